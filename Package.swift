@@ -1,0 +1,83 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// The layout is the architecture: docs/architecture.md draws it. Arrows point one way,
+//   tools -> Training, Encoding, WordVectors, ... -> Model -> Layers -> Kernels -> Parallel
+//   tools -> ... -> Shards -> Files
+// and formats (Shards, Files) know nothing of models.
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name, dependencies: ["ToolSupport", argumentParser] + dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "contour",
+    products: [
+        .executable(name: "tokenize", targets: ["tokenize"]),
+        .executable(name: "build-vocab", targets: ["build-vocab"]),
+        .executable(name: "embed-oov", targets: ["embed-oov"]),
+        .executable(name: "train", targets: ["train"]),
+        .executable(name: "encode", targets: ["encode"]),
+        .executable(name: "bench", targets: ["bench"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.4.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
+    ],
+    targets: [
+        // The tools: arguments in, one call of a library, exit status out.
+        tool("tokenize", ["Tokenization", "Shards", "Files"]),
+        tool("build-vocab", ["Vocabulary", "Shards", "Files"]),
+        tool("embed-oov", ["WordVectors", "Shards", "Files"]),
+        tool("train", ["Training", "Model", "WordVectors", "Shards", "Files"]),
+        tool("encode", ["Encoding", "Model", "WordVectors", "Tokenization", "Shards", "Files"]),
+        tool("bench", ["Benchmarking", "Files"]),
+        library("ToolSupport", ["Files", "Shards", argumentParser]),
+
+        // The stages of the pipeline.
+        library("Tokenization", ["Shards", "Files", "Parallel"]),
+        library("Vocabulary", ["Shards", "Files", "Parallel"]),
+        library("WordVectors", ["Layers", "Kernels", "Shards", "Files", "Parallel"]),
+        library("Training", ["Model", "Layers", "Kernels", "WordVectors", "Shards", "Files", "Parallel"]),
+        library("Encoding", ["Model", "Layers", "Kernels", "WordVectors", "Tokenization", "Shards", "Files", "Parallel"]),
+        library(
+            "Benchmarking",
+            ["Training", "Encoding", "Model", "Layers", "Kernels", "WordVectors", "Vocabulary", "Tokenization",
+             "Shards", "Files", "Parallel"]),
+
+        // Networks, from the whole encoder down to the arithmetic.
+        library("Model", ["Layers", "Kernels", "Shards", "Files", "Parallel"]),
+        library("Layers", ["Kernels", "Parallel"]),
+        library("Kernels", ["COpenBLAS", "Parallel"]),
+
+        // Data between the stages.
+        library("Shards", ["Files", "Parallel", "CLZ4"]),
+        library("Files", ["CLZ4", "CZlib", systemPackage]),
+        library("Parallel"),
+
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    ]
+)

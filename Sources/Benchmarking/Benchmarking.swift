@@ -1,0 +1,1 @@
+// Benchmarking: see docs/architecture.md.

@@ -1,0 +1,90 @@
+import Glibc
+
+/// The text of an `errno`.
+func errorText(_ code: Int32) -> String { String(cString: strerror(code)) }
+
+/// Anything that yields bytes in order: a file, a pipe, or a decompressor round one of them.
+public protocol ByteSource: AnyObject {
+    /// What the user calls it, for messages: a path, or `standard input`.
+    var name: String { get }
+
+    /// Reads at most `buffer.count` bytes; 0 only at the end. Throws `ToolError` (`ioError`, or `dataError` for damaged
+    /// compressed input).
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int
+}
+
+extension ByteSource {
+    /// Reads until `buffer` is full or the input ends, and returns how much there was.
+    public func readFully(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+        var filled = 0
+        while filled < buffer.count {
+            let count = try read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
+            if count == 0 { break }
+            filled += count
+        }
+        return filled
+    }
+}
+
+/// A file or pipe as it is, without decompression.
+public final class FileSource: ByteSource {
+    public let name: String
+    private let descriptor: Int32
+    private let ownsDescriptor: Bool
+
+    /// Opens `path`; `-` is standard input. Throws `ToolError` with status `noInput`.
+    public init(path: String) throws {
+        if path == "-" {
+            name = "standard input"
+            descriptor = STDIN_FILENO
+            ownsDescriptor = false
+            return
+        }
+        name = path
+        ownsDescriptor = true
+        descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw ToolError.system(.noInput, path, "cannot open", errno: errno) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else {
+            close(descriptor)
+            throw ToolError(.noInput, "\(path): is a directory")
+        }
+        posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
+    }
+
+    deinit { if ownsDescriptor { close(descriptor) } }
+
+    /// The size of a regular file, `nil` for a pipe: for progress only.
+    public var size: Int? {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        return Int(status.st_size)
+    }
+
+    public func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+        while true {
+            let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+            if count >= 0 { return count }
+            if errno != EINTR { throw ToolError.system(.ioError, name, "cannot read", errno: errno) }
+        }
+    }
+}
+
+/// Bytes in memory: what a test or a header sniffer reads from.
+public final class MemorySource: ByteSource {
+    public let name: String
+    private let bytes: [UInt8]
+    private var position = 0
+
+    public init(_ bytes: [UInt8], name: String = "memory") {
+        self.bytes = bytes
+        self.name = name
+    }
+
+    public func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+        let count = min(buffer.count, bytes.count - position)
+        bytes.withUnsafeBytes { buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[position..<position + count])) }
+        position += count
+        return count
+    }
+}

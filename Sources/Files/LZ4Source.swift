@@ -1,0 +1,50 @@
+import CLZ4
+
+/// The content of a stream of any number of LZ4 frames.
+final class LZ4Source: ByteSource {
+    var name: String { source.name }
+    private let source: any ByteSource
+    private let input = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
+    private var unread = 0..<0
+    private let context: OpaquePointer
+    private var insideFrame = false
+
+    init(_ source: any ByteSource) throws {
+        self.source = source
+        var context: OpaquePointer?
+        let status = LZ4F_createDecompressionContext(&context, UInt32(LZ4F_VERSION))
+        guard LZ4F_isError(status) == 0, let context else {
+            throw ToolError(.systemError, "lz4: no memory for a decompression context")
+        }
+        self.context = context
+    }
+
+    deinit {
+        LZ4F_freeDecompressionContext(context)
+        input.deallocate()
+    }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+        while true {
+            if unread.isEmpty {
+                let count = try source.read(into: input)
+                unread = 0..<count
+                if count == 0 {
+                    if insideFrame { throw ToolError.data(name, "", "the LZ4 stream is cut short") }
+                    return 0
+                }
+            }
+            var written = buffer.count
+            var consumed = unread.count
+            let hint = LZ4F_decompress(
+                context, buffer.baseAddress, &written, input.baseAddress! + unread.lowerBound, &consumed, nil)
+            if LZ4F_isError(hint) != 0 {
+                let cause = String(cString: LZ4F_getErrorName(hint))
+                throw ToolError.data(name, "", "the LZ4 stream is damaged (\(cause))")
+            }
+            unread = unread.lowerBound + consumed..<unread.upperBound
+            insideFrame = hint != 0
+            if written > 0 { return written }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+import Glibc
+
+/// Where a stage writes: a file that appears whole under its name or not at all, or standard output.
+///
+/// The bytes go to a temporary file beside the target, which `commit` renames. If the process is interrupted, or the
+/// object dies before `commit`, the temporary file is removed and an earlier file of that name stays as it was.
+public final class OutputFile {
+    /// What the user calls it, for messages.
+    public let name: String
+    private let path: String?
+    private let temporary: TemporaryName?
+    private var descriptor: Int32
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
+    private var buffered = 0
+    /// Bytes accepted so far.
+    public private(set) var bytesWritten = 0
+
+    /// - Parameters:
+    ///   - path: the file to make; `-` is standard output.
+    ///   - binary: refuses to write to a terminal, with status `usage`.
+    /// Throws `ToolError` with status `cannotCreate` if the file cannot be made there.
+    public init(path: String, binary: Bool) throws {
+        if path == "-" {
+            name = "standard output"
+            self.path = nil
+            temporary = nil
+            descriptor = STDOUT_FILENO
+            if binary && isatty(STDOUT_FILENO) == 1 {
+                buffer.deallocate()
+                throw ToolError(
+                    .usage, "standard output is a terminal and the output is binary; use -o FILE, a pipe, or --print")
+            }
+            return
+        }
+        name = path
+        // Device files and pipes are written in place: there is nothing to rename.
+        var status = stat()
+        let inPlace = stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
+        if inPlace && status.st_mode & S_IFMT == S_IFDIR {
+            buffer.deallocate()
+            throw ToolError(.cannotCreate, "\(path): is a directory")
+        }
+        self.path = path
+        let temporary = inPlace ? nil : TemporaryName(beside: path)
+        self.temporary = temporary
+        let flags = inPlace ? O_WRONLY | O_CLOEXEC : O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC
+        descriptor = open(temporary?.path ?? path, flags, 0o666)
+        guard descriptor >= 0 else {
+            let code = errno
+            temporary?.forget()
+            buffer.deallocate()
+            throw ToolError.system(.cannotCreate, path, "cannot create", errno: code)
+        }
+    }
+
+    deinit {
+        if path != nil && descriptor >= 0 { close(descriptor) }
+        temporary?.remove()
+        buffer.deallocate()
+    }
+
+    /// Appends bytes. Throws `ToolError` with status `ioError`, on a full disk for example.
+    public func write(_ bytes: UnsafeRawBufferPointer) throws {
+        bytesWritten += bytes.count
+        if buffered + bytes.count > buffer.count { try flush() }
+        if bytes.count >= buffer.count {
+            try writeAll(bytes)
+        } else {
+            UnsafeMutableRawBufferPointer(rebasing: buffer[buffered...]).copyMemory(from: bytes)
+            buffered += bytes.count
+        }
+    }
+
+    public func write(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try write($0) } }
+
+    public func write(_ text: String) throws {
+        var text = text
+        try text.withUTF8 { try write(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// Hands what is buffered to the system, so that a reader downstream sees it now.
+    public func flush() throws {
+        try writeAll(UnsafeRawBufferPointer(rebasing: buffer[..<buffered]))
+        buffered = 0
+    }
+
+    /// Makes the output final: everything written, on disk, and under its name.
+    public func commit() throws {
+        try flush()
+        guard let path else { return }
+        if let temporary {
+            guard fsync(descriptor) == 0 else { throw failure("cannot write") }
+            let closed = close(descriptor)
+            descriptor = -1
+            guard closed == 0 else { throw failure("cannot write") }
+            guard rename(temporary.path, path) == 0 else {
+                throw ToolError.system(.cannotCreate, path, "cannot rename to it", errno: errno)
+            }
+            temporary.forget()
+        } else {
+            let closed = close(descriptor)
+            descriptor = -1
+            guard closed == 0 else { throw failure("cannot write") }
+        }
+    }
+
+    private func writeAll(_ bytes: UnsafeRawBufferPointer) throws {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw failure("cannot write")
+            }
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+        }
+    }
+
+    private func failure(_ doing: String) -> ToolError { .system(.ioError, name, doing, errno: errno) }
+}

@@ -1,0 +1,117 @@
+/// xxHash, 64 bits: the digests in shards and the hash of every word table.
+///
+/// Yann Collet, "xxHash fast digest algorithm", specification 0.1.1. Streaming: `update` any number of times, then `digest`.
+public struct XXH64: Sendable {
+    private var lane1, lane2, lane3, lane4: UInt64
+    private var tail: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    private var tailCount = 0
+    private var total: UInt64 = 0
+    private let seed: UInt64
+
+    private static let prime1: UInt64 = 0x9E37_79B1_85EB_CA87
+    private static let prime2: UInt64 = 0xC2B2_AE3D_27D4_EB4F
+    private static let prime3: UInt64 = 0x1656_67B1_9E37_79F9
+    private static let prime4: UInt64 = 0x85EB_CA77_C2B2_AE63
+    private static let prime5: UInt64 = 0x27D4_EB2F_1656_67C5
+
+    public init(seed: UInt64 = 0) {
+        self.seed = seed
+        lane1 = seed &+ Self.prime1 &+ Self.prime2
+        lane2 = seed &+ Self.prime2
+        lane3 = seed
+        lane4 = seed &- Self.prime1
+    }
+
+    /// The hash of `bytes` alone.
+    @inlinable
+    public static func hash(_ bytes: UnsafeRawBufferPointer, seed: UInt64 = 0) -> UInt64 {
+        var state = XXH64(seed: seed)
+        state.update(bytes)
+        return state.digest()
+    }
+
+    public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        total &+= UInt64(bytes.count)
+        var rest = bytes
+        if tailCount > 0 {
+            let taken = min(32 - tailCount, rest.count)
+            withUnsafeMutableBytes(of: &tail) { [tailCount] in
+                UnsafeMutableRawBufferPointer(rebasing: $0[tailCount...]).copyMemory(
+                    from: UnsafeRawBufferPointer(rebasing: rest[..<taken]))
+            }
+            tailCount += taken
+            rest = UnsafeRawBufferPointer(rebasing: rest[taken...])
+            guard tailCount == 32 else { return }
+            consume(
+                UInt64(littleEndian: tail.0), UInt64(littleEndian: tail.1), UInt64(littleEndian: tail.2),
+                UInt64(littleEndian: tail.3))
+            tailCount = 0
+        }
+        var offset = 0
+        while offset + 32 <= rest.count {
+            consume(
+                Self.word(rest, offset), Self.word(rest, offset + 8), Self.word(rest, offset + 16),
+                Self.word(rest, offset + 24))
+            offset += 32
+        }
+        if offset < rest.count {
+            tailCount = rest.count - offset
+            withUnsafeMutableBytes(of: &tail) {
+                $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: rest[offset...]))
+            }
+        }
+    }
+
+    public func digest() -> UInt64 {
+        var hash: UInt64
+        if total >= 32 {
+            hash = Self.rotate(lane1, 1) &+ Self.rotate(lane2, 7) &+ Self.rotate(lane3, 12) &+ Self.rotate(lane4, 18)
+            for lane in [lane1, lane2, lane3, lane4] {
+                hash = (hash ^ Self.round(0, lane)) &* Self.prime1 &+ Self.prime4
+            }
+        } else {
+            hash = seed &+ Self.prime5
+        }
+        hash &+= total
+        withUnsafeBytes(of: tail) { tail in
+            var offset = 0
+            while offset + 8 <= tailCount {
+                hash = Self.rotate(hash ^ Self.round(0, Self.word(tail, offset)), 27) &* Self.prime1 &+ Self.prime4
+                offset += 8
+            }
+            if offset + 4 <= tailCount {
+                let half = UInt64(UInt32(littleEndian: tail.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
+                hash = Self.rotate(hash ^ half &* Self.prime1, 23) &* Self.prime2 &+ Self.prime3
+                offset += 4
+            }
+            while offset < tailCount {
+                hash = Self.rotate(hash ^ UInt64(tail[offset]) &* Self.prime5, 11) &* Self.prime1
+                offset += 1
+            }
+        }
+        hash = (hash ^ hash >> 33) &* Self.prime2
+        hash = (hash ^ hash >> 29) &* Self.prime3
+        return hash ^ hash >> 32
+    }
+
+    @inline(__always)
+    private mutating func consume(_ a: UInt64, _ b: UInt64, _ c: UInt64, _ d: UInt64) {
+        lane1 = Self.round(lane1, a)
+        lane2 = Self.round(lane2, b)
+        lane3 = Self.round(lane3, c)
+        lane4 = Self.round(lane4, d)
+    }
+
+    @inline(__always)
+    private static func round(_ lane: UInt64, _ input: UInt64) -> UInt64 {
+        rotate(lane &+ input &* prime2, 31) &* prime1
+    }
+
+    @inline(__always)
+    private static func rotate(_ value: UInt64, _ count: UInt64) -> UInt64 { value << count | value >> (64 - count) }
+
+    @inline(__always)
+    private static func word(_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> UInt64 {
+        UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    }
+}

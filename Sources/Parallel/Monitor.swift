@@ -1,0 +1,66 @@
+import Glibc
+
+/// A mutex with one condition variable: the waiting side of every queue here.
+///
+/// Foundation has the same as `NSCondition`; this one keeps Foundation, and its start-up time, out of the tools.
+final class Monitor: @unchecked Sendable {
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+
+    init() {
+        pthread_mutex_init(mutex, nil)
+        pthread_cond_init(condition, nil)
+    }
+
+    deinit {
+        pthread_cond_destroy(condition)
+        pthread_mutex_destroy(mutex)
+        condition.deallocate()
+        mutex.deallocate()
+    }
+
+    func withLock<Result>(_ body: () throws -> Result) rethrows -> Result {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return try body()
+    }
+
+    /// Sleeps until `wakeAll`; call with the lock held, and test the awaited state again afterwards.
+    func wait() { pthread_cond_wait(condition, mutex) }
+
+    /// Call with the lock held.
+    func wakeAll() { pthread_cond_broadcast(condition) }
+}
+
+/// Starts a detached thread that runs `body` with all signals blocked, so that the main thread alone takes them.
+func startThread(_ body: @escaping @Sendable () -> Void) {
+    final class Box { let body: @Sendable () -> Void; init(_ body: @escaping @Sendable () -> Void) { self.body = body } }
+    var all = sigset_t(), before = sigset_t()
+    sigfillset(&all)
+    pthread_sigmask(SIG_SETMASK, &all, &before)
+    var thread = pthread_t()
+    let status = pthread_create(
+        &thread, nil,
+        { context in
+            Unmanaged<Box>.fromOpaque(context!).takeRetainedValue().body()
+            return nil
+        }, Unmanaged.passRetained(Box(body)).toOpaque())
+    pthread_sigmask(SIG_SETMASK, &before, nil)
+    precondition(status == 0, "pthread_create: \(String(cString: strerror(status)))")
+    pthread_detach(thread)
+}
+
+/// Lets another thread run: for waits that are short but not bounded.
+func yieldProcessor() { sched_yield() }
+
+/// The number of processors this process may run on (`taskset` and containers included).
+public func availableProcessors() -> Int {
+    // The Glibc module hides GNU extensions, so the function is looked up by name.
+    typealias GetAffinity = @convention(c) (pid_t, Int, UnsafeMutableRawPointer?) -> CInt
+    var mask = [UInt8](repeating: 0, count: 1024)
+    if let symbol = dlsym(nil, "sched_getaffinity"),
+        unsafeBitCast(symbol, to: GetAffinity.self)(0, mask.count, &mask) >= 0 {
+        return max(1, mask.reduce(0) { $0 + $1.nonzeroBitCount })
+    }
+    return max(1, Int(sysconf(CInt(_SC_NPROCESSORS_ONLN))))
+}

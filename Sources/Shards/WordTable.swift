@@ -1,0 +1,153 @@
+/// Words as bytes, each with an id: 0, 1, 2, … in the order in which they first came.
+///
+/// The one hash table of the project: the dictionary of a token shard, the counts of a vocabulary and the index of an
+/// embedding table are arrays beside it, indexed by id. Memory is the words' bytes, 8 bytes a word for their ends, and
+/// 12 to 24 bytes a word for the slots.
+public struct WordTable: Sendable {
+    /// All words, one after the other without separators.
+    public private(set) var bytes: [UInt8] = []
+    /// `ends[id]` is where word `id` ends in `bytes`.
+    public private(set) var ends: [Int] = []
+    /// The id plus one, 0 where a slot is empty; beside it the high half of the hash, so that bytes are compared only
+    /// when the words are almost surely the same.
+    private var slots: [Slot]
+    private var mask: Int
+
+    private struct Slot {
+        var idPlusOne: UInt32 = 0
+        var tag: UInt32 = 0
+    }
+
+    /// - Parameter capacity: how many words fit before the table grows.
+    public init(capacity: Int = 0) {
+        var size = 64
+        while size * 2 < capacity * 3 { size *= 2 }
+        slots = Array(repeating: Slot(), count: size)
+        mask = size - 1
+        ends.reserveCapacity(capacity)
+    }
+
+    public var count: Int { ends.count }
+
+    /// Bytes of memory held, slots included.
+    public var memory: Int {
+        bytes.capacity + ends.capacity * MemoryLayout<Int>.stride + slots.capacity * MemoryLayout<Slot>.stride
+    }
+
+    /// Where word `id` lies in `bytes`.
+    public func range(of id: Int) -> Range<Int> { (id == 0 ? 0 : ends[id - 1])..<ends[id] }
+
+    /// Calls `body` with the bytes of word `id`.
+    public func withWord<Result>(_ id: Int, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try bytes.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[range(of: id)])) }
+    }
+
+    /// Word `id` as text.
+    public func word(_ id: Int) -> String { withWord(id) { String(decoding: $0, as: UTF8.self) } }
+
+    /// The id of a word, `nil` if the table does not have it.
+    public func find(_ word: UnsafeRawBufferPointer) -> Int? {
+        let hash = Self.hash(word)
+        let slot = slots[position(of: word, hash)]
+        return slot.idPlusOne == 0 ? nil : Int(slot.idPlusOne) - 1
+    }
+
+    public func find(_ word: String) -> Int? {
+        var word = word
+        return word.withUTF8 { find(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// The id of a word, which joins the table if it is new: then the id is the count before the call.
+    public mutating func insert(_ word: UnsafeRawBufferPointer) -> Int {
+        let hash = Self.hash(word)
+        let place = position(of: word, hash)
+        if slots[place].idPlusOne != 0 { return Int(slots[place].idPlusOne) - 1 }
+        let id = ends.count
+        precondition(id < Int(UInt32.max) - 1, "a word table holds at most 2^32 - 2 words")
+        slots[place] = Slot(idPlusOne: UInt32(id + 1), tag: UInt32(truncatingIfNeeded: hash >> 32))
+        bytes.append(contentsOf: word)
+        ends.append(bytes.count)
+        if ends.count * 3 > slots.count * 2 { grow() }
+        return id
+    }
+
+    public mutating func insert(_ word: String) -> Int {
+        var word = word
+        return word.withUTF8 { insert(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// Forgets all words and keeps the memory.
+    public mutating func removeAll() {
+        bytes.removeAll(keepingCapacity: true)
+        ends.removeAll(keepingCapacity: true)
+        slots.withUnsafeMutableBufferPointer { $0.update(repeating: Slot()) }
+    }
+
+    private func position(of word: UnsafeRawBufferPointer, _ hash: UInt64) -> Int {
+        let tag = UInt32(truncatingIfNeeded: hash >> 32)
+        var place = Int(truncatingIfNeeded: hash) & mask
+        return slots.withUnsafeBufferPointer { slots in
+            while true {
+                let slot = slots[place]
+                if slot.idPlusOne == 0 { return place }
+                if slot.tag == tag && equals(Int(slot.idPlusOne) - 1, word) { return place }
+                place = (place + 1) & mask
+            }
+        }
+    }
+
+    private func equals(_ id: Int, _ word: UnsafeRawBufferPointer) -> Bool {
+        let range = range(of: id)
+        guard range.count == word.count else { return false }
+        return bytes.withUnsafeBytes { UnsafeRawBufferPointer(rebasing: $0[range]).elementsEqual(word) }
+    }
+
+    private mutating func grow() {
+        var larger = [Slot](repeating: Slot(), count: slots.count * 2)
+        let mask = larger.count - 1
+        for id in 0..<ends.count {
+            let hash = withWord(id) { Self.hash($0) }
+            var place = Int(truncatingIfNeeded: hash) & mask
+            while larger[place].idPlusOne != 0 { place = (place + 1) & mask }
+            larger[place] = Slot(idPlusOne: UInt32(id + 1), tag: UInt32(truncatingIfNeeded: hash >> 32))
+        }
+        slots = larger
+        self.mask = mask
+    }
+
+    /// Eight bytes at a time by a widening multiplication whose halves are folded together (the mixing step of wyhash,
+    /// Wang Yi 2019). Words are short, so what counts is the cost of the first 16 bytes.
+    @inline(__always)
+    static func hash(_ word: UnsafeRawBufferPointer) -> UInt64 {
+        let count = word.count
+        var state: UInt64 = 0xA076_1D64_78BD_642F ^ UInt64(truncatingIfNeeded: count)
+        var offset = 0
+        while count - offset > 8 {
+            state = mix(state ^ load(word, offset), 0xE703_7ED1_A0B4_28DB)
+            offset += 8
+        }
+        let rest = count - offset
+        var last: UInt64 = 0
+        if count >= 8 {
+            last = load(word, count - 8)
+        } else if rest >= 4 {
+            let low = word.loadUnaligned(fromByteOffset: 0, as: UInt32.self)
+            let high = word.loadUnaligned(fromByteOffset: count - 4, as: UInt32.self)
+            last = UInt64(UInt32(littleEndian: low)) | UInt64(UInt32(littleEndian: high)) << 32
+        } else if rest > 0 {
+            last = UInt64(word[0]) | UInt64(word[count >> 1]) << 8 | UInt64(word[count - 1]) << 16
+        }
+        return mix(state ^ last, 0x8EBC_6AF0_9C88_C6E3)
+    }
+
+    @inline(__always)
+    private static func load(_ word: UnsafeRawBufferPointer, _ offset: Int) -> UInt64 {
+        UInt64(littleEndian: word.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    }
+
+    @inline(__always)
+    private static func mix(_ a: UInt64, _ b: UInt64) -> UInt64 {
+        let product = a.multipliedFullWidth(by: b)
+        return product.high ^ product.low
+    }
+}

@@ -1,0 +1,1 @@
+// ToolSupport: see docs/architecture.md.

@@ -1,0 +1,1 @@
+// Vocabulary: see docs/architecture.md.

@@ -1,0 +1,1 @@
+// WordVectors: see docs/architecture.md.

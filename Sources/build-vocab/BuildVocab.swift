@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct BuildVocab: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "build-vocab")
+}

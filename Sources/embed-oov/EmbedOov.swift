@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct EmbedOov: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "embed-oov")
+}

@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct Encode: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "encode")
+}

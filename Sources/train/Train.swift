@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct Train: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "train")
+}
