@@ -76,6 +76,23 @@ let package = Package(
         library("Files", ["CLZ4", "CZlib", systemPackage]),
         library("Parallel"),
 
+        // Tests: one target a library, and one that runs the tools as a user does.
+        .target(
+            name: "TestSupport", dependencies: ["Files", subprocess, systemPackage], path: "Tests/TestSupport",
+            swiftSettings: settings),
+        tests("ParallelTests", ["Parallel"]),
+        tests("FilesTests", ["Files", "TestSupport"]),
+        tests("ShardsTests", ["Shards", "Files", "Parallel", "TestSupport"]),
+        tests("TokenizationTests", ["Tokenization", "Shards", "Files", "Parallel", "TestSupport"]),
+        tests("VocabularyTests", ["Vocabulary", "Shards", "Files", "Parallel", "TestSupport"]),
+        tests("KernelsTests", ["Kernels", "Parallel"]),
+        tests("LayersTests", ["Layers", "Kernels", "Parallel"]),
+        tests("ModelTests", ["Model", "Layers", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
+        tests("WordVectorsTests", ["WordVectors", "Layers", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
+        tests("TrainingTests", ["Training", "Model", "WordVectors", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
+        tests("EncodingTests", ["Encoding", "Model", "WordVectors", "Shards", "Files", "Parallel", "TestSupport"]),
+        tests("ToolTests", ["Shards", "Files", "TestSupport"]),
+
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
