@@ -43,16 +43,16 @@ public final class FileSource: ByteSource {
         name = path
         ownsDescriptor = true
         descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // Once all properties are set, a throwing init runs deinit, which closes.
         guard descriptor >= 0 else { throw ToolError.system(.noInput, path, "cannot open", errno: errno) }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else {
-            close(descriptor)
             throw ToolError(.noInput, "\(path): is a directory")
         }
         posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
     }
 
-    deinit { if ownsDescriptor { close(descriptor) } }
+    deinit { if ownsDescriptor && descriptor >= 0 { close(descriptor) } }
 
     /// The size of a regular file, `nil` for a pipe: for progress only.
     public var size: Int? {

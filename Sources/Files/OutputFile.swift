@@ -20,35 +20,29 @@ public final class OutputFile {
     ///   - binary: refuses to write to a terminal, with status `usage`.
     /// Throws `ToolError` with status `cannotCreate` if the file cannot be made there.
     public init(path: String, binary: Bool) throws {
+        // From the point where all properties are set, a throwing init runs deinit too, which cleans up.
         if path == "-" {
             name = "standard output"
             self.path = nil
             temporary = nil
             descriptor = STDOUT_FILENO
             if binary && isatty(STDOUT_FILENO) == 1 {
-                buffer.deallocate()
                 throw ToolError(
                     .usage, "standard output is a terminal and the output is binary; use -o FILE, a pipe, or --print")
             }
             return
         }
-        name = path
         // Device files and pipes are written in place: there is nothing to rename.
         var status = stat()
         let inPlace = stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
-        if inPlace && status.st_mode & S_IFMT == S_IFDIR {
-            buffer.deallocate()
-            throw ToolError(.cannotCreate, "\(path): is a directory")
-        }
-        self.path = path
-        let temporary = inPlace ? nil : TemporaryName(beside: path)
-        self.temporary = temporary
         let flags = inPlace ? O_WRONLY | O_CLOEXEC : O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC
+        name = path
+        self.path = path
+        temporary = inPlace ? nil : TemporaryName(beside: path)
         descriptor = open(temporary?.path ?? path, flags, 0o666)
         guard descriptor >= 0 else {
             let code = errno
             temporary?.forget()
-            buffer.deallocate()
             throw ToolError.system(.cannotCreate, path, "cannot create", errno: code)
         }
     }

@@ -1,0 +1,168 @@
+import CLZ4
+import Files
+
+/// Single LZ4 frames as shards use them: independent blocks, content size, block and content checksums always present.
+///
+/// Block checksums are over compressed bytes. Without them some flipped bits would pass: a match may point to another
+/// place with the same text.
+enum Frame {
+    /// No frame's content is larger, so that a damaged size never makes a reader ask for absurd memory.
+    static let maximumContent = 256 << 20
+    static let magic: UInt32 = 0x184D_2204
+    /// Bits of the FLG byte (LZ4 frame format 1.6.4): version 01, independent blocks, block checksums, content size,
+    /// content checksum, no dictionary.
+    static let flags: UInt8 = 0b0111_1100
+
+    /// One frame holding `content`.
+    static func compress(_ content: [UInt8]) throws -> [UInt8] {
+        var preferences = LZ4F_preferences_t()
+        preferences.frameInfo.blockSizeID = LZ4F_max4MB
+        preferences.frameInfo.blockMode = LZ4F_blockIndependent
+        preferences.frameInfo.blockChecksumFlag = LZ4F_blockChecksumEnabled
+        preferences.frameInfo.contentChecksumFlag = LZ4F_contentChecksumEnabled
+        preferences.frameInfo.contentSize = UInt64(content.count)
+        let bound = LZ4F_compressFrameBound(content.count, &preferences)
+        return try [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
+            let size = content.withUnsafeBytes {
+                LZ4F_compressFrame(buffer.baseAddress, bound, $0.baseAddress, $0.count, &preferences)
+            }
+            guard LZ4F_isError(size) == 0 else {
+                throw ToolError(.systemError, "lz4: cannot compress: \(String(cString: LZ4F_getErrorName(size)))")
+            }
+            count = size
+        }
+    }
+
+    /// The content of one whole frame, checksum verified. `file` and `place` are for messages.
+    static func decompress(_ frame: ScannedFrame, file: String) throws -> [UInt8] {
+        var context: OpaquePointer?
+        let status = LZ4F_createDecompressionContext(&context, UInt32(LZ4F_VERSION))
+        guard LZ4F_isError(status) == 0, let context else {
+            throw ToolError(.systemError, "lz4: no memory for a decompression context")
+        }
+        defer { LZ4F_freeDecompressionContext(context) }
+        return try [UInt8](unsafeUninitializedCapacity: frame.contentSize) { buffer, count in
+            var read = 0
+            while true {
+                var produced = frame.contentSize - count
+                var consumed = frame.bytes.count - read
+                let hint = frame.bytes.withUnsafeBytes {
+                    LZ4F_decompress(
+                        context, buffer.baseAddress.map { $0 + count }, &produced, $0.baseAddress! + read, &consumed, nil)
+                }
+                guard LZ4F_isError(hint) == 0 else {
+                    throw ToolError.data(file, frame.place, "the shard is damaged (\(String(cString: LZ4F_getErrorName(hint))))")
+                }
+                count += produced
+                read += consumed
+                if hint == 0 { break }
+                guard produced > 0 || consumed > 0 else {
+                    throw ToolError.data(file, frame.place, "the shard is damaged (more content than announced)")
+                }
+            }
+            guard count == frame.contentSize && read == frame.bytes.count else {
+                throw ToolError.data(file, frame.place, "the shard is damaged (content of another size than announced)")
+            }
+        }
+    }
+}
+
+/// A compressed frame cut out of a stream, not yet decompressed.
+struct ScannedFrame: Sendable {
+    let bytes: [UInt8]
+    let contentSize: Int
+    /// Where it starts in the stream.
+    let offset: Int
+
+    var place: String { "byte \(offset)" }
+}
+
+/// Cuts a stream into LZ4 frames by their block sizes alone, so that they can be decompressed in parallel.
+final class FrameScanner {
+    let name: String
+    private let source: any ByteSource
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
+    private var unread = 0..<0
+    /// Bytes handed out so far.
+    private var offset = 0
+    private var frame: [UInt8] = []
+
+    init(_ source: any ByteSource) {
+        self.source = source
+        name = source.name
+    }
+
+    deinit { buffer.deallocate() }
+
+    /// The next frame, `nil` at the end of the stream. Throws `ToolError.data` if the stream ends inside a frame or
+    /// holds something else.
+    func next() throws -> ScannedFrame? {
+        let start = offset
+        frame = []
+        guard try take(4, orEnd: true) else { return nil }
+        guard word(at: 0) == Frame.magic else { throw notAShard(start) }
+        try take(2)
+        // FLG holds all flags, BD only the block size, in bits 4 to 6.
+        guard frame[4] == Frame.flags, frame[5] & 0b1000_1111 == 0 else {
+            throw ToolError.data(name, "byte \(start + 4)", "this LZ4 frame was not made by Contour, or is damaged")
+        }
+        try take(9)
+        let contentSize = UInt64(word(at: 6)) | UInt64(word(at: 10)) << 32
+        guard contentSize <= Frame.maximumContent else {
+            throw ToolError.data(name, "byte \(start + 6)", "the shard is damaged (a frame of \(contentSize) bytes)")
+        }
+        while true {
+            let position = frame.count
+            try take(4)
+            // The high bit marks a block that is stored as it is.
+            let size = Int(word(at: position) & 0x7FFF_FFFF)
+            if word(at: position) == 0 { break }
+            guard size <= 4 << 20 else {
+                throw ToolError.data(name, "byte \(offset - 4)", "the shard is damaged (a block of \(size) bytes)")
+            }
+            try take(size + 4)
+        }
+        try take(4)
+        return ScannedFrame(bytes: frame, contentSize: Int(contentSize), offset: start)
+    }
+
+    private func word(at index: Int) -> UInt32 {
+        frame.withUnsafeBytes { UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: index, as: UInt32.self)) }
+    }
+
+    /// Moves `count` bytes from the source to the frame; false if there are none at all and that is all right.
+    @discardableResult
+    private func take(_ count: Int, orEnd: Bool = false) throws -> Bool {
+        var missing = count
+        while missing > 0 {
+            if unread.isEmpty {
+                unread = 0..<(try source.read(into: buffer))
+                if unread.isEmpty {
+                    if orEnd && missing == count { return false }
+                    throw ToolError.data(
+                        name, "byte \(offset)", "the shard is cut short; make it again, or copy it again")
+                }
+            }
+            let taken = min(missing, unread.count)
+            frame.append(contentsOf: buffer[unread.lowerBound..<unread.lowerBound + taken])
+            unread = unread.lowerBound + taken..<unread.upperBound
+            missing -= taken
+            offset += taken
+        }
+        return true
+    }
+
+    /// Guesses what the user gave instead of a shard.
+    private func notAShard(_ start: Int) -> ToolError {
+        guard start == 0 else {
+            return .data(name, "byte \(start)", "there is something behind the end of the shard that is not a shard")
+        }
+        let magic = word(at: 0)
+        let guess =
+            if magic & 0xFFFF == 0x8B1F { "it is gzip data" }
+            else if magic == 793_712_314 { "it is a fastText .bin model" }
+            else if frame.allSatisfy({ $0 >= 0x20 && $0 < 0x7F || $0 == 0x0A || $0 == 0x09 }) { "it looks like text" }
+            else { "its first bytes are unknown" }
+        return .data(name, "", "is not a Contour shard: \(guess)")
+    }
+}

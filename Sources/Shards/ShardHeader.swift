@@ -1,0 +1,144 @@
+import Files
+
+/// What a shard holds. The name stands in the header and in messages.
+public enum ShardKind: String, Sendable, CaseIterable {
+    case tokens, vocabulary, table, vectors
+
+    /// The tool that writes shards of this kind.
+    public var tool: String {
+        switch self {
+        case .tokens: "tokenize"
+        case .vocabulary: "build-vocab"
+        case .table: "embed-oov"
+        case .vectors: "encode"
+        }
+    }
+}
+
+/// One column of every block of a shard: a name and the type of its elements.
+public struct ShardColumn: Sendable, Equatable {
+    public enum Element: String, Sendable {
+        case u8, u32, u64, f32
+
+        var stride: Int {
+            switch self {
+            case .u8: 1
+            case .u32, .f32: 4
+            case .u64: 8
+            }
+        }
+    }
+
+    public let name: String
+    public let element: Element
+
+    public init(_ name: String, _ element: Element) {
+        self.name = name
+        self.element = element
+    }
+}
+
+/// Text fields in order, a name and a value each: what headers and trailers are made of.
+public struct ShardFields: Sendable, Equatable, ExpressibleByDictionaryLiteral {
+    public private(set) var pairs: [(name: String, value: String)] = []
+
+    public init(dictionaryLiteral elements: (String, String)...) {
+        for (name, value) in elements { append(name, value) }
+    }
+
+    /// Adds a field. Names have no spaces; line ends in a value become spaces, because a field is a line.
+    public mutating func append(_ name: String, _ value: String) {
+        pairs.append((name, String(value.map { $0.isNewline ? " " : $0 })))
+    }
+
+    /// The first value of that name.
+    public subscript(name: String) -> String? { pairs.first { $0.name == name }?.value }
+
+    public func integer(_ name: String) -> Int? { self[name].flatMap { Int($0) } }
+
+    public static func == (left: ShardFields, right: ShardFields) -> Bool {
+        left.pairs.elementsEqual(right.pairs) { $0 == $1 }
+    }
+
+    func lines() -> String { pairs.map { "\($0.name) \($0.value)\n" }.joined() }
+
+    /// Parses `name value` lines; `nil` if a line has no name.
+    init?(lines: some Sequence<Substring>) {
+        for line in lines {
+            let parts = line.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2, !parts[0].isEmpty else { return nil }
+            pairs.append((String(parts[0]), String(parts[1])))
+        }
+    }
+}
+
+/// The text at the start of a shard's every part: what it is, and what made it with which options.
+///
+///     contour shard 1
+///     kind tokens
+///     tool tokenize 0.1.0
+///     column new-word-lengths u32
+///     …
+///     lowercase false
+///
+/// It names no file, no date and no number of threads, so that the same input and options give the same bytes.
+public struct ShardHeader: Sendable, Equatable {
+    /// The version of the format that this code writes and reads: docs/format.md.
+    public static let version = 1
+    static let magic = "contour shard "
+
+    public let kind: ShardKind
+    /// Name and version of the tool that wrote it.
+    public let tool: String
+    public let columns: [ShardColumn]
+    /// The tool's options that shaped the content, and digests of what it was made from.
+    public let fields: ShardFields
+
+    public init(kind: ShardKind, tool: String, columns: [ShardColumn], fields: ShardFields) {
+        self.kind = kind
+        self.tool = tool
+        self.columns = columns
+        self.fields = fields
+    }
+
+    /// The bytes of the header, with the empty line that ends it.
+    var text: String {
+        "\(Self.magic)\(Self.version)\nkind \(kind.rawValue)\ntool \(tool)\n"
+            + columns.map { "column \($0.name) \($0.element.rawValue)\n" }.joined() + fields.lines() + "\n"
+    }
+
+    /// Parses a header. Throws `ToolError.data` naming `file` if it is not one, or is of another version.
+    init(text: String, file: String, place: String) throws {
+        guard text.hasPrefix(Self.magic), text.hasSuffix("\n\n") else {
+            throw ToolError.data(file, place, "this LZ4 stream does not begin like a Contour shard")
+        }
+        let lines = text.dropLast(2).split(separator: "\n", omittingEmptySubsequences: false)
+        guard let version = Int(lines[0].dropFirst(Self.magic.count)) else {
+            throw ToolError.data(file, place, "the shard has no format version")
+        }
+        guard version == Self.version else {
+            throw ToolError.data(
+                file, place, "the shard has format version \(version), this program reads version \(Self.version)")
+        }
+        guard let all = ShardFields(lines: lines.dropFirst()) else {
+            throw ToolError.data(file, place, "the shard's header has a line that is not 'name value'")
+        }
+        guard let kindName = all["kind"], let kind = ShardKind(rawValue: kindName), let tool = all["tool"] else {
+            throw ToolError.data(file, place, "the shard is of a kind that this program does not know (\(all["kind"] ?? "none"))")
+        }
+        var columns: [ShardColumn] = []
+        var rest = ShardFields()
+        for (name, value) in all.pairs where name != "kind" && name != "tool" {
+            guard name == "column" else {
+                rest.append(name, value)
+                continue
+            }
+            let parts = value.split(separator: " ")
+            guard parts.count == 2, let element = ShardColumn.Element(rawValue: String(parts[1])) else {
+                throw ToolError.data(file, place, "the shard's header has a column of unknown type: \(value)")
+            }
+            columns.append(ShardColumn(String(parts[0]), element))
+        }
+        self.init(kind: kind, tool: tool, columns: columns, fields: rest)
+    }
+}

@@ -1,0 +1,123 @@
+public import Files
+public import Parallel
+
+enum TableColumn {
+    static let wordLengths = 0, wordBytes = 1, counts = 2, sources = 3, rows = 4
+    static let tensorName = 5, tensorShape = 6, tensorOffset = 7, tensorValues = 8
+    static let all = [
+        ShardColumn("word-lengths", .u32), ShardColumn("word-bytes", .u8), ShardColumn("counts", .u64),
+        ShardColumn("sources", .u8), ShardColumn("rows", .f32),
+        ShardColumn("tensor-name", .u8), ShardColumn("tensor-shape", .u64), ShardColumn("tensor-offset", .u64),
+        ShardColumn("tensor-values", .f32),
+    ]
+}
+
+/// Where the vector of a word in a table comes from.
+public enum VectorSource: UInt8, Sendable, CaseIterable {
+    /// The pre-trained vectors have the word.
+    case pretrained = 0
+    /// The mean of its character n-grams' vectors (fastText).
+    case ngrams = 1
+    /// A character model (MIMICK).
+    case mimick = 2
+    /// A mark of the pipeline, such as the sentence end.
+    case special = 3
+    /// Nothing could be made of it: the row is zero.
+    case none = 4
+}
+
+/// Writes an embedding table: words with their counts and vectors, and the tensors that travel with them (the mean for
+/// centring, the generator of vectors for further words).
+public final class TableShardWriter {
+    private let writer: ShardWriter
+    private let dimension: Int
+    private let count: Int
+    private var lengths: [UInt32] = []
+    private var bytes: [UInt8] = []
+    private var counts: [UInt64] = []
+    private var sources: [UInt8] = []
+    private var rows: [Float] = []
+    private var words = 0
+
+    private static let blockValues = 1 << 18
+    private static let tensorBlockValues = 1 << 22
+
+    /// - Parameters:
+    ///   - count: how many words will be appended.
+    ///   - fields: options and digests; `dimension` and `words` are added here.
+    public init(
+        _ output: OutputFile, tool: String, dimension: Int, count: Int, fields: ShardFields, pool: WorkerPool
+    ) throws {
+        self.dimension = dimension
+        self.count = count
+        writer = ShardWriter(output, pool: pool)
+        var all: ShardFields = ["dimension": String(dimension), "words": String(count)]
+        for (name, value) in fields.pairs { all.append(name, value) }
+        try writer.beginPart(ShardHeader(kind: .table, tool: tool, columns: TableColumn.all, fields: all))
+    }
+
+    /// Appends a word. `row` has `dimension` values.
+    public func append(
+        _ word: UnsafeRawBufferPointer, count: UInt64, source: VectorSource, row: UnsafeBufferPointer<Float>
+    ) throws {
+        precondition(row.count == dimension)
+        lengths.append(UInt32(word.count))
+        bytes.append(contentsOf: word)
+        counts.append(count)
+        sources.append(source.rawValue)
+        rows.append(contentsOf: row)
+        words += 1
+        if rows.count >= Self.blockValues { try flush() }
+    }
+
+    /// Appends a tensor, in blocks of at most 16 MiB.
+    public func append(tensor name: String, shape: [Int], values: UnsafeBufferPointer<Float>) throws {
+        precondition(shape.reduce(1, *) == values.count)
+        try flush()
+        var offset = 0
+        repeat {
+            let piece = values[offset..<min(values.count, offset + Self.tensorBlockValues)]
+            var block = ShardBlockBuilder(capacity: 4 * piece.count)
+            block.append(column: [UInt32]())
+            block.append(column: [UInt8]())
+            block.append(column: [UInt64]())
+            block.append(column: [UInt8]())
+            block.append(column: [Float]())
+            block.append(column: Array(name.utf8))
+            block.append(column: shape.map(UInt64.init))
+            block.append(column: [UInt64(offset)])
+            block.append(column: UnsafeBufferPointer(rebasing: piece))
+            try writer.append(block)
+            offset += piece.count
+        } while offset < values.count
+    }
+
+    @discardableResult
+    public func finish(totals: ShardFields = [:]) throws -> UInt64 {
+        try flush()
+        precondition(words == count, "a table must hold as many words as its header says")
+        var fields: ShardFields = ["words": String(words)]
+        for (name, value) in totals.pairs { fields.append(name, value) }
+        return try writer.endPart(fields)
+    }
+
+    private func flush() throws {
+        guard !lengths.isEmpty else { return }
+        var block = ShardBlockBuilder(capacity: 4 * rows.count + 16 * lengths.count + bytes.count)
+        block.append(column: lengths)
+        block.append(column: bytes)
+        block.append(column: counts)
+        block.append(column: sources)
+        block.append(column: rows)
+        block.append(column: [UInt8]())
+        block.append(column: [UInt64]())
+        block.append(column: [UInt64]())
+        block.append(column: [Float]())
+        try writer.append(block)
+        lengths.removeAll(keepingCapacity: true)
+        bytes.removeAll(keepingCapacity: true)
+        counts.removeAll(keepingCapacity: true)
+        sources.removeAll(keepingCapacity: true)
+        rows.removeAll(keepingCapacity: true)
+    }
+}

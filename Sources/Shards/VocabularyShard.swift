@@ -1,0 +1,100 @@
+public import Files
+public import Parallel
+
+enum VocabularyColumn {
+    static let counts = 0, wordLengths = 1, wordBytes = 2
+    static let all = [
+        ShardColumn("counts", .u64), ShardColumn("word-lengths", .u32), ShardColumn("word-bytes", .u8),
+    ]
+}
+
+/// Writes words with their counts, most frequent first and equal counts by bytes.
+public final class VocabularyShardWriter {
+    private let writer: ShardWriter
+    private var counts: [UInt64] = []
+    private var lengths: [UInt32] = []
+    private var bytes: [UInt8] = []
+    private var totals = (words: 0, tokens: UInt64(0))
+
+    /// Words in a block: about half a mebibyte.
+    private static let blockWords = 1 << 15
+
+    public init(_ output: OutputFile, tool: String, options: ShardFields, pool: WorkerPool) throws {
+        writer = ShardWriter(output, pool: pool)
+        try writer.beginPart(ShardHeader(kind: .vocabulary, tool: tool, columns: VocabularyColumn.all, fields: options))
+    }
+
+    public func append(_ word: UnsafeRawBufferPointer, count: UInt64) throws {
+        counts.append(count)
+        lengths.append(UInt32(word.count))
+        bytes.append(contentsOf: word)
+        totals.words += 1
+        totals.tokens += count
+        if counts.count == Self.blockWords { try flush() }
+    }
+
+    /// Ends the shard. `source` are totals of what was counted, beside the words and tokens kept.
+    @discardableResult
+    public func finish(source: ShardFields = [:]) throws -> UInt64 {
+        try flush()
+        var fields: ShardFields = ["words": String(totals.words), "tokens": String(totals.tokens)]
+        for (name, value) in source.pairs { fields.append(name, value) }
+        return try writer.endPart(fields)
+    }
+
+    private func flush() throws {
+        guard !counts.isEmpty else { return }
+        var block = ShardBlockBuilder(capacity: 12 * counts.count + bytes.count)
+        block.append(column: counts)
+        block.append(column: lengths)
+        block.append(column: bytes)
+        try writer.append(block)
+        counts.removeAll(keepingCapacity: true)
+        lengths.removeAll(keepingCapacity: true)
+        bytes.removeAll(keepingCapacity: true)
+    }
+}
+
+/// Reads a vocabulary shard word by word.
+public final class VocabularyShardReader {
+    private let reader: ShardReader
+
+    public init(_ source: any ByteSource, pool: WorkerPool) throws {
+        reader = try ShardReader(source, kind: .vocabulary, columns: VocabularyColumn.all, pool: pool)
+    }
+
+    /// The header of the current part, the number of parts begun, the totals of the part that has just ended, and the
+    /// digests of all that have.
+    public var header: ShardHeader { reader.header }
+    public var parts: Int { reader.part + 1 }
+    public var totals: ShardFields { reader.totals }
+    public var digests: [UInt64] { reader.digests }
+
+    /// Calls `body` with the words and counts of the next block; false after the last.
+    public func nextBlock(_ body: (_ word: UnsafeRawBufferPointer, _ count: UInt64) throws -> Void) throws -> Bool {
+        guard let block = try reader.next() else { return false }
+        let words = block.count(VocabularyColumn.counts, stride: 8)
+        guard block.count(VocabularyColumn.wordLengths, stride: 4) == words,
+            block.adds(up: VocabularyColumn.wordLengths, to: block.count(VocabularyColumn.wordBytes, stride: 1))
+        else { throw ToolError.data(reader.name, block.place, "words and counts of this block do not fit together") }
+        try block.withColumn(VocabularyColumn.counts, as: UInt64.self) { counts in
+            var index = 0
+            try block.forEachWord(lengths: VocabularyColumn.wordLengths, bytes: VocabularyColumn.wordBytes) { word in
+                try body(word, counts[index])
+                index += 1
+            }
+        }
+        return true
+    }
+}
+
+/// Prints vocabulary shards as text: word, tab, count.
+public func printVocabulary(paths: [String], to output: OutputFile, pool: WorkerPool) throws {
+    for path in paths {
+        let reader = try VocabularyShardReader(FileSource(path: path), pool: pool)
+        while try reader.nextBlock({ word, count in
+            try output.write(word)
+            try output.write("\t\(count)\n")
+        }) {}
+    }
+}

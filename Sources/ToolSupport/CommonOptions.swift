@@ -1,0 +1,77 @@
+public import ArgumentParser
+public import Files
+public import Parallel
+
+/// `--threads` and `--quiet`: options of every tool.
+public struct CommonOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Threads to use; the result is the same for any number.", valueName: "n"))
+    public var threads: Int = availableProcessors()
+
+    @Flag(name: .shortAndLong, help: "Print nothing on stderr but errors.")
+    public var quiet = false
+
+    public init() {}
+
+    public func validate() throws {
+        guard (1...1024).contains(threads) else { throw ValidationError("--threads must be from 1 to 1024") }
+    }
+
+    /// The pool on which streaming stages work.
+    public func workerPool() -> WorkerPool { WorkerPool(threads: threads) }
+
+    /// Where the tool talks to the user.
+    public var report: Report { Report(quiet: quiet) }
+}
+
+/// `-o`: where the result goes.
+public struct OutputOption: ParsableArguments {
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("Write to this file, which appears when it is whole; - is standard output.", valueName: "file"),
+        completion: .file())
+    public var output = "-"
+
+    public init() {}
+
+    /// Opens the output of binary data, or of text.
+    public func open(binary: Bool) throws -> OutputFile { try OutputFile(path: output, binary: binary) }
+}
+
+/// `--seed`: for tools that draw random numbers.
+public struct SeedOption: ParsableArguments {
+    @Option(help: ArgumentHelp("Seed of all random numbers; the same seed gives the same bytes.", valueName: "n"))
+    public var seed: UInt64 = 1
+
+    public init() {}
+}
+
+/// A number of bytes, written as GNU sort does: `500M`, `2G`, `1.5G`, `4096`; K, M, G and T are powers of 1024.
+public struct ByteSize: ExpressibleByArgument, Sendable, Equatable, CustomStringConvertible {
+    public let bytes: Int
+
+    public init(bytes: Int) { self.bytes = bytes }
+
+    public init?(argument: String) {
+        var digits = argument[...]
+        if digits.last == "B" || digits.last == "b" { digits = digits.dropLast() }
+        let shifts: [Character: Int] = ["K": 10, "M": 20, "G": 30, "T": 40]
+        var shift = 0
+        if let last = digits.last, let found = shifts[Character(last.uppercased())] {
+            shift = found
+            digits = digits.dropLast()
+        }
+        guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }),
+            let number = Double(digits), number >= 0, number * Double(1 << shift) < 9e18
+        else { return nil }
+        bytes = Int(number * Double(1 << shift))
+    }
+
+    public var description: String {
+        for (unit, shift) in [("T", 40), ("G", 30), ("M", 20), ("K", 10)] where bytes >= 1 << shift && bytes % (1 << shift) == 0 {
+            return "\(bytes >> shift)\(unit)"
+        }
+        return String(bytes)
+    }
+
+    public var defaultValueDescription: String { description }
+}

@@ -1,0 +1,50 @@
+import Glibc
+
+/// What a tool says on stderr while it works: one line that is overwritten on a terminal, and summaries at the end.
+public struct Report: Sendable {
+    private let quiet: Bool
+    private let terminal: Bool
+
+    public init(quiet: Bool) {
+        self.quiet = quiet
+        terminal = isatty(STDERR_FILENO) == 1
+    }
+
+    /// Whether progress is shown at all: only on a terminal, and not with `--quiet`.
+    public var showsProgress: Bool { terminal && !quiet }
+
+    /// Overwrites the progress line.
+    public func progress(_ text: @autoclosure () -> String) {
+        if showsProgress { writeToStandardError("\r\u{1B}[K" + text()) }
+    }
+
+    /// Prints lines to keep, after wiping the progress line.
+    public func print(_ text: @autoclosure () -> String) {
+        if !quiet { writeToStandardError((terminal ? "\r\u{1B}[K" : "") + text() + "\n") }
+    }
+}
+
+/// A number with thousands separators: 1,234,567.
+public func grouped(_ number: Int) -> String {
+    let digits = Array(String(number.magnitude))
+    var text = number < 0 ? "-" : ""
+    for (index, digit) in digits.enumerated() {
+        if index > 0 && (digits.count - index) % 3 == 0 { text += "," }
+        text.append(digit)
+    }
+    return text
+}
+
+/// A number with a fixed count of decimals, without Foundation.
+public func fixed(_ number: Double, _ decimals: Int) -> String {
+    guard number.isFinite else { return "\(number)" }
+    var scale = 1.0
+    for _ in 0..<decimals { scale *= 10 }
+    let scaled = (number.magnitude * scale).rounded()
+    guard scaled < 9e15 else { return "\(number)" }
+    let whole = Int(scaled) / Int(scale)
+    let part = String(Int(scaled) % Int(scale))
+    let sign = number < 0 && scaled > 0 ? "-" : ""
+    return decimals == 0
+        ? "\(sign)\(whole)" : "\(sign)\(whole).\(String(repeating: "0", count: decimals - part.count))\(part)"
+}

@@ -1,0 +1,24 @@
+import Files
+import Glibc
+
+/// On SIGINT, SIGTERM and SIGHUP: remove temporary files, then die of that signal as the shell expects. SIGPIPE does the
+/// same, silently, even where a parent ignores it.
+func installSignalHandlers() {
+    // Makes the registry now, because a handler must not allocate.
+    removeTemporaryFiles()
+    for number in [SIGINT, SIGTERM, SIGHUP] where !isIgnored(number) { signal(number, endBySignal) }
+    signal(SIGPIPE, endBySignal)
+}
+
+private let endBySignal: @convention(c) (CInt) -> Void = { number in
+    removeTemporaryFiles()
+    signal(number, SIG_DFL)
+    raise(number)
+}
+
+/// A background job of a shell without job control ignores SIGINT, and nohup SIGHUP: both are to be left so.
+private func isIgnored(_ number: CInt) -> Bool {
+    var action = sigaction()
+    guard sigaction(number, nil, &action) == 0 else { return false }
+    return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
+}

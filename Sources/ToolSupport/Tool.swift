@@ -1,0 +1,45 @@
+public import ArgumentParser
+import Files
+import Glibc
+
+/// The version of all six tools.
+public let contourVersion = "0.1.0"
+
+/// A command of the pipeline: a `ParsableCommand` with the manners that all six share.
+///
+/// One line on stderr and a sysexits status for every error, no output file left half-written on SIGINT or SIGTERM,
+/// silence on SIGPIPE.
+public protocol Tool: ParsableCommand {
+    /// Does the work. Errors are `ToolError`s.
+    func perform() throws
+}
+
+extension Tool {
+    /// The tool's name, as the user typed it.
+    public static var name: String { configuration.commandName ?? String(describing: Self.self) }
+
+    /// What shards name as their maker.
+    public static var signature: String { "\(name) \(contourVersion)" }
+
+    public func run() throws {
+        installSignalHandlers()
+        do {
+            try perform()
+        } catch let error as ToolError {
+            writeToStandardError("\(Self.name): \(error.description)\n")
+            throw ExitCode(error.status.rawValue)
+        }
+    }
+
+    /// The configuration every tool has in common: name, version, help with an example at its end.
+    public static func configuration(_ name: String, _ abstract: String, _ discussion: String) -> CommandConfiguration {
+        CommandConfiguration(
+            commandName: name, abstract: abstract, discussion: discussion, version: "\(name) (Contour) \(contourVersion)")
+    }
+}
+
+/// Writes `text` to stderr, in one call, so that lines of a pipeline's tools do not mix.
+public func writeToStandardError(_ text: String) {
+    var text = text
+    text.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
+}

@@ -1,1 +1,0 @@
-// ToolSupport: see docs/architecture.md.

@@ -1,0 +1,77 @@
+import Files
+import TestSupport
+import Testing
+
+struct InputTests {
+    static let text = Array((0..<20_000).map { "line \($0 &* 7919 % 1000)\n" }.joined().utf8)
+
+    func readAll(_ path: String, piece: Int = 4096) throws -> [UInt8] {
+        let source = try openInput(path)
+        var all: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: piece)
+        while case let count = try buffer.withUnsafeMutableBytes({ try source.read(into: $0) }), count > 0 {
+            all += buffer[..<count]
+        }
+        return all
+    }
+
+    @Test(arguments: ["cat", "gzip -c", "lz4 -c"], [1, 7, 4096, 1 << 20])
+    func compressionIsRecognisedByContent(program: String, piece: Int) async throws {
+        guard isInstalled(String(program.prefix { $0 != " " })) else {
+            print("skipped: \(program) is not installed")
+            return
+        }
+        let directory = try TemporaryDirectory()
+        let path = try directory.write("text", Self.text)
+        // Twice: members and frames may follow each other.
+        let packed = directory.file("packed")
+        let result = try await runShell("(\(program) < \(path); \(program) < \(path)) > \(packed)")
+        #expect(result.status == 0)
+        #expect(try readAll(packed, piece: piece) == Self.text + Self.text)
+    }
+
+    @Test(arguments: ["gzip -c", "lz4 -c"])
+    func truncatedCompressionIsAnError(program: String) async throws {
+        guard isInstalled(String(program.prefix { $0 != " " })) else { return }
+        let directory = try TemporaryDirectory()
+        let path = try directory.write("text", Self.text)
+        _ = try await runShell("\(program) < \(path) > \(directory.file("packed"))")
+        let whole = try contents(of: directory.file("packed"))
+        for count in [11, 20, whole.count / 2, whole.count - 1] {
+            let cut = try directory.write("cut", Array(whole[..<count]))
+            #expect(throws: ToolError.self, "\(count) bytes") { try readAll(cut) }
+        }
+    }
+
+    @Test func emptyFilesAndMissingFiles() throws {
+        let directory = try TemporaryDirectory()
+        #expect(try readAll(directory.write("empty", "")) == [])
+        #expect(try readAll(directory.write("short", "ab")) == Array("ab".utf8))
+        #expect(throws: ToolError.self) { try openInput(directory.file("missing")) }
+        #expect(throws: ToolError.self) { try openInput(directory.path) }
+    }
+}
+
+struct XXH64Tests {
+    /// Values of the reference implementation (python3, package xxhash 3.5).
+    @Test(arguments: [
+        ("", 0, 0xEF46_DB37_51D8_E999), ("a", 0, 0xD24E_C4F1_A98C_6E5B), ("abc", 0, 0x44BC_2CF5_AD77_0999),
+        (String(repeating: "0123456789", count: 10), 0, 0xF80E_7B96_315A_FFFA), (String(repeating: "0123456789", count: 10), 7, 0xA314_A8F8_5DA8_C7D1),
+    ] as [(String, UInt64, UInt64)])
+    func knownDigests(text: String, seed: UInt64, digest: UInt64) {
+        #expect(Array(text.utf8).withUnsafeBytes { XXH64.hash($0, seed: seed) } == digest)
+    }
+
+    @Test(arguments: [0, 1, 3, 4, 7, 8, 31, 32, 33, 63, 64, 100, 1000])
+    func piecesMakeTheSameDigestAsTheWhole(count: Int) {
+        let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 131 &+ 7) }
+        let whole = bytes.withUnsafeBytes { XXH64.hash($0) }
+        for piece in [1, 5, 32, 37] {
+            var state = XXH64()
+            for start in stride(from: 0, to: count, by: piece) {
+                Array(bytes[start..<min(count, start + piece)]).withUnsafeBytes { state.update($0) }
+            }
+            #expect(state.digest() == whole)
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import Files
+import Glibc
+import TestSupport
+import Testing
+
+struct OutputFileTests {
+    @Test func appearsOnCommitAndNotBefore() throws {
+        let directory = try TemporaryDirectory()
+        let output = try OutputFile(path: directory.file("out"), binary: true)
+        try output.write("text")
+        #expect(!directory.entries().contains("out"))
+        try output.commit()
+        #expect(directory.entries() == ["out"])
+        #expect(try contents(of: directory.file("out")) == Array("text".utf8))
+    }
+
+    @Test func anAbandonedOutputLeavesTheEarlierFileAlone() throws {
+        let directory = try TemporaryDirectory()
+        try directory.write("out", "earlier")
+        do {
+            let output = try OutputFile(path: directory.file("out"), binary: true)
+            try output.write([UInt8](repeating: 1, count: 1 << 20))
+        }
+        #expect(directory.entries() == ["out"])
+        #expect(try contents(of: directory.file("out")) == Array("earlier".utf8))
+    }
+
+    /// Sizes below, at and above the buffer's.
+    @Test(arguments: [0, 1, 7, 255, 256 << 10, 256 << 10 + 1, 3 << 20])
+    func everyByteArrives(size: Int) throws {
+        let directory = try TemporaryDirectory()
+        let output = try OutputFile(path: directory.file("out"), binary: true)
+        let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        for start in stride(from: 0, to: size, by: max(1, size / 3)) {
+            try output.write(Array(bytes[start..<min(size, start + max(1, size / 3))]))
+        }
+        try output.commit()
+        #expect(try contents(of: directory.file("out")) == bytes)
+        #expect(output.bytesWritten == size)
+    }
+
+    @Test func aFullDiskIsAnError() throws {
+        let output = try OutputFile(path: "/dev/full", binary: true)
+        let error = #expect(throws: ToolError.self) {
+            try output.write([UInt8](repeating: 1, count: 1 << 20))
+            try output.commit()
+        }
+        #expect(error?.status == .ioError)
+        #expect(error?.description == "/dev/full: cannot write: No space left on device")
+    }
+
+    @Test func aPlaceThatDoesNotExistIsAnError() throws {
+        let error = #expect(throws: ToolError.self) { try OutputFile(path: "/no/such/place", binary: true) }
+        #expect(error?.status == .cannotCreate)
+    }
+}

@@ -1,0 +1,140 @@
+import Files
+import Parallel
+import Shards
+import TestSupport
+import Testing
+
+private func withBytes<Result>(_ word: String, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    try Array(word.utf8).withUnsafeBytes(body)
+}
+
+struct VocabularyShardTests {
+    /// More words than a block holds.
+    @Test(arguments: [0, 1, 7, 70_000])
+    func whatIsWrittenIsRead(count: Int) throws {
+        let bytes = try shard(threads: 2) { output, pool in
+            let writer = try VocabularyShardWriter(output, tool: "test 1", options: ["min-count": "1"], pool: pool)
+            for index in 0..<count { try withBytes("w\(index)") { try writer.append($0, count: UInt64(count - index)) } }
+            try writer.finish(source: ["source-tokens": "9"])
+        }
+        let reader = try VocabularyShardReader(MemorySource(bytes), pool: WorkerPool(threads: 2))
+        var words = 0
+        var exact = true
+        while try reader.nextBlock({ word, wordCount in
+            exact = exact && String(decoding: word, as: UTF8.self) == "w\(words)" && wordCount == UInt64(count - words)
+            words += 1
+        }) {}
+        #expect(exact && words == count)
+        #expect(reader.totals.integer("words") == count)
+        #expect(reader.totals.integer("tokens") == count * (count + 1) / 2)
+        #expect(reader.totals["source-tokens"] == "9")
+        #expect(reader.header.fields["min-count"] == "1")
+    }
+}
+
+struct TableShardTests {
+    static func table(dimension: Int, words: Int, poison: Float = 0) throws -> [UInt8] {
+        try shard(threads: 2) { output, pool in
+            let writer = try TableShardWriter(
+                output, tool: "test 1", dimension: dimension, count: words, fields: ["vectors": "none"], pool: pool)
+            for index in 0..<words {
+                var row = (0..<dimension).map { Float(index) + Float($0) / 8 }
+                if index == words - 1 { row[0] += poison }
+                try row.withUnsafeBufferPointer { row in
+                    try withBytes("w\(index)") {
+                        try writer.append($0, count: UInt64(index), source: .mimick, row: row)
+                    }
+                }
+            }
+            let mean = [Float](repeating: 0.5, count: dimension)
+            try mean.withUnsafeBufferPointer { try writer.append(tensor: "mean", shape: [dimension], values: $0) }
+            try writer.finish()
+        }
+    }
+
+    @Test(arguments: [1, 7, 300], [1, 2, 5000])
+    func whatIsWrittenIsRead(dimension: Int, words: Int) throws {
+        let reader = try TableShardReader(
+            MemorySource(try Self.table(dimension: dimension, words: words)), pool: WorkerPool(threads: 2))
+        #expect(reader.dimension == dimension)
+        var seen = 0
+        var tensors: [String] = []
+        while let item = try reader.next() {
+            switch item {
+            case .rows(let rows):
+                rows.forEach { word, count, source, row in
+                    #expect(String(decoding: word, as: UTF8.self) == "w\(seen)" && Int(count) == seen && source == .mimick)
+                    #expect(row.elementsEqual((0..<dimension).map { Float(seen) + Float($0) / 8 }))
+                    seen += 1
+                }
+            case .tensor(let piece):
+                tensors.append(piece.name)
+                #expect(piece.shape == [dimension] && piece.offset == 0)
+                piece.withValues { #expect($0.allSatisfy { $0 == 0.5 }) }
+            }
+        }
+        #expect(seen == words && tensors == ["mean"])
+    }
+
+    @Test(arguments: [Float.nan, .infinity])
+    func valuesThatAreNoNumbersAreRefused(poison: Float) throws {
+        let bytes = try Self.table(dimension: 3, words: 4, poison: poison)
+        let reader = try TableShardReader(MemorySource(bytes), pool: WorkerPool(threads: 1))
+        #expect(throws: ToolError.self) { while try reader.next() != nil {} }
+    }
+
+    @Test func printedAsWord2vecText() throws {
+        let directory = try TemporaryDirectory()
+        let path = try directory.write("t.tab", Self.table(dimension: 2, words: 3))
+        let output = try OutputFile(path: directory.file("text"), binary: false)
+        try printTable(paths: [path], to: output, pool: WorkerPool(threads: 1))
+        try output.commit()
+        let text = String(decoding: try contents(of: directory.file("text")), as: UTF8.self)
+        #expect(text == "3 2\nw0 0.0 0.125\nw1 1.0 1.125\nw2 2.0 2.125\n")
+    }
+}
+
+struct VectorShardTests {
+    @Test(arguments: [1, 3], [1, 7])
+    func whatIsWrittenIsRead(layers: Int, width: Int) throws {
+        let sentences = [3, 0, 1, 0, 900].map { tokens in
+            SentenceVectors(
+                words: (0..<tokens).map { "t\($0)" },
+                values: (0..<tokens * layers * width).map { Float($0) * 0.25 })
+        }
+        let bytes = try shard { output, pool in
+            let writer = try VectorShardWriter(
+                output, tool: "test 1", layers: layers, width: width, fields: [:], pool: pool)
+            for sentence in sentences { try writer.append(sentence) }
+            try writer.finish()
+        }
+        let reader = try VectorShardReader(MemorySource(bytes + bytes), pool: WorkerPool(threads: 2))
+        #expect(reader.layers == layers && reader.width == width)
+        for sentence in sentences + sentences {
+            let read = try #require(try reader.next())
+            #expect(read.words == sentence.words && read.values == sentence.values)
+        }
+        #expect(try reader.next() == nil)
+    }
+}
+
+struct WordTableTests {
+    /// Lengths round the steps of the hash, and words that differ in one byte only.
+    @Test func idsAreGivenInOrderAndFoundAgain() {
+        var table = WordTable(capacity: 2)
+        var words: [String] = []
+        for length in 0...40 {
+            for letter in ["a", "b", "é"] { words.append(String(repeating: "x", count: length) + letter) }
+        }
+        for index in 0..<5000 { words.append("n\(index)") }
+        for (index, word) in words.enumerated() {
+            #expect(table.find(word) == nil)
+            #expect(table.insert(word) == index)
+        }
+        for (index, word) in words.enumerated() {
+            #expect(table.insert(word) == index && table.find(word) == index && table.word(index) == word)
+        }
+        table.removeAll()
+        #expect(table.count == 0 && table.find("n17") == nil && table.insert("n17") == 0)
+    }
+}

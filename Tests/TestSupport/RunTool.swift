@@ -1,0 +1,64 @@
+import Subprocess
+import SystemPackage
+import Glibc
+
+/// What a finished process left.
+public struct ToolResult: Sendable {
+    /// The exit status, or 128 plus the signal that ended it.
+    public let status: Int
+    public let output: [UInt8]
+    public let errors: String
+
+    /// Standard output as text.
+    public var text: String { String(decoding: output, as: UTF8.self) }
+}
+
+/// The directory with the tools that were built together with these tests.
+public let toolDirectory: String = {
+    // The test runner lies in, or beside, the folder of the products: climb until `tokenize` is found.
+    var directory = FilePath((try? readLink("/proc/self/exe")) ?? ".")
+    // swift test loads the bundle from the build folder, which it names on the command line.
+    for argument in CommandLine.arguments where argument.hasSuffix(".xctest") { directory = FilePath(argument) }
+    while !directory.components.isEmpty {
+        if access(directory.appending("tokenize").string, X_OK) == 0 { return directory.string }
+        directory.removeLastComponent()
+    }
+    return ".build/release"
+}()
+
+private func readLink(_ path: String) throws -> String {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let count = buffer.withUnsafeMutableBytes { readlink(path, $0.baseAddress!, $0.count) }
+    return String(decoding: buffer[..<max(0, count)], as: UTF8.self)
+}
+
+/// Runs one of the tools and waits for it; both its pipes are drained meanwhile.
+public func runTool(_ name: String, _ arguments: [String], input: [UInt8] = []) async throws -> ToolResult {
+    try await runProgram("\(toolDirectory)/\(name)", arguments, input: input)
+}
+
+/// Runs a shell command line in which `$BIN` is the directory of the tools.
+public func runShell(_ command: String, input: [UInt8] = []) async throws -> ToolResult {
+    try await runProgram("/bin/bash", ["-c", "set -o pipefail; BIN='\(toolDirectory)'; \(command)"], input: input)
+}
+
+/// Runs any program with its full path.
+public func runProgram(_ path: String, _ arguments: [String], input: [UInt8] = []) async throws -> ToolResult {
+    let limit = 1 << 28
+    let record = try await run(
+        .path(FilePath(path)), arguments: Arguments(arguments), input: .array(input),
+        output: .bytes(limit: limit), error: .bytes(limit: limit))
+    let status: Int =
+        switch record.terminationStatus {
+        case .exited(let code): Int(code)
+        case .signaled(let signal): 128 + Int(signal)
+        }
+    return ToolResult(
+        status: status, output: record.standardOutput, errors: String(decoding: record.standardError, as: UTF8.self))
+}
+
+/// Whether a program is on the PATH: tests of optional peers are skipped, and say so, where it is not.
+public func isInstalled(_ program: String) -> Bool {
+    let paths = getenv("PATH").map { String(cString: $0) } ?? ""
+    return paths.split(separator: ":").contains { access("\($0)/\(program)", X_OK) == 0 }
+}
