@@ -1,0 +1,62 @@
+# Contour: `make quickstart` and `make test` are the two commands; each installs what it needs.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+SWIFT ?= swift
+BUILD = $(SWIFT) build -c release
+TOOLS = tokenize build-vocab embed-oov train encode bench
+BIN = .build/release
+
+LIBRARIES = libopenblas-dev liblz4-dev zlib1g-dev pkg-config
+TEST_PACKAGES = $(LIBRARIES) lz4
+QUICKSTART_PACKAGES = $(LIBRARIES) wordnet-base fasttext gnuplot-nox
+
+.PHONY: build test quickstart install uninstall man completions clean
+
+build:
+	@pipelines/install-packages.sh $(LIBRARIES)
+	$(BUILD)
+
+# Release, because numerics in a debug build take minutes; tests and tools are built in one go.
+test:
+	@pipelines/install-packages.sh $(TEST_PACKAGES)
+	$(BUILD) --build-tests
+	$(SWIFT) test -c release --skip-build
+
+quickstart:
+	@pipelines/install-packages.sh $(QUICKSTART_PACKAGES)
+	@pipelines/stage.sh quickstart/stages/build.tsv build Package.swift $(BIN)/train -- $(BUILD)
+	@$(MAKE) --no-print-directory -f pipelines/quickstart.mk BIN=$(BIN)
+
+man:
+	$(SWIFT) package generate-manual --multi-page
+
+completions: build
+	mkdir -p .build/completions
+	for tool in $(TOOLS); do for shell in bash zsh fish; do \
+	    $(BIN)/$$tool --generate-completion-script $$shell > .build/completions/$$tool.$$shell || exit 1; \
+	done; done
+
+# The Swift runtime is linked in, so that the tools run where no Swift is.
+install: completions man
+	$(BUILD) --static-swift-stdlib --scratch-path .build-static
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
+	    $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	for tool in $(TOOLS); do \
+	    install -s .build-static/release/$$tool $(DESTDIR)$(PREFIX)/bin/ && \
+	    install -m 644 .build/plugins/GenerateManual/outputs/$$tool/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/ && \
+	    install -m 644 .build/completions/$$tool.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$tool && \
+	    install -m 644 .build/completions/$$tool.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_$$tool && \
+	    install -m 644 .build/completions/$$tool.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$$tool.fish \
+	    || exit 1; \
+	done
+
+uninstall:
+	for tool in $(TOOLS); do rm -f $(DESTDIR)$(PREFIX)/bin/$$tool $(DESTDIR)$(PREFIX)/share/man/man1/$$tool.1 \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$tool \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_$$tool \
+	    $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$$tool.fish; done
+
+clean:
+	rm -rf .build .build-static quickstart
