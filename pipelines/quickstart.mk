@@ -1,0 +1,67 @@
+# From WordNet's glosses to contextual vectors in a few minutes: `make quickstart`, or
+#
+#   make -f pipelines/quickstart.mk [OUT=quickstart] [LINES=3000] [TRAIN_FLAGS='--preset tiny']
+#
+# Needs Debian's wordnet-base, fasttext and gnuplot-nox, and the tools built.
+
+OUT ?= quickstart
+WORDNET ?= /usr/share/wordnet
+# Lines of text to use; empty for all.
+LINES ?=
+# The word whose senses are shown at the end, and a sentence for each.
+WORD ?= bank
+SENSES ?= "he sat on the [bank] of the river" "he took the money to the [bank]"
+
+TEXT := $(OUT)/corpus.txt
+HELD_OUT := $(OUT)/held-out.txt
+VECTORS := $(OUT)/words.vec
+TOKENIZE_FLAGS ?= --lowercase
+# fastText: its default of 2,000,000 buckets makes an 800 MB model, and its words come in at least MIN_COUNT times.
+DIMENSION ?= 100
+MIN_COUNT ?= 3
+EPOCHS ?= 10
+
+.PHONY: quickstart
+quickstart: show
+
+include $(dir $(lastword $(MAKEFILE_LIST)))generic.mk
+
+# A gloss a line: what follows the bar in WordNet's data files. Every 50th is held out.
+$(OUT)/glosses.txt: | $(OUT)/stages
+	sed -n 's/^[0-9]\{8\} .* | //p' $(WORDNET)/data.noun $(WORDNET)/data.verb $(WORDNET)/data.adj $(WORDNET)/data.adv \
+	    $(if $(LINES),| awk -v lines=$(LINES) '{ line[NR] = $$0 } END { step = NR / lines; if (step < 1) step = 1; \
+	        for (i = 1; i <= NR; i += step) print line[int(i)] }') > $@.tmp
+	mv $@.tmp $@
+
+$(TEXT): $(OUT)/glosses.txt
+	$(STAGE)/1-text.tsv text $< $@ -- sh -c "awk 'NR % 50' $< > $@.tmp && mv $@.tmp $@"
+
+$(HELD_OUT): $(OUT)/glosses.txt
+	awk 'NR % 50 == 0' $< > $@.tmp
+	mv $@.tmp $@
+
+$(OUT)/corpus.tokens.txt: $(OUT)/corpus.tok
+	$(TOOL)tokenize --print -o $@ $<
+
+$(VECTORS): $(OUT)/corpus.tokens.txt
+	$(STAGE)/4-fasttext.tsv "fasttext skipgram" $< $@ -w "$$COUNT_CORPUS" -- \
+	    fasttext skipgram -input $< -output $(OUT)/words -dim $(DIMENSION) -bucket 50000 -minCount $(MIN_COUNT) \
+	        -epoch $(EPOCHS) -thread 2 -verbose 0
+
+# The sentences with the word, found by grep: the tools are filters like any other.
+$(OUT)/$(WORD).vectors: $(OUT)/corpus.tokens.txt $(MODEL) $(OUT)/table.shard
+	grep -w -- $(WORD) $< | $(TOOL)encode $(COMMON_FLAGS) --whitespace --layers top --model $(MODEL) \
+	    --table $(OUT)/table.shard -o $@
+
+$(OUT)/training.svg: $(MODEL)
+	$(HERE)plot-training.sh $(OUT)/train.jsonl $@
+
+.PHONY: show
+show: pipeline $(OUT)/$(WORD).vectors $(OUT)/training.svg
+	@$(HERE)summary.sh $(OUT)
+	@for sense in $(SENSES); do \
+	    echo; echo "Nearest to: $$sense"; \
+	    $(TOOL)encode --quiet $(COMMON_FLAGS) --neighbours 5 --query "$$sense" \
+	        --model $(MODEL) --table $(OUT)/table.shard $(OUT)/$(WORD).vectors || exit 1; \
+	done
+	@echo; echo "The training curve: $(OUT)/training.svg"
