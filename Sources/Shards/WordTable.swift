@@ -99,7 +99,18 @@ public struct WordTable: Sendable {
     private func equals(_ id: Int, _ word: UnsafeRawBufferPointer) -> Bool {
         let range = range(of: id)
         guard range.count == word.count else { return false }
-        return bytes.withUnsafeBytes { UnsafeRawBufferPointer(rebasing: $0[range]).elementsEqual(word) }
+        return bytes.withUnsafeBytes { bytes in
+            guard word.count >= 8 else {
+                for index in 0..<word.count where bytes[range.lowerBound + index] != word[index] { return false }
+                return true
+            }
+            var offset = 0
+            while offset + 8 <= word.count {
+                if Self.load(bytes, range.lowerBound + offset) != Self.load(word, offset) { return false }
+                offset += 8
+            }
+            return Self.load(bytes, range.upperBound - 8) == Self.load(word, word.count - 8)
+        }
     }
 
     private mutating func grow() {
