@@ -1,0 +1,129 @@
+import Shards
+
+/// From a chunk to the ids of its tokens: normalises, applies the rules, lowers case, and looks words up.
+struct ChunkExpander {
+    /// Set in an expanded id: a sentence ends before this token.
+    static let beginsSentence: UInt32 = 1 << 31
+
+    /// The ids of all chunks of more than one token that are remembered.
+    private(set) var expansions: [UInt32] = []
+    /// How many of them belong to remembered chunks.
+    private var remembered = 0
+    /// Whether the last expansion holds only for this place in the text.
+    private(set) var dependsOnNext = false
+
+    private let tokenizer: Tokenizer
+    private var chunk = DecodedChunk()
+    private var rules = EnglishRules()
+
+    init(_ tokenizer: Tokenizer) { self.tokenizer = tokenizer }
+
+    /// Drops the expansions of a chunk that is not remembered, once its ids are used.
+    mutating func forgetExpansions() { expansions.removeLast(expansions.count - remembered) }
+
+    /// The slot, without its key, of the chunk in `bytes`; new words join `words`.
+    mutating func expand(
+        _ bytes: UnsafeRawBufferPointer, next: FollowingText, words: inout WordTable
+    ) -> ChunkCache.Slot {
+        remembered = expansions.count
+        if tokenizer.mode == .penn, let slot = expandPlain(bytes, &words) { return slot }
+        guard let normal = tokenizer.normalization.apply(to: bytes) else { return expandNormal(bytes, next, &words) }
+        return normal.withUnsafeBytes { expandNormal($0, next, &words) }
+    }
+
+    /// How the chunk in `bytes` may end a sentence.
+    mutating func end(of bytes: UnsafeRawBufferPointer, next: FollowingText) -> ChunkEnd {
+        chunk.decode(bytes)
+        return rules.apply(to: &chunk, next: next)
+    }
+
+    /// The short way for ASCII letters with hyphens between them and one mark or `'s` at the end: most of what is new in
+    /// a text. Gives what the rules give, or `nil` where it takes the rules to say.
+    private mutating func expandPlain(_ bytes: UnsafeRawBufferPointer, _ words: inout WordTable) -> ChunkCache.Slot? {
+        var length = 0
+        var afterLetter = false
+        var isHyphenated = false
+        while length < bytes.count {
+            let isLetter = (bytes[length] | 0x20) &- UInt8(ascii: "a") < 26
+            guard isLetter || (afterLetter && bytes[length] == UInt8(ascii: "-")) else { break }
+            isHyphenated = isHyphenated || !isLetter
+            afterLetter = isLetter
+            length += 1
+        }
+        let word = UnsafeRawBufferPointer(rebasing: bytes[..<length])
+        guard afterLetter, !Contractions.mayBeCompound(word) else { return nil }
+        let end: ChunkEnd
+        switch bytes.count - length {
+        case 0: end = .none
+        case 1:
+            switch bytes[length] {
+            case UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: ":"): end = .none
+            case UInt8(ascii: "!"), UInt8(ascii: "?"): end = .ender
+            case UInt8(ascii: ".") where length > 1 && !isHyphenated && Abbreviations.kind(word) == nil: end = .ender
+            default: return nil
+            }
+        case 2 where bytes[length] == UInt8(ascii: "'") && bytes[length + 1] | 0x20 == UInt8(ascii: "s"): end = .none
+        default: return nil
+        }
+        dependsOnNext = false
+        let first = UInt32(insert(word, &words))
+        if length == bytes.count { return ChunkCache.Slot(first: first, info: ChunkCache.oneWord) }
+        let second = UInt32(insert(UnsafeRawBufferPointer(rebasing: bytes[length...]), &words))
+        expansions.append(first)
+        expansions.append(second)
+        return ChunkCache.Slot(first: UInt32(expansions.count - 2), info: 2 << 3 | UInt32(end.rawValue))
+    }
+
+    private mutating func expandNormal(
+        _ bytes: UnsafeRawBufferPointer, _ next: FollowingText, _ words: inout WordTable
+    ) -> ChunkCache.Slot {
+        chunk.decode(bytes)
+        var end = ChunkEnd.none
+        dependsOnNext = false
+        if tokenizer.mode == .penn || tokenizer.sentences.splits {
+            end = rules.apply(to: &chunk, next: next)
+            dependsOnNext = rules.consultedNext
+        }
+        let first = expansions.count
+        var start = 0
+        while start < chunk.count {
+            var stop = start + 1
+            if tokenizer.mode == .penn {
+                stop = chunk.nextCut(after: start, limit: chunk.count)
+            } else {
+                let isSpace = chunk.classes[start] == .space
+                while stop < chunk.count && (chunk.classes[stop] == .space) == isSpace { stop += 1 }
+            }
+            if chunk.classes[start] != .space {
+                let token = UnsafeRawBufferPointer(rebasing: bytes[chunk.offsets[start]..<chunk.offsets[stop]])
+                let flag = chunk.breaks[start] ? Self.beginsSentence : 0
+                expansions.append(UInt32(insert(token, &words)) | flag)
+            }
+            start = stop
+        }
+        let count = expansions.count - first
+        var slot = ChunkCache.Slot(first: UInt32(first), info: UInt32(count) << 3 | UInt32(end.rawValue))
+        if count == 1 { slot.first = expansions.removeLast() & ~Self.beginsSentence }
+        return slot
+    }
+
+    private func insert(_ token: UnsafeRawBufferPointer, _ words: inout WordTable) -> Int {
+        guard tokenizer.lowercase else { return words.insert(token) }
+        if token.allSatisfy({ $0 < 0x80 }) {
+            guard token.contains(where: { $0 >= 0x41 && $0 <= 0x5A }) else { return words.insert(token) }
+            let lower = token.map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 }
+            return lower.withUnsafeBytes { words.insert($0) }
+        }
+        let lower = Array(Self.lowercased(String(decoding: token, as: UTF8.self)).utf8)
+        return lower.withUnsafeBytes { bytes in
+            guard let normal = tokenizer.normalization.apply(to: bytes) else { return words.insert(bytes) }
+            return normal.withUnsafeBytes { words.insert($0) }
+        }
+    }
+
+    /// Unicode's lower case, with the final form of sigma at the end of a word.
+    private static func lowercased(_ token: String) -> String {
+        guard token.unicodeScalars.last == "Σ", token.unicodeScalars.count > 1 else { return token.lowercased() }
+        return token.dropLast().lowercased() + "ς"
+    }
+}

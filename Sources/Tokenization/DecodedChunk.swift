@@ -1,0 +1,90 @@
+/// A run of text between white space, decoded, with the cuts that the rules make in it: their scratch paper.
+struct DecodedChunk {
+    private(set) var scalars: [UInt32] = []
+    private(set) var classes: [CharacterClass] = []
+    /// Where each scalar begins in the bytes; one entry more, for the end.
+    private(set) var offsets: [Int] = []
+    /// Whether a token begins at each scalar; one entry more.
+    private var cuts: [Bool] = []
+    /// Whether a sentence ends before each scalar; one entry more.
+    private(set) var breaks: [Bool] = []
+
+    var count: Int { scalars.count }
+
+    /// Decodes `bytes`, valid UTF-8.
+    mutating func decode(_ bytes: UnsafeRawBufferPointer) {
+        scalars.removeAll(keepingCapacity: true)
+        classes.removeAll(keepingCapacity: true)
+        offsets.removeAll(keepingCapacity: true)
+        cuts.removeAll(keepingCapacity: true)
+        breaks.removeAll(keepingCapacity: true)
+        var position = 0
+        while let base = bytes.baseAddress, position < bytes.count {
+            let (scalar, length) = decodeScalar(base, position)
+            scalars.append(scalar)
+            classes.append(CharacterClasses.of(scalar))
+            offsets.append(position)
+            position += length
+        }
+        offsets.append(position)
+        for _ in 0...scalars.count {
+            cuts.append(false)
+            breaks.append(false)
+        }
+    }
+
+    mutating func cut(_ index: Int) { cuts[index] = true }
+
+    /// Makes `range` a token of its own, as far as its ends go.
+    mutating func isolate(_ range: Range<Int>) {
+        cuts[range.lowerBound] = true
+        cuts[range.upperBound] = true
+    }
+
+    mutating func endSentence(before index: Int) { breaks[index] = true }
+
+    func isCut(_ index: Int) -> Bool { cuts[index] }
+
+    /// The next cut behind `index`, `limit` if there is none before it.
+    func nextCut(after index: Int, limit: Int) -> Int {
+        var next = index + 1
+        while next < limit && !cuts[next] { next += 1 }
+        return next
+    }
+
+    /// The ASCII letter at `index` in lower case, 0 if there is none.
+    func lowercaseLetter(_ index: Int) -> UInt8 {
+        let scalar = scalars[index]
+        guard scalar < 0x80 else { return 0 }
+        switch classes[index] {
+        case .lower: return UInt8(scalar)
+        case .upper: return UInt8(scalar) | 0x20
+        default: return 0
+        }
+    }
+
+    /// Whether `range` spells `word`, ASCII in lower case, whatever its own case; `'` stands for any apostrophe.
+    func spells(_ word: StaticString, _ range: Range<Int>) -> Bool {
+        guard range.count == word.utf8CodeUnitCount else { return false }
+        for (step, index) in range.enumerated() {
+            let expected = word.utf8Start[step]
+            if expected == UInt8(ascii: "'") {
+                if classes[index] != .apostrophe { return false }
+            } else if lowercaseLetter(index) != expected {
+                return false
+            }
+        }
+        return true
+    }
+
+    func all(_ range: Range<Int>, _ condition: (CharacterClass) -> Bool) -> Bool {
+        range.allSatisfy { condition(classes[$0]) }
+    }
+
+    /// The range as text, for the lists of words.
+    func text(_ range: Range<Int>) -> String {
+        var text = ""
+        for index in range { if let scalar = Unicode.Scalar(scalars[index]) { text.unicodeScalars.append(scalar) } }
+        return text
+    }
+}

@@ -1,0 +1,299 @@
+/// English tokenisation in the Penn Treebank manner, for one chunk of text without white space inside.
+///
+/// docs/tokenization.md has every rule with an example. Tokens are pieces of the text: nothing is replaced, so quotes
+/// and brackets stay what they are. The rules peel punctuation from both ends, then cut what is left inside, then look
+/// for contractions.
+struct EnglishRules {
+    /// Whether the last result depends on what follows the chunk, and so cannot be remembered for it.
+    private(set) var consultedNext = false
+
+    /// Cuts `chunk` and says how it may end a sentence.
+    mutating func apply(to chunk: inout DecodedChunk, next: FollowingText) -> ChunkEnd {
+        consultedNext = false
+        var end = ChunkEnd.closing
+        var start = 0
+        while start < chunk.count {
+            if chunk.classes[start] == .space {
+                chunk.isolate(start..<start + 1)
+                start += 1
+                continue
+            }
+            var stop = start
+            while stop < chunk.count && chunk.classes[stop] != .space { stop += 1 }
+            end = split(&chunk, start..<stop, next)
+            start = stop
+        }
+        return end
+    }
+
+    private mutating func split(_ chunk: inout DecodedChunk, _ range: Range<Int>, _ next: FollowingText) -> ChunkEnd {
+        chunk.isolate(range)
+        let start = peelFront(&chunk, range)
+        var periodEnd: ChunkEnd?
+        let core = start..<peelBack(&chunk, start..<range.upperBound, next, &periodEnd)
+        if !core.isEmpty && !Self.isAddress(chunk, core) {
+            cutInside(&chunk, core)
+            var segment = core.lowerBound
+            while segment < core.upperBound {
+                let stop = chunk.nextCut(after: segment, limit: core.upperBound)
+                Contractions.cut(&chunk, segment..<stop)
+                segment = stop
+            }
+        }
+        markFullStops(&chunk, range)
+        return endOfSentence(chunk, range, core, periodEnd)
+    }
+
+    // MARK: The ends
+
+    private func peelFront(_ chunk: inout DecodedChunk, _ range: Range<Int>) -> Int {
+        var start = range.lowerBound
+        while start < range.upperBound {
+            let unit = Self.unit(chunk, start, range.upperBound)
+            let following = unit.upperBound < range.upperBound ? chunk.classes[unit.upperBound] : .space
+            switch chunk.classes[start] {
+            case .space, .lower, .upper, .letter, .digit:
+                return start
+            case .apostrophe where unit.count == 1 && Contractions.startsElision(chunk, start..<range.upperBound):
+                return start
+            case .hyphen where unit.count == 1 && (following.isWord || following == .currency || following == .dot):
+                return start
+            case .dot where unit.count == 1 && following.isWord:
+                return start
+            case .joining where following.isWord && chunk.scalars[start] != 0x26:
+                return start
+            default:
+                chunk.isolate(unit)
+                start = unit.upperBound
+            }
+        }
+        return start
+    }
+
+    /// - Parameter periodEnd: how the sentence may end if a period stays on the last word.
+    private mutating func peelBack(
+        _ chunk: inout DecodedChunk, _ range: Range<Int>, _ next: FollowingText, _ periodEnd: inout ChunkEnd?
+    ) -> Int {
+        var stop = range.upperBound
+        while stop > range.lowerBound {
+            var unitStart = stop - 1
+            let last = chunk.classes[unitStart]
+            if Self.runs(last) {
+                while unitStart > range.lowerBound && chunk.scalars[unitStart - 1] == chunk.scalars[stop - 1] { unitStart -= 1 }
+            }
+            let before = unitStart > range.lowerBound ? chunk.classes[unitStart - 1] : .space
+            switch last {
+            case .space, .lower, .upper, .letter, .digit, .symbol:
+                return stop
+            case .closing where Self.isAddress(chunk, range.lowerBound..<stop) && Self.opensInside(chunk, range.lowerBound..<stop):
+                return stop
+            case .hyphen where stop - unitStart == 1 && before.isWord, .joining where before.isWord:
+                return stop
+            case .currency where before == .upper:
+                return stop
+            case .dot where stop - unitStart == 1:
+                let keeps = keepsPeriod(chunk, range.lowerBound..<unitStart, next, &periodEnd)
+                if keeps { return stop }
+                chunk.isolate(unitStart..<stop)
+                stop = unitStart
+            case .apostrophe where stop - unitStart > 2:
+                chunk.isolate(stop - 1..<stop)
+                stop -= 1
+            default:
+                chunk.isolate(unitStart..<stop)
+                stop = unitStart
+            }
+        }
+        return stop
+    }
+
+    /// Whether the period behind `range` belongs to the word.
+    private mutating func keepsPeriod(
+        _ chunk: DecodedChunk, _ range: Range<Int>, _ next: FollowingText, _ periodEnd: inout ChunkEnd?
+    ) -> Bool {
+        // What is behind the last hyphen or slash decides: pre-U.S., and/or.
+        let first = range.last { [.hyphen, .joining, .opening].contains(chunk.classes[$0]) }
+        let word = (first.map { $0 + 1 } ?? range.lowerBound)..<range.upperBound
+        guard !word.isEmpty else { return false }
+        if word.count == 1 && chunk.classes[word.lowerBound] == .upper {
+            consultedNext = true
+            return !next.isNothing && !next.surelyBeginsSentence
+        }
+        if Self.isDotted(chunk, word) {
+            periodEnd = .abbreviation
+            return true
+        }
+        guard word.count <= 8, chunk.all(word, \.isCased) else { return false }
+        switch Abbreviations.kind(chunk.text(word)) {
+        case .title:
+            periodEnd = ChunkEnd.none
+            return true
+        case .other:
+            periodEnd = .abbreviation
+            return true
+        case .beforeNumber:
+            consultedNext = true
+            return next.beginsWithDigit
+        case nil:
+            return false
+        }
+    }
+
+    /// Letters, alone or in pairs, with periods between them: U.S, e.g, Ph.D.
+    private static func isDotted(_ chunk: DecodedChunk, _ range: Range<Int>) -> Bool {
+        var group = 0
+        var dots = 0
+        for index in range {
+            if chunk.classes[index] == .dot {
+                guard group > 0 else { return false }
+                dots += 1
+                group = 0
+            } else {
+                guard chunk.classes[index].isLetter else { return false }
+                group += 1
+                guard group <= 2 else { return false }
+            }
+        }
+        return dots > 0 && group > 0
+    }
+
+    // MARK: The inside
+
+    private func cutInside(_ chunk: inout DecodedChunk, _ core: Range<Int>) {
+        var index = core.lowerBound
+        while index < core.upperBound {
+            let unit = Self.unit(chunk, index, core.upperBound)
+            let before = index > core.lowerBound ? chunk.classes[index - 1] : .space
+            let following = unit.upperBound < core.upperBound ? chunk.classes[unit.upperBound] : .space
+            switch chunk.classes[index] {
+            case .space, .lower, .upper, .letter, .digit, .joining:
+                break
+            case .edge where before.isWord && following.isWord, .apostrophe where unit.count == 1:
+                break
+            case .hyphen where unit.count == 1:
+                break
+            case .comma where before == .digit && following == .digit, .colon where before == .digit && following == .digit:
+                break
+            case .dot where unit.count == 1:
+                cutSentencePeriod(&chunk, core, index)
+            case .currency:
+                let isPrefix = before == .upper && chunk.scalars[index] == 0x24
+                if isPrefix && following.isLetter { break }
+                if !isPrefix { chunk.cut(unit.lowerBound) }
+                chunk.cut(unit.upperBound)
+            default:
+                chunk.isolate(unit)
+                if [.ender, .ellipsis, .dot].contains(chunk.classes[index]) && following == .upper {
+                    chunk.endSentence(before: unit.upperBound)
+                }
+            }
+            index = unit.upperBound
+        }
+    }
+
+    /// A period between words without a space: cut in "over.Then" and "Mr.Smith", not in names of files and hosts.
+    private func cutSentencePeriod(_ chunk: inout DecodedChunk, _ core: Range<Int>, _ dot: Int) {
+        var left = dot
+        while left > core.lowerBound && chunk.classes[left - 1].isCased { left -= 1 }
+        var right = dot + 1
+        while right < core.upperBound && chunk.classes[right].isCased { right += 1 }
+        guard dot - left >= 2, right - dot > 1, chunk.classes[dot - 1] == .lower, chunk.classes[dot + 1] == .upper,
+            left == core.lowerBound || chunk.isCut(left), right == core.upperBound || chunk.classes[right] != .dot
+        else { return }
+        if Abbreviations.kind(chunk.text(left..<dot)) == .title {
+            chunk.cut(dot + 1)
+        } else {
+            chunk.isolate(dot..<dot + 1)
+            chunk.endSentence(before: dot + 1)
+        }
+    }
+
+    // MARK: Units
+
+    /// Marks that form one token when they are repeated: `--`, `...`, `''`, two backquotes.
+    private static func runs(_ kind: CharacterClass) -> Bool { kind == .hyphen || kind == .dot || kind == .apostrophe }
+
+    /// The token of punctuation that begins at `index`: one character, a run, or a symbol with its modifiers.
+    private static func unit(_ chunk: DecodedChunk, _ index: Int, _ limit: Int) -> Range<Int> {
+        var stop = index + 1
+        switch chunk.classes[index] {
+        case .hyphen, .dot:
+            while stop < limit && chunk.scalars[stop] == chunk.scalars[index] { stop += 1 }
+        case .apostrophe, .separate:
+            let doubles = chunk.classes[index] == .apostrophe || chunk.scalars[index] == 0x60
+            if doubles && stop < limit && chunk.scalars[stop] == chunk.scalars[index] { stop += 1 }
+        case .symbol:
+            stop = Symbols.end(chunk, index, limit)
+        default: break
+        }
+        return index..<stop
+    }
+
+    // MARK: Addresses
+
+    /// `scheme://…`, `www.…`, `mailto:…` and `host.domain/…`: whole, whatever marks they hold.
+    static func isAddress(_ chunk: DecodedChunk, _ range: Range<Int>) -> Bool {
+        if range.count > 4 && chunk.spells("www", range.lowerBound..<range.lowerBound + 3)
+            && chunk.classes[range.lowerBound + 3] == .dot { return true }
+        if range.count > 7 && chunk.spells("mailto", range.lowerBound..<range.lowerBound + 6)
+            && chunk.classes[range.lowerBound + 6] == .colon { return true }
+        // The first mark that no host name has: "://" behind a scheme, "/" behind a host with a period in it.
+        var letters = 0
+        var dots = 0
+        for index in range {
+            switch chunk.classes[index] {
+            case .lower, .upper: letters += 1
+            case .digit, .hyphen: letters = 0
+            case .dot:
+                dots += 1
+                letters = 0
+            case .colon:
+                return index > range.lowerBound && index + 3 < range.upperBound && chunk.scalars[index + 1] == 0x2F
+                    && chunk.scalars[index + 2] == 0x2F
+            case .joining: return chunk.scalars[index] == 0x2F && dots > 0 && letters >= 2
+            default: return false
+            }
+        }
+        return false
+    }
+
+    private static func opensInside(_ chunk: DecodedChunk, _ range: Range<Int>) -> Bool {
+        range.contains { chunk.classes[$0] == .opening }
+    }
+
+    // MARK: Ends of sentences
+
+    /// Full stops of scripts without capitals end a sentence also inside a chunk, behind the quotes that close after them.
+    private func markFullStops(_ chunk: inout DecodedChunk, _ range: Range<Int>) {
+        var index = range.lowerBound
+        while index < range.upperBound {
+            if chunk.classes[index] == .fullStop {
+                while index + 1 < range.upperBound,
+                    [.fullStop, .closing, .ender, .quote].contains(chunk.classes[index + 1]) { index += 1 }
+                if index + 1 < range.upperBound { chunk.endSentence(before: index + 1) }
+            }
+            index += 1
+        }
+    }
+
+    private func endOfSentence(
+        _ chunk: DecodedChunk, _ range: Range<Int>, _ core: Range<Int>, _ periodEnd: ChunkEnd?
+    ) -> ChunkEnd {
+        var index = range.upperBound
+        while index > range.lowerBound {
+            index -= 1
+            switch chunk.classes[index] {
+            case .closing, .quote: continue
+            case .apostrophe where index >= core.upperBound: continue
+            case .ender: return .ender
+            case .ellipsis: return .ender
+            case .fullStop: return .fullStop
+            case .dot:
+                if core.contains(index) { return periodEnd ?? .none }
+                return .ender
+            default: return .none
+            }
+        }
+        return .closing
+    }
+}

@@ -1,1 +1,0 @@
-// Tokenization: see docs/architecture.md.

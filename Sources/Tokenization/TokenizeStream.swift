@@ -1,0 +1,192 @@
+public import Files
+public import Parallel
+public import Shards
+
+/// What a stream of text held.
+public struct TokenizeStatistics: Sendable, Equatable {
+    /// Bytes of text, after decompression.
+    public var bytes = 0
+    public var lines = 0
+    /// Lines without tokens, which leave no trace in the output.
+    public var emptyLines = 0
+    public var sentences = 0
+    public var tokens = 0
+    /// Sentences longer than the limit, which were cut into several.
+    public var cutSentences = 0
+    /// XXH64 of all bytes of text in order: says which text a shard was made from.
+    public var digest: UInt64 = 0
+}
+
+/// Tokenises any number of inputs one after the other, in pieces, on all threads of a pool.
+///
+/// Pieces are cut by the text alone, so the batches are the same for any number of threads. Memory is bounded: pieces
+/// of about `pieceSize` bytes, as many as `2 * threads + 1` at once. Text is UTF-8; a byte order mark at the start of an
+/// input is dropped. An input's end ends its last line, and its last sentence.
+public final class TokenizeStream {
+    /// The longest line, and in running text the longest stretch without an end of a sentence at the end of a line.
+    public static let longestLine = 64 << 20
+
+    private let tokenizer: Tokenizer
+    private let pieceSize: Int
+    private let lineLimit: Int
+    private let sink: (TokenBatch) throws -> Void
+    private let workers: OrderedWorkers<Piece, Outcome>
+    private var statistics = TokenizeStatistics()
+    private var digest = XXH64()
+    private var spare: [Piece] = []
+    /// The input in work, and how many of its lines are tokenised.
+    private var name = ""
+    private var linesOfInput = 0
+
+    /// - Parameters:
+    ///   - sink: takes the batches in the order of the text, on the caller's thread.
+    public init(
+        tokenizer: Tokenizer, pool: WorkerPool, pieceSize: Int = 1 << 20, lineLimit: Int = TokenizeStream.longestLine,
+        sink: @escaping (TokenBatch) throws -> Void
+    ) {
+        precondition(pieceSize > 0 && lineLimit > 0, "pieces and lines hold at least a byte")
+        self.tokenizer = tokenizer
+        self.pieceSize = pieceSize
+        self.lineLimit = lineLimit
+        self.sink = sink
+        workers = OrderedWorkers(pool: pool) { piece in
+            Outcome(piece: piece, result: Result { try tokenizer.tokenize(piece.text) })
+        }
+    }
+
+    /// Tokenises `source` to its end. Throws `ToolError`: `dataError` with file, line and byte where it is not text or a
+    /// line is too long, and whatever reading and the sink throw.
+    public func read(_ source: any ByteSource) throws {
+        name = source.name
+        linesOfInput = 0
+        var piece = nextPiece()
+        var atStart = true
+        while true {
+            let count: Int
+            do {
+                count = try source.readFully(into: piece.free)
+            } catch {
+                // What is wrong further up in the text comes first.
+                try drain()
+                throw error
+            }
+            digest.update(UnsafeRawBufferPointer(rebasing: piece.free[..<count]))
+            statistics.bytes += count
+            piece.count += count
+            let isLast = !piece.free.isEmpty
+            if atStart && (piece.count >= 3 || isLast) {
+                piece.dropByteOrderMark()
+                atStart = false
+                if !isLast && !piece.free.isEmpty { continue }
+            }
+            if isLast {
+                if piece.count > 0 { try submit(piece) } else { spare.append(piece) }
+                break
+            }
+            guard let cut = try cut(piece) else {
+                piece.grow()
+                continue
+            }
+            let rest = nextPiece()
+            rest.take(from: piece, behind: cut)
+            try submit(piece)
+            piece = rest
+        }
+        try drain()
+    }
+
+    /// What has been read so far. Call it after the last `read`.
+    public func finish() -> TokenizeStatistics {
+        statistics.digest = digest.digest()
+        return statistics
+    }
+
+    /// Where to cut a full piece; `nil` if it must grow first.
+    private func cut(_ piece: Piece) throws -> Int? {
+        if let cut = tokenizer.lastCut(in: piece.text) { return cut }
+        guard piece.count >= lineLimit else { return nil }
+        // Running text: a stretch without an end of a sentence at any line's end is cut between lines.
+        if let lineBreak = piece.text.lastIndex(of: 0x0A) { return lineBreak + 1 }
+        try drain()
+        throw ToolError.data(
+            name, "line \(linesOfInput + 1)",
+            "is longer than \(lineLimit) bytes; is it text? To cut it into lines, try: fold -s -w 100000")
+    }
+
+    private func submit(_ piece: Piece) throws {
+        if workers.isFull { try takeOutcome() }
+        workers.submit(piece)
+    }
+
+    private func drain() throws {
+        while !workers.isEmpty { try takeOutcome() }
+    }
+
+    private func takeOutcome() throws {
+        let outcome = try workers.next()
+        let tokenized: TokenizedPiece
+        do {
+            tokenized = try outcome.result.get()
+        } catch let error as TextError {
+            throw ToolError.data(name, "line \(linesOfInput + error.line)", "byte \(error.byte) \(error.cause)")
+        }
+        if outcome.piece.isOrdinary(pieceSize) { spare.append(outcome.piece) }
+        linesOfInput += tokenized.lines
+        statistics.lines += tokenized.lines
+        statistics.emptyLines += tokenized.emptyLines
+        statistics.cutSentences += tokenized.cutSentences
+        statistics.sentences += tokenized.batch.sentenceLengths.count
+        statistics.tokens += tokenized.batch.ids.count
+        if !tokenized.batch.sentenceLengths.isEmpty { try sink(tokenized.batch) }
+    }
+
+    private func nextPiece() -> Piece {
+        guard let piece = spare.popLast() else { return Piece(capacity: pieceSize) }
+        piece.count = 0
+        return piece
+    }
+}
+
+private struct Outcome: Sendable {
+    let piece: Piece
+    let result: Result<TokenizedPiece, any Error>
+}
+
+/// A piece of text: filled by the reader, then only read by a worker.
+private final class Piece: @unchecked Sendable {
+    private var buffer: UnsafeMutableRawBufferPointer
+    var count = 0
+
+    init(capacity: Int) { buffer = .allocate(byteCount: capacity, alignment: 16) }
+
+    deinit { buffer.deallocate() }
+
+    var text: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: buffer[..<count]) }
+    var free: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(rebasing: buffer[count...]) }
+
+    func isOrdinary(_ size: Int) -> Bool { buffer.count == size }
+
+    func grow() { resize(buffer.count * 2) }
+
+    private func resize(_ capacity: Int) {
+        let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 16)
+        larger.copyMemory(from: text)
+        buffer.deallocate()
+        buffer = larger
+    }
+
+    /// Moves what `piece` holds behind `cut` here.
+    func take(from piece: Piece, behind cut: Int) {
+        let rest = UnsafeRawBufferPointer(rebasing: piece.text[cut...])
+        if buffer.count <= rest.count { resize(piece.buffer.count) }
+        buffer.copyMemory(from: rest)
+        count = rest.count
+        piece.count = cut
+    }
+
+    func dropByteOrderMark() {
+        guard text.starts(with: [0xEF, 0xBB, 0xBF]) else { return }
+        buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: text[3...]))
+        count -= 3
+    }
+}

@@ -1,0 +1,142 @@
+public import Shards
+
+/// Turns text into tokens: what the `tokenize` tool does to every piece of its input.
+///
+/// A value of settings; it may be used by any number of threads at once.
+public struct Tokenizer: Sendable {
+    /// What separates tokens.
+    public enum Mode: String, CaseIterable, Sendable {
+        /// English rules in the Penn Treebank manner (docs/tokenization.md); letters of other languages pass unharmed.
+        case penn
+        /// White space only: for text that is already tokenised.
+        case whitespace
+    }
+
+    /// What separates sentences.
+    public enum Sentences: String, CaseIterable, Sendable {
+        /// Each line is one sentence.
+        case lines
+        /// Each line is running text, a paragraph for example, and is split into sentences.
+        case withinLines
+        /// The whole is running text: line breaks are spaces, a blank line ends the paragraph.
+        case runningText
+
+        var splits: Bool { self != .lines }
+    }
+
+    public var mode: Mode
+    public var sentences: Sentences
+    public var lowercase: Bool
+    public var normalization: Normalization
+    /// Tokens in a sentence at most: a longer one is cut.
+    public var maximumSentenceLength: Int
+
+    /// Bytes without white space that are looked at together: longer runs are cut there, between characters. No word of
+    /// any language is so long, and no token of any shard is longer, unless compatibility normalisation makes it so.
+    public static let longestRun = 16 << 10
+
+    public init(
+        mode: Mode = .penn, sentences: Sentences = .lines, lowercase: Bool = false, normalization: Normalization = .none,
+        maximumSentenceLength: Int = 1_000
+    ) {
+        precondition(maximumSentenceLength > 0, "a sentence holds at least one token")
+        self.mode = mode
+        self.sentences = sentences
+        self.lowercase = lowercase
+        self.normalization = normalization
+        self.maximumSentenceLength = maximumSentenceLength
+    }
+
+    /// The tokens of `text`, whole lines of UTF-8; in running text, whole paragraphs or sentences.
+    ///
+    /// Throws `TextError` at the first byte that is not text.
+    public func tokenize(_ text: UnsafeRawBufferPointer) throws -> TokenizedPiece {
+        if let invalid = firstInvalidByte(in: text) { throw TextError(invalid, in: text) }
+        var worker = PieceTokenizer(self, text)
+        return worker.run()
+    }
+
+    /// Where `text`, the beginning of something longer, may be cut so that no sentence is: behind the last line break
+    /// that ends a sentence, whatever comes after `text`. `nil` if there is none.
+    func lastCut(in text: UnsafeRawBufferPointer) -> Int? {
+        guard let base = text.baseAddress else { return nil }
+        var expander = ChunkExpander(self)
+        var place = text.count - 1
+        while place >= 0 {
+            defer { place -= 1 }
+            guard text[place] == 0x0A else { continue }
+            if sentences != .runningText || endsSentence(atLineBreak: place, base, text.count, &expander) {
+                return place + 1
+            }
+        }
+        return nil
+    }
+
+    private func endsSentence(
+        atLineBreak lineBreak: Int, _ base: UnsafeRawPointer, _ count: Int, _ expander: inout ChunkExpander
+    ) -> Bool {
+        func byte(_ position: Int) -> UInt8 { base.load(fromByteOffset: position, as: UInt8.self) }
+        var stop = lineBreak
+        while stop > 0 && byte(stop - 1) <= 0x20 && byte(stop - 1) != 0x0A { stop -= 1 }
+        // A blank line ends what was before it.
+        if stop == 0 || byte(stop - 1) == 0x0A { return true }
+        // What follows must be there to be looked at: at least one whole chunk.
+        var next = lineBreak + 1
+        while next < count && byte(next) <= 0x20 { next += 1 }
+        while next < count && byte(next) > 0x20 { next += 1 }
+        guard next < count else { return false }
+        var start = stop
+        while start > 0 && byte(start - 1) > 0x20 && stop - start < 64 { start -= 1 }
+        let chunk = UnsafeRawBufferPointer(start: base + start, count: stop - start)
+        guard stop - start < 64, firstInvalidByte(in: chunk) == nil,
+            firstInvalidByte(in: UnsafeRawBufferPointer(start: base + lineBreak, count: next - lineBreak)) == nil
+        else { return false }
+        let following = FollowingText(base: base, position: stop, end: next, passesLines: true)
+        return following.endsSentence(expander.end(of: chunk, next: following))
+    }
+
+    /// The tokens of one sentence or text as strings: for tests and small uses.
+    public func tokens(_ text: String) throws -> [[String]] {
+        var text = text
+        let piece = try text.withUTF8 { try tokenize(UnsafeRawBufferPointer($0)) }
+        var rest = piece.batch.ids[...]
+        return piece.batch.sentenceLengths.map { length in
+            defer { rest = rest.dropFirst(Int(length)) }
+            return rest.prefix(Int(length)).map { piece.batch.words.word(Int($0)) }
+        }
+    }
+}
+
+/// What one piece of text holds.
+public struct TokenizedPiece: Sendable {
+    public var batch = TokenBatch()
+    /// Lines, an unfinished last one included.
+    public var lines = 0
+    /// Lines without tokens: they have no place in a batch.
+    public var emptyLines = 0
+    /// Sentences longer than the limit.
+    public var cutSentences = 0
+
+    public init() {}
+}
+
+/// A byte that is not text, by line and place in the piece of text where it stands. Both count from 1.
+public struct TextError: Error, Equatable {
+    public let line: Int
+    public let byte: Int
+    /// What is wrong with it, and what helps.
+    public let cause: String
+
+    init(_ invalid: InvalidText, in text: UnsafeRawBufferPointer) {
+        let before = text[..<invalid.offset]
+        line = before.count(where: { $0 == 0x0A }) + 1
+        byte = invalid.offset - (before.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0) + 1
+        switch invalid {
+        case .notUTF8(_, let value):
+            let hexadecimal = String(value, radix: 16)
+            cause = "is not UTF-8 (0x\(hexadecimal)); try: iconv -f LATIN1 -t UTF-8, or iconv -c -f UTF-8 -t UTF-8"
+        case .nul:
+            cause = "is NUL, which text never holds; if it is UTF-16, try: iconv -f UTF-16 -t UTF-8"
+        }
+    }
+}

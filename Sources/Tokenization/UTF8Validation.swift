@@ -1,0 +1,82 @@
+/// The first thing in a text that is not text.
+enum InvalidText: Equatable {
+    /// A byte that cannot stand here in UTF-8 (Unicode 15, table 3-7).
+    case notUTF8(offset: Int, byte: UInt8)
+    /// A NUL: never in text, everywhere in UTF-16 and in binary files.
+    case nul(offset: Int)
+
+    var offset: Int {
+        switch self {
+        case .notUTF8(let offset, _), .nul(let offset): offset
+        }
+    }
+}
+
+/// Looks for the first byte that makes `bytes` something else than UTF-8 text; `nil` if there is none.
+///
+/// ASCII goes 32 bytes at a time.
+func firstInvalidByte(in bytes: UnsafeRawBufferPointer) -> InvalidText? {
+    guard let base = bytes.baseAddress else { return nil }
+    let end = bytes.count
+    var position = 0
+    while position < end {
+        while position + 32 <= end {
+            let words = (base + position).loadUnaligned(as: SIMD4<UInt64>.self)
+            // The top bit of a byte is set if the byte is not ASCII, or (only if no lower byte is NUL) NUL.
+            let suspect = (words | ((words &- 0x0101_0101_0101_0101) & ~words)) & 0x8080_8080_8080_8080
+            if (suspect[0] | suspect[1]) | (suspect[2] | suspect[3]) != 0 { break }
+            position += 32
+        }
+        // At least one character by the book, then as long as the text is not ASCII.
+        let stop = min(position + 32, end)
+        while position < stop {
+            let byte = base.load(fromByteOffset: position, as: UInt8.self)
+            if byte < 0x80 {
+                if byte == 0 { return .nul(offset: position) }
+                position += 1
+                continue
+            }
+            let length = sequenceLength(base + position, end - position)
+            guard length > 0 else { return .notUTF8(offset: position, byte: byte) }
+            position += length
+        }
+    }
+    return nil
+}
+
+/// The length of the well-formed sequence at `start`, 0 if there is none. For bytes from 0x80 on.
+@inline(__always)
+private func sequenceLength(_ start: UnsafeRawPointer, _ available: Int) -> Int {
+    @inline(__always) func byte(_ index: Int) -> UInt8 { start.load(fromByteOffset: index, as: UInt8.self) }
+    @inline(__always) func continues(_ index: Int) -> Bool { byte(index) & 0xC0 == 0x80 }
+    let first = byte(0)
+    switch first {
+    case 0xC2...0xDF:
+        return available >= 2 && continues(1) ? 2 : 0
+    case 0xE0...0xEF:
+        guard available >= 3, continues(1), continues(2) else { return 0 }
+        if first == 0xE0 && byte(1) < 0xA0 { return 0 }
+        if first == 0xED && byte(1) > 0x9F { return 0 }
+        return 3
+    case 0xF0...0xF4:
+        guard available >= 4, continues(1), continues(2), continues(3) else { return 0 }
+        if first == 0xF0 && byte(1) < 0x90 { return 0 }
+        if first == 0xF4 && byte(1) > 0x8F { return 0 }
+        return 4
+    default:
+        return 0
+    }
+}
+
+/// The scalar at `position` of valid UTF-8, and its length.
+@inline(__always)
+func decodeScalar(_ base: UnsafeRawPointer, _ position: Int) -> (scalar: UInt32, length: Int) {
+    @inline(__always) func byte(_ index: Int) -> UInt32 {
+        UInt32(base.load(fromByteOffset: position + index, as: UInt8.self))
+    }
+    let first = byte(0)
+    if first < 0x80 { return (first, 1) }
+    if first < 0xE0 { return ((first & 0x1F) << 6 | (byte(1) & 0x3F), 2) }
+    if first < 0xF0 { return ((first & 0x0F) << 12 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F), 3) }
+    return ((first & 0x07) << 18 | (byte(1) & 0x3F) << 12 | (byte(2) & 0x3F) << 6 | (byte(3) & 0x3F), 4)
+}
