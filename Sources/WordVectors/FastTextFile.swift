@@ -1,0 +1,130 @@
+import Files
+import Parallel
+import Shards
+
+/// A fastText model file, mapped: only the rows that are asked for are read from disk.
+///
+/// A word's vector is the mean of its own row and the rows of its character n-grams, summed in fastText's order, so it
+/// equals what `fasttext print-word-vectors` prints. Where the dictionary has a word twice the later entry wins, as there.
+final class FastTextFile: VectorFile {
+    let name: String
+    let format = VectorFormat.fastText
+    var dimension: Int { header.dimension }
+    private let file: MappedFile
+    private let header: FastTextHeader
+
+    static func recognises(_ head: [UInt8]) -> Bool {
+        guard head.count >= 4 else { return false }
+        let magic = head.withUnsafeBytes { $0.loadUnaligned(as: Int32.self) }
+        return Int32(littleEndian: magic) == FastTextHeader.magic
+    }
+
+    /// Checks all counts of the file, and steps through its dictionary, before anything is allocated for them.
+    init(path: String) throws {
+        file = try MappedFile(path: path)
+        name = path
+        header = try FastTextHeader(file.bytes, name: path)
+    }
+
+    func lookUp(_ words: WordTable, threads: Int) throws -> VectorLookup {
+        var lookup = VectorLookup(words: words.count, dimension: dimension)
+        let entries = try findEntries(words, &lookup)
+        let matrix = subwordMatrix(start: 0, rows: header.matrixRows)
+        let rows = lookup.rows
+        let summary = ChunkedFlags(count: words.count)
+        ThreadPool(threads: threads).forEach(summary.chunks) { chunk in
+            for id in summary.range(chunk) where entries[id] >= 0 {
+                summary.flags[id] = words.withWord(id) { word in
+                    makeVector(word, entry: Int(entries[id]), matrix, into: rows.row(id))
+                }
+            }
+        }
+        for id in 0..<words.count {
+            switch summary.flags[id] {
+            case .none: break
+            case .zero: lookup.counts.zeroVectors += 1
+            case .made:
+                lookup.found[id] = true
+                lookup.counts.found += 1
+            case .notFinite:
+                throw words.withWord(id) { ToolError.data(name, "word \(quoted($0))", "the vector is not finite") }
+            }
+        }
+        return lookup
+    }
+
+    /// The vectors of words that the dictionary does not have, from their n-grams; `nil` if the model has no n-grams.
+    /// The generator keeps the file mapped and reads its rows there.
+    func nGramGenerator() -> NGramGenerator? {
+        let hash = header.subwords
+        guard hash.buckets > 0, hash.maximum >= max(1, hash.minimum), header.matrixRows > header.words else { return nil }
+        return NGramGenerator(
+            hash: hash, prunedBuckets: header.prunedBuckets,
+            rows: subwordMatrix(start: header.words, rows: header.matrixRows - header.words))
+    }
+
+    /// For each word the number of its entry in the dictionary, -1 where there is none.
+    private func findEntries(_ words: WordTable, _ lookup: inout VectorLookup) throws -> [Int32] {
+        var entries = [Int32](repeating: -1, count: words.count)
+        var cursor = BinaryCursor(file.bytes, name: name)
+        try cursor.skip(header.entriesOffset, "the header")
+        for entry in 0..<header.entries {
+            let word = try cursor.readString("the dictionary")
+            try cursor.skip(9, "the dictionary")
+            lookup.counts.inFile += 1
+            if !isUTF8(word) {
+                lookup.counts.invalidWords += 1
+            } else if let id = words.find(word) {
+                if entries[id] >= 0 { lookup.counts.duplicates += 1 }
+                entries[id] = Int32(entry)
+            }
+        }
+        return entries
+    }
+
+    private func subwordMatrix(start: Int, rows: Int) -> UnalignedRows {
+        let first = header.matrixOffset + start * header.dimension * 4
+        return UnalignedRows(
+            bytes: UnsafeRawBufferPointer(rebasing: file.bytes[first..<first + rows * header.dimension * 4]),
+            count: rows, dimension: header.dimension, owner: file)
+    }
+
+    private func makeVector(
+        _ word: UnsafeRawBufferPointer, entry: Int, _ matrix: UnalignedRows, into row: UnsafeMutableBufferPointer<Float>
+    ) -> ChunkedFlags.Flag {
+        guard entry < matrix.count else { return .zero }
+        matrix.add(entry, to: row)
+        var rows = 1
+        header.subwords.forEachBucket(of: word) { bucket in
+            let place: Int
+            if let pruned = header.prunedBuckets {
+                guard let kept = pruned[Int32(bucket)] else { return }
+                place = Int(kept)
+            } else {
+                place = bucket
+            }
+            matrix.add(header.words + place, to: row)
+            rows += 1
+        }
+        scale(row, by: Float(1 / Double(rows)))
+        if row.contains(where: { !$0.isFinite }) { return .notFinite }
+        return row.contains { $0 != 0 } ? .made : .zero
+    }
+}
+
+/// One flag a word, filled by several threads in chunks.
+private final class ChunkedFlags: @unchecked Sendable {
+    enum Flag { case none, made, zero, notFinite }
+    let flags: UnsafeMutableBufferPointer<Flag>
+    private static let chunk = 1024
+
+    init(count: Int) {
+        flags = .allocate(capacity: count)
+        flags.initialize(repeating: .none)
+    }
+
+    deinit { flags.deallocate() }
+
+    var chunks: Int { (flags.count + Self.chunk - 1) / Self.chunk }
+    func range(_ chunk: Int) -> Range<Int> { chunk * Self.chunk..<min(flags.count, (chunk + 1) * Self.chunk) }
+}

@@ -1,0 +1,34 @@
+import Glibc
+
+/// A matrix of rows of Float32, [count, dimension], in memory of its own, zero at first.
+///
+/// Pages that nobody touches cost nothing, so a matrix with a row for every word of a vocabulary takes memory only for
+/// the words that get a vector. Threads may write different rows at once; whoever shares the object sees to that.
+public final class RowMatrix: @unchecked Sendable {
+    public let count: Int
+    public let dimension: Int
+    public let pointer: UnsafeMutablePointer<Float>
+
+    public init(count: Int, dimension: Int) {
+        precondition(count >= 0 && dimension > 0)
+        guard let memory = calloc(max(1, count) * dimension, MemoryLayout<Float>.stride) else {
+            preconditionFailure("no memory for \(count) rows of \(dimension) numbers")
+        }
+        self.count = count
+        self.dimension = dimension
+        pointer = memory.bindMemory(to: Float.self, capacity: max(1, count) * dimension)
+    }
+
+    deinit { free(pointer) }
+
+    /// Row `index`, [dimension].
+    public func row(_ index: Int) -> UnsafeMutableBufferPointer<Float> {
+        precondition(index >= 0 && index < count)
+        return UnsafeMutableBufferPointer(start: pointer + index * dimension, count: dimension)
+    }
+
+    /// All rows one after the other, [count * dimension].
+    public var elements: UnsafeMutableBufferPointer<Float> {
+        UnsafeMutableBufferPointer(start: pointer, count: count * dimension)
+    }
+}

@@ -1,0 +1,38 @@
+/// The character n-grams of a word, hashed into buckets as fastText does (Bojanowski et al. 2017).
+///
+/// The word is set between `<` and `>`; an n-gram is `minimum` to `maximum` characters of that, where a character is a
+/// byte that does not continue a UTF-8 sequence and the bytes that do. The marks alone are no n-gram. The hash is FNV-1a
+/// of 32 bits with each byte sign-extended, which is a slip in fastText that its models rely on.
+struct SubwordHash: Sendable, Equatable {
+    let minimum: Int
+    let maximum: Int
+    let buckets: Int
+
+    /// Calls `body` with the bucket of each n-gram, in fastText's order: by start, then by length.
+    func forEachBucket(of word: UnsafeRawBufferPointer, _ body: (Int) -> Void) {
+        guard buckets > 0, maximum > 0, !word.elementsEqual("</s>".utf8) else { return }
+        withUnsafeTemporaryAllocation(byteCount: word.count + 2, alignment: 1) { marked in
+            marked[0] = UInt8(ascii: "<")
+            UnsafeMutableRawBufferPointer(rebasing: marked[1...]).copyMemory(from: word)
+            marked[word.count + 1] = UInt8(ascii: ">")
+            for start in marked.indices where !continues(marked[start]) {
+                var hash: UInt32 = 2_166_136_261
+                var end = start
+                var length = 1
+                while end < marked.count && length <= maximum {
+                    repeat {
+                        hash = (hash ^ UInt32(bitPattern: Int32(Int8(bitPattern: marked[end])))) &* 16_777_619
+                        end += 1
+                    } while end < marked.count && continues(marked[end])
+                    if length >= minimum && !(length == 1 && (start == 0 || end == marked.count)) {
+                        body(Int(hash % UInt32(buckets)))
+                    }
+                    length += 1
+                }
+            }
+        }
+    }
+
+    @inline(__always)
+    private func continues(_ byte: UInt8) -> Bool { byte & 0xC0 == 0x80 }
+}

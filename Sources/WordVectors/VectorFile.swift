@@ -1,0 +1,122 @@
+import Files
+public import Shards
+
+/// How a file of word vectors is laid out.
+public enum VectorFormat: String, Sendable {
+    /// fastText's own model file, version 12.
+    case fastText = "fastText .bin"
+    /// `count dimension`, then for each word its bytes, a space, and the numbers as little-endian Float32.
+    case word2vecBinary = "word2vec binary"
+    /// `count dimension`, then a line for each word: the .vec files of fastText are these too.
+    case word2vecText = "word2vec text"
+    /// A line for each word, without a first line that says how many.
+    case glove = "GloVe text"
+}
+
+/// A file of pre-trained word vectors, read once.
+///
+/// What all readers have in common:
+/// - A number that is NaN or infinite, in the vector of a word that is asked for, is an error that names the place and
+///   the word. Vectors of other words are stepped over unread.
+/// - Words that are not UTF-8 are skipped and counted; so are vectors that are zero.
+/// - A file that holds more or fewer words than its header says is an error.
+/// - Errors are `ToolError` with status `dataError`; no count in a header is believed before the file has shown it.
+public protocol VectorFile: AnyObject {
+    /// What the user calls it.
+    var name: String { get }
+    var format: VectorFormat { get }
+    /// Numbers in each vector.
+    var dimension: Int { get }
+
+    /// The vectors of `words`. Call once: a stream cannot be read again.
+    func lookUp(_ words: WordTable, threads: Int) throws -> VectorLookup
+
+    /// What the file itself knows about words that it does not hold: the character n-grams of a fastText .bin.
+    func nGramGenerator() -> NGramGenerator?
+}
+
+extension VectorFile {
+    public func nGramGenerator() -> NGramGenerator? { nil }
+}
+
+/// Vectors longer than this are taken for a damaged header.
+let largestDimension = 1 << 16
+
+/// Opens a file of word vectors; its format is told from its content.
+///
+/// Text and word2vec files may be compressed with gzip or LZ4, and may come through a pipe (`-` is standard input).
+/// A fastText .bin is mapped, not read, so it must be a plain file. Throws `ToolError`.
+public func openVectors(_ path: String) throws -> any VectorFile {
+    let raw = try PeekedSource(FileSource(path: path), count: 8)
+    let content = try PeekedSource(decompressed(raw), count: 64 << 10)
+    if FastTextFile.recognises(content.head) {
+        guard FastTextFile.recognises(raw.head) else {
+            throw ToolError.data(
+                raw.name, "",
+                "a compressed fastText .bin cannot be mapped; unpack it first (gunzip or unlz4)")
+        }
+        guard path != "-" else {
+            throw ToolError.data(raw.name, "", "a fastText .bin cannot be read from a pipe; give the file's name")
+        }
+        return try FastTextFile(path: path)
+    }
+    guard !content.head.isEmpty else { throw ToolError.data(raw.name, "", "is empty: no word vectors") }
+    guard let header = VectorHeader(content.head) else { return try TextVectorFile(content, header: nil) }
+    try header.check(name: raw.name)
+    if header.bodyIsBinary(content.head) { return Word2VecBinaryFile(content, header: header) }
+    return try TextVectorFile(content, header: header)
+}
+
+/// The first line `count dimension` of word2vec's formats.
+struct VectorHeader {
+    let count: Int
+    let dimension: Int
+    /// Bytes of the line, its end included.
+    let length: Int
+
+    /// `nil` if the text does not start with a line of exactly two whole numbers.
+    init?(_ head: [UInt8]) {
+        guard let end = head.prefix(64).firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+        let fields = head[..<end].split { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }
+        guard fields.count == 2,
+            let count = Int(String(decoding: fields[0], as: UTF8.self)),
+            let dimension = Int(String(decoding: fields[1], as: UTF8.self))
+        else { return nil }
+        self.count = count
+        self.dimension = dimension
+        length = end + 1
+    }
+
+    func check(name: String) throws {
+        guard count >= 0, dimension >= 1, dimension <= largestDimension else {
+            throw ToolError.data(
+                name, "line 1",
+                "the header promises \(count) words of \(dimension) numbers, which cannot be")
+        }
+    }
+
+    /// Whether what follows the first word is not text. Float32 numbers practically never are: one byte in nine is a
+    /// control character, and their sign and exponent bytes do not make UTF-8.
+    func bodyIsBinary(_ head: [UInt8]) -> Bool {
+        guard let space = head[length...].firstIndex(of: 0x20) else { return false }
+        var sample = head[(space + 1)...].prefix(4 * dimension)
+        if sample.contains(where: { $0 < 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D || $0 == 0x7F }) { return true }
+        // The sample may end inside a character.
+        while let last = sample.last, last >= 0x80, sample.count > 4 * dimension - 4 { sample.removeLast() }
+        return sample.withUnsafeBytes { !isUTF8($0) }
+    }
+}
+
+/// Whether `bytes` are well-formed UTF-8.
+func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    if bytes.allSatisfy({ $0 < 0x80 }) { return true }
+    var codec = UTF8()
+    var iterator = bytes.makeIterator()
+    while true {
+        switch codec.decode(&iterator) {
+        case .scalarValue: continue
+        case .emptyInput: return true
+        case .error: return false
+        }
+    }
+}

@@ -1,0 +1,55 @@
+/// The pre-trained vectors of the words that were asked for.
+public struct VectorLookup: Sendable {
+    /// A row for each word, in the order of the words' ids; zero for words that have no vector.
+    public let rows: RowMatrix
+    /// Which words have a vector.
+    public internal(set) var found: [Bool]
+    public internal(set) var counts = Counts()
+
+    /// What a reader met on its way; all counts but the first two speak of lines or records of the file.
+    public struct Counts: Sendable, Equatable {
+        /// Words that got a vector.
+        public var found = 0
+        /// Words that the file holds in all.
+        public var inFile = 0
+        /// Further vectors of a word that already had one: the first wins (in a fastText .bin the last, as there).
+        public var duplicates = 0
+        /// Words that are not UTF-8: skipped.
+        public var invalidWords = 0
+        /// Words whose vector is zero: treated as words without a vector, because zero has no direction.
+        public var zeroVectors = 0
+
+        public init(found: Int = 0, inFile: Int = 0, duplicates: Int = 0, invalidWords: Int = 0, zeroVectors: Int = 0) {
+            self.found = found
+            self.inFile = inFile
+            self.duplicates = duplicates
+            self.invalidWords = invalidWords
+            self.zeroVectors = zeroVectors
+        }
+    }
+
+    init(words: Int, dimension: Int) {
+        rows = RowMatrix(count: words, dimension: dimension)
+        found = Array(repeating: false, count: words)
+    }
+
+    /// Takes a vector that a reader has made; the first one of a word wins.
+    mutating func accept(_ id: Int, _ values: UnsafePointer<Float>) {
+        if found[id] {
+            counts.duplicates += 1
+            return
+        }
+        let row = rows.row(id)
+        var isZero = true
+        for index in row.indices {
+            row[index] = values[index]
+            if values[index] != 0 { isZero = false }
+        }
+        if isZero {
+            counts.zeroVectors += 1
+        } else {
+            found[id] = true
+            counts.found += 1
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import Files
+import Glibc
+import Shards
+
+/// word2vec's binary form: a line `count dimension`, then for each word its bytes, a space, `dimension` little-endian
+/// Float32, and usually a line end.
+///
+/// The file must hold exactly `count` words. The place of a record is known only when its word has been read, so one
+/// thread steps through the file; it copies nothing but the vectors asked for.
+final class Word2VecBinaryFile: VectorFile {
+    var name: String { source.name }
+    let format = VectorFormat.word2vecBinary
+    let dimension: Int
+    private let count: Int
+    private let source: any ByteSource
+    private var window: ByteWindow
+
+    /// word2vec itself cuts words at 100 bytes, others do not; longer than this is damage.
+    private static let longestWord = 4096
+
+    init(_ source: any ByteSource, header: VectorHeader) {
+        self.source = source
+        dimension = header.dimension
+        count = header.count
+        window = ByteWindow(source, capacity: max(1 << 20, 2 * (4 * header.dimension + Self.longestWord + 1)))
+        window.drop(header.length)
+    }
+
+    func lookUp(_ words: WordTable, threads: Int) throws -> VectorLookup {
+        var lookup = VectorLookup(words: words.count, dimension: dimension)
+        let values = UnsafeMutablePointer<Float>.allocate(capacity: dimension)
+        defer { values.deallocate() }
+        for record in 0..<count {
+            try skipLineEnds()
+            let length = try wordLength(record)
+            guard try window.fill(length + 1 + 4 * dimension) else { throw cut(record) }
+            let word = UnsafeRawBufferPointer(rebasing: window.bytes[..<length])
+            lookup.counts.inFile += 1
+            if !isUTF8(word) {
+                lookup.counts.invalidWords += 1
+            } else if let id = words.find(word) {
+                for index in 0..<dimension {
+                    let bits = window.bytes.loadUnaligned(fromByteOffset: length + 1 + 4 * index, as: UInt32.self)
+                    values[index] = Float(bitPattern: UInt32(littleEndian: bits))
+                    guard values[index].isFinite else {
+                        throw ToolError.data(
+                            name, "record \(record + 1)", "number \(index + 1) is not finite, word \(quoted(word))")
+                    }
+                }
+                lookup.accept(id, values)
+            }
+            window.drop(length + 1 + 4 * dimension)
+        }
+        try skipLineEnds()
+        guard try !window.fill(1) else {
+            throw ToolError.data(name, "", "the header promises \(count) words, and more data follows them")
+        }
+        return lookup
+    }
+
+    private func skipLineEnds() throws {
+        while try window.fill(1), window.bytes[0] == 0x0A || window.bytes[0] == 0x0D { window.drop(1) }
+    }
+
+    private func wordLength(_ record: Int) throws -> Int {
+        _ = try window.fill(Self.longestWord + 1)
+        let seen = min(window.bytes.count, Self.longestWord + 1)
+        guard seen > 0, let start = window.bytes.baseAddress else { throw cut(record) }
+        guard let space = memchr(start, 0x20, seen) else {
+            if seen <= Self.longestWord { throw cut(record) }
+            throw ToolError.data(name, "record \(record + 1)", "has no word of at most \(Self.longestWord) bytes")
+        }
+        return start.distance(to: UnsafeRawPointer(space))
+    }
+
+    private func cut(_ record: Int) -> ToolError {
+        .data(name, "", "the header promises \(count) words, the file ends in record \(record + 1): it is cut short")
+    }
+}
+
+/// A stretch of a stream in memory that moves forward.
+private final class ByteWindow {
+    private let source: any ByteSource
+    private let memory: UnsafeMutableRawBufferPointer
+    private var start = 0
+    private var end = 0
+    /// Bytes still to drop that have not been read yet.
+    private var owed = 0
+
+    init(_ source: any ByteSource, capacity: Int) {
+        self.source = source
+        memory = .allocate(byteCount: capacity, alignment: 16)
+    }
+
+    deinit { memory.deallocate() }
+
+    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[start..<end]) }
+
+    /// Tries to have `count` bytes in the window; false if the stream ends before.
+    func fill(_ count: Int) throws -> Bool {
+        if owed == 0 && end - start >= count { return true }
+        repeat {
+            if start > 0 {
+                memory.copyMemory(from: bytes)
+                end -= start
+                start = 0
+            }
+            let read = try source.readFully(into: UnsafeMutableRawBufferPointer(rebasing: memory[end...]))
+            end += read
+            let dropped = min(owed, end)
+            start = dropped
+            owed -= dropped
+            if read == 0 { break }
+        } while owed > 0
+        return end - start >= count
+    }
+
+    func drop(_ count: Int) {
+        let present = min(count, end - start)
+        start += present
+        owed += count - present
+    }
+}

@@ -1,1 +1,0 @@
-// WordVectors: see docs/architecture.md.

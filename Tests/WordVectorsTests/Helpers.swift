@@ -1,0 +1,87 @@
+import Files
+import Glibc
+import Shards
+import Testing
+import WordVectors
+
+/// A directory that goes when the object goes.
+final class Scratch {
+    let path: String
+
+    init() throws {
+        var template = Array("/tmp/contour-vectors-XXXXXX".utf8CString)
+        guard let made = mkdtemp(&template) else { throw ToolError(.cannotCreate, "no scratch directory") }
+        path = String(cString: made)
+    }
+
+    deinit { _ = system("rm -rf '\(path)'") }
+
+    /// Writes a file and returns its path.
+    func file(_ name: String, _ bytes: [UInt8]) throws -> String {
+        guard let file = fopen("\(path)/\(name)", "w") else { throw ToolError(.cannotCreate, "\(path)/\(name)") }
+        fwrite(bytes, 1, bytes.count, file)
+        fclose(file)
+        return "\(path)/\(name)"
+    }
+
+    func file(_ name: String, _ text: String) throws -> String { try file(name, Array(text.utf8)) }
+
+    func run(_ command: String) -> Bool { system("cd '\(path)' && \(command) >/dev/null 2>&1") == 0 }
+
+    static func has(_ program: String) -> Bool { system("command -v \(program) >/dev/null 2>&1") == 0 }
+}
+
+func readFile(_ path: String) throws -> [UInt8] {
+    let file = try MappedFile(path: path)
+    return Array(file.bytes)
+}
+
+func table(_ words: [String]) -> WordTable {
+    var table = WordTable()
+    for word in words { _ = table.insert(word) }
+    return table
+}
+
+extension VectorLookup {
+    /// The vector of word `id`, `nil` if it has none.
+    func vector(_ id: Int) -> [Float]? { found[id] ? Array(rows.row(id)) : nil }
+
+    var bits: [UInt32] { rows.elements.map(\.bitPattern) }
+}
+
+func littleEndian<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
+    withUnsafeBytes(of: value.littleEndian) { Array($0) }
+}
+
+func littleEndian(_ values: [Float]) -> [UInt8] { values.flatMap { littleEndian($0.bitPattern) } }
+
+/// Numbers without an order that matters (SplitMix64).
+struct TestRandom {
+    var state: UInt64
+    init(_ seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+
+    mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
+    mutating func unit() -> Float { Float(next() >> 40) * 0x1p-24 }
+}
+
+/// The message of the `ToolError` with status `dataError` that `body` must throw.
+func dataError(_ body: () throws -> Void, sourceLocation: SourceLocation = #_sourceLocation) -> String {
+    do {
+        try body()
+        Issue.record("nothing was thrown", sourceLocation: sourceLocation)
+    } catch let error as ToolError {
+        #expect(error.status == .dataError, "\(error)", sourceLocation: sourceLocation)
+        return error.description
+    } catch {
+        Issue.record("\(error)", sourceLocation: sourceLocation)
+    }
+    return ""
+}
