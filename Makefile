@@ -8,8 +8,8 @@ TOOLS = tokenize build-vocab embed-oov train encode bench
 BIN = .build/release
 
 LIBRARIES = libopenblas-dev liblz4-dev zlib1g-dev pkg-config
-TEST_PACKAGES = $(LIBRARIES) lz4
 QUICKSTART_PACKAGES = $(LIBRARIES) wordnet-base fasttext gnuplot-nox
+TEST_PACKAGES = $(QUICKSTART_PACKAGES) lz4 python3
 
 .PHONY: build test quickstart install uninstall man completions clean
 

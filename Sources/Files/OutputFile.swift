@@ -78,6 +78,16 @@ public final class OutputFile {
         buffered = 0
     }
 
+    /// Replaces bytes at the start, for formats whose header is known last. Throws `ToolError` with status `usage` where
+    /// that cannot be done, on a pipe for example.
+    public func overwriteStart(_ bytes: [UInt8]) throws {
+        try flush()
+        guard pwrite(descriptor, bytes, bytes.count, 0) == bytes.count else {
+            if errno == ESPIPE { throw ToolError(.usage, "\(name): this format needs a file, not a pipe; use -o FILE") }
+            throw failure("cannot write")
+        }
+    }
+
     /// Makes the output final: everything written, on disk, and under its name.
     public func commit() throws {
         try flush()
