@@ -1,0 +1,158 @@
+internal import Glibc
+
+/// Arithmetic on plain runs of floats, one thread each. Sums run in a fixed order, so the same floats give the same bits.
+public enum Vector {
+    /// `target += source`
+    @inlinable
+    public static func add(_ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, count: Int) {
+        for index in 0..<count { target[index] += source[index] }
+    }
+
+    /// `target += factor * source`
+    @inlinable
+    public static func add(
+        _ source: UnsafePointer<Float>, times factor: Float, to target: UnsafeMutablePointer<Float>, count: Int
+    ) {
+        for index in 0..<count { target[index] += factor * source[index] }
+    }
+
+    /// `target *= factor`
+    @inlinable
+    public static func scale(_ target: UnsafeMutablePointer<Float>, by factor: Float, count: Int) {
+        for index in 0..<count { target[index] *= factor }
+    }
+
+    /// `target *= source`, element by element.
+    @inlinable
+    public static func multiply(
+        _ target: UnsafeMutablePointer<Float>, by source: UnsafePointer<Float>, count: Int
+    ) {
+        for index in 0..<count { target[index] *= source[index] }
+    }
+
+    /// The inner product. Sixteen running sums in single precision, moved to double precision every 1,024 elements.
+    @inlinable
+    public static func dot(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count: Int) -> Double {
+        var total = 0.0
+        var start = 0
+        while start < count {
+            let end = min(start + 1024, count)
+            var even = SIMD8<Float>.zero
+            var odd = SIMD8<Float>.zero
+            var index = start
+            while index + 16 <= end {
+                even += a[vector: index] * b[vector: index]
+                odd += a[vector: index + 8] * b[vector: index + 8]
+                index += 16
+            }
+            var rest: Float = 0
+            while index < end {
+                rest += a[index] * b[index]
+                index += 1
+            }
+            total += Double((even + odd).sum()) + Double(rest)
+            start = end
+        }
+        return total
+    }
+
+    /// The sum of all elements, in the order of `dot`.
+    @inlinable
+    public static func sum(_ a: UnsafePointer<Float>, count: Int) -> Double {
+        var total = 0.0
+        var start = 0
+        while start < count {
+            let end = min(start + 1024, count)
+            var lanes = SIMD8<Float>.zero
+            var index = start
+            while index + 8 <= end {
+                lanes += a[vector: index]
+                index += 8
+            }
+            var rest: Float = 0
+            while index < end {
+                rest += a[index]
+                index += 1
+            }
+            total += Double(lanes.sum()) + Double(rest)
+            start = end
+        }
+        return total
+    }
+
+    /// The Euclidean norm.
+    @inlinable
+    public static func norm(_ a: UnsafePointer<Float>, count: Int) -> Double {
+        dot(a, a, count: count).squareRoot()
+    }
+
+    /// Scales to unit norm and returns the norm before; leaves a zero vector as it is.
+    @discardableResult
+    @inlinable
+    public static func normalize(_ a: UnsafeMutablePointer<Float>, count: Int) -> Double {
+        let norm = norm(a, count: count)
+        if norm > 0 { scale(a, by: Float(1 / norm), count: count) }
+        return norm
+    }
+
+    /// The cosine of the angle between two vectors; 0 if one of them is zero.
+    @inlinable
+    public static func cosine(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count: Int) -> Double {
+        let norms = norm(a, count: count) * norm(b, count: count)
+        return norms > 0 ? dot(a, b, count: count) / norms : 0
+    }
+
+    /// Whether no element is NaN or infinite.
+    @inlinable
+    public static func isFinite(_ a: UnsafePointer<Float>, count: Int) -> Bool {
+        // x - x is 0 for finite x and NaN for every other, and NaN survives addition.
+        var lanes = SIMD8<Float>.zero
+        var index = 0
+        while index + 8 <= count {
+            lanes += a[vector: index] - a[vector: index]
+            index += 8
+        }
+        var rest: Float = 0
+        while index < count {
+            rest += a[index] - a[index]
+            index += 1
+        }
+        return lanes.sum() + rest == 0
+    }
+
+    /// `target = function(source)`, eight at a time; `source` may be `target`.
+    @inlinable @inline(__always)
+    static func map(
+        _ source: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>, count: Int,
+        _ function: (SIMD8<Float>) -> SIMD8<Float>
+    ) {
+        var index = 0
+        while index + 8 <= count {
+            target[vector: index] = function(source[vector: index])
+            index += 8
+        }
+        while index < count {
+            target[index] = function(SIMD8(repeating: source[index]))[0]
+            index += 1
+        }
+    }
+
+    /// `target = 1 / (1 + e^-source)`
+    public static func sigmoid(_ source: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>, count: Int) {
+        map(source, into: target, count: count) { $0.sigmoid() }
+    }
+
+    /// `target = tanh(source)`
+    public static func hyperbolicTangent(
+        _ source: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>, count: Int
+    ) {
+        map(source, into: target, count: count) { $0.hyperbolicTangent() }
+    }
+
+    /// `target = e^source`
+    public static func exponential(
+        _ source: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>, count: Int
+    ) {
+        map(source, into: target, count: count) { $0.exponential() }
+    }
+}

@@ -1,0 +1,103 @@
+import Glibc
+import Parallel
+import Testing
+
+@testable import Kernels
+
+@Suite struct VectorTests {
+    static let sizes = [1, 2, 7, 8, 33, 1025, 20_011]
+
+    private func floats(_ count: Int, from lower: Double, to upper: Double, seed: UInt64 = 3) -> [Float] {
+        var random = Random(seed: seed, stream: "vector")
+        return (0..<count).map { _ in Float(random.uniform(in: lower..<upper)) }
+    }
+
+    private func map(
+        _ values: [Float], _ function: (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void
+    ) -> [Float] {
+        [Float](unsafeUninitializedCapacity: values.count) { target, count in
+            values.withUnsafeBufferPointer { function($0.baseAddress!, target.baseAddress!, values.count) }
+            count = values.count
+        }
+    }
+
+    @Test(arguments: [1, 7, 33, 20_001]) func elementaryFunctionsAreAccurate(count: Int) {
+        let wide = floats(count, from: -80, to: 80) + floats(count, from: -1, to: 1) + [0, -0.0, 1e-20, -1e-6]
+        let exponential = map(wide) { Vector.exponential($0, into: $1, count: $2) }
+        let sigmoid = map(wide) { Vector.sigmoid($0, into: $1, count: $2) }
+        let tangent = map(wide) { Vector.hyperbolicTangent($0, into: $1, count: $2) }
+        for (index, value) in wide.enumerated() {
+            let x = Double(value)
+            #expect(abs(Double(exponential[index]) / exp(x) - 1) < 3e-7, "exp(\(x))")
+            #expect(abs(Double(sigmoid[index]) * (1 + exp(-x)) - 1) < 4e-7, "sigmoid(\(x))")
+            #expect(x == 0 ? tangent[index] == 0 : abs(Double(tangent[index]) / tanh(x) - 1) < 6e-7, "tanh(\(x))")
+        }
+    }
+
+    @Test func elementaryFunctionsAtTheEdges() {
+        let edges: [Float] = [.infinity, -.infinity, 1e30, -1e30, .nan]
+        let sigmoid = map(edges) { Vector.sigmoid($0, into: $1, count: $2) }
+        #expect(sigmoid[0] == 1 && sigmoid[1] < 1e-37 && sigmoid[2] == 1 && sigmoid[3] < 1e-37 && sigmoid[4].isNaN)
+        let tangent = map(edges) { Vector.hyperbolicTangent($0, into: $1, count: $2) }
+        #expect(tangent[0] == 1 && tangent[1] == -1 && tangent[2] == 1 && tangent[3] == -1 && tangent[4].isNaN)
+        #expect(map(edges) { Vector.exponential($0, into: $1, count: $2) }[4].isNaN)
+    }
+
+    @Test(arguments: sizes) func sumsAgreeWithDoublePrecision(count: Int) {
+        let a = floats(count, from: -1, to: 1)
+        let b = floats(count, from: -1, to: 1, seed: 4)
+        let dot = zip(a, b).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+        let square = a.reduce(0) { $0 + Double($1) * Double($1) }
+        let bound = 1e-6 * Double(count).squareRoot() + 1e-7
+        #expect(abs(Vector.dot(a, b, count: count) - dot) < bound)
+        #expect(abs(Vector.sum(a, count: count) - a.reduce(0) { $0 + Double($1) }) < bound)
+        #expect(abs(Vector.norm(a, count: count) - square.squareRoot()) < bound)
+        #expect(abs(Vector.cosine(a, a, count: count) - 1) < 1e-6)
+        for threads in [1, 2] {
+            let norm = Compute(pool: ThreadPool(threads: threads)).norm(a, count: count)
+            #expect(abs(norm - square.squareRoot()) < bound)
+        }
+    }
+
+    @Test func normOfManyBlocksHasTheSameBitsForAnyThreads() {
+        let a = floats(3_000_017, from: -1, to: 1)
+        let one = Compute(pool: ThreadPool(threads: 1)).norm(a, count: a.count)
+        let two = Compute(pool: ThreadPool(threads: 2)).norm(a, count: a.count)
+        #expect(one == two)
+    }
+
+    @Test(arguments: sizes) func normalizeGivesUnitNorm(count: Int) {
+        var a = floats(count, from: 1, to: 2)
+        let before = a.withUnsafeMutableBufferPointer { Vector.normalize($0.baseAddress!, count: count) }
+        #expect(before > 0.9)
+        #expect(abs(Vector.norm(a, count: count) - 1) < 1e-6)
+        var zero = [Float](repeating: 0, count: count)
+        #expect(zero.withUnsafeMutableBufferPointer { Vector.normalize($0.baseAddress!, count: count) } == 0)
+        #expect(Vector.cosine(zero, a, count: count) == 0)
+    }
+
+    @Test(arguments: sizes) func oneBadElementIsFound(count: Int) {
+        var a = floats(count, from: -1e30, to: 1e30)
+        #expect(Vector.isFinite(a, count: count))
+        for bad in [Float.nan, .infinity, -.infinity] {
+            for place in Set([0, count / 2, count - 1]) {
+                let good = a[place]
+                a[place] = bad
+                #expect(!Vector.isFinite(a, count: count))
+                a[place] = good
+            }
+        }
+    }
+
+    @Test(arguments: [(1, 1), (7, 33), (33, 600)]) func columnSums(rows: Int, columns: Int) {
+        let values = FloatBuffer(count: rows * columns)
+        for index in 0..<values.count { values.start[index] = Float(index % 97) }
+        let sums = FloatBuffer(count: columns)
+        sums.fill(1)
+        Compute(pool: ThreadPool(threads: 2)).addColumnSums(
+            of: Matrix(values, rows: rows, columns: columns), to: sums.start)
+        for column in 0..<columns {
+            #expect(sums.start[column] == (0..<rows).reduce(1) { $0 + Float(($1 * columns + column) % 97) })
+        }
+    }
+}
