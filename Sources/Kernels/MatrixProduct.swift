@@ -34,16 +34,16 @@ extension Compute {
 /// OpenBLAS copies both factors of a product into its own order first, once a tile. Tiles of some hundred rows and
 /// columns keep that copying under a tenth of the work, and the copies inside the caches. A time step of an LSTM has few
 /// rows, so its tiles are columns of the weights; its backward product is long and narrow, and is cut along the depth.
-struct ProductPlan: Equatable {
+public struct ProductPlan: Equatable, Sendable {
     let rows, columns, depth: Int
-    let tileRows, tileColumns, sliceDepth: Int
+    public let tileRows, tileColumns, sliceDepth: Int
 
     /// Enough tasks to keep several threads busy to the end.
     private static let wantedTasks = 8
     /// Below this many multiplications a task is not worth handing out.
     private static let leastWork = 1 << 20
 
-    init(rows: Int, columns: Int, depth: Int) {
+    public init(rows: Int, columns: Int, depth: Int) {
         self.rows = rows
         self.columns = columns
         self.depth = depth
@@ -69,7 +69,8 @@ struct ProductPlan: Equatable {
     var slices: Int { Self.count(depth, sliceDepth) }
     var rowTiles: Int { Self.count(rows, tileRows) }
     var columnTiles: Int { Self.count(columns, tileColumns) }
-    var tasks: Int { rowTiles * columnTiles * slices }
+    /// How many pieces threads can take.
+    public var tasks: Int { rowTiles * columnTiles * slices }
 
     private static func count(_ total: Int, _ piece: Int) -> Int { (total + piece - 1) / piece }
 

@@ -2,7 +2,7 @@ import Glibc
 import Parallel
 import Testing
 
-@testable import Kernels
+import Kernels
 
 @Suite struct AdamTests {
     /// Three updates of three weights against `torch.optim.Adam(lr=0.01, betas=(0.9, 0.999), eps=1e-6)`, the gradient of

@@ -1,7 +1,7 @@
 import Parallel
 import Testing
 
-@testable import Kernels
+import Kernels
 
 /// The product by its definition, in double precision.
 private func naiveProduct(_ left: [Float], _ right: [Float], rows: Int, columns: Int, depth: Int) -> [Double] {

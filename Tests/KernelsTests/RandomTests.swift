@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Kernels
+import Kernels
 
 @Suite struct RandomTests {
     /// The first output of the author's splitmix64.c for the seed 0, and the third for 1234567.

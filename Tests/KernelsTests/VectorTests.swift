@@ -2,7 +2,7 @@ import Glibc
 import Parallel
 import Testing
 
-@testable import Kernels
+import Kernels
 
 @Suite struct VectorTests {
     static let sizes = [1, 2, 7, 8, 33, 1025, 20_011]

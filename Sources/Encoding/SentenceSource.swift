@@ -1,0 +1,77 @@
+public import Files
+public import Parallel
+import Shards
+public import Tokenization
+
+/// The sentences to encode, from text or from token shards, whichever the inputs are.
+///
+/// Of text, each line is a sentence, and an empty line an empty one, so that output and input lines correspond.
+public final class SentenceSource {
+    private let tokenizer: Tokenizer
+    private let pool: WorkerPool
+    private var paths: ArraySlice<String>
+    private var current: (() throws -> [String]?)?
+
+    /// - Parameter tokenizer: how text becomes tokens; token shards are what they are.
+    public init(paths: [String], tokenizer: Tokenizer, pool: WorkerPool) {
+        self.paths = paths[...]
+        self.tokenizer = tokenizer
+        self.pool = pool
+    }
+
+    /// The next sentence's words, `nil` after the last. Throws `ToolError`.
+    public func next() throws -> [String]? {
+        while true {
+            if let sentence = try current?() { return sentence }
+            guard let path = paths.popFirst() else { return nil }
+            let source = try PeekedSource(FileSource(path: path), count: 64)
+            current = source.looksLikeShard ? try shardSentences(source) : try textSentences(source)
+        }
+    }
+
+    private func textSentences(_ source: PeekedSource) throws -> () throws -> [String]? {
+        let lines = LineReader(try decompressed(source))
+        return { [tokenizer] in
+            var words: [String]?
+            _ = try lines.next { line in
+                do {
+                    words = try tokenizer.words(line)
+                } catch let error as TextError {
+                    throw ToolError.data(lines.name, "line \(lines.number): byte \(error.byte)", error.cause)
+                }
+            }
+            return words
+        }
+    }
+
+    private func shardSentences(_ source: PeekedSource) throws -> () throws -> [String]? {
+        let reader = try TokenShardReader(source, pool: pool)
+        var words: [String] = []
+        var waiting: ArraySlice<[String]> = []
+        return {
+            while waiting.isEmpty {
+                guard let block = try reader.next() else { return nil }
+                if block.firstNewWord == 0 { words.removeAll() }
+                block.forEachNewWord { words.append(String(decoding: $0, as: UTF8.self)) }
+                waiting = block.withIDs { ids in
+                    block.withSentenceLengths { lengths in
+                        var start = 0
+                        return lengths.map { length in
+                            defer { start += Int(length) }
+                            return ids[start..<start + Int(length)].map { words[Int($0)] }
+                        }[...]
+                    }
+                }
+            }
+            return waiting.popFirst()
+        }
+    }
+}
+
+extension Tokenizer {
+    /// All tokens of one line, without sentence borders.
+    fileprivate func words(_ line: UnsafeRawBufferPointer) throws -> [String] {
+        let batch = try tokenize(line).batch
+        return batch.ids.map { batch.words.word(Int($0)) }
+    }
+}

@@ -1,0 +1,212 @@
+import Glibc
+import Parallel
+public import Kernels
+
+func naturalLogarithm(_ value: Double) -> Double { log(value) }
+
+/// How well predictions find the right word among the candidates. Shares are of the positions whose target is one.
+public struct RankingScores: Sendable, Equatable, Encodable {
+    /// Positions ranked, and the share of all positions that they are.
+    public var positions = 0
+    public var coverage = 0.0
+    /// By cosine alone.
+    public var cosineTop1 = 0.0
+    public var cosineTop10 = 0.0
+    /// By scale x cosine + log unigram probability.
+    public var top1 = 0.0
+    public var top10 = 0.0
+    public var perplexity = 0.0
+    /// The scale, fitted on other positions.
+    public var scale = 0.0
+    /// The unigram model alone.
+    public var unigramTop1 = 0.0
+    public var unigramTop10 = 0.0
+    public var unigramPerplexity = 0.0
+}
+
+/// Ranks predictions among candidates, by cosine and by scale x cosine + log unigram probability.
+///
+/// Cosine alone ignores how frequent a word is; with the unigram prior the continuous output is a language model with a
+/// true perplexity over the candidates.
+public struct Ranking {
+    /// Positions multiplied with all candidates at once.
+    private static let blockRows = 128
+    /// Positions on which the scale is fitted, at most.
+    private static let fitRows = 2048
+
+    private let candidates: Candidates
+    private let compute: Compute
+    private let cosines: FloatBuffer
+
+    public init(candidates: Candidates, compute: Compute) {
+        self.candidates = candidates
+        self.compute = compute
+        cosines = FloatBuffer(count: Self.blockRows * candidates.count)
+    }
+
+    /// Scores unit predictions, shape (targets.count, dimension). The first half of the positions fits the scale, the
+    /// second half is ranked.
+    public func score(predictions: FloatBuffer, targets: [UInt32]) -> RankingScores {
+        let dimension = candidates.dimension
+        let known = targets.indices.filter { candidates.index(ofRow: targets[$0]) != nil }
+        let fitting = Array(known.prefix(known.count / 2).prefix(Self.fitRows))
+        let ranked = Array(known.dropFirst(known.count / 2))
+        guard !ranked.isEmpty else { return RankingScores() }
+        let packed = FloatBuffer(count: Self.blockRows * dimension)
+        var scores = RankingScores()
+        scores.positions = ranked.count
+        scores.coverage = Double(known.count) / Double(targets.count)
+        scores.scale = fitScale(predictions, targets, fitting, packed)
+        var sums = Tally()
+        forEachBlock(of: ranked, predictions, packed) { rows in
+            sums.add(tally(rows.map { candidates.index(ofRow: targets[$0]) ?? 0 }, scale: Float(scores.scale)))
+        }
+        let count = Double(ranked.count)
+        scores.cosineTop1 = Double(sums.cosineTop1) / count
+        scores.cosineTop10 = Double(sums.cosineTop10) / count
+        scores.top1 = Double(sums.top1) / count
+        scores.top10 = Double(sums.top10) / count
+        scores.perplexity = exp(-sums.logProbability / count)
+        unigram(ranked.map { candidates.index(ofRow: targets[$0]) ?? 0 }, into: &scores)
+        return scores
+    }
+
+    private struct Tally {
+        var cosineTop1 = 0, cosineTop10 = 0, top1 = 0, top10 = 0
+        var logProbability = 0.0
+
+        mutating func add(_ other: Tally) {
+            cosineTop1 += other.cosineTop1
+            cosineTop10 += other.cosineTop10
+            top1 += other.top1
+            top10 += other.top10
+            logProbability += other.logProbability
+        }
+    }
+
+    /// Fills `cosines` for a block of positions and calls `body` with them.
+    private func forEachBlock(
+        of positions: [Int], _ predictions: FloatBuffer, _ packed: FloatBuffer, _ body: ([Int]) -> Void
+    ) {
+        let dimension = candidates.dimension
+        for start in stride(from: 0, to: positions.count, by: Self.blockRows) {
+            let rows = Array(positions[start..<min(positions.count, start + Self.blockRows)])
+            for (index, row) in rows.enumerated() {
+                (packed.start + index * dimension).update(from: predictions.start + row * dimension, count: dimension)
+            }
+            compute.multiply(
+                Matrix(packed, rows: rows.count, columns: dimension), candidates.matrix.transposed,
+                into: Matrix(cosines, rows: rows.count, columns: candidates.count))
+            body(rows)
+        }
+    }
+
+    /// Ranks the block in `cosines` against its targets.
+    private func tally(_ targets: [Int], scale: Float) -> Tally {
+        var results = [Tally](repeating: Tally(), count: targets.count)
+        let count = candidates.count
+        results.withUnsafeMutableBufferPointer { results in
+            let base = UnsafeMutablePointer(results.baseAddress!)
+            candidates.logUnigram.withUnsafeBufferPointer { logUnigram in
+                compute.pool.forEach(targets.count) { index in
+                    base[index] = Self.rank(
+                        UnsafeBufferPointer(start: cosines.start + index * count, count: count), logUnigram,
+                        target: targets[index], scale: scale)
+                }
+            }
+        }
+        return results.reduce(into: Tally()) { $0.add($1) }
+    }
+
+    /// One position: the candidates that score better than the target, and the log of the softmax at the target.
+    private static func rank(
+        _ cosines: UnsafeBufferPointer<Float>, _ logUnigram: UnsafeBufferPointer<Float>, target: Int, scale: Float
+    ) -> Tally {
+        let own = cosines[target]
+        let ownScore = scale * own + logUnigram[target]
+        var betterCosines = 0, betterScores = 0
+        var highest = -Float.infinity
+        for index in 0..<cosines.count {
+            let score = scale * cosines[index] + logUnigram[index]
+            betterCosines += cosines[index] > own ? 1 : 0
+            betterScores += score > ownScore ? 1 : 0
+            highest = max(highest, score)
+        }
+        var sum = 0.0
+        for index in 0..<cosines.count {
+            sum += Double(expf(scale * cosines[index] + logUnigram[index] - highest))
+        }
+        var tally = Tally()
+        tally.cosineTop1 = betterCosines < 1 ? 1 : 0
+        tally.cosineTop10 = betterCosines < 10 ? 1 : 0
+        tally.top1 = betterScores < 1 ? 1 : 0
+        tally.top10 = betterScores < 10 ? 1 : 0
+        tally.logProbability = Double(ownScore - highest) - log(sum)
+        return tally
+    }
+
+    /// The scale that makes the fitting positions most probable: Newton's method on a concave function of one variable.
+    ///
+    /// With p(j) proportional to exp(s cos(j) + log u(j)), the gradient of the log-likelihood is cos(target) - E[cos] and
+    /// its second derivative -Var[cos].
+    private func fitScale(
+        _ predictions: FloatBuffer, _ targets: [UInt32], _ positions: [Int], _ packed: FloatBuffer
+    ) -> Double {
+        guard !positions.isEmpty else { return 0 }
+        var scale = 5.0
+        for _ in 0..<20 {
+            var gradient = 0.0, curvature = 0.0
+            forEachBlock(of: positions, predictions, packed) { rows in
+                var terms = [(Double, Double)](repeating: (0, 0), count: rows.count)
+                terms.withUnsafeMutableBufferPointer { terms in
+                    let base = UnsafeMutablePointer(terms.baseAddress!)
+                    compute.pool.forEach(rows.count) { index in
+                        let target = candidates.index(ofRow: targets[rows[index]]) ?? 0
+                        let cosines = cosines.start + index * candidates.count
+                        let (mean, variance) = moments(cosines, scale: Float(scale))
+                        base[index] = (Double(cosines[target]) - mean, variance)
+                    }
+                }
+                for term in terms {
+                    gradient += term.0
+                    curvature += term.1
+                }
+            }
+            guard curvature > 0 else { break }
+            // Steps are bounded: far from the optimum the curvature says little.
+            let step = max(-5, min(5, gradient / curvature))
+            scale = max(0, scale + step)
+            if abs(step) < 1e-3 { break }
+        }
+        return scale
+    }
+
+    /// Mean and variance of the cosines under the model's distribution.
+    private func moments(_ cosines: UnsafePointer<Float>, scale: Float) -> (mean: Double, variance: Double) {
+        candidates.logUnigram.withUnsafeBufferPointer { logUnigram in
+            var highest = -Float.infinity
+            for index in 0..<candidates.count { highest = max(highest, scale * cosines[index] + logUnigram[index]) }
+            var total = 0.0, first = 0.0, second = 0.0
+            for index in 0..<candidates.count {
+                let cosine = Double(cosines[index])
+                let weight = Double(expf(scale * cosines[index] + logUnigram[index] - highest))
+                total += weight
+                first += weight * cosine
+                second += weight * cosine * cosine
+            }
+            let mean = first / total
+            return (mean, second / total - mean * mean)
+        }
+    }
+
+    private func unigram(_ targets: [Int], into scores: inout RankingScores) {
+        let order = candidates.logUnigram.indices.sorted {
+            (candidates.logUnigram[$0], $1) > (candidates.logUnigram[$1], $0)
+        }
+        let best = Set(order.prefix(10))
+        let count = Double(targets.count)
+        scores.unigramTop1 = Double(targets.filter { $0 == order[0] }.count) / count
+        scores.unigramTop10 = Double(targets.filter { best.contains($0) }.count) / count
+        scores.unigramPerplexity = exp(-targets.reduce(0.0) { $0 + Double(candidates.logUnigram[$1]) } / count)
+    }
+}

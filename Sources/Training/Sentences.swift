@@ -1,0 +1,58 @@
+public import Shards
+
+/// Sentences as row numbers of an embedding table, one after the other.
+public struct Sentences: Sendable {
+    public private(set) var rows: [UInt32] = []
+    /// Where each sentence ends in `rows`.
+    public private(set) var ends: [Int] = []
+
+    public init() {}
+
+    public var count: Int { ends.count }
+    public var tokenCount: Int { rows.count }
+
+    public subscript(index: Int) -> ArraySlice<UInt32> { rows[(index == 0 ? 0 : ends[index - 1])..<ends[index]] }
+
+    public mutating func append(_ sentence: some Sequence<UInt32>) {
+        rows.append(contentsOf: sentence)
+        ends.append(rows.count)
+    }
+
+    public mutating func removeAll() {
+        rows.removeAll(keepingCapacity: true)
+        ends.removeAll(keepingCapacity: true)
+    }
+}
+
+/// Turns token shards into sentences of row numbers: each word is looked up once for each part of a shard.
+public final class SentenceReader {
+    private let reader: TokenShardReader
+    private let row: (UnsafeRawBufferPointer) throws -> UInt32
+    private var map: [UInt32] = []
+
+    /// - Parameter row: the row number of a word, which it may make on the spot.
+    public init(_ reader: TokenShardReader, row: @escaping (UnsafeRawBufferPointer) throws -> UInt32) {
+        self.reader = reader
+        self.row = row
+    }
+
+    /// The header of the tokens read last, `nil` before the first.
+    public var header: ShardHeader? { reader.header }
+
+    /// Appends the sentences of the next block; false when there is none. Throws `ToolError`.
+    public func next(into sentences: inout Sentences) throws -> Bool {
+        guard let block = try reader.next() else { return false }
+        if block.firstNewWord == 0 { map.removeAll(keepingCapacity: true) }
+        try block.forEachNewWord { map.append(try row($0)) }
+        block.withIDs { ids in
+            block.withSentenceLengths { lengths in
+                var start = 0
+                for length in lengths {
+                    sentences.append(ids[start..<start + Int(length)].lazy.map { [map] in map[Int($0)] })
+                    start += Int(length)
+                }
+            }
+        }
+        return true
+    }
+}

@@ -1,0 +1,95 @@
+/// One window of truncated BPTT for both directions: `window` x `batch` positions, position (t, b) at `t * batch + b`.
+///
+/// Values are row numbers of the embedding table. The backward direction reads the same sentences from their ends.
+public struct TrainingWindow: Sendable {
+    public let batch: Int
+    public let window: Int
+    public var forwardInputs: [UInt32]
+    public var forwardTargets: [UInt32]
+    public var backwardInputs: [UInt32]
+    public var backwardTargets: [UInt32]
+    /// 1 where a position counts, 0 where a stream has run dry at the end of the corpus.
+    public var weights: [Float]
+    /// How many positions count.
+    public var positions = 0
+
+    public init(batch: Int, window: Int) {
+        self.batch = batch
+        self.window = window
+        let zeros = [UInt32](repeating: 0, count: batch * window)
+        forwardInputs = zeros
+        forwardTargets = zeros
+        backwardInputs = zeros
+        backwardTargets = zeros
+        weights = [Float](repeating: 0, count: batch * window)
+    }
+}
+
+/// Joins sentences into `batch` parallel streams and cuts these into windows.
+///
+/// A sentence w1 … wn takes n + 1 positions, as in bilm-tf: forward inputs `<s>` w1 … wn with targets w1 … wn `</s>`;
+/// backward inputs `</s>` wn … w1 with targets wn … w1 `<s>`. A stream that comes to the end of its sentence takes the
+/// next one, wherever the others are; so streams never wait and no word is lost.
+public struct WindowBatcher: Sendable {
+    private let begin: UInt32
+    private let end: UInt32
+    private var streams: [Stream]
+
+    private struct Stream: Sendable {
+        var sentence: [UInt32] = []
+        /// The position in the sentence, `sentence.count + 1` when it is used up.
+        var position = 1
+    }
+
+    /// - Parameters:
+    ///   - begin: the row of `<s>`.
+    ///   - end: the row of `</s>`.
+    public init(batch: Int, begin: UInt32, end: UInt32) {
+        self.begin = begin
+        self.end = end
+        streams = Array(repeating: Stream(), count: batch)
+    }
+
+    /// Fills a window; `next` calls its argument with the next sentence, or returns false when there is none. Returns
+    /// false when no position is left at all.
+    public mutating func fill(
+        _ window: inout TrainingWindow, next: ((ArraySlice<UInt32>) -> Void) throws -> Bool
+    ) rethrows -> Bool {
+        window.positions = 0
+        for time in 0..<window.window {
+            for index in streams.indices {
+                let place = time * window.batch + index
+                if streams[index].position > streams[index].sentence.count {
+                    streams[index].sentence.removeAll(keepingCapacity: true)
+                    guard try next({ streams[index].sentence.append(contentsOf: $0) }) else {
+                        pad(&window, place)
+                        continue
+                    }
+                    streams[index].position = 0
+                }
+                put(streams[index], in: &window, place)
+                streams[index].position += 1
+                window.positions += 1
+            }
+        }
+        return window.positions > 0
+    }
+
+    private func put(_ stream: Stream, in window: inout TrainingWindow, _ place: Int) {
+        let words = stream.sentence
+        let position = stream.position
+        window.forwardInputs[place] = position == 0 ? begin : words[position - 1]
+        window.forwardTargets[place] = position < words.count ? words[position] : end
+        window.backwardInputs[place] = position == 0 ? end : words[words.count - position]
+        window.backwardTargets[place] = position < words.count ? words[words.count - 1 - position] : begin
+        window.weights[place] = 1
+    }
+
+    private func pad(_ window: inout TrainingWindow, _ place: Int) {
+        window.forwardInputs[place] = end
+        window.forwardTargets[place] = end
+        window.backwardInputs[place] = begin
+        window.backwardTargets[place] = begin
+        window.weights[place] = 0
+    }
+}

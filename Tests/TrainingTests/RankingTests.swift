@@ -1,0 +1,102 @@
+import Glibc
+import Kernels
+import Parallel
+import Training
+import Testing
+
+struct RankingTests {
+    static let dimension = 7, words = 40
+
+    static func unit(_ seed: Int) -> [Float] {
+        let raw = (0..<dimension).map { Float(sin(Double(seed * dimension + $0) * 1.7)) }
+        let norm = raw.reduce(0) { $0 + $1 * $1 }.squareRoot()
+        return raw.map { $0 / norm }
+    }
+
+    static let counts = (0..<UInt64(words)).map { 1000 / ($0 + 1) }
+
+    static func candidates() -> Candidates {
+        Candidates(
+            rows: (0..<UInt32(words)).map { $0 + 2 }, counts: counts, tableRows: words + 5, dimension: dimension,
+            vector: { row, target in
+                for (index, value) in unit(Int(row)).enumerated() { target[index] = value }
+            })
+    }
+
+    /// Predictions near their targets, targets of uneven frequency; rows 0, 1 and 43 are no candidates.
+    static func sample(_ count: Int) -> (FloatBuffer, [UInt32]) {
+        let targets = (0..<count).map { UInt32(($0 * $0 * 7 + $0) % 44) }
+        let predictions = FloatBuffer(count: count * dimension)
+        for (index, target) in targets.enumerated() {
+            let own = unit(Int(target)), other = unit(index + 500)
+            let mixed = zip(own, other).map { 0.6 * $0 + 0.8 * $1 }
+            let norm = mixed.reduce(0) { $0 + $1 * $1 }.squareRoot()
+            for (place, value) in mixed.enumerated() { predictions.start[index * dimension + place] = value / norm }
+        }
+        return (predictions, targets)
+    }
+
+    @Test func agreesWithAPlainComputation() {
+        let (predictions, targets) = Self.sample(600)
+        let scores = Ranking(candidates: Self.candidates(), compute: Compute())
+            .score(predictions: predictions, targets: targets)
+        let known = targets.indices.filter { targets[$0] >= 2 && targets[$0] < 42 }
+        let ranked = known.dropFirst(known.count / 2)
+        #expect(scores.positions == ranked.count)
+        #expect(abs(scores.coverage - Double(known.count) / 600) < 1e-12)
+        let total = Self.counts.reduce(0, +)
+        let prior = Self.counts.map { log(Double($0) / Double(total)) }
+        let vectors = (0..<Self.words).map { Self.unit($0 + 2) }
+        var cosineTop1 = 0, top10 = 0, logLikelihood = 0.0
+        for position in ranked {
+            let cosines = vectors.map { vector in
+                (0..<Self.dimension).reduce(0.0) {
+                    $0 + Double(vector[$1]) * Double(predictions.start[position * Self.dimension + $1])
+                }
+            }
+            let target = Int(targets[position]) - 2
+            cosineTop1 += cosines.contains { $0 > cosines[target] + 1e-7 } ? 0 : 1
+            let values = zip(cosines, prior).map { scores.scale * $0 + $1 }
+            top10 += values.count { $0 > values[target] + 1e-7 } < 10 ? 1 : 0
+            logLikelihood += values[target] - log(values.reduce(0) { $0 + exp($1) })
+        }
+        let count = Double(ranked.count)
+        #expect(abs(scores.cosineTop1 - Double(cosineTop1) / count) < 1e-9)
+        #expect(abs(scores.top10 - Double(top10) / count) < 1e-9)
+        #expect(abs(scores.perplexity / exp(-logLikelihood / count) - 1) < 1e-4)
+        #expect(scores.perplexity < scores.unigramPerplexity)
+        #expect(scores.unigramTop1 == Double(ranked.count { targets[$0] == 2 }) / count)
+    }
+
+    /// The scale is fitted on the first half: there no other one makes the targets more probable.
+    @Test func theFittedScaleIsTheBest() {
+        let (predictions, targets) = Self.sample(600)
+        let scores = Ranking(candidates: Self.candidates(), compute: Compute())
+            .score(predictions: predictions, targets: targets)
+        let known = targets.indices.filter { targets[$0] >= 2 && targets[$0] < 42 }
+        let total = Self.counts.reduce(0, +)
+        let prior = Self.counts.map { log(Double($0) / Double(total)) }
+        let vectors = (0..<Self.words).map { Self.unit($0 + 2) }
+        func likelihood(_ scale: Double) -> Double {
+            known.prefix(known.count / 2).reduce(0.0) { sum, position in
+                let values = vectors.indices.map { word in
+                    scale * (0..<Self.dimension).reduce(0.0) {
+                        $0 + Double(vectors[word][$1]) * Double(predictions.start[position * Self.dimension + $1])
+                    } + prior[word]
+                }
+                return sum + values[Int(targets[position]) - 2] - log(values.reduce(0) { $0 + exp($1) })
+            }
+        }
+        let best = likelihood(scores.scale)
+        #expect(best > likelihood(scores.scale * 0.98) && best > likelihood(scores.scale * 1.02))
+    }
+
+    @Test(arguments: [2, 3])
+    func theNumberOfThreadsDoesNotShow(threads: Int) {
+        let (predictions, targets) = Self.sample(600)
+        let one = Ranking(candidates: Self.candidates(), compute: Compute())
+        let many = Ranking(candidates: Self.candidates(), compute: Compute(pool: ThreadPool(threads: threads)))
+        #expect(
+            one.score(predictions: predictions, targets: targets) == many.score(predictions: predictions, targets: targets))
+    }
+}
