@@ -62,7 +62,12 @@ public final class TokenShardWriter {
         block.append(column: batch.sentenceLengths)
         block.append(column: [UInt32](unsafeUninitializedCapacity: batch.ids.count) { ids, count in
             count = batch.ids.count
-            for index in 0..<count { ids[index] = map[Int(batch.ids[index])] }
+            // Pointers, because every access to a property of a class is checked.
+            map.withUnsafeBufferPointer { map in
+                batch.ids.withUnsafeBufferPointer { old in
+                    for index in 0..<old.count { ids[index] = map[Int(old[index])] }
+                }
+            }
         })
         try writer.append(block)
         totals.sentences += batch.sentenceLengths.count
