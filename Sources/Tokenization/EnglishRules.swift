@@ -87,7 +87,8 @@ struct EnglishRules {
                 return stop
             case .closing where Self.isAddress(chunk, range.lowerBound..<stop) && Self.opensInside(chunk, range.lowerBound..<stop):
                 return stop
-            case .hyphen where stop - unitStart == 1 && before.isWord, .joining where before.isWord:
+            case .hyphen where stop - unitStart == 1 && before.isWord,
+                .joining where before.isWord || before == .joining:
                 return stop
             case .currency where before == .upper:
                 return stop
@@ -257,8 +258,9 @@ struct EnglishRules {
         return false
     }
 
+    /// Whether the bracket that closes at the end of `range` was opened in it.
     private static func opensInside(_ chunk: DecodedChunk, _ range: Range<Int>) -> Bool {
-        range.contains { chunk.classes[$0] == .opening }
+        range.count { chunk.classes[$0] == .opening } >= range.count { chunk.classes[$0] == .closing }
     }
 
     // MARK: Ends of sentences

@@ -45,7 +45,9 @@ struct FollowingText {
     /// Whether a sentence can begin here: behind quotes, brackets and dashes comes no small letter.
     var canBeginSentence: Bool {
         guard let first = firstBehindOpeners() else { return false }
-        return CharacterClasses.of(first.scalar) != .lower
+        // What closes still belongs to the sentence before.
+        let kind = CharacterClasses.of(first.scalar)
+        return kind != .lower && kind != .closing
     }
 
     /// Whether the next word is one that begins many sentences, or nothing follows at all.
@@ -64,7 +66,7 @@ struct FollowingText {
         var place = position
         while let next = firstVisible(from: place) {
             switch CharacterClasses.of(next.scalar) {
-            case .opening, .closing, .quote, .apostrophe, .dash, .hyphen, .dot, .ellipsis: place = next.at + next.length
+            case .opening, .quote, .apostrophe, .dash, .hyphen, .dot, .ellipsis: place = next.at + next.length
             default: return next
             }
         }
