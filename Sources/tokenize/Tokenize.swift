@@ -1,6 +1,108 @@
 import ArgumentParser
+import Files
+import Shards
+import Tokenization
+import ToolSupport
 
 @main
-struct Tokenize: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "tokenize")
+struct Tokenize: Tool {
+    static let configuration: CommandConfiguration = configuration(
+        "tokenize", "Cut text into tokens: text in, token shard out.",
+        """
+        Text is UTF-8, plain, gzip or LZ4. A line is a sentence unless --sentences says otherwise. The rules are those of \
+        the Penn Treebank for English; letters of other languages pass unharmed (docs/tokenization.md).
+
+        Example: tokenize --sentences book.txt.gz -o book.tokens; tokenize --print book.tokens | head
+        """)
+
+    enum Normal: String, CaseIterable, ExpressibleByArgument {
+        case none, nfc, nfkc
+    }
+
+    @Argument(help: ArgumentHelp("Text files, or with --print token shards; - is standard input.", valueName: "file"))
+    var inputs: [String] = ["-"]
+
+    @OptionGroup var output: OutputOption
+
+    @Flag(help: "The text is tokenised already: cut at white space and nowhere else.")
+    var whitespace = false
+
+    @Flag(help: "Split running text into sentences: line breaks are spaces, a blank line ends a paragraph.")
+    var sentences = false
+
+    @Flag(help: "Split into sentences, and take every line for a paragraph.")
+    var sentencesInLines = false
+
+    @Flag(help: "Turn tokens into lower case.")
+    var lowercase = false
+
+    @Option(help: "Unicode normalisation of tokens.")
+    var normalize: Normal = .none
+
+    @Option(help: ArgumentHelp("Cut sentences that are longer than this many tokens.", valueName: "n"))
+    var maxLength: Int = 1_000
+
+    @Flag(help: "Print token shards as text: a sentence a line, one space between tokens.")
+    var print = false
+
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        guard (1...1_000_000).contains(maxLength) else { throw ValidationError("--max-length must be from 1 to 1000000") }
+        if sentences && sentencesInLines { throw ValidationError("--sentences and --sentences-in-lines exclude each other") }
+    }
+
+    func perform() throws {
+        let pool = common.workerPool()
+        let file = try output.open(binary: !print)
+        if print {
+            try printTokens(paths: inputs, to: file, pool: pool)
+            return try file.commit()
+        }
+        let report = common.report
+        let clock = ContinuousClock()
+        let start = clock.now
+        let writer = try TokenShardWriter(file, tool: Self.signature, options: options, pool: pool)
+        var done = 0
+        let stream = TokenizeStream(tokenizer: tokenizer, pool: pool) { batch in
+            try writer.append(batch)
+            done += batch.ids.count
+            report.progress("\(grouped(done)) tokens")
+        }
+        for path in inputs { try stream.read(openInput(path)) }
+        let text = stream.finish()
+        guard text.tokens > 0 else {
+            throw ToolError.data(inputs.count == 1 ? inputName : "the inputs", "", "no text: there is nothing but white space")
+        }
+        try writer.finish(source: ["text-bytes": String(text.bytes), "text-digest": hexadecimal(text.digest)])
+        try file.commit()
+        let seconds = start.duration(to: clock.now) / .seconds(1)
+        report.print(summary(text, seconds))
+    }
+
+    private var inputName: String { inputs[0] == "-" ? "standard input" : inputs[0] }
+
+    private var tokenizer: Tokenizer {
+        Tokenizer(
+            mode: whitespace ? .whitespace : .penn,
+            sentences: sentences ? .runningText : sentencesInLines ? .withinLines : .lines, lowercase: lowercase,
+            normalization: Normalization(rawValue: normalize.rawValue) ?? .none, maximumSentenceLength: maxLength)
+    }
+
+    private var options: ShardFields {
+        [
+            "mode": tokenizer.mode.rawValue, "sentences": tokenizer.sentences.rawValue, "lowercase": String(lowercase),
+            "normalize": normalize.rawValue, "max-length": String(maxLength),
+        ]
+    }
+
+    private func summary(_ text: TokenizeStatistics, _ seconds: Double) -> String {
+        var parts = [
+            "\(grouped(text.lines)) lines", "\(grouped(text.sentences)) sentences", "\(grouped(text.tokens)) tokens",
+        ]
+        if text.emptyLines > 0 { parts.append("\(grouped(text.emptyLines)) empty lines dropped") }
+        if text.cutSentences > 0 { parts.append("\(grouped(text.cutSentences)) sentences cut at \(maxLength) tokens") }
+        parts.append("\(fixed(Double(text.bytes) / 1e6 / max(seconds, 1e-9), 1)) MB/s")
+        return "tokenize: " + parts.joined(separator: ", ")
+    }
 }
