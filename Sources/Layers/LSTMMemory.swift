@@ -1,0 +1,126 @@
+public import Kernels
+
+/// What an LSTM layer keeps between the ways forth and back, and from one window to the next. Planned once.
+///
+/// Matrices are time-major. States and cells have one block more than there are steps: block 0 is where the window began.
+public final class LSTMMemory {
+    public let capacity: WindowCapacity
+    private let options: ProjectedLSTM.Options
+    /// [rows, 4 cell]: pre-activations, then activations; on the way back their gradients.
+    private let gateBuffer: FloatBuffer
+    /// [rows, cell]: tanh(c), and m.
+    private let tangentBuffer, cellOutputBuffer: FloatBuffer
+    /// [rows + batch, cell] and [rows + batch, output]
+    private let cellBuffer, stateBuffer: FloatBuffer
+    /// [rows, output]: p, where it is not itself the output.
+    private let rawBuffer: FloatBuffer?
+    /// [batch, output]
+    private let maskBuffer: FloatBuffer
+    /// [rows, 2]
+    let statistics: FloatBuffer
+    /// [batch, cell]: dm of a step, and dc on its way to the step before.
+    private let cellOutputGradientBuffer, cellGradientBuffer: FloatBuffer
+    /// Whether the last forward pass dropped units.
+    var isMasked = false
+
+    /// - Parameters:
+    ///   - training: whether `backward` will be called.
+    ///   - other: a layer of the same options whose working memory this one may use too; only without training.
+    public init(_ layer: ProjectedLSTM, capacity: WindowCapacity, training: Bool, sharing other: LSTMMemory? = nil) {
+        let shared = training ? nil : other
+        let options = layer.options
+        let rows = capacity.rows
+        self.capacity = capacity
+        self.options = options
+        gateBuffer = shared?.gateBuffer ?? FloatBuffer(count: rows * 4 * options.cell)
+        tangentBuffer = shared?.tangentBuffer ?? FloatBuffer(count: rows * options.cell)
+        cellOutputBuffer = shared?.cellOutputBuffer ?? FloatBuffer(count: rows * options.cell)
+        cellBuffer = FloatBuffer(count: (rows + capacity.batch) * options.cell)
+        stateBuffer = FloatBuffer(count: (rows + capacity.batch) * options.output)
+        let hasRaw = options.projection != nil && (options.layerNorm || options.dropout > 0)
+        rawBuffer = hasRaw ? FloatBuffer(count: rows * options.output) : nil
+        maskBuffer = FloatBuffer(count: options.dropout > 0 ? capacity.batch * options.output : 0)
+        statistics = FloatBuffer(count: options.layerNorm ? 2 * rows : 0)
+        cellOutputGradientBuffer = FloatBuffer(count: training ? capacity.batch * options.cell : 0)
+        cellGradientBuffer = FloatBuffer(count: training ? capacity.batch * options.cell : 0)
+    }
+
+    public var bytes: Int {
+        [gateBuffer, tangentBuffer, cellOutputBuffer, cellBuffer, stateBuffer, maskBuffer, statistics,
+         cellOutputGradientBuffer, cellGradientBuffer].reduce(rawBuffer?.bytes ?? 0) { $0 + $1.bytes }
+    }
+
+    func check(_ shape: WindowShape) {
+        precondition(
+            capacity.holds(shape),
+            "\(shape.steps) steps of \(shape.batch) in memory for \(capacity.rows) rows of \(capacity.batch)")
+    }
+
+    /// h of all steps: [rows, output].
+    public func outputs(_ shape: WindowShape) -> Matrix { states(shape).rows(shape.batch..<shape.batch + shape.rows) }
+
+    func states(_ shape: WindowShape) -> Matrix {
+        Matrix(stateBuffer, rows: shape.rows + shape.batch, columns: options.output)
+    }
+
+    func cells(_ shape: WindowShape) -> Matrix {
+        Matrix(cellBuffer, rows: shape.rows + shape.batch, columns: options.cell)
+    }
+
+    func gates(_ shape: WindowShape) -> Matrix { Matrix(gateBuffer, rows: shape.rows, columns: 4 * options.cell) }
+    func tangents(_ shape: WindowShape) -> Matrix { Matrix(tangentBuffer, rows: shape.rows, columns: options.cell) }
+
+    func cellOutputs(_ shape: WindowShape) -> Matrix {
+        Matrix(cellOutputBuffer, rows: shape.rows, columns: options.cell)
+    }
+
+    func raw(_ shape: WindowShape) -> Matrix {
+        if options.projection == nil { return cellOutputs(shape) }
+        return rawBuffer.map { Matrix($0, rows: shape.rows, columns: options.output) } ?? outputs(shape)
+    }
+
+    func mask(_ shape: WindowShape) -> Matrix {
+        options.dropout > 0
+            ? Matrix(maskBuffer, rows: shape.batch, columns: options.output)
+            : Matrix(maskBuffer, rows: 0, columns: options.output)
+    }
+
+    func cellOutputGradient(_ shape: WindowShape) -> Matrix {
+        Matrix(cellOutputGradientBuffer, rows: shape.batch, columns: options.cell)
+    }
+
+    /// Of no rows where no way back is planned.
+    func cellGradient(_ shape: WindowShape) -> Matrix {
+        Matrix(cellGradientBuffer, rows: cellGradientBuffer.count == 0 ? 0 : shape.batch, columns: options.cell)
+    }
+
+    func clearCellGradient(_ shape: WindowShape) {
+        precondition(cellGradientBuffer.count > 0, "this memory was planned without a way back")
+        cellGradient(shape).fill(0)
+    }
+
+    /// Makes the state at the end of a full window the one the next window begins with.
+    public func carryState(from shape: WindowShape) {
+        precondition(shape.active == nil, "only full windows hand on their state")
+        states(shape).rows(0..<shape.batch).copy(from: states(shape).rows(shape.rows..<shape.rows + shape.batch))
+        cells(shape).rows(0..<shape.batch).copy(from: cells(shape).rows(shape.rows..<shape.rows + shape.batch))
+    }
+
+    public func resetState() {
+        stateBuffer.start.update(repeating: 0, count: capacity.batch * options.output)
+        cellBuffer.start.update(repeating: 0, count: capacity.batch * options.cell)
+    }
+
+    /// Floats of h and c for `batch` sequences.
+    public func stateCount(batch: Int) -> Int { batch * (options.output + options.cell) }
+
+    public func saveState(batch: Int, into target: UnsafeMutablePointer<Float>) {
+        target.update(from: stateBuffer.start, count: batch * options.output)
+        (target + batch * options.output).update(from: cellBuffer.start, count: batch * options.cell)
+    }
+
+    public func restoreState(batch: Int, from source: UnsafePointer<Float>) {
+        stateBuffer.start.update(from: source, count: batch * options.output)
+        cellBuffer.start.update(from: source + batch * options.output, count: batch * options.cell)
+    }
+}

@@ -1,1 +1,0 @@
-// Layers: see docs/architecture.md.

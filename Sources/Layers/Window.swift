@@ -1,0 +1,63 @@
+public import Kernels
+
+/// What a forward pass is for.
+public enum PassMode: Sendable {
+    /// Nothing is dropped.
+    case inference
+    /// Units are dropped as `DropoutMask` decides for this seed and step.
+    case training(seed: UInt64, step: Int)
+}
+
+/// The shape of what goes through a recurrent network in one pass: `steps` blocks of `batch` rows, time-major, so that a
+/// sequence is one row of every block.
+public struct WindowShape: Sendable {
+    public let steps: Int
+    public let batch: Int
+    /// The sequences still running at each step, where sequences of several lengths are sorted longest first; `nil`: all.
+    public let active: [Int]?
+
+    public init(steps: Int, batch: Int) {
+        self.steps = steps
+        self.batch = batch
+        active = nil
+    }
+
+    /// - Parameter lengths: of each sequence, in falling order.
+    public init(lengths: [Int]) {
+        precondition(zip(lengths, lengths.dropFirst()).allSatisfy { $0 >= $1 }, "lengths must fall")
+        steps = lengths.first ?? 0
+        batch = lengths.count
+        var running = lengths.count
+        active = (0..<steps).map { step in
+            while running > 0 && lengths[running - 1] <= step { running -= 1 }
+            return running
+        }
+    }
+
+    public var rows: Int { steps * batch }
+
+    /// The rows of step `step` in a matrix of this shape.
+    public func block(_ step: Int) -> Range<Int> { step * batch..<(step + 1) * batch }
+
+    /// The rows of step `step` that belong to sequences still running.
+    public func activeBlock(_ step: Int) -> Range<Int> {
+        step * batch..<step * batch + (active?[step] ?? batch)
+    }
+}
+
+/// The most that goes through a network in one pass. Memory is planned from it once, before the first.
+public struct WindowCapacity: Sendable {
+    /// Sequences side by side.
+    public let batch: Int
+    /// Steps x sequences.
+    public let rows: Int
+
+    public init(batch: Int, rows: Int) {
+        self.batch = batch
+        self.rows = rows
+    }
+
+    public init(_ shape: WindowShape) { self.init(batch: shape.batch, rows: shape.rows) }
+
+    public func holds(_ shape: WindowShape) -> Bool { shape.batch <= batch && shape.rows <= rows }
+}
