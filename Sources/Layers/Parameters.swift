@@ -94,3 +94,10 @@ public final class ParameterStore {
         return norm
     }
 }
+
+extension ParameterStore {
+    /// Whether every weight of `parameter` is a number.
+    public func isFinite(_ parameter: Parameter) -> Bool {
+        Vector.isFinite(value(parameter).start, count: parameter.count)
+    }
+}

@@ -1,5 +1,3 @@
-public import Kernels
-
 /// What a forward pass is for.
 public enum PassMode: Sendable {
     /// Nothing is dropped.

@@ -1,0 +1,77 @@
+/// Which way a language model reads.
+public enum Direction: String, Codable, Sendable, CaseIterable {
+    case forward, backward
+}
+
+/// Everything that makes a network out of a file of weights, and what it must be used with. Stored with the model.
+public struct EncoderConfiguration: Codable, Sendable, Equatable {
+    /// The network between input and output layer; see `EncoderKind`.
+    public var encoder = EncoderKind.lstm
+    /// The directions the model has, in the order of their outputs.
+    public var directions = Direction.allCases
+    /// Width of the vectors that come in.
+    public var inputSize: Int
+    /// Width of the vectors that are predicted.
+    public var outputSize: Int
+    /// LSTM cells of a layer and direction.
+    public var cell: Int
+    /// Width of a layer's output in one direction.
+    public var projection: Int
+    public var layers = 2
+    /// Whether layers from the second on add their input to their output.
+    public var residual = true
+    /// Whether the input layer and the projected states are normalised.
+    public var layerNorm = true
+    /// Bounds of the cells and of the projected states; `nil` for none.
+    public var cellClip: Float? = 3
+    public var projectionClip: Float? = 3
+    /// Recurrent dropout in training.
+    public var dropout: Float = 0.1
+    /// How the training text was made into tokens, so that `encode` can do the same.
+    public var tokenizer = ""
+    /// The digest of the table the model was trained with; empty if it is not known.
+    public var tableDigest = ""
+
+    /// - Parameter vectorSize: of the embedding table: width of both input and prediction.
+    public init(vectorSize: Int, cell: Int, projection: Int) {
+        inputSize = vectorSize
+        outputSize = vectorSize
+        self.cell = cell
+        self.projection = projection
+    }
+
+    /// The presets' names and sizes.
+    public static let presets: [(name: String, cell: Int, projection: Int)] = [
+        ("elmo-c", 4096, 512),
+        ("medium", 2048, 256),
+        ("base", 1024, 256),
+        ("small", 512, 128),
+        ("tiny", 32, 16),
+    ]
+
+    /// The configuration of a preset, `nil` if there is none of this name. `elmo-c` is the reference of Li et al. 2019,
+    /// which has vectors of 300.
+    public init?(preset name: String, vectorSize: Int) {
+        guard let preset = Self.presets.first(where: { $0.name == name }) else { return nil }
+        self.init(vectorSize: vectorSize, cell: preset.cell, projection: preset.projection)
+    }
+
+    /// What is wrong with the values, for a message; `nil` if they make a network.
+    public var complaint: String? {
+        let sizes = [
+            ("inputSize", inputSize), ("outputSize", outputSize), ("cell", cell), ("projection", projection),
+            ("layers", layers),
+        ]
+        for (name, size) in sizes where size < 1 || size > 1 << 20 {
+            return "\(name) is \(size), and must be from 1 to \(1 << 20)"
+        }
+        if !(dropout >= 0 && dropout < 1) { return "dropout is \(dropout), and must be at least 0 and below 1" }
+        for (name, clip) in [("cellClip", cellClip), ("projectionClip", projectionClip)] {
+            if let clip, !(clip > 0) { return "\(name) is \(clip), and must be above 0" }
+        }
+        if directions.isEmpty || Set(directions).count != directions.count {
+            return "directions must name forward, backward or both"
+        }
+        return nil
+    }
+}

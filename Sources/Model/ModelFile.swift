@@ -1,0 +1,100 @@
+public import Files
+internal import FoundationEssentials
+internal import Kernels
+public import Layers
+public import Parallel
+public import Shards
+
+/// Models on disk: a safetensors file, the weights under their paths, the configuration as JSON in its metadata.
+public enum ModelFile {
+    /// The metadata's key for the configuration.
+    static let key = "contour"
+
+    /// Writes all weights of `encoder`; `output` is still to be committed. Throws `ToolError` with status `ioError`.
+    /// - Parameter metadata: further strings to keep with the model.
+    public static func write(
+        _ encoder: ContextualEncoder, metadata: [String: String] = [:], to output: OutputFile
+    ) throws {
+        var metadata = metadata
+        metadata[key] = try encode(encoder.configuration)
+        let tensors = encoder.directions.flatMap { model in
+            model.parameters.layout.parameters.map {
+                SafetensorsOutput(name: $0.name, shape: $0.shape, start: model.parameters.value($0).start)
+            }
+        }
+        try Safetensors.write(tensors, metadata: metadata, to: output)
+    }
+
+    /// The configuration of an open model file. Throws `ToolError` with status `dataError`.
+    public static func configuration(of reader: SafetensorsReader) throws -> EncoderConfiguration {
+        let file = reader.file.name
+        guard let text = reader.metadata[key] else {
+            throw ToolError.data(file, "", "has no configuration of a contour model in its metadata")
+        }
+        let configuration: EncoderConfiguration
+        do {
+            configuration = try JSONDecoder().decode(EncoderConfiguration.self, from: Data(text.utf8))
+        } catch {
+            throw ToolError.data(file, "metadata \(key)", "the configuration is damaged or of a later version")
+        }
+        if let complaint = configuration.complaint { throw ToolError.data(file, "metadata \(key)", complaint) }
+        return configuration
+    }
+
+    /// Opens a model with memory for batches of `capacity`.
+    ///
+    /// Throws `ToolError`: `noInput` if the file cannot be opened, `dataError` if a tensor is missing, unknown, of another
+    /// shape than the configuration asks for, or holds a number that is not finite.
+    public static func read(
+        _ path: String, capacity: WindowCapacity, training: Bool = false, pool: ThreadPool
+    ) throws -> ContextualEncoder {
+        let reader = try SafetensorsReader(path: path)
+        let configuration = try configuration(of: reader)
+        try checkSize(configuration, reader)
+        let encoder = ContextualEncoder(configuration, capacity: capacity, training: training, pool: pool)
+        var remaining = Dictionary(uniqueKeysWithValues: reader.tensors.map { ($0.name, $0) })
+        for model in encoder.directions {
+            for parameter in model.parameters.layout.parameters {
+                guard let tensor = remaining.removeValue(forKey: parameter.name) else {
+                    throw ToolError.data(path, "tensor \(parameter.name)", "is missing")
+                }
+                try copy(tensor, of: reader, to: parameter, in: model.parameters)
+            }
+        }
+        if let name = remaining.keys.min() { throw ToolError.data(path, "tensor \(name)", "is unknown to this model") }
+        return encoder
+    }
+
+    /// Before memory is taken: the weights the configuration speaks of must be about as many as the file has.
+    private static func checkSize(_ configuration: EncoderConfiguration, _ reader: SafetensorsReader) throws {
+        let floats = reader.file.bytes.count / 4
+        let (cell, width) = (configuration.cell, configuration.projection)
+        guard configuration.layers <= reader.tensors.count, 4 * cell * width <= floats,
+            width * max(configuration.inputSize, configuration.outputSize) <= floats
+        else {
+            throw ToolError.data(reader.file.name, "", "has fewer weights than its configuration asks for")
+        }
+    }
+
+    private static func copy(
+        _ tensor: SafetensorsReader.Tensor, of reader: SafetensorsReader, to parameter: Parameter,
+        in parameters: ParameterStore
+    ) throws {
+        let place = "tensor \(parameter.name)"
+        guard tensor.shape == parameter.shape else {
+            throw ToolError.data(reader.file.name, place, "has shape \(tensor.shape), and must have \(parameter.shape)")
+        }
+        let bytes = try reader.floats(of: tensor)
+        let target = parameters.value(parameter).start
+        UnsafeMutableRawBufferPointer(start: target, count: bytes.count).copyMemory(from: bytes)
+        guard parameters.isFinite(parameter) else {
+            throw ToolError.data(reader.file.name, place, "holds a number that is not finite")
+        }
+    }
+
+    private static func encode(_ configuration: EncoderConfiguration) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(configuration), as: UTF8.self)
+    }
+}

@@ -1,0 +1,141 @@
+public import Files
+internal import FoundationEssentials
+
+/// A safetensors file in memory, its header checked against its size before anything is read by it.
+public final class SafetensorsReader {
+    public struct Tensor: Sendable {
+        public let name: String
+        /// `F32`, `I64`, ... as the file spells it.
+        public let type: String
+        public let shape: [Int]
+        /// Where its bytes lie in the file.
+        let range: Range<Int>
+
+        public var byteCount: Int { range.count }
+    }
+
+    public let file: MappedFile
+    /// Sorted by name.
+    public let tensors: [Tensor]
+    public let metadata: [String: String]
+
+    /// Throws `ToolError`: `noInput` if the file cannot be opened or is a pipe, `dataError` if it is not what it should be.
+    public init(path: String) throws {
+        file = try MappedFile(path: path)
+        let name = file.name
+        let size = file.bytes.count
+        guard size >= 8 else {
+            throw ToolError.data(name, "byte \(size)", "ends inside the length of the header; this is not a model file")
+        }
+        let length = UInt64(littleEndian: file.bytes.loadUnaligned(as: UInt64.self))
+        guard length >= 2 && length <= UInt64(Safetensors.greatestHeader) && file.bytes[8] == UInt8(ascii: "{") else {
+            throw ToolError.data(name, "byte 0", "no safetensors header; this is not a model file")
+        }
+        let start = 8 + Int(length)
+        guard start <= size else {
+            throw ToolError.data(name, "byte \(size)", "ends inside the header of \(length) bytes; the file is truncated")
+        }
+        let header: Header
+        do {
+            header = try JSONDecoder().decode(Header.self, from: Data(file.bytes[8..<start]))
+        } catch {
+            throw ToolError.data(name, "bytes 8 to \(start)", "the header is damaged: \(Self.cause(error))")
+        }
+        metadata = header.metadata
+        tensors = try header.entries
+            .map { try Self.tensor($0.key, $0.value, base: start, size: size, file: name) }
+            .sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+        var end = start
+        for tensor in tensors.sorted(by: { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }) {
+            guard tensor.range.lowerBound == end else {
+                throw ToolError.data(
+                    name, "tensor \(tensor.name)",
+                    "starts at byte \(tensor.range.lowerBound), where \(end) is expected; the header is damaged")
+            }
+            end = tensor.range.upperBound
+        }
+        guard end == size else {
+            throw ToolError.data(name, "byte \(end)", "\(size - end) bytes too many after the last tensor")
+        }
+    }
+
+    /// The tensor's floats. Throws `ToolError` if it is of another type. Valid as long as the reader.
+    public func floats(of tensor: Tensor) throws -> UnsafeRawBufferPointer {
+        guard tensor.type == "F32" else {
+            throw ToolError.data(file.name, "tensor \(tensor.name)", "is of type \(tensor.type), and must be F32")
+        }
+        return UnsafeRawBufferPointer(rebasing: file.bytes[tensor.range])
+    }
+
+    private static func tensor(
+        _ name: String, _ entry: Header.Entry, base: Int, size: Int, file: String
+    ) throws -> Tensor {
+        func damaged(_ cause: String) -> ToolError { .data(file, "tensor \(name)", cause) }
+        guard let width = widths[entry.dtype] else { throw damaged("has the unknown type \(entry.dtype)") }
+        guard entry.data_offsets.count == 2, entry.shape.allSatisfy({ $0 >= 0 }) else {
+            throw damaged("its shape or place makes no sense")
+        }
+        let (first, last) = (entry.data_offsets[0], entry.data_offsets[1])
+        guard first >= 0 && first <= last else { throw damaged("its place, \(first) to \(last), makes no sense") }
+        var bytes = width
+        for dimension in entry.shape {
+            let product = bytes.multipliedReportingOverflow(by: dimension)
+            guard !product.overflow else { throw damaged("its shape is impossibly large") }
+            bytes = product.partialValue
+        }
+        guard bytes == last - first else {
+            throw damaged("its shape takes \(bytes) bytes, its place has \(last - first)")
+        }
+        guard last <= size - base else {
+            throw damaged("lies behind the end of the file at byte \(size); the file is truncated")
+        }
+        return Tensor(name: name, type: entry.dtype, shape: entry.shape, range: base + first..<base + last)
+    }
+
+    /// Bytes of an element.
+    private static let widths = [
+        "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2,
+        "U8": 1, "BOOL": 1,
+    ]
+
+    /// One line for an error of the JSON decoder.
+    private static func cause(_ error: any Error) -> String {
+        switch error as? DecodingError {
+        case .typeMismatch(_, let context), .valueNotFound(_, let context), .keyNotFound(_, let context),
+            .dataCorrupted(let context):
+            return context.debugDescription.split(separator: "\n").first.map(String.init) ?? "not JSON"
+        default: return "not JSON"
+        }
+    }
+}
+
+/// The JSON header: an object of tensors, and one of strings under `__metadata__`.
+private struct Header: Decodable {
+    struct Entry: Decodable {
+        let dtype: String
+        let shape: [Int]
+        // The format's own spelling.
+        let data_offsets: [Int]
+    }
+
+    struct Key: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
+    var entries: [String: Entry] = [:]
+    var metadata: [String: String] = [:]
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Key.self)
+        for key in container.allKeys {
+            if key.stringValue == "__metadata__" {
+                metadata = try container.decode([String: String].self, forKey: key)
+            } else {
+                entries[key.stringValue] = try container.decode(Entry.self, forKey: key)
+            }
+        }
+    }
+}
