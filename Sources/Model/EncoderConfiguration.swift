@@ -27,6 +27,8 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     public var projectionClip: Float? = 3
     /// Recurrent dropout in training.
     public var dropout: Float = 0.1
+    /// Whether the table's mean is taken from the unit vectors, in inputs and targets.
+    public var centred = true
     /// How the training text was made into tokens, so that `encode` can do the same.
     public var tokenizer = ""
     /// The digest of the table the model was trained with; empty if it is not known.

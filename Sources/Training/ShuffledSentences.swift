@@ -4,7 +4,7 @@ import Kernels
 ///
 /// The order depends on the seed, the epoch and the data alone.
 public final class ShuffledSentences {
-    private let reader: SentenceReader
+    private let read: (inout Sentences) throws -> Bool
     private let bufferTokens: Int
     private let keep: (Int) -> Bool
     private var random: Random
@@ -17,11 +17,12 @@ public final class ShuffledSentences {
     /// - Parameters:
     ///   - bufferTokens: how many tokens are held, and so how far a sentence can move.
     ///   - keep: by the number of a sentence in the corpus, whether it takes part (held-out ones do not).
+    ///   - read: appends the next block of sentences; false when there is none.
     public init(
-        _ reader: SentenceReader, seed: UInt64, epoch: Int, bufferTokens: Int = 4 << 20,
-        keep: @escaping (Int) -> Bool = { _ in true }
+        seed: UInt64, epoch: Int, bufferTokens: Int = 4 << 20, keep: @escaping (Int) -> Bool = { _ in true },
+        read: @escaping (inout Sentences) throws -> Bool
     ) {
-        self.reader = reader
+        self.read = read
         self.bufferTokens = bufferTokens
         self.keep = keep
         random = Random(seed: seed, stream: "sentences", number: epoch)
@@ -42,7 +43,7 @@ public final class ShuffledSentences {
         next = 0
         while !ended && (buffer.tokenCount < bufferTokens || order.isEmpty) {
             let first = buffer.count
-            ended = try !reader.next(into: &buffer)
+            ended = try !read(&buffer)
             for index in first..<buffer.count {
                 if keep(seen) { order.append(index) }
                 seen += 1

@@ -1,0 +1,29 @@
+import Kernels
+import Shards
+
+extension ModelFile {
+    /// A model as text: its configuration, then a line for each tensor with name, shape and number of weights.
+    ///
+    /// Throws `ToolError` like `read`.
+    public static func describe(_ path: String) throws -> String {
+        let reader = try SafetensorsReader(path: path)
+        let configuration = try configuration(of: reader)
+        var text = "\(path)\n"
+        text += "encoder \(configuration.encoder.rawValue), directions "
+        text += configuration.directions.map(\.rawValue).joined(separator: " and ") + "\n"
+        text += "vectors \(configuration.inputSize), cell \(configuration.cell), projection \(configuration.projection), "
+        text += "layers \(configuration.layers)\n"
+        text += "residual \(configuration.residual), layer norm \(configuration.layerNorm), dropout \(configuration.dropout), "
+        text += "cell clip \(configuration.cellClip.map { "\($0)" } ?? "none"), "
+        text += "projection clip \(configuration.projectionClip.map { "\($0)" } ?? "none")\n"
+        text += "vectors centred \(configuration.centred), table \(configuration.tableDigest)\n"
+        text += "tokens \(configuration.tokenizer)\n"
+        var total = 0
+        for tensor in reader.tensors.sorted(by: { $0.name < $1.name }) {
+            let count = tensor.shape.reduce(1, *)
+            total += count
+            text += "\(tensor.name)\t\(tensor.shape.map(String.init).joined(separator: " x "))\t\(count)\n"
+        }
+        return text + "all\t\t\(total)\n"
+    }
+}
