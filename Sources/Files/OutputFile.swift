@@ -47,6 +47,14 @@ public final class OutputFile {
         }
     }
 
+    /// Writes to a file that is open already and stays so.
+    init(name: String, descriptor: Int32) {
+        self.name = name
+        path = nil
+        temporary = nil
+        self.descriptor = descriptor
+    }
+
     deinit {
         if path != nil && descriptor >= 0 { close(descriptor) }
         temporary?.remove()

@@ -18,6 +18,8 @@ public final class VocabularyShardWriter {
 
     /// Words in a block: about half a mebibyte.
     private static let blockWords = 1 << 15
+    /// Bytes of words in a block, for words that are long.
+    private static let blockBytes = 1 << 20
 
     public init(_ output: OutputFile, tool: String, options: ShardFields, pool: WorkerPool) throws {
         writer = ShardWriter(output, pool: pool)
@@ -30,7 +32,7 @@ public final class VocabularyShardWriter {
         bytes.append(contentsOf: word)
         totals.words += 1
         totals.tokens += count
-        if counts.count == Self.blockWords { try flush() }
+        if counts.count == Self.blockWords || bytes.count >= Self.blockBytes { try flush() }
     }
 
     /// Ends the shard. `source` are totals of what was counted, beside the words and tokens kept.

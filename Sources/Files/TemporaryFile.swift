@@ -1,0 +1,33 @@
+import Glibc
+
+/// A file without a name: it is removed from its directory as soon as it is made, so nothing is left behind however the
+/// process ends. For data that does not fit in memory: write it once, then read it once.
+public final class TemporaryFile {
+    private let name: String
+    private let descriptor: Int32
+
+    /// - Parameter directory: where there is room; `nil` is `$TMPDIR`, or /tmp.
+    /// Throws `ToolError` with status `cannotCreate`.
+    public init(in directory: String? = nil) throws {
+        let place = directory ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        name = "temporary file in \(place)"
+        var template = Array("\(place)/contour-XXXXXX".utf8CString)
+        descriptor = mkstemp(&template)
+        guard descriptor >= 0 else { throw ToolError.system(.cannotCreate, place, "cannot make a temporary file", errno: errno) }
+        unlink(template)
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+    }
+
+    deinit { close(descriptor) }
+
+    /// Appends to the file. The output lives no longer than this object; `commit` it to have everything written.
+    public func output() -> OutputFile { OutputFile(name: name, descriptor: descriptor) }
+
+    /// Reads the file from its start. The source lives no longer than this object, and there is one at a time.
+    public func source() throws -> FileSource {
+        guard lseek(descriptor, 0, SEEK_SET) == 0 else {
+            throw ToolError.system(.ioError, name, "cannot rewind", errno: errno)
+        }
+        return FileSource(name: name, descriptor: descriptor)
+    }
+}

@@ -1,0 +1,22 @@
+public import Files
+
+/// A shard whose first header has been looked at, for tools that take more than one kind.
+public struct PeekedShard {
+    /// `nil` if the input is no shard: opening it as one says what is wrong.
+    public let kind: ShardKind?
+    /// The shard from its start.
+    public let source: any ByteSource
+
+    public init(_ source: any ByteSource) throws {
+        // The header is a frame of its own, and its first lines lie in the first bytes.
+        let peeked = try PeekedSource(source, count: 4 << 10)
+        var bytes = [UInt8](repeating: 0, count: 256)
+        let content = try? decompressed(MemorySource(peeked.head))
+        let count = (try? bytes.withUnsafeMutableBytes { try content?.read(into: $0) ?? 0 }) ?? 0
+        let lines = String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n")
+        let isShard = lines.first?.hasPrefix(ShardHeader.magic) == true
+        let line = isShard ? lines.first { $0.hasPrefix("kind ") } : nil
+        kind = line.flatMap { ShardKind(rawValue: String($0.dropFirst(5))) }
+        self.source = peeked
+    }
+}
