@@ -52,6 +52,13 @@ public final class FileSource: ByteSource {
         posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
     }
 
+    /// Reads a file that is open already and stays so.
+    init(name: String, descriptor: Int32) {
+        self.name = name
+        self.descriptor = descriptor
+        ownsDescriptor = false
+    }
+
     deinit { if ownsDescriptor && descriptor >= 0 { close(descriptor) } }
 
     /// The size of a regular file, `nil` for a pipe: for progress only.
