@@ -1,0 +1,77 @@
+public import Files
+public import Parallel
+public import Shards
+
+extension WordCounter {
+    /// What a counted input was.
+    public struct Input: Sendable {
+        public let kind: ShardKind
+        /// The least count of a vocabulary's words, if some were left out of it: then merging is not exact.
+        public let isFiltered: Bool
+    }
+
+    /// Adds the words of a token or vocabulary shard. Throws `ToolError`: `dataError` for any other input, or a damaged
+    /// one.
+    public func addShard(_ source: any ByteSource, pool: WorkerPool) throws -> Input {
+        let shard = try PeekedShard(source)
+        if shard.kind == .vocabulary { return try addVocabulary(shard.source, pool) }
+        try addTokens(TokenShardReader(shard.source, pool: pool))
+        return Input(kind: .tokens, isFiltered: false)
+    }
+
+    private func addVocabulary(_ source: any ByteSource, _ pool: WorkerPool) throws -> Input {
+        let reader = try VocabularyShardReader(source, pool: pool)
+        var isFiltered = false
+        var more = true
+        while more {
+            more = try reader.nextBlock { try add($0, count: $1) }
+            let fields = reader.header.fields
+            isFiltered = isFiltered || (fields["min-count"] ?? "1") != "1" || (fields["max-size"] ?? "none") != "none"
+        }
+        return Input(kind: .vocabulary, isFiltered: isFiltered)
+    }
+
+    /// Counts ids, part after part, and looks each word up once in a part.
+    private func addTokens(_ reader: TokenShardReader) throws {
+        var words = WordList()
+        var counts: [UInt64] = []
+        var part = 0
+        func endPart() throws {
+            for id in 0..<words.count { try words.withWord(id) { try add($0, count: counts[id]) } }
+            words.removeAll()
+            counts.removeAll(keepingCapacity: true)
+        }
+        while let block = try reader.next() {
+            if block.part != part {
+                try endPart()
+                part = block.part
+            }
+            block.forEachNewWord { words.append($0) }
+            counts.append(contentsOf: repeatElement(0, count: words.count - counts.count))
+            counts.withUnsafeMutableBufferPointer { counts in
+                block.withIDs { ids in for id in ids { counts[Int(id)] += 1 } }
+            }
+        }
+        try endPart()
+    }
+}
+
+/// Counts `counter`'s words into a vocabulary shard.
+///
+/// Header and totals say nothing of how the text was divided, so that counting at once and merging give the same bytes.
+public func writeVocabulary(
+    of counter: WordCounter, minimumCount: UInt64, maximumSize: Int?, to output: OutputFile, tool: String, pool: WorkerPool
+) throws -> CountedText {
+    let options: ShardFields = [
+        "min-count": String(minimumCount), "max-size": maximumSize.map { String($0) } ?? "none",
+    ]
+    let writer = try VocabularyShardWriter(output, tool: tool, options: options, pool: pool)
+    let counted = try counter.finish(minimumCount: minimumCount, maximumSize: maximumSize) {
+        try writer.append($0, count: $1)
+    }
+    try writer.finish(source: [
+        "counted-words": String(counted.types), "counted-tokens": String(counted.tokens),
+        "counted-digest": hexadecimal(counted.digest),
+    ])
+    return counted
+}

@@ -1,0 +1,111 @@
+import Files
+import Parallel
+import Shards
+
+/// Words with counts in some order, in a nameless temporary file. Inside it is a vocabulary shard, so it is compressed
+/// and checked like every other.
+final class SortedRun {
+    private let file: TemporaryFile
+    /// Bytes on disk.
+    let size: Int
+
+    /// Writes what `body` appends.
+    init(in directory: String?, pool: WorkerPool, _ body: (VocabularyShardWriter) throws -> Void) throws {
+        file = try TemporaryFile(in: directory)
+        let output = file.output()
+        let writer = try VocabularyShardWriter(output, tool: "build-vocab", options: [:], pool: pool)
+        try body(writer)
+        try writer.finish()
+        try output.commit()
+        size = output.bytesWritten
+    }
+
+    func reader(pool: WorkerPool) throws -> VocabularyShardReader {
+        try VocabularyShardReader(file.source(), pool: pool)
+    }
+}
+
+/// The current word of a run that is being merged.
+private final class RunCursor {
+    private let run: SortedRun
+    private let reader: VocabularyShardReader
+    private var words = WordList()
+    private var counts: [UInt64] = []
+    private var position = -1
+
+    init(_ run: SortedRun, pool: WorkerPool) throws {
+        self.run = run
+        reader = try run.reader(pool: pool)
+    }
+
+    var count: UInt64 { counts[position] }
+
+    func withWord<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try words.withWord(position, body)
+    }
+
+    /// Goes to the next word; false at the end.
+    func advance() throws -> Bool {
+        position += 1
+        while position == counts.count {
+            words.removeAll()
+            counts.removeAll(keepingCapacity: true)
+            position = 0
+            let isBlock = try reader.nextBlock { word, count in
+                words.append(word)
+                counts.append(count)
+            }
+            if !isBlock { return false }
+        }
+        return true
+    }
+}
+
+/// Merges runs of one order: a heap of cursors, the least word on top.
+struct RunMerger {
+    private var heap: [RunCursor] = []
+    private let order: WordOrder
+
+    /// - Parameter pool: of one thread, best: so that every run reads only little ahead.
+    init(_ runs: [SortedRun], order: WordOrder, pool: WorkerPool) throws {
+        self.order = order
+        for run in runs {
+            let cursor = try RunCursor(run, pool: pool)
+            if try cursor.advance() { heap.append(cursor) }
+        }
+        for index in stride(from: heap.count / 2 - 1, through: 0, by: -1) { sink(index) }
+    }
+
+    /// Calls `body` with every word in order until it returns false. Words that come from several runs come several
+    /// times, one after the other.
+    mutating func forEach(_ body: (UnsafeRawBufferPointer, UInt64) throws -> Bool) throws {
+        while let top = heap.first {
+            guard try top.withWord({ try body($0, top.count) }) else { return }
+            if try !top.advance() {
+                let last = heap.removeLast()
+                if heap.isEmpty { return }
+                heap[0] = last
+            }
+            sink(0)
+        }
+    }
+
+    private func precedes(_ left: RunCursor, _ right: RunCursor) -> Bool {
+        left.withWord { leftWord in
+            right.withWord { order.precedes(leftWord, left.count, $0, right.count) }
+        }
+    }
+
+    private mutating func sink(_ start: Int) {
+        var parent = start
+        while true {
+            var least = parent
+            for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && precedes(heap[child], heap[least]) {
+                least = child
+            }
+            if least == parent { return }
+            heap.swapAt(parent, least)
+            parent = least
+        }
+    }
+}

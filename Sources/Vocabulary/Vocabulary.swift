@@ -1,1 +1,0 @@
-// Vocabulary: see docs/architecture.md.
