@@ -31,7 +31,7 @@ final class FastTextFile: VectorFile {
         let entries = try findEntries(words, &lookup)
         let matrix = subwordMatrix(start: 0, rows: header.matrixRows)
         let rows = lookup.rows
-        let summary = ChunkedFlags(count: words.count)
+        let summary = ChunkedFlags(count: words.count, of: Outcome.none)
         ThreadPool(threads: threads).forEach(summary.chunks) { chunk in
             for id in summary.range(chunk) where entries[id] >= 0 {
                 summary.flags[id] = words.withWord(id) { word in
@@ -91,7 +91,7 @@ final class FastTextFile: VectorFile {
 
     private func makeVector(
         _ word: UnsafeRawBufferPointer, entry: Int, _ matrix: UnalignedRows, into row: UnsafeMutableBufferPointer<Float>
-    ) -> ChunkedFlags.Flag {
+    ) -> Outcome {
         guard entry < matrix.count else { return .zero }
         matrix.add(entry, to: row)
         var rows = 1
@@ -112,19 +112,5 @@ final class FastTextFile: VectorFile {
     }
 }
 
-/// One flag a word, filled by several threads in chunks.
-private final class ChunkedFlags: @unchecked Sendable {
-    enum Flag { case none, made, zero, notFinite }
-    let flags: UnsafeMutableBufferPointer<Flag>
-    private static let chunk = 1024
-
-    init(count: Int) {
-        flags = .allocate(capacity: count)
-        flags.initialize(repeating: .none)
-    }
-
-    deinit { flags.deallocate() }
-
-    var chunks: Int { (flags.count + Self.chunk - 1) / Self.chunk }
-    func range(_ chunk: Int) -> Range<Int> { chunk * Self.chunk..<min(flags.count, (chunk + 1) * Self.chunk) }
-}
+/// What became of a word's vector.
+private enum Outcome: Sendable { case none, made, zero, notFinite }

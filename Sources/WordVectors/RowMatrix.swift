@@ -9,11 +9,16 @@ public final class RowMatrix: @unchecked Sendable {
     public let dimension: Int
     public let pointer: UnsafeMutablePointer<Float>
 
-    public init(count: Int, dimension: Int) {
+    /// For sizes of this process's own; memory that the system refuses is fatal.
+    public convenience init(count: Int, dimension: Int) {
+        self.init(claimed: count, dimension: dimension)!
+    }
+
+    /// The same for a count that a file claims: `nil` if there is no memory for it.
+    init?(claimed count: Int, dimension: Int) {
         precondition(count >= 0 && dimension > 0)
-        guard let memory = calloc(max(1, count) * dimension, MemoryLayout<Float>.stride) else {
-            preconditionFailure("no memory for \(count) rows of \(dimension) numbers")
-        }
+        let (cells, tooMany) = max(1, count).multipliedReportingOverflow(by: dimension)
+        guard !tooMany, let memory = calloc(cells, MemoryLayout<Float>.stride) else { return nil }
         self.count = count
         self.dimension = dimension
         pointer = memory.bindMemory(to: Float.self, capacity: max(1, count) * dimension)
