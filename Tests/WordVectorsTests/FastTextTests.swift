@@ -1,6 +1,8 @@
 import Files
 import Glibc
+import Parallel
 import Shards
+import TestSupport
 import Testing
 import WordVectors
 
@@ -121,9 +123,28 @@ private struct FastTextImage {
         #expect(zip(made, [1.25, 1.5, 1.75] as [Float]).allSatisfy { abs($0 - $1) < 1e-5 })
     }
 
+    @Test func nGramsTravelWithTheTable() throws {
+        for pruned in [nil, (0..<5).map { (Int32($0), Int32(4 - $0)) }] {
+            var image = FastTextImage()
+            image.pruned = pruned
+            let file = try open(image)
+            let vocabulary = VocabularyWords([("dog", 5), ("tree", 3), ("</s>", 1)])
+            let built = try TableBuilder().build(vocabulary, file, threads: 1)
+            #expect(built.sources == [.pretrained, .ngrams, .special, .special])
+            let output = try OutputFile(path: "\(scratch.path)/t", binary: true)
+            try built.write(to: output, tool: "test", fields: [:], pool: WorkerPool(threads: 1))
+            try output.commit()
+            let table = try EmbeddingTable(FileSource(path: "\(scratch.path)/t"), pool: WorkerPool(threads: 1))
+            for word in ["tree", "unknown", "日本"] {
+                #expect(table.generator?.vectorArray(word) == file.nGramGenerator()?.vectorArray(word))
+            }
+            #expect(Array(table.rows.row(1)) == file.nGramGenerator()?.vectorArray("tree"))
+        }
+    }
+
     /// The numbers of `fasttext print-word-vectors`, for words that the model has and words that it has not.
     @Test(
-        .enabled(if: Scratch.has("fasttext"), "the fasttext program is not installed"),
+        .enabled(if: isInstalled("fasttext"), "the fasttext program is not installed"),
         arguments: [
             ("skipgram", "-minn 3 -maxn 6 -bucket 1000 -dim 10"), ("cbow", "-minn 1 -maxn 2 -bucket 7 -dim 5"),
             ("skipgram", "-minn 2 -maxn 4 -bucket 100 -dim 33"), ("skipgram", "-minn 0 -maxn 0 -bucket 10 -dim 3"),

@@ -1,40 +1,26 @@
 import Files
 import Glibc
 import Shards
+import TestSupport
 import Testing
 import WordVectors
 
 /// A directory that goes when the object goes.
-final class Scratch {
-    let path: String
+struct Scratch {
+    private let directory: TemporaryDirectory
+    var path: String { directory.path }
 
-    init() throws {
-        var template = Array("/tmp/contour-vectors-XXXXXX".utf8CString)
-        guard let made = mkdtemp(&template) else { throw ToolError(.cannotCreate, "no scratch directory") }
-        path = String(cString: made)
-    }
-
-    deinit { _ = system("rm -rf '\(path)'") }
+    init() throws { directory = try TemporaryDirectory() }
 
     /// Writes a file and returns its path.
-    func file(_ name: String, _ bytes: [UInt8]) throws -> String {
-        guard let file = fopen("\(path)/\(name)", "w") else { throw ToolError(.cannotCreate, "\(path)/\(name)") }
-        fwrite(bytes, 1, bytes.count, file)
-        fclose(file)
-        return "\(path)/\(name)"
-    }
+    func file(_ name: String, _ bytes: [UInt8]) throws -> String { try directory.write(name, bytes) }
+    func file(_ name: String, _ text: String) throws -> String { try directory.write(name, text) }
 
-    func file(_ name: String, _ text: String) throws -> String { try file(name, Array(text.utf8)) }
-
+    /// Runs a shell command in the directory; whether it succeeded.
     func run(_ command: String) -> Bool { system("cd '\(path)' && \(command) >/dev/null 2>&1") == 0 }
-
-    static func has(_ program: String) -> Bool { system("command -v \(program) >/dev/null 2>&1") == 0 }
 }
 
-func readFile(_ path: String) throws -> [UInt8] {
-    let file = try MappedFile(path: path)
-    return Array(file.bytes)
-}
+func readFile(_ path: String) throws -> [UInt8] { try contents(of: path) }
 
 func table(_ words: [String]) -> WordTable {
     var table = WordTable()
