@@ -30,8 +30,8 @@ public final class EmbeddingTable: Sendable {
         static let most = 1 << 16
     }
 
-    /// Reads a table shard. Throws `ToolError` (`noInput`, `ioError`, `dataError`). In joined tables the first vector of
-    /// a word, and the first table's mean and generator, count.
+    /// Reads a table shard. Throws `ToolError` (`noInput`, `ioError`, `dataError`). In joined tables the first vector
+    /// of a word, and the first table's mean and generator, count.
     public init(_ source: any ByteSource, pool: WorkerPool) throws {
         let reader = try TableShardReader(source, pool: pool)
         let file = reader.name, dimension = reader.dimension, fields = reader.header.fields
@@ -112,8 +112,8 @@ public final class EmbeddingTable: Sendable {
         return source
     }
 
-    /// The target of the continuous output for a vector: the unit vector, less the mean if `centred`, made a unit vector
-    /// again. Zero stays zero. `row` is [dimension].
+    /// The target of the continuous output for a vector: the unit vector, less the mean if `centred`, made a unit
+    /// vector again. Zero stays zero. `row` is [dimension].
     public func normalise(_ row: UnsafeMutableBufferPointer<Float>, centred: Bool) {
         precondition(row.count == dimension)
         guard let start = row.baseAddress, Vector.normalize(start, count: dimension) > 0, centred else { return }

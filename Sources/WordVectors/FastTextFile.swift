@@ -5,7 +5,7 @@ import Shards
 /// A fastText model file, mapped: only the rows that are asked for are read from disk.
 ///
 /// A word's vector is the mean of its own row and the rows of its character n-grams, summed in fastText's order, so it
-/// equals what `fasttext print-word-vectors` prints. Where the dictionary has a word twice the later entry wins, as there.
+/// equals what `fasttext print-word-vectors` prints. Of equal words in the dictionary the last wins, as there.
 final class FastTextFile: VectorFile {
     let name: String
     let format = VectorFormat.fastText
@@ -57,7 +57,9 @@ final class FastTextFile: VectorFile {
     /// The generator keeps the file mapped and reads its rows there.
     func nGramGenerator() -> NGramGenerator? {
         let hash = header.subwords
-        guard hash.buckets > 0, hash.maximum >= max(1, hash.minimum), header.matrixRows > header.words else { return nil }
+        guard hash.buckets > 0, hash.maximum >= max(1, hash.minimum), header.matrixRows > header.words else {
+            return nil
+        }
         return NGramGenerator(
             hash: hash, prunedBuckets: header.prunedBuckets,
             rows: subwordMatrix(start: header.words, rows: header.matrixRows - header.words))

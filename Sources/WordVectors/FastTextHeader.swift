@@ -3,8 +3,8 @@ import Files
 /// What a fastText .bin says before its matrices, checked against the size of the file.
 ///
 /// Layout (little-endian): Int32 magic 793712314, Int32 version; the arguments `dim ws epoch minCount neg wordNgrams
-/// loss model bucket minn maxn lrUpdateRate` as Int32 and `t` as Float64; the dictionary: Int32 words and labels, words,
-/// labels, Int64 tokens, Int64 size of the pruning index (-1: not pruned), then for each word its bytes, a zero, Int64
+/// loss model bucket minn maxn lrUpdateRate` as Int32 and `t` as Float64; the dictionary: Int32 words and labels,
+/// words, labels, Int64 tokens, Int64 size of the pruning index (-1: not pruned), then for each word its bytes, a zero, Int64
 /// count, Int8 type (0 word, 1 label), then the pruning index as pairs of Int32; a byte that says whether the input
 /// matrix is quantised; Int64 rows, Int64 columns, Float32 elements; the same for the output matrix.
 struct FastTextHeader {

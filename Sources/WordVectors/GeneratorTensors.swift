@@ -55,7 +55,8 @@ extension MimickModel {
 
     convenience init(_ tensors: GeneratorTensors, dimension: Int, file: String) throws {
         let scalars = try tensors.values("mimick.characters", file: file).values
-        guard scalars.allSatisfy({ $0 >= 0 && $0 <= 0x10FFFF }), zip(scalars, scalars.dropFirst()).allSatisfy({ $0 < $1 })
+        guard scalars.allSatisfy({ $0 >= 0 && $0 <= 0x10FFFF }),
+            zip(scalars, scalars.dropFirst()).allSatisfy({ $0 < $1 })
         else { throw ToolError.data(file, "tensor mimick.characters", "does not hold characters in order") }
         let characters = CharacterTable(scalars: scalars.map { UInt32($0) })
         let embedding = try tensors.values("mimick.embedding", file: file).shape
@@ -121,7 +122,8 @@ extension NGramGenerator {
             let count = min(chunk, rows.count - first)
             let values = try tensors.values("ngrams.rows.\(number)", shape: [count, dimension], file: file).values
             values.withUnsafeBufferPointer {
-                if let start = $0.baseAddress { (rows.pointer + first * dimension).update(from: start, count: $0.count) }
+                guard let start = $0.baseAddress else { return }
+                (rows.pointer + first * dimension).update(from: start, count: $0.count)
             }
         }
         var pruned: [Int32: Int32]?

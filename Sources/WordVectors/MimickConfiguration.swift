@@ -14,7 +14,7 @@ public struct MimickConfiguration: Sendable, Equatable {
     /// Words in a step of the optimiser.
     public var batch = 128
     /// The largest rate of Adam; it falls to a twentieth over the epochs along a cosine.
-    public var learningRate: Float = 4e-3
+    public var learningRate: Float = 0.01
     /// Share of characters that are hidden in the fit, so that the unknown character's vector is trained.
     public var hidingRate = 0.01
     /// A word of count c weighs c to this power (0: all the same), with a mean weight of 1.

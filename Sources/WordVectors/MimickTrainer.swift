@@ -5,8 +5,8 @@ public import Shards
 
 /// Fits a `MimickModel` to words that have a vector.
 ///
-/// A step of Adam takes several groups of words of equal length; threads share the groups, and their gradients are added
-/// in the groups' order, so the model does not depend on the number of threads.
+/// A step of Adam takes several groups of words of equal length; threads share the groups, and their gradients are
+/// added in the groups' order, so the model does not depend on the number of threads.
 public struct MimickTrainer {
     /// How far the fit is, after each epoch.
     public struct Progress: Sendable {

@@ -147,7 +147,8 @@ package final class MimickWorkspace: @unchecked Sendable {
             let before = direction.states.start + step * size
             if step > 0 {
                 compute.multiply(
-                    Matrix(before, rows: group, columns: hidden), weights.recurrent.transposed, into: gates, adding: true)
+                    Matrix(before, rows: group, columns: hidden), weights.recurrent.transposed, into: gates,
+                    adding: true)
             }
             let cells = direction.cells.start + step * size
             let squashed = direction.squashed.start + step * size

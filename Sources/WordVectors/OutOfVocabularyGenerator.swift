@@ -6,8 +6,8 @@ public protocol OutOfVocabularyGenerator: AnyObject, Sendable {
     /// Numbers in each vector.
     var dimension: Int { get }
 
-    /// Writes the vector of `word` into `row`, [dimension]. False, with `row` undefined, if there is nothing to make one
-    /// from. May be called from several threads at once.
+    /// Writes the vector of `word` into `row`, [dimension]. False, with `row` undefined, if there is nothing to make
+    /// one from. May be called from several threads at once.
     func vector(for word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) -> Bool
 
     /// Writes the vectors of the words `ids` into the rows of the same numbers. False where there is none; the row is
@@ -19,7 +19,8 @@ public protocol OutOfVocabularyGenerator: AnyObject, Sendable {
 
     /// The generator as it travels in a table: `GeneratorTensors` makes it again from them.
     var fields: ShardFields { get }
-    func forEachTensor(_ body: (_ name: String, _ shape: [Int], _ values: UnsafeBufferPointer<Float>) throws -> Void) throws
+    func forEachTensor(
+        _ body: (_ name: String, _ shape: [Int], _ values: UnsafeBufferPointer<Float>) throws -> Void) throws
 }
 
 extension OutOfVocabularyGenerator {

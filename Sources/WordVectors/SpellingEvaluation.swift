@@ -8,7 +8,7 @@ public struct SpellingEvaluation: Sendable {
         public let name: String
         /// Mean cosine of generated and true vectors.
         public internal(set) var cosine = 0.0
-        /// The same after the mean unit vector is taken from both: what is left when all words' common direction is gone.
+        /// The same after the mean unit vector is taken from both: what is left without all words' common direction.
         public internal(set) var centredCosine = 0.0
     }
 

@@ -1,8 +1,8 @@
 /// The character n-grams of a word, hashed into buckets as fastText does (Bojanowski et al. 2017).
 ///
 /// The word is set between `<` and `>`; an n-gram is `minimum` to `maximum` characters of that, where a character is a
-/// byte that does not continue a UTF-8 sequence and the bytes that do. The marks alone are no n-gram. The hash is FNV-1a
-/// of 32 bits with each byte sign-extended, which is a slip in fastText that its models rely on.
+/// byte that does not continue a UTF-8 sequence and the bytes that do. The marks alone are no n-gram. The hash is
+/// FNV-1a of 32 bits with each byte sign-extended, which is a slip in fastText that its models rely on.
 struct SubwordHash: Sendable, Equatable {
     let minimum: Int
     let maximum: Int

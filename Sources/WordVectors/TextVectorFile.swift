@@ -37,7 +37,7 @@ final class TextVectorFile: VectorFile {
                 "is not a word followed by numbers; vectors are fastText .bin or .vec, GloVe text or word2vec files")
         }
         guard complete || line.count < 64 << 10 else {
-            throw ToolError.data(source.name, "line 1", "is longer than 64 KB; give files of long vectors a header line")
+            throw ToolError.data(source.name, "line 1", "is longer than 64 KB; long vectors need a header line")
         }
         dimension = fields.count - 1
     }

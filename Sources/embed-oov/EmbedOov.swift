@@ -11,10 +11,10 @@ struct EmbedOov: Tool {
     static let configuration = configuration(
         "embed-oov", "Make a table with a vector for every word of a vocabulary.",
         """
-        Pre-trained vectors are read from a fastText .bin or .vec, GloVe text, or word2vec text or binary; the format is \
-        told from the content, and text and word2vec files may be compressed. Words without a vector get one made from \
-        their spelling, by the character n-grams of a fastText .bin or by a character model (MIMICK) that is fitted here \
-        and travels with the table.
+        Pre-trained vectors are read from a fastText .bin or .vec, GloVe text, or word2vec text or binary; the format is told \
+        from the content, and text and word2vec files may be compressed. Words without a vector get one made from \
+        their spelling, by the character n-grams of a fastText .bin or by a character model (MIMICK) that is fitted \
+        here and travels with the table.
 
         Example: embed-oov --vectors wiki.bin vocabulary -o table
         """)

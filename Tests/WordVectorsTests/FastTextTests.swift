@@ -35,7 +35,8 @@ private struct FastTextImage {
         bytes += [quantised] + littleEndian(rowCount) + littleEndian(Int64(dimension))
         let elements = max(0, min(1000, Int(min(1000, rowCount)) * Int(dimension)))
         bytes += littleEndian(values ?? (0..<elements).map { Float($0) * 0.25 - 1 })
-        bytes += [0] + littleEndian(Int64(1)) + littleEndian(Int64(dimension)) + littleEndian([Float](repeating: 0, count: Int(max(0, min(100, dimension)))))
+        let outputs = [Float](repeating: 0, count: Int(max(0, min(100, dimension))))
+        bytes += [0] + littleEndian(Int64(1)) + littleEndian(Int64(dimension)) + littleEndian(outputs)
         return bytes
     }
 }
@@ -85,7 +86,9 @@ private struct FastTextImage {
         var refused = 0
         for _ in 0..<3000 {
             var damaged = whole
-            for _ in 0...random.below(3) { damaged[random.below(damaged.count)] = UInt8(truncatingIfNeeded: random.next()) }
+            for _ in 0...random.below(3) {
+                damaged[random.below(damaged.count)] = UInt8(truncatingIfNeeded: random.next())
+            }
             let path = try scratch.file("flip.bin", damaged)
             do {
                 let file = try openVectors(path)

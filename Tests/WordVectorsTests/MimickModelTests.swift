@@ -56,7 +56,9 @@ struct SpellingRule {
         return builder
     }
 
-    private func build(_ rule: SpellingRule, threads: Int, unknown: [String] = ["abca", "λπλ"]) throws -> TableBuilder.Table {
+    private func build(
+        _ rule: SpellingRule, threads: Int, unknown: [String] = ["abca", "λπλ"]
+    ) throws -> TableBuilder.Table {
         let path = try scratch.file("v.txt", rule.text)
         return try small.build(rule.vocabulary(unknown: unknown), openVectors(path), threads: threads)
     }
@@ -121,7 +123,8 @@ struct SpellingRule {
     @Test func refusals() throws {
         let path = try scratch.file("v.txt", "a 1 2\nb 3 4\n")
         let other = VocabularyWords([("c", 3), ("d", 1)])
-        #expect(dataError { _ = try small.build(other, openVectors(path), threads: 1) }.contains("none of the vocabulary"))
+        let unrelated = dataError { _ = try small.build(other, openVectors(path), threads: 1) }
+        #expect(unrelated.contains("none of the vocabulary"))
         let few = VocabularyWords([("a", 3), ("b", 1), ("c", 1)])
         #expect(dataError { _ = try small.build(few, openVectors(path), threads: 1) }.contains("too few to fit"))
         var nGrams = small

@@ -22,7 +22,10 @@ import WordVectors
         #expect(lookup.counts == .init(found: 3, inFile: 3))
     }
 
-    @Test(arguments: ["2 3\na 1 2 3 \nb 4 5 6 \n", "2 3\r\na 1 2 3\r\nb 4 5 6\r\n", "2 3\n\na\t1 2  3\nb 4 5 6", "2 3\na 1 2 3\n\nb 4 5 6\n\n"])
+    @Test(arguments: [
+        "2 3\na 1 2 3 \nb 4 5 6 \n", "2 3\r\na 1 2 3\r\nb 4 5 6\r\n", "2 3\n\na\t1 2  3\nb 4 5 6",
+        "2 3\na 1 2 3\n\nb 4 5 6\n\n",
+    ])
     func readsHeaderAndOddSpacing(text: String) throws {
         let file = try openVectors(scratch.file("w.vec", text))
         #expect(file.format == .word2vecText && file.dimension == 3)
@@ -32,7 +35,8 @@ import WordVectors
     }
 
     @Test func wordsWithSpaces() throws {
-        let lookup = try lookUp("a 1 2\n. . . 3 4\nat name@domain.com 5 6\n. 7 8\n", [". . .", ".", "at", "name@domain.com"])
+        let lookup = try lookUp(
+            "a 1 2\n. . . 3 4\nat name@domain.com 5 6\n. 7 8\n", [". . .", ".", "at", "name@domain.com"])
         #expect(lookup.vector(0) == [3, 4])
         #expect(lookup.vector(1) == [7, 8])
         #expect(lookup.vector(2) == nil && lookup.vector(3) == nil)
