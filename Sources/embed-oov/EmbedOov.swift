@@ -8,7 +8,7 @@ extension UnknownWords: ExpressibleByArgument {}
 
 @main
 struct EmbedOov: Tool {
-    static let configuration = configuration(
+    static let configuration: CommandConfiguration = configuration(
         "embed-oov", "Make a table with a vector for every word of a vocabulary.",
         """
         Pre-trained vectors are read from a fastText .bin or .vec, GloVe text, or word2vec text or binary; the format is told \
