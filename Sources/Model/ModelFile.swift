@@ -84,9 +84,7 @@ public enum ModelFile {
         guard tensor.shape == parameter.shape else {
             throw ToolError.data(reader.file.name, place, "has shape \(tensor.shape), and must have \(parameter.shape)")
         }
-        let bytes = try reader.floats(of: tensor)
-        let target = parameters.value(parameter).start
-        UnsafeMutableRawBufferPointer(start: target, count: bytes.count).copyMemory(from: bytes)
+        try reader.copy(tensor, into: parameters.value(parameter).start)
         guard parameters.isFinite(parameter) else {
             throw ToolError.data(reader.file.name, place, "holds a number that is not finite")
         }

@@ -46,7 +46,10 @@ public final class SafetensorsReader {
             .map { try Self.tensor($0.key, $0.value, base: start, size: size, file: name) }
             .sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
         var end = start
-        for tensor in tensors.sorted(by: { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }) {
+        let places = tensors.sorted {
+            ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound)
+        }
+        for tensor in places {
             guard tensor.range.lowerBound == end else {
                 throw ToolError.data(
                     name, "tensor \(tensor.name)",
@@ -59,12 +62,16 @@ public final class SafetensorsReader {
         }
     }
 
-    /// The tensor's floats. Throws `ToolError` if it is of another type. Valid as long as the reader.
-    public func floats(of tensor: Tensor) throws -> UnsafeRawBufferPointer {
+    /// Copies the tensor's floats. Throws `ToolError` if it is of another type.
+    /// - Parameter target: room for as many floats as the tensor has.
+    public func copy(_ tensor: Tensor, into target: UnsafeMutablePointer<Float>) throws {
         guard tensor.type == "F32" else {
             throw ToolError.data(file.name, "tensor \(tensor.name)", "is of type \(tensor.type), and must be F32")
         }
-        return UnsafeRawBufferPointer(rebasing: file.bytes[tensor.range])
+        withExtendedLifetime(file) {
+            UnsafeMutableRawBufferPointer(start: target, count: tensor.byteCount).copyMemory(
+                from: UnsafeRawBufferPointer(rebasing: file.bytes[tensor.range]))
+        }
     }
 
     private static func tensor(

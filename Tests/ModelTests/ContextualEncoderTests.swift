@@ -1,0 +1,135 @@
+import Kernels
+import Layers
+import Parallel
+import Testing
+
+@testable import Model
+
+@Suite struct ContextualEncoderTests {
+    /// Li et al. 2019: 2 x [300 x 512 + 512 + 2 x (4 x 4096 x (512 + 512) + 4 x 4096 + 4096 x 512) + 512 x 300 + 300], and
+    /// the gains and biases of three layer norms of 512 in each direction.
+    @Test func referenceSizeHas76MillionParameters() throws {
+        var configuration = try #require(EncoderConfiguration(preset: "elmo-c", vectorSize: 300))
+        func count() -> Int {
+            ContextualEncoder(
+                configuration, capacity: WindowCapacity(batch: 1, rows: 1), training: false, pool: ThreadPool(threads: 1)
+            ).parameterCount
+        }
+        #expect(count() == 76_179_032 + 2 * 3 * 2 * 512)
+        configuration.layerNorm = false
+        #expect(count() == 76_179_032)
+    }
+
+    @Test func presetsMakeSense() {
+        for preset in EncoderConfiguration.presets {
+            #expect(EncoderConfiguration(preset: preset.name, vectorSize: 100)?.complaint == nil)
+        }
+        #expect(EncoderConfiguration(preset: "huge", vectorSize: 100) == nil)
+        var bad = EncoderConfiguration(vectorSize: 0, cell: 1, projection: 1)
+        #expect(bad.complaint?.contains("inputSize") == true)
+        bad = EncoderConfiguration(vectorSize: 1, cell: 1, projection: 1)
+        bad.dropout = .nan
+        #expect(bad.complaint?.contains("dropout") == true)
+        bad.dropout = 0
+        bad.directions = [.forward, .forward]
+        #expect(bad.complaint?.contains("directions") == true)
+    }
+
+    private func makeEncoder(
+        capacity: WindowCapacity, training: Bool, threads: Int, cell: Int = 32
+    ) -> ContextualEncoder {
+        let encoder = ContextualEncoder(
+            EncoderConfiguration(vectorSize: 7, cell: cell, projection: 5), capacity: capacity, training: training,
+            pool: ThreadPool(threads: threads))
+        encoder.initialize(seed: 5)
+        return encoder
+    }
+
+    @Test func directionsBeginDifferentAndReproducibly() {
+        let capacity = WindowCapacity(batch: 1, rows: 1)
+        let (one, two) = (
+            makeEncoder(capacity: capacity, training: false, threads: 1),
+            makeEncoder(capacity: capacity, training: false, threads: 2)
+        )
+        for index in 0..<2 {
+            #expect(
+                Array(one.directions[index].parameters.values.elements)
+                    == Array(two.directions[index].parameters.values.elements))
+        }
+        #expect(
+            Array(one.directions[0].parameters.values.elements) != Array(one.directions[1].parameters.values.elements))
+    }
+
+    @Test func trainedBitsDoNotDependOnThreads() {
+        let shape = WindowShape(steps: 3, batch: 33)
+        let rows = shape.rows
+        let weights = [1, 2, 3].map { threads in
+            let encoder = makeEncoder(capacity: WindowCapacity(shape), training: true, threads: threads, cell: 400)
+            var random = Random(seed: 6)
+            let input = FloatBuffer(count: rows * 7)
+            for index in 0..<input.count { input.start[index] = Float(random.normal()) }
+            let matrix = Matrix(input, rows: rows, columns: 7)
+            for step in 1...3 {
+                encoder.forEachDirection { model in
+                    _ = model.accumulate(matrix, targets: matrix, shape: shape, carry: true, seed: 1, step: step)
+                    _ = model.update(Adam(), step: step, rate: 0.01, clip: 1)
+                }
+            }
+            return encoder.directions.flatMap { $0.parameters.values.elements.map(\.bitPattern) }
+        }
+        #expect(weights[0] == weights[1])
+        #expect(weights[0] == weights[2])
+    }
+
+    /// The vectors of a sentence in a batch are those it has alone; layers stand in the order of the text in both directions.
+    @Test func sentencesInABatchAreEncodedAsAlone() {
+        let lengths = [5, 3, 3, 1]
+        let shape = WindowShape(lengths: lengths)
+        let encoder = makeEncoder(capacity: WindowCapacity(shape), training: false, threads: 2)
+        #expect(encoder.layerCount == 3)
+        #expect(encoder.layerWidth == 10)
+        var random = Random(seed: 7)
+        let sentences = lengths.map { length in (0..<length * 7).map { _ in Float(random.normal()) } }
+
+        func run(_ sentences: [[Float]], _ shape: WindowShape) {
+            let inputs = [Direction.forward, .backward].map { direction in
+                let input = FloatBuffer(count: shape.rows * 7)
+                for (index, sentence) in sentences.enumerated() {
+                    let length = sentence.count / 7
+                    for token in 0..<length {
+                        let step = direction == .forward ? token : length - 1 - token
+                        for unit in 0..<7 {
+                            input.start[(step * shape.batch + index) * 7 + unit] = sentence[token * 7 + unit]
+                        }
+                    }
+                }
+                return input
+            }
+            // Views do not keep their buffers, and an array dies at its last use.
+            withExtendedLifetime(inputs) {
+                encoder.encode(inputs.map { Matrix($0, rows: shape.rows, columns: 7) }, shape: shape)
+            }
+        }
+
+        func layers(_ index: Int, _ length: Int, _ shape: WindowShape) -> [Float] {
+            (0..<3).flatMap { layer in
+                let target = FloatBuffer(count: length * 10)
+                encoder.copyLayer(layer, sentence: index, length: length, shape: shape, into: target.start)
+                return Array(target.elements)
+            }
+        }
+
+        run(sentences, shape)
+        let together = lengths.indices.map { layers($0, lengths[$0], shape) }
+        for (index, length) in lengths.enumerated() {
+            let alone = WindowShape(lengths: [length])
+            run([sentences[index]], alone)
+            for (one, other) in zip(layers(0, length, alone), together[index]) { #expect(abs(one - other) < 1e-5) }
+        }
+        // Layer 0 sees one word only: the last word of a sentence has the vector there that it has as a sentence.
+        run([Array(sentences[0][28...])], WindowShape(lengths: [1]))
+        for (one, other) in zip(layers(0, 1, WindowShape(lengths: [1])), together[0][40..<50]) {
+            #expect(abs(one - other) < 1e-5)
+        }
+    }
+}

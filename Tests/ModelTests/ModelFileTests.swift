@@ -1,0 +1,197 @@
+import Files
+import Glibc
+import Kernels
+import Layers
+import Parallel
+import Shards
+import Testing
+
+@testable import Model
+
+/// A directory that goes when the test ends.
+private final class Scratch {
+    let path: String
+
+    init() throws {
+        var template = Array("/tmp/contour-model-XXXXXX".utf8CString)
+        path = String(cString: try #require(mkdtemp(&template)))
+    }
+
+    deinit {
+        for name in ["model", "other"] { unlink("\(path)/\(name)") }
+        rmdir(path)
+    }
+
+    func write(_ bytes: [UInt8]) throws -> String {
+        let output = try OutputFile(path: "\(path)/other", binary: true)
+        try output.write(bytes)
+        try output.commit()
+        return "\(path)/other"
+    }
+}
+
+@Suite struct ModelFileTests {
+    private let capacity = WindowCapacity(batch: 1, rows: 1)
+    private let pool = ThreadPool(threads: 1)
+
+    private func save(_ scratch: Scratch, change: (inout EncoderConfiguration) -> Void = { _ in }) throws -> String {
+        var configuration = EncoderConfiguration(vectorSize: 7, cell: 9, projection: 5)
+        configuration.tokenizer = "--lowercase \"quoted\" \\ \u{1} é"
+        change(&configuration)
+        let encoder = ContextualEncoder(configuration, capacity: capacity, training: false, pool: pool)
+        encoder.initialize(seed: 8)
+        let path = "\(scratch.path)/model"
+        let output = try OutputFile(path: path, binary: true)
+        try ModelFile.write(encoder, metadata: ["steps": "17"], to: output)
+        try output.commit()
+        return path
+    }
+
+    private func read(_ path: String) throws -> ContextualEncoder {
+        try ModelFile.read(path, capacity: capacity, pool: pool)
+    }
+
+    private func bytes(_ path: String) throws -> [UInt8] {
+        let file = try MappedFile(path: path)
+        return withExtendedLifetime(file) { Array(file.bytes) }
+    }
+
+    private func failure(_ path: String) throws -> ToolError {
+        try #require(throws: ToolError.self) { try read(path) }
+    }
+
+    @Test(arguments: [Direction.allCases, [.forward], [.backward]]) func whatIsWrittenIsRead(directions: [Direction]) throws {
+        let scratch = try Scratch()
+        let path = try save(scratch) { $0.directions = directions }
+        let encoder = try read(path)
+        #expect(encoder.configuration.tokenizer == "--lowercase \"quoted\" \\ \u{1} é")
+        #expect(encoder.configuration.directions == directions)
+        let expected = ContextualEncoder(encoder.configuration, capacity: capacity, training: false, pool: pool)
+        expected.initialize(seed: 8)
+        for (one, other) in zip(encoder.directions, expected.directions) {
+            #expect(Array(one.parameters.values.elements) == Array(other.parameters.values.elements))
+        }
+        #expect(try SafetensorsReader(path: path).metadata["steps"] == "17")
+    }
+
+    @Test func bytesAreDeterministicAndAligned() throws {
+        let (first, second) = (try Scratch(), try Scratch())
+        let one = try bytes(try save(first))
+        #expect(one == (try bytes(try save(second))))
+        let header = one[..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
+        #expect(header % 8 == 0)
+        let names = try SafetensorsReader(path: "\(first.path)/model").tensors.map(\.name)
+        #expect(names == names.sorted())
+        #expect(names.contains("forward.layer1.recurrent.weight") && names.contains("backward.output.bias"))
+    }
+
+    @Test func everyTruncationIsNoticed() throws {
+        let scratch = try Scratch()
+        let whole = try bytes(try save(scratch))
+        for length in Array(stride(from: 0, to: whole.count, by: 397)) + [1, 7, 8, 9, whole.count - 1] {
+            let error = try failure(try scratch.write(Array(whole[..<length])))
+            #expect(error.status == .dataError, "\(length) bytes")
+            #expect(error.description.hasPrefix(scratch.path) && !error.description.contains("\n"))
+        }
+        #expect(try failure(try scratch.write(whole + [0])).description.contains("too many"))
+    }
+
+    /// A flipped bit of the header or of the sizes must never crash; where it makes another valid header, the file is read.
+    @Test func damagedHeadersAreErrorsAndNotCrashes() throws {
+        let scratch = try Scratch()
+        let whole = try bytes(try save(scratch))
+        let end = 8 + whole[..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
+        for place in Array(0..<8) + Array(stride(from: 8, to: end, by: 29)) {
+            for bit: UInt8 in [0x01, 0x10, 0x80] {
+                var damaged = whole
+                damaged[place] ^= bit
+                do {
+                    _ = try read(try scratch.write(damaged))
+                } catch let error as ToolError {
+                    #expect(error.status == .dataError)
+                    #expect(!error.description.contains("\n"))
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("", "length"),
+        ("not a model at all, only text", "header"),
+        ("{}", "no configuration"),
+        ("{\"__metadata__\":{\"contour\":\"{}\"}}", "configuration"),
+        ("{\"__metadata__\":{\"contour\":7}}", "header"),
+        ("{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}", "truncated"),
+        ("{\"a\":{\"dtype\":\"F99\",\"shape\":[0],\"data_offsets\":[0,0]}}", "unknown type"),
+        ("{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,8]}}", "takes 16 bytes"),
+        ("{\"a\":{\"dtype\":\"F32\",\"shape\":[-4],\"data_offsets\":[0,16]}}", "no sense"),
+        ("{\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[9,3]}}", "no sense"),
+        ("{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,8],\"data_offsets\":[0,0]}}", "impossibly"),
+        ("{\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0]}}", "no sense"),
+        ("{\"a\":{\"shape\":[0],\"data_offsets\":[0,0]}}", "header"),
+        ("{\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[5,5]}}", "truncated"),
+    ])
+    func badHeadersAreExplained(header: String, cause: String) throws {
+        let scratch = try Scratch()
+        var file: [UInt8] = []
+        if header.hasPrefix("{") {
+            file = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Array($0) }
+        }
+        let error = try failure(try scratch.write(file + Array(header.utf8)))
+        #expect(error.status == .dataError)
+        #expect(error.description.contains(cause), "\(error.description)")
+    }
+
+    @Test func overlappingTensorsAreRefused() throws {
+        let scratch = try Scratch()
+        let header =
+            "{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},"
+            + "\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[2,6]}}"
+        let length = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Array($0) }
+        let error = try failure(try scratch.write(length + Array(header.utf8) + [1, 2, 3, 4, 5, 6]))
+        #expect(error.description.contains("expected"))
+    }
+
+    @Test func weightsMustBeNumbers() throws {
+        let scratch = try Scratch()
+        var whole = try bytes(try save(scratch))
+        whole.replaceSubrange((whole.count - 4)..., with: [0, 0, 0xC0, 0x7F])
+        #expect(try failure(try scratch.write(whole)).description.contains("not finite"))
+    }
+
+    @Test func otherTensorsThanTheConfigurationsAreRefused() throws {
+        let scratch = try Scratch()
+        let reader = try SafetensorsReader(path: try save(scratch))
+        func rewrite(_ change: (inout [SafetensorsOutput]) -> Void) throws -> ToolError {
+            let memory = try reader.tensors.map {
+                let buffer = FloatBuffer(count: $0.byteCount / 4)
+                try reader.copy($0, into: buffer.start)
+                return buffer
+            }
+            var tensors = zip(reader.tensors, memory).map {
+                SafetensorsOutput(name: $0.name, shape: $0.shape, start: $1.start)
+            }
+            change(&tensors)
+            let output = try OutputFile(path: "\(scratch.path)/other", binary: true)
+            try withExtendedLifetime(memory) {
+                try Safetensors.write(tensors, metadata: reader.metadata, to: output)
+            }
+            try output.commit()
+            return try failure("\(scratch.path)/other")
+        }
+        #expect(try rewrite { $0.removeLast() }.description.contains("is missing"))
+        #expect(
+            try rewrite { $0.append(SafetensorsOutput(name: "extra", shape: [1], start: $0[0].start)) }.description
+                .contains("unknown"))
+        let error = try rewrite { tensors in
+            let index = tensors.firstIndex { $0.name == "forward.input.weight" } ?? 0
+            tensors[index] = SafetensorsOutput(
+                name: tensors[index].name, shape: tensors[index].shape.reversed(), start: tensors[index].start)
+        }
+        #expect(error.description.contains("tensor forward.input.weight: has shape [5, 7], and must have [7, 5]"))
+    }
+
+    @Test func aMissingFileIsNoInput() throws {
+        #expect(try failure("/nonexistent/model").status == .noInput)
+    }
+}
