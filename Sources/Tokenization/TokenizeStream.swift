@@ -41,7 +41,7 @@ public final class TokenizeStream {
     /// - Parameters:
     ///   - sink: takes the batches in the order of the text, on the caller's thread.
     public init(
-        tokenizer: Tokenizer, pool: WorkerPool, pieceSize: Int = 1 << 20, lineLimit: Int = TokenizeStream.longestLine,
+        tokenizer: Tokenizer, pool: WorkerPool, pieceSize: Int = 2 << 20, lineLimit: Int = TokenizeStream.longestLine,
         sink: @escaping (TokenBatch) throws -> Void
     ) {
         precondition(pieceSize > 0 && lineLimit > 0, "pieces and lines hold at least a byte")
