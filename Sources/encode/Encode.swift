@@ -1,6 +1,202 @@
-import ArgumentParser
+public import ArgumentParser
+public import Encoding
+import Files
+import Model
+import Parallel
+import Shards
+import Tokenization
+import ToolSupport
+import WordVectors
+
+extension LayerChoice: ExpressibleByArgument {}
 
 @main
-struct Encode: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "encode")
+struct Encode: Tool {
+    static let configuration: CommandConfiguration = configuration(
+        "encode", "Give every token its contextual vectors: text or token shards in, vectors out.",
+        """
+        Of text, every line is a sentence, tokenised as the model's training text was; an empty line is an empty sentence. \
+        Words that the table lacks get vectors from its generator. The output is in the order of the input.
+
+        With --neighbours, the inputs are vector shards, and the occurrences nearest to the marked word of --query are \
+        printed.
+
+        Example: encode --model model.safetensors --table table.shard --layers top sentences.txt -o vectors.shard
+        Example: encode --model model.safetensors --table table.shard --neighbours 5 --query 'the [bank] of the river' \
+        vectors.shard
+        """)
+
+    enum Format: String, CaseIterable, ExpressibleByArgument {
+        case shard, npy, json
+    }
+
+    @Argument(help: "Text, token shards, or (--print, --neighbours) vector shards; - is standard input.", completion: .file())
+    var inputs: [String] = ["-"]
+
+    @Option(help: ArgumentHelp("The model that train made.", valueName: "file"), completion: .file())
+    var model: String?
+
+    @Option(help: ArgumentHelp("The embedding table it was trained with.", valueName: "file"), completion: .file())
+    var table: String?
+
+    @Flag(help: "Take a table other than the one the model was trained with.")
+    var otherTable = false
+
+    @Option(help: "Which layers: all (the input layer is the first), the top one, or the mean.")
+    var layers = LayerChoice.all
+
+    @Option(help: "The form of the output: a shard, NumPy arrays (FILE and FILE with .offsets.npy), or JSON Lines.")
+    var format = Format.shard
+
+    @Flag(help: "The text is tokenised already: cut at white space and nowhere else.")
+    var whitespace = false
+
+    @Option(help: ArgumentHelp("Print the n nearest occurrences of the word that --query marks.", valueName: "n"))
+    var neighbours: Int?
+
+    @Option(help: ArgumentHelp("A sentence with one word in square brackets.", valueName: "sentence"))
+    var query: String?
+
+    @Flag(help: "Print vector shards as JSON Lines.")
+    var print = false
+
+    @OptionGroup var output: OutputOption
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        if print { return }
+        guard model != nil, table != nil else { throw ValidationError("--model and --table are both needed") }
+        guard (neighbours == nil) == (query == nil) else {
+            throw ValidationError("--neighbours and --query need each other")
+        }
+        guard neighbours ?? 1 > 0 else { throw ValidationError("--neighbours must be above 0") }
+        do {
+            if let query { _ = try MarkedSentence.parse(query) }
+        } catch let error as ToolError {
+            throw ValidationError(error.description)
+        }
+        if format == .npy && output.output == "-" && neighbours == nil {
+            throw ValidationError("NumPy arrays begin with their size: --format npy needs -o FILE")
+        }
+    }
+
+    func perform() throws {
+        let pool = common.workerPool()
+        if print {
+            let file = try output.open(binary: false)
+            try printVectors(paths: inputs, to: file, pool: pool)
+            return try file.commit()
+        }
+        guard let model, let table else { return }
+        let file = try output.open(binary: format != .json && neighbours == nil)
+        let encoder = try ModelFile.read(
+            model, capacity: SentenceEncoder.capacity, pool: ThreadPool(threads: common.threads))
+        let vectors = try EmbeddingTable(FileSource(path: table), pool: pool)
+        try checkTable(vectors, encoder.configuration, table)
+        if let neighbours, let query {
+            try search(encoder, vectors, table, MarkedSentence.parse(query), neighbours, file, pool)
+        } else {
+            try encode(encoder, vectors, table, file, pool)
+        }
+        try file.commit()
+    }
+
+    private func encode(
+        _ encoder: ContextualEncoder, _ vectors: EmbeddingTable, _ table: String, _ file: OutputFile, _ pool: WorkerPool
+    ) throws {
+        let report = common.report
+        let layerCount = layers.count(of: encoder.layerCount)
+        let offsets = format == .npy ? try OutputFile(path: offsetsPath, binary: true) : nil
+        let writer = try writer(file, offsets, layerCount, encoder, vectors, pool)
+        let sentences = SentenceSource(paths: inputs, tokenizer: tokenizer(encoder.configuration), pool: pool)
+        let stage = try SentenceEncoder(encoder, table: vectors, tableName: table, layers: layers) {
+            try writer.append($0)
+        }
+        while let words = try sentences.next() {
+            try stage.encode(words)
+            if stage.statistics.sentences % 1000 == 0 {
+                report.progress("\(grouped(stage.statistics.sentences)) sentences")
+            }
+        }
+        guard stage.statistics.sentences > 0 else {
+            throw ToolError.data(inputs.map { $0 == "-" ? "standard input" : $0 }.joined(separator: ", "), "", "no text")
+        }
+        try stage.finish()
+        try writer.finish()
+        try offsets?.commit()
+        let counts = stage.statistics
+        report.print(
+            "\(grouped(counts.sentences)) sentences, \(grouped(counts.tokens)) tokens, \(grouped(counts.madeTokens)) of them "
+                + "with vectors from the table's generator, \(grouped(counts.unknownTokens)) with none"
+                + (counts.cutSentences > 0
+                    ? "; \(grouped(counts.cutSentences)) sentences over \(SentenceEncoder.longestPiece) tokens run in pieces" : ""))
+    }
+
+    private func writer(
+        _ file: OutputFile, _ offsets: OutputFile?, _ layerCount: Int, _ encoder: ContextualEncoder,
+        _ vectors: EmbeddingTable, _ pool: WorkerPool
+    ) throws -> any VectorWriter {
+        if let offsets {
+            return try NpyVectorWriter(file, offsets: offsets, layers: layerCount, width: encoder.layerWidth)
+        }
+        if format == .json { return JSONVectorWriter(file, layers: layerCount, width: encoder.layerWidth) }
+        let fields: ShardFields = [
+            "layer-choice": layers.rawValue, "table": hexadecimal(vectors.digest),
+            "trained-with-table": encoder.configuration.tableDigest,
+        ]
+        return try ShardVectorWriter(
+            file, tool: Self.signature, layers: layerCount, width: encoder.layerWidth, fields: fields, pool: pool)
+    }
+
+    /// `vectors.npy` has its offsets in `vectors.offsets.npy`.
+    private var offsetsPath: String {
+        (output.output.hasSuffix(".npy") ? String(output.output.dropLast(4)) : output.output) + ".offsets.npy"
+    }
+
+    private func search(
+        _ encoder: ContextualEncoder, _ vectors: EmbeddingTable, _ table: String, _ query: MarkedSentence, _ count: Int,
+        _ file: OutputFile, _ pool: WorkerPool
+    ) throws {
+        var encoded: SentenceVectors?
+        let stage = try SentenceEncoder(encoder, table: vectors, tableName: table, layers: .top) { encoded = $0 }
+        try stage.encode(query.words)
+        try stage.finish()
+        let width = encoder.layerWidth
+        let vector = Array(encoded?.values[query.position * width..<(query.position + 1) * width] ?? [])
+        var search = NeighbourSearch(query: vector, count: count)
+        for path in inputs {
+            let reader = try VectorShardReader(FileSource(path: path), pool: pool)
+            guard reader.width == width else {
+                throw ToolError(
+                    .configuration, "\(path): has vectors of \(reader.width) numbers, and this model makes \(width)")
+            }
+            while let sentence = try reader.next() {
+                search.look(at: sentence, layer: reader.layers - 1, layers: reader.layers)
+            }
+        }
+        for neighbour in search.neighbours { try file.write("\(fixed(neighbour.cosine, 4))\t\(neighbour.marked)\n") }
+    }
+
+    private func checkTable(_ table: EmbeddingTable, _ configuration: EncoderConfiguration, _ name: String) throws {
+        guard !otherTable, !configuration.tableDigest.isEmpty, table.dimension == configuration.inputSize else { return }
+        guard hexadecimal(table.digest) == configuration.tableDigest else {
+            throw ToolError(
+                .configuration,
+                "\(name): is not the table that the model was trained with; if its vectors come from the same source, "
+                    + "say --other-table")
+        }
+    }
+
+    /// Text is tokenised as the training text was; the model says how.
+    private func tokenizer(_ configuration: EncoderConfiguration) -> Tokenizer {
+        let options = configuration.tokenizer.split(separator: " ")
+        func value(_ name: String) -> String? {
+            options.first { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) }
+        }
+        return Tokenizer(
+            mode: whitespace ? .whitespace : value("mode").flatMap(Tokenizer.Mode.init(rawValue:)) ?? .penn,
+            lowercase: value("lowercase") == "true",
+            normalization: value("normalize").flatMap(Normalization.init(rawValue:)) ?? .none,
+            maximumSentenceLength: Int.max)
+    }
 }
