@@ -1,8 +1,8 @@
 internal import Glibc
 internal import Parallel
 
-/// Adam (Kingma and Ba 2015), all of it in one pass over memory: clipping, moments, update, and the gradient set to zero for
-/// the next step.
+/// Adam (Kingma and Ba 2015), all of it in one pass over memory: clipping, moments, update, and the gradient set to
+/// zero for the next step.
 public struct Adam: Sendable {
     public var beta1: Double
     public var beta2: Double

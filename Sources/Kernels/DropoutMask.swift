@@ -1,7 +1,7 @@
 /// The random decisions of dropout, computed from where they are used instead of drawn one after the other.
 ///
-/// Whether an element is kept depends on the seed, the layer, the training step and the element's position, and on nothing
-/// else: not on the number of threads, nor on what was computed before, so a resumed run drops the same units.
+/// Whether an element is kept depends on the seed, the layer, the training step and the element's position, and on
+/// nothing else: not on the number of threads, nor on what was computed before, so a resumed run drops the same units.
 public struct DropoutMask: Sendable {
     /// Probability that an element becomes zero, in 0 ..< 1.
     public let rate: Float

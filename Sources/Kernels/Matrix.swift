@@ -1,5 +1,5 @@
-/// A row-major matrix somewhere in memory: a view, which neither owns nor copies. `stride` floats lie between the starts
-/// of two rows.
+/// A row-major matrix somewhere in memory: a view, which neither owns nor copies. `stride` floats lie between the
+/// starts of two rows.
 ///
 /// The memory's owner must outlive the view: a stored property, or `withExtendedLifetime` where the owner is local.
 public struct Matrix: @unchecked Sendable {

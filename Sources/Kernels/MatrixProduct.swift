@@ -4,8 +4,8 @@ internal import Parallel
 extension Compute {
     /// `result = left * right`, or `result += left * right` with `adding`.
     ///
-    /// `left` is [m, k], `right` [k, n], `result` [m, n]; `result` must not overlap the factors. The product is cut into
-    /// tiles by its shape alone (`ProductPlan`), each computed by one thread.
+    /// `left` is [m, k], `right` [k, n], `result` [m, n]; `result` must not overlap the factors. The product is cut
+    /// into tiles by its shape alone (`ProductPlan`), each computed by one thread.
     public func multiply(_ left: some Factor, _ right: some Factor, into result: Matrix, adding: Bool = false) {
         let left = left.operand
         let right = right.operand
@@ -28,12 +28,13 @@ extension Compute {
     }
 }
 
-/// How a product of `rows` x `depth` by `depth` x `columns` is cut: a grid of tiles of the result, and slices of the depth
-/// whose partial results are added in order.
+/// How a product of `rows` x `depth` by `depth` x `columns` is cut: a grid of tiles of the result, and slices of the
+/// depth whose partial results are added in order.
 ///
-/// OpenBLAS copies both factors of a product into its own order first, once a tile. Tiles of some hundred rows and
-/// columns keep that copying under a tenth of the work, and the copies inside the caches. A time step of an LSTM has few
-/// rows, so its tiles are columns of the weights; its backward product is long and narrow, and is cut along the depth.
+/// OpenBLAS copies the factors of every tile into its own order first. A grid of r x c tiles copies the right factor r
+/// times and the left one c times; s slices copy nothing twice, but their s - 1 partial results have to be added. Among
+/// the cuts with enough tasks the one that moves least memory is taken. A time step of an LSTM, with its few rows, is
+/// thus cut by columns on the way forth, and by depth on the way back.
 public struct ProductPlan: Equatable, Sendable {
     let rows, columns, depth: Int
     public let tileRows, tileColumns, sliceDepth: Int
@@ -42,28 +43,29 @@ public struct ProductPlan: Equatable, Sendable {
     private static let wantedTasks = 8
     /// Below this many multiplications a task is not worth handing out.
     private static let leastWork = 1 << 20
+    /// Adding an element of a partial result, in copies of one element.
+    private static let additionCost = 3
 
     public init(rows: Int, columns: Int, depth: Int) {
         self.rows = rows
         self.columns = columns
         self.depth = depth
-        let work = rows * columns * depth
-        let tileRows = rows <= 384 ? max(1, rows) : Self.piece(of: rows, near: 320)
-        var tileColumns = Self.piece(of: columns, near: rows <= 384 ? 512 : 1024)
-        var sliceDepth = max(1, depth)
-        let wanted = min(Self.wantedTasks, max(1, work / Self.leastWork))
-        func tasks() -> Int {
-            Self.count(rows, tileRows) * Self.count(columns, tileColumns) * Self.count(depth, sliceDepth)
+        let wanted = min(Self.wantedTasks, max(1, rows * columns * depth / Self.leastWork))
+        var best = (cost: Int.max, rowTiles: 1, columnTiles: 1, slices: 1)
+        var slices = 1
+        while slices <= wanted && (slices == 1 || depth / slices >= 256) {
+            for rowTiles in 1...wanted where rowTiles == 1 || rows / rowTiles >= 32 {
+                let columnTiles = max(Self.count(wanted, rowTiles * slices), Self.count(columns, 1024))
+                guard columnTiles == 1 || columns / columnTiles >= 64 || columns > 1024 else { continue }
+                let copies = depth * (rowTiles * columns + columnTiles * rows)
+                let cost = copies + Self.additionCost * (slices - 1) * rows * columns
+                if cost < best.cost { best = (cost, rowTiles, columnTiles, slices) }
+            }
+            slices *= 2
         }
-        while tasks() < wanted && sliceDepth >= 1024 && rows * columns <= 1 << 18 {
-            sliceDepth = Self.piece(of: sliceDepth, near: sliceDepth / 2)
-        }
-        while tasks() < wanted && tileColumns >= 256 {
-            tileColumns = Self.piece(of: tileColumns, near: tileColumns / 2)
-        }
-        self.tileRows = tileRows
-        self.tileColumns = tileColumns
-        self.sliceDepth = sliceDepth
+        tileRows = Self.piece(rows, best.rowTiles)
+        tileColumns = Self.piece(columns, best.columnTiles)
+        sliceDepth = Self.piece(depth, best.slices)
     }
 
     var slices: Int { Self.count(depth, sliceDepth) }
@@ -74,10 +76,10 @@ public struct ProductPlan: Equatable, Sendable {
 
     private static func count(_ total: Int, _ piece: Int) -> Int { (total + piece - 1) / piece }
 
-    /// `total` cut into equal pieces of about `target`, each a multiple of 16 but the last.
-    private static func piece(of total: Int, near target: Int) -> Int {
-        let pieces = max(1, (total + target / 2) / target)
-        return max(16, ((total + pieces - 1) / pieces + 15) / 16 * 16)
+    /// The size of a piece when `total` is cut in `pieces`: a multiple of 16, the kernels' unit, unless it is the
+    /// whole.
+    private static func piece(_ total: Int, _ pieces: Int) -> Int {
+        pieces == 1 ? max(1, total) : (count(total, pieces) + 15) / 16 * 16
     }
 }
 
@@ -102,7 +104,8 @@ private struct ProductJob {
             ? result.row(row) + column
             : partials + ((slice - 1) * plan.rows + row) * plan.columns + column
         cblas_sgemm(
-            CblasRowMajor, left.isTransposed ? CblasTrans : CblasNoTrans, right.isTransposed ? CblasTrans : CblasNoTrans,
+            CblasRowMajor, left.isTransposed ? CblasTrans : CblasNoTrans,
+            right.isTransposed ? CblasTrans : CblasNoTrans,
             blasint(min(plan.tileRows, plan.rows - row)), blasint(min(plan.tileColumns, plan.columns - column)),
             blasint(min(plan.sliceDepth, plan.depth - first)), 1,
             left.element(row, first), blasint(max(1, left.matrix.stride)),
@@ -114,7 +117,8 @@ private struct ProductJob {
     func addPartials() {
         for slice in 0..<plan.slices - 1 {
             for row in 0..<plan.rows {
-                Vector.add(partials + (slice * plan.rows + row) * plan.columns, to: result.row(row), count: plan.columns)
+                let partial = partials + (slice * plan.rows + row) * plan.columns
+                Vector.add(partial, to: result.row(row), count: plan.columns)
             }
         }
     }

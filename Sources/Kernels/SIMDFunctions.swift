@@ -1,6 +1,6 @@
-// Elementary functions on eight floats, built from operations that every target vectorises: `.rounded()`, `.clamped()` and
-// fused multiplication fall back to one lane at a time on plain x86-64, so rounding adds and takes away 1.5 * 2^23, and
-// clamping selects. NaN goes in and comes out.
+// Elementary functions on eight floats, built from operations that every target vectorises: `.rounded()`, `.clamped()`
+// and fused multiplication fall back to one lane at a time on plain x86-64, so rounding adds and takes away 1.5 * 2^23,
+// and clamping selects. NaN goes in and comes out.
 
 extension UnsafeMutablePointer<Float> {
     /// The eight floats from `index` on, aligned or not.

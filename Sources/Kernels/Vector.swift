@@ -1,6 +1,7 @@
 internal import Glibc
 
-/// Arithmetic on plain runs of floats, one thread each. Sums run in a fixed order, so the same floats give the same bits.
+/// Arithmetic on plain runs of floats, one thread each. Sums run in a fixed order, so the same floats give the same
+/// bits.
 public enum Vector {
     /// `target += source`
     @inlinable

@@ -1,6 +1,7 @@
 internal import Kernels
 
-/// The arithmetic of an LSTM step between its matrix products, for one sequence, fused into one pass over the cells.
+/// The arithmetic of an LSTM step between its matrix products, for one sequence: short passes over a row,
+/// which stays in the nearest cache meanwhile.
 ///
 /// Rows of gates hold four runs of `size` floats in the order input, forget, candidate, output.
 enum LSTMGates {
@@ -12,24 +13,18 @@ enum LSTMGates {
         gates: UnsafeMutablePointer<Float>, previous: UnsafeMutablePointer<Float>, cell: UnsafeMutablePointer<Float>,
         tangent: UnsafeMutablePointer<Float>, output: UnsafeMutablePointer<Float>, size: Int, clip: Float
     ) {
-        var first = 0
-        while first < size {
-            let lanes = min(8, size - first)
-            let i = load(gates + first, lanes).sigmoid()
-            let f = load(gates + size + first, lanes).sigmoid()
-            let g = load(gates + 2 * size + first, lanes).hyperbolicTangent()
-            let o = load(gates + 3 * size + first, lanes).sigmoid()
-            let c = (i * g + f * load(previous + first, lanes)).clipped(to: clip)
-            let t = c.hyperbolicTangent()
-            store(i, gates + first, lanes)
-            store(f, gates + size + first, lanes)
-            store(g, gates + 2 * size + first, lanes)
-            store(o, gates + 3 * size + first, lanes)
-            store(c, cell + first, lanes)
-            store(t, tangent + first, lanes)
-            store(o * t, output + first, lanes)
-            first += 8
+        let (i, f, g, o) = (gates, gates + size, gates + 2 * size, gates + 3 * size)
+        Vector.sigmoid(i, into: i, count: 2 * size)
+        Vector.hyperbolicTangent(g, into: g, count: size)
+        Vector.sigmoid(o, into: o, count: size)
+        for index in 0..<size {
+            let c = i[index] * g[index] + f[index] * previous[index]
+            // Written so that NaN stays.
+            let bounded = c > clip ? clip : c
+            cell[index] = bounded < -clip ? -clip : bounded
         }
+        Vector.hyperbolicTangent(cell, into: tangent, count: size)
+        for index in 0..<size { output[index] = o[index] * tangent[index] }
     }
 
     /// The activations in `gates` become the gradients of the pre-activations, in place.
@@ -44,42 +39,17 @@ enum LSTMGates {
         tangent: UnsafeMutablePointer<Float>, outputGradient: UnsafeMutablePointer<Float>,
         cellGradient: UnsafeMutablePointer<Float>, size: Int, clip: Float
     ) {
-        let bound = SIMD8<Float>(repeating: clip)
-        var first = 0
-        while first < size {
-            let lanes = min(8, size - first)
-            let i = load(gates + first, lanes)
-            let f = load(gates + size + first, lanes)
-            let g = load(gates + 2 * size + first, lanes)
-            let o = load(gates + 3 * size + first, lanes)
-            let c = load(cell + first, lanes)
-            let t = load(tangent + first, lanes)
-            let dm = load(outputGradient + first, lanes)
-            let whole = load(cellGradient + first, lanes) + dm * o * (1 - t * t)
-            let dc = whole.replacing(with: 0, where: (c .>= bound) .| (c .<= -bound))
-            store(dc * g * i * (1 - i), gates + first, lanes)
-            store(dc * load(previous + first, lanes) * f * (1 - f), gates + size + first, lanes)
-            store(dc * i * (1 - g * g), gates + 2 * size + first, lanes)
-            store(dm * t * o * (1 - o), gates + 3 * size + first, lanes)
-            store(dc * f, cellGradient + first, lanes)
-            first += 8
-        }
-    }
-
-    @inline(__always)
-    private static func load(_ source: UnsafeMutablePointer<Float>, _ lanes: Int) -> SIMD8<Float> {
-        if lanes == 8 { return source[vector: 0] }
-        var vector = SIMD8<Float>.zero
-        for lane in 0..<lanes { vector[lane] = source[lane] }
-        return vector
-    }
-
-    @inline(__always)
-    private static func store(_ vector: SIMD8<Float>, _ target: UnsafeMutablePointer<Float>, _ lanes: Int) {
-        if lanes == 8 {
-            target[vector: 0] = vector
-        } else {
-            for lane in 0..<lanes { target[lane] = vector[lane] }
+        let (i, f, g, o) = (gates, gates + size, gates + 2 * size, gates + 3 * size)
+        for index in 0..<size {
+            let (ii, ff, gg, oo) = (i[index], f[index], g[index], o[index])
+            let (c, t, dm) = (cell[index], tangent[index], outputGradient[index])
+            let whole = cellGradient[index] + dm * oo * (1 - t * t)
+            let dc = c >= clip || c <= -clip ? 0 : whole
+            i[index] = dc * gg * ii * (1 - ii)
+            f[index] = dc * previous[index] * ff * (1 - ff)
+            g[index] = dc * ii * (1 - gg * gg)
+            o[index] = dm * t * oo * (1 - oo)
+            cellGradient[index] = dc * ff
         }
     }
 }

@@ -2,7 +2,8 @@ public import Kernels
 
 /// What an LSTM layer keeps between the ways forth and back, and from one window to the next. Planned once.
 ///
-/// Matrices are time-major. States and cells have one block more than there are steps: block 0 is where the window began.
+/// Matrices are time-major. States and cells have one block more than there are steps: block 0 is where the window
+/// began.
 public final class LSTMMemory {
     public let capacity: WindowCapacity
     private let options: ProjectedLSTM.Options

@@ -12,8 +12,8 @@ internal import Parallel
 /// h_t is both the layer's output and what the next step sees. The mask is the recurrent dropout of the ELMo-C authors'
 /// code: one draw for a window, the same at all its steps. Without a projection p_t is m_t.
 ///
-/// The input's product, and the weights' gradients, are single products over the whole window; a step computes only what
-/// depends on the step before it.
+/// The input's product, and the weights' gradients, are single products over the whole window; a step computes only
+/// what depends on the step before it.
 public struct ProjectedLSTM: Sendable {
     public struct Options: Sendable, Equatable {
         public var cell: Int
@@ -110,8 +110,8 @@ public struct ProjectedLSTM: Sendable {
         }
     }
 
-    /// The way back of the last forward pass of `memory`, a full window (truncated BPTT: nothing flows into the state it
-    /// began with). Adds to the weights' gradients.
+    /// The way back of the last forward pass of `memory`, a full window (truncated BPTT: nothing flows into the state
+    /// it began with). Adds to the weights' gradients.
     ///
     /// - Parameters:
     ///   - outputGradient: [rows, output]; overwritten.

@@ -6,12 +6,13 @@ public enum PassMode: Sendable {
     case training(seed: UInt64, step: Int)
 }
 
-/// The shape of what goes through a recurrent network in one pass: `steps` blocks of `batch` rows, time-major, so that a
-/// sequence is one row of every block.
+/// The shape of what goes through a recurrent network in one pass: `steps` blocks of `batch` rows, time-major, so that
+/// a sequence is one row of every block.
 public struct WindowShape: Sendable {
     public let steps: Int
     public let batch: Int
-    /// The sequences still running at each step, where sequences of several lengths are sorted longest first; `nil`: all.
+    /// The sequences still running at each step, where sequences of several lengths are sorted longest first; `nil`:
+    /// all.
     public let active: [Int]?
 
     public init(steps: Int, batch: Int) {

@@ -22,8 +22,8 @@ public final class ContextualEncoder {
 
     public func initialize(seed: UInt64) { for model in directions { model.initialize(seed: seed) } }
 
-    /// Runs `body` for every direction, several at once where there are threads. What a direction computes does not depend
-    /// on the other, nor on the threads.
+    /// Runs `body` for every direction, several at once where there are threads. What a direction computes does not
+    /// depend on the other, nor on the threads.
     public func forEachDirection(_ body: (DirectionModel) -> Void) {
         pool.forEach(directions.count) { body(directions[$0]) }
     }
@@ -41,7 +41,7 @@ public final class ContextualEncoder {
     /// Runs a batch of sentences through all directions, each from the zero state.
     ///
     /// - Parameters:
-    ///   - inputs: for each direction its input [rows, inputSize], time-major; sentences longest first, and reversed for
+    ///   - inputs: for each direction its input [rows, inputSize], time-major; sentences longest first, reversed for
     ///     the backward direction.
     ///   - shape: with the sentences' lengths.
     public func encode(_ inputs: [Matrix], shape: WindowShape) {

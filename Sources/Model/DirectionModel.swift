@@ -8,8 +8,8 @@ public import Layers
 ///     encoder       LSTM layers             [rows, projection]
 ///     output layer  y W + b                 [rows, outputSize], cosine distance to the target's vector
 ///
-/// The backward direction is the same network; its caller reverses the text. Not for several threads at once: the threads
-/// are inside, in `Compute`.
+/// The backward direction is the same network; its caller reverses the text. Not for several threads at once: the
+/// threads are inside, in `Compute`.
 public final class DirectionModel {
     public let direction: Direction
     public let configuration: EncoderConfiguration

@@ -43,8 +43,8 @@ public enum ModelFile {
 
     /// Opens a model with memory for batches of `capacity`.
     ///
-    /// Throws `ToolError`: `noInput` if the file cannot be opened, `dataError` if a tensor is missing, unknown, of another
-    /// shape than the configuration asks for, or holds a number that is not finite.
+    /// Throws `ToolError`: `noInput` if the file cannot be opened, `dataError` if a tensor is missing, unknown, of
+    /// another shape than the configuration asks for, or holds a number that is not finite.
     public static func read(
         _ path: String, capacity: WindowCapacity, training: Bool = false, pool: ThreadPool
     ) throws -> ContextualEncoder {

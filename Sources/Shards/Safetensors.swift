@@ -16,8 +16,8 @@ public struct SafetensorsOutput: @unchecked Sendable {
 
 /// The safetensors format: eight bytes of header length, a JSON header, the tensors' bytes one after the other.
 ///
-/// The same tensors and metadata give the same bytes: names are sorted by their bytes, the header has no free choice left,
-/// and is filled up with spaces so that the tensors start at a multiple of eight.
+/// The same tensors and metadata give the same bytes: names are sorted by their bytes, the header has no free choice
+/// left, and is filled up with spaces so that the tensors start at a multiple of eight.
 public enum Safetensors {
     /// What readers accept at most, as the format's own library does.
     static let greatestHeader = 100_000_000

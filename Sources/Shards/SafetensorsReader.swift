@@ -19,7 +19,8 @@ public final class SafetensorsReader {
     public let tensors: [Tensor]
     public let metadata: [String: String]
 
-    /// Throws `ToolError`: `noInput` if the file cannot be opened or is a pipe, `dataError` if it is not what it should be.
+    /// Throws `ToolError`: `noInput` if the file cannot be opened or is a pipe, `dataError` if it is not what it should
+    /// be.
     public init(path: String) throws {
         file = try MappedFile(path: path)
         let name = file.name
@@ -33,7 +34,8 @@ public final class SafetensorsReader {
         }
         let start = 8 + Int(length)
         guard start <= size else {
-            throw ToolError.data(name, "byte \(size)", "ends inside the header of \(length) bytes; the file is truncated")
+            throw ToolError.data(
+                name, "byte \(size)", "ends inside the header of \(length) bytes; the file is truncated")
         }
         let header: Header
         do {

@@ -25,7 +25,11 @@ public final class HeldOutText {
     /// - Parameters:
     ///   - sentences: the text.
     ///   - batch, window: the shape in which the model will see it, that of training.
-    public init(_ sentences: Sentences, rows: WordRows, batch: Int, window: Int, candidates count: Int) {
+    ///   - count: how many words to rank predictions among.
+    ///   - trainingSentences: sentences of the training text, for the frequency of the marks between them.
+    public init(
+        _ sentences: Sentences, rows: WordRows, batch: Int, window: Int, candidates count: Int, trainingSentences: Int
+    ) {
         self.rows = rows
         var batcher = WindowBatcher(batch: min(batch, max(1, sentences.count)), begin: rows.begin, end: rows.end)
         var windows: [TrainingWindow] = []
@@ -40,7 +44,8 @@ public final class HeldOutText {
         self.windows = windows
         positions = windows.reduce(0) { $0 + $1.positions }
         candidates = [
-            .forward: rows.candidates(count, mark: rows.end), .backward: rows.candidates(count, mark: rows.begin),
+            .forward: rows.candidates(count, mark: rows.end, sentences: trainingSentences),
+            .backward: rows.candidates(count, mark: rows.begin, sentences: trainingSentences),
         ]
         candidateCount = candidates[.forward]?.count ?? 0
     }

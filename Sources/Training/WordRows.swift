@@ -72,14 +72,16 @@ public final class WordRows {
         for (index, row) in rows.enumerated() { matrix.row(index).update(from: vector(row), count: dimension) }
     }
 
-    /// The `count` most frequent words of the table, and the mark that ends sentences in a direction.
-    public func candidates(_ count: Int, mark: UInt32) -> Candidates {
+    /// The `count` most frequent words of the table, among them the mark that ends sentences in a direction.
+    /// - Parameter sentences: sentences of the training text: the count of the mark, which no vocabulary has.
+    public func candidates(_ count: Int, mark: UInt32, sentences: Int) -> Candidates {
         let marks: Set<UInt32> = [begin, end]
+        func frequency(_ row: UInt32) -> UInt64 { row == mark ? UInt64(sentences) : table.counts[Int(row)] }
         var rows = (0..<UInt32(tableCount)).filter { $0 == mark || !marks.contains($0) && isUsable($0) }
-        rows.sort { (table.counts[Int($0)], $1) > (table.counts[Int($1)], $0) }
+        rows.sort { (frequency($0), $1) > (frequency($1), $0) }
         rows = Array(rows.prefix(count))
         return Candidates(
-            rows: rows, counts: rows.map { table.counts[Int($0)] }, tableRows: tableCount, dimension: dimension,
+            rows: rows, counts: rows.map(frequency), tableRows: tableCount, dimension: dimension,
             vector: { row, target in target.update(from: self.vector(row), count: self.dimension) })
     }
 

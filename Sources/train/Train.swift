@@ -72,7 +72,8 @@ struct Train: Tool {
             sentences.count == 0
             ? nil
             : HeldOutText(
-                sentences, rows: rows, batch: options.batch, window: options.window, candidates: options.candidates)
+                sentences, rows: rows, batch: options.batch, window: options.window, candidates: options.candidates,
+                trainingSentences: corpus.sentences)
         let trainer = Trainer(
             configuration, options: options, corpus: corpus, rows: rows, heldOut: heldOut, log: log,
             pool: ThreadPool(threads: common.threads))

@@ -5,8 +5,8 @@ import Testing
 import Kernels
 
 @Suite struct AdamTests {
-    /// Three updates of three weights against `torch.optim.Adam(lr=0.01, betas=(0.9, 0.999), eps=1e-6)`, the gradient of
-    /// weight i at step s being sin(i + 2 s).
+    /// Three updates of three weights against `torch.optim.Adam(lr=0.01, betas=(0.9, 0.999), eps=1e-6)`, the gradient
+    /// of weight i at step s being sin(i + 2 s).
     @Test func agreesWithPyTorch() {
         let weights: [Float] = [0, 0.7, 1.4]
         let final = Self.run(weights: weights, steps: 3, threads: 1)

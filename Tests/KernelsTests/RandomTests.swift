@@ -16,7 +16,8 @@ import Kernels
         }
         #expect(first(Random(seed: 1, stream: "a")) == first(Random(seed: 1, stream: "a")))
         let streams = [
-            first(Random(seed: 1, stream: "a")), first(Random(seed: 1, stream: "b")), first(Random(seed: 2, stream: "a")),
+            first(Random(seed: 1, stream: "a")), first(Random(seed: 1, stream: "b")),
+            first(Random(seed: 2, stream: "a")),
             first(Random(seed: 1, stream: "a", number: 0)), first(Random(seed: 1, stream: "a", number: 1)),
         ]
         #expect(Set(streams.map { $0[0] }).count == streams.count)

@@ -5,9 +5,9 @@ import Testing
 /// Compares gradients with differences of the loss.
 ///
 /// For each tensor the loss is differentiated along its gradient, where the slope must be the gradient's norm, along a
-/// random direction, and along the element of greatest gradient. Losses are sums in double precision of single-precision
-/// outputs; two central differences (Richardson) remove the error of second order, so that steps can be long enough to
-/// rise above the rounding, which is some 1e-6 of the loss.
+/// random direction, and along the element of greatest gradient. Losses are sums in double precision of
+/// single-precision outputs; two central differences (Richardson) remove the error of second order, so that steps can
+/// be long enough to rise above the rounding, which is some 1e-6 of the loss.
 struct GradientCheck {
     struct Tensor {
         let name: String

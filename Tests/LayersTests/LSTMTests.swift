@@ -93,8 +93,8 @@ private struct Fixture {
         Fixture(inputs: 7, options: options(9, nil, dropout: 0.4), shape: WindowShape(steps: 4, batch: 3)).verify()
     }
 
-    /// The clips bend the loss wherever a unit crosses them, so the steps are short and the bound is wide; the exact numbers
-    /// are compared with PyTorch's in `DirectionModelTests`.
+    /// The clips bend the loss wherever a unit crosses them, so the steps are short and the bound is wide; the exact
+    /// numbers are compared with PyTorch's in `DirectionModelTests`.
     @Test func gradientsWithClipping() {
         let fixture = Fixture(
             inputs: 7, options: options(33, 7, cellClip: 0.5, projectionClip: 0.3),

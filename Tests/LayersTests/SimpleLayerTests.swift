@@ -35,7 +35,8 @@ import Testing
         parameters.randomize(&random)
         let input = OwnedMatrix(rows, size, random: &random, scale: 2)
         let factors = OwnedMatrix(rows, size, random: &random)
-        let (output, inputGradient, statistics) = (OwnedMatrix(rows, size), OwnedMatrix(rows, size), OwnedMatrix(rows, 2))
+        let (output, inputGradient) = (OwnedMatrix(rows, size), OwnedMatrix(rows, size))
+        let statistics = OwnedMatrix(rows, 2)
         layer.forward(input.matrix, into: output.matrix, statistics: statistics.matrix.start, parameters)
         layer.backward(
             input.matrix, statistics: statistics.matrix.start, outputGradient: factors.matrix,
@@ -91,7 +92,8 @@ import Testing
         gradient.matrix.fill(7)
         let value = weights.withUnsafeBufferPointer {
             loss.evaluate(
-                prediction: prediction.matrix, target: target.matrix, weights: $0.baseAddress, gradient: gradient.matrix)
+                prediction: prediction.matrix, target: target.matrix, weights: $0.baseAddress,
+                gradient: gradient.matrix)
         }
         #expect(gradient.values[size..<2 * size].allSatisfy { $0 == 0 })
         var check = GradientCheck()

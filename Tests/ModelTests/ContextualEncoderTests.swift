@@ -3,16 +3,17 @@ import Layers
 import Parallel
 import Testing
 
-@testable import Model
+import Model
 
 @Suite struct ContextualEncoderTests {
-    /// Li et al. 2019: 2 x [300 x 512 + 512 + 2 x (4 x 4096 x (512 + 512) + 4 x 4096 + 4096 x 512) + 512 x 300 + 300], and
-    /// the gains and biases of three layer norms of 512 in each direction.
+    /// Li et al. 2019: 2 x [300 x 512 + 512 + 2 x (4 x 4096 x (512 + 512) + 4 x 4096 + 4096 x 512) + 512 x 300 + 300],
+    /// and the gains and biases of three layer norms of 512 in each direction.
     @Test func referenceSizeHas76MillionParameters() throws {
         var configuration = try #require(EncoderConfiguration(preset: "elmo-c", vectorSize: 300))
         func count() -> Int {
             ContextualEncoder(
-                configuration, capacity: WindowCapacity(batch: 1, rows: 1), training: false, pool: ThreadPool(threads: 1)
+                configuration, capacity: WindowCapacity(batch: 1, rows: 1), training: false,
+                pool: ThreadPool(threads: 1)
             ).parameterCount
         }
         #expect(count() == 76_179_032 + 2 * 3 * 2 * 512)
@@ -81,7 +82,8 @@ import Testing
         #expect(weights[0] == weights[2])
     }
 
-    /// The vectors of a sentence in a batch are those it has alone; layers stand in the order of the text in both directions.
+    /// The vectors of a sentence in a batch are those it has alone; layers stand in the order of the text in both
+    /// directions.
     @Test func sentencesInABatchAreEncodedAsAlone() {
         let lengths = [5, 3, 3, 1]
         let shape = WindowShape(lengths: lengths)

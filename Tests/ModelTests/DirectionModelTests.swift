@@ -4,17 +4,18 @@ import Layers
 import Parallel
 import Testing
 
-@testable import Model
+import Model
 
 /// Losses and gradient norms of an independent implementation.
 ///
 /// The same network was written in PyTorch from `torch.nn.functional.layer_norm`, `sigmoid`, `tanh`, `clamp`,
-/// `cosine_similarity`, `clip_grad_norm_` and `torch.optim.Adam`, in double precision and with autograd. Element i of the
-/// k-th parameter began as 0.9 sin(2.3 i + k), plus 1 for gains; window s had the input sin(0.37 i + s) and the targets
-/// cos(0.53 i + s). Dropout masks were computed there from the same counters.
+/// `cosine_similarity`, `clip_grad_norm_` and `torch.optim.Adam`, in double precision and with autograd. Element i of
+/// the k-th parameter began as 0.9 sin(2.3 i + k), plus 1 for gains; window s had the input sin(0.37 i + s) and the
+/// targets cos(0.53 i + s). Dropout masks were computed there from the same counters.
 ///
-/// Adam divides by the root of small squares, and a norm by small deviations, so rounding grows from step to step: PyTorch
-/// in single precision is off from these numbers by up to 2e-5 in loss and 0.3% in norm, which sets the bounds below.
+/// Adam divides by the root of small squares, and a norm by small deviations, so rounding grows from step to step:
+/// PyTorch in single precision is off from these numbers by up to 2e-5 in loss and 0.3% in norm, which sets the bounds
+/// below.
 struct Reference: Sendable, CustomTestStringConvertible {
     let name: String
     let vectorSize, cell, projection, steps, batch: Int
@@ -43,8 +44,8 @@ struct Reference: Sendable, CustomTestStringConvertible {
             losses: [0.999260942, 1.001535130, 1.001606516, 1.001386016, 1.000596187, 1.000406522],
             norms: [0.013782674, 0.017630961, 0.015351731, 0.016239065, 0.023667234, 0.017967214]),
         Reference(
-            name: "one sequence, 33 cells", vectorSize: 6, cell: 33, projection: 2, steps: 7, batch: 1, layerNorm: false,
-            dropout: 0.1, clip: 100,
+            name: "one sequence, 33 cells", vectorSize: 6, cell: 33, projection: 2, steps: 7, batch: 1,
+            layerNorm: false, dropout: 0.1, clip: 100,
             losses: [1.010923071, 1.007809702, 1.151639252, 1.087664610, 0.996329251, 0.988179261],
             norms: [0.527668877, 0.190787525, 0.555372579, 2.675237912, 0.045895932, 1.517560327]),
         Reference(
@@ -128,7 +129,8 @@ struct Reference: Sendable, CustomTestStringConvertible {
             var losses: [Double] = []
             let before = (0..<parameter.count).map { values[$0] }
             for step in [4e-3, 2e-3, -2e-3, -4e-3] {
-                for index in 0..<parameter.count { values[index] = before[index] + Float(step / norm) * gradient[index] }
+                let factor = Float(step / norm)
+                for index in 0..<parameter.count { values[index] = before[index] + factor * gradient[index] }
                 losses.append(loss())
             }
             for index in 0..<parameter.count { values[index] = before[index] }

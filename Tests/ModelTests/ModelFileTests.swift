@@ -6,7 +6,7 @@ import Parallel
 import Shards
 import Testing
 
-@testable import Model
+import Model
 
 /// A directory that goes when the test ends.
 private final class Scratch {
@@ -60,7 +60,8 @@ private final class Scratch {
         try #require(throws: ToolError.self) { try read(path) }
     }
 
-    @Test(arguments: [Direction.allCases, [.forward], [.backward]]) func whatIsWrittenIsRead(directions: [Direction]) throws {
+    @Test(arguments: [Direction.allCases, [.forward], [.backward]])
+    func whatIsWrittenIsRead(directions: [Direction]) throws {
         let scratch = try Scratch()
         let path = try save(scratch) { $0.directions = directions }
         let encoder = try read(path)
@@ -96,7 +97,8 @@ private final class Scratch {
         #expect(try failure(try scratch.write(whole + [0])).description.contains("too many"))
     }
 
-    /// A flipped bit of the header or of the sizes must never crash; where it makes another valid header, the file is read.
+    /// A flipped bit of the header or of the sizes must never crash; where it makes another valid header, the file is
+    /// read.
     @Test func damagedHeadersAreErrorsAndNotCrashes() throws {
         let scratch = try Scratch()
         let whole = try bytes(try save(scratch))

@@ -3,7 +3,7 @@ import Parallel
 import Shards
 import TestSupport
 import Testing
-@testable import Vocabulary
+import Vocabulary
 
 @Suite("Vocabularies of shards")
 struct ShardCountingTests {

@@ -1,6 +1,6 @@
 import Parallel
 import Testing
-@testable import Vocabulary
+import Vocabulary
 
 /// Words as a test compares them, by bytes.
 struct Counted: Equatable, Comparable {

@@ -1,0 +1,143 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// The tools together, as people chain them.
+struct PipelineTests {
+    /// The quickstart's whole chain, from WordNet's text to neighbours and the picture, on a few thousand lines.
+    @Test(.enabled(if: isInstalled("fasttext") && isInstalled("gnuplot"), "fasttext or gnuplot is not installed"))
+    func theQuickstartOnAFewThousandLines() async throws {
+        guard access("/usr/share/wordnet/data.noun", R_OK) == 0 else {
+            print("skipped: wordnet-base is not installed")
+            return
+        }
+        let directory = try TemporaryDirectory()
+        let out = directory.file("quickstart")
+        let result = try await runShell(
+            "make -f pipelines/quickstart.mk BIN=$BIN OUT=\(out) LINES=4000 DIMENSION=20 EPOCHS=1 "
+                + "TRAIN_FLAGS='--preset tiny --batch 16' WORD=small "
+                + "SENSES='\"a [small] amount\" \"a [small] house\"'")
+        try #require(result.status == 0, "\(result.errors)")
+        for stage in ["tokenize", "build-vocab", "fasttext skipgram", "embed-oov", "train", "encode"] {
+            #expect(result.text.contains(stage), "\(result.text)")
+        }
+        #expect(result.text.contains("best constant vector"))
+        #expect(result.text.contains("[small]"))
+        let picture = String(decoding: try contents(of: "\(out)/training.svg"), as: UTF8.self)
+        #expect(picture.contains("<svg") && picture.contains("held-out, forward"))
+        // Nothing has changed, so nothing is made again.
+        let again = try await runShell("make -f pipelines/quickstart.mk -q pipeline BIN=$BIN OUT=\(out) LINES=4000")
+        #expect(again.status == 0)
+        // One stage alone can be run again.
+        let model = try contents(of: "\(out)/model.safetensors")
+        let rerun = try await runShell(
+            "rm \(out)/model.safetensors && make -f pipelines/quickstart.mk BIN=$BIN OUT=\(out) LINES=4000 DIMENSION=20 "
+                + "EPOCHS=1 TRAIN_FLAGS='--preset tiny --batch 16' \(out)/model.safetensors")
+        #expect(rerun.status == 0, "\(rerun.errors)")
+        #expect(try contents(of: "\(out)/model.safetensors") == model)
+    }
+
+    /// The README's one-line pipe, without files in between but those that tee keeps.
+    @Test func onePipe() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let result = try await runShell(
+            """
+            cd \(directory.path) && $BIN/tokenize -q \(fixture.text) | tee text.tok | $BIN/build-vocab -q \
+            | $BIN/embed-oov -q --vectors \(fixture.vectors) | tee table.shard \
+            | $BIN/train -q --preset tiny --table - text.tok | tee model.safetensors | wc -c
+            """)
+        #expect(result.status == 0 && result.errors == "", "\(result.errors)")
+        #expect(try contents(of: directory.file("text.tok")) == contents(of: fixture.tokens))
+        #expect(try contents(of: directory.file("table.shard")) == contents(of: fixture.table))
+        #expect(try contents(of: directory.file("model.safetensors")) == contents(of: fixture.model))
+    }
+
+    @Test(arguments: ["2", "3"])
+    func theSameBytesForAnyNumberOfThreads(threads: String) async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let (output, t) = (directory.file("output"), ["-q", "--threads", threads])
+        for (tool, arguments, expected) in [
+            ("tokenize", [fixture.text], fixture.tokens),
+            ("build-vocab", [fixture.tokens], fixture.vocabulary),
+            ("embed-oov", ["--vectors", fixture.vectors, fixture.vocabulary], fixture.table),
+            ("train", ["--preset", "tiny", "--table", fixture.table, "--epochs", "1", fixture.tokens], fixture.model),
+            ("encode", ["--model", fixture.model, "--table", fixture.table, fixture.tokens], fixture.encoded),
+        ] {
+            let many = try await runTool(tool, t + arguments + ["-o", output])
+            #expect(many.status == 0, "\(tool): \(many.errors)")
+            let one = try await runTool(tool, ["-q", "--threads", "1"] + arguments)
+            #expect(one.output == (try contents(of: output)), "\(tool) on 1 and \(threads) threads")
+            #expect(one.output == (try contents(of: expected)), "\(tool) on 1 thread and as many as there are")
+        }
+    }
+
+    @Test func joinedShardsCountAsBoth() async throws {
+        let fixture = try await Fixture.shared.value
+        let twice = try await runShell(
+            "cat \(fixture.tokens) \(fixture.tokens) | $BIN/build-vocab -q | $BIN/build-vocab --print -")
+        let once = try await runTool("build-vocab", ["--print", fixture.vocabulary])
+        let doubled = once.text.split(separator: "\n").map { line in
+            let parts = line.split(separator: "\t")
+            return "\(parts[0])\t\(2 * (Int(parts[1]) ?? 0))\n"
+        }
+        #expect(twice.text == doubled.joined())
+    }
+
+    @Test func everyToolPrintsItsKind() async throws {
+        let fixture = try await Fixture.shared.value
+        let tokens = try await runTool("tokenize", ["--print", fixture.tokens])
+        #expect(tokens.text.hasPrefix("the cat sees the house today .\n"))
+        let vocabulary = try await runTool("build-vocab", ["--print", fixture.vocabulary])
+        #expect(vocabulary.text.contains("today\t600\n"))
+        let table = try await runTool("embed-oov", ["--print", fixture.table])
+        #expect(table.text.split(separator: "\n")[0].hasSuffix(" 12"))
+        let model = try await runTool("train", ["--print", fixture.model])
+        #expect(model.text.contains("cell 32, projection 16") && model.text.contains("forward.input.weight\t12 x 16\t192"))
+        let vectors = try await runTool("encode", ["--print", fixture.encoded])
+        #expect(vectors.text.hasPrefix(#"{"tokens": ["the", "cat", "sees", "the", "house", "today", "."], "vectors": [[["#))
+    }
+
+    @Test func encodeTakesTextAndKeepsEmptyLines() async throws {
+        let fixture = try await Fixture.shared.value
+        let text = "The cat sees the house today .\n\nunheard words, too\n"
+        let result = try await runTool(
+            "encode", ["-q", "--model", fixture.model, "--table", fixture.table, "--format", "json"], input: Array(text.utf8))
+        #expect(result.status == 0, "\(result.errors)")
+        let lines = result.text.split(separator: "\n", omittingEmptySubsequences: false)
+        #expect(lines.count == 4 && lines[1] == #"{"tokens": [], "vectors": []}"#)
+        #expect(lines[2].contains(#"["unheard", "words", ",", "too"]"#))
+    }
+
+    @Test func numpyReadsTheArrays() async throws {
+        guard isInstalled("python3"), try await runShell("python3 -c 'import numpy'").status == 0 else {
+            print("skipped: python3 with numpy is not installed")
+            return
+        }
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let path = directory.file("v.npy")
+        let result = try await runTool(
+            "encode",
+            ["-q", "--model", fixture.model, "--table", fixture.table, "--format", "npy", fixture.tokens, "-o", path])
+        #expect(result.status == 0, "\(result.errors)")
+        let shapes = try await runShell(
+            """
+            python3 -c "import numpy as n; v = n.load('\(path)'); o = n.load('\(directory.file("v.offsets.npy"))'); \
+            print(v.shape, v.dtype, len(o), o[-1] == len(v))"
+            """)
+        #expect(shapes.text.hasSuffix(", 3, 32) float32 601 True\n"), "\(shapes.text) \(shapes.errors)")
+    }
+
+    @Test func theNearestOccurrenceOfAWordInItsOwnSentenceIsItself() async throws {
+        let fixture = try await Fixture.shared.value
+        let result = try await runTool(
+            "encode",
+            ["-q", "--model", fixture.model, "--table", fixture.table, "--neighbours", "3", "--query",
+             "the [cat] sees the house today .", fixture.encoded])
+        #expect(result.status == 0, "\(result.errors)")
+        let lines = result.text.split(separator: "\n")
+        #expect(lines.count == 3 && lines[0] == "1.0000\tthe [cat] sees the house today .")
+    }
+}
