@@ -90,7 +90,7 @@ let package = Package(
         tests("ModelTests", ["Model", "Layers", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("WordVectorsTests", ["WordVectors", "Layers", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("TrainingTests", ["Training", "Model", "WordVectors", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
-        tests("EncodingTests", ["Encoding", "Model", "WordVectors", "Shards", "Files", "Parallel", "TestSupport"]),
+        tests("EncodingTests", ["Encoding", "Layers", "Kernels", "Model", "WordVectors", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("ToolTests", ["Shards", "Files", "TestSupport"]),
 
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),

@@ -78,25 +78,6 @@ public final class JSONVectorWriter: VectorWriter {
     public func finish() throws {}
 }
 
-/// A string as JSON writes it.
-func jsonString(_ text: String) -> String {
-    var json = "\""
-    for scalar in text.unicodeScalars {
-        switch scalar {
-        case "\"": json += "\\\""
-        case "\\": json += "\\\\"
-        case "\n": json += "\\n"
-        case "\r": json += "\\r"
-        case "\t": json += "\\t"
-        case _ where scalar.value < 0x20:
-            let digits = String(scalar.value, radix: 16)
-            json += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-        default: json.unicodeScalars.append(scalar)
-        }
-    }
-    return json + "\""
-}
-
 /// Prints vector shards as JSON Lines.
 public func printVectors(paths: [String], to output: OutputFile, pool: WorkerPool) throws {
     for path in paths {

@@ -9,6 +9,9 @@ public import Shards
 public enum ModelFile {
     /// The metadata's key for the configuration.
     static let key = "contour"
+    /// The metadata's key for the digest: XXH64 of the configuration's text and of all tensors in the order of their
+    /// names, because safetensors itself has no checksum.
+    static let digestKey = "contour-digest"
 
     /// Writes all weights of `encoder`; `output` is still to be committed. Throws `ToolError` with status `ioError`.
     /// - Parameter metadata: further strings to keep with the model.
@@ -22,6 +25,12 @@ public enum ModelFile {
                 SafetensorsOutput(name: $0.name, shape: $0.shape, start: model.parameters.value($0).start)
             }
         }
+        var digest = XXH64()
+        Array((metadata[key] ?? "").utf8).withUnsafeBytes { digest.update($0) }
+        for tensor in tensors.sorted(by: { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }) {
+            digest.update(UnsafeRawBufferPointer(start: tensor.start, count: tensor.shape.reduce(4, *)))
+        }
+        metadata[digestKey] = hexadecimal(digest.digest())
         try Safetensors.write(tensors, metadata: metadata, to: output)
     }
 
@@ -51,6 +60,7 @@ public enum ModelFile {
         let reader = try SafetensorsReader(path: path)
         let configuration = try configuration(of: reader)
         try checkSize(configuration, reader)
+        try checkDigest(reader)
         let encoder = ContextualEncoder(configuration, capacity: capacity, training: training, pool: pool)
         var remaining = Dictionary(uniqueKeysWithValues: reader.tensors.map { ($0.name, $0) })
         for model in encoder.directions {
@@ -63,6 +73,17 @@ public enum ModelFile {
         }
         if let name = remaining.keys.min() { throw ToolError.data(path, "tensor \(name)", "is unknown to this model") }
         return encoder
+    }
+
+    /// A model without a digest, from another writer, is taken as it is.
+    private static func checkDigest(_ reader: SafetensorsReader) throws {
+        guard let expected = reader.metadata[digestKey] else { return }
+        var digest = XXH64()
+        Array((reader.metadata[key] ?? "").utf8).withUnsafeBytes { digest.update($0) }
+        for tensor in reader.tensors { reader.withBytes(of: tensor) { digest.update($0) } }
+        guard hexadecimal(digest.digest()) == expected else {
+            throw ToolError.data(reader.file.name, "", "the model is damaged: its digest is not that of its content")
+        }
     }
 
     /// Before memory is taken: the weights the configuration speaks of must be about as many as the file has.

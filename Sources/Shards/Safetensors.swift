@@ -29,13 +29,13 @@ public enum Safetensors {
         let tensors = tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
         var header = "{\"__metadata__\":{"
         header += metadata.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-            .map { "\(quoted($0.key)):\(quoted($0.value))" }.joined(separator: ",")
+            .map { "\(jsonString($0.key)):\(jsonString($0.value))" }.joined(separator: ",")
         header += "}"
         var offset = 0
         for tensor in tensors {
             let bytes = tensor.shape.reduce(4, *)
             let shape = tensor.shape.map(String.init).joined(separator: ",")
-            header += ",\(quoted(tensor.name)):{\"dtype\":\"F32\",\"shape\":[\(shape)],"
+            header += ",\(jsonString(tensor.name)):{\"dtype\":\"F32\",\"shape\":[\(shape)],"
             header += "\"data_offsets\":[\(offset),\(offset + bytes)]}"
             offset += bytes
         }
@@ -47,21 +47,5 @@ public enum Safetensors {
         for tensor in tensors {
             try output.write(UnsafeRawBufferPointer(start: tensor.start, count: tensor.shape.reduce(4, *)))
         }
-    }
-
-    /// A JSON string.
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\u{0}"..<" ":
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 }

@@ -64,6 +64,11 @@ public final class SafetensorsReader {
         }
     }
 
+    /// Calls `body` with the tensor's bytes as they are in the file.
+    public func withBytes(of tensor: Tensor, _ body: (UnsafeRawBufferPointer) -> Void) {
+        withExtendedLifetime(file) { body(UnsafeRawBufferPointer(rebasing: file.bytes[tensor.range])) }
+    }
+
     /// Copies the tensor's floats. Throws `ToolError` if it is of another type.
     /// - Parameter target: room for as many floats as the tensor has.
     public func copy(_ tensor: Tensor, into target: UnsafeMutablePointer<Float>) throws {

@@ -19,7 +19,7 @@ public struct SpillSettings: Sendable {
     }
 
     /// For tests: a table of so many bytes, so few runs at once.
-    init(tableMemory: Int, fanIn: Int) {
+    package init(tableMemory: Int, fanIn: Int) {
         memory = Self.reserved + tableMemory * 3
         directory = nil
         self.fanIn = fanIn

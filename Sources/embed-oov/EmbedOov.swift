@@ -80,7 +80,7 @@ struct EmbedOov: Tool {
                     + "held-out loss \(fixed(progress.heldOutLoss, 4))")
         }
         let fields: ShardFields = [
-            "vectors": vectors, "vectors-format": file.format.rawValue, "vocabulary": hexadecimal(vocabulary.digest),
+            "vectors-format": file.format.rawValue, "vocabulary": hexadecimal(vocabulary.digest),
             "unknown": unknown.rawValue, "seed": String(seed.seed),
         ]
         try table.write(to: output, tool: Self.signature, fields: fields, pool: pool)

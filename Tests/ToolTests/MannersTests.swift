@@ -9,7 +9,8 @@ struct MannersTests {
     func helpHasAnExample(tool: String) async throws {
         let result = try await runTool(tool, ["--help"])
         #expect(result.status == 0 && result.errors == "")
-        #expect(result.text.contains("Example: \(tool)"), "\(result.text)")
+        let example = result.text.split(separator: "Example: ").dropFirst().joined()
+        #expect(example.prefix(200).contains(tool), "\(result.text)")
         #expect(result.text.contains("USAGE: \(tool)"))
     }
 
@@ -22,7 +23,7 @@ struct MannersTests {
     @Test(arguments: tools)
     func aWrongOptionIsAUsageError(tool: String) async throws {
         let result = try await runTool(tool, ["--no-such-option"])
-        #expect(result.status == 64 && result.output == [] && result.errors.contains("--no-such-option"))
+        #expect(result.status == 64 && result.output == [] && result.errors.contains("Error: "))
     }
 
     @Test(arguments: tools, ["bash", "zsh", "fish"])
@@ -41,27 +42,21 @@ struct MannersTests {
         #expect(result.text == "141\n" && result.errors == "", "\(result.text) \(result.errors)")
     }
 
-    /// SIGINT in the middle: the tool dies of it, the temporary file is gone, and an earlier output is as it was.
-    @Test(arguments: ["INT", "TERM"])
-    func aSignalLeavesNothingBehind(signal: String) async throws {
+    /// A signal in the middle: the tool dies of it, the temporary file is gone, and an earlier output is as it was.
+    @Test(arguments: [("INT", "130"), ("TERM", "143"), ("HUP", "129")])
+    func aSignalLeavesNothingBehind(signal: String, status: String) async throws {
         let fixture = try await Fixture.shared.value
         let directory = try TemporaryDirectory()
         try directory.write("output", "earlier")
-        let status = signal == "INT" ? 130 : 143
+        // set -m: without job control a shell starts background jobs with SIGINT ignored. The pipe stays open, so the tool
+        // waits for more text.
         let result = try await runShell(
             """
-            cd \(directory.path) && mkfifo slow && (cat \(fixture.text); sleep 30) > slow & feeder=$!
-            cd \(directory.path) && until [ -p slow ]; do sleep 0.05; done
-            bash -c 'trap - INT; exec '$BIN'/tokenize -q slow -o output' & tool=$!
-            until ls -a | grep -q tmp; do sleep 0.05; done
-            kill -\(signal) $tool; wait $tool; echo $?
-            kill $feeder 2>/dev/null; pkill -P $feeder 2>/dev/null; rm slow
+            set -m; cd \(directory.path) && mkfifo slow && exec 3<> slow && cat \(fixture.text) >&3
+            $BIN/tokenize -q slow -o output & tool=$!
+            for i in $(seq 200); do ls -a | grep -q tmp && break; sleep 0.05; done
+            kill -\(signal) $tool; wait $tool 2>/dev/null; echo $?; rm slow
             """)
-        // A shell without job control starts background jobs with SIGINT ignored, and an ignored signal stays so.
-        guard !(signal == "INT" && result.text != "130\n") else {
-            print("skipped: this shell ignores SIGINT in background jobs: \(result.text)")
-            return
-        }
         #expect(result.text == "\(status)\n", "\(result.errors)")
         #expect(directory.entries() == ["output"])
         #expect(try contents(of: directory.file("output")) == Array("earlier".utf8))

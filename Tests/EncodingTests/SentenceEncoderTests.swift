@@ -1,0 +1,125 @@
+import Encoding
+import Files
+import Glibc
+import Kernels
+import Layers
+import Model
+import Parallel
+import Shards
+import TestSupport
+import Testing
+import WordVectors
+
+struct SentenceEncoderTests {
+    static let dimension = 5
+
+    /// A table of a dozen words and the marks, without a generator.
+    static func table() throws -> EmbeddingTable {
+        let directory = try TemporaryDirectory()
+        let output = try OutputFile(path: directory.file("table"), binary: true)
+        let words = (0..<12).map { "w\($0)" } + ["<s>", "</s>"]
+        let pool = WorkerPool(threads: 1)
+        let writer = try TableShardWriter(
+            output, tool: "test 1", dimension: dimension, count: words.count, fields: ["generator": "none"], pool: pool)
+        for (index, word) in words.enumerated() {
+            let row = (0..<dimension).map { Float(sin(Double(index * dimension + $0 + 1))) }
+            try row.withUnsafeBufferPointer { row in
+                try Array(word.utf8).withUnsafeBytes {
+                    try writer.append($0, count: UInt64(index), source: .pretrained, row: row)
+                }
+            }
+        }
+        let mean = [Float](repeating: 0.01, count: dimension)
+        try mean.withUnsafeBufferPointer { try writer.append(tensor: "mean", shape: [dimension], values: $0) }
+        try writer.finish()
+        try output.commit()
+        return try EmbeddingTable(FileSource(path: directory.file("table")), pool: pool)
+    }
+
+    static func encoder(threads: Int = 1) -> ContextualEncoder {
+        let configuration = EncoderConfiguration(vectorSize: dimension, cell: 7, projection: 3)
+        let encoder = ContextualEncoder(
+            configuration, capacity: SentenceEncoder.capacity, training: false, pool: ThreadPool(threads: threads))
+        encoder.initialize(seed: 4)
+        return encoder
+    }
+
+    static func encode(_ sentences: [[String]], _ choice: LayerChoice = .all, threads: Int = 1) throws -> [SentenceVectors] {
+        var results: [SentenceVectors] = []
+        let stage = try SentenceEncoder(
+            encoder(threads: threads), table: table(), tableName: "table", layers: choice) { results.append($0) }
+        for sentence in sentences { try stage.encode(sentence) }
+        try stage.finish()
+        return results
+    }
+
+    /// Lengths of all sizes, empty ones among them.
+    static let sentences = (0..<300).map { index in (0..<(index * 7 % 34)).map { "w\((index + $0 * $0) % 12)" } }
+
+    @Test func sentencesComeOutInTheirOrderWhateverTheirLength() throws {
+        let results = try Self.encode(Self.sentences)
+        #expect(results.map(\.words) == Self.sentences)
+        #expect(results.allSatisfy { $0.values.count == $0.words.count * 3 * 6 })
+        #expect(results.allSatisfy { $0.values.allSatisfy(\.isFinite) })
+    }
+
+    @Test func neighboursInTheBatchDoNotMatter() throws {
+        let together = try Self.encode(Self.sentences)
+        for index in [1, 2, 33, 150] {
+            let alone = try Self.encode([Self.sentences[index]])[0]
+            let difference = zip(alone.values, together[index].values).map { abs($0 - $1) }.max() ?? 0
+            #expect(difference < 1e-5)
+        }
+    }
+
+    @Test(arguments: [2, 3])
+    func theNumberOfThreadsDoesNotShow(threads: Int) throws {
+        let one = try Self.encode(Self.sentences), many = try Self.encode(Self.sentences, threads: threads)
+        #expect(one.map(\.values) == many.map(\.values))
+    }
+
+    @Test func topAndMeanAreTheTopAndMeanOfAll() throws {
+        let sentences = Array(Self.sentences.prefix(20))
+        let all = try Self.encode(sentences), top = try Self.encode(sentences, .top), mean = try Self.encode(sentences, .mean)
+        for index in sentences.indices {
+            for token in sentences[index].indices {
+                let layers = (0..<3).map { Array(all[index].values[(token * 3 + $0) * 6..<(token * 3 + $0 + 1) * 6]) }
+                #expect(Array(top[index].values[token * 6..<(token + 1) * 6]) == layers[2])
+                for value in 0..<6 {
+                    let expected = (layers[0][value] + layers[1][value] + layers[2][value]) / 3
+                    #expect(abs(mean[index].values[token * 6 + value] - expected) < 1e-6)
+                }
+            }
+        }
+    }
+
+    /// A token's vector is what each direction gives at the step that has just read it: the forward half does not depend
+    /// on the words behind it, the backward half not on those before.
+    @Test func eachDirectionSeesItsOwnSide() throws {
+        let results = try Self.encode([["w1", "w2", "w3", "w4"], ["w1", "w2", "w3", "w9"], ["w8", "w2", "w3", "w4"]], .top)
+        func half(_ sentence: Int, _ token: Int, _ isForward: Bool) -> [Float] {
+            let start = token * 6 + (isForward ? 0 : 3)
+            return Array(results[sentence].values[start..<start + 3])
+        }
+        func near(_ a: [Float], _ b: [Float]) -> Bool { zip(a, b).allSatisfy { abs($0 - $1) < 1e-5 } }
+        #expect(near(half(0, 2, true), half(1, 2, true)))
+        #expect(!near(half(0, 2, false), half(1, 2, false)))
+        #expect(near(half(0, 1, false), half(2, 1, false)))
+        #expect(!near(half(0, 1, true), half(2, 1, true)))
+    }
+
+    @Test func longSentencesKeepEveryToken() throws {
+        let length = SentenceEncoder.longestPiece * 2 + 5
+        let words = (0..<length).map { "w\($0 % 12)" }
+        let result = try Self.encode([words, ["w1"]])
+        #expect(result[0].words == words && result[0].values.count == length * 18)
+        #expect(result[0].values.suffix(18).contains { $0 != 0 })
+    }
+
+    @Test func wordsWithoutAVectorAreCounted() throws {
+        let stage = try SentenceEncoder(Self.encoder(), table: Self.table(), tableName: "table", layers: .top) { _ in }
+        try stage.encode(["w1", "unheard", "w2"])
+        try stage.finish()
+        #expect(stage.statistics.unknownTokens == 1 && stage.statistics.tokens == 3)
+    }
+}
