@@ -60,7 +60,6 @@ public enum ModelFile {
         let reader = try SafetensorsReader(path: path)
         let configuration = try configuration(of: reader)
         try checkSize(configuration, reader)
-        try checkDigest(reader)
         let encoder = ContextualEncoder(configuration, capacity: capacity, training: training, pool: pool)
         var remaining = Dictionary(uniqueKeysWithValues: reader.tensors.map { ($0.name, $0) })
         for model in encoder.directions {
@@ -72,6 +71,7 @@ public enum ModelFile {
             }
         }
         if let name = remaining.keys.min() { throw ToolError.data(path, "tensor \(name)", "is unknown to this model") }
+        try checkDigest(reader)
         return encoder
     }
 

@@ -60,5 +60,7 @@ final class MetricsLog {
     func write(_ metrics: some Encodable) throws {
         guard let output else { return }
         try output.write([UInt8](encoder.encode(metrics)) + [UInt8(ascii: "\n")])
+        // Line by line, for those who watch it.
+        try output.flush()
     }
 }

@@ -54,7 +54,7 @@ struct Train: Tool {
         if print { return try printModels() }
         guard let table else { return }
         let file = try output.open(binary: true)
-        let log = try evaluation.log.map { try OutputFile(path: $0, binary: false) }
+        let log = try evaluation.log.map { try OutputFile(path: $0, binary: false, grows: true) }
         let pool = common.workerPool()
         let report = common.report
         let rows = try WordRows(
