@@ -49,10 +49,7 @@ public final class TokenShardWriter {
         }
         let known = words.count
         let knownBytes = words.bytes.count
-        map.removeAll(keepingCapacity: true)
-        for id in 0..<batch.words.count {
-            map.append(UInt32(batch.words.withWord(id) { words.insert($0) }))
-        }
+        words.insert(contentsOf: batch.words, map: &map)
         let lengths = (known..<words.count).map { UInt32(words.range(of: $0).count) }
         var block = ShardBlockBuilder(capacity: 4 * (batch.ids.count + batch.sentenceLengths.count + 2 * lengths.count))
         block.append(column: lengths)

@@ -76,6 +76,47 @@ public struct WordTable: Sendable {
         return word.withUTF8 { insert(UnsafeRawBufferPointer($0)) }
     }
 
+    /// Inserts all words of `other` in the order of their ids; `map[id]` becomes the id here of its word `id`.
+    ///
+    /// A large table lies outside the caches, and every look-up waits for memory three times. So words are looked up in
+    /// groups, each step for the whole group: the waits of a step overlap.
+    public mutating func insert(contentsOf other: borrowing WordTable, map: inout [UInt32]) {
+        map.removeAll(keepingCapacity: true)
+        map.reserveCapacity(other.count)
+        var touched: UInt8 = 0
+        for first in stride(from: 0, to: other.count, by: Self.group) {
+            let group = first..<min(first + Self.group, other.count)
+            touched &+= touch(other, group)
+            for id in group { map.append(UInt32(truncatingIfNeeded: other.withWord(id) { insert($0) })) }
+        }
+        // Without a use the loads would be optimised away.
+        withExtendedLifetime(touched) {}
+    }
+
+    private static let group = 32
+
+    /// Brings the slots, ends and bytes into the cache that looking up `group` of `other` will read.
+    private func touch(_ other: borrowing WordTable, _ group: Range<Int>) -> UInt8 {
+        withUnsafeTemporaryAllocation(of: Int.self, capacity: Self.group) { candidates in
+            slots.withUnsafeBufferPointer { slots in
+                for (index, id) in group.enumerated() {
+                    let place = Int(truncatingIfNeeded: other.withWord(id) { Self.hash($0) }) & mask
+                    candidates[index] = Int(slots[place].idPlusOne)
+                }
+            }
+            ends.withUnsafeBufferPointer { ends in
+                for index in 0..<group.count where candidates[index] > 1 {
+                    candidates[index] = ends[candidates[index] - 2]
+                }
+            }
+            return bytes.withUnsafeBufferPointer { bytes in
+                var sum: UInt8 = 0
+                for index in 0..<group.count where candidates[index] < bytes.count { sum &+= bytes[candidates[index]] }
+                return sum
+            }
+        }
+    }
+
     /// Forgets all words and keeps the memory.
     public mutating func removeAll() {
         bytes.removeAll(keepingCapacity: true)
