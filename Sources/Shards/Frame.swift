@@ -13,8 +13,8 @@ enum Frame {
     /// content checksum, no dictionary.
     static let flags: UInt8 = 0b0111_1100
 
-    /// One frame holding `content`.
-    static func compress(_ content: [UInt8]) throws -> [UInt8] {
+    /// Makes one frame that holds `content`: the first bytes of `frame`, as many as returned. `frame` only ever grows.
+    static func compress(_ content: [UInt8], into frame: inout [UInt8]) throws -> Int {
         var preferences = LZ4F_preferences_t()
         preferences.frameInfo.blockSizeID = LZ4F_max4MB
         preferences.frameInfo.blockMode = LZ4F_blockIndependent
@@ -22,15 +22,16 @@ enum Frame {
         preferences.frameInfo.contentChecksumFlag = LZ4F_contentChecksumEnabled
         preferences.frameInfo.contentSize = UInt64(content.count)
         let bound = LZ4F_compressFrameBound(content.count, &preferences)
-        return try [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
-            let size = content.withUnsafeBytes {
-                LZ4F_compressFrame(buffer.baseAddress, bound, $0.baseAddress, $0.count, &preferences)
+        if frame.count < bound { frame = [UInt8](repeating: 0, count: bound) }
+        let size = frame.withUnsafeMutableBytes { frame in
+            content.withUnsafeBytes {
+                LZ4F_compressFrame(frame.baseAddress, frame.count, $0.baseAddress, $0.count, &preferences)
             }
-            guard LZ4F_isError(size) == 0 else {
-                throw ToolError(.systemError, "lz4: cannot compress: \(String(cString: LZ4F_getErrorName(size)))")
-            }
-            count = size
         }
+        guard LZ4F_isError(size) == 0 else {
+            throw ToolError(.systemError, "lz4: cannot compress: \(String(cString: LZ4F_getErrorName(size)))")
+        }
+        return size
     }
 
     /// The content of one whole frame, checksum verified. `file` and `place` are for messages.

@@ -50,40 +50,67 @@ public struct ShardBlock: Sendable {
     public func count(_ index: Int, stride: Int) -> Int { ranges[index].count / stride }
 }
 
-/// Builds the payload of a block, column after column, in the order of the schema.
-public struct ShardBlockBuilder: Sendable {
-    private(set) var payload: [UInt8]
+/// Builds the payload of a block, column after column, in the order of the schema. `ShardWriter.newBlock` makes it.
+public struct ShardBlockBuilder: ~Copyable {
+    let memory: BlockMemory
 
     /// - Parameter capacity: the expected size in bytes.
-    public init(capacity: Int = 0) {
-        payload = []
-        payload.reserveCapacity(capacity + 256)
-        payload.append(contentsOf: repeatElement(0, count: ShardBlock.prefixSize))
+    init(_ memory: BlockMemory, capacity: Int = 0) {
+        self.memory = memory
+        memory.payload.removeAll(keepingCapacity: true)
+        memory.payload.reserveCapacity(capacity + 256)
+        memory.payload.append(contentsOf: repeatElement(0, count: ShardBlock.prefixSize))
     }
 
     /// Adds the next column.
     public mutating func append<Element: BitwiseCopyable>(column elements: UnsafeBufferPointer<Element>) {
-        withUnsafeBytes(of: UInt64(elements.count).littleEndian) { payload.append(contentsOf: $0) }
-        payload.append(contentsOf: UnsafeRawBufferPointer(elements))
-        while payload.count & 7 != 0 { payload.append(0) }
+        append(count: elements.count)
+        appendRaw(UnsafeRawBufferPointer(elements))
+        pad()
     }
 
     public mutating func append<Element: BitwiseCopyable>(column elements: [Element]) {
         elements.withUnsafeBufferPointer { append(column: $0) }
     }
 
-    /// Adds bytes as they are: the text of an end.
-    mutating func appendRaw(_ bytes: [UInt8]) { payload.append(contentsOf: bytes) }
+    /// Adds the next column, `count` zeros that `fill` overwrites: saves copying a large column.
+    mutating func append(columnOf count: Int, fill: (UnsafeMutableBufferPointer<UInt32>) -> Void) {
+        append(count: count)
+        let start = memory.payload.count
+        memory.payload.append(contentsOf: repeatElement(0, count: 4 * count))
+        memory.payload.withUnsafeMutableBytes {
+            UnsafeMutableRawBufferPointer(rebasing: $0[start...]).withMemoryRebound(to: UInt32.self, fill)
+        }
+        pad()
+    }
 
-    /// The finished payload, with its prefix filled in.
-    func finished(magic: [UInt8], number: Int) -> [UInt8] {
-        var payload = payload
-        payload.withUnsafeMutableBytes { bytes in
+    /// Adds bytes as they are: the text of a header or an end.
+    mutating func appendRaw(_ bytes: UnsafeRawBufferPointer) { memory.payload.append(contentsOf: bytes) }
+
+    private func append(count: Int) {
+        withUnsafeBytes(of: UInt64(count).littleEndian) { memory.payload.append(contentsOf: $0) }
+    }
+
+    private func pad() {
+        while memory.payload.count & 7 != 0 { memory.payload.append(0) }
+    }
+
+    /// Fills the prefix in.
+    mutating func finish(magic: [UInt8], number: Int) {
+        memory.payload.withUnsafeMutableBytes { bytes in
             bytes.copyBytes(from: magic)
             bytes.storeBytes(of: UInt32(truncatingIfNeeded: number).littleEndian, toByteOffset: 4, as: UInt32.self)
             bytes.storeBytes(
                 of: UInt64(bytes.count - ShardBlock.prefixSize).littleEndian, toByteOffset: 8, as: UInt64.self)
         }
-        return payload
     }
+}
+
+/// The memory of a block on its way to the output, used again for later blocks: fresh memory costs as much time as
+/// filling it. One thread at a time owns it.
+final class BlockMemory: @unchecked Sendable {
+    var payload: [UInt8] = []
+    /// The compressed payload is the first `frameSize` bytes.
+    var frame: [UInt8] = []
+    var frameSize = 0
 }

@@ -7,25 +7,35 @@ public import Parallel
 /// same file, exactly as `cat` would append it. The output is not committed here: that is the tool's last act.
 public final class ShardWriter {
     private let output: OutputFile
-    private let compressor: OrderedWorkers<[UInt8], [UInt8]>
+    private let compressor: OrderedWorkers<BlockMemory, BlockMemory>
+    private var spare: [BlockMemory] = []
     private var digest = XXH64()
     private var blocks = 0
 
     public init(_ output: OutputFile, pool: WorkerPool) {
         self.output = output
-        compressor = OrderedWorkers(pool: pool) { try Frame.compress($0) }
+        compressor = OrderedWorkers(pool: pool) { memory in
+            memory.frameSize = try Frame.compress(memory.payload, into: &memory.frame)
+            return memory
+        }
     }
 
     /// Starts a part with its header.
     public func beginPart(_ header: ShardHeader) throws {
         digest = XXH64()
         blocks = 0
-        try submit(Array(header.text.utf8))
+        let memory = takeMemory()
+        memory.payload = Array(header.text.utf8)
+        try submit(memory)
     }
 
+    /// An empty block. `capacity` is the expected size of its columns in bytes.
+    public func newBlock(capacity: Int = 0) -> ShardBlockBuilder { ShardBlockBuilder(takeMemory(), capacity: capacity) }
+
     /// Appends a block, whose columns the caller has added in the order of the header.
-    public func append(_ block: ShardBlockBuilder) throws {
-        try submit(block.finished(magic: ShardBlock.magic, number: blocks))
+    public func append(_ block: consuming ShardBlockBuilder) throws {
+        block.finish(magic: ShardBlock.magic, number: blocks)
+        try submit(block.memory)
         blocks += 1
     }
 
@@ -36,25 +46,32 @@ public final class ShardWriter {
         var fields = totals
         fields.append("blocks", String(blocks))
         fields.append("digest", hexadecimal(value))
-        var end = ShardBlockBuilder()
-        end.appendRaw(Array(fields.lines().utf8))
-        try submit(end.finished(magic: ShardBlock.endMagic, number: blocks))
+        var end = newBlock()
+        Array(fields.lines().utf8).withUnsafeBytes { end.appendRaw($0) }
+        end.finish(magic: ShardBlock.endMagic, number: blocks)
+        try submit(end.memory)
         while !compressor.isEmpty { try writeNext() }
         return value
     }
 
-    private func submit(_ payload: [UInt8]) throws {
-        guard payload.count <= Frame.maximumContent else {
+    private func takeMemory() -> BlockMemory { spare.popLast() ?? BlockMemory() }
+
+    private func submit(_ memory: BlockMemory) throws {
+        guard memory.payload.count <= Frame.maximumContent else {
             throw ToolError(
-                .dataError, "\(output.name): a block of \(payload.count >> 20) MiB is over the format's limit; "
+                .dataError, "\(output.name): a block of \(memory.payload.count >> 20) MiB is over the format's limit; "
                     + "a sentence is too long: tokenize --max-length cuts it")
         }
-        payload.withUnsafeBytes { digest.update($0) }
+        memory.payload.withUnsafeBytes { digest.update($0) }
         if compressor.isFull { try writeNext() }
-        compressor.submit(payload)
+        compressor.submit(memory)
     }
 
-    private func writeNext() throws { try output.write(compressor.next()) }
+    private func writeNext() throws {
+        let memory = try compressor.next()
+        try memory.frame.withUnsafeBytes { try output.write(UnsafeRawBufferPointer(rebasing: $0[..<memory.frameSize])) }
+        spare.append(memory)
+    }
 }
 
 /// A digest as it stands in shards: 16 hexadecimal digits.

@@ -77,7 +77,7 @@ public final class TableShardWriter {
         var offset = 0
         repeat {
             let piece = values[offset..<min(values.count, offset + Self.tensorBlockValues)]
-            var block = ShardBlockBuilder(capacity: 4 * piece.count)
+            var block = writer.newBlock(capacity: 4 * piece.count)
             block.append(column: [UInt32]())
             block.append(column: [UInt8]())
             block.append(column: [UInt64]())
@@ -103,7 +103,7 @@ public final class TableShardWriter {
 
     private func flush() throws {
         guard !lengths.isEmpty else { return }
-        var block = ShardBlockBuilder(capacity: 4 * rows.count + 16 * lengths.count + bytes.count)
+        var block = writer.newBlock(capacity: 4 * rows.count + 16 * lengths.count + bytes.count)
         block.append(column: lengths)
         block.append(column: bytes)
         block.append(column: counts)

@@ -51,21 +51,20 @@ public final class TokenShardWriter {
         let knownBytes = words.bytes.count
         words.insert(contentsOf: batch.words, map: &map)
         let lengths = (known..<words.count).map { UInt32(words.range(of: $0).count) }
-        var block = ShardBlockBuilder(capacity: 4 * (batch.ids.count + batch.sentenceLengths.count + 2 * lengths.count))
+        var block = writer.newBlock(capacity: 4 * (batch.ids.count + batch.sentenceLengths.count + 2 * lengths.count))
         block.append(column: lengths)
         words.bytes.withUnsafeBufferPointer {
             block.append(column: UnsafeBufferPointer(rebasing: $0[knownBytes...]))
         }
         block.append(column: batch.sentenceLengths)
-        block.append(column: [UInt32](unsafeUninitializedCapacity: batch.ids.count) { ids, count in
-            count = batch.ids.count
+        block.append(columnOf: batch.ids.count) { ids in
             // Pointers, because every access to a property of a class is checked.
             map.withUnsafeBufferPointer { map in
                 batch.ids.withUnsafeBufferPointer { old in
-                    for index in 0..<old.count { ids[index] = map[Int(old[index])] }
+                    for index in 0..<old.count { ids[index] = map[Int(old[index])].littleEndian }
                 }
             }
-        })
+        }
         try writer.append(block)
         totals.sentences += batch.sentenceLengths.count
         totals.tokens += batch.ids.count

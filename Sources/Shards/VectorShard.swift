@@ -69,7 +69,7 @@ public final class VectorShardWriter {
 
     private func flush() throws {
         guard !sentenceLengths.isEmpty else { return }
-        var block = ShardBlockBuilder(capacity: 4 * values.count + bytes.count)
+        var block = writer.newBlock(capacity: 4 * values.count + bytes.count)
         block.append(column: sentenceLengths)
         block.append(column: wordLengths)
         block.append(column: bytes)

@@ -46,7 +46,7 @@ public final class VocabularyShardWriter {
 
     private func flush() throws {
         guard !counts.isEmpty else { return }
-        var block = ShardBlockBuilder(capacity: 12 * counts.count + bytes.count)
+        var block = writer.newBlock(capacity: 12 * counts.count + bytes.count)
         block.append(column: counts)
         block.append(column: lengths)
         block.append(column: bytes)
