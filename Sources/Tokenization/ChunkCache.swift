@@ -46,6 +46,11 @@ struct ChunkCache: ~Copyable {
         count += 1
     }
 
+    mutating func removeAll() {
+        slots.update(repeating: Slot(), count: mask + 1)
+        count = 0
+    }
+
     private mutating func grow() {
         let old = slots
         let oldSize = mask + 1

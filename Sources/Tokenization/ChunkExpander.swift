@@ -18,6 +18,8 @@ struct ChunkExpander {
 
     init(_ tokenizer: Tokenizer) { self.tokenizer = tokenizer }
 
+    mutating func removeAll() { expansions.removeAll(keepingCapacity: true) }
+
     /// Drops the expansions of a chunk that is not remembered, once its ids are used.
     mutating func forgetExpansions() { expansions.removeLast(expansions.count - remembered) }
 

@@ -1,11 +1,13 @@
 import Shards
 
-/// The work on one piece of text: finds chunks between white space eight bytes at a time, looks them up, and lets
-/// `ChunkExpander` run the rules for those not met before.
+/// The work on one piece of text after the other: finds chunks between white space eight bytes at a time, looks them up,
+/// and lets `ChunkExpander` run the rules for those not met before in the piece.
+///
+/// Pieces share nothing but memory, so what is made of one does not depend on which came before.
 struct PieceTokenizer: ~Copyable {
     private let tokenizer: Tokenizer
-    private let base: UnsafeRawPointer
-    private let end: Int
+    private var base = UnsafeRawPointer(bitPattern: 8).unsafelyUnwrapped
+    private var end = 0
     private let splits: Bool
     private let runningText: Bool
 
@@ -24,22 +26,35 @@ struct PieceTokenizer: ~Copyable {
     /// Chunks longer than a cache slot and up to this many bytes are remembered by a `WordTable`.
     private static let longestRemembered = 64
 
-    /// - Parameter text: valid UTF-8 without NUL.
-    init(_ tokenizer: Tokenizer, _ text: UnsafeRawBufferPointer) {
+    /// - Parameter pieceSize: the usual size of a piece in bytes.
+    init(_ tokenizer: Tokenizer, pieceSize: Int) {
         self.tokenizer = tokenizer
-        base = text.baseAddress ?? UnsafeRawPointer(bitPattern: 8).unsafelyUnwrapped
-        end = text.count
         splits = tokenizer.sentences.splits
         runningText = tokenizer.sentences == .runningText
         // Of a megabyte of English, an eighth of the chunks or less are new.
-        let distinct = text.count / 48
-        cache = ChunkCache(capacity: distinct)
+        cache = ChunkCache(capacity: pieceSize / 48)
         expander = ChunkExpander(tokenizer)
-        ids = IdBuffer(capacity: text.count / 4 + 64)
-        piece.batch = TokenBatch(wordCapacity: distinct / 2)
+        ids = IdBuffer(capacity: pieceSize / 4 + 64)
     }
 
-    mutating func run() -> TokenizedPiece {
+    /// Replaces `result` with what `text` holds, valid UTF-8 without NUL; its memory is used again.
+    mutating func run(_ text: UnsafeRawBufferPointer, into result: inout TokenizedPiece) {
+        base = text.baseAddress ?? UnsafeRawPointer(bitPattern: 8).unsafelyUnwrapped
+        end = text.count
+        cache.removeAll()
+        expander.removeAll()
+        longChunks.removeAll()
+        longSlots.removeAll(keepingCapacity: true)
+        ids.removeAll()
+        (sentenceStart, lineStart, lastEnd) = (0, 0, .none)
+        result.removeAll()
+        swap(&piece, &result)
+        takeText()
+        swap(&piece, &result)
+        ids.withElements { result.batch.ids.append(contentsOf: $0) }
+    }
+
+    private mutating func takeText() {
         var position = 0
         while position < end {
             let byte = base.load(fromByteOffset: position, as: UInt8.self)
@@ -52,8 +67,6 @@ struct PieceTokenizer: ~Copyable {
         }
         if end > 0 && base.load(fromByteOffset: end - 1, as: UInt8.self) != 0x0A { endLine() }
         endSentence()
-        piece.batch.ids = ids.array()
-        return piece
     }
 
     // MARK: Chunks
@@ -248,5 +261,9 @@ private struct IdBuffer: ~Copyable {
         capacity *= 2
     }
 
-    func array() -> [UInt32] { Array(UnsafeBufferPointer(start: base, count: count)) }
+    mutating func removeAll() { count = 0 }
+
+    func withElements(_ body: (UnsafeBufferPointer<UInt32>) -> Void) {
+        body(UnsafeBufferPointer(start: base, count: count))
+    }
 }

@@ -49,8 +49,9 @@ public final class TokenizeStream {
         self.pieceSize = pieceSize
         self.lineLimit = lineLimit
         self.sink = sink
+        let tokenizers = PieceTokenizers(tokenizer, pieceSize: pieceSize)
         workers = OrderedWorkers(pool: pool) { piece in
-            Outcome(piece: piece, result: Result { try tokenizer.tokenize(piece.text) })
+            Outcome(piece: piece, result: Result { try tokenizers.tokenize(piece.text, into: &piece.tokenized) })
         }
     }
 
@@ -124,20 +125,20 @@ public final class TokenizeStream {
 
     private func takeOutcome() throws {
         let outcome = try workers.next()
-        let tokenized: TokenizedPiece
+        let piece = outcome.piece
         do {
-            tokenized = try outcome.result.get()
+            try outcome.result.get()
         } catch let error as TextError {
             throw ToolError.data(name, "line \(linesOfInput + error.line)", "byte \(error.byte) \(error.cause)")
         }
-        if outcome.piece.isOrdinary(pieceSize) { spare.append(outcome.piece) }
-        linesOfInput += tokenized.lines
-        statistics.lines += tokenized.lines
-        statistics.emptyLines += tokenized.emptyLines
-        statistics.cutSentences += tokenized.cutSentences
-        statistics.sentences += tokenized.batch.sentenceLengths.count
-        statistics.tokens += tokenized.batch.ids.count
-        if !tokenized.batch.sentenceLengths.isEmpty { try sink(tokenized.batch) }
+        linesOfInput += piece.tokenized.lines
+        statistics.lines += piece.tokenized.lines
+        statistics.emptyLines += piece.tokenized.emptyLines
+        statistics.cutSentences += piece.tokenized.cutSentences
+        statistics.sentences += piece.tokenized.batch.sentenceLengths.count
+        statistics.tokens += piece.tokenized.batch.ids.count
+        if !piece.tokenized.batch.sentenceLengths.isEmpty { try sink(piece.tokenized.batch) }
+        if piece.isOrdinary(pieceSize) { spare.append(piece) }
     }
 
     private func nextPiece() -> Piece {
@@ -149,13 +150,14 @@ public final class TokenizeStream {
 
 private struct Outcome: Sendable {
     let piece: Piece
-    let result: Result<TokenizedPiece, any Error>
+    let result: Result<Void, any Error>
 }
 
-/// A piece of text: filled by the reader, then only read by a worker.
+/// A piece of text, filled by the reader, and its tokens, filled by a worker. One of them at a time has it.
 private final class Piece: @unchecked Sendable {
     private var buffer: UnsafeMutableRawBufferPointer
     var count = 0
+    var tokenized = TokenizedPiece()
 
     init(capacity: Int) { buffer = .allocate(byteCount: capacity, alignment: 16) }
 

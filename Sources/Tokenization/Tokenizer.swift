@@ -52,8 +52,10 @@ public struct Tokenizer: Sendable {
     /// Throws `TextError` at the first byte that is not text.
     public func tokenize(_ text: UnsafeRawBufferPointer) throws -> TokenizedPiece {
         if let invalid = firstInvalidByte(in: text) { throw TextError(invalid, in: text) }
-        var worker = PieceTokenizer(self, text)
-        return worker.run()
+        var worker = PieceTokenizer(self, pieceSize: text.count)
+        var piece = TokenizedPiece()
+        worker.run(text, into: &piece)
+        return piece
     }
 
     /// Where `text`, the beginning of something longer, may be cut so that no sentence is: behind the last line break
@@ -118,6 +120,12 @@ public struct TokenizedPiece: Sendable {
     public var cutSentences = 0
 
     public init() {}
+
+    /// Empties it and keeps its memory.
+    mutating func removeAll() {
+        batch.removeAll()
+        (lines, emptyLines, cutSentences) = (0, 0, 0)
+    }
 }
 
 /// A byte that is not text, by line and place in the piece of text where it stands. Both count from 1.
