@@ -24,12 +24,12 @@ public final class SentenceSource {
         while true {
             if let sentence = try current?() { return sentence }
             guard let path = paths.popFirst() else { return nil }
-            let source = try PeekedSource(FileSource(path: path), count: 64)
-            current = source.looksLikeShard ? try shardSentences(source) : try textSentences(source)
+            let input = try PeekedShard(FileSource(path: path))
+            current = input.kind != nil ? try shardSentences(input.source) : try textSentences(input.source)
         }
     }
 
-    private func textSentences(_ source: PeekedSource) throws -> () throws -> [String]? {
+    private func textSentences(_ source: any ByteSource) throws -> () throws -> [String]? {
         let lines = LineReader(try decompressed(source))
         return { [tokenizer] in
             var words: [String]?
@@ -44,7 +44,7 @@ public final class SentenceSource {
         }
     }
 
-    private func shardSentences(_ source: PeekedSource) throws -> () throws -> [String]? {
+    private func shardSentences(_ source: any ByteSource) throws -> () throws -> [String]? {
         let reader = try TokenShardReader(source, pool: pool)
         var words: [String] = []
         var waiting: ArraySlice<[String]> = []

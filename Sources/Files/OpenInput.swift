@@ -13,16 +13,6 @@ public func decompressed(_ source: any ByteSource) throws -> any ByteSource {
     return peeked
 }
 
-extension PeekedSource {
-    /// Whether the head is that of a Contour shard: an LZ4 frame whose content begins with the magic text, which LZ4
-    /// stores as it is because nothing precedes it. Needs a head of 64 bytes.
-    public var looksLikeShard: Bool {
-        let magic = Array("contour shard ".utf8)
-        return head.starts(with: [0x04, 0x22, 0x4D, 0x18])
-            && head.indices.contains { head[$0...].starts(with: magic) }
-    }
-}
-
 /// A source whose first bytes have been looked at.
 public final class PeekedSource: ByteSource {
     public var name: String { source.name }
