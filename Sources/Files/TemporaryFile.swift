@@ -4,7 +4,8 @@ import Glibc
 /// process ends. For data that does not fit in memory: write it once, then read it once.
 public final class TemporaryFile {
     private let name: String
-    private let descriptor: Int32
+    /// For handing it to another process; this one closes it when the object dies.
+    public let descriptor: Int32
 
     /// - Parameter directory: where there is room; `nil` is `$TMPDIR`, or /tmp.
     /// Throws `ToolError` with status `cannotCreate`.

@@ -10,6 +10,9 @@ public let contourVersion = "0.1.0"
 /// One line on stderr and a sysexits status for every error, no output file left half-written on SIGINT or SIGTERM,
 /// silence on SIGPIPE.
 public protocol Tool: ParsableCommand {
+    /// What errors begin with: the tool's name, for a subcommand both names.
+    static var name: String { get }
+
     /// Does the work. Errors are `ToolError`s.
     func perform() throws
 }
