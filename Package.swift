@@ -52,7 +52,7 @@ let package = Package(
         tool("embed-oov", ["WordVectors", "Shards", "Files"]),
         tool("train", ["Training", "Model", "WordVectors", "Shards", "Files"]),
         tool("encode", ["Encoding", "Model", "WordVectors", "Tokenization", "Shards", "Files"]),
-        tool("bench", ["Benchmarking", "Files"]),
+        tool("bench", ["Benchmarking", "Model", "Files"]),
         library("ToolSupport", ["Files", "Shards", argumentParser]),
 
         // The stages of the pipeline.
@@ -64,7 +64,7 @@ let package = Package(
         library(
             "Benchmarking",
             ["Training", "Encoding", "Model", "Layers", "Kernels", "WordVectors", "Vocabulary", "Tokenization",
-             "Shards", "Files", "Parallel"]),
+             "Shards", "Files", "Parallel", "COpenBLAS"]),
 
         // Networks, from the whole encoder down to the arithmetic.
         library("Model", ["Layers", "Kernels", "Shards", "Files", "Parallel"]),
@@ -91,6 +91,7 @@ let package = Package(
         tests("WordVectorsTests", ["WordVectors", "Layers", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("TrainingTests", ["Training", "Model", "WordVectors", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("EncodingTests", ["Encoding", "Layers", "Kernels", "Model", "WordVectors", "Shards", "Files", "Parallel", "TestSupport"]),
+        tests("BenchmarkingTests", ["Benchmarking", "Model", "Files", "TestSupport"]),
         tests("ToolTests", ["Shards", "Files", "TestSupport"]),
 
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),

@@ -1,6 +1,18 @@
 import ArgumentParser
+import ToolSupport
 
 @main
 struct Bench: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "bench")
+    /// A new benchmark is a file here and a line in `subcommands`.
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measure Contour on this machine: training beside the matrix ceiling, and every other stage.",
+        discussion: """
+            What is compared is measured by turns in one run, because machines change their speed. Of each number the median \
+            and the range are printed; --json gives the same to programs.
+
+            Example: bench train --preset small; bench stages --text corpus.txt
+            """,
+        version: "bench (Contour) \(contourVersion)",
+        subcommands: [BenchTrain.self, BenchStages.self, BenchText.self])
 }

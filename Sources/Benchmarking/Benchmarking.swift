@@ -1,1 +1,0 @@
-// Benchmarking: see docs/architecture.md.

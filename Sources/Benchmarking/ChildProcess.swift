@@ -1,0 +1,121 @@
+internal import Files
+internal import Glibc
+
+/// A tool of this project with its arguments, to be run as a process of its own: start-up, reading and writing included,
+/// and its memory accounted by the system.
+struct ToolCommand {
+    let tool: String
+    let arguments: [String]
+
+    init(_ tool: String, _ arguments: String...) {
+        self.tool = tool
+        self.arguments = arguments
+    }
+
+    /// Starts it with the given descriptors as standard input and output. Throws `ToolError`.
+    fileprivate func start(in directory: String, input: CInt, output: CInt) throws -> pid_t {
+        let path = "\(directory)/\(tool)"
+        guard access(path, X_OK) == 0 else {
+            throw ToolError(.noInput, "\(path): is not there; build the other tools too: swift build -c release")
+        }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
+        posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
+        var words: [UnsafeMutablePointer<CChar>?] = ([tool] + arguments).map { strdup($0) }
+        defer { for word in words { free(word) } }
+        words.append(nil)
+        var process = pid_t()
+        let status = posix_spawn(&process, path, &actions, nil, words, environ)
+        guard status == 0 else { throw ToolError.system(.systemError, path, "cannot start", errno: status) }
+        return process
+    }
+}
+
+/// What processes that ran side by side took.
+struct PipelineUse {
+    /// Of the clock on the wall, from the start of the first to the end of the last.
+    var seconds = 0.0
+    /// Of the processors, of all together.
+    var processorSeconds = 0.0
+    /// The most memory that one of them held, in bytes.
+    var peakMemory = 0
+}
+
+/// Runs tools joined by pipes.
+struct PipelineRunner {
+    /// Where the tools are: beside this program.
+    let directory: String
+
+    init() throws {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
+        guard count > 0 else { throw ToolError(.systemError, "/proc/self/exe: cannot be read") }
+        let path = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        directory = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
+    }
+
+    /// Runs `commands`, each reading what the one before it writes, and waits for all. Throws `ToolError` if one cannot be
+    /// started or fails; what it has to say stands on stderr.
+    /// - Parameters:
+    ///   - input: standard input of the first; `nil`: empty.
+    ///   - output: standard output of the last; `nil`: thrown away.
+    ///   - processors: on how many processors all of them run together.
+    func run(_ commands: [ToolCommand], input: CInt? = nil, output: CInt? = nil, processors: Int) throws -> PipelineUse {
+        let null = open("/dev/null", O_RDWR | O_CLOEXEC)
+        defer { close(null) }
+        var use = PipelineUse()
+        let begin = now()
+        let processes = try Affinity.with(processors: processors) {
+            try start(commands, input: input ?? null, output: output ?? null)
+        }
+        var failure: ToolError?
+        for (command, process) in zip(commands, processes) {
+            do { try wait(command, process, &use) } catch let error as ToolError { failure = failure ?? error }
+        }
+        use.seconds = now() - begin
+        if let failure { throw failure }
+        return use
+    }
+
+    private func start(_ commands: [ToolCommand], input: CInt, output: CInt) throws -> [pid_t] {
+        var processes: [pid_t] = []
+        var source = input
+        for (index, command) in commands.enumerated() {
+            let isLast = index == commands.count - 1
+            var ends: [CInt] = [-1, output]
+            if !isLast {
+                guard pipe(&ends) == 0 else { throw ToolError(.systemError, "cannot make a pipe") }
+                // Or the reader would hold its own pipe open, and never see it end.
+                for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+            }
+            defer {
+                if index > 0 { close(source) }
+                if !isLast { close(ends[1]) }
+                source = ends[0]
+            }
+            processes.append(try command.start(in: directory, input: source, output: ends[1]))
+        }
+        return processes
+    }
+
+    private func wait(_ command: ToolCommand, _ process: pid_t, _ use: inout PipelineUse) throws {
+        var status: CInt = 0
+        var usage = rusage()
+        while wait4(process, &status, 0, &usage) < 0 {
+            guard errno == EINTR else { throw ToolError.system(.systemError, command.tool, "cannot wait", errno: errno) }
+        }
+        use.processorSeconds += duration(usage.ru_utime) + duration(usage.ru_stime)
+        use.peakMemory = max(use.peakMemory, usage.ru_maxrss << 10)
+        guard status == 0 else {
+            let signal = status & 0x7F
+            throw ToolError(
+                .software,
+                "\(command.tool) \(command.arguments.joined(separator: " ")): "
+                    + (signal == 0 ? "ended with status \(status >> 8)" : "was ended by signal \(signal)"))
+        }
+    }
+
+    private func duration(_ time: timeval) -> Double { Double(time.tv_sec) + 1e-6 * Double(time.tv_usec) }
+}

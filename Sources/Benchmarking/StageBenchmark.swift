@@ -1,0 +1,95 @@
+internal import Files
+internal import Parallel
+
+/// The speed and memory of every stage but training, each run as a user runs it: a process that reads a file or a pipe.
+///
+/// Every round runs all of them once, so that a change of the machine meets all; a first round is not counted.
+public struct StageBenchmark: Sendable {
+    /// A text file, or `nil` for synthetic text.
+    public var text: String?
+    /// How much synthetic text.
+    public var textBytes = 64_000_000
+    public var rounds = 3
+    public var threads: Int
+    /// Sizes of the synthetic vectors: the most frequent words of the text get one.
+    public var vectorWords = 50_000
+    public var dimension = 300
+    /// The encoder that `encode` runs: a preset of `train`.
+    public var preset = "small"
+    /// How much of the text is encoded.
+    public var encodedBytes = 1_000_000
+
+    public init(threads: Int) { self.threads = threads }
+
+    /// The measurements of one stage.
+    public struct Stage: Sendable {
+        public let name: String
+        /// Processors that it was given.
+        public let processors: Int
+        /// What is counted: MB of text, tokens, vectors or words.
+        public let unit: String
+        /// How many of them.
+        public let amount: Double
+        public internal(set) var seconds: [Double] = []
+        /// Bytes that the largest of its processes held.
+        public internal(set) var peakMemory = 0
+
+        /// Units a second.
+        public var rate: Spread { Spread(seconds.map { amount / $0 }) }
+    }
+
+    /// Prepares the inputs and measures. Throws `ToolError`.
+    /// - Parameter onProgress: called with what is being done.
+    public func run(onProgress: (String) -> Void = { _ in }) throws -> [Stage] {
+        let runner = try PipelineRunner()
+        onProgress("preparing")
+        let inputs = try StageInputs(self, runner)
+        var plans = self.plans(inputs)
+        for round in 0...rounds {
+            for index in plans.indices {
+                let plan = plans[index]
+                onProgress(
+                    "\(round == 0 ? "warm-up" : "round \(round) of \(rounds)"): \(plan.stage.name), "
+                        + "\(plan.stage.processors) threads")
+                let use = try runner.run(plan.commands, processors: plan.stage.processors)
+                plans[index].stage.peakMemory = max(plan.stage.peakMemory, use.peakMemory)
+                if round > 0 { plans[index].stage.seconds.append(use.seconds) }
+            }
+        }
+        return plans.map(\.stage)
+    }
+
+    private struct Plan {
+        var stage: Stage
+        let commands: [ToolCommand]
+
+        init(_ name: String, _ processors: Int, _ unit: String, _ amount: Double, _ commands: [ToolCommand]) {
+            stage = Stage(name: name, processors: processors, unit: unit, amount: amount)
+            self.commands = commands
+        }
+    }
+
+    private func plans(_ inputs: StageInputs) -> [Plan] {
+        let megabytes = Double(inputs.textBytes) / 1e6
+        let usable = min(threads, availableProcessors())
+        let plans = (usable > 1 ? [1, usable] : [1]).map { processors -> [Plan] in
+            let threads = String(processors)
+            let tokenize = ToolCommand("tokenize", "--quiet", "--threads", threads, inputs.textPath)
+            return [
+                Plan("tokenize", processors, "MB", megabytes, [tokenize]),
+                Plan("build-vocab", processors, "tokens", Double(inputs.tokens),
+                     [ToolCommand("build-vocab", "--quiet", "--threads", threads, inputs.tokenShard.path)]),
+                Plan("tokenize | build-vocab", processors, "MB", megabytes,
+                     [tokenize, ToolCommand("build-vocab", "--quiet", "--threads", threads)]),
+                Plan("embed-oov", processors, "vectors", Double(inputs.vectors),
+                     [ToolCommand("embed-oov", "--quiet", "--threads", threads, "--unknown", "none",
+                                  "--vectors", inputs.vectorFile.path, inputs.vocabulary.path)]),
+                Plan("encode", processors, "tokens", Double(inputs.encodedTokens),
+                     [ToolCommand("encode", "--quiet", "--threads", threads, "--layers", "top",
+                                  "--model", inputs.model.path, "--table", inputs.table.path, inputs.encodedText.path)]),
+            ]
+        }
+        // Stage by stage, one processor beside several.
+        return plans[0].indices.flatMap { index in plans.map { $0[index] } }
+    }
+}

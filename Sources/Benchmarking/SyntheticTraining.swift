@@ -1,0 +1,82 @@
+internal import Files
+internal import Kernels
+internal import Layers
+internal import Model
+internal import Parallel
+
+/// Real training steps on random words: the same work as `Trainer` does for each window, without a corpus.
+final class SyntheticTraining {
+    let encoder: ContextualEncoder
+    private let shape: WindowShape
+    private let table: FloatBuffer
+    private let tasks: [DirectionTask]
+    private var random = Random(seed: 1, stream: "synthetic training")
+    private var steps = 0
+
+    /// Rows of the table that words are drawn from: more than fit in a cache, as in a vocabulary.
+    private static let tableRows = 20_000
+
+    private final class DirectionTask {
+        let inputs: FloatBuffer, targets: FloatBuffer
+        var inputRows: [Int], targetRows: [Int]
+        var loss = 0.0, norm = 0.0
+
+        init(positions: Int, dimension: Int) {
+            inputs = FloatBuffer(count: positions * dimension)
+            targets = FloatBuffer(count: positions * dimension)
+            inputRows = [Int](repeating: 0, count: positions)
+            targetRows = inputRows
+        }
+    }
+
+    init(_ configuration: EncoderConfiguration, batch: Int, window: Int, pool: ThreadPool) {
+        shape = WindowShape(steps: window, batch: batch)
+        encoder = ContextualEncoder(configuration, capacity: WindowCapacity(shape), training: true, pool: pool)
+        encoder.initialize(seed: 1)
+        let dimension = configuration.inputSize
+        table = FloatBuffer(count: Self.tableRows * dimension)
+        for row in 0..<Self.tableRows {
+            let vector = table.start + row * dimension
+            for index in 0..<dimension { vector[index] = Float(random.uniform() - 0.5) }
+            let norm = Vector.dot(vector, vector, count: dimension).squareRoot()
+            Vector.scale(vector, by: Float(1 / norm), count: dimension)
+        }
+        tasks = configuration.directions.map { [rows = shape.rows] _ in
+            DirectionTask(positions: rows, dimension: dimension)
+        }
+    }
+
+    /// Words of a step; each counts once, whether one direction learns from it or both.
+    var words: Int { shape.rows }
+
+    /// One step: gather the vectors, forward, backward, clip, update. Throws `ToolError` if the result is not a number,
+    /// because its speed would mean nothing.
+    func step() throws {
+        let adam = Adam()
+        for task in tasks {
+            for place in 0..<words {
+                task.inputRows[place] = random.below(Self.tableRows)
+                task.targetRows[place] = random.below(Self.tableRows)
+            }
+        }
+        encoder.forEachDirection { model in
+            let task = tasks[encoder.directions.firstIndex { $0 === model } ?? 0]
+            task.loss = model.accumulate(
+                gather(task.inputRows, task.inputs), targets: gather(task.targetRows, task.targets), shape: shape,
+                carry: true, seed: 1, step: steps)
+            task.norm = model.update(adam, step: steps + 1, rate: 1e-3, clip: 1)
+        }
+        steps += 1
+        guard tasks.allSatisfy({ $0.loss.isFinite && $0.norm.isFinite }) else {
+            throw ToolError(.software, "step \(steps) of the synthetic training gave no number")
+        }
+    }
+
+    private func gather(_ rows: [Int], _ buffer: FloatBuffer) -> Matrix {
+        let matrix = Matrix(buffer, rows: rows.count, columns: buffer.count / rows.count)
+        for (index, row) in rows.enumerated() {
+            matrix.row(index).update(from: table.start + row * matrix.columns, count: matrix.columns)
+        }
+        return matrix
+    }
+}
