@@ -89,7 +89,7 @@ let package = Package(
         tests("LayersTests", ["Layers", "Kernels", "Parallel"]),
         tests("ModelTests", ["Model", "Layers", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("WordVectorsTests", ["WordVectors", "Layers", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
-        tests("TrainingTests", ["Training", "Model", "WordVectors", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
+        tests("TrainingTests", ["Training", "Model", "Layers", "WordVectors", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("EncodingTests", ["Encoding", "Layers", "Kernels", "Model", "WordVectors", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("BenchmarkingTests", ["Benchmarking", "Model", "Files", "TestSupport"]),
         tests("ToolTests", ["Shards", "Files", "TestSupport"]),

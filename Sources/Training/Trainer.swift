@@ -79,7 +79,7 @@ public final class Trainer {
         var interval = Interval(start: now())
         let start = now()
         for step in 0..<totalSteps {
-            // Streams run on into the next epoch: only the end of training leaves a window unfilled.
+            // Streams run on into the next epoch, so every window is full.
             _ = try batcher.fill(&window) { take in
                 if try sentences.nextSentence(take) { return true }
                 epoch += 1
@@ -88,7 +88,7 @@ public final class Trainer {
             }
             try train(window, step: step)
             words += window.positions
-            interval.add(tasks.map(\.loss), tasks.map(\.norm), words: window.positions)
+            interval.add(tasks, words: window.positions)
             let isLast = step == totalSteps - 1
             if interval.steps == logInterval || isLast {
                 try writeInterval(interval, step: step + 1, seconds: now() - start)
@@ -175,11 +175,13 @@ public final class Trainer {
 
         var meanLoss: Double { loss / Double(max(1, steps)) }
 
-        mutating func add(_ losses: [Double], _ norms: [Double], words: Int) {
+        mutating func add(_ tasks: [DirectionTask], words: Int) {
             steps += 1
             self.words += words
-            loss += losses.reduce(0, +) / Double(max(1, losses.count))
-            largestNorm = max(largestNorm, norms.max() ?? 0)
+            for task in tasks {
+                loss += task.loss / Double(tasks.count)
+                largestNorm = max(largestNorm, task.norm)
+            }
         }
     }
 }
