@@ -1,7 +1,7 @@
 import Shards
 
 /// From a chunk to the ids of its tokens: normalises, applies the rules, lowers case, and looks words up.
-struct ChunkExpander {
+struct ChunkExpander: ~Copyable {
     /// Set in an expanded id: a sentence ends before this token.
     static let beginsSentence: UInt32 = 1 << 31
 

@@ -28,15 +28,17 @@ enum Contractions {
     /// Cuts the word in `range`, which holds no punctuation but apostrophes, hyphens and the like.
     static func cut(_ chunk: inout DecodedChunk, _ range: Range<Int>) {
         var stop = range.upperBound
-        while let start = lastClitic(chunk, range.lowerBound..<stop) {
-            chunk.cut(start)
-            stop = start
+        if (range.contains { chunk.classes[$0] == .apostrophe }) {
+            while let start = lastClitic(chunk, range.lowerBound..<stop) {
+                chunk.cut(start)
+                stop = start
+            }
         }
         let word = range.lowerBound..<stop
         for (compound, first) in compounds where chunk.spells(compound, word) { chunk.cut(word.lowerBound + first) }
     }
 
-    private static func lastClitic(_ chunk: DecodedChunk, _ range: Range<Int>) -> Int? {
+    private static func lastClitic(_ chunk: borrowing DecodedChunk, _ range: Range<Int>) -> Int? {
         let end = range.upperBound
         for clitic in clitics {
             let start = end - clitic.utf8CodeUnitCount
@@ -50,7 +52,7 @@ enum Contractions {
     }
 
     /// Whether the apostrophe at the start of `range` belongs to the word behind it: `'em`, `'90s`, `'s`.
-    static func startsElision(_ chunk: DecodedChunk, _ range: Range<Int>) -> Bool {
+    static func startsElision(_ chunk: borrowing DecodedChunk, _ range: Range<Int>) -> Bool {
         let first = range.lowerBound + 1
         var stop = first
         while stop < range.upperBound && chunk.classes[stop].isWord { stop += 1 }

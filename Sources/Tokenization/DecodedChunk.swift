@@ -1,36 +1,53 @@
 /// A run of text between white space, decoded, with the cuts that the rules make in it: their scratch paper.
-struct DecodedChunk {
-    private(set) var scalars: [UInt32] = []
-    private(set) var classes: [CharacterClass] = []
+///
+/// Plain memory and no arrays: the rules look at single characters all the time, and half of their work would be
+/// checks of ownership and bounds.
+struct DecodedChunk: ~Copyable {
+    private(set) var scalars: UnsafeMutablePointer<UInt32>
+    private(set) var classes: UnsafeMutablePointer<CharacterClass>
     /// Where each scalar begins in the bytes; one entry more, for the end.
-    private(set) var offsets: [Int] = []
+    private(set) var offsets: UnsafeMutablePointer<Int>
     /// Whether a token begins at each scalar; one entry more.
-    private var cuts: [Bool] = []
+    private var cuts: UnsafeMutablePointer<Bool>
     /// Whether a sentence ends before each scalar; one entry more.
-    private(set) var breaks: [Bool] = []
+    private(set) var breaks: UnsafeMutablePointer<Bool>
+    private(set) var count = 0
+    private var capacity: Int
 
-    var count: Int { scalars.count }
+    /// - Parameter capacity: how many bytes fit before the memory grows.
+    init(capacity: Int = 256) {
+        self.capacity = capacity
+        scalars = .allocate(capacity: capacity)
+        classes = .allocate(capacity: capacity)
+        offsets = .allocate(capacity: capacity)
+        cuts = .allocate(capacity: capacity)
+        breaks = .allocate(capacity: capacity)
+    }
+
+    deinit {
+        scalars.deallocate()
+        classes.deallocate()
+        offsets.deallocate()
+        cuts.deallocate()
+        breaks.deallocate()
+    }
 
     /// Decodes `bytes`, valid UTF-8.
     mutating func decode(_ bytes: UnsafeRawBufferPointer) {
-        scalars.removeAll(keepingCapacity: true)
-        classes.removeAll(keepingCapacity: true)
-        offsets.removeAll(keepingCapacity: true)
-        cuts.removeAll(keepingCapacity: true)
-        breaks.removeAll(keepingCapacity: true)
+        if bytes.count >= capacity { self = DecodedChunk(capacity: 2 * bytes.count) }
+        count = 0
         var position = 0
         while let base = bytes.baseAddress, position < bytes.count {
             let (scalar, length) = decodeScalar(base, position)
-            scalars.append(scalar)
-            classes.append(CharacterClasses.of(scalar))
-            offsets.append(position)
+            scalars[count] = scalar
+            classes[count] = CharacterClasses.of(scalar)
+            offsets[count] = position
             position += length
+            count += 1
         }
-        offsets.append(position)
-        for _ in 0...scalars.count {
-            cuts.append(false)
-            breaks.append(false)
-        }
+        offsets[count] = position
+        cuts.update(repeating: false, count: count + 1)
+        breaks.update(repeating: false, count: count + 1)
     }
 
     mutating func cut(_ index: Int) { cuts[index] = true }

@@ -110,7 +110,7 @@ struct EnglishRules {
 
     /// Whether the period behind `range` belongs to the word.
     private mutating func keepsPeriod(
-        _ chunk: DecodedChunk, _ range: Range<Int>, _ next: FollowingText, _ periodEnd: inout ChunkEnd?
+        _ chunk: borrowing DecodedChunk, _ range: Range<Int>, _ next: FollowingText, _ periodEnd: inout ChunkEnd?
     ) -> Bool {
         // What is behind the last hyphen or slash decides: pre-U.S., and/or.
         let first = range.last { [.hyphen, .joining, .opening].contains(chunk.classes[$0]) }
@@ -141,7 +141,7 @@ struct EnglishRules {
     }
 
     /// Letters, alone or in pairs, with periods between them: U.S, e.g, Ph.D.
-    private static func isDotted(_ chunk: DecodedChunk, _ range: Range<Int>) -> Bool {
+    private static func isDotted(_ chunk: borrowing DecodedChunk, _ range: Range<Int>) -> Bool {
         var group = 0
         var dots = 0
         for index in range {
@@ -215,7 +215,7 @@ struct EnglishRules {
     private static func runs(_ kind: CharacterClass) -> Bool { kind == .hyphen || kind == .dot || kind == .apostrophe }
 
     /// The token of punctuation that begins at `index`: one character, a run, or a symbol with its modifiers.
-    private static func unit(_ chunk: DecodedChunk, _ index: Int, _ limit: Int) -> Range<Int> {
+    private static func unit(_ chunk: borrowing DecodedChunk, _ index: Int, _ limit: Int) -> Range<Int> {
         var stop = index + 1
         switch chunk.classes[index] {
         case .hyphen, .dot:
@@ -233,7 +233,7 @@ struct EnglishRules {
     // MARK: Addresses
 
     /// `scheme://…`, `www.…`, `mailto:…` and `host.domain/…`: whole, whatever marks they hold.
-    static func isAddress(_ chunk: DecodedChunk, _ range: Range<Int>) -> Bool {
+    static func isAddress(_ chunk: borrowing DecodedChunk, _ range: Range<Int>) -> Bool {
         if range.count > 4 && chunk.spells("www", range.lowerBound..<range.lowerBound + 3)
             && chunk.classes[range.lowerBound + 3] == .dot { return true }
         if range.count > 7 && chunk.spells("mailto", range.lowerBound..<range.lowerBound + 6)
@@ -259,7 +259,7 @@ struct EnglishRules {
     }
 
     /// Whether the bracket that closes at the end of `range` was opened in it.
-    private static func opensInside(_ chunk: DecodedChunk, _ range: Range<Int>) -> Bool {
+    private static func opensInside(_ chunk: borrowing DecodedChunk, _ range: Range<Int>) -> Bool {
         range.count { chunk.classes[$0] == .opening } >= range.count { chunk.classes[$0] == .closing }
     }
 
@@ -279,7 +279,7 @@ struct EnglishRules {
     }
 
     private func endOfSentence(
-        _ chunk: DecodedChunk, _ range: Range<Int>, _ core: Range<Int>, _ periodEnd: ChunkEnd?
+        _ chunk: borrowing DecodedChunk, _ range: Range<Int>, _ core: Range<Int>, _ periodEnd: ChunkEnd?
     ) -> ChunkEnd {
         var index = range.upperBound
         while index > range.lowerBound {

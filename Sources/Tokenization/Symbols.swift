@@ -12,7 +12,7 @@ enum Symbols {
     }
 
     /// Where the symbol at `index` ends, its modifiers and whatever is joined to it included.
-    static func end(_ chunk: DecodedChunk, _ index: Int, _ limit: Int) -> Int {
+    static func end(_ chunk: borrowing DecodedChunk, _ index: Int, _ limit: Int) -> Int {
         var stop = index + 1
         if regionalIndicators.contains(chunk.scalars[index]) && stop < limit
             && regionalIndicators.contains(chunk.scalars[stop]) { return stop + 1 }
