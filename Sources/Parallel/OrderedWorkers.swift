@@ -1,7 +1,7 @@
 /// One parallel step of a stream: inputs go in, outputs come out in the order of their inputs, at most `window` are
 /// under way at once.
 ///
-///     let compress = OrderedWorkers(pool: pool, window: 2 * pool.threads, transform: compressFrame)
+///     let compress = OrderedWorkers(pool: pool, window: 8, transform: compressFrame)
 ///     for block in blocks {
 ///         if compress.isFull { try write(compress.next()) }
 ///         compress.submit(block)
@@ -20,10 +20,11 @@ public final class OrderedWorkers<Input: Sendable, Output: Sendable> {
     private let transform: @Sendable (Input) throws -> Output
     private var slots: [Slot] = []
 
-    /// - Parameter window: how many inputs may be under way; `nil` chooses twice the threads.
+    /// - Parameter window: how many inputs may be under way; `nil` chooses one without threads to share the work, else
+    ///     two more than threads: enough to keep all busy while the oldest output is used.
     public init(pool: WorkerPool, window: Int? = nil, transform: @escaping @Sendable (Input) throws -> Output) {
         self.pool = pool
-        self.window = max(1, window ?? 2 * pool.threads)
+        self.window = max(1, window ?? (pool.threads == 1 ? 1 : pool.threads + 2))
         self.transform = transform
     }
 

@@ -20,11 +20,14 @@ public struct TokenizeStatistics: Sendable, Equatable {
 /// Tokenises any number of inputs one after the other, in pieces, on all threads of a pool.
 ///
 /// Pieces are cut by the text alone, so the batches are the same for any number of threads. Memory is bounded: pieces
-/// of about `pieceSize` bytes, as many as `2 * threads + 1` at once. Text is UTF-8; a byte order mark at the start of an
-/// input is dropped. An input's end ends its last line, and its last sentence.
+/// of about `pieceSize` bytes, two more than threads at once and never more text than `mostPieces` of them. Text is
+/// UTF-8; a byte order mark at the start of an input is dropped. An input's end ends its last line, and its last
+/// sentence.
 public final class TokenizeStream {
     /// The longest line, and in running text the longest stretch without an end of a sentence at the end of a line.
-    public static let longestLine = 64 << 20
+    public static let longestLine = 16 << 20
+    /// Pieces under way at once at most. Text, its tokens and the memory to make them take five to ten times its bytes.
+    private static let mostPieces = 12
 
     private let tokenizer: Tokenizer
     private let pieceSize: Int
@@ -34,6 +37,7 @@ public final class TokenizeStream {
     private var statistics = TokenizeStatistics()
     private var digest = XXH64()
     private var spare: [Piece] = []
+    private var bytesUnderWay = 0
     /// The input in work, and how many of its lines are tokenised.
     private var name = ""
     private var linesOfInput = 0
@@ -50,7 +54,8 @@ public final class TokenizeStream {
         self.lineLimit = lineLimit
         self.sink = sink
         let tokenizers = PieceTokenizers(tokenizer, pieceSize: pieceSize)
-        workers = OrderedWorkers(pool: pool) { piece in
+        let window = pool.threads == 1 ? 1 : min(pool.threads + 2, Self.mostPieces)
+        workers = OrderedWorkers(pool: pool, window: window) { piece in
             Outcome(piece: piece, result: Result { try tokenizers.tokenize(piece.text, into: &piece.tokenized) })
         }
     }
@@ -115,7 +120,10 @@ public final class TokenizeStream {
     }
 
     private func submit(_ piece: Piece) throws {
-        if workers.isFull { try takeOutcome() }
+        // Pieces with long lines count for as many as they are long.
+        let limit = Self.mostPieces * pieceSize
+        while workers.isFull || (!workers.isEmpty && bytesUnderWay + piece.count > limit) { try takeOutcome() }
+        bytesUnderWay += piece.count
         workers.submit(piece)
     }
 
@@ -126,6 +134,7 @@ public final class TokenizeStream {
     private func takeOutcome() throws {
         let outcome = try workers.next()
         let piece = outcome.piece
+        bytesUnderWay -= piece.count
         do {
             try outcome.result.get()
         } catch let error as TextError {
