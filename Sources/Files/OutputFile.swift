@@ -33,6 +33,7 @@ public final class OutputFile {
             }
             return
         }
+        guard !path.isEmpty else { throw ToolError(.cannotCreate, "the name of the output is empty; - is standard output") }
         // Device files and pipes are written in place: there is nothing to rename.
         var status = stat()
         let inPlace = grows || stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG

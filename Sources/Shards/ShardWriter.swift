@@ -9,6 +9,11 @@ public final class ShardWriter {
     private let output: OutputFile
     private let compressor: OrderedWorkers<BlockMemory, BlockMemory>
     private var spare: [BlockMemory] = []
+    private var bytesUnderWay = 0
+
+    /// Bytes of blocks that may wait for compression, unless there is but one; and of a block whose memory is kept.
+    private static let mostUnderWay = 64 << 20
+    private static let largestKept = 8 << 20
     private var digest = XXH64()
     private var blocks = 0
 
@@ -63,14 +68,18 @@ public final class ShardWriter {
                     + "a sentence is too long: tokenize --max-length cuts it")
         }
         memory.payload.withUnsafeBytes { digest.update($0) }
-        if compressor.isFull { try writeNext() }
+        while compressor.isFull || (!compressor.isEmpty && bytesUnderWay + memory.payload.count > Self.mostUnderWay) {
+            try writeNext()
+        }
+        bytesUnderWay += memory.payload.count
         compressor.submit(memory)
     }
 
     private func writeNext() throws {
         let memory = try compressor.next()
+        bytesUnderWay -= memory.payload.count
         try memory.frame.withUnsafeBytes { try output.write(UnsafeRawBufferPointer(rebasing: $0[..<memory.frameSize])) }
-        spare.append(memory)
+        if memory.payload.capacity <= Self.largestKept { spare.append(memory) }
     }
 }
 

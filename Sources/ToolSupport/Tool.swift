@@ -24,6 +24,18 @@ extension Tool {
     /// What shards name as their maker.
     public static var signature: String { "\(name) \(contourVersion)" }
 
+    /// Parses the command line and runs. What is wrong with a command line takes one line, too; help is asked for.
+    public static func main() {
+        do {
+            var tool = try parseAsRoot()
+            try tool.run()
+        } catch {
+            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            writeToStandardError("\(name): \(message(for: error)); see: \(name) --help\n")
+            Glibc.exit(ExitStatus.usage.rawValue)
+        }
+    }
+
     public func run() throws {
         installSignalHandlers()
         do {

@@ -69,7 +69,7 @@ struct Tokenize: Tool {
             done += batch.ids.count
             report.progress("\(grouped(done)) tokens")
         }
-        for path in inputs { try stream.read(openInput(path)) }
+        for path in inputs { try stream.read(openText(path)) }
         let text = stream.finish()
         guard text.tokens > 0 else {
             throw ToolError.data(inputs.count == 1 ? inputName : "the inputs", "", "no text: there is nothing but white space")
@@ -78,6 +78,15 @@ struct Tokenize: Tool {
         try file.commit()
         let seconds = start.duration(to: clock.now) / .seconds(1)
         report.print(summary(text, seconds))
+    }
+
+    /// Opens text, and tells token shards from it, which are LZ4 files too.
+    private func openText(_ path: String) throws -> any ByteSource {
+        let file = try PeekedSource(FileSource(path: path), count: 64)
+        guard !file.looksLikeShard else {
+            throw ToolError.data(file.name, "", "is a shard and not text; to see what a token shard holds, use --print")
+        }
+        return try decompressed(file)
     }
 
     private var inputName: String { inputs[0] == "-" ? "standard input" : inputs[0] }
