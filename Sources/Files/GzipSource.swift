@@ -6,6 +6,8 @@ final class GzipSource: ByteSource {
     private let source: any ByteSource
     private let input = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
     private let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
+    /// Compressed bytes read so far.
+    private var taken = 0
     private var memberEnded = false
     private var inputEnded = false
 
@@ -30,7 +32,7 @@ final class GzipSource: ByteSource {
         while Int(stream.pointee.avail_out) == wanted {
             if stream.pointee.avail_in == 0 && !inputEnded { try refill() }
             if stream.pointee.avail_in == 0 {
-                guard memberEnded else { throw ToolError.data(name, "", "the gzip stream is cut short") }
+                guard memberEnded else { throw ToolError.data(name, "byte \(taken)", "the gzip stream is cut short") }
                 return 0
             }
             if memberEnded {
@@ -42,7 +44,8 @@ final class GzipSource: ByteSource {
             case Z_STREAM_END: memberEnded = true
             default:
                 let cause = stream.pointee.msg.map { String(cString: $0) } ?? "unreadable"
-                throw ToolError.data(name, "", "the gzip stream is damaged (\(cause))")
+                let place = "byte \(taken - Int(stream.pointee.avail_in))"
+                throw ToolError.data(name, place, "the gzip stream is damaged (\(cause))")
             }
         }
         return wanted - Int(stream.pointee.avail_out)
@@ -51,6 +54,7 @@ final class GzipSource: ByteSource {
     private func refill() throws {
         let count = try source.read(into: input)
         inputEnded = count == 0
+        taken += count
         stream.pointee.next_in = input.baseAddress?.assumingMemoryBound(to: Bytef.self)
         stream.pointee.avail_in = uInt(count)
     }

@@ -6,6 +6,8 @@ final class LZ4Source: ByteSource {
     private let source: any ByteSource
     private let input = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
     private var unread = 0..<0
+    /// Compressed bytes read so far.
+    private var taken = 0
     private let context: OpaquePointer
     private var insideFrame = false
 
@@ -29,8 +31,9 @@ final class LZ4Source: ByteSource {
             if unread.isEmpty {
                 let count = try source.read(into: input)
                 unread = 0..<count
+                taken += count
                 if count == 0 {
-                    if insideFrame { throw ToolError.data(name, "", "the LZ4 stream is cut short") }
+                    if insideFrame { throw ToolError.data(name, "byte \(taken)", "the LZ4 stream is cut short") }
                     return 0
                 }
             }
@@ -40,7 +43,7 @@ final class LZ4Source: ByteSource {
                 context, buffer.baseAddress, &written, input.baseAddress! + unread.lowerBound, &consumed, nil)
             if LZ4F_isError(hint) != 0 {
                 let cause = String(cString: LZ4F_getErrorName(hint))
-                throw ToolError.data(name, "", "the LZ4 stream is damaged (\(cause))")
+                throw ToolError.data(name, "byte \(taken - unread.count)", "the LZ4 stream is damaged (\(cause))")
             }
             unread = unread.lowerBound + consumed..<unread.upperBound
             insideFrame = hint != 0
