@@ -2,7 +2,8 @@ public import Files
 internal import Kernels
 internal import Glibc
 
-/// English-like text of any size: a sentence a line, words by Zipf's law, of the shapes that English words have.
+/// English-like text of any size: a sentence a line, words by the law of Zipf and Mandelbrot, of the shapes that English
+/// words have.
 ///
 /// Frequent words are short, sentences begin with capitals and end with marks, and there are commas, contractions,
 /// possessives, hyphens, quotation marks, numbers and abbreviations about as often as in news. It means nothing; it takes a
@@ -10,6 +11,7 @@ internal import Glibc
 public struct SyntheticText {
     /// Distinct words before capitals and suffixes.
     private static let wordCount = 400_000
+    private static let shift = 3.2
     private static let onsets = ["", "b", "c", "d", "f", "g", "h", "l", "m", "n", "p", "r", "s", "t", "st", "tr", "pl", "sh"]
     private static let vowels = ["a", "e", "i", "o", "u", "ea", "io", "ou"]
     private static let codas = ["", "", "n", "r", "s", "t", "l", "nd", "ck", "m"]
@@ -44,10 +46,18 @@ public struct SyntheticText {
         }
     }
 
-    /// Syllables: about one more for each tenfold rarer word.
+    /// The rank of a word, from 0, with a probability that falls as (rank + 3.2)^-1.2: the thousand most frequent words are
+    /// three quarters of the text, as in English.
+    private mutating func drawRank() -> Int {
+        // The inverse of the distribution function.
+        let rarest = 1 - pow(Double(Self.wordCount) / Self.shift + 1, -0.2)
+        return min(Self.wordCount - 1, Int(Self.shift * (pow(1 - rarest * random.uniform(), -5) - 1)))
+    }
+
+    /// Syllables: one more for a word that is a hundred times rarer.
     private mutating func makeWord(_ rank: Int) -> [UInt8] {
         var word = ""
-        let syllables = max(1, Int(log10(Double(rank)) - 0.5 + random.uniform()))
+        let syllables = max(1, Int(0.55 * log10(Double(rank)) + random.uniform()))
         for _ in 0..<syllables {
             word += Self.onsets[random.below(Self.onsets.count)] + Self.vowels[random.below(Self.vowels.count)]
                 + Self.codas[random.below(Self.codas.count)]
@@ -79,8 +89,7 @@ public struct SyntheticText {
         case 6, 7: line += Array(Self.abbreviations[random.below(Self.abbreviations.count)].utf8)
         default: break
         }
-        // Zipf's law with exponent 1: the logarithm of the rank is uniform.
-        let rank = min(Self.wordCount, Int(exp(random.uniform() * log(Double(Self.wordCount) + 1)))) - 1
+        let rank = drawRank()
         let start = rank == 0 ? 0 : Int(ends[rank - 1])
         let first = line.count
         line += words[start..<Int(ends[rank])]
