@@ -82,11 +82,12 @@ struct Tokenize: Tool {
 
     /// Opens text, and tells token shards from it, which are LZ4 files too.
     private func openText(_ path: String) throws -> any ByteSource {
-        let file = try PeekedSource(FileSource(path: path), count: 64)
-        guard !file.looksLikeShard else {
-            throw ToolError.data(file.name, "", "is a shard and not text; to see what a token shard holds, use --print")
+        let input = try PeekedShard(FileSource(path: path))
+        guard input.kind == nil else {
+            throw ToolError.data(
+                input.source.name, "", "is a shard and not text; to see what a token shard holds, use --print")
         }
-        return try decompressed(file)
+        return try decompressed(input.source)
     }
 
     private var inputName: String { inputs[0] == "-" ? "standard input" : inputs[0] }

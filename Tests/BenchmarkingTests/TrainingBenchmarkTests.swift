@@ -37,8 +37,8 @@ import Testing
         #expect(result.peakMemory > 1 << 20)
     }
 
-    @Test(arguments: [(0, 3, ExitStatus.usage), (1 << 20, 1 << 16, .configuration)])
-    func refusesSizes(cell: Int, projection: Int, status: ExitStatus) {
+    @Test(arguments: [(0, 3, Files.ExitStatus.usage), (1 << 20, 1 << 16, .configuration)])
+    func refusesSizes(cell: Int, projection: Int, status: Files.ExitStatus) {
         let error = #expect(throws: ToolError.self) {
             _ = try Self.benchmark(cell: cell, projection: projection, directions: 2).run()
         }
