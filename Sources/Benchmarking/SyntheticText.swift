@@ -74,7 +74,7 @@ public struct SyntheticText {
             appendWord(capital: place == 0 || random.below(12) == 0)
             guard place < length - 1 else { break }
             if random.below(16) == 0 { line.append(UInt8(ascii: ",")) }
-            line.append(UInt8(ascii: random.below(60) == 0 ? "-" : " "))
+            line.append(UInt8(ascii: random.below(300) == 0 ? "-" : " "))
         }
         line.append(UInt8(ascii: random.below(20) == 0 ? "?" : "."))
         if quoted { line.append(UInt8(ascii: "\"")) }
