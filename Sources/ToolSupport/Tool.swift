@@ -24,17 +24,7 @@ extension Tool {
     /// What shards name as their maker.
     public static var signature: String { "\(name) \(contourVersion)" }
 
-    /// Parses the command line and runs. What is wrong with a command line takes one line, too; help is asked for.
-    public static func main() {
-        do {
-            var tool = try parseAsRoot()
-            try tool.run()
-        } catch {
-            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
-            writeToStandardError("\(name): \(message(for: error)); see: \(name) --help\n")
-            Glibc.exit(ExitStatus.usage.rawValue)
-        }
-    }
+    public static func main() { runAsRoot() }
 
     public func run() throws {
         installSignalHandlers()
@@ -50,6 +40,21 @@ extension Tool {
     public static func configuration(_ name: String, _ abstract: String, _ discussion: String) -> CommandConfiguration {
         CommandConfiguration(
             commandName: name, abstract: abstract, discussion: discussion, version: "\(name) (Contour) \(contourVersion)")
+    }
+}
+
+extension ParsableCommand {
+    /// Parses the command line and runs. What is wrong with a command line takes one line, too; help is asked for.
+    public static func runAsRoot() {
+        do {
+            var tool = try parseAsRoot()
+            try tool.run()
+        } catch {
+            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            let name = configuration.commandName ?? String(describing: Self.self)
+            writeToStandardError("\(name): \(message(for: error)); see: \(name) --help\n")
+            Glibc.exit(ExitStatus.usage.rawValue)
+        }
     }
 }
 

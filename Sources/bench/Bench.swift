@@ -15,4 +15,6 @@ struct Bench: ParsableCommand {
             """,
         version: "bench (Contour) \(contourVersion)",
         subcommands: [BenchTrain.self, BenchStages.self, BenchText.self])
+
+    static func main() { runAsRoot() }
 }
