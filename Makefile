@@ -25,7 +25,7 @@ test:
 
 quickstart:
 	@pipelines/install-packages.sh $(QUICKSTART_PACKAGES)
-	@pipelines/stage.sh quickstart/stages/build.tsv build Package.swift $(BIN)/train -- $(BUILD)
+	@pipelines/stage.sh quickstart/stages/0-build.tsv build Package.swift $(BIN)/train -- $(BUILD)
 	@$(MAKE) --no-print-directory -f pipelines/quickstart.mk BIN=$(BIN)
 
 man:

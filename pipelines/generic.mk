@@ -28,6 +28,7 @@ HERE := $(dir $(lastword $(MAKEFILE_LIST)))
 TOOL = $(if $(BIN),$(BIN)/)
 STAGE = $(HERE)stage.sh $(OUT)/stages
 
+COUNT_TOKENS = $(TOOL)tokenize --print $(OUT)/corpus.tok | wc -w
 COUNT_CORPUS = $(TOOL)build-vocab --print $(OUT)/vocab.shard | awk -F'\t' '{ n += $$2 } END { print n }'
 COUNT_TABLE = $(TOOL)build-vocab --print $(OUT)/vocab.shard | wc -l
 COUNT_TRAINED = sed -n 's/.*"words":\([0-9]*\).*/\1/p' $(OUT)/train.jsonl | tail -n 1
@@ -52,7 +53,7 @@ $(OUT)/stages:
 	mkdir -p $@
 
 $(OUT)/corpus.tok: $(TEXT) | $(OUT)/stages
-	$(STAGE)/2-tokenize.tsv tokenize $(firstword $(TEXT)) $@ -- \
+	$(STAGE)/2-tokenize.tsv tokenize $(firstword $(TEXT)) $@ -w "$$COUNT_TOKENS" -- \
 	    $(TOOL)tokenize $(COMMON_FLAGS) $(TOKENIZE_FLAGS) -o $@ $(TEXT)
 
 $(OUT)/held-out.tok: $(HELD_OUT) | $(OUT)/stages
@@ -75,4 +76,4 @@ $(OUT)/vectors.shard: $(OUT)/held-out.tok $(MODEL) $(OUT)/table.shard
 	$(STAGE)/7-encode.tsv encode $< $@ -w "$$COUNT_ENCODED" -- \
 	    $(TOOL)encode $(COMMON_FLAGS) $(ENCODE_FLAGS) --model $(MODEL) --table $(OUT)/table.shard -o $@ $<
 
-export COUNT_CORPUS COUNT_TABLE COUNT_TRAINED COUNT_ENCODED
+export COUNT_TOKENS COUNT_CORPUS COUNT_TABLE COUNT_TRAINED COUNT_ENCODED

@@ -1,4 +1,4 @@
-public import Files
+import Files
 
 /// A tokenised sentence in which one word is marked: `the [bank] of the river`.
 public struct MarkedSentence: Sendable, Equatable {

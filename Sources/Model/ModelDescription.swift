@@ -8,6 +8,7 @@ extension ModelFile {
     public static func describe(_ path: String) throws -> String {
         let reader = try SafetensorsReader(path: path)
         let configuration = try configuration(of: reader)
+        try checkDigest(reader)
         var text = "\(path)\n"
         text += "encoder \(configuration.encoder.rawValue), directions "
         text += configuration.directions.map(\.rawValue).joined(separator: " and ") + "\n"

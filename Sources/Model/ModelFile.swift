@@ -50,6 +50,11 @@ public enum ModelFile {
         return configuration
     }
 
+    /// The digest that stands in a model file: the name by which its vectors know the model.
+    public static func digest(_ path: String) throws -> String {
+        try SafetensorsReader(path: path).metadata[digestKey] ?? ""
+    }
+
     /// Opens a model with memory for batches of `capacity`.
     ///
     /// Throws `ToolError`: `noInput` if the file cannot be opened, `dataError` if a tensor is missing, unknown, of
@@ -75,13 +80,12 @@ public enum ModelFile {
         return encoder
     }
 
-    /// A model without a digest, from another writer, is taken as it is.
-    private static func checkDigest(_ reader: SafetensorsReader) throws {
-        guard let expected = reader.metadata[digestKey] else { return }
+    /// Throws if the digest in the metadata is not that of the content.
+    static func checkDigest(_ reader: SafetensorsReader) throws {
         var digest = XXH64()
         Array((reader.metadata[key] ?? "").utf8).withUnsafeBytes { digest.update($0) }
         for tensor in reader.tensors { reader.withBytes(of: tensor) { digest.update($0) } }
-        guard hexadecimal(digest.digest()) == expected else {
+        guard hexadecimal(digest.digest()) == reader.metadata[digestKey] else {
             throw ToolError.data(reader.file.name, "", "the model is damaged: its digest is not that of its content")
         }
     }

@@ -1,12 +1,12 @@
 import Files
 import Glibc
 
-/// On SIGINT, SIGTERM and SIGHUP: remove temporary files, then die of that signal as the shell expects. SIGPIPE does the
+/// On SIGINT, SIGTERM, SIGHUP and SIGQUIT: remove temporary files, then die of that signal as the shell expects. SIGPIPE does the
 /// same, silently, even where a parent ignores it.
 func installSignalHandlers() {
     // Makes the registry now, because a handler must not allocate.
     removeTemporaryFiles()
-    for number in [SIGINT, SIGTERM, SIGHUP] where !isIgnored(number) { signal(number, endBySignal) }
+    for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] where !isIgnored(number) { signal(number, endBySignal) }
     signal(SIGPIPE, endBySignal)
 }
 

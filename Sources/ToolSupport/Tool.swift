@@ -50,7 +50,8 @@ extension ParsableCommand {
             var tool = try parseAsRoot()
             try tool.run()
         } catch {
-            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            // An exit code alone comes from a tool that has said what is wrong.
+            guard exitCode(for: error) == .validationFailure, !(error is ExitCode) else { exit(withError: error) }
             let name = configuration.commandName ?? String(describing: Self.self)
             writeToStandardError("\(name): \(message(for: error)); see: \(name) --help\n")
             Glibc.exit(ExitStatus.usage.rawValue)

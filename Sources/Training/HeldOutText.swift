@@ -1,5 +1,5 @@
 import Kernels
-public import Layers
+import Layers
 public import Model
 
 /// What one direction makes of the held-out text.

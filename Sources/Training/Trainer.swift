@@ -1,7 +1,7 @@
 public import Files
 import Glibc
 import Kernels
-public import Layers
+import Layers
 public import Model
 public import Parallel
 
@@ -104,7 +104,10 @@ public final class Trainer {
     }
 
     private var logInterval: Int { max(1, totalSteps / 500) }
-    private var evaluationInterval: Int { max(1, totalSteps / max(1, options.evaluations)) }
+    private var evaluationInterval: Int {
+        let evaluations = max(1, options.evaluations)
+        return max(1, (totalSteps + evaluations - 1) / evaluations)
+    }
 
     private func train(_ window: TrainingWindow, step: Int) throws {
         let shape = WindowShape(steps: window.window, batch: window.batch)

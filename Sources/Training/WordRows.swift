@@ -1,6 +1,6 @@
 import Files
 public import Kernels
-public import Shards
+import Shards
 public import WordVectors
 
 /// Every word of the corpus as a row of unit vectors: the frozen inputs and targets of training.

@@ -45,7 +45,7 @@ struct Encode: Tool {
     @Option(help: "Which layers: all (the input layer is the first), the top one, or the mean.")
     var layers = LayerChoice.all
 
-    @Option(help: "The form of the output: a shard, NumPy arrays (FILE and FILE with .offsets.npy), or JSON Lines.")
+    @Option(help: "The form of the output: a shard, NumPy arrays (x.npy and x.offsets.npy), or JSON Lines.")
     var format = Format.shard
 
     @Flag(help: "The text is tokenised already: cut at white space and nowhere else.")
@@ -68,6 +68,9 @@ struct Encode: Tool {
         guard model != nil, table != nil else { throw ValidationError("--model and --table are both needed") }
         guard (neighbours == nil) == (query == nil) else {
             throw ValidationError("--neighbours and --query need each other")
+        }
+        guard table != "-" || !inputs.contains("-") else {
+            throw ValidationError("table and input cannot both come from standard input")
         }
         guard neighbours ?? 1 > 0 else { throw ValidationError("--neighbours must be above 0") }
         do {
@@ -141,7 +144,7 @@ struct Encode: Tool {
         }
         if format == .json { return JSONVectorWriter(file, layers: layerCount, width: encoder.layerWidth) }
         let fields: ShardFields = [
-            "layer-choice": layers.rawValue, "table": hexadecimal(vectors.digest),
+            "layer-choice": layers.rawValue, "model": try model.map(ModelFile.digest) ?? "", "table": hexadecimal(vectors.digest),
             "trained-with-table": encoder.configuration.tableDigest,
         ]
         return try ShardVectorWriter(
@@ -164,11 +167,17 @@ struct Encode: Tool {
         let width = encoder.layerWidth
         let vector = Array(encoded?.values[query.position * width..<(query.position + 1) * width] ?? [])
         var search = NeighbourSearch(query: vector, count: count)
+        let modelDigest = try model.map(ModelFile.digest)
         for path in inputs {
             let reader = try VectorShardReader(FileSource(path: path), pool: pool)
             guard reader.width == width else {
                 throw ToolError(
                     .configuration, "\(path): has vectors of \(reader.width) numbers, and this model makes \(width)")
+            }
+            let fields = reader.header.fields
+            guard fields["model"] == modelDigest, fields["layer-choice"] != LayerChoice.mean.rawValue else {
+                throw ToolError(
+                    .configuration, "\(path): its vectors are not of this model's top layer; encode --layers top makes them")
             }
             while let sentence = try reader.next() {
                 search.look(at: sentence, layer: reader.layers - 1, layers: reader.layers)

@@ -88,9 +88,11 @@ struct ScheduleOptions: ParsableArguments {
         guard (1...65536).contains(batch), (1...65536).contains(window), batch * window <= 1 << 24 else {
             throw ValidationError("--batch and --window must be from 1 to 65536, their product at most 16777216")
         }
-        guard epochs > 0, epochs < 1e6, steps ?? 1 > 0, rate > 0, warmup >= 0, clip >= 0 else {
-            throw ValidationError("--epochs, --steps and --rate must be above 0; --warmup and --clip not below")
-        }
+        guard epochs > 0, epochs < 1e6 else { throw ValidationError("--epochs must be above 0 and below 1000000") }
+        guard (1...1_000_000_000).contains(steps ?? 1) else { throw ValidationError("--steps must be from 1 to 1000000000") }
+        guard rate > 0, rate.isFinite else { throw ValidationError("--rate must be a number above 0") }
+        guard warmup >= 0 else { throw ValidationError("--warmup must not be below 0") }
+        guard clip >= 0, clip.isFinite else { throw ValidationError("--clip must be a number, 0 or above") }
     }
 
     func options(seed: UInt64, _ evaluation: EvaluationOptions) -> TrainingOptions {
@@ -131,8 +133,9 @@ struct EvaluationOptions: ParsableArguments {
     var log: String?
 
     func validate() throws {
-        guard heldOutEvery >= 0, heldOutEvery != 1, heldOutTokens > 0, evaluations >= 0, candidates > 0 else {
-            throw ValidationError("--held-out-every is 0 or above 1; the other numbers of held-out text are above 0")
-        }
+        guard heldOutEvery >= 0, heldOutEvery != 1 else { throw ValidationError("--held-out-every must be 0 or above 1") }
+        guard heldOutTokens > 0 else { throw ValidationError("--held-out-tokens must be above 0") }
+        guard evaluations >= 0 else { throw ValidationError("--evaluations must not be below 0") }
+        guard candidates > 0 else { throw ValidationError("--candidates must be above 0") }
     }
 }

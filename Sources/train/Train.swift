@@ -45,8 +45,17 @@ struct Train: Tool {
     func validate() throws {
         if print { return }
         guard let table else { throw ValidationError("--table is missing: the embedding table that embed-oov made") }
-        guard table != "-" || !inputs.contains("-") else {
-            throw ValidationError("table and tokens cannot both come from standard input")
+        let sources = [table] + inputs + [evaluation.heldOut].compactMap { $0 }
+        guard sources.count(where: { $0 == "-" }) <= 1 else {
+            throw ValidationError("of table, tokens and held-out text only one can come from standard input")
+        }
+        guard let log = evaluation.log else { return }
+        guard log != "-" || output.output != "-" else {
+            throw ValidationError("log and model cannot both go to standard output")
+        }
+        // The log is written in place, so it must be nothing that is read, nor the model.
+        for other in sources + [output.output] where isSameFile(log, other) {
+            throw ValidationError("--log \(log) is another file of this run")
         }
     }
 
@@ -54,7 +63,6 @@ struct Train: Tool {
         if print { return try printModels() }
         guard let table else { return }
         let file = try output.open(binary: true)
-        let log = try evaluation.log.map { try OutputFile(path: $0, binary: false, grows: true) }
         let pool = common.workerPool()
         let report = common.report
         let rows = try WordRows(
@@ -74,6 +82,8 @@ struct Train: Tool {
             : HeldOutText(
                 sentences, rows: rows, batch: options.batch, window: options.window, candidates: options.candidates,
                 trainingSentences: corpus.sentences)
+        try checkMemory(configuration, options)
+        let log = try evaluation.log.map { try OutputFile(path: $0, binary: false, grows: true) }
         let trainer = Trainer(
             configuration, options: options, corpus: corpus, rows: rows, heldOut: heldOut, log: log,
             pool: ThreadPool(threads: common.threads))
@@ -90,6 +100,18 @@ struct Train: Tool {
         try ModelFile.write(trainer.encoder, to: file)
         try log?.commit()
         try file.commit()
+    }
+
+    /// Before memory is taken: a network far larger than the machine is a slip of the keyboard.
+    private func checkMemory(_ configuration: EncoderConfiguration, _ options: TrainingOptions) throws {
+        let needed = configuration.trainingBytes(batch: options.batch, window: options.window)
+        guard needed <= Double(physicalMemory()) else {
+            throw ToolError(
+                .usage,
+                "training this encoder takes about \(fixed(needed / Double(1 << 30), 1)) GiB, and the machine has "
+                    + "\(fixed(Double(physicalMemory()) / Double(1 << 30), 1)) GiB; smaller --cell, --projection, --layers, "
+                    + "--batch or --window")
+        }
     }
 
     private func describe(_ trainer: Trainer, _ corpus: Corpus, _ rows: WordRows, _ report: Report) {

@@ -178,4 +178,43 @@ struct BadInputTests {
             "encode", ["--model", fixture.model, "--table", table, fixture.tokens], status: Self.configuration,
             naming: table, in: directory)
     }
+
+    /// A log is written in place, so it must never be one of the files that are read or made.
+    @Test func aLogThatIsAnotherFileOfTheRun() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let tokens = try directory.write("tokens", contents(of: fixture.tokens))
+        let arguments = ["--preset", "tiny", "--steps", "1", "--table", fixture.table, tokens]
+        for (log, output) in [(tokens, directory.file("output")), (directory.file("output"), directory.file("output")), ("-", "-")] {
+            let result = try await runTool("train", arguments + ["--log", log, "-o", output])
+            #expect(result.status == 64 && isOneLine(result.errors, naming: "log"), "\(result.errors)")
+        }
+        #expect(try contents(of: tokens) == contents(of: fixture.tokens))
+        #expect(directory.entries() == ["tokens"])
+    }
+
+    @Test(arguments: [
+        ["--cell", "1048576", "--projection", "1048576"], ["--layers", "1048576"], ["--window", "65536", "--batch", "256", "--cell", "65536"],
+        ["--cell", "0"], ["--batch", "0"], ["--rate", "nan"], ["--steps", "0"], ["--threads", "0"], ["--batch", "1000000000"],
+    ])
+    func absurdSizes(options: [String]) async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        try await expect(
+            "train", ["--preset", "tiny", "--table", fixture.table, fixture.tokens] + options, status: 64, naming: "train",
+            in: directory)
+    }
+
+    @Test func neighboursAmongVectorsOfAnotherModel() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let model = directory.file("model")
+        let made = try await runTool(
+            "train", ["-q", "--preset", "tiny", "--seed", "9", "--steps", "2", "--table", fixture.table, fixture.tokens, "-o", model])
+        #expect(made.status == 0, "\(made.errors)")
+        try await expect(
+            "encode",
+            ["--model", model, "--table", fixture.table, "--neighbours", "2", "--query", "the [cat] sees", fixture.encoded],
+            status: Self.configuration, naming: fixture.encoded, in: directory)
+    }
 }

@@ -44,7 +44,7 @@ struct MannersTests {
     }
 
     /// A signal in the middle: the tool dies of it, the temporary file is gone, and an earlier output is as it was.
-    @Test(arguments: [("INT", "130"), ("TERM", "143"), ("HUP", "129")])
+    @Test(arguments: [("INT", "130"), ("TERM", "143"), ("HUP", "129"), ("QUIT", "131")])
     func aSignalLeavesNothingBehind(signal: String, status: String) async throws {
         let fixture = try await Fixture.shared.value
         let directory = try TemporaryDirectory()
