@@ -16,11 +16,11 @@ TEXT := $(OUT)/corpus.txt
 HELD_OUT := $(OUT)/held-out.txt
 VECTORS := $(OUT)/words.vec
 TOKENIZE_FLAGS ?= --lowercase
-TRAIN_FLAGS ?= --preset small --epochs 0.5 --evaluations 5
+TRAIN_FLAGS ?= --preset small --epochs 0.7 --evaluations 5
 # fastText: its default of 2,000,000 buckets makes an 800 MB model, and its words come in at least MIN_COUNT times.
 DIMENSION ?= 100
 MIN_COUNT ?= 3
-EPOCHS ?= 2
+EPOCHS ?= 3
 
 .PHONY: quickstart
 quickstart: show

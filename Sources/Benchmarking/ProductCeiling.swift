@@ -34,7 +34,7 @@ final class ProductCeiling {
     }
 
     /// GFLOP/s of OpenBLAS on its own threads. Afterwards it is back to one, as our products need it.
-    func libraryProducts(for duration: Double) -> Double {
+    func openBLASProducts(for duration: Double) -> Double {
         openblas_set_num_threads(CInt(threads))
         defer { openblas_set_num_threads(1) }
         let count = blasint(size)

@@ -28,9 +28,9 @@ public struct TrainingBenchmark: Sendable {
         public let trainingRate: Double
         /// GFLOP/s of large products: ours, and OpenBLAS's with threads of its own.
         public let ownProducts: Double
-        public let libraryProducts: Double
+        public let openBLASProducts: Double
 
-        public var ceiling: Double { max(ownProducts, libraryProducts) }
+        public var ceiling: Double { max(ownProducts, openBLASProducts) }
         public var share: Double { trainingRate / ceiling }
     }
 
@@ -60,17 +60,17 @@ public struct TrainingBenchmark: Sendable {
         let part = seconds / Self.roundsInAll
         // Warm-up, not counted: memory is touched for the first time, and OpenBLAS makes its threads.
         try training.step()
-        _ = ceiling.libraryProducts(for: 0)
+        _ = ceiling.openBLASProducts(for: 0)
 
         var rounds: [Round] = []
         let start = now()
         while rounds.count < 3 || now() - start < seconds - part / 2 {
             let own = ceiling.ownProducts(for: part * Self.ceilingPart)
-            let library = ceiling.libraryProducts(for: part * Self.ceilingPart)
+            let library = ceiling.openBLASProducts(for: part * Self.ceilingPart)
             let wordsPerSecond = try trainingRate(training, for: part * (1 - 2 * Self.ceilingPart))
             let round = Round(
                 wordsPerSecond: wordsPerSecond, trainingRate: 6e-9 * Double(parameters) * wordsPerSecond,
-                ownProducts: own, libraryProducts: library)
+                ownProducts: own, openBLASProducts: library)
             rounds.append(round)
             onRound(rounds.count, round)
         }

@@ -90,7 +90,7 @@ struct BenchTrain: Tool {
         add("words/s", result.spread(\.wordsPerSecond))
         add("training, GFLOP/s", result.spread(\.trainingRate))
         add("large products, GFLOP/s", result.spread(\.ownProducts))
-        add("the same by OpenBLAS's threads", result.spread(\.libraryProducts))
+        add("the same by OpenBLAS's threads", result.spread(\.openBLASProducts))
         add("training of the better", result.spread(\.share)) { fixed(100 * $0, 1) + "%" }
         return "cell \(encoder.cell), projection \(encoder.projection), dimension \(dimension), "
             + "\(directions == 1 ? "1 direction" : "2 directions"), \(grouped(result.parameters)) weights; batch \(batch), "
@@ -102,13 +102,13 @@ struct BenchTrain: Tool {
 /// A round in JSON Lines.
 private struct RoundRecord: Encodable {
     let event = "round"
-    let wordsPerSecond, trainingRate, ownProducts, libraryProducts, share: Double
+    let wordsPerSecond, trainingRate, ownProducts, openBLASProducts, share: Double
 
     init(_ round: TrainingBenchmark.Round) {
         wordsPerSecond = round.wordsPerSecond
         trainingRate = round.trainingRate
         ownProducts = round.ownProducts
-        libraryProducts = round.libraryProducts
+        openBLASProducts = round.openBLASProducts
         share = round.share
     }
 }

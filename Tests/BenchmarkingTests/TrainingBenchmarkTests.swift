@@ -31,7 +31,7 @@ import Testing
         for round in result.rounds {
             #expect(round.wordsPerSecond > 0)
             #expect(abs(round.trainingRate - 6e-9 * Double(result.parameters) * round.wordsPerSecond) < 1e-9)
-            #expect(round.ceiling >= round.ownProducts && round.ceiling >= round.libraryProducts)
+            #expect(round.ceiling >= round.ownProducts && round.ceiling >= round.openBLASProducts)
             #expect(abs(round.share * round.ceiling - round.trainingRate) < 1e-9)
         }
         #expect(result.peakMemory > 1 << 20)
