@@ -54,6 +54,7 @@ install: completions man
 
 uninstall:
 	for tool in $(TOOLS); do rm -f $(DESTDIR)$(PREFIX)/bin/$$tool $(DESTDIR)$(PREFIX)/share/man/man1/$$tool.1 \
+	    $(DESTDIR)$(PREFIX)/share/man/man1/$$tool.*.1 \
 	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$tool \
 	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_$$tool \
 	    $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$$tool.fish; done
