@@ -43,7 +43,7 @@ struct StageInputs {
         try run([ToolCommand("build-vocab", "--quiet", encodedShard.path)], to: encodedVocabulary)
         encodedTokens = try countTokens(encodedVocabulary)
         try run(
-            [ToolCommand("train", "--quiet", "--preset", benchmark.preset, "--steps", "1", "--held-out-every", "0",
+            [ToolCommand("train", "--quiet", "--preset", benchmark.preset, "--steps", "1", "--batch", "1", "--held-out-every", "0",
                          "--table", table.path, encodedShard.path)],
             to: model)
     }

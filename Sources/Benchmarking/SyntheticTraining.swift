@@ -31,7 +31,7 @@ final class SyntheticTraining {
 
     init(_ configuration: EncoderConfiguration, batch: Int, window: Int, pool: ThreadPool) {
         shape = WindowShape(steps: window, batch: batch)
-        encoder = ContextualEncoder(configuration, capacity: WindowCapacity(shape), training: true, pool: pool)
+        encoder = ContextualEncoder(configuration, capacity: WindowCapacity(shape), training: Adam(), pool: pool)
         encoder.initialize(seed: 1)
         let dimension = configuration.inputSize
         table = FloatBuffer(count: Self.tableRows * dimension)
@@ -52,19 +52,18 @@ final class SyntheticTraining {
     /// One step: gather the vectors, forward, backward, clip, update. Throws `ToolError` if the result is not a number,
     /// because its speed would mean nothing.
     func step() throws {
-        let adam = Adam()
         for task in tasks {
             for place in 0..<words {
                 task.inputRows[place] = random.below(Self.tableRows)
                 task.targetRows[place] = random.below(Self.tableRows)
             }
         }
-        encoder.forEachDirection { model in
-            let task = tasks[encoder.directions.firstIndex { $0 === model } ?? 0]
+        encoder.forEachDirection { index in
+            let (model, task) = (encoder.directions[index], tasks[index])
             task.loss = model.accumulate(
                 gather(task.inputRows, task.inputs), targets: gather(task.targetRows, task.targets), shape: shape,
                 carry: true, seed: 1, step: steps)
-            task.norm = model.update(adam, step: steps + 1, rate: 1e-3, clip: 1)
+            task.norm = model.update(.init(step: steps + 1, rate: 1e-3, clip: 1))
         }
         steps += 1
         guard tasks.allSatisfy({ $0.loss.isFinite && $0.norm.isFinite }) else {

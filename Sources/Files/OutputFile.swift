@@ -19,8 +19,9 @@ public final class OutputFile {
     ///   - path: the file to make; `-` is standard output.
     ///   - binary: refuses to write to a terminal, with status `usage`.
     ///   - grows: write under the name itself from the start, as a log does that people watch.
+    ///   - appends: begin behind what a growing file has already.
     /// Throws `ToolError` with status `cannotCreate` if the file cannot be made there.
-    public init(path: String, binary: Bool, grows: Bool = false) throws {
+    public init(path: String, binary: Bool, grows: Bool = false, appends: Bool = false) throws {
         // From the point where all properties are set, a throwing init runs deinit too, which cleans up.
         if path == "-" {
             name = "standard output"
@@ -37,7 +38,7 @@ public final class OutputFile {
         // Device files and pipes are written in place: there is nothing to rename.
         var status = stat()
         let inPlace = grows || stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
-        let creation = grows ? O_CREAT | O_TRUNC : inPlace ? 0 : O_CREAT | O_EXCL
+        let creation = grows ? O_CREAT | (appends ? O_APPEND : O_TRUNC) : inPlace ? 0 : O_CREAT | O_EXCL
         let flags = O_WRONLY | O_CLOEXEC | creation
         name = path
         self.path = path

@@ -7,6 +7,3 @@ public func isSameFile(_ first: String, _ second: String) -> Bool {
     guard first != "-", second != "-", stat(first, &a) == 0, stat(second, &b) == 0 else { return first == second && first != "-" }
     return a.st_mode & S_IFMT == S_IFREG && a.st_dev == b.st_dev && a.st_ino == b.st_ino
 }
-
-/// Bytes of memory the machine has.
-public func physicalMemory() -> Int { sysconf(CInt(_SC_PHYS_PAGES)) * sysconf(CInt(_SC_PAGESIZE)) }

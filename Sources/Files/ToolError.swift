@@ -14,6 +14,8 @@ public enum ExitStatus: Int32, Sendable {
     case cannotCreate = 73
     /// Reading or writing failed midway: full disk, failing device.
     case ioError = 74
+    /// Another process is using what this one needs; later it may be free.
+    case inUse = 75
     /// Two inputs, or an input and an option, do not fit each other.
     case configuration = 78
 }

@@ -1,9 +1,13 @@
 internal import Glibc
 internal import Parallel
 
-/// Adam (Kingma and Ba 2015), all of it in one pass over memory: clipping, moments, update, and the gradient set to
-/// zero for the next step.
-public struct Adam: Sendable {
+/// Adam (Kingma and Ba 2015), with decoupled weight decay where asked for (AdamW, Loshchilov and Hutter 2019).
+///
+/// With g = scale x gradient:
+///
+///     m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2,
+///     w = w - rate * decay * w - rate * (m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + epsilon)
+public struct Adam: Optimizer {
     public var beta1: Double
     public var beta2: Double
     /// Added to the root of the second moment.
@@ -15,26 +19,19 @@ public struct Adam: Sendable {
         self.epsilon = epsilon
     }
 
-    /// One update of `count` weights.
-    ///
-    ///     m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2,
-    ///     w = w - rate * (m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + epsilon)
-    ///
-    /// with g = `scale` x gradient, the scale being what clipping asks for.
-    /// - Parameter step: 1 for the first update.
-    public func update(
-        weights: UnsafeMutablePointer<Float>, gradients: UnsafeMutablePointer<Float>,
-        firstMoments: UnsafeMutablePointer<Float>, secondMoments: UnsafeMutablePointer<Float>, count: Int,
-        step: Int, rate: Float, scale: Float = 1, compute: Compute
-    ) {
-        let correction1 = 1 - pow(beta1, Double(step))
-        let correction2 = 1 - pow(beta2, Double(step))
+    public var momentNames: [String] { ["first", "second"] }
+    public var initialMoment: Float { 0 }
+
+    public func update(_ run: WeightRun, _ step: OptimizerStep, compute: Compute) {
+        guard let second = run.secondMoments else { preconditionFailure("Adam keeps two moments") }
+        let correction1 = 1 - pow(beta1, Double(step.number))
+        let correction2 = 1 - pow(beta2, Double(step.number))
         var pass = Pass(
-            weights: weights, gradients: gradients, first: firstMoments, second: secondMoments, count: count,
+            weights: run.weights, gradients: run.gradients, first: run.firstMoments, second: second, count: run.count,
             beta1: Float(beta1), fresh1: Float(1 - beta1), beta2: Float(beta2), fresh2: Float(1 - beta2),
-            epsilon: Float(epsilon), scale: scale,
-            rate: Float(Double(rate) / correction1), secondFactor: Float(1 / correction2))
-        compute.pool.forEach(Reduction.blockCount(count), context: &pass) { context, block in
+            epsilon: Float(epsilon), scale: step.scale, kept: 1 - step.rate * step.weightDecay,
+            rate: Float(Double(step.rate) / correction1), secondFactor: Float(1 / correction2))
+        compute.pool.forEach(Reduction.blockCount(run.count), context: &pass) { context, block in
             context.assumingMemoryBound(to: Pass.self).pointee.run(block)
         }
     }
@@ -42,7 +39,7 @@ public struct Adam: Sendable {
     private struct Pass {
         let weights, gradients, first, second: UnsafeMutablePointer<Float>
         let count: Int
-        let beta1, fresh1, beta2, fresh2, epsilon, scale, rate, secondFactor: Float
+        let beta1, fresh1, beta2, fresh2, epsilon, scale, kept, rate, secondFactor: Float
 
         func run(_ block: Int) {
             let start = block * Reduction.blockSize(count)
@@ -53,7 +50,7 @@ public struct Adam: Sendable {
                 let square = beta2 * second[index] + fresh2 * gradient * gradient
                 first[index] = moment
                 second[index] = square
-                weights[index] -= rate * moment / ((square * secondFactor).squareRoot() + epsilon)
+                weights[index] = kept * weights[index] - rate * moment / ((square * secondFactor).squareRoot() + epsilon)
                 gradients[index] = 0
             }
         }

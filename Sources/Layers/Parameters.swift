@@ -32,8 +32,8 @@ public struct ParameterLayout: Sendable {
     public var count: Int { parameters.reduce(0) { $0 + $1.count } }
 }
 
-/// All weights of a network in one piece of memory, and what training adds: gradients and Adam's two moments, each one
-/// piece of the same layout, so that clipping and updating are single passes.
+/// All weights of a network in one piece of memory, and what training adds: gradients and the optimiser's moments, each
+/// one piece of the same layout, so that clipping and updating are single passes.
 public final class ParameterStore {
     public let layout: ParameterLayout
     public let values: FloatBuffer
@@ -41,19 +41,24 @@ public final class ParameterStore {
     public let training: Training?
 
     public struct Training {
+        public let optimizer: any Optimizer
         public let gradients: FloatBuffer
-        public let firstMoments: FloatBuffer
-        public let secondMoments: FloatBuffer
+        /// One for each of the optimiser's `momentNames`.
+        public let moments: [FloatBuffer]
     }
 
-    public init(_ layout: ParameterLayout, training: Bool) {
+    /// - Parameter training: the rule by which the weights will be updated; `nil` for a network that is only used.
+    public init(_ layout: ParameterLayout, training: (any Optimizer)?) {
         self.layout = layout
         values = FloatBuffer(count: layout.extent)
-        self.training =
-            training
-            ? Training(
-                gradients: FloatBuffer(count: layout.extent), firstMoments: FloatBuffer(count: layout.extent),
-                secondMoments: FloatBuffer(count: layout.extent)) : nil
+        self.training = training.map { optimizer in
+            let moments = optimizer.momentNames.map { _ in
+                let moments = FloatBuffer(count: layout.extent)
+                if optimizer.initialMoment != 0 { moments.fill(optimizer.initialMoment) }
+                return moments
+            }
+            return Training(optimizer: optimizer, gradients: FloatBuffer(count: layout.extent), moments: moments)
+        }
     }
 
     /// A weight of two dimensions as a matrix; one of one dimension as a single row.
@@ -71,26 +76,52 @@ public final class ParameterStore {
         return Matrix(buffer.start + parameter.offset, rows: parameter.count / max(1, columns), columns: columns)
     }
 
-    public var bytes: Int { values.bytes * (training == nil ? 1 : 4) }
+    /// Memory of the weights, and of everything that training keeps beside them.
+    public var bytes: Int { values.bytes * (1 + (training.map { 1 + $0.moments.count } ?? 0)) }
+
+    /// How to make an update of the gradient that has been added up.
+    public struct Update: Sendable {
+        /// 1 for the first.
+        public var step: Int
+        public var rate: Float
+        /// Greatest Euclidean norm of the whole gradient; `nil` for none.
+        public var clip: Double?
+        /// Decay of the matrices; biases and gains are left alone.
+        public var weightDecay: Float = 0
+        /// Over how many windows the gradient was added up: their mean counts.
+        public var windows = 1
+
+        public init(step: Int, rate: Float, clip: Double?) {
+            self.step = step
+            self.rate = rate
+            self.clip = clip
+        }
+    }
 
     /// Scales the gradient to at most `clip` in norm, updates all weights, and clears the gradient.
     ///
     /// Does nothing to the weights, and keeps the gradient for inspection, if the norm is not finite.
-    /// - Parameters:
-    ///   - step: 1 for the first update.
-    ///   - clip: greatest Euclidean norm of the whole gradient; `nil` for none.
     /// - Returns: the norm before clipping.
     @discardableResult
-    public func update(_ adam: Adam, step: Int, rate: Float, clip: Double?, compute: Compute) -> Double {
+    public func update(_ update: Update, compute: Compute) -> Double {
         guard let training else { preconditionFailure("a network without gradients cannot be updated") }
-        let norm = compute.norm(training.gradients.start, count: training.gradients.count)
+        let mean = 1 / Double(update.windows)
+        let norm = mean * compute.norm(training.gradients.start, count: training.gradients.count)
         guard norm.isFinite else { return norm }
-        var scale = 1.0
-        if let clip, norm > clip { scale = clip / norm }
-        adam.update(
-            weights: values.start, gradients: training.gradients.start, firstMoments: training.firstMoments.start,
-            secondMoments: training.secondMoments.start, count: values.count, step: step, rate: rate,
-            scale: Float(scale), compute: compute)
+        var step = OptimizerStep(number: update.step, rate: update.rate, scale: Float(mean))
+        if let clip = update.clip, norm > clip { step.scale = Float(mean * clip / norm) }
+        let whole = WeightRun(
+            weights: values.start, gradients: training.gradients.start, firstMoments: training.moments[0].start,
+            secondMoments: training.moments.count > 1 ? training.moments[1].start : nil, count: values.count)
+        guard update.weightDecay != 0 else {
+            training.optimizer.update(whole, step, compute: compute)
+            return norm
+        }
+        for parameter in layout.parameters {
+            step.weightDecay = parameter.shape.count > 1 ? update.weightDecay : 0
+            training.optimizer.update(
+                whole.part(parameter.offset..<parameter.offset + parameter.count), step, compute: compute)
+        }
         return norm
     }
 }

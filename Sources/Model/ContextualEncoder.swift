@@ -11,8 +11,10 @@ public final class ContextualEncoder {
 
     /// - Parameters:
     ///   - capacity: the largest window or batch of sentences it will see.
-    ///   - training: whether it will be trained.
-    public init(_ configuration: EncoderConfiguration, capacity: WindowCapacity, training: Bool, pool: ThreadPool) {
+    ///   - training: how it will be trained; `nil` if it will not.
+    public init(
+        _ configuration: EncoderConfiguration, capacity: WindowCapacity, training: (any Optimizer)?, pool: ThreadPool
+    ) {
         self.configuration = configuration
         self.pool = pool
         directions = configuration.directions.map {
@@ -22,10 +24,14 @@ public final class ContextualEncoder {
 
     public func initialize(seed: UInt64) { for model in directions { model.initialize(seed: seed) } }
 
-    /// Runs `body` for every direction, several at once where there are threads. What a direction computes does not
-    /// depend on the other, nor on the threads.
-    public func forEachDirection(_ body: (DirectionModel) -> Void) {
-        pool.forEach(directions.count) { body(directions[$0]) }
+    /// Runs `body` for every direction, by its index: at once where there are threads, or one after the other, each on
+    /// all threads. What a direction computes does not depend on the other, nor on the threads.
+    public func forEachDirection(sideBySide: Bool = true, _ body: (Int) -> Void) {
+        if sideBySide {
+            pool.forEach(directions.count) { body($0) }
+        } else {
+            for index in directions.indices { body(index) }
+        }
     }
 
     /// Trainable weights of all directions.

@@ -26,10 +26,10 @@ public final class DirectionModel {
 
     /// - Parameters:
     ///   - capacity: the largest window it will see.
-    ///   - training: whether it will be trained, which takes four times the memory for parameters.
+    ///   - training: how it will be trained, which takes three or four times the memory for parameters; `nil` if not.
     public init(
-        _ direction: Direction, _ configuration: EncoderConfiguration, capacity: WindowCapacity, training: Bool,
-        compute: Compute
+        _ direction: Direction, _ configuration: EncoderConfiguration, capacity: WindowCapacity,
+        training: (any Optimizer)?, compute: Compute
     ) {
         self.direction = direction
         self.configuration = configuration
@@ -40,7 +40,7 @@ public final class DirectionModel {
         var layout = ParameterLayout()
         inputLayer = Linear("\(name).input", inputs: configuration.inputSize, outputs: width, in: &layout)
         inputNorm = configuration.layerNorm ? LayerNorm("\(name).input.norm", size: width, in: &layout) : nil
-        encoder = configuration.makeEncoder(name, capacity: capacity, training: training, in: &layout)
+        encoder = configuration.makeEncoder(name, capacity: capacity, training: training != nil, in: &layout)
         output = ContinuousOutput(
             "\(name).output", inputs: width, outputs: configuration.outputSize, loss: CosineLoss(), rows: capacity.rows,
             in: &layout)
@@ -48,8 +48,8 @@ public final class DirectionModel {
         linearBuffer = FloatBuffer(count: capacity.rows * width)
         inputBuffer = configuration.layerNorm ? FloatBuffer(count: capacity.rows * width) : linearBuffer
         statistics = FloatBuffer(count: configuration.layerNorm ? 2 * capacity.rows : 0)
-        upperGradient = FloatBuffer(count: training ? capacity.rows * width : 0)
-        lowerGradient = FloatBuffer(count: training ? capacity.rows * width : 0)
+        upperGradient = FloatBuffer(count: training != nil ? capacity.rows * width : 0)
+        lowerGradient = FloatBuffer(count: training != nil ? capacity.rows * width : 0)
     }
 
     /// Random weights, different for the two directions.
@@ -93,9 +93,7 @@ public final class DirectionModel {
 
     /// Clips the gradient, updates the weights, clears the gradient.
     /// - Returns: the gradient's norm before clipping; if it is not finite, nothing was updated.
-    public func update(_ adam: Adam, step: Int, rate: Float, clip: Double?) -> Double {
-        parameters.update(adam, step: step, rate: rate, clip: clip, compute: compute)
-    }
+    public func update(_ update: ParameterStore.Update) -> Double { parameters.update(update, compute: compute) }
 
     /// The mean loss of a window without learning from it.
     public func evaluate(
@@ -140,6 +138,19 @@ public final class DirectionModel {
     public func restoreState(_ state: FloatBuffer, batch: Int) {
         precondition(state.count == encoder.stateCount(batch: batch))
         encoder.restoreState(batch: batch, from: state.start)
+    }
+
+    /// The memory bill: what each part takes, in bytes. Parameters are those of the weights, and of everything training
+    /// keeps beside them.
+    public var memory: [(name: String, bytes: Int)] {
+        let copies = parameters.bytes / max(1, parameters.values.bytes)
+        var parts: [(name: String, bytes: Int)] = []
+        for parameter in parameters.layout.parameters {
+            let part = parameter.name.split(separator: ".").prefix(2).joined(separator: " ") + " parameters"
+            if parts.last?.name != part { parts.append((part, 0)) }
+            parts[parts.count - 1].bytes += parameter.count * 4 * copies
+        }
+        return parts + [("\(direction.rawValue) activations", activationBytes)]
     }
 
     public var activationBytes: Int {

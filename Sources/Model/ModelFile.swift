@@ -1,6 +1,6 @@
 public import Files
 internal import FoundationEssentials
-internal import Kernels
+public import Kernels
 public import Layers
 public import Parallel
 public import Shards
@@ -9,14 +9,19 @@ public import Shards
 public enum ModelFile {
     /// The metadata's key for the configuration.
     static let key = "contour"
-    /// The metadata's key for the digest: XXH64 of the configuration's text and of all tensors in the order of their
-    /// names, because safetensors itself has no checksum.
+    /// The metadata's key for the digest: XXH64 of the metadata's other texts and of all tensors, both in the order of
+    /// their names, because safetensors itself has no checksum.
     static let digestKey = "contour-digest"
+    /// What the names of tensors begin with that only a training run needs. A checkpoint is a model with more tensors.
+    public static let trainingPrefix = "training."
 
     /// Writes all weights of `encoder`; `output` is still to be committed. Throws `ToolError` with status `ioError`.
-    /// - Parameter metadata: further strings to keep with the model.
+    /// - Parameters:
+    ///   - metadata: further strings to keep with the model.
+    ///   - further: tensors of a training run, their names with `trainingPrefix`.
     public static func write(
-        _ encoder: ContextualEncoder, metadata: [String: String] = [:], to output: OutputFile
+        _ encoder: ContextualEncoder, metadata: [String: String] = [:], further: [SafetensorsOutput] = [],
+        to output: OutputFile
     ) throws {
         var metadata = metadata
         metadata[key] = try encode(encoder.configuration)
@@ -24,11 +29,10 @@ public enum ModelFile {
             model.parameters.layout.parameters.map {
                 SafetensorsOutput(name: $0.name, shape: $0.shape, start: model.parameters.value($0).start)
             }
-        }
-        var digest = XXH64()
-        Array((metadata[key] ?? "").utf8).withUnsafeBytes { digest.update($0) }
+        } + further
+        var digest = digest(of: metadata)
         for tensor in tensors.sorted(by: { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }) {
-            digest.update(UnsafeRawBufferPointer(start: tensor.start, count: tensor.shape.reduce(4, *)))
+            digest.update(tensor.bytes)
         }
         metadata[digestKey] = hexadecimal(digest.digest())
         try Safetensors.write(tensors, metadata: metadata, to: output)
@@ -60,12 +64,20 @@ public enum ModelFile {
     /// Throws `ToolError`: `noInput` if the file cannot be opened, `dataError` if a tensor is missing, unknown, of
     /// another shape than the configuration asks for, or holds a number that is not finite.
     public static func read(
-        _ path: String, capacity: WindowCapacity, training: Bool = false, pool: ThreadPool
+        _ path: String, capacity: WindowCapacity, training: (any Optimizer)? = nil, pool: ThreadPool
     ) throws -> ContextualEncoder {
         let reader = try SafetensorsReader(path: path)
         let configuration = try configuration(of: reader)
         try checkSize(configuration, reader)
         let encoder = ContextualEncoder(configuration, capacity: capacity, training: training, pool: pool)
+        try load(reader, into: encoder)
+        return encoder
+    }
+
+    /// Copies the weights of an open model of the same configuration, or of a checkpoint. Throws `ToolError` like
+    /// `read`; then only a part of the weights may have been copied.
+    public static func load(_ reader: SafetensorsReader, into encoder: ContextualEncoder) throws {
+        let path = reader.file.name
         var remaining = Dictionary(uniqueKeysWithValues: reader.tensors.map { ($0.name, $0) })
         for model in encoder.directions {
             for parameter in model.parameters.layout.parameters {
@@ -75,19 +87,28 @@ public enum ModelFile {
                 try copy(tensor, of: reader, to: parameter, in: model.parameters)
             }
         }
-        if let name = remaining.keys.min() { throw ToolError.data(path, "tensor \(name)", "is unknown to this model") }
+        if let name = remaining.keys.filter({ !$0.hasPrefix(trainingPrefix) }).min() {
+            throw ToolError.data(path, "tensor \(name)", "is unknown to this model")
+        }
         try checkDigest(reader)
-        return encoder
     }
 
-    /// Throws if the digest in the metadata is not that of the content.
-    static func checkDigest(_ reader: SafetensorsReader) throws {
-        var digest = XXH64()
-        Array((reader.metadata[key] ?? "").utf8).withUnsafeBytes { digest.update($0) }
+    /// Throws `ToolError` with status `dataError` if the digest in the metadata is not that of the content.
+    public static func checkDigest(_ reader: SafetensorsReader) throws {
+        var digest = digest(of: reader.metadata)
         for tensor in reader.tensors { reader.withBytes(of: tensor) { digest.update($0) } }
         guard hexadecimal(digest.digest()) == reader.metadata[digestKey] else {
             throw ToolError.data(reader.file.name, "", "the model is damaged: its digest is not that of its content")
         }
+    }
+
+    private static func digest(of metadata: [String: String]) -> XXH64 {
+        var digest = XXH64()
+        for (_, text) in metadata.filter({ $0.key != digestKey })
+            .sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
+            Array(text.utf8).withUnsafeBytes { digest.update($0) }
+        }
+        return digest
     }
 
     /// Before memory is taken: the weights the configuration speaks of must be about as many as the file has.

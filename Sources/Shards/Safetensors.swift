@@ -3,14 +3,26 @@ public import Files
 /// A tensor to be written to a safetensors file.
 public struct SafetensorsOutput: @unchecked Sendable {
     public let name: String
+    /// As the format spells it.
+    public let type: String
     public let shape: [Int]
-    public let start: UnsafePointer<Float>
+    /// Alive until they are written.
+    public let bytes: UnsafeRawBufferPointer
 
-    /// - Parameter start: as many floats as the shape has, row-major, alive until they are written.
+    /// - Parameter start: as many floats as the shape has, row-major.
     public init(name: String, shape: [Int], start: UnsafePointer<Float>) {
         self.name = name
+        type = "F32"
         self.shape = shape
-        self.start = start
+        bytes = UnsafeRawBufferPointer(start: start, count: shape.reduce(4, *))
+    }
+
+    /// A list of whole numbers.
+    public init(name: String, numbers: UnsafeBufferPointer<UInt32>) {
+        self.name = name
+        type = "U32"
+        shape = [numbers.count]
+        bytes = UnsafeRawBufferPointer(numbers)
     }
 }
 
@@ -33,9 +45,9 @@ public enum Safetensors {
         header += "}"
         var offset = 0
         for tensor in tensors {
-            let bytes = tensor.shape.reduce(4, *)
+            let bytes = tensor.bytes.count
             let shape = tensor.shape.map(String.init).joined(separator: ",")
-            header += ",\(jsonString(tensor.name)):{\"dtype\":\"F32\",\"shape\":[\(shape)],"
+            header += ",\(jsonString(tensor.name)):{\"dtype\":\"\(tensor.type)\",\"shape\":[\(shape)],"
             header += "\"data_offsets\":[\(offset),\(offset + bytes)]}"
             offset += bytes
         }
@@ -44,8 +56,6 @@ public enum Safetensors {
         let length = UInt64(header.utf8.count).littleEndian
         try withUnsafeBytes(of: length) { try output.write($0) }
         try output.write(header)
-        for tensor in tensors {
-            try output.write(UnsafeRawBufferPointer(start: tensor.start, count: tensor.shape.reduce(4, *)))
-        }
+        for tensor in tensors { try output.write(tensor.bytes) }
     }
 }

@@ -81,6 +81,18 @@ public final class SafetensorsReader {
         }
     }
 
+    /// The whole numbers of a tensor of one dimension. Throws `ToolError` if it is of another type.
+    public func numbers(_ tensor: Tensor) throws -> [UInt32] {
+        guard tensor.type == "U32", tensor.shape.count == 1 else {
+            throw ToolError.data(file.name, "tensor \(tensor.name)", "is of type \(tensor.type), and must be a list of U32")
+        }
+        return withExtendedLifetime(file) {
+            (0..<tensor.shape[0]).map {
+                UInt32(littleEndian: file.bytes.loadUnaligned(fromByteOffset: tensor.range.lowerBound + 4 * $0, as: UInt32.self))
+            }
+        }
+    }
+
     private static func tensor(
         _ name: String, _ entry: Header.Entry, base: Int, size: Int, file: String
     ) throws -> Tensor {

@@ -17,7 +17,7 @@ private let endBySignal: @convention(c) (CInt) -> Void = { number in
 }
 
 /// A background job of a shell without job control ignores SIGINT, and nohup SIGHUP: both are to be left so.
-private func isIgnored(_ number: CInt) -> Bool {
+func isIgnored(_ number: CInt) -> Bool {
     var action = sigaction()
     guard sigaction(number, nil, &action) == 0 else { return false }
     return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1

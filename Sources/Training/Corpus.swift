@@ -1,23 +1,29 @@
 import Files
+import Kernels
 public import Parallel
 public import Shards
 
 /// The training text, as often as it is asked for: token shards read again for each epoch, or a pipe kept in memory.
-public final class Corpus {
+public final class Corpus: @unchecked Sendable {
     /// Sentences and tokens in training, held-out ones not counted.
     public private(set) var sentences = 0
     public private(set) var tokens = 0
+    /// Tokens in training that have a vector, and so can be predicted.
+    public private(set) var usableTokens = 0
     /// Sentences kept from training, where every n-th one is.
     public private(set) var heldOut = Sentences()
     /// The options with which the text was tokenised, as the first shard's header tells them.
     public private(set) var tokenizer = ShardFields()
     /// The digests of all parts, which say what the model was trained on.
     public private(set) var digests: [UInt64] = []
+    /// What the user calls it, for messages.
+    public let name: String
 
     private let paths: [String]
     private let rows: WordRows
-    private let pool: WorkerPool
     private let heldOutEvery: Int
+    /// For each path, the number of its first sentence, held-out ones counted.
+    private var firstSentences: [Int] = []
     /// What a pipe brought, which cannot be read twice.
     private var memory: Sentences?
 
@@ -27,45 +33,50 @@ public final class Corpus {
     /// - Parameters:
     ///   - heldOutEvery: keep every n-th sentence from training; 0 keeps none.
     ///   - heldOutTokens: how many tokens of them to keep in memory.
-    /// Throws `ToolError` (`noInput`, `ioError`; `dataError` for damage or for a corpus without sentences).
+    /// Throws `ToolError` (`noInput`, `ioError`; `dataError` for damage, for a corpus without sentences, and for one in
+    /// which no word has a vector).
     public init(
         paths: [String], rows: WordRows, heldOutEvery: Int, heldOutTokens: Int, pool: WorkerPool
     ) throws {
         self.paths = paths
         self.rows = rows
-        self.pool = pool
         self.heldOutEvery = heldOutEvery
-        let keepsAll = paths.contains("-")
-        if keepsAll { memory = Sentences() }
+        name = paths.map { $0 == "-" ? "standard input" : $0 }.joined(separator: ", ")
+        if paths.contains("-") { memory = Sentences() }
         var number = 0
-        let reader = TokenShardReader(paths: paths, pool: pool)
-        let sentenceReader = SentenceReader(reader) { rows.row(of: $0) }
-        var block = Sentences()
-        while try sentenceReader.next(into: &block) {
-            if number == 0 { tokenizer = reader.header?.fields ?? [:] }
-            for index in 0..<block.count {
-                let sentence = block[index]
-                if isHeldOut(number) {
-                    if heldOut.tokenCount < heldOutTokens { heldOut.append(sentence) }
-                } else {
-                    sentences += 1
-                    tokens += sentence.count
-                    if keepsAll { memory?.append(sentence) }
-                }
-                number += 1
+        for path in paths {
+            firstSentences.append(number)
+            let reader = TokenShardReader(paths: [path], pool: pool)
+            let sentenceReader = SentenceReader(reader) { rows.row(of: $0) }
+            var block = Sentences()
+            while try sentenceReader.next(into: &block) {
+                if number == 0 { tokenizer = reader.header?.fields ?? [:] }
+                for index in 0..<block.count { take(block[index], number: number + index, heldOutTokens: heldOutTokens) }
+                number += block.count
+                block.removeAll()
             }
-            block.removeAll()
+            digests += reader.digests
         }
-        digests = reader.digests
-        guard sentences > 0 else {
-            throw ToolError.data(paths.map { $0 == "-" ? "standard input" : $0 }.joined(separator: ", "), "", "no sentences to train on")
+        guard sentences > 0 else { throw ToolError.data(name, "", "no sentences to train on") }
+        guard usableTokens > 0 else { throw ToolError.data(name, "", "none of its words has a vector in the table") }
+    }
+
+    private func take(_ sentence: ArraySlice<UInt32>, number: Int, heldOutTokens: Int) {
+        if isHeldOut(number) {
+            if heldOut.tokenCount < heldOutTokens { heldOut.append(sentence) }
+            return
         }
+        sentences += 1
+        tokens += sentence.count
+        usableTokens += sentence.count { rows.isUsable($0) }
+        memory?.append(sentence)
     }
 
     /// Positions of an epoch: every sentence has one more than tokens, for its end.
     public var positions: Int { tokens + sentences }
 
-    /// The sentences of an epoch in random order.
+    /// The sentences of an epoch in random order: shards one after the other in random order, sentences shuffled in a
+    /// buffer that reaches over several of them. Decompressed by the thread that asks for them.
     public func shuffled(seed: UInt64, epoch: Int) -> ShuffledSentences {
         if let memory {
             var given = false
@@ -76,10 +87,25 @@ public final class Corpus {
                 return true
             }
         }
-        let rows = rows
-        let reader = SentenceReader(TokenShardReader(paths: paths, pool: pool)) { rows.row(of: $0) }
-        return ShuffledSentences(seed: seed, epoch: epoch, keep: { [self] in !isHeldOut($0) }) {
-            try reader.next(into: &$0)
+        var order = Array(paths.indices)
+        var random = Random(seed: seed, stream: "shards", number: epoch)
+        random.shuffle(&order)
+        var remaining = order[...]
+        let pool = WorkerPool(threads: 1)
+        var reader: SentenceReader?
+        var first = 0
+        return ShuffledSentences(seed: seed, epoch: epoch) { [self] buffer in
+            while true {
+                if let reader, try reader.next(into: &buffer, keep: { !isHeldOut(first + $0) }) { return true }
+                guard let shard = remaining.popFirst() else { return false }
+                first = firstSentences[shard]
+                reader = SentenceReader(TokenShardReader(paths: [paths[shard]], pool: pool)) { [rows, paths] in
+                    guard let row = rows.find($0) else {
+                        throw ToolError.data(paths[shard], "", "has changed since training began: it has new words")
+                    }
+                    return row
+                }
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-import Files
+public import Files
 import FoundationEssentials
 
 /// What a step of training looks like in the log.
@@ -15,6 +15,12 @@ struct TrainingMetrics: Encodable {
     var gradientNorm: Double
     var seconds: Double
     var wordsPerSecond: Double
+    /// Of the machine's speed at large matrix products.
+    var ceilingShare: Double?
+    /// Seconds since the last line in which training waited for data.
+    var secondsWaited: Double
+    /// Peak memory of the process in bytes.
+    var memory: Int
 }
 
 /// What an evaluation looks like in the log: one line a direction.
@@ -22,6 +28,8 @@ struct HeldOutMetrics: Encodable {
     let event = "held-out"
     var step: Int
     var words: Int
+    /// Of training, evaluations left out.
+    var seconds: Double
     var direction: String
     var loss: Double
     var constantLoss: Double
@@ -29,7 +37,7 @@ struct HeldOutMetrics: Encodable {
     var scores: RankingScores
 
     private enum CodingKeys: CodingKey {
-        case event, step, words, direction, loss, constantLoss, candidates
+        case event, step, words, seconds, direction, loss, constantLoss, candidates
     }
 
     /// The scores stand beside the other fields, not inside one.
@@ -39,6 +47,7 @@ struct HeldOutMetrics: Encodable {
         try container.encode(event, forKey: .event)
         try container.encode(step, forKey: .step)
         try container.encode(words, forKey: .words)
+        try container.encode(seconds, forKey: .seconds)
         try container.encode(direction, forKey: .direction)
         try container.encode(loss, forKey: .loss)
         try container.encode(constantLoss, forKey: .constantLoss)
@@ -47,14 +56,24 @@ struct HeldOutMetrics: Encodable {
 }
 
 /// The log of a training run in JSON Lines, one object a line with its keys in alphabetical order.
-final class MetricsLog {
+public final class MetricsLog {
     private let output: OutputFile?
     private let encoder = JSONEncoder()
 
     /// - Parameter output: where to write; `nil` writes nothing.
-    init(_ output: OutputFile?) {
+    public init(_ output: OutputFile?) {
         self.output = output
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    }
+
+    /// Opens a log under its own name, where people can watch it grow.
+    ///
+    /// - Parameter step: of the checkpoint that a run goes on from: earlier lines stay, later ones are forgotten, because
+    ///   they will be written again; 0 begins a new log.
+    /// Throws `ToolError` (`cannotCreate`, `ioError`; `dataError` if the file that is there is no log).
+    public convenience init(path: String, resumingAt step: Int) throws {
+        if step > 0 && path != "-" { try Self.forget(path, after: step) }
+        self.init(try OutputFile(path: path, binary: false, grows: true, appends: step > 0))
     }
 
     func write(_ metrics: some Encodable) throws {
@@ -62,5 +81,26 @@ final class MetricsLog {
         try output.write([UInt8](encoder.encode(metrics)) + [UInt8(ascii: "\n")])
         // Line by line, for those who watch it.
         try output.flush()
+    }
+
+    /// Makes the log final.
+    public func commit() throws { try output?.commit() }
+
+    private static func forget(_ path: String, after step: Int) throws {
+        struct Line: Decodable { let step: Int }
+        guard let file = try? FileSource(path: path) else { return }
+        let lines = LineReader(file)
+        let kept = try OutputFile(path: path, binary: false)
+        var number = 0
+        while try lines.next({ bytes in
+            number += 1
+            let line = try? JSONDecoder().decode(Line.self, from: Data(bytes))
+            if line == nil && number == 1 && !bytes.isEmpty { throw ToolError.data(path, "line 1", "is not of a log of train") }
+            // What cannot be read is the line at which a run was killed.
+            guard let line, line.step <= step else { return }
+            try kept.write(UnsafeRawBufferPointer(bytes))
+            try kept.write("\n")
+        }) {}
+        try kept.commit()
     }
 }

@@ -29,6 +29,7 @@ public final class SentenceReader {
     private let reader: TokenShardReader
     private let row: (UnsafeRawBufferPointer) throws -> UInt32
     private var map: [UInt32] = []
+    private var number = 0
 
     /// - Parameter row: the row number of a word, which it may make on the spot.
     public init(_ reader: TokenShardReader, row: @escaping (UnsafeRawBufferPointer) throws -> UInt32) {
@@ -40,7 +41,8 @@ public final class SentenceReader {
     public var header: ShardHeader? { reader.header }
 
     /// Appends the sentences of the next block; false when there is none. Throws `ToolError`.
-    public func next(into sentences: inout Sentences) throws -> Bool {
+    /// - Parameter keep: by the number of a sentence, counted from 0 by this reader, whether it is wanted.
+    public func next(into sentences: inout Sentences, keep: (Int) -> Bool = { _ in true }) throws -> Bool {
         guard let block = try reader.next() else { return false }
         if block.firstNewWord == 0 { map.removeAll(keepingCapacity: true) }
         try block.forEachNewWord { map.append(try row($0)) }
@@ -48,7 +50,8 @@ public final class SentenceReader {
             block.withSentenceLengths { lengths in
                 var start = 0
                 for length in lengths {
-                    sentences.append(ids[start..<start + Int(length)].lazy.map { [map] in map[Int($0)] })
+                    if keep(number) { sentences.append(ids[start..<start + Int(length)].lazy.map { [map] in map[Int($0)] }) }
+                    number += 1
                     start += Int(length)
                 }
             }

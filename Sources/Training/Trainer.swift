@@ -5,23 +5,23 @@ import Layers
 public import Model
 public import Parallel
 
-/// Trains an encoder on a corpus, step by step.
+/// Trains an encoder on a corpus, step by step, with evaluations and checkpoints on the way.
+///
+/// Whatever a run does is decided by its options, its seed and its data: stopped at any step and resumed from the
+/// checkpoint, it gives the same losses and the same weights, to the bit.
 public final class Trainer {
-    /// What is known after each step, for a progress line.
-    public struct Progress: Sendable {
-        public let step: Int
-        public let totalSteps: Int
-        public let words: Int
-        /// Mean over the last steps.
-        public let loss: Double
-        public let wordsPerSecond: Double
-        public let secondsLeft: Double
-    }
-
     /// Called after every step.
-    public var onProgress: (Progress) -> Void = { _ in }
+    public var onProgress: (TrainingProgress) -> Void = { _ in }
     /// Called after every evaluation, with the results of all directions.
     public var onEvaluation: (_ step: Int, _ words: Int, [HeldOutResult]) -> Void = { _, _, _ in }
+    /// Called with a sentence when something looks wrong but training goes on.
+    public var onWarning: (String) -> Void = { _ in }
+    /// Asked after every step: whether to write a checkpoint and stop.
+    public var shouldStop: () -> Bool = { false }
+    /// Where metrics go.
+    public var log = MetricsLog(nil)
+    /// GFLOP/s of large products on this machine, if known: what the speed of training is compared with.
+    public var ceiling: Double?
 
     public let encoder: ContextualEncoder
     public let totalSteps: Int
@@ -29,169 +29,166 @@ public final class Trainer {
     private let corpus: Corpus
     private let rows: WordRows
     private let heldOut: HeldOutText?
-    private let log: MetricsLog
+    private let checkpoints: CheckpointWriter?
     private let rate: LearningRate
-    private let tasks: [DirectionTask]
-    private var words = 0
+    private let trainingStep: TrainingStep
+    private var state: TrainingState
+    private var window: TrainingWindow
+    private var start: DataPosition?
 
-    /// Everything one direction needs for a step: its vectors, and what comes out.
-    private final class DirectionTask {
-        let inputs: FloatBuffer, targets: FloatBuffer
-        var weights: [Float]
-        var loss = 0.0, norm = 0.0
-
-        init(positions: Int, dimension: Int) {
-            inputs = FloatBuffer(count: positions * dimension)
-            targets = FloatBuffer(count: positions * dimension)
-            weights = [Float](repeating: 0, count: positions)
-        }
-    }
-
-    /// - Parameters:
-    ///   - log: where metrics go, in JSON Lines.
+    /// - Parameter checkpoints: where checkpoints go, and how often.
     public init(
         _ configuration: EncoderConfiguration, options: TrainingOptions, corpus: Corpus, rows: WordRows,
-        heldOut: HeldOutText?, log: OutputFile?, pool: ThreadPool
+        heldOut: HeldOutText?, checkpoints: CheckpointWriter? = nil, pool: ThreadPool
     ) {
         self.options = options
         self.corpus = corpus
         self.rows = rows
         self.heldOut = heldOut
-        self.log = MetricsLog(log)
-        let positions = options.batch * options.window
-        let perEpoch = Double(corpus.positions) / Double(positions)
-        totalSteps = options.steps ?? max(1, Int((options.epochs * perEpoch).rounded(.up)))
+        self.checkpoints = checkpoints
+        totalSteps = options.totalSteps(positions: corpus.positions)
         rate = LearningRate(
-            peak: options.peakRate, warmupSteps: min(options.warmupSteps, totalSteps / 10), totalSteps: totalSteps)
+            options.schedule, peak: options.peakRate, warmupSteps: min(options.warmupSteps, totalSteps / 10),
+            totalSteps: totalSteps)
         encoder = ContextualEncoder(
-            configuration, capacity: WindowCapacity(batch: options.batch, rows: positions), training: true, pool: pool)
+            configuration, capacity: WindowCapacity(batch: options.batch, rows: options.batch * options.window),
+            training: options.optimizer.optimizer, pool: pool)
         encoder.initialize(seed: options.seed)
-        tasks = configuration.directions.map { _ in DirectionTask(positions: positions, dimension: rows.dimension) }
+        trainingStep = TrainingStep(encoder, rows, options, rate: rate)
+        state = TrainingState(options: options, corpus: corpus)
+        window = TrainingWindow(batch: options.batch, window: options.window)
     }
 
-    /// Trains to the last step. Throws `ToolError`: `dataError` naming the step if a loss or gradient is not a number,
-    /// and what reading and the log throw.
-    public func run() throws {
-        var window = TrainingWindow(batch: options.batch, window: options.window)
-        var batcher = WindowBatcher(batch: options.batch, begin: rows.begin, end: rows.end)
-        var epoch = 0
-        var sentences = corpus.shuffled(seed: options.seed, epoch: epoch)
-        var interval = Interval(start: now())
-        let start = now()
-        for step in 0..<totalSteps {
-            // Streams run on into the next epoch, so every window is full.
-            _ = try batcher.fill(&window) { take in
-                if try sentences.nextSentence(take) { return true }
-                epoch += 1
-                sentences = corpus.shuffled(seed: options.seed, epoch: epoch)
-                return try sentences.nextSentence(take)
+    /// Goes back to the newest checkpoint that is sound. Damaged ones are reported and passed over.
+    ///
+    /// Returns the step it was made after, `nil` if there is none and training begins at the beginning. Throws
+    /// `ToolError`: `dataError` if all are damaged, `configuration` if it is of another run.
+    public func resume() throws -> Int? {
+        guard let checkpoints else { return nil }
+        guard let found = try checkpoints.newest(for: encoder, rowCount: rows.count, warn: onWarning) else { return nil }
+        try found.state.check(options, corpus, file: found.path)
+        state = found.state
+        state.options = options
+        start = found.position
+        window.position = found.position
+        return state.step
+    }
+
+    /// Step that a run goes on after; log lines of later ones are to be forgotten.
+    public var step: Int { state.step }
+
+    /// Trains to the end. Throws `ToolError`: `dataError` naming the step if a loss or gradient is not a number, and what
+    /// reading, the log and checkpoints throw.
+    public func run() throws -> TrainingOutcome {
+        let stream = WindowStream(
+            corpus, batch: options.batch, window: options.window, seed: options.seed, begin: rows.begin, end: rows.end,
+            from: start)
+        checkpoints?.begin()
+        while outcome == nil {
+            try step(stream)
+            let isLast = outcome != nil
+            if state.interval.steps == logInterval || isLast { try writeInterval() }
+            report()
+            if isLast || options.evaluations > 1 && state.step % evaluationInterval == 0 { try evaluate() }
+            if outcome == nil && shouldStop() {
+                try checkpoints?.write(encoder, state, window.position)
+                return .stopped
             }
-            try train(window, step: step)
-            words += window.positions
-            interval.add(tasks, words: window.positions)
-            let isLast = step == totalSteps - 1
-            if interval.steps == logInterval || isLast {
-                try writeInterval(interval, step: step + 1, seconds: now() - start)
-                interval = Interval(start: now())
-            }
-            report(step: step + 1, seconds: now() - start)
-            if isLast || options.evaluations > 1 && (step + 1) % evaluationInterval == 0 {
-                let before = now()
-                try evaluate(step: step + 1)
-                interval.start += now() - before
-            }
+            try checkpoints?.writeIfDue(encoder, state, window.position)
         }
+        try checkpoints?.write(encoder, state, window.position)
+        if options.patience != nil { try checkpoints?.loadBest(into: encoder) }
+        return outcome ?? .finished
+    }
+
+    /// Why the run is over, if it is.
+    private var outcome: TrainingOutcome? {
+        if state.step >= totalSteps { return .finished }
+        if let patience = options.patience, state.evaluationsSinceBest >= patience { return .noProgress }
+        if let limit = options.seconds, state.seconds >= limit { return .outOfTime }
+        return nil
+    }
+
+    private func step(_ stream: WindowStream) throws {
+        let (begin, waitedBefore) = (monotonicSeconds(), stream.waited)
+        var positions = 0
+        try trainingStep.run(state.step, window: &window) { window in
+            try stream.next(&window)
+            positions += window.positions
+        }
+        state.epoch = window.position.epoch
+        state.sentences = window.position.sentences
+        let seconds = monotonicSeconds() - begin
+        state.step += 1
+        state.words += positions
+        state.seconds += seconds
+        state.interval.add(
+            loss: trainingStep.loss, norm: trainingStep.norm, words: positions, seconds: seconds,
+            waited: stream.waited - waitedBefore)
+        warnEarly()
+        state.smoothedLoss = state.smoothedLoss.map { 0.98 * $0 + 0.02 * trainingStep.loss } ?? trainingStep.loss
+        state.smoothedNorm = state.smoothedNorm.map { 0.98 * $0 + 0.02 * trainingStep.norm } ?? trainingStep.norm
+    }
+
+    /// A gradient far beyond what it was before announces a run that falls apart.
+    private func warnEarly() {
+        guard let usual = state.smoothedNorm, state.step > 50, trainingStep.norm > 20 * usual else { return }
+        onWarning(
+            "step \(state.step): the gradient's norm is \(Float(trainingStep.norm)), and was \(Float(usual)) on average; loss "
+                + "\(Float(trainingStep.loss)), in the batch that ends with sentence \(state.sentences) of pass "
+                + "\(state.epoch + 1)")
     }
 
     private var logInterval: Int { max(1, totalSteps / 500) }
     private var evaluationInterval: Int {
-        let evaluations = max(1, options.evaluations)
-        return max(1, (totalSteps + evaluations - 1) / evaluations)
+        options.evaluationInterval ?? max(1, (totalSteps + options.evaluations - 1) / max(1, options.evaluations))
     }
 
-    private func train(_ window: TrainingWindow, step: Int) throws {
-        let shape = WindowShape(steps: window.window, batch: window.batch)
-        let adam = Adam()
-        let rate = rate(step)
-        encoder.forEachDirection { model in
-            let task = tasks[encoder.directions.firstIndex { $0 === model } ?? 0]
-            let isForward = model.direction == .forward
-            let input = Matrix(task.inputs, rows: shape.rows, columns: rows.dimension)
-            let target = Matrix(task.targets, rows: shape.rows, columns: rows.dimension)
-            let targetRows = isForward ? window.forwardTargets : window.backwardTargets
-            rows.gather(isForward ? window.forwardInputs : window.backwardInputs, into: input)
-            rows.gather(targetRows, into: target)
-            for place in 0..<shape.rows {
-                task.weights[place] = rows.isUsable(targetRows[place]) ? window.weights[place] : 0
-            }
-            task.loss = model.accumulate(
-                input, targets: target, weights: task.weights, shape: shape, carry: options.carriesState,
-                seed: options.seed, step: step)
-            task.norm = model.update(adam, step: step + 1, rate: rate, clip: options.clip)
-        }
-        for (task, model) in zip(tasks, encoder.directions) where !task.loss.isFinite || !task.norm.isFinite {
-            throw ToolError(
-                .dataError,
-                "training stopped at step \(step + 1), \(model.direction) direction: loss \(task.loss), gradient norm "
-                    + "\(task.norm); a smaller --rate may help")
-        }
-    }
-
-    private func evaluate(step: Int) throws {
+    private func evaluate() throws {
         guard let heldOut else { return }
         // One after the other, each on all threads: a ranking is one large product.
         let results = encoder.directions.map { heldOut.score($0, trainingBatch: options.batch) }
         for result in results {
             try log.write(
                 HeldOutMetrics(
-                    step: step, words: words, direction: result.direction.rawValue, loss: result.loss,
-                    constantLoss: result.constantLoss, candidates: heldOut.candidateCount, scores: result.scores))
+                    step: state.step, words: state.words, seconds: state.seconds, direction: result.direction.rawValue,
+                    loss: result.loss, constantLoss: result.constantLoss, candidates: heldOut.candidateCount,
+                    scores: result.scores))
         }
-        onEvaluation(step, words, results)
+        onEvaluation(state.step, state.words, results)
+        let loss = results.reduce(0) { $0 + $1.loss } / Double(results.count)
+        if loss < state.bestLoss ?? .infinity {
+            state.bestLoss = loss
+            state.evaluationsSinceBest = 0
+            try checkpoints?.writeBest(encoder)
+        } else {
+            state.evaluationsSinceBest += 1
+        }
     }
 
-    private func writeInterval(_ interval: Interval, step: Int, seconds: Double) throws {
+    private func writeInterval() throws {
+        let interval = state.interval
         try log.write(
             TrainingMetrics(
-                step: step, epoch: Double(words) / Double(corpus.positions), words: words, loss: interval.meanLoss,
-                rate: rate(step - 1), gradientNorm: interval.largestNorm, seconds: seconds,
-                wordsPerSecond: Double(interval.words) / max(1e-9, now() - interval.start)))
+                step: state.step, epoch: Double(state.words) / Double(corpus.positions), words: state.words,
+                loss: interval.meanLoss, rate: rate(state.step - 1), gradientNorm: interval.largestNorm,
+                seconds: state.seconds, wordsPerSecond: interval.wordsPerSecond, ceilingShare: share(interval.wordsPerSecond),
+                secondsWaited: interval.waited, memory: peakMemory()))
+        state.interval = IntervalSums()
     }
 
-    private var smoothedLoss: Double?
+    /// Arithmetic of training, 6 operations for each weight and word, as a share of the ceiling.
+    private func share(_ wordsPerSecond: Double) -> Double? {
+        ceiling.map { 6e-9 * Double(encoder.parameterCount) * wordsPerSecond / $0 }
+    }
 
-    private func report(step: Int, seconds: Double) {
-        let loss = tasks.reduce(0) { $0 + $1.loss } / Double(tasks.count)
-        smoothedLoss = smoothedLoss.map { 0.98 * $0 + 0.02 * loss } ?? loss
+    private func report() {
+        let speed = Double(state.words) / max(1e-9, state.seconds)
+        var left = Double(totalSteps - state.step) * state.seconds / Double(state.step)
+        if let limit = options.seconds { left = min(left, limit - state.seconds) }
         onProgress(
-            Progress(
-                step: step, totalSteps: totalSteps, words: words, loss: smoothedLoss ?? loss,
-                wordsPerSecond: Double(words) / max(1e-9, seconds),
-                secondsLeft: seconds / Double(step) * Double(totalSteps - step)))
+            TrainingProgress(
+                step: state.step, totalSteps: totalSteps, words: state.words, loss: state.smoothedLoss ?? 0,
+                wordsPerSecond: speed, ceilingShare: share(speed), secondsLeft: left))
     }
-
-    /// Sums since the last line of the log.
-    private struct Interval {
-        var start: Double
-        var steps = 0, words = 0
-        var loss = 0.0, largestNorm = 0.0
-
-        var meanLoss: Double { loss / Double(max(1, steps)) }
-
-        mutating func add(_ tasks: [DirectionTask], words: Int) {
-            steps += 1
-            self.words += words
-            for task in tasks {
-                loss += task.loss / Double(tasks.count)
-                largestNorm = max(largestNorm, task.norm)
-            }
-        }
-    }
-}
-
-/// Seconds on a clock that only goes forward.
-private func now() -> Double {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
 }

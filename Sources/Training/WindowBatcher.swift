@@ -12,6 +12,8 @@ public struct TrainingWindow: Sendable {
     public var weights: [Float]
     /// How many positions count.
     public var positions = 0
+    /// Where the data stands after this window.
+    public var position = DataPosition()
 
     public init(batch: Int, window: Int) {
         self.batch = batch
@@ -48,6 +50,29 @@ public struct WindowBatcher: Sendable {
         self.begin = begin
         self.end = end
         streams = Array(repeating: Stream(), count: batch)
+    }
+
+    /// Goes on where `save` left off.
+    public init(resuming position: DataPosition, begin: UInt32, end: UInt32) {
+        self.init(batch: position.lengths.count, begin: begin, end: end)
+        var words = position.words[...]
+        for index in streams.indices {
+            streams[index].sentence = Array(words.prefix(Int(position.lengths[index])))
+            streams[index].position = Int(position.positions[index])
+            words = words.dropFirst(Int(position.lengths[index]))
+        }
+    }
+
+    /// Writes what every stream still has to give into `position`.
+    public func save(into position: inout DataPosition) {
+        position.lengths.removeAll(keepingCapacity: true)
+        position.positions.removeAll(keepingCapacity: true)
+        position.words.removeAll(keepingCapacity: true)
+        for stream in streams {
+            position.lengths.append(UInt32(stream.sentence.count))
+            position.positions.append(UInt32(stream.position))
+            position.words.append(contentsOf: stream.sentence)
+        }
     }
 
     /// Fills a window; `next` calls its argument with the next sentence, or returns false when there is none. Returns

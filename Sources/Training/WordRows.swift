@@ -1,5 +1,6 @@
 import Files
 public import Kernels
+public import Parallel
 import Shards
 public import WordVectors
 
@@ -7,7 +8,9 @@ public import WordVectors
 ///
 /// The rows of the table come first, normalised in place (and centred, if asked); words that the table lacks get a row
 /// from its generator when they are first met, so the vocabulary stays open.
-public final class WordRows {
+///
+/// Rows are made by one thread, while the corpus is read for the first time; from then on any thread may read.
+public final class WordRows: @unchecked Sendable {
     public let dimension: Int
     /// The rows of `<s>` and `</s>`.
     public let begin: UInt32
@@ -15,6 +18,8 @@ public final class WordRows {
 
     private let table: EmbeddingTable
     private let centred: Bool
+    /// Which rows of the table are more than zeros.
+    private let usable: [Bool]
     private var made = WordTable()
     private var madeRows: [FloatBuffer] = []
     private var madeUsable: [Bool] = []
@@ -23,7 +28,9 @@ public final class WordRows {
     private static let pieceRows = 4096
 
     /// Takes the table over: its rows are normalised where they are. Throws `ToolError` if it lacks the sentence marks.
-    public init(_ table: EmbeddingTable, centred: Bool, file: String) throws {
+    public init(
+        _ table: EmbeddingTable, centred: Bool, file: String, pool: ThreadPool = ThreadPool(threads: 1)
+    ) throws {
         guard let begin = table.words.find("<s>"), let end = table.words.find("</s>") else {
             throw ToolError(.configuration, "\(file): has no vectors for <s> and </s>; embed-oov adds them")
         }
@@ -32,7 +39,17 @@ public final class WordRows {
         self.begin = UInt32(begin)
         self.end = UInt32(end)
         dimension = table.dimension
-        for index in 0..<table.words.count { table.normalise(table.rows.row(index), centred: centred) }
+        usable = [Bool](unsafeUninitializedCapacity: table.words.count) { usable, count in
+            let start = UnsafeMutableBufferPointer(rebasing: usable[..<table.words.count])
+            nonisolated(unsafe) let flags = start
+            let pieces = (flags.count + Self.pieceRows - 1) / Self.pieceRows
+            pool.forEach(pieces) { piece in
+                for index in piece * Self.pieceRows..<min((piece + 1) * Self.pieceRows, flags.count) {
+                    flags[index] = Self.normalise(table.rows.row(index), of: table, centred: centred)
+                }
+            }
+            count = flags.count
+        }
     }
 
     /// The digest of the table.
@@ -40,6 +57,8 @@ public final class WordRows {
     /// Rows of the table; rows from here on are words met later.
     public var tableCount: Int { table.words.count }
     public var count: Int { tableCount + made.count }
+    /// Memory of all vectors.
+    public var bytes: Int { (tableCount + madeRows.count * Self.pieceRows) * dimension * 4 }
     /// Words met outside the table, and those of them that could not be given a vector.
     public var madeCount: Int { made.count }
     public var unusableCount: Int { madeUsable.count { !$0 } }
@@ -51,14 +70,29 @@ public final class WordRows {
         guard id == madeUsable.count else { return UInt32(tableCount + id) }
         if id % Self.pieceRows == 0 { madeRows.append(FloatBuffer(count: Self.pieceRows * dimension)) }
         let row = UnsafeMutableBufferPointer(start: madeRow(id), count: dimension)
-        madeUsable.append(table.vector(for: word, into: row) != .none)
-        table.normalise(row, centred: centred)
+        _ = table.vector(for: word, into: row)
+        madeUsable.append(Self.normalise(row, of: table, centred: centred))
         return UInt32(tableCount + id)
     }
 
-    /// Whether a row is a vector: words for which nothing can be made are zeros, and are no targets.
+    /// The row of a word that has one already.
+    public func find(_ word: UnsafeRawBufferPointer) -> UInt32? {
+        if let id = table.words.find(word) { return UInt32(id) }
+        return made.find(word).map { UInt32(tableCount + $0) }
+    }
+
+    /// Whether a row is a vector: words for which nothing can be made are zeros, as are vectors that come so, and no
+    /// target can point nowhere.
     public func isUsable(_ row: UInt32) -> Bool {
-        Int(row) < tableCount ? table.sources[Int(row)] != .none : madeUsable[Int(row) - tableCount]
+        Int(row) < tableCount ? usable[Int(row)] : madeUsable[Int(row) - tableCount]
+    }
+
+    /// Makes the target of a vector in place; false if nothing is left of it.
+    private static func normalise(
+        _ row: UnsafeMutableBufferPointer<Float>, of table: EmbeddingTable, centred: Bool
+    ) -> Bool {
+        table.normalise(row, centred: centred)
+        return row.contains { $0 != 0 }
     }
 
     /// The unit vector of a row: [dimension].

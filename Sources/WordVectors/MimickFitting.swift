@@ -132,10 +132,11 @@ final class MimickFitting {
         }
         step += 1
         let norm = compute.norm(sum.start, count: count)
-        adam.update(
+        let run = WeightRun(
             weights: parameters.buffer.start, gradients: sum.start, firstMoments: firstMoments.buffer.start,
-            secondMoments: secondMoments.buffer.start, count: count, step: step, rate: rate,
-            scale: norm > clip ? Float(clip / norm) : 1, compute: compute)
+            secondMoments: secondMoments.buffer.start, count: count)
+        adam.update(
+            run, OptimizerStep(number: step, rate: rate, scale: norm > clip ? Float(clip / norm) : 1), compute: compute)
     }
 
     /// A warm-up of 100 steps, then half a cosine wave down to a twentieth.

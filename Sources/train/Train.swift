@@ -17,15 +17,13 @@ struct Train: Tool {
         the table lacks get vectors from the generator it carries. The model is a safetensors file with its configuration \
         in the metadata.
 
+        With --checkpoints a run survives everything: the same command with --resume goes on where the last checkpoint \
+        was made, and gives the same bytes as a run that was never stopped.
+
         Example: train --preset small --table table.shard --held-out test.tok --log log.jsonl corpus.tok -o model.safetensors
         """)
 
-    enum Preset: String, CaseIterable, ExpressibleByArgument {
-        case tiny, small, base, medium
-        case elmoC = "elmo-c"
-    }
-
-    @Argument(help: "Token shards; - is standard input. With --print, models.", completion: .file())
+    @Argument(help: "Token shards; - is standard input. With --print and --merge, models.", completion: .file())
     var inputs: [String] = ["-"]
 
     @Option(help: ArgumentHelp("The embedding table; - is standard input.", valueName: "file"), completion: .file())
@@ -34,6 +32,13 @@ struct Train: Tool {
     @OptionGroup(title: "Encoder") var network: NetworkOptions
     @OptionGroup(title: "Training") var schedule: ScheduleOptions
     @OptionGroup(title: "Held-out text") var evaluation: EvaluationOptions
+    @OptionGroup(title: "Checkpoints") var checkpoints: CheckpointOptions
+
+    @Flag(help: "Check all inputs, and print what training takes: memory, steps, time. Trains nothing.")
+    var dryRun = false
+
+    @Flag(help: "Join a forward and a backward model, trained apart, into one.")
+    var merge = false
 
     @Flag(help: "Print models as text: configuration, tensors and sizes.")
     var print = false
@@ -43,11 +48,20 @@ struct Train: Tool {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        if print { return }
+        guard [print, merge, dryRun].count(where: { $0 }) <= 1 else {
+            throw ValidationError("--print, --merge and --dry-run are different things to do")
+        }
+        if print || merge { return }
         guard let table else { throw ValidationError("--table is missing: the embedding table that embed-oov made") }
         let sources = [table] + inputs + [evaluation.heldOut].compactMap { $0 }
         guard sources.count(where: { $0 == "-" }) <= 1 else {
             throw ValidationError("of table, tokens and held-out text only one can come from standard input")
+        }
+        if evaluation.patience != nil {
+            guard checkpoints.checkpoints != nil else { throw ValidationError("--patience needs --checkpoints") }
+            guard evaluation.heldOut != nil || evaluation.heldOutEvery > 0 else {
+                throw ValidationError("--patience needs held-out text")
+            }
         }
         guard let log = evaluation.log else { return }
         guard log != "-" || output.output != "-" else {
@@ -61,76 +75,50 @@ struct Train: Tool {
 
     func perform() throws {
         if print { return try printModels() }
+        if merge { return try mergeModels() }
         guard let table else { return }
-        let file = try output.open(binary: true)
-        let pool = common.workerPool()
-        let report = common.report
-        let rows = try WordRows(
-            EmbeddingTable(FileSource(path: table), pool: pool), centred: !network.rawTargets,
-            file: table == "-" ? "standard input" : table)
-        let corpus = try Corpus(
-            paths: inputs, rows: rows, heldOutEvery: evaluation.heldOut == nil ? evaluation.heldOutEvery : 0,
-            heldOutTokens: evaluation.heldOutTokens, pool: pool)
-        let sentences = try evaluation.heldOut.map {
-            try Sentences(paths: [$0], rows: rows, limit: evaluation.heldOutTokens, pool: pool)
-        } ?? corpus.heldOut
+        let file = try output.open(binary: !dryRun)
+        let checkpointWriter = dryRun ? nil : try checkpoints.open()
+        let input = try TrainingInput(
+            table: table, tokens: inputs, heldOut: evaluation.heldOut, heldOutEvery: evaluation.heldOutEvery,
+            heldOutTokens: evaluation.heldOutTokens, centred: !network.rawTargets, threads: common.threads)
         let options = schedule.options(seed: seed.seed, evaluation)
-        let configuration = try network.configuration(rows, corpus)
-        let heldOut =
-            sentences.count == 0
-            ? nil
-            : HeldOutText(
-                sentences, rows: rows, batch: options.batch, window: options.window, candidates: options.candidates,
-                trainingSentences: corpus.sentences)
-        try checkMemory(configuration, options)
-        let log = try evaluation.log.map { try OutputFile(path: $0, binary: false, grows: true) }
+        let configuration = try network.configuration(input.rows, input.corpus)
+        try input.check(configuration, options)
+        if dryRun { return try estimate(configuration, options, input, to: file) }
+
+        let report = TrainingReport(common.report)
         let trainer = Trainer(
-            configuration, options: options, corpus: corpus, rows: rows, heldOut: heldOut, log: log,
-            pool: ThreadPool(threads: common.threads))
-        describe(trainer, corpus, rows, report)
-        trainer.onProgress = { progress in
-            report.progress(
-                "step \(grouped(progress.step)) of \(grouped(progress.totalSteps)), loss \(fixed(progress.loss, 4)), "
-                    + "\(grouped(Int(progress.wordsPerSecond))) words/s, \(Int(progress.secondsLeft)) s left")
+            configuration, options: options, corpus: input.corpus, rows: input.rows,
+            heldOut: input.heldOutText(options), checkpoints: checkpointWriter, pool: input.pool)
+        report.attach(to: trainer)
+        report.begin(trainer, input, options)
+        if checkpoints.resume { report.resumed(at: try trainer.resume(), of: trainer) }
+        if let log = evaluation.log { trainer.log = try MetricsLog(path: log, resumingAt: trainer.step) }
+        if evaluation.log != nil || common.report.showsProgress { trainer.ceiling = productCeiling(input.pool) }
+        if checkpointWriter != nil {
+            StopRequest.listen()
+            trainer.shouldStop = { StopRequest.isMade }
         }
-        trainer.onEvaluation = { step, words, results in
-            for result in results { report.print(summary(result, step: step)) }
-        }
-        try trainer.run()
+        let outcome = try trainer.run()
+        try trainer.log.commit()
+        report.end(outcome, trainer, checkpointWriter)
+        if case .stopped = outcome { return StopRequest.endBySignal() }
         try ModelFile.write(trainer.encoder, to: file)
-        try log?.commit()
         try file.commit()
     }
 
-    /// Before memory is taken: a network far larger than the machine is a slip of the keyboard.
-    private func checkMemory(_ configuration: EncoderConfiguration, _ options: TrainingOptions) throws {
-        let needed = configuration.trainingBytes(batch: options.batch, window: options.window)
-        guard needed <= Double(physicalMemory()) else {
-            throw ToolError(
-                .usage,
-                "training this encoder takes about \(fixed(needed / Double(1 << 30), 1)) GiB, and the machine has "
-                    + "\(fixed(Double(physicalMemory()) / Double(1 << 30), 1)) GiB; smaller --cell, --projection, --layers, "
-                    + "--batch or --window")
-        }
+    private func estimate(
+        _ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput, to file: OutputFile
+    ) throws {
+        try file.write(TrainingEstimate(configuration, options, input).text)
+        try file.commit()
     }
 
-    private func describe(_ trainer: Trainer, _ corpus: Corpus, _ rows: WordRows, _ report: Report) {
-        report.print(
-            "\(grouped(corpus.sentences)) sentences, \(grouped(corpus.tokens)) tokens; \(grouped(rows.tableCount)) words in "
-                + "the table, \(grouped(rows.madeCount)) others (\(grouped(rows.unusableCount)) without a vector)")
-        report.print(
-            "\(grouped(trainer.encoder.parameterCount)) weights, \(grouped(trainer.totalSteps)) steps of "
-                + "\(schedule.batch) x \(schedule.window) words")
-    }
-
-    private func summary(_ result: HeldOutResult, step: Int) -> String {
-        let scores = result.scores
-        func percent(_ share: Double) -> String { fixed(100 * share, 1) + "%" }
-        return "step \(step), held-out \(result.direction.rawValue): loss \(fixed(result.loss, 4)) "
-            + "(constant \(fixed(result.constantLoss, 4))); cosine top-1 \(percent(scores.cosineTop1)), top-10 "
-            + "\(percent(scores.cosineTop10)); with prior \(percent(scores.top1)), \(percent(scores.top10)) "
-            + "(unigram \(percent(scores.unigramTop1)), \(percent(scores.unigramTop10))); perplexity "
-            + "\(fixed(scores.perplexity, 1)) (unigram \(fixed(scores.unigramPerplexity, 1)))"
+    private func mergeModels() throws {
+        let file = try output.open(binary: true)
+        try ModelFile.write(ModelFile.merge(inputs, pool: ThreadPool(threads: common.threads)), to: file)
+        try file.commit()
     }
 
     private func printModels() throws {

@@ -39,7 +39,7 @@ struct SentenceEncoderTests {
     static func encoder(threads: Int = 1) -> ContextualEncoder {
         let configuration = EncoderConfiguration(vectorSize: dimension, cell: 7, projection: 3)
         let encoder = ContextualEncoder(
-            configuration, capacity: SentenceEncoder.capacity, training: false, pool: ThreadPool(threads: threads))
+            configuration, capacity: SentenceEncoder.capacity, training: nil, pool: ThreadPool(threads: threads))
         encoder.initialize(seed: 4)
         return encoder
     }

@@ -21,7 +21,7 @@ private struct Fixture {
         stack = LSTMStack(
             "lstm", inputs: inputs, options: options, layers: layers, residual: residual,
             capacity: WindowCapacity(shape), training: training, in: &layout)
-        parameters = ParameterStore(layout, training: training)
+        parameters = ParameterStore(layout, training: training ? Adam() : nil)
         parameters.randomize(&random, scale: scale)
         self.shape = shape
         input = OwnedMatrix(shape.rows, inputs, random: &random)
@@ -204,7 +204,7 @@ private struct Fixture {
     @Test func forgetBiasIsOne() {
         var layout = ParameterLayout()
         let layer = ProjectedLSTM("lstm", inputs: 3, options: options(7, 2), in: &layout)
-        let parameters = ParameterStore(layout, training: false)
+        let parameters = ParameterStore(layout, training: nil)
         var random = Random(seed: 1)
         layer.initialize(parameters, random: &random)
         let bias = parameters.value(layer.bias).start

@@ -12,7 +12,7 @@ import Model
         var configuration = try #require(EncoderConfiguration(preset: "elmo-c", vectorSize: 300))
         func count() -> Int {
             ContextualEncoder(
-                configuration, capacity: WindowCapacity(batch: 1, rows: 1), training: false,
+                configuration, capacity: WindowCapacity(batch: 1, rows: 1), training: nil,
                 pool: ThreadPool(threads: 1)
             ).parameterCount
         }
@@ -37,7 +37,7 @@ import Model
     }
 
     private func makeEncoder(
-        capacity: WindowCapacity, training: Bool, threads: Int, cell: Int = 32
+        capacity: WindowCapacity, training: (any Optimizer)?, threads: Int, cell: Int = 32
     ) -> ContextualEncoder {
         let encoder = ContextualEncoder(
             EncoderConfiguration(vectorSize: 7, cell: cell, projection: 5), capacity: capacity, training: training,
@@ -49,8 +49,8 @@ import Model
     @Test func directionsBeginDifferentAndReproducibly() {
         let capacity = WindowCapacity(batch: 1, rows: 1)
         let (one, two) = (
-            makeEncoder(capacity: capacity, training: false, threads: 1),
-            makeEncoder(capacity: capacity, training: false, threads: 2)
+            makeEncoder(capacity: capacity, training: nil, threads: 1),
+            makeEncoder(capacity: capacity, training: nil, threads: 2)
         )
         for index in 0..<2 {
             #expect(
@@ -65,15 +65,16 @@ import Model
         let shape = WindowShape(steps: 3, batch: 33)
         let rows = shape.rows
         let weights = [1, 2, 3].map { threads in
-            let encoder = makeEncoder(capacity: WindowCapacity(shape), training: true, threads: threads, cell: 400)
+            let encoder = makeEncoder(capacity: WindowCapacity(shape), training: Adam(), threads: threads, cell: 400)
             var random = Random(seed: 6)
             let input = FloatBuffer(count: rows * 7)
             for index in 0..<input.count { input.start[index] = Float(random.normal()) }
             let matrix = Matrix(input, rows: rows, columns: 7)
             for step in 1...3 {
-                encoder.forEachDirection { model in
+                encoder.forEachDirection(sideBySide: step == 2) { index in
+                    let model = encoder.directions[index]
                     _ = model.accumulate(matrix, targets: matrix, shape: shape, carry: true, seed: 1, step: step)
-                    _ = model.update(Adam(), step: step, rate: 0.01, clip: 1)
+                    _ = model.update(.init(step: step, rate: 0.01, clip: 1))
                 }
             }
             return encoder.directions.flatMap { $0.parameters.values.elements.map(\.bitPattern) }
@@ -87,7 +88,7 @@ import Model
     @Test func sentencesInABatchAreEncodedAsAlone() {
         let lengths = [5, 3, 3, 1]
         let shape = WindowShape(lengths: lengths)
-        let encoder = makeEncoder(capacity: WindowCapacity(shape), training: false, threads: 2)
+        let encoder = makeEncoder(capacity: WindowCapacity(shape), training: nil, threads: 2)
         #expect(encoder.layerCount == 3)
         #expect(encoder.layerWidth == 10)
         var random = Random(seed: 7)

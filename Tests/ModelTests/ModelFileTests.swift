@@ -38,7 +38,7 @@ private final class Scratch {
         var configuration = EncoderConfiguration(vectorSize: 7, cell: 9, projection: 5)
         configuration.tokenizer = "--lowercase \"quoted\" \\ \u{1} é"
         change(&configuration)
-        let encoder = ContextualEncoder(configuration, capacity: capacity, training: false, pool: pool)
+        let encoder = ContextualEncoder(configuration, capacity: capacity, training: nil, pool: pool)
         encoder.initialize(seed: 8)
         let path = "\(scratch.path)/model"
         let output = try OutputFile(path: path, binary: true)
@@ -67,7 +67,7 @@ private final class Scratch {
         let encoder = try read(path)
         #expect(encoder.configuration.tokenizer == "--lowercase \"quoted\" \\ \u{1} é")
         #expect(encoder.configuration.directions == directions)
-        let expected = ContextualEncoder(encoder.configuration, capacity: capacity, training: false, pool: pool)
+        let expected = ContextualEncoder(encoder.configuration, capacity: capacity, training: nil, pool: pool)
         expected.initialize(seed: 8)
         for (one, other) in zip(encoder.directions, expected.directions) {
             #expect(Array(one.parameters.values.elements) == Array(other.parameters.values.elements))
@@ -164,12 +164,12 @@ private final class Scratch {
     @Test func otherTensorsThanTheConfigurationsAreRefused() throws {
         let scratch = try Scratch()
         let reader = try SafetensorsReader(path: try save(scratch))
+        let memory = try reader.tensors.map {
+            let buffer = FloatBuffer(count: $0.byteCount / 4)
+            try reader.copy($0, into: buffer.start)
+            return buffer
+        }
         func rewrite(_ change: (inout [SafetensorsOutput]) -> Void) throws -> ToolError {
-            let memory = try reader.tensors.map {
-                let buffer = FloatBuffer(count: $0.byteCount / 4)
-                try reader.copy($0, into: buffer.start)
-                return buffer
-            }
             var tensors = zip(reader.tensors, memory).map {
                 SafetensorsOutput(name: $0.name, shape: $0.shape, start: $1.start)
             }
@@ -183,12 +183,12 @@ private final class Scratch {
         }
         #expect(try rewrite { $0.removeLast() }.description.contains("is missing"))
         #expect(
-            try rewrite { $0.append(SafetensorsOutput(name: "extra", shape: [1], start: $0[0].start)) }.description
+            try rewrite { $0.append(SafetensorsOutput(name: "extra", shape: [1], start: memory[0].start)) }.description
                 .contains("unknown"))
         let error = try rewrite { tensors in
             let index = tensors.firstIndex { $0.name == "forward.input.weight" } ?? 0
             tensors[index] = SafetensorsOutput(
-                name: tensors[index].name, shape: tensors[index].shape.reversed(), start: tensors[index].start)
+                name: tensors[index].name, shape: tensors[index].shape.reversed(), start: memory[index].start)
         }
         #expect(error.description.contains("tensor forward.input.weight: has shape [5, 7], and must have [7, 5]"))
     }

@@ -80,13 +80,13 @@ struct TrainerTests {
             corpus.heldOut, rows: rows, batch: options.batch, window: options.window, candidates: 100,
             trainingSentences: corpus.sentences)
         let configuration = try #require(EncoderConfiguration(preset: "tiny", vectorSize: Self.dimension))
-        let logFile = try log.map { try OutputFile(path: $0, binary: false, grows: true) }
         let trainer = Trainer(
-            configuration, options: options, corpus: corpus, rows: rows, heldOut: heldOut, log: logFile,
+            configuration, options: options, corpus: corpus, rows: rows, heldOut: heldOut,
             pool: ThreadPool(threads: threads))
+        if let log { trainer.log = try MetricsLog(path: log, resumingAt: 0) }
         var results: [HeldOutResult] = []
         trainer.onEvaluation = { results = $2 }
-        try trainer.run()
+        #expect(try trainer.run() == .finished)
         let output = try OutputFile(path: data.directory.file("model"), binary: true)
         try ModelFile.write(trainer.encoder, to: output)
         try output.commit()

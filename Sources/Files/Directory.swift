@@ -1,0 +1,48 @@
+import Glibc
+
+/// A directory that one process at a time works in.
+///
+/// The lock is the system's (flock), on a file `lock` in it; it is gone when the process is, however it ends.
+public final class LockedDirectory {
+    public let path: String
+    private let descriptor: Int32
+
+    /// Makes the directory if there is none. Throws `ToolError`: `cannotCreate`, or `inUse` if another process has it.
+    public init(path: String) throws {
+        self.path = path
+        guard mkdir(path, 0o777) == 0 || errno == EEXIST else {
+            throw ToolError.system(.cannotCreate, path, "cannot make the directory", errno: errno)
+        }
+        let lock = "\(path)/lock"
+        let opened = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+        guard opened >= 0 else { throw ToolError.system(.cannotCreate, lock, "cannot create", errno: errno) }
+        guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
+            close(opened)
+            throw ToolError(.inUse, "\(path): another process is writing this directory")
+        }
+        descriptor = opened
+    }
+
+    deinit { close(descriptor) }
+
+    /// The names in the directory, sorted by their bytes. Throws `ToolError` with status `ioError`.
+    public func names() throws -> [String] {
+        guard let directory = opendir(path) else {
+            throw ToolError.system(.ioError, path, "cannot read the directory", errno: errno)
+        }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+
+    public func file(_ name: String) -> String { "\(path)/\(name)" }
+
+    /// Removes a file; one that is not there is no error.
+    public func remove(_ name: String) { unlink(file(name)) }
+}

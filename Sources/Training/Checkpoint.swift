@@ -1,0 +1,126 @@
+public import Files
+import FoundationEssentials
+import Kernels
+import Layers
+public import Model
+import Shards
+
+/// A training run on disk: a model file (docs/format.md) with further tensors, `training.` before their names, and the
+/// run's numbers as JSON in the metadata. `encode` takes it as the model it is.
+enum Checkpoint {
+    /// The metadata's key for `TrainingState`.
+    private static let key = "contour-training"
+
+    /// Writes a checkpoint; `output` is still to be committed. Throws `ToolError` with status `ioError`.
+    static func write(
+        _ encoder: ContextualEncoder, _ state: TrainingState, _ position: DataPosition, to output: OutputFile
+    ) throws {
+        let json = JSONEncoder()
+        json.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let text = String(decoding: try json.encode(state), as: UTF8.self)
+        var states: [FloatBuffer] = []
+        var tensors: [SafetensorsOutput] = []
+        for model in encoder.directions {
+            for (name, parameter, moments) in momentTensors(model) {
+                tensors.append(SafetensorsOutput(name: name, shape: parameter.shape, start: moments.start))
+            }
+            let saved = model.savedState(batch: state.options.batch)
+            states.append(saved)
+            tensors.append(SafetensorsOutput(name: stateName(model), shape: [saved.count], start: saved.start))
+        }
+        try position.lengths.withUnsafeBufferPointer { lengths in
+            try position.positions.withUnsafeBufferPointer { positions in
+                try position.words.withUnsafeBufferPointer { words in
+                    tensors.append(SafetensorsOutput(name: Streams.lengths, numbers: lengths))
+                    tensors.append(SafetensorsOutput(name: Streams.positions, numbers: positions))
+                    tensors.append(SafetensorsOutput(name: Streams.words, numbers: words))
+                    try ModelFile.write(encoder, metadata: [key: text], further: tensors, to: output)
+                }
+            }
+        }
+        withExtendedLifetime(states) {}
+    }
+
+    /// Brings `encoder` and its optimiser to where a checkpoint has them.
+    ///
+    /// Throws `ToolError`: `noInput`, or `dataError` if a tensor is missing, unknown, of another shape or type, or
+    /// the file is damaged (then the encoder may be half loaded, and another checkpoint must follow); `configuration` if
+    /// it is of another encoder.
+    static func read(
+        _ path: String, into encoder: ContextualEncoder, rowCount: Int
+    ) throws -> (TrainingState, DataPosition) {
+        let reader = try SafetensorsReader(path: path)
+        try ModelFile.checkDigest(reader)
+        let configuration = try ModelFile.configuration(of: reader)
+        guard let text = reader.metadata[key] else {
+            throw ToolError.data(path, "", "is a model, not a checkpoint: it has no training state")
+        }
+        guard let state = try? JSONDecoder().decode(TrainingState.self, from: Data(text.utf8)) else {
+            throw ToolError.data(path, "metadata \(key)", "the training state is damaged or of a later version")
+        }
+        guard configuration == encoder.configuration else {
+            throw ToolError(
+                .configuration,
+                "\(path): was made with \(configuration.difference(from: encoder.configuration)); use the same options, or "
+                    + "another directory for --checkpoints")
+        }
+        var remaining = Dictionary(
+            uniqueKeysWithValues: reader.tensors.filter { $0.name.hasPrefix(ModelFile.trainingPrefix) }.map { ($0.name, $0) })
+        func take(_ name: String, shape: [Int]?) throws -> SafetensorsReader.Tensor {
+            guard let tensor = remaining.removeValue(forKey: name) else {
+                throw ToolError.data(path, "tensor \(name)", "is missing")
+            }
+            if let shape, tensor.shape != shape {
+                throw ToolError.data(path, "tensor \(name)", "has shape \(tensor.shape), and must have \(shape)")
+            }
+            return tensor
+        }
+        let position = try streams(of: reader, state, rowCount: rowCount) { try take($0, shape: nil) }
+        try ModelFile.load(reader, into: encoder)
+        for model in encoder.directions {
+            for (name, parameter, moments) in momentTensors(model) {
+                try reader.copy(take(name, shape: parameter.shape), into: moments.start)
+            }
+            let saved = FloatBuffer(count: model.savedState(batch: state.options.batch).count)
+            try reader.copy(take(stateName(model), shape: [saved.count]), into: saved.start)
+            model.restoreState(saved, batch: state.options.batch)
+        }
+        if let name = remaining.keys.min() { throw ToolError.data(path, "tensor \(name)", "is unknown to this run") }
+        return (state, position)
+    }
+
+    private enum Streams {
+        static let lengths = "training.streams.lengths"
+        static let positions = "training.streams.positions"
+        static let words = "training.streams.words"
+    }
+
+    private static func stateName(_ model: DirectionModel) -> String { "training.\(model.direction.rawValue).state" }
+
+    private static func momentTensors(_ model: DirectionModel) -> [(String, Parameter, Matrix)] {
+        guard let training = model.parameters.training else { return [] }
+        return zip(training.optimizer.momentNames, training.moments).flatMap { name, buffer in
+            model.parameters.layout.parameters.map {
+                ("training.\(name).\($0.name)", $0, model.parameters.view($0, of: buffer))
+            }
+        }
+    }
+
+    private static func streams(
+        of reader: SafetensorsReader, _ state: TrainingState, rowCount: Int,
+        _ take: (String) throws -> SafetensorsReader.Tensor
+    ) throws -> DataPosition {
+        var position = DataPosition()
+        position.epoch = state.epoch
+        position.sentences = state.sentences
+        position.lengths = try reader.numbers(take(Streams.lengths))
+        position.positions = try reader.numbers(take(Streams.positions))
+        position.words = try reader.numbers(take(Streams.words))
+        guard position.lengths.count == state.options.batch, position.positions.count == state.options.batch,
+            position.lengths.reduce(0, { $0 + Int($1) }) == position.words.count,
+            zip(position.positions, position.lengths).allSatisfy({ Int($0) <= Int($1) + 1 }),
+            position.words.allSatisfy({ Int($0) < rowCount })
+        else { throw ToolError.data(reader.file.name, "tensor \(Streams.words)", "does not fit the streams") }
+        return position
+    }
+}

@@ -1,0 +1,64 @@
+import Files
+import Layers
+public import Model
+import Parallel
+import Shards
+
+/// What a run would take, by layer: nothing is trained, and memory that is only counted is not touched.
+public struct TrainingEstimate {
+    private let configuration: EncoderConfiguration
+    private let options: TrainingOptions
+    private let input: TrainingInput
+
+    /// Of the ceiling of large products, what training reaches on small and large machines alike; `bench train` measures
+    /// it.
+    private static let usualShare = 0.75
+
+    public init(_ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput) {
+        self.configuration = configuration
+        self.options = options
+        self.input = input
+    }
+
+    /// Lines of a name, a tab and a figure, for people and for `cut`.
+    public var text: String {
+        let encoder = ContextualEncoder(
+            configuration, capacity: WindowCapacity(batch: options.batch, rows: options.batch * options.window),
+            training: options.optimizer.optimizer, pool: input.pool)
+        let corpus = input.corpus
+        let steps = options.totalSteps(positions: corpus.positions)
+        let ceiling = productCeiling(input.pool)
+        let speed = Self.usualShare * ceiling * 1e9 / (6 * Double(encoder.parameterCount))
+        var lines = [
+            "sentences\t\(corpus.sentences)", "tokens\t\(corpus.tokens)", "tokens without a vector\t\(corpus.tokens - corpus.usableTokens)",
+            "words of an epoch, sentence ends counted\t\(corpus.positions)",
+            "words of a step\t\(options.positionsPerStep)",
+            "steps of an epoch\t\(corpus.positions / options.positionsPerStep)", "steps in all\t\(steps)",
+            "weights\t\(encoder.parameterCount)",
+        ]
+        let items = memory(encoder)
+        lines += items.map { "memory, \($0.name)\t\(Self.megabytes($0.bytes))" }
+        lines.append("memory in all\t\(Self.megabytes(items.reduce(0) { $0 + $1.bytes }))")
+        lines.append("large products\t\(Int(ceiling)) GFLOP/s")
+        lines.append("words a second at \(Int(100 * Self.usualShare))% of that, about\t\(Int(speed))")
+        lines.append("time, about\t\(Self.time(Double(steps * options.positionsPerStep) / speed))")
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private func memory(_ encoder: ContextualEncoder) -> [(name: String, bytes: Int)] {
+        var items = [("embedding table", input.rows.bytes)]
+        for model in encoder.directions { items += model.memory }
+        let positions = options.batch * options.window
+        items.append(("vectors of a window", encoder.directions.count * positions * (2 * input.rows.dimension + 1) * 4))
+        items.append(("sentences being shuffled", ShuffledSentences.defaultBuffer * 4))
+        return items
+    }
+
+    private static func megabytes(_ bytes: Int) -> String { "\((Double(bytes) / 1e5).rounded() / 10) MB" }
+
+    private static func time(_ seconds: Double) -> String {
+        seconds < 120 ? "\(Int(seconds.rounded(.up))) s"
+            : seconds < 7200 ? "\(Int((seconds / 60).rounded())) min"
+            : seconds < 172_800 ? "\((seconds / 360).rounded() / 10) h" : "\((seconds / 8640).rounded() / 10) days"
+    }
+}

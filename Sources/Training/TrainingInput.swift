@@ -1,0 +1,64 @@
+public import Files
+public import Model
+public import Parallel
+import Shards
+import WordVectors
+
+/// Everything a run reads, checked to its last byte before the first step.
+public struct TrainingInput {
+    public let rows: WordRows
+    public let corpus: Corpus
+    public let pool: ThreadPool
+    private let heldOut: Sentences
+    private let tableName: String
+
+    /// - Parameters:
+    ///   - table: the embedding table; `-` is standard input, as for all files.
+    ///   - heldOut: a token shard; `nil` keeps every `heldOutEvery`-th sentence of the corpus.
+    /// Throws `ToolError` (`noInput`, `ioError`, `dataError`; `configuration` for a table without sentence marks).
+    public init(
+        table: String, tokens: [String], heldOut: String?, heldOutEvery: Int, heldOutTokens: Int, centred: Bool,
+        threads: Int
+    ) throws {
+        tableName = table == "-" ? "standard input" : table
+        let workers = WorkerPool(threads: threads)
+        pool = ThreadPool(threads: threads)
+        rows = try WordRows(
+            EmbeddingTable(FileSource(path: table), pool: workers), centred: centred, file: tableName, pool: pool)
+        let rows = rows
+        corpus = try Corpus(
+            paths: tokens, rows: rows, heldOutEvery: heldOut == nil ? heldOutEvery : 0, heldOutTokens: heldOutTokens,
+            pool: workers)
+        self.heldOut = try heldOut.map {
+            try Sentences(paths: [$0], rows: rows, limit: heldOutTokens, pool: workers)
+        } ?? corpus.heldOut
+    }
+
+    /// Whether the run can be made at all. Throws `ToolError`: `configuration` for a corpus shorter than one step, `usage`
+    /// for a network far larger than the machine, which is a slip of the keyboard.
+    public func check(_ configuration: EncoderConfiguration, _ options: TrainingOptions) throws {
+        let needed = configuration.trainingBytes(batch: options.batch, window: options.window)
+        let available = Double(physicalMemory())
+        guard needed <= available else {
+            func gibibytes(_ bytes: Double) -> String { "\((bytes / Double(1 << 30) * 10).rounded() / 10) GiB" }
+            throw ToolError(
+                .usage,
+                "training this encoder takes about \(gibibytes(needed)), and the machine has \(gibibytes(available)); "
+                    + "smaller --cell, --projection, --layers, --batch or --window")
+        }
+        guard corpus.positions >= options.positionsPerStep else {
+            throw ToolError(
+                .configuration,
+                "\(corpus.name): \(corpus.positions) words, sentence ends counted, are fewer than one step takes, "
+                    + "\(options.positionsPerStep); use smaller --batch, --window or --accumulate")
+        }
+    }
+
+    /// The held-out text in the shape of training, `nil` if there is none.
+    public func heldOutText(_ options: TrainingOptions) -> HeldOutText? {
+        guard heldOut.count > 0 else { return nil }
+        return HeldOutText(
+            heldOut, rows: rows, batch: options.batch, window: options.window, candidates: options.candidates,
+            trainingSentences: corpus.sentences)
+    }
+}

@@ -1,0 +1,128 @@
+import Files
+import Glibc
+import Kernels
+import Layers
+import Model
+import Parallel
+
+/// One step of training: its windows through every direction, then the update of each. Allocates nothing.
+///
+/// Directions run side by side or one after the other on all threads: both are tried in the first steps, and the faster
+/// one stays. What comes out is the same.
+final class TrainingStep {
+    /// Mean loss over the step's windows and the directions.
+    private(set) var loss = 0.0
+    /// The largest of the directions' gradient norms, before clipping.
+    private(set) var norm = 0.0
+
+    private let encoder: ContextualEncoder
+    private let rows: WordRows
+    private let options: TrainingOptions
+    private let optimiserRate: LearningRate
+    private let tasks: [DirectionTask]
+    private var arrangement = Arrangement()
+
+    /// Everything one direction needs: its vectors, and what comes out.
+    private final class DirectionTask {
+        let inputs: FloatBuffer, targets: FloatBuffer, weights: FloatBuffer
+        var loss = 0.0, norm = 0.0
+
+        init(positions: Int, dimension: Int) {
+            inputs = FloatBuffer(count: positions * dimension)
+            targets = FloatBuffer(count: positions * dimension)
+            weights = FloatBuffer(count: positions)
+        }
+    }
+
+    init(_ encoder: ContextualEncoder, _ rows: WordRows, _ options: TrainingOptions, rate: LearningRate) {
+        self.encoder = encoder
+        self.rows = rows
+        self.options = options
+        optimiserRate = rate
+        tasks = encoder.directions.map { _ in
+            DirectionTask(positions: options.batch * options.window, dimension: rows.dimension)
+        }
+    }
+
+    var bytes: Int { tasks.reduce(0) { $0 + $1.inputs.bytes + $1.targets.bytes + $1.weights.bytes } }
+
+    /// Trains on the windows of step `step`, from 0; `next` exchanges the window for the next one. Throws what it
+    /// throws, and `ToolError` with status `dataError`, naming step and sentences, if a loss or gradient is no number.
+    func run(_ step: Int, window: inout TrainingWindow, next: (inout TrainingWindow) throws -> Void) throws {
+        for task in tasks { task.loss = 0 }
+        for number in 0..<options.accumulation {
+            try next(&window)
+            let start = monotonicSeconds()
+            let isSideBySide = arrangement.isSideBySide
+            encoder.forEachDirection(sideBySide: isSideBySide) { index in
+                accumulate(window, index, pass: step * options.accumulation + number)
+            }
+            arrangement.took(monotonicSeconds() - start)
+        }
+        var update = ParameterStore.Update(step: step + 1, rate: optimiserRate(step), clip: options.clip)
+        update.weightDecay = options.weightDecay
+        update.windows = options.accumulation
+        for (index, task) in tasks.enumerated() {
+            // Weights are only touched when all directions have sound losses.
+            guard tasks.allSatisfy({ $0.loss.isFinite }) else { break }
+            task.norm = encoder.directions[index].update(update)
+        }
+        loss = 0
+        norm = 0
+        for (task, model) in zip(tasks, encoder.directions) {
+            guard task.loss.isFinite && task.norm.isFinite else {
+                throw notANumber(task, model.direction, step: step, at: window.position)
+            }
+            loss += task.loss / Double(tasks.count)
+            norm = max(norm, task.norm)
+        }
+    }
+
+    private func accumulate(_ window: TrainingWindow, _ index: Int, pass: Int) {
+        let model = encoder.directions[index], task = tasks[index]
+        let shape = WindowShape(steps: window.window, batch: window.batch)
+        let isForward = model.direction == .forward
+        let input = Matrix(task.inputs, rows: shape.rows, columns: rows.dimension)
+        let target = Matrix(task.targets, rows: shape.rows, columns: rows.dimension)
+        let targetRows = isForward ? window.forwardTargets : window.backwardTargets
+        rows.gather(isForward ? window.forwardInputs : window.backwardInputs, into: input)
+        rows.gather(targetRows, into: target)
+        for place in 0..<shape.rows {
+            task.weights.start[place] = rows.isUsable(targetRows[place]) ? window.weights[place] : 0
+        }
+        let loss = model.accumulate(
+            input, targets: target, weights: task.weights.start, shape: shape, carry: options.carriesState,
+            seed: options.seed, step: pass)
+        task.loss += loss / Double(options.accumulation)
+    }
+
+    private func notANumber(
+        _ task: DirectionTask, _ direction: Direction, step: Int, at position: DataPosition
+    ) -> ToolError {
+        ToolError(
+            .dataError,
+            "training stopped at step \(step + 1), \(direction.rawValue) direction: loss \(task.loss), gradient norm "
+                + "\(task.norm), in the batch that ends with sentence \(position.sentences) of pass \(position.epoch + 1); "
+                + "a smaller --rate may help")
+    }
+}
+
+/// Which way the directions run: measured in the first windows, by turns, and then kept.
+private struct Arrangement {
+    /// Windows of each way that are measured, after one that is not, since memory is first touched in it.
+    private static let trials = 3
+    private var windows = 0
+    private var best = (sideBySide: Double.infinity, inTurn: Double.infinity)
+    private var choice: Bool?
+
+    var isSideBySide: Bool { choice ?? (windows % 2 == 0) }
+
+    mutating func took(_ time: Double) {
+        guard choice == nil else { return }
+        if windows > 0 {
+            if isSideBySide { best.sideBySide = min(best.sideBySide, time) } else { best.inTurn = min(best.inTurn, time) }
+        }
+        windows += 1
+        if windows > 2 * Self.trials { choice = best.sideBySide <= best.inTurn }
+    }
+}

@@ -1,0 +1,71 @@
+import Parallel
+
+/// The windows of a training run in their order, from any position on: read, decompressed, shuffled and cut on a thread
+/// of its own, some windows ahead of the training, so that training need not wait.
+public final class WindowStream {
+    private let prefetcher: Prefetcher<TrainingWindow>
+
+    /// Windows made ahead.
+    static let ahead = 8
+
+    /// - Parameter position: where to go on; `nil` for the beginning.
+    public init(
+        _ corpus: Corpus, batch: Int, window: Int, seed: UInt64, begin: UInt32, end: UInt32, from position: DataPosition? = nil
+    ) {
+        let reader = Reader(
+            corpus, WindowBatcher(batch: batch, begin: begin, end: end), seed: seed, begin: begin, end: end,
+            position: position)
+        let windows = (0..<Self.ahead).map { _ in TrainingWindow(batch: batch, window: window) }
+        prefetcher = Prefetcher(windows) { try reader.fill(&$0) }
+    }
+
+    /// Exchanges `window` for the next one. Throws `ToolError` (`noInput`, `ioError`, `dataError`).
+    public func next(_ window: inout TrainingWindow) throws { try prefetcher.next(&window) }
+
+    /// Seconds that training has waited for windows.
+    public var waited: Double { prefetcher.waited }
+
+    /// What the thread works on.
+    private final class Reader {
+        private let corpus: Corpus
+        private let seed: UInt64
+        private var batcher: WindowBatcher
+        private var sentences: ShuffledSentences
+        private var position = DataPosition()
+        /// Sentences to pass over before the first window of a run that goes on.
+        private var skip = 0
+
+        init(
+            _ corpus: Corpus, _ batcher: WindowBatcher, seed: UInt64, begin: UInt32, end: UInt32, position: DataPosition?
+        ) {
+            self.corpus = corpus
+            self.seed = seed
+            self.batcher = position.map { WindowBatcher(resuming: $0, begin: begin, end: end) } ?? batcher
+            self.position.epoch = position?.epoch ?? 0
+            skip = position?.sentences ?? 0
+            sentences = corpus.shuffled(seed: seed, epoch: self.position.epoch)
+        }
+
+        func fill(_ window: inout TrainingWindow) throws {
+            while skip > 0 {
+                guard try sentences.nextSentence({ _ in }) else { break }
+                position.sentences += 1
+                skip -= 1
+            }
+            // Streams run on into the next epoch, so every window is full.
+            _ = try batcher.fill(&window) { take in
+                if try !sentences.nextSentence(take) {
+                    position.epoch += 1
+                    position.sentences = 0
+                    sentences = corpus.shuffled(seed: seed, epoch: position.epoch)
+                    guard try sentences.nextSentence(take) else { return false }
+                }
+                position.sentences += 1
+                return true
+            }
+            window.position.epoch = position.epoch
+            window.position.sentences = position.sentences
+            batcher.save(into: &window.position)
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import ArgumentParser
+
+/// What it is measured on.
+struct EvaluationOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("A token shard that is not trained on.", valueName: "file"), completion: .file())
+    var heldOut: String?
+
+    @Option(help: ArgumentHelp("Without --held-out, keep every n-th sentence from training; 0 keeps none.", valueName: "n"))
+    var heldOutEvery = 100
+
+    @Option(help: ArgumentHelp("Use about this many held-out tokens.", valueName: "n"))
+    var heldOutTokens = 30_000
+
+    @Option(help: ArgumentHelp("Evaluations during training.", valueName: "n"))
+    var evaluations = 10
+
+    @Option(help: ArgumentHelp("Evaluate after so many steps, instead of --evaluations.", valueName: "n"))
+    var evaluateEvery: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Stop after so many evaluations without a lower held-out loss, and give out the best model; needs --checkpoints.",
+            valueName: "n"))
+    var patience: Int?
+
+    @Option(help: ArgumentHelp("Rank predictions among this many most frequent words.", valueName: "n"))
+    var candidates = 10_000
+
+    @Option(help: ArgumentHelp("Write metrics to this file, in JSON Lines.", valueName: "file"), completion: .file())
+    var log: String?
+
+    func validate() throws {
+        guard heldOutEvery >= 0, heldOutEvery != 1 else { throw ValidationError("--held-out-every must be 0 or above 1") }
+        guard heldOutTokens > 0 else { throw ValidationError("--held-out-tokens must be above 0") }
+        guard evaluations >= 0 else { throw ValidationError("--evaluations must not be below 0") }
+        guard (evaluateEvery ?? 1) > 0 else { throw ValidationError("--evaluate-every must be above 0") }
+        guard (patience ?? 1) > 0 else { throw ValidationError("--patience must be above 0") }
+        guard candidates > 0 else { throw ValidationError("--candidates must be above 0") }
+    }
+}
