@@ -39,6 +39,20 @@ private struct Fixture {
         return (0..<shape.rows * stack.outputSize).map { outputs.start[$0] }
     }
 
+    /// The gradient of the weight of this name.
+    func gradient(_ name: String) -> [Float] {
+        guard let parameter = parameters.layout.parameters.first(where: { $0.name == name }) else { return [] }
+        return (0..<parameter.count).map { parameters.gradient(parameter).start[$0] }
+    }
+
+    /// The cells at the end of the last forward pass, of a single layer; the next pass would begin with them.
+    func lastCells() -> [Float] {
+        stack.carryState(from: shape)
+        let state = FloatBuffer(count: stack.stateCount(batch: shape.batch))
+        stack.saveState(batch: shape.batch, into: state.start)
+        return Array(state.elements[(shape.batch * stack.outputSize)...])
+    }
+
     /// Gradients of the sum of outputs times factors.
     func backward() -> OwnedMatrix {
         forward()
@@ -102,7 +116,37 @@ private struct Fixture {
         let outputs = fixture.forward()
         let clipped = (0..<outputs.rows * 7).filter { abs(outputs.start[$0]) == 0.3 }.count
         #expect(clipped > 10 && clipped < outputs.rows * 7 - 10)
+        let cells = fixture.lastCells()
+        let clippedCells = cells.filter { abs($0) == 0.5 }.count
+        #expect(clippedCells > 10 && clippedCells < cells.count - 10)
+        fixture.stack.resetState()
         fixture.verify(tolerance: 3e-2, step: 2e-3)
+    }
+
+    /// Of one step: where the cell is clipped, the gates that make it get no gradient at all, and the output gate still
+    /// does; where the projection is clipped, its column of weights gets none.
+    @Test func clippedUnitsPassNoGradient() {
+        let size = 33
+        let shape = WindowShape(steps: 1, batch: 1)
+        let cells = Fixture(inputs: 7, options: options(size, nil, cellClip: 0.3), shape: shape)
+        _ = cells.backward()
+        let bias = cells.gradient("lstm.layer1.bias")
+        let isClipped = cells.lastCells().map { abs($0) == 0.3 }
+        #expect(isClipped.contains(true) && isClipped.contains(false))
+        for (unit, isClipped) in isClipped.enumerated() {
+            // Input gate and candidate; the forget gate's is 0 anyway, because the cell before was 0.
+            #expect((bias[unit] == 0) == isClipped && (bias[2 * size + unit] == 0) == isClipped)
+            #expect(bias[3 * size + unit] != 0)
+        }
+        let projected = Fixture(inputs: 7, options: options(9, size, projectionClip: 0.3), shape: shape)
+        _ = projected.backward()
+        let weights = projected.gradient("lstm.layer1.projection.weight")
+        let outputs = projected.outputs()
+        #expect(Set(outputs.map { abs($0) == 0.3 }) == [true, false])
+        for (unit, output) in outputs.enumerated() {
+            let column = (0..<9).map { weights[$0 * size + unit] }
+            #expect(column.allSatisfy { ($0 == 0) == (abs(output) == 0.3) })
+        }
     }
 
     @Test(arguments: [false, true]) func gradientsOfTwoAndThreeLayers(residual: Bool) {
