@@ -6,7 +6,7 @@ public import Layers
 ///
 ///     input layer   x W + b, layer norm     [rows, projection]
 ///     encoder       LSTM layers             [rows, projection]
-///     output layer  y W + b                 [rows, outputSize], cosine distance to the target's vector
+///     output layer  y W + b                 [rows, outputSize], distance to the target's vector (`LossKind`)
 ///
 /// The backward direction is the same network; its caller reverses the text. Not for several threads at once: the
 /// threads are inside, in `Compute`.
@@ -42,8 +42,8 @@ public final class DirectionModel {
         inputNorm = configuration.layerNorm ? LayerNorm("\(name).input.norm", size: width, in: &layout) : nil
         encoder = configuration.makeEncoder(name, capacity: capacity, training: training != nil, in: &layout)
         output = ContinuousOutput(
-            "\(name).output", inputs: width, outputs: configuration.outputSize, loss: CosineLoss(), rows: capacity.rows,
-            in: &layout)
+            "\(name).output", inputs: width, outputs: configuration.outputSize,
+            loss: configuration.makeLoss(rows: capacity.rows), rows: capacity.rows, in: &layout)
         parameters = ParameterStore(layout, training: training)
         linearBuffer = FloatBuffer(count: capacity.rows * width)
         inputBuffer = configuration.layerNorm ? FloatBuffer(count: capacity.rows * width) : linearBuffer

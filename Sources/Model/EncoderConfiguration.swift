@@ -27,6 +27,13 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     public var projectionClip: Float? = 3
     /// Recurrent dropout in training.
     public var dropout: Float = 0.1
+    /// What training makes small; see `LossKind`.
+    public var loss = LossKind.cosine
+    /// Of the max-margin loss: how much nearer the target must be than any other word, in cosines.
+    public var margin = 0.5
+    /// Of the von Mises-Fisher loss: its two regularisations. A penalty of 0 and a scale of 1 are none.
+    public var normPenalty = 0.02
+    public var dotScale = 0.1
     /// Whether the table's mean is taken from the unit vectors, in inputs and targets.
     public var centred = true
     /// How the training text was made into tokens, so that `encode` can do the same.
@@ -71,6 +78,7 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
         for (name, clip) in [("cellClip", cellClip), ("projectionClip", projectionClip)] {
             if let clip, !(clip > 0) { return "\(name) is \(clip), and must be above 0" }
         }
+        if let lossComplaint { return lossComplaint }
         if directions.isEmpty || Set(directions).count != directions.count {
             return "directions must name forward, backward or both"
         }
@@ -85,5 +93,36 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
         let weights = Double(inputSize) * width + Double(layers) * layer + width * Double(outputSize)
         let activations = Double(batch) * Double(window + 1) * (Double(layers) * (7 * cell + 4 * width) + 4 * width)
         return Double(directions.count) * 4 * (4 * weights + activations)
+    }
+}
+
+extension EncoderConfiguration {
+    /// Fields that a file lacks, because it is older than they are, have the values they begin with; sizes must be
+    /// there. A clip that is missing is none: that is how none is written.
+    public init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            vectorSize: try fields.decode(Int.self, forKey: .inputSize),
+            cell: try fields.decode(Int.self, forKey: .cell),
+            projection: try fields.decode(Int.self, forKey: .projection))
+        func read<Value: Decodable>(_ key: CodingKeys, into value: inout Value) throws {
+            value = try fields.decodeIfPresent(Value.self, forKey: key) ?? value
+        }
+        outputSize = try fields.decode(Int.self, forKey: .outputSize)
+        cellClip = try fields.decodeIfPresent(Float.self, forKey: .cellClip)
+        projectionClip = try fields.decodeIfPresent(Float.self, forKey: .projectionClip)
+        try read(.encoder, into: &encoder)
+        try read(.directions, into: &directions)
+        try read(.layers, into: &layers)
+        try read(.residual, into: &residual)
+        try read(.layerNorm, into: &layerNorm)
+        try read(.dropout, into: &dropout)
+        try read(.loss, into: &loss)
+        try read(.margin, into: &margin)
+        try read(.normPenalty, into: &normPenalty)
+        try read(.dotScale, into: &dotScale)
+        try read(.centred, into: &centred)
+        try read(.tokenizer, into: &tokenizer)
+        try read(.tableDigest, into: &tableDigest)
     }
 }

@@ -17,6 +17,7 @@ extension ModelFile {
         text += "residual \(configuration.residual), layer norm \(configuration.layerNorm), dropout \(configuration.dropout), "
         text += "cell clip \(configuration.cellClip.map { "\($0)" } ?? "none"), "
         text += "projection clip \(configuration.projectionClip.map { "\($0)" } ?? "none")\n"
+        text += "loss \(configuration.lossDescription)\n"
         text += "vectors centred \(configuration.centred), table \(configuration.tableDigest)\n"
         text += "tokens \(configuration.tokenizer)\n"
         var total = 0

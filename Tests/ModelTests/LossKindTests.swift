@@ -1,0 +1,130 @@
+import Files
+import Kernels
+import Layers
+import Parallel
+import Shards
+import TestSupport
+import Testing
+
+import Model
+
+@Suite struct LossKindTests {
+    /// A direction learns a window by heart, with every loss: the loss falls, and predictions point to their targets.
+    @Test(arguments: LossKind.allCases) func everyLossTrains(kind: LossKind) {
+        var configuration = EncoderConfiguration(vectorSize: 20, cell: 32, projection: 16)
+        configuration.dropout = 0
+        configuration.loss = kind
+        let shape = WindowShape(steps: 5, batch: 8)
+        let model = DirectionModel(
+            .forward, configuration, capacity: WindowCapacity(shape), training: true, compute: Compute())
+        model.initialize(seed: 3)
+        var random = Random(seed: 4)
+        let (inputBuffer, targetBuffer) = (FloatBuffer(count: 800), FloatBuffer(count: 800))
+        let (input, target) = (
+            Matrix(inputBuffer, rows: 40, columns: 20), Matrix(targetBuffer, rows: 40, columns: 20)
+        )
+        withExtendedLifetime((inputBuffer, targetBuffer)) {
+            for index in 0..<800 {
+                input.start[index] = Float(random.normal())
+                target.start[index] = Float(random.normal())
+            }
+            for row in 0..<40 { Vector.normalize(target.row(row), count: 20) }
+            func cosine() -> Double {
+                let predictions = model.predictions(shape)
+                return (0..<40).reduce(0) {
+                    $0 + Vector.cosine(predictions.row($1), target.row($1), count: 20) / 40
+                }
+            }
+            let before = model.evaluate(input, targets: target, shape: shape, carry: false)
+            #expect(cosine() < 0.3)
+            for step in 1...150 {
+                _ = model.accumulate(input, targets: target, shape: shape, carry: false, seed: 1, step: step)
+                _ = model.update(Adam(), step: step, rate: 0.005, clip: 1)
+            }
+            let after = model.evaluate(input, targets: target, shape: shape, carry: false)
+            #expect(after < before - 0.9)
+            // The max-margin loss is content when no other word is nearly as near.
+            #expect(cosine() > 0.75)
+        }
+    }
+
+    /// What a model file says of its configuration.
+    private func configuration(_ text: String) throws -> EncoderConfiguration {
+        let directory = try TemporaryDirectory()
+        let path = directory.file("model")
+        let output = try OutputFile(path: path, binary: true)
+        try Safetensors.write([], metadata: ["contour": text], to: output)
+        try output.commit()
+        return try ModelFile.configuration(of: SafetensorsReader(path: path))
+    }
+
+    /// The metadata of a model that was written when there was no other loss than the cosine.
+    @Test func olderModelsAreOfTheCosineLoss() throws {
+        let older = try configuration(
+            """
+            {"cell":9,"cellClip":3,"centred":false,"directions":["backward"],"dropout":0.2,"encoder":"lstm",\
+            "inputSize":7,"layerNorm":false,"layers":3,"outputSize":6,"projection":5,"residual":false,\
+            "tableDigest":"00","tokenizer":"x"}
+            """)
+        var expected = EncoderConfiguration(vectorSize: 7, cell: 9, projection: 5)
+        expected.outputSize = 6
+        expected.directions = [.backward]
+        expected.layers = 3
+        (expected.residual, expected.layerNorm, expected.centred) = (false, false, false)
+        // A clip that is not there is none.
+        (expected.cellClip, expected.projectionClip) = (3, nil)
+        expected.dropout = 0.2
+        (expected.tokenizer, expected.tableDigest) = ("x", "00")
+        #expect(older == expected)
+        #expect(older.loss == .cosine)
+    }
+
+    @Test func sizesAreNeededAndLossesKnown() throws {
+        #expect(try configuration(#"{"cell":9,"inputSize":7,"outputSize":7,"projection":5}"#).layers == 2)
+        for text in [
+            #"{"inputSize":7,"outputSize":7,"projection":5}"#,
+            #"{"cell":9,"inputSize":7,"loss":"softmax","outputSize":7,"projection":5}"#,
+            #"{"cell":9,"inputSize":7,"loss":"vmf","outputSize":7,"projection":5,"dotScale":0}"#,
+        ] {
+            #expect(try #require(throws: ToolError.self) { try configuration(text) }.status == .dataError)
+        }
+    }
+
+    @Test(arguments: [
+        (LossKind.cosine, "loss cosine\n"), (.squaredDistance, "loss l2\n"),
+        (.maxMargin, "loss max-margin, margin 0.75\n"),
+        (.vonMisesFisher, "loss vmf, norm penalty 0.0, dot scale 1.0\n"),
+    ])
+    func aModelKnowsItsLoss(kind: LossKind, description: String) throws {
+        var configuration = EncoderConfiguration(vectorSize: 7, cell: 9, projection: 5)
+        configuration.loss = kind
+        (configuration.margin, configuration.normPenalty, configuration.dotScale) = (0.75, 0, 1)
+        let (capacity, pool) = (WindowCapacity(batch: 1, rows: 1), ThreadPool(threads: 1))
+        let encoder = ContextualEncoder(configuration, capacity: capacity, training: false, pool: pool)
+        encoder.initialize(seed: 8)
+        let directory = try TemporaryDirectory()
+        let path = directory.file("model")
+        let output = try OutputFile(path: path, binary: true)
+        try ModelFile.write(encoder, to: output)
+        try output.commit()
+        #expect(try ModelFile.read(path, capacity: capacity, pool: pool).configuration == configuration)
+        #expect(try ModelFile.describe(path).contains(description))
+    }
+
+    @Test func parametersAreChecked() {
+        func complaint(_ change: (inout EncoderConfiguration) -> Void) -> String? {
+            var configuration = EncoderConfiguration(vectorSize: 7, cell: 9, projection: 5)
+            change(&configuration)
+            return configuration.complaint
+        }
+        for margin in [0, -1, 2.1, .nan] { #expect(complaint { $0.margin = margin }?.contains("margin") == true) }
+        for scale in [0, -1, 1.1, .nan] { #expect(complaint { $0.dotScale = scale }?.contains("dotScale") == true) }
+        for penalty in [-0.1, 0.1, .infinity, .nan] {
+            #expect(complaint { $0.normPenalty = penalty }?.contains("normPenalty") == true)
+        }
+        // Each regularisation, both and none.
+        for (penalty, scale) in [(0.02, 1.0), (0, 0.1), (0.02, 0.1), (0, 1)] {
+            #expect(complaint { ($0.normPenalty, $0.dotScale) = (penalty, scale) } == nil)
+        }
+    }
+}
