@@ -10,6 +10,8 @@ public struct HeldOutResult: Sendable {
     /// The loss of the constant vector that is best for exactly these positions: 1 - |mean of the unit targets|.
     public let constantLoss: Double
     public let scores: RankingScores
+    /// Mean of the loss that training minimises, over the positions that have a target.
+    public let objective: Double
 }
 
 /// The held-out text, cut into windows once, and the scores of a model on it.
@@ -61,7 +63,9 @@ public final class HeldOutText {
         targets.reserveCapacity(positions)
         var sum = [Double](repeating: 0, count: dimension)
         var loss = 0.0
+        var objective = 0.0, counted: Float = 0
         let capacity = (windows.first?.batch ?? 0) * (windows.first?.window ?? 0)
+        var weights = [Float](repeating: 0, count: capacity)
         let inputBuffer = FloatBuffer(count: capacity * dimension), targetBuffer = FloatBuffer(count: capacity * dimension)
         for window in windows {
             let shape = WindowShape(steps: window.window, batch: window.batch)
@@ -71,9 +75,13 @@ public final class HeldOutText {
             let targetRows = isForward ? window.forwardTargets : window.backwardTargets
             rows.gather(isForward ? window.forwardInputs : window.backwardInputs, into: input)
             rows.gather(targetRows, into: target)
-            _ = model.evaluate(input, targets: target, shape: shape, carry: true)
+            for place in 0..<shape.rows { weights[place] = rows.isUsable(targetRows[place]) ? window.weights[place] : 0 }
+            let count = weights.reduce(0, +)
+            objective += Double(count)
+                * model.evaluate(input, targets: target, weights: weights, shape: shape, carry: true)
+            counted += count
             let predicted = model.predictions(shape)
-            for place in 0..<shape.rows where window.weights[place] == 1 && rows.isUsable(targetRows[place]) {
+            for place in 0..<shape.rows where weights[place] == 1 {
                 let row = predictions.start + targets.count * dimension
                 row.update(from: predicted.row(place), count: dimension)
                 Vector.normalize(row, count: dimension)
@@ -89,6 +97,7 @@ public final class HeldOutText {
             scores = Ranking(candidates: candidates, compute: model.compute).score(predictions: predictions, targets: targets)
         }
         return HeldOutResult(
-            direction: model.direction, loss: loss / count, constantLoss: 1 - resultant / count, scores: scores)
+            direction: model.direction, loss: loss / count, constantLoss: 1 - resultant / count, scores: scores,
+            objective: objective / Double(max(1, counted)))
     }
 }

@@ -31,13 +31,16 @@ struct HeldOutMetrics: Encodable {
     /// Of training, evaluations left out.
     var seconds: Double
     var direction: String
+    /// Mean of 1 - cosine, whatever loss was trained with.
     var loss: Double
     var constantLoss: Double
+    /// Mean of the loss that training minimises.
+    var objective: Double
     var candidates: Int
     var scores: RankingScores
 
     private enum CodingKeys: CodingKey {
-        case event, step, words, seconds, direction, loss, constantLoss, candidates
+        case event, step, words, seconds, direction, loss, constantLoss, objective, candidates
     }
 
     /// The scores stand beside the other fields, not inside one.
@@ -51,6 +54,7 @@ struct HeldOutMetrics: Encodable {
         try container.encode(direction, forKey: .direction)
         try container.encode(loss, forKey: .loss)
         try container.encode(constantLoss, forKey: .constantLoss)
+        try container.encode(objective, forKey: .objective)
         try container.encode(candidates, forKey: .candidates)
     }
 }

@@ -152,11 +152,11 @@ public final class Trainer {
             try log.write(
                 HeldOutMetrics(
                     step: state.step, words: state.words, seconds: state.seconds, direction: result.direction.rawValue,
-                    loss: result.loss, constantLoss: result.constantLoss, candidates: heldOut.candidateCount,
-                    scores: result.scores))
+                    loss: result.loss, constantLoss: result.constantLoss, objective: result.objective,
+                    candidates: heldOut.candidateCount, scores: result.scores))
         }
         onEvaluation(state.step, state.words, results)
-        let loss = results.reduce(0) { $0 + $1.loss } / Double(results.count)
+        let loss = results.reduce(0) { $0 + $1.objective } / Double(results.count)
         if loss < state.bestLoss ?? .infinity {
             state.bestLoss = loss
             state.evaluationsSinceBest = 0

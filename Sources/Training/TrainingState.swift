@@ -13,7 +13,7 @@ struct TrainingState: Codable {
     /// Running means over some fifty steps.
     var smoothedLoss: Double?
     var smoothedNorm: Double?
-    /// The lowest held-out loss so far, mean of the directions, and how many evaluations ago it was.
+    /// The lowest mean of the directions' held-out objectives so far, and how many evaluations ago it was.
     var bestLoss: Double?
     var evaluationsSinceBest = 0
 

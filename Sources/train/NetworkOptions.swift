@@ -1,8 +1,10 @@
-import ArgumentParser
+public import ArgumentParser
 import Files
-import Model
+public import Model
 import Shards
 import Training
+
+extension LossKind: ExpressibleByArgument {}
 
 /// What the encoder looks like.
 struct NetworkOptions: ParsableArguments {
@@ -30,6 +32,18 @@ struct NetworkOptions: ParsableArguments {
     @Flag(help: "Use the vectors as they point, without taking away their mean.")
     var rawTargets = false
 
+    @Option(help: "Distance between predicted and target vectors.")
+    var loss: LossKind = .cosine
+
+    @Option(help: ArgumentHelp("Of max-margin: how much nearer, in cosines, the target must be than other words.", valueName: "x"))
+    var margin = 0.5
+
+    @Option(help: ArgumentHelp("Of vmf: what a unit of the prediction's norm costs; 0 for none.", valueName: "x"))
+    var normPenalty = 0.02
+
+    @Option(help: ArgumentHelp("Of vmf: factor of the product with the target; 1 for none.", valueName: "x"))
+    var dotScale = 0.1
+
     @Option(help: "Directions to train. Trained apart, on one machine each, they can be joined by --merge.")
     var direction: DirectionChoice = .both
 
@@ -54,6 +68,10 @@ struct NetworkOptions: ParsableArguments {
         configuration.layerNorm = !noLayerNorm
         configuration.residual = !noResidual
         configuration.centred = !rawTargets
+        configuration.loss = loss
+        configuration.margin = margin
+        configuration.normPenalty = normPenalty
+        configuration.dotScale = dotScale
         configuration.directions = Direction.allCases.filter { direction == .both || $0.rawValue == direction.rawValue }
         configuration.tokenizer = corpus.tokenizer.pairs.map { "\($0.name)=\($0.value)" }.joined(separator: " ")
         configuration.tableDigest = hexadecimal(rows.tableDigest)

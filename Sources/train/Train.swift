@@ -13,8 +13,8 @@ struct Train: Tool {
         "train", "Train a contextual encoder: token shards and a table in, model out.",
         """
         The encoder (ELMo-C, Li et al. 2019): a linear layer over the table's frozen vectors, LSTM layers with projection \
-        in both directions, and a linear layer that predicts the vector of the next word, with the cosine loss. Words that \
-        the table lacks get vectors from the generator it carries. The model is a safetensors file with its configuration \
+        in both directions, and a linear layer that predicts the vector of the next word; the loss is their distance. Words \
+        that the table lacks get vectors from the generator it carries. The model is a safetensors file with its configuration \
         in the metadata.
 
         With --checkpoints a run survives everything: the same command with --resume goes on where the last checkpoint \

@@ -51,7 +51,8 @@ struct TrainingReport {
     private static func summary(_ result: HeldOutResult, step: Int) -> String {
         let scores = result.scores
         func percent(_ share: Double) -> String { fixed(100 * share, 1) + "%" }
-        return "step \(step), held-out \(result.direction.rawValue): loss \(fixed(result.loss, 4)) "
+        let objective = abs(result.objective - result.loss) < 1e-3 ? "" : "objective \(fixed(result.objective, 4)), cosine "
+        return "step \(step), held-out \(result.direction.rawValue): \(objective)loss \(fixed(result.loss, 4)) "
             + "(constant \(fixed(result.constantLoss, 4))); cosine top-1 \(percent(scores.cosineTop1)), top-10 "
             + "\(percent(scores.cosineTop10)); with prior \(percent(scores.top1)), \(percent(scores.top10)) "
             + "(unigram \(percent(scores.unigramTop1)), \(percent(scores.unigramTop10))); perplexity "

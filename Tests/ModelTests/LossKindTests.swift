@@ -16,7 +16,7 @@ import Model
         configuration.loss = kind
         let shape = WindowShape(steps: 5, batch: 8)
         let model = DirectionModel(
-            .forward, configuration, capacity: WindowCapacity(shape), training: true, compute: Compute())
+            .forward, configuration, capacity: WindowCapacity(shape), training: Adam(), compute: Compute())
         model.initialize(seed: 3)
         var random = Random(seed: 4)
         let (inputBuffer, targetBuffer) = (FloatBuffer(count: 800), FloatBuffer(count: 800))
@@ -39,7 +39,7 @@ import Model
             #expect(cosine() < 0.3)
             for step in 1...150 {
                 _ = model.accumulate(input, targets: target, shape: shape, carry: false, seed: 1, step: step)
-                _ = model.update(Adam(), step: step, rate: 0.005, clip: 1)
+                _ = model.update(.init(step: step, rate: 0.005, clip: 1))
             }
             let after = model.evaluate(input, targets: target, shape: shape, carry: false)
             #expect(after < before - 0.9)
@@ -100,7 +100,7 @@ import Model
         configuration.loss = kind
         (configuration.margin, configuration.normPenalty, configuration.dotScale) = (0.75, 0, 1)
         let (capacity, pool) = (WindowCapacity(batch: 1, rows: 1), ThreadPool(threads: 1))
-        let encoder = ContextualEncoder(configuration, capacity: capacity, training: false, pool: pool)
+        let encoder = ContextualEncoder(configuration, capacity: capacity, training: nil, pool: pool)
         encoder.initialize(seed: 8)
         let directory = try TemporaryDirectory()
         let path = directory.file("model")

@@ -62,13 +62,3 @@ struct WindowBatcherTests {
 
     @Test func noSentencesNoWindow() { #expect(windows([], batch: 3, window: 2).isEmpty) }
 }
-
-struct LearningRateTests {
-    @Test func warmsUpThenHalves() {
-        let rate = LearningRate(peak: 0.8, warmupSteps: 4, totalSteps: 104)
-        #expect((0..<4).map { rate($0) } == [0.2, 0.4, 0.6, 0.8])
-        #expect(rate(4) == 0.8)
-        #expect(abs(rate(54) - 0.8 * 0.70710678) < 1e-6)
-        #expect(rate(104) == 0.4 && rate(1000) == 0.4)
-    }
-}

@@ -1,0 +1,125 @@
+import Files
+import Glibc
+import Kernels
+import Layers
+import Model
+import Parallel
+import Shards
+import TestSupport
+import Training
+import WordVectors
+
+/// A corpus and a table on disk, in a language so regular that a tiny encoder learns it, and runs of training on it.
+struct TrainingData {
+    static let dimension = 12
+    let directory: TemporaryDirectory
+    /// Token shards.
+    let tokens: [String]
+    let table: String
+
+    /// Sentences in which every word but the first follows from the one before: w(3k) w(3k+1) w(3k+2), a few times.
+    static func sentences(_ count: Int) -> [[String]] {
+        (0..<count).map { index in
+            (0...(index % 3)).flatMap { repeated -> [String] in
+                let start = (index * 5 + repeated * 7) % 4 * 3
+                return ["w\(start)", "w\(start + 1)", "w\(start + 2)"]
+            }
+        }
+    }
+
+    /// - Parameters:
+    ///   - shards: how many the sentences are spread over.
+    ///   - zeroVectors: words whose vectors are zeros.
+    init(sentences: [[String]], shards: Int = 1, zeroVectors: Set<String> = []) throws {
+        directory = try TemporaryDirectory()
+        table = directory.file("table")
+        let pool = WorkerPool(threads: 1)
+        let size = (sentences.count + shards - 1) / shards
+        tokens = (0..<shards).map { [directory] in directory.file("tokens\($0)") }
+        for (shard, path) in tokens.enumerated() {
+            let part = sentences[shard * size..<min((shard + 1) * size, sentences.count)]
+            try Self.write(Array(part), to: path, pool)
+        }
+        try writeTable(zeroVectors, pool)
+    }
+
+    private static func write(_ sentences: [[String]], to path: String, _ pool: WorkerPool) throws {
+        let output = try OutputFile(path: path, binary: true)
+        let writer = try TokenShardWriter(output, tool: "test 1", options: ["mode": "penn"], pool: pool)
+        for start in stride(from: 0, to: sentences.count, by: 50) {
+            var batch = TokenBatch()
+            for sentence in sentences[start..<min(sentences.count, start + 50)] {
+                batch.sentenceLengths.append(UInt32(sentence.count))
+                for word in sentence { batch.ids.append(UInt32(batch.words.insert(word))) }
+            }
+            try writer.append(batch)
+        }
+        try writer.finish()
+        try output.commit()
+    }
+
+    private func writeTable(_ zeroVectors: Set<String>, _ pool: WorkerPool) throws {
+        let output = try OutputFile(path: table, binary: true)
+        let words = (0..<12).map { "w\($0)" } + ["<s>", "</s>"]
+        let writer = try TableShardWriter(
+            output, tool: "test 1", dimension: Self.dimension, count: words.count, fields: ["generator": "none"], pool: pool)
+        for (index, word) in words.enumerated() {
+            let row = (0..<Self.dimension).map {
+                zeroVectors.contains(word) ? 0 : Float(sin(Double(index * 17 + $0 * $0 + 1) * 1.3))
+            }
+            try row.withUnsafeBufferPointer { row in
+                try Array(word.utf8).withUnsafeBytes {
+                    try writer.append($0, count: index < 12 ? 100 : 0, source: index < 12 ? .pretrained : .special, row: row)
+                }
+            }
+        }
+        let mean = [Float](repeating: 0, count: Self.dimension)
+        try mean.withUnsafeBufferPointer { try writer.append(tensor: "mean", shape: [Self.dimension], values: $0) }
+        try writer.finish()
+        try output.commit()
+    }
+
+    /// Options under which a run takes a moment.
+    static func options(steps: Int) -> TrainingOptions {
+        var options = TrainingOptions()
+        options.batch = 8
+        options.window = 7
+        options.steps = steps
+        options.peakRate = 0.01
+        options.evaluations = 2
+        return options
+    }
+
+    func input(threads: Int = 1, heldOutEvery: Int = 10) throws -> TrainingInput {
+        try TrainingInput(
+            table: table, tokens: tokens, heldOut: nil, heldOutEvery: heldOutEvery, heldOutTokens: 1000, centred: true,
+            threads: threads)
+    }
+
+    func trainer(
+        _ options: TrainingOptions, threads: Int = 1, heldOutEvery: Int = 10, directions: [Direction] = Direction.allCases,
+        checkpoints: CheckpointWriter? = nil
+    ) throws -> Trainer {
+        let input = try input(threads: threads, heldOutEvery: heldOutEvery)
+        var configuration = EncoderConfiguration(vectorSize: Self.dimension, cell: 32, projection: 16)
+        configuration.directions = directions
+        configuration.tokenizer = "mode=penn"
+        try input.check(configuration, options)
+        return Trainer(
+            configuration, options: options, corpus: input.corpus, rows: input.rows, heldOut: input.heldOutText(options),
+            checkpoints: checkpoints, pool: input.pool)
+    }
+
+    func checkpoints(_ name: String = "checkpoints", keep: Int = 3, every interval: Double = 1e9) throws -> CheckpointWriter {
+        CheckpointWriter(try CheckpointDirectory(path: directory.file(name), keep: keep), interval: interval)
+    }
+
+    /// The bytes of a model file.
+    func bytes(of encoder: ContextualEncoder) throws -> [UInt8] {
+        let path = directory.file("model")
+        let output = try OutputFile(path: path, binary: true)
+        try ModelFile.write(encoder, to: output)
+        try output.commit()
+        return try contents(of: path)
+    }
+}
