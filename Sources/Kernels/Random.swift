@@ -75,7 +75,9 @@ public struct Random: RandomNumberGenerator, Sendable {
         (-2 * log(1 - uniform())).squareRoot() * cos(2 * Double.pi * uniform())
     }
 
-    /// Puts the elements in random order (Fisher and Yates).
+    /// Puts the elements in random order (Fisher and Yates). Inlined, because a generic swap that is not specialised
+    /// allocates memory.
+    @inlinable
     public mutating func shuffle<Element>(_ elements: inout [Element]) {
         for last in stride(from: elements.count - 1, to: 0, by: -1) {
             elements.swapAt(last, below(last + 1))

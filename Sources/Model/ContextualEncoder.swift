@@ -34,6 +34,15 @@ public final class ContextualEncoder {
         }
     }
 
+    /// The same without any allocation: `task` gets `context` and the index.
+    public func forEachDirection(sideBySide: Bool, context: UnsafeRawPointer, _ task: ThreadPool.Task) {
+        if sideBySide {
+            pool.forEach(directions.count, context: context, task)
+        } else {
+            for index in directions.indices { task(context, index) }
+        }
+    }
+
     /// Trainable weights of all directions.
     public var parameterCount: Int { directions.reduce(0) { $0 + $1.parameters.layout.count } }
 

@@ -33,7 +33,6 @@ public final class Trainer {
     private let rate: LearningRate
     private let trainingStep: TrainingStep
     private var state: TrainingState
-    private var window: TrainingWindow
     private var start: DataPosition?
 
     /// - Parameter checkpoints: where checkpoints go, and how often.
@@ -56,7 +55,6 @@ public final class Trainer {
         encoder.initialize(seed: options.seed)
         trainingStep = TrainingStep(encoder, rows, options, rate: rate)
         state = TrainingState(options: options, corpus: corpus)
-        window = TrainingWindow(batch: options.batch, window: options.window)
     }
 
     /// Goes back to the newest checkpoint that is sound. Damaged ones are reported and passed over.
@@ -70,7 +68,6 @@ public final class Trainer {
         state = found.state
         state.options = options
         start = found.position
-        window.position = found.position
         return state.step
     }
 
@@ -80,10 +77,12 @@ public final class Trainer {
     /// Trains to the end. Throws `ToolError`: `dataError` naming the step if a loss or gradient is not a number, and what
     /// reading, the log and checkpoints throw.
     public func run() throws -> TrainingOutcome {
+        let firstStep = state.step
         let stream = WindowStream(
             corpus, batch: options.batch, window: options.window, seed: options.seed, begin: rows.begin, end: rows.end,
             from: start)
         checkpoints?.begin()
+        var position: DataPosition { state.step == firstStep ? start ?? DataPosition() : trainingStep.window.position }
         while outcome == nil {
             try step(stream)
             let isLast = outcome != nil
@@ -91,12 +90,12 @@ public final class Trainer {
             report()
             if isLast || options.evaluations > 1 && state.step % evaluationInterval == 0 { try evaluate() }
             if outcome == nil && shouldStop() {
-                try checkpoints?.write(encoder, state, window.position)
+                try checkpoints?.write(encoder, state, position)
                 return .stopped
             }
-            try checkpoints?.writeIfDue(encoder, state, window.position)
+            try checkpoints?.writeIfDue(encoder, state, position)
         }
-        try checkpoints?.write(encoder, state, window.position)
+        try checkpoints?.write(encoder, state, position)
         if options.patience != nil { try checkpoints?.loadBest(into: encoder) }
         return outcome ?? .finished
     }
@@ -111,19 +110,15 @@ public final class Trainer {
 
     private func step(_ stream: WindowStream) throws {
         let (begin, waitedBefore) = (monotonicSeconds(), stream.waited)
-        var positions = 0
-        try trainingStep.run(state.step, window: &window) { window in
-            try stream.next(&window)
-            positions += window.positions
-        }
-        state.epoch = window.position.epoch
-        state.sentences = window.position.sentences
+        try trainingStep.run(state.step, stream)
+        state.epoch = trainingStep.window.position.epoch
+        state.sentences = trainingStep.window.position.sentences
         let seconds = monotonicSeconds() - begin
         state.step += 1
-        state.words += positions
+        state.words += trainingStep.positions
         state.seconds += seconds
         state.interval.add(
-            loss: trainingStep.loss, norm: trainingStep.norm, words: positions, seconds: seconds,
+            loss: trainingStep.loss, norm: trainingStep.norm, words: trainingStep.positions, seconds: seconds,
             waited: stream.waited - waitedBefore)
         warnEarly()
         state.smoothedLoss = state.smoothedLoss.map { 0.98 * $0 + 0.02 * trainingStep.loss } ?? trainingStep.loss

@@ -14,6 +14,8 @@ final class TrainingStep {
     private(set) var loss = 0.0
     /// The largest of the directions' gradient norms, before clipping.
     private(set) var norm = 0.0
+    /// Positions of the step.
+    private(set) var positions = 0
 
     private let encoder: ContextualEncoder
     private let rows: WordRows
@@ -21,6 +23,9 @@ final class TrainingStep {
     private let optimiserRate: LearningRate
     private let tasks: [DirectionTask]
     private var arrangement = Arrangement()
+    /// The window trained on last, and the number of its pass.
+    private(set) var window: TrainingWindow
+    private var pass = 0
 
     /// Everything one direction needs: its vectors, and what comes out.
     private final class DirectionTask {
@@ -42,20 +47,24 @@ final class TrainingStep {
         tasks = encoder.directions.map { _ in
             DirectionTask(positions: options.batch * options.window, dimension: rows.dimension)
         }
+        window = TrainingWindow(batch: options.batch, window: options.window)
     }
 
     var bytes: Int { tasks.reduce(0) { $0 + $1.inputs.bytes + $1.targets.bytes + $1.weights.bytes } }
 
-    /// Trains on the windows of step `step`, from 0; `next` exchanges the window for the next one. Throws what it
-    /// throws, and `ToolError` with status `dataError`, naming step and sentences, if a loss or gradient is no number.
-    func run(_ step: Int, window: inout TrainingWindow, next: (inout TrainingWindow) throws -> Void) throws {
+    /// Trains on the windows of step `step`, from 0, which come from `stream`. Throws what it throws, and `ToolError`
+    /// with status `dataError`, naming step and sentences, if a loss or gradient is no number.
+    func run(_ step: Int, _ stream: WindowStream) throws {
         for task in tasks { task.loss = 0 }
+        positions = 0
         for number in 0..<options.accumulation {
-            try next(&window)
+            try stream.next(&window)
+            positions += window.positions
+            pass = step * options.accumulation + number
             let start = monotonicSeconds()
-            let isSideBySide = arrangement.isSideBySide
-            encoder.forEachDirection(sideBySide: isSideBySide) { index in
-                accumulate(window, index, pass: step * options.accumulation + number)
+            let context = Unmanaged.passUnretained(self).toOpaque()
+            encoder.forEachDirection(sideBySide: arrangement.isSideBySide, context: context) { context, index in
+                Unmanaged<TrainingStep>.fromOpaque(context).takeUnretainedValue().accumulate(index)
             }
             arrangement.took(monotonicSeconds() - start)
         }
@@ -78,7 +87,7 @@ final class TrainingStep {
         }
     }
 
-    private func accumulate(_ window: TrainingWindow, _ index: Int, pass: Int) {
+    private func accumulate(_ index: Int) {
         let model = encoder.directions[index], task = tasks[index]
         let shape = WindowShape(steps: window.window, batch: window.batch)
         let isForward = model.direction == .forward

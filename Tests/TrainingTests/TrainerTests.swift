@@ -156,4 +156,22 @@ struct TrainerTests {
             #expect(error?.status == .configuration)
         }
     }
+
+    /// Squared distance has no bound, so a rate that suddenly is far too large drives the gradient up before it is NaN.
+    @Test func aRunThatFallsApartSaysSoEarly() throws {
+        let data = try TrainingData(sentences: TrainingData.sentences(100))
+        var options = TrainingData.options(steps: 60)
+        do {
+            let trainer = try data.trainer(options, loss: .squaredDistance, checkpoints: data.checkpoints())
+            #expect(try trainer.run() == .finished)
+        }
+        options.steps = 90
+        options.peakRate = 3
+        let trainer = try data.trainer(options, loss: .squaredDistance, checkpoints: data.checkpoints())
+        var warnings: [String] = []
+        trainer.onWarning = { warnings.append($0) }
+        #expect(try trainer.resume() == 60)
+        _ = try trainer.run()
+        #expect(warnings.first?.contains("the gradient's norm is") == true && warnings.first?.contains("sentence") == true)
+    }
 }

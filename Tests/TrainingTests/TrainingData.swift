@@ -98,11 +98,12 @@ struct TrainingData {
 
     func trainer(
         _ options: TrainingOptions, threads: Int = 1, heldOutEvery: Int = 10, directions: [Direction] = Direction.allCases,
-        checkpoints: CheckpointWriter? = nil
+        loss: LossKind = .cosine, checkpoints: CheckpointWriter? = nil
     ) throws -> Trainer {
         let input = try input(threads: threads, heldOutEvery: heldOutEvery)
         var configuration = EncoderConfiguration(vectorSize: Self.dimension, cell: 32, projection: 16)
         configuration.directions = directions
+        configuration.loss = loss
         configuration.tokenizer = "mode=penn"
         try input.check(configuration, options)
         return Trainer(
