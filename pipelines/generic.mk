@@ -4,7 +4,8 @@
 #   make -f pipelines/generic.mk … my-run/table.shard            # up to one stage
 #   rm my-run/model.safetensors && make -f pipelines/generic.mk …  # from one stage on
 #
-# Outputs appear whole or not at all, intermediate files are kept, and make -j is safe.
+# Outputs appear whole or not at all, intermediate files are kept, and make -j is safe. Training that was interrupted, or
+# killed, goes on where its last checkpoint was made.
 
 # Text files, plain, .gz or .lz4, a sentence a line (TOKENIZE_FLAGS=--sentences splits running text).
 TEXT ?=
@@ -67,10 +68,15 @@ $(OUT)/table.shard: $(OUT)/vocab.shard $(VECTORS)
 	$(STAGE)/5-embed-oov.tsv embed-oov $(VECTORS) $@ -w "$$COUNT_TABLE" -- \
 	    $(TOOL)embed-oov $(COMMON_FLAGS) $(TABLE_FLAGS) --vectors $(VECTORS) -o $@ $<
 
+# Checkpoints of an earlier text or table are of no use; those of a finished run have served.
 $(MODEL): $(OUT)/corpus.tok $(OUT)/table.shard $(HELD_OUT_SHARD)
+	@if [ -d $(OUT)/checkpoints ]; then find $(OUT)/checkpoints -name '*.safetensors' \
+	    \( ! -newer $(OUT)/corpus.tok -o ! -newer $(OUT)/table.shard \) -delete; fi
 	$(STAGE)/6-train.tsv train $< $@ -w "$$COUNT_TRAINED" -- \
 	    $(TOOL)train $(COMMON_FLAGS) $(TRAIN_FLAGS) --table $(OUT)/table.shard \
-	    $(if $(HELD_OUT_SHARD),--held-out $(HELD_OUT_SHARD)) --log $(OUT)/train.jsonl -o $@ $<
+	    $(if $(HELD_OUT_SHARD),--held-out $(HELD_OUT_SHARD)) --log $(OUT)/train.jsonl \
+	    --checkpoints $(OUT)/checkpoints --resume -o $@ $<
+	@rm -rf $(OUT)/checkpoints
 
 $(OUT)/vectors.shard: $(OUT)/held-out.tok $(MODEL) $(OUT)/table.shard
 	$(STAGE)/7-encode.tsv encode $< $@ -w "$$COUNT_ENCODED" -- \
