@@ -52,7 +52,7 @@ let package = Package(
         tool("embed-oov", ["WordVectors", "Shards", "Files"]),
         tool("train", ["Training", "Model", "WordVectors", "Shards", "Files"]),
         tool("encode", ["Encoding", "Model", "WordVectors", "Tokenization", "Shards", "Files"]),
-        tool("bench", ["Benchmarking", "Model", "Files"]),
+        tool("bench", ["Benchmarking", "Model", "Kernels", "Files"]),
         library("ToolSupport", ["Files", "Shards", argumentParser]),
 
         // The stages of the pipeline.
@@ -69,7 +69,8 @@ let package = Package(
         // Networks, from the whole encoder down to the arithmetic.
         library("Model", ["Layers", "Kernels", "Shards", "Files", "Parallel"]),
         library("Layers", ["Kernels", "Parallel"]),
-        library("Kernels", ["COpenBLAS", "Parallel"]),
+        library("Kernels", ["CTileKernels", "Parallel"]),
+        .target(name: "CTileKernels"),
 
         // Data between the stages.
         library("Shards", ["Files", "Parallel", "CLZ4"]),

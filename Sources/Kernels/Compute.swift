@@ -1,20 +1,24 @@
-internal import COpenBLAS
 public import Parallel
 
-/// What arithmetic runs on: the threads, and scratch memory for partial results.
+/// What arithmetic runs on: the threads, and scratch memory for packed factors.
 ///
 /// A network that is trained holds one of its own, because the scratch memory serves one caller at a time; the threads
-/// may be shared by several. No result depends on the number of threads: work is cut by its shape alone, and partial
-/// sums are added in a fixed order.
+/// may be shared by several. No result depends on the number of threads: an element of a product is summed by one thread,
+/// and partial sums are added in a fixed order.
 public final class Compute {
     public let pool: ThreadPool
+    /// What multiplies the tiles of products.
+    public let kernel: TileKernel
+    /// Where the time since this was made went, up to the last call of `enter`.
+    public private(set) var phaseTimes = PhaseTimes()
     private var scratch = FloatBuffer(count: 0)
     /// Partial sums of a reduction, one for each of its blocks.
     let partials = UnsafeMutablePointer<Double>.allocate(capacity: Reduction.blocks)
 
-    public init(pool: ThreadPool) {
+    /// - Parameter kernel: one of `TileKernel.available`.
+    public init(pool: ThreadPool, kernel: TileKernel = .fastest) {
         self.pool = pool
-        _ = Self.singleThreadedBLAS
+        self.kernel = kernel
         partials.initialize(repeating: 0, count: Reduction.blocks)
     }
 
@@ -23,8 +27,8 @@ public final class Compute {
 
     deinit { partials.deallocate() }
 
-    /// OpenBLAS's own threads would cut a product by their number, and so change its last bits with it.
-    private static let singleThreadedBLAS: Void = openblas_set_num_threads(1)
+    /// Says what the time from now on is spent on.
+    public func enter(_ phase: Phase) { phaseTimes.enter(phase) }
 
     /// At least `count` floats, valid until the next call. Grows to the largest size asked for, then stays.
     func scratch(_ count: Int) -> UnsafeMutablePointer<Float> {

@@ -1,124 +1,179 @@
-internal import COpenBLAS
+internal import CTileKernels
 internal import Parallel
 
 extension Compute {
     /// `result = left * right`, or `result += left * right` with `adding`.
     ///
-    /// `left` is [m, k], `right` [k, n], `result` [m, n]; `result` must not overlap the factors. The product is cut
-    /// into tiles by its shape alone (`ProductPlan`), each computed by one thread.
+    /// `left` is [m, k], `right` [k, n], `result` [m, n]; `result` must not overlap the factors.
+    ///
+    /// An element's bits depend on its row of `left`, its column of `right` and what it is added to, and on nothing else:
+    /// not on the other rows, the number of threads, or whether `right` was packed before. It is the sum, in order, of
+    /// one chain of multiply-adds for each `blockDepth` of the depth.
     public func multiply(_ left: some Factor, _ right: some Factor, into result: Matrix, adding: Bool = false) {
         let left = left.operand
         let right = right.operand
-        precondition(
-            left.rows == result.rows && right.columns == result.columns && left.columns == right.rows,
-            "product of \(left.rows) x \(left.columns) and \(right.rows) x \(right.columns) into "
-                + "\(result.rows) x \(result.columns)")
-        let plan = ProductPlan(rows: left.rows, columns: right.columns, depth: left.columns)
-        guard plan.depth > 0 && plan.rows > 0 && plan.columns > 0 else {
+        check(left, rows: right.rows, columns: right.columns, result)
+        let depth = left.columns
+        guard depth > 0 && result.rows > 0 && result.columns > 0 else {
             if !adding { result.fill(0) }
             return
         }
-        let partials = plan.slices > 1 ? scratch((plan.slices - 1) * plan.rows * plan.columns) : result.start
-        var job = ProductJob(
-            plan: plan, left: left, right: right, result: result, partials: partials, adding: adding)
-        pool.forEach(plan.tasks, context: &job) { context, index in
-            context.assumingMemoryBound(to: ProductJob.self).pointee.run(index)
-        }
-        if plan.slices > 1 { job.addPartials() }
-    }
-}
-
-/// How a product of `rows` x `depth` by `depth` x `columns` is cut: a grid of tiles of the result, and slices of the
-/// depth whose partial results are added in order.
-///
-/// OpenBLAS copies the factors of every tile into its own order first. A grid of r x c tiles copies the right factor r
-/// times and the left one c times; s slices copy nothing twice, but their s - 1 partial results have to be added. Among
-/// the cuts with enough tasks the one that moves least memory is taken. A time step of an LSTM, with its few rows, is
-/// thus cut by columns on the way forth, and by depth on the way back.
-public struct ProductPlan: Equatable, Sendable {
-    let rows, columns, depth: Int
-    public let tileRows, tileColumns, sliceDepth: Int
-
-    /// Enough tasks to keep several threads busy to the end.
-    private static let wantedTasks = 8
-    /// Below this many multiplications a task is not worth handing out.
-    private static let leastWork = 1 << 20
-    /// Adding an element of a partial result, in copies of one element.
-    private static let additionCost = 3
-
-    public init(rows: Int, columns: Int, depth: Int) {
-        self.rows = rows
-        self.columns = columns
-        self.depth = depth
-        let wanted = min(Self.wantedTasks, max(1, rows * columns * depth / Self.leastWork))
-        var best = (cost: Int.max, rowTiles: 1, columnTiles: 1, slices: 1)
-        var slices = 1
-        while slices <= wanted && (slices == 1 || depth / slices >= 256) {
-            for rowTiles in 1...wanted where rowTiles == 1 || rows / rowTiles >= 32 {
-                let columnTiles = max(Self.count(wanted, rowTiles * slices), Self.count(columns, 1024))
-                guard columnTiles == 1 || columns / columnTiles >= 64 || columns > 1024 else { continue }
-                let copies = depth * (rowTiles * columns + columnTiles * rows)
-                let cost = copies + Self.additionCost * (slices - 1) * rows * columns
-                if cost < best.cost { best = (cost, rowTiles, columnTiles, slices) }
+        let height = min(result.rows, Self.blockRows)
+        let width = min(result.columns, Self.blockColumns)
+        let leftSize = LeftPanels.size(rows: height, depth: min(depth, Self.blockDepth))
+        let memory = scratch(
+            leftSize + RightPanels.size(depth: min(depth, Self.blockDepth), columns: width, width: kernel.columns))
+        for row in stride(from: 0, to: result.rows, by: height) {
+            let rows = row..<min(row + height, result.rows)
+            for first in stride(from: 0, to: depth, by: Self.blockDepth) {
+                let extent = min(Self.blockDepth, depth - first)
+                let leftPanels = LeftPanels(memory, rows: rows.count, depth: extent, kernel: kernel)
+                for column in stride(from: 0, to: result.columns, by: width) {
+                    let columns = column..<min(column + width, result.columns)
+                    let rightPanels = RightPanels(
+                        memory + leftSize, depth: extent, columns: columns.count, kernel: kernel)
+                    pack(
+                        column == 0 ? Packing(factor: left, row: row, column: first, panels: leftPanels) : nil,
+                        Packing(factor: right, row: first, column: column, panels: rightPanels))
+                    multiply(
+                        leftPanels, rightPanels, into: result.rows(rows).columns(columns), adding: adding || first > 0)
+                }
             }
-            slices *= 2
         }
-        tileRows = Self.piece(rows, best.rowTiles)
-        tileColumns = Self.piece(columns, best.columnTiles)
-        sliceDepth = Self.piece(depth, best.slices)
     }
 
-    var slices: Int { Self.count(depth, sliceDepth) }
-    var rowTiles: Int { Self.count(rows, tileRows) }
-    var columnTiles: Int { Self.count(columns, tileColumns) }
-    /// How many pieces threads can take.
-    public var tasks: Int { rowTiles * columnTiles * slices }
+    /// The same with a right factor that was packed before.
+    public func multiply(_ left: some Factor, _ right: PackedMatrix, into result: Matrix, adding: Bool = false) {
+        let left = left.operand
+        guard let panels = right.panels else { preconditionFailure("nothing was packed") }
+        check(left, rows: panels.depth, columns: panels.columns, result)
+        guard panels.depth > 0 && result.rows > 0 && result.columns > 0 else {
+            if !adding { result.fill(0) }
+            return
+        }
+        let height = min(result.rows, max(kernel.rows, Self.blockRows * Self.blockDepth / panels.depth))
+        let memory = scratch(LeftPanels.size(rows: height, depth: panels.depth))
+        for row in stride(from: 0, to: result.rows, by: height) {
+            let rows = row..<min(row + height, result.rows)
+            let leftPanels = LeftPanels(memory, rows: rows.count, depth: panels.depth, kernel: kernel)
+            pack(Packing(factor: left, row: row, column: 0, panels: leftPanels), nil)
+            multiply(leftPanels, panels, into: result.rows(rows), adding: adding)
+        }
+    }
 
-    private static func count(_ total: Int, _ piece: Int) -> Int { (total + piece - 1) / piece }
+    /// Packs a factor for products that it will be the right factor of, until it is packed again.
+    public func pack(_ factor: some Factor, into packed: PackedMatrix) {
+        let factor = factor.operand
+        let panels = packed.reserve(depth: factor.rows, columns: factor.columns, kernel: kernel)
+        pack(nil, Packing(factor: factor, row: 0, column: 0, panels: panels))
+    }
 
-    /// The size of a piece when `total` is cut in `pieces`: a multiple of 16, the kernels' unit, unless it is the
-    /// whole.
-    private static func piece(_ total: Int, _ pieces: Int) -> Int {
-        pieces == 1 ? max(1, total) : (count(total, pieces) + 15) / 16 * 16
+    /// Of the depth: a tile's part of the factors then stays in the second cache. The results' bits depend on it.
+    static let blockDepth = 512
+    /// Of a product whose right factor is packed for it alone: 16 MB of packed factors at most.
+    static let blockRows = 4096
+    static let blockColumns = 4096
+
+    private func check(_ left: Operand, rows: Int, columns: Int, _ result: Matrix) {
+        precondition(
+            left.rows == result.rows && columns == result.columns && left.columns == rows,
+            "product of \(left.rows) x \(left.columns) and \(rows) x \(columns) into \(result.rows) x \(result.columns)")
     }
 }
 
-/// A product under way.
-private struct ProductJob {
-    let plan: ProductPlan
-    let left, right: Operand
-    let result: Matrix
-    /// [slices - 1, rows, columns]: what slices other than the first add.
-    let partials: UnsafeMutablePointer<Float>
-    let adding: Bool
+/// A part of a factor, from (`row`, `column`) on, and where it is packed.
+private struct Packing<Panels> {
+    let factor: Operand
+    let row, column: Int
+    let panels: Panels
+}
 
-    /// Computes one tile of one slice.
-    func run(_ index: Int) {
-        let slice = index / (plan.rowTiles * plan.columnTiles)
-        let tile = index % (plan.rowTiles * plan.columnTiles)
-        let row = tile / plan.columnTiles * plan.tileRows
-        let column = tile % plan.columnTiles * plan.tileColumns
-        let first = slice * plan.sliceDepth
-        let target =
-            slice == 0
-            ? result.row(row) + column
-            : partials + ((slice - 1) * plan.rows + row) * plan.columns + column
-        cblas_sgemm(
-            CblasRowMajor, left.isTransposed ? CblasTrans : CblasNoTrans,
-            right.isTransposed ? CblasTrans : CblasNoTrans,
-            blasint(min(plan.tileRows, plan.rows - row)), blasint(min(plan.tileColumns, plan.columns - column)),
-            blasint(min(plan.sliceDepth, plan.depth - first)), 1,
-            left.element(row, first), blasint(max(1, left.matrix.stride)),
-            right.element(first, column), blasint(max(1, right.matrix.stride)),
-            adding && slice == 0 ? 1 : 0, target, blasint(slice == 0 ? result.stride : plan.columns))
+extension Compute {
+    private func pack(_ left: Packing<LeftPanels>?, _ right: Packing<RightPanels>?) {
+        struct Job {
+            let left: Packing<LeftPanels>?
+            let right: Packing<RightPanels>?
+            /// Panels of the left factor that are one task: they are small.
+            static let group = 8
+
+            var leftTasks: Int { ((left?.panels.count ?? 0) + Self.group - 1) / Self.group }
+            var tasks: Int { leftTasks + (right?.panels.count ?? 0) }
+
+            func run(_ task: Int) {
+                if let left, task < leftTasks {
+                    let panels = task * Self.group..<min((task + 1) * Self.group, left.panels.count)
+                    left.panels.pack(left.factor, row: left.row, column: left.column, panels: panels)
+                } else if let right {
+                    right.panels.pack(right.factor, row: right.row, column: right.column, panel: task - leftTasks)
+                }
+            }
+        }
+        var job = Job(left: left, right: right)
+        pool.forEach(job.tasks, context: &job) { context, task in
+            context.assumingMemoryBound(to: Job.self).pointee.run(task)
+        }
     }
 
-    /// Adds the slices to the result in their order.
-    func addPartials() {
-        for slice in 0..<plan.slices - 1 {
-            for row in 0..<plan.rows {
-                let partial = partials + (slice * plan.rows + row) * plan.columns
-                Vector.add(partial, to: result.row(row), count: plan.columns)
+    private func multiply(_ left: LeftPanels, _ right: RightPanels, into result: Matrix, adding: Bool) {
+        var job = ProductJob(
+            left: left, right: right, result: result, adding: adding, kernel: kernel, threads: pool.threads)
+        pool.forEach(job.tasks, context: &job) { context, task in
+            context.assumingMemoryBound(to: ProductJob.self).pointee.run(task)
+        }
+    }
+}
+
+/// A product of packed factors, cut into tasks: groups of left panels times groups of right ones. The whole depth is in
+/// each of them, so that no result depends on the cut.
+private struct ProductJob {
+    let left: LeftPanels
+    let right: RightPanels
+    let result: Matrix
+    let adding: Bool
+    let multiply: ContourTileProduct
+    /// Panels in a task.
+    let leftGroup, rightGroup: Int
+
+    /// Enough to keep the threads busy to the end, if one of them is slower.
+    private static let tasksPerThread = 8
+    /// Below this many multiplications a task is not worth handing out.
+    private static let leastWork = 1 << 18
+    /// Left rows of a task: with `Compute.blockDepth`, a packed block that stays in the second cache.
+    private static let groupRows = 128
+
+    init(left: LeftPanels, right: RightPanels, result: Matrix, adding: Bool, kernel: TileKernel, threads: Int) {
+        self.left = left
+        self.right = right
+        self.result = result
+        self.adding = adding
+        multiply = kernel.multiply
+        let work = result.rows * result.columns * left.depth
+        let wanted = max(1, min(Self.tasksPerThread * threads, work / Self.leastWork))
+        let leftTasks = max(1, result.rows / Self.groupRows)
+        rightGroup = max(1, right.count * leftTasks / wanted)
+        let rightTasks = (right.count + rightGroup - 1) / rightGroup
+        leftGroup = max(1, left.count / max(leftTasks, threads > 1 ? wanted / 4 / rightTasks : 1))
+    }
+
+    private var leftTasks: Int { (left.count + leftGroup - 1) / leftGroup }
+    private var rightTasks: Int { (right.count + rightGroup - 1) / rightGroup }
+    var tasks: Int { leftTasks * rightTasks }
+
+    func run(_ task: Int) {
+        let leftPanels = task / rightTasks * leftGroup..<min((task / rightTasks + 1) * leftGroup, left.count)
+        let rightPanels = task % rightTasks * rightGroup..<min((task % rightTasks + 1) * rightGroup, right.count)
+        for first in stride(from: 0, to: left.depth, by: Compute.blockDepth) {
+            let depth = min(Compute.blockDepth, left.depth - first)
+            for index in rightPanels {
+                let panel = right.panel(index) + first * right.width
+                let column = index * right.width
+                let columns = min(right.width, right.columns - column)
+                for leftPanel in leftPanels {
+                    let rows = left.rows(leftPanel)
+                    multiply(
+                        rows.count, columns, depth, left.panel(row: rows.lowerBound, height: rows.count, depth: first),
+                        panel, result.row(rows.lowerBound) + column, result.stride, adding || first > 0)
+                }
             }
         }
     }

@@ -43,13 +43,13 @@ private func buffer(_ values: [Float]) -> FloatBuffer {
         let left = randomFloats(rows * depth, &random)
         let right = randomFloats(depth * columns, &random)
         let expected = naiveProduct(left, right, rows: rows, columns: columns, depth: depth)
-        let compute = Compute(pool: ThreadPool(threads: 2))
+        let pool = ThreadPool(threads: 2)
         let leftMemory = buffer(transposed.0 ? transpose(left, rows: rows, columns: depth) : left)
         let rightMemory = buffer(transposed.1 ? transpose(right, rows: depth, columns: columns) : right)
         let result = FloatBuffer(count: rows * (columns + 3))
         let target = Matrix(result.start, rows: rows, columns: columns, stride: columns + 3)
 
-        func multiply(adding: Bool) {
+        func multiply(_ compute: Compute, adding: Bool) {
             let a = Matrix(leftMemory, rows: transposed.0 ? depth : rows, columns: transposed.0 ? rows : depth)
             let b = Matrix(rightMemory, rows: transposed.1 ? columns : depth, columns: transposed.1 ? depth : columns)
             switch transposed {
@@ -61,18 +61,20 @@ private func buffer(_ values: [Float]) -> FloatBuffer {
         }
 
         let tolerance = 2e-7 * Double(depth) + 1e-6
-        for times in 1...2 {
-            multiply(adding: times == 2)
-            var worst = 0.0
-            for row in 0..<rows {
-                for column in 0..<columns {
-                    let difference = Double(target.row(row)[column]) - Double(times) * expected[row * columns + column]
-                    worst = max(worst, abs(difference))
+        for kernel in TileKernel.available {
+            for times in 1...2 {
+                multiply(Compute(pool: pool, kernel: kernel), adding: times == 2)
+                var worst = 0.0
+                for row in 0..<rows {
+                    for column in 0..<columns {
+                        let difference = Double(target.row(row)[column]) - Double(times) * expected[row * columns + column]
+                        worst = max(worst, abs(difference))
+                    }
+                    // What lies between two rows is not touched.
+                    #expect(result.start[row * (columns + 3) + columns] == 0)
                 }
-                // What lies between two rows is not touched.
-                #expect(result.start[row * (columns + 3) + columns] == 0)
+                #expect(worst < tolerance, "\(kernel.name)")
             }
-            #expect(worst < tolerance)
         }
     }
 
@@ -104,14 +106,94 @@ private func buffer(_ values: [Float]) -> FloatBuffer {
         #expect(results[0] == results[2])
     }
 
-    @Test(arguments: [(64, 4096, 256), (64, 256, 4096), (128, 16384, 512), (1280, 2048, 300), (64, 256, 1024)])
-    func largeProductsKeepThreadsBusy(rows: Int, columns: Int, depth: Int) {
-        let plan = ProductPlan(rows: rows, columns: columns, depth: depth)
-        #expect(plan.tasks >= 4)
-        #expect(plan.tileRows * plan.tileColumns * plan.sliceDepth >= 1 << 20)
+    /// The bits of a row of the result, for every kernel.
+    private static func rowBits(
+        _ left: Matrix, _ right: Matrix, transposed: (Bool, Bool), packed: Bool, kernel: TileKernel, threads: Int
+    ) -> [[UInt32]] {
+        let compute = Compute(pool: ThreadPool(threads: threads), kernel: kernel)
+        let rows = transposed.0 ? left.columns : left.rows
+        let columns = transposed.1 ? right.rows : right.columns
+        let memory = FloatBuffer(count: rows * (columns + 5))
+        memory.fill(0.25)
+        let result = Matrix(memory.start, rows: rows, columns: columns, stride: columns + 5)
+        func multiply(_ right: some Factor) {
+            if packed {
+                let packed = PackedMatrix(rows: columns, columns: left.rows + left.columns - rows)
+                compute.pack(right, into: packed)
+                if transposed.0 {
+                    compute.multiply(left.transposed, packed, into: result, adding: true)
+                } else {
+                    compute.multiply(left, packed, into: result, adding: true)
+                }
+            } else if transposed.0 {
+                compute.multiply(left.transposed, right, into: result, adding: true)
+            } else {
+                compute.multiply(left, right, into: result, adding: true)
+            }
+        }
+        if transposed.1 { multiply(right.transposed) } else { multiply(right) }
+        return (0..<rows).map { row in (0..<columns).map { result.row(row)[$0].bitPattern } }
     }
 
-    @Test func smallProductsStayWhole() {
-        #expect(ProductPlan(rows: 7, columns: 33, depth: 33).tasks == 1)
+    /// A row of the result is the same whatever rows are beside it, however many threads there are, whether a factor is
+    /// stored as its transpose or packed before: a sentence's vectors do not depend on its batch.
+    @Test(arguments: [(33, 70, 1100), (64, 33, 31), (7, 257, 16), (100, 5000, 7)])
+    func aRowsBitsDependOnNothingElse(_ rows: Int, _ columns: Int, _ depth: Int) {
+        var random = Random(seed: 3, stream: "product")
+        let values = randomFloats(rows * depth, &random)
+        let others = randomFloats(depth * columns, &random)
+        let left = buffer(values), leftTransposed = buffer(transpose(values, rows: rows, columns: depth))
+        let right = buffer(others), rightTransposed = buffer(transpose(others, rows: depth, columns: columns))
+        for kernel in TileKernel.available {
+            let expected = Self.rowBits(
+                Matrix(left, rows: rows, columns: depth), Matrix(right, rows: depth, columns: columns),
+                transposed: (false, false), packed: false, kernel: kernel, threads: 1)
+            for (first, count) in [(0, 1), (rows - 1, 1), (1, 2), (3, 4), (0, rows)] {
+                for (isLeft, isRight) in [(false, false), (true, false), (false, true), (true, true)] {
+                    let part = isLeft
+                        ? Matrix(leftTransposed.start + first, rows: depth, columns: count, stride: rows)
+                        : Matrix(left.start + first * depth, rows: count, columns: depth)
+                    let whole = isRight
+                        ? Matrix(rightTransposed, rows: columns, columns: depth)
+                        : Matrix(right, rows: depth, columns: columns)
+                    for packed in [false, true] {
+                        let bits = Self.rowBits(
+                            part, whole, transposed: (isLeft, isRight), packed: packed, kernel: kernel, threads: 3)
+                        #expect(bits == Array(expected[first..<first + count]), "\(kernel.name)")
+                    }
+                }
+            }
+        }
+        withExtendedLifetime((left, leftTransposed, right, rightTransposed)) {}
+    }
+
+    /// Processors with fused multiply-adds compute the same bits, however wide their vectors are.
+    @Test func kernelsWithFusedOperationsAgree() throws {
+        let fused = TileKernel.available.filter { $0.name != "sse2" }
+        var random = Random(seed: 4, stream: "product")
+        let left = buffer(randomFloats(19 * 600, &random)), right = buffer(randomFloats(600 * 47, &random))
+        let results = fused.map {
+            Self.rowBits(
+                Matrix(left, rows: 19, columns: 600), Matrix(right, rows: 600, columns: 47), transposed: (false, false),
+                packed: false, kernel: $0, threads: 2)
+        }
+        #expect(results.allSatisfy { $0 == results[0] })
+        withExtendedLifetime((left, right)) {}
+    }
+
+    @Test func packsAgainAndAgain() {
+        var random = Random(seed: 5, stream: "product")
+        let compute = Compute(pool: ThreadPool(threads: 2))
+        let packed = PackedMatrix(rows: 40, columns: 30)
+        for (depth, columns) in [(40, 30), (30, 40), (3, 2)] {
+            let left = buffer(randomFloats(5 * depth, &random)), right = buffer(randomFloats(depth * columns, &random))
+            let a = Matrix(left, rows: 5, columns: depth), b = Matrix(right, rows: depth, columns: columns)
+            let direct = FloatBuffer(count: 5 * columns), indirect = FloatBuffer(count: 5 * columns)
+            compute.multiply(a, b, into: Matrix(direct, rows: 5, columns: columns))
+            compute.pack(b, into: packed)
+            compute.multiply(a, packed, into: Matrix(indirect, rows: 5, columns: columns))
+            #expect(Array(direct.elements) == Array(indirect.elements))
+            withExtendedLifetime((left, right)) {}
+        }
     }
 }

@@ -1,0 +1,54 @@
+#include "CTileKernels.h"
+
+// Tiles as large as the registers allow: each vector loaded is then used most often.
+
+#if defined(__x86_64__)
+
+#define NAME avx512
+#define TARGET __attribute__((target("avx512f,fma")))
+#define LANES 16
+#define VECTORS 2
+#define ROWS 12
+#include "tile.h"
+
+#define NAME avx2
+#define TARGET __attribute__((target("avx2,fma")))
+#define LANES 8
+#define VECTORS 2
+#define ROWS 6
+#include "tile.h"
+
+#define NAME sse2
+#define TARGET
+#define LANES 4
+#define VECTORS 2
+#define ROWS 6
+#include "tile.h"
+
+#else
+
+// 128-bit vectors and 32 registers: NEON's measures, and what other processors' compilers make of them.
+#define NAME vector128
+#define TARGET
+#define LANES 4
+#define VECTORS 3
+#define ROWS 8
+#include "tile.h"
+
+#endif
+
+intptr_t contour_tile_kernels(ContourTileKernel *kernels, intptr_t capacity)
+{
+    intptr_t count = 0;
+#define OFFER(name, rows, columns) \
+    if (count++ < capacity) kernels[count - 1] = (ContourTileKernel){#name, rows, columns, name};
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f")) OFFER(avx512, 12, 32)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) OFFER(avx2, 6, 16)
+    OFFER(sse2, 6, 8)
+#else
+    OFFER(vector128, 8, 12)
+#endif
+    return count;
+}
