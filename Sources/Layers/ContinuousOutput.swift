@@ -26,13 +26,17 @@ public final class ContinuousOutput: OutputLayer {
         _ compute: Compute
     ) -> Double {
         let predictions = predictions(rows: states.rows)
+        compute.enter(.outputProducts)
         linear.forward(states, into: predictions, parameters, compute)
+        compute.enter(.loss)
+        defer { compute.enter(.other) }
         return loss.evaluate(
             prediction: predictions, target: targets, weights: weights,
             gradient: Matrix(gradients, rows: states.rows, columns: linear.outputs), compute)
     }
 
     public func backward(_ states: Matrix, statesGradient: Matrix, _ parameters: ParameterStore, _ compute: Compute) {
+        compute.enter(.outputProducts)
         linear.backward(
             states, outputGradient: Matrix(gradients, rows: states.rows, columns: linear.outputs),
             inputGradient: statesGradient, parameters, compute)

@@ -9,10 +9,13 @@ public final class LSTMMemory {
     private let options: ProjectedLSTM.Options
     /// [rows, 4 cell]: pre-activations, then activations; on the way back their gradients.
     private let gateBuffer: FloatBuffer
-    /// [rows, cell]: tanh(c), and m.
-    private let tangentBuffer, cellOutputBuffer: FloatBuffer
+    /// m: [rows, cell], or with a projection [batch, cell], of one step: the way back computes it again, from c and in its
+    /// place.
+    private let cellOutputBuffer: FloatBuffer
     /// [rows + batch, cell] and [rows + batch, output]
     private let cellBuffer, stateBuffer: FloatBuffer
+    /// [batch, cell]: c after the last step.
+    private let lastCellBuffer: FloatBuffer
     /// [rows, output]: p, where it is not itself the output.
     private let rawBuffer: FloatBuffer?
     /// [batch, output]
@@ -21,21 +24,24 @@ public final class LSTMMemory {
     let statistics: FloatBuffer
     /// [batch, cell]: dm of a step, and dc on its way to the step before.
     private let cellOutputGradientBuffer, cellGradientBuffer: FloatBuffer
+    let weights: StepWeights
     /// Whether the last forward pass dropped units.
     var isMasked = false
 
     /// - Parameters:
     ///   - training: whether `backward` will be called.
-    ///   - other: a layer of the same options whose working memory this one may use too; only without training.
+    ///   - other: of a layer of the same options: both use its packed weights and, without training, its working memory.
     public init(_ layer: ProjectedLSTM, capacity: WindowCapacity, training: Bool, sharing other: LSTMMemory? = nil) {
         let shared = training ? nil : other
         let options = layer.options
         let rows = capacity.rows
         self.capacity = capacity
         self.options = options
+        weights = other?.weights ?? StepWeights(options)
         gateBuffer = shared?.gateBuffer ?? FloatBuffer(count: rows * 4 * options.cell)
-        tangentBuffer = shared?.tangentBuffer ?? FloatBuffer(count: rows * options.cell)
-        cellOutputBuffer = shared?.cellOutputBuffer ?? FloatBuffer(count: rows * options.cell)
+        let outputRows = options.projection == nil ? rows : capacity.batch
+        cellOutputBuffer = shared?.cellOutputBuffer ?? FloatBuffer(count: outputRows * options.cell)
+        lastCellBuffer = FloatBuffer(count: capacity.batch * options.cell)
         cellBuffer = FloatBuffer(count: (rows + capacity.batch) * options.cell)
         stateBuffer = FloatBuffer(count: (rows + capacity.batch) * options.output)
         let hasRaw = options.projection != nil && (options.layerNorm || options.dropout > 0)
@@ -46,8 +52,9 @@ public final class LSTMMemory {
         cellGradientBuffer = FloatBuffer(count: training ? capacity.batch * options.cell : 0)
     }
 
+    /// The packed weights not counted.
     public var bytes: Int {
-        [gateBuffer, tangentBuffer, cellOutputBuffer, cellBuffer, stateBuffer, maskBuffer, statistics,
+        [gateBuffer, cellOutputBuffer, cellBuffer, lastCellBuffer, stateBuffer, maskBuffer, statistics,
          cellOutputGradientBuffer, cellGradientBuffer].reduce(rawBuffer?.bytes ?? 0) { $0 + $1.bytes }
     }
 
@@ -69,14 +76,21 @@ public final class LSTMMemory {
     }
 
     func gates(_ shape: WindowShape) -> Matrix { Matrix(gateBuffer, rows: shape.rows, columns: 4 * options.cell) }
-    func tangents(_ shape: WindowShape) -> Matrix { Matrix(tangentBuffer, rows: shape.rows, columns: options.cell) }
 
-    func cellOutputs(_ shape: WindowShape) -> Matrix {
-        Matrix(cellOutputBuffer, rows: shape.rows, columns: options.cell)
+    /// m of the sequences that run at `step`.
+    func cellOutputs(_ shape: WindowShape, _ step: Int) -> Matrix {
+        let block = shape.activeBlock(step)
+        return options.projection == nil
+            ? raw(shape).rows(block) : Matrix(cellOutputBuffer, rows: block.count, columns: options.cell)
+    }
+
+    /// m of all steps, after the way back.
+    func recomputedCellOutputs(_ shape: WindowShape) -> Matrix {
+        cells(shape).rows(shape.batch..<shape.batch + shape.rows)
     }
 
     func raw(_ shape: WindowShape) -> Matrix {
-        if options.projection == nil { return cellOutputs(shape) }
+        if options.projection == nil { return Matrix(cellOutputBuffer, rows: shape.rows, columns: options.cell) }
         return rawBuffer.map { Matrix($0, rows: shape.rows, columns: options.output) } ?? outputs(shape)
     }
 
@@ -100,11 +114,21 @@ public final class LSTMMemory {
         cellGradient(shape).fill(0)
     }
 
+    /// Keeps c of the last step, because the way back overwrites it.
+    func keepLastCells(_ shape: WindowShape) {
+        guard shape.active == nil else { return }
+        lastCells(shape).copy(from: cells(shape).rows(shape.rows..<shape.rows + shape.batch))
+    }
+
+    private func lastCells(_ shape: WindowShape) -> Matrix {
+        Matrix(lastCellBuffer, rows: shape.batch, columns: options.cell)
+    }
+
     /// Makes the state at the end of a full window the one the next window begins with.
     public func carryState(from shape: WindowShape) {
         precondition(shape.active == nil, "only full windows hand on their state")
         states(shape).rows(0..<shape.batch).copy(from: states(shape).rows(shape.rows..<shape.rows + shape.batch))
-        cells(shape).rows(0..<shape.batch).copy(from: cells(shape).rows(shape.rows..<shape.rows + shape.batch))
+        cells(shape).rows(0..<shape.batch).copy(from: lastCells(shape))
     }
 
     public func resetState() {

@@ -48,6 +48,7 @@ public final class LSTMStack: SequenceEncoder {
         for index in layers.indices {
             layers[index].forward(below, shape: shape, mode: mode, memory: memories[index], parameters, compute)
             let output = memories[index].outputs(shape)
+            compute.enter(.sums)
             if let sum = sums[index] {
                 let sum = Matrix(sum, rows: shape.rows, columns: outputSize)
                 sum.copy(from: output)
@@ -68,6 +69,7 @@ public final class LSTMStack: SequenceEncoder {
             let lower = index == 0 ? inputGradient : spare
             // A residual hands the gradient on as it is; it is copied before the layer overwrites its own.
             let isResidual = sums[index] != nil
+            compute.enter(.sums)
             if isResidual { lower.copy(from: gradient) }
             layers[index].backward(
                 index == 0 ? input : layerOutput(index - 1, shape: shape), shape: shape, memory: memories[index],
@@ -103,6 +105,7 @@ public final class LSTMStack: SequenceEncoder {
     }
 
     public var activationBytes: Int {
-        memories.reduce(0) { $0 + $1.bytes } + sums.reduce(gradients.bytes) { $0 + ($1?.bytes ?? 0) }
+        memories.reduce(memories.first?.weights.bytes ?? 0) { $0 + $1.bytes }
+            + sums.reduce(gradients.bytes) { $0 + ($1?.bytes ?? 0) }
     }
 }

@@ -105,6 +105,8 @@ public final class ParameterStore {
     @discardableResult
     public func update(_ update: Update, compute: Compute) -> Double {
         guard let training else { preconditionFailure("a network without gradients cannot be updated") }
+        compute.enter(.optimiser)
+        defer { compute.enter(.other) }
         let mean = 1 / Double(update.windows)
         let norm = mean * compute.norm(training.gradients.start, count: training.gradients.count)
         guard norm.isFinite else { return norm }

@@ -83,34 +83,45 @@ public struct ProjectedLSTM: Sendable {
     ) {
         memory.check(shape)
         let gates = memory.gates(shape)
-        let bias = parameters.value(bias).start
-        for row in 0..<gates.rows { gates.row(row).update(from: bias, count: gates.columns) }
-        compute.multiply(input, parameters.value(inputWeight), into: gates, adding: true)
+        compute.enter(.inputProducts)
+        compute.multiply(input, parameters.value(inputWeight), into: gates)
+        compute.enter(.dropout)
         memory.isMasked = dropout.prepare(memory.mask(shape), mode)
 
+        let weights = memory.weights
+        compute.enter(.recurrentProducts)
+        weights.pack(self, transposed: false, parameters, compute)
         for step in 0..<shape.steps {
             let block = shape.activeBlock(step)
             guard !block.isEmpty else { break }
             let previous = memory.states(shape).rows(block)
-            compute.multiply(previous, parameters.value(recurrentWeight), into: gates.rows(block), adding: true)
-            CellStep(self, memory, shape, step).forward(compute)
+            compute.enter(.recurrentProducts)
+            compute.multiply(previous, weights.recurrent, into: gates.rows(block), adding: true)
+            compute.enter(.gates)
+            CellStep(self, memory, shape, step).forward(bias: parameters.value(bias).start, compute)
             let raw = memory.raw(shape).rows(block)
-            if let projectionWeight {
-                compute.multiply(memory.cellOutputs(shape).rows(block), parameters.value(projectionWeight), into: raw)
+            if let projection = weights.projection {
+                compute.enter(.projectionProducts)
+                compute.multiply(memory.cellOutputs(shape, step), projection, into: raw)
+                compute.enter(.dropout)
                 clip(raw)
             }
             let output = memory.outputs(shape).rows(block)
+            compute.enter(.layerNorm)
             if let layerNorm {
                 layerNorm.forward(
                     raw, into: output, statistics: memory.statistics.start + 2 * block.lowerBound, parameters)
             } else if raw.start != output.start {
                 output.copy(from: raw)
             }
+            compute.enter(.dropout)
             if memory.isMasked { Dropout.apply(memory.mask(shape), to: output) }
         }
+        compute.enter(.other)
+        memory.keepLastCells(shape)
     }
 
-    /// The way back of the last forward pass of `memory`, a full window (truncated BPTT: nothing flows into the state
+    /// The way back of the last forward pass of `memory`, once; a full window (truncated BPTT: nothing flows into the state
     /// it began with). Adds to the weights' gradients.
     ///
     /// - Parameters:
@@ -122,43 +133,55 @@ public struct ProjectedLSTM: Sendable {
     ) {
         precondition(shape.active == nil, "only full windows go backward")
         memory.clearCellGradient(shape)
+        let gates = memory.gates(shape)
+        let weights = memory.weights
+        compute.enter(.recurrentProducts)
+        weights.pack(self, transposed: true, parameters, compute)
         for step in stride(from: shape.steps - 1, through: 0, by: -1) {
             let block = shape.block(step)
             // From the output's gradient to that of p, in place.
             let gradient = outputGradient.rows(block)
+            compute.enter(.dropout)
             if memory.isMasked { Dropout.apply(memory.mask(shape), to: gradient) }
+            compute.enter(.layerNorm)
             let raw = memory.raw(shape).rows(block)
             layerNorm?.backward(
                 raw, statistics: memory.statistics.start + 2 * block.lowerBound, outputGradient: gradient,
                 inputGradient: gradient, parameters)
             var cellOutputGradient = gradient
-            if let projectionWeight {
+            if let projection = weights.projection {
+                compute.enter(.dropout)
                 maskClipped(gradient, by: raw)
+                compute.enter(.projectionProducts)
                 cellOutputGradient = memory.cellOutputGradient(shape)
-                compute.multiply(gradient, parameters.value(projectionWeight).transposed, into: cellOutputGradient)
+                compute.multiply(gradient, projection, into: cellOutputGradient)
             }
+            compute.enter(.gates)
             CellStep(self, memory, shape, step).backward(cellOutputGradient, compute)
+            compute.enter(.sums)
+            compute.addColumnSums(of: gates.rows(block), to: parameters.gradient(bias).start)
+            compute.enter(.recurrentProducts)
             if step > 0 {
                 compute.multiply(
-                    memory.gates(shape).rows(block), parameters.value(recurrentWeight).transposed,
-                    into: outputGradient.rows(shape.block(step - 1)), adding: true)
+                    gates.rows(block), weights.recurrent, into: outputGradient.rows(shape.block(step - 1)), adding: true)
             }
         }
-        let gates = memory.gates(shape)
+        compute.enter(.weightProducts)
         compute.multiply(input.transposed, gates, into: parameters.gradient(inputWeight), adding: true)
         compute.multiply(
             memory.states(shape).rows(0..<shape.rows).transposed, gates, into: parameters.gradient(recurrentWeight),
             adding: true)
-        compute.addColumnSums(of: gates, to: parameters.gradient(bias).start)
         if let projectionWeight {
             compute.multiply(
-                memory.cellOutputs(shape).transposed, outputGradient, into: parameters.gradient(projectionWeight),
+                memory.recomputedCellOutputs(shape).transposed, outputGradient, into: parameters.gradient(projectionWeight),
                 adding: true)
         }
+        compute.enter(.inputProducts)
         if let inputGradient {
             compute.multiply(
                 gates, parameters.value(inputWeight).transposed, into: inputGradient, adding: addingToInput)
         }
+        compute.enter(.other)
     }
 
     private func clip(_ values: Matrix) {
@@ -187,12 +210,14 @@ public struct ProjectedLSTM: Sendable {
 
 /// The cells of one step, cut by rows for the threads.
 private struct CellStep {
-    let gates, previous, cells, tangents, outputs: Matrix
+    let gates, previous, cells, outputs: Matrix
     let cellGradient: Matrix
     let size: Int
     let clip: Float
     let rowsPerTask: Int
     var outputGradient: Matrix
+    /// [4 cell]
+    var bias: UnsafePointer<Float>?
 
     /// Cells that are worth a task of their own.
     private static let leastCells = 4096
@@ -202,8 +227,7 @@ private struct CellStep {
         gates = memory.gates(shape).rows(block)
         previous = memory.cells(shape).rows(block)
         cells = memory.cells(shape).rows(block.lowerBound + shape.batch..<block.upperBound + shape.batch)
-        tangents = memory.tangents(shape).rows(block)
-        outputs = memory.cellOutputs(shape).rows(block)
+        outputs = memory.cellOutputs(shape, step)
         cellGradient = memory.cellGradient(shape)
         outputGradient = outputs
         size = layer.options.cell
@@ -215,14 +239,16 @@ private struct CellStep {
 
     private func rows(_ task: Int) -> Range<Int> { task * rowsPerTask..<min((task + 1) * rowsPerTask, gates.rows) }
 
-    func forward(_ compute: Compute) {
+    func forward(bias: UnsafePointer<Float>, _ compute: Compute) {
         var job = self
+        job.bias = bias
         compute.pool.forEach(tasks, context: &job) { context, task in
             let job = context.assumingMemoryBound(to: CellStep.self).pointee
+            guard let bias = job.bias else { return }
             for row in job.rows(task) {
                 LSTMGates.forward(
-                    gates: job.gates.row(row), previous: job.previous.row(row), cell: job.cells.row(row),
-                    tangent: job.tangents.row(row), output: job.outputs.row(row), size: job.size, clip: job.clip)
+                    gates: job.gates.row(row), bias: bias, previous: job.previous.row(row), cell: job.cells.row(row),
+                    output: job.outputs.row(row), size: job.size, clip: job.clip)
             }
         }
     }
@@ -235,8 +261,7 @@ private struct CellStep {
             for row in job.rows(task) {
                 LSTMGates.backward(
                     gates: job.gates.row(row), previous: job.previous.row(row), cell: job.cells.row(row),
-                    tangent: job.tangents.row(row), outputGradient: job.outputGradient.row(row),
-                    cellGradient: job.cellGradient.row(row), size: job.size, clip: job.clip)
+                    outputGradient: job.outputGradient.row(row), cellGradient: job.cellGradient.row(row), size: job.size, clip: job.clip)
             }
         }
     }

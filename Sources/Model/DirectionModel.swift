@@ -83,10 +83,13 @@ public final class DirectionModel {
         output.backward(states, statesGradient: upper, parameters, compute)
         encoder.backward(
             matrix(inputBuffer, shape), shape: shape, outputGradient: upper, inputGradient: lower, parameters, compute)
+        compute.enter(.layerNorm)
         inputNorm?.backward(
             matrix(linearBuffer, shape), statistics: statistics.start, outputGradient: lower, inputGradient: lower,
             parameters)
+        compute.enter(.inputProducts)
         inputLayer.backward(input, outputGradient: lower, inputGradient: nil, parameters, compute)
+        compute.enter(.other)
         finish(shape, carry: carry)
         return loss
     }
@@ -162,7 +165,9 @@ public final class DirectionModel {
     private func run(_ input: Matrix, shape: WindowShape, mode: PassMode) -> Matrix {
         precondition(capacity.holds(shape) && input.rows == shape.rows)
         let linear = matrix(linearBuffer, shape)
+        compute.enter(.inputProducts)
         inputLayer.forward(input, into: linear, parameters, compute)
+        compute.enter(.layerNorm)
         inputNorm?.forward(linear, into: matrix(inputBuffer, shape), statistics: statistics.start, parameters)
         return encoder.forward(matrix(inputBuffer, shape), shape: shape, mode: mode, parameters, compute)
     }

@@ -1,0 +1,27 @@
+internal import Kernels
+
+/// The weights that meet every time step of a window, packed once for all of them: those of an LSTM layer on its way forth
+/// or, transposed, on its way back. Layers of the same sizes may share one, because one at a time is at work.
+final class StepWeights {
+    /// [output, 4 cell]
+    let recurrent: PackedMatrix
+    /// [cell, output]; `nil` without a projection.
+    let projection: PackedMatrix?
+
+    init(_ options: ProjectedLSTM.Options) {
+        recurrent = PackedMatrix(rows: options.output, columns: 4 * options.cell)
+        projection = options.projection.map { PackedMatrix(rows: options.cell, columns: $0) }
+    }
+
+    /// Packs the weights of `layer` for the steps to come.
+    func pack(_ layer: ProjectedLSTM, transposed: Bool, _ parameters: ParameterStore, _ compute: Compute) {
+        func pack(_ parameter: Parameter, into packed: PackedMatrix) {
+            let matrix = parameters.value(parameter)
+            if transposed { compute.pack(matrix.transposed, into: packed) } else { compute.pack(matrix, into: packed) }
+        }
+        pack(layer.recurrentWeight, into: recurrent)
+        if let weight = layer.projectionWeight, let projection { pack(weight, into: projection) }
+    }
+
+    var bytes: Int { recurrent.bytes + (projection?.bytes ?? 0) }
+}
