@@ -1,4 +1,5 @@
 internal import COpenBLAS
+internal import Glibc
 internal import Kernels
 internal import Parallel
 
@@ -33,16 +34,18 @@ final class ProductCeiling {
         rate(duration) { compute.multiply(matrix(left), matrix(right), into: matrix(result)) }
     }
 
-    /// GFLOP/s of OpenBLAS on its own threads. Afterwards it is back to one, as our products need it.
+    /// GFLOP/s of OpenBLAS on its own threads.
     func openBLASProducts(for duration: Double) -> Double {
         openblas_set_num_threads(CInt(threads))
-        defer { openblas_set_num_threads(1) }
         let count = blasint(size)
-        return rate(duration) {
+        let rate = rate(duration) {
             cblas_sgemm(
                 CblasRowMajor, CblasNoTrans, CblasNoTrans, count, count, count, 1, left.start, count, right.start, count,
                 0, result.start, count)
         }
+        // Its threads spin for some 30 ms after their last product, in the way of what is measured next.
+        usleep(50_000)
+        return rate
     }
 
     private func matrix(_ buffer: FloatBuffer) -> Matrix { Matrix(buffer, rows: size, columns: size) }

@@ -51,24 +51,30 @@ final class SyntheticTraining {
 
     /// One step: gather the vectors, forward, backward, clip, update. Throws `ToolError` if the result is not a number,
     /// because its speed would mean nothing.
-    func step() throws {
+    func step(sideBySide: Bool) throws {
         for task in tasks {
             for place in 0..<words {
                 task.inputRows[place] = random.below(Self.tableRows)
                 task.targetRows[place] = random.below(Self.tableRows)
             }
         }
-        encoder.forEachDirection { index in
+        encoder.forEachDirection(sideBySide: sideBySide) { index in
             let (model, task) = (encoder.directions[index], tasks[index])
-            task.loss = model.accumulate(
-                gather(task.inputRows, task.inputs), targets: gather(task.targetRows, task.targets), shape: shape,
-                carry: true, seed: 1, step: steps)
+            model.compute.enter(.gathering)
+            let inputs = gather(task.inputRows, task.inputs)
+            let targets = gather(task.targetRows, task.targets)
+            task.loss = model.accumulate(inputs, targets: targets, shape: shape, carry: true, seed: 1, step: steps)
             task.norm = model.update(.init(step: steps + 1, rate: 1e-3, clip: 1))
         }
         steps += 1
         guard tasks.allSatisfy({ $0.loss.isFinite && $0.norm.isFinite }) else {
             throw ToolError(.software, "step \(steps) of the synthetic training gave no number")
         }
+    }
+
+    /// Seconds that the directions have spent in `phase`, all together.
+    func seconds(in phase: Phase) -> Double {
+        encoder.directions.reduce(0) { $0 + $1.compute.phaseTimes[phase] }
     }
 
     private func gather(_ rows: [Int], _ buffer: FloatBuffer) -> Matrix {

@@ -1,5 +1,5 @@
 internal import Files
-private import Glibc
+internal import Kernels
 public import Model
 internal import Parallel
 
@@ -20,30 +20,6 @@ public struct TrainingBenchmark: Sendable {
         self.threads = threads
     }
 
-    /// One turn of each.
-    public struct Round: Encodable, Sendable {
-        public let wordsPerSecond: Double
-        /// Of training, counted as 6 x weights x words: a multiplication and an addition for each weight and word in the
-        /// forward pass, and twice that in the backward one.
-        public let trainingRate: Double
-        /// GFLOP/s of large products: ours, and OpenBLAS's with threads of its own.
-        public let ownProducts: Double
-        public let openBLASProducts: Double
-
-        public var ceiling: Double { max(ownProducts, openBLASProducts) }
-        public var share: Double { trainingRate / ceiling }
-    }
-
-    public struct Result: Sendable {
-        public let parameters: Int
-        public let wordsPerStep: Int
-        public let rounds: [Round]
-        /// Bytes, of the whole process; the ceiling's three matrices are among them.
-        public let peakMemory: Int
-
-        public func spread(_ value: (Round) -> Double) -> Spread { Spread(rounds.map(value)) }
-    }
-
     /// How much of a round is spent on each ceiling; the rest is training.
     private static let ceilingPart = 0.125
     private static let roundsInAll = 8.0
@@ -58,34 +34,36 @@ public struct TrainingBenchmark: Sendable {
         let training = SyntheticTraining(configuration, batch: batch, window: window, pool: pool)
         let parameters = training.encoder.parameterCount
         let part = seconds / Self.roundsInAll
+        let trainingPart = part * (1 - 2 * Self.ceilingPart)
         // Warm-up, not counted: memory is touched for the first time, and OpenBLAS makes its threads.
-        try training.step()
+        try training.step(sideBySide: true)
         _ = ceiling.openBLASProducts(for: 0)
 
+        var phases = PhaseShares()
         var rounds: [Round] = []
         let start = now()
         while rounds.count < 3 || now() - start < seconds - part / 2 {
             let own = ceiling.ownProducts(for: part * Self.ceilingPart)
             let library = ceiling.openBLASProducts(for: part * Self.ceilingPart)
-            let wordsPerSecond = try trainingRate(training, for: part * (1 - 2 * Self.ceilingPart))
+            let inTurn = try phases.measure(training) { try trainingRate(training, .inTurn, for: trainingPart / 2) }
+            let sideBySide = try trainingRate(training, .sideBySide, for: trainingPart / 2)
             let round = Round(
-                wordsPerSecond: wordsPerSecond, trainingRate: 6e-9 * Double(parameters) * wordsPerSecond,
-                ownProducts: own, openBLASProducts: library)
+                sideBySide: sideBySide, inTurn: inTurn, wordCost: 6e-9 * Double(parameters), ownProducts: own,
+                openBLASProducts: library)
             rounds.append(round)
             onRound(rounds.count, round)
         }
         return Result(
-            parameters: parameters, wordsPerStep: training.words, rounds: rounds, peakMemory: Benchmarking.peakMemory())
+            parameters: parameters, wordsPerStep: training.words, rounds: rounds, phases: phases.shares,
+            peakMemory: Benchmarking.peakMemory())
     }
 
     /// Words a second, over at least one step.
-    private func trainingRate(_ training: SyntheticTraining, for duration: Double) throws -> Double {
-        // OpenBLAS's own threads spin for some 30 ms after their last product.
-        usleep(50_000)
+    private func trainingRate(_ training: SyntheticTraining, _ way: Way, for duration: Double) throws -> Double {
         var steps = 0
         let start = now()
         repeat {
-            try training.step()
+            try training.step(sideBySide: way == .sideBySide)
             steps += 1
         } while now() - start < duration
         return Double(steps * training.words) / (now() - start)
@@ -110,5 +88,27 @@ public struct TrainingBenchmark: Sendable {
         let weights = vectors * projection + Double(configuration.layers) * layer
         let activations = Double(configuration.layers) * (5 * cell + projection) + vectors
         return 4 * Double(configuration.directions.count) * (4 * weights + Double(positions) * activations)
+    }
+}
+
+/// Adds up what the hands of the stopwatches moved while steps were measured.
+private struct PhaseShares {
+    private var seconds = [Double](repeating: 0, count: Phase.allCases.count)
+    private var total = 0.0
+
+    mutating func measure(_ training: SyntheticTraining, _ body: () throws -> Double) throws -> Double {
+        func times() -> [Double] { Phase.allCases.map { training.seconds(in: $0) } }
+        let before = times()
+        let start = now()
+        let result = try body()
+        total += now() - start
+        for (index, pair) in zip(before, times()).enumerated() { seconds[index] += pair.1 - pair.0 }
+        return result
+    }
+
+    /// `other` is what the named ones leave, because its hand also runs while another direction has its turn.
+    var shares: [(phase: Phase, share: Double)] {
+        let named = Phase.allCases.filter { $0 != .other }.map { (phase: $0, share: seconds[$0.rawValue] / total) }
+        return named + [(.other, 1 - named.reduce(0) { $0 + $1.share })]
     }
 }

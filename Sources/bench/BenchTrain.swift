@@ -1,6 +1,7 @@
 import ArgumentParser
 import Benchmarking
 import Files
+import Kernels
 import Model
 import ToolSupport
 
@@ -17,26 +18,7 @@ struct BenchTrain: Tool {
             Example: bench train --cell 1024 --projection 256 --batch 64 --window 20
             """)
 
-    @Option(help: "Sizes of a known encoder: \(EncoderConfiguration.presets.map(\.name).joined(separator: ", ")).")
-    var preset = "small"
-
-    @Option(help: ArgumentHelp("LSTM cells of a layer and direction, instead of the preset's.", valueName: "n"))
-    var cell: Int?
-
-    @Option(help: ArgumentHelp("Width of a layer's output in a direction, instead of the preset's.", valueName: "n"))
-    var projection: Int?
-
-    @Option(help: ArgumentHelp("Width of the words' vectors.", valueName: "n"))
-    var dimension = 300
-
-    @Option(help: ArgumentHelp("Directions: 1 or 2.", valueName: "n"))
-    var directions = 2
-
-    @Option(help: ArgumentHelp("Parallel streams of text.", valueName: "n"))
-    var batch = 64
-
-    @Option(help: ArgumentHelp("Words of a stream trained together (truncated BPTT).", valueName: "n"))
-    var window = 20
+    @OptionGroup var sizes: EncoderOptions
 
     @Option(help: ArgumentHelp("Measure for about this long, and at least three rounds.", valueName: "x"))
     var seconds = 20.0
@@ -45,35 +27,19 @@ struct BenchTrain: Tool {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        guard EncoderConfiguration.presets.contains(where: { $0.name == preset }) else {
-            throw ValidationError("no preset of the name \(preset)")
-        }
-        guard directions == 1 || directions == 2 else { throw ValidationError("--directions must be 1 or 2") }
-        guard (1...65536).contains(batch), (1...65536).contains(window), batch * window <= 1 << 24 else {
-            throw ValidationError("--batch and --window must be from 1 to 65536, their product at most 16777216")
-        }
         guard seconds > 0 && seconds < 1e6 else { throw ValidationError("--seconds must be above 0") }
-        if let complaint = encoder?.complaint { throw ValidationError(complaint) }
-    }
-
-    private var encoder: EncoderConfiguration? {
-        guard var configuration = EncoderConfiguration(preset: preset, vectorSize: dimension) else { return nil }
-        if let cell { configuration.cell = cell }
-        if let projection { configuration.projection = projection }
-        if directions == 1 { configuration.directions = [.forward] }
-        return configuration
     }
 
     func perform() throws {
-        guard let encoder else { return }
+        guard let encoder = sizes.encoder else { return }
         let files = try results.open()
         let report = common.report
         var benchmark = TrainingBenchmark(encoder, threads: common.threads)
-        benchmark.batch = batch
-        benchmark.window = window
+        benchmark.batch = sizes.batch
+        benchmark.window = sizes.window
         benchmark.seconds = seconds
         let result = try benchmark.run { number, round in
-            report.progress("round \(number): \(rounded(round.wordsPerSecond)) words/s")
+            report.progress("round \(number): \(rounded(max(round.sideBySide, round.inTurn))) words/s")
         }
         report.progress("")
         for round in result.rounds { try files.log(RoundRecord(round)) }
@@ -87,37 +53,74 @@ struct BenchTrain: Tool {
         func add(_ name: String, _ spread: Spread, _ form: (Double) -> String = rounded) {
             table.append([name, form(spread.median), form(spread.lowest), form(spread.highest)])
         }
-        add("words/s", result.spread(\.wordsPerSecond))
-        add("training, GFLOP/s", result.spread(\.trainingRate))
+        let way = result.fasterWay
+        add("words/s", result.spread { $0.wordsPerSecond(way) })
+        if sizes.directions > 1 {
+            add("  directions side by side", result.spread(\.sideBySide))
+            add("  one after the other", result.spread(\.inTurn))
+        }
+        add("training, GFLOP/s", result.spread { $0.trainingRate(way) })
         add("large products, GFLOP/s", result.spread(\.ownProducts))
         add("the same by OpenBLAS's threads", result.spread(\.openBLASProducts))
-        add("training of the better", result.spread(\.share)) { fixed(100 * $0, 1) + "%" }
-        return "cell \(encoder.cell), projection \(encoder.projection), dimension \(dimension), "
-            + "\(directions == 1 ? "1 direction" : "2 directions"), \(grouped(result.parameters)) weights; batch \(batch), "
-            + "window \(window); \(common.threads) threads, \(result.rounds.count) rounds\n"
-            + table.text + "peak memory \(megabytes(result.peakMemory))\n"
+        add("training of the better", result.spread { $0.share(way) }) { percent($0) }
+        return "cell \(encoder.cell), projection \(encoder.projection), dimension \(sizes.dimension), "
+            + "\(sizes.directions == 1 ? "1 direction" : "2 directions"), \(grouped(result.parameters)) weights; batch \(sizes.batch), "
+            + "window \(sizes.window); \(common.threads) threads, \(result.rounds.count) rounds\n"
+            + table.text + "peak memory \(megabytes(result.peakMemory))\n\n" + phases(result)
+    }
+
+    /// Where the time of a step goes.
+    private func phases(_ result: TrainingBenchmark.Result) -> String {
+        var table = TextTable(["part of a step's time", "share"])
+        for (phase, share) in result.phases { table.append([phase.title, percent(share)]) }
+        table.append(["all that is not a matrix product", percent(result.withoutProducts)])
+        return table.text
     }
 }
+
+extension Phase {
+    fileprivate var title: String {
+        switch self {
+        case .inputProducts: "products of inputs"
+        case .recurrentProducts: "products of states, step by step"
+        case .projectionProducts: "products of projections, step by step"
+        case .weightProducts: "products for weights' gradients"
+        case .outputProducts: "products of the output layer"
+        case .gates: "gates and cells"
+        case .layerNorm: "layer norm"
+        case .dropout: "dropout, clipping of projections"
+        case .sums: "biases, residuals"
+        case .loss: "loss"
+        case .optimiser: "gradient's norm, Adam"
+        case .gathering: "gathering of vectors"
+        case .other: "other"
+        }
+    }
+}
+
+private func percent(_ share: Double) -> String { fixed(100 * share, 1) + "%" }
 
 /// A round in JSON Lines.
 private struct RoundRecord: Encodable {
     let event = "round"
-    let wordsPerSecond, trainingRate, ownProducts, openBLASProducts, share: Double
+    let sideBySide, inTurn, ownProducts, openBLASProducts: Double
 
     init(_ round: TrainingBenchmark.Round) {
-        wordsPerSecond = round.wordsPerSecond
-        trainingRate = round.trainingRate
+        sideBySide = round.sideBySide
+        inTurn = round.inTurn
         ownProducts = round.ownProducts
         openBLASProducts = round.openBLASProducts
-        share = round.share
     }
 }
 
-/// What was measured, and the medians.
+/// What was measured, and the medians; those of training are of the faster way.
 private struct ResultRecord: Encodable {
     let event = "train"
     let cell, projection, dimension, directions, batch, window, threads, parameters, peakMemory: Int
-    let wordsPerSecond, trainingRate, ceiling, share: Spread
+    let way: TrainingBenchmark.Way
+    let wordsPerSecond, sideBySide, inTurn, trainingRate, ceiling, share: Spread
+    let phases: [String: Double]
+    let withoutProducts: Double
 
     init(_ result: TrainingBenchmark.Result, _ benchmark: TrainingBenchmark) {
         let encoder = benchmark.configuration
@@ -130,9 +133,15 @@ private struct ResultRecord: Encodable {
         threads = benchmark.threads
         parameters = result.parameters
         peakMemory = result.peakMemory
-        wordsPerSecond = result.spread(\.wordsPerSecond)
-        trainingRate = result.spread(\.trainingRate)
+        let way = result.fasterWay
+        self.way = way
+        wordsPerSecond = result.spread { $0.wordsPerSecond(way) }
+        sideBySide = result.spread(\.sideBySide)
+        inTurn = result.spread(\.inTurn)
+        trainingRate = result.spread { $0.trainingRate(way) }
         ceiling = result.spread(\.ceiling)
-        share = result.spread(\.share)
+        share = result.spread { $0.share(way) }
+        phases = Dictionary(uniqueKeysWithValues: result.phases.map { ("\($0.phase)", $0.share) })
+        withoutProducts = result.withoutProducts
     }
 }

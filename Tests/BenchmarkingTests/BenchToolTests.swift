@@ -9,23 +9,10 @@ import Testing
     private struct TrainLine: Decodable {
         let event: String
         let wordsPerSecond: Range?
+        let phases: [String: Double]?
         let cell, batch, window, dimension, threads: Int?
 
         struct Range: Decodable { let median, lowest, highest: Double }
-
-        private enum Keys: CodingKey { case event, wordsPerSecond, cell, batch, window, dimension, threads }
-
-        /// A round has a number where the result has a range.
-        init(from decoder: any Decoder) throws {
-            let values = try decoder.container(keyedBy: Keys.self)
-            event = try values.decode(String.self, forKey: .event)
-            wordsPerSecond = try? values.decode(Range.self, forKey: .wordsPerSecond)
-            cell = try values.decodeIfPresent(Int.self, forKey: .cell)
-            batch = try values.decodeIfPresent(Int.self, forKey: .batch)
-            window = try values.decodeIfPresent(Int.self, forKey: .window)
-            dimension = try values.decodeIfPresent(Int.self, forKey: .dimension)
-            threads = try values.decodeIfPresent(Int.self, forKey: .threads)
-        }
     }
 
     private struct StageLine: Decodable {
@@ -51,6 +38,24 @@ import Testing
         #expect(last.cell == 32 && last.batch == 2 && last.window == 3 && last.dimension == 7 && last.threads == 2)
         let rate = try #require(last.wordsPerSecond)
         #expect(rate.lowest > 0 && rate.lowest <= rate.median && rate.median <= rate.highest)
+        let phases = try #require(last.phases)
+        #expect(phases["gates"] != nil && abs(phases.values.reduce(0, +) - 1) < 1e-9)
+    }
+
+    @Test func products() async throws {
+        struct Line: Decodable {
+            let event, name: String
+            let rows, columns, depth, threads: Int
+            let ratio: TrainLine.Range
+        }
+        let arguments = ["--preset", "tiny", "--batch", "2", "--window", "3", "--seconds", "0.01", "--threads", "2"]
+        let result = try await runTool("bench", ["products", "--json", "-", "--quiet"] + arguments)
+        #expect(result.status == 0, "\(result.errors)")
+        let lines = try Self.lines(Line.self, result.text)
+        #expect(lines.allSatisfy { $0.event == "product" && $0.threads == 2 && $0.ratio.lowest > 0 })
+        // Two sequences' states of 16, for four gates of 32 cells.
+        let first = try #require(lines.first)
+        #expect(first.rows == 2 && first.columns == 128 && first.depth == 16)
     }
 
     @Test func tableAndJSONSideBySide() async throws {
@@ -85,6 +90,7 @@ import Testing
     @Test(arguments: [
         (["train", "--preset", "huge"], 64), (["train", "--cell", "0"], 64), (["train", "--directions", "3"], 64),
         (["train", "--batch", "65536", "--window", "65536"], 64), (["train", "--seconds", "0"], 64),
+        (["products", "--seconds", "0"], 64), (["products", "--preset", "huge"], 64),
         (["train", "--cell", "1000000", "--projection", "100000"], 78),
         (["train", "--json", "/nowhere/rounds.jsonl"], 73), (["stages", "-o", "/nowhere/table"], 73),
         (["stages", "--text", "/nowhere/text"], 66), (["stages", "--text", "-"], 64), (["stages", "--rounds", "0"], 64),

@@ -29,11 +29,20 @@ import Testing
         #expect(result.wordsPerStep == 6)
         #expect(result.rounds.count >= 3 && result.rounds.count == heard)
         for round in result.rounds {
-            #expect(round.wordsPerSecond > 0)
-            #expect(abs(round.trainingRate - 6e-9 * Double(result.parameters) * round.wordsPerSecond) < 1e-9)
+            for way in TrainingBenchmark.Way.allCases {
+                let rate = round.trainingRate(way)
+                #expect(round.wordsPerSecond(way) > 0)
+                #expect(abs(rate - 6e-9 * Double(result.parameters) * round.wordsPerSecond(way)) < 1e-9)
+                #expect(abs(round.share(way) * round.ceiling - rate) < 1e-9)
+            }
             #expect(round.ceiling >= round.ownProducts && round.ceiling >= round.openBLASProducts)
-            #expect(abs(round.share * round.ceiling - round.trainingRate) < 1e-9)
         }
+        let faster = result.spread { $0.wordsPerSecond(result.fasterWay) }.median
+        #expect(faster == max(result.spread(\.sideBySide).median, result.spread(\.inTurn).median))
+        #expect(Set(result.phases.map { "\($0.phase)" }).count == result.phases.count)
+        #expect(result.phases.count >= 13 && result.phases.allSatisfy { $0.share > 0 && $0.share < 1 })
+        #expect(abs(result.phases.reduce(0) { $0 + $1.share } - 1) < 1e-9)
+        #expect(result.withoutProducts > 0 && result.withoutProducts < 1)
         #expect(result.peakMemory > 1 << 20)
     }
 

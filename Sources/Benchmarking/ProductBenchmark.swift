@@ -1,0 +1,135 @@
+internal import COpenBLAS
+internal import Glibc
+internal import Kernels
+public import Model
+internal import Parallel
+
+/// The matrix products of a training step, ours beside OpenBLAS's on its own threads, by turns.
+public struct ProductBenchmark: Sendable {
+    /// `left` [rows, depth] times `right` [depth, columns].
+    public struct Product: Sendable {
+        public let name: String
+        public let rows, columns, depth: Int
+        let isLeftTransposed, isRightTransposed: Bool
+        /// Whether the right factor serves all steps of a window, and ours therefore packs it before.
+        let isPacked: Bool
+
+        var operations: Double { 2 * Double(rows) * Double(columns) * Double(depth) }
+    }
+
+    /// GFLOP/s, one of a turn.
+    public struct Round: Sendable {
+        public let own, openBLAS: Double
+        public var ratio: Double { own / openBLAS }
+    }
+
+    public var threads: Int
+    /// Of each product, about.
+    public var seconds = 2.0
+
+    public init(threads: Int) { self.threads = threads }
+
+    /// What a layer of the LSTM multiplies in a training step, and the large product that is the ceiling of `bench train`.
+    public static func products(_ encoder: EncoderConfiguration, batch: Int, window: Int) -> [Product] {
+        let (gates, cell, width, positions) = (4 * encoder.cell, encoder.cell, encoder.projection, batch * window)
+        func step(_ name: String, _ columns: Int, _ depth: Int, transposed: Bool) -> Product {
+            Product(
+                name: name, rows: batch, columns: columns, depth: depth, isLeftTransposed: false,
+                isRightTransposed: transposed, isPacked: true)
+        }
+        func whole(_ name: String, _ rows: Int, _ columns: Int, _ depth: Int, left: Bool = false, right: Bool = false)
+            -> Product
+        {
+            Product(
+                name: name, rows: rows, columns: columns, depth: depth, isLeftTransposed: left,
+                isRightTransposed: right, isPacked: false)
+        }
+        return [
+            step("state, forward", gates, width, transposed: false),
+            step("projection, forward", width, cell, transposed: false),
+            step("state, backward", width, gates, transposed: true),
+            step("projection, backward", cell, width, transposed: true),
+            whole("input, forward", positions, gates, width),
+            whole("input, backward", positions, width, gates, right: true),
+            whole("gradient of weights", width, gates, positions, left: true),
+            whole("gradient of projection", cell, width, positions, left: true),
+            whole("large", 2048, 2048, 2048),
+        ]
+    }
+
+    /// Measures one product, in at least three rounds.
+    public func run(_ product: Product) -> [Round] {
+        let factors = Factors(product, threads: threads)
+        var rounds: [Round] = []
+        factors.own()
+        factors.openBLAS(threads: threads)
+        let start = now()
+        while rounds.count < 3 || now() - start < seconds {
+            // OpenBLAS's threads spin for some 30 ms after their last product.
+            usleep(50_000)
+            let own = Benchmarking.seconds { for _ in 0..<factors.turn { factors.own() } }
+            let openBLAS = Benchmarking.seconds { for _ in 0..<factors.turn { factors.openBLAS(threads: threads) } }
+            let operations = 1e-9 * product.operations * Double(factors.turn)
+            rounds.append(Round(own: operations / own, openBLAS: operations / openBLAS))
+        }
+        return rounds
+    }
+}
+
+/// The memory of a product.
+private final class Factors {
+    private let product: ProductBenchmark.Product
+    private let compute: Compute
+    private let leftMemory, rightMemory, resultMemory: FloatBuffer
+    private let packed: PackedMatrix
+    /// Products in a turn, so that clocks and waking threads do not count: some 10 GFLOP.
+    let turn: Int
+
+    init(_ product: ProductBenchmark.Product, threads: Int) {
+        self.product = product
+        compute = Compute(pool: ThreadPool(threads: threads))
+        turn = max(1, Int(1e10 / product.operations))
+        var random = Random(seed: 1, stream: "products")
+        func filled(_ count: Int) -> FloatBuffer {
+            let buffer = FloatBuffer(count: count)
+            for index in 0..<count { buffer.start[index] = Float(random.uniform() - 0.5) }
+            return buffer
+        }
+        leftMemory = filled(product.rows * product.depth)
+        rightMemory = filled(product.depth * product.columns)
+        resultMemory = FloatBuffer(count: product.rows * product.columns)
+        packed = PackedMatrix(
+            rows: product.isPacked ? product.depth : 0, columns: product.isPacked ? product.columns : 0)
+        guard product.isPacked else { return }
+        if product.isRightTransposed { compute.pack(right.transposed, into: packed) } else { compute.pack(right, into: packed) }
+    }
+
+    private var left: Matrix { stored(leftMemory, product.rows, product.depth, product.isLeftTransposed) }
+    private var right: Matrix { stored(rightMemory, product.depth, product.columns, product.isRightTransposed) }
+    private var result: Matrix { Matrix(resultMemory, rows: product.rows, columns: product.columns) }
+
+    private func stored(_ buffer: FloatBuffer, _ rows: Int, _ columns: Int, _ isTransposed: Bool) -> Matrix {
+        Matrix(buffer, rows: isTransposed ? columns : rows, columns: isTransposed ? rows : columns)
+    }
+
+    func own() {
+        if product.isPacked {
+            compute.multiply(left, packed, into: result)
+        } else if product.isLeftTransposed {
+            compute.multiply(left.transposed, right, into: result)
+        } else if product.isRightTransposed {
+            compute.multiply(left, right.transposed, into: result)
+        } else {
+            compute.multiply(left, right, into: result)
+        }
+    }
+
+    func openBLAS(threads: Int) {
+        openblas_set_num_threads(CInt(threads))
+        cblas_sgemm(
+            CblasRowMajor, product.isLeftTransposed ? CblasTrans : CblasNoTrans,
+            product.isRightTransposed ? CblasTrans : CblasNoTrans, blasint(product.rows), blasint(product.columns),
+            blasint(product.depth), 1, leftMemory.start, blasint(left.columns), rightMemory.start,
+            blasint(right.columns), 0, resultMemory.start, blasint(product.columns))
+    }
+}

@@ -1,0 +1,49 @@
+public import Kernels
+
+extension TrainingBenchmark {
+    /// How the directions of an encoder share the threads.
+    public enum Way: String, CaseIterable, Encodable, Sendable {
+        /// At once, each on whatever thread is free.
+        case sideBySide
+        /// One after the other, each on all threads.
+        case inTurn
+    }
+
+    /// One turn of each.
+    public struct Round: Sendable {
+        /// Of training, in the two ways.
+        public let sideBySide, inTurn: Double
+        /// GFLOP/s of training at a word a second: 6 x weights, a multiplication and an addition for each weight and word
+        /// in the forward pass, and twice that in the backward one.
+        let wordCost: Double
+        /// GFLOP/s of large products: ours, and OpenBLAS's with threads of its own.
+        public let ownProducts: Double
+        public let openBLASProducts: Double
+
+        public func wordsPerSecond(_ way: Way) -> Double { way == .sideBySide ? sideBySide : inTurn }
+        /// GFLOP/s.
+        public func trainingRate(_ way: Way) -> Double { wordCost * wordsPerSecond(way) }
+        public var ceiling: Double { max(ownProducts, openBLASProducts) }
+        public func share(_ way: Way) -> Double { trainingRate(way) / ceiling }
+    }
+
+    public struct Result: Sendable {
+        public let parameters: Int
+        public let wordsPerStep: Int
+        public let rounds: [Round]
+        /// The parts of a step's time, with the directions in turn, so that phases do not overlap; together 1.
+        public let phases: [(phase: Phase, share: Double)]
+        /// Bytes, of the whole process; the ceiling's three matrices are among them.
+        public let peakMemory: Int
+
+        public func spread(_ value: (Round) -> Double) -> Spread { Spread(rounds.map(value)) }
+
+        /// The way whose median is the faster one.
+        public var fasterWay: Way {
+            spread(\.sideBySide).median >= spread(\.inTurn).median ? .sideBySide : .inTurn
+        }
+
+        /// What of a step is not a matrix product.
+        public var withoutProducts: Double { phases.reduce(0) { $0 + ($1.phase.isProduct ? 0 : $1.share) } }
+    }
+}
