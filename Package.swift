@@ -69,8 +69,8 @@ let package = Package(
         // Networks, from the whole encoder down to the arithmetic.
         library("Model", ["Layers", "Kernels", "Shards", "Files", "Parallel"]),
         library("Layers", ["Kernels", "Parallel"]),
-        library("Kernels", ["CTileKernels", "Parallel"]),
-        .target(name: "CTileKernels"),
+        library("Kernels", ["CKernels", "Parallel"]),
+        .target(name: "CKernels"),
 
         // Data between the stages.
         library("Shards", ["Files", "Parallel", "CLZ4"]),

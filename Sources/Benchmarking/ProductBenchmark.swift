@@ -29,7 +29,7 @@ public struct ProductBenchmark: Sendable {
 
     public init(threads: Int) { self.threads = threads }
 
-    /// What a layer of the LSTM multiplies in a training step, and the large product that is the ceiling of `bench train`.
+    /// What a layer of the LSTM multiplies in a training step, and the large product that is `bench train`'s ceiling.
     public static func products(_ encoder: EncoderConfiguration, batch: Int, window: Int) -> [Product] {
         let (gates, cell, width, positions) = (4 * encoder.cell, encoder.cell, encoder.projection, batch * window)
         func step(_ name: String, _ columns: Int, _ depth: Int, transposed: Bool) -> Product {
@@ -101,7 +101,11 @@ private final class Factors {
         packed = PackedMatrix(
             rows: product.isPacked ? product.depth : 0, columns: product.isPacked ? product.columns : 0)
         guard product.isPacked else { return }
-        if product.isRightTransposed { compute.pack(right.transposed, into: packed) } else { compute.pack(right, into: packed) }
+        if product.isRightTransposed {
+            compute.pack(right.transposed, into: packed)
+        } else {
+            compute.pack(right, into: packed)
+        }
     }
 
     private var left: Matrix { stored(leftMemory, product.rows, product.depth, product.isLeftTransposed) }

@@ -13,8 +13,8 @@ extension TrainingBenchmark {
     public struct Round: Sendable {
         /// Of training, in the two ways.
         public let sideBySide, inTurn: Double
-        /// GFLOP/s of training at a word a second: 6 x weights, a multiplication and an addition for each weight and word
-        /// in the forward pass, and twice that in the backward one.
+        /// GFLOP/s of training at a word a second: 6 x weights, a multiplication and an addition for each weight and
+        /// word in the forward pass, and twice that in the backward one.
         let wordCost: Double
         /// GFLOP/s of large products: ours, and OpenBLAS's with threads of its own.
         public let ownProducts: Double

@@ -3,22 +3,22 @@ public import Parallel
 /// What arithmetic runs on: the threads, and scratch memory for packed factors.
 ///
 /// A network that is trained holds one of its own, because the scratch memory serves one caller at a time; the threads
-/// may be shared by several. No result depends on the number of threads: an element of a product is summed by one thread,
-/// and partial sums are added in a fixed order.
+/// may be shared by several. No result depends on the number of threads: an element of a product is summed by one
+/// thread, and partial sums are added in a fixed order.
 public final class Compute {
     public let pool: ThreadPool
-    /// What multiplies the tiles of products.
-    public let kernel: TileKernel
+    /// The processor's.
+    public let kernels: ProcessorKernels
     /// Where the time since this was made went, up to the last call of `enter`.
     public private(set) var phaseTimes = PhaseTimes()
     private var scratch = FloatBuffer(count: 0)
     /// Partial sums of a reduction, one for each of its blocks.
     let partials = UnsafeMutablePointer<Double>.allocate(capacity: Reduction.blocks)
 
-    /// - Parameter kernel: one of `TileKernel.available`.
-    public init(pool: ThreadPool, kernel: TileKernel = .fastest) {
+    /// - Parameter kernels: one of `ProcessorKernels.available`.
+    public init(pool: ThreadPool, kernels: ProcessorKernels = .fastest) {
         self.pool = pool
-        self.kernel = kernel
+        self.kernels = kernels
         partials.initialize(repeating: 0, count: Reduction.blocks)
     }
 

@@ -21,8 +21,8 @@ public final class FloatBuffer: @unchecked Sendable {
         if isMapped { munmap(start, bytes) } else { UnsafeMutableRawPointer(start).deallocate() }
     }
 
-    /// Large buffers are pages of their own, which are zero without being written, take memory when they are first used,
-    /// and may be huge: products walk through columns, a page a row.
+    /// Large buffers are pages of their own, which are zero without being written, take memory when they are first
+    /// used, and may be huge: products walk through columns, a page a row.
     private let isMapped: Bool
     private static let leastMapping = 1 << 20
 

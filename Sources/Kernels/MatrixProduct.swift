@@ -1,4 +1,4 @@
-internal import CTileKernels
+internal import CKernels
 internal import Parallel
 
 extension Compute {
@@ -6,9 +6,9 @@ extension Compute {
     ///
     /// `left` is [m, k], `right` [k, n], `result` [m, n]; `result` must not overlap the factors.
     ///
-    /// An element's bits depend on its row of `left`, its column of `right` and what it is added to, and on nothing else:
-    /// not on the other rows, the number of threads, or whether `right` was packed before. It is the sum, in order, of
-    /// one chain of multiply-adds for each `blockDepth` of the depth.
+    /// An element's bits depend on its row of `left`, its column of `right` and what it is added to, and on nothing
+    /// else: not on the other rows, the number of threads, or whether `right` was packed before. It is the sum, in
+    /// order, of one chain of multiply-adds for each `blockDepth` of the depth.
     public func multiply(_ left: some Factor, _ right: some Factor, into result: Matrix, adding: Bool = false) {
         let left = left.operand
         let right = right.operand
@@ -22,16 +22,16 @@ extension Compute {
         let width = min(result.columns, Self.blockColumns)
         let leftSize = LeftPanels.size(rows: height, depth: min(depth, Self.blockDepth))
         let memory = scratch(
-            leftSize + RightPanels.size(depth: min(depth, Self.blockDepth), columns: width, width: kernel.columns))
+            leftSize + RightPanels.size(depth: min(depth, Self.blockDepth), columns: width, width: kernels.columns))
         for row in stride(from: 0, to: result.rows, by: height) {
             let rows = row..<min(row + height, result.rows)
             for first in stride(from: 0, to: depth, by: Self.blockDepth) {
                 let extent = min(Self.blockDepth, depth - first)
-                let leftPanels = LeftPanels(memory, rows: rows.count, depth: extent, kernel: kernel)
+                let leftPanels = LeftPanels(memory, rows: rows.count, depth: extent, kernels: kernels)
                 for column in stride(from: 0, to: result.columns, by: width) {
                     let columns = column..<min(column + width, result.columns)
                     let rightPanels = RightPanels(
-                        memory + leftSize, depth: extent, columns: columns.count, kernel: kernel)
+                        memory + leftSize, depth: extent, columns: columns.count, kernels: kernels)
                     pack(
                         column == 0 ? Packing(factor: left, row: row, column: first, panels: leftPanels) : nil,
                         Packing(factor: right, row: first, column: column, panels: rightPanels))
@@ -51,11 +51,11 @@ extension Compute {
             if !adding { result.fill(0) }
             return
         }
-        let height = min(result.rows, max(kernel.rows, Self.blockRows * Self.blockDepth / panels.depth))
+        let height = min(result.rows, max(kernels.rows, Self.blockRows * Self.blockDepth / panels.depth))
         let memory = scratch(LeftPanels.size(rows: height, depth: panels.depth))
         for row in stride(from: 0, to: result.rows, by: height) {
             let rows = row..<min(row + height, result.rows)
-            let leftPanels = LeftPanels(memory, rows: rows.count, depth: panels.depth, kernel: kernel)
+            let leftPanels = LeftPanels(memory, rows: rows.count, depth: panels.depth, kernels: kernels)
             pack(Packing(factor: left, row: row, column: 0, panels: leftPanels), nil)
             multiply(leftPanels, panels, into: result.rows(rows), adding: adding)
         }
@@ -64,7 +64,7 @@ extension Compute {
     /// Packs a factor for products that it will be the right factor of, until it is packed again.
     public func pack(_ factor: some Factor, into packed: PackedMatrix) {
         let factor = factor.operand
-        let panels = packed.reserve(depth: factor.rows, columns: factor.columns, kernel: kernel)
+        let panels = packed.reserve(depth: factor.rows, columns: factor.columns, kernels: kernels)
         pack(nil, Packing(factor: factor, row: 0, column: 0, panels: panels))
     }
 
@@ -77,7 +77,8 @@ extension Compute {
     private func check(_ left: Operand, rows: Int, columns: Int, _ result: Matrix) {
         precondition(
             left.rows == result.rows && columns == result.columns && left.columns == rows,
-            "product of \(left.rows) x \(left.columns) and \(rows) x \(columns) into \(result.rows) x \(result.columns)")
+            "product of \(left.rows) x \(left.columns) and \(rows) x \(columns) into "
+                + "\(result.rows) x \(result.columns)")
     }
 }
 
@@ -116,7 +117,7 @@ extension Compute {
 
     private func multiply(_ left: LeftPanels, _ right: RightPanels, into result: Matrix, adding: Bool) {
         var job = ProductJob(
-            left: left, right: right, result: result, adding: adding, kernel: kernel, threads: pool.threads)
+            left: left, right: right, result: result, adding: adding, kernels: kernels, threads: pool.threads)
         pool.forEach(job.tasks, context: &job) { context, task in
             context.assumingMemoryBound(to: ProductJob.self).pointee.run(task)
         }
@@ -141,12 +142,12 @@ private struct ProductJob {
     /// Left rows of a task: with `Compute.blockDepth`, a packed block that stays in the second cache.
     private static let groupRows = 128
 
-    init(left: LeftPanels, right: RightPanels, result: Matrix, adding: Bool, kernel: TileKernel, threads: Int) {
+    init(left: LeftPanels, right: RightPanels, result: Matrix, adding: Bool, kernels: ProcessorKernels, threads: Int) {
         self.left = left
         self.right = right
         self.result = result
         self.adding = adding
-        multiply = kernel.multiply
+        multiply = kernels.multiply
         let work = result.rows * result.columns * left.depth
         let wanted = max(1, min(Self.tasksPerThread * threads, work / Self.leastWork))
         let leftTasks = max(1, result.rows / Self.groupRows)

@@ -1,15 +1,15 @@
-/// Part of a left factor in the kernel's order: panels of up to `kernel.rows` rows, in each of them, for every
-/// `TileKernel.leftRun` of the depth, that run of each row.
+/// Part of a left factor in the kernel's order: panels of up to `kernels.rows` rows, in each of them, for every
+/// `ProcessorKernels.leftRun` of the depth, that run of each row.
 struct LeftPanels {
     let start: UnsafeMutablePointer<Float>
     let rows, depth: Int
     let count: Int
 
-    init(_ start: UnsafeMutablePointer<Float>, rows: Int, depth: Int, kernel: TileKernel) {
+    init(_ start: UnsafeMutablePointer<Float>, rows: Int, depth: Int, kernels: ProcessorKernels) {
         self.start = start
         self.rows = rows
         self.depth = depth
-        count = (rows + kernel.rows - 1) / kernel.rows
+        count = (rows + kernels.rows - 1) / kernels.rows
     }
 
     /// Panels are as equal as can be: 64 rows in panels of up to 12 are four of 11 and two of 10.
@@ -20,13 +20,17 @@ struct LeftPanels {
         start + row * Self.extent(depth) + first * height
     }
 
-    static func extent(_ depth: Int) -> Int { (depth + TileKernel.leftRun - 1) / TileKernel.leftRun * TileKernel.leftRun }
+    /// The depth, filled up to whole runs.
+    static func extent(_ depth: Int) -> Int {
+        let run = ProcessorKernels.leftRun
+        return (depth + run - 1) / run * run
+    }
 
     static func size(rows: Int, depth: Int) -> Int { rows * extent(depth) }
 
     /// Fills `panels` from `factor`, whose rows and columns from (`row`, `column`) on this is.
     func pack(_ factor: Operand, row: Int, column: Int, panels: Range<Int>) {
-        let run = TileKernel.leftRun
+        let run = ProcessorKernels.leftRun
         // Runs are the outer loop, because the rows of a transposed factor lie across its memory: a page each.
         for first in Swift.stride(from: 0, to: depth, by: run) {
             let width = min(run, depth - first)
@@ -39,7 +43,7 @@ struct LeftPanels {
                     Self.transpose(source, stride: stride, rows: range.count, width: width, into: target)
                 } else if width == run {
                     for index in 0..<range.count {
-                        (target + index * run).update(from: source + index * stride, count: TileKernel.leftRun)
+                        (target + index * run).update(from: source + index * stride, count: ProcessorKernels.leftRun)
                     }
                 } else {
                     for index in 0..<range.count {
@@ -60,31 +64,31 @@ struct LeftPanels {
             let (a, b) = (source + inner * stride, source + (inner + 1) * stride)
             let (c, d) = (b + stride, b + 2 * stride)
             for index in 0..<rows {
-                UnsafeMutableRawPointer(target + index * TileKernel.leftRun + inner)
+                UnsafeMutableRawPointer(target + index * ProcessorKernels.leftRun + inner)
                     .storeBytes(of: SIMD4(a[index], b[index], c[index], d[index]), as: SIMD4<Float>.self)
             }
             inner += 4
         }
         while inner < width {
-            for index in 0..<rows { target[index * TileKernel.leftRun + inner] = source[inner * stride + index] }
+            for index in 0..<rows { target[index * ProcessorKernels.leftRun + inner] = source[inner * stride + index] }
             inner += 1
         }
     }
 }
 
-/// Part of a right factor in the kernel's order: panels of `kernel.columns` columns, in each of them row after row. The
-/// last panel is filled up with zeros.
+/// Part of a right factor in the kernel's order: panels of `kernels.columns` columns, in each of them row after row.
+/// The last panel is filled up with zeros.
 struct RightPanels {
     let start: UnsafeMutablePointer<Float>
     let depth, columns: Int
     /// Columns of a panel.
     let width: Int
 
-    init(_ start: UnsafeMutablePointer<Float>, depth: Int, columns: Int, kernel: TileKernel) {
+    init(_ start: UnsafeMutablePointer<Float>, depth: Int, columns: Int, kernels: ProcessorKernels) {
         self.start = start
         self.depth = depth
         self.columns = columns
-        width = kernel.columns
+        width = kernels.columns
     }
 
     var count: Int { (columns + width - 1) / width }
@@ -123,7 +127,7 @@ public final class PackedMatrix {
 
     /// Room for a matrix of `rows` x `columns`, or its transpose.
     public init(rows: Int, columns: Int) {
-        let width = TileKernel.available.map(\.columns).max() ?? 1
+        let width = ProcessorKernels.available.map(\.columns).max() ?? 1
         buffer = FloatBuffer(
             count: max(
                 RightPanels.size(depth: rows, columns: columns, width: width),
@@ -132,9 +136,9 @@ public final class PackedMatrix {
 
     public var bytes: Int { buffer.bytes }
 
-    func reserve(depth: Int, columns: Int, kernel: TileKernel) -> RightPanels {
-        precondition(RightPanels.size(depth: depth, columns: columns, width: kernel.columns) <= buffer.count)
-        let panels = RightPanels(buffer.start, depth: depth, columns: columns, kernel: kernel)
+    func reserve(depth: Int, columns: Int, kernels: ProcessorKernels) -> RightPanels {
+        precondition(RightPanels.size(depth: depth, columns: columns, width: kernels.columns) <= buffer.count)
+        let panels = RightPanels(buffer.start, depth: depth, columns: columns, kernels: kernels)
         self.panels = panels
         return panels
     }

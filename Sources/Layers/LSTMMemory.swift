@@ -9,8 +9,8 @@ public final class LSTMMemory {
     private let options: ProjectedLSTM.Options
     /// [rows, 4 cell]: pre-activations, then activations; on the way back their gradients.
     private let gateBuffer: FloatBuffer
-    /// m: [rows, cell], or with a projection [batch, cell], of one step: the way back computes it again, from c and in its
-    /// place.
+    /// m: [rows, cell], or with a projection [batch, cell], of one step: the way back computes it again, from c and
+    /// in its place.
     private let cellOutputBuffer: FloatBuffer
     /// [rows + batch, cell] and [rows + batch, output]
     private let cellBuffer, stateBuffer: FloatBuffer
@@ -30,7 +30,8 @@ public final class LSTMMemory {
 
     /// - Parameters:
     ///   - training: whether `backward` will be called.
-    ///   - other: of a layer of the same options: both use its packed weights and, without training, its working memory.
+    ///   - other: of a layer of the same options: both use its packed weights and, without training, its working
+    ///     memory.
     public init(_ layer: ProjectedLSTM, capacity: WindowCapacity, training: Bool, sharing other: LSTMMemory? = nil) {
         let shared = training ? nil : other
         let options = layer.options

@@ -98,7 +98,7 @@ public struct ProjectedLSTM: Sendable {
             compute.enter(.recurrentProducts)
             compute.multiply(previous, weights.recurrent, into: gates.rows(block), adding: true)
             compute.enter(.gates)
-            CellStep(self, memory, shape, step).forward(bias: parameters.value(bias).start, compute)
+            CellStep(self, memory, shape, step, compute.kernels).forward(bias: parameters.value(bias).start, compute)
             let raw = memory.raw(shape).rows(block)
             if let projection = weights.projection {
                 compute.enter(.projectionProducts)
@@ -121,8 +121,8 @@ public struct ProjectedLSTM: Sendable {
         memory.keepLastCells(shape)
     }
 
-    /// The way back of the last forward pass of `memory`, once; a full window (truncated BPTT: nothing flows into the state
-    /// it began with). Adds to the weights' gradients.
+    /// The way back of the last forward pass of `memory`, once, and of a full window (truncated BPTT: nothing flows into
+    /// the state it began with). Adds to the weights' gradients.
     ///
     /// - Parameters:
     ///   - outputGradient: [rows, output]; overwritten.
@@ -157,13 +157,14 @@ public struct ProjectedLSTM: Sendable {
                 compute.multiply(gradient, projection, into: cellOutputGradient)
             }
             compute.enter(.gates)
-            CellStep(self, memory, shape, step).backward(cellOutputGradient, compute)
+            CellStep(self, memory, shape, step, compute.kernels).backward(cellOutputGradient, compute)
             compute.enter(.sums)
             compute.addColumnSums(of: gates.rows(block), to: parameters.gradient(bias).start)
             compute.enter(.recurrentProducts)
             if step > 0 {
                 compute.multiply(
-                    gates.rows(block), weights.recurrent, into: outputGradient.rows(shape.block(step - 1)), adding: true)
+                    gates.rows(block), weights.recurrent, into: outputGradient.rows(shape.block(step - 1)),
+                    adding: true)
             }
         }
         compute.enter(.weightProducts)
@@ -173,8 +174,8 @@ public struct ProjectedLSTM: Sendable {
             adding: true)
         if let projectionWeight {
             compute.multiply(
-                memory.recomputedCellOutputs(shape).transposed, outputGradient, into: parameters.gradient(projectionWeight),
-                adding: true)
+                memory.recomputedCellOutputs(shape).transposed, outputGradient,
+                into: parameters.gradient(projectionWeight), adding: true)
         }
         compute.enter(.inputProducts)
         if let inputGradient {
@@ -214,6 +215,7 @@ private struct CellStep {
     let cellGradient: Matrix
     let size: Int
     let clip: Float
+    let kernels: ProcessorKernels
     let rowsPerTask: Int
     var outputGradient: Matrix
     /// [4 cell]
@@ -222,7 +224,10 @@ private struct CellStep {
     /// Cells that are worth a task of their own.
     private static let leastCells = 4096
 
-    init(_ layer: ProjectedLSTM, _ memory: LSTMMemory, _ shape: WindowShape, _ step: Int) {
+    init(
+        _ layer: ProjectedLSTM, _ memory: LSTMMemory, _ shape: WindowShape, _ step: Int, _ kernels: ProcessorKernels
+    ) {
+        self.kernels = kernels
         let block = shape.activeBlock(step)
         gates = memory.gates(shape).rows(block)
         previous = memory.cells(shape).rows(block)
@@ -246,7 +251,7 @@ private struct CellStep {
             let job = context.assumingMemoryBound(to: CellStep.self).pointee
             guard let bias = job.bias else { return }
             for row in job.rows(task) {
-                LSTMGates.forward(
+                job.kernels.forwardCells(
                     gates: job.gates.row(row), bias: bias, previous: job.previous.row(row), cell: job.cells.row(row),
                     output: job.outputs.row(row), size: job.size, clip: job.clip)
             }
@@ -259,9 +264,10 @@ private struct CellStep {
         compute.pool.forEach(tasks, context: &job) { context, task in
             let job = context.assumingMemoryBound(to: CellStep.self).pointee
             for row in job.rows(task) {
-                LSTMGates.backward(
+                job.kernels.backwardCells(
                     gates: job.gates.row(row), previous: job.previous.row(row), cell: job.cells.row(row),
-                    outputGradient: job.outputGradient.row(row), cellGradient: job.cellGradient.row(row), size: job.size, clip: job.clip)
+                    outputGradient: job.outputGradient.row(row), cellGradient: job.cellGradient.row(row),
+                    size: job.size, clip: job.clip)
             }
         }
     }

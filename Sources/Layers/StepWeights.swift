@@ -1,7 +1,7 @@
 internal import Kernels
 
-/// The weights that meet every time step of a window, packed once for all of them: those of an LSTM layer on its way forth
-/// or, transposed, on its way back. Layers of the same sizes may share one, because one at a time is at work.
+/// The weights that meet every time step of a window, packed once for all of them: those of an LSTM layer on its way
+/// forth or, transposed, on its way back. Layers of the same sizes may share one, because one at a time is at work.
 final class StepWeights {
     /// [output, 4 cell]
     let recurrent: PackedMatrix

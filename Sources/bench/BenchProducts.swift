@@ -10,8 +10,8 @@ struct BenchProducts: Tool {
     static let configuration = CommandConfiguration(
         commandName: "products", abstract: "The matrix products of a training step beside OpenBLAS's.",
         discussion: """
-            Each product is computed by turns by Contour and by OpenBLAS, on as many threads. Right factors that serve all \
-            steps of a window are packed before, as in training; OpenBLAS has no such call.
+            Each product is computed by turns by Contour and by OpenBLAS, on as many threads. Right factors that serve \
+            all steps of a window are packed before, as in training; OpenBLAS has no such call.
 
             Example: bench products --preset elmo-c --batch 128
             """)
@@ -44,7 +44,7 @@ struct BenchProducts: Tool {
                     + [record.ratio.median, record.ratio.lowest, record.ratio.highest].map { fixed($0, 2) })
         }
         common.report.progress("")
-        try files.print("kernel \(TileKernel.fastest.name), \(common.threads) threads\n" + table.text)
+        try files.print("kernels \(ProcessorKernels.fastest.name), \(common.threads) threads\n" + table.text)
         try files.commit()
     }
 

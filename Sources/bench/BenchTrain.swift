@@ -64,8 +64,8 @@ struct BenchTrain: Tool {
         add("the same by OpenBLAS's threads", result.spread(\.openBLASProducts))
         add("training of the better", result.spread { $0.share(way) }) { percent($0) }
         return "cell \(encoder.cell), projection \(encoder.projection), dimension \(sizes.dimension), "
-            + "\(sizes.directions == 1 ? "1 direction" : "2 directions"), \(grouped(result.parameters)) weights; batch \(sizes.batch), "
-            + "window \(sizes.window); \(common.threads) threads, \(result.rounds.count) rounds\n"
+            + "\(sizes.directions == 1 ? "1 direction" : "2 directions"), \(grouped(result.parameters)) weights; "
+            + "batch \(sizes.batch), window \(sizes.window); \(common.threads) threads, \(result.rounds.count) rounds\n"
             + table.text + "peak memory \(megabytes(result.peakMemory))\n\n" + phases(result)
     }
 

@@ -61,19 +61,19 @@ private func buffer(_ values: [Float]) -> FloatBuffer {
         }
 
         let tolerance = 2e-7 * Double(depth) + 1e-6
-        for kernel in TileKernel.available {
+        for kernels in ProcessorKernels.available {
             for times in 1...2 {
-                multiply(Compute(pool: pool, kernel: kernel), adding: times == 2)
+                multiply(Compute(pool: pool, kernels: kernels), adding: times == 2)
                 var worst = 0.0
                 for row in 0..<rows {
                     for column in 0..<columns {
-                        let difference = Double(target.row(row)[column]) - Double(times) * expected[row * columns + column]
-                        worst = max(worst, abs(difference))
+                        let wanted = Double(times) * expected[row * columns + column]
+                        worst = max(worst, abs(Double(target.row(row)[column]) - wanted))
                     }
                     // What lies between two rows is not touched.
                     #expect(result.start[row * (columns + 3) + columns] == 0)
                 }
-                #expect(worst < tolerance, "\(kernel.name)")
+                #expect(worst < tolerance, "\(kernels.name)")
             }
         }
     }
@@ -108,9 +108,9 @@ private func buffer(_ values: [Float]) -> FloatBuffer {
 
     /// The bits of a row of the result, for every kernel.
     private static func rowBits(
-        _ left: Matrix, _ right: Matrix, transposed: (Bool, Bool), packed: Bool, kernel: TileKernel, threads: Int
+        _ left: Matrix, _ right: Matrix, transposed: (Bool, Bool), packed: Bool, kernels: ProcessorKernels, threads: Int
     ) -> [[UInt32]] {
-        let compute = Compute(pool: ThreadPool(threads: threads), kernel: kernel)
+        let compute = Compute(pool: ThreadPool(threads: threads), kernels: kernels)
         let rows = transposed.0 ? left.columns : left.rows
         let columns = transposed.1 ? right.rows : right.columns
         let memory = FloatBuffer(count: rows * (columns + 5))
@@ -144,10 +144,10 @@ private func buffer(_ values: [Float]) -> FloatBuffer {
         let others = randomFloats(depth * columns, &random)
         let left = buffer(values), leftTransposed = buffer(transpose(values, rows: rows, columns: depth))
         let right = buffer(others), rightTransposed = buffer(transpose(others, rows: depth, columns: columns))
-        for kernel in TileKernel.available {
+        for kernels in ProcessorKernels.available {
             let expected = Self.rowBits(
                 Matrix(left, rows: rows, columns: depth), Matrix(right, rows: depth, columns: columns),
-                transposed: (false, false), packed: false, kernel: kernel, threads: 1)
+                transposed: (false, false), packed: false, kernels: kernels, threads: 1)
             for (first, count) in [(0, 1), (rows - 1, 1), (1, 2), (3, 4), (0, rows)] {
                 for (isLeft, isRight) in [(false, false), (true, false), (false, true), (true, true)] {
                     let part = isLeft
@@ -158,8 +158,8 @@ private func buffer(_ values: [Float]) -> FloatBuffer {
                         : Matrix(right, rows: depth, columns: columns)
                     for packed in [false, true] {
                         let bits = Self.rowBits(
-                            part, whole, transposed: (isLeft, isRight), packed: packed, kernel: kernel, threads: 3)
-                        #expect(bits == Array(expected[first..<first + count]), "\(kernel.name)")
+                            part, whole, transposed: (isLeft, isRight), packed: packed, kernels: kernels, threads: 3)
+                        #expect(bits == Array(expected[first..<first + count]), "\(kernels.name)")
                     }
                 }
             }
@@ -169,13 +169,13 @@ private func buffer(_ values: [Float]) -> FloatBuffer {
 
     /// Processors with fused multiply-adds compute the same bits, however wide their vectors are.
     @Test func kernelsWithFusedOperationsAgree() throws {
-        let fused = TileKernel.available.filter { $0.name != "sse2" }
+        let fused = ProcessorKernels.available.filter { $0.name != "sse2" }
         var random = Random(seed: 4, stream: "product")
         let left = buffer(randomFloats(19 * 600, &random)), right = buffer(randomFloats(600 * 47, &random))
         let results = fused.map {
             Self.rowBits(
                 Matrix(left, rows: 19, columns: 600), Matrix(right, rows: 600, columns: 47), transposed: (false, false),
-                packed: false, kernel: $0, threads: 2)
+                packed: false, kernels: $0, threads: 2)
         }
         #expect(results.allSatisfy { $0 == results[0] })
         withExtendedLifetime((left, right)) {}

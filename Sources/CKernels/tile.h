@@ -1,13 +1,11 @@
-// A tile kernel, to be included once for each kind of processor, with
+// A tile of a product. Included once for each kind of processor, with
 //
-//   NAME     of the function
-//   TARGET   its attribute, or nothing
+//   NAME     of the processor
+//   TARGET   the functions' attribute, or nothing
 //   LANES    floats in a vector
 //   VECTORS  vectors in a row of the tile
 //   ROWS     of the largest tile, at most 12: ROWS * VECTORS sums stay in registers
 
-#define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
 #define COLUMNS (LANES * VECTORS)
 #define Vector JOIN(NAME, _vector)
 #define UNROLL _Pragma("clang loop unroll(full)")
@@ -65,7 +63,7 @@ TARGET static __attribute__((noinline)) void JOIN(NAME, _columns)(
 #undef CASE
 }
 
-TARGET static void NAME(
+TARGET static void JOIN(NAME, _tile)(
     intptr_t rows, intptr_t columns, intptr_t depth, const float *left, const float *right, float *result,
     intptr_t stride, bool adding)
 {
@@ -86,10 +84,3 @@ TARGET static void NAME(
 #undef UNROLL
 #undef Vector
 #undef COLUMNS
-#undef JOIN
-#undef JOIN_
-#undef NAME
-#undef TARGET
-#undef LANES
-#undef VECTORS
-#undef ROWS

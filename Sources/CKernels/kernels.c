@@ -1,4 +1,7 @@
-#include "CTileKernels.h"
+#include "CKernels.h"
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
 
 // Tiles as large as the registers allow: each vector loaded is then used most often.
 
@@ -9,21 +12,21 @@
 #define LANES 16
 #define VECTORS 2
 #define ROWS 12
-#include "tile.h"
+#include "processor.h"
 
 #define NAME avx2
 #define TARGET __attribute__((target("avx2,fma")))
 #define LANES 8
 #define VECTORS 2
 #define ROWS 6
-#include "tile.h"
+#include "processor.h"
 
 #define NAME sse2
 #define TARGET
 #define LANES 4
 #define VECTORS 2
 #define ROWS 6
-#include "tile.h"
+#include "processor.h"
 
 #else
 
@@ -33,15 +36,16 @@
 #define LANES 4
 #define VECTORS 3
 #define ROWS 8
-#include "tile.h"
+#include "processor.h"
 
 #endif
 
-intptr_t contour_tile_kernels(ContourTileKernel *kernels, intptr_t capacity)
+intptr_t contour_kernels(ContourKernels *kernels, intptr_t capacity)
 {
     intptr_t count = 0;
-#define OFFER(name, rows, columns) \
-    if (count++ < capacity) kernels[count - 1] = (ContourTileKernel){#name, rows, columns, name};
+#define OFFER(name, rows, columns)                                                                          \
+    if (count++ < capacity)                                                                                 \
+        kernels[count - 1] = (ContourKernels){#name, rows, columns, name##_tile, name##_forward, name##_backward};
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f")) OFFER(avx512, 12, 32)

@@ -1,0 +1,44 @@
+// The innermost loops of training, for each kind of processor. In C because Swift cannot compile single functions for a
+// newer processor than the rest of a program, and one binary has to run everywhere: docs/benchmarks.md has what that is
+// worth.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/// Floats of a row's run along the depth in a packed left factor.
+#define CONTOUR_LEFT_RUN 16
+
+/// result = left * right, or result += left * right: a tile of at most `rows` x `columns`.
+///
+/// Every element is one chain of multiply-adds in the order of the depth. It does not depend on where in a tile the
+/// element lies, nor on how many rows and columns the tile has.
+///
+/// - left: runs of CONTOUR_LEFT_RUN floats along the depth, [depth / run][rows][run]; the last ones need not be full.
+/// - right: [depth][the kernels' columns]
+/// - result: [rows][stride]
+typedef void (*ContourTileProduct)(
+    intptr_t rows, intptr_t columns, intptr_t depth, const float *left, const float *right, float *result,
+    intptr_t stride, bool adding);
+
+/// The cells of an LSTM step for one sequence; `ProcessorKernels.forwardCells` says what is computed.
+typedef void (*ContourCellsForward)(
+    float *gates, const float *bias, const float *previous, float *cell, float *output, intptr_t size, float clip);
+
+/// The way back; see `ProcessorKernels.backwardCells`.
+typedef void (*ContourCellsBackward)(
+    float *gates, const float *previous, float *cell, const float *output_gradient, float *cell_gradient, intptr_t size,
+    float clip);
+
+typedef struct {
+    const char *name;
+    /// Of the largest tile.
+    intptr_t rows, columns;
+    ContourTileProduct multiply;
+    ContourCellsForward forward_cells;
+    ContourCellsBackward backward_cells;
+} ContourKernels;
+
+/// Writes at most `capacity` of the sets of kernels that this processor runs, the fastest first, and returns how many
+/// there are.
+intptr_t contour_kernels(ContourKernels *kernels, intptr_t capacity);

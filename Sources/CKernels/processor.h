@@ -1,0 +1,9 @@
+// All kernels for one kind of processor.
+#include "cells.h"
+#include "tile.h"
+
+#undef NAME
+#undef TARGET
+#undef LANES
+#undef VECTORS
+#undef ROWS
