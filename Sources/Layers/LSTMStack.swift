@@ -104,8 +104,9 @@ public final class LSTMStack: SequenceEncoder {
         }
     }
 
-    public var activationBytes: Int {
-        memories.reduce(memories.first?.weights.bytes ?? 0) { $0 + $1.bytes }
-            + sums.reduce(gradients.bytes) { $0 + ($1?.bytes ?? 0) }
+    public var activations: [(name: String, bytes: Int)] {
+        zip(memories, sums).enumerated().map { index, layer in
+            ("layer\(index + 1) activations", layer.0.bytes + (layer.1?.bytes ?? 0))
+        } + [("packed weights of a layer", memories.first?.weights.bytes ?? 0), ("gradient between layers", gradients.bytes)]
     }
 }

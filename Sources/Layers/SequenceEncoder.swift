@@ -36,6 +36,6 @@ public protocol SequenceEncoder: AnyObject {
     func saveState(batch: Int, into target: UnsafeMutablePointer<Float>)
     func restoreState(batch: Int, from source: UnsafePointer<Float>)
 
-    /// Memory planned for activations.
-    var activationBytes: Int { get }
+    /// Memory planned for activations, in bytes, by layer and for what they share.
+    var activations: [(name: String, bytes: Int)] { get }
 }

@@ -153,13 +153,11 @@ public final class DirectionModel {
             if parts.last?.name != part { parts.append((part, 0)) }
             parts[parts.count - 1].bytes += parameter.count * 4 * copies
         }
-        return parts + [("\(direction.rawValue) activations", activationBytes)]
-    }
-
-    public var activationBytes: Int {
-        [linearBuffer, upperGradient, lowerGradient, statistics].reduce(
-            encoder.activationBytes + output.activationBytes + (inputNorm == nil ? 0 : inputBuffer.bytes)
-        ) { $0 + $1.bytes }
+        let own = [linearBuffer, upperGradient, lowerGradient, statistics]
+            .reduce(inputNorm == nil ? 0 : inputBuffer.bytes) { $0 + $1.bytes }
+        parts.append(("\(direction.rawValue) input activations", own))
+        parts += encoder.activations.map { ("\(direction.rawValue) \($0.name)", $0.bytes) }
+        return parts + [("\(direction.rawValue) output activations", output.activationBytes)]
     }
 
     private func run(_ input: Matrix, shape: WindowShape, mode: PassMode) -> Matrix {
