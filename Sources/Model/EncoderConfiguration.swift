@@ -85,14 +85,14 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
         return nil
     }
 
-    /// About how many bytes training takes: weights with gradients and two moments, and the activations of a window. A
-    /// Double, because absurd sizes must not overflow.
+    /// About how many bytes training takes: weights with gradients and two moments, the activations of a window, and a
+    /// layer's weights packed. A Double, because absurd sizes must not overflow.
     public func trainingBytes(batch: Int, window: Int) -> Double {
         let (cell, width) = (Double(cell), Double(projection))
         let layer = 4 * cell * 2 * width + 4 * cell + cell * width
         let weights = Double(inputSize) * width + Double(layers) * layer + width * Double(outputSize)
-        let activations = Double(batch) * Double(window + 1) * (Double(layers) * (7 * cell + 4 * width) + 4 * width)
-        return Double(directions.count) * 4 * (4 * weights + activations)
+        let activations = Double(batch) * Double(window + 1) * (Double(layers) * (5 * cell + 4 * width) + 4 * width)
+        return Double(directions.count) * 4 * (4 * weights + activations + 5 * cell * width)
     }
 }
 
