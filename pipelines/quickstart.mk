@@ -55,7 +55,7 @@ $(OUT)/$(WORD).vectors: $(OUT)/corpus.tokens.txt $(MODEL) $(OUT)/table.shard
 	    --table $(OUT)/table.shard -o $@
 
 $(OUT)/training.svg: $(MODEL)
-	$(HERE)plot-training.sh $(OUT)/train.jsonl $@
+	$(HERE)plots/training.sh $(OUT)/train.jsonl -o $@
 
 .PHONY: show
 show: pipeline $(OUT)/$(WORD).vectors $(OUT)/training.svg

@@ -1,0 +1,144 @@
+#!/usr/bin/env bash
+# Draws any number of training runs into one picture: loss, the right word among the first ten, and words a second, against
+# words and against seconds of training.
+#   pipelines/plots/training.sh [--directions] RUN.jsonl … -o PICTURE.(png|svg|pdf)
+# A run is a log that `train --log` wrote, or is still writing. Thin lines are the training loss, lines with dots the
+# held-out text: the mean of both directions, or with --directions each (forward whole, backward dashed). For example:
+#   pipelines/plots/training.sh small.jsonl base.jsonl -o runs.svg
+# Needs gnuplot.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+
+fail() { echo "training.sh: $2" >&2; exit "$1"; }
+usage='usage: training.sh [--directions] RUN.jsonl … -o PICTURE.(png|svg|pdf)'
+
+runs=() picture='' directions=0
+while [ $# -gt 0 ]; do
+    case $1 in
+        -o) [ $# -gt 1 ] || fail 64 "$usage"; picture=$2; shift 2 ;;
+        --directions) directions=1; shift ;;
+        -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit ;;
+        --) shift; runs+=("$@"); break ;;
+        -*) fail 64 "unknown option $1; $usage" ;;
+        *) runs+=("$1"); shift ;;
+    esac
+done
+if [ ${#runs[@]} = 0 ] || [ -z "$picture" ]; then fail 64 "$usage"; fi
+case $picture in
+    *.png) terminal=pngcairo ;;
+    *.svg) terminal=svg ;;
+    *.pdf) terminal=pdfcairo ;;
+    *) fail 64 "$picture: must end in .png, .svg or .pdf" ;;
+esac
+for run in "${runs[@]}"; do
+    [ -e "$run" ] || fail 66 "$run: does not exist"
+    if [ ! -r "$run" ] || [ -d "$run" ]; then fail 66 "$run: cannot be read"; fi
+done
+command -v gnuplot >/dev/null || fail 69 "gnuplot is missing: apt install gnuplot-nox"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# For run number n the files n.train, n.both, n.forward and n.backward hold the columns of metrics.awk from words on; n.note
+# says in a few words how fast it was.
+for n in "${!runs[@]}"; do
+    awk -v directions="$directions" -f "$here/metrics.awk" < "${runs[n]}" > "$work/columns" ||
+        fail 65 "${runs[n]}: no training log: no line in it says how training went"
+    (
+        cd "$work"
+        awk -F'\t' -v n="$n" '$1 == "train" { print $2, $3, $4, $5 > (n ".train"); next }
+            { print $2, $3, $4, 100 * $5 > (n "." $6) }' columns
+        awk -F'\t' '$1 == "train" { words = $2; seconds = $3; if ($6 != "-") memory = $6; if ($7 != "-") { share += $7; shares++ } }
+            END {
+                printf "%.0f words/s", words / seconds
+                if (memory) printf ", %.0f MB", memory / 1e6
+                if (shares) printf ", %.0f%% of the ceiling", 100 * share / shares
+            }' columns > "$n.note"
+    )
+done
+
+# Quotes for gnuplot.
+quoted() { printf "'%s'" "${1//\'/\'\'}"; }
+
+colours=(1f77b4 d95f02 1b9e77 7b4fa3 e7298a a6761d 666666 66a61e)
+# plots X Y TRAINING HELD-OUT: the plot of column Y against column X. TRAINING is the width of the lines of training, none if it
+# is empty; HELD-OUT says yes or no.
+plots() {
+    local x=$1 y=$2 training=$3 held_out=$4 n part dash list=()
+    for n in "${!runs[@]}"; do
+        local colour="lc rgb '#${colours[n % ${#colours[@]}]}'" again=$((n / ${#colours[@]} + 1))
+        [ -z "$training" ] || list+=("'$n.train' using $x:$y with lines lw $training dt $again $colour notitle")
+        for part in both forward backward; do
+            if [ "$held_out" = no ] || [ ! -s "$work/$n.$part" ]; then continue; fi
+            dash=$again
+            [ "$part" != backward ] || dash=$((again + 1))
+            list+=("'$n.$part' using $x:$y with linespoints lw 1.6 dt $dash pt 7 ps 0.35 $colour notitle")
+        done
+    done
+    local IFS=,
+    printf 'plot %s\n' "${list[*]}"
+}
+
+rows=2
+for file in "$work"/*.both "$work"/*.forward "$work"/*.backward; do
+    [ ! -s "$file" ] || rows=3
+done
+# Sizes in points; the legend stands below, a line for each run.
+panel=240 legend=$((18 * ${#runs[@]} + 24)) width=1000
+height=$((panel * rows + legend))
+size="$width,$height"
+[ "$terminal" != pdfcairo ] || size=$(awk -v w="$width" -v h="$height" 'BEGIN { printf "%.2fin,%.2fin", w / 96, h / 96 }')
+
+# panel ROW COLUMN: the frame of a panel, from the top left.
+panel() {
+    awk -v row="$1" -v column="$2" -v rows="$rows" -v panel="$panel" -v height="$height" -v width="$width" 'BEGIN {
+        left = (column - 1) * width / 2
+        top = height - (row - 1) * panel
+        printf "set lmargin at screen %.4f; set rmargin at screen %.4f\n", (left + 85) / width, (left + width / 2 - 20) / width
+        printf "set tmargin at screen %.4f; set bmargin at screen %.4f\n", (top - 18) / height, (top - panel + 48) / height
+    }'
+}
+
+{
+    if [ "$terminal" = svg ]; then
+        echo "set terminal svg size $size font 'sans,11' background 'white' noenhanced"
+    else
+        echo "set terminal $terminal size $size font 'sans,9' background rgb 'white' noenhanced"
+    fi
+    echo "set output 'picture'"
+    echo "set multiplot; set grid lt 1 lw 0.5 lc rgb '#cccccc'; unset key; set xrange [0:*]; set xtics autofreq"
+    for column in 1 2; do
+        if [ $column = 1 ]; then
+            echo "set xlabel 'words'; set format x '%.1s%c'"
+        else
+            echo "set xlabel 'seconds of training'; set format x '%g'"
+        fi
+        panel 1 $column
+        echo "set ylabel 'cosine loss'"
+        plots $column 3 0.6 yes
+        if [ $rows = 3 ]; then
+            panel 2 $column
+            echo "set ylabel 'held-out top-10 with prior, %'"
+            plots $column 4 '' yes
+        fi
+        panel $rows $column
+        echo "set ylabel 'words/s'; set yrange [0:*]"
+        plots $column 4 0.9 no
+        echo "set yrange [*:*]"
+    done
+    # The legend: a plot of nothing.
+    echo "unset tics; unset border; unset grid; unset xlabel; unset ylabel; set xrange [0:1]; set yrange [0:1]"
+    awk -v legend="$legend" -v height="$height" 'BEGIN {
+        printf "set lmargin at screen 0; set rmargin at screen 1; set bmargin at screen 0; set tmargin at screen %.4f\n",
+            legend / height }'
+    echo "set key at screen 0.03, screen $(awk -v l="$legend" -v h="$height" 'BEGIN { print (l - 8) / h }') left top Left reverse samplen 3"
+    list=()
+    for n in "${!runs[@]}"; do
+        list+=("NaN with lines lw 2 dt $((n / ${#colours[@]} + 1)) lc rgb '#${colours[n % ${#colours[@]}]}' title $(
+            quoted "${runs[n]}  ($(cat "$work/$n.note"))")")
+    done
+    (IFS=,; echo "plot ${list[*]}")
+    echo "unset multiplot"
+} > "$work/script"
+(cd "$work" && gnuplot script) || fail 70 "gnuplot failed"
+mv "$work/picture" "$picture"
