@@ -1,53 +1,71 @@
 #!/usr/bin/env bash
-# Words a second of `bench train` and of PyTorch for the same encoder, by turns in one run, and their ratio.
+# Words a second of `bench train` and of PyTorch for the same encoder, by turns in one run, and their ratios. PyTorch is
+# measured twice: `same` is Contour's network to the last weight, `spared` leaves out what PyTorch's own LSTM has not (the
+# clipping of cells and projections, the layer norm and the dropout inside). Of each, the fastest way that PyTorch has to run
+# it is found first, by a trial (pytorch_train.py).
 #   pipelines/against-pytorch.sh [--cell 1024] [--projection 256] [--batch 64] [--window 20] [--dimension 300]
 #                                [--directions 2] [--threads N]
-# ROUNDS=3 and SECONDS_EACH=20 say how often and how long each is measured; PYTHON names a Python that has torch (without
-# it, one with torch from PyPI is made under .build/). PyTorch takes the fastest of the formulations that
-# pytorch_train.py knows; FORMULATION=fused|compiled forces one.
+# The reference size:
+#   CELL=4096 PROJECTION=512 BATCH=128 pipelines/against-pytorch.sh
+# CELL, PROJECTION, BATCH, WINDOW, DIMENSION and DIRECTIONS are the same as the options. ROUNDS=3 and SECONDS_EACH=20 say how
+# often and how long each is measured, with no less than two steps. PYTHON names a Python that has torch, numpy and lz4
+# (without it, one is made under .build/); BIN the folder of `bench`.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 bin=${BIN:-$here/../.build/release}
 rounds=${ROUNDS:-3} seconds=${SECONDS_EACH:-20}
-
-if [ -z "${PYTHON:-}" ]; then
-    environment=$here/../.build/pytorch
-    if [ ! -x "$environment/bin/python" ]; then
-        echo "Making a Python environment with torch in .build/pytorch" >&2
-        python3 -m venv "$environment"
-        "$environment/bin/pip" install --quiet torch numpy
-    fi
-    PYTHON=$environment/bin/python
-fi
-
-options=(--cell 1024 --projection 256 --batch 64 --window 20 --dimension 300 --directions 2 --threads "$(nproc)" "$@")
-
-# PyTorch stays alive between its turns, so that it compiles once; its threads fall asleep within milliseconds.
-coproc TORCH {
-    exec "$PYTHON" "$here/pytorch_train.py" --serve --seconds "$seconds" \
-        ${FORMULATION:+--formulation "$FORMULATION"} "${options[@]}"
-}
-# The shell forgets the descriptors when the process ends.
-exec 3<&"${TORCH[0]}" 4>&"${TORCH[1]}"
-if ! read -r formulation <&3; then
-    echo "against-pytorch.sh: PyTorch did not start; PYTHON=$PYTHON" >&2
+PYTHON=$("$here/pytorch-environment.sh")
+if [ ! -x "$bin/bench" ]; then
+    echo "against-pytorch.sh: $bin/bench: is not there; make build" >&2
     exit 69
 fi
 
-printf '%s\nPyTorch %s, %s\n\n' "${options[*]}" "$("$PYTHON" -c 'import torch; print(torch.__version__)')" "$formulation"
-printf '%-8s %16s %16s %8s\n' round 'contour words/s' 'pytorch words/s' ratio
-ratios=()
+options=(--cell "${CELL:-1024}" --projection "${PROJECTION:-256}" --batch "${BATCH:-64}" --window "${WINDOW:-20}"
+    --dimension "${DIMENSION:-300}" --directions "${DIRECTIONS:-2}" --threads "$(nproc)" "$@")
+
+# PyTorch stays alive between its turns, so that it compiles once; its threads fall asleep within milliseconds.
+coproc TORCH { exec "$PYTHON" "$here/pytorch_train.py" --serve --seconds "$seconds" "${options[@]}"; }
+torch=$TORCH_PID
+# The shell forgets the descriptors when the process ends.
+exec 3<&"${TORCH[0]}" 4>&"${TORCH[1]}"
+trap 'kill "$torch" 2>/dev/null || true' EXIT
+answer() {
+    read -r answer <&3 || { echo "against-pytorch.sh: PyTorch ended; its last words are above" >&2; exit 70; }
+}
+
+answer; same=$answer
+answer; spared=$answer
+printf '%s\nPyTorch %s; %s; %s\n\n' "${options[*]}" "$("$PYTHON" -c 'import torch; print(torch.__version__)')" "$same" "$spared"
+
+# The field of `bench`'s result that has the name $1.
+median() { sed -n 's/.*"event":"train".*"'"$1"'":{[^}]*"median":\([-0-9.e]*\).*/\1/p' <<<"$ours"; }
+
+results=
+printf '%-7s %15s %9s %13s %7s %15s %7s\n' round 'Contour, w/s' share 'same, w/s' ratio 'spared, w/s' ratio
 for ((round = 1; round <= rounds; round++)); do
-    ours=$("$bin/bench" train --quiet --seconds "$seconds" --json - "${options[@]}" |
-        sed -n 's/.*"event":"train".*"wordsPerSecond":{[^}]*"median":\([-0-9.e]*\).*/\1/p')
-    echo go >&4
-    read -r theirs <&3
-    ratio=$(awk -v a="$ours" -v b="$theirs" 'BEGIN { printf "%.3f", a / b }')
-    ratios+=("$ratio")
-    printf '%-8s %16.0f %16.0f %8.2f\n' "$round" "$ours" "$theirs" "$ratio"
+    ours=$("$bin/bench" train --quiet --seconds "$seconds" --json - "${options[@]}")
+    echo same >&4; answer; same=$answer
+    echo spared >&4; answer; spared=$answer
+    row="$(median wordsPerSecond) $(median share) $same $spared"
+    results+="$row"$'\n'
+    awk -v round="$round" '{ printf "%-7s %15.0f %8.0f%% %13.0f %7.2f %15.0f %7.2f\n", round, $1, 100 * $2, $3, $1 / $3, $4, $1 / $4 }' \
+        <<<"$row"
 done
 exec 4>&-
-printf '%s\n' "${ratios[@]}" | sort -n | awk '{ value[NR] = $1 } END {
-    median = NR % 2 ? value[(NR + 1) / 2] : (value[NR / 2] + value[NR / 2 + 1]) / 2
-    printf "\nmedian ratio %.2f (%.2f to %.2f)\n", median, value[1], value[NR]
-}'
+
+# Medians and ranges of the columns, ratios last: of Contour to `same` and to `spared`.
+awk '
+    NF { n++; value[1, n] = $1; value[2, n] = 100 * $2; value[3, n] = $3; value[4, n] = $4; value[5, n] = $1 / $3; value[6, n] = $1 / $4 }
+    END {
+        split("Contour, words/s;share of the matrix ceiling, %;same, words/s;spared, words/s;Contour / same;Contour / spared", name, ";")
+        printf "\n%-32s %10s %10s %10s\n", "", "median", "lowest", "highest"
+        for (c = 1; c <= 6; c++) {
+            for (i = 2; i <= n; i++)
+                for (j = i; j > 1 && value[c, j] < value[c, j - 1]; j--) {
+                    spare = value[c, j]; value[c, j] = value[c, j - 1]; value[c, j - 1] = spare
+                }
+            middle = n % 2 ? value[c, (n + 1) / 2] : (value[c, n / 2] + value[c, n / 2 + 1]) / 2
+            form = c < 5 ? "%-32s %10.0f %10.0f %10.0f\n" : "%-32s %10.2f %10.2f %10.2f\n"
+            printf form, name[c], middle, value[c, 1], value[c, n]
+        }
+    }' <<<"$results"

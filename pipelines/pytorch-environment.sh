@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Prints the path of a Python that has torch, numpy and lz4: $PYTHON if that is set, otherwise one under .build/ that is made
+# if need be, from PyPI.
+#   PYTHON=$(pipelines/pytorch-environment.sh)
+set -euo pipefail
+environment=$(cd "$(dirname "$0")/.." && pwd)/.build/pytorch
+
+if [ -z "${PYTHON:-}" ]; then
+    PYTHON=$environment/bin/python
+    if [ ! -e "$environment/complete" ]; then
+        echo "Making a Python environment with torch in .build/pytorch" >&2
+        python3 -m venv "$environment"
+        "$environment/bin/pip" install --quiet torch numpy lz4 >&2
+        touch "$environment/complete"
+    fi
+fi
+if ! "$PYTHON" -c 'import torch, numpy, lz4.frame' 2>/dev/null; then
+    echo "pytorch-environment.sh: $PYTHON has not all of torch, numpy and lz4: $PYTHON -m pip install torch numpy lz4" >&2
+    exit 69
+fi
+printf '%s\n' "$PYTHON"
