@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # Words a second of `bench train` and of PyTorch for the same encoder, by turns in one run, and their ratios. PyTorch is
-# measured twice: `same` is Contour's network to the last weight, `spared` leaves out what PyTorch's own LSTM has not (the
-# clipping of cells and projections, the layer norm and the dropout inside). Of each, the fastest way that PyTorch has to run
-# it is found first, by a trial (pytorch_train.py).
+# measured twice: `same` is Contour's network to the last weight, `spared` leaves out what PyTorch's own LSTM has not
+# (the clipping of cells and projections, the layer norm and the dropout inside). Of each, the fastest way that PyTorch
+# has to run it is found first, by a trial (pytorch_train.py).
 #   pipelines/against-pytorch.sh [--cell 1024] [--projection 256] [--batch 64] [--window 20] [--dimension 300]
 #                                [--directions 2] [--threads N]
 # The reference size:
 #   CELL=4096 PROJECTION=512 BATCH=128 pipelines/against-pytorch.sh
-# CELL, PROJECTION, BATCH, WINDOW, DIMENSION and DIRECTIONS are the same as the options. ROUNDS=3 and SECONDS_EACH=20 say how
-# often and how long each is measured, with no less than two steps. PYTHON names a Python that has torch, numpy and lz4
-# (without it, one is made under .build/); BIN the folder of `bench`.
+# CELL, PROJECTION, BATCH, WINDOW, DIMENSION and DIRECTIONS are the same as the options. ROUNDS=3 and SECONDS_EACH=20
+# say how often and how long each is measured, with no less than two steps. PYTHON names a Python that has torch, numpy
+# and lz4 (without it, one is made under .build/); BIN the folder of `bench`.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 bin=${BIN:-$here/../.build/release}
@@ -35,7 +35,8 @@ answer() {
 
 answer; same=$answer
 answer; spared=$answer
-printf '%s\nPyTorch %s; %s; %s\n\n' "${options[*]}" "$("$PYTHON" -c 'import torch; print(torch.__version__)')" "$same" "$spared"
+version=$("$PYTHON" -c 'import torch; print(torch.__version__)')
+printf '%s\nPyTorch %s; %s; %s\n\n' "${options[*]}" "$version" "$same" "$spared"
 
 # The field of `bench`'s result that has the name $1.
 median() { sed -n 's/.*"event":"train".*"'"$1"'":{[^}]*"median":\([-0-9.e]*\).*/\1/p' <<<"$ours"; }
@@ -47,25 +48,26 @@ for ((round = 1; round <= rounds; round++)); do
     echo same >&4; answer; same=$answer
     echo spared >&4; answer; spared=$answer
     row="$(median wordsPerSecond) $(median share) $same $spared"
-    results+="$row"$'\n'
-    awk -v round="$round" '{ printf "%-7s %15.0f %8.0f%% %13.0f %7.2f %15.0f %7.2f\n", round, $1, 100 * $2, $3, $1 / $3, $4, $1 / $4 }' \
-        <<<"$row"
+    results+="${results:+$'\n'}$row"
+    awk -v round="$round" '{
+        printf "%-7s %15.0f %8.0f%% %13.0f %7.2f %15.0f %7.2f\n", round, $1, 100 * $2, $3, $1 / $3, $4, $1 / $4
+    }' <<<"$row"
 done
 exec 4>&-
 
-# Medians and ranges of the columns, ratios last: of Contour to `same` and to `spared`.
-awk '
-    NF { n++; value[1, n] = $1; value[2, n] = 100 * $2; value[3, n] = $3; value[4, n] = $4; value[5, n] = $1 / $3; value[6, n] = $1 / $4 }
-    END {
-        split("Contour, words/s;share of the matrix ceiling, %;same, words/s;spared, words/s;Contour / same;Contour / spared", name, ";")
-        printf "\n%-32s %10s %10s %10s\n", "", "median", "lowest", "highest"
-        for (c = 1; c <= 6; c++) {
-            for (i = 2; i <= n; i++)
-                for (j = i; j > 1 && value[c, j] < value[c, j - 1]; j--) {
-                    spare = value[c, j]; value[c, j] = value[c, j - 1]; value[c, j - 1] = spare
-                }
-            middle = n % 2 ? value[c, (n + 1) / 2] : (value[c, n / 2] + value[c, n / 2 + 1]) / 2
-            form = c < 5 ? "%-32s %10.0f %10.0f %10.0f\n" : "%-32s %10.2f %10.2f %10.2f\n"
-            printf form, name[c], middle, value[c, 1], value[c, n]
-        }
-    }' <<<"$results"
+# From the columns: medians and ranges of speeds, and of the ratios of Contour to either network.
+summary() {
+    awk -v expression="$2" '{
+        print expression == "ratio-same" ? $1 / $3 : expression == "ratio-spared" ? $1 / $4 : $expression
+    }' <<<"$results" | sort -n | awk -v name="$1" -v form="$3" '{ value[NR] = $1 } END {
+        median = NR % 2 ? value[(NR + 1) / 2] : (value[NR / 2] + value[NR / 2 + 1]) / 2
+        printf "%-30s " form " " form " " form "\n", name, median, value[1], value[NR]
+    }'
+}
+printf '\n%-30s %10s %10s %10s\n' '' median lowest highest
+summary 'Contour, words/s' 1 %10.0f
+summary 'Contour, share of the ceiling' 2 %10.2f
+summary 'PyTorch, same, words/s' 3 %10.0f
+summary 'PyTorch, spared, words/s' 4 %10.0f
+summary 'Contour / same' ratio-same %10.2f
+summary 'Contour / spared' ratio-spared %10.2f

@@ -63,8 +63,8 @@ def sentences(path, row):
 
 
 class Table:
-    """An embedding table: `rows` [words, dimension], `counts`, `sources` (4: a row of zeros), the mean of the words' unit
-    vectors, and the row number of every word."""
+    """An embedding table: `rows` [words, dimension], `counts`, `sources` (4: a row of zeros), the mean of the words'
+    unit vectors, and the row number of every word."""
 
     def __init__(self, path):
         self.path = path
@@ -92,8 +92,8 @@ class Table:
         return self.numbers[word]
 
     def targets(self):
-        """Inputs and targets of training (EmbeddingTable.normalise): the unit vectors less their mean, made unit vectors
-        again; zeros stay zeros."""
+        """Inputs and targets of training (EmbeddingTable.normalise): the unit vectors less their mean, made unit
+        vectors again; zeros stay zeros."""
         unit = normalised(self.rows)
         centred = normalised(unit - self.mean)
         return numpy.where(unit.any(axis=1, keepdims=True), centred, unit)

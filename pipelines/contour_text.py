@@ -1,5 +1,6 @@
-"""The windows that Contour's `train` sees, position by position: sentences in its random order (Sources/Kernels/Random.swift,
-Sources/Training/ShuffledSentences.swift) joined into its streams (WindowBatcher.swift). Needs numpy."""
+"""The windows that Contour's `train` sees, position by position: sentences in its random order
+(Sources/Kernels/Random.swift, Sources/Training/ShuffledSentences.swift) joined into its streams (WindowBatcher.swift).
+Needs numpy."""
 import dataclasses
 import heapq
 import itertools
@@ -107,7 +108,8 @@ def streams(sentences, batch, window, begin, end, windows=None):
     for start, stream, sentence in places:
         part = slice(start, start + len(sentence) + 1)
         count = len(weights[part])
-        for direction, words, first, last in (("forward", sentence, begin, end), ("backward", sentence[::-1], end, begin)):
+        for direction, words, first, last in [("forward", sentence, begin, end),
+                                              ("backward", sentence[::-1], end, begin)]:
             inputs[direction][part, stream] = numpy.concatenate([[first], words])[:count]
             targets[direction][part, stream] = numpy.concatenate([words, [last]])[:count]
         weights[part, stream] = 1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints the path of a Python that has torch, numpy and lz4: $PYTHON if that is set, otherwise one under .build/ that is made
-# if need be, from PyPI.
+# Prints the path of a Python that has torch, numpy and lz4: $PYTHON if that is set, otherwise one under .build/, which
+# is made from PyPI if need be.
 #   PYTHON=$(pipelines/pytorch-environment.sh)
 set -euo pipefail
 environment=$(cd "$(dirname "$0")/.." && pwd)/.build/pytorch
@@ -15,7 +15,7 @@ if [ -z "${PYTHON:-}" ]; then
     fi
 fi
 if ! "$PYTHON" -c 'import torch, numpy, lz4.frame' 2>/dev/null; then
-    echo "pytorch-environment.sh: $PYTHON has not all of torch, numpy and lz4: $PYTHON -m pip install torch numpy lz4" >&2
+    echo "pytorch-environment.sh: $PYTHON lacks torch, numpy or lz4: $PYTHON -m pip install torch numpy lz4" >&2
     exit 69
 fi
 printf '%s\n' "$PYTHON"

@@ -1,17 +1,18 @@
-"""Contour's encoder in PyTorch, as fast as PyTorch runs it on a CPU: what pytorch_train.py and pytorch_quality.py train.
+"""Contour's encoder in PyTorch, as fast as PyTorch runs it on a CPU: what pytorch_train.py and pytorch_quality.py
+train.
 
-One direction (Sources/Model/DirectionModel.swift): linear input layer, layer norm, LSTM layers with projection, a residual
-connection round each from the second on, linear output layer, cosine loss; truncated BPTT with carried state, clipping of
-the gradient's norm, Adam. The LSTM layers come in two kinds:
+One direction (Sources/Model/DirectionModel.swift): linear input layer, layer norm, LSTM layers with projection, a
+residual connection round each from the second on, linear output layer, cosine loss; truncated BPTT with carried state,
+clipping of the gradient's norm, Adam. The LSTM layers come in two kinds:
 
 same    Contour's (Sources/Layers/ProjectedLSTM.swift): cells and projections clipped at 3, layer norm on the projected
         state, recurrent dropout with one mask for a window. As many weights as Contour has.
 spared  the plain LSTM with projection that PyTorch's own nn.LSTM computes: no clipping, norm or dropout inside.
 
 A formulation says how a kind is run: `same-eager` and `same-compiled` (a loop over the steps, the input's product taken
-out of it, as it stands or under torch.compile, which needs a C++ compiler), `spared-library` (nn.LSTM with proj_size) and
-`spared-compiled`. Directions share nothing, so they can be trained one after the other on all threads, or at once on a
-part of the threads each.
+out of it, as it stands or under torch.compile, which needs a C++ compiler), `spared-library` (nn.LSTM with proj_size)
+and `spared-compiled`. Directions share nothing, so they can be trained one after the other on all threads, or at once
+on a part of the threads each.
 """
 import concurrent.futures
 import dataclasses
@@ -167,9 +168,10 @@ class DirectionModel(nn.Module):
 
 
 class DirectionTraining:
-    """A direction with its optimiser and the state that windows hand on."""
+    """A direction with its optimiser and the state that windows hand on. The gradient's norm is at most `clip`; `seed`
+    is that of the dropout."""
 
-    def __init__(self, sizes, formulation, batch, dropout=DROPOUT, clip=1.0, seed=1):
+    def __init__(self, sizes, formulation, batch, seed, dropout=DROPOUT, clip=1.0):
         self.model = DirectionModel(sizes, formulation)
         self.call = torch.compile(self.model, dynamic=False) if formulation.endswith("compiled") else self.model
         self.optimiser = torch.optim.Adam(self.model.parameters(), betas=(0.9, 0.999), eps=1e-6, fused=True)
@@ -204,9 +206,9 @@ class DirectionTraining:
 class EncoderTraining:
     """All directions, one after the other or at once."""
 
-    def __init__(self, sizes, formulation, batch, directions, threads, at_once, **options):
-        self.directions = [DirectionTraining(sizes, formulation, batch, seed=seed, **options)
-                           for seed in range(directions)]
+    def __init__(self, sizes, formulation, batch, directions, threads, at_once, seed=1, **options):
+        self.directions = [DirectionTraining(sizes, formulation, batch, seed=directions * seed + number, **options)
+                           for number in range(directions)]
         # A thread for each: what torch.compile makes is for the number of threads that its caller may use.
         part = max(1, threads // directions)
         self.executors = [concurrent.futures.ThreadPoolExecutor(1, initializer=prepare_thread, initargs=(part,))
@@ -217,8 +219,8 @@ class EncoderTraining:
         return sum(weight.numel() for direction in self.directions for weight in direction.model.parameters())
 
     def step(self, windows, rate):
-        """`windows` holds for each direction a function that gives vectors, targets and weights. Returns (loss, norm) of
-        each direction."""
+        """`windows` holds for each direction a function that gives vectors, targets and weights. Returns (loss, norm)
+        of each direction."""
         return self.for_each_direction(lambda direction, window: direction.step(*window(), rate), windows)
 
     def warm_up(self, windows):

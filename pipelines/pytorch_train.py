@@ -3,11 +3,11 @@
 
     pytorch_train.py --cell 1024 --projection 256 --batch 64 --window 20 --dimension 300 --seconds 20
 
-prints them for Contour's network; `--formulation spared` for the plain LSTM, which does less (pytorch_model.py). Of either,
-all ways to run it that PyTorch has are tried first, and the fastest is measured: eager or nn.LSTM, or under torch.compile;
-the directions one after the other on all threads, or at once on a part of them each. `--formulation same-eager` and so on
-leave no choice of the first, `--directions-at-once yes` or `no` none of the second. With `--trial` the fastest way is
-printed, as these two options, and nothing measured.
+prints them for Contour's network; `--formulation spared` for the plain LSTM, which does less (pytorch_model.py). Of
+either, all ways to run it that PyTorch has are tried first, and the fastest is measured: eager or nn.LSTM, or under
+torch.compile; the directions one after the other on all threads, or at once on a part of them each. `--formulation
+same-eager` and so on leave no choice of the first, `--directions-at-once yes` or `no` none of the second. With
+`--trial` the fastest way is printed, as these two options, and nothing measured.
 """
 import argparse
 import itertools
@@ -74,8 +74,9 @@ def warmed_up(formulation, at_once, options):
 
 def fastest(formulation, options):
     """The fastest way to run a formulation, found by turns; what each reached goes to stderr."""
-    can_be_at_once = options.directions > 1 and options.threads > 1
-    ways = {None: [False, True] if can_be_at_once else [False], "yes": [True], "no": [False]}[options.directions_at_once]
+    ways = [False, True] if options.directions > 1 and options.threads > 1 else [False]
+    if options.directions_at_once:
+        ways = [options.directions_at_once == "yes"]
     choices = itertools.product(FORMULATIONS.get(formulation, [formulation]), ways)
     trainings = [training for choice in choices if (training := warmed_up(*choice, options))]
     if len(trainings) == 1:

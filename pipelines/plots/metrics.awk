@@ -5,8 +5,8 @@
 #
 # Seconds are those of training alone, as the words and the words/s of the log add up to: evaluations take none. The
 # direction is `both` for the mean of those that were evaluated together; `-v directions=1` gives each by its own name.
-# What is no complete line, such as the last one of a log that is still being written, is passed over. Status 3: no line of
-# training.
+# What is no complete line, such as the last one of a log that is still being written, is passed over. Status 3: no line
+# of training.
 
 BEGIN { OFS = "\t"; CONVFMT = OFMT = "%.9g" }
 
@@ -23,7 +23,8 @@ function flush_evaluations(i, next_kept, time) {
     for (i = 1; i <= kept; i++) {
         if (kept_words[i] > words && !ending) break
         time = rate > 0 ? seconds - (words - kept_words[i]) / rate : seconds
-        print "held-out", kept_words[i], time, kept_loss[i] / kept_count[i], kept_top[i] / kept_count[i], kept_direction[i]
+        print "held-out", kept_words[i], time, kept_loss[i] / kept_count[i], kept_top[i] / kept_count[i],
+            kept_direction[i]
     }
     next_kept = 0
     for (; i <= kept; i++) {

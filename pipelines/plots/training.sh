@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Draws any number of training runs into one picture: loss, the right word among the first ten, and words a second, against
-# words and against seconds of training.
+# Draws any number of training runs into one picture: loss, the right word among the first ten, and words a second,
+# against words and against the time of training.
 #   pipelines/plots/training.sh [--directions] RUN.jsonl … -o PICTURE.(png|svg|pdf)
 # A run is a log that `train --log` wrote, or is still writing. Thin lines are the training loss, lines with dots the
 # held-out text: the mean of both directions, or with --directions each (forward whole, backward dashed). For example:
@@ -34,13 +34,14 @@ for run in "${runs[@]}"; do
     [ -e "$run" ] || fail 66 "$run: does not exist"
     if [ ! -r "$run" ] || [ -d "$run" ]; then fail 66 "$run: cannot be read"; fi
 done
+[ -d "$(dirname "$picture")" ] || fail 73 "$picture: the folder does not exist"
 command -v gnuplot >/dev/null || fail 69 "gnuplot is missing: apt install gnuplot-nox"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# For run number n the files n.train, n.both, n.forward and n.backward hold the columns of metrics.awk from words on; n.note
-# says in a few words how fast it was.
+# For run number n the files n.train, n.both, n.forward and n.backward hold the columns of metrics.awk from words on;
+# n.note says in a few words how fast it was.
 for n in "${!runs[@]}"; do
     awk -v directions="$directions" -f "$here/metrics.awk" < "${runs[n]}" > "$work/columns" ||
         fail 65 "${runs[n]}: no training log: no line in it says how training went"
@@ -48,7 +49,12 @@ for n in "${!runs[@]}"; do
         cd "$work"
         awk -F'\t' -v n="$n" '$1 == "train" { print $2, $3, $4, $5 > (n ".train"); next }
             { print $2, $3, $4, 100 * $5 > (n "." $6) }' columns
-        awk -F'\t' '$1 == "train" { words = $2; seconds = $3; if ($6 != "-") memory = $6; if ($7 != "-") { share += $7; shares++ } }
+        awk -F'\t' '
+            $1 == "train" {
+                words = $2; seconds = $3
+                if ($6 != "-") memory = $6
+                if ($7 != "-") { share += $7; shares++ }
+            }
             END {
                 printf "%.0f words/s", words / seconds
                 if (memory) printf ", %.0f MB", memory / 1e6
@@ -60,11 +66,19 @@ done
 # Quotes for gnuplot.
 quoted() { printf "'%s'" "${1//\'/\'\'}"; }
 
+# Units of both axes, by the longest run: how much, and its name.
+read -r word_unit words_name time_unit time_name < <(cat "$work"/*.train | awk '
+    { if ($1 > words) words = $1; if ($2 > seconds) seconds = $2 }
+    END {
+        print (words < 1e4 ? "1 words" : words < 2e6 ? "1e3 thousands~of~words" : "1e6 millions~of~words"),
+            (seconds < 7200 ? "1 seconds" : "3600 hours") }')
+
 colours=(1f77b4 d95f02 1b9e77 7b4fa3 e7298a a6761d 666666 66a61e)
-# plots X Y TRAINING HELD-OUT: the plot of column Y against column X. TRAINING is the width of the lines of training, none if it
-# is empty; HELD-OUT says yes or no.
+# plots X Y TRAINING HELD-OUT: the plot of column Y against column X, which is 1 or 2. TRAINING is the width of the
+# lines of training, none if it is empty; HELD-OUT says yes or no.
 plots() {
-    local x=$1 y=$2 training=$3 held_out=$4 n part dash list=()
+    local x="(\$$1 / $word_unit)" y=$2 training=$3 held_out=$4 n part dash list=()
+    [ "$1" = 1 ] || x="(\$$1 / $time_unit)"
     for n in "${!runs[@]}"; do
         local colour="lc rgb '#${colours[n % ${#colours[@]}]}'" again=$((n / ${#colours[@]} + 1))
         [ -z "$training" ] || list+=("'$n.train' using $x:$y with lines lw $training dt $again $colour notitle")
@@ -87,15 +101,19 @@ done
 panel=240 legend=$((18 * ${#runs[@]} + 24)) width=1000
 height=$((panel * rows + legend))
 size="$width,$height"
-[ "$terminal" != pdfcairo ] || size=$(awk -v w="$width" -v h="$height" 'BEGIN { printf "%.2fin,%.2fin", w / 96, h / 96 }')
+if [ "$terminal" = pdfcairo ]; then
+    size=$(awk -v w="$width" -v h="$height" 'BEGIN { printf "%.2fin,%.2fin", w / 96, h / 96 }')
+fi
 
 # panel ROW COLUMN: the frame of a panel, from the top left.
 panel() {
     awk -v row="$1" -v column="$2" -v rows="$rows" -v panel="$panel" -v height="$height" -v width="$width" 'BEGIN {
         left = (column - 1) * width / 2
         top = height - (row - 1) * panel
-        printf "set lmargin at screen %.4f; set rmargin at screen %.4f\n", (left + 85) / width, (left + width / 2 - 20) / width
-        printf "set tmargin at screen %.4f; set bmargin at screen %.4f\n", (top - 18) / height, (top - panel + 48) / height
+        printf "set lmargin at screen %.4f; set rmargin at screen %.4f\n",
+            (left + 85) / width, (left + width / 2 - 20) / width
+        printf "set tmargin at screen %.4f; set bmargin at screen %.4f\n",
+            (top - 18) / height, (top - panel + 48) / height
     }'
 }
 
@@ -106,12 +124,12 @@ panel() {
         echo "set terminal $terminal size $size font 'sans,9' background rgb 'white' noenhanced"
     fi
     echo "set output 'picture'"
-    echo "set multiplot; set grid lt 1 lw 0.5 lc rgb '#cccccc'; unset key; set xrange [0:*]; set xtics autofreq"
+    echo "set multiplot; set grid lt 1 lw 0.5 lc rgb '#cccccc'; unset key; set xrange [0:*]; set format x '%g'"
     for column in 1 2; do
         if [ $column = 1 ]; then
-            echo "set xlabel 'words'; set format x '%.1s%c'"
+            echo "set xlabel '${words_name//\~/ }'"
         else
-            echo "set xlabel 'seconds of training'; set format x '%g'"
+            echo "set xlabel '$time_name of training'"
         fi
         panel 1 $column
         echo "set ylabel 'cosine loss'"
@@ -129,16 +147,16 @@ panel() {
     # The legend: a plot of nothing.
     echo "unset tics; unset border; unset grid; unset xlabel; unset ylabel; set xrange [0:1]; set yrange [0:1]"
     awk -v legend="$legend" -v height="$height" 'BEGIN {
-        printf "set lmargin at screen 0; set rmargin at screen 1; set bmargin at screen 0; set tmargin at screen %.4f\n",
-            legend / height }'
-    echo "set key at screen 0.03, screen $(awk -v l="$legend" -v h="$height" 'BEGIN { print (l - 8) / h }') left top Left reverse samplen 3"
+        print "set lmargin at screen 0; set rmargin at screen 1; set bmargin at screen 0"
+        printf "set tmargin at screen %.4f\n", legend / height }'
+    echo "set key at graph 0.03, graph 0.95 left top Left reverse samplen 3"
     list=()
     for n in "${!runs[@]}"; do
-        list+=("NaN with lines lw 2 dt $((n / ${#colours[@]} + 1)) lc rgb '#${colours[n % ${#colours[@]}]}' title $(
-            quoted "${runs[n]}  ($(cat "$work/$n.note"))")")
+        list+=("NaN with lines lw 2 dt $((n / ${#colours[@]} + 1)) lc rgb '#${colours[n % ${#colours[@]}]}' \
+            title $(quoted "${runs[n]}  ($(cat "$work/$n.note"))")")
     done
     (IFS=,; echo "plot ${list[*]}")
     echo "unset multiplot"
 } > "$work/script"
-(cd "$work" && gnuplot script) || fail 70 "gnuplot failed"
+(cd "$work" && gnuplot script 2> messages) || fail 70 "gnuplot failed: $(tail -n 1 "$work/messages")"
 mv "$work/picture" "$picture"
