@@ -24,7 +24,7 @@ def blocks(path, kind):
         raise ValueError(f"{path}: is no shard, or damaged: {error}") from error
     position = part = 0
     while position < len(data):
-        end = data.index(b"\n\n", position)
+        end = data.find(b"\n\n", position)
         lines = data[position:end].decode().split("\n")
         if lines[0] != "contour shard 1" or f"kind {kind}" not in lines:
             raise ValueError(f"{path}: is no {kind} shard of version 1")
@@ -32,6 +32,8 @@ def blocks(path, kind):
         fields = dict(line.split(" ", 1) for line in lines if " " in line and not line.startswith("column "))
         position = end + 2
         while True:
+            if position + 16 > len(data):
+                raise ValueError(f"{path}: is truncated: its end is missing")
             magic, _, size = struct.unpack_from("<4sIQ", data, position)
             start, position = position + 16, position + 16 + size
             if magic == b"end\n":
@@ -107,8 +109,12 @@ def normalised(rows):
 def weights(path):
     """The tensors of a model file by their names."""
     with open(path, "rb") as file:
-        size, = struct.unpack("<Q", file.read(8))
-        header, data = json.loads(file.read(size)), file.read()
+        content = file.read()
+    size = int.from_bytes(content[:8], "little")
+    try:
+        header, data = json.loads(content[8:8 + size]), memoryview(content)[8 + size:]
+    except ValueError as error:
+        raise ValueError(f"{path}: is no safetensors file") from error
     header.pop("__metadata__", None)
     return {name: numpy.frombuffer(data[slice(*tensor["data_offsets"])], "<f4").reshape(tensor["shape"])
             for name, tensor in header.items()}

@@ -18,7 +18,7 @@ bin=${BIN:-$here/../.build/release}
 rounds=${ROUNDS:-1} steps=${STEPS:-1000} preset=${PRESET:-small} dimension=${DIMENSION:-100} epochs=${EPOCHS:-3}
 shape=(--batch "${BATCH:-64}" --window "${WINDOW:-20}" --threads "$(nproc)")
 if [ $# -lt 2 ]; then
-    sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,14s/^# \{0,1\}//p' "$0" >&2
     exit 64
 fi
 text=$1 out=$2
