@@ -32,10 +32,12 @@ def blocks(path, kind):
         fields = dict(line.split(" ", 1) for line in lines if " " in line and not line.startswith("column "))
         position = end + 2
         while True:
-            if position + 16 > len(data):
+            head = data[position:position + 16]
+            if len(head) == 16:
+                magic, _, size = struct.unpack("<4sIQ", head)
+                start, position = position + 16, position + 16 + size
+            if len(head) < 16 or position > len(data):
                 raise ValueError(f"{path}: is truncated: its end is missing")
-            magic, _, size = struct.unpack_from("<4sIQ", data, position)
-            start, position = position + 16, position + 16 + size
             if magic == b"end\n":
                 break
             block = {}
