@@ -5,7 +5,7 @@
 #   rm my-run/model.safetensors && make -f pipelines/generic.mk …  # from one stage on
 #
 # Outputs appear whole or not at all, intermediate files are kept, and make -j is safe. Training that was interrupted, or
-# killed, goes on where its last checkpoint was made.
+# killed, goes on where its last checkpoint was made; to begin it anew, with other TRAIN_FLAGS, remove OUT/checkpoints.
 
 # Text files, plain, .gz or .lz4, a sentence a line (TOKENIZE_FLAGS=--sentences splits running text).
 TEXT ?=

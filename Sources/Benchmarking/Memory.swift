@@ -1,12 +1,4 @@
 import Files
-import Glibc
-
-/// The most memory this process has held, in bytes, by the system's account of it.
-func peakMemory() -> Int {
-    var usage = rusage()
-    getrusage(RUSAGE_SELF.rawValue, &usage)
-    return usage.ru_maxrss << 10
-}
 
 /// Memory that a new process can have without others losing theirs, in bytes; `nil` where the system does not say.
 func availableMemory() -> Int? {

@@ -55,7 +55,7 @@ public struct TrainingBenchmark: Sendable {
         }
         return Result(
             parameters: parameters, wordsPerStep: training.words, rounds: rounds, phases: phases.shares,
-            peakMemory: Benchmarking.peakMemory())
+            peakMemory: Files.peakMemory())
     }
 
     /// Words a second, over at least one step.

@@ -8,7 +8,8 @@ public final class MappedFile: @unchecked Sendable {
     /// Throws `ToolError` with status `noInput`; a pipe cannot be mapped.
     public init(path: String) throws {
         name = path
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // A pipe is no file to map, and must not be waited for.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw ToolError.system(.noInput, path, "cannot open", errno: errno) }
         defer { close(descriptor) }
         var status = stat()

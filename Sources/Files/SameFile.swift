@@ -1,9 +1,22 @@
 import Glibc
 
-/// Whether two paths name the same existing regular file, through links too. Standard input and output are never the
-/// same as a path.
+/// Whether two paths name the same file, through links and other spellings too; neither need exist yet. Standard input and
+/// output are never the same as a path.
 public func isSameFile(_ first: String, _ second: String) -> Bool {
+    guard first != "-", second != "-" else { return false }
     var a = stat(), b = stat()
-    guard first != "-", second != "-", stat(first, &a) == 0, stat(second, &b) == 0 else { return first == second && first != "-" }
-    return a.st_mode & S_IFMT == S_IFREG && a.st_dev == b.st_dev && a.st_ino == b.st_ino
+    if stat(first, &a) == 0, stat(second, &b) == 0 {
+        return a.st_mode & S_IFMT == S_IFREG && a.st_dev == b.st_dev && a.st_ino == b.st_ino
+    }
+    return resolved(first) == resolved(second)
+}
+
+/// The path with its directory's links resolved.
+private func resolved(_ path: String) -> String {
+    let slash = path.lastIndex(of: "/")
+    let directory = slash.map { String(path[...$0]) } ?? "."
+    let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
+    guard let real = realpath(directory, nil) else { return path }
+    defer { free(real) }
+    return String(cString: real) + "/" + name
 }

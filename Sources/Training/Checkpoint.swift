@@ -45,9 +45,9 @@ enum Checkpoint {
     ///
     /// Throws `ToolError`: `noInput`, or `dataError` if a tensor is missing, unknown, of another shape or type, or
     /// the file is damaged (then the encoder may be half loaded, and another checkpoint must follow); `configuration` if
-    /// it is of another encoder.
+    /// it is of another encoder; and what `check` throws, which looks at the state before anything is loaded.
     static func read(
-        _ path: String, into encoder: ContextualEncoder, rowCount: Int
+        _ path: String, into encoder: ContextualEncoder, rowCount: Int, check: (TrainingState) throws -> Void
     ) throws -> (TrainingState, DataPosition) {
         let reader = try SafetensorsReader(path: path)
         try ModelFile.checkDigest(reader)
@@ -64,6 +64,7 @@ enum Checkpoint {
                 "\(path): was made with \(configuration.difference(from: encoder.configuration)); use the same options, or "
                     + "another directory for --checkpoints")
         }
+        try check(state)
         var remaining = Dictionary(
             uniqueKeysWithValues: reader.tensors.filter { $0.name.hasPrefix(ModelFile.trainingPrefix) }.map { ($0.name, $0) })
         func take(_ name: String, shape: [Int]?) throws -> SafetensorsReader.Tensor {

@@ -14,7 +14,7 @@ public final class CheckpointDirectory {
         precondition(keep > 0)
         directory = try LockedDirectory(path: path)
         self.keep = keep
-        for name in try directory.names() where name.hasSuffix(".tmp") && name.first == "." { directory.remove(name) }
+        for name in try directory.names() where Self.isLeftOver(name) { directory.remove(name) }
     }
 
     public var path: String { directory.path }
@@ -36,6 +36,11 @@ public final class CheckpointDirectory {
     /// Removes all but the newest checkpoints.
     func prune() throws {
         for path in try checkpoints().dropFirst(keep) { directory.remove(String(path.dropFirst(directory.path.count + 1))) }
+    }
+
+    /// Whether a file is a checkpoint, or best model, that a killed run had not finished. Other temporary files are others'.
+    private static func isLeftOver(_ name: String) -> Bool {
+        name.hasSuffix(".tmp") && (name.hasPrefix(".step-") || name.hasPrefix(".best.safetensors."))
     }
 
     private static func step(of name: String) -> Int? {

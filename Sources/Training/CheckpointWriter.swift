@@ -20,9 +20,7 @@ public final class CheckpointWriter {
     /// Starts the clock.
     func begin() { last = monotonicSeconds() }
 
-    func writeIfDue(_ encoder: ContextualEncoder, _ state: TrainingState, _ position: DataPosition) throws {
-        if monotonicSeconds() - last >= interval { try write(encoder, state, position) }
-    }
+    var isDue: Bool { monotonicSeconds() - last >= interval }
 
     /// Writes a checkpoint under its final name, then removes the oldest. Throws `ToolError` with status `ioError`, on a
     /// full disk for example; earlier checkpoints are as they were.
@@ -50,17 +48,18 @@ public final class CheckpointWriter {
     /// Loads the newest checkpoint that is sound into `encoder`; damaged ones are passed over with a warning.
     ///
     /// Returns `nil` if there is none at all. Throws `ToolError`: the first damage if none is sound; `configuration` for
-    /// one of another encoder.
+    /// one of another encoder, and what `check` throws, which gets the state and its file.
     func newest(
-        for encoder: ContextualEncoder, rowCount: Int, warn: (String) -> Void
-    ) throws -> (path: String, state: TrainingState, position: DataPosition)? {
+        for encoder: ContextualEncoder, rowCount: Int, warn: (String) -> Void,
+        check: (TrainingState, String) throws -> Void
+    ) throws -> (state: TrainingState, position: DataPosition)? {
         var damage: ToolError?
-        for path in try directory.checkpoints() {
+        let paths = try directory.checkpoints()
+        for path in paths {
             do {
-                let (state, position) = try Checkpoint.read(path, into: encoder, rowCount: rowCount)
-                return (path, state, position)
+                return try Checkpoint.read(path, into: encoder, rowCount: rowCount) { try check($0, path) }
             } catch let error as ToolError where error.status == .dataError || error.status == .noInput || error.status == .ioError {
-                warn("\(error); trying an earlier checkpoint")
+                if path != paths.last { warn("\(error); trying an earlier checkpoint") }
                 damage = damage ?? error
             }
         }

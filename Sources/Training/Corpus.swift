@@ -14,6 +14,8 @@ public final class Corpus: @unchecked Sendable {
     public private(set) var heldOut = Sentences()
     /// The options with which the text was tokenised, as the first shard's header tells them.
     public private(set) var tokenizer = ShardFields()
+    /// Shards that were tokenised otherwise than the first, and how.
+    public private(set) var otherTokenizers: [(file: String, fields: ShardFields)] = []
     /// The digests of all parts, which say what the model was trained on.
     public private(set) var digests: [UInt64] = []
     /// What the user calls it, for messages.
@@ -50,7 +52,7 @@ public final class Corpus: @unchecked Sendable {
             let sentenceReader = SentenceReader(reader) { rows.row(of: $0) }
             var block = Sentences()
             while try sentenceReader.next(into: &block) {
-                if number == 0 { tokenizer = reader.header?.fields ?? [:] }
+                if let fields = reader.header?.fields { note(fields, of: path, isFirst: number == 0) }
                 for index in 0..<block.count { take(block[index], number: number + index, heldOutTokens: heldOutTokens) }
                 number += block.count
                 block.removeAll()
@@ -59,6 +61,11 @@ public final class Corpus: @unchecked Sendable {
         }
         guard sentences > 0 else { throw ToolError.data(name, "", "no sentences to train on") }
         guard usableTokens > 0 else { throw ToolError.data(name, "", "none of its words has a vector in the table") }
+    }
+
+    private func note(_ fields: ShardFields, of path: String, isFirst: Bool) {
+        if isFirst { tokenizer = fields }
+        if fields != tokenizer && otherTokenizers.last?.file != path { otherTokenizers.append((path, fields)) }
     }
 
     private func take(_ sentence: ArraySlice<UInt32>, number: Int, heldOutTokens: Int) {
@@ -113,11 +120,13 @@ public final class Corpus: @unchecked Sendable {
 }
 
 extension Sentences {
-    /// Sentences of token shards, up to about `limit` tokens. Throws `ToolError`.
-    public init(paths: [String], rows: WordRows, limit: Int, pool: WorkerPool) throws {
+    /// Sentences of a token shard, up to about `limit` tokens. Throws `ToolError`.
+    /// - Parameter fields: how the shard was tokenised.
+    public init(path: String, rows: WordRows, limit: Int, pool: WorkerPool, fields: inout ShardFields) throws {
         self.init()
-        let reader = SentenceReader(TokenShardReader(paths: paths, pool: pool)) { rows.row(of: $0) }
+        let reader = SentenceReader(TokenShardReader(paths: [path], pool: pool)) { rows.row(of: $0) }
         while try tokenCount < limit && reader.next(into: &self) {}
-        guard count > 0 else { throw ToolError.data(paths.joined(separator: ", "), "", "no sentences in it") }
+        guard count > 0 else { throw ToolError.data(path == "-" ? "standard input" : path, "", "no sentences in it") }
+        fields = reader.header?.fields ?? [:]
     }
 }

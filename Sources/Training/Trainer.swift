@@ -53,7 +53,7 @@ public final class Trainer {
             configuration, capacity: WindowCapacity(batch: options.batch, rows: options.batch * options.window),
             training: options.optimizer.optimizer, pool: pool)
         encoder.initialize(seed: options.seed)
-        trainingStep = TrainingStep(encoder, rows, options, rate: rate)
+        trainingStep = TrainingStep(encoder, rows, options, rate: rate, corpusName: corpus.name)
         state = TrainingState(options: options, corpus: corpus)
     }
 
@@ -63,8 +63,10 @@ public final class Trainer {
     /// `ToolError`: `dataError` if all are damaged, `configuration` if it is of another run.
     public func resume() throws -> Int? {
         guard let checkpoints else { return nil }
-        guard let found = try checkpoints.newest(for: encoder, rowCount: rows.count, warn: onWarning) else { return nil }
-        try found.state.check(options, corpus, file: found.path)
+        let found = try checkpoints.newest(for: encoder, rowCount: rows.count, warn: onWarning) { [options, corpus] in
+            try $0.check(options, corpus, file: $1)
+        }
+        guard let found else { return nil }
         state = found.state
         state.options = options
         start = found.position
@@ -88,12 +90,14 @@ public final class Trainer {
             let isLast = outcome != nil
             if state.interval.steps == logInterval || isLast { try writeInterval() }
             report()
-            if isLast || options.evaluations > 1 && state.step % evaluationInterval == 0 { try evaluate() }
-            if outcome == nil && shouldStop() {
+            if isLast { try trainingStep.checkWeights(after: state.step) }
+            if isLast || state.step % evaluationInterval == 0 { try evaluate() }
+            let isStopped = outcome == nil && shouldStop()
+            if isStopped || outcome == nil && checkpoints?.isDue == true {
+                try trainingStep.checkWeights(after: state.step)
                 try checkpoints?.write(encoder, state, position)
-                return .stopped
             }
-            try checkpoints?.writeIfDue(encoder, state, position)
+            if isStopped { return .stopped }
         }
         try checkpoints?.write(encoder, state, position)
         if options.patience != nil { try checkpoints?.loadBest(into: encoder) }
@@ -140,7 +144,8 @@ public final class Trainer {
     }
 
     private func evaluate() throws {
-        guard let heldOut else { return }
+        guard let heldOut, options.evaluations > 0 || options.evaluationInterval != nil else { return }
+        try trainingStep.checkWeights(after: state.step)
         // One after the other, each on all threads: a ranking is one large product.
         let results = encoder.directions.map { heldOut.score($0, trainingBatch: options.batch) }
         for result in results {

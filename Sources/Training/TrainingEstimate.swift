@@ -22,13 +22,15 @@ public struct TrainingEstimate {
 
     /// Lines of a name, a tab and a figure, for people and for `cut`.
     public var text: String {
+        // Before anything else is done: what reading has taken, its buffers and the program.
+        let read = peakMemory()
         let encoder = ContextualEncoder(
             configuration, capacity: WindowCapacity(batch: options.batch, rows: options.batch * options.window),
             training: options.optimizer.optimizer, pool: input.pool)
         let corpus = input.corpus
         let steps = options.totalSteps(positions: corpus.positions)
         let ceiling = productCeiling(input.pool)
-        let speed = Self.usualShare * ceiling * 1e9 / (6 * Double(encoder.parameterCount))
+        let speed = Self.usualShare * ceiling * 1e9 / operations(encoder)
         var lines = [
             "sentences\t\(corpus.sentences)", "tokens\t\(corpus.tokens)", "tokens without a vector\t\(corpus.tokens - corpus.usableTokens)",
             "words of an epoch, sentence ends counted\t\(corpus.positions)",
@@ -36,21 +38,32 @@ public struct TrainingEstimate {
             "steps of an epoch\t\(corpus.positions / options.positionsPerStep)", "steps in all\t\(steps)",
             "weights\t\(encoder.parameterCount)",
         ]
-        let items = memory(encoder)
+        let items = memory(encoder, read: read)
         lines += items.map { "memory, \($0.name)\t\(Self.megabytes($0.bytes))" }
         lines.append("memory in all\t\(Self.megabytes(items.reduce(0) { $0 + $1.bytes }))")
         lines.append("large products\t\(Int(ceiling)) GFLOP/s")
         lines.append("words a second at \(Int(100 * Self.usualShare))% of that, about\t\(Int(speed))")
-        lines.append("time, about\t\(Self.time(Double(steps * options.positionsPerStep) / speed))")
+        lines.append("time, evaluations left out, about\t\(Self.time(Double(steps * options.positionsPerStep) / speed))")
         return lines.joined(separator: "\n") + "\n"
     }
 
-    private func memory(_ encoder: ContextualEncoder) -> [(name: String, bytes: Int)] {
-        var items = [("embedding table", input.rows.bytes)]
+    /// Of a word: 6 for each weight (a multiplication and an addition on the way forth, twice that on the way back), and
+    /// what a loss does that looks at the other words of its window.
+    private func operations(_ encoder: ContextualEncoder) -> Double {
+        let others = configuration.loss == .maxMargin ? options.batch * options.window : 0
+        return 6 * Double(encoder.parameterCount)
+            + Double(encoder.directions.count) * 2 * Double(others) * Double(configuration.outputSize)
+    }
+
+    private func memory(_ encoder: ContextualEncoder, read: Int) -> [(name: String, bytes: Int)] {
+        var items = [
+            ("embedding table", input.rows.bytes), ("program, text read and kept", max(0, read - input.rows.bytes)),
+            ("held-out text and its scores", input.heldOutBytes(options)),
+        ]
         for model in encoder.directions { items += model.memory }
         let positions = options.batch * options.window
         items.append(("vectors of a window", encoder.directions.count * positions * (2 * input.rows.dimension + 1) * 4))
-        items.append(("sentences being shuffled", ShuffledSentences.defaultBuffer * 4))
+        items.append(("sentences being shuffled", 4 * min(input.corpus.positions, ShuffledSentences.defaultBuffer)))
         return items
     }
 

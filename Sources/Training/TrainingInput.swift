@@ -10,7 +10,8 @@ public struct TrainingInput {
     public let corpus: Corpus
     public let pool: ThreadPool
     private let heldOut: Sentences
-    private let tableName: String
+    /// What looks like a slip, though training can go on.
+    public let warnings: [String]
 
     /// - Parameters:
     ///   - table: the embedding table; `-` is standard input, as for all files.
@@ -20,7 +21,7 @@ public struct TrainingInput {
         table: String, tokens: [String], heldOut: String?, heldOutEvery: Int, heldOutTokens: Int, centred: Bool,
         threads: Int
     ) throws {
-        tableName = table == "-" ? "standard input" : table
+        let tableName = table == "-" ? "standard input" : table
         let workers = WorkerPool(threads: threads)
         pool = ThreadPool(threads: threads)
         rows = try WordRows(
@@ -29,21 +30,39 @@ public struct TrainingInput {
         corpus = try Corpus(
             paths: tokens, rows: rows, heldOutEvery: heldOut == nil ? heldOutEvery : 0, heldOutTokens: heldOutTokens,
             pool: workers)
-        self.heldOut = try heldOut.map {
-            try Sentences(paths: [$0], rows: rows, limit: heldOutTokens, pool: workers)
-        } ?? corpus.heldOut
+        var others = corpus.otherTokenizers
+        if let heldOut {
+            var fields = ShardFields()
+            self.heldOut = try Sentences(path: heldOut, rows: rows, limit: heldOutTokens, pool: workers, fields: &fields)
+            if fields != corpus.tokenizer { others.append((heldOut, fields)) }
+        } else {
+            self.heldOut = corpus.heldOut
+        }
+        func text(_ fields: ShardFields) -> String { fields.pairs.map { "\($0.name)=\($0.value)" }.joined(separator: " ") }
+        warnings = others.map { [corpus] in
+            "\($0.file == "-" ? "standard input" : $0.file): was tokenised with \(text($0.fields)), and the first text with "
+                + "\(text(corpus.tokenizer)), as encode will do"
+        }
+    }
+
+    /// Memory of the held-out text, cut into windows, and of what its scores are made from.
+    func heldOutBytes(_ options: TrainingOptions) -> Int {
+        guard heldOut.count > 0 else { return 0 }
+        let positions = heldOut.tokenCount + heldOut.count
+        let candidates = 2 * min(options.candidates, rows.tableCount)
+        return 4 * rows.dimension * (positions + candidates) + 5 * 4 * positions
     }
 
     /// Whether the run can be made at all. Throws `ToolError`: `configuration` for a corpus shorter than one step, `usage`
     /// for a network far larger than the machine, which is a slip of the keyboard.
     public func check(_ configuration: EncoderConfiguration, _ options: TrainingOptions) throws {
         let needed = configuration.trainingBytes(batch: options.batch, window: options.window)
-        let available = Double(physicalMemory())
+        let available = Double(memoryLimit())
         guard needed <= available else {
             func gibibytes(_ bytes: Double) -> String { "\((bytes / Double(1 << 30) * 10).rounded() / 10) GiB" }
             throw ToolError(
                 .usage,
-                "training this encoder takes about \(gibibytes(needed)), and the machine has \(gibibytes(available)); "
+                "training this encoder takes about \(gibibytes(needed)), and there are \(gibibytes(available)); "
                     + "smaller --cell, --projection, --layers, --batch or --window")
         }
         guard corpus.positions >= options.positionsPerStep else {

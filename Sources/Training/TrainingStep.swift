@@ -21,6 +21,7 @@ final class TrainingStep {
     private let rows: WordRows
     private let options: TrainingOptions
     private let optimiserRate: LearningRate
+    private let corpusName: String
     private let tasks: [DirectionTask]
     private var arrangement = Arrangement()
     /// The window trained on last, and the number of its pass.
@@ -39,7 +40,10 @@ final class TrainingStep {
         }
     }
 
-    init(_ encoder: ContextualEncoder, _ rows: WordRows, _ options: TrainingOptions, rate: LearningRate) {
+    init(
+        _ encoder: ContextualEncoder, _ rows: WordRows, _ options: TrainingOptions, rate: LearningRate, corpusName: String
+    ) {
+        self.corpusName = corpusName
         self.encoder = encoder
         self.rows = rows
         self.options = options
@@ -71,16 +75,16 @@ final class TrainingStep {
         var update = ParameterStore.Update(step: step + 1, rate: optimiserRate(step), clip: options.clip)
         update.weightDecay = options.weightDecay
         update.windows = options.accumulation
-        for (index, task) in tasks.enumerated() {
-            // Weights are only touched when all directions have sound losses.
-            guard tasks.allSatisfy({ $0.loss.isFinite }) else { break }
-            task.norm = encoder.directions[index].update(update)
+        // Weights are only touched when all directions have sound losses.
+        for (task, model) in zip(tasks, encoder.directions) where !task.loss.isFinite {
+            throw notANumber("the loss is no number", model.direction, step: step)
         }
+        for (index, task) in tasks.enumerated() { task.norm = encoder.directions[index].update(update) }
         loss = 0
         norm = 0
         for (task, model) in zip(tasks, encoder.directions) {
-            guard task.loss.isFinite && task.norm.isFinite else {
-                throw notANumber(task, model.direction, step: step, at: window.position)
+            guard task.norm.isFinite else {
+                throw notANumber("loss \(task.loss), but the gradient is no number", model.direction, step: step)
             }
             loss += task.loss / Double(tasks.count)
             norm = max(norm, task.norm)
@@ -105,14 +109,21 @@ final class TrainingStep {
         task.loss += loss / Double(options.accumulation)
     }
 
-    private func notANumber(
-        _ task: DirectionTask, _ direction: Direction, step: Int, at position: DataPosition
-    ) -> ToolError {
-        ToolError(
-            .dataError,
-            "training stopped at step \(step + 1), \(direction.rawValue) direction: loss \(task.loss), gradient norm "
-                + "\(task.norm), in the batch that ends with sentence \(position.sentences) of pass \(position.epoch + 1); "
-                + "a smaller --rate may help")
+    /// Throws `ToolError` with status `dataError` if a weight has become infinite or no number at all, as the next step
+    /// would find.
+    func checkWeights(after step: Int) throws {
+        for model in encoder.directions {
+            for parameter in model.parameters.layout.parameters where !model.parameters.isFinite(parameter) {
+                throw notANumber("\(parameter.name) has weights that are no numbers", model.direction, step: step - 1)
+            }
+        }
+    }
+
+    private func notANumber(_ what: String, _ direction: Direction, step: Int) -> ToolError {
+        .data(
+            corpusName, "step \(step + 1), \(direction.rawValue) direction",
+            "training stopped: \(what), in the batch that ends with sentence \(window.position.sentences) of pass "
+                + "\(window.position.epoch + 1); a smaller --rate may help")
     }
 }
 

@@ -66,7 +66,7 @@ struct ScheduleOptions: ParsableArguments {
         guard (time?.seconds ?? 1) > 0 else { throw ValidationError("--time must be above 0") }
         guard (rate ?? 1) > 0, (rate ?? 1).isFinite else { throw ValidationError("--rate must be a number above 0") }
         guard (warmup ?? 0) >= 0 else { throw ValidationError("--warmup must not be below 0") }
-        guard weightDecay >= 0, weightDecay < 1e3 else { throw ValidationError("--weight-decay must be 0 or above") }
+        guard weightDecay >= 0, weightDecay < 1e3 else { throw ValidationError("--weight-decay must be 0 or above, and below 1000") }
         guard (clip ?? 0) >= 0, (clip ?? 0).isFinite else { throw ValidationError("--clip must be a number, 0 or above") }
     }
 

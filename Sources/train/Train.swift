@@ -34,7 +34,7 @@ struct Train: Tool {
     @OptionGroup(title: "Held-out text") var evaluation: EvaluationOptions
     @OptionGroup(title: "Checkpoints") var checkpoints: CheckpointOptions
 
-    @Flag(help: "Check all inputs, and print what training takes: memory, steps, time. Trains nothing.")
+    @Flag(help: "Check all inputs, and print to standard output what training takes: memory, steps, time. Writes no model.")
     var dryRun = false
 
     @Flag(help: "Join a forward and a backward model, trained apart, into one.")
@@ -51,7 +51,12 @@ struct Train: Tool {
         guard [print, merge, dryRun].count(where: { $0 }) <= 1 else {
             throw ValidationError("--print, --merge and --dry-run are different things to do")
         }
-        if print || merge { return }
+        if print || merge {
+            guard !inputs.contains("-") else {
+                throw ValidationError("--\(print ? "print" : "merge") needs the names of models; a pipe cannot be one")
+            }
+            return
+        }
         guard let table else { throw ValidationError("--table is missing: the embedding table that embed-oov made") }
         let sources = [table] + inputs + [evaluation.heldOut].compactMap { $0 }
         guard sources.count(where: { $0 == "-" }) <= 1 else {
@@ -77,8 +82,9 @@ struct Train: Tool {
         if print { return try printModels() }
         if merge { return try mergeModels() }
         guard let table else { return }
-        let file = try output.open(binary: !dryRun)
+        // Before the output, which may lie in its directory.
         let checkpointWriter = dryRun ? nil : try checkpoints.open()
+        let file = try dryRun ? OutputFile(path: "-", binary: false) : output.open(binary: true)
         let input = try TrainingInput(
             table: table, tokens: inputs, heldOut: evaluation.heldOut, heldOutEvery: evaluation.heldOutEvery,
             heldOutTokens: evaluation.heldOutTokens, centred: !network.rawTargets, threads: common.threads)

@@ -22,6 +22,7 @@ struct TrainingReport {
     }
 
     func begin(_ trainer: Trainer, _ input: TrainingInput, _ options: TrainingOptions) {
+        for warning in input.warnings { report.print("train: \(warning)") }
         report.print(
             "\(grouped(input.corpus.sentences)) sentences, \(grouped(input.corpus.tokens)) tokens; "
                 + "\(grouped(input.rows.tableCount)) words in the table, \(grouped(input.rows.madeCount)) others "
@@ -32,6 +33,9 @@ struct TrainingReport {
     }
 
     func resumed(at step: Int?, of trainer: Trainer) {
+        if let step, step >= trainer.totalSteps {
+            return report.print("all \(grouped(trainer.totalSteps)) steps had been made, \(grouped(step)) in all: nothing to train")
+        }
         report.print(
             step.map { "going on after step \(grouped($0)) of \(grouped(trainer.totalSteps))" }
                 ?? "no checkpoint yet: beginning at the beginning")

@@ -97,8 +97,7 @@ struct Reference: Sendable, CustomTestStringConvertible {
                 targets: Matrix(window.targets, rows: reference.shape.rows, columns: reference.vectorSize),
                 shape: reference.shape, carry: reference.carry, seed: 11, step: step)
             let norm = model.update(.init(step: step, rate: reference.rate, clip: reference.clip))
-            // Rounding differs from processor to processor, and each update magnifies the difference.
-            #expect(abs(loss - reference.losses[step - 1]) < (step == 1 ? 2e-6 : 3e-4), "step \(step)")
+            #expect(abs(loss - reference.losses[step - 1]) < (step == 1 ? 2e-6 : 5e-5), "step \(step)")
             #expect(abs(norm / reference.norms[step - 1] - 1) < (step == 1 ? 2e-4 : 1e-2), "step \(step)")
         }
     }

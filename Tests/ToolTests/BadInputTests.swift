@@ -185,7 +185,10 @@ struct BadInputTests {
         let directory = try TemporaryDirectory()
         let tokens = try directory.write("tokens", contents(of: fixture.tokens))
         let arguments = ["--preset", "tiny", "--steps", "1", "--table", fixture.table, tokens]
-        for (log, output) in [(tokens, directory.file("output")), (directory.file("output"), directory.file("output")), ("-", "-")] {
+        for (log, output) in [
+            (tokens, directory.file("output")), (directory.file("output"), directory.file("output")), ("-", "-"),
+            (directory.path + "/./output", directory.file("output")),
+        ] {
             let result = try await runTool("train", arguments + ["--log", log, "-o", output])
             #expect(result.status == 64 && isOneLine(result.errors, naming: "log"), "\(result.errors)")
         }

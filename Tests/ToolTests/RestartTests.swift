@@ -112,19 +112,33 @@ struct RestartTests {
         #expect(other.status == 78 && other.errors.contains("cell 32, not 40"), "\(other.errors)")
     }
 
+    @Test func theModelMayLieAmongItsCheckpoints() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let result = try await runTool(
+            "train", ["-q", "--preset", "tiny", "--steps", "2", "--table", fixture.table, "--checkpoints",
+                      directory.file("run"), fixture.tokens, "-o", directory.file("run/model.safetensors")])
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(try contents(of: directory.file("run/model.safetensors")).count > 1000)
+    }
+
     @Test func aDryRunTellsWhatItTakes() async throws {
         let fixture = try await Fixture.shared.value
-        let result = try await runTool("train", ["--dry-run", "--preset", "small", "--table", fixture.table, fixture.tokens])
+        let directory = try TemporaryDirectory()
+        let model = try directory.write("model", "precious")
+        let result = try await runTool(
+            "train", ["--dry-run", "--preset", "small", "--table", fixture.table, fixture.tokens, "-o", model])
         #expect(result.status == 0, "\(result.errors)")
         let lines = result.text.split(separator: "\n").map { $0.split(separator: "\t").map(String.init) }
         #expect(lines.allSatisfy { $0.count == 2 })
         let figures = Dictionary(uniqueKeysWithValues: lines.map { ($0[0], $0[1]) })
         #expect(figures["sentences"] == "594" && figures["weights"].flatMap { Int($0) } ?? 0 > 1_000_000)
-        for name in ["memory, embedding table", "memory, backward layer2 parameters", "memory in all", "time, about"] {
+        #expect(try contents(of: model) == Array("precious".utf8))
+        for name in ["memory, embedding table", "memory, backward layer2 parameters", "memory in all", "time, evaluations left out, about"] {
             #expect(figures[name] != nil, "\(name)")
         }
-        let damaged = try TemporaryDirectory().write("cut", Array(contents(of: fixture.tokens).dropLast(9)))
-        #expect(try await runTool("train", ["--dry-run", "--table", fixture.table, damaged]).status == 66)
+        let damaged = try directory.write("cut", Array(contents(of: fixture.tokens).dropLast(9)))
+        #expect(try await runTool("train", ["--dry-run", "--table", fixture.table, damaged]).status == 65)
     }
 
     @Test func directionsOnTwoMachines() async throws {

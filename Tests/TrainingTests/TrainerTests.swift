@@ -63,6 +63,20 @@ struct TrainerTests {
         #expect(error?.description.contains("step ") == true && error?.status == .dataError)
     }
 
+    /// The gradient is finite, but the only update makes infinite weights of it.
+    @Test(arguments: LossKind.allCases) func weightsThatAreNoNumbersAreNoModel(loss: LossKind) throws {
+        let data = try TrainingData(sentences: TrainingData.sentences(100))
+        var options = TrainingData.options(steps: 1)
+        options.peakRate = 1e38
+        options.clip = nil
+        options.optimizer = .adam
+        let trainer = try data.trainer(options, loss: loss, checkpoints: data.checkpoints())
+        trainer.log = try MetricsLog(path: data.directory.file("log"), resumingAt: 0)
+        let error = #expect(throws: ToolError.self) { _ = try trainer.run() }
+        #expect(error?.status == .dataError, "\(String(describing: error))")
+        #expect(error?.description.contains("step ") == true && error?.description.contains(data.tokens[0]) == true)
+    }
+
     @Test func theLogHoldsALineForEachIntervalAndEvaluation() throws {
         let data = try TrainingData(sentences: TrainingData.sentences(100))
         let log = data.directory.file("log")
