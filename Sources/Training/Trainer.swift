@@ -20,8 +20,9 @@ public final class Trainer {
     public var shouldStop: () -> Bool = { false }
     /// Where metrics go.
     public var log = MetricsLog(nil)
-    /// GFLOP/s of large products on this machine, if known: what the speed of training is compared with.
-    public var ceiling: Double?
+    /// Measures GFLOP/s of large products on this machine: what the speed of training is compared with. Asked at the start
+    /// and with every evaluation, since neighbours come and go; the greatest counts.
+    public var measureCeiling: (() -> Double)?
 
     public let encoder: ContextualEncoder
     public let totalSteps: Int
@@ -33,6 +34,7 @@ public final class Trainer {
     private let rate: LearningRate
     private let trainingStep: TrainingStep
     private var state: TrainingState
+    private var ceiling: Double?
     private var start: DataPosition?
 
     /// - Parameter checkpoints: where checkpoints go, and how often.
@@ -83,6 +85,7 @@ public final class Trainer {
         let stream = WindowStream(
             corpus, batch: options.batch, window: options.window, seed: options.seed, begin: rows.begin, end: rows.end,
             from: start)
+        ceiling = measureCeiling?()
         checkpoints?.begin()
         var position: DataPosition { state.step == firstStep ? start ?? DataPosition() : trainingStep.window.position }
         while outcome == nil {
@@ -156,6 +159,7 @@ public final class Trainer {
                     candidates: heldOut.candidateCount, scores: result.scores))
         }
         onEvaluation(state.step, state.words, results)
+        ceiling = measureCeiling.map { max(ceiling ?? 0, $0()) }
         let loss = results.reduce(0) { $0 + $1.objective } / Double(results.count)
         if loss < state.bestLoss ?? .infinity {
             state.bestLoss = loss

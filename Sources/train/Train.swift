@@ -101,7 +101,9 @@ struct Train: Tool {
         report.begin(trainer, input, options)
         if checkpoints.resume { report.resumed(at: try trainer.resume(), of: trainer) }
         if let log = evaluation.log { trainer.log = try MetricsLog(path: log, resumingAt: trainer.step) }
-        if evaluation.log != nil || common.report.showsProgress { trainer.ceiling = productCeiling(input.pool) }
+        if evaluation.log != nil || common.report.showsProgress {
+            trainer.measureCeiling = { productCeiling(input.pool) }
+        }
         if checkpointWriter != nil {
             StopRequest.listen()
             trainer.shouldStop = { StopRequest.isMade }
