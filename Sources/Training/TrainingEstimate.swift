@@ -32,7 +32,8 @@ public struct TrainingEstimate {
         let ceiling = productCeiling(input.pool)
         let speed = Self.usualShare * ceiling * 1e9 / operations(encoder)
         var lines = [
-            "sentences\t\(corpus.sentences)", "tokens\t\(corpus.tokens)", "tokens without a vector\t\(corpus.tokens - corpus.usableTokens)",
+            "sentences\t\(corpus.sentences)", "tokens\t\(corpus.tokens)",
+            "tokens without a vector\t\(corpus.tokens - corpus.usableTokens)",
             "words of an epoch, sentence ends counted\t\(corpus.positions)",
             "words of a step\t\(options.positionsPerStep)",
             "steps of an epoch\t\(corpus.positions / options.positionsPerStep)", "steps in all\t\(steps)",

@@ -20,7 +20,7 @@ final class TrainingStep {
     private let encoder: ContextualEncoder
     private let rows: WordRows
     private let options: TrainingOptions
-    private let optimiserRate: LearningRate
+    private let rate: LearningRate
     private let corpusName: String
     private let tasks: [DirectionTask]
     private var arrangement = Arrangement()
@@ -47,14 +47,12 @@ final class TrainingStep {
         self.encoder = encoder
         self.rows = rows
         self.options = options
-        optimiserRate = rate
+        self.rate = rate
         tasks = encoder.directions.map { _ in
             DirectionTask(positions: options.batch * options.window, dimension: rows.dimension)
         }
         window = TrainingWindow(batch: options.batch, window: options.window)
     }
-
-    var bytes: Int { tasks.reduce(0) { $0 + $1.inputs.bytes + $1.targets.bytes + $1.weights.bytes } }
 
     /// Trains on the windows of step `step`, from 0, which come from `stream`. Throws what it throws, and `ToolError`
     /// with status `dataError`, naming step and sentences, if a loss or gradient is no number.
@@ -72,7 +70,7 @@ final class TrainingStep {
             }
             arrangement.took(monotonicSeconds() - start)
         }
-        var update = ParameterStore.Update(step: step + 1, rate: optimiserRate(step), clip: options.clip)
+        var update = ParameterStore.Update(step: step + 1, rate: rate(step), clip: options.clip)
         update.weightDecay = options.weightDecay
         update.windows = options.accumulation
         // Weights are only touched when all directions have sound losses.
