@@ -118,8 +118,7 @@ struct TrainerTests {
         #expect(error?.status == .configuration && error?.description.contains("fewer than one step takes, 224") == true)
     }
 
-    /// Two windows of half the batch have the gradient of one of the whole, where nothing is carried or dropped.
-    @Test func accumulatedGradientsAreAMean() throws {
+    @Test func aStepTakesAllWindowsThatItAccumulates() throws {
         let data = try TrainingData(sentences: TrainingData.sentences(100))
         var options = TrainingData.options(steps: 12)
         options.accumulation = 3
