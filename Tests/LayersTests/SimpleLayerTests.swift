@@ -84,6 +84,22 @@ import Testing
         #expect((0..<3).allSatisfy { parameters.value(parameter).start[$0] == 1 })
     }
 
+    /// The gradient of three windows, added up, counts as their mean, before it is clipped.
+    @Test(arguments: [nil, 0.5]) func accumulatedGradientsAreAMean(clip: Double?) {
+        let stores = [1, 3].map { windows -> [Float] in
+            var layout = ParameterLayout()
+            let weight = layout.declare("weight", [2, 2])
+            let parameters = ParameterStore(layout, training: Adagrad())
+            for index in 0..<4 { parameters.gradient(weight).start[index] = Float(windows * (index + 1)) / 4 }
+            var update = ParameterStore.Update(step: 1, rate: 0.1, clip: clip)
+            update.windows = windows
+            let norm = parameters.update(update, compute: Compute())
+            #expect(abs(norm - 30.0.squareRoot() / 4) < 1e-6)
+            return (0..<4).map { parameters.value(weight).start[$0] }
+        }
+        for (one, three) in zip(stores[0], stores[1]) { #expect(abs(one - three) < 1e-7 && one != 0) }
+    }
+
     @Test func updateClipsTheWholeGradient() {
         var layout = ParameterLayout()
         let (a, b) = (layout.declare("a", [1]), layout.declare("b", [1]))
