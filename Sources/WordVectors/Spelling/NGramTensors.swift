@@ -1,0 +1,70 @@
+import Files
+public import Shards
+
+/// How character n-grams travel in a table.
+extension NGramGenerator {
+    public var source: VectorSource { .ngrams }
+
+    public var fields: ShardFields {
+        [
+            "generator": "ngrams",
+            "ngrams": "\(hash.minimum) \(hash.maximum) \(hash.buckets) \(rows.count) \(prunedBuckets?.count ?? -1)",
+        ]
+    }
+
+    /// Rows in a tensor: a matrix of gigabytes is written and read in pieces of some megabytes.
+    private static func chunk(_ dimension: Int) -> Int { max(1, (1 << 22) / dimension) }
+
+    public func forEachTensor(_ body: (String, [Int], UnsafeBufferPointer<Float>) throws -> Void) throws {
+        let chunk = Self.chunk(dimension)
+        for (number, first) in stride(from: 0, to: rows.count, by: chunk).enumerated() {
+            let copy = RowMatrix(count: min(chunk, rows.count - first), dimension: dimension)
+            for row in 0..<copy.count { rows.add(first + row, to: copy.row(row)) }
+            try body("ngrams.rows.\(number)", [copy.count, dimension], UnsafeBufferPointer(copy.elements))
+        }
+        if let prunedBuckets {
+            // Halves of 16 bits, which Float32 holds exactly.
+            let pairs = prunedBuckets.sorted { $0.key < $1.key }.flatMap { key, value in
+                [key >> 16, key & 0xFFFF, value >> 16, value & 0xFFFF].map { Float($0) }
+            }
+            try pairs.withUnsafeBufferPointer { try body("ngrams.pruned", [pairs.count / 4, 4], $0) }
+        }
+    }
+
+    convenience init(_ tensors: GeneratorTensors, _ fields: ShardFields, dimension: Int, file: String) throws {
+        let numbers = (fields["ngrams"] ?? "").split(separator: " ").compactMap { Int($0) }
+        guard numbers.count == 5, numbers[0] >= 0, numbers[1] >= 1, numbers[2] >= 1, numbers[2] <= Int(Int32.max),
+            numbers[3] >= 0, let rows = RowMatrix(claimed: numbers[3], dimension: dimension)
+        else { throw ToolError.data(file, "", "the table's description of its n-grams cannot be") }
+        let chunk = Self.chunk(dimension)
+        for (number, first) in stride(from: 0, to: rows.count, by: chunk).enumerated() {
+            let count = min(chunk, rows.count - first)
+            let values = try tensors.values("ngrams.rows.\(number)", shape: [count, dimension], file: file).values
+            values.withUnsafeBufferPointer {
+                guard let start = $0.baseAddress else { return }
+                (rows.pointer + first * dimension).update(from: start, count: $0.count)
+            }
+        }
+        var pruned: [Int32: Int32]?
+        if numbers[4] >= 0 {
+            let halves = try tensors.values("ngrams.pruned", shape: [numbers[4], 4], file: file).values
+            guard halves.allSatisfy({ $0 >= 0 && $0 < 65536 }) else {
+                throw ToolError.data(file, "tensor ngrams.pruned", "holds numbers that cannot be")
+            }
+            var index: [Int32: Int32] = [:]
+            for entry in 0..<numbers[4] {
+                let halves = halves[(4 * entry)..<(4 * entry + 4)].map { UInt32($0) }
+                index[Int32(bitPattern: halves[0] << 16 | halves[1])] = Int32(bitPattern: halves[2] << 16 | halves[3])
+            }
+            pruned = index
+        }
+        guard pruned.map({ $0.values.allSatisfy { $0 >= 0 && $0 < rows.count } }) ?? (rows.count >= numbers[2]) else {
+            throw ToolError.data(file, "tensor ngrams.rows", "has fewer rows than the n-grams need")
+        }
+        self.init(
+            hash: SubwordHash(minimum: numbers[0], maximum: numbers[1], buckets: numbers[2]), prunedBuckets: pruned,
+            rows: UnalignedRows(
+                bytes: UnsafeRawBufferPointer(UnsafeBufferPointer(rows.elements)), count: rows.count,
+                dimension: dimension, owner: rows))
+    }
+}

@@ -1,0 +1,50 @@
+import Shards
+import ToolSupport
+import WordVectors
+
+/// Tells the user what a table was made of.
+struct TableReport {
+    let report: Report
+
+    func describe(_ table: TableBuilder.Table, _ file: any VectorFile) {
+        let summary = table.summary, lookup = summary.lookup
+        report.print(
+            "\(file.name): \(file.format.rawValue), \(file.dimension) numbers a word, \(grouped(lookup.inFile)) words "
+                + "(\(grouped(lookup.duplicates)) duplicates, \(grouped(lookup.invalidWords)) not UTF-8, "
+                + "\(grouped(lookup.zeroVectors)) zero)")
+        describeSources(summary)
+        if let fit = summary.fit, let evaluation = summary.evaluation {
+            report.print(
+                "character model: fitted to \(grouped(fit.words)) words, best after epoch \(fit.bestEpoch); cosine on "
+                    + "\(grouped(evaluation.words)) held-out words:")
+            report.print(row("", ["raw", "centred"]))
+            for score in evaluation.scores {
+                report.print(row(score.name, [fixed(score.cosine, 4), fixed(score.centredCosine, 4)]))
+            }
+        }
+    }
+
+    private func describeSources(_ summary: TableSummary) {
+        let tokens = summary.shares.reduce(0) { $0 + $1.tokens }
+        report.print(row("source", ["words", "tokens", "of tokens"]))
+        for source in VectorSource.allCases where summary[source].words > 0 {
+            let share = summary[source]
+            report.print(
+                row(
+                    "\(source)",
+                    [
+                        grouped(share.words), grouped(Int(share.tokens)),
+                        fixed(100 * Double(share.tokens) / Double(max(1, tokens)), 2) + "%",
+                    ]))
+        }
+    }
+
+    private func row(_ title: String, _ cells: [String]) -> String {
+        cells.reduce("  " + padded(title, 18, left: true)) { $0 + padded($1, 14, left: false) }
+    }
+
+    private func padded(_ text: String, _ width: Int, left: Bool) -> String {
+        let space = String(repeating: " ", count: max(0, width - text.count))
+        return left ? text + space : space + text
+    }
+}
