@@ -52,7 +52,7 @@ let package = Package(
         tool("embed-oov", ["WordVectors", "Shards", "Files"]),
         tool("train", ["Training", "Model", "WordVectors", "Shards", "Files"]),
         tool("encode", ["Encoding", "Model", "WordVectors", "Tokenization", "Shards", "Files"]),
-        tool("bench", ["Benchmarking", "Model", "Kernels", "Files"]),
+        tool("bench", ["Benchmarking", "Model", "WordVectors", "Kernels", "Shards", "Files"]),
         library("ToolSupport", ["Files", "Shards", argumentParser]),
 
         // The stages of the pipeline.

@@ -98,7 +98,6 @@ extension Phase {
     }
 }
 
-private func percent(_ share: Double) -> String { fixed(100 * share, 1) + "%" }
 
 /// A round in JSON Lines.
 private struct RoundRecord: Encodable {

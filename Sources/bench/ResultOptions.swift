@@ -46,3 +46,5 @@ func rounded(_ number: Double) -> String {
 
 /// Bytes in megabytes.
 func megabytes(_ bytes: Int) -> String { grouped((bytes + 500_000) / 1_000_000) + " MB" }
+
+func percent(_ share: Double) -> String { fixed(100 * share, 1) + "%" }

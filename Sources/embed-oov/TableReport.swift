@@ -15,11 +15,17 @@ struct TableReport {
         describeSources(summary)
         if let fit = summary.fit, let evaluation = summary.evaluation {
             report.print(
-                "character model: fitted to \(grouped(fit.words)) words, best after epoch \(fit.bestEpoch); cosine on "
-                    + "\(grouped(evaluation.words)) held-out words:")
-            report.print(row("", ["raw", "centred"]))
-            for score in evaluation.scores {
-                report.print(row(score.name, [fixed(score.cosine, 4), fixed(score.centredCosine, 4)]))
+                "character model: fitted to \(grouped(fit.words)) words, best after epoch \(fit.bestEpoch); on "
+                    + "\(grouped(evaluation.asked.count)) held-out words among \(grouped(evaluation.candidates)):")
+            report.print(row("", ["cosine", "centred", "mean rank", "top-10"]))
+            for score in evaluation.scores() {
+                report.print(
+                    row(
+                        score.name,
+                        [
+                            fixed(score.cosine, 4), fixed(score.centredCosine, 4), grouped(Int(score.rank)),
+                            fixed(100 * score.top10, 1) + "%",
+                        ]))
             }
         }
     }

@@ -33,6 +33,14 @@ public struct VectorLookup: Sendable {
         found = Array(repeating: false, count: words)
     }
 
+    /// The same, as if only the words `ids` had been found.
+    public func limited(to ids: [Int]) -> VectorLookup {
+        var limited = self
+        limited.found = Array(repeating: false, count: found.count)
+        for id in ids where found[id] { limited.found[id] = true }
+        return limited
+    }
+
     /// Takes a vector that a reader has made; the first one of a word wins.
     mutating func accept(_ id: Int, _ values: UnsafePointer<Float>) {
         if found[id] {

@@ -13,6 +13,15 @@ public final class NGramGenerator: OutOfVocabularyGenerator {
         self.rows = rows
     }
 
+    /// N-grams that are numbered by `places`, from an n-gram's hash to its row; all others have no vector.
+    convenience init(hash: SubwordHash, places: [Int32: Int32], rows: RowMatrix) {
+        self.init(
+            hash: hash, prunedBuckets: places,
+            rows: UnalignedRows(
+                bytes: UnsafeRawBufferPointer(UnsafeBufferPointer(rows.elements)), count: rows.count,
+                dimension: rows.dimension, owner: rows))
+    }
+
     public func vector(for word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) -> Bool {
         row.update(repeating: 0)
         var used = 0

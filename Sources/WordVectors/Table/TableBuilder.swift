@@ -68,7 +68,7 @@ public struct TableBuilder {
         SentenceMarks.make(words, lookup, found, seed: mimick.seed, &sources)
         let summary = TableSummary(
             sources, counts: counts, lookup: lookup.counts, fit: fit.map { ($0.fitted.count, $0.bestEpoch) },
-            evaluation: fit.map { SpellingEvaluation($0, words, lookup.rows, threads: threads) })
+            evaluation: fit.map { evaluate($0, words, lookup.rows, threads: threads) })
         return Table(
             words: words, counts: counts, sources: sources, rows: lookup.rows,
             mean: meanDirection(lookup.rows, sources), generator: generator, summary: summary)
@@ -84,6 +84,17 @@ public struct TableBuilder {
                     + "use --unknown mimick")
         }
         return nil
+    }
+
+    /// A fitted model beside what needs none, on the words it was not fitted to.
+    private func evaluate(
+        _ fit: MimickTrainer.Fit, _ words: WordTable, _ rows: RowMatrix, threads: Int
+    ) -> SpellingEvaluation {
+        SpellingEvaluation(
+            [
+                .init("MIMICK", fit.model, words), .meanVector(rows, fitted: fit.fitted),
+                .nearestSpelling(words, rows, fitted: fit.fitted),
+            ], words, rows, fitted: fit.fitted, heldOut: fit.heldOut, threads: threads)
     }
 
     private func meanDirection(_ rows: RowMatrix, _ sources: [VectorSource]) -> [Float] {

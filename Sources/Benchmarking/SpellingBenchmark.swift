@@ -1,0 +1,118 @@
+import Kernels
+import Parallel
+import Shards
+public import WordVectors
+
+/// Measures how good vectors from spelling are: generators fitted to some of the known words, asked for the others.
+public struct SpellingBenchmark {
+    /// Known words are used from the most frequent on, up to this many.
+    public var words = 100_000
+    /// The share of them that no generator sees.
+    public var heldOut = 0.05
+    /// Held-out words that are asked for.
+    public var asked = 2000
+    public var mimick = MimickConfiguration()
+    public var subwords = SubwordConfiguration()
+    /// Without it only the n-grams are fitted.
+    public var fitsMimick = true
+    public var threads = 1
+
+    public init() {}
+
+    public struct Generator {
+        public let name: String
+        public let generator: any OutOfVocabularyGenerator
+        /// What the fit took; 0 for what came with the vectors.
+        public let seconds: Double
+    }
+
+    public struct Result {
+        public let generators: [Generator]
+        public let evaluation: SpellingEvaluation
+        public let fitted: Int
+        public let groups: [Group]
+        public let similarities: [SimilarityResult]
+    }
+
+    /// The scores of some of the words asked for.
+    public struct Group {
+        public let name: String
+        public let words: Int
+        public let scores: [SpellingEvaluation.Score]
+    }
+
+    /// Fits and asks. `sets` are looked up with all words of the vocabulary and their own.
+    ///
+    /// Throws `ToolError`: what reading the vectors throws; `dataError` if too few words have a vector.
+    public func run(
+        _ vocabulary: VocabularyWords, _ vectors: any VectorFile, sets: [WordSimilarity],
+        progress: @escaping (String) -> Void
+    ) throws -> Result {
+        var table = vocabulary.words
+        for set in sets {
+            for pair in set.pairs {
+                for word in [pair.first, pair.second] { _ = Array(word.utf8).withUnsafeBytes { table.insert($0) } }
+            }
+        }
+        progress("reading \(vectors.name)")
+        let own = vectors.nGramGenerator()
+        let everything = try vectors.lookUp(table, threads: threads)
+        let found = everything.found
+        // What comes later in the vocabulary, or only in the sets, is unknown to the generators.
+        let known = Array((0..<vocabulary.words.count).filter { found[$0] }.prefix(words))
+        let lookup = everything.limited(to: known)
+        let counts = vocabulary.counts + Array(repeating: 0, count: table.count - vocabulary.counts.count)
+        var generators: [Generator] = []
+        var fitted: [(name: String, make: () throws -> any OutOfVocabularyGenerator)] = []
+        let split = HeldOutWords(count: known.count, share: heldOut, seed: mimick.seed)
+        let fittedTo = split.fitted.map { known[$0] }, heldOutIds = split.heldOut.map { known[$0] }
+        if fitsMimick {
+            var configuration = mimick
+            configuration.words = known.count
+            configuration.heldOut = heldOut
+            fitted.append(("MIMICK", {
+                try MimickTrainer(configuration, threads: threads).fit(table, counts: counts, lookup) {
+                    progress("fitting MIMICK, epoch \($0.epoch): held-out loss \($0.heldOutLoss)")
+                }.model
+            }))
+        }
+        fitted.append(("fitted n-grams", { SubwordFit(subwords, threads: threads).fit(table, ids: fittedTo, lookup.rows) }))
+        for (name, make) in fitted {
+            progress("fitting \(name)")
+            let start = monotonicSeconds()
+            let generator = try make()
+            generators.append(Generator(name: name, generator: generator, seconds: monotonicSeconds() - start))
+        }
+        if let own { generators.append(Generator(name: "the model's n-grams", generator: own, seconds: 0)) }
+        progress("asking for \(min(asked, heldOutIds.count)) words")
+        let evaluation = SpellingEvaluation(
+            generators.map { .init($0.name, $0.generator, table) } + [
+                .nearestSpelling(table, lookup.rows, fitted: fittedTo), .meanVector(lookup.rows, fitted: fittedTo),
+            ], table, lookup.rows, fitted: fittedTo, heldOut: heldOutIds, mostWords: asked, threads: threads)
+        let similarity = SimilarityBenchmark(
+            table: table, rows: lookup.rows, hasVector: found, known: known, fitted: fittedTo, generators: generators)
+        return Result(
+            generators: generators, evaluation: evaluation, fitted: fittedTo.count,
+            groups: groups(evaluation, table, counts), similarities: sets.map(similarity.run))
+    }
+
+    /// By how often words occur, and by how long they are.
+    private func groups(_ evaluation: SpellingEvaluation, _ words: WordTable, _ counts: [UInt64]) -> [Group] {
+        func group(_ name: String, _ isIncluded: (Int) -> Bool) -> Group {
+            Group(
+                name: name, words: evaluation.asked.count(where: isIncluded), scores: evaluation.scores(where: isIncluded))
+        }
+        func length(_ id: Int) -> Int { words.word(id).unicodeScalars.count }
+        return [
+            group("all") { _ in true },
+            group("count from 1,000") { counts[$0] >= 1000 },
+            group("count 100 to 999") { 100..<1000 ~= counts[$0] },
+            group("count 10 to 99") { 10..<100 ~= counts[$0] },
+            group("count below 10") { counts[$0] < 10 },
+            group("up to 4 characters") { length($0) <= 4 },
+            group("5 to 7 characters") { 5...7 ~= length($0) },
+            group("8 to 10 characters") { 8...10 ~= length($0) },
+            group("from 11 characters") { length($0) >= 11 },
+        ].filter { $0.words > 0 }
+    }
+}

@@ -1,0 +1,66 @@
+public import Files
+
+/// Pairs of words with how similar people find them.
+public struct WordSimilarity: Sendable {
+    public let name: String
+    public let pairs: [(first: String, second: String, score: Double)]
+
+    /// Reads lines of two words and a number, separated by tabs or spaces; lines that begin with `#` are passed over.
+    /// Throws `ToolError` (`noInput`, `ioError`; `dataError` for a line of another kind, and for fewer than two pairs).
+    public init(_ source: any ByteSource) throws {
+        name = source.name
+        var pairs: [(String, String, Double)] = []
+        let reader = LineReader(source, limit: 1 << 16)
+        while try reader.next({ line in
+            let text = String(decoding: line, as: UTF8.self)
+            let fields = text.split { $0 == "\t" || $0 == " " }
+            if fields.isEmpty || text.hasPrefix("#") { return }
+            guard fields.count == 3, let score = Double(fields[2]), score.isFinite else {
+                throw ToolError.data(source.name, "line \(reader.number)", "is not two words and a number")
+            }
+            pairs.append((String(fields[0]), String(fields[1]), score))
+        }) {}
+        guard pairs.count >= 2 else { throw ToolError.data(source.name, "", "has fewer than two pairs of words") }
+        self.pairs = pairs
+    }
+
+    /// Spearman's correlation of people's scores with `similarity` over the pairs for which it is not `nil`, and their
+    /// number. NaN where fewer than two pairs have one.
+    public func correlation(_ similarity: (String, String) -> Double?) -> (spearman: Double, pairs: Int) {
+        var ours: [Double] = [], theirs: [Double] = []
+        for pair in pairs {
+            guard let value = similarity(pair.first, pair.second) else { continue }
+            ours.append(value)
+            theirs.append(pair.score)
+        }
+        return (spearmanCorrelation(ours, theirs), ours.count)
+    }
+}
+
+/// Spearman's rank correlation: Pearson's of the ranks, equal values sharing the mean of theirs. NaN if there are fewer
+/// than two values, or all are equal.
+package func spearmanCorrelation(_ a: [Double], _ b: [Double]) -> Double {
+    precondition(a.count == b.count)
+    let x = ranks(a), y = ranks(b)
+    let middle = Double(a.count + 1) / 2
+    var product = 0.0, squareX = 0.0, squareY = 0.0
+    for index in a.indices {
+        product += (x[index] - middle) * (y[index] - middle)
+        squareX += (x[index] - middle) * (x[index] - middle)
+        squareY += (y[index] - middle) * (y[index] - middle)
+    }
+    return product / (squareX * squareY).squareRoot()
+}
+
+private func ranks(_ values: [Double]) -> [Double] {
+    let order = values.indices.sorted { values[$0] < values[$1] }
+    var ranks = [Double](repeating: 0, count: values.count)
+    var first = 0
+    while first < order.count {
+        var last = first
+        while last + 1 < order.count && values[order[last + 1]] == values[order[first]] { last += 1 }
+        for place in first...last { ranks[order[place]] = Double(first + last) / 2 + 1 }
+        first = last + 1
+    }
+    return ranks
+}

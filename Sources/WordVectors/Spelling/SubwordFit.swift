@@ -1,0 +1,60 @@
+import Kernels
+import Parallel
+public import Shards
+
+/// Vectors of character n-grams whose means come nearest to the vectors of known words: what fastText would have
+/// learned, as far as finished vectors still tell it (bag of subwords: Zhao, Mudgal and Liang 2018).
+///
+/// With A the means (`SubwordIncidence`), W the words' weights and T the unit vectors less their mean, the n-grams' rows R
+/// minimise
+///
+///     sum_w W_w |A_w R - T_w|^2 + ridge |R|^2
+///
+/// whose normal equations conjugate gradients solve, for all numbers of a vector at once. Every row then gets the mean
+/// added, because a mean of rows shifts as its rows do, and the mean norm as a factor: the result is a plain
+/// `NGramGenerator`.
+public struct SubwordFit {
+    private let configuration: SubwordConfiguration
+    private let threads: Int
+
+    public init(_ configuration: SubwordConfiguration, threads: Int) {
+        self.configuration = configuration
+        self.threads = threads
+    }
+
+    /// Numbers of a vector that are solved for together: four cache lines, and bounded memory.
+    private static let width = 64
+
+    /// Fits n-grams to the words `ids`, whose vectors are `rows` and none of which is zero.
+    ///
+    /// - Parameter weights: one for each of `ids`, with a mean of 1; `nil` weighs all the same.
+    public func fit(_ words: WordTable, ids: [Int], _ rows: RowMatrix, weights: [Float]? = nil) -> NGramGenerator {
+        let pool = ThreadPool(threads: threads)
+        let hash = SubwordHash(
+            minimum: configuration.minimum, maximum: configuration.maximum, buckets: Int(Int32.max))
+        let incidence = SubwordIncidence(words, ids: ids, hash: hash, fewestWords: configuration.fewestWords)
+        let standard = TargetStandard(rows, ids: ids)
+        let weights = weights ?? Array(repeating: 1, count: ids.count)
+        let result = RowMatrix(count: max(1, incidence.nGrams), dimension: rows.dimension)
+        let solver = RidgeSolver(incidence, weights: weights, configuration, pool: pool)
+        for first in stride(from: 0, to: rows.dimension, by: Self.width) {
+            let columns = first..<min(rows.dimension, first + Self.width)
+            let targets = FloatBuffer(count: ids.count * columns.count)
+            for (index, id) in ids.enumerated() {
+                let row = rows.row(id)
+                let norm = row.baseAddress.map { Float(Vector.norm($0, count: rows.dimension)) } ?? 1
+                for (place, column) in columns.enumerated() {
+                    targets.start[index * columns.count + place] = row[column] / norm - standard.mean[column]
+                }
+            }
+            let solution = solver.solve(Matrix(targets, rows: ids.count, columns: columns.count))
+            for nGram in 0..<incidence.nGrams {
+                for (place, column) in columns.enumerated() {
+                    result.row(nGram)[column] =
+                        (solution.start[nGram * columns.count + place] + standard.mean[column]) * standard.norm
+                }
+            }
+        }
+        return NGramGenerator(hash: hash, places: incidence.columns, rows: result)
+    }
+}

@@ -1,0 +1,122 @@
+import Kernels
+import Parallel
+import Shards
+
+/// Which character n-grams each of some words has: a sparse matrix [words, n-grams] whose rows are means.
+///
+/// Element (w, g) is how often word w has n-gram g, over the number of its n-grams that count. Kept by rows and by
+/// columns, so that products with it and with its transpose are sums that one thread makes in a fixed order.
+struct SubwordIncidence: Sendable {
+    /// From an n-gram's hash to its column.
+    let columns: [Int32: Int32]
+    private let byWord: Entries
+    private let byNGram: Entries
+
+    /// Runs of (index, value) one after the other.
+    private struct Entries: Sendable {
+        /// Where each run ends; the first starts at 0.
+        var ends: [Int] = []
+        var indices: [Int32] = []
+        var values: [Float] = []
+
+        func range(_ run: Int) -> Range<Int> { (run == 0 ? 0 : ends[run - 1])..<ends[run] }
+    }
+
+    var words: Int { byWord.ends.count }
+    var nGrams: Int { byNGram.ends.count }
+
+    /// - Parameter fewestWords: n-grams that fewer of the words have do not count.
+    init(_ words: WordTable, ids: [Int], hash: SubwordHash, fewestWords: Int) {
+        var lists: [[Int32]] = []
+        lists.reserveCapacity(ids.count)
+        var occurrences: [Int32: (words: Int32, last: Int32)] = [:]
+        for (index, id) in ids.enumerated() {
+            var list: [Int32] = []
+            words.withWord(id) { word in hash.forEachBucket(of: word) { list.append(Int32($0)) } }
+            for nGram in list {
+                let seen = occurrences[nGram] ?? (0, -1)
+                if seen.last != Int32(index) { occurrences[nGram] = (seen.words + 1, Int32(index)) }
+            }
+            lists.append(list)
+        }
+        // Columns in the order in which n-grams first occur, because a dictionary has no order to rely on.
+        var columns: [Int32: Int32] = [:]
+        var byWord = Entries()
+        for list in lists {
+            let counted = list.filter { (occurrences[$0]?.words ?? 0) >= Int32(fewestWords) }
+            for nGram in counted {
+                let next = Int32(columns.count)
+                byWord.indices.append(columns[nGram, default: next])
+                if byWord.indices[byWord.indices.count - 1] == next { columns[nGram] = next }
+                byWord.values.append(1 / Float(counted.count))
+            }
+            byWord.ends.append(byWord.indices.count)
+        }
+        self.columns = columns
+        self.byWord = byWord
+        byNGram = Self.transpose(byWord, columns: columns.count)
+    }
+
+    private static func transpose(_ rows: Entries, columns: Int) -> Entries {
+        var starts = [Int](repeating: 0, count: columns)
+        for column in rows.indices { starts[Int(column)] += 1 }
+        var total = 0
+        for column in 0..<columns {
+            let count = starts[column]
+            starts[column] = total
+            total += count
+        }
+        var result = Entries(
+            ends: [], indices: Array(repeating: 0, count: total), values: Array(repeating: 0, count: total))
+        for row in rows.ends.indices {
+            for entry in rows.range(row) {
+                let place = starts[Int(rows.indices[entry])]
+                result.indices[place] = Int32(row)
+                result.values[place] = rows.values[entry]
+                starts[Int(rows.indices[entry])] += 1
+            }
+        }
+        result.ends = starts
+        return result
+    }
+
+    /// result = A * right; right is [n-grams, width], result [words, width].
+    func multiply(_ right: Matrix, into result: Matrix, pool: ThreadPool) {
+        Self.multiply(byWord, right, into: result, pool: pool)
+    }
+
+    /// result = A^T * right; right is [words, width], result [n-grams, width].
+    func multiplyTransposed(_ right: Matrix, into result: Matrix, pool: ThreadPool) {
+        Self.multiply(byNGram, right, into: result, pool: pool)
+    }
+
+    /// The diagonal of A^T W A, where W has `weights` on its diagonal.
+    func squares(weights: [Float]) -> [Float] {
+        (0..<nGrams).map { nGram in
+            byNGram.range(nGram).reduce(0) {
+                $0 + weights[Int(byNGram.indices[$1])] * byNGram.values[$1] * byNGram.values[$1]
+            }
+        }
+    }
+
+    /// Whether a word has an n-gram that counts.
+    func hasNGrams(_ word: Int) -> Bool { !byWord.range(word).isEmpty }
+
+    private static func multiply(_ entries: Entries, _ right: Matrix, into result: Matrix, pool: ThreadPool) {
+        let chunk = 256
+        entries.indices.withUnsafeBufferPointer { indices in
+            entries.values.withUnsafeBufferPointer { values in
+                pool.forEach((result.rows + chunk - 1) / chunk) { piece in
+                    for row in piece * chunk..<min(result.rows, (piece + 1) * chunk) {
+                        let target = result.row(row)
+                        target.update(repeating: 0, count: result.columns)
+                        for entry in entries.range(row) {
+                            Vector.add(
+                                right.row(Int(indices[entry])), times: values[entry], to: target, count: result.columns)
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+import ArgumentParser
+import Benchmarking
+import Files
+import Shards
+import ToolSupport
+import WordVectors
+
+/// `bench spelling`
+struct BenchSpelling: Tool {
+    static let name = "bench spelling"
+    static let configuration = CommandConfiguration(
+        commandName: "spelling", abstract: "How good vectors are that are made from spelling.",
+        discussion: """
+            Generators are fitted to most of the vocabulary's known words and asked for the rest: the cosine with the true \
+            vector, as it is and less the mean vector; the rank of the true word among all known words by the latter; and \
+            how many of the true vector's ten neighbours are shared. Then sets of word pairs, where each line is two words \
+            and how similar people find them, are judged with known vectors only and with generated ones.
+
+            Example: bench spelling --vectors glove.6B.50d.txt.gz --similarity rareword.tsv vocabulary
+            """)
+
+    @Option(help: ArgumentHelp("The pre-trained vectors.", valueName: "file"), completion: .file())
+    var vectors: String
+
+    @Argument(help: "The vocabulary; - is standard input.", completion: .file())
+    var vocabulary = "-"
+
+    @Option(help: ArgumentHelp("Take this many of the most frequent words as known.", valueName: "n"))
+    var words = SpellingBenchmark().words
+
+    @Option(help: ArgumentHelp("Ask for this many of the held-out words.", valueName: "n"))
+    var asked = SpellingBenchmark().asked
+
+    @Option(help: ArgumentHelp("The share of the known words that is held out.", valueName: "x"))
+    var heldOut = SpellingBenchmark().heldOut
+
+    @Option(
+        parsing: .singleValue, help: ArgumentHelp("A set of word pairs; may be given several times.", valueName: "file"),
+        completion: .file())
+    var similarity: [String] = []
+
+    @Flag(help: "Leave out the character model, which takes longest.")
+    var nGramsOnly = false
+
+    @Option(help: ArgumentHelp("The shortest n-gram fitted.", valueName: "n"))
+    var minimum = SubwordConfiguration().minimum
+
+    @Option(help: ArgumentHelp("The longest n-gram fitted.", valueName: "n"))
+    var maximum = SubwordConfiguration().maximum
+
+    @Option(help: ArgumentHelp("Words that must have an n-gram for it to be fitted.", valueName: "n"))
+    var fewestWords = SubwordConfiguration().fewestWords
+
+    @Option(help: ArgumentHelp("The penalty on the n-grams' squared norms.", valueName: "x"))
+    var ridge = SubwordConfiguration().ridge
+
+    @OptionGroup var seed: SeedOption
+    @OptionGroup var results: ResultOptions
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        guard words >= 100, asked >= 1, heldOut > 0, heldOut <= 0.5 else {
+            throw ValidationError("--words is at least 100, --asked at least 1, --held-out above 0 and at most 0.5")
+        }
+        guard minimum >= 1, minimum <= maximum, maximum <= 64, fewestWords >= 1, ridge > 0 else {
+            throw ValidationError("--minimum, --maximum, --fewest-words and --ridge must be positive, and in order")
+        }
+    }
+
+    func perform() throws {
+        let files = try results.open()
+        var benchmark = SpellingBenchmark()
+        benchmark.words = words
+        benchmark.asked = asked
+        benchmark.heldOut = heldOut
+        benchmark.mimick.seed = seed.seed
+        benchmark.fitsMimick = !nGramsOnly
+        benchmark.subwords.minimum = minimum
+        benchmark.subwords.maximum = maximum
+        benchmark.subwords.fewestWords = fewestWords
+        benchmark.subwords.ridge = ridge
+        benchmark.threads = common.threads
+        let sets = try similarity.map { try WordSimilarity(FileSource(path: $0)) }
+        let words = try VocabularyWords(FileSource(path: vocabulary), pool: common.workerPool())
+        let report = common.report
+        let result = try benchmark.run(words, openVectors(vectors), sets: sets) { report.progress($0) }
+        report.progress("")
+        try print(result, files)
+        try files.commit()
+    }
+
+    private func print(_ result: SpellingBenchmark.Result, _ files: Results) throws {
+        try files.print(
+            "fitted to \(grouped(result.fitted)) words, neighbours among \(grouped(result.evaluation.candidates)); "
+                + "\(common.threads) threads\n")
+        for generator in result.generators where generator.seconds > 0 {
+            try files.print("\(generator.name): \(rounded(generator.seconds)) s\n")
+        }
+        for group in result.groups {
+            var table = TextTable(
+                ["\(group.name): \(grouped(group.words)) words", "cosine", "centred", "mean rank", "top-1", "top-10",
+                 "shared neighbours", "made"])
+            for score in group.scores {
+                table.append([
+                    score.name, fixed(score.cosine, 3), fixed(score.centredCosine, 3), grouped(Int(score.rank)),
+                    percent(score.top1), percent(score.top10), percent(score.sharedNeighbours), percent(score.made),
+                ])
+                try files.log(ScoreRecord(group: group.name, words: group.words, score))
+            }
+            try files.print("\n" + table.text)
+        }
+        guard let first = result.similarities.first else { return }
+        var table = TextTable(["Spearman", "pairs", "known", "of these"] + first.all.map(\.name))
+        for set in result.similarities {
+            let name = set.set.split(separator: "/").last.map(String.init) ?? set.set
+            table.append(
+                [name, grouped(set.pairs), grouped(set.known), fixed(set.knownOnly, 3)] + set.all.map { fixed($0.spearman, 3) })
+            try files.log(SimilarityRecord(set, name: name))
+        }
+        try files.print("\n" + table.text)
+    }
+}
+
+private struct ScoreRecord: Encodable {
+    let group: String
+    let words: Int
+    let method: String
+    let cosine, centredCosine, meanRank, top1, top10, sharedNeighbours, made: Double
+
+    init(group: String, words: Int, _ score: SpellingEvaluation.Score) {
+        self.group = group
+        self.words = words
+        method = score.name
+        cosine = score.cosine
+        centredCosine = score.centredCosine
+        meanRank = score.rank
+        top1 = score.top1
+        top10 = score.top10
+        sharedNeighbours = score.sharedNeighbours
+        made = score.made
+    }
+}
+
+private struct SimilarityRecord: Encodable {
+    let set: String
+    let pairs, known: Int
+    let knownOnly: Double?
+    let all: [String: Double]
+
+    init(_ result: SimilarityResult, name: String) {
+        set = name
+        pairs = result.pairs
+        known = result.known
+        // JSON has no NaN.
+        knownOnly = result.knownOnly.isNaN ? nil : result.knownOnly
+        all = Dictionary(uniqueKeysWithValues: result.all.filter { !$0.spearman.isNaN }.map { ($0.name, $0.spearman) })
+    }
+}
