@@ -54,6 +54,9 @@ struct BenchSpelling: Tool {
     @Option(help: ArgumentHelp("The penalty on the n-grams' squared norms.", valueName: "x"))
     var ridge = SubwordConfiguration().ridge
 
+    @Option(help: ArgumentHelp("It grows by this factor with each character less.", valueName: "x"))
+    var lengthPenalty = SubwordConfiguration().lengthPenalty
+
     @OptionGroup var seed: SeedOption
     @OptionGroup var results: ResultOptions
     @OptionGroup var common: CommonOptions
@@ -79,6 +82,7 @@ struct BenchSpelling: Tool {
         benchmark.subwords.maximum = maximum
         benchmark.subwords.fewestWords = fewestWords
         benchmark.subwords.ridge = ridge
+        benchmark.subwords.lengthPenalty = lengthPenalty
         benchmark.threads = common.threads
         let sets = try similarity.map { try WordSimilarity(FileSource(path: $0)) }
         let words = try VocabularyWords(FileSource(path: vocabulary), pool: common.workerPool())

@@ -11,8 +11,8 @@ struct EmbedOov: Tool {
         """
         Pre-trained vectors are read from a fastText .bin or .vec, GloVe text, or word2vec text or binary; the format is told \
         from the content, and text and word2vec files may be compressed. Words without a vector get one made from \
-        their spelling, by the character n-grams of a fastText .bin or by a character model (MIMICK) that is fitted \
-        here and travels with the table.
+        their spelling, by the character n-grams of a fastText .bin, or by n-grams or a character model (MIMICK) that are \
+        fitted here and travel with the table.
 
         Example: embed-oov --vectors wiki.bin vocabulary -o table
         """)
@@ -68,7 +68,8 @@ struct EmbedOov: Tool {
     private var builder: TableBuilder {
         var builder = TableBuilder()
         builder.unknown = spelling.unknown
-        builder.mimick = spelling.configuration(seed: seed.seed)
+        builder.subwords = spelling.subwords(seed: seed.seed)
+        builder.mimick = spelling.mimick(seed: seed.seed)
         return builder
     }
 }

@@ -5,8 +5,23 @@ extension UnknownWords: ExpressibleByArgument {}
 
 /// How words without a vector get one from their spelling.
 struct SpellingOptions: ParsableArguments {
-    @Option(help: "How words without a vector get one: auto takes n-grams where the vectors have them, else mimick.")
+    @Option(help: """
+        How words without a vector get one: ngrams is the vectors' own n-grams, subwords and mimick \
+        are fitted to the vectors, auto is ngrams where the vectors have them, else subwords.
+        """)
     var unknown = UnknownWords.auto
+
+    @Option(help: ArgumentHelp("Fit n-grams to this many of the most frequent words.", valueName: "n"))
+    var subwordWords = SubwordConfiguration().words
+
+    @Option(help: ArgumentHelp("Characters of a fitted n-gram, at least.", valueName: "n"))
+    var subwordMinimum = SubwordConfiguration().minimum
+
+    @Option(help: ArgumentHelp("Characters of a fitted n-gram, at most.", valueName: "n"))
+    var subwordMaximum = SubwordConfiguration().maximum
+
+    @Option(help: ArgumentHelp("Words that must have an n-gram for it to be fitted.", valueName: "n"))
+    var subwordFewest = SubwordConfiguration().fewestWords
 
     @Option(help: ArgumentHelp("Fit the character model to this many of the most frequent words.", valueName: "n"))
     var mimickWords = MimickConfiguration().words
@@ -27,9 +42,22 @@ struct SpellingOptions: ParsableArguments {
         guard mimickWords >= 1, mimickEpochs >= 1, (1...4096).contains(mimickHidden), mimickRate > 0 else {
             throw ValidationError("the --mimick options must be positive")
         }
+        guard subwordWords >= 1, subwordFewest >= 1, subwordMinimum >= 1, subwordMinimum <= subwordMaximum,
+            subwordMaximum <= 64
+        else { throw ValidationError("the --subword options must be positive, and the minimum below the maximum") }
     }
 
-    func configuration(seed: UInt64) -> MimickConfiguration {
+    func subwords(seed: UInt64) -> SubwordConfiguration {
+        var subwords = SubwordConfiguration()
+        subwords.words = subwordWords
+        subwords.minimum = subwordMinimum
+        subwords.maximum = subwordMaximum
+        subwords.fewestWords = subwordFewest
+        subwords.seed = seed
+        return subwords
+    }
+
+    func mimick(seed: UInt64) -> MimickConfiguration {
         var mimick = MimickConfiguration()
         mimick.words = mimickWords
         mimick.epochs = mimickEpochs

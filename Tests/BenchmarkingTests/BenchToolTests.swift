@@ -42,6 +42,48 @@ import Testing
         #expect(phases["gates"] != nil && abs(phases.values.reduce(0, +) - 1) < 1e-9)
     }
 
+    @Test func vectorsFromSpelling() async throws {
+        struct Line: Decodable {
+            let group, method, set: String?
+            let centredCosine: Double?
+            let all: [String: Double]?
+            let known: Int?
+        }
+        let directory = try TemporaryDirectory()
+        // Words of three syllables, each of which adds its own numbers.
+        var state: UInt64 = 7
+        func next() -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33)
+        }
+        let syllables = ["ba", "do", "ki", "lu", "me", "ra", "so", "ti", "vu", "wen"]
+        let meanings = syllables.map { _ in (0..<6).map { _ in Double(next() % 200) / 100 - 1 } }
+        var vectors = "", text = ""
+        for number in 0..<1000 {
+            let picks = [number % 10, number / 10 % 10, number / 100]
+            let word = picks.map { syllables[$0] }.joined()
+            vectors += word + (0..<6).map { i in " \(picks.reduce(0.3) { $0 + meanings[$1][i] })" }.joined() + "\n"
+            text += word + "\n"
+        }
+        let pairs = try directory.write("pairs", "badoki\tbadolu\t5\nwenwenti\tkikime\t1\nbawenx\tsososo\t2\n")
+        let file = try directory.write("vectors", vectors), plain = try directory.write("text", text)
+        let tokens = directory.file("tokens"), vocabulary = directory.file("vocabulary")
+        #expect(try await runTool("tokenize", ["--whitespace", plain, "-o", tokens]).status == 0)
+        #expect(try await runTool("build-vocab", [tokens, "-o", vocabulary]).status == 0)
+        let result = try await runTool(
+            "bench",
+            ["spelling", "--n-grams-only", "--quiet", "--json", "-", "--vectors", file, "--similarity", pairs, vocabulary])
+        #expect(result.status == 0, "\(result.errors)")
+        let lines = try Self.lines(Line.self, result.text)
+        let all = lines.filter { $0.group == "all" }
+        #expect(all.map(\.method) == ["fitted n-grams", "nearest spelling", "mean vector"])
+        let fitted = try #require(all[0].centredCosine), nearest = try #require(all[1].centredCosine)
+        #expect(fitted > 0.9 && fitted > nearest)
+        #expect(lines.contains { $0.group == "5 to 7 characters" })
+        let set = try #require(lines.last)
+        #expect(set.set == "pairs" && set.known == 2 && set.all?["true vectors"] != nil)
+    }
+
     @Test func products() async throws {
         struct Line: Decodable {
             let event, name: String

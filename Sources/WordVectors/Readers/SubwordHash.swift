@@ -10,6 +10,12 @@ struct SubwordHash: Sendable, Equatable {
 
     /// Calls `body` with the bucket of each n-gram, in fastText's order: by start, then by length.
     func forEachBucket(of word: UnsafeRawBufferPointer, _ body: (Int) -> Void) {
+        forEachNGram(of: word) { bucket, _ in body(bucket) }
+    }
+
+    /// The same with each n-gram's length in characters.
+    @inline(__always)
+    func forEachNGram(of word: UnsafeRawBufferPointer, _ body: (_ bucket: Int, _ length: Int) -> Void) {
         guard buckets > 0, maximum > 0, !word.elementsEqual("</s>".utf8) else { return }
         withUnsafeTemporaryAllocation(byteCount: word.count + 2, alignment: 1) { marked in
             marked[0] = UInt8(ascii: "<")
@@ -25,7 +31,7 @@ struct SubwordHash: Sendable, Equatable {
                         end += 1
                     } while end < marked.count && continues(marked[end])
                     if length >= minimum && !(length == 1 && (start == 0 || end == marked.count)) {
-                        body(Int(hash % UInt32(buckets)))
+                        body(Int(hash % UInt32(buckets)), length)
                     }
                     length += 1
                 }

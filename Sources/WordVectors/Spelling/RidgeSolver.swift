@@ -1,3 +1,4 @@
+import Glibc
 import Kernels
 import Parallel
 
@@ -8,6 +9,8 @@ struct RidgeSolver {
     private let weights: [Float]
     private let configuration: SubwordConfiguration
     private let pool: ThreadPool
+    /// The penalty on each n-gram's squared norm, [n-grams].
+    private let penalties: [Float]
     /// One over the diagonal, [n-grams].
     private let inverse: [Float]
 
@@ -16,7 +19,11 @@ struct RidgeSolver {
         self.weights = weights
         self.configuration = configuration
         self.pool = pool
-        inverse = incidence.squares(weights: weights).map { 1 / ($0 + configuration.ridge) }
+        let penalties = incidence.lengths.map { length in
+            configuration.ridge * pow(configuration.lengthPenalty, Float(configuration.maximum - length))
+        }
+        self.penalties = penalties
+        inverse = zip(incidence.squares(weights: weights), penalties).map { 1 / ($0 + $1) }
     }
 
     /// `targets` is [words, width]; the result [n-grams, width].
@@ -43,7 +50,7 @@ struct RidgeSolver {
             incidence.multiplyTransposed(
                 Matrix(words, rows: targets.rows, columns: width), into: matrix(image), pool: pool)
             forEachRow(width) { row in
-                Vector.add(direction.start + row, times: configuration.ridge, to: image.start + row, count: width)
+                Vector.add(direction.start + row, times: penalties[row / width], to: image.start + row, count: width)
             }
             let curvature = products(direction, image, width)
             let steps = zip(energy, curvature).map { Float($1 > 0 ? $0 / $1 : 0) }

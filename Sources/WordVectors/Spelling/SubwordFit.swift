@@ -1,3 +1,5 @@
+import Files
+import Glibc
 import Kernels
 import Parallel
 public import Shards
@@ -24,6 +26,33 @@ public struct SubwordFit {
 
     /// Numbers of a vector that are solved for together: four cache lines, and bounded memory.
     private static let width = 64
+
+    /// Fits n-grams to the words that `lookup` found, whose ids ascend from the most frequent word on.
+    ///
+    /// - Parameter counts: how often each word occurs, for `frequencyPower`.
+    /// Throws `ToolError` (`dataError`) for too few words.
+    public func fit(_ words: WordTable, counts: [UInt64], _ lookup: VectorLookup) throws -> SpellingFit {
+        let known = Array((0..<words.count).filter { lookup.found[$0] }.prefix(configuration.words))
+        guard known.count >= MimickTrainer.fewestWords else {
+            throw ToolError(
+                .dataError,
+                "only \(known.count) words of the vocabulary have a vector, too few to fit n-grams to; "
+                    + "check that vocabulary and vectors are of one language and case")
+        }
+        let share = min(0.05, Double(configuration.heldOut) / Double(known.count))
+        let split = HeldOutWords(count: known.count, share: share, seed: configuration.seed)
+        let fitted = split.fitted.map { known[$0] }
+        let weights = configuration.frequencyPower == 0 ? nil : weights(fitted.map { counts[$0] })
+        return SpellingFit(
+            generator: fit(words, ids: fitted, lookup.rows, weights: weights), name: "fitted n-grams", fitted: fitted,
+            heldOut: split.heldOut.map { known[$0] })
+    }
+
+    private func weights(_ counts: [UInt64]) -> [Float] {
+        let weights = counts.map { pow(Float(max(1, $0)), configuration.frequencyPower) }
+        let mean = weights.reduce(0, +) / Float(weights.count)
+        return weights.map { $0 / mean }
+    }
 
     /// Fits n-grams to the words `ids`, whose vectors are `rows` and none of which is zero.
     ///

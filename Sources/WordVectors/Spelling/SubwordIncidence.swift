@@ -9,6 +9,8 @@ import Shards
 struct SubwordIncidence: Sendable {
     /// From an n-gram's hash to its column.
     let columns: [Int32: Int32]
+    /// Characters of each n-gram, the marks of a word's ends counted.
+    let lengths: [Int]
     private let byWord: Entries
     private let byNGram: Entries
 
@@ -27,13 +29,13 @@ struct SubwordIncidence: Sendable {
 
     /// - Parameter fewestWords: n-grams that fewer of the words have do not count.
     init(_ words: WordTable, ids: [Int], hash: SubwordHash, fewestWords: Int) {
-        var lists: [[Int32]] = []
+        var lists: [[(nGram: Int32, length: Int)]] = []
         lists.reserveCapacity(ids.count)
         var occurrences: [Int32: (words: Int32, last: Int32)] = [:]
         for (index, id) in ids.enumerated() {
-            var list: [Int32] = []
-            words.withWord(id) { word in hash.forEachBucket(of: word) { list.append(Int32($0)) } }
-            for nGram in list {
+            var list: [(nGram: Int32, length: Int)] = []
+            words.withWord(id) { word in hash.forEachNGram(of: word) { list.append((Int32($0), $1)) } }
+            for (nGram, _) in list {
                 let seen = occurrences[nGram] ?? (0, -1)
                 if seen.last != Int32(index) { occurrences[nGram] = (seen.words + 1, Int32(index)) }
             }
@@ -41,18 +43,23 @@ struct SubwordIncidence: Sendable {
         }
         // Columns in the order in which n-grams first occur, because a dictionary has no order to rely on.
         var columns: [Int32: Int32] = [:]
+        var lengths: [Int] = []
         var byWord = Entries()
         for list in lists {
-            let counted = list.filter { (occurrences[$0]?.words ?? 0) >= Int32(fewestWords) }
-            for nGram in counted {
-                let next = Int32(columns.count)
-                byWord.indices.append(columns[nGram, default: next])
-                if byWord.indices[byWord.indices.count - 1] == next { columns[nGram] = next }
+            let counted = list.filter { (occurrences[$0.nGram]?.words ?? 0) >= Int32(fewestWords) }
+            for (nGram, length) in counted {
+                let column = columns[nGram] ?? Int32(columns.count)
+                byWord.indices.append(column)
+                if Int(column) == columns.count {
+                    columns[nGram] = column
+                    lengths.append(length)
+                }
                 byWord.values.append(1 / Float(counted.count))
             }
             byWord.ends.append(byWord.indices.count)
         }
         self.columns = columns
+        self.lengths = lengths
         self.byWord = byWord
         byNGram = Self.transpose(byWord, columns: columns.count)
     }

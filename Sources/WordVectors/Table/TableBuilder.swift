@@ -5,9 +5,13 @@ public import Shards
 
 /// How vectors are made for words that the pre-trained vectors do not have.
 public enum UnknownWords: String, Sendable, CaseIterable {
-    /// The n-grams of the vectors' own model if they have any, else MIMICK.
+    /// The n-grams of the vectors' own model if they have any, else n-grams fitted to the vectors.
     case auto
+    /// The n-grams of the vectors' own model.
     case ngrams
+    /// N-grams fitted to the vectors by least squares.
+    case subwords
+    /// A character model fitted to the vectors.
     case mimick
     /// Not at all: such words keep a zero vector.
     case none
@@ -17,6 +21,7 @@ public enum UnknownWords: String, Sendable, CaseIterable {
 /// the marks of sentence begin and end; the mean for centring; the generator.
 public struct TableBuilder {
     public var unknown = UnknownWords.auto
+    public var subwords = SubwordConfiguration()
     public var mimick = MimickConfiguration()
 
     public init() {}
@@ -54,12 +59,12 @@ public struct TableBuilder {
         var sources = lookup.found.map { $0 ? VectorSource.pretrained : .none }
         let missing = (0..<words.count).filter { !lookup.found[$0] && !marks.contains($0) }
         var generator: (any OutOfVocabularyGenerator)? = nGrams
-        var fit: MimickTrainer.Fit?
+        var fit: SpellingFit?
         if nGrams == nil && unknown != .none {
             var knownWords = lookup
             for mark in marks { knownWords.found[mark] = false }
-            fit = try MimickTrainer(mimick, threads: threads).fit(words, counts: counts, knownWords, progress: progress)
-            generator = fit?.model
+            fit = try self.fit(words, counts, knownWords, threads: threads, progress: progress)
+            generator = fit?.generator
         }
         if let generator {
             let made = generator.fill(missing, of: words, into: lookup.rows, threads: threads)
@@ -67,7 +72,7 @@ public struct TableBuilder {
         }
         SentenceMarks.make(words, lookup, found, seed: mimick.seed, &sources)
         let summary = TableSummary(
-            sources, counts: counts, lookup: lookup.counts, fit: fit.map { ($0.fitted.count, $0.bestEpoch) },
+            sources, counts: counts, lookup: lookup.counts, fit: fit,
             evaluation: fit.map { evaluate($0, words, lookup.rows, threads: threads) })
         return Table(
             words: words, counts: counts, sources: sources, rows: lookup.rows,
@@ -86,13 +91,25 @@ public struct TableBuilder {
         return nil
     }
 
-    /// A fitted model beside what needs none, on the words it was not fitted to.
+    private func fit(
+        _ words: WordTable, _ counts: [UInt64], _ known: VectorLookup, threads: Int,
+        progress: (MimickTrainer.Progress) throws -> Void
+    ) throws -> SpellingFit {
+        guard unknown == .mimick else {
+            return try SubwordFit(subwords, threads: threads).fit(words, counts: counts, known)
+        }
+        let fit = try MimickTrainer(mimick, threads: threads).fit(words, counts: counts, known, progress: progress)
+        return SpellingFit(
+            generator: fit.model, name: "MIMICK", fitted: fit.fitted, heldOut: fit.heldOut, bestEpoch: fit.bestEpoch)
+    }
+
+    /// What was fitted beside what needs no fit, on words that it has not seen.
     private func evaluate(
-        _ fit: MimickTrainer.Fit, _ words: WordTable, _ rows: RowMatrix, threads: Int
+        _ fit: SpellingFit, _ words: WordTable, _ rows: RowMatrix, threads: Int
     ) -> SpellingEvaluation {
         SpellingEvaluation(
             [
-                .init("MIMICK", fit.model, words), .meanVector(rows, fitted: fit.fitted),
+                .init(fit.name, fit.generator, words), .meanVector(rows, fitted: fit.fitted),
                 .nearestSpelling(words, rows, fitted: fit.fitted),
             ], words, rows, fitted: fit.fitted, heldOut: fit.heldOut, threads: threads)
     }

@@ -1,7 +1,7 @@
 public import Shards
 
 /// Where the vectors of a table come from.
-public struct TableSummary: Sendable {
+public struct TableSummary {
     public struct Share: Sendable, Equatable {
         public var words = 0
         public var tokens: UInt64 = 0
@@ -16,13 +16,13 @@ public struct TableSummary: Sendable {
     public private(set) var shares = [Share](repeating: Share(), count: VectorSource.allCases.count)
     /// What the reader of the vectors counted.
     public let lookup: VectorLookup.Counts
-    /// Words a character model was fitted to, and its best epoch; `nil` if none was fitted.
-    public let fit: (words: Int, bestEpoch: Int)?
-    /// `nil` if no character model was fitted.
+    /// What was fitted to make vectors from spellings, `nil` if nothing was.
+    public let fit: SpellingFit?
+    /// How good it is.
     public let evaluation: SpellingEvaluation?
 
     init(
-        _ sources: [VectorSource], counts: [UInt64], lookup: VectorLookup.Counts, fit: (words: Int, bestEpoch: Int)?,
+        _ sources: [VectorSource], counts: [UInt64], lookup: VectorLookup.Counts, fit: SpellingFit?,
         evaluation: SpellingEvaluation?
     ) {
         self.lookup = lookup
