@@ -13,7 +13,7 @@ public struct SpellingBenchmark {
     public var asked = 2000
     public var mimick = MimickConfiguration()
     public var subwords = SubwordConfiguration()
-    /// Without it only the n-grams are fitted.
+    /// Without it only the n-grams are fitted, not the character models.
     public var fitsMimick = true
     public var threads = 1
 
@@ -66,14 +66,16 @@ public struct SpellingBenchmark {
         var fitted: [(name: String, make: () throws -> any OutOfVocabularyGenerator)] = []
         let split = HeldOutWords(count: known.count, share: heldOut, seed: mimick.seed)
         let fittedTo = split.fitted.map { known[$0] }, heldOutIds = split.heldOut.map { known[$0] }
-        if fitsMimick {
+        let readers = fitsMimick ? [("MIMICK", mimick.reader), ("character CNN", .defaultConvolution)] : []
+        for (name, reader) in readers {
             var configuration = mimick
+            configuration.reader = reader
             configuration.words = known.count
             configuration.heldOut = heldOut
-            fitted.append(("MIMICK", {
+            fitted.append((name, {
                 try MimickTrainer(configuration, threads: threads).fit(table, counts: counts, lookup) {
-                    progress("fitting MIMICK, epoch \($0.epoch): held-out loss \($0.heldOutLoss)")
-                }.model
+                    progress("fitting \(name), epoch \($0.epoch): held-out loss \($0.heldOutLoss)")
+                }.generator
             }))
         }
         fitted.append(("fitted n-grams", { SubwordFit(subwords, threads: threads).fit(table, ids: fittedTo, lookup.rows) }))

@@ -1,4 +1,5 @@
 public import Kernels
+internal import Parallel
 
 /// A named tensor among the trainable weights of a network.
 public struct Parameter: Sendable, Equatable {
@@ -58,6 +59,30 @@ public final class ParameterStore {
                 return moments
             }
             return Training(optimizer: optimizer, gradients: FloatBuffer(count: layout.extent), moments: moments)
+        }
+    }
+
+    /// The weights of another store, with gradients of its own: for a thread that goes backward over its part of a batch.
+    public init(sharing other: ParameterStore) {
+        guard let training = other.training else { preconditionFailure("a network without gradients cannot share") }
+        layout = other.layout
+        values = other.values
+        self.training = Training(
+            optimizer: training.optimizer, gradients: FloatBuffer(count: layout.extent), moments: [])
+    }
+
+    /// Moves the gradients of `others` to this store: they are added in the order given, whatever the threads, and cleared.
+    public func addGradients(of others: some Sequence<ParameterStore>, compute: Compute) {
+        guard let sum = training?.gradients else { preconditionFailure("a network without gradients has none to add") }
+        let sources = others.compactMap { $0.training?.gradients.start }
+        let count = sum.count
+        let block = 1 << 14
+        compute.pool.forEach((count + block - 1) / block) { index in
+            let start = index * block, size = min(block, count - start)
+            for source in sources {
+                Vector.add(source + start, to: sum.start + start, count: size)
+                (source + start).update(repeating: 0, count: size)
+            }
         }
     }
 

@@ -39,7 +39,7 @@ struct BenchSpelling: Tool {
         completion: .file())
     var similarity: [String] = []
 
-    @Flag(help: "Leave out the character model, which takes longest.")
+    @Flag(help: "Leave out the character models, which take longest.")
     var nGramsOnly = false
 
     @Option(help: ArgumentHelp("The shortest n-gram fitted.", valueName: "n"))

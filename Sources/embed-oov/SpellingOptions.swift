@@ -2,12 +2,13 @@ public import ArgumentParser
 public import WordVectors
 
 extension UnknownWords: ExpressibleByArgument {}
+extension MimickLoss: ExpressibleByArgument {}
 
 /// How words without a vector get one from their spelling.
 struct SpellingOptions: ParsableArguments {
     @Option(help: """
-        How words without a vector get one: ngrams is the vectors' own n-grams, subwords and mimick \
-        are fitted to the vectors, auto is ngrams where the vectors have them, else subwords.
+        How words without a vector get one: ngrams is the vectors' own n-grams, subwords, mimick \
+        and cnn are fitted to the vectors, auto is ngrams where the vectors have them, else subwords.
         """)
     var unknown = UnknownWords.auto
 
@@ -30,7 +31,10 @@ struct SpellingOptions: ParsableArguments {
     var mimickEpochs = MimickConfiguration().epochs
 
     @Option(help: ArgumentHelp("Cells of the character model's LSTM, for each direction.", valueName: "n"))
-    var mimickHidden = MimickConfiguration().hidden
+    var mimickHidden = 50
+
+    @Option(help: "What the character model is fitted by: squared distance, or cosine.")
+    var mimickLoss = MimickConfiguration().loss
 
     @Option(help: ArgumentHelp("The character model's largest learning rate.", valueName: "x"))
     var mimickRate = MimickConfiguration().learningRate
@@ -61,7 +65,8 @@ struct SpellingOptions: ParsableArguments {
         var mimick = MimickConfiguration()
         mimick.words = mimickWords
         mimick.epochs = mimickEpochs
-        mimick.hidden = mimickHidden
+        mimick.reader = unknown == .cnn ? .defaultConvolution : .lstm(hidden: mimickHidden)
+        mimick.loss = mimickLoss
         mimick.learningRate = mimickRate
         mimick.frequencyPower = mimickFrequencyPower
         mimick.seed = seed

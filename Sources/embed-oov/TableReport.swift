@@ -15,8 +15,8 @@ struct TableReport {
         describeSources(summary)
         if let fit = summary.fit, let evaluation = summary.evaluation {
             report.print(
-                "\(fit.name): fitted to \(grouped(fit.fitted.count)) words"
-                    + (fit.bestEpoch.map { ", best after epoch \($0)" } ?? "") + "; on "
+                "\(fit.name): fitted to \(grouped(fit.fitted.count)) words in \(fixed(fit.seconds, 1)) s"
+                    + (fit.epochs.map { " (\($0) epochs, best after \(fit.bestEpoch ?? $0))" } ?? "") + "; on "
                     + "\(grouped(evaluation.asked.count)) held-out words among \(grouped(evaluation.candidates)):")
             report.print(row("", ["cosine", "centred", "mean rank", "top-10"]))
             for score in evaluation.scores() {

@@ -1,6 +1,7 @@
 import Files
 import Glibc
 import Kernels
+import Layers
 import Parallel
 import Shards
 import TestSupport
@@ -48,7 +49,7 @@ struct SpellingRule {
     private var small: TableBuilder {
         var builder = TableBuilder()
         builder.unknown = .mimick
-        builder.mimick.hidden = 17
+        builder.mimick.reader = .lstm(hidden: 17)
         builder.mimick.embedding = 9
         builder.mimick.epochs = 40
         builder.mimick.batch = 64
@@ -74,6 +75,43 @@ struct SpellingRule {
         #expect(abs(mean.centredCosine) < 0.3)
         #expect(1 - model.cosine < 0.2 * (1 - mean.cosine))
         #expect(model.centredCosine > (scores["nearest spelling"]?.centredCosine ?? 1))
+    }
+
+    @Test(arguments: [UnknownWords.mimick, .cnn], [MimickLoss.squared, .cosine])
+    func otherKindsLearnItToo(unknown: UnknownWords, loss: MimickLoss) throws {
+        let rule = SpellingRule(count: 900, dimension: 9)
+        var builder = small
+        builder.unknown = unknown
+        builder.mimick.loss = loss
+        if unknown == .cnn {
+            builder.mimick.reader = .convolution(filters: [.init(width: 1, count: 8), .init(width: 3, count: 40)], highways: 1)
+        }
+        let vectors = try openVectors(scratch.file("v.txt", rule.text))
+        let table = try builder.build(rule.vocabulary(unknown: ["abca"]), vectors, threads: 2)
+        let score = try #require(table.summary.evaluation?.scores()[0])
+        // Convolutions do not see where in a word an n-gram is, but for its ends.
+        #expect(score.centredCosine > (unknown == .cnn ? 0.6 : 0.9), "\(score)")
+        // Length: what is made is as long as the known vectors are.
+        let norms = rule.vectors.map { $0.reduce(0) { $0 + $1 * $1 }.squareRoot() }
+        let made = table.rows.row(900).reduce(0) { $0 + $1 * $1 }.squareRoot()
+        #expect(made > 0.5 * (norms.min() ?? 0) && made < 1.5 * (norms.max() ?? 0))
+        let output = try OutputFile(path: "\(scratch.path)/t", binary: true)
+        try table.write(to: output, tool: "test", fields: [:], pool: WorkerPool(threads: 1))
+        try output.commit()
+        let stored = try EmbeddingTable(FileSource(path: "\(scratch.path)/t"), pool: WorkerPool(threads: 1))
+        let expected = try #require(table.generator?.vectorArray("chba"))
+        #expect(stored.generator?.vectorArray("chba") == expected)
+    }
+
+    @Test(arguments: ["", "lstm", "lstm 3 4", "lstm 3 0 5", "lstm 3 4 99999", "gru 3 4 5", "convolution 3 4 1",
+                      "convolution 3 4 1 2y5", "convolution 3 4 1 0x5", "convolution 3 4 99 1x5", "lstm 3 4 5 6"])
+    func descriptionsThatCannotBe(text: String) { #expect(MimickShape(text, dimension: 3) == nil) }
+
+    @Test func descriptionsThatCan() {
+        for reader in [CharacterReader.lstm(hidden: 50), .defaultConvolution, .convolution(filters: [.init(width: 7, count: 1024)], highways: 2)] {
+            let shape = MimickShape(characters: 99, embedding: 16, reader: reader, dimension: 300)
+            #expect(MimickShape(shape.text, dimension: 300) == shape)
+        }
     }
 
     @Test func threadsDoNotShow() throws {

@@ -1,30 +1,32 @@
 import Kernels
+import Layers
 import Testing
 import WordVectors
 
 @Suite struct MimickNetworkTests {
-    private let shape = MimickShape(characters: 4, embedding: 3, hidden: 2, dimension: 3)
-
     /// Value, loss and gradients of the same network in PyTorch (two `nn.LSTM`, Float64), whose weights come from the
-    /// same formula.
+    /// same formula; PyTorch's matrices are the transposes of these.
     @Test func agreesWithPyTorch() {
-        let parameters = MimickParameters(shape), gradients = MimickParameters(shape)
-        for ((_, _, values), offset) in zip(parameters.named, [1, 2, 3, 4, 3, 4, 5, 5, 6, 7, 8]) {
-            for index in 0..<values.rows * values.columns {
-                values.start[index] = Float((index * 7 + offset) % 11 - 5) / 10
+        let network = MimickNetwork(MimickShape(characters: 4, embedding: 3, reader: .lstm(hidden: 2), dimension: 3))
+        let parameters = ParameterStore(network.layout, training: Adam())
+        for (parameter, offset) in zip(network.layout.parameters, [1, 2, 3, 4, 3, 4, 5, 5, 6, 7, 8]) {
+            forEach(parameter, parameters.value(parameter)) { value, index in
+                value.pointee = Float((index * 7 + offset) % 11 - 5) / 10
             }
         }
-        let targets: [Float] = [0.5, -0.25, 1, -1, 0.75, 0.25]
-        let workspace = MimickWorkspace(shape)
+        let targets = FloatBuffer(count: 6), weights = FloatBuffer(count: 2)
+        for (index, value) in ([0.5, -0.25, 1, -1, 0.75, 0.25] as [Float]).enumerated() { targets.start[index] = value }
+        (weights.start[0], weights.start[1]) = (1, 2)
+        let workspace = MimickWorkspace(network, training: true)
         let characters: [Int32] = [1, 2, 0, 3, 2, 1]
-        let output = workspace.predict(parameters, characters: characters, group: 2)
-        expectClose(
-            UnsafeBufferPointer(start: output.start, count: 6),
-            [0.504484, 0.10519, -0.294104, 0.527791, 0.118019, -0.291754], "output")
-        let loss = targets.withUnsafeBufferPointer { targets in
-            workspace.train(
-                parameters, gradients, characters: characters, group: 2,
-                targets: [targets.baseAddress!, targets.baseAddress! + 3], weights: [1, 2], scale: 1)
+        let loss = characters.withUnsafeBufferPointer { characters in
+            let output = workspace.predict(parameters, characters: characters, words: 2)
+            expectClose(
+                UnsafeBufferPointer(start: output.start, count: 6),
+                [0.504484, 0.10519, -0.294104, 0.527791, 0.118019, -0.291754], "output")
+            return workspace.train(
+                parameters, characters: characters, targets: Matrix(targets, rows: 2, columns: 3), weights: weights.start,
+                loss: SquaredDistanceLoss(), scale: 1 / 3) / 3
         }
         #expect(abs(loss - 2.618324) < 1e-5)
         let expected: [[Float]] = [
@@ -48,43 +50,87 @@ import WordVectors
             [0.05487, -0.545103, 0.689279, -0.02405, 0.155332, -0.215299, -0.014561, 0.447252, -0.497191],
             [2.040044, -0.605849, -1.585074],
         ]
-        for ((name, _, values), expected) in zip(gradients.named, expected) {
-            expectClose(
-                UnsafeBufferPointer(start: values.start, count: values.rows * values.columns), expected, name)
+        for (parameter, expected) in zip(network.layout.parameters, expected) {
+            #expect(parameter.count == expected.count)
+            forEach(parameter, parameters.gradient(parameter)) { value, index in
+                #expect(abs(value.pointee - expected[index]) < 2e-6, "\(parameter.name) \(index)")
+            }
         }
     }
 
-    @Test(arguments: [1, 2, 7, 32], [1, 2, 7])
-    func gradientsAreThoseOfFiniteDifferences(group: Int, time: Int) {
-        let shape = MimickShape(characters: 5, embedding: 3, hidden: 5, dimension: 7)
-        let parameters = MimickParameters(shape), gradients = MimickParameters(shape)
-        parameters.initialise(seed: 3)
-        var random = TestRandom(UInt64(group * 10 + time))
-        let characters = (0..<group * time).map { _ in Int32(random.below(5)) }
-        let targets = (0..<group * 7).map { _ in 2 * random.unit() - 1 }
-        let weights = (0..<group).map { _ in 0.5 + random.unit() }
-        let workspace = MimickWorkspace(shape), scratch = MimickParameters(shape)
-        targets.withUnsafeBufferPointer { targets in
-            let rows = (0..<group).map { targets.baseAddress! + 7 * $0 }
-            func loss(_ sums: MimickParameters) -> Double {
-                workspace.train(
-                    parameters, sums, characters: characters, group: group, targets: rows, weights: weights, scale: 1)
+    /// Calls `body` with each element and its place in PyTorch's layout: transposed, but for the embedding.
+    private func forEach(_ parameter: Parameter, _ matrix: Matrix, _ body: (UnsafeMutablePointer<Float>, Int) -> Void) {
+        let isTransposed = parameter.shape.count == 2 && parameter.name != "embedding"
+        for row in 0..<matrix.rows {
+            for column in 0..<matrix.columns {
+                body(matrix.row(row) + column, isTransposed ? column * matrix.rows + row : row * matrix.columns + column)
             }
-            _ = loss(gradients)
-            for (name, _, values) in parameters.named {
-                let offset = values.start - parameters.buffer.start
-                for _ in 0..<6 {
-                    let index = offset + random.below(values.rows * values.columns)
-                    let value = parameters.buffer.start[index]
-                    parameters.buffer.start[index] = value + 0x1p-7
-                    let above = loss(scratch)
-                    parameters.buffer.start[index] = value - 0x1p-7
-                    let below = loss(scratch)
-                    parameters.buffer.start[index] = value
-                    let slope = (above - below) / 0x1p-6, gradient = Double(gradients.buffer.start[index])
-                    #expect(abs(slope - gradient) < 2e-3 * (Double(group) / 7 + abs(gradient)), "\(name) \(index)")
+        }
+    }
+
+    @Test(arguments: [1, 2, 7, 32], [MimickLoss.squared, .cosine])
+    func gradientsAreThoseOfFiniteDifferences(words: Int, kind: MimickLoss) {
+        let network = MimickNetwork(MimickShape(characters: 5, embedding: 3, reader: .lstm(hidden: 5), dimension: 7))
+        let parameters = ParameterStore(network.layout, training: Adam())
+        network.initialize(parameters, seed: 3)
+        var random = TestRandom(UInt64(words))
+        let length = 3
+        let characters = (0..<words * length).map { _ in Int32(random.below(5)) }
+        let targets = FloatBuffer(count: words * 7), weights = FloatBuffer(count: words)
+        for index in 0..<words * 7 { targets.start[index] = 2 * random.unit() - 1 }
+        for index in 0..<words { weights.start[index] = 0.5 + random.unit() }
+        let workspace = MimickWorkspace(network, training: true)
+        let scratch = ParameterStore(sharing: parameters)
+        func loss(_ store: ParameterStore) -> Double {
+            characters.withUnsafeBufferPointer { characters in
+                let matrix = Matrix(targets, rows: words, columns: 7)
+                return switch kind {
+                case .squared:
+                    workspace.train(
+                        store, characters: characters, targets: matrix, weights: weights.start,
+                        loss: SquaredDistanceLoss(), scale: 1)
+                case .cosine:
+                    workspace.train(
+                        store, characters: characters, targets: matrix, weights: weights.start, loss: CosineLoss(),
+                        scale: 1)
                 }
             }
+        }
+        _ = loss(parameters)
+        for parameter in network.layout.parameters {
+            let values = parameters.value(parameter).start
+            for _ in 0..<6 {
+                let index = random.below(parameter.count)
+                let value = values[index]
+                // Two central differences remove the error of second order (Richardson).
+                func difference(_ step: Float) -> Double {
+                    values[index] = value + step
+                    let above = loss(scratch)
+                    values[index] = value - step
+                    let below = loss(scratch)
+                    values[index] = value
+                    return (above - below) / Double(2 * step)
+                }
+                let slope = (4 * difference(0x1p-7) - difference(0x1p-6)) / 3
+                let gradient = Double(parameters.gradient(parameter).start[index])
+                #expect(abs(slope - gradient) < 2e-3 * (Double(words) + abs(gradient)), "\(parameter.name) \(index)")
+            }
+        }
+    }
+
+    @Test func gradientsOfSeveralStoresAreAdded() {
+        let network = MimickNetwork(MimickShape(characters: 3, embedding: 2, reader: .lstm(hidden: 2), dimension: 2))
+        let parameters = ParameterStore(network.layout, training: Adam())
+        let others = (1...3).map { number in
+            let store = ParameterStore(sharing: parameters)
+            store.training?.gradients.fill(Float(number))
+            return store
+        }
+        parameters.addGradients(of: others[..<2], compute: Compute())
+        withExtendedLifetime((parameters, others)) {
+            #expect(parameters.training?.gradients.elements.allSatisfy { $0 == 3 } == true)
+            #expect(others[1].training?.gradients.elements.allSatisfy { $0 == 0 } == true)
+            #expect(others[2].training?.gradients.elements.allSatisfy { $0 == 3 } == true)
         }
     }
 

@@ -16,12 +16,12 @@ struct NearestSpelling {
         self.words = words
         self.rows = rows
         candidateIds = Array(fitted.prefix(Self.comparedWords))
-        candidates = WordSpellings(words, ids: candidateIds, longest: MimickWorkspace.longestWord)
+        candidates = WordSpellings(words, ids: candidateIds, longest: MimickNetwork.longestWord)
     }
 
     /// The vector of the known word with the least edit distance (Levenshtein); of equals the most frequent.
     func vector(_ id: Int, into vector: UnsafeMutableBufferPointer<Float>) {
-        let spelling = WordSpellings(words, ids: [id], longest: MimickWorkspace.longestWord)[0]
+        let spelling = WordSpellings(words, ids: [id], longest: MimickNetwork.longestWord)[0]
         var best = (distance: Int.max, index: 0)
         for index in 0..<candidates.count where abs(candidates.length(index) - spelling.count) < best.distance {
             let distance = editDistance(spelling, candidates[index], below: best.distance)

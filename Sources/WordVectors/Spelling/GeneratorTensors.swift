@@ -27,7 +27,7 @@ struct GeneratorTensors {
     func generator(_ fields: ShardFields, dimension: Int, file: String) throws -> (any OutOfVocabularyGenerator)? {
         switch fields["generator"] {
         case nil, "none": return nil
-        case "mimick": return try MimickModel(self, dimension: dimension, file: file)
+        case "mimick": return try MimickModel(self, fields, dimension: dimension, file: file)
         case "ngrams": return try NGramGenerator(self, fields, dimension: dimension, file: file)
         case .some(let other):
             throw ToolError.data(file, "", "the table's generator \"\(other)\" is not known to this version")

@@ -1,5 +1,6 @@
 import Glibc
 import Kernels
+import Layers
 import Parallel
 import Shards
 
@@ -7,6 +8,9 @@ import Shards
 struct MimickData {
     let spellings: WordSpellings
     let characters: CharacterTable
+    /// The characters' numbers of all words, one word after the other, and where each word ends.
+    let numbers: [Int32]
+    let ends: [Int]
     let standard: TargetStandard
     /// [words, dimension]
     let targets: RowMatrix
@@ -18,11 +22,18 @@ struct MimickData {
     private static let fewestOccurrences = 2
 
     init(
-        _ words: WordTable, counts: [UInt64], _ rows: RowMatrix, known: [Int], _ split: (fitted: [Int], heldOut: [Int]),
+        _ words: WordTable, counts: [UInt64], _ rows: RowMatrix, known: [Int], _ split: HeldOutWords,
         _ configuration: MimickConfiguration
     ) {
-        spellings = WordSpellings(words, ids: known, longest: MimickWorkspace.longestWord)
+        spellings = WordSpellings(words, ids: known, longest: MimickNetwork.longestWord)
         characters = CharacterTable(words: spellings, ids: split.fitted, minimum: Self.fewestOccurrences)
+        var numbers: [Int32] = [], ends: [Int] = []
+        for index in 0..<spellings.count {
+            for scalar in spellings[index] { numbers.append(characters.number(of: scalar)) }
+            ends.append(numbers.count)
+        }
+        self.numbers = numbers
+        self.ends = ends
         let standard = TargetStandard(rows, ids: split.fitted.map { known[$0] })
         self.standard = standard
         targets = RowMatrix(count: known.count, dimension: rows.dimension)
@@ -35,131 +46,172 @@ struct MimickData {
         let mean = weights.reduce(0, +) / Float(weights.count)
         for index in weights.indices { weights[index] /= mean }
         self.weights = weights
-        (fitted, heldOut) = split
+        fitted = split.fitted
+        heldOut = split.heldOut
     }
 }
 
-/// The state of a fit: parameters, moments, and a workspace and gradients for each group of a step.
+/// The state of a fit: the network's weights and moments, and for each group of a step what a thread needs.
+///
+/// A step takes several groups of words; threads share the groups, and their gradients are added in the groups' order,
+/// so the model does not depend on the number of threads. A step allocates nothing.
 final class MimickFitting {
+    let network: MimickNetwork
     private let data: MimickData
     private let configuration: MimickConfiguration
     private let compute: Compute
-    private let parameters, firstMoments, secondMoments: MimickParameters
-    private let gradients: [MimickParameters]
-    private let workspaces: [MimickWorkspace]
-    private let adam = Adam(epsilon: 1e-8)
+    private let parameters: ParameterStore
+    private let slots: [Slot]
     /// The gradient's norm is clipped to this.
     private let clip = 5.0
     private var step = 0
-    /// The parameters of the last `keep`.
-    let best: MimickParameters
+    /// The weights of the last `keep`.
+    let best: ParameterStore
 
     init(_ data: MimickData, _ configuration: MimickConfiguration, pool: ThreadPool) {
         self.data = data
         self.configuration = configuration
         compute = Compute(pool: pool)
-        let shape = MimickShape(
-            characters: data.characters.count, embedding: configuration.embedding, hidden: configuration.hidden,
-            dimension: data.targets.dimension)
-        parameters = MimickParameters(shape)
-        parameters.initialise(seed: configuration.seed)
-        firstMoments = MimickParameters(shape)
-        secondMoments = MimickParameters(shape)
-        best = MimickParameters(shape)
-        let slots = max(1, configuration.batch / MimickWorkspace.groupSize)
-        gradients = (0..<slots).map { _ in MimickParameters(shape) }
-        workspaces = (0..<slots).map { _ in MimickWorkspace(shape) }
+        let network = MimickNetwork(
+            MimickShape(
+                characters: data.characters.count, embedding: configuration.embedding, reader: configuration.reader,
+                dimension: data.targets.dimension))
+        self.network = network
+        let parameters = ParameterStore(network.layout, training: Adam(epsilon: 1e-8))
+        network.initialize(parameters, seed: configuration.seed)
+        self.parameters = parameters
+        best = ParameterStore(network.layout, training: nil)
+        let count = max(1, configuration.batch / MimickNetwork.groupSize)
+        slots = (0..<count).map { _ in Slot(network, sharing: parameters, data) }
     }
 
     /// Goes once over the words; returns their mean loss on the way.
     func epoch(_ epoch: Int) -> Double {
         var random = Random(seed: configuration.seed, stream: "mimick order", number: epoch)
         let groups = WordGroups(data.spellings, data.fitted, shuffledBy: &random).groups
-        let slots = gradients.count
-        let steps = (groups.count + slots - 1) / slots
-        var losses = [Double](repeating: 0, count: groups.count)
-        losses.withUnsafeMutableBufferPointer { losses in
-            for index in 0..<steps {
-                let first = index * slots
-                let count = min(slots, groups.count - first)
-                let words = groups[first..<first + count].reduce(0) { $0 + $1.count }
-                compute.pool.forEach(count) { slot in
-                    losses[first + slot] = train(
-                        groups[first + slot], slot: slot, words: words,
-                        hiding: Random(
-                            seed: configuration.seed, stream: "mimick hiding", number: epoch << 32 + first + slot))
-                }
-                let progress = (Double(epoch - 1) + Double(index) / Double(steps)) / Double(configuration.epochs)
-                update(groups: count, rate: rate(progress))
+        let steps = (groups.count + slots.count - 1) / slots.count
+        var loss = 0.0
+        for index in 0..<steps {
+            let first = index * slots.count
+            let count = min(slots.count, groups.count - first)
+            var weight = 0.0
+            for group in groups[first..<first + count] {
+                for word in group { weight += Double(data.weights[word]) }
             }
+            compute.pool.forEach(count) { slot in
+                var hiding = Random(
+                    seed: configuration.seed, stream: "mimick hiding", number: epoch << 32 + first + slot)
+                slots[slot].take(groups[first + slot], data, hiding: configuration.hidingRate, &hiding)
+                slots[slot].train(configuration.loss, scale: Float(1 / weight))
+            }
+            for slot in slots[..<count] { loss += slot.loss }
+            parameters.addGradients(of: slots[..<count].lazy.map(\.parameters), compute: compute)
+            step += 1
+            let progress = (Double(epoch - 1) + Double(index) / Double(steps)) / Double(configuration.epochs)
+            parameters.update(.init(step: step, rate: rate(progress), clip: clip), compute: compute)
         }
-        return losses.reduce(0, +) / Double(max(1, data.fitted.count))
+        return loss / Double(max(1, data.fitted.count))
     }
 
     func heldOutLoss() -> Double {
         let groups = WordGroups(data.spellings, data.heldOut).groups
         var losses = [Double](repeating: 0, count: groups.count)
-        let slots = workspaces.count
         losses.withUnsafeMutableBufferPointer { losses in
-            compute.pool.forEach(slots) { slot in
-                for number in stride(from: slot, to: groups.count, by: slots) {
-                    losses[number] = loss(groups[number], slot)
+            nonisolated(unsafe) let losses = losses
+            compute.pool.forEach(slots.count) { slot in
+                for number in stride(from: slot, to: groups.count, by: slots.count) {
+                    var random = Random(seed: 0, stream: "mimick hiding")
+                    slots[slot].take(groups[number], data, hiding: 0, &random)
+                    slots[slot].measure(configuration.loss)
+                    losses[number] = slots[slot].loss
                 }
             }
         }
-        return losses.reduce(0, +) / Double(max(1, data.heldOut.count))
+        return losses.reduce(0, +) / data.heldOut.reduce(0) { $0 + Double(data.weights[$1]) }
     }
 
-    func keep() { best.buffer.copy(from: parameters.buffer) }
-
-    private func train(_ group: [Int], slot: Int, words: Int, hiding: Random) -> Double {
-        var hiding = hiding
-        var characters = data.characters.numbers(data.spellings, group)
-        if configuration.hidingRate > 0 {
-            for index in characters.indices where hiding.uniform() < configuration.hidingRate { characters[index] = 0 }
-        }
-        return workspaces[slot].train(
-            parameters, gradients[slot], characters: characters, group: group.count, targets: group.map(target),
-            weights: group.map { data.weights[$0] }, scale: 1 / Float(words))
-    }
-
-    private func update(groups: Int, rate: Float) {
-        let count = parameters.buffer.count
-        let sum = gradients[0].buffer
-        for slot in 1..<max(1, groups) {
-            Vector.add(gradients[slot].buffer.start, to: sum.start, count: count)
-            gradients[slot].buffer.fill(0)
-        }
-        step += 1
-        let norm = compute.norm(sum.start, count: count)
-        let run = WeightRun(
-            weights: parameters.buffer.start, gradients: sum.start, firstMoments: firstMoments.buffer.start,
-            secondMoments: secondMoments.buffer.start, count: count)
-        adam.update(
-            run, OptimizerStep(number: step, rate: rate, scale: norm > clip ? Float(clip / norm) : 1), compute: compute)
-    }
+    func keep() { best.values.copy(from: parameters.values) }
 
     /// A warm-up of 100 steps, then half a cosine wave down to a twentieth.
     private func rate(_ progress: Double) -> Float {
-        let warmUp = min(1, Float(step + 1) / 100)
+        let warmUp = min(1, Float(step) / 100)
         let cosine = 0.5 * (1 + cos(progress * Double.pi))
         return configuration.learningRate * warmUp * Float(0.05 + 0.95 * cosine)
     }
+}
 
-    private func loss(_ group: [Int], _ slot: Int) -> Double {
-        let result = workspaces[slot].predict(
-            parameters, characters: data.characters.numbers(data.spellings, group), group: group.count)
-        let dimension = data.targets.dimension
-        var total = 0.0
-        for (row, index) in group.enumerated() {
-            let predicted = result.row(row), target = target(index)
-            for number in 0..<dimension { predicted[number] -= target[number] }
-            total += Vector.dot(predicted, predicted, count: dimension) / Double(dimension)
-        }
-        return total
+/// One group of a step: its words, and the memory and gradients of whoever works on it.
+private final class Slot {
+    let parameters: ParameterStore
+    private let workspace: MimickWorkspace
+    private let characters: UnsafeMutableBufferPointer<Int32>
+    /// [group, dimension] and [group]
+    private let targets, weights: FloatBuffer
+    private let dimension: Int
+    private var words = 0
+    private var length = 0
+    /// Of the last group: the sum over its words, each counted as often as its weight says.
+    private(set) var loss = 0.0
+
+    init(_ network: MimickNetwork, sharing parameters: ParameterStore, _ data: MimickData) {
+        self.parameters = ParameterStore(sharing: parameters)
+        workspace = MimickWorkspace(network, training: true)
+        dimension = data.targets.dimension
+        characters = .allocate(capacity: MimickNetwork.groupSize * MimickNetwork.longestWord)
+        characters.initialize(repeating: 0)
+        targets = FloatBuffer(count: MimickNetwork.groupSize * dimension)
+        weights = FloatBuffer(count: MimickNetwork.groupSize)
     }
 
-    private func target(_ index: Int) -> UnsafePointer<Float> {
-        UnsafePointer(data.targets.pointer + index * data.targets.dimension)
+    deinit { characters.deallocate() }
+
+    /// Takes a group of words of one length, some of whose characters are hidden.
+    func take(_ group: [Int], _ data: MimickData, hiding rate: Double, _ random: inout Random) {
+        words = group.count
+        length = group.first.map { data.spellings.length($0) } ?? 0
+        for (column, word) in group.enumerated() {
+            let start = data.ends[word] - length
+            for step in 0..<length {
+                characters[step * words + column] =
+                    rate > 0 && random.uniform() < rate ? 0 : data.numbers[start + step]
+            }
+            (targets.start + column * dimension).update(
+                from: data.targets.pointer + word * dimension, count: dimension)
+            weights.start[column] = data.weights[word]
+        }
+    }
+
+    /// Adds the gradients of `scale` times the loss.
+    func train(_ kind: MimickLoss, scale: Float) {
+        let characters = UnsafeBufferPointer(rebasing: characters[..<(words * length)])
+        let targets = Matrix(targets, rows: words, columns: dimension)
+        switch kind {
+        case .squared:
+            // Per number, so that the mean vector's loss is 1 whatever the dimension.
+            loss = workspace.train(
+                parameters, characters: characters, targets: targets, weights: weights.start,
+                loss: SquaredDistanceLoss(), scale: scale / Float(dimension)) / Double(dimension)
+        case .cosine:
+            loss = workspace.train(
+                parameters, characters: characters, targets: targets, weights: weights.start, loss: CosineLoss(),
+                scale: scale)
+        }
+    }
+
+    /// The loss alone.
+    func measure(_ kind: MimickLoss) {
+        let prediction = workspace.predict(
+            parameters, characters: UnsafeBufferPointer(rebasing: characters[..<(words * length)]), words: words)
+        let targets = Matrix(targets, rows: words, columns: dimension)
+        let total = Vector.sum(weights.start, count: words)
+        let compute = Compute()
+        switch kind {
+        case .squared:
+            loss = total / Double(dimension) * SquaredDistanceLoss().evaluate(
+                prediction: prediction, target: targets, weights: weights.start, gradient: nil, compute)
+        case .cosine:
+            loss = total * CosineLoss().evaluate(
+                prediction: prediction, target: targets, weights: weights.start, gradient: nil, compute)
+        }
     }
 }

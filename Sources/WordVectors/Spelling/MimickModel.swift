@@ -1,4 +1,5 @@
 import Kernels
+import Layers
 import Parallel
 public import Shards
 import Synchronization
@@ -8,22 +9,24 @@ import Synchronization
 ///
 /// The network predicts directions: unit vectors less their mean, scaled to unit variance. A generated vector is that
 /// undone, times the mean norm of the vectors it was fitted on.
-public final class MimickModel: OutOfVocabularyGenerator {
-    public var dimension: Int { parameters.shape.dimension }
-    let parameters: MimickParameters
+public final class MimickModel: OutOfVocabularyGenerator, @unchecked Sendable {
+    public var dimension: Int { network.shape.dimension }
+    let network: MimickNetwork
+    let parameters: ParameterStore
     let characters: CharacterTable
     let standard: TargetStandard
     /// Workspaces at rest.
     private let spare = Mutex<[MimickWorkspace]>([])
 
-    init(parameters: MimickParameters, characters: CharacterTable, standard: TargetStandard) {
+    init(_ network: MimickNetwork, _ parameters: ParameterStore, characters: CharacterTable, standard: TargetStandard) {
+        self.network = network
         self.parameters = parameters
         self.characters = characters
         self.standard = standard
     }
 
     public func vector(for word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) -> Bool {
-        let spelling = WordSpellings(word, longest: MimickWorkspace.longestWord)
+        let spelling = WordSpellings(word, longest: MimickNetwork.longestWord)
         guard spelling.length(0) > 0 else { return false }
         predict(spelling, [0]) { _, values in standard.restore(values, into: row) }
         return true
@@ -31,7 +34,7 @@ public final class MimickModel: OutOfVocabularyGenerator {
 
     /// Batches of equal length on all threads.
     public func fill(_ ids: [Int], of words: WordTable, into rows: RowMatrix, threads: Int) -> [Bool] {
-        let spellings = WordSpellings(words, ids: ids, longest: MimickWorkspace.longestWord)
+        let spellings = WordSpellings(words, ids: ids, longest: MimickNetwork.longestWord)
         let groups = WordGroups(spellings, Array(ids.indices)).groups
         ThreadPool(threads: threads).forEach(groups.count) { number in
             predict(spellings, groups[number]) { index, values in
@@ -43,9 +46,10 @@ public final class MimickModel: OutOfVocabularyGenerator {
 
     /// Calls `body` with each index of the group and the network's output for it, [dimension].
     func predict(_ spellings: WordSpellings, _ group: [Int], _ body: (Int, UnsafePointer<Float>) -> Void) {
-        let workspace = spare.withLock { $0.popLast() } ?? MimickWorkspace(parameters.shape)
-        let result = workspace.predict(
-            parameters, characters: characters.numbers(spellings, group), group: group.count)
+        let workspace = spare.withLock { $0.popLast() } ?? MimickWorkspace(network, training: false)
+        let result = characters.numbers(spellings, group).withUnsafeBufferPointer {
+            workspace.predict(parameters, characters: $0, words: group.count)
+        }
         for (row, index) in group.enumerated() { body(index, result.row(row)) }
         spare.withLock { $0.append(workspace) }
     }
@@ -59,8 +63,11 @@ struct TargetStandard: Sendable, Equatable {
     let scale: Float
     /// The mean norm of the vectors.
     let norm: Float
+    /// Whether outputs are directions alone, as a fit by cosine leaves them: they get the targets' mean norm.
+    var isDirection = false
 
-    init(mean: [Float], scale: Float, norm: Float) {
+    init(mean: [Float], scale: Float, norm: Float, isDirection: Bool = false) {
+        self.isDirection = isDirection
         self.mean = mean
         self.scale = scale
         self.norm = norm
@@ -92,6 +99,12 @@ struct TargetStandard: Sendable, Equatable {
     }
 
     func restore(_ values: UnsafePointer<Float>, into row: UnsafeMutableBufferPointer<Float>) {
-        for index in row.indices { row[index] = (values[index] / scale + mean[index]) * norm }
+        var factor = 1 / scale
+        if isDirection {
+            let length = Vector.norm(values, count: row.count)
+            // Targets have unit variance in each number.
+            if length > 0 { factor *= Float(Double(row.count).squareRoot() / length) }
+        }
+        for index in row.indices { row[index] = (values[index] * factor + mean[index]) * norm }
     }
 }

@@ -1,11 +1,12 @@
 import Files
 import Kernels
+import Layers
 public import Shards
 
 /// How a MIMICK model travels in a table.
 extension MimickModel {
     public var source: VectorSource { .mimick }
-    public var fields: ShardFields { ["generator": "mimick"] }
+    public var fields: ShardFields { ["generator": "mimick", "mimick": network.shape.text] }
 
     public func forEachTensor(_ body: (String, [Int], UnsafeBufferPointer<Float>) throws -> Void) throws {
         // Unicode scalars are below 2^21, so Float32 holds them exactly.
@@ -13,39 +14,39 @@ extension MimickModel {
             try body("mimick.characters", [$0.count], $0)
         }
         try standard.mean.withUnsafeBufferPointer { try body("mimick.mean", [$0.count], $0) }
-        try [standard.scale, standard.norm].withUnsafeBufferPointer { try body("mimick.standard", [2], $0) }
-        for (name, shape, values) in parameters.named {
-            let values = UnsafeBufferPointer(start: values.start, count: values.rows * values.columns)
-            try body("mimick.\(name)", shape, values)
+        try [standard.scale, standard.norm, standard.isDirection ? 1 : 0].withUnsafeBufferPointer {
+            try body("mimick.standard", [3], $0)
+        }
+        for parameter in network.layout.parameters {
+            let values = UnsafeBufferPointer(start: parameters.value(parameter).start, count: parameter.count)
+            try body("mimick.\(parameter.name)", parameter.shape, values)
         }
     }
 
-    convenience init(_ tensors: GeneratorTensors, dimension: Int, file: String) throws {
+    convenience init(_ tensors: GeneratorTensors, _ fields: ShardFields, dimension: Int, file: String) throws {
         let scalars = try tensors.values("mimick.characters", file: file).values
         guard scalars.allSatisfy({ $0 >= 0 && $0 <= 0x10FFFF }),
             zip(scalars, scalars.dropFirst()).allSatisfy({ $0 < $1 })
         else { throw ToolError.data(file, "tensor mimick.characters", "does not hold characters in order") }
         let characters = CharacterTable(scalars: scalars.map { UInt32($0) })
-        let embedding = try tensors.values("mimick.embedding", file: file).shape
-        let recurrent = try tensors.values("mimick.forward.recurrent", file: file).shape
         let mean = try tensors.values("mimick.mean", shape: [dimension], file: file).values
-        let standard = try tensors.values("mimick.standard", shape: [2], file: file).values
-        guard embedding.count == 2, embedding[0] == characters.count, embedding[1] > 0, recurrent.count == 2,
-            recurrent[1] > 0, standard[0] > 0
-        else { throw ToolError.data(file, "tensor mimick.embedding", "has the wrong shape") }
-        // The largest tensor first: no memory is taken for shapes that the table does not hold.
-        _ = try tensors.values("mimick.output.weight", shape: [dimension, dimension], file: file)
-        let parameters = MimickParameters(
-            MimickShape(
-                characters: characters.count, embedding: embedding[1], hidden: recurrent[1], dimension: dimension))
-        for (name, shape, values) in parameters.named {
-            let stored = try tensors.values("mimick.\(name)", shape: shape, file: file).values
-            stored.withUnsafeBufferPointer {
-                if let start = $0.baseAddress { values.start.update(from: start, count: $0.count) }
+        let standard = try tensors.values("mimick.standard", shape: [3], file: file).values
+        guard let shape = MimickShape(fields["mimick"] ?? "", dimension: dimension), shape.characters == characters.count,
+            standard[0] > 0
+        else { throw ToolError.data(file, "", "the table's description of its character model cannot be") }
+        let network = MimickNetwork(shape)
+        // All tensors before any memory: none is taken for shapes that the table does not hold.
+        let stored = try network.layout.parameters.map {
+            try tensors.values("mimick.\($0.name)", shape: $0.shape, file: file).values
+        }
+        let parameters = ParameterStore(network.layout, training: nil)
+        for (parameter, values) in zip(network.layout.parameters, stored) {
+            values.withUnsafeBufferPointer {
+                if let start = $0.baseAddress { parameters.value(parameter).start.update(from: start, count: $0.count) }
             }
         }
         self.init(
-            parameters: parameters, characters: characters,
-            standard: TargetStandard(mean: mean, scale: standard[0], norm: standard[1]))
+            network, parameters, characters: characters,
+            standard: TargetStandard(mean: mean, scale: standard[0], norm: standard[1], isDirection: standard[2] != 0))
     }
 }

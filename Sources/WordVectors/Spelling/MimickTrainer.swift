@@ -12,19 +12,10 @@ public struct MimickTrainer {
     public struct Progress: Sendable {
         public let epoch: Int
         public let epochs: Int
-        /// Squared distance per number of standardised vectors: 1 is what the mean vector reaches.
+        /// Squared distance per number of standardised vectors, where 1 is what the mean vector reaches; or 1 - cosine.
         public let loss: Double
         public let heldOutLoss: Double
         public let isBest: Bool
-    }
-
-    /// A fitted model and the known words that it has not seen.
-    public struct Fit {
-        public let model: MimickModel
-        /// Ids of the words fitted to, and of those held out.
-        public let fitted: [Int]
-        public let heldOut: [Int]
-        public let bestEpoch: Int
     }
 
     /// Fewer words than this with a vector make no model.
@@ -44,7 +35,7 @@ public struct MimickTrainer {
     /// Throws `ToolError`: `dataError` for too few words, `configuration` for a fit that diverges.
     public func fit(
         _ words: WordTable, counts: [UInt64], _ lookup: VectorLookup, progress: (Progress) throws -> Void
-    ) throws -> Fit {
+    ) throws -> SpellingFit {
         let known = Array((0..<words.count).filter { lookup.found[$0] }.prefix(configuration.words))
         guard known.count >= Self.fewestWords else {
             throw ToolError(
@@ -52,16 +43,19 @@ public struct MimickTrainer {
                 "only \(known.count) words of the vocabulary have a vector, too few to fit a character model; "
                     + "check that vocabulary and vectors are of one language and case")
         }
-        let split = split(known)
+        let split = HeldOutWords(count: known.count, share: configuration.heldOut, seed: configuration.seed)
         let data = MimickData(words, counts: counts, lookup.rows, known: known, split, configuration)
         let fitting = MimickFitting(data, configuration, pool: ThreadPool(threads: threads))
         var best = (loss: Double.infinity, epoch: 0)
+        let start = monotonicSeconds()
+        var epochs = 0
         for epoch in 1...max(1, configuration.epochs) {
             let loss = fitting.epoch(epoch)
             guard loss.isFinite else {
                 throw ToolError(
                     .configuration, "the character model diverged in epoch \(epoch); a smaller learning rate helps")
             }
+            epochs = epoch
             let heldOutLoss = fitting.heldOutLoss()
             let isBest = heldOutLoss < best.loss
             if isBest {
@@ -73,18 +67,12 @@ public struct MimickTrainer {
                     epoch: epoch, epochs: configuration.epochs, loss: loss, heldOutLoss: heldOutLoss, isBest: isBest))
             if epoch - best.epoch >= configuration.patience { break }
         }
-        let model = MimickModel(parameters: fitting.best, characters: data.characters, standard: data.standard)
-        return Fit(
-            model: model, fitted: split.fitted.map { known[$0] }, heldOut: split.heldOut.map { known[$0] },
-            bestEpoch: best.epoch)
-    }
-
-    /// Positions in `known`: at least one is held out.
-    private func split(_ known: [Int]) -> (fitted: [Int], heldOut: [Int]) {
-        var random = Random(seed: configuration.seed, stream: "mimick held-out words")
-        var order = Array(known.indices)
-        random.shuffle(&order)
-        let count = max(1, min(known.count / 2, Int(Double(known.count) * configuration.heldOut)))
-        return (order[count...].sorted(), order[..<count].sorted())
+        var standard = data.standard
+        standard.isDirection = configuration.loss == .cosine
+        let model = MimickModel(fitting.network, fitting.best, characters: data.characters, standard: standard)
+        return SpellingFit(
+            generator: model, name: configuration.name, fitted: split.fitted.map { known[$0] },
+            heldOut: split.heldOut.map { known[$0] }, epochs: epochs, bestEpoch: best.epoch,
+            seconds: monotonicSeconds() - start)
     }
 }

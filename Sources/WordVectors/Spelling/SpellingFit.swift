@@ -6,16 +6,22 @@ public struct SpellingFit {
     /// Ids of the words fitted to, and of those held out, most frequent first.
     public let fitted: [Int]
     public let heldOut: [Int]
-    /// For a model fitted in epochs, the one it was taken from.
+    /// For a model fitted in epochs, how many there were, and the one it was taken from.
+    public let epochs: Int?
     public let bestEpoch: Int?
+    /// What the fit took.
+    public let seconds: Double
 
     public init(
-        generator: any OutOfVocabularyGenerator, name: String, fitted: [Int], heldOut: [Int], bestEpoch: Int? = nil
+        generator: any OutOfVocabularyGenerator, name: String, fitted: [Int], heldOut: [Int], epochs: Int? = nil,
+        bestEpoch: Int? = nil, seconds: Double
     ) {
         self.generator = generator
         self.name = name
         self.fitted = fitted
         self.heldOut = heldOut
+        self.epochs = epochs
         self.bestEpoch = bestEpoch
+        self.seconds = seconds
     }
 }

@@ -43,9 +43,11 @@ public struct SubwordFit {
         let split = HeldOutWords(count: known.count, share: share, seed: configuration.seed)
         let fitted = split.fitted.map { known[$0] }
         let weights = configuration.frequencyPower == 0 ? nil : weights(fitted.map { counts[$0] })
+        let start = monotonicSeconds()
+        let generator = fit(words, ids: fitted, lookup.rows, weights: weights)
         return SpellingFit(
-            generator: fit(words, ids: fitted, lookup.rows, weights: weights), name: "fitted n-grams", fitted: fitted,
-            heldOut: split.heldOut.map { known[$0] })
+            generator: generator, name: "fitted n-grams", fitted: fitted, heldOut: split.heldOut.map { known[$0] },
+            seconds: monotonicSeconds() - start)
     }
 
     private func weights(_ counts: [UInt64]) -> [Float] {

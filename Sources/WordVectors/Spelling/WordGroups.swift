@@ -19,15 +19,15 @@ struct WordGroups {
     }
 
     private static func byLength(_ spellings: WordSpellings, _ indices: [Int]) -> [[Int]] {
-        var lengths = [[Int]](repeating: [], count: MimickWorkspace.longestWord + 1)
+        var lengths = [[Int]](repeating: [], count: MimickNetwork.longestWord + 1)
         for index in indices { lengths[spellings.length(index)].append(index) }
         return lengths
     }
 
     private static func cut(_ lengths: [[Int]]) -> [[Int]] {
         lengths.dropFirst().flatMap { words in
-            stride(from: 0, to: words.count, by: MimickWorkspace.groupSize).map {
-                Array(words[$0..<min(words.count, $0 + MimickWorkspace.groupSize)])
+            stride(from: 0, to: words.count, by: MimickNetwork.groupSize).map {
+                Array(words[$0..<min(words.count, $0 + MimickNetwork.groupSize)])
             }
         }
     }

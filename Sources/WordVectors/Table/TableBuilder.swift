@@ -11,8 +11,10 @@ public enum UnknownWords: String, Sendable, CaseIterable {
     case ngrams
     /// N-grams fitted to the vectors by least squares.
     case subwords
-    /// A character model fitted to the vectors.
+    /// A character model fitted to the vectors: a bidirectional LSTM.
     case mimick
+    /// The same with convolutions.
+    case cnn
     /// Not at all: such words keep a zero vector.
     case none
 }
@@ -95,12 +97,10 @@ public struct TableBuilder {
         _ words: WordTable, _ counts: [UInt64], _ known: VectorLookup, threads: Int,
         progress: (MimickTrainer.Progress) throws -> Void
     ) throws -> SpellingFit {
-        guard unknown == .mimick else {
+        guard unknown == .mimick || unknown == .cnn else {
             return try SubwordFit(subwords, threads: threads).fit(words, counts: counts, known)
         }
-        let fit = try MimickTrainer(mimick, threads: threads).fit(words, counts: counts, known, progress: progress)
-        return SpellingFit(
-            generator: fit.model, name: "MIMICK", fitted: fit.fitted, heldOut: fit.heldOut, bestEpoch: fit.bestEpoch)
+        return try MimickTrainer(mimick, threads: threads).fit(words, counts: counts, known, progress: progress)
     }
 
     /// What was fitted beside what needs no fit, on words that it has not seen.

@@ -1,0 +1,132 @@
+import Kernels
+import Layers
+import Testing
+
+@Suite struct CharacterEncoderTests {
+    private let compute = Compute()
+
+    /// Elements ((7 i + offset) mod 11 - 5) / 10, in the order of memory.
+    private func fill(_ matrix: Matrix, _ offset: Int) {
+        for index in 0..<matrix.rows * matrix.columns { matrix.start[index] = Float((index * 7 + offset) % 11 - 5) / 10 }
+    }
+
+    private func expectClose(_ matrix: Matrix, _ expected: [Float], _ name: String) {
+        #expect(matrix.rows * matrix.columns == expected.count, "\(name)")
+        for (index, expected) in expected.enumerated() {
+            #expect(abs(matrix.start[index] - expected) < 2e-6, "\(name) \(index): \(matrix.start[index]), not \(expected)")
+        }
+    }
+
+    /// The same in PyTorch, in Float64: windows by stacking, `max`, `relu`, a highway, and its gradients. The widest filter
+    /// is wider than the words.
+    @Test func convolutionAgreesWithPyTorch() {
+        var layout = ParameterLayout()
+        let layer = CharacterConvolution(
+            "cnn", inputs: 3, filters: [.init(width: 1, count: 2), .init(width: 2, count: 3), .init(width: 6, count: 2)],
+            highways: 1, in: &layout)
+        let parameters = ParameterStore(layout, training: Adam())
+        for (parameter, offset) in zip(layout.parameters, [3, 1, 4, 2, 5, 3, 2, 4, 5, 6]) {
+            fill(parameters.value(parameter), offset)
+        }
+        let input = OwnedMatrix(8, 3), factors = OwnedMatrix(2, 7), inputGradient = OwnedMatrix(8, 3)
+        fill(input.matrix, 2)
+        fill(factors.matrix, 7)
+        let workspace = layer.makeWorkspace(words: 2, longest: 4, training: true)
+        let output = workspace.forward(input.matrix, words: 2, parameters, compute)
+        expectClose(
+            output,
+            [0.086295, 0.270702, 0.355558, 0.316238, 0.056139, 0.177948, 0.101851, 0.181636, 0.24416, 0.318964, 0.530035,
+             0.157841, 0.055447, 0.475892], "output")
+        workspace.backward(
+            input.matrix, words: 2, outputGradient: factors.matrix, inputGradient: inputGradient.matrix, parameters,
+            compute)
+        expectClose(
+            inputGradient.matrix,
+            [-0.039086, -0.026266, -0.013445, 0.111977, -0.204318, -0.111743, -0.100275, 0.185794, 0.178685, 0.010638,
+             -0.099427, -0.03717, 0.078685, 0.016341, -0.005503, -0.001015, -0.205181, -0.206196, -0.05856, -0.091687,
+             0.091687, -0.119572, -0.098677, 0.098677], "input")
+        let expected: [[Float]] = [
+            [0, 0.027606, 0, -0.002803, 0, -0.033211],
+            [0, 0.07602],
+            [0.155367, 0.04903, 0.208513, -0.03451, -0.07165, -0.110044, -0.224387, -0.00269, -0.065729, 0.060429, -0.10613,
+             0.230671, -0.129449, -0.03717, -0.087886, 0.202837, 0.03179, -0.043572],
+            [0.474693, -0.172401, -0.110787],
+            [0, -0.053705, 0, 0.028514, 0, -0.018468, 0, 0.125955, 0, 0.005023, 0, -0.041959, 0, 0.028514, 0, -0.018468, 0,
+             -0.065451, 0, 0.005023, 0, -0.041959, 0, 0.04026, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            [0, 0.117456],
+            [0, 0, 0, 0, 0, 0, 0, -0.060355, 0, 0.097346, -0.13247, -0.011209, 0.043765, 0.109439, -0.029457, 0, 0.004935,
+             -0.038212, 0.008336, -0.003499, 0.031569, -0.107261, 0, 0.14259, -0.216537, -0.010059, 0.060023, 0.178891,
+             -0.053356, 0, 3.7e-05, -0.063687, 0.017986, -0.011534, 0.052615, 0, 0, 0, 0, 0, 0, 0, -0.164348, 0, 0.012401,
+             -0.2038, 0.051417, -0.028355, 0.168368],
+            [-0.111149, 0, 0.19665, -0.254749, -0.026278, 0.090745, 0.21046],
+            [0, 0, 0, 0, 0, 0, 0, -0.012094, -0.00779, 0.03438, 0.03166, -0.005504, 0.016916, -0.048798, -0.004075,
+             -0.004587, 0.002593, 0.010856, -0.001485, 0.001042, -0.014076, -0.020188, -0.014406, 0.050966, 0.052984,
+             -0.008924, 0.02491, -0.079766, -0.007, -0.008472, 0.001731, 0.018703, -0.002439, 0.000378, -0.023461, 0, 0, 0,
+             0, 0, 0, 0, -0.022088, -0.02587, 0.009425, 0.058937, -0.007859, 0.003247, -0.075074],
+            [-0.023018, -0.014027, 0.069105, 0.060182, -0.010626, 0.034098, -0.093842],
+        ]
+        for (parameter, expected) in zip(layout.parameters, expected) {
+            expectClose(parameters.gradient(parameter), expected, parameter.name)
+        }
+    }
+
+    /// Largest places and relu bend the loss, so steps are short and the bound is wider.
+    @Test(arguments: [(1, 1), (2, 3), (7, 5), (3, 9)]) func convolutionGradients(words: Int, length: Int) {
+        var layout = ParameterLayout()
+        let layer = CharacterConvolution(
+            "cnn", inputs: 5, filters: [.init(width: 1, count: 3), .init(width: 3, count: 7), .init(width: 4, count: 2)],
+            highways: 2, in: &layout)
+        verify(layer, layout, words: words, length: length, tolerance: 1e-2, step: 2e-3)
+    }
+
+    @Test(arguments: [(1, 1), (2, 3), (7, 5), (33, 2)]) func lstmGradients(words: Int, length: Int) {
+        var layout = ParameterLayout()
+        let layer = CharacterLSTM("lstm", inputs: 3, hidden: 7, outputs: 5, in: &layout)
+        verify(layer, layout, words: words, length: length, tolerance: 2e-3, step: 1e-2)
+    }
+
+    /// Words of a group do not know each other, and memory of a larger group before leaves no trace.
+    @Test(arguments: [true, false]) func groupsDoNotMatter(isLSTM: Bool) {
+        var layout = ParameterLayout()
+        let layer: any CharacterEncoder = isLSTM
+            ? CharacterLSTM("lstm", inputs: 3, hidden: 7, outputs: 5, in: &layout)
+            : CharacterConvolution("cnn", inputs: 3, filters: [.init(width: 2, count: 5)], highways: 1, in: &layout)
+        let parameters = ParameterStore(layout, training: Adam())
+        var random = Random(seed: 4)
+        parameters.randomize(&random)
+        let workspace = layer.makeWorkspace(words: 6, longest: 5, training: false)
+        let together = OwnedMatrix(6 * 4, 3, random: &random)
+        let expected = OwnedMatrix(6, 5)
+        expected.matrix.copy(from: workspace.forward(together.matrix, words: 6, parameters, compute))
+        _ = workspace.forward(OwnedMatrix(5 * 5, 3, random: &random).matrix, words: 5, parameters, compute)
+        for word in 0..<6 {
+            let alone = OwnedMatrix(4, 3)
+            for step in 0..<4 { alone.matrix.row(step).update(from: together.matrix.row(step * 6 + word), count: 3) }
+            let result = workspace.forward(alone.matrix, words: 1, parameters, compute)
+            for index in 0..<5 { #expect(result.row(0)[index] == expected.matrix.row(word)[index]) }
+        }
+    }
+
+    private func verify(
+        _ layer: any CharacterEncoder, _ layout: ParameterLayout, words: Int, length: Int, tolerance: Double, step: Double
+    ) {
+        var random = Random(seed: UInt64(10 * words + length))
+        let parameters = ParameterStore(layout, training: Adam())
+        parameters.randomize(&random)
+        let input = OwnedMatrix(words * length, layer.inputs, random: &random)
+        let factors = OwnedMatrix(words, layer.outputs, random: &random)
+        let gradient = OwnedMatrix(words, layer.outputs), inputGradient = OwnedMatrix(words * length, layer.inputs)
+        gradient.matrix.copy(from: factors.matrix)
+        let workspace = layer.makeWorkspace(words: words, longest: length, training: true)
+        _ = workspace.forward(input.matrix, words: words, parameters, compute)
+        workspace.backward(
+            input.matrix, words: words, outputGradient: gradient.matrix, inputGradient: inputGradient.matrix, parameters,
+            compute)
+        var check = GradientCheck()
+        check.add(parameters)
+        check.add("input", input.matrix, inputGradient.matrix)
+        check.verify(tolerance: tolerance, step: step) {
+            factors.dot(workspace.forward(input.matrix, words: words, parameters, compute))
+        }
+    }
+}
