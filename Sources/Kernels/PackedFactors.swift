@@ -108,14 +108,32 @@ struct RightPanels {
         if factor.isTransposed {
             // A few lines of the target at a time, so that they stay in the nearest cache.
             for start in Swift.stride(from: 0, to: depth, by: 16) {
-                let end = min(start + 16, depth)
-                for lane in 0..<filled {
+                let range = start..<min(start + 16, depth)
+                var lane = 0
+                while lane + 4 <= filled {
+                    transpose(source + lane * stride, stride: stride, range, into: target + lane)
+                    lane += 4
+                }
+                while lane < filled {
                     let line = source + lane * stride
-                    for inner in start..<end { target[inner * width + lane] = line[inner] }
+                    for inner in range { target[inner * width + lane] = line[inner] }
+                    lane += 1
                 }
             }
         } else {
             for inner in 0..<depth { (target + inner * width).update(from: source + inner * stride, count: filled) }
+        }
+    }
+
+    /// Four rows of a transposed factor, `stride` apart, into four lanes of a panel.
+    @inline(__always)
+    private func transpose(
+        _ a: UnsafeMutablePointer<Float>, stride: Int, _ range: Range<Int>, into target: UnsafeMutablePointer<Float>
+    ) {
+        let (b, c, d) = (a + stride, a + 2 * stride, a + 3 * stride)
+        for inner in range {
+            UnsafeMutableRawPointer(target + inner * width)
+                .storeBytes(of: SIMD4(a[inner], b[inner], c[inner], d[inner]), as: SIMD4<Float>.self)
         }
     }
 }

@@ -57,6 +57,31 @@ public enum Vector {
         return total
     }
 
+    /// |a - b|^2, in the order of `dot`.
+    @inlinable
+    public static func squaredDistance(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count: Int) -> Double {
+        var total = 0.0
+        var start = 0
+        while start < count {
+            let end = min(start + 1024, count)
+            var lanes = SIMD8<Float>.zero
+            var index = start
+            while index + 8 <= end {
+                let difference = a[vector: index] - b[vector: index]
+                lanes += difference * difference
+                index += 8
+            }
+            var rest: Float = 0
+            while index < end {
+                rest += (a[index] - b[index]) * (a[index] - b[index])
+                index += 1
+            }
+            total += Double(lanes.sum()) + Double(rest)
+            start = end
+        }
+        return total
+    }
+
     /// The sum of all elements, in the order of `dot`.
     @inlinable
     public static func sum(_ a: UnsafePointer<Float>, count: Int) -> Double {

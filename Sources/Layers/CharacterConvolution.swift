@@ -27,6 +27,7 @@ public struct CharacterConvolution: CharacterEncoder {
     /// One for each of `filters`: [width * inputs, count].
     let convolutions: [Linear]
     let highways: [Highway]
+    public var packedWeights: [Parameter] { convolutions.map(\.weight) + highways.flatMap(\.weights) }
 
     public init(_ name: String, inputs: Int, filters: [Filters], highways: Int, in layout: inout ParameterLayout) {
         self.inputs = inputs
@@ -88,14 +89,14 @@ public struct CharacterConvolution: CharacterEncoder {
         /// Places of a filter in words of `length` characters.
         private func placeCount(_ filter: Filters, _ length: Int) -> Int { max(1, length - filter.width + 1) }
 
-        func forward(_ input: Matrix, words: Int, _ parameters: ParameterStore, _ compute: Compute) -> Matrix {
-            let length = input.rows / words
+        func forward(_ group: CharacterGroup, _ parameters: ParameterStore, _ compute: Compute) -> Matrix {
+            let words = group.words, length = group.length
             let result = Matrix(largest, rows: words, columns: encoder.outputs)
             var first = 0
             for (index, filter) in encoder.filters.enumerated() {
                 let count = placeCount(filter, length)
                 let columns = Matrix(columns[index], rows: count * words, columns: filter.width * encoder.inputs)
-                gather(input, words: words, length: length, filter, into: columns)
+                gather(group, filter, into: columns)
                 let answers = Matrix(answers, rows: count * words, columns: filter.count)
                 encoder.convolutions[index].forward(columns, into: answers, parameters, compute)
                 for word in 0..<words { takeLargest(answers, word: word, words: words, places: count, first: first, result) }
@@ -109,10 +110,10 @@ public struct CharacterConvolution: CharacterEncoder {
         }
 
         func backward(
-            _ input: Matrix, words: Int, outputGradient: Matrix, inputGradient: Matrix, _ parameters: ParameterStore,
+            _ group: CharacterGroup, outputGradient: Matrix, embeddingGradient: Matrix, _ parameters: ParameterStore,
             _ compute: Compute
         ) {
-            let length = input.rows / words
+            let words = group.words, length = group.length
             let size = encoder.outputs
             var gradient = outputGradient
             for index in encoder.highways.indices.reversed() {
@@ -125,7 +126,7 @@ public struct CharacterConvolution: CharacterEncoder {
                     compute)
                 gradient = next
             }
-            inputGradient.fill(0)
+            embeddingGradient.fill(0)
             var first = 0
             for (index, filter) in encoder.filters.enumerated() {
                 let count = placeCount(filter, length)
@@ -142,7 +143,7 @@ public struct CharacterConvolution: CharacterEncoder {
                 let columnGradient = Matrix(columnGradient, rows: count * words, columns: columns.columns)
                 encoder.convolutions[index].backward(
                     columns, outputGradient: answers, inputGradient: columnGradient, parameters, compute)
-                scatter(columnGradient, words: words, length: length, filter, into: inputGradient)
+                scatter(columnGradient, group, filter, into: embeddingGradient)
                 first += filter.count
             }
         }
@@ -166,14 +167,15 @@ public struct CharacterConvolution: CharacterEncoder {
             for index in 0..<answers.columns { target[index] = max(0, target[index]) }
         }
 
-        private func gather(_ input: Matrix, words: Int, length: Int, _ filter: Filters, into columns: Matrix) {
-            let inputs = encoder.inputs
+        private func gather(_ group: CharacterGroup, _ filter: Filters, into columns: Matrix) {
+            let inputs = encoder.inputs, words = group.words, length = group.length
             for place in 0..<placeCount(filter, length) {
                 for word in 0..<words {
                     let row = columns.row(place * words + word)
                     for offset in 0..<filter.width {
                         if place + offset < length {
-                            (row + offset * inputs).update(from: input.row((place + offset) * words + word), count: inputs)
+                            let letter = group.embeddings.row(group.place(place + offset, word))
+                            (row + offset * inputs).update(from: letter, count: inputs)
                         } else {
                             (row + offset * inputs).update(repeating: 0, count: inputs)
                         }
@@ -182,13 +184,14 @@ public struct CharacterConvolution: CharacterEncoder {
             }
         }
 
-        private func scatter(_ columns: Matrix, words: Int, length: Int, _ filter: Filters, into input: Matrix) {
-            let inputs = encoder.inputs
+        private func scatter(_ columns: Matrix, _ group: CharacterGroup, _ filter: Filters, into gradient: Matrix) {
+            let inputs = encoder.inputs, words = group.words, length = group.length
             for place in 0..<placeCount(filter, length) {
                 for word in 0..<words {
                     let row = columns.row(place * words + word)
                     for offset in 0..<min(filter.width, length - place) {
-                        Vector.add(row + offset * inputs, to: input.row((place + offset) * words + word), count: inputs)
+                        let letter = gradient.row(group.place(place + offset, word))
+                        Vector.add(row + offset * inputs, to: letter, count: inputs)
                     }
                 }
             }

@@ -11,6 +11,7 @@ public struct CharacterLSTM: CharacterEncoder {
     let hidden: Int
     let forward, backward: ProjectedLSTM
     let layer: Linear
+    public var packedWeights: [Parameter] { [layer.weight] }
 
     /// - Parameter hidden: cells of each direction.
     public init(_ name: String, inputs: Int, hidden: Int, outputs: Int, in layout: inout ParameterLayout) {
@@ -35,9 +36,9 @@ public struct CharacterLSTM: CharacterEncoder {
 
     private final class Workspace: CharacterWorkspace {
         private let encoder: CharacterLSTM
-        private let forwardMemory, backwardMemory: LSTMMemory
-        /// [rows, inputs]: the input and its gradient with time reversed.
-        private let reversed, reversedGradient: FloatBuffer
+        private let directions: [Direction]
+        /// [characters, 4 hidden]: what each character adds to the gates, and its gradient.
+        private let products: FloatBuffer
         /// [rows, hidden]
         private let stateGradient: FloatBuffer
         /// [words, 2 hidden] and [words, outputs]
@@ -47,75 +48,94 @@ public struct CharacterLSTM: CharacterEncoder {
             self.encoder = encoder
             let rows = words * longest, hidden = encoder.hidden
             let capacity = WindowCapacity(batch: words, rows: rows)
-            forwardMemory = LSTMMemory(encoder.forward, capacity: capacity, training: training)
-            backwardMemory = LSTMMemory(encoder.backward, capacity: capacity, training: training)
-            reversed = FloatBuffer(count: rows * encoder.inputs)
-            reversedGradient = FloatBuffer(count: training ? rows * encoder.inputs : 0)
+            directions = [
+                Direction(
+                    layer: encoder.forward, memory: LSTMMemory(encoder.forward, capacity: capacity, training: training),
+                    isBackward: false, columns: 0..<hidden),
+                Direction(
+                    layer: encoder.backward, memory: LSTMMemory(encoder.backward, capacity: capacity, training: training),
+                    isBackward: true, columns: hidden..<2 * hidden),
+            ]
+            products = FloatBuffer(count: rows * 4 * hidden)
             stateGradient = FloatBuffer(count: training ? rows * hidden : 0)
             joined = FloatBuffer(count: words * 2 * hidden)
             joinedGradient = FloatBuffer(count: training ? words * 2 * hidden : 0)
             features = FloatBuffer(count: words * encoder.outputs)
         }
 
-        func forward(_ input: Matrix, words: Int, _ parameters: ParameterStore, _ compute: Compute) -> Matrix {
-            let shape = WindowShape(steps: input.rows / words, batch: words)
-            let reversed = Matrix(reversed, rows: input.rows, columns: encoder.inputs)
-            copyReversed(input, into: reversed, shape)
-            let joined = Matrix(joined, rows: words, columns: 2 * encoder.hidden)
-            for (layer, memory, input, columns) in directions(input, reversed) {
+        func forward(_ group: CharacterGroup, _ parameters: ParameterStore, _ compute: Compute) -> Matrix {
+            let shape = WindowShape(steps: group.length, batch: group.words)
+            let joined = Matrix(joined, rows: group.words, columns: 2 * encoder.hidden)
+            let products = Matrix(products, rows: group.embeddings.rows, columns: 4 * encoder.hidden)
+            for direction in directions {
+                let memory = direction.memory
+                compute.multiply(group.embeddings, parameters.value(direction.layer.inputWeight), into: products)
+                let gates = memory.gates(shape)
+                direction.forEachLetter(group) { row, place in
+                    gates.row(row).update(from: products.row(place), count: products.columns)
+                }
                 memory.resetState()
-                layer.forward(input, shape: shape, mode: .inference, memory: memory, parameters, compute)
-                joined.columns(columns).copy(from: memory.outputs(shape).rows(shape.block(shape.steps - 1)))
+                direction.layer.recur(
+                    shape: shape, mode: .inference, memory: memory, startsAtZero: true, parameters, compute)
+                joined.columns(direction.columns).copy(
+                    from: memory.outputs(shape).rows(shape.block(shape.steps - 1)))
             }
-            let features = Matrix(features, rows: words, columns: encoder.outputs)
+            let features = Matrix(features, rows: group.words, columns: encoder.outputs)
             encoder.layer.forward(joined, into: features, parameters, compute)
-            Vector.hyperbolicTangent(features.start, into: features.start, count: words * encoder.outputs)
+            Vector.hyperbolicTangent(features.start, into: features.start, count: group.words * encoder.outputs)
             return features
         }
 
         func backward(
-            _ input: Matrix, words: Int, outputGradient: Matrix, inputGradient: Matrix, _ parameters: ParameterStore,
+            _ group: CharacterGroup, outputGradient: Matrix, embeddingGradient: Matrix, _ parameters: ParameterStore,
             _ compute: Compute
         ) {
-            let shape = WindowShape(steps: input.rows / words, batch: words)
-            for word in 0..<words {
+            let shape = WindowShape(steps: group.length, batch: group.words)
+            for word in 0..<group.words {
                 let gradient = outputGradient.row(word), feature = features.start + word * encoder.outputs
                 for index in 0..<encoder.outputs { gradient[index] *= 1 - feature[index] * feature[index] }
             }
-            let joinedGradient = Matrix(joinedGradient, rows: words, columns: 2 * encoder.hidden)
+            let joinedGradient = Matrix(joinedGradient, rows: group.words, columns: 2 * encoder.hidden)
             encoder.layer.backward(
-                Matrix(joined, rows: words, columns: 2 * encoder.hidden), outputGradient: outputGradient,
+                Matrix(joined, rows: group.words, columns: 2 * encoder.hidden), outputGradient: outputGradient,
                 inputGradient: joinedGradient, parameters, compute)
-            let stateGradient = Matrix(stateGradient, rows: input.rows, columns: encoder.hidden)
-            let reversed = Matrix(reversed, rows: input.rows, columns: encoder.inputs)
-            let reversedGradient = Matrix(reversedGradient, rows: input.rows, columns: encoder.inputs)
-            for (layer, memory, input, columns) in directions(input, reversed) {
-                let isForward = columns.lowerBound == 0
+            let stateGradient = Matrix(stateGradient, rows: shape.rows, columns: encoder.hidden)
+            let productGradient = Matrix(products, rows: group.embeddings.rows, columns: 4 * encoder.hidden)
+            for direction in directions {
                 stateGradient.fill(0)
-                stateGradient.rows(shape.block(shape.steps - 1)).copy(from: joinedGradient.columns(columns))
-                layer.backward(
-                    input, shape: shape, memory: memory, outputGradient: stateGradient,
-                    inputGradient: isForward ? inputGradient : reversedGradient, parameters, compute)
-            }
-            for step in 0..<shape.steps {
-                let source = reversedGradient.rows(shape.block(shape.steps - 1 - step))
-                Vector.add(
-                    source.start, to: inputGradient.rows(shape.block(step)).start, count: words * encoder.inputs)
+                stateGradient.rows(shape.block(shape.steps - 1)).copy(from: joinedGradient.columns(direction.columns))
+                direction.layer.recurBackward(
+                    shape: shape, memory: direction.memory, outputGradient: stateGradient, startsAtZero: true,
+                    parameters, compute)
+                let gates = direction.memory.gates(shape)
+                productGradient.fill(0)
+                direction.forEachLetter(group) { row, place in
+                    Vector.add(gates.row(row), to: productGradient.row(place), count: productGradient.columns)
+                }
+                let weight = direction.layer.inputWeight
+                compute.multiply(
+                    group.embeddings.transposed, productGradient, into: parameters.gradient(weight), adding: true)
+                compute.multiply(
+                    productGradient, parameters.value(weight).transposed, into: embeddingGradient,
+                    adding: direction.isBackward)
             }
         }
+    }
 
-        private func directions(
-            _ input: Matrix, _ reversed: Matrix
-        ) -> [(ProjectedLSTM, LSTMMemory, Matrix, Range<Int>)] {
-            [
-                (encoder.forward, forwardMemory, input, 0..<encoder.hidden),
-                (encoder.backward, backwardMemory, reversed, encoder.hidden..<2 * encoder.hidden),
-            ]
-        }
+    /// An LSTM that reads the words one way round.
+    private struct Direction {
+        let layer: ProjectedLSTM
+        let memory: LSTMMemory
+        let isBackward: Bool
+        /// Where its last output stands among the features.
+        let columns: Range<Int>
 
-        private func copyReversed(_ source: Matrix, into target: Matrix, _ shape: WindowShape) {
-            for step in 0..<shape.steps {
-                target.rows(shape.block(shape.steps - 1 - step)).copy(from: source.rows(shape.block(step)))
+        /// Calls `body` with each row of the LSTM's steps, and the row of the group's character that it reads.
+        @inline(__always)
+        func forEachLetter(_ group: CharacterGroup, _ body: (Int, Int) -> Void) {
+            for step in 0..<group.length {
+                let letter = isBackward ? group.length - 1 - step : step
+                for word in 0..<group.words { body(step * group.words + word, group.place(letter, word)) }
             }
         }
     }

@@ -7,6 +7,7 @@ public struct Highway: Sendable {
     public let size: Int
     let transform: Linear
     let gate: Linear
+    var weights: [Parameter] { [transform.weight, gate.weight] }
 
     public init(_ name: String, size: Int, in layout: inout ParameterLayout) {
         self.size = size

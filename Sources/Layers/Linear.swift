@@ -27,7 +27,11 @@ public struct Linear: Sendable {
             let bias = parameters.value(bias).start
             for row in 0..<output.rows { output.row(row).update(from: bias, count: outputs) }
         }
-        compute.multiply(input, parameters.value(weight), into: output, adding: bias != nil)
+        if let packed = parameters.packed(weight) {
+            compute.multiply(input, packed.plain, into: output, adding: bias != nil)
+        } else {
+            compute.multiply(input, parameters.value(weight), into: output, adding: bias != nil)
+        }
     }
 
     /// Adds to the gradients of the weight and the bias; writes that of the input, [n, inputs], where one is wanted.
@@ -39,7 +43,10 @@ public struct Linear: Sendable {
     ) {
         compute.multiply(input.transposed, outputGradient, into: parameters.gradient(weight), adding: true)
         if let bias { compute.addColumnSums(of: outputGradient, to: parameters.gradient(bias).start) }
-        if let inputGradient {
+        guard let inputGradient else { return }
+        if let packed = parameters.packed(weight) {
+            compute.multiply(outputGradient, packed.transposed, into: inputGradient)
+        } else {
             compute.multiply(outputGradient, parameters.value(weight).transposed, into: inputGradient)
         }
     }

@@ -41,6 +41,9 @@ public final class ParameterStore {
     /// `nil` in a network that is only used.
     public let training: Training?
 
+    /// Weights that are packed once for all threads; `nil` if none are.
+    private(set) var packedWeights: PackedWeights?
+
     public struct Training {
         public let optimizer: any Optimizer
         public let gradients: FloatBuffer
@@ -69,7 +72,12 @@ public final class ParameterStore {
         values = other.values
         self.training = Training(
             optimizer: training.optimizer, gradients: FloatBuffer(count: layout.extent), moments: [])
+        packedWeights = other.packedWeights
     }
+
+    /// Chooses weights of two dimensions that `packWeights` will pack, for this store and those made to share its weights
+    /// from now on.
+    public func planPacking(_ weights: [Parameter]) { packedWeights = PackedWeights(weights) }
 
     /// Moves the gradients of `others` to this store: they are added in the order given, whatever the threads, and cleared.
     public func addGradients(of others: some Sequence<ParameterStore>, compute: Compute) {
@@ -135,6 +143,7 @@ public final class ParameterStore {
         let mean = 1 / Double(update.windows)
         let norm = mean * compute.norm(training.gradients.start, count: training.gradients.count)
         guard norm.isFinite else { return norm }
+        packedWeights?.expire()
         var step = OptimizerStep(number: update.step, rate: update.rate, scale: Float(mean))
         if let clip = update.clip, norm > clip { step.scale = Float(mean * clip / norm) }
         let whole = WeightRun(

@@ -82,9 +82,20 @@ public struct ProjectedLSTM: Sendable {
         _ compute: Compute
     ) {
         memory.check(shape)
-        let gates = memory.gates(shape)
         compute.enter(.inputProducts)
-        compute.multiply(input, parameters.value(inputWeight), into: gates)
+        compute.multiply(input, parameters.value(inputWeight), into: memory.gates(shape))
+        recur(shape: shape, mode: mode, memory: memory, parameters, compute)
+    }
+
+    /// The same when `memory.gates` already holds the input's products.
+    ///
+    /// - Parameter startsAtZero: the state that `memory` holds is zero, and its products need not be computed.
+    func recur(
+        shape: WindowShape, mode: PassMode, memory: LSTMMemory, startsAtZero: Bool = false, _ parameters: ParameterStore,
+        _ compute: Compute
+    ) {
+        memory.check(shape)
+        let gates = memory.gates(shape)
         compute.enter(.dropout)
         memory.isMasked = dropout.prepare(memory.mask(shape), mode)
 
@@ -96,7 +107,9 @@ public struct ProjectedLSTM: Sendable {
             guard !block.isEmpty else { break }
             let previous = memory.states(shape).rows(block)
             compute.enter(.recurrentProducts)
-            compute.multiply(previous, weights.recurrent, into: gates.rows(block), adding: true)
+            if step > 0 || !startsAtZero {
+                compute.multiply(previous, weights.recurrent, into: gates.rows(block), adding: true)
+            }
             compute.enter(.gates)
             CellStep(self, memory, shape, step, compute.kernels).forward(bias: parameters.value(bias).start, compute)
             let raw = memory.raw(shape).rows(block)
@@ -130,6 +143,22 @@ public struct ProjectedLSTM: Sendable {
     public func backward(
         _ input: Matrix, shape: WindowShape, memory: LSTMMemory, outputGradient: Matrix, inputGradient: Matrix?,
         addingToInput: Bool = false, _ parameters: ParameterStore, _ compute: Compute
+    ) {
+        recurBackward(shape: shape, memory: memory, outputGradient: outputGradient, parameters, compute)
+        let gates = memory.gates(shape)
+        compute.multiply(input.transposed, gates, into: parameters.gradient(inputWeight), adding: true)
+        compute.enter(.inputProducts)
+        if let inputGradient {
+            compute.multiply(
+                gates, parameters.value(inputWeight).transposed, into: inputGradient, adding: addingToInput)
+        }
+        compute.enter(.other)
+    }
+
+    /// The same but for what concerns the input: `memory.gates` holds the gradient of the input's products afterwards.
+    func recurBackward(
+        shape: WindowShape, memory: LSTMMemory, outputGradient: Matrix, startsAtZero: Bool = false,
+        _ parameters: ParameterStore, _ compute: Compute
     ) {
         precondition(shape.active == nil, "only full windows go backward")
         memory.clearCellGradient(shape)
@@ -168,21 +197,15 @@ public struct ProjectedLSTM: Sendable {
             }
         }
         compute.enter(.weightProducts)
-        compute.multiply(input.transposed, gates, into: parameters.gradient(inputWeight), adding: true)
+        let rows = (startsAtZero ? shape.batch : 0)..<shape.rows
         compute.multiply(
-            memory.states(shape).rows(0..<shape.rows).transposed, gates, into: parameters.gradient(recurrentWeight),
+            memory.states(shape).rows(rows).transposed, gates.rows(rows), into: parameters.gradient(recurrentWeight),
             adding: true)
         if let projectionWeight {
             compute.multiply(
                 memory.recomputedCellOutputs(shape).transposed, outputGradient,
                 into: parameters.gradient(projectionWeight), adding: true)
         }
-        compute.enter(.inputProducts)
-        if let inputGradient {
-            compute.multiply(
-                gates, parameters.value(inputWeight).transposed, into: inputGradient, adding: addingToInput)
-        }
-        compute.enter(.other)
     }
 
     private func clip(_ values: Matrix) {

@@ -19,13 +19,10 @@ public struct SquaredDistanceLoss: EmbeddingLoss {
             }
             let p = prediction.row(row)
             let t = target.row(row)
-            var distance = 0.0
-            for index in 0..<size {
-                let difference = p[index] - t[index]
-                distance += Double(difference) * Double(difference)
-                gradient?.row(row)[index] = Float(2 * weight) * difference
-            }
-            loss += weight * distance
+            loss += weight * Vector.squaredDistance(p, t, count: size)
+            guard let gradient = gradient?.row(row) else { continue }
+            let factor = Float(2 * weight)
+            for index in 0..<size { gradient[index] = factor * (p[index] - t[index]) }
         }
         return loss
     }

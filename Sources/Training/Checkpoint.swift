@@ -1,8 +1,8 @@
-public import Files
+import Files
 import FoundationEssentials
 import Kernels
 import Layers
-public import Model
+import Model
 import Shards
 
 /// A training run on disk: a model file (docs/format.md) with further tensors, `training.` before their names, and the

@@ -1,5 +1,5 @@
 import Files
-public import Model
+import Model
 import Parallel
 import Shards
 

@@ -1,4 +1,4 @@
-public import Files
+import Files
 import Glibc
 import Kernels
 import Layers

@@ -1,4 +1,4 @@
-public import Files
+import Files
 public import Model
 public import Parallel
 import Shards

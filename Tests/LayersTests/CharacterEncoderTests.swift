@@ -32,13 +32,14 @@ import Testing
         fill(input.matrix, 2)
         fill(factors.matrix, 7)
         let workspace = layer.makeWorkspace(words: 2, longest: 4, training: true)
-        let output = workspace.forward(input.matrix, words: 2, parameters, compute)
+        let letters = Letters(words: 2, length: 4)
+        let output = workspace.forward(letters.group(input), parameters, compute)
         expectClose(
             output,
             [0.086295, 0.270702, 0.355558, 0.316238, 0.056139, 0.177948, 0.101851, 0.181636, 0.24416, 0.318964, 0.530035,
              0.157841, 0.055447, 0.475892], "output")
         workspace.backward(
-            input.matrix, words: 2, outputGradient: factors.matrix, inputGradient: inputGradient.matrix, parameters,
+            letters.group(input), outputGradient: factors.matrix, embeddingGradient: inputGradient.matrix, parameters,
             compute)
         expectClose(
             inputGradient.matrix,
@@ -97,14 +98,47 @@ import Testing
         let workspace = layer.makeWorkspace(words: 6, longest: 5, training: false)
         let together = OwnedMatrix(6 * 4, 3, random: &random)
         let expected = OwnedMatrix(6, 5)
-        expected.matrix.copy(from: workspace.forward(together.matrix, words: 6, parameters, compute))
-        _ = workspace.forward(OwnedMatrix(5 * 5, 3, random: &random).matrix, words: 5, parameters, compute)
+        let letters = Letters(words: 6, length: 4), others = Letters(words: 5, length: 5), one = Letters(words: 1, length: 4)
+        expected.matrix.copy(from: workspace.forward(letters.group(together), parameters, compute))
+        let other = OwnedMatrix(5 * 5, 3, random: &random)
+        _ = workspace.forward(others.group(other), parameters, compute)
         for word in 0..<6 {
             let alone = OwnedMatrix(4, 3)
             for step in 0..<4 { alone.matrix.row(step).update(from: together.matrix.row(step * 6 + word), count: 3) }
-            let result = workspace.forward(alone.matrix, words: 1, parameters, compute)
+            let result = workspace.forward(one.group(alone), parameters, compute)
             for index in 0..<5 { #expect(result.row(0)[index] == expected.matrix.row(word)[index]) }
         }
+    }
+
+    /// Packed weights give the same bits, until an update makes them old.
+    @Test func packedWeightsChangeNothing() {
+        var layout = ParameterLayout()
+        let layer = CharacterLSTM("lstm", inputs: 3, hidden: 7, outputs: 5, in: &layout)
+        let parameters = ParameterStore(layout, training: Adam())
+        var random = Random(seed: 4)
+        parameters.randomize(&random)
+        parameters.planPacking(layer.packedWeights)
+        let letters = Letters(words: 6, length: 4)
+        let input = OwnedMatrix(24, 3, random: &random), factors = OwnedMatrix(6, 5, random: &random)
+        let workspace = layer.makeWorkspace(words: 6, longest: 4, training: true)
+        func pass() -> [Float] {
+            let output = workspace.forward(letters.group(input), parameters, compute)
+            let gradient = OwnedMatrix(6, 5), inputGradient = OwnedMatrix(24, 3)
+            gradient.matrix.copy(from: factors.matrix)
+            let features = Array(UnsafeBufferPointer(start: output.start, count: 30))
+            workspace.backward(
+                letters.group(input), outputGradient: gradient.matrix, embeddingGradient: inputGradient.matrix, parameters,
+                compute)
+            return features + UnsafeBufferPointer(start: inputGradient.matrix.start, count: 72)
+        }
+        let unpacked = pass()
+        parameters.packWeights(compute: compute)
+        #expect(pass() == unpacked)
+        parameters.update(.init(step: 1, rate: 0.1, clip: nil), compute: compute)
+        let old = pass()
+        #expect(old != unpacked)
+        parameters.packWeights(compute: compute)
+        #expect(pass() == old)
     }
 
     private func verify(
@@ -113,20 +147,43 @@ import Testing
         var random = Random(seed: UInt64(10 * words + length))
         let parameters = ParameterStore(layout, training: Adam())
         parameters.randomize(&random)
-        let input = OwnedMatrix(words * length, layer.inputs, random: &random)
+        // Fewer characters than letters, so that the gradients of equal letters come together.
+        let letters = Letters(words: words, length: length, characters: max(1, words * length * 2 / 3))
+        let input = OwnedMatrix(letters.characters, layer.inputs, random: &random)
         let factors = OwnedMatrix(words, layer.outputs, random: &random)
-        let gradient = OwnedMatrix(words, layer.outputs), inputGradient = OwnedMatrix(words * length, layer.inputs)
+        let gradient = OwnedMatrix(words, layer.outputs), inputGradient = OwnedMatrix(letters.characters, layer.inputs)
         gradient.matrix.copy(from: factors.matrix)
         let workspace = layer.makeWorkspace(words: words, longest: length, training: true)
-        _ = workspace.forward(input.matrix, words: words, parameters, compute)
+        _ = workspace.forward(letters.group(input), parameters, compute)
         workspace.backward(
-            input.matrix, words: words, outputGradient: gradient.matrix, inputGradient: inputGradient.matrix, parameters,
+            letters.group(input), outputGradient: gradient.matrix, embeddingGradient: inputGradient.matrix, parameters,
             compute)
         var check = GradientCheck()
         check.add(parameters)
         check.add("input", input.matrix, inputGradient.matrix)
         check.verify(tolerance: tolerance, step: step) {
-            factors.dot(workspace.forward(input.matrix, words: words, parameters, compute))
+            factors.dot(workspace.forward(letters.group(input), parameters, compute))
         }
+    }
+}
+
+/// The letters of a group: each a character of its own, or fewer characters, each again and again.
+private final class Letters {
+    let words: Int
+    let characters: Int
+    private let places: UnsafeMutableBufferPointer<Int32>
+
+    init(words: Int, length: Int, characters: Int? = nil) {
+        self.words = words
+        self.characters = characters ?? words * length
+        places = .allocate(capacity: words * length)
+        for index in places.indices { places.initializeElement(at: index, to: Int32(index % self.characters)) }
+    }
+
+    deinit { places.deallocate() }
+
+    /// Valid as long as this and `embeddings` are.
+    func group(_ embeddings: OwnedMatrix) -> CharacterGroup {
+        CharacterGroup(embeddings: embeddings.matrix, letters: UnsafeBufferPointer(places), words: words)
     }
 }

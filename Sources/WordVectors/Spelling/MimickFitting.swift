@@ -79,6 +79,8 @@ final class MimickFitting {
         self.network = network
         let parameters = ParameterStore(network.layout, training: Adam(epsilon: 1e-8))
         network.initialize(parameters, seed: configuration.seed)
+        parameters.planPacking(network.packedWeights)
+        parameters.packWeights(compute: compute)
         self.parameters = parameters
         best = ParameterStore(network.layout, training: nil)
         let count = max(1, configuration.batch / MimickNetwork.groupSize)
@@ -109,6 +111,7 @@ final class MimickFitting {
             step += 1
             let progress = (Double(epoch - 1) + Double(index) / Double(steps)) / Double(configuration.epochs)
             parameters.update(.init(step: step, rate: rate(progress), clip: clip), compute: compute)
+            parameters.packWeights(compute: compute)
         }
         return loss / Double(max(1, data.fitted.count))
     }

@@ -7,6 +7,8 @@ package import Layers
 package struct MimickNetwork: Sendable {
     package let shape: MimickShape
     package let layout: ParameterLayout
+    /// What is packed once for all threads in a step of the fit.
+    var packedWeights: [Parameter] { [output.weight] + reader.packedWeights }
     /// [characters, embedding]
     let embedding: Parameter
     let reader: any CharacterEncoder
@@ -41,8 +43,9 @@ package final class MimickWorkspace: @unchecked Sendable {
     private let network: MimickNetwork
     private let compute = Compute()
     private let reader: any CharacterWorkspace
-    /// [rows, embedding]
-    private let inputs, inputGradient: FloatBuffer
+    private let letters: GroupLetters
+    /// [rows, embedding], for at most as many characters as letters.
+    private let embeddings, embeddingGradient: FloatBuffer
     /// [group, dimension], and for the reader's features [group, reader's outputs].
     private let output, outputGradient, featureGradient: FloatBuffer
     private var features: Matrix?
@@ -51,8 +54,9 @@ package final class MimickWorkspace: @unchecked Sendable {
         self.network = network
         let words = MimickNetwork.groupSize, rows = words * MimickNetwork.longestWord
         reader = network.reader.makeWorkspace(words: words, longest: MimickNetwork.longestWord, training: training)
-        inputs = FloatBuffer(count: rows * network.shape.embedding)
-        inputGradient = FloatBuffer(count: training ? rows * network.shape.embedding : 0)
+        letters = GroupLetters(characters: network.shape.characters, letters: rows)
+        embeddings = FloatBuffer(count: rows * network.shape.embedding)
+        embeddingGradient = FloatBuffer(count: training ? rows * network.shape.embedding : 0)
         output = FloatBuffer(count: words * network.shape.dimension)
         outputGradient = FloatBuffer(count: training ? words * network.shape.dimension : 0)
         featureGradient = FloatBuffer(count: training ? words * network.reader.outputs : 0)
@@ -65,13 +69,13 @@ package final class MimickWorkspace: @unchecked Sendable {
     ) -> Matrix {
         precondition(words > 0 && words <= MimickNetwork.groupSize && characters.count % words == 0)
         precondition(characters.count > 0 && characters.count <= words * MimickNetwork.longestWord)
+        letters.take(characters)
         let size = network.shape.embedding
         let table = parameters.value(network.embedding)
-        for (row, character) in characters.enumerated() {
-            (inputs.start + row * size).update(from: table.row(Int(character)), count: size)
+        for (place, character) in letters.distinct.enumerated() {
+            (embeddings.start + place * size).update(from: table.row(Int(character)), count: size)
         }
-        let features = reader.forward(
-            Matrix(inputs, rows: characters.count, columns: size), words: words, parameters, compute)
+        let features = reader.forward(group(words), parameters, compute)
         self.features = features
         let result = Matrix(output, rows: words, columns: network.shape.dimension)
         network.output.forward(features, into: result, parameters, compute)
@@ -99,15 +103,21 @@ package final class MimickWorkspace: @unchecked Sendable {
         let featureGradient = Matrix(featureGradient, rows: words, columns: network.reader.outputs)
         network.output.backward(
             features, outputGradient: gradient, inputGradient: featureGradient, parameters, compute)
-        let size = network.shape.embedding
-        let inputs = Matrix(inputs, rows: characters.count, columns: size)
-        let inputGradient = Matrix(inputGradient, rows: characters.count, columns: size)
+        let group = group(words)
+        let embeddingGradient = Matrix(
+            embeddingGradient, rows: group.embeddings.rows, columns: group.embeddings.columns)
         reader.backward(
-            inputs, words: words, outputGradient: featureGradient, inputGradient: inputGradient, parameters, compute)
+            group, outputGradient: featureGradient, embeddingGradient: embeddingGradient, parameters, compute)
         let table = parameters.gradient(network.embedding)
-        for (row, character) in characters.enumerated() {
-            Vector.add(inputGradient.row(row), to: table.row(Int(character)), count: size)
+        for (place, character) in letters.distinct.enumerated() {
+            Vector.add(embeddingGradient.row(place), to: table.row(Int(character)), count: embeddingGradient.columns)
         }
         return mean * total
+    }
+
+    private func group(_ words: Int) -> CharacterGroup {
+        CharacterGroup(
+            embeddings: Matrix(embeddings, rows: letters.distinct.count, columns: network.shape.embedding),
+            letters: letters.places, words: words)
     }
 }
