@@ -1,5 +1,6 @@
 import ArgumentParser
 import Files
+import Parallel
 import Shards
 import ToolSupport
 import WordVectors
@@ -14,28 +15,33 @@ struct EmbedOov: Tool {
         their spelling, by the character n-grams of a fastText .bin, or by n-grams or a character model (MIMICK) that are \
         fitted here and travel with the table.
 
-        Example: embed-oov --vectors wiki.bin vocabulary -o table
+        Example: embed-oov --vectors wiki.bin vocabulary -o table; embed-oov --model wiki.bin --words < words.txt > vectors
         """)
 
     @OptionGroup var source: VectorOptions
 
-    @Argument(help: "The vocabulary; - is standard input. With --print, tables.", completion: .file())
+    @Argument(
+        help: "The vocabulary; - is standard input. With --print, tables; with --words, text.", completion: .file())
     var inputs: [String] = []
 
     @Flag(help: "Print tables as text in the form of word2vec.")
     var print = false
 
     @OptionGroup(title: "Words without a vector") var spelling: SpellingOptions
+    @OptionGroup(title: "Models as files") var models: ModelOptions
     @OptionGroup var output: OutputOption
     @OptionGroup var seed: SeedOption
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        if print { return }
+        if print || models.words { return }
         guard source.vectors != nil else { throw ValidationError("--vectors is missing: the file of pre-trained vectors") }
         guard inputs.count <= 1 else { throw ValidationError("one vocabulary, please; build-vocab merges several") }
         guard source.vectors != "-" || inputs.first ?? "-" != "-" else {
             throw ValidationError("vocabulary and vectors cannot both come from standard input")
+        }
+        guard models.saveModel != "-" || output.output != "-" else {
+            throw ValidationError("table and model cannot both go to standard output")
         }
     }
 
@@ -46,11 +52,14 @@ struct EmbedOov: Tool {
             try printTable(paths: inputs.isEmpty ? ["-"] : inputs, to: output, pool: pool)
             return try output.commit()
         }
+        if models.words { return try printVectors(pool: pool) }
         guard let vectors = source.vectors else { return }
         let output = try output.open(binary: true)
         let vocabulary = try VocabularyWords(FileSource(path: inputs.first ?? "-"), pool: pool)
         let file = try openVectors(vectors)
         let report = common.report
+        var builder = builder
+        builder.model = try models.model.map { try SpellingModel(FileSource(path: $0), pool: pool) }
         let table = try builder.build(vocabulary, file, threads: common.threads) { progress in
             report.progress(
                 "character model: epoch \(progress.epoch) of \(progress.epochs), "
@@ -60,9 +69,38 @@ struct EmbedOov: Tool {
             "vectors-format": file.format.rawValue, "vocabulary": hexadecimal(vocabulary.digest),
             "unknown": spelling.unknown.rawValue, "seed": String(seed.seed),
         ]
+        try save(table, fields, pool: pool)
         try table.write(to: output, tool: Self.signature, fields: fields, pool: pool)
         try output.commit()
         TableReport(report: report).describe(table, file)
+    }
+
+    /// The generator alone, where it is asked for.
+    private func save(_ table: TableBuilder.Table, _ fields: ShardFields, pool: WorkerPool) throws {
+        guard let path = models.saveModel else { return }
+        guard let generator = table.generator else {
+            throw ToolError(.configuration, "there is no model to save: no vectors are made from spelling")
+        }
+        let output = try OutputFile(path: path, binary: true)
+        try SpellingModel.write(generator, to: output, tool: Self.signature, fields: fields, pool: pool)
+        try output.commit()
+    }
+
+    private func printVectors(pool: WorkerPool) throws {
+        guard let path = models.model else { return }
+        guard path != "-" || !(inputs.isEmpty || inputs.contains("-")) else {
+            throw ToolError(.usage, "model and words cannot both come from standard input")
+        }
+        let output = try output.open(binary: false)
+        let model = try openWordVectorModel(path, pool: pool)
+        let filter = WordFilter(model, to: output, pool: pool)
+        for input in inputs.isEmpty ? ["-"] : inputs { try filter.run(openInput(input)) }
+        try output.commit()
+        let counts = filter.counts
+        let made = counts[.ngrams] + counts[.mimick]
+        common.report.print(
+            "\(grouped(counts.words)) words: \(grouped(made)) made from their spelling, "
+                + "\(grouped(counts[.none])) without a vector")
     }
 
     private var builder: TableBuilder {

@@ -15,9 +15,9 @@ struct TableReport {
         describeSources(summary)
         if let fit = summary.fit, let evaluation = summary.evaluation {
             report.print(
-                "\(fit.name): fitted to \(grouped(fit.fitted.count)) words in \(fixed(fit.seconds, 1)) s"
-                    + (fit.epochs.map { " (\($0) epochs, best after \(fit.bestEpoch ?? $0))" } ?? "") + "; on "
-                    + "\(grouped(evaluation.asked.count)) held-out words among \(grouped(evaluation.candidates)):")
+                origin(of: fit) + "\(grouped(evaluation.asked.count)) "
+                    + (fit.wasGiven ? "words with a vector, which it may have been fitted to," : "held-out words")
+                    + " among \(grouped(evaluation.candidates)):")
             report.print(row("", ["cosine", "centred", "mean rank", "top-10"]))
             for score in evaluation.scores() {
                 report.print(
@@ -28,7 +28,24 @@ struct TableReport {
                             fixed(100 * score.top10, 1) + "%",
                         ]))
             }
+            warn(fit, evaluation)
         }
+    }
+
+    /// Says so if a model does not seem to be made for these vectors.
+    private func warn(_ fit: SpellingFit, _ evaluation: SpellingEvaluation) {
+        guard fit.wasGiven, let cosine = evaluation.scores().first?.centredCosine, cosine < Self.leastCosine else { return }
+        report.print(
+            "warning: the model's vectors do not resemble those of the same words; it was fitted to others, it seems")
+    }
+
+    /// Centred cosines below this are chance.
+    private static let leastCosine = 0.05
+
+    private func origin(of fit: SpellingFit) -> String {
+        if fit.wasGiven { return "\(fit.name): on " }
+        return "\(fit.name): fitted to \(grouped(fit.fitted.count)) words in \(fixed(fit.seconds, 1)) s"
+            + (fit.epochs.map { " (\($0) epochs, best after \(fit.bestEpoch ?? $0))" } ?? "") + "; on "
     }
 
     private func describeSources(_ summary: TableSummary) {

@@ -47,7 +47,7 @@ final class FastTextFile: VectorFile {
                 lookup.found[id] = true
                 lookup.counts.found += 1
             case .notFinite:
-                throw words.withWord(id) { ToolError.data(name, "word \(quoted($0))", "the vector is not finite") }
+                throw words.withWord(id) { notFinite($0) }
             }
         }
         return lookup
@@ -65,14 +65,36 @@ final class FastTextFile: VectorFile {
             rows: subwordMatrix(start: header.words, rows: header.matrixRows - header.words))
     }
 
-    /// For each word the number of its entry in the dictionary, -1 where there is none.
-    private func findEntries(_ words: WordTable, _ lookup: inout VectorLookup) throws -> [Int32] {
-        var entries = [Int32](repeating: -1, count: words.count)
+    /// Entries of the dictionary, words and labels.
+    var entryCount: Int { header.entries }
+
+    /// Calls `body` with the number and the bytes of each entry of the dictionary, in order.
+    func forEachEntry(_ body: (Int, UnsafeRawBufferPointer) throws -> Void) throws {
         var cursor = BinaryCursor(file.bytes, name: name)
         try cursor.skip(header.entriesOffset, "the header")
         for entry in 0..<header.entries {
             let word = try cursor.readString("the dictionary")
             try cursor.skip(9, "the dictionary")
+            try body(entry, word)
+        }
+    }
+
+    /// Writes the vector of the dictionary's entry `entry`, whose word is `word`, into `row`, [dimension]; may be zero.
+    /// Throws `ToolError` with status `dataError` if it is not finite.
+    func vector(of word: UnsafeRawBufferPointer, entry: Int, into row: UnsafeMutableBufferPointer<Float>) throws {
+        row.update(repeating: 0)
+        let matrix = subwordMatrix(start: 0, rows: header.matrixRows)
+        guard makeVector(word, entry: entry, matrix, into: row) != .notFinite else { throw notFinite(word) }
+    }
+
+    private func notFinite(_ word: UnsafeRawBufferPointer) -> ToolError {
+        .data(name, "word \(quoted(word))", "the vector is not finite")
+    }
+
+    /// For each word the number of its entry in the dictionary, -1 where there is none.
+    private func findEntries(_ words: WordTable, _ lookup: inout VectorLookup) throws -> [Int32] {
+        var entries = [Int32](repeating: -1, count: words.count)
+        try forEachEntry { entry, word in
             lookup.counts.inFile += 1
             if !isUTF8(word) {
                 lookup.counts.invalidWords += 1

@@ -90,12 +90,14 @@ final class MimickFitting {
     /// Goes once over the words; returns their mean loss on the way.
     func epoch(_ epoch: Int) -> Double {
         var random = Random(seed: configuration.seed, stream: "mimick order", number: epoch)
-        let groups = WordGroups(data.spellings, data.fitted, shuffledBy: &random).groups
+        var groups = WordGroups(data.spellings, data.fitted, shuffledBy: &random).groups
         let steps = (groups.count + slots.count - 1) / slots.count
         var loss = 0.0
         for index in 0..<steps {
             let first = index * slots.count
             let count = min(slots.count, groups.count - first)
+            // The longest first, so that the threads end together.
+            groups[first..<first + count].sort { letters($0) > letters($1) }
             var weight = 0.0
             for group in groups[first..<first + count] {
                 for word in group { weight += Double(data.weights[word]) }
@@ -115,6 +117,8 @@ final class MimickFitting {
         }
         return loss / Double(max(1, data.fitted.count))
     }
+
+    private func letters(_ group: [Int]) -> Int { group.count * (group.first.map(data.spellings.length) ?? 0) }
 
     func heldOutLoss() -> Double {
         let groups = WordGroups(data.spellings, data.heldOut).groups

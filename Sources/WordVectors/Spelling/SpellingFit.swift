@@ -9,12 +9,14 @@ public struct SpellingFit {
     /// For a model fitted in epochs, how many there were, and the one it was taken from.
     public let epochs: Int?
     public let bestEpoch: Int?
+    /// Whether it was fitted before, maybe to the very words that are called held out here.
+    public let wasGiven: Bool
     /// What the fit took.
     public let seconds: Double
 
     public init(
         generator: any OutOfVocabularyGenerator, name: String, fitted: [Int], heldOut: [Int], epochs: Int? = nil,
-        bestEpoch: Int? = nil, seconds: Double
+        bestEpoch: Int? = nil, wasGiven: Bool = false, seconds: Double
     ) {
         self.generator = generator
         self.name = name
@@ -22,6 +24,7 @@ public struct SpellingFit {
         self.heldOut = heldOut
         self.epochs = epochs
         self.bestEpoch = bestEpoch
+        self.wasGiven = wasGiven
         self.seconds = seconds
     }
 }

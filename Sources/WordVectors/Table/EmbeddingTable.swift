@@ -32,8 +32,11 @@ public final class EmbeddingTable: Sendable {
 
     /// Reads a table shard. Throws `ToolError` (`noInput`, `ioError`, `dataError`). In joined tables the first vector
     /// of a word, and the first table's mean and generator, count.
-    public init(_ source: any ByteSource, pool: WorkerPool) throws {
-        let reader = try TableShardReader(source, pool: pool)
+    public convenience init(_ source: any ByteSource, pool: WorkerPool) throws {
+        try self.init(TableShardReader(source, pool: pool))
+    }
+
+    init(_ reader: TableShardReader) throws {
         let file = reader.name, dimension = reader.dimension, fields = reader.header.fields
         let claimed = fields.integer("words") ?? 0
         var words = WordTable()
@@ -60,7 +63,7 @@ public final class EmbeddingTable: Sendable {
                 if reader.part == 0 { try tensors.append(piece, file: file) }
             }
         }
-        guard !counts.isEmpty else { throw ToolError.data(file, "", "is a table without words") }
+        guard !counts.isEmpty else { throw ToolError.data(file, "", "is a table without words, or a saved model of spelling") }
         self.words = words
         self.counts = counts
         self.sources = sources

@@ -25,6 +25,8 @@ public struct TableBuilder {
     public var unknown = UnknownWords.auto
     public var subwords = SubwordConfiguration()
     public var mimick = MimickConfiguration()
+    /// Makes the vectors of unknown words whatever `unknown` says, and nothing is fitted.
+    public var model: SpellingModel?
 
     public init() {}
 
@@ -41,7 +43,8 @@ public struct TableBuilder {
     }
 
     /// Throws `ToolError`: what the reader of `vectors` throws; `configuration` if `unknown` asks for n-grams that the
-    /// vectors do not have; `dataError` if no word of the vocabulary has a vector, or too few for a character model.
+    /// vectors do not have, or if `model` makes vectors of another dimension; `dataError` if no word of the vocabulary has
+    /// a vector, or too few for a fit.
     public func build(
         _ vocabulary: VocabularyWords, _ vectors: any VectorFile, threads: Int,
         progress: (MimickTrainer.Progress) throws -> Void = { _ in }
@@ -62,12 +65,15 @@ public struct TableBuilder {
         let missing = (0..<words.count).filter { !lookup.found[$0] && !marks.contains($0) }
         var generator: (any OutOfVocabularyGenerator)? = nGrams
         var fit: SpellingFit?
-        if nGrams == nil && unknown != .none {
+        if let model {
+            fit = try reuse(model, found, vectors)
+        } else if nGrams == nil && unknown != .none {
+            guard found.count >= MimickTrainer.fewestWords else { throw tooFew(found.count, vectors) }
             var knownWords = lookup
             for mark in marks { knownWords.found[mark] = false }
             fit = try self.fit(words, counts, knownWords, threads: threads, progress: progress)
-            generator = fit?.generator
         }
+        if let fit { generator = fit.generator }
         if let generator {
             let made = generator.fill(missing, of: words, into: lookup.rows, threads: threads)
             for (id, made) in zip(missing, made) where made { sources[id] = generator.source }
@@ -75,14 +81,14 @@ public struct TableBuilder {
         SentenceMarks.make(words, lookup, found, seed: mimick.seed, &sources)
         let summary = TableSummary(
             sources, counts: counts, lookup: lookup.counts, fit: fit,
-            evaluation: fit.map { evaluate($0, words, lookup.rows, threads: threads) })
+            evaluation: fit.flatMap { evaluate($0, words, lookup.rows, threads: threads) })
         return Table(
             words: words, counts: counts, sources: sources, rows: lookup.rows,
             mean: meanDirection(lookup.rows, sources), generator: generator, summary: summary)
     }
 
     private func nGramGenerator(_ vectors: any VectorFile) throws -> NGramGenerator? {
-        guard unknown == .auto || unknown == .ngrams else { return nil }
+        guard model == nil, unknown == .auto || unknown == .ngrams else { return nil }
         if let generator = vectors.nGramGenerator() { return generator }
         guard unknown == .auto else {
             throw ToolError(
@@ -103,11 +109,34 @@ public struct TableBuilder {
         return try MimickTrainer(mimick, threads: threads).fit(words, counts: counts, known, progress: progress)
     }
 
+    /// A model that was fitted before, to be judged on known words: it may have been fitted to them.
+    private func reuse(_ model: SpellingModel, _ known: [Int], _ vectors: any VectorFile) throws -> SpellingFit? {
+        guard let generator = model.generator else { return nil }
+        guard generator.dimension == vectors.dimension else {
+            throw ToolError(
+                .configuration,
+                "the model makes vectors of \(generator.dimension) numbers, those of \(vectors.name) have "
+                    + "\(vectors.dimension)")
+        }
+        let share = min(0.5, Double(subwords.heldOut) / Double(known.count))
+        let split = HeldOutWords(count: known.count, share: share, seed: subwords.seed)
+        return SpellingFit(
+            generator: generator, name: "the model", fitted: split.fitted.map { known[$0] },
+            heldOut: split.heldOut.map { known[$0] }, wasGiven: true, seconds: 0)
+    }
+
+    private func tooFew(_ count: Int, _ vectors: any VectorFile) -> ToolError {
+        .data(
+            vectors.name, "", "has a vector for only \(count) words of the vocabulary, too few to fit anything to; are "
+                + "both of one language and case? --unknown none does without")
+    }
+
     /// What was fitted beside what needs no fit, on words that it has not seen.
     private func evaluate(
         _ fit: SpellingFit, _ words: WordTable, _ rows: RowMatrix, threads: Int
-    ) -> SpellingEvaluation {
-        SpellingEvaluation(
+    ) -> SpellingEvaluation? {
+        guard fit.fitted.count + fit.heldOut.count >= MimickTrainer.fewestWords else { return nil }
+        return SpellingEvaluation(
             [
                 .init(fit.name, fit.generator, words), .meanVector(rows, fitted: fit.fitted),
                 .nearestSpelling(words, rows, fitted: fit.fitted),

@@ -1,0 +1,82 @@
+import TestSupport
+import Testing
+
+/// What embed-oov does beside making tables: models as files, and words as a filter.
+struct EmbedOovTests {
+    /// A table and the model saved beside it give unknown words the same vectors, and the model fits nothing again.
+    @Test func aModelIsFittedOnce() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let model = directory.file("model"), table = directory.file("table")
+        let first = try await runTool(
+            "embed-oov",
+            ["--vectors", fixture.vectors, "--unknown", "mimick", "--mimick-epochs", "2", "--save-model", model,
+             fixture.vocabulary, "-o", table])
+        #expect(first.status == 0 && first.errors.contains("MIMICK: fitted to"), "\(first.errors)")
+        let second = try await runTool(
+            "embed-oov", ["--vectors", fixture.vectors, "--model", model, fixture.vocabulary, "-o", table + "2"])
+        #expect(second.status == 0 && !second.errors.contains("fitted to 2"), "\(second.errors)")
+        #expect(second.errors.contains("may have been fitted to"), "\(second.errors)")
+
+        let words = Array("the shadow\nstones\n\n unheard-of \u{7FFF}".utf8)
+        var printed: [[UInt8]] = []
+        for file in [table, table + "2"] {
+            let result = try await runTool("embed-oov", ["--model", file, "--words"], input: words)
+            #expect(result.status == 0 && result.errors.contains("5 words"), "\(result.errors)")
+            printed.append(result.output)
+        }
+        #expect(printed[0] == printed[1])
+        let lines = String(decoding: printed[0], as: UTF8.self).split(separator: "\n")
+        #expect(lines.map { $0.split(separator: " ").count } == [13, 13, 13, 13, 13])
+        #expect(lines.map { $0.prefix { $0 != " " } } == ["the", "shadow", "stones", "unheard-of", "\u{7FFF}"])
+        // The model alone spells every word, the unknown ones alike.
+        let alone = try await runTool("embed-oov", ["-q", "--model", model, "--words", "-"], input: words)
+        let spelt = String(decoding: alone.output, as: UTF8.self).split(separator: "\n")
+        #expect(spelt[0] != lines[0] && Array(spelt[1...]) == Array(lines[1...]))
+    }
+
+    @Test func whatDoesNotGoTogether() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let model = directory.file("model"), narrow = directory.file("narrow.vec")
+        try directory.write("narrow.vec", "1 2\nthe 1 2\n")
+        let saved = try await runTool(
+            "embed-oov", ["-q", "--vectors", fixture.vectors, "--save-model", model, fixture.vocabulary])
+        try #require(saved.status == 0, "\(saved.errors)")
+        let table = directory.file("table")
+        for (arguments, status, hint) in [
+            (["--words"], 64, "--words needs --model"),
+            (["--model", model, "--words", "--save-model", table], 64, "--words writes no model"),
+            (["--model", "-", "--words"], 64, "both come from standard input"),
+            (["--vectors", narrow, "--model", model, fixture.vocabulary], 78, "12 numbers"),
+            (["--vectors", fixture.vectors, "--unknown", "none", "--save-model", table, fixture.vocabulary], 78,
+             "no model to save"),
+            (["--model", fixture.vectors, "--words"], 65, "make a table first"),
+            (["--model", fixture.tokens, "--words"], 65, fixture.tokens),
+            (["--model", directory.file("absent"), "--words"], 66, "absent"),
+            (["--vectors", narrow, fixture.vocabulary], 65, "only 1 words of the vocabulary"),
+        ] as [([String], Int, String)] {
+            let result = try await runTool("embed-oov", ["-q"] + arguments + ["-o", directory.file("output")])
+            #expect(result.status == status && result.errors.contains(hint), "\(arguments): \(result.errors)")
+            #expect(!directory.entries().contains("output") && !directory.entries().contains("table"))
+        }
+    }
+
+    /// A model that belongs to other vectors is used as asked, with a warning.
+    @Test func aModelOfOtherVectorsIsNoticed() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        // The same words, each with the vector of another.
+        let lines = String(decoding: try contents(of: fixture.vectors), as: UTF8.self).split(separator: "\n").dropFirst()
+        let words = lines.map { $0.prefix { $0 != " " } }
+        let shifted = zip(words, lines.dropFirst(5) + lines.prefix(5)).map { $0 + $1.drop { $0 != " " } + "\n" }.joined()
+        try directory.write("other.vec", shifted)
+        let model = directory.file("model")
+        _ = try await runTool(
+            "embed-oov", ["-q", "--vectors", fixture.vectors, "--save-model", model, fixture.vocabulary])
+        for (vectors, isWarned) in [(directory.file("other.vec"), true), (fixture.vectors, false)] {
+            let result = try await runTool("embed-oov", ["--vectors", vectors, "--model", model, fixture.vocabulary])
+            #expect(result.status == 0 && result.errors.contains("warning: ") == isWarned, "\(result.errors)")
+        }
+    }
+}
