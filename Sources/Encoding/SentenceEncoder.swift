@@ -49,7 +49,7 @@ public final class SentenceEncoder {
     /// - Parameters:
     ///   - encoder: made with `capacity`.
     ///   - deliver: takes the sentences with their vectors, in order.
-    /// Throws `ToolError` with status `configuration` if table and model do not fit each other.
+    /// Throws `ToolError`: `configuration` if table and model do not fit each other, and what reading the table throws.
     public init(
         _ encoder: ContextualEncoder, table: EmbeddingTable, tableName: String, layers choice: LayerChoice,
         deliver: @escaping (SentenceVectors) throws -> Void
@@ -72,8 +72,8 @@ public final class SentenceEncoder {
             guard table.words.find(mark) != nil else {
                 throw ToolError(.configuration, "\(tableName): has no vector for \(mark); embed-oov adds it")
             }
-            marks[keyPath: row].withUnsafeMutableBufferPointer { vector in
-                _ = Array(mark.utf8).withUnsafeBytes { table.vector(for: $0, into: vector) }
+            try marks[keyPath: row].withUnsafeMutableBufferPointer { vector in
+                _ = try Array(mark.utf8).withUnsafeBytes { try table.vector(for: $0, into: vector) }
                 table.normalise(vector, centred: encoder.configuration.centred)
             }
             (begin, end) = (marks.begin, marks.end)
@@ -108,7 +108,7 @@ public final class SentenceEncoder {
         while start < pieces.count {
             let steps = pieces[start].words.count + 1
             let count = min(pieces.count - start, Self.batchSentences, max(1, Self.batchRows / steps))
-            run(Array(pieces[start..<start + count]))
+            try run(Array(pieces[start..<start + count]))
             start += count
         }
         for sentence in group { try deliver(sentence) }
@@ -137,7 +137,7 @@ public final class SentenceEncoder {
 
     /// Runs a batch. Each direction reads its mark first and then the words, as in training, so that a token's vector
     /// comes from the step that has just read the token.
-    private func run(_ batch: [Piece]) {
+    private func run(_ batch: [Piece]) throws {
         let shape = WindowShape(lengths: batch.map { $0.words.count + 1 })
         let dimension = table.dimension
         let matrices = inputs.map { Matrix($0, rows: shape.rows, columns: dimension) }
@@ -149,7 +149,7 @@ public final class SentenceEncoder {
                 matrix.row(column).update(from: mark, count: dimension)
             }
             for (position, word) in piece.words.enumerated() {
-                look(up: word, into: &vector)
+                try look(up: word, into: &vector)
                 for (matrix, model) in zip(matrices, encoder.directions) {
                     let step = model.direction == .forward ? position + 1 : piece.words.count - position
                     matrix.row(step * shape.batch + column).update(from: vector, count: dimension)
@@ -160,11 +160,11 @@ public final class SentenceEncoder {
         for (column, piece) in batch.enumerated() { collect(piece, column, shape) }
     }
 
-    private func look(up word: String, into vector: inout [Float]) {
+    private func look(up word: String, into vector: inout [Float]) throws {
         var word = word
-        let source = word.withUTF8 { bytes in
-            vector.withUnsafeMutableBufferPointer { vector in
-                let source = table.vector(for: UnsafeRawBufferPointer(bytes), into: vector)
+        let source = try word.withUTF8 { bytes in
+            try vector.withUnsafeMutableBufferPointer { vector in
+                let source = try table.vector(for: UnsafeRawBufferPointer(bytes), into: vector)
                 table.normalise(vector, centred: encoder.configuration.centred)
                 return source
             }

@@ -68,6 +68,13 @@ public final class FileSource: ByteSource {
         return Int(status.st_size)
     }
 
+    /// A descriptor of the caller's own for a plain file of which nothing has been read; `nil` for anything else.
+    func ownDescriptor() -> Int32? {
+        guard size != nil, lseek(descriptor, 0, SEEK_CUR) == 0 else { return nil }
+        let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+        return copy >= 0 ? copy : nil
+    }
+
     public func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
         while true {
             let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)

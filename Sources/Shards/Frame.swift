@@ -84,12 +84,14 @@ final class FrameScanner {
     private let source: any ByteSource
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
     private var unread = 0..<0
-    /// Bytes handed out so far.
-    private var offset = 0
+    /// Where the next byte lies in the stream.
+    private var offset: Int
     private var frame: [UInt8] = []
 
-    init(_ source: any ByteSource) {
+    /// - Parameter offset: where in its stream the source begins, for messages.
+    init(_ source: any ByteSource, at offset: Int = 0) {
         self.source = source
+        self.offset = offset
         name = source.name
     }
 

@@ -50,6 +50,24 @@ public struct ShardBlock: Sendable {
     public func count(_ index: Int, stride: Int) -> Int { ranges[index].count / stride }
 }
 
+/// The first 16 bytes of a block or an end, if there are so many.
+struct ShardPrefix {
+    private let bytes: [UInt8]
+
+    init(_ content: [UInt8]) { bytes = Array(content.prefix(ShardBlock.prefixSize)) }
+
+    /// Whether they say what a reader expects: the magic, the block's number in its part, the size of the content.
+    func fits(_ magic: [UInt8], number: Int, size: Int) -> Bool {
+        bytes.withUnsafeBytes { bytes in
+            bytes.count == ShardBlock.prefixSize && bytes.starts(with: magic)
+                && UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
+                    == UInt32(truncatingIfNeeded: number)
+                && UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+                    == UInt64(size - ShardBlock.prefixSize)
+        }
+    }
+}
+
 /// Builds the payload of a block, column after column, in the order of the schema. `ShardWriter.newBlock` makes it.
 public struct ShardBlockBuilder: ~Copyable {
     let memory: BlockMemory
@@ -84,6 +102,9 @@ public struct ShardBlockBuilder: ~Copyable {
         pad()
     }
 
+    /// Bytes so far, prefix included.
+    var count: Int { memory.payload.count }
+
     /// Adds bytes as they are: the text of a header or an end.
     mutating func appendRaw(_ bytes: UnsafeRawBufferPointer) { memory.payload.append(contentsOf: bytes) }
 
@@ -110,6 +131,8 @@ public struct ShardBlockBuilder: ~Copyable {
 /// filling it. One thread at a time owns it.
 final class BlockMemory: @unchecked Sendable {
     var payload: [UInt8] = []
+    /// Where the payload's LZ4 blocks end, if it is to be stored; empty if it is to be compressed.
+    var cuts: [Int] = []
     /// The compressed payload is the first `frameSize` bytes.
     var frame: [UInt8] = []
     var frameSize = 0

@@ -141,4 +141,20 @@ public struct ShardHeader: Sendable, Equatable {
         }
         self.init(kind: kind, tool: tool, columns: columns, fields: rest)
     }
+    /// Parses the content of a part's first frame, which must be the header of a shard of this kind with these columns.
+    /// Throws `ToolError.data`.
+    init(content: [UInt8], kind: ShardKind, columns: [ShardColumn], file: String, place: String) throws {
+        guard content.count <= 1 << 20, let text = String(validating: content, as: UTF8.self) else {
+            throw ToolError.data(file, place, "this LZ4 stream does not begin like a Contour shard")
+        }
+        try self.init(text: text, file: file, place: place)
+        guard self.kind == kind else {
+            throw ToolError.data(
+                file, "", "is a \(self.kind.rawValue) shard, and a \(kind.rawValue) shard is needed here; "
+                    + "\(kind.tool) makes one")
+        }
+        guard self.columns == columns else {
+            throw ToolError.data(file, place, "the shard's columns are not those of format version \(Self.version)")
+        }
+    }
 }

@@ -72,18 +72,8 @@ public final class ShardReader {
     }
 
     private func begin(_ content: Content) throws {
-        guard content.bytes.count <= 1 << 20, let text = String(validating: content.bytes, as: UTF8.self) else {
-            throw ToolError.data(name, content.place, "this LZ4 stream does not begin like a Contour shard")
-        }
-        let header = try ShardHeader(text: text, file: name, place: content.place)
-        guard header.kind == kind else {
-            throw ToolError.data(
-                name, "", "is a \(header.kind.rawValue) shard, and a \(kind.rawValue) shard is needed here; "
-                    + "\(kind.tool) makes one")
-        }
-        guard header.columns == columns else {
-            throw ToolError.data(name, content.place, "the shard's columns are not those of format version \(ShardHeader.version)")
-        }
+        let header = try ShardHeader(
+            content: content.bytes, kind: kind, columns: columns, file: name, place: content.place)
         self.header = header
         insidePart = true
         digest = XXH64()
@@ -108,12 +98,7 @@ public final class ShardReader {
     }
 
     private func checkPrefix(_ content: Content, magic: [UInt8]) throws {
-        let sound = content.bytes.withUnsafeBytes { bytes in
-            bytes.count >= ShardBlock.prefixSize && bytes.starts(with: magic)
-                && UInt32(littleEndian: bytes.load(fromByteOffset: 4, as: UInt32.self)) == UInt32(truncatingIfNeeded: blocks)
-                && UInt64(littleEndian: bytes.load(fromByteOffset: 8, as: UInt64.self))
-                    == UInt64(bytes.count - ShardBlock.prefixSize)
-        }
+        let sound = ShardPrefix(content.bytes).fits(magic, number: blocks, size: content.bytes.count)
         guard sound else {
             throw ToolError.data(name, content.place, "block \(blocks) of the shard is missing, repeated or damaged")
         }

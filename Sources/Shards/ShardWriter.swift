@@ -20,7 +20,10 @@ public final class ShardWriter {
     public init(_ output: OutputFile, pool: WorkerPool) {
         self.output = output
         compressor = OrderedWorkers(pool: pool) { memory in
-            memory.frameSize = try Frame.compress(memory.payload, into: &memory.frame)
+            memory.frameSize =
+                memory.cuts.isEmpty
+                ? try Frame.compress(memory.payload, into: &memory.frame)
+                : Frame.store(memory.payload, cuts: memory.cuts, into: &memory.frame)
             return memory
         }
     }
@@ -44,6 +47,13 @@ public final class ShardWriter {
         blocks += 1
     }
 
+    /// Appends a block that is stored as it is, so that its content can be read at its place in the file. `cuts` are the
+    /// ends of the LZ4 blocks in its payload but for the last one's, and no LZ4 block is larger than 4 MiB.
+    func append(_ block: consuming ShardBlockBuilder, storedAt cuts: [Int]) throws {
+        block.memory.cuts = cuts + [block.memory.payload.count]
+        try append(block)
+    }
+
     /// Ends the part: without this a reader takes it for truncated. Returns the part's digest.
     @discardableResult
     public func endPart(_ totals: ShardFields) throws -> UInt64 {
@@ -59,7 +69,11 @@ public final class ShardWriter {
         return value
     }
 
-    private func takeMemory() -> BlockMemory { spare.popLast() ?? BlockMemory() }
+    private func takeMemory() -> BlockMemory {
+        let memory = spare.popLast() ?? BlockMemory()
+        memory.cuts = []
+        return memory
+    }
 
     private func submit(_ memory: BlockMemory) throws {
         guard memory.payload.count <= Frame.maximumContent else {

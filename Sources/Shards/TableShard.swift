@@ -10,6 +10,7 @@ enum TableColumn {
         ShardColumn("tensor-name", .u8), ShardColumn("tensor-shape", .u64), ShardColumn("tensor-offset", .u64),
         ShardColumn("tensor-values", .f32),
     ]
+    static let beforeRows = Array(all[..<rows])
 }
 
 /// Where the vector of a word in a table comes from.
@@ -39,7 +40,10 @@ public final class TableShardWriter {
     private var rows: [Float] = []
     private var words = 0
 
+    /// What a block holds at most: values, words, bytes of words. Its words lie in one LZ4 block, of at most 4 MiB.
     private static let blockValues = 1 << 18
+    private static let blockWords = 1 << 16
+    private static let blockBytes = 1 << 20
     private static let tensorBlockValues = 1 << 22
 
     /// - Parameters:
@@ -51,23 +55,29 @@ public final class TableShardWriter {
         self.dimension = dimension
         self.count = count
         writer = ShardWriter(output, pool: pool)
-        var all: ShardFields = ["dimension": String(dimension), "words": String(count)]
+        var all: ShardFields = [
+            "dimension": String(dimension), "words": String(count), RowPlaces.field: String(RowPlaces.rows(dimension)),
+        ]
         for (name, value) in fields.pairs { all.append(name, value) }
         try writer.beginPart(ShardHeader(kind: .table, tool: tool, columns: TableColumn.all, fields: all))
     }
 
-    /// Appends a word. `row` has `dimension` values.
+    /// Appends a word. `row` has `dimension` values. Throws `ToolError` for a word that is larger than a block.
     public func append(
         _ word: UnsafeRawBufferPointer, count: UInt64, source: VectorSource, row: UnsafeBufferPointer<Float>
     ) throws {
         precondition(row.count == dimension)
+        guard word.count <= Self.blockBytes else {
+            throw ToolError(.dataError, "a word of \(word.count) bytes is too long for a table")
+        }
+        if bytes.count + word.count > Self.blockBytes { try flush() }
         lengths.append(UInt32(word.count))
         bytes.append(contentsOf: word)
         counts.append(count)
         sources.append(source.rawValue)
         rows.append(contentsOf: row)
         words += 1
-        if rows.count >= Self.blockValues { try flush() }
+        if rows.count >= Self.blockValues || lengths.count == Self.blockWords { try flush() }
     }
 
     /// Appends a tensor, in blocks of at most 16 MiB.
@@ -108,12 +118,13 @@ public final class TableShardWriter {
         block.append(column: bytes)
         block.append(column: counts)
         block.append(column: sources)
+        let cuts = RowPlaces.cuts(behind: block.count, rows: lengths.count, dimension: dimension)
         block.append(column: rows)
         block.append(column: [UInt8]())
         block.append(column: [UInt64]())
         block.append(column: [UInt64]())
         block.append(column: [Float]())
-        try writer.append(block)
+        try writer.append(block, storedAt: cuts)
         lengths.removeAll(keepingCapacity: true)
         bytes.removeAll(keepingCapacity: true)
         counts.removeAll(keepingCapacity: true)

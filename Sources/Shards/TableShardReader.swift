@@ -10,7 +10,7 @@ public final class TableShardReader {
     /// Throws `ToolError` (`noInput`, `ioError`, `dataError`).
     public init(_ source: any ByteSource, pool: WorkerPool) throws {
         reader = try ShardReader(source, kind: .table, columns: TableColumn.all, pool: pool)
-        dimension = try Self.dimension(of: reader.header, file: reader.name)
+        dimension = try TablePart.dimension(of: reader.header, file: reader.name)
     }
 
     public var name: String { reader.name }
@@ -66,50 +66,19 @@ public final class TableShardReader {
     /// The next rows or piece of a tensor, `nil` after the last. All values are finite numbers, or it throws.
     public func next() throws -> Item? {
         guard let block = try reader.next() else { return nil }
-        guard try Self.dimension(of: reader.header, file: reader.name) == dimension else {
+        guard try TablePart.dimension(of: reader.header, file: reader.name) == dimension else {
             throw ToolError.data(reader.name, block.place, "joined tables have vectors of different sizes")
         }
-        return try block.count(TableColumn.tensorName, stride: 1) > 0 ? .tensor(tensor(block)) : .rows(rows(block))
+        return try block.count(TableColumn.tensorName, stride: 1) > 0 ? .tensor(TablePart.tensor(block, file: reader.name)) : .rows(rows(block))
     }
 
     private func rows(_ block: ShardBlock) throws -> Rows {
         let words = block.count(TableColumn.wordLengths, stride: 4)
-        guard block.adds(up: TableColumn.wordLengths, to: block.count(TableColumn.wordBytes, stride: 1)),
-            block.count(TableColumn.counts, stride: 8) == words, block.count(TableColumn.sources, stride: 1) == words,
-            block.count(TableColumn.rows, stride: 4) == words * dimension
-        else { throw ToolError.data(reader.name, block.place, "words and rows of this block do not fit together") }
-        try checkFinite(block, TableColumn.rows)
+        guard TablePart.fits(block, words: words), block.count(TableColumn.rows, stride: 4) == words * dimension else {
+            throw ToolError.data(reader.name, block.place, "words and rows of this block do not fit together")
+        }
+        try TablePart.checkFinite(block, TableColumn.rows, file: reader.name)
         return Rows(block: block, count: words, dimension: dimension)
-    }
-
-    private func tensor(_ block: ShardBlock) throws -> TensorPiece {
-        let name = block.withColumn(TableColumn.tensorName, as: UInt8.self) { String(decoding: $0, as: UTF8.self) }
-        let shape = block.withColumn(TableColumn.tensorShape, as: UInt64.self) { $0.map { Int(clamping: $0) } }
-        let offset = block.withColumn(TableColumn.tensorOffset, as: UInt64.self) { $0.first.map { Int(clamping: $0) } }
-        let size = shape.reduce((1, false)) { total, side in
-            let (product, overflow) = total.0.multipliedReportingOverflow(by: side)
-            return (product, total.1 || overflow)
-        }
-        guard let offset, !size.1, size.0 <= 1 << 40, offset >= 0,
-            offset <= size.0 - block.count(TableColumn.tensorValues, stride: 4)
-        else { throw ToolError.data(reader.name, block.place, "tensor \(name) does not fit its shape") }
-        try checkFinite(block, TableColumn.tensorValues)
-        return TensorPiece(block: block, name: name, shape: shape, offset: offset)
-    }
-
-    private func checkFinite(_ block: ShardBlock, _ column: Int) throws {
-        let finite = block.withColumn(column, as: Float.self) { values in
-            // A sum of zeros unless something is NaN or infinite: branch-free, so it vectorises.
-            values.reduce(Float(0)) { $0 + $1 * 0 } == 0
-        }
-        guard finite else { throw ToolError.data(reader.name, block.place, "a vector holds NaN or infinity") }
-    }
-
-    private static func dimension(of header: ShardHeader, file: String) throws -> Int {
-        guard let dimension = header.fields.integer("dimension"), dimension > 0, dimension <= 1 << 20 else {
-            throw ToolError.data(file, "", "the table does not say how wide its vectors are")
-        }
-        return dimension
     }
 }
 

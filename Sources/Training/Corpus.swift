@@ -49,7 +49,7 @@ public final class Corpus: @unchecked Sendable {
         for path in paths {
             firstSentences.append(number)
             let reader = TokenShardReader(paths: [path], pool: pool)
-            let sentenceReader = SentenceReader(reader) { rows.row(of: $0) }
+            let sentenceReader = SentenceReader(reader) { try rows.row(of: $0) }
             var block = Sentences()
             while try sentenceReader.next(into: &block) {
                 if let fields = reader.header?.fields { note(fields, of: path, isFirst: number == 0) }
@@ -124,7 +124,7 @@ extension Sentences {
     /// - Parameter fields: how the shard was tokenised.
     public init(path: String, rows: WordRows, limit: Int, pool: WorkerPool, fields: inout ShardFields) throws {
         self.init()
-        let reader = SentenceReader(TokenShardReader(paths: [path], pool: pool)) { rows.row(of: $0) }
+        let reader = SentenceReader(TokenShardReader(paths: [path], pool: pool)) { try rows.row(of: $0) }
         while try tokenCount < limit && reader.next(into: &self) {}
         guard count > 0 else { throw ToolError.data(path == "-" ? "standard input" : path, "", "no sentences in it") }
         fields = reader.header?.fields ?? [:]

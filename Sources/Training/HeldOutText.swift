@@ -29,9 +29,10 @@ public final class HeldOutText {
     ///   - batch, window: the shape in which the model will see it, that of training.
     ///   - count: how many words to rank predictions among.
     ///   - trainingSentences: sentences of the training text, for the frequency of the marks between them.
+    /// Throws `ToolError` if the table's file cannot be read.
     public init(
         _ sentences: Sentences, rows: WordRows, batch: Int, window: Int, candidates count: Int, trainingSentences: Int
-    ) {
+    ) throws {
         self.rows = rows
         var batcher = WindowBatcher(batch: min(batch, max(1, sentences.count)), begin: rows.begin, end: rows.end)
         var windows: [TrainingWindow] = []
@@ -46,8 +47,8 @@ public final class HeldOutText {
         self.windows = windows
         positions = windows.reduce(0) { $0 + $1.positions }
         candidates = [
-            .forward: rows.candidates(count, mark: rows.end, sentences: trainingSentences),
-            .backward: rows.candidates(count, mark: rows.begin, sentences: trainingSentences),
+            .forward: try rows.candidates(count, mark: rows.end, sentences: trainingSentences),
+            .backward: try rows.candidates(count, mark: rows.begin, sentences: trainingSentences),
         ]
         candidateCount = candidates[.forward]?.count ?? 0
     }

@@ -25,7 +25,7 @@ public struct TrainingInput {
         let workers = WorkerPool(threads: threads)
         pool = ThreadPool(threads: threads)
         rows = try WordRows(
-            EmbeddingTable(FileSource(path: table), pool: workers), centred: centred, file: tableName, pool: pool)
+            EmbeddingTable(FileSource(path: table), pool: workers), centred: centred, file: tableName)
         let rows = rows
         corpus = try Corpus(
             paths: tokens, rows: rows, heldOutEvery: heldOut == nil ? heldOutEvery : 0, heldOutTokens: heldOutTokens,
@@ -73,10 +73,11 @@ public struct TrainingInput {
         }
     }
 
-    /// The held-out text in the shape of training, `nil` if there is none.
-    public func heldOutText(_ options: TrainingOptions) -> HeldOutText? {
+    /// The held-out text in the shape of training, `nil` if there is none. Throws `ToolError` if the table's file cannot be
+    /// read.
+    public func heldOutText(_ options: TrainingOptions) throws -> HeldOutText? {
         guard heldOut.count > 0 else { return nil }
-        return HeldOutText(
+        return try HeldOutText(
             heldOut, rows: rows, batch: options.batch, window: options.window, candidates: options.candidates,
             trainingSentences: corpus.sentences)
     }

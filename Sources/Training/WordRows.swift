@@ -1,13 +1,13 @@
 import Files
 public import Kernels
-public import Parallel
 import Shards
 public import WordVectors
 
 /// Every word of the corpus as a row of unit vectors: the frozen inputs and targets of training.
 ///
-/// The rows of the table come first, normalised in place (and centred, if asked); words that the table lacks get a row
-/// from its generator when they are first met, so the vocabulary stays open.
+/// The rows of the table have the numbers of its words; words that the table lacks get the numbers behind, in the order in
+/// which they are first met, and a vector from its generator: the vocabulary stays open. Only words that are met, and
+/// those to rank predictions among, take memory: each vector is made a unit vector (and centred, if asked) then.
 ///
 /// Rows are made by one thread, while the corpus is read for the first time; from then on any thread may read.
 public final class WordRows: @unchecked Sendable {
@@ -18,19 +18,20 @@ public final class WordRows: @unchecked Sendable {
 
     private let table: EmbeddingTable
     private let centred: Bool
-    /// Which rows of the table are more than zeros.
-    private let usable: [Bool]
+    /// The slot of each row of the table that has been met, else `absent`.
+    private var slots: [UInt32]
     private var made = WordTable()
-    private var madeRows: [FloatBuffer] = []
-    private var madeUsable: [Bool] = []
+    private var madeSlots: [UInt32] = []
+    private var pieces: [FloatBuffer] = []
+    /// Which slots hold more than zeros.
+    private var usable: [Bool] = []
 
-    /// Rows in a piece of memory for words met later.
+    private static let absent = UInt32.max
+    /// Slots in a piece of memory.
     private static let pieceRows = 4096
 
-    /// Takes the table over: its rows are normalised where they are. Throws `ToolError` if it lacks the sentence marks.
-    public init(
-        _ table: EmbeddingTable, centred: Bool, file: String, pool: ThreadPool = ThreadPool(threads: 1)
-    ) throws {
+    /// Throws `ToolError` if the table lacks the sentence marks, or cannot be read.
+    public init(_ table: EmbeddingTable, centred: Bool, file: String) throws {
         guard let begin = table.words.find("<s>"), let end = table.words.find("</s>") else {
             throw ToolError(.configuration, "\(file): has no vectors for <s> and </s>; embed-oov adds them")
         }
@@ -39,17 +40,9 @@ public final class WordRows: @unchecked Sendable {
         self.begin = UInt32(begin)
         self.end = UInt32(end)
         dimension = table.dimension
-        usable = [Bool](unsafeUninitializedCapacity: table.words.count) { usable, count in
-            let start = UnsafeMutableBufferPointer(rebasing: usable[..<table.words.count])
-            nonisolated(unsafe) let flags = start
-            let pieces = (flags.count + Self.pieceRows - 1) / Self.pieceRows
-            pool.forEach(pieces) { piece in
-                for index in piece * Self.pieceRows..<min((piece + 1) * Self.pieceRows, flags.count) {
-                    flags[index] = Self.normalise(table.rows.row(index), of: table, centred: centred)
-                }
-            }
-            count = flags.count
-        }
+        slots = Array(repeating: Self.absent, count: table.words.count)
+        try load(self.begin)
+        try load(self.end)
     }
 
     /// The digest of the table.
@@ -57,69 +50,84 @@ public final class WordRows: @unchecked Sendable {
     /// Rows of the table; rows from here on are words met later.
     public var tableCount: Int { table.words.count }
     public var count: Int { tableCount + made.count }
+    /// Vectors in memory.
+    public var loadedCount: Int { usable.count }
     /// Memory of all vectors.
-    public var bytes: Int { (tableCount + madeRows.count * Self.pieceRows) * dimension * 4 }
+    public var bytes: Int { pieces.count * Self.pieceRows * dimension * 4 }
     /// Words met outside the table, and those of them that could not be given a vector.
     public var madeCount: Int { made.count }
-    public var unusableCount: Int { madeUsable.count { !$0 } }
+    public var unusableCount: Int { madeSlots.count { !usable[Int($0)] } }
 
-    /// The row of a word, which is made if the table lacks it.
-    public func row(of word: UnsafeRawBufferPointer) -> UInt32 {
-        if let id = table.words.find(word) { return UInt32(id) }
-        let id = made.insert(word)
-        guard id == madeUsable.count else { return UInt32(tableCount + id) }
-        if id % Self.pieceRows == 0 { madeRows.append(FloatBuffer(count: Self.pieceRows * dimension)) }
-        let row = UnsafeMutableBufferPointer(start: madeRow(id), count: dimension)
-        _ = table.vector(for: word, into: row)
-        madeUsable.append(Self.normalise(row, of: table, centred: centred))
-        return UInt32(tableCount + id)
+    /// The row of a word, which is read or made if the word is met for the first time. Throws `ToolError` if the table's
+    /// file cannot be read.
+    public func row(of word: UnsafeRawBufferPointer) throws -> UInt32 {
+        if let id = table.words.find(word) {
+            try load(UInt32(id))
+            return UInt32(id)
+        }
+        if let id = made.find(word) { return UInt32(tableCount + id) }
+        let slot = try newSlot { _ = try table.vector(for: word, into: $0) }
+        madeSlots.append(slot)
+        return UInt32(tableCount + made.insert(word))
     }
 
     /// The row of a word that has one already.
     public func find(_ word: UnsafeRawBufferPointer) -> UInt32? {
-        if let id = table.words.find(word) { return UInt32(id) }
+        if let id = table.words.find(word) { return slots[id] == Self.absent ? nil : UInt32(id) }
         return made.find(word).map { UInt32(tableCount + $0) }
     }
 
-    /// Whether a row is a vector: words for which nothing can be made are zeros, as are vectors that come so, and no
-    /// target can point nowhere.
-    public func isUsable(_ row: UInt32) -> Bool {
-        Int(row) < tableCount ? usable[Int(row)] : madeUsable[Int(row) - tableCount]
-    }
+    /// Whether a row that has been met is a vector: words for which nothing can be made are zeros, as are vectors that
+    /// come so, and no target can point nowhere.
+    public func isUsable(_ row: UInt32) -> Bool { usable[slot(of: row)] }
 
-    /// Makes the target of a vector in place; false if nothing is left of it.
-    private static func normalise(
-        _ row: UnsafeMutableBufferPointer<Float>, of table: EmbeddingTable, centred: Bool
-    ) -> Bool {
-        table.normalise(row, centred: centred)
-        return row.contains { $0 != 0 }
-    }
-
-    /// The unit vector of a row: [dimension].
-    public func vector(_ row: UInt32) -> UnsafePointer<Float> {
-        Int(row) < tableCount
-            ? UnsafePointer(table.rows.pointer + Int(row) * dimension) : UnsafePointer(madeRow(Int(row) - tableCount))
-    }
+    /// The unit vector of a row that has been met: [dimension].
+    public func vector(_ row: UInt32) -> UnsafePointer<Float> { UnsafePointer(start(of: slot(of: row))) }
 
     /// Copies the vectors of `rows` into a matrix [rows.count, dimension].
     public func gather(_ rows: [UInt32], into matrix: Matrix) {
         for (index, row) in rows.enumerated() { matrix.row(index).update(from: vector(row), count: dimension) }
     }
 
-    /// The `count` most frequent words of the table, among them the mark that ends sentences in a direction.
+    /// The `count` most frequent words of the table, among them the mark that ends sentences in a direction. Throws
+    /// `ToolError` if the table's file cannot be read.
     /// - Parameter sentences: sentences of the training text: the count of the mark, which no vocabulary has.
-    public func candidates(_ count: Int, mark: UInt32, sentences: Int) -> Candidates {
-        let marks: Set<UInt32> = [begin, end]
+    public func candidates(_ count: Int, mark: UInt32, sentences: Int) throws -> Candidates {
         func frequency(_ row: UInt32) -> UInt64 { row == mark ? UInt64(sentences) : table.counts[Int(row)] }
-        var rows = (0..<UInt32(tableCount)).filter { $0 == mark || !marks.contains($0) && isUsable($0) }
-        rows.sort { (frequency($0), $1) > (frequency($1), $0) }
-        rows = Array(rows.prefix(count))
+        var rows: [UInt32] = []
+        let ordered = (0..<UInt32(tableCount)).filter { $0 == mark || $0 != begin && $0 != end }
+            .sorted { (frequency($0), $1) > (frequency($1), $0) }
+        for row in ordered where rows.count < count {
+            try load(row)
+            if row == mark || isUsable(row) { rows.append(row) }
+        }
         return Candidates(
             rows: rows, counts: rows.map(frequency), tableRows: tableCount, dimension: dimension,
             vector: { row, target in target.update(from: self.vector(row), count: self.dimension) })
     }
 
-    private func madeRow(_ index: Int) -> UnsafeMutablePointer<Float> {
-        madeRows[index / Self.pieceRows].start + index % Self.pieceRows * dimension
+    /// Sees that a row of the table is in memory.
+    private func load(_ row: UInt32) throws {
+        guard slots[Int(row)] == Self.absent else { return }
+        slots[Int(row)] = try newSlot { try table.rows.read(Int(row), into: $0) }
+    }
+
+    /// Fills the next slot with a vector, made the target of training.
+    private func newSlot(_ fill: (UnsafeMutableBufferPointer<Float>) throws -> Void) throws -> UInt32 {
+        let slot = usable.count
+        if slot / Self.pieceRows == pieces.count { pieces.append(FloatBuffer(count: Self.pieceRows * dimension)) }
+        let row = UnsafeMutableBufferPointer(start: start(of: slot), count: dimension)
+        try fill(row)
+        table.normalise(row, centred: centred)
+        usable.append(row.contains { $0 != 0 })
+        return UInt32(slot)
+    }
+
+    private func slot(of row: UInt32) -> Int {
+        Int(Int(row) < tableCount ? slots[Int(row)] : madeSlots[Int(row) - tableCount])
+    }
+
+    private func start(of slot: Int) -> UnsafeMutablePointer<Float> {
+        pieces[slot / Self.pieceRows].start + slot % Self.pieceRows * dimension
     }
 }

@@ -96,7 +96,7 @@ struct Train: Tool {
         let report = TrainingReport(common.report)
         let trainer = Trainer(
             configuration, options: options, corpus: input.corpus, rows: input.rows,
-            heldOut: input.heldOutText(options), checkpoints: checkpointWriter, pool: input.pool)
+            heldOut: try input.heldOutText(options), checkpoints: checkpointWriter, pool: input.pool)
         report.attach(to: trainer)
         report.begin(trainer, input, options)
         if checkpoints.resume { report.resumed(at: try trainer.resume(), of: trainer) }

@@ -107,7 +107,7 @@ struct TrainingData {
         configuration.tokenizer = "mode=penn"
         try input.check(configuration, options)
         return Trainer(
-            configuration, options: options, corpus: input.corpus, rows: input.rows, heldOut: input.heldOutText(options),
+            configuration, options: options, corpus: input.corpus, rows: input.rows, heldOut: try input.heldOutText(options),
             checkpoints: checkpoints, pool: input.pool)
     }
 

@@ -2,75 +2,115 @@ public import Files
 import Kernels
 public import Parallel
 public import Shards
-import Synchronization
 
-/// An embedding table in memory: a vector for every word of a vocabulary, and a generator for all others.
+/// An embedding table: a vector for every word of a vocabulary, and a generator for all others.
+///
+/// Words and counts are in memory; the rows of a table that is a plain file stay there until they are asked for.
 public final class EmbeddingTable: Sendable {
     public let words: WordTable
     /// Tokens of each word in the corpus that the vocabulary was counted on.
     public let counts: [UInt64]
     public let sources: [VectorSource]
-    /// [words, dimension], as the pre-trained vectors had them.
-    public let rows: RowMatrix
+    /// [words, dimension].
+    public let rows: TableRows
     /// The mean of the unit vectors, [dimension].
     public let mean: [Float]
     public let generator: (any OutOfVocabularyGenerator)?
     /// The digest of the shard: a model names the table it was trained with by it.
     public let digest: UInt64
-    /// Vectors made for words outside the table, with the source of each.
-    private let made = Mutex(MadeVectors())
+    /// Vectors made for words outside the table, or read from its file.
+    private let made: MadeVectors
 
     public var dimension: Int { rows.dimension }
 
-    private struct MadeVectors: Sendable {
-        var words = WordTable()
-        var sources: [VectorSource] = []
-        var values: [Float] = []
-        /// About 100 MB of vectors of 300 numbers; then the cache starts anew.
-        static let most = 1 << 16
-    }
-
-    /// Reads a table shard. Throws `ToolError` (`noInput`, `ioError`, `dataError`). In joined tables the first vector
+    /// Opens a table shard. Throws `ToolError` (`noInput`, `ioError`, `dataError`). In joined tables the first vector
     /// of a word, and the first table's mean and generator, count.
+    ///
+    /// Of a plain file, rows are neither read nor checked here: `vector` and `rows` do so.
     public convenience init(_ source: any ByteSource, pool: WorkerPool) throws {
-        try self.init(TableShardReader(source, pool: pool))
+        if let file = try TableFile(source) {
+            try self.init(file)
+        } else {
+            try self.init(TableShardReader(source, pool: pool))
+        }
     }
 
-    init(_ reader: TableShardReader) throws {
-        let file = reader.name, dimension = reader.dimension, fields = reader.header.fields
-        let claimed = fields.integer("words") ?? 0
+    /// All but the rows of a table.
+    private struct Index {
         var words = WordTable()
         var counts: [UInt64] = []
         var sources: [VectorSource] = []
-        guard claimed >= 0, var rows = RowMatrix(claimed: max(1, claimed), dimension: dimension) else {
-            throw ToolError.data(file, "", "the table claims \(claimed) words of \(dimension) numbers")
-        }
         var tensors = GeneratorTensors()
+
+        /// Takes a word; false for one that is there already.
+        mutating func append(_ word: UnsafeRawBufferPointer, _ count: UInt64, _ source: VectorSource) -> Bool {
+            guard words.insert(word) == counts.count else { return false }
+            counts.append(count)
+            sources.append(source)
+            return true
+        }
+    }
+
+    private init(_ index: Index, _ rows: TableRows, _ header: ShardHeader, digest: UInt64, file: String) throws {
+        guard !index.counts.isEmpty else { throw ToolError.data(file, "", "is a table without words, or a saved model of spelling") }
+        words = index.words
+        counts = index.counts
+        sources = index.sources
+        self.rows = rows
+        mean = try index.tensors.values("mean", shape: [rows.dimension], file: file).values
+        generator = try index.tensors.generator(header.fields, dimension: rows.dimension, file: file)
+        self.digest = digest
+        made = MadeVectors(dimension: rows.dimension)
+    }
+
+    /// A table whose rows stay in their file.
+    private convenience init(_ file: TableFile) throws {
+        var index = Index()
+        let header = file.header
+        var row: UInt32 = 0
+        // Rows are numbered as words are until a word comes twice.
+        var numbers: [UInt32]?
+        while let item = try file.next() {
+            switch item {
+            case .words(let words):
+                words.forEach { word, count, source in
+                    if index.append(word, count, source) {
+                        numbers?.append(row)
+                    } else if numbers == nil {
+                        numbers = Array(0..<UInt32(index.counts.count))
+                    }
+                    row += 1
+                }
+            case .tensor(let piece):
+                if file.part == 0 { try index.tensors.append(piece, file: file.name) }
+            }
+        }
+        try self.init(
+            index, TableRows(file.rows(), numbers: numbers), header, digest: file.digests.first ?? 0, file: file.name)
+    }
+
+    /// A table that comes through a pipe, whose rows are kept in memory.
+    convenience init(_ reader: TableShardReader) throws {
+        let file = reader.name, header = reader.header
+        let claimed = header.fields.integer("words") ?? 0
+        guard claimed >= 0, var rows = RowMatrix(claimed: max(1, claimed), dimension: reader.dimension) else {
+            throw ToolError.data(file, "", "the table claims \(claimed) words of \(reader.dimension) numbers")
+        }
+        var index = Index()
         while let item = try reader.next() {
             switch item {
             case .rows(let block):
-                if counts.count + block.count > rows.count {
-                    rows = Self.grown(rows, to: 2 * (counts.count + block.count), used: counts.count)
-                }
+                let used = index.counts.count
+                if used + block.count > rows.count { rows = Self.grown(rows, to: 2 * (used + block.count), used: used) }
                 block.forEach { word, count, source, row in
-                    let id = words.insert(word)
-                    guard id == counts.count else { return }
-                    counts.append(count)
-                    sources.append(source)
-                    _ = rows.row(id).update(from: row)
+                    let id = index.counts.count
+                    if index.append(word, count, source) { _ = rows.row(id).update(from: row) }
                 }
             case .tensor(let piece):
-                if reader.part == 0 { try tensors.append(piece, file: file) }
+                if reader.part == 0 { try index.tensors.append(piece, file: file) }
             }
         }
-        guard !counts.isEmpty else { throw ToolError.data(file, "", "is a table without words, or a saved model of spelling") }
-        self.words = words
-        self.counts = counts
-        self.sources = sources
-        self.rows = rows.count == counts.count ? rows : Self.grown(rows, to: counts.count, used: counts.count)
-        mean = try tensors.values("mean", shape: [dimension], file: file).values
-        generator = try tensors.generator(fields, dimension: dimension, file: file)
-        digest = reader.digests.first ?? 0
+        try self.init(index, TableRows(rows), header, digest: reader.digests.first ?? 0, file: file)
     }
 
     /// A table that has just been built.
@@ -78,41 +118,39 @@ public final class EmbeddingTable: Sendable {
         words = table.words
         counts = table.counts
         sources = table.sources
-        rows = table.rows
+        rows = TableRows(table.rows)
         mean = table.mean
         generator = table.generator
         digest = 0
+        made = MadeVectors(dimension: table.rows.dimension)
     }
 
     /// Writes the vector of any word into `row`, [dimension], and says where it comes from; `none` leaves zeros.
     ///
-    /// Words outside the table come from the generator, and are kept. May be called from several threads at once.
-    public func vector(for word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) -> VectorSource {
+    /// Words outside the table come from the generator. May be called from several threads at once. Throws `ToolError` if
+    /// the row must be read from a file and cannot be.
+    public func vector(
+        for word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>
+    ) throws -> VectorSource {
         if let id = words.find(word) {
-            _ = row.update(from: rows.row(id))
-            return sources[id]
+            guard rows.areStored else {
+                try rows.read(id, into: row)
+                return sources[id]
+            }
+            return try made.vector(of: word, into: row) {
+                try rows.read(id, into: row)
+                return sources[id]
+            }
         }
         guard let generator else {
             row.update(repeating: 0)
             return .none
         }
-        let kept: VectorSource? = made.withLock { made in
-            guard let id = made.words.find(word) else { return nil }
-            for index in row.indices { row[index] = made.values[id * dimension + index] }
-            return made.sources[id]
+        return made.vector(of: word, into: row) {
+            if generator.vector(for: word, into: row) { return generator.source }
+            row.update(repeating: 0)
+            return .none
         }
-        if let kept { return kept }
-        let isMade = generator.vector(for: word, into: row)
-        if !isMade { row.update(repeating: 0) }
-        let source = isMade ? generator.source : .none
-        made.withLock { made in
-            if made.words.count == MadeVectors.most { made = MadeVectors() }
-            // Another thread may have been faster; its vector is the same.
-            guard made.words.insert(word) == made.sources.count else { return }
-            made.sources.append(source)
-            made.values.append(contentsOf: row)
-        }
-        return source
     }
 
     /// The target of the continuous output for a vector: the unit vector, less the mean if `centred`, made a unit

@@ -24,7 +24,7 @@ extension EmbeddingTable: WordVectorModel {
         _ word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>
     ) throws -> VectorSource? {
         guard let id = words.find(word), sources[id] != .none else { return nil }
-        _ = row.update(from: rows.row(id))
+        try rows.read(id, into: row)
         return sources[id]
     }
 }
@@ -49,5 +49,6 @@ public func openWordVectorModel(_ path: String, pool: WorkerPool) throws -> any 
     }
     let reader = try TableShardReader(shard.source, pool: pool)
     if reader.header.fields.integer("words") == 0 { return try SpellingModel(reader) }
-    return try EmbeddingTable(reader)
+    // Opened anew, a plain file's rows can stay there.
+    return path == "-" ? try EmbeddingTable(reader) : try EmbeddingTable(FileSource(path: path), pool: pool)
 }

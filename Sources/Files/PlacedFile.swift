@@ -1,0 +1,67 @@
+import Glibc
+
+/// A plain file that is read at any place, by any thread.
+public final class PlacedFile: Sendable {
+    /// What the user calls it.
+    public let name: String
+    public let size: Int
+    private let descriptor: Int32
+
+    /// The file behind a source of which nothing has been read; `nil` if it is a pipe, or no file at all.
+    public init?(_ source: any ByteSource) {
+        guard let source = source as? FileSource, let descriptor = source.ownDescriptor(), let size = source.size else {
+            return nil
+        }
+        name = source.name
+        self.size = size
+        self.descriptor = descriptor
+        // Rows of a table lie anywhere: what the system reads ahead is not what is wanted next.
+        posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM)
+    }
+
+    deinit { close(descriptor) }
+
+    /// Fills `buffer` from byte `offset` on. Throws `ToolError` (`ioError`, or `dataError` if the file ends before).
+    public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
+        var filled = 0
+        while filled < buffer.count {
+            let count = pread(descriptor, buffer.baseAddress.map { $0 + filled }, buffer.count - filled, offset + filled)
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw ToolError.system(.ioError, name, "cannot read", errno: errno)
+            }
+            guard count > 0 else {
+                throw ToolError.data(
+                    name, "byte \(offset + filled)", "the shard is cut short; make it again, or copy it again")
+            }
+            filled += count
+        }
+    }
+
+    /// The same, as an array of `count` bytes, which the caller knows to be few.
+    public func read(at offset: Int, count: Int) throws -> [UInt8] {
+        try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            try read(at: offset, into: UnsafeMutableRawBufferPointer(buffer))
+            initialized = count
+        }
+    }
+}
+
+/// The bytes of a file from a place on.
+public final class PlacedSource: ByteSource {
+    public var name: String { file.name }
+    private let file: PlacedFile
+    private var offset: Int
+
+    public init(_ file: PlacedFile, at offset: Int) {
+        self.file = file
+        self.offset = offset
+    }
+
+    public func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+        let count = min(buffer.count, max(0, file.size - offset))
+        try file.read(at: offset, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
+        offset += count
+        return count
+    }
+}

@@ -1,0 +1,80 @@
+import Files
+import Synchronization
+
+/// The rows of a table where they lie in its file: read when they are asked for, a stored LZ4 block checked when the first
+/// of its rows is. Any thread may ask.
+public final class StoredRows: Sendable {
+    /// Rows of one frame.
+    struct Run: Sendable {
+        /// The number of the first row, among all rows of the file, and of its LZ4 block among all.
+        let first: Int
+        let firstBlock: Int
+        let count: Int
+        /// Rows in an LZ4 block, the last one excepted.
+        let together: Int
+        /// Where the first row's LZ4 block lies in the file.
+        let offset: Int
+
+        var blocks: Int { (count + together - 1) / together }
+    }
+
+    public let dimension: Int
+    private let file: PlacedFile
+    private let runs: [Run]
+    /// A bit for each LZ4 block that has been found whole.
+    private let sound: Mutex<[UInt64]>
+
+    init(_ file: PlacedFile, dimension: Int, runs: [Run]) {
+        self.file = file
+        self.dimension = dimension
+        self.runs = runs
+        let blocks = runs.last.map { $0.firstBlock + $0.blocks } ?? 0
+        sound = Mutex(Array(repeating: 0, count: (blocks + 63) / 64))
+    }
+
+    private var rowBytes: Int { 4 * dimension }
+
+    /// Reads row `index` into `row`, [dimension]. Throws `ToolError` (`ioError`; `dataError` if the block in which it lies
+    /// is damaged or holds what is no number).
+    public func read(_ index: Int, into row: UnsafeMutableBufferPointer<Float>) throws {
+        precondition(row.count == dimension)
+        let run = runs[self.run(of: index)]
+        precondition(index >= run.first && index < run.first + run.count)
+        let place = (index - run.first) / run.together
+        let start = run.offset + place * (run.together * rowBytes + Frame.blockExtra)
+        let rowInBlock = (index - run.first) % run.together
+        let block = run.firstBlock + place
+        if sound.withLock({ $0[block / 64] >> UInt64(block % 64) & 1 == 1 }) {
+            return try file.read(at: start + 4 + rowInBlock * rowBytes, into: UnsafeMutableRawBufferPointer(row))
+        }
+        let rows = min(run.together, run.count - place * run.together)
+        let bytes = try file.read(at: start, count: rows * rowBytes + Frame.blockExtra)
+        try bytes.withUnsafeBytes { bytes in
+            guard let content = Frame.storedBlock(bytes) else {
+                throw ToolError.data(file.name, "byte \(start)", "the shard is damaged (a block's checksum is wrong)")
+            }
+            guard isFinite(content) else { throw ToolError.data(file.name, "byte \(start)", "a vector holds NaN or infinity") }
+            UnsafeMutableRawBufferPointer(row).copyMemory(
+                from: UnsafeRawBufferPointer(rebasing: content[rowInBlock * rowBytes..<(rowInBlock + 1) * rowBytes]))
+        }
+        sound.withLock { $0[block / 64] |= 1 << UInt64(block % 64) }
+    }
+
+    /// The last run that begins at or before a row.
+    private func run(of index: Int) -> Int {
+        var low = 0, high = runs.count
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if runs[middle].first <= index { low = middle } else { high = middle }
+        }
+        return low
+    }
+
+    private func isFinite(_ content: UnsafeRawBufferPointer) -> Bool {
+        var sum: Float = 0
+        for offset in stride(from: 0, to: content.count, by: 4) {
+            sum += 0 * Float(bitPattern: UInt32(littleEndian: content.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
+        }
+        return sum == 0
+    }
+}
