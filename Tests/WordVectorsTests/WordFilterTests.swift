@@ -54,6 +54,51 @@ import WordVectors
         for threads in [1, 2] { #expect(try filtered(opened, asked, threads: threads) == printed) }
     }
 
+    /// Quantised models, with and without norms of their own, whole or pruned; and a model of the format before, whose
+    /// n-grams do not count.
+    @Test(
+        .enabled(if: isInstalled("fasttext"), "the fasttext program is not installed"),
+        arguments: ["", "-qnorm", "-dsub 3", "-cutoff 300 -qnorm", "-cutoff 280 -dsub 4", "version 11"])
+    func equalsTheProgramForOtherModels(kind: String) throws {
+        var random = TestRandom(9)
+        func word() -> String { String((0...random.below(5)).map { _ in Array("abcdeé日")[random.below(7)] }) }
+        let vocabulary = (0..<300).map { _ in word() }
+        let lines = (0..<3000).map { _ in
+            "__label__\(random.below(3)) " + (0..<5).map { _ in vocabulary[random.below(300)] }.joined(separator: " ")
+        }
+        _ = try scratch.file("text", lines.joined(separator: "\n") + "\n")
+        let asked = (vocabulary + (0..<300).map { _ in word() }).joined(separator: "\n") + "\n"
+        _ = try scratch.file("asked", asked)
+        #expect(
+            scratch.run(
+                "fasttext supervised -input text -output m -minCount 1 -epoch 1 -thread 1 -dim 10 -minn 1 -maxn 3 -bucket 200"))
+        var model = "m.bin"
+        if kind == "version 11" {
+            var bytes = try readFile("\(scratch.path)/m.bin")
+            bytes[4] = 11
+            _ = try scratch.file("m.bin", bytes)
+        } else {
+            #expect(scratch.run("fasttext quantize -input text -output m \(kind)"))
+            model = "m.ftz"
+        }
+        #expect(system("cd '\(scratch.path)' && fasttext print-word-vectors \(model) < asked > printed 2>/dev/null") == 0)
+        let printed = try readFile("\(scratch.path)/printed")
+        #expect(printed.count > 600 * 20)
+        let opened = try openWordVectorModel("\(scratch.path)/\(model)", pool: WorkerPool(threads: 1))
+        #expect(try filtered(opened, Array(asked.utf8)) == printed)
+
+        // A table made of it holds the same vectors, and its n-grams.
+        var builder = TableBuilder()
+        builder.unknown = opened.generator == nil ? .none : .ngrams
+        let built = try builder.build(
+            VocabularyWords(Set(vocabulary).sorted().map { ($0, 1) }), openVectors("\(scratch.path)/\(model)"), threads: 2)
+        let output = try OutputFile(path: "\(scratch.path)/table", binary: true)
+        try built.write(to: output, tool: "test", fields: [:], pool: WorkerPool(threads: 1))
+        try output.commit()
+        let table = try openWordVectorModel("\(scratch.path)/table", pool: WorkerPool(threads: 1))
+        #expect(try filtered(table, Array(asked.utf8)) == printed)
+    }
+
     /// Whoever asks word by word gets each answer before the next question.
     @Test func answersAtOnce() throws {
         let table = try self.table()

@@ -24,6 +24,13 @@ struct BinaryCursor {
         offset += count
     }
 
+    /// The next `count` bytes, which are in the file or it throws.
+    mutating func take(_ count: Int, _ what: String) throws -> UnsafeRawBufferPointer {
+        let start = offset
+        try skip(count, what)
+        return UnsafeRawBufferPointer(rebasing: bytes[start..<offset])
+    }
+
     /// Bytes up to the next zero byte, which is passed over.
     mutating func readString(_ what: String) throws -> UnsafeRawBufferPointer {
         let rest = bytes[offset...]

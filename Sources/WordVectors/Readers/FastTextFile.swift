@@ -2,7 +2,7 @@ import Files
 import Parallel
 import Shards
 
-/// A fastText model file, mapped: only the rows that are asked for are read from disk.
+/// A fastText model file (.bin, or quantised .ftz), mapped: only the rows that are asked for are read from disk.
 ///
 /// A word's vector is the mean of its own row and the rows of its character n-grams, summed in fastText's order, so it
 /// equals what `fasttext print-word-vectors` prints. Of equal words in the dictionary the last wins, as there.
@@ -23,19 +23,18 @@ final class FastTextFile: VectorFile {
     init(path: String) throws {
         file = try MappedFile(path: path)
         name = path
-        header = try FastTextHeader(file.bytes, name: path)
+        header = try FastTextHeader(file.bytes, name: path, owner: file)
     }
 
     func lookUp(_ words: WordTable, threads: Int) throws -> VectorLookup {
         var lookup = VectorLookup(words: words.count, dimension: dimension)
         let entries = try findEntries(words, &lookup)
-        let matrix = subwordMatrix(start: 0, rows: header.matrixRows)
         let rows = lookup.rows
         let summary = ChunkedFlags(count: words.count, of: Outcome.none)
         ThreadPool(threads: threads).forEach(summary.chunks) { chunk in
             for id in summary.range(chunk) where entries[id] >= 0 {
                 summary.flags[id] = words.withWord(id) { word in
-                    makeVector(word, entry: Int(entries[id]), matrix, into: rows.row(id))
+                    makeVector(word, entry: Int(entries[id]), into: rows.row(id))
                 }
             }
         }
@@ -56,13 +55,11 @@ final class FastTextFile: VectorFile {
     /// The vectors of words that the dictionary does not have, from their n-grams; `nil` if the model has no n-grams.
     /// The generator keeps the file mapped and reads its rows there.
     func nGramGenerator() -> NGramGenerator? {
-        let hash = header.subwords
-        guard hash.buckets > 0, hash.maximum >= max(1, hash.minimum), header.matrixRows > header.words else {
+        let hash = header.subwords.hash
+        guard hash.buckets > 0, hash.maximum >= max(1, hash.minimum), header.rows.count > header.words else {
             return nil
         }
-        return NGramGenerator(
-            hash: hash, prunedBuckets: header.prunedBuckets,
-            rows: subwordMatrix(start: header.words, rows: header.matrixRows - header.words))
+        return NGramGenerator(header.subwords, rows: LaterRows(rows: header.rows, first: header.words))
     }
 
     /// Entries of the dictionary, words and labels.
@@ -83,8 +80,7 @@ final class FastTextFile: VectorFile {
     /// Throws `ToolError` with status `dataError` if it is not finite.
     func vector(of word: UnsafeRawBufferPointer, entry: Int, into row: UnsafeMutableBufferPointer<Float>) throws {
         row.update(repeating: 0)
-        let matrix = subwordMatrix(start: 0, rows: header.matrixRows)
-        guard makeVector(word, entry: entry, matrix, into: row) != .notFinite else { throw notFinite(word) }
+        guard makeVector(word, entry: entry, into: row) != .notFinite else { throw notFinite(word) }
     }
 
     private func notFinite(_ word: UnsafeRawBufferPointer) -> ToolError {
@@ -106,31 +102,15 @@ final class FastTextFile: VectorFile {
         return entries
     }
 
-    private func subwordMatrix(start: Int, rows: Int) -> UnalignedRows {
-        let first = header.matrixOffset + start * header.dimension * 4
-        return UnalignedRows(
-            bytes: UnsafeRawBufferPointer(rebasing: file.bytes[first..<first + rows * header.dimension * 4]),
-            count: rows, dimension: header.dimension, owner: file)
-    }
-
     private func makeVector(
-        _ word: UnsafeRawBufferPointer, entry: Int, _ matrix: UnalignedRows, into row: UnsafeMutableBufferPointer<Float>
+        _ word: UnsafeRawBufferPointer, entry: Int, into row: UnsafeMutableBufferPointer<Float>
     ) -> Outcome {
-        guard entry < matrix.count else { return .zero }
-        matrix.add(entry, to: row)
-        var rows = 1
-        header.subwords.forEachBucket(of: word) { bucket in
-            let place: Int
-            if let pruned = header.prunedBuckets {
-                guard let kept = pruned[Int32(bucket)] else { return }
-                place = Int(kept)
-            } else {
-                place = bucket
-            }
-            matrix.add(header.words + place, to: row)
-            rows += 1
+        guard entry < header.rows.count else { return .zero }
+        let used = header.rows.addAll(to: row) { add in
+            add(entry)
+            header.subwords.forEach(word) { add(header.words + $0) }
         }
-        scale(row, by: Float(1 / Double(rows)))
+        scale(row, by: Float(1 / Double(used)))
         if row.contains(where: { !$0.isFinite }) { return .notFinite }
         return row.contains { $0 != 0 } ? .made : .zero
     }

@@ -6,37 +6,39 @@ import Files
 /// loss model bucket minn maxn lrUpdateRate` as Int32 and `t` as Float64; the dictionary: Int32 words and labels,
 /// words, labels, Int64 tokens, Int64 size of the pruning index (-1: not pruned), then for each word its bytes, a zero, Int64
 /// count, Int8 type (0 word, 1 label), then the pruning index as pairs of Int32; a byte that says whether the input
-/// matrix is quantised; Int64 rows, Int64 columns, Float32 elements; the same for the output matrix.
+/// matrix is quantised; Int64 rows, Int64 columns, Float32 elements, or what `QuantisedRows` reads; the same for the output
+/// matrix.
 struct FastTextHeader {
     static let magic: Int32 = 793_712_314
-    static let version: Int32 = 12
+    /// The newest, and the one before: the same layout, but supervised models had no character n-grams then.
+    static let versions: ClosedRange<Int32> = 11...12
+    private static let supervised = 3
 
     let dimension: Int
-    let subwords: SubwordHash
+    /// The n-grams' rows follow those of the words; where the dictionary was pruned, not every bucket has one.
+    let subwords: SubwordPlaces
     /// Entries of the dictionary, labels included.
     let entries: Int
     /// Entries that are words: n-gram rows follow this many word rows.
     let words: Int
     /// Where the dictionary's entries start in the file.
     let entriesOffset: Int
-    /// From bucket to row after the word rows where the dictionary was pruned: buckets not listed have no row.
-    let prunedBuckets: [Int32: Int32]?
-    /// Where the input matrix's elements start in the file.
-    let matrixOffset: Int
-    let matrixRows: Int
+    /// The input matrix: words, then n-grams.
+    let rows: any SummableRows
 
-    init(_ bytes: UnsafeRawBufferPointer, name: String) throws {
+    /// - Parameter owner: keeps `bytes` in memory.
+    init(_ bytes: UnsafeRawBufferPointer, name: String, owner: AnyObject) throws {
         var cursor = BinaryCursor(bytes, name: name)
         let magic = try cursor.read(Int32.self, "the header")
         let version = try cursor.read(Int32.self, "the header")
         guard magic == Self.magic else { throw ToolError.data(name, "", "is not a fastText .bin") }
-        guard version == Self.version else {
-            throw ToolError.data(
-                name, "", "is a fastText model of version \(version); only version \(Self.version) can be read")
+        guard Self.versions.contains(version) else {
+            throw ToolError.data(name, "", "is a fastText model of version \(version); only 11 and 12 can be read")
         }
         let arguments = try (0..<12).map { _ in Int(try cursor.read(Int32.self, "the arguments")) }
         try cursor.skip(8, "the arguments")
-        let (dimension, bucket, minimum, maximum) = (arguments[0], arguments[8], arguments[9], arguments[10])
+        let (dimension, bucket, minimum) = (arguments[0], arguments[8], arguments[9])
+        let maximum = version == 11 && arguments[7] == Self.supervised ? 0 : arguments[10]
         guard 1...largestDimension ~= dimension, bucket >= 0, minimum >= 0, maximum >= 0,
             bucket > 0 || maximum == 0 || maximum < minimum
         else {
@@ -45,8 +47,6 @@ struct FastTextHeader {
                 "dim \(dimension), bucket \(bucket), minn \(minimum), maxn \(maximum) cannot be: the file is damaged")
         }
         self.dimension = dimension
-        subwords = SubwordHash(minimum: minimum, maximum: maximum, buckets: bucket)
-
         let entries = Int(try cursor.read(Int32.self, "the dictionary"))
         let words = Int(try cursor.read(Int32.self, "the dictionary"))
         let labels = Int(try cursor.read(Int32.self, "the dictionary"))
@@ -68,7 +68,8 @@ struct FastTextHeader {
             _ = try cursor.readString("the dictionary")
             try cursor.skip(9, "the dictionary")
         }
-        var rowsNeeded = words + (pruned < 0 ? bucket : 0)
+        var rowsNeeded = words + (pruned < 0 && maximum > 0 ? bucket : 0)
+        var kept: [Int32: Int32]?
         if pruned >= 0 {
             var index: [Int32: Int32] = [:]
             index.reserveCapacity(pruned)
@@ -79,32 +80,30 @@ struct FastTextHeader {
                 index[bucket] = row
                 rowsNeeded = max(rowsNeeded, words + Int(row) + 1)
             }
-            prunedBuckets = index
-        } else {
-            prunedBuckets = nil
+            kept = index
         }
+        subwords = SubwordPlaces(
+            hash: SubwordHash(minimum: minimum, maximum: maximum, buckets: bucket), index: kept)
 
-        guard try cursor.read(UInt8.self, "the input matrix") == 0 else {
-            throw ToolError.data(
-                name, "",
-                "is a quantised fastText model (.ftz), which cannot be read; use the .bin or .vec it was made from")
-        }
-        let rows = try cursor.read(Int64.self, "the input matrix")
-        let columns = try cursor.read(Int64.self, "the input matrix")
-        guard columns == Int64(dimension), rows >= Int64(rowsNeeded) else {
+        rows = try Self.readMatrix(&cursor, "the input matrix", owner: owner)
+        guard rows.dimension == dimension, rows.count >= rowsNeeded else {
             throw ToolError.data(
                 name, "header",
-                "the matrix of \(rows) rows of \(columns) numbers does not fit \(words) words, \(bucket) buckets, "
+                "the matrix of \(rows.count) rows of \(rows.dimension) numbers does not fit \(words) words, \(bucket) buckets, "
                     + "dimension \(dimension): the file is damaged")
         }
-        matrixOffset = try cursor.skipMatrix(rows: rows, columns: columns, "the input matrix")
-        matrixRows = Int(rows)
-
         // The output matrix is not used, but a file that ends within it has been cut.
-        if try cursor.read(UInt8.self, "the output matrix") == 0 {
-            let rows = try cursor.read(Int64.self, "the output matrix")
-            let columns = try cursor.read(Int64.self, "the output matrix")
-            _ = try cursor.skipMatrix(rows: rows, columns: columns, "the output matrix")
-        }
+        _ = try Self.readMatrix(&cursor, "the output matrix", owner: owner)
+    }
+
+    private static func readMatrix(
+        _ cursor: inout BinaryCursor, _ what: String, owner: AnyObject
+    ) throws -> any SummableRows {
+        if try cursor.read(UInt8.self, what) != 0 { return try QuantisedRows(&cursor, what, owner: owner) }
+        let rows = try cursor.read(Int64.self, what), columns = try cursor.read(Int64.self, what)
+        let start = try cursor.skipMatrix(rows: rows, columns: columns, what)
+        return UnalignedRows(
+            bytes: UnsafeRawBufferPointer(rebasing: cursor.bytes[start..<cursor.offset]), count: Int(rows),
+            dimension: Int(columns), owner: owner)
     }
 }

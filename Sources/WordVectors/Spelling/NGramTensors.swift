@@ -8,7 +8,8 @@ extension NGramGenerator {
     public var fields: ShardFields {
         [
             "generator": "ngrams",
-            "ngrams": "\(hash.minimum) \(hash.maximum) \(hash.buckets) \(rows.count) \(prunedBuckets?.count ?? -1)",
+            "ngrams": "\(places.hash.minimum) \(places.hash.maximum) \(places.hash.buckets) \(rows.count) "
+                + "\(places.index?.count ?? -1)",
         ]
     }
 
@@ -22,9 +23,9 @@ extension NGramGenerator {
             for row in 0..<copy.count { rows.add(first + row, to: copy.row(row)) }
             try body("ngrams.rows.\(number)", [copy.count, dimension], UnsafeBufferPointer(copy.elements))
         }
-        if let prunedBuckets {
+        if let index = places.index {
             // Halves of 16 bits, which Float32 holds exactly.
-            let pairs = prunedBuckets.sorted { $0.key < $1.key }.flatMap { key, value in
+            let pairs = index.sorted { $0.key < $1.key }.flatMap { key, value in
                 [key >> 16, key & 0xFFFF, value >> 16, value & 0xFFFF].map { Float($0) }
             }
             try pairs.withUnsafeBufferPointer { try body("ngrams.pruned", [pairs.count / 4, 4], $0) }
@@ -62,9 +63,8 @@ extension NGramGenerator {
             throw ToolError.data(file, "tensor ngrams.rows", "has fewer rows than the n-grams need")
         }
         self.init(
-            hash: SubwordHash(minimum: numbers[0], maximum: numbers[1], buckets: numbers[2]), prunedBuckets: pruned,
-            rows: UnalignedRows(
-                bytes: UnsafeRawBufferPointer(UnsafeBufferPointer(rows.elements)), count: rows.count,
-                dimension: dimension, owner: rows))
+            SubwordPlaces(
+                hash: SubwordHash(minimum: numbers[0], maximum: numbers[1], buckets: numbers[2]), index: pruned),
+            rows: UnalignedRows(rows))
     }
 }

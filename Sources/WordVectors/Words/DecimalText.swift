@@ -25,13 +25,13 @@ package struct DecimalText: Sendable {
         return powers.withUnsafeBufferPointer { powers in
             // log10(2) * the binary exponent is at most one below the decimal one; there is no Float32 that is almost a
             // power of ten without being one.
-            var exponent = Int((Double(magnitude.exponent) * 0.301029995663981).rounded(.down))
+            var exponent = (Int(magnitude.exponent) * 315_653) >> 20
             if magnitude >= powers[exponent + 1 - Self.lowest] { exponent += 1 }
             let scaled = magnitude * powers[Self.digits - 1 - exponent - Self.lowest]
-            let whole = scaled.rounded(.down)
-            let rest = scaled - whole
+            let whole = Int(scaled)
+            let rest = scaled - Double(whole)
             guard abs(rest - 0.5) > 1e-9 else { return Self.writeBySystem(value, to: target) }
-            var number = Int(whole) + (rest > 0.5 ? 1 : 0)
+            var number = whole + (rest > 0.5 ? 1 : 0)
             if number == 100_000 {
                 number = 10_000
                 exponent += 1

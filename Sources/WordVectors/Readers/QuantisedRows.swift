@@ -1,0 +1,117 @@
+import Files
+
+/// The rows of a quantised fastText model (.ftz): product quantisation (Jégou, Douze and Schmid 2011; Joulin et al. 2016).
+///
+/// A row is cut into parts, and each part is one of 256 centroids of its own; with `-qnorm` the row was made a unit vector
+/// before, and its norm is one of 256 numbers.
+struct QuantisedRows: SummableRows, @unchecked Sendable {
+    let count: Int
+    let dimension: Int
+    /// Numbers in a part of a row, but for the last, which may have fewer.
+    private let width: Int
+    private let parts: Int
+    /// [rows, parts]
+    private let codes: UnsafeRawBufferPointer
+    /// For each part [256, its numbers].
+    private let centroids: [Float]
+    /// For each row the number of its norm; `nil` if rows are as the centroids are.
+    private let normCodes: UnsafeRawBufferPointer?
+    private let norms: [Float]
+    /// Keeps the bytes in memory.
+    private let owner: AnyObject
+
+    private static let centroidCount = 256
+
+    /// Reads what fastText writes of a quantised matrix: a byte that says whether norms are apart; Int64 rows and columns;
+    /// Int32 count of codes, the codes; the quantiser; then the norms' codes and their quantiser. A quantiser is Int32
+    /// `dimension`, parts, width of a part, width of the last one, and Float32 centroids. Throws `ToolError.data`.
+    init(_ cursor: inout BinaryCursor, _ what: String, owner: AnyObject) throws {
+        let hasNorms = try cursor.read(UInt8.self, what) != 0
+        let rows = try cursor.read(Int64.self, what), columns = try cursor.read(Int64.self, what)
+        let codeCount = Int(try cursor.read(Int32.self, what))
+        let place = "byte \(cursor.offset)"
+        guard rows >= 0, rows <= Int64(cursor.remaining), columns >= 1, columns <= Int64(largestDimension), codeCount >= 0 else {
+            throw ToolError.data(
+                cursor.name, place,
+                "\(what) of \(rows) rows of \(columns) numbers in \(codeCount) codes cannot be: it is damaged or cut short")
+        }
+        count = Int(rows)
+        dimension = Int(columns)
+        codes = try cursor.take(codeCount, what)
+        let quantiser = try Quantiser(&cursor, what)
+        guard quantiser.dimension == dimension, codeCount == count * quantiser.parts else {
+            throw ToolError.data(
+                cursor.name, place, "\(what)'s codes do not fit its \(rows) rows of \(columns) numbers: the file is damaged")
+        }
+        width = quantiser.width
+        parts = quantiser.parts
+        centroids = quantiser.centroids
+        if hasNorms {
+            normCodes = try cursor.take(count, what)
+            let quantiser = try Quantiser(&cursor, what)
+            guard quantiser.dimension == 1 else {
+                throw ToolError.data(cursor.name, place, "\(what)'s norms are vectors: the file is damaged")
+            }
+            norms = quantiser.centroids
+        } else {
+            normCodes = nil
+            norms = []
+        }
+        self.owner = owner
+    }
+
+    private struct Quantiser {
+        let dimension: Int
+        let parts: Int
+        let width: Int
+        let centroids: [Float]
+
+        init(_ cursor: inout BinaryCursor, _ what: String) throws {
+            let place = "byte \(cursor.offset)"
+            let numbers = try (0..<4).map { _ in Int(try cursor.read(Int32.self, what)) }
+            dimension = numbers[0]
+            parts = numbers[1]
+            width = numbers[2]
+            guard dimension >= 1, dimension <= largestDimension, width >= 1, width <= dimension,
+                parts == (dimension + width - 1) / width, numbers[3] == dimension - (parts - 1) * width
+            else {
+                throw ToolError.data(
+                    cursor.name, place, "\(what)'s \(parts) parts of \(width) numbers do not make \(dimension): the file is damaged")
+            }
+            let bytes = try cursor.take(4 * QuantisedRows.centroidCount * dimension, what)
+            centroids = (0..<QuantisedRows.centroidCount * dimension).map {
+                Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self)))
+            }
+        }
+    }
+
+    func add(_ numbers: UnsafeBufferPointer<Int>, to sum: UnsafeMutableBufferPointer<Float>) {
+        precondition(sum.count == dimension && numbers.allSatisfy { $0 >= 0 && $0 < count })
+        centroids.withUnsafeBufferPointer { centroids in
+            for row in numbers {
+                let norm = normCodes.map { norms[Int($0[row])] } ?? 1
+                for part in 0..<parts {
+                    let first = part * width
+                    let size = min(width, dimension - first)
+                    let centroid = Self.centroidCount * first + Int(codes[row * parts + part]) * size
+                    for place in 0..<size { sum[first + place] += norm * centroids[centroid + place] }
+                }
+            }
+        }
+    }
+}
+
+/// Some of another matrix's rows: those of the n-grams behind those of the words.
+struct LaterRows: SummableRows {
+    let rows: any SummableRows
+    let first: Int
+    var count: Int { rows.count - first }
+    var dimension: Int { rows.dimension }
+
+    func add(_ numbers: UnsafeBufferPointer<Int>, to sum: UnsafeMutableBufferPointer<Float>) {
+        withUnsafeTemporaryAllocation(of: Int.self, capacity: numbers.count) { shifted in
+            for index in numbers.indices { shifted[index] = numbers[index] + first }
+            rows.add(UnsafeBufferPointer(shifted), to: sum)
+        }
+    }
+}
