@@ -12,7 +12,7 @@ import struct
 import lz4.frame
 import numpy
 
-TYPES = {"u8": "<u1", "u32": "<u4", "u64": "<u8", "f32": "<f4"}
+TYPES = {"u8": "<u1", "u32": "<u4", "u64": "<u8", "f16": "<f2", "f32": "<f4"}
 
 
 def blocks(path, kind):
@@ -77,7 +77,7 @@ class Table:
             dimension = int(fields["dimension"])
             if len(block["tensor-name"]) == 0:
                 spelling += words(block, "word-lengths", "word-bytes")
-                rows.append(block["rows"].reshape(-1, dimension))
+                rows.append(block["rows"].astype("<f4", copy=False).reshape(-1, dimension))
                 counts.append(block["counts"])
                 sources.append(block["sources"])
             elif block["tensor-name"].tobytes() == b"mean" and part == 0:

@@ -9,12 +9,12 @@ enum RowPlaces {
     private static let bytes = 64 << 10
 
     /// Rows in an LZ4 block.
-    static func rows(_ dimension: Int) -> Int { max(1, bytes / (4 * dimension)) }
+    static func rows(_ rowBytes: Int) -> Int { max(1, bytes / rowBytes) }
 
     /// The ends of a frame's LZ4 blocks but the last; the rows' column begins `behind` so many bytes of the content.
-    static func cuts(behind: Int, rows: Int, dimension: Int) -> [Int] {
+    static func cuts(behind: Int, rows: Int, rowBytes: Int) -> [Int] {
         // A column begins with its count.
-        let start = behind + 8, together = Self.rows(dimension)
-        return [start] + stride(from: 0, to: rows, by: together).map { start + 4 * dimension * min(rows, $0 + together) }
+        let start = behind + 8, together = Self.rows(rowBytes)
+        return [start] + stride(from: 0, to: rows, by: together).map { start + rowBytes * min(rows, $0 + together) }
     }
 }

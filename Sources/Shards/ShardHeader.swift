@@ -18,11 +18,12 @@ public enum ShardKind: String, Sendable, CaseIterable {
 /// One column of every block of a shard: a name and the type of its elements.
 public struct ShardColumn: Sendable, Equatable {
     public enum Element: String, Sendable {
-        case u8, u32, u64, f32
+        case u8, u32, u64, f16, f32
 
         var stride: Int {
             switch self {
             case .u8: 1
+            case .f16: 2
             case .u32, .f32: 4
             case .u64: 8
             }
@@ -141,9 +142,10 @@ public struct ShardHeader: Sendable, Equatable {
         }
         self.init(kind: kind, tool: tool, columns: columns, fields: rest)
     }
-    /// Parses the content of a part's first frame, which must be the header of a shard of this kind with these columns.
+    /// Parses the content of a part's first frame, which must be the header of a shard of this kind; `columns` are those
+    /// that it may have.
     /// Throws `ToolError.data`.
-    init(content: [UInt8], kind: ShardKind, columns: [ShardColumn], file: String, place: String) throws {
+    init(content: [UInt8], kind: ShardKind, columns: [[ShardColumn]], file: String, place: String) throws {
         guard content.count <= 1 << 20, let text = String(validating: content, as: UTF8.self) else {
             throw ToolError.data(file, place, "this LZ4 stream does not begin like a Contour shard")
         }
@@ -153,7 +155,7 @@ public struct ShardHeader: Sendable, Equatable {
                 file, "", "is a \(self.kind.rawValue) shard, and a \(kind.rawValue) shard is needed here; "
                     + "\(kind.tool) makes one")
         }
-        guard self.columns == columns else {
+        guard columns.contains(self.columns) else {
             throw ToolError.data(file, place, "the shard's columns are not those of format version \(Self.version)")
         }
     }

@@ -18,7 +18,7 @@ public final class ShardReader {
     private let scanner: FrameScanner
     private let decompressor: OrderedWorkers<ScannedFrame, Content>
     private let kind: ShardKind
-    private let columns: [ShardColumn]
+    private let columns: [[ShardColumn]]
     private var endOfInput = false
     private var insidePart = true
     private var digest = XXH64()
@@ -33,7 +33,12 @@ public final class ShardReader {
     ///
     /// Throws `ToolError` (`noInput`, `ioError`, or `dataError` for anything but a sound shard of `kind` whose columns
     /// are `columns`).
-    public init(_ source: any ByteSource, kind: ShardKind, columns: [ShardColumn], pool: WorkerPool) throws {
+    public convenience init(_ source: any ByteSource, kind: ShardKind, columns: [ShardColumn], pool: WorkerPool) throws {
+        try self.init(source, kind: kind, anyOf: [columns], pool: pool)
+    }
+
+    /// The same for a kind whose columns may be any of several.
+    init(_ source: any ByteSource, kind: ShardKind, anyOf columns: [[ShardColumn]], pool: WorkerPool) throws {
         let scanner = FrameScanner(source)
         let file = scanner.name
         self.scanner = scanner
@@ -43,7 +48,7 @@ public final class ShardReader {
         decompressor = OrderedWorkers(pool: pool) {
             Content(bytes: try Frame.decompress($0, file: file), place: $0.place)
         }
-        header = ShardHeader(kind: kind, tool: "", columns: columns, fields: [:])
+        header = ShardHeader(kind: kind, tool: "", columns: [], fields: [:])
         guard let first = try nextContent() else { throw ToolError.data(name, "", "is empty") }
         try begin(first)
     }
@@ -66,7 +71,7 @@ public final class ShardReader {
                 try checkPrefix(content, magic: ShardBlock.magic)
                 content.bytes.withUnsafeBytes { digest.update($0) }
                 blocks += 1
-                return try ShardBlock(payload: content.bytes, columns: columns, file: name, place: content.place)
+                return try ShardBlock(payload: content.bytes, columns: header.columns, file: name, place: content.place)
             }
         }
     }

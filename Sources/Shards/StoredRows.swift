@@ -14,6 +14,7 @@ public final class StoredRows: Sendable {
         let together: Int
         /// Where the first row's LZ4 block lies in the file.
         let offset: Int
+        let storage: RowStorage
 
         var blocks: Int { (count + together - 1) / together }
     }
@@ -32,20 +33,20 @@ public final class StoredRows: Sendable {
         sound = Mutex(Array(repeating: 0, count: (blocks + 63) / 64))
     }
 
-    private var rowBytes: Int { 4 * dimension }
-
     /// Reads row `index` into `row`, [dimension]. Throws `ToolError` (`ioError`; `dataError` if the block in which it lies
     /// is damaged or holds what is no number).
     public func read(_ index: Int, into row: UnsafeMutableBufferPointer<Float>) throws {
         precondition(row.count == dimension)
-        let run = runs[self.run(of: index)]
+        let run = runs[self.run(of: index)], rowBytes = run.storage.stride * dimension
         precondition(index >= run.first && index < run.first + run.count)
         let place = (index - run.first) / run.together
         let start = run.offset + place * (run.together * rowBytes + Frame.blockExtra)
         let rowInBlock = (index - run.first) % run.together
         let block = run.firstBlock + place
         if sound.withLock({ $0[block / 64] >> UInt64(block % 64) & 1 == 1 }) {
-            return try file.read(at: start + 4 + rowInBlock * rowBytes, into: UnsafeMutableRawBufferPointer(row))
+            let place = start + 4 + rowInBlock * rowBytes
+            if run.storage == .float32 { return try file.read(at: place, into: UnsafeMutableRawBufferPointer(row)) }
+            return try file.read(at: place, count: rowBytes).withUnsafeBytes { run.storage.read($0, into: row) }
         }
         let rows = min(run.together, run.count - place * run.together)
         let bytes = try file.read(at: start, count: rows * rowBytes + Frame.blockExtra)
@@ -53,9 +54,11 @@ public final class StoredRows: Sendable {
             guard let content = Frame.storedBlock(bytes) else {
                 throw ToolError.data(file.name, "byte \(start)", "the shard is damaged (a block's checksum is wrong)")
             }
-            guard isFinite(content) else { throw ToolError.data(file.name, "byte \(start)", "a vector holds NaN or infinity") }
-            UnsafeMutableRawBufferPointer(row).copyMemory(
-                from: UnsafeRawBufferPointer(rebasing: content[rowInBlock * rowBytes..<(rowInBlock + 1) * rowBytes]))
+            guard run.storage.isFinite(content) else {
+                throw ToolError.data(file.name, "byte \(start)", "a vector holds NaN or infinity")
+            }
+            run.storage.read(
+                UnsafeRawBufferPointer(rebasing: content[rowInBlock * rowBytes..<(rowInBlock + 1) * rowBytes]), into: row)
         }
         sound.withLock { $0[block / 64] |= 1 << UInt64(block % 64) }
     }
@@ -68,13 +71,5 @@ public final class StoredRows: Sendable {
             if runs[middle].first <= index { low = middle } else { high = middle }
         }
         return low
-    }
-
-    private func isFinite(_ content: UnsafeRawBufferPointer) -> Bool {
-        var sum: Float = 0
-        for offset in stride(from: 0, to: content.count, by: 4) {
-            sum += 0 * Float(bitPattern: UInt32(littleEndian: content.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
-        }
-        return sum == 0
     }
 }

@@ -17,6 +17,7 @@ public final class TableFile {
     private let file: PlacedFile
     private var offset = 0
     private var together = 0
+    private var storage = RowStorage.float32
     private var insidePart = true
     private var blocks = 0
     private var runs: [StoredRows.Run] = []
@@ -90,7 +91,7 @@ public final class TableFile {
                 let prefix = ShardPrefix(content)
                 guard prefix.fits(ShardBlock.magic, number: blocks, size: content.count) else { throw misplaced(place) }
                 blocks += 1
-                let block = try ShardBlock(payload: content, columns: TableColumn.all, file: name, place: place)
+                let block = try ShardBlock(payload: content, columns: header.columns, file: name, place: place)
                 guard block.count(TableColumn.wordLengths, stride: 4) == 0 else {
                     throw ToolError.data(name, place, "the rows of this block do not lie where the header says")
                 }
@@ -100,8 +101,9 @@ public final class TableFile {
     }
 
     private func begin(_ header: ShardHeader, together: Int) throws {
+        storage = TablePart.storage(of: header)
         // The rows of an LZ4 block take at most 4 MiB.
-        guard together >= 1, together <= Frame.largestBlock / (4 * dimension) else {
+        guard together >= 1, together <= Frame.largestBlock / (storage.stride * dimension) else {
             throw ToolError.data(name, "", "the table says that \(together) rows lie together, which cannot be")
         }
         self.header = header
@@ -160,9 +162,10 @@ public final class TableFile {
         }
         let run = StoredRows.Run(
             first: rowCount, firstBlock: rowBlocks, count: count, together: together,
-            offset: offset + Frame.headerSize + size + Frame.blockExtra)
-        let behind = run.offset + 4 * count * dimension + Frame.blockExtra * run.blocks
-        try checkEnd(of: contentSize, at: behind, size: Int(contentSize) - size - 4 * count * dimension, place)
+            offset: offset + Frame.headerSize + size + Frame.blockExtra, storage: storage)
+        let rowBytes = storage.stride * count * dimension
+        let behind = run.offset + rowBytes + Frame.blockExtra * run.blocks
+        try checkEnd(of: contentSize, at: behind, size: Int(contentSize) - size - rowBytes, place)
         runs.append(run)
         rowCount += run.count
         rowBlocks += run.blocks

@@ -4,7 +4,12 @@ import Files
 enum TablePart {
     /// The header of a table's part. Throws `ToolError.data` for anything else.
     static func header(_ content: [UInt8], file: String, place: String) throws -> ShardHeader {
-        try ShardHeader(content: content, kind: .table, columns: TableColumn.all, file: file, place: place)
+        try ShardHeader(content: content, kind: .table, columns: TableColumn.forms, file: file, place: place)
+    }
+
+    /// How the part's rows are stored.
+    static func storage(of header: ShardHeader) -> RowStorage {
+        RowStorage.allCases.first { TableColumn.all($0) == header.columns } ?? .float32
     }
 
     static func dimension(of header: ShardHeader, file: String) throws -> Int {

@@ -4,13 +4,17 @@ public import Parallel
 enum TableColumn {
     static let wordLengths = 0, wordBytes = 1, counts = 2, sources = 3, rows = 4
     static let tensorName = 5, tensorShape = 6, tensorOffset = 7, tensorValues = 8
-    static let all = [
+    static let beforeRows = [
         ShardColumn("word-lengths", .u32), ShardColumn("word-bytes", .u8), ShardColumn("counts", .u64),
-        ShardColumn("sources", .u8), ShardColumn("rows", .f32),
-        ShardColumn("tensor-name", .u8), ShardColumn("tensor-shape", .u64), ShardColumn("tensor-offset", .u64),
-        ShardColumn("tensor-values", .f32),
+        ShardColumn("sources", .u8),
     ]
-    static let beforeRows = Array(all[..<rows])
+    static func all(_ storage: RowStorage) -> [ShardColumn] {
+        beforeRows + [
+            ShardColumn("rows", storage.element), ShardColumn("tensor-name", .u8), ShardColumn("tensor-shape", .u64),
+            ShardColumn("tensor-offset", .u64), ShardColumn("tensor-values", .f32),
+        ]
+    }
+    static let forms = RowStorage.allCases.map(all)
 }
 
 /// Where the vector of a word in a table comes from.
@@ -33,11 +37,13 @@ public final class TableShardWriter {
     private let writer: ShardWriter
     private let dimension: Int
     private let count: Int
+    private let storage: RowStorage
     private var lengths: [UInt32] = []
     private var bytes: [UInt8] = []
     private var counts: [UInt64] = []
     private var sources: [UInt8] = []
     private var rows: [Float] = []
+    private var halves: [UInt16] = []
     private var words = 0
 
     /// What a block holds at most: values, words, bytes of words. Its words lie in one LZ4 block, of at most 4 MiB.
@@ -50,19 +56,23 @@ public final class TableShardWriter {
     ///   - count: how many words will be appended.
     ///   - fields: options and digests; `dimension` and `words` are added here.
     public init(
-        _ output: OutputFile, tool: String, dimension: Int, count: Int, fields: ShardFields, pool: WorkerPool
+        _ output: OutputFile, tool: String, dimension: Int, count: Int, storage: RowStorage = .float32,
+        fields: ShardFields, pool: WorkerPool
     ) throws {
         self.dimension = dimension
         self.count = count
+        self.storage = storage
         writer = ShardWriter(output, pool: pool)
         var all: ShardFields = [
-            "dimension": String(dimension), "words": String(count), RowPlaces.field: String(RowPlaces.rows(dimension)),
+            "dimension": String(dimension), "words": String(count),
+            RowPlaces.field: String(RowPlaces.rows(dimension * storage.stride)),
         ]
         for (name, value) in fields.pairs { all.append(name, value) }
-        try writer.beginPart(ShardHeader(kind: .table, tool: tool, columns: TableColumn.all, fields: all))
+        try writer.beginPart(ShardHeader(kind: .table, tool: tool, columns: TableColumn.all(storage), fields: all))
     }
 
-    /// Appends a word. `row` has `dimension` values. Throws `ToolError` for a word that is larger than a block.
+    /// Appends a word. `row` has `dimension` values. Throws `ToolError` for a word that is larger than a block, and for a
+    /// value that is too large for float16.
     public func append(
         _ word: UnsafeRawBufferPointer, count: UInt64, source: VectorSource, row: UnsafeBufferPointer<Float>
     ) throws {
@@ -75,9 +85,22 @@ public final class TableShardWriter {
         bytes.append(contentsOf: word)
         counts.append(count)
         sources.append(source.rawValue)
-        rows.append(contentsOf: row)
+        try append(row, of: word)
         words += 1
-        if rows.count >= Self.blockValues || lengths.count == Self.blockWords { try flush() }
+        if lengths.count * dimension >= Self.blockValues || lengths.count == Self.blockWords { try flush() }
+    }
+
+    private func append(_ row: UnsafeBufferPointer<Float>, of word: UnsafeRawBufferPointer) throws {
+        guard storage == .float16 else { return rows.append(contentsOf: row) }
+        for value in row {
+            let bits = HalfFloat.bits(value)
+            guard bits & 0x7C00 != 0x7C00 else {
+                throw ToolError(
+                    .dataError, "the vector of \(String(decoding: word, as: UTF8.self)) holds \(value), and float16 ends at "
+                        + "\(Int(HalfFloat.greatest)); use --storage float32")
+            }
+            halves.append(bits)
+        }
     }
 
     /// Appends a tensor, in blocks of at most 16 MiB.
@@ -92,7 +115,7 @@ public final class TableShardWriter {
             block.append(column: [UInt8]())
             block.append(column: [UInt64]())
             block.append(column: [UInt8]())
-            block.append(column: [Float]())
+            block.append(column: [UInt16]())
             block.append(column: Array(name.utf8))
             block.append(column: shape.map(UInt64.init))
             block.append(column: [UInt64(offset)])
@@ -113,13 +136,13 @@ public final class TableShardWriter {
 
     private func flush() throws {
         guard !lengths.isEmpty else { return }
-        var block = writer.newBlock(capacity: 4 * rows.count + 16 * lengths.count + bytes.count)
+        var block = writer.newBlock(capacity: storage.stride * dimension * lengths.count + 16 * lengths.count + bytes.count)
         block.append(column: lengths)
         block.append(column: bytes)
         block.append(column: counts)
         block.append(column: sources)
-        let cuts = RowPlaces.cuts(behind: block.count, rows: lengths.count, dimension: dimension)
-        block.append(column: rows)
+        let cuts = RowPlaces.cuts(behind: block.count, rows: lengths.count, rowBytes: dimension * storage.stride)
+        if storage == .float16 { block.append(column: halves) } else { block.append(column: rows) }
         block.append(column: [UInt8]())
         block.append(column: [UInt64]())
         block.append(column: [UInt64]())
@@ -130,5 +153,6 @@ public final class TableShardWriter {
         counts.removeAll(keepingCapacity: true)
         sources.removeAll(keepingCapacity: true)
         rows.removeAll(keepingCapacity: true)
+        halves.removeAll(keepingCapacity: true)
     }
 }

@@ -9,7 +9,7 @@ public final class TableShardReader {
 
     /// Throws `ToolError` (`noInput`, `ioError`, `dataError`).
     public init(_ source: any ByteSource, pool: WorkerPool) throws {
-        reader = try ShardReader(source, kind: .table, columns: TableColumn.all, pool: pool)
+        reader = try ShardReader(source, kind: .table, anyOf: TableColumn.forms, pool: pool)
         dimension = try TablePart.dimension(of: reader.header, file: reader.name)
     }
 
@@ -25,6 +25,13 @@ public final class TableShardReader {
         let block: ShardBlock
         public let count: Int
         let dimension: Int
+        /// The rows of a block that stores them as halves; empty where the block has them as they are.
+        let values: [Float]
+
+        private func withRows(_ body: (UnsafeBufferPointer<Float>) throws -> Void) rethrows {
+            if values.isEmpty { return try block.withColumn(TableColumn.rows, as: Float.self, body) }
+            try values.withUnsafeBufferPointer(body)
+        }
 
         /// Calls `body` with every word, its count, source and row, in order.
         public func forEach(
@@ -32,7 +39,7 @@ public final class TableShardReader {
         ) rethrows {
             try block.withColumn(TableColumn.counts, as: UInt64.self) { counts in
                 try block.withColumn(TableColumn.sources, as: UInt8.self) { sources in
-                    try block.withColumn(TableColumn.rows, as: Float.self) { rows in
+                    try withRows { rows in
                         var index = 0
                         try block.forEachWord(lengths: TableColumn.wordLengths, bytes: TableColumn.wordBytes) { word in
                             let row = rows[index * dimension..<(index + 1) * dimension]
@@ -74,11 +81,22 @@ public final class TableShardReader {
 
     private func rows(_ block: ShardBlock) throws -> Rows {
         let words = block.count(TableColumn.wordLengths, stride: 4)
-        guard TablePart.fits(block, words: words), block.count(TableColumn.rows, stride: 4) == words * dimension else {
-            throw ToolError.data(reader.name, block.place, "words and rows of this block do not fit together")
+        let storage = TablePart.storage(of: reader.header)
+        guard TablePart.fits(block, words: words),
+            block.count(TableColumn.rows, stride: storage.stride) == words * dimension
+        else { throw ToolError.data(reader.name, block.place, "words and rows of this block do not fit together") }
+        let values = try block.withColumn(TableColumn.rows, as: UInt8.self) { bytes in
+            let bytes = UnsafeRawBufferPointer(bytes)
+            guard storage.isFinite(bytes) else {
+                throw ToolError.data(reader.name, block.place, "a vector holds NaN or infinity")
+            }
+            guard storage != .float32 else { return [Float]() }
+            return [Float](unsafeUninitializedCapacity: words * dimension) { values, count in
+                count = words * dimension
+                storage.read(bytes, into: UnsafeMutableBufferPointer(rebasing: values[..<count]))
+            }
         }
-        try TablePart.checkFinite(block, TableColumn.rows, file: reader.name)
-        return Rows(block: block, count: words, dimension: dimension)
+        return Rows(block: block, count: words, dimension: dimension, values: values)
     }
 }
 

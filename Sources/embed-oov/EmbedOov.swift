@@ -29,6 +29,7 @@ struct EmbedOov: Tool {
 
     @OptionGroup(title: "Words without a vector") var spelling: SpellingOptions
     @OptionGroup(title: "Models as files") var models: ModelOptions
+    @OptionGroup(title: "The table") var table: TableOptions
     @OptionGroup var output: OutputOption
     @OptionGroup var seed: SeedOption
     @OptionGroup var common: CommonOptions
@@ -60,7 +61,7 @@ struct EmbedOov: Tool {
         let report = common.report
         var builder = builder
         builder.model = try models.model.map { try SpellingModel(FileSource(path: $0), pool: pool) }
-        let table = try builder.build(vocabulary, file, threads: common.threads) { progress in
+        let made = try builder.build(vocabulary, file, threads: common.threads) { progress in
             report.progress(
                 "character model: epoch \(progress.epoch) of \(progress.epochs), "
                     + "held-out loss \(fixed(progress.heldOutLoss, 4))")
@@ -69,10 +70,10 @@ struct EmbedOov: Tool {
             "vectors-format": file.format.rawValue, "vocabulary": hexadecimal(vocabulary.digest),
             "unknown": spelling.unknown.rawValue, "seed": String(seed.seed),
         ]
-        try save(table, fields, pool: pool)
-        try table.write(to: output, tool: Self.signature, fields: fields, pool: pool)
+        try save(made, fields, pool: pool)
+        try made.write(to: output, tool: Self.signature, fields: fields, storage: table.storage, pool: pool)
         try output.commit()
-        TableReport(report: report).describe(table, file)
+        TableReport(report: report).describe(made, file)
     }
 
     /// The generator alone, where it is asked for.
@@ -106,6 +107,7 @@ struct EmbedOov: Tool {
     private var builder: TableBuilder {
         var builder = TableBuilder()
         builder.unknown = spelling.unknown
+        builder.transform = table.transform
         builder.subwords = spelling.subwords(seed: seed.seed)
         builder.mimick = spelling.mimick(seed: seed.seed)
         return builder

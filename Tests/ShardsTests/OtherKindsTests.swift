@@ -33,10 +33,13 @@ struct VocabularyShardTests {
 }
 
 struct TableShardTests {
-    static func table(dimension: Int, words: Int, poison: Float = 0) throws -> [UInt8] {
+    static func table(
+        dimension: Int, words: Int, poison: Float = 0, storage: RowStorage = .float32
+    ) throws -> [UInt8] {
         try shard(threads: 2) { output, pool in
             let writer = try TableShardWriter(
-                output, tool: "test 1", dimension: dimension, count: words, fields: ["vectors": "none"], pool: pool)
+                output, tool: "test 1", dimension: dimension, count: words, storage: storage,
+                fields: ["vectors": "none"], pool: pool)
             for index in 0..<words {
                 var row = (0..<dimension).map { Float(index) + Float($0) / 8 }
                 if index == words - 1 { row[0] += poison }

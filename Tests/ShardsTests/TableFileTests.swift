@@ -57,8 +57,10 @@ struct TableFileTests {
     /// Widths at which an LZ4 block has many rows, three, and one; words in one block and in several; joined tables.
     @Test(arguments: [1, 7, 300, 20_000], [1, 2, 109, 2000])
     func rowsAreThoseOfTheStream(dimension: Int, words: Int) throws {
-        let table = try TableShardTests.table(dimension: dimension, words: dimension == 20_000 ? min(words, 30) : words)
-        for bytes in [table, table + table] {
+        let words = dimension == 20_000 ? min(words, 30) : words
+        let table = try TableShardTests.table(dimension: dimension, words: words)
+        let halves = try TableShardTests.table(dimension: dimension, words: words, storage: .float16)
+        for bytes in [table, table + table, halves, halves + table + halves] {
             let expected = try stream(bytes), read = try placed(bytes)
             #expect(read.words == expected.words && read.tensors == expected.tensors)
             #expect(read.rows == expected.rows)
@@ -102,8 +104,8 @@ struct TableFileTests {
 
     /// Any changed byte is noticed when its block is read, but for the checksums of whole frames and parts, which stand
     /// for rows that nobody may have asked for.
-    @Test func damageIsNoticed() throws {
-        let whole = try TableShardTests.table(dimension: 40, words: 12)
+    @Test(arguments: RowStorage.allCases) func damageIsNoticed(storage: RowStorage) throws {
+        let whole = try TableShardTests.table(dimension: 40, words: 12, storage: storage)
         let expected = try stream(whole)
         var unnoticed = 0
         for place in whole.indices {

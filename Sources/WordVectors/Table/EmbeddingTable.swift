@@ -15,7 +15,10 @@ public final class EmbeddingTable: Sendable {
     public let rows: TableRows
     /// The mean of the unit vectors, [dimension].
     public let mean: [Float]
+    /// Makes vectors as the rows are: what was done to them is done to its vectors.
     public let generator: (any OutOfVocabularyGenerator)?
+    /// What was done to the rows.
+    let transform: VectorTransform
     /// The digest of the shard: a model names the table it was trained with by it.
     public let digest: UInt64
     /// Vectors made for words outside the table, or read from its file.
@@ -58,7 +61,9 @@ public final class EmbeddingTable: Sendable {
         sources = index.sources
         self.rows = rows
         mean = try index.tensors.values("mean", shape: [rows.dimension], file: file).values
-        generator = try index.tensors.generator(header.fields, dimension: rows.dimension, file: file)
+        transform = try VectorTransform(index.tensors, header.fields, dimension: rows.dimension, file: file)
+        generator = TransformedGenerator.make(
+            try index.tensors.generator(header.fields, dimension: rows.dimension, file: file), transform)
         self.digest = digest
         made = MadeVectors(dimension: rows.dimension)
     }
@@ -120,7 +125,8 @@ public final class EmbeddingTable: Sendable {
         sources = table.sources
         rows = TableRows(table.rows)
         mean = table.mean
-        generator = table.generator
+        transform = table.transform
+        generator = TransformedGenerator.make(table.generator, table.transform)
         digest = 0
         made = MadeVectors(dimension: table.rows.dimension)
     }

@@ -27,6 +27,7 @@ public struct TableBuilder {
     public var mimick = MimickConfiguration()
     /// Makes the vectors of unknown words whatever `unknown` says, and nothing is fitted.
     public var model: SpellingModel?
+    public var transform = TransformConfiguration()
 
     public init() {}
 
@@ -38,13 +39,18 @@ public struct TableBuilder {
         public let rows: RowMatrix
         /// The mean of the unit vectors of all words but marks and words without a vector, [dimension].
         public let mean: [Float]
+        /// Makes vectors as the pre-trained ones are, before `transform`.
         public let generator: (any OutOfVocabularyGenerator)?
+        /// What was done to the rows.
+        public let transform: VectorTransform
+        /// XXH64 of the pre-trained rows as they were, in order: says which vectors the table was made from.
+        let pretrainedDigest: UInt64
         public let summary: TableSummary
     }
 
     /// Throws `ToolError`: what the reader of `vectors` throws; `configuration` if `unknown` asks for n-grams that the
-    /// vectors do not have, or if `model` makes vectors of another dimension; `dataError` if no word of the vocabulary has
-    /// a vector, or too few for a fit.
+    /// vectors do not have, if `model` makes vectors of another dimension, or `transform` asks for more directions than
+    /// there are; `dataError` if no word of the vocabulary has a vector, or too few for a fit.
     public func build(
         _ vocabulary: VocabularyWords, _ vectors: any VectorFile, threads: Int,
         progress: (MimickTrainer.Progress) throws -> Void = { _ in }
@@ -82,9 +88,13 @@ public struct TableBuilder {
         let summary = TableSummary(
             sources, counts: counts, lookup: lookup.counts, fit: fit,
             evaluation: fit.flatMap { evaluate($0, words, lookup.rows, threads: threads) })
+        let digest = pretrainedDigest(lookup.rows, sources)
+        let transform = try VectorTransform(
+            self.transform, lookup.rows, ids: sources.indices.filter { sources[$0] == .pretrained }, threads: threads)
+        transform.apply(lookup.rows, threads: threads)
         return Table(
-            words: words, counts: counts, sources: sources, rows: lookup.rows,
-            mean: meanDirection(lookup.rows, sources), generator: generator, summary: summary)
+            words: words, counts: counts, sources: sources, rows: lookup.rows, mean: meanDirection(lookup.rows, sources),
+            generator: generator, transform: transform, pretrainedDigest: digest, summary: summary)
     }
 
     private func nGramGenerator(_ vectors: any VectorFile) throws -> NGramGenerator? {
@@ -141,6 +151,12 @@ public struct TableBuilder {
                 .init(fit.name, fit.generator, words), .meanVector(rows, fitted: fit.fitted),
                 .nearestSpelling(words, rows, fitted: fit.fitted),
             ], words, rows, fitted: fit.fitted, heldOut: fit.heldOut, threads: threads)
+    }
+
+    private func pretrainedDigest(_ rows: RowMatrix, _ sources: [VectorSource]) -> UInt64 {
+        var digest = XXH64()
+        for id in sources.indices where sources[id] == .pretrained { digest.update(UnsafeRawBufferPointer(rows.row(id))) }
+        return digest.digest()
     }
 
     private func meanDirection(_ rows: RowMatrix, _ sources: [VectorSource]) -> [Float] {

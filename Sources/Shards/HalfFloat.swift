@@ -1,0 +1,80 @@
+/// IEEE 754 binary16 in integer arithmetic: the same on every processor.
+public enum HalfFloat {
+    /// The largest number there is.
+    public static let greatest: Float = 65504
+
+    /// The half nearest to `value`, ties to even; infinity for what rounds to 65520 or more, a NaN for NaN.
+    public static func bits(_ value: Float) -> UInt16 {
+        let sign = UInt16(truncatingIfNeeded: value.bitPattern >> 16) & 0x8000
+        let magnitude = value.bitPattern & 0x7FFF_FFFF
+        if magnitude >= 0x4780_0000 {
+            // 65536 and above.
+            return sign | (magnitude > 0x7F80_0000 ? 0x7E00 : 0x7C00)
+        }
+        if magnitude < 0x3880_0000 {
+            // Below 2^-14, halves lie 2^-24 apart, as floats do from 0.5 on: the addition rounds.
+            return sign | UInt16(truncatingIfNeeded: (Float(bitPattern: magnitude) + 0.5).bitPattern &- 0x3F00_0000)
+        }
+        // The exponent from bias 127 to 15, and half a unit less one, or a whole half where the last bit kept is odd.
+        let odd = magnitude >> 13 & 1
+        return sign | UInt16(truncatingIfNeeded: (magnitude &- 0x3800_0000 &+ 0xFFF &+ odd) >> 13)
+    }
+
+    /// The value of a half, exactly.
+    public static func value(_ bits: UInt16) -> Float {
+        let sign = UInt32(bits & 0x8000) << 16, magnitude = UInt32(bits & 0x7FFF) << 13
+        if bits & 0x7C00 == 0x7C00 { return Float(bitPattern: sign | magnitude | 0x7F80_0000) }
+        // Numbers and subnormals alike: the exponent's bias is put right by a multiplication.
+        return Float(bitPattern: sign | (Float(bitPattern: magnitude) * 0x1p112).bitPattern)
+    }
+}
+
+/// How the rows of a table are stored.
+public enum RowStorage: String, Sendable, CaseIterable {
+    /// As they are.
+    case float32
+    /// Rounded to 11 binary digits: half the size.
+    case float16
+
+    var element: ShardColumn.Element {
+        switch self {
+        case .float32: .f32
+        case .float16: .f16
+        }
+    }
+
+    /// Bytes of a value.
+    var stride: Int { element.stride }
+
+    /// Reads the values in `bytes`, little-endian, into `row`.
+    func read(_ bytes: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
+        precondition(bytes.count == row.count * stride)
+        switch self {
+        case .float32: UnsafeMutableRawBufferPointer(row).copyMemory(from: bytes)
+        case .float16:
+            for index in row.indices {
+                row[index] = HalfFloat.value(
+                    UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self)))
+            }
+        }
+    }
+
+    /// Whether all values in `bytes` are numbers.
+    func isFinite(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        // Every value is looked at, so that the loops vectorise.
+        var others = 0
+        switch self {
+        case .float32:
+            for offset in Swift.stride(from: 0, to: bytes.count, by: 4) {
+                let value = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+                others &+= value & 0x7F80_0000 == 0x7F80_0000 ? 1 : 0
+            }
+        case .float16:
+            for offset in Swift.stride(from: 0, to: bytes.count, by: 2) {
+                let value = UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt16.self))
+                others &+= value & 0x7C00 == 0x7C00 ? 1 : 0
+            }
+        }
+        return others == 0
+    }
+}

@@ -1,0 +1,186 @@
+import Files
+import Kernels
+import Parallel
+import Shards
+
+/// What is to be done to the vectors of a table.
+public struct TransformConfiguration: Sendable, Equatable {
+    /// Subtract the mean vector.
+    public var centre = false
+    /// Subtract the mean vector, and what lies in this many leading principal directions.
+    public var directions = 0
+    /// At last, make every vector a unit vector.
+    public var normalise = false
+
+    public init() {}
+}
+
+/// What was done to the vectors of a table, and is done to every vector made later: v becomes v - mean, less its parts in
+/// the leading principal directions, v - sum over i of (u_i . v) u_i (Mu and Viswanath 2018, "All-but-the-Top"), and then
+/// v / |v|, each of the three by option. Zeros stay zeros: they are no vector.
+public struct VectorTransform: Sendable, Equatable {
+    /// The mean, [dimension], or empty.
+    let offset: [Float]
+    /// The directions u_i, unit vectors, [directions][dimension].
+    let directions: [[Float]]
+    let normalises: Bool
+
+    /// Nothing at all.
+    static let none = VectorTransform(offset: [], directions: [], normalises: false)
+
+    init(offset: [Float], directions: [[Float]], normalises: Bool) {
+        self.offset = offset
+        self.directions = directions
+        self.normalises = normalises
+    }
+
+    /// Rows multiplied at once.
+    private static let block = 4096
+    /// The covariance of wider vectors would not fit into memory.
+    private static let widest = 8192
+
+    /// Measures mean and directions on the rows `ids`. Throws `ToolError` with status `configuration` if there are not so
+    /// many directions.
+    init(_ configuration: TransformConfiguration, _ rows: RowMatrix, ids: [Int], threads: Int) throws {
+        let dimension = rows.dimension, count = configuration.directions
+        guard count == 0 || count < dimension && dimension <= Self.widest else {
+            throw ToolError(
+                .configuration, "\(count) directions cannot be removed from vectors of \(dimension) numbers"
+                    + (count < dimension ? "; \(Self.widest) numbers are the most" : ""))
+        }
+        guard configuration.centre || count > 0 else {
+            self.init(offset: [], directions: [], normalises: configuration.normalise)
+            return
+        }
+        var sums = [Double](repeating: 0, count: dimension)
+        for id in ids {
+            let row = rows.row(id)
+            for index in 0..<dimension { sums[index] += Double(row[index]) }
+        }
+        let mean = sums.map { Float($0 / Double(max(1, ids.count))) }
+        let directions =
+            count == 0
+            ? []
+            : SymmetricEigen(Self.covariance(rows, ids, mean, threads: threads), side: dimension, count: count)
+                .vectors.map { $0.map { Float($0) } }
+        self.init(offset: mean, directions: directions, normalises: configuration.normalise)
+    }
+
+    /// The sum over rows of (v - mean)(v - mean)^T, row-major.
+    private static func covariance(_ rows: RowMatrix, _ ids: [Int], _ mean: [Float], threads: Int) -> [Double] {
+        let dimension = rows.dimension
+        let compute = Compute(pool: ThreadPool(threads: threads))
+        let values = FloatBuffer(count: block * dimension), product = FloatBuffer(count: dimension * dimension)
+        var sums = [Double](repeating: 0, count: dimension * dimension)
+        for first in stride(from: 0, to: ids.count, by: block) {
+            let count = min(block, ids.count - first)
+            let matrix = Matrix(values, rows: count, columns: dimension)
+            for place in 0..<count {
+                let row = rows.row(ids[first + place])
+                for index in 0..<dimension { matrix.row(place)[index] = row[index] - mean[index] }
+            }
+            compute.multiply(matrix.transposed, matrix, into: Matrix(product, rows: dimension, columns: dimension))
+            for index in sums.indices { sums[index] += Double(product.start[index]) }
+        }
+        return sums
+    }
+
+    var isNone: Bool { self == .none }
+
+    /// Transforms one vector in place.
+    func apply(_ row: UnsafeMutableBufferPointer<Float>) {
+        guard let start = row.baseAddress, row.contains(where: { $0 != 0 }) else { return }
+        if !offset.isEmpty { for index in row.indices { row[index] -= offset[index] } }
+        for direction in directions {
+            direction.withUnsafeBufferPointer { direction in
+                guard let direction = direction.baseAddress else { return }
+                let part = Float(Vector.dot(direction, start, count: row.count))
+                Vector.add(direction, times: -part, to: start, count: row.count)
+            }
+        }
+        if normalises { Vector.normalize(start, count: row.count) }
+    }
+
+    /// Transforms all rows.
+    func apply(_ rows: RowMatrix, threads: Int) {
+        guard !isNone else { return }
+        let size = 1024
+        ThreadPool(threads: threads).forEach((rows.count + size - 1) / size) { chunk in
+            for id in chunk * size..<min(rows.count, (chunk + 1) * size) { apply(rows.row(id)) }
+        }
+    }
+}
+
+/// How a transform travels in a table.
+extension VectorTransform {
+    private static let offsetName = "transform.offset", directionsName = "transform.directions"
+
+    var fields: ShardFields {
+        [
+            "centre": String(!offset.isEmpty), "remove-directions": String(directions.count),
+            "normalise": String(normalises),
+        ]
+    }
+
+    func forEachTensor(_ body: (String, [Int], UnsafeBufferPointer<Float>) throws -> Void) throws {
+        if !offset.isEmpty { try offset.withUnsafeBufferPointer { try body(Self.offsetName, [$0.count], $0) } }
+        guard !directions.isEmpty else { return }
+        try directions.flatMap(\.self).withUnsafeBufferPointer {
+            try body(Self.directionsName, [directions.count, offset.count], $0)
+        }
+    }
+
+    /// The transform that a table's header names; `none` for a header without. Throws `ToolError.data`.
+    init(_ tensors: GeneratorTensors, _ fields: ShardFields, dimension: Int, file: String) throws {
+        let count = fields["remove-directions"].map { Int($0) ?? -1 } ?? 0
+        guard count >= 0, count < max(1, dimension) else {
+            throw ToolError.data(file, "", "the table's description of its transform cannot be")
+        }
+        let values =
+            count == 0 ? [] : try tensors.values(Self.directionsName, shape: [count, dimension], file: file).values
+        self.init(
+            offset: fields["centre"] == "true"
+                ? try tensors.values(Self.offsetName, shape: [dimension], file: file).values : [],
+            directions: (0..<count).map { Array(values[$0 * dimension..<($0 + 1) * dimension]) },
+            normalises: fields["normalise"] == "true")
+    }
+}
+
+/// A generator whose vectors are transformed as those of its table are.
+final class TransformedGenerator: OutOfVocabularyGenerator {
+    let base: any OutOfVocabularyGenerator
+    private let transform: VectorTransform
+
+    /// `base` itself where there is nothing to do.
+    static func make(
+        _ base: (any OutOfVocabularyGenerator)?, _ transform: VectorTransform
+    ) -> (any OutOfVocabularyGenerator)? {
+        guard let base, !transform.isNone else { return base }
+        return TransformedGenerator(base, transform)
+    }
+
+    private init(_ base: any OutOfVocabularyGenerator, _ transform: VectorTransform) {
+        self.base = base
+        self.transform = transform
+    }
+
+    var dimension: Int { base.dimension }
+    var source: VectorSource { base.source }
+    var fields: ShardFields { base.fields }
+
+    func forEachTensor(_ body: (String, [Int], UnsafeBufferPointer<Float>) throws -> Void) throws {
+        try base.forEachTensor(body)
+    }
+
+    func vector(for word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) -> Bool {
+        guard base.vector(for: word, into: row) else { return false }
+        transform.apply(row)
+        return true
+    }
+
+    func fill(_ ids: [Int], of words: WordTable, into rows: RowMatrix, threads: Int) -> [Bool] {
+        let made = base.fill(ids, of: words, into: rows, threads: threads)
+        for (id, made) in zip(ids, made) where made { transform.apply(rows.row(id)) }
+        return made
+    }
+}
