@@ -26,7 +26,7 @@ from contour_text import endless, streams
 from pytorch_model import FORMULATIONS, EncoderTraining, Sizes, add_options, prepare_thread
 
 DIRECTIONS = ["forward", "backward"]
-NO_VECTOR = 4
+MARK, NO_VECTOR = 3, 4
 
 
 class Text:
@@ -35,7 +35,9 @@ class Text:
     def __init__(self, path):
         self.table = contour_shards.Table(path)
         self.vectors = torch.from_numpy(self.table.targets())
-        self.usable = self.table.sources != NO_VECTOR
+        self.usable = (self.table.sources != NO_VECTOR) & self.table.rows.any(axis=1)
+        # Marks are no words, unless the text has them.
+        self.words = self.usable & ((self.table.sources != MARK) | (self.table.counts > 0))
         self.begin, self.end = self.table.row(b"<s>"), self.table.row(b"</s>")
 
     def streams(self, sentences, batch, window, windows=None):
@@ -48,7 +50,7 @@ class Text:
         counts = self.table.counts.astype(numpy.int64)
         counts[mark] = sentence_count
         rows = numpy.array([row for row in range(len(counts))
-                            if row == mark or row not in (self.begin, self.end) and self.usable[row]])
+                            if row == mark or row not in (self.begin, self.end) and self.words[row]])
         rows = rows[numpy.argsort(-counts[rows], kind="stable")][:count]
         counts = numpy.maximum(counts[rows], 1)
         return torch.from_numpy(rows), torch.from_numpy(numpy.log(counts / counts.sum()).astype(numpy.float32))

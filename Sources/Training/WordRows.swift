@@ -95,7 +95,11 @@ public final class WordRows: @unchecked Sendable {
     public func candidates(_ count: Int, mark: UInt32, sentences: Int) throws -> Candidates {
         func frequency(_ row: UInt32) -> UInt64 { row == mark ? UInt64(sentences) : table.counts[Int(row)] }
         var rows: [UInt32] = []
-        let ordered = (0..<UInt32(tableCount)).filter { $0 == mark || $0 != begin && $0 != end }
+        // Other marks are no words, unless the text has them: <unk> does stand in some.
+        func isWord(_ row: UInt32) -> Bool {
+            row != begin && row != end && (table.sources[Int(row)] != .special || table.counts[Int(row)] > 0)
+        }
+        let ordered = (0..<UInt32(tableCount)).filter { $0 == mark || isWord($0) }
             .sorted { (frequency($0), $1) > (frequency($1), $0) }
         for row in ordered where rows.count < count {
             try load(row)

@@ -44,4 +44,18 @@ struct WordRowsTests {
             for index in 0..<TrainingData.dimension { #expect(file.vector(number)[index] == pipe.vector(number)[index]) }
         }
     }
+
+    /// Marks are candidates when the text has them, and padding never is.
+    @Test func marksAreCandidatesWhereTheTextHasThem() throws {
+        for (text, expected) in [([("a", 5), ("<unk>", 3), ("b", 1)], 4), ([("a", 5), ("b", 1)], 3)] as [([(String, UInt64)], Int)] {
+            var builder = TableBuilder()
+            builder.unknown = .none
+            let directory = try TemporaryDirectory()
+            let vectors = try openVectors(directory.write("v.txt", "a 1 2\nb 3 4\n"))
+            let table = try EmbeddingTable(builder.build(VocabularyWords(text), vectors, threads: 1))
+            let rows = try WordRows(table, centred: false, file: "table")
+            // The words, and the mark that ends a sentence.
+            #expect(try rows.candidates(100, mark: rows.end, sentences: 2).count == expected)
+        }
+    }
 }

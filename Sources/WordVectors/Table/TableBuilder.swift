@@ -20,7 +20,7 @@ public enum UnknownWords: String, Sendable, CaseIterable {
 }
 
 /// Makes an embedding table: for each word of a vocabulary the pre-trained vector, or one made from its spelling; then
-/// the marks of sentence begin and end; the mean for centring; the generator.
+/// the marks; the mean for centring; the generator.
 public struct TableBuilder {
     public var unknown = UnknownWords.auto
     public var subwords = SubwordConfiguration()
@@ -56,11 +56,11 @@ public struct TableBuilder {
         progress: (MimickTrainer.Progress) throws -> Void = { _ in }
     ) throws -> Table {
         var words = vocabulary.words
-        for mark in SentenceMarks.all { _ = words.insert(mark) }
+        for mark in TableMarks.all { _ = words.insert(mark) }
         let counts = vocabulary.counts + Array(repeating: 0, count: words.count - vocabulary.words.count)
         let nGrams = try nGramGenerator(vectors)
         let lookup = try vectors.lookUp(words, threads: threads)
-        let marks = Set(SentenceMarks.all.compactMap(words.find))
+        let marks = Set(TableMarks.all.compactMap(words.find))
         let found = (0..<words.count).filter { lookup.found[$0] && !marks.contains($0) }
         guard !found.isEmpty else {
             throw ToolError.data(
@@ -84,7 +84,7 @@ public struct TableBuilder {
             let made = generator.fill(missing, of: words, into: lookup.rows, threads: threads)
             for (id, made) in zip(missing, made) where made { sources[id] = generator.source }
         }
-        SentenceMarks.make(words, lookup, found, seed: mimick.seed, &sources)
+        TableMarks.make(words, lookup, found, seed: mimick.seed, &sources)
         let summary = TableSummary(
             sources, counts: counts, lookup: lookup.counts, fit: fit,
             evaluation: fit.flatMap { evaluate($0, words, lookup.rows, threads: threads) })

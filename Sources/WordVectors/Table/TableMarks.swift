@@ -1,0 +1,48 @@
+import Kernels
+import Shards
+
+/// The marks that every table has a vector for. They are not spelled: none gets a vector from its letters.
+public enum TableMarks {
+    /// Behind the words of the vocabulary, in this order; a mark that the vocabulary has itself keeps its place there.
+    public static let all = [begin, end, unknown, padding]
+    static let begin = "<s>", end = "</s>", unknown = "<unk>", padding = "<pad>"
+
+    /// Fills the rows of the marks: of padding with zeros, so that it is no target; of the others with the pre-trained
+    /// vector if there is one; else of sentence begin and end with a random direction of the mean norm, and of the unknown
+    /// word with the mean of the rarest tenth of the words that have a vector, which an unknown word is most like.
+    /// - Parameter found: the words with a pre-trained vector, from the most frequent on.
+    static func make(
+        _ words: WordTable, _ lookup: VectorLookup, _ found: [Int], seed: UInt64,
+        _ sources: inout [VectorSource]
+    ) {
+        let rows = lookup.rows
+        let norms = found.reduce(0) { $0 + Vector.norm(rows.pointer + $1 * rows.dimension, count: rows.dimension) }
+        for (number, mark) in all.enumerated() {
+            guard let id = words.find(mark) else { continue }
+            sources[id] = .special
+            let row = rows.row(id)
+            if mark == padding {
+                row.update(repeating: 0)
+            } else if lookup.found[id] {
+                continue
+            } else if mark == unknown {
+                mean(of: found.suffix(max(1, found.count / 10)), rows, into: row)
+            } else {
+                var random = Random(seed: seed, stream: "marks", number: number)
+                for index in row.indices { row[index] = Float(random.normal()) }
+                guard let start = row.baseAddress else { continue }
+                Vector.normalize(start, count: row.count)
+                Vector.scale(start, by: Float(norms / Double(found.count)), count: row.count)
+            }
+        }
+    }
+
+    private static func mean(of ids: ArraySlice<Int>, _ rows: RowMatrix, into row: UnsafeMutableBufferPointer<Float>) {
+        var sums = [Double](repeating: 0, count: row.count)
+        for id in ids {
+            let other = rows.row(id)
+            for index in sums.indices { sums[index] += Double(other[index]) }
+        }
+        for index in row.indices { row[index] = Float(sums[index] / Double(ids.count)) }
+    }
+}
