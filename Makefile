@@ -11,7 +11,7 @@ LIBRARIES = libopenblas-dev liblz4-dev zlib1g-dev pkg-config
 QUICKSTART_PACKAGES = $(LIBRARIES) wordnet-base fasttext gnuplot-nox
 TEST_PACKAGES = $(QUICKSTART_PACKAGES) lz4 python3
 
-.PHONY: build test quickstart install uninstall man completions clean
+.PHONY: build test fuzz quickstart install uninstall man completions clean
 
 build:
 	@pipelines/install-packages.sh $(LIBRARIES)
@@ -22,6 +22,12 @@ test:
 	@pipelines/install-packages.sh $(TEST_PACKAGES)
 	$(BUILD) --build-tests
 	$(SWIFT) test -c release --skip-build
+
+# A million damaged files for each reader of binary vectors; FUZZ_ITERATIONS and FUZZ_SEED for more of them.
+fuzz:
+	@pipelines/install-packages.sh $(TEST_PACKAGES)
+	$(BUILD) --build-tests
+	FUZZ_ITERATIONS=$${FUZZ_ITERATIONS:-1000000} $(SWIFT) test -c release --skip-build --filter ReaderFuzzTests
 
 quickstart:
 	@pipelines/install-packages.sh $(QUICKSTART_PACKAGES)

@@ -55,7 +55,7 @@ public struct SpellingBenchmark {
             }
         }
         progress("reading \(vectors.name)")
-        let own = vectors.nGramGenerator()
+        let own = vectors.ownGenerator()
         let everything = try vectors.lookUp(table, threads: threads)
         let found = everything.found
         // What comes later in the vocabulary, or only in the sets, is unknown to the generators.

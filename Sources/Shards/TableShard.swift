@@ -29,6 +29,8 @@ public enum VectorSource: UInt8, Sendable, CaseIterable {
     case special = 3
     /// Nothing could be made of it: the row is zero.
     case none = 4
+    /// A random direction that stands for the word.
+    case random = 5
 }
 
 /// Writes an embedding table: words with their counts and vectors, and the tensors that travel with them (the mean for

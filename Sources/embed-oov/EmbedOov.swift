@@ -36,7 +36,7 @@ struct EmbedOov: Tool {
 
     func validate() throws {
         if print || models.words { return }
-        guard source.vectors != nil else { throw ValidationError("--vectors is missing: the file of pre-trained vectors") }
+        guard source.isGiven else { throw ValidationError("--vectors is missing: the file of pre-trained vectors") }
         guard inputs.count <= 1 else { throw ValidationError("one vocabulary, please; build-vocab merges several") }
         guard source.vectors != "-" || inputs.first ?? "-" != "-" else {
             throw ValidationError("vocabulary and vectors cannot both come from standard input")
@@ -54,10 +54,9 @@ struct EmbedOov: Tool {
             return try output.commit()
         }
         if models.words { return try printVectors(pool: pool) }
-        guard let vectors = source.vectors else { return }
         let output = try output.open(binary: true)
         let vocabulary = try VocabularyWords(FileSource(path: inputs.first ?? "-"), pool: pool)
-        let file = try openVectors(vectors)
+        let file = try source.open(seed: seed.seed)
         let report = common.report
         var builder = builder
         builder.model = try models.model.map { try SpellingModel(FileSource(path: $0), pool: pool) }

@@ -48,6 +48,9 @@ struct EmbedOovTests {
         let table = directory.file("table")
         for (arguments, status, hint) in [
             (["--words"], 64, "--words needs --model"),
+            (["--random", "--vectors", narrow, fixture.vocabulary], 64, "exclude one another"),
+            (["--dimension", "5", "--vectors", narrow, fixture.vocabulary], 64, "goes with --random"),
+            (["--random", "--dimension", "0", fixture.vocabulary], 64, "from 1 to 65536"),
             (["--model", model, "--words", "--save-model", table], 64, "--words writes no model"),
             (["--model", "-", "--words"], 64, "both come from standard input"),
             (["--vectors", narrow, "--model", model, fixture.vocabulary], 78, "12 numbers"),

@@ -6,41 +6,6 @@ import TestSupport
 import Testing
 import WordVectors
 
-/// Files as fastText writes them, made byte by byte.
-private struct FastTextImage {
-    var words = ["cat", "dog", "</s>"]
-    var dimension: Int32 = 3
-    var bucket: Int32 = 5
-    var minimum: Int32 = 2
-    var maximum: Int32 = 3
-    var version: Int32 = 12
-    var quantised: UInt8 = 0
-    var pruned: [(Int32, Int32)]?
-    var entries: Int32?
-    var rows: Int64?
-    var values: [Float]?
-
-    var bytes: [UInt8] {
-        var bytes = littleEndian(Int32(793_712_314)) + littleEndian(version)
-        for argument in [dimension, 5, 1, 1, 5, 1, 2, 2, bucket, minimum, maximum, 100] as [Int32] {
-            bytes += littleEndian(argument)
-        }
-        bytes += littleEndian(Double(1e-4).bitPattern)
-        let count = entries ?? Int32(words.count)
-        bytes += littleEndian(count) + littleEndian(count) + littleEndian(Int32(0)) + littleEndian(Int64(100))
-        bytes += littleEndian(pruned.map { Int64($0.count) } ?? -1)
-        for word in words { bytes += Array(word.utf8) + [0] + littleEndian(Int64(1)) + [0] }
-        for (bucket, row) in pruned ?? [] { bytes += littleEndian(bucket) + littleEndian(row) }
-        let rowCount = rows ?? Int64(words.count) + Int64(pruned?.count ?? Int(bucket))
-        bytes += [quantised] + littleEndian(rowCount) + littleEndian(Int64(dimension))
-        let elements = max(0, min(1000, Int(min(1000, rowCount)) * Int(dimension)))
-        bytes += littleEndian(values ?? (0..<elements).map { Float($0) * 0.25 - 1 })
-        let outputs = [Float](repeating: 0, count: Int(max(0, min(100, dimension))))
-        bytes += [0] + littleEndian(Int64(1)) + littleEndian(Int64(dimension)) + littleEndian(outputs)
-        return bytes
-    }
-}
-
 @Suite struct FastTextTests {
     private let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -95,7 +60,7 @@ private struct FastTextImage {
             do {
                 let file = try openVectors(path)
                 _ = try file.lookUp(table(["cat", "other"]), threads: 1)
-                if let generator = file.nGramGenerator() {
+                if let generator = file.ownGenerator() {
                     _ = generator.vectorArray("unknown")
                 }
             } catch is ToolError { refused += 1 }
@@ -108,7 +73,7 @@ private struct FastTextImage {
         image.values = [Float](repeating: .nan, count: 24)
         let message = dataError { _ = try open(image).lookUp(table(["cat"]), threads: 1) }
         #expect(message.contains("word \"cat\": the vector is not finite"))
-        #expect(try open(image).nGramGenerator()?.vectorArray("unknown") == nil)
+        #expect(try open(image).ownGenerator()?.vectorArray("unknown") == nil)
     }
 
     @Test func compressedModelsAreRefusedWithAHint() throws {
@@ -121,10 +86,10 @@ private struct FastTextImage {
         var image = FastTextImage()
         image.pruned = []
         #expect(try open(image).lookUp(table(["cat"]), threads: 1).vector(0) == [-1, -0.75, -0.5])
-        #expect(try open(image).nGramGenerator()?.vectorArray("unknown") == nil)
+        #expect(try open(image).ownGenerator()?.vectorArray("unknown") == nil)
         image.pruned = (0..<5).map { ($0, 0) }
         // All buckets share the row behind the three words.
-        let made = try #require(try open(image).nGramGenerator()?.vectorArray("unknown"))
+        let made = try #require(try open(image).ownGenerator()?.vectorArray("unknown"))
         #expect(zip(made, [1.25, 1.5, 1.75] as [Float]).allSatisfy { abs($0 - $1) < 1e-5 })
     }
 
@@ -141,9 +106,9 @@ private struct FastTextImage {
             try output.commit()
             let table = try EmbeddingTable(FileSource(path: "\(scratch.path)/t"), pool: WorkerPool(threads: 1))
             for word in ["tree", "unknown", "日本"] {
-                #expect(table.generator?.vectorArray(word) == file.nGramGenerator()?.vectorArray(word))
+                #expect(table.generator?.vectorArray(word) == file.ownGenerator()?.vectorArray(word))
             }
-            #expect(try table.rows.row(1) == file.nGramGenerator()?.vectorArray("tree"))
+            #expect(try table.rows.row(1) == file.ownGenerator()?.vectorArray("tree"))
         }
     }
 
@@ -175,7 +140,7 @@ private struct FastTextImage {
         let file = try openVectors("\(scratch.path)/m.bin")
         let one = try file.lookUp(words, threads: 1)
         #expect(try file.lookUp(words, threads: 2).bits == one.bits)
-        let generator = file.nGramGenerator()
+        let generator = file.ownGenerator()
         let printed = String(decoding: try readFile("\(scratch.path)/printed"), as: UTF8.self)
             .split(separator: "\n")
         #expect(printed.count == asked.count)

@@ -43,7 +43,7 @@ struct BinaryCursor {
     /// Passes over a matrix of Float32 and returns where it starts; its size is checked before it is believed.
     mutating func skipMatrix(rows: Int64, columns: Int64, _ what: String) throws -> Int {
         let (cells, tooMany) = rows.multipliedReportingOverflow(by: columns)
-        guard rows >= 0, columns >= 0, !tooMany, cells <= Int64(remaining / 4) else {
+        guard rows >= 0, columns >= 1, !tooMany, cells <= Int64(remaining / 4) else {
             throw ToolError.data(
                 name, "byte \(offset)",
                 "\(what) of \(rows) rows of \(columns) numbers is larger than the file: it is damaged or cut short")

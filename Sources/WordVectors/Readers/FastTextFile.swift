@@ -54,7 +54,7 @@ final class FastTextFile: VectorFile {
 
     /// The vectors of words that the dictionary does not have, from their n-grams; `nil` if the model has no n-grams.
     /// The generator keeps the file mapped and reads its rows there.
-    func nGramGenerator() -> NGramGenerator? {
+    func ownGenerator() -> (any OutOfVocabularyGenerator)? {
         let hash = header.subwords.hash
         guard hash.buckets > 0, hash.maximum >= max(1, hash.minimum), header.rows.count > header.words else {
             return nil

@@ -11,6 +11,11 @@ public enum VectorFormat: String, Sendable {
     case word2vecText = "word2vec text"
     /// A line for each word, without a first line that says how many.
     case glove = "GloVe text"
+    /// No file at all.
+    case random = "random"
+
+    /// Where the vectors of a table come from that were read in this form.
+    var source: VectorSource { self == .random ? .random : .pretrained }
 }
 
 /// A file of pre-trained word vectors, read once.
@@ -32,11 +37,11 @@ public protocol VectorFile: AnyObject {
     func lookUp(_ words: WordTable, threads: Int) throws -> VectorLookup
 
     /// What the file itself knows about words that it does not hold: the character n-grams of a fastText .bin.
-    func nGramGenerator() -> NGramGenerator?
+    func ownGenerator() -> (any OutOfVocabularyGenerator)?
 }
 
 extension VectorFile {
-    public func nGramGenerator() -> NGramGenerator? { nil }
+    public func ownGenerator() -> (any OutOfVocabularyGenerator)? { nil }
 }
 
 /// Vectors longer than this are taken for a damaged header.

@@ -29,6 +29,7 @@ struct GeneratorTensors {
         case nil, "none": return nil
         case "mimick": return try MimickModel(self, fields, dimension: dimension, file: file)
         case "ngrams": return try NGramGenerator(self, fields, dimension: dimension, file: file)
+        case "random": return try RandomGenerator(fields, dimension: dimension, file: file)
         case .some(let other):
             throw ToolError.data(file, "", "the table's generator \"\(other)\" is not known to this version")
         }

@@ -58,7 +58,7 @@ public struct TableBuilder {
         var words = vocabulary.words
         for mark in TableMarks.all { _ = words.insert(mark) }
         let counts = vocabulary.counts + Array(repeating: 0, count: words.count - vocabulary.words.count)
-        let nGrams = try nGramGenerator(vectors)
+        let own = try ownGenerator(vectors)
         let lookup = try vectors.lookUp(words, threads: threads)
         let marks = Set(TableMarks.all.compactMap(words.find))
         let found = (0..<words.count).filter { lookup.found[$0] && !marks.contains($0) }
@@ -67,13 +67,13 @@ public struct TableBuilder {
                 vectors.name, "", "has a vector for none of the vocabulary's \(vocabulary.words.count) words; "
                     + "are both of one language, and lower-cased or not alike?")
         }
-        var sources = lookup.found.map { $0 ? VectorSource.pretrained : .none }
+        var sources = lookup.found.map { $0 ? vectors.format.source : .none }
         let missing = (0..<words.count).filter { !lookup.found[$0] && !marks.contains($0) }
-        var generator: (any OutOfVocabularyGenerator)? = nGrams
+        var generator: (any OutOfVocabularyGenerator)? = own
         var fit: SpellingFit?
         if let model {
             fit = try reuse(model, found, vectors)
-        } else if nGrams == nil && unknown != .none {
+        } else if own == nil && unknown != .none {
             guard found.count >= MimickTrainer.fewestWords else { throw tooFew(found.count, vectors) }
             var knownWords = lookup
             for mark in marks { knownWords.found[mark] = false }
@@ -97,9 +97,9 @@ public struct TableBuilder {
             generator: generator, transform: transform, pretrainedDigest: digest, summary: summary)
     }
 
-    private func nGramGenerator(_ vectors: any VectorFile) throws -> NGramGenerator? {
+    private func ownGenerator(_ vectors: any VectorFile) throws -> (any OutOfVocabularyGenerator)? {
         guard model == nil, unknown == .auto || unknown == .ngrams else { return nil }
-        if let generator = vectors.nGramGenerator() { return generator }
+        if let generator = vectors.ownGenerator() { return generator }
         guard unknown == .auto else {
             throw ToolError(
                 .configuration,

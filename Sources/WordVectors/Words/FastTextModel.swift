@@ -12,7 +12,7 @@ final class FastTextModel: WordVectorModel, @unchecked Sendable {
     init(_ file: FastTextFile) throws {
         self.file = file
         dimension = file.dimension
-        generator = file.nGramGenerator()
+        generator = file.ownGenerator()
         var words = WordTable(capacity: file.entryCount)
         var entries: [Int32] = []
         entries.reserveCapacity(file.entryCount)

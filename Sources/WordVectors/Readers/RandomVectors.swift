@@ -1,0 +1,62 @@
+import Files
+import Kernels
+import Parallel
+public import Shards
+
+/// A random vector for every word: a control for pre-trained ones, as in the ablations of Li et al. 2019.
+///
+/// The direction is uniform on the unit sphere, and drawn from the seed and the word's bytes alone. So a word has the same
+/// vector in every table of one seed, and words met later have theirs too.
+public final class RandomVectors: VectorFile {
+    public let name = "random vectors"
+    public let format = VectorFormat.random
+    public var dimension: Int { generator.dimension }
+    private let generator: RandomGenerator
+
+    public init(dimension: Int, seed: UInt64) {
+        generator = RandomGenerator(dimension: dimension, seed: seed)
+    }
+
+    public func lookUp(_ words: WordTable, threads: Int) throws -> VectorLookup {
+        var lookup = VectorLookup(words: words.count, dimension: dimension)
+        lookup.found = generator.fill(Array(0..<words.count), of: words, into: lookup.rows, threads: threads)
+        lookup.counts.found = words.count
+        lookup.counts.inFile = words.count
+        return lookup
+    }
+
+    public func ownGenerator() -> (any OutOfVocabularyGenerator)? { generator }
+}
+
+/// Draws a word's vector from its bytes.
+final class RandomGenerator: OutOfVocabularyGenerator {
+    let dimension: Int
+    private let seed: UInt64
+    let source = VectorSource.random
+
+    init(dimension: Int, seed: UInt64) {
+        self.dimension = dimension
+        self.seed = seed
+    }
+
+    func vector(for word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) -> Bool {
+        var random = Random(
+            seed: seed, stream: "random vectors", number: Int(truncatingIfNeeded: XXH64.hash(word)))
+        for index in row.indices { row[index] = Float(random.normal()) }
+        guard let start = row.baseAddress else { return false }
+        Vector.normalize(start, count: row.count)
+        return true
+    }
+
+    var fields: ShardFields { ["generator": "random", "random-seed": String(seed)] }
+
+    func forEachTensor(_ body: (String, [Int], UnsafeBufferPointer<Float>) throws -> Void) throws {}
+
+    /// The generator of a table's header. Throws `ToolError.data` for one without a seed.
+    convenience init(_ fields: ShardFields, dimension: Int, file: String) throws {
+        guard let seed = fields["random-seed"].flatMap({ UInt64($0) }) else {
+            throw ToolError.data(file, "", "the table's random vectors have no seed")
+        }
+        self.init(dimension: dimension, seed: seed)
+    }
+}
