@@ -2,7 +2,7 @@
 # How long `train` takes to start with a large table: reads and checks it all, makes its vectors unit vectors, and trains
 # one step of a tiny encoder. The table is made up, of WORDS=2000000 words with vectors of DIMENSION=300 numbers.
 #   pipelines/start-up.sh [FOLDER]
-# FOLDER keeps the table (2.4 GB) for the next time; without it, it goes with the run. ROUNDS=3; BIN=.build/release.
+# FOLDER keeps the table (1.2 GB) for the next time; without it, it goes with the run. ROUNDS=3; BIN=.build/release.
 set -euo pipefail
 bin=${BIN:-.build/release}
 words=${WORDS:-2000000} dimension=${DIMENSION:-300} rounds=${ROUNDS:-3}

@@ -3,7 +3,7 @@
 # they read the rows of these words only, from a pipe they must keep all. Times and peak memory, with a table that is made
 # up, of WORDS=2000000 words with vectors of DIMENSION=300 numbers.
 #   pipelines/table-memory.sh [FOLDER]
-# FOLDER keeps the table (2.4 GB) for the next time; without it, it goes with the run. USED=10000 words are met;
+# FOLDER keeps the table (1.2 GB) for the next time; without it, it goes with the run. USED=10000 words are met;
 # BIN=.build/release.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

@@ -13,11 +13,14 @@ public final class TableFile {
     /// The digests that the ended parts say they have.
     public private(set) var digests: [UInt64] = []
     public var name: String { file.name }
+    /// How the rows so far are stored: float32 if some are.
+    public private(set) var storage = RowStorage.float16
 
     private let file: PlacedFile
     private var offset = 0
     private var together = 0
-    private var storage = RowStorage.float32
+    /// How the part's rows are stored.
+    private var partStorage = RowStorage.float32
     private var insidePart = true
     private var blocks = 0
     private var runs: [StoredRows.Run] = []
@@ -101,9 +104,10 @@ public final class TableFile {
     }
 
     private func begin(_ header: ShardHeader, together: Int) throws {
-        storage = TablePart.storage(of: header)
+        partStorage = TablePart.storage(of: header)
+        if partStorage == .float32 { storage = .float32 }
         // The rows of an LZ4 block take at most 4 MiB.
-        guard together >= 1, together <= Frame.largestBlock / (storage.stride * dimension) else {
+        guard together >= 1, together <= Frame.largestBlock / (partStorage.stride * dimension) else {
             throw ToolError.data(name, "", "the table says that \(together) rows lie together, which cannot be")
         }
         self.header = header
@@ -162,8 +166,8 @@ public final class TableFile {
         }
         let run = StoredRows.Run(
             first: rowCount, firstBlock: rowBlocks, count: count, together: together,
-            offset: offset + Frame.headerSize + size + Frame.blockExtra, storage: storage)
-        let rowBytes = storage.stride * count * dimension
+            offset: offset + Frame.headerSize + size + Frame.blockExtra, storage: partStorage)
+        let rowBytes = partStorage.stride * count * dimension
         let behind = run.offset + rowBytes + Frame.blockExtra * run.blocks
         try checkEnd(of: contentSize, at: behind, size: Int(contentSize) - size - rowBytes, place)
         runs.append(run)

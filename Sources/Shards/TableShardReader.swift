@@ -14,6 +14,8 @@ public final class TableShardReader {
     }
 
     public var name: String { reader.name }
+    /// How the rows so far are stored: float32 if some are.
+    public private(set) var storage = RowStorage.float16
     public var header: ShardHeader { reader.header }
     /// The number of the part that the last block belongs to.
     public var part: Int { reader.part }
@@ -82,6 +84,7 @@ public final class TableShardReader {
     private func rows(_ block: ShardBlock) throws -> Rows {
         let words = block.count(TableColumn.wordLengths, stride: 4)
         let storage = TablePart.storage(of: reader.header)
+        if storage == .float32 { self.storage = .float32 }
         guard TablePart.fits(block, words: words),
             block.count(TableColumn.rows, stride: storage.stride) == words * dimension
         else { throw ToolError.data(reader.name, block.place, "words and rows of this block do not fit together") }

@@ -36,9 +36,15 @@ struct EmbedOov: Tool {
 
     func validate() throws {
         if print || models.words { return }
-        guard source.isGiven else { throw ValidationError("--vectors is missing: the file of pre-trained vectors") }
+        guard table.subset == nil || !source.isGiven && models.model == nil && models.saveModel == nil else {
+            throw ValidationError(
+                "--subset makes a table from a table alone, without --vectors, --random, --model and --save-model")
+        }
+        guard source.isGiven || table.subset != nil else {
+            throw ValidationError("--vectors is missing: the file of pre-trained vectors")
+        }
         guard inputs.count <= 1 else { throw ValidationError("one vocabulary, please; build-vocab merges several") }
-        guard source.vectors != "-" || inputs.first ?? "-" != "-" else {
+        guard source.vectors ?? table.subset != "-" || inputs.first ?? "-" != "-" else {
             throw ValidationError("vocabulary and vectors cannot both come from standard input")
         }
         guard models.saveModel != "-" || output.output != "-" else {
@@ -54,6 +60,7 @@ struct EmbedOov: Tool {
             return try output.commit()
         }
         if models.words { return try printVectors(pool: pool) }
+        if let larger = table.subset { return try subset(of: larger, pool: pool) }
         let output = try output.open(binary: true)
         let vocabulary = try VocabularyWords(FileSource(path: inputs.first ?? "-"), pool: pool)
         let file = try source.open(seed: seed.seed)
@@ -70,7 +77,7 @@ struct EmbedOov: Tool {
             "unknown": spelling.unknown.rawValue, "seed": String(seed.seed),
         ]
         try save(made, fields, pool: pool)
-        try made.write(to: output, tool: Self.signature, fields: fields, storage: table.storage, pool: pool)
+        try made.write(to: output, tool: Self.signature, fields: fields, storage: table.rowStorage, pool: pool)
         try output.commit()
         TableReport(report: report).describe(made, file)
     }
@@ -101,6 +108,19 @@ struct EmbedOov: Tool {
         common.report.print(
             "\(grouped(counts.words)) words: \(grouped(made)) made from their spelling, "
                 + "\(grouped(counts[.none])) without a vector")
+    }
+
+    private func subset(of larger: String, pool: WorkerPool) throws {
+        let output = try output.open(binary: true)
+        let vocabulary = try VocabularyWords(FileSource(path: inputs.first ?? "-"), pool: pool)
+        let source = try FileSource(path: larger)
+        let subset = try TableSubset(
+            of: EmbeddingTable(source, pool: pool), name: source.name, vocabulary, threads: common.threads)
+        try subset.write(to: output, tool: Self.signature, pool: pool)
+        try output.commit()
+        common.report.print(
+            "\(grouped(subset.kept)) words of \(source.name), \(grouped(subset.madeCount)) others made by its generator, "
+                + "\(grouped(subset.unknownCount)) without a vector")
     }
 
     private var builder: TableBuilder {

@@ -85,6 +85,49 @@ struct PipelineTests {
         #expect(twice.text == doubled.joined())
     }
 
+    @Test func aTableIsMadeFromALargerOne() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let (vocabulary, table) = (directory.file("vocabulary"), directory.file("table"))
+        let counted = try await runShell(
+            "echo 'the cat sees some stones and cats' | $BIN/tokenize -q | $BIN/build-vocab -q -o \(vocabulary)")
+        #expect(counted.status == 0)
+        let made = try await runTool("embed-oov", ["--subset", fixture.table, vocabulary, "-o", table])
+        #expect(made.status == 0 && made.errors.contains("5 words of \(fixture.table), 2 others"), "\(made.errors)")
+        let large = try await runTool("embed-oov", ["--print", fixture.table])
+        let small = try await runTool("embed-oov", ["--print", table])
+        let lines = Set(large.text.split(separator: "\n"))
+        let kept = small.text.split(separator: "\n").dropFirst().filter { lines.contains($0) }
+        #expect(small.text.hasPrefix("11 12\n") && kept.count == 9)
+        // Where the vectors come from, and that they stay as they are, cannot both be said twice.
+        for arguments in [["--vectors", fixture.vectors], ["--storage", "float32"], ["--normalise"], ["--remove-directions", "0"],
+                          ["--save-model", directory.file("model")]] {
+            let refused = try await runTool("embed-oov", ["--subset", fixture.table] + arguments + [vocabulary, "-o", table])
+            #expect(refused.status == 64, "\(arguments)")
+        }
+        let none = try await runTool("embed-oov", ["--subset", fixture.tokens, vocabulary, "-o", directory.file("none")])
+        #expect(none.status == 65 && isOneLine(none.errors, naming: fixture.tokens))
+        #expect(directory.entries().sorted() == ["table", "vocabulary"])
+    }
+
+    @Test(arguments: ["float16", "float32"]) func tablesServeTheSameFromFileAndPipe(storage: String) async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let result = try await runShell("""
+            set -e
+            cd \(directory.path)
+            $BIN/embed-oov -q --vectors \(fixture.vectors) --storage \(storage) --remove-directions 1 \(fixture.vocabulary) -o table
+            $BIN/train -q --preset tiny --steps 2 --batch 4 --table table \(fixture.tokens) -o file.model
+            cat table | $BIN/train -q --preset tiny --steps 2 --batch 4 --table - \(fixture.tokens) -o pipe.model
+            cmp file.model pipe.model
+            head -n 3 \(fixture.text) > text
+            $BIN/encode -q --model file.model --table table text -o file.vectors
+            cat table | $BIN/encode -q --model file.model --table - text -o pipe.vectors
+            cmp file.vectors pipe.vectors
+            """)
+        #expect(result.status == 0, "\(result.errors)")
+    }
+
     @Test func everyToolPrintsItsKind() async throws {
         let fixture = try await Fixture.shared.value
         let tokens = try await runTool("tokenize", ["--print", fixture.tokens])

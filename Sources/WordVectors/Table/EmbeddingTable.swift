@@ -19,6 +19,10 @@ public final class EmbeddingTable: Sendable {
     public let generator: (any OutOfVocabularyGenerator)?
     /// What was done to the rows.
     let transform: VectorTransform
+    /// The header of the shard, without what stands in all of them; of the first one of joined tables.
+    let fields: ShardFields
+    /// How the shard stores its rows; float32 if one of joined tables does.
+    let storage: RowStorage
     /// The digest of the shard: a model names the table it was trained with by it.
     public let digest: UInt64
     /// Vectors made for words outside the table, or read from its file.
@@ -54,7 +58,9 @@ public final class EmbeddingTable: Sendable {
         }
     }
 
-    private init(_ index: Index, _ rows: TableRows, _ header: ShardHeader, digest: UInt64, file: String) throws {
+    private init(
+        _ index: Index, _ rows: TableRows, _ header: ShardHeader, _ storage: RowStorage, digest: UInt64, file: String
+    ) throws {
         guard !index.counts.isEmpty else { throw ToolError.data(file, "", "is a table without words, or a saved model of spelling") }
         words = index.words
         counts = index.counts
@@ -64,6 +70,8 @@ public final class EmbeddingTable: Sendable {
         transform = try VectorTransform(index.tensors, header.fields, dimension: rows.dimension, file: file)
         generator = TransformedGenerator.make(
             try index.tensors.generator(header.fields, dimension: rows.dimension, file: file), transform)
+        fields = header.fields
+        self.storage = storage
         self.digest = digest
         made = MadeVectors(dimension: rows.dimension)
     }
@@ -91,7 +99,8 @@ public final class EmbeddingTable: Sendable {
             }
         }
         try self.init(
-            index, TableRows(file.rows(), numbers: numbers), header, digest: file.digests.first ?? 0, file: file.name)
+            index, TableRows(file.rows(), numbers: numbers), header, file.storage, digest: file.digests.first ?? 0,
+            file: file.name)
     }
 
     /// A table that comes through a pipe, whose rows are kept in memory.
@@ -115,7 +124,7 @@ public final class EmbeddingTable: Sendable {
                 if reader.part == 0 { try index.tensors.append(piece, file: file) }
             }
         }
-        try self.init(index, TableRows(rows), header, digest: reader.digests.first ?? 0, file: file)
+        try self.init(index, TableRows(rows), header, reader.storage, digest: reader.digests.first ?? 0, file: file)
     }
 
     /// A table that has just been built.
@@ -127,6 +136,8 @@ public final class EmbeddingTable: Sendable {
         mean = table.mean
         transform = table.transform
         generator = TransformedGenerator.make(table.generator, table.transform)
+        fields = [:]
+        storage = .float32
         digest = 0
         made = MadeVectors(dimension: table.rows.dimension)
     }

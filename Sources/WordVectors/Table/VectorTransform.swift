@@ -7,9 +7,8 @@ import Shards
 public struct TransformConfiguration: Sendable, Equatable {
     /// Subtract the mean vector.
     public var centre = false
-    /// Subtract the mean vector, and what lies in this many leading principal directions; `nil` is one, if there are enough
-    /// vectors to tell a direction that all have from chance: ten for each of their numbers.
-    public var directions: Int? = 0
+    /// Subtract the mean vector, and what lies in this many leading principal directions.
+    public var directions = 0
     /// At last, make every vector a unit vector.
     public var normalise = false
 
@@ -35,8 +34,6 @@ public struct VectorTransform: Sendable, Equatable {
         self.normalises = normalises
     }
 
-    /// For each number of a vector, where the directions are not given.
-    private static let leastVectors = 10
     /// Rows multiplied at once.
     private static let block = 4096
     /// The covariance of wider vectors would not fit into memory.
@@ -45,8 +42,7 @@ public struct VectorTransform: Sendable, Equatable {
     /// Measures mean and directions on the rows `ids`. Throws `ToolError` with status `configuration` if there are not so
     /// many directions.
     init(_ configuration: TransformConfiguration, _ rows: RowMatrix, ids: [Int], threads: Int) throws {
-        let dimension = rows.dimension
-        let count = configuration.directions ?? (ids.count >= Self.leastVectors * dimension && dimension > 1 ? 1 : 0)
+        let dimension = rows.dimension, count = configuration.directions
         guard count == 0 || count < dimension && dimension <= Self.widest else {
             throw ToolError(
                 .configuration, "\(count) directions cannot be removed from vectors of \(dimension) numbers"
