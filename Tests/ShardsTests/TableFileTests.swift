@@ -154,4 +154,42 @@ struct TableFileTests {
         #expect(throws: ToolError.self) { try open(Array("no table at all\n".utf8)) }
         #expect(throws: ToolError.self) { try open(tokenShard([["a"]])) }
     }
+
+    /// A table of one word in compressed frames, whose header says what it likes of the places of rows.
+    private func compressed(together: String?) throws -> [UInt8] {
+        let columns: [(String, ShardColumn.Element)] = [
+            ("word-lengths", .u32), ("word-bytes", .u8), ("counts", .u64), ("sources", .u8), ("rows", .f32),
+            ("tensor-name", .u8), ("tensor-shape", .u64), ("tensor-offset", .u64), ("tensor-values", .f32),
+        ]
+        var fields: ShardFields = ["dimension": "2", "words": "1"]
+        if let together { fields.append("rows-together", together) }
+        return try shard { output, pool in
+            let writer = ShardWriter(output, pool: pool)
+            try writer.beginPart(ShardHeader(
+                kind: .table, tool: "test 1", columns: columns.map { ShardColumn($0.0, $0.1) }, fields: fields))
+            var block = writer.newBlock()
+            block.append(column: [UInt32(1)])
+            block.append(column: Array("a".utf8))
+            block.append(column: [UInt64(7)])
+            block.append(column: [UInt8(0)])
+            block.append(column: [Float(1), 2])
+            block.append(column: [UInt8]())
+            block.append(column: [UInt64]())
+            block.append(column: [UInt64]())
+            block.append(column: [Float]())
+            try writer.append(block)
+            try writer.endPart(["words": "1"])
+        }
+    }
+
+    @Test(arguments: ["0", "-1", "1", "8192", "524289", "99999999999999"])
+    func aHeaderThatLiesOfTheRowsPlaces(together: String) throws {
+        #expect(throws: ToolError.self) { try placed(compressed(together: together)) }
+    }
+
+    @Test func rowsInCompressedFramesAreReadAsAStream() throws {
+        let bytes = try compressed(together: nil)
+        #expect(try open(bytes) == nil)
+        #expect(try stream(bytes).rows == [[1, 2]])
+    }
 }
