@@ -17,7 +17,7 @@ mkdir -p "$out"
 if [ $# -eq 3 ]; then
     text=$1 held_out=$2 vectors=$3
 elif [ $# -eq 0 ]; then
-    make --no-print-directory -f "$here/quickstart.mk" OUT="$out" "$out/corpus.txt" "$out/held-out.txt" "$out/words.vec" >&2
+    make --no-print-directory -f "$here/quickstart.mk" OUT="$out" "$out/vocab.shard" "$out/held-out.txt" "$out/words.vec" >&2
     text=$out/corpus.txt held_out=$out/held-out.txt vectors=$out/words.vec
 else
     sed -n '2,9p' "$0" >&2
@@ -55,7 +55,7 @@ END
             printf("  %7.1f (%4.1f)\n", sum[5] / NR, most[5] - least[5]) }'
 }
 
-printf '%-34s %8s  %15s%15s%15s%15s  %14s\n' '' 'table' 'cosine top-1' 'top-10' 'with prior top-1' 'top-10' 'perplexity'
+printf '%-34s %8s%15s%15s%15s%15s%16s\n' '' 'table' 'cosine: top-1' 'top-10' 'prior: top-1' 'top-10' 'perplexity'
 printf '%-34s %8s  %s\n' '' 'MB' '% of held-out words, mean of seeds (largest distance between seeds)'
 plain=(--storage float32 --no-centre --remove-directions 0 --no-normalise)
 scores 'the defaults' ''
@@ -65,7 +65,7 @@ scores 'normalised' '' "${plain[@]}" --normalise
 scores 'centred' '' "${plain[@]}" --centre
 scores 'centred, normalised' '' "${plain[@]}" --centre --normalise
 for directions in 1 2 3; do
-    scores "$directions directions removed" '' "${plain[@]}" --remove-directions "$directions"
+    scores "leading directions removed: $directions" '' "${plain[@]}" --remove-directions "$directions"
 done
 scores 'as they are, --raw-targets' --raw-targets "${plain[@]}"
 scores 'centred, --raw-targets' --raw-targets "${plain[@]}" --centre
