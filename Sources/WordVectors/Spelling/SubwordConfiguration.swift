@@ -15,7 +15,7 @@ public struct SubwordConfiguration: Sendable, Equatable {
     public var lengthPenalty: Float = 1.5
     /// Steps of conjugate gradients, at most; they end when the residual is `tolerance` of what it was.
     public var steps = 50
-    public var tolerance = 1e-3
+    public var tolerance = 3e-2
     /// A word of count c weighs c to this power (0: all the same), with a mean weight of 1.
     public var frequencyPower: Float = 0
     public var seed: UInt64 = 1

@@ -24,8 +24,8 @@ public struct SubwordFit {
         self.threads = threads
     }
 
-    /// Numbers of a vector that are solved for together: four cache lines, and bounded memory.
-    private static let width = 64
+    /// Numbers of a vector that are solved for together: what the registers hold of a sum.
+    private static let width = SubwordIncidence.lanes
 
     /// Fits n-grams to the words that `lookup` found, whose ids ascend from the most frequent word on.
     ///

@@ -115,15 +115,47 @@ struct SubwordIncidence: Sendable {
             entries.values.withUnsafeBufferPointer { values in
                 pool.forEach((result.rows + chunk - 1) / chunk) { piece in
                     for row in piece * chunk..<min(result.rows, (piece + 1) * chunk) {
-                        let target = result.row(row)
-                        target.update(repeating: 0, count: result.columns)
-                        for entry in entries.range(row) {
+                        let run = entries.range(row), target = result.row(row)
+                        var column = 0
+                        while column + lanes <= result.columns {
+                            // The sum stays in registers.
+                            var (a, b) = (SIMD8<Float>.zero, SIMD8<Float>.zero)
+                            var (c, d) = (a, b)
+                            for entry in run {
+                                let value = values[entry], source = right.row(Int(indices[entry])) + column
+                                a += value * load(source)
+                                b += value * load(source + 8)
+                                c += value * load(source + 16)
+                                d += value * load(source + 24)
+                            }
+                            store(a, target + column)
+                            store(b, target + column + 8)
+                            store(c, target + column + 16)
+                            store(d, target + column + 24)
+                            column += lanes
+                        }
+                        (target + column).update(repeating: 0, count: result.columns - column)
+                        for entry in run {
                             Vector.add(
-                                right.row(Int(indices[entry])), times: values[entry], to: target, count: result.columns)
+                                right.row(Int(indices[entry])) + column, times: values[entry], to: target + column,
+                                count: result.columns - column)
                         }
                     }
                 }
             }
         }
+    }
+
+    /// Columns that are summed at once.
+    static let lanes = 32
+
+    @inline(__always)
+    private static func load(_ values: UnsafePointer<Float>) -> SIMD8<Float> {
+        UnsafeRawPointer(values).loadUnaligned(as: SIMD8<Float>.self)
+    }
+
+    @inline(__always)
+    private static func store(_ values: SIMD8<Float>, _ target: UnsafeMutablePointer<Float>) {
+        UnsafeMutableRawPointer(target).storeBytes(of: values, as: SIMD8<Float>.self)
     }
 }
