@@ -76,6 +76,23 @@ import WordVectors
         #expect(try open(image).ownGenerator()?.vectorArray("unknown") == nil)
     }
 
+    @Test func countsWhatItSkips() throws {
+        var image = FastTextImage()
+        image.bucket = 0
+        image.maximum = 0
+        // The rows of cat, dog and </s>.
+        image.values = [1, 2, 3, 0, 0, 0, 4, 5, 6]
+        var bytes = image.bytes
+        let dog = try #require((0..<bytes.count - 3).first { bytes[$0..<$0 + 3].elementsEqual("dog".utf8) })
+        let asked = table(["cat", "dog"])
+        let zero = try openVectors(scratch.file("m.bin", bytes)).lookUp(asked, threads: 1)
+        #expect(zero.found == [true, false])
+        #expect(zero.counts == .init(found: 1, inFile: 3, zeroVectors: 1))
+        bytes[dog] = 0xFF
+        let invalid = try openVectors(scratch.file("m.bin", bytes)).lookUp(asked, threads: 1)
+        #expect(invalid.counts == .init(found: 1, inFile: 3, invalidWords: 1))
+    }
+
     @Test func compressedModelsAreRefusedWithAHint() throws {
         _ = try scratch.file("m.bin", FastTextImage().bytes)
         guard scratch.run("gzip -k m.bin") else { return }

@@ -27,7 +27,7 @@ final class FastTextFile: VectorFile {
     }
 
     func lookUp(_ words: WordTable, threads: Int) throws -> VectorLookup {
-        var lookup = VectorLookup(words: words.count, dimension: dimension)
+        var lookup = try VectorLookup(words: words.count, dimension: dimension, file: name)
         let entries = try findEntries(words, &lookup)
         let rows = lookup.rows
         let summary = ChunkedFlags(count: words.count, of: Outcome.none)

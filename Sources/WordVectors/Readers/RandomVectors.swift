@@ -18,7 +18,7 @@ public final class RandomVectors: VectorFile {
     }
 
     public func lookUp(_ words: WordTable, threads: Int) throws -> VectorLookup {
-        var lookup = VectorLookup(words: words.count, dimension: dimension)
+        var lookup = try VectorLookup(words: words.count, dimension: dimension, file: name)
         lookup.found = generator.fill(Array(0..<words.count), of: words, into: lookup.rows, threads: threads)
         lookup.counts.found = words.count
         lookup.counts.inFile = words.count

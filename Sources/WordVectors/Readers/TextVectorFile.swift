@@ -43,7 +43,7 @@ final class TextVectorFile: VectorFile {
     }
 
     func lookUp(_ words: WordTable, threads: Int) throws -> VectorLookup {
-        var lookup = VectorLookup(words: words.count, dimension: dimension)
+        var lookup = try VectorLookup(words: words.count, dimension: dimension, file: name)
         let parser = TextVectorParser(words: words, dimension: dimension)
         let workers = OrderedWorkers(pool: WorkerPool(threads: threads)) { (piece: TextPiece) in parser.parse(piece) }
         var pieces = LinePieces(source)

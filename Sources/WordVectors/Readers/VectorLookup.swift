@@ -1,3 +1,5 @@
+import Files
+
 /// The pre-trained vectors of the words that were asked for.
 public struct VectorLookup: Sendable {
     /// A row for each word, in the order of the words' ids; zero for words that have no vector.
@@ -28,8 +30,13 @@ public struct VectorLookup: Sendable {
         }
     }
 
-    init(words: Int, dimension: Int) {
-        rows = RowMatrix(count: words, dimension: dimension)
+    /// Throws `ToolError.data` if there is no memory for vectors of the dimension that `file` claims.
+    init(words: Int, dimension: Int, file: String) throws {
+        guard let rows = RowMatrix(claimed: words, dimension: dimension) else {
+            throw ToolError.data(
+                file, "header", "there is no memory for \(words) vectors of \(dimension) numbers; is the file damaged?")
+        }
+        self.rows = rows
         found = Array(repeating: false, count: words)
     }
 

@@ -27,7 +27,7 @@ final class Word2VecBinaryFile: VectorFile {
     }
 
     func lookUp(_ words: WordTable, threads: Int) throws -> VectorLookup {
-        var lookup = VectorLookup(words: words.count, dimension: dimension)
+        var lookup = try VectorLookup(words: words.count, dimension: dimension, file: name)
         let values = UnsafeMutablePointer<Float>.allocate(capacity: dimension)
         defer { values.deallocate() }
         for record in 0..<count {
