@@ -4,17 +4,26 @@ import Glibc
 package struct DecimalText: Sendable {
     /// Powers of ten from 10^-50 to 10^54, as near as Float64 comes.
     private let powers: [Double]
+    /// For each number of four digits, these in the order of memory.
+    private let fourDigits: [UInt32]
+    /// For the same numbers, how many digits are left without the zeros at the end.
+    private let lengths: [UInt8]
     private static let lowest = -50
     /// Digits printed at most.
     private static let digits = 5
-    /// Bytes of a number at most: `-1.2346e-05`.
-    package static let longest = 16
+    /// Bytes that are written for a number at most, of which it may need fewer.
+    package static let longest = 24
 
     package init() {
         powers = (Self.lowest...54).map { pow(10, Double($0)) }
+        fourDigits = (0..<10_000).map { number in
+            let digits = [number / 1000, number / 100 % 10, number / 10 % 10, number % 10]
+            return digits.enumerated().reduce(0) { $0 | UInt32(0x30 + $1.element) << UInt32(8 * $1.offset) }.littleEndian
+        }
+        lengths = (0..<10_000).map { $0 == 0 ? 0 : $0 % 1000 == 0 ? 1 : $0 % 100 == 0 ? 2 : $0 % 10 == 0 ? 3 : 4 }
     }
 
-    /// Writes `value` to `target` and returns the number of bytes.
+    /// Writes `value` to `target`, which has room for `longest` bytes, and returns the number of bytes it takes.
     ///
     /// A Float32 times a power of ten is known in Float64 to one part in 2^50. So its fifth digit is certain unless the
     /// rest is that near to one half: only then the C library decides.
@@ -36,54 +45,50 @@ package struct DecimalText: Sendable {
                 number = 10_000
                 exponent += 1
             }
-            return Self.write(number, exponent, isNegative: value < 0, to: target)
+            target[0] = UInt8(ascii: "-")
+            let sign = value < 0 ? 1 : 0
+            return sign + write(number, exponent, to: target + sign)
         }
     }
 
     /// `number`, of five digits, is the value times 10^(4 - exponent).
     @inline(__always)
-    private static func write(
-        _ number: Int, _ exponent: Int, isNegative: Bool, to target: UnsafeMutablePointer<UInt8>
-    ) -> Int {
-        var place = 0
-        func put(_ byte: UInt8) {
-            target[place] = byte
-            place += 1
-        }
-        if isNegative { put(UInt8(ascii: "-")) }
-        let (a, b, c, d, e) = (
-            number / 10_000, number / 1000 % 10, number / 100 % 10, number / 10 % 10, number % 10)
-        let all = (zero + UInt8(a), zero + UInt8(b), zero + UInt8(c), zero + UInt8(d), zero + UInt8(e))
-        // Digits that are not zeros at the end.
-        let count = e != 0 ? 5 : d != 0 ? 4 : c != 0 ? 3 : b != 0 ? 2 : 1
+    private func write(_ number: Int, _ exponent: Int, to target: UnsafeMutablePointer<UInt8>) -> Int {
+        let first = number / 10_000, others = number - 10_000 * first
+        let count = 1 + Int(lengths.withUnsafeBufferPointer { $0[others] })
+        // All five digits, and zeros behind them.
+        let text = fourDigits.withUnsafeBufferPointer { UInt64(UInt32(littleEndian: $0[others])) } << 8 | UInt64(0x30 + first)
+            | 0x303030 << 40
         if exponent < 0 && exponent >= -4 {
-            put(zero)
-            put(point)
-            for _ in 0..<(-1 - exponent) { put(zero) }
-            withUnsafeBytes(of: all) { for index in 0..<count { put($0[index]) } }
-        } else if exponent >= 0 && exponent < digits {
-            withUnsafeBytes(of: all) {
-                for index in 0...exponent { put($0[index]) }
-                guard count > exponent + 1 else { return }
-                put(point)
-                for index in exponent + 1..<count { put($0[index]) }
-            }
-        } else {
-            withUnsafeBytes(of: all) {
-                put($0[0])
-                guard count > 1 else { return }
-                put(point)
-                for index in 1..<count { put($0[index]) }
-            }
-            put(UInt8(ascii: "e"))
-            put(exponent < 0 ? UInt8(ascii: "-") : UInt8(ascii: "+"))
-            put(zero + UInt8(exponent.magnitude / 10))
-            put(zero + UInt8(exponent.magnitude % 10))
+            store(0x3030_3030_3030_2E30, target) // "0.000000"
+            store(text, target + 1 - exponent)
+            return 1 - exponent + count
         }
-        return place
+        if exponent >= 0 && exponent < Self.digits {
+            store(text, target)
+            guard count > exponent + 1 else { return exponent + 1 }
+            target[exponent + 1] = UInt8(ascii: ".")
+            store(text >> UInt64(8 * (exponent + 1)), target + exponent + 2)
+            return count + 1
+        }
+        target[0] = UInt8(0x30 + first)
+        var place = 1
+        if count > 1 {
+            target[1] = UInt8(ascii: ".")
+            store(text >> 8, target + 2)
+            place = count + 1
+        }
+        target[place] = UInt8(ascii: "e")
+        target[place + 1] = exponent < 0 ? UInt8(ascii: "-") : UInt8(ascii: "+")
+        target[place + 2] = UInt8(0x30 + exponent.magnitude / 10)
+        target[place + 3] = UInt8(0x30 + exponent.magnitude % 10)
+        return place + 4
     }
 
-    private static let zero = UInt8(ascii: "0"), point = UInt8(ascii: ".")
+    @inline(__always)
+    private func store(_ text: UInt64, _ target: UnsafeMutablePointer<UInt8>) {
+        UnsafeMutableRawPointer(target).storeBytes(of: text.littleEndian, as: UInt64.self)
+    }
 
     /// Zeros, ties, infinity and NaN.
     private static func writeBySystem(_ value: Float, to target: UnsafeMutablePointer<UInt8>) -> Int {
