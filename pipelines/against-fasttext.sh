@@ -31,7 +31,8 @@ if [ -z "$model" ]; then
     model=$PWD/model.bin words=$PWD/asked.txt
 fi
 
-printf '%s words, %s, a model of %s MB; %s threads; by turns\n\n' "$(wc -w < "$words")" "$(fasttext 2>&1 | head -1 | cut -c 1-20)" \
+cat "$model" > /dev/null # from disk to the system's cache
+printf '%s words, %s, a model of %s MB; %s threads; by turns\n\n' "$(wc -w < "$words")" "fastText $(dpkg-query -W -f '${Version}' fasttext)" \
     "$(($(stat -Lc %s "$model") >> 20))" "$(nproc)"
 printf '%-6s %12s %12s %7s %14s %14s   %s\n' round 'Contour, s' 'fastText, s' ratio 'Contour, MB' 'fastText, MB' bytes
 for ((round = 1; round <= rounds; round++)); do
