@@ -35,17 +35,14 @@ extension NGramGenerator {
     convenience init(_ tensors: GeneratorTensors, _ fields: ShardFields, dimension: Int, file: String) throws {
         let numbers = (fields["ngrams"] ?? "").split(separator: " ").compactMap { Int($0) }
         guard numbers.count == 5, numbers[0] >= 0, numbers[1] >= 1, numbers[2] >= 1, numbers[2] <= Int(Int32.max),
-            numbers[3] >= 0, let rows = RowMatrix(claimed: numbers[3], dimension: dimension)
+            numbers[3] >= 0, numbers[3] <= Int(Int32.max)
         else { throw ToolError.data(file, "", "the table's description of its n-grams cannot be") }
         let chunk = Self.chunk(dimension)
-        for (number, first) in stride(from: 0, to: rows.count, by: chunk).enumerated() {
-            let count = min(chunk, rows.count - first)
-            let values = try tensors.values("ngrams.rows.\(number)", shape: [count, dimension], file: file).values
-            values.withUnsafeBufferPointer {
-                guard let start = $0.baseAddress else { return }
-                (rows.pointer + first * dimension).update(from: start, count: $0.count)
-            }
+        let chunks = try stride(from: 0, to: numbers[3], by: chunk).enumerated().map { number, first in
+            let count = min(chunk, numbers[3] - first)
+            return try tensors.values("ngrams.rows.\(number)", shape: [count, dimension], file: file).values
         }
+        let rows = ChunkedRows(chunks, size: chunk, count: numbers[3], dimension: dimension)
         var pruned: [Int32: Int32]?
         if numbers[4] >= 0 {
             let halves = try tensors.values("ngrams.pruned", shape: [numbers[4], 4], file: file).values
@@ -65,6 +62,6 @@ extension NGramGenerator {
         self.init(
             SubwordPlaces(
                 hash: SubwordHash(minimum: numbers[0], maximum: numbers[1], buckets: numbers[2]), index: pruned),
-            rows: UnalignedRows(rows))
+            rows: rows)
     }
 }
