@@ -25,6 +25,10 @@ public final class TableFile {
     private var blocks = 0
     private var runs: [StoredRows.Run] = []
     private var rowCount = 0, rowBlocks = 0
+    /// Rows of the parts before.
+    private var partStart = 0
+    private let firstColumns: [ShardColumn]
+    private var passedOver: [DeferredTensors.Place] = []
 
     public enum Item {
         case words(Words)
@@ -59,6 +63,7 @@ public final class TableFile {
         let header = try TablePart.header(Frame.decompress(first, file: file.name), file: file.name, place: first.place)
         guard let together = header.fields.integer(RowPlaces.field) else { return nil }
         self.header = header
+        firstColumns = header.columns
         dimension = try TablePart.dimension(of: header, file: file.name)
         offset = first.bytes.count
         try begin(header, together: together)
@@ -67,7 +72,10 @@ public final class TableFile {
     /// The places of all rows; to be called when `next` has returned `nil`.
     public func rows() -> StoredRows { StoredRows(file, dimension: dimension, runs: runs) }
 
-    /// The next words or piece of a tensor, `nil` after the last.
+    /// The large tensors of the first part, which `next` passes over; to be called when it has returned `nil`.
+    public func deferred() -> DeferredTensors { DeferredTensors(file, columns: firstColumns, places: passedOver) }
+
+    /// The next words or piece of a small tensor, `nil` after the last.
     public func next() throws -> Item? {
         while true {
             guard offset < file.size else {
@@ -77,6 +85,12 @@ public final class TableFile {
                 return nil
             }
             if insidePart, let words = try wordsOfStoredFrame() { return .words(words) }
+            if insidePart, let end = try file.endOfFrame(at: offset, leastContent: DeferredTensors.leastContent) {
+                if part == 0 { passedOver.append(.init(offset: offset, number: blocks)) }
+                offset = end
+                blocks += 1
+                continue
+            }
             let place = "byte \(offset)"
             guard let frame = try FrameScanner(PlacedSource(file, at: offset), at: offset).next() else { continue }
             let content = try Frame.decompress(frame, file: name)
@@ -114,12 +128,14 @@ public final class TableFile {
         self.together = together
         insidePart = true
         blocks = 0
+        partStart = rowCount
     }
 
     private func end(_ content: [UInt8], _ place: String) throws {
         guard ShardPrefix(content).fits(ShardBlock.endMagic, number: blocks, size: content.count) else { throw misplaced(place) }
         let text = String(validating: content.dropFirst(ShardBlock.prefixSize), as: UTF8.self) ?? ""
         guard let totals = ShardFields(lines: text.split(separator: "\n")), totals.integer("blocks") == blocks,
+            totals.integer("words") == rowCount - partStart,
             let digest = totals["digest"].flatMap({ UInt64($0, radix: 16) })
         else { throw ToolError.data(name, place, "the shard is damaged: its end does not fit its blocks") }
         digests.append(digest)

@@ -89,7 +89,7 @@ import WordVectors
 
         // A table made of it holds the same vectors, and its n-grams.
         var builder = TableBuilder()
-        builder.unknown = opened.generator == nil ? .none : .ngrams
+        builder.unknown = try opened.generator() == nil ? .none : .ngrams
         let built = try builder.build(
             VocabularyWords(Set(vocabulary).sorted().map { ($0, 1) }), openVectors("\(scratch.path)/\(model)"), threads: 2)
         let output = try OutputFile(path: "\(scratch.path)/table", binary: true)

@@ -2,7 +2,7 @@ import Files
 import Shards
 
 /// The tensors of a table as they come from its shard, and the generator made of them.
-struct GeneratorTensors {
+struct GeneratorTensors: Sendable {
     private var tensors: [String: (shape: [Int], values: [Float])] = [:]
 
     /// Takes the next piece of a tensor; pieces must follow one another.

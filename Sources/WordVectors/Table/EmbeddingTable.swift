@@ -16,7 +16,7 @@ public final class EmbeddingTable: Sendable {
     /// The mean of the unit vectors, [dimension].
     public let mean: [Float]
     /// Makes vectors as the rows are: what was done to them is done to its vectors.
-    public let generator: (any OutOfVocabularyGenerator)?
+    private let lateGenerator: TableGenerator
     /// What was done to the rows.
     let transform: VectorTransform
     /// The header of the shard, without what stands in all of them; of the first one of joined tables.
@@ -59,7 +59,8 @@ public final class EmbeddingTable: Sendable {
     }
 
     private init(
-        _ index: Index, _ rows: TableRows, _ header: ShardHeader, _ storage: RowStorage, digest: UInt64, file: String
+        _ index: Index, _ rows: TableRows, _ header: ShardHeader, _ storage: RowStorage, digest: UInt64, file: String,
+        deferred: DeferredTensors? = nil
     ) throws {
         guard !index.counts.isEmpty else { throw ToolError.data(file, "", "is a table without words, or a saved model of spelling") }
         words = index.words
@@ -68,8 +69,12 @@ public final class EmbeddingTable: Sendable {
         self.rows = rows
         mean = try index.tensors.values("mean", shape: [rows.dimension], file: file).values
         transform = try VectorTransform(index.tensors, header.fields, dimension: rows.dimension, file: file)
-        generator = TransformedGenerator.make(
-            try index.tensors.generator(header.fields, dimension: rows.dimension, file: file), transform)
+        lateGenerator = TableGenerator(
+            .init(
+                tensors: index.tensors, deferred: deferred, fields: header.fields, transform: transform,
+                dimension: rows.dimension, file: file))
+        // What is all here is checked at once.
+        if deferred == nil { _ = try lateGenerator.get() }
         fields = header.fields
         self.storage = storage
         self.digest = digest
@@ -100,7 +105,7 @@ public final class EmbeddingTable: Sendable {
         }
         try self.init(
             index, TableRows(file.rows(), numbers: numbers), header, file.storage, digest: file.digests.first ?? 0,
-            file: file.name)
+            file: file.name, deferred: file.deferred())
     }
 
     /// A table that comes through a pipe, whose rows are kept in memory.
@@ -135,12 +140,16 @@ public final class EmbeddingTable: Sendable {
         rows = TableRows(table.rows)
         mean = table.mean
         transform = table.transform
-        generator = TransformedGenerator.make(table.generator, table.transform)
+        lateGenerator = TableGenerator(TransformedGenerator.make(table.generator, table.transform))
         fields = [:]
         storage = .float32
         digest = 0
         made = MadeVectors(dimension: table.rows.dimension)
     }
+
+    /// Makes vectors for words that the table does not have, transformed as its own are; `nil` if it has none. Read from the
+    /// table's file when it is first asked for, which then may throw `ToolError` (`ioError`, `dataError`).
+    public func generator() throws -> (any OutOfVocabularyGenerator)? { try lateGenerator.get() }
 
     /// Writes the vector of any word into `row`, [dimension], and says where it comes from; `none` leaves zeros.
     ///
@@ -159,7 +168,7 @@ public final class EmbeddingTable: Sendable {
                 return sources[id]
             }
         }
-        guard let generator else {
+        guard let generator = try generator() else {
             row.update(repeating: 0)
             return .none
         }

@@ -121,7 +121,7 @@ public struct TableBuilder {
 
     /// A model that was fitted before, to be judged on known words: it may have been fitted to them.
     private func reuse(_ model: SpellingModel, _ known: [Int], _ vectors: any VectorFile) throws -> SpellingFit? {
-        guard let generator = model.generator else { return nil }
+        guard let generator = model.generator() else { return nil }
         guard generator.dimension == vectors.dimension else {
             throw ToolError(
                 .configuration,

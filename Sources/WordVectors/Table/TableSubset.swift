@@ -37,7 +37,7 @@ public struct TableSubset {
         counts = vocabulary.counts + Array(repeating: 0, count: words.count - vocabulary.counts.count)
         made = RowMatrix(count: lacking.count, dimension: table.dimension)
         isMade =
-            table.generator?.fill(Array(0..<lacking.count), of: lacking, into: made, threads: threads)
+            try table.generator()?.fill(Array(0..<lacking.count), of: lacking, into: made, threads: threads)
             ?? Array(repeating: false, count: lacking.count)
         self.lacking = lacking
     }
@@ -59,7 +59,7 @@ public struct TableSubset {
         }
         try table.mean.withUnsafeBufferPointer { try writer.append(tensor: "mean", shape: [$0.count], values: $0) }
         try table.transform.forEachTensor { try writer.append(tensor: $0, shape: $1, values: $2) }
-        try table.generator?.forEachTensor { try writer.append(tensor: $0, shape: $1, values: $2) }
+        try table.generator()?.forEachTensor { try writer.append(tensor: $0, shape: $1, values: $2) }
         try writer.finish()
     }
 
@@ -72,6 +72,6 @@ public struct TableSubset {
         }
         guard let id = lacking.find(word) else { return .none }
         _ = row.update(from: made.row(id))
-        return isMade[id] ? table.generator?.source ?? .none : .none
+        return try isMade[id] ? table.generator()?.source ?? .none : .none
     }
 }

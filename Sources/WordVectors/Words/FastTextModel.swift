@@ -3,7 +3,7 @@ import Shards
 /// A fastText model to be asked for single words: the file stays mapped, in memory is an index of its dictionary.
 final class FastTextModel: WordVectorModel, @unchecked Sendable {
     let dimension: Int
-    let generator: (any OutOfVocabularyGenerator)?
+    private let nGrams: (any OutOfVocabularyGenerator)?
     private let file: FastTextFile
     private let words: WordTable
     /// The number of the dictionary's entry for each of `words`; of equal words the last, as in fastText.
@@ -12,7 +12,7 @@ final class FastTextModel: WordVectorModel, @unchecked Sendable {
     init(_ file: FastTextFile) throws {
         self.file = file
         dimension = file.dimension
-        generator = file.ownGenerator()
+        nGrams = file.ownGenerator()
         var words = WordTable(capacity: file.entryCount)
         var entries: [Int32] = []
         entries.reserveCapacity(file.entryCount)
@@ -23,6 +23,8 @@ final class FastTextModel: WordVectorModel, @unchecked Sendable {
         self.words = words
         self.entries = entries
     }
+
+    func generator() -> (any OutOfVocabularyGenerator)? { nGrams }
 
     func known(_ word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) throws -> VectorSource? {
         guard let id = words.find(word) else { return nil }

@@ -5,7 +5,7 @@ public import Shards
 /// A generator of vectors as a file of its own, to be used again without another fit: a table without words.
 public final class SpellingModel: WordVectorModel {
     public let dimension: Int
-    public let generator: (any OutOfVocabularyGenerator)?
+    private let made: any OutOfVocabularyGenerator
 
     /// Reads the generator of a saved model or of a table, whose rows are stepped over.
     ///
@@ -21,11 +21,13 @@ public final class SpellingModel: WordVectorModel {
         while let item = try reader.next() {
             if case .tensor(let piece) = item, reader.part == 0 { try tensors.append(piece, file: reader.name) }
         }
-        generator = try tensors.generator(fields, dimension: dimension, file: reader.name)
-        guard generator != nil else {
+        guard let generator = try tensors.generator(fields, dimension: dimension, file: reader.name) else {
             throw ToolError.data(reader.name, "", "holds no model that makes vectors from spelling")
         }
+        made = generator
     }
+
+    public func generator() -> (any OutOfVocabularyGenerator)? { made }
 
     public func known(
         _ word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>

@@ -116,7 +116,7 @@ private struct LinePrinter: Sendable {
                 unknown.append(id)
             }
         }
-        if let generator = model.generator, !unknown.isEmpty {
+        if !unknown.isEmpty, let generator = try model.generator() {
             let made = generator.fill(unknown, of: words, into: rows, threads: 1)
             for (id, made) in zip(unknown, made) where made { sources[id] = generator.source }
         }

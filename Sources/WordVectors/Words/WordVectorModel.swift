@@ -7,8 +7,9 @@ public protocol WordVectorModel: AnyObject, Sendable {
     /// Numbers in each vector.
     var dimension: Int { get }
 
-    /// Makes vectors for the words that are not known; `nil` if they have none.
-    var generator: (any OutOfVocabularyGenerator)? { get }
+    /// Makes vectors for the words that are not known; `nil` if they have none. Throws `ToolError` if it must be read first
+    /// and cannot be.
+    func generator() throws -> (any OutOfVocabularyGenerator)?
 
     /// Writes the vector of a word that the model holds into `row`, [dimension], and says where it comes from; `nil`,
     /// with `row` undefined, for all other words. May be called from several threads at once.
