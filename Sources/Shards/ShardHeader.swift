@@ -86,7 +86,7 @@ public struct ShardFields: Sendable, Equatable, ExpressibleByDictionaryLiteral {
 public struct ShardHeader: Sendable, Equatable {
     /// The version of the format that this code writes and reads: docs/format.md.
     public static let version = 1
-    static let magic = "contour shard "
+    public static let magic = "contour shard "
 
     public let kind: ShardKind
     /// Name and version of the tool that wrote it.

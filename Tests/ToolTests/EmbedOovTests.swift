@@ -59,6 +59,7 @@ struct EmbedOovTests {
             (["--model", fixture.vectors, "--words"], 65, "make a table first"),
             (["--model", fixture.tokens, "--words"], 65, fixture.tokens),
             (["--model", directory.file("absent"), "--words"], 66, "absent"),
+            (["--vectors", fixture.table, fixture.vocabulary], 65, "--subset"),
             (["--vectors", narrow, fixture.vocabulary], 65, "only 1 words of the vocabulary"),
         ] as [([String], Int, String)] {
             let result = try await runTool("embed-oov", ["-q"] + arguments + ["-o", directory.file("output")])

@@ -65,6 +65,10 @@ public func openVectors(_ path: String) throws -> any VectorFile {
         }
         return try FastTextFile(path: path)
     }
+    guard !content.head.starts(with: Array(ShardHeader.magic.utf8)) else {
+        throw ToolError.data(
+            raw.name, "", "is a shard of Contour, not word vectors; a smaller table is made of a table by --subset")
+    }
     guard !content.head.isEmpty else { throw ToolError.data(raw.name, "", "is empty: no word vectors") }
     guard let header = VectorHeader(content.head) else { return try TextVectorFile(content, header: nil) }
     try header.check(name: raw.name)
