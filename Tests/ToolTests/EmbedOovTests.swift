@@ -85,4 +85,39 @@ struct EmbedOovTests {
             #expect(result.status == 0 && result.errors.contains("warning: ") == isWarned, "\(result.errors)")
         }
     }
+
+    /// What is asked for changes the vectors, and nothing else does.
+    @Test(arguments: [
+        (["--unknown", "subwords"],
+         [["--subword-words", "22"], ["--subword-minimum", "3"], ["--subword-maximum", "3"], ["--subword-fewest", "1"],
+          ["--storage", "float32"], ["--centre"], ["--remove-directions", "1"], ["--no-normalise"]]),
+        (["--unknown", "mimick", "--mimick-epochs", "1"],
+         [["--mimick-words", "22"], ["--mimick-epochs", "2"], ["--mimick-hidden", "7"], ["--mimick-loss", "cosine"],
+          ["--mimick-rate", "0.002"], ["--mimick-frequency-power", "0.5"], ["--seed", "2"], ["--unknown", "cnn"]]),
+        (["--random", "--dimension", "5"], [["--dimension", "6"], ["--seed", "2"]]),
+    ])
+    func everyOptionTakesEffect(options: [String], changes: [[String]]) async throws {
+        let fixture = try await Fixture.shared.value
+        let source = options.contains("--random") ? [] : ["--vectors", fixture.vectors]
+        func printed(_ more: [String]) async throws -> [UInt8] {
+            let made = try await runTool("embed-oov", ["-q"] + source + options + more + [fixture.vocabulary])
+            #expect(made.status == 0, "\(more): \(made.errors)")
+            return try await runTool("embed-oov", ["--print"], input: made.output).output
+        }
+        let plain = try await printed([])
+        #expect(try await printed(["--threads", "1"]) == plain)
+        for change in changes { #expect(try await printed(change) != plain, "\(change)") }
+    }
+
+    @Test func nothingInCommonIsRefused() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let other = directory.file("other.vec")
+        try directory.write("other.vec", "Q 1 2\nR 3 4\n")
+        for unknown in ["auto", "none"] {
+            let result = try await runTool("embed-oov", ["-q", "--unknown", unknown, "--vectors", other, fixture.vocabulary])
+            #expect(result.status == 65 && isOneLine(result.errors, naming: other), "\(result.errors)")
+            #expect(result.errors.contains("a vector for none of") && result.output.isEmpty)
+        }
+    }
 }
