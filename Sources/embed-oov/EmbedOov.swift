@@ -10,10 +10,10 @@ struct EmbedOov: Tool {
     static let configuration: CommandConfiguration = configuration(
         "embed-oov", "Make a table with a vector for every word of a vocabulary.",
         """
-        Pre-trained vectors are read from a fastText .bin or .vec, GloVe text, or word2vec text or binary; the format is told \
-        from the content, and text and word2vec files may be compressed. Words without a vector get one made from \
-        their spelling, by the character n-grams of a fastText .bin, or by n-grams or a character model (MIMICK) that are \
-        fitted here and travel with the table.
+        Pre-trained vectors are read from a fastText .bin, .ftz or .vec, GloVe text, or word2vec text or binary; the format is \
+        told from the content, and text and word2vec files may be compressed. Words without a vector get one made from \
+        their spelling, by the character n-grams of a fastText .bin, or by n-grams or a character model (MIMICK, CNN) \
+        that are fitted here and travel with the table. Tables hold unit vectors in float16 unless told otherwise.
 
         Example: embed-oov --vectors wiki.bin vocabulary -o table; embed-oov --model wiki.bin --words < words.txt > vectors
         """)
