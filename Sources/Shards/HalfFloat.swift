@@ -3,21 +3,32 @@ public enum HalfFloat {
     /// The largest number there is.
     public static let greatest: Float = 65504
 
+    /// Appends the halves nearest to `values`; returns the first value that is none: too large, infinite or NaN.
+    static func append(_ values: UnsafeBufferPointer<Float>, to halves: inout [UInt16]) -> Float? {
+        withUnsafeTemporaryAllocation(of: UInt16.self, capacity: values.count) { converted in
+            var others = 0
+            for index in values.indices {
+                let half = bits(values[index])
+                converted[index] = half
+                others &+= half & 0x7C00 == 0x7C00 ? 1 : 0
+            }
+            halves.append(contentsOf: converted)
+            return others == 0 ? nil : values.first { bits($0) & 0x7C00 == 0x7C00 }
+        }
+    }
+
     /// The half nearest to `value`, ties to even; infinity for what rounds to 65520 or more, a NaN for NaN.
     public static func bits(_ value: Float) -> UInt16 {
-        let sign = UInt16(truncatingIfNeeded: value.bitPattern >> 16) & 0x8000
+        let sign = value.bitPattern >> 16 & 0x8000
         let magnitude = value.bitPattern & 0x7FFF_FFFF
-        if magnitude >= 0x4780_0000 {
-            // 65536 and above.
-            return sign | (magnitude > 0x7F80_0000 ? 0x7E00 : 0x7C00)
-        }
-        if magnitude < 0x3880_0000 {
-            // Below 2^-14, halves lie 2^-24 apart, as floats do from 0.5 on: the addition rounds.
-            return sign | UInt16(truncatingIfNeeded: (Float(bitPattern: magnitude) + 0.5).bitPattern &- 0x3F00_0000)
-        }
+        // All three are computed and one is taken, so that loops become vectors. 65536 and above:
+        let large: UInt32 = magnitude > 0x7F80_0000 ? 0x7E00 : 0x7C00
+        // Below 2^-14, halves lie 2^-24 apart, as floats do from 0.5 on: the addition rounds.
+        let small = (Float(bitPattern: magnitude) + 0.5).bitPattern &- 0x3F00_0000
         // The exponent from bias 127 to 15, and half a unit less one, or a whole half where the last bit kept is odd.
-        let odd = magnitude >> 13 & 1
-        return sign | UInt16(truncatingIfNeeded: (magnitude &- 0x3800_0000 &+ 0xFFF &+ odd) >> 13)
+        let normal = (magnitude &- 0x3800_0000 &+ 0xFFF &+ (magnitude >> 13 & 1)) >> 13
+        let rounded = magnitude >= 0x4780_0000 ? large : magnitude < 0x3880_0000 ? small : normal
+        return UInt16(truncatingIfNeeded: sign | rounded)
     }
 
     /// The value of a half, exactly.

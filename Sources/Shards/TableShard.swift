@@ -94,14 +94,10 @@ public final class TableShardWriter {
 
     private func append(_ row: UnsafeBufferPointer<Float>, of word: UnsafeRawBufferPointer) throws {
         guard storage == .float16 else { return rows.append(contentsOf: row) }
-        for value in row {
-            let bits = HalfFloat.bits(value)
-            guard bits & 0x7C00 != 0x7C00 else {
-                throw ToolError(
-                    .dataError, "the vector of \(String(decoding: word, as: UTF8.self)) holds \(value), and float16 ends at "
-                        + "\(Int(HalfFloat.greatest)); use --storage float32")
-            }
-            halves.append(bits)
+        if let value = HalfFloat.append(row, to: &halves) {
+            throw ToolError(
+                .dataError, "the vector of \(String(decoding: word, as: UTF8.self)) holds \(value), and float16 ends at "
+                    + "\(Int(HalfFloat.greatest)); use --storage float32")
         }
     }
 
