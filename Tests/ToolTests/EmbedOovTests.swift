@@ -37,6 +37,18 @@ struct EmbedOovTests {
         #expect(spelt[0] != lines[0] && Array(spelt[1...]) == Array(lines[1...]))
     }
 
+    /// A pipe can be read once only, whatever it is called.
+    @Test(arguments: ["-", "/dev/stdin"]) func aModelThroughAPipe(name: String) async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        try directory.write("words", "the shadow unheard-of\n")
+        let words = ["--words", directory.file("words")]
+        let expected = try await runTool("embed-oov", ["-q", "--model", fixture.table] + words)
+        let piped = try await runShell("cat \(fixture.table) | $BIN/embed-oov -q --model \(name) --words \(words[1])")
+        #expect(piped.status == 0 && piped.output == expected.output, "\(piped.errors)")
+        #expect(expected.output.split(separator: 0x0A).count == 3)
+    }
+
     @Test func whatDoesNotGoTogether() async throws {
         let fixture = try await Fixture.shared.value
         let directory = try TemporaryDirectory()

@@ -34,7 +34,8 @@ extension EmbeddingTable: WordVectorModel {
 ///
 /// Throws `ToolError`: `noInput`, `ioError`, `dataError` for a damaged file, or one that is no model.
 public func openWordVectorModel(_ path: String, pool: WorkerPool) throws -> any WordVectorModel {
-    let source = try PeekedSource(FileSource(path: path), count: 8)
+    let file = try FileSource(path: path)
+    let source = try PeekedSource(file, count: 8)
     if FastTextFile.recognises(source.head) {
         guard path != "-" else {
             throw ToolError.data(source.name, "", "a fastText .bin cannot be read from a pipe; give the file's name")
@@ -50,6 +51,7 @@ public func openWordVectorModel(_ path: String, pool: WorkerPool) throws -> any 
     }
     let reader = try TableShardReader(shard.source, pool: pool)
     if reader.header.fields.integer("words") == 0 { return try SpellingModel(reader) }
-    // Opened anew, a plain file's rows can stay there.
-    return path == "-" ? try EmbeddingTable(reader) : try EmbeddingTable(FileSource(path: path), pool: pool)
+    // Opened anew, a plain file's rows can stay there; what came through a pipe is gone.
+    guard path != "-" && file.size != nil else { return try EmbeddingTable(reader) }
+    return try EmbeddingTable(FileSource(path: path), pool: pool)
 }
