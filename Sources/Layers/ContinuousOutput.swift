@@ -21,28 +21,39 @@ public final class ContinuousOutput: OutputLayer {
         linear.initialize(parameters, random: &random)
     }
 
-    public func forward(
-        _ states: Matrix, targets: Matrix, weights: UnsafePointer<Float>?, _ parameters: ParameterStore,
+    public func accumulate(
+        _ states: Matrix, _ targets: Targets, weights: UnsafePointer<Float>?, draw: Draw, statesGradient: Matrix,
+        _ parameters: ParameterStore, _ compute: Compute
+    ) -> Double {
+        let gradient = Matrix(gradients, rows: states.rows, columns: linear.outputs)
+        let value = predict(states, targets, weights, gradient: gradient, parameters, compute)
+        compute.enter(.outputProducts)
+        linear.backward(states, outputGradient: gradient, inputGradient: statesGradient, parameters, compute)
+        return value
+    }
+
+    public func evaluate(
+        _ states: Matrix, _ targets: Targets, weights: UnsafePointer<Float>?, _ parameters: ParameterStore,
         _ compute: Compute
     ) -> Double {
+        predict(states, targets, weights, gradient: nil, parameters, compute)
+    }
+
+    private func predict(
+        _ states: Matrix, _ targets: Targets, _ weights: UnsafePointer<Float>?, gradient: Matrix?,
+        _ parameters: ParameterStore, _ compute: Compute
+    ) -> Double {
+        guard case .vectors(let vectors) = targets else { preconditionFailure("the targets of this output are vectors") }
         let predictions = predictions(rows: states.rows)
         compute.enter(.outputProducts)
         linear.forward(states, into: predictions, parameters, compute)
         compute.enter(.loss)
         defer { compute.enter(.other) }
         return loss.evaluate(
-            prediction: predictions, target: targets, weights: weights,
-            gradient: Matrix(gradients, rows: states.rows, columns: linear.outputs), compute)
+            prediction: predictions, target: vectors, weights: weights, gradient: gradient, compute)
     }
 
-    public func backward(_ states: Matrix, statesGradient: Matrix, _ parameters: ParameterStore, _ compute: Compute) {
-        compute.enter(.outputProducts)
-        linear.backward(
-            states, outputGradient: Matrix(gradients, rows: states.rows, columns: linear.outputs),
-            inputGradient: statesGradient, parameters, compute)
-    }
-
-    /// The predicted vectors of the last forward pass: [rows, outputs].
+    /// The predicted vectors of the last pass: [rows, outputs].
     public func predictions(rows: Int) -> Matrix { Matrix(predictions, rows: rows, columns: linear.outputs) }
 
     public var activationBytes: Int { predictions.bytes + gradients.bytes + loss.activationBytes }

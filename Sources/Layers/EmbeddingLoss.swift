@@ -35,5 +35,11 @@ struct RowFactors {
         factor = total > 0 ? 1 / total : 0
     }
 
+    /// The factors themselves, [rows].
+    init(exactly factors: UnsafePointer<Float>) {
+        weights = factors
+        factor = 1
+    }
+
     subscript(row: Int) -> Double { factor * Double(weights?[row] ?? 1) }
 }

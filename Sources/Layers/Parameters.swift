@@ -7,7 +7,9 @@ public struct Parameter: Sendable, Equatable {
     public let name: String
     /// Row-major; one or two dimensions.
     public let shape: [Int]
-    /// Where it starts in the store, in floats.
+    /// Whether a step touches few of its rows: see `ParameterRows`.
+    public let isSparse: Bool
+    /// Where it starts in the store, in floats; of a sparse one, its number among those.
     let offset: Int
 
     public var count: Int { shape.reduce(1, *) }
@@ -18,14 +20,24 @@ public struct ParameterLayout: Sendable {
     public private(set) var parameters: [Parameter] = []
     /// Floats to allocate: each parameter starts on a cache line.
     private(set) var extent = 0
+    private var sparseCount = 0
 
     public init() {}
 
     public mutating func declare(_ name: String, _ shape: [Int]) -> Parameter {
         precondition(!parameters.contains { $0.name == name }, "parameter \(name) is declared twice")
-        let parameter = Parameter(name: name, shape: shape, offset: extent)
+        let parameter = Parameter(name: name, shape: shape, isSparse: false, offset: extent)
         parameters.append(parameter)
         extent += (parameter.count + 15) / 16 * 16
+        return parameter
+    }
+
+    /// A matrix of which a step touches few rows.
+    public mutating func declareSparse(_ name: String, rows: Int, columns: Int) -> Parameter {
+        precondition(!parameters.contains { $0.name == name }, "parameter \(name) is declared twice")
+        let parameter = Parameter(name: name, shape: [rows, columns], isSparse: true, offset: sparseCount)
+        parameters.append(parameter)
+        sparseCount += 1
         return parameter
     }
 
@@ -34,12 +46,16 @@ public struct ParameterLayout: Sendable {
 }
 
 /// All weights of a network in one piece of memory, and what training adds: gradients and the optimiser's moments, each
-/// one piece of the same layout, so that clipping and updating are single passes.
+/// one piece of the same layout, so that clipping and updating are single passes. Sparse parameters have memory of their
+/// own.
 public final class ParameterStore {
     public let layout: ParameterLayout
     public let values: FloatBuffer
     /// `nil` in a network that is only used.
     public let training: Training?
+
+    /// The sparse parameters, in the order of the layout.
+    private let tables: [ParameterRows]
 
     /// Weights that are packed once for all threads; `nil` if none are.
     private(set) var packedWeights: PackedWeights?
@@ -63,6 +79,9 @@ public final class ParameterStore {
             }
             return Training(optimizer: optimizer, gradients: FloatBuffer(count: layout.extent), moments: moments)
         }
+        tables = layout.parameters.filter(\.isSparse).map {
+            ParameterRows(rows: $0.shape[0], columns: $0.shape[1], training: training)
+        }
     }
 
     /// The weights of another store, with gradients of its own: for a thread that goes backward over its part of a batch.
@@ -72,6 +91,8 @@ public final class ParameterStore {
         values = other.values
         self.training = Training(
             optimizer: training.optimizer, gradients: FloatBuffer(count: layout.extent), moments: [])
+        precondition(other.tables.isEmpty, "sparse gradients are not shared among threads")
+        tables = []
         packedWeights = other.packedWeights
     }
 
@@ -95,7 +116,24 @@ public final class ParameterStore {
     }
 
     /// A weight of two dimensions as a matrix; one of one dimension as a single row.
-    public func value(_ parameter: Parameter) -> Matrix { view(parameter, of: values) }
+    public func value(_ parameter: Parameter) -> Matrix {
+        guard parameter.isSparse else { return view(parameter, of: values) }
+        let table = rows(parameter)
+        return Matrix(table.values, rows: table.rows, columns: table.columns)
+    }
+
+    /// A sparse parameter with its gradients.
+    public func rows(_ parameter: Parameter) -> ParameterRows {
+        precondition(parameter.isSparse, "\(parameter.name) is not sparse")
+        return tables[parameter.offset]
+    }
+
+    /// The optimiser's numbers for `parameter`, named as by its `momentNames`: none in a network that is only used.
+    public func moments(of parameter: Parameter) -> [Matrix] {
+        guard parameter.isSparse else { return (training?.moments ?? []).map { view(parameter, of: $0) } }
+        let table = rows(parameter)
+        return table.moments.map { Matrix($0, rows: table.rows, columns: table.columns) }
+    }
 
     /// Where backward passes add the gradient of `parameter`.
     public func gradient(_ parameter: Parameter) -> Matrix {
@@ -105,12 +143,21 @@ public final class ParameterStore {
 
     /// `parameter`'s part of a buffer of this layout.
     public func view(_ parameter: Parameter, of buffer: FloatBuffer) -> Matrix {
+        precondition(!parameter.isSparse, "\(parameter.name) has its own memory")
         let columns = parameter.shape.last ?? 1
         return Matrix(buffer.start + parameter.offset, rows: parameter.count / max(1, columns), columns: columns)
     }
 
     /// Memory of the weights, and of everything that training keeps beside them.
-    public var bytes: Int { values.bytes * (1 + (training.map { 1 + $0.moments.count } ?? 0)) }
+    public var bytes: Int {
+        values.bytes * (1 + (training.map { 1 + $0.moments.count } ?? 0)) + tables.reduce(0) { $0 + $1.bytes }
+    }
+
+    /// The same for one parameter; the gradients of a sparse one are not counted.
+    public func bytes(of parameter: Parameter) -> Int {
+        let moments = training?.moments.count ?? 0
+        return 4 * parameter.count * (1 + moments + (training != nil && !parameter.isSparse ? 1 : 0))
+    }
 
     /// How to make an update of the gradient that has been added up.
     public struct Update: Sendable {
@@ -137,28 +184,43 @@ public final class ParameterStore {
     /// - Returns: the norm before clipping.
     @discardableResult
     public func update(_ update: Update, compute: Compute) -> Double {
+        let norm = squaredNorm(compute).squareRoot() / Double(update.windows)
+        apply(update, norm: norm, compute)
+        return norm
+    }
+
+    /// Of the whole gradient, as it was added up.
+    public func squaredNorm(_ compute: Compute) -> Double {
         guard let training else { preconditionFailure("a network without gradients cannot be updated") }
         compute.enter(.optimiser)
         defer { compute.enter(.other) }
+        let dense = compute.norm(training.gradients.start, count: training.gradients.count)
+        return tables.reduce(dense * dense) { $0 + $1.squaredNorm(compute) }
+    }
+
+    /// `update` with the norm given, of this gradient and others that are clipped together.
+    public func apply(_ update: Update, norm: Double, _ compute: Compute) {
+        guard let training else { preconditionFailure("a network without gradients cannot be updated") }
+        guard norm.isFinite else { return }
+        compute.enter(.optimiser)
+        defer { compute.enter(.other) }
         let mean = 1 / Double(update.windows)
-        let norm = mean * compute.norm(training.gradients.start, count: training.gradients.count)
-        guard norm.isFinite else { return norm }
         packedWeights?.expire()
         var step = OptimizerStep(number: update.step, rate: update.rate, scale: Float(mean))
         if let clip = update.clip, norm > clip { step.scale = Float(mean * clip / norm) }
         let whole = WeightRun(
             weights: values.start, gradients: training.gradients.start, firstMoments: training.moments[0].start,
             secondMoments: training.moments.count > 1 ? training.moments[1].start : nil, count: values.count)
-        guard update.weightDecay != 0 else {
-            training.optimizer.update(whole, step, compute: compute)
-            return norm
-        }
+        if update.weightDecay == 0 { training.optimizer.update(whole, step, compute: compute) }
         for parameter in layout.parameters {
             step.weightDecay = parameter.shape.count > 1 ? update.weightDecay : 0
-            training.optimizer.update(
-                whole.part(parameter.offset..<parameter.offset + parameter.count), step, compute: compute)
+            if parameter.isSparse {
+                tables[parameter.offset].update(step, compute: compute)
+            } else if update.weightDecay != 0 {
+                let range = parameter.offset..<parameter.offset + parameter.count
+                training.optimizer.update(whole.part(range), step, compute: compute)
+            }
         }
-        return norm
     }
 }
 

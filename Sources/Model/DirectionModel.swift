@@ -77,10 +77,11 @@ public final class DirectionModel {
         seed: UInt64, step: Int
     ) -> Double {
         let states = run(input, shape: shape, mode: .training(seed: seed, step: step))
-        let loss = output.forward(states, targets: targets, weights: weights, parameters, compute)
         let upper = matrix(upperGradient, shape)
         let lower = matrix(lowerGradient, shape)
-        output.backward(states, statesGradient: upper, parameters, compute)
+        let loss = output.accumulate(
+            states, .vectors(targets), weights: weights, draw: Draw(seed: seed, step: step), statesGradient: upper,
+            parameters, compute)
         encoder.backward(
             matrix(inputBuffer, shape), shape: shape, outputGradient: upper, inputGradient: lower, parameters, compute)
         compute.enter(.layerNorm)
@@ -103,7 +104,7 @@ public final class DirectionModel {
         _ input: Matrix, targets: Matrix, weights: UnsafePointer<Float>? = nil, shape: WindowShape, carry: Bool
     ) -> Double {
         let states = run(input, shape: shape, mode: .inference)
-        let loss = output.forward(states, targets: targets, weights: weights, parameters, compute)
+        let loss = output.evaluate(states, .vectors(targets), weights: weights, parameters, compute)
         finish(shape, carry: carry)
         return loss
     }

@@ -100,9 +100,9 @@ enum Checkpoint {
 
     private static func momentTensors(_ model: DirectionModel) -> [(String, Parameter, Matrix)] {
         guard let training = model.parameters.training else { return [] }
-        return zip(training.optimizer.momentNames, training.moments).flatMap { name, buffer in
+        return training.optimizer.momentNames.enumerated().flatMap { index, name in
             model.parameters.layout.parameters.map {
-                ("training.\(name).\($0.name)", $0, model.parameters.view($0, of: buffer))
+                ("training.\(name).\($0.name)", $0, model.parameters.moments(of: $0)[index])
             }
         }
     }

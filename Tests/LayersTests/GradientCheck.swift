@@ -1,3 +1,4 @@
+import Glibc
 import Kernels
 import Layers
 import Testing
@@ -98,3 +99,14 @@ extension ParameterStore {
         }
     }
 }
+
+extension Matrix {
+    /// Element i, counted row by row, is sin(0.7 i + salt) / 2: numbers that other programs can make too.
+    func fillWave(_ salt: Double) {
+        for row in 0..<rows {
+            for column in 0..<columns { self.row(row)[column] = Float(sin(0.7 * Double(row * columns + column) + salt) * 0.5) }
+        }
+    }
+}
+
+func exponential(_ value: Double) -> Double { exp(value) }

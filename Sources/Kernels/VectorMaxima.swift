@@ -1,0 +1,49 @@
+/// What a softmax does to runs of logits.
+extension Vector {
+    /// `target = factor * source`
+    @inlinable
+    public static func scaled(
+        _ source: UnsafePointer<Float>, by factor: Float, into target: UnsafeMutablePointer<Float>, count: Int
+    ) {
+        for index in 0..<count { target[index] = factor * source[index] }
+    }
+
+    /// `target = max(target, source + shift)`; NaN in the source is passed over.
+    @inlinable
+    public static func raise(
+        _ target: UnsafeMutablePointer<Float>, to source: UnsafePointer<Float>, plus shift: Float, count: Int
+    ) {
+        var index = 0
+        while index + 8 <= count {
+            let value = source[vector: index] + shift
+            target[vector: index] = target[vector: index].replacing(with: value, where: value .> target[vector: index])
+            index += 8
+        }
+        while index < count {
+            let value = source[index] + shift
+            if value > target[index] { target[index] = value }
+            index += 1
+        }
+    }
+
+    /// `sums += e^(values + shift - base)`, element by element; with `keeps` the exponentials take the place of the
+    /// values. NaN stays NaN.
+    public static func addExponentials(
+        of values: UnsafeMutablePointer<Float>, plus shift: Float, minus base: UnsafePointer<Float>,
+        to sums: UnsafeMutablePointer<Float>, count: Int, keeps: Bool
+    ) {
+        var index = 0
+        while index + 8 <= count {
+            let value = (values[vector: index] + shift - base[vector: index]).exponential()
+            sums[vector: index] += value
+            if keeps { values[vector: index] = value }
+            index += 8
+        }
+        while index < count {
+            let value = SIMD8(repeating: values[index] + shift - base[index]).exponential()[0]
+            sums[index] += value
+            if keeps { values[index] = value }
+            index += 1
+        }
+    }
+}
