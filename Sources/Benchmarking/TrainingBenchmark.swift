@@ -54,7 +54,7 @@ public struct TrainingBenchmark: Sendable {
             onRound(rounds.count, round)
         }
         return Result(
-            parameters: parameters, wordsPerStep: training.words, rounds: rounds, phases: phases.shares,
+            parameters: parameters, wordsPerStep: training.words, rounds: rounds, phases: phases.shares.filter { $0.share > 0 },
             peakMemory: Files.peakMemory())
     }
 

@@ -31,7 +31,8 @@ extension TrainingBenchmark {
         public let parameters: Int
         public let wordsPerStep: Int
         public let rounds: [Round]
-        /// The parts of a step's time, with the directions in turn, so that phases do not overlap; together 1.
+        /// The parts of a step's time, with the directions in turn, so that phases do not overlap; together 1. Phases that
+        /// this network does not have are left out.
         public let phases: [(phase: Phase, share: Double)]
         /// Bytes, of the whole process; the ceiling's three matrices are among them.
         public let peakMemory: Int

@@ -15,6 +15,8 @@ public enum Phase: Int, CaseIterable, Sendable {
     case optimiser
     /// Copying the vectors of words into batches.
     case gathering
+    /// Convolutions over the letters of words.
+    case characters
     /// Drawing classes for a sampled softmax, and moving their weights and gradients.
     case sampling
     /// None of these; the turn of another direction is in it.

@@ -26,8 +26,10 @@ public struct Highway: Sendable {
     public final class Memory {
         let transformed, gates, output: FloatBuffer
         let transformedGradient, gateGradient, scratch: FloatBuffer
+        private let size: Int
 
         public init(_ layer: Highway, rows: Int, training: Bool) {
+            size = layer.size
             transformed = FloatBuffer(count: rows * layer.size)
             gates = FloatBuffer(count: rows * layer.size)
             output = FloatBuffer(count: rows * layer.size)
@@ -35,6 +37,13 @@ public struct Highway: Sendable {
             transformedGradient = FloatBuffer(count: gradients)
             gateGradient = FloatBuffer(count: gradients)
             scratch = FloatBuffer(count: gradients)
+        }
+
+        /// What the last forward pass gave: [rows, size].
+        func result(rows: Int) -> Matrix { Matrix(output, rows: rows, columns: size) }
+
+        var bytes: Int {
+            [transformed, gates, output, transformedGradient, gateGradient, scratch].reduce(0) { $0 + $1.bytes }
         }
     }
 

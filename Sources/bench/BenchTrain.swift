@@ -93,6 +93,7 @@ extension Phase {
         case .loss: "loss"
         case .optimiser: "gradient's norm, Adam"
         case .gathering: "gathering of vectors"
+        case .characters: "letters of words"
         case .sampling: "sampling of classes"
         case .other: "other"
         }
