@@ -63,7 +63,8 @@ final class SyntheticTraining {
             model.compute.enter(.gathering)
             let inputs = gather(task.inputRows, task.inputs)
             let targets = gather(task.targetRows, task.targets)
-            task.loss = model.accumulate(inputs, targets: targets, shape: shape, carry: true, seed: 1, step: steps)
+            task.loss = model.accumulate(
+                .vectors(inputs), targets: .vectors(targets), shape: shape, carry: true, seed: 1, step: steps)
             task.norm = model.update(.init(step: steps + 1, rate: 1e-3, clip: 1))
         }
         steps += 1

@@ -156,7 +156,7 @@ public final class SentenceEncoder {
                 }
             }
         }
-        encoder.encode(matrices, shape: shape)
+        encoder.encode(matrices.map { .vectors($0) }, shape: shape)
         for (column, piece) in batch.enumerated() { collect(piece, column, shape) }
     }
 

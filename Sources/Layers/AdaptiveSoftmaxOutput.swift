@@ -9,17 +9,17 @@ public import Kernels
 /// Cluster i, from 0, has inputs / divisor^(i + 1) of the state's numbers. Nothing has a bias, as in PyTorch's
 /// `AdaptiveLogSoftmaxWithLoss`. Classes must be sorted by frequency.
 public final class AdaptiveSoftmaxOutput: OutputLayer {
-    private let head: ClassSoftmax
-    private let clusters: [Cluster]
+    let head: ClassSoftmax
+    let clusters: [Cluster]
     private let memory: LogitsMemory
     /// Classes of the head that are words.
-    private let shortlist: Int
+    let shortlist: Int
     private let inputs: Int
     /// Of the rows whose targets are in a cluster: their numbers, targets there and factors, states and gradients.
     private let rowNumbers, headTargets, clusterTargets: UnsafeMutablePointer<Int32>
     private let clusterFactors, clusterStates, clusterGradient, projected, projectedGradient: FloatBuffer
 
-    private struct Cluster {
+    struct Cluster {
         let classes: Range<Int>
         let projection: Linear
         let softmax: ClassSoftmax

@@ -23,7 +23,7 @@ public final class SampledSoftmaxOutput: OutputLayer {
     /// [chunk, inputs]
     private let scaled: FloatBuffer
     /// The full softmax, for evaluation.
-    private let full: ClassSoftmax
+    let full: ClassSoftmax
     private let fullMemory: LogitsMemory
 
     private static let evaluationBytes = 128 << 20

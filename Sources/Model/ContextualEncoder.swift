@@ -8,6 +8,7 @@ public final class ContextualEncoder {
     /// In the order of `configuration.directions`.
     public let directions: [DirectionModel]
     private let pool: ThreadPool
+    private var sharedNorm = 0.0
 
     /// - Parameters:
     ///   - capacity: the largest window or batch of sentences it will see.
@@ -17,17 +18,31 @@ public final class ContextualEncoder {
     ) {
         self.configuration = configuration
         self.pool = pool
-        directions = configuration.directions.map {
-            DirectionModel($0, configuration, capacity: capacity, training: training, compute: Compute(pool: pool))
+        var directions: [DirectionModel] = []
+        for direction in configuration.directions {
+            directions.append(
+                DirectionModel(
+                    direction, configuration, capacity: capacity, training: training, compute: Compute(pool: pool),
+                    sharing: directions.first))
         }
+        self.directions = directions
+    }
+
+    /// All weights: of each direction, then of the layers that they share.
+    public var stores: [ParameterStore] {
+        directions.map(\.parameters) + [directions.first?.sharedParameters].compactMap { $0 }
     }
 
     public func initialize(seed: UInt64) { for model in directions { model.initialize(seed: seed) } }
 
+    /// Whether directions can be trained side by side: not if they add to the same gradients.
+    private var isDivisible: Bool { !configuration.sharesLayers }
+
     /// Runs `body` for every direction, by its index: at once where there are threads, or one after the other, each on
-    /// all threads. What a direction computes does not depend on the other, nor on the threads.
+    /// all threads. What a direction computes does not depend on the other, nor on the threads. Directions that share
+    /// layers take turns.
     public func forEachDirection(sideBySide: Bool = true, _ body: (Int) -> Void) {
-        if sideBySide {
+        if sideBySide && isDivisible {
             pool.forEach(directions.count) { body($0) }
         } else {
             for index in directions.indices { body(index) }
@@ -36,15 +51,31 @@ public final class ContextualEncoder {
 
     /// The same without any allocation: `task` gets `context` and the index.
     public func forEachDirection(sideBySide: Bool, context: UnsafeRawPointer, _ task: ThreadPool.Task) {
-        if sideBySide {
+        if sideBySide && isDivisible {
             pool.forEach(directions.count, context: context, task)
         } else {
             for index in directions.indices { task(context, index) }
         }
     }
 
+    /// Clips the gradient of direction `index`, updates its weights, clears the gradient. Where layers are shared, the
+    /// first direction's turn updates everything, by the mean of the directions' losses, and the others give its norm.
+    /// - Returns: the norm before clipping; if it is not finite, nothing was updated.
+    public func update(_ update: ParameterStore.Update, direction index: Int) -> Double {
+        guard let shared = directions[index].sharedParameters else { return directions[index].update(update) }
+        guard index == 0 else { return sharedNorm }
+        var update = update
+        update.windows *= directions.count
+        var square = shared.squaredNorm(directions[0].compute)
+        for model in directions { square += model.parameters.squaredNorm(model.compute) }
+        sharedNorm = square.squareRoot() / Double(update.windows)
+        for model in directions { model.parameters.apply(update, norm: sharedNorm, model.compute) }
+        shared.apply(update, norm: sharedNorm, directions[0].compute)
+        return sharedNorm
+    }
+
     /// Trainable weights of all directions.
-    public var parameterCount: Int { directions.reduce(0) { $0 + $1.parameters.layout.count } }
+    public var parameterCount: Int { stores.reduce(0) { $0 + $1.layout.count } }
 
     // MARK: - Inference
 
@@ -56,10 +87,9 @@ public final class ContextualEncoder {
     /// Runs a batch of sentences through all directions, each from the zero state.
     ///
     /// - Parameters:
-    ///   - inputs: for each direction its input [rows, inputSize], time-major; sentences longest first, reversed for
-    ///     the backward direction.
+    ///   - inputs: for each direction its words, time-major; sentences longest first, reversed for the backward direction.
     ///   - shape: with the sentences' lengths.
-    public func encode(_ inputs: [Matrix], shape: WindowShape) {
+    public func encode(_ inputs: [InputWords], shape: WindowShape) {
         precondition(inputs.count == directions.count)
         pool.forEach(directions.count) { directions[$0].encode(inputs[$0], shape: shape) }
     }

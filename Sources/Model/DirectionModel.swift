@@ -1,12 +1,12 @@
 public import Kernels
 public import Layers
 
-/// One direction of the contextual encoder, a language model of its own: it reads the vectors of words and predicts the
-/// vector of the word that comes next in its direction (Li et al. 2019).
+/// One direction of the contextual encoder, a language model of its own: it reads words and predicts the word that comes
+/// next in its direction.
 ///
-///     input layer   x W + b, layer norm     [rows, projection]
-///     encoder       LSTM layers             [rows, projection]
-///     output layer  y W + b                 [rows, outputSize], distance to the target's vector (`LossKind`)
+///     input layer   `InputKind`, layer norm      [rows, projection]
+///     encoder       LSTM layers                  [rows, projection]
+///     output layer  `OutputKind`: the continuous output of Li et al. 2019, or a softmax
 ///
 /// The backward direction is the same network; its caller reverses the text. Not for several threads at once: the
 /// threads are inside, in `Compute`.
@@ -14,12 +14,16 @@ public final class DirectionModel {
     public let direction: Direction
     public let configuration: EncoderConfiguration
     public let parameters: ParameterStore
+    /// Of the layers that the directions have in common; `nil` if there are none.
+    public let sharedParameters: ParameterStore?
     public let compute: Compute
     public let capacity: WindowCapacity
-    private let inputLayer: Linear
+    private let inputLayer: any InputLayer
     private let inputNorm: LayerNorm?
     private let encoder: any SequenceEncoder
-    private let output: ContinuousOutput
+    private let output: any OutputLayer
+    /// Whether the shared layers are this direction's to initialise.
+    private let isFirst: Bool
     /// [rows, projection]: the input layer before and after its norm, and the gradients above and below the encoder.
     private let linearBuffer, inputBuffer, upperGradient, lowerGradient: FloatBuffer
     private let statistics: FloatBuffer
@@ -27,9 +31,10 @@ public final class DirectionModel {
     /// - Parameters:
     ///   - capacity: the largest window it will see.
     ///   - training: how it will be trained, which takes three or four times the memory for parameters; `nil` if not.
+    ///   - other: the direction to share layers with, if the configuration says so; `nil` for the first.
     public init(
         _ direction: Direction, _ configuration: EncoderConfiguration, capacity: WindowCapacity,
-        training: (any Optimizer)?, compute: Compute
+        training: (any Optimizer)?, compute: Compute, sharing other: DirectionModel? = nil
     ) {
         self.direction = direction
         self.configuration = configuration
@@ -37,14 +42,22 @@ public final class DirectionModel {
         self.compute = compute
         let width = configuration.projection
         let name = direction.rawValue
-        var layout = ParameterLayout()
-        inputLayer = Linear("\(name).input", inputs: configuration.inputSize, outputs: width, in: &layout)
+        let rows = capacity.rows
+        var layout = ParameterLayout(), shared = ParameterLayout()
+        inputLayer = configuration.sharesLayers
+            ? configuration.makeInput("input", rows: rows, training: training != nil, in: &shared)
+            : configuration.makeInput("\(name).input", rows: rows, training: training != nil, in: &layout)
         inputNorm = configuration.layerNorm ? LayerNorm("\(name).input.norm", size: width, in: &layout) : nil
         encoder = configuration.makeEncoder(name, capacity: capacity, training: training != nil, in: &layout)
-        output = ContinuousOutput(
-            "\(name).output", inputs: width, outputs: configuration.outputSize,
-            loss: configuration.makeLoss(rows: capacity.rows), rows: capacity.rows, in: &layout)
+        let table = configuration.isTied ? (inputLayer as? TableInput)?.table : nil
+        output = configuration.sharesLayers
+            ? configuration.makeOutput("output", rows: rows, tiedTo: table, in: &shared)
+            : configuration.makeOutput("\(name).output", rows: rows, tiedTo: table, in: &layout)
         parameters = ParameterStore(layout, training: training)
+        // Both directions declare the same layers, in the same places of the layout.
+        sharedParameters = configuration.sharesLayers
+            ? other?.sharedParameters ?? ParameterStore(shared, training: training) : nil
+        isFirst = other == nil
         linearBuffer = FloatBuffer(count: capacity.rows * width)
         inputBuffer = configuration.layerNorm ? FloatBuffer(count: capacity.rows * width) : linearBuffer
         statistics = FloatBuffer(count: configuration.layerNorm ? 2 * capacity.rows : 0)
@@ -55,33 +68,39 @@ public final class DirectionModel {
     /// Random weights, different for the two directions.
     public func initialize(seed: UInt64) {
         var random = Random(seed: seed, stream: "weights", number: direction == .forward ? 0 : 1)
-        inputLayer.initialize(parameters, random: &random)
+        if sharedParameters == nil { inputLayer.initialize(parameters, random: &random) }
         inputNorm?.initialize(parameters)
         encoder.initialize(parameters, random: &random)
-        output.initialize(parameters, random: &random)
+        if sharedParameters == nil { output.initialize(parameters, random: &random) }
+        guard let sharedParameters, isFirst else { return }
+        random = Random(seed: seed, stream: "weights", number: 2)
+        inputLayer.initialize(sharedParameters, random: &random)
+        output.initialize(sharedParameters, random: &random)
     }
+
+    /// Where the weights of the input and the output layer are.
+    private var outerParameters: ParameterStore { sharedParameters ?? parameters }
 
     // MARK: - Training
 
     /// Loss and gradients of one window; the gradients are added to those there are.
     ///
     /// - Parameters:
-    ///   - input: [rows, inputSize], time-major.
-    ///   - targets: [rows, outputSize]
+    ///   - input: of [rows], time-major, in the form of the configuration's input layer.
+    ///   - targets: of [rows], in the form of its output layer.
     ///   - weights: [rows], how often each position counts; `nil`: once.
     ///   - carry: whether the next window goes on from this one's last state, or from the zero state.
     ///   - seed, step: of the dropout.
     /// - Returns: the mean loss.
     public func accumulate(
-        _ input: Matrix, targets: Matrix, weights: UnsafePointer<Float>? = nil, shape: WindowShape, carry: Bool,
+        _ input: InputWords, targets: Targets, weights: UnsafePointer<Float>? = nil, shape: WindowShape, carry: Bool,
         seed: UInt64, step: Int
     ) -> Double {
         let states = run(input, shape: shape, mode: .training(seed: seed, step: step))
         let upper = matrix(upperGradient, shape)
         let lower = matrix(lowerGradient, shape)
         let loss = output.accumulate(
-            states, .vectors(targets), weights: weights, draw: Draw(seed: seed, step: step), statesGradient: upper,
-            parameters, compute)
+            states, targets, weights: weights, draw: draw(seed, step), statesGradient: upper, outerParameters, compute)
         encoder.backward(
             matrix(inputBuffer, shape), shape: shape, outputGradient: upper, inputGradient: lower, parameters, compute)
         compute.enter(.layerNorm)
@@ -89,33 +108,51 @@ public final class DirectionModel {
             matrix(linearBuffer, shape), statistics: statistics.start, outputGradient: lower, inputGradient: lower,
             parameters)
         compute.enter(.inputProducts)
-        inputLayer.backward(input, outputGradient: lower, inputGradient: nil, parameters, compute)
+        inputLayer.backward(input, outputGradient: lower, outerParameters, compute)
         compute.enter(.other)
         finish(shape, carry: carry)
         return loss
     }
 
-    /// Clips the gradient, updates the weights, clears the gradient.
+    /// The two directions draw different classes.
+    private func draw(_ seed: UInt64, _ step: Int) -> Draw {
+        Draw(seed: seed, step: 2 * step + (direction == .forward ? 0 : 1))
+    }
+
+    /// Clips the gradient, updates the weights, clears the gradient. Shared layers are `ContextualEncoder`'s to update.
     /// - Returns: the gradient's norm before clipping; if it is not finite, nothing was updated.
     public func update(_ update: ParameterStore.Update) -> Double { parameters.update(update, compute: compute) }
 
     /// The mean loss of a window without learning from it.
     public func evaluate(
-        _ input: Matrix, targets: Matrix, weights: UnsafePointer<Float>? = nil, shape: WindowShape, carry: Bool
+        _ input: InputWords, targets: Targets, weights: UnsafePointer<Float>? = nil, shape: WindowShape, carry: Bool
     ) -> Double {
         let states = run(input, shape: shape, mode: .inference)
-        let loss = output.evaluate(states, .vectors(targets), weights: weights, parameters, compute)
+        let loss = output.evaluate(states, targets, weights: weights, outerParameters, compute)
         finish(shape, carry: carry)
         return loss
     }
 
-    /// The vectors predicted in the last `accumulate` or `evaluate`: [rows, outputSize].
-    public func predictions(_ shape: WindowShape) -> Matrix { output.predictions(rows: shape.rows) }
+    /// The vectors predicted in the last `accumulate` or `evaluate`, [rows, outputSize]: of the continuous output only.
+    public func predictions(_ shape: WindowShape) -> Matrix {
+        guard let output = output as? ContinuousOutput else { preconditionFailure("a softmax predicts no vectors") }
+        return output.predictions(rows: shape.rows)
+    }
+
+    /// The encoder's output in the last pass: [rows, projection].
+    public func states(_ shape: WindowShape) -> Matrix { layerOutput(layerCount - 1, shape: shape) }
+
+    /// Scores of some classes of a softmax for `states` [rows, projection], into [rows, classes]: log p but for a number that
+    /// is the same for all classes of a row.
+    public func scores(_ states: Matrix, of classes: [Int32], into scores: Matrix) {
+        guard let output = output as? any ClassifyingOutput else { preconditionFailure("this output has no classes") }
+        output.scores(states, of: classes, into: scores, outerParameters, compute)
+    }
 
     // MARK: - Inference
 
     /// Runs sequences from the zero state; the layers' outputs are then in `layerOutput`.
-    public func encode(_ input: Matrix, shape: WindowShape) {
+    public func encode(_ input: InputWords, shape: WindowShape) {
         encoder.resetState()
         _ = run(input, shape: shape, mode: .inference)
     }
@@ -147,25 +184,28 @@ public final class DirectionModel {
     /// The memory bill: what each part takes, in bytes. Parameters are those of the weights, and of everything training
     /// keeps beside them.
     public var memory: [(name: String, bytes: Int)] {
-        let copies = parameters.bytes / max(1, parameters.values.bytes)
         var parts: [(name: String, bytes: Int)] = []
-        for parameter in parameters.layout.parameters {
-            let part = parameter.name.split(separator: ".").prefix(2).joined(separator: " ") + " parameters"
-            if parts.last?.name != part { parts.append((part, 0)) }
-            parts[parts.count - 1].bytes += parameter.count * 4 * copies
+        func add(_ store: ParameterStore, names: Int) {
+            for parameter in store.layout.parameters {
+                let part = parameter.name.split(separator: ".").prefix(names).joined(separator: " ") + " parameters"
+                if parts.last?.name != part { parts.append((part, 0)) }
+                parts[parts.count - 1].bytes += store.bytes(of: parameter)
+            }
         }
+        add(parameters, names: 2)
+        if let sharedParameters, isFirst { add(sharedParameters, names: 1) }
         let own = [linearBuffer, upperGradient, lowerGradient, statistics]
             .reduce(inputNorm == nil ? 0 : inputBuffer.bytes) { $0 + $1.bytes }
-        parts.append(("\(direction.rawValue) input activations", own))
+        parts.append(("\(direction.rawValue) input activations", own + inputLayer.activationBytes))
         parts += encoder.activations.map { ("\(direction.rawValue) \($0.name)", $0.bytes) }
         return parts + [("\(direction.rawValue) output activations", output.activationBytes)]
     }
 
-    private func run(_ input: Matrix, shape: WindowShape, mode: PassMode) -> Matrix {
-        precondition(capacity.holds(shape) && input.rows == shape.rows)
+    private func run(_ input: InputWords, shape: WindowShape, mode: PassMode) -> Matrix {
+        precondition(capacity.holds(shape))
         let linear = matrix(linearBuffer, shape)
         compute.enter(.inputProducts)
-        inputLayer.forward(input, into: linear, parameters, compute)
+        inputLayer.forward(input, into: linear, outerParameters, compute)
         compute.enter(.layerNorm)
         inputNorm?.forward(linear, into: matrix(inputBuffer, shape), statistics: statistics.start, parameters)
         return encoder.forward(matrix(inputBuffer, shape), shape: shape, mode: mode, parameters, compute)

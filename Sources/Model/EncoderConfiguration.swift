@@ -9,9 +9,12 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     public var encoder = EncoderKind.lstm
     /// The directions the model has, in the order of their outputs.
     public var directions = Direction.allCases
-    /// Width of the vectors that come in.
+    /// How words come in, and what is predicted; see `InputKind` and `OutputKind`.
+    public var input = InputKind.embeddings
+    public var output = OutputKind.continuous
+    /// Width of the vectors that come in; 0 if none do.
     public var inputSize: Int
-    /// Width of the vectors that are predicted.
+    /// Width of the vectors that are predicted; 0 if none are.
     public var outputSize: Int
     /// LSTM cells of a layer and direction.
     public var cell: Int
@@ -34,6 +37,23 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     /// Of the von Mises-Fisher loss: its two regularisations. A penalty of 0 and a scale of 1 are none.
     public var normPenalty = 0.02
     public var dotScale = 0.1
+    /// Classes of a softmax, and units of a trainable table: words and marks.
+    public var vocabularySize = 0
+    /// Of the sampled softmax: classes drawn for a pass.
+    public var negatives = 8192
+    /// Of the adaptive softmax: the first class of each cluster.
+    public var cutoffs: [Int] = []
+    /// Of characters: numbers of a character's vector, filters as width and count, and highway layers.
+    public var characterSize = 16
+    public var filters = zip([1, 2, 3, 4, 5, 6, 7], [32, 32, 64, 128, 256, 512, 1024]).map { [$0, $1] }
+    public var highways = 2
+    /// Whether the directions have their input and output layers in common, as in ELMo. What is minimised is then the
+    /// mean of their losses, and their gradients are clipped together.
+    public var sharesLayers = false
+    /// Whether the output layer uses the table of the input layer (Press and Wolf 2017).
+    public var isTied = false
+    /// The digest of the vocabulary; empty without one.
+    public var vocabularyDigest = ""
     /// Whether the table's mean is taken from the unit vectors, in inputs and targets.
     public var centred = true
     /// How the training text was made into tokens, so that `encode` can do the same.
@@ -52,6 +72,9 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     /// The presets' names and sizes.
     public static let presets: [(name: String, cell: Int, projection: Int)] = [
         ("elmo-c", 4096, 512),
+        ("elmo", 4096, 512),
+        ("elmo-a", 4096, 512),
+        ("elmo-sub", 4096, 512),
         ("medium", 2048, 256),
         ("base", 1024, 256),
         ("small", 512, 128),
@@ -59,18 +82,32 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     ]
 
     /// The configuration of a preset, `nil` if there is none of this name. `elmo-c` is the reference of Li et al. 2019,
-    /// which has vectors of 300.
+    /// which has vectors of 300; `elmo` is Peters et al. 2018, and `elmo-a` and `elmo-sub` are what the former compare
+    /// with. The vocabulary is still to be set.
     public init?(preset name: String, vectorSize: Int) {
         guard let preset = Self.presets.first(where: { $0.name == name }) else { return nil }
         self.init(vectorSize: vectorSize, cell: preset.cell, projection: preset.projection)
+        switch name {
+        case "elmo":
+            input = .characters
+            output = .sampledSoftmax
+            sharesLayers = true
+            layerNorm = false
+        case "elmo-a":
+            output = .adaptiveSoftmax
+            cutoffs = [40_000, 200_000]
+        case "elmo-sub":
+            input = .subwords
+            output = .subwordSoftmax
+            sharesLayers = true
+            isTied = true
+        default: break
+        }
     }
 
     /// What is wrong with the values, for a message; `nil` if they make a network.
     public var complaint: String? {
-        let sizes = [
-            ("inputSize", inputSize), ("outputSize", outputSize), ("cell", cell), ("projection", projection),
-            ("layers", layers),
-        ]
+        let sizes = [("cell", cell), ("projection", projection), ("layers", layers)]
         for (name, size) in sizes where size < 1 || size > 1 << 20 {
             return "\(name) is \(size), and must be from 1 to \(1 << 20)"
         }
@@ -78,7 +115,10 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
         for (name, clip) in [("cellClip", cellClip), ("projectionClip", projectionClip)] {
             if let clip, !(clip > 0) { return "\(name) is \(clip), and must be above 0" }
         }
-        if let lossComplaint { return lossComplaint }
+        if let complaint = inputComplaint ?? outputComplaint ?? lossComplaint { return complaint }
+        if isTied && (input != .subwords || output != .subwordSoftmax) {
+            return "only subwords have one table for input and output"
+        }
         if directions.isEmpty || Set(directions).count != directions.count {
             return "directions must name forward, backward or both"
         }
@@ -90,7 +130,7 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     public func trainingBytes(batch: Int, window: Int) -> Double {
         let (cell, width) = (Double(cell), Double(projection))
         let layer = 4 * cell * 2 * width + 4 * cell + cell * width
-        let weights = Double(inputSize) * width + Double(layers) * layer + width * Double(outputSize)
+        let weights = inputWeights + Double(layers) * layer + outputWeights
         let activations = Double(batch) * Double(window + 1) * (Double(layers) * (5 * cell + 4 * width) + 4 * width)
         return Double(directions.count) * 4 * (4 * weights + activations + 5 * cell * width)
     }
@@ -121,6 +161,17 @@ extension EncoderConfiguration {
         try read(.margin, into: &margin)
         try read(.normPenalty, into: &normPenalty)
         try read(.dotScale, into: &dotScale)
+        try read(.input, into: &input)
+        try read(.output, into: &output)
+        try read(.vocabularySize, into: &vocabularySize)
+        try read(.negatives, into: &negatives)
+        try read(.cutoffs, into: &cutoffs)
+        try read(.characterSize, into: &characterSize)
+        try read(.filters, into: &filters)
+        try read(.highways, into: &highways)
+        try read(.sharesLayers, into: &sharesLayers)
+        try read(.isTied, into: &isTied)
+        try read(.vocabularyDigest, into: &vocabularyDigest)
         try read(.centred, into: &centred)
         try read(.tokenizer, into: &tokenizer)
         try read(.tableDigest, into: &tableDigest)

@@ -25,9 +25,9 @@ public enum ModelFile {
     ) throws {
         var metadata = metadata
         metadata[key] = try encode(encoder.configuration)
-        let tensors = encoder.directions.flatMap { model in
-            model.parameters.layout.parameters.map {
-                SafetensorsOutput(name: $0.name, shape: $0.shape, start: model.parameters.value($0).start)
+        let tensors = encoder.stores.flatMap { store in
+            store.layout.parameters.map {
+                SafetensorsOutput(name: $0.name, shape: $0.shape, start: store.value($0).start)
             }
         } + further
         var digest = digest(of: metadata)
@@ -79,12 +79,12 @@ public enum ModelFile {
     public static func load(_ reader: SafetensorsReader, into encoder: ContextualEncoder) throws {
         let path = reader.file.name
         var remaining = Dictionary(uniqueKeysWithValues: reader.tensors.map { ($0.name, $0) })
-        for model in encoder.directions {
-            for parameter in model.parameters.layout.parameters {
+        for store in encoder.stores {
+            for parameter in store.layout.parameters {
                 guard let tensor = remaining.removeValue(forKey: parameter.name) else {
                     throw ToolError.data(path, "tensor \(parameter.name)", "is missing")
                 }
-                try copy(tensor, of: reader, to: parameter, in: model.parameters)
+                try copy(tensor, of: reader, to: parameter, in: store)
             }
         }
         if let name = remaining.keys.filter({ !$0.hasPrefix(trainingPrefix) }).min() {
@@ -116,7 +116,7 @@ public enum ModelFile {
         let floats = reader.file.bytes.count / 4
         let (cell, width) = (configuration.cell, configuration.projection)
         guard configuration.layers <= reader.tensors.count, 4 * cell * width <= floats,
-            width * max(configuration.inputSize, configuration.outputSize) <= floats
+            width * max(configuration.inputSize, configuration.outputSize) <= floats, configuration.vocabularySize <= floats
         else {
             throw ToolError.data(reader.file.name, "", "has fewer weights than its configuration asks for")
         }

@@ -15,6 +15,9 @@ extension ModelFile {
         for path in paths {
             let reader = try SafetensorsReader(path: path)
             var configuration = try configuration(of: reader)
+            guard !configuration.sharesLayers else {
+                throw ToolError(.configuration, "\(path): its directions share layers, which cannot be trained apart")
+            }
             for direction in configuration.directions { models.append((direction, reader)) }
             configuration.directions = []
             if let merged, merged != configuration {

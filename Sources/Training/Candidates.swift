@@ -5,6 +5,8 @@ public struct Candidates: Sendable {
     /// Unit vectors, shape (count, dimension).
     let vectors: FloatBuffer
     public let count: Int
+    /// The rows of the table, or the classes, that they are.
+    public let rows: [UInt32]
     public let dimension: Int
     /// log p of the unigram model, which these words share among them.
     let logUnigram: [Float]
@@ -21,6 +23,7 @@ public struct Candidates: Sendable {
         vector: (_ row: UInt32, _ target: UnsafeMutablePointer<Float>) -> Void
     ) {
         count = rows.count
+        self.rows = rows
         self.dimension = dimension
         vectors = FloatBuffer(count: rows.count * dimension)
         var candidates = [Int32](repeating: -1, count: tableRows)

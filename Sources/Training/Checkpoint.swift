@@ -20,10 +20,10 @@ enum Checkpoint {
         let text = String(decoding: try json.encode(state), as: UTF8.self)
         var states: [FloatBuffer] = []
         var tensors: [SafetensorsOutput] = []
+        for (name, parameter, moments) in encoder.stores.flatMap(momentTensors) {
+            tensors.append(SafetensorsOutput(name: name, shape: parameter.shape, start: moments.start))
+        }
         for model in encoder.directions {
-            for (name, parameter, moments) in momentTensors(model) {
-                tensors.append(SafetensorsOutput(name: name, shape: parameter.shape, start: moments.start))
-            }
             let saved = model.savedState(batch: state.options.batch)
             states.append(saved)
             tensors.append(SafetensorsOutput(name: stateName(model), shape: [saved.count], start: saved.start))
@@ -78,10 +78,10 @@ enum Checkpoint {
         }
         let position = try streams(of: reader, state, rowCount: rowCount) { try take($0, shape: nil) }
         try ModelFile.load(reader, into: encoder)
+        for (name, parameter, moments) in encoder.stores.flatMap(momentTensors) {
+            try reader.copy(take(name, shape: parameter.shape), into: moments.start)
+        }
         for model in encoder.directions {
-            for (name, parameter, moments) in momentTensors(model) {
-                try reader.copy(take(name, shape: parameter.shape), into: moments.start)
-            }
             let saved = FloatBuffer(count: model.savedState(batch: state.options.batch).count)
             try reader.copy(take(stateName(model), shape: [saved.count]), into: saved.start)
             model.restoreState(saved, batch: state.options.batch)
@@ -98,12 +98,9 @@ enum Checkpoint {
 
     private static func stateName(_ model: DirectionModel) -> String { "training.\(model.direction.rawValue).state" }
 
-    private static func momentTensors(_ model: DirectionModel) -> [(String, Parameter, Matrix)] {
-        guard let training = model.parameters.training else { return [] }
-        return training.optimizer.momentNames.enumerated().flatMap { index, name in
-            model.parameters.layout.parameters.map {
-                ("training.\(name).\($0.name)", $0, model.parameters.moments(of: $0)[index])
-            }
+    private static func momentTensors(_ store: ParameterStore) -> [(String, Parameter, Matrix)] {
+        (store.training?.optimizer.momentNames ?? []).enumerated().flatMap { index, name in
+            store.layout.parameters.map { ("training.\(name).\($0.name)", $0, store.moments(of: $0)[index]) }
         }
     }
 

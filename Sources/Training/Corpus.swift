@@ -8,8 +8,8 @@ public final class Corpus: @unchecked Sendable {
     /// Sentences and tokens in training, held-out ones not counted.
     public private(set) var sentences = 0
     public private(set) var tokens = 0
-    /// Tokens in training that have a vector, and so can be predicted.
-    public private(set) var usableTokens = 0
+    /// Tokens in training that have a vector, or a class of their own.
+    public private(set) var knownTokens = 0
     /// Sentences kept from training, where every n-th one is.
     public private(set) var heldOut = Sentences()
     /// The options with which the text was tokenised, as the first shard's header tells them.
@@ -22,7 +22,7 @@ public final class Corpus: @unchecked Sendable {
     public let name: String
 
     private let paths: [String]
-    private let rows: WordRows
+    private let words: CorpusWords
     private let heldOutEvery: Int
     /// For each path, the number of its first sentence, held-out ones counted.
     private var firstSentences: [Int] = []
@@ -36,12 +36,12 @@ public final class Corpus: @unchecked Sendable {
     ///   - heldOutEvery: keep every n-th sentence from training; 0 keeps none.
     ///   - heldOutTokens: how many tokens of them to keep in memory.
     /// Throws `ToolError` (`noInput`, `ioError`; `dataError` for damage, for a corpus without sentences, and for one in
-    /// which no word has a vector).
+    /// which no word has a vector or a class).
     public init(
-        paths: [String], rows: WordRows, heldOutEvery: Int, heldOutTokens: Int, pool: WorkerPool
+        paths: [String], words: CorpusWords, heldOutEvery: Int, heldOutTokens: Int, pool: WorkerPool
     ) throws {
         self.paths = paths
-        self.rows = rows
+        self.words = words
         self.heldOutEvery = heldOutEvery
         name = paths.map { $0 == "-" ? "standard input" : $0 }.joined(separator: ", ")
         if paths.contains("-") { memory = Sentences() }
@@ -49,7 +49,7 @@ public final class Corpus: @unchecked Sendable {
         for path in paths {
             firstSentences.append(number)
             let reader = TokenShardReader(paths: [path], pool: pool)
-            let sentenceReader = SentenceReader(reader) { try rows.row(of: $0) }
+            let sentenceReader = SentenceReader(reader) { try words.number(of: $0) }
             var block = Sentences()
             while try sentenceReader.next(into: &block) {
                 if let fields = reader.header?.fields { note(fields, of: path, isFirst: number == 0) }
@@ -60,7 +60,11 @@ public final class Corpus: @unchecked Sendable {
             digests += reader.digests
         }
         guard sentences > 0 else { throw ToolError.data(name, "", "no sentences to train on") }
-        guard usableTokens > 0 else { throw ToolError.data(name, "", "none of its words has a vector in the table") }
+        guard knownTokens > 0 else {
+            throw ToolError.data(
+                name, "", words.vocabulary == nil ? "none of its words has a vector in the table"
+                    : "none of its words is in the vocabulary")
+        }
     }
 
     private func note(_ fields: ShardFields, of path: String, isFirst: Bool) {
@@ -75,7 +79,7 @@ public final class Corpus: @unchecked Sendable {
         }
         sentences += 1
         tokens += sentence.count
-        usableTokens += sentence.count { rows.isUsable($0) }
+        knownTokens += sentence.count { words.isKnown($0) }
         memory?.append(sentence)
     }
 
@@ -106,8 +110,8 @@ public final class Corpus: @unchecked Sendable {
                 if let reader, try reader.next(into: &buffer, keep: { !isHeldOut(first + $0) }) { return true }
                 guard let shard = remaining.popFirst() else { return false }
                 first = firstSentences[shard]
-                reader = SentenceReader(TokenShardReader(paths: [paths[shard]], pool: pool)) { [rows, paths] in
-                    guard let row = rows.find($0) else {
+                reader = SentenceReader(TokenShardReader(paths: [paths[shard]], pool: pool)) { [words, paths] in
+                    guard let row = words.find($0) else {
                         throw ToolError.data(paths[shard], "", "has changed since training began: it has new words")
                     }
                     return row
@@ -122,9 +126,9 @@ public final class Corpus: @unchecked Sendable {
 extension Sentences {
     /// Sentences of a token shard, up to about `limit` tokens. Throws `ToolError`.
     /// - Parameter fields: how the shard was tokenised.
-    public init(path: String, rows: WordRows, limit: Int, pool: WorkerPool, fields: inout ShardFields) throws {
+    public init(path: String, words: CorpusWords, limit: Int, pool: WorkerPool, fields: inout ShardFields) throws {
         self.init()
-        let reader = SentenceReader(TokenShardReader(paths: [path], pool: pool)) { try rows.row(of: $0) }
+        let reader = SentenceReader(TokenShardReader(paths: [path], pool: pool)) { try words.number(of: $0) }
         while try tokenCount < limit && reader.next(into: &self) {}
         guard count > 0 else { throw ToolError.data(path == "-" ? "standard input" : path, "", "no sentences in it") }
         fields = reader.header?.fields ?? [:]

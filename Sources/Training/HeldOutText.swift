@@ -1,3 +1,4 @@
+import Glibc
 import Kernels
 import Layers
 public import Model
@@ -5,24 +6,28 @@ public import Model
 /// What one direction makes of the held-out text.
 public struct HeldOutResult: Sendable {
     public let direction: Direction
-    /// Mean cosine loss over all positions.
-    public let loss: Double
-    /// The loss of the constant vector that is best for exactly these positions: 1 - |mean of the unit targets|.
-    public let constantLoss: Double
-    public let scores: RankingScores
-    /// Mean of the loss that training minimises, over the positions that have a target.
+    /// Mean of the loss that training minimises, over the positions that have a target; of a sampled softmax, the full
+    /// one's.
     public let objective: Double
+    /// Of the continuous output: the mean cosine loss over all positions, and that of the constant vector that is best for
+    /// exactly these positions: 1 - |mean of the unit targets|.
+    public let cosine: (loss: Double, constantLoss: Double)?
+    /// Of a softmax: its classes, and the share of the targets that are none of them.
+    public let vocabulary: (size: Int, unknownShare: Double)?
+    public let scores: RankingScores
 }
 
 /// The held-out text, cut into windows once, and the scores of a model on it.
 public final class HeldOutText {
-    private let rows: WordRows
+    private let words: CorpusWords
     private let windows: [TrainingWindow]
     private let candidates: [Direction: Candidates]
     /// How many words a prediction is ranked among.
     public let candidateCount: Int
     /// Positions in all.
     public let positions: Int
+    /// Words and sentence ends: as many as positions, unless tokens are units of words.
+    private let wordPositions: Int
 
     /// - Parameters:
     ///   - sentences: the text.
@@ -31,10 +36,10 @@ public final class HeldOutText {
     ///   - trainingSentences: sentences of the training text, for the frequency of the marks between them.
     /// Throws `ToolError` if the table's file cannot be read.
     public init(
-        _ sentences: Sentences, rows: WordRows, batch: Int, window: Int, candidates count: Int, trainingSentences: Int
+        _ sentences: Sentences, words: CorpusWords, batch: Int, window: Int, candidates count: Int, trainingSentences: Int
     ) throws {
-        self.rows = rows
-        var batcher = WindowBatcher(batch: min(batch, max(1, sentences.count)), begin: rows.begin, end: rows.end)
+        self.words = words
+        var batcher = WindowBatcher(batch: min(batch, max(1, sentences.count)), begin: words.begin, end: words.end)
         var windows: [TrainingWindow] = []
         var next = TrainingWindow(batch: min(batch, max(1, sentences.count)), window: window)
         var index = 0
@@ -46,9 +51,11 @@ public final class HeldOutText {
         }) { windows.append(next) }
         self.windows = windows
         positions = windows.reduce(0) { $0 + $1.positions }
+        wordPositions = sentences.count
+            + (words.hasUnits ? sentences.rows.count { words.endsWord($0) } : sentences.tokenCount)
         candidates = [
-            .forward: try rows.candidates(count, mark: rows.end, sentences: trainingSentences),
-            .backward: try rows.candidates(count, mark: rows.begin, sentences: trainingSentences),
+            .forward: try words.candidates(count, mark: words.end, sentences: trainingSentences),
+            .backward: try words.candidates(count, mark: words.begin, sentences: trainingSentences),
         ]
         candidateCount = candidates[.forward]?.count ?? 0
     }
@@ -58,47 +65,89 @@ public final class HeldOutText {
         let saved = model.savedState(batch: trainingBatch)
         defer { model.restoreState(saved, batch: trainingBatch) }
         model.resetState()
-        let dimension = rows.dimension
+        return model.configuration.output == .continuous ? scoreVectors(model) : scoreClasses(model)
+    }
+
+    private func scoreVectors(_ model: DirectionModel) -> HeldOutResult {
+        let dimension = model.configuration.outputSize
         let predictions = FloatBuffer(count: positions * dimension)
         var targets: [UInt32] = []
         targets.reserveCapacity(positions)
         var sum = [Double](repeating: 0, count: dimension)
         var loss = 0.0
-        var objective = 0.0, counted: Float = 0
-        let capacity = (windows.first?.batch ?? 0) * (windows.first?.window ?? 0)
-        var weights = [Float](repeating: 0, count: capacity)
-        let inputBuffer = FloatBuffer(count: capacity * dimension), targetBuffer = FloatBuffer(count: capacity * dimension)
-        for window in windows {
-            let shape = WindowShape(steps: window.window, batch: window.batch)
-            let input = Matrix(inputBuffer, rows: shape.rows, columns: dimension)
-            let target = Matrix(targetBuffer, rows: shape.rows, columns: dimension)
-            let isForward = model.direction == .forward
-            let targetRows = isForward ? window.forwardTargets : window.backwardTargets
-            rows.gather(isForward ? window.forwardInputs : window.backwardInputs, into: input)
-            rows.gather(targetRows, into: target)
-            for place in 0..<shape.rows { weights[place] = rows.isUsable(targetRows[place]) ? window.weights[place] : 0 }
-            let count = weights.reduce(0, +)
-            objective += Double(count)
-                * model.evaluate(input, targets: target, weights: weights, shape: shape, carry: true)
-            counted += count
+        let objective = forEachWindow(model) { window, prepared, shape in
             let predicted = model.predictions(shape)
-            for place in 0..<shape.rows where weights[place] == 1 {
+            guard case .vectors(let target) = prepared.targets(rows: shape.rows) else { return }
+            let numbers = model.direction == .forward ? window.forwardTargets : window.backwardTargets
+            for place in 0..<shape.rows where prepared.weights.start[place] == 1 {
                 let row = predictions.start + targets.count * dimension
                 row.update(from: predicted.row(place), count: dimension)
                 Vector.normalize(row, count: dimension)
                 loss += 1 - Vector.dot(row, target.row(place), count: dimension)
                 for index in 0..<dimension { sum[index] += Double(target.row(place)[index]) }
-                targets.append(targetRows[place])
+                targets.append(numbers[place])
             }
         }
         let count = Double(max(1, targets.count))
         let resultant = sum.reduce(0) { $0 + $1 * $1 }.squareRoot()
         var scores = RankingScores()
         if let candidates = candidates[model.direction] {
-            scores = Ranking(candidates: candidates, compute: model.compute).score(predictions: predictions, targets: targets)
+            scores = Ranking(candidates: candidates, predictions: predictions, compute: model.compute).score(targets: targets)
         }
         return HeldOutResult(
-            direction: model.direction, loss: loss / count, constantLoss: 1 - resultant / count, scores: scores,
-            objective: objective / Double(max(1, counted)))
+            direction: model.direction, objective: objective.mean, cosine: (loss / count, 1 - resultant / count),
+            vocabulary: nil, scores: scores)
+    }
+
+    private func scoreClasses(_ model: DirectionModel) -> HeldOutResult {
+        let width = model.configuration.projection
+        let states = FloatBuffer(count: positions * width)
+        var targets: [UInt32] = []
+        targets.reserveCapacity(positions)
+        let objective = forEachWindow(model) { _, prepared, shape in
+            let outputs = model.states(shape)
+            for place in 0..<shape.rows where prepared.weights.start[place] == 1 {
+                (states.start + targets.count * width).update(from: outputs.row(place), count: width)
+                targets.append(UInt32(prepared.targetClass(place)))
+            }
+        }
+        let unknown = Double(targets.count { $0 == UInt32(OutputVocabulary.unknown) }) / Double(max(1, targets.count))
+        var scores = RankingScores()
+        if let candidates = candidates[model.direction] {
+            let classes = candidates.rows.map(Int32.init)
+            let ranking = Ranking(candidates: candidates, compute: model.compute) { positions, scores in
+                let packed = FloatBuffer(count: positions.count * width)
+                for (index, row) in positions.enumerated() {
+                    (packed.start + index * width).update(from: states.start + row * width, count: width)
+                }
+                model.scores(Matrix(packed, rows: positions.count, columns: width), of: classes, into: scores)
+            }
+            scores = ranking.score(targets: targets)
+        }
+        scores.perplexity = exp(objective.mean * objective.count / Double(max(1, wordPositions)))
+        return HeldOutResult(
+            direction: model.direction, objective: objective.mean, cosine: nil,
+            vocabulary: (words.vocabulary?.size ?? 0, unknown), scores: scores)
+    }
+
+    /// Runs all windows; returns the mean of the loss over the positions that count, and how many these are.
+    private func forEachWindow(
+        _ model: DirectionModel, _ body: (TrainingWindow, DirectionWindow, WindowShape) -> Void
+    ) -> (mean: Double, count: Double) {
+        var total = 0.0, counted = 0.0
+        let capacity = (windows.first?.batch ?? 0) * (windows.first?.window ?? 0)
+        let prepared = DirectionWindow(model.configuration, words, positions: capacity)
+        for window in windows {
+            let shape = WindowShape(steps: window.window, batch: window.batch)
+            prepared.prepare(window, model.direction)
+            let count = Vector.sum(prepared.weights.start, count: shape.rows)
+            total += count
+                * model.evaluate(
+                    prepared.input(rows: shape.rows), targets: prepared.targets(rows: shape.rows),
+                    weights: prepared.weights.start, shape: shape, carry: true)
+            counted += count
+            body(window, prepared, shape)
+        }
+        return (total / max(1, counted), counted)
     }
 }

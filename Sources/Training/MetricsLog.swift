@@ -1,5 +1,6 @@
 public import Files
 import FoundationEssentials
+import Model
 
 /// What a step of training looks like in the log.
 struct TrainingMetrics: Encodable {
@@ -30,32 +31,28 @@ struct HeldOutMetrics: Encodable {
     var words: Int
     /// Of training, evaluations left out.
     var seconds: Double
-    var direction: String
-    /// Mean of 1 - cosine, whatever loss was trained with.
-    var loss: Double
-    var constantLoss: Double
-    /// Mean of the loss that training minimises.
-    var objective: Double
     var candidates: Int
-    var scores: RankingScores
+    var result: HeldOutResult
 
     private enum CodingKeys: CodingKey {
-        case event, step, words, seconds, direction, loss, constantLoss, objective, candidates
+        case event, step, words, seconds, direction, loss, constantLoss, objective, candidates, vocabulary, unknownShare
     }
 
-    /// The scores stand beside the other fields, not inside one.
+    /// The scores stand beside the other fields, not inside one. What a network does not have is left out.
     func encode(to encoder: any Encoder) throws {
-        try scores.encode(to: encoder)
+        try result.scores.encode(to: encoder)
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(event, forKey: .event)
         try container.encode(step, forKey: .step)
         try container.encode(words, forKey: .words)
         try container.encode(seconds, forKey: .seconds)
-        try container.encode(direction, forKey: .direction)
-        try container.encode(loss, forKey: .loss)
-        try container.encode(constantLoss, forKey: .constantLoss)
-        try container.encode(objective, forKey: .objective)
+        try container.encode(result.direction.rawValue, forKey: .direction)
+        try container.encodeIfPresent(result.cosine?.loss, forKey: .loss)
+        try container.encodeIfPresent(result.cosine?.constantLoss, forKey: .constantLoss)
+        try container.encode(result.objective, forKey: .objective)
         try container.encode(candidates, forKey: .candidates)
+        try container.encodeIfPresent(result.vocabulary?.size, forKey: .vocabulary)
+        try container.encodeIfPresent(result.vocabulary?.unknownShare, forKey: .unknownShare)
     }
 }
 

@@ -9,22 +9,24 @@ public struct RankingScores: Sendable, Equatable, Encodable {
     /// Positions ranked, and the share of all positions that they are.
     public var positions = 0
     public var coverage = 0.0
-    /// By cosine alone.
-    public var cosineTop1 = 0.0
-    public var cosineTop10 = 0.0
-    /// By scale x cosine + log unigram probability.
+    /// By cosine alone: of the continuous output.
+    public var cosineTop1: Double?
+    public var cosineTop10: Double?
+    /// By the model's probability: of the continuous output, scale x cosine + log unigram probability; of a softmax, its own.
     public var top1 = 0.0
     public var top10 = 0.0
+    /// Of the continuous output, among the candidates; of a softmax, among its vocabulary, and all positions count.
     public var perplexity = 0.0
-    /// The scale, fitted on other positions.
-    public var scale = 0.0
+    /// The scale of the continuous output, fitted on other positions.
+    public var scale: Double?
     /// The unigram model alone.
     public var unigramTop1 = 0.0
     public var unigramTop10 = 0.0
     public var unigramPerplexity = 0.0
 }
 
-/// Ranks predictions among candidates, by cosine and by scale x cosine + log unigram probability.
+/// Ranks predictions among candidates. Of the continuous output by cosine and by scale x cosine + log unigram probability;
+/// of a softmax by its probabilities.
 ///
 /// Cosine alone ignores how frequent a word is; with the unigram prior the continuous output is a language model with a
 /// true perplexity over the candidates.
@@ -37,33 +39,67 @@ public struct Ranking {
     private let candidates: Candidates
     private let compute: Compute
     private let cosines: FloatBuffer
+    /// Writes what the candidates score at some positions: cosines, or logarithms of probabilities.
+    private let fill: (_ positions: [Int], _ scores: Matrix) -> Void
+    /// Whether scores are cosines.
+    private let isCosine: Bool
+    /// [candidates]: added to scores.
+    private let prior: [Float]
 
-    public init(candidates: Candidates, compute: Compute) {
+    /// - Parameters:
+    ///   - predictions: unit vectors, [positions, dimension], of positions that `score` will be asked for.
+    public init(candidates: Candidates, predictions: FloatBuffer, compute: Compute) {
+        let dimension = candidates.dimension
+        let packed = FloatBuffer(count: Self.blockRows * dimension)
+        self.init(candidates, compute, isCosine: true) { positions, scores in
+            for (index, row) in positions.enumerated() {
+                (packed.start + index * dimension).update(from: predictions.start + row * dimension, count: dimension)
+            }
+            compute.multiply(
+                Matrix(packed, rows: positions.count, columns: dimension), candidates.matrix.transposed, into: scores)
+        }
+    }
+
+    /// - Parameter fill: writes log p of each candidate, but for a number that is the same for all, at some positions:
+    ///   [positions, candidates].
+    public init(
+        candidates: Candidates, compute: Compute, fill: @escaping (_ positions: [Int], _ scores: Matrix) -> Void
+    ) {
+        self.init(candidates, compute, isCosine: false, fill: fill)
+    }
+
+    private init(
+        _ candidates: Candidates, _ compute: Compute, isCosine: Bool,
+        fill: @escaping (_ positions: [Int], _ scores: Matrix) -> Void
+    ) {
+        self.isCosine = isCosine
+        self.fill = fill
+        prior = isCosine ? candidates.logUnigram : Array(repeating: 0, count: candidates.count)
         self.candidates = candidates
         self.compute = compute
         cosines = FloatBuffer(count: Self.blockRows * candidates.count)
     }
 
-    /// Scores unit predictions, shape (targets.count, dimension). The first half of the positions fits the scale, the
-    /// second half is ranked.
-    public func score(predictions: FloatBuffer, targets: [UInt32]) -> RankingScores {
-        let dimension = candidates.dimension
+    /// Scores positions by their targets. The first half of the positions fits the scale, the second half is ranked.
+    public func score(targets: [UInt32]) -> RankingScores {
         let known = targets.indices.filter { candidates.index(ofRow: targets[$0]) != nil }
         let fitting = Array(known.prefix(known.count / 2).prefix(Self.fitRows))
         let ranked = Array(known.dropFirst(known.count / 2))
         guard !ranked.isEmpty else { return RankingScores() }
-        let packed = FloatBuffer(count: Self.blockRows * dimension)
         var scores = RankingScores()
         scores.positions = ranked.count
         scores.coverage = Double(known.count) / Double(targets.count)
-        scores.scale = fitScale(predictions, targets, fitting, packed)
+        let scale = isCosine ? fitScale(targets, fitting) : 1
         var sums = Tally()
-        forEachBlock(of: ranked, predictions, packed) { rows in
-            sums.add(tally(rows.map { candidates.index(ofRow: targets[$0]) ?? 0 }, scale: Float(scores.scale)))
+        forEachBlock(of: ranked) { rows in
+            sums.add(tally(rows.map { candidates.index(ofRow: targets[$0]) ?? 0 }, scale: Float(scale)))
         }
         let count = Double(ranked.count)
-        scores.cosineTop1 = Double(sums.cosineTop1) / count
-        scores.cosineTop10 = Double(sums.cosineTop10) / count
+        if isCosine {
+            scores.scale = scale
+            scores.cosineTop1 = Double(sums.cosineTop1) / count
+            scores.cosineTop10 = Double(sums.cosineTop10) / count
+        }
         scores.top1 = Double(sums.top1) / count
         scores.top10 = Double(sums.top10) / count
         scores.perplexity = exp(-sums.logProbability / count)
@@ -85,18 +121,10 @@ public struct Ranking {
     }
 
     /// Fills `cosines` for a block of positions and calls `body` with them.
-    private func forEachBlock(
-        of positions: [Int], _ predictions: FloatBuffer, _ packed: FloatBuffer, _ body: ([Int]) -> Void
-    ) {
-        let dimension = candidates.dimension
+    private func forEachBlock(of positions: [Int], _ body: ([Int]) -> Void) {
         for start in stride(from: 0, to: positions.count, by: Self.blockRows) {
             let rows = Array(positions[start..<min(positions.count, start + Self.blockRows)])
-            for (index, row) in rows.enumerated() {
-                (packed.start + index * dimension).update(from: predictions.start + row * dimension, count: dimension)
-            }
-            compute.multiply(
-                Matrix(packed, rows: rows.count, columns: dimension), candidates.matrix.transposed,
-                into: Matrix(cosines, rows: rows.count, columns: candidates.count))
+            fill(rows, Matrix(cosines, rows: rows.count, columns: candidates.count))
             body(rows)
         }
     }
@@ -107,7 +135,7 @@ public struct Ranking {
         let count = candidates.count
         results.withUnsafeMutableBufferPointer { results in
             let base = UnsafeMutablePointer(results.baseAddress!)
-            candidates.logUnigram.withUnsafeBufferPointer { logUnigram in
+            prior.withUnsafeBufferPointer { logUnigram in
                 compute.pool.forEach(targets.count) { index in
                     base[index] = Self.rank(
                         UnsafeBufferPointer(start: cosines.start + index * count, count: count), logUnigram,
@@ -149,14 +177,12 @@ public struct Ranking {
     ///
     /// With p(j) proportional to exp(s cos(j) + log u(j)), the gradient of the log-likelihood is cos(target) - E[cos] and
     /// its second derivative -Var[cos].
-    private func fitScale(
-        _ predictions: FloatBuffer, _ targets: [UInt32], _ positions: [Int], _ packed: FloatBuffer
-    ) -> Double {
+    private func fitScale(_ targets: [UInt32], _ positions: [Int]) -> Double {
         guard !positions.isEmpty else { return 0 }
         var scale = 5.0
         for _ in 0..<20 {
             var gradient = 0.0, curvature = 0.0
-            forEachBlock(of: positions, predictions, packed) { rows in
+            forEachBlock(of: positions) { rows in
                 var terms = [(Double, Double)](repeating: (0, 0), count: rows.count)
                 terms.withUnsafeMutableBufferPointer { terms in
                     let base = UnsafeMutablePointer(terms.baseAddress!)

@@ -28,7 +28,7 @@ public final class Trainer {
     public let totalSteps: Int
     private let options: TrainingOptions
     private let corpus: Corpus
-    private let rows: WordRows
+    private let words: CorpusWords
     private let heldOut: HeldOutText?
     private let checkpoints: CheckpointWriter?
     private let rate: LearningRate
@@ -39,12 +39,12 @@ public final class Trainer {
 
     /// - Parameter checkpoints: where checkpoints go, and how often.
     public init(
-        _ configuration: EncoderConfiguration, options: TrainingOptions, corpus: Corpus, rows: WordRows,
+        _ configuration: EncoderConfiguration, options: TrainingOptions, corpus: Corpus, words: CorpusWords,
         heldOut: HeldOutText?, checkpoints: CheckpointWriter? = nil, pool: ThreadPool
     ) {
         self.options = options
         self.corpus = corpus
-        self.rows = rows
+        self.words = words
         self.heldOut = heldOut
         self.checkpoints = checkpoints
         totalSteps = options.totalSteps(positions: corpus.positions)
@@ -55,8 +55,19 @@ public final class Trainer {
             configuration, capacity: WindowCapacity(batch: options.batch, rows: options.batch * options.window),
             training: options.optimizer.optimizer, pool: pool)
         encoder.initialize(seed: options.seed)
-        trainingStep = TrainingStep(encoder, rows, options, rate: rate, corpusName: corpus.name)
+        trainingStep = TrainingStep(encoder, words, options, rate: rate, corpusName: corpus.name)
         state = TrainingState(options: options, corpus: corpus)
+    }
+
+    /// What sparse updates do to the optimiser's arithmetic, in words; `nil` if no weights are updated so.
+    public var sparseUpdates: String? {
+        let names = encoder.stores.flatMap { $0.layout.parameters.filter(\.isSparse).map(\.name) }
+        guard !names.isEmpty else { return nil }
+        let effect = switch options.optimizer {
+        case .adagrad: "as dense ones would be"
+        case .adam: "and their moments wait, as they would not with dense updates (lazy Adam)"
+        }
+        return "\(names.joined(separator: ", ")): rows are updated in the steps that touch them, \(effect)"
     }
 
     /// Goes back to the newest checkpoint that is sound. Damaged ones are reported and passed over.
@@ -65,7 +76,7 @@ public final class Trainer {
     /// `ToolError`: `dataError` if all are damaged, `configuration` if it is of another run.
     public func resume() throws -> Int? {
         guard let checkpoints else { return nil }
-        let found = try checkpoints.newest(for: encoder, rowCount: rows.count, warn: onWarning) { [options, corpus] in
+        let found = try checkpoints.newest(for: encoder, rowCount: words.count, warn: onWarning) { [options, corpus] in
             try $0.check(options, corpus, file: $1)
         }
         guard let found else { return nil }
@@ -83,7 +94,7 @@ public final class Trainer {
     public func run() throws -> TrainingOutcome {
         let firstStep = state.step
         let stream = WindowStream(
-            corpus, batch: options.batch, window: options.window, seed: options.seed, begin: rows.begin, end: rows.end,
+            corpus, batch: options.batch, window: options.window, seed: options.seed, begin: words.begin, end: words.end,
             from: start)
         ceiling = measureCeiling?()
         checkpoints?.begin()
@@ -154,9 +165,8 @@ public final class Trainer {
         for result in results {
             try log.write(
                 HeldOutMetrics(
-                    step: state.step, words: state.words, seconds: state.seconds, direction: result.direction.rawValue,
-                    loss: result.loss, constantLoss: result.constantLoss, objective: result.objective,
-                    candidates: heldOut.candidateCount, scores: result.scores))
+                    step: state.step, words: state.words, seconds: state.seconds, candidates: heldOut.candidateCount,
+                    result: result))
         }
         onEvaluation(state.step, state.words, results)
         ceiling = measureCeiling.map { max(ceiling ?? 0, $0()) }

@@ -33,7 +33,7 @@ public struct TrainingEstimate {
         let speed = Self.usualShare * ceiling * 1e9 / operations(encoder)
         var lines = [
             "sentences\t\(corpus.sentences)", "tokens\t\(corpus.tokens)",
-            "tokens without a vector\t\(corpus.tokens - corpus.usableTokens)",
+            "tokens without a \(input.words.vocabulary == nil ? "vector" : "class")\t\(corpus.tokens - corpus.knownTokens)",
             "words of an epoch, sentence ends counted\t\(corpus.positions)",
             "words of a step\t\(options.positionsPerStep)",
             "steps of an epoch\t\(corpus.positions / options.positionsPerStep)", "steps in all\t\(steps)",
@@ -57,13 +57,15 @@ public struct TrainingEstimate {
     }
 
     private func memory(_ encoder: ContextualEncoder, read: Int) -> [(name: String, bytes: Int)] {
+        let tableBytes = input.words.vectors?.bytes ?? 0
         var items = [
-            ("embedding table", input.rows.bytes), ("program, text read and kept", max(0, read - input.rows.bytes)),
+            ("embedding table", tableBytes), ("program, text read and kept", max(0, read - tableBytes)),
             ("held-out text and its scores", input.heldOutBytes(options)),
         ]
         for model in encoder.directions { items += model.memory }
         let positions = options.batch * options.window
-        items.append(("vectors of a window", encoder.directions.count * positions * (2 * input.rows.dimension + 1) * 4))
+        let window = DirectionWindow(configuration, input.words, positions: positions)
+        items.append(("words of a window", encoder.directions.count * window.bytes))
         items.append(("sentences being shuffled", 4 * min(input.corpus.positions, ShuffledSentences.defaultBuffer)))
         return items
     }

@@ -6,7 +6,7 @@ import WordVectors
 
 /// Everything a run reads, checked to its last byte before the first step.
 public struct TrainingInput {
-    public let rows: WordRows
+    public let words: CorpusWords
     public let corpus: Corpus
     public let pool: ThreadPool
     private let heldOut: Sentences
@@ -14,29 +14,42 @@ public struct TrainingInput {
     public let warnings: [String]
 
     /// - Parameters:
-    ///   - table: the embedding table; `-` is standard input, as for all files.
+    ///   - table: the embedding table; `-` is standard input, as for all files. `nil` if no layer asks for vectors.
+    ///   - vocabulary: the classes of the output layer; `nil` if it has none. One of the two must be there.
     ///   - heldOut: a token shard; `nil` keeps every `heldOutEvery`-th sentence of the corpus.
-    /// Throws `ToolError` (`noInput`, `ioError`, `dataError`; `configuration` for a table without sentence marks).
+    /// Throws `ToolError` (`noInput`, `ioError`, `dataError`; `configuration` for a table without sentence marks,
+    /// and for a vocabulary and text that were cut into units by different merges).
     public init(
-        table: String, tokens: [String], heldOut: String?, heldOutEvery: Int, heldOutTokens: Int, centred: Bool,
-        threads: Int
+        table: String?, vocabulary: String?, tokens: [String], heldOut: String?, heldOutEvery: Int, heldOutTokens: Int,
+        centred: Bool, threads: Int
     ) throws {
-        let tableName = table == "-" ? "standard input" : table
         let workers = WorkerPool(threads: threads)
         pool = ThreadPool(threads: threads)
-        rows = try WordRows(
-            EmbeddingTable(FileSource(path: table), pool: workers), centred: centred, file: tableName)
-        let rows = rows
+        let rows = try table.map {
+            try WordRows(
+                EmbeddingTable(FileSource(path: $0), pool: workers), centred: centred,
+                file: $0 == "-" ? "standard input" : $0)
+        }
+        words = CorpusWords(
+            vectors: rows, vocabulary: try vocabulary.map { try OutputVocabulary(path: $0, pool: workers) })
+        let words = words
         corpus = try Corpus(
-            paths: tokens, rows: rows, heldOutEvery: heldOut == nil ? heldOutEvery : 0, heldOutTokens: heldOutTokens,
+            paths: tokens, words: words, heldOutEvery: heldOut == nil ? heldOutEvery : 0, heldOutTokens: heldOutTokens,
             pool: workers)
         var others = corpus.otherTokenizers
         if let heldOut {
             var fields = ShardFields()
-            self.heldOut = try Sentences(path: heldOut, rows: rows, limit: heldOutTokens, pool: workers, fields: &fields)
+            self.heldOut = try Sentences(path: heldOut, words: words, limit: heldOutTokens, pool: workers, fields: &fields)
             if fields != corpus.tokenizer { others.append((heldOut, fields)) }
         } else {
             self.heldOut = corpus.heldOut
+        }
+        if let vocabulary, let merges = words.vocabulary?.merges, merges != corpus.tokenizer["bpe"] ?? "" {
+            func name(_ merges: String) -> String { merges.isEmpty ? "whole words" : "units of merges \(merges)" }
+            throw ToolError(
+                .configuration,
+                "\(vocabulary): is of \(name(merges)), and \(corpus.name) of \(name(corpus.tokenizer["bpe"] ?? "")); "
+                    + "build-vocab makes the vocabulary of these tokens")
         }
         func text(_ fields: ShardFields) -> String { fields.pairs.map { "\($0.name)=\($0.value)" }.joined(separator: " ") }
         warnings = others.map { [corpus] in
@@ -49,8 +62,8 @@ public struct TrainingInput {
     func heldOutBytes(_ options: TrainingOptions) -> Int {
         guard heldOut.count > 0 else { return 0 }
         let positions = heldOut.tokenCount + heldOut.count
-        let candidates = 2 * min(options.candidates, rows.tableCount)
-        return 4 * rows.dimension * (positions + candidates) + 5 * 4 * positions
+        let candidates = 2 * min(options.candidates, words.count)
+        return 4 * (words.vectors?.dimension ?? 512) * (positions + candidates) + 5 * 4 * positions
     }
 
     /// Whether the run can be made at all. Throws `ToolError`: `configuration` for a corpus shorter than one step, `usage`
@@ -78,7 +91,7 @@ public struct TrainingInput {
     public func heldOutText(_ options: TrainingOptions) throws -> HeldOutText? {
         guard heldOut.count > 0 else { return nil }
         return try HeldOutText(
-            heldOut, rows: rows, batch: options.batch, window: options.window, candidates: options.candidates,
+            heldOut, words: words, batch: options.batch, window: options.window, candidates: options.candidates,
             trainingSentences: corpus.sentences)
     }
 }

@@ -18,7 +18,6 @@ final class TrainingStep {
     private(set) var positions = 0
 
     private let encoder: ContextualEncoder
-    private let rows: WordRows
     private let options: TrainingOptions
     private let rate: LearningRate
     private let corpusName: String
@@ -28,28 +27,23 @@ final class TrainingStep {
     private(set) var window: TrainingWindow
     private var pass = 0
 
-    /// Everything one direction needs: its vectors, and what comes out.
+    /// Everything one direction needs: its words, and what comes out.
     private final class DirectionTask {
-        let inputs: FloatBuffer, targets: FloatBuffer, weights: FloatBuffer
+        let words: DirectionWindow
         var loss = 0.0, norm = 0.0
 
-        init(positions: Int, dimension: Int) {
-            inputs = FloatBuffer(count: positions * dimension)
-            targets = FloatBuffer(count: positions * dimension)
-            weights = FloatBuffer(count: positions)
-        }
+        init(_ words: DirectionWindow) { self.words = words }
     }
 
     init(
-        _ encoder: ContextualEncoder, _ rows: WordRows, _ options: TrainingOptions, rate: LearningRate, corpusName: String
+        _ encoder: ContextualEncoder, _ words: CorpusWords, _ options: TrainingOptions, rate: LearningRate, corpusName: String
     ) {
         self.corpusName = corpusName
         self.encoder = encoder
-        self.rows = rows
         self.options = options
         self.rate = rate
         tasks = encoder.directions.map { _ in
-            DirectionTask(positions: options.batch * options.window, dimension: rows.dimension)
+            DirectionTask(DirectionWindow(encoder.configuration, words, positions: options.batch * options.window))
         }
         window = TrainingWindow(batch: options.batch, window: options.window)
     }
@@ -77,7 +71,7 @@ final class TrainingStep {
         for (task, model) in zip(tasks, encoder.directions) where !task.loss.isFinite {
             throw notANumber("the loss is no number", model.direction, step: step)
         }
-        for (index, task) in tasks.enumerated() { task.norm = encoder.directions[index].update(update) }
+        for (index, task) in tasks.enumerated() { task.norm = encoder.update(update, direction: index) }
         loss = 0
         norm = 0
         for (task, model) in zip(tasks, encoder.directions) {
@@ -92,27 +86,23 @@ final class TrainingStep {
     private func accumulate(_ index: Int) {
         let model = encoder.directions[index], task = tasks[index]
         let shape = WindowShape(steps: window.window, batch: window.batch)
-        let isForward = model.direction == .forward
-        let input = Matrix(task.inputs, rows: shape.rows, columns: rows.dimension)
-        let target = Matrix(task.targets, rows: shape.rows, columns: rows.dimension)
-        let targetRows = isForward ? window.forwardTargets : window.backwardTargets
-        rows.gather(isForward ? window.forwardInputs : window.backwardInputs, into: input)
-        rows.gather(targetRows, into: target)
-        for place in 0..<shape.rows {
-            task.weights.start[place] = rows.isUsable(targetRows[place]) ? window.weights[place] : 0
-        }
+        model.compute.enter(.gathering)
+        task.words.prepare(window, model.direction)
         let loss = model.accumulate(
-            input, targets: target, weights: task.weights.start, shape: shape, carry: options.carriesState,
-            seed: options.seed, step: pass)
+            task.words.input(rows: shape.rows), targets: task.words.targets(rows: shape.rows),
+            weights: task.words.weights.start, shape: shape, carry: options.carriesState, seed: options.seed, step: pass)
         task.loss += loss / Double(options.accumulation)
     }
 
     /// Throws `ToolError` with status `dataError` if a weight has become infinite or no number at all, as the next step
     /// would find.
     func checkWeights(after step: Int) throws {
-        for model in encoder.directions {
-            for parameter in model.parameters.layout.parameters where !model.parameters.isFinite(parameter) {
-                throw notANumber("\(parameter.name) has weights that are no numbers", model.direction, step: step - 1)
+        for store in encoder.stores {
+            for parameter in store.layout.parameters where !store.isFinite(parameter) {
+                let direction = encoder.directions.first { parameter.name.hasPrefix($0.direction.rawValue) }?.direction
+                throw notANumber(
+                    "\(parameter.name) has weights that are no numbers", direction ?? encoder.directions[0].direction,
+                    step: step - 1)
             }
         }
     }

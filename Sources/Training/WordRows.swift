@@ -77,6 +77,12 @@ public final class WordRows: @unchecked Sendable {
         return made.find(word).map { UInt32(tableCount + $0) }
     }
 
+    /// Calls `body` with the word of a row.
+    func withWord<Result>(_ row: UInt32, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        Int(row) < tableCount
+            ? try table.words.withWord(Int(row), body) : try made.withWord(Int(row) - tableCount, body)
+    }
+
     /// Whether a row that has been met is a vector: words for which nothing can be made are zeros, as are vectors that
     /// come so, and no target can point nowhere.
     public func isUsable(_ row: UInt32) -> Bool { usable[slot(of: row)] }

@@ -5,11 +5,48 @@ import Shards
 import Training
 
 extension LossKind: ExpressibleByArgument {}
+extension InputKind: ExpressibleByArgument {}
+extension OutputKind: ExpressibleByArgument {}
 
 /// What the encoder looks like.
 struct NetworkOptions: ParsableArguments {
-    @Option(help: "Sizes of a known encoder: tiny 32/16, small 512/128, base 1024/256, medium 2048/256, elmo-c 4096/512.")
+    @Option(
+        help: """
+            A known encoder: tiny 32/16, small 512/128, base 1024/256, medium 2048/256, elmo-c 4096/512; or what it is \
+            compared with, of the same size: elmo (characters, sampled softmax, shared by the directions), elmo-a (adaptive \
+            softmax), elmo-sub (subwords with one table for input and output).
+            """)
     var preset: Preset = .small
+
+    @Option(help: "How words come in: vectors of --table, ELMo's characters, or a table of units that is trained [embeddings].")
+    var input: InputKind?
+
+    @Option(help: "What is predicted: the next word's vector, or the word itself by one of the softmaxes [continuous].")
+    var output: OutputKind?
+
+    @Option(
+        help: ArgumentHelp("The vocabulary of a softmax, from build-vocab; other words are <unk>.", valueName: "file"),
+        completion: .file())
+    var vocab: String?
+
+    @Option(help: ArgumentHelp("Of sampled-softmax: words drawn for a window [8192].", valueName: "n"))
+    var negatives: Int?
+
+    @Option(help: ArgumentHelp(
+        "Of adaptive-softmax: the first word of each cluster, as 40000,200000 [a twentieth and a quarter of all].", valueName: "n,n"))
+    var cutoffs: NumberList?
+
+    @Option(help: ArgumentHelp("Of characters: width:count of the filters [ELMo's, 1:32 to 7:1024].", valueName: "w:n,w:n"))
+    var filters: FilterList?
+
+    @Option(help: ArgumentHelp("Of characters: highway layers [2].", valueName: "n"))
+    var highways: Int?
+
+    @Flag(help: "One input and one output layer for both directions, as in ELMo.")
+    var shareLayers = false
+
+    @Flag(help: "Of subwords: one table for input and output.")
+    var tie = false
 
     @Option(help: ArgumentHelp("LSTM cells of a layer and direction, instead of the preset's.", valueName: "n"))
     var cell: Int?
@@ -50,22 +87,39 @@ struct NetworkOptions: ParsableArguments {
     enum Preset: String, CaseIterable, ExpressibleByArgument {
         case tiny, small, base, medium
         case elmoC = "elmo-c"
+        case elmo
+        case elmoA = "elmo-a"
+        case elmoSub = "elmo-sub"
     }
 
     enum DirectionChoice: String, CaseIterable, ExpressibleByArgument {
         case forward, backward, both
     }
 
-    /// Throws `ToolError` with status `usage` for sizes that make no network.
-    func configuration(_ rows: WordRows, _ corpus: Corpus) throws -> EncoderConfiguration {
-        guard var configuration = EncoderConfiguration(preset: preset.rawValue, vectorSize: rows.dimension) else {
-            throw ToolError(.usage, "no preset of the name \(preset.rawValue)")
+    /// The preset with its input and output layers, as far as options go without having read anything.
+    private var base: EncoderConfiguration? {
+        guard var configuration = EncoderConfiguration(preset: preset.rawValue, vectorSize: 0) else { return nil }
+        if let input { configuration.input = input }
+        if let output {
+            if output != configuration.output { configuration.cutoffs = [] }
+            configuration.output = output
         }
+        return configuration
+    }
+
+    var needsTable: Bool { base.map { $0.input == .embeddings || $0.output == .continuous } ?? true }
+    var needsVocabulary: Bool { base?.output.hasVocabulary ?? false }
+
+    /// Throws `ToolError` with status `usage` for sizes that make no network.
+    func configuration(_ words: CorpusWords, _ corpus: Corpus) throws -> EncoderConfiguration {
+        guard var configuration = base else { throw ToolError(.usage, "no preset of the name \(preset.rawValue)") }
+        configuration.inputSize = configuration.input == .embeddings ? words.vectors?.dimension ?? 0 : 0
+        configuration.outputSize = configuration.output == .continuous ? words.vectors?.dimension ?? 0 : 0
         if let cell { configuration.cell = cell }
         if let projection { configuration.projection = projection }
         configuration.layers = layers
         configuration.dropout = dropout
-        configuration.layerNorm = !noLayerNorm
+        if noLayerNorm { configuration.layerNorm = false }
         configuration.residual = !noResidual
         configuration.centred = !rawTargets
         configuration.loss = loss
@@ -74,8 +128,25 @@ struct NetworkOptions: ParsableArguments {
         configuration.dotScale = dotScale
         configuration.directions = Direction.allCases.filter { direction == .both || $0.rawValue == direction.rawValue }
         configuration.tokenizer = corpus.tokenizer.pairs.map { "\($0.name)=\($0.value)" }.joined(separator: " ")
-        configuration.tableDigest = hexadecimal(rows.tableDigest)
+        if let vectors = words.vectors { configuration.tableDigest = hexadecimal(vectors.tableDigest) }
+        setOuterLayers(&configuration, words)
         if let complaint = configuration.complaint { throw ToolError(.usage, complaint) }
         return configuration
+    }
+
+    private func setOuterLayers(_ configuration: inout EncoderConfiguration, _ words: CorpusWords) {
+        if let negatives { configuration.negatives = negatives }
+        if let filters { configuration.filters = filters.filters }
+        if let highways { configuration.highways = highways }
+        if shareLayers { configuration.sharesLayers = true }
+        if tie { configuration.isTied = true }
+        guard let vocabulary = words.vocabulary else { return }
+        configuration.vocabularySize = vocabulary.size
+        configuration.vocabularyDigest = hexadecimal(vocabulary.digest)
+        if let cutoffs {
+            configuration.cutoffs = cutoffs.numbers
+        } else if configuration.output == .adaptiveSoftmax && configuration.cutoffs.isEmpty {
+            configuration.cutoffs = [max(1, vocabulary.size / 20), max(2, vocabulary.size / 4)]
+        }
     }
 }

@@ -57,10 +57,21 @@ struct Train: Tool {
             }
             return
         }
-        guard let table else { throw ValidationError("--table is missing: the embedding table that embed-oov made") }
-        let sources = [table] + inputs + [evaluation.heldOut].compactMap { $0 }
+        guard table != nil || !network.needsTable else {
+            throw ValidationError("--table is missing: the embedding table that embed-oov made")
+        }
+        guard table == nil || network.needsTable else {
+            throw ValidationError("--table is not used: neither the input nor the output of this network are vectors")
+        }
+        guard network.vocab != nil || !network.needsVocabulary else {
+            throw ValidationError("--vocab is missing: the vocabulary of the softmax, which build-vocab makes")
+        }
+        guard network.vocab == nil || network.needsVocabulary else {
+            throw ValidationError("--vocab is not used: the output of this network has no vocabulary")
+        }
+        let sources = [table, network.vocab, evaluation.heldOut].compactMap { $0 } + inputs
         guard sources.count(where: { $0 == "-" }) <= 1 else {
-            throw ValidationError("of table, tokens and held-out text only one can come from standard input")
+            throw ValidationError("of table, vocabulary, tokens and held-out text only one can come from standard input")
         }
         if evaluation.patience != nil {
             guard checkpoints.checkpoints != nil else { throw ValidationError("--patience needs --checkpoints") }
@@ -81,21 +92,20 @@ struct Train: Tool {
     func perform() throws {
         if print { return try printModels() }
         if merge { return try mergeModels() }
-        guard let table else { return }
         // Before the output, which may lie in its directory.
         let checkpointWriter = dryRun ? nil : try checkpoints.open()
         let file = try dryRun ? OutputFile(path: "-", binary: false) : output.open(binary: true)
         let input = try TrainingInput(
-            table: table, tokens: inputs, heldOut: evaluation.heldOut, heldOutEvery: evaluation.heldOutEvery,
+            table: table, vocabulary: network.vocab, tokens: inputs, heldOut: evaluation.heldOut, heldOutEvery: evaluation.heldOutEvery,
             heldOutTokens: evaluation.heldOutTokens, centred: !network.rawTargets, threads: common.threads)
         let options = schedule.options(seed: seed.seed, evaluation)
-        let configuration = try network.configuration(input.rows, input.corpus)
+        let configuration = try network.configuration(input.words, input.corpus)
         try input.check(configuration, options)
         if dryRun { return try estimate(configuration, options, input, to: file) }
 
         let report = TrainingReport(common.report)
         let trainer = Trainer(
-            configuration, options: options, corpus: input.corpus, rows: input.rows,
+            configuration, options: options, corpus: input.corpus, words: input.words,
             heldOut: try input.heldOutText(options), checkpoints: checkpointWriter, pool: input.pool)
         report.attach(to: trainer)
         report.begin(trainer, input, options)

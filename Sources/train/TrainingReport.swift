@@ -23,10 +23,17 @@ struct TrainingReport {
 
     func begin(_ trainer: Trainer, _ input: TrainingInput, _ options: TrainingOptions) {
         for warning in input.warnings { report.print("train: \(warning)") }
-        report.print(
-            "\(grouped(input.corpus.sentences)) sentences, \(grouped(input.corpus.tokens)) tokens; "
-                + "\(grouped(input.rows.tableCount)) words in the table, \(grouped(input.rows.madeCount)) others "
-                + "(\(grouped(input.rows.unusableCount)) without a vector)")
+        var text = "\(grouped(input.corpus.sentences)) sentences, \(grouped(input.corpus.tokens)) tokens"
+        if let vectors = input.words.vectors {
+            text += "; \(grouped(vectors.tableCount)) words in the table, \(grouped(vectors.madeCount)) others "
+                + "(\(grouped(vectors.unusableCount)) without a vector)"
+        }
+        if let vocabulary = input.words.vocabulary {
+            let unknown = 1 - Double(input.corpus.knownTokens) / Double(max(1, input.corpus.tokens))
+            text += "; \(grouped(vocabulary.size)) classes, \(fixed(100 * unknown, 2))% of the tokens are unknown"
+        }
+        report.print(text)
+        if let note = trainer.sparseUpdates { report.print(note) }
         report.print(
             "\(grouped(trainer.encoder.parameterCount)) weights, \(grouped(trainer.totalSteps)) steps of "
                 + "\(options.accumulation > 1 ? "\(options.accumulation) x " : "")\(options.batch) x \(options.window) words")
@@ -55,11 +62,19 @@ struct TrainingReport {
     private static func summary(_ result: HeldOutResult, step: Int) -> String {
         let scores = result.scores
         func percent(_ share: Double) -> String { fixed(100 * share, 1) + "%" }
-        let objective = abs(result.objective - result.loss) < 1e-3 ? "" : "objective \(fixed(result.objective, 4)), cosine "
-        return "step \(step), held-out \(result.direction.rawValue): \(objective)loss \(fixed(result.loss, 4)) "
-            + "(constant \(fixed(result.constantLoss, 4))); cosine top-1 \(percent(scores.cosineTop1)), top-10 "
-            + "\(percent(scores.cosineTop10)); with prior \(percent(scores.top1)), \(percent(scores.top10)) "
-            + "(unigram \(percent(scores.unigramTop1)), \(percent(scores.unigramTop10))); perplexity "
-            + "\(fixed(scores.perplexity, 1)) (unigram \(fixed(scores.unigramPerplexity, 1)))"
+        var text = "step \(step), held-out \(result.direction.rawValue): "
+        if let cosine = result.cosine {
+            if abs(result.objective - cosine.loss) >= 1e-3 { text += "objective \(fixed(result.objective, 4)), cosine " }
+            text += "loss \(fixed(cosine.loss, 4)) (constant \(fixed(cosine.constantLoss, 4))); cosine top-1 "
+                + "\(percent(scores.cosineTop1 ?? 0)), top-10 \(percent(scores.cosineTop10 ?? 0)); with prior "
+        } else {
+            text += "loss \(fixed(result.objective, 4)); top-1, top-10 "
+        }
+        text += "\(percent(scores.top1)), \(percent(scores.top10)) (unigram \(percent(scores.unigramTop1)), "
+            + "\(percent(scores.unigramTop10))); perplexity \(fixed(scores.perplexity, 1))"
+        if let vocabulary = result.vocabulary {
+            return text + " over \(grouped(vocabulary.size)) classes, \(percent(vocabulary.unknownShare)) unknown"
+        }
+        return text + " (unigram \(fixed(scores.unigramPerplexity, 1)))"
     }
 }

@@ -93,8 +93,8 @@ struct Reference: Sendable, CustomTestStringConvertible {
         for step in 1...reference.losses.count {
             let window = reference.window(step)
             let loss = model.accumulate(
-                Matrix(window.input, rows: reference.shape.rows, columns: reference.vectorSize),
-                targets: Matrix(window.targets, rows: reference.shape.rows, columns: reference.vectorSize),
+                .vectors(Matrix(window.input, rows: reference.shape.rows, columns: reference.vectorSize)),
+                targets: .vectors(Matrix(window.targets, rows: reference.shape.rows, columns: reference.vectorSize)),
                 shape: reference.shape, carry: reference.carry, seed: 11, step: step)
             let norm = model.update(.init(step: step, rate: reference.rate, clip: reference.clip))
             #expect(abs(loss - reference.losses[step - 1]) < (step == 1 ? 2e-6 : 5e-5), "step \(step)")
@@ -115,7 +115,7 @@ struct Reference: Sendable, CustomTestStringConvertible {
         let weights: [Float] = [1, 0, 0.5, 1, 2, 1]
         func loss() -> Double {
             model.accumulate(
-                input, targets: targets, weights: weights, shape: shape, carry: false, seed: 1, step: 1)
+                .vectors(input), targets: .vectors(targets), weights: weights, shape: shape, carry: false, seed: 1, step: 1)
         }
         _ = loss()
         guard let training = model.parameters.training else { return }
@@ -145,15 +145,15 @@ struct Reference: Sendable, CustomTestStringConvertible {
         let window = reference.window(1)
         let input = Matrix(window.input, rows: 12, columns: 7)
         let targets = Matrix(window.targets, rows: 12, columns: 7)
-        let first = model.evaluate(input, targets: targets, shape: reference.shape, carry: false)
-        let second = model.evaluate(input, targets: targets, shape: reference.shape, carry: true)
+        let first = model.evaluate(.vectors(input), targets: .vectors(targets), shape: reference.shape, carry: false)
+        let second = model.evaluate(.vectors(input), targets: .vectors(targets), shape: reference.shape, carry: true)
         #expect(first == second)
-        let carried = model.evaluate(input, targets: targets, shape: reference.shape, carry: true)
+        let carried = model.evaluate(.vectors(input), targets: .vectors(targets), shape: reference.shape, carry: true)
         #expect(carried != first)
         let state = model.savedState(batch: 3)
-        let next = model.evaluate(input, targets: targets, shape: reference.shape, carry: false)
+        let next = model.evaluate(.vectors(input), targets: .vectors(targets), shape: reference.shape, carry: false)
         model.restoreState(state, batch: 3)
-        #expect(model.evaluate(input, targets: targets, shape: reference.shape, carry: false) == next)
+        #expect(model.evaluate(.vectors(input), targets: .vectors(targets), shape: reference.shape, carry: false) == next)
         #expect(model.parameters.training?.gradients.elements.allSatisfy { $0 == 0 } == true)
     }
 
@@ -174,7 +174,8 @@ struct Reference: Sendable, CustomTestStringConvertible {
         for step in 1...150 {
             losses.append(
                 model.accumulate(
-                    Matrix(input, rows: 40, columns: 20), targets: Matrix(targets, rows: 40, columns: 20), shape: shape,
+                    .vectors(Matrix(input, rows: 40, columns: 20)),
+                    targets: .vectors(Matrix(targets, rows: 40, columns: 20)), shape: shape,
                     carry: false, seed: 1, step: step))
             _ = model.update(.init(step: step, rate: 0.005, clip: 1))
         }

@@ -35,13 +35,13 @@ import Model
                     $0 + Vector.cosine(predictions.row($1), target.row($1), count: 20) / 40
                 }
             }
-            let before = model.evaluate(input, targets: target, shape: shape, carry: false)
+            let before = model.evaluate(.vectors(input), targets: .vectors(target), shape: shape, carry: false)
             #expect(cosine() < 0.3)
             for step in 1...150 {
-                _ = model.accumulate(input, targets: target, shape: shape, carry: false, seed: 1, step: step)
+                _ = model.accumulate(.vectors(input), targets: .vectors(target), shape: shape, carry: false, seed: 1, step: step)
                 _ = model.update(.init(step: step, rate: 0.005, clip: 1))
             }
-            let after = model.evaluate(input, targets: target, shape: shape, carry: false)
+            let after = model.evaluate(.vectors(input), targets: .vectors(target), shape: shape, carry: false)
             #expect(after < before - 0.9)
             // The max-margin loss is content when no other word is nearly as near.
             #expect(cosine() > 0.75)

@@ -20,7 +20,7 @@ struct CorpusTests {
         let data = try TrainingData(sentences: Self.sentences, shards: shards)
         let input = try data.input(heldOutEvery: 0)
         let first = try epoch(input.corpus, seed: 1, 0)
-        let rows = Self.sentences.map { $0.map { word in Array(word.utf8).withUnsafeBytes { input.rows.find($0) } } }
+        let rows = Self.sentences.map { $0.map { word in Array(word.utf8).withUnsafeBytes { input.words.find($0) } } }
         func sorted(_ sentences: [[UInt32]]) -> [String] { sentences.map { "\($0)" }.sorted() }
         #expect(sorted(first) == sorted(rows.map { $0.compactMap(\.self) }))
         let (second, other) = (try epoch(input.corpus, seed: 1, 1), try epoch(input.corpus, seed: 2, 0))
@@ -60,7 +60,7 @@ struct CorpusTests {
         let input = try data.input(heldOutEvery: 7)
         func stream(from position: DataPosition? = nil) -> WindowStream {
             WindowStream(
-                input.corpus, batch: 5, window: 9, seed: 4, begin: input.rows.begin, end: input.rows.end, from: position)
+                input.corpus, batch: 5, window: 9, seed: 4, begin: input.words.begin, end: input.words.end, from: position)
         }
         var window = TrainingWindow(batch: 5, window: 9)
         let whole = stream()

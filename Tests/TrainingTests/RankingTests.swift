@@ -36,10 +36,10 @@ struct RankingTests {
         return (predictions, targets)
     }
 
-    @Test func agreesWithAPlainComputation() {
+    @Test func agreesWithAPlainComputation() throws {
         let (predictions, targets) = Self.sample(600)
-        let scores = Ranking(candidates: Self.candidates(), compute: Compute())
-            .score(predictions: predictions, targets: targets)
+        let scores = Ranking(candidates: Self.candidates(), predictions: predictions, compute: Compute())
+            .score(targets: targets)
         let known = targets.indices.filter { targets[$0] >= 2 && targets[$0] < 42 }
         let ranked = known.dropFirst(known.count / 2)
         #expect(scores.positions == ranked.count)
@@ -47,6 +47,7 @@ struct RankingTests {
         let total = Self.counts.reduce(0, +)
         let prior = Self.counts.map { log(Double($0) / Double(total)) }
         let vectors = (0..<Self.words).map { Self.unit($0 + 2) }
+        let scale = try #require(scores.scale)
         var cosineTop1 = 0, top10 = 0, logLikelihood = 0.0
         for position in ranked {
             let cosines = vectors.map { vector in
@@ -56,12 +57,12 @@ struct RankingTests {
             }
             let target = Int(targets[position]) - 2
             cosineTop1 += cosines.contains { $0 > cosines[target] + 1e-7 } ? 0 : 1
-            let values = zip(cosines, prior).map { scores.scale * $0 + $1 }
+            let values = zip(cosines, prior).map { scale * $0 + $1 }
             top10 += values.count { $0 > values[target] + 1e-7 } < 10 ? 1 : 0
             logLikelihood += values[target] - log(values.reduce(0) { $0 + exp($1) })
         }
         let count = Double(ranked.count)
-        #expect(abs(scores.cosineTop1 - Double(cosineTop1) / count) < 1e-9)
+        #expect(abs(try #require(scores.cosineTop1) - Double(cosineTop1) / count) < 1e-9)
         #expect(abs(scores.top10 - Double(top10) / count) < 1e-9)
         #expect(abs(scores.perplexity / exp(-logLikelihood / count) - 1) < 1e-4)
         #expect(scores.perplexity < scores.unigramPerplexity)
@@ -69,10 +70,10 @@ struct RankingTests {
     }
 
     /// The scale is fitted on the first half: there no other one makes the targets more probable.
-    @Test func theFittedScaleIsTheBest() {
+    @Test func theFittedScaleIsTheBest() throws {
         let (predictions, targets) = Self.sample(600)
-        let scores = Ranking(candidates: Self.candidates(), compute: Compute())
-            .score(predictions: predictions, targets: targets)
+        let scores = Ranking(candidates: Self.candidates(), predictions: predictions, compute: Compute())
+            .score(targets: targets)
         let known = targets.indices.filter { targets[$0] >= 2 && targets[$0] < 42 }
         let total = Self.counts.reduce(0, +)
         let prior = Self.counts.map { log(Double($0) / Double(total)) }
@@ -87,16 +88,34 @@ struct RankingTests {
                 return sum + values[Int(targets[position]) - 2] - log(values.reduce(0) { $0 + exp($1) })
             }
         }
-        let best = likelihood(scores.scale)
-        #expect(best > likelihood(scores.scale * 0.98) && best > likelihood(scores.scale * 1.02))
+        let scale = try #require(scores.scale)
+        let best = likelihood(scale)
+        #expect(best > likelihood(scale * 0.98) && best > likelihood(scale * 1.02))
+    }
+
+    /// Scores that are logarithms of probabilities already: no scale, no prior, no cosines.
+    @Test func probabilitiesAreRankedAsTheyAre() {
+        let targets = (0..<300).map { UInt32(($0 * 7) % 40 + 2) }
+        // The target is first, or has two others before it.
+        let ranking = Ranking(candidates: Self.candidates(), compute: Compute()) { positions, scores in
+            for (row, position) in positions.enumerated() {
+                for column in 0..<Self.words { scores.row(row)[column] = Float(column) * 1e-3 }
+                let target = Int(targets[position]) - 2
+                scores.row(row)[target] = 5
+                if position % 2 == 1 { for other in 1...2 { scores.row(row)[(target + other) % Self.words] = 6 } }
+            }
+        }
+        let scores = ranking.score(targets: targets)
+        #expect(scores.scale == nil && scores.cosineTop1 == nil)
+        #expect(scores.positions == 150 && scores.top1 == 0.5 && scores.top10 == 1)
     }
 
     @Test(arguments: [2, 3])
     func theNumberOfThreadsDoesNotShow(threads: Int) {
         let (predictions, targets) = Self.sample(600)
-        let one = Ranking(candidates: Self.candidates(), compute: Compute())
-        let many = Ranking(candidates: Self.candidates(), compute: Compute(pool: ThreadPool(threads: threads)))
-        #expect(
-            one.score(predictions: predictions, targets: targets) == many.score(predictions: predictions, targets: targets))
+        let one = Ranking(candidates: Self.candidates(), predictions: predictions, compute: Compute())
+        let many = Ranking(
+            candidates: Self.candidates(), predictions: predictions, compute: Compute(pool: ThreadPool(threads: threads)))
+        #expect(one.score(targets: targets) == many.score(targets: targets))
     }
 }

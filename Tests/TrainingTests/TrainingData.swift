@@ -90,24 +90,59 @@ struct TrainingData {
         return options
     }
 
-    func input(threads: Int = 1, heldOutEvery: Int = 10) throws -> TrainingInput {
+    func input(threads: Int = 1, heldOutEvery: Int = 10, network: Network = .continuous) throws -> TrainingInput {
         try TrainingInput(
-            table: table, tokens: tokens, heldOut: nil, heldOutEvery: heldOutEvery, heldOutTokens: 1000, centred: true,
-            threads: threads)
+            table: network.needsTable ? table : nil, vocabulary: network.output.hasVocabulary ? vocabulary() : nil,
+            tokens: tokens, heldOut: nil, heldOutEvery: heldOutEvery, heldOutTokens: 1000, centred: true, threads: threads)
+    }
+
+    /// What the network reads and predicts.
+    struct Network: Sendable {
+        var input = InputKind.embeddings
+        var output = OutputKind.continuous
+        var sharesLayers = false
+
+        var needsTable: Bool { input == .embeddings || output == .continuous }
+
+        static let continuous = Network()
+    }
+
+    /// Counts of the first words that the text is made of; the others are unknown to it.
+    func vocabulary(_ words: Int = 8) throws -> String {
+        let path = directory.file("vocabulary")
+        let output = try OutputFile(path: path, binary: true)
+        let writer = try VocabularyShardWriter(output, tool: "test 1", options: [:], pool: WorkerPool(threads: 1))
+        for index in 0..<words {
+            try Array("w\(index)".utf8).withUnsafeBytes { try writer.append($0, count: UInt64(100 - index)) }
+        }
+        try writer.finish()
+        try output.commit()
+        return path
     }
 
     func trainer(
         _ options: TrainingOptions, threads: Int = 1, heldOutEvery: Int = 10, directions: [Direction] = Direction.allCases,
-        loss: LossKind = .cosine, checkpoints: CheckpointWriter? = nil
+        loss: LossKind = .cosine, network: Network = .continuous, checkpoints: CheckpointWriter? = nil
     ) throws -> Trainer {
-        let input = try input(threads: threads, heldOutEvery: heldOutEvery)
-        var configuration = EncoderConfiguration(vectorSize: Self.dimension, cell: 32, projection: 16)
+        let input = try input(threads: threads, heldOutEvery: heldOutEvery, network: network)
+        var configuration = EncoderConfiguration(vectorSize: 0, cell: 32, projection: 16)
+        configuration.input = network.input
+        configuration.output = network.output
+        configuration.sharesLayers = network.sharesLayers
+        configuration.isTied = network.input == .subwords && network.sharesLayers
+        configuration.inputSize = network.input == .embeddings ? Self.dimension : 0
+        configuration.outputSize = network.output == .continuous ? Self.dimension : 0
+        configuration.vocabularySize = input.words.vocabulary?.size ?? 0
+        configuration.negatives = 5
+        configuration.cutoffs = [4, 8]
+        configuration.filters = [[1, 8], [2, 8], [3, 8]]
         configuration.directions = directions
         configuration.loss = loss
         configuration.tokenizer = "mode=penn"
+        if let complaint = configuration.complaint { throw ToolError(.usage, complaint) }
         try input.check(configuration, options)
         return Trainer(
-            configuration, options: options, corpus: input.corpus, rows: input.rows, heldOut: try input.heldOutText(options),
+            configuration, options: options, corpus: input.corpus, words: input.words, heldOut: try input.heldOutText(options),
             checkpoints: checkpoints, pool: input.pool)
     }
 

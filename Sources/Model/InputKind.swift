@@ -1,0 +1,71 @@
+internal import Layers
+
+/// The input layers there are. A new one is a file in Layers and a line in each switch here.
+public enum InputKind: String, Codable, Sendable, CaseIterable {
+    /// Frozen vectors of an embedding table, through a linear layer.
+    case embeddings
+    /// ELMo's characters: convolutions, highway layers, a projection.
+    case characters
+    /// A trainable vector for each unit of the vocabulary.
+    case subwords
+}
+
+extension EncoderConfiguration {
+    /// The layer from words to the encoder's input, `projection` wide.
+    func makeInput(_ name: String, rows: Int, training: Bool, in layout: inout ParameterLayout) -> any InputLayer {
+        switch input {
+        case .embeddings: EmbeddingInput(name, inputs: inputSize, outputs: projection, in: &layout)
+        case .characters:
+            CharacterInput(
+                name, shape: characterShape, outputs: projection, rows: rows, training: training, in: &layout)
+        case .subwords:
+            TableInput(name, units: vocabularySize, outputs: projection, isDense: isTied, in: &layout)
+        }
+    }
+
+    /// bilm-tf's alphabet: bytes, four marks, and padding.
+    public static let alphabet = (
+        size: 261, sentenceBegin: UInt16(256), sentenceEnd: UInt16(257), wordBegin: UInt16(258), wordEnd: UInt16(259)
+    )
+    /// Characters of a word, its two marks counted; the rest of a longer one is not read.
+    public static let longestSpelling = 50
+
+    var characterShape: CharacterInput.Shape {
+        CharacterInput.Shape(
+            alphabet: Self.alphabet.size, characterSize: characterSize,
+            filters: filters.map { .init(width: $0[0], count: $0[1]) }, highways: highways,
+            longest: Self.longestSpelling)
+    }
+
+    /// What is wrong with the input layer; `nil` if nothing is.
+    var inputComplaint: String? {
+        switch input {
+        case .embeddings:
+            if inputSize < 1 || inputSize > 1 << 20 { return "inputSize is \(inputSize), and must be from 1 to \(1 << 20)" }
+        case .characters:
+            if characterSize < 1 || characterSize > 4096 { return "characterSize is \(characterSize), and must be from 1 to 4096" }
+            if highways < 0 || highways > 64 { return "highways is \(highways), and must be from 0 to 64" }
+            if filters.isEmpty { return "characters need filters" }
+            for filter in filters {
+                guard filter.count == 2, (1...Self.longestSpelling).contains(filter[0]), (1...1 << 16).contains(filter[1])
+                else { return "a filter is WIDTH:COUNT, the width from 1 to \(Self.longestSpelling), the count from 1 to 65536" }
+            }
+            if Set(filters.map { $0[0] }).count != filters.count { return "filters of one width stand once, with their count" }
+        case .subwords:
+            if output != .subwordSoftmax { return "subwords as input need the output subword-softmax: both read the same tokens" }
+        }
+        return nil
+    }
+
+    /// About how many weights.
+    var inputWeights: Double {
+        let width = Double(projection)
+        switch input {
+        case .embeddings: return Double(inputSize) * width
+        case .characters:
+            let features = filters.reduce(0.0) { $0 + Double($1[1]) }
+            return features * width + 2 * Double(highways) * features * features
+        case .subwords: return isTied ? 0 : Double(vocabularySize) * width
+        }
+    }
+}

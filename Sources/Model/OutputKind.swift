@@ -1,0 +1,77 @@
+internal import Layers
+
+/// The output layers there are. A new one is a file in Layers and a line in each switch here.
+public enum OutputKind: String, Codable, Sendable, CaseIterable {
+    /// The vector of the next word (ELMo-C).
+    case continuous
+    /// The full softmax over a vocabulary.
+    case softmax
+    /// The softmax over classes drawn at random (ELMo).
+    case sampledSoftmax = "sampled-softmax"
+    /// The adaptive softmax (ELMo-A).
+    case adaptiveSoftmax = "adaptive-softmax"
+    /// The full softmax over units of words (ELMo-Sub).
+    case subwordSoftmax = "subword-softmax"
+
+    /// Whether it predicts one of a vocabulary.
+    public var hasVocabulary: Bool { self != .continuous }
+}
+
+extension EncoderConfiguration {
+    /// The layer from the encoder's output, `projection` wide, to the loss.
+    /// - Parameter table: the input layer's, if the output has the same.
+    func makeOutput(
+        _ name: String, rows: Int, tiedTo table: Parameter?, in layout: inout ParameterLayout
+    ) -> any OutputLayer {
+        switch output {
+        case .continuous:
+            ContinuousOutput(
+                name, inputs: projection, outputs: outputSize, loss: makeLoss(rows: rows), rows: rows, in: &layout)
+        case .softmax, .subwordSoftmax:
+            SoftmaxOutput(name, inputs: projection, classes: vocabularySize, tiedTo: table, rows: rows, in: &layout)
+        case .sampledSoftmax:
+            SampledSoftmaxOutput(
+                name, inputs: projection, classes: vocabularySize, negatives: negatives, rows: rows, in: &layout)
+        case .adaptiveSoftmax:
+            AdaptiveSoftmaxOutput(
+                name, inputs: projection, classes: vocabularySize, cutoffs: cutoffs, rows: rows, in: &layout)
+        }
+    }
+
+    /// What is wrong with the output layer; `nil` if nothing is.
+    var outputComplaint: String? {
+        guard output.hasVocabulary else {
+            if outputSize < 1 || outputSize > 1 << 20 { return "outputSize is \(outputSize), and must be from 1 to \(1 << 20)" }
+            return nil
+        }
+        if vocabularySize < 2 || vocabularySize > 1 << 28 {
+            return "vocabularySize is \(vocabularySize), and must be from 2 to \(1 << 28)"
+        }
+        switch output {
+        case .sampledSoftmax where negatives < 1 || negatives >= vocabularySize:
+            return "negatives is \(negatives), and must be from 1 to less than the size of the vocabulary, \(vocabularySize)"
+        case .adaptiveSoftmax:
+            return AdaptiveSoftmaxOutput.complaint(cutoffs: cutoffs, classes: vocabularySize)
+        case .subwordSoftmax where input == .embeddings:
+            return "the output subword-softmax needs the input subwords or characters"
+        default:
+            return nil
+        }
+    }
+
+    /// About how many weights, and activations of a position.
+    var outputWeights: Double {
+        let width = Double(projection), classes = Double(vocabularySize)
+        switch output {
+        case .continuous: return width * Double(outputSize)
+        case .softmax, .sampledSoftmax, .subwordSoftmax: return width * classes
+        case .adaptiveSoftmax:
+            var total = width * Double(cutoffs.first ?? 0), size = width
+            for (first, end) in zip(cutoffs, cutoffs.dropFirst() + [vocabularySize]) {
+                size /= 4
+                total += size * (width + Double(end - first))
+            }
+            return total
+        }
+    }
+}

@@ -1,0 +1,105 @@
+import Kernels
+import Layers
+import Model
+
+/// What one direction reads and predicts in a window, in the form that its layers ask for. Planned once.
+final class DirectionWindow {
+    private let configuration: EncoderConfiguration
+    private let words: CorpusWords
+    private let positions: Int
+    private let inputVectors, targetVectors: FloatBuffer
+    private let inputNumbers, targetClasses: UnsafeMutablePointer<Int32>
+    private let spellings: SpellingBatch?
+    /// Where each number of a word is among the distinct ones of this window, if `stamps` says that it is.
+    private var places: [Int32] = [], stamps: [Int32] = []
+    private var stamp: Int32 = 0
+    /// [positions]: 1 where a position has a target that counts, else 0.
+    let weights: FloatBuffer
+
+    init(_ configuration: EncoderConfiguration, _ words: CorpusWords, positions: Int) {
+        self.configuration = configuration
+        self.words = words
+        self.positions = positions
+        inputVectors = FloatBuffer(count: configuration.input == .embeddings ? positions * configuration.inputSize : 0)
+        targetVectors = FloatBuffer(count: configuration.output == .continuous ? positions * configuration.outputSize : 0)
+        inputNumbers = .allocate(capacity: positions)
+        targetClasses = .allocate(capacity: positions)
+        inputNumbers.initialize(repeating: 0, count: positions)
+        targetClasses.initialize(repeating: 0, count: positions)
+        spellings = configuration.input == .characters ? SpellingBatch(rows: positions) : nil
+        if configuration.input == .characters {
+            places = Array(repeating: 0, count: words.count)
+            stamps = Array(repeating: -1, count: words.count)
+        }
+        weights = FloatBuffer(count: positions)
+    }
+
+    deinit {
+        inputNumbers.deallocate()
+        targetClasses.deallocate()
+    }
+
+    /// Brings the window's words into form, as `direction` reads them.
+    func prepare(_ window: TrainingWindow, _ direction: Direction) {
+        let count = window.batch * window.window
+        precondition(count <= positions)
+        let isForward = direction == .forward
+        let targets = isForward ? window.forwardTargets : window.backwardTargets
+        prepare(inputs: isForward ? window.forwardInputs : window.backwardInputs, count)
+        if configuration.output == .continuous {
+            words.vectors?.gather(targets, into: Matrix(targetVectors, rows: count, columns: configuration.outputSize))
+        } else {
+            for place in 0..<count { targetClasses[place] = words.classNumber(targets[place]) }
+        }
+        for place in 0..<count { weights.start[place] = words.isTarget(targets[place]) ? window.weights[place] : 0 }
+    }
+
+    private func prepare(inputs: [UInt32], _ count: Int) {
+        switch configuration.input {
+        case .embeddings:
+            words.vectors?.gather(inputs, into: Matrix(inputVectors, rows: count, columns: configuration.inputSize))
+        case .subwords:
+            for place in 0..<count { inputNumbers[place] = words.classNumber(inputs[place]) }
+        case .characters:
+            spell(inputs, count)
+        }
+    }
+
+    private func spell(_ inputs: [UInt32], _ count: Int) {
+        guard let spellings else { return }
+        spellings.removeAll()
+        stamp &+= 1
+        for place in 0..<count {
+            let number = inputs[place]
+            if stamps[Int(number)] != stamp {
+                stamps[Int(number)] = stamp
+                places[Int(number)] = number == words.begin ? spellings.append(.begin)
+                    : number == words.end ? spellings.append(.end)
+                    : words.withSpelling(number) { spellings.append(.spelled($0)) }
+            }
+            spellings.places[place] = places[Int(number)]
+        }
+    }
+
+    /// The inputs of the window prepared last.
+    func input(rows: Int) -> InputWords {
+        switch configuration.input {
+        case .embeddings: .vectors(Matrix(inputVectors, rows: rows, columns: configuration.inputSize))
+        case .subwords: .numbers(inputNumbers)
+        case .characters: spellings.map { .spellings($0.spellings) } ?? .numbers(inputNumbers)
+        }
+    }
+
+    /// The targets of the window prepared last.
+    func targets(rows: Int) -> Targets {
+        configuration.output == .continuous
+            ? .vectors(Matrix(targetVectors, rows: rows, columns: configuration.outputSize)) : .classes(targetClasses)
+    }
+
+    /// The class that the window prepared last wants at a position.
+    func targetClass(_ place: Int) -> Int32 { targetClasses[place] }
+
+    var bytes: Int {
+        inputVectors.bytes + targetVectors.bytes + weights.bytes + 8 * positions + (spellings?.bytes ?? 0) + 8 * places.count
+    }
+}

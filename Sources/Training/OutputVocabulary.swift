@@ -1,0 +1,55 @@
+import Files
+public import Parallel
+public import Shards
+
+/// The classes of a softmax: the marks, then the words of a vocabulary, most frequent first.
+public struct OutputVocabulary: Sendable {
+    /// The classes of the marks.
+    public static let begin: Int32 = 0, end: Int32 = 1, unknown: Int32 = 2
+    private static let marks = ["<s>", "</s>", "<unk>"]
+
+    /// The class of a word is its number here.
+    public let words: WordTable
+    /// How often each class occurs in the text the vocabulary was made from; marks only if the text has them.
+    public let counts: [UInt64]
+    /// Of words and counts, in their order.
+    public let digest: UInt64
+    /// The merges that its units were made with; empty if its words are words.
+    public let merges: String
+
+    public var size: Int { words.count }
+
+    /// Reads a vocabulary shard.
+    ///
+    /// Throws `ToolError`: `noInput`, `ioError`, `dataError` for damage, for a vocabulary without words, and for one that is
+    /// not sorted by frequency, as classes must be for samplers and cut-offs.
+    public init(path: String, pool: WorkerPool) throws {
+        var words = WordTable(), counts: [UInt64] = Self.marks.map { _ in 0 }
+        for mark in Self.marks { _ = words.insert(mark) }
+        let name = path == "-" ? "standard input" : path
+        let reader = try VocabularyShardReader(FileSource(path: path), pool: pool)
+        var digest = XXH64(), merges = ""
+        var last = UInt64.max, number = 0
+        while try reader.nextBlock({ word, count in
+            number += 1
+            guard count <= last else {
+                throw ToolError.data(
+                    name, "word \(number)", "\(String(decoding: word, as: UTF8.self)) occurs more often than the word before "
+                        + "it; build-vocab sorts by frequency")
+            }
+            last = count
+            digest.update(word)
+            withUnsafeBytes(of: count.littleEndian) { digest.update($0) }
+            let id = words.insert(word)
+            if id == counts.count { counts.append(count) } else { counts[id] += count }
+        }) { merges = reader.header.fields["bpe"] ?? merges }
+        guard words.count > Self.marks.count else { throw ToolError.data(name, "", "has no words") }
+        self.words = words
+        self.counts = counts
+        self.merges = merges
+        self.digest = digest.digest()
+    }
+
+    /// The class of a word: that of `<unk>` if it has none.
+    public func number(of word: UnsafeRawBufferPointer) -> Int32 { words.find(word).map(Int32.init) ?? Self.unknown }
+}

@@ -1,0 +1,122 @@
+import Files
+import Glibc
+import Kernels
+import Layers
+import Model
+import Parallel
+import Shards
+import TestSupport
+import Testing
+import Training
+
+/// The systems that the continuous output is compared with, trained as it is.
+struct BaselineTests {
+    struct Baseline: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        let network: TrainingData.Network
+
+        init(_ name: String, _ input: InputKind, _ output: OutputKind, shares: Bool = false) {
+            testDescription = name
+            network = TrainingData.Network(input: input, output: output, sharesLayers: shares)
+        }
+
+        static let all = [
+            Baseline("ELMo", .characters, .sampledSoftmax, shares: true),
+            Baseline("ELMo-A", .embeddings, .adaptiveSoftmax),
+            Baseline("ELMo-Sub", .subwords, .subwordSoftmax, shares: true),
+            Baseline("characters, continuous", .characters, .continuous),
+            Baseline("characters, full softmax", .characters, .softmax),
+            Baseline("a table of its own", .subwords, .subwordSoftmax),
+            Baseline("embeddings, sampled softmax", .embeddings, .sampledSoftmax),
+        ]
+    }
+
+    private func train(
+        _ data: TrainingData, _ options: TrainingOptions, _ network: TrainingData.Network, threads: Int = 1
+    ) throws -> (results: [HeldOutResult], model: [UInt8]) {
+        let trainer = try data.trainer(options, threads: threads, network: network)
+        var results: [HeldOutResult] = []
+        trainer.onEvaluation = { results = $2 }
+        #expect(try trainer.run() == .finished)
+        return (results, try data.bytes(of: trainer.encoder))
+    }
+
+    @Test(arguments: Baseline.all) func learnsWhatFollows(baseline: Baseline) throws {
+        let data = try TrainingData(sentences: TrainingData.sentences(60))
+        let (results, _) = try train(data, TrainingData.options(steps: 600), baseline.network)
+        #expect(results.map(\.direction) == [.forward, .backward])
+        for result in results {
+            let scores = result.scores
+            #expect(scores.top1 > 2 * scores.unigramTop1 && scores.top1 > 0.5, "\(result)")
+            guard baseline.network.output.hasVocabulary else { continue }
+            let vocabulary = try #require(result.vocabulary)
+            // Eight words and three marks; w8 to w11 are unknown.
+            #expect(vocabulary.size == 11 && vocabulary.unknownShare > 0.1 && vocabulary.unknownShare < 0.4)
+            #expect(abs(scores.perplexity - exp(result.objective)) < 1e-6)
+            #expect(scores.perplexity < 0.6 * scores.unigramPerplexity && scores.perplexity > 1, "\(result)")
+        }
+    }
+
+    @Test(arguments: Baseline.all) func threadsChangeNothing(baseline: Baseline) throws {
+        let data = try TrainingData(sentences: TrainingData.sentences(60))
+        let options = TrainingData.options(steps: 12)
+        let one = try train(data, options, baseline.network), three = try train(data, options, baseline.network, threads: 3)
+        #expect(one.model == three.model)
+        var other = options
+        other.seed = 2
+        #expect(try train(data, other, baseline.network).model != one.model)
+    }
+
+    @Test(arguments: Baseline.all, [OptimizerKind.adam, .adagrad])
+    func stoppedAndResumedIsNeverStopped(baseline: Baseline, optimizer: OptimizerKind) throws {
+        let data = try TrainingData(sentences: TrainingData.sentences(45), shards: 2)
+        var options = TrainingData.options(steps: 14)
+        options.optimizer = optimizer
+        options.accumulation = 2
+        let expected = try train(data, options, baseline.network).model
+        for stop in [5, 9, Int.max] {
+            let trainer = try data.trainer(options, network: baseline.network, checkpoints: data.checkpoints())
+            _ = try trainer.resume()
+            trainer.shouldStop = { [unowned trainer] in trainer.step == stop }
+            _ = try trainer.run()
+            if stop == Int.max { #expect(try data.bytes(of: trainer.encoder) == expected) }
+        }
+    }
+
+    /// The model file has all weights, those of shared layers too.
+    @Test(arguments: Baseline.all) func modelsAreReadAsTheyWereWritten(baseline: Baseline) throws {
+        let data = try TrainingData(sentences: TrainingData.sentences(30))
+        let trainer = try data.trainer(TrainingData.options(steps: 2), network: baseline.network)
+        let bytes = try data.bytes(of: trainer.encoder)
+        let read = try ModelFile.read(
+            data.directory.file("model"), capacity: WindowCapacity(batch: 1, rows: 4), pool: ThreadPool(threads: 1))
+        #expect(read.configuration == trainer.encoder.configuration)
+        #expect(read.parameterCount == trainer.encoder.parameterCount)
+        #expect(try data.bytes(of: read) == bytes)
+    }
+
+    @Test func directionsThatShareLayersAreNotMerged() throws {
+        let data = try TrainingData(sentences: TrainingData.sentences(30))
+        let trainer = try data.trainer(TrainingData.options(steps: 2), network: Baseline.all[0].network)
+        _ = try data.bytes(of: trainer.encoder)
+        let error = #expect(throws: ToolError.self) {
+            try ModelFile.merge([data.directory.file("model")], pool: ThreadPool(threads: 1))
+        }
+        let text = "\(try #require(error))"
+        #expect(error?.status == .configuration && text.contains("share layers"))
+    }
+
+    @Test func sparseUpdatesAreSaid() throws {
+        let data = try TrainingData(sentences: TrainingData.sentences(30))
+        var options = TrainingData.options(steps: 2)
+        func note(_ index: Int) throws -> String {
+            try data.trainer(options, network: Baseline.all[index].network).sparseUpdates ?? ""
+        }
+        let (sampled, adaptive, tied, table) = (try note(0), try note(1), try note(2), try note(5))
+        #expect(sampled.contains("output.weight") && sampled.contains("lazy Adam"))
+        #expect(adaptive.isEmpty && tied.isEmpty)
+        #expect(table.contains("forward.input.table"))
+        options.optimizer = .adagrad
+        #expect(try note(0).contains("as dense ones would be"))
+    }
+}
