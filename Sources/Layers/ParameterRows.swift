@@ -71,6 +71,16 @@ public final class ParameterRows {
             Unmanaged<ParameterRows>.fromOpaque(context).takeUnretainedValue().update(task)
         }
         running = nil
+        forget()
+    }
+
+    /// Drops the gradients.
+    func clear() {
+        gradients.start.update(repeating: 0, count: touched.count * columns)
+        forget()
+    }
+
+    private func forget() {
         for row in touched { slots[Int(row)] = -1 }
         touched.removeAll(keepingCapacity: true)
     }

@@ -178,6 +178,9 @@ public final class ParameterStore {
         }
     }
 
+    /// Drops the gradients of sparse parameters, without an update.
+    public func clearSparseGradients() { for table in tables { table.clear() } }
+
     /// Scales the gradient to at most `clip` in norm, updates all weights, and clears the gradient.
     ///
     /// Does nothing to the weights, and keeps the gradient for inspection, if the norm is not finite.

@@ -14,7 +14,7 @@ struct Bench: ParsableCommand {
             Example: bench train --preset small; bench stages --text corpus.txt
             """,
         version: "bench (Contour) \(contourVersion)",
-        subcommands: [BenchTrain.self, BenchProducts.self, BenchStages.self, BenchSpelling.self, BenchText.self])
+        subcommands: [BenchTrain.self, BenchProducts.self, BenchLayers.self, BenchStages.self, BenchSpelling.self, BenchText.self])
 
     static func main() { runAsRoot() }
 }

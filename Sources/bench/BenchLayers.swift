@@ -1,0 +1,113 @@
+public import ArgumentParser
+public import Benchmarking
+import Files
+import Parallel
+import ToolSupport
+
+extension LayerBenchmark.Layer: ExpressibleByArgument {}
+
+/// `bench layers`
+struct BenchLayers: Tool {
+    static let name = "bench layers"
+    static let configuration = CommandConfiguration(
+        commandName: "layers", abstract: "Output layers over vocabularies of all sizes, and ELMo's characters, each alone.",
+        discussion: """
+            Each layer takes a window forth and back: gradients of inputs and weights, no optimiser. Words follow Zipf's \
+            law. pipelines/layers-against-pytorch.sh runs the same layers in PyTorch by turns.
+
+            Example: bench layers --layer softmax --layer sampled-softmax --classes 10000,50000,200000
+            """)
+
+    @Option(help: "What to measure; several are allowed [all but characters].")
+    var layer: [LayerBenchmark.Layer] = []
+
+    @Option(help: ArgumentHelp("Sizes of the vocabulary; of characters, distinct words.", valueName: "n,n"))
+    var classes = "10000,50000,200000,800000"
+
+    @Option(help: ArgumentHelp("Positions of a window.", valueName: "n"))
+    var rows = 2560
+
+    @Option(help: ArgumentHelp("Width of the encoder's output.", valueName: "n"))
+    var width = 512
+
+    @Option(help: ArgumentHelp("Of sampled-softmax: words drawn for a window.", valueName: "n"))
+    var negatives = 8192
+
+    @Option(help: ArgumentHelp("The most memory for logits.", valueName: "size"))
+    var logitsMemory = ByteSize(bytes: 512 << 20)
+
+    @Option(help: ArgumentHelp("Of characters: words to read, one a line.", valueName: "file"), completion: .file())
+    var words: String?
+
+    @Option(help: ArgumentHelp("Runs of each, after one that is not counted.", valueName: "n"))
+    var runs = 5
+
+    @OptionGroup var results: ResultOptions
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        guard !sizes.isEmpty, sizes.allSatisfy({ (2...1 << 28).contains($0) }) else {
+            throw ValidationError("--classes must be numbers from 2 to \(1 << 28), with commas between them")
+        }
+        guard (1...1 << 20).contains(rows), (4...1 << 16).contains(width), negatives > 0, runs > 0 else {
+            throw ValidationError("--rows, --width, --negatives and --runs must be above 0")
+        }
+        guard !layer.contains(.characters) || words != nil else {
+            throw ValidationError("characters need --words: real words, one a line")
+        }
+    }
+
+    private var sizes: [Int] {
+        let sizes = classes.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+        return sizes.contains(nil) ? [] : sizes.compactMap { $0 }
+    }
+
+    func perform() throws {
+        let files = try results.open()
+        let layers = layer.isEmpty ? LayerBenchmark.Layer.allCases.filter { $0 != .characters } : layer
+        let spellings = try words.map(readWords) ?? []
+        var table = TextTable(["layer", "classes", "seconds", "lowest", "highest", "words/s"])
+        for size in sizes {
+            for layer in layers {
+                common.report.progress("\(layer.rawValue), \(size)")
+                var benchmark = LayerBenchmark(layer, classes: size, threads: common.threads)
+                benchmark.rows = rows
+                benchmark.width = width
+                benchmark.negatives = negatives
+                benchmark.logitsBytes = logitsMemory.bytes
+                benchmark.words = spellings
+                benchmark.runs = runs
+                if let complaint = benchmark.complaint {
+                    common.report.print("bench layers: \(layer.rawValue) left out: \(complaint)")
+                    continue
+                }
+                let spread = Spread(benchmark.run())
+                try files.log(
+                    Record(
+                        layer: layer.rawValue, classes: size, rows: rows, width: width, threads: common.threads,
+                        seconds: spread.median, least: spread.lowest, most: spread.highest, runs: runs))
+                table.append(
+                    [layer.rawValue, grouped(size), fixed(spread.median, 4), fixed(spread.lowest, 4), fixed(spread.highest, 4),
+                     rounded(Double(rows) / spread.median)])
+            }
+        }
+        common.report.progress("")
+        try files.print(table.text)
+        try files.commit()
+    }
+
+    private func readWords(_ path: String) throws -> [String] {
+        let lines = LineReader(try FileSource(path: path))
+        var words: [String] = []
+        while try lines.next({ words.append(String(decoding: $0, as: UTF8.self)) }) {}
+        return words
+    }
+
+    private struct Record: Encodable {
+        let event = "layer"
+        let layer: String
+        let classes, rows, width, threads: Int
+        let seconds, least, most: Double
+        let runs: Int
+    }
+}
