@@ -38,53 +38,35 @@ public final class SentenceEncoder {
     public var width: Int { encoder.layerWidth }
 
     private let encoder: ContextualEncoder
-    private let table: EmbeddingTable
     private let choice: LayerChoice
     private let deliver: (SentenceVectors) throws -> Void
-    private let begin: [Float], end: [Float]
-    private let inputs: [FloatBuffer]
+    private let input: any SentenceInput
     private var group: [SentenceVectors] = []
     private var groupTokens = 0
 
     /// - Parameters:
     ///   - encoder: made with `capacity`.
+    ///   - table: the vectors of words, for a model that reads vectors.
     ///   - deliver: takes the sentences with their vectors, in order.
     /// Throws `ToolError`: `configuration` if table and model do not fit each other, and what reading the table throws.
     public init(
-        _ encoder: ContextualEncoder, table: EmbeddingTable, tableName: String, layers choice: LayerChoice,
+        _ encoder: ContextualEncoder, table: EmbeddingTable?, tableName: String, layers choice: LayerChoice,
         deliver: @escaping (SentenceVectors) throws -> Void
     ) throws {
-        guard table.dimension == encoder.configuration.inputSize else {
-            throw ToolError(
-                .configuration,
-                "\(tableName): has vectors of \(table.dimension) numbers, and the model was trained on vectors of "
-                    + "\(encoder.configuration.inputSize)")
-        }
         self.encoder = encoder
-        self.table = table
         self.choice = choice
         self.deliver = deliver
         layers = choice.count(of: encoder.layerCount)
-        inputs = encoder.directions.map { _ in FloatBuffer(count: Self.batchRows * table.dimension) }
-        var begin = [Float](repeating: 0, count: table.dimension), end = begin
-        for (mark, row) in [("<s>", \Marks.begin), ("</s>", \Marks.end)] as [(String, WritableKeyPath<Marks, [Float]>)] {
-            var marks = Marks(begin: begin, end: end)
-            guard table.words.find(mark) != nil else {
-                throw ToolError(.configuration, "\(tableName): has no vector for \(mark); embed-oov adds it")
-            }
-            try marks[keyPath: row].withUnsafeMutableBufferPointer { vector in
-                _ = try Array(mark.utf8).withUnsafeBytes { try table.vector(for: $0, into: vector) }
-                table.normalise(vector, centred: encoder.configuration.centred)
-            }
-            (begin, end) = (marks.begin, marks.end)
+        let configuration = encoder.configuration
+        switch configuration.input {
+        case .embeddings:
+            guard let table else { throw ToolError(.usage, "--table is missing: this model reads vectors of words") }
+            input = try VectorInput(table, name: tableName, configuration, rows: Self.batchRows)
+        case .characters:
+            input = SpellingInput(configuration, rows: Self.batchRows)
+        case .subwords:
+            throw ToolError(.configuration, "this model reads units of words, which encode cannot make yet")
         }
-        self.begin = begin
-        self.end = end
-    }
-
-    private struct Marks {
-        var begin: [Float]
-        var end: [Float]
     }
 
     /// Takes a sentence; its vectors are delivered now or later.
@@ -100,13 +82,13 @@ public final class SentenceEncoder {
     public func finish() throws {
         var pieces = pieces()
         // Longest first; equal lengths in the order of the text, so that nothing depends on the sort.
-        pieces.sort { ($0.words.count, $1.sentence, $1.start) > ($1.words.count, $0.sentence, $0.start) }
+        pieces.sort { ($0.length, $1.sentence, $1.start) > ($1.length, $0.sentence, $0.start) }
         for index in group.indices {
             group[index].values = [Float](repeating: 0, count: group[index].words.count * layers * width)
         }
         var start = 0
         while start < pieces.count {
-            let steps = pieces[start].words.count + 1
+            let steps = pieces[start].length + 1
             let count = min(pieces.count - start, Self.batchSentences, max(1, Self.batchRows / steps))
             try run(Array(pieces[start..<start + count]))
             start += count
@@ -121,15 +103,28 @@ public final class SentenceEncoder {
         let sentence: Int
         let start: Int
         let words: ArraySlice<String>
+        /// The steps of each word, and of all.
+        let steps: [Int]
+        let length: Int
     }
 
     private func pieces() -> [Piece] {
         var pieces: [Piece] = []
         for (index, sentence) in group.enumerated() where !sentence.words.isEmpty {
-            if sentence.words.count > Self.longestPiece { statistics.cutSentences += 1 }
-            for start in stride(from: 0, to: sentence.words.count, by: Self.longestPiece) {
-                let end = min(sentence.words.count, start + Self.longestPiece)
-                pieces.append(Piece(sentence: index, start: start, words: sentence.words[start..<end]))
+            let steps = sentence.words.map(input.steps)
+            var start = 0
+            while start < sentence.words.count {
+                var end = start, length = 0
+                while end < sentence.words.count && (end == start || length + steps[end] <= Self.longestPiece) {
+                    length += steps[end]
+                    end += 1
+                }
+                if start == 0 && end < sentence.words.count { statistics.cutSentences += 1 }
+                pieces.append(
+                    Piece(
+                        sentence: index, start: start, words: sentence.words[start..<end], steps: Array(steps[start..<end]),
+                        length: length))
+                start = end
             }
         }
         return pieces
@@ -138,90 +133,57 @@ public final class SentenceEncoder {
     /// Runs a batch. Each direction reads its mark first and then the words, as in training, so that a token's vector
     /// comes from the step that has just read the token.
     private func run(_ batch: [Piece]) throws {
-        let shape = WindowShape(lengths: batch.map { $0.words.count + 1 })
-        let dimension = table.dimension
-        let matrices = inputs.map { Matrix($0, rows: shape.rows, columns: dimension) }
-        var vector = [Float](repeating: 0, count: dimension)
-        for matrix in matrices { matrix.fill(0) }
+        let shape = WindowShape(lengths: batch.map { $0.length + 1 })
+        input.begin(rows: shape.rows)
         for (column, piece) in batch.enumerated() {
-            for (matrix, model) in zip(matrices, encoder.directions) {
-                let mark = model.direction == .forward ? begin : end
-                matrix.row(column).update(from: mark, count: dimension)
-            }
-            for (position, word) in piece.words.enumerated() {
-                try look(up: word, into: &vector)
-                for (matrix, model) in zip(matrices, encoder.directions) {
-                    let step = model.direction == .forward ? position + 1 : piece.words.count - position
-                    matrix.row(step * shape.batch + column).update(from: vector, count: dimension)
-                }
+            for direction in encoder.directions.indices { input.putMark(direction, row: column) }
+            var first = 0
+            for (word, steps) in zip(piece.words, piece.steps) {
+                try input.put(word) { row($0, step: first + $1, piece, column, shape) }
+                first += steps
             }
         }
-        encoder.encode(matrices.map { .vectors($0) }, shape: shape)
+        encoder.encode(input.words(rows: shape.rows), shape: shape)
         for (column, piece) in batch.enumerated() { collect(piece, column, shape) }
+        statistics.madeTokens = input.madeTokens
+        statistics.unknownTokens = input.unknownTokens
     }
 
-    private func look(up word: String, into vector: inout [Float]) throws {
-        var word = word
-        let source = try word.withUTF8 { bytes in
-            try vector.withUnsafeMutableBufferPointer { vector in
-                let source = try table.vector(for: UnsafeRawBufferPointer(bytes), into: vector)
-                table.normalise(vector, centred: encoder.configuration.centred)
-                return source
-            }
-        }
-        if source == .none {
-            statistics.unknownTokens += 1
-        } else if table.words.find(word) == nil {
-            statistics.madeTokens += 1
-        }
+    /// The row of a piece's step in a direction, the mark's not counted.
+    private func row(_ direction: Int, step: Int, _ piece: Piece, _ column: Int, _ shape: WindowShape) -> Int {
+        let isForward = encoder.directions[direction].direction == .forward
+        return (isForward ? step + 1 : piece.length - step) * shape.batch + column
     }
 
-    /// Copies a piece's layers to their place in the sentence, without the step of the mark.
+    /// Writes a piece's layers to their place in the sentence, without the step of the mark. A word of several steps has the
+    /// mean of theirs.
     private func collect(_ piece: Piece, _ column: Int, _ shape: WindowShape) {
-        let length = piece.words.count
         group[piece.sentence].values.withUnsafeMutableBufferPointer { values in
-            for token in 0..<length {
-                let target = values.baseAddress! + (piece.start + token) * layers * width
-                switch choice {
-                case .all:
-                    for layer in 0..<encoder.layerCount { copy(layer, token, length, column, shape, target + layer * width) }
-                case .top:
-                    copy(encoder.layerCount - 1, token, length, column, shape, target)
-                case .mean:
-                    for layer in 0..<encoder.layerCount { add(layer, token, length, column, shape, to: target) }
-                    Vector.scale(target, by: 1 / Float(encoder.layerCount), count: width)
+            guard var target = values.baseAddress.map({ $0 + piece.start * layers * width }) else { return }
+            var first = 0
+            for steps in piece.steps {
+                for step in first..<first + steps {
+                    for layer in 0..<encoder.layerCount where choice != .top || layer == encoder.layerCount - 1 {
+                        let place = choice == .all ? layer * width : 0
+                        add(layer, step, piece, column, shape, to: target + place)
+                    }
                 }
+                let summands = steps * (choice == .mean ? encoder.layerCount : 1)
+                if summands > 1 { Vector.scale(target, by: 1 / Float(summands), count: layers * width) }
+                target += layers * width
+                first += steps
             }
-        }
-    }
-
-    private func forEachDirection(
-        _ layer: Int, _ token: Int, _ length: Int, _ column: Int, _ shape: WindowShape,
-        _ body: (_ offset: Int, _ output: UnsafePointer<Float>, _ count: Int) -> Void
-    ) {
-        let part = encoder.configuration.projection
-        for (index, model) in encoder.directions.enumerated() {
-            let step = model.direction == .forward ? token + 1 : length - token
-            let output = model.layerOutput(layer, shape: shape).row(step * shape.batch + column)
-            body(index * part, output, part)
-        }
-    }
-
-    private func copy(
-        _ layer: Int, _ token: Int, _ length: Int, _ column: Int, _ shape: WindowShape,
-        _ target: UnsafeMutablePointer<Float>
-    ) {
-        forEachDirection(layer, token, length, column, shape) { offset, output, count in
-            (target + offset).update(from: output, count: count)
         }
     }
 
     private func add(
-        _ layer: Int, _ token: Int, _ length: Int, _ column: Int, _ shape: WindowShape,
+        _ layer: Int, _ step: Int, _ piece: Piece, _ column: Int, _ shape: WindowShape,
         to target: UnsafeMutablePointer<Float>
     ) {
-        forEachDirection(layer, token, length, column, shape) { offset, output, count in
-            Vector.add(output, to: target + offset, count: count)
+        let part = encoder.configuration.projection
+        for (index, model) in encoder.directions.enumerated() {
+            let output = model.layerOutput(layer, shape: shape).row(row(index, step: step, piece, column, shape))
+            Vector.add(output, to: target + index * part, count: part)
         }
     }
 }

@@ -11,6 +11,8 @@ public final class Compute {
     public let kernels: ProcessorKernels
     /// Where the time since this was made went, up to the last call of `enter`.
     public private(set) var phaseTimes = PhaseTimes()
+    /// Multiplications and additions of all products so far.
+    public internal(set) var operations = 0.0
     private var scratch = FloatBuffer(count: 0)
     /// Partial sums of a reduction, one for each of its blocks.
     let partials = UnsafeMutablePointer<Double>.allocate(capacity: Reduction.blocks)

@@ -18,6 +18,7 @@ extension Compute {
             if !adding { result.fill(0) }
             return
         }
+        operations += 2 * Double(result.rows) * Double(result.columns) * Double(depth)
         let height = min(result.rows, Self.blockRows)
         let width = min(result.columns, Self.blockColumns)
         let leftSize = LeftPanels.size(rows: height, depth: min(depth, Self.blockDepth))
@@ -51,6 +52,7 @@ extension Compute {
             if !adding { result.fill(0) }
             return
         }
+        operations += 2 * Double(result.rows) * Double(result.columns) * Double(panels.depth)
         let height = min(result.rows, max(kernels.rows, Self.blockRows * Self.blockDepth / panels.depth))
         let memory = scratch(LeftPanels.size(rows: height, depth: panels.depth))
         for row in stride(from: 0, to: result.rows, by: height) {

@@ -7,23 +7,27 @@ public final class ContextualEncoder {
     public let configuration: EncoderConfiguration
     /// In the order of `configuration.directions`.
     public let directions: [DirectionModel]
+    let hasOutput: Bool
     private let pool: ThreadPool
     private var sharedNorm = 0.0
 
     /// - Parameters:
     ///   - capacity: the largest window or batch of sentences it will see.
     ///   - training: how it will be trained; `nil` if it will not.
+    ///   - hasOutput: whether it will predict; encoding needs no output layers.
     public init(
-        _ configuration: EncoderConfiguration, capacity: WindowCapacity, training: (any Optimizer)?, pool: ThreadPool
+        _ configuration: EncoderConfiguration, capacity: WindowCapacity, training: (any Optimizer)?,
+        hasOutput: Bool = true, pool: ThreadPool
     ) {
+        self.hasOutput = hasOutput
         self.configuration = configuration
         self.pool = pool
         var directions: [DirectionModel] = []
         for direction in configuration.directions {
             directions.append(
                 DirectionModel(
-                    direction, configuration, capacity: capacity, training: training, compute: Compute(pool: pool),
-                    sharing: directions.first))
+                    direction, configuration, capacity: capacity, training: training, hasOutput: hasOutput,
+                    compute: Compute(pool: pool), sharing: directions.first))
         }
         self.directions = directions
     }
@@ -73,6 +77,9 @@ public final class ContextualEncoder {
         shared.apply(update, norm: sharedNorm, directions[0].compute)
         return sharedNorm
     }
+
+    /// Multiplications and additions of all products so far.
+    public var operations: Double { directions.reduce(0) { $0 + $1.compute.operations } }
 
     /// Trainable weights of all directions.
     public var parameterCount: Int { stores.reduce(0) { $0 + $1.layout.count } }

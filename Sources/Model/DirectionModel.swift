@@ -21,7 +21,8 @@ public final class DirectionModel {
     private let inputLayer: any InputLayer
     private let inputNorm: LayerNorm?
     private let encoder: any SequenceEncoder
-    private let output: any OutputLayer
+    /// `nil` in a model that only encodes.
+    private let outputLayer: (any OutputLayer)?
     /// Whether the shared layers are this direction's to initialise.
     private let isFirst: Bool
     /// [rows, projection]: the input layer before and after its norm, and the gradients above and below the encoder.
@@ -31,10 +32,11 @@ public final class DirectionModel {
     /// - Parameters:
     ///   - capacity: the largest window it will see.
     ///   - training: how it will be trained, which takes three or four times the memory for parameters; `nil` if not.
+    ///   - hasOutput: whether it will predict; encoding needs no output layer, which may be most of a model.
     ///   - other: the direction to share layers with, if the configuration says so; `nil` for the first.
     public init(
         _ direction: Direction, _ configuration: EncoderConfiguration, capacity: WindowCapacity,
-        training: (any Optimizer)?, compute: Compute, sharing other: DirectionModel? = nil
+        training: (any Optimizer)?, hasOutput: Bool = true, compute: Compute, sharing other: DirectionModel? = nil
     ) {
         self.direction = direction
         self.configuration = configuration
@@ -50,9 +52,13 @@ public final class DirectionModel {
         inputNorm = configuration.layerNorm ? LayerNorm("\(name).input.norm", size: width, in: &layout) : nil
         encoder = configuration.makeEncoder(name, capacity: capacity, training: training != nil, in: &layout)
         let table = configuration.isTied ? (inputLayer as? TableInput)?.table : nil
-        output = configuration.sharesLayers
-            ? configuration.makeOutput("output", rows: rows, tiedTo: table, in: &shared)
-            : configuration.makeOutput("\(name).output", rows: rows, tiedTo: table, in: &layout)
+        if !hasOutput {
+            outputLayer = nil
+        } else if configuration.sharesLayers {
+            outputLayer = configuration.makeOutput("output", rows: rows, tiedTo: table, in: &shared)
+        } else {
+            outputLayer = configuration.makeOutput("\(name).output", rows: rows, tiedTo: table, in: &layout)
+        }
         parameters = ParameterStore(layout, training: training)
         // Both directions declare the same layers, in the same places of the layout.
         sharedParameters = configuration.sharesLayers
@@ -76,6 +82,11 @@ public final class DirectionModel {
         random = Random(seed: seed, stream: "weights", number: 2)
         inputLayer.initialize(sharedParameters, random: &random)
         output.initialize(sharedParameters, random: &random)
+    }
+
+    private var output: any OutputLayer {
+        guard let outputLayer else { preconditionFailure("this model was made without its output layer") }
+        return outputLayer
     }
 
     /// Where the weights of the input and the output layer are.
@@ -198,7 +209,7 @@ public final class DirectionModel {
             .reduce(inputNorm == nil ? 0 : inputBuffer.bytes) { $0 + $1.bytes }
         parts.append(("\(direction.rawValue) input activations", own + inputLayer.activationBytes))
         parts += encoder.activations.map { ("\(direction.rawValue) \($0.name)", $0.bytes) }
-        return parts + [("\(direction.rawValue) output activations", output.activationBytes)]
+        return parts + [("\(direction.rawValue) output activations", outputLayer?.activationBytes ?? 0)]
     }
 
     private func run(_ input: InputWords, shape: WindowShape, mode: PassMode) -> Matrix {

@@ -125,14 +125,22 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
         return nil
     }
 
+    /// LSTM layers of one direction.
+    private var recurrentWeights: Double {
+        let (cell, width) = (Double(cell), Double(projection))
+        return Double(layers) * (4 * cell * 2 * width + 4 * cell + cell * width)
+    }
+
+    /// About how many weights of a direction a word meets in training.
+    public var weightsOfWord: Double { recurrentWeights + inputWeightsOfWord + outputWeightsOfWord }
+
     /// About how many bytes training takes: weights with gradients and two moments, the activations of a window, and a
     /// layer's weights packed. A Double, because absurd sizes must not overflow.
     public func trainingBytes(batch: Int, window: Int) -> Double {
         let (cell, width) = (Double(cell), Double(projection))
-        let layer = 4 * cell * 2 * width + 4 * cell + cell * width
-        let weights = inputWeights + Double(layers) * layer + outputWeights
+        let outer = (inputWeights + outputWeights) / (sharesLayers ? Double(directions.count) : 1)
         let activations = Double(batch) * Double(window + 1) * (Double(layers) * (5 * cell + 4 * width) + 4 * width)
-        return Double(directions.count) * 4 * (4 * weights + activations + 5 * cell * width)
+        return Double(directions.count) * 4 * (4 * (recurrentWeights + outer) + activations + 5 * cell * width)
     }
 }
 

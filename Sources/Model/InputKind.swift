@@ -68,4 +68,14 @@ extension EncoderConfiguration {
         case .subwords: return isTied ? 0 : Double(vocabularySize) * width
         }
     }
+
+    /// About how many of them a word meets in training: characters are read once for each distinct word, of which there are
+    /// two for five words of a window; a row of a table costs nothing.
+    var inputWeightsOfWord: Double {
+        switch input {
+        case .embeddings: inputWeights
+        case .characters: 0.4 * inputWeights
+        case .subwords: 0
+        }
+    }
 }

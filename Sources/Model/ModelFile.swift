@@ -61,15 +61,18 @@ public enum ModelFile {
 
     /// Opens a model with memory for batches of `capacity`.
     ///
+    /// - Parameter hasOutput: whether it will predict; without, the weights of output layers are left where they are.
+    ///
     /// Throws `ToolError`: `noInput` if the file cannot be opened, `dataError` if a tensor is missing, unknown, of
     /// another shape than the configuration asks for, or holds a number that is not finite.
     public static func read(
-        _ path: String, capacity: WindowCapacity, training: (any Optimizer)? = nil, pool: ThreadPool
+        _ path: String, capacity: WindowCapacity, training: (any Optimizer)? = nil, hasOutput: Bool = true,
+        pool: ThreadPool
     ) throws -> ContextualEncoder {
         let reader = try SafetensorsReader(path: path)
         let configuration = try configuration(of: reader)
         try checkSize(configuration, reader)
-        let encoder = ContextualEncoder(configuration, capacity: capacity, training: training, pool: pool)
+        let encoder = ContextualEncoder(configuration, capacity: capacity, training: training, hasOutput: hasOutput, pool: pool)
         try load(reader, into: encoder)
         return encoder
     }
@@ -87,7 +90,11 @@ public enum ModelFile {
                 try copy(tensor, of: reader, to: parameter, in: store)
             }
         }
-        if let name = remaining.keys.filter({ !$0.hasPrefix(trainingPrefix) }).min() {
+        let outputs = encoder.hasOutput ? [] : encoder.directions.map { "\($0.direction.rawValue).output." } + ["output."]
+        let unknown = remaining.keys.filter { name in
+            !name.hasPrefix(trainingPrefix) && !outputs.contains(where: name.hasPrefix)
+        }
+        if let name = unknown.min() {
             throw ToolError.data(path, "tensor \(name)", "is unknown to this model")
         }
         try checkDigest(reader)

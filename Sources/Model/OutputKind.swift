@@ -59,7 +59,7 @@ extension EncoderConfiguration {
         }
     }
 
-    /// About how many weights, and activations of a position.
+    /// About how many weights.
     var outputWeights: Double {
         let width = Double(projection), classes = Double(vocabularySize)
         switch output {
@@ -72,6 +72,19 @@ extension EncoderConfiguration {
                 total += size * (width + Double(end - first))
             }
             return total
+        }
+    }
+
+    /// About how many of them a word meets in training: of the clusters of an adaptive softmax, one word in ten the first,
+    /// and one in thirty each of the others.
+    var outputWeightsOfWord: Double {
+        let width = Double(projection)
+        switch output {
+        case .continuous, .softmax, .subwordSoftmax: return outputWeights
+        case .sampledSoftmax: return width * Double(negatives)
+        case .adaptiveSoftmax:
+            let head = width * Double(cutoffs.first ?? 0), first = width / 4 * Double((cutoffs + [vocabularySize])[1] - cutoffs[0])
+            return head + 0.1 * first + 0.03 * max(0, outputWeights - head - first)
         }
     }
 }

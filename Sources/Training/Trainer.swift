@@ -35,6 +35,8 @@ public final class Trainer {
     private let trainingStep: TrainingStep
     private var state: TrainingState
     private var ceiling: Double?
+    /// Of the products of all steps of this process, and the words trained on in them.
+    private var operations = (sum: 0.0, words: 0)
     private var start: DataPosition?
 
     /// - Parameter checkpoints: where checkpoints go, and how often.
@@ -134,6 +136,8 @@ public final class Trainer {
         let seconds = monotonicSeconds() - begin
         state.step += 1
         state.words += trainingStep.positions
+        operations.sum += trainingStep.operations
+        operations.words += trainingStep.positions
         state.seconds += seconds
         state.interval.add(
             loss: trainingStep.loss, norm: trainingStep.norm, words: trainingStep.positions, seconds: seconds,
@@ -191,9 +195,9 @@ public final class Trainer {
         state.interval = IntervalSums()
     }
 
-    /// Arithmetic of training, 6 operations for each weight and word, as a share of the ceiling.
+    /// The products of training as a share of the ceiling.
     private func share(_ wordsPerSecond: Double) -> Double? {
-        ceiling.map { 6e-9 * Double(encoder.parameterCount) * wordsPerSecond / $0 }
+        ceiling.map { 1e-9 * operations.sum / Double(max(1, operations.words)) * wordsPerSecond / $0 }
     }
 
     private func report() {

@@ -48,12 +48,13 @@ public struct TrainingEstimate {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// Of a word: 6 for each weight (a multiplication and an addition on the way forth, twice that on the way back), and
-    /// what a loss does that looks at the other words of its window.
+    /// Of a word: 6 for each weight that it meets (a multiplication and an addition on the way forth, twice that on the way
+    /// back), and what a loss does that looks at the other words of its window.
     private func operations(_ encoder: ContextualEncoder) -> Double {
-        let others = configuration.loss == .maxMargin ? options.batch * options.window : 0
-        return 6 * Double(encoder.parameterCount)
-            + Double(encoder.directions.count) * 2 * Double(others) * Double(configuration.outputSize)
+        let others = configuration.loss == .maxMargin && configuration.output == .continuous
+            ? options.batch * options.window : 0
+        return Double(encoder.directions.count)
+            * (6 * configuration.weightsOfWord + 2 * Double(others) * Double(configuration.outputSize))
     }
 
     private func memory(_ encoder: ContextualEncoder, read: Int) -> [(name: String, bytes: Int)] {

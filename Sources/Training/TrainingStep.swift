@@ -16,6 +16,8 @@ final class TrainingStep {
     private(set) var norm = 0.0
     /// Positions of the step.
     private(set) var positions = 0
+    /// Multiplications and additions of its products.
+    private(set) var operations = 0.0
 
     private let encoder: ContextualEncoder
     private let options: TrainingOptions
@@ -53,6 +55,8 @@ final class TrainingStep {
     func run(_ step: Int, _ stream: WindowStream) throws {
         for task in tasks { task.loss = 0 }
         positions = 0
+        let before = encoder.operations
+        defer { operations = encoder.operations - before }
         for number in 0..<options.accumulation {
             try stream.next(&window)
             positions += window.positions

@@ -36,7 +36,7 @@ struct Encode: Tool {
     @Option(help: ArgumentHelp("The model that train made.", valueName: "file"), completion: .file())
     var model: String?
 
-    @Option(help: ArgumentHelp("The embedding table it was trained with.", valueName: "file"), completion: .file())
+    @Option(help: ArgumentHelp("The embedding table it was trained with, if it reads vectors.", valueName: "file"), completion: .file())
     var table: String?
 
     @Flag(help: "Take a table other than the one the model was trained with.")
@@ -65,7 +65,7 @@ struct Encode: Tool {
 
     func validate() throws {
         if print { return }
-        guard model != nil, table != nil else { throw ValidationError("--model and --table are both needed") }
+        guard model != nil else { throw ValidationError("--model is missing: the model that train made") }
         guard (neighbours == nil) == (query == nil) else {
             throw ValidationError("--neighbours and --query need each other")
         }
@@ -90,29 +90,28 @@ struct Encode: Tool {
             try printVectors(paths: inputs, to: file, pool: pool)
             return try file.commit()
         }
-        guard let model, let table else { return }
+        guard let model else { return }
         let file = try output.open(binary: format != .json && neighbours == nil)
         let encoder = try ModelFile.read(
-            model, capacity: SentenceEncoder.capacity, pool: ThreadPool(threads: common.threads))
-        let vectors = try EmbeddingTable(FileSource(path: table), pool: pool)
-        try checkTable(vectors, encoder.configuration, table)
+            model, capacity: SentenceEncoder.capacity, hasOutput: false, pool: ThreadPool(threads: common.threads))
+        let vectors = try openTable(encoder.configuration, pool)
         if let neighbours, let query {
-            try search(encoder, vectors, table, MarkedSentence.parse(query), neighbours, file, pool)
+            try search(encoder, vectors, MarkedSentence.parse(query), neighbours, file, pool)
         } else {
-            try encode(encoder, vectors, table, file, pool)
+            try encode(encoder, vectors, file, pool)
         }
         try file.commit()
     }
 
     private func encode(
-        _ encoder: ContextualEncoder, _ vectors: EmbeddingTable, _ table: String, _ file: OutputFile, _ pool: WorkerPool
+        _ encoder: ContextualEncoder, _ vectors: EmbeddingTable?, _ file: OutputFile, _ pool: WorkerPool
     ) throws {
         let report = common.report
         let layerCount = layers.count(of: encoder.layerCount)
         let offsets = format == .npy ? try OutputFile(path: offsetsPath, binary: true) : nil
         let writer = try writer(file, offsets, layerCount, encoder, vectors, pool)
         let sentences = SentenceSource(paths: inputs, tokenizer: tokenizer(encoder.configuration), pool: pool)
-        let stage = try SentenceEncoder(encoder, table: vectors, tableName: table, layers: layers) {
+        let stage = try SentenceEncoder(encoder, table: vectors, tableName: table ?? "", layers: layers) {
             try writer.append($0)
         }
         while let words = try sentences.next() {
@@ -129,22 +128,23 @@ struct Encode: Tool {
         try offsets?.commit()
         let counts = stage.statistics
         report.print(
-            "\(grouped(counts.sentences)) sentences, \(grouped(counts.tokens)) tokens, \(grouped(counts.madeTokens)) of them "
-                + "with vectors from the table's generator, \(grouped(counts.unknownTokens)) with none"
+            "\(grouped(counts.sentences)) sentences, \(grouped(counts.tokens)) tokens"
+                + (vectors == nil ? "" : ", \(grouped(counts.madeTokens)) of them with vectors from the table's generator, "
+                    + "\(grouped(counts.unknownTokens)) with none")
                 + (counts.cutSentences > 0
                     ? "; \(grouped(counts.cutSentences)) sentences over \(SentenceEncoder.longestPiece) tokens run in pieces" : ""))
     }
 
     private func writer(
         _ file: OutputFile, _ offsets: OutputFile?, _ layerCount: Int, _ encoder: ContextualEncoder,
-        _ vectors: EmbeddingTable, _ pool: WorkerPool
+        _ vectors: EmbeddingTable?, _ pool: WorkerPool
     ) throws -> any VectorWriter {
         if let offsets {
             return try NpyVectorWriter(file, offsets: offsets, layers: layerCount, width: encoder.layerWidth)
         }
         if format == .json { return JSONVectorWriter(file, layers: layerCount, width: encoder.layerWidth) }
         let fields: ShardFields = [
-            "layer-choice": layers.rawValue, "model": try model.map(ModelFile.digest) ?? "", "table": hexadecimal(vectors.digest),
+            "layer-choice": layers.rawValue, "model": try model.map(ModelFile.digest) ?? "", "table": vectors.map { hexadecimal($0.digest) } ?? "",
             "trained-with-table": encoder.configuration.tableDigest,
         ]
         return try ShardVectorWriter(
@@ -157,11 +157,11 @@ struct Encode: Tool {
     }
 
     private func search(
-        _ encoder: ContextualEncoder, _ vectors: EmbeddingTable, _ table: String, _ query: MarkedSentence, _ count: Int,
-        _ file: OutputFile, _ pool: WorkerPool
+        _ encoder: ContextualEncoder, _ vectors: EmbeddingTable?, _ query: MarkedSentence, _ count: Int, _ file: OutputFile,
+        _ pool: WorkerPool
     ) throws {
         var encoded: SentenceVectors?
-        let stage = try SentenceEncoder(encoder, table: vectors, tableName: table, layers: .top) { encoded = $0 }
+        let stage = try SentenceEncoder(encoder, table: vectors, tableName: table ?? "", layers: .top) { encoded = $0 }
         try stage.encode(query.words)
         try stage.finish()
         let width = encoder.layerWidth
@@ -186,14 +186,22 @@ struct Encode: Tool {
         for neighbour in search.neighbours { try file.write("\(fixed(neighbour.cosine, 4))\t\(neighbour.marked)\n") }
     }
 
-    private func checkTable(_ table: EmbeddingTable, _ configuration: EncoderConfiguration, _ name: String) throws {
-        guard !otherTable, !configuration.tableDigest.isEmpty, table.dimension == configuration.inputSize else { return }
-        guard hexadecimal(table.digest) == configuration.tableDigest else {
-            throw ToolError(
-                .configuration,
-                "\(name): is not the table that the model was trained with; if its vectors come from the same source, "
-                    + "say --other-table")
+    /// The table, if the model reads vectors. Throws `ToolError`: `usage` if a table is missing or of no use,
+    /// `configuration` if it is another than the model was trained with, and what reading it throws.
+    private func openTable(_ configuration: EncoderConfiguration, _ pool: WorkerPool) throws -> EmbeddingTable? {
+        guard configuration.input == .embeddings else {
+            guard table == nil else { throw ToolError(.usage, "--table is not used: this model reads \(configuration.input.rawValue)") }
+            return nil
         }
+        guard let table else { throw ToolError(.usage, "--table is missing: this model reads vectors of words") }
+        let vectors = try EmbeddingTable(FileSource(path: table), pool: pool)
+        guard !otherTable, !configuration.tableDigest.isEmpty, vectors.dimension == configuration.inputSize,
+            hexadecimal(vectors.digest) != configuration.tableDigest
+        else { return vectors }
+        throw ToolError(
+            .configuration,
+            "\(table): is not the table that the model was trained with; if its vectors come from the same source, "
+                + "say --other-table")
     }
 
     /// Text is tokenised as the training text was; the model says how.

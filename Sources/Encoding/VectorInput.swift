@@ -1,0 +1,81 @@
+import Files
+import Kernels
+import Layers
+import Model
+import Shards
+import WordVectors
+
+/// Vectors of an embedding table.
+final class VectorInput: SentenceInput {
+    private let table: EmbeddingTable
+    private let configuration: EncoderConfiguration
+    private let matrices: [FloatBuffer]
+    /// The marks' vectors, for each direction.
+    private let marks: [[Float]]
+    private var vector: [Float]
+    private(set) var madeTokens = 0
+    private(set) var unknownTokens = 0
+
+    /// Throws `ToolError`: `configuration` if table and model do not fit each other, and what reading the table throws.
+    init(_ table: EmbeddingTable, name: String, _ configuration: EncoderConfiguration, rows: Int) throws {
+        guard table.dimension == configuration.inputSize else {
+            throw ToolError(
+                .configuration,
+                "\(name): has vectors of \(table.dimension) numbers, and the model was trained on vectors of "
+                    + "\(configuration.inputSize)")
+        }
+        self.table = table
+        self.configuration = configuration
+        vector = [Float](repeating: 0, count: table.dimension)
+        matrices = configuration.directions.map { _ in FloatBuffer(count: rows * table.dimension) }
+        var marks: [[Float]] = []
+        for direction in configuration.directions {
+            let mark = direction == .forward ? "<s>" : "</s>"
+            guard table.words.find(mark) != nil else {
+                throw ToolError(.configuration, "\(name): has no vector for \(mark); embed-oov adds it")
+            }
+            _ = try Self.look(up: mark, in: table, centred: configuration.centred, into: &vector)
+            marks.append(vector)
+        }
+        self.marks = marks
+    }
+
+    func steps(_ word: String) -> Int { 1 }
+
+    func begin(rows: Int) {
+        for matrix in matrices { matrix.start.update(repeating: 0, count: rows * table.dimension) }
+    }
+
+    func putMark(_ direction: Int, row: Int) { copy(marks[direction], direction, row) }
+
+    func put(_ word: String, _ row: (_ direction: Int, _ step: Int) -> Int) throws {
+        let source = try Self.look(up: word, in: table, centred: configuration.centred, into: &vector)
+        if source == .none {
+            unknownTokens += 1
+        } else if table.words.find(word) == nil {
+            madeTokens += 1
+        }
+        for direction in matrices.indices { copy(vector, direction, row(direction, 0)) }
+    }
+
+    func words(rows: Int) -> [InputWords] {
+        matrices.map { .vectors(Matrix($0, rows: rows, columns: table.dimension)) }
+    }
+
+    private func copy(_ vector: [Float], _ direction: Int, _ row: Int) {
+        (matrices[direction].start + row * table.dimension).update(from: vector, count: table.dimension)
+    }
+
+    private static func look(
+        up word: String, in table: EmbeddingTable, centred: Bool, into vector: inout [Float]
+    ) throws -> VectorSource {
+        var word = word
+        return try word.withUTF8 { bytes in
+            try vector.withUnsafeMutableBufferPointer { vector in
+                let source = try table.vector(for: UnsafeRawBufferPointer(bytes), into: vector)
+                table.normalise(vector, centred: centred)
+                return source
+            }
+        }
+    }
+}

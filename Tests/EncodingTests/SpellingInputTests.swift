@@ -1,0 +1,70 @@
+import Encoding
+import Files
+import Layers
+import Model
+import Parallel
+import Shards
+import TestSupport
+import Testing
+
+/// Models that read characters need no table.
+struct SpellingInputTests {
+    private func encoder(output: OutputKind = .softmax, hasOutput: Bool = false) -> ContextualEncoder {
+        var configuration = EncoderConfiguration(vectorSize: 0, cell: 7, projection: 3)
+        configuration.input = .characters
+        configuration.output = output
+        configuration.vocabularySize = 20
+        configuration.filters = [[1, 4], [2, 4], [3, 4]]
+        let encoder = ContextualEncoder(
+            configuration, capacity: SentenceEncoder.capacity, training: nil, hasOutput: hasOutput,
+            pool: ThreadPool(threads: 1))
+        encoder.initialize(seed: 4)
+        return encoder
+    }
+
+    private func encode(_ sentences: [[String]]) throws -> [SentenceVectors] {
+        var results: [SentenceVectors] = []
+        let stage = try SentenceEncoder(encoder(hasOutput: true), table: nil, tableName: "", layers: .all) {
+            results.append($0)
+        }
+        for sentence in sentences { try stage.encode(sentence) }
+        try stage.finish()
+        #expect(stage.statistics.madeTokens == 0 && stage.statistics.unknownTokens == 0)
+        return results
+    }
+
+    @Test func anyWordHasVectors() throws {
+        let long = String(repeating: "x", count: 10_000)
+        let results = try encode([["the", "b\u{e4}nk", "\u{6c34}", "the"], [], [long], [long + "y", "the"]])
+        #expect(results.map(\.words.count) == [4, 0, 1, 2])
+        #expect(results.allSatisfy { $0.values.count == $0.words.count * 3 * 6 && $0.values.allSatisfy(\.isFinite) })
+        func layer0(_ sentence: Int, _ token: Int) -> [Float] {
+            Array(results[sentence].values[token * 18..<token * 18 + 6])
+        }
+        // The input layer knows no context, and reads the beginning of long words only.
+        #expect(layer0(0, 0) == layer0(0, 3) && layer0(0, 0) == layer0(3, 1))
+        #expect(layer0(0, 0) != layer0(0, 1) && layer0(0, 1) != layer0(0, 2))
+        #expect(layer0(2, 0) == layer0(3, 0))
+    }
+
+    @Test func theBatchDoesNotMatter() throws {
+        let sentences = (0..<50).map { index in (0..<(index * 7 % 23)).map { "w\((index + $0 * $0) % 12)" } }
+        let together = try encode(sentences)
+        for index in [1, 2, 30] {
+            let alone = try encode([sentences[index]])[0]
+            #expect(zip(alone.values, together[index].values).allSatisfy { abs($0 - $1) < 1e-5 })
+        }
+    }
+
+    /// The softmax, most of a model, is left in the file.
+    @Test func encodingNeedsNoOutputLayer() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.file("model"), file = try OutputFile(path: path, binary: true)
+        let whole = encoder(hasOutput: true)
+        try ModelFile.write(whole, to: file)
+        try file.commit()
+        let pool = ThreadPool(threads: 1)
+        let part = try ModelFile.read(path, capacity: SentenceEncoder.capacity, hasOutput: false, pool: pool)
+        #expect(whole.parameterCount - part.parameterCount == 2 * (20 * 3 + 20))
+    }
+}
