@@ -140,6 +140,9 @@ public final class LSTMMemory {
     /// Floats of h and c for `batch` sequences.
     public func stateCount(batch: Int) -> Int { batch * (options.output + options.cell) }
 
+    /// Of the matrices that `saveState` writes.
+    var stateWidths: [Int] { [options.output, options.cell] }
+
     public func saveState(batch: Int, into target: UnsafeMutablePointer<Float>) {
         target.update(from: stateBuffer.start, count: batch * options.output)
         (target + batch * options.output).update(from: cellBuffer.start, count: batch * options.cell)

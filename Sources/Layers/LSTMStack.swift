@@ -88,6 +88,8 @@ public final class LSTMStack: SequenceEncoder {
 
     public func stateCount(batch: Int) -> Int { memories.reduce(0) { $0 + $1.stateCount(batch: batch) } }
 
+    public var stateWidths: [Int] { memories.flatMap(\.stateWidths) }
+
     public func saveState(batch: Int, into target: UnsafeMutablePointer<Float>) {
         var target = target
         for memory in memories {

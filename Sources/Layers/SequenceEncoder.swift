@@ -32,6 +32,8 @@ public protocol SequenceEncoder: AnyObject {
     func resetState()
     /// Floats of state that a window takes over from the one before it, for `batch` sequences.
     func stateCount(batch: Int) -> Int
+    /// How that state lies in memory: one matrix [batch, width] after another, of these widths.
+    var stateWidths: [Int] { get }
     /// Copies that state out, for a checkpoint or to use the encoder for something else meanwhile.
     func saveState(batch: Int, into target: UnsafeMutablePointer<Float>)
     func restoreState(batch: Int, from source: UnsafePointer<Float>)

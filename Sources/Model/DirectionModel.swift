@@ -1,5 +1,7 @@
+internal import Glibc
 public import Kernels
 public import Layers
+internal import Parallel
 
 /// One direction of the contextual encoder, a language model of its own: it reads words and predicts the word that comes
 /// next in its direction.
@@ -160,6 +162,20 @@ public final class DirectionModel {
         output.scores(states, of: classes, into: scores, outerParameters, compute)
     }
 
+    /// log p of every class for `states` [rows, projection], into [rows, classes].
+    public func logProbabilities(_ states: Matrix, into logs: Matrix) {
+        scores(states, of: (0..<Int32(logs.columns)).map(\.self), into: logs)
+        compute.pool.forEach(logs.rows) { index in
+            let row = logs.row(index)
+            var highest = -Float.infinity
+            for column in 0..<logs.columns { highest = max(highest, row[column]) }
+            var sum = 0.0
+            for column in 0..<logs.columns { sum += Double(exp(row[column] - highest)) }
+            let normalizer = highest + Float(log(sum))
+            for column in 0..<logs.columns { row[column] -= normalizer }
+        }
+    }
+
     // MARK: - Inference
 
     /// Runs sequences from the zero state; the layers' outputs are then in `layerOutput`.
@@ -190,6 +206,25 @@ public final class DirectionModel {
     public func restoreState(_ state: FloatBuffer, batch: Int) {
         precondition(state.count == encoder.stateCount(batch: batch))
         encoder.restoreState(batch: batch, from: state.start)
+    }
+
+    /// The state of some sequences alone: `rows` of a state that was saved for `batch` sequences, each as often as it is
+    /// named.
+    public func select(_ rows: [Int], of state: FloatBuffer, batch: Int) -> FloatBuffer {
+        let result = FloatBuffer(count: encoder.stateCount(batch: rows.count))
+        var source = state.start, target = result.start
+        for width in encoder.stateWidths {
+            for (place, row) in rows.enumerated() { (target + place * width).update(from: source + row * width, count: width) }
+            source += batch * width
+            target += rows.count * width
+        }
+        return result
+    }
+
+    /// Reads on from the state there is, without predicting: the states are then in `states`.
+    public func advance(_ input: InputWords, shape: WindowShape) {
+        _ = run(input, shape: shape, mode: .inference)
+        finish(shape, carry: true)
     }
 
     /// The memory bill: what each part takes, in bytes. Parameters are those of the weights, and of everything training

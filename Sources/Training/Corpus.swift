@@ -12,6 +12,8 @@ public final class Corpus: @unchecked Sendable {
     public private(set) var knownTokens = 0
     /// Sentences kept from training, where every n-th one is.
     public private(set) var heldOut = Sentences()
+    /// Of a text of units: its whole words.
+    private(set) var wordUnits = WordUnits()
     /// The options with which the text was tokenised, as the first shard's header tells them.
     public private(set) var tokenizer = ShardFields()
     /// Shards that were tokenised otherwise than the first, and how.
@@ -81,6 +83,7 @@ public final class Corpus: @unchecked Sendable {
         tokens += sentence.count
         knownTokens += sentence.count { words.isKnown($0) }
         memory?.append(sentence)
+        if words.hasUnits { wordUnits.add(sentence, words) }
     }
 
     /// Positions of an epoch: every sentence has one more than tokens, for its end.

@@ -22,6 +22,8 @@ public final class HeldOutText {
     private let words: CorpusWords
     private let windows: [TrainingWindow]
     private let candidates: [Direction: Candidates]
+    /// Of a text of units of words: what ranks whole words.
+    private let unitText: UnitText?
     /// How many words a prediction is ranked among.
     public let candidateCount: Int
     /// Positions in all.
@@ -33,10 +35,10 @@ public final class HeldOutText {
     ///   - sentences: the text.
     ///   - batch, window: the shape in which the model will see it, that of training.
     ///   - count: how many words to rank predictions among.
-    ///   - trainingSentences: sentences of the training text, for the frequency of the marks between them.
+    ///   - corpus: the training text, for the frequency of the marks between its sentences.
     /// Throws `ToolError` if the table's file cannot be read.
     public init(
-        _ sentences: Sentences, words: CorpusWords, batch: Int, window: Int, candidates count: Int, trainingSentences: Int
+        _ sentences: Sentences, words: CorpusWords, batch: Int, window: Int, candidates count: Int, corpus: Corpus
     ) throws {
         self.words = words
         var batcher = WindowBatcher(batch: min(batch, max(1, sentences.count)), begin: words.begin, end: words.end)
@@ -53,11 +55,22 @@ public final class HeldOutText {
         positions = windows.reduce(0) { $0 + $1.positions }
         wordPositions = sentences.count
             + (words.hasUnits ? sentences.rows.count { words.endsWord($0) } : sentences.tokenCount)
-        candidates = [
-            .forward: try words.candidates(count, mark: words.end, sentences: trainingSentences),
-            .backward: try words.candidates(count, mark: words.begin, sentences: trainingSentences),
-        ]
-        candidateCount = candidates[.forward]?.count ?? 0
+        if words.hasUnits {
+            let text = UnitText(
+                sentences, words, batch: min(batch, max(1, sentences.count)),
+                UnitRanking(
+                    corpus.wordUnits, count: count, sentences: corpus.sentences, classes: words.vocabulary?.size ?? 0))
+            unitText = text
+            candidates = [:]
+            candidateCount = text.ranking.count
+        } else {
+            unitText = nil
+            candidates = [
+                .forward: try words.candidates(count, mark: words.end, sentences: corpus.sentences),
+                .backward: try words.candidates(count, mark: words.begin, sentences: corpus.sentences),
+            ]
+            candidateCount = candidates[.forward]?.count ?? 0
+        }
     }
 
     /// Scores one direction. Its training state is left as it was.
@@ -124,6 +137,7 @@ public final class HeldOutText {
             }
             scores = ranking.score(targets: targets)
         }
+        if let unitText, model.direction == .forward { scores = unitText.score(model) }
         scores.perplexity = exp(objective.mean * objective.count / Double(max(1, wordPositions)))
         return HeldOutResult(
             direction: model.direction, objective: objective.mean, cosine: nil,

@@ -17,7 +17,7 @@ public struct RankingScores: Sendable, Equatable, Encodable {
     public var top10 = 0.0
     /// Of the continuous output, among the candidates; of a softmax, among its vocabulary, and all positions count.
     public var perplexity = 0.0
-    /// The scale of the continuous output, fitted on other positions.
+    /// The scale of the continuous output: the mean of two, each fitted on the positions that the other ranks.
     public var scale: Double?
     /// The unigram model alone.
     public var unigramTop1 = 0.0
@@ -80,30 +80,35 @@ public struct Ranking {
         cosines = FloatBuffer(count: Self.blockRows * candidates.count)
     }
 
-    /// Scores positions by their targets. The first half of the positions fits the scale, the second half is ranked.
+    /// Scores positions by their targets. A scale is never fitted on the positions it ranks: that of the first half ranks the
+    /// second, and the other way round.
     public func score(targets: [UInt32]) -> RankingScores {
         let known = targets.indices.filter { candidates.index(ofRow: targets[$0]) != nil }
-        let fitting = Array(known.prefix(known.count / 2).prefix(Self.fitRows))
-        let ranked = Array(known.dropFirst(known.count / 2))
-        guard !ranked.isEmpty else { return RankingScores() }
+        let halves = isCosine
+            ? [Array(known.prefix(known.count / 2)), Array(known.dropFirst(known.count / 2))] : [known, []]
+        guard !known.isEmpty, !isCosine || known.count > 1 else { return RankingScores() }
         var scores = RankingScores()
-        scores.positions = ranked.count
+        scores.positions = known.count
         scores.coverage = Double(known.count) / Double(targets.count)
-        let scale = isCosine ? fitScale(targets, fitting) : 1
+        var scales: [Double] = []
         var sums = Tally()
-        forEachBlock(of: ranked) { rows in
-            sums.add(tally(rows.map { candidates.index(ofRow: targets[$0]) ?? 0 }, scale: Float(scale)))
+        for (ranked, other) in zip(halves, halves.reversed()) where !ranked.isEmpty {
+            let scale = isCosine ? fitScale(targets, Array(other.prefix(Self.fitRows))) : 1
+            scales.append(scale)
+            forEachBlock(of: ranked) { rows in
+                sums.add(tally(rows.map { candidates.index(ofRow: targets[$0]) ?? 0 }, scale: Float(scale)))
+            }
         }
-        let count = Double(ranked.count)
+        let count = Double(known.count)
         if isCosine {
-            scores.scale = scale
+            scores.scale = scales.reduce(0, +) / Double(scales.count)
             scores.cosineTop1 = Double(sums.cosineTop1) / count
             scores.cosineTop10 = Double(sums.cosineTop10) / count
         }
         scores.top1 = Double(sums.top1) / count
         scores.top10 = Double(sums.top10) / count
         scores.perplexity = exp(-sums.logProbability / count)
-        unigram(ranked.map { candidates.index(ofRow: targets[$0]) ?? 0 }, into: &scores)
+        unigram(known.map { candidates.index(ofRow: targets[$0]) ?? 0 }, into: &scores)
         return scores
     }
 

@@ -92,6 +92,6 @@ public struct TrainingInput {
         guard heldOut.count > 0 else { return nil }
         return try HeldOutText(
             heldOut, words: words, batch: options.batch, window: options.window, candidates: options.candidates,
-            trainingSentences: corpus.sentences)
+            corpus: corpus)
     }
 }

@@ -16,6 +16,7 @@ struct TrainingData {
     /// Token shards.
     let tokens: [String]
     let table: String
+    private let merges: String?
 
     /// Sentences in which every word but the first follows from the one before: w(3k) w(3k+1) w(3k+2), a few times.
     static func sentences(_ count: Int) -> [[String]] {
@@ -30,7 +31,9 @@ struct TrainingData {
     /// - Parameters:
     ///   - shards: how many the sentences are spread over.
     ///   - zeroVectors: words whose vectors are zeros.
-    init(sentences: [[String]], shards: Int = 1, zeroVectors: Set<String> = []) throws {
+    ///   - merges: the digest of the merges that cut the text into units; `nil` for a text of words.
+    init(sentences: [[String]], shards: Int = 1, zeroVectors: Set<String> = [], merges: String? = nil) throws {
+        self.merges = merges
         directory = try TemporaryDirectory()
         table = directory.file("table")
         let pool = WorkerPool(threads: 1)
@@ -38,14 +41,19 @@ struct TrainingData {
         tokens = (0..<shards).map { [directory] in directory.file("tokens\($0)") }
         for (shard, path) in tokens.enumerated() {
             let part = sentences[shard * size..<min((shard + 1) * size, sentences.count)]
-            try Self.write(Array(part), to: path, pool)
+            try Self.write(Array(part), to: path, options, pool)
         }
         try writeTable(zeroVectors, pool)
     }
 
-    private static func write(_ sentences: [[String]], to path: String, _ pool: WorkerPool) throws {
+    /// Of how the text was made into tokens.
+    private var options: ShardFields { merges.map { ["mode": "penn", "bpe": $0] } ?? ["mode": "penn"] }
+
+    private static func write(
+        _ sentences: [[String]], to path: String, _ options: ShardFields, _ pool: WorkerPool
+    ) throws {
         let output = try OutputFile(path: path, binary: true)
-        let writer = try TokenShardWriter(output, tool: "test 1", options: ["mode": "penn"], pool: pool)
+        let writer = try TokenShardWriter(output, tool: "test 1", options: options, pool: pool)
         for start in stride(from: 0, to: sentences.count, by: 50) {
             var batch = TokenBatch()
             for sentence in sentences[start..<min(sentences.count, start + 50)] {
@@ -108,12 +116,14 @@ struct TrainingData {
     }
 
     /// Counts of the first words that the text is made of; the others are unknown to it.
-    func vocabulary(_ words: Int = 8) throws -> String {
+    func vocabulary() throws -> String { try vocabulary((0..<8).map { "w\($0)" }, merges: merges) }
+
+    func vocabulary(_ words: [String], merges: String?) throws -> String {
         let path = directory.file("vocabulary")
         let output = try OutputFile(path: path, binary: true)
-        let writer = try VocabularyShardWriter(output, tool: "test 1", options: [:], pool: WorkerPool(threads: 1))
-        for index in 0..<words {
-            try Array("w\(index)".utf8).withUnsafeBytes { try writer.append($0, count: UInt64(100 - index)) }
+        let writer = try VocabularyShardWriter(output, tool: "test 1", options: merges.map { ["bpe": $0] } ?? [:], pool: WorkerPool(threads: 1))
+        for (index, word) in words.enumerated() {
+            try Array(word.utf8).withUnsafeBytes { try writer.append($0, count: UInt64(100 - index)) }
         }
         try writer.finish()
         try output.commit()

@@ -1,0 +1,75 @@
+import Kernels
+import Layers
+import Model
+
+/// A held-out text of units of words, step by step, so that words can be ranked where they begin.
+struct UnitText {
+    let ranking: UnitRanking
+    private let words: CorpusWords
+    private let batch: Int
+    private let steps: [TrainingWindow]
+
+    init(_ sentences: Sentences, _ words: CorpusWords, batch: Int, _ ranking: UnitRanking) {
+        self.words = words
+        self.batch = batch
+        self.ranking = ranking
+        var batcher = WindowBatcher(batch: batch, begin: words.begin, end: words.end)
+        var steps: [TrainingWindow] = []
+        var next = TrainingWindow(batch: batch, window: 1)
+        var index = 0
+        while batcher.fill(&next, next: { take in
+            guard index < sentences.count else { return false }
+            take(sentences[index])
+            index += 1
+            return true
+        }) { steps.append(next) }
+        self.steps = steps
+    }
+
+    /// Ranks the words of the text by the forward direction, which starts from the zero state.
+    func score(_ model: DirectionModel) -> RankingScores {
+        var ranking = ranking
+        // A word is as probable as its units, which are read after its place is reached: they are scored before.
+        var own: [[Double]] = []
+        forEachStep(model) { _, window, logs in
+            own.append(
+                (0..<batch).map { Double(logs.row($0)[Int(words.classNumber(window.forwardTargets[$0]))]) })
+        }
+        forEachStep(model) { step, _, logs in
+            ranking.rank(model, logs, targets: (0..<batch).map { target(step, $0, own) })
+        }
+        return ranking.finish()
+    }
+
+    /// The word that begins at a step of a stream, if one does and the text has all of it.
+    private func target(_ step: Int, _ stream: Int, _ own: [[Double]]) -> (units: [Int32], logProbability: Double)? {
+        let input = steps[step].forwardInputs[stream]
+        guard steps[step].weights[stream] == 1, input == words.begin || words.endsWord(input) else { return nil }
+        var units: [Int32] = [], logProbability = 0.0
+        for later in step..<steps.count where steps[later].weights[stream] == 1 {
+            let unit = steps[later].forwardTargets[stream]
+            units.append(words.classNumber(unit))
+            logProbability += own[later][stream]
+            if words.endsWord(unit) { return (units, logProbability) }
+        }
+        return nil
+    }
+
+    private func forEachStep(_ model: DirectionModel, _ body: (Int, TrainingWindow, Matrix) -> Void) {
+        let classes = model.configuration.vocabularySize
+        let buffer = FloatBuffer(count: batch * classes)
+        let logs = Matrix(buffer, rows: batch, columns: classes)
+        let prepared = DirectionWindow(model.configuration, words, positions: batch)
+        let shape = WindowShape(steps: 1, batch: batch)
+        model.resetState()
+        for (step, window) in steps.enumerated() {
+            prepared.prepare(window, .forward)
+            model.advance(prepared.input(rows: batch), shape: shape)
+            let state = model.savedState(batch: batch)
+            model.logProbabilities(model.states(shape), into: logs)
+            body(step, window, logs)
+            model.restoreState(state, batch: batch)
+        }
+        withExtendedLifetime(buffer) {}
+    }
+}
