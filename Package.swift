@@ -47,20 +47,21 @@ let package = Package(
     ],
     targets: [
         // The tools: arguments in, one call of a library, exit status out.
-        tool("tokenize", ["Tokenization", "Shards", "Files"]),
-        tool("build-vocab", ["Vocabulary", "Shards", "Files"]),
+        tool("tokenize", ["Tokenization", "Subwords", "Shards", "Files"]),
+        tool("build-vocab", ["Vocabulary", "Subwords", "Shards", "Files"]),
         tool("embed-oov", ["WordVectors", "Shards", "Files"]),
         tool("train", ["Training", "Model", "WordVectors", "Shards", "Files"]),
-        tool("encode", ["Encoding", "Model", "WordVectors", "Tokenization", "Shards", "Files"]),
+        tool("encode", ["Encoding", "Model", "WordVectors", "Subwords", "Tokenization", "Shards", "Files"]),
         tool("bench", ["Benchmarking", "Model", "WordVectors", "Kernels", "Shards", "Files"]),
         library("ToolSupport", ["Files", "Shards", argumentParser]),
 
         // The stages of the pipeline.
         library("Tokenization", ["Shards", "Files", "Parallel"]),
         library("Vocabulary", ["Shards", "Files", "Parallel"]),
+        library("Subwords", ["Shards", "Files"]),
         library("WordVectors", ["Layers", "Kernels", "Shards", "Files", "Parallel"]),
         library("Training", ["Model", "Layers", "Kernels", "WordVectors", "Shards", "Files", "Parallel"]),
-        library("Encoding", ["Model", "Layers", "Kernels", "WordVectors", "Tokenization", "Shards", "Files", "Parallel"]),
+        library("Encoding", ["Model", "Layers", "Kernels", "WordVectors", "Subwords", "Tokenization", "Shards", "Files", "Parallel"]),
         library(
             "Benchmarking",
             ["Training", "Encoding", "Model", "Layers", "Kernels", "WordVectors", "Vocabulary", "Tokenization",
@@ -86,12 +87,13 @@ let package = Package(
         tests("ShardsTests", ["Shards", "Files", "Parallel", "TestSupport"]),
         tests("TokenizationTests", ["Tokenization", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("VocabularyTests", ["Vocabulary", "Shards", "Files", "Parallel", "TestSupport"]),
+        tests("SubwordsTests", ["Subwords", "Shards", "Files", "TestSupport"]),
         tests("KernelsTests", ["Kernels", "Parallel"]),
         tests("LayersTests", ["Layers", "Kernels", "Parallel"]),
         tests("ModelTests", ["Model", "Layers", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("WordVectorsTests", ["WordVectors", "Layers", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("TrainingTests", ["Training", "Model", "Layers", "WordVectors", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
-        tests("EncodingTests", ["Encoding", "Layers", "Kernels", "Model", "WordVectors", "Shards", "Files", "Parallel", "TestSupport"]),
+        tests("EncodingTests", ["Encoding", "Subwords", "Layers", "Kernels", "Model", "WordVectors", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("BenchmarkingTests", ["Benchmarking", "Model", "Files", "TestSupport"]),
         tests("ToolTests", ["Shards", "Files", "TestSupport"]),
 

@@ -8,6 +8,8 @@ extension WordCounter {
         public let kind: ShardKind
         /// The least count of a vocabulary's words, if some were left out of it: then merging is not exact.
         public let isFiltered: Bool
+        /// The merges that cut its words into units, as its header names them; empty if its words are words.
+        public let merges: String
     }
 
     /// Adds the words of a token or vocabulary shard. Throws `ToolError`: `dataError` for any other input, or a damaged
@@ -15,20 +17,22 @@ extension WordCounter {
     public func addShard(_ source: any ByteSource, pool: WorkerPool) throws -> Input {
         let shard = try PeekedShard(source)
         if shard.kind == .vocabulary { return try addVocabulary(shard.source, pool) }
-        try addTokens(TokenShardReader(shard.source, pool: pool))
-        return Input(kind: .tokens, isFiltered: false)
+        let reader = try TokenShardReader(shard.source, pool: pool)
+        try addTokens(reader)
+        return Input(kind: .tokens, isFiltered: false, merges: reader.header?.fields["bpe"] ?? "")
     }
 
     private func addVocabulary(_ source: any ByteSource, _ pool: WorkerPool) throws -> Input {
         let reader = try VocabularyShardReader(source, pool: pool)
-        var isFiltered = false
+        var isFiltered = false, merges = ""
         var more = true
         while more {
             more = try reader.nextBlock { try add($0, count: $1) }
             let fields = reader.header.fields
+            merges = fields["bpe"] ?? merges
             isFiltered = isFiltered || (fields["min-count"] ?? "1") != "1" || (fields["max-size"] ?? "none") != "none"
         }
-        return Input(kind: .vocabulary, isFiltered: isFiltered)
+        return Input(kind: .vocabulary, isFiltered: isFiltered, merges: merges)
     }
 
     /// Counts ids, part after part, and looks each word up once in a part.
@@ -59,12 +63,14 @@ extension WordCounter {
 /// Counts `counter`'s words into a vocabulary shard.
 ///
 /// Header and totals say nothing of how the text was divided, so that counting at once and merging give the same bytes.
+/// - Parameter merges: what cut the words into units; empty if they are words.
 public func writeVocabulary(
-    of counter: WordCounter, minimumCount: UInt64, maximumSize: Int?, to output: OutputFile, tool: String, pool: WorkerPool
+    of counter: WordCounter, minimumCount: UInt64, maximumSize: Int?, merges: String = "", to output: OutputFile, tool: String, pool: WorkerPool
 ) throws -> CountedText {
-    let options: ShardFields = [
+    var options: ShardFields = [
         "min-count": String(minimumCount), "max-size": maximumSize.map { String($0) } ?? "none",
     ]
+    if !merges.isEmpty { options.append("bpe", merges) }
     let writer = try VocabularyShardWriter(output, tool: tool, options: options, pool: pool)
     let counted = try counter.finish(minimumCount: minimumCount, maximumSize: maximumSize) {
         try writer.append($0, count: $1)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Files
 import Shards
+import Subwords
 import ToolSupport
 import Vocabulary
 
@@ -30,6 +31,11 @@ struct BuildVocab: Tool {
         "Memory for counting; what does not fit goes to temporary files in $TMPDIR.", valueName: "size"))
     var memory = ByteSize(bytes: SpillSettings.defaultMemory)
 
+    @Option(help: ArgumentHelp(
+        "Learn so many merges of byte pair encoding from the words, and write them instead of a vocabulary: subword-nmt's file.",
+        valueName: "n"))
+    var bpe: Int?
+
     @Flag(help: "Print vocabulary shards as text: word, tab, count.")
     var print = false
 
@@ -38,6 +44,8 @@ struct BuildVocab: Tool {
     func validate() throws {
         if minCount < 1 { throw ValidationError("--min-count must be at least 1") }
         if let maxSize, maxSize < 1 { throw ValidationError("--max-size must be at least 1") }
+        if let bpe, !(1...100_000_000).contains(bpe) { throw ValidationError("--bpe must be from 1 to 100000000") }
+        if bpe != nil && print { throw ValidationError("--bpe and --print are different things to do") }
         if memory.bytes < SpillSettings.leastMemory {
             throw ValidationError("--memory must be at least \(ByteSize(bytes: SpillSettings.leastMemory))")
         }
@@ -45,27 +53,54 @@ struct BuildVocab: Tool {
 
     func perform() throws {
         let pool = common.workerPool()
-        let file = try output.open(binary: !print)
+        let file = try output.open(binary: !print && bpe == nil)
         if print {
             try printVocabulary(paths: inputs, to: file, pool: pool)
             return try file.commit()
         }
         let report = common.report
         let counter = WordCounter(SpillSettings(memory: memory.bytes), pool: pool)
+        var merges: String?
         for path in inputs {
             let source = try FileSource(path: path)
             let input = try counter.addShard(source, pool: pool)
+            guard merges ?? input.merges == input.merges else {
+                throw ToolError(.configuration, "\(source.name): was cut into units by other merges than the inputs before it")
+            }
+            guard bpe == nil || input.merges.isEmpty else {
+                throw ToolError(.configuration, "\(source.name): its words are units already; --bpe learns from whole words")
+            }
+            merges = input.merges
             if input.isFiltered {
                 report.print("build-vocab: \(source.name): words were left out of this vocabulary; the counts are too low")
             }
         }
+        if let bpe { return try learn(bpe, counter, to: file) }
         let counted = try writeVocabulary(
-            of: counter, minimumCount: minCount, maximumSize: maxSize, to: file, tool: Self.signature, pool: pool)
+            of: counter, minimumCount: minCount, maximumSize: maxSize, merges: merges ?? "", to: file,
+            tool: Self.signature, pool: pool)
         guard counted.keptTypes > 0 else {
             throw ToolError(.dataError, "no word occurs \(minCount) times; try a smaller --min-count")
         }
         try file.commit()
         report.print(summary(counted))
+    }
+
+    private func learn(_ count: Int, _ counter: WordCounter, to file: OutputFile) throws {
+        var learner = MergeLearner()
+        let counted = try counter.finish(minimumCount: minCount, maximumSize: maxSize) { learner.add($0, count: $1) }
+        let report = common.report
+        let merges = learner.learn(count) { done in
+            if done % 100 == 0 { report.progress("\(grouped(done)) merges") }
+        }
+        guard !merges.pairs.isEmpty else {
+            throw ToolError(.dataError, "no pair of characters occurs twice: there is nothing to merge")
+        }
+        try file.write(merges.text)
+        try file.commit()
+        report.print(
+            "build-vocab: \(grouped(merges.pairs.count)) merges from \(grouped(counted.keptTypes)) words"
+                + (merges.pairs.count < count ? "; no other pair occurs twice" : ""))
     }
 
     private func summary(_ counted: CountedText) -> String {

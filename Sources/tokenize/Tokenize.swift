@@ -1,6 +1,7 @@
 import ArgumentParser
 import Files
 import Shards
+import Subwords
 import Tokenization
 import ToolSupport
 
@@ -42,6 +43,11 @@ struct Tokenize: Tool {
     @Option(help: ArgumentHelp("Cut sentences that are longer than this many tokens.", valueName: "n"))
     var maxLength: Int = 1_000
 
+    @Option(
+        help: ArgumentHelp("Cut words into units by these merges, from build-vocab --bpe or subword-nmt.", valueName: "file"),
+        completion: .file())
+    var bpe: String?
+
     @Flag(help: "Print token shards as text: a sentence a line, one space between tokens.")
     var print = false
 
@@ -62,10 +68,18 @@ struct Tokenize: Tool {
         let report = common.report
         let clock = ContinuousClock()
         let start = clock.now
+        let merges = try bpe.map(Merges.init(path:))
+        var options = options
+        if let merges { options.append("bpe", hexadecimal(merges.digest)) }
         let writer = try TokenShardWriter(file, tool: Self.signature, options: options, pool: pool)
+        var segmenter = merges.map(BatchSegmenter.init)
         var done = 0
         let stream = TokenizeStream(tokenizer: tokenizer, pool: pool) { batch in
-            try writer.append(batch)
+            if let units = segmenter?.segment(batch) {
+                try writer.append(units)
+            } else {
+                try writer.append(batch)
+            }
             done += batch.ids.count
             report.progress("\(grouped(done)) tokens")
         }

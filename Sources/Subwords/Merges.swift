@@ -1,0 +1,70 @@
+import Files
+
+/// The merges of byte pair encoding, first learnt first, and their file: that of subword-nmt, version 0.2.
+///
+/// A line is two symbols that become one. The last character of a word carries `</w>`.
+public struct Merges: Sendable {
+    public struct Pair: Sendable, Equatable {
+        public let left, right: [UInt8]
+
+        public init(_ left: some Sequence<UInt8>, _ right: some Sequence<UInt8>) {
+            self.left = Array(left)
+            self.right = Array(right)
+        }
+    }
+
+    public let pairs: [Pair]
+    /// What the last character of a word carries.
+    static let wordEnd = Array("</w>".utf8)
+    private static let version = "#version: 0.2"
+
+    public init(_ pairs: [Pair]) { self.pairs = pairs }
+
+    /// Reads a file. Throws `ToolError`: `noInput`, `ioError`; `dataError`, with the line, for another version and for lines
+    /// that are not two symbols.
+    public init(path: String) throws {
+        let lines = LineReader(try FileSource(path: path))
+        var pairs: [Pair] = []
+        var hasVersion = false
+        while try lines.next({ line in
+            let place = "line \(lines.number)"
+            guard hasVersion else {
+                guard Array(line) == Array(Self.version.utf8) else {
+                    throw ToolError.data(
+                        lines.name, place, "does not say \(Self.version): not a file of merges, or of a version that cuts otherwise")
+                }
+                hasVersion = true
+                return
+            }
+            let symbols = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+            guard symbols.count == 2, symbols.allSatisfy({ !$0.isEmpty }) else {
+                throw ToolError.data(lines.name, place, "is not two symbols with a space between them")
+            }
+            guard String(validating: line, as: UTF8.self) != nil else {
+                throw ToolError.data(lines.name, place, "is not UTF-8")
+            }
+            pairs.append(Pair(symbols[0], symbols[1]))
+        }) {}
+        guard hasVersion else { throw ToolError.data(lines.name, "", "is empty, and no file of merges") }
+        self.pairs = pairs
+    }
+
+    /// The file's text.
+    public var text: [UInt8] {
+        var text = Array("\(Self.version)\n".utf8)
+        for pair in pairs {
+            text += pair.left
+            text.append(UInt8(ascii: " "))
+            text += pair.right
+            text.append(UInt8(ascii: "\n"))
+        }
+        return text
+    }
+
+    /// The name by which shards know what their units were made with: XXH64 of the file's text.
+    public var digest: UInt64 {
+        var digest = XXH64()
+        text.withUnsafeBytes { digest.update($0) }
+        return digest.digest()
+    }
+}
