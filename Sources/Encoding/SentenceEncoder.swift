@@ -3,6 +3,7 @@ import Kernels
 public import Layers
 public import Model
 public import Shards
+public import Subwords
 public import WordVectors
 
 /// Gives every token of every sentence its contextual vectors.
@@ -47,11 +48,12 @@ public final class SentenceEncoder {
     /// - Parameters:
     ///   - encoder: made with `capacity`.
     ///   - table: the vectors of words, for a model that reads vectors.
+    ///   - merges: what cuts words into units, for a model that reads units.
     ///   - deliver: takes the sentences with their vectors, in order.
     /// Throws `ToolError`: `configuration` if table and model do not fit each other, and what reading the table throws.
     public init(
-        _ encoder: ContextualEncoder, table: EmbeddingTable?, tableName: String, layers choice: LayerChoice,
-        deliver: @escaping (SentenceVectors) throws -> Void
+        _ encoder: ContextualEncoder, table: EmbeddingTable?, tableName: String, merges: (table: Merges, name: String)? = nil,
+        layers choice: LayerChoice, deliver: @escaping (SentenceVectors) throws -> Void
     ) throws {
         self.encoder = encoder
         self.choice = choice
@@ -65,7 +67,8 @@ public final class SentenceEncoder {
         case .characters:
             input = SpellingInput(configuration, rows: Self.batchRows)
         case .subwords:
-            throw ToolError(.configuration, "this model reads units of words, which encode cannot make yet")
+            guard let merges else { throw ToolError(.usage, "--bpe is missing: this model reads units of words") }
+            input = try UnitInput(merges.table, name: merges.name, encoder, rows: Self.batchRows)
         }
     }
 

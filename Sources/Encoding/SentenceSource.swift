@@ -53,12 +53,15 @@ public final class SentenceSource {
                 guard let block = try reader.next() else { return nil }
                 if block.firstNewWord == 0 { words.removeAll() }
                 block.forEachNewWord { words.append(String(decoding: $0, as: UTF8.self)) }
+                // Units are put together: there is a vector for each word.
+                let hasUnits = reader.header?.fields["bpe"] != nil
                 waiting = block.withIDs { ids in
                     block.withSentenceLengths { lengths in
                         var start = 0
                         return lengths.map { length in
                             defer { start += Int(length) }
-                            return ids[start..<start + Int(length)].map { words[Int($0)] }
+                            let sentence = ids[start..<start + Int(length)].map { words[Int($0)] }
+                            return hasUnits ? joined(sentence) : sentence
                         }[...]
                     }
                 }
@@ -66,6 +69,21 @@ public final class SentenceSource {
             return waiting.popFirst()
         }
     }
+}
+
+/// Words of units: what ends with `@@` goes on in the next one.
+private func joined(_ units: [String]) -> [String] {
+    var words: [String] = [], word = ""
+    for unit in units {
+        let isLast = !unit.hasSuffix("@@")
+        word += isLast ? unit : String(unit.dropLast(2))
+        guard isLast else { continue }
+        words.append(word)
+        word = ""
+    }
+    // A sentence that was cut within a word.
+    if !word.isEmpty { words.append(word) }
+    return words
 }
 
 extension Tokenizer {

@@ -8,6 +8,8 @@ public final class ContextualEncoder {
     /// In the order of `configuration.directions`.
     public let directions: [DirectionModel]
     let hasOutput: Bool
+    /// Of a model of units of words: the units in the order of their numbers, marks first. Kept in its file.
+    public var units: [String] = []
     private let pool: ThreadPool
     private var sharedNorm = 0.0
 

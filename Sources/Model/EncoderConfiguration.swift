@@ -61,6 +61,12 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     /// The digest of the table the model was trained with; empty if it is not known.
     public var tableDigest = ""
 
+    /// The classes of the marks in every vocabulary; its words follow.
+    public enum Mark {
+        public static let begin: Int32 = 0, end: Int32 = 1, unknown: Int32 = 2
+        public static let names = ["<s>", "</s>", "<unk>"]
+    }
+
     /// - Parameter vectorSize: of the embedding table: width of both input and prediction.
     public init(vectorSize: Int, cell: Int, projection: Int) {
         inputSize = vectorSize

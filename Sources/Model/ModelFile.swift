@@ -12,6 +12,8 @@ public enum ModelFile {
     /// The metadata's key for the digest: XXH64 of the metadata's other texts and of all tensors, both in the order of
     /// their names, because safetensors itself has no checksum.
     static let digestKey = "contour-digest"
+    /// The metadata's key for the units of words, with spaces between them.
+    static let unitsKey = "contour-units"
     /// What the names of tensors begin with that only a training run needs. A checkpoint is a model with more tensors.
     public static let trainingPrefix = "training."
 
@@ -25,6 +27,7 @@ public enum ModelFile {
     ) throws {
         var metadata = metadata
         metadata[key] = try encode(encoder.configuration)
+        if !encoder.units.isEmpty { metadata[unitsKey] = encoder.units.joined(separator: " ") }
         let tensors = encoder.stores.flatMap { store in
             store.layout.parameters.map {
                 SafetensorsOutput(name: $0.name, shape: $0.shape, start: store.value($0).start)
@@ -74,6 +77,12 @@ public enum ModelFile {
         try checkSize(configuration, reader)
         let encoder = ContextualEncoder(configuration, capacity: capacity, training: training, hasOutput: hasOutput, pool: pool)
         try load(reader, into: encoder)
+        if let units = reader.metadata[unitsKey] {
+            encoder.units = units.split(separator: " ").map(String.init)
+            guard encoder.units.count == configuration.vocabularySize else {
+                throw ToolError.data(path, "metadata \(unitsKey)", "has not as many units as the configuration")
+            }
+        }
         return encoder
     }
 

@@ -39,6 +39,7 @@ extension ModelFile {
         let encoder = ContextualEncoder(configuration, capacity: capacity, training: nil, pool: pool)
         for path in paths {
             let part = try read(path, capacity: capacity, pool: pool)
+            encoder.units = part.units
             for model in part.directions {
                 encoder.directions.first { $0.direction == model.direction }?.parameters.values
                     .copy(from: model.parameters.values)

@@ -1,4 +1,5 @@
 import Files
+import Model
 import Shards
 
 /// The words of a corpus by number, and what each is to a network: a vector, a class, a spelling.
@@ -28,14 +29,14 @@ public final class CorpusWords: @unchecked Sendable {
             end = vectors.end
             if vocabulary != nil {
                 classes = Array(repeating: -1, count: vectors.tableCount)
-                classes[Int(begin)] = OutputVocabulary.begin
-                classes[Int(end)] = OutputVocabulary.end
+                classes[Int(begin)] = EncoderConfiguration.Mark.begin
+                classes[Int(end)] = EncoderConfiguration.Mark.end
             }
         } else {
             guard let vocabulary else { preconditionFailure("words need vectors or classes") }
             words = vocabulary.words
-            begin = UInt32(OutputVocabulary.begin)
-            end = UInt32(OutputVocabulary.end)
+            begin = UInt32(EncoderConfiguration.Mark.begin)
+            end = UInt32(EncoderConfiguration.Mark.end)
         }
     }
 
@@ -60,12 +61,12 @@ public final class CorpusWords: @unchecked Sendable {
     /// The class of a number: that of `<unk>` for words outside the vocabulary.
     public func classNumber(_ number: UInt32) -> Int32 {
         guard vectors == nil else { return classes[Int(number)] }
-        return Int(number) < (vocabulary?.size ?? 0) ? Int32(number) : OutputVocabulary.unknown
+        return Int(number) < (vocabulary?.size ?? 0) ? Int32(number) : EncoderConfiguration.Mark.unknown
     }
 
     /// Whether a word has a vector, or a class of its own, so that the network can be asked for it.
     public func isKnown(_ number: UInt32) -> Bool {
-        vocabulary == nil ? vectors?.isUsable(number) ?? false : classNumber(number) != OutputVocabulary.unknown
+        vocabulary == nil ? vectors?.isUsable(number) ?? false : classNumber(number) != EncoderConfiguration.Mark.unknown
     }
 
     /// Whether a word can be learned as a target: no target can point nowhere, and unknown words are a class.
@@ -93,7 +94,7 @@ public final class CorpusWords: @unchecked Sendable {
             guard let vectors else { preconditionFailure("words need vectors or classes") }
             return try vectors.candidates(count, mark: mark, sentences: sentences)
         }
-        let mark = mark == begin ? OutputVocabulary.begin : OutputVocabulary.end
+        let mark = mark == begin ? EncoderConfiguration.Mark.begin : EncoderConfiguration.Mark.end
         func frequency(_ number: Int32) -> UInt64 { number == mark ? UInt64(sentences) : vocabulary.counts[Int(number)] }
         let ordered = (0..<Int32(vocabulary.size)).filter { $0 == mark || vocabulary.counts[Int($0)] > 0 }
             .sorted { (frequency($0), $1) > (frequency($1), $0) }.prefix(count)

@@ -124,7 +124,7 @@ public final class HeldOutText {
                 targets.append(UInt32(prepared.targetClass(place)))
             }
         }
-        let unknown = Double(targets.count { $0 == UInt32(OutputVocabulary.unknown) }) / Double(max(1, targets.count))
+        let unknown = Double(targets.count { $0 == UInt32(EncoderConfiguration.Mark.unknown) }) / Double(max(1, targets.count))
         var scores = RankingScores()
         if let candidates = candidates[model.direction] {
             let classes = candidates.rows.map(Int32.init)

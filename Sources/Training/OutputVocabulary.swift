@@ -1,13 +1,10 @@
 import Files
+import Model
 public import Parallel
 public import Shards
 
 /// The classes of a softmax: the marks, then the words of a vocabulary, most frequent first.
 public struct OutputVocabulary: Sendable {
-    /// The classes of the marks.
-    public static let begin: Int32 = 0, end: Int32 = 1, unknown: Int32 = 2
-    private static let marks = ["<s>", "</s>", "<unk>"]
-
     /// The class of a word is its number here.
     public let words: WordTable
     /// How often each class occurs in the text the vocabulary was made from; marks only if the text has them.
@@ -19,13 +16,16 @@ public struct OutputVocabulary: Sendable {
 
     public var size: Int { words.count }
 
+    /// Its words in the order of their classes, if they are units of words; else none.
+    public var units: [String] { merges.isEmpty ? [] : (0..<size).map(words.word) }
+
     /// Reads a vocabulary shard.
     ///
     /// Throws `ToolError`: `noInput`, `ioError`, `dataError` for damage, for a vocabulary without words, and for one that is
     /// not sorted by frequency, as classes must be for samplers and cut-offs.
     public init(path: String, pool: WorkerPool) throws {
-        var words = WordTable(), counts: [UInt64] = Self.marks.map { _ in 0 }
-        for mark in Self.marks { _ = words.insert(mark) }
+        var words = WordTable(), counts: [UInt64] = EncoderConfiguration.Mark.names.map { _ in 0 }
+        for mark in EncoderConfiguration.Mark.names { _ = words.insert(mark) }
         let name = path == "-" ? "standard input" : path
         let reader = try VocabularyShardReader(FileSource(path: path), pool: pool)
         var digest = XXH64(), merges = ""
@@ -43,7 +43,7 @@ public struct OutputVocabulary: Sendable {
             let id = words.insert(word)
             if id == counts.count { counts.append(count) } else { counts[id] += count }
         }) { merges = reader.header.fields["bpe"] ?? merges }
-        guard words.count > Self.marks.count else { throw ToolError.data(name, "", "has no words") }
+        guard words.count > EncoderConfiguration.Mark.names.count else { throw ToolError.data(name, "", "has no words") }
         self.words = words
         self.counts = counts
         self.merges = merges
@@ -51,5 +51,5 @@ public struct OutputVocabulary: Sendable {
     }
 
     /// The class of a word: that of `<unk>` if it has none.
-    public func number(of word: UnsafeRawBufferPointer) -> Int32 { words.find(word).map(Int32.init) ?? Self.unknown }
+    public func number(of word: UnsafeRawBufferPointer) -> Int32 { words.find(word).map(Int32.init) ?? EncoderConfiguration.Mark.unknown }
 }

@@ -57,6 +57,7 @@ public final class Trainer {
             configuration, capacity: WindowCapacity(batch: options.batch, rows: options.batch * options.window),
             training: options.optimizer.optimizer, pool: pool)
         encoder.initialize(seed: options.seed)
+        encoder.units = words.vocabulary?.units ?? []
         trainingStep = TrainingStep(encoder, words, options, rate: rate, corpusName: corpus.name)
         state = TrainingState(options: options, corpus: corpus)
     }

@@ -27,9 +27,9 @@ struct UnitRanking {
     ///   - words: of the training text.
     ///   - sentences: of the training text: the count of the mark that ends them.
     init(_ words: WordUnits, count: Int, sentences: Int, classes: Int) {
-        let mark = (units: [OutputVocabulary.end], count: UInt64(sentences), id: -1)
+        let mark = (units: [EncoderConfiguration.Mark.end], count: UInt64(sentences), id: -1)
         // Words with an unknown unit cannot be told from others.
-        let usable = words.counts.indices.filter { !words.units[$0].contains(OutputVocabulary.unknown) }
+        let usable = words.counts.indices.filter { !words.units[$0].contains(EncoderConfiguration.Mark.unknown) }
         let ordered = ([mark] + usable.map { (words.units[$0], words.counts[$0], $0) })
             .sorted { ($0.count, $1.id) > ($1.count, $0.id) }.prefix(count)
         let total = ordered.reduce(0.0) { $0 + Double($1.count) }
@@ -135,7 +135,7 @@ struct UnitRanking {
                 end += 1
             }
             let rows = groups.map { stateRows[$0.query] }
-            let inputs = groups.map { $0.units.last ?? OutputVocabulary.unknown }
+            let inputs = groups.map { $0.units.last ?? EncoderConfiguration.Mark.unknown }
             let shape = WindowShape(steps: 1, batch: groups.count)
             model.restoreState(model.select(rows, of: state, batch: batch), batch: groups.count)
             inputs.withUnsafeBufferPointer { model.advance(.numbers($0.baseAddress!), shape: shape) }

@@ -4,6 +4,7 @@ import Files
 import Model
 import Parallel
 import Shards
+import Subwords
 import Tokenization
 import ToolSupport
 import WordVectors
@@ -47,6 +48,11 @@ struct Encode: Tool {
 
     @Option(help: "The form of the output: a shard, NumPy arrays (x.npy and x.offsets.npy), or JSON Lines.")
     var format = Format.shard
+
+    @Option(
+        help: ArgumentHelp("The merges that the training text was cut by, of a model that reads subwords.", valueName: "file"),
+        completion: .file())
+    var bpe: String?
 
     @Flag(help: "The text is tokenised already: cut at white space and nowhere else.")
     var whitespace = false
@@ -111,7 +117,7 @@ struct Encode: Tool {
         let offsets = format == .npy ? try OutputFile(path: offsetsPath, binary: true) : nil
         let writer = try writer(file, offsets, layerCount, encoder, vectors, pool)
         let sentences = SentenceSource(paths: inputs, tokenizer: tokenizer(encoder.configuration), pool: pool)
-        let stage = try SentenceEncoder(encoder, table: vectors, tableName: table ?? "", layers: layers) {
+        let stage = try SentenceEncoder(encoder, table: vectors, tableName: table ?? "", merges: merges(encoder.configuration), layers: layers) {
             try writer.append($0)
         }
         while let words = try sentences.next() {
@@ -129,6 +135,7 @@ struct Encode: Tool {
         let counts = stage.statistics
         report.print(
             "\(grouped(counts.sentences)) sentences, \(grouped(counts.tokens)) tokens"
+                + (bpe == nil ? "" : ", \(grouped(counts.unknownTokens)) with units that the model does not know")
                 + (vectors == nil ? "" : ", \(grouped(counts.madeTokens)) of them with vectors from the table's generator, "
                     + "\(grouped(counts.unknownTokens)) with none")
                 + (counts.cutSentences > 0
@@ -161,7 +168,7 @@ struct Encode: Tool {
         _ pool: WorkerPool
     ) throws {
         var encoded: SentenceVectors?
-        let stage = try SentenceEncoder(encoder, table: vectors, tableName: table ?? "", layers: .top) { encoded = $0 }
+        let stage = try SentenceEncoder(encoder, table: vectors, tableName: table ?? "", merges: merges(encoder.configuration), layers: .top) { encoded = $0 }
         try stage.encode(query.words)
         try stage.finish()
         let width = encoder.layerWidth
@@ -202,6 +209,17 @@ struct Encode: Tool {
             .configuration,
             "\(table): is not the table that the model was trained with; if its vectors come from the same source, "
                 + "say --other-table")
+    }
+
+    /// The merges, if the model reads units. Throws `ToolError`: `usage` if they are missing or of no use, and what reading
+    /// them throws.
+    private func merges(_ configuration: EncoderConfiguration) throws -> (table: Merges, name: String)? {
+        guard configuration.input == .subwords else {
+            guard bpe == nil else { throw ToolError(.usage, "--bpe is not used: this model reads \(configuration.input.rawValue)") }
+            return nil
+        }
+        guard let bpe else { throw ToolError(.usage, "--bpe is missing: this model reads units of words") }
+        return (try Merges(path: bpe), bpe)
     }
 
     /// Text is tokenised as the training text was; the model says how.

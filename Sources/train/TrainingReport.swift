@@ -70,8 +70,10 @@ struct TrainingReport {
         } else {
             text += "loss \(fixed(result.objective, 4)); top-1, top-10 "
         }
-        text += "\(percent(scores.top1)), \(percent(scores.top10)) (unigram \(percent(scores.unigramTop1)), "
-            + "\(percent(scores.unigramTop10))); perplexity \(fixed(scores.perplexity, 1))"
+        text += scores.positions == 0 ? "not ranked"
+            : "\(percent(scores.top1)), \(percent(scores.top10)) (unigram \(percent(scores.unigramTop1)), "
+                + "\(percent(scores.unigramTop10)))"
+        text += "; perplexity \(fixed(scores.perplexity, 1))"
         if let vocabulary = result.vocabulary {
             return text + " over \(grouped(vocabulary.size)) classes, \(percent(vocabulary.unknownShare)) unknown"
         }

@@ -1,0 +1,74 @@
+import Files
+import Layers
+import Model
+import Shards
+import Subwords
+
+/// Units of words: a word takes as many steps as it has units.
+final class UnitInput: SentenceInput {
+    private let segmenter: Segmenter
+    private let units: WordTable
+    private let directions: [Direction]
+    /// [rows] of each direction.
+    private let numbers: [UnsafeMutablePointer<Int32>]
+    private var cut: [String: [Int32]] = [:]
+    let madeTokens = 0
+    private(set) var unknownTokens = 0
+
+    /// Words remembered.
+    private static let mostWords = 1 << 20
+
+    /// Throws `ToolError` with status `configuration` if the merges are not those that the training text was cut by.
+    init(_ merges: Merges, name: String, _ encoder: ContextualEncoder, rows: Int) throws {
+        let tokenizer = encoder.configuration.tokenizer.split(separator: " ")
+        guard tokenizer.contains("bpe=\(hexadecimal(merges.digest))") else {
+            throw ToolError(.configuration, "\(name): are not the merges that the model's training text was cut by")
+        }
+        segmenter = Segmenter(merges)
+        var units = WordTable()
+        for unit in encoder.units { _ = units.insert(unit) }
+        self.units = units
+        directions = encoder.configuration.directions
+        numbers = directions.map { _ in
+            let numbers = UnsafeMutablePointer<Int32>.allocate(capacity: rows)
+            numbers.initialize(repeating: 0, count: rows)
+            return numbers
+        }
+    }
+
+    deinit { for numbers in numbers { numbers.deallocate() } }
+
+    private func units(of word: String) -> [Int32] {
+        if let known = cut[word] { return known }
+        var spelled = word, result: [Int32] = []
+        spelled.withUTF8 { bytes in
+            segmenter.forEachUnit(of: UnsafeRawBufferPointer(bytes)) {
+                result.append(units.find($0).map(Int32.init) ?? EncoderConfiguration.Mark.unknown)
+            }
+        }
+        if cut.count >= Self.mostWords { cut.removeAll() }
+        cut[word] = result
+        return result
+    }
+
+    func steps(_ word: String) -> Int { units(of: word).count }
+
+    func begin(rows: Int) {
+        for numbers in numbers { numbers.update(repeating: EncoderConfiguration.Mark.unknown, count: rows) }
+    }
+
+    func putMark(_ direction: Int, row: Int) {
+        numbers[direction][row] =
+            directions[direction] == .forward ? EncoderConfiguration.Mark.begin : EncoderConfiguration.Mark.end
+    }
+
+    func put(_ word: String, _ row: (_ direction: Int, _ step: Int) -> Int) {
+        let units = units(of: word)
+        if units.contains(EncoderConfiguration.Mark.unknown) { unknownTokens += 1 }
+        for direction in numbers.indices {
+            for (step, unit) in units.enumerated() { numbers[direction][row(direction, step)] = unit }
+        }
+    }
+
+    func words(rows: Int) -> [InputWords] { numbers.map { .numbers($0) } }
+}
