@@ -47,7 +47,7 @@ struct HeldOutMetrics: Encodable {
         try container.encode(words, forKey: .words)
         try container.encode(seconds, forKey: .seconds)
         try container.encode(result.direction.rawValue, forKey: .direction)
-        try container.encodeIfPresent(result.cosine?.loss, forKey: .loss)
+        try container.encode(result.cosine?.loss ?? result.objective, forKey: .loss)
         try container.encodeIfPresent(result.cosine?.constantLoss, forKey: .constantLoss)
         try container.encode(result.objective, forKey: .objective)
         try container.encode(candidates, forKey: .candidates)
