@@ -1,0 +1,120 @@
+import TestSupport
+import Testing
+
+/// The systems that the continuous output is compared with, through the tools.
+struct BaselineToolTests {
+    /// Fixture, and a directory with merges, the text cut by them, and their vocabulary.
+    private func setup() async throws -> (Fixture, TemporaryDirectory) {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        for (tool, arguments) in [
+            ("build-vocab", ["--bpe", "25", fixture.vocabulary, "-o", directory.file("codes")]),
+            ("tokenize", ["--bpe", directory.file("codes"), fixture.text, "-o", directory.file("units.tok")]),
+            ("build-vocab", [directory.file("units.tok"), "-o", directory.file("units.vocab")]),
+        ] {
+            let result = try await runTool(tool, ["-q"] + arguments)
+            try #require(result.status == 0, "\(tool): \(result.errors)")
+        }
+        return (fixture, directory)
+    }
+
+    private let quick = ["--preset", "tiny", "--steps", "20", "--evaluations", "1", "--batch", "8", "--filters", "1:8,3:8"]
+
+    @Test func everyBaselineFromTextToVectors() async throws {
+        let (fixture, directory) = try await setup()
+        let codes = directory.file("codes"), units = directory.file("units.tok"), model = directory.file("model")
+        for (train, encode) in [
+            (["--input", "characters", "--output", "sampled-softmax", "--negatives", "10", "--share-layers", "--vocab",
+              fixture.vocabulary, fixture.tokens], []),
+            (["--output", "adaptive-softmax", "--cutoffs", "5,12", "--table", fixture.table, "--vocab", fixture.vocabulary,
+              fixture.tokens], ["--table", fixture.table]),
+            (["--input", "subwords", "--output", "subword-softmax", "--share-layers", "--tie", "--vocab",
+              directory.file("units.vocab"), units], ["--bpe", codes]),
+            (["--input", "characters", "--output", "softmax", "--vocab", fixture.vocabulary, fixture.tokens], []),
+        ] as [([String], [String])] {
+            let trained = try await runTool("train", quick + train + ["-o", model])
+            #expect(trained.status == 0 && trained.errors.contains("perplexity"), "\(train): \(trained.errors)")
+            let vectors = try await runTool(
+                "encode", ["-q", "--model", model, "--layers", "top", "--format", "json"] + encode + [fixture.text])
+            #expect(vectors.status == 0, "\(vectors.errors)")
+            let lines = vectors.output.split(separator: 0x0A)
+            #expect(lines.count == 600)
+            // Words as they were, whatever the model reads.
+            let first = String(decoding: lines[0], as: UTF8.self)
+            let words = Fixture.corpus(lines: 1).split(whereSeparator: \.isWhitespace)
+            #expect(first.hasPrefix("{\"tokens\": [" + words.map { "\"\($0)\"" }.joined(separator: ", ") + "]"))
+            let printed = try await runTool("train", ["--print", model])
+            #expect(printed.status == 0 && printed.errors.isEmpty)
+        }
+    }
+
+    @Test func unitsArePutTogether() async throws {
+        let (fixture, directory) = try await setup()
+        let units = try await runTool("tokenize", ["--print", directory.file("units.tok")])
+        let words = try await runTool("tokenize", ["--print", fixture.tokens])
+        let text = String(decoding: units.output, as: UTF8.self)
+        #expect(text.contains("@@ ") && text.split(separator: "@@ ").joined() == String(decoding: words.output, as: UTF8.self))
+        for threads in ["2", "3"] {
+            let again = directory.file("again")
+            let result = try await runTool(
+                "tokenize", ["-q", "--threads", threads, "--bpe", directory.file("codes"), fixture.text, "-o", again])
+            #expect(result.status == 0)
+            #expect(try contents(of: again) == contents(of: directory.file("units.tok")))
+        }
+    }
+
+    @Test func whatMakesNoBaseline() async throws {
+        let (fixture, directory) = try await setup()
+        let (codes, units, vocabulary) = (directory.file("codes"), directory.file("units.tok"), fixture.vocabulary)
+        try directory.write("old.codes", "#version: 0.1\na b\n")
+        try directory.write("bad.codes", "#version: 0.2\na b\nabc\n")
+        let output = directory.file("output")
+        let characters = quick + ["--input", "characters"]
+        for (tool, arguments, status, hint) in [
+            ("train", characters + ["--output", "sampled-softmax", "--vocab", vocabulary, fixture.tokens], 64, "negatives is 8192"),
+            ("train", characters + ["--output", "adaptive-softmax", "--cutoffs", "5,5000", "--vocab", vocabulary, fixture.tokens],
+             64, "the last cut-off"),
+            ("train", characters + ["--output", "adaptive-softmax", "--cutoffs", "9,5", "--vocab", vocabulary, fixture.tokens], 64,
+             "must rise"),
+            ("train", characters + ["--output", "softmax", fixture.tokens], 64, "--vocab is missing"),
+            ("train", characters + ["--table", fixture.table, "--vocab", vocabulary, fixture.tokens], 64, "--vocab is not used"),
+            ("train", characters + ["--output", "softmax", "--vocab", vocabulary, "--table", fixture.table, fixture.tokens], 64,
+             "--table is not used"),
+            ("train", characters + ["--output", "softmax", "--vocab", fixture.tokens, fixture.tokens], 65, fixture.tokens),
+            ("train", characters + ["--output", "softmax", "--vocab", vocabulary, units], 78, "whole words"),
+            ("train", quick + ["--input", "subwords", "--output", "softmax", "--vocab", vocabulary, fixture.tokens], 64,
+             "need the output subword-softmax"),
+            ("train", quick + ["--preset", "elmo-sub", "--vocab", directory.file("absent"), units], 66, "absent"),
+            ("tokenize", ["--bpe", directory.file("old.codes"), fixture.text], 65, "line 1"),
+            ("tokenize", ["--bpe", directory.file("bad.codes"), fixture.text], 65, "line 3"),
+            ("tokenize", ["--bpe", fixture.tokens, fixture.text], 65, fixture.tokens),
+            ("build-vocab", ["--bpe", "0", fixture.tokens], 64, "--bpe must be"),
+            ("build-vocab", ["--bpe", "10", units], 78, "units already"),
+            ("build-vocab", [fixture.tokens, units], 78, "other merges"),
+            ("encode", ["--model", fixture.model, "--table", fixture.table, "--bpe", codes, fixture.text], 64, "--bpe is not used"),
+            ("encode", ["--model", fixture.model, fixture.text], 64, "--table is missing"),
+        ] as [(String, [String], Int, String)] {
+            let result = try await runTool(tool, ["-q"] + arguments + ["-o", output])
+            #expect(result.status == status && result.errors.contains(hint), "\(tool) \(arguments): \(result.status) \(result.errors)")
+            #expect(!result.errors.dropLast().contains("\n"), "\(result.errors)")
+            #expect(!directory.entries().contains("output"))
+        }
+    }
+
+    @Test func aModelOfUnitsNeedsItsMerges() async throws {
+        let (fixture, directory) = try await setup()
+        let model = directory.file("model"), other = directory.file("other")
+        let trained = try await runTool(
+            "train", quick + ["-q", "--input", "subwords", "--output", "subword-softmax", "--vocab",
+                directory.file("units.vocab"), directory.file("units.tok"), "-o", model])
+        try #require(trained.status == 0, "\(trained.errors)")
+        _ = try await runTool("build-vocab", ["-q", "--bpe", "7", fixture.vocabulary, "-o", other])
+        for (arguments, status, hint) in [
+            ([], 64, "--bpe is missing"), (["--bpe", other], 78, "not the merges"),
+            (["--bpe", directory.file("codes"), "--table", fixture.table], 64, "--table is not used"),
+        ] as [([String], Int, String)] {
+            let result = try await runTool("encode", ["-q", "--model", model] + arguments + [fixture.text, "-o", directory.file("v")])
+            #expect(result.status == status && result.errors.contains(hint), "\(result.errors)")
+        }
+    }
+}
