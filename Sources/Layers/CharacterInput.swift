@@ -254,25 +254,44 @@ public final class CharacterInput: InputLayer {
         memories.last?.result(rows: words) ?? Matrix(features, rows: words, columns: shape.features)
     }
 
+    /// What the threads work on in the way back.
+    private struct Job {
+        let layer: Unmanaged<CharacterInput>
+        let parameters: Unmanaged<ParameterStore>
+        /// [words, features]
+        let gradient: Matrix
+        var filter = 0
+        /// Its first feature.
+        var column = 0
+        /// Filters, or words, of a task.
+        static let group = 16
+    }
+
     /// Each filter answers at one place of a word only, so that its gradient is a sum of that many windows of letters: far
     /// fewer than a product over all places. Filters are the threads' tasks.
     private func backwardFilters(_ gradient: Matrix, _ parameters: ParameterStore, _ compute: Compute) {
-        var column = 0
+        var job = Job(layer: .passUnretained(self), parameters: .passUnretained(parameters), gradient: gradient)
         for (index, filter) in shape.filters.enumerated() {
-            let weights = parameters.gradient(filters[index]), bias = parameters.gradient(biases[index]).start
-            let width = filter.width * shape.characterSize
-            let first = column
-            compute.pool.forEach((filter.count + 15) / 16) { task in
-                for number in task * 16..<min(filter.count, (task + 1) * 16) {
-                    for word in 0..<gradient.rows {
-                        let slope = gradient.row(word)[first + number]
-                        guard let start = chosenWindow(word, first + number), slope != 0 else { continue }
-                        bias[number] += slope
-                        Vector.add(start, times: slope, to: weights.row(number), count: width)
-                    }
-                }
+            job.filter = index
+            compute.pool.forEach((filter.count + Job.group - 1) / Job.group, context: &job) { context, task in
+                let job = context.assumingMemoryBound(to: Job.self).pointee
+                job.layer.takeUnretainedValue().backwardFilters(job, task)
             }
-            column += filter.count
+            job.column += filter.count
+        }
+    }
+
+    private func backwardFilters(_ job: Job, _ task: Int) {
+        let parameters = job.parameters.takeUnretainedValue()
+        let filter = shape.filters[job.filter], width = filter.width * shape.characterSize
+        let weights = parameters.gradient(filters[job.filter]), bias = parameters.gradient(biases[job.filter]).start
+        for number in task * Job.group..<min(filter.count, (task + 1) * Job.group) {
+            for word in 0..<job.gradient.rows {
+                let slope = job.gradient.row(word)[job.column + number]
+                guard let start = chosenWindow(word, job.column + number), slope != 0 else { continue }
+                bias[number] += slope
+                Vector.add(start, times: slope, to: weights.row(number), count: width)
+            }
         }
     }
 
@@ -288,24 +307,10 @@ public final class CharacterInput: InputLayer {
         _ words: Spellings, _ gradient: Matrix, _ parameters: ParameterStore, _ compute: Compute
     ) {
         let size = shape.characterSize
-        compute.pool.forEach((words.words + 15) / 16) { task in
-            for word in task * 16..<min(words.words, (task + 1) * 16) {
-                let start = embeddedGradient.start + Int(starts[word]) * size
-                start.update(repeating: 0, count: (Int(lengths[word]) + shape.widest) * size)
-                var column = 0
-                for (index, filter) in shape.filters.enumerated() {
-                    let weights = parameters.value(filters[index])
-                    for number in 0..<filter.count {
-                        let feature = column + number, slope = gradient.row(word)[feature]
-                        let place = word * shape.features + feature
-                        guard features.start[place] > 0, slope != 0 else { continue }
-                        Vector.add(
-                            weights.row(number), times: slope, to: start + Int(largest[place]) * size,
-                            count: filter.width * size)
-                    }
-                    column += filter.count
-                }
-            }
+        var job = Job(layer: .passUnretained(self), parameters: .passUnretained(parameters), gradient: gradient)
+        compute.pool.forEach((words.words + Job.group - 1) / Job.group, context: &job) { context, task in
+            let job = context.assumingMemoryBound(to: Job.self).pointee
+            job.layer.takeUnretainedValue().backwardLetters(job, task)
         }
         let table = parameters.gradient(characters)
         for word in 0..<words.words {
@@ -317,6 +322,27 @@ public final class CharacterInput: InputLayer {
             for _ in 0..<shape.widest {
                 Vector.add(letter, to: table.row(shape.alphabet - 1), count: size)
                 letter += size
+            }
+        }
+    }
+
+    private func backwardLetters(_ job: Job, _ task: Int) {
+        let parameters = job.parameters.takeUnretainedValue(), size = shape.characterSize
+        for word in task * Job.group..<min(job.gradient.rows, (task + 1) * Job.group) {
+            let start = embeddedGradient.start + Int(starts[word]) * size
+            start.update(repeating: 0, count: (Int(lengths[word]) + shape.widest) * size)
+            var column = 0
+            for (index, filter) in shape.filters.enumerated() {
+                let weights = parameters.value(filters[index])
+                for number in 0..<filter.count {
+                    let feature = column + number, slope = job.gradient.row(word)[feature]
+                    let place = word * shape.features + feature
+                    guard features.start[place] > 0, slope != 0 else { continue }
+                    Vector.add(
+                        weights.row(number), times: slope, to: start + Int(largest[place]) * size,
+                        count: filter.width * size)
+                }
+                column += filter.count
             }
         }
     }

@@ -3,7 +3,12 @@ import Model
 
 /// The sizes of an encoder and its windows: options of the benchmarks that train or multiply.
 struct EncoderOptions: ParsableArguments {
-    @Option(help: "Sizes of a known encoder: \(EncoderConfiguration.presets.map(\.name).joined(separator: ", ")).")
+    /// Those that take vectors and give vectors; `bench layers` measures what the others have.
+    private static let presets = EncoderConfiguration.presets.map(\.name).filter {
+        EncoderConfiguration(preset: $0, vectorSize: 1)?.complaint == nil
+    }
+
+    @Option(help: "Sizes of a known encoder: \(presets.joined(separator: ", ")).")
     var preset = "small"
 
     @Option(help: ArgumentHelp("LSTM cells of a layer and direction, instead of the preset's.", valueName: "n"))
@@ -25,7 +30,7 @@ struct EncoderOptions: ParsableArguments {
     var window = 20
 
     func validate() throws {
-        guard EncoderConfiguration.presets.contains(where: { $0.name == preset }) else {
+        guard Self.presets.contains(preset) else {
             throw ValidationError("no preset of the name \(preset)")
         }
         guard directions == 1 || directions == 2 else { throw ValidationError("--directions must be 1 or 2") }

@@ -1,0 +1,30 @@
+import Benchmarking
+import Testing
+
+/// That every layer is measured, not how fast.
+struct LayerBenchmarkTests {
+    @Test(arguments: LayerBenchmark.Layer.allCases) func everyLayerRuns(layer: LayerBenchmark.Layer) {
+        var benchmark = LayerBenchmark(layer, classes: 50, threads: 2)
+        benchmark.rows = 40
+        benchmark.width = 16
+        benchmark.negatives = 10
+        benchmark.words = (0..<60).map { "word\($0)" }
+        benchmark.runs = 2
+        #expect(benchmark.complaint == nil)
+        let seconds = benchmark.run()
+        #expect(seconds.count == 2 && seconds.allSatisfy { $0 > 0 })
+    }
+
+    @Test func complaints() {
+        var benchmark = LayerBenchmark(.sampledSoftmax, classes: 50, threads: 1)
+        #expect(benchmark.complaint == "8192 negatives of 50 classes")
+        benchmark.layer = .characters
+        #expect(benchmark.complaint == "50 distinct words of 0 in the file")
+        benchmark.layer = .softmax
+        #expect(benchmark.complaint == nil)
+        benchmark.classes = 1 << 40
+        #expect(benchmark.complaint?.contains("more memory than there is") == true)
+        benchmark.classes = 800_000
+        #expect(benchmark.effectiveCutoffs == [40_000, 200_000])
+    }
+}
