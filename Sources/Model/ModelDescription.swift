@@ -12,12 +12,14 @@ extension ModelFile {
         var text = "\(path)\n"
         text += "encoder \(configuration.encoder.rawValue), directions "
         text += configuration.directions.map(\.rawValue).joined(separator: " and ") + "\n"
+        text += "input \(configuration.input.rawValue), output \(configuration.outputDescription)"
+        text += configuration.sharesLayers ? ", shared by the directions\n" : "\n"
         text += "vectors \(configuration.inputSize), cell \(configuration.cell), projection \(configuration.projection), "
         text += "layers \(configuration.layers)\n"
         text += "residual \(configuration.residual), layer norm \(configuration.layerNorm), dropout \(configuration.dropout), "
         text += "cell clip \(configuration.cellClip.map { "\($0)" } ?? "none"), "
         text += "projection clip \(configuration.projectionClip.map { "\($0)" } ?? "none")\n"
-        text += "loss \(configuration.lossDescription)\n"
+        if configuration.output == .continuous { text += "loss \(configuration.lossDescription)\n" }
         text += "vectors centred \(configuration.centred), table \(configuration.tableDigest)\n"
         text += "tokens \(configuration.tokenizer)\n"
         var total = 0

@@ -38,6 +38,18 @@ extension EncoderConfiguration {
         }
     }
 
+    /// The output layer and its sizes in words.
+    var outputDescription: String {
+        switch output {
+        case .continuous: output.rawValue
+        case .softmax: "\(output.rawValue) over \(vocabularySize)"
+        case .subwordSoftmax: "\(output.rawValue) over \(vocabularySize)\(isTied ? ", the table of the input" : "")"
+        case .sampledSoftmax: "\(output.rawValue) over \(vocabularySize), \(negatives) drawn"
+        case .adaptiveSoftmax:
+            "\(output.rawValue) over \(vocabularySize), cut off at \(cutoffs.map(String.init).joined(separator: " and "))"
+        }
+    }
+
     /// What is wrong with the output layer; `nil` if nothing is.
     var outputComplaint: String? {
         guard output.hasVocabulary else {
