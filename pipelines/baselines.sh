@@ -70,11 +70,11 @@ printf '%-18s %9s %8s %8s %11s %9s %9s\n' system words/s top-1 top-10 perplexity
 for system in "${systems[@]}"; do
     last=$(grep '"event":"held-out"' "$out/$system.jsonl" | grep '"direction":"forward"' | tail -n 1)
     speed=$(grep '"event":"train"' "$out/$system.jsonl" | tail -n 1)
-    awk -v system="$system" -v words="$(field words <<< "$speed")" -v seconds="$(field seconds <<< "$speed")" \
+    awk -v name="$system" -v words="$(field words <<< "$speed")" -v seconds="$(field seconds <<< "$speed")" \
         -v top1="$(field top1 <<< "$last")" -v top10="$(field top10 <<< "$last")" \
         -v perplexity="$(field perplexity <<< "$last")" -v unknown="$(field unknownShare <<< "$last")" \
         -v classes="$(field vocabulary <<< "$last")" 'BEGIN {
-            printf "%-18s %9.0f %7.1f%% %7.1f%% %11.1f %9s %9s\n", system, words / seconds, 100 * top1, 100 * top10,
+            printf "%-18s %9.0f %7.1f%% %7.1f%% %11.1f %9s %9s\n", name, words / seconds, 100 * top1, 100 * top10,
                 perplexity, unknown == "" ? "-" : sprintf("%.1f%%", 100 * unknown), classes == "" ? "-" : classes }'
 done
 # Perplexity against words, as far as it is one of words.
