@@ -48,8 +48,10 @@ struct RestartTests {
         // Wait for the log's first lines: from then on the signal is listened to.
         let result = try await runShell(
             """
-            set -m  # or the shell makes its background processes ignore SIGINT
-            timeout -s KILL 100 $BIN/train --epochs 100000 \(options) '\(fixture.tokens)' -o '\(directory.file("model"))' &
+            # set -m, or the shell makes its background processes ignore SIGINT; --foreground, or timeout sends a signal
+            # twice, to train and to its group, and the second ends train at once.
+            set -m
+            timeout --foreground -s KILL 100 $BIN/train --epochs 100000 \(options) '\(fixture.tokens)' -o '\(directory.file("model"))' &
             for i in $(seq 600); do [ -s '\(directory.file("log"))' ] && break; sleep 0.1; done
             kill -\(signal) $!; wait $!
             """)
