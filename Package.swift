@@ -39,6 +39,8 @@ let package = Package(
         .executable(name: "train", targets: ["train"]),
         .executable(name: "encode", targets: ["encode"]),
         .executable(name: "bench", targets: ["bench"]),
+        // Of tests only: preloaded into a tool, it counts allocations.
+        .library(name: "AllocationCounter", type: .dynamic, targets: ["AllocationCounter"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
@@ -82,6 +84,7 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Files", subprocess, systemPackage], path: "Tests/TestSupport",
             swiftSettings: settings),
+        .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
         tests("ParallelTests", ["Parallel"]),
         tests("FilesTests", ["Files", "TestSupport"]),
         tests("ShardsTests", ["Shards", "Files", "Parallel", "TestSupport"]),
@@ -95,7 +98,7 @@ let package = Package(
         tests("TrainingTests", ["Training", "Model", "Layers", "WordVectors", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("EncodingTests", ["Encoding", "Subwords", "Layers", "Kernels", "Model", "WordVectors", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("BenchmarkingTests", ["Benchmarking", "Model", "Files", "TestSupport"]),
-        tests("ToolTests", ["Shards", "Files", "TestSupport"]),
+        tests("ToolTests", ["Shards", "Files", "TestSupport", "AllocationCounter"]),
 
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),

@@ -39,7 +39,7 @@ public final class CharacterInput: InputLayer {
 
         /// Features of a word before the projection.
         var features: Int { filters.reduce(0) { $0 + $1.count } }
-        var widest: Int { filters.map(\.width).max() ?? 1 }
+        var widest: Int { filters.reduce(1) { max($0, $1.width) } }
     }
 
     public let shape: Shape
