@@ -69,17 +69,17 @@ struct NetworkOptions: ParsableArguments {
     @Flag(help: "Use the vectors as they point, without taking away their mean.")
     var rawTargets = false
 
-    @Option(help: "Distance between predicted and target vectors.")
-    var loss: LossKind = .cosine
+    @Option(help: "Distance between predicted and target vectors [cosine].")
+    var loss: LossKind?
 
-    @Option(help: ArgumentHelp("Of max-margin: how much nearer, in cosines, the target must be than other words.", valueName: "x"))
-    var margin = 0.5
+    @Option(help: ArgumentHelp("Of max-margin: how much nearer, in cosines, the target must be than other words [0.5].", valueName: "x"))
+    var margin: Double?
 
-    @Option(help: ArgumentHelp("Of vmf: what a unit of the prediction's norm costs; 0 for none.", valueName: "x"))
-    var normPenalty = 0.02
+    @Option(help: ArgumentHelp("Of vmf: what a unit of the prediction's norm costs; 0 for none [0.02].", valueName: "x"))
+    var normPenalty: Double?
 
-    @Option(help: ArgumentHelp("Of vmf: factor of the product with the target; 1 for none.", valueName: "x"))
-    var dotScale = 0.1
+    @Option(help: ArgumentHelp("Of vmf: factor of the product with the target; 1 for none [0.1].", valueName: "x"))
+    var dotScale: Double?
 
     @Option(help: "Directions to train. Trained apart, on one machine each, they can be joined by --merge.")
     var direction: DirectionChoice = .both
@@ -110,6 +110,24 @@ struct NetworkOptions: ParsableArguments {
     var needsTable: Bool { base.map { $0.input == .embeddings || $0.output == .continuous } ?? true }
     var needsVocabulary: Bool { base?.output.hasVocabulary ?? false }
 
+    /// An option that says something of layers or a loss that this network does not have, and what has it.
+    var unused: (option: String, of: String)? {
+        guard let base else { return nil }
+        let loss = base.output == .continuous ? self.loss ?? base.loss : nil
+        let all: [(isGiven: Bool, option: String, of: String, isUsed: Bool)] = [
+            (vocab != nil, "--vocab", "an output that is a softmax", base.output.hasVocabulary),
+            (negatives != nil, "--negatives", "--output sampled-softmax", base.output == .sampledSoftmax),
+            (cutoffs != nil, "--cutoffs", "--output adaptive-softmax", base.output == .adaptiveSoftmax),
+            (filters != nil, "--filters", "--input characters", base.input == .characters),
+            (highways != nil, "--highways", "--input characters", base.input == .characters),
+            (self.loss != nil, "--loss", "--output continuous", base.output == .continuous),
+            (margin != nil, "--margin", "--loss max-margin", loss == .maxMargin),
+            (normPenalty != nil, "--norm-penalty", "--loss vmf", loss == .vonMisesFisher),
+            (dotScale != nil, "--dot-scale", "--loss vmf", loss == .vonMisesFisher),
+        ]
+        return all.first { $0.isGiven && !$0.isUsed }.map { ($0.option, $0.of) }
+    }
+
     /// Throws `ToolError` with status `usage` for sizes that make no network.
     func configuration(_ words: CorpusWords, _ corpus: Corpus) throws -> EncoderConfiguration {
         guard var configuration = base else { throw ToolError(.usage, "no preset of the name \(preset.rawValue)") }
@@ -122,10 +140,10 @@ struct NetworkOptions: ParsableArguments {
         if noLayerNorm { configuration.layerNorm = false }
         configuration.residual = !noResidual
         configuration.centred = !rawTargets
-        configuration.loss = loss
-        configuration.margin = margin
-        configuration.normPenalty = normPenalty
-        configuration.dotScale = dotScale
+        if let loss { configuration.loss = loss }
+        if let margin { configuration.margin = margin }
+        if let normPenalty { configuration.normPenalty = normPenalty }
+        if let dotScale { configuration.dotScale = dotScale }
         configuration.directions = Direction.allCases.filter { direction == .both || $0.rawValue == direction.rawValue }
         configuration.tokenizer = corpus.tokenizer.pairs.map { "\($0.name)=\($0.value)" }.joined(separator: " ")
         if let vectors = words.vectors { configuration.tableDigest = hexadecimal(vectors.tableDigest) }

@@ -66,8 +66,8 @@ struct Train: Tool {
         guard network.vocab != nil || !network.needsVocabulary else {
             throw ValidationError("--vocab is missing: the vocabulary of the softmax, which build-vocab makes")
         }
-        guard network.vocab == nil || network.needsVocabulary else {
-            throw ValidationError("--vocab is not used: the output of this network has no vocabulary")
+        if let (option, layer) = network.unused {
+            throw ValidationError("\(option) is not used: it is of \(layer), which this network does not have")
         }
         let sources = [table, network.vocab, evaluation.heldOut].compactMap { $0 } + inputs
         guard sources.count(where: { $0 == "-" }) <= 1 else {

@@ -18,19 +18,20 @@ struct BaselineToolTests {
         return (fixture, directory)
     }
 
-    private let quick = ["--preset", "tiny", "--steps", "20", "--evaluations", "1", "--batch", "8", "--filters", "1:8,3:8"]
+    private let quick = ["--preset", "tiny", "--steps", "20", "--evaluations", "1", "--batch", "8"]
+    private let characters = ["--input", "characters", "--filters", "1:8,3:8"]
 
     @Test func everyBaselineFromTextToVectors() async throws {
         let (fixture, directory) = try await setup()
         let codes = directory.file("codes"), units = directory.file("units.tok"), model = directory.file("model")
         for (train, encode) in [
-            (["--input", "characters", "--output", "sampled-softmax", "--negatives", "10", "--share-layers", "--vocab",
-              fixture.vocabulary, fixture.tokens], []),
+            (characters + ["--output", "sampled-softmax", "--negatives", "10", "--share-layers", "--vocab", fixture.vocabulary,
+              fixture.tokens], []),
             (["--output", "adaptive-softmax", "--cutoffs", "5,12", "--table", fixture.table, "--vocab", fixture.vocabulary,
               fixture.tokens], ["--table", fixture.table]),
             (["--input", "subwords", "--output", "subword-softmax", "--share-layers", "--tie", "--vocab",
               directory.file("units.vocab"), units], ["--bpe", codes]),
-            (["--input", "characters", "--output", "softmax", "--vocab", fixture.vocabulary, fixture.tokens], []),
+            (characters + ["--output", "softmax", "--vocab", fixture.vocabulary, fixture.tokens], []),
         ] as [([String], [String])] {
             let trained = try await runTool("train", quick + train + ["-o", model])
             #expect(trained.status == 0 && trained.errors.contains("perplexity"), "\(train): \(trained.errors)")
@@ -69,7 +70,7 @@ struct BaselineToolTests {
         try directory.write("old.codes", "#version: 0.1\na b\n")
         try directory.write("bad.codes", "#version: 0.2\na b\nabc\n")
         let output = directory.file("output")
-        let characters = quick + ["--input", "characters"]
+        let characters = quick + self.characters
         for (tool, arguments, status, hint) in [
             ("train", characters + ["--output", "sampled-softmax", "--vocab", vocabulary, fixture.tokens], 64, "negatives is 8192"),
             ("train", characters + ["--output", "adaptive-softmax", "--cutoffs", "5,5000", "--vocab", vocabulary, fixture.tokens],
@@ -78,6 +79,13 @@ struct BaselineToolTests {
              "must rise"),
             ("train", characters + ["--output", "softmax", fixture.tokens], 64, "--vocab is missing"),
             ("train", characters + ["--table", fixture.table, "--vocab", vocabulary, fixture.tokens], 64, "--vocab is not used"),
+            ("train", characters + ["--output", "softmax", "--vocab", vocabulary, "--loss", "cosine", fixture.tokens], 64,
+             "--loss is not used"),
+            ("train", characters + ["--output", "softmax", "--vocab", vocabulary, "--cutoffs", "5", fixture.tokens], 64,
+             "--cutoffs is not used"),
+            ("train", quick + ["--table", fixture.table, "--highways", "1", fixture.tokens], 64, "--highways is not used"),
+            ("train", quick + ["--table", fixture.table, "--loss", "l2", "--margin", "1", fixture.tokens], 64,
+             "--margin is not used"),
             ("train", characters + ["--output", "softmax", "--vocab", vocabulary, "--table", fixture.table, fixture.tokens], 64,
              "--table is not used"),
             ("train", characters + ["--output", "softmax", "--vocab", fixture.tokens, fixture.tokens], 65, fixture.tokens),
