@@ -170,6 +170,11 @@ public final class ParameterStore {
         public var weightDecay: Float = 0
         /// Over how many windows the gradient was added up: their mean counts.
         public var windows = 1
+        /// What the loss is multiplied by: of the mean over positions, the number of steps makes ELMo's sum over a window.
+        public var lossScale = 1.0
+
+        /// From the gradient that was added up to the loss's.
+        public var gradientScale: Double { lossScale / Double(windows) }
 
         public init(step: Int, rate: Float, clip: Double?) {
             self.step = step
@@ -187,7 +192,7 @@ public final class ParameterStore {
     /// - Returns: the norm before clipping.
     @discardableResult
     public func update(_ update: Update, compute: Compute) -> Double {
-        let norm = squaredNorm(compute).squareRoot() / Double(update.windows)
+        let norm = squaredNorm(compute).squareRoot() * update.gradientScale
         apply(update, norm: norm, compute)
         return norm
     }
@@ -207,10 +212,10 @@ public final class ParameterStore {
         guard norm.isFinite else { return }
         compute.enter(.optimiser)
         defer { compute.enter(.other) }
-        let mean = 1 / Double(update.windows)
+        let scale = update.gradientScale
         packedWeights?.expire()
-        var step = OptimizerStep(number: update.step, rate: update.rate, scale: Float(mean))
-        if let clip = update.clip, norm > clip { step.scale = Float(mean * clip / norm) }
+        var step = OptimizerStep(number: update.step, rate: update.rate, scale: Float(scale))
+        if let clip = update.clip, norm > clip { step.scale = Float(scale * clip / norm) }
         let whole = WeightRun(
             weights: values.start, gradients: training.gradients.start, firstMoments: training.moments[0].start,
             secondMoments: training.moments.count > 1 ? training.moments[1].start : nil, count: values.count)

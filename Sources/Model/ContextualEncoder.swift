@@ -74,7 +74,7 @@ public final class ContextualEncoder {
         update.windows *= directions.count
         var square = shared.squaredNorm(directions[0].compute)
         for model in directions { square += model.parameters.squaredNorm(model.compute) }
-        sharedNorm = square.squareRoot() / Double(update.windows)
+        sharedNorm = square.squareRoot() * update.gradientScale
         for model in directions { model.parameters.apply(update, norm: sharedNorm, model.compute) }
         shared.apply(update, norm: sharedNorm, directions[0].compute)
         return sharedNorm

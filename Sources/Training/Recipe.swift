@@ -6,7 +6,8 @@ public enum Recipe: String, Sendable, CaseIterable {
     /// then exponential decay to half, clip 1, ten epochs. Their batch on a GPU is 768; here 128, as a processor needs
     /// no more to be busy.
     case elmoC = "elmo-c"
-    /// ELMo's (Peters et al. 2018, bilm-tf): Adagrad at 0.2 throughout, clip 10, batch 128, ten epochs.
+    /// ELMo's (Peters et al. 2018, bilm-tf): Adagrad at 0.2 throughout, clip 10, batch 128, ten epochs. Its loss is the
+    /// mean over streams, but the sum over the steps of a window; see `lossScale`.
     case elmo
 
     public var options: TrainingOptions {
@@ -29,6 +30,10 @@ public enum Recipe: String, Sendable, CaseIterable {
         }
         return options
     }
+
+    /// What the mean loss is multiplied by. Adagrad's sums begin at 1: by ELMo's own loss they are outgrown at once, by the
+    /// mean over positions they would keep the rate small for thousands of steps.
+    public func lossScale(window: Int) -> Double? { self == .elmo ? Double(window) : nil }
 
     /// The peak for another batch than the recipe's: the authors' grows with it.
     public func peakRate(batch: Int) -> Float {

@@ -24,6 +24,8 @@ public struct TrainingOptions: Codable, Sendable, Equatable {
     public var weightDecay: Float = 0
     /// Greatest norm of a direction's gradient.
     public var clip: Double? = 1
+    /// What the mean loss over positions is multiplied by, `nil`: nothing. Adagrad's first sums and the clip see it.
+    public var lossScale: Double?
     public var seed: UInt64 = 1
     /// Whether the state goes on from window to window (ELMo) or begins at zero in each (the authors' option).
     public var carriesState = true
@@ -48,11 +50,12 @@ public struct TrainingOptions: Codable, Sendable, Equatable {
 
     /// What a checkpoint's options and these disagree on, of those that a run cannot change on its way: names of the
     /// command line.
-    func disagreements(with other: TrainingOptions) -> [String] {
+    public func disagreements(with other: TrainingOptions) -> [String] {
         [
             ("--batch", batch == other.batch), ("--window", window == other.window),
             ("--accumulate", accumulation == other.accumulation), ("--seed", seed == other.seed),
-            ("--optimizer", optimizer == other.optimizer), ("--reset-state", carriesState == other.carriesState),
+            ("--optimizer", optimizer == other.optimizer), ("--loss-scale", lossScale == other.lossScale),
+            ("--reset-state", carriesState == other.carriesState),
         ].filter { !$0.1 }.map(\.0)
     }
 }

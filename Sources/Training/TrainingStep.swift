@@ -71,6 +71,7 @@ final class TrainingStep {
         var update = ParameterStore.Update(step: step + 1, rate: rate(step), clip: options.clip)
         update.weightDecay = options.weightDecay
         update.windows = options.accumulation
+        update.lossScale = options.lossScale ?? 1
         // Weights are only touched when all directions have sound losses.
         for (task, model) in zip(tasks, encoder.directions) where !task.loss.isFinite {
             throw notANumber("the loss is no number", model.direction, step: step)

@@ -11,7 +11,7 @@ struct ScheduleOptions: ParsableArguments {
     @Option(
         help: """
             Settings for what follows: quick; elmo-c, the paper's (Adam, 10 epochs, rate 1e-4 x batch/128 after 10,000 \
-            steps, batch 128); or elmo, ELMo's (Adagrad, rate 0.2, clip 10, 10 epochs, batch 128).
+            steps, batch 128); or elmo, ELMo's (Adagrad, rate 0.2, clip 10, loss summed over a window's steps, 10 epochs, batch 128).
             """)
     var recipe: Recipe = .quick
 
@@ -51,6 +51,10 @@ struct ScheduleOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Greatest norm of a direction's gradient; 0 for none [quick: 1].", valueName: "x"))
     var clip: Double?
 
+    @Option(help: ArgumentHelp(
+        "Multiply the mean loss, which --clip and Adagrad take notice of [1; elmo: the window's steps].", valueName: "x"))
+    var lossScale: Double?
+
     @Flag(help: "Begin every window with a zero state.")
     var resetState = false
 
@@ -67,6 +71,9 @@ struct ScheduleOptions: ParsableArguments {
         guard (rate ?? 1) > 0, (rate ?? 1).isFinite else { throw ValidationError("--rate must be a number above 0") }
         guard (warmup ?? 0) >= 0 else { throw ValidationError("--warmup must not be below 0") }
         guard weightDecay >= 0, weightDecay < 1e3 else { throw ValidationError("--weight-decay must be 0 or above, and below 1000") }
+        guard (lossScale ?? 1) > 0, (lossScale ?? 1) < 1e6 else {
+            throw ValidationError("--loss-scale must be above 0 and below 1000000")
+        }
         guard (clip ?? 0) >= 0, (clip ?? 0).isFinite else { throw ValidationError("--clip must be a number, 0 or above") }
     }
 
@@ -87,6 +94,7 @@ struct ScheduleOptions: ParsableArguments {
         if let warmup { options.warmupSteps = warmup }
         options.weightDecay = weightDecay
         if let clip { options.clip = clip > 0 ? clip : nil }
+        options.lossScale = lossScale ?? recipe.lossScale(window: window)
         options.carriesState = !resetState
         options.seed = seed
         options.evaluations = evaluation.evaluations
