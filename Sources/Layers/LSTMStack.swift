@@ -9,12 +9,16 @@ public final class LSTMStack: SequenceEncoder {
     private let memories: [LSTMMemory]
     /// Layer outputs with the residual added, for the layers that have one: [rows, output].
     private let sums: [FloatBuffer?]
+    /// Below each layer, and above the last.
+    private let dropouts: [DropoutLayer]
     /// The gradient on its way down: [rows, output].
     private let gradients: FloatBuffer
 
+    /// - Parameter dropout: of what goes into each layer and out of the last; that of the recurrence is one of `options`.
+    ///   A residual connection adds the layer's input as the layer saw it, as in ELMo.
     public init(
         _ name: String, inputs: Int, options: ProjectedLSTM.Options, layers count: Int, residual: Bool,
-        capacity: WindowCapacity, training: Bool, in layout: inout ParameterLayout
+        dropout: Float = 0, capacity: WindowCapacity, training: Bool, in layout: inout ParameterLayout
     ) {
         inputSize = inputs
         outputSize = options.output
@@ -32,6 +36,11 @@ public final class LSTMStack: SequenceEncoder {
         sums = (0..<count).map { index in
             residual && index > 0 ? FloatBuffer(count: capacity.rows * options.output) : nil
         }
+        dropouts = (0...count).map { index in
+            DropoutLayer(
+                rate: dropout, site: count + 1 + index, rows: training ? capacity.rows : 0,
+                width: index == 0 ? inputs : options.output)
+        }
         gradients = FloatBuffer(count: training ? capacity.rows * options.output : 0)
     }
 
@@ -46,6 +55,8 @@ public final class LSTMStack: SequenceEncoder {
     ) -> Matrix {
         var below = input
         for index in layers.indices {
+            compute.enter(.dropout)
+            below = dropouts[index].forward(below, mode)
             layers[index].forward(below, shape: shape, mode: mode, memory: memories[index], parameters, compute)
             let output = memories[index].outputs(shape)
             compute.enter(.sums)
@@ -56,7 +67,9 @@ public final class LSTMStack: SequenceEncoder {
             }
             below = layerOutput(index, shape: shape)
         }
-        return below
+        compute.enter(.dropout)
+        defer { compute.enter(.other) }
+        return dropouts[layers.count].forward(below, mode)
     }
 
     public func backward(
@@ -64,6 +77,8 @@ public final class LSTMStack: SequenceEncoder {
         _ parameters: ParameterStore, _ compute: Compute
     ) {
         var gradient = outputGradient
+        compute.enter(.dropout)
+        dropouts[layers.count].backward(gradient)
         var spare = Matrix(gradients, rows: shape.rows, columns: outputSize)
         for index in layers.indices.reversed() {
             let lower = index == 0 ? inputGradient : spare
@@ -71,9 +86,12 @@ public final class LSTMStack: SequenceEncoder {
             let isResidual = sums[index] != nil
             compute.enter(.sums)
             if isResidual { lower.copy(from: gradient) }
+            let below = index == 0 ? input : layerOutput(index - 1, shape: shape)
             layers[index].backward(
-                index == 0 ? input : layerOutput(index - 1, shape: shape), shape: shape, memory: memories[index],
-                outputGradient: gradient, inputGradient: lower, addingToInput: isResidual, parameters, compute)
+                dropouts[index].output(for: below), shape: shape, memory: memories[index], outputGradient: gradient,
+                inputGradient: lower, addingToInput: isResidual, parameters, compute)
+            compute.enter(.dropout)
+            dropouts[index].backward(lower)
             (gradient, spare) = (lower, gradient)
         }
     }
@@ -108,7 +126,7 @@ public final class LSTMStack: SequenceEncoder {
 
     public var activations: [(name: String, bytes: Int)] {
         zip(memories, sums).enumerated().map { index, layer in
-            ("layer\(index + 1) activations", layer.0.bytes + (layer.1?.bytes ?? 0))
-        } + [("packed weights of a layer", memories.first?.weights.bytes ?? 0), ("gradient between layers", gradients.bytes)]
+            ("layer\(index + 1) activations", layer.0.bytes + (layer.1?.bytes ?? 0) + dropouts[index].bytes)
+        } + [("packed weights of a layer", memories.first?.weights.bytes ?? 0), ("gradient between layers", gradients.bytes + (dropouts.last?.bytes ?? 0))]
     }
 }

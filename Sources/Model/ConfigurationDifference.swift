@@ -19,6 +19,6 @@ extension EncoderConfiguration {
     /// What users call fields whose names are others.
     private static let names = [
         "inputSize": "vectors of", "outputSize": "targets of", "tableDigest": "table", "tokenizer": "tokens",
-        "layerNorm": "layer norm", "normPenalty": "norm penalty", "dotScale": "dot scale",
+        "layerNorm": "layer norm", "dropoutKind": "dropout kind", "normPenalty": "norm penalty", "dotScale": "dot scale",
     ]
 }

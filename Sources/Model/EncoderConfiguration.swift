@@ -28,8 +28,9 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     /// Bounds of the cells and of the projected states; `nil` for none.
     public var cellClip: Float? = 3
     public var projectionClip: Float? = 3
-    /// Recurrent dropout in training.
+    /// Dropout in training, and what of; see `DropoutKind`.
     public var dropout: Float = 0.1
+    public var dropoutKind = DropoutKind.recurrent
     /// What training makes small; see `LossKind`.
     public var loss = LossKind.cosine
     /// Of the max-margin loss: how much nearer the target must be than any other word, in cosines.
@@ -99,6 +100,7 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
             output = .sampledSoftmax
             sharesLayers = true
             layerNorm = false
+            dropoutKind = .nonRecurrent
         case "elmo-a":
             output = .adaptiveSoftmax
             cutoffs = [40_000, 200_000]
@@ -171,6 +173,7 @@ extension EncoderConfiguration {
         try read(.residual, into: &residual)
         try read(.layerNorm, into: &layerNorm)
         try read(.dropout, into: &dropout)
+        try read(.dropoutKind, into: &dropoutKind)
         try read(.loss, into: &loss)
         try read(.margin, into: &margin)
         try read(.normPenalty, into: &normPenalty)

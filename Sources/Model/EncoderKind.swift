@@ -6,6 +6,14 @@ public enum EncoderKind: String, Codable, Sendable, CaseIterable {
     case lstm
 }
 
+/// What dropout drops.
+public enum DropoutKind: String, Codable, Sendable, CaseIterable {
+    /// Of a layer's output, which its next step sees too, by one draw for all steps of a window (the ELMo-C authors' code).
+    case recurrent
+    /// Of what goes into each layer and out of the last, by a draw for each step (ELMo).
+    case nonRecurrent = "non-recurrent"
+}
+
 extension EncoderConfiguration {
     /// The network that stands between the input layer's output and the output layer, both `projection` wide.
     func makeEncoder(
@@ -17,10 +25,10 @@ extension EncoderConfiguration {
             options.cellClip = cellClip ?? .infinity
             options.projectionClip = projectionClip ?? .infinity
             options.layerNorm = layerNorm
-            options.dropout = dropout
+            options.dropout = dropoutKind == .recurrent ? dropout : 0
             return LSTMStack(
-                name, inputs: projection, options: options, layers: layers, residual: residual, capacity: capacity,
-                training: training, in: &layout)
+                name, inputs: projection, options: options, layers: layers, residual: residual,
+                dropout: dropoutKind == .nonRecurrent ? dropout : 0, capacity: capacity, training: training, in: &layout)
         }
     }
 }

@@ -16,7 +16,8 @@ extension ModelFile {
         text += configuration.sharesLayers ? ", shared by the directions\n" : "\n"
         text += "vectors \(configuration.inputSize), cell \(configuration.cell), projection \(configuration.projection), "
         text += "layers \(configuration.layers)\n"
-        text += "residual \(configuration.residual), layer norm \(configuration.layerNorm), dropout \(configuration.dropout), "
+        text += "residual \(configuration.residual), layer norm \(configuration.layerNorm), "
+        text += "dropout \(configuration.dropout) (\(configuration.dropoutKind.rawValue)), "
         text += "cell clip \(configuration.cellClip.map { "\($0)" } ?? "none"), "
         text += "projection clip \(configuration.projectionClip.map { "\($0)" } ?? "none")\n"
         if configuration.output == .continuous { text += "loss \(configuration.lossDescription)\n" }

@@ -7,6 +7,7 @@ import Training
 extension LossKind: ExpressibleByArgument {}
 extension InputKind: ExpressibleByArgument {}
 extension OutputKind: ExpressibleByArgument {}
+extension DropoutKind: ExpressibleByArgument {}
 
 /// What the encoder looks like.
 struct NetworkOptions: ParsableArguments {
@@ -57,8 +58,14 @@ struct NetworkOptions: ParsableArguments {
     @Option(help: ArgumentHelp("LSTM layers.", valueName: "n"))
     var layers = 2
 
-    @Option(help: ArgumentHelp("Recurrent dropout.", valueName: "p"))
+    @Option(help: ArgumentHelp("Share of the units that dropout drops.", valueName: "p"))
     var dropout: Float = 0.1
+
+    @Option(help: """
+            What it drops: of a layer's output and the state its next step sees, one draw for a window (recurrent); or of \
+            what goes into each layer and out of the last, as ELMo does (non-recurrent) [recurrent; preset elmo: non-recurrent].
+            """)
+    var dropoutKind: DropoutKind?
 
     @Flag(help: "No layer normalisation.")
     var noLayerNorm = false
@@ -137,6 +144,7 @@ struct NetworkOptions: ParsableArguments {
         if let projection { configuration.projection = projection }
         configuration.layers = layers
         configuration.dropout = dropout
+        if let dropoutKind { configuration.dropoutKind = dropoutKind }
         if noLayerNorm { configuration.layerNorm = false }
         configuration.residual = !noResidual
         configuration.centred = !rawTargets

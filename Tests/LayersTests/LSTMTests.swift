@@ -13,13 +13,13 @@ private struct Fixture {
     let compute: Compute
 
     init(
-        inputs: Int, options: ProjectedLSTM.Options, layers: Int = 1, residual: Bool = false, shape: WindowShape,
-        scale: Double = 0.5, training: Bool = true, threads: Int = 1
+        inputs: Int, options: ProjectedLSTM.Options, layers: Int = 1, residual: Bool = false, dropout: Float = 0,
+        shape: WindowShape, scale: Double = 0.5, training: Bool = true, threads: Int = 1
     ) {
         var random = Random(seed: 7)
         var layout = ParameterLayout()
         stack = LSTMStack(
-            "lstm", inputs: inputs, options: options, layers: layers, residual: residual,
+            "lstm", inputs: inputs, options: options, layers: layers, residual: residual, dropout: dropout,
             capacity: WindowCapacity(shape), training: training, in: &layout)
         parameters = ParameterStore(layout, training: training ? Adam() : nil)
         parameters.randomize(&random, scale: scale)
@@ -105,6 +105,28 @@ private struct Fixture {
     @Test func gradientsWithDropout() {
         Fixture(inputs: 7, options: options(33, 7, dropout: 0.4), shape: WindowShape(steps: 4, batch: 3)).verify()
         Fixture(inputs: 7, options: options(9, nil, dropout: 0.4), shape: WindowShape(steps: 4, batch: 3)).verify()
+    }
+
+    @Test(arguments: [1, 2, 3]) func gradientsWithNonRecurrentDropout(layers: Int) {
+        Fixture(
+            inputs: 6, options: options(9, 6), layers: layers, residual: true, dropout: 0.4,
+            shape: WindowShape(steps: 4, batch: 3)
+        ).verify()
+    }
+
+    /// At inference nothing is dropped, and a window before it changes nothing.
+    @Test func nonRecurrentDropoutIsForTraining() {
+        let dropping = Fixture(
+            inputs: 6, options: options(9, 6), layers: 2, residual: true, dropout: 0.4, shape: WindowShape(steps: 4, batch: 3))
+        let plain = Fixture(
+            inputs: 6, options: options(9, 6), layers: 2, residual: true, shape: WindowShape(steps: 4, batch: 3))
+        let expected = plain.outputs(), trained = dropping.outputs()
+        #expect(trained != expected)
+        // A share of the output is zero, too wide a range for chance to leave.
+        let zeros = trained.count { $0 == 0 }
+        #expect(zeros > trained.count / 5 && zeros < trained.count * 3 / 5)
+        let output = dropping.forward(.inference)
+        #expect((0..<expected.count).allSatisfy { output.start[$0] == expected[$0] })
     }
 
     /// The clips bend the loss wherever a unit crosses them, so the steps are short and the bound is wide; the exact

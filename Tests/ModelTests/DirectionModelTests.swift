@@ -9,7 +9,7 @@ import Model
 /// Losses and gradient norms of an independent implementation.
 ///
 /// The same network was written in PyTorch from `torch.nn.functional.layer_norm`, `sigmoid`, `tanh`, `clamp`,
-/// `cosine_similarity`, `clip_grad_norm_` and `torch.optim.Adam`, in double precision and with autograd. Element i of
+/// `cosine_similarity`, `clip_grad_norm_`, `torch.optim.Adam` and `Adagrad`, in double precision and with autograd. Element i of
 /// the k-th parameter began as 0.9 sin(2.3 i + k), plus 1 for gains; window s had the input sin(0.37 i + s) and the
 /// targets cos(0.53 i + s). Dropout masks were computed there from the same counters.
 ///
@@ -23,10 +23,13 @@ struct Reference: Sendable, CustomTestStringConvertible {
     var cellClip: Float?
     var projectionClip: Float?
     var dropout: Float = 0
+    var dropoutKind = DropoutKind.recurrent
     var residual = true
     var carry = true
+    var optimizer: any Optimizer = Adam()
     var rate: Float = 0.01
     let clip: Double
+    var lossScale = 1.0
     let losses: [Double]
     let norms: [Double]
 
@@ -53,6 +56,17 @@ struct Reference: Sendable, CustomTestStringConvertible {
             projectionClip: 0.7, dropout: 0.1, rate: 0.003, clip: 0.2,
             losses: [1.002145059, 1.012103050, 1.001148012, 1.000741592, 0.998947226],
             norms: [0.275694435, 0.408158187, 0.729027209, 0.833188997, 0.633606832]),
+        Reference(
+            name: "non-recurrent dropout", vectorSize: 7, cell: 9, projection: 16, steps: 4, batch: 3, cellClip: 0.6,
+            projectionClip: 0.5, dropout: 0.25, dropoutKind: .nonRecurrent, rate: 0.001, clip: 0.2,
+            losses: [1.001245837, 0.974609892, 0.993918797, 1.018912943, 1.008146253, 0.994238223],
+            norms: [0.809570962, 1.116658533, 2.210484760, 1.720147956, 3.616528563, 1.370226401]),
+        Reference(
+            name: "ELMo's way of training", vectorSize: 7, cell: 9, projection: 6, steps: 4, batch: 3, layerNorm: false,
+            cellClip: 0.6, projectionClip: 0.5, dropout: 0.25, dropoutKind: .nonRecurrent, optimizer: Adagrad(), rate: 0.2,
+            clip: 10, lossScale: 4,
+            losses: [1.001814235, 1.007207310, 1.005568382, 0.998863030, 1.001577336, 0.998683245],
+            norms: [0.301831909, 0.405026555, 0.345803720, 0.318819123, 0.223202839, 0.253950041]),
     ]
 
     var shape: WindowShape { WindowShape(steps: steps, batch: batch) }
@@ -63,9 +77,10 @@ struct Reference: Sendable, CustomTestStringConvertible {
         configuration.cellClip = cellClip
         configuration.projectionClip = projectionClip
         configuration.dropout = dropout
+        configuration.dropoutKind = dropoutKind
         configuration.residual = residual
         let model = DirectionModel(
-            .forward, configuration, capacity: WindowCapacity(shape), training: Adam(), compute: Compute())
+            .forward, configuration, capacity: WindowCapacity(shape), training: optimizer, compute: Compute())
         for (number, parameter) in model.parameters.layout.parameters.enumerated() {
             let base = parameter.name.hasSuffix("gain") ? 1.0 : 0
             let values = model.parameters.value(parameter).start
@@ -96,7 +111,9 @@ struct Reference: Sendable, CustomTestStringConvertible {
                 .vectors(Matrix(window.input, rows: reference.shape.rows, columns: reference.vectorSize)),
                 targets: .vectors(Matrix(window.targets, rows: reference.shape.rows, columns: reference.vectorSize)),
                 shape: reference.shape, carry: reference.carry, seed: 11, step: step)
-            let norm = model.update(.init(step: step, rate: reference.rate, clip: reference.clip))
+            var update = ParameterStore.Update(step: step, rate: reference.rate, clip: reference.clip)
+            update.lossScale = reference.lossScale
+            let norm = model.update(update)
             #expect(abs(loss - reference.losses[step - 1]) < (step == 1 ? 2e-6 : 5e-5), "step \(step)")
             #expect(abs(norm / reference.norms[step - 1] - 1) < (step == 1 ? 2e-4 : 1e-2), "step \(step)")
         }

@@ -26,7 +26,7 @@ struct BaselineToolTests {
         let codes = directory.file("codes"), units = directory.file("units.tok"), model = directory.file("model")
         for (train, encode) in [
             (characters + ["--output", "sampled-softmax", "--negatives", "10", "--share-layers", "--vocab", fixture.vocabulary,
-              fixture.tokens], []),
+              "--recipe", "elmo", "--dropout-kind", "non-recurrent", fixture.tokens], []),
             (["--output", "adaptive-softmax", "--cutoffs", "5,12", "--table", fixture.table, "--vocab", fixture.vocabulary,
               fixture.tokens], ["--table", fixture.table]),
             (["--input", "subwords", "--output", "subword-softmax", "--share-layers", "--tie", "--vocab",
@@ -78,6 +78,8 @@ struct BaselineToolTests {
             ("train", characters + ["--output", "adaptive-softmax", "--cutoffs", "9,5", "--vocab", vocabulary, fixture.tokens], 64,
              "must rise"),
             ("train", characters + ["--output", "softmax", fixture.tokens], 64, "--vocab is missing"),
+            ("train", characters + ["--output", "softmax", "--vocab", vocabulary, "--loss-scale", "0", fixture.tokens], 64,
+             "--loss-scale must be"),
             ("train", characters + ["--table", fixture.table, "--vocab", vocabulary, fixture.tokens], 64, "--vocab is not used"),
             ("train", characters + ["--output", "softmax", "--vocab", vocabulary, "--loss", "cosine", fixture.tokens], 64,
              "--loss is not used"),

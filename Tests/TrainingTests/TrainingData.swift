@@ -109,6 +109,7 @@ struct TrainingData {
         var input = InputKind.embeddings
         var output = OutputKind.continuous
         var sharesLayers = false
+        var dropoutKind = DropoutKind.recurrent
 
         var needsTable: Bool { input == .embeddings || output == .continuous }
 
@@ -139,6 +140,7 @@ struct TrainingData {
         configuration.input = network.input
         configuration.output = network.output
         configuration.sharesLayers = network.sharesLayers
+        configuration.dropoutKind = network.dropoutKind
         configuration.isTied = network.input == .subwords && network.sharesLayers
         configuration.inputSize = network.input == .embeddings ? Self.dimension : 0
         configuration.outputSize = network.output == .continuous ? Self.dimension : 0
