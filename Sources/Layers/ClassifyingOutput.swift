@@ -14,12 +14,17 @@ extension ClassSoftmax {
         _ states: Matrix, of classes: [Int32], into logits: Matrix, _ parameters: ParameterStore, _ compute: Compute
     ) {
         let values = parameters.value(weight)
-        let chosen = FloatBuffer(count: classes.count * inputs)
-        for (place, number) in classes.enumerated() {
-            (chosen.start + place * inputs).update(from: values.row(Int(number)), count: inputs)
+        if let first = classes.first, classes.indices.allSatisfy({ classes[$0] == first + Int32($0) }) {
+            // Side by side as they are, as all classes of a vocabulary.
+            compute.multiply(states, values.rows(Int(first)..<Int(first) + classes.count).transposed, into: logits)
+        } else {
+            let chosen = FloatBuffer(count: classes.count * inputs)
+            for (place, number) in classes.enumerated() {
+                (chosen.start + place * inputs).update(from: values.row(Int(number)), count: inputs)
+            }
+            compute.multiply(states, Matrix(chosen, rows: classes.count, columns: inputs).transposed, into: logits)
+            withExtendedLifetime(chosen) {}
         }
-        compute.multiply(states, Matrix(chosen, rows: classes.count, columns: inputs).transposed, into: logits)
-        withExtendedLifetime(chosen) {}
         guard let bias = bias.map({ parameters.value($0).start }) else { return }
         for row in 0..<states.rows {
             let line = logits.row(row)

@@ -15,6 +15,8 @@ public final class CorpusWords: @unchecked Sendable {
     public let vocabulary: OutputVocabulary?
     /// The numbers of `<s>` and `</s>`.
     public let begin, end: UInt32
+    /// That of `<unk>`, if there is one.
+    private let unknown: UInt32?
     /// Without vectors: every word met, classes first.
     private var words = WordTable()
     /// With vectors and a vocabulary: the class of each number, -1 for rows that were not met.
@@ -27,6 +29,7 @@ public final class CorpusWords: @unchecked Sendable {
         if let vectors {
             begin = vectors.begin
             end = vectors.end
+            unknown = vectors.unknown
             if vocabulary != nil {
                 classes = Array(repeating: -1, count: vectors.tableCount)
                 classes[Int(begin)] = EncoderConfiguration.Mark.begin
@@ -37,6 +40,7 @@ public final class CorpusWords: @unchecked Sendable {
             words = vocabulary.words
             begin = UInt32(EncoderConfiguration.Mark.begin)
             end = UInt32(EncoderConfiguration.Mark.end)
+            unknown = UInt32(EncoderConfiguration.Mark.unknown)
         }
     }
 
@@ -62,6 +66,11 @@ public final class CorpusWords: @unchecked Sendable {
     public func classNumber(_ number: UInt32) -> Int32 {
         guard vectors == nil else { return classes[Int(number)] }
         return Int(number) < (vocabulary?.size ?? 0) ? Int32(number) : EncoderConfiguration.Mark.unknown
+    }
+
+    /// Whether a word has a class of its own; `<unk>` has one, which a text may name, but the words it stands for have not.
+    public func hasClass(_ number: UInt32) -> Bool {
+        classNumber(number) != EncoderConfiguration.Mark.unknown || number == unknown
     }
 
     /// Whether a word has a vector, or a class of its own, so that the network can be asked for it.

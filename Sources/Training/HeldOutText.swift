@@ -117,14 +117,19 @@ public final class HeldOutText {
         let states = FloatBuffer(count: positions * width)
         var targets: [UInt32] = []
         targets.reserveCapacity(positions)
-        let objective = forEachWindow(model) { _, prepared, shape in
+        var unknownTargets = 0
+        let objective = forEachWindow(model) { window, prepared, shape in
+            let numbers = model.direction == .forward ? window.forwardTargets : window.backwardTargets
             let outputs = model.states(shape)
             for place in 0..<shape.rows where prepared.weights.start[place] == 1 {
                 (states.start + targets.count * width).update(from: outputs.row(place), count: width)
-                targets.append(UInt32(prepared.targetClass(place)))
+                let target = prepared.targetClass(place)
+                unknownTargets += target == EncoderConfiguration.Mark.unknown ? 1 : 0
+                // To foresee that some unknown word comes is to foresee none.
+                targets.append(words.hasClass(numbers[place]) ? UInt32(target) : .max)
             }
         }
-        let unknown = Double(targets.count { $0 == UInt32(EncoderConfiguration.Mark.unknown) }) / Double(max(1, targets.count))
+        let unknown = Double(unknownTargets) / Double(max(1, targets.count))
         var scores = RankingScores()
         if let candidates = candidates[model.direction] {
             let classes = candidates.rows.map(Int32.init)

@@ -27,11 +27,14 @@ struct UnitRanking {
     ///   - words: of the training text.
     ///   - sentences: of the training text: the count of the mark that ends them.
     init(_ words: WordUnits, count: Int, sentences: Int, classes: Int) {
-        let mark = (units: [EncoderConfiguration.Mark.end], count: UInt64(sentences), id: -1)
+        let mark = (units: [EncoderConfiguration.Mark.end], count: UInt64(sentences), spelling: [UInt8]())
         // Words with an unknown unit cannot be told from others.
         let usable = words.counts.indices.filter { !words.units[$0].contains(EncoderConfiguration.Mark.unknown) }
-        let ordered = ([mark] + usable.map { (words.units[$0], words.counts[$0], $0) })
-            .sorted { ($0.count, $1.id) > ($1.count, $0.id) }.prefix(count)
+        // In the order of a vocabulary, so that models of words have the same candidates: equal counts by bytes.
+        let ordered = ([mark] + usable.map { (words.units[$0], words.counts[$0], words.spelling($0)) })
+            .sorted {
+                $0.count != $1.count ? $0.count > $1.count : $0.spelling.lexicographicallyPrecedes($1.spelling)
+            }.prefix(count)
         let total = ordered.reduce(0.0) { $0 + Double($1.count) }
         let candidates = ordered.map { Candidate(units: $0.units, logUnigram: log(Double($0.count) / total)) }
         self.candidates = candidates

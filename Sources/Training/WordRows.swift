@@ -15,6 +15,8 @@ public final class WordRows: @unchecked Sendable {
     /// The rows of `<s>` and `</s>`.
     public let begin: UInt32
     public let end: UInt32
+    /// That of `<unk>`, if the table has one.
+    public let unknown: UInt32?
 
     private let table: EmbeddingTable
     private let centred: Bool
@@ -39,6 +41,7 @@ public final class WordRows: @unchecked Sendable {
         self.centred = centred
         self.begin = UInt32(begin)
         self.end = UInt32(end)
+        unknown = table.words.find("<unk>").map(UInt32.init)
         dimension = table.dimension
         slots = Array(repeating: Self.absent, count: table.words.count)
         try load(self.begin)

@@ -21,6 +21,9 @@ struct WordUnits: Sendable {
         }
     }
 
+    /// The bytes of a word.
+    func spelling(_ word: Int) -> [UInt8] { words.withWord(word) { Array($0) } }
+
     private mutating func add(_ spelling: [UInt8], _ classes: [Int32]) {
         let id = spelling.withUnsafeBytes { words.insert($0) }
         if id == counts.count {

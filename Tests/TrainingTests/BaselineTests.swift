@@ -84,6 +84,27 @@ struct BaselineTests {
         }
     }
 
+    /// Where the text names <unk> itself, that is a word to be ranked; the words that <unk> stands for are none.
+    @Test func unknownWordsAreNotRanked() throws {
+        let data = try TrainingData(sentences: Array(repeating: ["w0", "w9", "<unk>"], count: 20))
+        let input = try TrainingInput(
+            table: nil, vocabulary: data.vocabulary(["w0", "<unk>"], merges: nil), tokens: data.tokens, heldOut: nil,
+            heldOutEvery: 10, heldOutTokens: 1000, centred: true, threads: 1)
+        var configuration = EncoderConfiguration(vectorSize: 0, cell: 8, projection: 4)
+        (configuration.input, configuration.output) = (.characters, .softmax)
+        configuration.filters = [[1, 4]]
+        configuration.vocabularySize = input.words.vocabulary?.size ?? 0
+        let options = TrainingData.options(steps: 2)
+        let trainer = Trainer(
+            configuration, options: options, corpus: input.corpus, words: input.words, heldOut: nil, pool: input.pool)
+        let heldOut = try #require(try input.heldOutText(options))
+        for model in trainer.encoder.directions {
+            let result = heldOut.score(model, trainingBatch: options.batch)
+            #expect(result.scores.positions == 6 && result.scores.coverage == 0.75)
+            #expect(result.vocabulary?.unknownShare == 0.5)
+        }
+    }
+
     /// The model file has all weights, those of shared layers too.
     @Test(arguments: Baseline.all) func modelsAreReadAsTheyWereWritten(baseline: Baseline) throws {
         let data = try TrainingData(sentences: TrainingData.sentences(30))

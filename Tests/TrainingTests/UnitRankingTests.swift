@@ -86,6 +86,27 @@ struct UnitRankingTests {
         #expect(first > 0 && first < ranked)
     }
 
+    /// Of equally frequent words the first by bytes is a candidate, as in a vocabulary of words, not that met first.
+    @Test func candidatesAreThoseOfAVocabularyOfWords() throws {
+        let sentences = (0..<20).map { $0 % 10 == 9 ? ["a@@", "b"] : ["e@@", "b", "a@@", "b"] }
+        let data = try TrainingData(sentences: sentences, merges: Self.merges)
+        let input = try TrainingInput(
+            table: nil, vocabulary: data.vocabulary(Self.units, merges: Self.merges), tokens: data.tokens, heldOut: nil,
+            heldOutEvery: 10, heldOutTokens: 1000, centred: true, threads: 1)
+        var configuration = EncoderConfiguration(vectorSize: 0, cell: 8, projection: 4)
+        configuration.input = .subwords
+        configuration.output = .subwordSoftmax
+        configuration.vocabularySize = input.words.vocabulary?.size ?? 0
+        var options = TrainingData.options(steps: 2)
+        options.batch = 2
+        options.candidates = 2
+        let trainer = Trainer(
+            configuration, options: options, corpus: input.corpus, words: input.words, heldOut: nil, pool: input.pool)
+        let heldOut = try #require(try input.heldOutText(options))
+        let scores = heldOut.score(trainer.encoder.directions[0], trainingBatch: options.batch).scores
+        #expect(heldOut.candidateCount == 2 && scores.positions == 4 && scores.coverage == 1)
+    }
+
     @Test func perplexityIsOfWords() throws {
         let (_, input, trainer, options) = try setup()
         let heldOut = try #require(try input.heldOutText(options))
