@@ -13,6 +13,9 @@ public struct Parameter: Sendable, Equatable {
     let offset: Int
 
     public var count: Int { shape.reduce(1, *) }
+
+    /// Whether it is more than a bias or a gain; a sparse bias has rows of one number.
+    var isMatrix: Bool { shape.count > 1 && !(isSparse && shape[1] == 1) }
 }
 
 /// The list of a network's parameters: layers declare theirs here, then one store holds them all.
@@ -135,6 +138,13 @@ public final class ParameterStore {
         return table.moments.map { Matrix($0, rows: table.rows, columns: table.columns) }
     }
 
+    /// Takes over all weights of a store of the same layout.
+    public func copyValues(of other: ParameterStore) {
+        precondition(layout.count == other.layout.count && tables.count == other.tables.count)
+        values.copy(from: other.values)
+        for (own, theirs) in zip(tables, other.tables) { own.values.copy(from: theirs.values) }
+    }
+
     /// Where backward passes add the gradient of `parameter`.
     public func gradient(_ parameter: Parameter) -> Matrix {
         guard let training else { preconditionFailure("a network without gradients cannot go backward") }
@@ -221,7 +231,7 @@ public final class ParameterStore {
             secondMoments: training.moments.count > 1 ? training.moments[1].start : nil, count: values.count)
         if update.weightDecay == 0 { training.optimizer.update(whole, step, compute: compute) }
         for parameter in layout.parameters {
-            step.weightDecay = parameter.shape.count > 1 ? update.weightDecay : 0
+            step.weightDecay = parameter.isMatrix ? update.weightDecay : 0
             if parameter.isSparse {
                 tables[parameter.offset].update(step, compute: compute)
             } else if update.weightDecay != 0 {

@@ -41,8 +41,7 @@ extension ModelFile {
             let part = try read(path, capacity: capacity, pool: pool)
             encoder.units = part.units
             for model in part.directions {
-                encoder.directions.first { $0.direction == model.direction }?.parameters.values
-                    .copy(from: model.parameters.values)
+                encoder.directions.first { $0.direction == model.direction }?.parameters.copyValues(of: model.parameters)
             }
         }
         return encoder

@@ -76,6 +76,22 @@ struct ParameterRowsTests {
         #expect(pair.row(3).0 == pair.row(3).1)
     }
 
+    /// A bias of which few numbers are touched is a bias: spared.
+    @Test func weightDecaySparesSparseBiases() {
+        var layout = ParameterLayout()
+        let weight = layout.declareSparse("weight", rows: 4, columns: 2), bias = layout.declareSparse("bias", rows: 4, columns: 1)
+        let store = ParameterStore(layout, training: Adagrad())
+        for parameter in [weight, bias] {
+            store.value(parameter).fill(1)
+            store.rows(parameter).touch(2)
+        }
+        var update = ParameterStore.Update(step: 1, rate: 0.5, clip: nil)
+        update.weightDecay = 0.5
+        store.update(update, compute: Compute())
+        #expect(store.value(weight).row(2)[0] == 0.75 && store.value(weight).row(1)[0] == 1)
+        #expect(store.value(bias).row(2)[0] == 1)
+    }
+
     /// More rows than there was room for: gradients move and keep their values.
     @Test func manyRows() {
         var layout = ParameterLayout()
