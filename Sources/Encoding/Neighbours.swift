@@ -35,7 +35,7 @@ public struct NeighbourSearch {
     public mutating func look(at sentence: SentenceVectors, layer: Int, layers: Int) {
         let width = query.count
         var nearest: (cosine: Double, position: Int)?
-        for (position, candidate) in sentence.words.enumerated() where word == nil || candidate == word {
+        for (position, candidate) in sentence.words.enumerated() where word.map({ candidate.utf8.elementsEqual($0.utf8) }) ?? true {
             let start = (position * layers + layer) * width
             let cosine = sentence.values.withUnsafeBufferPointer { values in
                 query.withUnsafeBufferPointer { query in
@@ -46,10 +46,15 @@ public struct NeighbourSearch {
         }
         guard let nearest, best.count < count || nearest.cosine > best[best.count - 1].cosine else { return }
         // The same sentence again is no news.
-        guard !best.contains(where: { $0.words == sentence.words }) else { return }
+        guard !best.contains(where: { Self.areSame($0.words, sentence.words) }) else { return }
         let found = Neighbour(cosine: nearest.cosine, words: sentence.words, position: nearest.position)
         best.insert(found, at: best.firstIndex { $0.cosine < found.cosine } ?? best.count)
         if best.count > count { best.removeLast() }
+    }
+
+    /// Byte by byte: strings are equal in Swift, too, if only the composition of their characters differs.
+    private static func areSame(_ first: [String], _ second: [String]) -> Bool {
+        first.elementsEqual(second) { $0.utf8.elementsEqual($1.utf8) }
     }
 
     /// The nearest first.

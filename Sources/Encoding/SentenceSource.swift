@@ -75,8 +75,10 @@ public final class SentenceSource {
 private func joined(_ units: [String]) -> [String] {
     var words: [String] = [], word = ""
     for unit in units {
-        let isLast = !unit.hasSuffix("@@")
-        word += isLast ? unit : String(unit.dropLast(2))
+        // By bytes: a character before @@ may be one with it.
+        let bytes = unit.utf8
+        let isLast = !bytes.suffix(2).elementsEqual("@@".utf8)
+        word += isLast ? unit : String(decoding: bytes.dropLast(2), as: UTF8.self)
         guard isLast else { continue }
         words.append(word)
         word = ""

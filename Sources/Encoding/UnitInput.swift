@@ -4,14 +4,17 @@ import Model
 import Shards
 import Subwords
 
-/// Units of words: a word takes as many steps as it has units.
+/// Units of words: a word takes as many steps as it has units. Of a word of more units than a piece of a sentence has steps,
+/// only the first are read.
 final class UnitInput: SentenceInput {
     private let segmenter: Segmenter
     private let units: WordTable
     private let directions: [Direction]
     /// [rows] of each direction.
     private let numbers: [UnsafeMutablePointer<Int32>]
-    private var cut: [String: [Int32]] = [:]
+    /// Words met by their bytes, and the units of each.
+    private var words = WordTable()
+    private var cut: [[Int32]] = []
     let madeTokens = 0
     private(set) var unknownTokens = 0
 
@@ -39,16 +42,20 @@ final class UnitInput: SentenceInput {
     deinit { for numbers in numbers { numbers.deallocate() } }
 
     private func units(of word: String) -> [Int32] {
-        if let known = cut[word] { return known }
-        var spelled = word, result: [Int32] = []
-        spelled.withUTF8 { bytes in
-            segmenter.forEachUnit(of: UnsafeRawBufferPointer(bytes)) {
+        if words.count >= Self.mostWords {
+            words = WordTable()
+            cut.removeAll()
+        }
+        let id = words.insert(word)
+        guard id == cut.count else { return cut[id] }
+        var result: [Int32] = []
+        words.withWord(id) { bytes in
+            segmenter.forEachUnit(of: bytes) {
                 result.append(units.find($0).map(Int32.init) ?? EncoderConfiguration.Mark.unknown)
             }
         }
-        if cut.count >= Self.mostWords { cut.removeAll() }
-        cut[word] = result
-        return result
+        cut.append(Array(result.prefix(SentenceEncoder.longestPiece)))
+        return cut[id]
     }
 
     func steps(_ word: String) -> Int { units(of: word).count }

@@ -1,5 +1,6 @@
 import Encoding
 import Files
+import Kernels
 import Layers
 import Model
 import Parallel
@@ -45,6 +46,28 @@ struct SpellingInputTests {
         #expect(layer0(0, 0) == layer0(0, 3) && layer0(0, 0) == layer0(3, 1))
         #expect(layer0(0, 0) != layer0(0, 1) && layer0(0, 1) != layer0(0, 2))
         #expect(layer0(2, 0) == layer0(3, 0))
+    }
+
+    /// Words are their bytes: that two of them show the same character makes them no more the same word here than in training.
+    @Test func compositionOfCharactersMatters() throws {
+        let (composed, decomposed) = ("caf\u{e9}", "cafe\u{301}")
+        #expect(composed == decomposed)
+        let apart = try encode([[composed]]) + encode([[decomposed]]), together = try encode([[composed], [decomposed]])
+        #expect(apart[0].values != apart[1].values)
+        #expect(zip(apart, together).allSatisfy { zip($0.values, $1.values).allSatisfy { abs($0 - $1) < 1e-6 } })
+    }
+
+    /// A mark that stands in the text is read as the mark, as in training.
+    @Test func marksInTheText() throws {
+        let vectors = try encode([["<s>", "</s>", "<S>"]])[0].values
+        let model = encoder(hasOutput: true).directions[0], batch = SpellingBatch(rows: 4)
+        let words: [SpellingBatch.Word] = [.begin, .begin, .end]
+        for (row, word) in words.enumerated() { batch.places[row] = batch.append(word) }
+        model.encode(.spellings(batch.spellings), shape: WindowShape(lengths: [3]))
+        let expected = model.layerOutput(0, shape: WindowShape(lengths: [3]))
+        for token in 0..<2 {
+            for index in 0..<3 { #expect(abs(vectors[token * 18 + index] - expected.row(token + 1)[index]) < 1e-6) }
+        }
     }
 
     @Test func theBatchDoesNotMatter() throws {
