@@ -11,6 +11,13 @@ public func isSameFile(_ first: String, _ second: String) -> Bool {
     return resolved(first) == resolved(second)
 }
 
+/// Whether `path` is a file that can be read again and again: not a pipe, nor standard input, `-`. What is not there is none
+/// of these, and opening it says so.
+public func isRegularFile(_ path: String) -> Bool {
+    var status = stat()
+    return path != "-" && (stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG)
+}
+
 /// The path with its directory's links resolved.
 private func resolved(_ path: String) -> String {
     let slash = path.lastIndex(of: "/")

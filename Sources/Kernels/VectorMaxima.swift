@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// What a softmax does to runs of logits.
 extension Vector {
     /// `target = factor * source`
@@ -24,6 +26,35 @@ extension Vector {
             if value > target[index] { target[index] = value }
             index += 1
         }
+    }
+
+    /// log(sum of e^value); NaN if one of the values is.
+    public static func logSumOfExponentials(_ values: UnsafePointer<Float>, count: Int) -> Double {
+        var maxima = SIMD8<Float>(repeating: -.infinity), index = 0
+        while index + 8 <= count {
+            let value = values[vector: index]
+            maxima = maxima.replacing(with: value, where: value .> maxima)
+            index += 8
+        }
+        let highest = (index..<count).reduce(maxima.max()) { values[$1] > $0 ? values[$1] : $0 }
+        guard highest.isFinite else { return Double(highest) }
+        var total = 0.0, first = 0
+        // Runs short enough for single precision to add up.
+        while first < count {
+            let end = min(first + 1024, count)
+            var sums = SIMD8<Float>(repeating: 0), index = first
+            while index + 8 <= end {
+                sums += (values[vector: index] - highest).exponential()
+                index += 8
+            }
+            total += Double(sums.sum())
+            while index < end {
+                total += Double(SIMD8(repeating: values[index] - highest).exponential()[0])
+                index += 1
+            }
+            first = end
+        }
+        return Double(highest) + log(total)
     }
 
     /// `sums += e^(values + shift - base)`, element by element; with `keeps` the exponentials take the place of the

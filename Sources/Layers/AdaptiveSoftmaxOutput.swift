@@ -37,8 +37,9 @@ public final class AdaptiveSoftmaxOutput: OutputLayer {
         shortlist = cutoffs[0]
         let ends = cutoffs.dropFirst() + [classes]
         let headClasses = cutoffs[0] + cutoffs.count
-        let largest = zip(cutoffs, ends).reduce(headClasses) { max($0, $1.1 - $1.0) }
-        memory = LogitsMemory(bytes: logitsBytes, classes: largest, rows: rows)
+        // A cluster seldom has more than a quarter of the rows.
+        let largest = zip(cutoffs, ends).reduce(0) { max($0, $1.1 - $1.0) }
+        memory = LogitsMemory(bytes: logitsBytes, classes: max(headClasses, largest / 4), rows: rows, others: largest)
         head = ClassSoftmax(
             weight: layout.declare("\(name).head.weight", [headClasses, inputs]), bias: nil, rows: rows, memory: memory)
         var clusters: [Cluster] = []
@@ -70,10 +71,10 @@ public final class AdaptiveSoftmaxOutput: OutputLayer {
 
     /// What is wrong with cut-offs, for a message; `nil` if nothing is.
     public static func complaint(cutoffs: [Int], classes: Int) -> String? {
-        guard let first = cutoffs.first, first > 0 else { return "cut-offs must be numbers of words above 0" }
-        guard zip(cutoffs, cutoffs.dropFirst()).allSatisfy({ $0 < $1 }) else { return "cut-offs must rise" }
+        guard let first = cutoffs.first, first > 0 else { return "--cutoffs must be numbers of words above 0" }
+        guard zip(cutoffs, cutoffs.dropFirst()).allSatisfy({ $0 < $1 }) else { return "--cutoffs must rise" }
         guard let last = cutoffs.last, last < classes else {
-            return "the last cut-off must be below the size of the vocabulary, \(classes)"
+            return "the last of --cutoffs must be below the size of the vocabulary, \(classes)"
         }
         return nil
     }

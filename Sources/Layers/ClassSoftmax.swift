@@ -29,6 +29,7 @@ public final class ClassSoftmax {
         self.bias = bias
         self.memory = memory
         let chunk = min(rows, memory.rows(classes: classes))
+        precondition(chunk > 0 || rows == 0, "the logits' memory holds no row of \(classes) classes")
         sums = SoftmaxSums(rows: chunk)
         scaled = FloatBuffer(count: chunk * inputs)
         packed = PackedMatrix(rows: inputs, columns: chunk)

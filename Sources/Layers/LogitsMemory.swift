@@ -12,11 +12,12 @@ public final class LogitsMemory {
 
     /// - Parameters:
     ///   - bytes: the most to take.
-    ///   - classes: of the largest softmax.
+    ///   - classes: of the largest softmax that all rows go through.
     ///   - rows: the most that come at once.
-    public init(bytes: Int = defaultBytes, classes: Int, rows: Int) {
+    ///   - others: of the largest softmax that few of them go through: in chunks, if they are more.
+    public init(bytes: Int = defaultBytes, classes: Int, rows: Int, others: Int = 0) {
         let fitting = max(Self.leastRows, bytes / (4 * max(1, classes)))
-        buffer = FloatBuffer(count: classes * min(rows, fitting))
+        buffer = FloatBuffer(count: max(classes * min(rows, fitting), others * min(rows, Self.leastRows)))
     }
 
     /// Rows of a softmax over `classes` that fit.

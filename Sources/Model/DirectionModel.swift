@@ -1,4 +1,3 @@
-internal import Glibc
 public import Kernels
 public import Layers
 internal import Parallel
@@ -103,13 +102,13 @@ public final class DirectionModel {
     ///   - targets: of [rows], in the form of its output layer.
     ///   - weights: [rows], how often each position counts; `nil`: once.
     ///   - carry: whether the next window goes on from this one's last state, or from the zero state.
-    ///   - seed, step: of the dropout.
+    ///   - seed, step: of the dropout, which the directions draw apart, and of sampled classes.
     /// - Returns: the mean loss.
     public func accumulate(
         _ input: InputWords, targets: Targets, weights: UnsafePointer<Float>? = nil, shape: WindowShape, carry: Bool,
         seed: UInt64, step: Int
     ) -> Double {
-        let states = run(input, shape: shape, mode: .training(seed: seed, step: step))
+        let states = run(input, shape: shape, mode: .training(seed: direction == .forward ? seed : ~seed, step: step))
         let upper = matrix(upperGradient, shape)
         let lower = matrix(lowerGradient, shape)
         let loss = output.accumulate(
@@ -167,11 +166,7 @@ public final class DirectionModel {
         scores(states, of: (0..<Int32(logs.columns)).map(\.self), into: logs)
         compute.pool.forEach(logs.rows) { index in
             let row = logs.row(index)
-            var highest = -Float.infinity
-            for column in 0..<logs.columns { highest = max(highest, row[column]) }
-            var sum = 0.0
-            for column in 0..<logs.columns { sum += Double(exp(row[column] - highest)) }
-            let normalizer = highest + Float(log(sum))
+            let normalizer = Float(Vector.logSumOfExponentials(row, count: logs.columns))
             for column in 0..<logs.columns { row[column] -= normalizer }
         }
     }
@@ -208,17 +203,32 @@ public final class DirectionModel {
         encoder.restoreState(batch: batch, from: state.start)
     }
 
-    /// The state of some sequences alone: `rows` of a state that was saved for `batch` sequences, each as often as it is
-    /// named.
-    public func select(_ rows: [Int], of state: FloatBuffer, batch: Int) -> FloatBuffer {
-        let result = FloatBuffer(count: encoder.stateCount(batch: rows.count))
-        var source = state.start, target = result.start
-        for width in encoder.stateWidths {
-            for (place, row) in rows.enumerated() { (target + place * width).update(from: source + row * width, count: width) }
-            source += batch * width
-            target += rows.count * width
+    /// A state that was saved, for `batch` sequences.
+    public final class SavedState {
+        let state: FloatBuffer
+        let batch: Int
+
+        init(_ state: FloatBuffer, batch: Int) {
+            self.state = state
+            self.batch = batch
         }
-        return result
+    }
+
+    public func saveState(batch: Int) -> SavedState { SavedState(savedState(batch: batch), batch: batch) }
+
+    /// Goes on from sequences of states that were saved: each the row of one.
+    public func restoreState(_ sequences: some Collection<(saved: SavedState, row: Int)>) {
+        let result = FloatBuffer(count: encoder.stateCount(batch: sequences.count))
+        var target = result.start, before = 0
+        for width in encoder.stateWidths {
+            for sequence in sequences {
+                let source = sequence.saved.state.start + before * sequence.saved.batch + sequence.row * width
+                target.update(from: source, count: width)
+                target += width
+            }
+            before += width
+        }
+        restoreState(result, batch: sequences.count)
     }
 
     /// Reads on from the state there is, without predicting: the states are then in `states`.

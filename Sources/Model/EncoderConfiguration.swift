@@ -147,8 +147,10 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     public func trainingBytes(batch: Int, window: Int) -> Double {
         let (cell, width) = (Double(cell), Double(projection))
         let outer = (inputWeights + outputWeights) / (sharesLayers ? Double(directions.count) : 1)
-        let activations = Double(batch) * Double(window + 1) * (Double(layers) * (5 * cell + 4 * width) + 4 * width)
-        return Double(directions.count) * 4 * (4 * (recurrentWeights + outer) + activations + 5 * cell * width)
+        let positions = Double(batch) * Double(window + 1)
+        let activations = positions * (Double(layers) * (5 * cell + 4 * width) + 4 * width + inputActivations)
+        let floats = 4 * (recurrentWeights + outer) + activations + 5 * cell * width
+        return Double(directions.count) * (4 * floats + outputBytes(rows: positions))
     }
 }
 

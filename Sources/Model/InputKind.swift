@@ -62,20 +62,30 @@ extension EncoderConfiguration {
         let width = Double(projection)
         switch input {
         case .embeddings: return Double(inputSize) * width
-        case .characters:
-            let features = filters.reduce(0.0) { $0 + Double($1[1]) }
-            return features * width + 2 * Double(highways) * features * features
+        case .characters: return filterWeights + highwayWeights + features * width
         case .subwords: return isTied ? 0 : Double(vocabularySize) * width
         }
     }
 
+    /// Of characters: features of a word, and the weights that make them.
+    private var features: Double { filters.reduce(0.0) { $0 + Double($1[1]) } }
+    private var filterWeights: Double { filters.reduce(0.0) { $0 + Double($1[0] * $1[1]) } * Double(characterSize) }
+    private var highwayWeights: Double { 2 * Double(highways) * features * features }
+
     /// About how many of them a word meets in training: characters are read once for each distinct word, of which there are
-    /// two for five words of a window; a row of a table costs nothing.
+    /// two for five words of a window, with a filter at each of some eight places; a row of a table costs nothing.
     var inputWeightsOfWord: Double {
         switch input {
         case .embeddings: inputWeights
-        case .characters: 0.4 * inputWeights
+        case .characters: 0.4 * (8 * filterWeights + highwayWeights + features * Double(projection))
         case .subwords: 0
         }
+    }
+
+    /// About how many numbers the layer keeps for each position of a window.
+    var inputActivations: Double {
+        guard input == .characters else { return 0 }
+        let letters = Double(Self.longestSpelling + (filters.map { $0[0] }.max() ?? 0))
+        return 2 * letters * Double(characterSize) + (4 + 6 * Double(highways)) * features + 2 * Double(projection)
     }
 }

@@ -8,7 +8,9 @@ extension ModelFile {
     public static func describe(_ path: String) throws -> String {
         let reader = try SafetensorsReader(path: path)
         let configuration = try configuration(of: reader)
+        // The digest does not know the tensors' names; the configuration does.
         try checkDigest(reader)
+        try checkTensors(reader, configuration)
         var text = "\(path)\n"
         text += "encoder \(configuration.encoder.rawValue), directions "
         text += configuration.directions.map(\.rawValue).joined(separator: " and ") + "\n"

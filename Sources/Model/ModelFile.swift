@@ -89,14 +89,43 @@ public enum ModelFile {
     /// Copies the weights of an open model of the same configuration, or of a checkpoint. Throws `ToolError` like
     /// `read`; then only a part of the weights may have been copied.
     public static func load(_ reader: SafetensorsReader, into encoder: ContextualEncoder) throws {
+        for (tensor, parameter, store) in try tensors(of: reader, for: encoder) {
+            try reader.copy(tensor, into: store.value(parameter).start)
+            guard store.isFinite(parameter) else {
+                throw ToolError.data(reader.file.name, "tensor \(parameter.name)", "holds a number that is not finite")
+            }
+        }
+        try checkDigest(reader)
+    }
+
+    /// Throws `ToolError` with status `dataError` if the tensors are not those that the configuration asks for, by their
+    /// names and shapes.
+    static func checkTensors(_ reader: SafetensorsReader, _ configuration: EncoderConfiguration) throws {
+        try checkSize(configuration, reader)
+        // Its memory is not touched.
+        let encoder = ContextualEncoder(
+            configuration, capacity: WindowCapacity(batch: 1, rows: 1), training: nil, pool: ThreadPool(threads: 1))
+        _ = try tensors(of: reader, for: encoder)
+    }
+
+    /// The tensors of a file, each with the weight that it is of; those of a training run are passed over, and those of
+    /// output layers that `encoder` was made without.
+    private static func tensors(
+        of reader: SafetensorsReader, for encoder: ContextualEncoder
+    ) throws -> [(SafetensorsReader.Tensor, Parameter, ParameterStore)] {
         let path = reader.file.name
+        var result: [(SafetensorsReader.Tensor, Parameter, ParameterStore)] = []
         var remaining = Dictionary(uniqueKeysWithValues: reader.tensors.map { ($0.name, $0) })
         for store in encoder.stores {
             for parameter in store.layout.parameters {
+                let place = "tensor \(parameter.name)"
                 guard let tensor = remaining.removeValue(forKey: parameter.name) else {
-                    throw ToolError.data(path, "tensor \(parameter.name)", "is missing")
+                    throw ToolError.data(path, place, "is missing")
                 }
-                try copy(tensor, of: reader, to: parameter, in: store)
+                guard tensor.shape == parameter.shape else {
+                    throw ToolError.data(path, place, "has shape \(tensor.shape), and must have \(parameter.shape)")
+                }
+                result.append((tensor, parameter, store))
             }
         }
         let outputs = encoder.hasOutput ? [] : encoder.directions.map { "\($0.direction.rawValue).output." } + ["output."]
@@ -106,7 +135,7 @@ public enum ModelFile {
         if let name = unknown.min() {
             throw ToolError.data(path, "tensor \(name)", "is unknown to this model")
         }
-        try checkDigest(reader)
+        return result
     }
 
     /// Throws `ToolError` with status `dataError` if the digest in the metadata is not that of the content.
@@ -132,23 +161,10 @@ public enum ModelFile {
         let floats = reader.file.bytes.count / 4
         let (cell, width) = (configuration.cell, configuration.projection)
         guard configuration.layers <= reader.tensors.count, 4 * cell * width <= floats,
-            width * max(configuration.inputSize, configuration.outputSize) <= floats, configuration.vocabularySize <= floats
+            width * max(configuration.inputSize, configuration.outputSize) <= floats, configuration.vocabularySize <= floats,
+            configuration.inputWeights <= Double(floats)
         else {
             throw ToolError.data(reader.file.name, "", "has fewer weights than its configuration asks for")
-        }
-    }
-
-    private static func copy(
-        _ tensor: SafetensorsReader.Tensor, of reader: SafetensorsReader, to parameter: Parameter,
-        in parameters: ParameterStore
-    ) throws {
-        let place = "tensor \(parameter.name)"
-        guard tensor.shape == parameter.shape else {
-            throw ToolError.data(reader.file.name, place, "has shape \(tensor.shape), and must have \(parameter.shape)")
-        }
-        try reader.copy(tensor, into: parameters.value(parameter).start)
-        guard parameters.isFinite(parameter) else {
-            throw ToolError.data(reader.file.name, place, "holds a number that is not finite")
         }
     }
 

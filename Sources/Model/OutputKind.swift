@@ -64,8 +64,8 @@ extension EncoderConfiguration {
             return "negatives is \(negatives), and must be from 1 to less than the size of the vocabulary, \(vocabularySize)"
         case .adaptiveSoftmax:
             return AdaptiveSoftmaxOutput.complaint(cutoffs: cutoffs, classes: vocabularySize)
-        case .subwordSoftmax where input == .embeddings:
-            return "the output subword-softmax needs the input subwords or characters"
+        case .subwordSoftmax where input != .subwords:
+            return "the output subword-softmax needs the input subwords"
         default:
             return nil
         }
@@ -85,6 +85,18 @@ extension EncoderConfiguration {
             }
             return total
         }
+    }
+
+    /// About how many bytes the logits of `rows` positions take.
+    func outputBytes(rows: Double) -> Double {
+        let classes: Double
+        switch output {
+        case .continuous: return 0
+        case .softmax, .subwordSoftmax: classes = Double(vocabularySize)
+        case .sampledSoftmax: classes = Double(negatives)
+        case .adaptiveSoftmax: classes = Double(cutoffs.first ?? 0)
+        }
+        return min(Double(LogitsMemory.defaultBytes), 4 * classes * rows)
     }
 
     /// About how many of them a word meets in training: of the clusters of an adaptive softmax, one word in ten the first,

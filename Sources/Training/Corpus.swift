@@ -26,6 +26,8 @@ public final class Corpus: @unchecked Sendable {
     private let paths: [String]
     private let words: CorpusWords
     private let heldOutEvery: Int
+    /// Words kept from training; units are counted as the words they make, so that all networks get the same text.
+    private var heldOutWords = 0
     /// For each path, the number of its first sentence, held-out ones counted.
     private var firstSentences: [Int] = []
     /// What a pipe brought, which cannot be read twice.
@@ -36,7 +38,7 @@ public final class Corpus: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - heldOutEvery: keep every n-th sentence from training; 0 keeps none.
-    ///   - heldOutTokens: how many tokens of them to keep in memory.
+    ///   - heldOutTokens: how many words of them to keep in memory.
     /// Throws `ToolError` (`noInput`, `ioError`; `dataError` for damage, for a corpus without sentences, and for one in
     /// which no word has a vector or a class).
     public init(
@@ -46,7 +48,8 @@ public final class Corpus: @unchecked Sendable {
         self.words = words
         self.heldOutEvery = heldOutEvery
         name = paths.map { $0 == "-" ? "standard input" : $0 }.joined(separator: ", ")
-        if paths.contains("-") { memory = Sentences() }
+        // What comes through a pipe, named or not, comes once.
+        if !paths.allSatisfy(isRegularFile) { memory = Sentences() }
         var number = 0
         for path in paths {
             firstSentences.append(number)
@@ -76,8 +79,9 @@ public final class Corpus: @unchecked Sendable {
 
     private func take(_ sentence: ArraySlice<UInt32>, number: Int, heldOutTokens: Int) {
         if isHeldOut(number) {
-            if heldOut.tokenCount < heldOutTokens { heldOut.append(sentence) }
-            return
+            guard heldOutWords < heldOutTokens else { return }
+            heldOutWords += words.wordCount(sentence)
+            return heldOut.append(sentence)
         }
         sentences += 1
         tokens += sentence.count
@@ -127,12 +131,19 @@ public final class Corpus: @unchecked Sendable {
 }
 
 extension Sentences {
-    /// Sentences of a token shard, up to about `limit` tokens. Throws `ToolError`.
+    /// The first sentences of a token shard, until they have `limit` words. Throws `ToolError`.
     /// - Parameter fields: how the shard was tokenised.
     public init(path: String, words: CorpusWords, limit: Int, pool: WorkerPool, fields: inout ShardFields) throws {
         self.init()
         let reader = SentenceReader(TokenShardReader(paths: [path], pool: pool)) { try words.number(of: $0) }
-        while try tokenCount < limit && reader.next(into: &self) {}
+        var block = Sentences(), held = 0
+        while try held < limit && reader.next(into: &block) {
+            for index in 0..<block.count where held < limit {
+                held += words.wordCount(block[index])
+                append(block[index])
+            }
+            block.removeAll()
+        }
         guard count > 0 else { throw ToolError.data(path == "-" ? "standard input" : path, "", "no sentences in it") }
         fields = reader.header?.fields ?? [:]
     }

@@ -90,6 +90,11 @@ public final class CorpusWords: @unchecked Sendable {
     /// Whether tokens are units of words.
     public var hasUnits: Bool { vocabulary?.merges.isEmpty == false }
 
+    /// How many words a sentence of tokens has.
+    public func wordCount(_ sentence: some Sequence<UInt32>) -> Int {
+        hasUnits ? sentence.count(where: endsWord) : sentence.count { _ in true }
+    }
+
     /// Whether a unit is the last of its word: units that are not end with @@.
     public func endsWord(_ number: UInt32) -> Bool {
         withSpelling(number) { $0.count < 2 || $0[$0.count - 1] != UInt8(ascii: "@") || $0[$0.count - 2] != UInt8(ascii: "@") }

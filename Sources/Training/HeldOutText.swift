@@ -53,13 +53,13 @@ public final class HeldOutText {
         }) { windows.append(next) }
         self.windows = windows
         positions = windows.reduce(0) { $0 + $1.positions }
-        wordPositions = sentences.count
-            + (words.hasUnits ? sentences.rows.count { words.endsWord($0) } : sentences.tokenCount)
+        wordPositions = sentences.count + words.wordCount(sentences.rows)
         if words.hasUnits {
             let text = UnitText(
                 sentences, words, batch: min(batch, max(1, sentences.count)),
                 UnitRanking(
-                    corpus.wordUnits, count: count, sentences: corpus.sentences, classes: words.vocabulary?.size ?? 0))
+                    corpus.wordUnits, count: count, sentences: corpus.sentences, classes: words.vocabulary?.size ?? 0,
+                    positions: wordPositions))
             unitText = text
             candidates = [:]
             candidateCount = text.ranking.count

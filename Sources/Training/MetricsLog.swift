@@ -65,6 +65,9 @@ public final class MetricsLog {
     public init(_ output: OutputFile?) {
         self.output = output
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        // JSON has no infinity; a run is not to end for one.
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     }
 
     /// Opens a log under its own name, where people can watch it grow.

@@ -5,7 +5,7 @@ public import Kernels
 func naturalLogarithm(_ value: Double) -> Double { log(value) }
 
 /// How well predictions find the right word among the candidates. Shares are of the positions whose target is one.
-public struct RankingScores: Sendable, Equatable, Encodable {
+public struct RankingScores: Sendable, Equatable {
     /// Positions ranked, and the share of all positions that they are.
     public var positions = 0
     public var coverage = 0.0
@@ -23,6 +23,30 @@ public struct RankingScores: Sendable, Equatable, Encodable {
     public var unigramTop1 = 0.0
     public var unigramTop10 = 0.0
     public var unigramPerplexity = 0.0
+}
+
+extension RankingScores: Encodable {
+    private enum CodingKeys: CodingKey {
+        case positions, coverage, cosineTop1, cosineTop10, top1, top10, perplexity, scale, unigramTop1, unigramTop10
+        case unigramPerplexity
+    }
+
+    /// What there is none of is left out: ranks where nothing was ranked, a perplexity beyond all numbers.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(positions, forKey: .positions)
+        try container.encode(coverage, forKey: .coverage)
+        if perplexity.isFinite && perplexity > 0 { try container.encode(perplexity, forKey: .perplexity) }
+        guard positions > 0 else { return }
+        try container.encodeIfPresent(cosineTop1, forKey: .cosineTop1)
+        try container.encodeIfPresent(cosineTop10, forKey: .cosineTop10)
+        try container.encode(top1, forKey: .top1)
+        try container.encode(top10, forKey: .top10)
+        try container.encodeIfPresent(scale, forKey: .scale)
+        try container.encode(unigramTop1, forKey: .unigramTop1)
+        try container.encode(unigramTop10, forKey: .unigramTop10)
+        if unigramPerplexity.isFinite { try container.encode(unigramPerplexity, forKey: .unigramPerplexity) }
+    }
 }
 
 /// Ranks predictions among candidates. Of the continuous output by cosine and by scale x cosine + log unigram probability;

@@ -45,11 +45,18 @@ public struct TrainingInput {
             self.heldOut = corpus.heldOut
         }
         if let vocabulary, let merges = words.vocabulary?.merges, merges != corpus.tokenizer["bpe"] ?? "" {
-            func name(_ merges: String) -> String { merges.isEmpty ? "whole words" : "units of merges \(merges)" }
             throw ToolError(
                 .configuration,
-                "\(vocabulary): is of \(name(merges)), and \(corpus.name) of \(name(corpus.tokenizer["bpe"] ?? "")); "
+                "\(vocabulary): is of \(Self.name(merges)), and \(corpus.name) of \(Self.name(corpus.tokenizer["bpe"] ?? "")); "
                     + "build-vocab makes the vocabulary of these tokens")
+        }
+        for other in others {
+            let (first, its) = (corpus.tokenizer["bpe"] ?? "", other.fields["bpe"] ?? "")
+            guard its != first else { continue }
+            throw ToolError(
+                .configuration,
+                "\(other.file == "-" ? "standard input" : other.file): is of \(Self.name(its)), and the first text of "
+                    + Self.name(first))
         }
         func text(_ fields: ShardFields) -> String { fields.pairs.map { "\($0.name)=\($0.value)" }.joined(separator: " ") }
         warnings = others.map { [corpus] in
@@ -57,6 +64,9 @@ public struct TrainingInput {
                 + "\(text(corpus.tokenizer)), as encode will do"
         }
     }
+
+    /// What tokens are that were cut by some merges, or by none.
+    private static func name(_ merges: String) -> String { merges.isEmpty ? "whole words" : "units of merges \(merges)" }
 
     /// Memory of the held-out text, cut into windows, and of what its scores are made from.
     func heldOutBytes(_ options: TrainingOptions) -> Int {
@@ -66,8 +76,9 @@ public struct TrainingInput {
         return 4 * (words.vectors?.dimension ?? 512) * (positions + candidates) + 5 * 4 * positions
     }
 
-    /// Whether the run can be made at all. Throws `ToolError`: `configuration` for a corpus shorter than one step, `usage`
-    /// for a network far larger than the machine, which is a slip of the keyboard.
+    /// Whether the run can be made at all. Throws `ToolError`: `configuration` for a corpus shorter than one step and for
+    /// units of words where the network reads whole ones, or the other way round, `usage` for a network far larger than the
+    /// machine, which is a slip of the keyboard.
     public func check(_ configuration: EncoderConfiguration, _ options: TrainingOptions) throws {
         let needed = configuration.trainingBytes(batch: options.batch, window: options.window)
         let available = Double(memoryLimit())
@@ -76,7 +87,16 @@ public struct TrainingInput {
             throw ToolError(
                 .usage,
                 "training this encoder takes about \(gibibytes(needed)), and there are \(gibibytes(available)); "
-                    + "smaller --cell, --projection, --layers, --batch or --window")
+                    + "smaller --cell, --projection, --layers, --batch or --window"
+                    + (configuration.input == .characters ? ", --filters or --highways" : ""))
+        }
+        let merges = corpus.tokenizer["bpe"] ?? ""
+        guard merges.isEmpty == (configuration.input != .subwords) else {
+            throw ToolError(
+                .configuration,
+                "\(corpus.name): is of \(Self.name(merges)), and "
+                    + (merges.isEmpty ? "--input subwords reads units, as tokenize --bpe cuts them"
+                        : "only --input subwords reads units"))
         }
         guard corpus.positions >= options.positionsPerStep else {
             throw ToolError(

@@ -6,27 +6,39 @@ import Model
 /// Ranks whole words by a model that predicts units of words, so that it has the same figure as models of words: p(word) is
 /// the product of its units' probabilities, each after those before it.
 ///
-/// Exact, and cheap because nearly all candidates need no more than their first unit: a word cannot be more probable than
-/// that, and only ranks up to ten are asked for. Forward direction only: read backward, a word's units do not say where it
-/// ends.
+/// Exact: a word cannot be more probable than its first units are, so candidates are read on only where their units so far
+/// are more probable than the right word, the most probable first, until ten words are found that are more probable, or none
+/// is left. That is cheap for a model that has learned something; for one that has not, ranking ends with the step at which
+/// `workPerWord` has been spent. Forward direction only: read backward, a word's units do not say where it ends.
 struct UnitRanking {
-    /// A candidate: its units, and the logarithm of its unigram probability.
-    private struct Candidate {
-        let units: [Int32]
-        let logUnigram: Double
+    /// Only ranks up to this one are asked for.
+    private static let ranks = 10
+    /// Steps of the model for a word of the text, on average and at most.
+    private static let workPerWord = 32
+    /// Prefixes of one word's search that are read at once, at most.
+    private static let mostAtOnce = 16
+
+    /// What may follow the units that candidates have in common.
+    private struct Node {
+        /// Units that end a candidate, and which; and units that go on.
+        var ends: [(unit: Int32, candidate: Int)] = []
+        var inner: [(unit: Int32, node: Int)] = []
     }
 
-    private let candidates: [Candidate]
-    /// Candidates of one unit, and the numbers of those of more by their first.
-    private let short: [Int32]
-    private let long: [Int32: [Int]]
+    /// From the root, which is the first.
+    private let nodes: [Node]
     private let known: [[Int32]: Int]
+    /// log p of each candidate in the unigram model.
+    private let logUnigram: [Double]
     private let classes: Int
+    /// Steps that are left.
+    private var work: Int
 
     /// - Parameters:
     ///   - words: of the training text.
     ///   - sentences: of the training text: the count of the mark that ends them.
-    init(_ words: WordUnits, count: Int, sentences: Int, classes: Int) {
+    ///   - positions: words and sentence ends that will be ranked.
+    init(_ words: WordUnits, count: Int, sentences: Int, classes: Int, positions: Int) {
         let mark = (units: [EncoderConfiguration.Mark.end], count: UInt64(sentences), spelling: [UInt8]())
         // Words with an unknown unit cannot be told from others.
         let usable = words.counts.indices.filter { !words.units[$0].contains(EncoderConfiguration.Mark.unknown) }
@@ -36,41 +48,94 @@ struct UnitRanking {
                 $0.count != $1.count ? $0.count > $1.count : $0.spelling.lexicographicallyPrecedes($1.spelling)
             }.prefix(count)
         let total = ordered.reduce(0.0) { $0 + Double($1.count) }
-        let candidates = ordered.map { Candidate(units: $0.units, logUnigram: log(Double($0.count) / total)) }
-        self.candidates = candidates
+        logUnigram = ordered.map { log(Double($0.count) / total) }
         self.classes = classes
-        known = Dictionary(candidates.enumerated().map { ($1.units, $0) }, uniquingKeysWith: { first, _ in first })
-        short = candidates.filter { $0.units.count == 1 }.map { $0.units[0] }
-        long = Dictionary(grouping: candidates.indices.filter { candidates[$0].units.count > 1 }) {
-            candidates[$0].units[0]
-        }
+        known = Dictionary(ordered.enumerated().map { ($1.units, $0) }, uniquingKeysWith: { first, _ in first })
+        nodes = Self.tree(ordered.map(\.units))
+        work = Self.workPerWord * positions
     }
 
-    var count: Int { candidates.count }
+    private static func tree(_ candidates: [[Int32]]) -> [Node] {
+        struct Step: Hashable {
+            let node: Int
+            let unit: Int32
+        }
+        var nodes = [Node()], next: [Step: Int] = [:]
+        for (candidate, units) in candidates.enumerated() {
+            var node = 0
+            for unit in units.dropLast() {
+                let step = Step(node: node, unit: unit)
+                if next[step] == nil {
+                    next[step] = nodes.count
+                    nodes[node].inner.append((unit, nodes.count))
+                    nodes.append(Node())
+                }
+                node = next[step] ?? 0
+            }
+            if let last = units.last { nodes[node].ends.append((last, candidate)) }
+        }
+        return nodes
+    }
 
-    /// A word to be found: the stream it stands in, its units, and how probable they are.
+    var count: Int { logUnigram.count }
+
+    /// Units of a candidate that are more probable than the word they are compared with.
+    private struct Prefix {
+        let node: Int
+        /// The last of the units, and where the state before it is.
+        let unit: Int32
+        let state: DirectionModel.SavedState
+        let row: Int
+        let logProbability: Double
+    }
+
+    /// A word to be ranked.
     private struct Query {
-        let stream: Int
         let target: Int
         let logProbability: Double
         /// Candidates known to be more probable.
-        var better: Int
-    }
+        var better = 0
+        /// What is still to be read on.
+        private var prefixes: [Prefix] = []
 
-    /// A place in a candidate: which of `queries` asks, where the state before its next unit is, and what its units so far
-    /// have.
-    private struct Prefix {
-        let query: Int
-        let candidate: Int
-        let depth: Int
-        let logProbability: Double
+        init(target: Int, logProbability: Double) {
+            self.target = target
+            self.logProbability = logProbability
+        }
+
+        var isOpen: Bool { better < ranks && !prefixes.isEmpty }
+
+        /// Takes notice of what may follow at a node.
+        /// - Parameters:
+        ///   - before: log p of the units that led there.
+        ///   - logs: log p of all units there, [classes].
+        ///   - state, row: the state there.
+        mutating func extend(
+            _ node: Node, before: Double, _ logs: UnsafePointer<Float>, _ state: DirectionModel.SavedState, row: Int
+        ) {
+            for (unit, candidate) in node.ends
+            where candidate != target && before + Double(logs[Int(unit)]) > logProbability { better += 1 }
+            guard better < ranks else { return prefixes.removeAll() }
+            for (unit, next) in node.inner {
+                let log = before + Double(logs[Int(unit)])
+                guard log > logProbability else { continue }
+                prefixes.append(Prefix(node: next, unit: unit, state: state, row: row, logProbability: log))
+            }
+        }
+
+        /// Removes the most probable prefixes.
+        mutating func take(_ count: Int) -> ArraySlice<Prefix> {
+            prefixes.sort { ($0.logProbability, $1.node) < ($1.logProbability, $0.node) }
+            let taken = prefixes.suffix(count)
+            prefixes.removeLast(taken.count)
+            return taken
+        }
     }
 
     /// What is added up over all positions.
     private var scores = RankingScores()
     private var top1 = 0, top10 = 0, unigramTop1 = 0, unigramTop10 = 0
-    private var logUnigram = 0.0
-    private var words = 0
+    private var sumOfLogs = 0.0
 
     /// Ranks the words that begin at one step of all streams.
     ///
@@ -79,124 +144,77 @@ struct UnitRanking {
     ///   - logProbabilities: of all units after the step, [batch, classes].
     ///   - targets: for each stream the units of the word that begins, and the logarithm of its probability; `nil` for streams
     ///     within a word, or at their end.
+    /// - Returns: whether that was within the work that may be done. If not, nothing of the step counts: what is easy to rank
+    ///   must not count more than what is hard.
     mutating func rank(
         _ model: DirectionModel, _ logProbabilities: Matrix, targets: [(units: [Int32], logProbability: Double)?]
-    ) {
-        let batch = targets.count
+    ) -> Bool {
+        let state = model.saveState(batch: targets.count)
         var queries: [Query] = []
         for (stream, target) in targets.enumerated() {
-            guard let target else { continue }
-            words += 1
-            guard let candidate = known[target.units] else { continue }
-            let row = logProbabilities.row(stream)
-            let own = Float(target.logProbability)
-            var better = 0
-            for unit in short where row[Int(unit)] > own { better += 1 }
-            queries.append(
-                Query(stream: stream, target: candidate, logProbability: target.logProbability, better: better))
+            guard let target, let candidate = known[target.units] else { continue }
+            var query = Query(target: candidate, logProbability: target.logProbability)
+            query.extend(nodes[0], before: 0, logProbabilities.row(stream), state, row: stream)
+            queries.append(query)
         }
-        // Longer words, for the positions that may still be among the first ten.
-        var prefixes: [Prefix] = []
-        for (number, query) in queries.enumerated() where query.better < 10 {
-            let row = logProbabilities.row(query.stream)
-            for (unit, list) in long where Double(row[Int(unit)]) > query.logProbability {
-                for candidate in list where candidate != query.target {
-                    prefixes.append(
-                        Prefix(query: number, candidate: candidate, depth: 1, logProbability: Double(row[Int(unit)])))
-                }
-            }
-        }
-        if !prefixes.isEmpty {
-            let state = model.savedState(batch: batch)
-            follow(sorted(prefixes), from: state, batch: batch, stateRows: queries.map(\.stream), model, &queries)
-        }
+        guard search(model, &queries) else { return false }
         for query in queries { count(query) }
+        return true
     }
 
-    /// Reads the units of prefixes and goes on with those that are still more probable than what they are compared with.
-    private func follow(
-        _ prefixes: [Prefix], from state: FloatBuffer, batch: Int, stateRows: [Int], _ model: DirectionModel,
-        _ queries: inout [Query]
-    ) {
+    /// Reads prefixes on until all queries are answered.
+    private mutating func search(_ model: DirectionModel, _ queries: inout [Query]) -> Bool {
+        var open = queries.indices.filter { queries[$0].isOpen }
+        guard !open.isEmpty else { return true }
         let most = min(model.capacity.batch, model.capacity.rows)
-        var start = 0
-        while start < prefixes.count {
-            // Candidates of a query that have all units so far in common share a state.
-            var groups: [(query: Int, units: ArraySlice<Int32>)] = []
-            var members: [Range<Int>] = []
-            var end = start
-            while end < prefixes.count {
-                let prefix = prefixes[end]
-                let units = candidates[prefix.candidate].units[..<prefix.depth]
-                if let last = groups.last, last.query == prefix.query, last.units.elementsEqual(units) {
-                    members[members.count - 1] = members[members.count - 1].lowerBound..<end + 1
-                } else {
-                    guard groups.count < most else { break }
-                    groups.append((prefix.query, units))
-                    members.append(end..<end + 1)
-                }
-                end += 1
+        let buffer = FloatBuffer(count: most * classes)
+        while !open.isEmpty {
+            let share = max(1, min(Self.mostAtOnce, most / open.count))
+            var batch: [(query: Int, prefix: Prefix)] = []
+            for number in open where batch.count + share <= most {
+                for prefix in queries[number].take(share) { batch.append((number, prefix)) }
             }
-            let rows = groups.map { stateRows[$0.query] }
-            let inputs = groups.map { $0.units.last ?? EncoderConfiguration.Mark.unknown }
-            let shape = WindowShape(steps: 1, batch: groups.count)
-            model.restoreState(model.select(rows, of: state, batch: batch), batch: groups.count)
-            inputs.withUnsafeBufferPointer { model.advance(.numbers($0.baseAddress!), shape: shape) }
-            let next = model.savedState(batch: groups.count)
-            let buffer = FloatBuffer(count: groups.count * classes)
-            let logs = Matrix(buffer, rows: groups.count, columns: classes)
+            work -= batch.count
+            guard work >= 0 else { return false }
+            let shape = WindowShape(steps: 1, batch: batch.count)
+            model.restoreState(batch.map { (saved: $0.prefix.state, row: $0.prefix.row) })
+            let units = batch.map(\.prefix.unit)
+            units.withUnsafeBufferPointer { units in
+                if let start = units.baseAddress { model.advance(.numbers(start), shape: shape) }
+            }
+            let state = model.saveState(batch: batch.count)
+            let logs = Matrix(buffer, rows: batch.count, columns: classes)
             model.logProbabilities(model.states(shape), into: logs)
-            for (row, range) in members.enumerated() {
-                var deeper: [Prefix] = []
-                for prefix in prefixes[range] {
-                    let units = candidates[prefix.candidate].units
-                    let log = prefix.logProbability + Double(logs.row(row)[Int(units[prefix.depth])])
-                    guard log > queries[prefix.query].logProbability else { continue }
-                    if prefix.depth + 1 == units.count {
-                        queries[prefix.query].better += 1
-                    } else {
-                        deeper.append(
-                            Prefix(
-                                query: prefix.query, candidate: prefix.candidate, depth: prefix.depth + 1, logProbability: log))
-                    }
-                }
-                guard let first = deeper.first else { continue }
-                var rowsOfQuery = [Int](repeating: 0, count: queries.count)
-                rowsOfQuery[first.query] = row
-                follow(sorted(deeper), from: next, batch: groups.count, stateRows: rowsOfQuery, model, &queries)
+            for (row, (number, prefix)) in batch.enumerated() {
+                queries[number].extend(
+                    nodes[prefix.node], before: prefix.logProbability, logs.row(row), state, row: row)
             }
-            withExtendedLifetime(buffer) {}
-            start = end
+            open = open.filter { queries[$0].isOpen }
         }
-    }
-
-    /// Prefixes with those of one query and the same units side by side.
-    private func sorted(_ prefixes: [Prefix]) -> [Prefix] {
-        prefixes.sorted { first, second in
-            guard first.query == second.query else { return first.query < second.query }
-            return candidates[first.candidate].units.lexicographicallyPrecedes(candidates[second.candidate].units)
-        }
+        withExtendedLifetime(buffer) {}
+        return true
     }
 
     private mutating func count(_ query: Query) {
         top1 += query.better < 1 ? 1 : 0
-        top10 += query.better < 10 ? 1 : 0
+        top10 += query.better < Self.ranks ? 1 : 0
         unigramTop1 += query.target < 1 ? 1 : 0
         unigramTop10 += query.target < 10 ? 1 : 0
-        logUnigram += candidates[query.target].logUnigram
+        sumOfLogs += logUnigram[query.target]
         scores.positions += 1
     }
 
     /// The scores of all that was ranked.
-    func finish() -> RankingScores {
+    /// - Parameter positions: how many words the text has.
+    func finish(positions: Int) -> RankingScores {
         var result = scores
         let count = Double(max(1, scores.positions))
-        result.coverage = Double(scores.positions) / Double(max(1, words))
+        result.coverage = Double(scores.positions) / Double(max(1, positions))
         result.top1 = Double(top1) / count
         result.top10 = Double(top10) / count
         result.unigramTop1 = Double(unigramTop1) / count
         result.unigramTop10 = Double(unigramTop10) / count
-        result.unigramPerplexity = exp(-logUnigram / count)
+        result.unigramPerplexity = exp(-sumOfLogs / count)
         return result
     }
 }

@@ -26,7 +26,8 @@ struct UnitText {
         self.steps = steps
     }
 
-    /// Ranks the words of the text by the forward direction, which starts from the zero state.
+    /// Ranks the words of the text by the forward direction, which starts from the zero state: all of them, or those of the
+    /// first steps, as far as the work for it goes.
     func score(_ model: DirectionModel) -> RankingScores {
         var ranking = ranking
         // A word is as probable as its units, which are read after its place is reached: they are scored before.
@@ -34,11 +35,14 @@ struct UnitText {
         forEachStep(model) { _, window, logs in
             own.append(
                 (0..<batch).map { Double(logs.row($0)[Int(words.classNumber(window.forwardTargets[$0]))]) })
+            return true
         }
+        var count = 0
+        for step in steps.indices { for stream in 0..<batch where target(step, stream, own) != nil { count += 1 } }
         forEachStep(model) { step, _, logs in
             ranking.rank(model, logs, targets: (0..<batch).map { target(step, $0, own) })
         }
-        return ranking.finish()
+        return ranking.finish(positions: count)
     }
 
     /// The word that begins at a step of a stream, if one does and the text has all of it.
@@ -55,7 +59,8 @@ struct UnitText {
         return nil
     }
 
-    private func forEachStep(_ model: DirectionModel, _ body: (Int, TrainingWindow, Matrix) -> Void) {
+    /// Calls `body` with each step until it returns false.
+    private func forEachStep(_ model: DirectionModel, _ body: (Int, TrainingWindow, Matrix) -> Bool) {
         let classes = model.configuration.vocabularySize
         let buffer = FloatBuffer(count: batch * classes)
         let logs = Matrix(buffer, rows: batch, columns: classes)
@@ -67,7 +72,7 @@ struct UnitText {
             model.advance(prepared.input(rows: batch), shape: shape)
             let state = model.savedState(batch: batch)
             model.logProbabilities(model.states(shape), into: logs)
-            body(step, window, logs)
+            guard body(step, window, logs) else { break }
             model.restoreState(state, batch: batch)
         }
         withExtendedLifetime(buffer) {}

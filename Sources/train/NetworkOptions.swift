@@ -34,7 +34,10 @@ struct NetworkOptions: ParsableArguments {
     var negatives: Int?
 
     @Option(help: ArgumentHelp(
-        "Of adaptive-softmax: the first word of each cluster, as 40000,200000 [a twentieth and a quarter of all].", valueName: "n,n"))
+        """
+        Of adaptive-softmax: the first word of each cluster [a twentieth and a quarter of all; preset elmo-a: 40000,200000, if \
+        there are more].
+        """, valueName: "n,n"))
     var cutoffs: NumberList?
 
     @Option(help: ArgumentHelp("Of characters: width:count of the filters [ELMo's, 1:32 to 7:1024].", valueName: "w:n,w:n"))
@@ -171,7 +174,8 @@ struct NetworkOptions: ParsableArguments {
         configuration.vocabularyDigest = hexadecimal(vocabulary.digest)
         if let cutoffs {
             configuration.cutoffs = cutoffs.numbers
-        } else if configuration.output == .adaptiveSoftmax && configuration.cutoffs.isEmpty {
+        } else if configuration.output == .adaptiveSoftmax && configuration.cutoffs.last ?? .max >= vocabulary.size {
+            // Those of a preset are for vocabularies of its size.
             configuration.cutoffs = [max(1, vocabulary.size / 20), max(2, vocabulary.size / 4)]
         }
     }

@@ -30,7 +30,7 @@ struct ScheduleOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Steps in all, instead of --epochs.", valueName: "n"))
     var steps: Int?
 
-    @Option(help: ArgumentHelp("Train for at most this long: 90s, 15m, 2h, 1d.", valueName: "time"))
+    @Option(help: ArgumentHelp("Train for at most this long, evaluations left out: 90s, 15m, 2h, 1d.", valueName: "time"))
     var time: TimeSpan?
 
     @Option(help: "The rule of the updates [quick: adam].")
@@ -94,7 +94,8 @@ struct ScheduleOptions: ParsableArguments {
         if let warmup { options.warmupSteps = warmup }
         options.weightDecay = weightDecay
         if let clip { options.clip = clip > 0 ? clip : nil }
-        options.lossScale = lossScale ?? recipe.lossScale(window: window)
+        let scale = lossScale ?? recipe.lossScale(window: window)
+        options.lossScale = scale == 1 ? nil : scale
         options.carriesState = !resetState
         options.seed = seed
         options.evaluations = evaluation.evaluations

@@ -76,6 +76,17 @@ import Kernels
         #expect(Vector.cosine(zero, a, count: count) == 0)
     }
 
+    @Test(arguments: sizes) func logSumOfExponentials(count: Int) {
+        var a = floats(count, from: -20, to: 90)
+        let highest = Double(a.max() ?? 0)
+        let expected = highest + log(a.reduce(0.0) { $0 + exp(Double($1) - highest) })
+        #expect(abs(Vector.logSumOfExponentials(a, count: count) - expected) < 1e-5)
+        a[count - 1] = .nan
+        #expect(count == 1 || Vector.logSumOfExponentials(a, count: count).isNaN)
+        a[count / 2] = .infinity
+        #expect(Vector.logSumOfExponentials(a, count: count) == .infinity)
+    }
+
     @Test(arguments: sizes) func oneBadElementIsFound(count: Int) {
         var a = floats(count, from: -1e30, to: 1e30)
         #expect(Vector.isFinite(a, count: count))

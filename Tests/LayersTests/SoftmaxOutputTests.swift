@@ -209,7 +209,7 @@ struct SoftmaxOutputTests {
     @Test func cutoffs() {
         #expect(AdaptiveSoftmaxOutput.complaint(cutoffs: [4, 8], classes: 9) == nil)
         #expect(AdaptiveSoftmaxOutput.complaint(cutoffs: [4, 9], classes: 9)?.contains("below the size") == true)
-        #expect(AdaptiveSoftmaxOutput.complaint(cutoffs: [4, 4], classes: 9) == "cut-offs must rise")
+        #expect(AdaptiveSoftmaxOutput.complaint(cutoffs: [4, 4], classes: 9) == "--cutoffs must rise")
         #expect(AdaptiveSoftmaxOutput.complaint(cutoffs: [0, 4], classes: 9)?.contains("above 0") == true)
         #expect(AdaptiveSoftmaxOutput.complaint(cutoffs: [], classes: 9) != nil)
     }

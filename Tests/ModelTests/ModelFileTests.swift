@@ -56,6 +56,31 @@ private final class Scratch {
         return withExtendedLifetime(file) { Array(file.bytes) }
     }
 
+    /// The digest does not cover names, so they are compared with what the configuration asks for.
+    @Test func aTensorOfAnotherNameIsNoticed() throws {
+        let scratch = try Scratch()
+        var damaged = try bytes(save(scratch))
+        let name = Array("forward.layer1.bias".utf8)
+        let place = try #require(damaged.indices.first { damaged[$0...].starts(with: name) })
+        // Another last letter, with which it stays where it is in the order of names.
+        damaged[place + name.count - 1] ^= 1
+        let path = try scratch.write(damaged)
+        for error in [try failure(path), try #require(throws: ToolError.self) { try ModelFile.describe(path) }] {
+            #expect(error.status == .dataError && "\(error)".contains("tensor forward.layer1.bias: is missing"), "\(error)")
+        }
+    }
+
+    /// Before memory is taken for it.
+    @Test func filtersThatTheFileCannotHold() throws {
+        let scratch = try Scratch()
+        let path = "\(scratch.path)/other"
+        let output = try OutputFile(path: path, binary: true)
+        let text = #"{"cell":9,"inputSize":0,"outputSize":7,"projection":5,"input":"characters","highways":64,"filters":[[1,65536]]}"#
+        try Safetensors.write([], metadata: ["contour": text], to: output)
+        try output.commit()
+        #expect("\(try failure(path))".contains("fewer weights than its configuration asks for"))
+    }
+
     private func failure(_ path: String) throws -> ToolError {
         try #require(throws: ToolError.self) { try read(path) }
     }

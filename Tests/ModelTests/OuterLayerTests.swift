@@ -10,16 +10,30 @@ struct OuterLayerTests {
         return configuration.complaint ?? ""
     }
 
+    /// What characters and logits take is part of what training takes.
+    @Test func memoryOfOuterLayers() {
+        func bytes(_ change: (inout EncoderConfiguration) -> Void) -> Double {
+            var configuration = EncoderConfiguration(vectorSize: 10, cell: 8, projection: 4)
+            change(&configuration)
+            return configuration.trainingBytes(batch: 600, window: 200)
+        }
+        let plain = bytes { _ in }
+        // Twelve and more numbers for each of 2,048 features of a position, and of two directions.
+        #expect(bytes { $0.input = .characters } - plain > 2 * 4 * 12 * 2048 * 120_000)
+        #expect(bytes { ($0.output, $0.vocabularySize) = (.softmax, 1 << 20) } - plain > 2 * 512e6)
+    }
+
     @Test func complaints() {
         #expect(complaint { _ in }.isEmpty)
         #expect(complaint { $0.output = .sampledSoftmax }.contains("negatives is 8192"))
         #expect(complaint { ($0.output, $0.negatives) = (.sampledSoftmax, 999) }.isEmpty)
         #expect(complaint { ($0.output, $0.negatives) = (.sampledSoftmax, 0) }.contains("negatives is 0"))
         #expect(complaint { ($0.output, $0.cutoffs) = (.adaptiveSoftmax, [100, 1000]) }.contains("below the size"))
-        #expect(complaint { ($0.output, $0.cutoffs) = (.adaptiveSoftmax, []) }.contains("cut-offs"))
+        #expect(complaint { ($0.output, $0.cutoffs) = (.adaptiveSoftmax, []) }.contains("--cutoffs"))
         #expect(complaint { ($0.output, $0.cutoffs) = (.adaptiveSoftmax, [10, 999]) }.isEmpty)
         #expect(complaint { ($0.output, $0.vocabularySize) = (.softmax, 0) }.contains("vocabularySize is 0"))
         #expect(complaint { $0.output = .subwordSoftmax }.contains("needs the input"))
+        #expect(complaint { ($0.input, $0.output) = (.characters, .subwordSoftmax) }.contains("needs the input"))
         #expect(complaint { ($0.input, $0.output) = (.subwords, .subwordSoftmax) }.isEmpty)
         #expect(complaint { $0.input = .subwords }.contains("subwords as input"))
         #expect(complaint { $0.isTied = true }.contains("one table"))

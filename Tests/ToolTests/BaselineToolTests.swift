@@ -74,7 +74,7 @@ struct BaselineToolTests {
         for (tool, arguments, status, hint) in [
             ("train", characters + ["--output", "sampled-softmax", "--vocab", vocabulary, fixture.tokens], 64, "negatives is 8192"),
             ("train", characters + ["--output", "adaptive-softmax", "--cutoffs", "5,5000", "--vocab", vocabulary, fixture.tokens],
-             64, "the last cut-off"),
+             64, "the last of --cutoffs"),
             ("train", characters + ["--output", "adaptive-softmax", "--cutoffs", "9,5", "--vocab", vocabulary, fixture.tokens], 64,
              "must rise"),
             ("train", characters + ["--output", "softmax", fixture.tokens], 64, "--vocab is missing"),

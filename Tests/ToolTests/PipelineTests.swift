@@ -73,6 +73,19 @@ struct PipelineTests {
         }
     }
 
+    /// What comes through a pipe comes once, whatever its name.
+    @Test func aNamedPipeIsTrainedOn() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let train = "$BIN/train -q --preset tiny --steps 20 --evaluations 0 --table \(fixture.table)"
+        let result = try await runShell(
+            """
+            cd \(directory.path) && \(train) \(fixture.tokens) -o file && mkfifo pipe && (cat \(fixture.tokens) > pipe &)
+            \(train) pipe -o piped && cmp file piped && cat \(fixture.tokens) | \(train) /dev/stdin -o piped && cmp file piped
+            """)
+        #expect(result.status == 0, "\(result.errors)")
+    }
+
     @Test func joinedShardsCountAsBoth() async throws {
         let fixture = try await Fixture.shared.value
         let twice = try await runShell(

@@ -42,11 +42,15 @@ struct BaselineTests {
     }
 
     @Test(arguments: Baseline.all) func learnsWhatFollows(baseline: Baseline) throws {
-        let data = try TrainingData(sentences: TrainingData.sentences(60))
+        let data = try TrainingData(sentences: TrainingData.sentences(60), merges: baseline.network.merges)
         let (results, _) = try train(data, TrainingData.options(steps: 600), baseline.network)
         #expect(results.map(\.direction) == [.forward, .backward])
         for result in results {
             let scores = result.scores
+            // Read backward, units do not say where a word ends.
+            let isRanked = baseline.network.input != .subwords || result.direction == .forward
+            #expect(isRanked == (scores.positions > 0))
+            guard isRanked else { continue }
             #expect(scores.top1 > 2 * scores.unigramTop1 && scores.top1 > 0.5, "\(result)")
             guard baseline.network.output.hasVocabulary else { continue }
             let vocabulary = try #require(result.vocabulary)
@@ -58,7 +62,7 @@ struct BaselineTests {
     }
 
     @Test(arguments: Baseline.all) func threadsChangeNothing(baseline: Baseline) throws {
-        let data = try TrainingData(sentences: TrainingData.sentences(60))
+        let data = try TrainingData(sentences: TrainingData.sentences(60), merges: baseline.network.merges)
         let options = TrainingData.options(steps: 12)
         let one = try train(data, options, baseline.network), three = try train(data, options, baseline.network, threads: 3)
         #expect(one.model == three.model)
@@ -69,7 +73,7 @@ struct BaselineTests {
 
     @Test(arguments: Baseline.all, [OptimizerKind.adam, .adagrad])
     func stoppedAndResumedIsNeverStopped(baseline: Baseline, optimizer: OptimizerKind) throws {
-        let data = try TrainingData(sentences: TrainingData.sentences(45), shards: 2)
+        let data = try TrainingData(sentences: TrainingData.sentences(45), shards: 2, merges: baseline.network.merges)
         var options = TrainingData.options(steps: 14)
         options.optimizer = optimizer
         options.lossScale = optimizer == .adagrad ? 7 : nil
@@ -107,7 +111,7 @@ struct BaselineTests {
 
     /// The model file has all weights, those of shared layers too.
     @Test(arguments: Baseline.all) func modelsAreReadAsTheyWereWritten(baseline: Baseline) throws {
-        let data = try TrainingData(sentences: TrainingData.sentences(30))
+        let data = try TrainingData(sentences: TrainingData.sentences(30), merges: baseline.network.merges)
         let trainer = try data.trainer(TrainingData.options(steps: 2), network: baseline.network)
         let bytes = try data.bytes(of: trainer.encoder)
         let read = try ModelFile.read(
@@ -115,6 +119,35 @@ struct BaselineTests {
         #expect(read.configuration == trainer.encoder.configuration)
         #expect(read.parameterCount == trainer.encoder.parameterCount)
         #expect(try data.bytes(of: read) == bytes)
+    }
+
+    /// Weights that are sparse are joined as others are.
+    @Test(arguments: Baseline.all.filter { !$0.network.sharesLayers })
+    func directionsTrainedApartAreJoined(baseline: Baseline) throws {
+        let data = try TrainingData(sentences: TrainingData.sentences(60), merges: baseline.network.merges)
+        let options = TrainingData.options(steps: 8)
+        let expected = try train(data, options, baseline.network).model
+        let paths = try Direction.allCases.map { direction in
+            let trainer = try data.trainer(options, directions: [direction], network: baseline.network)
+            _ = try trainer.run()
+            return try data.directory.write(direction.rawValue, data.bytes(of: trainer.encoder))
+        }
+        #expect(try data.bytes(of: ModelFile.merge(paths, pool: ThreadPool(threads: 1))) == expected)
+    }
+
+    /// Units of words are for the network that reads units, and for no other.
+    @Test func unitsAreForSubwords() throws {
+        let options = TrainingData.options(steps: 2)
+        for (network, merges, hint) in [
+            (Baseline.all[2].network, nil, "--input subwords reads units"),
+            (Baseline.all[3].network, "abc", "only --input subwords reads units"),
+            (TrainingData.Network.continuous, "abc", "only --input subwords reads units"),
+        ] as [(TrainingData.Network, String?, String)] {
+            let data = try TrainingData(sentences: TrainingData.sentences(30), merges: merges)
+            let error = #expect(throws: ToolError.self) { try data.trainer(options, network: network) }
+            let text = "\(try #require(error))"
+            #expect(error?.status == .configuration && text.contains(hint), "\(text)")
+        }
     }
 
     @Test func directionsThatShareLayersAreNotMerged() throws {
@@ -129,10 +162,11 @@ struct BaselineTests {
     }
 
     @Test func sparseUpdatesAreSaid() throws {
-        let data = try TrainingData(sentences: TrainingData.sentences(30))
         var options = TrainingData.options(steps: 2)
         func note(_ index: Int) throws -> String {
-            try data.trainer(options, network: Baseline.all[index].network).sparseUpdates ?? ""
+            let network = Baseline.all[index].network
+            let data = try TrainingData(sentences: TrainingData.sentences(30), merges: network.merges)
+            return try data.trainer(options, network: network).sparseUpdates ?? ""
         }
         let (sampled, adaptive, tied, table) = (try note(0), try note(1), try note(2), try note(5))
         #expect(sampled.contains("output.weight") && sampled.contains("lazy Adam"))

@@ -111,6 +111,8 @@ struct TrainingData {
         var sharesLayers = false
         var dropoutKind = DropoutKind.recurrent
 
+        /// What the text must have been cut by.
+        var merges: String? { input == .subwords ? "0123456789abcdef" : nil }
         var needsTable: Bool { input == .embeddings || output == .continuous }
 
         static let continuous = Network()

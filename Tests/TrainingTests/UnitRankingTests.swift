@@ -107,6 +107,19 @@ struct UnitRankingTests {
         #expect(heldOut.candidateCount == 2 && scores.positions == 4 && scores.coverage == 1)
     }
 
+    /// As much text as for a model of words, whatever the units.
+    @Test func heldOutTokensAreWords() throws {
+        let sentences = Array(repeating: ["e@@", "b", "a@@", "c@@", "d"], count: 200)
+        let data = try TrainingData(sentences: sentences, merges: Self.merges)
+        for (heldOut, every, kept) in [(data.tokens[0], 0, 50), (nil, 2, 50), (nil, 20, 10)] as [(String?, Int, Int)] {
+            let input = try TrainingInput(
+                table: nil, vocabulary: data.vocabulary(Self.units, merges: Self.merges), tokens: data.tokens, heldOut: heldOut,
+                heldOutEvery: every, heldOutTokens: 100, centred: true, threads: 1)
+            let positions = try #require(try input.heldOutText(TrainingData.options(steps: 2))).positions
+            #expect(positions == kept * 6)
+        }
+    }
+
     @Test func perplexityIsOfWords() throws {
         let (_, input, trainer, options) = try setup()
         let heldOut = try #require(try input.heldOutText(options))
