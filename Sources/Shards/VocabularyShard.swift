@@ -88,6 +88,36 @@ public final class VocabularyShardReader {
         }
         return true
     }
+
+    /// Reads a vocabulary to its end, and calls `body` with every word, its count and its number, from 1.
+    ///
+    /// Throws `ToolError.data`: with the number for what is no word and for one that came before; for counts that add up to
+    /// more than 2^64; for joined vocabularies, because the order would not be that of the counts; for one without words.
+    /// - Returns: the words, in order.
+    @discardableResult
+    public func readWords(
+        _ body: (_ word: UnsafeRawBufferPointer, _ count: UInt64, _ number: Int) throws -> Void
+    ) throws -> WordTable {
+        var words = WordTable(), tokens: UInt64 = 0
+        while try nextBlock({ word, count in
+            let number = words.count + 1
+            try checkWord(word, number: number, file: reader.name)
+            guard words.insert(word) == number - 1 else {
+                throw ToolError.data(
+                    reader.name, "word \(number)", "\(String(decoding: word, as: UTF8.self)) stands there twice; joined "
+                        + "vocabularies are merged by build-vocab")
+            }
+            let sum = tokens.addingReportingOverflow(count)
+            guard !sum.overflow else { throw ToolError.data(reader.name, "", "its counts add up to more than 2^64") }
+            tokens = sum.partialValue
+            try body(word, count, number)
+        }) {}
+        guard parts == 1 else {
+            throw ToolError.data(reader.name, "", "is several vocabularies joined; merge them: build-vocab a b -o c")
+        }
+        guard words.count > 0 else { throw ToolError.data(reader.name, "", "is a vocabulary without words") }
+        return words
+    }
 }
 
 /// Prints vocabulary shards as text: word, tab, count.

@@ -21,17 +21,15 @@ public struct OutputVocabulary: Sendable {
 
     /// Reads a vocabulary shard.
     ///
-    /// Throws `ToolError`: `noInput`, `ioError`, `dataError` for damage, for a vocabulary without words, and for one that is
-    /// not sorted by frequency, as classes must be for samplers and cut-offs.
+    /// Throws `ToolError`: `noInput`, `ioError`, `dataError` as `VocabularyShardReader.readWords` does, for a vocabulary of
+    /// marks alone, and for one that is not sorted by frequency, as classes must be for samplers and cut-offs.
     public init(path: String, pool: WorkerPool) throws {
         var words = WordTable(), counts: [UInt64] = EncoderConfiguration.Mark.names.map { _ in 0 }
         for mark in EncoderConfiguration.Mark.names { _ = words.insert(mark) }
         let name = path == "-" ? "standard input" : path
         let reader = try VocabularyShardReader(FileSource(path: path), pool: pool)
-        var digest = XXH64(), merges = ""
-        var last = UInt64.max, number = 0
-        while try reader.nextBlock({ word, count in
-            number += 1
+        var digest = XXH64(), last = UInt64.max
+        try reader.readWords { word, count, number in
             guard count <= last else {
                 throw ToolError.data(
                     name, "word \(number)", "\(String(decoding: word, as: UTF8.self)) occurs more often than the word before "
@@ -41,12 +39,12 @@ public struct OutputVocabulary: Sendable {
             digest.update(word)
             withUnsafeBytes(of: count.littleEndian) { digest.update($0) }
             let id = words.insert(word)
-            if id == counts.count { counts.append(count) } else { counts[id] += count }
-        }) { merges = reader.header.fields["bpe"] ?? merges }
+            if id == counts.count { counts.append(count) } else { counts[id] = count }
+        }
         guard words.count > EncoderConfiguration.Mark.names.count else { throw ToolError.data(name, "", "has no words") }
         self.words = words
         self.counts = counts
-        self.merges = merges
+        merges = reader.header.fields["bpe"] ?? ""
         self.digest = digest.digest()
     }
 

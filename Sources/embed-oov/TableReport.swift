@@ -57,7 +57,7 @@ struct TableReport {
                 row(
                     "\(source)",
                     [
-                        grouped(share.words), grouped(Int(share.tokens)),
+                        grouped(share.words), grouped(Int(clamping: share.tokens)),
                         fixed(100 * Double(share.tokens) / Double(max(1, tokens)), 2) + "%",
                     ]))
         }
@@ -68,7 +68,7 @@ struct TableReport {
     }
 
     private func padded(_ text: String, _ width: Int, left: Bool) -> String {
-        let space = String(repeating: " ", count: max(0, width - text.count))
+        let space = String(repeating: " ", count: max(1, width - text.count))
         return left ? text + space : space + text
     }
 }

@@ -30,6 +30,42 @@ struct VocabularyShardTests {
         #expect(reader.totals["source-tokens"] == "9")
         #expect(reader.header.fields["min-count"] == "1")
     }
+
+    private func vocabulary(_ words: [([UInt8], UInt64)]) throws -> [UInt8] {
+        try shard { output, pool in
+            let writer = try VocabularyShardWriter(output, tool: "test 1", options: [:], pool: pool)
+            for (word, count) in words { try word.withUnsafeBytes { try writer.append($0, count: count) } }
+            try writer.finish()
+        }
+    }
+
+    private func words(_ bytes: [UInt8]) throws -> [String] {
+        let words = try VocabularyShardReader(MemorySource(bytes), pool: WorkerPool(threads: 1)).readWords { _, _, _ in }
+        return (0..<words.count).map(words.word)
+    }
+
+    @Test(arguments: [
+        ("", "is empty"), ("a b", "has white space"), ("a\nb", "has white space"), ("a\u{A0}", "has white space"),
+        ("\u{1}", "has white space"), ("the", "the stands there twice"),
+    ])
+    func whatIsNoWord(word: String, fault: String) throws {
+        let bytes = try vocabulary([(Array("the".utf8), 9), (Array(word.utf8), 5)])
+        let error = #expect(throws: ToolError.self) { try words(bytes) }
+        let text = "\(try #require(error))"
+        #expect(error?.status == .dataError && text.contains("word 2: \(fault)") && !text.contains("\n"), "\(text)")
+    }
+
+    @Test func wordsOfAVocabulary() throws {
+        let some = ["the", "\u{E9}t\u{E9}", "e\u{301}", "\u{200D}"].map { (Array($0.utf8), UInt64(3)) }
+        #expect(try words(vocabulary(some)) == ["the", "\u{E9}t\u{E9}", "e\u{301}", "\u{200D}"])
+        for (bytes, fault) in [
+            (try vocabulary([]), "without words"), (try vocabulary([([0xFF, 0xFE], 1)]), "word 1: is not UTF-8"),
+            (try vocabulary(some) + vocabulary([([0x61], 3)]), "several vocabularies joined"),
+        ] {
+            let error = #expect(throws: ToolError.self) { try words(bytes) }
+            #expect("\(try #require(error))".contains(fault))
+        }
+    }
 }
 
 struct TableShardTests {

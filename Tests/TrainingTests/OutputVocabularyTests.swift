@@ -42,9 +42,15 @@ struct OutputVocabularyTests {
         let unsorted = #expect(throws: ToolError.self) { try read(path) }
         let text = "\(try #require(unsorted))"
         #expect(unsorted?.status == .dataError && text.contains("word 2: the occurs more often"))
-        try write([], to: path)
-        let empty = #expect(throws: ToolError.self) { try read(path) }
-        #expect("\(try #require(empty))".contains("has no words"))
+        for (words, fault) in [
+            ([], "without words"), ([("<unk>", 3)], "has no words"), ([("of the", 9)], "word 1: has white space"),
+            ([("the", 9), ("of", 3), ("of", 3)], "word 3: of stands there twice"),
+            ([("the", 9), ("</s>", 3), ("</s>", 3)], "word 3: </s> stands there twice"),
+        ] as [([(String, UInt64)], String)] {
+            try write(words, to: path)
+            let error = #expect(throws: ToolError.self) { try read(path) }
+            #expect(error?.status == .dataError && error?.description.contains(fault) == true)
+        }
         #expect(throws: ToolError.self) { try read(directory.file("none")) }
     }
 }

@@ -9,21 +9,12 @@ public struct VocabularyWords: Sendable {
     /// The digest of the shard, by which a table says what it was made from.
     public private(set) var digest: UInt64 = 0
 
-    /// Reads a vocabulary shard. Throws `ToolError`; joined shards are refused, because the order would not be that of
-    /// the counts.
+    /// Reads a vocabulary shard. Throws `ToolError`: `ioError`, and `dataError` as `VocabularyShardReader.readWords` does.
     public init(_ source: any ByteSource, pool: WorkerPool) throws {
         let reader = try VocabularyShardReader(source, pool: pool)
-        let name = source.name
-        while try reader.nextBlock({ word, count in
-            guard words.insert(word) == counts.count else {
-                throw ToolError.data(name, "", "holds a word twice; joined vocabularies are merged by build-vocab")
-            }
-            counts.append(count)
-        }) {}
-        guard reader.parts == 1 else {
-            throw ToolError.data(name, "", "is several vocabularies joined; merge them: build-vocab a b -o c")
-        }
-        guard !counts.isEmpty else { throw ToolError.data(name, "", "is a vocabulary without words") }
+        var counts: [UInt64] = []
+        words = try reader.readWords { _, count, _ in counts.append(count) }
+        self.counts = counts
         digest = reader.digests.first ?? 0
     }
 
