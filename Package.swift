@@ -98,7 +98,7 @@ let package = Package(
         tests("TrainingTests", ["Training", "Model", "Layers", "WordVectors", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("EncodingTests", ["Encoding", "Subwords", "Layers", "Kernels", "Model", "WordVectors", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("BenchmarkingTests", ["Benchmarking", "Model", "Files", "TestSupport"]),
-        tests("ToolTests", ["Shards", "Files", "TestSupport"]),
+        tests("ToolTests", ["Shards", "Files", "Parallel", "TestSupport"]),
 
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),

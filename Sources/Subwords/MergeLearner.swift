@@ -1,3 +1,4 @@
+import Files
 import Shards
 
 /// Learns merges from words and their counts (Sennrich, Haddow and Birch 2016): again and again the most frequent pair of
@@ -12,18 +13,24 @@ public struct MergeLearner {
     private var starts: [Int] = [], lengths: [Int32] = []
     private var counts: [Int] = []
     private var pairs = PairCounts()
+    /// All pairs of all words, each as often as its word occurs.
+    private var occurrences: UInt64 = 0
+    /// So few that no count of a pair overflows, though one that was put aside may be out of date.
+    private static let mostOccurrences: UInt64 = 1 << 60
+    private let name: String
 
-    public init() {}
+    /// - Parameter name: what the words come from, for messages.
+    public init(of name: String = "the words") { self.name = name }
 
     /// Words, as far as they have letters.
     public var wordCount: Int { counts.count }
 
-    /// Adds a word.
-    public mutating func add(_ word: UnsafeRawBufferPointer, count: UInt64) {
+    /// Adds a word. Throws `ToolError.data` where counts become too large to be added.
+    public mutating func add(_ word: UnsafeRawBufferPointer, count: UInt64) throws {
         guard !word.isEmpty else { return }
-        starts.append(letters.count)
-        counts.append(Int(clamping: count))
         let first = letters.count
+        starts.append(first)
+        counts.append(Int(clamping: count))
         forEachCharacter(of: word) { range, isLast in
             if isLast {
                 let carrying = Array(word[range]) + Merges.wordEnd
@@ -33,6 +40,12 @@ public struct MergeLearner {
             }
         }
         lengths.append(Int32(letters.count - first))
+        let added = count.multipliedReportingOverflow(by: UInt64(letters.count - first - 1))
+        let sum = occurrences.addingReportingOverflow(added.partialValue)
+        guard !added.overflow, !sum.overflow, sum.partialValue <= Self.mostOccurrences else {
+            throw ToolError.data(name, "", "the pairs of characters of its words occur more than 2^60 times")
+        }
+        occurrences = sum.partialValue
     }
 
     /// Learns at most `count` merges, of pairs that occur at least `minimumCount` times.

@@ -14,20 +14,29 @@ extension WordCounter {
 
     /// Adds the words of a token or vocabulary shard. Throws `ToolError`: `dataError` for any other input, or a damaged
     /// one.
-    public func addShard(_ source: any ByteSource, pool: WorkerPool) throws -> Input {
+    /// - Parameter checksWords: refuses what no tokenizer makes, too: see `checkWord`.
+    public func addShard(_ source: any ByteSource, checksWords: Bool = false, pool: WorkerPool) throws -> Input {
         let shard = try PeekedShard(source)
-        if shard.kind == .vocabulary { return try addVocabulary(shard.source, pool) }
+        var number = 0
+        let add = { (word: UnsafeRawBufferPointer, count: UInt64) in
+            number += 1
+            if checksWords { try checkWord(word, number: number, file: source.name) }
+            try self.add(word, count: count, file: source.name)
+        }
+        if shard.kind == .vocabulary { return try addVocabulary(shard.source, pool, add) }
         let reader = try TokenShardReader(shard.source, pool: pool)
-        try addTokens(reader)
+        try addTokens(reader, add)
         return Input(kind: .tokens, isFiltered: false, merges: reader.header?.fields["bpe"] ?? "")
     }
 
-    private func addVocabulary(_ source: any ByteSource, _ pool: WorkerPool) throws -> Input {
+    private func addVocabulary(
+        _ source: any ByteSource, _ pool: WorkerPool, _ add: (UnsafeRawBufferPointer, UInt64) throws -> Void
+    ) throws -> Input {
         let reader = try VocabularyShardReader(source, pool: pool)
         var isFiltered = false, merges = ""
         var more = true
         while more {
-            more = try reader.nextBlock { try add($0, count: $1) }
+            more = try reader.nextBlock(add)
             let fields = reader.header.fields
             merges = fields["bpe"] ?? merges
             isFiltered = isFiltered || (fields["min-count"] ?? "1") != "1" || (fields["max-size"] ?? "none") != "none"
@@ -36,12 +45,14 @@ extension WordCounter {
     }
 
     /// Counts ids, part after part, and looks each word up once in a part.
-    private func addTokens(_ reader: TokenShardReader) throws {
+    private func addTokens(
+        _ reader: TokenShardReader, _ add: (UnsafeRawBufferPointer, UInt64) throws -> Void
+    ) throws {
         var words = WordList()
         var counts: [UInt64] = []
         var part = 0
         func endPart() throws {
-            for id in 0..<words.count { try words.withWord(id) { try add($0, count: counts[id]) } }
+            for id in 0..<words.count { try words.withWord(id) { try add($0, counts[id]) } }
             words.removeAll()
             counts.removeAll(keepingCapacity: true)
         }

@@ -40,10 +40,11 @@ public final class WordCounter {
 
     /// Adds `count` occurrences of a word. Throws `ToolError` if a temporary file cannot be written, or counts add up to
     /// 2^64.
-    public func add(_ word: UnsafeRawBufferPointer, count: UInt64) throws {
+    /// - Parameter file: where they are from, for that message.
+    public func add(_ word: UnsafeRawBufferPointer, count: UInt64, file: String = "") throws {
         guard count > 0 else { return }
         let sum = result.tokens.addingReportingOverflow(count)
-        guard !sum.overflow else { throw ToolError(.dataError, "the counts of all words add up to more than 2^64") }
+        guard !sum.overflow else { throw ToolError.data(file, "", "the counts of all words add up to more than 2^64") }
         result.tokens = sum.partialValue
         result.digest &+= XXH64.hash(word) &* count
         table.add(word, count)

@@ -63,7 +63,7 @@ struct BuildVocab: Tool {
         var merges: String?
         for path in inputs {
             let source = try FileSource(path: path)
-            let input = try counter.addShard(source, pool: pool)
+            let input = try counter.addShard(source, checksWords: bpe != nil, pool: pool)
             guard merges ?? input.merges == input.merges else {
                 throw ToolError(.configuration, "\(source.name): was cut into units by other merges than the inputs before it")
             }
@@ -87,8 +87,8 @@ struct BuildVocab: Tool {
     }
 
     private func learn(_ count: Int, _ counter: WordCounter, to file: OutputFile) throws {
-        var learner = MergeLearner()
-        let counted = try counter.finish(minimumCount: minCount, maximumSize: maxSize) { learner.add($0, count: $1) }
+        var learner = MergeLearner(of: inputs.count > 1 ? "the inputs" : inputs[0] == "-" ? "standard input" : inputs[0])
+        let counted = try counter.finish(minimumCount: minCount, maximumSize: maxSize) { try learner.add($0, count: $1) }
         let report = common.report
         let merges = learner.learn(count) { done in
             if done % 100 == 0 { report.progress("\(grouped(done)) merges") }

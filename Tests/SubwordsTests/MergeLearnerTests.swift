@@ -6,22 +6,22 @@ import Testing
 
 /// Merges beside those of subword-nmt on the same words.
 struct MergeLearnerTests {
-    private func learn(_ words: [(String, UInt64)], _ count: Int) -> [String] {
-        var learner = MergeLearner()
-        for (word, times) in words { Array(word.utf8).withUnsafeBytes { learner.add($0, count: times) } }
+    private func learn(_ words: [(String, UInt64)], _ count: Int) throws -> [String] {
+        var learner = MergeLearner(of: "v")
+        for (word, times) in words { try Array(word.utf8).withUnsafeBytes { try learner.add($0, count: times) } }
         return learner.learn(count).pairs.map {
             String(decoding: $0.left, as: UTF8.self) + " " + String(decoding: $0.right, as: UTF8.self)
         }
     }
 
     /// Ties, repeated characters, characters of several bytes; the expected merges are subword-nmt's.
-    @Test func merges() {
+    @Test func merges() throws {
         let words: [(String, UInt64)] = [
             ("low", 5), ("lower", 2), ("newest", 6), ("widest", 3), ("aaaaa", 4), ("aaa", 3), ("banana", 4), ("\u{e9}t\u{e9}", 3),
             ("\u{e9}t\u{e9}s", 2), ("abababa", 2), ("x", 50),
         ]
-        #expect(learn(words, 100) == Self.expected)
-        #expect(learn(words, 3) == Array(Self.expected.prefix(3)))
+        #expect(try learn(words, 100) == Self.expected)
+        #expect(try learn(words, 3) == Array(Self.expected.prefix(3)))
     }
 
     static let expected = [
@@ -31,21 +31,35 @@ struct MergeLearnerTests {
         "babab a</w>", "a bababa</w>",
     ]
 
-    @Test func nothingToMerge() {
-        #expect(learn([], 10).isEmpty)
-        #expect(learn([("x", 9), ("y", 3)], 10).isEmpty)
-        #expect(learn([("ab", 1)], 10).isEmpty)
+    @Test func nothingToMerge() throws {
+        #expect(try learn([], 10).isEmpty)
+        #expect(try learn([("x", 9), ("y", 3)], 10).isEmpty)
+        #expect(try learn([("ab", 1)], 10).isEmpty)
+    }
+
+    /// Counts near the end of integers: as large as can be added, and no larger.
+    @Test(arguments: [
+        [("xya", UInt64.max)], [("xya", 1 << 59), ("xyb", 1 << 58)], [("xa", 1 << 60), ("ya", 1)], [("aaaaaaaaa", 1 << 61)],
+    ] as [[(String, UInt64)]])
+    func countsThatAreTooLarge(words: [(String, UInt64)]) {
+        let error = #expect(throws: ToolError.self) { try learn(words, 10) }
+        #expect(error?.status == .dataError && error?.description.hasPrefix("v: the pairs of characters") == true)
+    }
+
+    @Test func largeCounts() throws {
+        #expect(try learn([("xa", 1 << 60), ("x", .max)], 10) == ["x a</w>"])
+        #expect(try learn([("xya", 1 << 58), ("zya", 1 << 57)], 1) == ["y a</w>"])
     }
 
     /// More than a hundred merges, so that pairs are put aside and looked at again: from a count of letters alone, again
     /// subword-nmt's.
-    @Test func manyMerges() {
+    @Test func manyMerges() throws {
         var words: [(String, UInt64)] = []
         for index in 0..<4000 {
             let number = index * 7919 % 4001
             words.append((String(number, radix: 5) + "x" + String(number * 31 % 97, radix: 3), UInt64(1 + 4000 / (index + 1))))
         }
-        let merges = learn(words, 400)
+        let merges = try learn(words, 400)
         var digest = XXH64()
         Array(merges.joined(separator: "\n").utf8).withUnsafeBytes { digest.update($0) }
         #expect(merges.count == 400)

@@ -1,3 +1,6 @@
+import Files
+import Parallel
+import Shards
 import TestSupport
 import Testing
 
@@ -109,6 +112,27 @@ struct BadInputTests {
         let nowhere = try await runTool(stage.tool, arguments + ["-o", "/no/such/place/output"])
         #expect(nowhere.status == Self.cannotCreate)
         #expect(isOneLine(nowhere.errors, naming: "/no/such/place/output"), "\(nowhere.errors)")
+    }
+
+    /// Counts at the end of integers, from vocabularies that no text has: taken where nothing adds them, else refused by name.
+    @Test func countsThatAreTooLarge() async throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.file("vocabulary")
+        func write(_ words: [(String, UInt64)]) throws {
+            let output = try OutputFile(path: path, binary: true)
+            let writer = try VocabularyShardWriter(output, tool: "test 1", options: [:], pool: WorkerPool(threads: 1))
+            for (word, count) in words { try Array(word.utf8).withUnsafeBytes { try writer.append($0, count: count) } }
+            try writer.finish()
+            try output.commit()
+        }
+        try write([("xa", 1 << 63), ("ya", 1 << 62)])
+        try await expect("build-vocab", ["--bpe", "5", path], status: Self.dataError, naming: path, in: directory)
+        let table = try await runTool("embed-oov", ["--random", "--dimension", "4", path, "-o", directory.file("table")])
+        #expect(table.status == 0 && table.errors.contains(" 9,223,372,036,854,775,807 "), "\(table.errors)")
+        // The same words joined: their sum is more than 2^64.
+        _ = try await runShell("cat \(path) \(path) > \(path)2")
+        try await expect("build-vocab", [path + "2"], status: Self.dataError, naming: path + "2", in: directory)
+        try await expect("embed-oov", ["--random", path + "2"], status: Self.dataError, naming: path + "2", in: directory)
     }
 
     @Test(arguments: [

@@ -33,6 +33,15 @@ struct ShardCountingTests {
         return path
     }
 
+    @Test func whatNoTokenizerMakes() throws {
+        let path = try tokens("odd", [Array("fine".utf8), Array("a b".utf8), [0xFF]])
+        _ = try WordCounter(pool: pool).addShard(FileSource(path: path), pool: pool)
+        let error = #expect(throws: ToolError.self) {
+            try WordCounter(pool: pool).addShard(FileSource(path: path), checksWords: true, pool: pool)
+        }
+        #expect(error?.status == .dataError && error?.description.contains("odd: word 2: has white space") == true)
+    }
+
     /// The vocabulary of shards, as bytes of a file.
     private func vocabulary(
         _ name: String, of paths: [String], minimumCount: UInt64 = 1, settings: SpillSettings = SpillSettings(), threads: Int = 1
