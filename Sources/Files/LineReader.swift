@@ -3,6 +3,8 @@ public final class LineReader {
     public var name: String { source.name }
     /// Lines given so far: the number, from 1, of the last one.
     public private(set) var number = 0
+    /// Whether the last one had an end: text that was cut within a line has none.
+    public private(set) var isEnded = true
 
     private let source: any ByteSource
     private let limit: Int
@@ -39,6 +41,7 @@ public final class LineReader {
         }
         guard ended || !line.isEmpty else { return false }
         number += 1
+        isEnded = ended
         if line.last == UInt8(ascii: "\r") { line.removeLast() }
         try line.withUnsafeBytes { try body($0) }
         return true

@@ -20,8 +20,8 @@ public struct Merges: Sendable {
 
     public init(_ pairs: [Pair]) { self.pairs = pairs }
 
-    /// Reads a file. Throws `ToolError`: `noInput`, `ioError`; `dataError`, with the line, for another version and for lines
-    /// that are not two symbols.
+    /// Reads a file. Throws `ToolError`: `noInput`, `ioError`; `dataError`, with the line, for another version, for lines
+    /// that are not two symbols, and for a last line without an end.
     public init(path: String) throws {
         let lines = LineReader(try FileSource(path: path))
         var pairs: [Pair] = []
@@ -46,6 +46,8 @@ public struct Merges: Sendable {
             pairs.append(Pair(symbols[0], symbols[1]))
         }) {}
         guard hasVersion else { throw ToolError.data(lines.name, "", "is empty, and no file of merges") }
+        // Half a symbol is a symbol too.
+        guard lines.isEnded else { throw ToolError.data(lines.name, "line \(lines.number)", "is cut off: it has no line end") }
         self.pairs = pairs
     }
 

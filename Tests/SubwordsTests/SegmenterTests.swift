@@ -78,6 +78,7 @@ struct MergesTests {
         ("", "is empty"), ("t h\n", "line 1: does not say #version: 0.2"), ("#version: 0.1\nt h\n", "line 1: does not say"),
         ("#version: 0.2\nt h\nth\n", "line 3: is not two symbols"), ("#version: 0.2\nt  h\n", "line 2: is not two symbols"),
         ("#version: 0.2\na b c\n", "line 2: is not two symbols"), ("#version: 0.2\n\nt h\n", "line 2: is not two symbols"),
+        ("#version: 0.2\nt h\nth e", "line 3: is cut off"), ("#version: 0.2", "line 1: is cut off"),
     ])
     func badFiles(text: String, message: String) throws {
         let error = #expect(throws: ToolError.self) { try read(text) }

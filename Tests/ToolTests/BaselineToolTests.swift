@@ -69,6 +69,7 @@ struct BaselineToolTests {
         let (codes, units, vocabulary) = (directory.file("codes"), directory.file("units.tok"), fixture.vocabulary)
         try directory.write("old.codes", "#version: 0.1\na b\n")
         try directory.write("bad.codes", "#version: 0.2\na b\nabc\n")
+        try directory.write("cut.codes", "#version: 0.2\na b\nab c")
         let output = directory.file("output")
         let characters = quick + self.characters
         for (tool, arguments, status, hint) in [
@@ -97,6 +98,7 @@ struct BaselineToolTests {
             ("train", quick + ["--preset", "elmo-sub", "--vocab", directory.file("absent"), units], 66, "absent"),
             ("tokenize", ["--bpe", directory.file("old.codes"), fixture.text], 65, "line 1"),
             ("tokenize", ["--bpe", directory.file("bad.codes"), fixture.text], 65, "line 3"),
+            ("tokenize", ["--bpe", directory.file("cut.codes"), fixture.text], 65, "cut.codes: line 3: is cut off"),
             ("tokenize", ["--bpe", fixture.tokens, fixture.text], 65, fixture.tokens),
             ("build-vocab", ["--bpe", "0", fixture.tokens], 64, "--bpe must be"),
             ("build-vocab", ["--bpe", "10", units], 78, "units already"),
