@@ -2,12 +2,13 @@ import Files
 import Glibc
 
 /// On SIGINT, SIGTERM, SIGHUP and SIGQUIT: remove temporary files, then die of that signal as the shell expects. SIGPIPE does the
-/// same, silently, even where a parent ignores it.
+/// same, silently, even where a parent ignores it. SIGXFSZ does nothing: writing beyond `ulimit -f` then fails as on a full disk.
 func installSignalHandlers() {
     // Makes the registry now, because a handler must not allocate.
     removeTemporaryFiles()
     for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] where !isIgnored(number) { signal(number, endBySignal) }
     signal(SIGPIPE, endBySignal)
+    signal(SIGXFSZ, SIG_IGN)
 }
 
 private let endBySignal: @convention(c) (CInt) -> Void = { number in

@@ -43,6 +43,27 @@ struct MannersTests {
         #expect(result.text == "141\n" && result.errors == "", "\(result.text) \(result.errors)")
     }
 
+    /// A limit on the size of files is as a full disk: one line, and nothing left.
+    @Test(arguments: MannersTests.tools.dropLast())
+    func aLimitOnTheSizeOfFiles(tool: String) async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let large = try directory.write("large", (0..<20_000).map { "w\($0 &* 7919)\n" }.joined())
+        let words = directory.file("words"), output = directory.file("output")
+        let vocabulary = directory.file("vocabulary")
+        #expect(try await runTool("tokenize", ["-q", large, "-o", words]).status == 0)
+        #expect(try await runTool("build-vocab", ["-q", words, "-o", vocabulary]).status == 0)
+        let arguments = [
+            "tokenize": large, "build-vocab": words, "embed-oov": "--random \(vocabulary)",
+            "train": "--preset tiny --steps 1 --table \(fixture.table) \(fixture.tokens)",
+            "encode": "--model \(fixture.model) --table \(fixture.table) \(fixture.tokens)",
+        ]
+        let before = directory.entries()
+        let result = try await runShell("ulimit -f 8; exec $BIN/\(tool) -q -o \(output) \(arguments[tool] ?? "")")
+        #expect(result.status == 74 && isOneLine(result.errors, naming: output), "\(result.status) \(result.errors)")
+        #expect(directory.entries() == before)
+    }
+
     /// A signal in the middle: the tool dies of it, the temporary file is gone, and an earlier output is as it was.
     @Test(arguments: [("INT", "130"), ("TERM", "143"), ("HUP", "129"), ("QUIT", "131")])
     func aSignalLeavesNothingBehind(signal: String, status: String) async throws {
