@@ -62,6 +62,7 @@ struct BenchSpelling: Tool {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
+        try requireOneStandardInput("vectors, word pairs and vocabulary", [vectors, vocabulary] + similarity)
         guard words >= 100, asked >= 1, heldOut > 0, heldOut <= 0.5 else {
             throw ValidationError("--words is at least 100, --asked at least 1, --held-out above 0 and at most 0.5")
         }

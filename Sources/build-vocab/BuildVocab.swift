@@ -44,6 +44,7 @@ struct BuildVocab: Tool {
     func validate() throws {
         if minCount < 1 { throw ValidationError("--min-count must be at least 1") }
         if let maxSize, maxSize < 1 { throw ValidationError("--max-size must be at least 1") }
+        try requireOneStandardInput("the inputs", inputs)
         if let bpe, !(1...100_000_000).contains(bpe) { throw ValidationError("--bpe must be from 1 to 100000000") }
         if bpe != nil && print { throw ValidationError("--bpe and --print are different things to do") }
         if memory.bytes < SpillSettings.leastMemory {

@@ -35,6 +35,7 @@ struct EmbedOov: Tool {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
+        try requireOneStandardInput("the inputs", inputs)
         if print || models.words { return }
         guard table.subset == nil || !source.isGiven && models.model == nil && models.saveModel == nil else {
             throw ValidationError(

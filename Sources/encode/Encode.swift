@@ -70,13 +70,11 @@ struct Encode: Tool {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
+        try requireOneStandardInput("table, merges and inputs", [table, bpe] + inputs)
         if print { return }
         guard model != nil else { throw ValidationError("--model is missing: the model that train made") }
         guard (neighbours == nil) == (query == nil) else {
             throw ValidationError("--neighbours and --query need each other")
-        }
-        guard table != "-" || !inputs.contains("-") else {
-            throw ValidationError("table and input cannot both come from standard input")
         }
         guard neighbours ?? 1 > 0 else { throw ValidationError("--neighbours must be above 0") }
         do {

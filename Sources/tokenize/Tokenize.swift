@@ -56,6 +56,7 @@ struct Tokenize: Tool {
     func validate() throws {
         guard (1...1_000_000).contains(maxLength) else { throw ValidationError("--max-length must be from 1 to 1000000") }
         if sentences && sentencesInLines { throw ValidationError("--sentences and --sentences-in-lines exclude each other") }
+        try requireOneStandardInput("merges and texts", [bpe] + inputs)
     }
 
     func perform() throws {

@@ -64,6 +64,17 @@ struct MannersTests {
         #expect(directory.entries() == before)
     }
 
+    @Test(arguments: [
+        ("tokenize", ["-", "-"]), ("tokenize", ["--bpe", "-"]), ("tokenize", ["--print", "-", "-"]), ("build-vocab", ["-", "-"]),
+        ("embed-oov", ["--print", "-", "-"]), ("encode", ["--model", "m", "-", "-"]), ("encode", ["--print", "-", "-"]),
+        ("encode", ["--model", "m", "--bpe", "-"]), ("train", ["--table", "-"]),
+    ])
+    func standardInputNamedTwice(tool: String, arguments: [String]) async throws {
+        let result = try await runTool(tool, arguments)
+        #expect(result.status == 64 && result.output.isEmpty)
+        #expect(isOneLine(result.errors, naming: "standard input"), "\(result.errors)")
+    }
+
     /// A signal in the middle: the tool dies of it, the temporary file is gone, and an earlier output is as it was.
     @Test(arguments: [("INT", "130"), ("TERM", "143"), ("HUP", "129"), ("QUIT", "131")])
     func aSignalLeavesNothingBehind(signal: String, status: String) async throws {
