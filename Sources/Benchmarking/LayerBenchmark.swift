@@ -28,6 +28,8 @@ public struct LayerBenchmark: Sendable {
     public var words: [String] = []
     public var threads: Int
     public var runs = 5
+    /// Numbers in a target of `continuous`.
+    private static let vectorSize = 300
 
     public init(_ layer: Layer, classes: Int, threads: Int) {
         self.layer = layer
@@ -40,14 +42,53 @@ public struct LayerBenchmark: Sendable {
         cutoffs ?? (classes >= 400_000 ? [40_000, 200_000] : [max(1, classes / 20), max(2, classes / 4)])
     }
 
-    /// Why these sizes make no layer; `nil` if they do.
+    /// Why these sizes make no layer, or take more memory than the process may have; `nil` if they do not.
     public var complaint: String? {
         if layer == .sampledSoftmax && negatives >= classes { return "\(negatives) negatives of \(classes) classes" }
         if layer == .characters && words.count < classes { return "\(classes) distinct words of \(words.count) in the file" }
-        // Weights, their gradient, and logits.
-        let needed = layer == .characters ? 0 : 8 * Double(classes) * Double(width) + Double(logitsBytes)
-        if needed > Double(memoryLimit()) { return "\(classes) classes take more memory than there is" }
+        if layer == .adaptiveSoftmax,
+            let complaint = AdaptiveSoftmaxOutput.complaint(cutoffs: effectiveCutoffs, classes: classes) {
+            return complaint
+        }
+        if bytes > Self.usableShare * Double(memoryLimit()) {
+            return "\(rows) rows of \(width) numbers and \(classes) \(layer == .characters ? "words" : "classes") take more "
+                + "memory than there is"
+        }
         return nil
+    }
+
+    /// The rest is the program's, and its threads'.
+    private static let usableShare = 0.9
+
+    /// Memory that the layer takes, about, and not too little: weights and gradients, logits, and all that has rows.
+    private var bytes: Double {
+        let classes = Double(classes), rows = Double(rows), width = Double(width), negatives = Double(negatives)
+        // States and gradient, and both again where a layer gathers or scales them; the vectors of all, and of targets.
+        let window = 4 * rows * (6 * width + 3 * Double(Self.vectorSize))
+        switch layer {
+        case .continuous:
+            return window + 8 * width * Double(Self.vectorSize)
+        case .softmax:
+            return window + 8 * classes * (width + 1) + logits(classes)
+        case .sampledSoftmax:
+            // Gradients of the rows touched grow by doubling; what was drawn lies together, with its gradient.
+            return window + 4 * classes * (width + 3) + 4 * (3 * min(classes, negatives + rows) + 2 * negatives) * (width + 1)
+                + logits(classes)
+        case .adaptiveSoftmax:
+            let ends = effectiveCutoffs.map(Double.init) + [classes]
+            let clusters = zip(ends, ends.dropFirst()).enumerated().reduce(0) {
+                $0 + ($1.element.1 - $1.element.0 + width) * width / Double(1 << (2 * ($1.offset + 1)))
+            }
+            return window + 8 * ((ends[0] + Double(ends.count)) * width + clusters) + logits(classes)
+        case .characters:
+            // 16 numbers a letter, 2048 features a word, ELMo's filters and highways, the projection.
+            let words = max(rows, classes)
+            return window + 4 * words * (2 * 60 * 16 + 14 * 2048 + 2 * width) + 8 * 2048 * (width + 12 * 2048)
+        }
+    }
+
+    private func logits(_ classes: Double) -> Double {
+        min(4 * classes * Double(rows), max(4 * classes * 32, Double(logitsBytes)))
     }
 
     /// Seconds of each run, after one that is not counted.
@@ -57,7 +98,7 @@ public struct LayerBenchmark: Sendable {
         var layout = ParameterLayout()
         let output: any OutputLayer = switch layer {
         case .continuous, .characters:
-            ContinuousOutput("output", inputs: width, outputs: 300, loss: CosineLoss(), rows: rows, in: &layout)
+            ContinuousOutput("output", inputs: width, outputs: Self.vectorSize, loss: CosineLoss(), rows: rows, in: &layout)
         case .softmax:
             SoftmaxOutput("output", inputs: width, classes: classes, rows: rows, logitsBytes: logitsBytes, in: &layout)
         case .sampledSoftmax:
@@ -74,7 +115,7 @@ public struct LayerBenchmark: Sendable {
         output.initialize(parameters, random: &random)
         let states = FloatBuffer(count: rows * width), gradient = FloatBuffer(count: rows * width)
         for index in 0..<states.count { states.start[index] = Float(random.uniform() - 0.5) }
-        let vectors = FloatBuffer(count: rows * 300)
+        let vectors = FloatBuffer(count: rows * Self.vectorSize)
         for index in 0..<vectors.count { vectors.start[index] = Float(random.uniform() - 0.5) }
         // Words follow Zipf's law, as the sampler takes for granted.
         let sampler = LogUniformSampler(classes: classes, count: 1)
@@ -88,7 +129,7 @@ public struct LayerBenchmark: Sendable {
                 _ = output.accumulate(
                     Matrix(states, rows: rows, columns: width),
                     layer == .continuous
-                        ? .vectors(Matrix(vectors, rows: rows, columns: 300)) : .classes(targets.baseAddress!),
+                        ? .vectors(Matrix(vectors, rows: rows, columns: Self.vectorSize)) : .classes(targets.baseAddress!),
                     weights: nil, draw: Draw(seed: 1, step: step), statesGradient: Matrix(gradient, rows: rows, columns: width),
                     parameters, compute)
             }

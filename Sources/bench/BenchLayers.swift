@@ -49,8 +49,11 @@ struct BenchLayers: Tool {
         guard !sizes.isEmpty, sizes.allSatisfy({ (2...1 << 28).contains($0) }) else {
             throw ValidationError("--classes must be numbers from 2 to \(1 << 28), with commas between them")
         }
-        guard (1...1 << 20).contains(rows), (4...1 << 16).contains(width), negatives > 0, runs > 0 else {
-            throw ValidationError("--rows, --width, --negatives and --runs must be above 0")
+        guard (1...1 << 20).contains(rows), (4...1 << 16).contains(width) else {
+            throw ValidationError("--rows must be from 1 to \(1 << 20), --width from 4 to \(1 << 16)")
+        }
+        guard negatives > 0, (1...100_000).contains(runs) else {
+            throw ValidationError("--negatives must be above 0, --runs from 1 to 100000")
         }
         guard !layer.contains(.characters) || words != nil else {
             throw ValidationError("characters need --words: real words, one a line")
@@ -66,6 +69,7 @@ struct BenchLayers: Tool {
         let files = try results.open()
         let layers = layer.isEmpty ? LayerBenchmark.Layer.allCases.filter { $0 != .characters } : layer
         let spellings = try words.map(readWords) ?? []
+        var measured = 0
         var table = TextTable(["layer", "classes", "seconds", "lowest", "highest", "words/s"])
         for size in sizes {
             for layer in layers {
@@ -81,6 +85,7 @@ struct BenchLayers: Tool {
                     common.report.print("bench layers: \(layer.rawValue) left out: \(complaint)")
                     continue
                 }
+                measured += 1
                 let spread = Spread(benchmark.run())
                 try files.log(
                     Record(
@@ -92,6 +97,7 @@ struct BenchLayers: Tool {
             }
         }
         common.report.progress("")
+        guard measured > 0 else { throw ToolError(.usage, "nothing is measured: no layer has these sizes, or memory for them") }
         try files.print(table.text)
         try files.commit()
     }

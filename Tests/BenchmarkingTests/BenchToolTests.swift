@@ -136,6 +136,9 @@ import Testing
         (["train", "--cell", "1000000", "--projection", "100000"], 78),
         (["train", "--json", "/nowhere/rounds.jsonl"], 73), (["stages", "-o", "/nowhere/table"], 73),
         (["stages", "--text", "/nowhere/text"], 66), (["stages", "--text", "-"], 64), (["stages", "--rounds", "0"], 64),
+        (["layers", "--runs", "9223372036854775807"], 64), (["layers", "--rows", "0"], 64),
+        (["layers", "--quiet", "--layer", "adaptive-softmax", "--classes", "2", "--rows", "16", "--width", "16"], 64),
+        (["layers", "--quiet", "--layer", "softmax", "--classes", "1000", "--rows", "1048576", "--width", "65536"], 64),
         (["text", "--megabytes", "0"], 64), (["text", "-o", "/nowhere/text"], 73), (["nothing"], 64),
     ])
     func refuses(_ arguments: [String], _ status: Int) async throws {

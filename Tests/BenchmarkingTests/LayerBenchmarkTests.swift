@@ -24,6 +24,18 @@ struct LayerBenchmarkTests {
         #expect(benchmark.complaint == nil)
         benchmark.classes = 1 << 40
         #expect(benchmark.complaint?.contains("more memory than there is") == true)
+        benchmark.classes = 1000
+        benchmark.rows = 1 << 20
+        benchmark.width = 1 << 16
+        for layer in LayerBenchmark.Layer.allCases {
+            benchmark.layer = layer
+            benchmark.negatives = 10
+            benchmark.words = Array(repeating: "", count: 1000)
+            #expect(benchmark.complaint?.contains("more memory than there is") == true)
+        }
+        benchmark.layer = .adaptiveSoftmax
+        benchmark.classes = 2
+        #expect(benchmark.complaint?.contains("the last cut-off must be below") == true)
         benchmark.classes = 800_000
         #expect(benchmark.effectiveCutoffs == [40_000, 200_000])
     }
