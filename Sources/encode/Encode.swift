@@ -20,7 +20,7 @@ struct Encode: Tool {
         Words that the table lacks get vectors from its generator. The output is in the order of the input.
 
         With --neighbours, the inputs are vector shards, and the occurrences nearest to the marked word of --query are \
-        printed.
+        printed: of any word, and at most one a sentence.
 
         Example: encode --model model.safetensors --table table.shard --layers top sentences.txt -o vectors.shard
         Example: encode --model model.safetensors --table table.shard --neighbours 5 --query 'the [bank] of the river' \
@@ -57,7 +57,7 @@ struct Encode: Tool {
     @Flag(help: "The text is tokenised already: cut at white space and nowhere else.")
     var whitespace = false
 
-    @Option(help: ArgumentHelp("Print the n nearest occurrences of the word that --query marks.", valueName: "n"))
+    @Option(help: ArgumentHelp("Print the n occurrences, of any word, nearest to the word that --query marks.", valueName: "n"))
     var neighbours: Int?
 
     @Option(help: ArgumentHelp("A sentence with one word in square brackets.", valueName: "sentence"))
