@@ -1,10 +1,12 @@
 # The lines of a training log (`train --log`, JSON Lines) as columns, for plots and tables:
 #
 #   train     words  seconds  loss  words/s  peak memory in bytes or -  share of the ceiling or -
-#   held-out  words  seconds  loss  share of positions ranked in the first ten, with prior  direction
+#   held-out  words  seconds  loss  share of positions ranked in the first ten or -  direction  output
 #
 # Seconds are those of training alone, as the words and the words/s of the log add up to: evaluations take none. The
-# direction is `both` for the mean of those that were evaluated together; `-v directions=1` gives each by its own name.
+# direction is `both` for the mean of those that were evaluated together, each figure over those that have it;
+# `-v directions=1` gives each by its own name. The output is `continuous`, with cosine loss, and ranks that are those with
+# prior; or `softmax`, with -log p.
 # What is no complete line, such as the last one of a log that is still being written, is passed over. Status 3: no line
 # of training.
 
@@ -23,14 +25,15 @@ function flush_evaluations(i, next_kept, time) {
     for (i = 1; i <= kept; i++) {
         if (kept_words[i] > words && !ending) break
         time = rate > 0 ? seconds - (words - kept_words[i]) / rate : seconds
-        print "held-out", kept_words[i], time, kept_loss[i] / kept_count[i], kept_top[i] / kept_count[i],
-            kept_direction[i]
+        print "held-out", kept_words[i], time, kept_loss[i] / kept_count[i],
+            kept_ranked[i] ? kept_top[i] / kept_ranked[i] : "-", kept_direction[i], output
     }
     next_kept = 0
     for (; i <= kept; i++) {
         next_kept++
         kept_words[next_kept] = kept_words[i]; kept_loss[next_kept] = kept_loss[i]; kept_top[next_kept] = kept_top[i]
-        kept_count[next_kept] = kept_count[i]; kept_direction[next_kept] = kept_direction[i]
+        kept_count[next_kept] = kept_count[i]; kept_ranked[next_kept] = kept_ranked[i]
+        kept_direction[next_kept] = kept_direction[i]
     }
     kept = next_kept
 }
@@ -50,14 +53,17 @@ function flush_evaluations(i, next_kept, time) {
 
 /"event": *"held-out"/ {
     at = number("words"); loss = number("loss"); top = number("top10")
-    if (at == "-" || loss == "-" || top == "-") next
+    if (at == "-" || loss == "-") next
+    output = /"constantLoss":/ ? "continuous" : "softmax"
     direction = /"direction": *"backward"/ ? "backward" : "forward"
     if (directions || !kept || kept_words[kept] != at) {
         kept++
-        kept_words[kept] = at; kept_loss[kept] = kept_top[kept] = kept_count[kept] = 0
+        kept_words[kept] = at; kept_loss[kept] = kept_top[kept] = kept_count[kept] = kept_ranked[kept] = 0
         kept_direction[kept] = directions ? direction : "both"
     }
-    kept_loss[kept] += loss; kept_top[kept] += top; kept_count[kept]++
+    kept_loss[kept] += loss; kept_count[kept]++
+    # The backward direction of a model of units ranks no words.
+    if (top != "-" && number("positions") != 0) { kept_top[kept] += top; kept_ranked[kept]++ }
 }
 
 END {

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Draws any number of training runs into one picture: loss, the right word among the first ten, and words a second,
-# against words and against the time of training.
+# Draws any number of training runs into one picture: loss (cosine loss and -log p apart), the right word among the first ten,
+# and words a second, against words and against the time of training.
 #   pipelines/plots/training.sh [--directions] RUN.jsonl … -o PICTURE.(png|svg|pdf)
 # A run is a log that `train --log` wrote, or is still writing. Thin lines are the training loss, lines with dots the
-# held-out text: the mean of both directions, or with --directions each (forward whole, backward dashed). For example:
+# held-out text: the mean of the directions, or with --directions each (forward whole, backward dashed). For example:
 #   pipelines/plots/training.sh small.jsonl base.jsonl -o runs.svg
 # Needs gnuplot.
 set -euo pipefail
@@ -41,14 +41,15 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # For run number n the files n.train, n.both, n.forward and n.backward hold the columns of metrics.awk from words on;
-# n.note says in a few words how fast it was.
+# n.note says in a few words how fast it was, n.output what predicts: continuous, softmax, or unknown without held-out text.
 for n in "${!runs[@]}"; do
     awk -v directions="$directions" -f "$here/metrics.awk" < "${runs[n]}" > "$work/columns" ||
         fail 65 "${runs[n]}: no training log: no line in it says how training went"
     (
         cd "$work"
         awk -F'\t' -v n="$n" '$1 == "train" { print $2, $3, $4, $5 > (n ".train"); next }
-            { print $2, $3, $4, 100 * $5 > (n "." $6) }' columns
+            { print $2, $3, $4, $5 == "-" ? "NaN" : 100 * $5 > (n "." $6) }' columns
+        awk -F'\t' '$1 == "held-out" { output = $7 } END { print output ? output : "unknown" }' columns > "$n.output"
         awk -F'\t' '
             $1 == "train" {
                 words = $2; seconds = $3
@@ -66,24 +67,26 @@ done
 # Quotes for gnuplot.
 quoted() { printf "'%s'" "${1//\'/\'\'}"; }
 
-# Units of both axes, by the longest run: how much, and its name.
-read -r word_unit words_name time_unit time_name < <(cat "$work"/*.train | awk '
+# Units of both axes, by the longest run: how much, its name, and where the axis ends.
+read -r word_unit words_name words_end time_unit time_name time_end < <(cat "$work"/*.train | awk '
     { if ($1 > words) words = $1; if ($2 > seconds) seconds = $2 }
     END {
-        print (words < 1e4 ? "1 words" : words < 2e6 ? "1e3 thousands~of~words" : "1e6 millions~of~words"),
-            (seconds < 7200 ? "1 seconds" : "3600 hours") }')
+        split(words < 1e4 ? "1 words" : words < 2e6 ? "1e3 thousands~of~words" : "1e6 millions~of~words", word, " ")
+        split(seconds < 7200 ? "1 seconds" : "3600 hours", time, " ")
+        print word[1], word[2], 1.02 * words / word[1], time[1], time[2], 1.02 * seconds / time[1] }')
 
 colours=(1f77b4 d95f02 1b9e77 7b4fa3 e7298a a6761d 666666 66a61e)
-# plots X Y TRAINING HELD-OUT: the plot of column Y against column X, which is 1 or 2. TRAINING is the width of the
-# lines of training, none if it is empty; HELD-OUT says yes or no.
+# plots X Y TRAINING HELD-OUT [OUTPUT]: the plot of column Y against column X, which is 1 or 2. TRAINING is the width of the
+# lines of training, none if it is empty; HELD-OUT says yes or no; OUTPUT keeps to the runs that have it.
 plots() {
-    local x="(\$$1 / $word_unit)" y=$2 training=$3 held_out=$4 n part dash list=()
+    local x="(\$$1 / $word_unit)" y=$2 training=$3 held_out=$4 output=${5:-} n part dash list=()
     [ "$1" = 1 ] || x="(\$$1 / $time_unit)"
     for n in "${!runs[@]}"; do
+        [ -z "$output" ] || [ "$(cat "$work/$n.output")" = "$output" ] || continue
         local colour="lc rgb '#${colours[n % ${#colours[@]}]}'" again=$((n / ${#colours[@]} + 1))
         [ -z "$training" ] || list+=("'$n.train' using $x:$y with lines lw $training dt $again $colour notitle")
         for part in both forward backward; do
-            if [ "$held_out" = no ] || [ ! -s "$work/$n.$part" ]; then continue; fi
+            if [ "$held_out" = no ] || ! has "$y" "$work/$n.$part"; then continue; fi
             dash=$again
             [ "$part" != backward ] || dash=$((again + 1))
             list+=("'$n.$part' using $x:$y with linespoints lw 1.6 dt $dash pt 7 ps 0.35 $colour notitle")
@@ -93,10 +96,30 @@ plots() {
     printf 'plot %s\n' "${list[*]}"
 }
 
-rows=2
-for file in "$work"/*.both "$work"/*.forward "$work"/*.backward; do
-    [ ! -s "$file" ] || rows=3
+# has COLUMN FILE: whether the file has a number there.
+has() { [ -e "$2" ] && awk -v column="$1" '$column != "NaN" { found = 1 } END { exit !found }' "$2"; }
+
+# A panel for each kind of loss, one for the ranks if there are any, one for the speed.
+outputs=() ranks=()
+for output in continuous softmax unknown; do
+    if grep -qx "$output" "$work"/*.output; then outputs+=("$output"); fi
 done
+for n in "${!runs[@]}"; do
+    for part in both forward backward; do
+        if has 4 "$work/$n.$part"; then ranks+=("$(cat "$work/$n.output")"); fi
+    done
+done
+# With prior are the ranks of the continuous output alone: beside others, its runs say so themselves.
+prior=''
+case " ${ranks[*]:-} " in
+    *continuous*softmax* | *softmax*continuous*)
+        for n in "${!runs[@]}"; do
+            if grep -qx continuous "$work/$n.output"; then printf ', ranked with prior' >> "$work/$n.note"; fi
+        done ;;
+    *continuous*) prior=' with prior' ;;
+esac
+rows=$((${#outputs[@]} + 1))
+[ ${#ranks[@]} = 0 ] || rows=$((rows + 1))
 # Sizes in points; the legend stands below, a line for each run.
 panel=240 legend=$((18 * ${#runs[@]} + 24)) width=1000
 height=$((panel * rows + legend))
@@ -124,19 +147,27 @@ panel() {
         echo "set terminal $terminal size $size font 'sans,9' background rgb 'white' noenhanced"
     fi
     echo "set output 'picture'"
-    echo "set multiplot; set grid lt 1 lw 0.5 lc rgb '#cccccc'; unset key; set xrange [0:*]; set format x '%g'"
+    echo "set multiplot; set grid lt 1 lw 0.5 lc rgb '#cccccc'; unset key; set format x '%g'"
     for column in 1 2; do
         if [ $column = 1 ]; then
-            echo "set xlabel '${words_name//\~/ }'"
+            echo "set xlabel '${words_name//\~/ }'; set xrange [0:$words_end]"
         else
-            echo "set xlabel '$time_name of training'"
+            echo "set xlabel '$time_name of training'; set xrange [0:$time_end]"
         fi
-        panel 1 $column
-        echo "set ylabel 'cosine loss'"
-        plots $column 3 0.6 yes
-        if [ $rows = 3 ]; then
-            panel 2 $column
-            echo "set ylabel 'held-out top-10 with prior, %'"
+        row=0
+        for output in "${outputs[@]}"; do
+            row=$((row + 1))
+            panel $row $column
+            case $output in
+                continuous) echo "set ylabel 'cosine loss'" ;;
+                softmax) echo "set ylabel '-log p of a token'" ;;
+                unknown) echo "set ylabel 'loss'" ;;
+            esac
+            plots $column 3 0.6 yes "$output"
+        done
+        if [ ${#ranks[@]} != 0 ]; then
+            panel $((row + 1)) $column
+            echo "set ylabel 'held-out top-10$prior, %'"
             plots $column 4 '' yes
         fi
         panel $rows $column
