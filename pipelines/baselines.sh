@@ -5,22 +5,33 @@
 # TEXT and HELD_OUT are plain text, OUT a directory for everything that is made; what is there is not made again. After
 # `make quickstart`, for example:
 #   pipelines/baselines.sh quickstart/corpus.txt quickstart/held-out.txt baselines
-# PRESET=small, EPOCHS=1, VOCABULARY=20000 words, MERGES=8000, DIMENSION=100 and THREADS say how large. Needs Debian's
-# fasttext and gnuplot-nox.
+# PRESET=small, EPOCHS=1, VOCABULARY=20000 words, MERGES=8000, DIMENSION=100 and THREADS say how large; CUTOFFS those of the
+# adaptive softmax (a tenth and two fifths of the vocabulary), NEGATIVES=2048 and FILTERS how the sampled softmax is made.
+# Everything is checked before the first training. Needs Debian's fasttext and gnuplot-nox.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 bin=${BIN:-$here/../.build/release}
 preset=${PRESET:-small} epochs=${EPOCHS:-1} vocabulary=${VOCABULARY:-20000} merges=${MERGES:-8000}
 dimension=${DIMENSION:-100}
 if [ $# -ne 3 ]; then
-    sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
     exit 64
 fi
+fail() { echo "baselines.sh: $2" >&2; exit "$1"; }
 text=$1 held_out=$2 out=$3
-for file in "$text" "$held_out"; do
-    [ -r "$file" ] || { echo "baselines.sh: $file: cannot be read" >&2; exit 66; }
+for number in "VOCABULARY=$vocabulary" "MERGES=$merges" "DIMENSION=$dimension"; do
+    [[ ${number#*=} =~ ^[1-9][0-9]{0,7}$ ]] || fail 64 "$number: must be a number above 0"
 done
-mkdir -p "$out"
+for file in "$text" "$held_out"; do
+    # They are read more than once.
+    if [ ! -f "$file" ] || [ ! -r "$file" ]; then fail 66 "$file: is no file that can be read"; fi
+done
+for tool in tokenize build-vocab embed-oov train; do
+    [ -x "$bin/$tool" ] || fail 69 "$bin/$tool is missing: make build"
+done
+command -v gnuplot > /dev/null || fail 69 "gnuplot is missing: apt install gnuplot-nox"
+[ -e "$out/table" ] || command -v fasttext > /dev/null || fail 69 "fasttext is missing: apt install fasttext"
+mkdir -p "$out" || exit 73
 
 # made FILE COMMAND…: runs a command that writes FILE, unless it is there.
 made() {
@@ -43,25 +54,34 @@ if [ ! -e "$out/table" ]; then
     "$bin/embed-oov" --vectors "$out/vectors.vec" --quiet "$out/all.vocab" -o "$out/table"
 fi
 
-# run NAME TOKENS HELD-OUT OPTION…: trains a system, and keeps its log.
+# run NAME TOKENS HELD-OUT OPTION…: trains a system, and keeps its log; or only checks that it can, with $check.
 run() {
     local name=$1 tokens=$2 held=$3
     shift 3
-    [ -e "$out/$name.model" ] && return
-    echo "$name" >&2
-    "$bin/train" --preset "$preset" --epochs "$epochs" --evaluations 8 --quiet ${THREADS:+--threads "$THREADS"} \
+    if [ -e "$out/$name.model" ]; then return; fi
+    set -- --preset "$preset" --epochs "$epochs" --evaluations 8 --quiet ${THREADS:+--threads "$THREADS"} \
         --held-out "$held" --log "$out/$name.jsonl" "$@" "$tokens" -o "$out/$name.model"
+    if [ -n "$check" ]; then
+        "$bin/train" --dry-run "$@" > /dev/null
+    else
+        echo "$name" >&2
+        "$bin/train" "$@"
+    fi
 }
+size=$("$bin/build-vocab" --print "$out/words.vocab" | wc -l)
+cutoffs=${CUTOFFS:-$((size / 10)),$((2 * size / 5))}
 # ELMo's characters with fewer filters, in proportion to a small encoder.
 filters=${FILTERS:-1:32,2:32,3:64,4:128,5:128}
-run continuous "$out/train.tok" "$out/held-out.tok" --table "$out/table"
-run softmax "$out/train.tok" "$out/held-out.tok" --table "$out/table" --output softmax --vocab "$out/words.vocab"
-run sampled-softmax "$out/train.tok" "$out/held-out.tok" --input characters --filters "$filters" --highways 1 \
-    --output sampled-softmax --negatives 2048 --share-layers --vocab "$out/words.vocab"
-run adaptive-softmax "$out/train.tok" "$out/held-out.tok" --table "$out/table" --output adaptive-softmax \
-    --cutoffs 2000,8000 --vocab "$out/words.vocab"
-run subword-softmax "$out/train.units" "$out/held-out.units" --input subwords --output subword-softmax --share-layers \
-    --tie --vocab "$out/units.vocab"
+for check in yes ''; do
+    run continuous "$out/train.tok" "$out/held-out.tok" --table "$out/table"
+    run softmax "$out/train.tok" "$out/held-out.tok" --table "$out/table" --output softmax --vocab "$out/words.vocab"
+    run sampled-softmax "$out/train.tok" "$out/held-out.tok" --input characters --filters "$filters" --highways 1 \
+        --output sampled-softmax --negatives "${NEGATIVES:-2048}" --share-layers --vocab "$out/words.vocab"
+    run adaptive-softmax "$out/train.tok" "$out/held-out.tok" --table "$out/table" --output adaptive-softmax \
+        --cutoffs "$cutoffs" --vocab "$out/words.vocab"
+    run subword-softmax "$out/train.units" "$out/held-out.units" --input subwords --output subword-softmax --share-layers \
+        --tie --vocab "$out/units.vocab"
+done
 
 systems=(continuous softmax sampled-softmax adaptive-softmax subword-softmax)
 # What an evaluation of the forward direction says.
@@ -73,15 +93,18 @@ for system in "${systems[@]}"; do
     awk -v name="$system" -v words="$(field words <<< "$speed")" -v seconds="$(field seconds <<< "$speed")" \
         -v top1="$(field top1 <<< "$last")" -v top10="$(field top10 <<< "$last")" \
         -v perplexity="$(field perplexity <<< "$last")" -v unknown="$(field unknownShare <<< "$last")" \
-        -v classes="$(field vocabulary <<< "$last")" 'BEGIN {
-            printf "%-18s %9.0f %7.1f%% %7.1f%% %11.1f %9s %9s\n", name, words / seconds, 100 * top1, 100 * top10,
-                perplexity, unknown == "" ? "-" : sprintf("%.1f%%", 100 * unknown), classes == "" ? "-" : classes }'
+        -v classes="$(field vocabulary <<< "$last")" '
+        function share(value) { return value == "" ? "-" : sprintf("%.1f%%", 100 * value) }
+        BEGIN {
+            printf "%-18s %9.0f %8s %8s %11s %9s %9s\n", name, words / seconds, share(top1), share(top10),
+                perplexity == "" ? "-" : sprintf("%.4g", perplexity), share(unknown), classes == "" ? "-" : classes }'
 done
 # Perplexity against words, as far as it is one of words.
 for system in "${systems[@]}"; do
     grep '"event":"held-out"' "$out/$system.jsonl" | grep '"direction":"forward"' |
         while read -r line; do
-            echo "$(field words <<< "$line") $(field perplexity <<< "$line") $(field top1 <<< "$line")"
+            perplexity=$(field perplexity <<< "$line") top1=$(field top1 <<< "$line")
+            echo "$(field words <<< "$line") ${perplexity:-NaN} ${top1:-NaN}"
         done > "$out/$system.curve"
 done
 (
