@@ -2,22 +2,30 @@
 # Kills a training run with SIGKILL again and again, resumes it each time, and compares the model and the losses in the log,
 # byte for byte, with those of a run that was left alone. Fails if they differ.
 #
-#   pipelines/kill-test.sh TABLE TOKENS [options of train, such as --preset small --epochs 0.1]
+#   pipelines/kill-test.sh [TABLE] TOKENS [options of train, such as --preset small --epochs 0.1]
 #
+# Networks that read no vectors and predict none have no table: what follows the tokens then is an option. For example:
+#   pipelines/kill-test.sh corpus.units --preset elmo-sub --vocab units.vocab --epochs 0.1
 # KILLS=20 kills, each up to LONGEST=3 seconds after the start or the last checkpoint; BIN=.build/release has the tools.
 set -euo pipefail
 
-table=${1:?usage: kill-test.sh TABLE TOKENS [options of train]}
-tokens=${2:?usage: kill-test.sh TABLE TOKENS [options of train]}
-shift 2
+usage='usage: kill-test.sh [TABLE] TOKENS [options of train]'
+case ${1:-} in '' | -*) echo "$usage" >&2; exit 64 ;; esac
+table=()
+case ${2:--} in
+    -*) ;;
+    *) table=(--table "$1"); shift ;;
+esac
+tokens=$1
+shift
 bin=${BIN:-.build/release}
 kills=${KILLS:-20}
 longest=${LONGEST:-3}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-alone=("$bin/train" --quiet --table "$table" --log "$work/alone.jsonl" -o "$work/alone.model" "$@" "$tokens")
-killed=("$bin/train" --quiet --table "$table" --log "$work/killed.jsonl" -o "$work/killed.model"
+alone=("$bin/train" --quiet "${table[@]}" --log "$work/alone.jsonl" -o "$work/alone.model" "$@" "$tokens")
+killed=("$bin/train" --quiet "${table[@]}" --log "$work/killed.jsonl" -o "$work/killed.model"
     --checkpoints "$work/checkpoints" --checkpoint-every 1s --resume "$@" "$tokens")
 newest() { find "$work/checkpoints" -name 'step-*' 2>/dev/null | sort | tail -1 || true; }
 losses() { grep -o '"loss":[^,}]*' "$1"; }
