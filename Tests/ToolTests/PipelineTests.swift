@@ -38,6 +38,21 @@ struct PipelineTests {
     }
 
     /// The README's one-line pipe, without files in between but those that tee keeps.
+    /// What scripts are given is looked at before anything is made.
+    @Test(arguments: [
+        ("VOCABULARY=none pipelines/baselines.sh $0 $0 out", 64, "VOCABULARY=none: must be a number"),
+        ("pipelines/baselines.sh $0 absent out", 66, "absent: is no file"),
+        ("pipelines/baselines.sh $0", 64, "TEXT HELD_OUT OUT"),
+        ("BIN=/nowhere pipelines/baselines.sh $0 $0 out", 69, "/nowhere/tokenize is missing"),
+        ("pipelines/kill-test.sh", 64, "usage: "), ("pipelines/kill-test.sh --preset tiny", 64, "usage: "),
+    ])
+    func scriptsRefuse(command: String, status: Int, hint: String) async throws {
+        let fixture = try await Fixture.shared.value
+        let file = command.replacing("$0", with: fixture.text).replacing(" out", with: " \(fixture.text).out")
+        let result = try await runShell("export BIN; \(file); status=$?; [ ! -e \(fixture.text).out ] && exit $status")
+        #expect(result.status == status && result.errors.contains(hint), "\(result.status) \(result.errors)")
+    }
+
     @Test func onePipe() async throws {
         let fixture = try await Fixture.shared.value
         let directory = try TemporaryDirectory()
