@@ -70,9 +70,7 @@ struct Train: Tool {
             throw ValidationError("\(option) is not used: it is of \(layer), which this network does not have")
         }
         let sources = [table, network.vocab, evaluation.heldOut].compactMap { $0 } + inputs
-        guard sources.count(where: { $0 == "-" }) <= 1 else {
-            throw ValidationError("of table, vocabulary, tokens and held-out text only one can come from standard input")
-        }
+        try requireOneStandardInput("table, vocabulary, tokens and held-out text", sources)
         if evaluation.patience != nil {
             guard checkpoints.checkpoints != nil else { throw ValidationError("--patience needs --checkpoints") }
             guard evaluation.heldOut != nil || evaluation.heldOutEvery > 0 else {

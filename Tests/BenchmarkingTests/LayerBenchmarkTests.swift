@@ -35,7 +35,7 @@ struct LayerBenchmarkTests {
         }
         benchmark.layer = .adaptiveSoftmax
         benchmark.classes = 2
-        #expect(benchmark.complaint?.contains("the last cut-off must be below") == true)
+        #expect(benchmark.complaint?.contains("the last of --cutoffs must be below") == true)
         benchmark.classes = 800_000
         #expect(benchmark.effectiveCutoffs == [40_000, 200_000])
     }
