@@ -111,11 +111,14 @@ done
     cd "$out"
     {
         echo "set terminal svg size 900,420 font 'sans,11' background 'white' noenhanced; set output 'baselines.svg'"
-        echo "set multiplot layout 1,2; set grid; set logscale y; set xlabel 'tokens trained on'; set key top right"
+        echo "set multiplot layout 1,2; set grid; set logscale y; set key top right"
+        echo "set xlabel 'millions of tokens trained on'; set xrange [0:*]"
+        n=0
+        for colour in 1f77b4 d95f02 1b9e77 7b4fa3 e7298a; do n=$((n + 1)); echo "set linetype $n lc rgb '#$colour'"; done
         echo "set ylabel 'held-out perplexity, forward'"
-        echo "plot for [s in '${systems[*]}'] s . '.curve' using 1:2 with linespoints pt 7 ps 0.4 title s"
+        echo "plot for [s in '${systems[*]}'] s . '.curve' using (\$1 / 1e6):2 with linespoints pt 7 ps 0.4 title s"
         echo "unset logscale y; set ylabel 'next word ranked first, %'; set key bottom right"
-        echo "plot for [s in '${systems[*]}'] s . '.curve' using 1:(100 * \$3) with linespoints pt 7 ps 0.4 title s"
+        echo "plot for [s in '${systems[*]}'] s . '.curve' using (\$1 / 1e6):(100 * \$3) with linespoints pt 7 ps 0.4 title s"
         echo "unset multiplot"
     } | gnuplot
 )
