@@ -3,14 +3,16 @@
 # seconds for a window of 128 x 20 words forth and back, and the ratio.
 #   pipelines/layers-against-pytorch.sh [WORDS]
 # WORDS are real words, one a line, for the characters; without them those are left out. CLASSES='10000 50000 200000 800000',
-# DISTINCT=900 words of a window, ROUNDS=3 of RUNS=3 passes say how much; PYTHON names a Python that has torch, numpy and lz4
-# (without it, one is made under .build/); BIN the folder of the tools.
+# LAYERS='softmax sampled-softmax adaptive-softmax' (a softmax over 800,000 takes twenty minutes), DISTINCT=900 words of a
+# window, ROUNDS=3 of RUNS=3 passes say how much; PYTHON names a Python that has torch, numpy and lz4 (without it, one is made
+# under .build/); BIN the folder of the tools.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 bin=${BIN:-$here/../.build/release}
-classes=${CLASSES:-10000 50000 200000 800000} distinct=${DISTINCT:-900} rounds=${ROUNDS:-3} runs=${RUNS:-3}
+classes=${CLASSES:-10000 50000 200000 800000} layers=${LAYERS:-softmax sampled-softmax adaptive-softmax}
+distinct=${DISTINCT:-900} rounds=${ROUNDS:-3} runs=${RUNS:-3}
 if [ $# -gt 1 ] || { [ $# = 1 ] && [ ! -r "$1" ]; }; then
-    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
     exit 64
 fi
 words=${1:-}
@@ -51,6 +53,6 @@ compare() {
 printf '%s threads; PyTorch %s\n\n' "$(nproc)" "$("$PYTHON" -c 'import torch; print(torch.__version__)')"
 printf '%-17s %9s %10s %10s %7s\n' layer classes 'Contour, s' 'PyTorch, s' ratio
 for size in $classes; do
-    for layer in softmax sampled-softmax adaptive-softmax; do compare "$layer" "$size"; done
+    for layer in $layers; do compare "$layer" "$size"; done
 done
 if [ -n "$words" ]; then compare characters "$distinct"; fi
