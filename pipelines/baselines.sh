@@ -6,8 +6,8 @@
 # `make quickstart`, for example:
 #   pipelines/baselines.sh quickstart/corpus.txt quickstart/held-out.txt baselines
 # PRESET=small, EPOCHS=1, VOCABULARY=20000 words, MERGES=8000, DIMENSION=100 and THREADS say how large; CUTOFFS those of the
-# adaptive softmax (a tenth and two fifths of the vocabulary), NEGATIVES=2048 and FILTERS how the sampled softmax is made.
-# Everything is checked before the first training. Needs Debian's fasttext and gnuplot-nox.
+# adaptive softmax (a tenth and two fifths of the vocabulary), NEGATIVES (2048, or a quarter of a small VOCABULARY) and FILTERS
+# how the sampled softmax is made. Everything is checked before the first training. Needs Debian's fasttext and gnuplot-nox.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 bin=${BIN:-$here/../.build/release}
@@ -54,6 +54,7 @@ if [ ! -e "$out/table" ]; then
     "$bin/embed-oov" --vectors "$out/vectors.vec" --quiet "$out/all.vocab" -o "$out/table"
 fi
 
+negatives=${NEGATIVES:-$((vocabulary < 8192 ? vocabulary / 4 + 1 : 2048))}
 # run NAME TOKENS HELD-OUT OPTION…: trains a system, and keeps its log; or only checks that it can, with $check.
 run() {
     local name=$1 tokens=$2 held=$3
@@ -76,7 +77,7 @@ for check in yes ''; do
     run continuous "$out/train.tok" "$out/held-out.tok" --table "$out/table"
     run softmax "$out/train.tok" "$out/held-out.tok" --table "$out/table" --output softmax --vocab "$out/words.vocab"
     run sampled-softmax "$out/train.tok" "$out/held-out.tok" --input characters --filters "$filters" --highways 1 \
-        --output sampled-softmax --negatives "${NEGATIVES:-2048}" --share-layers --vocab "$out/words.vocab"
+        --output sampled-softmax --negatives "$negatives" --share-layers --vocab "$out/words.vocab"
     run adaptive-softmax "$out/train.tok" "$out/held-out.tok" --table "$out/table" --output adaptive-softmax \
         --cutoffs "$cutoffs" --vocab "$out/words.vocab"
     run subword-softmax "$out/train.units" "$out/held-out.units" --input subwords --output subword-softmax --share-layers \
