@@ -5,7 +5,7 @@
 # WORDS are real words, one a line, for the characters; without them those are left out. CLASSES='10000 50000 200000 800000',
 # LAYERS='softmax sampled-softmax adaptive-softmax' (a softmax over 800,000 takes twenty minutes), DISTINCT=900 words of a
 # window, ROUNDS=3 of RUNS=3 passes say how much; PYTHON names a Python that has torch, numpy and lz4 (without it, one is made
-# under .build/); BIN the folder of the tools.
+# under .build/); BIN the folder of the tools. KERNELS=avx2 holds Contour to older processors' kernels (`bench layers --help`).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 bin=${BIN:-$here/../.build/release}
@@ -23,7 +23,7 @@ trap 'rm -rf "$work"' EXIT
 # median: of the numbers of standard input.
 median() { tr ' ' '\n' | sort -g | awk 'NF { values[++n] = $1 } END { print values[int((n + 1) / 2)] }'; }
 ours() {
-    "$bin/bench" layers --quiet --layer "$1" --classes "$2" --runs "$runs" ${words:+--words "$words"} --json - |
+    "$bin/bench" layers --quiet --layer "$1" --classes "$2" --runs "$runs" ${words:+--words "$words"} ${KERNELS:+--kernels "$KERNELS"} --json - |
         sed 's/.*"seconds":\([0-9.e-]*\).*/\1/'
 }
 theirs() {

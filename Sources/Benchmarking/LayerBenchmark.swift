@@ -1,5 +1,5 @@
 internal import Files
-internal import Kernels
+public import Kernels
 internal import Layers
 internal import Model
 internal import Parallel
@@ -28,6 +28,7 @@ public struct LayerBenchmark: Sendable {
     public var words: [String] = []
     public var threads: Int
     public var runs = 5
+    public var kernels = ProcessorKernels.fastest
     /// Numbers in a target of `continuous`.
     private static let vectorSize = 300
 
@@ -123,7 +124,7 @@ public struct LayerBenchmark: Sendable {
             sampler.draw(&random)
             return sampler.drawn[0]
         }
-        let compute = Compute(pool: ThreadPool(threads: threads))
+        let compute = Compute(pool: ThreadPool(threads: threads), kernels: kernels)
         return targets.withUnsafeBufferPointer { targets in
             measure(parameters) { step in
                 _ = output.accumulate(
@@ -149,7 +150,7 @@ public struct LayerBenchmark: Sendable {
         for row in 0..<rows { batch.places[row] = Int32(row % classes) }
         let output = FloatBuffer(count: rows * width), gradient = FloatBuffer(count: rows * width)
         for index in 0..<gradient.count { gradient.start[index] = Float(random.uniform() - 0.5) }
-        let compute = Compute(pool: ThreadPool(threads: threads))
+        let compute = Compute(pool: ThreadPool(threads: threads), kernels: kernels)
         return measure(parameters) { _ in
             input.forward(
                 .spellings(batch.spellings), into: Matrix(output, rows: rows, columns: width), parameters, compute)

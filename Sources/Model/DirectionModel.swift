@@ -203,18 +203,16 @@ public final class DirectionModel {
         encoder.restoreState(batch: batch, from: state.start)
     }
 
-    /// A state that was saved, for `batch` sequences.
+    /// A state that was saved for `batch` sequences, held by all who will go on from one of them.
     public final class SavedState {
         let state: FloatBuffer
         let batch: Int
 
-        init(_ state: FloatBuffer, batch: Int) {
-            self.state = state
+        public init(_ model: DirectionModel, batch: Int) {
+            state = model.savedState(batch: batch)
             self.batch = batch
         }
     }
-
-    public func saveState(batch: Int) -> SavedState { SavedState(savedState(batch: batch), batch: batch) }
 
     /// Goes on from sequences of states that were saved: each the row of one.
     public func restoreState(_ sequences: some Collection<(saved: SavedState, row: Int)>) {

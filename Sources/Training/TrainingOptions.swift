@@ -50,7 +50,7 @@ public struct TrainingOptions: Codable, Sendable, Equatable {
 
     /// What a checkpoint's options and these disagree on, of those that a run cannot change on its way: names of the
     /// command line.
-    public func disagreements(with other: TrainingOptions) -> [String] {
+    func disagreements(with other: TrainingOptions) -> [String] {
         [
             ("--batch", batch == other.batch), ("--window", window == other.window),
             ("--accumulate", accumulation == other.accumulation), ("--seed", seed == other.seed),

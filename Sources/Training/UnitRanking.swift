@@ -149,7 +149,7 @@ struct UnitRanking {
     mutating func rank(
         _ model: DirectionModel, _ logProbabilities: Matrix, targets: [(units: [Int32], logProbability: Double)?]
     ) -> Bool {
-        let state = model.saveState(batch: targets.count)
+        let state = DirectionModel.SavedState(model, batch: targets.count)
         var queries: [Query] = []
         for (stream, target) in targets.enumerated() {
             guard let target, let candidate = known[target.units] else { continue }
@@ -182,7 +182,7 @@ struct UnitRanking {
             units.withUnsafeBufferPointer { units in
                 if let start = units.baseAddress { model.advance(.numbers(start), shape: shape) }
             }
-            let state = model.saveState(batch: batch.count)
+            let state = DirectionModel.SavedState(model, batch: batch.count)
             let logs = Matrix(buffer, rows: batch.count, columns: classes)
             model.logProbabilities(model.states(shape), into: logs)
             for (row, (number, prefix)) in batch.enumerated() {

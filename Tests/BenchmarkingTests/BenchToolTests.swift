@@ -129,6 +129,25 @@ import Testing
         #expect(directory.entries() == ["text"])
     }
 
+    /// Every layer, on the kernels that any processor of the kind has.
+    @Test func outerLayers() async throws {
+        #if arch(x86_64)
+        let oldest = "sse2"
+        #else
+        let oldest = "vector128"
+        #endif
+        let directory = try TemporaryDirectory()
+        try directory.write("words", (0..<100).map { "word\($0)" }.joined(separator: "\n") + "\n")
+        let result = try await runTool(
+            "bench", ["layers", "-q", "--kernels", oldest, "--layer", "continuous", "--layer", "softmax", "--layer",
+                "sampled-softmax", "--layer", "adaptive-softmax", "--layer", "characters", "--classes", "100", "--negatives", "10",
+                "--rows", "16", "--width", "16", "--runs", "1", "--words", directory.file("words"), "--json", directory.file("json")])
+        #expect(result.status == 0, "\(result.errors)")
+        let lines = String(decoding: try contents(of: directory.file("json")), as: UTF8.self).split(separator: "\n")
+        #expect(lines.count == 5 && lines.allSatisfy { $0.contains("\"seconds\":") })
+        #expect(result.text.contains("adaptive-softmax") && result.text.contains("characters"))
+    }
+
     @Test(arguments: [
         (["train", "--preset", "huge"], 64), (["train", "--cell", "0"], 64), (["train", "--directions", "3"], 64),
         (["train", "--batch", "65536", "--window", "65536"], 64), (["train", "--seconds", "0"], 64),
@@ -137,6 +156,7 @@ import Testing
         (["train", "--json", "/nowhere/rounds.jsonl"], 73), (["stages", "-o", "/nowhere/table"], 73),
         (["stages", "--text", "/nowhere/text"], 66), (["stages", "--text", "-"], 64), (["stages", "--rounds", "0"], 64),
         (["layers", "--runs", "9223372036854775807"], 64), (["layers", "--rows", "0"], 64),
+        (["layers", "--kernels", "mmx"], 64),
         (["layers", "--quiet", "--layer", "adaptive-softmax", "--classes", "2", "--rows", "16", "--width", "16"], 64),
         (["layers", "--quiet", "--layer", "softmax", "--classes", "1000", "--rows", "1048576", "--width", "65536"], 64),
         (["text", "--megabytes", "0"], 64), (["text", "-o", "/nowhere/text"], 73), (["nothing"], 64),

@@ -49,6 +49,24 @@ struct BaselineToolTests {
         }
     }
 
+    /// What the recipe and the options say of loss and dropout shows in the weights.
+    @Test func lossScaleAndDropoutKindTakeEffect() async throws {
+        let (fixture, directory) = try await setup()
+        var models: [[UInt8]] = []
+        for options in [["--loss-scale", "1"], [], ["--loss-scale", "20"], ["--loss-scale", "20", "--dropout-kind", "non-recurrent"]] {
+            let model = directory.file("model")
+            let result = try await runTool(
+                "train", quick + characters + ["-q", "--recipe", "elmo", "--output", "softmax", "--vocab", fixture.vocabulary]
+                    + options + [fixture.tokens, "-o", model])
+            try #require(result.status == 0, "\(result.errors)")
+            models.append(try contents(of: model))
+        }
+        // The recipe multiplies by the window's steps, of which there are 20.
+        #expect(models[1] == models[2] && models[0] != models[1] && models[3] != models[2])
+        let printed = try await runTool("train", ["--print", directory.file("model")])
+        #expect(printed.text.contains("dropout 0.1 (non-recurrent)"))
+    }
+
     @Test func unitsArePutTogether() async throws {
         let (fixture, directory) = try await setup()
         let units = try await runTool("tokenize", ["--print", directory.file("units.tok")])

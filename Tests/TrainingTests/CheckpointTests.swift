@@ -149,7 +149,8 @@ struct CheckpointTests {
             return #expect(throws: ToolError.self) { try trainer.resume() }
         }
         for (error, words) in [
-            (try failure { $0.seed = 9 }, "--seed"), (try failure { $0.optimizer = .adagrad }, "--optimizer"), (try failure { $0.window = 6 }, "--window"),
+            (try failure { $0.seed = 9 }, "--seed"), (try failure { $0.lossScale = 20 }, "--loss-scale"),
+            (try failure { $0.optimizer = .adagrad }, "--optimizer"), (try failure { $0.window = 6 }, "--window"),
             (try failure({ _ in }, heldOutEvery: 5), "--held-out-every"),
         ] {
             #expect(error?.status == .configuration && error?.description.contains(words) == true, "\(words)")

@@ -20,14 +20,4 @@ struct RecipeTests {
         #expect(Recipe.elmoC.lossScale(window: 20) == nil)
         #expect(Recipe.elmoC.peakRate(batch: 768) == 6 * Float(1e-4))
     }
-
-    /// A run cannot go on with another scale: the optimiser's sums are of the old one.
-    @Test func theScaleOfTheLossIsKept() {
-        var options = TrainingOptions(), other = options
-        #expect(options.disagreements(with: other).isEmpty)
-        other.lossScale = 20
-        #expect(options.disagreements(with: other) == ["--loss-scale"])
-        options.lossScale = 20
-        #expect(options.disagreements(with: other).isEmpty)
-    }
 }

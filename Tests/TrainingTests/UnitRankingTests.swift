@@ -27,14 +27,17 @@ struct UnitRankingTests {
         let input = try TrainingInput(
             table: nil, vocabulary: data.vocabulary(Self.units, merges: Self.merges), tokens: data.tokens, heldOut: nil,
             heldOutEvery: 10, heldOutTokens: 1000, centred: true, threads: 1)
+        let options = TrainingData.options(steps: 60)
+        return (data, input, trainer(input, options), options)
+    }
+
+    private func trainer(_ input: TrainingInput, _ options: TrainingOptions) -> Trainer {
         var configuration = EncoderConfiguration(vectorSize: 0, cell: 24, projection: 12)
         configuration.input = .subwords
         configuration.output = .subwordSoftmax
         configuration.vocabularySize = input.words.vocabulary?.size ?? 0
-        let options = TrainingData.options(steps: 60)
-        let trainer = Trainer(
+        return Trainer(
             configuration, options: options, corpus: input.corpus, words: input.words, heldOut: nil, pool: input.pool)
-        return (data, input, trainer, options)
     }
 
     /// log p of units after others, from the zero state.
@@ -98,17 +101,11 @@ struct UnitRankingTests {
         let input = try TrainingInput(
             table: nil, vocabulary: data.vocabulary(Self.units, merges: Self.merges), tokens: data.tokens, heldOut: nil,
             heldOutEvery: 10, heldOutTokens: 1000, centred: true, threads: 1)
-        var configuration = EncoderConfiguration(vectorSize: 0, cell: 8, projection: 4)
-        configuration.input = .subwords
-        configuration.output = .subwordSoftmax
-        configuration.vocabularySize = input.words.vocabulary?.size ?? 0
         var options = TrainingData.options(steps: 2)
         options.batch = 2
         options.candidates = 2
-        let trainer = Trainer(
-            configuration, options: options, corpus: input.corpus, words: input.words, heldOut: nil, pool: input.pool)
         let heldOut = try #require(try input.heldOutText(options))
-        let scores = heldOut.score(trainer.encoder.directions[0], trainingBatch: options.batch).scores
+        let scores = heldOut.score(trainer(input, options).encoder.directions[0], trainingBatch: options.batch).scores
         #expect(heldOut.candidateCount == 2 && scores.positions == 4 && scores.coverage == 1)
     }
 
