@@ -17,6 +17,9 @@ public struct RankingScores: Sendable, Equatable {
     public var top10 = 0.0
     /// Of the continuous output, among the candidates; of a softmax, among its vocabulary, and all positions count.
     public var perplexity = 0.0
+    /// Among the candidates and over the positions ranked, whatever the output: comparable where they are the same. `nil` for
+    /// units of words, of which not every candidate is scored.
+    public var candidatePerplexity: Double?
     /// The scale of the continuous output: the mean of two, each fitted on the positions that the other ranks.
     public var scale: Double?
     /// The unigram model alone.
@@ -27,8 +30,8 @@ public struct RankingScores: Sendable, Equatable {
 
 extension RankingScores: Encodable {
     private enum CodingKeys: CodingKey {
-        case positions, coverage, cosineTop1, cosineTop10, top1, top10, perplexity, scale, unigramTop1, unigramTop10
-        case unigramPerplexity
+        case positions, coverage, cosineTop1, cosineTop10, top1, top10, perplexity, candidatePerplexity, scale
+        case unigramTop1, unigramTop10, unigramPerplexity
     }
 
     /// What there is none of is left out: ranks where nothing was ranked, a perplexity beyond all numbers.
@@ -38,6 +41,7 @@ extension RankingScores: Encodable {
         try container.encode(coverage, forKey: .coverage)
         if perplexity.isFinite && perplexity > 0 { try container.encode(perplexity, forKey: .perplexity) }
         guard positions > 0 else { return }
+        if let candidatePerplexity, candidatePerplexity.isFinite { try container.encode(candidatePerplexity, forKey: .candidatePerplexity) }
         try container.encodeIfPresent(cosineTop1, forKey: .cosineTop1)
         try container.encodeIfPresent(cosineTop10, forKey: .cosineTop10)
         try container.encode(top1, forKey: .top1)
@@ -132,6 +136,7 @@ public struct Ranking {
         scores.top1 = Double(sums.top1) / count
         scores.top10 = Double(sums.top10) / count
         scores.perplexity = exp(-sums.logProbability / count)
+        scores.candidatePerplexity = scores.perplexity
         unigram(known.map { candidates.index(ofRow: targets[$0]) ?? 0 }, into: &scores)
         return scores
     }
