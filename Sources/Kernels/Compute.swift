@@ -29,8 +29,8 @@ public final class Compute {
 
     deinit { partials.deallocate() }
 
-    /// Says what the time from now on is spent on.
-    public func enter(_ phase: Phase) { phaseTimes.enter(phase) }
+    /// Says what the time from now on is spent on, and for which part of the network; `nil`: the part it is spent for now.
+    public func enter(_ phase: Phase, of part: Part? = nil) { phaseTimes.enter(phase, of: part) }
 
     /// At least `count` floats, valid until the next call. Grows to the largest size asked for, then stays.
     func scratch(_ count: Int) -> UnsafeMutablePointer<Float> {

@@ -169,6 +169,18 @@ public final class ParameterStore {
         return 4 * parameter.count * (1 + moments + (training != nil && !parameter.isSparse ? 1 : 0))
     }
 
+    /// What the optimiser keeps beside weights and gradients.
+    public var momentBytes: Int {
+        (training?.moments ?? []).reduce(0) { $0 + $1.bytes } + tables.reduce(0) { $0 + $1.moments.reduce(0) { $0 + $1.bytes } }
+    }
+
+    /// The gradient as it stands: what machines that train together send each other in a step. Of sparse parameters the rows
+    /// that were touched, with their numbers.
+    public var gradientBytes: Int {
+        let dense = layout.parameters.reduce(0) { $0 + ($1.isSparse ? 0 : 4 * $1.count) }
+        return dense + tables.reduce(0) { $0 + $1.touched.count * 4 * ($1.columns + 1) }
+    }
+
     /// How to make an update of the gradient that has been added up.
     public struct Update: Sendable {
         /// 1 for the first.
@@ -210,8 +222,8 @@ public final class ParameterStore {
     /// Of the whole gradient, as it was added up.
     public func squaredNorm(_ compute: Compute) -> Double {
         guard let training else { preconditionFailure("a network without gradients cannot be updated") }
-        compute.enter(.optimiser)
-        defer { compute.enter(.other) }
+        compute.enter(.optimiser, of: .optimiser)
+        defer { compute.enter(.other, of: .other) }
         let dense = compute.norm(training.gradients.start, count: training.gradients.count)
         return tables.reduce(dense * dense) { $0 + $1.squaredNorm(compute) }
     }
@@ -220,8 +232,8 @@ public final class ParameterStore {
     public func apply(_ update: Update, norm: Double, _ compute: Compute) {
         guard let training else { preconditionFailure("a network without gradients cannot be updated") }
         guard norm.isFinite else { return }
-        compute.enter(.optimiser)
-        defer { compute.enter(.other) }
+        compute.enter(.optimiser, of: .optimiser)
+        defer { compute.enter(.other, of: .other) }
         let scale = update.gradientScale
         packedWeights?.expire()
         var step = OptimizerStep(number: update.step, rate: update.rate, scale: Float(scale))

@@ -106,7 +106,7 @@ public struct ProjectedLSTM: Sendable {
             let block = shape.activeBlock(step)
             guard !block.isEmpty else { break }
             let previous = memory.states(shape).rows(block)
-            compute.enter(.recurrentProducts)
+            compute.enter(.recurrentProducts, of: .recurrence)
             if step > 0 || !startsAtZero {
                 compute.multiply(previous, weights.recurrent, into: gates.rows(block), adding: true)
             }
@@ -114,7 +114,7 @@ public struct ProjectedLSTM: Sendable {
             CellStep(self, memory, shape, step, compute.kernels).forward(bias: parameters.value(bias).start, compute)
             let raw = memory.raw(shape).rows(block)
             if let projection = weights.projection {
-                compute.enter(.projectionProducts)
+                compute.enter(.projectionProducts, of: .projection)
                 compute.multiply(memory.cellOutputs(shape, step), projection, into: raw)
                 compute.enter(.dropout)
                 clip(raw)
@@ -130,7 +130,7 @@ public struct ProjectedLSTM: Sendable {
             compute.enter(.dropout)
             if memory.isMasked { Dropout.apply(memory.mask(shape), to: output) }
         }
-        compute.enter(.other)
+        compute.enter(.other, of: .recurrence)
         memory.keepLastCells(shape)
     }
 
@@ -146,6 +146,7 @@ public struct ProjectedLSTM: Sendable {
     ) {
         recurBackward(shape: shape, memory: memory, outputGradient: outputGradient, parameters, compute)
         let gates = memory.gates(shape)
+        compute.enter(.weightProducts, of: .recurrence)
         compute.multiply(input.transposed, gates, into: parameters.gradient(inputWeight), adding: true)
         compute.enter(.inputProducts)
         if let inputGradient {
@@ -170,7 +171,7 @@ public struct ProjectedLSTM: Sendable {
             let block = shape.block(step)
             // From the output's gradient to that of p, in place.
             let gradient = outputGradient.rows(block)
-            compute.enter(.dropout)
+            compute.enter(.dropout, of: .projection)
             if memory.isMasked { Dropout.apply(memory.mask(shape), to: gradient) }
             compute.enter(.layerNorm)
             let raw = memory.raw(shape).rows(block)
@@ -185,7 +186,7 @@ public struct ProjectedLSTM: Sendable {
                 cellOutputGradient = memory.cellOutputGradient(shape)
                 compute.multiply(gradient, projection, into: cellOutputGradient)
             }
-            compute.enter(.gates)
+            compute.enter(.gates, of: .recurrence)
             CellStep(self, memory, shape, step, compute.kernels).backward(cellOutputGradient, compute)
             compute.enter(.sums)
             compute.addColumnSums(of: gates.rows(block), to: parameters.gradient(bias).start)
@@ -202,6 +203,7 @@ public struct ProjectedLSTM: Sendable {
             memory.states(shape).rows(rows).transposed, gates.rows(rows), into: parameters.gradient(recurrentWeight),
             adding: true)
         if let projectionWeight {
+            compute.enter(.weightProducts, of: .projection)
             compute.multiply(
                 memory.recomputedCellOutputs(shape).transposed, outputGradient,
                 into: parameters.gradient(projectionWeight), adding: true)

@@ -111,17 +111,19 @@ public final class DirectionModel {
         let states = run(input, shape: shape, mode: .training(seed: direction == .forward ? seed : ~seed, step: step))
         let upper = matrix(upperGradient, shape)
         let lower = matrix(lowerGradient, shape)
+        compute.enter(.other, of: .output)
         let loss = output.accumulate(
             states, targets, weights: weights, draw: draw(seed, step), statesGradient: upper, outerParameters, compute)
+        compute.enter(.other, of: .recurrence)
         encoder.backward(
             matrix(inputBuffer, shape), shape: shape, outputGradient: upper, inputGradient: lower, parameters, compute)
-        compute.enter(.layerNorm)
+        compute.enter(.layerNorm, of: .input)
         inputNorm?.backward(
             matrix(linearBuffer, shape), statistics: statistics.start, outputGradient: lower, inputGradient: lower,
             parameters)
         compute.enter(.inputProducts)
         inputLayer.backward(input, outputGradient: lower, outerParameters, compute)
-        compute.enter(.other)
+        compute.enter(.other, of: .other)
         finish(shape, carry: carry)
         return loss
     }
@@ -258,10 +260,11 @@ public final class DirectionModel {
     private func run(_ input: InputWords, shape: WindowShape, mode: PassMode) -> Matrix {
         precondition(capacity.holds(shape))
         let linear = matrix(linearBuffer, shape)
-        compute.enter(.inputProducts)
+        compute.enter(.inputProducts, of: .input)
         inputLayer.forward(input, into: linear, outerParameters, compute)
         compute.enter(.layerNorm)
         inputNorm?.forward(linear, into: matrix(inputBuffer, shape), statistics: statistics.start, parameters)
+        compute.enter(.other, of: .recurrence)
         return encoder.forward(matrix(inputBuffer, shape), shape: shape, mode: mode, parameters, compute)
     }
 

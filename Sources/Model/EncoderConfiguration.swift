@@ -142,16 +142,17 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     /// About how many weights of a direction a word meets in training.
     public var weightsOfWord: Double { recurrentWeights + inputWeightsOfWord + outputWeightsOfWord }
 
-    /// About how many bytes training takes: weights with gradients, which sparse ones hardly have, and two moments, the
-    /// activations of a window, and a layer's weights packed. A Double, because absurd sizes must not overflow.
-    public func trainingBytes(batch: Int, window: Int) -> Double {
+    /// About how many bytes training takes: weights with gradients, which sparse ones hardly have, and the optimiser's
+    /// moments, the activations of a window, and a layer's weights packed. A Double, because absurd sizes must not overflow.
+    public func trainingBytes(batch: Int, window: Int, moments: Int = 2) -> Double {
         let (cell, width) = (Double(cell), Double(projection))
-        let input = (self.input == .subwords ? 3 : 4) * inputWeights
-        let output = (self.output == .sampledSoftmax ? 3 : 4) * outputWeights
+        let kept = Double(1 + moments)
+        let input = (self.input == .subwords && !isTied ? kept : kept + 1) * inputWeights
+        let output = (self.output == .sampledSoftmax ? kept : kept + 1) * outputWeights
         let outer = (input + output) / (sharesLayers ? Double(directions.count) : 1)
         let positions = Double(batch) * Double(window + 1)
         let activations = positions * (Double(layers) * (5 * cell + 4 * width) + 4 * width + inputActivations)
-        let floats = 4 * recurrentWeights + outer + activations + 5 * cell * width
+        let floats = (kept + 1) * recurrentWeights + outer + activations + 5 * cell * width
         return Double(directions.count) * (4 * floats + outputBytes(rows: positions))
     }
 }

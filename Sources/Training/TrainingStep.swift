@@ -18,6 +18,12 @@ final class TrainingStep {
     private(set) var positions = 0
     /// Multiplications and additions of its products.
     private(set) var operations = 0.0
+    /// The gradient's size in bytes; see `ParameterStore.gradientBytes`.
+    private(set) var gradientBytes = 0
+    /// Whether the directions of its last window ran side by side.
+    private(set) var ranSideBySide = false
+    /// Whether it has been found out which way is the faster one.
+    var isSettled: Bool { arrangement.isSettled }
 
     private let encoder: ContextualEncoder
     private let options: TrainingOptions
@@ -63,6 +69,7 @@ final class TrainingStep {
             pass = step * options.accumulation + number
             let start = monotonicSeconds()
             let context = Unmanaged.passUnretained(self).toOpaque()
+            ranSideBySide = arrangement.isSideBySide && !encoder.configuration.sharesLayers
             encoder.forEachDirection(sideBySide: arrangement.isSideBySide, context: context) { context, index in
                 Unmanaged<TrainingStep>.fromOpaque(context).takeUnretainedValue().accumulate(index)
             }
@@ -76,6 +83,7 @@ final class TrainingStep {
         for (task, model) in zip(tasks, encoder.directions) where !task.loss.isFinite {
             throw notANumber("the loss is no number", model.direction, step: step)
         }
+        gradientBytes = encoder.gradientBytes
         for (index, task) in tasks.enumerated() { task.norm = encoder.update(update, direction: index) }
         loss = 0
         norm = 0
@@ -91,7 +99,7 @@ final class TrainingStep {
     private func accumulate(_ index: Int) {
         let model = encoder.directions[index], task = tasks[index]
         let shape = WindowShape(steps: window.window, batch: window.batch)
-        model.compute.enter(.gathering)
+        model.compute.enter(.gathering, of: .data)
         task.words.prepare(window, model.direction)
         let loss = model.accumulate(
             task.words.input(rows: shape.rows), targets: task.words.targets(rows: shape.rows),
@@ -122,13 +130,15 @@ final class TrainingStep {
 
 /// Which way the directions run: measured in the first windows, by turns, and then kept.
 private struct Arrangement {
-    /// Windows of each way that are measured, after one that is not, since memory is first touched in it.
-    private static let trials = 3
+    /// Windows of each way that are measured, after one that is not, since memory is first touched in it; one of each is
+    /// enough where a window takes this many seconds.
+    private static let trials = 3, longWindow = 1.0
     private var windows = 0
     private var best = (sideBySide: Double.infinity, inTurn: Double.infinity)
     private var choice: Bool?
 
     var isSideBySide: Bool { choice ?? (windows % 2 == 0) }
+    var isSettled: Bool { choice != nil }
 
     mutating func took(_ time: Double) {
         guard choice == nil else { return }
@@ -136,6 +146,6 @@ private struct Arrangement {
             if isSideBySide { best.sideBySide = min(best.sideBySide, time) } else { best.inTurn = min(best.inTurn, time) }
         }
         windows += 1
-        if windows > 2 * Self.trials { choice = best.sideBySide <= best.inTurn }
+        if windows > 2 * (time > Self.longWindow ? 1 : Self.trials) { choice = best.sideBySide <= best.inTurn }
     }
 }

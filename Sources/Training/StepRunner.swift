@@ -1,0 +1,104 @@
+public import Kernels
+import Layers
+public import Model
+import Parallel
+import Shards
+
+/// Training steps by themselves, for benchmarks: what `Trainer` does for each step on the same data, without log, evaluation
+/// and checkpoint.
+public final class StepRunner {
+    /// What a step was, and where its time went.
+    public struct Step: Sendable {
+        /// Words and sentence ends trained on; each counts once, whether one direction learns from it or both, and a word of
+        /// several units counts once.
+        public var words = 0
+        public var seconds = 0.0
+        /// Seconds of the wall clock by part; `data` is the waiting for windows too. In the order of `Part.allCases`.
+        public var costs = [Double](repeating: 0, count: Part.allCases.count)
+        /// Bytes of the gradient that machines which train together would send; see `ParameterStore.gradientBytes`.
+        public var gradientBytes = 0
+    }
+
+    public let encoder: ContextualEncoder
+    private let words: CorpusWords
+    private let step: TrainingStep
+    private let stream: WindowStream
+    private var number = 0
+    /// Whether each number of a word ends one; empty if all do.
+    private let endsWord: [Bool]
+
+    public init(_ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput) {
+        words = input.words
+        encoder = ContextualEncoder(
+            configuration, capacity: WindowCapacity(batch: options.batch, rows: options.batch * options.window),
+            training: options.optimizer.optimizer, pool: input.pool)
+        encoder.initialize(seed: options.seed)
+        let rate = LearningRate(.constant, peak: options.peakRate, warmupSteps: 0, totalSteps: 1)
+        step = TrainingStep(encoder, words, options, rate: rate, corpusName: input.corpus.name)
+        stream = WindowStream(
+            input.corpus, batch: options.batch, window: options.window, seed: options.seed, begin: words.begin,
+            end: words.end)
+        endsWord = words.hasUnits ? (0..<UInt32(words.count)).map(words.endsWord) : []
+    }
+
+    /// Whether it is known which way the directions run faster; until then steps are slower than training is.
+    public var isSettled: Bool { step.isSettled }
+
+    /// Trains one step. Throws what `TrainingStep.run` throws.
+    public func run() throws -> Step {
+        let (before, waitedBefore) = (parts(), stream.waited)
+        let start = monotonicSeconds()
+        try step.run(number, stream)
+        var result = Step()
+        result.seconds = monotonicSeconds() - start
+        number += 1
+        result.words = words(of: step.window)
+        result.gradientBytes = step.gradientBytes
+        let directions = step.ranSideBySide ? Double(encoder.directions.count) : 1
+        for part in Part.allCases where part != .other {
+            let seconds = parts()[part.rawValue] - before[part.rawValue]
+            // Directions that run side by side share the wall clock; they are updated one after the other.
+            result.costs[part.rawValue] = part == .optimiser ? seconds : seconds / directions
+        }
+        result.costs[Part.data.rawValue] += stream.waited - waitedBefore
+        result.costs[Part.other.rawValue] = max(0, result.seconds - result.costs.reduce(0, +))
+        return result
+    }
+
+    private func parts() -> [Double] {
+        Part.allCases.map { part in encoder.directions.reduce(0) { $0 + $1.compute.phaseTimes[part] } }
+    }
+
+    private func words(of window: TrainingWindow) -> Int {
+        guard !endsWord.isEmpty else { return window.positions }
+        return window.forwardTargets.indices.count { window.weights[$0] == 1 && endsWord[Int(window.forwardTargets[$0])] }
+    }
+}
+
+extension StepRunner {
+    /// Bytes that training takes by parts, at any batch: memory that is only counted is not touched.
+    ///
+    /// - Parameter read: what the program and its text take already.
+    public static func bytes(
+        _ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput, read: Int
+    ) -> Int {
+        let rows = options.batch * options.window
+        let encoder = ContextualEncoder(
+            configuration, capacity: WindowCapacity(batch: options.batch, rows: rows),
+            training: CountedOptimizer(options.optimizer.optimizer), pool: input.pool)
+        let window = DirectionWindow(configuration, input.words, positions: rows)
+        return encoder.directions.reduce(read) { $0 + $1.memory.reduce(window.bytes) { $0 + $1.bytes } }
+    }
+}
+
+/// Keeps as many numbers as another rule, but writes none of them.
+private struct CountedOptimizer: Optimizer {
+    let momentNames: [String]
+    var initialMoment: Float { 0 }
+
+    init(_ optimizer: any Optimizer) { momentNames = optimizer.momentNames }
+
+    func update(_ run: WeightRun, _ step: OptimizerStep, compute: Compute) {
+        preconditionFailure("these weights are only counted")
+    }
+}
