@@ -52,10 +52,11 @@ let package = Package(
         tool("tokenize", ["Tokenization", "Subwords", "Shards", "Files"]),
         tool("build-vocab", ["Vocabulary", "Subwords", "Shards", "Files"]),
         tool("embed-oov", ["WordVectors", "Shards", "Files"]),
-        tool("train", ["Training", "Model", "WordVectors", "Shards", "Files"]),
+        tool("train", ["NetworkArguments", "Training", "Model", "WordVectors", "Shards", "Files"]),
         tool("encode", ["Encoding", "Model", "WordVectors", "Subwords", "Tokenization", "Shards", "Files"]),
-        tool("bench", ["Benchmarking", "Model", "WordVectors", "Kernels", "Shards", "Files"]),
+        tool("bench", ["Benchmarking", "NetworkArguments", "Training", "Model", "WordVectors", "Kernels", "Shards", "Files"]),
         library("ToolSupport", ["Files", "Shards", argumentParser]),
+        library("NetworkArguments", ["Model", "Files", argumentParser]),
 
         // The stages of the pipeline.
         library("Tokenization", ["Shards", "Files", "Parallel"]),

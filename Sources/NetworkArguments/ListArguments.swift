@@ -1,10 +1,10 @@
-import ArgumentParser
+public import ArgumentParser
 
 /// Whole numbers with commas between them.
-struct NumberList: ExpressibleByArgument {
-    let numbers: [Int]
+public struct NumberList: ExpressibleByArgument {
+    public let numbers: [Int]
 
-    init?(argument: String) {
+    public init?(argument: String) {
         let numbers = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
         guard !numbers.isEmpty, !numbers.contains(nil) else { return nil }
         self.numbers = numbers.compactMap { $0 }
@@ -12,10 +12,10 @@ struct NumberList: ExpressibleByArgument {
 }
 
 /// Filters as WIDTH:COUNT with commas between them.
-struct FilterList: ExpressibleByArgument {
-    let filters: [[Int]]
+public struct FilterList: ExpressibleByArgument {
+    public let filters: [[Int]]
 
-    init?(argument: String) {
+    public init?(argument: String) {
         var filters: [[Int]] = []
         for part in argument.split(separator: ",", omittingEmptySubsequences: false) {
             let pair = part.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }

@@ -1,100 +1,93 @@
 public import ArgumentParser
 import Files
 public import Model
-import Shards
-import Training
 
 extension LossKind: ExpressibleByArgument {}
 extension InputKind: ExpressibleByArgument {}
 extension OutputKind: ExpressibleByArgument {}
 extension DropoutKind: ExpressibleByArgument {}
 
-/// What the encoder looks like.
-struct NetworkOptions: ParsableArguments {
+/// What the encoder looks like: options of `train`, and of what `bench` compares.
+public struct NetworkOptions: ParsableArguments {
     @Option(
         help: """
             A known encoder: tiny 32/16, small 512/128, base 1024/256, medium 2048/256, elmo-c 4096/512; or what it is \
             compared with, of the same size: elmo (characters, sampled softmax, shared by the directions), elmo-a (adaptive \
             softmax), elmo-sub (subwords with one table for input and output).
             """)
-    var preset: Preset = .small
+    public var preset: Preset = .small
 
     @Option(help: "How words come in: vectors of --table, ELMo's characters, or a table of units that is trained [embeddings].")
-    var input: InputKind?
+    public var input: InputKind?
 
     @Option(help: "What is predicted: the next word's vector, or the word itself by one of the softmaxes [continuous].")
-    var output: OutputKind?
-
-    @Option(
-        help: ArgumentHelp("The vocabulary of a softmax, from build-vocab; other words are <unk>.", valueName: "file"),
-        completion: .file())
-    var vocab: String?
+    public var output: OutputKind?
 
     @Option(help: ArgumentHelp("Of sampled-softmax: words drawn for a window [8192].", valueName: "n"))
-    var negatives: Int?
+    public var negatives: Int?
 
     @Option(help: ArgumentHelp(
         """
         Of adaptive-softmax: the first word of each cluster [a twentieth and a quarter of all; preset elmo-a: 40000,200000, if \
         there are more].
         """, valueName: "n,n"))
-    var cutoffs: NumberList?
+    public var cutoffs: NumberList?
 
     @Option(help: ArgumentHelp("Of characters: width:count of the filters [ELMo's, 1:32 to 7:1024].", valueName: "w:n,w:n"))
-    var filters: FilterList?
+    public var filters: FilterList?
 
     @Option(help: ArgumentHelp("Of characters: highway layers [2].", valueName: "n"))
-    var highways: Int?
+    public var highways: Int?
 
     @Flag(help: "One input and one output layer for both directions, as in ELMo.")
-    var shareLayers = false
+    public var shareLayers = false
 
     @Flag(help: "Of subwords: one table for input and output.")
-    var tie = false
+    public var tie = false
 
     @Option(help: ArgumentHelp("LSTM cells of a layer and direction, instead of the preset's.", valueName: "n"))
-    var cell: Int?
+    public var cell: Int?
 
     @Option(help: ArgumentHelp("Width of a layer's output in a direction, instead of the preset's.", valueName: "n"))
-    var projection: Int?
+    public var projection: Int?
 
     @Option(help: ArgumentHelp("LSTM layers.", valueName: "n"))
-    var layers = 2
+    public var layers = 2
 
     @Option(help: ArgumentHelp("Share of the units that dropout drops.", valueName: "p"))
-    var dropout: Float = 0.1
+    public var dropout: Float = 0.1
 
     @Option(help: """
             What it drops: of a layer's output and the state its next step sees, one draw for a window (recurrent); or of \
             what goes into each layer and out of the last, as ELMo does (non-recurrent) [recurrent; preset elmo: non-recurrent].
             """)
-    var dropoutKind: DropoutKind?
+    public var dropoutKind: DropoutKind?
 
     @Flag(help: "No layer normalisation.")
-    var noLayerNorm = false
+    public var noLayerNorm = false
 
     @Flag(help: "No residual connection.")
-    var noResidual = false
+    public var noResidual = false
 
     @Flag(help: "Use the vectors as they point, without taking away their mean.")
-    var rawTargets = false
+    public var rawTargets = false
 
     @Option(help: "Distance between predicted and target vectors [cosine].")
-    var loss: LossKind?
+    public var loss: LossKind?
 
     @Option(help: ArgumentHelp("Of max-margin: how much nearer, in cosines, the target must be than other words [0.5].", valueName: "x"))
-    var margin: Double?
+    public var margin: Double?
 
     @Option(help: ArgumentHelp("Of vmf: what a unit of the prediction's norm costs; 0 for none [0.02].", valueName: "x"))
-    var normPenalty: Double?
+    public var normPenalty: Double?
 
     @Option(help: ArgumentHelp("Of vmf: factor of the product with the target; 1 for none [0.1].", valueName: "x"))
-    var dotScale: Double?
+    public var dotScale: Double?
 
     @Option(help: "Directions to train. Trained apart, on one machine each, they can be joined by --merge.")
-    var direction: DirectionChoice = .both
+    public var direction: DirectionChoice = .both
 
-    enum Preset: String, CaseIterable, ExpressibleByArgument {
+    public enum Preset: String, CaseIterable, ExpressibleByArgument {
         case tiny, small, base, medium
         case elmoC = "elmo-c"
         case elmo
@@ -102,9 +95,11 @@ struct NetworkOptions: ParsableArguments {
         case elmoSub = "elmo-sub"
     }
 
-    enum DirectionChoice: String, CaseIterable, ExpressibleByArgument {
+    public enum DirectionChoice: String, CaseIterable, ExpressibleByArgument {
         case forward, backward, both
     }
+
+    public init() {}
 
     /// The preset with its input and output layers, as far as options go without having read anything.
     private var base: EncoderConfiguration? {
@@ -117,15 +112,14 @@ struct NetworkOptions: ParsableArguments {
         return configuration
     }
 
-    var needsTable: Bool { base.map { $0.input == .embeddings || $0.output == .continuous } ?? true }
-    var needsVocabulary: Bool { base?.output.hasVocabulary ?? false }
+    public var needsTable: Bool { base.map { $0.input == .embeddings || $0.output == .continuous } ?? true }
+    public var needsVocabulary: Bool { base?.output.hasVocabulary ?? false }
 
     /// An option that says something of layers or a loss that this network does not have, and what has it.
-    var unused: (option: String, of: String)? {
+    public var unused: (option: String, of: String)? {
         guard let base else { return nil }
         let loss = base.output == .continuous ? self.loss ?? base.loss : nil
         let all: [(isGiven: Bool, option: String, of: String, isUsed: Bool)] = [
-            (vocab != nil, "--vocab", "an output that is a softmax", base.output.hasVocabulary),
             (negatives != nil, "--negatives", "--output sampled-softmax", base.output == .sampledSoftmax),
             (cutoffs != nil, "--cutoffs", "--output adaptive-softmax", base.output == .adaptiveSoftmax),
             (filters != nil, "--filters", "--input characters", base.input == .characters),
@@ -138,11 +132,12 @@ struct NetworkOptions: ParsableArguments {
         return all.first { $0.isGiven && !$0.isUsed }.map { ($0.option, $0.of) }
     }
 
-    /// Throws `ToolError` with status `usage` for sizes that make no network.
-    func configuration(_ words: CorpusWords, _ corpus: Corpus) throws -> EncoderConfiguration {
+    /// The network, for vectors of `dimension` numbers and a vocabulary of `classes`, as far as it has either. Throws
+    /// `ToolError` with status `usage` for sizes that make no network.
+    public func configuration(dimension: Int, classes: Int) throws -> EncoderConfiguration {
         guard var configuration = base else { throw ToolError(.usage, "no preset of the name \(preset.rawValue)") }
-        configuration.inputSize = configuration.input == .embeddings ? words.vectors?.dimension ?? 0 : 0
-        configuration.outputSize = configuration.output == .continuous ? words.vectors?.dimension ?? 0 : 0
+        configuration.inputSize = configuration.input == .embeddings ? dimension : 0
+        configuration.outputSize = configuration.output == .continuous ? dimension : 0
         if let cell { configuration.cell = cell }
         if let projection { configuration.projection = projection }
         configuration.layers = layers
@@ -156,27 +151,24 @@ struct NetworkOptions: ParsableArguments {
         if let normPenalty { configuration.normPenalty = normPenalty }
         if let dotScale { configuration.dotScale = dotScale }
         configuration.directions = Direction.allCases.filter { direction == .both || $0.rawValue == direction.rawValue }
-        configuration.tokenizer = corpus.tokenizer.pairs.map { "\($0.name)=\($0.value)" }.joined(separator: " ")
-        if let vectors = words.vectors { configuration.tableDigest = hexadecimal(vectors.tableDigest) }
-        setOuterLayers(&configuration, words)
+        setOuterLayers(&configuration, classes: classes)
         if let complaint = configuration.complaint { throw ToolError(.usage, complaint) }
         return configuration
     }
 
-    private func setOuterLayers(_ configuration: inout EncoderConfiguration, _ words: CorpusWords) {
+    private func setOuterLayers(_ configuration: inout EncoderConfiguration, classes: Int) {
         if let negatives { configuration.negatives = negatives }
         if let filters { configuration.filters = filters.filters }
         if let highways { configuration.highways = highways }
         if shareLayers { configuration.sharesLayers = true }
         if tie { configuration.isTied = true }
-        guard let vocabulary = words.vocabulary else { return }
-        configuration.vocabularySize = vocabulary.size
-        configuration.vocabularyDigest = hexadecimal(vocabulary.digest)
+        guard needsVocabulary else { return }
+        configuration.vocabularySize = classes
         if let cutoffs {
             configuration.cutoffs = cutoffs.numbers
-        } else if configuration.output == .adaptiveSoftmax && configuration.cutoffs.last ?? .max >= vocabulary.size {
+        } else if configuration.output == .adaptiveSoftmax && configuration.cutoffs.last ?? .max >= classes {
             // Those of a preset are for vocabularies of its size.
-            configuration.cutoffs = [max(1, vocabulary.size / 20), max(2, vocabulary.size / 4)]
+            configuration.cutoffs = [max(1, classes / 20), max(2, classes / 4)]
         }
     }
 }

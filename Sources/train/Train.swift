@@ -1,6 +1,7 @@
 import ArgumentParser
 import Files
 import Model
+import NetworkArguments
 import Parallel
 import Shards
 import ToolSupport
@@ -28,6 +29,11 @@ struct Train: Tool {
 
     @Option(help: ArgumentHelp("The embedding table; - is standard input.", valueName: "file"), completion: .file())
     var table: String?
+
+    @Option(
+        help: ArgumentHelp("The vocabulary of a softmax, from build-vocab; other words are <unk>.", valueName: "file"),
+        completion: .file())
+    var vocab: String?
 
     @OptionGroup(title: "Encoder") var network: NetworkOptions
     @OptionGroup(title: "Training") var schedule: ScheduleOptions
@@ -63,13 +69,16 @@ struct Train: Tool {
         guard table == nil || network.needsTable else {
             throw ValidationError("--table is not used: neither the input nor the output of this network are vectors")
         }
-        guard network.vocab != nil || !network.needsVocabulary else {
+        guard vocab != nil || !network.needsVocabulary else {
             throw ValidationError("--vocab is missing: the vocabulary of the softmax, which build-vocab makes")
+        }
+        guard vocab == nil || network.needsVocabulary else {
+            throw ValidationError("--vocab is not used: it is of an output that is a softmax, which this network does not have")
         }
         if let (option, layer) = network.unused {
             throw ValidationError("\(option) is not used: it is of \(layer), which this network does not have")
         }
-        let sources = [table, network.vocab, evaluation.heldOut].compactMap { $0 } + inputs
+        let sources = [table, vocab, evaluation.heldOut].compactMap { $0 } + inputs
         try requireOneStandardInput("table, vocabulary, tokens and held-out text", sources)
         if evaluation.patience != nil {
             guard checkpoints.checkpoints != nil else { throw ValidationError("--patience needs --checkpoints") }
@@ -94,10 +103,10 @@ struct Train: Tool {
         let checkpointWriter = dryRun ? nil : try checkpoints.open()
         let file = try dryRun ? OutputFile(path: "-", binary: false) : output.open(binary: true)
         let input = try TrainingInput(
-            table: table, vocabulary: network.vocab, tokens: inputs, heldOut: evaluation.heldOut, heldOutEvery: evaluation.heldOutEvery,
+            table: table, vocabulary: vocab, tokens: inputs, heldOut: evaluation.heldOut, heldOutEvery: evaluation.heldOutEvery,
             heldOutTokens: evaluation.heldOutTokens, centred: !network.rawTargets, threads: common.threads)
         let options = schedule.options(seed: seed.seed, evaluation)
-        let configuration = try network.configuration(input.words, input.corpus)
+        let configuration = try self.configuration(input)
         try input.check(configuration, options)
         if dryRun { return try estimate(configuration, options, input, to: file) }
 
@@ -122,6 +131,17 @@ struct Train: Tool {
         if case .stopped = outcome { return StopRequest.endBySignal() }
         try ModelFile.write(trainer.encoder, to: file)
         try file.commit()
+    }
+
+    /// The network, with what it was made with and for.
+    private func configuration(_ input: TrainingInput) throws -> EncoderConfiguration {
+        let words = input.words
+        var configuration = try network.configuration(
+            dimension: words.vectors?.dimension ?? 0, classes: words.vocabulary?.size ?? 0)
+        configuration.tokenizer = input.corpus.tokenizer.pairs.map { "\($0.name)=\($0.value)" }.joined(separator: " ")
+        if let vectors = words.vectors { configuration.tableDigest = hexadecimal(vectors.tableDigest) }
+        if let vocabulary = words.vocabulary { configuration.vocabularyDigest = hexadecimal(vocabulary.digest) }
+        return configuration
     }
 
     private func estimate(
