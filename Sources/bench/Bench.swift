@@ -14,7 +14,10 @@ struct Bench: ParsableCommand {
             Example: bench train --preset small; bench stages --text corpus.txt
             """,
         version: "bench (Contour) \(contourVersion)",
-        subcommands: [BenchTrain.self, BenchProducts.self, BenchLayers.self, BenchStages.self, BenchSpelling.self, BenchText.self])
+        subcommands: [
+            BenchTrain.self, BenchProducts.self, BenchLayers.self, BenchStages.self, BenchSpelling.self, BenchText.self,
+            BenchOutputLayers.self, BenchCosts.self, BenchCompare.self, BenchServeSteps.self,
+        ])
 
     static func main() { runAsRoot() }
 }

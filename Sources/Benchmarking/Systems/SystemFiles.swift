@@ -1,0 +1,119 @@
+internal import Files
+internal import Model
+internal import Parallel
+internal import Shards
+
+/// What systems are trained on in a benchmark: a text as token shards of words and units, vocabularies of any size, and tables
+/// of random vectors, which take as long as others. Made by the tools that lie beside this program.
+final class SystemFiles {
+    /// The text's tokens, how many they are, and how many words they have.
+    let tokens: ScratchFile
+    private(set) var tokenCount = 0
+    private(set) var distinctWords = 0
+    private let vocabulary: ScratchFile
+    private let runner: PipelineRunner
+    private let threads: Int
+    private var vocabularies: [Int: ScratchFile] = [:]
+    private var tables: [String: ScratchFile] = [:]
+    private var units: [Int: (tokens: ScratchFile, vocabulary: ScratchFile)] = [:]
+
+    /// - Parameters:
+    ///   - text: plain, .gz or .lz4, or a token shard; `nil` makes one of `megabytes`.
+    /// Throws `ToolError`.
+    init(text: String?, megabytes: Int, threads: Int) throws {
+        runner = try PipelineRunner()
+        self.threads = threads
+        (tokens, vocabulary) = (try ScratchFile(), try ScratchFile())
+        if let text {
+            if try PeekedShard(FileSource(path: text)).kind == .tokens {
+                let source = try FileSource(path: text), output = tokens.output()
+                let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+                defer { buffer.deallocate() }
+                while case let count = try source.read(into: buffer), count > 0 {
+                    try output.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+                }
+                try output.commit()
+            } else {
+                try run([ToolCommand("tokenize", "--quiet", text)], to: tokens)
+            }
+        } else {
+            let file = try ScratchFile(), output = file.output()
+            var synthetic = SyntheticText()
+            try synthetic.write(bytes: megabytes * 1_000_000, to: output)
+            try output.commit()
+            try run([ToolCommand("tokenize", "--quiet", file.path)], to: tokens)
+        }
+        try run([ToolCommand("build-vocab", "--quiet", tokens.path)], to: vocabulary)
+        let reader = try VocabularyShardReader(FileSource(path: vocabulary.path), pool: WorkerPool(threads: 1))
+        while try reader.nextBlock({ _, count in
+            tokenCount += Int(count)
+            distinctWords += 1
+        }) {}
+    }
+
+    /// A vocabulary of `size` classes, marks counted: the text's most frequent words, and made-up ones if it has fewer.
+    func vocabulary(size: Int) throws -> ScratchFile {
+        if let made = vocabularies[size] { return made }
+        let file = try Self.resized(vocabulary, to: size)
+        vocabularies[size] = file
+        return file
+    }
+
+    /// An embedding table for that vocabulary.
+    func table(size: Int, dimension: Int) throws -> ScratchFile {
+        let key = "\(size) \(dimension)"
+        if let made = tables[key] { return made }
+        let file = try ScratchFile(), words = try vocabulary(size: size)
+        try run([ToolCommand("embed-oov", "--quiet", "--random", "--dimension", "\(dimension)", words.path)], to: file)
+        tables[key] = file
+        return file
+    }
+
+    /// The text cut into units, and a vocabulary of them of `size` classes. Cut into a few fewer than that, because letters
+    /// are units, too; made-up ones fill the rest.
+    func units(size: Int) throws -> (tokens: ScratchFile, vocabulary: ScratchFile) {
+        if let made = units[size] { return made }
+        let codes = try ScratchFile(), all = try ScratchFile(), cut = try ScratchFile()
+        let merges = max(1, size - max(size / 50, 200))
+        try run([ToolCommand("build-vocab", "--quiet", "--bpe", "\(merges)", vocabulary.path)], to: codes)
+        try run(
+            [ToolCommand("tokenize", "--print", tokens.path), ToolCommand("tokenize", "--quiet", "--whitespace", "--bpe", codes.path)],
+            to: cut)
+        try run([ToolCommand("build-vocab", "--quiet", cut.path)], to: all)
+        let result = (tokens: cut, vocabulary: try Self.resized(all, to: size))
+        units[size] = result
+        return result
+    }
+
+    private func run(_ commands: [ToolCommand], to file: ScratchFile) throws {
+        _ = try runner.run(commands, output: file.descriptor, processors: threads)
+    }
+
+    /// The first words of a vocabulary, or all of them and made-up ones that occur once, so that with the marks there are
+    /// `size` classes.
+    private static func resized(_ vocabulary: ScratchFile, to size: Int) throws -> ScratchFile {
+        let pool = WorkerPool(threads: 1)
+        let reader = try VocabularyShardReader(FileSource(path: vocabulary.path), pool: pool)
+        let file = try ScratchFile(), output = file.output()
+        let fields: ShardFields = reader.header.fields["bpe"].map { ["bpe": $0] } ?? [:]
+        let writer = try VocabularyShardWriter(output, tool: "bench", options: fields, pool: pool)
+        var words = WordTable()
+        for mark in EncoderConfiguration.Mark.names { _ = words.insert(mark) }
+        while try reader.nextBlock({ word, count in
+            let before = words.count
+            guard before < size, words.insert(word) == before else { return }
+            try writer.append(word, count: count)
+        }) {}
+        var number = 0
+        while words.count < size {
+            let before = words.count
+            number += 1
+            try Array("word\(number)".utf8).withUnsafeBytes { word in
+                if words.insert(word) == before { try writer.append(word, count: 1) }
+            }
+        }
+        try writer.finish()
+        try output.commit()
+        return file
+    }
+}

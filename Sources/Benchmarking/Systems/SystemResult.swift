@@ -1,0 +1,53 @@
+internal import Kernels
+
+/// What was measured of a system, and of each turn it had.
+public struct SystemResult: Sendable {
+    public let system: MeasuredSystem
+    /// Trainable weights.
+    public let parameters: Int
+    /// What the optimiser keeps beside weights and gradients.
+    public let optimizerBytes: Int
+    /// Streams of text whose training fits in the memory given; 0: not one.
+    public let largestBatch: Int
+    /// Of each round: seconds of a word, and the parts of a word's time in the order of `SystemResult.parts`.
+    public internal(set) var secondsOfWord: [Double] = []
+    private var costs: [[Double]] = []
+    /// Bytes: of the process, by the system's account; of the last step's gradient.
+    public private(set) var peakMemory = 0
+    public private(set) var gradientBytes = 0
+    /// Joules of the machine's processors in this system's turns, and the words of these turns; `nil`: not measurable.
+    private var energy: (joules: Double, words: Int)?
+
+    init(_ system: MeasuredSystem, _ ready: (parameters: Int, optimizerBytes: Int, largestBatch: Int)) {
+        self.system = system
+        (parameters, optimizerBytes, largestBatch) = ready
+    }
+
+    mutating func add(_ turn: ServedSystem.Turn, joules: Double?) {
+        let words = Double(max(1, turn.words))
+        secondsOfWord.append(turn.seconds / words)
+        costs.append(turn.costs.map { $0 / turn.seconds })
+        peakMemory = max(peakMemory, turn.peakMemory)
+        gradientBytes = turn.gradientBytes
+        guard let joules else { return }
+        energy = ((energy?.joules ?? 0) + joules, (energy?.words ?? 0) + turn.words)
+    }
+
+    public var rounds: Int { secondsOfWord.count }
+    public var wordsPerSecond: Spread { Spread(secondsOfWord.map { 1 / $0 }) }
+    public var secondsOfMillionWords: Spread { Spread(secondsOfWord.map { 1e6 * $0 }) }
+    public var joulesOfMillionWords: Double? { energy.map { 1e6 * $0.joules / Double(max(1, $0.words)) } }
+
+    /// The parts of a step, in the order in which they are shown.
+    public static let parts = ["input", "recurrence", "projection", "output", "optimiser", "data", "other"]
+
+    /// The share of each of `parts` in a step's time: the mean of all rounds, together 1.
+    public var shares: [Double] {
+        Self.parts.indices.map { part in costs.reduce(0) { $0 + $1[part] } / Double(max(1, costs.count)) }
+    }
+
+    /// How many times as long as `other` takes this system takes for a word, round by round.
+    public func ratio(to other: SystemResult) -> PairedRatio {
+        PairedRatio(zip(secondsOfWord, other.secondsOfWord).map { $0 / $1 })
+    }
+}

@@ -1,0 +1,37 @@
+import ArgumentParser
+import Benchmarking
+import ToolSupport
+
+/// `bench compare`
+struct BenchCompare: Tool {
+    static let name = "bench compare"
+    static let configuration = CommandConfiguration(
+        commandName: "compare", abstract: "Any networks beside each other, step by step in one run.",
+        discussion: """
+            A network is a preset's name, the options of train that make it, or both in quotes; --vocabulary, --units, \
+            --dimension, --batch, --window and --optimizer say how large and how it is trained. Each has a process of its own, \
+            and they take turns; ratios are to the first, of turns in the same round, never of different runs.
+
+            Example: bench compare elmo-c elmo --budget 5m
+            Example: bench compare small 'small --output softmax --vocabulary 50000' 'small --cell 1024'
+            """)
+
+    @Argument(help: "The networks.")
+    var systems: [String]
+
+    @OptionGroup var options: SystemOptions
+
+    func validate() throws {
+        for system in systems { _ = try NamedSystem.parse(system: system) }
+    }
+
+    func perform() throws {
+        let systems = try systems.map(NamedSystem.parse(system:))
+        var run = try SystemsRun("compare", options)
+        let memory = options.benchmark.memoryGiven
+        try run.measure(systems, share: 1, title: "step by step in one run; ratios are to \(systems[0].name)") {
+            SystemsRun.table($0, memory: memory) + "\n" + SystemsRun.costs($0)
+        }
+        try run.finish()
+    }
+}

@@ -1,0 +1,99 @@
+public import ArgumentParser
+public import Benchmarking
+import Files
+import ToolSupport
+import Training
+
+extension PublishedSystem: ExpressibleByArgument {}
+
+/// `bench output-layers`
+struct BenchOutputLayers: Tool {
+    static let name = "bench output-layers"
+    static let configuration = CommandConfiguration(
+        commandName: "output-layers", abstract: "ELMo, ELMo-A, ELMo-Sub and ELMo-C: time, memory and sizes of training each.",
+        discussion: """
+            Real training steps on a text, of each system in a process of its own, by turns step by step: ratios are of turns \
+            in the same round, so that the machine's drift cancels. Vocabularies that are larger than the text's are filled \
+            up with made-up words. Interrupted, it prints what it has.
+
+            Example: bench output-layers --encoders reference --vocabularies 793471 --json results.jsonl
+            Example: bench output-layers --text corpus.txt --encoders small,base --budget 30m
+            """)
+
+    @Option(help: ArgumentHelp(
+        "Sizes of the encoder: \(PublishedSystem.encoders.map(\.0).joined(separator: ", ")).", valueName: "name,name"))
+    var encoders = "small,reference"
+
+    @Option(help: ArgumentHelp("Classes of the softmaxes, marks counted.", valueName: "n,n"))
+    var vocabularies = "10000,50000,200000,793471"
+
+    @Option(help: ArgumentHelp("Measure this system, and others given so; ratios are to the first [all four].", valueName: "name"))
+    var system: [PublishedSystem] = []
+
+    @Option(help: ArgumentHelp("Of ELMo-Sub: units, no more than the vocabulary.", valueName: "n"))
+    var units = PublishedSystem.Sizes().units
+
+    @Option(help: ArgumentHelp("Of ELMo: words drawn for a window, no more than half of the vocabulary.", valueName: "n"))
+    var negatives = PublishedSystem.Sizes().negatives
+
+    @Option(help: ArgumentHelp("Width of the words' vectors.", valueName: "n"))
+    var dimension = PublishedSystem.Sizes().dimension
+
+    @Option(help: ArgumentHelp("Parallel streams of text.", valueName: "n"))
+    var batch = PublishedSystem.Sizes().batch
+
+    @Option(help: ArgumentHelp("Words of a stream trained together (truncated BPTT).", valueName: "n"))
+    var window = PublishedSystem.Sizes().window
+
+    @Option(help: "The rule of the updates.")
+    var optimizer = PublishedSystem.Sizes().optimizer
+
+    @OptionGroup var options: SystemOptions
+
+    func validate() throws {
+        guard !encoderNames.isEmpty, encoderNames.allSatisfy({ name in PublishedSystem.encoders.contains { $0.0 == name } }) else {
+            throw ValidationError(
+                "--encoders must be of \(PublishedSystem.encoders.map(\.0).joined(separator: ", ")), with commas between them")
+        }
+        guard !sizes.isEmpty, sizes.allSatisfy({ (100...1 << 28).contains($0) }) else {
+            throw ValidationError("--vocabularies must be numbers from 100 to \(1 << 28), with commas between them")
+        }
+        guard (100...1 << 28).contains(units) else { throw ValidationError("--units must be from 100 to \(1 << 28)") }
+        guard negatives > 0, (1...65536).contains(dimension) else {
+            throw ValidationError("--negatives must be above 0, --dimension from 1 to 65536")
+        }
+        try checkWindow(batch: batch, window: window)
+    }
+
+    private var encoderNames: [String] { encoders.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
+
+    private var sizes: [Int] {
+        let sizes = vocabularies.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+        return sizes.contains(nil) ? [] : sizes.compactMap { $0 }
+    }
+
+    func perform() throws {
+        var run = try SystemsRun("output-layers", options)
+        let systems = system.isEmpty ? PublishedSystem.allCases : system
+        var made = PublishedSystem.Sizes()
+        (made.units, made.negatives, made.dimension) = (units, negatives, dimension)
+        (made.batch, made.window, made.optimizer) = (batch, window, optimizer)
+        let groups = encoderNames.flatMap { encoder in sizes.map { (encoder, $0) } }
+        let memory = options.benchmark.memoryGiven
+        for (encoder, vocabulary) in groups {
+            made.vocabulary = vocabulary
+            try run.measure(
+                systems.compactMap { $0.system(encoder: encoder, made) }, share: 1 / Double(groups.count),
+                title: "encoder \(encoder), vocabulary \(grouped(vocabulary)), batch \(batch), window \(window), \(optimizer.rawValue)"
+            ) { SystemsRun.table($0, memory: memory) + "\n" + SystemsRun.costs($0) }
+        }
+        try run.finish()
+    }
+}
+
+/// Throws `ValidationError` for sizes that `train` does not take.
+func checkWindow(batch: Int, window: Int) throws {
+    guard (1...65536).contains(batch), (1...65536).contains(window), batch * window <= 1 << 24 else {
+        throw ValidationError("--batch and --window must be from 1 to 65536, their product at most 16777216")
+    }
+}

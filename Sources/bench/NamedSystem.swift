@@ -1,0 +1,62 @@
+import ArgumentParser
+import Benchmarking
+import Files
+import Model
+import NetworkArguments
+import ToolSupport
+import Training
+
+/// A system in the user's words: a preset's name, options of `train` that make a network, or the one and then the other.
+struct NamedSystem: ParsableArguments {
+    @OptionGroup var network: NetworkOptions
+
+    @Option(help: ArgumentHelp("Classes of a softmax, marks counted.", valueName: "n"))
+    var vocabulary = 793_471
+
+    @Option(help: ArgumentHelp("Units of an input of subwords.", valueName: "n"))
+    var units = 32_000
+
+    @Option(help: ArgumentHelp("Width of the words' vectors.", valueName: "n"))
+    var dimension = 300
+
+    @Option(help: ArgumentHelp("Parallel streams of text.", valueName: "n"))
+    var batch = 128
+
+    @Option(help: ArgumentHelp("Words of a stream trained together.", valueName: "n"))
+    var window = 20
+
+    @Option(help: "The rule of the updates.")
+    var optimizer = OptimizerKind.adam
+
+    func validate() throws {
+        guard (100...1 << 28).contains(vocabulary), (100...1 << 28).contains(units) else {
+            throw ValidationError("--vocabulary and --units must be from 100 to \(1 << 28)")
+        }
+        guard (1...65536).contains(dimension) else { throw ValidationError("--dimension must be from 1 to 65536") }
+        if let (option, layer) = network.unused {
+            throw ValidationError("\(option) is not used: it is of \(layer), which this network does not have")
+        }
+        try checkWindow(batch: batch, window: window)
+    }
+
+    /// Throws `ValidationError` naming `text` if it is no system.
+    static func parse(system text: String) throws -> MeasuredSystem {
+        var words = text.split(whereSeparator: \.isWhitespace).map(String.init)
+        guard !words.isEmpty else { throw ValidationError("a system is a preset's name or options of a network, and not nothing") }
+        if !words[0].hasPrefix("-") { words = ["--preset"] + words }
+        do {
+            let named = try parse(words)
+            let isSubwords = named.network.input == .subwords || named.network.preset == .elmoSub
+            let configuration = try named.network.configuration(
+                dimension: named.dimension, classes: isSubwords ? named.units : named.vocabulary)
+            return MeasuredSystem(
+                name: text, options: text, encoder: named.network.preset.rawValue, configuration: configuration,
+                vocabulary: isSubwords && configuration.output == .subwordSoftmax ? named.units : named.vocabulary,
+                batch: named.batch, window: named.window, optimizer: named.optimizer)
+        } catch let error as ToolError {
+            throw ValidationError("\(text): \(error.description)")
+        } catch {
+            throw ValidationError("\(text): \(message(for: error))")
+        }
+    }
+}

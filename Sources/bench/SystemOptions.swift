@@ -1,0 +1,177 @@
+public import ArgumentParser
+import Benchmarking
+import Files
+import ToolSupport
+public import Training
+
+extension OptimizerKind: ExpressibleByArgument {}
+
+/// How systems are measured together: options of `output-layers`, `costs` and `compare`.
+struct SystemOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("Train on this text, plain, .gz or .lz4, or a token shard [synthetic].", valueName: "file"),
+        completion: .file())
+    var text: String?
+
+    @Option(help: ArgumentHelp("Size of the synthetic text.", valueName: "n"))
+    var megabytes = 16
+
+    @Option(help: ArgumentHelp(
+        "Measure for about this long in all, starts included, and at least three rounds: 90s, 15m.", valueName: "time"))
+    var budget = TimeSpan(seconds: 900)
+
+    @Option(help: ArgumentHelp("End earlier when every ratio is known to this share of itself; 0 does not.", valueName: "x"))
+    var precision = 0.005
+
+    @Option(help: ArgumentHelp("Tell the largest batch for this much memory [the machine's].", valueName: "size"))
+    var memory: ByteSize?
+
+    @Option(help: ArgumentHelp("The most memory for the vectors of words.", valueName: "size"))
+    var tableMemory = ByteSize(bytes: 256 << 20)
+
+    @Option(
+        help: ArgumentHelp("Write what was measured of each system to this file too, tabs between columns.", valueName: "file"),
+        completion: .file())
+    var tsv: String?
+
+    @OptionGroup var results: ResultOptions
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        guard text != "-" else { throw ValidationError("--text must be a file: it is read more than once") }
+        guard (1...1_000_000).contains(megabytes) else { throw ValidationError("--megabytes must be from 1 to 1000000") }
+        guard budget.seconds > 0 else { throw ValidationError("--budget must be above 0") }
+        guard precision >= 0 && precision < 1 else { throw ValidationError("--precision must be from 0 to less than 1") }
+    }
+
+    var benchmark: SystemsBenchmark {
+        var benchmark = SystemsBenchmark(threads: common.threads)
+        benchmark.text = text
+        benchmark.megabytes = megabytes
+        benchmark.memoryGiven = memory?.bytes ?? memoryLimit()
+        benchmark.tableMemory = tableMemory.bytes
+        benchmark.precision = precision
+        benchmark.shouldStop = { StopRequest.isMade }
+        let report = common.report
+        benchmark.onProgress = { report.progress($0) }
+        return benchmark
+    }
+}
+
+/// Systems measured together, group by group, and their results as they come: what an interrupted run leaves is whole groups
+/// and the rounds of the last one.
+struct SystemsRun {
+    let name: String
+    let options: SystemOptions
+    private let files: Results
+    private let rows: OutputFile?
+    private var benchmark: SystemsBenchmark
+    private(set) var measured = 0
+    private(set) var isInterrupted = false
+
+    /// Opens the results, before anything is measured, and reads the text. Throws `ToolError`.
+    init(_ name: String, _ options: SystemOptions) throws {
+        self.name = name
+        self.options = options
+        files = try options.results.open()
+        rows = try options.tsv.map { try OutputFile(path: $0, binary: false) }
+        try rows?.write(SystemRow.line(SystemRow.titles) + "\n")
+        StopRequest.listen()
+        benchmark = options.benchmark
+        try benchmark.prepare()
+        let size = benchmark.textSize
+        try files.log(
+            MachineRecord(
+                command: (["bench"] + CommandLine.arguments.dropFirst()).joined(separator: " "), version: contourVersion,
+                text: options.text ?? "synthetic", textWords: size.tokens, distinctWords: size.distinctWords,
+                threads: options.common.threads))
+        try files.print(
+            "\(Machine.processor); \(options.common.threads) threads, \(Machine.kernels); text \(options.text ?? "synthetic"), "
+                + "\(grouped(size.tokens)) tokens; \(Machine.date)\n")
+    }
+
+    /// Measures a group for a part of the budget, and prints it: `title`, then what `table` makes of it.
+    mutating func measure(
+        _ systems: [MeasuredSystem], share: Double, title: String, table: ([SystemResult]) -> String
+    ) throws {
+        guard !isInterrupted else { return }
+        let outcome = try benchmark.run(systems, budget: share * options.budget.seconds)
+        options.common.report.progress("")
+        isInterrupted = outcome.isInterrupted
+        measured += outcome.results.count
+        let threads = options.common.threads, memory = benchmark.memoryGiven
+        for result in outcome.results {
+            try files.log(SystemRecord(result, run: name, threads: threads, memoryGiven: memory))
+            try rows?.write(SystemRow.line(SystemRow(result, run: name, reference: outcome.results.first).cells) + "\n")
+        }
+        if let first = outcome.results.first {
+            for result in outcome.results.dropFirst() { try files.log(RatioRecord(result, to: first, run: name)) }
+        }
+        for (system, reason) in outcome.leftOut { try files.log(LeftOutRecord(system, reason: reason, run: name)) }
+        if isInterrupted { try files.log(InterruptedRecord(run: name)) }
+        if !outcome.results.isEmpty { try files.print("\n\(title)\n" + table(outcome.results)) }
+        for (system, reason) in outcome.leftOut { try files.print("\(system.name) left out: \(reason)\n") }
+        if isInterrupted { try files.print("interrupted: what stands here is what was measured\n") }
+    }
+
+    /// Ends the run: results appear. Throws `ToolError` with status `configuration` if there are none.
+    func finish() throws {
+        if measured > 0 || isInterrupted {
+            try files.commit()
+            try rows?.commit()
+        }
+        if isInterrupted { return StopRequest.endBySignal() }
+        guard measured > 0 else {
+            throw ToolError(.configuration, "nothing was measured: no system fits in the memory there is, or none could run")
+        }
+    }
+
+    /// Speeds, ratios and sizes of systems that were measured together; ratios are to the first.
+    static func table(_ results: [SystemResult], memory: Int) -> String {
+        var table = TextTable([
+            "", "words/s", "lowest", "highest", "1 M words", "time, times", "95% interval", "parameters", "optimiser", "peak memory",
+            "gradient", "batch in \(megabytes(memory))", "joules, 1 M words",
+        ])
+        for (place, result) in results.enumerated() {
+            let speed = result.wordsPerSecond, ratio = result.ratio(to: results[0])
+            let interval = ratio.low.flatMap { low in ratio.high.map { "\(fixed(low, 3)) to \(fixed($0, 3))" } }
+            table.append([
+                result.system.name, rounded(speed.median), rounded(speed.lowest), rounded(speed.highest),
+                spelt(seconds: result.secondsOfMillionWords.median), place == 0 ? "1" : fixed(ratio.ratio.median, 3),
+                place == 0 ? "" : interval ?? "too few rounds", grouped(result.parameters), megabytes(result.optimizerBytes),
+                megabytes(result.peakMemory), megabytes(result.gradientBytes), grouped(result.largestBatch),
+                result.joulesOfMillionWords.map(rounded) ?? "not measurable here",
+            ])
+        }
+        return table.text + "\(results[0].rounds) rounds\n"
+    }
+
+    /// Where the time of their steps goes: a table, and a bar of letters for each.
+    static func costs(_ results: [SystemResult]) -> String {
+        var table = TextTable(["part of a step's time"] + results.map(\.system.name))
+        for (place, part) in SystemResult.parts.enumerated() {
+            table.append([part] + results.map { percent($0.shares[place]) })
+        }
+        table.append(["microseconds a word"] + results.map { fixed($0.secondsOfMillionWords.median, 1) })
+        var text = table.text
+        let longest = results.map(\.secondsOfMillionWords.median).max() ?? 1
+        let width = results.map(\.system.name.count).max() ?? 0
+        for result in results {
+            let length = 60 * result.secondsOfMillionWords.median / longest
+            var bar = "", end = 0.0
+            for (place, part) in SystemResult.parts.enumerated() {
+                end += result.shares[place] * length
+                let letter = Self.letter(of: part)
+                bar += String(repeating: letter, count: max(0, Int(end.rounded()) - bar.count))
+            }
+            text += result.system.name + String(repeating: " ", count: width - result.system.name.count) + "  \(bar)\n"
+        }
+        let names = SystemResult.parts.map { "\(Self.letter(of: $0)) \($0)" }
+        return text + "(" + names.joined(separator: ", ") + ")\n"
+    }
+
+    /// Output and optimiser, and output and other, begin alike.
+    private static func letter(of part: String) -> String {
+        ["output": "=", "optimiser": "o", "other": "."][part] ?? String(part.prefix(1))
+    }
+}
