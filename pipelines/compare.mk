@@ -1,0 +1,151 @@
+# Quality at equal cost: ELMo-C, ELMo-A, ELMo and ELMo-Sub on one corpus, for the same number of words and for the same wall
+# time, with several seeds; how well each predicts the next word, and what its frozen vectors are worth in a labelled task,
+# beside the word vectors alone:
+#
+#   make -f pipelines/compare.mk TEXT='news.txt.gz books.txt' OUT=compare \
+#       PROBE_TRAIN=train.conll PROBE_TEST=test.conll PROBE_COLUMNS='4 2'
+#
+# For the same words, each system reads EPOCHS of the text. For the same time, each trains for as long as ELMo-C took for
+# that with the same seed: a slower system's model is written when the time is up, and the run goes on; a faster one's when
+# the words are through, and it goes on into further passes. So nothing else may run on the machine. The rate is constant
+# after its warm-up, so that a run that is cut short is not one that would have ended otherwise.
+#
+# Results: OUT/results.jsonl, OUT/results.txt (a table) and OUT/results.html. Every file in between is kept; what is there is
+# not made again, and a run that was interrupted goes on where it was. After a change of options remove what they concern.
+
+# Text files, plain, .gz or .lz4, a sentence or paragraph a line.
+TEXT ?=
+OUT ?= compare
+# Every n-th line is kept from training, unless HELD_OUT names text of its own.
+HELD_OUT ?=
+HELD_OUT_EVERY ?= 100
+# Pre-trained vectors; without them, fastText makes some from the text.
+VECTORS ?=
+DIMENSION ?= 100
+# The encoder, how much text, and the random draws.
+PRESET ?= small
+EPOCHS ?= 1
+SEEDS ?= 1 2 3
+# The words of the softmaxes, which are also the words that all predictions are ranked among; the units of ELMo-Sub.
+VOCABULARY ?= 20000
+CANDIDATES ?= 10000
+MERGES ?= 4000
+# How ELMo and ELMo-A are made at this size.
+NEGATIVES ?= 2048
+FILTERS ?= 1:16,2:16,3:32,4:64,5:64
+CUTOFFS ?= 2000,8000
+TOKENIZE_FLAGS ?= --lowercase
+TRAIN_FLAGS ?= --evaluations 8
+# Labelled text in CoNLL columns, and which columns are labels; without it there is no probe.
+PROBE_TRAIN ?=
+PROBE_TEST ?=
+PROBE_COLUMNS ?= 4
+PROBE_FLAGS ?=
+COMMON_FLAGS ?=
+
+BIN ?= .build/release
+HERE := $(dir $(lastword $(MAKEFILE_LIST)))
+TOOL = $(if $(BIN),$(BIN)/)
+TRAIN ?= $(TOOL)train
+
+SYSTEMS := ELMo-C ELMo-A ELMo ELMo-Sub
+BUDGETS := words time
+
+.DELETE_ON_ERROR:
+.PHONY: compare
+compare: $(OUT)/results.txt
+
+ifeq ($(strip $(TEXT)),)
+$(error TEXT is not set; try: make -f pipelines/compare.mk TEXT=corpus.txt)
+endif
+
+$(OUT):
+	mkdir -p $@/runs
+
+# One text, cut into training and held-out lines.
+TRAINING_LINES = $(HERE)split-lines.sh $(if $(HELD_OUT),0,$(HELD_OUT_EVERY)) train $(TEXT)
+HELD_OUT_LINES = $(HERE)split-lines.sh $(if $(HELD_OUT),0 train $(HELD_OUT),$(HELD_OUT_EVERY) held-out $(TEXT))
+TOKENIZE = $(TOOL)tokenize $(COMMON_FLAGS) $(TOKENIZE_FLAGS)
+
+$(OUT)/train.tok: $(TEXT) | $(OUT)
+	$(TRAINING_LINES) | $(TOKENIZE) -o $@
+$(OUT)/held-out.tok: $(or $(HELD_OUT),$(TEXT)) | $(OUT)
+	$(HELD_OUT_LINES) | $(TOKENIZE) -o $@
+$(OUT)/train.units: $(TEXT) $(OUT)/codes
+	$(TRAINING_LINES) | $(TOKENIZE) --bpe $(OUT)/codes -o $@
+$(OUT)/held-out.units: $(or $(HELD_OUT),$(TEXT)) $(OUT)/codes
+	$(HELD_OUT_LINES) | $(TOKENIZE) --bpe $(OUT)/codes -o $@
+$(OUT)/all.vocab: $(OUT)/train.tok
+	$(TOOL)build-vocab $(COMMON_FLAGS) $< -o $@
+$(OUT)/words.vocab: $(OUT)/all.vocab
+	$(TOOL)build-vocab $(COMMON_FLAGS) --max-size $(VOCABULARY) $< -o $@
+$(OUT)/codes: $(OUT)/all.vocab
+	$(TOOL)build-vocab $(COMMON_FLAGS) --bpe $(MERGES) $< -o $@
+$(OUT)/units.vocab: $(OUT)/train.units
+	$(TOOL)build-vocab $(COMMON_FLAGS) $< -o $@
+$(OUT)/words.vec: $(OUT)/train.tok
+	$(TOOL)tokenize --print $< > $(OUT)/train.words
+	fasttext skipgram -input $(OUT)/train.words -output $(OUT)/words -dim $(DIMENSION) -bucket 50000 -minCount 3 \
+	    -epoch 3 -thread 2 -verbose 0
+	rm -f $(OUT)/train.words $(OUT)/words.bin
+$(OUT)/table: $(OUT)/all.vocab $(or $(VECTORS),$(OUT)/words.vec)
+	$(TOOL)embed-oov $(COMMON_FLAGS) --vectors $(or $(VECTORS),$(OUT)/words.vec) $< -o $@
+
+INPUT_ELMo-C = --table $(OUT)/table
+INPUT_ELMo-A = --table $(OUT)/table --output adaptive-softmax --cutoffs $(CUTOFFS) --vocab $(OUT)/words.vocab
+INPUT_ELMo = --input characters --filters $(FILTERS) --highways 1 --output sampled-softmax --negatives $(NEGATIVES) \
+    --share-layers --vocab $(OUT)/words.vocab
+INPUT_ELMo-Sub = --input subwords --output subword-softmax --share-layers --tie --vocab $(OUT)/units.vocab
+TOKENS_ELMo-C = tok
+TOKENS_ELMo-A = tok
+TOKENS_ELMo = tok
+TOKENS_ELMo-Sub = units
+# What its probe needs.
+PROBE_ELMo-C = --table $(OUT)/table
+PROBE_ELMo-A = --table $(OUT)/table
+PROBE_ELMo-Sub = --bpe $(OUT)/codes
+
+FILES := $(OUT)/train.tok $(OUT)/held-out.tok $(OUT)/words.vocab $(OUT)/units.vocab $(OUT)/train.units $(OUT)/held-out.units \
+    $(OUT)/table
+
+# training SYSTEM SEED: both models of a run, and its log. ELMo-C comes first: it says how long the others may train.
+define training
+$(OUT)/runs/$(1)-$(2).words.model: $(FILES) $(if $(filter-out ELMo-C,$(1)),$(OUT)/runs/ELMo-C-$(2).words.model)
+	$(HERE)equal-cost.sh $(OUT)/runs/$(1)-$(2) $(if $(filter-out ELMo-C,$(1)),$(OUT)/runs/ELMo-C-$(2).words.jsonl,-) \
+	    $(EPOCHS) $(TRAIN) $(COMMON_FLAGS) --preset $(PRESET) --schedule constant --candidates $(CANDIDATES) --seed $(2) \
+	    --held-out $(OUT)/held-out.$(TOKENS_$(1)) $(INPUT_$(1)) $(TRAIN_FLAGS) $(OUT)/train.$(TOKENS_$(1))
+endef
+# One seed after the other, so that an interrupted comparison has whole rows.
+RUNS := $(foreach seed,$(SEEDS),$(foreach system,$(SYSTEMS),$(OUT)/runs/$(system)-$(seed).words.model))
+$(foreach seed,$(SEEDS),$(foreach system,$(SYSTEMS),$(eval $(call training,$(system),$(seed)))))
+
+# probe SYSTEM SEED BUDGET COLUMN
+define probe
+$(OUT)/runs/$(1)-$(2).$(3).probe-$(4): $(OUT)/runs/$(1)-$(2).words.model $(PROBE_TRAIN) $(PROBE_TEST)
+	$(TOOL)bench probe $(COMMON_FLAGS) $(PROBE_FLAGS) --train $(PROBE_TRAIN) --test $(PROBE_TEST) --column $(4) $(PROBE_$(1)) \
+	    --seeds 1 --seed $(2) --names $(1) --field budget=$(3) --field seed=$(2) --json $$@ $(OUT)/runs/$(1)-$(2).$(3).model
+endef
+define word-vectors-probe
+$(OUT)/runs/word-vectors.probe-$(1): $(OUT)/table $(PROBE_TRAIN) $(PROBE_TEST)
+	$(TOOL)bench probe $(COMMON_FLAGS) $(PROBE_FLAGS) --train $(PROBE_TRAIN) --test $(PROBE_TEST) --column $(1) \
+	    --table $(OUT)/table --word-vectors --seeds $(words $(SEEDS)) --json $$@
+endef
+ifneq ($(strip $(PROBE_TRAIN)),)
+PROBES := $(foreach column,$(PROBE_COLUMNS),$(OUT)/runs/word-vectors.probe-$(column) \
+    $(foreach seed,$(SEEDS),$(foreach system,$(SYSTEMS),$(foreach budget,$(BUDGETS),\
+    $(OUT)/runs/$(system)-$(seed).$(budget).probe-$(column)))))
+$(foreach column,$(PROBE_COLUMNS),$(eval $(call word-vectors-probe,$(column))) \
+    $(foreach seed,$(SEEDS),$(foreach system,$(SYSTEMS),$(foreach budget,$(BUDGETS),\
+    $(eval $(call probe,$(system),$(seed),$(budget),$(column)))))))
+endif
+
+# Nothing runs at the same time: what is measured is time.
+.NOTPARALLEL:
+
+$(OUT)/results.jsonl: $(RUNS) $(PROBES)
+	$(HERE)compare-results.sh $(OUT) $(SYSTEMS) > $@
+$(OUT)/results.html: $(OUT)/results.jsonl
+	$(TOOL)bench report --title 'Quality at equal cost' $< -o $@
+$(OUT)/results.txt: $(OUT)/results.jsonl $(OUT)/results.html
+	$(HERE)compare-table.sh $< > $@
+	@cat $@; echo; echo "the page: $(OUT)/results.html"

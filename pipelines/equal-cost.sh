@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Trains one system twice over in one run: for a number of passes over its text, and for as long as another run took.
+#   pipelines/equal-cost.sh OUT REFERENCE-LOG|- EPOCHS TRAIN OPTION…
+# Makes OUT.words.model and OUT.time.model with their logs OUT.words.jsonl and OUT.time.jsonl. The time is the seconds of
+# training in REFERENCE-LOG; with -, the run is the reference itself, and both are the same. The model whose budget is spent
+# first is written then, and the run goes on from its checkpoint to the other. OUT.checkpoints serves until both are there.
+set -euo pipefail
+out=$1 reference=$2 epochs=$3
+shift 3
+
+# last NAME LOG: a field of the last line of training.
+last() { grep '"event":"train"' "$2" | tail -n 1 | sed -n "s/.*\"$1\":\([-+0-9.eE]*\).*/\1/p"; }
+run() { "$@" --quiet --checkpoints "$out.checkpoints" --resume --log "$out.jsonl" -o "$out.model"; }
+# keep BUDGET: the model and log as they are now.
+keep() { cp "$out.jsonl" "$out.$1.jsonl" && cp "$out.model" "$out.$1.model.tmp" && mv "$out.$1.model.tmp" "$out.$1.model"; }
+
+echo "${out##*/}" >&2
+if [ "$reference" = - ]; then
+    run "$@" --epochs "$epochs"
+    keep time
+    keep words
+else
+    time=$(last seconds "$reference")
+    if [ ! -e "$out.time.model" ]; then
+        run "$@" --epochs "$epochs" --time "${time}s"
+        # Which of the two was spent first?
+        if awk -v spent="$(last seconds "$out.jsonl")" -v time="$time" 'BEGIN { exit !(spent < time) }'; then
+            keep words.first
+            run "$@" --epochs 1000000 --time "${time}s"
+        fi
+        keep time
+    fi
+    if [ -e "$out.words.first.model" ]; then
+        mv "$out.words.first.jsonl" "$out.words.jsonl"
+        mv "$out.words.first.model" "$out.words.model"
+    else
+        run "$@" --epochs "$epochs"
+        keep words
+    fi
+fi
+rm -rf "$out.checkpoints" "$out.model" "$out.jsonl"
