@@ -34,7 +34,7 @@ public final class StoredRows: Sendable {
     }
 
     /// Reads row `index` into `row`, [dimension]. Throws `ToolError` (`ioError`; `dataError` if the block in which it lies
-    /// is damaged or holds what is no number).
+    /// is damaged or holds what is no number). Allocates nothing when the block has been checked.
     public func read(_ index: Int, into row: UnsafeMutableBufferPointer<Float>) throws {
         precondition(row.count == dimension)
         let run = runs[self.run(of: index)], rowBytes = run.storage.stride * dimension
@@ -44,9 +44,7 @@ public final class StoredRows: Sendable {
         let rowInBlock = (index - run.first) % run.together
         let block = run.firstBlock + place
         if sound.withLock({ $0[block / 64] >> UInt64(block % 64) & 1 == 1 }) {
-            let place = start + 4 + rowInBlock * rowBytes
-            if run.storage == .float32 { return try file.read(at: place, into: UnsafeMutableRawBufferPointer(row)) }
-            return try file.read(at: place, count: rowBytes).withUnsafeBytes { run.storage.read($0, into: row) }
+            return try read(at: start + 4 + rowInBlock * rowBytes, run.storage, into: row)
         }
         let rows = min(run.together, run.count - place * run.together)
         let bytes = try file.read(at: start, count: rows * rowBytes + Frame.blockExtra)
@@ -61,6 +59,25 @@ public final class StoredRows: Sendable {
                 UnsafeRawBufferPointer(rebasing: content[rowInBlock * rowBytes..<(rowInBlock + 1) * rowBytes]), into: row)
         }
         sound.withLock { $0[block / 64] |= 1 << UInt64(block % 64) }
+    }
+
+    /// Reads the values that begin at byte `place` of the file, which are known to be sound.
+    private func read(at place: Int, _ storage: RowStorage, into row: UnsafeMutableBufferPointer<Float>) throws {
+        let bytes = UnsafeMutableRawBufferPointer(row)
+        guard storage == .float16 else { return try file.read(at: place, into: bytes) }
+        // Halves wait in the back half of the row: floats, made from the front on, never reach one that is still to be read.
+        let halves = UnsafeMutableRawBufferPointer(rebasing: bytes[(bytes.count / 2)...])
+        try file.read(at: place, into: halves)
+        // Some at a time, because of more than a KiB the stack may not have the room.
+        let most = 256
+        withUnsafeTemporaryAllocation(byteCount: 2 * most, alignment: 2) { some in
+            for start in stride(from: 0, to: row.count, by: most) {
+                let end = min(start + most, row.count)
+                let piece = UnsafeMutableRawBufferPointer(rebasing: some[..<(2 * (end - start))])
+                piece.copyMemory(from: UnsafeRawBufferPointer(rebasing: halves[2 * start..<2 * end]))
+                storage.read(UnsafeRawBufferPointer(piece), into: UnsafeMutableBufferPointer(rebasing: row[start..<end]))
+            }
+        }
     }
 
     /// The last run that begins at or before a row.
