@@ -17,18 +17,18 @@ public struct Candidates: Sendable {
     ///   - rows: the rows of the table to rank, most frequent first.
     ///   - counts: their counts in the training text; 0 counts as 1.
     ///   - tableRows: how many rows the table has.
-    ///   - vector: writes the unit target vector of a row.
+    ///   - vector: writes the unit target vector of a row; what it throws is passed on.
     public init(
         rows: [UInt32], counts: [UInt64], tableRows: Int, dimension: Int,
-        vector: (_ row: UInt32, _ target: UnsafeMutablePointer<Float>) -> Void
-    ) {
+        vector: (_ row: UInt32, _ target: UnsafeMutablePointer<Float>) throws -> Void
+    ) rethrows {
         count = rows.count
         self.rows = rows
         self.dimension = dimension
         vectors = FloatBuffer(count: rows.count * dimension)
         var candidates = [Int32](repeating: -1, count: tableRows)
         for (index, row) in rows.enumerated() {
-            vector(row, vectors.start + index * dimension)
+            try vector(row, vectors.start + index * dimension)
             candidates[Int(row)] = Int32(index)
         }
         candidateOfRow = candidates

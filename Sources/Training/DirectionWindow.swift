@@ -39,25 +39,26 @@ final class DirectionWindow {
         targetClasses.deallocate()
     }
 
-    /// Brings the window's words into form, as `direction` reads them.
-    func prepare(_ window: TrainingWindow, _ direction: Direction) {
+    /// Brings the window's words into form, as `direction` reads them. Throws `ToolError` if the table's file cannot be read
+    /// any more.
+    func prepare(_ window: TrainingWindow, _ direction: Direction) throws {
         let count = window.batch * window.window
         precondition(count <= positions)
         let isForward = direction == .forward
         let targets = isForward ? window.forwardTargets : window.backwardTargets
-        prepare(inputs: isForward ? window.forwardInputs : window.backwardInputs, count)
+        try prepare(inputs: isForward ? window.forwardInputs : window.backwardInputs, count)
         if configuration.output == .continuous {
-            words.vectors?.gather(targets, into: Matrix(targetVectors, rows: count, columns: configuration.outputSize))
+            try words.vectors?.gather(targets, into: Matrix(targetVectors, rows: count, columns: configuration.outputSize))
         } else {
             for place in 0..<count { targetClasses[place] = words.classNumber(targets[place]) }
         }
         for place in 0..<count { weights.start[place] = words.isTarget(targets[place]) ? window.weights[place] : 0 }
     }
 
-    private func prepare(inputs: [UInt32], _ count: Int) {
+    private func prepare(inputs: [UInt32], _ count: Int) throws {
         switch configuration.input {
         case .embeddings:
-            words.vectors?.gather(inputs, into: Matrix(inputVectors, rows: count, columns: configuration.inputSize))
+            try words.vectors?.gather(inputs, into: Matrix(inputVectors, rows: count, columns: configuration.inputSize))
         case .subwords:
             for place in 0..<count { inputNumbers[place] = words.classNumber(inputs[place]) }
         case .characters:

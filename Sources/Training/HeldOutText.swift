@@ -73,22 +73,23 @@ public final class HeldOutText {
         }
     }
 
-    /// Scores one direction. Its training state is left as it was.
-    public func score(_ model: DirectionModel, trainingBatch: Int) -> HeldOutResult {
+    /// Scores one direction. Its training state is left as it was. Throws `ToolError` if the table's file cannot be read any
+    /// more.
+    public func score(_ model: DirectionModel, trainingBatch: Int) throws -> HeldOutResult {
         let saved = model.savedState(batch: trainingBatch)
         defer { model.restoreState(saved, batch: trainingBatch) }
         model.resetState()
-        return model.configuration.output == .continuous ? scoreVectors(model) : scoreClasses(model)
+        return try model.configuration.output == .continuous ? scoreVectors(model) : scoreClasses(model)
     }
 
-    private func scoreVectors(_ model: DirectionModel) -> HeldOutResult {
+    private func scoreVectors(_ model: DirectionModel) throws -> HeldOutResult {
         let dimension = model.configuration.outputSize
         let predictions = FloatBuffer(count: positions * dimension)
         var targets: [UInt32] = []
         targets.reserveCapacity(positions)
         var sum = [Double](repeating: 0, count: dimension)
         var loss = 0.0
-        let objective = forEachWindow(model) { window, prepared, shape in
+        let objective = try forEachWindow(model) { window, prepared, shape in
             let predicted = model.predictions(shape)
             guard case .vectors(let target) = prepared.targets(rows: shape.rows) else { return }
             let numbers = model.direction == .forward ? window.forwardTargets : window.backwardTargets
@@ -112,13 +113,13 @@ public final class HeldOutText {
             vocabulary: nil, scores: scores)
     }
 
-    private func scoreClasses(_ model: DirectionModel) -> HeldOutResult {
+    private func scoreClasses(_ model: DirectionModel) throws -> HeldOutResult {
         let width = model.configuration.projection
         let states = FloatBuffer(count: positions * width)
         var targets: [UInt32] = []
         targets.reserveCapacity(positions)
         var unknownTargets = 0
-        let objective = forEachWindow(model) { window, prepared, shape in
+        let objective = try forEachWindow(model) { window, prepared, shape in
             let numbers = model.direction == .forward ? window.forwardTargets : window.backwardTargets
             let outputs = model.states(shape)
             for place in 0..<shape.rows where prepared.weights.start[place] == 1 {
@@ -142,7 +143,7 @@ public final class HeldOutText {
             }
             scores = ranking.score(targets: targets)
         }
-        if let unitText, model.direction == .forward { scores = unitText.score(model) }
+        if let unitText, model.direction == .forward { scores = try unitText.score(model) }
         scores.perplexity = exp(objective.mean * objective.count / Double(max(1, wordPositions)))
         return HeldOutResult(
             direction: model.direction, objective: objective.mean, cosine: nil,
@@ -152,13 +153,13 @@ public final class HeldOutText {
     /// Runs all windows; returns the mean of the loss over the positions that count, and how many these are.
     private func forEachWindow(
         _ model: DirectionModel, _ body: (TrainingWindow, DirectionWindow, WindowShape) -> Void
-    ) -> (mean: Double, count: Double) {
+    ) throws -> (mean: Double, count: Double) {
         var total = 0.0, counted = 0.0
         let capacity = (windows.first?.batch ?? 0) * (windows.first?.window ?? 0)
         let prepared = DirectionWindow(model.configuration, words, positions: capacity)
         for window in windows {
             let shape = WindowShape(steps: window.window, batch: window.batch)
-            prepared.prepare(window, model.direction)
+            try prepared.prepare(window, model.direction)
             let count = Vector.sum(prepared.weights.start, count: shape.rows)
             total += count
                 * model.evaluate(

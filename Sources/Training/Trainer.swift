@@ -166,7 +166,7 @@ public final class Trainer {
         guard let heldOut, options.evaluations > 0 || options.evaluationInterval != nil else { return }
         try trainingStep.checkWeights(after: state.step)
         // One after the other, each on all threads: a ranking is one large product.
-        let results = encoder.directions.map { heldOut.score($0, trainingBatch: options.batch) }
+        let results = try encoder.directions.map { try heldOut.score($0, trainingBatch: options.batch) }
         for result in results {
             try log.write(
                 HeldOutMetrics(

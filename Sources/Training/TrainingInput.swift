@@ -16,18 +16,19 @@ public struct TrainingInput {
     /// - Parameters:
     ///   - table: the embedding table; `-` is standard input, as for all files. `nil` if no layer asks for vectors.
     ///   - vocabulary: the classes of the output layer; `nil` if it has none. One of the two must be there.
+    ///   - tableMemory: bytes of the table's vectors kept in memory at most, as `WordRows` keeps them.
     ///   - heldOut: a token shard; `nil` keeps every `heldOutEvery`-th sentence of the corpus.
     /// Throws `ToolError` (`noInput`, `ioError`, `dataError`; `configuration` for a table without sentence marks,
     /// and for a vocabulary and text that were cut into units by different merges).
     public init(
-        table: String?, vocabulary: String?, tokens: [String], heldOut: String?, heldOutEvery: Int, heldOutTokens: Int,
-        centred: Bool, threads: Int
+        table: String?, tableMemory: Int = WordRows.defaultMemory, vocabulary: String?, tokens: [String], heldOut: String?,
+        heldOutEvery: Int, heldOutTokens: Int, centred: Bool, threads: Int
     ) throws {
         let workers = WorkerPool(threads: threads)
         pool = ThreadPool(threads: threads)
         let rows = try table.map {
             try WordRows(
-                EmbeddingTable(FileSource(path: $0), pool: workers), centred: centred,
+                EmbeddingTable(FileSource(path: $0), pool: workers), centred: centred, memory: tableMemory,
                 file: $0 == "-" ? "standard input" : $0)
         }
         words = CorpusWords(

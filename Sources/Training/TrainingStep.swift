@@ -39,6 +39,8 @@ final class TrainingStep {
     private final class DirectionTask {
         let words: DirectionWindow
         var loss = 0.0, norm = 0.0
+        /// Why its words could not be had.
+        var failure: (any Error)?
 
         init(_ words: DirectionWindow) { self.words = words }
     }
@@ -56,8 +58,9 @@ final class TrainingStep {
         window = TrainingWindow(batch: options.batch, window: options.window)
     }
 
-    /// Trains on the windows of step `step`, from 0, which come from `stream`. Throws what it throws, and `ToolError`
-    /// with status `dataError`, naming step and sentences, if a loss or gradient is no number.
+    /// Trains on the windows of step `step`, from 0, which come from `stream`. Throws what it throws, and `ToolError`:
+    /// with status `dataError`, naming step and sentences, if a loss or gradient is no number; and if the table's file cannot
+    /// be read any more.
     func run(_ step: Int, _ stream: WindowStream) throws {
         for task in tasks { task.loss = 0 }
         positions = 0
@@ -74,6 +77,7 @@ final class TrainingStep {
                 Unmanaged<TrainingStep>.fromOpaque(context).takeUnretainedValue().accumulate(index)
             }
             arrangement.took(monotonicSeconds() - start)
+            for task in tasks { if let failure = task.failure { throw failure } }
         }
         var update = ParameterStore.Update(step: step + 1, rate: rate(step), clip: options.clip)
         update.weightDecay = options.weightDecay
@@ -100,7 +104,11 @@ final class TrainingStep {
         let model = encoder.directions[index], task = tasks[index]
         let shape = WindowShape(steps: window.window, batch: window.batch)
         model.compute.enter(.gathering, of: .data)
-        task.words.prepare(window, model.direction)
+        do { try task.words.prepare(window, model.direction) } catch {
+            // There is nobody to throw it to: `run` does when all directions are done.
+            task.failure = error
+            return
+        }
         let loss = model.accumulate(
             task.words.input(rows: shape.rows), targets: task.words.targets(rows: shape.rows),
             weights: task.words.weights.start, shape: shape, carry: options.carriesState, seed: options.seed, step: pass)

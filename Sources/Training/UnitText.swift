@@ -27,19 +27,19 @@ struct UnitText {
     }
 
     /// Ranks the words of the text by the forward direction, which starts from the zero state: all of them, or those of the
-    /// first steps, as far as the work for it goes.
-    func score(_ model: DirectionModel) -> RankingScores {
+    /// first steps, as far as the work for it goes. Throws `ToolError` if the table's file cannot be read any more.
+    func score(_ model: DirectionModel) throws -> RankingScores {
         var ranking = ranking
         // A word is as probable as its units, which are read after its place is reached: they are scored before.
         var own: [[Double]] = []
-        forEachStep(model) { _, window, logs in
+        try forEachStep(model) { _, window, logs in
             own.append(
                 (0..<batch).map { Double(logs.row($0)[Int(words.classNumber(window.forwardTargets[$0]))]) })
             return true
         }
         var count = 0
         for step in steps.indices { for stream in 0..<batch where target(step, stream, own) != nil { count += 1 } }
-        forEachStep(model) { step, _, logs in
+        try forEachStep(model) { step, _, logs in
             ranking.rank(model, logs, targets: (0..<batch).map { target(step, $0, own) })
         }
         return ranking.finish(positions: count)
@@ -60,7 +60,7 @@ struct UnitText {
     }
 
     /// Calls `body` with each step until it returns false.
-    private func forEachStep(_ model: DirectionModel, _ body: (Int, TrainingWindow, Matrix) -> Bool) {
+    private func forEachStep(_ model: DirectionModel, _ body: (Int, TrainingWindow, Matrix) -> Bool) throws {
         let classes = model.configuration.vocabularySize
         let buffer = FloatBuffer(count: batch * classes)
         let logs = Matrix(buffer, rows: batch, columns: classes)
@@ -68,7 +68,7 @@ struct UnitText {
         let shape = WindowShape(steps: 1, batch: batch)
         model.resetState()
         for (step, window) in steps.enumerated() {
-            prepared.prepare(window, .forward)
+            try prepared.prepare(window, .forward)
             model.advance(prepared.input(rows: batch), shape: shape)
             let state = model.savedState(batch: batch)
             model.logProbabilities(model.states(shape), into: logs)

@@ -9,6 +9,11 @@ public import WordVectors
 /// which they are first met, and a vector from its generator: the vocabulary stays open. Only words that are met, and
 /// those to rank predictions among, take memory: each vector is made a unit vector (and centred, if asked) then.
 ///
+/// Their memory has a bound, within which words that are met early stay, the frequent ones of any text among them. Rows of
+/// the table that are met later are read from its file each time they are gathered, and made what they would have been: the
+/// bits are the same. Vectors that a generator made stay whatever the bound, as do the rows of a table that came through a
+/// pipe: there is no file to read them from.
+///
 /// Rows are made by one thread, while the corpus is read for the first time; from then on any thread may read.
 public final class WordRows: @unchecked Sendable {
     public let dimension: Int
@@ -20,20 +25,29 @@ public final class WordRows: @unchecked Sendable {
 
     private let table: EmbeddingTable
     private let centred: Bool
-    /// The slot of each row of the table that has been met, else `absent`.
+    /// Vectors for which there is room.
+    private let room: Int
+    /// The slot of each row of the table that is in memory, else one of the three below.
     private var slots: [UInt32]
     private var made = WordTable()
     private var madeSlots: [UInt32] = []
     private var pieces: [FloatBuffer] = []
     /// Which slots hold more than zeros.
     private var usable: [Bool] = []
+    /// A row that stays in the file, while it is looked at.
+    private let passing: FloatBuffer
 
-    private static let absent = UInt32.max
+    /// Slots of rows that have not been met, and of those that have been and stay in the file, zeros apart.
+    private static let absent = UInt32.max, stored = UInt32.max - 1, storedZeros = UInt32.max - 2
     /// Slots in a piece of memory.
     private static let pieceRows = 4096
 
+    /// Bytes of vectors in memory, unless another bound is asked for.
+    public static let defaultMemory = 256 << 20
+
+    /// - Parameter memory: bytes of vectors kept in memory at most, as far as they can be read again.
     /// Throws `ToolError` if the table lacks the sentence marks, or cannot be read.
-    public init(_ table: EmbeddingTable, centred: Bool, file: String) throws {
+    public init(_ table: EmbeddingTable, centred: Bool, memory: Int, file: String) throws {
         guard let begin = table.words.find("<s>"), let end = table.words.find("</s>") else {
             throw ToolError(.configuration, "\(file): has no vectors for <s> and </s>; embed-oov adds them")
         }
@@ -43,6 +57,8 @@ public final class WordRows: @unchecked Sendable {
         self.end = UInt32(end)
         unknown = table.words.find("<unk>").map(UInt32.init)
         dimension = table.dimension
+        room = table.rows.areStored ? memory / (4 * dimension) : Int.max
+        passing = FloatBuffer(count: dimension)
         slots = Array(repeating: Self.absent, count: table.words.count)
         try load(self.begin)
         try load(self.end)
@@ -55,8 +71,10 @@ public final class WordRows: @unchecked Sendable {
     public var count: Int { tableCount + made.count }
     /// Vectors in memory.
     public var loadedCount: Int { usable.count }
-    /// Memory of all vectors.
-    public var bytes: Int { pieces.count * Self.pieceRows * dimension * 4 }
+    /// Memory of these, in bytes.
+    public var bytes: Int { loadedCount * dimension * 4 }
+    /// Rows that have been met and stay in the table's file.
+    public private(set) var storedCount = 0
     /// Words met outside the table, and those of them that could not be given a vector.
     public var madeCount: Int { made.count }
     public var unusableCount: Int { madeSlots.count { !usable[Int($0)] } }
@@ -88,14 +106,15 @@ public final class WordRows: @unchecked Sendable {
 
     /// Whether a row that has been met is a vector: words for which nothing can be made are zeros, as are vectors that
     /// come so, and no target can point nowhere.
-    public func isUsable(_ row: UInt32) -> Bool { usable[slot(of: row)] }
+    public func isUsable(_ row: UInt32) -> Bool {
+        let slot = slot(of: row)
+        return isKept(slot) ? usable[Int(slot)] : slot == Self.stored
+    }
 
-    /// The unit vector of a row that has been met: [dimension].
-    public func vector(_ row: UInt32) -> UnsafePointer<Float> { UnsafePointer(start(of: slot(of: row))) }
-
-    /// Copies the vectors of `rows` into a matrix [rows.count, dimension].
-    public func gather(_ rows: [UInt32], into matrix: Matrix) {
-        for (index, row) in rows.enumerated() { matrix.row(index).update(from: vector(row), count: dimension) }
+    /// Writes the unit vectors of `rows`, which have been met, into a matrix [rows.count, dimension]. Throws `ToolError`
+    /// (`ioError`; `dataError` if the table's file has lost its end) if one cannot be read again. Allocates nothing.
+    public func gather(_ rows: [UInt32], into matrix: Matrix) throws {
+        for (index, row) in rows.enumerated() { try copy(row, to: matrix.row(index)) }
     }
 
     /// The `count` most frequent words of the table, among them the mark that ends sentences in a direction. Throws
@@ -114,15 +133,37 @@ public final class WordRows: @unchecked Sendable {
             try load(row)
             if row == mark || isUsable(row) { rows.append(row) }
         }
-        return Candidates(
-            rows: rows, counts: rows.map(frequency), tableRows: tableCount, dimension: dimension,
-            vector: { row, target in target.update(from: self.vector(row), count: self.dimension) })
+        return try Candidates(
+            rows: rows, counts: rows.map(frequency), tableRows: tableCount, dimension: dimension, vector: copy)
     }
 
-    /// Sees that a row of the table is in memory.
+    /// Sees that a row of the table can be gathered: it is brought into memory, or looked at where it stays, which checks
+    /// the block of the file that it lies in.
     private func load(_ row: UInt32) throws {
         guard slots[Int(row)] == Self.absent else { return }
-        slots[Int(row)] = try newSlot { try table.rows.read(Int(row), into: $0) }
+        if loadedCount < room {
+            slots[Int(row)] = try newSlot { try table.rows.read(Int(row), into: $0) }
+        } else {
+            try readAgain(row, into: passing.elements)
+            slots[Int(row)] = Self.isUsable(passing.elements) ? Self.stored : Self.storedZeros
+            storedCount += 1
+        }
+    }
+
+    /// Writes the unit vector of a row that has been met to `target`, [dimension].
+    private func copy(_ row: UInt32, to target: UnsafeMutablePointer<Float>) throws {
+        let slot = slot(of: row)
+        if isKept(slot) {
+            target.update(from: start(of: Int(slot)), count: dimension)
+        } else {
+            try readAgain(row, into: UnsafeMutableBufferPointer(start: target, count: dimension))
+        }
+    }
+
+    /// Makes of a row in the file what `newSlot` would.
+    private func readAgain(_ row: UInt32, into target: UnsafeMutableBufferPointer<Float>) throws {
+        try table.rows.read(Int(row), into: target)
+        table.normalise(target, centred: centred)
     }
 
     /// Fills the next slot with a vector, made the target of training.
@@ -132,13 +173,18 @@ public final class WordRows: @unchecked Sendable {
         let row = UnsafeMutableBufferPointer(start: start(of: slot), count: dimension)
         try fill(row)
         table.normalise(row, centred: centred)
-        usable.append(row.contains { $0 != 0 })
+        usable.append(Self.isUsable(row))
         return UInt32(slot)
     }
 
-    private func slot(of row: UInt32) -> Int {
-        Int(Int(row) < tableCount ? slots[Int(row)] : madeSlots[Int(row) - tableCount])
+    private static func isUsable(_ row: UnsafeMutableBufferPointer<Float>) -> Bool { row.contains { $0 != 0 } }
+
+    private func slot(of row: UInt32) -> UInt32 {
+        Int(row) < tableCount ? slots[Int(row)] : madeSlots[Int(row) - tableCount]
     }
+
+    /// Whether the slot of a row that has been met is one.
+    private func isKept(_ slot: UInt32) -> Bool { slot < Self.storedZeros }
 
     private func start(of slot: Int) -> UnsafeMutablePointer<Float> {
         pieces[slot / Self.pieceRows].start + slot % Self.pieceRows * dimension

@@ -103,7 +103,7 @@ struct BaselineTests {
             configuration, options: options, corpus: input.corpus, words: input.words, heldOut: nil, pool: input.pool)
         let heldOut = try #require(try input.heldOutText(options))
         for model in trainer.encoder.directions {
-            let result = heldOut.score(model, trainingBatch: options.batch)
+            let result = try heldOut.score(model, trainingBatch: options.batch)
             #expect(result.scores.positions == 6 && result.scores.coverage == 0.75)
             #expect(result.vocabulary?.unknownShare == 0.5)
         }

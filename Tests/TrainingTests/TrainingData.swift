@@ -31,8 +31,12 @@ struct TrainingData {
     /// - Parameters:
     ///   - shards: how many the sentences are spread over.
     ///   - zeroVectors: words whose vectors are zeros.
+    ///   - storage: how the table holds its rows.
     ///   - merges: the digest of the merges that cut the text into units; `nil` for a text of words.
-    init(sentences: [[String]], shards: Int = 1, zeroVectors: Set<String> = [], merges: String? = nil) throws {
+    init(
+        sentences: [[String]], shards: Int = 1, zeroVectors: Set<String> = [], storage: RowStorage = .float32,
+        merges: String? = nil
+    ) throws {
         self.merges = merges
         directory = try TemporaryDirectory()
         table = directory.file("table")
@@ -43,7 +47,14 @@ struct TrainingData {
             let part = sentences[shard * size..<min((shard + 1) * size, sentences.count)]
             try Self.write(Array(part), to: path, options, pool)
         }
-        try writeTable(zeroVectors, pool)
+        try Self.writeTable(table, words: 12, zeroVectors, storage, pool)
+    }
+
+    /// Puts a table of the first `words` words before the one there is, and joins them: these words and the marks come twice.
+    func joinTable(words: Int, storage: RowStorage) throws {
+        let first = directory.file("first")
+        try Self.writeTable(first, words: words, [], storage, WorkerPool(threads: 1))
+        try directory.write("table", contents(of: first) + contents(of: table))
     }
 
     /// Of how the text was made into tokens.
@@ -66,23 +77,27 @@ struct TrainingData {
         try output.commit()
     }
 
-    private func writeTable(_ zeroVectors: Set<String>, _ pool: WorkerPool) throws {
-        let output = try OutputFile(path: table, binary: true)
-        let words = (0..<12).map { "w\($0)" } + ["<s>", "</s>"]
+    private static func writeTable(
+        _ path: String, words count: Int, _ zeroVectors: Set<String>, _ storage: RowStorage, _ pool: WorkerPool
+    ) throws {
+        let output = try OutputFile(path: path, binary: true)
+        let words = (0..<count).map { "w\($0)" } + ["<s>", "</s>"]
         let writer = try TableShardWriter(
-            output, tool: "test 1", dimension: Self.dimension, count: words.count, fields: ["generator": "none"], pool: pool)
+            output, tool: "test 1", dimension: dimension, count: words.count, storage: storage, fields: ["generator": "none"],
+            pool: pool)
         for (index, word) in words.enumerated() {
-            let row = (0..<Self.dimension).map {
+            let row = (0..<dimension).map {
                 zeroVectors.contains(word) ? 0 : Float(sin(Double(index * 17 + $0 * $0 + 1) * 1.3))
             }
             try row.withUnsafeBufferPointer { row in
                 try Array(word.utf8).withUnsafeBytes {
-                    try writer.append($0, count: index < 12 ? 100 : 0, source: index < 12 ? .pretrained : .special, row: row)
+                    try writer.append(
+                        $0, count: index < count ? 100 : 0, source: index < count ? .pretrained : .special, row: row)
                 }
             }
         }
-        let mean = [Float](repeating: 0, count: Self.dimension)
-        try mean.withUnsafeBufferPointer { try writer.append(tensor: "mean", shape: [Self.dimension], values: $0) }
+        let mean = [Float](repeating: 0, count: dimension)
+        try mean.withUnsafeBufferPointer { try writer.append(tensor: "mean", shape: [dimension], values: $0) }
         try writer.finish()
         try output.commit()
     }
@@ -98,10 +113,13 @@ struct TrainingData {
         return options
     }
 
-    func input(threads: Int = 1, heldOutEvery: Int = 10, network: Network = .continuous) throws -> TrainingInput {
+    func input(
+        threads: Int = 1, tableMemory: Int = WordRows.defaultMemory, heldOutEvery: Int = 10, network: Network = .continuous
+    ) throws -> TrainingInput {
         try TrainingInput(
-            table: network.needsTable ? table : nil, vocabulary: network.output.hasVocabulary ? vocabulary() : nil,
-            tokens: tokens, heldOut: nil, heldOutEvery: heldOutEvery, heldOutTokens: 1000, centred: true, threads: threads)
+            table: network.needsTable ? table : nil, tableMemory: tableMemory,
+            vocabulary: network.output.hasVocabulary ? vocabulary() : nil, tokens: tokens, heldOut: nil,
+            heldOutEvery: heldOutEvery, heldOutTokens: 1000, centred: true, threads: threads)
     }
 
     /// What the network reads and predicts.
@@ -134,10 +152,11 @@ struct TrainingData {
     }
 
     func trainer(
-        _ options: TrainingOptions, threads: Int = 1, heldOutEvery: Int = 10, directions: [Direction] = Direction.allCases,
-        loss: LossKind = .cosine, network: Network = .continuous, checkpoints: CheckpointWriter? = nil
+        _ options: TrainingOptions, threads: Int = 1, tableMemory: Int = WordRows.defaultMemory, heldOutEvery: Int = 10,
+        directions: [Direction] = Direction.allCases, loss: LossKind = .cosine, network: Network = .continuous,
+        checkpoints: CheckpointWriter? = nil
     ) throws -> Trainer {
-        let input = try input(threads: threads, heldOutEvery: heldOutEvery, network: network)
+        let input = try input(threads: threads, tableMemory: tableMemory, heldOutEvery: heldOutEvery, network: network)
         var configuration = EncoderConfiguration(vectorSize: 0, cell: 32, projection: 16)
         configuration.input = network.input
         configuration.output = network.output

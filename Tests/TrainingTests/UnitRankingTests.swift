@@ -69,7 +69,7 @@ struct UnitRankingTests {
         let heldOut = try #require(try input.heldOutText(options))
         #expect(heldOut.candidateCount == Self.words.count + 1)
         let model = trainer.encoder.directions[0]
-        let scores = heldOut.score(model, trainingBatch: options.batch).scores
+        let scores = try heldOut.score(model, trainingBatch: options.batch).scores
         // Seven sentences for eight streams: each from the zero state.
         let held = Self.sentences.enumerated().filter { $0.offset % 10 == 9 }.map(\.element)
         func numbers(_ units: [String]) -> [Int32] {
@@ -105,7 +105,7 @@ struct UnitRankingTests {
         options.batch = 2
         options.candidates = 2
         let heldOut = try #require(try input.heldOutText(options))
-        let scores = heldOut.score(trainer(input, options).encoder.directions[0], trainingBatch: options.batch).scores
+        let scores = try heldOut.score(trainer(input, options).encoder.directions[0], trainingBatch: options.batch).scores
         #expect(heldOut.candidateCount == 2 && scores.positions == 4 && scores.coverage == 1)
     }
 
@@ -125,7 +125,7 @@ struct UnitRankingTests {
     @Test func perplexityIsOfWords() throws {
         let (_, input, trainer, options) = try setup()
         let heldOut = try #require(try input.heldOutText(options))
-        let result = heldOut.score(trainer.encoder.directions[1], trainingBatch: options.batch)
+        let result = try heldOut.score(trainer.encoder.directions[1], trainingBatch: options.batch)
         let held = Self.sentences.enumerated().filter { $0.offset % 10 == 9 }.map(\.element)
         let words = held.reduce(0) { $0 + $1.count + 1 }
         let units = held.reduce(0) { $0 + $1.reduce(1) { $0 + Self.words[$1].count } }

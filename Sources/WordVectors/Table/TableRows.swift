@@ -22,7 +22,7 @@ public final class TableRows: Sendable {
     }
 
     /// Whether reading a row means reading a file.
-    var areStored: Bool {
+    public var areStored: Bool {
         if case .file = place { return true }
         return false
     }
