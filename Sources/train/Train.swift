@@ -35,6 +35,13 @@ struct Train: Tool {
         completion: .file())
     var vocab: String?
 
+    @Option(help: ArgumentHelp(
+        """
+        Memory for the vectors of the table, which go to the words that come first; those of others are read from its file each \
+        time. Of a table in a pipe all stay in memory [256M].
+        """, valueName: "size"))
+    var tableMemory: ByteSize?
+
     @OptionGroup(title: "Encoder") var network: NetworkOptions
     @OptionGroup(title: "Training") var schedule: ScheduleOptions
     @OptionGroup(title: "Held-out text") var evaluation: EvaluationOptions
@@ -68,6 +75,9 @@ struct Train: Tool {
         }
         guard table == nil || network.needsTable else {
             throw ValidationError("--table is not used: neither the input nor the output of this network are vectors")
+        }
+        guard table != nil || tableMemory == nil else {
+            throw ValidationError("--table-memory is not used: this network has no table")
         }
         guard vocab != nil || !network.needsVocabulary else {
             throw ValidationError("--vocab is missing: the vocabulary of the softmax, which build-vocab makes")
@@ -103,8 +113,9 @@ struct Train: Tool {
         let checkpointWriter = dryRun ? nil : try checkpoints.open()
         let file = try dryRun ? OutputFile(path: "-", binary: false) : output.open(binary: true)
         let input = try TrainingInput(
-            table: table, vocabulary: vocab, tokens: inputs, heldOut: evaluation.heldOut, heldOutEvery: evaluation.heldOutEvery,
-            heldOutTokens: evaluation.heldOutTokens, centred: !network.rawTargets, threads: common.threads)
+            table: table, tableMemory: tableMemory?.bytes ?? WordRows.defaultMemory, vocabulary: vocab, tokens: inputs,
+            heldOut: evaluation.heldOut, heldOutEvery: evaluation.heldOutEvery, heldOutTokens: evaluation.heldOutTokens,
+            centred: !network.rawTargets, threads: common.threads)
         let options = schedule.options(seed: seed.seed, evaluation)
         let configuration = try self.configuration(input)
         try input.check(configuration, options)

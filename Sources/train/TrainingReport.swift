@@ -27,6 +27,7 @@ struct TrainingReport {
         if let vectors = input.words.vectors {
             text += "; \(grouped(vectors.tableCount)) words in the table, \(grouped(vectors.madeCount)) others "
                 + "(\(grouped(vectors.unusableCount)) without a vector)"
+            if vectors.storedCount > 0 { text += "; \(grouped(vectors.storedCount)) vectors stay in the table's file" }
         }
         if let vocabulary = input.words.vocabulary {
             let unknown = 1 - Double(input.corpus.knownTokens) / Double(max(1, input.corpus.tokens))

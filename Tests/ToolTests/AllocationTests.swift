@@ -5,6 +5,7 @@ import Testing
 struct AllocationTests {
     private static let systems: [[String]] = [
         ["--loss", "cosine"],
+        ["--loss", "cosine", "--table-memory", "0"],
         ["--loss", "l2"],
         ["--loss", "vmf"],
         ["--loss", "max-margin"],
