@@ -41,10 +41,11 @@ struct TableMemoryTests {
         let expected = try all.vectors(numbers).map(\.bitPattern)
         #expect(expected.contains { $0 != 0 })
         // The marks come first; what is made stays without any room. A byte less than three vectors is room for two.
-        for (memory, loaded) in [(0, 1), (1, 1), (Self.vectorBytes, 2), (3 * Self.vectorBytes - 1, 3), (3 * Self.vectorBytes, 4)] {
+        let one = Self.vectorBytes
+        for (memory, loaded) in [(0, 1), (1, 1), (one, 2), (3 * one - 1, 3), (3 * one, 4)] {
             let few = try rows(FileSource(path: data.table), memory: memory)
             #expect(try words.map { try row(few, $0) } == numbers && few.count == all.count)
-            #expect(few.loadedCount == loaded && few.storedCount == 7 - loaded && few.bytes == loaded * Self.vectorBytes, "\(memory)")
+            #expect(few.loadedCount == loaded && few.storedCount == 7 - loaded && few.bytes == loaded * one, "\(memory)")
             #expect(try few.vectors(numbers).map(\.bitPattern) == expected)
             #expect(numbers.map(few.isUsable) == numbers.map(all.isUsable))
             #expect(!few.isUsable(numbers[1]) && !few.isUsable(numbers[2]) && few.isUsable(numbers[3]))
