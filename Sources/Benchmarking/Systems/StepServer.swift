@@ -71,8 +71,8 @@ public struct StepServer {
     private func serve() throws {
         let system = work.system
         let input = try TrainingInput(
-            table: work.table, vocabulary: work.vocabulary, tokens: [work.tokens], heldOut: nil, heldOutEvery: 0,
-            heldOutTokens: 0, centred: true, threads: work.threads)
+            table: work.table, tableMemory: work.tableMemory, vocabulary: work.vocabulary, tokens: [work.tokens], heldOut: nil,
+            heldOutEvery: 0, heldOutTokens: 0, centred: true, threads: work.threads)
         if let path = work.metWords {
             let reader = try VocabularyShardReader(FileSource(path: path), pool: WorkerPool(threads: 1))
             while try reader.nextBlock({ word, _ in _ = try input.words.number(of: word) }) {}
