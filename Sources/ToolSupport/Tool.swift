@@ -53,10 +53,19 @@ extension ParsableCommand {
             // An exit code alone comes from a tool that has said what is wrong.
             guard exitCode(for: error) == .validationFailure, !(error is ExitCode) else { exit(withError: error) }
             let name = configuration.commandName ?? String(describing: Self.self)
-            writeToStandardError("\(name): \(message(for: error)); see: \(name) --help\n")
+            writeToStandardError("\(name): \(oneLine(message(for: error))); see: \(name) --help\n")
             Glibc.exit(ExitStatus.usage.rawValue)
         }
     }
+}
+
+/// A message as one line: the list of values that an option may have becomes part of the sentence.
+public func oneLine(_ message: String) -> String {
+    let lines = message.split(whereSeparator: \.isNewline).map { $0.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
+    return lines.enumerated().map { place, line in
+        guard place > 0 else { return line }
+        return (lines[place - 1].hasSuffix(":") ? " " : ", ") + (line.hasPrefix("- ") ? String(line.dropFirst(2)) : line)
+    }.joined()
 }
 
 /// Writes `text` to stderr, in one call, so that lines of a pipeline's tools do not mix.

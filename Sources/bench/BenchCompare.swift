@@ -8,7 +8,7 @@ struct BenchCompare: Tool {
     static let configuration = CommandConfiguration(
         commandName: "compare", abstract: "Any networks beside each other, step by step in one run.",
         discussion: """
-            A network is a preset's name, the options of train that make it, or both in quotes; --vocabulary, --units, \
+            A network is a preset's name, in quotes with options of train that make it another; --vocabulary, --units, \
             --dimension, --batch, --window and --optimizer say how large and how it is trained. Each has a process of its own, \
             and they take turns; ratios are to the first, of turns in the same round, never of different runs.
 

@@ -6,7 +6,7 @@ import NetworkArguments
 import ToolSupport
 import Training
 
-/// A system in the user's words: a preset's name, options of `train` that make a network, or the one and then the other.
+/// A system in the user's words: a preset's name, and behind it options of `train` that make a network another.
 struct NamedSystem: ParsableArguments {
     @OptionGroup var network: NetworkOptions
 
@@ -41,11 +41,10 @@ struct NamedSystem: ParsableArguments {
 
     /// Throws `ValidationError` naming `text` if it is no system.
     static func parse(system text: String) throws -> MeasuredSystem {
-        var words = text.split(whereSeparator: \.isWhitespace).map(String.init)
-        guard !words.isEmpty else { throw ValidationError("a system is a preset's name or options of a network, and not nothing") }
-        if !words[0].hasPrefix("-") { words = ["--preset"] + words }
+        let words = text.split(whereSeparator: \.isWhitespace).map(String.init)
+        guard !words.isEmpty else { throw ValidationError("a network is a preset's name and options, and not nothing") }
         do {
-            let named = try parse(words)
+            let named = try parse((words[0].hasPrefix("-") ? [] : ["--preset"]) + words)
             let isSubwords = named.network.input == .subwords || named.network.preset == .elmoSub
             let configuration = try named.network.configuration(
                 dimension: named.dimension, classes: isSubwords ? named.units : named.vocabulary)
@@ -56,7 +55,7 @@ struct NamedSystem: ParsableArguments {
         } catch let error as ToolError {
             throw ValidationError("\(text): \(error.description)")
         } catch {
-            throw ValidationError("\(text): \(message(for: error))")
+            throw ValidationError("\(text): \(oneLine(message(for: error)))")
         }
     }
 }

@@ -67,6 +67,7 @@ struct SystemsRun {
     private let rows: OutputFile?
     private var benchmark: SystemsBenchmark
     private(set) var measured = 0
+    private var reasons: [String] = []
     private(set) var isInterrupted = false
 
     /// Opens the results, before anything is measured, and reads the text. Throws `ToolError`.
@@ -110,7 +111,10 @@ struct SystemsRun {
         for (system, reason) in outcome.leftOut { try files.log(LeftOutRecord(system, reason: reason, run: name)) }
         if isInterrupted { try files.log(InterruptedRecord(run: name)) }
         if !outcome.results.isEmpty { try files.print("\n\(title)\n" + table(outcome.results)) }
-        for (system, reason) in outcome.leftOut { try files.print("\(system.name) left out: \(reason)\n") }
+        for (system, reason) in outcome.leftOut {
+            try files.print("\(system.name) left out: \(reason)\n")
+            reasons.append("\(system.name): \(reason)")
+        }
         if isInterrupted { try files.print("interrupted: what stands here is what was measured\n") }
     }
 
@@ -122,7 +126,7 @@ struct SystemsRun {
         }
         if isInterrupted { return StopRequest.endBySignal() }
         guard measured > 0 else {
-            throw ToolError(.configuration, "nothing was measured: no system fits in the memory there is, or none could run")
+            throw ToolError(.configuration, "nothing was measured: \(reasons.joined(separator: "; "))")
         }
     }
 

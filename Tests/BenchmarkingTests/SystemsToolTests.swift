@@ -1,0 +1,156 @@
+import FoundationEssentials
+import TestSupport
+import Testing
+
+/// `bench output-layers`, `costs` and `compare` as a user runs them, on sizes that take a second.
+@Suite struct SystemsToolTests {
+    struct Line: Decodable {
+        struct Range: Decodable { let median, lowest, highest: Double }
+
+        let event: String
+        let run, name, of, to, encoder, reason, command, text: String?
+        let rounds, parameters, optimizerBytes, peakMemory, gradientBytes, largestBatch, vocabulary, textWords: Int?
+        let wordsPerSecond, millionWordsSeconds, ratio: Range?
+        let costs: [String: Double]?
+    }
+
+    private static let sizes = ["--batch", "2", "--window", "3", "--dimension", "8"]
+    private static let named = " --batch 2 --window 3 --dimension 8 --vocabulary 400"
+
+    private static func lines(_ text: String) throws -> [Line] {
+        try text.split(separator: "\n").map { try JSONDecoder().decode(Line.self, from: Data($0.utf8)) }
+    }
+
+    private static func text(_ directory: TemporaryDirectory) throws -> String {
+        let lines = (0..<400).map { "The cat number \($0 % 90) saw dog \($0 % 7) and its \($0 * $0 % 83) friends.\n" }
+        return try directory.write("text", lines.joined())
+    }
+
+    @Test func fourSystemsOnATextOfOnesOwn() async throws {
+        let directory = try TemporaryDirectory()
+        let table = directory.file("table.tsv"), json = directory.file("results.jsonl")
+        let result = try await runTool(
+            "bench",
+            ["output-layers", "--text", Self.text(directory), "--encoders", "small", "--vocabularies", "400", "--units", "150",
+             "--negatives", "50", "--budget", "1s", "--memory", "1G", "--json", json, "--tsv", table, "--threads", "2", "--quiet"]
+                + Self.sizes)
+        #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
+        let lines = try Self.lines(String(decoding: contents(of: json), as: UTF8.self))
+        #expect(lines.map(\.event) == ["machine"] + Array(repeating: "system", count: 4) + Array(repeating: "ratio", count: 3))
+        #expect(lines[0].command?.hasPrefix("bench output-layers --text") == true && lines[0].textWords == 400 * 12)
+        let systems = lines.filter { $0.event == "system" }
+        #expect(systems.map(\.name) == ["ELMo-C", "ELMo-Sub", "ELMo-A", "ELMo"])
+        for system in systems {
+            #expect(system.run == "output-layers" && system.encoder == "small" && system.vocabulary == 400)
+            let rounds = try #require(system.rounds), speed = try #require(system.wordsPerSecond)
+            let costs = try #require(system.costs)
+            #expect(rounds >= 3 && speed.lowest <= speed.median && speed.median <= speed.highest && speed.lowest > 0)
+            #expect(abs(costs.values.reduce(0, +) - 1) < 0.02 && costs.count == 7, "\(costs)")
+            #expect(costs.values.allSatisfy { $0 >= 0 } && costs["recurrence"] ?? 0 > 0 && costs["output"] ?? 0 > 0)
+            let weights = try #require(system.parameters)
+            // Adam's two moments; the memory of a process that has both, weights and gradients.
+            #expect(try #require(system.optimizerBytes) >= 8 * weights)
+            #expect(try #require(system.peakMemory) > 16 * weights)
+            #expect(try #require(system.largestBatch) > 2)
+        }
+        // Gradients are dense but for the rows of the sampled softmax, of which a step touches some.
+        #expect(systems[0].gradientBytes == systems[0].parameters.map { 4 * $0 })
+        #expect(try #require(systems[3].gradientBytes) < 4 * #require(systems[3].parameters))
+        // small, with vectors of 8: input 8 x 128 + 128 and norm; two layers; output 128 x 8 + 8.
+        let layer = 2 * 128 * 2048 + 2048 + 512 * 128 + 2 * 128
+        #expect(systems[0].parameters == 2 * (9 * 128 + 2 * 128 + 2 * layer + 129 * 8))
+        for line in lines.filter({ $0.event == "ratio" }) {
+            #expect(line.to == "ELMo-C" && line.rounds == systems[0].rounds && (line.ratio?.lowest ?? 0) > 0)
+        }
+        let rows = String(decoding: try contents(of: table), as: UTF8.self).split(separator: "\n").map { $0.split(separator: "\t", omittingEmptySubsequences: false) }
+        #expect(rows.count == 5 && Set(rows.map(\.count)).count == 1)
+        #expect(rows.map { $0[1] } == ["name", "ELMo-C", "ELMo-Sub", "ELMo-A", "ELMo"])
+        #expect(result.text.contains("ELMo-Sub") && result.text.contains("recurrence") && result.text.contains("rounds"))
+    }
+
+    @Test func anyNetworksBesideEachOther() async throws {
+        let directory = try TemporaryDirectory()
+        let text = try Self.text(directory)
+        let networks = ["tiny", "tiny --output softmax", "tiny --cell 48 --loss l2", "tiny --optimizer adagrad"].map { $0 + Self.named }
+        let result = try await runTool(
+            "bench", ["compare", "--text", text, "--budget", "100s", "--precision", "0.9", "--json", "-", "--quiet"] + networks)
+        #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
+        let lines = try Self.lines(result.text), systems = lines.filter { $0.event == "system" }
+        #expect(systems.map(\.name) == networks && lines.filter { $0.event == "ratio" }.count == 3)
+        // A precision that is easily reached ends it long before its budget, after the six rounds that an interval needs.
+        #expect(systems.allSatisfy { $0.rounds ?? 0 >= 6 && $0.rounds ?? 0 < 1000 })
+        // A softmax over 400 classes for each direction in place of 16 x 8 + 8.
+        let weights = try systems.map { try #require($0.parameters) }
+        #expect(weights[1] - weights[0] == 2 * (16 * 400 + 400 - 16 * 8 - 8))
+        #expect(weights[2] > weights[0] && weights[3] == weights[0])
+        #expect(systems[3].optimizerBytes == systems[0].optimizerBytes.map { $0 / 2 })
+    }
+
+    @Test func whereTheTimeGoes() async throws {
+        let directory = try TemporaryDirectory()
+        let result = try await runTool(
+            "bench", ["costs", "--text", Self.text(directory), "--budget", "1s", "--quiet", "tiny" + Self.named])
+        #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
+        for part in ["input", "recurrence", "projection", "output", "optimiser", "data", "microseconds a word"] {
+            #expect(result.text.contains("\n" + part), "\(part)")
+        }
+        // The only bar is as long as bars can be.
+        let bar = try #require(result.text.split(separator: "\n").last { $0.hasPrefix("tiny") })
+        #expect(bar.dropFirst(("tiny" + Self.named + "  ").count).count == 60, "\(bar)")
+    }
+
+    /// What does not fit is found before anything is allocated, and the others go on.
+    @Test func whatDoesNotFitIsLeftOut() async throws {
+        let directory = try TemporaryDirectory()
+        let text = try Self.text(directory)
+        let huge = "tiny --output softmax --projection 60000 --vocabulary 200000000 --batch 2 --window 3 --dimension 8"
+        let small = "tiny" + Self.named
+        let result = try await runTool("bench", ["compare", "--text", text, "--budget", "1s", "--json", "-", huge, small])
+        #expect(result.status == 0, "\(result.errors)")
+        let lines = try Self.lines(result.text)
+        #expect(lines.first { $0.event == "left-out" }?.name == huge)
+        #expect(lines.first { $0.event == "left-out" }?.reason?.contains("GB to give") == true)
+        #expect(lines.filter { $0.event == "system" }.map(\.name) == [small])
+        // With nothing left there is no result.
+        let file = directory.file("none.jsonl")
+        let none = try await runTool("bench", ["compare", "--text", text, "--json", file, huge])
+        #expect(none.status == 78 && none.errors.contains("nothing was measured: \(huge): takes about"), "\(none.errors)")
+    }
+
+    @Test func interruptedItPrintsWhatItHas() async throws {
+        let directory = try TemporaryDirectory()
+        let text = try Self.text(directory)
+        let result = try await runShell(
+            """
+            cd '\(directory.path)'
+            "$BIN/bench" compare --text '\(text)' --budget 1h --precision 0 --json lines -o table 'tiny\(Self.named)' \
+            'tiny --cell 40\(Self.named)' & bench=$!
+            sleep 4; kill -TERM $bench; wait $bench; echo $?
+            pgrep -f 'bench serve-steps' -P $bench || echo no children
+            """)
+        #expect(result.text == "143\nno children\n", "\(result.text) \(result.errors)")
+        let lines = try Self.lines(String(decoding: contents(of: directory.file("lines")), as: UTF8.self))
+        #expect(lines.last?.event == "interrupted" && lines.filter { $0.event == "system" }.count == 2)
+        let table = String(decoding: try contents(of: directory.file("table")), as: UTF8.self)
+        #expect(table.contains("interrupted") && table.contains("tiny --cell 40"))
+    }
+
+    @Test(arguments: [
+        (["compare", "enormous"], 64, "enormous"), (["compare", ""], 64, "not nothing"),
+        (["compare", "tiny --margin 0.1"], 64, "--margin"), (["compare", "tiny --what 3"], 64, "--what"),
+        (["compare", "elmo --vocabulary 5"], 64, "--vocabulary"), (["costs"], 64, "systems"),
+        (["output-layers", "--encoders", "large"], 64, "--encoders"), (["output-layers", "--vocabularies", "10,x"], 64, "--vocabularies"),
+        (["output-layers", "--text", "/nowhere/text"], 66, "/nowhere/text"),
+        (["output-layers", "--batch", "0"], 64, "--batch"), (["compare", "tiny --batch 0"], 64, "--batch"),
+        (["compare", "tiny", "--budget", "0s"], 64, "--budget"), (["compare", "tiny", "--precision", "2"], 64, "--precision"),
+        // Found before the first step, and before the text is read.
+        (["compare", "tiny", "--text", "/nowhere/text", "--json", "/nowhere/results"], 73, "/nowhere/results"),
+        (["costs", "tiny", "--text", "/nowhere/text", "--tsv", "/nowhere/table"], 73, "/nowhere/table"),
+        (["output-layers", "--text", "/nowhere/text", "-o", "/nowhere/table"], 73, "/nowhere/table"),
+    ])
+    func badInput(arguments: [String], status: Int, message: String) async throws {
+        let result = try await runTool("bench", arguments)
+        #expect(result.status == status && result.output.isEmpty)
+        #expect(result.errors.contains(message) && result.errors.split(separator: "\n").count == 1, "\(result.errors)")
+    }
+}

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# The logs and probes that pipelines/compare.mk left in OUT/runs as one file of results, a line of JSON each (docs/report.md).
+#   pipelines/compare-results.sh OUT SYSTEM…
+# Scores are those of the forward direction; words are whole words, also of a system that reads units of them.
+set -euo pipefail
+out=$1
+shift
+cd "$out/runs"
+
+# last NAME LOG: a field of the last line of training.
+last() { grep '"event":"train"' "$2" | tail -n 1 | sed -n "s/.*\"$1\":\([-+0-9.eE]*\).*/\1/p"; }
+# perEpoch LOG: positions of a pass over the text.
+perEpoch() { awk -v words="$(last words "$1")" -v epoch="$(last epoch "$1")" 'BEGIN { printf "%.0f", words / epoch }'; }
+
+processor=$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1)
+printf '{"command":"make -f pipelines/compare.mk","date":"%s","event":"machine","processor":"%s","threads":%d}\n' \
+    "$(date +%F)" "${processor//\"/}" "$(nproc)"
+for system in "$@"; do
+    for log in "$system"-[0-9]*.words.jsonl; do
+        [ -e "$log" ] || continue
+        seed=${log#"$system"-}
+        seed=${seed%%.*}
+        whole=$(perEpoch "${1}-$seed.words.jsonl")
+        for budget in words time; do
+            file=$system-$seed.$budget.jsonl
+            [ -e "$file" ] || continue
+            awk -v system_name="$system" -v seed="$seed" -v budget="$budget" -v share="$whole/$(perEpoch "$file")" '
+                BEGIN { split(share, parts, "/"); share = parts[1] / parts[2] }
+                function field(name) {
+                    return match($0, "\"" name "\":[-+0-9.eE]+") ? substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 3) : ""
+                }
+                function add(name, value) { if (value != "") line = line ",\"" name "\":" value }
+                function scores() {
+                    add("words", sprintf("%.0f", field("words") * share)); add("seconds", field("seconds"))
+                    add("top1", field("top1")); add("top10", field("top10")); add("perplexity", field("perplexity"))
+                    add("candidatePerplexity", field("candidatePerplexity"))
+                }
+                /"event":"held-out"/ && /"direction":"forward"/ {
+                    if (budget == "words") {
+                        line = "{\"event\":\"curve\",\"system\":\"" system_name "\",\"seed\":" seed
+                        scores()
+                        print line "}"
+                    }
+                    line = "{\"event\":\"quality\",\"system\":\"" system_name "\",\"budget\":\"" budget "\",\"seed\":" seed
+                    scores()
+                    add("candidates", field("candidates")); add("coverage", field("coverage"))
+                    add("classes", field("vocabulary")); add("unknownShare", field("unknownShare"))
+                    final = line "}"
+                }
+                END { if (final != "") print final }' "$file"
+        done
+    done
+done
+for probe in *.probe-*; do
+    if [ -e "$probe" ]; then grep '"event":"probe"' "$probe"; fi
+done

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# The results of pipelines/compare.mk as a table for the terminal: of each system and budget the median over the seeds, and the
+# range.
+#   pipelines/compare-table.sh RESULTS.jsonl
+set -euo pipefail
+awk '
+    function field(name) {
+        return match($0, "\"" name "\":[-+0-9.eE]+") ? substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 3) : ""
+    }
+    function text(name) {
+        return match($0, "\"" name "\":\"[^\"]*\"") ? substr($0, RSTART + length(name) + 4, RLENGTH - length(name) - 5) : ""
+    }
+    function note(row, column, value) {
+        if (value == "") return
+        if (!(row in seen)) { seen[row] = 1; rows[++row_count] = row }
+        if (!(column in known)) { known[column] = 1; columns[++column_count] = column }
+        values[row, column] = values[row, column] " " value
+    }
+    # Median and range, times a factor.
+    function spread(list, factor, decimals,    n, number, i, j, swap, middle) {
+        n = split(list, number, " ")
+        for (i = 1; i <= n; i++) for (j = i + 1; j <= n; j++)
+            if (number[j] + 0 < number[i] + 0) { swap = number[i]; number[i] = number[j]; number[j] = swap }
+        middle = n % 2 ? number[(n + 1) / 2] : (number[n / 2] + number[n / 2 + 1]) / 2
+        return sprintf("%." decimals "f (%." decimals "f-%." decimals "f)", factor * middle, factor * number[1], factor * number[n])
+    }
+    /"event":"quality"/ {
+        row = text("system") "\tsame " text("budget")
+        note(row, "Mwords", field("words") / 1e6); note(row, "seconds", field("seconds"))
+        note(row, "top-1", field("top1")); note(row, "top-10", field("top10"))
+        note(row, "perplexity*", field("candidatePerplexity")); note(row, "perplexity", field("perplexity"))
+    }
+    /"event":"probe"/ {
+        budget = text("budget")
+        note(text("system") "\t" (budget == "" ? "-" : "same " budget), text("task") " " text("measure"), field("value"))
+    }
+    END {
+        printf "%-14s %-11s", "system", "budget"
+        for (c = 1; c <= column_count; c++) printf " %21s", columns[c]
+        print ""
+        for (r = 1; r <= row_count; r++) {
+            split(rows[r], name, "\t")
+            printf "%-14s %-11s", name[1], name[2]
+            for (c = 1; c <= column_count; c++) {
+                column = columns[c]
+                share = column ~ /^(top|.* (F1|accuracy))/
+                cell = (rows[r], column) in values ? spread(values[rows[r], column], share ? 100 : 1, column == "Mwords" ? 2 : share ? 2 : 1) : "-"
+                printf " %21s", cell
+            }
+            print ""
+        }
+        print "shares in percent; median over the seeds and range; * among the candidates, over the same positions"
+    }' "$1"
