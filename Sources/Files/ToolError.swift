@@ -6,6 +6,8 @@ public enum ExitStatus: Int32, Sendable {
     case dataError = 65
     /// An input does not exist or cannot be read.
     case noInput = 66
+    /// A program that this needs is not installed.
+    case unavailable = 69
     /// A defect of the tool itself.
     case software = 70
     /// The system refused something that should always work (memory, threads).
