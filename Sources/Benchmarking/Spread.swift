@@ -17,4 +17,4 @@ public struct Spread: Sendable, Equatable {
     }
 }
 
-extension Spread: Encodable {}
+extension Spread: Codable {}

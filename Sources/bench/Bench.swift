@@ -16,7 +16,7 @@ struct Bench: ParsableCommand {
         version: "bench (Contour) \(contourVersion)",
         subcommands: [
             BenchTrain.self, BenchProducts.self, BenchLayers.self, BenchStages.self, BenchSpelling.self, BenchText.self,
-            BenchOutputLayers.self, BenchCosts.self, BenchCompare.self, BenchServeSteps.self,
+            BenchOutputLayers.self, BenchCosts.self, BenchCompare.self, BenchServeSteps.self, BenchReport.self,
         ])
 
     static func main() { runAsRoot() }

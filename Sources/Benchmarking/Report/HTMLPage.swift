@@ -1,0 +1,118 @@
+/// The page: one file that needs no other, in HTML 5.
+struct HTMLPage {
+    let title: String
+    let report: BenchmarkReport
+    let pictures: [Picture]
+    /// How the page was made.
+    let command: String
+
+    var html: String {
+        let sections = speedSections + qualitySections
+        return """
+            <!DOCTYPE html>
+            <html lang="en">
+            <head>
+            <meta charset="utf-8">
+            <meta name="viewport" content="width=device-width, initial-scale=1">
+            <title>\(title.escapedForHTML)</title>
+            <style>
+            \(StyleSheet.text)
+            </style>
+            </head>
+            <body>
+            <header>
+            <h1>\(title.escapedForHTML)</h1>
+            \(summary)</header>
+            <nav aria-label="Contents">
+            <ol>
+            \(sections.map { "<li><a href=\"#\($0.anchor)\">\($0.title.escapedForHTML)</a></li>\n" }.joined())\
+            <li><a href="#method">How it was measured</a></li>
+            <li><a href="#commands">Commands to repeat it</a></li>
+            </ol>
+            </nav>
+            <main>
+            \(sections.map(\.html).joined())\(method)\(commands)</main>
+            <footer>Made by bench report; the same results give the same page.</footer>
+            </body>
+            </html>
+
+            """
+    }
+
+    private struct Part {
+        let title, anchor, html: String
+
+        init(_ number: Int, _ title: String, _ runs: [ReportRun], _ html: String) {
+            (self.title, anchor) = (title, "section-\(number)")
+            self.html =
+                "<section id=\"\(anchor)\">\n<h2>\(title.escapedForHTML)</h2>\n\(RunFacts.html(runs))\(html)</section>\n"
+        }
+    }
+
+    private var speedSections: [Part] {
+        report.speedSections.map { section in
+            let own = pictures.filter { $0.plot.section == section.number }
+            return Part(
+                section.number, section.title, [section.run],
+                SpeedHTML(section: section, styles: report.styles, pictures: own).html)
+        }
+    }
+
+    private var qualitySections: [Part] {
+        report.qualitySections.map { section in
+            let own = pictures.filter { $0.plot.section == section.number }
+            return Part(
+                section.number, "Quality", section.runs,
+                QualityHTML(section: section, styles: report.styles, pictures: own).html)
+        }
+    }
+
+    /// Dates and machines of all runs.
+    private var summary: String {
+        let machines = report.runs.compactMap(\.machine)
+        let dates = distinct(machines.compactMap(\.date)).sorted()
+        let lines = [dates.count > 2 ? "\(dates[0]) to \(dates[dates.count - 1])" : dates.joined(separator: " and ")]
+            + distinct(machines.compactMap(RunFacts.machineText))
+        var html = lines.filter { !$0.isEmpty }.map { HTML.paragraph($0, class: "weak") }.joined()
+        if distinct(report.runs.map { $0.machine.flatMap(RunFacts.machineText) ?? "" }).count > 1 {
+            html += HTML.paragraph(
+                "The results come from more than one machine, or from machines in different settings: speeds compare within a "
+                    + "section only.")
+        }
+        return html
+    }
+
+    private var method: String {
+        var html = "<section id=\"method\">\n<h2>How it was measured</h2>\n"
+        if !report.speedSections.isEmpty {
+            html += HTML.paragraph(
+                "The systems of a section took turns in one run: one round of each, then the next round, because machines "
+                    + "change their speed from minute to minute. A speed is the median of the rounds; the lowest and the highest "
+                    + "stand below it, and are the bars in pictures.")
+            html += HTML.paragraph(
+                "A ratio compares what was measured side by side: it is the median of the ratios within the rounds, with the "
+                    + "confidence interval of that median. Where there were too few rounds for an interval, the range of the "
+                    + "ratios stands instead. Numbers of different runs are never divided by each other.")
+            html += HTML.paragraph(
+                "Seconds and joules are for training on a million words. A dash is what was not measured; joules cannot be "
+                    + "measured on machines that do not show their processors’ counters of energy.")
+        }
+        if !report.qualitySections.isEmpty {
+            html += HTML.paragraph(
+                "Scores are those of trained models on text that they never saw. Systems had the same number of words to train "
+                    + "on, or the same time, as stands below their names. Medians and ranges are over the seeds.")
+            if report.qualitySections.contains(where: { !$0.probes.isEmpty }) {
+                html += HTML.paragraph(
+                    "A probe is a classifier on a model’s vectors. Its change to the word vectors alone is taken between "
+                        + "classifiers with the same seed; medians and ranges are of these changes.")
+            }
+        }
+        return html + "</section>\n"
+    }
+
+    private var commands: String {
+        let all = distinct(report.runs.compactMap { $0.machine?.command?.printable }) + [command]
+        let lines = all.map(\.escapedForHTML).joined(separator: "\n")
+        return "<section id=\"commands\">\n<h2>Commands to repeat it</h2>\n<pre>\(lines)</pre>\n</section>\n"
+    }
+}

@@ -1,0 +1,109 @@
+internal import FoundationEssentials
+
+// The records of results that a report shows; docs/report.md is the list. Keys that are absent were not measured.
+
+/// Where, when and how the records behind it were measured.
+struct MachineRecord: Decodable {
+    let processor, kernels, date, version, command, text: String?
+    let threads, textWords, distinctWords: Int?
+    /// Bytes.
+    let memory: Int?
+}
+
+/// What one system took.
+struct SystemRecord: Decodable {
+    let name: String
+    /// The benchmark: output-layers, costs or compare.
+    let run: String?
+    let options, encoder, input, output, optimizer: String?
+    let cell, projection, directions, vocabulary, batch, window, threads, rounds, parameters: Int?
+    /// Bytes.
+    let optimizerBytes, peakMemory, gradientBytes, memoryGiven: Int?
+    /// Sequences, the most that fit into `memoryGiven`.
+    let largestBatch: Int?
+    let wordsPerSecond: Spread?
+    /// Seconds for a million words.
+    let millionWordsSeconds: Spread?
+    let joulesPerMillionWords: Double?
+    /// Shares of a step's time.
+    let costs: [String: Double]?
+}
+
+/// How many times as much of `quantity` the system `of` takes as the system `to`: the ratios within the rounds.
+struct RatioRecord: Decodable {
+    let run, encoder: String?
+    let of, to: String
+    let vocabulary: Int?
+    let quantity: String
+    let ratio: Spread
+    /// The interval of the median; absent if there were too few rounds for that confidence.
+    let low, high, confidence: Double?
+    let rounds: Int?
+}
+
+/// A system that was not measured, and why.
+struct LeftOutRecord: Decodable {
+    let run, encoder: String?
+    let name: String
+    let vocabulary: Int?
+    let reason: String
+}
+
+/// Scores of one trained model on held-out text.
+struct QualityRecord: Decodable {
+    let system: String
+    /// What the systems had as much of: `words` or `time`.
+    let budget: String?
+    let seed: Int?
+    let words, candidates, classes: Int?
+    let seconds, top1, top10, perplexity, candidatePerplexity, coverage, unknownShare: Double?
+}
+
+/// One point of a learning curve.
+struct CurveRecord: Decodable {
+    let system: String
+    let seed: Int?
+    let words: Int?
+    let seconds: Double
+    let top10, candidatePerplexity: Double?
+}
+
+/// The score of a classifier on a model's vectors.
+struct ProbeRecord: Decodable {
+    let system: String
+    let budget: String?
+    let seed, probeSeed: Int?
+    let task, measure: String
+    let value: Double
+    let precision, recall: Double?
+}
+
+/// A line of results.
+enum ResultRecord {
+    case machine(MachineRecord), system(SystemRecord), ratio(RatioRecord), leftOut(LeftOutRecord)
+    case quality(QualityRecord), curve(CurveRecord), probe(ProbeRecord)
+    /// The benchmark of that name was stopped before it was done.
+    case interrupted(run: String?)
+}
+
+extension ResultRecord {
+    private struct Head: Decodable { let event: String }
+    private struct Interrupted: Decodable { let run: String? }
+
+    /// One line of JSON; `nil` for events of other programs. Throws `DecodingError`.
+    init?(_ line: Data, _ decoder: JSONDecoder) throws {
+        func record<Record: Decodable>() throws -> Record { try decoder.decode(Record.self, from: line) }
+        let head: Head = try record()
+        switch head.event {
+        case "machine": self = .machine(try record())
+        case "system": self = .system(try record())
+        case "ratio": self = .ratio(try record())
+        case "left-out": self = .leftOut(try record())
+        case "quality": self = .quality(try record())
+        case "curve": self = .curve(try record())
+        case "probe": self = .probe(try record())
+        case "interrupted": self = .interrupted(run: (try record() as Interrupted).run)
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,90 @@
+public import Files
+internal import FoundationEssentials
+
+/// What stands behind one machine record of a file, up to the next: the results of one run of a benchmark.
+struct ReportRun {
+    /// What the user calls the file.
+    let file: String
+    let machine: MachineRecord?
+    var systems: [SystemRecord] = []
+    var ratios: [RatioRecord] = []
+    var leftOut: [LeftOutRecord] = []
+    var qualities: [QualityRecord] = []
+    var curves: [CurveRecord] = []
+    var probes: [ProbeRecord] = []
+    var isInterrupted = false
+
+    fileprivate mutating func append(_ record: ResultRecord) {
+        switch record {
+        case .machine: preconditionFailure("a machine record begins a run")
+        case .system(let record): systems.append(record)
+        case .ratio(let record): ratios.append(record)
+        case .leftOut(let record): leftOut.append(record)
+        case .quality(let record): qualities.append(record)
+        case .curve(let record): curves.append(record)
+        case .probe(let record): probes.append(record)
+        case .interrupted: isInterrupted = true
+        }
+    }
+}
+
+/// A file of results in JSON Lines, plain or compressed: `--json` of the benchmarks writes them.
+public struct ReportFile {
+    public let name: String
+    let runs: [ReportRun]
+    /// The number of the last line if it was torn off and is passed over.
+    public let tornLine: Int?
+
+    /// Throws `ToolError`: `noInput`; `dataError` for a file without results, and for a line that is none.
+    public init(path: String) throws { try self.init(openInput(path)) }
+
+    public init(_ source: any ByteSource) throws {
+        let lines = LineReader(source)
+        let decoder = JSONDecoder()
+        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        var runs: [ReportRun] = []
+        var torn: Int?
+        func take(_ line: UnsafeRawBufferPointer) throws {
+            guard line.contains(where: { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") }) else { return }
+            do {
+                guard let record = try ResultRecord(Data(line), decoder) else { return }
+                if case .machine(let machine) = record {
+                    runs.append(ReportRun(file: source.name, machine: machine))
+                } else {
+                    if runs.isEmpty { runs.append(ReportRun(file: source.name, machine: nil)) }
+                    runs[runs.count - 1].append(record)
+                }
+            } catch let error as DecodingError {
+                // A run that was ended from outside leaves half a line.
+                if case .dataCorrupted = error, !lines.isEnded {
+                    torn = lines.number
+                } else {
+                    throw ToolError.data(source.name, "line \(lines.number)", Self.complaint(error))
+                }
+            }
+        }
+        while try lines.next(take) {}
+        guard lines.number > 0 else { throw ToolError.data(source.name, "", "is empty: there are no results in it") }
+        guard !runs.isEmpty else {
+            throw ToolError.data(
+                source.name, torn.map { "line \($0)" } ?? "",
+                torn == nil ? "holds no results that a report shows" : "is torn off, and there are no results before it")
+        }
+        if torn != nil { runs[runs.count - 1].isInterrupted = true }
+        name = source.name
+        self.runs = runs
+        tornLine = torn
+    }
+
+    private static func complaint(_ error: DecodingError) -> String {
+        switch error {
+        case .keyNotFound(let key, _): "has no \"\(key.stringValue)\""
+        case .typeMismatch(_, let context), .valueNotFound(_, let context):
+            context.codingPath.isEmpty
+                ? "is not a JSON object"
+                : "\"\(context.codingPath.map(\.stringValue).joined(separator: "."))\" is of the wrong kind"
+        default: "is not JSON"
+        }
+    }
+}

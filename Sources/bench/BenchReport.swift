@@ -1,0 +1,87 @@
+import ArgumentParser
+import Benchmarking
+import Files
+import ToolSupport
+
+/// `bench report`
+struct BenchReport: Tool {
+    static let name = "bench report"
+    static let configuration = CommandConfiguration(
+        commandName: "report", abstract: "One page in HTML, and pictures, of what the benchmarks measured.",
+        discussion: """
+            Reads any number of the files that other benchmarks write with --json; docs/report.md lists what is taken from \
+            them. The page is one file with its pictures in it. With --pictures the pictures are files too, each beside a \
+            table of what it draws, and the page is written only where -o names a file. Needs gnuplot.
+
+            Example: bench report results.jsonl -o report.html
+            """)
+
+    @Argument(
+        help: ArgumentHelp("Results in JSON Lines, plain, .gz or .lz4; - is standard input.", valueName: "results"),
+        completion: .file())
+    var inputs: [String]
+
+    @Option(help: ArgumentHelp("The page's title.", valueName: "text"))
+    var title = "Contour: benchmarks"
+
+    @Option(help: ArgumentHelp("Write the pictures (.svg) and what they draw (.tsv) to this folder.", valueName: "folder"),
+            completion: .directory)
+    var pictures: String?
+
+    @OptionGroup var output: OutputOption
+
+    @Flag(name: .shortAndLong, help: "Print nothing on stderr but errors.")
+    var quiet = false
+
+    func validate() throws {
+        try requireOneStandardInput("the results", inputs)
+        for input in inputs where isSameFile(input, output.output) {
+            throw ValidationError("-o \(output.output) would replace results that are read")
+        }
+    }
+
+    func perform() throws {
+        let gnuplot = try Gnuplot()
+        let folder = try pictures.map { try PictureFolder(path: $0) }
+        let page = pictures == nil || output.output != "-" ? try output.open(binary: false) : nil
+        let report = Report(quiet: quiet)
+        let files = try differentInputs(report).map { input in
+            let file = try ReportFile(path: input)
+            if let line = file.tornLine {
+                report.print("bench report: \(file.name): line \(line): is torn off, and passed over")
+            }
+            return file
+        }
+        try BenchmarkReport(files).write(page: page, folder: folder, title: title, command: command, gnuplot: gnuplot) {
+            report.progress("drawing \($0)")
+        }
+        report.progress("")
+        try page?.commit()
+    }
+
+    /// The inputs, each file once.
+    private func differentInputs(_ report: Report) -> [String] {
+        var inputs: [String] = []
+        for input in self.inputs {
+            if let other = inputs.first(where: { $0 == input || isSameFile($0, input) }) {
+                report.print("bench report: \(input): is read once: it is the same file as \(other)")
+            } else {
+                inputs.append(input)
+            }
+        }
+        return inputs
+    }
+
+    /// The command line that makes the same page.
+    private var command: String {
+        func quoted(_ word: String) -> String {
+            let isPlain = !word.isEmpty && word.utf8.allSatisfy { byte in
+                UnicodeScalar(byte).properties.isAlphabetic && byte < 128 || "0123456789-_./=+,:@%".utf8.contains(byte)
+            }
+            return isPlain ? word : "'\(word.replacing("'", with: "'\\''"))'"
+        }
+        let titles = title == "Contour: benchmarks" ? [] : ["--title", title]
+        let outputs = output.output == "-" ? [] : ["-o", output.output]
+        return (["bench", "report"] + titles + inputs + outputs).map(quoted).joined(separator: " ")
+    }
+}
