@@ -55,7 +55,7 @@ private func complaintAboutXML(_ files: [String]) async throws -> String {
         for text in [
             "21.7%<small>21.3% to 22.5%</small>", "the same words", "198", "10,000<small>95.0% of the text</small>",
             "column 4, F1",
-            "0.770<small>0.730 to 0.810; precision 0.801, recall 0.822</small>",
+            "0.770<small>0.730 to 0.810</small><small>precision 0.801</small><small>recall 0.822</small>",
             // 0.81 - 0.7 and 0.73 - 0.6: each to the word vectors with the same seed of the probe.
             "+0.120<small>+0.110 to +0.130</small>",
         ] { #expect(page.contains(text), "\(text)") }
@@ -117,6 +117,14 @@ private func complaintAboutXML(_ files: [String]) async throws -> String {
         let pictures = directory.entries().filter { $0.hasSuffix(".svg") }
         #expect(pictures == ["1-costs.svg", "1-memory-0-reference.svg", "1-time-0-reference.svg"])
         #expect(try await complaintAboutXML(pictures.map(directory.file)) == "")
+    }
+
+    /// Numbers that are none, as logs of failed runs have, are shown, and drawn by no picture.
+    @Test func numbersWithoutEnd() async throws {
+        let curves = ReportSamples.machine + #"{"event":"curve","system":"a","seconds":1,"candidatePerplexity":"inf"}"# + "\n"
+        let scores = #"{"event":"quality","system":"a","perplexity":"inf","top1":"nan"}"# + "\n"
+        let page = try await page(curves + scores + #"{"event":"system","name":"b","costs":{"input":"inf","output":0}}"# + "\n")
+        #expect(page.contains("<td>inf</td>") && !page.contains("<svg"))
     }
 
     @Test func aTornLineIsPassedOver() async throws {

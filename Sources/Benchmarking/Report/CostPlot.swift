@@ -10,8 +10,7 @@ struct CostPlot {
 
     /// The systems with costs, group by group.
     var groups: [(title: String, systems: [SystemRecord])] {
-        section.groups.map { ($0.title, $0.systems.filter { ($0.costs ?? [:]).values.contains { $0 > 0 } }) }
-            .filter { !$0.1.isEmpty }
+        section.groups.map { ($0.title, $0.systems.filter { shares($0).contains { $0 > 0 } }) }.filter { !$0.1.isEmpty }
     }
 
     /// What the costs of a section are called, in the order of bars and columns.
@@ -23,7 +22,7 @@ struct CostPlot {
 
     /// Shares of what all parts are together, in the order of `parts`.
     func shares(_ system: SystemRecord) -> [Double] {
-        let costs = parts.map { max(0, system.costs?[$0] ?? 0) }
+        let costs = parts.map { max(0, system.costs?[$0] ?? 0) }.map { $0.isFinite ? $0 : 0 }
         let sum = costs.reduce(0, +)
         return costs.map { sum > 0 ? $0 / sum : 0 }
     }
@@ -81,7 +80,7 @@ struct CostPlot {
 
 /// Bars one below the other with their names above them. Lengths are in percent, heights in pixels from the top.
 private struct Bars {
-    static let left = 18.0
+    static let left = 24.0
     private(set) var bottom: Double
     private(set) var labels: [String] = []
     /// By part: left, right, top and bottom of each of its boxes.

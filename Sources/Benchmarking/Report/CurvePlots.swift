@@ -62,7 +62,8 @@ struct CurvePlots {
             y: Axis(label, points.map(\.value), logarithmic: logarithmic), lines: lines)
         return Plot(
             family: .curves, section: section.number, name: "\(section.number)-curves-\(name)",
-            caption: "\(caption), by the time of training; means over the seeds, and thin lines for each seed.",
+            caption: "\(caption), by the time of training"
+                + (lines.contains(where: \.isThin) ? "; means over the seeds, and a thin line for each seed." : "."),
             height: chart.height, commands: chart.commands, columns: ["system", "seed", "seconds", "value"], rows: rows)
     }
 

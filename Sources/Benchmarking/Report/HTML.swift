@@ -55,15 +55,17 @@ enum HTML {
 
 /// A table: the first column names the rows, and columns without any value are left out.
 struct HTMLTable {
-    /// What stands in a cell: a value, and what is said about it in small letters below.
+    /// What stands in a cell: a value, and what is said about it in small lines below.
     struct Cell {
         let html: String?
 
         init(html: String?) { self.html = html }
 
-        init(_ text: String?, _ note: String? = nil) {
+        init(_ text: String?, _ notes: String?...) { self.init(text, notes) }
+
+        init(_ text: String?, _ notes: [String?]) {
             html = text.map { text in
-                text.escapedForHTML + (note.map { "<small>\($0.escapedForHTML)</small>" } ?? "")
+                text.escapedForHTML + notes.compactMap { $0 }.map { "<small>\($0.escapedForHTML)</small>" }.joined()
             }
         }
 

@@ -22,7 +22,10 @@ package struct Plot {
     package var script: String {
         let terminal =
             "set terminal svg size \(Self.width),\(height) fixed font 'sans-serif,13' background 'white' noenhanced"
-        let common = ["set encoding utf8", terminal, "set border 3 lc rgb '#888888'", "set tics nomirror scale 0.5 textcolor rgb '#333333'"]
+        let common = [
+            "set encoding utf8", terminal, "set border 3 lc rgb '#888888'",
+            "set tics nomirror scale 0.5 textcolor rgb '#333333'",
+        ]
         return (common + commands).joined(separator: "\n") + "\n"
     }
 
@@ -73,7 +76,7 @@ struct LineChart {
         let labelWidth = 8 * Double(y.tics.map(\.text.count).max() ?? 0)
         var commands = [
             "set lmargin at screen \((38 + labelWidth) / width)", "set rmargin at screen \(1 - 24 / width)",
-            "set tmargin at screen \(1 - 36 / height)", "set bmargin at screen \(1 - 274 / height)",
+            "set tmargin at screen \(1 - (title.isEmpty ? 16 : 36) / height)", "set bmargin at screen \(1 - 274 / height)",
             "set title \(Plot.quoted(title)) offset 0, -0.4", "set grid lt 1 lw 0.5 lc rgb '#dddddd'",
             "set key at screen 0.03, screen \(1 - Double(Self.frame) / height) left top vertical maxrows \(max(1, names))"
                 + " Left reverse samplen 2.5 spacing 1.15",

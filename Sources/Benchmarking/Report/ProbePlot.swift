@@ -31,15 +31,15 @@ struct ProbePlot {
             y += 4
         }
         let legend = systems.indices.filter { medians[$0] != nil }
-        let height = y + 56 + 20 * Double(legend.count) + 10, width = Double(Plot.width)
+        let height = y + 54 + 20 * Double(legend.count) + 22, width = Double(Plot.width)
         var commands = [
             "set lmargin at screen \(20 / width)", "set rmargin at screen \(1 - 26 / width)", "set tmargin at screen 1",
             "set bmargin at screen \(1 - y / height)", "set grid x lt 1 lw 0.5 lc rgb '#dddddd'", "set border 1",
-            "set key at screen 0.03, screen \(1 - (y + 56) / height) left top vertical maxrows \(legend.count) Left reverse"
+            "set key at screen 0.03, screen \(1 - (y + 54) / height) left top vertical maxrows \(legend.count) Left reverse"
                 + " samplen 1.5 spacing 1.15",
         ]
         commands += Axis("score", probes.map(\.value), logarithmic: false, fromZero: false).commands("x")
-        commands += ["set yrange [\(y):0]", "unset ytics", "unset ylabel"] + labels
+        commands += ["set yrange [\(y):0]", "unset ytics", "unset ylabel", "set xlabel offset 0, 0.4"] + labels
         var plots: [String] = []
         for number in legend {
             let style = styles[systems[number].name], colour = "lc rgb '\(style.colour)'"

@@ -50,11 +50,9 @@ struct QualityHTML {
 
     private func perplexity(_ spread: Spread?, classes: Spread?, unknown: Spread?) -> HTMLTable.Cell {
         let texts = spread?.text(NumberText.rounded)
-        let note = [
-            texts?.range, classes.map { "\(NumberText.fixed($0.median, 0)) classes" },
-            unknown.map { "\(NumberText.percent($0.median)) unknown" },
-        ].compactMap { $0 }
-        return HTMLTable.Cell(texts?.median, note.isEmpty ? nil : note.joined(separator: "; "))
+        return HTMLTable.Cell(
+            texts?.median, texts?.range, classes.map { "\(NumberText.fixed($0.median, 0)) classes" },
+            unknown.map { "\(NumberText.percent($0.median)) unknown" })
     }
 
     /// A row for each system and budget, two columns for each task: the score, and its change to that of the word vectors.
@@ -63,16 +61,16 @@ struct QualityHTML {
         guard !records.isEmpty else { return "" }
         let tasks = distinct(records.map { ProbeTask($0) })
         var table = HTMLTable(
-            "classifiers on the vectors; medians over the seeds, ranges below",
-            ["system", "seeds"] + tasks.flatMap { [$0.title, "change to the word vectors"] })
+            "classifiers on the vectors; medians over the seeds of models and classifiers, ranges below",
+            ["system", "runs"] + tasks.flatMap { [$0.title, "change to the word vectors"] })
         for system in distinct(records.map { BudgetedSystem($0.system, $0.budget) }) {
             let own = records.filter { BudgetedSystem($0.system, $0.budget) == system }
             let cells = tasks.flatMap { task in
                 let scores = own.filter { ProbeTask($0) == task }
                 return [score(scores), change(scores, task, system)]
             }
-            let seeds = distinct(own.map { "\($0.seed ?? 0) \($0.probeSeed ?? 0)" }).count
-            table.append(HTML.system(system.name, styles, details: system.budgetText), [HTMLTable.Cell("\(seeds)")] + cells)
+            let runs = distinct(own.map { "\($0.seed ?? 0) \($0.probeSeed ?? 0)" }).count
+            table.append(HTML.system(system.name, styles, details: system.budgetText), [HTMLTable.Cell("\(runs)")] + cells)
         }
         return "<h3>Probes</h3>\n" + table.html
     }
@@ -84,9 +82,7 @@ struct QualityHTML {
             let values = records.compactMap(value)
             return values.isEmpty ? nil : "\(name) \(NumberText.fixed(Spread(values).median, 3))"
         }
-        let parts = [part("precision", \.precision), part("recall", \.recall)].compactMap { $0 }.joined(separator: ", ")
-        let note = [texts.range, parts.isEmpty ? nil : parts].compactMap { $0 }.joined(separator: "; ")
-        return HTMLTable.Cell(texts.median, note.isEmpty ? nil : note)
+        return HTMLTable.Cell(texts.median, texts.range, part("precision", \.precision), part("recall", \.recall))
     }
 
     /// The differences to the word vectors' score with the same seed of the probe, or else to the median of their scores.

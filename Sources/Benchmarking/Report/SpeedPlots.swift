@@ -28,7 +28,7 @@ struct SpeedPlots {
     ) -> Plot? {
         let places = section.systems.filter { $0.encoderName == encoder }.compactMap { system in
             system.vocabulary.flatMap { words in value(system).map { Place(system.name, Double(words), "\(words)", $0) } }
-        }.filter { $0.x > 0 }
+        }.filter { $0.x > 0 && $0.isFinite }
         guard !places.isEmpty else { return nil }
         let title = section.encoderTitle(encoder)
         let chart = chart(title, Axis("vocabulary, words", places: places.map(\.x)), label, places)
@@ -42,12 +42,12 @@ struct SpeedPlots {
     private func encoders(vocabulary: Int?) -> Plot? {
         let systems = section.systems.filter { $0.vocabulary == vocabulary && $0.cell != nil && $0.wordsPerSecond != nil }
         let sizes = distinct(systems.map { Size($0) }).sorted()
-        guard sizes.count > 1 else { return nil }
         let places = systems.compactMap { system in
             zip(sizes.firstIndex(of: Size(system)), system.wordsPerSecond).map { index, speed in
                 Place(system.name, Double(index + 1), sizes[index].text, speed)
             }
-        }
+        }.filter(\.isFinite)
+        guard distinct(places.map(\.x)).count > 1 else { return nil }
         let words = vocabulary.map { "vocabulary of \(NumberText.grouped($0))" }
         let chart = chart(words ?? "", Axis("cell/projection of the encoder", names: sizes.map(\.text)), "words/s", places)
         return Plot(
@@ -86,6 +86,8 @@ private struct Place {
     init(_ system: String, _ x: Double, _ xText: String, _ value: Spread) {
         (self.system, self.x, self.xText, self.value) = (system, x, xText, value)
     }
+
+    var isFinite: Bool { value.lowest.isFinite && value.median.isFinite && value.highest.isFinite }
 
     var row: [String] { [system, xText, "\(value.median)", "\(value.lowest)", "\(value.highest)"] }
 }

@@ -48,7 +48,8 @@ enum StyleSheet {
           align-items: start; margin: 1em 0; }
         .beside { display: grid; gap: 1rem; align-items: start; }
         @media (min-width: 62rem) { .beside { grid-template-columns: 27rem minmax(0, 1fr); } }
-        .beside > * { min-width: 0; margin-top: 0.8em; }
+        .beside > * { min-width: 0; margin: 0.8em 0 0; }
+        .beside .box:first-child { margin-top: 0; }
         figure { margin: 0; min-width: 0; max-width: 40rem; border: 1px solid var(--line); border-radius: 6px; overflow: hidden; }
         figure svg { display: block; width: 100%; height: auto; background: #fff; }
         figcaption { padding: 0.5em 0.8em; font-size: 0.85rem; border-top: 1px solid var(--line); }
@@ -59,15 +60,21 @@ enum StyleSheet {
         }
         @media print {
           :root { color-scheme: light; --text: #000; --weak: #444; --ground: #fff; --box: #f2f2f2; --line: #bbb; --link: #000; }
-          body { max-width: none; padding: 0; font-size: 10pt; }
+          body { max-width: none; padding: 0; font-size: 9pt; }
           .box, .table { overflow: visible; }
           .box { border: 0; }
+          .caption { padding-left: 0; }
           table { font-size: 7.5pt; }
+          small, .missing { font-size: 6.5pt; }
           th, td { padding: 0.3em 0.4em; }
-          tbody th { min-width: 0; }
           thead th { min-width: 0; }
+          tbody th { min-width: 13em; }
+          .figures { grid-template-columns: 1fr 1fr; }
+          .beside { grid-template-columns: 9cm minmax(0, 1fr); }
           figure, tr, pre, dl { break-inside: avoid; }
-          h2, h3 { break-after: avoid; }
+          .beside svg { max-height: 16cm; }
+          h2, h3, .caption, thead { break-after: avoid; }
         }
+        @page { size: landscape; margin: 12mm; }
         """
 }
