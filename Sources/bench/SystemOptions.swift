@@ -82,7 +82,7 @@ struct SystemsRun {
         try benchmark.prepare()
         let size = benchmark.textSize
         try files.log(
-            MachineRecord(
+            MachineLine(
                 command: (["bench"] + CommandLine.arguments.dropFirst()).joined(separator: " "), version: contourVersion,
                 text: options.text ?? "synthetic", textWords: size.tokens, distinctWords: size.distinctWords,
                 threads: options.common.threads))
@@ -102,14 +102,14 @@ struct SystemsRun {
         measured += outcome.results.count
         let threads = options.common.threads, memory = benchmark.memoryGiven
         for result in outcome.results {
-            try files.log(SystemRecord(result, run: name, threads: threads, memoryGiven: memory))
+            try files.log(SystemLine(result, run: name, threads: threads, memoryGiven: memory))
             try rows?.write(SystemRow.line(SystemRow(result, run: name, reference: outcome.results.first).cells) + "\n")
         }
         if let first = outcome.results.first {
-            for result in outcome.results.dropFirst() { try files.log(RatioRecord(result, to: first, run: name)) }
+            for result in outcome.results.dropFirst() { try files.log(RatioLine(result, to: first, run: name)) }
         }
-        for (system, reason) in outcome.leftOut { try files.log(LeftOutRecord(system, reason: reason, run: name)) }
-        if isInterrupted { try files.log(InterruptedRecord(run: name)) }
+        for (system, reason) in outcome.leftOut { try files.log(LeftOutLine(system, reason: reason, run: name)) }
+        if isInterrupted { try files.log(InterruptedLine(run: name)) }
         if !outcome.results.isEmpty { try files.print("\n\(title)\n" + table(outcome.results)) }
         for (system, reason) in outcome.leftOut {
             try files.print("\(system.name) left out: \(reason)\n")

@@ -1,8 +1,8 @@
 internal import Model
 internal import Training
 
-/// Results of systems as lines of JSON; docs/report.md has them as a table.
-public struct SystemRecord: Encodable {
+/// Results of systems as lines of JSON, as they are written: docs/report.md has them as a table, and Report reads them.
+public struct SystemLine: Encodable {
     let event = "system"
     let run, name, options, encoder: String
     let cell, projection, directions, vocabulary: Int
@@ -44,7 +44,7 @@ public struct SystemRecord: Encodable {
 }
 
 /// How many times as long as another a system takes for a word.
-public struct RatioRecord: Encodable {
+public struct RatioLine: Encodable {
     let event = "ratio"
     let run, of, to, encoder: String
     let vocabulary: Int
@@ -70,7 +70,7 @@ public struct RatioRecord: Encodable {
 }
 
 /// A system that could not be measured.
-public struct LeftOutRecord: Encodable {
+public struct LeftOutLine: Encodable {
     let event = "left-out"
     let run, name, encoder: String
     let vocabulary: Int
@@ -86,7 +86,7 @@ public struct LeftOutRecord: Encodable {
 }
 
 /// The user ended the run; what stands before this line was measured.
-public struct InterruptedRecord: Encodable {
+public struct InterruptedLine: Encodable {
     let event = "interrupted"
     let run: String
 
@@ -94,7 +94,7 @@ public struct InterruptedRecord: Encodable {
 }
 
 /// Where and when the lines that follow were measured, and by which command.
-public struct MachineRecord: Encodable {
+public struct MachineLine: Encodable {
     let event = "machine"
     let processor, kernels, date, version, command, text: String
     let threads, memory, textWords, distinctWords: Int
