@@ -1,0 +1,126 @@
+import FoundationEssentials
+import TestSupport
+import Testing
+
+/// Quality at equal cost: pipelines/compare.mk and its scripts.
+struct CompareTests {
+    private struct Line: Decodable {
+        let event: String
+        let words: Int?
+        let seconds: Double?
+        let system, budget, direction, task, measure: String?
+        let seed, candidates: Int?
+        let top1, candidatePerplexity, perplexity, value: Double?
+    }
+
+    private static func lines(_ path: String) throws -> [Line] {
+        try String(decoding: contents(of: path), as: UTF8.self).split(separator: "\n")
+            .map { try JSONDecoder().decode(Line.self, from: Data($0.utf8)) }
+    }
+
+    private static func last(_ path: String) throws -> Line { try #require(try lines(path).last { $0.event == "train" }) }
+
+    /// Whichever budget is spent first, both models come of one run, and that of the words is what `train` alone makes.
+    @Test(arguments: [(0.0001, true), (1.5, false)]) func bothBudgetsOfOneRun(seconds: Double, timeIsFirst: Bool) async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let options = "--preset tiny --schedule constant --batch 8 --held-out-every 10 --evaluations 2 --table \(fixture.table)"
+        let log = try directory.write("reference.jsonl", "{\"event\":\"train\",\"seconds\":\(seconds),\"words\":1}\n")
+        let result = try await runShell(
+            """
+            pipelines/equal-cost.sh \(directory.file("run")) \(log) 1 $BIN/train \(options) \(fixture.tokens) &&
+            $BIN/train --quiet \(options) --epochs 1 --log \(directory.file("alone.jsonl")) -o \(directory.file("alone")) \(fixture.tokens)
+            """)
+        try #require(result.status == 0, "\(result.errors)")
+        #expect(
+            Set(directory.entries()) == [
+                "reference.jsonl", "run.time.model", "run.time.jsonl", "run.words.model", "run.words.jsonl", "alone", "alone.jsonl",
+            ])
+        #expect(try contents(of: directory.file("run.words.model")) == contents(of: directory.file("alone")))
+        let time = try Self.last(directory.file("run.time.jsonl")), words = try Self.last(directory.file("run.words.jsonl"))
+        let alone = try Self.last(directory.file("alone.jsonl"))
+        #expect(words.words == alone.words)
+        let (timeWords, wordsWords) = (try #require(time.words), try #require(words.words))
+        #expect(timeIsFirst ? timeWords < wordsWords : timeWords > wordsWords)
+        #expect(try #require(time.seconds) >= seconds)
+    }
+
+    @Test func referenceServesForBothBudgets() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let run = "pipelines/equal-cost.sh \(directory.file("run")) - 0.5 $BIN/train --preset tiny --table \(fixture.table) \(fixture.tokens)"
+        let result = try await runShell("\(run) && \(run)")
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(try contents(of: directory.file("run.time.model")) == contents(of: directory.file("run.words.model")))
+        #expect(try contents(of: directory.file("run.time.jsonl")) == contents(of: directory.file("run.words.jsonl")))
+    }
+
+    /// Every line is in one part or the other, once, and in the same order each time.
+    @Test func linesAreSplit() async throws {
+        let directory = try TemporaryDirectory()
+        let all = (0..<100).map { "line \($0)\twith a tab" }
+        let first = try directory.write("a", all.prefix(60).joined(separator: "\n") + "\n")
+        let second = try directory.write("b", all.dropFirst(60).joined(separator: "\n") + "\n")
+        let split = "pipelines/split-lines.sh"
+        let packed = try await runShell("gzip \(second)")
+        #expect(packed.status == 0)
+        func part(_ arguments: String) async throws -> [String] {
+            let result = try await runShell("\(split) \(arguments) \(first) \(second).gz")
+            #expect(result.status == 0, "\(result.errors)")
+            return result.text.split(separator: "\n").map(String.init)
+        }
+        let train = try await part("10 train"), heldOut = try await part("10 held-out")
+        #expect(train.count == 90 && heldOut.count == 10 && (train + heldOut).sorted() == all.sorted())
+        #expect(try await part("10 train") == train)
+        let whole = try await part("0 train")
+        #expect(whole.sorted() == all.sorted() && whole != all)
+        #expect(try await part("0 held-out").isEmpty)
+    }
+
+    /// The whole comparison at a size that takes seconds.
+    @Test(.enabled(if: isInstalled("gnuplot"), "gnuplot is not installed")) func theWholeComparison() async throws {
+        let directory = try TemporaryDirectory()
+        let text = try directory.write("text", Fixture.corpus(lines: 800))
+        let vectors = try directory.write("words.vec", Fixture.wordVectors())
+        let labelled = (0..<60).map { index in
+            let animal = ["cat", "dog", "bird"][index % 3]
+            return "the DT O\n\(animal) NN B-ANIMAL\nsees VB O\nthe DT O\nhouse NN O\n. . O\n\n"
+        }
+        let train = try directory.write("train.conll", labelled.joined())
+        let test = try directory.write("test.conll", labelled.prefix(20).joined())
+        let out = directory.file("out")
+        let make = """
+            make -f pipelines/compare.mk BIN=$BIN TEXT=\(text) VECTORS=\(vectors) OUT=\(out) PRESET=tiny SEEDS='3 4' VOCABULARY=30 \
+            MERGES=20 CANDIDATES=20 NEGATIVES=8 CUTOFFS=5,15 FILTERS=1:4,2:4 HELD_OUT_EVERY=10 PROBE_TRAIN=\(train) \
+            PROBE_TEST=\(test) PROBE_COLUMNS='3 2' TRAIN_FLAGS='--batch 4 --evaluations 2'
+            """
+        let result = try await runShell(make)
+        try #require(result.status == 0, "\(result.errors)")
+        let lines = try Self.lines("\(out)/results.jsonl")
+        let systems = ["ELMo-C", "ELMo-A", "ELMo", "ELMo-Sub"]
+        let quality = lines.filter { $0.event == "quality" }
+        for system in systems {
+            for budget in ["words", "time"] {
+                let own = quality.filter { $0.system == system && $0.budget == budget }
+                #expect(own.map(\.seed) == [3, 4], "\(system) \(budget)")
+                for line in own {
+                    #expect(line.candidates == quality[0].candidates && (line.top1 ?? -1) >= 0 && (line.perplexity ?? 0) > 1)
+                    // Units of words have a perplexity of their own only.
+                    #expect((line.candidatePerplexity == nil) == (system == "ELMo-Sub"))
+                }
+                let probes = lines.filter { $0.event == "probe" && $0.system == system && $0.budget == budget }
+                #expect(Set(probes.map(\.measure)) == ["F1", "accuracy"] && probes.count == 4)
+            }
+        }
+        // The same words for all: a pass and what fills its last step.
+        let words = quality.filter { $0.budget == "words" }.compactMap(\.words)
+        #expect(Double(words.max() ?? 0) < 1.1 * Double(words.min() ?? 0), "\(words)")
+        #expect(lines.filter { $0.event == "probe" && $0.system == "word vectors" }.count == 4)
+        #expect(lines.contains { $0.event == "curve" && $0.system == "ELMo-Sub" })
+        let table = String(decoding: try contents(of: "\(out)/results.txt"), as: UTF8.self)
+        #expect(systems.allSatisfy(table.contains) && table.contains("same time") && table.contains("accuracy"))
+        #expect(String(decoding: try contents(of: "\(out)/results.html"), as: UTF8.self).contains("ELMo-Sub"))
+        // Nothing has changed, so nothing is made again.
+        #expect(try await runShell("\(make) -q compare").status == 0)
+    }
+}
