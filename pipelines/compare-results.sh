@@ -32,7 +32,8 @@ for system in "$@"; do
                 function add(name, value) { if (value != "") line = line ",\"" name "\":" value }
                 function scores() {
                     add("words", sprintf("%.0f", field("words") * share)); add("seconds", field("seconds"))
-                    add("top1", field("top1")); add("top10", field("top10")); add("perplexity", field("perplexity"))
+                    add("top1", field("top1")); add("top10", field("top10"))
+                    add("cosineTop1", field("cosineTop1")); add("cosineTop10", field("cosineTop10")); add("perplexity", field("perplexity"))
                     add("candidatePerplexity", field("candidatePerplexity"))
                 }
                 /"event":"held-out"/ && /"direction":"forward"/ {

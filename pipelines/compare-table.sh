@@ -28,6 +28,7 @@ awk '
         row = text("system") "\tsame " text("budget")
         note(row, "Mwords", field("words") / 1e6); note(row, "seconds", field("seconds"))
         note(row, "top-1", field("top1")); note(row, "top-10", field("top10"))
+        note(row, "top-1, cosine", field("cosineTop1")); note(row, "top-10, cosine", field("cosineTop10"))
         note(row, "perplexity*", field("candidatePerplexity")); note(row, "perplexity", field("perplexity"))
     }
     /"event":"probe"/ {

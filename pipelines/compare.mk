@@ -48,9 +48,26 @@ HERE := $(dir $(lastword $(MAKEFILE_LIST)))
 TOOL = $(if $(BIN),$(BIN)/)
 TRAIN ?= $(TOOL)train
 
+# Whatever is missing is missed now, not after an hour.
+ifeq ($(shell command -v gnuplot 2> /dev/null),)
+$(error gnuplot is missing, which draws the results: apt install gnuplot-nox)
+endif
+ifeq ($(strip $(VECTORS))$(shell command -v fasttext 2> /dev/null),)
+$(error fasttext is missing: apt install fasttext, or set VECTORS)
+endif
+ifneq ($(if $(PROBE_TRAIN),1),$(if $(PROBE_TEST),1))
+$(error a probe needs both PROBE_TRAIN and PROBE_TEST)
+endif
+MISSING := $(foreach file,$(TEXT) $(HELD_OUT) $(VECTORS) $(PROBE_TRAIN) $(PROBE_TEST),$(if $(wildcard $(file)),,$(file)))
+ifneq ($(strip $(MISSING)),)
+$(error there is no $(MISSING))
+endif
+
 SYSTEMS := ELMo-C ELMo-A ELMo ELMo-Sub
 BUDGETS := words time
 
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 .DELETE_ON_ERROR:
 .PHONY: compare
 compare: $(OUT)/results.txt
@@ -131,7 +148,9 @@ $(OUT)/runs/word-vectors.probe-$(1): $(OUT)/table $(PROBE_TRAIN) $(PROBE_TEST)
 	    --table $(OUT)/table --word-vectors --seeds $(words $(SEEDS)) --json $$@
 endef
 ifneq ($(strip $(PROBE_TRAIN)),)
-PROBES := $(foreach column,$(PROBE_COLUMNS),$(OUT)/runs/word-vectors.probe-$(column) \
+# The first of them, before the first training, looks at the labelled text.
+FIRST_PROBES := $(foreach column,$(PROBE_COLUMNS),$(OUT)/runs/word-vectors.probe-$(column))
+PROBES := $(foreach column,$(PROBE_COLUMNS),\
     $(foreach seed,$(SEEDS),$(foreach system,$(SYSTEMS),$(foreach budget,$(BUDGETS),\
     $(OUT)/runs/$(system)-$(seed).$(budget).probe-$(column)))))
 $(foreach column,$(PROBE_COLUMNS),$(eval $(call word-vectors-probe,$(column))) \
@@ -142,7 +161,7 @@ endif
 # Nothing runs at the same time: what is measured is time.
 .NOTPARALLEL:
 
-$(OUT)/results.jsonl: $(RUNS) $(PROBES)
+$(OUT)/results.jsonl: $(FIRST_PROBES) $(RUNS) $(PROBES)
 	$(HERE)compare-results.sh $(OUT) $(SYSTEMS) > $@
 $(OUT)/results.html: $(OUT)/results.jsonl
 	$(TOOL)bench report --title 'Quality at equal cost' $< -o $@

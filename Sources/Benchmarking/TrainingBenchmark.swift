@@ -15,6 +15,9 @@ public struct TrainingBenchmark: Sendable {
     /// Rows and columns of the matrices whose product is the ceiling.
     public var ceilingSize = 2048
 
+    /// Asked after every round; then the rounds there are, at least one, are all.
+    public var shouldStop: @Sendable () -> Bool = { false }
+
     public init(_ configuration: EncoderConfiguration, threads: Int) {
         self.configuration = configuration
         self.threads = threads
@@ -42,7 +45,7 @@ public struct TrainingBenchmark: Sendable {
         var phases = PhaseShares()
         var rounds: [Round] = []
         let start = now()
-        while rounds.count < 3 || now() - start < seconds - part / 2 {
+        while rounds.isEmpty || !shouldStop() && (rounds.count < 3 || now() - start < seconds - part / 2) {
             let own = ceiling.ownProducts(for: part * Self.ceilingPart)
             let library = ceiling.openBLASProducts(for: part * Self.ceilingPart)
             let inTurn = try phases.measure(training) { try trainingRate(training, .inTurn, for: trainingPart / 2) }

@@ -78,12 +78,13 @@ struct BenchLayers: Tool {
 
     func perform() throws {
         let files = try results.open()
+        StopRequest.listen()
         let layers = layer.isEmpty ? LayerBenchmark.Layer.allCases.filter { $0 != .characters } : layer
         let spellings = try words.map(readWords) ?? []
         var measured = 0
         var table = TextTable(["layer", "classes", "seconds", "lowest", "highest", "words/s"])
         for size in sizes {
-            for layer in layers {
+            for layer in layers where !StopRequest.isMade {
                 common.report.progress("\(layer.rawValue), \(size)")
                 var benchmark = LayerBenchmark(layer, classes: size, threads: common.threads)
                 benchmark.rows = rows
@@ -109,9 +110,10 @@ struct BenchLayers: Tool {
             }
         }
         common.report.progress("")
-        guard measured > 0 else { throw ToolError(.usage, "nothing is measured: no layer has these sizes, or memory for them") }
+        guard measured > 0 || StopRequest.isMade else { throw ToolError(.usage, "nothing is measured: no layer has these sizes, or memory for them") }
         try files.print(table.text)
         try files.commit()
+        StopRequest.endBySignal()
     }
 
     private func readWords(_ path: String) throws -> [String] {

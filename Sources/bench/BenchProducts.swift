@@ -31,10 +31,12 @@ struct BenchProducts: Tool {
     func perform() throws {
         guard let encoder = sizes.encoder else { return }
         let files = try results.open()
+        StopRequest.listen()
         var benchmark = ProductBenchmark(threads: common.threads)
         benchmark.seconds = seconds
         var table = TextTable(["GFLOP/s", "m", "n", "k", "contour", "openblas", "ratio", "lowest", "highest"])
-        for product in ProductBenchmark.products(encoder, batch: sizes.batch, window: sizes.window) {
+        for product in ProductBenchmark.products(encoder, batch: sizes.batch, window: sizes.window)
+        where !StopRequest.isMade {
             common.report.progress(product.name)
             let record = Record(product, benchmark.run(product), threads: common.threads)
             try files.log(record)
@@ -46,6 +48,7 @@ struct BenchProducts: Tool {
         common.report.progress("")
         try files.print("kernels \(ProcessorKernels.fastest.name), \(common.threads) threads\n" + table.text)
         try files.commit()
+        StopRequest.endBySignal()
     }
 
     private struct Record: Encodable {

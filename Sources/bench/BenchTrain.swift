@@ -33,11 +33,13 @@ struct BenchTrain: Tool {
     func perform() throws {
         guard let encoder = sizes.encoder else { return }
         let files = try results.open()
+        StopRequest.listen()
         let report = common.report
         var benchmark = TrainingBenchmark(encoder, threads: common.threads)
         benchmark.batch = sizes.batch
         benchmark.window = sizes.window
         benchmark.seconds = seconds
+        benchmark.shouldStop = { StopRequest.isMade }
         let result = try benchmark.run { number, round in
             report.progress("round \(number): \(rounded(max(round.sideBySide, round.inTurn))) words/s")
         }
@@ -46,6 +48,7 @@ struct BenchTrain: Tool {
         try files.log(ResultRecord(result, benchmark))
         try files.print(table(result, encoder))
         try files.commit()
+        StopRequest.endBySignal()
     }
 
     private func table(_ result: TrainingBenchmark.Result, _ encoder: EncoderConfiguration) -> String {

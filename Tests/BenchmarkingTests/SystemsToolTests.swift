@@ -135,6 +135,17 @@ import Testing
         #expect(table.contains("interrupted") && table.contains("tiny --cell 40"))
     }
 
+    /// The benchmarks of parts print what they have, too.
+    @Test(arguments: [
+        "train --seconds 3600", "products --seconds 0.6",
+        "layers --layer continuous --runs 100000 --classes \((100..<160).map(String.init).joined(separator: ","))",
+    ]) func partsAreInterrupted(command: String) async throws {
+        let sizes = command.hasPrefix("layers") ? "--rows 8 --width 8" : "--preset tiny --batch 2 --window 3 --dimension 8"
+        let result = try await runShell("\"$BIN/bench\" \(command) \(sizes) & bench=$!; sleep 2; kill -TERM $bench; wait $bench; echo $?")
+        #expect(result.text.hasSuffix("143\n"), "\(result.text) \(result.errors)")
+        #expect(result.text.split(separator: "\n").count > 2)
+    }
+
     @Test(arguments: [
         (["compare", "enormous"], 64, "enormous"), (["compare", ""], 64, "not nothing"),
         (["compare", "tiny --margin 0.1"], 64, "--margin"), (["compare", "tiny --what 3"], 64, "--what"),

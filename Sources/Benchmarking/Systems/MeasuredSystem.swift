@@ -48,10 +48,13 @@ public struct MeasuredSystem: Codable, Sendable {
         let vectors = configuration.input == .embeddings || configuration.output == .continuous
         let dimension = Double(max(configuration.inputSize, configuration.outputSize))
         let table = vectors ? min(Double(tableMemory), 4 * words * dimension) : 0
-        return configuration.trainingBytes(batch: batch, window: window, moments: optimizer.optimizer.momentNames.count)
+        let moments = optimizer.optimizer.momentNames.count
+        return Self.margin * configuration.trainingBytes(batch: batch, window: window, moments: moments)
             + table + Self.bytesOfWord * words + Self.bytesOfProgram
     }
 
+    /// What the estimate leaves out is a tenth of it at most: gathered rows of a sampled softmax, packed weights.
+    private static let margin = 1.1
     /// A word's spelling, hash and numbers; the program with its text.
     private static let bytesOfWord = 100.0, bytesOfProgram = 6e7
 }

@@ -1,6 +1,7 @@
 public import Files
 internal import FoundationEssentials
 internal import Glibc
+internal import Kernels
 internal import Model
 internal import Parallel
 internal import Shards
@@ -117,6 +118,10 @@ public struct StepServer {
         func fits(_ batch: Int) -> Bool {
             var options = work.system.training
             options.batch = batch
+            // Far more than the machine has cannot even be reserved, and is estimated.
+            let about = work.system.configuration.trainingBytes(
+                batch: batch, window: options.window, moments: options.optimizer.optimizer.momentNames.count)
+            if about > 2 * Double(memoryLimit()) { return about <= Double(work.memoryGiven) }
             return StepRunner.bytes(work.system.configuration, options, input, read: read) <= work.memoryGiven
         }
         var low = 0, high = 1
