@@ -114,7 +114,8 @@ struct Encode: Tool {
         let layerCount = layers.count(of: encoder.layerCount)
         let offsets = format == .npy ? try OutputFile(path: offsetsPath, binary: true) : nil
         let writer = try writer(file, offsets, layerCount, encoder, vectors, pool)
-        let sentences = SentenceSource(paths: inputs, tokenizer: tokenizer(encoder.configuration), pool: pool)
+        let sentences = SentenceSource(
+            paths: inputs, tokenizer: Tokenizer(for: encoder.configuration, mode: whitespace ? .whitespace : nil), pool: pool)
         let stage = try SentenceEncoder(encoder, table: vectors, tableName: table ?? "", merges: merges(encoder.configuration), layers: layers) {
             try writer.append($0)
         }
@@ -200,9 +201,9 @@ struct Encode: Tool {
         }
         guard let table else { throw ToolError(.usage, "--table is missing: this model reads vectors of words") }
         let vectors = try EmbeddingTable(FileSource(path: table), pool: pool)
-        guard !otherTable, !configuration.tableDigest.isEmpty, vectors.dimension == configuration.inputSize,
-            hexadecimal(vectors.digest) != configuration.tableDigest
-        else { return vectors }
+        guard !otherTable, vectors.dimension == configuration.inputSize, !vectors.isTrainingTable(of: configuration) else {
+            return vectors
+        }
         throw ToolError(
             .configuration,
             "\(table): is not the table that the model was trained with; if its vectors come from the same source, "
@@ -218,18 +219,5 @@ struct Encode: Tool {
         }
         guard let bpe else { throw ToolError(.usage, "--bpe is missing: this model reads units of words") }
         return (try Merges(path: bpe), bpe)
-    }
-
-    /// Text is tokenised as the training text was; the model says how.
-    private func tokenizer(_ configuration: EncoderConfiguration) -> Tokenizer {
-        let options = configuration.tokenizer.split(separator: " ")
-        func value(_ name: String) -> String? {
-            options.first { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) }
-        }
-        return Tokenizer(
-            mode: whitespace ? .whitespace : value("mode").flatMap(Tokenizer.Mode.init(rawValue:)) ?? .penn,
-            lowercase: value("lowercase") == "true",
-            normalization: value("normalize").flatMap(Normalization.init(rawValue:)) ?? .none,
-            maximumSentenceLength: Int.max)
     }
 }
