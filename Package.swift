@@ -66,6 +66,9 @@ let package = Package(
         library("Training", ["Model", "Layers", "Kernels", "WordVectors", "Shards", "Files", "Parallel"]),
         library("Encoding", ["Model", "Layers", "Kernels", "WordVectors", "Subwords", "Tokenization", "Shards", "Files", "Parallel"]),
         library(
+            "Probing",
+            ["Encoding", "Model", "Layers", "Kernels", "WordVectors", "Subwords", "Tokenization", "Shards", "Files", "Parallel"]),
+        library(
             "Benchmarking",
             ["Training", "Encoding", "Model", "Layers", "Kernels", "WordVectors", "Vocabulary", "Tokenization",
              "Shards", "Files", "Parallel", "COpenBLAS"]),
@@ -98,6 +101,7 @@ let package = Package(
         tests("WordVectorsTests", ["WordVectors", "Layers", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("TrainingTests", ["Training", "Model", "Layers", "WordVectors", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("EncodingTests", ["Encoding", "Subwords", "Layers", "Kernels", "Model", "WordVectors", "Shards", "Files", "Parallel", "TestSupport"]),
+        tests("ProbingTests", ["Probing", "Encoding", "Model", "Layers", "WordVectors", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("BenchmarkingTests", ["Benchmarking", "Model", "Files", "TestSupport"]),
         tests("ToolTests", ["Shards", "Files", "Parallel", "TestSupport"]),
 

@@ -1,0 +1,102 @@
+import Files
+
+/// How well a text was labelled.
+public struct ProbeScore: Sendable, Equatable {
+    /// F1, or the share of right labels: from 0 to 1.
+    public let value: Double
+    /// Of spans.
+    public var precision: Double?
+    public var recall: Double?
+}
+
+/// A labelled task: a text to fit to, a tenth of which is held out, and one to test with.
+public struct ProbeTask: Sendable {
+    public enum Measure: String, Sendable {
+        /// Over exact spans, micro average.
+        case f1 = "F1"
+        /// Over tokens.
+        case accuracy
+    }
+
+    /// A text as numbers: its sentences as runs of tokens, and the number of each token's label, [tokens].
+    public struct Tokens: Sendable {
+        public let sentences: [Range<Int>]
+        public let targets: [Int32]
+    }
+
+    /// Those of the training text, in the order in which they come, and behind them those that only the test has.
+    public let labels: [String]
+    /// How many of them the training text has: what a classifier chooses from.
+    public let classes: Int
+    public let measure: Measure
+    public let training, test: Tokens
+    /// Tokens of the training text to fit to, and its sentences that are held out: every tenth.
+    public let fitted: [Int]
+    public let heldOut: [Range<Int>]
+    /// Tokens of the test whose label the training text lacks: they are never right.
+    public let unseen: Int
+    private let spanLabels: [SpanLabel?]
+
+    /// One sentence of so many is held out.
+    public static let heldOutEvery = 10
+
+    /// Throws `ToolError` with status `dataError` if the training text has no tenth sentence.
+    public init(training: LabelledText, test: LabelledText) throws {
+        guard training.sentences.count >= Self.heldOutEvery else {
+            throw ToolError.data(
+                training.name, "", "has too few sentences, \(training.sentences.count): a probe holds out every tenth")
+        }
+        let all = Set((training.sentences + test.sentences).lazy.flatMap(\.labels))
+        measure = LabelledSpans.areSpans(all) ? .f1 : .accuracy
+        var labels: [String] = [], numbers: [String: Int32] = [:]
+        func tokens(_ text: LabelledText, _ measure: Measure) -> Tokens {
+            var sentences: [Range<Int>] = [], targets: [Int32] = []
+            for sentence in text.sentences {
+                sentences.append(targets.count..<targets.count + sentence.labels.count)
+                for label in measure == .f1 ? LabelledSpans.inIOB2(sentence.labels) : sentence.labels {
+                    let number = numbers[label] ?? Int32(labels.count)
+                    if Int(number) == labels.count {
+                        labels.append(label)
+                        numbers[label] = number
+                    }
+                    targets.append(number)
+                }
+            }
+            return Tokens(sentences: sentences, targets: targets)
+        }
+        self.training = tokens(training, measure)
+        let classes = labels.count
+        self.test = tokens(test, measure)
+        self.classes = classes
+        self.labels = labels
+        unseen = self.test.targets.count { $0 >= classes }
+        spanLabels = labels.map { SpanLabel($0) }
+        let parts = self.training.sentences.enumerated()
+        heldOut = parts.filter { Self.isHeldOut($0.offset) }.map(\.element)
+        fitted = parts.filter { !Self.isHeldOut($0.offset) }.flatMap { Array($0.element) }
+    }
+
+    private static func isHeldOut(_ sentence: Int) -> Bool { sentence % heldOutEvery == heldOutEvery - 1 }
+
+    /// - Parameters:
+    ///   - predictions: numbers of labels, one for each token of `sentences`, in order.
+    ///   - sentences: those of `tokens` that are scored.
+    public func score(_ predictions: [Int32], _ sentences: [Range<Int>], of tokens: Tokens) -> ProbeScore {
+        var spans = SpanCounts(), right = 0, first = 0
+        for sentence in sentences {
+            let found = predictions[first..<first + sentence.count], expected = tokens.targets[sentence]
+            first += sentence.count
+            switch measure {
+            case .accuracy: right += zip(found, expected).count { $0 == $1 }
+            case .f1:
+                spans.add(
+                    found: LabelledSpans.spans(of: found.map { spanLabels[Int($0)] }),
+                    expected: LabelledSpans.spans(of: expected.map { spanLabels[Int($0)] }))
+            }
+        }
+        switch measure {
+        case .accuracy: return ProbeScore(value: first > 0 ? Double(right) / Double(first) : 0)
+        case .f1: return ProbeScore(value: spans.f1, precision: spans.precision, recall: spans.recall)
+        }
+    }
+}
