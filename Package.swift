@@ -54,7 +54,10 @@ let package = Package(
         tool("embed-oov", ["WordVectors", "Shards", "Files"]),
         tool("train", ["NetworkArguments", "Training", "Model", "WordVectors", "Shards", "Files"]),
         tool("encode", ["Encoding", "Model", "WordVectors", "Subwords", "Tokenization", "Shards", "Files"]),
-        tool("bench", ["Benchmarking", "NetworkArguments", "Training", "Model", "WordVectors", "Kernels", "Shards", "Files"]),
+        tool(
+            "bench",
+            ["Benchmarking", "NetworkArguments", "Probing", "Training", "Encoding", "Subwords", "Model", "WordVectors", "Kernels",
+             "Shards", "Files", "Parallel"]),
         library("ToolSupport", ["Files", "Shards", argumentParser]),
         library("NetworkArguments", ["Model", "Files", argumentParser]),
 

@@ -17,6 +17,7 @@ struct Bench: ParsableCommand {
         subcommands: [
             BenchTrain.self, BenchProducts.self, BenchLayers.self, BenchStages.self, BenchSpelling.self, BenchText.self,
             BenchOutputLayers.self, BenchCosts.self, BenchCompare.self, BenchServeSteps.self, BenchReport.self,
+            BenchProbe.self,
         ])
 
     static func main() { runAsRoot() }
