@@ -35,20 +35,26 @@ awk '
         budget = text("budget")
         note(text("system") "\t" (budget == "" ? "-" : "same " budget), text("task") " " text("measure"), field("value"))
     }
-    END {
-        printf "%-14s %-11s", "system", "budget"
-        for (c = 1; c <= column_count; c++) printf " %21s", columns[c]
+    # Columns from `first` on, as many as a terminal has room for.
+    function block(first,    r, c, column, share, cell, last) {
+        last = first + 3 < column_count ? first + 3 : column_count
+        printf "%-13s %-10s", "system", "budget"
+        for (c = first; c <= last; c++) printf " %22s", columns[c]
         print ""
         for (r = 1; r <= row_count; r++) {
             split(rows[r], name, "\t")
-            printf "%-14s %-11s", name[1], name[2]
-            for (c = 1; c <= column_count; c++) {
+            printf "%-13s %-10s", name[1], name[2]
+            for (c = first; c <= last; c++) {
                 column = columns[c]
                 share = column ~ /^(top|.* (F1|accuracy))/
-                cell = (rows[r], column) in values ? spread(values[rows[r], column], share ? 100 : 1, column == "Mwords" ? 2 : share ? 2 : 1) : "-"
-                printf " %21s", cell
+                cell = (rows[r], column) in values ? spread(values[rows[r], column], share ? 100 : 1, column == "Mwords" || share ? 2 : 1) : "-"
+                printf " %22s", cell
             }
             print ""
         }
+        print ""
+    }
+    END {
+        for (first = 1; first <= column_count; first += 4) block(first)
         print "shares in percent; median over the seeds and range; * among the candidates, over the same positions"
     }' "$1"

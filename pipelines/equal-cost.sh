@@ -26,7 +26,7 @@ else
         # Which of the two was spent first?
         if awk -v spent="$(last seconds "$out.jsonl")" -v time="$time" 'BEGIN { exit !(spent < time) }'; then
             keep words.first
-            run "$@" --epochs 1000000 --time "${time}s"
+            run "$@" --epochs 100000 --time "${time}s"
         fi
         keep time
     fi

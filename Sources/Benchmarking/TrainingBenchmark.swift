@@ -68,7 +68,7 @@ public struct TrainingBenchmark: Sendable {
         repeat {
             try training.step(sideBySide: way == .sideBySide)
             steps += 1
-        } while now() - start < duration
+        } while now() - start < duration && !shouldStop()
         return Double(steps * training.words) / (now() - start)
     }
 

@@ -27,9 +27,9 @@ struct BenchCompare: Tool {
 
     func perform() throws {
         let systems = try systems.map(NamedSystem.parse(system:))
-        var run = try SystemsRun("compare", options)
+        var run = try SystemsRun("compare", options, budget: 300)
         let memory = options.benchmark.memoryGiven
-        try run.measure(systems, share: 1, title: "step by step in one run; ratios are to \(systems[0].name)") {
+        try run.measure(systems, title: "step by step in one run; ratios are to \(systems[0].name)") {
             SystemsRun.table($0, memory: memory) + "\n" + SystemsRun.costs($0)
         }
         try run.finish()

@@ -26,8 +26,8 @@ struct BenchCosts: Tool {
 
     func perform() throws {
         let systems = try systems.map(NamedSystem.parse(system:))
-        var run = try SystemsRun("costs", options)
-        try run.measure(systems, share: 1, title: "where a step's time goes", table: SystemsRun.costs)
+        var run = try SystemsRun("costs", options, budget: 60)
+        try run.measure(systems, title: "where a step's time goes", table: SystemsRun.costs)
         try run.finish()
     }
 }

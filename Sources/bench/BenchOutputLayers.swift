@@ -1,6 +1,7 @@
 public import ArgumentParser
 public import Benchmarking
 import Files
+import Model
 import ToolSupport
 import Training
 
@@ -73,17 +74,23 @@ struct BenchOutputLayers: Tool {
     }
 
     func perform() throws {
-        var run = try SystemsRun("output-layers", options)
+        var run = try SystemsRun("output-layers", options, budget: 1200)
         let systems = system.isEmpty ? PublishedSystem.allCases : system
         var made = PublishedSystem.Sizes()
         (made.units, made.negatives, made.dimension) = (units, negatives, dimension)
         (made.batch, made.window, made.optimizer) = (batch, window, optimizer)
-        let groups = encoderNames.flatMap { encoder in sizes.map { (encoder, $0) } }
+        let groups = encoderNames.flatMap { encoder in
+            sizes.map { size in
+                made.vocabulary = size
+                return (encoder, size, systems.compactMap { $0.system(encoder: encoder, made) })
+            }
+        }
         let memory = options.benchmark.memoryGiven
-        for (encoder, vocabulary) in groups {
-            made.vocabulary = vocabulary
+        // A step of a large network takes longer, and its rounds more of the budget; what one group spares, others have.
+        let weights = groups.map { ($0.2.map(\.configuration.weightsOfWord).max() ?? 1).squareRoot() }
+        for (place, (encoder, vocabulary, systems)) in groups.enumerated() {
             try run.measure(
-                systems.compactMap { $0.system(encoder: encoder, made) }, share: 1 / Double(groups.count),
+                systems, share: weights[place] / weights[place...].reduce(0, +),
                 title: "encoder \(encoder), vocabulary \(grouped(vocabulary)), batch \(batch), window \(window), \(optimizer.rawValue)"
             ) { SystemsRun.table($0, memory: memory) + "\n" + SystemsRun.costs($0) }
         }

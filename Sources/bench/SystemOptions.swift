@@ -1,6 +1,7 @@
 public import ArgumentParser
 import Benchmarking
 import Files
+import Parallel
 import ToolSupport
 public import Training
 
@@ -17,8 +18,11 @@ struct SystemOptions: ParsableArguments {
     var megabytes = 16
 
     @Option(help: ArgumentHelp(
-        "Measure for about this long in all, starts included, and at least three rounds: 90s, 15m.", valueName: "time"))
-    var budget = TimeSpan(seconds: 900)
+        """
+        Measure for about this long in all, starts included, and at least three rounds: 90s, 15m [output-layers 20m, compare 5m, \
+        costs 1m].
+        """, valueName: "time"))
+    var budget: TimeSpan?
 
     @Option(help: ArgumentHelp("End earlier when every ratio is known to this share of itself; 0 does not.", valueName: "x"))
     var precision = 0.005
@@ -40,7 +44,7 @@ struct SystemOptions: ParsableArguments {
     func validate() throws {
         guard text != "-" else { throw ValidationError("--text must be a file: it is read more than once") }
         guard (1...1_000_000).contains(megabytes) else { throw ValidationError("--megabytes must be from 1 to 1000000") }
-        guard budget.seconds > 0 else { throw ValidationError("--budget must be above 0") }
+        guard budget?.seconds ?? 1 > 0 else { throw ValidationError("--budget must be above 0") }
         guard precision >= 0 && precision < 1 else { throw ValidationError("--precision must be from 0 to less than 1") }
     }
 
@@ -66,14 +70,17 @@ struct SystemsRun {
     private let files: Results
     private let rows: OutputFile?
     private var benchmark: SystemsBenchmark
+    private let end: Double
     private(set) var measured = 0
     private var reasons: [String] = []
     private(set) var isInterrupted = false
 
     /// Opens the results, before anything is measured, and reads the text. Throws `ToolError`.
-    init(_ name: String, _ options: SystemOptions) throws {
+    /// - Parameter budget: seconds of the whole run, if the options do not say otherwise.
+    init(_ name: String, _ options: SystemOptions, budget: Double) throws {
         self.name = name
         self.options = options
+        end = monotonicSeconds() + (options.budget?.seconds ?? budget)
         files = try options.results.open()
         rows = try options.tsv.map { try OutputFile(path: $0, binary: false) }
         try rows?.write(SystemRow.line(SystemRow.titles) + "\n")
@@ -91,12 +98,12 @@ struct SystemsRun {
                 + "\(grouped(size.tokens)) tokens; \(Machine.date)\n")
     }
 
-    /// Measures a group for a part of the budget, and prints it: `title`, then what `table` makes of it.
+    /// Measures a group for `share` of what is left of the budget, and prints it: `title`, then what `table` makes of it.
     mutating func measure(
-        _ systems: [MeasuredSystem], share: Double, title: String, table: ([SystemResult]) -> String
+        _ systems: [MeasuredSystem], share: Double = 1, title: String, table: ([SystemResult]) -> String
     ) throws {
         guard !isInterrupted else { return }
-        let outcome = try benchmark.run(systems, budget: share * options.budget.seconds)
+        let outcome = try benchmark.run(systems, budget: share * max(0, end - monotonicSeconds()))
         options.common.report.progress("")
         isInterrupted = outcome.isInterrupted
         measured += outcome.results.count

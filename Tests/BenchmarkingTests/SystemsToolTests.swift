@@ -137,7 +137,7 @@ import Testing
 
     /// The benchmarks of parts print what they have, too.
     @Test(arguments: [
-        "train --seconds 3600", "products --seconds 0.6",
+        "train --seconds 60", "products --seconds 0.6",
         "layers --layer continuous --runs 100000 --classes \((100..<160).map(String.init).joined(separator: ","))",
     ]) func partsAreInterrupted(command: String) async throws {
         let sizes = command.hasPrefix("layers") ? "--rows 8 --width 8" : "--preset tiny --batch 2 --window 3 --dimension 8"

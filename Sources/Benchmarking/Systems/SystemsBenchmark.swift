@@ -179,10 +179,11 @@ public struct SystemsBenchmark {
         onProgress("round \(round), words/s: \(speeds.joined(separator: ", "))")
     }
 
-    /// Whether every ratio to the first system is known well enough.
+    /// Whether every ratio to the first system is known well enough; of one system alone, its speed.
     private func isExact(_ served: [Served]) -> Bool {
         let results = served.compactMap(\.result).filter { $0.rounds > 0 }
-        guard let first = results.first, results.count > 1 else { return false }
+        guard let first = results.first else { return false }
+        guard results.count > 1 else { return PairedRatio(first.secondsOfWord).uncertainty <= precision }
         return results.dropFirst().allSatisfy { $0.ratio(to: first).uncertainty <= precision }
     }
 }
