@@ -86,7 +86,11 @@ struct SystemsRun {
         try rows?.write(SystemRow.line(SystemRow.titles) + "\n")
         StopRequest.listen()
         benchmark = options.benchmark
-        try benchmark.prepare()
+        do { try benchmark.prepare() } catch {
+            // An interrupt from the terminal meets the tools that make the text ready, too.
+            StopRequest.endBySignal()
+            throw error
+        }
         let size = benchmark.textSize
         try files.log(
             MachineLine(

@@ -88,8 +88,11 @@ import Testing
 
     @Test func whereTheTimeGoes() async throws {
         let directory = try TemporaryDirectory()
+        // A token shard is a text, too.
+        let tokens = directory.file("tokens")
+        #expect(try await runTool("tokenize", ["--quiet", Self.text(directory), "-o", tokens]).status == 0)
         let result = try await runTool(
-            "bench", ["costs", "--text", Self.text(directory), "--budget", "1s", "--quiet", "tiny" + Self.named])
+            "bench", ["costs", "--text", tokens, "--budget", "1s", "--quiet", "tiny" + Self.named])
         #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
         for part in ["input", "recurrence", "projection", "output", "optimiser", "data", "microseconds a word"] {
             #expect(result.text.contains("\n" + part), "\(part)")
