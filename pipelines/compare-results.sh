@@ -1,11 +1,17 @@
 #!/usr/bin/env bash
 # The logs and probes that pipelines/compare.mk left in OUT/runs as one file of results, a line of JSON each (docs/report.md).
 #   pipelines/compare-results.sh OUT SYSTEM…
-# Scores are those of the forward direction; words are whole words, also of a system that reads units of them.
+# SEEDS and PROBE_COLUMNS are the seeds and columns to take; COMMAND, TEXT and VERSION go into the results. Scores are those of the forward direction; words are whole words, also of a system that reads units of them.
 set -euo pipefail
+if [ $# -lt 2 ]; then
+    sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
+    exit 64
+fi
 out=$1
 shift
 cd "$out/runs"
+# quoted TEXT: as a string of JSON.
+quoted() { local text=${1//\\/\\\\}; text=${text//\"/\\\"}; printf '"%s"' "${text//[[:cntrl:]]/ }"; }
 
 # last NAME LOG: a field of the last line of training.
 last() { grep '"event":"train"' "$2" | tail -n 1 | sed -n "s/.*\"$1\":\([-+0-9.eE]*\).*/\1/p"; }
@@ -13,13 +19,13 @@ last() { grep '"event":"train"' "$2" | tail -n 1 | sed -n "s/.*\"$1\":\([-+0-9.e
 perEpoch() { awk -v words="$(last words "$1")" -v epoch="$(last epoch "$1")" 'BEGIN { printf "%.0f", words / epoch }'; }
 
 processor=$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1)
-printf '{"command":"make -f pipelines/compare.mk","date":"%s","event":"machine","processor":"%s","threads":%d}\n' \
-    "$(date +%F)" "${processor//\"/}" "$(nproc)"
+printf '{"command":%s,"date":"%s","event":"machine","processor":%s,"text":%s,"threads":%d,"version":%s}\n' \
+    "$(quoted "${COMMAND:-make -f pipelines/compare.mk}")" "$(date +%F)" "$(quoted "$processor")" "$(quoted "${TEXT:-}")" "$(nproc)" \
+    "$(quoted "${VERSION:-}")"
 for system in "$@"; do
-    for log in "$system"-[0-9]*.words.jsonl; do
+    for seed in $SEEDS; do
+        log=$system-$seed.words.jsonl
         [ -e "$log" ] || continue
-        seed=${log#"$system"-}
-        seed=${seed%%.*}
         whole=$(perEpoch "${1}-$seed.words.jsonl")
         for budget in words time; do
             file=$system-$seed.$budget.jsonl
@@ -52,6 +58,8 @@ for system in "$@"; do
         done
     done
 done
-for probe in *.probe-*; do
-    if [ -e "$probe" ]; then grep '"event":"probe"' "$probe"; fi
+for column in ${PROBE_COLUMNS:-}; do
+    for run in word-vectors $(for system in "$@"; do for seed in $SEEDS; do echo "$system-$seed".{words,time}; done; done); do
+        if [ -e "$run.probe-$column" ]; then grep '"event":"probe"' "$run.probe-$column"; fi
+    done
 done

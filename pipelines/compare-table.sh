@@ -3,6 +3,10 @@
 # range.
 #   pipelines/compare-table.sh RESULTS.jsonl
 set -euo pipefail
+if [ $# -ne 1 ] || ! grep -q '"event":"quality"' "$1"; then
+    echo "compare-table.sh: ${1:-RESULTS.jsonl}: no results of pipelines/compare.mk" >&2
+    exit 65
+fi
 awk '
     function field(name) {
         return match($0, "\"" name "\":[-+0-9.eE]+") ? substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 3) : ""

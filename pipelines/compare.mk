@@ -49,6 +49,12 @@ TOOL = $(if $(BIN),$(BIN)/)
 TRAIN ?= $(TOOL)train
 
 # Whatever is missing is missed now, not after an hour.
+ifneq ($(words $(OUT)),1)
+$(error OUT must be a folder's name without blanks: $(OUT))
+endif
+ifneq ($(if $(BIN),$(words $(wildcard $(foreach tool,tokenize build-vocab embed-oov train bench,$(TOOL)$(tool)))),5),5)
+$(error the tools are not in $(BIN): make build, or set BIN)
+endif
 ifeq ($(shell command -v gnuplot 2> /dev/null),)
 $(error gnuplot is missing, which draws the results: apt install gnuplot-nox)
 endif
@@ -58,9 +64,9 @@ endif
 ifneq ($(if $(PROBE_TRAIN),1),$(if $(PROBE_TEST),1))
 $(error a probe needs both PROBE_TRAIN and PROBE_TEST)
 endif
-MISSING := $(foreach file,$(TEXT) $(HELD_OUT) $(VECTORS) $(PROBE_TRAIN) $(PROBE_TEST),$(if $(wildcard $(file)),,$(file)))
+MISSING := $(foreach file,$(TEXT) $(HELD_OUT) $(VECTORS) $(PROBE_TRAIN) $(PROBE_TEST),$(if $(wildcard $(file)),$(if $(wildcard $(file)/.),$(file)),$(file)))
 ifneq ($(strip $(MISSING)),)
-$(error there is no $(MISSING))
+$(error there is no file $(strip $(MISSING)); names with blanks are not taken)
 endif
 
 SYSTEMS := ELMo-C ELMo-A ELMo ELMo-Sub
@@ -161,8 +167,11 @@ endif
 # Nothing runs at the same time: what is measured is time.
 .NOTPARALLEL:
 
+export SEEDS PROBE_COLUMNS TEXT
+export COMMAND = make -f pipelines/compare.mk $(MAKEOVERRIDES)
 $(OUT)/results.jsonl: $(FIRST_PROBES) $(RUNS) $(PROBES)
-	$(HERE)compare-results.sh $(OUT) $(SYSTEMS) > $@
+	@rm -f $(OUT)/.*.tmp $(OUT)/runs/.*.tmp
+	VERSION=$$($(TOOL)bench --version) $(HERE)compare-results.sh $(OUT) $(SYSTEMS) > $@
 $(OUT)/results.html: $(OUT)/results.jsonl
 	$(TOOL)bench report --title 'Quality at equal cost' $< -o $@
 $(OUT)/results.txt: $(OUT)/results.jsonl $(OUT)/results.html

@@ -3,15 +3,20 @@
 #   pipelines/equal-cost.sh OUT REFERENCE-LOG|- EPOCHS TRAIN OPTION…
 # Makes OUT.words.model and OUT.time.model with their logs OUT.words.jsonl and OUT.time.jsonl. The time is the seconds of
 # training in REFERENCE-LOG; with -, the run is the reference itself, and both are the same. The model whose budget is spent
-# first is written then, and the run goes on from its checkpoint to the other. OUT.checkpoints serves until both are there.
+# first is written then, and the run goes on from its checkpoint to the other. OUT.checkpoints serves until both are there; a
+# run that was interrupted goes on where it was.
 set -euo pipefail
+if [ $# -lt 5 ]; then
+    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+    exit 64
+fi
 out=$1 reference=$2 epochs=$3
 shift 3
 
 # last NAME LOG: a field of the last line of training.
-last() { grep '"event":"train"' "$2" | tail -n 1 | sed -n "s/.*\"$1\":\([-+0-9.eE]*\).*/\1/p"; }
+last() { { grep '"event":"train"' "$2" || true; } | tail -n 1 | sed -n "s/.*\"$1\":\([-+0-9.eE]*\).*/\1/p"; }
 run() { "$@" --quiet --checkpoints "$out.checkpoints" --resume --log "$out.jsonl" -o "$out.model"; }
-# keep BUDGET: the model and log as they are now.
+# keep BUDGET: the model and log as they are now; the model, which says that both are there, last.
 keep() { cp "$out.jsonl" "$out.$1.jsonl" && cp "$out.model" "$out.$1.model.tmp" && mv "$out.$1.model.tmp" "$out.$1.model"; }
 
 echo "${out##*/}" >&2
@@ -21,21 +26,27 @@ if [ "$reference" = - ]; then
     keep words
 else
     time=$(last seconds "$reference")
+    if [ -z "$time" ]; then
+        echo "equal-cost.sh: $reference: no line in it says how long training took" >&2
+        exit 65
+    fi
     if [ ! -e "$out.time.model" ]; then
-        run "$@" --epochs "$epochs" --time "${time}s"
-        # Which of the two was spent first?
-        if awk -v spent="$(last seconds "$out.jsonl")" -v time="$time" 'BEGIN { exit !(spent < time) }'; then
-            keep words.first
-            run "$@" --epochs 100000 --time "${time}s"
+        if [ ! -e "$out.words.first.model" ]; then
+            run "$@" --epochs "$epochs" --time "${time}s"
+            # Which of the two was spent first?
+            if awk -v spent="$(last seconds "$out.jsonl")" -v time="$time" 'BEGIN { exit !(spent < time) }'; then
+                keep words.first
+            fi
         fi
+        if [ -e "$out.words.first.model" ]; then run "$@" --epochs 100000 --time "${time}s"; fi
         keep time
     fi
     if [ -e "$out.words.first.model" ]; then
-        mv "$out.words.first.jsonl" "$out.words.jsonl"
+        cp "$out.words.first.jsonl" "$out.words.jsonl"
         mv "$out.words.first.model" "$out.words.model"
     else
         run "$@" --epochs "$epochs"
         keep words
     fi
 fi
-rm -rf "$out.checkpoints" "$out.model" "$out.jsonl"
+rm -rf "$out.checkpoints" "$out.model" "$out.jsonl" "$out.words.first.jsonl"

@@ -13,7 +13,7 @@ struct ToolCommand {
     }
 
     /// Starts it with the given descriptors as standard input and output. Throws `ToolError`.
-    fileprivate func start(in directory: String, input: CInt, output: CInt) throws -> pid_t {
+    fileprivate func start(in directory: String, input: CInt, output: CInt, errors: CInt?) throws -> pid_t {
         let path = "\(directory)/\(tool)"
         guard access(path, X_OK) == 0 else {
             throw ToolError(.noInput, "\(path): is not there; build the other tools too: swift build -c release")
@@ -23,6 +23,7 @@ struct ToolCommand {
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
         posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
+        if let errors { posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO) }
         var words: [UnsafeMutablePointer<CChar>?] = ([tool] + arguments).map { strdup($0) }
         defer { for word in words { free(word) } }
         words.append(nil)
@@ -61,14 +62,17 @@ struct PipelineRunner {
     /// - Parameters:
     ///   - input: standard input of the first; `nil`: empty.
     ///   - output: standard output of the last; `nil`: thrown away.
+    ///   - errors: standard error of all; `nil`: this process's.
     ///   - processors: on how many processors all of them run together.
-    func run(_ commands: [ToolCommand], input: CInt? = nil, output: CInt? = nil, processors: Int) throws -> PipelineUse {
+    func run(
+        _ commands: [ToolCommand], input: CInt? = nil, output: CInt? = nil, errors: CInt? = nil, processors: Int
+    ) throws -> PipelineUse {
         let null = open("/dev/null", O_RDWR | O_CLOEXEC)
         defer { close(null) }
         var use = PipelineUse()
         let begin = now()
         let processes = try Affinity.with(processors: processors) {
-            try start(commands, input: input ?? null, output: output ?? null)
+            try start(commands, input: input ?? null, output: output ?? null, errors: errors)
         }
         var failure: ToolError?
         for (command, process) in zip(commands, processes) {
@@ -79,7 +83,7 @@ struct PipelineRunner {
         return use
     }
 
-    private func start(_ commands: [ToolCommand], input: CInt, output: CInt) throws -> [pid_t] {
+    private func start(_ commands: [ToolCommand], input: CInt, output: CInt, errors: CInt?) throws -> [pid_t] {
         var processes: [pid_t] = []
         var source = input
         for (index, command) in commands.enumerated() {
@@ -95,7 +99,7 @@ struct PipelineRunner {
                 if !isLast { close(ends[1]) }
                 source = ends[0]
             }
-            processes.append(try command.start(in: directory, input: source, output: ends[1]))
+            processes.append(try command.start(in: directory, input: source, output: ends[1], errors: errors))
         }
         return processes
     }
@@ -111,7 +115,7 @@ struct PipelineRunner {
         guard status == 0 else {
             let signal = status & 0x7F
             throw ToolError(
-                .software,
+                signal == 0 ? ExitStatus(rawValue: status >> 8) ?? .software : .software,
                 "\(command.tool) \(command.arguments.joined(separator: " ")): "
                     + (signal == 0 ? "ended with status \(status >> 8)" : "was ended by signal \(signal)"))
         }

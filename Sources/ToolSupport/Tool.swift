@@ -46,6 +46,7 @@ extension Tool {
 extension ParsableCommand {
     /// Parses the command line and runs. What is wrong with a command line takes one line, too; help is asked for.
     public static func runAsRoot() {
+        openStandardStreams()
         do {
             var tool = try parseAsRoot()
             try tool.run()
@@ -66,6 +67,24 @@ public func oneLine(_ message: String) -> String {
         guard place > 0 else { return line }
         return (lines[place - 1].hasSuffix(":") ? " " : ", ") + (line.hasPrefix("- ") ? String(line.dropFirst(2)) : line)
     }.joined()
+}
+
+/// A word of a command line as a shell takes it: in quotes, if it needs them.
+public func shellQuoted(_ word: String) -> String {
+    let isPlain = !word.isEmpty && word.utf8.allSatisfy { byte in
+        UnicodeScalar(byte).properties.isAlphabetic && byte < 128 || "0123456789-_./=+,:@%".utf8.contains(byte)
+    }
+    return isPlain ? word : "'\(word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''"))'"
+}
+
+/// Sees that the three standard streams are open, so that no result becomes one of them: what was closed cannot be read or
+/// written, and stderr leads nowhere.
+private func openStandardStreams() {
+    for (descriptor, mode) in [(STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_RDWR)]
+    where fcntl(descriptor, F_GETFD) < 0 {
+        // The lowest number that is free, and that is this one.
+        _ = open("/dev/null", mode)
+    }
 }
 
 /// Writes `text` to stderr, in one call, so that lines of a pipeline's tools do not mix.

@@ -22,14 +22,14 @@ struct BenchCompare: Tool {
     @OptionGroup var options: SystemOptions
 
     func validate() throws {
-        for system in systems { _ = try NamedSystem.parse(system: system) }
+        try NamedSystem.check(systems)
     }
 
     func perform() throws {
         let systems = try systems.map(NamedSystem.parse(system:))
         var run = try SystemsRun("compare", options, budget: 300)
         let memory = options.benchmark.memoryGiven
-        try run.measure(systems, title: "step by step in one run; ratios are to \(systems[0].name)") {
+        try run.measure(systems, title: "step by step in one run; ratios are to the first row") {
             SystemsRun.table($0, memory: memory) + "\n" + SystemsRun.costs($0)
         }
         try run.finish()

@@ -21,7 +21,7 @@ struct BenchCosts: Tool {
     @OptionGroup var options: SystemOptions
 
     func validate() throws {
-        for system in systems { _ = try NamedSystem.parse(system: system) }
+        try NamedSystem.check(systems)
     }
 
     func perform() throws {

@@ -31,10 +31,10 @@ struct BenchOutputLayers: Tool {
     @Option(help: ArgumentHelp("Measure this system, and others given so; ratios are to the first [all four].", valueName: "name"))
     var system: [PublishedSystem] = []
 
-    @Option(help: ArgumentHelp("Of ELMo-Sub: units, no more than the vocabulary.", valueName: "n"))
+    @Option(help: ArgumentHelp("Of ELMo-Sub: units; of a smaller vocabulary, as many as it has words.", valueName: "n"))
     var units = PublishedSystem.Sizes().units
 
-    @Option(help: ArgumentHelp("Of ELMo: words drawn for a window, no more than half of the vocabulary.", valueName: "n"))
+    @Option(help: ArgumentHelp("Of ELMo: words drawn for a window; of a small vocabulary, half of it.", valueName: "n"))
     var negatives = PublishedSystem.Sizes().negatives
 
     @Option(help: ArgumentHelp("Width of the words' vectors.", valueName: "n"))
@@ -58,6 +58,10 @@ struct BenchOutputLayers: Tool {
         }
         guard !sizes.isEmpty, sizes.allSatisfy({ (100...1 << 28).contains($0) }) else {
             throw ValidationError("--vocabularies must be numbers from 100 to \(1 << 28), with commas between them")
+        }
+        for (option, values) in [("--encoders", encoderNames), ("--vocabularies", sizes.map(String.init)), ("--system", system.map(\.rawValue))]
+        where Set(values).count != values.count {
+            throw ValidationError("\(option) has a value twice")
         }
         guard (100...1 << 28).contains(units) else { throw ValidationError("--units must be from 100 to \(1 << 28)") }
         guard negatives > 0, (1...65536).contains(dimension) else {

@@ -74,14 +74,8 @@ struct BenchReport: Tool {
 
     /// The command line that makes the same page.
     private var command: String {
-        func quoted(_ word: String) -> String {
-            let isPlain = !word.isEmpty && word.utf8.allSatisfy { byte in
-                UnicodeScalar(byte).properties.isAlphabetic && byte < 128 || "0123456789-_./=+,:@%".utf8.contains(byte)
-            }
-            return isPlain ? word : "'\(word.replacing("'", with: "'\\''"))'"
-        }
         let titles = title == "Contour: benchmarks" ? [] : ["--title", title]
         let outputs = output.output == "-" ? [] : ["-o", output.output]
-        return (["bench", "report"] + titles + inputs + outputs).map(quoted).joined(separator: " ")
+        return (["bench", "report"] + titles + inputs + outputs).map(shellQuoted).joined(separator: " ")
     }
 }

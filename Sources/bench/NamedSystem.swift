@@ -39,6 +39,12 @@ struct NamedSystem: ParsableArguments {
         try checkWindow(batch: batch, window: window)
     }
 
+    /// Throws `ValidationError` if one is no system, or stands there twice.
+    static func check(_ texts: [String]) throws {
+        let names = try texts.map { try parse(system: $0).name }
+        guard Set(names).count == names.count else { throw ValidationError("each network stands there once") }
+    }
+
     /// Throws `ValidationError` naming `text` if it is no system.
     static func parse(system text: String) throws -> MeasuredSystem {
         let words = text.split(whereSeparator: \.isWhitespace).map(String.init)
@@ -49,7 +55,7 @@ struct NamedSystem: ParsableArguments {
             let configuration = try named.network.configuration(
                 dimension: named.dimension, classes: isSubwords ? named.units : named.vocabulary)
             return MeasuredSystem(
-                name: text, options: text, encoder: named.network.preset.rawValue, configuration: configuration,
+                name: words.joined(separator: " "), options: words.joined(separator: " "), encoder: named.network.preset.rawValue, configuration: configuration,
                 vocabulary: isSubwords && configuration.output == .subwordSoftmax ? named.units : named.vocabulary,
                 batch: named.batch, window: named.window, optimizer: named.optimizer)
         } catch let error as ToolError {

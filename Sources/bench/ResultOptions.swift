@@ -13,6 +13,15 @@ struct ResultOptions: ParsableArguments {
         completion: .file())
     var json: String?
 
+    func validate() throws { try checkDifferent() }
+
+    /// Throws `ValidationError` if two results go to the same file.
+    func checkDifferent(from other: String? = nil) throws {
+        let files = [output.output, json, other].compactMap { $0 }.filter { $0 != "-" }
+        guard Set(files).count == files.count else { throw ValidationError("two results cannot go to one file") }
+        guard other != "-" || json != "-" else { throw ValidationError("two results cannot go to standard output") }
+    }
+
     /// Opens both files. Throws `ToolError` with status `cannotCreate`.
     func open() throws -> Results {
         let jsonOnly = json == "-" && output.output == "-"
@@ -45,6 +54,8 @@ func rounded(_ number: Double) -> String {
 }
 
 /// Bytes in megabytes.
-func megabytes(_ bytes: Int) -> String { grouped((bytes + 500_000) / 1_000_000) + " MB" }
+func megabytes(_ bytes: Int) -> String {
+    bytes < 10_000_000 ? fixed(1e-6 * Double(bytes), 2) + " MB" : grouped((bytes + 500_000) / 1_000_000) + " MB"
+}
 
 func percent(_ share: Double) -> String { fixed(100 * share, 1) + "%" }

@@ -45,6 +45,7 @@ struct SystemOptions: ParsableArguments {
         guard text != "-" else { throw ValidationError("--text must be a file: it is read more than once") }
         guard (1...1_000_000).contains(megabytes) else { throw ValidationError("--megabytes must be from 1 to 1000000") }
         guard budget?.seconds ?? 1 > 0 else { throw ValidationError("--budget must be above 0") }
+        try results.checkDifferent(from: tsv)
         guard precision >= 0 && precision < 1 else { throw ValidationError("--precision must be from 0 to less than 1") }
     }
 
@@ -94,7 +95,8 @@ struct SystemsRun {
         let size = benchmark.textSize
         try files.log(
             MachineLine(
-                command: (["bench"] + CommandLine.arguments.dropFirst()).joined(separator: " "), version: contourVersion,
+                command: (["bench"] + CommandLine.arguments.dropFirst()).map(shellQuoted).joined(separator: " "),
+                version: contourVersion,
                 text: options.text ?? "synthetic", textWords: size.tokens, distinctWords: size.distinctWords,
                 threads: options.common.threads))
         try files.print(
@@ -124,6 +126,7 @@ struct SystemsRun {
         if !outcome.results.isEmpty { try files.print("\n\(title)\n" + table(outcome.results)) }
         for (system, reason) in outcome.leftOut {
             try files.print("\(system.name) left out: \(reason)\n")
+            options.common.report.print("bench \(name): \(system.name) left out: \(reason)")
             reasons.append("\(system.name): \(reason)")
         }
         if isInterrupted { try files.print("interrupted: what stands here is what was measured\n") }
@@ -131,11 +134,15 @@ struct SystemsRun {
 
     /// Ends the run: results appear. Throws `ToolError` with status `configuration` if there are none.
     func finish() throws {
-        if measured > 0 || isInterrupted {
+        // Results of an earlier run are not replaced by none.
+        if measured > 0 {
             try files.commit()
             try rows?.commit()
         }
-        if isInterrupted { return StopRequest.endBySignal() }
+        if isInterrupted {
+            if measured == 0 { options.common.report.print("bench \(name): interrupted before anything was measured") }
+            return StopRequest.endBySignal()
+        }
         guard measured > 0 else {
             throw ToolError(.configuration, "nothing was measured: \(reasons.joined(separator: "; "))")
         }
@@ -167,6 +174,7 @@ struct SystemsRun {
         for (place, part) in SystemResult.parts.enumerated() {
             table.append([part] + results.map { percent($0.shares[place]) })
         }
+        table.append(["words/s"] + results.map { rounded($0.wordsPerSecond.median) })
         table.append(["microseconds a word"] + results.map { fixed($0.secondsOfMillionWords.median, 1) })
         var text = table.text
         let longest = results.map(\.secondsOfMillionWords.median).max() ?? 1

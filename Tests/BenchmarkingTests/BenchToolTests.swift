@@ -175,7 +175,7 @@ import Testing
     @Test func emptyTextIsOneError() async throws {
         let directory = try TemporaryDirectory()
         let result = try await runTool("bench", ["stages", "--text", try directory.write("text", "\n\n")])
-        #expect(result.status == 70)
+        #expect(result.status == 65)
         #expect(result.errors.contains("bench stages: tokenize"))
     }
 }

@@ -120,6 +120,44 @@ import Testing
         #expect(none.status == 78 && none.errors.contains("nothing was measured: \(huge): takes about"), "\(none.errors)")
     }
 
+    /// What a tool says of a text is said once, of the user's file, with its status.
+    @Test func badTexts() async throws {
+        let directory = try TemporaryDirectory()
+        let tokens = directory.file("tokens")
+        #expect(try await runTool("tokenize", ["--quiet", Self.text(directory), "-o", tokens]).status == 0)
+        let cut = try directory.write("cut", contents(of: tokens).dropLast(20).map { $0 })
+        let latin = try directory.write("latin", [0x63, 0x61, 0x66, 0xE9, 0x0A])
+        let empty = try directory.write("empty", "")
+        for (file, hint) in [(cut, "cut"), (latin, "line 1"), (empty, "")] {
+            let result = try await runTool("bench", ["compare", "tiny" + Self.named, "--text", file, "--budget", "1s"])
+            #expect(result.status == 65 && result.output.isEmpty, "\(result.status) \(result.errors)")
+            #expect(result.errors.split(separator: "\n").count == 1 && result.errors.contains(file) && result.errors.contains(hint), "\(result.errors)")
+        }
+    }
+
+    /// A standard output that is closed is an error, and no other file becomes it.
+    @Test func closedOutput() async throws {
+        let directory = try TemporaryDirectory()
+        let json = directory.file("results.jsonl")
+        let result = try await runShell(
+            "\"$BIN/bench\" compare 'tiny\(Self.named)' --text '\(Self.text(directory))' --budget 0.5s --json '\(json)' >&-")
+        #expect(result.status == 74 && result.errors.split(separator: "\n").count == 1, "\(result.status) \(result.errors)")
+        #expect(!directory.entries().contains("results.jsonl"))
+    }
+
+    /// An early interrupt leaves what an earlier run has written.
+    @Test func interruptedBeforeTheFirstRound() async throws {
+        let directory = try TemporaryDirectory()
+        let json = try directory.write("results.jsonl", "as it was\n")
+        let result = try await runShell(
+            """
+            "$BIN/bench" compare 'tiny\(Self.named)' --json '\(json)' --megabytes 64 & bench=$!
+            sleep 0.3; kill -TERM $bench; wait $bench; echo $?
+            """)
+        #expect(result.text == "143\n", "\(result.text) \(result.errors)")
+        #expect(try contents(of: json) == Array("as it was\n".utf8) && directory.entries() == ["results.jsonl"])
+    }
+
     @Test func interruptedItPrintsWhatItHas() async throws {
         let directory = try TemporaryDirectory()
         let text = try Self.text(directory)
@@ -157,6 +195,9 @@ import Testing
         (["output-layers", "--text", "/nowhere/text"], 66, "/nowhere/text"),
         (["output-layers", "--batch", "0"], 64, "--batch"), (["compare", "tiny --batch 0"], 64, "--batch"),
         (["compare", "tiny", "--budget", "0s"], 64, "--budget"), (["compare", "tiny", "--precision", "2"], 64, "--precision"),
+        (["compare", "tiny", "tiny"], 64, "once"), (["output-layers", "--encoders", "small,small"], 64, "--encoders"),
+        (["output-layers", "--system", "ELMo", "--system", "ELMo"], 64, "--system"),
+        (["compare", "tiny", "--json", "x", "--tsv", "x"], 64, "one file"), (["costs", "tiny", "--json", "x", "-o", "x"], 64, "one file"),
         // Found before the first step, and before the text is read.
         (["compare", "tiny", "--text", "/nowhere/text", "--json", "/nowhere/results"], 73, "/nowhere/results"),
         (["costs", "tiny", "--text", "/nowhere/text", "--tsv", "/nowhere/table"], 73, "/nowhere/table"),

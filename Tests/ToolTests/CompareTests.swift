@@ -45,6 +45,24 @@ struct CompareTests {
         #expect(try #require(time.seconds) >= seconds)
     }
 
+    /// Interrupted between its two budgets, a run keeps the model of the first.
+    @Test func interruptedBetweenBudgets() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let log = try directory.write("reference.jsonl", "{\"event\":\"train\",\"seconds\":2.5,\"words\":1}\n")
+        let run = "pipelines/equal-cost.sh \(directory.file("run")) \(log) 1 $BIN/train --preset tiny --batch 8 --table \(fixture.table) \(fixture.tokens)"
+        let result = try await runShell(
+            """
+            set -m; \(run) & script=$!
+            for i in $(seq 100); do [ ! -e \(directory.file("run.words.first.model")) ] || break; sleep 0.1; done
+            cp \(directory.file("run.words.first.model")) \(directory.file("first")); sleep 0.7
+            kill -TERM -- -$script; wait $script; sleep 0.5; \(run)
+            """)
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(try contents(of: directory.file("run.words.model")) == contents(of: directory.file("first")))
+        #expect(try contents(of: directory.file("run.time.model")) != contents(of: directory.file("first")))
+    }
+
     @Test func referenceServesForBothBudgets() async throws {
         let fixture = try await Fixture.shared.value
         let directory = try TemporaryDirectory()
@@ -62,6 +80,8 @@ struct CompareTests {
         let first = try directory.write("a", all.prefix(60).joined(separator: "\n") + "\n")
         let second = try directory.write("b", all.dropFirst(60).joined(separator: "\n") + "\n")
         let split = "pipelines/split-lines.sh"
+        // A last line without its end is a line.
+        try directory.write("a", all.prefix(60).joined(separator: "\n"))
         let packed = try await runShell("gzip \(second)")
         #expect(packed.status == 0)
         func part(_ arguments: String) async throws -> [String] {

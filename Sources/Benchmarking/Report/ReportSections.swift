@@ -30,7 +30,7 @@ struct SpeedSection {
 
     /// Tables: one for each encoder and vocabulary; a comparison by the user's own options is one table.
     var groups: [SystemGroup] {
-        guard kind != "compare" else { return [SystemGroup(title: "", systems: systems, ratios: ratios)] }
+        guard kind != "compare" && kind != "costs" else { return [SystemGroup(title: "", systems: systems, ratios: ratios)] }
         struct Key: Hashable {
             let encoder: String
             let vocabulary: Int?

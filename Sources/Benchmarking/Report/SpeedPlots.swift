@@ -4,6 +4,8 @@ struct SpeedPlots {
     let styles: SystemStyles
 
     var plots: [Plot] {
+        // Costs are bars of their own.
+        guard section.kind != "costs" else { return [] }
         let pairs = section.encoders.enumerated().flatMap { [time($1, $0), memory($1, $0)] }
         return pairs.compactMap { $0 } + distinct(section.systems.map(\.vocabulary)).compactMap(encoders)
     }

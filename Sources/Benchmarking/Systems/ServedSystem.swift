@@ -79,6 +79,8 @@ final class ServedSystem {
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO)
         posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO)
+        // What it has to say it answers; what is written when a program breaks down would only be noise.
+        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
         var words: [UnsafeMutablePointer<CChar>?] = ["bench", "serve-steps", workFile.path].map { (word: String) in strdup(word) }
         defer { for word in words { free(word) } }
         words.append(nil)
@@ -130,6 +132,7 @@ final class ServedSystem {
         return ToolError(
             .software,
             signal == SIGKILL ? "its process was killed (signal 9), as the system does when memory runs out"
+                : signal == SIGILL || signal == SIGTRAP ? "its process broke down (signal \(signal)), as one does that gets no memory"
                 : signal != 0 ? "its process was ended by signal \(signal)" : "its process ended with status \(status >> 8)")
     }
 }

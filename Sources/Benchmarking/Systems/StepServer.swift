@@ -125,7 +125,8 @@ public struct StepServer {
             return StepRunner.bytes(work.system.configuration, options, input, read: read) <= work.memoryGiven
         }
         var low = 0, high = 1
-        while high <= Self.mostStreams && fits(high) { (low, high) = (high, 2 * high) }
+        let most = min(Self.mostStreams, Self.mostPositions / work.system.window)
+        while low < most && fits(high) { (low, high) = (high, min(2 * high, most)) }
         while high - low > 1 {
             let middle = (low + high) / 2
             if fits(middle) { low = middle } else { high = middle }
@@ -133,8 +134,8 @@ public struct StepServer {
         return low
     }
 
-    /// As `train --batch` allows.
-    private static let mostStreams = 1 << 16
+    /// As `train --batch` allows, and its product with `--window`.
+    private static let mostStreams = 1 << 16, mostPositions = 1 << 24
 
     private func nextCommand() throws -> (name: String, seconds: Double)? {
         var words: [Substring] = []

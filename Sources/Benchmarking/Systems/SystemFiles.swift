@@ -11,6 +11,7 @@ final class SystemFiles {
     private(set) var tokenCount = 0
     private(set) var distinctWords = 0
     private let vocabulary: ScratchFile
+    private let name: String?
     private let runner: PipelineRunner
     private let threads: Int
     private var vocabularies: [Int: ScratchFile] = [:]
@@ -21,6 +22,7 @@ final class SystemFiles {
     ///   - text: plain, .gz or .lz4, or a token shard; `nil` makes one of `megabytes`.
     /// Throws `ToolError`.
     init(text: String?, megabytes: Int, threads: Int) throws {
+        name = text
         runner = try PipelineRunner()
         self.threads = threads
         (tokens, vocabulary) = (try ScratchFile(), try ScratchFile())
@@ -85,8 +87,19 @@ final class SystemFiles {
         return result
     }
 
+    /// Runs tools; what they say is wrong is thrown as their own status and line, with the text's name for a copy's.
     private func run(_ commands: [ToolCommand], to file: ScratchFile) throws {
-        _ = try runner.run(commands, output: file.descriptor, processors: threads)
+        let errors = try ScratchFile()
+        do {
+            _ = try runner.run(commands, output: file.descriptor, errors: errors.descriptor, processors: threads)
+        } catch let error as ToolError {
+            var last: String?
+            let lines = LineReader(try errors.source())
+            while try lines.next({ if !$0.isEmpty { last = String(decoding: $0, as: UTF8.self) } }) {}
+            guard var line = last else { throw error }
+            if let name, let range = line.firstRange(of: tokens.path) { line.replaceSubrange(range, with: name) }
+            throw ToolError(error.status, line)
+        }
     }
 
     /// The first words of a vocabulary, or all of them and made-up ones that occur once, so that with the marks there are
