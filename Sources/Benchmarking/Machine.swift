@@ -15,7 +15,9 @@ public enum Machine {
                 if trimmed.count == 2, fields[trimmed[0]] == nil { fields[trimmed[0]] = trimmed[1] }
             })) == true {}
         }
-        guard let name = fields["model name"] else { return fields["CPU implementer"].map { "arm64, implementer \($0)" } ?? "unknown" }
+        guard let name = fields["model name"] else {
+            return fields["CPU implementer"].map { "arm64, implementer \($0)" } ?? "unknown"
+        }
         guard let family = fields["cpu family"], let model = fields["model"] else { return name }
         return "\(name), family \(family), model \(model)"
     }

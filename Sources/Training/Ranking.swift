@@ -41,7 +41,9 @@ extension RankingScores: Encodable {
         try container.encode(coverage, forKey: .coverage)
         if perplexity.isFinite && perplexity > 0 { try container.encode(perplexity, forKey: .perplexity) }
         guard positions > 0 else { return }
-        if let candidatePerplexity, candidatePerplexity.isFinite { try container.encode(candidatePerplexity, forKey: .candidatePerplexity) }
+        if let candidatePerplexity, candidatePerplexity.isFinite {
+            try container.encode(candidatePerplexity, forKey: .candidatePerplexity)
+        }
         try container.encodeIfPresent(cosineTop1, forKey: .cosineTop1)
         try container.encodeIfPresent(cosineTop10, forKey: .cosineTop10)
         try container.encode(top1, forKey: .top1)

@@ -28,7 +28,7 @@ struct BenchOutputLayers: Tool {
     @Option(help: ArgumentHelp("Classes of the softmaxes, marks counted.", valueName: "n,n"))
     var vocabularies = "10000,50000,200000,793471"
 
-    @Option(help: ArgumentHelp("Measure this system, and others given so; ratios are to the first [all four].", valueName: "name"))
+    @Option(help: ArgumentHelp("A system to measure; several are allowed, and ratios are to the first [all].", valueName: "name"))
     var system: [PublishedSystem] = []
 
     @Option(help: ArgumentHelp("Of ELMo-Sub: units; of a smaller vocabulary, as many as it has words.", valueName: "n"))
@@ -52,15 +52,17 @@ struct BenchOutputLayers: Tool {
     @OptionGroup var options: SystemOptions
 
     func validate() throws {
-        guard !encoderNames.isEmpty, encoderNames.allSatisfy({ name in PublishedSystem.encoders.contains { $0.0 == name } }) else {
-            throw ValidationError(
-                "--encoders must be of \(PublishedSystem.encoders.map(\.0).joined(separator: ", ")), with commas between them")
+        let known = PublishedSystem.encoders.map(\.0)
+        guard !encoderNames.isEmpty, encoderNames.allSatisfy(known.contains) else {
+            throw ValidationError("--encoders must be of \(known.joined(separator: ", ")), with commas between them")
         }
         guard !sizes.isEmpty, sizes.allSatisfy({ (100...1 << 28).contains($0) }) else {
             throw ValidationError("--vocabularies must be numbers from 100 to \(1 << 28), with commas between them")
         }
-        for (option, values) in [("--encoders", encoderNames), ("--vocabularies", sizes.map(String.init)), ("--system", system.map(\.rawValue))]
-        where Set(values).count != values.count {
+        let lists = [
+            ("--encoders", encoderNames), ("--vocabularies", sizes.map(String.init)), ("--system", system.map(\.rawValue)),
+        ]
+        for (option, values) in lists where Set(values).count != values.count {
             throw ValidationError("\(option) has a value twice")
         }
         guard (100...1 << 28).contains(units) else { throw ValidationError("--units must be from 100 to \(1 << 28)") }
@@ -95,7 +97,8 @@ struct BenchOutputLayers: Tool {
         for (place, (encoder, vocabulary, systems)) in groups.enumerated() {
             try run.measure(
                 systems, share: weights[place] / weights[place...].reduce(0, +),
-                title: "encoder \(encoder), vocabulary \(grouped(vocabulary)), batch \(batch), window \(window), \(optimizer.rawValue)"
+                title: "encoder \(encoder), vocabulary \(grouped(vocabulary)), batch \(batch), window \(window), "
+                    + optimizer.rawValue
             ) { SystemsRun.table($0, memory: memory) + "\n" + SystemsRun.costs($0) }
         }
         try run.finish()

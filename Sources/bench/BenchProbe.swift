@@ -92,8 +92,8 @@ struct BenchProbe: Tool {
         guard systemNames.count == models.count, !systemNames.contains("") else {
             throw ValidationError("--names must have a name for each model, with commas between them")
         }
-        guard Set(systemNames).count == systemNames.count else {
-            throw ValidationError("two models have the name \(systemNames.first { name in systemNames.count { $0 == name } > 1 } ?? "")")
+        if let name = systemNames.first(where: { name in systemNames.count { $0 == name } > 1 }) {
+            throw ValidationError("two models have the name \(name)")
         }
         let taken = field.map(\.name) + ProbeRecord.names
         guard Set(taken).count == taken.count else {

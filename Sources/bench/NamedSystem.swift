@@ -54,8 +54,9 @@ struct NamedSystem: ParsableArguments {
             let isSubwords = named.network.input == .subwords || named.network.preset == .elmoSub
             let configuration = try named.network.configuration(
                 dimension: named.dimension, classes: isSubwords ? named.units : named.vocabulary)
+            let name = words.joined(separator: " ")
             return MeasuredSystem(
-                name: words.joined(separator: " "), options: words.joined(separator: " "), encoder: named.network.preset.rawValue, configuration: configuration,
+                name: name, options: name, encoder: named.network.preset.rawValue, configuration: configuration,
                 vocabulary: isSubwords && configuration.output == .subwordSoftmax ? named.units : named.vocabulary,
                 batch: named.batch, window: named.window, optimizer: named.optimizer)
         } catch let error as ToolError {

@@ -151,8 +151,8 @@ struct SystemsRun {
     /// Speeds, ratios and sizes of systems that were measured together; ratios are to the first.
     static func table(_ results: [SystemResult], memory: Int) -> String {
         var table = TextTable([
-            "", "words/s", "lowest", "highest", "1 M words", "time, times", "95% interval", "parameters", "optimiser", "peak memory",
-            "gradient", "batch in \(megabytes(memory))", "joules, 1 M words",
+            "", "words/s", "lowest", "highest", "1 M words", "time, times", "95% interval", "parameters", "optimiser",
+            "peak memory", "gradient", "batch in \(megabytes(memory))", "joules, 1 M words",
         ])
         for (place, result) in results.enumerated() {
             let speed = result.wordsPerSecond, ratio = result.ratio(to: results[0])

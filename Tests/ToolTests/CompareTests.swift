@@ -29,12 +29,13 @@ struct CompareTests {
         let result = try await runShell(
             """
             pipelines/equal-cost.sh \(directory.file("run")) \(log) 1 $BIN/train \(options) \(fixture.tokens) &&
-            $BIN/train --quiet \(options) --epochs 1 --log \(directory.file("alone.jsonl")) -o \(directory.file("alone")) \(fixture.tokens)
+            cd \(directory.path) && $BIN/train --quiet \(options) --epochs 1 --log alone.jsonl -o alone \(fixture.tokens)
             """)
         try #require(result.status == 0, "\(result.errors)")
         #expect(
             Set(directory.entries()) == [
-                "reference.jsonl", "run.time.model", "run.time.jsonl", "run.words.model", "run.words.jsonl", "alone", "alone.jsonl",
+                "reference.jsonl", "run.time.model", "run.time.jsonl", "run.words.model", "run.words.jsonl", "alone",
+                "alone.jsonl",
             ])
         #expect(try contents(of: directory.file("run.words.model")) == contents(of: directory.file("alone")))
         let time = try Self.last(directory.file("run.time.jsonl")), words = try Self.last(directory.file("run.words.jsonl"))
@@ -50,7 +51,8 @@ struct CompareTests {
         let fixture = try await Fixture.shared.value
         let directory = try TemporaryDirectory()
         let log = try directory.write("reference.jsonl", "{\"event\":\"train\",\"seconds\":2.5,\"words\":1}\n")
-        let run = "pipelines/equal-cost.sh \(directory.file("run")) \(log) 1 $BIN/train --preset tiny --batch 8 --table \(fixture.table) \(fixture.tokens)"
+        let train = "$BIN/train --preset tiny --batch 8 --table \(fixture.table) \(fixture.tokens)"
+        let run = "pipelines/equal-cost.sh \(directory.file("run")) \(log) 1 \(train)"
         let result = try await runShell(
             """
             set -m; \(run) & script=$!
@@ -66,7 +68,8 @@ struct CompareTests {
     @Test func referenceServesForBothBudgets() async throws {
         let fixture = try await Fixture.shared.value
         let directory = try TemporaryDirectory()
-        let run = "pipelines/equal-cost.sh \(directory.file("run")) - 0.5 $BIN/train --preset tiny --table \(fixture.table) \(fixture.tokens)"
+        let train = "$BIN/train --preset tiny --table \(fixture.table) \(fixture.tokens)"
+        let run = "pipelines/equal-cost.sh \(directory.file("run")) - 0.5 \(train)"
         let result = try await runShell("\(run) && \(run)")
         #expect(result.status == 0, "\(result.errors)")
         #expect(try contents(of: directory.file("run.time.model")) == contents(of: directory.file("run.words.model")))

@@ -132,7 +132,8 @@ final class ServedSystem {
         return ToolError(
             .software,
             signal == SIGKILL ? "its process was killed (signal 9), as the system does when memory runs out"
-                : signal == SIGILL || signal == SIGTRAP ? "its process broke down (signal \(signal)), as one does that gets no memory"
+                : signal == SIGILL || signal == SIGTRAP
+                ? "its process broke down (signal \(signal)), as one does that gets no memory"
                 : signal != 0 ? "its process was ended by signal \(signal)" : "its process ended with status \(status >> 8)")
     }
 }

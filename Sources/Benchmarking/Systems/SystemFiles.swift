@@ -79,7 +79,8 @@ final class SystemFiles {
         let merges = max(1, size - max(size / 50, 200))
         try run([ToolCommand("build-vocab", "--quiet", "--bpe", "\(merges)", vocabulary.path)], to: codes)
         try run(
-            [ToolCommand("tokenize", "--print", tokens.path), ToolCommand("tokenize", "--quiet", "--whitespace", "--bpe", codes.path)],
+            [ToolCommand("tokenize", "--print", tokens.path),
+             ToolCommand("tokenize", "--quiet", "--whitespace", "--bpe", codes.path)],
             to: cut)
         try run([ToolCommand("build-vocab", "--quiet", cut.path)], to: all)
         let result = (tokens: cut, vocabulary: try Self.resized(all, to: size))

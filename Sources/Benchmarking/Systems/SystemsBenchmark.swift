@@ -90,9 +90,9 @@ public struct SystemsBenchmark {
             }
             let needed = system.bytes(tableMemory: tableMemory)
             guard needed <= free else {
+                let (takes, left) = (Self.gigabytes(needed), Self.gigabytes(max(0, free)))
                 let beside = served.isEmpty ? "" : " beside the others"
-                outcome.leftOut.append(
-                    (system, "takes about \(Self.gigabytes(needed)), and there are \(Self.gigabytes(max(0, free))) to give\(beside)"))
+                outcome.leftOut.append((system, "takes about \(takes), and there are \(left) to give\(beside)"))
                 continue
             }
             free -= needed
@@ -155,7 +155,7 @@ public struct SystemsBenchmark {
                 }
             }
             // Whole rounds only: ratios are of turns that had their time together.
-            for (index, turn, joules) in turns where served[index].result != nil { served[index].result?.add(turn, joules: joules) }
+            for (index, turn, joules) in turns { served[index].result?.add(turn, joules: joules) }
             round += 1
             longest = max(longest, now() - begin)
             report(served, round: round)
