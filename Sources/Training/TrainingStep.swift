@@ -30,7 +30,7 @@ final class TrainingStep {
     private let rate: LearningRate
     private let corpusName: String
     private let tasks: [DirectionTask]
-    private var arrangement = Arrangement()
+    private var arrangement: Arrangement
     /// The window trained on last, and the number of its pass.
     private(set) var window: TrainingWindow
     private var pass = 0
@@ -56,6 +56,7 @@ final class TrainingStep {
             DirectionTask(DirectionWindow(encoder.configuration, words, positions: options.batch * options.window))
         }
         window = TrainingWindow(batch: options.batch, window: options.window)
+        arrangement = Arrangement(isFree: encoder.directions.count > 1 && !encoder.configuration.sharesLayers)
     }
 
     /// Trains on the windows of step `step`, from 0, which come from `stream`. Throws what it throws, and `ToolError`:
@@ -72,7 +73,7 @@ final class TrainingStep {
             pass = step * options.accumulation + number
             let start = monotonicSeconds()
             let context = Unmanaged.passUnretained(self).toOpaque()
-            ranSideBySide = arrangement.isSideBySide && !encoder.configuration.sharesLayers
+            ranSideBySide = arrangement.isSideBySide
             encoder.forEachDirection(sideBySide: arrangement.isSideBySide, context: context) { context, index in
                 Unmanaged<TrainingStep>.fromOpaque(context).takeUnretainedValue().accumulate(index)
             }
@@ -138,12 +139,16 @@ final class TrainingStep {
 
 /// Which way the directions run: measured in the first windows, by turns, and then kept.
 private struct Arrangement {
-    /// Windows of each way that are measured, after one that is not, since memory is first touched in it; one of each is
-    /// enough where a window takes this many seconds.
-    private static let trials = 3, longWindow = 1.0
+    /// Windows of each way that are measured, after one that is not, since memory is first touched in it.
+    private static let trials = 3
     private var windows = 0
     private var best = (sideBySide: Double.infinity, inTurn: Double.infinity)
     private var choice: Bool?
+
+    /// - Parameter isFree: whether there are directions that can run side by side; else there is nothing to try.
+    init(isFree: Bool) {
+        if !isFree { choice = false }
+    }
 
     var isSideBySide: Bool { choice ?? (windows % 2 == 0) }
     var isSettled: Bool { choice != nil }
@@ -154,6 +159,6 @@ private struct Arrangement {
             if isSideBySide { best.sideBySide = min(best.sideBySide, time) } else { best.inTurn = min(best.inTurn, time) }
         }
         windows += 1
-        if windows > 2 * (time > Self.longWindow ? 1 : Self.trials) { choice = best.sideBySide <= best.inTurn }
+        if windows > 2 * Self.trials { choice = best.sideBySide <= best.inTurn }
     }
 }

@@ -89,7 +89,11 @@ public struct StepServer {
         while let command = try nextCommand() {
             switch command.name {
             case "settle":
-                while !runner.isSettled { _ = try runner.run() }
+                var steps = 0
+                while steps < Self.firstSteps || !runner.isSettled {
+                    _ = try runner.run()
+                    steps += 1
+                }
                 answer(ServedReply())
             default:
                 answer(try turn(runner, seconds: command.seconds))
@@ -133,6 +137,9 @@ public struct StepServer {
         }
         return low
     }
+
+    /// Memory is touched for the first time in them, moments in the second.
+    private static let firstSteps = 2
 
     /// As `train --batch` allows, and its product with `--window`.
     private static let mostStreams = 1 << 16, mostPositions = 1 << 24
