@@ -60,7 +60,9 @@ import Testing
         let layer = 2 * 128 * 2048 + 2048 + 512 * 128 + 2 * 128
         #expect(systems[0].parameters == 2 * (9 * 128 + 2 * 128 + 2 * layer + 129 * 8))
         for line in lines.filter({ $0.event == "ratio" }) {
-            #expect(line.to == "ELMo-C" && line.rounds == systems[0].rounds && (line.ratio?.lowest ?? 0) > 0)
+            // The faster half.
+            #expect(line.to == "ELMo-C" && line.rounds == systems[0].rounds.map { max(3, $0 / 2) })
+            #expect(line.ratio?.lowest ?? 0 > 0)
         }
         let rows = String(decoding: try contents(of: table), as: UTF8.self).split(separator: "\n")
             .map { $0.split(separator: "\t", omittingEmptySubsequences: false) }

@@ -11,6 +11,8 @@ public struct SystemResult: Sendable {
     public let largestBatch: Int
     /// Of each round: seconds of a word, and the parts of a word's time in the order of `SystemResult.parts`.
     public internal(set) var secondsOfWord: [Double] = []
+    /// The rounds that ratios are made of, the same for all that were measured together; see `QuietRounds`.
+    var quietRounds: [Int] = []
     private var costs: [[Double]] = []
     /// Bytes: of the process, by the system's account; of the last step's gradient.
     public private(set) var peakMemory = 0
@@ -46,8 +48,8 @@ public struct SystemResult: Sendable {
         Self.parts.indices.map { part in costs.reduce(0) { $0 + $1[part] } / Double(max(1, costs.count)) }
     }
 
-    /// How many times as long as `other` takes this system takes for a word, round by round.
+    /// How many times as long as `other` takes this system takes for a word, round by round of the quiet ones.
     public func ratio(to other: SystemResult) -> PairedRatio {
-        PairedRatio(zip(secondsOfWord, other.secondsOfWord).map { $0 / $1 })
+        PairedRatio(quietRounds.map { secondsOfWord[$0] / other.secondsOfWord[$0] })
     }
 }

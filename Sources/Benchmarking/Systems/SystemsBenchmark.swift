@@ -156,6 +156,8 @@ public struct SystemsBenchmark {
             }
             // Whole rounds only: ratios are of turns that had their time together.
             for (index, turn, joules) in turns { served[index].result?.add(turn, joules: joules) }
+            let quiet = QuietRounds.choose(served.compactMap { $0.result?.secondsOfWord })
+            for index in served.indices { served[index].result?.quietRounds = quiet }
             round += 1
             longest = max(longest, now() - begin)
             report(served, round: round)
@@ -183,7 +185,7 @@ public struct SystemsBenchmark {
     private func isExact(_ served: [Served]) -> Bool {
         let results = served.compactMap(\.result).filter { $0.rounds > 0 }
         guard let first = results.first else { return false }
-        guard results.count > 1 else { return PairedRatio(first.secondsOfWord).uncertainty <= precision }
+        guard results.count > 1 else { return PairedRatio(first.quietRounds.map { first.secondsOfWord[$0] }).uncertainty <= precision }
         return results.dropFirst().allSatisfy { $0.ratio(to: first).uncertainty <= precision }
     }
 }
