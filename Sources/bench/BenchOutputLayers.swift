@@ -23,7 +23,7 @@ struct BenchOutputLayers: Tool {
 
     @Option(help: ArgumentHelp(
         "Sizes of the encoder: \(PublishedSystem.encoders.map(\.0).joined(separator: ", ")).", valueName: "name,name"))
-    var encoders = PublishedSystem.encoders.map(\.0).joined(separator: ",")
+    var encoders = "small,reference"
 
     @Option(help: ArgumentHelp("Classes of the softmaxes, marks counted.", valueName: "n,n"))
     var vocabularies = "10000,50000,200000,793471"

@@ -19,7 +19,7 @@ struct SystemOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp(
         """
-        Measure for about this long in all, starts included, and at least three rounds: 90s, 15m [output-layers 20m, compare 5m, \
+        Measure for about this long in all, starts included, and at least twelve rounds: 90s, 15m [output-layers 20m, compare 5m, \
         costs 1m].
         """, valueName: "time"))
     var budget: TimeSpan?

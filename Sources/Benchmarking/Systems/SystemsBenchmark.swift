@@ -18,8 +18,8 @@ public struct SystemsBenchmark {
     public var memoryGiven = Files.memoryLimit()
     /// A turn is one step, or as many as take this many seconds.
     public var turnSeconds = 0.25
-    /// No fewer rounds, whatever they take; and no more.
-    public var rounds = 3...1001
+    /// No fewer rounds, whatever they take, so that there are six quiet ones, which an interval needs; and no more.
+    public var rounds = 12...1001
     /// Rounds end early when every ratio is known to this share of itself.
     public var precision = 0.005
     /// Asked again and again; then what has been measured is what there is.
