@@ -16,6 +16,8 @@ public final class ParameterRows {
     private var slots: [Int32]
     /// Rows that have a gradient, in the order in which they were touched.
     public private(set) var touched: [Int32] = []
+    /// How many rows the last update touched.
+    public private(set) var updatedCount = 0
     /// [places, columns]; grows to the most rows a step touches, then stays.
     private var gradients = FloatBuffer(count: 0)
     /// The update under way, for its tasks.
@@ -71,6 +73,7 @@ public final class ParameterRows {
             Unmanaged<ParameterRows>.fromOpaque(context).takeUnretainedValue().update(task)
         }
         running = nil
+        updatedCount = touched.count
         forget()
     }
 

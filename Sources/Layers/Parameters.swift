@@ -174,11 +174,11 @@ public final class ParameterStore {
         (training?.moments ?? []).reduce(0) { $0 + $1.bytes } + tables.reduce(0) { $0 + $1.moments.reduce(0) { $0 + $1.bytes } }
     }
 
-    /// The gradient as it stands: what machines that train together send each other in a step. Of sparse parameters the rows
-    /// that were touched, with their numbers.
+    /// The gradient of the last update: what machines that train together send each other in a step. Of sparse parameters the
+    /// rows that were touched, with their numbers.
     public var gradientBytes: Int {
         let dense = layout.parameters.reduce(0) { $0 + ($1.isSparse ? 0 : 4 * $1.count) }
-        return dense + tables.reduce(0) { $0 + $1.touched.count * 4 * ($1.columns + 1) }
+        return dense + tables.reduce(0) { $0 + $1.updatedCount * 4 * ($1.columns + 1) }
     }
 
     /// How to make an update of the gradient that has been added up.

@@ -83,13 +83,9 @@ public final class ContextualEncoder {
     /// Multiplications and additions of all products so far.
     public var operations: Double { directions.reduce(0) { $0 + $1.compute.operations } }
 
-    /// What the optimiser keeps, and the gradients as they stand; see `ParameterStore`.
+    /// What the optimiser keeps, and the gradient of the last update; see `ParameterStore`.
     public var momentBytes: Int { stores.reduce(0) { $0 + $1.momentBytes } }
-    public var gradientBytes: Int {
-        var bytes = directions.first?.sharedParameters?.gradientBytes ?? 0
-        for model in directions { bytes += model.parameters.gradientBytes }
-        return bytes
-    }
+    public var gradientBytes: Int { stores.reduce(0) { $0 + $1.gradientBytes } }
 
     /// Trainable weights of all directions.
     public var parameterCount: Int { stores.reduce(0) { $0 + $1.layout.count } }

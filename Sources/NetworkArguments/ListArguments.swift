@@ -4,6 +4,10 @@ public import ArgumentParser
 public struct NumberList: ExpressibleByArgument {
     public let numbers: [Int]
 
+    public init(_ numbers: [Int]) { self.numbers = numbers }
+
+    public var defaultValueDescription: String { numbers.map(String.init).joined(separator: ",") }
+
     public init?(argument: String) {
         let numbers = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
         guard !numbers.isEmpty, !numbers.contains(nil) else { return nil }

@@ -53,10 +53,11 @@ public final class StepRunner {
         result.seconds = monotonicSeconds() - start
         number += 1
         result.words = words(of: step.window)
-        result.gradientBytes = step.gradientBytes
+        result.gradientBytes = encoder.gradientBytes
+        let after = parts()
         let directions = step.ranSideBySide ? Double(encoder.directions.count) : 1
         for part in Part.allCases where part != .other {
-            let seconds = parts()[part.rawValue] - before[part.rawValue]
+            let seconds = after[part.rawValue] - before[part.rawValue]
             // Directions that run side by side share the wall clock; they are updated one after the other.
             result.costs[part.rawValue] = part == .optimiser ? seconds : seconds / directions
         }

@@ -18,8 +18,6 @@ final class TrainingStep {
     private(set) var positions = 0
     /// Multiplications and additions of its products.
     private(set) var operations = 0.0
-    /// The gradient's size in bytes; see `ParameterStore.gradientBytes`.
-    private(set) var gradientBytes = 0
     /// Whether the directions of its last window ran side by side.
     private(set) var ranSideBySide = false
     /// Whether it has been found out which way is the faster one.
@@ -88,7 +86,6 @@ final class TrainingStep {
         for (task, model) in zip(tasks, encoder.directions) where !task.loss.isFinite {
             throw notANumber("the loss is no number", model.direction, step: step)
         }
-        gradientBytes = encoder.gradientBytes
         for (index, task) in tasks.enumerated() { task.norm = encoder.update(update, direction: index) }
         loss = 0
         norm = 0

@@ -2,6 +2,7 @@ public import ArgumentParser
 public import Benchmarking
 import Files
 import Kernels
+import NetworkArguments
 import Parallel
 import ToolSupport
 
@@ -23,7 +24,7 @@ struct BenchLayers: Tool {
     var layer: [LayerBenchmark.Layer] = []
 
     @Option(help: ArgumentHelp("Sizes of the vocabulary; of characters, distinct words.", valueName: "n,n"))
-    var classes = "10000,50000,200000,800000"
+    var classes = NumberList([10_000, 50_000, 200_000, 800_000])
 
     @Option(help: ArgumentHelp("Positions of a window.", valueName: "n"))
     var rows = 2560
@@ -53,7 +54,7 @@ struct BenchLayers: Tool {
     private var chosenKernels: ProcessorKernels? { ProcessorKernels.available.first { $0.name == kernels } }
 
     func validate() throws {
-        guard !sizes.isEmpty, sizes.allSatisfy({ (2...1 << 28).contains($0) }) else {
+        guard classes.numbers.allSatisfy({ (2...1 << 28).contains($0) }) else {
             throw ValidationError("--classes must be numbers from 2 to \(1 << 28), with commas between them")
         }
         guard (1...1 << 20).contains(rows), (4...1 << 16).contains(width) else {
@@ -71,11 +72,6 @@ struct BenchLayers: Tool {
         }
     }
 
-    private var sizes: [Int] {
-        let sizes = classes.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
-        return sizes.contains(nil) ? [] : sizes.compactMap { $0 }
-    }
-
     func perform() throws {
         let files = try results.open()
         StopRequest.listen()
@@ -83,7 +79,7 @@ struct BenchLayers: Tool {
         let spellings = try words.map(readWords) ?? []
         var measured = 0
         var table = TextTable(["layer", "classes", "seconds", "lowest", "highest", "words/s"])
-        for size in sizes {
+        for size in classes.numbers {
             for layer in layers where !StopRequest.isMade {
                 common.report.progress("\(layer.rawValue), \(size)")
                 var benchmark = LayerBenchmark(layer, classes: size, threads: common.threads)

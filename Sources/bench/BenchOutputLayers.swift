@@ -2,6 +2,7 @@ public import ArgumentParser
 public import Benchmarking
 import Files
 import Model
+import NetworkArguments
 import ToolSupport
 import Training
 
@@ -26,7 +27,7 @@ struct BenchOutputLayers: Tool {
     var encoders = "small,reference"
 
     @Option(help: ArgumentHelp("Classes of the softmaxes, marks counted.", valueName: "n,n"))
-    var vocabularies = "10000,50000,200000,793471"
+    var vocabularies = NumberList([10_000, 50_000, 200_000, 793_471])
 
     @Option(help: ArgumentHelp("A system to measure; several are allowed, and ratios are to the first [all].", valueName: "name"))
     var system: [PublishedSystem] = []
@@ -56,11 +57,11 @@ struct BenchOutputLayers: Tool {
         guard !encoderNames.isEmpty, encoderNames.allSatisfy(known.contains) else {
             throw ValidationError("--encoders must be of \(known.joined(separator: ", ")), with commas between them")
         }
-        guard !sizes.isEmpty, sizes.allSatisfy({ (100...1 << 28).contains($0) }) else {
+        guard vocabularies.numbers.allSatisfy({ (100...1 << 28).contains($0) }) else {
             throw ValidationError("--vocabularies must be numbers from 100 to \(1 << 28), with commas between them")
         }
         let lists = [
-            ("--encoders", encoderNames), ("--vocabularies", sizes.map(String.init)), ("--system", system.map(\.rawValue)),
+            ("--encoders", encoderNames), ("--vocabularies", vocabularies.numbers.map(String.init)), ("--system", system.map(\.rawValue)),
         ]
         for (option, values) in lists where Set(values).count != values.count {
             throw ValidationError("\(option) has a value twice")
@@ -74,11 +75,6 @@ struct BenchOutputLayers: Tool {
 
     private var encoderNames: [String] { encoders.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
 
-    private var sizes: [Int] {
-        let sizes = vocabularies.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
-        return sizes.contains(nil) ? [] : sizes.compactMap { $0 }
-    }
-
     func perform() throws {
         var run = try SystemsRun("output-layers", options, budget: 1200)
         let systems = system.isEmpty ? PublishedSystem.allCases : system
@@ -86,7 +82,7 @@ struct BenchOutputLayers: Tool {
         (made.units, made.negatives, made.dimension) = (units, negatives, dimension)
         (made.batch, made.window, made.optimizer) = (batch, window, optimizer)
         let groups = encoderNames.flatMap { encoder in
-            sizes.map { size in
+            vocabularies.numbers.map { size in
                 made.vocabulary = size
                 return (encoder, size, systems.compactMap { $0.system(encoder: encoder, made) })
             }
@@ -102,12 +98,5 @@ struct BenchOutputLayers: Tool {
             ) { SystemsRun.table($0, memory: memory) + "\n" + SystemsRun.costs($0) }
         }
         try run.finish()
-    }
-}
-
-/// Throws `ValidationError` for sizes that `train` does not take.
-func checkWindow(batch: Int, window: Int) throws {
-    guard (1...65536).contains(batch), (1...65536).contains(window), batch * window <= 1 << 24 else {
-        throw ValidationError("--batch and --window must be from 1 to 65536, their product at most 16777216")
     }
 }

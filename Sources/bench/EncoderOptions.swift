@@ -34,9 +34,7 @@ struct EncoderOptions: ParsableArguments {
             throw ValidationError("no preset of the name \(preset)")
         }
         guard directions == 1 || directions == 2 else { throw ValidationError("--directions must be 1 or 2") }
-        guard (1...65536).contains(batch), (1...65536).contains(window), batch * window <= 1 << 24 else {
-            throw ValidationError("--batch and --window must be from 1 to 65536, their product at most 16777216")
-        }
+        try checkWindow(batch: batch, window: window)
         if let complaint = encoder?.complaint { throw ValidationError(complaint) }
     }
 
@@ -47,5 +45,12 @@ struct EncoderOptions: ParsableArguments {
         if let projection { configuration.projection = projection }
         if directions == 1 { configuration.directions = [.forward] }
         return configuration
+    }
+}
+
+/// Throws `ValidationError` for sizes that `train` does not take.
+func checkWindow(batch: Int, window: Int) throws {
+    guard (1...65536).contains(batch), (1...65536).contains(window), batch * window <= 1 << 24 else {
+        throw ValidationError("--batch and --window must be from 1 to 65536, their product at most 16777216")
     }
 }
