@@ -11,16 +11,3 @@ func availableMemory() -> Int? {
     })) == true {}
     return found
 }
-
-/// The most memory that this process has held since it became this program, in bytes: what `ru_maxrss` says begins with that
-/// of the process which started it.
-func peakResidentMemory() -> Int {
-    guard let file = try? FileSource(path: "/proc/self/status") else { return Files.peakMemory() }
-    let lines = LineReader(file)
-    var found: Int?
-    while found == nil, (try? lines.next({ line in
-        let words = String(decoding: line, as: UTF8.self).split { $0 == " " || $0 == "\t" }
-        if words.count > 1 && words[0] == "VmHWM:" { found = Int(words[1]).map { $0 << 10 } }
-    })) == true {}
-    return found ?? Files.peakMemory()
-}

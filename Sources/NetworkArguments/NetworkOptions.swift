@@ -113,6 +113,7 @@ public struct NetworkOptions: ParsableArguments {
     }
 
     public var needsTable: Bool { base.map { $0.input == .embeddings || $0.output == .continuous } ?? true }
+    public var readsUnits: Bool { base?.input == .subwords }
     public var needsVocabulary: Bool { base?.output.hasVocabulary ?? false }
 
     /// An option that says something of layers or a loss that this network does not have, and what has it.

@@ -16,17 +16,11 @@ struct BenchCompare: Tool {
             Example: bench compare small 'small --output softmax --vocabulary 50000' 'small --cell 1024'
             """)
 
-    @Argument(help: "The networks.")
-    var systems: [String]
-
+    @OptionGroup var networks: NamedSystems
     @OptionGroup var options: SystemOptions
 
-    func validate() throws {
-        try NamedSystem.check(systems)
-    }
-
     func perform() throws {
-        let systems = try systems.map(NamedSystem.parse(system:))
+        let systems = try networks.parsed()
         var run = try SystemsRun("compare", options, budget: 300)
         let memory = options.benchmark.memoryGiven
         try run.measure(systems, title: "step by step in one run; ratios are to the first row") {

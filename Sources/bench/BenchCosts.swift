@@ -15,17 +15,11 @@ struct BenchCosts: Tool {
             Example: bench costs 'small --output softmax --vocabulary 50000' small
             """)
 
-    @Argument(help: "The networks.")
-    var systems: [String]
-
+    @OptionGroup var networks: NamedSystems
     @OptionGroup var options: SystemOptions
 
-    func validate() throws {
-        try NamedSystem.check(systems)
-    }
-
     func perform() throws {
-        let systems = try systems.map(NamedSystem.parse(system:))
+        let systems = try networks.parsed()
         var run = try SystemsRun("costs", options, budget: 60)
         try run.measure(systems, title: "where a step's time goes", table: SystemsRun.costs)
         try run.finish()

@@ -39,25 +39,18 @@ struct NamedSystem: ParsableArguments {
         try checkWindow(batch: batch, window: window)
     }
 
-    /// Throws `ValidationError` if one is no system, or stands there twice.
-    static func check(_ texts: [String]) throws {
-        let names = try texts.map { try parse(system: $0).name }
-        guard Set(names).count == names.count else { throw ValidationError("each network stands there once") }
-    }
-
     /// Throws `ValidationError` naming `text` if it is no system.
     static func parse(system text: String) throws -> MeasuredSystem {
         let words = text.split(whereSeparator: \.isWhitespace).map(String.init)
         guard !words.isEmpty else { throw ValidationError("a network is a preset's name and options, and not nothing") }
         do {
             let named = try parse((words[0].hasPrefix("-") ? [] : ["--preset"]) + words)
-            let isSubwords = named.network.input == .subwords || named.network.preset == .elmoSub
-            let configuration = try named.network.configuration(
-                dimension: named.dimension, classes: isSubwords ? named.units : named.vocabulary)
+            let classes = named.network.readsUnits ? named.units : named.vocabulary
+            let configuration = try named.network.configuration(dimension: named.dimension, classes: classes)
             let name = words.joined(separator: " ")
             return MeasuredSystem(
                 name: name, options: name, encoder: named.network.preset.rawValue, configuration: configuration,
-                vocabulary: isSubwords && configuration.output == .subwordSoftmax ? named.units : named.vocabulary,
+                vocabulary: classes,
                 batch: named.batch, window: named.window, optimizer: named.optimizer)
         } catch let error as ToolError {
             throw ValidationError("\(text): \(error.description)")
@@ -65,4 +58,18 @@ struct NamedSystem: ParsableArguments {
             throw ValidationError("\(text): \(oneLine(message(for: error)))")
         }
     }
+}
+
+/// The networks that a benchmark measures by turns.
+struct NamedSystems: ParsableArguments {
+    @Argument(help: "The networks.")
+    var systems: [String]
+
+    func validate() throws {
+        let names = try parsed().map(\.name)
+        guard Set(names).count == names.count else { throw ValidationError("each network stands there once") }
+    }
+
+    /// Throws `ValidationError` if one is no system.
+    func parsed() throws -> [MeasuredSystem] { try systems.map(NamedSystem.parse(system:)) }
 }

@@ -106,6 +106,19 @@ import Testing
         #expect(bar.dropFirst(("tiny" + Self.named + "  ").count).count == 60, "\(bar)")
     }
 
+    @Test func optionsOfTheWholeRun() async throws {
+        let directory = try TemporaryDirectory()
+        let result = try await runTool(
+            "bench",
+            ["output-layers", "--text", Self.text(directory), "--encoders", "small", "--vocabularies", "400", "--system", "ELMo-C",
+             "--optimizer", "adagrad", "--table-memory", "0", "--budget", "1s", "--json", "-", "--quiet"] + Self.sizes)
+        #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
+        let system = try #require(try Self.lines(result.text).first { $0.event == "system" })
+        // One moment, with the padding of buffers.
+        let weights = try #require(system.parameters), state = try #require(system.optimizerBytes)
+        #expect(state >= 4 * weights && state < 5 * weights && system.name == "ELMo-C")
+    }
+
     /// What does not fit is found before anything is allocated, and the others go on.
     @Test func whatDoesNotFitIsLeftOut() async throws {
         let directory = try TemporaryDirectory()

@@ -1,9 +1,10 @@
 internal import FoundationEssentials
 
-// The records of results that a report shows; docs/report.md is the list. Keys that are absent were not measured.
+// The records of results, as benchmarks write them and a report reads them; docs/report.md is the list. Keys that are absent were
+// not measured.
 
 /// Where, when and how the records behind it were measured.
-struct MachineRecord: Decodable {
+public struct MachineRecord: Codable {
     let processor, kernels, date, version, command, text: String?
     let threads, textWords, distinctWords: Int?
     /// Bytes.
@@ -11,7 +12,7 @@ struct MachineRecord: Decodable {
 }
 
 /// What one system took.
-struct SystemRecord: Decodable {
+public struct SystemRecord: Codable {
     let name: String
     /// The benchmark: output-layers, costs or compare.
     let run: String?
@@ -30,7 +31,7 @@ struct SystemRecord: Decodable {
 }
 
 /// How many times as much of `quantity` the system `of` takes as the system `to`: the ratios within the rounds.
-struct RatioRecord: Decodable {
+public struct RatioRecord: Codable {
     let run, encoder: String?
     let of, to: String
     let vocabulary: Int?
@@ -42,7 +43,7 @@ struct RatioRecord: Decodable {
 }
 
 /// A system that was not measured, and why.
-struct LeftOutRecord: Decodable {
+public struct LeftOutRecord: Codable {
     let run, encoder: String?
     let name: String
     let vocabulary: Int?
@@ -50,7 +51,7 @@ struct LeftOutRecord: Decodable {
 }
 
 /// Scores of one trained model on held-out text.
-struct QualityRecord: Decodable {
+public struct QualityRecord: Codable {
     let system: String
     /// What the systems had as much of: `words` or `time`.
     let budget: String?
@@ -60,7 +61,7 @@ struct QualityRecord: Decodable {
 }
 
 /// One point of a learning curve.
-struct CurveRecord: Decodable {
+public struct CurveRecord: Codable {
     let system: String
     let seed: Int?
     let words: Int?
@@ -69,7 +70,7 @@ struct CurveRecord: Decodable {
 }
 
 /// The score of a classifier on a model's vectors.
-struct ProbeRecord: Decodable {
+public struct ProbeRecord: Codable {
     let system: String
     let budget: String?
     let seed, probeSeed: Int?
@@ -79,16 +80,39 @@ struct ProbeRecord: Decodable {
 }
 
 /// A line of results.
-enum ResultRecord {
+public enum ResultRecord {
     case machine(MachineRecord), system(SystemRecord), ratio(RatioRecord), leftOut(LeftOutRecord)
     case quality(QualityRecord), curve(CurveRecord), probe(ProbeRecord)
     /// The benchmark of that name was stopped before it was done.
     case interrupted(run: String?)
 }
 
+extension ResultRecord: Encodable {
+    private enum Key: CodingKey { case event, run }
+
+    /// The event stands beside the record's own keys.
+    public func encode(to encoder: any Encoder) throws {
+        func put(_ event: String, _ record: some Encodable) throws {
+            var container = encoder.container(keyedBy: Key.self)
+            try container.encode(event, forKey: .event)
+            try record.encode(to: encoder)
+        }
+        switch self {
+        case .machine(let record): try put("machine", record)
+        case .system(let record): try put("system", record)
+        case .ratio(let record): try put("ratio", record)
+        case .leftOut(let record): try put("left-out", record)
+        case .quality(let record): try put("quality", record)
+        case .curve(let record): try put("curve", record)
+        case .probe(let record): try put("probe", record)
+        case .interrupted(let run): try put("interrupted", Interrupted(run: run))
+        }
+    }
+}
+
 extension ResultRecord {
     private struct Head: Decodable { let event: String }
-    private struct Interrupted: Decodable { let run: String? }
+    private struct Interrupted: Codable { let run: String? }
 
     /// One line of JSON; `nil` for events of other programs. Throws `DecodingError`.
     init?(_ line: Data, _ decoder: JSONDecoder) throws {

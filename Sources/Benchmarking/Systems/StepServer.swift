@@ -78,7 +78,7 @@ public struct StepServer {
             let reader = try VocabularyShardReader(FileSource(path: path), pool: WorkerPool(threads: 1))
             while try reader.nextBlock({ word, _ in _ = try input.words.number(of: word) }) {}
         }
-        let read = peakResidentMemory()
+        let read = peakMemory()
         var configuration = system.configuration
         if let vectors = input.words.vectors { configuration.tableDigest = hexadecimal(vectors.tableDigest) }
         let runner = StepRunner(configuration, system.training, input)
@@ -113,7 +113,7 @@ public struct StepServer {
             reply.gradientBytes = step.gradientBytes
         } while spent < seconds
         (reply.steps, reply.words, reply.seconds, reply.costs) = (steps, words, spent, costs)
-        reply.peakMemory = peakResidentMemory()
+        reply.peakMemory = peakMemory()
         return reply
     }
 
