@@ -26,7 +26,7 @@ struct ServedReply: Codable {
     /// After the start.
     var parameters, optimizerBytes, largestBatch: Int?
     /// After a turn.
-    var steps, words: Int?
+    var words: Int?
     var seconds: Double?
     var costs: [Double]?
     /// Of the last step.
@@ -46,12 +46,9 @@ public struct StepServer {
 
     /// - Parameter path: the file that says what to train. Throws `ToolError`.
     public init(work path: String) throws {
-        let source = try FileSource(path: path)
-        var bytes: [UInt8] = []
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
-        defer { buffer.deallocate() }
-        while case let count = try source.read(into: buffer), count > 0 { bytes += buffer[..<count] }
-        guard let work = try? JSONDecoder().decode(ServedWork.self, from: Data(bytes)) else {
+        var work: ServedWork?
+        _ = try LineReader(FileSource(path: path)).next { work = try? JSONDecoder().decode(ServedWork.self, from: Data($0)) }
+        guard let work else {
             throw ToolError.data(path, "", "is not what bench tells its processes to do")
         }
         self.work = work
@@ -102,17 +99,16 @@ public struct StepServer {
     }
 
     private func turn(_ runner: StepRunner, seconds: Double) throws -> ServedReply {
-        var reply = ServedReply(steps: 0, words: 0, seconds: 0, costs: [])
-        var costs: [Double] = [], spent = 0.0, words = 0, steps = 0
+        var reply = ServedReply()
+        var costs: [Double] = [], spent = 0.0, words = 0
         repeat {
             let step = try runner.run()
-            steps += 1
             words += step.words
             spent += step.seconds
             costs = costs.isEmpty ? step.costs : zip(costs, step.costs).map { $0 + $1 }
             reply.gradientBytes = step.gradientBytes
         } while spent < seconds
-        (reply.steps, reply.words, reply.seconds, reply.costs) = (steps, words, spent, costs)
+        (reply.words, reply.seconds, reply.costs) = (words, spent, costs)
         reply.peakMemory = peakMemory()
         return reply
     }

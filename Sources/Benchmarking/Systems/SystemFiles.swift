@@ -6,12 +6,13 @@ internal import Shards
 /// What systems are trained on in a benchmark: a text as token shards of words and units, vocabularies of any size, and tables
 /// of random vectors, which take as long as others. Made by the tools that lie beside this program.
 final class SystemFiles {
-    /// The text's tokens, how many they are, and how many words they have.
-    let tokens: ScratchFile
+    /// The shard of the text's tokens, how many they are, and how many words they have.
+    let tokens: String
     private(set) var tokenCount = 0
     private(set) var distinctWords = 0
+    /// Holds the tokens, unless the text is a shard.
+    private let tokenShard: ScratchFile?
     private let vocabulary: ScratchFile
-    private let name: String?
     private let runner: PipelineRunner
     private let threads: Int
     private var vocabularies: [Int: ScratchFile] = [:]
@@ -19,33 +20,28 @@ final class SystemFiles {
     private var units: [Int: (tokens: ScratchFile, vocabulary: ScratchFile)] = [:]
 
     /// - Parameters:
-    ///   - text: plain, .gz or .lz4, or a token shard; `nil` makes one of `megabytes`.
-    /// Throws `ToolError`.
+    ///   - text: a file, plain, .gz or .lz4, or a token shard; `nil` makes one of `megabytes`.
+    /// Throws `ToolError`: `noInput` if the text is no file, and what reading it throws.
     init(text: String?, megabytes: Int, threads: Int) throws {
-        name = text
         runner = try PipelineRunner()
         self.threads = threads
-        (tokens, vocabulary) = (try ScratchFile(), try ScratchFile())
-        if let text {
-            if try PeekedShard(FileSource(path: text)).kind == .tokens {
-                let source = try FileSource(path: text), output = tokens.output()
-                let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
-                defer { buffer.deallocate() }
-                while case let count = try source.read(into: buffer), count > 0 {
-                    try output.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-                }
-                try output.commit()
-            } else {
-                try run([ToolCommand("tokenize", "--quiet", text)], to: tokens)
-            }
+        vocabulary = try ScratchFile()
+        let source = try text.map { try FileSource(path: $0) }
+        if let text, !isRegularFile(text) { throw ToolError(.noInput, "\(text): is no file, and a text is read more than once") }
+        if let text, let source, try PeekedShard(source).kind == .tokens {
+            (tokens, tokenShard) = (text, nil)
         } else {
-            let file = try ScratchFile(), output = file.output()
-            var synthetic = SyntheticText()
-            try synthetic.write(bytes: megabytes * 1_000_000, to: output)
-            try output.commit()
-            try run([ToolCommand("tokenize", "--quiet", file.path)], to: tokens)
+            let shard = try ScratchFile(), synthetic = try ScratchFile()
+            (tokens, tokenShard) = (shard.path, shard)
+            if text == nil {
+                var writer = SyntheticText()
+                let output = synthetic.output()
+                try writer.write(bytes: megabytes * 1_000_000, to: output)
+                try output.commit()
+            }
+            try run([ToolCommand("tokenize", "--quiet", text ?? synthetic.path)], to: shard)
         }
-        try run([ToolCommand("build-vocab", "--quiet", tokens.path)], to: vocabulary)
+        try run([ToolCommand("build-vocab", "--quiet", tokens)], to: vocabulary)
         let reader = try VocabularyShardReader(FileSource(path: vocabulary.path), pool: WorkerPool(threads: 1))
         while try reader.nextBlock({ _, count in
             tokenCount += Int(count)
@@ -79,7 +75,7 @@ final class SystemFiles {
         let merges = max(1, size - max(size / 50, 200))
         try run([ToolCommand("build-vocab", "--quiet", "--bpe", "\(merges)", vocabulary.path)], to: codes)
         try run(
-            [ToolCommand("tokenize", "--print", tokens.path),
+            [ToolCommand("tokenize", "--print", tokens),
              ToolCommand("tokenize", "--quiet", "--whitespace", "--bpe", codes.path)],
             to: cut)
         try run([ToolCommand("build-vocab", "--quiet", cut.path)], to: all)
@@ -88,7 +84,7 @@ final class SystemFiles {
         return result
     }
 
-    /// Runs tools; what they say is wrong is thrown as their own status and line, with the text's name for a copy's.
+    /// Runs tools; what they say is wrong is thrown as their own status and line.
     private func run(_ commands: [ToolCommand], to file: ScratchFile) throws {
         let errors = try ScratchFile()
         do {
@@ -97,9 +93,8 @@ final class SystemFiles {
             var last: String?
             let lines = LineReader(try errors.source())
             while try lines.next({ if !$0.isEmpty { last = String(decoding: $0, as: UTF8.self) } }) {}
-            guard var line = last else { throw error }
-            if let name, let range = line.firstRange(of: tokens.path) { line.replaceSubrange(range, with: name) }
-            throw ToolError(error.status, line)
+            guard let last else { throw error }
+            throw ToolError(error.status, last)
         }
     }
 

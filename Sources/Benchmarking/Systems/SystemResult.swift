@@ -9,10 +9,11 @@ public struct SystemResult: Sendable {
     public let optimizerBytes: Int
     /// Streams of text whose training fits in the memory given; 0: not one.
     public let largestBatch: Int
-    /// Of each round: seconds of a word, and the parts of a word's time in the order of `SystemResult.parts`.
-    public internal(set) var secondsOfWord: [Double] = []
+    /// Of each round: seconds of a word.
+    public private(set) var secondsOfWord: [Double] = []
     /// The rounds that ratios are made of, the same for all that were measured together; see `QuietRounds`.
     var quietRounds: [Int] = []
+    /// Of each round: shares of its time in the order of `SystemResult.parts`.
     private var costs: [[Double]] = []
     /// Bytes: of the process, by the system's account; of the last step's gradient.
     public private(set) var peakMemory = 0

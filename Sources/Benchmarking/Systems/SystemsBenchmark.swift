@@ -115,7 +115,7 @@ public struct SystemsBenchmark {
         guard let files else { preconditionFailure("the text is not ready") }
         let configuration = system.configuration
         var work = ServedWork(
-            system: system, tokens: files.tokens.path, tableMemory: tableMemory, threads: threads, memoryGiven: memoryGiven)
+            system: system, tokens: files.tokens, tableMemory: tableMemory, threads: threads, memoryGiven: memoryGiven)
         if configuration.input == .subwords {
             let units = try files.units(size: configuration.vocabularySize)
             work.tokens = units.tokens.path
