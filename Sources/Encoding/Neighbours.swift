@@ -1,4 +1,6 @@
+import Files
 import Kernels
+public import Parallel
 public import Shards
 
 /// An occurrence of a word in a sentence, and how near it is to the query.
@@ -6,6 +8,8 @@ public struct Neighbour: Sendable {
     public let cosine: Double
     public let words: [String]
     public let position: Int
+    /// Where its sentence is: the inputs' number of it, from 0.
+    let sentence: Int
 
     /// The sentence with the word marked: `the [bank] of the river`.
     public var marked: String {
@@ -13,50 +17,94 @@ public struct Neighbour: Sendable {
     }
 }
 
-/// The occurrences whose vectors have the largest cosine with a query: exact, over a stream of sentences, with memory
-/// for the best alone.
-public struct NeighbourSearch {
+/// The occurrences whose vectors have the largest cosine with a query: exact, over vector shards of any size, their blocks
+/// looked at on the threads of a pool, with memory for the best alone. Of a sentence, the nearest occurrence is kept, and a
+/// sentence that comes again is no news.
+public final class NeighbourSearch {
     private let query: [Float]
-    private let count: Int
-    private let word: String?
-    private var best: [Neighbour] = []
+    private let pool: WorkerPool
+    private var best: BestNeighbours
+    private var sentences = 0
 
     /// - Parameters:
     ///   - query: a vector of the width of one layer.
     ///   - count: how many to keep.
-    ///   - word: look at occurrences of this word only; `nil` looks at all.
-    public init(query: [Float], count: Int, word: String? = nil) {
+    public init(query: [Float], count: Int, pool: WorkerPool) {
         self.query = query
-        self.count = count
-        self.word = word
+        self.pool = pool
+        best = BestNeighbours(count: count)
     }
 
-    /// Compares the vectors of one layer of a sentence. At most one occurrence a sentence is kept: the nearest.
-    public mutating func look(at sentence: SentenceVectors, layer: Int, layers: Int) {
-        let width = query.count
-        var nearest: (cosine: Double, position: Int)?
-        for (position, candidate) in sentence.words.enumerated() where word.map({ candidate.utf8.elementsEqual($0.utf8) }) ?? true {
-            let start = (position * layers + layer) * width
-            let cosine = sentence.values.withUnsafeBufferPointer { values in
-                query.withUnsafeBufferPointer { query in
-                    Vector.cosine(query.baseAddress!, values.baseAddress! + start, count: width)
-                }
-            }
-            if cosine > nearest?.cosine ?? -2 { nearest = (cosine, position) }
+    /// Looks at one layer of all sentences of a shard. Throws `ToolError` like the reader.
+    public func look(at reader: VectorShardReader, layer: Int) throws {
+        precondition(reader.width == query.count && layer < reader.layers)
+        let count = best.count, query = query, first = sentences
+        let workers = OrderedWorkers<VectorBlock, BestNeighbours>(pool: pool) { block in
+            Self.best(in: block, layer: layer, query: query, count: count, first: first)
         }
-        guard let nearest, best.count < count || nearest.cosine > best[best.count - 1].cosine else { return }
-        // The same sentence again is no news.
-        guard !best.contains(where: { Self.areSame($0.words, sentence.words) }) else { return }
-        let found = Neighbour(cosine: nearest.cosine, words: sentence.words, position: nearest.position)
-        best.insert(found, at: best.firstIndex { $0.cosine < found.cosine } ?? best.count)
-        if best.count > count { best.removeLast() }
+        // Blocks are looked at in any order, and put together in theirs.
+        while let block = try reader.nextBlock() {
+            if workers.isFull { best.add(try workers.next()) }
+            if let last = block.runs.last { sentences = first + last.sentence + 1 }
+            workers.submit(block)
+        }
+        while !workers.isEmpty { best.add(try workers.next()) }
+    }
+
+    private static func best(
+        in block: VectorBlock, layer: Int, query: [Float], count: Int, first: Int
+    ) -> BestNeighbours {
+        var best = BestNeighbours(count: count)
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: query.count) { vector in
+            vector.initialize(repeating: 0)
+            for run in block.runs {
+                var nearest: (cosine: Double, position: Int)?
+                for token in run.tokens {
+                    block.copy(layer: layer, of: token, into: vector)
+                    let cosine = query.withUnsafeBufferPointer { query in
+                        Vector.cosine(query.baseAddress!, vector.baseAddress!, count: query.count)
+                    }
+                    if cosine > nearest?.cosine ?? -2 { nearest = (cosine, run.first + token - run.tokens.lowerBound) }
+                }
+                guard let nearest, best.hasRoom(for: nearest.cosine) else { continue }
+                best.add(
+                    Neighbour(
+                        cosine: nearest.cosine, words: block.words(of: run), position: nearest.position,
+                        sentence: first + run.sentence))
+            }
+        }
+        return best
+    }
+
+    /// The nearest first; of equals, the first in the text.
+    public var neighbours: [Neighbour] { best.neighbours }
+}
+
+/// The nearest few, one a sentence.
+private struct BestNeighbours: Sendable {
+    let count: Int
+    private(set) var neighbours: [Neighbour] = []
+
+    init(count: Int) { self.count = count }
+
+    func hasRoom(for cosine: Double) -> Bool { neighbours.count < count || cosine > neighbours[count - 1].cosine }
+
+    /// Those of a later part of the text.
+    mutating func add(_ others: BestNeighbours) { for neighbour in others.neighbours { add(neighbour) } }
+
+    mutating func add(_ found: Neighbour) {
+        guard hasRoom(for: found.cosine) else { return }
+        // The rest of a sentence may be nearer than what came before; the same sentence again is no news.
+        if let index = neighbours.firstIndex(where: { $0.sentence == found.sentence || Self.areSame($0.words, found.words) }) {
+            guard found.cosine > neighbours[index].cosine else { return }
+            neighbours.remove(at: index)
+        }
+        neighbours.insert(found, at: neighbours.firstIndex { $0.cosine < found.cosine } ?? neighbours.count)
+        if neighbours.count > count { neighbours.removeLast() }
     }
 
     /// Byte by byte: strings are equal in Swift, too, if only the composition of their characters differs.
     private static func areSame(_ first: [String], _ second: [String]) -> Bool {
         first.elementsEqual(second) { $0.utf8.elementsEqual($1.utf8) }
     }
-
-    /// The nearest first.
-    public var neighbours: [Neighbour] { best }
 }

@@ -1,62 +1,103 @@
+import Kernels
 import Layers
 import Model
 import Shards
 
-/// The characters of words: any word can be read.
+/// The characters of words: any word can be read. What the input layer makes of a word is kept for the next time it comes, and
+/// directions that share their input layer share it too.
 final class SpellingInput: SentenceInput {
+    private let encoder: ContextualEncoder
     private let batch: SpellingBatch
-    private let directions: [Direction]
-    /// [rows] of each direction.
+    /// Of each direction: the word of each row.
     private let places: [UnsafeMutablePointer<Int32>]
-    /// The words of the batch by their bytes, and the number of each in `batch`.
+    /// Words met by their bytes.
     private var words = WordTable()
-    private var numbers: [Int32] = []
-    private var marks: [Int32] = []
+    /// For each input layer there is, what it gives for `words`: [capacity, projection].
+    private let kept: [FloatBuffer]
+    private let capacity: Int
+    /// Of each direction: what its input layer gives for the rows, [rows, projection].
+    private let outputs: [FloatBuffer]
+    /// Words of `words` that have been read.
+    private var read = 0
     let madeTokens = 0
     let unknownTokens = 0
 
-    init(_ configuration: EncoderConfiguration, rows: Int) {
-        directions = configuration.directions
-        batch = SpellingBatch(rows: rows + 2)
-        places = directions.map { _ in
+    /// Of what is kept for each input layer: 64 MiB.
+    private static let keptValues = 16 << 20
+    private static let marks = ["<s>", "</s>"]
+
+    init(_ encoder: ContextualEncoder, rows: Int) {
+        self.encoder = encoder
+        let width = encoder.configuration.projection
+        batch = SpellingBatch(rows: rows)
+        capacity = rows + Self.marks.count + Self.keptValues / width
+        places = encoder.directions.map { _ in
             let places = UnsafeMutablePointer<Int32>.allocate(capacity: rows)
             places.initialize(repeating: 0, count: rows)
             return places
         }
+        outputs = encoder.directions.map { _ in FloatBuffer(count: rows * width) }
+        let layers = encoder.configuration.sharesLayers ? 1 : encoder.directions.count
+        kept = (0..<layers).map { [capacity] _ in FloatBuffer(count: capacity * width) }
+        forget()
     }
 
     deinit { for places in places { places.deallocate() } }
 
+    /// A mark that stands in the text is the mark, as in training: both have one number.
+    private func forget() {
+        words = WordTable()
+        for mark in Self.marks { _ = words.insert(mark) }
+        read = 0
+    }
+
     func steps(_ word: String) -> Int { 1 }
 
     func begin(rows: Int) {
-        batch.removeAll()
-        words = WordTable()
-        numbers.removeAll(keepingCapacity: true)
-        marks = directions.map { batch.append($0 == .forward ? .begin : .end) }
-        for (index, places) in places.enumerated() { places.update(repeating: marks[index], count: rows) }
+        if words.count + rows > capacity { forget() }
+        for places in places { places.update(repeating: 0, count: rows) }
     }
 
-    func putMark(_ direction: Int, row: Int) { places[direction][row] = marks[direction] }
-
-    func put(_ word: String, _ row: (_ direction: Int, _ step: Int) -> Int) {
-        let id = words.insert(word)
-        if id == numbers.count { numbers.append(words.withWord(id, append)) }
-        for direction in places.indices { places[direction][row(direction, 0)] = numbers[id] }
+    func putMark(_ direction: Int, row: Int, closing: Bool) {
+        let isForward = encoder.directions[direction].direction == .forward
+        places[direction][row] = isForward != closing ? 0 : 1
     }
 
-    /// A mark that stands in the text is the mark, as in training.
-    private func append(_ word: UnsafeRawBufferPointer) -> Int32 {
-        if word.elementsEqual("<s>".utf8) { return batch.append(.begin) }
-        if word.elementsEqual("</s>".utf8) { return batch.append(.end) }
-        return batch.append(.spelled(word))
+    func put(_ word: String, counted: Bool, _ row: (_ direction: Int, _ step: Int) -> Int?) {
+        let id = Int32(words.insert(word))
+        for direction in places.indices {
+            if let row = row(direction, 0) { places[direction][row] = id }
+        }
     }
 
-    func words(rows: Int) -> [InputWords] {
-        let spellings = batch.spellings
-        return places.map {
-            .spellings(
-                Spellings(letters: spellings.letters, ends: spellings.ends, words: spellings.words, places: UnsafePointer($0)))
+    func words(rows: [Int]) -> [InputWords] {
+        readNewWords()
+        let width = encoder.configuration.projection
+        return rows.enumerated().map { direction, rows in
+            let source = kept[direction % kept.count].start, target = outputs[direction]
+            for row in 0..<rows {
+                (target.start + row * width).update(from: source + Int(places[direction][row]) * width, count: width)
+            }
+            return .outputs(Matrix(target, rows: rows, columns: width))
+        }
+    }
+
+    /// Runs the input layers over the words that are new, all of whose rows together are no more than a batch has.
+    private func readNewWords() {
+        while read < words.count {
+            batch.removeAll()
+            let first = read
+            while read < words.count && batch.words < batch.capacity {
+                let place = batch.words
+                batch.places[place] =
+                    read < Self.marks.count ? batch.append(read == 0 ? .begin : .end) : words.withWord(read) { batch.append(.spelled($0)) }
+                read += 1
+            }
+            let width = encoder.configuration.projection
+            for (layer, buffer) in kept.enumerated() {
+                let target = Matrix(buffer.start + first * width, rows: read - first, columns: width)
+                encoder.directions[layer].readWords(.spellings(batch.spellings), into: target)
+            }
         }
     }
 }

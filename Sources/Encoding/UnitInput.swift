@@ -64,18 +64,20 @@ final class UnitInput: SentenceInput {
         for numbers in numbers { numbers.update(repeating: EncoderConfiguration.Mark.unknown, count: rows) }
     }
 
-    func putMark(_ direction: Int, row: Int) {
+    func putMark(_ direction: Int, row: Int, closing: Bool) {
         numbers[direction][row] =
-            directions[direction] == .forward ? EncoderConfiguration.Mark.begin : EncoderConfiguration.Mark.end
+            (directions[direction] == .forward) != closing ? EncoderConfiguration.Mark.begin : EncoderConfiguration.Mark.end
     }
 
-    func put(_ word: String, _ row: (_ direction: Int, _ step: Int) -> Int) {
+    func put(_ word: String, counted: Bool, _ row: (_ direction: Int, _ step: Int) -> Int?) {
         let units = units(of: word)
-        if units.contains(EncoderConfiguration.Mark.unknown) { unknownTokens += 1 }
+        if counted && units.contains(EncoderConfiguration.Mark.unknown) { unknownTokens += 1 }
         for direction in numbers.indices {
-            for (step, unit) in units.enumerated() { numbers[direction][row(direction, step)] = unit }
+            for (step, unit) in units.enumerated() {
+                if let row = row(direction, step) { numbers[direction][row] = unit }
+            }
         }
     }
 
-    func words(rows: Int) -> [InputWords] { numbers.map { .numbers($0) } }
+    func words(rows: [Int]) -> [InputWords] { numbers.map { .numbers($0) } }
 }

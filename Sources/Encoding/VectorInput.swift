@@ -10,7 +10,7 @@ final class VectorInput: SentenceInput {
     private let table: EmbeddingTable
     private let configuration: EncoderConfiguration
     private let matrices: [FloatBuffer]
-    /// The marks' vectors, for each direction.
+    /// The marks' vectors: of the sentence's beginning and its end.
     private let marks: [[Float]]
     private var vector: [Float]
     private(set) var madeTokens = 0
@@ -29,8 +29,7 @@ final class VectorInput: SentenceInput {
         vector = [Float](repeating: 0, count: table.dimension)
         matrices = configuration.directions.map { _ in FloatBuffer(count: rows * table.dimension) }
         var marks: [[Float]] = []
-        for direction in configuration.directions {
-            let mark = direction == .forward ? "<s>" : "</s>"
+        for mark in ["<s>", "</s>"] {
             guard table.words.find(mark) != nil else {
                 throw ToolError(.configuration, "\(name): has no vector for \(mark); embed-oov adds it")
             }
@@ -46,20 +45,25 @@ final class VectorInput: SentenceInput {
         for matrix in matrices { matrix.start.update(repeating: 0, count: rows * table.dimension) }
     }
 
-    func putMark(_ direction: Int, row: Int) { copy(marks[direction], direction, row) }
-
-    func put(_ word: String, _ row: (_ direction: Int, _ step: Int) -> Int) throws {
-        let source = try Self.look(up: word, in: table, centred: configuration.centred, into: &vector)
-        if source == .none {
-            unknownTokens += 1
-        } else if table.words.find(word) == nil {
-            madeTokens += 1
-        }
-        for direction in matrices.indices { copy(vector, direction, row(direction, 0)) }
+    func putMark(_ direction: Int, row: Int, closing: Bool) {
+        let isForward = configuration.directions[direction] == .forward
+        copy(marks[isForward != closing ? 0 : 1], direction, row)
     }
 
-    func words(rows: Int) -> [InputWords] {
-        matrices.map { .vectors(Matrix($0, rows: rows, columns: table.dimension)) }
+    func put(_ word: String, counted: Bool, _ row: (_ direction: Int, _ step: Int) -> Int?) throws {
+        let source = try Self.look(up: word, in: table, centred: configuration.centred, into: &vector)
+        if counted && source == .none {
+            unknownTokens += 1
+        } else if counted && table.words.find(word) == nil {
+            madeTokens += 1
+        }
+        for direction in matrices.indices {
+            if let row = row(direction, 0) { copy(vector, direction, row) }
+        }
+    }
+
+    func words(rows: [Int]) -> [InputWords] {
+        zip(matrices, rows).map { .vectors(Matrix($0, rows: $1, columns: table.dimension)) }
     }
 
     private func copy(_ vector: [Float], _ direction: Int, _ row: Int) {

@@ -1,32 +1,36 @@
 import Glibc
 import Synchronization
 
-/// The name of a file that must not outlive the process unless it is renamed: removed on `remove`, and by
+/// The name of a file, or of a folder of numbered files, that must not outlive the process unless it is renamed: removed on `remove`, and by
 /// `removeTemporaryFiles` when a signal ends the process.
 final class TemporaryName: Sendable {
     let path: String
-    private let slot: Int?
+    /// In the registry; -1 once it is given back, because others may have it then.
+    private let slot: Atomic<Int>
 
     private static let counter = Atomic<Int>(0)
 
     /// A hidden name in the directory of `target`, so that a rename is atomic.
-    init(beside target: String) {
+    /// - Parameter suffix: of the files `0`, `1`, … with it in a folder of this name; `nil` for a file.
+    init(beside target: String, folderOf suffix: String? = nil) {
         let slash = target.lastIndex(of: "/")
         let directory = slash.map { target[...$0] } ?? ""
         let base = slash.map { target[target.index(after: $0)...] } ?? target[...]
         let number = Self.counter.wrappingAdd(1, ordering: .relaxed).newValue
-        path = "\(directory).\(base).\(getpid())-\(number).tmp"
-        slot = TemporaryRegistry.shared.add(path)
+        let path = "\(directory).\(base).\(getpid())-\(number).tmp"
+        self.path = path
+        slot = Atomic(TemporaryRegistry.shared.add(suffix.map { "folder \(path)/\($0)" } ?? "file \(path)") ?? -1)
     }
 
     func remove() {
-        guard let slot, TemporaryRegistry.shared.take(slot) else { return }
-        unlink(path)
+        let slot = slot.exchange(-1, ordering: .acquiringAndReleasing)
+        if slot >= 0 { TemporaryRegistry.shared.remove(slot) }
     }
 
     /// The file has its final name: nothing to remove any more.
     func forget() {
-        if let slot { _ = TemporaryRegistry.shared.take(slot) }
+        let slot = slot.exchange(-1, ordering: .acquiringAndReleasing)
+        if slot >= 0 { TemporaryRegistry.shared.take(slot) }
     }
 }
 
@@ -57,20 +61,59 @@ private final class TemporaryRegistry: @unchecked Sendable {
         return nil
     }
 
-    /// Empties a slot; false if that has been done before.
-    func take(_ index: Int) -> Bool {
-        guard let copy = UnsafeMutablePointer<CChar>(bitPattern: slots[index].exchange(0, ordering: .acquiringAndReleasing))
-        else { return false }
-        free(copy)
-        return true
+    /// Empties a slot.
+    func take(_ index: Int) { if let path = empty(index) { free(path) } }
+
+    /// Removes what is named in a slot, and empties it.
+    func remove(_ index: Int) {
+        guard let path = empty(index) else { return }
+        Self.removeFiles(path)
+        free(path)
     }
 
     func removeAll() {
         for index in 0..<Self.capacity {
             // Not freed: free() is not allowed in a signal handler, and the process is about to end.
-            if let path = UnsafeMutablePointer<CChar>(bitPattern: slots[index].exchange(0, ordering: .acquiringAndReleasing)) {
-                unlink(path)
-            }
+            if let path = empty(index) { Self.removeFiles(path) }
+        }
+    }
+
+    /// `nil` if that has been done before.
+    private func empty(_ index: Int) -> UnsafeMutablePointer<CChar>? {
+        UnsafeMutablePointer(bitPattern: slots[index].exchange(0, ordering: .acquiringAndReleasing))
+    }
+
+    /// Removes what an entry names: `file PATH`, or with `folder PATH/SUFFIX` the files `PATH/0SUFFIX`, `PATH/1SUFFIX`, … and the
+    /// folder. Neither locks nor allocates.
+    private static func removeFiles(_ entry: UnsafeMutablePointer<CChar>) {
+        guard entry[1] == CChar(UInt8(ascii: "o")) else {
+            unlink(entry + 5)
+            return
+        }
+        let path = entry + 7
+        guard let slash = strrchr(path, CInt(UInt8(ascii: "/"))) else { return }
+        let length = slash - path + 1, suffix = strlen(slash + 1)
+        // Twenty digits at most, and the end.
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: length + 20 + suffix + 1) { name in
+            guard let start = name.baseAddress else { return }
+            memcpy(start, path, length)
+            var number = 0
+            repeat {
+                var digits = 0, rest = number
+                repeat {
+                    digits += 1
+                    rest /= 10
+                } while rest > 0
+                rest = number
+                for place in (0..<digits).reversed() {
+                    start[length + place] = CChar(rest % 10 + 48)
+                    rest /= 10
+                }
+                memcpy(start + length + digits, slash + 1, suffix + 1)
+                number += 1
+            } while unlink(start) == 0
+            start[length - 1] = 0
+            rmdir(start)
         }
     }
 }

@@ -111,6 +111,9 @@ public final class CharacterInput: InputLayer {
 
     deinit { for pointer in [starts, lengths, largest] { pointer.deallocate() } }
 
+    /// The filters are small.
+    public var factors: [Parameter] { highways.flatMap(\.weights) + [projection.weight] }
+
     /// As bilm-tf: characters uniform in ±1, filters in ±0.05.
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
         func fill(_ parameter: Parameter, _ bound: Double) {

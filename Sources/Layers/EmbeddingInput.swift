@@ -8,6 +8,8 @@ public final class EmbeddingInput: InputLayer {
         linear = Linear(name, inputs: inputs, outputs: outputs, in: &layout)
     }
 
+    public var factors: [Parameter] { [linear.weight] }
+
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
         linear.initialize(parameters, random: &random)
     }

@@ -8,6 +8,8 @@ public enum InputWords {
     case numbers(UnsafePointer<Int32>)
     /// Their spellings.
     case spellings(Spellings)
+    /// What the input layer gives for them, from an earlier pass: [rows, width].
+    case outputs(Matrix)
 }
 
 /// The words of a window letter by letter, each distinct word once.
@@ -38,6 +40,9 @@ public struct Spellings {
 ///
 /// A layer plans its memory when it is made; no pass allocates.
 public protocol InputLayer: AnyObject {
+    /// Matrices that every pass multiplies by: worth packing once where they stay as they are.
+    var factors: [Parameter] { get }
+
     func initialize(_ parameters: ParameterStore, random: inout Random)
 
     /// Writes `output` [rows, width].

@@ -46,6 +46,8 @@ public final class LSTMStack: SequenceEncoder {
 
     public var layerCount: Int { layers.count }
 
+    public var factors: [Parameter] { layers.flatMap(\.factors) }
+
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
         for layer in layers { layer.initialize(parameters, random: &random) }
     }

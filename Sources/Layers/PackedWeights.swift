@@ -1,24 +1,30 @@
 public import Kernels
 
-/// Weights packed once for the products of many threads, until the next update.
+/// Weights packed once for many products, until the next update.
 ///
-/// Each thread would pack a weight for itself in every product otherwise, which for small groups of rows costs as much as
-/// the product.
+/// A product packs its factors for itself otherwise, which for few rows costs as much as the product.
 public final class PackedWeights {
     struct Packed {
         let parameter: Parameter
-        let plain, transposed: PackedMatrix
+        let plain: PackedMatrix
+        /// `nil` in a network that is only used.
+        fileprivate let transposedMatrix: PackedMatrix?
+
+        var transposed: PackedMatrix {
+            guard let transposedMatrix else { preconditionFailure("\(parameter.name) was packed for the way forth only") }
+            return transposedMatrix
+        }
     }
 
     private let weights: [Packed]
     private(set) var isCurrent = false
 
-    init(_ parameters: [Parameter]) {
+    init(_ parameters: [Parameter], training: Bool) {
         weights = parameters.map { parameter in
             let rows = parameter.shape[0], columns = parameter.shape[1]
             return Packed(
                 parameter: parameter, plain: PackedMatrix(rows: rows, columns: columns),
-                transposed: PackedMatrix(rows: rows, columns: columns))
+                transposedMatrix: training ? PackedMatrix(rows: rows, columns: columns) : nil)
         }
     }
 
@@ -26,7 +32,7 @@ public final class PackedWeights {
         for weight in weights {
             let value = store.value(weight.parameter)
             compute.pack(value, into: weight.plain)
-            compute.pack(value.transposed, into: weight.transposed)
+            if let transposed = weight.transposedMatrix { compute.pack(value.transposed, into: transposed) }
         }
         isCurrent = true
     }

@@ -60,6 +60,10 @@ public final class ParameterStore {
     /// The sparse parameters, in the order of the layout.
     private let tables: [ParameterRows]
 
+    /// Weights that lie in a file, by their parameter's place, and the files.
+    private var borrowed: [Int: Matrix] = [:]
+    private var lenders: [AnyObject] = []
+
     /// Weights that are packed once for all threads; `nil` if none are.
     private(set) var packedWeights: PackedWeights?
 
@@ -101,7 +105,7 @@ public final class ParameterStore {
 
     /// Chooses weights of two dimensions that `packWeights` will pack, for this store and those made to share its weights
     /// from now on.
-    public func planPacking(_ weights: [Parameter]) { packedWeights = PackedWeights(weights) }
+    public func planPacking(_ weights: [Parameter]) { packedWeights = PackedWeights(weights, training: training != nil) }
 
     /// Moves the gradients of `others` to this store: they are added in the order given, whatever the threads, and cleared.
     public func addGradients(of others: some Sequence<ParameterStore>, compute: Compute) {
@@ -120,9 +124,20 @@ public final class ParameterStore {
 
     /// A weight of two dimensions as a matrix; one of one dimension as a single row.
     public func value(_ parameter: Parameter) -> Matrix {
+        if !borrowed.isEmpty, let matrix = borrowed[parameter.isSparse ? -1 - parameter.offset : parameter.offset] { return matrix }
         guard parameter.isSparse else { return view(parameter, of: values) }
         let table = rows(parameter)
         return Matrix(table.values, rows: table.rows, columns: table.columns)
+    }
+
+    /// Uses the weights of `parameter` where they are, in a mapped file for example, instead of memory of its own. Nobody
+    /// writes to them: this network is only used.
+    public func borrow(_ parameter: Parameter, at start: UnsafePointer<Float>, from lender: AnyObject) {
+        precondition(training == nil, "weights that are trained are not borrowed")
+        let columns = parameter.shape.last ?? 1
+        borrowed[parameter.isSparse ? -1 - parameter.offset : parameter.offset] = Matrix(
+            UnsafeMutablePointer(mutating: start), rows: parameter.count / max(1, columns), columns: columns)
+        if !lenders.contains(where: { $0 === lender }) { lenders.append(lender) }
     }
 
     /// A sparse parameter with its gradients.
@@ -140,9 +155,8 @@ public final class ParameterStore {
 
     /// Takes over all weights of a store of the same layout.
     public func copyValues(of other: ParameterStore) {
-        precondition(layout.count == other.layout.count && tables.count == other.tables.count)
-        values.copy(from: other.values)
-        for (own, theirs) in zip(tables, other.tables) { own.values.copy(from: theirs.values) }
+        precondition(layout.parameters == other.layout.parameters)
+        for parameter in layout.parameters { value(parameter).copy(from: other.value(parameter)) }
     }
 
     /// Where backward passes add the gradient of `parameter`.

@@ -62,6 +62,8 @@ public struct ProjectedLSTM: Sendable {
         dropout = Dropout(rate: options.dropout, site: dropoutSite)
     }
 
+    var factors: [Parameter] { [inputWeight, recurrentWeight] + [projectionWeight].compactMap { $0 } }
+
     /// Glorot's weights; biases 0, those of the forget gate 1 (Jozefowicz et al. 2015).
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
         let cell = options.cell
@@ -83,7 +85,11 @@ public struct ProjectedLSTM: Sendable {
     ) {
         memory.check(shape)
         compute.enter(.inputProducts)
-        compute.multiply(input, parameters.value(inputWeight), into: memory.gates(shape))
+        if let packed = parameters.packed(inputWeight) {
+            compute.multiply(input, packed.plain, into: memory.gates(shape))
+        } else {
+            compute.multiply(input, parameters.value(inputWeight), into: memory.gates(shape))
+        }
         recur(shape: shape, mode: mode, memory: memory, parameters, compute)
     }
 
@@ -99,21 +105,20 @@ public struct ProjectedLSTM: Sendable {
         compute.enter(.dropout)
         memory.isMasked = dropout.prepare(memory.mask(shape), mode)
 
-        let weights = memory.weights
         compute.enter(.recurrentProducts)
-        weights.pack(self, transposed: false, parameters, compute)
+        let (recurrent, projection) = memory.weights.factors(of: self, parameters, compute)
         for step in 0..<shape.steps {
             let block = shape.activeBlock(step)
             guard !block.isEmpty else { break }
             let previous = memory.states(shape).rows(block)
             compute.enter(.recurrentProducts, of: .recurrence)
             if step > 0 || !startsAtZero {
-                compute.multiply(previous, weights.recurrent, into: gates.rows(block), adding: true)
+                compute.multiply(previous, recurrent, into: gates.rows(block), adding: true)
             }
             compute.enter(.gates)
             CellStep(self, memory, shape, step, compute.kernels).forward(bias: parameters.value(bias).start, compute)
             let raw = memory.raw(shape).rows(block)
-            if let projection = weights.projection {
+            if let projection {
                 compute.enter(.projectionProducts, of: .projection)
                 compute.multiply(memory.cellOutputs(shape, step), projection, into: raw)
                 compute.enter(.dropout)

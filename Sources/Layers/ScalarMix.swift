@@ -49,13 +49,25 @@ public final class ScalarMix {
 
     private func updateShares(_ parameters: ParameterStore) {
         let weights = parameters.value(weight).start
+        for layer in 0..<layers { shares[layer] = Double(weights[layer]) }
+        Self.softmax(UnsafeMutableBufferPointer(start: shares, count: layers))
+    }
+
+    /// p for weights s that were learned.
+    public static func shares(of weights: [Double]) -> [Double] {
+        var shares = weights
+        shares.withUnsafeMutableBufferPointer { softmax($0) }
+        return shares
+    }
+
+    private static func softmax(_ values: UnsafeMutableBufferPointer<Double>) {
         var highest = -Double.infinity, total = 0.0
-        for layer in 0..<layers { highest = max(highest, Double(weights[layer])) }
-        for layer in 0..<layers {
-            shares[layer] = exp(Double(weights[layer]) - highest)
-            total += shares[layer]
+        for value in values { highest = max(highest, value) }
+        for index in values.indices {
+            values[index] = exp(values[index] - highest)
+            total += values[index]
         }
-        for layer in 0..<layers { shares[layer] /= total }
+        for index in values.indices { values[index] /= total }
     }
 
     private struct Job {

@@ -9,6 +9,9 @@ public protocol SequenceEncoder: AnyObject {
     /// Layers whose outputs can be asked for.
     var layerCount: Int { get }
 
+    /// Matrices that every pass multiplies by: worth packing once where they stay as they are.
+    var factors: [Parameter] { get }
+
     func initialize(_ parameters: ParameterStore, random: inout Random)
 
     /// `input` [rows, inputSize] of the shape given; the result, [rows, outputSize], is valid until the next pass.

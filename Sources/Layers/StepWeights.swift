@@ -13,6 +13,17 @@ final class StepWeights {
         projection = options.projection.map { PackedMatrix(rows: options.cell, columns: $0) }
     }
 
+    /// The weights of `layer` for the steps of a way forth: packed now, unless they are packed for good.
+    func factors(
+        of layer: ProjectedLSTM, _ parameters: ParameterStore, _ compute: Compute
+    ) -> (recurrent: PackedMatrix, projection: PackedMatrix?) {
+        if let packed = parameters.packed(layer.recurrentWeight) {
+            return (packed.plain, layer.projectionWeight.flatMap { parameters.packed($0)?.plain })
+        }
+        pack(layer, transposed: false, parameters, compute)
+        return (recurrent, projection)
+    }
+
     /// Packs the weights of `layer` for the steps to come.
     func pack(_ layer: ProjectedLSTM, transposed: Bool, _ parameters: ParameterStore, _ compute: Compute) {
         func pack(_ parameter: Parameter, into packed: PackedMatrix) {

@@ -15,6 +15,8 @@ public final class TableInput: InputLayer {
             : layout.declareSparse("\(name).table", rows: units, columns: outputs)
     }
 
+    public var factors: [Parameter] { [] }
+
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
         parameters.fillClasses(table, random: &random)
     }

@@ -175,6 +175,27 @@ public final class DirectionModel {
 
     // MARK: - Inference
 
+    /// Packs the weights that every pass multiplies by. For a model that is not trained: the weights stay as they are from
+    /// now on.
+    func packWeights() {
+        func pack(_ weights: [Parameter], of store: ParameterStore) {
+            store.planPacking(weights)
+            store.packWeights(compute: compute)
+        }
+        guard let sharedParameters else { return pack(inputLayer.factors + encoder.factors, of: parameters) }
+        pack(encoder.factors, of: parameters)
+        if isFirst { pack(inputLayer.factors, of: sharedParameters) }
+    }
+
+    /// What the input layer gives for words alone, before its norm: `output` [rows, projection]. As `InputWords.outputs` it
+    /// may come in again.
+    public func readWords(_ words: InputWords, into output: Matrix) {
+        precondition(output.rows <= capacity.rows)
+        compute.enter(.inputProducts, of: .input)
+        inputLayer.forward(words, into: output, outerParameters, compute)
+        compute.enter(.other, of: .other)
+    }
+
     /// Runs sequences from the zero state; the layers' outputs are then in `layerOutput`.
     public func encode(_ input: InputWords, shape: WindowShape) {
         encoder.resetState()
@@ -261,7 +282,11 @@ public final class DirectionModel {
         precondition(capacity.holds(shape))
         let linear = matrix(linearBuffer, shape)
         compute.enter(.inputProducts, of: .input)
-        inputLayer.forward(input, into: linear, outerParameters, compute)
+        if case .outputs(let outputs) = input {
+            linear.copy(from: outputs)
+        } else {
+            inputLayer.forward(input, into: linear, outerParameters, compute)
+        }
         compute.enter(.layerNorm)
         inputNorm?.forward(linear, into: matrix(inputBuffer, shape), statistics: statistics.start, parameters)
         compute.enter(.other, of: .recurrence)

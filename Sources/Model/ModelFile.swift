@@ -4,6 +4,7 @@ public import Kernels
 public import Layers
 public import Parallel
 public import Shards
+import Synchronization
 
 /// Models on disk: a safetensors file, the weights under their paths, the configuration as JSON in its metadata.
 public enum ModelFile {
@@ -62,7 +63,8 @@ public enum ModelFile {
         try SafetensorsReader(path: path).metadata[digestKey] ?? ""
     }
 
-    /// Opens a model with memory for batches of `capacity`.
+    /// Opens a model with memory for batches of `capacity`. The weights of one that is not trained stay in the file, which is
+    /// mapped: start-up is a look at each of them.
     ///
     /// - Parameter hasOutput: whether it will predict; without, the weights of output layers are left where they are.
     ///
@@ -76,7 +78,7 @@ public enum ModelFile {
         let configuration = try configuration(of: reader)
         try checkSize(configuration, reader)
         let encoder = ContextualEncoder(configuration, capacity: capacity, training: training, hasOutput: hasOutput, pool: pool)
-        try load(reader, into: encoder)
+        if training == nil { try borrow(reader, for: encoder, pool: pool) } else { try load(reader, into: encoder) }
         if let units = reader.metadata[unitsKey] {
             encoder.units = units.split(separator: " ").map(String.init)
             guard encoder.units.count == configuration.vocabularySize else {
@@ -91,11 +93,41 @@ public enum ModelFile {
     public static func load(_ reader: SafetensorsReader, into encoder: ContextualEncoder) throws {
         for (tensor, parameter, store) in try tensors(of: reader, for: encoder) {
             try reader.copy(tensor, into: store.value(parameter).start)
-            guard store.isFinite(parameter) else {
-                throw ToolError.data(reader.file.name, "tensor \(parameter.name)", "holds a number that is not finite")
-            }
+            try checkNumbers(parameter, store, reader)
         }
         try checkDigest(reader)
+    }
+
+    /// Lets `encoder` use the weights where they are in the file, and checks them on all threads. Throws `ToolError` like `read`.
+    private static func borrow(_ reader: SafetensorsReader, for encoder: ContextualEncoder, pool: ThreadPool) throws {
+        let tensors = try tensors(of: reader, for: encoder)
+        for (tensor, parameter, store) in tensors {
+            guard let start = try reader.floats(tensor) else {
+                try reader.copy(tensor, into: store.value(parameter).start)
+                continue
+            }
+            store.borrow(parameter, at: start, from: reader.file)
+        }
+        let failures = Mutex<[Int: any Error]>([:])
+        // The digest is the longest task, and one thread's.
+        pool.forEach(1 + tensors.count) { index in
+            do {
+                if index == 0 { return try checkDigest(reader) }
+                let (_, parameter, store) = tensors[index - 1]
+                try checkNumbers(parameter, store, reader)
+            } catch {
+                failures.withLock { $0[index] = error }
+            }
+        }
+        let found = failures.withLock { $0 }
+        // A tensor is named before the digest of all.
+        if let first = found.keys.filter({ $0 > 0 }).min() ?? found.keys.first, let error = found[first] { throw error }
+    }
+
+    private static func checkNumbers(_ parameter: Parameter, _ store: ParameterStore, _ reader: SafetensorsReader) throws {
+        guard store.isFinite(parameter) else {
+            throw ToolError.data(reader.file.name, "tensor \(parameter.name)", "holds a number that is not finite")
+        }
     }
 
     /// Throws `ToolError` with status `dataError` if the tensors are not those that the configuration asks for, by their

@@ -6,7 +6,7 @@ public final class SpellingBatch {
     private let letters: UnsafeMutablePointer<UInt16>
     private let ends: UnsafeMutablePointer<Int32>
     public let places: UnsafeMutablePointer<Int32>
-    private let capacity: Int
+    public let capacity: Int
     private var letterCount = 0
     public private(set) var words = 0
 

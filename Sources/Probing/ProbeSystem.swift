@@ -21,13 +21,13 @@ public enum ProbeSystem {
             var forms = WordForms(encoder.configuration)
             let features = ProbeFeatures(tokens: text.tokenCount, layers: encoder.layerCount, width: encoder.layerWidth)
             var rows = Rows(features, text, name: name)
-            let stage = try SentenceEncoder(
-                encoder, table: table?.table, tableName: table?.name ?? "", merges: merges, layers: .all
-            ) { sentence in
+            let collector = SentenceCollector { sentence in
                 try sentence.values.withUnsafeBufferPointer { try rows.append($0) }
             }
+            let stage = try SentenceEncoder(
+                encoder, table: table?.table, tableName: table?.name ?? "", merges: merges, layers: .all, to: collector)
             for sentence in text.sentences { try stage.encode(sentence.words.map { forms.form(of: $0) }) }
-            try stage.finish()
+            try stage.flush()
             return features
         case .words(let table, let name):
             var forms = WordForms(table)

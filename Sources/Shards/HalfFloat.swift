@@ -1,3 +1,5 @@
+import Files
+
 /// IEEE 754 binary16 in integer arithmetic: the same on every processor.
 public enum HalfFloat {
     /// The largest number there is.
@@ -14,6 +16,14 @@ public enum HalfFloat {
             }
             halves.append(contentsOf: converted)
             return others == 0 ? nil : values.first { bits($0) & 0x7C00 == 0x7C00 }
+        }
+    }
+
+    /// Replaces `halves` by those nearest to `values`. Throws `ToolError.data` for a number that has none.
+    public static func convert(_ values: UnsafeBufferPointer<Float>, into halves: inout [UInt16], file: String) throws {
+        halves.removeAll(keepingCapacity: true)
+        if let value = append(values, to: &halves) {
+            throw ToolError.data(file, "", "\(value) has no float16; --storage float32 keeps it")
         }
     }
 
@@ -40,7 +50,7 @@ public enum HalfFloat {
     }
 }
 
-/// How the rows of a table are stored.
+/// How vectors are stored.
 public enum RowStorage: String, Sendable, CaseIterable {
     /// As they are.
     case float32

@@ -13,7 +13,7 @@ public final class NpyWriter {
     private static let headerSize = 128
 
     /// - Parameters:
-    ///   - type: `<f4` or `<i8`.
+    ///   - type: `<f4`, `<f2` or `<i8`.
     ///   - rowShape: the shape of one row; the array's is (rows, …).
     public init(_ output: OutputFile, type: String, rowShape: [Int]) throws {
         self.output = output
@@ -23,12 +23,14 @@ public final class NpyWriter {
     }
 
     /// Appends whole rows.
-    public func append(_ values: [some BitwiseCopyable]) throws {
+    public func append(_ values: UnsafeBufferPointer<some BitwiseCopyable>) throws {
         let rowSize = rowShape.reduce(1, *)
         precondition(values.count % rowSize == 0)
         rows += values.count / rowSize
-        try values.withUnsafeBytes { try output.write($0) }
+        try output.write(UnsafeRawBufferPointer(values))
     }
+
+    public func append(_ values: [some BitwiseCopyable]) throws { try values.withUnsafeBufferPointer { try append($0) } }
 
     /// Fills in the shape. Throws `ToolError` with status `usage` if the output is a pipe. The caller commits.
     public func finish() throws { try output.overwriteStart(header()) }

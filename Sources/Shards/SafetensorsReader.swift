@@ -72,12 +72,25 @@ public final class SafetensorsReader {
     /// Copies the tensor's floats. Throws `ToolError` if it is of another type.
     /// - Parameter target: room for as many floats as the tensor has.
     public func copy(_ tensor: Tensor, into target: UnsafeMutablePointer<Float>) throws {
-        guard tensor.type == "F32" else {
-            throw ToolError.data(file.name, "tensor \(tensor.name)", "is of type \(tensor.type), and must be F32")
-        }
+        try checkFloats(tensor)
         withExtendedLifetime(file) {
             UnsafeMutableRawBufferPointer(start: target, count: tensor.byteCount).copyMemory(
                 from: UnsafeRawBufferPointer(rebasing: file.bytes[tensor.range]))
+        }
+    }
+
+    /// Where a tensor's floats are, as long as `file` lives; `nil` if a program cannot read them there. Throws `ToolError` if
+    /// it is of another type.
+    public func floats(_ tensor: Tensor) throws -> UnsafePointer<Float>? {
+        try checkFloats(tensor)
+        guard let start = file.bytes.baseAddress.map({ $0 + tensor.range.lowerBound }), UInt(bitPattern: start) % 4 == 0
+        else { return nil }
+        return start.bindMemory(to: Float.self, capacity: tensor.byteCount / 4)
+    }
+
+    private func checkFloats(_ tensor: Tensor) throws {
+        guard tensor.type == "F32" else {
+            throw ToolError.data(file.name, "tensor \(tensor.name)", "is of type \(tensor.type), and must be F32")
         }
     }
 

@@ -1,4 +1,4 @@
-public import Kernels
+import Kernels
 import Layers
 public import Model
 import Parallel

@@ -11,20 +11,33 @@ struct VectorWriterTests {
         SentenceVectors(words: ["c"], values: [0.5, -1, 0, 9]),
     ]
 
-    func written(_ name: String, _ write: (OutputFile) throws -> Void) throws -> [UInt8] {
+    /// What a form makes of the sentences, whole and token by token: the same bytes.
+    func written(_ make: (OutputFile) throws -> any VectorWriter) throws -> [UInt8] {
         let directory = try TemporaryDirectory()
-        let output = try OutputFile(path: directory.file(name), binary: true)
-        try write(output)
-        try output.commit()
-        return try contents(of: directory.file(name))
+        let texts = try ["whole", "pieces"].map { name in
+            let output = try OutputFile(path: directory.file(name), binary: true)
+            let writer = try make(output)
+            for sentence in Self.sentences {
+                guard name == "pieces" else {
+                    try writer.append(sentence)
+                    continue
+                }
+                try writer.begin(sentence.words)
+                for start in stride(from: 0, to: sentence.values.count, by: 4) {
+                    try Array(sentence.values[start..<start + 4]).withUnsafeBufferPointer { try writer.append($0) }
+                }
+                try writer.end()
+            }
+            try writer.finish()
+            try output.commit()
+            return try contents(of: directory.file(name))
+        }
+        #expect(texts[0] == texts[1])
+        return texts[0]
     }
 
     @Test func jsonLines() throws {
-        let bytes = try written("json") { output in
-            let writer = JSONVectorWriter(output, layers: 2, width: 2)
-            for sentence in Self.sentences { try writer.append(sentence) }
-            try writer.finish()
-        }
+        let bytes = try written { JSONVectorWriter($0, layers: 2, width: 2) }
         #expect(
             String(decoding: bytes, as: UTF8.self) == #"""
                 {"tokens": ["a\"b", "ü"], "vectors": [[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0], [7.0, 8.0]]]}
@@ -34,46 +47,108 @@ struct VectorWriterTests {
                 """#)
     }
 
+    @Test func textLines() throws {
+        let bytes = try written { TextVectorWriter($0, layers: 2, width: 2) }
+        #expect(String(decoding: bytes, as: UTF8.self) == "a\"b 1.0 2.0 3.0 4.0\nü 5.0 6.0 7.0 8.0\n\n\nc 0.5 -1.0 0.0 9.0\n\n")
+    }
+
     /// The header of numpy's format 1.0, byte by byte, and the numbers behind it.
     @Test func numpyArrays() throws {
         let directory = try TemporaryDirectory()
-        let offsets = try OutputFile(path: directory.file("offsets"), binary: true)
-        let bytes = try written("npy") { output in
-            let writer = try NpyVectorWriter(output, offsets: offsets, layers: 2, width: 2)
-            for sentence in Self.sentences { try writer.append(sentence) }
-            try writer.finish()
-            try offsets.commit()
+        var number = 0
+        let bytes = try written { output in
+            number += 1
+            let offsets = try OutputFile(path: directory.file("offsets\(number)"), binary: true, grows: true)
+            return try NpyVectorWriter(output, offsets: offsets, layers: 2, width: 2)
         }
         #expect(bytes.prefix(10) == [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0, 118, 0])
         let header = String(decoding: bytes[10..<128], as: UTF8.self)
         #expect(header.hasPrefix("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2, 2, ), }") && header.hasSuffix(" \n"))
         let values = bytes[128...].withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
         #expect(values == Self.sentences.flatMap(\.values))
+    }
+
+    @Test func numpyHalvesAndOffsets() throws {
+        let directory = try TemporaryDirectory()
+        let offsets = try OutputFile(path: directory.file("offsets"), binary: true)
+        let output = try OutputFile(path: directory.file("v"), binary: true)
+        let writer = try NpyVectorWriter(output, offsets: offsets, layers: 2, width: 2, storage: .float16)
+        for sentence in Self.sentences { try writer.append(sentence) }
+        #expect(throws: ToolError.self) {
+            try writer.append(SentenceVectors(words: ["large"], values: [1, 70_000, 1, 1]))
+        }
+        try writer.end()
+        try writer.finish()
+        try output.commit()
+        try offsets.commit()
+        let bytes = try contents(of: directory.file("v"))
+        #expect(String(decoding: bytes[10..<128], as: UTF8.self).hasPrefix("{'descr': '<f2', 'fortran_order': False, 'shape': (3, "))
+        let halves = bytes[128...].withUnsafeBytes { Array($0.bindMemory(to: UInt16.self)) }
+        #expect(halves.map(HalfFloat.value) == Self.sentences.flatMap(\.values))
         let ends = try contents(of: directory.file("offsets"))[128...].withUnsafeBytes { Array($0.bindMemory(to: Int64.self)) }
-        #expect(ends == [0, 2, 2, 3])
+        #expect(ends == [0, 2, 2, 3, 4])
+    }
+
+    @Test func aFolderOfArrays() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.file("arrays")
+        let folder = try OutputFolder(path: path + "/", suffix: ".npy")
+        let writer = NpyFolderWriter(folder, layers: 2, width: 2)
+        for sentence in Self.sentences { try writer.append(sentence) }
+        writer.finish()
+        #expect(throws: (any Error).self) { try contents(of: path + "/0.npy") }
+        try folder.commit()
+        for (index, sentence) in Self.sentences.enumerated() {
+            let bytes = try contents(of: "\(path)/\(index).npy")
+            #expect(String(decoding: bytes[10..<128], as: UTF8.self).contains("'shape': (\(sentence.words.count), 2, 2, )"))
+            #expect(bytes[128...].withUnsafeBytes { Array($0.bindMemory(to: Float.self)) } == sentence.values)
+        }
+        // A folder with something in it is left alone, an empty one replaced; what is not committed goes.
+        #expect(throws: ToolError.self) { try OutputFolder(path: path, suffix: ".npy") }
+        do {
+            let another = try OutputFolder(path: directory.file("other"), suffix: ".npy")
+            for _ in 0..<12 { _ = try another.next() }
+        }
+        #expect(directory.entries() == ["arrays"])
+    }
+
+    @Test func sentencesArePooled() throws {
+        for (pooling, expected) in [(PoolingWriter.Pooling.mean, [3, 4, 5, 6] as [Float]), (.max, [5, 6, 7, 8])] {
+            var results: [SentenceVectors] = []
+            let writer = PoolingWriter(SentenceCollector { results.append($0) }, pooling, layers: 2, width: 2)
+            for sentence in Self.sentences { try writer.append(sentence) }
+            #expect(results.map(\.words) == [["a\"b ü"], [""], ["c"]])
+            #expect(results.map(\.values) == [expected, [0, 0, 0, 0], [0.5, -1, 0, 9]])
+        }
+    }
+
+    /// Of negative numbers the largest is negative.
+    @Test func theLargestOfNegativeNumbers() throws {
+        var result: [Float] = []
+        let writer = PoolingWriter(SentenceCollector { result = $0.values }, .max, layers: 1, width: 2)
+        try writer.append(SentenceVectors(words: ["a", "b"], values: [-3, -1, -2, -4]))
+        #expect(result == [-2, -1])
     }
 }
 
-struct NeighbourSearchTests {
-    @Test func theNearestAreFoundOnceASentence() {
-        var search = NeighbourSearch(query: [1, 0], count: 2)
-        let sentences = [
-            SentenceVectors(words: ["a", "b"], values: [0, 1, 1, 1]), SentenceVectors(words: ["c", "d"], values: [2, 0, 3, 0.1]),
-            SentenceVectors(words: ["e"], values: [-1, 0]), SentenceVectors(words: ["c", "d"], values: [2, 0, 3, 0.1]),
-        ]
-        for sentence in sentences { search.look(at: sentence, layer: 0, layers: 1) }
-        #expect(search.neighbours.map(\.marked) == ["[c] d", "a [b]"])
-        #expect(abs(search.neighbours[1].cosine - 0.5.squareRoot()) < 1e-6)
+struct LayerMixTests {
+    private func mix(_ text: String) throws -> LayerMix {
+        let directory = try TemporaryDirectory()
+        return try LayerMix(path: directory.write("mix", text))
     }
 
-    @Test(arguments: ["no mark", "two [marked] [words]", "[]", ""])
-    func aQueryMarksExactlyOneWord(text: String) {
-        #expect(throws: ToolError.self) { try MarkedSentence.parse(text) }
+    @Test func aFileOfWeights() throws {
+        let mix = try mix("{\"gamma\": 1.5, \"weights\": [0.25, -1]}\n")
+        #expect(mix.weights == [0.25, -1] && mix.gamma == 1.5)
+        #expect(try self.mix("{\"weights\":[1]}").gamma == 1)
     }
 
-    @Test func aMarkedWordIsFound() throws {
-        #expect(try MarkedSentence.parse("the [bank] of") == MarkedSentence.parse(" the  [bank] of "))
-        let parsed = try MarkedSentence.parse("the [bank] of")
-        #expect(parsed.words == ["the", "bank", "of"] && parsed.position == 1)
+    @Test(arguments: [
+        "", "[1]", "{}", "{\"weights\": []}", "{\"weights\": [\"a\"]}", "{\"weights\": [1], \"gama\": 1}",
+        "{\"weights\": [1], \"gamma\": null, \"x\": 0}", "{\"weights\": [1e300]}", "{\"weights\": [1], \"gamma\": \"1\"}", "{\"weights\": [1]", "\u{0}",
+    ])
+    func noMix(text: String) {
+        let error = #expect(throws: ToolError.self) { try mix(text) }
+        #expect(error?.status == .dataError && error?.description.contains("mix: ") == true)
     }
 }

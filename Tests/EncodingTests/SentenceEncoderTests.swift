@@ -44,12 +44,16 @@ struct SentenceEncoderTests {
         return encoder
     }
 
-    static func encode(_ sentences: [[String]], _ choice: LayerChoice = .all, threads: Int = 1) throws -> [SentenceVectors] {
+    static func encode(
+        _ sentences: [[String]], _ choice: LayerChoice = .all, threads: Int = 1, isStateful: Bool = false,
+        longest: Int = SentenceEncoder.longestPiece
+    ) throws -> [SentenceVectors] {
         var results: [SentenceVectors] = []
         let stage = try SentenceEncoder(
-            encoder(threads: threads), table: table(), tableName: "table", layers: choice) { results.append($0) }
+            encoder(threads: threads), table: table(), tableName: "table", layers: choice, isStateful: isStateful, longest: longest,
+            to: SentenceCollector { results.append($0) })
         for sentence in sentences { try stage.encode(sentence) }
-        try stage.finish()
+        try stage.flush()
         return results
     }
 
@@ -66,10 +70,16 @@ struct SentenceEncoderTests {
     @Test func neighboursInTheBatchDoNotMatter() throws {
         let together = try Self.encode(Self.sentences)
         for index in [1, 2, 33, 150] {
-            let alone = try Self.encode([Self.sentences[index]])[0]
-            let difference = zip(alone.values, together[index].values).map { abs($0 - $1) }.max() ?? 0
-            #expect(difference < 1e-5)
+            #expect(try Self.encode([Self.sentences[index]])[0].values == together[index].values)
         }
+    }
+
+    /// Pieces hand on their state, in both directions: cut anywhere, a sentence has the same bits.
+    @Test(arguments: [1, 2, 7, 32])
+    func piecesAreAsOnePass(longest: Int) throws {
+        let sentences = Array(Self.sentences.prefix(40))
+        let whole = try Self.encode(sentences), cut = try Self.encode(sentences, longest: longest)
+        #expect(whole.map(\.words) == cut.map(\.words) && whole.map(\.values) == cut.map(\.values))
     }
 
     @Test(arguments: [2, 3])
@@ -78,16 +88,22 @@ struct SentenceEncoderTests {
         #expect(one.map(\.values) == many.map(\.values))
     }
 
-    @Test func topAndMeanAreTheTopAndMeanOfAll() throws {
+    @Test func layersArePutTogetherAsAsked() throws {
         let sentences = Array(Self.sentences.prefix(20))
-        let all = try Self.encode(sentences), top = try Self.encode(sentences, .top), mean = try Self.encode(sentences, .mean)
+        let all = try Self.encode(sentences), top = try Self.encode(sentences, .top), average = try Self.encode(sentences, .average)
+        let first = try Self.encode(sentences, .number(1))
+        let weights = [0.3, -1.0, 0.5], total = weights.map(exp).reduce(0, +)
+        let mixed = try Self.encode(sentences, .mix(LayerMix(weights: weights, gamma: 1.7)))
         for index in sentences.indices {
             for token in sentences[index].indices {
                 let layers = (0..<3).map { Array(all[index].values[(token * 3 + $0) * 6..<(token * 3 + $0 + 1) * 6]) }
-                #expect(Array(top[index].values[token * 6..<(token + 1) * 6]) == layers[2])
+                let place = token * 6..<(token + 1) * 6
+                #expect(Array(top[index].values[place]) == layers[2] && Array(first[index].values[place]) == layers[1])
                 for value in 0..<6 {
                     let expected = (layers[0][value] + layers[1][value] + layers[2][value]) / 3
-                    #expect(abs(mean[index].values[token * 6 + value] - expected) < 1e-6)
+                    #expect(abs(average[index].values[token * 6 + value] - expected) < 1e-6)
+                    let mix = (0..<3).reduce(0.0) { $0 + 1.7 * exp(weights[$1]) / total * Double(layers[$1][value]) }
+                    #expect(abs(Double(mixed[index].values[token * 6 + value]) - mix) < 1e-6)
                 }
             }
         }
@@ -117,9 +133,22 @@ struct SentenceEncoderTests {
     }
 
     @Test func wordsWithoutAVectorAreCounted() throws {
-        let stage = try SentenceEncoder(Self.encoder(), table: Self.table(), tableName: "table", layers: .top) { _ in }
-        try stage.encode(["w1", "unheard", "w2"])
-        try stage.finish()
-        #expect(stage.statistics.unknownTokens == 1 && stage.statistics.tokens == 3)
+        for (longest, isStateful) in [(100, false), (2, false), (2, true)] {
+            let stage = try SentenceEncoder(
+                Self.encoder(), table: Self.table(), tableName: "table", layers: .top, isStateful: isStateful, longest: longest,
+                to: SentenceCollector { _ in })
+            try stage.encode(["w1", "unheard", "w2", "w2", "w2"])
+            try stage.flush()
+            #expect(stage.statistics.unknownTokens == 1 && stage.statistics.tokens == 5)
+        }
+    }
+
+    @Test func layersThatThereAreNot() throws {
+        for choice in [LayerChoice.number(3), .mix(LayerMix(weights: [1, 2]))] {
+            let error = #expect(throws: ToolError.self) { try Self.encode([["w1"]], choice) }
+            #expect(error?.status == .usage && error?.description.contains("layers") == true)
+        }
+        #expect(["all", "top", "average", "0", "12"].allSatisfy { LayerChoice($0)?.description == $0 })
+        #expect(["", "mean", "-1", "01", "1.5", "9999999999999999999999"].allSatisfy { LayerChoice($0) == nil })
     }
 }

@@ -134,26 +134,69 @@ struct TableShardTests {
 }
 
 struct VectorShardTests {
-    @Test(arguments: [1, 3], [1, 7])
-    func whatIsWrittenIsRead(layers: Int, width: Int) throws {
-        let sentences = [3, 0, 1, 0, 900].map { tokens in
-            SentenceVectors(
-                words: (0..<tokens).map { "t\($0)" },
-                values: (0..<tokens * layers * width).map { Float($0) * 0.25 })
-        }
-        let bytes = try shard { output, pool in
+    private func written(
+        _ sentences: [SentenceVectors], layers: Int, width: Int, storage: RowStorage = .float32
+    ) throws -> [UInt8] {
+        try shard { output, pool in
             let writer = try VectorShardWriter(
-                output, tool: "test 1", layers: layers, width: width, fields: [:], pool: pool)
+                output, tool: "test 1", layers: layers, width: width, storage: storage, fields: [:], pool: pool)
             for sentence in sentences { try writer.append(sentence) }
             try writer.finish()
         }
+    }
+
+    private func sentences(_ lengths: [Int], size: Int) -> [SentenceVectors] {
+        lengths.map { tokens in
+            SentenceVectors(
+                words: (0..<tokens).map { "t\($0)" }, values: (0..<tokens * size).map { Float($0 % 2000) * 0.25 })
+        }
+    }
+
+    /// The last two lengths go over several blocks.
+    @Test(arguments: [(1, 1), (1, 7), (3, 7), (3, 1024)], RowStorage.allCases)
+    func whatIsWrittenIsRead(shape: (layers: Int, width: Int), storage: RowStorage) throws {
+        let sentences = sentences([3, 0, 1, 0, 900, 3000, 0, 4], size: shape.layers * shape.width)
+        let bytes = try written(sentences, layers: shape.layers, width: shape.width, storage: storage)
         let reader = try VectorShardReader(MemorySource(bytes + bytes), pool: WorkerPool(threads: 2))
-        #expect(reader.layers == layers && reader.width == width)
+        #expect(reader.layers == shape.layers && reader.width == shape.width)
         for sentence in sentences + sentences {
             let read = try #require(try reader.next())
             #expect(read.words == sentence.words && read.values == sentence.values)
         }
         #expect(try reader.next() == nil)
+    }
+
+    /// Shards of both kinds of numbers may be joined.
+    @Test func joinedKinds() throws {
+        let sentences = sentences([2, 1], size: 3)
+        let bytes = try written(sentences, layers: 1, width: 3) + written(sentences, layers: 1, width: 3, storage: .float16)
+        let reader = try VectorShardReader(MemorySource(bytes), pool: WorkerPool(threads: 1))
+        for sentence in sentences + sentences { #expect(try reader.next()?.values == sentence.values) }
+        #expect(try reader.next() == nil)
+    }
+
+    /// A writer that says more words, or fewer, than it has vectors for makes what readers refuse.
+    @Test(arguments: [[4, 2], [2, 4], [0, 3], [3, 0]])
+    func wordsAndVectorsThatDoNotFit(counts: [Int]) throws {
+        let bytes = try shard { output, pool in
+            let writer = ShardWriter(output, pool: pool)
+            let columns = [("sentence-lengths", .u32), ("word-lengths", .u32), ("word-bytes", .u8), ("values", .f32)]
+                .map { (pair: (String, ShardColumn.Element)) in ShardColumn(pair.0, pair.1) }
+            try writer.beginPart(
+                ShardHeader(kind: .vectors, tool: "test 1", columns: columns, fields: ["layers": "1", "width": "2"]))
+            var block = writer.newBlock()
+            block.append(column: [UInt32(counts[0])])
+            block.append(column: [UInt32](repeating: 1, count: counts[0]))
+            block.append(column: [UInt8](repeating: 65, count: counts[0]))
+            block.append(column: [Float](repeating: 1, count: 2 * counts[1]))
+            try writer.append(block)
+            try writer.endPart([:])
+        }
+        for bytes in [bytes, bytes + bytes] {
+            let reader = try VectorShardReader(MemorySource(bytes), pool: WorkerPool(threads: 1))
+            let error = #expect(throws: ToolError.self) { while try reader.next() != nil {} }
+            #expect(error?.status == .dataError)
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-public import Model
+import Model
 public import Training
 
 /// The four systems of Li et al. 2019, table 1, at any size of encoder and vocabulary.

@@ -1,0 +1,76 @@
+public import Files
+public import Shards
+
+/// NumPy: one array of shape (tokens, layers, width), and beside it the offsets of the sentences, shape (sentences + 1).
+public final class NpyVectorWriter: VectorWriter {
+    private let vectors: NpyRows
+    private let offsets: NpyWriter
+    private var tokens = 0
+
+    public init(_ output: OutputFile, offsets: OutputFile, layers: Int, width: Int, storage: RowStorage = .float32) throws {
+        vectors = try NpyRows(output, layers: layers, width: width, storage: storage)
+        self.offsets = try NpyWriter(offsets, type: "<i8", rowShape: [])
+        try self.offsets.append([Int64(0)])
+    }
+
+    public func begin(_ words: [String]) { tokens += words.count }
+    public func append(_ values: UnsafeBufferPointer<Float>) throws { try vectors.append(values) }
+    public func end() throws { try offsets.append([Int64(tokens)]) }
+
+    public func finish() throws {
+        try vectors.finish()
+        try offsets.finish()
+    }
+}
+
+/// NumPy: a folder with one array of shape (tokens, layers, width) a sentence, `0.npy`, `1.npy` and so on.
+public final class NpyFolderWriter: VectorWriter {
+    private let folder: OutputFolder
+    private let layers, width: Int
+    private let storage: RowStorage
+    private var current: (file: OutputFile, rows: NpyRows)?
+
+    public init(_ folder: OutputFolder, layers: Int, width: Int, storage: RowStorage = .float32) {
+        self.folder = folder
+        self.layers = layers
+        self.width = width
+        self.storage = storage
+    }
+
+    public func begin(_ words: [String]) throws {
+        let file = try folder.next()
+        current = (file, try NpyRows(file, layers: layers, width: width, storage: storage))
+    }
+
+    public func append(_ values: UnsafeBufferPointer<Float>) throws { try current?.rows.append(values) }
+
+    public func end() throws {
+        try current?.rows.finish()
+        try current?.file.commit()
+        current = nil
+    }
+
+    public func finish() {}
+}
+
+/// Vectors as the rows of an array.
+private final class NpyRows {
+    private let writer: NpyWriter
+    private let output: OutputFile
+    private let storage: RowStorage
+    private var halves: [UInt16] = []
+
+    init(_ output: OutputFile, layers: Int, width: Int, storage: RowStorage) throws {
+        self.output = output
+        self.storage = storage
+        writer = try NpyWriter(output, type: storage == .float32 ? "<f4" : "<f2", rowShape: [layers, width])
+    }
+
+    func append(_ values: UnsafeBufferPointer<Float>) throws {
+        guard storage == .float16 else { return try writer.append(values) }
+        try HalfFloat.convert(values, into: &halves, file: output.name)
+        try halves.withUnsafeBufferPointer { try writer.append($0) }
+    }
+
+    func finish() throws { try writer.finish() }
+}

@@ -1,0 +1,90 @@
+import ArgumentParser
+import Encoding
+import Files
+import Model
+import Parallel
+import Shards
+import Subwords
+import WordVectors
+
+/// What makes the vectors: the model, and what its input layer reads.
+struct ModelOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The model that train made.", valueName: "file"), completion: .file())
+    var model: String?
+
+    @Option(help: ArgumentHelp("The embedding table it was trained with, if it reads vectors.", valueName: "file"), completion: .file())
+    var table: String?
+
+    @Flag(help: "Take a table other than the one the model was trained with.")
+    var otherTable = false
+
+    @Option(
+        help: ArgumentHelp("The merges that the training text was cut by, of a model that reads subwords.", valueName: "file"),
+        completion: .file())
+    var bpe: String?
+
+    /// Throws `ValidationError` if there is no model.
+    func check() throws {
+        guard model != nil else { throw ValidationError("--model is missing: the model that train made") }
+    }
+}
+
+/// A model with everything it needs to encode.
+struct LoadedModel {
+    let encoder: ContextualEncoder
+    let table: (table: EmbeddingTable, name: String)?
+    let merges: (table: Merges, name: String)?
+    /// By which vector shards know the model.
+    let digest: String
+
+    /// Throws `ToolError`: `usage` if a table or merges are missing or of no use, `configuration` if they are others than the
+    /// model was trained with, and what reading the files throws.
+    init(_ options: ModelOptions, threads: Int, _ pool: WorkerPool) throws {
+        let path = options.model ?? ""
+        encoder = try ModelFile.read(
+            path, capacity: SentenceEncoder.capacity, hasOutput: false, pool: ThreadPool(threads: threads))
+        digest = try ModelFile.digest(path)
+        let configuration = encoder.configuration, reads = configuration.input.rawValue
+        if configuration.input == .embeddings {
+            guard let path = options.table else { throw ToolError(.usage, "--table is missing: this model reads vectors of words") }
+            table = (try Self.table(path, for: configuration, isOther: options.otherTable, pool), path)
+        } else {
+            guard options.table == nil else { throw ToolError(.usage, "--table is not used: this model reads \(reads)") }
+            table = nil
+        }
+        if configuration.input == .subwords {
+            guard let path = options.bpe else { throw ToolError(.usage, "--bpe is missing: this model reads units of words") }
+            merges = (try Merges(path: path), path)
+        } else {
+            guard options.bpe == nil else { throw ToolError(.usage, "--bpe is not used: this model reads \(reads)") }
+            merges = nil
+        }
+    }
+
+    private static func table(
+        _ path: String, for configuration: EncoderConfiguration, isOther: Bool, _ pool: WorkerPool
+    ) throws -> EmbeddingTable {
+        let table = try EmbeddingTable(FileSource(path: path), pool: pool)
+        guard !isOther, table.dimension == configuration.inputSize, !table.isTrainingTable(of: configuration) else { return table }
+        throw ToolError(
+            .configuration,
+            "\(path): is not the table that the model was trained with; if its vectors come from the same source, "
+                + "say --other-table")
+    }
+
+    /// What encodes sentences. Throws `ToolError` like `SentenceEncoder`.
+    func stage(_ choice: LayerChoice, isStateful: Bool = false, to writer: any VectorWriter) throws -> SentenceEncoder {
+        try SentenceEncoder(
+            encoder, table: table?.table, tableName: table?.name ?? "", merges: merges, layers: choice, isStateful: isStateful,
+            to: writer)
+    }
+
+    /// The top layer's vector of the marked word.
+    func vector(of query: MarkedSentence) throws -> [Float] {
+        var values: [Float] = []
+        let stage = try stage(.top, to: SentenceCollector { values = $0.values })
+        try stage.encode(query.words)
+        try stage.flush()
+        return Array(values[query.position * encoder.layerWidth..<(query.position + 1) * encoder.layerWidth])
+    }
+}
