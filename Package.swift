@@ -42,6 +42,9 @@ let package = Package(
         // Of tests only: preloaded into a tool, it counts allocations.
         .library(name: "AllocationCounter", type: .dynamic, targets: ["AllocationCounter"]),
     ],
+    traits: [
+        .trait(name: "HDF5", description: "Reads and writes HDF5 files (needs libhdf5-dev); make turns it on where the library is."),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.4.0"),
@@ -84,6 +87,7 @@ let package = Package(
 
         // Data between the stages.
         library("Shards", ["Files", "Parallel", "CLZ4"]),
+        library("HDF5", ["Files", .target(name: "CHDF5", condition: .when(traits: ["HDF5"]))]),
         library("Files", ["CLZ4", "CZlib", systemPackage]),
         library("Parallel"),
 
@@ -94,6 +98,7 @@ let package = Package(
         .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
         tests("ParallelTests", ["Parallel"]),
         tests("FilesTests", ["Files", "TestSupport"]),
+        tests("HDF5Tests", ["HDF5", "Files", "TestSupport"]),
         tests("ShardsTests", ["Shards", "Files", "Parallel", "TestSupport"]),
         tests("TokenizationTests", ["Tokenization", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("VocabularyTests", ["Vocabulary", "Shards", "Files", "Parallel", "TestSupport"]),
@@ -109,6 +114,7 @@ let package = Package(
         tests("ToolTests", ["Shards", "Files", "Parallel", "TestSupport"]),
 
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     ]

@@ -1,0 +1,174 @@
+#if HDF5
+import CHDF5
+import Files
+import Glibc
+
+/// The data sets of an open file, and the links that are not followed: soft ones and those to other files.
+struct Catalogue {
+    var datasets: [HDF5Dataset] = []
+    var links: [String] = []
+
+    /// More of these than any file of weights or vectors has: what follows is damage.
+    private static let mostLinks = 4_000_000, deepest = 100
+
+    /// Walks through the groups of `file`; data sets come in the order of their names' bytes, group by group.
+    /// Throws `ToolError` with status `dataError`.
+    init(of file: hid_t, name: String) throws {
+        var visited = 0
+        try add("", "/", of: file, name: name, inside: [], &visited)
+    }
+
+    private mutating func add(
+        _ path: String, _ opened: String, of file: hid_t, name: String, inside addresses: [UInt64], _ visited: inout Int
+    ) throws {
+        let refuse = { (cause: String) in ToolError.data(name, "group \(quoted(opened))", cause) }
+        guard addresses.count < Self.deepest else { throw refuse("lies in more than \(Self.deepest) others") }
+        guard let group = Handle(H5Gopen2(file, opened, hdf5_default()), H5Gclose) else {
+            throw refuse("is damaged\(libraryCause())")
+        }
+        let links = Links()
+        let read = withExtendedLifetime(links) {
+            hdf5_visit_links(group.id, visitLink, Unmanaged.passUnretained(links).toOpaque())
+        }
+        guard read >= 0 else { throw refuse("is damaged\(libraryCause())") }
+        visited += links.all.count
+        guard visited <= Self.mostLinks else { throw refuse("the file has more than \(Self.mostLinks) links") }
+        for link in links.all {
+            let inner = "\(path)/\(link.name)"
+            guard link.isHard else {
+                self.links.append(inner)
+                continue
+            }
+            guard let object = Handle(H5Oopen(group.id, link.name, hdf5_default()), H5Oclose) else {
+                throw ToolError.data(name, quoted(inner), "is damaged\(libraryCause())")
+            }
+            switch H5Iget_type(object.id) {
+            case H5I_GROUP:
+                guard !addresses.contains(link.address) else {
+                    throw ToolError.data(name, "group \(quoted(inner))", "contains itself")
+                }
+                try add(inner, inner, of: file, name: name, inside: addresses + [link.address], &visited)
+            case H5I_DATASET:
+                datasets.append(try Self.dataset(object.id, inner, name))
+            default: break
+            }
+        }
+    }
+
+    /// What an open data set is. Throws `ToolError` with status `dataError`.
+    static func dataset(_ id: hid_t, _ path: String, _ name: String) throws -> HDF5Dataset {
+        guard let space = Handle(H5Dget_space(id), H5Sclose), let type = Handle(H5Dget_type(id), H5Tclose),
+            let creation = Handle(H5Dget_create_plist(id), H5Pclose)
+        else { throw ToolError.data(name, "data set \(quoted(path))", "is damaged\(libraryCause())") }
+        let rank = H5Sget_simple_extent_ndims(space.id)
+        var sizes = [hsize_t](repeating: 0, count: max(0, Int(rank)))
+        guard rank >= 0, rank <= 32, H5Sget_simple_extent_dims(space.id, &sizes, nil) == rank else {
+            throw ToolError.data(name, "data set \(quoted(path))", "its shape is damaged\(libraryCause())")
+        }
+        var count = 1
+        for size in sizes {
+            let (product, overflow) = count.multipliedReportingOverflow(by: Int(clamping: max(1, size)))
+            guard !overflow, product < Int.max / 16 else {
+                throw ToolError.data(name, "data set \(quoted(path))", "no file holds so many values: \(sizes)")
+            }
+            count = product
+        }
+        var shape = sizes.map { Int($0) }
+        if H5Sget_simple_extent_type(space.id) == H5S_NULL { shape = [0] }
+        // Values that are kept in other files are not read.
+        let isElsewhere = H5Pget_layout(creation.id) == H5D_VIRTUAL || H5Pget_external_count(creation.id) != 0
+        return HDF5Dataset(
+            path: path, shape: shape, kind: isElsewhere ? .other : kind(type.id),
+            stored: HDF5Dataset.Storage(
+                bytes: Int(clamping: H5Dget_storage_size(id)), isCompressed: H5Pget_nfilters(creation.id) != 0))
+    }
+
+    private static func kind(_ type: hid_t) -> HDF5Dataset.Kind {
+        let bits = H5Tget_size(type) &* 8
+        switch H5Tget_class(type) {
+        case H5T_FLOAT where [16, 32, 64].contains(bits): return .float(bits: Int(bits))
+        case H5T_INTEGER where [8, 16, 32, 64].contains(bits): return .integer(bits: Int(bits))
+        default: return .other
+        }
+    }
+}
+
+private final class Links {
+    var all: [(name: String, isHard: Bool, address: UInt64)] = []
+}
+
+private let visitLink: hdf5_link_visitor = { name, hard, address, context in
+    guard let name, let context else { return -1 }
+    Unmanaged<Links>.fromOpaque(context).takeUnretainedValue().all.append((String(cString: name), hard != 0, address))
+    return 0
+}
+
+/// A name without characters that would break a line or steer a terminal.
+func quoted(_ path: String) -> String {
+    String(String.UnicodeScalarView(path.unicodeScalars.prefix(300).map { $0.value < 0x20 || $0.value == 0x7F ? "?" : $0 }))
+}
+
+extension Catalogue {
+    /// As bytes, for another process: numbers of 8 bytes, names behind their length.
+    func write(into buffer: UnsafeMutableRawBufferPointer, name: String) throws -> Int {
+        var bytes: [UInt8] = []
+        func append(_ number: Int) { withUnsafeBytes(of: Int64(number).littleEndian) { bytes += $0 } }
+        func append(_ text: String) {
+            append(text.utf8.count)
+            bytes += Array(text.utf8)
+        }
+        append(datasets.count)
+        for dataset in datasets {
+            append(dataset.path)
+            append(dataset.shape.count)
+            dataset.shape.forEach(append)
+            switch dataset.kind {
+            case .float(let bits): append(bits)
+            case .integer(let bits): append(-bits)
+            case .other: append(0)
+            }
+            append(dataset.stored.bytes)
+            append(dataset.stored.isCompressed ? 1 : 0)
+        }
+        append(links.count)
+        links.forEach(append)
+        guard bytes.count <= buffer.count else { throw ToolError.data(name, "", "has too many data sets") }
+        buffer.copyBytes(from: bytes)
+        return bytes.count
+    }
+
+    /// From the bytes that `write` made; `nil` if they are no such thing.
+    init?(_ bytes: UnsafeRawBufferPointer) {
+        var place = 0
+        func number() -> Int? {
+            guard bytes.count - place >= 8 else { return nil }
+            defer { place += 8 }
+            return Int(truncatingIfNeeded: Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: Int64.self)))
+        }
+        func text() -> String? {
+            guard let count = number(), count >= 0, count <= bytes.count - place else { return nil }
+            defer { place += count }
+            return String(decoding: bytes[place..<place + count], as: UTF8.self)
+        }
+        guard let count = number(), count >= 0 else { return nil }
+        for _ in 0..<count {
+            guard let path = text(), let rank = number(), rank >= 0, rank <= 32 else { return nil }
+            var shape: [Int] = []
+            for _ in 0..<rank {
+                guard let size = number(), size >= 0 else { return nil }
+                shape.append(size)
+            }
+            guard let bits = number(), let stored = number(), let isCompressed = number(), abs(bits) <= 64 else { return nil }
+            datasets.append(
+                HDF5Dataset(
+                    path: path, shape: shape, kind: bits == 0 ? .other : bits > 0 ? .float(bits: bits) : .integer(bits: -bits),
+                    stored: HDF5Dataset.Storage(bytes: stored, isCompressed: isCompressed != 0)))
+        }
+        guard let linkCount = number(), linkCount >= 0 else { return nil }
+        for _ in 0..<linkCount {
+            guard let path = text() else { return nil }
+            links.append(path)
+        }
+    }
+}
+#endif

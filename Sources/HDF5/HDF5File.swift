@@ -1,0 +1,120 @@
+import Files
+
+/// Data sets of numbers in an HDF5 file, read as floats.
+///
+/// Links to other places and other files are not followed. The library works in a child process, for each call anew: however
+/// damaged a file is, the answer is a value or a `ToolError`.
+public final class HDF5File: Sendable {
+    /// What the user calls it.
+    public let name: String
+    /// All data sets, in the order of their names' bytes, group by group.
+    public let datasets: [HDF5Dataset]
+    private let file: PlacedFile
+    private let links: Set<String>
+    private let indices: [String: Int]
+
+    /// Opens a file for reading and lists what is in it. Throws `ToolError`: `noInput` if it cannot be opened, `dataError` if it is
+    /// no HDF5 file, or damaged; `unavailable` if the tools were built without the library.
+    public init(path: String) throws {
+        #if HDF5
+        guard let file = PlacedFile(try FileSource(path: path)) else {
+            throw ToolError(.noInput, "\(path): is not a plain file, as HDF5 must be")
+        }
+        guard try Self.hasSignature(file) else { throw ToolError.data(path, "", "is not an HDF5 file") }
+        let catalogue = try inChildProcess(reading: path, capacity: 256 << 20) { result in
+            try withLibrary(reading: file) { opened in
+                try Catalogue(of: opened, name: path).write(into: result, name: path)
+            }
+        } receive: {
+            Catalogue($0)
+        }
+        guard let catalogue else { throw ToolError.data(path, "", "is damaged") }
+        self.file = file
+        name = path
+        datasets = catalogue.datasets
+        links = Set(catalogue.links)
+        indices = Dictionary(catalogue.datasets.enumerated().map { ($1.path, $0) }, uniquingKeysWith: { first, _ in first })
+        #else
+        throw withoutLibrary(path)
+        #endif
+    }
+
+    /// The data set at `path` (`/RNN_0/B`). Throws `ToolError` with status `dataError` if there is none.
+    public func dataset(_ path: String) throws -> HDF5Dataset {
+        if let index = indices[path] { return datasets[index] }
+        let isBehindLink = path.indices.contains { path[$0] == "/" && links.contains(String(path[..<$0])) } || links.contains(path)
+        throw ToolError.data(
+            name, "data set \(path)", isBehindLink ? "is behind a link, and links are not followed" : "is not in the file")
+    }
+
+    /// Reads all values of a data set, in rows, into `buffer`, whose size is that of `shape`. Floats and integers of any width and
+    /// byte order become floats as by assignment in C.
+    /// Throws `ToolError` with status `dataError` if the data set is missing, damaged, of another shape, or holds no numbers.
+    public func read(_ path: String, shape: [Int], into buffer: UnsafeMutableBufferPointer<Float>) throws {
+        let dataset = try dataset(path)
+        guard dataset.shape == shape else {
+            throw refusal(path, "has the shape \(dataset.shape), and \(shape) is expected")
+        }
+        precondition(buffer.count == dataset.count)
+        try read(dataset, into: buffer)
+    }
+
+    /// All values of a data set, in rows. Throws as the other does.
+    public func floats(_ path: String, shape: [Int]) throws -> [Float] {
+        let dataset = try dataset(path)
+        guard dataset.shape == shape else {
+            throw refusal(path, "has the shape \(dataset.shape), and \(shape) is expected")
+        }
+        try check(dataset)
+        return try [Float](unsafeUninitializedCapacity: dataset.count) { buffer, initialized in
+            try read(dataset, into: UnsafeMutableBufferPointer(rebasing: buffer[..<dataset.count]))
+            initialized = dataset.count
+        }
+    }
+
+    private func refusal(_ path: String, _ cause: String) -> ToolError { .data(name, "data set \(path)", cause) }
+
+    /// Whether the file can hold what the data set claims to have, and it is numbers.
+    private func check(_ dataset: HDF5Dataset) throws {
+        guard dataset.kind != .other else { throw refusal(dataset.path, "does not hold floats or integers in this file") }
+        // The best that deflate can do is 1032 to 1.
+        let most = dataset.stored.isCompressed ? 1032 : 1
+        let (held, overflow) = min(dataset.stored.bytes, file.size).multipliedReportingOverflow(by: most)
+        guard overflow || dataset.count * dataset.elementSize <= held else {
+            throw refusal(
+                dataset.path, "claims \(dataset.count) values, and \(min(dataset.stored.bytes, file.size)) bytes are stored")
+        }
+    }
+
+    private func read(_ dataset: HDF5Dataset, into buffer: UnsafeMutableBufferPointer<Float>) throws {
+        try check(dataset)
+        guard dataset.count > 0 else { return }
+        #if HDF5
+        let size = dataset.count * MemoryLayout<Float>.stride
+        // Far longer than any processor takes.
+        let limits = ChildLimits(seconds: 30 + size >> 22)
+        try inChildProcess(reading: name, capacity: size, limits: limits) { result in
+            try withLibrary(reading: file) { opened in
+                try readFloats(dataset, of: opened, name: name, into: result)
+            }
+            return size
+        } receive: { result in
+            guard result.count == size else { throw refusal(dataset.path, "is damaged") }
+            UnsafeMutableRawBufferPointer(buffer).copyMemory(from: result)
+        }
+        #endif
+    }
+
+    #if HDF5
+    /// The signature is at the start, or at a power of two from 512 on.
+    private static func hasSignature(_ file: PlacedFile) throws -> Bool {
+        let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
+        var offset = 0
+        while offset <= file.size - signature.count {
+            if try file.read(at: offset, count: signature.count) == signature { return true }
+            offset = max(512, 2 * offset)
+        }
+        return false
+    }
+    #endif
+}

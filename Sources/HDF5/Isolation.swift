@@ -1,0 +1,107 @@
+#if HDF5
+import CHDF5
+import Files
+import Glibc
+import Synchronization
+
+/// What a child process has at its disposal. A damaged file makes the library overrun its own memory, or run in circles: what it
+/// does to files of others is therefore done in a child process, whose end is no harm.
+struct ChildLimits {
+    /// Bytes of memory beyond those that the parent has, and beyond the result.
+    var memory = 1 << 30
+    /// Of the processor's time.
+    var seconds = 30
+}
+
+/// Runs `body` in a child process, with room for a result of at most `capacity` bytes, and hands the bytes that it says it has
+/// written to `receive`.
+/// - Parameter name: the file that is being read, for messages.
+/// Throws the `ToolError` of `body`; `dataError` if the child came to harm; `systemError` if there can be none.
+func inChildProcess<Value>(
+    reading name: String, capacity: Int, limits: ChildLimits = ChildLimits(),
+    _ body: (UnsafeMutableRawBufferPointer) throws -> Int, receive: (UnsafeRawBufferPointer) throws -> Value
+) throws -> Value {
+    let header = 64, textRoom = 4096
+    let size = header + max(capacity, textRoom)
+    guard let start = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
+        start != MAP_FAILED
+    else { throw ToolError.system(.systemError, name, "no memory to read it", errno: errno) }
+    defer { munmap(start, size) }
+    let numbers = start.assumingMemoryBound(to: Int64.self)
+    let payload = UnsafeMutableRawBufferPointer(start: start + header, count: size - header)
+    let child = libraryLock.withLock { _ in
+        let child = hdf5_fork()
+        if child == 0 {
+            restrain(limits)
+            do {
+                numbers[1] = Int64(try body(UnsafeMutableRawBufferPointer(rebasing: payload[..<capacity])))
+                numbers[0] = 1
+            } catch {
+                let refusal = error as? ToolError ?? ToolError(.software, "\(name): \(error)")
+                let text = Array(refusal.description.utf8.prefix(textRoom))
+                payload.copyBytes(from: text)
+                numbers[1] = Int64(text.count)
+                numbers[2] = Int64(refusal.status.rawValue)
+                numbers[0] = 2
+            }
+            _exit(0)
+        }
+        return child
+    }
+    guard child > 0 else { throw ToolError.system(.systemError, name, "no process to read it in", errno: errno) }
+    var state: CInt = 0
+    while waitpid(child, &state, 0) < 0 && errno == EINTR {}
+    // Whatever a child says whose end was not its own is not believed.
+    let count = Int(numbers[1])
+    guard state == 0, count >= 0, count <= payload.count else {
+        let ranOut = state & 0x7F == SIGXCPU || state & 0x7F == SIGALRM || state & 0x7F == SIGKILL
+        throw ToolError.data(name, "", "is damaged: \(ranOut ? "reading it does not end" : "the HDF5 library broke down over it")")
+    }
+    let result = UnsafeRawBufferPointer(rebasing: payload[..<count])
+    if numbers[0] == 2, let status = ExitStatus(rawValue: Int32(truncatingIfNeeded: numbers[2])) {
+        throw ToolError(status, String(decoding: result, as: UTF8.self))
+    }
+    guard numbers[0] == 1 else { throw ToolError.data(name, "", "is damaged: the HDF5 library broke down over it") }
+    return try receive(result)
+}
+
+/// In the child: no word on stderr, no core, an end by whatever would be a crash, and limits.
+private func restrain(_ limits: ChildLimits) {
+    let nowhere = open("/dev/null", O_RDWR)
+    for descriptor in 0...2 as ClosedRange<CInt> { dup2(nowhere, descriptor) }
+    for number in [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGXCPU, SIGALRM] { signal(number, SIG_DFL) }
+    // The parent's temporary files are the parent's.
+    for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE] where !isIgnored(number) { signal(number, SIG_DFL) }
+    limit(RLIMIT_CORE.rawValue, 0)
+    limit(RLIMIT_CPU.rawValue, limits.seconds)
+    limit(RLIMIT_AS.rawValue, memoryInUse() + limits.memory)
+    // Should it wait for something that never comes.
+    alarm(UInt32(clamping: 20 * limits.seconds))
+}
+
+private func isIgnored(_ number: CInt) -> Bool {
+    var action = sigaction()
+    guard sigaction(number, nil, &action) == 0 else { return false }
+    return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
+}
+
+private func limit(_ resource: __rlimit_resource.RawValue, _ value: Int) {
+    var limit = rlimit()
+    let resource = __rlimit_resource_t(resource)
+    guard getrlimit(resource, &limit) == 0 else { return }
+    limit.rlim_cur = min(limit.rlim_cur, limit.rlim_max, rlim_t(clamping: value))
+    setrlimit(resource, &limit)
+}
+
+/// Bytes of address space that this process has.
+private func memoryInUse() -> Int {
+    let file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return memoryLimit() }
+    defer { close(file) }
+    return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 128) { buffer in
+        guard let start = buffer.baseAddress, case let count = read(file, start, 127), count > 0 else { return memoryLimit() }
+        start[count] = 0
+        return strtol(start, nil, 10) * sysconf(CInt(_SC_PAGESIZE))
+    }
+}
+#endif

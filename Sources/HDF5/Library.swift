@@ -1,0 +1,47 @@
+#if HDF5
+import CHDF5
+import Files
+import Synchronization
+
+/// The library is used by one thread at a time; whoever forks holds this too, so that the child finds the library at rest.
+let libraryLock = Mutex<Void>(())
+
+/// Prepares the calling thread: no message of the library on stderr, whatever fails, and nothing done behind the back of the
+/// process when it ends.
+func prepareLibrary() {
+    _ = atExitIsOff
+    hdf5_quieten()
+}
+
+// Before anything else of the library. At exit it would write what is unfinished.
+private let atExitIsOff: Void = { _ = H5dont_atexit() }()
+
+/// The library asks for bytes by functions of its own driver.
+let bytesDriver: hid_t = hdf5_register_driver()
+
+/// The innermost cause of the library's last error, behind a colon, or nothing.
+func libraryCause() -> String {
+    let text = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer -> String in
+        guard let start = buffer.baseAddress else { return "" }
+        hdf5_cause(start)
+        return String(cString: start)
+    }
+    let plain = text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F || $0.value == 0xFFFD ? "?" : String($0) }.joined()
+    return plain.isEmpty ? "" : ": \(plain)"
+}
+
+/// An open thing of the library, closed when this dies.
+struct Handle: ~Copyable {
+    let id: hid_t
+    private let close: (hid_t) -> herr_t
+
+    /// `nil` if the library could not open it.
+    init?(_ id: hid_t, _ close: @escaping (hid_t) -> herr_t) {
+        guard id >= 0 else { return nil }
+        self.id = id
+        self.close = close
+    }
+
+    deinit { _ = close(id) }
+}
+#endif
