@@ -39,7 +39,7 @@ public final class OutputFile {
         var status = stat()
         let inPlace = grows || stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
         let creation = grows ? O_CREAT | (appends ? O_APPEND : O_TRUNC) : inPlace ? 0 : O_CREAT | O_EXCL
-        let flags = O_WRONLY | O_CLOEXEC | creation
+        let flags = (inPlace ? O_WRONLY : O_RDWR) | O_CLOEXEC | creation
         name = path
         self.path = path
         temporary = inPlace ? nil : TemporaryName(beside: path)
@@ -98,6 +98,44 @@ public final class OutputFile {
             if errno == ESPIPE { throw ToolError(.usage, "\(name): this format needs a file, not a pipe; use -o FILE") }
             throw failure("cannot write")
         }
+    }
+
+    /// Whether it is a file that appears by `commit`, and its bytes have places.
+    public var hasPlaces: Bool { temporary != nil }
+
+    /// Writes bytes at a place, beyond the end too, for formats that are not written in order (which use nothing else).
+    /// Only if it `hasPlaces`. Throws `ToolError` with status `ioError`.
+    public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
+        bytesWritten += bytes.count
+        var done = 0
+        while done < bytes.count {
+            let count = pwrite(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done, offset + done)
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw failure("cannot write")
+            }
+            done += count
+        }
+    }
+
+    /// Reads what has been written at a place; zeros where nothing has. Throws `ToolError` with status `ioError`.
+    public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
+        var done = 0
+        while done < buffer.count {
+            let count = pread(descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, offset + done)
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw failure("cannot read")
+            }
+            guard count > 0 else { break }
+            done += count
+        }
+        UnsafeMutableRawBufferPointer(rebasing: buffer[done...]).initializeMemory(as: UInt8.self, repeating: 0)
+    }
+
+    /// Cuts the file, or lengthens it with zeros. Throws `ToolError` with status `ioError`.
+    public func resize(to size: Int) throws {
+        guard ftruncate(descriptor, size) == 0 else { throw failure("cannot write") }
     }
 
     /// Makes the output final: everything written, on disk, and under its name.

@@ -1,12 +1,15 @@
 import Glibc
 import Synchronization
 
-/// The name of a file, or of a folder of numbered files, that must not outlive the process unless it is renamed: removed on `remove`, and by
-/// `removeTemporaryFiles` when a signal ends the process.
+/// The name of a file, or of a folder of numbered files, that must not outlive the process unless it is renamed: removed on
+/// `remove`, and by `removeTemporaryFiles` when a signal ends the process.
 final class TemporaryName: Sendable {
     let path: String
-    /// In the registry; -1 once it is given back, because others may have it then.
+    /// As it stands in the registry.
+    private let entry: String
+    /// Given back once: it may be another's a moment later. Negative when it has been, or when there was none.
     private let slot: Atomic<Int>
+    private let isFinal = Atomic<Bool>(false)
 
     private static let counter = Atomic<Int>(0)
 
@@ -19,17 +22,24 @@ final class TemporaryName: Sendable {
         let number = Self.counter.wrappingAdd(1, ordering: .relaxed).newValue
         let path = "\(directory).\(base).\(getpid())-\(number).tmp"
         self.path = path
-        slot = Atomic(TemporaryRegistry.shared.add(suffix.map { "folder \(path)/\($0)" } ?? "file \(path)") ?? -1)
+        entry = suffix.map { "folder \(path)/\($0)" } ?? "file \(path)"
+        slot = Atomic(TemporaryRegistry.shared.add(entry) ?? -1)
     }
 
     func remove() {
-        let slot = slot.exchange(-1, ordering: .acquiringAndReleasing)
-        if slot >= 0 { TemporaryRegistry.shared.remove(slot) }
+        guard !isFinal.exchange(true, ordering: .relaxed) else { return }
+        entry.withCString { TemporaryRegistry.removeFiles($0) }
+        giveBack()
     }
 
     /// The file has its final name: nothing to remove any more.
     func forget() {
-        let slot = slot.exchange(-1, ordering: .acquiringAndReleasing)
+        isFinal.store(true, ordering: .relaxed)
+        giveBack()
+    }
+
+    private func giveBack() {
+        let slot = slot.exchange(-1, ordering: .relaxed)
         if slot >= 0 { TemporaryRegistry.shared.take(slot) }
     }
 }
@@ -62,19 +72,12 @@ private final class TemporaryRegistry: @unchecked Sendable {
     }
 
     /// Empties a slot.
-    func take(_ index: Int) { if let path = empty(index) { free(path) } }
-
-    /// Removes what is named in a slot, and empties it.
-    func remove(_ index: Int) {
-        guard let path = empty(index) else { return }
-        Self.removeFiles(path)
-        free(path)
-    }
+    func take(_ index: Int) { if let entry = empty(index) { free(entry) } }
 
     func removeAll() {
         for index in 0..<Self.capacity {
             // Not freed: free() is not allowed in a signal handler, and the process is about to end.
-            if let path = empty(index) { Self.removeFiles(path) }
+            if let entry = empty(index) { Self.removeFiles(entry) }
         }
     }
 
@@ -85,7 +88,7 @@ private final class TemporaryRegistry: @unchecked Sendable {
 
     /// Removes what an entry names: `file PATH`, or with `folder PATH/SUFFIX` the files `PATH/0SUFFIX`, `PATH/1SUFFIX`, … and the
     /// folder. Neither locks nor allocates.
-    private static func removeFiles(_ entry: UnsafeMutablePointer<CChar>) {
+    static func removeFiles(_ entry: UnsafePointer<CChar>) {
         guard entry[1] == CChar(UInt8(ascii: "o")) else {
             unlink(entry + 5)
             return

@@ -25,6 +25,34 @@ struct OutputFileTests {
         #expect(try contents(of: directory.file("out")) == Array("earlier".utf8))
     }
 
+    /// A finished output gives up its place among the names to be removed once, and not that of a later one.
+    @Test func aFinishedOutputDoesNotKeepALaterOne() throws {
+        let directory = try TemporaryDirectory()
+        do {
+            var first: OutputFile? = try OutputFile(path: directory.file("first"), binary: true)
+            try first?.commit()
+            let second = try OutputFile(path: directory.file("second"), binary: true)
+            first = nil
+            try second.write("text")
+        }
+        #expect(directory.entries() == ["first"])
+    }
+
+    @Test func bytesHavePlaces() throws {
+        let directory = try TemporaryDirectory()
+        let output = try OutputFile(path: directory.file("out"), binary: true)
+        #expect(output.hasPlaces)
+        try Array("tail".utf8).withUnsafeBytes { try output.write($0, at: 6) }
+        try Array("head".utf8).withUnsafeBytes { try output.write($0, at: 0) }
+        var read = [UInt8](repeating: 1, count: 12)
+        try read.withUnsafeMutableBytes { try output.read(at: 2, into: $0) }
+        #expect(read == Array("ad\0\0tail\0\0\0\0".utf8))
+        try output.resize(to: 12)
+        try output.commit()
+        #expect(try contents(of: directory.file("out")) == Array("head\0\0tail\0\0".utf8))
+        #expect(try !OutputFile(path: "/dev/null", binary: true).hasPlaces)
+    }
+
     /// Sizes below, at and above the buffer's.
     @Test(arguments: [0, 1, 7, 255, 256 << 10, 256 << 10 + 1, 3 << 20])
     func everyByteArrives(size: Int) throws {
