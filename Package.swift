@@ -87,7 +87,7 @@ let package = Package(
 
         // Data between the stages.
         library("Shards", ["Files", "Parallel", "CLZ4"]),
-        library("HDF5", ["Files", .target(name: "CHDF5", condition: .when(traits: ["HDF5"]))]),
+        library("HDF5", ["Shards", "Files", .target(name: "CHDF5", condition: .when(traits: ["HDF5"]))]),
         library("Files", ["CLZ4", "CZlib", systemPackage]),
         library("Parallel"),
 

@@ -13,8 +13,24 @@
 // What the library calls a constant is a macro around a variable, which Swift does not import.
 
 static inline hid_t hdf5_native_float(void) { return H5T_NATIVE_FLOAT; }
-static inline hid_t hdf5_little_endian_float32(void) { return H5T_IEEE_F32LE; }
-static inline hid_t hdf5_c_string(void) { return H5T_C_S1; }
+static inline hid_t hdf5_little_endian_float32(void) { return H5Tcopy(H5T_IEEE_F32LE); }
+static inline hid_t hdf5_little_endian_float16(void) {
+    // Not among the library's own before 1.14: 1 bit of sign, 5 of exponent, 10 of mantissa.
+    hid_t type = H5Tcopy(H5T_IEEE_F32LE);
+    if (type < 0 || H5Tset_fields(type, 15, 10, 5, 0, 10) < 0 || H5Tset_size(type, 2) < 0 || H5Tset_ebias(type, 15) < 0) {
+        if (type >= 0) H5Tclose(type);
+        return -1;
+    }
+    return type;
+}
+static inline hid_t hdf5_string(void) {
+    hid_t type = H5Tcopy(H5T_C_S1);
+    if (type < 0 || H5Tset_size(type, H5T_VARIABLE) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0) {
+        if (type >= 0) H5Tclose(type);
+        return -1;
+    }
+    return type;
+}
 static inline hid_t hdf5_class_file_access(void) { return H5P_FILE_ACCESS; }
 static inline hid_t hdf5_class_file_create(void) { return H5P_FILE_CREATE; }
 static inline hid_t hdf5_class_dataset_create(void) { return H5P_DATASET_CREATE; }
@@ -23,7 +39,6 @@ static inline hid_t hdf5_default(void) { return H5P_DEFAULT; }
 static inline hid_t hdf5_all(void) { return H5S_ALL; }
 static inline unsigned hdf5_read_only(void) { return H5F_ACC_RDONLY; }
 static inline unsigned hdf5_truncate(void) { return H5F_ACC_TRUNC; }
-static inline size_t hdf5_variable(void) { return H5T_VARIABLE; }
 
 /// Nothing is printed on errors of this thread from here on, and no filter is loaded from elsewhere.
 static inline void hdf5_quieten(void) {
@@ -141,6 +156,12 @@ static herr_t hdf5_place_truncate(H5FD_t *file, hid_t transfer, hbool_t closing)
     return 0;
 }
 
+static herr_t hdf5_place_get_handle(H5FD_t *file, hid_t access, void **handle) {
+    (void)access;
+    *handle = file;
+    return 0;
+}
+
 static const H5FD_class_t hdf5_place_class = {
 #if H5_VERSION_GE(1, 13, 0)
     .version = H5FD_CLASS_VERSION,
@@ -156,6 +177,7 @@ static const H5FD_class_t hdf5_place_class = {
     .get_eoa = hdf5_place_get_allocated,
     .set_eoa = hdf5_place_set_allocated,
     .get_eof = hdf5_place_get_end,
+    .get_handle = hdf5_place_get_handle,
     .read = hdf5_place_read,
     .write = hdf5_place_write,
     .truncate = hdf5_place_truncate,
@@ -163,3 +185,16 @@ static const H5FD_class_t hdf5_place_class = {
 };
 
 static inline hid_t hdf5_register_driver(void) { return H5FDregister(&hdf5_place_class); }
+
+/// The end of what the library has allocated in an open file of this driver, as a multiple of 8; HADDR_UNDEF if it is none.
+static inline uint64_t hdf5_allocated(hid_t file) {
+    void *handle = NULL;
+    if (H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) < 0 || !handle) return HADDR_UNDEF;
+    return (((hdf5_place *)handle)->allocated + 7) & ~(haddr_t)7;
+}
+
+/// Takes the bytes up to `end` out of the library's hands: the caller writes them.
+static inline void hdf5_reserve(hid_t file, uint64_t end) {
+    void *handle = NULL;
+    if (H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) >= 0 && handle) ((hdf5_place *)handle)->allocated = end;
+}

@@ -23,9 +23,7 @@ struct Catalogue {
     ) throws {
         let refuse = { (cause: String) in ToolError.data(name, "group \(quoted(opened))", cause) }
         guard addresses.count < Self.deepest else { throw refuse("lies in more than \(Self.deepest) others") }
-        guard let group = Handle(H5Gopen2(file, opened, hdf5_default()), H5Gclose) else {
-            throw refuse("is damaged\(libraryCause())")
-        }
+        let group = try Handle(H5Gopen2(file, opened, hdf5_default()), H5Gclose) { refuse("is damaged\($0)") }
         let links = Links()
         let read = withExtendedLifetime(links) {
             hdf5_visit_links(group.id, visitLink, Unmanaged.passUnretained(links).toOpaque())
@@ -39,8 +37,8 @@ struct Catalogue {
                 self.links.append(inner)
                 continue
             }
-            guard let object = Handle(H5Oopen(group.id, link.name, hdf5_default()), H5Oclose) else {
-                throw ToolError.data(name, quoted(inner), "is damaged\(libraryCause())")
+            let object = try Handle(H5Oopen(group.id, link.name, hdf5_default()), H5Oclose) {
+                ToolError.data(name, quoted(inner), "is damaged\($0)")
             }
             switch H5Iget_type(object.id) {
             case H5I_GROUP:
@@ -57,19 +55,20 @@ struct Catalogue {
 
     /// What an open data set is. Throws `ToolError` with status `dataError`.
     static func dataset(_ id: hid_t, _ path: String, _ name: String) throws -> HDF5Dataset {
-        guard let space = Handle(H5Dget_space(id), H5Sclose), let type = Handle(H5Dget_type(id), H5Tclose),
-            let creation = Handle(H5Dget_create_plist(id), H5Pclose)
-        else { throw ToolError.data(name, "data set \(quoted(path))", "is damaged\(libraryCause())") }
+        let refuse = { (cause: String) in ToolError.data(name, "data set \(quoted(path))", "is damaged\(cause)") }
+        let space = try Handle(H5Dget_space(id), H5Sclose, refuse)
+        let type = try Handle(H5Dget_type(id), H5Tclose, refuse)
+        let creation = try Handle(H5Dget_create_plist(id), H5Pclose, refuse)
         let rank = H5Sget_simple_extent_ndims(space.id)
         var sizes = [hsize_t](repeating: 0, count: max(0, Int(rank)))
         guard rank >= 0, rank <= 32, H5Sget_simple_extent_dims(space.id, &sizes, nil) == rank else {
-            throw ToolError.data(name, "data set \(quoted(path))", "its shape is damaged\(libraryCause())")
+            throw refuse(libraryCause())
         }
         var count = 1
         for size in sizes {
             let (product, overflow) = count.multipliedReportingOverflow(by: Int(clamping: max(1, size)))
             guard !overflow, product < Int.max / 16 else {
-                throw ToolError.data(name, "data set \(quoted(path))", "no file holds so many values: \(sizes)")
+                throw refuse(": no file holds so many values: \(sizes)")
             }
             count = product
         }

@@ -13,15 +13,16 @@ public final class HDF5File: Sendable {
     private let links: Set<String>
     private let indices: [String: Int]
 
-    /// Opens a file for reading and lists what is in it. Throws `ToolError`: `noInput` if it cannot be opened, `dataError` if it is
-    /// no HDF5 file, or damaged; `unavailable` if the tools were built without the library.
+    /// Opens a file for reading and lists what is in it. Throws `ToolError`: `noInput` if it cannot be opened, `dataError` if it
+    /// is no HDF5 file, or damaged; `unavailable` if the tools were built without the library.
     public init(path: String) throws {
         #if HDF5
         guard let file = PlacedFile(try FileSource(path: path)) else {
             throw ToolError(.noInput, "\(path): is not a plain file, as HDF5 must be")
         }
         guard try Self.hasSignature(file) else { throw ToolError.data(path, "", "is not an HDF5 file") }
-        let catalogue = try inChildProcess(reading: path, capacity: 256 << 20) { result in
+        let limits = ChildLimits(reading: file.size)
+        let catalogue = try inChildProcess(reading: path, capacity: 256 << 20, limits: limits) { result in
             try withLibrary(reading: file) { opened in
                 try Catalogue(of: opened, name: path).write(into: result, name: path)
             }
@@ -42,13 +43,14 @@ public final class HDF5File: Sendable {
     /// The data set at `path` (`/RNN_0/B`). Throws `ToolError` with status `dataError` if there is none.
     public func dataset(_ path: String) throws -> HDF5Dataset {
         if let index = indices[path] { return datasets[index] }
-        let isBehindLink = path.indices.contains { path[$0] == "/" && links.contains(String(path[..<$0])) } || links.contains(path)
+        let isBehindLink =
+            links.contains(path) || path.indices.contains { path[$0] == "/" && links.contains(String(path[..<$0])) }
         throw ToolError.data(
             name, "data set \(path)", isBehindLink ? "is behind a link, and links are not followed" : "is not in the file")
     }
 
-    /// Reads all values of a data set, in rows, into `buffer`, whose size is that of `shape`. Floats and integers of any width and
-    /// byte order become floats as by assignment in C.
+    /// Reads all values of a data set, in rows, into `buffer`, whose size is that of `shape`. Floats and integers of any width
+    /// and byte order become floats as by assignment in C.
     /// Throws `ToolError` with status `dataError` if the data set is missing, damaged, of another shape, or holds no numbers.
     public func read(_ path: String, shape: [Int], into buffer: UnsafeMutableBufferPointer<Float>) throws {
         let dataset = try dataset(path)
@@ -91,8 +93,7 @@ public final class HDF5File: Sendable {
         guard dataset.count > 0 else { return }
         #if HDF5
         let size = dataset.count * MemoryLayout<Float>.stride
-        // Far longer than any processor takes.
-        let limits = ChildLimits(seconds: 30 + size >> 22)
+        let limits = ChildLimits(reading: file.size + size)
         try inChildProcess(reading: name, capacity: size, limits: limits) { result in
             try withLibrary(reading: file) { opened in
                 try readFloats(dataset, of: opened, name: name, into: result)

@@ -9,8 +9,11 @@ import Synchronization
 struct ChildLimits {
     /// Bytes of memory beyond those that the parent has, and beyond the result.
     var memory = 1 << 30
-    /// Of the processor's time.
-    var seconds = 30
+    /// Of the processor's time: many times what it takes.
+    var seconds: Int
+
+    /// For reading so many bytes.
+    init(reading bytes: Int) { seconds = 5 + bytes >> 22 }
 }
 
 /// Runs `body` in a child process, with room for a result of at most `capacity` bytes, and hands the bytes that it says it has
@@ -18,7 +21,7 @@ struct ChildLimits {
 /// - Parameter name: the file that is being read, for messages.
 /// Throws the `ToolError` of `body`; `dataError` if the child came to harm; `systemError` if there can be none.
 func inChildProcess<Value>(
-    reading name: String, capacity: Int, limits: ChildLimits = ChildLimits(),
+    reading name: String, capacity: Int, limits: ChildLimits,
     _ body: (UnsafeMutableRawBufferPointer) throws -> Int, receive: (UnsafeRawBufferPointer) throws -> Value
 ) throws -> Value {
     let header = 64, textRoom = 4096
@@ -55,7 +58,8 @@ func inChildProcess<Value>(
     let count = Int(numbers[1])
     guard state == 0, count >= 0, count <= payload.count else {
         let ranOut = state & 0x7F == SIGXCPU || state & 0x7F == SIGALRM || state & 0x7F == SIGKILL
-        throw ToolError.data(name, "", "is damaged: \(ranOut ? "reading it does not end" : "the HDF5 library broke down over it")")
+        throw ToolError.data(
+            name, "", ranOut ? "is damaged: reading it does not end" : "is damaged: the HDF5 library broke down over it")
     }
     let result = UnsafeRawBufferPointer(rebasing: payload[..<count])
     if numbers[0] == 2, let status = ExitStatus(rawValue: Int32(truncatingIfNeeded: numbers[2])) {
@@ -82,6 +86,7 @@ private func restrain(_ limits: ChildLimits) {
 private func isIgnored(_ number: CInt) -> Bool {
     var action = sigaction()
     guard sigaction(number, nil, &action) == 0 else { return false }
+    // SIG_IGN is 1.
     return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
 }
 

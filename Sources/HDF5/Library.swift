@@ -35,9 +35,10 @@ struct Handle: ~Copyable {
     let id: hid_t
     private let close: (hid_t) -> herr_t
 
-    /// `nil` if the library could not open it.
-    init?(_ id: hid_t, _ close: @escaping (hid_t) -> herr_t) {
-        guard id >= 0 else { return nil }
+    /// Throws what `refuse` makes of the library's cause if it could not open the thing. The cause is asked for at once: whatever
+    /// the library does next, closing other things too, clears it.
+    init(_ id: hid_t, _ close: @escaping (hid_t) -> herr_t, _ refuse: (_ cause: String) -> ToolError) throws {
+        guard id >= 0 else { throw refuse(libraryCause()) }
         self.id = id
         self.close = close
     }

@@ -1,0 +1,130 @@
+public import Files
+#if HDF5
+import CHDF5
+import Synchronization
+#endif
+
+/// How an HDF5 file keeps the numbers that it is given.
+public enum HDF5Float: Sendable {
+    case float32
+    /// Rounded to 11 binary digits, ties to even.
+    case float16
+
+    var stride: Int { self == .float32 ? 4 : 2 }
+}
+
+/// Makes an HDF5 file, which appears under its name whole or not at all. The same calls make the same bytes.
+///
+/// The library arranges the file; numbers and long strings are written straight to the places that it gives them, and cost no
+/// memory. Data sets are written one after the other.
+public final class HDF5Writer {
+    /// What the user calls it.
+    public let name: String
+    #if HDF5
+    private let output: OutputFile
+    private let bytes: OutputBytes
+    private var file: LibraryOutput?
+    private var dataset: ArrayPlace?
+    #endif
+
+    /// - Parameter path: the file to make.
+    /// Throws `ToolError`: `usage` for standard output or a pipe, `cannotCreate` if the file cannot be made there, `unavailable`
+    /// if the tools were built without the library.
+    public init(path: String) throws {
+        #if HDF5
+        guard path != "-" else { throw ToolError(.usage, "HDF5 needs a file, not standard output; use -o FILE") }
+        output = try OutputFile(path: path, binary: true)
+        guard output.hasPlaces else { throw ToolError(.usage, "\(path): HDF5 needs a plain file; use another name") }
+        name = path
+        bytes = OutputBytes(output)
+        file = try LibraryOutput(bytes, name: path)
+        #else
+        throw withoutLibrary(path)
+        #endif
+    }
+
+    #if HDF5
+    deinit {
+        // The library writes when it closes: to nowhere, if this was not committed.
+        bytes.isAbandoned = true
+        libraryLock.withLock { _ in
+            prepareLibrary()
+            file?.close()
+        }
+    }
+    #endif
+
+    /// Begins a data set, whose values `write` brings; the one before must be complete.
+    /// - Parameters:
+    ///   - dataset: its name, with those of its groups if it is to be in any (`a/b`).
+    ///   - shape: (layers, tokens, width), (tokens, width) or (values), each of them 0 or more.
+    /// Throws `ToolError`: `dataError` if the name is taken or is no name, `ioError` on a full disk for example.
+    public func beginDataset(_ dataset: String, shape: [Int], type: HDF5Float) throws {
+        precondition(!shape.isEmpty && shape.count <= 3 && shape.allSatisfy { $0 >= 0 })
+        #if HDF5
+        finishDataset()
+        let offset = try withLibrary { try $0.makeArray(dataset, shape: shape, type: type) }
+        self.dataset = ArrayPlace(
+            of: "\(name): data set \(quoted(dataset))", offset: offset, shape: shape, type: type)
+        #endif
+    }
+
+    /// Appends tokens to the data set.
+    /// - Parameter values: (tokens, layers, width), or (tokens, width), of as many tokens as the caller likes.
+    /// Throws `ToolError`: `dataError` if a number is too large for float16, `ioError` on a full disk for example.
+    public func write(_ values: UnsafeBufferPointer<Float>) throws {
+        #if HDF5
+        guard var dataset else { preconditionFailure("no data set was begun") }
+        try dataset.write(values, to: bytes)
+        self.dataset = dataset
+        try bytes.check()
+        #endif
+    }
+
+    /// Adds a data set of one string of variable length, in UTF-8, as h5py makes for `(1,)` of `special_dtype(vlen=str)`.
+    /// - Parameter text: the string, of at most 4 GiB; it is never in memory as a whole.
+    /// Throws `ToolError` as `beginDataset` does, and what `text` throws.
+    public func writeString(_ dataset: String, from text: any ByteSource) throws {
+        #if HDF5
+        finishDataset()
+        try withLibrary { file in
+            let element = try file.makeString(dataset)
+            try file.writeText(from: text, element: element, to: bytes, dataset: dataset)
+        }
+        #endif
+    }
+
+    /// Makes the file final: everything written, on disk, and under its name. Throws `ToolError`.
+    public func commit() throws {
+        #if HDF5
+        finishDataset()
+        try bytes.flush()
+        try withLibrary { file in
+            guard file.close() else { throw ToolError(.ioError, "\(name): cannot be finished\(libraryCause())") }
+        }
+        file = nil
+        try output.commit()
+        #endif
+    }
+
+    #if HDF5
+    private func finishDataset() {
+        precondition(dataset?.isComplete ?? true, "the data set before lacks values")
+        dataset = nil
+    }
+
+    private func withLibrary<Value: Sendable>(_ body: (LibraryOutput) throws -> Value) throws -> Value {
+        guard let file else { preconditionFailure("the file has been committed") }
+        return try libraryLock.withLock { _ in
+            prepareLibrary()
+            do {
+                let value = try body(file)
+                try bytes.check()
+                return value
+            } catch {
+                throw bytes.failure ?? error
+            }
+        }
+    }
+    #endif
+}
