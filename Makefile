@@ -3,13 +3,16 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 SWIFT ?= swift
-BUILD = $(SWIFT) build -c release
+# HDF5 files are read and written where the library is; `make TRAITS=` does without. The shell asks, once packages are installed.
+TRAITS = $$(pkg-config --exists hdf5 2>/dev/null && echo --traits HDF5)
+BUILD = $(SWIFT) build -c release $(TRAITS)
+TEST = $(SWIFT) test -c release --skip-build $(TRAITS)
 TOOLS = tokenize build-vocab embed-oov train encode bench
 BIN = .build/release
 
 LIBRARIES = libopenblas-dev liblz4-dev zlib1g-dev pkg-config
 QUICKSTART_PACKAGES = $(LIBRARIES) wordnet-base fasttext gnuplot-nox
-TEST_PACKAGES = $(QUICKSTART_PACKAGES) lz4 python3
+TEST_PACKAGES = $(QUICKSTART_PACKAGES) libhdf5-dev lz4 python3 python3-numpy python3-h5py python3-lz4
 
 .PHONY: build test fuzz quickstart install uninstall man completions clean
 
@@ -21,13 +24,14 @@ build:
 test:
 	@pipelines/install-packages.sh $(TEST_PACKAGES)
 	$(BUILD) --build-tests
-	$(SWIFT) test -c release --skip-build
+	$(TEST)
 
-# A million damaged files for each reader of binary vectors; FUZZ_ITERATIONS and FUZZ_SEED for more of them.
+# A million damaged files for each reader of binary vectors, and a fiftieth of that for HDF5, where each takes two processes;
+# FUZZ_ITERATIONS and FUZZ_SEED for more of them.
 fuzz:
 	@pipelines/install-packages.sh $(TEST_PACKAGES)
 	$(BUILD) --build-tests
-	FUZZ_ITERATIONS=$${FUZZ_ITERATIONS:-1000000} $(SWIFT) test -c release --skip-build --filter ReaderFuzzTests
+	FUZZ_ITERATIONS=$${FUZZ_ITERATIONS:-1000000} $(TEST) --filter 'ReaderFuzzTests|HDF5FuzzTests'
 
 quickstart:
 	@pipelines/install-packages.sh $(QUICKSTART_PACKAGES)
@@ -35,7 +39,7 @@ quickstart:
 	@$(MAKE) --no-print-directory -f pipelines/quickstart.mk BIN=$(BIN)
 
 man:
-	$(SWIFT) package generate-manual --multi-page
+	$(SWIFT) package $(TRAITS) generate-manual --multi-page
 
 completions: build
 	mkdir -p .build/completions

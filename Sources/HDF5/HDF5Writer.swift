@@ -37,7 +37,7 @@ public final class HDF5Writer {
         guard output.hasPlaces else { throw ToolError(.usage, "\(path): HDF5 needs a plain file; use another name") }
         name = path
         bytes = OutputBytes(output)
-        file = try LibraryOutput(bytes, name: path)
+        try libraryLock.withLock { _ in file = try LibraryOutput(bytes, name: path) }
         #else
         throw withoutLibrary(path)
         #endif

@@ -4,8 +4,8 @@ import Files
 import Glibc
 import Synchronization
 
-/// What a child process has at its disposal. A damaged file makes the library overrun its own memory, or run in circles: what it
-/// does to files of others is therefore done in a child process, whose end is no harm.
+/// What a child process has at its disposal. Damaged files make the library crash (1.10 frees what it never allocated when an
+/// index of links is damaged): what it does to files of others is therefore done in a child process, whose end is no harm.
 struct ChildLimits {
     /// Bytes of memory beyond those that the parent has, and beyond the result.
     var memory = 1 << 30
@@ -57,7 +57,7 @@ func inChildProcess<Value>(
     // Whatever a child says whose end was not its own is not believed.
     let count = Int(numbers[1])
     guard state == 0, count >= 0, count <= payload.count else {
-        let ranOut = state & 0x7F == SIGXCPU || state & 0x7F == SIGALRM || state & 0x7F == SIGKILL
+        let ranOut = [SIGXCPU, SIGALRM].contains(state & 0x7F)
         throw ToolError.data(
             name, "", ranOut ? "is damaged: reading it does not end" : "is damaged: the HDF5 library broke down over it")
     }
