@@ -143,7 +143,7 @@ public struct LayerBenchmark: Sendable {
         let parameters = ParameterStore(layout, training: NoOptimizer())
         var random = Random(seed: 1, stream: "layers")
         input.initialize(parameters, random: &random)
-        let batch = SpellingBatch(rows: max(rows, classes))
+        let batch = SpellingBatch(rows: max(rows, classes), longest: CharacterInput.Shape.elmo.longest)
         for word in words.prefix(classes) {
             _ = Array(word.utf8).withUnsafeBytes { batch.append(.spelled($0)) }
         }

@@ -24,13 +24,14 @@ final class SpellingInput: SentenceInput {
 
     /// Of what is kept for each input layer: 64 MiB.
     private static let keptValues = 16 << 20
-    private static let marks = ["<s>", "</s>"]
+    /// What the marks are called in a text.
+    private var marks: [String] { encoder.configuration.markNames }
 
     init(_ encoder: ContextualEncoder, rows: Int) {
         self.encoder = encoder
         let width = encoder.configuration.projection
-        batch = SpellingBatch(rows: rows)
-        capacity = rows + Self.marks.count + Self.keptValues / width
+        batch = SpellingBatch(rows: rows, longest: encoder.configuration.longestWord)
+        capacity = rows + encoder.configuration.markNames.count + Self.keptValues / width
         places = encoder.directions.map { _ in
             let places = UnsafeMutablePointer<Int32>.allocate(capacity: rows)
             places.initialize(repeating: 0, count: rows)
@@ -47,7 +48,7 @@ final class SpellingInput: SentenceInput {
     /// A mark that stands in the text is the mark, as in training: both have one number.
     private func forget() {
         words = WordTable()
-        for mark in Self.marks { _ = words.insert(mark) }
+        for mark in marks { _ = words.insert(mark) }
         read = 0
     }
 
@@ -90,7 +91,7 @@ final class SpellingInput: SentenceInput {
             while read < words.count && batch.words < batch.capacity {
                 let place = batch.words
                 batch.places[place] =
-                    read < Self.marks.count ? batch.append(read == 0 ? .begin : .end) : words.withWord(read) { batch.append(.spelled($0)) }
+                    read < marks.count ? batch.append(read == 0 ? .begin : .end) : words.withWord(read) { batch.append(.spelled($0)) }
                 read += 1
             }
             let width = encoder.configuration.projection

@@ -4,7 +4,7 @@ internal import Parallel
 /// ELMo's input layer (Kim et al. 2016; bilm-tf): the characters of a word, convolutions taken at their largest place,
 /// highway layers, and a projection. Each distinct word of a window goes through it once.
 ///
-///     f_w[n] = relu(b_w[n] + max over places t of [x_t; ...; x_{t+w-1}] . W_w[n])
+///     f_w[n] = act(b_w[n] + max over places t of [x_t; ...; x_{t+w-1}] . W_w[n])        act: relu or tanh
 ///     output = highways([f_1; f_2; ...]) P + p
 ///
 /// The original pads every word to fifty characters, and the padding takes part. Here a word ends at the first place that
@@ -17,16 +17,19 @@ public final class CharacterInput: InputLayer {
         /// Numbers in a character's vector.
         public var characterSize: Int
         public var filters: [CharacterConvolution.Filters]
+        public var activation: FilterActivation
         public var highways: Int
         /// Characters of a word at most, padded with marks at both ends.
         public var longest: Int
 
         public init(
-            alphabet: Int, characterSize: Int, filters: [CharacterConvolution.Filters], highways: Int, longest: Int
+            alphabet: Int, characterSize: Int, filters: [CharacterConvolution.Filters],
+            activation: FilterActivation = .relu, highways: Int, longest: Int
         ) {
             self.alphabet = alphabet
             self.characterSize = characterSize
             self.filters = filters
+            self.activation = activation
             self.highways = highways
             self.longest = longest
         }
@@ -220,7 +223,8 @@ public final class CharacterInput: InputLayer {
         } else {
             for place in 1..<max(1, answers.rows) { Vector.raise(target, to: answers.row(place), plus: 0, count: answers.columns) }
         }
-        for index in 0..<answers.columns { target[index] = max(0, target[index] + bias[index]) }
+        Vector.add(bias, to: target, count: answers.columns)
+        shape.activation.apply(target, count: answers.columns)
     }
 
     // MARK: - Backward
@@ -249,6 +253,7 @@ public final class CharacterInput: InputLayer {
             (gradient, spare) = (spare, gradient)
         }
         compute.enter(.characters)
+        shape.activation.bend(gradient.start, by: features.start, count: count * shape.features)
         backwardFilters(gradient, parameters, compute)
         backwardLetters(words, gradient, parameters, compute)
     }
@@ -261,7 +266,7 @@ public final class CharacterInput: InputLayer {
     private struct Job {
         let layer: Unmanaged<CharacterInput>
         let parameters: Unmanaged<ParameterStore>
-        /// [words, features]
+        /// [words, features]: of the filters' largest sums.
         let gradient: Matrix
         var filter = 0
         /// Its first feature.
@@ -291,18 +296,17 @@ public final class CharacterInput: InputLayer {
         for number in task * Job.group..<min(filter.count, (task + 1) * Job.group) {
             for word in 0..<job.gradient.rows {
                 let slope = job.gradient.row(word)[job.column + number]
-                guard let start = chosenWindow(word, job.column + number), slope != 0 else { continue }
+                guard slope != 0 else { continue }
                 bias[number] += slope
-                Vector.add(start, times: slope, to: weights.row(number), count: width)
+                Vector.add(chosenWindow(word, job.column + number), times: slope, to: weights.row(number), count: width)
             }
         }
     }
 
-    /// The window of letters at which a filter answered most; `nil` if it answered nothing.
-    private func chosenWindow(_ word: Int, _ feature: Int) -> UnsafePointer<Float>? {
-        let place = word * shape.features + feature
-        guard features.start[place] > 0 else { return nil }
-        return UnsafePointer(embedded.start + (Int(starts[word]) + Int(largest[place])) * shape.characterSize)
+    /// The window of letters at which a filter answered most.
+    private func chosenWindow(_ word: Int, _ feature: Int) -> UnsafePointer<Float> {
+        let place = Int(largest[word * shape.features + feature])
+        return UnsafePointer(embedded.start + (Int(starts[word]) + place) * shape.characterSize)
     }
 
     /// The gradients of the letters, word by word, then of the alphabet.
@@ -340,7 +344,7 @@ public final class CharacterInput: InputLayer {
                 for number in 0..<filter.count {
                     let feature = column + number, slope = job.gradient.row(word)[feature]
                     let place = word * shape.features + feature
-                    guard features.start[place] > 0, slope != 0 else { continue }
+                    guard slope != 0 else { continue }
                     Vector.add(
                         weights.row(number), times: slope, to: start + Int(largest[place]) * size,
                         count: filter.width * size)

@@ -22,7 +22,7 @@ public final class DirectionModel {
     private let inputLayer: any InputLayer
     private let inputNorm: LayerNorm?
     private let encoder: any SequenceEncoder
-    /// `nil` in a model that only encodes.
+    /// `nil` in a model that only encodes, or was made for that.
     private let outputLayer: (any OutputLayer)?
     /// Whether the shared layers are this direction's to initialise.
     private let isFirst: Bool
@@ -78,11 +78,11 @@ public final class DirectionModel {
         if sharedParameters == nil { inputLayer.initialize(parameters, random: &random) }
         inputNorm?.initialize(parameters)
         encoder.initialize(parameters, random: &random)
-        if sharedParameters == nil { output.initialize(parameters, random: &random) }
+        if sharedParameters == nil && configuration.output != .none { output.initialize(parameters, random: &random) }
         guard let sharedParameters, isFirst else { return }
         random = Random(seed: seed, stream: "weights", number: 2)
         inputLayer.initialize(sharedParameters, random: &random)
-        output.initialize(sharedParameters, random: &random)
+        if configuration.output != .none { output.initialize(sharedParameters, random: &random) }
     }
 
     private var output: any OutputLayer {

@@ -1,3 +1,5 @@
+public import Layers
+
 /// Which way a language model reads.
 public enum Direction: String, Codable, Sendable, CaseIterable {
     case forward, backward
@@ -20,6 +22,8 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     public var cell: Int
     /// Width of a layer's output in one direction.
     public var projection: Int
+    /// Whether a layer projects its cells' outputs to that width. Without, it must be that of `cell`.
+    public var hasProjection = true
     public var layers = 2
     /// Whether layers from the second on add their input to their output.
     public var residual = true
@@ -44,10 +48,16 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     public var negatives = 8192
     /// Of the adaptive softmax: the first class of each cluster.
     public var cutoffs: [Int] = []
-    /// Of characters: numbers of a character's vector, filters as width and count, and highway layers.
+    /// Of characters: numbers of a character's vector, filters as width and count with what they go through, and highway
+    /// layers.
     public var characterSize = 16
     public var filters = zip([1, 2, 3, 4, 5, 6, 7], [32, 32, 64, 128, 256, 512, 1024]).map { [$0, $1] }
+    public var activation = FilterActivation.relu
     public var highways = 2
+    /// Of characters: how many of a word at most, its two marks counted; the rest of a longer one is not read.
+    public var longestWord = 50
+    /// Of characters: what the marks between sentences are called where they stand in a text, the beginning's and the end's.
+    public var markNames = Array(Mark.names[..<2])
     /// Whether the directions have their input and output layers in common, as in ELMo. What is minimised is then the
     /// mean of their losses, and their gradients are clipped together.
     public var sharesLayers = false
@@ -119,6 +129,9 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
         for (name, size) in sizes where size < 1 || size > 1 << 20 {
             return "\(name) is \(size), and must be from 1 to \(1 << 20)"
         }
+        if !hasProjection && projection != cell {
+            return "projection is \(projection), and without a projection it must be \(cell), as many as cells"
+        }
         if !(dropout >= 0 && dropout < 1) { return "dropout is \(dropout), and must be at least 0 and below 1" }
         for (name, clip) in [("cellClip", cellClip), ("projectionClip", projectionClip)] {
             if let clip, !(clip > 0) { return "\(name) is \(clip), and must be above 0" }
@@ -136,7 +149,7 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     /// LSTM layers of one direction.
     private var recurrentWeights: Double {
         let (cell, width) = (Double(cell), Double(projection))
-        return Double(layers) * (4 * cell * 2 * width + 4 * cell + cell * width)
+        return Double(layers) * (4 * cell * 2 * width + 4 * cell + (hasProjection ? cell * width : 0))
     }
 
     /// About how many weights of a direction a word meets in training.
@@ -174,6 +187,7 @@ extension EncoderConfiguration {
         projectionClip = try fields.decodeIfPresent(Float.self, forKey: .projectionClip)
         try read(.encoder, into: &encoder)
         try read(.directions, into: &directions)
+        try read(.hasProjection, into: &hasProjection)
         try read(.layers, into: &layers)
         try read(.residual, into: &residual)
         try read(.layerNorm, into: &layerNorm)
@@ -190,7 +204,10 @@ extension EncoderConfiguration {
         try read(.cutoffs, into: &cutoffs)
         try read(.characterSize, into: &characterSize)
         try read(.filters, into: &filters)
+        try read(.activation, into: &activation)
         try read(.highways, into: &highways)
+        try read(.longestWord, into: &longestWord)
+        try read(.markNames, into: &markNames)
         try read(.sharesLayers, into: &sharesLayers)
         try read(.isTied, into: &isTied)
         try read(.vocabularyDigest, into: &vocabularyDigest)

@@ -21,7 +21,7 @@ extension EncoderConfiguration {
     ) -> any SequenceEncoder {
         switch encoder {
         case .lstm:
-            var options = ProjectedLSTM.Options(cell: cell, projection: projection)
+            var options = ProjectedLSTM.Options(cell: cell, projection: hasProjection ? projection : nil)
             options.cellClip = cellClip ?? .infinity
             options.projectionClip = projectionClip ?? .infinity
             options.layerNorm = layerNorm

@@ -27,14 +27,18 @@ extension EncoderConfiguration {
     public static let alphabet = (
         size: 261, sentenceBegin: UInt16(256), sentenceEnd: UInt16(257), wordBegin: UInt16(258), wordEnd: UInt16(259)
     )
-    /// Characters of a word, its two marks counted; the rest of a longer one is not read.
-    public static let longestSpelling = 50
 
     var characterShape: CharacterInput.Shape {
         CharacterInput.Shape(
             alphabet: Self.alphabet.size, characterSize: characterSize,
-            filters: filters.map { .init(width: $0[0], count: $0[1]) }, highways: highways,
-            longest: Self.longestSpelling)
+            filters: filters.map { .init(width: $0[0], count: $0[1]) }, activation: activation, highways: highways,
+            longest: longestWord)
+    }
+
+    /// The sizes of characters in words.
+    var characterDescription: String {
+        "\(characterSize), filters \(filters.map { "\($0[0]):\($0[1])" }.joined(separator: ",")) \(activation.rawValue), "
+            + "highways \(highways), words of \(longestWord)"
     }
 
     /// What is wrong with the input layer; `nil` if nothing is.
@@ -45,10 +49,12 @@ extension EncoderConfiguration {
         case .characters:
             if characterSize < 1 || characterSize > 4096 { return "characterSize is \(characterSize), and must be from 1 to 4096" }
             if highways < 0 || highways > 64 { return "highways is \(highways), and must be from 0 to 64" }
+            if longestWord < 3 || longestWord > 1024 { return "longestWord is \(longestWord), and must be from 3 to 1024" }
+            if markNames.count != 2 || markNames[0] == markNames[1] { return "markNames must be two different words" }
             if filters.isEmpty { return "characters need filters" }
             for filter in filters {
-                guard filter.count == 2, (1...Self.longestSpelling).contains(filter[0]), (1...1 << 16).contains(filter[1])
-                else { return "a filter is WIDTH:COUNT, the width from 1 to \(Self.longestSpelling), the count from 1 to 65536" }
+                guard filter.count == 2, (1...longestWord).contains(filter[0]), (1...1 << 16).contains(filter[1])
+                else { return "a filter is WIDTH:COUNT, the width from 1 to \(longestWord), the count from 1 to 65536" }
             }
             if Set(filters.map { $0[0] }).count != filters.count { return "filters of one width stand once, with their count" }
         case .subwords:
@@ -85,7 +91,7 @@ extension EncoderConfiguration {
     /// About how many numbers the layer keeps for each position of a window.
     var inputActivations: Double {
         guard input == .characters else { return 0 }
-        let letters = Double(Self.longestSpelling + (filters.map { $0[0] }.max() ?? 0))
+        let letters = Double(longestWord + (filters.map { $0[0] }.max() ?? 0))
         return 2 * letters * Double(characterSize) + (4 + 6 * Double(highways)) * features + 2 * Double(projection)
     }
 }

@@ -16,7 +16,9 @@ extension ModelFile {
         text += configuration.directions.map(\.rawValue).joined(separator: " and ") + "\n"
         text += "input \(configuration.input.rawValue), output \(configuration.outputDescription)"
         text += configuration.sharesLayers ? ", shared by the directions\n" : "\n"
-        text += "vectors \(configuration.inputSize), cell \(configuration.cell), projection \(configuration.projection), "
+        if configuration.input == .characters { text += "characters \(configuration.characterDescription)\n" }
+        text += "vectors \(configuration.inputSize), cell \(configuration.cell), "
+        text += "projection \(configuration.hasProjection ? "\(configuration.projection)" : "none"), "
         text += "layers \(configuration.layers)\n"
         text += "residual \(configuration.residual), layer norm \(configuration.layerNorm), "
         text += "dropout \(configuration.dropout) (\(configuration.dropoutKind.rawValue)), "

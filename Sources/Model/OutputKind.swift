@@ -12,18 +12,21 @@ public enum OutputKind: String, Codable, Sendable, CaseIterable {
     case adaptiveSoftmax = "adaptive-softmax"
     /// The full softmax over units of words (ELMo-Sub).
     case subwordSoftmax = "subword-softmax"
+    /// None: a model that only encodes. It cannot be trained.
+    case none
 
     /// Whether it predicts one of a vocabulary.
-    public var hasVocabulary: Bool { self != .continuous }
+    public var hasVocabulary: Bool { self != .continuous && self != .none }
 }
 
 extension EncoderConfiguration {
-    /// The layer from the encoder's output, `projection` wide, to the loss.
+    /// The layer from the encoder's output, `projection` wide, to the loss; `nil` of a model that only encodes.
     /// - Parameter table: the input layer's, if the output has the same.
     func makeOutput(
         _ name: String, rows: Int, tiedTo table: Parameter?, in layout: inout ParameterLayout
-    ) -> any OutputLayer {
+    ) -> (any OutputLayer)? {
         switch output {
+        case .none: nil
         case .continuous:
             ContinuousOutput(
                 name, inputs: projection, outputs: outputSize, loss: makeLoss(rows: rows), rows: rows, in: &layout)
@@ -41,7 +44,7 @@ extension EncoderConfiguration {
     /// The output layer and its sizes in words.
     var outputDescription: String {
         switch output {
-        case .continuous: output.rawValue
+        case .continuous, .none: output.rawValue
         case .softmax: "\(output.rawValue) over \(vocabularySize)"
         case .subwordSoftmax: "\(output.rawValue) over \(vocabularySize)\(isTied ? ", the table of the input" : "")"
         case .sampledSoftmax: "\(output.rawValue) over \(vocabularySize), \(negatives) drawn"
@@ -52,6 +55,7 @@ extension EncoderConfiguration {
 
     /// What is wrong with the output layer; `nil` if nothing is.
     var outputComplaint: String? {
+        if output == .none { return nil }
         guard output.hasVocabulary else {
             if outputSize < 1 || outputSize > 1 << 20 { return "outputSize is \(outputSize), and must be from 1 to \(1 << 20)" }
             return nil
@@ -75,6 +79,7 @@ extension EncoderConfiguration {
     var outputWeights: Double {
         let width = Double(projection), classes = Double(vocabularySize)
         switch output {
+        case .none: return 0
         case .continuous: return width * Double(outputSize)
         case .softmax, .sampledSoftmax, .subwordSoftmax: return width * classes
         case .adaptiveSoftmax:
@@ -91,7 +96,7 @@ extension EncoderConfiguration {
     func outputBytes(rows: Double) -> Double {
         let classes: Double
         switch output {
-        case .continuous: return 0
+        case .continuous, .none: return 0
         case .softmax, .subwordSoftmax: classes = Double(vocabularySize)
         case .sampledSoftmax: classes = Double(negatives)
         case .adaptiveSoftmax: classes = Double(cutoffs.first ?? 0)
@@ -104,7 +109,7 @@ extension EncoderConfiguration {
     var outputWeightsOfWord: Double {
         let width = Double(projection)
         switch output {
-        case .continuous, .softmax, .subwordSoftmax: return outputWeights
+        case .continuous, .softmax, .subwordSoftmax, .none: return outputWeights
         case .sampledSoftmax: return width * Double(negatives)
         case .adaptiveSoftmax:
             let head = width * Double(cutoffs.first ?? 0), first = width / 4 * Double((cutoffs + [vocabularySize])[1] - cutoffs[0])

@@ -7,13 +7,17 @@ public final class SpellingBatch {
     private let ends: UnsafeMutablePointer<Int32>
     public let places: UnsafeMutablePointer<Int32>
     public let capacity: Int
+    private let longest: Int
     private var letterCount = 0
     public private(set) var words = 0
 
-    /// - Parameter rows: of a window, and the most distinct words.
-    public init(rows: Int) {
+    /// - Parameters:
+    ///   - rows: of a window, and the most distinct words.
+    ///   - longest: characters of a word at most, its marks counted.
+    public init(rows: Int, longest: Int) {
         capacity = rows
-        letters = .allocate(capacity: rows * EncoderConfiguration.longestSpelling)
+        self.longest = longest
+        letters = .allocate(capacity: rows * longest)
         ends = .allocate(capacity: rows)
         places = .allocate(capacity: rows)
         places.initialize(repeating: 0, count: rows)
@@ -44,7 +48,7 @@ public final class SpellingBatch {
         switch word {
         case .begin: put(alphabet.sentenceBegin)
         case .end: put(alphabet.sentenceEnd)
-        case .spelled(let bytes): for byte in bytes.prefix(EncoderConfiguration.longestSpelling - 2) { put(UInt16(byte)) }
+        case .spelled(let bytes): for byte in bytes.prefix(longest - 2) { put(UInt16(byte)) }
         }
         put(alphabet.wordEnd)
         ends[words] = Int32(letterCount)
@@ -59,5 +63,5 @@ public final class SpellingBatch {
 
     public var spellings: Spellings { Spellings(letters: letters, ends: ends, words: words, places: places) }
 
-    public var bytes: Int { capacity * (2 * EncoderConfiguration.longestSpelling + 8) }
+    public var bytes: Int { capacity * (2 * longest + 8) }
 }

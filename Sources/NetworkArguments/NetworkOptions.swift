@@ -4,7 +4,15 @@ public import Model
 
 extension LossKind: ExpressibleByArgument {}
 extension InputKind: ExpressibleByArgument {}
-extension OutputKind: ExpressibleByArgument {}
+/// An output layer to train; a model without one only encodes.
+extension OutputKind: ExpressibleByArgument {
+    public init?(argument: String) {
+        guard let kind = Self(rawValue: argument), kind != .none else { return nil }
+        self = kind
+    }
+
+    public static var allValueStrings: [String] { allCases.filter { $0 != .none }.map(\.rawValue) }
+}
 extension DropoutKind: ExpressibleByArgument {}
 
 /// What the encoder looks like: options of `train`, and of what `bench` compares.

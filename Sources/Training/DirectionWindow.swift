@@ -26,7 +26,7 @@ final class DirectionWindow {
         targetClasses = .allocate(capacity: positions)
         inputNumbers.initialize(repeating: 0, count: positions)
         targetClasses.initialize(repeating: 0, count: positions)
-        spellings = configuration.input == .characters ? SpellingBatch(rows: positions) : nil
+        spellings = configuration.input == .characters ? SpellingBatch(rows: positions, longest: configuration.longestWord) : nil
         if configuration.input == .characters {
             places = Array(repeating: 0, count: words.count)
             stamps = Array(repeating: -1, count: words.count)

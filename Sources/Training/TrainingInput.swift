@@ -81,6 +81,9 @@ public struct TrainingInput {
     /// units of words where the network reads whole ones, or the other way round, `usage` for a network far larger than the
     /// machine, which is a slip of the keyboard.
     public func check(_ configuration: EncoderConfiguration, _ options: TrainingOptions) throws {
+        guard configuration.output != .none else {
+            throw ToolError(.configuration, "a model without an output layer only encodes: it predicts nothing, and cannot be trained")
+        }
         let needed = configuration.trainingBytes(batch: options.batch, window: options.window)
         let available = Double(memoryLimit())
         guard needed <= available else {

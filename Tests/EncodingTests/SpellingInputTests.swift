@@ -59,13 +59,38 @@ struct SpellingInputTests {
     /// A mark that stands in the text is read as the mark, as in training.
     @Test func marksInTheText() throws {
         let vectors = try encode([["<s>", "</s>", "<S>"]])[0].values
-        let model = encoder(hasOutput: true).directions[0], batch = SpellingBatch(rows: 4)
+        let model = encoder(hasOutput: true).directions[0], batch = SpellingBatch(rows: 4, longest: 50)
         let words: [SpellingBatch.Word] = [.begin, .begin, .end]
         for (row, word) in words.enumerated() { batch.places[row] = batch.append(word) }
         model.encode(.spellings(batch.spellings), shape: WindowShape(lengths: [3]))
         let expected = model.layerOutput(0, shape: WindowShape(lengths: [3]))
         for token in 0..<2 {
             for index in 0..<3 { #expect(abs(vectors[token * 18 + index] - expected.row(token + 1)[index]) < 1e-6) }
+        }
+    }
+
+    /// Which words are marks, and how much of a word is read, are the model's to say.
+    @Test func marksAndLengthOfTheModel() throws {
+        var configuration = EncoderConfiguration(vectorSize: 0, cell: 7, projection: 3)
+        (configuration.input, configuration.output) = (.characters, .none)
+        configuration.filters = [[1, 4], [2, 4]]
+        (configuration.markNames, configuration.longestWord) = (["<S>", "</S>"], 6)
+        let model = ContextualEncoder(
+            configuration, capacity: SentenceEncoder.capacity, training: nil, pool: ThreadPool(threads: 1))
+        model.initialize(seed: 5)
+        var vectors: [[Float]] = []
+        let stage = try SentenceEncoder(model, table: nil, tableName: "", layers: .all) { vectors.append($0.values) }
+        try stage.encode(["<S>", "<s>", "abcd", "abcde", "abc"])
+        try stage.finish()
+        func layer0(_ token: Int) -> ArraySlice<Float> { vectors[0][token * 18..<token * 18 + 3] }
+        #expect(layer0(2) == layer0(3) && layer0(2) != layer0(4))
+        let batch = SpellingBatch(rows: 2, longest: 6)
+        batch.places[0] = batch.append(.begin)
+        batch.places[1] = Array("<s>".utf8).withUnsafeBytes { batch.append(.spelled($0)) }
+        model.directions[0].encode(.spellings(batch.spellings), shape: WindowShape(lengths: [2]))
+        let expected = model.directions[0].layerOutput(0, shape: WindowShape(lengths: [2]))
+        for token in 0..<2 {
+            for (own, index) in zip(layer0(token), 0..<3) { #expect(abs(own - expected.row(token)[index]) < 1e-6) }
         }
     }
 

@@ -39,10 +39,11 @@ struct InputLayerTests {
         let output = OwnedMatrix(5, 6), slopes = OwnedMatrix(5, 6)
         let compute: Compute
 
-        init(training: Bool = true, threads: Int = 1) {
-            var layout = ParameterLayout()
+        init(training: Bool = true, threads: Int = 1, activation: FilterActivation = .relu) {
+            var layout = ParameterLayout(), shape = InputLayerTests.shape
+            shape.activation = activation
             layer = CharacterInput(
-                "input", shape: InputLayerTests.shape, outputs: 6, rows: 5, training: training, in: &layout)
+                "input", shape: shape, outputs: 6, rows: 5, training: training, in: &layout)
             parameters = ParameterStore(layout, training: training ? Adagrad() : nil)
             compute = Compute(pool: ThreadPool(threads: threads))
             for (index, parameter) in layout.parameters.enumerated() {
@@ -87,8 +88,30 @@ struct InputLayerTests {
              -0.003655969, 0.004818876, -0.0002287826, -0.001631428])
     }
 
-    @Test func gradientsOfCharacters() {
-        let setup = Setup()
+    @Test func charactersThroughTanhArePyTorchs() {
+        let setup = Setup(activation: .tanh)
+        withSpellings { words in
+            setup.layer.forward(words, into: setup.output.matrix, setup.parameters, setup.compute)
+            setup.backward(words)
+        }
+        expect(setup.output.matrix, row: 1, [-0.3890609, -0.1875702, 0.1021376, 0.3438086, 0.4237809, 0.3044425])
+        expect(setup.output.matrix, row: 0, [-0.4359552, -0.2284757, 0.08645942, 0.3607314, 0.4653457, 0.3511007])
+        expect(setup.output.matrix, row: 2, [-0.4275636, -0.1680801, 0.1704541, 0.4288211, 0.4855068, 0.3138511])
+        expect(setup.gradient("characters"), row: 8, [0.04591858, 0.1681494, 0.2112969, 0.1550682])
+        expect(setup.gradient("characters"), row: 3, [-0.2235659, 0.03519804, 0.2774078, 0.3891484])
+        expect(
+            setup.gradient("width2.weight"), row: 2,
+            [0.0268351, 0.01806899, 0.0008047513, -0.01683797, -0.001767664, -0.00963129, -0.01296517, -0.01020133])
+        expect(setup.gradient("width1.bias"), row: 0, [0.2544357, -0.0465423, -0.02804373])
+        expect(setup.gradient("width3.bias"), row: 0, [0.1919582, -0.2545039, -0.0198014, 0.1756096, -0.08301436])
+        expect(
+            setup.gradient("highway1.gate.weight"), row: 2,
+            [0.0196577, -0.003669493, 0.02315775, 0.01498812, 0.003597727, 0.001740049, 0.008317219, 0.003020094, -0.02362543,
+             0.0200721, -0.0151186, 0.00975119])
+    }
+
+    @Test(arguments: FilterActivation.allCases) func gradientsOfCharacters(activation: FilterActivation) {
+        let setup = Setup(activation: activation)
         withSpellings { words in
             func loss() -> Double {
                 setup.layer.forward(words, into: setup.output.matrix, setup.parameters, setup.compute)

@@ -105,6 +105,29 @@ private final class Scratch {
         #expect(try SafetensorsReader(path: path).metadata["steps"] == "17")
     }
 
+    /// A model that only encodes has no tensors of an output layer, with or without a projection.
+    @Test func modelsThatOnlyEncode() throws {
+        let scratch = try Scratch()
+        let path = try save(scratch) {
+            ($0.input, $0.output) = (.characters, .none)
+            ($0.inputSize, $0.outputSize) = (0, 0)
+            ($0.hasProjection, $0.projection) = (false, 9)
+            ($0.sharesLayers, $0.layerNorm) = (true, false)
+            ($0.activation, $0.longestWord, $0.markNames) = (.tanh, 20, ["<S>", "</S>"])
+            $0.filters = [[1, 4], [2, 3]]
+        }
+        let names = try SafetensorsReader(path: path).tensors.map(\.name)
+        #expect(!names.contains { $0.contains("output") || $0.contains("layer1.projection") })
+        let encoder = try read(path)
+        #expect(encoder.configuration.output == .none && encoder.configuration.activation == .tanh)
+        #expect(encoder.configuration.longestWord == 20 && encoder.configuration.markNames == ["<S>", "</S>"])
+        #expect(encoder.layerWidth == 18)
+        let text = try ModelFile.describe(path)
+        #expect(text.contains("input characters, output none, shared by the directions\n"))
+        #expect(text.contains("characters 16, filters 1:4,2:3 tanh, highways 2, words of 20\n"))
+        #expect(text.contains("cell 9, projection none, layers 2\n"))
+    }
+
     @Test func bytesAreDeterministicAndAligned() throws {
         let (first, second) = (try Scratch(), try Scratch())
         let one = try bytes(try save(first))

@@ -47,5 +47,11 @@ struct OuterLayerTests {
         #expect(complaint { ($0.input, $0.highways) = (.characters, -1) }.contains("highways is -1"))
         #expect(complaint { ($0.input, $0.inputSize) = (.characters, 0) }.isEmpty)
         #expect(complaint { $0.outputSize = 0 }.contains("outputSize"))
+        #expect(complaint { ($0.output, $0.outputSize) = (.none, 0) }.isEmpty)
+        #expect(complaint { ($0.input, $0.longestWord) = (.characters, 2) }.contains("longestWord is 2"))
+        #expect(complaint { ($0.input, $0.longestWord, $0.filters) = (.characters, 60, [[51, 1]]) }.isEmpty)
+        #expect(complaint { ($0.input, $0.markNames) = (.characters, ["<S>", "<S>"]) }.contains("two different words"))
+        #expect(complaint { $0.hasProjection = false }.contains("projection is 4, and without a projection it must be 8"))
+        #expect(complaint { ($0.hasProjection, $0.projection) = (false, 8) }.isEmpty)
     }
 }

@@ -49,6 +49,14 @@ struct BaselineToolTests {
         }
     }
 
+    /// There are models without an output layer, but there is nothing in them that could be trained.
+    @Test func noOutputIsNoChoice() async throws {
+        let result = try await runTool("train", ["--input", "characters", "--output", "none", "tokens", "-o", "model"])
+        #expect(result.status == 64 && result.errors.contains("--output") && result.errors.contains("'none'"), "\(result.errors)")
+        let help = try await runTool("train", ["--help"])
+        #expect(String(decoding: help.output, as: UTF8.self).contains("softmax, subword-softmax)"))
+    }
+
     /// What the recipe and the options say of loss and dropout shows in the weights.
     @Test func lossScaleAndDropoutKindTakeEffect() async throws {
         let (fixture, directory) = try await setup()

@@ -109,6 +109,16 @@ struct BaselineTests {
         }
     }
 
+    /// A model without an output layer, as others' weights make, is for encoding alone.
+    @Test func aModelThatOnlyEncodesIsNotTrained() throws {
+        let data = try TrainingData(sentences: TrainingData.sentences(30))
+        let error = #expect(throws: ToolError.self) {
+            _ = try data.trainer(
+                TrainingData.options(steps: 2), network: TrainingData.Network(output: .none))
+        }
+        #expect(error?.status == .configuration && "\(error!)".contains("without an output layer only encodes"))
+    }
+
     /// The model file has all weights, those of shared layers too.
     @Test(arguments: Baseline.all) func modelsAreReadAsTheyWereWritten(baseline: Baseline) throws {
         let data = try TrainingData(sentences: TrainingData.sentences(30), merges: baseline.network.merges)
