@@ -79,6 +79,9 @@ let package = Package(
             ["Training", "Encoding", "Model", "Layers", "Kernels", "WordVectors", "Vocabulary", "Tokenization",
              "Shards", "Files", "Parallel", "COpenBLAS"]),
 
+        // Models of others.
+        library("ELMoWeights", ["Model", "Layers", "Kernels", "HDF5", "Files", "Parallel"]),
+
         // Networks, from the whole encoder down to the arithmetic.
         library("Model", ["Layers", "Kernels", "Shards", "Files", "Parallel"]),
         library("Layers", ["Kernels", "Parallel"]),
@@ -109,6 +112,7 @@ let package = Package(
         tests("WordVectorsTests", ["WordVectors", "Layers", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("TrainingTests", ["Training", "Model", "Layers", "WordVectors", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("EncodingTests", ["Encoding", "Subwords", "Layers", "Kernels", "Model", "WordVectors", "Shards", "Files", "Parallel", "TestSupport"]),
+        tests("ELMoWeightsTests", ["ELMoWeights", "Model", "Layers", "Kernels", "HDF5", "Files", "Parallel", "TestSupport"]),
         tests("ProbingTests", ["Probing", "Encoding", "Model", "Layers", "WordVectors", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("BenchmarkingTests", ["Benchmarking", "Model", "Files", "TestSupport"]),
         tests("ToolTests", ["Shards", "Files", "Parallel", "TestSupport"]),

@@ -1,0 +1,138 @@
+import Files
+import HDF5
+import Kernels
+public import Layers
+public import Model
+public import Parallel
+
+/// ELMo's weights as they were published (Peters et al. 2018; bilm-tf), in Contour's network. docs/elmo.md has the layout.
+public enum ELMoWeights {
+    /// The encoder of an options file and an HDF5 file of weights, with memory for batches of `capacity`. It has no output layer.
+    ///
+    /// Throws `ToolError`: what `ELMoOptions` and `HDF5File` throw for files that cannot be read, and `dataError` for a data set
+    /// that is missing, unknown, of another shape than the options ask for, or that holds a number that is not finite.
+    public static func read(
+        options: String, weights: String, capacity: WindowCapacity, pool: ThreadPool
+    ) throws -> ContextualEncoder {
+        let options = try ELMoOptions(path: options)
+        return try read(options: options, weights: HDF5File(path: weights), capacity: capacity, pool: pool)
+    }
+
+    /// The same of options that have been read, and of any file of tensors.
+    public static func read(
+        options: ELMoOptions, weights file: some WeightFile, capacity: WindowCapacity, pool: ThreadPool
+    ) throws -> ContextualEncoder {
+        // Before memory is taken.
+        try ELMoTensors(options).check(file, options)
+        let configuration = options.configuration
+        if let complaint = configuration.complaint { throw ToolError.data(options.file, "", complaint) }
+        let encoder = ContextualEncoder(configuration, capacity: capacity, training: nil, pool: pool)
+        try Loader(options, file, encoder).load()
+        return encoder
+    }
+}
+
+/// Copies the data sets, turned as Contour's layers have them.
+private struct Loader<File: WeightFile> {
+    private let options: ELMoOptions
+    private let file: File
+    private let encoder: ContextualEncoder
+    private let parameters: [String: Matrix]
+
+    init(_ options: ELMoOptions, _ file: File, _ encoder: ContextualEncoder) {
+        self.options = options
+        self.file = file
+        self.encoder = encoder
+        parameters = Dictionary(
+            uniqueKeysWithValues: encoder.stores.flatMap { store in
+                store.layout.parameters.map { ($0.name, store.value($0)) }
+            })
+    }
+
+    func load() throws {
+        try copy("/char_embed", to: "input.characters")
+        for (index, filter) in options.filters.enumerated() {
+            try loadFilter(index, width: filter[0])
+            try copy(ELMoTensors.filterBias(index), to: "input.width\(filter[0]).bias")
+        }
+        for index in 0..<options.highways {
+            for (theirs, ours) in [("carry", "gate"), ("transform", "transform")] {
+                try copy(ELMoTensors.highway(index, "W_\(theirs)"), to: "input.highway\(index + 1).\(ours).weight")
+                try copy(ELMoTensors.highway(index, "b_\(theirs)"), to: "input.highway\(index + 1).\(ours).bias")
+            }
+        }
+        if options.projectsFeatures {
+            try copy("/CNN_proj/W_proj", to: "input.projection.weight")
+            try copy("/CNN_proj/b_proj", to: "input.projection.bias")
+        } else {
+            setIdentity()
+        }
+        for (number, model) in encoder.directions.enumerated() {
+            for layer in 0..<options.layers { try loadLayer(number, layer, "\(model.direction.rawValue).layer\(layer + 1)") }
+        }
+    }
+
+    /// Their filters are [1, width, characterSize, count], ours [count, width * characterSize].
+    private func loadFilter(_ index: Int, width: Int) throws {
+        let values = try values(ELMoTensors.filter(index)), target = parameter("input.width\(width).weight")
+        for row in 0..<target.rows {
+            for column in 0..<target.columns { target.row(row)[column] = values[column * target.rows + row] }
+        }
+    }
+
+    private func setIdentity() {
+        let weight = parameter("input.projection.weight")
+        weight.fill(0)
+        for index in 0..<weight.rows { weight.row(index)[index] = 1 }
+        parameter("input.projection.bias").fill(0)
+    }
+
+    /// The input's rows stand above the state's in one matrix.
+    private func loadLayer(_ direction: Int, _ layer: Int, _ name: String) throws {
+        let weights = try values(ELMoTensors.layer(direction, layer, "W_0"))
+        let input = parameter("\(name).input.weight"), recurrent = parameter("\(name).recurrent.weight")
+        weights.withUnsafeBufferPointer { weights in
+            guard var source = weights.baseAddress else { return }
+            for matrix in [input, recurrent] {
+                for row in 0..<matrix.rows {
+                    copyGates(source, to: matrix.row(row))
+                    source += matrix.columns
+                }
+            }
+        }
+        let bias = parameter("\(name).bias").row(0)
+        try values(ELMoTensors.layer(direction, layer, "B")).withUnsafeBufferPointer { values in
+            if let source = values.baseAddress { copyGates(source, to: bias) }
+        }
+        // TensorFlow's cell adds it when it runs.
+        for index in options.cell..<2 * options.cell { bias[index] += 1 }
+        if options.projectsCells { try copy(ELMoTensors.layer(direction, layer, "W_P_0"), to: "\(name).projection.weight") }
+    }
+
+    /// From input, candidate, forget, output (TensorFlow) to input, forget, candidate, output.
+    private func copyGates(_ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>) {
+        for (ours, theirs) in [0, 2, 1, 3].enumerated() {
+            (target + ours * options.cell).update(from: source + theirs * options.cell, count: options.cell)
+        }
+    }
+
+    private func copy(_ path: String, to name: String) throws {
+        let values = try values(path), target = parameter(name)
+        precondition(values.count == target.rows * target.columns)
+        for index in values.indices { target.start[index] = values[index] }
+    }
+
+    private func values(_ path: String) throws -> [Float] {
+        let values = try file.values(path)
+        let isFinite = values.withUnsafeBufferPointer { buffer in
+            buffer.baseAddress.map { Vector.isFinite($0, count: buffer.count) } ?? true
+        }
+        guard isFinite else { throw ToolError.data(file.name, "data set \(path)", "holds a number that is not finite") }
+        return values
+    }
+
+    private func parameter(_ name: String) -> Matrix {
+        guard let matrix = parameters[name] else { preconditionFailure("\(name) is no parameter of the encoder") }
+        return matrix
+    }
+}

@@ -1,0 +1,152 @@
+import Files
+internal import FoundationEssentials
+
+/// A value of a JSON text.
+enum JSONValue: Decodable {
+    case object([String: JSONValue])
+    case array([JSONValue])
+    case number(Double)
+    case text(String)
+    case truth(Bool)
+    case null
+
+    init(from decoder: any Decoder) throws {
+        let value = try decoder.singleValueContainer()
+        if value.decodeNil() {
+            self = .null
+        } else if let truth = try? value.decode(Bool.self) {
+            self = .truth(truth)
+        } else if let number = try? value.decode(Double.self) {
+            self = .number(number)
+        } else if let text = try? value.decode(String.self) {
+            self = .text(text)
+        } else if let array = try? value.decode([JSONValue].self) {
+            self = .array(array)
+        } else {
+            self = .object(try value.decode([String: JSONValue].self))
+        }
+    }
+
+    /// Of a message: short, whatever it is.
+    var description: String {
+        switch self {
+        case .object: "an object"
+        case .array: "a list"
+        case .number(let number): number == number.rounded() && abs(number) < 1e15 ? "\(Int(number))" : "\(number)"
+        case .text(let text): "\"\(text.prefix(20))\""
+        case .truth(let truth): "\(truth)"
+        case .null: "null"
+        }
+    }
+}
+
+/// The fields of a JSON object, by name. Every error is `ToolError.data` with the file and the field's path.
+struct JSONFields {
+    private let file: String
+    /// What the names of its fields begin with.
+    private let prefix: String
+    private let values: [String: JSONValue]
+
+    /// Throws if the text is not a JSON object in UTF-8.
+    init(_ bytes: [UInt8], file: String) throws {
+        guard String(validating: bytes, as: UTF8.self) != nil else { throw ToolError.data(file, "", "is not UTF-8") }
+        guard let value = try? JSONDecoder().decode(JSONValue.self, from: Data(bytes)) else {
+            throw ToolError.data(file, "", "is not JSON")
+        }
+        guard case .object(let values) = value else {
+            throw ToolError.data(file, "", "is not a JSON object, but \(value.description)")
+        }
+        self.init(file: file, prefix: "", values: values)
+    }
+
+    private init(file: String, prefix: String, values: [String: JSONValue]) {
+        self.file = file
+        self.prefix = prefix
+        self.values = values
+    }
+
+    func has(_ name: String) -> Bool { values[name] != nil }
+
+    func error(_ name: String, _ cause: String) -> ToolError { ToolError.data(file, "field \(prefix)\(name)", cause) }
+
+    /// Throws for a field of another name.
+    func check(known: Set<String>) throws {
+        if let name = values.keys.filter({ !known.contains($0) }).min() { throw error(String(name.prefix(40)), "is unknown") }
+    }
+
+    /// An object that must be there.
+    func object(_ name: String) throws -> JSONFields {
+        guard case .object(let fields) = try value(name) else { throw try wrongType(name, "an object") }
+        return JSONFields(file: file, prefix: "\(prefix)\(name).", values: fields)
+    }
+
+    /// A whole number within bounds; `missing` stands for a field that is not there, or null, if one is given.
+    func count(_ name: String, in range: ClosedRange<Int>, missing: Int? = nil) throws -> Int {
+        if let missing, isMissing(name) { return missing }
+        return try count(value(name), name, in: range)
+    }
+
+    private func count(_ value: JSONValue, _ name: String, in range: ClosedRange<Int>) throws -> Int {
+        guard case .number(let number) = value, number == number.rounded() else { throw wrongType(name, value, "a whole number") }
+        guard number >= Double(range.lowerBound) && number <= Double(range.upperBound) else {
+            throw error(name, "is \(value.description), and must be from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return Int(number)
+    }
+
+    /// A bound above 0; `nil` for a field that is not there, or null.
+    func bound(_ name: String) throws -> Float? {
+        if isMissing(name) { return nil }
+        guard case .number(let number) = try value(name) else { throw try wrongType(name, "a number") }
+        guard number > 0 && number <= 1e6 else {
+            throw error(name, "is \(try value(name).description), and must be above 0 and at most 1000000, or null")
+        }
+        return Float(number)
+    }
+
+    /// Whether; false for a field that is not there.
+    func truth(_ name: String) throws -> Bool {
+        guard has(name) else { return false }
+        guard case .truth(let truth) = try value(name) else { throw try wrongType(name, "true or false") }
+        return truth
+    }
+
+    /// One of some words.
+    func choice<Choice: RawRepresentable<String> & CaseIterable>(_ name: String, _ type: Choice.Type) throws -> Choice {
+        guard case .text(let text) = try value(name) else { throw try wrongType(name, "a word") }
+        guard let choice = Choice(rawValue: text) else {
+            let choices = Choice.allCases.map(\.rawValue).joined(separator: " or ")
+            throw error(name, "is \(try value(name).description), and must be \(choices)")
+        }
+        return choice
+    }
+
+    /// A list of pairs of whole numbers, of which there must be one at least.
+    func pairs(_ name: String, first: ClosedRange<Int>, second: ClosedRange<Int>) throws -> [[Int]] {
+        guard case .array(let values) = try value(name), !values.isEmpty else { throw try wrongType(name, "a list of pairs") }
+        return try values.enumerated().map { index, pair in
+            guard case .array(let numbers) = pair, numbers.count == 2 else {
+                throw wrongType("\(name)[\(index)]", pair, "a pair of numbers")
+            }
+            let ranges = [first, second]
+            return try numbers.indices.map { try count(numbers[$0], "\(name)[\(index)][\($0)]", in: ranges[$0]) }
+        }
+    }
+
+    private func value(_ name: String) throws -> JSONValue {
+        guard let value = values[name] else { throw error(name, "is missing") }
+        return value
+    }
+
+    private func isMissing(_ name: String) -> Bool {
+        guard let value = values[name] else { return true }
+        if case .null = value { return true }
+        return false
+    }
+
+    private func wrongType(_ name: String, _ wanted: String) throws -> ToolError { wrongType(name, try value(name), wanted) }
+
+    private func wrongType(_ name: String, _ value: JSONValue, _ wanted: String) -> ToolError {
+        error(name, "is \(value.description), and must be \(wanted)")
+    }
+}
