@@ -56,7 +56,9 @@ let package = Package(
         tool("build-vocab", ["Vocabulary", "Subwords", "Shards", "Files"]),
         tool("embed-oov", ["WordVectors", "Shards", "Files"]),
         tool("train", ["NetworkArguments", "Training", "Model", "WordVectors", "Shards", "Files"]),
-        tool("encode", ["Encoding", "Model", "WordVectors", "Subwords", "Tokenization", "Shards", "Files"]),
+        tool(
+            "encode",
+            ["Encoding", "ELMoWeights", "Model", "WordVectors", "Subwords", "Tokenization", "HDF5", "Shards", "Files", "Parallel"]),
         tool(
             "bench",
             ["Benchmarking", "NetworkArguments", "Probing", "Training", "Encoding", "Subwords", "Model", "WordVectors", "Kernels",
@@ -70,7 +72,9 @@ let package = Package(
         library("Subwords", ["Shards", "Files"]),
         library("WordVectors", ["Layers", "Kernels", "Shards", "Files", "Parallel"]),
         library("Training", ["Model", "Layers", "Kernels", "WordVectors", "Shards", "Files", "Parallel"]),
-        library("Encoding", ["Model", "Layers", "Kernels", "WordVectors", "Subwords", "Tokenization", "Shards", "Files", "Parallel"]),
+        library(
+            "Encoding",
+            ["Model", "Layers", "Kernels", "WordVectors", "Subwords", "Tokenization", "HDF5", "Shards", "Files", "Parallel"]),
         library(
             "Probing",
             ["Encoding", "Model", "Layers", "Kernels", "WordVectors", "Subwords", "Tokenization", "Shards", "Files", "Parallel"]),
@@ -111,7 +115,7 @@ let package = Package(
         tests("ModelTests", ["Model", "Layers", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("WordVectorsTests", ["WordVectors", "Layers", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("TrainingTests", ["Training", "Model", "Layers", "WordVectors", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
-        tests("EncodingTests", ["Encoding", "Subwords", "Layers", "Kernels", "Model", "WordVectors", "Shards", "Files", "Parallel", "TestSupport"]),
+        tests("EncodingTests", ["Encoding", "HDF5", "Subwords", "Layers", "Kernels", "Model", "WordVectors", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("ELMoWeightsTests", ["ELMoWeights", "Model", "Layers", "Kernels", "HDF5", "Files", "Parallel", "TestSupport"]),
         tests("ProbingTests", ["Probing", "Encoding", "Model", "Layers", "WordVectors", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("BenchmarkingTests", ["Benchmarking", "Model", "Files", "TestSupport"]),

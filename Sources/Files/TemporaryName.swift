@@ -95,7 +95,7 @@ private final class TemporaryRegistry: @unchecked Sendable {
         }
         let path = entry + 7
         guard let slash = strrchr(path, CInt(UInt8(ascii: "/"))) else { return }
-        let length = slash - path + 1, suffix = strlen(slash + 1)
+        let length = UnsafePointer(slash) - path + 1, suffix = strlen(slash + 1)
         // Twenty digits at most, and the end.
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: length + 20 + suffix + 1) { name in
             guard let start = name.baseAddress else { return }

@@ -26,6 +26,19 @@ public enum ModelFile {
         _ encoder: ContextualEncoder, metadata: [String: String] = [:], further: [SafetensorsOutput] = [],
         to output: OutputFile
     ) throws {
+        let (tensors, metadata) = try content(of: encoder, metadata: metadata, further: further)
+        try Safetensors.write(tensors, metadata: metadata, to: output)
+    }
+
+    /// The digest that a file of this model has.
+    public static func digest(of encoder: ContextualEncoder) throws -> String {
+        try content(of: encoder, metadata: [:], further: []).metadata[digestKey] ?? ""
+    }
+
+    /// What the file of a model holds.
+    private static func content(
+        of encoder: ContextualEncoder, metadata: [String: String], further: [SafetensorsOutput]
+    ) throws -> (tensors: [SafetensorsOutput], metadata: [String: String]) {
         var metadata = metadata
         metadata[key] = try encode(encoder.configuration)
         if !encoder.units.isEmpty { metadata[unitsKey] = encoder.units.joined(separator: " ") }
@@ -39,7 +52,7 @@ public enum ModelFile {
             digest.update(tensor.bytes)
         }
         metadata[digestKey] = hexadecimal(digest.digest())
-        try Safetensors.write(tensors, metadata: metadata, to: output)
+        return (tensors, metadata)
     }
 
     /// The configuration of an open model file. Throws `ToolError` with status `dataError`.

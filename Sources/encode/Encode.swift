@@ -22,7 +22,10 @@ struct Encode: Tool {
         printed: of any word, and at most one a sentence.
 
         Example: encode --model model.safetensors --table table.shard --layers top sentences.txt -o vectors.shard
-        Example: encode --model model.safetensors --table table.shard --format hdf5 sentences.txt -o vectors.hdf5
+        ELMo's published weights run as they are (--elmo-options, --elmo-weights), from the zero state for each sentence, or \
+        with --stateful as in ELMo's own programs; --convert makes a model file of them.
+
+        Example: encode --elmo-options options.json --elmo-weights weights.hdf5 --format hdf5 sentences.txt -o vectors.hdf5
         Example: encode --model model.safetensors --table table.shard --neighbours 5 --query 'the [bank] of the river' \
         vectors.shard
         """)
@@ -45,6 +48,9 @@ struct Encode: Tool {
     @Option(help: ArgumentHelp("A sentence with one word in square brackets.", valueName: "sentence"))
     var query: String?
 
+    @Flag(help: "Write ELMo's published weights as a model file, and encode nothing.")
+    var convert = false
+
     @Flag(help: "Print vector shards as JSON Lines.")
     var print = false
 
@@ -52,9 +58,14 @@ struct Encode: Tool {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        try requireOneStandardInput("table, merges, mix and inputs", [source.table, source.bpe, form.mix] + inputs)
+        try requireOneStandardInput("table, merges, mix, options and inputs", [source.table, source.bpe, source.elmoOptions, form.mix] + inputs)
         if print { return }
         try source.check()
+        if convert {
+            guard source.elmoWeights != nil else { throw ValidationError("--convert needs --elmo-options and --elmo-weights") }
+            guard inputs == ["-"] else { throw ValidationError("--convert reads no text") }
+            return
+        }
         guard (neighbours == nil) == (query == nil) else {
             throw ValidationError("--neighbours and --query need each other")
         }
@@ -72,6 +83,11 @@ struct Encode: Tool {
         if print {
             let file = try output.open(binary: false)
             try printVectors(paths: inputs, to: file, pool: pool)
+            return try file.commit()
+        }
+        if convert {
+            let file = try output.open(binary: true)
+            try ModelFile.write(LoadedModel(source, threads: common.threads, pool).encoder, to: file)
             return try file.commit()
         }
         if let neighbours, let query {

@@ -1,6 +1,7 @@
 public import ArgumentParser
 public import Encoding
 import Files
+import HDF5
 import Model
 import Parallel
 public import Shards
@@ -20,7 +21,7 @@ struct FormOptions: ParsableArguments {
     enum Format: String, CaseIterable, ExpressibleByArgument {
         case shard, npy
         case npyFolder = "npy-folder"
-        case json, text
+        case hdf5, json, text
 
         var isText: Bool { self == .json || self == .text }
     }
@@ -39,7 +40,7 @@ struct FormOptions: ParsableArguments {
     var pool: PoolingWriter.Pooling?
 
     @Option(
-        help: "The form of the output: a shard; NumPy's x.npy and x.offsets.npy, or a folder with a file a sentence; JSON Lines; text, a line a token.")
+        help: "The form of the output: a shard; NumPy's x.npy and x.offsets.npy, or a folder with a file a sentence; HDF5 as AllenNLP's elmo makes it; JSON Lines; text, a line a token.")
     var format = Format.shard
 
     @Option(help: "How numbers are stored: float32, or rounded to float16.")
@@ -59,6 +60,7 @@ struct FormOptions: ParsableArguments {
         switch format {
         case .npy: throw ValidationError("NumPy arrays begin with their size: --format npy needs -o FILE")
         case .npyFolder: throw ValidationError("--format npy-folder needs -o FOLDER")
+        case .hdf5: throw ValidationError("HDF5 needs a file: --format hdf5 needs -o FILE")
         default: break
         }
     }
@@ -70,6 +72,7 @@ struct FormOptions: ParsableArguments {
     func open(_ output: OutputOption) throws -> FormTarget {
         switch format {
         case .npyFolder: return .folder(try OutputFolder(path: output.output, suffix: ".npy"))
+        case .hdf5: return .hdf5(try HDF5Writer(path: output.output))
         case .npy:
             // `vectors.npy` has its offsets in `vectors.offsets.npy`.
             let stem = output.output.hasSuffix(".npy") ? String(output.output.dropLast(4)) : output.output
@@ -83,6 +86,7 @@ struct FormOptions: ParsableArguments {
 enum FormTarget {
     case files([OutputFile])
     case folder(OutputFolder)
+    case hdf5(HDF5Writer)
 
     /// A writer of the form asked for. Throws `ToolError` if it cannot begin.
     func writer(
@@ -93,6 +97,8 @@ enum FormTarget {
         switch (self, form.format) {
         case (.folder(let folder), _):
             writer = NpyFolderWriter(folder, layers: layers, width: width, storage: form.storage)
+        case (.hdf5(let file), _):
+            writer = try HDF5VectorWriter(file, layers: layers, width: width, storage: form.storage)
         case (.files(let files), .npy):
             writer = try NpyVectorWriter(files[0], offsets: files[1], layers: layers, width: width, storage: form.storage)
         case (.files(let files), .json):
@@ -117,6 +123,7 @@ enum FormTarget {
         switch self {
         case .files(let files): for file in files { try file.commit() }
         case .folder(let folder): try folder.commit()
+        case .hdf5(let file): try file.commit()
         }
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ELMoWeights
 import Encoding
 import Files
 import Model
@@ -23,9 +24,23 @@ struct ModelOptions: ParsableArguments {
         completion: .file())
     var bpe: String?
 
-    /// Throws `ValidationError` if there is no model.
+    @Option(
+        help: ArgumentHelp("The options.json of one of ELMo's published models, instead of --model.", valueName: "file"),
+        completion: .file())
+    var elmoOptions: String?
+
+    @Option(help: ArgumentHelp("Its weights, in HDF5.", valueName: "file"), completion: .file())
+    var elmoWeights: String?
+
+    /// Throws `ValidationError` if there is not one model.
     func check() throws {
-        guard model != nil else { throw ValidationError("--model is missing: the model that train made") }
+        guard (elmoOptions == nil) == (elmoWeights == nil) else {
+            throw ValidationError("--elmo-options and --elmo-weights need each other")
+        }
+        guard model != nil || elmoWeights != nil else {
+            throw ValidationError("--model is missing: the model that train made, or --elmo-options and --elmo-weights")
+        }
+        guard model == nil || elmoWeights == nil else { throw ValidationError("--model and --elmo-weights exclude each other") }
     }
 }
 
@@ -40,10 +55,15 @@ struct LoadedModel {
     /// Throws `ToolError`: `usage` if a table or merges are missing or of no use, `configuration` if they are others than the
     /// model was trained with, and what reading the files throws.
     init(_ options: ModelOptions, threads: Int, _ pool: WorkerPool) throws {
-        let path = options.model ?? ""
-        encoder = try ModelFile.read(
-            path, capacity: SentenceEncoder.capacity, hasOutput: false, pool: ThreadPool(threads: threads))
-        digest = try ModelFile.digest(path)
+        let capacity = SentenceEncoder.capacity, threads = ThreadPool(threads: threads)
+        if let path = options.model {
+            encoder = try ModelFile.read(path, capacity: capacity, hasOutput: false, pool: threads)
+            digest = try ModelFile.digest(path)
+        } else {
+            encoder = try ELMoWeights.read(
+                options: options.elmoOptions ?? "", weights: options.elmoWeights ?? "", capacity: capacity, pool: threads)
+            digest = try ModelFile.digest(of: encoder)
+        }
         let configuration = encoder.configuration, reads = configuration.input.rawValue
         if configuration.input == .embeddings {
             guard let path = options.table else { throw ToolError(.usage, "--table is missing: this model reads vectors of words") }

@@ -79,9 +79,10 @@ struct SpellingInputTests {
             configuration, capacity: SentenceEncoder.capacity, training: nil, pool: ThreadPool(threads: 1))
         model.initialize(seed: 5)
         var vectors: [[Float]] = []
-        let stage = try SentenceEncoder(model, table: nil, tableName: "", layers: .all) { vectors.append($0.values) }
+        let stage = try SentenceEncoder(
+            model, table: nil, tableName: "", layers: .all, to: SentenceCollector { vectors.append($0.values) })
         try stage.encode(["<S>", "<s>", "abcd", "abcde", "abc"])
-        try stage.finish()
+        try stage.flush()
         func layer0(_ token: Int) -> ArraySlice<Float> { vectors[0][token * 18..<token * 18 + 3] }
         #expect(layer0(2) == layer0(3) && layer0(2) != layer0(4))
         let batch = SpellingBatch(rows: 2, longest: 6)
