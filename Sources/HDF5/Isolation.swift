@@ -32,26 +32,20 @@ func inChildProcess<Value>(
     defer { munmap(start, size) }
     let numbers = start.assumingMemoryBound(to: Int64.self)
     let payload = UnsafeMutableRawBufferPointer(start: start + header, count: size - header)
-    let child = libraryLock.withLock { _ in
-        let child = hdf5_fork()
-        if child == 0 {
-            restrain(limits)
-            do {
-                numbers[1] = Int64(try body(UnsafeMutableRawBufferPointer(rebasing: payload[..<capacity])))
-                numbers[0] = 1
-            } catch {
-                let refusal = error as? ToolError ?? ToolError(.software, "\(name): \(error)")
-                let text = Array(refusal.description.utf8.prefix(textRoom))
-                payload.copyBytes(from: text)
-                numbers[1] = Int64(text.count)
-                numbers[2] = Int64(refusal.status.rawValue)
-                numbers[0] = 2
-            }
-            _exit(0)
+    let child = try fork(for: name) {
+        restrain(limits)
+        do {
+            numbers[1] = Int64(try body(UnsafeMutableRawBufferPointer(rebasing: payload[..<capacity])))
+            numbers[0] = 1
+        } catch {
+            let refusal = error as? ToolError ?? ToolError(.software, "\(name): \(error)")
+            let text = Array(refusal.description.utf8.prefix(textRoom))
+            payload.copyBytes(from: text)
+            numbers[1] = Int64(text.count)
+            numbers[2] = Int64(refusal.status.rawValue)
+            numbers[0] = 2
         }
-        return child
     }
-    guard child > 0 else { throw ToolError.system(.systemError, name, "no process to read it in", errno: errno) }
     var state: CInt = 0
     while waitpid(child, &state, 0) < 0 && errno == EINTR {}
     // Whatever a child says whose end was not its own is not believed.
@@ -67,6 +61,29 @@ func inChildProcess<Value>(
     }
     guard numbers[0] == 1 else { throw ToolError.data(name, "", "is damaged: the HDF5 library broke down over it") }
     return try receive(result)
+}
+
+/// Starts a child process, which ends behind `body`, and returns its number. Throws `ToolError` with status `systemError`.
+private func fork(for name: String, _ body: () -> Void) throws -> pid_t {
+    var wait: UInt32 = 1000
+    while true {
+        let (child, code) = libraryLock.withLock { _ in
+            let child = hdf5_fork()
+            let code = errno
+            if child == 0 {
+                body()
+                _exit(0)
+            }
+            return (child, code)
+        }
+        if child > 0 { return child }
+        // Memory that others map may be counted twice for a moment, and too much then.
+        guard code == ENOMEM || code == EAGAIN, wait < 4_000_000 else {
+            throw ToolError.system(.systemError, name, "no process to read it in", errno: code)
+        }
+        usleep(wait)
+        wait *= 2
+    }
 }
 
 /// In the child: no word on stderr, no core, an end by whatever would be a crash, and limits.
