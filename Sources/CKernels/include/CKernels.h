@@ -42,3 +42,37 @@ typedef struct {
 /// Writes at most `capacity` of the sets of kernels that this processor runs, the fastest first, and returns how many
 /// there are.
 intptr_t contour_kernels(ContourKernels *kernels, intptr_t capacity);
+
+/// Bytes of a row's run along the depth in a left factor of bytes.
+#define CONTOUR_BYTE_RUN 64
+
+/// Rows and columns whose largest magnitude is below count as zero.
+#define CONTOUR_LEAST_MAGNITUDE 1e-30f
+
+/// result = (left * right) * scales, or result += it: a tile of at most `rows` x `columns` of a product of bytes, with
+/// sums of 32 bits.
+///
+/// - left: runs of CONTOUR_BYTE_RUN bytes along the depth, [depth / run][rows][run], each 128 more than it means.
+/// - left_scales: [rows]
+/// - right: [depth / 4][the kernels' columns][4], the last four filled up with zeros.
+/// - corrections: [the kernels' columns]: -128 times the sum of each column of `right`.
+/// - right_scales: [the kernels' columns]
+/// - result: [rows][stride]
+typedef void (*ContourByteTile)(
+    intptr_t rows, intptr_t columns, intptr_t depth, const uint8_t *left, const float *left_scales, const int8_t *right,
+    const int32_t *corrections, const float *right_scales, float *result, intptr_t stride, bool adding);
+
+/// Writes 128 + round(127 x / m), ties to even, for each x of a row with the largest magnitude m, in runs of
+/// CONTOUR_BYTE_RUN that lie `stride` apart, and returns m / 127: NaN if not all are finite, 0 if all count as zero.
+typedef float (*ContourQuantize)(const float *row, intptr_t depth, uint8_t *bytes, intptr_t stride);
+
+typedef struct {
+    const char *name;
+    /// Of the largest tile.
+    intptr_t rows, columns;
+    ContourByteTile multiply;
+    ContourQuantize quantize;
+} ContourByteKernels;
+
+/// As `contour_kernels`.
+intptr_t contour_byte_kernels(ContourByteKernels *kernels, intptr_t capacity);
