@@ -2,6 +2,7 @@ import ArgumentParser
 import Benchmarking
 import Files
 import Kernels
+import Model
 import ToolSupport
 
 /// `bench products`
@@ -11,7 +12,8 @@ struct BenchProducts: Tool {
         commandName: "products", abstract: "The matrix products of a training step beside OpenBLAS's.",
         discussion: """
             Each product is computed by turns by Contour and by OpenBLAS, on as many threads. Right factors that serve \
-            all steps of a window are packed before, as in training; OpenBLAS has no such call.
+            all steps of a window are packed before, as in training; OpenBLAS has no such call. With --int8, products with \
+            weights of 8 bits are measured beside the same with packed floats.
 
             Example: bench products --preset elmo-c --batch 128
             """)
@@ -20,6 +22,9 @@ struct BenchProducts: Tool {
 
     @Option(help: ArgumentHelp("Measure each product for about this long, and at least three rounds.", valueName: "x"))
     var seconds = 2.0
+
+    @Flag(name: .customLong("int8"), help: "Measure the products of encoding with weights of 8 bits instead, beside floats.")
+    var isQuantized = false
 
     @OptionGroup var results: ResultOptions
     @OptionGroup var common: CommonOptions
@@ -32,6 +37,16 @@ struct BenchProducts: Tool {
         guard let encoder = sizes.encoder else { return }
         let files = try results.open()
         StopRequest.listen()
+        if isQuantized {
+            try measureQuantized(encoder, files)
+        } else {
+            try measure(encoder, files)
+        }
+        try files.commit()
+        StopRequest.endBySignal()
+    }
+
+    private func measure(_ encoder: EncoderConfiguration, _ files: Results) throws {
         var benchmark = ProductBenchmark(threads: common.threads)
         benchmark.seconds = seconds
         var table = TextTable(["GFLOP/s", "m", "n", "k", "contour", "openblas", "ratio", "lowest", "highest"])
@@ -47,8 +62,25 @@ struct BenchProducts: Tool {
         }
         common.report.progress("")
         try files.print("kernels \(ProcessorKernels.fastest.name), \(common.threads) threads\n" + table.text)
-        try files.commit()
-        StopRequest.endBySignal()
+    }
+
+    private func measureQuantized(_ encoder: EncoderConfiguration, _ files: Results) throws {
+        var benchmark = QuantizedProductBenchmark(threads: common.threads)
+        benchmark.seconds = seconds
+        var table = TextTable(["GOP/s", "m", "n", "k", "floats", "bytes", "ratio", "lowest", "highest"])
+        for product in QuantizedProductBenchmark.products(encoder, batch: sizes.batch, window: sizes.window)
+        where !StopRequest.isMade {
+            common.report.progress(product.name)
+            let record = QuantizedRecord(product, benchmark.run(product), threads: common.threads)
+            try files.log(record)
+            table.append(
+                [product.name] + [product.rows, product.columns, product.depth].map { "\($0)" }
+                    + [rounded(record.floats.median), rounded(record.bytes.median)]
+                    + [record.ratio.median, record.ratio.lowest, record.ratio.highest].map { fixed($0, 2) })
+        }
+        common.report.progress("")
+        let kernels = "kernels \(ProcessorKernels.fastest.name) and \(ByteKernels.fastest.name)"
+        try files.print(kernels + ", \(common.threads) threads\n" + table.text)
     }
 
     private struct Record: Encodable {
@@ -65,6 +97,24 @@ struct BenchProducts: Tool {
             self.threads = threads
             own = Spread(rounds.map(\.own))
             openBLAS = Spread(rounds.map(\.openBLAS))
+            ratio = Spread(rounds.map(\.ratio))
+        }
+    }
+
+    private struct QuantizedRecord: Encodable {
+        let event = "quantized-product"
+        let name: String
+        let rows, columns, depth, threads: Int
+        let floats, bytes, ratio: Spread
+
+        init(_ product: QuantizedProductBenchmark.Product, _ rounds: [QuantizedProductBenchmark.Round], threads: Int) {
+            name = product.name
+            rows = product.rows
+            columns = product.columns
+            depth = product.depth
+            self.threads = threads
+            floats = Spread(rounds.map(\.floats))
+            bytes = Spread(rounds.map(\.bytes))
             ratio = Spread(rounds.map(\.ratio))
         }
     }

@@ -98,6 +98,13 @@ import Testing
         // Two sequences' states of 16, for four gates of 32 cells.
         let first = try #require(lines.first)
         #expect(first.rows == 2 && first.columns == 128 && first.depth == 16)
+
+        let bytes = try await runTool("bench", ["products", "--int8", "--json", "-", "--quiet"] + arguments)
+        #expect(bytes.status == 0, "\(bytes.errors)")
+        let products = try Self.lines(Line.self, bytes.text)
+        #expect(products.allSatisfy { $0.event == "quantized-product" && $0.threads == 2 && $0.ratio.lowest > 0 })
+        #expect(products.prefix(4).map(\.name) == ["state", "state", "projection", "projection"])
+        #expect(products.prefix(4).map(\.rows) == [1, 2, 1, 2] && products.first?.columns == 128)
     }
 
     @Test func tableAndJSONSideBySide() async throws {
