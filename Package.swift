@@ -58,7 +58,7 @@ let package = Package(
         tool("train", ["NetworkArguments", "Training", "Model", "WordVectors", "Shards", "Files"]),
         tool(
             "encode",
-            ["Encoding", "ELMoWeights", "Model", "WordVectors", "Subwords", "Tokenization", "HDF5", "Shards", "Files", "Parallel"]),
+            ["Encoding", "ELMoWeights", "Model", "Layers", "WordVectors", "Subwords", "Tokenization", "HDF5", "Shards", "Files", "Parallel"]),
         tool(
             "bench",
             ["Benchmarking", "NetworkArguments", "Probing", "Training", "Encoding", "Subwords", "Model", "WordVectors", "Kernels",

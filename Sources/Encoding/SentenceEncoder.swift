@@ -51,13 +51,15 @@ public final class SentenceEncoder {
     ///   - table: the vectors of words, for a model that reads vectors.
     ///   - merges: what cuts words into units, for a model that reads units.
     ///   - isStateful: whether each sentence goes on from the state in which the one before it ended.
+    ///   - precision: of products with the weights.
     ///   - longest: steps of a sentence at most that is not run in pieces.
     ///   - writer: takes the sentences with their vectors, in order; who made it finishes it.
     /// Throws `ToolError`: `configuration` if table and model do not fit each other, `usage` if there is no such layer, and
     /// what reading the table throws.
     public init(
         _ encoder: ContextualEncoder, table: EmbeddingTable?, tableName: String, merges: (table: Merges, name: String)? = nil,
-        layers choice: LayerChoice, isStateful: Bool = false, longest: Int = longestPiece, to writer: any VectorWriter
+        layers choice: LayerChoice, isStateful: Bool = false, precision: WeightPrecision = .float32,
+        longest: Int = longestPiece, to writer: any VectorWriter
     ) throws {
         self.encoder = encoder
         self.writer = writer
@@ -66,6 +68,10 @@ public final class SentenceEncoder {
         if let complaint = choice.complaint(layers: encoder.layerCount) { throw ToolError(.usage, complaint) }
         vectors = TokenVectors(encoder, choice)
         let configuration = encoder.configuration
+        // The deepest products of bytes whose sums are exact.
+        guard precision == .float32 || max(configuration.cell, configuration.projection) <= 1 << 16 else {
+            throw ToolError(.usage, "--int8: layers of more than \(1 << 16) cells have no products of 8 bits")
+        }
         switch configuration.input {
         case .embeddings:
             guard let table else { throw ToolError(.usage, "--table is missing: this model reads vectors of words") }
@@ -76,7 +82,7 @@ public final class SentenceEncoder {
             guard let merges else { throw ToolError(.usage, "--bpe is missing: this model reads units of words") }
             input = try UnitInput(merges.table, name: merges.name, encoder, rows: Self.batchRows)
         }
-        encoder.packWeights()
+        encoder.packWeights(precision)
         sequential = SequentialRun(encoder, input, vectors, isStateful: isStateful, longest: longest)
     }
 

@@ -28,7 +28,7 @@ public struct Linear: Sendable {
             for row in 0..<output.rows { output.row(row).update(from: bias, count: outputs) }
         }
         if let packed = parameters.packed(weight) {
-            compute.multiply(input, packed.plain, into: output, adding: bias != nil)
+            compute.multiply(input, packed, into: output, adding: bias != nil)
         } else {
             compute.multiply(input, parameters.value(weight), into: output, adding: bias != nil)
         }
@@ -44,8 +44,8 @@ public struct Linear: Sendable {
         compute.multiply(input.transposed, outputGradient, into: parameters.gradient(weight), adding: true)
         if let bias { compute.addColumnSums(of: outputGradient, to: parameters.gradient(bias).start) }
         guard let inputGradient else { return }
-        if let packed = parameters.packed(weight) {
-            compute.multiply(outputGradient, packed.transposed, into: inputGradient)
+        if let packed = parameters.packedTranspose(weight) {
+            compute.multiply(outputGradient, packed, into: inputGradient)
         } else {
             compute.multiply(outputGradient, parameters.value(weight).transposed, into: inputGradient)
         }

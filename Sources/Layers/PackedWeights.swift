@@ -1,30 +1,34 @@
 public import Kernels
 
-/// Weights packed once for many products, until the next update.
+/// Weights packed once for many products: until the next update in training, or for good.
 ///
 /// A product packs its factors for itself otherwise, which for few rows costs as much as the product.
 public final class PackedWeights {
-    struct Packed {
+    private struct Packed {
         let parameter: Parameter
-        let plain: PackedMatrix
-        /// `nil` in a network that is only used.
-        fileprivate let transposedMatrix: PackedMatrix?
-
-        var transposed: PackedMatrix {
-            guard let transposedMatrix else { preconditionFailure("\(parameter.name) was packed for the way forth only") }
-            return transposedMatrix
-        }
+        let plain, transposed: PackedMatrix
     }
 
     private let weights: [Packed]
+    /// Of a network that is only used, by their parameter's place.
+    private var constants: [Int: PackedFactor] = [:]
     private(set) var isCurrent = false
 
-    init(_ parameters: [Parameter], training: Bool) {
+    /// For training: both ways, packed by `pack`.
+    init(_ parameters: [Parameter]) {
         weights = parameters.map { parameter in
             let rows = parameter.shape[0], columns = parameter.shape[1]
             return Packed(
                 parameter: parameter, plain: PackedMatrix(rows: rows, columns: columns),
-                transposedMatrix: training ? PackedMatrix(rows: rows, columns: columns) : nil)
+                transposed: PackedMatrix(rows: rows, columns: columns))
+        }
+    }
+
+    /// For the way forth of a network that is only used.
+    init(constants parameters: [(Parameter, WeightPrecision)], in store: ParameterStore, _ compute: Compute) {
+        weights = []
+        for (parameter, precision) in parameters {
+            constants[parameter.offset] = PackedFactor(parameter, precision, in: store, compute)
         }
     }
 
@@ -32,14 +36,20 @@ public final class PackedWeights {
         for weight in weights {
             let value = store.value(weight.parameter)
             compute.pack(value, into: weight.plain)
-            if let transposed = weight.transposedMatrix { compute.pack(value.transposed, into: transposed) }
+            compute.pack(value.transposed, into: weight.transposed)
         }
         isCurrent = true
     }
 
     func expire() { isCurrent = false }
 
-    func find(_ parameter: Parameter) -> Packed? {
+    fileprivate func plain(_ parameter: Parameter) -> PackedFactor? {
+        constants[parameter.offset] ?? find(parameter).map { .floats($0.plain) }
+    }
+
+    fileprivate func transposed(_ parameter: Parameter) -> PackedMatrix? { find(parameter)?.transposed }
+
+    private func find(_ parameter: Parameter) -> Packed? {
         isCurrent ? weights.first { $0.parameter.offset == parameter.offset } : nil
     }
 }
@@ -50,5 +60,8 @@ extension ParameterStore {
     public func packWeights(compute: Compute) { packedWeights?.pack(self, compute) }
 
     /// A weight as it was packed, if it was and is current.
-    func packed(_ parameter: Parameter) -> PackedWeights.Packed? { packedWeights?.find(parameter) }
+    func packed(_ parameter: Parameter) -> PackedFactor? { packedWeights?.plain(parameter) }
+
+    /// The same of its transpose.
+    func packedTranspose(_ parameter: Parameter) -> PackedMatrix? { packedWeights?.transposed(parameter) }
 }

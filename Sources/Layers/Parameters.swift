@@ -105,7 +105,13 @@ public final class ParameterStore {
 
     /// Chooses weights of two dimensions that `packWeights` will pack, for this store and those made to share its weights
     /// from now on.
-    public func planPacking(_ weights: [Parameter]) { packedWeights = PackedWeights(weights, training: training != nil) }
+    public func planPacking(_ weights: [Parameter]) { packedWeights = PackedWeights(weights) }
+
+    /// Packs weights of two dimensions for good: for a network that is only used.
+    public func packConstants(_ weights: [(Parameter, WeightPrecision)], compute: Compute) {
+        precondition(training == nil, "weights that are trained are no constants")
+        packedWeights = PackedWeights(constants: weights, in: self, compute)
+    }
 
     /// Moves the gradients of `others` to this store: they are added in the order given, whatever the threads, and cleared.
     public func addGradients(of others: some Sequence<ParameterStore>, compute: Compute) {

@@ -86,7 +86,7 @@ public struct ProjectedLSTM: Sendable {
         memory.check(shape)
         compute.enter(.inputProducts)
         if let packed = parameters.packed(inputWeight) {
-            compute.multiply(input, packed.plain, into: memory.gates(shape))
+            compute.multiply(input, packed, into: memory.gates(shape))
         } else {
             compute.multiply(input, parameters.value(inputWeight), into: memory.gates(shape))
         }

@@ -16,12 +16,12 @@ final class StepWeights {
     /// The weights of `layer` for the steps of a way forth: packed now, unless they are packed for good.
     func factors(
         of layer: ProjectedLSTM, _ parameters: ParameterStore, _ compute: Compute
-    ) -> (recurrent: PackedMatrix, projection: PackedMatrix?) {
+    ) -> (recurrent: PackedFactor, projection: PackedFactor?) {
         if let packed = parameters.packed(layer.recurrentWeight) {
-            return (packed.plain, layer.projectionWeight.flatMap { parameters.packed($0)?.plain })
+            return (packed, layer.projectionWeight.flatMap { parameters.packed($0) })
         }
         pack(layer, transposed: false, parameters, compute)
-        return (recurrent, projection)
+        return (.floats(recurrent), projection.map { .floats($0) })
     }
 
     /// Packs the weights of `layer` for the steps to come.

@@ -98,7 +98,9 @@ public final class ContextualEncoder {
     public var layerWidth: Int { directions.count * configuration.projection }
 
     /// Packs weights once for all passes to come. For a model that is not trained.
-    public func packWeights() { for model in directions { model.packWeights() } }
+    public func packWeights(_ precision: WeightPrecision = .float32) {
+        for model in directions { model.packWeights(precision) }
+    }
 
     /// Whether directions run side by side, each on a thread: not where there are more threads than directions.
     private var runsSideBySide: Bool { pool.threads <= directions.count }

@@ -177,14 +177,10 @@ public final class DirectionModel {
 
     /// Packs the weights that every pass multiplies by. For a model that is not trained: the weights stay as they are from
     /// now on.
-    func packWeights() {
-        func pack(_ weights: [Parameter], of store: ParameterStore) {
-            store.planPacking(weights)
-            store.packWeights(compute: compute)
-        }
-        guard let sharedParameters else { return pack(inputLayer.factors + encoder.factors, of: parameters) }
-        pack(encoder.factors, of: parameters)
-        if isFirst { pack(inputLayer.factors, of: sharedParameters) }
+    func packWeights(_ precision: WeightPrecision) {
+        let own = encoder.factors.map { ($0, precision) }, outer = inputLayer.factors.map { ($0, WeightPrecision.float32) }
+        parameters.packConstants(sharedParameters == nil ? outer + own : own, compute: compute)
+        if isFirst { sharedParameters?.packConstants(outer, compute: compute) }
     }
 
     /// What the input layer gives for words alone, before its norm: `output` [rows, projection]. As `InputWords.outputs` it

@@ -2,6 +2,7 @@ public import ArgumentParser
 public import Encoding
 import Files
 import HDF5
+import Layers
 import Model
 import Parallel
 public import Shards
@@ -111,6 +112,7 @@ enum FormTarget {
                 "table": model.table.map { hexadecimal($0.table.digest) } ?? "",
                 "trained-with-table": model.encoder.configuration.tableDigest,
             ]
+            if model.precision != .float32 { fields.append("precision", model.precision.rawValue) }
             if let pooling = form.pool { fields.append("pool", pooling.rawValue) }
             writer = try ShardVectorWriter(
                 files[0], tool: Encode.signature, layers: layers, width: width, storage: form.storage, fields: fields, pool: pool)

@@ -2,6 +2,7 @@ import ArgumentParser
 import ELMoWeights
 import Encoding
 import Files
+import Layers
 import Model
 import Parallel
 import Shards
@@ -32,6 +33,13 @@ struct ModelOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Its weights, in HDF5.", valueName: "file"), completion: .file())
     var elmoWeights: String?
 
+    @Flag(
+        name: .customLong("int8"),
+        help: "Multiply with weights of 8 bits: two to three times as fast, and vectors whose mean cosine to the exact ones is above 0.999.")
+    var isQuantized = false
+
+    var precision: WeightPrecision { isQuantized ? .int8 : .float32 }
+
     /// Throws `ValidationError` if there is not one model.
     func check() throws {
         guard (elmoOptions == nil) == (elmoWeights == nil) else {
@@ -51,10 +59,12 @@ struct LoadedModel {
     let merges: (table: Merges, name: String)?
     /// By which vector shards know the model.
     let digest: String
+    let precision: WeightPrecision
 
     /// Throws `ToolError`: `usage` if a table or merges are missing or of no use, `configuration` if they are others than the
     /// model was trained with, and what reading the files throws.
     init(_ options: ModelOptions, threads: Int, _ pool: WorkerPool) throws {
+        precision = options.precision
         let capacity = SentenceEncoder.capacity, threads = ThreadPool(threads: threads)
         if let path = options.model {
             encoder = try ModelFile.read(path, capacity: capacity, hasOutput: false, pool: threads)
@@ -96,7 +106,7 @@ struct LoadedModel {
     func stage(_ choice: LayerChoice, isStateful: Bool = false, to writer: any VectorWriter) throws -> SentenceEncoder {
         try SentenceEncoder(
             encoder, table: table?.table, tableName: table?.name ?? "", merges: merges, layers: choice, isStateful: isStateful,
-            to: writer)
+            precision: precision, to: writer)
     }
 
     /// The top layer's vector of the marked word.

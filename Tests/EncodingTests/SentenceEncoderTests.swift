@@ -36,8 +36,8 @@ struct SentenceEncoderTests {
         return try EmbeddingTable(FileSource(path: directory.file("table")), pool: pool)
     }
 
-    static func encoder(threads: Int = 1) -> ContextualEncoder {
-        let configuration = EncoderConfiguration(vectorSize: dimension, cell: 7, projection: 3)
+    static func encoder(threads: Int = 1, cell: Int = 7, projection: Int = 3) -> ContextualEncoder {
+        let configuration = EncoderConfiguration(vectorSize: dimension, cell: cell, projection: projection)
         let encoder = ContextualEncoder(
             configuration, capacity: SentenceEncoder.capacity, training: nil, pool: ThreadPool(threads: threads))
         encoder.initialize(seed: 4)
@@ -59,6 +59,40 @@ struct SentenceEncoderTests {
 
     /// Lengths of all sizes, empty ones among them.
     static let sentences = (0..<300).map { index in (0..<(index * 7 % 34)).map { "w\((index + $0 * $0) % 12)" } }
+
+    /// Near the exact vectors, but for the input layer's, which are exact; the same bits in any batch, by any threads.
+    @Test func weightsOf8BitsGiveNearlyTheSameVectors() throws {
+        let width = 2 * 40
+        func encode(_ sentences: [[String]], _ precision: WeightPrecision, threads: Int = 1) throws -> [SentenceVectors] {
+            var results: [SentenceVectors] = []
+            let stage = try SentenceEncoder(
+                Self.encoder(threads: threads, cell: 130, projection: width / 2), table: Self.table(), tableName: "table",
+                layers: .all, precision: precision, to: SentenceCollector { results.append($0) })
+            for sentence in sentences { try stage.encode(sentence) }
+            try stage.flush()
+            return results
+        }
+        let exact = try encode(Self.sentences, .float32), results = try encode(Self.sentences, .int8)
+        var sums = [0.0, 0.0, 0.0], tokens = 0.0
+        for (left, right) in zip(exact, results) {
+            tokens += Double(left.words.count)
+            for place in 0..<left.words.count * 3 {
+                let range = place * width..<(place + 1) * width
+                #expect((left.values[range] == right.values[range]) == (place % 3 == 0))
+                var products = (0.0, 0.0, 0.0)
+                for (x, y) in zip(left.values[range], right.values[range]) {
+                    products.0 += Double(x * y)
+                    products.1 += Double(x * x)
+                    products.2 += Double(y * y)
+                }
+                sums[place % 3] += products.0 / (products.1 * products.2).squareRoot()
+            }
+        }
+        #expect(sums.allSatisfy { $0 / tokens > 0.999 }, "\(sums.map { $0 / tokens })")
+        let again = try encode(Self.sentences, .int8, threads: 3)
+        #expect(again.map(\.values) == results.map(\.values))
+        #expect(try encode([Self.sentences[33]], .int8)[0].values == results[33].values)
+    }
 
     @Test func sentencesComeOutInTheirOrderWhateverTheirLength() throws {
         let results = try Self.encode(Self.sentences)

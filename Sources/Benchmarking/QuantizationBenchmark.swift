@@ -1,0 +1,91 @@
+internal import Encoding
+public import Layers
+public import Model
+internal import Shards
+public import WordVectors
+
+/// Encoding with weights of 8 bits beside encoding with floats: speed by turns, and how far the vectors are apart.
+public struct QuantizationBenchmark {
+    /// Seconds for the text, one of a turn.
+    public struct Round: Sendable {
+        public let floats, bytes: Double
+        public var ratio: Double { floats / bytes }
+    }
+
+    /// Cosines of the tokens' vectors by bytes to those by floats.
+    public struct Cosines: Sendable, Encodable {
+        public internal(set) var mean = 0.0
+        public internal(set) var lowest = 1.0
+    }
+
+    public let words: Int
+    /// The same model twice.
+    private let floats, bytes: SentenceEncoder
+    private let layers: Int
+    private let results: Results
+    private let sentences: [[String]]
+
+    /// What the encoders gave last.
+    private final class Results {
+        var sentences: [SentenceVectors] = []
+    }
+
+    /// - Parameters:
+    ///   - table: of a model that reads vectors.
+    ///   - read: reads the model, for the capacity given.
+    /// Throws what `read` throws, and `ToolError` like `SentenceEncoder`.
+    public init(
+        table: EmbeddingTable?, sentences: [[String]], _ read: (WindowCapacity) throws -> ContextualEncoder
+    ) throws {
+        let results = Results()
+        func stage(_ precision: WeightPrecision) throws -> SentenceEncoder {
+            try SentenceEncoder(
+                read(SentenceEncoder.capacity), table: table, tableName: "the table", layers: .all, precision: precision,
+                to: SentenceCollector { results.sentences.append($0) })
+        }
+        floats = try stage(.float32)
+        bytes = try stage(.int8)
+        layers = floats.layers
+        self.results = results
+        self.sentences = sentences
+        words = sentences.reduce(0) { $0 + $1.count }
+    }
+
+    private func vectors(_ stage: SentenceEncoder) throws -> [SentenceVectors] {
+        results.sentences = []
+        for sentence in sentences { try stage.encode(sentence) }
+        try stage.flush()
+        return results.sentences
+    }
+
+    /// Measures one round. Throws what encoding throws.
+    public func run() throws -> Round {
+        let first = try seconds { _ = try vectors(floats) }
+        return Round(floats: first, bytes: try seconds { _ = try vectors(bytes) })
+    }
+
+    /// Of each layer, the input layer first. Throws what encoding throws.
+    public func cosines() throws -> [Cosines] {
+        let width = floats.width
+        var result = [Cosines](repeating: Cosines(), count: layers)
+        for (exact, other) in zip(try vectors(floats), try vectors(bytes)) {
+            for place in 0..<exact.words.count * layers {
+                let range = place * width..<(place + 1) * width
+                let cosine = cosine(exact.values[range], other.values[range])
+                result[place % layers].mean += cosine / Double(words)
+                result[place % layers].lowest = min(result[place % layers].lowest, cosine)
+            }
+        }
+        return result
+    }
+
+    private func cosine(_ left: ArraySlice<Float>, _ right: ArraySlice<Float>) -> Double {
+        var both = 0.0, square = 0.0, otherSquare = 0.0
+        for (x, y) in zip(left, right) {
+            both += Double(x) * Double(y)
+            square += Double(x) * Double(x)
+            otherSquare += Double(y) * Double(y)
+        }
+        return both / (square * otherSquare).squareRoot()
+    }
+}
