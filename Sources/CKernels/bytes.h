@@ -5,16 +5,20 @@
 //   LANES    32-bit sums in a vector
 //   VECTORS  vectors in a row of the tile
 //   ROWS     of the largest tile, at most 12
-//   DOT      (sums, four bytes of the left factor in each lane, four of the right): sums + their dot products
+//   WIDTH    bytes of a value of the left factor: 1, or 2 in the order 0, 2, 1, 3 of each four
+//   DOT      (sums, left, more, right): sums + the dot products of four values of both factors in each lane; `more` are
+//            the second two of the left one where WIDTH is 2
 //
 // All kinds give the same bits: sums of integers are exact, and what follows is not contracted.
 
 #define COLUMNS (LANES * VECTORS)
 #define Sums JOIN(NAME, _sums)
 #define Floats JOIN(NAME, _floats)
+#define Word JOIN(NAME, _word)
 #define UNROLL _Pragma("clang loop unroll(full)")
 
 typedef int32_t Sums __attribute__((vector_size(4 * LANES), aligned(4)));
+typedef int32_t Word __attribute__((may_alias));
 typedef float Floats __attribute__((vector_size(4 * LANES), aligned(4)));
 
 /// `rows` is a constant in every call, so that the sums are registers.
@@ -32,17 +36,18 @@ TARGET static inline __attribute__((always_inline)) void JOIN(NAME, _rows)(
         __builtin_prefetch(result + r * stride, 1);
         __builtin_prefetch(result + r * stride + COLUMNS - 1, 1);
     }
-    for (intptr_t first = 0; first < depth; first += CONTOUR_BYTE_RUN, left += rows * CONTOUR_BYTE_RUN) {
+    for (intptr_t first = 0; first < depth; first += CONTOUR_BYTE_RUN, left += rows * CONTOUR_BYTE_RUN * WIDTH) {
         intptr_t run = depth - first < CONTOUR_BYTE_RUN ? depth - first : CONTOUR_BYTE_RUN;
         _Pragma("clang loop unroll_count(2)")
         for (intptr_t k = 0; k < run; k += 4) {
             Sums row[VECTORS];
             UNROLL for (int v = 0; v < VECTORS; v++) row[v] = *(const Sums *)(right + v * 4 * LANES);
             UNROLL for (int r = 0; r < rows; r++) {
-                int32_t four;
-                __builtin_memcpy(&four, left + r * CONTOUR_BYTE_RUN + k, sizeof four);
-                Sums broadcast = (Sums){0} + four;
-                UNROLL for (int v = 0; v < VECTORS; v++) sums[r][v] = DOT(sums[r][v], broadcast, row[v]);
+                const uint8_t *four = left + (r * CONTOUR_BYTE_RUN + k) * WIDTH;
+                Sums first = (Sums){0} + *(const Word *)four;
+                Sums more = (Sums){0} + *(const Word *)(four + 4 * (WIDTH - 1));
+                (void)more;
+                UNROLL for (int v = 0; v < VECTORS; v++) sums[r][v] = DOT(sums[r][v], first, more, row[v]);
             }
             right += 4 * COLUMNS;
         }
@@ -108,18 +113,32 @@ TARGET static float JOIN(NAME, _quantize)(const float *row, intptr_t depth, uint
     const float magic = 12582912 + 128; // 1.5 * 2^23: adding it rounds
     for (intptr_t first = 0; first < depth; first += CONTOUR_BYTE_RUN, bytes += stride) {
         intptr_t run = depth - first < CONTOUR_BYTE_RUN ? depth - first : CONTOUR_BYTE_RUN;
+#if WIDTH == 2
+        uint16_t values[CONTOUR_BYTE_RUN];
+#else
+        uint8_t *values = bytes;
+#endif
         for (intptr_t k = 0; k < run; k++) {
             float shifted = row[first + k] * inverse + magic;
             uint32_t bits;
             __builtin_memcpy(&bits, &shifted, sizeof bits);
-            bytes[k] = (uint8_t)bits;
+            values[k] = (uint8_t)bits;
         }
-        for (intptr_t k = run; k < CONTOUR_BYTE_RUN; k++) bytes[k] = 0;
+        for (intptr_t k = run; k < CONTOUR_BYTE_RUN; k++) values[k] = 0;
+#if WIDTH == 2
+        for (intptr_t k = 0; k < CONTOUR_BYTE_RUN; k += 4) {
+            uint64_t four;
+            __builtin_memcpy(&four, values + k, sizeof four);
+            four = (four & 0xffff00000000ffff) | (four >> 16 & 0xffff0000) | (four & 0xffff0000) << 16;
+            __builtin_memcpy(bytes + 2 * k, &four, sizeof four);
+        }
+#endif
     }
     return magnitude < __builtin_inff() ? (inverse > 0 ? magnitude / 127 : 0) : __builtin_nanf("");
 }
 
 #undef UNROLL
+#undef Word
 #undef Floats
 #undef Sums
 #undef COLUMNS
@@ -128,4 +147,5 @@ TARGET static float JOIN(NAME, _quantize)(const float *row, intptr_t depth, uint
 #undef LANES
 #undef VECTORS
 #undef ROWS
+#undef WIDTH
 #undef DOT

@@ -5,12 +5,14 @@ public struct ByteKernels: @unchecked Sendable {
     private let title: UnsafePointer<CChar>
     /// Of the largest tile.
     let rows, columns: Int
+    /// Bytes of a value of the left factor.
+    let width: Int
     let multiply: ContourByteTile
     let quantize: ContourQuantize
 
     public var name: String { String(cString: title) }
 
-    /// Along the depth: the bytes of a row that lie side by side in a packed left factor.
+    /// Along the depth: the values of a row that lie side by side in a packed left factor.
     static let leftRun = Int(CONTOUR_BYTE_RUN)
 
     /// Those that this processor runs, the fastest first.
@@ -20,7 +22,8 @@ public struct ByteKernels: @unchecked Sendable {
             let count = min(contour_byte_kernels(space.baseAddress, most), most)
             return space[..<count].map {
                 ByteKernels(
-                    title: $0.name, rows: $0.rows, columns: $0.columns, multiply: $0.multiply, quantize: $0.quantize)
+                    title: $0.name, rows: $0.rows, columns: $0.columns, width: $0.width, multiply: $0.multiply,
+                    quantize: $0.quantize)
             }
         }
     }()

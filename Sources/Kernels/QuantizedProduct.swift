@@ -21,9 +21,9 @@ extension Compute {
             return
         }
         operations += 2 * Double(result.rows) * Double(result.columns) * Double(right.rows)
-        let most = Self.blockRows * Self.blockDepth * 4 / ByteRows.extent(right.rows)
+        let most = Self.blockRows * Self.blockDepth * 4 / ByteRows.extent(right.rows, right.kernels)
         let height = min(result.rows, max(right.kernels.rows, most))
-        let memory = scratch(ByteRows.size(rows: height, depth: right.rows))
+        let memory = scratch(ByteRows.size(rows: height, depth: right.rows, right.kernels))
         for row in stride(from: 0, to: result.rows, by: height) {
             let rows = row..<min(row + height, result.rows)
             let bytes = ByteRows(memory, rows: rows.count, depth: right.rows, kernels: right.kernels)
@@ -51,7 +51,7 @@ private struct ByteRows {
     init(_ memory: UnsafeMutablePointer<Float>, rows: Int, depth: Int, kernels: ByteKernels) {
         scales = memory
         bytes = UnsafeMutableRawPointer(memory + Self.scaleCount(rows))
-            .bindMemory(to: UInt8.self, capacity: rows * Self.extent(depth))
+            .bindMemory(to: UInt8.self, capacity: rows * Self.extent(depth, kernels))
         self.rows = rows
         self.depth = depth
         self.kernels = kernels
@@ -61,15 +61,20 @@ private struct ByteRows {
     /// As equal as can be, like those of `LeftPanels`.
     func rows(_ panel: Int) -> Range<Int> { rows * panel / panels..<rows * (panel + 1) / panels }
 
-    func panel(row: Int) -> UnsafeMutablePointer<UInt8> { bytes + row * Self.extent(depth) }
+    func panel(row: Int) -> UnsafeMutablePointer<UInt8> { bytes + row * Self.extent(depth, kernels) }
 
-    /// The depth, filled up to whole runs.
-    static func extent(_ depth: Int) -> Int {
-        (depth + ByteKernels.leftRun - 1) / ByteKernels.leftRun * ByteKernels.leftRun
+    /// Bytes of a run of a row.
+    var run: Int { ByteKernels.leftRun * kernels.width }
+
+    /// Bytes of a row, filled up to whole runs.
+    static func extent(_ depth: Int, _ kernels: ByteKernels) -> Int {
+        (depth + ByteKernels.leftRun - 1) / ByteKernels.leftRun * ByteKernels.leftRun * kernels.width
     }
 
     /// Floats of all: what follows the scales starts a line of the cache.
-    static func size(rows: Int, depth: Int) -> Int { scaleCount(rows) + rows * extent(depth) / 4 }
+    static func size(rows: Int, depth: Int, _ kernels: ByteKernels) -> Int {
+        scaleCount(rows) + rows * extent(depth, kernels) / 4
+    }
 
     private static func scaleCount(_ rows: Int) -> Int { (rows + 15) / 16 * 16 }
 }
@@ -91,8 +96,8 @@ private struct QuantizingJob {
             let bytes = target.panel(row: rows.lowerBound)
             for row in rows {
                 target.scales[row] = target.kernels.quantize(
-                    source.row(row), target.depth, bytes + (row - rows.lowerBound) * ByteKernels.leftRun,
-                    rows.count * ByteKernels.leftRun)
+                    source.row(row), target.depth, bytes + (row - rows.lowerBound) * target.run,
+                    rows.count * target.run)
             }
         }
     }

@@ -43,7 +43,7 @@ typedef struct {
 /// there are.
 intptr_t contour_kernels(ContourKernels *kernels, intptr_t capacity);
 
-/// Bytes of a row's run along the depth in a left factor of bytes.
+/// Values of a row's run along the depth in a left factor of bytes.
 #define CONTOUR_BYTE_RUN 64
 
 /// Rows and columns whose largest magnitude is below count as zero.
@@ -52,7 +52,8 @@ intptr_t contour_kernels(ContourKernels *kernels, intptr_t capacity);
 /// result = (left * right) * scales, or result += it: a tile of at most `rows` x `columns` of a product of bytes, with
 /// sums of 32 bits.
 ///
-/// - left: runs of CONTOUR_BYTE_RUN bytes along the depth, [depth / run][rows][run], each 128 more than it means.
+/// - left: runs of CONTOUR_BYTE_RUN values along the depth, [depth / run][rows][run], as `quantize` wrote them, each 128
+///   more than it means.
 /// - left_scales: [rows]
 /// - right: [depth / 4][the kernels' columns][4], the last four filled up with zeros.
 /// - corrections: [the kernels' columns]: -128 times the sum of each column of `right`.
@@ -63,13 +64,15 @@ typedef void (*ContourByteTile)(
     const int32_t *corrections, const float *right_scales, float *result, intptr_t stride, bool adding);
 
 /// Writes 128 + round(127 x / m), ties to even, for each x of a row with the largest magnitude m, in runs of
-/// CONTOUR_BYTE_RUN that lie `stride` apart, and returns m / 127: NaN if not all are finite, 0 if all count as zero.
+/// CONTOUR_BYTE_RUN values that lie `stride` bytes apart, and returns m / 127: NaN if not all are finite, 0 if all count as zero.
 typedef float (*ContourQuantize)(const float *row, intptr_t depth, uint8_t *bytes, intptr_t stride);
 
 typedef struct {
     const char *name;
     /// Of the largest tile.
     intptr_t rows, columns;
+    /// Bytes of a value of the left factor.
+    intptr_t width;
     ContourByteTile multiply;
     ContourQuantize quantize;
 } ContourByteKernels;
