@@ -7,11 +7,15 @@ public func openInput(_ path: String) throws -> any ByteSource {
 
 /// Undoes the compression of `source`, if its first bytes say that there is any.
 public func decompressed(_ source: any ByteSource) throws -> any ByteSource {
-    let peeked = try PeekedSource(source, count: 4)
-    if peeked.head.starts(with: [0x1F, 0x8B]) { return GzipSource(peeked) }
-    if peeked.head.starts(with: [0x04, 0x22, 0x4D, 0x18]) { return try LZ4Source(peeked) }
+    let peeked = try PeekedSource(source, oneOf: [gzipMagic, lz4Magic])
+    if peeked.head.starts(with: gzipMagic) { return GzipSource(peeked) }
+    if peeked.head.starts(with: lz4Magic) { return try LZ4Source(peeked) }
     return peeked
 }
+
+private let gzipMagic: [UInt8] = [0x1F, 0x8B]
+/// What an LZ4 frame begins with.
+public let lz4Magic: [UInt8] = [0x04, 0x22, 0x4D, 0x18]
 
 /// A source whose first bytes have been looked at.
 public final class PeekedSource: ByteSource {
@@ -25,6 +29,19 @@ public final class PeekedSource: ByteSource {
         var head = [UInt8](repeating: 0, count: count)
         let filled = try head.withUnsafeMutableBytes { try source.readFully(into: $0) }
         head.removeLast(count - filled)
+        self.head = head
+        self.source = source
+    }
+
+    /// Looks for one of several beginnings, and no further than it takes: who types a line gets an answer to it.
+    public init(_ source: any ByteSource, oneOf magics: [[UInt8]]) throws {
+        var head: [UInt8] = [], buffer = [UInt8](repeating: 0, count: magics.map(\.count).max() ?? 0)
+        while magics.contains(where: { $0.count > head.count && $0.starts(with: head) }) {
+            let room = buffer.count - head.count
+            let count = try buffer.withUnsafeMutableBytes { try source.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[..<room])) }
+            if count == 0 { break }
+            head += buffer[..<count]
+        }
         self.head = head
         self.source = source
     }

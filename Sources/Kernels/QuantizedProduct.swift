@@ -31,9 +31,11 @@ extension Compute {
             pool.forEach(quantizing.tasks, context: &quantizing) { context, task in
                 context.assumingMemoryBound(to: QuantizingJob.self).pointee.run(task)
             }
-            var product = QuantizedProductJob(bytes, right, into: result.rows(rows), adding: adding, threads: pool.threads)
-            pool.forEach(product.tasks, context: &product) { context, task in
-                context.assumingMemoryBound(to: QuantizedProductJob.self).pointee.run(task)
+            let product = QuantizedProductJob(bytes, right, into: result.rows(rows), adding: adding, threads: pool.threads)
+            withUnsafePointer(to: product) { pointer in
+                pool.forEach(product.tasks, context: pointer) { context, task in
+                    context.assumingMemoryBound(to: QuantizedProductJob.self).pointee.run(task)
+                }
             }
         }
     }

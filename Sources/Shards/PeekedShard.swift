@@ -8,8 +8,13 @@ public struct PeekedShard {
     public let source: any ByteSource
 
     public init(_ source: any ByteSource) throws {
+        let begun = try PeekedSource(source, oneOf: [lz4Magic])
+        guard begun.head.starts(with: lz4Magic) else {
+            (kind, self.source) = (nil, begun)
+            return
+        }
         // The header is a frame of its own, and its first lines lie in the first bytes.
-        let peeked = try PeekedSource(source, count: 4 << 10)
+        let peeked = try PeekedSource(begun, count: 4 << 10)
         var bytes = [UInt8](repeating: 0, count: 256)
         let content = try? decompressed(MemorySource(peeked.head))
         let count = (try? bytes.withUnsafeMutableBytes { try content?.read(into: $0) ?? 0 }) ?? 0

@@ -1,4 +1,5 @@
 import ELMoWeights
+import Encoding
 import Files
 import Layers
 import Parallel
@@ -7,7 +8,7 @@ import Testing
 
 /// Options and weights in files.
 struct ELMoFilesTests {
-    private static let capacity = WindowCapacity(batch: 5, rows: 60)
+    private static let capacity = SentenceEncoder.capacity
 
     private func read(_ options: String, _ weights: String) throws -> ELMoRun {
         ELMoRun(
@@ -49,17 +50,14 @@ struct ELMoFilesTests {
 
     /// The weights of a case, by h5py from their bytes; `nil` where that is not installed.
     private func write(_ model: ELMoCase, _ directory: TemporaryDirectory) async throws -> String? {
-        let python = "/usr/bin/python3", path = directory.file("weights.hdf5"), weights = try model.weights()
-        guard isInstalled("python3"), try await runShell("\(python) -c 'import h5py, numpy'").status == 0 else {
-            print("skipped: \(python) with h5py and numpy is not installed")
-            return nil
-        }
+        let path = directory.file("weights.hdf5"), weights = try model.weights()
+        guard try await Python.has("h5py", "numpy") else { return nil }
         var program = "import h5py, numpy as n, sys\nf = h5py.File(sys.argv[1], 'w')\n"
         for (index, (path, shape)) in weights.shapes.sorted(by: { $0.key < $1.key }).enumerated() {
             let bytes = weights.values(path).withUnsafeBytes(Array.init)
             program += "f['\(path)'] = n.fromfile('\(try directory.write("\(index)", bytes))', 'f4').reshape(\(shape))\n"
         }
-        let result = try await runProgram(python, [directory.write("program.py", program + "f.close()\n"), path])
+        let result = try await runProgram(Python.path, [directory.write("program.py", program + "f.close()\n"), path])
         try #require(result.status == 0, "\(result.errors)")
         return path
     }

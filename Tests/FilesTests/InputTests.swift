@@ -75,3 +75,40 @@ struct XXH64Tests {
         }
     }
 }
+
+struct PeekedSourceTests {
+    /// Gives its pieces one by one, as a terminal does, and counts how often it was asked.
+    private final class Typed: ByteSource {
+        let name = "typed"
+        var pieces: [[UInt8]]
+        var asked = 0
+
+        init(_ pieces: [String]) { self.pieces = pieces.map { Array($0.utf8) } }
+
+        func read(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+            asked += 1
+            guard !pieces.isEmpty else { return 0 }
+            let piece = pieces.removeFirst(), count = min(buffer.count, piece.count)
+            buffer.copyBytes(from: piece[..<count])
+            if count < piece.count { pieces.insert(Array(piece[count...]), at: 0) }
+            return count
+        }
+    }
+
+    /// One line is enough to know that it is text, however short.
+    @Test(arguments: ["\n", "a\n", "the cat sees\n"])
+    func aLineIsAnsweredBeforeTheNext(line: String) throws {
+        let source = Typed([line, "more\n"])
+        let lines = LineReader(try decompressed(source))
+        var found = ""
+        #expect(try lines.next { found = String(decoding: $0, as: UTF8.self) } && found + "\n" == line)
+        #expect(source.pieces == [Array("more\n".utf8)])
+    }
+
+    @Test func beginningsThatComePieceByPiece() throws {
+        let source = Typed(["\u{4}", "\"", "M"])
+        let peeked = try PeekedSource(source, oneOf: [lz4Magic, [0x1F, 0x8B]])
+        #expect(peeked.head == [4, 0x22, 0x4D] && source.asked == 4)
+        #expect(try PeekedSource(Typed(["\u{4}", "x", "M"]), oneOf: [lz4Magic]).head == [4, 0x78])
+    }
+}

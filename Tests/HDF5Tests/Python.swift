@@ -2,15 +2,8 @@ import TestSupport
 import Testing
 
 /// h5py, the independent implementation of what passes between files and arrays (the bytes are by the same library).
-enum Python {
-    static let path = "/usr/bin/python3"
-
-    /// Whether it is there; says so where it is not.
-    static func hasH5py() async throws -> Bool {
-        if isInstalled("python3"), try await runShell("\(path) -c 'import h5py, numpy'").status == 0 { return true }
-        print("skipped: \(path) with h5py and numpy is not installed")
-        return false
-    }
+extension Python {
+    static func hasH5py() async throws -> Bool { try await has("h5py", "numpy") }
 
     /// Runs a program with `h5py`, `n` (numpy) and `path`, and returns what it printed, without the last line's end.
     static func run(_ program: String, path file: String) async throws -> String {

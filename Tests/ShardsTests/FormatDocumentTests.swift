@@ -5,7 +5,6 @@ import Testing
 
 /// docs/format.md promises that a reader can be written from it in 30 lines of Python: the one printed there is run here.
 struct FormatDocumentTests {
-    static let python = isInstalled("python3")
     static let lz4 = isInstalled("lz4")
 
     /// The Python program in docs/format.md.
@@ -15,33 +14,25 @@ struct FormatDocumentTests {
         return try #require(code.split(separator: "```").first.map(String.init))
     }
 
-    static func hasPythonLZ4() async throws -> Bool {
-        guard python else { return false }
-        return try await runShell("python3 -c 'import lz4.frame'").status == 0
-    }
-
     @Test func theReaderHasThirtyLines() throws {
         #expect(try Self.reader().split(separator: "\n").count <= 30)
     }
 
     @Test func aReaderWrittenFromTheDocumentReadsEveryKind() async throws {
-        guard try await Self.hasPythonLZ4() else {
-            print("skipped: python3 with its lz4 package is not installed")
-            return
-        }
+        guard try await Python.has("lz4.frame") else { return }
         let directory = try TemporaryDirectory()
         let program = try directory.write("reader.py", Self.reader())
         let sentences = sampleSentences(33)
         let shard = try tokenShard(sentences, dictionaryWords: 20)
         let tokens = try directory.write("two.tok", shard + shard)
-        let printed = try await runShell("python3 \(program) \(tokens)")
+        let printed = try await runShell("\(Python.path) \(program) \(tokens)")
         #expect(printed.errors == "")
         #expect(printed.text == (sentences + sentences).map { $0.joined(separator: " ") + "\n" }.joined())
         let table = try directory.write("a.table", TableShardTests.table(dimension: 3, words: 4))
-        let columns = try await runShell("python3 \(program) \(table)")
+        let columns = try await runShell("\(Python.path) \(program) \(table)")
         #expect(columns.status == 0 && columns.text.contains("rows") && columns.text.contains("12"))
         let cut = try directory.write("cut.tok", Array(shard.dropLast(30)))
-        #expect(try await runShell("python3 \(program) \(cut)").status != 0)
+        #expect(try await runShell("\(Python.path) \(program) \(cut)").status != 0)
     }
 
     @Test(.enabled(if: lz4, "the lz4 program is not installed"))

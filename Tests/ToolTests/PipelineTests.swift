@@ -181,26 +181,6 @@ struct PipelineTests {
         #expect(lines[2].contains(#"["unheard", "words", ",", "too"]"#))
     }
 
-    @Test func numpyReadsTheArrays() async throws {
-        guard isInstalled("python3"), try await runShell("python3 -c 'import numpy'").status == 0 else {
-            print("skipped: python3 with numpy is not installed")
-            return
-        }
-        let fixture = try await Fixture.shared.value
-        let directory = try TemporaryDirectory()
-        let path = directory.file("v.npy")
-        let result = try await runTool(
-            "encode",
-            ["-q", "--model", fixture.model, "--table", fixture.table, "--format", "npy", fixture.tokens, "-o", path])
-        #expect(result.status == 0, "\(result.errors)")
-        let shapes = try await runShell(
-            """
-            python3 -c "import numpy as n; v = n.load('\(path)'); o = n.load('\(directory.file("v.offsets.npy"))'); \
-            print(v.shape, v.dtype, len(o), o[-1] == len(v))"
-            """)
-        #expect(shapes.text.hasSuffix(", 3, 32) float32 601 True\n"), "\(shapes.text) \(shapes.errors)")
-    }
-
     @Test func theNearestOccurrenceOfAWordInItsOwnSentenceIsItself() async throws {
         let fixture = try await Fixture.shared.value
         let result = try await runTool(

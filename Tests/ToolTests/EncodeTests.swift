@@ -1,0 +1,149 @@
+import Files
+import Parallel
+import Shards
+import TestSupport
+import Testing
+
+/// What encode takes and gives beyond the plain pipeline.
+struct EncodeTests {
+    private func encode(_ arguments: [String], input: String = "", fixture: Fixture) async throws -> ToolResult {
+        try await runTool("encode", ["-q", "--model", fixture.model, "--table", fixture.table] + arguments, input: Array(input.utf8))
+    }
+
+    @Test func everyFormKeepsEmptyLines() async throws {
+        let fixture = try await Fixture.shared.value
+        let text = "the cat sees the house\n\nmoney\n"
+        let lines = try await encode(["--format", "text", "--layers", "0"], input: text, fixture: fixture)
+        #expect(lines.status == 0, "\(lines.errors)")
+        let words = lines.text.split(separator: "\n", omittingEmptySubsequences: false).map { $0.split(separator: " ") }
+        #expect(words.map { $0.first.map(String.init) ?? "" } == ["the", "cat", "sees", "the", "house", "", "", "money", "", ""])
+        #expect(words.allSatisfy { $0.isEmpty || $0.count == 33 })
+        let pooled = try await encode(["--format", "json", "--pool", "mean", "--layers", "top"], input: text, fixture: fixture)
+        let objects = pooled.text.split(separator: "\n")
+        #expect(objects.count == 3 && objects[0].hasPrefix("{\"tokens\": [\"the cat sees the house\"], \"vectors\": [[["))
+        #expect(objects[1].hasPrefix("{\"tokens\": [\"\"], \"vectors\": [[[0.0, 0.0, "))
+    }
+
+    /// The state of the sentence before shows with --stateful, and only then.
+    @Test func stateIsCarriedOnRequest() async throws {
+        let fixture = try await Fixture.shared.value
+        let sentence = "the cat sees the house\n", format = ["--format", "json", "--layers", "top"]
+        let fresh = try await encode(format, input: sentence + sentence, fixture: fixture).text.split(separator: "\n")
+        let carried = try await encode(format + ["--stateful"], input: sentence + sentence, fixture: fixture).text.split(separator: "\n")
+        #expect(fresh[0] == fresh[1] && carried[0] == fresh[0] && carried[1] != carried[0])
+        let one = try await encode(format + ["--stateful", "--threads", "1"], input: sentence + sentence, fixture: fixture)
+        #expect(one.text.split(separator: "\n") == carried)
+    }
+
+    /// Sentences of any length, in one line or in pieces; words of any length.
+    @Test func longSentencesAndWords() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let count = 30_000, long = String(repeating: "x", count: 10_000)
+        let text = try directory.write("long", String(repeating: "the ", count: count) + long + "\nthe cat\n")
+        let result = try await encode(["--layers", "all", text, "-o", directory.file("v")], fixture: fixture)
+        #expect(result.status == 0, "\(result.errors)")
+        let reader = try VectorShardReader(FileSource(path: directory.file("v")), pool: WorkerPool(threads: 1))
+        let first = try #require(try reader.next()), second = try #require(try reader.next())
+        #expect(first.words.count == count + 1 && first.words.last == long && first.values.count == (count + 1) * 96)
+        #expect(second.words == ["the", "cat"])
+    }
+
+    @Test func int8IsNear() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        for (name, flags) in [("exact", []), ("bytes", ["--int8"])] {
+            let result = try await encode(flags + ["--layers", "top", fixture.tokens, "-o", directory.file(name)], fixture: fixture)
+            #expect(result.status == 0, "\(result.errors)")
+        }
+        func reader(_ name: String) throws -> VectorShardReader {
+            try VectorShardReader(FileSource(path: directory.file(name)), pool: WorkerPool(threads: 1))
+        }
+        let exact = try reader("exact"), bytes = try reader("bytes")
+        #expect(bytes.header.fields["precision"] == "int8" && exact.header.fields["precision"] == nil)
+        let one = try #require(try exact.next()), other = try #require(try bytes.next())
+        func dot(_ a: [Float], _ b: [Float]) -> Double { zip(a, b).reduce(0) { $0 + Double($1.0) * Double($1.1) } }
+        let cosine = dot(one.values, other.values) / (dot(one.values, one.values) * dot(other.values, other.values)).squareRoot()
+        #expect(cosine > 0.99 && one.values != other.values)
+    }
+
+    @Test func whatBytesGainAndCostIsMeasured() async throws {
+        let fixture = try await Fixture.shared.value
+        let arguments = ["int8", "--model", fixture.model, "--table", fixture.table, "--sentences", "20", "--rounds", "2"]
+        let result = try await runTool("bench", arguments + ["-q", "--json", "-", fixture.tokens])
+        #expect(result.status == 0 && result.errors == "", "\(result.errors)")
+        for name in ["\"event\":\"quantized-encoding\"", "\"cosines\":[{", "\"ratio\":{", "\"words\":"] { #expect(result.text.contains(name)) }
+        let none = try await runTool("bench", ["int8", "--model", fixture.model, fixture.tokens])
+        #expect(none.status == 64 && isOneLine(none.errors, naming: "--table"), "\(none.errors)")
+    }
+
+    @Test func howManyWordsHadNoVectorOfTheirOwn() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let text = try directory.write("text", "the unheard cat unheard\n")
+        let result = try await runTool(
+            "encode", ["--model", fixture.model, "--table", fixture.table, text, "-o", directory.file("v")])
+        #expect(result.errors.contains("1 sentences, 4 tokens, 2 of them with vectors from the table's generator, 0 with none"), "\(result.errors)")
+    }
+
+    /// A full disk: one line, and nothing left behind, in every form that has files.
+    @Test(arguments: ["shard", "npy", "npy-folder", "hdf5", "json", "text"])
+    func aFullDisk(format: String) async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let output = directory.file("output")
+        // One sentence of an npy folder must be over the limit, too.
+        let text = try directory.write("text", String(repeating: "the cat ", count: 300) + "\n")
+        let arguments = "-q --model \(fixture.model) --table \(fixture.table) --format \(format) -o \(output)"
+        let result = try await runShell("ulimit -f 8; exec $BIN/encode \(arguments) \(text) \(text)")
+        #if !HDF5
+        guard format != "hdf5" else { return #expect(result.status == 69 && isOneLine(result.errors, naming: "libhdf5-dev")) }
+        #endif
+        #expect(result.status == 74 && isOneLine(result.errors, naming: "output"), "\(result.status) \(result.errors)")
+        #expect(directory.entries() == ["text"])
+    }
+
+    /// SIGTERM leaves nothing behind.
+    @Test(arguments: ["npy", "npy-folder", "hdf5"])
+    func interrupted(format: String) async throws {
+        #if !HDF5
+        guard format != "hdf5" else { return }
+        #endif
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let result = try await runShell(
+            """
+            mkfifo '\(directory.file("pipe"))'
+            $BIN/encode -q --model \(fixture.model) --table \(fixture.table) --format \(format) --stateful \
+            -o '\(directory.file("output"))' '\(directory.file("pipe"))' & tool=$!
+            exec 3> '\(directory.file("pipe"))'
+            for i in $(seq 2000); do echo "the cat sees the house"; done >&3
+            for i in $(seq 100); do ls -A '\(directory.path)' | grep -q output && break; sleep 0.05; done
+            kill -TERM $tool; wait $tool
+            """)
+        #expect(result.status == 143, "\(result.status) \(result.errors)")
+        #expect(directory.entries() == ["pipe"])
+    }
+
+    @Test(arguments: [
+        (["--layers", "3"], 64, "the model has the layers 0"), (["--layers", "mean"], 64, "layers"), (["--mix", "MIX", "--layers", "top"], 64, "--mix"),
+        (["--format", "json", "--storage", "float16"], 64, "--storage"), (["--format", "npy", "--line-buffered", "-o", "x"], 64, "--line-buffered"),
+        (["--format", "hdf5"], 64, "-o FILE"), (["--format", "npy-folder"], 64, "-o FOLDER"), (["--mix", "MIX"], 64, "weights for 2 layers"),
+        (["--mix", "TEXT"], 65, "TEXT: is not a JSON object"), (["--mix", "NOTHING"], 66, "NOTHING"), (["--convert"], 64, "--convert needs"),
+        (["--elmo-options", "x"], 64, "need each other"), (["--elmo-options", "x", "--elmo-weights", "y"], 64, "exclude each other"),
+        (["--format", "npy-folder", "-o", "FULL"], 73, "FULL"), (["--format", "npy-folder", "-o", "NOTHING/x"], 73, "NOTHING/x"),
+    ])
+    func choicesThatCannotBe(arguments: [String], status: Int, message: String) async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        try directory.write("MIX", "{\"weights\": [1, 2]}")
+        try directory.write("TEXT", "the cat\n")
+        _ = try await runShell("mkdir '\(directory.file("FULL"))' && touch '\(directory.file("FULL/x"))'")
+        let names = ["MIX", "TEXT", "NOTHING", "FULL"]
+        let paths = arguments.map { word in names.contains { word.hasPrefix($0) } ? directory.file(word) : word }
+        let before = directory.entries()
+        let result = try await encode(paths + [fixture.text], fixture: fixture)
+        #expect(result.status == status && isOneLine(result.errors, naming: message), "\(result.status) \(result.errors)")
+        #expect(result.output == [] && directory.entries() == before)
+    }
+}
