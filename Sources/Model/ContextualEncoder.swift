@@ -1,3 +1,4 @@
+internal import Files
 public import Kernels
 public import Layers
 public import Parallel
@@ -10,6 +11,8 @@ public final class ContextualEncoder {
     let hasOutput: Bool
     /// Of a model of units of words: the units in the order of their numbers, marks first. Kept in its file.
     public var units: [String] = []
+    /// The file that the weights lie in, if they do.
+    var file: MappedFile?
     private let pool: ThreadPool
     private var sharedNorm = 0.0
 
@@ -99,7 +102,11 @@ public final class ContextualEncoder {
 
     /// Packs weights once for all passes to come. For a model that is not trained.
     public func packWeights(_ precision: WeightPrecision = .float32) {
-        for model in directions { model.packWeights(precision) }
+        for model in directions {
+            model.packWeights(precision)
+            // Each weight is in memory once, not twice.
+            file?.release()
+        }
     }
 
     /// Whether directions run side by side, each on a thread: not where there are more threads than directions.

@@ -114,6 +114,7 @@ public enum ModelFile {
     /// Lets `encoder` use the weights where they are in the file, and checks them on all threads. Throws `ToolError` like `read`.
     private static func borrow(_ reader: SafetensorsReader, for encoder: ContextualEncoder, pool: ThreadPool) throws {
         let tensors = try tensors(of: reader, for: encoder)
+        encoder.file = reader.file
         for (tensor, parameter, store) in tensors {
             guard let start = try reader.floats(tensor) else {
                 try reader.copy(tensor, into: store.value(parameter).start)
