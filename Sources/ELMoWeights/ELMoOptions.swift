@@ -24,19 +24,12 @@ public struct ELMoOptions: Sendable, Equatable {
         "n_tokens_vocab", "n_train_tokens", "sample_softmax", "share_embedding_softmax", "unroll_steps",
     ]
 
-    /// No options are longer.
-    private static let longestFile = 1 << 20
-
     /// Throws `ToolError`: `noInput`; `dataError`, with the field's name, if the file is not JSON, if a field is missing, is
     /// unknown, has another type or a value of which no network can be made, or if the model reads words.
     public init(path: String) throws { try self.init(openInput(path)) }
 
     public init(_ source: any ByteSource) throws {
-        let head = try PeekedSource(source, count: Self.longestFile + 1).head
-        guard head.count <= Self.longestFile else {
-            throw ToolError.data(source.name, "", "is longer than 1 MiB: not a file of options")
-        }
-        try self.init(head, file: source.name)
+        try self.init(readSmall(source), file: source.name)
     }
 
     private init(_ bytes: [UInt8], file: String) throws {

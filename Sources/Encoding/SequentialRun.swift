@@ -44,7 +44,7 @@ final class SequentialRun {
         let steps: Int
     }
 
-    /// Gives the vectors of a sentence, piece after piece: `deliver` gets shape (tokens, layers, width), in the order of the text.
+    /// Gives the vectors of a sentence, piece after piece in the order of the text: `deliver` gets shape (tokens, layers, width).
     func run(
         _ words: [String], steps: [Int], deliver: (UnsafeBufferPointer<Float>) throws -> Void
     ) throws {

@@ -90,8 +90,9 @@ final class SpellingInput: SentenceInput {
             let first = read
             while read < words.count && batch.words < batch.capacity {
                 let place = batch.words
-                batch.places[place] =
-                    read < marks.count ? batch.append(read == 0 ? .begin : .end) : words.withWord(read) { batch.append(.spelled($0)) }
+                batch.places[place] = read < marks.count
+                    ? batch.append(read == 0 ? .begin : .end)
+                    : words.withWord(read) { batch.append(.spelled($0)) }
                 read += 1
             }
             let width = encoder.configuration.projection

@@ -38,7 +38,9 @@ public final class PeekedSource: ByteSource {
         var head: [UInt8] = [], buffer = [UInt8](repeating: 0, count: magics.map(\.count).max() ?? 0)
         while magics.contains(where: { $0.count > head.count && $0.starts(with: head) }) {
             let room = buffer.count - head.count
-            let count = try buffer.withUnsafeMutableBytes { try source.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[..<room])) }
+            let count = try buffer.withUnsafeMutableBytes {
+                try source.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[..<room]))
+            }
             if count == 0 { break }
             head += buffer[..<count]
         }

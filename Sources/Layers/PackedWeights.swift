@@ -28,7 +28,7 @@ public final class PackedWeights {
     init(constants parameters: [(Parameter, WeightPrecision)], in store: ParameterStore, _ compute: Compute) {
         weights = []
         for (parameter, precision) in parameters {
-            constants[parameter.offset] = PackedFactor(parameter, precision, in: store, compute)
+            constants[parameter.place] = PackedFactor(parameter, precision, in: store, compute)
         }
     }
 
@@ -44,7 +44,7 @@ public final class PackedWeights {
     func expire() { isCurrent = false }
 
     fileprivate func plain(_ parameter: Parameter) -> PackedFactor? {
-        constants[parameter.offset] ?? find(parameter).map { .floats($0.plain) }
+        constants[parameter.place] ?? find(parameter).map { .floats($0.plain) }
     }
 
     fileprivate func transposed(_ parameter: Parameter) -> PackedMatrix? { find(parameter)?.transposed }

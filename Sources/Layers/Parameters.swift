@@ -14,6 +14,9 @@ public struct Parameter: Sendable, Equatable {
 
     public var count: Int { shape.reduce(1, *) }
 
+    /// Unlike that of any other in its store.
+    var place: Int { isSparse ? -1 - offset : offset }
+
     /// Whether it is more than a bias or a gain; a sparse bias has rows of one number.
     var isMatrix: Bool { shape.count > 1 && !(isSparse && shape[1] == 1) }
 }
@@ -130,7 +133,7 @@ public final class ParameterStore {
 
     /// A weight of two dimensions as a matrix; one of one dimension as a single row.
     public func value(_ parameter: Parameter) -> Matrix {
-        if !borrowed.isEmpty, let matrix = borrowed[parameter.isSparse ? -1 - parameter.offset : parameter.offset] { return matrix }
+        if !borrowed.isEmpty, let matrix = borrowed[parameter.place] { return matrix }
         guard parameter.isSparse else { return view(parameter, of: values) }
         let table = rows(parameter)
         return Matrix(table.values, rows: table.rows, columns: table.columns)
@@ -141,7 +144,7 @@ public final class ParameterStore {
     public func borrow(_ parameter: Parameter, at start: UnsafePointer<Float>, from lender: AnyObject) {
         precondition(training == nil, "weights that are trained are not borrowed")
         let columns = parameter.shape.last ?? 1
-        borrowed[parameter.isSparse ? -1 - parameter.offset : parameter.offset] = Matrix(
+        borrowed[parameter.place] = Matrix(
             UnsafeMutablePointer(mutating: start), rows: parameter.count / max(1, columns), columns: columns)
         if !lenders.contains(where: { $0 === lender }) { lenders.append(lender) }
     }

@@ -82,7 +82,8 @@ public struct TrainingInput {
     /// machine, which is a slip of the keyboard.
     public func check(_ configuration: EncoderConfiguration, _ options: TrainingOptions) throws {
         guard configuration.output != .none else {
-            throw ToolError(.configuration, "a model without an output layer only encodes: it predicts nothing, and cannot be trained")
+            throw ToolError(
+                .configuration, "a model without an output layer only encodes: it predicts nothing, and cannot be trained")
         }
         let needed = configuration.trainingBytes(batch: options.batch, window: options.window)
         let available = Double(memoryLimit())

@@ -39,7 +39,7 @@ struct Encode: Tool {
     @Flag(help: "The text is tokenised already: cut at white space and nowhere else.")
     var whitespace = false
 
-    @Flag(help: "Begin each sentence in the state in which the one before it ended, as ELMo's own programs do: in the order of the input, one at a time.")
+    @Flag(help: "Begin each sentence in the state in which the one before it ended, as ELMo's own programs do; slower.")
     var stateful = false
 
     @Option(help: ArgumentHelp("Print the n occurrences, of any word, nearest to the word that --query marks.", valueName: "n"))
@@ -58,7 +58,8 @@ struct Encode: Tool {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        try requireOneStandardInput("table, merges, mix, options and inputs", [source.table, source.bpe, source.elmoOptions, form.mix] + inputs)
+        try requireOneStandardInput(
+            "table, merges, mix, options and inputs", [source.table, source.bpe, source.elmoOptions, form.mix] + inputs)
         if print { return }
         try source.check()
         if convert {
@@ -104,8 +105,8 @@ struct Encode: Tool {
     private func encode(_ model: LoadedModel, _ choice: LayerChoice, _ target: FormTarget, _ pool: WorkerPool) throws {
         let report = common.report
         let writer = try target.writer(model, choice, form, pool)
-        let sentences = SentenceSource(
-            paths: inputs, tokenizer: Tokenizer(for: model.encoder.configuration, mode: whitespace ? .whitespace : nil), pool: pool)
+        let tokenizer = Tokenizer(for: model.encoder.configuration, mode: whitespace ? .whitespace : nil)
+        let sentences = SentenceSource(paths: inputs, tokenizer: tokenizer, pool: pool)
         let stage = try model.stage(choice, isStateful: stateful, to: writer)
         while let words = try sentences.next() {
             try stage.encode(words)

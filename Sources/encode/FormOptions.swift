@@ -32,7 +32,10 @@ struct FormOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The sum of the layers with weights that a task learned, softmax-normalised and times gamma; a JSON object such as {\"weights\": [0.1, 0.3, -0.2], \"gamma\": 1.1}.",
+            """
+            The sum of the layers with weights that a task learned, softmax-normalised and times gamma: a JSON object such as \
+            {"weights": [0.1, 0.3, -0.2], "gamma": 1.1}.
+            """,
             valueName: "file"),
         completion: .file())
     var mix: String?
@@ -41,7 +44,10 @@ struct FormOptions: ParsableArguments {
     var pool: PoolingWriter.Pooling?
 
     @Option(
-        help: "The form of the output: a shard; NumPy's x.npy and x.offsets.npy, or a folder with a file a sentence; HDF5 as AllenNLP's elmo makes it; JSON Lines; text, a line a token.")
+        help: """
+            The form of the output: a shard; NumPy's x.npy and x.offsets.npy, or a folder with a file a sentence; HDF5 as \
+            AllenNLP's elmo makes it; JSON Lines; text, a line a token.
+            """)
     var format = Format.shard
 
     @Option(help: "How numbers are stored: float32, or rounded to float16.")

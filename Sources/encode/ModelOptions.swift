@@ -14,7 +14,9 @@ struct ModelOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The model that train made.", valueName: "file"), completion: .file())
     var model: String?
 
-    @Option(help: ArgumentHelp("The embedding table it was trained with, if it reads vectors.", valueName: "file"), completion: .file())
+    @Option(
+        help: ArgumentHelp("The embedding table it was trained with, if it reads vectors.", valueName: "file"),
+        completion: .file())
     var table: String?
 
     @Flag(help: "Take a table other than the one the model was trained with.")
@@ -35,7 +37,7 @@ struct ModelOptions: ParsableArguments {
 
     @Flag(
         name: .customLong("int8"),
-        help: "Multiply with weights of 8 bits: two to three times as fast, and vectors whose mean cosine to the exact ones is above 0.999.")
+        help: "Multiply with weights of 8 bits: faster, and vectors whose mean cosine to the exact ones is above 0.999.")
     var isQuantized = false
 
     var precision: WeightPrecision { isQuantized ? .int8 : .float32 }
@@ -76,7 +78,9 @@ struct LoadedModel {
         }
         let configuration = encoder.configuration, reads = configuration.input.rawValue
         if configuration.input == .embeddings {
-            guard let path = options.table else { throw ToolError(.usage, "--table is missing: this model reads vectors of words") }
+            guard let path = options.table else {
+                throw ToolError(.usage, "--table is missing: this model reads vectors of words")
+            }
             table = (try Self.table(path, for: configuration, isOther: options.otherTable, pool), path)
         } else {
             guard options.table == nil else { throw ToolError(.usage, "--table is not used: this model reads \(reads)") }
@@ -95,7 +99,9 @@ struct LoadedModel {
         _ path: String, for configuration: EncoderConfiguration, isOther: Bool, _ pool: WorkerPool
     ) throws -> EmbeddingTable {
         let table = try EmbeddingTable(FileSource(path: path), pool: pool)
-        guard !isOther, table.dimension == configuration.inputSize, !table.isTrainingTable(of: configuration) else { return table }
+        guard !isOther, table.dimension == configuration.inputSize, !table.isTrainingTable(of: configuration) else {
+            return table
+        }
         throw ToolError(
             .configuration,
             "\(path): is not the table that the model was trained with; if its vectors come from the same source, "
