@@ -76,7 +76,7 @@ public struct CharacterLSTM: CharacterEncoder {
                 }
                 memory.resetState()
                 direction.layer.recur(
-                    shape: shape, mode: .inference, memory: memory, startsAtZero: true, parameters, compute)
+                    shape: shape, mode: .inference, memory: memory, parameters, compute)
                 joined.columns(direction.columns).copy(
                     from: memory.outputs(shape).rows(shape.block(shape.steps - 1)))
             }

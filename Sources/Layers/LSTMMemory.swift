@@ -27,6 +27,8 @@ public final class LSTMMemory {
     let weights: StepWeights
     /// Whether the last forward pass dropped units.
     var isMasked = false
+    /// Whether the state is zero, whatever its rows hold: they are cleared by the pass that begins with them, as many as it has.
+    private(set) var isAtZero = true
 
     /// - Parameters:
     ///   - training: whether `backward` will be called.
@@ -130,11 +132,16 @@ public final class LSTMMemory {
         precondition(shape.active == nil, "only full windows hand on their state")
         states(shape).rows(0..<shape.batch).copy(from: states(shape).rows(shape.rows..<shape.rows + shape.batch))
         cells(shape).rows(0..<shape.batch).copy(from: lastCells(shape))
+        isAtZero = false
     }
 
-    public func resetState() {
-        stateBuffer.start.update(repeating: 0, count: capacity.batch * options.output)
-        cellBuffer.start.update(repeating: 0, count: capacity.batch * options.cell)
+    public func resetState() { isAtZero = true }
+
+    /// Before a pass.
+    func prepareState(_ shape: WindowShape) {
+        guard isAtZero else { return }
+        states(shape).rows(0..<shape.batch).fill(0)
+        cells(shape).rows(0..<shape.batch).fill(0)
     }
 
     /// Floats of h and c for `batch` sequences.
@@ -144,6 +151,7 @@ public final class LSTMMemory {
     var stateWidths: [Int] { [options.output, options.cell] }
 
     public func saveState(batch: Int, into target: UnsafeMutablePointer<Float>) {
+        if isAtZero { return target.update(repeating: 0, count: stateCount(batch: batch)) }
         target.update(from: stateBuffer.start, count: batch * options.output)
         (target + batch * options.output).update(from: cellBuffer.start, count: batch * options.cell)
     }
@@ -151,5 +159,6 @@ public final class LSTMMemory {
     public func restoreState(batch: Int, from source: UnsafePointer<Float>) {
         stateBuffer.start.update(from: source, count: batch * options.output)
         cellBuffer.start.update(from: source + batch * options.output, count: batch * options.cell)
+        isAtZero = false
     }
 }

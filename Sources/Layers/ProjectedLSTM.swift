@@ -85,22 +85,21 @@ public struct ProjectedLSTM: Sendable {
     ) {
         memory.check(shape)
         compute.enter(.inputProducts)
+        let gates = memory.gates(shape)
         if let packed = parameters.packed(inputWeight) {
-            compute.multiply(input, packed, into: memory.gates(shape))
+            shape.forEachRun { compute.multiply(input.rows($0), packed, into: gates.rows($0)) }
         } else {
-            compute.multiply(input, parameters.value(inputWeight), into: memory.gates(shape))
+            compute.multiply(input, parameters.value(inputWeight), into: gates)
         }
         recur(shape: shape, mode: mode, memory: memory, parameters, compute)
     }
 
-    /// The same when `memory.gates` already holds the input's products.
-    ///
-    /// - Parameter startsAtZero: the state that `memory` holds is zero, and its products need not be computed.
+    /// The same when `memory.gates` already holds the input's products. A state that is zero is not multiplied.
     func recur(
-        shape: WindowShape, mode: PassMode, memory: LSTMMemory, startsAtZero: Bool = false, _ parameters: ParameterStore,
-        _ compute: Compute
+        shape: WindowShape, mode: PassMode, memory: LSTMMemory, _ parameters: ParameterStore, _ compute: Compute
     ) {
         memory.check(shape)
+        memory.prepareState(shape)
         let gates = memory.gates(shape)
         compute.enter(.dropout)
         memory.isMasked = dropout.prepare(memory.mask(shape), mode)
@@ -112,7 +111,7 @@ public struct ProjectedLSTM: Sendable {
             guard !block.isEmpty else { break }
             let previous = memory.states(shape).rows(block)
             compute.enter(.recurrentProducts, of: .recurrence)
-            if step > 0 || !startsAtZero {
+            if step > 0 || !memory.isAtZero {
                 compute.multiply(previous, recurrent, into: gates.rows(block), adding: true)
             }
             compute.enter(.gates)

@@ -42,6 +42,24 @@ public struct WindowShape: Sendable {
     public func activeBlock(_ step: Int) -> Range<Int> {
         step * batch..<step * batch + (active?[step] ?? batch)
     }
+
+    /// Calls `body` with ranges of rows, as few as possible, that hold all rows of sequences still running, and of those that
+    /// had ended no more than a thirty-second.
+    func forEachRun(_ body: (Range<Int>) -> Void) {
+        guard active != nil else { return body(0..<rows) }
+        var run = 0..<0, running = 0
+        for step in 0..<steps {
+            let block = activeBlock(step)
+            if !run.isEmpty && 32 * (block.upperBound - run.lowerBound - running - block.count) > running + block.count {
+                body(run)
+                run = 0..<0
+            }
+            if run.isEmpty { (run, running) = (block, 0) }
+            run = run.lowerBound..<block.upperBound
+            running += block.count
+        }
+        if !run.isEmpty { body(run) }
+    }
 }
 
 /// The most that goes through a network in one pass. Memory is planned from it once, before the first.

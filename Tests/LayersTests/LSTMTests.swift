@@ -230,6 +230,25 @@ private struct Fixture {
         #expect(fixture.outputs() == expected)
     }
 
+    /// Whatever a pass before left where a larger batch has its state.
+    @Test func resetStateIsZeroForABatchOfAnySize() {
+        func fixture() -> Fixture {
+            Fixture(inputs: 7, options: options(9, 5), layers: 2, shape: WindowShape(steps: 2, batch: 6), training: false)
+        }
+        let fresh = fixture(), used = fixture()
+        let smaller = WindowShape(steps: 4, batch: 3)
+        _ = used.stack.forward(used.input.matrix, shape: smaller, mode: .inference, used.parameters, used.compute)
+        used.stack.carryState(from: smaller)
+        #expect(used.outputs() != fresh.outputs())
+        _ = used.stack.forward(used.input.matrix, shape: smaller, mode: .inference, used.parameters, used.compute)
+        used.stack.resetState()
+        let state = FloatBuffer(count: used.stack.stateCount(batch: 6))
+        state.fill(1)
+        used.stack.saveState(batch: 6, into: state.start)
+        #expect(state.elements.allSatisfy { $0 == 0 })
+        #expect(used.outputs() == fresh.outputs())
+    }
+
     /// Sentences of several lengths in one batch give what each gives alone.
     @Test func shorterSequencesDropOut() {
         let lengths = [6, 4, 4, 1]
