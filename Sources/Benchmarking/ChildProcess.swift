@@ -7,10 +7,12 @@ struct ToolCommand {
     let tool: String
     let arguments: [String]
 
-    init(_ tool: String, _ arguments: String...) {
+    init(_ tool: String, _ arguments: [String]) {
         self.tool = tool
         self.arguments = arguments
     }
+
+    init(_ tool: String, _ arguments: String...) { self.init(tool, arguments) }
 
     /// Starts it with the given descriptors as standard input and output. Throws `ToolError`.
     fileprivate func start(in directory: String, input: CInt, output: CInt, errors: CInt?) throws -> pid_t {

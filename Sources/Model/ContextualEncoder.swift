@@ -109,8 +109,8 @@ public final class ContextualEncoder {
         }
     }
 
-    /// Whether directions run side by side, each on a thread: not where there are more threads than directions.
-    private var runsSideBySide: Bool { pool.threads <= directions.count }
+    /// Whether directions encode side by side, each on a thread: not where there are more threads than directions.
+    public var runsSideBySide: Bool { pool.threads <= directions.count }
 
     /// Runs a batch of sentences through all directions, each from the zero state.
     ///

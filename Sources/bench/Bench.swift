@@ -15,9 +15,9 @@ struct Bench: ParsableCommand {
             """,
         version: "bench (Contour) \(contourVersion)",
         subcommands: [
-            BenchTrain.self, BenchProducts.self, BenchInt8.self, BenchLayers.self, BenchStages.self, BenchSpelling.self,
-            BenchText.self, BenchOutputLayers.self, BenchCosts.self, BenchCompare.self, BenchServeSteps.self, BenchReport.self,
-            BenchProbe.self,
+            BenchTrain.self, BenchEncode.self, BenchProducts.self, BenchInt8.self, BenchLayers.self, BenchStages.self,
+            BenchSpelling.self, BenchText.self, BenchOutputLayers.self, BenchCosts.self, BenchCompare.self,
+            BenchServeSteps.self, BenchReport.self, BenchProbe.self,
         ])
 
     static func main() { runAsRoot() }

@@ -42,6 +42,64 @@ import Testing
         #expect(phases["gates"] != nil && abs(phases.values.reduce(0, +) - 1) < 1e-9)
     }
 
+    private struct EncodeLine: Decodable {
+        typealias Range = TrainLine.Range
+
+        let event: String
+        let words: Int?
+        let seconds, overhead: Range?
+        let input: String?
+        let sentences, tokens, distinctWords, parameters, modelBytes: Int?
+        let countedOperations, computedOperations: Double?
+        let wordsPerSecond, encodingRate, ceiling, share, readSeconds, packSeconds, toolSeconds: Range?
+        let phases: [String: Double]?
+    }
+
+    /// Vectors, and characters, whose convolutions keep ELMo's size.
+    @Test(arguments: [["--preset", "tiny", "--dimension", "7"], ["--preset", "elmo", "--cell", "8", "--projection", "4"]])
+    func encodingInJSONLines(network: [String]) async throws {
+        let directory = try TemporaryDirectory()
+        let text = try directory.write("text", "the cat saw the dog .\n\nthe dog slept\n" + String(repeating: "on and on\n", count: 9))
+        let result = try await runTool(
+            "bench",
+            ["encode", "--json", "-", "--quiet", "--threads", "2", "--rounds", "2", "--sentences", "4", "--text", text] + network)
+        #expect(result.status == 0, "\(result.errors)")
+        let lines = try Self.lines(EncodeLine.self, result.text)
+        #expect(lines.map(\.event) == ["round", "round", "sentence", "sentence", "sentence", "encode"])
+        let alone = lines.filter { $0.event == "sentence" }
+        #expect(alone.map(\.words) == [5, 10, 20])
+        for line in alone {
+            let seconds = try #require(line.seconds), overhead = try #require(line.overhead)
+            #expect(overhead.lowest > 0 && overhead.lowest < seconds.lowest && overhead.median < seconds.median)
+        }
+        let last = try #require(lines.last)
+        // The empty line is no sentence. the cat saw dog . slept on and
+        #expect(last.sentences == 4 && last.tokens == 15 && last.distinctWords == 8)
+        let counted = try #require(last.countedOperations), computed = try #require(last.computedOperations)
+        if last.input == "embeddings" {
+            // Two directions: 7 x 16 below, two layers of (16 + 16) x 128 and a projection 32 x 16; twice that for each word.
+            let layer = 32 * 128 + 32 * 16, weights = 2 * (7 * 16 + 2 * layer)
+            #expect(Int(counted) == 2 * 15 * weights)
+        } else {
+            // Two highways of 2048 for each distinct word and the two marks, and more.
+            let highways = Double(10 * 2 * 4 * 2048 * 2048)
+            #expect(counted > highways && counted < 1.25 * highways)
+        }
+        // Each sentence begins with a mark.
+        #expect(computed > counted && computed < 2 * counted)
+        let bytes = try #require(last.modelBytes), parameters = try #require(last.parameters)
+        #expect(bytes == 4 * parameters)
+        for range in [
+            last.wordsPerSecond, last.encodingRate, last.ceiling, last.share, last.readSeconds, last.packSeconds, last.toolSeconds,
+        ] {
+            let range = try #require(range)
+            #expect(range.lowest > 0 && range.lowest <= range.median && range.median <= range.highest)
+        }
+        let phases = try #require(last.phases)
+        #expect(phases["gates"] != nil && phases["loss"] == nil && abs(phases.values.reduce(0, +) - 1) < 1e-9)
+        #expect(directory.entries() == ["text"])
+    }
+
     @Test func vectorsFromSpelling() async throws {
         struct Line: Decodable {
             let group, method, set: String?
@@ -166,6 +224,9 @@ import Testing
         (["layers", "--kernels", "mmx"], 64),
         (["layers", "--quiet", "--layer", "adaptive-softmax", "--classes", "2", "--rows", "16", "--width", "16"], 64),
         (["layers", "--quiet", "--layer", "softmax", "--classes", "1000", "--rows", "1048576", "--width", "65536"], 64),
+        (["encode", "--preset", "elmo-sub"], 64), (["encode", "--cell", "0"], 64), (["encode", "--sentences", "0"], 64),
+        (["encode", "--rounds", "0"], 64), (["encode", "--text", "-"], 64), (["encode", "--text", "/nowhere/text"], 66),
+        (["encode", "--preset", "tiny", "--text", "/dev/null"], 65), (["encode", "--json", "/nowhere/rounds.jsonl"], 73),
         (["text", "--megabytes", "0"], 64), (["text", "-o", "/nowhere/text"], 73), (["nothing"], 64),
     ])
     func refuses(_ arguments: [String], _ status: Int) async throws {

@@ -1,0 +1,93 @@
+internal import Encoding
+internal import Files
+internal import Model
+internal import Parallel
+internal import Tokenization
+internal import WordVectors
+
+/// What encoding is measured on: sentences, a model file with random weights, and a table with a random vector for each word.
+final class EncodingInputs {
+    let configuration: EncoderConfiguration
+    let sentences: [[String]]
+    /// In the order in which they come.
+    let distinctWords: [String]
+    private(set) var modelBytes = 0
+    /// `nil` for a model that reads characters.
+    private(set) var table: EmbeddingTable?
+    private let threads: Int
+    private let runner: PipelineRunner
+    private let model, shortText: ScratchFile
+    private var tableFile: ScratchFile?
+
+    /// Throws `ToolError`: what reading the text throws, `dataError` if it is empty, and what running a tool throws.
+    init(_ benchmark: EncodingBenchmark, pool: ThreadPool) throws {
+        configuration = benchmark.configuration
+        threads = benchmark.threads
+        runner = try PipelineRunner()
+        (model, shortText) = (try ScratchFile(), try ScratchFile())
+        sentences = try Self.sentences(of: benchmark)
+        var seen: Set<String> = []
+        distinctWords = sentences.joined().filter { seen.insert($0).inserted }
+        let encoder = ContextualEncoder(
+            configuration, capacity: SentenceEncoder.capacity, training: nil, hasOutput: false, pool: pool)
+        encoder.initialize(seed: 1)
+        let output = model.output()
+        try ModelFile.write(encoder, to: output)
+        try output.commit()
+        modelBytes = 4 * encoder.parameterCount
+        try write([Array(sentences[0].prefix(5))], to: shortText)
+        if configuration.input == .embeddings { try makeTable() }
+    }
+
+    private static func sentences(of benchmark: EncodingBenchmark) throws -> [[String]] {
+        let synthetic = try ScratchFile()
+        if benchmark.text == nil {
+            var text = SyntheticText()
+            let output = synthetic.output()
+            // A sentence of it has some hundred bytes.
+            try text.write(bytes: 250 * benchmark.sentences, to: output)
+            try output.commit()
+        }
+        let path = benchmark.text ?? synthetic.path
+        let source = SentenceSource(
+            paths: [path], tokenizer: Tokenizer(mode: benchmark.text == nil ? .penn : .whitespace, maximumSentenceLength: .max),
+            pool: WorkerPool(threads: 1))
+        var result: [[String]] = []
+        while result.count < benchmark.sentences, let words = try source.next() {
+            if !words.isEmpty { result.append(words) }
+        }
+        guard !result.isEmpty else { throw ToolError.data(path, "", "no text") }
+        return result
+    }
+
+    private func write(_ sentences: [[String]], to file: ScratchFile) throws {
+        let output = file.output()
+        for words in sentences { try output.write(words.joined(separator: " ") + "\n") }
+        try output.commit()
+    }
+
+    private func makeTable() throws {
+        let (words, vocabulary, table) = (try ScratchFile(), try ScratchFile(), try ScratchFile())
+        try write(distinctWords.map { [$0] }, to: words)
+        _ = try runner.run(
+            [ToolCommand("tokenize", "--quiet", "--whitespace", words.path), ToolCommand("build-vocab", "--quiet")],
+            output: vocabulary.descriptor, processors: threads)
+        _ = try runner.run(
+            [ToolCommand("embed-oov", "--quiet", "--random", "--dimension", "\(configuration.inputSize)", vocabulary.path)],
+            output: table.descriptor, processors: threads)
+        tableFile = table
+        self.table = try EmbeddingTable(FileSource(path: table.path), pool: WorkerPool(threads: 1))
+    }
+
+    /// As `encode` reads it.
+    func readModel(_ pool: ThreadPool) throws -> ContextualEncoder {
+        try ModelFile.read(model.path, capacity: SentenceEncoder.capacity, hasOutput: false, pool: pool)
+    }
+
+    /// Seconds of `encode` for one short sentence.
+    func runTool() throws -> Double {
+        var arguments = ["--quiet", "--threads", "\(threads)", "--whitespace", "--model", model.path]
+        if let tableFile { arguments += ["--table", tableFile.path, "--other-table"] }
+        return try runner.run([ToolCommand("encode", arguments + [shortText.path])], processors: threads).seconds
+    }
+}

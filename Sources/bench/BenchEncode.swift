@@ -1,0 +1,205 @@
+import ArgumentParser
+import Benchmarking
+import Files
+import Model
+import ToolSupport
+
+/// `bench encode`
+struct BenchEncode: Tool {
+    static let name = "bench encode"
+    static let configuration = CommandConfiguration(
+        commandName: "encode", abstract: "Encoding beside the machine's ceiling for matrix products, sentences alone, and the start.",
+        discussion: """
+            Weights are random. Sentences become the vectors of all layers in memory, as in encode, from packed weights; a word \
+            costs 2 x weights operations, a multiplication and an addition for each weight of the LSTM layers and of the layer \
+            below them in all directions. Of characters each distinct word is read once, and that is counted as it is \
+            computed. Marks and what fills batches up are not counted.
+
+            The overhead of a sentence encoded alone is what is not arithmetic of the encoder. The start is that of a model \
+            file in the page cache: mapped and checked, its weights packed, and encode itself for one short sentence.
+
+            Example: bench encode --preset elmo-c --text sentences.tok --sentences 2000
+            """)
+
+    @OptionGroup var network: EncodedNetwork
+
+    @Option(
+        help: ArgumentHelp(
+            "Measure on this token shard, or text whose tokens stand between spaces; else the text is synthetic.", valueName: "file"),
+        completion: .file())
+    var text: String?
+
+    @Option(help: ArgumentHelp("Sentences of a round, the first ones of the text.", valueName: "n"))
+    var sentences = 1000
+
+    @Option(help: ArgumentHelp("How often to encode them.", valueName: "n"))
+    var rounds = 3
+
+    @OptionGroup var results: ResultOptions
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        guard text != "-" else { throw ValidationError("--text must be a file") }
+        guard (1...1 << 30).contains(sentences) else { throw ValidationError("--sentences must be from 1 to \(1 << 30)") }
+        guard (1...1000).contains(rounds) else { throw ValidationError("--rounds must be from 1 to 1000") }
+    }
+
+    func perform() throws {
+        guard let encoder = network.encoder else { return }
+        let files = try results.open()
+        StopRequest.listen()
+        let report = common.report
+        var benchmark = EncodingBenchmark(encoder, threads: common.threads)
+        benchmark.text = text
+        benchmark.sentences = sentences
+        benchmark.rounds = rounds
+        benchmark.shouldStop = { StopRequest.isMade }
+        let result = try benchmark.run(
+            onProgress: { report.progress($0) },
+            onRound: { report.progress("round \($0): \(rounded($1.wordsPerSecond)) words/s") })
+        report.progress("")
+        for round in result.rounds { try files.log(RoundRecord(round)) }
+        for alone in result.alone { try files.log(AloneRecord(alone)) }
+        try files.log(ResultRecord(result, benchmark))
+        try files.print(table(result, encoder))
+        try files.commit()
+        StopRequest.endBySignal()
+    }
+
+    private func table(_ result: EncodingBenchmark.Result, _ encoder: EncoderConfiguration) -> String {
+        var table = TextTable(["", "median", "lowest", "highest"])
+        func add(_ name: String, _ spread: Spread, _ form: (Double) -> String = rounded) {
+            table.append([name, form(spread.median), form(spread.lowest), form(spread.highest)])
+        }
+        add("words/s", result.spread(\.wordsPerSecond))
+        add("encoding, GFLOP/s", result.spread(\.encodingRate))
+        add("large products, GFLOP/s", result.spread(\.ownProducts))
+        add("the same by OpenBLAS's threads", result.spread(\.openBLASProducts))
+        add("encoding of the better", result.spread(\.share)) { percent($0) }
+        for alone in result.alone {
+            add("a sentence of \(alone.words) words, ms", alone.seconds) { fixed(1e3 * $0, 2) }
+            add("  its overhead, µs", alone.overhead) { fixed(1e6 * $0, 0) }
+        }
+        add("model mapped and checked, ms", result.start.read) { fixed(1e3 * $0, 0) }
+        add("weights packed, ms", result.start.pack) { fixed(1e3 * $0, 0) }
+        add("encode of one short sentence, ms", result.start.tool) { fixed(1e3 * $0, 0) }
+        return "cell \(encoder.cell), projection \(encoder.projection), \(encoder.input.rawValue), "
+            + "\(encoder.directions.count == 1 ? "1 direction" : "2 directions"), \(grouped(result.parameters)) weights; "
+            + "\(grouped(result.sentences)) sentences, \(grouped(result.tokens)) words, \(grouped(result.distinctWords)) of them "
+            + "distinct; \(common.threads) threads, \(result.rounds.count) rounds\n"
+            + table.text + "products computed, of those counted: \(percent(result.computed / result.counted))\n"
+            + "peak memory \(megabytes(result.peakMemory))\n\n" + phases(result)
+    }
+
+    private func phases(_ result: EncodingBenchmark.Result) -> String {
+        var table = TextTable(["part of a round's time", "share"])
+        for (phase, share) in result.phases { table.append([phase.title, percent(share)]) }
+        return table.text
+    }
+}
+
+/// An encoder to measure, by a preset's sizes or others; its output layer is left out.
+struct EncodedNetwork: ParsableArguments {
+    /// Units of words would need merges.
+    private static let presets = EncoderConfiguration.presets.map(\.name).filter {
+        EncoderConfiguration(preset: $0, vectorSize: 1)?.input != .subwords
+    }
+
+    @Option(help: "Sizes and input layer of a known encoder: \(presets.joined(separator: ", ")).")
+    var preset = "small"
+
+    @Option(help: ArgumentHelp("LSTM cells of a layer and direction, instead of the preset's.", valueName: "n"))
+    var cell: Int?
+
+    @Option(help: ArgumentHelp("Width of a layer's output in a direction, instead of the preset's.", valueName: "n"))
+    var projection: Int?
+
+    @Option(help: ArgumentHelp("Width of the words' vectors.", valueName: "n"))
+    var dimension = 300
+
+    @Option(help: ArgumentHelp("Directions: 1 or 2.", valueName: "n"))
+    var directions = 2
+
+    func validate() throws {
+        guard Self.presets.contains(preset) else { throw ValidationError("no preset of the name \(preset) that reads words") }
+        guard directions == 1 || directions == 2 else { throw ValidationError("--directions must be 1 or 2") }
+        if let complaint = encoder?.complaint { throw ValidationError(complaint) }
+    }
+
+    /// `nil` only for a preset that `validate` refuses.
+    var encoder: EncoderConfiguration? {
+        guard var configuration = EncoderConfiguration(preset: preset, vectorSize: dimension) else { return nil }
+        configuration.output = .none
+        configuration.outputSize = 0
+        configuration.cutoffs = []
+        if configuration.input != .embeddings { configuration.inputSize = 0 }
+        if let cell { configuration.cell = cell }
+        if let projection { configuration.projection = projection }
+        if directions == 1 { configuration.directions = [.forward] }
+        return configuration
+    }
+}
+
+/// A round in JSON Lines.
+private struct RoundRecord: Encodable {
+    let event = "round"
+    /// Words a second.
+    let encoded: Double
+    let ownProducts, openBLASProducts: Double
+
+    init(_ round: EncodingBenchmark.Round) {
+        encoded = round.wordsPerSecond
+        ownProducts = round.ownProducts
+        openBLASProducts = round.openBLASProducts
+    }
+}
+
+/// Sentences encoded alone.
+private struct AloneRecord: Encodable {
+    let event = "sentence"
+    let words: Int
+    let seconds, overhead: Spread
+
+    init(_ alone: EncodingBenchmark.Alone) {
+        words = alone.words
+        seconds = alone.seconds
+        overhead = alone.overhead
+    }
+}
+
+/// What was measured, and the medians.
+private struct ResultRecord: Encodable {
+    let event = "encode"
+    let input: String
+    let cell, projection, dimension, directions, threads, parameters, sentences, tokens, distinctWords: Int
+    let modelBytes, peakMemory: Int
+    let countedOperations, computedOperations: Double
+    let wordsPerSecond, encodingRate, ceiling, share, readSeconds, packSeconds, toolSeconds: Spread
+    let phases: [String: Double]
+
+    init(_ result: EncodingBenchmark.Result, _ benchmark: EncodingBenchmark) {
+        let encoder = benchmark.configuration
+        input = encoder.input.rawValue
+        cell = encoder.cell
+        projection = encoder.projection
+        dimension = encoder.inputSize
+        directions = encoder.directions.count
+        threads = benchmark.threads
+        parameters = result.parameters
+        sentences = result.sentences
+        tokens = result.tokens
+        distinctWords = result.distinctWords
+        modelBytes = result.start.modelBytes
+        peakMemory = result.peakMemory
+        countedOperations = result.counted
+        computedOperations = result.computed
+        wordsPerSecond = result.spread(\.wordsPerSecond)
+        encodingRate = result.spread(\.encodingRate)
+        ceiling = result.spread(\.ceiling)
+        share = result.spread(\.share)
+        readSeconds = result.start.read
+        packSeconds = result.start.pack
+        toolSeconds = result.start.tool
+        phases = Dictionary(uniqueKeysWithValues: result.phases.map { ("\($0.phase)", $0.share) })
+    }
+}
