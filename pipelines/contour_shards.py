@@ -108,15 +108,26 @@ def normalised(rows):
     return rows * (1 / numpy.where(norms > 0, norms, 1)).astype(numpy.float32)
 
 
-def weights(path):
-    """The tensors of a model file by their names."""
+def model_header(path):
+    """The header of a model file, and its data."""
     with open(path, "rb") as file:
         content = file.read()
     size = int.from_bytes(content[:8], "little")
     try:
-        header, data = json.loads(content[8:8 + size]), memoryview(content)[8 + size:]
+        return json.loads(content[8:8 + size]), memoryview(content)[8 + size:]
     except ValueError as error:
         raise ValueError(f"{path}: is no safetensors file") from error
+
+
+def configuration(path):
+    """The configuration of a model file's network, without what follows from its absence."""
+    header, _ = model_header(path)
+    return json.loads(header["__metadata__"]["contour"])
+
+
+def weights(path):
+    """The tensors of a model file by their names."""
+    header, data = model_header(path)
     header.pop("__metadata__", None)
     return {name: numpy.frombuffer(data[slice(*tensor["data_offsets"])], "<f4").reshape(tensor["shape"])
             for name, tensor in header.items()}
