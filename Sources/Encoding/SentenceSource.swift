@@ -11,9 +11,16 @@ public final class SentenceSource {
     private let pool: WorkerPool
     private var paths: ArraySlice<String>
     private var current: (() throws -> [String]?)?
+    private let onShard: (_ name: String, _ tokenizer: String) -> Void
 
-    /// - Parameter tokenizer: how text becomes tokens; token shards are what they are.
-    public init(paths: [String], tokenizer: Tokenizer, pool: WorkerPool) {
+    /// - Parameters:
+    ///   - tokenizer: how text becomes tokens; token shards are what they are.
+    ///   - onShard: told how each token shard was tokenised, as `Tokenizer.description` says it.
+    public init(
+        paths: [String], tokenizer: Tokenizer, pool: WorkerPool,
+        onShard: @escaping (_ name: String, _ tokenizer: String) -> Void = { _, _ in }
+    ) {
+        self.onShard = onShard
         self.paths = paths[...]
         self.tokenizer = tokenizer
         self.pool = pool
@@ -48,9 +55,12 @@ public final class SentenceSource {
         let reader = try TokenShardReader(source, pool: pool)
         var words: [String] = []
         var waiting: ArraySlice<[String]> = []
-        return {
+        var isFirst = true
+        return { [onShard] in
             while waiting.isEmpty {
                 guard let block = try reader.next() else { return nil }
+                if isFirst, let fields = reader.header?.fields { onShard(source.name, Tokenizer.description(fields)) }
+                isFirst = false
                 if block.firstNewWord == 0 { words.removeAll() }
                 block.forEachNewWord { words.append(String(decoding: $0, as: UTF8.self)) }
                 // Units are put together: there is a vector for each word.

@@ -17,11 +17,12 @@ public final class OutputFile {
 
     /// - Parameters:
     ///   - path: the file to make; `-` is standard output.
+    ///   - name: what to call it in messages, if not by its path.
     ///   - binary: refuses to write to a terminal, with status `usage`.
     ///   - grows: write under the name itself from the start, as a log does that people watch.
     ///   - appends: begin behind what a growing file has already.
     /// Throws `ToolError` with status `cannotCreate` if the file cannot be made there.
-    public init(path: String, binary: Bool, grows: Bool = false, appends: Bool = false) throws {
+    public init(path: String, name shown: String? = nil, binary: Bool, grows: Bool = false, appends: Bool = false) throws {
         // From the point where all properties are set, a throwing init runs deinit too, which cleans up.
         if path == "-" {
             name = "standard output"
@@ -40,7 +41,7 @@ public final class OutputFile {
         let inPlace = grows || stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
         let creation = grows ? O_CREAT | (appends ? O_APPEND : O_TRUNC) : inPlace ? 0 : O_CREAT | O_EXCL
         let flags = (inPlace ? O_WRONLY : O_RDWR) | O_CLOEXEC | creation
-        name = path
+        name = shown ?? path
         self.path = path
         temporary = inPlace ? nil : TemporaryName(beside: path)
         descriptor = open(temporary?.path ?? path, flags, 0o666)

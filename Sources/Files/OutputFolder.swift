@@ -13,6 +13,7 @@ public final class OutputFolder {
     /// - Parameter suffix: of the files, `.npy` for example.
     /// Throws `ToolError` with status `cannotCreate` if there is such a folder with something in it, or it cannot be made.
     public init(path: String, suffix: String) throws {
+        guard !path.isEmpty else { throw ToolError(.cannotCreate, "the name of the output is empty") }
         var trimmed = path
         while trimmed.count > 1 && trimmed.hasSuffix("/") { trimmed.removeLast() }
         self.path = trimmed
@@ -36,7 +37,8 @@ public final class OutputFolder {
     /// The next file, for its writer to commit. Throws `ToolError` with status `cannotCreate`.
     public func next() throws -> OutputFile {
         defer { count += 1 }
-        return try OutputFile(path: "\(temporary.path)/\(count)\(suffix)", binary: true, grows: true)
+        let name = "\(count)\(suffix)"
+        return try OutputFile(path: "\(temporary.path)/\(name)", name: "\(path)/\(name)", binary: true, grows: true)
     }
 
     /// Gives the folder its name. Throws `ToolError` with status `cannotCreate`.

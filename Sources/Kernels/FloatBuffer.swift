@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Parallel
 
 /// Owned, zeroed, 64-byte aligned memory for `count` floats.
 ///
@@ -28,7 +29,7 @@ public final class FloatBuffer: @unchecked Sendable {
 
     private static func map(_ size: Int) -> UnsafeMutableRawPointer {
         let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-        guard let memory, memory != MAP_FAILED else { fatalError("no memory for \(size) bytes") }
+        guard let memory, memory != MAP_FAILED else { endForWant(of: "memory for \(size) bytes") }
         madvise(memory, size, CInt(MADV_HUGEPAGE))
         return memory
     }

@@ -46,8 +46,19 @@ func startThread(_ body: @escaping @Sendable () -> Void) {
             return nil
         }, Unmanaged.passRetained(Box(body)).toOpaque())
     pthread_sigmask(SIG_SETMASK, &before, nil)
-    precondition(status == 0, "pthread_create: \(String(cString: strerror(status)))")
+    guard status == 0 else { endForWant(of: "thread: \(String(cString: strerror(status)))") }
     pthread_detach(thread)
+}
+
+/// Ends the process with one line on stderr and the status for what the system does not give: there is nobody to catch an error
+/// where threads are started and memory is planned. What `atexit` was told to remove is removed.
+public func endForWant(of what: String) -> Never {
+    var name = [CChar](repeating: 0, count: 256)
+    let length = readlink("/proc/self/exe", &name, name.count - 1)
+    let path = String(decoding: name[..<max(0, length)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let line = "\(path.split(separator: "/").last ?? "contour"): the system gives no \(what)\n"
+    _ = line.utf8.withContiguousStorageIfAvailable { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    exit(71)
 }
 
 /// Lets another thread run: for waits that are short but not bounded.

@@ -87,11 +87,18 @@ public final class VectorShardReader {
     /// The sentence that the next block goes on with, and how many of its tokens have been read.
     private var open: (run: VectorBlock.Run, read: Int)?
     private var sentences = 0
+    private let check: (ShardHeader) throws -> Void
 
-    public init(_ source: any ByteSource, pool: WorkerPool) throws {
+    /// - Parameter check: looks at the header of each part, and throws if it is not what the caller wants.
+    /// Throws `ToolError`.
+    public init(
+        _ source: any ByteSource, pool: WorkerPool, check: @escaping (ShardHeader) throws -> Void = { _ in }
+    ) throws {
+        self.check = check
         reader = try ShardReader(
             source, kind: .vectors, anyOf: RowStorage.allCases.map(VectorColumn.all), pool: pool)
         (layers, width) = try Self.shape(reader.header, file: reader.name)
+        try check(reader.header)
     }
 
     /// The next block, `nil` after the last. Throws `ToolError`.
@@ -101,9 +108,12 @@ public final class VectorShardReader {
             try checkComplete(reader.name, "at the end")
             return nil
         }
-        if reader.part != part { try checkComplete(reader.name, block.place) }
-        guard try Self.shape(reader.header, file: reader.name) == (layers, width) else {
-            throw ToolError.data(reader.name, block.place, "joined shards have vectors of different shapes")
+        if reader.part != part {
+            try checkComplete(reader.name, block.place)
+            guard try Self.shape(reader.header, file: reader.name) == (layers, width) else {
+                throw ToolError.data(reader.name, block.place, "joined shards have vectors of different shapes")
+            }
+            try check(reader.header)
         }
         return try parse(block)
     }

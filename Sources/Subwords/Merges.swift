@@ -16,6 +16,8 @@ public struct Merges: Sendable {
     public let pairs: [Pair]
     /// What the last character of a word carries.
     static let wordEnd = Array("</w>".utf8)
+    /// Far more than anyone learns.
+    private static let most = 1 << 24
     private static let version = "#version: 0.2"
 
     public init(_ pairs: [Pair]) { self.pairs = pairs }
@@ -42,6 +44,9 @@ public struct Merges: Sendable {
             }
             guard String(validating: line, as: UTF8.self) != nil else {
                 throw ToolError.data(lines.name, place, "is not UTF-8")
+            }
+            guard pairs.count < Self.most else {
+                throw ToolError.data(lines.name, place, "has more than \(Self.most) merges before it")
             }
             pairs.append(Pair(symbols[0], symbols[1]))
         }) {}

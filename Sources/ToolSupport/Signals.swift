@@ -6,6 +6,7 @@ import Glibc
 func installSignalHandlers() {
     // Makes the registry now, because a handler must not allocate.
     removeTemporaryFiles()
+    atexit { removeTemporaryFiles() }
     for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] where !isIgnored(number) { signal(number, endBySignal) }
     signal(SIGPIPE, endBySignal)
     signal(SIGXFSZ, SIG_IGN)

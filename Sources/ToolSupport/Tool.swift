@@ -31,7 +31,7 @@ extension Tool {
         do {
             try perform()
         } catch let error as ToolError {
-            writeToStandardError("\(Self.name): \(error.description)\n")
+            writeToStandardError("\(Self.name): \(printable(error.description))\n")
             throw ExitCode(error.status.rawValue)
         }
     }
@@ -58,6 +58,16 @@ extension ParsableCommand {
             Glibc.exit(ExitStatus.usage.rawValue)
         }
     }
+}
+
+/// A message with what names out of files may hold: control characters as their numbers, and of an endless one both ends.
+public func printable(_ message: String) -> String {
+    var text = ""
+    for scalar in message.unicodeScalars {
+        let isControl = scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value) || [0x2028, 0x2029].contains(scalar.value)
+        if isControl { text += "\\u{\(String(scalar.value, radix: 16))}" } else { text.unicodeScalars.append(scalar) }
+    }
+    return text.count > 2000 ? "\(text.prefix(1000))…\(text.suffix(900))" : text
 }
 
 /// A message as one line: the list of values that an option may have becomes part of the sentence.

@@ -53,7 +53,7 @@ struct BenchInt8: Tool {
         var text: [[String]] = []
         while text.count < sentences, let next = try source.next() { text.append(next) }
         let benchmark = try QuantizationBenchmark(
-            table: try table.map { try EmbeddingTable(FileSource(path: $0), pool: pool) }, sentences: text
+            table: try table.map { try open($0, for: configuration, pool) }, sentences: text
         ) {
             try ModelFile.read(model, capacity: $0, hasOutput: false, pool: ThreadPool(threads: common.threads))
         }
@@ -81,6 +81,14 @@ struct BenchInt8: Tool {
         try files.print("\(kernels), \(common.threads) threads\n\(speed.text)\n\(quality.text)")
         try files.commit()
         StopRequest.endBySignal()
+    }
+
+    private func open(_ path: String, for configuration: EncoderConfiguration, _ pool: WorkerPool) throws -> EmbeddingTable {
+        let table = try EmbeddingTable(FileSource(path: path), pool: pool)
+        guard table.isTrainingTable(of: configuration) else {
+            throw ToolError(.configuration, "\(path): is not the table that the model was trained with")
+        }
+        return table
     }
 
     private struct Record: Encodable {

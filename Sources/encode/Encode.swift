@@ -60,8 +60,19 @@ struct Encode: Tool {
     func validate() throws {
         try requireOneStandardInput(
             "table, merges, mix, options and inputs", [source.table, source.bpe, source.elmoOptions, form.mix] + inputs)
-        if print { return }
+        if print {
+            guard neighbours == nil, query == nil, !convert, form.isDefault else {
+                throw ValidationError("--print prints vector shards as they are: no other options are used")
+            }
+            return
+        }
         try source.check()
+        if neighbours != nil || convert {
+            let uses = neighbours == nil ? "--convert" : "--neighbours"
+            guard form.isDefault, !stateful, neighbours == nil || !convert else {
+                throw ValidationError("\(uses) encodes no text: options of how it is encoded are not used")
+            }
+        }
         if convert {
             guard source.elmoWeights != nil else { throw ValidationError("--convert needs --elmo-options and --elmo-weights") }
             guard inputs == ["-"] else { throw ValidationError("--convert reads no text") }
@@ -106,7 +117,11 @@ struct Encode: Tool {
         let report = common.report
         let writer = try target.writer(model, choice, form, pool)
         let tokenizer = Tokenizer(for: model.encoder.configuration, mode: whitespace ? .whitespace : nil)
-        let sentences = SentenceSource(paths: inputs, tokenizer: tokenizer, pool: pool)
+        let sentences = SentenceSource(paths: inputs, tokenizer: tokenizer, pool: pool) { name, own in
+            let trained = Tokenizer.description(model.encoder.configuration)
+            guard !trained.isEmpty, own != trained else { return }
+            report.print("warning: \(name): was tokenised with \(own), and the model's training text with \(trained)")
+        }
         let stage = try model.stage(choice, isStateful: stateful, to: writer)
         while let words = try sentences.next() {
             try stage.encode(words)
@@ -134,15 +149,10 @@ struct Encode: Tool {
         let vector = try model.vector(of: query)
         let search = NeighbourSearch(query: vector, count: count, pool: pool)
         for path in inputs {
-            let reader = try VectorShardReader(FileSource(path: path), pool: pool)
-            guard reader.width == vector.count else {
-                throw ToolError(
-                    .configuration, "\(path): has vectors of \(reader.width) numbers, and this model makes \(vector.count)")
-            }
-            let fields = reader.header.fields, choice = fields["layer-choice"]
-            guard fields["model"] == model.digest, choice == "top" || choice == "all", fields["pool"] == nil else {
-                throw ToolError(
-                    .configuration, "\(path): its vectors are not of this model's top layer; encode --layers top makes them")
+            let reader = try VectorShardReader(FileSource(path: path), pool: pool) { header in
+                if let complaint = model.complaint(header, width: vector.count) {
+                    throw ToolError(.configuration, "\(path): \(complaint)")
+                }
             }
             try search.look(at: reader, layer: reader.layers - 1)
         }

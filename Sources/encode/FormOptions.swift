@@ -56,6 +56,11 @@ struct FormOptions: ParsableArguments {
     @Flag(help: "Write each sentence's vectors before the next line is read (json, text), for programs that ask and wait.")
     var lineBuffered = false
 
+    /// Whether nothing was chosen.
+    var isDefault: Bool {
+        layers == .all && mix == nil && pool == nil && format == .shard && storage == .float32 && !lineBuffered
+    }
+
     /// Throws `ValidationError` for choices that exclude each other.
     func check(output: String) throws {
         if mix != nil && layers != .all { throw ValidationError("--mix adds all layers up: leave --layers out") }
@@ -81,9 +86,13 @@ struct FormOptions: ParsableArguments {
         case .npyFolder: return .folder(try OutputFolder(path: output.output, suffix: ".npy"))
         case .hdf5: return .hdf5(try HDF5Writer(path: output.output))
         case .npy:
+            let vectors = try output.open(binary: true)
+            guard vectors.hasPlaces else {
+                throw ToolError(.usage, "\(output.output): NumPy arrays begin with their size, and need a plain file")
+            }
             // `vectors.npy` has its offsets in `vectors.offsets.npy`.
             let stem = output.output.hasSuffix(".npy") ? String(output.output.dropLast(4)) : output.output
-            return .files([try output.open(binary: true), try OutputFile(path: stem + ".offsets.npy", binary: true)])
+            return .files([vectors, try OutputFile(path: stem + ".offsets.npy", binary: true)])
         case .shard, .json, .text: return .files([try output.open(binary: !format.isText)])
         }
     }
@@ -123,7 +132,8 @@ enum FormTarget {
             writer = try ShardVectorWriter(
                 files[0], tool: Encode.signature, layers: layers, width: width, storage: form.storage, fields: fields, pool: pool)
         }
-        return form.pool.map { PoolingWriter(writer, $0, layers: layers, width: width) } ?? writer
+        let pooled = form.pool.map { PoolingWriter(writer, $0, layers: layers, width: width) } ?? writer
+        return FiniteVectors(pooled, of: model.name)
     }
 
     /// Gives the output its name.

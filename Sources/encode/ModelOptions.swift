@@ -59,6 +59,8 @@ struct LoadedModel {
     let encoder: ContextualEncoder
     let table: (table: EmbeddingTable, name: String)?
     let merges: (table: Merges, name: String)?
+    /// What the user calls it.
+    let name: String
     /// By which vector shards know the model.
     let digest: String
     let precision: WeightPrecision
@@ -67,6 +69,7 @@ struct LoadedModel {
     /// model was trained with, and what reading the files throws.
     init(_ options: ModelOptions, threads: Int, _ pool: WorkerPool) throws {
         precision = options.precision
+        name = options.model ?? options.elmoWeights ?? ""
         let capacity = SentenceEncoder.capacity, threads = ThreadPool(threads: threads)
         if let path = options.model {
             encoder = try ModelFile.read(path, capacity: capacity, hasOutput: false, pool: threads)
@@ -113,6 +116,21 @@ struct LoadedModel {
         try SentenceEncoder(
             encoder, table: table?.table, tableName: table?.name ?? "", merges: merges, layers: choice, isStateful: isStateful,
             precision: precision, to: writer)
+    }
+
+    /// Why a vector shard cannot be searched with this model; `nil` if it can.
+    func complaint(_ header: ShardHeader, width: Int) -> String? {
+        let fields = header.fields, choice = fields["layer-choice"]
+        guard fields.integer("width") == width else {
+            return "has vectors of \(fields["width"] ?? "no") numbers, and this model makes \(width)"
+        }
+        guard fields["model"] == digest, choice == "top" || choice == "all", fields["pool"] == nil else {
+            return "its vectors are not of this model's top layer; encode --layers top makes them"
+        }
+        guard fields["table"] == table.map({ hexadecimal($0.table.digest) }) ?? "" else {
+            return "its vectors were made with another table than this one"
+        }
+        return nil
     }
 
     /// The top layer's vector of the marked word.

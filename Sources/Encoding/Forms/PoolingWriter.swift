@@ -13,16 +13,18 @@ public final class PoolingWriter: VectorWriter {
     private var tokens = 0
     /// [layers, width]
     private var result: [Float]
+    private var sums: [Double]
 
     public init(_ writer: any VectorWriter, _ pooling: Pooling, layers: Int, width: Int) {
         self.writer = writer
         self.pooling = pooling
         result = [Float](repeating: 0, count: layers * width)
+        sums = [Double](repeating: 0, count: layers * width)
     }
 
     public func begin(_ words: [String]) throws {
         try writer.begin([words.joined(separator: " ")])
-        for index in result.indices { result[index] = 0 }
+        for index in result.indices { (result[index], sums[index]) = (0, 0) }
         tokens = 0
     }
 
@@ -32,7 +34,7 @@ public final class PoolingWriter: VectorWriter {
             for index in 0..<size {
                 let value = values[start + index]
                 switch pooling {
-                case .mean: result[index] += value
+                case .mean: sums[index] += Double(value)
                 case .max: result[index] = tokens == 0 || value > result[index] ? value : result[index]
                 }
             }
@@ -41,8 +43,8 @@ public final class PoolingWriter: VectorWriter {
     }
 
     public func end() throws {
-        if pooling == .mean && tokens > 1 {
-            for index in result.indices { result[index] /= Float(tokens) }
+        if pooling == .mean {
+            for index in result.indices { result[index] = Float(sums[index] / Double(max(1, tokens))) }
         }
         try result.withUnsafeBufferPointer { try writer.append($0) }
         try writer.end()
