@@ -8,7 +8,7 @@
 #
 # Contour's time is that of the whole process, which maps the model and writes all layers of all tokens to a NumPy file.
 # PyTorch's is that of encoding alone, the vectors in memory: its start takes many seconds, most of them for compiling. Of the
-# ways in which PyTorch can do it a trial finds the fastest first (pytorch_encode.py).
+# ways in which PyTorch can do it a trial finds the fastest first (pytorch_encode.py); FORMULATION=compiled tries that one only.
 #
 # PYTHON names a Python that has torch, numpy and lz4 (without it, one is made under .build/); BIN the folder of the tools.
 set -euo pipefail
@@ -59,7 +59,8 @@ fi
 
 # PyTorch stays alive between its turns; its threads fall asleep within milliseconds.
 coproc TORCH {
-    exec "$PYTHON" "$here/pytorch_encode.py" --model "$model" ${table:+--table "$table"} --threads "$(nproc)" "$work/tokens"
+    exec "$PYTHON" "$here/pytorch_encode.py" --model "$model" ${table:+--table "$table"} --threads "$(nproc)" \
+        ${FORMULATION:+--formulation "$FORMULATION"} "$work/tokens"
 }
 torch=$TORCH_PID
 # The shell forgets the descriptors when the process ends.
