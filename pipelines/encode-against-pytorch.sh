@@ -84,7 +84,9 @@ tokens=$(wc -w < "$work/text")
 printf '%s: %s sentences, %s words; %s threads; PyTorch %s: %s\n' "${MODEL:-$preset}" "$(wc -l < "$work/text")" "$tokens" \
     "$(nproc)" "$("$PYTHON" -c 'import torch; print(torch.__version__)')" "$way"
 encode
+first=$ours
 echo run >&4; answer
+theirs=$answer
 echo "check $work/vectors.npy" >&4; answer; difference=$answer
 printf 'The largest difference of two numbers: %s\n\n' "$difference"
 if awk -v difference="$difference" 'BEGIN { exit !(difference < 1e-4) }'; then :; else
@@ -95,8 +97,13 @@ fi
 results=
 printf '%-7s %15s %15s %7s\n' round 'Contour, w/s' 'PyTorch, w/s' ratio
 for ((round = 1; round <= rounds; round++)); do
-    encode
-    echo run >&4; answer
+    # The vectors that were compared were the first round's.
+    if [ "$round" = 1 ]; then
+        ours=$first answer=$theirs
+    else
+        encode
+        echo run >&4; answer
+    fi
     row=$(awk -v tokens="$tokens" -v ours="$ours" -v theirs="$answer" 'BEGIN { print tokens / ours, tokens / theirs }')
     results+="${results:+$'\n'}$row"
     awk -v round="$round" '{ printf "%-7s %15.0f %15.0f %7.2f\n", round, $1, $2, $1 / $2 }' <<<"$row"

@@ -53,6 +53,9 @@ struct JSONFields {
         guard let value = try? JSONDecoder().decode(JSONValue.self, from: Data(bytes)) else {
             throw ToolError.data(file, "", "is not JSON")
         }
+        if let name = repeatedJSONName(bytes) {
+            throw ToolError.data(file, "field \(name.prefix(40))", "stands twice in one object")
+        }
         guard case .object(let values) = value else {
             throw ToolError.data(file, "", "is not a JSON object, but \(value.description)")
         }

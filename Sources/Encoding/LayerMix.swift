@@ -31,6 +31,7 @@ public struct LayerMix: Sendable, Equatable {
         guard let fields = try? JSONDecoder().decode([String: Ignored].self, from: Data(bytes)) else {
             throw refuse("is not a JSON object such as {\"weights\": [0.1, 0.3, -0.2], \"gamma\": 1}")
         }
+        if let name = repeatedJSONName(bytes) { throw refuse("has the field \(jsonName(name)) twice") }
         if let unknown = fields.keys.filter({ $0 != "weights" && $0 != "gamma" }).min() {
             throw refuse("has the field \(jsonName(unknown)), and only weights and gamma are known")
         }

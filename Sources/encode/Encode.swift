@@ -69,7 +69,7 @@ struct Encode: Tool {
         try source.check()
         if neighbours != nil || convert {
             let uses = neighbours == nil ? "--convert" : "--neighbours"
-            guard form.isDefault, !stateful, neighbours == nil || !convert else {
+            guard form.isDefault, !stateful, !whitespace, neighbours == nil || !convert, !convert || !source.isQuantized else {
                 throw ValidationError("\(uses) encodes no text: options of how it is encoded are not used")
             }
         }

@@ -122,6 +122,16 @@ struct VectorWriterTests {
         }
     }
 
+    /// Weights are numbers, and what they make may be none.
+    @Test func whatIsNoNumberIsRefused() throws {
+        let writer = FiniteVectors(SentenceCollector { _ in }, of: "my.model")
+        try writer.append(SentenceVectors(words: ["a"], values: [1, -2]))
+        for value in [Float.nan, .infinity] {
+            let error = #expect(throws: ToolError.self) { try writer.append(SentenceVectors(words: ["b"], values: [1, value])) }
+            #expect(error?.status == .dataError && error?.description.hasPrefix("my.model: sentence ") == true)
+        }
+    }
+
     /// Of negative numbers the largest is negative.
     @Test func theLargestOfNegativeNumbers() throws {
         var result: [Float] = []
@@ -146,6 +156,7 @@ struct LayerMixTests {
     @Test(arguments: [
         "", "[1]", "{}", "{\"weights\": []}", "{\"weights\": [\"a\"]}", "{\"weights\": [1], \"gama\": 1}",
         "{\"weights\": [1], \"gamma\": null, \"x\": 0}", "{\"weights\": [1e300]}", "{\"weights\": [1], \"gamma\": \"1\"}", "{\"weights\": [1]", "\u{0}",
+        "{\"weights\": [1], \"weights\": [2]}",
     ])
     func noMix(text: String) {
         let error = #expect(throws: ToolError.self) { try mix(text) }

@@ -112,3 +112,12 @@ struct PeekedSourceTests {
         #expect(try PeekedSource(Typed(["\u{4}", "x", "M"]), oneOf: [lz4Magic]).head == [4, 0x78])
     }
 }
+
+struct JSONNamesTests {
+    @Test(arguments: [
+        ("{}", nil), ("{\"a\": 1, \"b\": 2}", nil), ("{\"a\": 1, \"a\": 2}", "a"), ("{\"a\": \"a\", \"b\": [\"a\", \"a\"]}", nil),
+        ("{\"a\": {\"a\": 1}, \"b\": {\"a\": 1}}", nil), ("[{\"x\": 1}, {\"x\": {\"y\": [], \"z\": 0, \"y\": 1}}]", "y"),
+        ("{\"a\\\"b\": \"}\", \"a\": \"{\\\\\", \"a\\\"b\": 0}", "a\\\"b"), ("\"a\"", nil), ("", nil), ("{\"a\": {}, \"a\": []}", "a"),
+    ])
+    func namesThatStandTwice(text: String, name: String?) { #expect(repeatedJSONName(Array(text.utf8)) == name) }
+}

@@ -49,6 +49,65 @@ struct EncodeTests {
         #expect(second.words == ["the", "cat"])
     }
 
+    /// Neighbours are looked for among vectors of one model, one table and whole layers, in every part of a joined shard.
+    @Test func shardsThatCannotBeSearched() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let other = directory.file("other.table")
+        let made = try await runTool("embed-oov", ["-q", "--random", "--dimension", "12", fixture.vocabulary, "-o", other])
+        try #require(made.status == 0, "\(made.errors)")
+        let model = ["-q", "--model", fixture.model, "--layers", "top", fixture.tokens]
+        for (name, arguments) in [
+            ("top", ["--table", fixture.table]), ("pooled", ["--table", fixture.table, "--pool", "mean"]),
+            ("others", ["--table", other, "--other-table"]),
+        ] {
+            let result = try await runTool("encode", model + arguments + ["-o", directory.file(name)])
+            try #require(result.status == 0, "\(result.errors)")
+        }
+        let search = ["--neighbours", "2", "--query", "the [cat] sees"]
+        for (second, message) in [("pooled", "top layer"), ("others", "another table")] {
+            let joined = try directory.write("joined", contents(of: directory.file("top")) + contents(of: directory.file(second)))
+            for path in [joined, directory.file(second)] {
+                let result = try await encode(search + [path], fixture: fixture)
+                #expect(result.status == 78 && isOneLine(result.errors, naming: path) && result.errors.contains(message), "\(result.errors)")
+            }
+        }
+        #expect(try await encode(search + [directory.file("top")], fixture: fixture).status == 0)
+        let measured = try await runTool("bench", ["int8", "--model", fixture.model, "--table", other, fixture.tokens])
+        #expect(measured.status == 78 && isOneLine(measured.errors, naming: other), "\(measured.errors)")
+    }
+
+    /// A shard that was tokenised otherwise than the training text is encoded, with a warning.
+    @Test func aShardOfOtherTokens() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let tokens = directory.file("tokens")
+        #expect(try await runTool("tokenize", ["-q", "--lowercase", fixture.text, "-o", tokens]).status == 0)
+        for (path, isWarned) in [(tokens, true), (fixture.tokens, false)] {
+            let result = try await runTool(
+                "encode", ["--model", fixture.model, "--table", fixture.table, path, "-o", directory.file("v")])
+            #expect(result.status == 0 && result.errors.contains("warning: \(path): was tokenised with mode=penn") == isWarned, "\(result.errors)")
+        }
+    }
+
+    /// A name out of a file takes no second line and moves no cursor.
+    @Test func namesInMessages() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let mix = try directory.write("mix", "{\"weights\": [1, 1, 1], \"a\\nb\\u001b[31m\": 1}")
+        let result = try await encode(["--mix", mix, fixture.text, "-o", directory.file("v")], fixture: fixture)
+        #expect(result.status == 65 && isOneLine(result.errors, naming: mix), "\(result.errors)")
+        #expect(result.errors.contains("a\\u{a}b\\u{1b}[31m"), "\(result.errors)")
+    }
+
+    /// NumPy's arrays begin with their size: to what cannot be written again nothing is written at all.
+    @Test(arguments: ["/dev/null", "/dev/stdout"])
+    func numpyNeedsAFile(path: String) async throws {
+        let fixture = try await Fixture.shared.value
+        let result = try await encode(["--format", "npy", fixture.text, "-o", path], fixture: fixture)
+        #expect(result.status == 64 && isOneLine(result.errors, naming: path) && result.output == [], "\(result.errors)")
+    }
+
     @Test func int8IsNear() async throws {
         let fixture = try await Fixture.shared.value
         let directory = try TemporaryDirectory()
@@ -132,6 +191,9 @@ struct EncodeTests {
         (["--mix", "TEXT"], 65, "TEXT: is not a JSON object"), (["--mix", "NOTHING"], 66, "NOTHING"), (["--convert"], 64, "--convert needs"),
         (["--elmo-options", "x"], 64, "need each other"), (["--elmo-options", "x", "--elmo-weights", "y"], 64, "exclude each other"),
         (["--format", "npy-folder", "-o", "FULL"], 73, "FULL"), (["--format", "npy-folder", "-o", "NOTHING/x"], 73, "NOTHING/x"),
+        (["--format", "npy-folder", "-o", ""], 73, "the name of the output is empty"),
+        (["--neighbours", "2", "--query", "the [cat]", "--format", "json"], 64, "--neighbours"),
+        (["--neighbours", "2", "--query", "the [cat]", "--stateful"], 64, "--neighbours"), (["--print", "--pool", "mean"], 64, "--print"),
     ])
     func choicesThatCannotBe(arguments: [String], status: Int, message: String) async throws {
         let fixture = try await Fixture.shared.value
