@@ -1,5 +1,5 @@
-/// All bytes of an input that is known to be small, such as a file of options. Throws `ToolError`: `ioError`, or `dataError` if it
-/// is longer than `limit`.
+/// All bytes of an input that is known to be small, such as a file of options. Throws `ToolError`: `ioError`, or `dataError` if
+/// it is longer than `limit`.
 public func readSmall(_ source: any ByteSource, limit: Int = 1 << 20) throws -> [UInt8] {
     try [UInt8](unsafeUninitializedCapacity: limit + 1) { buffer, initialized in
         while initialized < buffer.count {

@@ -131,8 +131,8 @@ private final class Board: @unchecked Sendable {
         }
     }
 
-    /// The oldest job that has tasks left, with the caller counted as its helper: a direction of the encoder is begun before another
-    /// one's products are helped with. Call with the lock held.
+    /// The oldest job that has tasks left, with the caller counted as its helper: a direction of the encoder is begun before
+    /// another one's products are helped with. Call with the lock held.
     private func openJob() -> Job? {
         guard let job = open.first(where: { $0.hasTasks }) else { return nil }
         job.helpers.wrappingAdd(1, ordering: .relaxed)

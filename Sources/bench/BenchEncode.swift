@@ -8,7 +8,8 @@ import ToolSupport
 struct BenchEncode: Tool {
     static let name = "bench encode"
     static let configuration = CommandConfiguration(
-        commandName: "encode", abstract: "Encoding beside the machine's ceiling for matrix products, sentences alone, and the start.",
+        commandName: "encode",
+        abstract: "Encoding beside the machine's ceiling for matrix products, sentences alone, and the start.",
         discussion: """
             Weights are random. Sentences become the vectors of all layers in memory, as in encode, from packed weights; a word \
             costs 2 x weights operations, a multiplication and an addition for each weight of the LSTM layers and of the layer \
@@ -25,7 +26,8 @@ struct BenchEncode: Tool {
 
     @Option(
         help: ArgumentHelp(
-            "Measure on this token shard, or text whose tokens stand between spaces; else the text is synthetic.", valueName: "file"),
+            "Measure on this token shard, or text whose tokens stand between spaces; else the text is synthetic.",
+            valueName: "file"),
         completion: .file())
     var text: String?
 
