@@ -21,10 +21,10 @@ struct Encode: Tool {
         With --neighbours, the inputs are vector shards, and the occurrences nearest to the marked word of --query are \
         printed: of any word, and at most one a sentence.
 
-        Example: encode --model model.safetensors --table table.shard --layers top sentences.txt -o vectors.shard
         ELMo's published weights run as they are (--elmo-options, --elmo-weights), from the zero state for each sentence, or \
         with --stateful as in ELMo's own programs; --convert makes a model file of them.
 
+        Example: encode --model model.safetensors --table table.shard --layers top sentences.txt -o vectors.shard
         Example: encode --elmo-options options.json --elmo-weights weights.hdf5 --format hdf5 sentences.txt -o vectors.hdf5
         Example: encode --model model.safetensors --table table.shard --neighbours 5 --query 'the [bank] of the river' \
         vectors.shard
