@@ -23,7 +23,11 @@ public final class LockedDirectory {
         descriptor = opened
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        // A process that was forked from this one may hold the file open for a moment longer.
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
 
     /// The names in the directory, sorted by their bytes. Throws `ToolError` with status `ioError`.
     public func names() throws -> [String] {
