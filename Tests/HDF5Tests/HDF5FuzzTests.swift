@@ -65,7 +65,7 @@ import Testing
         let path = directory.file("damaged")
         if Self.iterations != nil { print("HDF5: each file in turn \(path)") }
         var accepted = 0, refused = 0, broken = 0
-        for number in Self.first..<Self.first + (Self.iterations ?? 250) {
+        for number in Self.first..<Self.first + (Self.iterations ?? 12) {
             var random = Numbers(state: Self.seed &* 0x1_0000_0001 &+ UInt64(number))
             var bytes = originals[random.below(originals.count)]
             for _ in 0...random.below(4) { Self.damage(&bytes, &random) }
