@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 // What the library calls a constant is a macro around a variable, which Swift does not import.
@@ -73,8 +74,16 @@ static inline herr_t hdf5_visit_links(hid_t group, hdf5_link_visitor visit, void
     return H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, &start, hdf5_visit_link, &data);
 }
 
-/// Swift has no `fork`. The child may do little: other threads are not in it.
-static inline pid_t hdf5_fork(void) { return fork(); }
+/// Swift has no `fork`. The child may do little: other threads are not in it. It gives up the pipes and sockets that it has from
+/// its parent, because others wait for their end.
+static inline pid_t hdf5_fork(void) {
+    pid_t child = fork();
+    struct stat status;
+    if (child == 0)
+        for (int descriptor = 3; descriptor < 8192; descriptor++)
+            if (fstat(descriptor, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode))) close(descriptor);
+    return child;
+}
 
 // A driver whose bytes are elsewhere, so that errors of the system are seen by who does the reading and writing.
 

@@ -32,22 +32,28 @@ func inChildProcess<Value>(
     defer { munmap(start, size) }
     let numbers = start.assumingMemoryBound(to: Int64.self)
     let payload = UnsafeMutableRawBufferPointer(start: start + header, count: size - header)
-    let child = try fork(for: name) {
-        restrain(limits)
-        do {
-            numbers[1] = Int64(try body(UnsafeMutableRawBufferPointer(rebasing: payload[..<capacity])))
-            numbers[0] = 1
-        } catch {
-            let refusal = error as? ToolError ?? ToolError(.software, "\(name): \(error)")
-            let text = Array(refusal.description.utf8.prefix(textRoom))
-            payload.copyBytes(from: text)
-            numbers[1] = Int64(text.count)
-            numbers[2] = Int64(refusal.status.rawValue)
-            numbers[0] = 2
-        }
-    }
     var state: CInt = 0
-    while waitpid(child, &state, 0) < 0 && errno == EINTR {}
+    // A lock that another thread held at the fork is never given back in the child, which then waits for ever: then another
+    // child is tried, and given more time, because it may have been the disk.
+    for patience in [2, 8, 32, 128] as [UInt32] {
+        (numbers[0], numbers[1]) = (0, 0)
+        let child = try fork(for: name) {
+            restrain(limits, patience: patience)
+            do {
+                numbers[1] = Int64(try body(UnsafeMutableRawBufferPointer(rebasing: payload[..<capacity])))
+                numbers[0] = 1
+            } catch {
+                let refusal = error as? ToolError ?? ToolError(.software, "\(name): \(error)")
+                let text = Array(refusal.description.utf8.prefix(textRoom))
+                payload.copyBytes(from: text)
+                numbers[1] = Int64(text.count)
+                numbers[2] = Int64(refusal.status.rawValue)
+                numbers[0] = 2
+            }
+        }
+        while waitpid(child, &state, 0) < 0 && errno == EINTR {}
+        if state & 0x7F != SIGALRM { break }
+    }
     // Whatever a child says whose end was not its own is not believed.
     let count = Int(numbers[1])
     guard state == 0, count >= 0, count <= payload.count else {
@@ -87,7 +93,9 @@ private func fork(for name: String, _ body: () -> Void) throws -> pid_t {
 }
 
 /// In the child: no word on stderr, no core, an end by whatever would be a crash, and limits.
-private func restrain(_ limits: ChildLimits) {
+private func restrain(_ limits: ChildLimits, patience: UInt32) {
+    signal(SIGALRM, SIG_DFL)
+    alarm(patience)
     let nowhere = open("/dev/null", O_RDWR)
     for descriptor in 0...2 as ClosedRange<CInt> { dup2(nowhere, descriptor) }
     for number in [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGXCPU, SIGALRM] { signal(number, SIG_DFL) }
@@ -96,8 +104,6 @@ private func restrain(_ limits: ChildLimits) {
     limit(RLIMIT_CORE.rawValue, 0)
     limit(RLIMIT_CPU.rawValue, limits.seconds)
     limit(RLIMIT_AS.rawValue, memoryInUse() + limits.memory)
-    // Should it wait for something that never comes.
-    alarm(UInt32(clamping: 20 * limits.seconds))
 }
 
 private func isIgnored(_ number: CInt) -> Bool {
