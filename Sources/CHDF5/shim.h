@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -74,15 +75,20 @@ static inline herr_t hdf5_visit_links(hid_t group, hdf5_link_visitor visit, void
     return H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, &start, hdf5_visit_link, &data);
 }
 
-/// Swift has no `fork`. The child may do little: other threads are not in it. It gives up the pipes and sockets that it has from
-/// its parent, because others wait for their end.
-static inline pid_t hdf5_fork(void) {
+/// Swift has no `fork`. The child may do little: other threads are not in it. It ends after `patience` seconds, whatever signals the
+/// thread that forked had blocked, and gives up the pipes and sockets of its parent, because others wait for their end.
+static inline pid_t hdf5_fork(unsigned patience) {
     pid_t child = fork();
+    if (child != 0) return child;
+    sigset_t none;
+    sigemptyset(&none);
+    signal(SIGALRM, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    alarm(patience);
     struct stat status;
-    if (child == 0)
-        for (int descriptor = 3; descriptor < 8192; descriptor++)
-            if (fstat(descriptor, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode))) close(descriptor);
-    return child;
+    for (int descriptor = 3; descriptor < 8192; descriptor++)
+        if (fstat(descriptor, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode))) close(descriptor);
+    return 0;
 }
 
 // A driver whose bytes are elsewhere, so that errors of the system are seen by who does the reading and writing.

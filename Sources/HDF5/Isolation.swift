@@ -37,8 +37,8 @@ func inChildProcess<Value>(
     // child is tried, and given more time, because it may have been the disk.
     for patience in [2, 8, 32, 128] as [UInt32] {
         (numbers[0], numbers[1]) = (0, 0)
-        let child = try fork(for: name) {
-            restrain(limits, patience: patience)
+        let child = try fork(for: name, patience: patience) {
+            restrain(limits)
             do {
                 numbers[1] = Int64(try body(UnsafeMutableRawBufferPointer(rebasing: payload[..<capacity])))
                 numbers[0] = 1
@@ -70,11 +70,11 @@ func inChildProcess<Value>(
 }
 
 /// Starts a child process, which ends behind `body`, and returns its number. Throws `ToolError` with status `systemError`.
-private func fork(for name: String, _ body: () -> Void) throws -> pid_t {
+private func fork(for name: String, patience: UInt32, _ body: () -> Void) throws -> pid_t {
     var wait: UInt32 = 1000
     while true {
         let (child, code) = libraryLock.withLock { _ in
-            let child = hdf5_fork()
+            let child = hdf5_fork(patience)
             let code = errno
             if child == 0 {
                 body()
@@ -93,12 +93,10 @@ private func fork(for name: String, _ body: () -> Void) throws -> pid_t {
 }
 
 /// In the child: no word on stderr, no core, an end by whatever would be a crash, and limits.
-private func restrain(_ limits: ChildLimits, patience: UInt32) {
-    signal(SIGALRM, SIG_DFL)
-    alarm(patience)
+private func restrain(_ limits: ChildLimits) {
     let nowhere = open("/dev/null", O_RDWR)
     for descriptor in 0...2 as ClosedRange<CInt> { dup2(nowhere, descriptor) }
-    for number in [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGXCPU, SIGALRM] { signal(number, SIG_DFL) }
+    for number in [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGXCPU] { signal(number, SIG_DFL) }
     // The parent's temporary files are the parent's.
     for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE] where !isIgnored(number) { signal(number, SIG_DFL) }
     limit(RLIMIT_CORE.rawValue, 0)
