@@ -16,7 +16,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 bin=${BIN:-$here/../.build/release}
 preset=${PRESET:-elmo-c} sentences=${SENTENCES:-1000} rounds=${ROUNDS:-3}
 if [ $# -gt 1 ] || { [ $# = 1 ] && [ ! -r "$1" ]; }; then
-    sed -n '2,14s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
     exit 64
 fi
 PYTHON=$("$here/pytorch-environment.sh")

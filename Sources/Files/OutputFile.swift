@@ -121,17 +121,8 @@ public final class OutputFile {
 
     /// Reads what has been written at a place; zeros where nothing has. Throws `ToolError` with status `ioError`.
     public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
-        var done = 0
-        while done < buffer.count {
-            let count = pread(descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, offset + done)
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw failure("cannot read")
-            }
-            guard count > 0 else { break }
-            done += count
-        }
-        UnsafeMutableRawBufferPointer(rebasing: buffer[done...]).initializeMemory(as: UInt8.self, repeating: 0)
+        guard let filled = readPlace(descriptor, at: offset, into: buffer) else { throw failure("cannot read") }
+        UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]).initializeMemory(as: UInt8.self, repeating: 0)
     }
 
     /// Cuts the file, or lengthens it with zeros. Throws `ToolError` with status `ioError`.

@@ -1,5 +1,20 @@
 import Glibc
 
+/// Reads at a place until `buffer` is full or the file ends, and returns how much there was; `nil` for an error, which is in `errno`.
+func readPlace(_ descriptor: Int32, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) -> Int? {
+    var filled = 0
+    while filled < buffer.count {
+        let count = pread(descriptor, buffer.baseAddress.map { $0 + filled }, buffer.count - filled, offset + filled)
+        if count < 0 {
+            if errno == EINTR { continue }
+            return nil
+        }
+        if count == 0 { break }
+        filled += count
+    }
+    return filled
+}
+
 /// A plain file that is read at any place, by any thread.
 public final class PlacedFile: Sendable {
     /// What the user calls it.
@@ -23,18 +38,11 @@ public final class PlacedFile: Sendable {
 
     /// Fills `buffer` from byte `offset` on. Throws `ToolError` (`ioError`, or `dataError` if the file ends before).
     public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
-        var filled = 0
-        while filled < buffer.count {
-            let count = pread(descriptor, buffer.baseAddress.map { $0 + filled }, buffer.count - filled, offset + filled)
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw ToolError.system(.ioError, name, "cannot read", errno: errno)
-            }
-            guard count > 0 else {
-                throw ToolError.data(
-                    name, "byte \(offset + filled)", "the shard is cut short; make it again, or copy it again")
-            }
-            filled += count
+        guard let filled = readPlace(descriptor, at: offset, into: buffer) else {
+            throw ToolError.system(.ioError, name, "cannot read", errno: errno)
+        }
+        guard filled == buffer.count else {
+            throw ToolError.data(name, "byte \(offset + filled)", "the shard is cut short; make it again, or copy it again")
         }
     }
 

@@ -13,6 +13,8 @@ public final class ContextualEncoder {
     public var units: [String] = []
     /// The file that the weights lie in, if they do.
     var file: MappedFile?
+    /// The digest in that file.
+    var fileDigest: String?
     private let pool: ThreadPool
     private var sharedNorm = 0.0
 

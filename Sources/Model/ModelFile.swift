@@ -30,9 +30,10 @@ public enum ModelFile {
         try Safetensors.write(tensors, metadata: metadata, to: output)
     }
 
-    /// The digest that a file of this model has.
+    /// The digest that a file of this model has: the name by which its vectors know it.
     public static func digest(of encoder: ContextualEncoder) throws -> String {
-        try content(of: encoder, metadata: [:], further: []).metadata[digestKey] ?? ""
+        if let digest = encoder.fileDigest { return digest }
+        return try content(of: encoder, metadata: [:], further: []).metadata[digestKey] ?? ""
     }
 
     /// What the file of a model holds.
@@ -69,11 +70,6 @@ public enum ModelFile {
         }
         if let complaint = configuration.complaint { throw ToolError.data(file, "metadata \(key)", complaint) }
         return configuration
-    }
-
-    /// The digest that stands in a model file: the name by which its vectors know the model.
-    public static func digest(_ path: String) throws -> String {
-        try SafetensorsReader(path: path).metadata[digestKey] ?? ""
     }
 
     /// Opens a model with memory for batches of `capacity`. The weights of one that is not trained stay in the file, which is
@@ -114,7 +110,7 @@ public enum ModelFile {
     /// Lets `encoder` use the weights where they are in the file, and checks them on all threads. Throws `ToolError` like `read`.
     private static func borrow(_ reader: SafetensorsReader, for encoder: ContextualEncoder, pool: ThreadPool) throws {
         let tensors = try tensors(of: reader, for: encoder)
-        encoder.file = reader.file
+        (encoder.file, encoder.fileDigest) = (reader.file, reader.metadata[digestKey])
         for (tensor, parameter, store) in tensors {
             guard let start = try reader.floats(tensor) else {
                 try reader.copy(tensor, into: store.value(parameter).start)

@@ -110,34 +110,20 @@ struct EncodedNetwork: ParsableArguments {
     @Option(help: "Sizes and input layer of a known encoder: \(presets.joined(separator: ", ")).")
     var preset = "small"
 
-    @Option(help: ArgumentHelp("LSTM cells of a layer and direction, instead of the preset's.", valueName: "n"))
-    var cell: Int?
-
-    @Option(help: ArgumentHelp("Width of a layer's output in a direction, instead of the preset's.", valueName: "n"))
-    var projection: Int?
-
-    @Option(help: ArgumentHelp("Width of the words' vectors.", valueName: "n"))
-    var dimension = 300
-
-    @Option(help: ArgumentHelp("Directions: 1 or 2.", valueName: "n"))
-    var directions = 2
+    @OptionGroup var sizes: SizeOptions
 
     func validate() throws {
         guard Self.presets.contains(preset) else { throw ValidationError("no preset of the name \(preset) that reads words") }
-        guard directions == 1 || directions == 2 else { throw ValidationError("--directions must be 1 or 2") }
         if let complaint = encoder?.complaint { throw ValidationError(complaint) }
     }
 
     /// `nil` only for a preset that `validate` refuses.
     var encoder: EncoderConfiguration? {
-        guard var configuration = EncoderConfiguration(preset: preset, vectorSize: dimension) else { return nil }
+        guard var configuration = sizes.encoder(preset: preset) else { return nil }
         configuration.output = .none
         configuration.outputSize = 0
         configuration.cutoffs = []
         if configuration.input != .embeddings { configuration.inputSize = 0 }
-        if let cell { configuration.cell = cell }
-        if let projection { configuration.projection = projection }
-        if directions == 1 { configuration.directions = [.forward] }
         return configuration
     }
 }

@@ -58,7 +58,7 @@ struct BenchTrain: Tool {
         }
         let way = result.fasterWay
         add("words/s", result.spread { $0.wordsPerSecond(way) })
-        if sizes.directions > 1 {
+        if encoder.directions.count > 1 {
             add("  directions side by side", result.spread(\.sideBySide))
             add("  one after the other", result.spread(\.inTurn))
         }
@@ -66,8 +66,8 @@ struct BenchTrain: Tool {
         add("large products, GFLOP/s", result.spread(\.ownProducts))
         add("the same by OpenBLAS's threads", result.spread(\.openBLASProducts))
         add("training of the better", result.spread { $0.share(way) }) { percent($0) }
-        return "cell \(encoder.cell), projection \(encoder.projection), dimension \(sizes.dimension), "
-            + "\(sizes.directions == 1 ? "1 direction" : "2 directions"), \(grouped(result.parameters)) weights; "
+        return "cell \(encoder.cell), projection \(encoder.projection), dimension \(encoder.inputSize), "
+            + "\(encoder.directions.count == 1 ? "1 direction" : "2 directions"), \(grouped(result.parameters)) weights; "
             + "batch \(sizes.batch), window \(sizes.window); \(common.threads) threads, \(result.rounds.count) rounds\n"
             + table.text + "peak memory \(megabytes(result.peakMemory))\n\n" + phases(result)
     }

@@ -11,17 +11,7 @@ struct EncoderOptions: ParsableArguments {
     @Option(help: "Sizes of a known encoder: \(presets.joined(separator: ", ")).")
     var preset = "small"
 
-    @Option(help: ArgumentHelp("LSTM cells of a layer and direction, instead of the preset's.", valueName: "n"))
-    var cell: Int?
-
-    @Option(help: ArgumentHelp("Width of a layer's output in a direction, instead of the preset's.", valueName: "n"))
-    var projection: Int?
-
-    @Option(help: ArgumentHelp("Width of the words' vectors.", valueName: "n"))
-    var dimension = 300
-
-    @Option(help: ArgumentHelp("Directions: 1 or 2.", valueName: "n"))
-    var directions = 2
+    @OptionGroup var sizes: SizeOptions
 
     @Option(help: ArgumentHelp("Parallel streams of text.", valueName: "n"))
     var batch = 64
@@ -33,19 +23,12 @@ struct EncoderOptions: ParsableArguments {
         guard Self.presets.contains(preset) else {
             throw ValidationError("no preset of the name \(preset)")
         }
-        guard directions == 1 || directions == 2 else { throw ValidationError("--directions must be 1 or 2") }
         try checkWindow(batch: batch, window: window)
         if let complaint = encoder?.complaint { throw ValidationError(complaint) }
     }
 
     /// `nil` only for a preset that `validate` refuses.
-    var encoder: EncoderConfiguration? {
-        guard var configuration = EncoderConfiguration(preset: preset, vectorSize: dimension) else { return nil }
-        if let cell { configuration.cell = cell }
-        if let projection { configuration.projection = projection }
-        if directions == 1 { configuration.directions = [.forward] }
-        return configuration
-    }
+    var encoder: EncoderConfiguration? { sizes.encoder(preset: preset) }
 }
 
 /// Throws `ValidationError` for sizes that `train` does not take.

@@ -73,12 +73,11 @@ struct LoadedModel {
         let capacity = SentenceEncoder.capacity, threads = ThreadPool(threads: threads)
         if let path = options.model {
             encoder = try ModelFile.read(path, capacity: capacity, hasOutput: false, pool: threads)
-            digest = try ModelFile.digest(path)
         } else {
             encoder = try ELMoWeights.read(
                 options: options.elmoOptions ?? "", weights: options.elmoWeights ?? "", capacity: capacity, pool: threads)
-            digest = try ModelFile.digest(of: encoder)
         }
+        digest = try ModelFile.digest(of: encoder)
         let configuration = encoder.configuration, reads = configuration.input.rawValue
         if configuration.input == .embeddings {
             guard let path = options.table else {
