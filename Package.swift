@@ -55,7 +55,7 @@ let package = Package(
         tool("tokenize", ["Tokenization", "Subwords", "Shards", "Files"]),
         tool("build-vocab", ["Vocabulary", "Subwords", "Shards", "Files"]),
         tool("embed-oov", ["WordVectors", "Shards", "Files"]),
-        tool("train", ["NetworkArguments", "Training", "Model", "WordVectors", "Shards", "Files"]),
+        tool("train", ["NetworkArguments", "Training", "Model", "WordVectors", "Shards", "Files", "Parallel"]),
         tool(
             "encode",
             ["Encoding", "ELMoWeights", "Model", "Layers", "WordVectors", "Subwords", "Tokenization", "HDF5", "Shards", "Files", "Parallel"]),
@@ -63,7 +63,7 @@ let package = Package(
             "bench",
             ["Benchmarking", "NetworkArguments", "Probing", "Training", "Encoding", "Subwords", "Model", "WordVectors", "Kernels",
              "Shards", "Files", "Parallel"]),
-        library("ToolSupport", ["Files", "Shards", argumentParser]),
+        library("ToolSupport", ["Files", "Shards", "Parallel", argumentParser]),
         library("NetworkArguments", ["Model", "Files", argumentParser]),
 
         // The stages of the pipeline.

@@ -32,13 +32,13 @@ else
     fi
     if [ ! -e "$out.time.model" ]; then
         if [ ! -e "$out.words.first.model" ]; then
-            run "$@" --epochs "$epochs" --time "${time}s"
+            run "$@" --epochs "$epochs" --training-time "${time}s"
             # Which of the two was spent first?
             if awk -v spent="$(last seconds "$out.jsonl")" -v time="$time" 'BEGIN { exit !(spent < time) }'; then
                 keep words.first
             fi
         fi
-        if [ -e "$out.words.first.model" ]; then run "$@" --epochs 100000 --time "${time}s"; fi
+        if [ -e "$out.words.first.model" ]; then run "$@" --epochs 100000 --training-time "${time}s"; fi
         keep time
     fi
     if [ -e "$out.words.first.model" ]; then

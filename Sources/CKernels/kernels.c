@@ -45,7 +45,8 @@ intptr_t contour_kernels(ContourKernels *kernels, intptr_t capacity)
     intptr_t count = 0;
 #define OFFER(name, rows, columns)                                                                          \
     if (count++ < capacity)                                                                                 \
-        kernels[count - 1] = (ContourKernels){#name, rows, columns, name##_tile, name##_forward, name##_backward};
+        kernels[count - 1] = (ContourKernels){                                                              \
+            #name, rows, columns, name##_tile, name##_forward, name##_backward, name##_scores};
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f")) OFFER(avx512, 12, 32)

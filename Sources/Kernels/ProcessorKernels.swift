@@ -1,6 +1,7 @@
 internal import CKernels
 
-/// The innermost loops of training, as fast as the processor allows: tiles of products, and the cells of an LSTM.
+/// The innermost loops, as fast as the processor allows: tiles of products, the cells of an LSTM, and the scores of an
+/// evaluation.
 public struct ProcessorKernels: @unchecked Sendable {
     private let title: UnsafePointer<CChar>
     /// Of the largest tile of a product.
@@ -8,6 +9,7 @@ public struct ProcessorKernels: @unchecked Sendable {
     let multiply: ContourTileProduct
     private let forwardCells: ContourCellsForward
     private let backwardCells: ContourCellsBackward
+    let scoresOfRow: ContourScoresOfRow
 
     public var name: String { String(cString: title) }
 
@@ -22,7 +24,7 @@ public struct ProcessorKernels: @unchecked Sendable {
             return space[..<count].map {
                 ProcessorKernels(
                     title: $0.name, rows: $0.rows, columns: $0.columns, multiply: $0.multiply,
-                    forwardCells: $0.forward_cells, backwardCells: $0.backward_cells)
+                    forwardCells: $0.forward_cells, backwardCells: $0.backward_cells, scoresOfRow: $0.scores)
             }
         }
     }()

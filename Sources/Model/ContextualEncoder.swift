@@ -11,6 +11,8 @@ public final class ContextualEncoder {
     let hasOutput: Bool
     /// Of a model of units of words: the units in the order of their numbers, marks first. Kept in its file.
     public var units: [String] = []
+    /// How it was trained; several records if its directions were trained apart. Kept in its file.
+    public var records: [TrainingRecord] = []
     /// The file that the weights lie in, if they do.
     var file: MappedFile?
     /// The digest in that file.

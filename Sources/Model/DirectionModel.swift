@@ -156,21 +156,32 @@ public final class DirectionModel {
     /// The encoder's output in the last pass: [rows, projection].
     public func states(_ shape: WindowShape) -> Matrix { layerOutput(layerCount - 1, shape: shape) }
 
-    /// Scores of some classes of a softmax for `states` [rows, projection], into [rows, classes]: log p but for a number that
-    /// is the same for all classes of a row.
-    public func scores(_ states: Matrix, of classes: [Int32], into scores: Matrix) {
-        guard let output = output as? any ClassifyingOutput else { preconditionFailure("this output has no classes") }
-        output.scores(states, of: classes, into: scores, outerParameters, compute)
+    /// Prepares some classes of a softmax for `scores`, with the weights that they have now.
+    public func subset(of classes: [Int32]) -> ClassSubset {
+        classifier.subset(classes, outerParameters, compute)
     }
 
-    /// log p of every class for `states` [rows, projection], into [rows, classes].
-    public func logProbabilities(_ states: Matrix, into logs: Matrix) {
-        scores(states, of: (0..<Int32(logs.columns)).map(\.self), into: logs)
+    /// Writes the scores of the classes of `subset` for `states` [rows, projection] to `scores` [rows, classes]: log p but for
+    /// a number that is the same for all classes of a row.
+    public func scores(_ states: Matrix, of subset: ClassSubset, into scores: Matrix) {
+        classifier.scores(states, of: subset, into: scores, outerParameters, compute)
+    }
+
+    /// Writes log p of every class for `states` [rows, projection] to `logs` [rows, classes].
+    /// - Parameter all: the subset of all classes.
+    public func logProbabilities(_ states: Matrix, of all: ClassSubset, into logs: Matrix) {
+        precondition(all.count == configuration.vocabularySize)
+        scores(states, of: all, into: logs)
         compute.pool.forEach(logs.rows) { index in
             let row = logs.row(index)
             let normalizer = Float(Vector.logSumOfExponentials(row, count: logs.columns))
             for column in 0..<logs.columns { row[column] -= normalizer }
         }
+    }
+
+    private var classifier: any ClassifyingOutput {
+        guard let output = output as? any ClassifyingOutput else { preconditionFailure("this output has no classes") }
+        return output
     }
 
     // MARK: - Inference

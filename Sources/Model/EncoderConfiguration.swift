@@ -155,6 +155,9 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     /// About how many weights of a direction a word meets in training.
     public var weightsOfWord: Double { recurrentWeights + inputWeightsOfWord + outputWeightsOfWord }
 
+    /// About how many weights of a direction a word meets when it is scored: all of the output layer's, if it has classes.
+    public var weightsOfScoredWord: Double { recurrentWeights + inputWeightsOfWord + outputWeights }
+
     /// About how many bytes training takes: weights with gradients, which sparse ones hardly have, and the optimiser's
     /// moments, the activations of a window, and a layer's weights packed. A Double, because absurd sizes must not overflow.
     public func trainingBytes(batch: Int, window: Int, moments: Int = 2) -> Double {

@@ -2,7 +2,7 @@ import Kernels
 import Shards
 
 extension ModelFile {
-    /// A model as text: its configuration, then a line for each tensor with name, shape and number of weights.
+    /// A model as text: its configuration, how it was trained and how it scored, then a line for each tensor with name, shape and number of weights.
     ///
     /// Throws `ToolError` like `read`.
     public static func describe(_ path: String) throws -> String {
@@ -27,6 +27,7 @@ extension ModelFile {
         if configuration.output == .continuous { text += "loss \(configuration.lossDescription)\n" }
         text += "vectors centred \(configuration.centred), table \(configuration.tableDigest)\n"
         text += "tokens \(configuration.tokenizer)\n"
+        for record in TrainingRecord.decode(reader) { text += record.description }
         var total = 0
         for tensor in reader.tensors.sorted(by: { $0.name < $1.name }) {
             let count = tensor.shape.reduce(1, *)

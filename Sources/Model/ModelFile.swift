@@ -43,6 +43,7 @@ public enum ModelFile {
         var metadata = metadata
         metadata[key] = try encode(encoder.configuration)
         if !encoder.units.isEmpty { metadata[unitsKey] = encoder.units.joined(separator: " ") }
+        if !encoder.records.isEmpty { metadata[TrainingRecord.key] = try TrainingRecord.encode(encoder.records) }
         let tensors = encoder.stores.flatMap { store in
             store.layout.parameters.map {
                 SafetensorsOutput(name: $0.name, shape: $0.shape, start: store.value($0).start)
@@ -88,6 +89,7 @@ public enum ModelFile {
         try checkSize(configuration, reader)
         let encoder = ContextualEncoder(configuration, capacity: capacity, training: training, hasOutput: hasOutput, pool: pool)
         if training == nil { try borrow(reader, for: encoder, pool: pool) } else { try load(reader, into: encoder) }
+        encoder.records = TrainingRecord.decode(reader)
         if let units = reader.metadata[unitsKey] {
             encoder.units = units.split(separator: " ").map(String.init)
             guard encoder.units.count == configuration.vocabularySize else {
@@ -105,6 +107,7 @@ public enum ModelFile {
             try checkNumbers(parameter, store, reader)
         }
         try checkDigest(reader)
+        encoder.records = TrainingRecord.decode(reader)
     }
 
     /// Lets `encoder` use the weights where they are in the file, and checks them on all threads. Throws `ToolError` like `read`.

@@ -37,13 +37,16 @@ extension ModelFile {
         configuration.directions = Direction.allCases.filter(directions.contains)
         let capacity = WindowCapacity(batch: 1, rows: 1)
         let encoder = ContextualEncoder(configuration, capacity: capacity, training: nil, pool: pool)
+        var records: [TrainingRecord] = []
         for path in paths {
             let part = try read(path, capacity: capacity, pool: pool)
             encoder.units = part.units
+            records += part.records
             for model in part.directions {
                 encoder.directions.first { $0.direction == model.direction }?.parameters.copyValues(of: model.parameters)
             }
         }
+        encoder.records = TrainingRecord.joined(records)
         return encoder
     }
 }

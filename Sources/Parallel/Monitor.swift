@@ -33,7 +33,7 @@ final class Monitor: @unchecked Sendable {
 }
 
 /// Starts a detached thread that runs `body` with all signals blocked, so that the main thread alone takes them.
-func startThread(_ body: @escaping @Sendable () -> Void) {
+public func startThread(_ body: @escaping @Sendable () -> Void) {
     final class Box { let body: @Sendable () -> Void; init(_ body: @escaping @Sendable () -> Void) { self.body = body } }
     var all = sigset_t(), before = sigset_t()
     sigfillset(&all)

@@ -6,6 +6,8 @@ public import Model
 /// What one direction makes of the held-out text.
 public struct HeldOutResult: Sendable {
     public let direction: Direction
+    /// Positions of the text.
+    public let positions: Int
     /// Mean of the loss that training minimises, over the positions that have a target; of a sampled softmax, the full
     /// one's.
     public let objective: Double
@@ -24,6 +26,8 @@ public final class HeldOutText {
     private let candidates: [Direction: Candidates]
     /// Of a text of units of words: what ranks whole words.
     private let unitText: UnitText?
+    /// When the text is scored.
+    public let plan: EvaluationPlan
     /// How many words a prediction is ranked among.
     public let candidateCount: Int
     /// Positions in all.
@@ -38,9 +42,11 @@ public final class HeldOutText {
     ///   - corpus: the training text, for the frequency of the marks between its sentences.
     /// Throws `ToolError` if the table's file cannot be read.
     public init(
-        _ sentences: Sentences, words: CorpusWords, batch: Int, window: Int, candidates count: Int, corpus: Corpus
+        _ sentences: Sentences, words: CorpusWords, batch: Int, window: Int, candidates count: Int, corpus: Corpus,
+        plan: EvaluationPlan
     ) throws {
         self.words = words
+        self.plan = plan
         var batcher = WindowBatcher(batch: min(batch, max(1, sentences.count)), begin: words.begin, end: words.end)
         var windows: [TrainingWindow] = []
         var next = TrainingWindow(batch: min(batch, max(1, sentences.count)), window: window)
@@ -109,7 +115,7 @@ public final class HeldOutText {
             scores = Ranking(candidates: candidates, predictions: predictions, compute: model.compute).score(targets: targets)
         }
         return HeldOutResult(
-            direction: model.direction, objective: objective.mean, cosine: (loss / count, 1 - resultant / count),
+            direction: model.direction, positions: positions, objective: objective.mean, cosine: (loss / count, 1 - resultant / count),
             vocabulary: nil, scores: scores)
     }
 
@@ -133,20 +139,20 @@ public final class HeldOutText {
         let unknown = Double(unknownTargets) / Double(max(1, targets.count))
         var scores = RankingScores()
         if let candidates = candidates[model.direction] {
-            let classes = candidates.rows.map(Int32.init)
-            let ranking = Ranking(candidates: candidates, compute: model.compute) { positions, scores in
-                let packed = FloatBuffer(count: positions.count * width)
+            let subset = model.subset(of: candidates.rows.map(Int32.init))
+            let block = FloatBuffer(count: Ranking.blockRows * width)
+            let ranking = Ranking(candidates: candidates, compute: model.compute) { positions, values in
                 for (index, row) in positions.enumerated() {
-                    (packed.start + index * width).update(from: states.start + row * width, count: width)
+                    (block.start + index * width).update(from: states.start + row * width, count: width)
                 }
-                model.scores(Matrix(packed, rows: positions.count, columns: width), of: classes, into: scores)
+                model.scores(Matrix(block, rows: positions.count, columns: width), of: subset, into: values)
             }
             scores = ranking.score(targets: targets)
         }
         if let unitText, model.direction == .forward { scores = try unitText.score(model) }
         scores.perplexity = exp(objective.mean * objective.count / Double(max(1, wordPositions)))
         return HeldOutResult(
-            direction: model.direction, objective: objective.mean, cosine: nil,
+            direction: model.direction, positions: positions, objective: objective.mean, cosine: nil,
             vocabulary: (words.vocabulary?.size ?? 0, unknown), scores: scores)
     }
 

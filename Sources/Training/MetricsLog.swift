@@ -33,9 +33,12 @@ struct HeldOutMetrics: Encodable {
     var seconds: Double
     var candidates: Int
     var result: HeldOutResult
+    /// Seconds that scoring this direction took.
+    var evaluationSeconds: Double
 
     private enum CodingKeys: CodingKey {
         case event, step, words, seconds, direction, loss, constantLoss, objective, candidates, vocabulary, unknownShare
+        case heldOutPositions, evaluationSeconds
     }
 
     /// The scores stand beside the other fields, not inside one. What a network does not have is left out.
@@ -51,6 +54,8 @@ struct HeldOutMetrics: Encodable {
         try container.encodeIfPresent(result.cosine?.constantLoss, forKey: .constantLoss)
         try container.encode(result.objective, forKey: .objective)
         try container.encode(candidates, forKey: .candidates)
+        try container.encode(result.positions, forKey: .heldOutPositions)
+        try container.encode(evaluationSeconds, forKey: .evaluationSeconds)
         try container.encodeIfPresent(result.vocabulary?.size, forKey: .vocabulary)
         try container.encodeIfPresent(result.vocabulary?.unknownShare, forKey: .unknownShare)
     }

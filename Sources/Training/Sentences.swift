@@ -18,6 +18,23 @@ public struct Sentences: Sendable {
         ends.append(rows.count)
     }
 
+    /// Some of the sentences, spread evenly over all, with at most about `limit` positions; every sentence has one more than
+    /// tokens. All if they are no more.
+    public func thinned(toPositions limit: Int) -> Sentences {
+        let total = tokenCount + count
+        guard total > limit else { return self }
+        var kept = Sentences(), passed = 0, taken = 0
+        for index in 0..<count {
+            passed += self[index].count + 1
+            // As many as belong to the share of the text that has passed.
+            guard Double(taken + self[index].count + 1) <= Double(passed) * Double(limit) / Double(total) else { continue }
+            taken += self[index].count + 1
+            kept.append(self[index])
+        }
+        if kept.count == 0 { kept.append(self[0]) }
+        return kept
+    }
+
     public mutating func removeAll() {
         rows.removeAll(keepingCapacity: true)
         ends.removeAll(keepingCapacity: true)

@@ -10,18 +10,21 @@ public import Parallel
 /// Whatever a run does is decided by its options, its seed and its data: stopped at any step and resumed from the
 /// checkpoint, it gives the same losses and the same weights, to the bit.
 public final class Trainer {
-    /// Called after every step.
+    /// Called once, before the first step, with the seconds that the rest of the run will take by the machine's speed.
+    public var onStart: (_ secondsLeft: Double) -> Void = { _ in }
+    /// Called after every step, and before every evaluation.
     public var onProgress: (TrainingProgress) -> Void = { _ in }
-    /// Called after every evaluation, with the results of all directions.
-    public var onEvaluation: (_ step: Int, _ words: Int, [HeldOutResult]) -> Void = { _, _, _ in }
+    /// Called after every evaluation.
+    public var onEvaluation: (Evaluation) -> Void = { _ in }
     /// Called with a sentence when something looks wrong but training goes on.
     public var onWarning: (String) -> Void = { _ in }
     /// Asked after every step: whether to write a checkpoint and stop.
     public var shouldStop: () -> Bool = { false }
     /// Where metrics go.
     public var log = MetricsLog(nil)
-    /// Measures GFLOP/s of large products on this machine: what the speed of training is compared with. Asked at the start
-    /// and with every evaluation, since neighbours come and go; the greatest counts.
+    /// Measures GFLOP/s of large products on this machine: what the speed of training is compared with, and what times are
+    /// estimated by. Asked at the start, and again after evaluations of longer runs, since neighbours come and go; the greatest
+    /// counts.
     public var measureCeiling: (() -> Double)?
 
     public let encoder: ContextualEncoder
@@ -35,6 +38,11 @@ public final class Trainer {
     private let trainingStep: TrainingStep
     private var state: TrainingState
     private var ceiling: Double?
+    /// When the ceiling was measured, and seconds from one measurement to the next at least.
+    private var measured = 0.0
+    private static let measuringInterval = 120.0
+    /// When this process began to train, and the seconds that the run had taken before.
+    private var begun = (at: 0.0, after: 0.0)
     /// Of the products of all steps of this process, and the words trained on in them.
     private var operations = (sum: 0.0, words: 0)
     private var start: DataPosition?
@@ -92,6 +100,16 @@ public final class Trainer {
     /// Step that a run goes on after; log lines of later ones are to be forgotten.
     public var step: Int { state.step }
 
+    /// Seconds that were spent on training, and on evaluations.
+    public var seconds: (training: Double, evaluation: Double) { (state.seconds, state.evaluationSeconds ?? 0) }
+
+    /// Whether the run would take minutes if every thread did `gigaflops` GFLOP/s: whether it is worth measuring how long.
+    public func mayTakeMinutes(atGigaflops gigaflops: Double, threads: Int) -> Bool {
+        let words = Double(max(0, totalSteps - state.step)) * Double(options.positionsPerStep)
+        return TrainingCost(encoder.configuration)
+            .secondsOfTraining(words: words, options, ceiling: gigaflops * Double(threads)) > 60
+    }
+
     /// Trains to the end. Throws `ToolError`: `dataError` naming the step if a loss or gradient is not a number, and what
     /// reading, the log and checkpoints throw.
     public func run() throws -> TrainingOutcome {
@@ -99,34 +117,64 @@ public final class Trainer {
         let stream = WindowStream(
             corpus, batch: options.batch, window: options.window, seed: options.seed, begin: words.begin, end: words.end,
             from: start)
-        ceiling = measureCeiling?()
+        begun = (monotonicSeconds(), state.elapsed ?? state.seconds)
+        measure()
+        onStart(estimatedSecondsLeft)
         checkpoints?.begin()
         var position: DataPosition { state.step == firstStep ? start ?? DataPosition() : trainingStep.window.position }
-        while outcome == nil {
+        var end = outcome
+        while end == nil {
             try step(stream)
-            let isLast = outcome != nil
-            if state.interval.steps == logInterval || isLast { try writeInterval() }
+            // Asked once a step: the clock goes on.
+            end = outcome
+            if state.interval.steps == logInterval || end != nil { try writeInterval() }
             report()
-            if isLast { try trainingStep.checkWeights(after: state.step) }
-            if isLast || state.step % evaluationInterval == 0 { try evaluate() }
-            let isStopped = outcome == nil && shouldStop()
-            if isStopped || outcome == nil && checkpoints?.isDue == true {
+            if end != nil { try trainingStep.checkWeights(after: state.step) }
+            if heldOut?.plan.isDue(step: state.step, isLast: end != nil) == true { try evaluate() }
+            if end == nil && hasLostPatience { end = .noProgress }
+            state.elapsed = elapsed
+            let isStopped = end == nil && shouldStop()
+            if isStopped || end == nil && checkpoints?.isDue == true {
                 try trainingStep.checkWeights(after: state.step)
+                encoder.records = [record]
                 try checkpoints?.write(encoder, state, position)
             }
             if isStopped { return .stopped }
         }
+        encoder.records = [record]
         try checkpoints?.write(encoder, state, position)
         if options.patience != nil { try checkpoints?.loadBest(into: encoder) }
-        return outcome ?? .finished
+        return end ?? .finished
     }
 
     /// Why the run is over, if it is.
     private var outcome: TrainingOutcome? {
         if state.step >= totalSteps { return .finished }
-        if let patience = options.patience, state.evaluationsSinceBest >= patience { return .noProgress }
-        if let limit = options.seconds, state.seconds >= limit { return .outOfTime }
+        if hasLostPatience { return .noProgress }
+        if let limit = options.trainingSeconds, state.seconds >= limit { return .outOfTime }
+        if let limit = options.seconds, elapsed + secondsOfEvaluation >= limit { return .outOfTime }
         return nil
+    }
+
+    private var hasLostPatience: Bool { options.patience.map { state.evaluationsSinceBest >= $0 } ?? false }
+
+    /// Seconds by the clock on the wall that the run has taken, those between a stop and a resume left out.
+    private var elapsed: Double { begun.after + monotonicSeconds() - begun.at }
+
+    /// Seconds that the next evaluation will take: as long as those before, or by the machine's speed.
+    private var secondsOfEvaluation: Double {
+        guard let plan = heldOut?.plan, plan.interval != nil else { return 0 }
+        if let seconds = state.evaluationSeconds, let count = state.evaluations, count > 0 { return seconds / Double(count) }
+        return ceiling.map(plan.secondsOfEvaluation) ?? 0
+    }
+
+    /// What the model's file says of the run.
+    private var record: TrainingRecord { state.record(positions: corpus.positions, warmupSteps: rate.warmupSteps) }
+
+    private func measure() {
+        guard let measureCeiling else { return }
+        ceiling = max(ceiling ?? 0, measureCeiling())
+        measured = monotonicSeconds()
     }
 
     private func step(_ stream: WindowStream) throws {
@@ -158,27 +206,37 @@ public final class Trainer {
     }
 
     private var logInterval: Int { max(1, totalSteps / 500) }
-    private var evaluationInterval: Int {
-        options.evaluationInterval ?? max(1, (totalSteps + options.evaluations - 1) / max(1, options.evaluations))
-    }
 
     private func evaluate() throws {
-        guard let heldOut, options.evaluations > 0 || options.evaluationInterval != nil else { return }
+        guard let heldOut else { return }
         try trainingStep.checkWeights(after: state.step)
+        report(isEvaluating: true)
+        let start = monotonicSeconds()
         // One after the other, each on all threads: a ranking is one large product.
-        let results = try encoder.directions.map { try heldOut.score($0, trainingBatch: options.batch) }
-        for result in results {
+        var clocks = [start]
+        let results = try encoder.directions.map { model in
+            defer { clocks.append(monotonicSeconds()) }
+            return try heldOut.score(model, trainingBatch: options.batch)
+        }
+        state.evaluationSeconds = (state.evaluationSeconds ?? 0) + monotonicSeconds() - start
+        state.evaluations = (state.evaluations ?? 0) + 1
+        state.heldOut = results.map { TrainingRecord.Scores($0, step: state.step, candidates: heldOut.candidateCount) }
+        for (index, result) in results.enumerated() {
             try log.write(
                 HeldOutMetrics(
                     step: state.step, words: state.words, seconds: state.seconds, candidates: heldOut.candidateCount,
-                    result: result))
+                    result: result, evaluationSeconds: clocks[index + 1] - clocks[index]))
         }
-        onEvaluation(state.step, state.words, results)
-        ceiling = measureCeiling.map { max(ceiling ?? 0, $0()) }
+        onEvaluation(
+            Evaluation(
+                step: state.step, words: state.words, secondsOfTraining: state.seconds, candidates: heldOut.candidateCount,
+                results: results))
+        if monotonicSeconds() - measured > Self.measuringInterval { measure() }
         let loss = results.reduce(0) { $0 + $1.objective } / Double(results.count)
         if loss < state.bestLoss ?? .infinity {
             state.bestLoss = loss
             state.evaluationsSinceBest = 0
+            encoder.records = [record]
             try checkpoints?.writeBest(encoder)
         } else {
             state.evaluationsSinceBest += 1
@@ -201,13 +259,29 @@ public final class Trainer {
         ceiling.map { 1e-9 * operations.sum / Double(max(1, operations.words)) * wordsPerSecond / $0 }
     }
 
-    private func report() {
+    /// Seconds that the rest of the run takes, by the machine's speed at large products; 0 if that is not known.
+    private var estimatedSecondsLeft: Double {
+        guard let ceiling else { return 0 }
+        let words = Double(max(0, totalSteps - state.step)) * Double(options.positionsPerStep)
+        return secondsLeft(
+            training: TrainingCost(encoder.configuration).secondsOfTraining(words: words, options, ceiling: ceiling))
+    }
+
+    /// Seconds left if training alone takes so many more.
+    private func secondsLeft(training: Double) -> Double {
+        var left = options.trainingSeconds.map { min(training, $0 - state.seconds) } ?? training
+        left += Double(heldOut?.plan.remaining(after: state.step, of: totalSteps) ?? 0) * secondsOfEvaluation
+        return max(0, options.seconds.map { min(left, $0 - elapsed) } ?? left)
+    }
+
+    private func report(isEvaluating: Bool = false) {
         let speed = Double(state.words) / max(1e-9, state.seconds)
-        var left = Double(totalSteps - state.step) * state.seconds / Double(state.step)
-        if let limit = options.seconds { left = min(left, limit - state.seconds) }
+        let training = Double(totalSteps - state.step) * state.seconds / Double(state.step)
         onProgress(
             TrainingProgress(
                 step: state.step, totalSteps: totalSteps, words: state.words, loss: state.smoothedLoss ?? 0,
-                wordsPerSecond: speed, ceilingShare: share(speed), secondsLeft: left))
+                wordsPerSecond: speed, ceilingShare: share(speed),
+                secondsLeft: secondsLeft(training: training) + (isEvaluating ? secondsOfEvaluation : 0),
+                isEvaluating: isEvaluating))
     }
 }

@@ -10,10 +10,6 @@ public struct TrainingEstimate {
     private let options: TrainingOptions
     private let input: TrainingInput
 
-    /// Of the ceiling of large products, what training reaches on small and large machines alike; `bench train` measures
-    /// it.
-    private static let usualShare = 0.75
-
     public init(_ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput) {
         self.configuration = configuration
         self.options = options
@@ -30,7 +26,10 @@ public struct TrainingEstimate {
         let corpus = input.corpus
         let steps = options.totalSteps(positions: corpus.positions)
         let ceiling = productCeiling(input.pool)
-        let speed = Self.usualShare * ceiling * 1e9 / operations(encoder)
+        let words = Double(steps * options.positionsPerStep)
+        let training = TrainingCost(configuration).secondsOfTraining(words: words, options, ceiling: ceiling)
+        let plan = input.evaluationPlan(configuration, options)
+        let evaluations = Double(plan.count) * plan.secondsOfEvaluation(ceiling: ceiling)
         var lines = [
             "sentences\t\(corpus.sentences)", "tokens\t\(corpus.tokens)",
             "tokens without a \(input.words.vocabulary == nil ? "vector" : "class")\t\(corpus.tokens - corpus.knownTokens)",
@@ -43,25 +42,20 @@ public struct TrainingEstimate {
         lines += items.map { "memory, \($0.name)\t\(Self.megabytes($0.bytes))" }
         lines.append("memory in all\t\(Self.megabytes(items.reduce(0) { $0 + $1.bytes }))")
         lines.append("large products\t\(Int(ceiling)) GFLOP/s")
-        lines.append("words a second at \(Int(100 * Self.usualShare))% of that, about\t\(Int(speed))")
-        lines.append("time, evaluations left out, about\t\(Self.time(Double(steps * options.positionsPerStep) / speed))")
+        lines.append("words a second at \(Int(100 * TrainingCost.usualShare))% of that, about\t\(Int(words / training))")
+        lines.append("evaluations\t\(plan.count)")
+        if plan.count > 0 { lines.append("held-out words of each, sentence ends counted, about\t\(plan.positions)") }
+        lines.append("time of training, about\t\(Self.time(training))")
+        lines.append("time of evaluations, at most about\t\(Self.time(evaluations))")
+        lines.append("time in all, about\t\(Self.time(training + evaluations))")
         return lines.joined(separator: "\n") + "\n"
-    }
-
-    /// Of a word: 6 for each weight that it meets (a multiplication and an addition on the way forth, twice that on the way
-    /// back), and what a loss does that looks at the other words of its window.
-    private func operations(_ encoder: ContextualEncoder) -> Double {
-        let others = configuration.loss == .maxMargin && configuration.output == .continuous
-            ? options.batch * options.window : 0
-        return Double(encoder.directions.count)
-            * (6 * configuration.weightsOfWord + 2 * Double(others) * Double(configuration.outputSize))
     }
 
     private func memory(_ encoder: ContextualEncoder, read: Int) -> [(name: String, bytes: Int)] {
         let tableBytes = input.words.vectors?.bytes ?? 0
         var items = [
             ("embedding table", tableBytes), ("program, text read and kept", max(0, read - tableBytes)),
-            ("held-out text and its scores", input.heldOutBytes(options)),
+            ("held-out text and its scores", input.heldOutBytes(configuration, options)),
         ]
         for model in encoder.directions { items += model.memory }
         let positions = options.batch * options.window

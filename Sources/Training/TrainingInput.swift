@@ -70,11 +70,21 @@ public struct TrainingInput {
     private static func name(_ merges: String) -> String { merges.isEmpty ? "whole words" : "units of merges \(merges)" }
 
     /// Memory of the held-out text, cut into windows, and of what its scores are made from.
-    func heldOutBytes(_ options: TrainingOptions) -> Int {
+    func heldOutBytes(_ configuration: EncoderConfiguration, _ options: TrainingOptions) -> Int {
         guard heldOut.count > 0 else { return 0 }
-        let positions = heldOut.tokenCount + heldOut.count
-        let candidates = 2 * min(options.candidates, words.count)
-        return 4 * (words.vectors?.dimension ?? 512) * (positions + candidates) + 5 * 4 * positions
+        let isCosine = configuration.output == .continuous
+        let width = isCosine ? configuration.outputSize : configuration.projection
+        let positions = evaluationPlan(configuration, options).positions
+        let candidates = min(options.candidates, words.count)
+        return 4 * width * (positions + 2 * candidates) + 5 * 4 * positions
+            + Ranking.bytes(candidates: candidates, dimension: width, isCosine: isCosine)
+    }
+
+    /// How often a run is evaluated, and on how much of the held-out text.
+    func evaluationPlan(_ configuration: EncoderConfiguration, _ options: TrainingOptions) -> EvaluationPlan {
+        EvaluationPlan(
+            configuration, options, words: corpus.positions, heldOut: heldOut.tokenCount + heldOut.count,
+            candidates: min(options.candidates, words.count))
     }
 
     /// Whether the run can be made at all. Throws `ToolError`: `configuration` for a corpus shorter than one step and for
@@ -113,10 +123,11 @@ public struct TrainingInput {
 
     /// The held-out text in the shape of training, `nil` if there is none. Throws `ToolError` if the table's file cannot be
     /// read.
-    public func heldOutText(_ options: TrainingOptions) throws -> HeldOutText? {
+    public func heldOutText(_ configuration: EncoderConfiguration, _ options: TrainingOptions) throws -> HeldOutText? {
         guard heldOut.count > 0 else { return nil }
+        let plan = evaluationPlan(configuration, options)
         return try HeldOutText(
-            heldOut, words: words, batch: options.batch, window: options.window, candidates: options.candidates,
-            corpus: corpus)
+            heldOut.thinned(toPositions: plan.positions), words: words, batch: options.batch, window: options.window,
+            candidates: options.candidates, corpus: corpus, plan: plan)
     }
 }

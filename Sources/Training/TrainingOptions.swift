@@ -12,8 +12,11 @@ public struct TrainingOptions: Codable, Sendable, Equatable {
     public var epochs = 1.0
     /// Steps in all, instead of epochs.
     public var steps: Int?
-    /// Seconds of training at most, whatever the epochs; the rate's schedule does not know of it.
+    /// Seconds that the run takes at most, evaluations and checkpoints included, whatever the epochs; the rate's schedule does
+    /// not know of it.
     public var seconds: Double?
+    /// Seconds of training alone at most: for comparing systems whose evaluations differ in cost.
+    public var trainingSeconds: Double?
     public var optimizer = OptimizerKind.adam
     public var schedule = RateSchedule.exponential
     /// The learning rate at the end of the warm-up.
@@ -29,14 +32,16 @@ public struct TrainingOptions: Codable, Sendable, Equatable {
     public var seed: UInt64 = 1
     /// Whether the state goes on from window to window (ELMo) or begins at zero in each (the authors' option).
     public var carriesState = true
-    /// Evaluations on the held-out text during training, the one at the end included.
-    public var evaluations = 10
+    /// Evaluations on the held-out text during training, the one at the end included; `nil`: as `EvaluationPlan` chooses.
+    public var evaluations: Int?
     /// Steps from one evaluation to the next, instead.
     public var evaluationInterval: Int?
     /// Evaluations without a lower held-out loss after which training stops; `nil`: none.
     public var patience: Int?
     /// Words among which predictions are ranked.
     public var candidates = 10_000
+    /// Words of held-out text to score, where a number was asked for; `nil`: as `EvaluationPlan` chooses.
+    public var heldOutTokens: Int?
 
     public init() {}
 

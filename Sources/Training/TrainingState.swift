@@ -1,3 +1,5 @@
+import Model
+
 /// Everything that a run has to know beside weights, moments and words to go on as if it had never stopped.
 struct TrainingState: Codable {
     /// Steps made.
@@ -6,6 +8,13 @@ struct TrainingState: Codable {
     var words = 0
     /// Seconds of training, evaluations left out.
     var seconds = 0.0
+    /// Seconds by the clock on the wall since the run began, without those between a stop and a resume; seconds of
+    /// evaluations, and how many there were. `nil` in checkpoints of earlier versions.
+    var elapsed: Double?
+    var evaluationSeconds: Double?
+    var evaluations: Int?
+    /// The scores of the last evaluation.
+    var heldOut: [TrainingRecord.Scores]?
     /// Pass over the text, and sentences of it taken.
     var epoch = 0, sentences = 0
     /// Sums since the last line of the log.
@@ -26,6 +35,35 @@ struct TrainingState: Codable {
         self.options = options
         corpusDigests = corpus.digests.map { String($0, radix: 16) }
         corpusSentences = corpus.sentences
+    }
+
+    /// What the model's file says of the run so far.
+    /// - Parameter positions: of an epoch.
+    func record(positions: Int, warmupSteps: Int) -> TrainingRecord {
+        var record = TrainingRecord(
+            steps: step, words: words, passes: Double(words) / Double(positions), batch: options.batch,
+            window: options.window, accumulation: options.accumulation, optimizer: options.optimizer.rawValue,
+            schedule: options.schedule.rawValue, rate: options.peakRate, warmupSteps: warmupSteps, seed: options.seed,
+            sentences: corpusSentences, texts: corpusDigests)
+        record.heldOut = heldOut ?? []
+        return record
+    }
+}
+
+extension TrainingRecord.Scores {
+    /// What a model's file says of an evaluation.
+    init(_ result: HeldOutResult, step: Int, candidates: Int) {
+        let scores = result.scores
+        self.init(
+            direction: result.direction, step: step, positions: result.positions, ranked: scores.positions,
+            candidates: candidates, loss: result.cosine?.loss ?? result.objective)
+        constantLoss = result.cosine?.constantLoss
+        if result.cosine == nil { classPerplexity = scores.perplexity }
+        guard scores.positions > 0 else { return }
+        (top1, top10) = (scores.top1, scores.top10)
+        (unigramTop1, unigramTop10) = (scores.unigramTop1, scores.unigramTop10)
+        guard let candidatePerplexity = scores.candidatePerplexity else { return }
+        (perplexity, unigramPerplexity) = (candidatePerplexity, scores.unigramPerplexity)
     }
 }
 

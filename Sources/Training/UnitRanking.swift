@@ -14,7 +14,7 @@ struct UnitRanking {
     /// Only ranks up to this one are asked for.
     private static let ranks = 10
     /// Steps of the model for a word of the text, on average and at most.
-    private static let workPerWord = 32
+    static let workPerWord = 32
     /// Prefixes of one word's search that are read at once, at most.
     private static let mostAtOnce = 16
 
@@ -142,12 +142,13 @@ struct UnitRanking {
     /// - Parameters:
     ///   - model: its state is that after the step, and may be changed.
     ///   - logProbabilities: of all units after the step, [batch, classes].
+    ///   - all: the subset of all units.
     ///   - targets: for each stream the units of the word that begins, and the logarithm of its probability; `nil` for streams
     ///     within a word, or at their end.
     /// - Returns: whether that was within the work that may be done. If not, nothing of the step counts: what is easy to rank
     ///   must not count more than what is hard.
     mutating func rank(
-        _ model: DirectionModel, _ logProbabilities: Matrix, targets: [(units: [Int32], logProbability: Double)?]
+        _ model: DirectionModel, _ logProbabilities: Matrix, of all: ClassSubset, targets: [(units: [Int32], logProbability: Double)?]
     ) -> Bool {
         let state = DirectionModel.SavedState(model, batch: targets.count)
         var queries: [Query] = []
@@ -157,13 +158,13 @@ struct UnitRanking {
             query.extend(nodes[0], before: 0, logProbabilities.row(stream), state, row: stream)
             queries.append(query)
         }
-        guard search(model, &queries) else { return false }
+        guard search(model, all, &queries) else { return false }
         for query in queries { count(query) }
         return true
     }
 
     /// Reads prefixes on until all queries are answered.
-    private mutating func search(_ model: DirectionModel, _ queries: inout [Query]) -> Bool {
+    private mutating func search(_ model: DirectionModel, _ all: ClassSubset, _ queries: inout [Query]) -> Bool {
         var open = queries.indices.filter { queries[$0].isOpen }
         guard !open.isEmpty else { return true }
         let most = min(model.capacity.batch, model.capacity.rows)
@@ -184,7 +185,7 @@ struct UnitRanking {
             }
             let state = DirectionModel.SavedState(model, batch: batch.count)
             let logs = Matrix(buffer, rows: batch.count, columns: classes)
-            model.logProbabilities(model.states(shape), into: logs)
+            model.logProbabilities(model.states(shape), of: all, into: logs)
             for (row, (number, prefix)) in batch.enumerated() {
                 queries[number].extend(
                     nodes[prefix.node], before: prefix.logProbability, logs.row(row), state, row: row)

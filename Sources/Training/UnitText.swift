@@ -32,15 +32,15 @@ struct UnitText {
         var ranking = ranking
         // A word is as probable as its units, which are read after its place is reached: they are scored before.
         var own: [[Double]] = []
-        try forEachStep(model) { _, window, logs in
+        try forEachStep(model) { _, window, logs, _ in
             own.append(
                 (0..<batch).map { Double(logs.row($0)[Int(words.classNumber(window.forwardTargets[$0]))]) })
             return true
         }
         var count = 0
         for step in steps.indices { for stream in 0..<batch where target(step, stream, own) != nil { count += 1 } }
-        try forEachStep(model) { step, _, logs in
-            ranking.rank(model, logs, targets: (0..<batch).map { target(step, $0, own) })
+        try forEachStep(model) { step, _, logs, all in
+            ranking.rank(model, logs, of: all, targets: (0..<batch).map { target(step, $0, own) })
         }
         return ranking.finish(positions: count)
     }
@@ -60,19 +60,20 @@ struct UnitText {
     }
 
     /// Calls `body` with each step until it returns false.
-    private func forEachStep(_ model: DirectionModel, _ body: (Int, TrainingWindow, Matrix) -> Bool) throws {
+    private func forEachStep(_ model: DirectionModel, _ body: (Int, TrainingWindow, Matrix, ClassSubset) -> Bool) throws {
         let classes = model.configuration.vocabularySize
         let buffer = FloatBuffer(count: batch * classes)
         let logs = Matrix(buffer, rows: batch, columns: classes)
         let prepared = DirectionWindow(model.configuration, words, positions: batch)
         let shape = WindowShape(steps: 1, batch: batch)
+        let all = model.subset(of: Array(0..<Int32(classes)))
         model.resetState()
         for (step, window) in steps.enumerated() {
             try prepared.prepare(window, .forward)
             model.advance(prepared.input(rows: batch), shape: shape)
             let state = model.savedState(batch: batch)
-            model.logProbabilities(model.states(shape), into: logs)
-            guard body(step, window, logs) else { break }
+            model.logProbabilities(model.states(shape), of: all, into: logs)
+            guard body(step, window, logs, all) else { break }
             model.restoreState(state, batch: batch)
         }
         withExtendedLifetime(buffer) {}

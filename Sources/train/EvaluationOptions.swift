@@ -8,11 +8,17 @@ struct EvaluationOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Without --held-out, keep every n-th sentence from training; 0 keeps none.", valueName: "n"))
     var heldOutEvery = 100
 
-    @Option(help: ArgumentHelp("Use about this many held-out tokens.", valueName: "n"))
-    var heldOutTokens = 30_000
+    @Option(help: ArgumentHelp(
+        "Score about this many held-out tokens [30000; fewer where one evaluation would take more than a tenth of the run].",
+        valueName: "n"))
+    var heldOutTokens: Int?
 
-    @Option(help: ArgumentHelp("Evaluations during training.", valueName: "n"))
-    var evaluations = 10
+    @Option(help: ArgumentHelp(
+        """
+        Evaluations during training, evenly spaced, the last one at its end; 0: none [at most 10, and as many as take a tenth of \
+        the run].
+        """, valueName: "n"))
+    var evaluations: Int?
 
     @Option(help: ArgumentHelp("Evaluate after so many steps, instead of --evaluations.", valueName: "n"))
     var evaluateEvery: Int?
@@ -29,10 +35,13 @@ struct EvaluationOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Write metrics to this file, in JSON Lines.", valueName: "file"), completion: .file())
     var log: String?
 
+    /// Held-out tokens that are kept from training, whether or not all of them are scored.
+    static let defaultHeldOutTokens = 30_000
+
     func validate() throws {
         guard heldOutEvery >= 0, heldOutEvery != 1 else { throw ValidationError("--held-out-every must be 0 or above 1") }
-        guard heldOutTokens > 0 else { throw ValidationError("--held-out-tokens must be above 0") }
-        guard evaluations >= 0 else { throw ValidationError("--evaluations must not be below 0") }
+        guard (heldOutTokens ?? 1) > 0 else { throw ValidationError("--held-out-tokens must be above 0") }
+        guard (evaluations ?? 0) >= 0 else { throw ValidationError("--evaluations must not be below 0") }
         guard (evaluateEvery ?? 1) > 0 else { throw ValidationError("--evaluate-every must be above 0") }
         guard (patience ?? 1) > 0 else { throw ValidationError("--patience must be above 0") }
         guard candidates > 0 else { throw ValidationError("--candidates must be above 0") }

@@ -30,8 +30,15 @@ struct ScheduleOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Steps in all, instead of --epochs.", valueName: "n"))
     var steps: Int?
 
-    @Option(help: ArgumentHelp("Train for at most this long, evaluations left out: 90s, 15m, 2h, 1d.", valueName: "time"))
+    @Option(help: ArgumentHelp(
+        "Take at most this long, evaluations and checkpoints included, reading the inputs left out: 90s, 15m, 2h, 1d.",
+        valueName: "time"))
     var time: TimeSpan?
+
+    @Option(help: ArgumentHelp(
+        "Train for at most this long, evaluations and checkpoints left out: to compare networks of which one is slower to evaluate.",
+        valueName: "time"))
+    var trainingTime: TimeSpan?
 
     @Option(help: "The rule of the updates [quick: adam].")
     var optimizer: OptimizerKind?
@@ -68,6 +75,7 @@ struct ScheduleOptions: ParsableArguments {
         }
         guard (1...1_000_000_000).contains(steps ?? 1) else { throw ValidationError("--steps must be from 1 to 1000000000") }
         guard (time?.seconds ?? 1) > 0 else { throw ValidationError("--time must be above 0") }
+        guard (trainingTime?.seconds ?? 1) > 0 else { throw ValidationError("--training-time must be above 0") }
         guard (rate ?? 1) > 0, (rate ?? 1).isFinite else { throw ValidationError("--rate must be a number above 0") }
         guard (warmup ?? 0) >= 0 else { throw ValidationError("--warmup must not be below 0") }
         guard weightDecay >= 0, weightDecay < 1e3 else { throw ValidationError("--weight-decay must be 0 or above, and below 1000") }
@@ -88,6 +96,7 @@ struct ScheduleOptions: ParsableArguments {
         if let epochs { options.epochs = epochs }
         options.steps = steps
         options.seconds = time?.seconds
+        options.trainingSeconds = trainingTime?.seconds
         if let optimizer { options.optimizer = optimizer }
         if let rate { options.peakRate = rate }
         if let schedule { options.schedule = schedule }
@@ -102,6 +111,7 @@ struct ScheduleOptions: ParsableArguments {
         options.evaluationInterval = evaluation.evaluateEvery
         options.patience = evaluation.patience
         options.candidates = evaluation.candidates
+        options.heldOutTokens = evaluation.heldOutTokens
         return options
     }
 }

@@ -114,7 +114,7 @@ struct Train: Tool {
         let file = try dryRun ? OutputFile(path: "-", binary: false) : output.open(binary: true)
         let input = try TrainingInput(
             table: table, tableMemory: tableMemory?.bytes ?? WordRows.defaultMemory, vocabulary: vocab, tokens: inputs,
-            heldOut: evaluation.heldOut, heldOutEvery: evaluation.heldOutEvery, heldOutTokens: evaluation.heldOutTokens,
+            heldOut: evaluation.heldOut, heldOutEvery: evaluation.heldOutEvery, heldOutTokens: evaluation.heldOutTokens ?? EvaluationOptions.defaultHeldOutTokens,
             centred: !network.rawTargets, threads: common.threads)
         let options = schedule.options(seed: seed.seed, evaluation)
         let configuration = try self.configuration(input)
@@ -124,17 +124,21 @@ struct Train: Tool {
         let report = TrainingReport(common.report)
         let trainer = Trainer(
             configuration, options: options, corpus: input.corpus, words: input.words,
-            heldOut: try input.heldOutText(options), checkpoints: checkpointWriter, pool: input.pool)
+            heldOut: try input.heldOutText(configuration, options), checkpoints: checkpointWriter, pool: input.pool)
         report.attach(to: trainer)
         report.begin(trainer, input, options)
         if checkpoints.resume { report.resumed(at: try trainer.resume(), of: trainer) }
         if let log = evaluation.log { trainer.log = try MetricsLog(path: log, resumingAt: trainer.step) }
-        if evaluation.log != nil || common.report.showsProgress {
+        // A third of a second, for which the shortest runs have no use.
+        if evaluation.log != nil || common.report.showsProgress || schedule.time != nil
+            || trainer.mayTakeMinutes(atGigaflops: 100, threads: common.threads) {
             trainer.measureCeiling = { productCeiling(input.pool) }
         }
         if checkpointWriter != nil {
             StopRequest.listen()
             trainer.shouldStop = { StopRequest.isMade }
+        } else {
+            report.attachWithoutCheckpoints(to: trainer)
         }
         let outcome = try trainer.run()
         try trainer.log.commit()

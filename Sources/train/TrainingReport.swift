@@ -1,24 +1,57 @@
 import Model
+import Parallel
+import Synchronization
 import ToolSupport
 import Training
 
 /// What `train` says on stderr.
 struct TrainingReport {
     private let report: Report
+    private let scores: ScoreTable
 
-    init(_ report: Report) { self.report = report }
+    /// A run that takes longer than this, in seconds, is worth keeping.
+    private static let longRun = 180.0
+
+    init(_ report: Report) {
+        self.report = report
+        scores = ScoreTable(report)
+    }
 
     func attach(to trainer: Trainer) {
         trainer.onProgress = { [report] progress in
             let share = progress.ceilingShare.map { " (\(fixed(100 * $0, 0))% of the ceiling)" } ?? ""
+            let state = progress.isEvaluating ? "evaluating"
+                : "loss \(fixed(progress.loss, 4)), \(grouped(Int(progress.wordsPerSecond))) words/s\(share)"
             report.progress(
-                "step \(grouped(progress.step)) of \(grouped(progress.totalSteps)), loss \(fixed(progress.loss, 4)), "
-                    + "\(grouped(Int(progress.wordsPerSecond))) words/s\(share), \(spelt(seconds: progress.secondsLeft)) left")
+                "step \(grouped(progress.step)) of \(grouped(progress.totalSteps)), \(state), "
+                    + "\(spelt(seconds: progress.secondsLeft)) left")
         }
-        trainer.onEvaluation = { [report] step, _, results in
-            for result in results { report.print(Self.summary(result, step: step)) }
-        }
+        trainer.onEvaluation = { [scores] in scores.add($0) }
         trainer.onWarning = { [report] in report.print("train: \($0)") }
+    }
+
+    /// Says what a run without checkpoints may lose: at the start of a long one, and when a signal ends it.
+    func attachWithoutCheckpoints(to trainer: Trainer) {
+        let lost = Mutex<TrainingProgress?>(nil), start = Mutex(monotonicSeconds())
+        let show = trainer.onProgress
+        trainer.onProgress = { progress in
+            lost.withLock { $0 = progress }
+            show(progress)
+        }
+        trainer.onStart = { [report] seconds in
+            start.withLock { $0 = monotonicSeconds() }
+            guard seconds > Self.longRun else { return }
+            report.print(
+                "train: this run takes about \(spelt(seconds: seconds)) and keeps no checkpoints: if it is interrupted, all of it is "
+                    + "lost; --checkpoints DIRECTORY keeps them, and --resume goes on from the last")
+        }
+        StopRequest.explain { [report] in
+            guard let progress = lost.withLock({ $0 }) else { return }
+            let seconds = monotonicSeconds() - start.withLock { $0 }
+            report.print(
+                "train: interrupted after step \(grouped(progress.step)) of \(grouped(progress.totalSteps)): "
+                    + "\(spelt(seconds: seconds)) of training are lost; --checkpoints DIRECTORY keeps them, and --resume goes on")
+        }
     }
 
     func begin(_ trainer: Trainer, _ input: TrainingInput, _ options: TrainingOptions) {
@@ -52,32 +85,17 @@ struct TrainingReport {
     func end(_ outcome: TrainingOutcome, _ trainer: Trainer, _ checkpoints: CheckpointWriter?) {
         let writing = checkpoints.map { "; \(fixed($0.secondsWriting, 1)) s for checkpoints" } ?? ""
         switch outcome {
-        case .finished: report.print("\(grouped(trainer.step)) steps\(writing)")
-        case .outOfTime: report.print("the time is up after \(grouped(trainer.step)) steps\(writing)")
+        case .finished: report.print("\(grouped(trainer.step)) steps: \(split(trainer))\(writing)")
+        case .outOfTime:
+            report.print("the time is up after \(grouped(trainer.step)) steps: \(split(trainer))\(writing)")
         case .noProgress:
             report.print("the held-out loss falls no more after \(grouped(trainer.step)) steps: the best model it is\(writing)")
         case .stopped: report.print("stopped after step \(grouped(trainer.step)), checkpoint written; --resume goes on\(writing)")
         }
     }
 
-    private static func summary(_ result: HeldOutResult, step: Int) -> String {
-        let scores = result.scores
-        func percent(_ share: Double) -> String { fixed(100 * share, 1) + "%" }
-        var text = "step \(step), held-out \(result.direction.rawValue): "
-        if let cosine = result.cosine {
-            if abs(result.objective - cosine.loss) >= 1e-3 { text += "objective \(fixed(result.objective, 4)), cosine " }
-            text += "loss \(fixed(cosine.loss, 4)) (constant \(fixed(cosine.constantLoss, 4))); cosine top-1 "
-                + "\(percent(scores.cosineTop1 ?? 0)), top-10 \(percent(scores.cosineTop10 ?? 0)); with prior "
-        } else {
-            text += "loss \(fixed(result.objective, 4)); top-1, top-10 "
-        }
-        text += scores.positions == 0 ? "not ranked"
-            : "\(percent(scores.top1)), \(percent(scores.top10)) (unigram \(percent(scores.unigramTop1)), "
-                + "\(percent(scores.unigramTop10)))"
-        text += "; perplexity \(fixed(scores.perplexity, 1))"
-        if let vocabulary = result.vocabulary {
-            return text + " over \(grouped(vocabulary.size)) classes, \(percent(vocabulary.unknownShare)) unknown"
-        }
-        return text + " (unigram \(fixed(scores.unigramPerplexity, 1)))"
+    /// What the time of a run was spent on.
+    private func split(_ trainer: Trainer) -> String {
+        "\(spelt(seconds: trainer.seconds.training)) of training, \(spelt(seconds: trainer.seconds.evaluation)) of evaluations"
     }
 }

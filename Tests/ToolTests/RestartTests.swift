@@ -136,7 +136,7 @@ struct RestartTests {
         let figures = Dictionary(uniqueKeysWithValues: lines.map { ($0[0], $0[1]) })
         #expect(figures["sentences"] == "594" && figures["weights"].flatMap { Int($0) } ?? 0 > 1_000_000)
         #expect(try contents(of: model) == Array("precious".utf8))
-        for name in ["memory, embedding table", "memory, backward layer2 parameters", "memory in all", "time, evaluations left out, about"] {
+        for name in ["memory, embedding table", "memory, backward layer2 parameters", "memory in all", "time of training, about", "time in all, about"] {
             #expect(figures[name] != nil, "\(name)")
         }
         let damaged = try directory.write("cut", Array(contents(of: fixture.tokens).dropLast(9)))

@@ -36,7 +36,7 @@ struct BaselineTests {
     ) throws -> (results: [HeldOutResult], model: [UInt8]) {
         let trainer = try data.trainer(options, threads: threads, network: network)
         var results: [HeldOutResult] = []
-        trainer.onEvaluation = { results = $2 }
+        trainer.onEvaluation = { results = $0.results }
         #expect(try trainer.run() == .finished)
         return (results, try data.bytes(of: trainer.encoder))
     }
@@ -101,7 +101,7 @@ struct BaselineTests {
         let options = TrainingData.options(steps: 2)
         let trainer = Trainer(
             configuration, options: options, corpus: input.corpus, words: input.words, heldOut: nil, pool: input.pool)
-        let heldOut = try #require(try input.heldOutText(options))
+        let heldOut = try #require(try input.heldOutText(configuration, options))
         for model in trainer.encoder.directions {
             let result = try heldOut.score(model, trainingBatch: options.batch)
             #expect(result.scores.positions == 6 && result.scores.coverage == 0.75)

@@ -33,7 +33,7 @@ struct CheckpointTests {
 
     /// What of a log does not depend on the clock.
     private func timeless(_ path: String) throws -> [String] {
-        let names = ["seconds", "wordsPerSecond", "secondsWaited", "memory", "ceilingShare"]
+        let names = ["seconds", "evaluationSeconds", "wordsPerSecond", "secondsWaited", "memory", "ceilingShare"]
         return String(decoding: try contents(of: path), as: UTF8.self).split(separator: "\n").map { line in
             line.split(separator: ",").filter { field in !names.contains { field.contains("\"\($0)\":") } }.joined(separator: ",")
         }
@@ -229,7 +229,7 @@ struct CheckpointTests {
         options.patience = 3
         var losses: [Double] = []
         let trainer = try data.trainer(options, checkpoints: data.checkpoints())
-        trainer.onEvaluation = { losses.append($2.reduce(0) { $0 + $1.objective } / 2) }
+        trainer.onEvaluation = { losses.append($0.results.reduce(0) { $0 + $1.objective } / 2) }
         #expect(try trainer.run() == .noProgress)
         let best = try #require(losses.indices.min { losses[$0] < losses[$1] })
         #expect(best == losses.count - 4)

@@ -71,8 +71,10 @@ struct RankingTests {
         #expect(scores.unigramTop1 == Double(known.count { targets[$0] == 2 }) / count)
     }
 
-    /// The scale that makes positions most probable, by trisection.
-    static func bestScale(_ predictions: FloatBuffer, _ targets: [UInt32], _ positions: ArraySlice<Int>) -> Double {
+    /// The log-likelihood of positions at a scale.
+    static func likelihood(
+        _ predictions: FloatBuffer, _ targets: [UInt32], _ positions: ArraySlice<Int>
+    ) -> (Double) -> Double {
         let total = counts.reduce(0, +)
         let prior = counts.map { log(Double($0) / Double(total)) }
         let vectors = (0..<words).map { unit($0 + 2) }
@@ -81,12 +83,17 @@ struct RankingTests {
                 (0..<dimension).reduce(0.0) { $0 + Double(vector[$1]) * Double(predictions.start[position * dimension + $1]) }
             }
         }
-        func likelihood(_ scale: Double) -> Double {
+        return { scale in
             zip(positions, cosines).reduce(0.0) { sum, pair in
                 let values = zip(pair.1, prior).map { scale * $0 + $1 }
                 return sum + values[Int(targets[pair.0]) - 2] - log(values.reduce(0) { $0 + exp($1) })
             }
         }
+    }
+
+    /// The scale that makes positions most probable, by trisection.
+    static func bestScale(_ predictions: FloatBuffer, _ targets: [UInt32], _ positions: ArraySlice<Int>) -> Double {
+        let likelihood = likelihood(predictions, targets, positions)
         var (low, high) = (0.0, 50.0)
         while high - low > 1e-4 {
             let (left, right) = (low + (high - low) / 3, high - (high - low) / 3)
@@ -110,6 +117,32 @@ struct RankingTests {
         let scores = ranking.score(targets: targets)
         #expect(scores.scale == nil && scores.cosineTop1 == nil)
         #expect(scores.positions == 300 && scores.top1 == 0.5 && scores.top10 == 1)
+    }
+
+    /// More positions than a scale is fitted on: those of the sample are spread over all.
+    @Test func theScaleOfASampleIsNearlyTheBest() throws {
+        let (predictions, targets) = Self.sample(4000)
+        let scores = Ranking(candidates: Self.candidates(), predictions: predictions, compute: Compute())
+            .score(targets: targets)
+        let known = targets.indices.filter { targets[$0] >= 2 && targets[$0] < 42 }
+        let likelihood = Self.likelihood(predictions, targets, known[...])
+        let best = Self.bestScale(predictions, targets, known[...])
+        // About 1 / (2 x 512) is what a sample of 512 costs on average.
+        let loss = (likelihood(best) - likelihood(try #require(scores.scale))) / Double(known.count)
+        #expect(loss >= 0 && loss < 0.005, "\(loss)")
+    }
+
+    /// Noise of few positions and of many.
+    @Test func noise() {
+        var scores = RankingScores()
+        (scores.top1, scores.unigramTop1, scores.top10, scores.unigramTop10) = (0.06, 0.05, 0.31, 0.30)
+        scores.positions = 1000
+        #expect(scores.isWithinNoiseOfUnigram)
+        scores.positions = 100_000
+        #expect(!scores.isWithinNoiseOfUnigram)
+        (scores.top1, scores.top10) = (0.04, 0.30)
+        #expect(scores.isWithinNoiseOfUnigram)
+        #expect(abs(SamplingNoise.difference(0.06, 0.05, positions: 1000) - 0.020547) < 1e-5)
     }
 
     @Test(arguments: [2, 3])

@@ -65,8 +65,8 @@ struct TableMemoryTests {
     private func train(_ data: TrainingData, memory: Int, threads: Int) throws -> (log: [String], model: [UInt8]) {
         let trainer = try data.trainer(TrainingData.options(steps: 12), threads: threads, tableMemory: memory)
         var log: [String] = []
-        trainer.onProgress = { log.append("\($0.step) \($0.loss)") }
-        trainer.onEvaluation = { log += $2.map { "\($0)" } }
+        trainer.onProgress = { if !$0.isEvaluating { log.append("\($0.step) \($0.loss)") } }
+        trainer.onEvaluation = { log += $0.results.map { "\($0)" } }
         #expect(try trainer.run() == .finished)
         return (log, try data.bytes(of: trainer.encoder))
     }

@@ -18,7 +18,7 @@ struct TrainerTests {
         let trainer = try data.trainer(options, threads: threads, heldOutEvery: heldOutEvery)
         if let log { trainer.log = try MetricsLog(path: log, resumingAt: 0) }
         var results: [HeldOutResult] = []
-        trainer.onEvaluation = { results = $2 }
+        trainer.onEvaluation = { results = $0.results }
         #expect(try trainer.run() == .finished)
         return (results, try data.bytes(of: trainer.encoder), trainer.totalSteps)
     }
@@ -151,6 +151,63 @@ struct TrainerTests {
         let trainer = try data.trainer(options)
         #expect(try trainer.run() == .outOfTime)
         #expect(trainer.step > 0 && trainer.step < 1_000_000)
+    }
+
+    /// Evaluations count: with one that takes nearly all of the time, hardly a step is made after the first.
+    @Test func theTimeCountsEvaluations() throws {
+        let data = try TrainingData(sentences: TrainingData.sentences(100))
+        var options = TrainingData.options(steps: 1_000_000)
+        options.seconds = 0.3
+        options.evaluations = nil
+        options.evaluationInterval = 1
+        let trainer = try data.trainer(options)
+        #expect(try trainer.run() == .outOfTime)
+        let seconds = trainer.seconds
+        #expect(seconds.evaluation > 0 && seconds.training < 0.3)
+        // Time of training alone goes on whatever evaluations take.
+        (options.seconds, options.trainingSeconds) = (nil, 0.05)
+        let other = try data.trainer(options)
+        #expect(try other.run() == .outOfTime)
+        #expect(other.seconds.training >= 0.05)
+    }
+
+    /// What the model's file says of its training.
+    @Test func theModelKnowsHowItWasTrained() throws {
+        let data = try TrainingData(sentences: TrainingData.sentences(100))
+        let options = TrainingData.options(steps: 20)
+        let trainer = try data.trainer(options)
+        var last: Evaluation?
+        trainer.onEvaluation = { last = $0 }
+        _ = try trainer.run()
+        let record = try #require(trainer.encoder.records.first)
+        #expect(record.steps == 20 && record.words == 20 * 56 && record.batch == 8 && record.window == 7)
+        #expect(record.texts.count == 1 && record.sentences == 90 && record.rate == options.peakRate)
+        let results = try #require(last).results
+        #expect(record.heldOut.map(\.direction) == [.forward, .backward])
+        #expect(record.heldOut.map(\.top1) == results.map(\.scores.top1) && record.heldOut.map(\.step) == [20, 20])
+        let path = try data.directory.write("trained", data.bytes(of: trainer.encoder))
+        let text = try ModelFile.describe(path)
+        #expect(text.contains("trained 20 steps, 1120 words") && text.contains("text \(record.texts[0])"))
+        #expect(text.contains("held-out forward after step 20") && text.contains("(unigram "))
+        let pool = ThreadPool(threads: 1)
+        let read = try ModelFile.read(path, capacity: WindowCapacity(batch: 1, rows: 1), pool: pool)
+        #expect(read.records == trainer.encoder.records)
+    }
+
+    /// A run that is resumed when all is done has the scores of its last evaluation.
+    @Test func scoresOutliveAResume() throws {
+        let data = try TrainingData(sentences: TrainingData.sentences(100))
+        let options = TrainingData.options(steps: 20)
+        let first: [UInt8]
+        do {
+            let trainer = try data.trainer(options, checkpoints: data.checkpoints())
+            _ = try trainer.run()
+            first = try data.bytes(of: trainer.encoder)
+        }
+        let trainer = try data.trainer(options, checkpoints: data.checkpoints())
+        #expect(try trainer.resume() == 20)
+        _ = try trainer.run()
+        #expect(try data.bytes(of: trainer.encoder) == first)
     }
 
     /// Trained apart and joined, the directions are what they are when trained together.

@@ -175,7 +175,7 @@ struct TrainingData {
         if let complaint = configuration.complaint { throw ToolError(.usage, complaint) }
         try input.check(configuration, options)
         return Trainer(
-            configuration, options: options, corpus: input.corpus, words: input.words, heldOut: try input.heldOutText(options),
+            configuration, options: options, corpus: input.corpus, words: input.words, heldOut: try input.heldOutText(configuration, options),
             checkpoints: checkpoints, pool: input.pool)
     }
 

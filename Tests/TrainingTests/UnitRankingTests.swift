@@ -31,25 +31,30 @@ struct UnitRankingTests {
         return (data, input, trainer(input, options), options)
     }
 
-    private func trainer(_ input: TrainingInput, _ options: TrainingOptions) -> Trainer {
+    private func configuration(_ input: TrainingInput) -> EncoderConfiguration {
         var configuration = EncoderConfiguration(vectorSize: 0, cell: 24, projection: 12)
         configuration.input = .subwords
         configuration.output = .subwordSoftmax
         configuration.vocabularySize = input.words.vocabulary?.size ?? 0
-        return Trainer(
-            configuration, options: options, corpus: input.corpus, words: input.words, heldOut: nil, pool: input.pool)
+        return configuration
+    }
+
+    private func trainer(_ input: TrainingInput, _ options: TrainingOptions) -> Trainer {
+        Trainer(
+            configuration(input), options: options, corpus: input.corpus, words: input.words, heldOut: nil, pool: input.pool)
     }
 
     /// log p of units after others, from the zero state.
     private func logProbability(_ model: DirectionModel, _ before: [Int32], _ units: [Int32]) -> Double {
         model.resetState()
         let logs = OwnedLogs(model.configuration.vocabularySize)
+        let all = model.subset(of: Array(0..<Int32(model.configuration.vocabularySize)))
         var total = 0.0
         for (index, number) in (before + units).enumerated() {
             if index >= before.count { total += Double(logs.matrix.row(0)[Int(number)]) }
             withUnsafePointer(to: number) { model.advance(.numbers($0), shape: WindowShape(steps: 1, batch: 1)) }
             let state = model.savedState(batch: 1)
-            model.logProbabilities(model.states(WindowShape(steps: 1, batch: 1)), into: logs.matrix)
+            model.logProbabilities(model.states(WindowShape(steps: 1, batch: 1)), of: all, into: logs.matrix)
             model.restoreState(state, batch: 1)
         }
         return total
@@ -66,7 +71,7 @@ struct UnitRankingTests {
         let (data, input, trainer, options) = try setup()
         _ = try trainer.run()
         withExtendedLifetime(data) {}
-        let heldOut = try #require(try input.heldOutText(options))
+        let heldOut = try #require(try input.heldOutText(configuration(input), options))
         #expect(heldOut.candidateCount == Self.words.count + 1)
         let model = trainer.encoder.directions[0]
         let scores = try heldOut.score(model, trainingBatch: options.batch).scores
@@ -104,7 +109,7 @@ struct UnitRankingTests {
         var options = TrainingData.options(steps: 2)
         options.batch = 2
         options.candidates = 2
-        let heldOut = try #require(try input.heldOutText(options))
+        let heldOut = try #require(try input.heldOutText(configuration(input), options))
         let scores = try heldOut.score(trainer(input, options).encoder.directions[0], trainingBatch: options.batch).scores
         #expect(heldOut.candidateCount == 2 && scores.positions == 4 && scores.coverage == 1)
     }
@@ -117,14 +122,14 @@ struct UnitRankingTests {
             let input = try TrainingInput(
                 table: nil, vocabulary: data.vocabulary(Self.units, merges: Self.merges), tokens: data.tokens, heldOut: heldOut,
                 heldOutEvery: every, heldOutTokens: 100, centred: true, threads: 1)
-            let positions = try #require(try input.heldOutText(TrainingData.options(steps: 2))).positions
+            let positions = try #require(try input.heldOutText(configuration(input), TrainingData.options(steps: 2))).positions
             #expect(positions == kept * 6)
         }
     }
 
     @Test func perplexityIsOfWords() throws {
         let (_, input, trainer, options) = try setup()
-        let heldOut = try #require(try input.heldOutText(options))
+        let heldOut = try #require(try input.heldOutText(configuration(input), options))
         let result = try heldOut.score(trainer.encoder.directions[1], trainingBatch: options.batch)
         let held = Self.sentences.enumerated().filter { $0.offset % 10 == 9 }.map(\.element)
         let words = held.reduce(0) { $0 + $1.count + 1 }

@@ -30,6 +30,17 @@ typedef void (*ContourCellsBackward)(
     float *gates, const float *previous, float *cell, const float *output_gradient, float *cell_gradient, intptr_t size,
     float clip);
 
+/// What the scores of all candidates at one position come to; `ProcessorKernels.scores` says what each is.
+typedef struct {
+    intptr_t higher_values, higher_scores;
+    float score, highest;
+    double total, mean, variance;
+} ContourScores;
+
+/// The scores of one position; see `ProcessorKernels.scores`.
+typedef void (*ContourScoresOfRow)(
+    const float *values, const float *prior, intptr_t count, float scale, intptr_t target, ContourScores *result);
+
 typedef struct {
     const char *name;
     /// Of the largest tile.
@@ -37,6 +48,7 @@ typedef struct {
     ContourTileProduct multiply;
     ContourCellsForward forward_cells;
     ContourCellsBackward backward_cells;
+    ContourScoresOfRow scores;
 } ContourKernels;
 
 /// Writes at most `capacity` of the sets of kernels that this processor runs, the fastest first, and returns how many

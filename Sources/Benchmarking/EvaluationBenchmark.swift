@@ -1,0 +1,65 @@
+internal import Files
+internal import Layers
+public import Model
+internal import Parallel
+public import Training
+
+/// Evaluations of a network on held-out text beside the time that their matrix products would take at the machine's ceiling,
+/// by turns in one run. The network is as it begins: what a prediction is does not change what ranking it costs, except for
+/// units of words.
+public struct EvaluationBenchmark {
+    private let configuration: EncoderConfiguration
+    private let options: TrainingOptions
+    private let input: TrainingInput
+    /// Evaluations to time, after one that is not counted.
+    public var runs = 5
+    /// Asked after every run; then those there are, at least one, are all.
+    public var shouldStop: () -> Bool = { false }
+
+    public init(_ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput) {
+        self.configuration = configuration
+        self.options = options
+        self.input = input
+    }
+
+    /// What was measured.
+    public struct Result {
+        /// Positions scored, and the words that they were ranked among.
+        public let positions, candidates: Int
+        /// Multiplications and additions of the products, in all directions.
+        public let operations: Double
+        public let runs: [Run]
+        /// Seconds of the evaluation as a multiple of those of its products at the ceiling.
+        public var ratio: Spread { Spread(runs.map { $0.seconds / (operations / $0.ceiling * 1e-9) }) }
+    }
+
+    /// One evaluation of all directions, and GFLOP/s of large products right after it.
+    public struct Run {
+        public let seconds, ceiling: Double
+    }
+
+    /// Measures. Throws `ToolError`: `configuration` if there is no held-out text, and what scoring throws.
+    public func run() throws -> Result {
+        guard let heldOut = try input.heldOutText(configuration, options) else {
+            throw ToolError(.configuration, "there is no held-out text to evaluate on")
+        }
+        let encoder = ContextualEncoder(
+            configuration, capacity: WindowCapacity(batch: options.batch, rows: options.batch * options.window),
+            training: options.optimizer.optimizer, pool: input.pool)
+        encoder.initialize(seed: options.seed)
+        func evaluate() throws {
+            for model in encoder.directions { _ = try heldOut.score(model, trainingBatch: options.batch) }
+        }
+        try evaluate()
+        let ceiling = ProductCeiling(size: 1024, pool: input.pool)
+        var runs: [Run] = []
+        while runs.isEmpty || runs.count < self.runs && !shouldStop() {
+            let start = now()
+            try evaluate()
+            let seconds = now() - start
+            runs.append(Run(seconds: seconds, ceiling: max(ceiling.ownProducts(for: 0.3), ceiling.openBLASProducts(for: 0.3))))
+        }
+        return Result(
+            positions: heldOut.positions, candidates: heldOut.candidateCount, operations: heldOut.plan.operations, runs: runs)
+    }
+}

@@ -1,0 +1,67 @@
+import Model
+
+/// How often a run is evaluated, and on how much of the held-out text.
+///
+/// Unless `--evaluations` or `--evaluate-every` says otherwise, there are at most ten, and as many as take a tenth of the run's
+/// time together. Where one alone would take more, it scores fewer positions, unless `--held-out-tokens` says how many. All of
+/// this is decided by counting operations, so the same options and text give the same evaluations on every machine.
+public struct EvaluationPlan: Sendable, Equatable {
+    /// Steps from one evaluation to the next; `nil` if there are none. The last step is always evaluated.
+    public let interval: Int?
+    /// Evaluations of a run that makes all its steps.
+    public let count: Int
+    /// Positions of the held-out text that are scored, at most.
+    public let positions: Int
+    /// Multiplications and additions of one evaluation's products, in all directions.
+    public let operations: Double
+
+    /// What all evaluations may take of a run's time.
+    private static let share = 0.1
+    private static let most = 10
+    /// Scores over fewer positions than these would say little.
+    private static let fewestPositions = 2_000
+
+    /// - Parameters:
+    ///   - words: of the corpus: positions of an epoch.
+    ///   - heldOut: positions of the held-out text.
+    ///   - candidates: words that predictions are ranked among.
+    init(_ configuration: EncoderConfiguration, _ options: TrainingOptions, words: Int, heldOut: Int, candidates: Int) {
+        let cost = TrainingCost(configuration)
+        let steps = options.totalSteps(positions: words)
+        // The ceiling cancels out.
+        let training = cost.secondsOfTraining(words: Double(steps) * Double(options.positionsPerStep), options, ceiling: 1)
+        let position = cost.operationsOfHeldOutPosition(candidates: candidates)
+        let whole = TrainingCost.secondsOfEvaluation(operations: Double(heldOut) * position, ceiling: 1)
+        var positions = heldOut, interval: Int?
+        if let asked = options.evaluationInterval {
+            interval = asked
+        } else if let asked = options.evaluations {
+            interval = asked > 0 ? max(1, (steps + asked - 1) / asked) : nil
+        } else if heldOut > 0 {
+            let affordable = Self.share * training / whole
+            let count = max(1, min(Self.most, Int(min(affordable, Double(Self.most)))))
+            interval = (steps + count - 1) / count
+            if affordable < 1 && options.heldOutTokens == nil {
+                positions = min(heldOut, max(Self.fewestPositions, Int(affordable * Double(heldOut))))
+            }
+        }
+        self.interval = heldOut > 0 ? interval : nil
+        count = self.interval.map { (steps + $0 - 1) / $0 } ?? 0
+        self.positions = positions
+        operations = Double(positions) * position
+    }
+
+    /// Whether there is an evaluation after a step.
+    func isDue(step: Int, isLast: Bool) -> Bool { interval.map { isLast || step % $0 == 0 } ?? false }
+
+    /// Evaluations after `step`, of a run of so many steps.
+    func remaining(after step: Int, of steps: Int) -> Int {
+        guard let interval, step < steps else { return 0 }
+        return (steps + interval - 1) / interval - step / interval
+    }
+
+    /// Seconds that an evaluation takes, at most, on a machine whose large products reach `ceiling` GFLOP/s.
+    func secondsOfEvaluation(ceiling: Double) -> Double {
+        TrainingCost.secondsOfEvaluation(operations: operations, ceiling: ceiling)
+    }
+}

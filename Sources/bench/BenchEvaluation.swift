@@ -1,0 +1,99 @@
+import ArgumentParser
+import Benchmarking
+import Files
+import NetworkArguments
+import ToolSupport
+import Training
+
+/// `bench evaluation`
+struct BenchEvaluation: Tool {
+    static let name = "bench evaluation"
+    static let configuration = CommandConfiguration(
+        commandName: "evaluation", abstract: "What scoring held-out text costs, beside its matrix products at the ceiling.",
+        discussion: """
+            The text is scored as train does at each evaluation: a forward pass, and every prediction ranked among the \
+            candidates. The network is an untrained one.
+
+            Example: bench evaluation --preset small --table table.shard corpus.tok
+            """)
+
+    @Argument(help: "Token shards, as for train.", completion: .file())
+    var tokens: [String]
+
+    @Option(help: ArgumentHelp("The embedding table.", valueName: "file"), completion: .file())
+    var table: String?
+
+    @Option(help: ArgumentHelp("The vocabulary of a softmax, from build-vocab.", valueName: "file"), completion: .file())
+    var vocab: String?
+
+    @Option(help: ArgumentHelp("Score about this many held-out tokens, every 100th sentence.", valueName: "n"))
+    var heldOutTokens = 30_000
+
+    @Option(help: ArgumentHelp("Rank predictions among this many most frequent words.", valueName: "n"))
+    var candidates = 10_000
+
+    @Option(help: ArgumentHelp("Parallel streams of text.", valueName: "n"))
+    var batch = 64
+
+    @Option(help: ArgumentHelp("Evaluations to time, after one that is not counted.", valueName: "n"))
+    var runs = 5
+
+    @OptionGroup(title: "Encoder") var network: NetworkOptions
+    @OptionGroup var results: ResultOptions
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        guard heldOutTokens > 0, candidates > 0, (1...100_000).contains(runs) else {
+            throw ValidationError("--held-out-tokens and --candidates must be above 0, --runs from 1 to 100000")
+        }
+        try checkWindow(batch: batch, window: 20)
+        guard table != nil || !network.needsTable else { throw ValidationError("--table is missing: the embedding table") }
+        guard vocab != nil || !network.needsVocabulary else {
+            throw ValidationError("--vocab is missing: the vocabulary of the softmax")
+        }
+    }
+
+    func perform() throws {
+        let files = try results.open()
+        StopRequest.listen()
+        let input = try TrainingInput(
+            table: network.needsTable ? table : nil, vocabulary: network.needsVocabulary ? vocab : nil, tokens: tokens,
+            heldOut: nil, heldOutEvery: 100, heldOutTokens: heldOutTokens, centred: true, threads: common.threads)
+        var options = TrainingOptions()
+        options.batch = batch
+        options.candidates = candidates
+        options.evaluations = 1
+        let configuration = try network.configuration(
+            dimension: input.words.vectors?.dimension ?? 0, classes: input.words.vocabulary?.size ?? 0)
+        try input.check(configuration, options)
+        var benchmark = EvaluationBenchmark(configuration, options, input)
+        benchmark.runs = runs
+        benchmark.shouldStop = { StopRequest.isMade }
+        let result = try benchmark.run()
+        let seconds = Spread(result.runs.map(\.seconds)), ceiling = Spread(result.runs.map(\.ceiling))
+        let products = Spread(result.runs.map { result.operations / $0.ceiling * 1e-9 })
+        try files.log(
+            Record(
+                positions: result.positions, candidates: result.candidates, threads: common.threads,
+                operations: result.operations, seconds: seconds, products: products, ceiling: ceiling, ratio: result.ratio))
+        var table = TextTable(["", "median", "lowest", "highest"])
+        for (name, spread) in [
+            ("evaluation, seconds", seconds), ("its products at the ceiling, seconds", products), ("ratio", result.ratio),
+        ] {
+            table.append([name] + [spread.median, spread.lowest, spread.highest].map { fixed($0, 3) })
+        }
+        table.append(["large products, GFLOP/s"] + [ceiling.median, ceiling.lowest, ceiling.highest].map(rounded))
+        try files.print(
+            "\(grouped(result.positions)) positions, ranked among \(grouped(result.candidates)) words; \(common.threads) threads, "
+                + "\(result.runs.count) runs\n" + table.text)
+        try files.commit()
+        StopRequest.endBySignal()
+    }
+
+    private struct Record: Encodable {
+        let event = "evaluation"
+        let positions, candidates, threads: Int
+        let operations: Double
+        let seconds, products, ceiling, ratio: Spread
+    }
+}

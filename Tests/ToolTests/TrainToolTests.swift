@@ -1,0 +1,84 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// What `train` says to the one who runs it.
+struct TrainToolTests {
+    private let quick = ["--preset", "tiny", "--batch", "4", "--steps", "30"]
+
+    @Test func aRowForEachEvaluationAndALegendOnce() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let result = try await runTool(
+            "train", quick + ["--evaluations", "3", "--table", fixture.table, fixture.tokens, "-o", directory.file("model")])
+        #expect(result.status == 0, "\(result.errors)")
+        let lines = result.errors.split(separator: "\n").map(String.init)
+        #expect(lines.count { $0.contains("held-out text:") } == 1)
+        #expect(lines.contains { $0.contains("positions (small") })
+        let header = try #require(lines.firstIndex { $0.contains("step") && $0.contains("words/s") && $0.contains("fwd") })
+        let rows = lines[(header + 1)...].prefix(5)
+        #expect(rows.map { $0.split(separator: " ").first.map(String.init) } == ["constant", "unigram", "10", "20", "30"])
+        let ends = Set(rows.prefix(2).map(\.count) + [lines[header].count])
+        #expect(ends.count == 1, "the rows are not aligned: \(rows)")
+        #expect(lines.last?.contains("of training") == true && lines.last?.contains("of evaluations") == true)
+        #expect(lines.allSatisfy { $0.count <= 132 })
+    }
+
+    @Test func aModelPrintsItsTraining() async throws {
+        let fixture = try await Fixture.shared.value
+        let result = try await runTool("train", ["--print", fixture.model])
+        #expect(result.status == 0)
+        for part in ["trained ", " words, ", "rate 0.001", "text ", "held-out forward after step"] {
+            #expect(result.text.contains(part), "\(part)")
+        }
+    }
+
+    @Test func aDryRunCountsEvaluations() async throws {
+        let fixture = try await Fixture.shared.value
+        func figures(_ options: [String]) async throws -> [String: String] {
+            let result = try await runTool("train", quick + options + ["--dry-run", "--table", fixture.table, fixture.tokens])
+            try #require(result.status == 0, "\(result.errors)")
+            return Dictionary(
+                uniqueKeysWithValues: result.text.split(separator: "\n").map { line in
+                    let fields = line.split(separator: "\t").map(String.init)
+                    return (fields[0], fields[1])
+                })
+        }
+        #expect(try await figures(["--evaluations", "3"])["evaluations"] == "3")
+        let none = try await figures(["--evaluations", "0"])
+        #expect(none["evaluations"] == "0" && none["time of evaluations, at most about"] == "0 s")
+        #expect(none["time in all, about"] == none["time of training, about"])
+    }
+
+    /// A run without checkpoints says what a signal costs, once it has begun; the status is the signal's, and nothing is left.
+    @Test func interruptedWithoutCheckpointsItSaysWhatIsLost() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let log = directory.file("log")
+        let result = try await runShell(
+            """
+            "$BIN/train" --preset tiny --batch 4 --steps 100000000 --evaluations 0 --table '\(fixture.table)' --log '\(log)' \
+                '\(fixture.tokens)' -o '\(directory.file("model"))' & train=$!
+            until [ -s '\(log)' ] || ! kill -0 $train 2>/dev/null; do sleep 0.05; done
+            kill -TERM $train; wait $train; echo $?
+            """)
+        #expect(result.text == "143\n", "\(result.text) \(result.errors)")
+        #expect(result.errors.contains("of training are lost; --checkpoints DIRECTORY keeps them"), "\(result.errors)")
+        // A run of days says so before.
+        #expect(result.errors.contains("and keeps no checkpoints"), "\(result.errors)")
+        #expect(directory.entries() == ["log"])
+    }
+
+    @Test func theTimeIsThatOfTheClock() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let arguments = ["--preset", "tiny", "--batch", "4", "--steps", "100000000", "--table", fixture.table, fixture.tokens]
+        let result = try await runTool("train", arguments + ["--time", "1s", "-o", directory.file("model")])
+        #expect(result.status == 0)
+        #expect(result.errors.contains("the time is up after"), "\(result.errors)")
+        for (option, value) in [("--time", "0"), ("--training-time", "0")] {
+            let refused = try await runTool("train", arguments + [option, value])
+            #expect(refused.status == 64 && refused.errors.contains("\(option) must be above 0"))
+        }
+    }
+}
