@@ -26,12 +26,12 @@ test:
 	$(BUILD) --build-tests
 	$(TEST)
 
-# A million damaged files for each reader of binary vectors, and a fiftieth of that for HDF5, where each takes two processes;
-# FUZZ_ITERATIONS and FUZZ_SEED for more of them.
+# A million damaged files for each reader of binary vectors, and a fiftieth of that for HDF5, where a process is started for each
+# call; also a thousand HDF5 reads beside busy threads. FUZZ_ITERATIONS and FUZZ_SEED give more files, and others.
 fuzz:
 	@pipelines/install-packages.sh $(TEST_PACKAGES)
 	$(BUILD) --build-tests
-	FUZZ_ITERATIONS=$${FUZZ_ITERATIONS:-1000000} $(TEST) --filter 'ReaderFuzzTests|HDF5FuzzTests'
+	FUZZ_ITERATIONS=$${FUZZ_ITERATIONS:-1000000} $(TEST) --filter 'ReaderFuzzTests|HDF5FuzzTests|ReaderProcessTests'
 
 quickstart:
 	@pipelines/install-packages.sh $(QUICKSTART_PACKAGES)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <signal.h>
-#include <sys/stat.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 // What the library calls a constant is a macro around a variable, which Swift does not import.
@@ -75,21 +75,18 @@ static inline herr_t hdf5_visit_links(hid_t group, hdf5_link_visitor visit, void
     return H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, &start, hdf5_visit_link, &data);
 }
 
-/// Swift has no `fork`. The child may do little: other threads are not in it. It ends after `patience` seconds, whatever signals the
-/// thread that forked had blocked, and gives up the pipes and sockets of its parent, because others wait for their end.
-static inline pid_t hdf5_fork(unsigned patience) {
-    pid_t child = fork();
-    if (child != 0) return child;
-    sigset_t none;
-    sigemptyset(&none);
-    signal(SIGALRM, SIG_DFL);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    alarm(patience);
-    struct stat status;
-    for (int descriptor = 3; descriptor < 8192; descriptor++)
-        if (fstat(descriptor, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode))) close(descriptor);
-    return 0;
+/// Closes all descriptors from `first` on.
+static inline void hdf5_close_from(int first) {
+#if __GLIBC_PREREQ(2, 34)
+    closefrom(first);
+#else
+    long count = sysconf(_SC_OPEN_MAX);
+    for (int descriptor = first; descriptor < (count < 0 || count > 65536 ? 65536 : (int)count); descriptor++) close(descriptor);
+#endif
 }
+
+/// From here on, the end of the thread that started this process is the end of this process. Swift does not import `prctl`.
+static inline void hdf5_end_with_parent(void) { prctl(PR_SET_PDEATHSIG, SIGKILL); }
 
 // A driver whose bytes are elsewhere, so that errors of the system are seen by who does the reading and writing.
 

@@ -20,7 +20,8 @@ public final class PlacedFile: Sendable {
     /// What the user calls it.
     public let name: String
     public let size: Int
-    private let descriptor: Int32
+    /// For handing it to another process; this one closes it when the object dies.
+    public let descriptor: Int32
 
     /// The file behind a source of which nothing has been read; `nil` if it is a pipe, or no file at all.
     public init?(_ source: any ByteSource) {
@@ -32,6 +33,16 @@ public final class PlacedFile: Sendable {
         self.descriptor = descriptor
         // Rows of a table lie anywhere: what the system reads ahead is not what is wanted next.
         posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM)
+    }
+
+    /// A file that another process has handed over, open; the object closes it. `nil` if it is no plain file.
+    /// - Parameter name: what the user calls it.
+    public init?(name: String, descriptor: Int32) {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        self.name = name
+        size = Int(status.st_size)
+        self.descriptor = descriptor
     }
 
     deinit { close(descriptor) }

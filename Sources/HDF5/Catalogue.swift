@@ -108,65 +108,28 @@ func quoted(_ path: String) -> String {
 }
 
 extension Catalogue {
-    /// As bytes, for another process: numbers of 8 bytes, names behind their length.
-    func write(into buffer: UnsafeMutableRawBufferPointer, name: String) throws -> Int {
-        var bytes: [UInt8] = []
-        func append(_ number: Int) { withUnsafeBytes(of: Int64(number).littleEndian) { bytes += $0 } }
-        func append(_ text: String) {
-            append(text.utf8.count)
-            bytes += Array(text.utf8)
-        }
-        append(datasets.count)
-        for dataset in datasets {
-            append(dataset.path)
-            append(dataset.shape.count)
-            dataset.shape.forEach(append)
-            switch dataset.kind {
-            case .float(let bits): append(bits)
-            case .integer(let bits): append(-bits)
-            case .other: append(0)
-            }
-            append(dataset.stored.bytes)
-            append(dataset.stored.isCompressed ? 1 : 0)
-        }
-        append(links.count)
-        links.forEach(append)
-        guard bytes.count <= buffer.count else { throw ToolError.data(name, "", "has too many data sets") }
-        buffer.copyBytes(from: bytes)
-        return bytes.count
+    /// As bytes, for another process.
+    var message: [UInt8] {
+        var message = MessageWriter()
+        message.append(datasets.count)
+        for dataset in datasets { message.append(dataset) }
+        message.append(links.count)
+        for link in links { message.append(link) }
+        return message.bytes
     }
 
-    /// From the bytes that `write` made; `nil` if they are no such thing.
+    /// From the bytes of `message`; `nil` if they are something else.
     init?(_ bytes: UnsafeRawBufferPointer) {
-        var place = 0
-        func number() -> Int? {
-            guard bytes.count - place >= 8 else { return nil }
-            defer { place += 8 }
-            return Int(truncatingIfNeeded: Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: Int64.self)))
-        }
-        func text() -> String? {
-            guard let count = number(), count >= 0, count <= bytes.count - place else { return nil }
-            defer { place += count }
-            return String(decoding: bytes[place..<place + count], as: UTF8.self)
-        }
-        guard let count = number(), count >= 0 else { return nil }
+        var message = MessageReader(bytes)
+        guard let count = message.size() else { return nil }
         for _ in 0..<count {
-            guard let path = text(), let rank = number(), rank >= 0, rank <= 32 else { return nil }
-            var shape: [Int] = []
-            for _ in 0..<rank {
-                guard let size = number(), size >= 0 else { return nil }
-                shape.append(size)
-            }
-            guard let bits = number(), let stored = number(), let isCompressed = number(), abs(bits) <= 64 else { return nil }
-            datasets.append(
-                HDF5Dataset(
-                    path: path, shape: shape, kind: bits == 0 ? .other : bits > 0 ? .float(bits: bits) : .integer(bits: -bits),
-                    stored: HDF5Dataset.Storage(bytes: stored, isCompressed: isCompressed != 0)))
+            guard let dataset = message.dataset() else { return nil }
+            datasets.append(dataset)
         }
-        guard let linkCount = number(), linkCount >= 0 else { return nil }
+        guard let linkCount = message.size() else { return nil }
         for _ in 0..<linkCount {
-            guard let path = text() else { return nil }
-            links.append(path)
+            guard let link = message.text() else { return nil }
+            links.append(link)
         }
     }
 }

@@ -2,35 +2,43 @@ import Files
 
 /// Data sets of numbers in an HDF5 file, read as floats.
 ///
-/// Links to other places and other files are not followed. The library works in a child process, for each call anew: however
-/// damaged a file is, the answer is a value or a `ToolError`.
+/// Links to other places and other files are not followed. The library works in a process of its own, a new one for each call
+/// (`HDF5ReaderService`): however damaged a file is, the answer is a value or a `ToolError`.
 public final class HDF5File: Sendable {
     /// What the user calls it.
     public let name: String
     /// All data sets, in the order of their names' bytes, group by group.
     public let datasets: [HDF5Dataset]
     private let file: PlacedFile
+    #if HDF5
+    private let reader: ReaderProgram
+    #endif
     private let links: Set<String>
     private let indices: [String: Int]
 
-    /// Opens a file for reading and lists what is in it. Throws `ToolError`: `noInput` if it cannot be opened, `dataError` if it
-    /// is no HDF5 file, or damaged; `unavailable` if the tools were built without the library.
-    public init(path: String) throws {
+    /// Opens a file for reading and lists what is in it.
+    /// - Parameter reader: the path of a program that calls `HDF5ReaderService`; `nil` is this program if it does so, and otherwise
+    ///   `encode` in the folder of this program.
+    /// Throws `ToolError`: `noInput` if it cannot be opened, `dataError` if it is no HDF5 file, or damaged; `unavailable` if the
+    /// tools were built without the library, or the program that reads such files is missing.
+    public init(path: String, reader: String? = nil) throws {
         #if HDF5
         guard let file = PlacedFile(try FileSource(path: path)) else {
             throw ToolError(.noInput, "\(path): is not a plain file, as HDF5 must be")
         }
         guard try Self.hasSignature(file) else { throw ToolError.data(path, "", "is not an HDF5 file") }
-        let limits = ChildLimits(reading: file.size)
-        let catalogue = try inChildProcess(reading: path, capacity: 256 << 20, limits: limits) { result in
-            try withLibrary(reading: file) { opened in
-                try Catalogue(of: opened, name: path).write(into: result, name: path)
-            }
-        } receive: {
-            Catalogue($0)
+        let reader = try reader.map { ReaderProgram(path: $0, shown: $0) } ?? .find(for: path)
+        let request = ReadRequest(.list, of: path, reading: file.size)
+        var list = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+        defer { list.deallocate() }
+        try carryOut(request, on: file, by: reader) { size in
+            guard size <= ReadRequest.mostListed else { return nil }
+            list = .allocate(byteCount: size, alignment: 8)
+            return list
         }
-        guard let catalogue else { throw ToolError.data(path, "", "is damaged") }
+        guard let catalogue = Catalogue(UnsafeRawBufferPointer(list)) else { throw ToolError.data(path, "", "is damaged") }
         self.file = file
+        self.reader = reader
         name = path
         datasets = catalogue.datasets
         links = Set(catalogue.links)
@@ -92,17 +100,9 @@ public final class HDF5File: Sendable {
         try check(dataset)
         guard dataset.count > 0 else { return }
         #if HDF5
-        let size = dataset.count * MemoryLayout<Float>.stride
-        let limits = ChildLimits(reading: file.size + size)
-        try inChildProcess(reading: name, capacity: size, limits: limits) { result in
-            try withLibrary(reading: file) { opened in
-                try readFloats(dataset, of: opened, name: name, into: result)
-            }
-            return size
-        } receive: { result in
-            guard result.count == size else { throw refusal(dataset.path, "is damaged") }
-            UnsafeMutableRawBufferPointer(buffer).copyMemory(from: result)
-        }
+        let values = UnsafeMutableRawBufferPointer(buffer)
+        let request = ReadRequest(.values(dataset), of: name, reading: file.size + values.count)
+        try carryOut(request, on: file, by: reader) { $0 == values.count ? values : nil }
         #endif
     }
 

@@ -3,7 +3,7 @@ import CHDF5
 import Files
 import Synchronization
 
-/// The library is used by one thread at a time; whoever forks holds this too, so that the child finds the library at rest.
+/// The library is used by one thread at a time.
 let libraryLock = Mutex<Void>(())
 
 /// Prepares the calling thread: no message of the library on stderr, whatever fails, and nothing done behind the back of the

@@ -2,8 +2,8 @@
 import CHDF5
 import Files
 
-/// In a child process: opens `file` in the library and closes it behind `body`. Throws what `body` throws, `dataError` if the
-/// library refuses the file, `ioError` if the system does.
+/// In a process that reads for another: opens `file` in the library and closes it behind `body`. Throws what `body` throws,
+/// `dataError` if the library refuses the file, `ioError` if the system does.
 func withLibrary<Value>(reading file: PlacedFile, _ body: (hid_t) throws -> Value) throws -> Value {
     prepareLibrary()
     let bytes = FileBytes(file)

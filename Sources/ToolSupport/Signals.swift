@@ -3,6 +3,7 @@ import Glibc
 
 /// On SIGINT, SIGTERM, SIGHUP and SIGQUIT: remove temporary files, then die of that signal as the shell expects. SIGPIPE does the
 /// same, silently, even where a parent ignores it. SIGXFSZ does nothing: writing beyond `ulimit -f` then fails as on a full disk.
+/// SIGCHLD is not ignored, even where a parent does: how a process ended that this one started would be lost.
 func installSignalHandlers() {
     // Makes the registry now, because a handler must not allocate.
     removeTemporaryFiles()
@@ -10,6 +11,7 @@ func installSignalHandlers() {
     for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] where !isIgnored(number) { signal(number, endBySignal) }
     signal(SIGPIPE, endBySignal)
     signal(SIGXFSZ, SIG_IGN)
+    signal(SIGCHLD, SIG_DFL)
 }
 
 private let endBySignal: @convention(c) (CInt) -> Void = { number in

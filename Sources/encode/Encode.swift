@@ -1,6 +1,7 @@
 import ArgumentParser
 import Encoding
 import Files
+import HDF5
 import Model
 import Parallel
 import Shards
@@ -56,6 +57,11 @@ struct Encode: Tool {
 
     @OptionGroup var output: OutputOption
     @OptionGroup var common: CommonOptions
+
+    static func main() {
+        HDF5ReaderService.serveIfAsked()
+        runAsRoot()
+    }
 
     func validate() throws {
         try requireOneStandardInput(

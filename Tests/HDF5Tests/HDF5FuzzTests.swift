@@ -7,7 +7,7 @@ import Testing
 
 /// Damaged files end in values or in a `ToolError`, never in a trap, and never in a word of the library.
 ///
-/// As many as the conventions of `ReaderFuzzTests` say, or a fiftieth of FUZZ_ITERATIONS: each takes two processes.
+/// As many as the conventions of `ReaderFuzzTests` say, but a fiftieth of FUZZ_ITERATIONS: two processes are started for each.
 @Suite struct HDF5FuzzTests {
     private static let iterations = variable("FUZZ_ITERATIONS").map { $0 / 50 }
     private static let first = variable("FUZZ_FIRST") ?? 0
@@ -65,7 +65,7 @@ import Testing
         let path = directory.file("damaged")
         if Self.iterations != nil { print("HDF5: each file in turn \(path)") }
         var accepted = 0, refused = 0, broken = 0
-        for number in Self.first..<Self.first + (Self.iterations ?? 12) {
+        for number in Self.first..<Self.first + (Self.iterations ?? 60) {
             var random = Numbers(state: Self.seed &* 0x1_0000_0001 &+ UInt64(number))
             var bytes = originals[random.below(originals.count)]
             for _ in 0...random.below(4) { Self.damage(&bytes, &random) }

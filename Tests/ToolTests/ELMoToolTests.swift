@@ -65,6 +65,19 @@ struct ELMoToolTests {
         #expect(near.text == "1.0000\tthe [bank] of the river\n", "\(near.errors)")
     }
 
+    /// The process that reads for `encode` is `encode` itself, wherever it is, and its end is seen even where a parent ignores such.
+    @Test func oneProgramReadsAlone() async throws {
+        guard let directory = try await folder() else { return }
+        let result = try await runShell(
+            """
+            cd '\(directory.path)' && cp $BIN/encode alone && \(Python.path) -c 'import os, signal
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+            os.execv("./alone", "alone -q --elmo-options options.json --elmo-weights weights.hdf5 --convert -o model".split())'
+            """)
+        #expect(result.status == 0 && result.errors == "", "\(result.errors)")
+        #expect(directory.entries().contains("model"))
+    }
+
     @Test(arguments: [
         ("sed -i 's/\"dim\": 8/\"dim\": 9/' options.json", 65, "weights.hdf5: data set /RNN_"),
         ("sed -i 's/\"n_highway\": 1/\"n_highways\": 1/' options.json", 65, "options.json: field char_cnn.n_highways: is unknown"),

@@ -1,0 +1,168 @@
+#if HDF5
+import CHDF5
+import Files
+import Glibc
+
+/// Has a process of its own carry out `request`, because some damaged files make the library crash (1.10 frees what it never
+/// allocated when an index of links is damaged): there, that is no harm. The process is a new program, not a fork, so that it costs
+/// the same however large this one is, and finds no locks that other threads hold.
+/// - Parameters:
+///   - file: what is read.
+///   - room: gives the place for an answer of so many bytes; `nil` if the answer cannot have this size.
+/// Throws `ToolError`: `dataError` or what else the process says, `dataError` if it came to harm, `unavailable` or `systemError`
+/// if it cannot be started.
+func carryOut(
+    _ request: ReadRequest, on file: PlacedFile, by program: ReaderProgram, room: (Int) -> UnsafeMutableRawBufferPointer?
+) throws {
+    let connection = try Connection(for: request.file)
+    let child = try start(program, file, connection, for: request.file)
+    connection.closeTheirs()
+    let answer = connection.exchange(request, room: room)
+    // Whatever has not answered has nothing more to say.
+    if answer == nil { kill(child, SIGKILL) }
+    var state: CInt = 0
+    while waitpid(child, &state, 0) < 0 {
+        guard errno == EINTR else {
+            throw ToolError.system(.systemError, request.file, "cannot wait for what reads it", errno: errno)
+        }
+    }
+    let signal = state & 0x7F
+    guard signal != 0 || state == 0 else {
+        throw ToolError(
+            .unavailable,
+            "\(request.file): \(program.shown), which reads HDF5 files, ended with status \(state >> 8); "
+                + "build all tools again: make")
+    }
+    // An answer is not believed if its sender's end was not its own.
+    guard let answer, state == 0 else {
+        throw ToolError.data(
+            request.file, "",
+            signal == SIGXCPU ? "is damaged: reading it does not end" : "is damaged: the HDF5 library broke down over it")
+    }
+    if case .refused(let error) = answer { throw error }
+}
+
+/// Starts `program` with the file and its end of the connection, and returns the process's number.
+private func start(_ program: ReaderProgram, _ file: PlacedFile, _ connection: Connection, for name: String) throws -> pid_t {
+    var actions = posix_spawn_file_actions_t(), attributes = posix_spawnattr_t()
+    posix_spawn_file_actions_init(&actions)
+    posix_spawnattr_init(&attributes)
+    defer {
+        posix_spawn_file_actions_destroy(&actions)
+        posix_spawnattr_destroy(&attributes)
+    }
+    // Above the numbers that they get, lest one should take the place of the other.
+    let input = fcntl(file.descriptor, F_DUPFD_CLOEXEC, ReaderProgram.firstFree)
+    defer { if input >= 0 { close(input) } }
+    guard input >= 0 else { throw ToolError.system(.systemError, name, "cannot be handed on", errno: errno) }
+    // Whatever the program and the library have to say about it: the answer says enough.
+    let nowhere = open("/dev/null", O_RDWR | O_CLOEXEC)
+    defer { if nowhere >= 0 { close(nowhere) } }
+    for descriptor in STDIN_FILENO...STDERR_FILENO where nowhere >= 0 {
+        posix_spawn_file_actions_adddup2(&actions, nowhere, descriptor)
+    }
+    posix_spawn_file_actions_adddup2(&actions, input, ReaderProgram.file)
+    posix_spawn_file_actions_adddup2(&actions, connection.theirs, ReaderProgram.connection)
+    // No signal is blocked, and what the library or the limits may raise ends the process. Others that this process ignores, as
+    // under nohup, stay ignored; those that it catches end the other.
+    var none = sigset_t(), defaults = sigset_t()
+    sigemptyset(&none)
+    sigemptyset(&defaults)
+    for number in ReaderProgram.endings { sigaddset(&defaults, number) }
+    posix_spawnattr_setsigmask(&attributes, &none)
+    posix_spawnattr_setsigdefault(&attributes, &defaults)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+    var words: [UnsafeMutablePointer<CChar>?] = [strdup("encode"), strdup(ReaderProgram.argument), nil]
+    defer { for word in words { free(word) } }
+    var child = pid_t()
+    let code = posix_spawn(&child, program.path, &actions, &attributes, &words, environ)
+    guard code == 0 else { throw program.refusal(for: name, errno: code) }
+    return child
+}
+
+/// Two sockets, each other's ends: one is this process's, one the other's.
+private final class Connection {
+    private let ours: CInt
+    private(set) var theirs: CInt
+
+    init(for name: String) throws {
+        var ends: [CInt] = [-1, -1]
+        // SOCK_CLOEXEC: no other program that is started now may hold an end of it.
+        guard socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
+            throw ToolError.system(.systemError, name, "no connection to what reads it", errno: errno)
+        }
+        ours = ends[0]
+        theirs = fcntl(ends[1], F_DUPFD_CLOEXEC, ReaderProgram.firstFree)
+        let code = errno
+        close(ends[1])
+        guard theirs >= 0 else { throw ToolError.system(.systemError, name, "no connection to what reads it", errno: code) }
+    }
+
+    deinit {
+        close(ours)
+        closeTheirs()
+    }
+
+    /// From now on, the end of the other process ends the connection.
+    func closeTheirs() {
+        if theirs >= 0 { close(theirs) }
+        theirs = -1
+    }
+
+    enum Answer {
+        case complete
+        case refused(ToolError)
+    }
+
+    /// Sends a request and receives the answer; `nil` if no whole one comes.
+    func exchange(_ request: ReadRequest, room: (Int) -> UnsafeMutableRawBufferPointer?) -> Answer? {
+        let message = request.message
+        var size = MessageWriter()
+        size.append(message.count)
+        guard (size.bytes + message).withUnsafeBytes({ sendAll($0, to: ours) }) else { return nil }
+        var header = [UInt8](repeating: 0, count: 8 * ReadRequest.answerHeader)
+        guard header.withUnsafeMutableBytes({ receiveAll($0, from: ours) }) else { return nil }
+        return header.withUnsafeBytes { bytes in
+            var header = MessageReader(bytes)
+            guard let outcome = header.number(), let status = header.number(), let count = header.size() else { return nil }
+            switch outcome {
+            case ReadRequest.answered:
+                guard let buffer = room(count), buffer.count == count, receiveAll(buffer, from: ours) else { return nil }
+                return .complete
+            case ReadRequest.refused:
+                guard count <= ReadRequest.mostRefused else { return nil }
+                var text = [UInt8](repeating: 0, count: count)
+                guard text.withUnsafeMutableBytes({ receiveAll($0, from: ours) }),
+                    let status = ExitStatus(rawValue: Int32(truncatingIfNeeded: status))
+                else { return nil }
+                return .refused(ToolError(status, String(decoding: text, as: UTF8.self)))
+            default: return nil
+            }
+        }
+    }
+}
+
+/// Sends all bytes through a socket; false if there is no one at its other end. No signal is raised.
+func sendAll(_ bytes: UnsafeRawBufferPointer, to socket: CInt) -> Bool {
+    var rest = bytes
+    while !rest.isEmpty {
+        let count = send(socket, rest.baseAddress, rest.count, CInt(MSG_NOSIGNAL))
+        if count < 0 && errno == EINTR { continue }
+        guard count > 0 else { return false }
+        rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+    }
+    return true
+}
+
+/// Fills `buffer` from a socket; false if it ends before.
+func receiveAll(_ buffer: UnsafeMutableRawBufferPointer, from socket: CInt) -> Bool {
+    var rest = buffer
+    while !rest.isEmpty {
+        let count = recv(socket, rest.baseAddress, rest.count, CInt(MSG_WAITALL))
+        if count < 0 && errno == EINTR { continue }
+        guard count > 0 else { return false }
+        rest = UnsafeMutableRawBufferPointer(rebasing: rest[count...])
+    }
+    return true
+}
+#endif
