@@ -100,7 +100,7 @@ private func joined(_ units: [String]) -> [String] {
 
 extension Tokenizer {
     /// All tokens of one line, without sentence borders.
-    fileprivate func words(_ line: UnsafeRawBufferPointer) throws -> [String] {
+    func words(_ line: UnsafeRawBufferPointer) throws -> [String] {
         let batch = try tokenize(line).batch
         return batch.ids.map { batch.words.word(Int($0)) }
     }

@@ -13,6 +13,9 @@ public func decompressed(_ source: any ByteSource) throws -> any ByteSource {
     return peeked
 }
 
+/// Whether these are the first bytes of what `openInput` would decompress.
+public func isCompressed(_ head: [UInt8]) -> Bool { head.starts(with: gzipMagic) || head.starts(with: lz4Magic) }
+
 private let gzipMagic: [UInt8] = [0x1F, 0x8B]
 /// What an LZ4 frame begins with.
 public let lz4Magic: [UInt8] = [0x04, 0x22, 0x4D, 0x18]

@@ -130,24 +130,25 @@ public final class OutputFile {
         guard ftruncate(descriptor, size) == 0 else { throw failure("cannot write") }
     }
 
+    /// Writes everything to the disk, so that `commit` needs no more room: for outputs that appear together, or not at all. Nothing
+    /// may be written after it. Throws `ToolError` with status `ioError`.
+    public func prepare() throws {
+        try flush()
+        guard path != nil, descriptor >= 0 else { return }
+        if temporary != nil { guard fsync(descriptor) == 0 else { throw failure("cannot write") } }
+        let closed = close(descriptor)
+        descriptor = -1
+        guard closed == 0 else { throw failure("cannot write") }
+    }
+
     /// Makes the output final: everything written, on disk, and under its name.
     public func commit() throws {
-        try flush()
-        guard let path else { return }
-        if let temporary {
-            guard fsync(descriptor) == 0 else { throw failure("cannot write") }
-            let closed = close(descriptor)
-            descriptor = -1
-            guard closed == 0 else { throw failure("cannot write") }
-            guard rename(temporary.path, path) == 0 else {
-                throw ToolError.system(.cannotCreate, path, "cannot rename to it", errno: errno)
-            }
-            temporary.forget()
-        } else {
-            let closed = close(descriptor)
-            descriptor = -1
-            guard closed == 0 else { throw failure("cannot write") }
+        try prepare()
+        guard let path, let temporary else { return }
+        guard rename(temporary.path, path) == 0 else {
+            throw ToolError.system(.cannotCreate, path, "cannot rename to it", errno: errno)
         }
+        temporary.forget()
     }
 
     private func writeAll(_ bytes: UnsafeRawBufferPointer) throws {

@@ -24,7 +24,8 @@ public final class PlacedFile: Sendable {
     public let descriptor: Int32
 
     /// The file behind a source of which nothing has been read; `nil` if it is a pipe, or no file at all.
-    public init?(_ source: any ByteSource) {
+    /// - Parameter isScattered: whether what is read lies anywhere, and not in the order of the file.
+    public init?(_ source: any ByteSource, isScattered: Bool = true) {
         guard let source = source as? FileSource, let descriptor = source.ownDescriptor(), let size = source.size else {
             return nil
         }
@@ -32,7 +33,7 @@ public final class PlacedFile: Sendable {
         self.size = size
         self.descriptor = descriptor
         // Rows of a table lie anywhere: what the system reads ahead is not what is wanted next.
-        posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM)
+        if isScattered { posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM) }
     }
 
     /// A file that another process has handed over, open; the object closes it. `nil` if it is no plain file.

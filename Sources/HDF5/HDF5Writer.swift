@@ -94,15 +94,25 @@ public final class HDF5Writer {
         #endif
     }
 
-    /// Makes the file final: everything written, on disk, and under its name. Throws `ToolError`.
-    public func commit() throws {
+    /// Writes everything to the disk, so that `commit` needs no more room: for outputs that appear together, or not at all. Nothing
+    /// may be added after it. Throws `ToolError`.
+    public func prepare() throws {
         #if HDF5
+        guard file != nil else { return }
         finishDataset()
         try bytes.flush()
         try withLibrary { file in
             guard file.close() else { throw ToolError(.ioError, "\(name): cannot be finished\(libraryCause())") }
         }
         file = nil
+        try output.prepare()
+        #endif
+    }
+
+    /// Makes the file final: everything written, on disk, and under its name. Throws `ToolError`.
+    public func commit() throws {
+        #if HDF5
+        try prepare()
         try output.commit()
         #endif
     }

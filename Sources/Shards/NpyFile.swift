@@ -10,7 +10,7 @@ public final class NpyWriter {
     private var rows = 0
 
     /// Room for 20 digits more than any header here needs; a multiple of 64, as the format asks.
-    private static let headerSize = 128
+    public static let headerSize = 128
 
     /// - Parameters:
     ///   - type: `<f4`, `<f2` or `<i8`.

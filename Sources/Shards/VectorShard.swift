@@ -102,6 +102,17 @@ public final class VectorShardWriter {
         return try writer.endPart(fields)
     }
 
+    /// Bytes of a shard of one part, if nothing of it can be compressed: the columns, and what blocks, frames, header and end have
+    /// beside them.
+    public static func largestSize(
+        values: Double, valueBytes: Double, wordBytes: Double, tokens: Double, sentences: Double
+    ) -> Double {
+        let content = valueBytes + wordBytes + 4 * tokens + 4 * sentences
+        let blocks = 1 + (values / Double(blockValues)).rounded(.down) + (sentences / Double(1 << 16)).rounded(.down)
+        let frame = Double(Frame.headerSize + Frame.endSize + ShardBlock.prefixSize + 4 * (8 + 7) + Frame.blockExtra)
+        return content + blocks * frame + content / Double(Frame.largestBlock) * Double(Frame.blockExtra) + 4096
+    }
+
     private func flush() throws {
         guard !sentenceLengths.isEmpty || !values.isEmpty else { return }
         var block = writer.newBlock(capacity: storage.stride * values.count + bytes.count)

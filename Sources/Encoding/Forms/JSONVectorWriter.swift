@@ -43,6 +43,13 @@ public final class JSONVectorWriter: VectorWriter {
     }
 
     public func finish() {}
+
+    /// The size of the text. A number and what separates it take some 12 bytes, measured.
+    public static func size(_ extent: OutputExtent) -> OutputSize {
+        let input = extent.input
+        let brackets = 4 * input.tokens * Double(1 + extent.layers) + 31 * input.sentences
+        return OutputSize(bytes: 12 * extent.values + input.wordBytes + brackets, .about)
+    }
 }
 
 /// Prints vector shards as JSON Lines.

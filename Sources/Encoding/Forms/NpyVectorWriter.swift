@@ -21,6 +21,12 @@ public final class NpyVectorWriter: VectorWriter {
         try vectors.finish()
         try offsets.finish()
     }
+
+    /// The size of both files.
+    public static func size(_ extent: OutputExtent) -> OutputSize {
+        let headers = 2 * Double(NpyWriter.headerSize)
+        return OutputSize(bytes: headers + extent.valueBytes + 8 * (extent.input.sentences + 1), extent.accuracy)
+    }
 }
 
 /// NumPy: a folder with one array of shape (tokens, layers, width) a sentence, `0.npy`, `1.npy` and so on.
@@ -51,6 +57,16 @@ public final class NpyFolderWriter: VectorWriter {
     }
 
     public func finish() {}
+
+    /// What all files take in whole blocks of the disk, which have 4 KiB mostly. Pooled sentences are files of one size; of others,
+    /// half of the last block is unused in the mean.
+    public static func size(_ extent: OutputExtent) -> OutputSize {
+        let files = extent.input.sentences, block = 4096.0
+        guard files > 0 else { return OutputSize(bytes: 0, .about) }
+        let mean = Double(NpyWriter.headerSize) + extent.valueBytes / files
+        let used = extent.isPooled ? (mean / block).rounded(.up) * block : max(block, mean + block / 2)
+        return OutputSize(bytes: files * used, .about)
+    }
 }
 
 /// Vectors as the rows of an array.

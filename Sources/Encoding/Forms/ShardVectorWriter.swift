@@ -18,4 +18,15 @@ public final class ShardVectorWriter: VectorWriter {
     public func append(_ values: UnsafeBufferPointer<Float>) throws { try writer.append(values) }
     public func end() {}
     public func finish() throws { try writer.finish() }
+
+    /// The size of the shard if nothing of it could be compressed, which is nearly so.
+    public static func size(_ extent: OutputExtent) -> OutputSize {
+        let input = extent.input
+        // Of a sample, words may have been short.
+        let words = input.hasExactWords ? input.wordBytes : 2 * input.wordBytes
+        let bytes = VectorShardWriter.largestSize(
+            values: extent.values, valueBytes: extent.valueBytes, wordBytes: words, tokens: input.tokens,
+            sentences: input.sentences)
+        return OutputSize(bytes: bytes, input.isCounted ? .atMost : .about)
+    }
 }

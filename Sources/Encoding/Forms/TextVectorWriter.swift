@@ -31,4 +31,10 @@ public final class TextVectorWriter: VectorWriter {
     }
 
     public func finish() {}
+
+    /// The size of the text. A number and the space before it take some 11 bytes, measured.
+    public static func size(_ extent: OutputExtent) -> OutputSize {
+        let input = extent.input
+        return OutputSize(bytes: 11 * extent.values + input.wordBytes + input.tokens + input.sentences, .about)
+    }
 }

@@ -1,0 +1,122 @@
+import Files
+public import Parallel
+import Shards
+public import Tokenization
+
+/// How much there is to encode, counted or estimated before it is.
+public struct InputSize: Sendable, Equatable {
+    public var sentences = 0.0
+    /// Of these, those without words.
+    public var emptySentences = 0.0
+    /// Words, of which each gets its vectors.
+    public var tokens = 0.0
+    /// Bytes of these words.
+    public var wordBytes = 0.0
+    /// Whether sentences and tokens are counted, not estimated.
+    public var isCounted = true
+    /// Whether `wordBytes` is.
+    public var hasExactWords = true
+
+    public init(
+        sentences: Double = 0, emptySentences: Double = 0, tokens: Double = 0, wordBytes: Double = 0, isCounted: Bool = true,
+        hasExactWords: Bool = true
+    ) {
+        self.sentences = sentences
+        self.emptySentences = emptySentences
+        self.tokens = tokens
+        self.wordBytes = wordBytes
+        self.isCounted = isCounted
+        self.hasExactWords = hasExactWords
+    }
+
+    /// Bytes of text of all inputs together that are looked at.
+    public static let sample = 1 << 20
+
+    /// Counts what token shards say at their ends, and estimates by a sample from the start of texts; a text that is no longer than
+    /// the sample is counted. `nil` if that cannot be had: of pipes, compressed text, and inputs that encoding will refuse.
+    /// - Parameters:
+    ///   - paths: as `SentenceSource` has them.
+    ///   - sample: bytes of text that are looked at.
+    public init?(paths: [String], tokenizer: Tokenizer, pool: WorkerPool, sample: Int = InputSize.sample) {
+        self.init()
+        var texts = TextSample(left: sample)
+        for path in paths {
+            // Opening a pipe could take from it.
+            guard path == "-" || isRegularFile(path), let source = try? FileSource(path: path),
+                let file = PlacedFile(source, isScattered: false), let input = try? PeekedShard(PlacedSource(file, at: 0))
+            else { return nil }
+            if input.kind == nil {
+                guard let head = try? file.read(at: 0, count: min(4, file.size)), !isCompressed(head),
+                    (try? texts.add(file, tokenizer)) != nil
+                else { return nil }
+            } else {
+                guard let totals = try? TokenTotals(file),
+                    let words = try? Self.meanWord(PlacedSource(file, at: 0), pool)
+                else { return nil }
+                sentences += Double(totals.sentences)
+                tokens += Double(totals.tokens)
+                wordBytes += Double(totals.tokens) * words
+                // Units are put together to fewer words.
+                if totals.areUnits { isCounted = false }
+                if totals.tokens > 0 { hasExactWords = false }
+            }
+        }
+        guard let text = texts.total() else { return nil }
+        sentences += text.sentences
+        emptySentences += text.emptySentences
+        tokens += text.tokens
+        wordBytes += text.wordBytes
+        isCounted = isCounted && text.isCounted
+        hasExactWords = hasExactWords && text.hasExactWords
+    }
+
+    /// Bytes of a token in the first block of a shard.
+    private static func meanWord(_ source: any ByteSource, _ pool: WorkerPool) throws -> Double {
+        guard let block = try TokenShardReader(source, pool: pool).next(), block.tokenCount > 0 else { return 0 }
+        var lengths: [Int] = []
+        block.forEachNewWord { lengths.append($0.count) }
+        let bytes = block.withIDs { ids in ids.reduce(0) { $0 + (lengths.indices.contains(Int($1)) ? lengths[Int($1)] : 0) } }
+        return Double(bytes) / Double(block.tokenCount)
+    }
+}
+
+/// The starts of texts, tokenised, and how much more there is.
+private struct TextSample {
+    /// Bytes that may still be looked at.
+    var left: Int
+    private var counted = InputSize()
+    private var seen = 0, all = 0
+
+    init(left: Int) { self.left = left }
+
+    mutating func add(_ file: PlacedFile, _ tokenizer: Tokenizer) throws {
+        all += file.size
+        guard left > 0 else { return }
+        var bytes = try file.read(at: 0, count: min(left, file.size))
+        left -= bytes.count
+        if bytes.count < file.size {
+            // Whole lines; of a line that is longer, whole words.
+            guard let end = bytes.lastIndex(of: UInt8(ascii: "\n")) ?? bytes.lastIndex(of: UInt8(ascii: " ")) else { return }
+            bytes.removeSubrange((end + 1)...)
+        }
+        seen += bytes.count
+        let lines = LineReader(MemorySource(bytes))
+        while try lines.next({ line in
+            let words = try tokenizer.words(line)
+            counted.sentences += 1
+            counted.emptySentences += words.isEmpty ? 1 : 0
+            counted.tokens += Double(words.count)
+            counted.wordBytes += Double(words.reduce(0) { $0 + $1.utf8.count })
+        }) {}
+    }
+
+    /// `nil` if nothing was seen of what there is.
+    func total() -> InputSize? {
+        guard seen < all else { return counted }
+        guard seen > 0 else { return nil }
+        let factor = Double(all) / Double(seen)
+        return InputSize(
+            sentences: counted.sentences * factor, emptySentences: counted.emptySentences * factor,
+            tokens: counted.tokens * factor, wordBytes: counted.wordBytes * factor, isCounted: false, hasExactWords: false)
+    }
+}
