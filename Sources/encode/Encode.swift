@@ -123,6 +123,7 @@ struct Encode: Tool {
         let report = common.report
         let writer = try target.writer(model, choice, form, pool)
         let tokenizer = Tokenizer(for: model.encoder.configuration, mode: whitespace ? .whitespace : nil)
+        try checkRoom(model, choice, tokenizer, pool)
         let sentences = SentenceSource(paths: inputs, tokenizer: tokenizer, pool: pool) { name, own in
             let trained = Tokenizer.description(model.encoder.configuration)
             guard !trained.isEmpty, own != trained else { return }
@@ -148,6 +149,15 @@ struct Encode: Tool {
                 + (model.merges == nil ? "" : ", \(grouped(counts.unknownTokens)) with units that the model does not know")
                 + (model.table == nil ? "" : ", \(grouped(counts.madeTokens)) of them with vectors from the table's generator, "
                     + "\(grouped(counts.unknownTokens)) with none"))
+    }
+
+    /// Says what the outputs will take, and throws `ToolError` with status `cannotCreate` if there is no room for it.
+    private func checkRoom(_ model: LoadedModel, _ choice: LayerChoice, _ tokenizer: Tokenizer, _ pool: WorkerPool) throws {
+        guard [output.output, form.tokens].contains(where: { $0.flatMap { Volume(of: $0) } != nil }) else { return }
+        let size = InputSize(paths: inputs, tokenizer: tokenizer, pool: pool)
+        guard let plan = form.plan(size, model, choice, output: output.output), let summary = plan.summary else { return }
+        try plan.check()
+        common.report.print(summary)
     }
 
     private func search(_ query: MarkedSentence, _ count: Int, _ file: OutputFile, _ pool: WorkerPool) throws {

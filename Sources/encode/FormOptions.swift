@@ -56,9 +56,20 @@ struct FormOptions: ParsableArguments {
     @Flag(help: "Write each sentence's vectors before the next line is read (json, text), for programs that ask and wait.")
     var lineBuffered = false
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Also write the tokens, with any form: a line a sentence, a space between tokens, an empty line for an empty sentence. \
+            Token by token (--pool: line by line) they are the rows of the vectors.
+            """,
+            valueName: "file"),
+        completion: .file())
+    var tokens: String?
+
     /// Whether nothing was chosen.
     var isDefault: Bool {
         layers == .all && mix == nil && pool == nil && format == .shard && storage == .float32 && !lineBuffered
+            && tokens == nil
     }
 
     /// Throws `ValidationError` for choices that exclude each other.
@@ -68,6 +79,12 @@ struct FormOptions: ParsableArguments {
             throw ValidationError("--storage float16 is for binary forms, not for --format \(format.rawValue)")
         }
         if lineBuffered && !format.isText { throw ValidationError("--line-buffered needs --format json or text") }
+        if let tokens {
+            let others = format == .npy ? [output, Self.offsets(of: output)] : [output]
+            guard !others.contains(where: { $0 == tokens || isSameFile($0, tokens) }) else {
+                throw ValidationError("--tokens and -o name the same file, \(tokens == "-" ? "standard output" : tokens)")
+            }
+        }
         guard output == "-" else { return }
         switch format {
         case .npy: throw ValidationError("NumPy arrays begin with their size: --format npy needs -o FILE")
@@ -80,68 +97,43 @@ struct FormOptions: ParsableArguments {
     /// Throws `ToolError` if the mix cannot be read.
     func choice() throws -> LayerChoice { try mix.map { .mix(try LayerMix(path: $0)) } ?? layers }
 
-    /// Makes the output, empty. Throws `ToolError` like what makes it.
+    /// Makes the outputs, empty. Throws `ToolError` like what makes them.
     func open(_ output: OutputOption) throws -> FormTarget {
+        let vectors: FormTarget.Vectors
         switch format {
-        case .npyFolder: return .folder(try OutputFolder(path: output.output, suffix: ".npy"))
-        case .hdf5: return .hdf5(try HDF5Writer(path: output.output))
+        case .npyFolder: vectors = .folder(try OutputFolder(path: output.output, suffix: ".npy"))
+        case .hdf5: vectors = .hdf5(try HDF5Writer(path: output.output))
         case .npy:
-            let vectors = try output.open(binary: true)
-            guard vectors.hasPlaces else {
+            let file = try output.open(binary: true)
+            guard file.hasPlaces else {
                 throw ToolError(.usage, "\(output.output): NumPy arrays begin with their size, and need a plain file")
             }
-            // `vectors.npy` has its offsets in `vectors.offsets.npy`.
-            let stem = output.output.hasSuffix(".npy") ? String(output.output.dropLast(4)) : output.output
-            return .files([vectors, try OutputFile(path: stem + ".offsets.npy", binary: true)])
-        case .shard, .json, .text: return .files([try output.open(binary: !format.isText)])
+            vectors = .npy(file, offsets: try OutputFile(path: Self.offsets(of: output.output), binary: true))
+        case .shard, .json, .text: vectors = .file(try output.open(binary: !format.isText))
         }
-    }
-}
-
-/// What the vectors are written to.
-enum FormTarget {
-    case files([OutputFile])
-    case folder(OutputFolder)
-    case hdf5(HDF5Writer)
-
-    /// A writer of the form asked for. Throws `ToolError` if it cannot begin.
-    func writer(
-        _ model: LoadedModel, _ choice: LayerChoice, _ form: FormOptions, _ pool: WorkerPool
-    ) throws -> any VectorWriter {
-        let layers = choice.count(of: model.encoder.layerCount), width = model.encoder.layerWidth
-        let writer: any VectorWriter
-        switch (self, form.format) {
-        case (.folder(let folder), _):
-            writer = NpyFolderWriter(folder, layers: layers, width: width, storage: form.storage)
-        case (.hdf5(let file), _):
-            writer = try HDF5VectorWriter(file, layers: layers, width: width, storage: form.storage)
-        case (.files(let files), .npy):
-            writer = try NpyVectorWriter(files[0], offsets: files[1], layers: layers, width: width, storage: form.storage)
-        case (.files(let files), .json):
-            writer = JSONVectorWriter(files[0], layers: layers, width: width, isFlushed: form.lineBuffered)
-        case (.files(let files), .text):
-            writer = TextVectorWriter(files[0], layers: layers, width: width, isFlushed: form.lineBuffered)
-        case (.files(let files), _):
-            var fields: ShardFields = [
-                "layer-choice": choice.description, "model": model.digest,
-                "table": model.table.map { hexadecimal($0.table.digest) } ?? "",
-                "trained-with-table": model.encoder.configuration.tableDigest,
-            ]
-            if model.precision != .float32 { fields.append("precision", model.precision.rawValue) }
-            if let pooling = form.pool { fields.append("pool", pooling.rawValue) }
-            writer = try ShardVectorWriter(
-                files[0], tool: Encode.signature, layers: layers, width: width, storage: form.storage, fields: fields, pool: pool)
-        }
-        let pooled = form.pool.map { PoolingWriter(writer, $0, layers: layers, width: width) } ?? writer
-        return FiniteVectors(pooled, of: model.name)
+        return FormTarget(vectors: vectors, tokens: try tokens.map { try OutputFile(path: $0, binary: false) })
     }
 
-    /// Gives the output its name.
-    func commit() throws {
-        switch self {
-        case .files(let files): for file in files { try file.commit() }
-        case .folder(let folder): try folder.commit()
-        case .hdf5(let file): try file.commit()
-        }
+    /// `vectors.npy` has its offsets in `vectors.offsets.npy`.
+    private static func offsets(of path: String) -> String {
+        "\(path.hasSuffix(".npy") ? String(path.dropLast(4)) : path).offsets.npy"
+    }
+
+    /// What the outputs will take where they are written; `nil` if that is not known.
+    func plan(_ input: InputSize?, _ model: LoadedModel, _ choice: LayerChoice, output: String) -> DiskPlan? {
+        guard let input else { return nil }
+        let extent = OutputExtent(
+            input, layers: choice.count(of: model.encoder.layerCount), width: model.encoder.layerWidth, storage: storage,
+            isPooled: pool != nil)
+        let size =
+            switch format {
+            case .shard: ShardVectorWriter.size(extent)
+            case .npy: NpyVectorWriter.size(extent)
+            case .npyFolder: NpyFolderWriter.size(extent)
+            case .hdf5: HDF5VectorWriter.size(extent)
+            case .json: JSONVectorWriter.size(extent)
+            case .text: TextVectorWriter.size(extent)
+            }
+        return DiskPlan([(output, size)] + (tokens.map { [($0, TokenTextWriter.size(input))] } ?? []))
     }
 }

@@ -24,6 +24,81 @@ struct EncodeTests {
         #expect(objects[1].hasPrefix("{\"tokens\": [\"\"], \"vectors\": [[[0.0, 0.0, "))
     }
 
+    /// The tokens beside the vectors are the same in every form and manner of running, and as many as the vectors, line by line.
+    @Test func tokensStandBesideEveryForm() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let long = String(repeating: "the cat ", count: 700)
+        let text = try directory.write("text", "the cat\u{A0}sees  the house, too\n\n \t \nunheard words\u{3000}x\n\(long)\n")
+        let expected = "the cat sees the house , too\n\n\nunheard words x\n\(long.dropLast())\n"
+        var runs = ["shard", "npy", "npy-folder", "json", "text"].map { ["--format", $0] }
+        runs += [["--stateful"], ["--pool", "mean"], ["--pool", "max", "--format", "npy"], ["--threads", "1"]]
+        #if HDF5
+        runs.append(["--format", "hdf5"])
+        #endif
+        for arguments in runs {
+            let tokens = directory.file("tokens"), vectors = directory.file("vectors")
+            let result = try await encode(arguments + ["--tokens", tokens, text, "-o", vectors], fixture: fixture)
+            #expect(result.status == 0 && result.errors == "", "\(arguments): \(result.errors)")
+            #expect(String(decoding: try contents(of: tokens), as: UTF8.self) == expected, "\(arguments)")
+            if arguments.last == "npy" {
+                let rows = arguments.count > 2 ? 5 : 1410
+                #expect(String(decoding: try contents(of: vectors)[..<128], as: UTF8.self).contains("'shape': (\(rows), "))
+            }
+            _ = try await runShell("rm -r '\(tokens)' '\(vectors)'")
+        }
+        let spaced = try await encode(["--whitespace", "--tokens", "-", text, "-o", directory.file("v")], fixture: fixture)
+        #expect(spaced.text == expected.replacing("house , too", with: "house, too"))
+        // Inputs of both kinds, one after the other, with vectors to a pipe.
+        let joined = try await encode(["--format", "json", "--tokens", directory.file("t"), text, fixture.tokens], fixture: fixture)
+        let lines = String(decoding: try contents(of: directory.file("t")), as: UTF8.self)
+        #expect(lines == expected + Fixture.corpus(lines: 600))
+        #expect(joined.text.split(separator: "\n").count == 605)
+    }
+
+    /// Of vectors and tokens both appear, or neither.
+    @Test func tokensAppearWithTheirVectors() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let output = ["-o", directory.file("v.npy")]
+        for (arguments, status, message) in [
+            (["--tokens", "/dev/full"] + output, 74, "/dev/full: cannot write"),
+            (["--tokens", directory.file("missing/t")] + output, 73, "missing/t"),
+            (["--tokens", directory.file("v.npy")] + output, 64, "same file"),
+            (["--tokens", directory.file("./v.offsets.npy"), "--format", "npy"] + output, 64, "same file"),
+            (["--tokens", "-"], 64, "same file, standard output"),
+            (["--tokens", directory.file("t"), "--layers", "3"] + output, 64, "layers"),
+        ] {
+            let result = try await encode(arguments + [fixture.text], fixture: fixture)
+            #expect(result.status == status && isOneLine(result.errors, naming: message), "\(result.status) \(result.errors)")
+            #expect(result.output == [] && directory.entries() == [])
+        }
+    }
+
+    /// What will be taken is said, and what there is no room for is not begun.
+    @Test func theDiskIsLookedAt() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let output = directory.file("v.npy"), arguments = ["--model", fixture.model, "--table", fixture.table, "--format", "npy"]
+        let result = try await runTool("encode", arguments + [fixture.text, "-o", output])
+        let size = try contents(of: output).count + contents(of: directory.file("v.offsets.npy")).count
+        let line = try #require(result.errors.split(separator: "\n").first.map(String.init))
+        let numbers = line.filter { $0 != "," }.split(separator: " ").compactMap { Int($0) }
+        #expect(numbers.first == size && line.hasPrefix("output: ") && line.hasSuffix(" are free"), "\(line)")
+        for (more, input) in [(["-o", "/dev/null", "--format", "json"], fixture.text), (["-o", output], "-"), (["-q", "-o", output], fixture.text)] {
+            let result = try await runTool("encode", arguments + more + [input], input: Array("the cat\n".utf8))
+            #expect(result.status == 0 && !result.errors.contains("output: "), "\(result.errors)")
+        }
+        // A text with holes, whose vectors no disk has room for: nothing is begun.
+        let full = try await runShell(
+            """
+            cd '\(directory.path)' && yes 'the cat' | head -c 1M > text; truncate -s 4T text && exec $BIN/encode \
+            \(arguments.joined(separator: " ")) text -o none.npy
+            """)
+        #expect(full.status == 73 && isOneLine(full.errors, naming: "none.npy: will take about "), "\(full.errors)")
+        #expect(directory.entries() == ["text", "v.npy", "v.offsets.npy"])
+    }
+
     /// The state of the sentence before shows with --stateful, and only then.
     @Test func stateIsCarriedOnRequest() async throws {
         let fixture = try await Fixture.shared.value

@@ -69,6 +69,30 @@ struct PythonDocumentTests {
         #endif
     }
 
+    /// Every word with its vector, as the form that has both in one place has them.
+    @Test func wordsWithTheirVectors() async throws {
+        guard try await Python.has("numpy") else { return }
+        let folder = try await folder([("vectors.json", ["--format", "json"])])
+        let fixture = try await Fixture.shared.value
+        let result = try await runShell(
+            """
+            cd '\(folder.path)' && $BIN/encode -q --model \(fixture.model) --table \(fixture.table) --format npy --tokens tokens.txt \
+            text -o vectors.npy
+            """)
+        #expect(result.status == 0 && result.errors == "", "\(result.errors)")
+        let joined = try await Python.run(program("tokens.txt"), in: folder)
+        let expected = try await Python.run(
+            """
+            import json, numpy as n
+            for line in open("vectors.json"):
+                sentence = json.loads(line)
+                for token, vector in zip(sentence["tokens"], n.array(sentence["vectors"], "f4")):
+                    print(token, vector.shape, float(abs(vector).sum()))
+            """, in: folder)
+        #expect(joined.errors == "" && joined.text == expected.text && joined.text.split(separator: "\n").count == 12)
+        #expect(joined.text.hasPrefix("the (3, 32) "))
+    }
+
     @Test(arguments: ["float32", "float16"])
     func shards(storage: String) async throws {
         guard try await Python.has("numpy", "lz4.frame") else { return }
