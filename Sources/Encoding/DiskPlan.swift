@@ -30,7 +30,8 @@ public struct DiskPlan: Sendable {
         guard !shares.isEmpty else { return nil }
         let parts = shares.map { share in
             let place = shares.count > 1 ? "\(share.path): " : ""
-            return "\(place)\(Self.spelt(share.size)), and \(Self.grouped(share.volume.free)) are free"
+            let doubt = share.size.bytes > share.volume.free ? ", which may not be enough" : ""
+            return "\(place)\(Self.spelt(share.size)), and \(Self.grouped(share.volume.free)) are free\(doubt)"
         }
         return "output: " + parts.joined(separator: "; ")
     }
@@ -41,12 +42,12 @@ public struct DiskPlan: Sendable {
         for share in shares {
             let isExact = share.size.accuracy == .exact
             guard Double(share.size.bytes) > Double(share.volume.free) * (isExact ? 1 : Self.clearly) else { continue }
-            let estimate = isExact ? "" : ", clearly fewer than that"
             let name = share.path == "-" ? "standard output" : share.path
             throw ToolError(
                 .cannotCreate,
-                "\(name): will take \(Self.spelt(share.size)), and \(Self.grouped(share.volume.free)) are free there\(estimate); "
-                    + "make room, write elsewhere, or write less (--layers, --storage, --pool)")
+                "\(name): will take \(Self.spelt(share.size)), \(isExact ? "" : "clearly ")more than the "
+                    + "\(Self.grouped(share.volume.free)) that are free there; make room, write elsewhere, or write less "
+                    + "(--layers, --storage, --pool)")
         }
     }
 

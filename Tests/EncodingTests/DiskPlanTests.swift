@@ -24,18 +24,19 @@ struct DiskPlanTests {
         #expect(plan([("v", size)], free: 9_999_999).summary == "output: 1,234,567 bytes, and 9,999,999 are free")
         let error = #expect(throws: ToolError.self) { try plan([("v", size)], free: 1_234_566).check() }
         #expect(error?.status == .cannotCreate)
-        #expect(error?.description.hasPrefix("v: will take 1,234,567 bytes, and 1,234,566 are free there; make room") == true)
+        #expect(error?.description.hasPrefix("v: will take 1,234,567 bytes, more than the 1,234,566 that are free there; make room") == true)
     }
 
     /// An estimate must be clearly over what is free.
     @Test(arguments: [OutputSize.Accuracy.about, .atMost]) func anEstimateIsNotTheLastWord(_ accuracy: OutputSize.Accuracy) throws {
         let size = OutputSize(bytes: 1_249_000, accuracy)
         try plan([("v", size)], free: 1_000_000).check()
+        #expect(plan([("v", size)], free: 1_000_000).summary?.hasSuffix(", and 1,000,000 are free, which may not be enough") == true)
         let error = #expect(throws: ToolError.self) { try plan([("v", size)], free: 999_000).check() }
         let spelt = accuracy == .about ? "about 1,250,000" : "at most 1,249,000"
         #expect(
             error?.description.hasPrefix(
-                "v: will take \(spelt) bytes, and 999,000 are free there, clearly fewer than that; make room") == true)
+                "v: will take \(spelt) bytes, clearly more than the 999,000 that are free there; make room") == true)
     }
 
     /// What is on one disk counts together, and what is on none does not count.
