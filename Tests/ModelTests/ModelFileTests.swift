@@ -1,40 +1,23 @@
 import Files
-import Glibc
 import Kernels
 import Layers
 import Parallel
 import Shards
+import TestSupport
 import Testing
 
 import Model
 
-/// A directory that goes when the test ends.
-private final class Scratch {
-    let path: String
-
-    init() throws {
-        var template = Array("/tmp/contour-model-XXXXXX".utf8CString)
-        path = String(cString: try #require(mkdtemp(&template)))
-    }
-
-    deinit {
-        for name in ["model", "other"] { unlink("\(path)/\(name)") }
-        rmdir(path)
-    }
-
-    func write(_ bytes: [UInt8]) throws -> String {
-        let output = try OutputFile(path: "\(path)/other", binary: true)
-        try output.write(bytes)
-        try output.commit()
-        return "\(path)/other"
-    }
+extension TemporaryDirectory {
+    /// Writes a file beside the model and returns its path.
+    fileprivate func write(_ bytes: [UInt8]) throws -> String { try write("other", bytes) }
 }
 
 @Suite struct ModelFileTests {
     private let capacity = WindowCapacity(batch: 1, rows: 1)
     private let pool = ThreadPool(threads: 1)
 
-    private func save(_ scratch: Scratch, change: (inout EncoderConfiguration) -> Void = { _ in }) throws -> String {
+    private func save(_ scratch: TemporaryDirectory, change: (inout EncoderConfiguration) -> Void = { _ in }) throws -> String {
         var configuration = EncoderConfiguration(vectorSize: 7, cell: 9, projection: 5)
         configuration.tokenizer = "--lowercase \"quoted\" \\ \u{1} é"
         change(&configuration)
@@ -58,7 +41,7 @@ private final class Scratch {
 
     /// The digest does not cover names, so they are compared with what the configuration asks for.
     @Test func aTensorOfAnotherNameIsNoticed() throws {
-        let scratch = try Scratch()
+        let scratch = try TemporaryDirectory()
         var damaged = try bytes(save(scratch))
         let name = Array("forward.layer1.bias".utf8)
         let place = try #require(damaged.indices.first { damaged[$0...].starts(with: name) })
@@ -72,7 +55,7 @@ private final class Scratch {
 
     /// Before memory is taken for it.
     @Test func filtersThatTheFileCannotHold() throws {
-        let scratch = try Scratch()
+        let scratch = try TemporaryDirectory()
         let path = "\(scratch.path)/other"
         let output = try OutputFile(path: path, binary: true)
         let text = #"{"cell":9,"inputSize":0,"outputSize":7,"projection":5,"input":"characters","highways":64,"filters":[[1,65536]]}"#
@@ -87,7 +70,7 @@ private final class Scratch {
 
     @Test(arguments: [Direction.allCases, [.forward], [.backward]])
     func whatIsWrittenIsRead(directions: [Direction]) throws {
-        let scratch = try Scratch()
+        let scratch = try TemporaryDirectory()
         let path = try save(scratch) { $0.directions = directions }
         let encoder = try read(path)
         #expect(encoder.configuration.tokenizer == "--lowercase \"quoted\" \\ \u{1} é")
@@ -107,7 +90,7 @@ private final class Scratch {
 
     /// A model that only encodes has no tensors of an output layer, with or without a projection.
     @Test func modelsThatOnlyEncode() throws {
-        let scratch = try Scratch()
+        let scratch = try TemporaryDirectory()
         let path = try save(scratch) {
             ($0.input, $0.output) = (.characters, .none)
             ($0.inputSize, $0.outputSize) = (0, 0)
@@ -129,7 +112,7 @@ private final class Scratch {
     }
 
     @Test func bytesAreDeterministicAndAligned() throws {
-        let (first, second) = (try Scratch(), try Scratch())
+        let (first, second) = (try TemporaryDirectory(), try TemporaryDirectory())
         let one = try bytes(try save(first))
         #expect(one == (try bytes(try save(second))))
         let header = one[..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
@@ -140,7 +123,7 @@ private final class Scratch {
     }
 
     @Test func everyTruncationIsNoticed() throws {
-        let scratch = try Scratch()
+        let scratch = try TemporaryDirectory()
         let whole = try bytes(try save(scratch))
         for length in Array(stride(from: 0, to: whole.count, by: 397)) + [1, 7, 8, 9, whole.count - 1] {
             let error = try failure(try scratch.write(Array(whole[..<length])))
@@ -153,7 +136,7 @@ private final class Scratch {
     /// A flipped bit of the header or of the sizes must never crash; where it makes another valid header, the file is
     /// read.
     @Test func damagedHeadersAreErrorsAndNotCrashes() throws {
-        let scratch = try Scratch()
+        let scratch = try TemporaryDirectory()
         let whole = try bytes(try save(scratch))
         let end = 8 + whole[..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
         for place in Array(0..<8) + Array(stride(from: 8, to: end, by: 29)) {
@@ -187,7 +170,7 @@ private final class Scratch {
         ("{\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[5,5]}}", "truncated"),
     ])
     func badHeadersAreExplained(header: String, cause: String) throws {
-        let scratch = try Scratch()
+        let scratch = try TemporaryDirectory()
         var file: [UInt8] = []
         if header.hasPrefix("{") {
             file = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Array($0) }
@@ -198,7 +181,7 @@ private final class Scratch {
     }
 
     @Test func overlappingTensorsAreRefused() throws {
-        let scratch = try Scratch()
+        let scratch = try TemporaryDirectory()
         let header =
             "{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},"
             + "\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[2,6]}}"
@@ -208,14 +191,14 @@ private final class Scratch {
     }
 
     @Test func weightsMustBeNumbers() throws {
-        let scratch = try Scratch()
+        let scratch = try TemporaryDirectory()
         var whole = try bytes(try save(scratch))
         whole.replaceSubrange((whole.count - 4)..., with: [0, 0, 0xC0, 0x7F])
         #expect(try failure(try scratch.write(whole)).description.contains("not finite"))
     }
 
     @Test func otherTensorsThanTheConfigurationsAreRefused() throws {
-        let scratch = try Scratch()
+        let scratch = try TemporaryDirectory()
         let reader = try SafetensorsReader(path: try save(scratch))
         let memory = try reader.tensors.map {
             let buffer = FloatBuffer(count: $0.byteCount / 4)

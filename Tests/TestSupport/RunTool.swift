@@ -18,7 +18,9 @@ public let toolDirectory: String = {
     // The test runner lies in, or beside, the folder of the products: climb until `tokenize` is found.
     var directory = FilePath((try? readLink("/proc/self/exe")) ?? ".")
     // swift test loads the bundle from the build folder, which it names on the command line.
-    for argument in CommandLine.arguments where argument.hasSuffix(".xctest") { directory = FilePath(argument) }
+    for argument in CommandLine.arguments where argument.hasPrefix("/") && argument.hasSuffix(".xctest") {
+        directory = FilePath(argument)
+    }
     while !directory.components.isEmpty {
         if access(directory.appending("tokenize").string, X_OK) == 0 { return directory.string }
         directory.removeLastComponent()
@@ -37,17 +39,18 @@ public func runTool(_ name: String, _ arguments: [String], input: [UInt8] = []) 
     try await runProgram("\(toolDirectory)/\(name)", arguments, input: input)
 }
 
-/// Runs a shell command line in which `$BIN` is the directory of the tools.
+/// Runs a shell command line in which `$BIN` is the directory of the tools, and `shellFunctions` are known.
 public func runShell(_ command: String, input: [UInt8] = []) async throws -> ToolResult {
-    try await runProgram("/bin/bash", ["-c", "set -o pipefail; BIN='\(toolDirectory)'; \(command)"], input: input)
+    try await runProgram(
+        "/bin/bash", ["-c", "set -o pipefail; BIN='\(toolDirectory)'; \(shellFunctions)\n\(command)"], input: input)
 }
 
 /// Runs any program with its full path.
 public func runProgram(_ path: String, _ arguments: [String], input: [UInt8] = []) async throws -> ToolResult {
-    let limit = 1 << 28
+    // With a limit, room for as much would be reserved at once: half a gibibyte of address space for each process that runs.
     let record = try await run(
-        .path(FilePath(path)), arguments: Arguments(arguments), input: .array(input),
-        output: .bytes(limit: limit), error: .bytes(limit: limit))
+        .path(FilePath(path)), arguments: Arguments(arguments), environment: environment, input: .array(input),
+        output: .bytes(limit: .max), error: .bytes(limit: .max))
     let status: Int =
         switch record.terminationStatus {
         case .exited(let code): Int(code)
@@ -57,7 +60,14 @@ public func runProgram(_ path: String, _ arguments: [String], input: [UInt8] = [
         status: status, output: record.standardOutput, errors: String(decoding: record.standardError, as: UTF8.self))
 }
 
-/// Whether a program is on the PATH: tests of optional peers are skipped, and say so, where it is not.
+/// What a process gets: everything that this one has, but for what would change the words and the order of its output. Those
+/// of a make that runs the tests are not for a make that a test runs.
+private let environment: Environment = .inherit.updating([
+    "LC_ALL": "C", "BASH_ENV": nil, "CDPATH": nil, "MAKEFLAGS": nil, "MAKELEVEL": nil, "MFLAGS": nil,
+])
+
+/// Whether a program is on the PATH: the condition of `.enabled`, so that tests of optional peers are reported as skipped where
+/// it is not.
 public func isInstalled(_ program: String) -> Bool {
     let paths = getenv("PATH").map { String(cString: $0) } ?? ""
     return paths.split(separator: ":").contains { access("\($0)/\(program)", X_OK) == 0 }

@@ -1,17 +1,32 @@
 import Glibc
+import Synchronization
 
-/// A directory that is removed with everything in it when the object dies.
+/// A directory that is removed with everything in it when the object dies, or when the process ends, for an object in a static
+/// property never dies.
 public final class TemporaryDirectory: Sendable {
     public let path: String
 
+    /// Those that are still there.
+    private static let all: Mutex<Set<String>> = {
+        atexit { for path in TemporaryDirectory.all.withLock({ $0 }) { removeTree(path) } }
+        return Mutex([])
+    }()
+
+    /// In $TMPDIR, or in /tmp if there is none, or one whose name a shell or make would take apart: tests put paths into command
+    /// lines.
     public init() throws {
-        let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        var base = getenv("TMPDIR").map { String(cString: $0) } ?? ""
+        if base.isEmpty || !base.utf8.allSatisfy({ isalnum(CInt($0)) != 0 || "/._-+".utf8.contains($0) }) { base = "/tmp" }
         var template = Array("\(base)/contour-test-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw TestSupportError.cannotMake("a directory in \(base)") }
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        Self.all.withLock { [path] in _ = $0.insert(path) }
     }
 
-    deinit { removeTree(path) }
+    deinit {
+        removeTree(path)
+        Self.all.withLock { [path] in _ = $0.remove(path) }
+    }
 
     /// The path of a file in the directory.
     public func file(_ name: String) -> String { "\(path)/\(name)" }
