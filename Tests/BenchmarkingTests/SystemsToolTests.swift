@@ -163,16 +163,19 @@ import Testing
         #expect(!directory.entries().contains("results.jsonl"))
     }
 
-    /// An early interrupt leaves what an earlier run has written.
+    /// An early interrupt leaves what an earlier run has written. It comes while the first tool reads the text.
     @Test func interruptedBeforeTheFirstRound() async throws {
         let directory = try TemporaryDirectory()
         let json = try directory.write("results.jsonl", "as it was\n")
         let result = try await runShell(
             """
+            has_children() { [ -n "$(children $bench)" ]; }
             "$BIN/bench" compare 'tiny\(Self.named)' --json '\(json)' --megabytes 64 & bench=$!
-            sleep 0.3; kill -TERM $bench; wait $bench; echo $?
+            await $bench has_children
+            kill -TERM $bench; wait $bench; echo $?
             """)
         #expect(result.text == "143\n", "\(result.text) \(result.errors)")
+        #expect(result.errors.contains("interrupted before anything was measured"), "\(result.errors)")
         #expect(try contents(of: json) == Array("as it was\n".utf8) && directory.entries() == ["results.jsonl"])
     }
 
@@ -182,28 +185,38 @@ import Testing
         let result = try await runShell(
             """
             cd '\(directory.path)'
-            "$BIN/bench" compare --text '\(text)' --budget 1h --precision 0 --json lines -o table 'tiny\(Self.named)' \
-            'tiny --cell 40\(Self.named)' & bench=$!
-            sleep 4; kill -TERM $bench; wait $bench; echo $?
-            pgrep -f 'bench serve-steps' -P $bench || echo no children
+            on_terminal "$BIN/bench compare --text '\(text)' --budget 1h --precision 0 --json lines -o table 'tiny\(Self.named)' \
+            'tiny --cell 40\(Self.named)'"
+            await $process grep -qs 'round 1, ' screen
+            systems=$(children $process)
+            kill -TERM $process; wait $terminal; echo $?
+            echo "$systems" | wc -l; running $systems || echo no children
             """)
-        #expect(result.text == "143\nno children\n", "\(result.text) \(result.errors)")
+        #expect(result.text == "143\n2\nno children\n", "\(result.text) \(result.errors)")
         let lines = try Self.lines(String(decoding: contents(of: directory.file("lines")), as: UTF8.self))
         #expect(lines.last?.event == "interrupted" && lines.filter { $0.event == "system" }.count == 2)
         let table = String(decoding: try contents(of: directory.file("table")), as: UTF8.self)
         #expect(table.contains("interrupted") && table.contains("tiny --cell 40"))
     }
 
-    /// The benchmarks of parts print what they have, too.
+    /// The benchmarks of parts print what they have, too: each is interrupted when its progress says that the first part is done.
     @Test(arguments: [
-        "train --seconds 60", "products --seconds 0.6",
-        "layers --layer continuous --runs 100000 --classes \((100..<160).map(String.init).joined(separator: ","))",
-    ]) func partsAreInterrupted(command: String) async throws {
+        ("train --seconds 20", "round 1: "), ("products --seconds 2", "projection, forward"),
+        ("layers --layer continuous --runs 100000 --classes \((100..<160).map(String.init).joined(separator: ","))",
+         "continuous, 101"),
+    ]) func partsAreInterrupted(command: String, progress: String) async throws {
+        let directory = try TemporaryDirectory()
         let sizes = command.hasPrefix("layers") ? "--rows 8 --width 8" : "--preset tiny --batch 2 --window 3 --dimension 8"
         let result = try await runShell(
-            "\"$BIN/bench\" \(command) \(sizes) & bench=$!; sleep 2; kill -TERM $bench; wait $bench; echo $?")
-        #expect(result.text.hasSuffix("143\n"), "\(result.text) \(result.errors)")
-        #expect(result.text.split(separator: "\n").count > 2)
+            """
+            cd '\(directory.path)'
+            on_terminal "$BIN/bench \(command) \(sizes) -o table"
+            await $process grep -qs '\(progress)' screen
+            kill -TERM $process; wait $terminal; echo $?
+            """)
+        #expect(result.text == "143\n", "\(result.text) \(result.errors)")
+        let table = String(decoding: try contents(of: directory.file("table")), as: UTF8.self)
+        #expect(table.split(separator: "\n").count > 2, "\(table)")
     }
 
     @Test(arguments: [
