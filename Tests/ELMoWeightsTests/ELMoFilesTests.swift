@@ -17,9 +17,11 @@ struct ELMoFilesTests {
     }
 
     #if HDF5
-    @Test(arguments: [ELMoCase.plain, .square]) func filesGiveTheSameVectors(_ model: ELMoCase) async throws {
+    private static let hasH5py: ConditionTrait = .enabled("h5py or numpy is not installed") { try await Python.has("h5py", "numpy") }
+
+    @Test(Self.hasH5py, arguments: [ELMoCase.plain, .square]) func filesGiveTheSameVectors(_ model: ELMoCase) async throws {
         let directory = try TemporaryDirectory()
-        guard let path = try await write(model, directory) else { return }
+        let path = try await write(model, directory)
         let options = try directory.write("options.json", model.options)
         let memory = ELMoRun(
             encoder: try ELMoWeights.read(
@@ -28,9 +30,9 @@ struct ELMoFilesTests {
     }
 
     /// Of another model, cut short, or swapped: one line that names the file.
-    @Test func filesThatDoNotFit() async throws {
+    @Test(Self.hasH5py) func filesThatDoNotFit() async throws {
         let directory = try TemporaryDirectory()
-        guard let path = try await write(.plain, directory) else { return }
+        let path = try await write(.plain, directory)
         let options = try directory.write("options.json", ELMoCase.plain.options)
         let others = try directory.write("others.json", ELMoCase.deep.options)
         let whole = try contents(of: path)
@@ -48,10 +50,9 @@ struct ELMoFilesTests {
         #expect(throws: ToolError.self) { _ = try read(options, directory.file("nothing.hdf5")) }
     }
 
-    /// The weights of a case, by h5py from their bytes; `nil` where that is not installed.
-    private func write(_ model: ELMoCase, _ directory: TemporaryDirectory) async throws -> String? {
+    /// The weights of a case, by h5py from their bytes.
+    private func write(_ model: ELMoCase, _ directory: TemporaryDirectory) async throws -> String {
         let path = directory.file("weights.hdf5"), weights = try model.weights()
-        guard try await Python.has("h5py", "numpy") else { return nil }
         var program = "import h5py, numpy as n, sys\nf = h5py.File(sys.argv[1], 'w')\n"
         for (index, (path, shape)) in weights.shapes.sorted(by: { $0.key < $1.key }).enumerated() {
             let bytes = weights.values(path).withUnsafeBytes(Array.init)

@@ -2,8 +2,8 @@
 import TestSupport
 import Testing
 
-/// `encode` with the files of an ELMo model.
-struct ELMoToolTests {
+/// `encode` with the files of an ELMo model, which h5py makes.
+@Suite(.enabled("h5py or numpy is not installed") { try await Python.has("h5py", "numpy") }) struct ELMoToolTests {
     private static let options = """
         {"lstm": {"dim": 8, "projection_dim": 4, "n_layers": 2, "cell_clip": 3, "proj_clip": 3, "use_skip_connections": true},
          "char_cnn": {"activation": "relu", "filters": [[1, 3], [2, 5]], "n_highway": 1, "embedding": {"dim": 3},
@@ -28,9 +28,8 @@ struct ELMoToolTests {
             put(cell + "W_0", 8, 32); put(cell + "B", 32); put(cell + "W_P_0", 8, 4)
         """
 
-    /// A folder with both files and a text; `nil` where h5py is not installed.
-    private func folder() async throws -> TemporaryDirectory? {
-        guard try await Python.has("h5py", "numpy") else { return nil }
+    /// A folder with both files and a text.
+    private func folder() async throws -> TemporaryDirectory {
         let directory = try TemporaryDirectory()
         try directory.write("options.json", Self.options)
         try directory.write("text", "the bank of the river\n\n<S> Großbank\nthe bank of the river\n")
@@ -44,7 +43,7 @@ struct ELMoToolTests {
     }
 
     @Test func weightsRunAsTheyAreAndAsAModel() async throws {
-        guard let directory = try await folder() else { return }
+        let directory = try await folder()
         let weights = "--elmo-options options.json --elmo-weights weights.hdf5"
         let converted = try await encode(directory, "\(weights) --convert -o model")
         #expect(converted.status == 0 && converted.errors == "", "\(converted.errors)")
@@ -87,7 +86,7 @@ struct ELMoToolTests {
         ("rm weights.hdf5", 66, "weights.hdf5: "), ("rm options.json", 66, "options.json: "),
     ])
     func filesThatCannotBe(damage: String, status: Int, message: String) async throws {
-        guard let directory = try await folder() else { return }
+        let directory = try await folder()
         #expect(try await runShell("cd '\(directory.path)' && \(damage)").status == 0)
         let before = directory.entries()
         for last in ["text -o vectors", "--convert -o model"] {

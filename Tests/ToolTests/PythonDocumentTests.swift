@@ -39,18 +39,9 @@ struct PythonDocumentTests {
         result.text.split(separator: "\n").compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }
     }
 
-    /// All forms hold the same numbers, rounded or not.
-    @Test(arguments: ["float32", "float16"])
-    func arraysAndHDF5(storage: String) async throws {
-        guard try await Python.has("numpy") else { return }
-        let options = ["--storage", storage]
-        let folder = try await folder([
-            ("vectors.npy", ["--format", "npy"] + options), ("vectors.json", ["--format", "json"]),
-            ("vectors", ["--format", "npy-folder"] + options),
-        ])
-        let arrays = try await Python.run(program("offsets.npy"), in: folder)
-        #expect(lines(arrays, 4) == ["0 (7, 3, 32)", "1 (0, 3, 32)", "2 (4, 3, 32)", "3 (1, 3, 32)"])
-        let json = try await Python.run(
+    /// JSON's numbers, beside those of the folder of arrays `vectors`: line by line, with their sums.
+    private func numbersInJSON(_ folder: TemporaryDirectory) async throws -> ToolResult {
+        try await Python.run(
             """
             import json, numpy as n
             for number, line in enumerate(open("vectors.json")):
@@ -58,20 +49,10 @@ struct PythonDocumentTests {
                 print(number, float(abs(vectors).sum()), n.load(f"vectors/{number}.npy").shape == vectors.shape,
                       abs(n.load(f"vectors/{number}.npy") - vectors).max(initial=0) < 1e-3, abs(vectors).sum())
             """, in: folder)
-        #expect(lines(json, 4).allSatisfy { $0.hasSuffix("True True") })
-        #expect(zip(sums(arrays), sums(json)).allSatisfy { abs($0 - $1) <= 1e-3 * $1 } && sums(json).count == 4)
-        #if HDF5
-        guard try await Python.has("numpy", "h5py") else { return }
-        let more = try await self.folder([("vectors.hdf5", ["--format", "hdf5"] + options)])
-        let file = try await Python.run(program("h5py"), in: more)
-        #expect(lines(file, 4) == ["0 (3, 7, 32)", "1 (3, 0, 32)", "2 (3, 4, 32)", "3 (3, 1, 32)"])
-        #expect(zip(sums(file), sums(json)).allSatisfy { abs($0 - $1) <= 1e-3 * $1 } && sums(file).count == 4)
-        #endif
     }
 
     /// Every word with its vector, as the form that has both in one place has them.
-    @Test func wordsWithTheirVectors() async throws {
-        guard try await Python.has("numpy") else { return }
+    @Test(.enabled("numpy is not installed") { try await Python.has("numpy") }) func wordsWithTheirVectors() async throws {
         let folder = try await folder([("vectors.json", ["--format", "json"])])
         let fixture = try await Fixture.shared.value
         let result = try await runShell(
@@ -93,9 +74,39 @@ struct PythonDocumentTests {
         #expect(joined.text.hasPrefix("the (3, 32) "))
     }
 
-    @Test(arguments: ["float32", "float16"])
+    /// All forms hold the same numbers, rounded or not.
+    @Test(.enabled("numpy is not installed") { try await Python.has("numpy") }, arguments: ["float32", "float16"])
+    func arrays(storage: String) async throws {
+        let options = ["--storage", storage]
+        let folder = try await folder([
+            ("vectors.npy", ["--format", "npy"] + options), ("vectors.json", ["--format", "json"]),
+            ("vectors", ["--format", "npy-folder"] + options),
+        ])
+        let arrays = try await Python.run(program("offsets.npy"), in: folder)
+        #expect(lines(arrays, 4) == ["0 (7, 3, 32)", "1 (0, 3, 32)", "2 (4, 3, 32)", "3 (1, 3, 32)"])
+        let json = try await numbersInJSON(folder)
+        #expect(lines(json, 4).allSatisfy { $0.hasSuffix("True True") })
+        #expect(zip(sums(arrays), sums(json)).allSatisfy { abs($0 - $1) <= 1e-3 * $1 } && sums(json).count == 4)
+    }
+
+    #if HDF5
+    @Test(.enabled("numpy or h5py is not installed") { try await Python.has("numpy", "h5py") }, arguments: ["float32", "float16"])
+    func hdf5(storage: String) async throws {
+        let folder = try await folder([
+            ("vectors.hdf5", ["--format", "hdf5", "--storage", storage]), ("vectors.json", ["--format", "json"]),
+            ("vectors", ["--format", "npy-folder"]),
+        ])
+        let file = try await Python.run(program("h5py"), in: folder), json = try await numbersInJSON(folder)
+        #expect(lines(file, 4) == ["0 (3, 7, 32)", "1 (3, 0, 32)", "2 (3, 4, 32)", "3 (3, 1, 32)"])
+        #expect(zip(sums(file), sums(json)).allSatisfy { abs($0 - $1) <= 1e-3 * $1 })
+        #expect(sums(file).count == 4 && sums(json).count == 4)
+    }
+    #endif
+
+    @Test(
+        .enabled("numpy or lz4.frame is not installed") { try await Python.has("numpy", "lz4.frame") },
+        arguments: ["float32", "float16"])
     func shards(storage: String) async throws {
-        guard try await Python.has("numpy", "lz4.frame") else { return }
         let folder = try await folder([("one", ["--storage", storage])])
         let one = try contents(of: folder.file("one"))
         try folder.write("vectors.shard", one + one)
@@ -105,8 +116,7 @@ struct PythonDocumentTests {
         #expect(result.text == (expected + expected).enumerated().map { "\($0.offset) \($0.element)\n" }.joined())
     }
 
-    @Test func models() async throws {
-        guard try await Python.has("numpy") else { return }
+    @Test(.enabled("numpy is not installed") { try await Python.has("numpy") }) func models() async throws {
         let fixture = try await Fixture.shared.value
         let folder = try TemporaryDirectory()
         try folder.write("model.safetensors", contents(of: fixture.model))
@@ -115,8 +125,7 @@ struct PythonDocumentTests {
         #expect(printed.contains("forward.layer1.recurrent.weight (16, 128)") && printed.last == "32 16")
     }
 
-    @Test func conversation() async throws {
-        guard try await Python.has("json") else { return }
+    @Test(.enabled("\(Python.path) is not installed") { try await Python.has("json") }) func conversation() async throws {
         let fixture = try await Fixture.shared.value
         let folder = try TemporaryDirectory()
         try folder.write("model.safetensors", contents(of: fixture.model))
