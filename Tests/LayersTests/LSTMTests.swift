@@ -190,10 +190,10 @@ private struct Fixture {
         #expect(fixture.forward().start[0] == zero)
     }
 
-    @Test func gradientsAddUp() {
+    @Test func gradientsAddUp() throws {
         let fixture = Fixture(inputs: 7, options: options(9, 7), shape: WindowShape(steps: 4, batch: 3))
         _ = fixture.backward()
-        guard let gradients = fixture.parameters.training?.gradients else { return }
+        let gradients = try #require(fixture.parameters.training?.gradients)
         let once = Array(gradients.elements)
         _ = fixture.backward()
         for (twice, once) in zip(gradients.elements, once) { #expect(abs(twice - 2 * once) <= 1e-5 * (1 + abs(once))) }

@@ -120,7 +120,7 @@ struct Reference: Sendable, CustomTestStringConvertible {
     }
 
     /// Slopes of the loss of a whole direction along the gradient of each of its tensors.
-    @Test func gradientsOfTheWholeDirection() {
+    @Test func gradientsOfTheWholeDirection() throws {
         var reference = Reference.all[3]
         (reference.cellClip, reference.projectionClip) = (nil, nil)
         let model = reference.makeModel()
@@ -135,7 +135,7 @@ struct Reference: Sendable, CustomTestStringConvertible {
                 .vectors(input), targets: .vectors(targets), weights: weights, shape: shape, carry: false, seed: 1, step: 1)
         }
         _ = loss()
-        guard let training = model.parameters.training else { return }
+        let training = try #require(model.parameters.training)
         let gradients = FloatBuffer(count: training.gradients.count)
         gradients.copy(from: training.gradients)
         for parameter in model.parameters.layout.parameters {

@@ -71,6 +71,7 @@ struct DamageTests {
     }
 
     @Test func everyTruncationIsNoticed() {
+        #expect(Self.sound.count > 500)
         for count in 0..<Self.sound.count {
             #expect(failure(Array(Self.sound[..<count]))?.status == .dataError, "cut to \(count) bytes")
         }

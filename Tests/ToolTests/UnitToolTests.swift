@@ -77,7 +77,8 @@ struct UnitToolTests {
         let result = try await runTool("train", arguments)
         #expect(result.status == 0, "\(result.errors)")
         let log = String(decoding: try contents(of: setup.file("log")), as: UTF8.self)
-        #expect(log.contains("held-out") && !log.contains("perplexity\":\"inf"))
+        // The log leaves out what no number can say.
+        #expect(log.contains("held-out") && !log.contains("\"perplexity\":"))
     }
 
     @Test func textsThatDoNotBelongTogether() async throws {
