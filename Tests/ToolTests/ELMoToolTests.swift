@@ -66,7 +66,7 @@ import Testing
 
     /// The process that reads for `encode` is `encode` itself, wherever it is, and its end is seen even where a parent ignores such.
     @Test func oneProgramReadsAlone() async throws {
-        guard let directory = try await folder() else { return }
+        let directory = try await folder()
         let result = try await runShell(
             """
             cd '\(directory.path)' && cp $BIN/encode alone && \(Python.path) -c 'import os, signal
