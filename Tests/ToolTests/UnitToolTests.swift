@@ -52,6 +52,12 @@ struct UnitToolTests {
         let text = try await runTool("encode", encode + [setup.file("odd.txt")])
         let units = try await runTool("encode", encode + [setup.file("odd.tok")])
         #expect(text.status == 0 && text.output == units.output)
+        // There is a vector for each word, and so its token is the word.
+        for input in ["odd.txt", "odd.tok"] {
+            let tokens = try await runTool("encode", encode + ["--tokens", setup.file("tokens"), setup.file(input)])
+            let written = try contents(of: setup.file("tokens")), words = try contents(of: setup.file("odd.txt"))
+            #expect(tokens.output == text.output && written == words)
+        }
     }
 
     /// The backward direction has no rank, and the log none either; nor has it what no number can say.
