@@ -15,6 +15,8 @@ import Testing
     }
 
     private static let sizes = ["--batch", "2", "--window", "3", "--dimension", "8"]
+    /// The largest batch is looked for by reserving what it would take: without a limit, as much as the machine has.
+    private static let memory = ["--memory", "256M"]
     private static let named = " --batch 2 --window 3 --dimension 8 --vocabulary 400"
 
     private static func lines(_ text: String) throws -> [Line] {
@@ -77,7 +79,8 @@ import Testing
         let networks = ["tiny", "tiny --output softmax", "tiny --cell 48 --loss l2", "tiny --optimizer adagrad"]
             .map { $0 + Self.named }
         let result = try await runTool(
-            "bench", ["compare", "--text", text, "--budget", "100s", "--precision", "0.9", "--json", "-", "--quiet"] + networks)
+            "bench",
+            ["compare", "--text", text, "--budget", "100s", "--precision", "0.9", "--json", "-", "--quiet"] + Self.memory + networks)
         #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
         let lines = try Self.lines(result.text), systems = lines.filter { $0.event == "system" }
         #expect(systems.map(\.name) == networks && lines.filter { $0.event == "ratio" }.count == 3)
@@ -96,7 +99,7 @@ import Testing
         let tokens = directory.file("tokens")
         #expect(try await runTool("tokenize", ["--quiet", Self.text(directory), "-o", tokens]).status == 0)
         let result = try await runTool(
-            "bench", ["costs", "--text", tokens, "--budget", "1s", "--quiet", "tiny" + Self.named])
+            "bench", ["costs", "--text", tokens, "--budget", "1s", "--quiet", "tiny" + Self.named] + Self.memory)
         #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
         for part in ["input", "recurrence", "projection", "output", "optimiser", "data", "microseconds a word"] {
             #expect(result.text.contains("\n" + part), "\(part)")
@@ -111,7 +114,7 @@ import Testing
         let result = try await runTool(
             "bench",
             ["output-layers", "--text", Self.text(directory), "--encoders", "small", "--vocabularies", "400", "--system", "ELMo-C",
-             "--optimizer", "adagrad", "--table-memory", "0", "--budget", "1s", "--json", "-", "--quiet"] + Self.sizes)
+             "--optimizer", "adagrad", "--table-memory", "0", "--budget", "1s", "--json", "-", "--quiet"] + Self.sizes + Self.memory)
         #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
         let system = try #require(try Self.lines(result.text).first { $0.event == "system" })
         // One moment, with the padding of buffers.
@@ -125,7 +128,7 @@ import Testing
         let text = try Self.text(directory)
         let huge = "tiny --output softmax --projection 60000 --vocabulary 200000000 --batch 2 --window 3 --dimension 8"
         let small = "tiny" + Self.named
-        let result = try await runTool("bench", ["compare", "--text", text, "--budget", "1s", "--json", "-", huge, small])
+        let result = try await runTool("bench", ["compare", "--text", text, "--budget", "1s", "--json", "-", huge, small] + Self.memory)
         #expect(result.status == 0, "\(result.errors)")
         let lines = try Self.lines(result.text)
         #expect(lines.first { $0.event == "left-out" }?.name == huge)
@@ -185,7 +188,7 @@ import Testing
         let result = try await runShell(
             """
             cd '\(directory.path)'
-            on_terminal "$BIN/bench compare --text '\(text)' --budget 1h --precision 0 --json lines -o table 'tiny\(Self.named)' \
+            on_terminal "$BIN/bench compare --text '\(text)' --budget 1h --precision 0 --memory 256M --json lines -o table 'tiny\(Self.named)' \
             'tiny --cell 40\(Self.named)'"
             await $process grep -qs 'round 1, ' screen
             systems=$(children $process)
