@@ -22,7 +22,7 @@ struct BenchCompare: Tool {
     func perform() throws {
         let systems = try networks.parsed()
         var run = try SystemsRun("compare", options, budget: 300)
-        let memory = options.benchmark.memoryGiven
+        let memory = options.memoryGiven
         try run.measure(systems, title: "step by step in one run; ratios are to the first row") {
             SystemsRun.table($0, memory: memory) + "\n" + SystemsRun.costs($0)
         }

@@ -76,7 +76,7 @@ struct BenchOutputLayers: Tool {
     private var encoderNames: [String] { encoders.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
 
     func perform() throws {
-        var run = try SystemsRun("output-layers", options, budget: 1200)
+        var run = try SystemsRun("output-layers", options, budget: 1800)
         let systems = system.isEmpty ? PublishedSystem.allCases : system
         var made = PublishedSystem.Sizes()
         (made.units, made.negatives, made.dimension) = (units, negatives, dimension)
@@ -87,12 +87,12 @@ struct BenchOutputLayers: Tool {
                 return (encoder, size, systems.compactMap { $0.system(encoder: encoder, made) })
             }
         }
-        let memory = options.benchmark.memoryGiven
+        let memory = options.memoryGiven
         // A step of a large network takes longer, and its rounds more of the budget; what one group spares, others have.
         let weights = groups.map { ($0.2.map(\.configuration.weightsOfWord).max() ?? 1).squareRoot() }
         for (place, (encoder, vocabulary, systems)) in groups.enumerated() {
             try run.measure(
-                systems, share: weights[place] / weights[place...].reduce(0, +),
+                systems, share: weights[place] / weights[place...].reduce(0, +), later: groups[(place + 1)...].map(\.2),
                 title: "encoder \(encoder), vocabulary \(grouped(vocabulary)), batch \(batch), window \(window), "
                     + optimizer.rawValue
             ) { SystemsRun.table($0, memory: memory) + "\n" + SystemsRun.costs($0) }

@@ -47,11 +47,9 @@ struct NamedSystem: ParsableArguments {
             let named = try parse((words[0].hasPrefix("-") ? [] : ["--preset"]) + words)
             let classes = named.network.readsUnits ? named.units : named.vocabulary
             let configuration = try named.network.configuration(dimension: named.dimension, classes: classes)
-            let name = words.joined(separator: " ")
             return MeasuredSystem(
-                name: name, options: name, encoder: named.network.preset.rawValue, configuration: configuration,
-                vocabulary: classes,
-                batch: named.batch, window: named.window, optimizer: named.optimizer)
+                name: SystemName(configuration).text(words), options: words.joined(separator: " "), encoder: named.network.preset.rawValue, configuration: configuration,
+                vocabulary: classes, batch: named.batch, window: named.window, optimizer: named.optimizer)
         } catch let error as ToolError {
             throw ValidationError("\(text): \(error.description)")
         } catch {
@@ -66,10 +64,18 @@ struct NamedSystems: ParsableArguments {
     var systems: [String]
 
     func validate() throws {
-        let names = try parsed().map(\.name)
-        guard Set(names).count == names.count else { throw ValidationError("each network stands there once") }
+        let typed = try parsed().map(\.options)
+        guard Set(typed).count == typed.count else { throw ValidationError("each network stands there once") }
     }
 
-    /// Throws `ValidationError` if one is no system.
-    func parsed() throws -> [MeasuredSystem] { try systems.map(NamedSystem.parse(system:)) }
+    /// Each with a name of its own. Throws `ValidationError` if one is no system.
+    func parsed() throws -> [MeasuredSystem] {
+        var systems = try systems.map(NamedSystem.parse(system:))
+        // Those that differ only in what names leave out, such as the vocabulary, say it all.
+        let names = systems.map(\.name)
+        for index in systems.indices where names.count(where: { $0 == names[index] }) > 1 {
+            systems[index].name += " (\(systems[index].options))"
+        }
+        return systems
+    }
 }

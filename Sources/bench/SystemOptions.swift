@@ -18,8 +18,8 @@ struct SystemOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp(
         """
-        Measure for about this long in all, starts included, and at least twelve rounds: 90s, 15m [output-layers 20m, compare 5m, \
-        costs 1m].
+        Take no longer than this in all, starts included: 90s, 15m [output-layers 30m, compare 5m, costs 1m]. As many rounds are \
+        measured as fit; where not even three do, it is refused, with the time that it needs.
         """, valueName: "time"))
     var budget: TimeSpan?
 
@@ -48,16 +48,20 @@ struct SystemOptions: ParsableArguments {
         guard precision >= 0 && precision < 1 else { throw ValidationError("--precision must be from 0 to less than 1") }
     }
 
-    var benchmark: SystemsBenchmark {
+    /// The memory that the largest batch is told for.
+    var memoryGiven: Int { memory?.bytes ?? memoryLimit() }
+
+    /// - Parameter progress: is told what is going on.
+    func benchmark(_ progress: RunProgress) -> SystemsBenchmark {
         var benchmark = SystemsBenchmark(threads: common.threads)
         benchmark.text = text
         benchmark.megabytes = megabytes
-        benchmark.memoryGiven = memory?.bytes ?? memoryLimit()
+        benchmark.memoryGiven = memoryGiven
         benchmark.tableMemory = tableMemory.bytes
         benchmark.precision = precision
         benchmark.shouldStop = { StopRequest.isMade }
-        let report = common.report
-        benchmark.onProgress = { report.progress($0) }
+        benchmark.onProgress = { progress.show($0) }
+        benchmark.onStage = { progress.finish($0) }
         return benchmark
     }
 }

@@ -1,4 +1,5 @@
 import Benchmarking
+import Model
 import ToolSupport
 
 /// A system's results as a line of a TSV file: numbers as they are, in bytes and seconds; empty where there is none.
@@ -7,7 +8,7 @@ struct SystemRow {
         "run", "name", "encoder", "vocabulary", "batch", "window", "rounds", "words_per_second", "lowest", "highest",
         "seconds_of_million_words", "time_ratio", "ratio_low", "ratio_high", "ratio_to", "parameters", "optimizer_bytes",
         "peak_memory", "gradient_bytes", "largest_batch", "joules_of_million_words",
-    ] + SystemResult.parts.map { "share_\($0)" }
+    ] + SystemResult.parts.map { "share_\($0)" } + ["options", "cell", "projection", "classes"]
 
     let cells: [String]
 
@@ -22,7 +23,10 @@ struct SystemRow {
             text(ratio?.ratio.median), text(ratio?.low), text(ratio?.high), reference?.system.name ?? "", "\(result.parameters)",
             "\(result.optimizerBytes)", "\(result.peakMemory)", "\(result.gradientBytes)", "\(result.largestBatch)",
             text(result.joulesOfMillionWords),
-        ] + result.shares.map { text($0) }
+        ] + result.shares.map { text($0) } + [
+            system.options, "\(system.configuration.cell)", "\(system.configuration.projection)",
+            system.configuration.output.hasVocabulary ? "\(system.configuration.vocabularySize)" : "",
+        ]
     }
 
     /// The line without its end; tabs and line ends in names become spaces.

@@ -11,6 +11,8 @@ struct SystemsRun {
     private let files: Results
     private let rows: OutputFile?
     private var benchmark: SystemsBenchmark
+    private let progress: RunProgress
+    private let budget: Double
     private let end: Double
     private(set) var measured = 0
     private var reasons: [String] = []
@@ -21,12 +23,14 @@ struct SystemsRun {
     init(_ name: String, _ options: SystemOptions, budget: Double) throws {
         self.name = name
         self.options = options
-        end = monotonicSeconds() + (options.budget?.seconds ?? budget)
+        self.budget = options.budget?.seconds ?? budget
+        end = monotonicSeconds() + self.budget
+        progress = RunProgress("bench \(name)", options.common.report)
         files = try options.results.open()
         rows = try options.tsv.map { try OutputFile(path: $0, binary: false) }
         try rows?.write(SystemRow.line(SystemRow.titles) + "\n")
         StopRequest.listen()
-        benchmark = options.benchmark
+        benchmark = options.benchmark(progress)
         do { try benchmark.prepare() } catch {
             // An interrupt from the terminal meets the tools that make the text ready, too.
             StopRequest.endBySignal()
@@ -44,12 +48,21 @@ struct SystemsRun {
                 + "\(grouped(size.tokens)) tokens; \(Machine.date)\n")
     }
 
-    /// Measures a group for `share` of what is left of the budget, and prints it: `title`, then what `table` makes of it.
+    /// Measures a group for `share` of what is left of the budget, and prints it: `title`, then what `table` makes of it, and
+    /// what the systems differ in. Throws `ToolError` with status `usage` if the budget does not suffice for this group and
+    /// those `later`.
     mutating func measure(
-        _ systems: [MeasuredSystem], share: Double = 1, title: String, table: ([SystemResult]) -> String
+        _ systems: [MeasuredSystem], share: Double = 1, later: [[MeasuredSystem]] = [], title: String,
+        table: ([SystemResult]) -> String
     ) throws {
         guard !isInterrupted else { return }
-        let outcome = try benchmark.run(systems, budget: share * max(0, end - monotonicSeconds()))
+        let now = monotonicSeconds(), outcome: SystemsBenchmark.Outcome
+        do {
+            outcome = try benchmark.run(systems, until: now + share * max(0, end - now), end: end, later: later)
+        } catch let error as BudgetTooShort {
+            options.common.report.progress("")
+            throw tooShort(error)
+        }
         options.common.report.progress("")
         isInterrupted = outcome.isInterrupted
         measured += outcome.results.count
@@ -61,15 +74,33 @@ struct SystemsRun {
         if let first = outcome.results.first {
             for result in outcome.results.dropFirst() { try files.log(ResultRecord.ratio(RatioRecord(result, to: first, run: name))) }
         }
+        let differences = SystemDifferences(
+            outcome.results.map { SystemRecord($0, run: name, threads: threads, memoryGiven: memory) })
+        if !differences.differences.isEmpty {
+            try files.log(ResultRecord.differences(DifferencesRecord(differences, of: outcome.results, run: name)))
+        }
         for (system, reason) in outcome.leftOut { try files.log(ResultRecord.leftOut(LeftOutRecord(system, reason: reason, run: name))) }
         if isInterrupted { try files.log(ResultRecord.interrupted(run: name)) }
-        if !outcome.results.isEmpty { try files.print("\n\(title)\n" + table(outcome.results)) }
+        if let first = outcome.results.first {
+            progress.finish("measured \(first.rounds) rounds\(name == "output-layers" ? ": \(title)" : "")")
+            try files.print("\n\(title)\n" + table(outcome.results) + (differences.text.map { $0 + "\n" } ?? ""))
+        }
         for (system, reason) in outcome.leftOut {
             try files.print("\(system.name) left out: \(reason)\n")
             options.common.report.print("bench \(name): \(system.name) left out: \(reason)")
             reasons.append("\(system.name): \(reason)")
         }
         if isInterrupted { try files.print("interrupted: what stands here is what was measured\n") }
+    }
+
+    private func tooShort(_ error: BudgetTooShort) -> ToolError {
+        let what = error.groups > 1 ? "of each of \(error.groups) groups " : ""
+        let help = error.groups > 1 ? "give more, or fewer --encoders or --vocabularies" : "give more"
+        return ToolError(
+            .usage,
+            "a budget of \(TimeSpan(seconds: budget)) is too short: starts included, three rounds \(what)take about "
+                + "\(spelt(seconds: error.fewest.rounded(.up))), and twelve, which intervals of ratios need, about "
+                + "\(spelt(seconds: error.enough.rounded(.up))); \(help)")
     }
 
     /// Ends the run: results appear. Throws `ToolError` with status `configuration` if there are none.
@@ -91,21 +122,24 @@ struct SystemsRun {
     /// Speeds, ratios and sizes of systems that were measured together; ratios are to the first.
     static func table(_ results: [SystemResult], memory: Int) -> String {
         var table = TextTable([
-            "", "words/s", "lowest", "highest", "1 M words", "time, times", "95% interval", "parameters", "optimiser",
+            "", "encoder", "vocabulary", "words/s", "lowest", "highest", "1 M words", "time, times", "95% interval", "parameters", "optimiser",
             "peak memory", "gradient", "batch in \(megabytes(memory))", "joules, 1 M words",
         ])
         for (place, result) in results.enumerated() {
             let speed = result.wordsPerSecond, ratio = result.ratio(to: results[0])
             let interval = ratio.low.flatMap { low in ratio.high.map { "\(fixed(low, 3)) to \(fixed($0, 3))" } }
             table.append([
-                result.system.name, rounded(speed.median), rounded(speed.lowest), rounded(speed.highest),
+                result.system.name, result.system.sizeText, result.system.vocabularyText, rounded(speed.median), rounded(speed.lowest), rounded(speed.highest),
                 spelt(seconds: result.secondsOfMillionWords.median), place == 0 ? "1" : fixed(ratio.ratio.median, 3),
                 place == 0 ? "" : interval ?? "too few rounds", grouped(result.parameters), megabytes(result.optimizerBytes),
                 megabytes(result.peakMemory), megabytes(result.gradientBytes), grouped(result.largestBatch),
                 result.joulesOfMillionWords.map(rounded) ?? "not measurable here",
             ])
         }
-        return table.text + "\(results[0].rounds) rounds\n"
+        let rounds = results[0].rounds
+        return table.text + "\(rounds) rounds"
+            + (rounds < SystemsBenchmark.enoughRounds
+                ? ", which are few: ratios have no interval; a larger --budget measures more" : "") + "\n"
     }
 
     /// Where the time of their steps goes: a table, and a bar of letters for each.

@@ -8,7 +8,10 @@ import Testing
         struct Range: Decodable { let median, lowest, highest: Double }
 
         let event: String
-        let run, name, of, to, encoder, reason, command, text: String?
+        struct Difference: Decodable { let what: String, values: [String] }
+
+        let run, name, options, of, to, encoder, reason, command, text: String?
+        let differences: [Difference]?
         let rounds, parameters, optimizerBytes, peakMemory, gradientBytes, largestBatch, vocabulary, textWords: Int?
         let wordsPerSecond, millionWordsSeconds, ratio: Range?
         let costs: [String: Double]?
@@ -18,6 +21,9 @@ import Testing
     /// The largest batch is looked for by reserving what it would take: without a limit, as much as the machine has.
     private static let memory = ["--memory", "256M"]
     private static let named = " --batch 2 --window 3 --dimension 8 --vocabulary 400"
+    /// What `tiny` with these options is called.
+    private static let huge = "softmax 32/60000 --batch 2 --window 3 --dimension 8"
+    private static let tiny = "ELMo-C tiny 32/16 --batch 2 --window 3 --dimension 8"
 
     private static func lines(_ text: String) throws -> [Line] {
         try text.split(separator: "\n").map { try JSONDecoder().decode(Line.self, from: Data($0.utf8)) }
@@ -34,11 +40,11 @@ import Testing
         let result = try await runTool(
             "bench",
             ["output-layers", "--text", Self.text(directory), "--encoders", "small", "--vocabularies", "400", "--units", "150",
-             "--negatives", "50", "--budget", "1s", "--memory", "1G", "--json", json, "--tsv", table, "--threads", "2", "--quiet"]
+             "--negatives", "50", "--budget", "100s", "--precision", "0.99", "--memory", "1G", "--json", json, "--tsv", table, "--threads", "2", "--quiet"]
                 + Self.sizes)
         #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
         let lines = try Self.lines(String(decoding: contents(of: json), as: UTF8.self))
-        #expect(lines.map(\.event) == ["machine"] + Array(repeating: "system", count: 4) + Array(repeating: "ratio", count: 3))
+        #expect(lines.map(\.event) == ["machine"] + Array(repeating: "system", count: 4) + Array(repeating: "ratio", count: 3) + ["differences"])
         #expect(lines[0].command?.hasPrefix("bench output-layers --text") == true && lines[0].textWords == 400 * 12)
         let systems = lines.filter { $0.event == "system" }
         #expect(systems.map(\.name) == ["ELMo-C", "ELMo-Sub", "ELMo-A", "ELMo"])
@@ -83,7 +89,7 @@ import Testing
             ["compare", "--text", text, "--budget", "100s", "--precision", "0.9", "--json", "-", "--quiet"] + Self.memory + networks)
         #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
         let lines = try Self.lines(result.text), systems = lines.filter { $0.event == "system" }
-        #expect(systems.map(\.name) == networks && lines.filter { $0.event == "ratio" }.count == 3)
+        #expect(systems.map(\.options) == networks && lines.filter { $0.event == "ratio" }.count == 3)
         // A precision that is easily reached ends it long before its budget, after the six rounds that an interval needs.
         #expect(systems.allSatisfy { $0.rounds ?? 0 >= 12 && $0.rounds ?? 0 < 1000 })
         // A softmax over 400 classes for each direction in place of 16 x 8 + 8.
@@ -93,20 +99,73 @@ import Testing
         #expect(systems[3].optimizerBytes == systems[0].optimizerBytes.map { $0 / 2 })
     }
 
+    /// Names say system and size, the vocabulary is a column, and what differs stands below.
+    @Test func namesAndDifferences() async throws {
+        let directory = try TemporaryDirectory()
+        let json = directory.file("results.jsonl")
+        let networks = ["tiny", "tiny --output softmax --cell 40", "tiny --vocabulary 500"].map { network in
+            network.contains("--vocabulary") ? network + Self.named.replacing(" --vocabulary 400", with: "") : network + Self.named
+        }
+        let result = try await runTool(
+            "bench",
+            ["compare", "--text", Self.text(directory), "--budget", "100s", "--precision", "0.99", "--json", json, "--quiet"] + networks)
+        #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
+        let lines = try Self.lines(String(decoding: contents(of: json), as: UTF8.self))
+        let names = lines.filter { $0.event == "system" }.compactMap(\.name)
+        // The first and the third have the same name but for the vocabulary, and say all.
+        #expect(
+            names == ["\(Self.tiny) (\(networks[0]))", Self.tiny.replacing("ELMo-C tiny 32", with: "softmax 40"),
+                      "\(Self.tiny) (\(networks[2]))"])
+        let text = "These systems differ in more than the output layer: cell 32 against 40, vocabulary 400 against 500."
+        #expect(result.text.contains("\n\(text)\n") && result.text.contains("vocabulary"), "\(result.text)")
+        let differences = try #require(lines.first { $0.event == "differences" })
+        #expect(differences.text == text && differences.differences?.map(\.what) == ["output layer", "cell", "vocabulary"])
+        #expect(differences.differences?.last?.values == ["400", "500"])
+    }
+
+    /// A budget that is too short is refused with the time that is needed, before anything is measured.
+    @Test func budgetsThatAreTooShort() async throws {
+        let directory = try TemporaryDirectory()
+        let text = try Self.text(directory), json = try directory.write("results.jsonl", "as it was\n")
+        for arguments in [
+            ["compare", "tiny" + Self.named], ["costs", "elmo-c --vocabulary 400"],
+            ["output-layers", "--encoders", "small,base", "--vocabularies", "400,500"],
+        ] {
+            let result = try await runTool("bench", arguments + ["--text", text, "--budget", "0.001s", "--json", json, "--quiet"])
+            #expect(result.status == 64 && result.output.isEmpty, "\(result.status) \(result.errors)")
+            #expect(result.errors.contains("a budget of 0.001s is too short: starts included, three rounds"), "\(result.errors)")
+            #expect(result.errors.contains("of 4 groups") == (arguments[0] == "output-layers"))
+            #expect(result.errors.split(separator: "\n").count == 1)
+            #expect(try contents(of: json) == Array("as it was\n".utf8))
+        }
+    }
+
+    /// A log, too, shows how far a run is; --quiet shows nothing.
+    @Test func progressWithoutATerminal() async throws {
+        let directory = try TemporaryDirectory()
+        let arguments = ["compare", "--text", try Self.text(directory), "--budget", "100s", "--precision", "0.99", "tiny" + Self.named]
+        let lines = try await runTool("bench", arguments).errors.split(separator: "\n").map(String.init)
+        #expect(lines.contains { $0.hasPrefix("bench compare: 3 rounds measured, a round takes ") }, "\(lines)")
+        #expect(lines.first == "bench compare: the text is read: 4,800 tokens", "\(lines)")
+        #expect(lines.dropFirst().first?.hasPrefix("bench compare: \(Self.tiny): ready, a step takes ") == true)
+        #expect(lines.last?.hasPrefix("bench compare: measured ") == true && lines.allSatisfy { !$0.contains("\r") })
+        #expect(try await runTool("bench", arguments + ["--quiet"]).errors.isEmpty)
+    }
+
     @Test func whereTheTimeGoes() async throws {
         let directory = try TemporaryDirectory()
         // A token shard is a text, too.
         let tokens = directory.file("tokens")
         #expect(try await runTool("tokenize", ["--quiet", Self.text(directory), "-o", tokens]).status == 0)
         let result = try await runTool(
-            "bench", ["costs", "--text", tokens, "--budget", "1s", "--quiet", "tiny" + Self.named] + Self.memory)
+            "bench", ["costs", "--text", tokens, "--budget", "100s", "--precision", "0.99", "--quiet", "tiny" + Self.named] + Self.memory)
         #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
         for part in ["input", "recurrence", "projection", "output", "optimiser", "data", "microseconds a word"] {
             #expect(result.text.contains("\n" + part), "\(part)")
         }
         // The only bar is as long as bars can be.
-        let bar = try #require(result.text.split(separator: "\n").last { $0.hasPrefix("tiny") })
-        #expect(bar.dropFirst(("tiny" + Self.named + "  ").count).count == 60, "\(bar)")
+        let bar = try #require(result.text.split(separator: "\n").last { $0.hasPrefix(Self.tiny) })
+        #expect(bar.dropFirst((Self.tiny + "  ").count).count == 60, "\(bar)")
     }
 
     @Test func optionsOfTheWholeRun() async throws {
@@ -114,7 +173,7 @@ import Testing
         let result = try await runTool(
             "bench",
             ["output-layers", "--text", Self.text(directory), "--encoders", "small", "--vocabularies", "400", "--system", "ELMo-C",
-             "--optimizer", "adagrad", "--table-memory", "0", "--budget", "1s", "--json", "-", "--quiet"] + Self.sizes + Self.memory)
+             "--optimizer", "adagrad", "--table-memory", "0", "--budget", "100s", "--precision", "0.99", "--json", "-", "--quiet"] + Self.sizes + Self.memory)
         #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
         let system = try #require(try Self.lines(result.text).first { $0.event == "system" })
         // One moment, with the padding of buffers.
@@ -128,16 +187,16 @@ import Testing
         let text = try Self.text(directory)
         let huge = "tiny --output softmax --projection 60000 --vocabulary 200000000 --batch 2 --window 3 --dimension 8"
         let small = "tiny" + Self.named
-        let result = try await runTool("bench", ["compare", "--text", text, "--budget", "1s", "--json", "-", huge, small] + Self.memory)
+        let result = try await runTool("bench", ["compare", "--text", text, "--budget", "100s", "--precision", "0.99", "--json", "-", huge, small] + Self.memory)
         #expect(result.status == 0, "\(result.errors)")
         let lines = try Self.lines(result.text)
-        #expect(lines.first { $0.event == "left-out" }?.name == huge)
+        #expect(lines.first { $0.event == "left-out" }?.name == Self.huge)
         #expect(lines.first { $0.event == "left-out" }?.reason?.contains("GB to give") == true)
-        #expect(lines.filter { $0.event == "system" }.map(\.name) == [small])
+        #expect(lines.filter { $0.event == "system" }.map(\.name) == [Self.tiny])
         // With nothing left there is no result.
         let file = directory.file("none.jsonl")
         let none = try await runTool("bench", ["compare", "--text", text, "--json", file, huge])
-        #expect(none.status == 78 && none.errors.contains("nothing was measured: \(huge): takes about"), "\(none.errors)")
+        #expect(none.status == 78 && none.errors.contains("nothing was measured: \(Self.huge): takes about"), "\(none.errors)")
     }
 
     /// What a tool says of a text is said once, of the user's file, with its status.
@@ -149,7 +208,7 @@ import Testing
         let latin = try directory.write("latin", [0x63, 0x61, 0x66, 0xE9, 0x0A])
         let empty = try directory.write("empty", "")
         for (file, hint) in [(cut, "cut"), (latin, "line 1"), (empty, "")] {
-            let result = try await runTool("bench", ["compare", "tiny" + Self.named, "--text", file, "--budget", "1s"])
+            let result = try await runTool("bench", ["compare", "tiny" + Self.named, "--text", file])
             #expect(result.status == 65 && result.output.isEmpty, "\(result.status) \(result.errors)")
             #expect(result.errors.split(separator: "\n").count == 1, "\(result.errors)")
             #expect(result.errors.contains(file) && result.errors.contains(hint), "\(result.errors)")
@@ -161,7 +220,7 @@ import Testing
         let directory = try TemporaryDirectory()
         let json = directory.file("results.jsonl")
         let result = try await runShell(
-            "\"$BIN/bench\" compare 'tiny\(Self.named)' --text '\(Self.text(directory))' --budget 0.5s --json '\(json)' >&-")
+            "\"$BIN/bench\" compare 'tiny\(Self.named)' --text '\(Self.text(directory))' --budget 100s --precision 0.99 --quiet --json '\(json)' >&-")
         #expect(result.status == 74 && result.errors.split(separator: "\n").count == 1, "\(result.status) \(result.errors)")
         #expect(!directory.entries().contains("results.jsonl"))
     }
@@ -188,18 +247,18 @@ import Testing
         let result = try await runShell(
             """
             cd '\(directory.path)'
-            on_terminal "$BIN/bench compare --text '\(text)' --budget 1h --precision 0 --memory 256M --json lines -o table 'tiny\(Self.named)' \
-            'tiny --cell 40\(Self.named)'"
-            await $process grep -qs 'round 1, ' screen
+            "$BIN/bench" compare --text '\(text)' --budget 1h --precision 0 --memory 256M --json lines -o table 'tiny\(Self.named)' \
+            'tiny --cell 40\(Self.named)' 2> errors & process=$!
+            await $process grep -qs 'rounds measured' errors
             systems=$(children $process)
-            kill -TERM $process; wait $terminal; echo $?
+            kill -TERM $process; wait $process; echo $?
             echo "$systems" | wc -l; running $systems || echo no children
             """)
         #expect(result.text == "143\n2\nno children\n", "\(result.text) \(result.errors)")
         let lines = try Self.lines(String(decoding: contents(of: directory.file("lines")), as: UTF8.self))
         #expect(lines.last?.event == "interrupted" && lines.filter { $0.event == "system" }.count == 2)
         let table = String(decoding: try contents(of: directory.file("table")), as: UTF8.self)
-        #expect(table.contains("interrupted") && table.contains("tiny --cell 40"))
+        #expect(table.contains("interrupted") && table.contains("ELMo-C 40/16"))
     }
 
     /// The benchmarks of parts print what they have, too: each is interrupted when its progress says that the first part is done.

@@ -51,6 +51,9 @@ package enum NumberText {
     /// A share of 1 in percent.
     package static func percent(_ share: Double) -> String { fixed(100 * share, 1) + "%" }
 
+    /// A cosine loss, from 0 to 2.
+    package static func loss(_ loss: Double) -> String { fixed(loss, 3) }
+
     /// A difference, with its sign.
     package static func signed(_ number: Double, _ decimals: Int) -> String {
         let text = fixed(number, decimals)

@@ -18,6 +18,10 @@ public struct SystemRecord: Codable {
     let run: String?
     let options, encoder, input, output, optimizer: String?
     let cell, projection, directions, vocabulary, batch, window, threads, rounds, parameters: Int?
+    /// Of a softmax: what it chooses among, words or units.
+    let classes: Int?
+    /// What else makes the network, by what it is called: `layers`, `dropout`, …
+    let settings: [String: String]?
     /// Bytes.
     let optimizerBytes, peakMemory, gradientBytes, memoryGiven: Int?
     /// Sequences, the most that fit into `memoryGiven`.
@@ -50,6 +54,16 @@ public struct LeftOutRecord: Codable {
     let reason: String
 }
 
+/// What the systems of a comparison differ in.
+public struct DifferencesRecord: Codable {
+    let run, encoder: String?
+    let vocabulary: Int?
+    let systems: [String]
+    let differences: [SystemDifferences.Difference]
+    /// A sentence.
+    let text: String
+}
+
 /// Scores of one trained model on held-out text.
 public struct QualityRecord: Codable {
     let system: String
@@ -57,7 +71,13 @@ public struct QualityRecord: Codable {
     let budget: String?
     let seed: Int?
     let words, candidates, classes: Int?
+    /// Positions ranked, and all of the held-out text.
+    let positions, heldOutPositions: Int?
     let seconds, top1, top10, perplexity, candidatePerplexity, coverage, unknownShare: Double?
+    /// Of the continuous output: ranks by cosine alone, the loss, and that of the best constant vector.
+    let cosineTop1, cosineTop10, loss, constantLoss: Double?
+    /// The unigram model over the same positions and candidates.
+    let unigramTop1, unigramTop10, unigramPerplexity: Double?
 }
 
 /// One point of a learning curve.
@@ -65,15 +85,16 @@ public struct CurveRecord: Codable {
     let system: String
     let seed: Int?
     let words: Int?
+    let positions: Int?
     let seconds: Double
-    let top10, candidatePerplexity: Double?
+    let top10, candidatePerplexity, loss, constantLoss, unigramTop10, unigramPerplexity: Double?
 }
 
 /// The score of a classifier on a model's vectors.
 public struct ProbeRecord: Codable {
     let system: String
     let budget: String?
-    let seed, probeSeed: Int?
+    let seed, probeSeed, testTokens: Int?
     let task, measure: String
     let value: Double
     let precision, recall: Double?
@@ -82,6 +103,8 @@ public struct ProbeRecord: Codable {
 /// A line of results.
 public enum ResultRecord {
     case machine(MachineRecord), system(SystemRecord), ratio(RatioRecord), leftOut(LeftOutRecord)
+    /// For other programs: a report finds the differences again.
+    case differences(DifferencesRecord)
     case quality(QualityRecord), curve(CurveRecord), probe(ProbeRecord)
     /// The benchmark of that name was stopped before it was done.
     case interrupted(run: String?)
@@ -102,6 +125,7 @@ extension ResultRecord: Encodable {
         case .system(let record): try put("system", record)
         case .ratio(let record): try put("ratio", record)
         case .leftOut(let record): try put("left-out", record)
+        case .differences(let record): try put("differences", record)
         case .quality(let record): try put("quality", record)
         case .curve(let record): try put("curve", record)
         case .probe(let record): try put("probe", record)

@@ -23,6 +23,7 @@ struct ReportRun {
         case .quality(let record): qualities.append(record)
         case .curve(let record): curves.append(record)
         case .probe(let record): probes.append(record)
+        case .differences: break
         case .interrupted: isInterrupted = true
         }
     }

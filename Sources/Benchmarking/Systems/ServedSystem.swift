@@ -19,13 +19,13 @@ final class ServedSystem {
     private var socket: CInt = -1
     private var received: [UInt8] = []
     private let workFile: ScratchFile
-    private let shouldStop: () -> Bool
+    private let check: () throws -> Void
 
     /// Starts the process; it begins to read at once. Throws `ToolError` if it cannot be started.
-    /// - Parameter shouldStop: asked while an answer is waited for.
-    init(_ work: ServedWork, shouldStop: @escaping () -> Bool) throws {
+    /// - Parameter check: called while an answer is waited for; what it throws ends the waiting.
+    init(_ work: ServedWork, check: @escaping () throws -> Void) throws {
         name = work.system.name
-        self.shouldStop = shouldStop
+        self.check = check
         workFile = try ScratchFile()
         let output = workFile.output()
         guard let text = try? JSONEncoder().encode(work) else { throw ToolError(.software, "a system that is no JSON") }
@@ -43,9 +43,10 @@ final class ServedSystem {
     }
 
     /// Steps that count for nothing: memory is touched for the first time, and it is tried how directions run faster.
-    func settle() throws {
+    /// - Returns: the seconds of the fastest.
+    func settle() throws -> Double {
         try ask("settle")
-        _ = try reply()
+        return try reply().seconds ?? 0
     }
 
     /// Trains for at least `seconds`, and at least a step.
@@ -110,7 +111,7 @@ final class ServedSystem {
             }
             var poll = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
             let count = Glibc.poll(&poll, 1, Self.patience)
-            if shouldStop() { throw Interruption() }
+            try check()
             guard count > 0 else { continue }
             var buffer = [UInt8](repeating: 0, count: 1 << 14)
             let read = recv(socket, &buffer, buffer.count, 0)
@@ -120,7 +121,7 @@ final class ServedSystem {
         }
     }
 
-    /// Milliseconds from one look at `shouldStop` to the next.
+    /// Milliseconds from one `check` to the next.
     private static let patience: CInt = 200
 
     private func ended() -> ToolError {

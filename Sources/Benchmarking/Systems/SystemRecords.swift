@@ -1,4 +1,4 @@
-internal import Model
+import Model
 internal import Training
 
 // What was measured of systems, as records of results.
@@ -11,6 +11,8 @@ extension SystemRecord {
             output: configuration.output.rawValue, optimizer: system.optimizer.rawValue, cell: configuration.cell,
             projection: configuration.projection, directions: configuration.directions.count, vocabulary: system.vocabulary,
             batch: system.batch, window: system.window, threads: threads, rounds: result.rounds, parameters: result.parameters,
+            classes: configuration.output.hasVocabulary ? configuration.vocabularySize : nil,
+            settings: configuration.comparedSettings,
             optimizerBytes: result.optimizerBytes, peakMemory: result.peakMemory, gradientBytes: result.gradientBytes,
             memoryGiven: memoryGiven, largestBatch: result.largestBatch, wordsPerSecond: result.wordsPerSecond,
             millionWordsSeconds: result.secondsOfMillionWords, joulesPerMillionWords: result.joulesOfMillionWords,
@@ -29,6 +31,31 @@ extension RatioRecord {
     }
 }
 
+extension DifferencesRecord {
+    /// - Parameter results: those that differ, at least one.
+    public init(_ differences: SystemDifferences, of results: [SystemResult], run: String) {
+        let systems = results.map(\.system)
+        func common<Value: Hashable>(_ value: (MeasuredSystem) -> Value) -> Value? {
+            let values = distinct(systems.map(value))
+            return values.count == 1 ? values[0] : nil
+        }
+        self.init(
+            run: run, encoder: common(\.encoder), vocabulary: common(\.vocabulary), systems: systems.map(\.name),
+            differences: differences.differences, text: differences.text ?? "")
+    }
+}
+
+extension MeasuredSystem {
+    /// Cell and projection: `4096/512`.
+    public var sizeText: String { "\(configuration.cell)/\(configuration.projection)" }
+
+    /// The classes of the softmax, or the words of the table.
+    public var vocabularyText: String {
+        let classes = configuration.output.hasVocabulary ? configuration.vocabularySize : vocabulary
+        return NumberText.grouped(classes) + (configuration.input == .subwords ? " units" : "")
+    }
+}
+
 extension LeftOutRecord {
     public init(_ system: MeasuredSystem, reason: String, run: String) {
         self.init(run: run, encoder: system.encoder, name: system.name, vocabulary: system.vocabulary, reason: reason)
@@ -41,5 +68,29 @@ extension MachineRecord {
         self.init(
             processor: Machine.processor, kernels: Machine.kernels, date: Machine.date, version: version, command: command,
             text: text, threads: threads, textWords: textWords, distinctWords: distinctWords, memory: Machine.memory)
+    }
+}
+
+extension EncoderConfiguration {
+    /// What else makes a network, in words; only what it has and uses.
+    fileprivate var comparedSettings: [String: String] {
+        var settings = [
+            "layers": "\(layers)", "layer norm": layerNorm ? "on" : "off", "residual connections": residual ? "on" : "off",
+            "shared layers": sharesLayers ? "yes" : "no",
+            "dropout": dropout > 0 ? "\(dropout) \(dropoutKind.rawValue)" : "none",
+        ]
+        if max(inputSize, outputSize) > 0 { settings["vectors"] = "of \(max(inputSize, outputSize))" }
+        if output == .continuous {
+            settings["loss"] = loss.rawValue
+            settings["targets"] = centred ? "centred" : "raw"
+        }
+        if output == .sampledSoftmax { settings["words drawn"] = "\(negatives)" }
+        if output == .adaptiveSoftmax { settings["cut-offs"] = cutoffs.map(String.init).joined(separator: " and ") }
+        if input == .characters {
+            settings["filters"] = filters.map { $0.map(String.init).joined(separator: ":") }.joined(separator: " ")
+            settings["highway layers"] = "\(highways)"
+        }
+        if input == .subwords { settings["one table for units"] = isTied ? "yes" : "no" }
+        return settings
     }
 }

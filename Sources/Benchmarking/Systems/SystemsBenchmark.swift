@@ -18,16 +18,22 @@ public struct SystemsBenchmark {
     public var memoryGiven = Files.memoryLimit()
     /// A turn is one step, or as many as take this many seconds.
     public var turnSeconds = 0.25
-    /// No fewer rounds, whatever they take, so that there are six quiet ones, which an interval needs; and no more.
-    public var rounds = 12...1001
+    /// No fewer rounds than these are measured.
+    public static let fewestRounds = 3
+    /// Fewer rounds than these are few: six quiet ones are what an interval needs.
+    public static let enoughRounds = 12
+    private static let mostRounds = 1001
     /// Rounds end early when every ratio is known to this share of itself.
     public var precision = 0.005
     /// Asked again and again; then what has been measured is what there is.
     public var shouldStop: () -> Bool = { false }
     /// Told what is being done.
     public var onProgress: (String) -> Void = { _ in }
+    /// Told what has been done.
+    public var onStage: (String) -> Void = { _ in }
 
     private var files: SystemFiles?
+    private var estimate: TimeEstimate?
 
     public init(threads: Int) { self.threads = threads }
 
@@ -43,35 +49,86 @@ public struct SystemsBenchmark {
         guard files == nil else { return }
         onProgress("reading the text")
         files = try SystemFiles(text: text, megabytes: megabytes, threads: threads)
+        onStage("the text is read: \(NumberText.grouped(textSize.tokens)) tokens")
     }
 
     /// Of the text: tokens and distinct words, when it is ready.
     public var textSize: (tokens: Int, distinctWords: Int) { (files?.tokenCount ?? 0, files?.distinctWords ?? 0) }
 
-    /// Measures systems together for about `budget` seconds, their start included, and at least the fewest rounds.
+    /// Measures systems together: their start and at least `fewestRounds`, and no longer than the budget.
     ///
     /// A system that does not fit in the memory there is, beside those before it, is left out before anything is allocated; so
-    /// is one whose process fails. Throws `ToolError` if the text cannot be made ready.
-    public mutating func run(_ systems: [MeasuredSystem], budget: Double) throws -> Outcome {
+    /// is one whose process fails, and, in groups behind the first, what no time is left for.
+    /// - Parameters:
+    ///   - until: when these systems should be done, if they have had the fewest rounds.
+    ///   - end: when all must be done.
+    ///   - later: groups that are measured behind this one, and need their time.
+    /// Throws `BudgetTooShort` before the first round of the first group if the fewest rounds of all groups would last beyond
+    /// `end`; `ToolError` if the text cannot be made ready.
+    public mutating func run(
+        _ systems: [MeasuredSystem], until: Double, end: Double, later: [[MeasuredSystem]] = []
+    ) throws -> Outcome {
         try prepare()
-        let start = now()
+        let start = now(), isFirst = estimate == nil
         var outcome = Outcome()
-        var served = try startAll(systems, &outcome)
-        for index in served.indices.reversed() {
-            guard let process = served[index].process else { continue }
-            do {
-                onProgress("\(process.name): first steps")
-                let ready = try process.ready()
-                try process.settle()
-                served[index].result = SystemResult(served[index].system, ready)
-            } catch {
-                fail(index, error, &served, &outcome)
+        let admitted = admit(systems, &outcome)
+        guard !admitted.isEmpty else { return outcome }
+        var estimate = estimate ?? TimeEstimate(threads: threads, turnSeconds: turnSeconds)
+        defer { self.estimate = estimate }
+        let expected = later.map { admit($0) }
+        func times(_ time: MeasuringTime) -> [MeasuringTime] { [time] + expected.map { estimate.time(of: $0) } }
+        // A rough estimate refuses only what is far from possible.
+        let rough = BudgetTooShort(times(estimate.time(of: admitted)))
+        if isFirst && start + rough.fewest > end + Self.roughness * (end - start) { throw rough }
+
+        var served: [Served] = []
+        var settling = 0.0
+        do {
+            served = try startAll(admitted, end: end, &outcome)
+            for index in served.indices.reversed() {
+                guard let process = served[index].process else { continue }
+                do {
+                    onProgress("\(process.name): first steps")
+                    let ready = try process.ready(), begin = now()
+                    let step = try process.settle()
+                    estimate.learn(served[index].system, step: step, settling: now() - begin)
+                    settling += now() - begin
+                    served[index].result = SystemResult(served[index].system, ready)
+                    onStage("\(process.name): ready, a step takes \(NumberText.rounded(step)) s")
+                } catch where !(error is BudgetSpent) {
+                    fail(index, error, &served, &outcome)
+                }
+            }
+        } catch is BudgetSpent {
+            if isFirst { throw BudgetTooShort(times(estimate.time(of: admitted))) }
+            outcome.leftOut += admitted.map { ($0, "the budget was spent before it was ready") }
+            return outcome
+        }
+        estimate.learn(start: max(0, now() - start - settling), of: admitted)
+        let measured = served.filter { $0.result != nil }.map(\.system)
+        var time = estimate.time(of: measured)
+        time.setUp = now() - start
+        let needed = BudgetTooShort(times(time))
+        if !outcome.isInterrupted && !measured.isEmpty {
+            if isFirst && start + needed.fewest > end { throw needed }
+            guard start + time.seconds(rounds: Self.fewestRounds) <= end else {
+                let rounds = NumberText.rounded(Double(Self.fewestRounds) * time.round)
+                outcome.leftOut += measured.map { ($0, "\(Self.fewestRounds) rounds take about \(rounds) s, which the budget lacks") }
+                return outcome
             }
         }
-        try measure(&served, until: start + budget, &outcome)
+        // Groups behind this one have their fewest rounds, too.
+        let reserve = needed.fewest - time.seconds(rounds: Self.fewestRounds)
+        measure(&served, round: time.round, until: min(until, end - reserve), end: end, &outcome)
         outcome.results = served.compactMap(\.result).filter { $0.rounds > 0 }
+        if outcome.results.isEmpty && !outcome.isInterrupted {
+            outcome.leftOut += served.filter { $0.result != nil }.map { ($0.system, "the budget was spent before a round was through") }
+        }
         return outcome
     }
+
+    /// How far, in multiples of the budget, an estimate that rests on no step may be beyond it.
+    private static let roughness = 1.0
 
     private struct Served {
         let system: MeasuredSystem
@@ -79,11 +136,11 @@ public struct SystemsBenchmark {
         var result: SystemResult?
     }
 
-    /// Starts what fits, one after the other, since each reads its whole vocabulary.
-    private mutating func startAll(_ systems: [MeasuredSystem], _ outcome: inout Outcome) throws -> [Served] {
+    /// Those that make a network and fit in memory, one beside the other; of the others `outcome` says why they do not.
+    private func admit(_ systems: [MeasuredSystem], _ outcome: inout Outcome) -> [MeasuredSystem] {
         var free = Double(min(memoryLimit(), availableMemory() ?? .max)) * Self.usableShare
-        var served: [Served] = []
-        for system in systems where !outcome.isInterrupted {
+        var admitted: [MeasuredSystem] = []
+        for system in systems {
             if let complaint = system.configuration.complaint {
                 outcome.leftOut.append((system, complaint))
                 continue
@@ -91,14 +148,33 @@ public struct SystemsBenchmark {
             let needed = system.bytes(tableMemory: tableMemory)
             guard needed <= free else {
                 let (takes, left) = (Self.gigabytes(needed), Self.gigabytes(max(0, free)))
-                let beside = served.isEmpty ? "" : " beside the others"
+                let beside = admitted.isEmpty ? "" : " beside the others"
                 outcome.leftOut.append((system, "takes about \(takes), and there are \(left) to give\(beside)"))
                 continue
             }
             free -= needed
+            admitted.append(system)
+        }
+        return admitted
+    }
+
+    private func admit(_ systems: [MeasuredSystem]) -> [MeasuredSystem] {
+        var outcome = Outcome()
+        return admit(systems, &outcome)
+    }
+
+    /// Starts them one after the other, since each reads its whole vocabulary. Throws `BudgetSpent`.
+    private mutating func startAll(_ systems: [MeasuredSystem], end: Double, _ outcome: inout Outcome) throws -> [Served] {
+        let shouldStop = shouldStop
+        let check = {
+            if shouldStop() { throw Interruption() }
+            if now() > end { throw BudgetSpent() }
+        }
+        var served: [Served] = []
+        for system in systems where !outcome.isInterrupted {
+            if now() > end { throw BudgetSpent() }
             onProgress("\(system.name): starting")
-            served.append(
-                Served(system: system, process: try ServedSystem(work(system), shouldStop: shouldStop), result: nil))
+            served.append(Served(system: system, process: try ServedSystem(work(system), check: check), result: nil))
             if shouldStop() { outcome.isInterrupted = true }
         }
         return served
@@ -133,12 +209,18 @@ public struct SystemsBenchmark {
         return work
     }
 
-    private func measure(_ served: inout [Served], until end: Double, _ outcome: inout Outcome) throws {
+    /// - Parameters:
+    ///   - expected: about how long a round takes.
+    ///   - until: no round behind the fewest lasts longer, if it takes no more than those before; none lasts beyond `end`.
+    private func measure(
+        _ served: inout [Served], round expected: Double, until: Double, end: Double, _ outcome: inout Outcome
+    ) {
         var energy = EnergyCounter()
-        var round = 0, longest = 0.0
+        var round = 0, longest = expected
         // A round that would end late is not begun.
-        while round < rounds.upperBound, !outcome.isInterrupted, served.contains(where: { $0.result != nil }),
-            round < rounds.lowerBound || now() + longest < end && !isExact(served) {
+        while round < Self.mostRounds, !outcome.isInterrupted, served.contains(where: { $0.result != nil }),
+            now() + longest <= (round < Self.fewestRounds ? end : until),
+            round < Self.fewestRounds || !isExact(served) {
             let begin = now()
             var turns: [(index: Int, turn: ServedSystem.Turn, joules: Double?)] = []
             let order = round % 2 == 0 ? Array(served.indices) : served.indices.reversed()
@@ -149,6 +231,8 @@ public struct SystemsBenchmark {
                     let turn = try process.turn(seconds: turnSeconds)
                     let after = energy?.joules()
                     turns.append((index, turn, before.flatMap { before in after.map { $0 - before } }))
+                } catch is BudgetSpent {
+                    return
                 } catch {
                     fail(index, error, &served, &outcome)
                     if outcome.isInterrupted { return }
@@ -159,8 +243,11 @@ public struct SystemsBenchmark {
             let quiet = QuietRounds.choose(served.compactMap { $0.result?.secondsOfWord })
             for index in served.indices { served[index].result?.quietRounds = quiet }
             round += 1
-            longest = max(longest, now() - begin)
+            longest = round == 1 ? now() - begin : max(longest, now() - begin)
             report(served, round: round)
+            if round == Self.fewestRounds {
+                onStage("\(round) rounds measured, a round takes about \(NumberText.rounded(longest)) s")
+            }
             if shouldStop() { outcome.isInterrupted = true }
         }
     }

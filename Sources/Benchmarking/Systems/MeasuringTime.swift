@@ -1,0 +1,98 @@
+internal import Model
+internal import Parallel
+internal import Training
+
+/// How long it takes to measure systems together.
+struct MeasuringTime {
+    /// Until they are ready: their start, and the steps that count for nothing.
+    var setUp = 0.0
+    /// Of one round.
+    var round = 0.0
+
+    func seconds(rounds: Int) -> Double { setUp + Double(rounds) * round }
+}
+
+/// A budget in which not even the fewest rounds can be measured.
+public struct BudgetTooShort: Error {
+    /// Seconds that the fewest rounds of all groups take, and as many as ratios with an interval need; starts included.
+    public let fewest, enough: Double
+    /// How many groups there are to measure.
+    public let groups: Int
+
+    init(_ times: [MeasuringTime]) {
+        fewest = times.reduce(0) { $0 + $1.seconds(rounds: SystemsBenchmark.fewestRounds) }
+        enough = times.reduce(0) { $0 + $1.seconds(rounds: SystemsBenchmark.enoughRounds) }
+        groups = times.count
+    }
+}
+
+/// The time has come at which a run must end.
+struct BudgetSpent: Error {}
+
+/// What is known of the time that systems take before they are measured: by the machine's speed at large products at first, and
+/// by what systems of the same name took, as soon as some are ready.
+struct TimeEstimate {
+    /// What a system took to be ready.
+    private struct Known {
+        let system: MeasuredSystem
+        let step, settling: Double
+    }
+
+    private let turnSeconds: Double
+    private let operationsPerSecond: Double
+    private var known: [Known] = []
+    /// Of the last group: what starting took beside the steps, and for how many words.
+    private var start = (seconds: 0.0, words: 1.0)
+
+    /// Of the ceiling of large products, what a step of training reaches; and how many steps it takes until it is known how the
+    /// directions run faster.
+    private static let usualShare = 0.5, settlingSteps = 7.0
+
+    /// Measures the machine's speed for a third of a second.
+    init(threads: Int, turnSeconds: Double) {
+        self.turnSeconds = turnSeconds
+        operationsPerSecond = Self.usualShare * 1e9 * productCeiling(ThreadPool(threads: threads))
+    }
+
+    /// Takes down what a system took: a step, and all until it was ready.
+    mutating func learn(_ system: MeasuredSystem, step: Double, settling: Double) {
+        known.removeAll { $0.system.name == system.name }
+        known.append(Known(system: system, step: step, settling: settling))
+    }
+
+    /// Takes down what starting a group took, its steps left out.
+    mutating func learn(start seconds: Double, of systems: [MeasuredSystem]) { start = (seconds, Self.words(systems)) }
+
+    func time(of systems: [MeasuredSystem]) -> MeasuringTime {
+        var time = MeasuringTime(setUp: start.seconds * max(1, Self.words(systems) / start.words))
+        for system in systems {
+            let (step, settling) = steps(of: system)
+            time.setUp += settling
+            time.round += turn(step)
+        }
+        return time
+    }
+
+    /// A turn is one step, or as many as fill it.
+    private func turn(_ step: Double) -> Double { step > 0 ? step * max(1, (turnSeconds / step).rounded(.up)) : turnSeconds }
+
+    private func steps(of system: MeasuredSystem) -> (step: Double, settling: Double) {
+        let operations = Self.operations(of: system)
+        if let other = known.first(where: { $0.system.name == system.name }) {
+            let ratio = operations / Self.operations(of: other.system)
+            return (ratio * other.step, ratio * other.settling)
+        }
+        let step = operations / operationsPerSecond
+        return (step, Self.settlingSteps * step)
+    }
+
+    /// Of a step: 6 for each weight that a word meets.
+    private static func operations(of system: MeasuredSystem) -> Double {
+        let words = Double(system.batch) * Double(system.window) * Double(system.configuration.directions.count)
+        return 6 * words * max(1, system.configuration.weightsOfWord)
+    }
+
+    private static func words(_ systems: [MeasuredSystem]) -> Double {
+        max(1, systems.reduce(0) { $0 + Double($1.vocabulary) })
+    }
+}
