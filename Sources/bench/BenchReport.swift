@@ -11,9 +11,11 @@ struct BenchReport: Tool {
         discussion: """
             Reads any number of the files that other benchmarks write with --json; docs/report.md lists what is taken from \
             them. The page is one file with its pictures in it. With --pictures the pictures are files too, each beside a \
-            table of what it draws, and the page is written only where -o names a file. Needs gnuplot.
+            table of what it draws, and the page is written only where -o names a file. Needs gnuplot. With --text the tables \
+            are printed as text in place of a page, and nothing is drawn.
 
             Example: bench report results.jsonl -o report.html
+            Example: bench report --text results.jsonl
             """)
 
     @Argument(
@@ -28,6 +30,9 @@ struct BenchReport: Tool {
             completion: .directory)
     var pictures: String?
 
+    @Flag(help: "Print the tables as text, without a page and pictures.")
+    var text = false
+
     @OptionGroup var output: OutputOption
 
     @Flag(name: .shortAndLong, help: "Print nothing on stderr but errors.")
@@ -38,10 +43,11 @@ struct BenchReport: Tool {
         for input in inputs where isSameFile(input, output.output) {
             throw ValidationError("-o \(output.output) would replace results that are read")
         }
+        guard !text || pictures == nil else { throw ValidationError("--text draws no --pictures") }
     }
 
     func perform() throws {
-        let gnuplot = try Gnuplot()
+        let gnuplot = text ? nil : try Gnuplot()
         let folder = try pictures.map { try PictureFolder(path: $0) }
         let page = pictures == nil || output.output != "-" ? try output.open(binary: false) : nil
         let report = Report(quiet: quiet)
@@ -52,10 +58,15 @@ struct BenchReport: Tool {
             }
             return file
         }
-        try BenchmarkReport(files).write(page: page, folder: folder, title: title, command: command, gnuplot: gnuplot) {
-            report.progress("drawing \($0)")
+        let results = BenchmarkReport(files)
+        if let gnuplot {
+            try results.write(page: page, folder: folder, title: title, command: command, gnuplot: gnuplot) {
+                report.progress("drawing \($0)")
+            }
+            report.progress("")
+        } else {
+            try page?.write(results.text)
         }
-        report.progress("")
         try page?.commit()
     }
 

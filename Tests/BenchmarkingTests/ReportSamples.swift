@@ -40,18 +40,29 @@ enum ReportSamples {
         + system("ELMo-C", encoder: "small", cell: 512, seconds: 222) + ratio + leftOut
         + #"{"event":"of another program","x":1}"# + "\n"
 
-    private static func quality(_ system: String, _ seed: Int, _ top1: Double) -> String {
-        """
-        {"event":"quality","system":"\(system)","budget":"words","seed":\(seed),"words":5000000,"seconds":215.3,"top1":\(top1),\
-        "top10":0.46,"perplexity":223.1,"candidatePerplexity":198.4,"candidates":10000,"coverage":0.95}
+    /// `others` are further keys, each with a comma after it.
+    static func quality(
+        _ system: String, seed: Int, top1: Double, perplexity: Double = 198.4, positions: Int? = 28500, _ others: String = ""
+    ) -> String {
+        let counted = positions.map { "\"positions\":\($0)," } ?? ""
+        return """
+            {\(others)\(counted)"event":"quality","system":"\(system)","budget":"words","seed":\(seed),"words":5000000,\
+            "seconds":215.3,"top1":\(top1),"top10":0.46,"perplexity":223.1,"candidatePerplexity":\(perplexity),\
+            "candidates":10000,"coverage":0.95}
 
-        """
+            """
     }
+
+    static func unigram(_ top1: Double, perplexity: Double = 500.5) -> String {
+        "\"unigramTop1\":\(top1),\"unigramTop10\":0.39,\"unigramPerplexity\":\(perplexity),"
+    }
+
+    static let constant = #""loss":0.61,"constantLoss":0.72,"#
 
     private static func curve(_ seed: Int, _ words: Int, _ seconds: Double, _ top10: Double) -> String {
         """
         {"event":"curve","system":"ELMo-C","seed":\(seed),"words":\(words),"seconds":\(seconds),"top1":0.1,"top10":\(top10),\
-        "candidatePerplexity":\(100 / top10)}
+        "candidatePerplexity":\(100 / top10),\(constant)\(unigram(0.15))"positions":28500}
 
         """
     }
@@ -60,13 +71,13 @@ enum ReportSamples {
         let budget = system == "word vectors" ? "" : "\"budget\":\"words\","
         return """
             {\(budget)"event":"probe","system":"\(system)","seed":1,"probeSeed":\(probeSeed),"task":"column 4","measure":"F1",\
-            "value":\(value),"precision":0.801,"recall":0.822}
+            "value":\(value),"precision":0.801,"recall":0.822,"testTokens":46435}
 
             """
     }
 
     static let scores =
-        machine + quality("ELMo-C", 1, 0.213) + quality("ELMo-C", 2, 0.217) + quality("ELMo-C", 3, 0.225)
+        machine + (1...3).map { quality("ELMo-C", seed: $0, top1: [0.213, 0.217, 0.225][$0 - 1], constant + unigram(0.15)) }.joined()
         + curve(1, 1000, 20, 0.2) + curve(1, 2000, 40, 0.4) + curve(2, 1000, 24, 0.3) + curve(2, 2000, 44, 0.5)
         + probe("word vectors", 1, 0.7) + probe("word vectors", 2, 0.6) + probe("ELMo-C", 1, 0.81) + probe("ELMo-C", 2, 0.73)
 }

@@ -25,7 +25,7 @@ private func complaintAboutXML(_ files: [String]) async throws -> String {
             "<code>bench output-layers --vocabularies 10000</code>",
             "900<small>880 to 910</small>", "1,111<small>1,101 to 1,121</small>", "4.21<small>95%: 4.15 to 4.28</small>",
             "1<small>the reference</small>", "76,185,176", "609 MB", "2.70 GB", "812<small>in 25.8 GB</small>", "12,346",
-            "not measurable here", "Encoder reference (4096/512), vocabulary of 10,000", "batch 128, rounds 9",
+            "not measurable here", "Encoder reference (4096/512), vocabulary of 10,000", "batch 128, rounds 9 (few)",
             "takes 6.9 GB, and there are 4.0 GB to give", "75.0%<small>833 s</small>",
             "bench report --title &#39;Five &amp; &lt;six&gt;&#39; -</pre>",
         ] { #expect(page.contains(text), "\(text)") }
@@ -53,13 +53,14 @@ private func complaintAboutXML(_ files: [String]) async throws -> String {
     @Test func scoresStandInThePage() async throws {
         let page = try await page(ReportSamples.scores)
         for text in [
-            "21.7%<small>21.3% to 22.5%</small>", "the same words", "198", "10,000<small>95.0% of the text</small>",
+            "21.7%<small>21.3% to 22.5%</small>", "the same words", ">198<", ">3<", "28,500 of 30,000",
+            "28,500 positions, 3 seeds; ranked among 10,000 words", "46,435 test tokens, 2 seeds (small)",
             "column 4, F1",
             "0.770<small>0.730 to 0.810</small><small>precision 0.801</small><small>recall 0.822</small>",
             // 0.81 - 0.7 and 0.73 - 0.6: each to the word vectors with the same seed of the probe.
             "+0.120<small>+0.110 to +0.130</small>",
         ] { #expect(page.contains(text), "\(text)") }
-        #expect(page.count(of: "<svg role=\"img\"") == 3)
+        #expect(page.count(of: "<svg role=\"img\"") == 4)
     }
 
     @Test func picturesAreFilesOfTheirOwn() async throws {
@@ -72,7 +73,7 @@ private func complaintAboutXML(_ files: [String]) async throws -> String {
         let names = try await runShell("cd '\(pictures)' && ls")
         let stems = [
             "1-costs", "1-encoders-10000", "1-memory-0-reference", "1-memory-1-small", "1-time-0-reference", "1-time-1-small",
-            "2-curves-perplexity", "2-curves-top10", "2-probes",
+            "2-curves-loss", "2-curves-perplexity", "2-curves-top10", "2-probes",
         ]
         #expect(names.text.split(separator: "\n").map(String.init) == stems.flatMap { ["\($0).svg", "\($0).tsv"] })
         func text(_ name: String) throws -> String { String(decoding: try contents(of: "\(pictures)/\(name)"), as: UTF8.self) }
@@ -124,7 +125,7 @@ private func complaintAboutXML(_ files: [String]) async throws -> String {
         let curves = ReportSamples.machine + #"{"event":"curve","system":"a","seconds":1,"candidatePerplexity":"inf"}"# + "\n"
         let scores = #"{"event":"quality","system":"a","perplexity":"inf","top1":"nan"}"# + "\n"
         let page = try await page(curves + scores + #"{"event":"system","name":"b","costs":{"input":"inf","output":0}}"# + "\n")
-        #expect(page.contains("<td>inf</td>") && !page.contains("<svg"))
+        #expect(page.contains(">inf</td>") && !page.contains("<svg"))
     }
 
     @Test func aTornLineIsPassedOver() async throws {
@@ -227,5 +228,67 @@ private func complaintAboutXML(_ files: [String]) async throws -> String {
         #expect(result.status == 69)
         #expect(result.errors == "bench report: gnuplot is missing: apt install gnuplot-nox\n")
         #expect(directory.entries().isEmpty)
+    }
+
+    /// As text, without gnuplot; the same tables.
+    @Test func tablesAsText() async throws {
+        let result = try await runTool("bench", ["report", "--text", "-"], input: Array(ReportSamples.scores.utf8))
+        #expect(result.status == 0 && result.errors.isEmpty && result.text.contains("\nunigram model "), "\(result.errors)")
+        let without = try await runShell("PATH= $BIN/bench report --text -", input: Array(ReportSamples.scores.utf8))
+        #expect(without.status == 0 && without.output == result.output)
+        #expect(try await runTool("bench", ["report", "--text", "--pictures", "p", "-"]).status == 64)
+    }
+
+    /// What systems must be better than is in the pictures: a dashed line with its name, and a row in the table.
+    @Test func picturesHaveReferences() async throws {
+        let directory = try TemporaryDirectory()
+        let scores = try directory.write("scores", ReportSamples.scores), pictures = directory.file("pictures")
+        #expect(try await runTool("bench", ["report", scores, "--pictures", pictures, "--quiet"]).status == 0)
+        func text(_ name: String) throws -> String { String(decoding: try contents(of: "\(pictures)/\(name)"), as: UTF8.self) }
+        #expect(try text("1-curves-top10.svg").contains(">unigram model<"))
+        #expect(try text("1-curves-perplexity.svg").contains(">unigram model<"))
+        #expect(try text("1-curves-loss.svg").contains(">constant vector<"))
+        #expect(try text("1-curves-top10.tsv").contains("unigram model\t\t0.0\t39.0\nunigram model\t\t44.0\t39.0\n"))
+        let page = try await page(ReportSamples.scores)
+        #expect(page.contains("dashed: the unigram model; held-out text: 28,500 positions, 2 seeds (small)."))
+        #expect(page.contains("over the seeds; 46,435 test tokens, 2 seeds (small)."))
+    }
+
+    /// Wide tables are turned, or fit: on a screen of 1,200 points nothing is cut off, and on a phone nothing is wider than it.
+    @Test(.enabled(if: isInstalled("chromium"), "chromium is not installed")) func nothingIsCutOff() async throws {
+        let names = (0..<4).map { "ELMo-C full size 4096/512 --batch 128 --window 20 number \($0)" }
+        let others = "\"largestBatch\":81200,\"memoryGiven\":25769803776,\"joulesPerMillionWords\":12345.6,\"classes\":793471,"
+        let compared = names.map { ReportSamples.system($0, run: "compare", encoder: $0, cell: 4096, $0.hasSuffix("0") ? "" : others) }
+        let systems = ["ELMo-C", "ELMo-A", "ELMo", "ELMo-Sub"].map { system in
+            (1...3).map { seed in
+                ReportSamples.quality(
+                    system, seed: seed, top1: 0.2 + 0.01 * Double(seed), perplexity: 1000 + 100 * Double(seed),
+                    ReportSamples.unigram(0.15) + ReportSamples.constant
+                        + #""cosineTop1":0.1,"cosineTop10":0.2,"classes":793471,"unknownShare":0.05,"#)
+            }.joined()
+        }
+        let page = try await page(ReportSamples.speeds + compared.joined() + systems.joined())
+        let script = """
+            <script>document.title = 'cut off: ' + ([...document.querySelectorAll('.table'), document.documentElement]
+              .filter(box => box.scrollWidth > box.clientWidth)
+              .map(box => box.ariaLabel + ', ' + (box.scrollWidth - box.clientWidth) + ' points').join('; ') || 'nothing')</script></body>
+            """
+        let directory = try TemporaryDirectory()
+        let scripted = page.replacing("</body>", with: script)
+        try directory.write("page.html", scripted)
+        // Chromium has no windows as narrow as a phone.
+        try directory.write("phone.html", """
+            <iframe style="width: 390px; height: 800px; border: 0" onload="document.title = contentDocument.title"
+              srcdoc="\(scripted.replacing("&", with: "&amp;").replacing("\"", with: "&quot;"))"></iframe>
+            """)
+        for name in ["page", "phone"] {
+            let result = try await runShell(
+                """
+                HOME='\(directory.path)' chromium --headless --no-sandbox --disable-gpu \
+                    --window-size=1200,1000 --hide-scrollbars --virtual-time-budget=5000 --dump-dom 'file://\(directory.file(name)).html'
+                """)
+            let title = result.text.firstMatch(of: /<title>(cut off: [^<]*)<\/title>/).map { String($0.output.1) }
+            #expect(title == "cut off: nothing", "\(name)")
+        }
     }
 }

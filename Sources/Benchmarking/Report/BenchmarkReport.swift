@@ -27,6 +27,9 @@ public struct BenchmarkReport {
             }
     }
 
+    /// The tables as text, for a terminal; nothing is drawn.
+    public var text: String { TextReport(report: self).text }
+
     /// Draws the pictures and writes them.
     /// - Parameters:
     ///   - page: gets the page in HTML; commit it afterwards.

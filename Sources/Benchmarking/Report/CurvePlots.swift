@@ -1,17 +1,34 @@
-/// Learning curves against the time of training: a line for each system, thin ones for its seeds.
+/// Learning curves against the time of training: a line for each system, thin ones for its seeds, and a dashed one for what
+/// they must be better than.
 struct CurvePlots {
     let section: QualitySection
     let styles: SystemStyles
 
     var plots: [Plot] {
         [
-            plot("top10", "right word among the first ten, %", "The right word among the first ten", false) {
-                $0.top10.map { 100 * $0 }
-            },
-            plot("perplexity", "perplexity among the candidates", "Perplexity among the candidates", true) {
-                $0.candidatePerplexity
-            },
+            plot(Figure(
+                name: "top10", label: "right word among the first ten, %", caption: "The right word among the first ten",
+                reference: "unigram model", value: { $0.top10.map { 100 * $0 } },
+                referenceValue: { $0.unigramTop10.map { 100 * $0 } })),
+            plot(Figure(
+                name: "perplexity", label: "perplexity among the candidates", caption: "Perplexity among the candidates",
+                isLogarithmic: true, reference: "unigram model", value: \.candidatePerplexity,
+                referenceValue: \.unigramPerplexity)),
+            plot(Figure(
+                name: "loss", label: "cosine loss", caption: "Cosine loss of the continuous output", reference: "constant vector",
+                value: { $0.constantLoss == nil ? nil : $0.loss }, referenceValue: \.constantLoss)),
         ].compactMap { $0 }
+    }
+
+    /// What a picture shows.
+    private struct Figure {
+        let name, label, caption: String
+        var isLogarithmic = false
+        /// What systems must be better than, and its value beside theirs.
+        let reference: String
+        let value, referenceValue: (CurveRecord) -> Double?
+
+        func isShown(_ value: Double) -> Bool { value.isFinite && (!isLogarithmic || value > 0) }
     }
 
     private struct Point {
@@ -21,14 +38,15 @@ struct CurvePlots {
     }
 
     /// `nil` if no point has the value.
-    private func plot(
-        _ name: String, _ label: String, _ caption: String, _ logarithmic: Bool, value: (CurveRecord) -> Double?
-    ) -> Plot? {
-        let points = section.curves.compactMap { curve in
-            value(curve).map {
+    private func plot(_ figure: Figure) -> Plot? {
+        let curves = section.curves.filter { curve in
+            curve.seconds.isFinite && figure.value(curve).map(figure.isShown) ?? false
+        }
+        let points = curves.compactMap { curve in
+            figure.value(curve).map {
                 Point(system: curve.system, seed: curve.seed, words: curve.words, seconds: curve.seconds, value: $0)
             }
-        }.filter { $0.seconds.isFinite && $0.value.isFinite && (!logarithmic || $0.value > 0) }
+        }
         guard !points.isEmpty else { return nil }
         let hours = (points.map(\.seconds).max() ?? 0) > 7200
         let unit = hours ? 3600.0 : 1
@@ -56,15 +74,48 @@ struct CurvePlots {
                 rows += mean.map { [system, "mean", "\($0.seconds)", "\($0.value)"] }
             }
         }
+        let references = references(figure, curves)
+        let end = points.map(\.seconds).max() ?? 0
+        for reference in references {
+            lines.append(
+                LineChart.Line(
+                    style: SystemStyles.reference, name: reference.name,
+                    points: [[0, reference.value], [end / unit, reference.value]], isThin: true))
+            rows += [0, end].map { [reference.name, "", "\($0)", "\(reference.value)"] }
+        }
         let chart = LineChart(
             title: "",
             x: Axis("\(hours ? "hours" : "seconds") of training", points.map { $0.seconds / unit }, logarithmic: false),
-            y: Axis(label, points.map(\.value), logarithmic: logarithmic), lines: lines)
+            y: Axis(figure.label, points.map(\.value) + references.map(\.value), logarithmic: figure.isLogarithmic), lines: lines)
+        let hasSeeds = lines.dropLast(references.count).contains(where: \.isThin)
+        let sizes = Self.sizes(curves)
         return Plot(
-            family: .curves, section: section.number, name: "\(section.number)-curves-\(name)",
-            caption: "\(caption), by the time of training"
-                + (lines.contains(where: \.isThin) ? "; means over the seeds, and a thin line for each seed." : "."),
+            family: .curves, section: section.number, name: "\(section.number)-curves-\(figure.name)",
+            caption: "\(figure.caption), by the time of training"
+                + (hasSeeds ? "; means over the seeds, and a thin line for each seed" : "")
+                + (references.isEmpty ? "" : "; dashed: the \(figure.reference)") + "; held-out text: \(sizes).",
             height: chart.height, commands: chart.commands, columns: ["system", "seed", "seconds", "value"], rows: rows)
+    }
+
+    /// What the systems must be better than: a line, or one for each that they were beside.
+    private func references(_ figure: Figure, _ curves: [CurveRecord]) -> [(name: String, value: Double)] {
+        let values = curves.compactMap { curve in
+            figure.referenceValue(curve).flatMap { value in
+                figure.isShown(value) ? (BudgetedSystem(curve.system, nil), ReferenceScores(loss: value)) : nil
+            }
+        }
+        return References(values).rows.compactMap { row in
+            row.scores.loss.map { (row.owners.map { "\(figure.reference) \($0)" } ?? figure.reference, $0) }
+        }
+    }
+
+    /// How many positions and seeds the systems' lines rest on.
+    private static func sizes(_ curves: [CurveRecord]) -> String {
+        let sizes = distinct(curves.map(\.system)).map { system in
+            let own = curves.filter { $0.system == system }
+            return SampleSize(positions: own.compactMap(\.positions).min(), seeds: distinct(own.map(\.seed)).count).text
+        }
+        return distinct(sizes).joined(separator: "; or ")
     }
 
     /// Means of seconds and values at the places (words trained on) that all seeds have.

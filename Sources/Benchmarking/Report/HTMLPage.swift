@@ -72,14 +72,9 @@ struct HTMLPage {
         let machines = report.runs.compactMap(\.machine)
         let dates = distinct(machines.compactMap(\.date)).sorted()
         let lines = [dates.count > 2 ? "\(dates[0]) to \(dates[dates.count - 1])" : dates.joined(separator: " and ")]
-            + distinct(machines.compactMap(RunFacts.machineText))
-        var html = lines.filter { !$0.isEmpty }.map { HTML.paragraph($0, class: "weak") }.joined()
-        if distinct(report.runs.map { $0.machine.flatMap(RunFacts.machineText) ?? "" }).count > 1 {
-            html += HTML.paragraph(
-                "The results come from more than one machine, or from machines in different settings: speeds compare within a "
-                    + "section only.")
-        }
-        return html
+            + RunFacts.machines(report.runs)
+        return lines.filter { !$0.isEmpty }.map { HTML.paragraph($0, class: "weak") }.joined()
+            + RunFacts.remarks(report.runs).map { HTML.paragraph($0) }.joined()
     }
 
     private var method: String {
@@ -100,7 +95,13 @@ struct HTMLPage {
         if !report.qualitySections.isEmpty {
             html += HTML.paragraph(
                 "Scores are those of trained models on text that they never saw. Systems had the same number of words to train "
-                    + "on, or the same time, as stands below their names. Medians and ranges are over the seeds.")
+                    + "on, or the same time, as stands below their names. Medians and ranges are over the seeds. Fewer than "
+                    + "\(NumberText.grouped(SampleSize.fewPositions)) positions, or than \(SampleSize.fewSeeds) seeds, are called "
+                    + "small.")
+            html += HTML.paragraph(
+                "The unigram model ranks the same words at the same positions by nothing but how frequent they are; the constant "
+                    + "vector is the one of the lowest loss on the held-out text. A score is within the noise of the unigram "
+                    + "model’s if it differs by less than 1.96 standard errors of the difference and half of the seeds’ range.")
             if report.qualitySections.contains(where: { !$0.probes.isEmpty }) {
                 html += HTML.paragraph(
                     "A probe is a classifier on a model’s vectors. Its change to the word vectors alone is taken between "

@@ -58,6 +58,9 @@ struct LineChart {
         let points: [[Double]]
         var hasRange = false
         var isThin = false
+
+        /// A thin line with a name of its own must still be seen.
+        fileprivate var width: Double { isThin ? (name == nil ? 0.6 : 1.2) : 2 }
     }
 
     let title: String
@@ -88,7 +91,7 @@ struct LineChart {
             let form = line.isThin ? "lines" : line.hasRange ? "yerrorlines" : "linespoints"
             let points = line.isThin ? "" : " pt \(line.style.point) ps 0.7"
             plots.append(
-                "$line\(number) using \(line.hasRange ? "1:2:3:4" : "1:2") with \(form) lw \(line.isThin ? 0.6 : 2)"
+                "$line\(number) using \(line.hasRange ? "1:2:3:4" : "1:2") with \(form) lw \(line.width)"
                     + " dt \(line.style.dash) lc rgb '\(line.style.colour)'\(points) "
                     + (line.name.map { "title \(Plot.quoted($0.shortened(to: 52)))" } ?? "notitle"))
         }

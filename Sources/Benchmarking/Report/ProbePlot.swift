@@ -54,9 +54,12 @@ struct ProbePlot {
             plots.append("NaN with points pt \(point) ps 0.8 \(colour) title \(title)")
         }
         commands.append("plot \(plots.joined(separator: ", "))")
+        let sizes = distinct(systems.map { system in
+            ProbeTable.size(probes.filter { BudgetedSystem($0.system, $0.budget) == system }).text
+        }).joined(separator: "; or ")
         return Plot(
             family: .probes, section: section.number, name: "\(section.number)-probes",
-            caption: "Scores of classifiers on the vectors: medians, with bars from the lowest to the highest over the seeds.",
+            caption: "Scores of classifiers on the vectors: medians, with bars from the lowest to the highest over the seeds; \(sizes).",
             height: Int(height), commands: commands,
             columns: ["task", "system", "budget", "median", "lowest", "highest"], rows: rows)
     }

@@ -108,7 +108,7 @@ extension ReportRun {
 
     private var conditions: Conditions {
         Conditions(
-            processor: machine?.processor, kernels: machine?.kernels, version: machine?.version, text: machine?.text,
+            processor: machine?.processor, kernels: machine?.kernels, version: machine?.versionNumber, text: machine?.text,
             threads: machine?.threads, memory: machine?.memory, textWords: machine?.textWords,
             distinctWords: machine?.distinctWords, file: machine == nil ? file : nil)
     }

@@ -2,9 +2,10 @@
 enum StyleSheet {
     static let text = """
         :root { color-scheme: light dark; --text: #1b1b1b; --weak: #5c5c5c; --ground: #fff; --box: #f4f5f7; --line: #d5d8dc;
-          --link: #0b57a4; }
+          --link: #0b57a4; --shade: #0005; }
         @media (prefers-color-scheme: dark) {
-          :root { --text: #e4e4e4; --weak: #a5a8ad; --ground: #16181b; --box: #212429; --line: #3a3f46; --link: #8ab8f0; }
+          :root { --text: #e4e4e4; --weak: #a5a8ad; --ground: #16181b; --box: #212429; --line: #3a3f46; --link: #8ab8f0;
+            --shade: #fff5; }
         }
         * { box-sizing: border-box; }
         html { -webkit-text-size-adjust: 100%; }
@@ -29,18 +30,23 @@ enum StyleSheet {
         pre { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--box); padding: 0.7em 0.9em; border-radius: 6px; }
         ul { padding-left: 1.3em; max-width: 46rem; }
         .box { margin: 0.8em 0 1.2em; border: 1px solid var(--line); border-radius: 6px; overflow: hidden; }
-        .table { overflow-x: auto; }
+        /* A shadow lies on the side where a table goes on beyond its box. */
+        .table { overflow-x: auto; background: linear-gradient(to right, var(--ground) 40%, transparent) left,
+          linear-gradient(to left, var(--ground) 40%, transparent) right,
+          linear-gradient(to right, var(--shade), transparent) left, linear-gradient(to left, var(--shade), transparent) right;
+          background-size: 2.5rem 100%, 2.5rem 100%, 0.9rem 100%, 0.9rem 100%; background-repeat: no-repeat;
+          background-attachment: local, local, scroll, scroll; }
         table { border-collapse: collapse; width: 100%; font-size: 0.88rem; font-variant-numeric: tabular-nums; }
-        .caption { margin: 0; max-width: none; padding: 0.55em 0.75em; font-size: 0.85rem; }
-        th, td { padding: 0.45em 0.75em; text-align: right; vertical-align: top; white-space: nowrap; }
-        thead th { white-space: normal; vertical-align: bottom; min-width: 5.2em; line-height: 1.25; background: var(--box);
-          font-weight: 600; }
-        th:first-child { text-align: left; }
-        th:first-child { position: sticky; left: 0; }
-        tbody th { font-weight: 600; white-space: normal; min-width: 14em; max-width: 22em; overflow-wrap: anywhere;
-          background: var(--ground); }
+        .caption { margin: 0; max-width: none; padding: 0.55em 0.75em; font-size: 0.85rem;
+          border-bottom: 1px solid var(--line); }
+        th, td { padding: 0.45em 0.6em; text-align: right; vertical-align: top; }
+        td { white-space: nowrap; }
+        .long { white-space: normal; overflow-wrap: anywhere; }
+        thead th { vertical-align: bottom; line-height: 1.25; font-weight: 600; }
+        th:first-child { text-align: left; position: sticky; left: 0; background: var(--ground); }
+        tbody th { font-weight: 600; min-width: 9em; max-width: 18em; overflow-wrap: anywhere; }
         tbody tr { border-top: 1px solid var(--line); }
-        small { display: block; font-size: 0.8rem; font-weight: 400; line-height: 1.35; }
+        small { display: block; font-size: 0.8rem; font-weight: 400; line-height: 1.35; white-space: normal; }
         .missing { display: inline-block; white-space: normal; max-width: 7.5em; font-size: 0.8rem; line-height: 1.35; }
         .patch { display: inline-block; width: 0.7em; height: 0.7em; margin-right: 0.45em; border-radius: 2px;
           border: 1px solid #8888; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
@@ -49,6 +55,7 @@ enum StyleSheet {
         .beside { display: grid; gap: 1rem; align-items: start; }
         @media (min-width: 62rem) { .beside { grid-template-columns: 27rem minmax(0, 1fr); } }
         .beside > * { min-width: 0; margin: 0.8em 0 0; }
+        .beside td small { white-space: nowrap; }
         .beside .box:first-child { margin-top: 0; }
         figure { margin: 0; min-width: 0; max-width: 40rem; border: 1px solid var(--line); border-radius: 6px; overflow: hidden; }
         figure svg { display: block; width: 100%; height: auto; background: #fff; }
@@ -57,6 +64,17 @@ enum StyleSheet {
         @media (max-width: 30rem) {
           th, td { padding: 0.4em 0.55em; }
           tbody th { min-width: 8em; max-width: 10em; }
+        }
+        /* A wide table on a phone: a card for each row, with each value below the name of its column. */
+        @media screen and (max-width: 46rem) {
+          .cards, .cards tbody, .cards th, .cards td { display: block; }
+          .cards thead { display: none; }
+          .cards tr { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: 0.2em 1em;
+            padding: 0.6em 0.75em; }
+          .cards tbody tr:first-child { border-top: 0; }
+          .cards tbody th { grid-column: 1 / -1; max-width: none; padding: 0; }
+          .cards td { padding: 0.15em 0; text-align: left; white-space: normal; }
+          .cards td::before { content: attr(data-name); display: block; font-size: 0.75rem; color: var(--weak); line-height: 1.3; }
         }
         @media print {
           :root { color-scheme: light; --text: #000; --weak: #444; --ground: #fff; --box: #f2f2f2; --line: #bbb; --link: #000; }
@@ -67,8 +85,8 @@ enum StyleSheet {
           table { font-size: 7.5pt; }
           small, .missing { font-size: 6.5pt; }
           th, td { padding: 0.3em 0.4em; }
-          thead th { min-width: 0; }
           tbody th { min-width: 13em; }
+          .table { background: none; }
           .figures { grid-template-columns: 1fr 1fr; }
           .beside { grid-template-columns: 9cm minmax(0, 1fr); }
           figure, tr, pre, dl { break-inside: avoid; }

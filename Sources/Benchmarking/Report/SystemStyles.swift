@@ -13,6 +13,9 @@ package struct SystemStyles {
     /// What the scores of models are compared with.
     static let baseline = "word vectors"
 
+    /// What systems must be better than, the unigram model or a constant vector: gray, and dashed.
+    static let reference = Style(colour: "#777777", dash: 2, point: 7)
+
     private static let colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"]
     private static let points = [7, 5, 9, 13, 11]
     private let numbers: [String: Int]
@@ -38,7 +41,7 @@ package struct SystemStyles {
     }
 
     package subscript(name: String) -> Style {
-        guard let number = numbers[name] else { return Style(colour: "#777777", dash: 1, point: 7) }
+        guard let number = numbers[name] else { return Style(colour: Self.reference.colour, dash: 1, point: 7) }
         return Style(
             colour: Self.colours[number % Self.colours.count], dash: number / Self.colours.count + 1,
             point: Self.points[number % Self.points.count])

@@ -1,0 +1,172 @@
+/// The scores of a section: a row for each system and budget, and below them what they must be better than: the unigram model,
+/// and of the continuous output's loss the best constant vector.
+struct QualityTable {
+    let section: QualitySection
+    let styles: SystemStyles
+
+    private static let columns = [
+        "seeds", "held-out positions", "words trained on", "seconds", "right word first", "among the first ten", "cosine loss",
+        "perplexity among the candidates", "perplexity", "classes",
+    ]
+
+    /// `nil` without scores.
+    var table: ReportTable? {
+        let groups = section.scoreGroups
+        guard !groups.isEmpty else { return nil }
+        var table = ReportTable(caption(groups), "system", Self.columns)
+        for group in groups { append(group, &table) }
+        appendReferences(groups, &table)
+        table.footnotes = footnotes(groups)
+        return table
+    }
+
+    /// What all rows have in common, or how it differs.
+    private func caption(_ groups: [ScoreGroup]) -> String {
+        let sizes = distinct(groups.map(\.size.text)).joined(separator: "; or ")
+        let words = distinct(groups.compactMap { $0.count(\.candidates)?.median }).map { NumberText.fixed($0, 0) }
+        return "held-out text; \(sizes); \(words.isEmpty ? "" : "ranked among \(words.joined(separator: " or ")) words; ")"
+            + "medians over the seeds, and ranges"
+    }
+
+    private func append(_ group: ScoreGroup, _ table: inout ReportTable) {
+        let comparison = group.comparison
+        let mark = { (verdict: UnigramComparison.Verdict?) in verdict?.mark ?? "" }
+        func whole(_ number: Double) -> String { NumberText.fixed(number, 0) }
+        func byCosine(_ value: (QualityRecord) -> Double?) -> String? {
+            group.spread(value).map { "by cosine \(NumberText.percent($0.median))" }
+        }
+        table.append(
+            group.system.head(styles, mark: mark(comparison.verdict)),
+            [
+                ReportTable.Cell("\(group.size.seeds)", group.size.hasFewSeeds ? "small" : nil),
+                positions(group),
+                ReportTable.Cell(group.count(\.words), whole),
+                ReportTable.Cell(group.spread(\.seconds), NumberText.rounded),
+                ReportTable.Cell(
+                    group.spread(\.top1), NumberText.percent, mark: mark(comparison.top1), notes: [byCosine(\.cosineTop1)]),
+                ReportTable.Cell(
+                    group.spread(\.top10), NumberText.percent, mark: mark(comparison.top10), notes: [byCosine(\.cosineTop10)]),
+                ReportTable.Cell(group.spread(\.constantLoss) == nil ? nil : group.spread(\.loss), NumberText.loss),
+                ReportTable.Cell(
+                    group.spread(\.candidatePerplexity), NumberText.rounded, mark: mark(comparison.perplexity)),
+                ReportTable.Cell(isOwnShown ? group.spread(\.perplexity) : nil, NumberText.rounded),
+                ReportTable.Cell(
+                    group.count(\.classes).map { NumberText.fixed($0.median, 0) },
+                    group.spread(\.unknownShare).map { "\(NumberText.percent($0.median)) unknown" }),
+            ])
+    }
+
+    /// Whether some system has a perplexity that is not that among the candidates.
+    private var isOwnShown: Bool { section.qualities.contains { $0.perplexity != $0.candidatePerplexity } }
+
+    private func positions(_ group: ScoreGroup) -> ReportTable.Cell {
+        let ranked = group.size.positions.map(NumberText.grouped) ?? "not recorded"
+        let all = group.heldOutPositions.map { " of \(NumberText.grouped($0))" } ?? ""
+        return ReportTable.Cell(ranked + all, group.size.hasFewPositions ? "small" : nil)
+    }
+
+    /// A row for each unigram model that the systems were beside, and for each constant vector; whose they are is said where
+    /// there are several.
+    private func appendReferences(_ groups: [ScoreGroup], _ table: inout ReportTable) {
+        let hasCandidatePerplexity = groups.contains { $0.spread(\.candidatePerplexity) != nil }
+        let none = ReportTable.Cell(nil)
+        for reference in References(groups.map { ($0.system, $0.unigram) }).rows {
+            let scores = reference.scores
+            let perplexity = ReportTable.Cell(scores.perplexity.map(NumberText.rounded))
+            table.append(
+                ReportTable.Head("unigram model", details: reference.owners, colour: SystemStyles.reference.colour),
+                [none, ReportTable.Cell(scores.positions.map(NumberText.grouped)), none, none,
+                 ReportTable.Cell(scores.top1.map(NumberText.percent)), ReportTable.Cell(scores.top10.map(NumberText.percent)),
+                 none, hasCandidatePerplexity ? perplexity : none, hasCandidatePerplexity ? none : perplexity, none])
+        }
+        for reference in References(groups.map { ($0.system, $0.constant) }).rows {
+            table.append(
+                ReportTable.Head("constant vector", details: reference.owners, colour: SystemStyles.reference.colour),
+                [none, ReportTable.Cell(reference.scores.positions.map(NumberText.grouped)), none, none, none, none,
+                 ReportTable.Cell(reference.scores.loss.map(NumberText.loss)), none, none, none])
+        }
+    }
+
+    private func footnotes(_ groups: [ScoreGroup]) -> [String] {
+        let comparisons = groups.map(\.comparison)
+        let verdicts = comparisons.flatMap { [$0.verdict, $0.top1, $0.top10, $0.perplexity] }
+        var notes = [UnigramComparison.Verdict.within, .worse].filter(verdicts.contains).map(\.footnote)
+        let unknown = distinct(groups.filter { $0.unigram.top1 == nil && $0.spread(\.top1) != nil }.map(\.system.name))
+        if !unknown.isEmpty {
+            notes.append(
+                "The unigram model’s scores were not recorded"
+                    + (unknown.count == distinct(groups.map(\.system.name)).count ? "" : " beside \(listed(unknown))")
+                    + ": whether a system does better than it cannot be said.")
+        }
+        let uncounted = distinct(groups.filter { $0.unigram.top1 != nil && $0.size.positions == nil }.map(\.system.name))
+        if !uncounted.isEmpty {
+            notes.append("The number of positions was not recorded, so what is noise is not known: \(listed(uncounted)).")
+        }
+        if isOwnShown {
+            notes.append(
+                "Perplexities compare between systems with the same classes only; perplexities among the candidates compare "
+                    + "between all that have them, the unigram model too.")
+        }
+        return notes
+    }
+}
+
+/// The records of one system and budget, a record for each seed.
+struct ScoreGroup {
+    let system: BudgetedSystem
+    let records: [QualityRecord]
+
+    func spread(_ value: (QualityRecord) -> Double?) -> Spread? {
+        let values = records.compactMap(value)
+        return values.isEmpty ? nil : Spread(values)
+    }
+
+    func count(_ value: (QualityRecord) -> Int?) -> Spread? { spread { value($0).map(Double.init) } }
+
+    /// The fewest that a seed was ranked over.
+    private var positions: Int? { records.compactMap(\.positions).min() }
+
+    var size: SampleSize { SampleSize(positions: positions, seeds: distinct(records.map(\.seed)).count) }
+
+    /// All of the held-out text: as recorded, or by the share of them that were ranked.
+    var heldOutPositions: Int? {
+        records.compactMap { record in
+            record.heldOutPositions
+                ?? record.positions.flatMap { ranked in
+                    record.coverage.flatMap { $0 > 0 && $0 <= 1 ? Int((Double(ranked) / $0).rounded()) : nil }
+                }
+        }.min()
+    }
+
+    var unigram: ReferenceScores {
+        ReferenceScores(
+            top1: spread(\.unigramTop1)?.median, top10: spread(\.unigramTop10)?.median,
+            perplexity: spread(\.unigramPerplexity)?.median, positions: positions)
+    }
+
+    var constant: ReferenceScores {
+        ReferenceScores(loss: spread(\.constantLoss)?.median, positions: heldOutPositions)
+    }
+
+    var comparison: UnigramComparison {
+        let unigram = unigram
+        return UnigramComparison(
+            top1: records.compactMap(\.top1), top10: records.compactMap(\.top10),
+            perplexity: records.compactMap(\.candidatePerplexity), unigram: (unigram.top1, unigram.top10, unigram.perplexity),
+            positions: positions)
+    }
+}
+
+extension QualitySection {
+    var scoreGroups: [ScoreGroup] {
+        distinct(qualities.map { BudgetedSystem($0.system, $0.budget) }).map { system in
+            ScoreGroup(system: system, records: qualities.filter { BudgetedSystem($0.system, $0.budget) == system })
+        }
+    }
+}
+
+extension BudgetedSystem {
+    func head(_ styles: SystemStyles, mark: String = "") -> ReportTable.Head {
+        ReportTable.Head(name + mark, details: budgetText, colour: styles[name].colour)
+    }
+}

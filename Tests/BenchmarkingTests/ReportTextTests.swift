@@ -1,0 +1,133 @@
+import Benchmarking
+import Files
+import Testing
+
+/// The tables of a report as `bench report --text` prints them, and what they say that pages say, too.
+@Suite struct ReportTextTests {
+    private func text(_ results: String) throws -> String {
+        BenchmarkReport([try ReportFile(MemorySource(Array(results.utf8)))]).text
+    }
+
+    private func quality(_ system: String, _ top1: [Double], perplexity: Double = 198.4, _ others: String) -> String {
+        top1.enumerated().map { index, top1 in
+            ReportSamples.quality(system, seed: index + 1, top1: top1, perplexity: perplexity, others)
+        }.joined()
+    }
+
+    /// The rows that begin with a name, of all blocks.
+    private func rows(_ text: String, _ name: String) -> String {
+        text.split(separator: "\n").filter { $0.hasPrefix(name) }.joined(separator: "\n")
+    }
+
+    @Test func scoresHaveTheirReferencesBelow() throws {
+        let text = try text(ReportSamples.scores)
+        #expect(text.contains("held-out text; 28,500 positions, 3 seeds; ranked among 10,000 words"))
+        let unigram = rows(text, "unigram model"), constant = rows(text, "constant vector")
+        for figure in ["15.0%", "39.0%", "500", "28,500"] { #expect(unigram.contains(figure), "\(unigram)") }
+        #expect(constant.contains("0.720") && !constant.contains("%"))
+        #expect(rows(text, "ELMo-C, the same words").contains("0.610"))
+        #expect(!text.contains("†") && !text.contains("‡"))
+        #expect(text.split(separator: "\n").dropFirst().allSatisfy { $0.count <= 118 && $0.last != " " })
+    }
+
+    /// A system that ranks as its unigram prior does is marked, and the mark is explained.
+    @Test func withinTheNoiseOfTheUnigramModel() throws {
+        let results = quality("ELMo-C", [0.211, 0.212, 0.212], perplexity: 495, ReportSamples.unigram(0.21))
+            + quality("ELMo", [0.3, 0.3, 0.3], ReportSamples.unigram(0.21))
+            + quality("ELMo-Sub", [0.1, 0.1, 0.1], perplexity: 900, ReportSamples.unigram(0.21))
+        let text = try text(results)
+        #expect(text.contains("ELMo-C†, the same words") && text.contains("ELMo, the same words"))
+        #expect(text.contains("ELMo-Sub‡, the same words") && rows(text, "ELMo-C†").contains("21.2%†"))
+        #expect(
+            text.contains(
+                "† within the noise of the unigram model: this system has learned no more than how frequent words are (yet)."))
+        #expect(text.contains("‡ worse than the unigram model"))
+    }
+
+    /// Units and words may be beside different unigram models.
+    @Test func whoseUnigramModelItIs() throws {
+        let other = ReportSamples.unigram(0.15)
+        let text = try text(
+            quality("ELMo", [0.3], ReportSamples.unigram(0.21)) + quality("ELMo-A", [0.3], ReportSamples.unigram(0.21))
+                + quality("ELMo-Sub", [0.3], other))
+        #expect(rows(text, "unigram model, of ELMo and ELMo-A ").contains("21.0%"), "\(text)")
+        #expect(rows(text, "unigram model, of ELMo-Sub ").contains("15.0%"))
+        // Sums in another order are the same model's.
+        let close = ReportSamples.unigram(0.21, perplexity: 500.5004)
+        #expect(
+            try self.text(quality("ELMo", [0.3], ReportSamples.unigram(0.21)) + quality("ELMo-Sub", [0.3], close))
+                .contains("\nunigram model "))
+    }
+
+    @Test func whatWasNotRecordedIsSaid() throws {
+        let text = try text(ReportSamples.quality("ELMo", seed: 1, top1: 0.3, positions: nil))
+        #expect(text.contains("positions not recorded, one seed (small)") && !text.contains("\nunigram model "))
+        #expect(text.contains("The unigram model’s scores were not recorded: whether a system does better than it cannot be said."))
+        let uncounted = try self.text(
+            ReportSamples.quality("ELMo", seed: 1, top1: 0.21, positions: nil, ReportSamples.unigram(0.21)))
+        #expect(uncounted.contains("what is noise is not known: ELMo.") && !uncounted.contains("†"))
+    }
+
+    @Test func speedsAndCosts() throws {
+        let text = try text(ReportSamples.speeds)
+        #expect(text.hasPrefix("Output layers and vocabularies: AMD EPYC, avx512 kernels, 2 threads"))
+        #expect(text.contains("Encoder reference (4096/512), vocabulary of 10,000") && text.contains("4.21 (95%: 4.15 to 4.28)"))
+        #expect(text.contains("rounds 9 (few)") && text.contains("75.0% (833 s)"))
+        #expect(text.contains("ELMo, encoder reference, vocabulary of 800,000 left out: takes 6.9 GB"))
+    }
+
+    private func system(_ name: String, cell: Int, vocabulary: Int, _ others: String) -> String {
+        ReportSamples.system(name, run: "compare", encoder: name, cell: cell, vocabulary: vocabulary, others)
+    }
+
+    @Test func whatDiffersIsSaid() throws {
+        func line(_ systems: String...) throws -> String? {
+            try text(systems.joined()).split(separator: "\n").first { $0.hasPrefix("These systems differ") }.map(String.init)
+        }
+        let output = #""output":"adaptive-softmax","classes":793471,"#
+        #expect(
+            try line(
+                system("a", cell: 4096, vocabulary: 793_471, output),
+                system("b", cell: 512, vocabulary: 20_000, #""output":"continuous","#))
+                == "These systems differ in more than the output layer: cell 4096 against 512, vocabulary 793,471 against 20,000.")
+        #expect(
+            try line(system("a", cell: 8, vocabulary: 9, output), system("b", cell: 8, vocabulary: 793_471, #""output":"softmax","#))
+                == "These systems differ in the output layer alone.")
+        #expect(
+            try line(system("a", cell: 8, vocabulary: 9, ""), system("b", cell: 16, vocabulary: 9, ""))
+                == "These systems differ in one thing: cell 8 against 16.")
+        #expect(
+            try line(
+                system("a", cell: 8, vocabulary: 9, #""settings":{"loss":"l2","layers":"2"},"#),
+                system("b", cell: 16, vocabulary: 9, #""settings":{"loss":"cosine","layers":"2"},"#))
+                == "These systems differ in 2 things at once: cell 8 against 16, loss l2 against cosine.")
+        #expect(try line(system("a", cell: 8, vocabulary: 9, ""), system("b", cell: 8, vocabulary: 9, "")) == nil)
+        #expect(
+            try line(
+                system("a", cell: 8, vocabulary: 9, #""classes":9,"input":"subwords","#), system("b", cell: 8, vocabulary: 9, ""))
+                == "These systems differ in one thing: vocabulary 9 units against 9.")
+    }
+
+    /// A record that lacks something, or names no machine, is no other machine.
+    @Test func machines() throws {
+        func remarks(_ machines: String...) throws -> [String] {
+            let runs = machines.map { $0 + ReportSamples.quality("a", seed: 1, top1: 0.3) }
+            return try text(runs.joined()).split(separator: "\n").filter { $0.contains("The results come") || $0.contains("no machine") }
+                .map(String.init)
+        }
+        let full = ReportSamples.machine
+        let bare = #"{"event":"machine","processor":"AMD EPYC","threads":2,"version":"bench (Contour) 0.1.0"}"# + "\n"
+        let none = #"{"event":"probe","system":"a","task":"t","measure":"F1","value":0.5}"# + "\n"
+        #expect(try remarks(full, full).isEmpty && remarks(full, bare).isEmpty)
+        #expect(try remarks(full, bare.replacing("AMD EPYC", with: "AMD EPYC, family 26, model 2")).isEmpty)
+        #expect(try remarks(none, full) == ["Some records name no machine."])
+        #expect(try remarks(full, full.replacing("AMD EPYC", with: "Other")).first?.contains("more than one machine") == true)
+        #expect(try remarks(bare, bare.replacing("\"threads\":2", with: "\"threads\":4")).first?.contains("different settings") == true)
+    }
+
+    @Test func versionsAreContours() throws {
+        let bare = #"{"event":"machine","processor":"AMD EPYC","version":"bench (Contour) 0.1.0"}"# + "\n"
+        let text = try text(bare + ReportSamples.quality("a", seed: 1, top1: 0.3))
+        #expect(text.contains("Contour 0.1.0\n") && !text.contains("bench (Contour)"))
+    }
+}
