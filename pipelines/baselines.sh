@@ -26,7 +26,7 @@ for file in "$text" "$held_out"; do
     # They are read more than once.
     if [ ! -f "$file" ] || [ ! -r "$file" ]; then fail 66 "$file: is no file that can be read"; fi
 done
-for tool in tokenize build-vocab embed-oov train; do
+for tool in tokenize build-vocab embed-oov train bench; do
     [ -x "$bin/$tool" ] || fail 69 "$bin/$tool is missing: make build"
 done
 command -v gnuplot > /dev/null || fail 69 "gnuplot is missing: apt install gnuplot-nox"
@@ -85,22 +85,14 @@ for check in yes ''; do
 done
 
 systems=(continuous softmax sampled-softmax adaptive-softmax subword-softmax)
-# What an evaluation of the forward direction says.
-field() { sed -n "s/.*\"$1\":\([^,}]*\).*/\1/p"; }
-printf '%-18s %9s %8s %8s %11s %9s %9s\n' system words/s top-1 top-10 perplexity unknown classes
 for system in "${systems[@]}"; do
-    last=$(grep '"event":"held-out"' "$out/$system.jsonl" | grep '"direction":"forward"' | tail -n 1)
-    speed=$(grep '"event":"train"' "$out/$system.jsonl" | tail -n 1)
-    awk -v name="$system" -v words="$(field words <<< "$speed")" -v seconds="$(field seconds <<< "$speed")" \
-        -v top1="$(field top1 <<< "$last")" -v top10="$(field top10 <<< "$last")" \
-        -v perplexity="$(field perplexity <<< "$last")" -v unknown="$(field unknownShare <<< "$last")" \
-        -v classes="$(field vocabulary <<< "$last")" '
-        function share(value) { return value == "" ? "-" : sprintf("%.1f%%", 100 * value) }
-        BEGIN {
-            printf "%-18s %9.0f %8s %8s %11s %9s %9s\n", name, words / seconds, share(top1), share(top10),
-                perplexity == "" ? "-" : sprintf("%.4g", perplexity), share(unknown), classes == "" ? "-" : classes }'
-done
-# Perplexity against words, as far as it is one of words.
+    awk -v system_name="$system" -f "$here/scores.awk" "$out/$system.jsonl"
+done > "$out/results.jsonl"
+"$bin/bench" report --text --quiet "$out/results.jsonl"
+# field NAME: of a line.
+field() { sed -n "s/.*\"$1\":\([^,}]*\).*/\1/p"; }
+# Perplexity against words, as far as it is one of words; and what all must be better than, the same for all of them.
+unigram=$(tail -n 1 "$out/results.jsonl")
 for system in "${systems[@]}"; do
     grep '"event":"held-out"' "$out/$system.jsonl" | grep '"direction":"forward"' |
         while read -r line; do
@@ -117,9 +109,12 @@ done
         n=0
         for colour in 1f77b4 d95f02 1b9e77 7b4fa3 e7298a; do n=$((n + 1)); echo "set linetype $n lc rgb '#$colour'"; done
         echo "set ylabel 'held-out perplexity, forward'"
-        echo "plot for [s in '${systems[*]}'] s . '.curve' using (\$1 / 1e6):2 with linespoints pt 7 ps 0.4 title s"
+        reference="with lines lw 1 dt 2 lc rgb '#777777'"
+        echo "plot for [s in '${systems[*]}'] s . '.curve' using (\$1 / 1e6):2 with linespoints pt 7 ps 0.4 title s, \\"
+        echo "    $(field unigramPerplexity <<< "$unigram") $reference title 'unigram model, among the candidates'"
         echo "unset logscale y; set ylabel 'next word ranked first, %'; set key bottom right"
-        echo "plot for [s in '${systems[*]}'] s . '.curve' using (\$1 / 1e6):(100 * \$3) with linespoints pt 7 ps 0.4 title s"
+        echo "plot for [s in '${systems[*]}'] s . '.curve' using (\$1 / 1e6):(100 * \$3) with linespoints pt 7 ps 0.4 title s, \\"
+        echo "    100 * $(field unigramTop1 <<< "$unigram") $reference title 'unigram model'"
         echo "unset multiplot"
     } | gnuplot
 )

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # The logs and probes that pipelines/compare.mk left in OUT/runs as one file of results, a line of JSON each (docs/report.md).
 #   pipelines/compare-results.sh OUT SYSTEM…
-# SEEDS and PROBE_COLUMNS are the seeds and columns to take; COMMAND, TEXT and VERSION go into the results. Scores are those of the forward direction; words are whole words, also of a system that reads units of them.
+# SEEDS and PROBE_COLUMNS are the seeds and columns to take; COMMAND, TEXT and VERSION go into the results. Scores are those of
+# the forward direction; words are whole words, also of a system that reads units of them.
 set -euo pipefail
 if [ $# -lt 2 ]; then
-    sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
     exit 64
 fi
+here=$(cd "$(dirname "$0")" && pwd)
 out=$1
 shift
 cd "$out/runs"
@@ -18,7 +20,10 @@ last() { grep '"event":"train"' "$2" | tail -n 1 | sed -n "s/.*\"$1\":\([-+0-9.e
 # perEpoch LOG: positions of a pass over the text.
 perEpoch() { awk -v words="$(last words "$1")" -v epoch="$(last epoch "$1")" 'BEGIN { printf "%.0f", words / epoch }'; }
 
-processor=$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1)
+# The processor, called as the benchmarks call it.
+processor=$(awk -F' *: *' '{ gsub(/[ \t]+/, " "); sub(/ $/, "", $1); if (!($1 in field)) field[$1] = $2 }
+    END { print field["model name"] (field["cpu family"] != "" && field["model"] != "" ? \
+        ", family " field["cpu family"] ", model " field["model"] : "") }' /proc/cpuinfo)
 printf '{"command":%s,"date":"%s","event":"machine","processor":%s,"text":%s,"threads":%d,"version":%s}\n' \
     "$(quoted "${COMMAND:-make -f pipelines/compare.mk}")" "$(date +%F)" "$(quoted "$processor")" "$(quoted "${TEXT:-}")" "$(nproc)" \
     "$(quoted "${VERSION:-}")"
@@ -30,31 +35,9 @@ for system in "$@"; do
         for budget in words time; do
             file=$system-$seed.$budget.jsonl
             [ -e "$file" ] || continue
-            awk -v system_name="$system" -v seed="$seed" -v budget="$budget" -v share="$whole/$(perEpoch "$file")" '
-                BEGIN { split(share, parts, "/"); share = parts[1] / parts[2] }
-                function field(name) {
-                    return match($0, "\"" name "\":[-+0-9.eE]+") ? substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 3) : ""
-                }
-                function add(name, value) { if (value != "") line = line ",\"" name "\":" value }
-                function scores() {
-                    add("words", sprintf("%.0f", field("words") * share)); add("seconds", field("seconds"))
-                    add("top1", field("top1")); add("top10", field("top10"))
-                    add("cosineTop1", field("cosineTop1")); add("cosineTop10", field("cosineTop10")); add("perplexity", field("perplexity"))
-                    add("candidatePerplexity", field("candidatePerplexity"))
-                }
-                /"event":"held-out"/ && /"direction":"forward"/ {
-                    if (budget == "words") {
-                        line = "{\"event\":\"curve\",\"system\":\"" system_name "\",\"seed\":" seed
-                        scores()
-                        print line "}"
-                    }
-                    line = "{\"event\":\"quality\",\"system\":\"" system_name "\",\"budget\":\"" budget "\",\"seed\":" seed
-                    scores()
-                    add("candidates", field("candidates")); add("coverage", field("coverage"))
-                    add("classes", field("vocabulary")); add("unknownShare", field("unknownShare"))
-                    final = line "}"
-                }
-                END { if (final != "") print final }' "$file"
+            share=$(awk -v whole="$whole" -v own="$(perEpoch "$file")" 'BEGIN { printf "%.17g", whole / own }')
+            awk -v system_name="$system" -v seed="$seed" -v budget="$budget" -v share="$share" \
+                -v curves="$([ $budget = time ] || echo 1)" -f "$here/scores.awk" "$file"
         done
     done
 done

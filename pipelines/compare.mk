@@ -171,9 +171,9 @@ export SEEDS PROBE_COLUMNS TEXT
 export COMMAND = make -f pipelines/compare.mk $(MAKEOVERRIDES)
 $(OUT)/results.jsonl: $(FIRST_PROBES) $(RUNS) $(PROBES)
 	@rm -f $(OUT)/.*.tmp $(OUT)/runs/.*.tmp
-	VERSION=$$($(TOOL)bench --version) $(HERE)compare-results.sh $(OUT) $(SYSTEMS) > $@
+	VERSION=$$($(TOOL)bench --version | sed 's/.* //') $(HERE)compare-results.sh $(OUT) $(SYSTEMS) > $@
 $(OUT)/results.html: $(OUT)/results.jsonl
 	$(TOOL)bench report --title 'Quality at equal cost' $< -o $@
 $(OUT)/results.txt: $(OUT)/results.jsonl $(OUT)/results.html
-	$(HERE)compare-table.sh $< > $@
+	BIN=$(BIN) $(HERE)compare-table.sh $< > $@
 	@cat $@; echo; echo "the page: $(OUT)/results.html"

@@ -59,7 +59,7 @@ $(OUT)/training.svg: $(MODEL)
 
 .PHONY: show
 show: pipeline $(OUT)/$(WORD).vectors $(OUT)/training.svg
-	@$(HERE)summary.sh $(OUT)
+	@BIN=$(BIN) $(HERE)summary.sh $(OUT)
 	@for sense in $(SENSES); do \
 	    echo; echo "Nearest to: $$sense"; \
 	    $(TOOL)encode --quiet $(COMMON_FLAGS) --neighbours 5 --query "$$sense" \

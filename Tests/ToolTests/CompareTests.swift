@@ -10,7 +10,9 @@ struct CompareTests {
         let seconds: Double?
         let system, budget, direction, task, measure: String?
         let seed, candidates: Int?
-        let top1, candidatePerplexity, perplexity, value: Double?
+        let positions: Int?
+        let version: String?
+        let top1, candidatePerplexity, perplexity, value, unigramTop1, unigramPerplexity, loss, constantLoss: Double?
     }
 
     private static func lines(_ path: String) throws -> [Line] {
@@ -153,6 +155,10 @@ struct CompareTests {
                 #expect(own.map(\.seed) == [3, 4], "\(system) \(budget)")
                 for line in own {
                     #expect(line.candidates == quality[0].candidates && (line.top1 ?? -1) >= 0 && (line.perplexity ?? 0) > 1)
+                    // All rank the same positions, beside the same unigram model; the continuous output has a loss of cosines.
+                    #expect(line.positions == quality[0].positions && line.unigramTop1 == quality[0].unigramTop1)
+                    #expect(line.unigramPerplexity ?? 0 > 1)
+                    #expect((line.constantLoss != nil) == (system == "ELMo-C") && (line.loss != nil) == (system == "ELMo-C"))
                     // Units of words have a perplexity of their own only.
                     #expect((line.candidatePerplexity == nil) == (system == "ELMo-Sub"))
                 }
@@ -167,7 +173,13 @@ struct CompareTests {
         #expect(lines.contains { $0.event == "curve" && $0.system == "ELMo-Sub" })
         let table = String(decoding: try contents(of: "\(out)/results.txt"), as: UTF8.self)
         #expect(systems.allSatisfy(table.contains) && table.contains("same time") && table.contains("accuracy"))
-        #expect(String(decoding: try contents(of: "\(out)/results.html"), as: UTF8.self).contains("ELMo-Sub"))
+        #expect(table.contains("\nunigram model ") && table.contains("\nconstant vector "))
+        // The held-out text is small, and so are two seeds.
+        let positions = try #require(quality[0].positions)
+        #expect(table.contains("small: \(positions) positions, 2 seeds"), "\(table)")
+        #expect(lines[0].event == "machine" && lines[0].version?.contains("(") == false)
+        let page = String(decoding: try contents(of: "\(out)/results.html"), as: UTF8.self)
+        #expect(page.contains("ELMo-Sub") && page.contains("unigram model") && page.contains("Contour \(lines[0].version ?? "")<"))
         // Nothing has changed, so nothing is made again.
         #expect(try await runShell("\(make) -q compare").status == 0)
     }

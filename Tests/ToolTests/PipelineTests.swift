@@ -19,7 +19,7 @@ struct PipelineTests {
         for stage in ["tokenize", "build-vocab", "fasttext skipgram", "embed-oov", "train", "encode"] {
             #expect(result.text.contains(stage), "\(result.text)")
         }
-        #expect(result.text.contains("best constant vector"))
+        #expect(result.text.contains("\nconstant vector") && result.text.contains("\nunigram model"))
         #expect(result.text.contains("[small]"))
         let picture = String(decoding: try contents(of: "\(out)/training.svg"), as: UTF8.self)
         #expect(picture.contains("<svg") && picture.contains("train.jsonl"))

@@ -3,7 +3,8 @@
 # and words a second, against words and against the time of training.
 #   pipelines/plots/training.sh [--directions] RUN.jsonl … -o PICTURE.(png|svg|pdf)
 # A run is a log that `train --log` wrote, or is still writing. Thin lines are the training loss, lines with dots the
-# held-out text: the mean of the directions, or with --directions each (forward whole, backward dashed). For example:
+# held-out text: the mean of the directions, or with --directions each (forward whole, backward dashed). Dashed gray lines are
+# what training must be better than: the loss of the best constant vector, and the unigram model's ranks. For example:
 #   pipelines/plots/training.sh small.jsonl base.jsonl -o runs.svg
 # Needs gnuplot.
 set -euo pipefail
@@ -17,7 +18,7 @@ while [ $# -gt 0 ]; do
     case $1 in
         -o) [ $# -gt 1 ] || fail 64 "$usage"; picture=$2; shift 2 ;;
         --directions) directions=1; shift ;;
-        -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit ;;
+        -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit ;;
         --) shift; runs+=("$@"); break ;;
         -*) fail 64 "unknown option $1; $usage" ;;
         *) runs+=("$1"); shift ;;
@@ -41,7 +42,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # For run number n the files n.train, n.both, n.forward and n.backward hold the columns of metrics.awk from words on;
-# n.note says in a few words how fast it was, n.output what predicts: continuous, softmax, or unknown without held-out text.
+# n.note says in a few words how fast it was, n.output what predicts: continuous, softmax, or unknown without held-out text;
+# n.references has the last losses of the best constant vector, and the last shares of the unigram model in percent.
 for n in "${!runs[@]}"; do
     awk -v directions="$directions" -f "$here/metrics.awk" < "${runs[n]}" > "$work/columns" ||
         fail 65 "${runs[n]}: no training log: no line in it says how training went"
@@ -51,6 +53,15 @@ for n in "${!runs[@]}"; do
             { print $2, $3, $4, $5 == "-" ? "NaN" : 100 * $5 > (n "." $6) }' columns
         awk -F'\t' '$1 == "held-out" { output = $7 } END { print output ? output : "unknown" }' columns > "$n.output"
         awk -F'\t' '
+            $1 == "held-out" { at[$6] = $2; constant[$6] = $8; unigram[$6] = $9 }
+            END {
+                for (direction in at) {
+                    if (constant[direction] != "-") printf "constant %.4g\n", constant[direction]
+                    if (unigram[direction] != "-") printf "unigram %.4g\n", 100 * unigram[direction]
+                }
+            }' columns | sort > "$n.references"
+        awk -F'\t' '
+            $1 == "held-out" && $10 != "-" && $10 > positions { positions = $10 }
             $1 == "train" {
                 words = $2; seconds = $3
                 if ($6 != "-") memory = $6
@@ -60,6 +71,7 @@ for n in "${!runs[@]}"; do
                 printf "%.0f words/s", words / seconds
                 if (memory) printf ", %.0f MB", memory / 1e6
                 if (shares) printf ", %.0f%% of the ceiling", 100 * share / shares
+                if (positions) printf ", %d held-out positions%s", positions, positions < 10000 ? " (small)" : ""
             }' columns > "$n.note"
     )
 done
@@ -76,10 +88,11 @@ read -r word_unit words_name words_end time_unit time_name time_end < <(cat "$wo
         print word[1], word[2], 1.02 * words / word[1], time[1], time[2], 1.02 * seconds / time[1] }')
 
 colours=(1f77b4 d95f02 1b9e77 7b4fa3 e7298a a6761d 666666 66a61e)
-# plots X Y TRAINING HELD-OUT [OUTPUT]: the plot of column Y against column X, which is 1 or 2. TRAINING is the width of the
-# lines of training, none if it is empty; HELD-OUT says yes or no; OUTPUT keeps to the runs that have it.
+# plots X Y TRAINING HELD-OUT [OUTPUT [REFERENCE]]: the plot of column Y against column X, which is 1 or 2. TRAINING is the width of the
+# lines of training, none if it is empty; HELD-OUT says yes or no; OUTPUT keeps to the runs that have it; REFERENCE, constant or
+# unigram, is what they must be better than.
 plots() {
-    local x="(\$$1 / $word_unit)" y=$2 training=$3 held_out=$4 output=${5:-} n part dash list=()
+    local x="(\$$1 / $word_unit)" y=$2 training=$3 held_out=$4 output=${5:-} reference=${6:-} n part dash value title list=()
     [ "$1" = 1 ] || x="(\$$1 / $time_unit)"
     for n in "${!runs[@]}"; do
         [ -z "$output" ] || [ "$(cat "$work/$n.output")" = "$output" ] || continue
@@ -92,8 +105,27 @@ plots() {
             list+=("'$n.$part' using $x:$y with linespoints lw 1.6 dt $dash pt 7 ps 0.35 $colour notitle")
         done
     done
+    [ -z "$reference" ] || while read -r value title; do
+        list+=("$value with lines lw 1 dt 2 lc rgb '#777777' title '$title'")
+    done < <(references "$reference" "$output")
     local IFS=,
     printf 'plot %s\n' "${list[*]}"
+}
+
+# references constant|unigram [OUTPUT]: each value that the runs have, and what it is; whose it is where there are several.
+references() {
+    local n name='unigram model' all
+    [ "$1" = unigram ] || name='constant vector'
+    all=$(for n in "${!runs[@]}"; do
+        [ -z "${2:-}" ] || [ "$(cat "$work/$n.output")" = "$2" ] || continue
+        sed -n "s/^$1 //p" "$work/$n.references" | while read -r value; do echo "$value ${runs[n]##*/}"; done
+    done)
+    [ -n "$all" ] || return 0
+    if [ "$(cut -d ' ' -f 1 <<< "$all" | sort -u | wc -l)" = 1 ]; then
+        echo "${all%% *} $name"
+    else
+        sort -u <<< "$all" | while read -r value run; do echo "$value $name of ${run//\'/}"; done
+    fi
 }
 
 # has COLUMN FILE: whether the file has a number there.
@@ -163,12 +195,19 @@ panel() {
                 softmax) echo "set ylabel '-log p of a token'" ;;
                 unknown) echo "set ylabel 'loss'" ;;
             esac
-            plots $column 3 0.6 yes "$output"
+            echo "set key top right"
+            case $output in
+                continuous) plots $column 3 0.6 yes "$output" constant ;;
+                *) plots $column 3 0.6 yes "$output" ;;
+            esac
+            echo "unset key"
         done
         if [ ${#ranks[@]} != 0 ]; then
             panel $((row + 1)) $column
             echo "set ylabel 'held-out top-10$prior, %'"
-            plots $column 4 '' yes
+            echo "set key bottom right"
+            plots $column 4 '' yes '' unigram
+            echo "unset key"
         fi
         panel $rows $column
         echo "set ylabel 'words/s'; set yrange [0:*]"
