@@ -118,7 +118,7 @@ let package = Package(
         tests("EncodingTests", ["Encoding", "HDF5", "Subwords", "Layers", "Kernels", "Model", "WordVectors", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("ELMoWeightsTests", ["ELMoWeights", "Encoding", "Shards", "Model", "Layers", "Kernels", "HDF5", "Files", "Parallel", "TestSupport"]),
         tests("ProbingTests", ["Probing", "Encoding", "Model", "Layers", "WordVectors", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
-        tests("BenchmarkingTests", ["Benchmarking", "Model", "Files", "TestSupport"]),
+        tests("BenchmarkingTests", ["Benchmarking", "Training", "Model", "Files", "TestSupport"]),
         tests("ToolTests", ["Shards", "Files", "Parallel", "TestSupport"]),
 
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),

@@ -83,7 +83,7 @@ final class ScoreTable {
 
     private func legend(_ evaluation: Evaluation, _ figures: [Figure]) -> String {
         let first = evaluation.results[0], share = fixed(100 * first.scores.coverage, 1)
-        let small = first.positions < SamplingNoise.smallPositions ? " (small: the last digits say little)" : ""
+        let small = first.positions < UnigramComparison.fewPositions ? " (small: the last digits say little)" : ""
         var text = "held-out text: \(grouped(first.positions)) positions\(small), \(share)% of them ranked among "
         text += "\(grouped(evaluation.candidates)) words"
         if let vocabulary = first.vocabulary { text += ", \(fixed(100 * vocabulary.unknownShare, 1))% in no class of their own" }
@@ -107,7 +107,7 @@ final class ScoreTable {
 
     /// Which directions have learned nothing beyond frequencies.
     private static func mark(_ results: [HeldOutResult]) -> String {
-        let marked = results.filter { $0.scores.positions > 0 && $0.scores.isWithinNoiseOfUnigram }
+        let marked = results.filter { [.within, .worse].contains($0.scores.verdict) }
         guard !marked.isEmpty else { return "" }
         let which = marked.count == results.count ? "" : "\(marked[0].direction.rawValue): "
         return "  (\(which)no better than unigram)"

@@ -1,5 +1,6 @@
 import Benchmarking
 import Testing
+import Training
 
 /// Whether scores are told from those of the unigram model.
 @Suite struct UnigramComparisonTests {

@@ -132,17 +132,20 @@ struct RankingTests {
         #expect(loss >= 0 && loss < 0.005, "\(loss)")
     }
 
-    /// Noise of few positions and of many.
-    @Test func noise() {
+    /// A difference that few positions do not tell from chance, and many do.
+    @Test func scoresBesideTheUnigramModel() {
         var scores = RankingScores()
         (scores.top1, scores.unigramTop1, scores.top10, scores.unigramTop10) = (0.06, 0.05, 0.31, 0.30)
+        (scores.candidatePerplexity, scores.unigramPerplexity) = (500, 500)
+        #expect(scores.verdict == nil)
         scores.positions = 1000
-        #expect(scores.isWithinNoiseOfUnigram)
+        #expect(scores.verdict == .within)
         scores.positions = 100_000
-        #expect(!scores.isWithinNoiseOfUnigram)
-        (scores.top1, scores.top10) = (0.04, 0.30)
-        #expect(scores.isWithinNoiseOfUnigram)
-        #expect(abs(SamplingNoise.difference(0.06, 0.05, positions: 1000) - 0.020547) < 1e-5)
+        #expect(scores.verdict == .better)
+        scores.top1 = 0.04
+        #expect(scores.verdict == .worse)
+        scores.candidatePerplexity = 300
+        #expect(scores.verdict == .better)
     }
 
     @Test(arguments: [2, 3])

@@ -1,3 +1,5 @@
+internal import Training
+
 /// The scores of a section: a row for each system and budget, and below them what they must be better than: the unigram model,
 /// and of the continuous output's loss the best constant vector.
 struct QualityTable {

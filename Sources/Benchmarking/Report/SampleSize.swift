@@ -1,9 +1,10 @@
+internal import Training
+
 /// How much a figure rests on: the held-out positions it was counted over, and the seeds that it is a median of. Every table and
 /// picture of scores says both, and what is few is called small. The bounds stand here and nowhere else (docs/comparing.md).
 package struct SampleSize: Hashable, Sendable {
-    /// Fewer held-out positions than this are small: the error of a share is then above half a point (95% of the time up to
-    /// a whole one).
-    package static let fewPositions = 10_000
+    /// Fewer held-out positions than this are small.
+    package static let fewPositions = UnigramComparison.fewPositions
     /// Fewer seeds than this are small: two say nothing of a range.
     package static let fewSeeds = 3
 

@@ -10,6 +10,10 @@ package struct UnigramComparison: Sendable {
         case better, within, worse
     }
 
+    /// Scores over fewer held-out positions than these are called small: the error of a share is then above half a point (95% of
+    /// the time up to a whole one).
+    package static let fewPositions = 10_000
+
     /// The bound of a normal distribution that is exceeded, on either side, 5% of the time.
     private static let deviations = 1.96
     /// Standard deviation, in nats, that the difference of two models' log p is taken to have from position to position. Logs do
@@ -47,46 +51,38 @@ package struct UnigramComparison: Sendable {
     }
 
     private static func compare(shares: [Double], to unigram: Double, _ positions: Int) -> Verdict? {
-        guard !shares.isEmpty else { return nil }
-        let spread = Spread(shares)
-        return verdict(spread.median - unigram, spread, noise: noise(spread.median, unigram, positions: positions))
+        guard let middle = median(shares) else { return nil }
+        return verdict(middle - unigram, of: shares, noise: noise(middle, unigram, positions: positions))
     }
 
     /// In logarithms, of which the lower is the better.
     private static func compare(perplexities: [Double], to unigram: Double, _ positions: Int) -> Verdict? {
         let logs = perplexities.filter { $0 > 0 }.map { -log($0) }
-        guard !logs.isEmpty, unigram > 0 else { return nil }
-        let spread = Spread(logs)
+        guard let middle = median(logs), unigram > 0 else { return nil }
         return verdict(
-            spread.median + log(unigram), spread, noise: deviations * spreadOfLogs / Double(positions).squareRoot())
+            middle + log(unigram), of: logs, noise: deviations * spreadOfLogs / Double(positions).squareRoot())
     }
 
     /// To the noise of the positions comes that of the seeds, half of their range.
-    private static func verdict(_ gain: Double, _ spread: Spread, noise: Double) -> Verdict? {
-        let bound = noise + (spread.highest - spread.lowest) / 2
+    private static func verdict(_ gain: Double, of values: [Double], noise: Double) -> Verdict? {
+        let bound = noise + ((values.max() ?? 0) - (values.min() ?? 0)) / 2
         guard gain.isFinite, bound.isFinite else { return nil }
         return gain > bound ? .better : gain < -bound ? .worse : .within
     }
+
+    private static func median(_ values: [Double]) -> Double? {
+        guard !values.isEmpty else { return nil }
+        let sorted = values.sorted()
+        return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+    }
 }
 
-extension UnigramComparison.Verdict {
-    /// Stands behind a figure, and behind the name of a system.
-    var mark: String {
-        switch self {
-        case .better: ""
-        case .within: "†"
-        case .worse: "‡"
-        }
-    }
-
-    /// What the mark means; empty where there is none.
-    var footnote: String {
-        switch self {
-        case .better: ""
-        case .within:
-            "† within the noise of the unigram model: this system has learned no more than how frequent words are (yet). Behind a "
-                + "single figure: this figure alone does not tell the system from the unigram model."
-        case .worse: "‡ worse than the unigram model, by more than noise: counting words predicts better than this (yet)."
-        }
+extension RankingScores {
+    /// How these scores stand to the unigram model's over the same positions; `nil` if nothing was ranked.
+    package var verdict: UnigramComparison.Verdict? {
+        UnigramComparison(
+            top1: [top1], top10: [top10], perplexity: candidatePerplexity.map { [$0] } ?? [],
+            unigram: (unigramTop1, unigramTop10, unigramPerplexity), positions: positions
+        ).verdict
     }
 }
