@@ -165,7 +165,9 @@ public final class Trainer {
     private var secondsOfEvaluation: Double {
         guard let plan = heldOut?.plan, plan.interval != nil else { return 0 }
         if let seconds = state.evaluationSeconds, let count = state.evaluations, count > 0 { return seconds / Double(count) }
-        return ceiling.map(plan.secondsOfEvaluation) ?? 0
+        // Asked every step, and so without a closure, which would be allocated.
+        guard let ceiling else { return 0 }
+        return plan.secondsOfEvaluation(ceiling: ceiling)
     }
 
     /// What the model's file says of the run.

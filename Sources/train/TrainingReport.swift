@@ -19,6 +19,8 @@ struct TrainingReport {
 
     func attach(to trainer: Trainer) {
         trainer.onProgress = { [report] progress in
+            // The texts are allocated.
+            guard report.showsProgress else { return }
             let share = progress.ceilingShare.map { " (\(fixed(100 * $0, 0))% of the ceiling)" } ?? ""
             let state = progress.isEvaluating ? "evaluating"
                 : "loss \(fixed(progress.loss, 4)), \(grouped(Int(progress.wordsPerSecond))) words/s\(share)"

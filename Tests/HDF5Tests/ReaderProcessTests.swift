@@ -67,18 +67,18 @@ struct ReaderProcessTests {
         ("", nil), ("kill -SEGV $$", "is damaged: the HDF5 library broke down over it"),
         ("kill -KILL $$", "is damaged: the HDF5 library broke down over it"),
         ("kill -XCPU $$", "is damaged: reading it does not end"),
-    ] as [(String, String?)]) func anAnswerIsBelievedByItsEnd(_ end: String, _ refusal: String?) throws {
+    ] as [(String, String?)]) func anAnswerIsBelievedByItsEnd(_ end: String, _ refusal: String?) async throws {
         let directory = try TemporaryDirectory()
         let path = try file(directory)
         let answer = [1, 0, 16, 0, 0].map { "\\x\($0 == 16 ? "10" : "0\($0)")\(String(repeating: "\\0", count: 7))" }.joined()
-        let reader = try script(directory, "printf '\(answer)' >&4\n\(end)\n")
+        let reader = try await script(directory, "printf '\(answer)' >&4\n\(end)\n")
         if let refusal {
             let error = #expect(throws: ToolError.self) { try HDF5File(path: path, reader: reader) }
             #expect(error?.status == .dataError && error?.description == "\(path): \(refusal)")
         } else {
             #expect(try HDF5File(path: path, reader: reader).datasets.isEmpty)
         }
-        let short = try script(directory, "printf '\(answer.dropLast(2))' >&4\n")
+        let short = try await script(directory, "printf '\(answer.dropLast(2))' >&4\n")
         let error = #expect(throws: ToolError.self) { try HDF5File(path: path, reader: short) }
         #expect(error?.description == "\(path): is damaged: the HDF5 library broke down over it")
     }
@@ -87,7 +87,7 @@ struct ReaderProcessTests {
     @Test func signalsAreAsInAShell() async throws {
         let directory = try TemporaryDirectory()
         let path = try file(directory), told = directory.file("told")
-        let reader = try script(
+        let reader = try await script(
             directory, "while read line; do [[ $line = Sig* ]] && echo \"$line\"; done < /proc/$$/status > \(told)")
         try await onThread {
             var all = sigset_t()
@@ -111,10 +111,14 @@ struct ReaderProcessTests {
     }
 
     /// A program that takes a request and does what `lines` say.
-    private func script(_ directory: TemporaryDirectory, _ lines: String) throws -> String {
+    /// Written by a process of its own: a program that this process has open for writing, or had when another thread started a
+    /// process, cannot be run ("Text file busy").
+    private func script(_ directory: TemporaryDirectory, _ lines: String) async throws -> String {
         let request = "count=$(head -c 8 <&4 | od -An -tu8)\nhead -c $count <&4 > /dev/null\n"
-        let path = try directory.write("reader", "#!/bin/bash\n\(request)\(lines)")
-        try #require(chmod(path, 0o755) == 0)
+        let path = directory.file("reader")
+        let result = try await runShell(
+            "cat > '\(path)' && chmod 755 '\(path)'", input: Array("#!/bin/bash\n\(request)\(lines)".utf8))
+        try #require(result.status == 0, "\(result.errors)")
         return path
     }
 

@@ -21,7 +21,7 @@ struct AllocationTests {
         let fixture = try await Fixture.shared.value
         let table = options.contains("characters") ? [] : ["--table", fixture.table]
         let vocabulary = options.contains("--output") ? ["--vocab", fixture.vocabulary] : []
-        let arguments = ["--preset", "tiny", "--batch", "1", "--quiet", "--steps", "\(steps)", fixture.tokens] + options + table
+        let arguments = ["--preset", "tiny", "--batch", "1", "--quiet", "--steps", "\(steps)", "--evaluations", "1", fixture.tokens] + options + table
             + vocabulary
         let result = try await runShell(
             "LD_PRELOAD=$BIN/libAllocationCounter.so $BIN/train \(arguments.joined(separator: " ")) -o /dev/null")
