@@ -26,7 +26,7 @@ public struct LayerMix: Sendable, Equatable {
 
     /// Reads a file. Throws `ToolError`: `noInput`, or `dataError` if it is not such an object.
     public init(path: String) throws {
-        let bytes = try readSmall(FileSource(path: path))
+        let bytes = try readSmall(openInput(path))
         func refuse(_ cause: String) -> ToolError { .data(path, "", cause) }
         guard let fields = try? JSONDecoder().decode([String: Ignored].self, from: Data(bytes)) else {
             throw refuse("is not a JSON object such as {\"weights\": [0.1, 0.3, -0.2], \"gamma\": 1}")

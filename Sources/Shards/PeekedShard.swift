@@ -17,7 +17,13 @@ public struct PeekedShard {
         let peeked = try PeekedSource(begun, count: 4 << 10)
         var bytes = [UInt8](repeating: 0, count: 256)
         let content = try? decompressed(MemorySource(peeked.head))
-        let count = (try? bytes.withUnsafeMutableBytes { try content?.read(into: $0) ?? 0 }) ?? 0
+        var count = 0
+        bytes.withUnsafeMutableBytes { bytes in
+            // What lies behind the header may be cut off here.
+            while count < bytes.count,
+                let more = try? content?.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[count...])), more > 0
+            { count += more }
+        }
         let lines = String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n")
         let isShard = lines.first?.hasPrefix(ShardHeader.magic) == true
         let line = isShard ? lines.first { $0.hasPrefix("kind ") } : nil

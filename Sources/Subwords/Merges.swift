@@ -22,10 +22,10 @@ public struct Merges: Sendable {
 
     public init(_ pairs: [Pair]) { self.pairs = pairs }
 
-    /// Reads a file. Throws `ToolError`: `noInput`, `ioError`; `dataError`, with the line, for another version, for lines
-    /// that are not two symbols, and for a last line without an end.
+    /// Reads a file, which may be compressed. Throws `ToolError` as `openInput` does; `dataError`, with the line, for another
+    /// version, for lines that are not two symbols, and for a last line without an end.
     public init(path: String) throws {
-        let lines = LineReader(try FileSource(path: path))
+        let lines = LineReader(try openInput(path))
         var pairs: [Pair] = []
         var hasVersion = false
         while try lines.next({ line in

@@ -142,9 +142,16 @@ public struct TextError: Error, Equatable {
         switch invalid {
         case .notUTF8(_, let value):
             let hexadecimal = String(value, radix: 16)
-            cause = "is not UTF-8 (0x\(hexadecimal)); try: iconv -f LATIN1 -t UTF-8, or iconv -c -f UTF-8 -t UTF-8"
+            // What has a NUL is not text in Latin-1 either.
+            cause =
+                "is not UTF-8 (0x\(hexadecimal)); "
+                + (text.prefix(4 << 10).contains(0)
+                    ? "with its NUL bytes this is not text in any 8-bit encoding; unpack archives, and convert documents first"
+                    : "try: iconv -f LATIN1 -t UTF-8, or iconv -c -f UTF-8 -t UTF-8")
         case .nul:
-            cause = "is NUL, which text never holds; if it is UTF-16, try: iconv -f UTF-16 -t UTF-8"
+            let order = invalid.offset % 2 == 0 ? "BE" : "LE"
+            cause =
+                "is NUL, which text never holds; a tar archive is unpacked by tar -xf; if it is UTF-16, try: iconv -f UTF-16\(order) -t UTF-8"
         }
     }
 }

@@ -113,7 +113,7 @@ struct BenchLayers: Tool {
     }
 
     private func readWords(_ path: String) throws -> [String] {
-        let lines = LineReader(try FileSource(path: path))
+        let lines = LineReader(try openInput(path))
         var words: [String] = []
         while try lines.next({ words.append(String(decoding: $0, as: UTF8.self)) }) {}
         return words

@@ -19,7 +19,7 @@ struct BenchReport: Tool {
             """)
 
     @Argument(
-        help: ArgumentHelp("Results in JSON Lines, plain, .gz or .lz4; - is standard input.", valueName: "results"),
+        help: ArgumentHelp("Results in JSON Lines, plain or compressed; - is standard input.", valueName: "results"),
         completion: .file())
     var inputs: [String]
 

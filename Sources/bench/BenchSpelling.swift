@@ -85,7 +85,7 @@ struct BenchSpelling: Tool {
         benchmark.subwords.ridge = ridge
         benchmark.subwords.lengthPenalty = lengthPenalty
         benchmark.threads = common.threads
-        let sets = try similarity.map { try WordSimilarity(FileSource(path: $0)) }
+        let sets = try similarity.map { try WordSimilarity(openInput($0)) }
         let words = try VocabularyWords(FileSource(path: vocabulary), pool: common.workerPool())
         let report = common.report
         let result = try benchmark.run(words, openVectors(vectors), sets: sets) { report.progress($0) }

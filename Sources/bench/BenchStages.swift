@@ -16,7 +16,7 @@ struct BenchStages: Tool {
             Example: bench stages --text corpus.txt --json stages.jsonl
             """)
 
-    @Option(help: ArgumentHelp("Measure on this text, plain, .gz or .lz4.", valueName: "file"), completion: .file())
+    @Option(help: ArgumentHelp("Measure on this text, plain or compressed.", valueName: "file"), completion: .file())
     var text: String?
 
     @Option(help: ArgumentHelp("Size of the synthetic text.", valueName: "n"))

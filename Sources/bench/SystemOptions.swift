@@ -9,7 +9,7 @@ extension OptimizerKind: ExpressibleByArgument {}
 /// How systems are measured together: options of `output-layers`, `costs` and `compare`.
 struct SystemOptions: ParsableArguments {
     @Option(
-        help: ArgumentHelp("Train on this text, plain, .gz or .lz4, or a token shard [synthetic].", valueName: "file"),
+        help: ArgumentHelp("Train on this text, plain or compressed, or a token shard [synthetic].", valueName: "file"),
         completion: .file())
     var text: String?
 

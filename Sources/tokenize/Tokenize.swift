@@ -10,8 +10,9 @@ struct Tokenize: Tool {
     static let configuration: CommandConfiguration = configuration(
         "tokenize", "Cut text into tokens: text in, token shard out.",
         """
-        Text is UTF-8, plain, gzip or LZ4. A line is a sentence unless --sentences says otherwise. The rules are those of \
-        the Penn Treebank for English; letters of other languages pass unharmed (docs/tokenization.md).
+        Text is UTF-8, plain or compressed: gzip or LZ4, and xz, zstd or bzip2 where the programs of these names are \
+        installed. A line is a sentence unless --sentences says otherwise. The rules are those of the Penn Treebank for \
+        English; letters of other languages pass unharmed (docs/tokenization.md).
 
         Example: tokenize --sentences book.txt.gz -o book.tokens; tokenize --print book.tokens | head
         """)

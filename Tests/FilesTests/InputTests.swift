@@ -2,11 +2,14 @@ import Files
 import TestSupport
 import Testing
 
+/// One test at a time, because one of them looks for children of this process.
+@Suite(.serialized)
 struct InputTests {
     static let text = Array((0..<20_000).map { "line \($0 &* 7919 % 1000)\n" }.joined().utf8)
 
-    func readAll(_ path: String, piece: Int = 4096) throws -> [UInt8] {
-        let source = try openInput(path)
+    func readAll(_ path: String, piece: Int = 4096) throws -> [UInt8] { try readAll(openInput(path), piece: piece) }
+
+    func readAll(_ source: any ByteSource, piece: Int = 4096) throws -> [UInt8] {
         var all: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: piece)
         while case let count = try buffer.withUnsafeMutableBytes({ try source.read(into: $0) }), count > 0 {
@@ -16,8 +19,8 @@ struct InputTests {
     }
 
     @Test(
-        .enabled(if: ["gzip", "lz4"].allSatisfy(isInstalled), "gzip or lz4 is not installed"),
-        arguments: ["cat", "gzip -c", "lz4 -c"], [1, 7, 4096, 1 << 20])
+        .enabled(if: ["gzip", "lz4", "xz", "zstd", "bzip2"].allSatisfy(isInstalled), "one of gzip, lz4, xz, zstd and bzip2 is not installed"),
+        arguments: ["cat", "gzip -c", "lz4 -c", "xz -c", "zstd -cq", "bzip2 -c"], [1, 7, 4096, 1 << 20])
     func compressionIsRecognisedByContent(program: String, piece: Int) async throws {
         let directory = try TemporaryDirectory()
         let path = try directory.write("text", Self.text)
@@ -29,7 +32,8 @@ struct InputTests {
     }
 
     @Test(
-        .enabled(if: ["gzip", "lz4"].allSatisfy(isInstalled), "gzip or lz4 is not installed"), arguments: ["gzip -c", "lz4 -c"])
+        .enabled(if: ["gzip", "lz4", "xz", "zstd", "bzip2"].allSatisfy(isInstalled), "one of gzip, lz4, xz, zstd and bzip2 is not installed"),
+        arguments: ["gzip -c", "lz4 -c", "xz -c", "zstd -cq", "bzip2 -c"])
     func truncatedCompressionIsAnError(program: String) async throws {
         let directory = try TemporaryDirectory()
         let path = try directory.write("text", Self.text)

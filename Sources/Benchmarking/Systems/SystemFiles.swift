@@ -20,7 +20,7 @@ final class SystemFiles {
     private var units: [Int: (tokens: ScratchFile, vocabulary: ScratchFile)] = [:]
 
     /// - Parameters:
-    ///   - text: a file, plain, .gz or .lz4, or a token shard; `nil` makes one of `megabytes`.
+    ///   - text: a file, plain or compressed, or a token shard; `nil` makes one of `megabytes`.
     /// Throws `ToolError`: `noInput` if the text is no file, and what reading it throws.
     init(text: String?, megabytes: Int, threads: Int) throws {
         runner = try PipelineRunner()

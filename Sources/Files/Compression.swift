@@ -1,0 +1,60 @@
+/// A form of compression, told from the first bytes of a file.
+public enum Compression: String, Sendable, CaseIterable {
+    case gzip, lz4, xz, zstd, bzip2
+
+    /// The form of data that begin with `head`; `nil` if they are not compressed in a known form.
+    public init?(head: [UInt8]) {
+        guard let form = Self.allCases.first(where: { form in form.beginnings.contains { head.starts(with: $0) } }) else {
+            return nil
+        }
+        self = form
+    }
+
+    /// What the first bytes of any form may be.
+    static let allBeginnings = allCases.flatMap(\.beginnings)
+
+    private var beginnings: [[UInt8]] {
+        switch self {
+        case .gzip: [[0x1F, 0x8B]]
+        case .lz4: [lz4Magic]
+        case .xz: [[0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]]
+        // A frame, or one to be skipped, with which pzstd begins.
+        case .zstd: [[0x28, 0xB5, 0x2F, 0xFD]] + (0x50...0x5F).map { [$0, 0x2A, 0x4D, 0x18] }
+        // BZh and the size of blocks, then the first block, or the end where there is none: digits of pi and of its root.
+        case .bzip2:
+            (0x31...0x39).flatMap { size in
+                [[0x31, 0x41, 0x59, 0x26, 0x53, 0x59], [0x17, 0x72, 0x45, 0x38, 0x50, 0x90]].map { [0x42, 0x5A, 0x68, size] + $0 }
+            }
+        }
+    }
+
+    /// The program that packs and unpacks data of this form.
+    var program: String { rawValue }
+
+    /// The package of Debian that has the program.
+    var package: String { self == .xz ? "xz-utils" : rawValue }
+
+    /// How names of files of this form end.
+    private var suffix: String {
+        switch self {
+        case .gzip: ".gz"
+        case .lz4: ".lz4"
+        case .xz: ".xz"
+        case .zstd: ".zst"
+        case .bzip2: ".bz2"
+        }
+    }
+
+    /// What to tell the user where data of this form cannot be read as they are: what the file is, and the command that helps.
+    /// - Parameter name: the file, or `standard input`.
+    public func advice(_ name: String) -> String {
+        let command =
+            name == "standard input"
+            ? "\(program) -dc in front of this tool"
+            : "\(program) -dc \(name) > \(name.hasSuffix(suffix) ? String(name.dropLast(suffix.count)) : name + ".unpacked")"
+        return "is compressed with \(rawValue); unpack it first: \(command)"
+    }
+}
+
+/// What an LZ4 frame begins with.
+public let lz4Magic: [UInt8] = [0x04, 0x22, 0x4D, 0x18]

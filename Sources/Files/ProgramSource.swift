@@ -1,0 +1,216 @@
+import Glibc
+
+/// The content of compressed data, unpacked by a program (`xz -dc`) that runs as a child process.
+///
+/// One thread does it all: it waits until the program has made something, or takes something. The program's status is looked
+/// at when its output has ended. An object that dies earlier ends its program.
+final class ProgramSource: ByteSource {
+    var name: String { source.name }
+    private let source: any ByteSource
+    private let compression: Compression
+    private let process: pid_t
+    private var isRunning = true
+    /// This end of the program's three standard streams; -1 for one that is closed. They are sockets: to write to one whose reader
+    /// has gone can be an error without being a signal.
+    private var input, output, errors: CInt
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 16)
+    /// What has been read of the source, and not yet been taken by the program.
+    private var pending = 0..<0
+    /// What the program says on its standard error, the beginning of it.
+    private var message: [UInt8] = []
+    private var failure: ToolError?
+
+    /// Starts the program. Throws `ToolError`: `unavailable` if it is not on the PATH, `systemError`.
+    init(_ source: any ByteSource, _ compression: Compression) throws {
+        self.source = source
+        self.compression = compression
+        let streams = try ChildStreams(of: source.name)
+        process = try streams.start(compression, reading: source.name)
+        (input, output, errors) = streams.take()
+    }
+
+    deinit {
+        closeAll()
+        if isRunning {
+            kill(process, SIGKILL)
+            _ = wait()
+        }
+        buffer.deallocate()
+    }
+
+    func read(into room: UnsafeMutableRawBufferPointer) throws -> Int {
+        guard !room.isEmpty else { return 0 }
+        while output >= 0 {
+            let count = recv(output, room.baseAddress, room.count, CInt(MSG_DONTWAIT))
+            if count > 0 { return count }
+            if count == 0 {
+                close(&output)
+                break
+            }
+            guard errno == EAGAIN || errno == EINTR else {
+                throw ToolError.system(.ioError, name, "cannot read from \(compression.program)", errno: errno)
+            }
+            // A negative descriptor is passed over.
+            var streams = [
+                pollfd(fd: output, events: Int16(POLLIN), revents: 0), pollfd(fd: errors, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: input, events: Int16(POLLOUT), revents: 0),
+            ]
+            guard poll(&streams, nfds_t(streams.count), -1) > 0 else {
+                if errno == EINTR { continue }
+                throw ToolError.system(.systemError, name, "cannot wait for \(compression.program)", errno: errno)
+            }
+            if streams[1].revents != 0 { try readMessage() }
+            if streams[2].revents & Int16(POLLERR | POLLHUP) != 0 {
+                close(&input)
+            } else if streams[0].revents == 0 && streams[2].revents != 0 {
+                // To read more may take long: what there is comes first.
+                try feed()
+            }
+        }
+        try finish()
+        return 0
+    }
+
+    /// Gives the program what it takes now; closes its input when there is no more, or when it wants no more.
+    private func feed() throws {
+        if pending.isEmpty {
+            pending = 0..<(try source.read(into: buffer))
+            guard !pending.isEmpty else { return close(&input) }
+        }
+        let rest = buffer[pending]
+        let start = UnsafeRawBufferPointer(rebasing: rest).baseAddress
+        let count = send(input, start, rest.count, CInt(MSG_NOSIGNAL) | CInt(MSG_DONTWAIT))
+        if count >= 0 {
+            pending = pending.lowerBound + count..<pending.upperBound
+        } else if errno == EPIPE || errno == ECONNRESET {
+            close(&input)
+        } else if errno != EAGAIN && errno != EINTR {
+            throw ToolError.system(.ioError, name, "cannot write to \(compression.program)", errno: errno)
+        }
+    }
+
+    /// Waits for more of what the program says, or for its end.
+    private func readMessage() throws {
+        var piece = [UInt8](repeating: 0, count: 4096)
+        let count = Glibc.read(errors, &piece, piece.count)
+        if count == 0 { close(&errors) }
+        if count < 0 && errno != EINTR {
+            throw ToolError.system(.ioError, name, "cannot read from \(compression.program)", errno: errno)
+        }
+        if message.count < piece.count { message += piece[..<max(0, count)] }
+    }
+
+    /// The output has ended: whether it was all that there is, the program's status says.
+    private func finish() throws {
+        if isRunning {
+            close(&input)
+            while errors >= 0 { try readMessage() }
+            failure = refusal(wait())
+        }
+        if let failure { throw failure }
+    }
+
+    /// What a status means; `nil` if all went well.
+    private func refusal(_ status: CInt?) -> ToolError? {
+        let program = compression.program
+        guard let status else {
+            return ToolError(.systemError, "\(name): the exit status of \(program), which unpacks it, is not known")
+        }
+        guard status != 0 else { return nil }
+        let signal = status & 0x7F
+        guard signal == 0 else {
+            return ToolError(.systemError, "\(name): \(program), which unpacks it, was ended by signal \(signal)")
+        }
+        let lines = String(decoding: message, as: UTF8.self).split(whereSeparator: \.isNewline)
+        var cause = lines.first.map { String($0) } ?? "status \(status >> 8)"
+        for prefix in ["\(program): ", "(stdin): ", "/*stdin*\\ : ", "/*stdin*\\: "] where cause.hasPrefix(prefix) {
+            cause.removeFirst(prefix.count)
+        }
+        while let last = cause.last, last == " " || last == ";" { cause.removeLast() }
+        return .data(name, "", "the \(compression.rawValue) stream is damaged or cut short (\(program): \(cause))")
+    }
+
+    /// Waits for the end of the program, and gives its status as the system does; `nil` if the system does not tell.
+    private func wait() -> CInt? {
+        isRunning = false
+        var status: CInt = 0
+        while waitpid(process, &status, 0) < 0 { guard errno == EINTR else { return nil } }
+        return status
+    }
+
+    private func close(_ descriptor: inout CInt) {
+        if descriptor >= 0 { Glibc.close(descriptor) }
+        descriptor = -1
+    }
+
+    private func closeAll() {
+        close(&input)
+        close(&output)
+        close(&errors)
+    }
+}
+
+/// Both ends of the three standard streams of a child process; closed, but for those that were taken.
+private final class ChildStreams {
+    private var own: [CInt] = [-1, -1, -1], child: [CInt] = [-1, -1, -1]
+
+    /// Throws `ToolError` with status `systemError`.
+    init(of name: String) throws {
+        for stream in 0..<3 {
+            // Sockets, because they are closed in other children from the start, as pipes are not.
+            var ends: [CInt] = [-1, -1]
+            guard socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
+                throw ToolError.system(.systemError, name, "cannot make a pipe", errno: errno)
+            }
+            (own[stream], child[stream]) = (ends[0], ends[1])
+        }
+    }
+
+    deinit { for descriptor in own + child where descriptor >= 0 { close(descriptor) } }
+
+    /// Starts the program that unpacks to its standard output. Throws `ToolError`: `unavailable`, `systemError`.
+    func start(_ compression: Compression, reading name: String) throws -> pid_t {
+        var actions = posix_spawn_file_actions_t(), attributes = posix_spawnattr_t()
+        posix_spawn_file_actions_init(&actions)
+        posix_spawnattr_init(&attributes)
+        defer {
+            posix_spawn_file_actions_destroy(&actions)
+            posix_spawnattr_destroy(&attributes)
+        }
+        for stream in 0..<3 { posix_spawn_file_actions_adddup2(&actions, child[stream], CInt(stream)) }
+        // Who ignores the end of children is not told their status.
+        var action = sigaction()
+        if sigaction(SIGCHLD, nil, &action) == 0, unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1 {
+            signal(SIGCHLD, SIG_DFL)
+        }
+        // That this process ignores or blocks signals is none of the program's business.
+        var signals = sigset_t(), none = sigset_t()
+        sigemptyset(&none)
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGPIPE)
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
+        var words: [UnsafeMutablePointer<CChar>?] = [strdup(compression.program), strdup("-dc")]
+        defer { for word in words { free(word) } }
+        words.append(nil)
+        var process = pid_t()
+        let status = posix_spawnp(&process, compression.program, &actions, &attributes, words, environ)
+        guard status == 0 else {
+            guard [ENOENT, ENOTDIR, EACCES].contains(status) else {
+                throw ToolError.system(.systemError, name, "cannot start \(compression.program)", errno: status)
+            }
+            throw ToolError(
+                .unavailable,
+                "\(name): is compressed with \(compression.rawValue), and the program \(compression.program), which reads it, "
+                    + "is not here: apt install \(compression.package)")
+        }
+        return process
+    }
+
+    /// This process's ends, now the caller's.
+    func take() -> (CInt, CInt, CInt) {
+        defer { own = [-1, -1, -1] }
+        return (own[0], own[1], own[2])
+    }
+}
