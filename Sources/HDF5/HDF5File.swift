@@ -26,7 +26,10 @@ public final class HDF5File: Sendable {
         guard let file = PlacedFile(try FileSource(path: path)) else {
             throw ToolError(.noInput, "\(path): is not a plain file, as HDF5 must be")
         }
-        guard try Self.hasSignature(file) else { throw ToolError.data(path, "", "is not an HDF5 file") }
+        guard try Self.hasSignature(file) else {
+            let compression = Compression(head: try file.read(at: 0, count: min(16, file.size)))
+            throw ToolError.data(path, "", "is not an HDF5 file" + (compression.map { ": it \($0.advice(path))" } ?? ""))
+        }
         let reader = try reader.map { ReaderProgram(path: $0, shown: $0) } ?? .find(for: path)
         let request = ReadRequest(.list, of: path, reading: file.size)
         var list = UnsafeMutableRawBufferPointer(start: nil, count: 0)

@@ -24,7 +24,7 @@ public struct DeferredTensors: Sendable {
     /// Reads the pieces in the order of the file. Throws `ToolError` (`ioError`, `dataError`).
     public func forEach(_ body: (TableShardReader.TensorPiece) throws -> Void) throws {
         for place in places {
-            guard let frame = try FrameScanner(PlacedSource(file, at: place.offset), at: place.offset).next() else { continue }
+            guard let frame = try FrameScanner(PlacedSource(file, at: place.offset), kind: .table, at: place.offset).next() else { continue }
             let content = try Frame.decompress(frame, file: file.name)
             guard ShardPrefix(content).fits(ShardBlock.magic, number: place.number, size: content.count) else {
                 throw ToolError.data(

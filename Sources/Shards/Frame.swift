@@ -81,6 +81,8 @@ struct ScannedFrame: Sendable {
 /// Cuts a stream into LZ4 frames by their block sizes alone, so that they can be decompressed in parallel.
 final class FrameScanner {
     let name: String
+    /// What shard the stream should be.
+    private let kind: ShardKind
     private let source: any ByteSource
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
     private var unread = 0..<0
@@ -88,9 +90,12 @@ final class FrameScanner {
     private var offset: Int
     private var frame: [UInt8] = []
 
-    /// - Parameter offset: where in its stream the source begins, for messages.
-    init(_ source: any ByteSource, at offset: Int = 0) {
+    /// - Parameters:
+    ///   - kind: what shard the stream should be, for messages.
+    ///   - offset: where in its stream the source begins, for messages.
+    init(_ source: any ByteSource, kind: ShardKind, at offset: Int = 0) {
         self.source = source
+        self.kind = kind
         self.offset = offset
         name = source.name
     }
@@ -160,12 +165,19 @@ final class FrameScanner {
         guard start == 0 else {
             return .data(name, "byte \(start)", "there is something behind the end of the shard that is not a shard")
         }
-        let magic = word(at: 0)
+        let head = frame + buffer[unread].prefix(4 << 10)
         let guess =
-            if magic & 0xFFFF == 0x8B1F { "it is gzip data" }
-            else if magic == 793_712_314 { "it is a fastText .bin model" }
-            else if frame.allSatisfy({ $0 >= 0x20 && $0 < 0x7F || $0 == 0x0A || $0 == 0x09 }) { "it looks like text" }
+            if let compression = Compression(head: head) { "it \(compression.advice(name))" }
+            else if word(at: 0) == 793_712_314 {
+                "it is a fastText .bin model" + (kind == .table ? "; make a table with it: \(kind.command(making: name))" : "")
+            } else if Self.looksLikeText(head) { "it looks like text; make one of it: \(kind.command(making: name))" }
             else { "its first bytes are unknown" }
-        return .data(name, "", "is not a Contour shard: \(guess)")
+        return .data(name, "", "is not a \(kind.rawValue) shard of Contour: \(guess)")
+    }
+
+    private static func looksLikeText(_ head: [UInt8]) -> Bool {
+        guard head.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 || $0 == 0x0A || $0 == 0x0D }) else { return false }
+        // The last character may be cut.
+        return (0..<4).contains { String(validating: head.dropLast($0), as: UTF8.self) != nil }
     }
 }

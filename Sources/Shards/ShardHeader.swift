@@ -13,6 +13,19 @@ public enum ShardKind: String, Sendable, CaseIterable {
         case .vectors: "encode"
         }
     }
+
+    /// The command line that makes a shard of this kind of text, or, for a table, of word vectors.
+    /// - Parameter name: the text, or `standard input`.
+    func command(making name: String) -> String {
+        let isPiped = name == "standard input"
+        let input = isPiped ? "" : " " + name
+        return switch self {
+        case .tokens: "tokenize\(input) -o corpus.tok"
+        case .vocabulary: "tokenize\(input) | build-vocab -o vocab.shard"
+        case .table: "embed-oov --vectors \(isPiped ? "-" : name) vocab.shard -o table.shard"
+        case .vectors: "encode --model model.safetensors --table table.shard\(input) -o vectors.shard"
+        }
+    }
 }
 
 /// One column of every block of a shard: a name and the type of its elements.

@@ -39,7 +39,7 @@ public final class ShardReader {
 
     /// The same for a kind whose columns may be any of several.
     init(_ source: any ByteSource, kind: ShardKind, anyOf columns: [[ShardColumn]], pool: WorkerPool) throws {
-        let scanner = FrameScanner(source)
+        let scanner = FrameScanner(source, kind: kind)
         let file = scanner.name
         self.scanner = scanner
         self.kind = kind

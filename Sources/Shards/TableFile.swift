@@ -59,7 +59,7 @@ public final class TableFile {
     public init?(_ source: any ByteSource) throws {
         guard let file = PlacedFile(source), file.size > 0 else { return nil }
         self.file = file
-        guard let first = try FrameScanner(PlacedSource(file, at: 0)).next() else { return nil }
+        guard let first = try FrameScanner(PlacedSource(file, at: 0), kind: .table).next() else { return nil }
         let header = try TablePart.header(Frame.decompress(first, file: file.name), file: file.name, place: first.place)
         guard let together = header.fields.integer(RowPlaces.field) else { return nil }
         self.header = header
@@ -92,7 +92,7 @@ public final class TableFile {
                 continue
             }
             let place = "byte \(offset)"
-            guard let frame = try FrameScanner(PlacedSource(file, at: offset), at: offset).next() else { continue }
+            guard let frame = try FrameScanner(PlacedSource(file, at: offset), kind: .table, at: offset).next() else { continue }
             let content = try Frame.decompress(frame, file: name)
             offset += frame.bytes.count
             if !insidePart {

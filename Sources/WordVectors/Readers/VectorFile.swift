@@ -49,16 +49,15 @@ let largestDimension = 1 << 16
 
 /// Opens a file of word vectors; its format is told from its content.
 ///
-/// Text and word2vec files may be compressed with gzip or LZ4, and may come through a pipe (`-` is standard input).
+/// Text and word2vec files may be compressed, as `openInput` has it, and may come through a pipe (`-` is standard input).
 /// A fastText .bin is mapped, not read, so it must be a plain file. Throws `ToolError`.
 public func openVectors(_ path: String) throws -> any VectorFile {
-    let raw = try PeekedSource(FileSource(path: path), count: 8)
+    let raw = try PeekedSource(FileSource(path: path), count: 16)
     let content = try PeekedSource(decompressed(raw), count: 64 << 10)
     if FastTextFile.recognises(content.head) {
-        guard FastTextFile.recognises(raw.head) else {
+        if let compression = Compression(head: raw.head) {
             throw ToolError.data(
-                raw.name, "",
-                "a compressed fastText .bin cannot be mapped; unpack it first (gunzip or unlz4)")
+                raw.name, "", "is a fastText .bin, which is read only where it is not compressed, and \(compression.advice(raw.name))")
         }
         guard path != "-" else {
             throw ToolError.data(raw.name, "", "a fastText .bin cannot be read from a pipe; give the file's name")

@@ -35,7 +35,7 @@ extension EmbeddingTable: WordVectorModel {
 /// Throws `ToolError`: `noInput`, `ioError`, `dataError` for a damaged file, or one that is no model.
 public func openWordVectorModel(_ path: String, pool: WorkerPool) throws -> any WordVectorModel {
     let file = try FileSource(path: path)
-    let source = try PeekedSource(file, count: 8)
+    let source = try PeekedSource(file, count: 16)
     if FastTextFile.recognises(source.head) {
         guard path != "-" else {
             throw ToolError.data(source.name, "", "a fastText .bin cannot be read from a pipe; give the file's name")
@@ -44,6 +44,9 @@ public func openWordVectorModel(_ path: String, pool: WorkerPool) throws -> any 
     }
     let shard = try PeekedShard(source)
     guard shard.kind != nil else {
+        if let compression = Compression(head: source.head) {
+            throw ToolError.data(source.name, "", "is no model as it is: it \(compression.advice(source.name))")
+        }
         throw ToolError.data(
             source.name, "",
             "is neither a fastText .bin nor a table or model of embed-oov; of vectors as text make a table first: "
