@@ -110,22 +110,10 @@ struct ChunkExpander: ~Copyable {
     }
 
     private func insert(_ token: UnsafeRawBufferPointer, _ words: inout WordTable) -> Int {
-        guard tokenizer.lowercase else { return words.insert(token) }
-        if token.allSatisfy({ $0 < 0x80 }) {
-            guard token.contains(where: { $0 >= 0x41 && $0 <= 0x5A }) else { return words.insert(token) }
-            let lower = token.map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 }
-            return lower.withUnsafeBytes { words.insert($0) }
-        }
-        let lower = Array(Self.lowercased(String(decoding: token, as: UTF8.self)).utf8)
+        guard tokenizer.lowercase, let lower = lowerCase(token) else { return words.insert(token) }
         return lower.withUnsafeBytes { bytes in
             guard let normal = tokenizer.normalization.apply(to: bytes) else { return words.insert(bytes) }
             return normal.withUnsafeBytes { words.insert($0) }
         }
-    }
-
-    /// Unicode's lower case, with the final form of sigma at the end of a word.
-    private static func lowercased(_ token: String) -> String {
-        guard token.unicodeScalars.last == "Σ", token.unicodeScalars.count > 1 else { return token.lowercased() }
-        return token.dropLast().lowercased() + "ς"
     }
 }

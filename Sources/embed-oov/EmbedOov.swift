@@ -15,7 +15,7 @@ struct EmbedOov: Tool {
         their spelling, by the character n-grams of a fastText .bin, or by n-grams or a character model (MIMICK, CNN) \
         that are fitted here and travel with the table. Tables hold unit vectors in float16 unless told otherwise.
 
-        Example: embed-oov --vectors wiki.bin vocabulary -o table; embed-oov --model wiki.bin --words < words.txt > vectors
+        Example: embed-oov --vectors wiki.bin vocabulary -o table; embed-oov --model wiki.bin --words words.txt -o vectors
         """)
 
     @OptionGroup var source: VectorOptions
@@ -122,6 +122,7 @@ struct EmbedOov: Tool {
         common.report.print(
             "\(grouped(subset.kept)) words of \(source.name), \(grouped(subset.madeCount)) others made by its generator, "
                 + "\(grouped(subset.unknownCount)) without a vector")
+        TableReport(report: common.report).suggestLowerCase(subset.inLowerCase, of: subset.tokens)
     }
 
     private var builder: TableBuilder {

@@ -13,6 +13,7 @@ struct TableReport {
                 + "(\(grouped(lookup.duplicates)) duplicates, \(grouped(lookup.invalidWords)) not UTF-8, "
                 + "\(grouped(lookup.zeroVectors)) zero)")
         describeSources(summary)
+        suggestLowerCase(summary.inLowerCase, of: summary.shares.reduce(0) { $0 + Double($1.tokens) })
         if let fit = summary.fit, let evaluation = summary.evaluation {
             report.print(
                 origin(of: fit) + "\(grouped(evaluation.asked.count)) "
@@ -31,6 +32,17 @@ struct TableReport {
             warn(fit, evaluation)
         }
     }
+
+    /// Says so if a share of the text that matters would have vectors in lower case.
+    func suggestLowerCase(_ gain: TableSummary.Share, of tokens: Double) {
+        guard tokens > 0, Double(gain.tokens) >= Self.leastGain * tokens else { return }
+        report.print(
+            "\(grouped(gain.words)) words (\(fixed(100 * Double(gain.tokens) / tokens, 1))% of the text) have no vector as they are, "
+                + "and have one in lower case: tokenize --lowercase")
+    }
+
+    /// A share of the text that is worth another run.
+    private static let leastGain = 0.01
 
     /// Says so if a model does not seem to be made for these vectors.
     private func warn(_ fit: SpellingFit, _ evaluation: SpellingEvaluation) {

@@ -121,6 +121,34 @@ struct EmbedOovTests {
         for change in changes { #expect(try await printed(change) != plain, "\(change)") }
     }
 
+    /// Words whose lower case has a vector are counted, where they are a share of the text that matters.
+    @Test func lowerCaseIsSuggested() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        func vocabulary(_ text: String, _ options: [String] = []) async throws -> String {
+            let path = directory.file("vocabulary")
+            let tokens = try await runTool("tokenize", ["-q"] + options, input: Array(text.utf8))
+            #expect(try await runTool("build-vocab", ["-q", "-o", path], input: tokens.output).status == 0)
+            return path
+        }
+        func errors(_ vocabulary: String, _ more: [String] = []) async throws -> String {
+            try await runTool("embed-oov", ["--vectors", fixture.vectors, "--unknown", "none"] + more + [vocabulary]).errors
+        }
+        // THE and Dog have vectors in lower case, Shadow has none, and cat has one as it is.
+        let mixed = String(repeating: "THE cat sees Dog .\n", count: 10) + "Shadow\n"
+        let hint = "2 words (39.2% of the text) have no vector as they are, and have one in lower case: tokenize --lowercase\n"
+        let suggested = try await errors(vocabulary(mixed))
+        #expect(suggested.contains(hint), "\(suggested)")
+        #expect(try await !errors(vocabulary(mixed), ["-q"]).contains("lower case"))
+        #expect(try await !errors(vocabulary(mixed, ["--lowercase"])).contains("lower case"))
+        // One in a hundred and twenty is not worth a word.
+        #expect(try await !errors(vocabulary(String(repeating: "the cat sees a dog .\n", count: 20) + "THE\n")).contains("lower case"))
+        let none = try await errors(vocabulary("THE DOG\n"))
+        #expect(none.hasSuffix("has a vector for none of the vocabulary's 2 words, and for 2 of them in lower case: tokenize --lowercase\n"), "\(none)")
+        let subset = try await runTool("embed-oov", ["--subset", fixture.table, vocabulary(mixed)])
+        #expect(subset.errors.hasSuffix(hint), "\(subset.errors)")
+    }
+
     @Test func nothingInCommonIsRefused() async throws {
         let fixture = try await Fixture.shared.value
         let directory = try TemporaryDirectory()

@@ -26,9 +26,9 @@ final class FastTextFile: VectorFile {
         header = try FastTextHeader(file.bytes, name: path, owner: file)
     }
 
-    func lookUp(_ words: WordTable, threads: Int) throws -> VectorLookup {
-        var lookup = try VectorLookup(words: words.count, dimension: dimension, file: name)
-        let entries = try findEntries(words, &lookup)
+    func lookUp(_ words: WordTable, noticing others: WordTable, threads: Int) throws -> VectorLookup {
+        var lookup = try VectorLookup(words: words.count, others: others.count, dimension: dimension, file: name)
+        let entries = try findEntries(words, others, &lookup)
         let rows = lookup.rows
         let summary = ChunkedFlags(count: words.count, of: Outcome.none)
         ThreadPool(threads: threads).forEach(summary.chunks) { chunk in
@@ -88,7 +88,7 @@ final class FastTextFile: VectorFile {
     }
 
     /// For each word the number of its entry in the dictionary, -1 where there is none.
-    private func findEntries(_ words: WordTable, _ lookup: inout VectorLookup) throws -> [Int32] {
+    private func findEntries(_ words: WordTable, _ others: WordTable, _ lookup: inout VectorLookup) throws -> [Int32] {
         var entries = [Int32](repeating: -1, count: words.count)
         try forEachEntry { entry, word in
             lookup.counts.inFile += 1
@@ -97,6 +97,8 @@ final class FastTextFile: VectorFile {
             } else if let id = words.find(word) {
                 if entries[id] >= 0 { lookup.counts.duplicates += 1 }
                 entries[id] = Int32(entry)
+            } else if let id = others.find(word) {
+                lookup.noticed[id] = true
             }
         }
         return entries

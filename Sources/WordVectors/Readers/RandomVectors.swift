@@ -17,8 +17,8 @@ public final class RandomVectors: VectorFile {
         generator = RandomGenerator(dimension: dimension, seed: seed)
     }
 
-    public func lookUp(_ words: WordTable, threads: Int) throws -> VectorLookup {
-        var lookup = try VectorLookup(words: words.count, dimension: dimension, file: name)
+    public func lookUp(_ words: WordTable, noticing others: WordTable, threads: Int) throws -> VectorLookup {
+        var lookup = try VectorLookup(words: words.count, others: others.count, dimension: dimension, file: name)
         lookup.found = generator.fill(Array(0..<words.count), of: words, into: lookup.rows, threads: threads)
         lookup.counts.found = words.count
         lookup.counts.inFile = words.count

@@ -42,9 +42,9 @@ final class TextVectorFile: VectorFile {
         dimension = fields.count - 1
     }
 
-    func lookUp(_ words: WordTable, threads: Int) throws -> VectorLookup {
-        var lookup = try VectorLookup(words: words.count, dimension: dimension, file: name)
-        let parser = TextVectorParser(words: words, dimension: dimension)
+    func lookUp(_ words: WordTable, noticing others: WordTable, threads: Int) throws -> VectorLookup {
+        var lookup = try VectorLookup(words: words.count, others: others.count, dimension: dimension, file: name)
+        let parser = TextVectorParser(words: words, others: others, dimension: dimension)
         let workers = OrderedWorkers(pool: WorkerPool(threads: threads)) { (piece: TextPiece) in parser.parse(piece) }
         var pieces = LinePieces(source)
         var skip = header?.length ?? 0
@@ -71,6 +71,7 @@ final class TextVectorFile: VectorFile {
         linesBefore += vectors.lines
         lookup.counts.inFile += vectors.vectors
         lookup.counts.invalidWords += vectors.invalidWords
+        for id in vectors.noticed { lookup.noticed[Int(id)] = true }
         vectors.values.withUnsafeBufferPointer { values in
             guard let start = values.baseAddress else { return }
             for (index, id) in vectors.ids.enumerated() { lookup.accept(Int(id), start + index * dimension) }

@@ -12,6 +12,8 @@ struct ParsedPiece: Sendable {
     /// Words that were asked for, and their vectors one after the other.
     var ids: [UInt32] = []
     var values: [Float] = []
+    /// Other words that the reader looks out for.
+    var noticed: [UInt32] = []
     var lines = 0
     var vectors = 0
     var invalidWords = 0
@@ -19,9 +21,10 @@ struct ParsedPiece: Sendable {
     var failure: (line: Int, cause: String)?
 }
 
-/// Parses lines `word number number …` and keeps the vectors of the words in a table.
+/// Parses lines `word number number …`, keeps the vectors of the words in a table, and notes which others there are.
 struct TextVectorParser: Sendable {
     let words: WordTable
+    let others: WordTable
     let dimension: Int
 
     func parse(_ piece: TextPiece) -> ParsedPiece {
@@ -90,7 +93,10 @@ struct TextVectorParser: Sendable {
             result.invalidWords += 1
             return
         }
-        guard let id = words.find(word) else { return }
+        guard let id = words.find(word) else {
+            if let other = others.find(word) { result.noticed.append(UInt32(other)) }
+            return
+        }
         let first = result.values.count
         result.values.append(contentsOf: repeatElement(0, count: dimension))
         let cause: String? = result.values.withUnsafeMutableBufferPointer { values in

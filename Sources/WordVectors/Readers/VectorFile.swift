@@ -33,14 +33,19 @@ public protocol VectorFile: AnyObject {
     /// Numbers in each vector.
     var dimension: Int { get }
 
-    /// The vectors of `words`. Call once: a stream cannot be read again.
-    func lookUp(_ words: WordTable, threads: Int) throws -> VectorLookup
+    /// The vectors of `words`, and which of `others` are in the file too. Call once: a stream cannot be read again.
+    func lookUp(_ words: WordTable, noticing others: WordTable, threads: Int) throws -> VectorLookup
 
     /// What the file itself knows about words that it does not hold: the character n-grams of a fastText .bin.
     func ownGenerator() -> (any OutOfVocabularyGenerator)?
 }
 
 extension VectorFile {
+    /// The vectors of `words`. Call once.
+    public func lookUp(_ words: WordTable, threads: Int) throws -> VectorLookup {
+        try lookUp(words, noticing: WordTable(), threads: threads)
+    }
+
     public func ownGenerator() -> (any OutOfVocabularyGenerator)? { nil }
 }
 

@@ -6,6 +6,8 @@ public struct VectorLookup: Sendable {
     public let rows: RowMatrix
     /// Which words have a vector.
     public internal(set) var found: [Bool]
+    /// Which of the other words that the reader looked out for are in the file.
+    public internal(set) var noticed: [Bool]
     public internal(set) var counts = Counts()
 
     /// What a reader met on its way; all counts but the first two speak of lines or records of the file.
@@ -31,13 +33,14 @@ public struct VectorLookup: Sendable {
     }
 
     /// Throws `ToolError.data` if there is no memory for vectors of the dimension that `file` claims.
-    init(words: Int, dimension: Int, file: String) throws {
+    init(words: Int, others: Int, dimension: Int, file: String) throws {
         guard let rows = RowMatrix(claimed: words, dimension: dimension) else {
             throw ToolError.data(
                 file, "header", "there is no memory for \(words) vectors of \(dimension) numbers; is the file damaged?")
         }
         self.rows = rows
         found = Array(repeating: false, count: words)
+        noticed = Array(repeating: false, count: others)
     }
 
     /// The same, as if only the words `ids` had been found.

@@ -26,8 +26,8 @@ final class Word2VecBinaryFile: VectorFile {
         window.drop(header.length)
     }
 
-    func lookUp(_ words: WordTable, threads: Int) throws -> VectorLookup {
-        var lookup = try VectorLookup(words: words.count, dimension: dimension, file: name)
+    func lookUp(_ words: WordTable, noticing others: WordTable, threads: Int) throws -> VectorLookup {
+        var lookup = try VectorLookup(words: words.count, others: others.count, dimension: dimension, file: name)
         let values = UnsafeMutablePointer<Float>.allocate(capacity: dimension)
         defer { values.deallocate() }
         for record in 0..<count {
@@ -48,6 +48,8 @@ final class Word2VecBinaryFile: VectorFile {
                     }
                 }
                 lookup.accept(id, values)
+            } else if let id = others.find(word) {
+                lookup.noticed[id] = true
             }
             window.drop(length + 1 + 4 * dimension)
         }

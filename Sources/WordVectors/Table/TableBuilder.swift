@@ -59,13 +59,17 @@ public struct TableBuilder {
         for mark in TableMarks.all { _ = words.insert(mark) }
         let counts = vocabulary.counts + Array(repeating: 0, count: words.count - vocabulary.words.count)
         let own = try ownGenerator(vectors)
-        let lookup = try vectors.lookUp(words, threads: threads)
+        let lowerCase = LowerCaseForms(of: vocabulary.words)
+        let lookup = try vectors.lookUp(words, noticing: lowerCase.others, threads: threads)
+        let gain = lowerCase.gain(lookup, counts: counts)
         let marks = Set(TableMarks.all.compactMap(words.find))
         let found = (0..<words.count).filter { lookup.found[$0] && !marks.contains($0) }
         guard !found.isEmpty else {
             throw ToolError.data(
-                vectors.name, "", "has a vector for none of the vocabulary's \(vocabulary.words.count) words; "
-                    + "are both of one language, and lower-cased or not alike?")
+                vectors.name, "", "has a vector for none of the vocabulary's \(vocabulary.words.count) words"
+                    + (gain.words > 0
+                        ? ", and for \(gain.words) of them in lower case: tokenize --lowercase"
+                        : "; are both of one language, and lower-cased or not alike?"))
         }
         var sources = lookup.found.map { $0 ? vectors.format.source : .none }
         let missing = (0..<words.count).filter { !lookup.found[$0] && !marks.contains($0) }
@@ -86,7 +90,7 @@ public struct TableBuilder {
         }
         TableMarks.make(words, lookup, found, seed: mimick.seed, &sources)
         let summary = TableSummary(
-            sources, counts: counts, lookup: lookup.counts, fit: fit,
+            sources, counts: counts, lookup: lookup.counts, inLowerCase: gain, fit: fit,
             evaluation: fit.flatMap { evaluate($0, words, lookup.rows, threads: threads) })
         let digest = pretrainedDigest(lookup.rows, sources)
         let transform = try VectorTransform(

@@ -18,6 +18,10 @@ public struct TableSubset {
     public let kept: Int
     public var madeCount: Int { isMade.count { $0 } }
     public var unknownCount: Int { isMade.count { !$0 } }
+    /// Words that the larger table lacks as they are, while it has a pre-trained vector for their lower case.
+    public private(set) var inLowerCase = TableSummary.Share()
+    /// Tokens of all words of the vocabulary.
+    public var tokens: Double { counts.reduce(0) { $0 + Double($1) } }
 
     /// Throws `ToolError` with status `dataError` if the table has none of the words.
     public init(of table: EmbeddingTable, name: String, _ vocabulary: VocabularyWords, threads: Int) throws {
@@ -40,6 +44,15 @@ public struct TableSubset {
             try table.generator()?.fill(Array(0..<lacking.count), of: lacking, into: made, threads: threads)
             ?? Array(repeating: false, count: lacking.count)
         self.lacking = lacking
+        for id in 0..<vocabulary.words.count {
+            vocabulary.words.withWord(id) { word in
+                guard lacking.find(word) != nil, let form = lowerCase(word), let known = form.withUnsafeBytes(table.words.find),
+                    table.sources[known] == .pretrained
+                else { return }
+                inLowerCase.words += 1
+                inLowerCase.tokens &+= vocabulary.counts[id]
+            }
+        }
     }
 
     /// Writes the table as a shard. Throws `ToolError`: `ioError`, and what reading the larger table throws.

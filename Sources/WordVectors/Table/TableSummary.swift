@@ -16,16 +16,19 @@ public struct TableSummary {
     public private(set) var shares = [Share](repeating: Share(), count: VectorSource.allCases.count)
     /// What the reader of the vectors counted.
     public let lookup: VectorLookup.Counts
+    /// Words, and their tokens, that have no vector among the pre-trained ones as they are, and have one in lower case.
+    public let inLowerCase: Share
     /// What was fitted to make vectors from spellings, `nil` if nothing was.
     public let fit: SpellingFit?
     /// How good it is.
     public let evaluation: SpellingEvaluation?
 
     init(
-        _ sources: [VectorSource], counts: [UInt64], lookup: VectorLookup.Counts, fit: SpellingFit?,
+        _ sources: [VectorSource], counts: [UInt64], lookup: VectorLookup.Counts, inLowerCase: Share, fit: SpellingFit?,
         evaluation: SpellingEvaluation?
     ) {
         self.lookup = lookup
+        self.inLowerCase = inLowerCase
         self.fit = fit
         self.evaluation = evaluation
         for (id, source) in sources.enumerated() {
