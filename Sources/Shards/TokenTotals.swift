@@ -16,7 +16,7 @@ public struct TokenTotals: Sendable, Equatable {
                 offset = end
                 continue
             }
-            guard let frame = try FrameScanner(PlacedSource(file, at: offset), at: offset).next() else { break }
+            guard let frame = try FrameScanner(PlacedSource(file, at: offset), kind: .tokens, at: offset).next() else { break }
             let content = try Frame.decompress(frame, file: file.name)
             offset += frame.bytes.count
             if content.starts(with: ShardBlock.endMagic) {
