@@ -35,8 +35,8 @@ fuzz:
 
 quickstart:
 	@pipelines/install-packages.sh $(QUICKSTART_PACKAGES)
-	@pipelines/stage.sh quickstart/stages/0-build.tsv build Package.swift $(BIN)/train -- $(BUILD)
-	@$(MAKE) --no-print-directory -f pipelines/quickstart.mk BIN=$(BIN)
+	@pipelines/stage.sh quickstart/stages build build Package.swift $(BIN)/train -- $(BUILD)
+	@$(MAKE) --no-print-directory -f pipelines/quickstart.mk BIN=$(BIN) FIRST=build
 
 man:
 	$(SWIFT) package $(TRAITS) generate-manual --multi-page

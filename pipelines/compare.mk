@@ -10,10 +10,11 @@
 # the words are through, and it goes on into further passes. So nothing else may run on the machine. The rate is constant
 # after its warm-up, so that a run that is cut short is not one that would have ended otherwise.
 #
-# Results: OUT/results.jsonl, OUT/results.txt (a table) and OUT/results.html. Every file in between is kept; what is there is
-# not made again, and a run that was interrupted goes on where it was. After a change of options remove what they concern.
+# Results: OUT/results.jsonl, OUT/results.txt (a table) and OUT/results.html. Every file in between is kept, with its options in
+# OUT/options: it is made again when these or its files have changed. A run that was interrupted goes on where it was; with other
+# options, text or vectors it begins anew.
 
-# Text files, plain, .gz or .lz4, a sentence or paragraph a line.
+# Text files, plain or compressed (.gz, .lz4, .xz, .zst, .bz2), a sentence or paragraph a line.
 TEXT ?=
 OUT ?= compare
 # Every n-th line is kept from training, unless HELD_OUT names text of its own.
@@ -41,19 +42,17 @@ PROBE_TRAIN ?=
 PROBE_TEST ?=
 PROBE_COLUMNS ?= 4
 PROBE_FLAGS ?=
+# Options of every tool, such as --threads 2: a change of them trains again, because it changes what a time is worth.
 COMMON_FLAGS ?=
 
-BIN ?= .build/release
 HERE := $(dir $(lastword $(MAKEFILE_LIST)))
-TOOL = $(if $(BIN),$(BIN)/)
+include $(HERE)options.mk
+include $(HERE)tools.mk
 TRAIN ?= $(TOOL)train
 
 # Whatever is missing is missed now, not after an hour.
 ifneq ($(words $(OUT)),1)
 $(error OUT must be a folder's name without blanks: $(OUT))
-endif
-ifneq ($(if $(BIN),$(words $(wildcard $(foreach tool,tokenize build-vocab embed-oov train bench,$(TOOL)$(tool)))),5),5)
-$(error the tools are not in $(BIN): make build, or set BIN)
 endif
 ifeq ($(shell command -v gnuplot 2> /dev/null),)
 $(error gnuplot is missing, which draws the results: apt install gnuplot-nox)
@@ -83,36 +82,57 @@ $(error TEXT is not set; try: make -f pipelines/compare.mk TEXT=corpus.txt)
 endif
 
 $(OUT):
-	mkdir -p $@/runs
+	mkdir -p $@/runs $@/options
+
+# $(call unless-made,FILE): a prerequisite of OUT/FILE that makes it anew if its options have changed; remember keeps them.
+unless-made = $(call changed,$(OUT)/$(1),$(OUT)/options/$(notdir $(1)),$(OPTIONS_$(1)))
+remember = @mkdir -p $(OUT)/options && $(call keep,$(OUT)/options/$(@F),$(OPTIONS_$(@:$(OUT)/%=%)))
 
 # One text, cut into training and held-out lines.
 TRAINING_LINES = $(HERE)split-lines.sh $(if $(HELD_OUT),0,$(HELD_OUT_EVERY)) train $(TEXT)
 HELD_OUT_LINES = $(HERE)split-lines.sh $(if $(HELD_OUT),0 train $(HELD_OUT),$(HELD_OUT_EVERY) held-out $(TEXT))
 TOKENIZE = $(TOOL)tokenize $(COMMON_FLAGS) $(TOKENIZE_FLAGS)
 
-$(OUT)/train.tok: $(TEXT) | $(OUT)
+# Which options each file is of.
+OPTIONS_train.tok = $(TOKENIZE_FLAGS) < every $(if $(HELD_OUT),0,$(HELD_OUT_EVERY)) of $(TEXT)
+OPTIONS_held-out.tok = $(TOKENIZE_FLAGS) < $(if $(HELD_OUT),$(HELD_OUT),every $(HELD_OUT_EVERY) of $(TEXT))
+OPTIONS_train.units = $(OPTIONS_train.tok)
+OPTIONS_held-out.units = $(OPTIONS_held-out.tok)
+OPTIONS_words.vocab = --max-size $(VOCABULARY)
+OPTIONS_codes = --bpe $(MERGES)
+OPTIONS_words.vec = -dim $(DIMENSION) -bucket 50000 -minCount 3 -epoch 3
+OPTIONS_table = --vectors $(or $(VECTORS),$(OUT)/words.vec)
+
+$(OUT)/train.tok: $(TEXT) $(call unless-made,train.tok) | $(OUT)
 	$(TRAINING_LINES) | $(TOKENIZE) -o $@
-$(OUT)/held-out.tok: $(or $(HELD_OUT),$(TEXT)) | $(OUT)
+	$(remember)
+$(OUT)/held-out.tok: $(or $(HELD_OUT),$(TEXT)) $(call unless-made,held-out.tok) | $(OUT)
 	$(HELD_OUT_LINES) | $(TOKENIZE) -o $@
-$(OUT)/train.units: $(TEXT) $(OUT)/codes
+	$(remember)
+$(OUT)/train.units: $(TEXT) $(OUT)/codes $(call unless-made,train.units)
 	$(TRAINING_LINES) | $(TOKENIZE) --bpe $(OUT)/codes -o $@
-$(OUT)/held-out.units: $(or $(HELD_OUT),$(TEXT)) $(OUT)/codes
+	$(remember)
+$(OUT)/held-out.units: $(or $(HELD_OUT),$(TEXT)) $(OUT)/codes $(call unless-made,held-out.units)
 	$(HELD_OUT_LINES) | $(TOKENIZE) --bpe $(OUT)/codes -o $@
+	$(remember)
 $(OUT)/all.vocab: $(OUT)/train.tok
 	$(TOOL)build-vocab $(COMMON_FLAGS) $< -o $@
-$(OUT)/words.vocab: $(OUT)/all.vocab
-	$(TOOL)build-vocab $(COMMON_FLAGS) --max-size $(VOCABULARY) $< -o $@
-$(OUT)/codes: $(OUT)/all.vocab
-	$(TOOL)build-vocab $(COMMON_FLAGS) --bpe $(MERGES) $< -o $@
+$(OUT)/words.vocab: $(OUT)/all.vocab $(call unless-made,words.vocab)
+	$(TOOL)build-vocab $(COMMON_FLAGS) $(OPTIONS_words.vocab) $< -o $@
+	$(remember)
+$(OUT)/codes: $(OUT)/all.vocab $(call unless-made,codes)
+	$(TOOL)build-vocab $(COMMON_FLAGS) $(OPTIONS_codes) $< -o $@
+	$(remember)
 $(OUT)/units.vocab: $(OUT)/train.units
 	$(TOOL)build-vocab $(COMMON_FLAGS) $< -o $@
-$(OUT)/words.vec: $(OUT)/train.tok
+$(OUT)/words.vec: $(OUT)/train.tok $(call unless-made,words.vec)
 	$(TOOL)tokenize --print $< > $(OUT)/train.words
-	fasttext skipgram -input $(OUT)/train.words -output $(OUT)/words -dim $(DIMENSION) -bucket 50000 -minCount 3 \
-	    -epoch 3 -thread 2 -verbose 0
+	fasttext skipgram -input $(OUT)/train.words -output $(OUT)/words $(OPTIONS_words.vec) -thread 2 -verbose 0
 	rm -f $(OUT)/train.words $(OUT)/words.bin
-$(OUT)/table: $(OUT)/all.vocab $(or $(VECTORS),$(OUT)/words.vec)
-	$(TOOL)embed-oov $(COMMON_FLAGS) --vectors $(or $(VECTORS),$(OUT)/words.vec) $< -o $@
+	$(remember)
+$(OUT)/table: $(OUT)/all.vocab $(or $(VECTORS),$(OUT)/words.vec) $(call unless-made,table)
+	$(TOOL)embed-oov $(COMMON_FLAGS) $(OPTIONS_table) $< -o $@
+	$(remember)
 
 INPUT_ELMo-C = --table $(OUT)/table
 INPUT_ELMo-A = --table $(OUT)/table --output adaptive-softmax --cutoffs $(CUTOFFS) --vocab $(OUT)/words.vocab
@@ -130,28 +150,50 @@ PROBE_ELMo-Sub = --bpe $(OUT)/codes
 
 FILES := $(OUT)/train.tok $(OUT)/held-out.tok $(OUT)/words.vocab $(OUT)/units.vocab $(OUT)/train.units $(OUT)/held-out.units \
     $(OUT)/table
+# Those that a system is trained with.
+FILES_ELMo-C = $(OUT)/train.tok $(OUT)/held-out.tok $(OUT)/table
+FILES_ELMo-A = $(FILES_ELMo-C) $(OUT)/words.vocab
+FILES_ELMo = $(OUT)/train.tok $(OUT)/held-out.tok $(OUT)/words.vocab
+FILES_ELMo-Sub = $(OUT)/train.units $(OUT)/held-out.units $(OUT)/units.vocab
+
+# $(call run-options,SYSTEM,SEED): of a training, all but how long it takes.
+run-options = $(COMMON_FLAGS) --preset $(PRESET) --schedule constant --candidates $(CANDIDATES) --seed $(2) \
+    --held-out $(OUT)/held-out.$(TOKENS_$(1)) $(INPUT_$(1)) $(TRAIN_FLAGS) $(OUT)/train.$(TOKENS_$(1))
 
 # training SYSTEM SEED: both models of a run, and its log. ELMo-C comes first: it says how long the others may train.
 define training
-$(OUT)/runs/$(1)-$(2).words.model: $(FILES) $(if $(filter-out ELMo-C,$(1)),$(OUT)/runs/ELMo-C-$(2).words.model)
+OPTIONS_runs/$(1)-$(2).words.model = --epochs $$(EPOCHS) $$(call run-options,$(1),$(2))
+$(OUT)/runs/$(1)-$(2).words.model: $$(FILES_$(1)) $(if $(filter-out ELMo-C,$(1)),$(OUT)/runs/ELMo-C-$(2).words.model) \
+    $$(call unless-made,runs/$(1)-$(2).words.model) | $(FILES)
+	@$(HERE)begin.sh $(OUT)/options/$(1)-$(2).begun $$(call quoted,$$(OPTIONS_runs/$(1)-$(2).words.model)) \
+	    $$(call quoted,$(TRAIN) --quiet --dry-run $$(call run-options,$(1),$(2))) $$(filter-out FORCE,$$^) -- $(OUT)/runs/$(1)-$(2).*
 	$(HERE)equal-cost.sh $(OUT)/runs/$(1)-$(2) $(if $(filter-out ELMo-C,$(1)),$(OUT)/runs/ELMo-C-$(2).words.jsonl,-) \
-	    $(EPOCHS) $(TRAIN) $(COMMON_FLAGS) --preset $(PRESET) --schedule constant --candidates $(CANDIDATES) --seed $(2) \
-	    --held-out $(OUT)/held-out.$(TOKENS_$(1)) $(INPUT_$(1)) $(TRAIN_FLAGS) $(OUT)/train.$(TOKENS_$(1))
+	    $$(EPOCHS) $(TRAIN) $$(call run-options,$(1),$(2))
+	@rm -f $(OUT)/options/$(1)-$(2).begun
+	$$(remember)
 endef
 # One seed after the other, so that an interrupted comparison has whole rows.
 RUNS := $(foreach seed,$(SEEDS),$(foreach system,$(SYSTEMS),$(OUT)/runs/$(system)-$(seed).words.model))
 $(foreach seed,$(SEEDS),$(foreach system,$(SYSTEMS),$(eval $(call training,$(system),$(seed)))))
 
+# $(call probe-options,COLUMN): of a probe.
+probe-options = $(PROBE_FLAGS) --train $(PROBE_TRAIN) --test $(PROBE_TEST) --column $(1)
+
 # probe SYSTEM SEED BUDGET COLUMN
 define probe
-$(OUT)/runs/$(1)-$(2).$(3).probe-$(4): $(OUT)/runs/$(1)-$(2).words.model $(PROBE_TRAIN) $(PROBE_TEST)
-	$(TOOL)bench probe $(COMMON_FLAGS) $(PROBE_FLAGS) --train $(PROBE_TRAIN) --test $(PROBE_TEST) --column $(4) $(PROBE_$(1)) \
+OPTIONS_runs/$(1)-$(2).$(3).probe-$(4) = $$(call probe-options,$(4)) $$(PROBE_$(1))
+$(OUT)/runs/$(1)-$(2).$(3).probe-$(4): $(OUT)/runs/$(1)-$(2).words.model $(PROBE_TRAIN) $(PROBE_TEST) \
+    $$(call unless-made,runs/$(1)-$(2).$(3).probe-$(4))
+	$(TOOL)bench probe $$(COMMON_FLAGS) $$(call probe-options,$(4)) $$(PROBE_$(1)) \
 	    --seeds 1 --seed $(2) --names $(1) --field budget=$(3) --field seed=$(2) --json $$@ $(OUT)/runs/$(1)-$(2).$(3).model
+	$$(remember)
 endef
 define word-vectors-probe
-$(OUT)/runs/word-vectors.probe-$(1): $(OUT)/table $(PROBE_TRAIN) $(PROBE_TEST)
-	$(TOOL)bench probe $(COMMON_FLAGS) $(PROBE_FLAGS) --train $(PROBE_TRAIN) --test $(PROBE_TEST) --column $(1) \
-	    --table $(OUT)/table --word-vectors --seeds $(words $(SEEDS)) --json $$@
+OPTIONS_runs/word-vectors.probe-$(1) = $$(call probe-options,$(1)) --seeds $$(words $$(SEEDS))
+$(OUT)/runs/word-vectors.probe-$(1): $(OUT)/table $(PROBE_TRAIN) $(PROBE_TEST) $$(call unless-made,runs/word-vectors.probe-$(1))
+	$(TOOL)bench probe $$(COMMON_FLAGS) $$(call probe-options,$(1)) \
+	    --table $(OUT)/table --word-vectors --seeds $$(words $$(SEEDS)) --json $$@
+	$$(remember)
 endef
 ifneq ($(strip $(PROBE_TRAIN)),)
 # The first of them, before the first training, looks at the labelled text.

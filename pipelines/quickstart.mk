@@ -2,7 +2,8 @@
 #
 #   make -f pipelines/quickstart.mk [OUT=quickstart] [LINES=3000] [TRAIN_FLAGS='--preset tiny']
 #
-# Needs Debian's wordnet-base, fasttext and gnuplot-nox, and the tools built.
+# Needs Debian's wordnet-base, fasttext and gnuplot-nox, and the tools built. What generic.mk says of options, and of stages that
+# run again, holds here too.
 
 OUT ?= quickstart
 WORDNET ?= /usr/share/wordnet
@@ -22,32 +23,41 @@ DIMENSION ?= 100
 MIN_COUNT ?= 3
 EPOCHS ?= 3
 
+# FIRST is build where that has been a stage, too.
+STAGES = $(FIRST) text tokenize held-out build-vocab fasttext embed-oov train encode
+OPTIONS_text = $(if $(LINES),$(LINES) lines,all) of $(WORDNET)
+OPTIONS_fasttext = -dim $(DIMENSION) -bucket 50000 -minCount $(MIN_COUNT) -epoch $(EPOCHS)
+COUNT_fasttext = $(COUNT_build-vocab)
+
 .PHONY: quickstart
 quickstart: show
 
 include $(dir $(lastword $(MAKEFILE_LIST)))generic.mk
 
 # A gloss a line: what follows the bar in WordNet's data files. Every 50th is held out.
-$(OUT)/glosses.txt: | $(OUT)/stages
-	sed -n 's/^[0-9]\{8\} .* | //p' $(WORDNET)/data.noun $(WORDNET)/data.verb $(WORDNET)/data.adj $(WORDNET)/data.adv \
-	    $(if $(LINES),| awk -v lines=$(LINES) '{ line[NR] = $$0 } END { step = NR / lines; if (step < 1) step = 1; \
-	        for (i = 1; i <= NR; i += step) print line[int(i)] }') > $@.tmp
-	mv $@.tmp $@
+WORDNET_FILES := $(foreach kind,noun verb adj adv,$(WORDNET)/data.$(kind))
+GLOSSES = sed -n 's/^[0-9]\{8\} .* | //p' $(WORDNET_FILES) \
+    $(if $(LINES),| awk -v lines=$(LINES) '{ line[NR] = $$0 } END { step = NR / lines; if (step < 1) step = 1; \
+        for (i = 1; i <= NR; i += step) print line[int(i)] }')
+
+$(OUT)/glosses.txt: $(call unless-made,text,$(OUT)/glosses.txt) | $(OUT)/stages
+	@$(call stage,text,$(WORDNET_FILES)) bash -o pipefail -c $(call quoted,$(GLOSSES) > $@.tmp && mv $@.tmp $@)
 
 $(TEXT): $(OUT)/glosses.txt
-	$(STAGE)/1-text.tsv text $< $@ -- sh -c "awk 'NR % 50' $< > $@.tmp && mv $@.tmp $@"
+	awk 'NR % 50' $< > $@.tmp
+	@mv $@.tmp $@
 
 $(HELD_OUT): $(OUT)/glosses.txt
 	awk 'NR % 50 == 0' $< > $@.tmp
-	mv $@.tmp $@
+	@mv $@.tmp $@
 
 $(OUT)/corpus.tokens.txt: $(OUT)/corpus.tok
 	$(TOOL)tokenize --print -o $@ $<
 
-$(VECTORS): $(OUT)/corpus.tokens.txt
-	$(STAGE)/4-fasttext.tsv "fasttext skipgram" $< $@ -w "$$COUNT_CORPUS" -- \
-	    fasttext skipgram -input $< -output $(OUT)/words -dim $(DIMENSION) -bucket 50000 -minCount $(MIN_COUNT) \
-	        -epoch $(EPOCHS) -thread 2 -verbose 0
+# fastText writes under the names themselves, so under others first. Its model is not needed.
+$(VECTORS): $(OUT)/corpus.tokens.txt $(call unless-made,fasttext,$(VECTORS))
+	@$(call stage,fasttext,$<) bash -c $(call quoted,fasttext skipgram -input $< -output $@.tmp $(OPTIONS_fasttext) \
+	    -thread 2 -verbose 0 && rm $@.tmp.bin && mv $@.tmp.vec $@)
 
 # The sentences with the word, found by grep: the tools are filters like any other.
 $(OUT)/$(WORD).vectors: $(OUT)/corpus.tokens.txt $(MODEL) $(OUT)/table.shard
@@ -59,7 +69,7 @@ $(OUT)/training.svg: $(MODEL)
 
 .PHONY: show
 show: pipeline $(OUT)/$(WORD).vectors $(OUT)/training.svg
-	@BIN=$(BIN) $(HERE)summary.sh $(OUT)
+	@BIN=$(BIN) $(HERE)summary.sh $(OUT) $(STAGES)
 	@for sense in $(SENSES); do \
 	    echo; echo "Nearest to: $$sense"; \
 	    $(TOOL)encode --quiet $(COMMON_FLAGS) --neighbours 5 --query "$$sense" \

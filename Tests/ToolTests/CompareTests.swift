@@ -182,5 +182,15 @@ struct CompareTests {
         #expect(page.contains("ELMo-Sub") && page.contains("unigram model") && page.contains("Contour \(lines[0].version ?? "")<"))
         // Nothing has changed, so nothing is made again.
         #expect(try await runShell("\(make) -q compare").status == 0)
+        // What a changed option concerns is, and nothing else: the systems, that are trained again.
+        for (change, trained) in [
+            ("MERGES=19", ["ELMo-Sub-3", "ELMo-Sub-4"]), ("CUTOFFS=6,15", ["ELMo-A-3", "ELMo-A-4"]), ("PROBE_FLAGS='--epochs 2'", []),
+            ("SEEDS='3 4 5'", systems.map { "\($0)-5" }),
+        ] {
+            let shown = try await runShell("\(make) -n \(change)")
+            let runs = shown.text.split(separator: "\n").filter { $0.contains("equal-cost.sh ") }
+            #expect(runs.count == trained.count && zip(runs, trained).allSatisfy { $0.contains("/runs/\($1) ") }, "\(runs)")
+            #expect(shown.text.contains("bench probe"))
+        }
     }
 }

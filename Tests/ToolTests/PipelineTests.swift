@@ -11,38 +11,37 @@ struct PipelineTests {
     func theQuickstartOnAFewThousandLines() async throws {
         let directory = try TemporaryDirectory()
         let out = directory.file("quickstart")
-        let result = try await runShell(
+        let make =
             "make -f pipelines/quickstart.mk BIN=$BIN OUT=\(out) LINES=4000 DIMENSION=20 EPOCHS=1 "
-                + "TRAIN_FLAGS='--preset tiny --batch 16' WORD=small "
-                + "SENSES='\"a [small] amount\" \"a [small] house\"'")
+            + "TRAIN_FLAGS='--preset tiny --batch 16' WORD=small SENSES='\"a [small] amount\" \"a [small] house\"'"
+        let result = try await runShell(make)
         try #require(result.status == 0, "\(result.errors)")
-        for stage in ["tokenize", "build-vocab", "fasttext skipgram", "embed-oov", "train", "encode"] {
-            #expect(result.text.contains(stage), "\(result.text)")
+        let stages = ["text", "tokenize", "held-out", "build-vocab", "fasttext", "embed-oov", "train", "encode"]
+        for (index, stage) in stages.enumerated() {
+            #expect(result.text.contains("\n\(index + 1). \(stage) "), "\(result.text)")
+            #expect(result.errors.contains("\n== \(index + 1). \(stage)\n"), "\(result.errors)")
         }
         #expect(result.text.contains("\nconstant vector") && result.text.contains("\nunigram model"))
         #expect(result.text.contains("[small]"))
         let picture = String(decoding: try contents(of: "\(out)/training.svg"), as: UTF8.self)
         #expect(picture.contains("<svg") && picture.contains("train.jsonl"))
         // Nothing has changed, so nothing is made again.
-        let again = try await runShell("make -f pipelines/quickstart.mk -q pipeline BIN=$BIN OUT=\(out) LINES=4000")
+        let again = try await runShell("\(make) -q pipeline")
         #expect(again.status == 0)
         // One stage alone can be run again.
         let model = try contents(of: "\(out)/model.safetensors")
-        let rerun = try await runShell(
-            "rm \(out)/model.safetensors && make -f pipelines/quickstart.mk BIN=$BIN OUT=\(out) LINES=4000 DIMENSION=20 "
-                + "EPOCHS=1 TRAIN_FLAGS='--preset tiny --batch 16' \(out)/model.safetensors")
+        let rerun = try await runShell("rm \(out)/model.safetensors && \(make) \(out)/model.safetensors")
         #expect(rerun.status == 0, "\(rerun.errors)")
         #expect(try contents(of: "\(out)/model.safetensors") == model)
     }
 
-    /// The README's one-line pipe, without files in between but those that tee keeps.
     /// What scripts are given is looked at before anything is made.
     @Test(arguments: [
         ("VOCABULARY=none pipelines/baselines.sh $0 $0 out", 64, "VOCABULARY=none: must be a number"),
         ("pipelines/baselines.sh $0 absent out", 66, "absent: is no file"),
         ("pipelines/baselines.sh $0", 64, "TEXT HELD_OUT OUT"),
         ("BIN=/nowhere pipelines/baselines.sh $0 $0 out", 69, "/nowhere/tokenize is missing"),
-        ("pipelines/kill-test.sh", 64, "usage: "), ("pipelines/kill-test.sh --preset tiny", 64, "usage: "),
+        ("pipelines/begin.sh record options", 64, "RECORD OPTIONS CHECK"), ("pipelines/kill-test.sh", 64, "usage: "), ("pipelines/kill-test.sh --preset tiny", 64, "usage: "),
     ])
     func scriptsRefuse(command: String, status: Int, hint: String) async throws {
         let fixture = try await Fixture.shared.value
