@@ -10,7 +10,9 @@ struct BenchCompare: Tool {
         discussion: """
             A network is a preset's name, in quotes with options of train that make it another; --vocabulary, --units, \
             --dimension, --batch, --window and --optimizer say how large and how it is trained. Each has a process of its own, \
-            and they take turns; ratios are to the first, of turns in the same round, never of different runs.
+            and they take turns; ratios are to the first, of turns in the same round, never of different runs. Results call a \
+            network by what it is and how large (small: ELMo-C small 512/128; elmo-a: ELMo-A full size 4096/512), and say what \
+            else the networks differ in.
 
             Example: bench compare elmo-c elmo --budget 5m
             Example: bench compare small 'small --output softmax --vocabulary 50000' 'small --cell 1024'
