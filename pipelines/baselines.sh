@@ -91,8 +91,7 @@ done > "$out/results.jsonl"
 "$bin/bench" report --text --quiet "$out/results.jsonl"
 # field NAME: of a line.
 field() { sed -n "s/.*\"$1\":\([^,}]*\).*/\1/p"; }
-# Perplexity against words, as far as it is one of words; and what all must be better than, the same for all of them.
-unigram=$(tail -n 1 "$out/results.jsonl")
+# Perplexity against words, as far as it is one of words.
 for system in "${systems[@]}"; do
     grep '"event":"held-out"' "$out/$system.jsonl" | grep '"direction":"forward"' |
         while read -r line; do
@@ -100,21 +99,37 @@ for system in "${systems[@]}"; do
             echo "$(field words <<< "$line") ${perplexity:-NaN} ${top1:-NaN}"
         done > "$out/$system.curve"
 done
+# references NAME FACTOR TITLE: for gnuplot, a figure of the unigram model as dashed lines; whose it is where systems have
+# different ones.
+references() {
+    awk -v name="$1" -v factor="$2" -v title="$3" '
+        function after(key) { return match($0, key) ? substr($0, RSTART + RLENGTH) : "" }
+        { value = after("\"" name "\":") + 0; system_name = after("\"system\":\""); sub(/".*/, "", system_name) }
+        value > 0 {
+            value = sprintf("%.4g", factor * value)
+            if (!(value in owners)) values[++count] = value
+            owners[value] = owners[value] (owners[value] == "" ? "" : ", ") system_name
+        }
+        END {
+            for (i = 1; i <= count; i++)
+                printf ", %s with lines lw 1 dt 2 lc rgb \"#777777\" title \"%s%s\"", values[i], title,
+                    (count > 1 ? " of " owners[values[i]] : "")
+        }' "$out/results.jsonl"
+}
+perplexities=$(references unigramPerplexity 1 'unigram model among the candidates')
+shares=$(references unigramTop1 100 'unigram model')
 (
     cd "$out"
     {
-        echo "set terminal svg size 900,420 font 'sans,11' background 'white' noenhanced; set output 'baselines.svg'"
-        echo "set multiplot layout 1,2; set grid; set logscale y; set key top right"
+        echo "set terminal svg size 1240,560 font 'sans,11' background 'white' noenhanced; set output 'baselines.svg'"
+        echo "set multiplot layout 1,2; set grid; set logscale y; set key below left Left reverse maxcols 1"
         echo "set xlabel 'millions of tokens trained on'; set xrange [0:*]"
         n=0
         for colour in 1f77b4 d95f02 1b9e77 7b4fa3 e7298a; do n=$((n + 1)); echo "set linetype $n lc rgb '#$colour'"; done
         echo "set ylabel 'held-out perplexity, forward'"
-        reference="with lines lw 1 dt 2 lc rgb '#777777'"
-        echo "plot for [s in '${systems[*]}'] s . '.curve' using (\$1 / 1e6):2 with linespoints pt 7 ps 0.4 title s, \\"
-        echo "    $(field unigramPerplexity <<< "$unigram") $reference title 'unigram model, among the candidates'"
-        echo "unset logscale y; set ylabel 'next word ranked first, %'; set key bottom right"
-        echo "plot for [s in '${systems[*]}'] s . '.curve' using (\$1 / 1e6):(100 * \$3) with linespoints pt 7 ps 0.4 title s, \\"
-        echo "    100 * $(field unigramTop1 <<< "$unigram") $reference title 'unigram model'"
+        echo "plot for [s in '${systems[*]}'] s . '.curve' using (\$1 / 1e6):2 with linespoints pt 7 ps 0.4 title s$perplexities"
+        echo "unset logscale y; set ylabel 'next word ranked first, %'"
+        echo "plot for [s in '${systems[*]}'] s . '.curve' using (\$1 / 1e6):(100 * \$3) with linespoints pt 7 ps 0.4 title s$shares"
         echo "unset multiplot"
     } | gnuplot
 )
