@@ -68,6 +68,15 @@ import Testing
         #expect(uncounted.contains("what is noise is not known: ELMo.") && !uncounted.contains("†"))
     }
 
+    /// Numbers that make no sense are shown, and judge nothing.
+    @Test(arguments: ["1e-300", "\"nan\"", "2", "0"]) func sharesThatAreNone(coverage: String) throws {
+        let results = ReportSamples.quality("ELMo", seed: 1, top1: 0.3, ReportSamples.unigram(0.21))
+            .replacing("\"coverage\":0.95", with: "\"coverage\":\(coverage)")
+        #expect(try text(results).contains("28,500 positions"))
+        let none = results.replacing("\"top1\":0.3", with: "\"top1\":\"nan\"").replacing("500.5", with: "\"inf\"")
+        #expect(try rows(text(none), "ELMo, the same words").contains("nan"))
+    }
+
     @Test func speedsAndCosts() throws {
         let text = try text(ReportSamples.speeds)
         #expect(text.hasPrefix("Output layers and vocabularies: AMD EPYC, avx512 kernels, 2 threads"))

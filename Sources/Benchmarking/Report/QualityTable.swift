@@ -92,7 +92,10 @@ struct QualityTable {
     private func footnotes(_ groups: [ScoreGroup]) -> [String] {
         let comparisons = groups.map(\.comparison)
         let verdicts = comparisons.flatMap { [$0.verdict, $0.top1, $0.top10, $0.perplexity] }
-        var notes = [UnigramComparison.Verdict.within, .worse].filter(verdicts.contains).map(\.footnote)
+        let systems = comparisons.map(\.verdict)
+        var notes = [UnigramComparison.Verdict.within, .worse].filter(verdicts.contains).map { verdict in
+            verdict.footnote(ofSystems: systems.contains(verdict))
+        }
         let unknown = distinct(groups.filter { $0.unigram.top1 == nil && $0.spread(\.top1) != nil }.map(\.system.name))
         if !unknown.isEmpty {
             notes.append(
@@ -107,7 +110,7 @@ struct QualityTable {
         if isOwnShown {
             notes.append(
                 "Perplexities compare between systems with the same classes only; perplexities among the candidates compare "
-                    + "between all that have them, the unigram model too.")
+                    + "between all that rank the same positions among the same words, the unigram model too.")
         }
         return notes
     }
@@ -134,10 +137,13 @@ struct ScoreGroup {
     var heldOutPositions: Int? {
         records.compactMap { record in
             record.heldOutPositions
-                ?? record.positions.flatMap { ranked in
-                    record.coverage.flatMap { $0 > 0 && $0 <= 1 ? Int((Double(ranked) / $0).rounded()) : nil }
-                }
+                ?? record.positions.flatMap { ranked in record.coverage.flatMap { Self.whole(ranked, share: $0) } }
         }.min()
+    }
+
+    private static func whole(_ part: Int, share: Double) -> Int? {
+        guard share > 0, share <= 1, Double(part) / share < 1e15 else { return nil }
+        return Int((Double(part) / share).rounded())
     }
 
     var unigram: ReferenceScores {

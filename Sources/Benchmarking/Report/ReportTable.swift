@@ -95,7 +95,7 @@ extension ReportTable {
             + table.columns.map { "<th scope=\"col\">\($0.html)</th>" }.joined()
         let body = table.rows.map { row in
             let cells = zip(table.columns, row.cells).map { column, cell in
-                "<td\(cell.isLong ? " class=\"long\"" : "") data-name=\"\(column.name.escapedForHTML)\">\(cell.html)</td>"
+                "<td\(cell.kind.map { " class=\"\($0)\"" } ?? "") data-name=\"\(column.name.escapedForHTML)\">\(cell.html)</td>"
             }.joined()
             return "<tr><th scope=\"row\">\(row.head.html)</th>\(cells)</tr>\n"
         }.joined()
@@ -164,8 +164,8 @@ extension ReportTable {
 }
 
 extension ReportTable.Cell {
-    /// Numbers stand in one line; what is longer is no number.
-    fileprivate var isLong: Bool { value.map { $0.count > 18 } ?? false }
+    /// How it is laid out: numbers stand in one line, and what is longer is no number; a card has no room for nothing.
+    fileprivate var kind: String? { value.map { $0.count > 18 ? "long" : nil } ?? "none" }
 
     fileprivate var html: String {
         guard let value else { return "–" }

@@ -56,6 +56,7 @@ enum StyleSheet {
         @media (min-width: 62rem) { .beside { grid-template-columns: 27rem minmax(0, 1fr); } }
         .beside > * { min-width: 0; margin: 0.8em 0 0; }
         .beside td small { white-space: nowrap; }
+        .beside tbody th { min-width: 6em; }
         .beside .box:first-child { margin-top: 0; }
         figure { margin: 0; min-width: 0; max-width: 40rem; border: 1px solid var(--line); border-radius: 6px; overflow: hidden; }
         figure svg { display: block; width: 100%; height: auto; background: #fff; }
@@ -68,7 +69,7 @@ enum StyleSheet {
         /* A wide table on a phone: a card for each row, with each value below the name of its column. */
         @media screen and (max-width: 46rem) {
           .cards, .cards tbody, .cards th, .cards td { display: block; }
-          .cards thead { display: none; }
+          .cards thead, .cards .none { display: none; }
           .cards tr { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: 0.2em 1em;
             padding: 0.6em 0.75em; }
           .cards tbody tr:first-child { border-top: 0; }
