@@ -261,9 +261,10 @@ import Testing
         #expect(table.contains("interrupted") && table.contains("ELMo-C 40/16"))
     }
 
-    /// The benchmarks of parts print what they have, too: each is interrupted when its progress says that the first part is done.
+    /// The benchmarks of parts print what they have, too. Each is interrupted when its progress says that there is a round, or names
+    /// a part, which is then measured to its end.
     @Test(arguments: [
-        ("train --seconds 20", "round 1: "), ("products --seconds 2", "projection, forward"),
+        ("train --seconds 20", "round 1: "), ("products --seconds 0.6", "state, forward"),
         ("layers --layer continuous --runs 100000 --classes \((100..<160).map(String.init).joined(separator: ","))",
          "continuous, 101"),
     ]) func partsAreInterrupted(command: String, progress: String) async throws {
