@@ -241,7 +241,7 @@ import Testing
         #expect(try contents(of: json) == Array("as it was\n".utf8) && directory.entries() == ["results.jsonl"])
     }
 
-    @Test func interruptedItPrintsWhatItHas() async throws {
+    @Test(.enabled(if: isInstalled("script"), "script, of bsdutils, is not installed")) func interruptedItPrintsWhatItHas() async throws {
         let directory = try TemporaryDirectory()
         let text = try Self.text(directory)
         let result = try await runShell(
@@ -263,7 +263,7 @@ import Testing
 
     /// The benchmarks of parts print what they have, too. Each is interrupted when its progress says that there is a round, or names
     /// a part, which is then measured to its end.
-    @Test(arguments: [
+    @Test(.enabled(if: isInstalled("script"), "script, of bsdutils, is not installed"), arguments: [
         ("train --seconds 20", "round 1: "), ("products --seconds 0.6", "state, forward"),
         ("layers --layer continuous --runs 100000 --classes \((100..<160).map(String.init).joined(separator: ","))",
          "continuous, 101"),
