@@ -3,11 +3,7 @@ import Testing
 
 /// h5py, the independent implementation of what passes between files and arrays (the bytes are by the same library).
 extension Python {
-    static func hasH5py() async throws -> Bool {
-        if try await has("h5py", "numpy") { return true }
-        print("skipped: \(path) with h5py and numpy is not installed")
-        return false
-    }
+    static func hasH5py() async throws -> Bool { try await has("h5py", "numpy") }
 
     /// Runs a program with `h5py`, `n` (numpy) and `path`, and returns what it printed, without the last line's end.
     static func run(_ program: String, path file: String) async throws -> String {
