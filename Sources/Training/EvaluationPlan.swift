@@ -14,6 +14,8 @@ public struct EvaluationPlan: Sendable, Equatable {
     public let positions: Int
     /// Multiplications and additions of one evaluation's products, in all directions.
     public let operations: Double
+    /// Operations of the ceiling's speed that ranking takes beside them.
+    private let operationsBeside: Double
 
     /// What all evaluations may take of a run's time.
     private static let share = 0.1
@@ -31,7 +33,8 @@ public struct EvaluationPlan: Sendable, Equatable {
         // The ceiling cancels out.
         let training = cost.secondsOfTraining(words: Double(steps) * Double(options.positionsPerStep), options, ceiling: 1)
         let position = cost.operationsOfHeldOutPosition(candidates: candidates)
-        let whole = TrainingCost.secondsOfEvaluation(operations: Double(heldOut) * position, ceiling: 1)
+        let beside = cost.operationsBesideProducts(candidates: candidates)
+        let whole = TrainingCost.secondsOfEvaluation(operations: Double(heldOut) * (position + beside), ceiling: 1)
         var positions = heldOut, interval: Int?
         if let asked = options.evaluationInterval {
             interval = asked
@@ -49,6 +52,7 @@ public struct EvaluationPlan: Sendable, Equatable {
         count = self.interval.map { (steps + $0 - 1) / $0 } ?? 0
         self.positions = positions
         operations = Double(positions) * position
+        operationsBeside = Double(positions) * beside
     }
 
     /// Whether there is an evaluation after a step.
@@ -62,6 +66,6 @@ public struct EvaluationPlan: Sendable, Equatable {
 
     /// Seconds that an evaluation takes, at most, on a machine whose large products reach `ceiling` GFLOP/s.
     func secondsOfEvaluation(ceiling: Double) -> Double {
-        TrainingCost.secondsOfEvaluation(operations: operations, ceiling: ceiling)
+        TrainingCost.secondsOfEvaluation(operations: operations + operationsBeside, ceiling: ceiling)
     }
 }

@@ -10,8 +10,11 @@ struct TrainingCost {
     /// What a word costs a direction beside its products, in operations of that speed: reading, shuffling, looking up,
     /// starting small products. It shows in the smallest encoders alone; measured with preset tiny.
     private static let operationsBesideProducts = 150_000.0
-    /// An evaluation takes at most this many times the time that its products take at the ceiling (`bench evaluation`).
+    /// An evaluation takes at most this many times the time that its operations take at the ceiling (`bench evaluation`).
     private static let evaluationOverhead = 2.0
+    /// What ranking a position among one candidate costs beside the product, in operations of the ceiling's speed: its value is
+    /// written to memory, read again and compared. It shows where vectors are short.
+    private static let operationsOfRanking = 100.0
 
     init(_ configuration: EncoderConfiguration) { self.configuration = configuration }
 
@@ -39,6 +42,12 @@ struct TrainingCost {
             let ranks = configuration.directions.contains(.forward)
             return forwardPass * (directions + (ranks ? 2 + Double(UnitRanking.workPerWord) : 0))
         }
+    }
+
+    /// Operations, of the ceiling's speed, that ranking a held-out position takes beside its products, in all directions.
+    func operationsBesideProducts(candidates: Int) -> Double {
+        configuration.output == .subwordSoftmax
+            ? 0 : Double(configuration.directions.count) * Double(candidates) * Self.operationsOfRanking
     }
 
     /// Seconds that training on so many words takes, on a machine whose large products reach `ceiling` GFLOP/s.
