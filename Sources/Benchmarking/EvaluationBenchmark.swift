@@ -22,7 +22,7 @@ public struct EvaluationBenchmark {
         self.input = input
     }
 
-    /// What was measured.
+    /// The result: what was scored, and the times.
     public struct Result {
         /// Positions scored, and the words that they were ranked among.
         public let positions, candidates: Int

@@ -84,6 +84,27 @@ struct TrainToolTests {
         #expect(directory.entries() == ["errors"])
     }
 
+    /// `bench evaluation` measures the evaluation that `train` makes, of vectors and of classes.
+    @Test(arguments: ["--output continuous", "--output softmax --vocab"]) func evaluationsAreMeasured(output: String) async throws {
+        let fixture = try await Fixture.shared.value
+        let network = output.split(separator: " ").map(String.init) + (output.hasSuffix("vocab") ? [fixture.vocabulary] : [])
+        let result = try await runTool(
+            "bench",
+            ["evaluation", "--preset", "tiny", "--batch", "2", "--runs", "2", "--candidates", "20", "--held-out-tokens", "50",
+             "--table", fixture.table, fixture.tokens, "--json", "-", "--quiet"] + network)
+        #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
+        for field in ["\"event\":\"evaluation\"", "\"candidates\":20", "\"ratio\":{", "\"operations\":"] {
+            #expect(result.text.contains(field), "\(result.text)")
+        }
+        let none = try await runTool("bench", ["evaluation", "--preset", "tiny", fixture.tokens])
+        #expect(none.status == 64 && none.errors.contains("--table is missing"))
+    }
+
+    @Test func patienceNeedsEvaluations() async throws {
+        let result = try await runTool("train", ["--table", "t", "--patience", "2", "--evaluations", "0", "--checkpoints", "c", "x"])
+        #expect(result.status == 64 && result.errors.contains("--patience needs evaluations"), "\(result.errors)")
+    }
+
     @Test func theTimeIsThatOfTheClock() async throws {
         let fixture = try await Fixture.shared.value
         let directory = try TemporaryDirectory()
