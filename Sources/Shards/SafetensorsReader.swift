@@ -31,6 +31,10 @@ public final class SafetensorsReader {
         let length = UInt64(littleEndian: file.bytes.loadUnaligned(as: UInt64.self))
         guard length >= 2 && length <= UInt64(Safetensors.greatestHeader) && file.bytes[8] == UInt8(ascii: "{") else {
             if let compression = Compression(head: Array(file.bytes.prefix(16))) {
+                guard compression != .lz4 else {
+                    throw ToolError.data(
+                        name, "", "is not a model file, as train writes it, but LZ4 data, as the shards of the other tools are")
+                }
                 throw ToolError.data(name, "", "is not a model file: it \(compression.advice(name))")
             }
             throw ToolError.data(name, "byte 0", "no safetensors header; this is not a model file")

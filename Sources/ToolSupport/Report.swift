@@ -15,7 +15,14 @@ public struct Report: Sendable {
 
     /// Overwrites the progress line.
     public func progress(_ text: @autoclosure () -> String) {
-        if showsProgress { writeToStandardError("\r\u{1B}[K" + text()) }
+        if showsProgress { writeToStandardError("\r\u{1B}[K" + String(text().prefix(Self.columns - 1))) }
+    }
+
+    /// The width of the terminal: a longer line would wrap, and only its end would be overwritten.
+    private static var columns: Int {
+        var size = winsize()
+        guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 1 else { return 80 }
+        return Int(size.ws_col)
     }
 
     /// Prints lines to keep, after wiping the progress line.

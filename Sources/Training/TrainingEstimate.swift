@@ -48,6 +48,12 @@ public struct TrainingEstimate {
         lines.append("time of training, about\t\(Self.time(training))")
         lines.append("time of evaluations, at most about\t\(Self.time(evaluations))")
         lines.append("time in all, about\t\(Self.time(training + evaluations))")
+        // Which steps and evaluations such a run will make, nobody knows before.
+        for (limit, name, needed) in [
+            (options.seconds, "--time", training + evaluations), (options.trainingSeconds, "--training-time", training),
+        ] {
+            if let limit, limit < needed { lines.append("ended before by \(name), after\t\(Self.time(limit))") }
+        }
         return lines.joined(separator: "\n") + "\n"
     }
 

@@ -44,7 +44,10 @@ struct EvaluationOptions: ParsableArguments {
         guard (evaluations ?? 0) >= 0 else { throw ValidationError("--evaluations must not be below 0") }
         guard (evaluateEvery ?? 1) > 0 else { throw ValidationError("--evaluate-every must be above 0") }
         guard (patience ?? 1) > 0 else { throw ValidationError("--patience must be above 0") }
-        guard patience == nil || evaluations != 0 || evaluateEvery != nil else {
+        guard evaluations == nil || evaluateEvery == nil else {
+            throw ValidationError("--evaluations and --evaluate-every say different things")
+        }
+        guard patience == nil || evaluations != 0 else {
             throw ValidationError("--patience needs evaluations, and --evaluations 0 makes none")
         }
         guard candidates > 0 else { throw ValidationError("--candidates must be above 0") }
