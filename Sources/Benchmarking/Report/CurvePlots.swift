@@ -20,11 +20,11 @@ struct CurvePlots {
         ].compactMap { $0 }
     }
 
-    /// What a picture shows.
+    /// The contents of a picture.
     private struct Figure {
         let name, label, caption: String
         var isLogarithmic = false
-        /// What systems must be better than, and its value beside theirs.
+        /// The reference that systems must beat, and its value.
         let reference: String
         let value, referenceValue: (CurveRecord) -> Double?
 
@@ -97,7 +97,7 @@ struct CurvePlots {
             height: chart.height, commands: chart.commands, columns: ["system", "seed", "seconds", "value"], rows: rows)
     }
 
-    /// What the systems must be better than: a line, or one for each that they were beside.
+    /// Reference lines that the systems must beat: one, or one for each unigram model that they were measured beside.
     private func references(_ figure: Figure, _ curves: [CurveRecord]) -> [(name: String, value: Double)] {
         let values = curves.compactMap { curve in
             figure.referenceValue(curve).flatMap { value in
@@ -109,7 +109,7 @@ struct CurvePlots {
         }
     }
 
-    /// How many positions and seeds the systems' lines rest on.
+    /// The number of positions and seeds behind the systems' lines.
     private static func sizes(_ curves: [CurveRecord]) -> String {
         let sizes = distinct(curves.map(\.system)).map { system in
             let own = curves.filter { $0.system == system }

@@ -22,7 +22,7 @@ struct QualityTable {
         return table
     }
 
-    /// What all rows have in common, or how it differs.
+    /// The facts that all rows share, or a sentence on how they differ.
     private func caption(_ groups: [ScoreGroup]) -> String {
         let sizes = distinct(groups.map(\.size.text)).joined(separator: "; or ")
         let words = distinct(groups.compactMap { $0.count(\.candidates)?.median }).map { NumberText.fixed($0, 0) }
@@ -58,7 +58,7 @@ struct QualityTable {
             ])
     }
 
-    /// Whether some system has a perplexity that is not that among the candidates.
+    /// True if some system has a perplexity other than that among the candidates.
     private var isOwnShown: Bool { section.qualities.contains { $0.perplexity != $0.candidatePerplexity } }
 
     private func positions(_ group: ScoreGroup) -> ReportTable.Cell {
