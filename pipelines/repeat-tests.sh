@@ -94,7 +94,10 @@ run() {
     failed=$(results 'failed after ' "$log" | wc -l)
     skipped=$(results 'skipped(:|\.|$)' "$log" | wc -l)
     names=$(results 'failed after ' "$log" | sed -E 's/^[^ ]+ Test //; s/ (with [0-9]+ test cases? )?failed after .*//' | paste -sd' ')
-    if [ "$status" != 0 ] && [ "$failed" = 0 ]; then names="(status $status, see $log)"; fi
+    if [ "$status" != 0 ] && [ "$failed" = 0 ]; then
+        # A signal may end the process that runs the tests, in the middle of a line.
+        names="($(grep -aoE 'exited with unexpected signal code [0-9]+' "$log" | head -n 1 || echo "status $status"), see $log)"
+    fi
     if [ "$status" = 0 ] && [ "$passed" = 0 ]; then status=1 names="(no test was run, see $log)"; fi
     printf '%-4s %-42s %8s %7s %7s %8s  %s\n' "$1" "$2" "$seconds" "$passed" "$failed" "$skipped" "$names"
     if [ "$status" != 0 ]; then failures=$((failures + 1)); fi

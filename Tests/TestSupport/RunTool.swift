@@ -45,11 +45,12 @@ public func runShell(_ command: String, input: [UInt8] = []) async throws -> Too
         "/bin/bash", ["-c", "set -o pipefail; BIN='\(toolDirectory)'; \(shellFunctions)\n\(command)"], input: input)
 }
 
-/// Runs any program with its full path.
+/// Runs any program with its full path. A program may end, or close its standard input, without having read all of it.
 public func runProgram(_ path: String, _ arguments: [String], input: [UInt8] = []) async throws -> ToolResult {
+    _ = writingToClosedPipesIsAnError
     // With a limit, room for as much would be reserved at once: half a gibibyte of address space for each process that runs.
     let record = try await run(
-        .path(FilePath(path)), arguments: Arguments(arguments), environment: environment, input: .array(input),
+        .path(FilePath(path)), arguments: Arguments(arguments), environment: environment, input: PipedInput(bytes: input),
         output: .bytes(limit: .max), error: .bytes(limit: .max))
     let status: Int =
         switch record.terminationStatus {
@@ -59,6 +60,22 @@ public func runProgram(_ path: String, _ arguments: [String], input: [UInt8] = [
     return ToolResult(
         status: status, output: record.standardOutput, errors: String(decoding: record.standardError, as: UTF8.self))
 }
+
+/// Standard input of a process that reads as much of it as it wants.
+private struct PipedInput: InputProtocol {
+    let bytes: [UInt8]
+
+    func write(with writer: StandardInputWriter) async throws {
+        do {
+            _ = try await writer.write(bytes)
+        } catch let error as SubprocessError where error.underlyingError as? Errno == .brokenPipe {
+        }
+    }
+}
+
+/// Makes SIGPIPE harmless in the tests' own process, once. Without this, a tool that refuses its options before it has read its
+/// input ends the whole run of the tests, now and then. A handler, because programs started later would inherit an ignored signal.
+private let writingToClosedPipesIsAnError: Void = { _ = signal(SIGPIPE) { _ in } }()
 
 /// What a process gets: everything that this one has, but for what would change the words and the order of its output. Those
 /// of a make that runs the tests are not for a make that a test runs.

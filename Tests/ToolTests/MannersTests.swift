@@ -27,6 +27,16 @@ struct MannersTests {
         #expect(isOneLine(result.errors, naming: tool), "\(result.errors)")
     }
 
+    /// Its standard input holds more than a pipe does: whoever writes to the tool finds the pipe closed, these tests too.
+    @Test(arguments: tools)
+    func aWrongOptionIsRefusedBeforeTheInputIsRead(tool: String) async throws {
+        let text = [UInt8](repeating: UInt8(ascii: "a"), count: 1 << 20)
+        for _ in 0..<4 {
+            let result = try await runTool(tool, ["--no-such-option"], input: text)
+            #expect(result.status == 64 && result.output == [], "\(result.errors)")
+        }
+    }
+
     @Test(arguments: tools, ["bash", "zsh", "fish"])
     func completionsAreGenerated(tool: String, shell: String) async throws {
         let result = try await runTool(tool, ["--generate-completion-script", shell])
