@@ -1,97 +1,105 @@
-// The scores of one position over all candidates: ranks, and sums under the softmax. Included once for each kind of
-// processor, with NAME, TARGET and LANES.
+// The scores of a position over candidates: ranks, and sums under the softmax. Included once for each kind of processor, with
+// NAME, TARGET and LANES.
 
 #include "elementary.h"
 
 #define Vector JOIN(NAME, _scores_vector)
-/// Candidates of a run: their scores stay in the first cache, and their sums are short enough for single precision.
+#define Integers JOIN(NAME, _scores_integers)
+#define Doubles JOIN(NAME, _scores_doubles)
+/// Candidates of a run: they stay in the first cache for the second look, and their sums are short enough for single precision.
 #define RUN 1024
 
-typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4)));
+typedef float Vector __attribute__((ext_vector_type(LANES), aligned(4)));
+typedef int32_t Integers __attribute__((ext_vector_type(LANES), aligned(4)));
+typedef double Doubles __attribute__((ext_vector_type(LANES), aligned(8)));
 
-INLINE float JOIN(NAME, _score)(float value, float prior, float scale) { return scale * value + prior; }
-
-/// Sums of e^(score - highest), times 1, value and value squared, over `count` candidates.
-TARGET static void JOIN(NAME, _score_sums)(
-    const float *restrict values, const float *restrict scores, intptr_t count, float highest, double sums[3])
+/// e^x for x <= 0, with a relative error of 3e-7 near 0 and below 1e-5 everywhere; about 1e-38 for all x below -87. NaN goes in
+/// and comes out.
+TARGET INLINE Vector JOIN(NAME, _falling_exponential)(Vector x)
 {
-    float exponentials[RUN];
-    for (intptr_t n = 0; n < count; n++) {
-        float power, q = split_exponential(scores[n] - highest, &power);
-        exponentials[n] = power + power * q;
+    const float magic = 12582912; // 1.5 * 2^23: adding it rounds
+    Vector bounded = x < -87.0f ? (Vector)(-87.0f) : x;
+    Vector shifted = bounded * 1.44269504f + magic;
+    Vector r = bounded - (shifted - magic) * 0.69314718f;
+    // Taylor's coefficients, changed so that the greatest error for |r| < (ln 2) / 2 is least: 1e-7.
+    Vector series = r * 0.008312525f + 0.041890115f;
+    series = series * r + 0.16667114f;
+    series = series * r + 0.49999231f;
+    series = series * r + 1;
+    series = series * r + 1;
+    // Times 2^exponent: added to the exponent's bits.
+    Integers bits = (__builtin_bit_cast(Integers, shifted) << 23) + __builtin_bit_cast(Integers, series);
+    return __builtin_bit_cast(Vector, bits);
+}
+
+/// Adds whole vectors of candidates, at most a run. `moments` is a constant in every call.
+TARGET INLINE void JOIN(NAME, _add_run)(
+    const float *values, const float *prior, intptr_t count, float scale, float target_value, float target_score, bool moments,
+    ContourScoreLanes *lanes)
+{
+    Vector before = *(Vector *)lanes->highest, highest = before;
+    Integers higher_values = *(Integers *)lanes->higher_values, higher_scores = *(Integers *)lanes->higher_scores;
+    for (intptr_t n = 0; n < count; n += LANES) {
+        Vector value = *(const Vector *)(values + n), score = scale * value + *(const Vector *)(prior + n);
+        higher_values -= value > target_value;
+        higher_scores -= score > target_score;
+        highest = score > highest ? score : highest;
     }
-    Vector zeroth = {0}, first = {0}, second = {0};
-    intptr_t n = 0;
-    for (; n + LANES <= count; n += LANES) {
-        Vector weight = *(const Vector *)(exponentials + n), value = *(const Vector *)(values + n);
+    *(Vector *)lanes->highest = highest;
+    *(Integers *)lanes->higher_values = higher_values;
+    *(Integers *)lanes->higher_scores = higher_scores;
+    Vector zeroth = 0, first = 0, second = 0;
+    for (intptr_t n = 0; n < count; n += LANES) {
+        Vector value = *(const Vector *)(values + n), score = scale * value + *(const Vector *)(prior + n);
+        Vector weight = JOIN(NAME, _falling_exponential)(score - highest);
         zeroth += weight;
-        first += weight * value;
-        second += weight * value * value;
-    }
-    for (int lane = 0; lane < LANES; lane++) {
-        sums[0] += zeroth[lane];
-        sums[1] += first[lane];
-        sums[2] += second[lane];
-    }
-    for (; n < count; n++) {
-        sums[0] += exponentials[n];
-        sums[1] += exponentials[n] * values[n];
-        sums[2] += exponentials[n] * values[n] * values[n];
-    }
-}
-
-/// The candidates of a run whose value, and whose score, is above that of the target. Returns the highest score.
-TARGET static float JOIN(NAME, _score_run)(
-    const float *restrict values, const float *restrict prior, float *restrict scores, intptr_t count, float scale,
-    float value, float score, ContourScores *result)
-{
-    int32_t higher_values = 0, higher_scores = 0;
-    for (intptr_t n = 0; n < count; n++) {
-        float own = JOIN(NAME, _score)(values[n], prior[n], scale);
-        scores[n] = own;
-        higher_values += values[n] > value;
-        higher_scores += own > score;
-    }
-    result->higher_values += higher_values;
-    result->higher_scores += higher_scores;
-    float highest = -__builtin_inff();
-    intptr_t n = 0;
-    if (count >= LANES) {
-        Vector maxima = *(const Vector *)scores;
-        for (n = LANES; n + LANES <= count; n += LANES)
-            maxima = __builtin_elementwise_max(maxima, *(const Vector *)(scores + n));
-        for (int lane = 0; lane < LANES; lane++) highest = maxima[lane] > highest ? maxima[lane] : highest;
-    }
-    for (; n < count; n++) highest = scores[n] > highest ? scores[n] : highest;
-    return highest;
-}
-
-TARGET static void JOIN(NAME, _scores)(
-    const float *values, const float *prior, intptr_t count, float scale, intptr_t target, ContourScores *result)
-{
-    float scores[RUN];
-    float value = values[target], score = JOIN(NAME, _score)(value, prior[target], scale);
-    float highest = -__builtin_inff();
-    double sums[3] = {0};
-    *result = (ContourScores){0};
-    for (intptr_t start = 0; start < count; start += RUN) {
-        intptr_t length = count - start < RUN ? count - start : RUN;
-        float top = JOIN(NAME, _score_run)(
-            values + start, prior + start, scores, length, scale, value, score, result);
-        if (top > highest) {
-            // The sums so far were relative to a lower score.
-            double factor = highest == -__builtin_inff() ? 0 : __builtin_exp((double)highest - (double)top);
-            for (int n = 0; n < 3; n++) sums[n] *= factor;
-            highest = top;
+        if (moments) {
+            Vector weighted = weight * value;
+            first += weighted;
+            second += weighted * value;
         }
-        JOIN(NAME, _score_sums)(values + start, scores, length, highest, sums);
     }
-    result->score = score;
-    result->highest = highest;
-    result->total = sums[0];
-    result->mean = sums[1] / sums[0];
-    result->variance = sums[2] / sums[0] - result->mean * result->mean;
+    // The sums so far were relative to a lower score.
+    Doubles factor = __builtin_convertvector(JOIN(NAME, _falling_exponential)(before - highest), Doubles);
+    Doubles *sums[3] = {(Doubles *)lanes->sums[0], (Doubles *)lanes->sums[1], (Doubles *)lanes->sums[2]};
+    *sums[0] = *sums[0] * factor + __builtin_convertvector(zeroth, Doubles);
+    if (!moments) return;
+    *sums[1] = *sums[1] * factor + __builtin_convertvector(first, Doubles);
+    *sums[2] = *sums[2] * factor + __builtin_convertvector(second, Doubles);
+}
+
+TARGET INLINE void JOIN(NAME, _add_all)(
+    const float *values, const float *prior, intptr_t count, float scale, float target_value, float target_prior, bool moments,
+    ContourScoreLanes *lanes)
+{
+    // As a candidate's score is made, in the same instructions: the target is not above itself.
+    float target_score = scale * target_value + target_prior;
+    intptr_t whole = count - count % LANES;
+    for (intptr_t start = 0; start < whole; start += RUN) {
+        intptr_t length = whole - start < RUN ? whole - start : RUN;
+        JOIN(NAME, _add_run)(values + start, prior + start, length, scale, target_value, target_score, moments, lanes);
+    }
+    if (whole == count) return;
+    // What the last vector has too many is no higher than the target, and weighs nothing.
+    float last_values[LANES], last_prior[LANES];
+    for (intptr_t n = 0; n < LANES; n++) {
+        last_values[n] = n < count - whole ? values[whole + n] : target_value;
+        last_prior[n] = n < count - whole ? prior[whole + n] : CONTOUR_LOWEST_SCORE;
+    }
+    JOIN(NAME, _add_run)(last_values, last_prior, LANES, scale, target_value, target_score, moments, lanes);
+}
+
+TARGET static void JOIN(NAME, _add_scores)(
+    const float *values, const float *prior, intptr_t count, float scale, float target_value, float target_prior, bool moments,
+    ContourScoreLanes *lanes)
+{
+    if (moments)
+        JOIN(NAME, _add_all)(values, prior, count, scale, target_value, target_prior, true, lanes);
+    else
+        JOIN(NAME, _add_all)(values, prior, count, scale, target_value, target_prior, false, lanes);
 }
 
 #undef Vector
+#undef Integers
+#undef Doubles
 #undef RUN

@@ -9,7 +9,7 @@ public struct ProcessorKernels: @unchecked Sendable {
     let multiply: ContourTileProduct
     private let forwardCells: ContourCellsForward
     private let backwardCells: ContourCellsBackward
-    let scoresOfRow: ContourScoresOfRow
+    let addScores: ContourAddScores
 
     public var name: String { String(cString: title) }
 
@@ -24,7 +24,7 @@ public struct ProcessorKernels: @unchecked Sendable {
             return space[..<count].map {
                 ProcessorKernels(
                     title: $0.name, rows: $0.rows, columns: $0.columns, multiply: $0.multiply,
-                    forwardCells: $0.forward_cells, backwardCells: $0.backward_cells, scoresOfRow: $0.scores)
+                    forwardCells: $0.forward_cells, backwardCells: $0.backward_cells, addScores: $0.add_scores)
             }
         }
     }()

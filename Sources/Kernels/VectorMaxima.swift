@@ -57,23 +57,22 @@ extension Vector {
         return Double(highest) + log(total)
     }
 
-    /// `sums += e^(values + shift - base)`, element by element; with `keeps` the exponentials take the place of the
-    /// values. NaN stays NaN.
+    /// `sums += e^(values + shift - base)`, element by element; the exponentials take the place of the values. NaN stays NaN.
     public static func addExponentials(
         of values: UnsafeMutablePointer<Float>, plus shift: Float, minus base: UnsafePointer<Float>,
-        to sums: UnsafeMutablePointer<Float>, count: Int, keeps: Bool
+        to sums: UnsafeMutablePointer<Float>, count: Int
     ) {
         var index = 0
         while index + 8 <= count {
             let value = (values[vector: index] + shift - base[vector: index]).exponential()
             sums[vector: index] += value
-            if keeps { values[vector: index] = value }
+            values[vector: index] = value
             index += 8
         }
         while index < count {
             let value = SIMD8(repeating: values[index] + shift - base[index]).exponential()[0]
             sums[index] += value
-            if keeps { values[index] = value }
+            values[index] = value
             index += 1
         }
     }

@@ -125,12 +125,12 @@ public final class AdaptiveSoftmaxOutput: OutputLayer {
         let targets = targets.numbers
         let factors = RowFactors(weights, rows: states.rows)
         setHeadTargets(targets, rows: states.rows)
-        var loss = head.evaluate(states, targets: headTargets, factors: factors, parameters, compute)
+        var loss = head.weights.loss(states, targets: headTargets, factors: factors, parameters, compute)
         for cluster in clusters {
             let count = gather(cluster, states, targets, factors)
             guard count > 0 else { continue }
             let projected = project(cluster, Matrix(clusterStates, rows: count, columns: inputs), parameters, compute)
-            loss += cluster.softmax.evaluate(
+            loss += cluster.softmax.weights.loss(
                 projected, targets: clusterTargets, factors: RowFactors(exactly: clusterFactors.start), parameters, compute)
         }
         return loss

@@ -1,7 +1,7 @@
 internal import Kernels
 internal import Parallel
 
-/// The softmax over classes and its negative log-likelihood:
+/// The softmax over classes and its negative log-likelihood, with gradients:
 ///
 ///     log p(class | x) = x . W[class] + b[class] - log(sum over c of e^(x . W[c] + b[c]))
 ///
@@ -9,10 +9,7 @@ internal import Parallel
 /// that the weights are packed for products as they are, and the sums over classes are vectors over rows.
 public final class ClassSoftmax {
     public let inputs, classes: Int
-    /// [classes, inputs]
-    public let weight: Parameter
-    /// [classes]
-    public let bias: Parameter?
+    public let weights: ClassWeights
     private let memory: LogitsMemory
     private let sums: SoftmaxSums
     /// States, each times its factor: [chunk, inputs].
@@ -25,8 +22,7 @@ public final class ClassSoftmax {
     public init(weight: Parameter, bias: Parameter?, rows: Int, memory: LogitsMemory) {
         classes = weight.shape[0]
         inputs = weight.shape[1]
-        self.weight = weight
-        self.bias = bias
+        weights = ClassWeights(weight: weight, bias: bias)
         self.memory = memory
         let chunk = min(rows, memory.rows(classes: classes))
         precondition(chunk > 0 || rows == 0, "the logits' memory holds no row of \(classes) classes")
@@ -52,7 +48,7 @@ public final class ClassSoftmax {
         return forEachChunk(states, targets, factors, parameters, compute) { chunk, logits in
             compute.enter(.loss)
             let scaled = Matrix(scaled, rows: chunk.count, columns: inputs)
-            sums.exponentials(of: logits, bias: biasStart(parameters), keeps: true, compute)
+            sums.exponentials(of: logits, bias: biasStart(parameters), compute)
             // e^(logit - highest) stays in place of the logits; the rest of the probability goes into the states.
             for row in 0..<chunk.count {
                 let factor = Float(factors[chunk.lowerBound + row] / sums.total(row))
@@ -78,32 +74,10 @@ public final class ClassSoftmax {
         }
     }
 
-    /// The same sum without gradients.
-    func evaluate(
-        _ states: Matrix, targets: UnsafePointer<Int32>, factors: RowFactors, _ parameters: ParameterStore,
-        _ compute: Compute
-    ) -> Double {
-        forEachChunk(states, targets, factors, parameters, compute) { _, logits in
-            compute.enter(.loss)
-            sums.exponentials(of: logits, bias: biasStart(parameters), keeps: false, compute)
-        }
-    }
-
-    /// log(sum over classes of e^logit) for each row of `states`: [rows].
-    func logNormalizers(
-        _ states: Matrix, into target: UnsafeMutablePointer<Float>, _ parameters: ParameterStore, _ compute: Compute
-    ) {
-        var first = 0
-        while first < states.rows {
-            let chunk = first..<min(states.rows, first + chunkRows)
-            let logits = logits(states.rows(chunk), parameters, compute)
-            sums.highest(of: logits, bias: biasStart(parameters), compute)
-            sums.exponentials(of: logits, bias: biasStart(parameters), keeps: false, compute)
-            for row in 0..<chunk.count { target[chunk.lowerBound + row] = Float(sums.logTotal(row)) }
-            first = chunk.upperBound
-        }
-    }
-
+    /// [classes, inputs]
+    public var weight: Parameter { weights.weight }
+    /// [classes]
+    public var bias: Parameter? { weights.bias }
     private var chunkRows: Int { sums.rows }
 
     private func biasStart(_ parameters: ParameterStore) -> UnsafePointer<Float>? {

@@ -11,8 +11,10 @@ public import Kernels
 /// A pass touches few rows of the weights: they are sparse parameters (`ParameterRows`).
 public final class SampledSoftmaxOutput: OutputLayer {
     public let inputs, classes: Int
-    /// [classes, inputs] and [classes, 1]
-    private let weight, bias: Parameter
+    /// The weights are [classes, inputs], the biases [classes, 1].
+    public let weights: ClassWeights
+    private var weight: Parameter { weights.weight }
+    private let bias: Parameter
     private let name: String
     private let sampler: LogUniformSampler
     private let memory: LogitsMemory
@@ -22,11 +24,6 @@ public final class SampledSoftmaxOutput: OutputLayer {
     private let drawn, drawnGradient, shifts, shiftGradient: FloatBuffer
     /// [chunk, inputs]
     private let scaled: FloatBuffer
-    /// The full softmax, for evaluation.
-    let full: ClassSoftmax
-    private let fullMemory: LogitsMemory
-
-    private static let evaluationBytes = 128 << 20
 
     /// - Parameters:
     ///   - negatives: classes drawn for a pass, at most `classes`.
@@ -38,8 +35,10 @@ public final class SampledSoftmaxOutput: OutputLayer {
         self.name = name
         self.inputs = inputs
         self.classes = classes
-        weight = layout.declareSparse("\(name).weight", rows: classes, columns: inputs)
-        bias = layout.declareSparse("\(name).bias", rows: classes, columns: 1)
+        let weight = layout.declareSparse("\(name).weight", rows: classes, columns: inputs)
+        let bias = layout.declareSparse("\(name).bias", rows: classes, columns: 1)
+        weights = ClassWeights(weight: weight, bias: bias)
+        self.bias = bias
         sampler = LogUniformSampler(classes: classes, count: negatives)
         memory = LogitsMemory(bytes: logitsBytes, classes: negatives, rows: rows)
         let chunk = min(rows, memory.rows(classes: negatives))
@@ -50,8 +49,6 @@ public final class SampledSoftmaxOutput: OutputLayer {
         drawnGradient = FloatBuffer(count: negatives * inputs)
         shifts = FloatBuffer(count: negatives)
         shiftGradient = FloatBuffer(count: negatives)
-        fullMemory = LogitsMemory(bytes: Self.evaluationBytes, classes: classes, rows: rows)
-        full = ClassSoftmax(weight: weight, bias: bias, rows: rows, memory: fullMemory)
     }
 
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
@@ -123,7 +120,7 @@ public final class SampledSoftmaxOutput: OutputLayer {
         }
         sums.highest(of: logits, bias: shifts.start, compute)
         targetLogits(states, targets, parameters)
-        sums.exponentials(of: logits, bias: shifts.start, keeps: true, compute)
+        sums.exponentials(of: logits, bias: shifts.start, compute)
         let scaled = Matrix(scaled, rows: states.rows, columns: inputs)
         var loss = 0.0
         for row in 0..<states.rows {
@@ -192,12 +189,12 @@ public final class SampledSoftmaxOutput: OutputLayer {
         _ states: Matrix, _ targets: Targets, weights: UnsafePointer<Float>?, _ parameters: ParameterStore,
         _ compute: Compute
     ) -> Double {
-        full.evaluate(
+        self.weights.loss(
             states, targets: targets.numbers, factors: RowFactors(weights, rows: states.rows), parameters, compute)
     }
 
     public var activationBytes: Int {
         [drawn, drawnGradient, shifts, shiftGradient, scaled].reduce(0) { $0 + $1.bytes } + memory.bytes + sums.bytes
-            + packed.bytes + fullMemory.bytes + full.activationBytes
+            + packed.bytes
     }
 }

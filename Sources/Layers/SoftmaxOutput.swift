@@ -38,7 +38,7 @@ public final class SoftmaxOutput: OutputLayer {
         _ states: Matrix, _ targets: Targets, weights: UnsafePointer<Float>?, _ parameters: ParameterStore,
         _ compute: Compute
     ) -> Double {
-        softmax.evaluate(
+        softmax.weights.loss(
             states, targets: targets.numbers, factors: RowFactors(weights, rows: states.rows), parameters, compute)
     }
 

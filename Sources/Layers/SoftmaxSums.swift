@@ -43,7 +43,6 @@ final class SoftmaxSums {
         let logits: Matrix
         let bias: UnsafePointer<Float>?
         let highest, partials: UnsafeMutablePointer<Float>
-        let keeps: Bool
 
         func classes(_ block: Int) -> Range<Int> {
             logits.rows * block / SoftmaxSums.blocks..<logits.rows * (block + 1) / SoftmaxSums.blocks
@@ -53,7 +52,7 @@ final class SoftmaxSums {
     /// Finds the highest logit + bias of each row.
     func highest(of logits: Matrix, bias: UnsafePointer<Float>?, _ compute: Compute) {
         let count = logits.columns
-        var job = Job(logits: logits, bias: bias, highest: highest.start, partials: partials.start, keeps: false)
+        var job = Job(logits: logits, bias: bias, highest: highest.start, partials: partials.start)
         compute.pool.forEach(Self.blocks, context: &job) { context, block in
             let job = context.assumingMemoryBound(to: Job.self).pointee
             let count = job.logits.columns, result = job.partials + block * count
@@ -66,19 +65,17 @@ final class SoftmaxSums {
         for block in 1..<Self.blocks { Vector.raise(highest.start, to: partials.start + block * count, plus: 0, count: count) }
     }
 
-    /// Adds up e^(logit + bias - highest), after `highest`.
-    /// - Parameter keeps: whether the exponentials take the place of the logits.
-    func exponentials(of logits: Matrix, bias: UnsafePointer<Float>?, keeps: Bool, _ compute: Compute) {
+    /// Adds up e^(logit + bias - highest), after `highest`. The exponentials take the place of the logits.
+    func exponentials(of logits: Matrix, bias: UnsafePointer<Float>?, _ compute: Compute) {
         let count = logits.columns
-        var job = Job(logits: logits, bias: bias, highest: highest.start, partials: partials.start, keeps: keeps)
+        var job = Job(logits: logits, bias: bias, highest: highest.start, partials: partials.start)
         compute.pool.forEach(Self.blocks, context: &job) { context, block in
             let job = context.assumingMemoryBound(to: Job.self).pointee
             let count = job.logits.columns, result = job.partials + block * count
             result.update(repeating: 0, count: count)
             for index in job.classes(block) {
                 Vector.addExponentials(
-                    of: job.logits.row(index), plus: job.bias?[index] ?? 0, minus: job.highest, to: result, count: count,
-                    keeps: job.keeps)
+                    of: job.logits.row(index), plus: job.bias?[index] ?? 0, minus: job.highest, to: result, count: count)
             }
         }
         for row in 0..<count {

@@ -156,22 +156,26 @@ public final class DirectionModel {
     /// The encoder's output in the last pass: [rows, projection].
     public func states(_ shape: WindowShape) -> Matrix { layerOutput(layerCount - 1, shape: shape) }
 
-    /// Prepares some classes of a softmax for `scores`, with the weights that they have now.
-    public func subset(of classes: [Int32]) -> ClassSubset {
-        classifier.subset(classes, outerParameters, compute)
+    /// Prepares ranking among some classes of a softmax, with the weights that they have now. The result ranks the target of
+    /// each row of `states` [rows, projection], which is a place among `classes`, by its probability.
+    public func ranking(among classes: [Int32]) -> (_ states: Matrix, _ targets: [Int]) -> [CandidateScores] {
+        func prepare(_ output: some ClassifyingOutput) -> (Matrix, [Int]) -> [CandidateScores] {
+            let (subset, parameters, compute) = (output.subset(classes, outerParameters, compute), outerParameters, compute)
+            return { output.rank($0, among: subset, targets: $1, parameters, compute) }
+        }
+        guard let output = output as? any ClassifyingOutput else { preconditionFailure("this output has no classes") }
+        return prepare(output)
     }
 
-    /// Writes the scores of the classes of `subset` for `states` [rows, projection] to `scores` [rows, classes]: log p but for
-    /// a number that is the same for all classes of a row.
-    public func scores(_ states: Matrix, of subset: ClassSubset, into scores: Matrix) {
-        classifier.scores(states, of: subset, into: scores, outerParameters, compute)
+    /// Prepares all classes of a softmax for `logProbabilities`, with the weights that they have now.
+    public func allClasses() -> ClassSubset {
+        softmax.subset(Array(0..<Int32(configuration.vocabularySize)), outerParameters, compute)
     }
 
     /// Writes log p of every class for `states` [rows, projection] to `logs` [rows, classes].
-    /// - Parameter all: the subset of all classes.
     public func logProbabilities(_ states: Matrix, of all: ClassSubset, into logs: Matrix) {
         precondition(all.count == configuration.vocabularySize)
-        scores(states, of: all, into: logs)
+        softmax.logits(states, of: all, into: logs, compute)
         compute.pool.forEach(logs.rows) { index in
             let row = logs.row(index)
             let normalizer = Float(Vector.logSumOfExponentials(row, count: logs.columns))
@@ -179,8 +183,8 @@ public final class DirectionModel {
         }
     }
 
-    private var classifier: any ClassifyingOutput {
-        guard let output = output as? any ClassifyingOutput else { preconditionFailure("this output has no classes") }
+    private var softmax: any SoftmaxClasses {
+        guard let output = output as? any SoftmaxClasses else { preconditionFailure("this output is no softmax") }
         return output
     }
 

@@ -77,19 +77,23 @@ extension EncoderConfiguration {
 
     /// About how many weights.
     var outputWeights: Double {
-        let width = Double(projection), classes = Double(vocabularySize)
         switch output {
-        case .none: return 0
-        case .continuous: return width * Double(outputSize)
-        case .softmax, .sampledSoftmax, .subwordSoftmax: return width * classes
-        case .adaptiveSoftmax:
-            var total = width * Double(cutoffs.first ?? 0), size = width
-            for (first, end) in zip(cutoffs, cutoffs.dropFirst() + [vocabularySize]) {
-                size /= 4
-                total += size * (width + Double(end - first))
-            }
-            return total
+        case .none: 0
+        case .continuous: Double(projection) * Double(outputSize)
+        case .softmax, .sampledSoftmax, .subwordSoftmax, .adaptiveSoftmax: outputWeights(ofFirst: vocabularySize)
         }
+    }
+
+    /// About how many weights of a softmax tell the `classes` most frequent words from one another.
+    public func outputWeights(ofFirst classes: Int) -> Double {
+        let width = Double(projection)
+        guard output == .adaptiveSoftmax else { return width * Double(classes) }
+        var total = width * Double(min(classes, cutoffs.first ?? 0)), size = width
+        for (first, end) in zip(cutoffs, cutoffs.dropFirst() + [vocabularySize]) {
+            size /= 4
+            if classes > first { total += size * (width + Double(min(classes, end) - first)) }
+        }
+        return total
     }
 
     /// About how many bytes the logits of `rows` positions take.

@@ -112,7 +112,11 @@ public final class HeldOutText {
         let resultant = sum.reduce(0) { $0 + $1 * $1 }.squareRoot()
         var scores = RankingScores()
         if let candidates = candidates[model.direction] {
-            scores = Ranking(candidates: candidates, predictions: predictions, compute: model.compute).score(targets: targets)
+            let ranking = Ranking(
+                candidates: candidates, predictions: Matrix(predictions, rows: positions, columns: dimension),
+                compute: model.compute)
+            scores = ranking.score(targets: targets)
+            withExtendedLifetime(predictions) {}
         }
         return HeldOutResult(
             direction: model.direction, positions: positions, objective: objective.mean, cosine: (loss / count, 1 - resultant / count),
@@ -139,15 +143,11 @@ public final class HeldOutText {
         let unknown = Double(unknownTargets) / Double(max(1, targets.count))
         var scores = RankingScores()
         if let candidates = candidates[model.direction] {
-            let subset = model.subset(of: candidates.rows.map(Int32.init))
-            let block = FloatBuffer(count: Ranking.blockRows * width)
-            let ranking = Ranking(candidates: candidates, compute: model.compute) { positions, values in
-                for (index, row) in positions.enumerated() {
-                    (block.start + index * width).update(from: states.start + row * width, count: width)
-                }
-                model.scores(Matrix(block, rows: positions.count, columns: width), of: subset, into: values)
-            }
+            let ranking = Ranking(
+                candidates: candidates, states: Matrix(states, rows: positions, columns: width),
+                rank: model.ranking(among: candidates.rows.map(Int32.init)))
             scores = ranking.score(targets: targets)
+            withExtendedLifetime(states) {}
         }
         if let unitText, model.direction == .forward { scores = try unitText.score(model) }
         scores.perplexity = exp(objective.mean * objective.count / Double(max(1, wordPositions)))

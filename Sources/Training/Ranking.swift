@@ -1,5 +1,4 @@
 import Glibc
-import Parallel
 public import Kernels
 
 func naturalLogarithm(_ value: Double) -> Double { log(value) }
@@ -10,64 +9,54 @@ func naturalLogarithm(_ value: Double) -> Double { log(value) }
 /// Cosine alone ignores how frequent a word is; with the unigram prior the continuous output is a language model with a
 /// true perplexity over the candidates.
 public struct Ranking {
-    /// Positions multiplied with all candidates at once: enough for a product at the machine's speed, and few enough that the
-    /// values of 10,000 candidates stay in a cache until they are ranked.
-    static let blockRows = 64
+    /// Positions ranked at once.
+    private static let blockRows = 4096
     /// Positions on which a scale is fitted, at most. A scale fitted on n positions adds about 1/(2n) to the logarithm of the
     /// perplexity.
-    static let fitRows = 512
+    private static let fitRows = 512
 
     private let candidates: Candidates
-    private let compute: Compute
-    /// [blockRows, candidates]
-    private let values: FloatBuffer
-    /// Writes what the candidates score at some positions: cosines, or logarithms of probabilities.
-    private let fill: (_ positions: [Int], _ values: Matrix) -> Void
     /// Whether values are cosines.
     private let isCosine: Bool
-    /// [candidates]: added to values.
-    private let prior: [Float]
+    /// [positions, size]: what is ranked.
+    private let rows: Matrix
+    /// Ranks the targets, [rows], of some rows.
+    private let rank: (_ rows: Matrix, _ targets: [Int], _ scale: Float) -> [CandidateScores]
+    /// How far each row's cosine with its target is above the mean of all under the softmax, and their variance there.
+    private let moments: (_ rows: Matrix, _ targets: [Int], _ scale: Float) -> [(excess: Double, variance: Double)]
 
     /// - Parameters:
     ///   - predictions: unit vectors, [positions, dimension], of positions that `score` will be asked for.
-    public init(candidates: Candidates, predictions: FloatBuffer, compute: Compute) {
-        let dimension = candidates.dimension
-        let block = FloatBuffer(count: Self.blockRows * dimension)
-        let packed = PackedMatrix(rows: dimension, columns: candidates.count)
+    public init(candidates: Candidates, predictions: Matrix, compute: Compute) {
+        let packed = PackedMatrix(rows: candidates.dimension, columns: candidates.count)
         compute.pack(candidates.matrix.transposed, into: packed)
-        self.init(candidates, compute, isCosine: true) { positions, values in
-            for (index, row) in positions.enumerated() {
-                (block.start + index * dimension).update(from: predictions.start + row * dimension, count: dimension)
-            }
-            compute.multiply(Matrix(block, rows: positions.count, columns: dimension), packed, into: values)
+        self.candidates = candidates
+        isCosine = true
+        rows = predictions
+        let prior = FloatBuffer(count: candidates.count)
+        for (place, log) in candidates.logUnigram.enumerated() { prior.start[place] = log }
+        rank = { compute.candidateScores($0, packed, prior: prior.start, scale: $2, targets: $1) }
+        moments = { rows, targets, scale in
+            zip(compute.values(rows, packed, at: targets), compute.valueMoments(rows, packed, prior: prior.start, scale: scale))
+                .map { (Double($0) - $1.mean, $1.variance) }
         }
     }
 
-    /// - Parameter fill: writes log p of each candidate, but for a number that is the same for all, at some positions:
-    ///   [positions, candidates].
+    /// - Parameters:
+    ///   - states: [positions, size], of positions that `score` will be asked for.
+    ///   - rank: ranks the targets of some states among the candidates by their probabilities.
     public init(
-        candidates: Candidates, compute: Compute, fill: @escaping (_ positions: [Int], _ values: Matrix) -> Void
+        candidates: Candidates, states: Matrix, rank: @escaping (_ states: Matrix, _ targets: [Int]) -> [CandidateScores]
     ) {
-        self.init(candidates, compute, isCosine: false, fill: fill)
-    }
-
-    private init(
-        _ candidates: Candidates, _ compute: Compute, isCosine: Bool,
-        fill: @escaping (_ positions: [Int], _ values: Matrix) -> Void
-    ) {
-        self.isCosine = isCosine
-        self.fill = fill
-        prior = isCosine ? candidates.logUnigram : Array(repeating: 0, count: candidates.count)
         self.candidates = candidates
-        self.compute = compute
-        values = FloatBuffer(count: Self.blockRows * candidates.count)
+        isCosine = false
+        rows = states
+        self.rank = { rows, targets, _ in rank(rows, targets) }
+        moments = { _, _, _ in [] }
     }
 
     /// Bytes that ranking takes beside predictions and candidates.
-    static func bytes(candidates: Int, dimension: Int, isCosine: Bool) -> Int {
-        let rows = blockRows + (isCosine ? fitRows : 0)
-        return 4 * (rows * candidates + dimension * (candidates + blockRows))
-    }
+    static func bytes(candidates: Int, dimension: Int) -> Int { 4 * dimension * (candidates + blockRows) }
 
     /// Scores positions by their targets. A scale is never fitted on the positions it ranks: that of the first half ranks the
     /// second, and the other way round.
@@ -82,7 +71,8 @@ public struct Ranking {
         scores.coverage = Double(known.count) / Double(targets.count)
         var sums = Tally()
         if isCosine {
-            let scales = [fitScale(known[middle...]), fitScale(known[..<middle])]
+            let first = fitScale(known[middle...], near: nil)
+            let scales = [first, fitScale(known[..<middle], near: first)]
             tally(known[..<middle], scale: scales[0], into: &sums)
             tally(known[middle...], scale: scales[1], into: &sums)
             scores.scale = (scales[0] + scales[1]) / 2
@@ -107,37 +97,33 @@ public struct Ranking {
         var logProbability = 0.0
     }
 
-    /// Ranks positions, block by block.
+    /// Ranks positions.
     private func tally(_ known: ArraySlice<Known>, scale: Double, into sums: inout Tally) {
-        for start in stride(from: known.startIndex, to: known.endIndex, by: Self.blockRows) {
-            let block = known[start..<min(known.endIndex, start + Self.blockRows)]
-            let values = Matrix(values, rows: block.count, columns: candidates.count)
-            fill(block.map(\.position), values)
-            for row in scores(values, targets: block.map(\.target), scale: scale) {
-                sums.cosineTop1 += row.higherValues < 1 ? 1 : 0
-                sums.cosineTop10 += row.higherValues < 10 ? 1 : 0
-                sums.top1 += row.higherScores < 1 ? 1 : 0
-                sums.top10 += row.higherScores < 10 ? 1 : 0
-                sums.logProbability += row.logProbability
-            }
+        for row in forEachBlock(known, rank, scale) {
+            sums.cosineTop1 += row.higherValues < 1 ? 1 : 0
+            sums.cosineTop10 += row.higherValues < 10 ? 1 : 0
+            sums.top1 += row.higherScores < 1 ? 1 : 0
+            sums.top10 += row.higherScores < 10 ? 1 : 0
+            sums.logProbability += row.logProbability
         }
     }
 
-    /// The scores of some positions, whose values are there, on all threads.
-    private func scores(_ values: Matrix, targets: [Int], scale: Double) -> [CandidateScores] {
-        [CandidateScores](unsafeUninitializedCapacity: values.rows) { rows, initialized in
-            guard let base = rows.baseAddress else { return }
-            prior.withUnsafeBufferPointer { prior in
-                guard let prior = prior.baseAddress else { return }
-                compute.pool.forEach(values.rows) { index in
-                    (base + index).initialize(
-                        to: compute.kernels.scores(
-                            values.row(index), prior: prior, count: values.columns, scale: Float(scale),
-                            target: targets[index]))
-                }
+    /// What `rank` or `moments` gives for some positions, block by block.
+    private func forEachBlock<Result>(
+        _ known: ArraySlice<Known>, _ body: (_ rows: Matrix, _ targets: [Int], _ scale: Float) -> [Result], _ scale: Double
+    ) -> [Result] {
+        let block = FloatBuffer(count: min(known.count, Self.blockRows) * rows.columns)
+        var results: [Result] = []
+        results.reserveCapacity(known.count)
+        for start in stride(from: known.startIndex, to: known.endIndex, by: Self.blockRows) {
+            let part = known[start..<min(known.endIndex, start + Self.blockRows)]
+            let matrix = Matrix(block, rows: part.count, columns: rows.columns)
+            for (index, row) in part.enumerated() {
+                matrix.row(index).update(from: rows.row(row.position), count: rows.columns)
             }
-            initialized = values.rows
+            results += body(matrix, part.map(\.target), Float(scale))
         }
+        return results
     }
 
     /// The scale that makes positions most probable, of which a sample spread over all is looked at: Newton's method on a
@@ -145,41 +131,33 @@ public struct Ranking {
     ///
     /// With p(j) proportional to exp(s cos(j) + log u(j)), the gradient of the log-likelihood is cos(target) - E[cos] and
     /// its second derivative -Var[cos].
-    private func fitScale(_ known: ArraySlice<Known>) -> Double {
+    /// - Parameter near: a scale that is about right; `nil` if none is known.
+    private func fitScale(_ known: ArraySlice<Known>, near: Double?) -> Double {
         guard !known.isEmpty else { return 0 }
         let count = min(known.count, Self.fitRows)
-        // The first part of the sample is spread over all positions, as the whole sample is.
-        let first = count / 8
-        let order = first > 0 && count % 8 == 0 ? (0..<count).map { $0 % first * 8 + $0 / first } : Array(0..<count)
-        let sample = order.map { known[known.startIndex + $0 * known.count / count] }
-        // Kept, so that the products are made once.
-        let buffer = FloatBuffer(count: count * candidates.count)
-        let cosines = Matrix(buffer, rows: count, columns: candidates.count)
-        for start in stride(from: 0, to: count, by: Self.blockRows) {
-            let rows = start..<min(count, start + Self.blockRows)
-            fill(sample[rows].map(\.position), cosines.rows(rows))
-        }
-        // Most steps are made on the first part alone; from where they end, few are left.
-        var scale = 5.0
-        for rows in [first, count] where rows > 0 { improve(&scale, cosines.rows(0..<rows), targets: sample[..<rows].map(\.target)) }
-        withExtendedLifetime(buffer) {}
+        let sample = (0..<count).map { known[known.startIndex + $0 * known.count / count] }
+        var scale = near ?? 5
+        // The first steps are made on fewer positions, spread over all as the sample is; from where they end, few are left.
+        if near == nil { improve(&scale, stride(from: 0, to: count, by: 8).map { sample[$0] }) }
+        improve(&scale, sample)
         return scale
     }
 
-    /// Makes positions more probable, until the scale hardly changes: a hundredth more or less is nothing beside the error of a
-    /// sample.
-    private func improve(_ scale: inout Double, _ cosines: Matrix, targets: [Int]) {
+    /// Makes positions more probable, until what is left to gain is nothing beside the error of a sample.
+    private func improve(_ scale: inout Double, _ sample: [Known]) {
         for _ in 0..<20 {
             var gradient = 0.0, curvature = 0.0
-            for (index, row) in scores(cosines, targets: targets, scale: scale).enumerated() {
-                gradient += Double(cosines.row(index)[targets[index]]) - row.mean
+            for row in forEachBlock(sample[...], moments, scale) {
+                gradient += row.excess
                 curvature += row.variance
             }
             guard curvature > 0 else { break }
             // Steps are bounded: far from the optimum the curvature says little.
             let step = max(-5, min(5, gradient / curvature))
             scale = max(0, scale + step)
-            if abs(step) < 1e-2 { break }
+            // In standard deviations of the cosines, the error after a step is about the square of that before it, and what is
+            // left to gain the square of that.
+            if abs(step) * (curvature / Double(sample.count)).squareRoot() < 0.1 { break }
         }
     }
 

@@ -11,10 +11,10 @@ struct TrainingCost {
     /// starting small products. It shows in the smallest encoders alone; measured with preset tiny.
     private static let operationsBesideProducts = 150_000.0
     /// An evaluation takes at most this many times the time that its operations take at the ceiling (`bench evaluation`).
-    private static let evaluationOverhead = 2.0
-    /// What ranking a position among one candidate costs beside the product, in operations of the ceiling's speed: its value is
-    /// written to memory, read again and compared. It shows where vectors are short.
-    private static let operationsOfRanking = 100.0
+    private static let evaluationOverhead = 1.5
+    /// What ranking a position among one candidate costs beside the product, in operations of the ceiling's speed: its score is
+    /// compared, and the exponential of it added up. It shows where vectors are short.
+    private static let operationsOfRanking = 50.0
 
     init(_ configuration: EncoderConfiguration) { self.configuration = configuration }
 
@@ -36,7 +36,7 @@ struct TrainingCost {
         switch configuration.output {
         case .continuous: return directions * (forwardPass + 2 * Double(candidates) * Double(configuration.outputSize))
         case .softmax, .sampledSoftmax, .adaptiveSoftmax, .none:
-            return directions * (forwardPass + 2 * Double(candidates) * Double(configuration.projection))
+            return directions * (forwardPass + 2 * configuration.outputWeights(ofFirst: candidates))
         case .subwordSoftmax:
             // The forward direction reads the text twice again, and then ranks whole words with a bounded number of steps.
             let ranks = configuration.directions.contains(.forward)

@@ -66,7 +66,7 @@ struct UnitText {
         let logs = Matrix(buffer, rows: batch, columns: classes)
         let prepared = DirectionWindow(model.configuration, words, positions: batch)
         let shape = WindowShape(steps: 1, batch: batch)
-        let all = model.subset(of: Array(0..<Int32(classes)))
+        let all = model.allClasses()
         model.resetState()
         for (step, window) in steps.enumerated() {
             try prepared.prepare(window, .forward)

@@ -139,6 +139,31 @@ struct SoftmaxOutputTests {
         }
     }
 
+    /// Ranks among some classes, in any order, are those of the classes' probabilities; of the adaptive softmax, they lie in the
+    /// head and in both clusters.
+    @Test(arguments: Kind.allCases)
+    func ranksAreThoseOfProbabilities(kind: Kind) throws {
+        let setup = Setup(kind), all = kind == .adaptive ? 20 : 11
+        let classes: [Int32] = kind == .adaptive ? [19, 3, 0, 7, 12, 5, 4, 16, 11] : [10, 3, 0, 7, 5, 1]
+        func ranks(_ output: some ClassifyingOutput, targets: [Int]) -> [CandidateScores] {
+            let subset = output.subset(classes, setup.parameters, setup.compute)
+            return output.rank(setup.states.matrix, among: subset, targets: targets, setup.parameters, setup.compute)
+        }
+        let output = try #require(setup.output as? any ClassifyingOutput)
+        for shift in classes.indices {
+            let targets = (0..<Self.rows).map { ($0 + shift) % classes.count }
+            for (row, found) in ranks(output, targets: targets).enumerated() {
+                let only = Setup(kind, rows: 1)
+                only.states.matrix.copy(from: setup.states.matrix.rows(row..<row + 1))
+                let logs = (0..<all).map { -only.evaluate([Int32($0)], weighted: false) }
+                let chosen = classes.map { logs[Int($0)] }, own = chosen[targets[row]]
+                #expect(found.higherScores == chosen.count { $0 > own + 1e-7 })
+                let total = chosen.reduce(0) { $0 + exponential($1) }
+                #expect(abs(exponential(found.logProbability) * total / exponential(own) - 1) < 1e-5)
+            }
+        }
+    }
+
     @Test func sampledSoftmaxIsPyTorchs() {
         let setup = Setup(.sampled)
         // The classes that this seed draws, with which the figures were computed: among them targets, which must not

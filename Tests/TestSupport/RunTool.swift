@@ -68,7 +68,7 @@ private struct PipedInput: InputProtocol {
     func write(with writer: StandardInputWriter) async throws {
         do {
             _ = try await writer.write(bytes)
-        } catch let error as SubprocessError where error.underlyingError as? Errno == .brokenPipe {
+        } catch where error.underlyingError == .brokenPipe {
         }
     }
 }

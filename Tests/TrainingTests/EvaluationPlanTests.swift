@@ -34,8 +34,8 @@ struct EvaluationPlanTests {
         let long = try plan { $0.steps = 100_000 }
         #expect(long.plan.count == 10 && long.plan.positions == long.positions)
         var counts: [Int] = []
-        for steps in [3000, 300, 30] { counts.append(try plan { $0.steps = steps }.plan.count) }
-        #expect(counts == counts.sorted(by: >) && counts.last == 1 && counts[0] > 1, "\(counts)")
+        for steps in [3000, 100, 10] { counts.append(try plan { $0.steps = steps }.plan.count) }
+        #expect(counts[0] > counts[1] && counts[1] > counts[2] && counts[2] == 1, "\(counts)")
     }
 
     /// Of a text far too long for a short run a part is scored, spread over all of it; a number that was asked for stays.

@@ -36,10 +36,26 @@ struct RankingTests {
         return (predictions, targets)
     }
 
+    static func ranking(_ predictions: FloatBuffer, threads: Int = 1) -> Ranking {
+        Ranking(
+            candidates: candidates(), predictions: Matrix(predictions, rows: predictions.count / dimension, columns: dimension),
+            compute: Compute(pool: ThreadPool(threads: threads)))
+    }
+
+    /// Two candidates above a score of 5.
+    static let twoAbove: ScoreSums = {
+        let state = FloatBuffer(count: 1), packed = PackedMatrix(rows: 1, columns: 3), compute = Compute()
+        state.start[0] = 1
+        let classes = FloatBuffer(count: 3)
+        for (place, score) in [6, 4, 7].enumerated() { classes.start[place] = Float(score) }
+        compute.pack(Matrix(classes, rows: 1, columns: 3), into: packed)
+        return compute.scoreSums(
+            Matrix(state, rows: 1, columns: 1), packed, prior: [0, 0, 0], targets: [ScoreTarget(score: 5)])[0]
+    }()
+
     @Test func agreesWithAPlainComputation() throws {
         let (predictions, targets) = Self.sample(600)
-        let scores = Ranking(candidates: Self.candidates(), predictions: predictions, compute: Compute())
-            .score(targets: targets)
+        let scores = Self.ranking(predictions).score(targets: targets)
         let known = targets.indices.filter { targets[$0] >= 2 && targets[$0] < 42 }
         #expect(scores.positions == known.count)
         #expect(abs(scores.coverage - Double(known.count) / 600) < 1e-12)
@@ -106,12 +122,14 @@ struct RankingTests {
     @Test func probabilitiesAreRankedAsTheyAre() {
         let targets = (0..<300).map { UInt32(($0 * 7) % 40 + 2) }
         // The target is first, or has two others before it.
-        let ranking = Ranking(candidates: Self.candidates(), compute: Compute()) { positions, scores in
-            for (row, position) in positions.enumerated() {
-                for column in 0..<Self.words { scores.row(row)[column] = Float(column) * 1e-3 }
-                let target = Int(targets[position]) - 2
-                scores.row(row)[target] = 5
-                if position % 2 == 1 { for other in 1...2 { scores.row(row)[(target + other) % Self.words] = 6 } }
+        let positions = FloatBuffer(count: 300)
+        for position in 0..<300 { positions.start[position] = Float(position) }
+        let ranking = Ranking(candidates: Self.candidates(), states: Matrix(positions, rows: 300, columns: 1)) { states, places in
+            #expect(places == (0..<states.rows).map { Int(targets[Int(states.row($0)[0])]) - 2 })
+            return (0..<states.rows).map { row in
+                var sums = ScoreSums()
+                if Int(states.row(row)[0]) % 2 == 1 { sums = Self.twoAbove }
+                return CandidateScores(sums, targetScore: 5, count: Self.words)
             }
         }
         let scores = ranking.score(targets: targets)
@@ -122,8 +140,7 @@ struct RankingTests {
     /// More positions than a scale is fitted on: those of the sample are spread over all.
     @Test func theScaleOfASampleIsNearlyTheBest() throws {
         let (predictions, targets) = Self.sample(4000)
-        let scores = Ranking(candidates: Self.candidates(), predictions: predictions, compute: Compute())
-            .score(targets: targets)
+        let scores = Self.ranking(predictions).score(targets: targets)
         let known = targets.indices.filter { targets[$0] >= 2 && targets[$0] < 42 }
         let likelihood = Self.likelihood(predictions, targets, known[...])
         let best = Self.bestScale(predictions, targets, known[...])
@@ -151,9 +168,7 @@ struct RankingTests {
     @Test(arguments: [2, 3])
     func theNumberOfThreadsDoesNotShow(threads: Int) {
         let (predictions, targets) = Self.sample(600)
-        let one = Ranking(candidates: Self.candidates(), predictions: predictions, compute: Compute())
-        let many = Ranking(
-            candidates: Self.candidates(), predictions: predictions, compute: Compute(pool: ThreadPool(threads: threads)))
+        let one = Self.ranking(predictions), many = Self.ranking(predictions, threads: threads)
         #expect(one.score(targets: targets) == many.score(targets: targets))
     }
 }

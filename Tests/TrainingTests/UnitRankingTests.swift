@@ -48,7 +48,7 @@ struct UnitRankingTests {
     private func logProbability(_ model: DirectionModel, _ before: [Int32], _ units: [Int32]) -> Double {
         model.resetState()
         let logs = OwnedLogs(model.configuration.vocabularySize)
-        let all = model.subset(of: Array(0..<Int32(model.configuration.vocabularySize)))
+        let all = model.allClasses()
         var total = 0.0
         for (index, number) in (before + units).enumerated() {
             if index >= before.count { total += Double(logs.matrix.row(0)[Int(number)]) }

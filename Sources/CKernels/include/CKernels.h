@@ -30,16 +30,29 @@ typedef void (*ContourCellsBackward)(
     float *gates, const float *previous, float *cell, const float *output_gradient, float *cell_gradient, intptr_t size,
     float clip);
 
-/// What the scores of all candidates at one position come to; `ProcessorKernels.scores` says what each is.
-typedef struct {
-    intptr_t higher_values, higher_scores;
-    float score, highest;
-    double total, mean, variance;
-} ContourScores;
+/// Lists that the candidates of a position are dealt out to, one for each lane of the widest vectors.
+#define CONTOUR_SCORE_LANES 16
 
-/// The scores of one position; see `ProcessorKernels.scores`.
-typedef void (*ContourScoresOfRow)(
-    const float *values, const float *prior, intptr_t count, float scale, intptr_t target, ContourScores *result);
+/// Below every score, and finite, so that differences are numbers.
+#define CONTOUR_LOWEST_SCORE -3e38f
+
+/// The scores of one position so far, in lists that are independent of each other. Begins with `highest` as
+/// CONTOUR_LOWEST_SCORE and everything else as 0.
+typedef struct {
+    float highest[CONTOUR_SCORE_LANES];
+    /// Candidates above the target.
+    int32_t higher_values[CONTOUR_SCORE_LANES], higher_scores[CONTOUR_SCORE_LANES];
+    /// Of e^(score - highest), times 1, value and value squared; the last two only where they are asked for.
+    double sums[3][CONTOUR_SCORE_LANES];
+} ContourScoreLanes;
+
+/// Adds candidates to the scores of one position: score = scale * value + prior. The target's value and prior are what they
+/// are compared with. With `moments`, the values' own sums are added up too.
+///
+/// - values, prior: [count]
+typedef void (*ContourAddScores)(
+    const float *values, const float *prior, intptr_t count, float scale, float target_value, float target_prior, bool moments,
+    ContourScoreLanes *lanes);
 
 typedef struct {
     const char *name;
@@ -48,7 +61,7 @@ typedef struct {
     ContourTileProduct multiply;
     ContourCellsForward forward_cells;
     ContourCellsBackward backward_cells;
-    ContourScoresOfRow scores;
+    ContourAddScores add_scores;
 } ContourKernels;
 
 /// Writes at most `capacity` of the sets of kernels that this processor runs, the fastest first, and returns how many

@@ -1,0 +1,188 @@
+internal import CKernels
+internal import Parallel
+
+// Products that are scored as they are made, a few candidates at a time, and never kept: memory and time of writing and
+// reading them would be more than that of making them.
+extension Compute {
+    /// Where each row's target stands among the columns of `right`: the value of a column is its product with the row, its score
+    /// scale x value + prior.
+    ///
+    /// No result depends on the other rows or the number of threads.
+    /// - Parameters:
+    ///   - left: [rows, depth]
+    ///   - right: [depth, candidates]
+    ///   - prior: [candidates]
+    ///   - targets: [rows], each a column.
+    public func candidateScores(
+        _ left: Matrix, _ right: PackedMatrix, prior: UnsafePointer<Float>, scale: Float = 1, targets: [Int]
+    ) -> [CandidateScores] {
+        let values = values(left, right, at: targets), count = checked(left, right).columns
+        let own = zip(targets, values).map { ScoreTarget(value: $1, prior: prior[$0]) }
+        return zip(own, scoreSums(left, right, prior: prior, scale: scale, targets: own)).map { target, sums in
+            CandidateScores(sums, targetScore: Double(target.prior.addingProduct(scale, target.value)), count: count)
+        }
+    }
+
+    /// Mean and variance of each row's values under the softmax over its scores; see `candidateScores`.
+    public func valueMoments(
+        _ left: Matrix, _ right: PackedMatrix, prior: UnsafePointer<Float>, scale: Float
+    ) -> [(mean: Double, variance: Double)] {
+        let targets = [ScoreTarget](repeating: .none, count: left.rows)
+        return scoreSums(left, right, prior: prior, scale: scale, targets: targets, moments: true).map { ($0.mean, $0.variance) }
+    }
+
+    /// The product of each row of `left` with one column of `right`, in the bits that the whole product has.
+    /// - Parameter columns: [rows]; where it is negative, the result is NaN.
+    public func values(_ left: Matrix, _ right: PackedMatrix, at columns: [Int]) -> [Float] {
+        let panels = checked(left, right)
+        precondition(columns.count == left.rows && columns.allSatisfy { $0 < panels.columns })
+        return [Float](unsafeUninitializedCapacity: left.rows) { values, count in
+            guard let values = values.baseAddress else { return }
+            values.initialize(repeating: .nan, count: left.rows)
+            count = left.rows
+            let group = ScoreJob.groupRows, kernels = kernels
+            pool.forEach((left.rows + group - 1) / group) { task in
+                withUnsafeTemporaryAllocation(of: Float.self, capacity: panels.width) { tile in
+                    guard let tile = tile.baseAddress else { return }
+                    for row in task * group..<min((task + 1) * group, left.rows) where columns[row] >= 0 {
+                        for first in stride(from: 0, to: panels.depth, by: Compute.blockDepth) {
+                            // A row alone lies in a panel as it does in its matrix.
+                            kernels.multiply(
+                                1, panels.width, min(Compute.blockDepth, panels.depth - first), left.row(row) + first,
+                                panels.panel(columns[row] / panels.width) + first * panels.width, tile, panels.width, first > 0)
+                        }
+                        values[row] = tile[columns[row] % panels.width]
+                    }
+                }
+            }
+        }
+    }
+
+    /// The scores of all columns of `right` at each row of `left`, added up; see `candidateScores`.
+    /// - Parameters:
+    ///   - targets: [rows]
+    ///   - moments: whether there are to be mean and variance of the values.
+    public func scoreSums(
+        _ left: Matrix, _ right: PackedMatrix, prior: UnsafePointer<Float>, scale: Float = 1, targets: [ScoreTarget],
+        moments: Bool = false
+    ) -> [ScoreSums] {
+        let panels = checked(left, right)
+        precondition(targets.count == left.rows)
+        operations += 2 * Double(left.rows) * Double(panels.columns) * Double(panels.depth)
+        return [ScoreSums](unsafeUninitializedCapacity: left.rows) { sums, count in
+            guard let sums = sums.baseAddress else { return }
+            count = left.rows
+            let job = ScoreJob(
+                left: left, right: panels, prior: prior, scale: scale, moments: moments, sums: sums, kernels: kernels,
+                threads: pool.threads)
+            targets.withUnsafeBufferPointer { targets in
+                guard let targets = targets.baseAddress else { return }
+                // Tasks are taken in turns, so that memory is that of some of them.
+                for first in stride(from: 0, to: job.tasks, by: ScoreJob.most) {
+                    let tasks = min(ScoreJob.most, job.tasks - first)
+                    let memory = scratch(tasks * job.memory)
+                    pool.forEach(tasks) { task in job.run(first + task, targets, memory + task * job.memory) }
+                }
+            }
+        }
+    }
+
+    private func checked(_ left: Matrix, _ right: PackedMatrix) -> RightPanels {
+        guard let panels = right.panels else { preconditionFailure("nothing was packed") }
+        precondition(left.columns == panels.depth, "product of \(left.columns) and \(panels.depth) x \(panels.columns)")
+        return panels
+    }
+}
+
+/// A product and the scores of its elements, cut into tasks by rows of the left factor.
+private struct ScoreJob {
+    let left: Matrix
+    let right: RightPanels
+    let prior: UnsafePointer<Float>
+    let scale: Float
+    let moments: Bool
+    let sums: UnsafeMutablePointer<ScoreSums>
+    let kernels: ProcessorKernels
+    /// Rows of a task.
+    let rows: Int
+
+    /// Rows of a task, at most: the right factor is read once for all of them.
+    static let groupRows = 64
+    /// Columns whose values are there at once: with the rows of a task they stay in the second cache.
+    private static let strip = 1024
+    /// Floats from one row of values to the next: not a power of two, or rows would displace each other from the cache.
+    private static let stride = strip + 16
+    /// Tasks that have memory at once.
+    static let most = 256
+
+    init(
+        left: Matrix, right: RightPanels, prior: UnsafePointer<Float>, scale: Float, moments: Bool,
+        sums: UnsafeMutablePointer<ScoreSums>, kernels: ProcessorKernels, threads: Int
+    ) {
+        self.left = left
+        self.right = right
+        self.prior = prior
+        self.scale = scale
+        self.moments = moments
+        self.sums = sums
+        self.kernels = kernels
+        // Few rows are shared out among the threads all the same.
+        let shares = (left.rows + threads - 1) / threads
+        rows = max(1, min(Self.groupRows, (shares + kernels.rows - 1) / kernels.rows * kernels.rows))
+    }
+
+    var tasks: Int { (left.rows + rows - 1) / rows }
+
+    /// Floats of scratch memory that a task takes.
+    var memory: Int { LeftPanels.size(rows: rows, depth: right.depth) + rows * Self.stride }
+
+    func run(_ task: Int, _ targets: UnsafePointer<ScoreTarget>, _ memory: UnsafeMutablePointer<Float>) {
+        let range = task * rows..<min((task + 1) * rows, left.rows)
+        let panels = LeftPanels(memory, rows: range.count, depth: right.depth, kernels: kernels)
+        panels.pack(left.operand, row: range.lowerBound, column: 0, panels: 0..<panels.count)
+        let values = memory + LeftPanels.size(rows: rows, depth: right.depth)
+        withUnsafeTemporaryAllocation(of: ContourScoreLanes.self, capacity: range.count) { lanes in
+            guard let lanes = lanes.baseAddress else { return }
+            lanes.initialize(repeating: Self.begin, count: range.count)
+            let width = Self.strip / right.width
+            for first in Swift.stride(from: 0, to: right.count, by: width) {
+                let strip = first..<min(first + width, right.count)
+                multiply(panels, strip, into: values)
+                let column = first * right.width
+                for row in 0..<range.count {
+                    let target = targets[range.lowerBound + row]
+                    kernels.addScores(
+                        values + row * Self.stride, prior + column, min(strip.count * right.width, right.columns - column), scale,
+                        target.value, target.prior, moments, lanes + row)
+                }
+            }
+            for row in 0..<range.count { (sums + range.lowerBound + row).initialize(to: ScoreSums(lanes[row])) }
+        }
+    }
+
+    /// Products with some panels of the right factor.
+    private func multiply(_ left: LeftPanels, _ strip: Range<Int>, into values: UnsafeMutablePointer<Float>) {
+        for first in Swift.stride(from: 0, to: left.depth, by: Compute.blockDepth) {
+            let depth = min(Compute.blockDepth, left.depth - first)
+            for index in strip {
+                let column = (index - strip.lowerBound) * right.width
+                for panel in 0..<left.count {
+                    let rows = left.rows(panel)
+                    kernels.multiply(
+                        rows.count, min(right.width, right.columns - index * right.width), depth,
+                        left.panel(row: rows.lowerBound, height: rows.count, depth: first),
+                        right.panel(index) + first * right.width, values + rows.lowerBound * Self.stride + column, Self.stride,
+                        first > 0)
+                }
+            }
+        }
+    }
+
+    private static let begin: ContourScoreLanes = {
+        var lanes = ContourScoreLanes()
+        withUnsafeMutableBytes(of: &lanes.highest) { bytes in
+            bytes.bindMemory(to: Float.self).update(repeating: CONTOUR_LOWEST_SCORE)
+        }
+        return lanes
+    }()
+}
