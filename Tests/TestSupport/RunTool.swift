@@ -83,6 +83,13 @@ private let environment: Environment = .inherit.updating([
     "LC_ALL": "C", "BASH_ENV": nil, "CDPATH": nil, "MAKEFLAGS": nil, "MAKELEVEL": nil, "MFLAGS": nil,
 ])
 
+/// Whether the address space of processes has no limit: the condition of `.enabled` for tests of programs that reserve far more
+/// than they use.
+public let mayReserveAnything: Bool = {
+    var limit = rlimit()
+    return getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0 && limit.rlim_cur == .max
+}()
+
 /// Whether a program is on the PATH: the condition of `.enabled`, so that tests of optional peers are reported as skipped where
 /// it is not.
 public func isInstalled(_ program: String) -> Bool {
