@@ -1,4 +1,5 @@
 internal import Files
+public import Kernels
 internal import Layers
 public import Model
 internal import Parallel
@@ -13,6 +14,9 @@ public struct EvaluationBenchmark {
     private let input: TrainingInput
     /// Evaluations to time, after one that is not counted.
     public var runs = 5
+    /// Kernels to hold to, for evaluations and for their ceiling; `nil`: the processor's fastest, and the ceiling is that of
+    /// OpenBLAS where it is higher.
+    public var kernels: ProcessorKernels?
     /// Asked after every run; then those there are, at least one, are all.
     public var shouldStop: () -> Bool = { false }
 
@@ -45,19 +49,20 @@ public struct EvaluationBenchmark {
         }
         let encoder = ContextualEncoder(
             configuration, capacity: WindowCapacity(batch: options.batch, rows: options.batch * options.window),
-            training: options.optimizer.optimizer, pool: input.pool)
+            training: options.optimizer.optimizer, pool: input.pool, kernels: kernels ?? .fastest)
         encoder.initialize(seed: options.seed)
         func evaluate() throws {
             for model in encoder.directions { _ = try heldOut.score(model, trainingBatch: options.batch) }
         }
         try evaluate()
-        let ceiling = ProductCeiling(size: 1024, pool: input.pool)
+        let products = ProductCeiling(size: 1024, pool: input.pool, kernels: kernels ?? .fastest)
         var runs: [Run] = []
         while runs.isEmpty || runs.count < self.runs && !shouldStop() {
             let start = now()
             try evaluate()
             let seconds = now() - start
-            runs.append(Run(seconds: seconds, ceiling: max(ceiling.ownProducts(for: 0.3), ceiling.openBLASProducts(for: 0.3))))
+            let ceiling = products.ownProducts(for: 0.3)
+            runs.append(Run(seconds: seconds, ceiling: kernels == nil ? max(ceiling, products.openBLASProducts(for: 0.3)) : ceiling))
         }
         return Result(
             positions: heldOut.positions, candidates: heldOut.candidateCount, operations: heldOut.plan.operations, runs: runs)

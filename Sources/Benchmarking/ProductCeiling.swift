@@ -15,9 +15,9 @@ final class ProductCeiling {
     private let left, right, result: FloatBuffer
 
     /// - Parameter size: rows and columns of all matrices.
-    init(size: Int, pool: ThreadPool) {
+    init(size: Int, pool: ThreadPool, kernels: ProcessorKernels = .fastest) {
         self.size = size
-        compute = Compute(pool: pool)
+        compute = Compute(pool: pool, kernels: kernels)
         threads = pool.threads
         left = FloatBuffer(count: size * size)
         right = FloatBuffer(count: size * size)

@@ -24,9 +24,10 @@ public final class ContextualEncoder {
     ///   - capacity: the largest window or batch of sentences it will see.
     ///   - training: how it will be trained; `nil` if it will not.
     ///   - hasOutput: whether it will predict; encoding needs no output layers.
+    ///   - kernels: one of `ProcessorKernels.available`.
     public init(
         _ configuration: EncoderConfiguration, capacity: WindowCapacity, training: (any Optimizer)?,
-        hasOutput: Bool = true, pool: ThreadPool
+        hasOutput: Bool = true, pool: ThreadPool, kernels: ProcessorKernels = .fastest
     ) {
         self.hasOutput = hasOutput
         self.configuration = configuration
@@ -36,7 +37,7 @@ public final class ContextualEncoder {
             directions.append(
                 DirectionModel(
                     direction, configuration, capacity: capacity, training: training, hasOutput: hasOutput,
-                    compute: Compute(pool: pool), sharing: directions.first))
+                    compute: Compute(pool: pool, kernels: kernels), sharing: directions.first))
         }
         self.directions = directions
     }

@@ -39,6 +39,7 @@ struct BenchEvaluation: Tool {
     var runs = 5
 
     @OptionGroup(title: "Encoder") var network: NetworkOptions
+    @OptionGroup var kernels: KernelOptions
     @OptionGroup var results: ResultOptions
     @OptionGroup var common: CommonOptions
 
@@ -68,6 +69,7 @@ struct BenchEvaluation: Tool {
         try input.check(configuration, options)
         var benchmark = EvaluationBenchmark(configuration, options, input)
         benchmark.runs = runs
+        benchmark.kernels = kernels.chosen
         benchmark.shouldStop = { StopRequest.isMade }
         let result = try benchmark.run()
         let seconds = Spread(result.runs.map(\.seconds)), ceiling = Spread(result.runs.map(\.ceiling))

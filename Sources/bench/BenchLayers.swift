@@ -44,14 +44,9 @@ struct BenchLayers: Tool {
     @Option(help: ArgumentHelp("Runs of each, after one that is not counted.", valueName: "n"))
     var runs = 5
 
-    @Option(help: ArgumentHelp(
-        "Kernels to hold to, of those that the processor has: avx512, avx2, sse2; vector128 [the first].", valueName: "name"))
-    var kernels: String?
-
+    @OptionGroup var kernels: KernelOptions
     @OptionGroup var results: ResultOptions
     @OptionGroup var common: CommonOptions
-
-    private var chosenKernels: ProcessorKernels? { ProcessorKernels.available.first { $0.name == kernels } }
 
     func validate() throws {
         guard classes.numbers.allSatisfy({ (2...1 << 28).contains($0) }) else {
@@ -62,10 +57,6 @@ struct BenchLayers: Tool {
         }
         guard negatives > 0, (1...100_000).contains(runs) else {
             throw ValidationError("--negatives must be above 0, --runs from 1 to 100000")
-        }
-        guard kernels == nil || chosenKernels != nil else {
-            throw ValidationError(
-                "--kernels must be one of \(ProcessorKernels.available.map(\.name).joined(separator: ", ")), which this processor has")
         }
         guard !layer.contains(.characters) || words != nil else {
             throw ValidationError("characters need --words: real words, one a line")
@@ -89,7 +80,7 @@ struct BenchLayers: Tool {
                 benchmark.logitsBytes = logitsMemory.bytes
                 benchmark.words = spellings
                 benchmark.runs = runs
-                if let chosenKernels { benchmark.kernels = chosenKernels }
+                if let chosen = kernels.chosen { benchmark.kernels = chosen }
                 if let complaint = benchmark.complaint {
                     common.report.print("bench layers: \(layer.rawValue) left out: \(complaint)")
                     continue
