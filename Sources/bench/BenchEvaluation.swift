@@ -75,9 +75,11 @@ struct BenchEvaluation: Tool {
         let seconds = Spread(result.runs.map(\.seconds)), ceiling = Spread(result.runs.map(\.ceiling))
         let products = Spread(result.runs.map { result.operations / $0.ceiling * 1e-9 })
         try files.log(
-            Record(
-                positions: result.positions, candidates: result.candidates, threads: common.threads,
-                operations: result.operations, seconds: seconds, products: products, ceiling: ceiling, ratio: result.ratio))
+            ResultRecord.machine(MachineRecord(
+                command: (["bench"] + CommandLine.arguments.dropFirst()).map(shellQuoted).joined(separator: " "),
+                version: contourVersion, text: tokens.map { $0 == "-" ? "standard input" : $0 }.joined(separator: ", "),
+                textWords: input.corpus.tokens, threads: common.threads)))
+        try files.log(ResultRecord.evaluation(EvaluationRecord(result, threads: common.threads)))
         var table = TextTable(["", "median", "lowest", "highest"])
         for (name, spread) in [
             ("evaluation, seconds", seconds), ("its products at the ceiling, seconds", products), ("ratio", result.ratio),
@@ -90,12 +92,5 @@ struct BenchEvaluation: Tool {
                 + "\(result.runs.count) runs\n" + table.text)
         try files.commit()
         StopRequest.endBySignal()
-    }
-
-    private struct Record: Encodable {
-        let event = "evaluation"
-        let positions, candidates, threads: Int
-        let operations: Double
-        let seconds, products, ceiling, ratio: Spread
     }
 }

@@ -51,13 +51,7 @@ struct BenchReport: Tool {
         let folder = try pictures.map { try PictureFolder(path: $0) }
         let page = pictures == nil || output.output != "-" ? try output.open(binary: false) : nil
         let report = Report(quiet: quiet)
-        let files = try differentInputs(report).map { input in
-            let file = try ReportFile(path: input)
-            if let line = file.tornLine {
-                report.print("bench report: \(file.name): line \(line): is torn off, and passed over")
-            }
-            return file
-        }
+        let files = try read(differentInputs(report), report)
         let results = BenchmarkReport(files)
         if let gnuplot {
             try results.write(page: page, folder: folder, title: title, command: command, gnuplot: gnuplot) {
@@ -68,6 +62,22 @@ struct BenchReport: Tool {
             try page?.write(results.text)
         }
         try page?.commit()
+    }
+
+    /// The files with results. Throws `ToolError` with status `dataError` if none has any; warns of those that have none beside
+    /// others, and of torn lines.
+    private func read(_ inputs: [String], _ report: Report) throws -> [ReportFile] {
+        let files = try inputs.map { try ReportFile(path: $0) }
+        let usable = files.filter { $0.lack == nil }
+        if usable.isEmpty, let lack = files.first?.lack { throw lack }
+        for file in files {
+            if let lack = file.lack {
+                report.print("bench report: warning: \(lack)")
+            } else if let line = file.tornLine {
+                report.print("bench report: \(file.name): line \(line): is torn off, and passed over")
+            }
+        }
+        return usable
     }
 
     /// The inputs, each file once.

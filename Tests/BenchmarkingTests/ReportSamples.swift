@@ -27,6 +27,12 @@ enum ReportSamples {
         "quantity":"time","ratio":{"median":4.21,"lowest":4.02,"highest":4.4},"low":4.15,"high":4.28,"confidence":0.95,"rounds":9}
 
         """
+    static let evaluation = """
+        {"event":"evaluation","positions":28500,"candidates":10000,"threads":2,"rounds":5,"operations":1e12,\
+        "seconds":{"median":0.625,"lowest":0.6,"highest":0.65},"products":{"median":0.5,"lowest":0.5,"highest":0.5},\
+        "ceiling":{"median":2000,"lowest":2000,"highest":2000},"ratio":{"median":1.25,"lowest":1.2,"highest":1.3}}
+
+        """
     static let leftOut = """
         {"event":"left-out","run":"output-layers","name":"ELMo","encoder":"reference","vocabulary":800000,\
         "reason":"takes 6.9 GB, and there are 4.0 GB to give"}

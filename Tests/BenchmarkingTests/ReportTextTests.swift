@@ -134,6 +134,13 @@ import Testing
         #expect(try remarks(bare, bare.replacing("\"threads\":2", with: "\"threads\":4")).first?.contains("different settings") == true)
     }
 
+    @Test func evaluations() throws {
+        let text = try text(ReportSamples.machine + ReportSamples.evaluation)
+        #expect(text.hasPrefix("Evaluations: AMD EPYC"), "\(text)")
+        let row = rows(text, "28,500 positions, ranked among 10,000 words")
+        for figure in ["0.625 (0.600 to 0.650)", "0.500", "1.25 (1.20 to 1.30)", "2,000"] { #expect(row.contains(figure), "\(text)") }
+    }
+
     @Test func versionsAreContours() throws {
         let bare = #"{"event":"machine","processor":"AMD EPYC","version":"bench (Contour) 0.1.0"}"# + "\n"
         let text = try text(bare + ReportSamples.quality("a", seed: 1, top1: 0.3))

@@ -181,13 +181,15 @@ private func complaintAboutXML(_ files: [String]) async throws -> String {
 
     @Test(arguments: [
         ("", "is empty"), ("\n", "holds no results"), ("{\"event\":\"train\"}\n", "holds no results"),
-        ("{\"ev", "line 1: is torn off"),
+        ("{\"ev", "line 1: is torn off"), (ReportSamples.machine, "holds no results, only where"),
+        (ReportSamples.machine + "{\"ev", "line 2: is torn off, and there are no results before it"),
+        (ReportSamples.machine + "{\"event\":\"interrupted\"}\n", "holds no results: the benchmark was interrupted"),
         (ReportSamples.machine + "{\"event\":\n" + ReportSamples.ratio, "line 2: is not JSON"),
         (ReportSamples.machine + "[]\n", "line 2: is not a JSON object"),
         (ReportSamples.machine + "{\"event\":\"system\"}", "line 2: has no \"name\""),
         (ReportSamples.machine + "{\"event\":\"system\",\"name\":\"a\",\"cell\":\"b\"}\n",
             "line 2: \"cell\" is of the wrong kind"),
-    ])
+    ] as [(String, String)])
     func damagedResults(_ text: String, _ complaint: String) async throws {
         let directory = try TemporaryDirectory()
         let file = try directory.write("results", text)
@@ -197,6 +199,32 @@ private func complaintAboutXML(_ files: [String]) async throws -> String {
         #expect(result.errors.hasPrefix("bench report: \(file): \(complaint)"), "\(result.errors)")
         #expect(result.errors.split(separator: "\n").count == 1)
         #expect(directory.entries() == ["results"])
+    }
+
+    /// Files without results do not stop those that have some.
+    @Test func filesWithoutResultsArePassedOver() async throws {
+        let directory = try TemporaryDirectory()
+        let empty = try directory.write("empty", ""), other = try directory.write("other", "{\"event\":\"train\"}\n")
+        let file = try directory.write("results", ReportSamples.scores)
+        let result = try await runTool("bench", ["report", "--text", empty, file, other])
+        #expect(result.status == 0 && result.text.contains("ELMo-C, the same words"), "\(result.errors)")
+        #expect(
+            result.errors == """
+                bench report: warning: \(empty): is empty: there are no results in it
+                bench report: warning: \(other): holds no results that a report shows
+
+                """)
+        let none = try await runTool("bench", ["report", "--text", empty, other])
+        #expect(none.status == 65 && none.output.isEmpty)
+        #expect(none.errors == "bench report: \(empty): is empty: there are no results in it\n")
+    }
+
+    @Test func evaluationsStandInThePage() async throws {
+        let page = try await page(ReportSamples.scores + ReportSamples.machine + ReportSamples.evaluation)
+        for text in ["<h2>Evaluations</h2>", "ranked among 10,000 words", "1.25<small>1.20 to 1.30</small>", "0.500"] {
+            #expect(page.contains(text), "\(text)")
+        }
+        #expect(page.count(of: "<section id=\"section-") == 2)
     }
 
     @Test func refuses() async throws {

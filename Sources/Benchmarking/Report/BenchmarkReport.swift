@@ -6,6 +6,7 @@ public struct BenchmarkReport {
     let styles: SystemStyles
     let speedSections: [SpeedSection]
     let qualitySections: [QualitySection]
+    let evaluationSections: [EvaluationSection]
 
     public init(_ files: [ReportFile]) {
         runs = files.flatMap(\.runs)
@@ -13,7 +14,11 @@ public struct BenchmarkReport {
         var sections: [SpeedSection] = []
         for run in runs { sections += run.speedSections(from: sections.count + 1) }
         speedSections = sections
-        qualitySections = ReportRun.qualitySections(runs, from: sections.count + 1)
+        let qualities = ReportRun.qualitySections(runs, from: sections.count + 1)
+        qualitySections = qualities
+        evaluationSections = runs.filter { !$0.evaluations.isEmpty }.enumerated().map { index, run in
+            EvaluationSection(number: sections.count + qualities.count + 1 + index, run: run)
+        }
     }
 
     /// Those that there are numbers for.

@@ -7,7 +7,7 @@ struct HTMLPage {
     let command: String
 
     var html: String {
-        let sections = speedSections + qualitySections
+        let sections = speedSections + qualitySections + evaluationSections
         return """
             <!DOCTYPE html>
             <html lang="en">
@@ -67,6 +67,12 @@ struct HTMLPage {
         }
     }
 
+    private var evaluationSections: [Part] {
+        report.evaluationSections.map { section in
+            Part(section.number, EvaluationSection.title, [section.run], section.table.html)
+        }
+    }
+
     /// Dates and machines of all runs.
     private var summary: String {
         let machines = report.runs.compactMap(\.machine)
@@ -107,6 +113,12 @@ struct HTMLPage {
                     "A probe is a classifier on a model’s vectors. Its change to the word vectors alone is taken between "
                         + "classifiers with the same seed; medians and ranges are of these changes.")
             }
+        }
+        if !report.evaluationSections.isEmpty {
+            html += HTML.paragraph(
+                "An evaluation scores held-out text as train does. Right after each one, large matrix products showed what the "
+                    + "machine can do, and so how long the evaluation’s own products would take at that speed. A ratio is the "
+                    + "median of the ratios within the runs, with their range.")
         }
         return html + "</section>\n"
     }

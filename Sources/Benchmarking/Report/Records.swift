@@ -100,12 +100,28 @@ public struct ProbeRecord: Codable {
     let precision, recall: Double?
 }
 
+/// What scoring held-out text took, beside its matrix products at the machine's ceiling.
+public struct EvaluationRecord: Codable {
+    /// Positions scored, and the words that they were ranked among.
+    let positions: Int
+    let candidates, threads, rounds: Int?
+    /// Multiplications and additions of the products.
+    let operations: Double?
+    /// Seconds of an evaluation, and of its products at the ceiling.
+    let seconds: Spread
+    let products: Spread?
+    /// GFLOP/s of large products.
+    let ceiling: Spread?
+    /// `seconds` as a multiple of `products`, within the runs.
+    let ratio: Spread?
+}
+
 /// A line of results.
 public enum ResultRecord {
     case machine(MachineRecord), system(SystemRecord), ratio(RatioRecord), leftOut(LeftOutRecord)
     /// For other programs: a report finds the differences again.
     case differences(DifferencesRecord)
-    case quality(QualityRecord), curve(CurveRecord), probe(ProbeRecord)
+    case quality(QualityRecord), curve(CurveRecord), probe(ProbeRecord), evaluation(EvaluationRecord)
     /// The benchmark of that name was stopped before it was done.
     case interrupted(run: String?)
 }
@@ -129,6 +145,7 @@ extension ResultRecord: Encodable {
         case .quality(let record): try put("quality", record)
         case .curve(let record): try put("curve", record)
         case .probe(let record): try put("probe", record)
+        case .evaluation(let record): try put("evaluation", record)
         case .interrupted(let run): try put("interrupted", Interrupted(run: run))
         }
     }
@@ -150,6 +167,7 @@ extension ResultRecord {
         case "quality": self = .quality(try record())
         case "curve": self = .curve(try record())
         case "probe": self = .probe(try record())
+        case "evaluation": self = .evaluation(try record())
         case "interrupted": self = .interrupted(run: (try record() as Interrupted).run)
         default: return nil
         }

@@ -12,7 +12,13 @@ struct ReportRun {
     var qualities: [QualityRecord] = []
     var curves: [CurveRecord] = []
     var probes: [ProbeRecord] = []
+    var evaluations: [EvaluationRecord] = []
     var isInterrupted = false
+
+    /// Whether a report has anything of it to show.
+    var hasResults: Bool {
+        !systems.isEmpty || !ratios.isEmpty || !leftOut.isEmpty || !evaluations.isEmpty || hasQuality
+    }
 
     fileprivate mutating func append(_ record: ResultRecord) {
         switch record {
@@ -23,6 +29,7 @@ struct ReportRun {
         case .quality(let record): qualities.append(record)
         case .curve(let record): curves.append(record)
         case .probe(let record): probes.append(record)
+        case .evaluation(let record): evaluations.append(record)
         case .differences: break
         case .interrupted: isInterrupted = true
         }
@@ -35,8 +42,10 @@ public struct ReportFile {
     let runs: [ReportRun]
     /// The number of the last line if it was torn off and is passed over.
     public let tornLine: Int?
+    /// Why a report has nothing of this file to show, with status `dataError`; `nil` if it has something.
+    public let lack: ToolError?
 
-    /// Throws `ToolError`: `noInput`; `dataError` for a file without results, and for a line that is none.
+    /// Throws `ToolError`: `noInput`; `dataError` for a line that is no record. A file without results says so in `lack`.
     public init(path: String) throws { try self.init(openInput(path)) }
 
     public init(_ source: any ByteSource) throws {
@@ -66,13 +75,20 @@ public struct ReportFile {
             }
         }
         while try lines.next(take) {}
-        guard lines.number > 0 else { throw ToolError.data(source.name, "", "is empty: there are no results in it") }
-        guard !runs.isEmpty else {
-            throw ToolError.data(
-                source.name, torn.map { "line \($0)" } ?? "",
-                torn == nil ? "holds no results that a report shows" : "is torn off, and there are no results before it")
+        if torn != nil && !runs.isEmpty { runs[runs.count - 1].isInterrupted = true }
+        if runs.contains(where: \.hasResults) {
+            lack = nil
+        } else if lines.number == 0 {
+            lack = .data(source.name, "", "is empty: there are no results in it")
+        } else if let torn {
+            lack = .data(source.name, "line \(torn)", "is torn off, and there are no results before it")
+        } else if runs.contains(where: \.isInterrupted) {
+            lack = .data(source.name, "", "holds no results: the benchmark was interrupted before its first one")
+        } else {
+            lack = .data(
+                source.name, "",
+                runs.isEmpty ? "holds no results that a report shows" : "holds no results, only where they were to be measured")
         }
-        if torn != nil { runs[runs.count - 1].isInterrupted = true }
         name = source.name
         self.runs = runs
         tornLine = torn

@@ -67,6 +67,32 @@ struct QualitySection {
     var probes: [ProbeRecord] { runs.flatMap(\.probes) }
 }
 
+/// What evaluations took in one run.
+struct EvaluationSection {
+    let number: Int
+    let run: ReportRun
+
+    static let title = "Evaluations"
+
+    var table: ReportTable {
+        var table = ReportTable(
+            "seconds of scoring held-out text, and of its matrix products at the machine’s ceiling", "scored",
+            ["evaluation, seconds", "its products at the ceiling, seconds", "ratio", "large products, GFLOP/s", "threads", "runs"])
+        for record in run.evaluations {
+            table.append(
+                ReportTable.Head(
+                    "\(NumberText.grouped(record.positions)) positions",
+                    details: record.candidates.map { "ranked among \(NumberText.grouped($0)) words" }),
+                [
+                    ReportTable.Cell(record.seconds, NumberText.rounded), ReportTable.Cell(record.products, NumberText.rounded),
+                    ReportTable.Cell(record.ratio, NumberText.rounded), ReportTable.Cell(record.ceiling, NumberText.rounded),
+                    ReportTable.Cell(record.threads.map(NumberText.grouped)), ReportTable.Cell(record.rounds.map(NumberText.grouped)),
+                ])
+        }
+        return table
+    }
+}
+
 extension SystemRecord {
     /// What records of one encoder have in common: its name, or else its size.
     var encoderName: String { encoder ?? sizeText ?? "" }

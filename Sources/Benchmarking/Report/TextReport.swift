@@ -18,8 +18,11 @@ struct TextReport {
             ].compactMap { $0 }
             return heading("Quality", section.runs) + tables.map { $0.text() }.joined(separator: "\n")
         }
+        let evaluations = report.evaluationSections.map { section in
+            heading(EvaluationSection.title, [section.run]) + section.table.text()
+        }
         let remarks = RunFacts.remarks(report.runs).map { $0 + "\n" }.joined()
-        return ([remarks] + speeds + scores).filter { !$0.isEmpty }.joined(separator: "\n")
+        return ([remarks] + speeds + scores + evaluations).filter { !$0.isEmpty }.joined(separator: "\n")
     }
 
     /// The title, and where the numbers come from.

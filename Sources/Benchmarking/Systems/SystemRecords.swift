@@ -64,7 +64,7 @@ extension LeftOutRecord {
 
 extension MachineRecord {
     /// This machine, today.
-    public init(command: String, version: String, text: String, textWords: Int, distinctWords: Int, threads: Int) {
+    public init(command: String, version: String, text: String, textWords: Int, distinctWords: Int? = nil, threads: Int) {
         self.init(
             processor: Machine.processor, kernels: Machine.kernels, date: Machine.date, version: version, command: command,
             text: text, threads: threads, textWords: textWords, distinctWords: distinctWords, memory: Machine.memory)
