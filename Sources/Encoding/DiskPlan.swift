@@ -10,19 +10,24 @@ public struct DiskPlan: Sendable {
     }
 
     private var shares: [Share] = []
+    /// The outputs that go to a disk, if others do not.
+    private var alone: [String] = []
 
     /// - Parameters:
     ///   - outputs: their paths and sizes.
     ///   - volume: where a path leads to; `nil` for a place without a limit, as a pipe, which is passed over.
     public init(_ outputs: [(path: String, size: OutputSize)], volume: (String) -> Volume? = { Volume(of: $0) }) {
+        var onDisk: [String] = []
         for (path, size) in outputs {
             guard let volume = volume(path) else { continue }
+            onDisk.append(path)
             if let index = shares.firstIndex(where: { $0.volume.number == volume.number }) {
                 shares[index].size = shares[index].size + size
             } else {
                 shares.append(Share(path: path, volume: volume, size: size))
             }
         }
+        if onDisk.count < outputs.count { alone = onDisk }
     }
 
     /// One line for the user; `nil` if nothing is written to a disk.
@@ -33,7 +38,7 @@ public struct DiskPlan: Sendable {
             let doubt = share.size.bytes > share.volume.free ? ", which may not be enough" : ""
             return "\(place)\(Self.spelt(share.size)), and \(Self.grouped(share.volume.free)) are free\(doubt)"
         }
-        return "output: " + parts.joined(separator: "; ")
+        return "output\(alone.isEmpty ? "" : " to \(alone.joined(separator: " and ")) alone"): " + parts.joined(separator: "; ")
     }
 
     /// Throws `ToolError` with status `cannotCreate` if there is too little room: less than an exact size, or clearly less than an

@@ -123,7 +123,7 @@ struct Encode: Tool {
         let report = common.report
         let writer = try target.writer(model, choice, form, pool)
         let tokenizer = Tokenizer(for: model.encoder.configuration, mode: whitespace ? .whitespace : nil)
-        try checkRoom(model, choice, tokenizer, pool)
+        var room = try roomNeeded(model, choice, tokenizer, pool)
         let sentences = SentenceSource(paths: inputs, tokenizer: tokenizer, pool: pool) { name, own in
             let trained = Tokenizer.description(model.encoder.configuration)
             guard !trained.isEmpty, own != trained else { return }
@@ -132,6 +132,9 @@ struct Encode: Tool {
         let stage = try model.stage(choice, isStateful: stateful, to: writer)
         while let words = try sentences.next() {
             try stage.encode(words)
+            // By now nothing else is left to be refused but damage further down.
+            if let needed = room { report.print(needed) }
+            room = nil
             if form.lineBuffered { try stage.flush() }
             if stage.statistics.sentences % 1000 == 0 {
                 report.progress("\(grouped(stage.statistics.sentences)) sentences")
@@ -151,13 +154,16 @@ struct Encode: Tool {
                     + "\(grouped(counts.unknownTokens)) with none"))
     }
 
-    /// Says what the outputs will take, and throws `ToolError` with status `cannotCreate` if there is no room for it.
-    private func checkRoom(_ model: LoadedModel, _ choice: LayerChoice, _ tokenizer: Tokenizer, _ pool: WorkerPool) throws {
-        guard [output.output, form.tokens].contains(where: { $0.flatMap { Volume(of: $0) } != nil }) else { return }
+    /// A line that says what the outputs will take; `nil` if they go to no disk, or if that is not known. Throws `ToolError` with
+    /// status `cannotCreate` if there is no room for them.
+    private func roomNeeded(
+        _ model: LoadedModel, _ choice: LayerChoice, _ tokenizer: Tokenizer, _ pool: WorkerPool
+    ) throws -> String? {
+        guard [output.output, form.tokens].contains(where: { $0.flatMap { Volume(of: $0) } != nil }) else { return nil }
         let size = InputSize(paths: inputs, tokenizer: tokenizer, pool: pool)
-        guard let plan = form.plan(size, model, choice, output: output.output), let summary = plan.summary else { return }
+        guard let plan = form.plan(size, model, choice, output: output.output) else { return nil }
         try plan.check()
-        common.report.print(summary)
+        return plan.summary
     }
 
     private func search(_ query: MarkedSentence, _ count: Int, _ file: OutputFile, _ pool: WorkerPool) throws {

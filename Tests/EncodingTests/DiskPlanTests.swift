@@ -47,6 +47,7 @@ struct DiskPlanTests {
         try plan([("pipe", size), ("t", tokens)], free: 500).check()
         #expect(plan([("pipe", size)], free: 0).summary == nil)
         #expect(plan([("v", size), ("t", tokens)], free: 2_000).summary == "output: about 1,000 bytes, and 2,000 are free")
+        #expect(plan([("pipe", size), ("t", tokens)], free: 500).summary == "output to t alone: about 401 bytes, and 500 are free")
         #expect(
             plan([("v", size), ("other", size)], free: 700).summary
                 == "output: v: 600 bytes, and 700 are free; other: 600 bytes, and 700 are free")

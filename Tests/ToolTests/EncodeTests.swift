@@ -89,6 +89,19 @@ struct EncodeTests {
             let result = try await runTool("encode", arguments + more + [input], input: Array("the cat\n".utf8))
             #expect(result.status == 0 && !result.errors.contains("output: "), "\(result.errors)")
         }
+        // Nothing is said before a refusal, and of which output the size is if the vectors go elsewhere.
+        for (arguments, complaint) in [
+            (["--model", fixture.model, "--table", fixture.table, "--layers", "7"], "7"),
+            (["--model", fixture.model, "--table", fixture.model], fixture.model),
+            (["--model", fixture.model, "--table", fixture.table, directory.file("missing")], "missing"),
+        ] {
+            let refused = try await runTool("encode", arguments + [fixture.text, "-o", directory.file("refused")])
+            #expect(refused.status != 0 && isOneLine(refused.errors, naming: complaint), "\(refused.errors)")
+        }
+        let tokens = directory.file("tokens")
+        let piped = try await runTool("encode", ["--model", fixture.model, "--table", fixture.table, "--tokens", tokens, fixture.text])
+        #expect(piped.errors.hasPrefix("output to \(tokens) alone: "), "\(piped.errors)")
+        _ = try await runShell("rm \(tokens)")
         // A text with holes, whose vectors no disk has room for: nothing is begun.
         let full = try await runShell(
             """
