@@ -17,7 +17,9 @@ OUT ?= contour-run
 # Text kept from training and encoded at the end. Without it, train keeps every 100th sentence for its scores.
 HELD_OUT ?=
 
-# Options of one stage each. Quotes are those of a shell, and a dollar sign is $$ for make.
+# Options of one stage each, without -o: every output has its name in OUT. Quotes are those of a shell, and a dollar sign is $$ for
+# make. The vectors are named by --format: vectors.shard, vectors.npy (and vectors.offsets.npy), vectors.hdf5, vectors.json
+# or vectors.txt.
 TOKENIZE_FLAGS ?=
 VOCAB_FLAGS ?=
 TABLE_FLAGS ?=
@@ -37,7 +39,19 @@ SHELL := /bin/bash
 
 MODEL := $(OUT)/model.safetensors
 HELD_OUT_SHARD := $(if $(strip $(HELD_OUT)),$(OUT)/held-out.tok)
-ENCODED := $(if $(strip $(HELD_OUT)),$(OUT)/vectors.shard)
+
+# What encode writes, by its --format; encode itself refuses a form that is not known. The files beside the vectors, which it
+# writes too, are the offsets of an array, and the tokens if their name needs no quotes.
+ENCODE_WORDS := $(subst --tokens ,--tokens=,$(subst --format ,--format=,$(strip $(ENCODE_FLAGS))))
+FORMAT := $(patsubst --format=%,%,$(lastword $(filter --format=%,$(subst ",,$(subst ',,$(ENCODE_WORDS))))))
+NAME_npy := vectors.npy
+NAME_hdf5 := vectors.hdf5
+NAME_json := vectors.json
+NAME_text := vectors.txt
+VECTOR_FILE := $(OUT)/$(or $(NAME_$(FORMAT)),vectors.shard)
+ENCODED := $(if $(strip $(HELD_OUT)),$(VECTOR_FILE))
+SIDE_FILES := $(if $(filter npy,$(FORMAT)),$(OUT)/vectors.offsets.npy) \
+    $(if $(findstring ',$(ENCODE_WORDS))$(findstring ",$(ENCODE_WORDS)),,$(patsubst --tokens=%,%,$(filter --tokens=%,$(ENCODE_WORDS))))
 
 .PHONY: pipeline
 pipeline: $(MODEL) $(ENCODED)
@@ -50,6 +64,18 @@ $(error TEXT is not set; try: make -f $(HERE)generic.mk TEXT=corpus.txt VECTORS=
 endif
 ifeq ($(strip $(VECTORS)),)
 $(error VECTORS is not set; try: make -f $(HERE)generic.mk TEXT=corpus.txt VECTORS=vectors.vec)
+endif
+
+# $(call refuse-output,VARIABLE,OPTIONS): an error if one of the options is in the variable.
+refuse-output = $(if $(filter $(2),$($(1))),$(error \
+    $(1) holds $(firstword $(filter $(2),$($(1)))): the outputs have their names in OUT, now $(OUT); set OUT to have them elsewhere))
+$(foreach flags,TOKENIZE VOCAB TABLE ENCODE COMMON,$(call refuse-output,$(flags)_FLAGS,-o -o=% --output --output=%))
+# The --output of train is a layer.
+$(call refuse-output,TRAIN_FLAGS,-o -o=%)
+
+ifeq ($(FORMAT),npy-folder)
+$(error ENCODE_FLAGS holds --format npy-folder, and make does not see whether all files of a folder are there; use another \
+    form here, or run encode by itself)
 endif
 
 # The stages in their order, and of each the part of its command line that shapes its output.
@@ -97,5 +123,9 @@ $(MODEL): $(OUT)/corpus.tok $(HELD_OUT_SHARD) $(OUT)/table.shard $(call unless-m
 	@$(call stage,train,$<) $(TRAIN) --log $(OUT)/train.jsonl --checkpoints $(OUT)/checkpoints --resume -o $@ $<
 	@rm -rf $(OUT)/checkpoints $(OUT)/stages/train.begun
 
-$(OUT)/vectors.shard: $(OUT)/held-out.tok $(MODEL) $(OUT)/table.shard $(call unless-made,encode,$(OUT)/vectors.shard)
+# Made again, too, if one of the files beside it has gone.
+$(VECTOR_FILE): $(OUT)/held-out.tok $(MODEL) $(OUT)/table.shard $(call unless-made,encode,$(VECTOR_FILE)) \
+    $(if $(filter-out $(wildcard $(SIDE_FILES)),$(SIDE_FILES)),FORCE)
 	@$(call stage,encode,$<) $(TOOL)encode $(COMMON_FLAGS) $(OPTIONS_encode) --model $(MODEL) --table $(OUT)/table.shard -o $@ $<
+
+$(SIDE_FILES): $(VECTOR_FILE) ;

@@ -100,6 +100,40 @@ struct GenericPipelineTests {
         #expect(back == (changes["HELD_OUT"] == "" ? Array(Self.all[4...]) : stages))
     }
 
+    /// The vectors are named by their form; what encode writes beside them is made again if it has gone.
+    @Test func formsOfVectors() async throws {
+        let run = try await Run()
+        #expect(try await run.stages() == Self.all)
+        for (flags, names) in [
+            ("--format npy --tokens run/tokens.txt", ["vectors.npy", "vectors.offsets.npy", "tokens.txt"]),
+            ("--format=json --layers top", ["vectors.json"]), ("--layers 0 --format 'text'", ["vectors.txt"]),
+        ] {
+            let files = names.map { run.directory.file("run/\($0)") }
+            #expect(try await run.stages(["ENCODE_FLAGS": flags]) == ["encode"])
+            for file in files {
+                #expect(try await run.stages(["ENCODE_FLAGS": flags]) == [])
+                let bytes = try contents(of: file)
+                _ = try await runShell("rm '\(file)'")
+                #expect(try await run.stages(["ENCODE_FLAGS": flags]) == ["encode"], "\(file)")
+                #expect(try contents(of: file) == bytes)
+            }
+        }
+        #expect(try await run.stages(["ENCODE_FLAGS": "--format npy"], "run/vectors.offsets.npy") == ["encode"])
+    }
+
+    @Test(arguments: [
+        ("TOKENIZE_FLAGS", "-o x", "holds -o:"), ("VOCAB_FLAGS", "--min-count 2 --output=x", "holds --output=x:"),
+        ("TABLE_FLAGS", "--output x", "holds --output:"), ("TRAIN_FLAGS", "--preset tiny -o x", "holds -o:"),
+        ("ENCODE_FLAGS", "-o=x", "holds -o=x:"), ("COMMON_FLAGS", "-o x", "holds -o:"),
+        ("ENCODE_FLAGS", "--format npy-folder", "holds --format npy-folder, and"),
+    ])
+    func outputsHaveTheirNames(variable: String, flags: String, complaint: String) async throws {
+        let run = try await Run()
+        let result = try await run.make([variable: flags])
+        #expect(result.status == 2 && result.errors.contains("*** \(variable) \(complaint)"), "\(result.errors)")
+        #expect(result.errors.split(separator: "\n").count == 1 && run.directory.entries().contains("run") == false)
+    }
+
     /// An option that a tool refuses costs nothing, once it is taken back.
     @Test(arguments: ["TOKENIZE_FLAGS", "VOCAB_FLAGS", "TABLE_FLAGS", "TRAIN_FLAGS", "ENCODE_FLAGS"])
     func aWrongOptionTakenBack(variable: String) async throws {
