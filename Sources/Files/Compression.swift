@@ -1,6 +1,6 @@
 /// A form of compression, told from the first bytes of a file.
 public enum Compression: String, Sendable, CaseIterable {
-    case gzip, lz4, xz, zstd, bzip2
+    case gzip, lz4, xz, lzma, zstd, bzip2
 
     /// The form of data that begin with `head`; `nil` if they are not compressed in a known form.
     public init?(head: [UInt8]) {
@@ -18,6 +18,8 @@ public enum Compression: String, Sendable, CaseIterable {
         case .gzip: [[0x1F, 0x8B]]
         case .lz4: [lz4Magic]
         case .xz: [[0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]]
+        // The properties that every encoder uses, and a dictionary of whole pages.
+        case .lzma: [[0x5D, 0x00, 0x00]]
         // A frame, or one to be skipped, with which pzstd begins.
         case .zstd: [[0x28, 0xB5, 0x2F, 0xFD]] + (0x50...0x5F).map { [$0, 0x2A, 0x4D, 0x18] }
         // BZh and the size of blocks, then the first block, or the end where there is none: digits of pi and of its root.
@@ -29,10 +31,10 @@ public enum Compression: String, Sendable, CaseIterable {
     }
 
     /// The program that packs and unpacks data of this form.
-    var program: String { rawValue }
+    var program: String { self == .lzma ? "xz" : rawValue }
 
     /// The package of Debian that has the program.
-    var package: String { self == .xz ? "xz-utils" : rawValue }
+    var package: String { program == "xz" ? "xz-utils" : rawValue }
 
     /// How names of files of this form end.
     private var suffix: String {
@@ -40,6 +42,7 @@ public enum Compression: String, Sendable, CaseIterable {
         case .gzip: ".gz"
         case .lz4: ".lz4"
         case .xz: ".xz"
+        case .lzma: ".lzma"
         case .zstd: ".zst"
         case .bzip2: ".bz2"
         }
@@ -47,12 +50,13 @@ public enum Compression: String, Sendable, CaseIterable {
 
     /// What to tell the user where data of this form cannot be read as they are: what the file is, and the command that helps.
     /// - Parameter name: the file, or `standard input`.
-    public func advice(_ name: String) -> String {
-        let command =
-            name == "standard input"
+    public func advice(_ name: String) -> String { "is compressed with \(rawValue); unpack it first: \(unpacking(name))" }
+
+    /// The command that unpacks a file of this form, or standard input.
+    func unpacking(_ name: String) -> String {
+        name == "standard input"
             ? "\(program) -dc in front of this tool"
             : "\(program) -dc \(name) > \(name.hasSuffix(suffix) ? String(name.dropLast(suffix.count)) : name + ".unpacked")"
-        return "is compressed with \(rawValue); unpack it first: \(command)"
     }
 }
 

@@ -1,6 +1,6 @@
 /// Opens `path` (`-` for standard input) and undoes its compression, which is recognised by content and not by name.
 ///
-/// gzip and LZ4 are read here; xz, zstd and bzip2 by the programs of these names. Concatenated members and frames read as one
+/// gzip and LZ4 are read here; xz, zstd and bzip2 by the programs of these names, lzma by xz. Concatenated members and frames read as one
 /// stream. Throws `ToolError`: `noInput`, `ioError`, `dataError`, and `unavailable` if the program that it takes is missing.
 public func openInput(_ path: String) throws -> any ByteSource {
     try decompressed(FileSource(path: path))
@@ -15,11 +15,14 @@ public func decompressed(_ source: any ByteSource) throws -> any ByteSource {
         switch compression {
         case .gzip: GzipSource(peeked)
         case .lz4: try LZ4Source(peeked)
-        case .xz, .zstd, .bzip2: try ProgramSource(peeked, compression)
+        case .xz, .lzma, .zstd, .bzip2: try ProgramSource(peeked, compression)
         }
     let inner = try PeekedSource(content, oneOf: Compression.allBeginnings + ForeignKind.allBeginnings)
     if let second = Compression(head: inner.head) {
-        throw ToolError.data(source.name, "", "is compressed twice, with \(second.rawValue) inside, and \(compression.advice(source.name))")
+        throw ToolError.data(
+            source.name, "",
+            "is compressed twice, first with \(second.rawValue) and then with \(compression.rawValue); unpack it once first: "
+                + compression.unpacking(source.name))
     }
     return try checked(inner)
 }

@@ -168,6 +168,7 @@ final class FrameScanner {
         let head = frame + buffer[unread].prefix(4 << 10)
         let guess =
             if let compression = Compression(head: head) { "it \(compression.advice(name))" }
+            else if let kind = ForeignKind(head: head) { "it \(kind.advice(name))" }
             else if word(at: 0) == 793_712_314 {
                 "it is a fastText .bin model" + (kind == .table ? "; make a table with it: \(kind.command(making: name))" : "")
             } else if Self.looksLikeText(head) { "it looks like text; make one of it: \(kind.command(making: name))" }

@@ -151,7 +151,7 @@ public struct TextError: Error, Equatable {
         case .nul:
             let order = invalid.offset % 2 == 0 ? "BE" : "LE"
             cause =
-                "is NUL, which text never holds; a tar archive is unpacked by tar -xf; if it is UTF-16, try: iconv -f UTF-16\(order) -t UTF-8"
+                "is NUL, which text never holds; if this is UTF-16, try: iconv -f UTF-16\(order) -t UTF-8"
         }
     }
 }

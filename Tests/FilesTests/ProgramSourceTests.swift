@@ -43,6 +43,14 @@ extension InputTests {
         #expect(try readAll(decompressed(MemorySource(try await packed(program, [])))) == [])
     }
 
+    /// The form of before xz, which xz reads too.
+    @Test(.enabled(if: isInstalled("xz"))) func lzmaIsReadByXz() async throws {
+        let bytes = try await runShell("xz --format=lzma -c", input: InputTests.text).output
+        #expect(try readAll(decompressed(MemorySource(bytes))) == InputTests.text)
+        let error = try #require(throws: ToolError.self) { try readAll(decompressed(MemorySource(bytes.dropLast(bytes.count / 2), name: "a"))) }
+        #expect(error.description.hasPrefix("a: the lzma stream is damaged or cut short (xz: "), "\(error)")
+    }
+
     /// Far more than the program takes before it gives up.
     @Test(arguments: programs) func damageIsNamed(program: String) async throws {
         let bytes = try await packed(program, InputTests.text)
@@ -71,6 +79,9 @@ extension InputTests {
         ("utf16", [0xFF, 0xFE, 0x61, 0], "iconv -f UTF-16 -t UTF-8 text"), ("utf16be", [0xFE, 0xFF, 0, 0x61], "is UTF-16"),
         ("utf32", [0xFF, 0xFE, 0, 0, 0x61, 0, 0, 0], "iconv -f UTF-32"), ("zip", Array("PK\u{3}\u{4}rest".utf8), "unzip text"),
         ("7z", [0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C, 0, 4], "7z x text"), ("pdf", Array("%PDF-1.7\n".utf8), "pdftotext text"),
+        ("utf16le", [0x61, 0, 0x20, 0, 0x62, 0, 0x0A], "iconv -f UTF-16LE -t UTF-8 text"),
+        ("utf16be", [0, 0x61, 0, 0x20, 0x20, 0x1C, 0, 0x62, 0, 0x0A], "iconv -f UTF-16BE -t UTF-8 text"),
+        ("tar", Array("text.txt".utf8) + [UInt8](repeating: 0, count: 249) + Array("ustar\u{0}00".utf8), "tar -xOf text"),
     ] as [(String, [UInt8], String)])
     func otherKindsAreNamed(kind: String, bytes: [UInt8], hint: String) async throws {
         let error = try #require(throws: ToolError.self) { try decompressed(MemorySource(bytes, name: "text")) }
@@ -83,7 +94,7 @@ extension InputTests {
     @Test func compressedTwiceIsNamed() async throws {
         let twice = try await runShell("gzip -c | gzip -c", input: InputTests.text)
         let error = try #require(throws: ToolError.self) { try decompressed(MemorySource(twice.output, name: "text.gz")) }
-        #expect(error.description.contains("compressed twice") && error.description.contains("gzip -dc text.gz > text"), "\(error)")
+        #expect(error.description.contains("compressed twice, first with gzip and then with gzip") && error.description.contains("gzip -dc text.gz > text"), "\(error)")
     }
 
     /// Text may begin with the first letters of other kinds.

@@ -106,6 +106,8 @@ struct DamageTests {
 
     @Test(arguments: [
         ([], "is empty"), (Array("plain text\n".utf8), "looks like text"), ([0x1F, 0x8B, 8, 0, 0], "gzip"),
+        ([0xFF, 0xFE, 0x61, 0, 0x0A, 0], "it is UTF-16, and UTF-8 is needed"), (Array("PK\u{3}\u{4}rest".utf8), "it is a zip archive"),
+        ([0x61, 0, 0x0A, 0], "iconv -f UTF-16LE"), ([0x5D, 0, 0, 0x80, 0, 0xFF], "compressed with lzma; unpack it first: xz -dc"),
         ([0xBA, 0x16, 0x4F, 0x2F, 12, 0, 0, 0], "fastText"), ([0, 1, 2, 3, 4], "unknown"),
     ] as [([UInt8], String)])
     func otherFilesAreRecognised(bytes: [UInt8], hint: String) throws {

@@ -57,7 +57,7 @@ let largestDimension = 1 << 16
 /// Text and word2vec files may be compressed, as `openInput` has it, and may come through a pipe (`-` is standard input).
 /// A fastText .bin is mapped, not read, so it must be a plain file. Throws `ToolError`.
 public func openVectors(_ path: String) throws -> any VectorFile {
-    let raw = try PeekedSource(FileSource(path: path), count: 16)
+    let raw = try PeekedSource(FileSource(path: path), count: 512)
     let content = try PeekedSource(decompressed(raw), count: 64 << 10)
     if FastTextFile.recognises(content.head) {
         if let compression = Compression(head: raw.head) {
