@@ -13,6 +13,10 @@ struct TableReport {
                 + "(\(grouped(lookup.duplicates)) duplicates, \(grouped(lookup.invalidWords)) not UTF-8, "
                 + "\(grouped(lookup.zeroVectors)) zero)")
         describeSources(summary)
+        if !summary.frequentMissing.isEmpty {
+            report.print(
+                "most frequent without a pre-trained vector: \(summary.frequentMissing.map(printable).joined(separator: ", "))")
+        }
         suggestLowerCase(summary.inLowerCase, of: summary.shares.reduce(0) { $0 + Double($1.tokens) })
         if let fit = summary.fit, let evaluation = summary.evaluation {
             report.print(

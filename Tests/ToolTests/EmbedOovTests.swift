@@ -139,6 +139,8 @@ struct EmbedOovTests {
         let hint = "2 words (39.2% of the text) have no vector as they are, and have one in lower case: tokenize --lowercase\n"
         let suggested = try await errors(vocabulary(mixed))
         #expect(suggested.contains(hint), "\(suggested)")
+        #expect(suggested.contains("\nmost frequent without a pre-trained vector: Dog, THE, Shadow\n"), "\(suggested)")
+        #expect(try await !errors(vocabulary("the cat sees a dog .\n")).contains("most frequent"))
         #expect(try await !errors(vocabulary(mixed), ["-q"]).contains("lower case"))
         #expect(try await !errors(vocabulary(mixed, ["--lowercase"])).contains("lower case"))
         // One in a hundred and twenty is not worth a word.

@@ -90,7 +90,8 @@ public struct TableBuilder {
         }
         TableMarks.make(words, lookup, found, seed: mimick.seed, &sources)
         let summary = TableSummary(
-            sources, counts: counts, lookup: lookup.counts, inLowerCase: gain, fit: fit,
+            sources, counts: counts, lookup: lookup.counts, inLowerCase: gain,
+            frequentMissing: mostFrequent(missing, counts).map(words.word), fit: fit,
             evaluation: fit.flatMap { evaluate($0, words, lookup.rows, threads: threads) })
         let digest = pretrainedDigest(lookup.rows, sources)
         let transform = try VectorTransform(
@@ -99,6 +100,18 @@ public struct TableBuilder {
         return Table(
             words: words, counts: counts, sources: sources, rows: lookup.rows, mean: meanDirection(lookup.rows, sources),
             generator: generator, transform: transform, pretrainedDigest: digest, summary: summary)
+    }
+
+    /// Three of the words, or as many as there are, by count, and equal counts in the order of the vocabulary.
+    private func mostFrequent(_ ids: [Int], _ counts: [UInt64]) -> [Int] {
+        var most: [Int] = []
+        for id in ids {
+            let place = most.firstIndex { counts[$0] < counts[id] } ?? most.count
+            guard place < 3 else { continue }
+            most.insert(id, at: place)
+            if most.count > 3 { most.removeLast() }
+        }
+        return most
     }
 
     private func ownGenerator(_ vectors: any VectorFile) throws -> (any OutOfVocabularyGenerator)? {

@@ -18,17 +18,20 @@ public struct TableSummary {
     public let lookup: VectorLookup.Counts
     /// Words, and their tokens, that have no vector among the pre-trained ones as they are, and have one in lower case.
     public let inLowerCase: Share
+    /// The most frequent words that have no pre-trained vector, marks left out: three, or as many as there are.
+    public let frequentMissing: [String]
     /// What was fitted to make vectors from spellings, `nil` if nothing was.
     public let fit: SpellingFit?
     /// How good it is.
     public let evaluation: SpellingEvaluation?
 
     init(
-        _ sources: [VectorSource], counts: [UInt64], lookup: VectorLookup.Counts, inLowerCase: Share, fit: SpellingFit?,
-        evaluation: SpellingEvaluation?
+        _ sources: [VectorSource], counts: [UInt64], lookup: VectorLookup.Counts, inLowerCase: Share, frequentMissing: [String],
+        fit: SpellingFit?, evaluation: SpellingEvaluation?
     ) {
         self.lookup = lookup
         self.inLowerCase = inLowerCase
+        self.frequentMissing = frequentMissing
         self.fit = fit
         self.evaluation = evaluation
         for (id, source) in sources.enumerated() {
