@@ -1,6 +1,7 @@
 public import ArgumentParser
 
-/// A length of time: `90s`, `15m`, `2h`, `1.5d`; a plain number is seconds.
+/// A length of time: `90s`, `15m`, `2h`, `1.5d`; a plain number is seconds. A negative one can be read, so that whoever gives it is
+/// told the least that is allowed; its options parse `.unconditional`, or it would be taken for another option.
 public struct TimeSpan: ExpressibleByArgument, Sendable, Equatable, CustomStringConvertible {
     public let seconds: Double
 
@@ -11,12 +12,16 @@ public struct TimeSpan: ExpressibleByArgument, Sendable, Equatable, CustomString
     public init?(argument: String) {
         var digits = argument[...]
         var factor = 1.0
+        if digits.first == "-" {
+            factor = -1
+            digits = digits.dropFirst()
+        }
         if let last = digits.last, let unit = Self.units[last] {
-            factor = unit
+            factor *= unit
             digits = digits.dropLast()
         }
         guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }),
-            let number = Double(digits), number * factor < 1e10
+            let number = Double(digits), number * abs(factor) < 1e10
         else { return nil }
         seconds = number * factor
     }

@@ -16,7 +16,7 @@ struct SystemOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Size of the synthetic text.", valueName: "n"))
     var megabytes = 16
 
-    @Option(help: ArgumentHelp(
+    @Option(parsing: .unconditional, help: ArgumentHelp(
         """
         Take no longer than this in all, starts included: 90s, 15m [output-layers 30m, compare 5m, costs 1m]. As many rounds are \
         measured as fit; where not even three do, it is refused, with the time that it needs.

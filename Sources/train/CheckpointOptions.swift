@@ -12,7 +12,9 @@ struct CheckpointOptions: ParsableArguments {
         completion: .directory)
     var checkpoints: String?
 
-    @Option(help: ArgumentHelp("Time from one checkpoint to the next: 90s, 15m, 2h.", valueName: "time"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Time from one checkpoint to the next: 90s, 15m, 2h.", valueName: "time"))
     var checkpointEvery = TimeSpan(seconds: 900)
 
     @Option(help: ArgumentHelp("Checkpoints to keep.", valueName: "n"))
@@ -22,6 +24,7 @@ struct CheckpointOptions: ParsableArguments {
     var resume = false
 
     func validate() throws {
+        guard checkpointEvery.seconds >= 0 else { throw ValidationError("--checkpoint-every must not be below 0") }
         guard keep > 0 else { throw ValidationError("--keep must be above 0") }
         guard !resume || checkpoints != nil else { throw ValidationError("--resume needs --checkpoints") }
     }

@@ -30,12 +30,12 @@ struct ScheduleOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Steps in all, instead of --epochs.", valueName: "n"))
     var steps: Int?
 
-    @Option(help: ArgumentHelp(
+    @Option(parsing: .unconditional, help: ArgumentHelp(
         "Take at most this long, evaluations and checkpoints included, reading the inputs left out: 90s, 15m, 2h, 1d.",
         valueName: "time"))
     var time: TimeSpan?
 
-    @Option(help: ArgumentHelp(
+    @Option(parsing: .unconditional, help: ArgumentHelp(
         "Train for at most this long, evaluations and checkpoints left out: to compare networks of which one is slower to evaluate.",
         valueName: "time"))
     var trainingTime: TimeSpan?

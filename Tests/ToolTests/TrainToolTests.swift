@@ -100,6 +100,19 @@ struct TrainToolTests {
         #expect(none.status == 64 && none.errors.contains("--table is missing"))
     }
 
+    /// Times below zero are not taken for other options.
+    @Test(arguments: [
+        ("train", ["--table", "t", "--time", "-5s", "x"], "--time must be above 0"),
+        ("train", ["--table", "t", "--training-time", "-1", "x"], "--training-time must be above 0"),
+        ("train", ["--table", "t", "--checkpoint-every", "-2m", "x"], "--checkpoint-every must not be below 0"),
+        ("train", ["--table", "t", "--time", "--quiet", "x"], "'--quiet' is invalid for '--time <time>'"),
+        ("bench", ["costs", "tiny", "--budget", "-5s"], "--budget must be above 0"),
+    ] as [(String, [String], String)])
+    func negativeTimes(tool: String, arguments: [String], complaint: String) async throws {
+        let result = try await runTool(tool, arguments)
+        #expect(result.status == 64 && isOneLine(result.errors, naming: complaint), "\(result.errors)")
+    }
+
     @Test func patienceNeedsEvaluations() async throws {
         let result = try await runTool("train", ["--table", "t", "--patience", "2", "--evaluations", "0", "--checkpoints", "c", "x"])
         #expect(result.status == 64 && result.errors.contains("--patience needs evaluations"), "\(result.errors)")
