@@ -19,11 +19,13 @@ public final class Corpus: @unchecked Sendable {
     /// Shards that were tokenised otherwise than the first, and how.
     public private(set) var otherTokenizers: [(file: String, fields: ShardFields)] = []
     /// The digests of all parts, which say what the model was trained on.
-    public private(set) var digests: [UInt64] = []
+    public var digests: [UInt64] { partDigests.flatMap { $0 } }
     /// What the user calls it, for messages.
     public let name: String
 
     private let paths: [String]
+    /// For each path, the digests of its parts.
+    private var partDigests: [[UInt64]] = []
     private let words: CorpusWords
     private let heldOutEvery: Int
     /// Words kept from training; units are counted as the words they make, so that all networks get the same text.
@@ -62,7 +64,7 @@ public final class Corpus: @unchecked Sendable {
                 number += block.count
                 block.removeAll()
             }
-            digests += reader.digests
+            partDigests.append(reader.digests)
         }
         guard sentences > 0 else { throw ToolError.data(name, "", "no sentences to train on") }
         guard knownTokens > 0 else {
@@ -146,5 +148,24 @@ extension Sentences {
         }
         guard count > 0 else { throw ToolError.data(path == "-" ? "standard input" : path, "", "no sentences in it") }
         fields = reader.header?.fields ?? [:]
+    }
+}
+
+extension Corpus {
+    /// The name of a training text that is the held-out text as well: the same file, or one of the same size and content; `nil` if
+    /// there is none. Reads the held-out text to its end only where a size is the same. Throws `ToolError`.
+    func copy(of heldOut: String, pool: WorkerPool) throws -> String? {
+        guard isRegularFile(heldOut) else { return nil }
+        if let same = paths.first(where: { isSameFile($0, heldOut) }) { return same }
+        let size = try FileSource(path: heldOut).size
+        let candidates = try paths.filter { try isRegularFile($0) && FileSource(path: $0).size == size }
+        guard !candidates.isEmpty else { return nil }
+        let reader = TokenShardReader(paths: [heldOut], pool: pool)
+        while try reader.next() != nil {}
+        let digests = reader.digests
+        return candidates.first { path in
+            guard let place = paths.firstIndex(of: path) else { return false }
+            return partDigests[place] == digests
+        }
     }
 }

@@ -37,11 +37,12 @@ public struct TrainingInput {
         corpus = try Corpus(
             paths: tokens, words: words, heldOutEvery: heldOut == nil ? heldOutEvery : 0, heldOutTokens: heldOutTokens,
             pool: workers)
-        var others = corpus.otherTokenizers
+        var others = corpus.otherTokenizers, copy: String?
         if let heldOut {
             var fields = ShardFields()
             self.heldOut = try Sentences(path: heldOut, words: words, limit: heldOutTokens, pool: workers, fields: &fields)
             if fields != corpus.tokenizer { others.append((heldOut, fields)) }
+            copy = try corpus.copy(of: heldOut, pool: workers)
         } else {
             self.heldOut = corpus.heldOut
         }
@@ -60,7 +61,11 @@ public struct TrainingInput {
                     + Self.name(first))
         }
         func text(_ fields: ShardFields) -> String { fields.pairs.map { "\($0.name)=\($0.value)" }.joined(separator: " ") }
-        warnings = others.map { [corpus] in
+        let copies = copy.map { copy in
+            let what = copy == heldOut ? "is both training text and held-out text" : "is held-out text, and is also training text, as \(copy)"
+            return "warning: \(heldOut ?? ""): \(what): its scores say nothing of text that the model has not seen"
+        }
+        warnings = [copies].compactMap { $0 } + others.map { [corpus] in
             "\($0.file == "-" ? "standard input" : $0.file): was tokenised with \(text($0.fields)), and the first text with "
                 + "\(text(corpus.tokenizer)), as encode will do"
         }

@@ -113,6 +113,27 @@ struct TrainToolTests {
         #expect(result.status == 64 && isOneLine(result.errors, naming: complaint), "\(result.errors)")
     }
 
+    /// Held-out text that is training text as well is named, whether it is the same file or a copy.
+    @Test func heldOutTextIsNotTrainingText() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let tokens = try contents(of: fixture.tokens)
+        let copy = try directory.write("copy", tokens), twice = try directory.write("twice", tokens + tokens)
+        func warnings(_ heldOut: String, _ text: [String]) async throws -> [Substring] {
+            let result = try await runTool(
+                "train", ["--preset", "tiny", "--batch", "4", "--steps", "2", "--table", fixture.table, "--held-out", heldOut] + text)
+            #expect(result.status == 0, "\(result.errors)")
+            return result.errors.split(separator: "\n").filter { $0.contains("warning") }
+        }
+        let nothing = "its scores say nothing of text that the model has not seen"
+        #expect(
+            try await warnings(copy, [copy]) == ["train: warning: \(copy): is both training text and held-out text: \(nothing)"])
+        #expect(
+            try await warnings(copy, [twice, fixture.tokens])
+                == ["train: warning: \(copy): is held-out text, and is also training text, as \(fixture.tokens): \(nothing)"])
+        #expect(try await warnings(copy, [twice]) == [])
+    }
+
     @Test func patienceNeedsEvaluations() async throws {
         let result = try await runTool("train", ["--table", "t", "--patience", "2", "--evaluations", "0", "--checkpoints", "c", "x"])
         #expect(result.status == 64 && result.errors.contains("--patience needs evaluations"), "\(result.errors)")
