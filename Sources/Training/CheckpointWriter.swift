@@ -26,9 +26,11 @@ public final class CheckpointWriter {
     /// full disk for example; earlier checkpoints are as they were.
     func write(_ encoder: ContextualEncoder, _ state: TrainingState, _ position: DataPosition) throws {
         let start = monotonicSeconds()
-        let output = try directory.output(step: state.step)
-        try Checkpoint.write(encoder, state, position, to: output)
-        try output.commit()
+        try tellingWhatIsLeft {
+            let output = try directory.output(step: state.step)
+            try Checkpoint.write(encoder, state, position, to: output)
+            try output.commit()
+        }
         try directory.prune()
         last = monotonicSeconds()
         secondsWriting += last - start
@@ -36,9 +38,19 @@ public final class CheckpointWriter {
 
     /// Keeps the model as the best so far.
     func writeBest(_ encoder: ContextualEncoder) throws {
-        let output = try OutputFile(path: directory.best, binary: true)
-        try ModelFile.write(encoder, to: output)
-        try output.commit()
+        try tellingWhatIsLeft {
+            let output = try OutputFile(path: directory.best, binary: true)
+            try ModelFile.write(encoder, to: output)
+            try output.commit()
+        }
+    }
+
+    /// Does `write`, and adds to an error in it which checkpoint the run can go on from, if there is one.
+    private func tellingWhatIsLeft(_ write: () throws -> Void) throws {
+        do { try write() } catch let error as ToolError {
+            guard let newest = try directory.checkpoints().first else { throw error }
+            throw ToolError(error.status, "\(error); the same command with --resume goes on from \(newest)")
+        }
     }
 
     func loadBest(into encoder: ContextualEncoder) throws {

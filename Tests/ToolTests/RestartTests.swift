@@ -67,6 +67,27 @@ struct RestartTests {
         #expect(directory.entries().contains("model"))
     }
 
+    /// A checkpoint that cannot be written, here because files may not grow, leaves those before it, and the error says so.
+    @Test func aFullDiskLeavesACheckpoint() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory()
+        let train = "$BIN/train -q --preset tiny --table '\(fixture.table)' --epochs 10000 --resume '\(fixture.tokens)' -o model --checkpoints"
+        let result = try await runShell(
+            """
+            cd '\(directory.path)'
+            (ulimit -f 8; exec \(train) none --checkpoint-every 0s) 2> none.errors; echo $?
+            \(train) some --log log & train=$!
+            await $train filled log; kill -TERM $train; wait $train; echo $?
+            (ulimit -f 8; exec \(train) some --checkpoint-every 0s) 2> some.errors; echo $?; cd some; ls step-*
+            """)
+        let lines = result.text.split(separator: "\n")
+        try #require(lines.count == 4 && lines.prefix(3) == ["74", "143", "74"], "\(result.text) \(result.errors)")
+        func errors(_ name: String) throws -> String { String(decoding: try contents(of: directory.file(name)), as: UTF8.self) }
+        #expect(try isOneLine(errors("none.errors"), naming: "none/step-") && !errors("none.errors").contains("--resume"))
+        #expect(try isOneLine(errors("some.errors"), naming: "some/step-"))
+        #expect(try errors("some.errors").hasSuffix("; the same command with --resume goes on from some/\(lines[3])\n"))
+    }
+
     @Test func twoRunsInOneDirectory() async throws {
         let fixture = try await Fixture.shared.value
         let directory = try TemporaryDirectory()
