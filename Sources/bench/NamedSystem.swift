@@ -10,7 +10,7 @@ import Training
 struct NamedSystem: ParsableArguments {
     @OptionGroup var network: NetworkOptions
 
-    @Option(help: ArgumentHelp("Classes of a softmax, marks counted.", valueName: "n"))
+    @Option(help: ArgumentHelp("Words that there are vectors or classes for, marks counted.", valueName: "n"))
     var vocabulary = 793_471
 
     @Option(help: ArgumentHelp("Units of an input of subwords.", valueName: "n"))

@@ -95,7 +95,8 @@ struct SystemsRun {
 
     private func tooShort(_ error: BudgetTooShort) -> ToolError {
         let what = error.groups > 1 ? "of each of \(error.groups) groups " : ""
-        let help = error.groups > 1 ? "give more, or fewer --encoders or --vocabularies" : "give more"
+        let help = error.groups > 1 ? "give more, or fewer --encoders or --vocabularies"
+            : name == "compare" ? "give more, or a smaller --vocabulary inside the quotes of each network" : "give more"
         return ToolError(
             .usage,
             "a budget of \(TimeSpan(seconds: budget)) is too short: starts included, three rounds \(what)take about "
