@@ -181,7 +181,7 @@ private func complaintAboutXML(_ files: [String]) async throws -> String {
 
     @Test(arguments: [
         ("", "is empty"), ("\n", "holds no results"), ("{\"event\":\"train\"}\n", "holds no results"),
-        ("{\"ev", "line 1: is torn off"), (ReportSamples.machine, "holds no results, only where"),
+        ("{\"ev", "line 1: is torn off"), (ReportSamples.machine, "holds a machine record, but no results"),
         (ReportSamples.machine + "{\"ev", "line 2: is torn off, and there are no results before it"),
         (ReportSamples.machine + "{\"event\":\"interrupted\"}\n", "holds no results: the benchmark was interrupted"),
         (ReportSamples.machine + "{\"event\":\n" + ReportSamples.ratio, "line 2: is not JSON"),

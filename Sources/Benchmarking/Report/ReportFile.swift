@@ -87,7 +87,7 @@ public struct ReportFile {
         } else {
             lack = .data(
                 source.name, "",
-                runs.isEmpty ? "holds no results that a report shows" : "holds no results, only where they were to be measured")
+                runs.isEmpty ? "holds no results that a report shows" : "holds a machine record, but no results")
         }
         name = source.name
         self.runs = runs
