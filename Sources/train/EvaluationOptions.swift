@@ -2,7 +2,9 @@ import ArgumentParser
 
 /// What it is measured on.
 struct EvaluationOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("A token shard that is not trained on.", valueName: "file"), completion: .file())
+    @Option(
+        help: ArgumentHelp("A token shard that is not trained on; train warns if it is training text, too.", valueName: "file"),
+        completion: .file())
     var heldOut: String?
 
     @Option(help: ArgumentHelp("Without --held-out, keep every n-th sentence from training; 0 keeps none.", valueName: "n"))
