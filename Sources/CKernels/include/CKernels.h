@@ -1,4 +1,4 @@
-// The innermost loops of training, for each kind of processor. In C because Swift cannot compile single functions for a
+// The innermost loops of training and of evaluations, for each kind of processor. In C because Swift cannot compile single functions for a
 // newer processor than the rest of a program, and one binary has to run everywhere: docs/benchmarks.md has what that is
 // worth.
 #pragma once
