@@ -42,6 +42,18 @@ public func grouped(_ number: Int) -> String {
     return text
 }
 
+/// A number in at most five characters: 9999, 12.3K, 124K, 1.23M.
+public func short(_ number: Int) -> String {
+    guard number.magnitude >= 10_000 else { return "\(number)" }
+    var value = Double(number), units = "KMGTP"[...]
+    repeat {
+        value /= 1000
+        units = units.dropFirst()
+    } while value.magnitude >= 999.5 && units.count > 1
+    let unit = "KMGTP".dropLast(units.count).last.map { String($0) } ?? ""
+    return fixed(value, value.magnitude < 9.995 ? 2 : value.magnitude < 99.95 ? 1 : 0) + unit
+}
+
 /// A number with a fixed count of decimals, without Foundation.
 public func fixed(_ number: Double, _ decimals: Int) -> String {
     guard number.isFinite else { return "\(number)" }

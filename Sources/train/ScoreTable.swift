@@ -27,10 +27,12 @@ final class ScoreTable {
             }
         }
         let lead = Self.lead(
-            grouped(evaluation.step), grouped(evaluation.words), Self.clock(evaluation.secondsOfTraining),
-            grouped(Int(Double(evaluation.words) / max(1e-9, evaluation.secondsOfTraining))))
+            "\(evaluation.step)", short(evaluation.words), Self.clock(evaluation.secondsOfTraining),
+            short(Int(Double(evaluation.words) / max(1e-9, evaluation.secondsOfTraining))))
         let values = figures.map { figure in evaluation.results.map { figure.value($0) } }
-        report.print(row(lead, values, figures) + Self.mark(evaluation.results))
+        // Which directions have learned nothing beyond frequencies.
+        let marks = evaluation.results.map { [.within, .worse].contains($0.scores.verdict) }
+        report.print(row(lead, values, figures, marks: marks))
     }
 
     /// A figure of each direction: what it is called, and how it is had from a result.
@@ -38,6 +40,17 @@ final class ScoreTable {
         let name, meaning: String
         let decimals: Int
         let value: (HeldOutResult) -> Double?
+        /// From here on a figure has no decimals, so that it fits its column.
+        var limit: Double { name.hasSuffix("%") ? 99.95 : 999.95 }
+        /// Characters of its column, with what separates it from the one before.
+        var width: Int { name.hasSuffix("%") ? 5 : isMarked ? 8 : 7 }
+        /// Whether the mark stands beside it.
+        var isMarked: Bool { name == "perplexity" }
+
+        /// A text in `count` columns of the figure, with room for the mark where there may be one.
+        func column(_ text: String, of count: Int = 1, mark: Bool = false) -> String {
+            isMarked ? padded(text, width * count - 1) + (mark ? "*" : " ") : padded(text, width * count)
+        }
         var constant: (HeldOutResult) -> Double? = { _ in nil }
         var unigram: (HeldOutResult) -> Double? = { _ in nil }
 
@@ -87,41 +100,39 @@ final class ScoreTable {
         var text = "held-out text: \(grouped(first.positions)) positions\(small), \(share)% of them ranked among "
         text += "\(grouped(evaluation.candidates)) words"
         if let vocabulary = first.vocabulary { text += ", \(fixed(100 * vocabulary.unknownShare, 1))% in no class of their own" }
-        for figure in figures { text += "\n  \(Self.padded(figure.name, 11, left: true)) \(figure.meaning)" }
+        for figure in figures { text += "\n  \(padded(figure.name, 11, left: true)) \(figure.meaning)" }
         if first.cosine != nil { text += "\n  constant    the vector that is best if it is the same everywhere" }
-        return text + "\n  unigram     the model that knows nothing but how frequent words are"
+        text += "\n  unigram     the model that knows nothing but how frequent words are"
+        return text + "\n  *           no better than the unigram model"
     }
 
     private func header(_ results: [HeldOutResult], _ figures: [Figure]) -> String {
         let directions = results.map { $0.direction == .forward ? "fwd" : "bwd" }
-        let names = figures.map { Self.padded($0.name, Self.width($0) * results.count) }.joined()
-        let columns = figures.map { figure in directions.map { Self.padded($0, Self.width(figure)) }.joined() }.joined()
-        return Self.lead("", "", "", "") + names + "\n" + Self.lead("step", "words", "time", "words/s") + columns
+        let names = figures.map { $0.column($0.name, of: results.count) }.joined()
+        let columns = figures.map { figure in directions.map { figure.column($0) }.joined() }.joined()
+        return Self.trimmed(Self.lead("") + names) + "\n" + Self.trimmed(Self.lead("step", "words", "time", "words/s") + columns)
     }
 
-    private func row(_ lead: String, _ values: [[Double?]], _ figures: [Figure]) -> String {
-        lead + zip(values, figures).map { values, figure in
-            values.map { Self.padded($0.map { fixed($0, figure.decimals) } ?? "-", Self.width(figure)) }.joined()
-        }.joined()
+    /// - Parameter marks: which directions are marked, beside their perplexity.
+    private func row(_ lead: String, _ values: [[Double?]], _ figures: [Figure], marks: [Bool] = []) -> String {
+        var row = lead
+        for (values, figure) in zip(values, figures) {
+            for (index, value) in values.enumerated() {
+                let text = value.map { fixed($0, abs($0) < figure.limit ? figure.decimals : 0) } ?? "-"
+                row += figure.column(text, mark: marks.indices.contains(index) && marks[index])
+            }
+        }
+        return Self.trimmed(row)
     }
 
-    /// Which directions have learned nothing beyond frequencies.
-    private static func mark(_ results: [HeldOutResult]) -> String {
-        let marked = results.filter { [.within, .worse].contains($0.scores.verdict) }
-        guard !marked.isEmpty else { return "" }
-        let which = marked.count == results.count ? "" : "\(marked[0].direction.rawValue): "
-        return "  (\(which)no better than unigram)"
+    private static func trimmed(_ line: String) -> String {
+        var line = line
+        while line.last == " " { line.removeLast() }
+        return line
     }
 
     private static func lead(_ step: String, _ words: String = "", _ time: String = "", _ speed: String = "") -> String {
-        padded(step, 9) + padded(words, 13) + padded(time, 9) + padded(speed, 9)
-    }
-
-    private static func width(_ figure: Figure) -> Int { figure.decimals > 1 || figure.name.hasPrefix("p") ? 8 : 6 }
-
-    private static func padded(_ text: String, _ width: Int, left: Bool = false) -> String {
-        let blanks = String(repeating: " ", count: max(0, width - text.count))
-        return left ? text + blanks : blanks + text
+        padded(step, 8) + padded(words, 7) + padded(time, 7) + padded(speed, 8)
     }
 
     /// Hours, minutes and seconds: 2:03, 1:02:03.
@@ -130,4 +141,9 @@ final class ScoreTable {
         func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
         return hours > 0 ? "\(hours):\(two(minutes)):\(two(total % 60))" : "\(minutes):\(two(total % 60))"
     }
+}
+
+private func padded(_ text: String, _ width: Int, left: Bool = false) -> String {
+    let blanks = String(repeating: " ", count: max(0, width - text.count))
+    return left ? text + blanks : blanks + text
 }
