@@ -56,7 +56,7 @@ struct PipelineRunner {
         let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
         guard count > 0 else { throw ToolError(.systemError, "/proc/self/exe: cannot be read") }
         let path = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        directory = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
+        directory = String(pathParts(path).folder.dropLast())
     }
 
     /// Runs `commands`, each reading what the one before it writes, and waits for all. Throws `ToolError` if one cannot be

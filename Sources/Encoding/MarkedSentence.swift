@@ -7,12 +7,12 @@ public struct MarkedSentence: Sendable, Equatable {
 
     /// Parses words separated by white space, of which exactly one stands in square brackets.
     public static func parse(_ text: String) throws -> MarkedSentence {
-        var words = text.split(whereSeparator: \.isWhitespace).map(String.init)
-        let marked = words.indices.filter { words[$0].hasPrefix("[") && words[$0].hasSuffix("]") && words[$0].count > 2 }
+        var words = text.words
+        let marked = words.indices.filter { words[$0].begins(with: "[") && words[$0].ends(with: "]") && words[$0].utf8.count > 2 }
         guard marked.count == 1 else {
             throw ToolError(.usage, "a query marks one word with square brackets, as in 'the [bank] of the river'")
         }
-        words[marked[0]] = String(words[marked[0]].dropFirst().dropLast())
+        words[marked[0]] = String(words[marked[0]].unicodeScalars.dropFirst().dropLast())
         return MarkedSentence(words: words, position: marked[0])
     }
 }

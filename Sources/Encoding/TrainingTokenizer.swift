@@ -1,3 +1,4 @@
+import Files
 public import Model
 import Shards
 public import Tokenization
@@ -27,8 +28,8 @@ extension Tokenizer {
 
     private static func options(_ configuration: EncoderConfiguration) -> [String: String] {
         var result: [String: String] = [:]
-        for option in configuration.tokenizer.split(separator: " ") {
-            let parts = option.split(separator: "=", maxSplits: 1)
+        for option in configuration.tokenizer.parts(separatedBy: " ") {
+            let parts = option.parts(separatedBy: "=", most: 1)
             if parts.count == 2 { result[String(parts[0])] = String(parts[1]) }
         }
         return result

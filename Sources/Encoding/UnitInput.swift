@@ -23,7 +23,7 @@ final class UnitInput: SentenceInput {
 
     /// Throws `ToolError` with status `configuration` if the merges are not those that the training text was cut by.
     init(_ merges: Merges, name: String, _ encoder: ContextualEncoder, rows: Int) throws {
-        let tokenizer = encoder.configuration.tokenizer.split(separator: " ")
+        let tokenizer = encoder.configuration.tokenizer.parts(separatedBy: " ")
         guard tokenizer.contains("bpe=\(hexadecimal(merges.digest))") else {
             throw ToolError(.configuration, "\(name): are not the merges that the model's training text was cut by")
         }

@@ -56,7 +56,7 @@ public enum Compression: String, Sendable, CaseIterable {
     func unpacking(_ name: String) -> String {
         name == "standard input"
             ? "\(program) -dc in front of this tool"
-            : "\(program) -dc \(name) > \(name.hasSuffix(suffix) ? String(name.dropLast(suffix.count)) : name + ".unpacked")"
+            : "\(program) -dc \(name) > \(name.ends(with: suffix) ? String(Substring(name.utf8.dropLast(suffix.utf8.count))) : name + ".unpacked")"
     }
 }
 

@@ -8,7 +8,7 @@ public func isSameFile(_ first: String, _ second: String) -> Bool {
     if stat(first, &a) == 0, stat(second, &b) == 0 {
         return a.st_mode & S_IFMT == S_IFREG && a.st_dev == b.st_dev && a.st_ino == b.st_ino
     }
-    return resolved(first) == resolved(second)
+    return resolved(first).isIdentical(to: resolved(second))
 }
 
 /// Whether `path` is a file that can be read again and again: not a pipe, nor standard input, `-`. What is not there is none
@@ -20,10 +20,8 @@ public func isRegularFile(_ path: String) -> Bool {
 
 /// The path with its directory's links resolved.
 private func resolved(_ path: String) -> String {
-    let slash = path.lastIndex(of: "/")
-    let directory = slash.map { String(path[...$0]) } ?? "."
-    let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
-    guard let real = realpath(directory, nil) else { return path }
+    let (directory, name) = pathParts(path)
+    guard let real = realpath(directory.isEmpty ? "." : directory, nil) else { return path }
     defer { free(real) }
     return String(cString: real) + "/" + name
 }

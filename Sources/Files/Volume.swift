@@ -21,9 +21,9 @@ public struct Volume: Hashable, Sendable {
             else { return nil }
         } else {
             if stat(path, &status) == 0, ![S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT) { return nil }
-            var name = path[...]
-            while name.count > 1 && name.hasSuffix("/") { name.removeLast() }
-            let folder = name.lastIndex(of: "/").map { String(name[...$0]) } ?? "."
+            var name = path
+            while name.utf8.count > 1 && name.ends(with: "/") { name.unicodeScalars.removeLast() }
+            let folder = pathParts(name).folder.isEmpty ? "." : pathParts(name).folder
             guard stat(folder, &status) == 0, statvfs(folder, &space) == 0 else { return nil }
         }
         guard space.f_blocks > 0 else { return nil }

@@ -71,7 +71,7 @@ final class LibraryOutput {
 
     private func make(_ dataset: String, shape: [Int], type: hid_t) throws -> Int {
         let refuse = { (cause: String) in ToolError.data(self.name, "data set \(quoted(dataset))", cause) }
-        guard !dataset.utf8.contains(0), dataset.split(separator: "/").allSatisfy({ $0 != "." }) else {
+        guard !dataset.utf8.contains(0), dataset.parts(separatedBy: "/").allSatisfy({ !$0.isIdentical(to: ".") }) else {
             throw refuse("is no name for one in HDF5")
         }
         let sizes = shape.map { hsize_t($0) }

@@ -31,7 +31,7 @@ struct ReaderProgram {
         let path = String(decoding: buffer[..<count], as: UTF8.self)
         // By this name it is found even if the file has been replaced meanwhile.
         if isThisOne.load(ordering: .relaxed) { return ReaderProgram(path: this, shown: path) }
-        let beside = "\(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])/encode"
+        let beside = "\(pathParts(path).folder)encode"
         return ReaderProgram(path: beside, shown: beside)
     }
 

@@ -91,7 +91,7 @@ public enum ModelFile {
         if training == nil { try borrow(reader, for: encoder, pool: pool) } else { try load(reader, into: encoder) }
         encoder.records = TrainingRecord.decode(reader)
         if let units = reader.metadata[unitsKey] {
-            encoder.units = units.split(separator: " ").map(String.init)
+            encoder.units = units.parts(separatedBy: " ")
             guard encoder.units.count == configuration.vocabularySize else {
                 throw ToolError.data(path, "metadata \(unitsKey)", "has not as many units as the configuration")
             }
@@ -175,7 +175,7 @@ public enum ModelFile {
         }
         let outputs = encoder.hasOutput ? [] : encoder.directions.map { "\($0.direction.rawValue).output." } + ["output."]
         let unknown = remaining.keys.filter { name in
-            !name.hasPrefix(trainingPrefix) && !outputs.contains(where: name.hasPrefix)
+            !name.begins(with: trainingPrefix) && !outputs.contains { name.begins(with: $0) }
         }
         if let name = unknown.min() {
             throw ToolError.data(path, "tensor \(name)", "is unknown to this model")

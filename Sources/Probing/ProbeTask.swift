@@ -48,16 +48,17 @@ public struct ProbeTask: Sendable {
         }
         let all = Set((training.sentences + test.sentences).lazy.flatMap(\.labels))
         measure = LabelledSpans.areSpans(all) ? .f1 : .accuracy
-        var labels: [String] = [], numbers: [String: Int32] = [:]
+        var labels: [String] = [], numbers: [[UInt8]: Int32] = [:]
         func tokens(_ text: LabelledText, _ measure: Measure) -> Tokens {
             var sentences: [Range<Int>] = [], targets: [Int32] = []
             for sentence in text.sentences {
                 sentences.append(targets.count..<targets.count + sentence.labels.count)
                 for label in measure == .f1 ? LabelledSpans.inIOB2(sentence.labels) : sentence.labels {
-                    let number = numbers[label] ?? Int32(labels.count)
+                    // By their bytes: two spellings of a letter are two labels.
+                    let number = numbers[Array(label.utf8)] ?? Int32(labels.count)
                     if Int(number) == labels.count {
                         labels.append(label)
-                        numbers[label] = number
+                        numbers[Array(label.utf8)] = number
                     }
                     targets.append(number)
                 }

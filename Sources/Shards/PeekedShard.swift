@@ -24,9 +24,9 @@ public struct PeekedShard {
                 let more = try? content?.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[count...])), more > 0
             { count += more }
         }
-        let lines = String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n")
-        let isShard = lines.first?.hasPrefix(ShardHeader.magic) == true
-        let line = isShard ? lines.first { $0.hasPrefix("kind ") } : nil
+        let lines = String(decoding: bytes[..<count], as: UTF8.self).parts(separatedBy: "\n")
+        let isShard = lines.first?.begins(with: ShardHeader.magic) == true
+        let line = isShard ? lines.first { $0.begins(with: "kind ") } : nil
         kind = line.flatMap { ShardKind(rawValue: String($0.dropFirst(5))) }
         self.source = peeked
     }

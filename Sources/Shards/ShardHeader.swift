@@ -62,26 +62,26 @@ public struct ShardFields: Sendable, Equatable, ExpressibleByDictionaryLiteral {
 
     /// Adds a field. Names have no spaces; line ends in a value become spaces, because a field is a line.
     public mutating func append(_ name: String, _ value: String) {
-        pairs.append((name, String(value.map { $0.isNewline ? " " : $0 })))
+        pairs.append((name, String(String.UnicodeScalarView(value.unicodeScalars.map { Character($0).isNewline ? " " : $0 }))))
     }
 
     /// The first value of that name.
-    public subscript(name: String) -> String? { pairs.first { $0.name == name }?.value }
+    public subscript(name: String) -> String? { pairs.first { $0.name.isIdentical(to: name) }?.value }
 
     public func integer(_ name: String) -> Int? { self[name].flatMap { Int($0) } }
 
     public static func == (left: ShardFields, right: ShardFields) -> Bool {
-        left.pairs.elementsEqual(right.pairs) { $0 == $1 }
+        left.pairs.elementsEqual(right.pairs) { $0.name.isIdentical(to: $1.name) && $0.value.isIdentical(to: $1.value) }
     }
 
     func lines() -> String { pairs.map { "\($0.name) \($0.value)\n" }.joined() }
 
     /// Parses `name value` lines; `nil` if a line has no name.
-    init?(lines: some Sequence<Substring>) {
+    init?(lines: some Sequence<String>) {
         for line in lines {
-            let parts = line.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
+            let parts = line.parts(separatedBy: " ", most: 1, keepsEmpty: true)
             guard parts.count == 2, !parts[0].isEmpty else { return nil }
-            pairs.append((String(parts[0]), String(parts[1])))
+            pairs.append((parts[0], parts[1]))
         }
     }
 }
@@ -123,11 +123,11 @@ public struct ShardHeader: Sendable, Equatable {
 
     /// Parses a header. Throws `ToolError.data` naming `file` if it is not one, or is of another version.
     init(text: String, file: String, place: String) throws {
-        guard text.hasPrefix(Self.magic), text.hasSuffix("\n\n") else {
+        guard text.begins(with: Self.magic), text.ends(with: "\n\n") else {
             throw ToolError.data(file, place, "this LZ4 stream does not begin like a Contour shard")
         }
-        let lines = text.dropLast(2).split(separator: "\n", omittingEmptySubsequences: false)
-        guard let version = Int(lines[0].dropFirst(Self.magic.count)) else {
+        let lines = Substring(text.utf8.dropLast(2)).parts(separatedBy: "\n", keepsEmpty: true)
+        guard let version = Int(Substring(lines[0].utf8.dropFirst(Self.magic.utf8.count))) else {
             throw ToolError.data(file, place, "the shard has no format version")
         }
         guard version == Self.version else {
@@ -147,7 +147,7 @@ public struct ShardHeader: Sendable, Equatable {
                 rest.append(name, value)
                 continue
             }
-            let parts = value.split(separator: " ")
+            let parts = value.parts(separatedBy: " ")
             guard parts.count == 2, let element = ShardColumn.Element(rawValue: String(parts[1])) else {
                 throw ToolError.data(file, place, "the shard's header has a column of unknown type: \(value)")
             }

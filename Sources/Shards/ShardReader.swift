@@ -90,7 +90,7 @@ public final class ShardReader {
     private func end(_ content: Content) throws {
         try checkPrefix(content, magic: ShardBlock.endMagic)
         let text = String(validating: content.bytes.dropFirst(ShardBlock.prefixSize), as: UTF8.self) ?? ""
-        guard let totals = ShardFields(lines: text.split(separator: "\n")) else {
+        guard let totals = ShardFields(lines: text.parts(separatedBy: "\n")) else {
             throw ToolError.data(name, content.place, "the shard's end is not text")
         }
         let value = digest.digest()

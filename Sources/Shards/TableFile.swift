@@ -134,7 +134,7 @@ public final class TableFile {
     private func end(_ content: [UInt8], _ place: String) throws {
         guard ShardPrefix(content).fits(ShardBlock.endMagic, number: blocks, size: content.count) else { throw misplaced(place) }
         let text = String(validating: content.dropFirst(ShardBlock.prefixSize), as: UTF8.self) ?? ""
-        guard let totals = ShardFields(lines: text.split(separator: "\n")), totals.integer("blocks") == blocks,
+        guard let totals = ShardFields(lines: text.parts(separatedBy: "\n")), totals.integer("blocks") == blocks,
             totals.integer("words") == rowCount - partStart,
             let digest = totals["digest"].flatMap({ UInt64($0, radix: 16) })
         else { throw ToolError.data(name, place, "the shard is damaged: its end does not fit its blocks") }

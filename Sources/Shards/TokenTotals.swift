@@ -21,7 +21,7 @@ public struct TokenTotals: Sendable, Equatable {
             offset += frame.bytes.count
             if content.starts(with: ShardBlock.endMagic) {
                 let text = String(decoding: content.dropFirst(ShardBlock.prefixSize), as: UTF8.self)
-                let fields = ShardFields(lines: text.split(separator: "\n"))
+                let fields = ShardFields(lines: text.parts(separatedBy: "\n"))
                 guard let sentences = fields?.integer("sentences"), let tokens = fields?.integer("tokens"), sentences >= 0,
                     tokens >= 0
                 else { throw ToolError.data(file.name, frame.place, "the shard's end does not say how many tokens it has") }

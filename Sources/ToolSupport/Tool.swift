@@ -84,7 +84,7 @@ public func shellQuoted(_ word: String) -> String {
     let isPlain = !word.isEmpty && word.utf8.allSatisfy { byte in
         UnicodeScalar(byte).properties.isAlphabetic && byte < 128 || "0123456789-_./=+,:@%".utf8.contains(byte)
     }
-    return isPlain ? word : "'\(word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''"))'"
+    return isPlain ? word : "'\(word.replacingBytes(of: "'", with: "'\\''"))'"
 }
 
 /// Sees that the three standard streams are open, so that no result becomes one of them: what was closed cannot be read or

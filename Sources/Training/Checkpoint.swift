@@ -66,7 +66,7 @@ enum Checkpoint {
         }
         try check(state)
         var remaining = Dictionary(
-            uniqueKeysWithValues: reader.tensors.filter { $0.name.hasPrefix(ModelFile.trainingPrefix) }.map { ($0.name, $0) })
+            uniqueKeysWithValues: reader.tensors.filter { $0.name.begins(with: ModelFile.trainingPrefix) }.map { ($0.name, $0) })
         func take(_ name: String, shape: [Int]?) throws -> SafetensorsReader.Tensor {
             guard let tensor = remaining.removeValue(forKey: name) else {
                 throw ToolError.data(path, "tensor \(name)", "is missing")

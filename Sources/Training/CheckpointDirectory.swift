@@ -35,16 +35,16 @@ public final class CheckpointDirectory {
 
     /// Removes all but the newest checkpoints.
     func prune() throws {
-        for path in try checkpoints().dropFirst(keep) { directory.remove(String(path.dropFirst(directory.path.count + 1))) }
+        for path in try checkpoints().dropFirst(keep) { directory.remove(pathParts(path).name) }
     }
 
     /// Whether a file is a checkpoint, or best model, that a killed run had not finished. Other temporary files are others'.
     private static func isLeftOver(_ name: String) -> Bool {
-        name.hasSuffix(".tmp") && (name.hasPrefix(".step-") || name.hasPrefix(".best.safetensors."))
+        name.ends(with: ".tmp") && (name.begins(with: ".step-") || name.begins(with: ".best.safetensors."))
     }
 
     private static func step(of name: String) -> Int? {
-        guard name.hasPrefix("step-"), name.hasSuffix(".safetensors") else { return nil }
+        guard name.begins(with: "step-"), name.ends(with: ".safetensors") else { return nil }
         let digits = name.dropFirst(5).dropLast(12)
         return digits.allSatisfy { $0.isASCII && $0.isNumber } ? Int(digits) : nil
     }

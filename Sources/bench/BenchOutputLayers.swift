@@ -73,7 +73,7 @@ struct BenchOutputLayers: Tool {
         try checkWindow(batch: batch, window: window)
     }
 
-    private var encoderNames: [String] { encoders.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
+    private var encoderNames: [String] { encoders.parts(separatedBy: ",", keepsEmpty: true) }
 
     func perform() throws {
         var run = try SystemsRun("output-layers", options, budget: 1800)

@@ -103,7 +103,7 @@ struct BenchProbe: Tool {
     }
 
     private var systemNames: [String] {
-        names.map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) } ?? models
+        names.map { $0.parts(separatedBy: ",", keepsEmpty: true) } ?? models
     }
 
     func perform() throws {

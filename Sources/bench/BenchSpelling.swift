@@ -117,7 +117,7 @@ struct BenchSpelling: Tool {
         guard let first = result.similarities.first else { return }
         var table = TextTable(["Spearman", "pairs", "known", "of these"] + first.all.map(\.name))
         for set in result.similarities {
-            let name = set.set.split(separator: "/").last.map(String.init) ?? set.set
+            let name = set.set.parts(separatedBy: "/").last ?? set.set
             table.append(
                 [name, grouped(set.pairs), grouped(set.known), fixed(set.knownOnly, 3)] + set.all.map { fixed($0.spearman, 3) })
             try files.log(SimilarityRecord(set, name: name))

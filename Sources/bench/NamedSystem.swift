@@ -41,10 +41,10 @@ struct NamedSystem: ParsableArguments {
 
     /// Throws `ValidationError` naming `text` if it is no system.
     static func parse(system text: String) throws -> MeasuredSystem {
-        let words = text.split(whereSeparator: \.isWhitespace).map(String.init)
+        let words = text.words
         guard !words.isEmpty else { throw ValidationError("a network is a preset's name and options, and not nothing") }
         do {
-            let named = try parse((words[0].hasPrefix("-") ? [] : ["--preset"]) + words)
+            let named = try parse((words[0].begins(with: "-") ? [] : ["--preset"]) + words)
             let classes = named.network.readsUnits ? named.units : named.vocabulary
             let configuration = try named.network.configuration(dimension: named.dimension, classes: classes)
             return MeasuredSystem(

@@ -116,7 +116,7 @@ struct FormOptions: ParsableArguments {
 
     /// `vectors.npy` has its offsets in `vectors.offsets.npy`.
     private static func offsets(of path: String) -> String {
-        "\(path.hasSuffix(".npy") ? String(path.dropLast(4)) : path).offsets.npy"
+        "\(path.ends(with: ".npy") ? String(Substring(path.utf8.dropLast(4))) : path).offsets.npy"
     }
 
     /// What the outputs will take where they are written; `nil` if that is not known.

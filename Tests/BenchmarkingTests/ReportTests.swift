@@ -49,7 +49,11 @@ import Testing
         #expect("<a href=\"x\">'&'</a>".escapedForHTML == "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;")
         #expect("abcdefghij".shortened(to: 7) == "abcd…ij" && "abc".shortened(to: 3) == "abc")
         #expect("4096/512, 1 direction".slug == "4096-512-1-direction" && "../é".slug == "")
-        #expect(Plot.quoted("it's ]]> \n") == "'it''s ]] >  '")
+        #expect(Plot.quoted("it's ]]> \n") == "'it\u{2019}s ]] >  '")
+        // No text ends its quotes, whatever joins an apostrophe to itself.
+        for text in ["'", "x\u{D4E}' . system(\"id\") #", "'\u{301}'", "a'\u{200D}`id`", "\u{600}'", "@'x"] {
+            #expect(Plot.quoted(text).utf8.count { $0 == UInt8(ascii: "'") } == 2, "\(text)")
+        }
     }
 
     @Test func systemsKeepTheirColours() {

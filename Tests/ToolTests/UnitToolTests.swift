@@ -41,6 +41,33 @@ struct UnitToolTests {
         #expect(result.status == 0 && result.errors.contains("1 sentences, 5 tokens"), "\(result.errors)")
     }
 
+    /// A unit may begin with a sign that joins what stands before it: a model keeps its units apart all the same.
+    @Test func unitsThatBeginWithVowelSigns() async throws {
+        let directory = try TemporaryDirectory()
+        let words = ["का", "की", "कि", "के", "नी", "नि", "मे", "मा", "रा", "री"]
+        var text = ""
+        for line in 0..<400 {
+            for place in 0..<12 {
+                let (first, second) = ((line * 7 + place * place * 3 + place) % 10, (line + place * 5) % 10)
+                text += words[first] + words[second] + (place < 11 ? " " : "\n")
+            }
+        }
+        try directory.write("text", text)
+        let result = try await runShell(
+            """
+            set -e; cd '\(directory.path)'
+            $BIN/tokenize -q --whitespace text -o words.tok; $BIN/build-vocab -q words.tok -o words.vocab
+            $BIN/build-vocab -q --bpe 20 words.vocab -o codes; $BIN/tokenize -q --whitespace --bpe codes text -o units.tok
+            $BIN/build-vocab -q units.tok -o units.vocab
+            $BIN/build-vocab --print units.vocab | grep -c '^[^ -~]'
+            $BIN/train \(quick.joined(separator: " ")) units.vocab --tie units.tok -o model
+            $BIN/train \(quick.joined(separator: " ")) units.vocab --tie units.tok --checkpoints kept -o another
+            $BIN/train \(quick.joined(separator: " ")) units.vocab --tie --steps 25 units.tok --checkpoints kept --resume -o third
+            $BIN/encode -q --whitespace --model third --bpe codes --format json --layers top text | wc -l
+            """)
+        #expect(result.status == 0 && result.text.hasSuffix("\n400\n"), "\(result.text) \(result.errors)")
+    }
+
     /// Characters that join what follows them do not hide the mark of a unit.
     @Test func unitsOfAnyCharactersArePutTogether() async throws {
         let setup = try await setup()

@@ -7,7 +7,7 @@ public struct Gnuplot {
 
     /// Throws `ToolError` with status `unavailable` if gnuplot is not on the PATH.
     public init() throws {
-        let folders = (getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin").split(separator: ":")
+        let folders = (getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin").parts(separatedBy: ":")
         guard let folder = folders.first(where: { access("\($0)/gnuplot", X_OK) == 0 }) else {
             throw ToolError(.unavailable, "gnuplot is missing: apt install gnuplot-nox")
         }

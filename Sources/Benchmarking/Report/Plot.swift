@@ -1,3 +1,5 @@
+import Files
+
 /// A picture before it is drawn: commands for gnuplot, and a table of the numbers in it.
 package struct Plot {
     /// What it shows, which decides where it stands on a page.
@@ -34,11 +36,13 @@ package struct Plot {
         ([columns] + rows).map { row in row.map(\.printable).joined(separator: "\t") + "\n" }.joined()
     }
 
-    /// Text for gnuplot, which neither runs nor replaces anything within single quotes. What ends a section of XML is cut
-    /// in two, because gnuplot does not escape it.
+    /// Text for gnuplot, which neither runs nor replaces anything within single quotes. It comes from files of results, so an
+    /// apostrophe becomes the typographic one: no text can end its quotes. What ends a section of XML is cut in two, because
+    /// gnuplot does not escape it.
     package static func quoted(_ text: String) -> String {
-        let text = text.printable.replacing("]]>", with: "]] >").replacing("'", with: "''")
-        return "'\(text)'"
+        var safe = String.UnicodeScalarView()
+        for scalar in text.printable.unicodeScalars { safe.append(scalar == "'" ? "\u{2019}" : scalar) }
+        return "'\(String(safe).replacingBytes(of: "]]>", with: "]] >"))'"
     }
 
     /// A name for data of several plot commands.

@@ -141,9 +141,9 @@ public struct StepServer {
     private static let mostStreams = 1 << 16, mostPositions = 1 << 24
 
     private func nextCommand() throws -> (name: String, seconds: Double)? {
-        var words: [Substring] = []
-        guard try input.next({ words = String(decoding: $0, as: UTF8.self).split(separator: " ") }) else { return nil }
-        return (words.first.map(String.init) ?? "", words.count > 1 ? Double(words[1]) ?? 0 : 0)
+        var words: [String] = []
+        guard try input.next({ words = String(decoding: $0, as: UTF8.self).parts(separatedBy: " ") }) else { return nil }
+        return (words.first ?? "", words.count > 1 ? Double(words[1]) ?? 0 : 0)
     }
 
     private func answer(_ reply: ServedReply) {

@@ -1,3 +1,4 @@
+internal import Files
 public import Model
 
 /// What results call a network, so that a reader can tell what it is and how large: `ELMo-A full size 4096/512`,
@@ -28,10 +29,10 @@ public struct SystemName {
     /// The name, with those of the user's words that it does not say yet.
     /// - Parameter words: a preset's name and options, as typed.
     public func text(_ words: [String]) -> String {
-        var rest: [String] = [], index = words.first?.hasPrefix("-") == false ? 1 : 0
+        var rest: [String] = [], index = words.first?.begins(with: "-") == false ? 1 : 0
         while index < words.count {
-            let parts = words[index].split(separator: "=", maxSplits: 1)
-            if let option = parts.first.map(String.init), Self.said.contains(option) {
+            let parts = words[index].parts(separatedBy: "=", most: 1)
+            if let option = parts.first, Self.said.contains(option) {
                 index += parts.count == 2 ? 1 : 2
             } else {
                 rest.append(words[index])

@@ -13,12 +13,12 @@ public struct WordSimilarity: Sendable {
         let reader = LineReader(source, limit: 1 << 16)
         while try reader.next({ line in
             let text = String(decoding: line, as: UTF8.self)
-            let fields = text.split { $0 == "\t" || $0 == " " }
-            if fields.isEmpty || text.hasPrefix("#") { return }
+            let fields = text.unicodeScalars.split { $0 == "\t" || $0 == " " }.map { String(Substring($0)) }
+            if fields.isEmpty || text.begins(with: "#") { return }
             guard fields.count == 3, let score = Double(fields[2]), score.isFinite else {
                 throw ToolError.data(source.name, "line \(reader.number)", "is not two words and a number")
             }
-            pairs.append((String(fields[0]), String(fields[1]), score))
+            pairs.append((fields[0], fields[1], score))
         }) {}
         guard pairs.count >= 2 else { throw ToolError.data(source.name, "", "has fewer than two pairs of words") }
         self.pairs = pairs
