@@ -14,7 +14,8 @@ public final class LockedDirectory {
             throw ToolError.system(.cannotCreate, path, "cannot make the directory", errno: errno)
         }
         let lock = "\(path)/lock"
-        let opened = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+        // In a folder that others may write to, a link could lead anywhere.
+        let opened = open(lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o666)
         guard opened >= 0 else { throw ToolError.system(.cannotCreate, lock, "cannot create", errno: errno) }
         guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
             close(opened)
@@ -30,23 +31,26 @@ public final class LockedDirectory {
     }
 
     /// The names in the directory, sorted by their bytes. Throws `ToolError` with status `ioError`.
-    public func names() throws -> [String] {
-        guard let directory = opendir(path) else {
-            throw ToolError.system(.ioError, path, "cannot read the directory", errno: errno)
-        }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != "." && name != ".." { names.append(name) }
-        }
-        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-    }
+    public func names() throws -> [String] { try directoryNames(path) }
 
     public func file(_ name: String) -> String { "\(path)/\(name)" }
 
     /// Removes a file; one that is not there is no error.
     public func remove(_ name: String) { unlink(file(name)) }
+}
+
+/// The names in a directory, sorted by their bytes. Throws `ToolError` with status `ioError`.
+func directoryNames(_ path: String) throws -> [String] {
+    guard let directory = opendir(path) else {
+        throw ToolError.system(.ioError, path, "cannot read the directory", errno: errno)
+    }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) {
+            $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        }
+        if name != "." && name != ".." { names.append(name) }
+    }
+    return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
 }

@@ -3,10 +3,12 @@ import Glibc
 /// Where a stage writes: a file that appears whole under its name or not at all, or standard output.
 ///
 /// The bytes go to a temporary file beside the target, which `commit` renames. If the process is interrupted, or the
-/// object dies before `commit`, the temporary file is removed and an earlier file of that name stays as it was.
+/// object dies before `commit`, the temporary file is removed and an earlier file of that name stays as it was. The new file has
+/// the permissions of one that it replaces, and a link to it stays a link.
 public final class OutputFile {
     /// What the user calls it, for messages.
     public let name: String
+    /// The file itself, behind all links; `nil` for a descriptor that others opened.
     private let path: String?
     private let temporary: TemporaryName?
     private var descriptor: Int32
@@ -24,31 +26,32 @@ public final class OutputFile {
     /// Throws `ToolError` with status `cannotCreate` if the file cannot be made there.
     public init(path: String, name shown: String? = nil, binary: Bool, grows: Bool = false, appends: Bool = false) throws {
         // From the point where all properties are set, a throwing init runs deinit too, which cleans up.
-        if path == "-" {
-            name = "standard output"
-            self.path = nil
-            temporary = nil
-            descriptor = STDOUT_FILENO
-            if binary && isatty(STDOUT_FILENO) == 1 {
-                throw ToolError(
-                    .usage, "standard output is a terminal and the output is binary; use -o FILE, a pipe, or --print")
-            }
-            return
-        }
         guard !path.isEmpty else { throw ToolError(.cannotCreate, "the name of the output is empty; - is standard output") }
-        // Device files and pipes are written in place: there is nothing to rename.
-        var status = stat()
-        let inPlace = grows || stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
-        let creation = grows ? O_CREAT | (appends ? O_APPEND : O_TRUNC) : inPlace ? 0 : O_CREAT | O_EXCL
-        let flags = (inPlace ? O_WRONLY : O_RDWR) | O_CLOEXEC | creation
-        name = shown ?? path
-        self.path = path
-        temporary = inPlace ? nil : TemporaryName(beside: path)
-        descriptor = open(temporary?.path ?? path, flags, 0o666)
-        guard descriptor >= 0 else {
-            let code = errno
-            temporary?.forget()
-            throw ToolError.system(.cannotCreate, path, "cannot create", errno: code)
+        let place = try OutputPlace(path)
+        let title = shown ?? (path == "-" ? "standard output" : path)
+        name = title
+        switch place {
+        case .descriptor(let number):
+            (self.path, temporary, descriptor) = (nil, nil, number)
+            guard fcntl(number, F_GETFD) >= 0 else { throw ToolError.system(.cannotCreate, title, "cannot create", errno: errno) }
+        case .device(let file),
+            .file(let file) where grows:
+            let creation = grows ? O_CREAT | (appends ? O_APPEND : O_TRUNC) : 0
+            (self.path, temporary, descriptor) = (file, nil, open(file, O_WRONLY | O_CLOEXEC | O_NOCTTY | creation, 0o666))
+            guard descriptor >= 0 else { throw ToolError.system(.cannotCreate, path, "cannot create", errno: errno) }
+        case .file(let file):
+            let made = TemporaryName.make(beside: file) { open($0, O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL, 0o666) }
+            guard let made else {
+                let code = errno
+                (self.path, temporary, descriptor) = (nil, nil, -1)
+                throw ToolError.system(.cannotCreate, path, "cannot create", errno: code)
+            }
+            (self.path, temporary, descriptor) = (file, made.name, made.descriptor)
+            var status = stat()
+            if stat(file, &status) == 0 { fchmod(descriptor, status.st_mode & 0o777) }
+        }
+        if binary && isatty(descriptor) == 1 {
+            throw ToolError(.usage, "\(title) is a terminal and the output is binary; use -o FILE, a pipe, or --print")
         }
     }
 
@@ -135,7 +138,11 @@ public final class OutputFile {
     public func prepare() throws {
         try flush()
         guard path != nil, descriptor >= 0 else { return }
-        if temporary != nil { guard fsync(descriptor) == 0 else { throw failure("cannot write") } }
+        if temporary != nil {
+            // Stays open, and so locked, until it has its name.
+            guard fsync(descriptor) == 0 else { throw failure("cannot write") }
+            return
+        }
         let closed = close(descriptor)
         descriptor = -1
         guard closed == 0 else { throw failure("cannot write") }
@@ -149,6 +156,8 @@ public final class OutputFile {
             throw ToolError.system(.cannotCreate, path, "cannot rename to it", errno: errno)
         }
         temporary.forget()
+        close(descriptor)
+        descriptor = -1
     }
 
     private func writeAll(_ bytes: UnsafeRawBufferPointer) throws {

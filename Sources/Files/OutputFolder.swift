@@ -7,6 +7,8 @@ import Glibc
 public final class OutputFolder {
     private let path: String
     private let temporary: TemporaryName
+    /// Of the temporary folder, which is locked through it.
+    private let descriptor: CInt
     private let suffix: String
     private var count = 0
 
@@ -15,24 +17,35 @@ public final class OutputFolder {
     public init(path: String, suffix: String) throws {
         guard !path.isEmpty else { throw ToolError(.cannotCreate, "the name of the output is empty") }
         var trimmed = path
-        while trimmed.count > 1 && trimmed.hasSuffix("/") { trimmed.removeLast() }
+        while trimmed.utf8.count > 1 && trimmed.ends(with: "/") { trimmed.unicodeScalars.removeLast() }
         self.path = trimmed
         self.suffix = suffix
-        guard rmdir(trimmed) == 0 || errno == ENOENT else {
-            let isFolder = errno == ENOTEMPTY || errno == EEXIST
-            throw isFolder
-                ? ToolError(.cannotCreate, "\(trimmed): is a folder with files in it; remove it, or name another")
-                : ToolError.system(.cannotCreate, trimmed, "cannot make the folder", errno: errno)
+        var status = stat()
+        let isThere = lstat(trimmed, &status) == 0
+        if isThere {
+            guard status.st_mode & S_IFMT == S_IFDIR else {
+                throw ToolError.system(.cannotCreate, trimmed, "cannot make the folder", errno: EEXIST)
+            }
+            guard try directoryNames(trimmed).isEmpty else {
+                throw ToolError(.cannotCreate, "\(trimmed): is a folder with files in it; remove it, or name another")
+            }
         }
-        temporary = TemporaryName(beside: trimmed, folderOf: suffix)
-        guard mkdir(temporary.path, 0o777) == 0 else {
-            let code = errno
-            temporary.forget()
-            throw ToolError.system(.cannotCreate, trimmed, "cannot make the folder", errno: code)
+        let made = TemporaryName.make(beside: trimmed, folderOf: suffix) { path in
+            guard mkdir(path, 0o777) == 0 else { return -1 }
+            let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            if descriptor < 0 { rmdir(path) }
+            return descriptor
         }
+        guard let made else { throw ToolError.system(.cannotCreate, trimmed, "cannot make the folder", errno: errno) }
+        (temporary, descriptor) = made
+        // An empty folder of that name is replaced at the end, and its permissions stay.
+        if isThere { fchmod(descriptor, status.st_mode & 0o777) }
     }
 
-    deinit { temporary.remove() }
+    deinit {
+        temporary.remove()
+        close(descriptor)
+    }
 
     /// The next file, for its writer to commit. Throws `ToolError` with status `cannotCreate`.
     public func next() throws -> OutputFile {

@@ -1,5 +1,11 @@
 import Glibc
 
+/// `$TMPDIR`, or /tmp if it is not set or empty.
+private var temporaryDirectory: String {
+    let given = getenv("TMPDIR").map { String(cString: $0) } ?? ""
+    return given.isEmpty ? "/tmp" : given
+}
+
 /// A file without a name: it is removed from its directory as soon as it is made, so nothing is left behind however the
 /// process ends. For data that does not fit in memory: write it once, then read it once.
 public final class TemporaryFile {
@@ -10,7 +16,7 @@ public final class TemporaryFile {
     /// - Parameter directory: where there is room; `nil` is `$TMPDIR`, or /tmp.
     /// Throws `ToolError` with status `cannotCreate`.
     public init(in directory: String? = nil) throws {
-        let place = directory ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        let place = directory ?? temporaryDirectory
         name = "temporary file in \(place)"
         var template = Array("\(place)/contour-XXXXXX".utf8CString)
         descriptor = mkstemp(&template)

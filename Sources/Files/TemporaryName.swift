@@ -3,6 +3,9 @@ import Synchronization
 
 /// The name of a file, or of a folder of numbered files, that must not outlive the process unless it is renamed: removed on
 /// `remove`, and by `removeTemporaryFiles` when a signal ends the process.
+///
+/// It is drawn at random, so that no other process, dead or malicious, has it already. Its file is locked (flock) as long as it
+/// is open: what is not locked belongs to a process that was killed, and the next one with the same target removes it.
 final class TemporaryName: Sendable {
     let path: String
     /// As it stands in the registry.
@@ -11,19 +14,77 @@ final class TemporaryName: Sendable {
     private let slot: Atomic<Int>
     private let isFinal = Atomic<Bool>(false)
 
-    private static let counter = Atomic<Int>(0)
-
-    /// A hidden name in the directory of `target`, so that a rename is atomic.
     /// - Parameter suffix: of the files `0`, `1`, … with it in a folder of this name; `nil` for a file.
-    init(beside target: String, folderOf suffix: String? = nil) {
-        let slash = target.lastIndex(of: "/")
-        let directory = slash.map { target[...$0] } ?? ""
-        let base = slash.map { target[target.index(after: $0)...] } ?? target[...]
-        let number = Self.counter.wrappingAdd(1, ordering: .relaxed).newValue
-        let path = "\(directory).\(base).\(getpid())-\(number).tmp"
+    private init(_ path: String, folderOf suffix: String?) {
         self.path = path
         entry = suffix.map { "folder \(path)/\($0)" } ?? "file \(path)"
         slot = Atomic(TemporaryRegistry.shared.add(entry) ?? -1)
+    }
+
+    /// Makes a hidden file or folder in the directory of `target`, so that a rename is atomic, and removes those that killed
+    /// processes have left of the same target.
+    /// - Parameters:
+    ///   - suffix: of the files `0`, `1`, … with it in a folder; `nil` for a file.
+    ///   - create: makes what it is given the name of, and opens it; a negative result is an error in `errno`.
+    /// - Returns: the name, and the descriptor, which is locked until it is closed; `nil`: an error, in `errno`.
+    static func make(
+        beside target: String, folderOf suffix: String? = nil, create: (String) -> CInt
+    ) -> (name: TemporaryName, descriptor: CInt)? {
+        for _ in 0..<100 {
+            let random = String(UInt64.random(in: 0...UInt64.max), radix: 16)
+            let (directory, start) = pattern(target)
+            let name = TemporaryName(
+                directory + start + String(repeating: "0", count: digits - random.count) + random + ending, folderOf: suffix)
+            let descriptor = create(name.path)
+            guard descriptor >= 0 else {
+                let code = errno
+                name.forget()
+                errno = code
+                if code == EEXIST { continue }
+                return nil
+            }
+            // Another process may have taken it for a dead one's before it was locked. A file system without locks has no
+            // process that clears away.
+            var status = stat()
+            if flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK || fstat(descriptor, &status) == 0 && status.st_nlink == 0 {
+                close(descriptor)
+                name.remove()
+                continue
+            }
+            clear(beside: target, folderOf: suffix)
+            return (name, descriptor)
+        }
+        errno = EEXIST
+        return nil
+    }
+
+    private static let digits = 16, ending = ".tmp"
+
+    /// The directory of the names for a target, and what they begin with there. A name has 255 bytes at most.
+    private static func pattern(_ target: String) -> (directory: String, start: String) {
+        let (directory, base) = pathParts(target)
+        var start = ".\(base)."
+        while start.utf8.count + digits + ending.utf8.count > 255 {
+            start.unicodeScalars.removeLast(2)
+            start += "."
+        }
+        return (directory, start)
+    }
+
+    /// Removes the files, or folders, of this target that no process holds.
+    private static func clear(beside target: String, folderOf suffix: String?) {
+        let (directory, start) = pattern(target)
+        guard let names = try? directoryNames(directory.isEmpty ? "." : directory) else { return }
+        for name in names where name.utf8.count == start.utf8.count + digits + ending.utf8.count {
+            let middle = name.utf8.dropFirst(start.utf8.count).dropLast(ending.utf8.count)
+            guard name.begins(with: start), name.ends(with: ending), middle.allSatisfy({ "0123456789abcdef".utf8.contains($0) })
+            else { continue }
+            let kind = suffix == nil ? O_RDWR : O_RDONLY | O_DIRECTORY
+            let descriptor = open(directory + name, kind | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+            guard descriptor >= 0 else { continue }
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { TemporaryName(directory + name, folderOf: suffix).remove() }
+            close(descriptor)
+        }
     }
 
     func remove() {

@@ -81,4 +81,56 @@ struct OutputFileTests {
         let error = #expect(throws: ToolError.self) { try OutputFile(path: "/no/such/place", binary: true) }
         #expect(error?.status == .cannotCreate)
     }
+
+    /// What a killed process left of the same name goes away, and nothing else: not what another process holds, nor what has
+    /// only a similar name.
+    @Test func leftoversAreCleared() throws {
+        let directory = try TemporaryDirectory()
+        try directory.write(".out.0123456789abcdef.tmp", "a dead process's")
+        for other in [".out.0123456789ABCDEF.tmp", ".out.0123.tmp", ".out2.0123456789abcdef.tmp", "out.0123456789abcdef.tmp"] {
+            try directory.write(other, "another's")
+        }
+        let first = try OutputFile(path: directory.file("out"), binary: true)
+        let second = try OutputFile(path: directory.file("out"), binary: true)
+        #expect(directory.entries().count { $0.hasPrefix(".out.") && $0.utf8.count == 25 } == 3, "\(directory.entries())")
+        #expect(!directory.entries().contains(".out.0123456789abcdef.tmp"))
+        for (output, text) in [(second, "second"), (first, "first")] {
+            try output.write(text)
+            try output.commit()
+        }
+        #expect(try contents(of: directory.file("out")) == Array("first".utf8))
+        #expect(directory.entries().count == 5, "\(directory.entries())")
+    }
+
+    /// A file that is replaced keeps its permissions, and a link to it stays one.
+    @Test func permissionsAndLinksStay() throws {
+        let directory = try TemporaryDirectory()
+        try directory.write("file", "earlier")
+        chmod(directory.file("file"), 0o640)
+        try #require(symlink("file", directory.file("link")) == 0 && symlink(directory.file("link"), directory.file("second")) == 0)
+        let output = try OutputFile(path: directory.file("second"), binary: true)
+        try output.write("new")
+        try output.commit()
+        var status = stat()
+        #expect(lstat(directory.file("file"), &status) == 0 && status.st_mode == S_IFREG | 0o640)
+        #expect(lstat(directory.file("link"), &status) == 0 && status.st_mode & S_IFMT == S_IFLNK)
+        #expect(try contents(of: directory.file("file")) == Array("new".utf8))
+        #expect(directory.entries().sorted() == ["file", "link", "second"])
+        // A link to what is not there yet makes it; links in a circle are refused.
+        try #require(symlink("later", directory.file("ahead")) == 0 && symlink("circle", directory.file("circle")) == 0)
+        let ahead = try OutputFile(path: directory.file("ahead"), binary: true)
+        try ahead.write("x")
+        try ahead.commit()
+        #expect(try contents(of: directory.file("later")) == Array("x".utf8))
+        #expect(throws: ToolError.self) { try OutputFile(path: directory.file("circle"), binary: true) }
+    }
+
+    /// A name as long as a system allows leaves no room for what is added to it.
+    @Test func longNames() throws {
+        let directory = try TemporaryDirectory(), name = String(repeating: "\u{E4}", count: 127)
+        let output = try OutputFile(path: directory.file(name), binary: true)
+        try output.write("x")
+        try output.commit()
+        #expect(directory.entries() == [name])
+    }
 }

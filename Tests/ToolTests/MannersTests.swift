@@ -74,6 +74,34 @@ struct MannersTests {
         #expect(directory.entries() == before)
     }
 
+    /// Names of descriptors are those that are open, and not links to replace; a link to a file stays.
+    @Test(arguments: ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "-", "link"])
+    func outputsThatAreOpenAlready(name: String) async throws {
+        let directory = try TemporaryDirectory()
+        let expected = try await runShell("echo two words | $BIN/tokenize -q")
+        let result = try await runShell(
+            """
+            cd '\(directory.path)'; ln -s /proc/self/fd/1 link; printf earlier > file
+            echo two words | $BIN/tokenize -q -o \(name) >> file; echo $?
+            test -L /dev/stdout && test -L link && echo links
+            """)
+        #expect(result.text == "0\nlinks\n", "\(result.errors)")
+        #expect(try contents(of: directory.file("file")) == Array("earlier".utf8) + expected.output)
+        #expect(directory.entries() == ["file", "link"])
+    }
+
+    /// A terminal is one by any name.
+    @Test(.enabled(if: isInstalled("script"), "script is not installed"), arguments: ["-", "/dev/stdout", "/dev/tty"])
+    func noBinaryOntoATerminal(name: String) async throws {
+        let directory = try TemporaryDirectory()
+        let result = try await runShell(
+            """
+            cd '\(directory.path)'
+            SHELL=/bin/sh script -qec "$BIN/tokenize -q -o \(name) /dev/null; echo status \\$?" screen < /dev/null
+            """)
+        #expect(result.text.contains("is a terminal and the output is binary") && result.text.contains("status 64"), "\(result.text)")
+    }
+
     @Test(arguments: [
         ("tokenize", ["-", "-"]), ("tokenize", ["--bpe", "-"]), ("tokenize", ["--print", "-", "-"]), ("build-vocab", ["-", "-"]),
         ("embed-oov", ["--print", "-", "-"]), ("encode", ["--model", "m", "-", "-"]), ("encode", ["--print", "-", "-"]),

@@ -1,0 +1,51 @@
+import Glibc
+
+/// Where the bytes for a path go, once its links are followed.
+enum OutputPlace {
+    /// A descriptor of this process: `-`, /dev/stdout, /dev/fd/3, a link to one of them.
+    case descriptor(CInt)
+    /// A plain file, there already or not, by its own name.
+    case file(String)
+    /// A device, a named pipe: written in place, because a rename would put a file there instead.
+    case device(String)
+
+    /// Throws `ToolError` with status `cannotCreate` for links that go in circles.
+    init(_ path: String) throws {
+        var place = path
+        for _ in 0..<40 {
+            if let number = Self.ownDescriptor(place) {
+                self = .descriptor(number)
+                return
+            }
+            guard let target = Self.linkTarget(place) else {
+                var status = stat()
+                let isPlain = stat(place, &status) != 0 || status.st_mode & S_IFMT == S_IFREG
+                self = isPlain ? .file(place) : .device(place)
+                return
+            }
+            place = target.begins(with: "/") ? target : pathParts(place).folder + target
+        }
+        throw ToolError.system(.cannotCreate, path, "cannot create", errno: ELOOP)
+    }
+
+    /// The number of the open descriptor that a path means.
+    private static func ownDescriptor(_ path: String) -> CInt? {
+        switch path {
+        case "-", "/dev/stdout": return STDOUT_FILENO
+        case "/dev/stderr": return STDERR_FILENO
+        default: break
+        }
+        for folder in ["/dev/fd/", "/proc/self/fd/", "/proc/thread-self/fd/", "/proc/\(getpid())/fd/"] where path.begins(with: folder) {
+            return CInt(Substring(path.utf8.dropFirst(folder.utf8.count)))
+        }
+        return nil
+    }
+
+    private static func linkTarget(_ path: String) -> String? {
+        var bytes = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = bytes.withUnsafeMutableBytes { bytes in
+            bytes.baseAddress.map { readlink(path, $0.assumingMemoryBound(to: CChar.self), bytes.count) } ?? -1
+        }
+        return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
+    }
+}
