@@ -12,6 +12,7 @@ public struct WordTable: Sendable {
     /// when the words are almost surely the same.
     private var slots: [Slot]
     private var mask: Int
+    private let secret = HashSecret.ofProcess
 
     private struct Slot {
         var idPlusOne: UInt32 = 0
@@ -47,7 +48,7 @@ public struct WordTable: Sendable {
 
     /// The id of a word, `nil` if the table does not have it.
     public func find(_ word: UnsafeRawBufferPointer) -> Int? {
-        let hash = Self.hash(word)
+        let hash = hash(word)
         let slot = slots[position(of: word, hash)]
         return slot.idPlusOne == 0 ? nil : Int(slot.idPlusOne) - 1
     }
@@ -59,7 +60,7 @@ public struct WordTable: Sendable {
 
     /// The id of a word, which joins the table if it is new: then the id is the count before the call.
     public mutating func insert(_ word: UnsafeRawBufferPointer) -> Int {
-        let hash = Self.hash(word)
+        let hash = hash(word)
         let place = position(of: word, hash)
         if slots[place].idPlusOne != 0 { return Int(slots[place].idPlusOne) - 1 }
         let id = ends.count
@@ -100,7 +101,7 @@ public struct WordTable: Sendable {
         withUnsafeTemporaryAllocation(of: Int.self, capacity: Self.group) { candidates in
             slots.withUnsafeBufferPointer { slots in
                 for (index, id) in group.enumerated() {
-                    let place = Int(truncatingIfNeeded: other.withWord(id) { Self.hash($0) }) & mask
+                    let place = Int(truncatingIfNeeded: other.withWord(id) { hash($0) }) & mask
                     candidates[index] = Int(slots[place].idPlusOne)
                 }
             }
@@ -158,7 +159,7 @@ public struct WordTable: Sendable {
         var larger = [Slot](repeating: Slot(), count: slots.count * 2)
         let mask = larger.count - 1
         for id in 0..<ends.count {
-            let hash = withWord(id) { Self.hash($0) }
+            let hash = withWord(id) { self.hash($0) }
             var place = Int(truncatingIfNeeded: hash) & mask
             while larger[place].idPlusOne != 0 { place = (place + 1) & mask }
             larger[place] = Slot(idPlusOne: UInt32(id + 1), tag: UInt32(truncatingIfNeeded: hash >> 32))
@@ -170,18 +171,18 @@ public struct WordTable: Sendable {
     /// Eight bytes at a time by a widening multiplication whose halves are folded together (the mixing step of wyhash,
     /// Wang Yi 2019). Words are short, so what counts is the cost of the first 16 bytes.
     @inline(__always)
-    static func hash(_ word: UnsafeRawBufferPointer) -> UInt64 {
+    private func hash(_ word: UnsafeRawBufferPointer) -> UInt64 {
         let count = word.count
-        var state: UInt64 = 0xA076_1D64_78BD_642F ^ UInt64(truncatingIfNeeded: count)
+        var state: UInt64 = secret.start ^ UInt64(truncatingIfNeeded: count)
         var offset = 0
         while count - offset > 8 {
-            state = mix(state ^ load(word, offset), 0xE703_7ED1_A0B4_28DB)
+            state = Self.mix(state ^ Self.load(word, offset), secret.step)
             offset += 8
         }
         let rest = count - offset
         var last: UInt64 = 0
         if count >= 8 {
-            last = load(word, count - 8)
+            last = Self.load(word, count - 8)
         } else if rest >= 4 {
             let low = word.loadUnaligned(fromByteOffset: 0, as: UInt32.self)
             let high = word.loadUnaligned(fromByteOffset: count - 4, as: UInt32.self)
@@ -189,7 +190,7 @@ public struct WordTable: Sendable {
         } else if rest > 0 {
             last = UInt64(word[0]) | UInt64(word[count >> 1]) << 8 | UInt64(word[count - 1]) << 16
         }
-        return mix(state ^ last, 0x8EBC_6AF0_9C88_C6E3)
+        return Self.mix(state ^ last, secret.end)
     }
 
     @inline(__always)

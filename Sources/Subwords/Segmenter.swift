@@ -42,6 +42,9 @@ public struct Segmenter: Sendable {
         }
     }
 
+    /// Characters from which on a word's pairs are kept in order, and not looked through for each merge.
+    static let longWord = 64
+
     /// Where the units of a word end.
     private func boundaries(of word: UnsafeRawBufferPointer) -> [Int] {
         var ends: [Int] = [], units: [Int32] = []
@@ -53,6 +56,7 @@ public struct Segmenter: Sendable {
             units.append(symbol.map(Int32.init) ?? -1)
             ends.append(range.upperBound)
         }
+        if units.count > Self.longWord { return mergeLong(units, ends) }
         while units.count > 1 {
             var best: (rank: Int32, symbol: Int32)?, pair: (Int32, Int32) = (-1, -1)
             for place in 0..<units.count - 1 where units[place] >= 0 && units[place + 1] >= 0 {
@@ -78,5 +82,75 @@ public struct Segmenter: Sendable {
             ends.removeLast(ends.count - target)
         }
         return ends
+    }
+
+    /// The same for a long word, in n log n steps: merges of each rank are made from left to right, before pairs that they make
+    /// are looked at.
+    private func mergeLong(_ symbols: [Int32], _ characterEnds: [Int]) -> [Int] {
+        var units = symbols, ends = characterEnds
+        let count = units.count
+        // Neighbours by their places; a unit that has been merged into the one before it has none.
+        var next = Array(1...count), previous = Array(-1..<count - 1)
+        var waiting = PlacesByRank()
+        func rank(_ place: Int) -> (rank: Int32, symbol: Int32)? {
+            let second = next[place]
+            guard second < count, units[place] >= 0, units[second] >= 0 else { return nil }
+            return merges[Self.key(units[place], units[second])]
+        }
+        for place in 0..<count { if let merge = rank(place) { waiting.insert(merge.rank, place) } }
+        var changed: [Int] = []
+        while let first = waiting.popFirst() {
+            changed.removeAll(keepingCapacity: true)
+            var entry: (rank: Int32, place: Int)? = first
+            while let (number, place) = entry {
+                // What was merged meanwhile, or stands before another unit now, does not count.
+                if next[place] >= 0, let merge = rank(place), merge.rank == number, changed.last != place {
+                    let second = next[place], behind = next[second]
+                    units[place] = merge.symbol
+                    ends[place] = ends[second]
+                    next[place] = behind
+                    if behind < count { previous[behind] = place }
+                    next[second] = -1
+                    changed.append(place)
+                }
+                entry = waiting.firstRank == number ? waiting.popFirst() : nil
+            }
+            for place in changed {
+                if let merge = rank(place) { waiting.insert(merge.rank, place) }
+                if previous[place] >= 0, let merge = rank(previous[place]) { waiting.insert(merge.rank, previous[place]) }
+            }
+        }
+        return (0..<count).filter { next[$0] >= 0 }.map { ends[$0] }
+    }
+}
+
+/// Places of pairs, the lowest rank first, and of one rank from left to right: a binary heap.
+private struct PlacesByRank {
+    private var heap: [UInt64] = []
+
+    var firstRank: Int32? { heap.first.map { Int32($0 >> 32) } }
+
+    mutating func insert(_ rank: Int32, _ place: Int) {
+        heap.append(UInt64(rank) << 32 | UInt64(place))
+        var index = heap.count - 1
+        while index > 0, heap[index] < heap[(index - 1) / 2] {
+            heap.swapAt(index, (index - 1) / 2)
+            index = (index - 1) / 2
+        }
+    }
+
+    mutating func popFirst() -> (rank: Int32, place: Int)? {
+        guard let first = heap.first else { return nil }
+        heap[0] = heap[heap.count - 1]
+        heap.removeLast()
+        var index = 0
+        while 2 * index + 1 < heap.count {
+            let left = 2 * index + 1, right = left + 1
+            let least = right < heap.count && heap[right] < heap[left] ? right : left
+            guard heap[least] < heap[index] else { break }
+            heap.swapAt(least, index)
+            index = least
+        }
+        return (Int32(first >> 32), Int(first & 0xFFFF_FFFF))
     }
 }

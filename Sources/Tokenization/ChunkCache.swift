@@ -1,3 +1,5 @@
+import Shards
+
 /// Remembers what the rules made of each chunk of text, so that they run once for each distinct chunk of a piece.
 ///
 /// The key is the chunk itself, at most 16 bytes filled up with zeros; text holds no NUL, so the length is part of it.
@@ -18,6 +20,7 @@ struct ChunkCache: ~Copyable {
     private var slots: UnsafeMutablePointer<Slot>
     private var mask: Int
     private var count = 0
+    private let secret = HashSecret.ofProcess
 
     init(capacity: Int) {
         var size = 1 << 10
@@ -32,7 +35,7 @@ struct ChunkCache: ~Copyable {
     /// The slot of a chunk, or the empty one (`low` is 0) where it belongs. Valid until the next `insert`.
     @inline(__always)
     func slot(_ low: UInt64, _ high: UInt64) -> UnsafeMutablePointer<Slot> {
-        var place = Self.hash(low, high) & mask
+        var place = hash(low, high) & mask
         while true {
             let slot = slots + place
             if (slot.pointee.low == low && slot.pointee.high == high) || slot.pointee.low == 0 { return slot }
@@ -62,8 +65,8 @@ struct ChunkCache: ~Copyable {
     }
 
     @inline(__always)
-    private static func hash(_ low: UInt64, _ high: UInt64) -> Int {
-        let product = (low ^ 0xA076_1D64_78BD_642F).multipliedFullWidth(by: high ^ 0xE703_7ED1_A0B4_28DB)
+    private func hash(_ low: UInt64, _ high: UInt64) -> Int {
+        let product = (low ^ secret.start).multipliedFullWidth(by: high ^ secret.step)
         return Int(truncatingIfNeeded: product.high ^ product.low)
     }
 }

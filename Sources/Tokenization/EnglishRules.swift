@@ -75,18 +75,33 @@ struct EnglishRules {
         _ chunk: inout DecodedChunk, _ range: Range<Int>, _ next: FollowingText, _ periodEnd: inout ChunkEnd?
     ) -> Int {
         var stop = range.upperBound
+        // What has been found out stays, or a long chunk would be looked through again for each of its marks.
+        var run = stop..<stop, brackets: Brackets?, address: (end: Int?, isKnown: Bool) = (nil, false)
         while stop > range.lowerBound {
             var unitStart = stop - 1
             let last = chunk.classes[unitStart]
             if Self.runs(last) {
-                while unitStart > range.lowerBound && chunk.scalars[unitStart - 1] == chunk.scalars[stop - 1] { unitStart -= 1 }
+                if !run.contains(unitStart) {
+                    var first = unitStart
+                    while first > range.lowerBound && chunk.scalars[first - 1] == chunk.scalars[unitStart] { first -= 1 }
+                    run = first..<stop
+                }
+                unitStart = run.lowerBound
             }
             let before = unitStart > range.lowerBound ? chunk.classes[unitStart - 1] : .space
             switch last {
             case .space, .lower, .upper, .letter, .digit, .symbol:
                 return stop
-            case .closing where Self.isAddress(chunk, range.lowerBound..<stop) && Self.opensInside(chunk, range.lowerBound..<stop):
-                return stop
+            case .closing:
+                if !address.isKnown { address = (Self.addressEnd(chunk, range), true) }
+                if let end = address.end, end <= stop {
+                    if brackets?.stop != stop { brackets = Brackets(chunk, range.lowerBound..<stop) }
+                    if brackets?.opensInside == true { return stop }
+                    // The next look is at what is left when this one is gone.
+                    brackets?.dropClosing()
+                }
+                chunk.isolate(unitStart..<stop)
+                stop = unitStart
             case .hyphen where stop - unitStart == 1 && before.isWord,
                 .joining where before.isWord || before == .joining:
                 return stop
@@ -112,9 +127,11 @@ struct EnglishRules {
     private mutating func keepsPeriod(
         _ chunk: borrowing DecodedChunk, _ range: Range<Int>, _ next: FollowingText, _ periodEnd: inout ChunkEnd?
     ) -> Bool {
-        // What is behind the last hyphen or slash decides: pre-U.S., and/or.
-        let first = range.last { [.hyphen, .joining, .opening].contains(chunk.classes[$0]) }
-        let word = (first.map { $0 + 1 } ?? range.lowerBound)..<range.upperBound
+        // What is behind the last hyphen or slash decides: pre-U.S., and/or. Of other marks no word is made that keeps a period.
+        var first = range.upperBound
+        while first > range.lowerBound && (chunk.classes[first - 1].isLetter || chunk.classes[first - 1] == .dot) { first -= 1 }
+        guard first == range.lowerBound || [.hyphen, .joining, .opening].contains(chunk.classes[first - 1]) else { return false }
+        let word = first..<range.upperBound
         guard !word.isEmpty else { return false }
         if word.count == 1 && chunk.classes[word.lowerBound] == .upper {
             consultedNext = true
@@ -233,11 +250,14 @@ struct EnglishRules {
     // MARK: Addresses
 
     /// `scheme://…`, `www.…`, `mailto:…` and `host.domain/…`: whole, whatever marks they hold.
-    static func isAddress(_ chunk: borrowing DecodedChunk, _ range: Range<Int>) -> Bool {
+    static func isAddress(_ chunk: borrowing DecodedChunk, _ range: Range<Int>) -> Bool { addressEnd(chunk, range) != nil }
+
+    /// How far a range must go at least to be an address; `nil` if it is none.
+    private static func addressEnd(_ chunk: borrowing DecodedChunk, _ range: Range<Int>) -> Int? {
         if range.count > 4 && chunk.spells("www", range.lowerBound..<range.lowerBound + 3)
-            && chunk.classes[range.lowerBound + 3] == .dot { return true }
+            && chunk.classes[range.lowerBound + 3] == .dot { return range.lowerBound + 5 }
         if range.count > 7 && chunk.spells("mailto", range.lowerBound..<range.lowerBound + 6)
-            && chunk.classes[range.lowerBound + 6] == .colon { return true }
+            && chunk.classes[range.lowerBound + 6] == .colon { return range.lowerBound + 8 }
         // The first mark that no host name has: "://" behind a scheme, "/" behind a host with a period in it.
         var letters = 0
         var dots = 0
@@ -249,18 +269,37 @@ struct EnglishRules {
                 dots += 1
                 letters = 0
             case .colon:
-                return index > range.lowerBound && index + 3 < range.upperBound && chunk.scalars[index + 1] == 0x2F
+                let isScheme = index > range.lowerBound && index + 3 < range.upperBound && chunk.scalars[index + 1] == 0x2F
                     && chunk.scalars[index + 2] == 0x2F
-            case .joining: return chunk.scalars[index] == 0x2F && dots > 0 && letters >= 2
-            default: return false
+                return isScheme ? index + 4 : nil
+            case .joining: return chunk.scalars[index] == 0x2F && dots > 0 && letters >= 2 ? index + 1 : nil
+            default: return nil
             }
         }
-        return false
+        return nil
     }
 
-    /// Whether the bracket that closes at the end of `range` was opened in it.
-    private static func opensInside(_ chunk: borrowing DecodedChunk, _ range: Range<Int>) -> Bool {
-        range.count { chunk.classes[$0] == .opening } >= range.count { chunk.classes[$0] == .closing }
+    /// How many brackets are opened and closed before a place.
+    private struct Brackets {
+        private(set) var stop: Int
+        private var balance = 0
+
+        init(_ chunk: borrowing DecodedChunk, _ range: Range<Int>) {
+            stop = range.upperBound
+            for index in range {
+                if chunk.classes[index] == .opening { balance += 1 }
+                if chunk.classes[index] == .closing { balance -= 1 }
+            }
+        }
+
+        /// Whether the bracket that closes at the end was opened before.
+        var opensInside: Bool { balance >= 0 }
+
+        /// Takes away the bracket that closes at the end.
+        mutating func dropClosing() {
+            stop -= 1
+            balance += 1
+        }
     }
 
     // MARK: Ends of sentences

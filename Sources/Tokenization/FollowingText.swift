@@ -19,6 +19,14 @@ struct FollowingText {
     let end: Int
     /// Whether single line breaks are spaces.
     let passesLines: Bool
+    let memory: UnsafeMutablePointer<Memory>
+
+    /// The last look behind openers. Looks from anywhere within it end at the same place, so that many full stops in a row do not
+    /// each look over all those behind.
+    struct Memory {
+        fileprivate var range = 0..<0
+        fileprivate var found: (at: Int, scalar: UInt32, length: Int)?
+    }
 
     /// The first character behind white space; `nil` if nothing follows.
     private func firstVisible(from start: Int) -> (at: Int, scalar: UInt32, length: Int)? {
@@ -54,7 +62,8 @@ struct FollowingText {
     var surelyBeginsSentence: Bool {
         guard let first = firstBehindOpeners() else { return isNothing }
         var place = first.at
-        while place < end {
+        // No such word is longer.
+        while place < end && place - first.at <= 64 {
             let (scalar, length) = decodeScalar(base, place)
             guard CharacterClasses.of(scalar).isLetter else { break }
             place += length
@@ -63,14 +72,19 @@ struct FollowingText {
     }
 
     private func firstBehindOpeners() -> (at: Int, scalar: UInt32, length: Int)? {
-        var place = position
-        while let next = firstVisible(from: place) {
+        if memory.pointee.range.contains(position) { return memory.pointee.found }
+        var place = position, found: (at: Int, scalar: UInt32, length: Int)?
+        look: while let next = firstVisible(from: place) {
             switch CharacterClasses.of(next.scalar) {
             case .opening, .quote, .apostrophe, .dash, .hyphen, .dot, .ellipsis: place = next.at + next.length
-            default: return next
+            default:
+                found = next
+                break look
             }
         }
-        return nil
+        // From behind the last opener on the same is found, and from within the white space there may be another.
+        memory.pointee = Memory(range: position..<place + 1, found: found)
+        return found
     }
 
     /// Whether a sentence that `chunkEnd` may end does end before this text.

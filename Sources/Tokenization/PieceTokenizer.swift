@@ -15,6 +15,7 @@ struct PieceTokenizer: ~Copyable {
     private var ids: IdBuffer
     private var cache: ChunkCache
     private var expander: ChunkExpander
+    private let lookAhead: UnsafeMutablePointer<FollowingText.Memory>
     private var longChunks = WordTable()
     private var longSlots: [ChunkCache.Slot] = []
 
@@ -35,7 +36,11 @@ struct PieceTokenizer: ~Copyable {
         cache = ChunkCache(capacity: pieceSize / 48)
         expander = ChunkExpander(tokenizer)
         ids = IdBuffer(capacity: pieceSize / 4 + 64)
+        lookAhead = .allocate(capacity: 1)
+        lookAhead.initialize(to: FollowingText.Memory())
     }
+
+    deinit { lookAhead.deallocate() }
 
     /// Replaces `result` with what `text` holds, valid UTF-8 without NUL; its memory is used again.
     mutating func run(_ text: UnsafeRawBufferPointer, into result: inout TokenizedPiece) {
@@ -47,6 +52,7 @@ struct PieceTokenizer: ~Copyable {
         longSlots.removeAll(keepingCapacity: true)
         ids.removeAll()
         (sentenceStart, lineStart, lastEnd) = (0, 0, .none)
+        lookAhead.pointee = FollowingText.Memory()
         result.removeAll()
         swap(&piece, &result)
         takeText()
@@ -159,7 +165,7 @@ struct PieceTokenizer: ~Copyable {
     }
 
     private mutating func expand(_ start: Int, _ stop: Int) -> ChunkCache.Slot {
-        let next = FollowingText(base: base, position: stop, end: end, passesLines: runningText)
+        let next = FollowingText(base: base, position: stop, end: end, passesLines: runningText, memory: lookAhead)
         return expander.expand(
             UnsafeRawBufferPointer(start: base + start, count: stop - start), next: next, words: &piece.batch.words)
     }
@@ -180,7 +186,7 @@ struct PieceTokenizer: ~Copyable {
         let chunkEnd = ChunkEnd(rawValue: UInt8(slot.info & 7)) ?? .none
         if chunkEnd != .closing { lastEnd = chunkEnd }
         if lastEnd == .none { return }
-        let next = FollowingText(base: base, position: stop, end: end, passesLines: runningText)
+        let next = FollowingText(base: base, position: stop, end: end, passesLines: runningText, memory: lookAhead)
         if next.endsSentence(lastEnd) { endSentence() }
     }
 

@@ -93,8 +93,11 @@ public struct Tokenizer: Sendable {
         guard stop - start < 64, firstInvalidByte(in: chunk) == nil,
             firstInvalidByte(in: UnsafeRawBufferPointer(start: base + lineBreak, count: next - lineBreak)) == nil
         else { return false }
-        let following = FollowingText(base: base, position: stop, end: next, passesLines: true)
-        return following.endsSentence(expander.end(of: chunk, next: following))
+        var memory = FollowingText.Memory()
+        return withUnsafeMutablePointer(to: &memory) { memory in
+            let following = FollowingText(base: base, position: stop, end: next, passesLines: true, memory: memory)
+            return following.endsSentence(expander.end(of: chunk, next: following))
+        }
     }
 
     /// The tokens of one sentence or text as strings: for tests and small uses.

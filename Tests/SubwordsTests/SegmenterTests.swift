@@ -39,6 +39,57 @@ struct SegmenterTests {
         }
     }
 
+    /// Long words are cut by another way of looking for pairs: the same as when merges are made one after the other, all of one
+    /// before the next, as the format says. Merges stand in any order, also before those that make their parts.
+    @Test(arguments: 0..<20)
+    func longWordsAreCutAsShortOnes(seed: Int) {
+        var state = UInt64(seed) &* 0x9E37_79B9_7F4A_7C15 | 1
+        func random(_ count: Int) -> Int {
+            state ^= state << 13
+            state ^= state >> 7
+            state ^= state << 17
+            return Int(state % UInt64(count))
+        }
+        var parts = ["a", "b", "c"], pairs: [(String, String)] = []
+        for _ in 0..<30 {
+            let pair = (parts[random(parts.count)], parts[random(parts.count)])
+            guard (pair.0 + pair.1).utf8.count <= 12 else { continue }
+            pairs.insert(pair, at: seed < 10 ? pairs.count : random(pairs.count + 1))
+            parts.append(pair.0 + pair.1)
+        }
+        pairs.append(("a", "b</w>"))
+        let segmenter = Segmenter(Merges(pairs.map { Merges.Pair($0.0.utf8, $0.1.utf8) }))
+        for length in [63, 64, 65, 66, 300] {
+            let word = (0..<length).map { _ in ["a", "b", "c", "d"][random(seed % 2 == 0 ? 4 : 2)] }.joined()
+            var units: [String] = []
+            Array(word.utf8).withUnsafeBytes { segmenter.forEachUnit(of: $0) { units.append(String(decoding: $0, as: UTF8.self)) } }
+            #expect(units == Self.definition(word, pairs))
+        }
+    }
+
+    /// subword-nmt's way: the pair of the lowest rank anywhere is merged everywhere, from left to right, until there is none.
+    private static func definition(_ word: String, _ pairs: [(String, String)]) -> [String] {
+        var symbols = word.map { String($0) }
+        symbols[symbols.count - 1] += "</w>"
+        while true {
+            let neighbours = zip(symbols, symbols.dropFirst())
+            guard let best = pairs.first(where: { pair in neighbours.contains { $0 == pair.0 && $1 == pair.1 } }) else { break }
+            var merged: [String] = [], place = 0
+            while place < symbols.count {
+                if place + 1 < symbols.count && symbols[place] == best.0 && symbols[place + 1] == best.1 {
+                    merged.append(best.0 + best.1)
+                    place += 2
+                } else {
+                    merged.append(symbols[place])
+                    place += 1
+                }
+            }
+            symbols = merged
+        }
+        let last = String(symbols[symbols.count - 1].dropLast(4))
+        return symbols.dropLast().map { $0 + "@@" } + [last]
+    }
+
     @Test func batches() {
         var segmenter = BatchSegmenter(merges)
         for round in 0..<3 {
