@@ -14,6 +14,8 @@ public final class OutputFile {
     private var descriptor: Int32
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
     private var buffered = 0
+    /// Of text onto a terminal, which words out of files could otherwise command.
+    private var filter: TerminalFilter?
     /// Bytes accepted so far.
     public private(set) var bytesWritten = 0
 
@@ -50,7 +52,9 @@ public final class OutputFile {
             var status = stat()
             if stat(file, &status) == 0 { fchmod(descriptor, status.st_mode & 0o777) }
         }
-        if binary && isatty(descriptor) == 1 {
+        guard isatty(descriptor) == 1 else { return }
+        filter = TerminalFilter()
+        if binary {
             throw ToolError(.usage, "\(title) is a terminal and the output is binary; use -o FILE, a pipe, or --print")
         }
     }
@@ -148,8 +152,10 @@ public final class OutputFile {
         guard closed == 0 else { throw failure("cannot write") }
     }
 
-    /// Makes the output final: everything written, on disk, and under its name.
+    /// Makes the output final: everything written, on disk, and under its name. Throws `ToolError`: `ioError`, `cannotCreate`;
+    /// `dataError` if what it was made from has changed meanwhile (`MappedFile`).
     public func commit() throws {
+        try MappedFile.checkUnchanged()
         try prepare()
         guard let path, let temporary else { return }
         guard rename(temporary.path, path) == 0 else {
@@ -161,6 +167,14 @@ public final class OutputFile {
     }
 
     private func writeAll(_ bytes: UnsafeRawBufferPointer) throws {
+        guard filter == nil else {
+            let escaped = filter?.escaped(bytes) ?? []
+            return try escaped.withUnsafeBytes { try writeEvery($0) }
+        }
+        try writeEvery(bytes)
+    }
+
+    private func writeEvery(_ bytes: UnsafeRawBufferPointer) throws {
         var rest = bytes
         while !rest.isEmpty {
             let count = Glibc.write(descriptor, rest.baseAddress, rest.count)

@@ -15,7 +15,7 @@ public struct Report: Sendable {
 
     /// Overwrites the progress line.
     public func progress(_ text: @autoclosure () -> String) {
-        if showsProgress { writeToStandardError("\r\u{1B}[K" + String(text().prefix(Self.columns - 1))) }
+        if showsProgress { writeToStandardError("\r\u{1B}[K" + String(printable(text()).prefix(Self.columns - 1))) }
     }
 
     /// The width of the terminal: a longer line would wrap, and only its end would be overwritten.
@@ -27,7 +27,7 @@ public struct Report: Sendable {
 
     /// Prints lines to keep, after wiping the progress line.
     public func print(_ text: @autoclosure () -> String) {
-        if !quiet { writeToStandardError((terminal ? "\r\u{1B}[K" : "") + text() + "\n") }
+        if !quiet { writeToStandardError((terminal ? "\r\u{1B}[K" : "") + printable(text(), keepsLines: true) + "\n") }
     }
 }
 

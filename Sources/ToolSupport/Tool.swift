@@ -27,7 +27,7 @@ extension Tool {
     public static func main() { runAsRoot() }
 
     public func run() throws {
-        installSignalHandlers()
+        installSignalHandlers(Self.name)
         do {
             try perform()
         } catch let error as ToolError {
@@ -52,22 +52,35 @@ extension ParsableCommand {
             try tool.run()
         } catch {
             // An exit code alone comes from a tool that has said what is wrong.
-            guard exitCode(for: error) == .validationFailure, !(error is ExitCode) else { exit(withError: error) }
-            let name = configuration.commandName ?? String(describing: Self.self)
-            writeToStandardError("\(name): \(oneLine(message(for: error))); see: \(name) --help\n")
-            Glibc.exit(ExitStatus.usage.rawValue)
+            let name = configuration.commandName ?? String(describing: Self.self), code = exitCode(for: error)
+            if error is ExitCode || !code.isSuccess && code != .validationFailure { exit(withError: error) }
+            guard code.isSuccess else {
+                writeToStandardError("\(name): \(printable(oneLine(message(for: error)))); see: \(name) --help\n")
+                Glibc.exit(ExitStatus.usage.rawValue)
+            }
+            // Help, the version, or completions.
+            do {
+                let output = try OutputFile(path: "-", binary: false)
+                try output.write(fullMessage(for: error) + "\n")
+                try output.commit()
+            } catch let failure as ToolError {
+                writeToStandardError("\(name): \(printable(failure.description))\n")
+                Glibc.exit(failure.status.rawValue)
+            } catch {}
+            Glibc.exit(0)
         }
     }
 }
 
 /// A message with what names out of files may hold: control characters as their numbers, and of an endless one both ends.
-public func printable(_ message: String) -> String {
+/// - Parameter keepsLines: whether ends of lines stay.
+public func printable(_ message: String, keepsLines: Bool = false) -> String {
     var text = ""
     for scalar in message.unicodeScalars {
         let isControl = scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value) || [0x2028, 0x2029].contains(scalar.value)
-        if isControl { text += "\\u{\(String(scalar.value, radix: 16))}" } else { text.unicodeScalars.append(scalar) }
+        if isControl && !(keepsLines && scalar == "\n") { text += "\\u{\(String(scalar.value, radix: 16))}" } else { text.unicodeScalars.append(scalar) }
     }
-    return text.count > 2000 ? "\(text.prefix(1000))…\(text.suffix(900))" : text
+    return text.count > 2000 && !keepsLines ? "\(text.prefix(1000))…\(text.suffix(900))" : text
 }
 
 /// A message as one line: the list of values that an option may have becomes part of the sentence.

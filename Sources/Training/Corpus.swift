@@ -112,14 +112,22 @@ public final class Corpus: @unchecked Sendable {
         random.shuffle(&order)
         var remaining = order[...]
         let pool = WorkerPool(threads: 1)
-        var reader: SentenceReader?
-        var first = 0
+        var source: TokenShardReader?, reader: SentenceReader?
+        var first = 0, current = 0
         return ShuffledSentences(seed: seed, epoch: epoch) { [self] buffer in
             while true {
-                if let reader, try reader.next(into: &buffer, keep: { !isHeldOut(first + $0) }) { return true }
+                if let reader {
+                    if try reader.next(into: &buffer, keep: { !isHeldOut(first + $0) }) { return true }
+                    // Another file may have got the name meanwhile.
+                    guard source?.digests == partDigests[current] else {
+                        throw ToolError.data(paths[current], "", "has changed since training began")
+                    }
+                }
                 guard let shard = remaining.popFirst() else { return false }
-                first = firstSentences[shard]
-                reader = SentenceReader(TokenShardReader(paths: [paths[shard]], pool: pool)) { [words, paths] in
+                (first, current) = (firstSentences[shard], shard)
+                let shards = TokenShardReader(paths: [paths[shard]], pool: pool)
+                source = shards
+                reader = SentenceReader(shards) { [words, paths] in
                     guard let row = words.find($0) else {
                         throw ToolError.data(paths[shard], "", "has changed since training began: it has new words")
                     }

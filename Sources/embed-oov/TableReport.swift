@@ -15,7 +15,7 @@ struct TableReport {
         describeSources(summary)
         if !summary.frequentMissing.isEmpty {
             report.print(
-                "most frequent without a pre-trained vector: \(summary.frequentMissing.map(printable).joined(separator: ", "))")
+                "most frequent without a pre-trained vector: \(summary.frequentMissing.map { printable($0) }.joined(separator: ", "))")
         }
         suggestLowerCase(summary.inLowerCase, of: summary.shares.reduce(0) { $0 + Double($1.tokens) })
         if let fit = summary.fit, let evaluation = summary.evaluation {

@@ -133,4 +133,30 @@ struct OutputFileTests {
         try output.commit()
         #expect(directory.entries() == [name])
     }
+
+    /// What an output was made from must be as it was.
+    @Test func aMappedFileThatChanges() throws {
+        let directory = try TemporaryDirectory()
+        for change in ["longer", "other"] {
+            let path = try directory.write("input", "what it was")
+            let input = try MappedFile(path: path)
+            let output = try OutputFile(path: directory.file("output"), binary: true)
+            try output.write(Array(input.bytes))
+            let stream = try #require(fopen(path, change == "longer" ? "a" : "r+"))
+            fputs("X", stream)
+            fclose(stream)
+            // However coarse a file system's clock is.
+            if change == "other" { utimensat(AT_FDCWD, path, [timespec(tv_sec: 1, tv_nsec: 0), timespec(tv_sec: 1, tv_nsec: 0)], 0) }
+            do {
+                try output.commit()
+                Issue.record("a change went unnoticed")
+            } catch let error as ToolError {
+                #expect(error.status == .dataError && error.description.hasPrefix(path))
+            }
+            withExtendedLifetime(input) {}
+        }
+        // Nobody reads it any more.
+        let output = try OutputFile(path: directory.file("output"), binary: true)
+        try output.commit()
+    }
 }

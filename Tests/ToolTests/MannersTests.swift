@@ -74,6 +74,21 @@ struct MannersTests {
         #expect(directory.entries() == before)
     }
 
+    /// What a terminal would obey is shown as a number.
+    @Test(arguments: tools)
+    func argumentsDoNotCommandTheTerminal(tool: String) async throws {
+        let result = try await runTool(tool, ["--no-such\u{1B}[31m\u{7}\u{9B}31m"])
+        #expect(result.status == 64 && isOneLine(result.errors, naming: tool))
+        #expect(!result.errors.unicodeScalars.contains { $0.value < 0x20 && $0 != "\n" || (0x7F..<0xA0).contains($0.value) }, "\(result.errors)")
+    }
+
+    /// Help that cannot be written is no success.
+    @Test(arguments: tools)
+    func aFullDeviceIsNoPlaceForHelp(tool: String) async throws {
+        let result = try await runShell("$BIN/\(tool) --help > /dev/full")
+        #expect(result.status == 74 && isOneLine(result.errors, naming: "standard output"), "\(result.errors)")
+    }
+
     /// Names of descriptors are those that are open, and not links to replace; a link to a file stays.
     @Test(arguments: ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "-", "link"])
     func outputsThatAreOpenAlready(name: String) async throws {
@@ -111,6 +126,22 @@ struct MannersTests {
         let result = try await runTool(tool, arguments)
         #expect(result.status == 64 && result.output.isEmpty)
         #expect(isOneLine(result.errors, naming: "standard input"), "\(result.errors)")
+    }
+
+    /// A crash leaves nothing behind either, and one line says what it was.
+    @Test(arguments: [("BUS", "74"), ("ABRT", "134"), ("SEGV", "139"), ("ILL", "132"), ("TRAP", "133")])
+    func aCrashLeavesNothingBehind(signal: String, status: String) async throws {
+        let directory = try TemporaryDirectory()
+        let result = try await runShell(
+            """
+            ulimit -c 0; set -m; cd \(directory.path) && mkfifo slow && exec 3<> slow
+            $BIN/tokenize -q slow -o output 2> errors & tool=$!
+            await $tool compgen -G '.output.*.tmp' > /dev/null
+            kill -\(signal) $tool; wait $tool 2>/dev/null; echo $?; cat errors; rm slow errors
+            """)
+        let lines = result.text.split(separator: "\n")
+        #expect(lines.count == 2 && lines.first == Substring(status) && lines.last?.hasPrefix("tokenize: ") == true, "\(result.text)")
+        #expect(directory.entries().isEmpty)
     }
 
     /// A signal in the middle: the tool dies of it, the temporary file is gone, and an earlier output is as it was.
