@@ -112,13 +112,29 @@ public enum Vector {
         dot(a, a, count: count).squareRoot()
     }
 
-    /// Scales to unit norm and returns the norm before; leaves a zero vector as it is.
+    /// Scales to unit norm and returns the norm before; leaves a zero vector as it is, and one that holds NaN or infinity.
     @discardableResult
     @inlinable
     public static func normalize(_ a: UnsafeMutablePointer<Float>, count: Int) -> Double {
         let norm = norm(a, count: count)
-        if norm > 0 { scale(a, by: Float(1 / norm), count: count) }
+        // Where squares of the elements neither overflow nor vanish.
+        guard norm > 1e-15 && norm < 1e18 else { return normalizeExtreme(a, count: count) }
+        scale(a, by: Float(1 / norm), count: count)
         return norm
+    }
+
+    /// The same for elements so large or small that their squares are no numbers: the greatest becomes 1 first.
+    @usableFromInline
+    @inline(never)
+    static func normalizeExtreme(_ a: UnsafeMutablePointer<Float>, count: Int) -> Double {
+        guard isFinite(a, count: count) else { return .nan }
+        var greatest: Float = 0
+        for index in 0..<count { greatest = max(greatest, abs(a[index])) }
+        guard greatest > 0 else { return 0 }
+        for index in 0..<count { a[index] /= greatest }
+        let rest = norm(a, count: count)
+        scale(a, by: Float(1 / rest), count: count)
+        return Double(greatest) * rest
     }
 
     /// The cosine of the angle between two vectors; 0 if one of them is zero.

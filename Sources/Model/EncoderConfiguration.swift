@@ -129,6 +129,10 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
         for (name, size) in sizes where size < 1 || size > 1 << 20 {
             return "\(name) is \(size), and must be from 1 to \(1 << 20)"
         }
+        // Also those that the kind of input or output has no use for: sizes are multiplied.
+        for (name, size) in [("inputSize", inputSize), ("outputSize", outputSize)] where size < 0 || size > 1 << 20 {
+            return "\(name) is \(size), and must be from 0 to \(1 << 20)"
+        }
         if !hasProjection && projection != cell {
             return "projection is \(projection), and without a projection it must be \(cell), as many as cells"
         }

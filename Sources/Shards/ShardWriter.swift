@@ -7,6 +7,8 @@ public import Parallel
 /// same file, exactly as `cat` would append it. The output is not committed here: that is the tool's last act.
 public final class ShardWriter {
     private let output: OutputFile
+    /// What the user calls the output, for messages.
+    var name: String { output.name }
     private let compressor: OrderedWorkers<BlockMemory, BlockMemory>
     private var spare: [BlockMemory] = []
     private var bytesUnderWay = 0

@@ -80,7 +80,7 @@ public final class TableShardWriter {
     ) throws {
         precondition(row.count == dimension)
         guard word.count <= Self.blockBytes else {
-            throw ToolError(.dataError, "a word of \(word.count) bytes is too long for a table")
+            throw ToolError(.dataError, "\(writer.name): a word of \(word.count) bytes is too long for a table")
         }
         if bytes.count + word.count > Self.blockBytes { try flush() }
         lengths.append(UInt32(word.count))
@@ -96,7 +96,7 @@ public final class TableShardWriter {
         guard storage == .float16 else { return rows.append(contentsOf: row) }
         if let value = HalfFloat.append(row, to: &halves) {
             throw ToolError(
-                .dataError, "the vector of \(String(decoding: word, as: UTF8.self)) holds \(value), and float16 ends at "
+                .dataError, "\(writer.name): the vector of \(String(decoding: word, as: UTF8.self)) holds \(value), and float16 ends at "
                     + "\(Int(HalfFloat.greatest)); use --storage float32")
         }
     }

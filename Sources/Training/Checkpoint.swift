@@ -55,7 +55,7 @@ enum Checkpoint {
         guard let text = reader.metadata[key] else {
             throw ToolError.data(path, "", "is a model, not a checkpoint: it has no training state")
         }
-        guard let state = try? JSONDecoder().decode(TrainingState.self, from: Data(text.utf8)) else {
+        guard let state = try? JSONDecoder().decode(TrainingState.self, from: Data(text.utf8)), state.isPossible else {
             throw ToolError.data(path, "metadata \(key)", "the training state is damaged or of a later version")
         }
         guard configuration == encoder.configuration else {

@@ -39,7 +39,8 @@ public struct EvaluationPlan: Sendable, Equatable {
         if let asked = options.evaluationInterval {
             interval = asked
         } else if let asked = options.evaluations {
-            interval = asked > 0 ? max(1, (steps + asked - 1) / asked) : nil
+            // Rounded up, without a sum that could overflow.
+            interval = asked > 0 ? max(1, steps / asked + (steps % asked > 0 ? 1 : 0)) : nil
         } else if heldOut > 0 {
             let affordable = Self.share * training / whole
             let count = max(1, min(Self.most, Int(min(affordable, Double(Self.most)))))
@@ -49,7 +50,7 @@ public struct EvaluationPlan: Sendable, Equatable {
             }
         }
         self.interval = heldOut > 0 ? interval : nil
-        count = self.interval.map { (steps + $0 - 1) / $0 } ?? 0
+        count = self.interval.map { steps / $0 + (steps % $0 > 0 ? 1 : 0) } ?? 0
         self.positions = positions
         operations = Double(positions) * position
         operationsBeside = Double(positions) * beside
@@ -61,7 +62,7 @@ public struct EvaluationPlan: Sendable, Equatable {
     /// Evaluations after `step`, of a run of so many steps.
     func remaining(after step: Int, of steps: Int) -> Int {
         guard let interval, step < steps else { return 0 }
-        return (steps + interval - 1) / interval - step / interval
+        return steps / interval + (steps % interval > 0 ? 1 : 0) - step / interval
     }
 
     /// Seconds that an evaluation takes, at most, on a machine whose large products reach `ceiling` GFLOP/s.

@@ -37,6 +37,13 @@ struct TrainingState: Codable {
         corpusSentences = corpus.sentences
     }
 
+    /// Whether its numbers are those of a run: a file may hold any. Sums of them do not overflow.
+    var isPossible: Bool {
+        [step, words, epoch, sentences, interval.steps, interval.words, evaluationsSinceBest, evaluations ?? 0, corpusSentences]
+            .allSatisfy { (0...1 << 56).contains($0) }
+            && [seconds, elapsed ?? 0, evaluationSeconds ?? 0, interval.seconds, interval.waited].allSatisfy { $0 >= 0 && $0 < 1e12 }
+    }
+
     /// What the model's file says of the run so far.
     /// - Parameter positions: of an epoch.
     func record(positions: Int, warmupSteps: Int) -> TrainingRecord {

@@ -51,6 +51,9 @@ struct EmbedOov: Tool {
         guard models.saveModel != "-" || output.output != "-" else {
             throw ValidationError("table and model cannot both go to standard output")
         }
+        if let model = models.saveModel, model.isIdentical(to: output.output) || isSameFile(model, output.output) {
+            throw ValidationError("--save-model \(model) is the output, too")
+        }
     }
 
     func perform() throws {

@@ -46,9 +46,9 @@ struct SpellingOptions: ParsableArguments {
         guard mimickWords >= 1, mimickEpochs >= 1, (1...4096).contains(mimickHidden), mimickRate > 0 else {
             throw ValidationError("the --mimick options must be positive")
         }
-        guard subwordWords >= 1, subwordFewest >= 1, subwordMinimum >= 1, subwordMinimum <= subwordMaximum,
+        guard subwordWords >= 1, (1...Int(Int32.max)).contains(subwordFewest), subwordMinimum >= 1, subwordMinimum <= subwordMaximum,
             subwordMaximum <= 64
-        else { throw ValidationError("the --subword options must be positive, and the minimum below the maximum") }
+        else { throw ValidationError("the --subword options must be positive, the fewest at most \(Int32.max), and the minimum below the maximum, at most 64") }
     }
 
     func subwords(seed: UInt64) -> SubwordConfiguration {

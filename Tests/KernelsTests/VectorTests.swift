@@ -76,6 +76,19 @@ import Kernels
         #expect(Vector.cosine(zero, a, count: count) == 0)
     }
 
+    /// Where the squares of the elements overflow, or vanish.
+    @Test(arguments: [1e30, 3e38, 1e19, 1e-20, 1e-38, 1e-40] as [Float], [1, 9, 50])
+    func normalizeIsRightForAnySize(size: Float, count: Int) {
+        var a = (0..<count).map { $0 % 3 == 0 ? size : -size }
+        let before = a.withUnsafeMutableBufferPointer { Vector.normalize($0.baseAddress!, count: count) }
+        #expect(abs(before / (Double(size) * Double(count).squareRoot()) - 1) < 1e-5)
+        for (index, value) in a.enumerated() {
+            #expect(abs(Double(value) - (index % 3 == 0 ? 1 : -1) / Double(count).squareRoot()) < 1e-6)
+        }
+        a[0] = size.isFinite ? .infinity : 0
+        #expect(a.withUnsafeMutableBufferPointer { Vector.normalize($0.baseAddress!, count: count) }.isNaN && a[0] == .infinity)
+    }
+
     @Test(arguments: sizes) func logSumOfExponentials(count: Int) {
         var a = floats(count, from: -20, to: 90)
         let highest = Double(a.max() ?? 0)

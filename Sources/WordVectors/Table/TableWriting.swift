@@ -1,4 +1,5 @@
 public import Files
+internal import Kernels
 public import Parallel
 public import Shards
 
@@ -17,7 +18,11 @@ extension TableBuilder.Table {
             pool: pool)
         for id in 0..<words.count {
             try words.withWord(id) {
-                try writer.append($0, count: counts[id], source: sources[id], row: UnsafeBufferPointer(rows.row(id)))
+                let row = UnsafeBufferPointer(rows.row(id))
+                guard row.baseAddress.map({ Vector.isFinite($0, count: row.count) }) ?? true else {
+                    throw ToolError(.dataError, "\(output.name): the vector of \(String(decoding: $0, as: UTF8.self)) is not finite")
+                }
+                try writer.append($0, count: counts[id], source: sources[id], row: row)
             }
         }
         try mean.withUnsafeBufferPointer { try writer.append(tensor: "mean", shape: [$0.count], values: $0) }
