@@ -42,16 +42,23 @@ public enum ForeignKind: CaseIterable {
     }
 
     /// What to tell the user: what the file is, and the command that makes text of it.
-    /// - Parameter name: the file, or `standard input`.
-    public func advice(_ name: String) -> String {
+    /// - Parameters:
+    ///   - name: the file, or `standard input`.
+    ///   - compression: in what form such a file is compressed.
+    public func advice(_ name: String, in compression: Compression? = nil) -> String {
         let isPipe = name == "standard input"
         let file = isPipe ? "" : " " + name
+        func converting(_ code: String) -> String {
+            let command = "iconv -f \(code) -t UTF-8"
+            guard !isPipe else { return "\(compression.map { "\($0.program) -dc | " } ?? "")\(command) in front of this tool" }
+            return (compression.map { "\($0.program) -dc\(file) | \(command)" } ?? command + file) + " > text.txt"
+        }
         return switch self {
-        case .utf32: "is UTF-32, and UTF-8 is needed: iconv -f UTF-32 -t UTF-8\(file)"
-        case .utf16: "is UTF-16, and UTF-8 is needed: iconv -f UTF-16 -t UTF-8\(file)"
+        case .utf32: "is UTF-32, and UTF-8 is needed: \(converting("UTF-32"))"
+        case .utf16: "is UTF-16, and UTF-8 is needed: \(converting("UTF-16"))"
         case .utf16LE, .utf16BE:
-            "looks like UTF-16 without a byte order mark, and UTF-8 is needed: iconv -f \(self == .utf16LE ? "UTF-16LE" : "UTF-16BE") "
-                + "-t UTF-8\(file)"
+            "looks like UTF-16 without a byte order mark, and UTF-8 is needed: "
+                + converting(self == .utf16LE ? "UTF-16LE" : "UTF-16BE")
         case .zip: "is a zip archive; unpack it first: unzip\(file)"
         case .sevenZip: "is a 7z archive; unpack it first: 7z x\(file)"
         case .pdf: "is a PDF document; make text of it first: pdftotext\(file)"

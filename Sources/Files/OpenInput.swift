@@ -24,14 +24,14 @@ public func decompressed(_ source: any ByteSource) throws -> any ByteSource {
             "is compressed twice, first with \(second.rawValue) and then with \(compression.rawValue); unpack it once first: "
                 + compression.unpacking(source.name))
     }
-    return try checked(inner)
+    return try checked(inner, in: compression)
 }
 
 /// Whether these are the first bytes of what `openInput` would decompress.
 public func isCompressed(_ head: [UInt8]) -> Bool { Compression(head: head) != nil }
 
 /// Throws `ToolError` with status `dataError` for what is no text in UTF-8, nor vectors.
-private func checked(_ source: PeekedSource) throws -> PeekedSource {
-    if let kind = ForeignKind(head: source.head) { throw ToolError.data(source.name, "", kind.advice(source.name)) }
+private func checked(_ source: PeekedSource, in compression: Compression? = nil) throws -> PeekedSource {
+    if let kind = ForeignKind(head: source.head) { throw ToolError.data(source.name, "", kind.advice(source.name, in: compression)) }
     return source
 }

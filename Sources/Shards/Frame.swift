@@ -167,7 +167,9 @@ final class FrameScanner {
         }
         let head = frame + buffer[unread].prefix(4 << 10)
         let guess =
-            if let compression = Compression(head: head) { "it \(compression.advice(name))" }
+            if let compression = Compression(head: head) {
+                "it \(compression.advice(name)); text is read as it is: \(kind.command(making: name))"
+            }
             else if let kind = ForeignKind(head: head) { "it \(kind.advice(name))" }
             else if word(at: 0) == 793_712_314 {
                 "it is a fastText .bin model" + (kind == .table ? "; make a table with it: \(kind.command(making: name))" : "")

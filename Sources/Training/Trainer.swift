@@ -151,6 +151,8 @@ public final class Trainer {
     private var outcome: TrainingOutcome? {
         if state.step >= totalSteps { return .finished }
         if hasLostPatience { return .noProgress }
+        // However short the time, a model that has made no step at all is none.
+        guard state.step > 0 else { return nil }
         if let limit = options.trainingSeconds, state.seconds >= limit { return .outOfTime }
         if let limit = options.seconds, elapsed + secondsOfEvaluation >= limit { return .outOfTime }
         return nil

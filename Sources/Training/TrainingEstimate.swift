@@ -35,7 +35,7 @@ public struct TrainingEstimate {
             "tokens without a \(input.words.vocabulary == nil ? "vector" : "class")\t\(corpus.tokens - corpus.knownTokens)",
             "words of an epoch, sentence ends counted\t\(corpus.positions)",
             "words of a step\t\(options.positionsPerStep)",
-            "steps of an epoch\t\(corpus.positions / options.positionsPerStep)", "steps in all\t\(steps)",
+            "steps of an epoch\t\(max(1, (corpus.positions + options.positionsPerStep - 1) / options.positionsPerStep))", "steps in all\t\(steps)",
             "weights\t\(encoder.parameterCount)",
         ]
         let items = memory(encoder, read: read)

@@ -47,7 +47,10 @@ struct EvaluationOptions: ParsableArguments {
         guard (evaluateEvery ?? 1) > 0 else { throw ValidationError("--evaluate-every must be above 0") }
         guard (patience ?? 1) > 0 else { throw ValidationError("--patience must be above 0") }
         guard evaluations == nil || evaluateEvery == nil else {
-            throw ValidationError("--evaluations and --evaluate-every say different things")
+            throw ValidationError("give --evaluations or --evaluate-every, not both")
+        }
+        guard heldOut != nil || heldOutEvery > 0 || evaluations ?? 0 == 0 && evaluateEvery == nil else {
+            throw ValidationError("\(evaluations == nil ? "--evaluate-every" : "--evaluations") needs held-out text, and --held-out-every 0 keeps none")
         }
         guard patience == nil || evaluations != 0 else {
             throw ValidationError("--patience needs evaluations, and --evaluations 0 makes none")

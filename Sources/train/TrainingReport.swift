@@ -89,7 +89,7 @@ struct TrainingReport {
         switch outcome {
         case .finished: report.print("\(grouped(trainer.step)) steps: \(split(trainer))\(writing)")
         case .outOfTime:
-            report.print("the time is up after \(grouped(trainer.step)) steps: \(split(trainer))\(writing)")
+            report.print("the time is up after \(grouped(trainer.step)) step\(trainer.step == 1 ? "" : "s"): \(split(trainer))\(writing)")
         case .noProgress:
             report.print("the held-out loss falls no more after \(grouped(trainer.step)) steps: the best model it is\(writing)")
         case .stopped: report.print("stopped after step \(grouped(trainer.step)), checkpoint written; --resume goes on\(writing)")
@@ -98,6 +98,7 @@ struct TrainingReport {
 
     /// What the time of a run was spent on.
     private func split(_ trainer: Trainer) -> String {
-        "\(spelt(seconds: trainer.seconds.training)) of training, \(spelt(seconds: trainer.seconds.evaluation)) of evaluations"
+        "\(spelt(seconds: trainer.seconds.training, tenths: true)) of training, "
+            + "\(spelt(seconds: trainer.seconds.evaluation, tenths: true)) of evaluations"
     }
 }

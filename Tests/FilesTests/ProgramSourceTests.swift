@@ -88,7 +88,10 @@ extension InputTests {
         #expect(error.status == .dataError && error.description.contains(hint), "\(error)")
         let inside = try await runShell("gzip -c", input: bytes)
         let second = try #require(throws: ToolError.self) { try decompressed(MemorySource(inside.output, name: "text")) }
-        #expect(second.description.contains(hint), "\(second)")
+        // iconv alone would convert the compressed bytes.
+        let behind = hint.hasPrefix("iconv") ? hint.replacing(" text", with: "") : hint
+        #expect(second.description.contains(behind), "\(second)")
+        if hint.hasPrefix("iconv") { #expect(second.description.contains("gzip -dc text | iconv"), "\(second)") }
     }
 
     @Test func compressedTwiceIsNamed() async throws {

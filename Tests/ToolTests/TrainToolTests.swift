@@ -26,6 +26,22 @@ struct TrainToolTests {
         #expect(lines.contains { $0.hasSuffix("*           no better than the unigram model") })
     }
 
+    /// However short the time is, a step is made.
+    @Test func aTimeTooShortForAStep() async throws {
+        let fixture = try await Fixture.shared.value
+        let directory = try TemporaryDirectory(), model = directory.file("model")
+        let result = try await runTool(
+            "train", ["--preset", "tiny", "--batch", "4", "--time", "0.000001s", "--table", fixture.table, fixture.tokens, "-o", model])
+        #expect(result.status == 0 && result.errors.contains("the time is up after 1 step: "), "\(result.errors)")
+        #expect(try await runTool("train", ["--print", model]).text.contains("trained 1 step"))
+    }
+
+    @Test(arguments: [["--evaluations", "2"], ["--evaluate-every", "3"]])
+    func evaluationsNeedHeldOutText(options: [String]) async throws {
+        let result = try await runTool("train", options + ["--held-out-every", "0", "--table", "t", "x", "-o", "m"])
+        #expect(result.status == 64 && isOneLine(result.errors, naming: "\(options[0]) needs held-out text"), "\(result.errors)")
+    }
+
     @Test func aModelPrintsItsTraining() async throws {
         let fixture = try await Fixture.shared.value
         let result = try await runTool("train", ["--print", fixture.model])
