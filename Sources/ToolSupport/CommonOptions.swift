@@ -4,7 +4,7 @@ public import Parallel
 
 /// `--threads` and `--quiet`: options of every tool.
 public struct CommonOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Threads to use; the result is the same for any number.", valueName: "n"))
+    @Option(help: ArgumentHelp("Threads to use; what is written is the same for any number.", valueName: "n"))
     public var threads: Int = availableProcessors()
 
     @Flag(name: .shortAndLong, help: "Print nothing on stderr but errors.")

@@ -73,7 +73,9 @@ struct BuildVocab: Tool {
             }
             merges = input.merges
             if input.isFiltered {
-                report.print("build-vocab: \(source.name): words were left out of this vocabulary; the counts are too low")
+                report.print(
+                    "build-vocab: warning: \(source.name): words were left out of this vocabulary, so counts made from it are too low; "
+                        + "make one with --min-count 1 and without --max-size")
             }
         }
         if let bpe { return try learn(bpe, counter, to: file) }

@@ -11,14 +11,14 @@ struct EvaluationOptions: ParsableArguments {
     var heldOutEvery = 100
 
     @Option(help: ArgumentHelp(
-        "Score about this many held-out tokens [30000; fewer where one evaluation would take more than a tenth of the run].",
+        "Score about this many held-out tokens [30000, or fewer if one evaluation would take more than a tenth of the run].",
         valueName: "n"))
     var heldOutTokens: Int?
 
     @Option(help: ArgumentHelp(
         """
-        Evaluations during training, evenly spaced, the last one at its end; 0: none [at most 10, and as many as take a tenth of \
-        the run].
+        Evaluations during training, evenly spaced, the last one at its end; 0: none [10, or fewer if these would take more than \
+        a tenth of the run].
         """, valueName: "n"))
     var evaluations: Int?
 

@@ -45,14 +45,14 @@ struct TrainingReport {
             guard seconds > Self.longRun else { return }
             report.print(
                 "train: this run takes about \(spelt(seconds: seconds)) and keeps no checkpoints: if it is interrupted, all of it is "
-                    + "lost; --checkpoints DIRECTORY keeps them, and --resume goes on from the last")
+                    + "lost; with --checkpoints DIRECTORY it can go on from the last checkpoint (--resume)")
         }
         StopRequest.explain { [report] in
             guard let progress = lost.withLock({ $0 }) else { return }
             let seconds = monotonicSeconds() - start.withLock { $0 }
             report.print(
                 "train: interrupted after step \(grouped(progress.step)) of \(grouped(progress.totalSteps)): "
-                    + "\(spelt(seconds: seconds)) of training are lost; --checkpoints DIRECTORY keeps them, and --resume goes on")
+                    + "\(spelt(seconds: seconds)) of training are lost; with --checkpoints DIRECTORY a run can go on where it was stopped (--resume)")
         }
     }
 
