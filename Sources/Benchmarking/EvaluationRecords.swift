@@ -1,5 +1,5 @@
 extension EvaluationRecord {
-    /// What a benchmark of evaluations measured.
+    /// The result of a benchmark of evaluations.
     public init(_ result: EvaluationBenchmark.Result, threads: Int) {
         self.init(
             positions: result.positions, candidates: result.candidates, threads: threads, rounds: result.runs.count,

@@ -23,7 +23,7 @@ extension StringProtocol {
         utf8.count >= text.utf8.count && utf8.suffix(text.utf8.count).elementsEqual(text.utf8)
     }
 
-    /// Whether both have the same bytes.
+    /// True if both have the same bytes.
     public func isIdentical(to other: some StringProtocol) -> Bool { utf8.elementsEqual(other.utf8) }
 
     /// The text with each place of `text` replaced, from the left; none of them overlap.

@@ -100,7 +100,7 @@ public struct ProbeRecord: Codable {
     let precision, recall: Double?
 }
 
-/// What scoring held-out text took, beside its matrix products at the machine's ceiling.
+/// The time that scoring held-out text took, beside its matrix products at the machine's ceiling.
 public struct EvaluationRecord: Codable {
     /// Positions scored, and the words that they were ranked among.
     let positions: Int

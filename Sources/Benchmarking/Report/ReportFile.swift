@@ -15,7 +15,7 @@ struct ReportRun {
     var evaluations: [EvaluationRecord] = []
     var isInterrupted = false
 
-    /// Whether a report has anything of it to show.
+    /// True if a report has anything of it to show.
     var hasResults: Bool {
         !systems.isEmpty || !ratios.isEmpty || !leftOut.isEmpty || !evaluations.isEmpty || hasQuality
     }

@@ -67,7 +67,7 @@ struct QualitySection {
     var probes: [ProbeRecord] { runs.flatMap(\.probes) }
 }
 
-/// What evaluations took in one run.
+/// The time that evaluations took in one run.
 struct EvaluationSection {
     let number: Int
     let run: ReportRun
