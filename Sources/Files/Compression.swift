@@ -10,7 +10,7 @@ public enum Compression: String, Sendable, CaseIterable {
         self = form
     }
 
-    /// What the first bytes of any form may be.
+    /// The first bytes of all forms.
     static let allBeginnings = allCases.flatMap(\.beginnings)
 
     private var beginnings: [[UInt8]] {
@@ -36,7 +36,7 @@ public enum Compression: String, Sendable, CaseIterable {
     /// The package of Debian that has the program.
     var package: String { program == "xz" ? "xz-utils" : rawValue }
 
-    /// How names of files of this form end.
+    /// The ending of the names of files of this form.
     private var suffix: String {
         switch self {
         case .gzip: ".gz"
@@ -48,7 +48,7 @@ public enum Compression: String, Sendable, CaseIterable {
         }
     }
 
-    /// What to tell the user where data of this form cannot be read as they are: what the file is, and the command that helps.
+    /// A message for places where data of this form cannot be read as they are: what the file is, and the command that helps.
     /// - Parameter name: the file, or `standard input`.
     public func advice(_ name: String) -> String { "is compressed with \(rawValue); unpack it first: \(unpacking(name))" }
 
@@ -60,5 +60,5 @@ public enum Compression: String, Sendable, CaseIterable {
     }
 }
 
-/// What an LZ4 frame begins with.
+/// The first bytes of an LZ4 frame.
 public let lz4Magic: [UInt8] = [0x04, 0x22, 0x4D, 0x18]

@@ -8,7 +8,7 @@ public enum ForeignKind: CaseIterable {
         self = kind
     }
 
-    /// What the first bytes may be, of the kinds that have such bytes.
+    /// The first bytes of the kinds that are told by them.
     static let allBeginnings = allCases.flatMap(\.beginnings)
 
     private var beginnings: [[UInt8]] {

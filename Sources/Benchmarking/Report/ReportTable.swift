@@ -164,7 +164,7 @@ extension ReportTable {
 }
 
 extension ReportTable.Cell {
-    /// How it is laid out: numbers stand in one line, and what is longer is no number; a card has no room for nothing.
+    /// The layout of a cell: a number stays on one line, and longer text may wrap; a card leaves out empty cells.
     fileprivate var kind: String? { value.map { $0.count > 18 ? "long" : nil } ?? "none" }
 
     fileprivate var html: String {
