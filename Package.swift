@@ -120,6 +120,7 @@ let package = Package(
         tests("ProbingTests", ["Probing", "Encoding", "Model", "Layers", "WordVectors", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("BenchmarkingTests", ["Benchmarking", "Training", "Model", "Files", "TestSupport"]),
         tests("ToolTests", ["Shards", "Files", "Parallel", "TestSupport"]),
+        tests("HostileTests", ["TestSupport"]),
 
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),

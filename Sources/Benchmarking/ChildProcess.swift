@@ -17,7 +17,7 @@ struct ToolCommand {
     /// Starts it with the given descriptors as standard input and output. Throws `ToolError`.
     fileprivate func start(in directory: String, input: CInt, output: CInt, errors: CInt?) throws -> pid_t {
         let path = "\(directory)/\(tool)"
-        guard access(path, X_OK) == 0 else {
+        guard path.withFileName({ access($0, X_OK) }) == 0 else {
             throw ToolError(.noInput, "\(path): is not there; build the other tools too: swift build -c release")
         }
         var actions = posix_spawn_file_actions_t()
@@ -26,11 +26,11 @@ struct ToolCommand {
         posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
         posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
         if let errors { posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO) }
-        var words: [UnsafeMutablePointer<CChar>?] = ([tool] + arguments).map { strdup($0) }
+        var words: [UnsafeMutablePointer<CChar>?] = ([tool] + arguments).map { $0.withFileName { strdup($0) } }
         defer { for word in words { free(word) } }
         words.append(nil)
         var process = pid_t()
-        let status = posix_spawn(&process, path, &actions, nil, words, environ)
+        let status = path.withFileName { posix_spawn(&process, $0, &actions, nil, words, environ) }
         guard status == 0 else { throw ToolError.system(.systemError, path, "cannot start", errno: status) }
         return process
     }
@@ -55,7 +55,7 @@ struct PipelineRunner {
         var buffer = [CChar](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
         guard count > 0 else { throw ToolError(.systemError, "/proc/self/exe: cannot be read") }
-        let path = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let path = String(fileName: buffer[..<count].map { UInt8(bitPattern: $0) })
         directory = String(pathParts(path).folder.dropLast())
     }
 

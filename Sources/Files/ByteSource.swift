@@ -42,7 +42,7 @@ public final class FileSource: ByteSource {
         }
         name = path
         ownsDescriptor = true
-        descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        descriptor = path.withFileName { open($0, O_RDONLY | O_CLOEXEC) }
         // Once all properties are set, a throwing init runs deinit, which closes.
         guard descriptor >= 0 else { throw ToolError.system(.noInput, path, "cannot open", errno: errno) }
         var status = stat()

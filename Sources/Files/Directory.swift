@@ -10,12 +10,12 @@ public final class LockedDirectory {
     /// Makes the directory if there is none. Throws `ToolError`: `cannotCreate`, or `inUse` if another process has it.
     public init(path: String) throws {
         self.path = path
-        guard mkdir(path, 0o777) == 0 || errno == EEXIST else {
+        guard path.withFileName({ mkdir($0, 0o777) }) == 0 || errno == EEXIST else {
             throw ToolError.system(.cannotCreate, path, "cannot make the directory", errno: errno)
         }
         let lock = "\(path)/lock"
         // In a folder that others may write to, a link could lead anywhere.
-        let opened = open(lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o666)
+        let opened = lock.withFileName { open($0, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o666) }
         guard opened >= 0 else { throw ToolError.system(.cannotCreate, lock, "cannot create", errno: errno) }
         guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
             close(opened)
@@ -36,19 +36,19 @@ public final class LockedDirectory {
     public func file(_ name: String) -> String { "\(path)/\(name)" }
 
     /// Removes a file; one that is not there is no error.
-    public func remove(_ name: String) { unlink(file(name)) }
+    public func remove(_ name: String) { _ = file(name).withFileName { unlink($0) } }
 }
 
 /// The names in a directory, sorted by their bytes. Throws `ToolError` with status `ioError`.
 func directoryNames(_ path: String) throws -> [String] {
-    guard let directory = opendir(path) else {
+    guard let directory = path.withFileName({ opendir($0) }) else {
         throw ToolError.system(.ioError, path, "cannot read the directory", errno: errno)
     }
     defer { closedir(directory) }
     var names: [String] = []
     while let entry = readdir(directory) {
         let name = withUnsafePointer(to: &entry.pointee.d_name) {
-            $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(fileName: $0) }
         }
         if name != "." && name != ".." { names.append(name) }
     }

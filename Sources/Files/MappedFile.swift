@@ -29,7 +29,7 @@ public final class MappedFile: @unchecked Sendable {
     /// Throws `ToolError` with status `noInput`; a pipe cannot be mapped.
     public init(path: String) throws {
         // A pipe is no file to map, and must not be waited for.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        let descriptor = path.withFileName { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
         guard descriptor >= 0 else { throw ToolError.system(.noInput, path, "cannot open", errno: errno) }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {

@@ -39,10 +39,10 @@ public final class OutputFile {
         case .device(let file),
             .file(let file) where grows:
             let creation = grows ? O_CREAT | (appends ? O_APPEND : O_TRUNC) : 0
-            (self.path, temporary, descriptor) = (file, nil, open(file, O_WRONLY | O_CLOEXEC | O_NOCTTY | creation, 0o666))
+            (self.path, temporary, descriptor) = (file, nil, file.withFileName { Glibc.open($0, O_WRONLY | O_CLOEXEC | O_NOCTTY | creation, 0o666) })
             guard descriptor >= 0 else { throw ToolError.system(.cannotCreate, path, "cannot create", errno: errno) }
         case .file(let file):
-            let made = TemporaryName.make(beside: file) { open($0, O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL, 0o666) }
+            let made = TemporaryName.make(beside: file) { Glibc.open($0, O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL, 0o666) }
             guard let made else {
                 let code = errno
                 (self.path, temporary, descriptor) = (nil, nil, -1)
@@ -50,7 +50,7 @@ public final class OutputFile {
             }
             (self.path, temporary, descriptor) = (file, made.name, made.descriptor)
             var status = stat()
-            if stat(file, &status) == 0 { fchmod(descriptor, status.st_mode & 0o777) }
+            if file.withFileName({ stat($0, &status) }) == 0 { fchmod(descriptor, status.st_mode & 0o777) }
         }
         guard isatty(descriptor) == 1 else { return }
         filter = TerminalFilter()
@@ -158,7 +158,7 @@ public final class OutputFile {
         try MappedFile.checkUnchanged()
         try prepare()
         guard let path, let temporary else { return }
-        guard rename(temporary.path, path) == 0 else {
+        guard temporary.rename(to: path) else {
             throw ToolError.system(.cannotCreate, path, "cannot rename to it", errno: errno)
         }
         temporary.forget()

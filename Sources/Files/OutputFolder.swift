@@ -21,7 +21,7 @@ public final class OutputFolder {
         self.path = trimmed
         self.suffix = suffix
         var status = stat()
-        let isThere = lstat(trimmed, &status) == 0
+        let isThere = trimmed.withFileName { lstat($0, &status) } == 0
         if isThere {
             guard status.st_mode & S_IFMT == S_IFDIR else {
                 throw ToolError.system(.cannotCreate, trimmed, "cannot make the folder", errno: EEXIST)
@@ -56,7 +56,7 @@ public final class OutputFolder {
 
     /// Gives the folder its name. Throws `ToolError` with status `cannotCreate`.
     public func commit() throws {
-        guard rename(temporary.path, path) == 0 else {
+        guard temporary.rename(to: path) else {
             throw ToolError.system(.cannotCreate, path, "cannot rename to it", errno: errno)
         }
         temporary.forget()

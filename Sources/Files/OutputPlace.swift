@@ -19,7 +19,7 @@ enum OutputPlace {
             }
             guard let target = Self.linkTarget(place) else {
                 var status = stat()
-                let isPlain = stat(place, &status) != 0 || status.st_mode & S_IFMT == S_IFREG
+                let isPlain = place.withFileName { stat($0, &status) } != 0 || status.st_mode & S_IFMT == S_IFREG
                 self = isPlain ? .file(place) : .device(place)
                 return
             }
@@ -44,8 +44,10 @@ enum OutputPlace {
     private static func linkTarget(_ path: String) -> String? {
         var bytes = [UInt8](repeating: 0, count: Int(PATH_MAX))
         let count = bytes.withUnsafeMutableBytes { bytes in
-            bytes.baseAddress.map { readlink(path, $0.assumingMemoryBound(to: CChar.self), bytes.count) } ?? -1
+            bytes.baseAddress.map { start in
+                path.withFileName { readlink($0, start.assumingMemoryBound(to: CChar.self), bytes.count) }
+            } ?? -1
         }
-        return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
+        return count > 0 ? String(fileName: bytes[..<count]) : nil
     }
 }

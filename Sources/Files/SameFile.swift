@@ -5,7 +5,7 @@ import Glibc
 public func isSameFile(_ first: String, _ second: String) -> Bool {
     guard first != "-", second != "-" else { return false }
     var a = stat(), b = stat()
-    if stat(first, &a) == 0, stat(second, &b) == 0 {
+    if first.withFileName({ stat($0, &a) }) == 0, second.withFileName({ stat($0, &b) }) == 0 {
         return a.st_mode & S_IFMT == S_IFREG && a.st_dev == b.st_dev && a.st_ino == b.st_ino
     }
     return resolved(first).isIdentical(to: resolved(second))
@@ -15,13 +15,13 @@ public func isSameFile(_ first: String, _ second: String) -> Bool {
 /// of these, and opening it says so.
 public func isRegularFile(_ path: String) -> Bool {
     var status = stat()
-    return path != "-" && (stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG)
+    return path != "-" && (path.withFileName { stat($0, &status) } != 0 || status.st_mode & S_IFMT == S_IFREG)
 }
 
 /// The path with its directory's links resolved.
 private func resolved(_ path: String) -> String {
     let (directory, name) = pathParts(path)
-    guard let real = realpath(directory.isEmpty ? "." : directory, nil) else { return path }
+    guard let real = (directory.isEmpty ? "." : directory).withFileName({ realpath($0, nil) }) else { return path }
     defer { free(real) }
-    return String(cString: real) + "/" + name
+    return String(fileName: real) + "/" + name
 }

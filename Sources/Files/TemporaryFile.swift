@@ -2,7 +2,7 @@ import Glibc
 
 /// `$TMPDIR`, or /tmp if it is not set or empty.
 private var temporaryDirectory: String {
-    let given = getenv("TMPDIR").map { String(cString: $0) } ?? ""
+    let given = getenv("TMPDIR").map { String(fileName: $0) } ?? ""
     return given.isEmpty ? "/tmp" : given
 }
 
@@ -18,7 +18,7 @@ public final class TemporaryFile {
     public init(in directory: String? = nil) throws {
         let place = directory ?? temporaryDirectory
         name = "temporary file in \(place)"
-        var template = Array("\(place)/contour-XXXXXX".utf8CString)
+        var template = "\(place)/contour-XXXXXX".fileNameBytes.map { CChar(bitPattern: $0) } + [0]
         descriptor = mkstemp(&template)
         guard descriptor >= 0 else { throw ToolError.system(.cannotCreate, place, "cannot make a temporary file", errno: errno) }
         unlink(template)

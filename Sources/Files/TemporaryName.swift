@@ -28,14 +28,14 @@ final class TemporaryName: Sendable {
     ///   - create: makes what it is given the name of, and opens it; a negative result is an error in `errno`.
     /// - Returns: the name, and the descriptor, which is locked until it is closed; `nil`: an error, in `errno`.
     static func make(
-        beside target: String, folderOf suffix: String? = nil, create: (String) -> CInt
+        beside target: String, folderOf suffix: String? = nil, create: (UnsafePointer<CChar>) -> CInt
     ) -> (name: TemporaryName, descriptor: CInt)? {
         for _ in 0..<100 {
             let random = String(UInt64.random(in: 0...UInt64.max), radix: 16)
             let (directory, start) = pattern(target)
             let name = TemporaryName(
                 directory + start + String(repeating: "0", count: digits - random.count) + random + ending, folderOf: suffix)
-            let descriptor = create(name.path)
+            let descriptor = name.path.withFileName(create)
             guard descriptor >= 0 else {
                 let code = errno
                 name.forget()
@@ -80,7 +80,7 @@ final class TemporaryName: Sendable {
             guard name.begins(with: start), name.ends(with: ending), middle.allSatisfy({ "0123456789abcdef".utf8.contains($0) })
             else { continue }
             let kind = suffix == nil ? O_RDWR : O_RDONLY | O_DIRECTORY
-            let descriptor = open(directory + name, kind | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+            let descriptor = (directory + name).withFileName { open($0, kind | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) }
             guard descriptor >= 0 else { continue }
             if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { TemporaryName(directory + name, folderOf: suffix).remove() }
             close(descriptor)
@@ -89,8 +89,13 @@ final class TemporaryName: Sendable {
 
     func remove() {
         guard !isFinal.exchange(true, ordering: .relaxed) else { return }
-        entry.withCString { TemporaryRegistry.removeFiles($0) }
+        entry.withFileName { TemporaryRegistry.removeFiles($0) }
         giveBack()
+    }
+
+    /// Gives the file its final name, or says false, and why in `errno`.
+    func rename(to target: String) -> Bool {
+        path.withFileName { name in target.withFileName { Glibc.rename(name, $0) } } == 0
     }
 
     /// The file has its final name: nothing to remove any more.
@@ -122,7 +127,7 @@ private final class TemporaryRegistry: @unchecked Sendable {
 
     /// The slot taken, or nil when all are in use (the file is then left behind by a killed process, nothing worse).
     func add(_ path: String) -> Int? {
-        guard let copy = strdup(path) else { return nil }
+        guard let copy = path.withFileName({ strdup($0) }) else { return nil }
         let value = UInt(bitPattern: copy)
         for index in 0..<Self.capacity
         where slots[index].compareExchange(expected: 0, desired: value, ordering: .acquiringAndReleasing).exchanged {

@@ -20,11 +20,11 @@ public struct Volume: Hashable, Sendable {
             guard fstat(STDOUT_FILENO, &status) == 0, status.st_mode & S_IFMT == S_IFREG, fstatvfs(STDOUT_FILENO, &space) == 0
             else { return nil }
         } else {
-            if stat(path, &status) == 0, ![S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT) { return nil }
+            if path.withFileName({ stat($0, &status) }) == 0, ![S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT) { return nil }
             var name = path
             while name.utf8.count > 1 && name.ends(with: "/") { name.unicodeScalars.removeLast() }
             let folder = pathParts(name).folder.isEmpty ? "." : pathParts(name).folder
-            guard stat(folder, &status) == 0, statvfs(folder, &space) == 0 else { return nil }
+            guard folder.withFileName({ stat($0, &status) == 0 && statvfs($0, &space) == 0 }) else { return nil }
         }
         guard space.f_blocks > 0 else { return nil }
         number = UInt64(status.st_dev)

@@ -75,7 +75,7 @@ private func start(_ program: ReaderProgram, _ file: PlacedFile, _ connection: C
     var words: [UnsafeMutablePointer<CChar>?] = [strdup("encode"), strdup(ReaderProgram.argument), nil]
     defer { for word in words { free(word) } }
     var child = pid_t()
-    let code = posix_spawn(&child, program.path, &actions, &attributes, &words, environ)
+    let code = program.path.withFileName { posix_spawn(&child, $0, &actions, &attributes, &words, environ) }
     guard code == 0 else { throw program.refusal(for: name, errno: code) }
     return child
 }

@@ -28,7 +28,7 @@ struct ReaderProgram {
             bytes.assumingMemoryBound(to: CChar.self).baseAddress.map { readlink(this, $0, bytes.count) } ?? 0
         }
         guard count > 0 else { throw ToolError.system(.unavailable, file, "cannot be read without \(this)", errno: errno) }
-        let path = String(decoding: buffer[..<count], as: UTF8.self)
+        let path = String(fileName: buffer[..<count])
         // By this name it is found even if the file has been replaced meanwhile.
         if isThisOne.load(ordering: .relaxed) { return ReaderProgram(path: this, shown: path) }
         let beside = "\(pathParts(path).folder)encode"

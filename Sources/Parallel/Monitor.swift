@@ -56,7 +56,7 @@ public func endForWant(of what: String) -> Never {
     var name = [CChar](repeating: 0, count: 256)
     let length = readlink("/proc/self/exe", &name, name.count - 1)
     let path = String(decoding: name[..<max(0, length)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    let line = "\(path.split(separator: "/").last ?? "contour"): the system gives no \(what)\n"
+    let line = "\(path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? "contour"): the system gives no \(what)\n"
     _ = line.utf8.withContiguousStorageIfAvailable { write(STDERR_FILENO, $0.baseAddress, $0.count) }
     exit(71)
 }

@@ -48,7 +48,7 @@ extension ParsableCommand {
     public static func runAsRoot() {
         openStandardStreams()
         do {
-            var tool = try parseAsRoot()
+            var tool = try parseAsRoot(commandLineArguments)
             try tool.run()
         } catch {
             // An exit code alone comes from a tool that has said what is wrong.
@@ -76,7 +76,7 @@ extension ParsableCommand {
 /// - Parameter keepsLines: whether ends of lines stay.
 public func printable(_ message: String, keepsLines: Bool = false) -> String {
     var text = ""
-    for scalar in message.unicodeScalars {
+    for scalar in message.shownFileName.unicodeScalars {
         let isControl = scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value) || [0x2028, 0x2029].contains(scalar.value)
         if isControl && !(keepsLines && scalar == "\n") { text += "\\u{\(String(scalar.value, radix: 16))}" } else { text.unicodeScalars.append(scalar) }
     }
@@ -94,6 +94,13 @@ public func oneLine(_ message: String) -> String {
 
 /// A word of a command line as a shell takes it: in quotes, if it needs them.
 public func shellQuoted(_ word: String) -> String {
+    guard word.shownFileName.isIdentical(to: word) else {
+        // What is not UTF-8 stands as numbers, which bash and zsh turn into bytes.
+        let bytes = word.fileNameBytes.map { byte in
+            (0x20..<0x7F).contains(byte) && !"'\\".utf8.contains(byte) ? String(UnicodeScalar(byte)) : "\\x" + String(byte, radix: 16)
+        }
+        return "$'\(bytes.joined())'"
+    }
     let isPlain = !word.isEmpty && word.utf8.allSatisfy { byte in
         UnicodeScalar(byte).properties.isAlphabetic && byte < 128 || "0123456789-_./=+,:@%".utf8.contains(byte)
     }

@@ -76,7 +76,7 @@ struct BenchEvaluation: Tool {
         let products = Spread(result.runs.map { result.operations / $0.ceiling * 1e-9 })
         try files.log(
             ResultRecord.machine(MachineRecord(
-                command: (["bench"] + CommandLine.arguments.dropFirst()).map(shellQuoted).joined(separator: " "),
+                command: (["bench"] + commandLineArguments).map(shellQuoted).joined(separator: " "),
                 version: contourVersion, text: tokens.map { $0 == "-" ? "standard input" : $0 }.joined(separator: ", "),
                 textWords: input.corpus.tokens, threads: common.threads)))
         try files.log(ResultRecord.evaluation(EvaluationRecord(result, threads: common.threads)))

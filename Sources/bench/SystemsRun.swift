@@ -39,7 +39,7 @@ struct SystemsRun {
         let size = benchmark.textSize
         try files.log(
             ResultRecord.machine(MachineRecord(
-                command: (["bench"] + CommandLine.arguments.dropFirst()).map(shellQuoted).joined(separator: " "),
+                command: (["bench"] + commandLineArguments).map(shellQuoted).joined(separator: " "),
                 version: contourVersion,
                 text: options.text ?? "synthetic", textWords: size.tokens, distinctWords: size.distinctWords,
                 threads: options.common.threads)))

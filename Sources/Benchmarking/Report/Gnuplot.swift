@@ -7,8 +7,8 @@ public struct Gnuplot {
 
     /// Throws `ToolError` with status `unavailable` if gnuplot is not on the PATH.
     public init() throws {
-        let folders = (getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin").parts(separatedBy: ":")
-        guard let folder = folders.first(where: { access("\($0)/gnuplot", X_OK) == 0 }) else {
+        let folders = (getenv("PATH").map { String(fileName: $0) } ?? "/usr/bin:/bin").parts(separatedBy: ":")
+        guard let folder = folders.first(where: { "\($0)/gnuplot".withFileName { access($0, X_OK) } == 0 }) else {
             throw ToolError(.unavailable, "gnuplot is missing: apt install gnuplot-nox")
         }
         path = "\(folder)/gnuplot"
@@ -44,7 +44,7 @@ public struct Gnuplot {
         var environment: [UnsafeMutablePointer<CChar>?] = [strdup("LC_ALL=C.UTF-8"), strdup("PATH=/usr/bin:/bin"), nil]
         defer { for word in words + environment { free(word) } }
         var process = pid_t()
-        let failure = posix_spawn(&process, path, &actions, nil, &words, &environment)
+        let failure = path.withFileName { posix_spawn(&process, $0, &actions, nil, &words, &environment) }
         guard failure == 0 else { throw ToolError.system(.systemError, path, "cannot start", errno: failure) }
         var status: CInt = 0
         while waitpid(process, &status, 0) < 0 {

@@ -9,21 +9,21 @@ public final class PictureFolder {
     /// Makes the folder if there is none. Throws `ToolError` with status `cannotCreate` if files cannot be made in it.
     public init(path: String) throws {
         self.path = path
-        isNew = mkdir(path, 0o777) == 0
+        isNew = path.withFileName { mkdir($0, 0o777) } == 0
         guard isNew || errno == EEXIST else {
             throw ToolError.system(.cannotCreate, path, "cannot make the folder", errno: errno)
         }
         var status = stat()
-        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+        guard path.withFileName({ stat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFDIR else {
             throw ToolError(.cannotCreate, "\(path): is not a folder")
         }
-        guard access(path, W_OK | X_OK) == 0 else {
+        guard path.withFileName({ access($0, W_OK | X_OK) }) == 0 else {
             throw ToolError.system(.cannotCreate, path, "cannot make files in it", errno: errno)
         }
     }
 
     /// A folder that was made for nothing goes again.
-    deinit { if isNew { rmdir(path) } }
+    deinit { if isNew { _ = path.withFileName { rmdir($0) } } }
 
     /// Writes each picture as NAME.svg, and what it draws as NAME.tsv; all of them, or none. Throws what `OutputFile` throws.
     func write(_ pictures: [Picture]) throws {

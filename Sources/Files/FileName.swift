@@ -1,0 +1,97 @@
+import Glibc
+
+// The names of files are bytes and need not be UTF-8, and neither need arguments. A String holds them all the same: a byte that
+// belongs to no UTF-8 stands in it as a scalar of a private range, which turns into the byte again wherever the system takes a
+// name. A name that holds such scalars itself has their bytes escaped too, so that no two names become one String.
+private let firstEscape: UInt32 = 0x10F700
+private let escapes = firstEscape + 0x80...firstEscape + 0xFF
+
+extension String {
+    /// A name, or an argument, as the system gives it.
+    public init(fileName bytes: some Collection<UInt8>) {
+        if let text = String(validating: bytes, as: UTF8.self), !text.hasEscapes {
+            self = text
+            return
+        }
+        self = ""
+        var parser = Unicode.UTF8.ForwardParser(), rest = bytes.makeIterator(), place = bytes.startIndex
+        while true {
+            let length: Int
+            switch parser.parseScalar(from: &rest) {
+            case .valid(let encoded):
+                let scalar = Unicode.UTF8.decode(encoded)
+                guard escapes.contains(scalar.value) else {
+                    unicodeScalars.append(scalar)
+                    place = bytes.index(place, offsetBy: encoded.count)
+                    continue
+                }
+                length = encoded.count
+            case .error(let count): length = count
+            case .emptyInput: return
+            }
+            for _ in 0..<length {
+                appendEscape(of: bytes[place])
+                place = bytes.index(after: place)
+            }
+        }
+    }
+
+    /// A name, or an argument, as the system gives it.
+    public init(fileName: UnsafePointer<CChar>) {
+        self.init(fileName: UnsafeRawBufferPointer(start: fileName, count: strlen(fileName)))
+    }
+
+    /// Appends a byte of a name that must not join what stands before it.
+    public mutating func appendEscape(of byte: UInt8) {
+        if let scalar = Unicode.Scalar(firstEscape + UInt32(byte)), byte >= 0x80 { unicodeScalars.append(scalar) }
+    }
+
+    /// The bytes of a name, or an argument, as the system takes it.
+    public var fileNameBytes: [UInt8] {
+        guard hasEscapes else { return Array(utf8) }
+        return unicodeScalars.flatMap { scalar in
+            escapes.contains(scalar.value) ? [UInt8(scalar.value - firstEscape)] : Array(String(scalar).utf8)
+        }
+    }
+
+    /// Calls `body` with the name as the system takes it.
+    public func withFileName<Result>(_ body: (UnsafePointer<CChar>) throws -> Result) rethrows -> Result {
+        guard hasEscapes else { return try withCString(body) }
+        return try body(fileNameBytes.map { CChar(bitPattern: $0) } + [0])
+    }
+
+    /// The name for people to read: bytes that belong to no UTF-8 as `\xFF`.
+    public var shownFileName: String {
+        guard hasEscapes else { return self }
+        return String(fileName: fileNameBytes).unicodeScalars.reduce(into: "") { text, scalar in
+            if escapes.contains(scalar.value) {
+                text += "\\x" + String(scalar.value - firstEscape, radix: 16, uppercase: true)
+            } else {
+                text.unicodeScalars.append(scalar)
+            }
+        }
+    }
+
+    private var hasEscapes: Bool {
+        // The first byte of all scalars from U+100000 on.
+        utf8.contains(0xF4) && unicodeScalars.contains { escapes.contains($0.value) }
+    }
+}
+
+/// The arguments of this process, the program's own name aside, for which `-ofile` and `--output=file` are options as they are for
+/// other programs: Swift takes a letter's mark at the start of a value for a part of the `=` before it.
+public let commandLineArguments: [String] = CommandLine.unsafeArgv.withMemoryRebound(
+    to: UnsafeMutablePointer<CChar>?.self, capacity: Int(CommandLine.argc)
+) { arguments in
+    (0..<Int(CommandLine.argc)).dropFirst().compactMap { arguments[$0] }.map { argument in
+        let bytes = UnsafeRawBufferPointer(start: argument, count: strlen(argument))
+        guard bytes.first == UInt8(ascii: "-"), bytes.count > 2 else { return String(fileName: bytes) }
+        // Where the value of an option begins, if it is in the same word.
+        let start = bytes[1] == UInt8(ascii: "-") ? bytes.firstIndex(of: UInt8(ascii: "=")).map { $0 + 1 } : 2
+        guard let start else { return String(fileName: bytes) }
+        var text = String(fileName: bytes[..<start])
+        let value = bytes[start...], marks = value.prefix { $0 >= 0x80 }
+        for byte in marks { text.appendEscape(of: byte) }
+        return text + String(fileName: value[marks.endIndex...])
+    }
+}
