@@ -81,7 +81,7 @@ let package = Package(
         library(
             "Benchmarking",
             ["Training", "Encoding", "Model", "Layers", "Kernels", "WordVectors", "Vocabulary", "Tokenization",
-             "Shards", "Files", "Parallel", "COpenBLAS"]),
+             "Shards", "Files", "Parallel"]),
 
         // Models of others.
         library("ELMoWeights", ["Model", "Layers", "Kernels", "HDF5", "Files", "Parallel"]),
@@ -122,7 +122,6 @@ let package = Package(
         tests("ToolTests", ["Shards", "Files", "Parallel", "TestSupport"]),
         tests("HostileTests", ["TestSupport"]),
 
-        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),

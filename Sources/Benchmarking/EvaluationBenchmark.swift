@@ -45,7 +45,7 @@ public struct EvaluationBenchmark {
     /// Measures. Throws `ToolError`: `configuration` if there is no held-out text, and what scoring throws.
     public func run() throws -> Result {
         guard let heldOut = try input.heldOutText(configuration, options) else {
-            throw ToolError(.configuration, "there is no held-out text to evaluate on")
+            throw ToolError(.configuration, "\(input.corpus.name): has too few sentences for a held-out text to evaluate on")
         }
         let encoder = ContextualEncoder(
             configuration, capacity: WindowCapacity(batch: options.batch, rows: options.batch * options.window),
@@ -62,7 +62,7 @@ public struct EvaluationBenchmark {
             try evaluate()
             let seconds = now() - start
             let ceiling = products.ownProducts(for: 0.3)
-            runs.append(Run(seconds: seconds, ceiling: kernels == nil ? max(ceiling, products.openBLASProducts(for: 0.3)) : ceiling))
+            runs.append(Run(seconds: seconds, ceiling: kernels == nil ? max(ceiling, try products.openBLASProducts(for: 0.3)) : ceiling))
         }
         return Result(
             positions: heldOut.positions, candidates: heldOut.candidateCount, operations: heldOut.plan.operations, runs: runs)

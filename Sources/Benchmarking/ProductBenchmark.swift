@@ -1,4 +1,3 @@
-internal import COpenBLAS
 internal import Glibc
 internal import Kernels
 public import Model
@@ -57,9 +56,9 @@ public struct ProductBenchmark: Sendable {
         ]
     }
 
-    /// Measures one product, in at least three rounds.
-    public func run(_ product: Product) -> [Round] {
-        let factors = Factors(product, threads: threads)
+    /// Measures one product, in at least three rounds. Throws `ToolError` if there is no OpenBLAS: `unavailable`, `systemError`.
+    public func run(_ product: Product) throws -> [Round] {
+        let factors = try Factors(product, threads: threads)
         var rounds: [Round] = []
         factors.own()
         factors.openBLAS(threads: threads)
@@ -82,10 +81,12 @@ private final class Factors {
     private let compute: Compute
     private let leftMemory, rightMemory, resultMemory: FloatBuffer
     private let packed: PackedMatrix
+    private let library: OpenBLAS
     /// Products in a turn, so that clocks and waking threads do not count: some 10 GFLOP.
     let turn: Int
 
-    init(_ product: ProductBenchmark.Product, threads: Int) {
+    init(_ product: ProductBenchmark.Product, threads: Int) throws {
+        library = try OpenBLAS()
         self.product = product
         compute = Compute(pool: ThreadPool(threads: threads))
         turn = max(1, Int(1e10 / product.operations))
@@ -129,11 +130,8 @@ private final class Factors {
     }
 
     func openBLAS(threads: Int) {
-        openblas_set_num_threads(CInt(threads))
-        cblas_sgemm(
-            CblasRowMajor, product.isLeftTransposed ? CblasTrans : CblasNoTrans,
-            product.isRightTransposed ? CblasTrans : CblasNoTrans, blasint(product.rows), blasint(product.columns),
-            blasint(product.depth), 1, leftMemory.start, blasint(left.columns), rightMemory.start,
-            blasint(right.columns), 0, resultMemory.start, blasint(product.columns))
+        library.multiply(
+            left, isTransposed: product.isLeftTransposed, right, isTransposed: product.isRightTransposed, into: result,
+            threads: threads)
     }
 }

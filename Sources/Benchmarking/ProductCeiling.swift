@@ -1,4 +1,3 @@
-internal import COpenBLAS
 internal import Glibc
 internal import Kernels
 internal import Parallel
@@ -34,15 +33,10 @@ final class ProductCeiling {
         rate(duration) { compute.multiply(matrix(left), matrix(right), into: matrix(result)) }
     }
 
-    /// GFLOP/s of OpenBLAS on its own threads.
-    func openBLASProducts(for duration: Double) -> Double {
-        openblas_set_num_threads(CInt(threads))
-        let count = blasint(size)
-        let rate = rate(duration) {
-            cblas_sgemm(
-                CblasRowMajor, CblasNoTrans, CblasNoTrans, count, count, count, 1, left.start, count, right.start, count,
-                0, result.start, count)
-        }
+    /// GFLOP/s of OpenBLAS on its own threads. Throws what `OpenBLAS` throws.
+    func openBLASProducts(for duration: Double) throws -> Double {
+        let library = try OpenBLAS()
+        let rate = rate(duration) { library.multiply(matrix(left), matrix(right), into: matrix(result), threads: threads) }
         // Its threads spin for some 30 ms after their last product, in the way of what is measured next.
         usleep(50_000)
         return rate

@@ -27,7 +27,7 @@ public struct TrainingBenchmark: Sendable {
     private static let ceilingPart = 0.125
     private static let roundsInAll = 8.0
 
-    /// Measures. Throws `ToolError` with status `configuration` if the sizes make no network or none that fits in memory.
+    /// Measures. Throws `ToolError`: `configuration` if the sizes make no network or none that fits in memory, and what `OpenBLAS` throws.
     /// - Parameter onRound: called after every round.
     public func run(onRound: (_ number: Int, Round) -> Void = { _, _ in }) throws -> Result {
         if let complaint = configuration.complaint { throw ToolError(.usage, complaint) }
@@ -40,14 +40,14 @@ public struct TrainingBenchmark: Sendable {
         let trainingPart = part * (1 - 2 * Self.ceilingPart)
         // Warm-up, not counted: memory is touched for the first time, and OpenBLAS makes its threads.
         try training.step(sideBySide: true)
-        _ = ceiling.openBLASProducts(for: 0)
+        _ = try ceiling.openBLASProducts(for: 0)
 
         var phases = PhaseShares()
         var rounds: [Round] = []
         let start = now()
         while rounds.isEmpty || !shouldStop() && (rounds.count < 3 || now() - start < seconds - part / 2) {
             let own = ceiling.ownProducts(for: part * Self.ceilingPart)
-            let library = ceiling.openBLASProducts(for: part * Self.ceilingPart)
+            let library = try ceiling.openBLASProducts(for: part * Self.ceilingPart)
             let inTurn = try phases.measure(training) { try trainingRate(training, .inTurn, for: trainingPart / 2) }
             let sideBySide = try trainingRate(training, .sideBySide, for: trainingPart / 2)
             let round = Round(

@@ -53,7 +53,7 @@ struct BenchProducts: Tool {
         for product in ProductBenchmark.products(encoder, batch: sizes.batch, window: sizes.window)
         where !StopRequest.isMade {
             common.report.progress(product.name)
-            let record = Record(product, benchmark.run(product), threads: common.threads)
+            let record = Record(product, try benchmark.run(product), threads: common.threads)
             try files.log(record)
             table.append(
                 [product.name] + [product.rows, product.columns, product.depth].map { "\($0)" }

@@ -1,0 +1,55 @@
+internal import Files
+internal import Glibc
+internal import Kernels
+
+/// The library OpenBLAS, which products are measured against. It is opened then and not before: its threads and their memory
+/// are there from the moment it is loaded, and no other command needs them.
+struct OpenBLAS: Sendable {
+    /// `cblas_sgemm`: order, which factors are transposed, sizes, and of each matrix its start and the length of its rows.
+    private typealias Product = @convention(c) (
+        CInt, CInt, CInt, CInt, CInt, CInt, Float, UnsafePointer<Float>?, CInt, UnsafePointer<Float>?, CInt, Float,
+        UnsafeMutablePointer<Float>?, CInt
+    ) -> Void
+
+    private let product: Product
+    private let setThreads: @convention(c) (CInt) -> Void
+
+    /// Throws `ToolError`: `unavailable` if the library is not installed, `systemError` if there is no room for it.
+    init() throws { self = try Self.library.get() }
+
+    private static let library = Result { () throws(ToolError) in
+        // Debian's name for any of its builds; each has integers of 32 bits.
+        let name = "libopenblas.so.0"
+        // It tries for ever where it gets no memory: 32 MiB for each thread, and stacks.
+        let room = (256 + 64 * sysconf(CInt(_SC_NPROCESSORS_ONLN))) << 20
+        guard let place = mmap(nil, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), place != MAP_FAILED else {
+            throw ToolError(.systemError, "\(name): the system gives no \(room >> 20) MiB of address space, which it needs")
+        }
+        munmap(place, room)
+        guard let library = dlopen(name, RTLD_NOW | RTLD_LOCAL), let product = dlsym(library, "cblas_sgemm"),
+            let setThreads = dlsym(library, "openblas_set_num_threads")
+        else { throw ToolError(.unavailable, "\(name) is missing, and products are measured beside it: apt install libopenblas-dev") }
+        return OpenBLAS(
+            product: unsafeBitCast(product, to: Product.self),
+            setThreads: unsafeBitCast(setThreads, to: (@convention(c) (CInt) -> Void).self))
+    }
+
+    private init(product: Product, setThreads: @convention(c) (CInt) -> Void) {
+        self.product = product
+        self.setThreads = setThreads
+    }
+
+    /// Writes `left` [rows, depth] times `right` [depth, columns], each as it is stored or transposed, into `result`
+    /// [rows, columns], on so many threads of the library's own.
+    func multiply(
+        _ left: Matrix, isTransposed isLeftTransposed: Bool = false, _ right: Matrix, isTransposed isRightTransposed: Bool = false,
+        into result: Matrix, threads: Int
+    ) {
+        setThreads(CInt(threads))
+        let rowMajor: CInt = 101, asStored: CInt = 111, transposed: CInt = 112
+        product(
+            rowMajor, isLeftTransposed ? transposed : asStored, isRightTransposed ? transposed : asStored, CInt(result.rows),
+            CInt(result.columns), CInt(isLeftTransposed ? left.rows : left.columns), 1, left.start, CInt(left.columns), right.start,
+            CInt(right.columns), 0, result.start, CInt(result.columns))
+    }
+}
