@@ -11,12 +11,13 @@ final class GzipSource: ByteSource {
     private var memberEnded = false
     private var inputEnded = false
 
-    init(_ source: any ByteSource) {
+    /// Throws `ToolError` with status `systemError` if there is no memory.
+    init(_ source: any ByteSource) throws {
         self.source = source
         stream.initialize(to: z_stream())
         // 15 bits of window, +16: gzip and nothing else.
         let status = inflateInit2_(stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
-        precondition(status == Z_OK, "zlib: inflateInit2 returned \(status)")
+        guard status == Z_OK else { throw ToolError(.systemError, "\(source.name): the system gives no memory to decompress it") }
     }
 
     deinit {
@@ -42,6 +43,7 @@ final class GzipSource: ByteSource {
             switch inflate(stream, Z_NO_FLUSH) {
             case Z_OK, Z_BUF_ERROR: break
             case Z_STREAM_END: memberEnded = true
+            case Z_MEM_ERROR: throw ToolError(.systemError, "\(name): the system gives no memory to decompress it")
             default:
                 let cause = stream.pointee.msg.map { String(cString: $0) } ?? "unreadable"
                 let place = "byte \(taken - Int(stream.pointee.avail_in))"

@@ -16,7 +16,7 @@ final class LZ4Source: ByteSource {
         var context: OpaquePointer?
         let status = LZ4F_createDecompressionContext(&context, UInt32(LZ4F_VERSION))
         guard LZ4F_isError(status) == 0, let context else {
-            throw ToolError(.systemError, "lz4: no memory for a decompression context")
+            throw ToolError(.systemError, "\(source.name): the system gives no memory to decompress it")
         }
         self.context = context
     }
@@ -42,12 +42,22 @@ final class LZ4Source: ByteSource {
             let hint = LZ4F_decompress(
                 context, buffer.baseAddress, &written, input.baseAddress! + unread.lowerBound, &consumed, nil)
             if LZ4F_isError(hint) != 0 {
-                let cause = String(cString: LZ4F_getErrorName(hint))
-                throw ToolError.data(name, "byte \(taken - unread.count)", "the LZ4 stream is damaged (\(cause))")
+                throw ToolError.lz4(name, "byte \(taken - unread.count)", "the LZ4 stream", code: hint)
             }
             unread = unread.lowerBound + consumed..<unread.upperBound
             insideFrame = hint != 0
             if written > 0 { return written }
         }
+    }
+}
+
+extension ToolError {
+    /// What LZ4 says by `code` of an input: that it is damaged, or that there is no memory.
+    /// - Parameter thing: what the input is, `the shard` for example.
+    public static func lz4(_ file: String, _ place: String, _ thing: String, code: Int) -> ToolError {
+        let cause = String(cString: LZ4F_getErrorName(code))
+        return cause == "ERROR_allocation_failed"
+            ? ToolError(.systemError, "\(file): the system gives no memory to decompress it")
+            : .data(file, place, "\(thing) is damaged (\(cause))")
     }
 }

@@ -13,7 +13,7 @@ public func decompressed(_ source: any ByteSource) throws -> any ByteSource {
     guard let compression = Compression(head: peeked.head) else { return try checked(peeked) }
     let content: any ByteSource =
         switch compression {
-        case .gzip: GzipSource(peeked)
+        case .gzip: try GzipSource(peeked)
         case .lz4: try LZ4Source(peeked)
         case .xz, .lzma, .zstd, .bzip2: try ProgramSource(peeked, compression)
         }

@@ -39,7 +39,7 @@ enum Frame {
         var context: OpaquePointer?
         let status = LZ4F_createDecompressionContext(&context, UInt32(LZ4F_VERSION))
         guard LZ4F_isError(status) == 0, let context else {
-            throw ToolError(.systemError, "lz4: no memory for a decompression context")
+            throw ToolError(.systemError, "\(file): the system gives no memory to decompress it")
         }
         defer { LZ4F_freeDecompressionContext(context) }
         return try [UInt8](unsafeUninitializedCapacity: frame.contentSize) { buffer, count in
@@ -52,7 +52,7 @@ enum Frame {
                         context, buffer.baseAddress.map { $0 + count }, &produced, $0.baseAddress! + read, &consumed, nil)
                 }
                 guard LZ4F_isError(hint) == 0 else {
-                    throw ToolError.data(file, frame.place, "the shard is damaged (\(String(cString: LZ4F_getErrorName(hint))))")
+                    throw ToolError.lz4(file, frame.place, "the shard", code: hint)
                 }
                 count += produced
                 read += consumed

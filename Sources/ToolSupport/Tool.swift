@@ -27,7 +27,6 @@ extension Tool {
     public static func main() { runAsRoot() }
 
     public func run() throws {
-        installSignalHandlers(Self.name)
         do {
             try perform()
         } catch let error as ToolError {
@@ -46,17 +45,21 @@ extension Tool {
 extension ParsableCommand {
     /// Parses the command line and runs. What is wrong with a command line takes one line, too; help is asked for.
     public static func runAsRoot() {
+        let name = configuration.commandName ?? String(describing: Self.self)
         openStandardStreams()
+        installSignalHandlers(name)
         do {
             var tool = try parseAsRoot(commandLineArguments)
             try tool.run()
         } catch {
             // An exit code alone comes from a tool that has said what is wrong.
-            let name = configuration.commandName ?? String(describing: Self.self), code = exitCode(for: error)
-            if error is ExitCode || !code.isSuccess && code != .validationFailure { exit(withError: error) }
+            if let code = error as? ExitCode { Glibc.exit(code.rawValue) }
+            let code = exitCode(for: error)
             guard code.isSuccess else {
-                writeToStandardError("\(name): \(printable(oneLine(message(for: error)))); see: \(name) --help\n")
-                Glibc.exit(ExitStatus.usage.rawValue)
+                let isUsage = code == .validationFailure
+                let advice = isUsage ? "; see: \(name) --help" : "; this is an error of the program"
+                writeToStandardError("\(name): \(printable(oneLine(message(for: error))))\(advice)\n")
+                Glibc.exit((isUsage ? ExitStatus.usage : .software).rawValue)
             }
             // Help, the version, or completions.
             do {

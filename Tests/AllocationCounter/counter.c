@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <unistd.h>
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
@@ -44,5 +45,5 @@ int posix_memalign(void **memory, size_t alignment, size_t size)
 
 __attribute__((destructor)) static void report(void)
 {
-    fprintf(stderr, "allocations: %ld\n", atomic_load(&allocations));
+    dprintf(STDERR_FILENO, "allocations: %ld\n", atomic_load(&allocations));
 }

@@ -32,9 +32,13 @@ public struct VectorLookup: Sendable {
         }
     }
 
-    /// Throws `ToolError.data` if there is no memory for vectors of the dimension that `file` claims.
+    /// Throws `ToolError` if there is no memory for vectors of the dimension that `file` claims: `systemError`, or `dataError` for
+    /// one that no vectors have.
     init(words: Int, others: Int, dimension: Int, file: String) throws {
         guard let rows = RowMatrix(claimed: words, dimension: dimension) else {
+            guard dimension > 1 << 16 else {
+                throw ToolError(.systemError, "\(file): the system gives no memory for \(words) vectors of \(dimension) numbers")
+            }
             throw ToolError.data(
                 file, "header", "there is no memory for \(words) vectors of \(dimension) numbers; is the file damaged?")
         }

@@ -1,4 +1,5 @@
 import Glibc
+internal import Parallel
 
 /// A matrix of rows of Float32, [count, dimension], in memory of its own, zero at first.
 ///
@@ -9,19 +10,23 @@ public final class RowMatrix: @unchecked Sendable {
     public let dimension: Int
     public let pointer: UnsafeMutablePointer<Float>
 
-    /// For sizes of this process's own; memory that the system refuses is fatal.
-    public convenience init(count: Int, dimension: Int) {
-        self.init(claimed: count, dimension: dimension)!
+    /// For sizes of this process's own: ends it if the system gives no memory.
+    public init(count: Int, dimension: Int) {
+        guard let pointer = Self.memory(count, dimension) else { endForWant(of: "memory for \(count) vectors of \(dimension) numbers") }
+        (self.count, self.dimension, self.pointer) = (count, dimension, pointer)
     }
 
     /// The same for a count that a file claims: `nil` if there is no memory for it.
     init?(claimed count: Int, dimension: Int) {
+        guard let pointer = Self.memory(count, dimension) else { return nil }
+        (self.count, self.dimension, self.pointer) = (count, dimension, pointer)
+    }
+
+    private static func memory(_ count: Int, _ dimension: Int) -> UnsafeMutablePointer<Float>? {
         precondition(count >= 0 && dimension > 0)
         let (cells, tooMany) = max(1, count).multipliedReportingOverflow(by: dimension)
         guard !tooMany, let memory = calloc(cells, MemoryLayout<Float>.stride) else { return nil }
-        self.count = count
-        self.dimension = dimension
-        pointer = memory.bindMemory(to: Float.self, capacity: max(1, count) * dimension)
+        return memory.bindMemory(to: Float.self, capacity: cells)
     }
 
     deinit { free(pointer) }

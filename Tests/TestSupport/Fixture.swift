@@ -1,19 +1,16 @@
-import TestSupport
-import Testing
-
 /// A small corpus with everything that the tools make of it, made once for all tests.
-struct Fixture: Sendable {
-    let directory: TemporaryDirectory
+public struct Fixture: Sendable {
+    public let directory: TemporaryDirectory
 
-    var text: String { directory.file("corpus.txt") }
-    var tokens: String { directory.file("corpus.tok") }
-    var vocabulary: String { directory.file("vocab.shard") }
-    var vectors: String { directory.file("words.vec") }
-    var table: String { directory.file("table.shard") }
-    var model: String { directory.file("model.safetensors") }
-    var encoded: String { directory.file("vectors.shard") }
+    public var text: String { directory.file("corpus.txt") }
+    public var tokens: String { directory.file("corpus.tok") }
+    public var vocabulary: String { directory.file("vocab.shard") }
+    public var vectors: String { directory.file("words.vec") }
+    public var table: String { directory.file("table.shard") }
+    public var model: String { directory.file("model.safetensors") }
+    public var encoded: String { directory.file("vectors.shard") }
 
-    static let shared = Task { try await Fixture() }
+    public static let shared = Task { try await Fixture() }
 
     private init() async throws {
         directory = try TemporaryDirectory()
@@ -27,7 +24,7 @@ struct Fixture: Sendable {
             ("encode", ["--model", model, "--table", table, tokens, "-o", encoded]),
         ] {
             let result = try await runTool(tool, arguments)
-            try #require(result.status == 0, "\(tool): \(result.errors)")
+            guard result.status == 0 else { throw TestSupportError.cannotMake("what \(tool) makes: \(result.errors)") }
         }
     }
 
@@ -36,7 +33,7 @@ struct Fixture: Sendable {
     private static let objects = ["the house", "a bird", "the road", "its shadow", "two stones", "money"]
 
     /// Simple sentences, each a line.
-    static func corpus(lines: Int) -> String {
+    public static func corpus(lines: Int) -> String {
         (0..<lines).map { index in
             let mixed = index &* 7919
             return "\(subjects[mixed % 6]) \(verbs[mixed / 6 % 5]) \(objects[mixed / 30 % 6]) today ."
@@ -44,7 +41,7 @@ struct Fixture: Sendable {
     }
 
     /// A vector for most of the words, by a rule of their letters; some words have none.
-    static func wordVectors(dimension: Int = 12) -> String {
+    public static func wordVectors(dimension: Int = 12) -> String {
         let words = Set((subjects + verbs + objects + ["today ."]).flatMap { $0.split(separator: " ").map(String.init) })
             .subtracting(["shadow", "stones"]).sorted()
         let lines = words.map { word in
@@ -56,6 +53,6 @@ struct Fixture: Sendable {
 }
 
 /// Whether `errors` is one line that names `file`.
-func isOneLine(_ errors: String, naming file: String) -> Bool {
+public func isOneLine(_ errors: String, naming file: String) -> Bool {
     errors.hasSuffix("\n") && !errors.dropLast().contains("\n") && errors.contains(file)
 }
