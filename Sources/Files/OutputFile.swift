@@ -25,7 +25,7 @@ public final class OutputFile {
     ///   - binary: refuses to write to a terminal, with status `usage`.
     ///   - grows: write under the name itself from the start, as a log does that people watch.
     ///   - appends: begin behind what a growing file has already.
-    /// Throws `ToolError` with status `cannotCreate` if the file cannot be made there.
+    /// Throws `ToolError`: `cannotCreate` if the file cannot be made there, `inUse` if another process writes a growing one.
     public init(path: String, name shown: String? = nil, binary: Bool, grows: Bool = false, appends: Bool = false) throws {
         // From the point where all properties are set, a throwing init runs deinit too, which cleans up.
         guard !path.isEmpty else { throw ToolError(.cannotCreate, "the name of the output is empty; - is standard output") }
@@ -38,9 +38,15 @@ public final class OutputFile {
             guard fcntl(number, F_GETFD) >= 0 else { throw ToolError.system(.cannotCreate, title, "cannot create", errno: errno) }
         case .device(let file),
             .file(let file) where grows:
-            let creation = grows ? O_CREAT | (appends ? O_APPEND : O_TRUNC) : 0
+            let creation = grows ? O_CREAT | (appends ? O_APPEND : 0) : 0
             (self.path, temporary, descriptor) = (file, nil, file.withFileName { Glibc.open($0, O_WRONLY | O_CLOEXEC | O_NOCTTY | creation, 0o666) })
             guard descriptor >= 0 else { throw ToolError.system(.cannotCreate, path, "cannot create", errno: errno) }
+            guard case .file = place else { break }
+            // Two processes would mix their lines. A file system without locks cannot tell.
+            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
+                throw ToolError(.inUse, "\(path): another process is writing this file")
+            }
+            if !appends { ftruncate(descriptor, 0) }
         case .file(let file):
             let made = TemporaryName.make(beside: file) { Glibc.open($0, O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL, 0o666) }
             guard let made else {

@@ -9,7 +9,8 @@ struct Bench: ParsableCommand {
         abstract: "Measure Contour on this machine: training beside the matrix ceiling, and every other stage.",
         discussion: """
             What is compared is measured by turns in one run, because machines change their speed. Of each number the median \
-            and the range are printed; --json gives the same to programs.
+            and the range are printed; --json gives the same to programs. SIGINT and SIGTERM end a measurement: what was \
+            measured until then is written, with a line that says so.
 
             Example: bench train --preset small; bench stages --text corpus.txt
             """,

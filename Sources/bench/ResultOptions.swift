@@ -42,7 +42,9 @@ struct Results {
         if let json { try ResultLog(json).write(record) }
     }
 
+    /// What SIGINT or SIGTERM has ended is kept, and says so.
     func commit() throws {
+        if StopRequest.isMade { try print("interrupted: what stands here is what was measured\n") }
         try table?.commit()
         try json?.commit()
     }

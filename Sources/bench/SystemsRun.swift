@@ -90,7 +90,6 @@ struct SystemsRun {
             options.common.report.print("bench \(name): \(system.name) left out: \(reason)")
             reasons.append("\(system.name): \(reason)")
         }
-        if isInterrupted { try files.print("interrupted: what stands here is what was measured\n") }
     }
 
     private func tooShort(_ error: BudgetTooShort) -> ToolError {
