@@ -83,21 +83,23 @@ struct BuildVocab: Tool {
             of: counter, minimumCount: minCount, maximumSize: maxSize, merges: merges ?? "", to: file,
             tool: Self.signature, pool: pool)
         guard counted.keptTypes > 0 else {
-            throw ToolError(.dataError, "no word occurs \(minCount) times; try a smaller --min-count")
+            throw ToolError.data(inputNames, "", "no word occurs \(minCount) times; try a smaller --min-count")
         }
         try file.commit()
         report.print(summary(counted))
     }
 
+    private var inputNames: String { inputs.map { $0 == "-" ? "standard input" : $0 }.joined(separator: ", ") }
+
     private func learn(_ count: Int, _ counter: WordCounter, to file: OutputFile) throws {
-        var learner = MergeLearner(of: inputs.count > 1 ? "the inputs" : inputs[0] == "-" ? "standard input" : inputs[0])
+        var learner = MergeLearner(of: inputNames)
         let counted = try counter.finish(minimumCount: minCount, maximumSize: maxSize) { try learner.add($0, count: $1) }
         let report = common.report
         let merges = learner.learn(count) { done in
             if done % 100 == 0 { report.progress("\(grouped(done)) merges") }
         }
         guard !merges.pairs.isEmpty else {
-            throw ToolError(.dataError, "no pair of characters occurs twice: there is nothing to merge")
+            throw ToolError.data(inputNames, "", "no pair of characters occurs twice: there is nothing to merge")
         }
         try file.write(merges.text)
         try file.commit()

@@ -90,7 +90,7 @@ struct EmbedOov: Tool {
     private func save(_ table: TableBuilder.Table, _ fields: ShardFields, pool: WorkerPool) throws {
         guard let path = models.saveModel else { return }
         guard let generator = table.generator else {
-            throw ToolError(.configuration, "there is no model to save: no vectors are made from spelling")
+            throw ToolError(.configuration, "\(path): there is no model to save, because no vectors are made from spelling")
         }
         let output = try OutputFile(path: path, binary: true)
         try SpellingModel.write(generator, to: output, tool: Self.signature, fields: fields, pool: pool)

@@ -81,18 +81,18 @@ struct LoadedModel {
         let configuration = encoder.configuration, reads = configuration.input.rawValue
         if configuration.input == .embeddings {
             guard let path = options.table else {
-                throw ToolError(.usage, "--table is missing: this model reads vectors of words")
+                throw ToolError(.usage, "--table is missing: \(name) reads vectors of words")
             }
             table = (try Self.table(path, for: configuration, isOther: options.otherTable, pool), path)
         } else {
-            guard options.table == nil else { throw ToolError(.usage, "--table is not used: this model reads \(reads)") }
+            guard options.table == nil else { throw ToolError(.usage, "--table is not used: \(name) reads \(reads)") }
             table = nil
         }
         if configuration.input == .subwords {
-            guard let path = options.bpe else { throw ToolError(.usage, "--bpe is missing: this model reads units of words") }
+            guard let path = options.bpe else { throw ToolError(.usage, "--bpe is missing: \(name) reads units of words") }
             merges = (try Merges(path: path), path)
         } else {
-            guard options.bpe == nil else { throw ToolError(.usage, "--bpe is not used: this model reads \(reads)") }
+            guard options.bpe == nil else { throw ToolError(.usage, "--bpe is not used: \(name) reads \(reads)") }
             merges = nil
         }
     }

@@ -1,3 +1,5 @@
+import Files
+import Glibc
 import Kernels
 import Testing
 import Training
@@ -38,6 +40,16 @@ struct CorpusTests {
         #expect(trained.count == 162)
         #expect(trained.reduce(0) { $0 + $1.count } == input.corpus.tokens)
         #expect(input.corpus.tokens + input.corpus.heldOut.tokenCount == Self.sentences.reduce(0) { $0 + $1.count })
+    }
+
+    /// A text of the same words that has got the name since training began is not gone on with.
+    @Test func aTextThatIsReplaced() throws {
+        let data = try TrainingData(sentences: Self.sentences, shards: 2), other = try TrainingData(sentences: Self.sentences.reversed())
+        let input = try data.input(heldOutEvery: 0)
+        _ = try epoch(input.corpus, seed: 1, 0)
+        #expect(rename(other.tokens[0], data.tokens[1]) == 0)
+        let error = #expect(throws: ToolError.self) { _ = try epoch(input.corpus, seed: 1, 1) }
+        #expect(error?.status == .dataError && error?.description == "\(data.tokens[1]): has changed since training began")
     }
 
     /// A buffer smaller than the text still gives every sentence once.

@@ -8,6 +8,8 @@ import WordVectors
     private let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
+    private static let noEnd = "has no line end: its last number may be cut short; if it is whole, add one: echo >> FILE"
+
     private func lookUp(_ text: String, _ words: [String], threads: Int = 1) throws -> VectorLookup {
         try openVectors(scratch.file("v.txt", text)).lookUp(table(words), threads: threads)
     }
@@ -24,7 +26,7 @@ import WordVectors
     }
 
     @Test(arguments: [
-        "2 3\na 1 2 3 \nb 4 5 6 \n", "2 3\r\na 1 2 3\r\nb 4 5 6\r\n", "2 3\n\na\t1 2  3\nb 4 5 6",
+        "2 3\na 1 2 3 \nb 4 5 6 \n", "2 3\r\na 1 2 3\r\nb 4 5 6\r\n", "2 3\n\na\t1 2  3\nb 4 5 6\n",
         "2 3\na 1 2 3\n\nb 4 5 6\n\n",
     ])
     func readsHeaderAndOddSpacing(text: String) throws {
@@ -64,6 +66,10 @@ import WordVectors
         ("a 1 2\nb 3 4x\n", "line 2: field 3 is not a number, word \"b\""),
         ("a 1 2\nb  3\n", "line 2: has 1 numbers, should have 2"),
         ("3 2\na 1 2\nb 3 4\n", "line 1: the header promises 3 words, the file holds 2: is it cut short?"),
+        // What stands last may be 4 or the beginning of 45.
+        ("2 2\na 1 2\nb 3 4", "line 3: \(Self.noEnd)"),
+        ("a 1 2\nb 3 4", "line 2: \(Self.noEnd)"),
+        ("a 1 2", "line 1: \(Self.noEnd)"),
         ("1 2\na 1 2\nb 3 4\n", "line 1: the header promises 1 words, the file holds 2: is it cut short?"),
         ("2 2\na 1 2\nb 3\n", "line 3: has 1 numbers, should have 2"),
         ("2 -2\na 1 2\n", "line 1: the header promises 2 words of -2 numbers, which cannot be"),

@@ -10,6 +10,7 @@ import Shards
 /// - A line with fewer numbers is an error that names the line. On one with more fields than that, the last `dimension`
 ///   fields are the numbers and the rest is a word with spaces in it (GloVe's 840B file has `. . .`), unless the rest
 ///   ends with a number itself: then the line is too long, which is an error.
+/// - The last line must have an end too: without one, nothing tells whether its last number is whole.
 /// - The numbers of words that nobody asked for are not looked at.
 final class TextVectorFile: VectorFile {
     var name: String { source.name }
@@ -48,13 +49,18 @@ final class TextVectorFile: VectorFile {
         let workers = OrderedWorkers(pool: WorkerPool(threads: threads)) { (piece: TextPiece) in parser.parse(piece) }
         var pieces = LinePieces(source)
         var skip = header?.length ?? 0
-        var linesBefore = 0
+        var linesBefore = 0, isEnded = true
         while let bytes = try pieces.next() {
             if workers.isFull { try join(workers.next(), &lookup, &linesBefore) }
+            isEnded = bytes.last == UInt8(ascii: "\n")
             workers.submit(TextPiece(bytes: bytes, start: skip))
             skip = 0
         }
         while !workers.isEmpty { try join(workers.next(), &lookup, &linesBefore) }
+        guard isEnded else {
+            throw ToolError.data(
+                name, "line \(linesBefore)", "has no line end: its last number may be cut short; if it is whole, add one: echo >> FILE")
+        }
         if let header, header.count != lookup.counts.inFile {
             throw ToolError.data(
                 name, "line 1",

@@ -95,7 +95,8 @@ public struct TableBuilder {
             evaluation: fit.flatMap { evaluate($0, words, lookup.rows, threads: threads) })
         let digest = pretrainedDigest(lookup.rows, sources)
         let transform = try VectorTransform(
-            self.transform, lookup.rows, ids: sources.indices.filter { sources[$0] == .pretrained }, threads: threads)
+            self.transform, lookup.rows, ids: sources.indices.filter { sources[$0] == .pretrained }, file: vectors.name,
+            threads: threads)
         transform.apply(lookup.rows, threads: threads)
         return Table(
             words: words, counts: counts, sources: sources, rows: lookup.rows, mean: meanDirection(lookup.rows, sources),
@@ -142,7 +143,7 @@ public struct TableBuilder {
         guard generator.dimension == vectors.dimension else {
             throw ToolError(
                 .configuration,
-                "the model makes vectors of \(generator.dimension) numbers, those of \(vectors.name) have "
+                "\(model.name): makes vectors of \(generator.dimension) numbers, and those of \(vectors.name) have "
                     + "\(vectors.dimension)")
         }
         let share = min(0.5, Double(subwords.heldOut) / Double(known.count))

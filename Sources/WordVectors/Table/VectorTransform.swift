@@ -39,13 +39,13 @@ public struct VectorTransform: Sendable, Equatable {
     /// The covariance of wider vectors would not fit into memory.
     private static let widest = 8192
 
-    /// Measures mean and directions on the rows `ids`. Throws `ToolError` with status `configuration` if there are not so
+    /// Measures mean and directions on the rows `ids`, whose vectors come from `file`. Throws `ToolError` with status `configuration` if there are not so
     /// many directions.
-    init(_ configuration: TransformConfiguration, _ rows: RowMatrix, ids: [Int], threads: Int) throws {
+    init(_ configuration: TransformConfiguration, _ rows: RowMatrix, ids: [Int], file: String, threads: Int) throws {
         let dimension = rows.dimension, count = configuration.directions
         guard count == 0 || count < dimension && dimension <= Self.widest else {
             throw ToolError(
-                .configuration, "\(count) directions cannot be removed from vectors of \(dimension) numbers"
+                .configuration, "\(file): \(count) directions cannot be removed from vectors of \(dimension) numbers"
                     + (count < dimension ? "; \(Self.widest) numbers are the most" : ""))
         }
         guard configuration.centre || count > 0 else {

@@ -4,6 +4,7 @@ public import Shards
 
 /// A generator of vectors as a file of its own, to be used again without another fit: a table without words.
 public final class SpellingModel: WordVectorModel {
+    public let name: String
     public let dimension: Int
     private let made: any OutOfVocabularyGenerator
 
@@ -15,6 +16,7 @@ public final class SpellingModel: WordVectorModel {
     }
 
     init(_ reader: TableShardReader) throws {
+        name = reader.name
         dimension = reader.dimension
         let fields = reader.header.fields
         var tensors = GeneratorTensors()
