@@ -14,7 +14,7 @@ LIBRARIES = libopenblas-dev liblz4-dev zlib1g-dev pkg-config
 QUICKSTART_PACKAGES = $(LIBRARIES) wordnet-base fasttext gnuplot-nox
 TEST_PACKAGES = $(QUICKSTART_PACKAGES) libhdf5-dev lz4 xz-utils zstd bzip2 python3 python3-numpy python3-h5py python3-lz4
 
-.PHONY: build test fuzz quickstart install uninstall man completions clean
+.PHONY: build test fuzz hostile quickstart install uninstall man completions clean
 
 build:
 	@pipelines/install-packages.sh $(LIBRARIES)
@@ -32,6 +32,13 @@ fuzz:
 	@pipelines/install-packages.sh $(TEST_PACKAGES)
 	$(BUILD) --build-tests
 	FUZZ_ITERATIONS=$${FUZZ_ITERATIONS:-1000000} $(TEST) --filter 'ReaderFuzzTests|HDF5FuzzTests|ReaderProcessTests'
+
+# Hostile names, options, headers, processes and limits, of which `make test` runs a part, and hostile texts: five minutes at most.
+hostile:
+	@pipelines/install-packages.sh $(TEST_PACKAGES)
+	$(BUILD) --build-tests
+	HOSTILE=1 timeout 200 $(TEST) --filter HostileTests
+	timeout 100 pipelines/slow-text.sh
 
 quickstart:
 	@pipelines/install-packages.sh $(QUICKSTART_PACKAGES)
