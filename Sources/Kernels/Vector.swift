@@ -106,10 +106,27 @@ public enum Vector {
         return total
     }
 
-    /// The Euclidean norm.
+    /// The Euclidean norm; NaN or infinity if an element is.
     @inlinable
     public static func norm(_ a: UnsafePointer<Float>, count: Int) -> Double {
-        dot(a, a, count: count).squareRoot()
+        let norm = dot(a, a, count: count).squareRoot()
+        // Where squares of the elements neither overflow nor vanish.
+        return norm > 1e-15 && norm < 1e18 ? norm : normOfExtremes(a, count: count)
+    }
+
+    /// The same for elements so large or small that their squares are no numbers.
+    @usableFromInline
+    @inline(never)
+    static func normOfExtremes(_ a: UnsafePointer<Float>, count: Int) -> Double {
+        var greatest: Float = 0
+        for index in 0..<count { greatest = max(greatest, abs(a[index])) }
+        guard greatest > 0 && isFinite(a, count: count) else { return dot(a, a, count: count).squareRoot() }
+        var sum = 0.0
+        for index in 0..<count {
+            let part = Double(a[index] / greatest)
+            sum += part * part
+        }
+        return Double(greatest) * sum.squareRoot()
     }
 
     /// Scales to unit norm and returns the norm before; leaves a zero vector as it is, and one that holds NaN or infinity.
@@ -117,7 +134,6 @@ public enum Vector {
     @inlinable
     public static func normalize(_ a: UnsafeMutablePointer<Float>, count: Int) -> Double {
         let norm = norm(a, count: count)
-        // Where squares of the elements neither overflow nor vanish.
         guard norm > 1e-15 && norm < 1e18 else { return normalizeExtreme(a, count: count) }
         scale(a, by: Float(1 / norm), count: count)
         return norm

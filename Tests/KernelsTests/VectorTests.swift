@@ -80,8 +80,9 @@ import Kernels
     @Test(arguments: [1e30, 3e38, 1e19, 1e-20, 1e-38, 1e-40] as [Float], [1, 9, 50])
     func normalizeIsRightForAnySize(size: Float, count: Int) {
         var a = (0..<count).map { $0 % 3 == 0 ? size : -size }
+        let norm = Vector.norm(a, count: count)
         let before = a.withUnsafeMutableBufferPointer { Vector.normalize($0.baseAddress!, count: count) }
-        #expect(abs(before / (Double(size) * Double(count).squareRoot()) - 1) < 1e-5)
+        #expect(abs(norm / before - 1) < 1e-5 && abs(before / (Double(size) * Double(count).squareRoot()) - 1) < 1e-5)
         for (index, value) in a.enumerated() {
             #expect(abs(Double(value) - (index % 3 == 0 ? 1 : -1) / Double(count).squareRoot()) < 1e-6)
         }

@@ -162,4 +162,19 @@ struct EmbedOovTests {
             #expect(result.errors.contains("a vector for none of") && result.output.isEmpty)
         }
     }
+
+    /// Numbers whose squares are infinite make a table of unit vectors as others do.
+    @Test(arguments: ["1e20", "3e38", "1e-30"]) func vectorsOfExtremeLength(number: String) async throws {
+        let folder = try TemporaryDirectory()
+        let result = try await runShell(
+            """
+            cd '\(folder.path)' && echo 'a b' | $BIN/tokenize -q | $BIN/build-vocab -q -o words
+            printf 'a \(number) 0\\nb 0 -\(number)\\n' > vectors
+            $BIN/embed-oov -q --unknown none --vectors vectors words -o table && $BIN/embed-oov --print table
+            """)
+        #expect(result.status == 0 && result.errors == "", "\(result.errors)")
+        let row = result.text.split(separator: "\n").dropFirst().first?.split(separator: " ")
+        #expect(row?.first == "a" && row?.dropFirst().map { Float($0) } == [1, 0], "\(result.text)")
+        #expect(!result.text.contains("nan") && !result.text.contains("inf"))
+    }
 }
