@@ -76,7 +76,9 @@ struct EnglishRules {
     ) -> Int {
         var stop = range.upperBound
         // What has been found out stays, or a long chunk would be looked through again for each of its marks.
-        var run = stop..<stop, brackets: Brackets?, address: (end: Int?, isKnown: Bool) = (nil, false)
+        var run = stop..<stop, brackets: BracketBalance?, address: (end: Int?, isKnown: Bool) = (nil, false)
+        let classes = chunk.classes
+        func bracket(_ place: Int) -> Int { classes[place] == .opening ? 1 : classes[place] == .closing ? -1 : 0 }
         while stop > range.lowerBound {
             var unitStart = stop - 1
             let last = chunk.classes[unitStart]
@@ -95,10 +97,9 @@ struct EnglishRules {
             case .closing:
                 if !address.isKnown { address = (Self.addressEnd(chunk, range), true) }
                 if let end = address.end, end <= stop {
-                    if brackets?.stop != stop { brackets = Brackets(chunk, range.lowerBound..<stop) }
+                    if brackets == nil { brackets = BracketBalance(range.lowerBound..<stop, bracket) }
+                    brackets?.shorten(to: stop, bracket)
                     if brackets?.opensInside == true { return stop }
-                    // The next look is at what is left when this one is gone.
-                    brackets?.dropClosing()
                 }
                 chunk.isolate(unitStart..<stop)
                 stop = unitStart
@@ -277,29 +278,6 @@ struct EnglishRules {
             }
         }
         return nil
-    }
-
-    /// How many brackets are opened and closed before a place.
-    private struct Brackets {
-        private(set) var stop: Int
-        private var balance = 0
-
-        init(_ chunk: borrowing DecodedChunk, _ range: Range<Int>) {
-            stop = range.upperBound
-            for index in range {
-                if chunk.classes[index] == .opening { balance += 1 }
-                if chunk.classes[index] == .closing { balance -= 1 }
-            }
-        }
-
-        /// Whether the bracket that closes at the end was opened before.
-        var opensInside: Bool { balance >= 0 }
-
-        /// Takes away the bracket that closes at the end.
-        mutating func dropClosing() {
-            stop -= 1
-            balance += 1
-        }
     }
 
     // MARK: Ends of sentences

@@ -1,7 +1,3 @@
-// Canonical composition is in the standard library, behind this door; Foundation, which has it in front, would triple
-// the start-up time of a tool and has nothing faster.
-@_spi(_Unicode) import Swift
-
 /// Unicode normalisation of text (Unicode Standard Annex 15).
 public enum Normalization: String, CaseIterable, Sendable {
     /// Text stays as it is.
@@ -12,12 +8,12 @@ public enum Normalization: String, CaseIterable, Sendable {
     case nfkc
 
     /// The normal form of `bytes`, valid UTF-8; `nil` if that is what they are, as far as a quick look shows.
-    func apply(to bytes: UnsafeRawBufferPointer) -> [UInt8]? {
+    package func apply(to bytes: UnsafeRawBufferPointer) -> [UInt8]? {
         guard self != .none, let base = bytes.baseAddress else { return nil }
         var position = 0
         while position < bytes.count {
             let (scalar, length) = decodeScalar(base, position)
-            if !isInert(scalar) { return normalized(String(decoding: bytes, as: UTF8.self)) }
+            if !isInert(scalar) { return normalized(bytes) }
             position += length
         }
         return nil
@@ -25,28 +21,38 @@ public enum Normalization: String, CaseIterable, Sendable {
 
     /// Whether a scalar is its own normal form and does not combine with what stands before it. A quick look: false for
     /// many that are.
-    private func isInert(_ scalar: UInt32) -> Bool {
+    func isInert(_ scalar: UInt32) -> Bool {
         switch scalar {
-        case 0..<0xA0, 0x0400...0x0482, 0x3041...0x3096, 0x30A1...0x30FA, 0x4E00...0x9FFF, 0xAC00...0xD7A3: true
-        case 0xC0...0x131: true
+        case 0..<0xA0, 0xC0...0x131, 0x0400...0x0482, 0x0621...0x064A: true
+        // Dashes, quotes, joiners.
+        case 0x200B...0x200D, 0x2012...0x2016, 0x2018...0x2023: true
+        case 0x3041...0x3096, 0x30A1...0x30FA, 0x4E00...0x9FFF, 0xAC00...0xD7A3: true
+        // Variation selectors, emoji.
+        case 0xFE00...0xFE0F, 0x1F300...0x1FAFF: true
         case 0xA0...0x2FF: self == .nfc
         default: false
         }
     }
 
-    private func normalized(_ text: String) -> [UInt8] {
-        var result: [UInt8] = []
-        func append(_ scalar: Unicode.Scalar) { result.append(contentsOf: UTF8.encode(scalar).unsafelyUnwrapped) }
-        if self == .nfkc {
-            var decomposed = ""
-            for scalar in text._nfd {
-                CompatibilityTable.shared.appendMapping(of: scalar, to: &decomposed.unicodeScalars)
+    private func normalized(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
+        var composer = CanonicalComposer()
+        guard let base = bytes.baseAddress else { return [] }
+        var position = 0
+        while position < bytes.count {
+            let (value, length) = decodeScalar(base, position)
+            position += length
+            guard let scalar = Unicode.Scalar(value) else { continue }
+            if self == .nfc || isInert(value) {
+                composer.take(scalar)
+            } else {
+                // Mappings are those of scalars that are not composed.
+                CanonicalMappings.shared.forEachPart(of: scalar) { part in
+                    CompatibilityTable.shared.forEachScalar(of: part) { composer.take($0) }
+                }
             }
-            for scalar in decomposed._nfc { append(scalar) }
-        } else {
-            for scalar in text._nfc { append(scalar) }
         }
-        return result
+        composer.finish()
+        return composer.result
     }
 }
 
@@ -78,23 +84,21 @@ private struct CompatibilityTable {
         }
     }
 
-    func appendMapping(of scalar: Unicode.Scalar, to text: inout String.UnicodeScalarView) {
+    /// Calls `body` with what a scalar maps to: itself, if it has no mapping.
+    func forEachScalar(of scalar: Unicode.Scalar, _ body: (Unicode.Scalar) -> Void) {
         var low = 0
         var high = entries.count
         while low < high {
             let middle = (low + high) / 2
             if entries[middle].range.upperBound < scalar.value { low = middle + 1 } else { high = middle }
         }
-        guard low < entries.count, entries[low].range.contains(scalar.value) else {
-            text.append(scalar)
-            return
-        }
+        guard low < entries.count, entries[low].range.contains(scalar.value) else { return body(scalar) }
         let offset = scalar.value - entries[low].range.lowerBound
         let mappings = entries[low].mappings
         if mappings.count == 1, let first = mappings[0].first, entries[low].range.count > 1 {
-            if let mapped = Unicode.Scalar(first.value + offset) { text.append(mapped) }
+            if let mapped = Unicode.Scalar(first.value + offset) { body(mapped) }
         } else {
-            text.append(contentsOf: mappings[Int(offset)])
+            for mapped in mappings[Int(offset)] { body(mapped) }
         }
     }
 }

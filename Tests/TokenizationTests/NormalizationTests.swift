@@ -22,6 +22,21 @@ struct NormalizationTests {
         #expect(try form(.nfkc) == Array(nfkc.utf8))
     }
 
+    /// Marks out of order, letters that become two marks, parts of Hangul syllables, what does not join: again by Python.
+    @Test(arguments: [
+        ("\u{F40}\u{F72}\u{F73}", "\u{F40}\u{F71}\u{F72}\u{F72}", "\u{F40}\u{F71}\u{F72}\u{F72}"),
+        ("\u{F40}\u{F81}\u{F71}\u{F75}", "\u{F40}\u{F71}\u{F71}\u{F71}\u{F80}\u{F74}", "\u{F40}\u{F71}\u{F71}\u{F71}\u{F80}\u{F74}"),
+        ("\u{344}a", "\u{308}\u{301}a", "\u{308}\u{301}a"), ("\u{1100}\u{1161}\u{11A7}", "\u{AC00}\u{11A7}", "\u{AC00}\u{11A7}"),
+        ("\u{AC00}\u{11A8}\u{11A8}", "\u{AC01}\u{11A8}", "\u{AC01}\u{11A8}"), ("\u{11A8}\u{1161}", "\u{11A8}\u{1161}", "\u{11A8}\u{1161}"),
+        ("\u{9C7}\u{9BE}", "\u{9CB}", "\u{9CB}"), ("\u{11099}\u{110BA}", "\u{1109A}", "\u{1109A}"),
+        ("\u{E9}\u{323}", "\u{1EB9}\u{301}", "\u{1EB9}\u{301}"), ("o\u{304}\u{328}", "\u{1ED}", "\u{1ED}"),
+        ("\u{316}\u{301}a", "\u{316}\u{301}a", "\u{316}\u{301}a"), ("e\u{334}\u{301}", "\u{E9}\u{334}", "\u{E9}\u{334}"),
+        ("\u{FF8A}\u{FF9F}\u{323}", "\u{FF8A}\u{FF9F}\u{323}", "\u{30D1}\u{323}"), ("\u{33A0}\u{301}", "\u{33A0}\u{301}", "cm2\u{301}"),
+        ("a\u{315}\u{300}\u{5AE}\u{301}", "\u{E0}\u{5AE}\u{301}\u{315}", "\u{E0}\u{5AE}\u{301}\u{315}"),
+        ("\u{201C}\u{E9}\u{201D}\u{301}", "\u{201C}\u{E9}\u{201D}\u{301}", "\u{201C}\u{E9}\u{201D}\u{301}"),
+    ])
+    func marks(_ text: String, _ nfc: String, _ nfkc: String) throws { try forms(text, nfc, nfkc) }
+
     @Test func theRulesSeeTheNormalForm() throws {
         #expect(try Tokenizer(normalization: .nfkc).tokens("（ok）wait…") == [["(", "ok", ")", "wait", "..."]])
     }
