@@ -8,10 +8,10 @@ import Shards
 /// aside, and looked at again when all others have fallen below it.
 public struct MergeLearner {
     private var symbols = WordTable()
-    /// The symbols of all words, one word after another; merging makes words shorter in their places.
-    private var letters: [Int32] = []
-    private var starts: [Int] = [], lengths: [Int32] = []
+    private var units = WordUnits()
     private var counts: [Int] = []
+    /// For each symbol of several characters the places where it came to be, and perhaps is no more.
+    private var places: [[UInt32]] = []
     private var pairs = PairCounts()
     /// All pairs of all words, each as often as its word occurs.
     private var occurrences: UInt64 = 0
@@ -19,28 +19,35 @@ public struct MergeLearner {
     private static let mostOccurrences: UInt64 = 1 << 60
     private let name: String
 
+    private var placesSeen = 0
+    /// Places and pairs that have been looked at: what takes the time, counted for tests.
+    package var work: Int { placesSeen + pairs.comparisons }
+
     /// - Parameter name: what the words come from, for messages.
     public init(of name: String = "the words") { self.name = name }
 
     /// Words, as far as they have letters.
-    public var wordCount: Int { counts.count }
+    public var wordCount: Int { units.wordCount }
 
     /// Adds a word. Throws `ToolError.data` where counts become too large to be added.
     public mutating func add(_ word: UnsafeRawBufferPointer, count: UInt64) throws {
         guard !word.isEmpty else { return }
-        let first = letters.count
-        starts.append(first)
+        let first = units.placeCount
         counts.append(Int(clamping: count))
+        units.beginWord()
         forEachCharacter(of: word) { range, isLast in
             if isLast {
-                let carrying = Array(word[range]) + Merges.wordEnd
-                letters.append(Int32(carrying.withUnsafeBytes { symbols.insert($0) }))
+                let symbol = Int32((Array(word[range]) + Merges.wordEnd).withUnsafeBytes { symbols.insert($0) })
+                remember(symbol, at: units.placeCount)
+                units.append(symbol)
             } else {
-                letters.append(Int32(symbols.insert(UnsafeRawBufferPointer(rebasing: word[range]))))
+                units.append(Int32(symbols.insert(UnsafeRawBufferPointer(rebasing: word[range]))))
             }
         }
-        lengths.append(Int32(letters.count - first))
-        let added = count.multipliedReportingOverflow(by: UInt64(letters.count - first - 1))
+        let characters = units.placeCount - first
+        units.endWord()
+        guard units.placeCount < Int(UInt32.max) else { throw ToolError.data(name, "", "its words have more than 2^32 characters") }
+        let added = count.multipliedReportingOverflow(by: UInt64(characters - 1))
         let sum = occurrences.addingReportingOverflow(added.partialValue)
         guard !added.overflow, !sum.overflow, sum.partialValue <= Self.mostOccurrences else {
             throw ToolError.data(name, "", "the pairs of characters of its words occur more than 2^60 times")
@@ -59,7 +66,7 @@ public struct MergeLearner {
             var best = pairs.greatest(symbols)
             if best.map({ number > 0 && Double(pairs.value($0)) < threshold }) ?? true {
                 pairs.putAside(below: threshold)
-                pairs.restore()
+                pairs.restore(symbols)
                 best = pairs.greatest(symbols)
                 threshold = Double(best.map(pairs.value) ?? 0) * Double(number) / (Double(number) + 10_000)
                 pairs.putAside(below: threshold)
@@ -76,72 +83,83 @@ public struct MergeLearner {
 
     private func bytes(_ symbol: Int32) -> [UInt8] { symbols.withWord(Int(symbol)) { Array($0) } }
 
+    private mutating func remember(_ symbol: Int32, at place: Int) {
+        while places.count <= Int(symbol) { places.append([]) }
+        places[Int(symbol)].append(UInt32(place))
+    }
+
     private mutating func countPairs() {
         for word in counts.indices {
-            let start = starts[word]
-            for place in start..<start + Int(lengths[word]) - 1 {
-                pairs.add(counts[word], to: letters[place], letters[place + 1], word: word)
+            var place = units.start(of: word), next = units.next(place)
+            while units.symbol(at: next) >= 0 {
+                pairs.add(counts[word], to: units.symbol(at: place), units.symbol(at: next), at: place)
+                (place, next) = (next, units.next(next))
             }
         }
-        pairs.begin()
+        pairs.begin(symbols)
     }
 
     /// Merges a pair in all words, from the left, and counts the neighbours anew.
+    ///
+    /// Looks at the places where the pair is and at no others, so that all merges together take time in proportion to the letters,
+    /// however long the words are.
     private mutating func merge(_ pair: Int32, _ left: Int32, _ right: Int32) {
+        let known = symbols.count
         let merged = Int32((bytes(left) + bytes(right)).withUnsafeBytes { symbols.insert($0) })
-        let words = pairs.takeWords(pair)
+        let places = pairs.takePlaces(pair)
+        placesSeen += places.count
         pairs.clear(pair)
-        var old: [Int32] = [], new: [Int32] = []
-        for word in words {
-            let word = Int(word), start = starts[word]
-            old.removeAll(keepingCapacity: true)
-            new.removeAll(keepingCapacity: true)
-            old.append(contentsOf: letters[start..<start + Int(lengths[word])])
-            var place = 0
-            while place < old.count {
-                if old[place] == left && place + 1 < old.count && old[place + 1] == right {
-                    new.append(merged)
-                    place += 2
-                } else {
-                    new.append(old[place])
-                    place += 1
-                }
-            }
-            guard new.count < old.count else { continue }
-            for (index, symbol) in new.enumerated() { letters[start + index] = symbol }
-            lengths[word] = Int32(new.count)
-            removeNeighbours(of: left, right, in: old, counts[word], word)
-            addNeighbours(of: merged, in: new, counts[word], word)
-        }
+        let found = occurrences(of: left, right, at: places)
+        for (place, word) in found { removeNeighbours(of: left, right, at: place, counts[word]) }
+        for (place, _) in found { units.join(place, into: merged) }
+        // Where another pair has made the same symbol before, subword-nmt counts its neighbours in these words again.
+        let old = Int(merged) < known ? self.places(of: merged, inWordsOf: found) : []
+        for (place, word) in found + old { addNeighbours(of: merged, at: place, counts[word]) }
+        for (place, _) in found { remember(merged, at: place) }
         pairs.clear(pair)
     }
 
-    private mutating func removeNeighbours(
-        of left: Int32, _ right: Int32, in old: [Int32], _ count: Int, _ word: Int
-    ) {
-        var place = 0
-        while place < old.count - 1 {
-            guard old[place] == left && old[place + 1] == right else {
-                place += 1
-                continue
-            }
-            if place > 0 { pairs.add(-count, to: old[place - 1], old[place], word: nil) }
-            // In A B A B the pair B A is the second A B's to remove.
-            if place < old.count - 2,
-                old[place + 2] != left || place >= old.count - 3 || old[place + 3] != right {
-                pairs.add(-count, to: old[place + 1], old[place + 2], word: nil)
-            }
-            place += 2
+    /// The places, in their order and each with its word, at which a pair is to be merged, of those where it has been seen.
+    private func occurrences(of left: Int32, _ right: Int32, at places: [UInt32]) -> [(place: Int, word: Int)] {
+        var found: [(place: Int, word: Int)] = [], end = 0
+        for place in places.sorted().lazy.map({ Int($0) }) where place >= end && units.symbol(at: place) == left {
+            let second = units.next(place)
+            guard units.symbol(at: second) == right else { continue }
+            found.append((place, units.word(at: place)))
+            end = units.next(second)
         }
+        return found
     }
 
-    private mutating func addNeighbours(of merged: Int32, in new: [Int32], _ count: Int, _ word: Int) {
-        for place in new.indices where new[place] == merged {
-            if place > 0 { pairs.add(count, to: new[place - 1], merged, word: word) }
-            if place < new.count - 1 && new[place + 1] != merged {
-                pairs.add(count, to: merged, new[place + 1], word: word)
-            }
+    /// Where a symbol stands in the words of `found`, but for the places of `found` itself, which have just become that symbol.
+    private mutating func places(of symbol: Int32, inWordsOf found: [(place: Int, word: Int)]) -> [(place: Int, word: Int)] {
+        guard Int(symbol) < places.count else { return [] }
+        placesSeen += places[Int(symbol)].count
+        var places = places[Int(symbol)].filter { units.symbol(at: Int($0)) == symbol }
+        places.sort()
+        self.places[Int(symbol)] = places
+        var result: [(place: Int, word: Int)] = [], index = 0
+        for place in places.lazy.map({ Int($0) }) where result.last?.place != place {
+            let word = units.word(at: place)
+            while index < found.count && found[index].word < word { index += 1 }
+            guard index < found.count, found[index].word == word else { continue }
+            result.append((place, word))
         }
+        return result
+    }
+
+    private mutating func removeNeighbours(of left: Int32, _ right: Int32, at place: Int, _ count: Int) {
+        if let before = units.previous(place) { pairs.add(-count, to: units.symbol(at: before), left, at: nil) }
+        let behind = units.next(units.next(place)), next = units.symbol(at: behind)
+        guard next >= 0 else { return }
+        // In A B A B the pair B A is the second A B's to remove.
+        if next != left || units.symbol(at: units.next(behind)) != right { pairs.add(-count, to: right, next, at: nil) }
+    }
+
+    private mutating func addNeighbours(of merged: Int32, at place: Int, _ count: Int) {
+        if let before = units.previous(place) { pairs.add(count, to: units.symbol(at: before), merged, at: before) }
+        let behind = units.next(place), next = units.symbol(at: behind)
+        if next >= 0 && next != merged { pairs.add(count, to: merged, next, at: place) }
     }
 }
 

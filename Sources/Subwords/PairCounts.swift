@@ -1,6 +1,6 @@
 import Shards
 
-/// How often pairs of symbols occur, and in which words. Pairs that are too rare to be next are put aside.
+/// How often pairs of symbols occur, and where. Pairs that are too rare to be next are put aside.
 struct PairCounts {
     private var numbers: [UInt64: Int32] = [:]
     private var left: [Int32] = [], right: [Int32] = []
@@ -8,22 +8,32 @@ struct PairCounts {
     private var values: [Int] = [], aside: [Int?] = []
     private var isLive: [Bool] = []
     private var live: [Int32] = []
-    /// Words that have had the pair; some may have it no more, some stand there twice.
-    private var words: [[Int32]] = []
+    /// The pairs that are looked at, with values that they do not exceed but may have fallen below.
+    private var queue = PairQueue()
+    /// The value that counts in the queue, and the pairs that have a greater one by now or are not in the queue.
+    private var queued: [Int] = [], raised: [Int32] = []
+    /// Where pairs have been; at some places they may be no more, and some stand there twice.
+    private var places: [[UInt32]] = []
+
+    /// How often two pairs have been compared.
+    var comparisons: Int { queue.comparisons }
 
     func value(_ pair: Int32) -> Int { values[Int(pair)] }
     func symbols(_ pair: Int32) -> (Int32, Int32) { (left[Int(pair)], right[Int(pair)]) }
 
-    /// - Parameter word: one that has the pair, if `count` is of new occurrences.
-    mutating func add(_ count: Int, to first: Int32, _ second: Int32, word: Int?) {
+    /// - Parameter place: where the pair is, if `count` is of a new occurrence.
+    mutating func add(_ count: Int, to first: Int32, _ second: Int32, at place: Int?) {
         let number = Int(number(first, second))
         if !isLive[number] {
             isLive[number] = true
             values[number] = 0
             live.append(Int32(number))
+            raised.append(Int32(number))
         }
+        let before = values[number]
         values[number] += count
-        if let word, words[number].last != Int32(word) { words[number].append(Int32(word)) }
+        if before <= queued[number] && values[number] > queued[number] { raised.append(Int32(number)) }
+        if let place { places[number].append(UInt32(place)) }
     }
 
     private mutating func number(_ first: Int32, _ second: Int32) -> Int32 {
@@ -36,30 +46,55 @@ struct PairCounts {
         values.append(0)
         aside.append(nil)
         isLive.append(false)
-        words.append([])
+        queued.append(.min)
+        places.append([])
         return number
     }
 
     /// After the first counting: everything counted is known aside too.
-    mutating func begin() { for pair in live { aside[Int(pair)] = values[Int(pair)] } }
+    mutating func begin(_ table: WordTable) {
+        for pair in live { aside[Int(pair)] = values[Int(pair)] }
+        fillQueue(table)
+    }
+
+    private mutating func fillQueue(_ table: WordTable) {
+        raised.removeAll(keepingCapacity: true)
+        for pair in live { queued[Int(pair)] = values[Int(pair)] }
+        let left = left, right = right
+        queue.fill(live.map { PairQueue.Entry(value: values[Int($0)], pair: $0) }) { Self.follows($0, $1, left, right, table) }
+    }
 
     mutating func clear(_ pair: Int32) { values[Int(pair)] = 0 }
 
-    mutating func takeWords(_ pair: Int32) -> [Int32] {
-        defer { words[Int(pair)] = [] }
-        return words[Int(pair)]
+    mutating func takePlaces(_ pair: Int32) -> [UInt32] {
+        defer { places[Int(pair)] = [] }
+        return places[Int(pair)]
     }
 
     /// The most frequent of the pairs looked at; of equals the last by their symbols.
-    func greatest(_ table: WordTable) -> Int32? {
-        guard var best = live.first else { return nil }
-        for pair in live.dropFirst() where values[Int(pair)] >= values[Int(best)] {
-            if values[Int(pair)] > values[Int(best)] || follows(pair, best, table) { best = pair }
+    mutating func greatest(_ table: WordTable) -> Int32? {
+        let left = left, right = right
+        func order(_ pair: Int32, _ other: Int32) -> Bool { Self.follows(pair, other, left, right, table) }
+        for pair in raised where isLive[Int(pair)] && values[Int(pair)] > queued[Int(pair)] {
+            queued[Int(pair)] = values[Int(pair)]
+            queue.insert(PairQueue.Entry(value: values[Int(pair)], pair: pair), order)
         }
-        return best
+        raised.removeAll(keepingCapacity: true)
+        while let first = queue.first {
+            let number = Int(first.pair)
+            if !isLive[number] || queued[number] != first.value {
+                queue.removeFirst(order)
+            } else if values[number] < first.value {
+                queued[number] = values[number]
+                queue.lowerFirst(to: values[number], order)
+            } else {
+                return first.pair
+            }
+        }
+        return nil
     }
 
-    private func follows(_ pair: Int32, _ other: Int32, _ table: WordTable) -> Bool {
+    private static func follows(_ pair: Int32, _ other: Int32, _ left: [Int32], _ right: [Int32], _ table: WordTable) -> Bool {
         func compare(_ first: Int32, _ second: Int32) -> Bool? {
             guard first != second else { return nil }
             return table.withWord(Int(second)) { second in
@@ -75,18 +110,21 @@ struct PairCounts {
             guard Double(values[number]) < threshold else { return false }
             aside[number] = values[number] < 0 ? (aside[number] ?? 0) + values[number] : values[number]
             isLive[number] = false
+            queued[number] = .min
             return true
         }
     }
 
     /// Looks at all pairs again.
-    mutating func restore() {
+    mutating func restore(_ table: WordTable) {
         live.removeAll(keepingCapacity: true)
         for number in left.indices {
             isLive[number] = aside[number] != nil
+            queued[number] = .min
             guard let value = aside[number] else { continue }
             values[number] = value
             live.append(Int32(number))
         }
+        fillQueue(table)
     }
 }

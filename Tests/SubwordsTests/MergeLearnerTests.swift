@@ -65,4 +65,44 @@ struct MergeLearnerTests {
         #expect(merges.count == 400)
         #expect(hexadecimal(digest.digest()) == "221e8829773e5bd5")
     }
+
+    /// Letters at random, or all the same, in words of any length: what a merge costs does not depend on the words' length, nor on
+    /// how many pairs there are. Looking through words or through all pairs for each merge would be a hundred times the work.
+    @Test(arguments: [(1, 26), (1, 2), (1, 1), (100, 26), (25_000, 26), (1, 3_000), (25_000, 3_000)])
+    func workGrowsWithTheLetters(words: Int, alphabet: Int) throws {
+        func work(_ letters: Int) throws -> Int {
+            var learner = MergeLearner(of: "v"), state: UInt64 = 88_172_645_463_325_252
+            for _ in 0..<words {
+                var word: [UInt8] = []
+                for _ in 0..<max(2, letters / words) {
+                    state ^= state << 13
+                    state ^= state >> 7
+                    state ^= state << 17
+                    word += UTF8.encode(try #require(Unicode.Scalar(UInt32(0x4E00 + state % UInt64(alphabet))))) ?? .init()
+                }
+                try word.withUnsafeBytes { try learner.add($0, count: 2) }
+            }
+            _ = learner.learn(2_000)
+            return learner.work
+        }
+        let letters = 200_000
+        #expect(try work(letters) < 40 * letters)
+    }
+
+    /// Symbols that several pairs make, also of letters that spell the mark of a word's end: again subword-nmt's merges.
+    @Test(arguments: [("ab", "d3e7966d4c8f9658"), ("x</w>a", "0ea7fbcf87d85cf3"), ("abcd", "b439b8bb10ba7569")])
+    func symbolsMadeInSeveralWays(alphabet: String, expected: String) throws {
+        let letters = Array(alphabet)
+        var words: [(String, UInt64)] = [], state = 1
+        for length in 1...120 {
+            let word = (0..<length).map { _ in
+                state = state * 1_103_515_245 % 2_147_483_647 + 12_345
+                return String(letters[state / 64 % letters.count])
+            }.joined()
+            words.append((word, UInt64(1 + length % 3)))
+        }
+        var digest = XXH64()
+        Array(try learn(words, 300).joined(separator: "\n").utf8).withUnsafeBytes { digest.update($0) }
+        #expect(hexadecimal(digest.digest()) == expected)
+    }
 }
