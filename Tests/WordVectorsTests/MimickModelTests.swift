@@ -195,14 +195,6 @@ struct SpellingRule {
         }
     }
 
-    @Test(arguments: [("", "", 0), ("a", "", 1), ("kitten", "sitting", 3), ("日本", "日本語", 1), ("abc", "cab", 2)])
-    func editDistances(a: String, b: String, distance: Int) {
-        let a = a.unicodeScalars.map(\.value), b = b.unicodeScalars.map(\.value)
-        #expect(editDistance(a[...], b[...], below: 100) == distance)
-        #expect(editDistance(b[...], a[...], below: 100) == distance)
-        if distance > 0 { #expect(editDistance(a[...], b[...], below: distance) >= distance) }
-    }
-
     private func vector(_ table: EmbeddingTable, _ word: String) throws -> (VectorSource, [Float]) {
         var row = [Float](repeating: .nan, count: table.dimension)
         let source = try Array(word.utf8).withUnsafeBytes { word in
