@@ -2,7 +2,7 @@ public import Files
 public import Parallel
 
 /// Reads a shard, or several joined by `cat`: block after block, decompressed on the threads of a pool, everything
-/// checked (checksums, order, digest, end).
+/// checked (checksums, order, digest, end and its totals).
 public final class ShardReader {
     /// What the user calls the input.
     public let name: String
@@ -23,6 +23,8 @@ public final class ShardReader {
     private var insidePart = true
     private var digest = XXH64()
     private var blocks = 0
+    /// What the part's blocks hold.
+    private var counted: PartTotals
 
     private struct Content: Sendable {
         let bytes: [UInt8]
@@ -45,6 +47,7 @@ public final class ShardReader {
         self.kind = kind
         self.columns = columns
         name = file
+        counted = PartTotals(kind)
         decompressor = OrderedWorkers(pool: pool) {
             Content(bytes: try Frame.decompress($0, file: file), place: $0.place)
         }
@@ -71,7 +74,9 @@ public final class ShardReader {
                 try checkPrefix(content, magic: ShardBlock.magic)
                 content.bytes.withUnsafeBytes { digest.update($0) }
                 blocks += 1
-                return try ShardBlock(payload: content.bytes, columns: header.columns, file: name, place: content.place)
+                let block = try ShardBlock(payload: content.bytes, columns: header.columns, file: name, place: content.place)
+                try counted.add(block, file: name)
+                return block
             }
         }
     }
@@ -84,6 +89,7 @@ public final class ShardReader {
         digest = XXH64()
         content.bytes.withUnsafeBytes { digest.update($0) }
         blocks = 0
+        counted = PartTotals(kind)
         totals = [:]
     }
 
@@ -94,9 +100,11 @@ public final class ShardReader {
             throw ToolError.data(name, content.place, "the shard's end is not text")
         }
         let value = digest.digest()
-        guard totals["digest"] == hexadecimal(value), totals.integer("blocks") == blocks else {
+        guard totals["digest"] == hexadecimal(value) else {
             throw ToolError.data(name, content.place, "the shard is damaged: its digest is not that of its content")
         }
+        try PartTotals.check("blocks", totals["blocks"], is: UInt64(blocks), file: name, place: content.place)
+        try counted.check(totals, header: header, file: name, place: content.place)
         self.totals = totals
         digests.append(value)
         insidePart = false

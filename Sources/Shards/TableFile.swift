@@ -25,8 +25,8 @@ public final class TableFile {
     private var blocks = 0
     private var runs: [StoredRows.Run] = []
     private var rowCount = 0, rowBlocks = 0
-    /// Rows of the parts before.
-    private var partStart = 0
+    /// What the part's blocks hold.
+    private var counted = PartTotals(.table)
     private let firstColumns: [ShardColumn]
     private var passedOver: [DeferredTensors.Place] = []
 
@@ -128,16 +128,17 @@ public final class TableFile {
         self.together = together
         insidePart = true
         blocks = 0
-        partStart = rowCount
+        counted = PartTotals(.table)
     }
 
     private func end(_ content: [UInt8], _ place: String) throws {
         guard ShardPrefix(content).fits(ShardBlock.endMagic, number: blocks, size: content.count) else { throw misplaced(place) }
         let text = String(validating: content.dropFirst(ShardBlock.prefixSize), as: UTF8.self) ?? ""
-        guard let totals = ShardFields(lines: text.parts(separatedBy: "\n")), totals.integer("blocks") == blocks,
-            totals.integer("words") == rowCount - partStart,
+        guard let totals = ShardFields(lines: text.parts(separatedBy: "\n")),
             let digest = totals["digest"].flatMap({ UInt64($0, radix: 16) })
-        else { throw ToolError.data(name, place, "the shard is damaged: its end does not fit its blocks") }
+        else { throw ToolError.data(name, place, "the shard is damaged: its end has no digest") }
+        try PartTotals.check("blocks", totals["blocks"], is: UInt64(blocks), file: name, place: place)
+        try counted.check(totals, header: header, file: name, place: place)
         digests.append(digest)
         insidePart = false
     }
@@ -174,12 +175,14 @@ public final class TableFile {
         let block = try ShardBlock(
             payload: Array(content.dropLast(8)), columns: TableColumn.beforeRows, file: name, place: place)
         let count = block.count(TableColumn.wordLengths, stride: 4)
+        try counted.add(block, file: name)
         let values = content.withUnsafeBytes {
             UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: content.count - 8, as: UInt64.self))
         }
         guard TablePart.fits(block, words: count), values == UInt64(count * dimension) else {
             throw ToolError.data(name, place, "words and rows of this block do not fit together")
         }
+        try checkWords(block, TableColumn.wordLengths, TableColumn.wordBytes, after: rowCount, file: name)
         let run = StoredRows.Run(
             first: rowCount, firstBlock: rowBlocks, count: count, together: together,
             offset: offset + Frame.headerSize + size + Frame.blockExtra, storage: partStorage)

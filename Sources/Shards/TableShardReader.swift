@@ -6,6 +6,7 @@ public final class TableShardReader {
     private let reader: ShardReader
     /// The width of the rows.
     public let dimension: Int
+    private var words = 0
 
     /// Throws `ToolError` (`noInput`, `ioError`, `dataError`).
     public init(_ source: any ByteSource, pool: WorkerPool) throws {
@@ -88,6 +89,8 @@ public final class TableShardReader {
         guard TablePart.fits(block, words: words),
             block.count(TableColumn.rows, stride: storage.stride) == words * dimension
         else { throw ToolError.data(reader.name, block.place, "words and rows of this block do not fit together") }
+        try checkWords(block, TableColumn.wordLengths, TableColumn.wordBytes, after: self.words, file: reader.name)
+        self.words += words
         let values = try block.withColumn(TableColumn.rows, as: UInt8.self) { bytes in
             let bytes = UnsafeRawBufferPointer(bytes)
             guard storage.isFinite(bytes) else {

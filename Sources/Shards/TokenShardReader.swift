@@ -108,6 +108,7 @@ public final class TokenShardReader {
         guard sound else {
             throw ToolError.data(reader.name, block.place, "lengths and ids of this block do not fit together")
         }
+        try checkWords(block, TokenColumn.newWordLengths, TokenColumn.newWordBytes, after: known, file: reader.name)
         return TokenBlock(
             block: block, part: part, firstNewWord: known, newWordCount: newWords,
             sentenceCount: block.count(TokenColumn.sentenceLengths, stride: 4), tokenCount: tokens)

@@ -87,6 +87,7 @@ public final class VectorShardReader {
     /// The sentence that the next block goes on with, and how many of its tokens have been read.
     private var open: (run: VectorBlock.Run, read: Int)?
     private var sentences = 0
+    private var tokens = 0
     private let check: (ShardHeader) throws -> Void
 
     /// - Parameter check: looks at the header of each part, and throws if it is not what the caller wants.
@@ -151,6 +152,7 @@ public final class VectorShardReader {
             block.adds(up: VectorColumn.wordLengths, to: block.count(VectorColumn.wordBytes, stride: 1)),
             block.count(VectorColumn.values, stride: storage.stride) == tokens * size
         else { throw damaged(block) }
+        try checkTokens(block)
         var runs: [VectorBlock.Run] = [], used = 0
         func take(_ sentence: VectorBlock.Run, from first: Int) {
             let count = min(sentence.length - first, tokens - used)
@@ -179,6 +181,15 @@ public final class VectorShardReader {
         }
         guard used == tokens else { throw damaged(block) }
         return VectorBlock(block, runs: runs, layers: layers, width: width, storage: storage)
+    }
+
+    /// Throws `ToolError.data` for a token that is no word; where a sentence has one vector, its token is its text.
+    private func checkTokens(_ block: ShardBlock) throws {
+        let isPooled = reader.header.fields["pool"] != nil
+        try block.forEachWord(lengths: VectorColumn.wordLengths, bytes: VectorColumn.wordBytes) { token in
+            tokens += 1
+            if isPooled { try checkSentence(token, number: tokens, file: reader.name) } else { try checkWord(token, number: tokens, file: reader.name) }
+        }
     }
 
     private func damaged(_ block: ShardBlock) -> ToolError {

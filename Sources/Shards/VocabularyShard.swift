@@ -60,6 +60,7 @@ public final class VocabularyShardWriter {
 /// Reads a vocabulary shard word by word.
 public final class VocabularyShardReader {
     private let reader: ShardReader
+    private var words = 0
 
     public init(_ source: any ByteSource, pool: WorkerPool) throws {
         reader = try ShardReader(source, kind: .vocabulary, columns: VocabularyColumn.all, pool: pool)
@@ -72,13 +73,15 @@ public final class VocabularyShardReader {
     public var totals: ShardFields { reader.totals }
     public var digests: [UInt64] { reader.digests }
 
-    /// Calls `body` with the words and counts of the next block; false after the last.
+    /// Calls `body` with the words and counts of the next block; false after the last. Throws `ToolError`, also for what is no word.
     public func nextBlock(_ body: (_ word: UnsafeRawBufferPointer, _ count: UInt64) throws -> Void) throws -> Bool {
         guard let block = try reader.next() else { return false }
         let words = block.count(VocabularyColumn.counts, stride: 8)
         guard block.count(VocabularyColumn.wordLengths, stride: 4) == words,
             block.adds(up: VocabularyColumn.wordLengths, to: block.count(VocabularyColumn.wordBytes, stride: 1))
         else { throw ToolError.data(reader.name, block.place, "words and counts of this block do not fit together") }
+        try checkWords(block, VocabularyColumn.wordLengths, VocabularyColumn.wordBytes, after: self.words, file: reader.name)
+        self.words += words
         try block.withColumn(VocabularyColumn.counts, as: UInt64.self) { counts in
             var index = 0
             try block.forEachWord(lengths: VocabularyColumn.wordLengths, bytes: VocabularyColumn.wordBytes) { word in
@@ -101,7 +104,6 @@ public final class VocabularyShardReader {
         var words = WordTable(), tokens: UInt64 = 0
         while try nextBlock({ word, count in
             let number = words.count + 1
-            try checkWord(word, number: number, file: reader.name)
             guard words.insert(word) == number - 1 else {
                 throw ToolError.data(
                     reader.name, "word \(number)", "\(String(decoding: word, as: UTF8.self)) stands there twice; joined "

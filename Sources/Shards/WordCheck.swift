@@ -9,6 +9,24 @@ public func checkWord(_ word: UnsafeRawBufferPointer, number: Int, file: String)
     if let fault = fault(word) { throw ToolError.data(file, "word \(number)", fault) }
 }
 
+/// Checks all words of a block: a column of lengths, and one of their UTF-8. Throws as `checkWord` does.
+/// - Parameter words: that came before.
+func checkWords(_ block: ShardBlock, _ lengths: Int, _ bytes: Int, after words: Int, file: String) throws {
+    var number = words
+    try block.forEachWord(lengths: lengths, bytes: bytes) { word in
+        number += 1
+        try checkWord(word, number: number, file: file)
+    }
+}
+
+/// Checks the text of a sentence, words with a space between them, or nothing. Throws as `checkWord` does.
+func checkSentence(_ text: UnsafeRawBufferPointer, number: Int, file: String) throws {
+    guard !text.isEmpty else { return }
+    for word in text.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false) {
+        try checkWord(UnsafeRawBufferPointer(rebasing: word), number: number, file: file)
+    }
+}
+
 private func fault(_ word: UnsafeRawBufferPointer) -> String? {
     guard !word.isEmpty else { return "is empty" }
     if word.allSatisfy({ 0x21...0x7E ~= $0 }) { return nil }

@@ -14,13 +14,9 @@ extension WordCounter {
 
     /// Adds the words of a token or vocabulary shard. Throws `ToolError`: `dataError` for any other input, or a damaged
     /// one.
-    /// - Parameter checksWords: refuses what no tokenizer makes, too: see `checkWord`.
-    public func addShard(_ source: any ByteSource, checksWords: Bool = false, pool: WorkerPool) throws -> Input {
+    public func addShard(_ source: any ByteSource, pool: WorkerPool) throws -> Input {
         let shard = try PeekedShard(source)
-        var number = 0
         let add = { (word: UnsafeRawBufferPointer, count: UInt64) in
-            number += 1
-            if checksWords { try checkWord(word, number: number, file: source.name) }
             try self.add(word, count: count, file: source.name)
         }
         if shard.kind == .vocabulary { return try addVocabulary(shard.source, pool, add) }

@@ -64,7 +64,7 @@ struct BuildVocab: Tool {
         var merges: String?
         for path in inputs {
             let source = try FileSource(path: path)
-            let input = try counter.addShard(source, checksWords: bpe != nil, pool: pool)
+            let input = try counter.addShard(source, pool: pool)
             guard merges ?? input.merges == input.merges else {
                 throw ToolError(.configuration, "\(source.name): was cut into units by other merges than the inputs before it")
             }
