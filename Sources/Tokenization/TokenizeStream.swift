@@ -95,6 +95,7 @@ public final class TokenizeStream {
             }
             let rest = nextPiece()
             rest.take(from: piece, behind: cut)
+            rest.searched = tokenizer.decided(in: rest.text)
             try submit(piece)
             piece = rest
         }
@@ -109,7 +110,8 @@ public final class TokenizeStream {
 
     /// Where to cut a full piece; `nil` if it must grow first.
     private func cut(_ piece: Piece) throws -> Int? {
-        if let cut = tokenizer.lastCut(in: piece.text) { return cut }
+        if let cut = tokenizer.lastCut(in: piece.text, behind: piece.searched) { return cut }
+        piece.searched = tokenizer.decided(in: piece.text)
         guard piece.count >= lineLimit else { return nil }
         // Running text: a stretch without an end of a sentence at any line's end is cut between lines.
         if let lineBreak = piece.text.lastIndex(of: 0x0A) { return lineBreak + 1 }
@@ -153,6 +155,7 @@ public final class TokenizeStream {
     private func nextPiece() -> Piece {
         guard let piece = spare.popLast() else { return Piece(capacity: pieceSize) }
         piece.count = 0
+        piece.searched = 0
         return piece
     }
 }
@@ -166,6 +169,8 @@ private struct Outcome: Sendable {
 private final class Piece: @unchecked Sendable {
     private var buffer: UnsafeMutableRawBufferPointer
     var count = 0
+    /// How many bytes at the beginning are known to have no place where it may be cut.
+    var searched = 0
     var tokenized = TokenizedPiece()
 
     init(capacity: Int) { buffer = .allocate(byteCount: capacity, alignment: 16) }

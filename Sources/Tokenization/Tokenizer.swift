@@ -60,11 +60,12 @@ public struct Tokenizer: Sendable {
 
     /// Where `text`, the beginning of something longer, may be cut so that no sentence is: behind the last line break
     /// that ends a sentence, whatever comes after `text`. `nil` if there is none.
-    func lastCut(in text: UnsafeRawBufferPointer) -> Int? {
+    /// - Parameter searched: how many bytes at the beginning are known to have none (`decided`).
+    func lastCut(in text: UnsafeRawBufferPointer, behind searched: Int = 0) -> Int? {
         guard let base = text.baseAddress else { return nil }
         var expander = ChunkExpander(self)
         var place = text.count - 1
-        while place >= 0 {
+        while place >= searched {
             defer { place -= 1 }
             guard text[place] == 0x0A else { continue }
             if sentences != .runningText || endsSentence(atLineBreak: place, base, text.count, &expander) {
@@ -72,6 +73,15 @@ public struct Tokenizer: Sendable {
             }
         }
         return nil
+    }
+
+    /// How many bytes of a text without a cut have none whatever comes behind it: to the white space before its last chunk, which
+    /// may go on.
+    func decided(in text: UnsafeRawBufferPointer) -> Int {
+        var end = text.count
+        while end > 0 && text[end - 1] > 0x20 { end -= 1 }
+        while end > 0 && text[end - 1] <= 0x20 { end -= 1 }
+        return end
     }
 
     private func endsSentence(
