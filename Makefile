@@ -38,7 +38,7 @@ hostile:
 	@pipelines/install-packages.sh $(TEST_PACKAGES)
 	$(BUILD) --build-tests
 	HOSTILE=1 timeout 200 $(TEST) --filter HostileTests
-	timeout 100 pipelines/slow-text.sh
+	timeout 120 pipelines/slow-text.sh 1024
 
 quickstart:
 	@pipelines/install-packages.sh $(QUICKSTART_PACKAGES)
