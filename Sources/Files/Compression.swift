@@ -33,6 +33,10 @@ public enum Compression: String, Sendable, CaseIterable {
     /// The program that packs and unpacks data of this form.
     var program: String { self == .lzma ? "xz" : rawValue }
 
+    /// The program's options to unpack from its standard input to its standard output. A file may ask xz for gibibytes of memory; what
+    /// xz -9 has packed takes 65 MiB. The other programs have limits of their own.
+    var unpackingOptions: [String] { program == "xz" ? ["-dc", "--memlimit-decompress=512MiB"] : ["-dc"] }
+
     /// The package of Debian that has the program.
     var package: String { program == "xz" ? "xz-utils" : rawValue }
 

@@ -78,20 +78,28 @@ extension String {
     }
 }
 
-/// The arguments of this process, the program's own name aside, for which `-ofile` and `--output=file` are options as they are for
-/// other programs: Swift takes a letter's mark at the start of a value for a part of the `=` before it.
-public let commandLineArguments: [String] = CommandLine.unsafeArgv.withMemoryRebound(
-    to: UnsafeMutablePointer<CChar>?.self, capacity: Int(CommandLine.argc)
-) { arguments in
-    (0..<Int(CommandLine.argc)).dropFirst().compactMap { arguments[$0] }.map { argument in
+/// The arguments of this process, the program's own name aside. A value in one word with its option (`--output=file`, `-ofile`) stays
+/// apart from it whatever it begins with or holds: Swift takes a letter's mark at its start for a part of the `=` before it.
+public let commandLineArguments: [String] = {
+    let arguments = (1..<max(1, Int(CommandLine.argc))).compactMap { CommandLine.unsafeArgv[$0] }
+    var words: [String] = [], areOptions = true
+    for argument in arguments {
         let bytes = UnsafeRawBufferPointer(start: argument, count: strlen(argument))
-        guard bytes.first == UInt8(ascii: "-"), bytes.count > 2 else { return String(fileName: bytes) }
-        // Where the value of an option begins, if it is in the same word.
-        let start = bytes[1] == UInt8(ascii: "-") ? bytes.firstIndex(of: UInt8(ascii: "=")).map { $0 + 1 } : 2
-        guard let start else { return String(fileName: bytes) }
-        var text = String(fileName: bytes[..<start])
-        let value = bytes[start...], marks = value.prefix { $0 >= 0x80 }
-        for byte in marks { text.appendEscape(of: byte) }
-        return text + String(fileName: value[marks.endIndex...])
+        if bytes.elementsEqual("--".utf8) { areOptions = false }
+        guard areOptions, bytes.first == UInt8(ascii: "-") else {
+            words.append(String(fileName: bytes))
+            continue
+        }
+        if bytes.starts(with: "-o".utf8), bytes.count > 2, bytes[2] != UInt8(ascii: "-") {
+            words += ["-o", String(fileName: bytes[2...])]
+        } else if bytes.starts(with: "--".utf8), let sign = bytes.firstIndex(of: UInt8(ascii: "=")) {
+            let value = bytes[(sign + 1)...], marks = value.prefix { $0 >= 0x80 }
+            var word = String(fileName: bytes[...sign])
+            for byte in marks { word.appendEscape(of: byte) }
+            words.append(word + String(fileName: value[marks.endIndex...]))
+        } else {
+            words.append(String(fileName: bytes))
+        }
     }
-}
+    return words
+}()

@@ -35,7 +35,10 @@ public final class OutputFile {
         switch place {
         case .descriptor(let number):
             (self.path, temporary, descriptor) = (nil, nil, number)
-            guard fcntl(number, F_GETFD) >= 0 else { throw ToolError.system(.cannotCreate, title, "cannot create", errno: errno) }
+            let flags = fcntl(number, F_GETFD)
+            guard flags >= 0 else { throw ToolError.system(.cannotCreate, title, "cannot create", errno: errno) }
+            // What this process has opened itself is closed in others, and none of the caller's.
+            guard flags & FD_CLOEXEC == 0 else { throw ToolError.system(.cannotCreate, title, "cannot create", errno: EBADF) }
         case .device(let file),
             .file(let file) where grows:
             let creation = grows ? O_CREAT | (appends ? O_APPEND : 0) : 0
@@ -48,15 +51,19 @@ public final class OutputFile {
             }
             if !appends { ftruncate(descriptor, 0) }
         case .file(let file):
-            let made = TemporaryName.make(beside: file) { Glibc.open($0, O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL, 0o666) }
+            // Nobody may read what replaces a file of theirs only.
+            var status = stat()
+            let mode = file.withFileName({ stat($0, &status) }) == 0 ? status.st_mode & 0o777 : nil
+            let made = TemporaryName.make(beside: file) {
+                Glibc.open($0, O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL, mode == nil ? 0o666 : 0o600)
+            }
             guard let made else {
                 let code = errno
                 (self.path, temporary, descriptor) = (nil, nil, -1)
                 throw ToolError.system(.cannotCreate, path, "cannot create", errno: code)
             }
             (self.path, temporary, descriptor) = (file, made.name, made.descriptor)
-            var status = stat()
-            if file.withFileName({ stat($0, &status) }) == 0 { fchmod(descriptor, status.st_mode & 0o777) }
+            if let mode { fchmod(descriptor, mode) }
         }
         guard isatty(descriptor) == 1 else { return }
         filter = TerminalFilter()
@@ -159,9 +166,9 @@ public final class OutputFile {
     }
 
     /// Makes the output final: everything written, on disk, and under its name. Throws `ToolError`: `ioError`, `cannotCreate`;
-    /// `dataError` if what it was made from has changed meanwhile (`MappedFile`).
+    /// `dataError` if what it was made from has changed meanwhile (`FileOrigin`).
     public func commit() throws {
-        try MappedFile.checkUnchanged()
+        try FileOrigin.checkUnchanged()
         try prepare()
         guard let path, let temporary else { return }
         guard temporary.rename(to: path) else {

@@ -15,13 +15,14 @@ func readPlace(_ descriptor: Int32, at offset: Int, into buffer: UnsafeMutableRa
     return filled
 }
 
-/// A plain file that is read at any place, by any thread.
+/// A plain file that is read at any place, by any thread. One that is written to meanwhile is noticed (`FileOrigin`).
 public final class PlacedFile: Sendable {
     /// What the user calls it.
     public let name: String
     public let size: Int
     /// For handing it to another process; this one closes it when the object dies.
     public let descriptor: Int32
+    private let origin: FileOrigin
 
     /// The file behind a source of which nothing has been read; `nil` if it is a pipe, or no file at all.
     /// - Parameter isScattered: whether what is read lies anywhere, and not in the order of the file.
@@ -32,6 +33,7 @@ public final class PlacedFile: Sendable {
         name = source.name
         self.size = size
         self.descriptor = descriptor
+        origin = FileOrigin(name: name, descriptor: descriptor)
         // Rows of a table lie anywhere: what the system reads ahead is not what is wanted next.
         if isScattered { posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM) }
     }
@@ -44,6 +46,7 @@ public final class PlacedFile: Sendable {
         self.name = name
         size = Int(status.st_size)
         self.descriptor = descriptor
+        origin = FileOrigin(name: name, descriptor: descriptor)
     }
 
     deinit { close(descriptor) }

@@ -191,7 +191,7 @@ private final class ChildStreams {
         posix_spawnattr_setsigdefault(&attributes, &signals)
         posix_spawnattr_setsigmask(&attributes, &none)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
-        var words: [UnsafeMutablePointer<CChar>?] = [strdup(compression.program), strdup("-dc")]
+        var words: [UnsafeMutablePointer<CChar>?] = ([compression.program] + compression.unpackingOptions).map { strdup($0) }
         defer { for word in words { free(word) } }
         words.append(nil)
         var process = pid_t()

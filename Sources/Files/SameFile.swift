@@ -18,8 +18,9 @@ public func isRegularFile(_ path: String) -> Bool {
     return path != "-" && (path.withFileName { stat($0, &status) } != 0 || status.st_mode & S_IFMT == S_IFREG)
 }
 
-/// The path with its directory's links resolved.
+/// The path with its own links and those of its directory resolved.
 private func resolved(_ path: String) -> String {
+    guard case .file(let path)? = try? OutputPlace(path) else { return path }
     let (directory, name) = pathParts(path)
     guard let real = (directory.isEmpty ? "." : directory).withFileName({ realpath($0, nil) }) else { return path }
     defer { free(real) }

@@ -26,7 +26,7 @@ public struct CommonOptions: ParsableArguments {
 /// `-o`: where the result goes.
 public struct OutputOption: ParsableArguments {
     @Option(
-        name: [.customShort("o", allowingJoined: true), .long],
+        name: .shortAndLong,
         help: ArgumentHelp("Write to this file, which appears when it is whole; - is standard output.", valueName: "file"),
         completion: .file())
     public var output = "-"

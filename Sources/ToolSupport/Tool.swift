@@ -111,12 +111,12 @@ public func shellQuoted(_ word: String) -> String {
 }
 
 /// Sees that the three standard streams are open, so that no result becomes one of them: what was closed cannot be read or
-/// written, and stderr leads nowhere.
+/// written, and stderr leads nowhere. They are not the caller's, which `OutputFile` sees by their being closed in other programs.
 private func openStandardStreams() {
     for (descriptor, mode) in [(STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_RDWR)]
     where fcntl(descriptor, F_GETFD) < 0 {
         // The lowest number that is free, and that is this one.
-        _ = open("/dev/null", mode)
+        _ = open("/dev/null", mode | (descriptor == STDOUT_FILENO ? 0 : O_CLOEXEC))
     }
 }
 

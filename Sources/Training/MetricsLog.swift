@@ -81,7 +81,12 @@ public final class MetricsLog {
     ///   they will be written again; 0 begins a new log.
     /// Throws `ToolError` (`cannotCreate`, `ioError`; `dataError` if the file that is there is no log).
     public convenience init(path: String, resumingAt step: Int) throws {
-        if step > 0 && path != "-" { try Self.forget(path, after: step) }
+        if step > 0 && path != "-" {
+            // Nothing is forgotten of a log that another run is writing: its lock comes first.
+            let old = try OutputFile(path: path, binary: false, grows: true, appends: true)
+            try Self.forget(path, after: step)
+            try old.commit()
+        }
         self.init(try OutputFile(path: path, binary: false, grows: true, appends: step > 0))
     }
 

@@ -8,7 +8,11 @@ public struct Gnuplot {
     /// Throws `ToolError` with status `unavailable` if gnuplot is not on the PATH.
     public init() throws {
         let folders = (getenv("PATH").map { String(fileName: $0) } ?? "/usr/bin:/bin").parts(separatedBy: ":")
-        guard let folder = folders.first(where: { "\($0)/gnuplot".withFileName { access($0, X_OK) } == 0 }) else {
+        func isProgram(_ path: String) -> Bool {
+            var status = stat()
+            return path.withFileName { stat($0, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && access($0, X_OK) == 0 }
+        }
+        guard let folder = folders.first(where: { isProgram("\($0)/gnuplot") }) else {
             throw ToolError(.unavailable, "gnuplot is missing: apt install gnuplot-nox")
         }
         path = "\(folder)/gnuplot"
@@ -27,7 +31,8 @@ public struct Gnuplot {
         guard status == 0, text.contains("</svg>") else {
             let lines = try Self.text(messages).split(whereSeparator: \.isNewline)
             let line = lines.last.map { $0.drop(while: \.isWhitespace) } ?? "status \(status >> 8)"
-            throw ToolError(.software, "\(path): \(plot.name): \(line)")
+            // 127: the system could not load the program.
+            throw ToolError(status >> 8 == 127 ? .systemError : .software, "\(path): \(plot.name): \(line)")
         }
         return Picture(plot: plot, svg: CleanSVG.cleaned(text, name: plot.name, title: plot.caption))
     }

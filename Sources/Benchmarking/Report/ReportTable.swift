@@ -129,7 +129,8 @@ extension ReportTable {
         func line(_ name: String, _ cells: [String], _ block: Range<Int>) -> String {
             let padded = zip(cells, block).map { cell, column in String(repeating: " ", count: widths[column] - cell.count) + cell }
             let line = ([name + String(repeating: " ", count: nameWidth - name.count)] + padded).joined(separator: "  ")
-            return line.replacing(/\ +$/, with: "") + "\n"
+            let spaces = line.utf8.reversed().prefix { $0 == UInt8(ascii: " ") }.count
+            return String(Substring(line.utf8.dropLast(spaces))) + "\n"
         }
         let texts = blocks.map { block in
             let height = block.map { titles[$0].count }.max() ?? 1

@@ -1,0 +1,48 @@
+import Glibc
+import Synchronization
+
+/// What a file was when it was opened: one that is read at any place as long as this object lives.
+///
+/// Who writes into such a file changes what this process reads. `checkUnchanged` notices that before an output gets its name.
+final class FileOrigin: Sendable {
+    private let name: String
+    private let descriptor: CInt
+    private let size, seconds, nanoseconds: Int
+
+    /// Those that live, and the names of files that had changed when they died.
+    private static let all = Mutex<(living: [ObjectIdentifier: Unmanaged<FileOrigin>], changed: Set<String>)>(([:], []))
+
+    /// - Parameter descriptor: of the file, open as long as the object lives.
+    init(name: String, descriptor: CInt) {
+        var status = stat()
+        fstat(descriptor, &status)
+        self.name = name
+        self.descriptor = descriptor
+        (size, seconds, nanoseconds) = (Int(status.st_size), status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
+        let reference = Unmanaged.passUnretained(self)
+        Self.all.withLock { $0.living[ObjectIdentifier(self)] = reference }
+    }
+
+    deinit {
+        let isChanged = hasChanged
+        Self.all.withLock {
+            $0.living.removeValue(forKey: ObjectIdentifier(self))
+            if isChanged { $0.changed.insert(name) }
+        }
+    }
+
+    private var hasChanged: Bool {
+        var now = stat()
+        return fstat(descriptor, &now) == 0
+            && (now.st_size != size || now.st_mtim.tv_sec != seconds || now.st_mtim.tv_nsec != nanoseconds)
+    }
+
+    /// Throws `ToolError` with status `dataError` if a file has been written to since it was opened.
+    static func checkUnchanged() throws {
+        let changed = all.withLock { all in
+            let living = all.living.values.compactMap { $0._withUnsafeGuaranteedRef { $0.hasChanged ? $0.name : nil } }
+            return (living + all.changed).min()
+        }
+        if let changed { throw ToolError(.dataError, "\(changed): was changed while it was being read; run this again") }
+    }
+}
