@@ -66,8 +66,15 @@ struct BenchSpelling: Tool {
         guard words >= 100, asked >= 1, heldOut > 0, heldOut <= 0.5 else {
             throw ValidationError("--words is at least 100, --asked at least 1, --held-out above 0 and at most 0.5")
         }
-        guard minimum >= 1, minimum <= maximum, maximum <= 64, fewestWords >= 1, ridge > 0 else {
-            throw ValidationError("--minimum, --maximum, --fewest-words and --ridge must be positive, and in order")
+        guard minimum >= 1, minimum <= maximum, maximum <= 64 else {
+            throw ValidationError("--minimum and --maximum must be from 1 to 64, and in order")
+        }
+        guard (1...Int(Int32.max)).contains(fewestWords) else {
+            throw ValidationError("--fewest-words must be from 1 to \(Int32.max)")
+        }
+        guard ridge > 0, ridge < 1e6 else { throw ValidationError("--ridge must be above 0 and below 1000000") }
+        guard lengthPenalty > 0, lengthPenalty < 1e6 else {
+            throw ValidationError("--length-penalty must be above 0 and below 1000000")
         }
     }
 
