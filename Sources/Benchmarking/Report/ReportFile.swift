@@ -59,6 +59,7 @@ public struct ReportFile {
             guard line.contains(where: { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") }) else { return }
             do {
                 guard let record = try ResultRecord(Data(line), decoder) else { return }
+                if let complaint = record.complaint { throw ToolError.data(source.name, "line \(lines.number)", complaint) }
                 if case .machine(let machine) = record {
                     runs.append(ReportRun(file: source.name, machine: machine))
                 } else {
