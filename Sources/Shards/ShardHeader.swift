@@ -70,6 +70,24 @@ public struct ShardFields: Sendable, Equatable, ExpressibleByDictionaryLiteral {
 
     public func integer(_ name: String) -> Int? { self[name].flatMap { Int($0) } }
 
+    /// A whole number of a header. Throws `ToolError.data` if it is missing, no whole number, or outside `range`.
+    func integer(_ name: String, in range: ClosedRange<Int>, file: String) throws -> Int {
+        guard let text = self[name] else { throw ToolError.data(file, "header", "lacks the field '\(name)'") }
+        guard let number = Int(text), range.contains(number) else {
+            throw ToolError.data(file, "header", "\(name) is \(text), and must be from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
+    /// Whether a field says `true`; false if it is missing. Throws `ToolError.data` for anything but `true` and `false`.
+    public func truth(_ name: String, file: String) throws -> Bool {
+        switch self[name] {
+        case "true": return true
+        case "false", nil: return false
+        case .some(let text): throw ToolError.data(file, "header", "\(name) is \(text), and must be true or false")
+        }
+    }
+
     public static func == (left: ShardFields, right: ShardFields) -> Bool {
         left.pairs.elementsEqual(right.pairs) { $0.name.isIdentical(to: $1.name) && $0.value.isIdentical(to: $1.value) }
     }

@@ -13,10 +13,7 @@ enum TablePart {
     }
 
     static func dimension(of header: ShardHeader, file: String) throws -> Int {
-        guard let dimension = header.fields.integer("dimension"), dimension > 0, dimension <= 1 << 20 else {
-            throw ToolError.data(file, "", "the table does not say how wide its vectors are")
-        }
-        return dimension
+        try header.fields.integer("dimension", in: 1...1 << 20, file: file)
     }
 
     /// Whether the columns before the rows are those of so many words.

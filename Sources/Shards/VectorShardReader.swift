@@ -197,9 +197,9 @@ public final class VectorShardReader {
     }
 
     private static func shape(_ header: ShardHeader, file: String) throws -> (Int, Int) {
-        guard let layers = header.fields.integer("layers"), let width = header.fields.integer("width"),
-            layers > 0, width > 0, layers <= 1 << 20, width <= 1 << 20
-        else { throw ToolError.data(file, "", "the shard does not say how many layers and values its vectors have") }
-        return (layers, width)
+        (
+            try header.fields.integer("layers", in: 1...1 << 20, file: file),
+            try header.fields.integer("width", in: 1...1 << 20, file: file)
+        )
     }
 }

@@ -33,10 +33,14 @@ extension NGramGenerator {
     }
 
     convenience init(_ tensors: GeneratorTensors, _ fields: ShardFields, dimension: Int, file: String) throws {
-        let numbers = (fields["ngrams"] ?? "").split(separator: " ").compactMap { Int($0) }
-        guard numbers.count == 5, numbers[0] >= 0, numbers[1] >= 1, numbers[2] >= 1, numbers[2] <= Int(Int32.max),
-            numbers[3] >= 0, numbers[3] <= Int(Int32.max)
-        else { throw ToolError.data(file, "", "the table's description of its n-grams cannot be") }
+        let text = fields["ngrams"] ?? "", numbers = text.split(separator: " ").compactMap { Int($0) }, most = Int(Int32.max)
+        guard numbers.count == 5, (0...most).contains(numbers[0]), (1...most).contains(numbers[1]), (1...most).contains(numbers[2]),
+            (0...most).contains(numbers[3]), numbers[4] <= most
+        else {
+            throw ToolError.data(
+                file, "header", "ngrams is '\(text)', and must be five numbers: least and most characters, buckets, rows, and "
+                    + "entries of the index or -1; none is above \(most)")
+        }
         let chunk = Self.chunk(dimension)
         let chunks = try stride(from: 0, to: numbers[3], by: chunk).enumerated().map { number, first in
             let count = min(chunk, numbers[3] - first)

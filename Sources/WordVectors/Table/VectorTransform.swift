@@ -134,15 +134,20 @@ extension VectorTransform {
     init(_ tensors: GeneratorTensors, _ fields: ShardFields, dimension: Int, file: String) throws {
         let count = fields["remove-directions"].map { Int($0) ?? -1 } ?? 0
         guard count >= 0, count < max(1, dimension) else {
-            throw ToolError.data(file, "", "the table's description of its transform cannot be")
+            throw ToolError.data(
+                file, "header", "remove-directions is \(fields["remove-directions"] ?? ""), and must be from 0 to \(dimension - 1)")
+        }
+        let isCentred = try fields.truth("centre", file: file)
+        guard isCentred || count == 0 else {
+            throw ToolError.data(file, "header", "remove-directions is \(count), and must be 0 where centre is not true")
         }
         let values =
             count == 0 ? [] : try tensors.values(Self.directionsName, shape: [count, dimension], file: file).values
         self.init(
-            offset: fields["centre"] == "true"
+            offset: isCentred
                 ? try tensors.values(Self.offsetName, shape: [dimension], file: file).values : [],
             directions: (0..<count).map { Array(values[$0 * dimension..<($0 + 1) * dimension]) },
-            normalises: fields["normalise"] == "true")
+            normalises: try fields.truth("normalise", file: file))
     }
 }
 
