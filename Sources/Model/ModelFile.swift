@@ -67,7 +67,8 @@ public enum ModelFile {
         do {
             configuration = try JSONDecoder().decode(EncoderConfiguration.self, from: Data(text.utf8))
         } catch {
-            throw ToolError.data(file, "metadata \(key)", "the configuration is damaged or of a later version")
+            let cause = jsonFault(error).map { $0 + ": " } ?? ""
+            throw ToolError.data(file, "metadata \(key)", "\(cause)the configuration is damaged or of a later version")
         }
         if let complaint = configuration.complaint { throw ToolError.data(file, "metadata \(key)", complaint) }
         return configuration

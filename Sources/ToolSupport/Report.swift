@@ -31,6 +31,9 @@ public struct Report: Sendable {
     }
 }
 
+/// A number without its decimals, or the nearest that Int has: a speed is beyond Int where next to no time has passed.
+public func whole(_ number: Double) -> Int { number.isNaN ? 0 : Int(max(-9e18, min(9e18, number))) }
+
 /// A number with thousands separators: 1,234,567.
 public func grouped(_ number: Int) -> String {
     let digits = Array(String(number.magnitude))

@@ -55,9 +55,12 @@ enum Checkpoint {
         guard let text = reader.metadata[key] else {
             throw ToolError.data(path, "", "is a model, not a checkpoint: it has no training state")
         }
-        guard let state = try? JSONDecoder().decode(TrainingState.self, from: Data(text.utf8)), state.isPossible else {
-            throw ToolError.data(path, "metadata \(key)", "the training state is damaged or of a later version")
+        let state: TrainingState
+        do { state = try JSONDecoder().decode(TrainingState.self, from: Data(text.utf8)) } catch {
+            let cause = jsonFault(error).map { $0 + ": " } ?? ""
+            throw ToolError.data(path, "metadata \(key)", "\(cause)the training state is damaged or of a later version")
         }
+        if let complaint = state.complaint { throw ToolError.data(path, "metadata \(key)", complaint) }
         guard configuration == encoder.configuration else {
             throw ToolError(
                 .configuration,

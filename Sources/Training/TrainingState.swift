@@ -37,11 +37,22 @@ struct TrainingState: Codable {
         corpusSentences = corpus.sentences
     }
 
-    /// Whether its numbers are those of a run: a file may hold any. Sums of them do not overflow.
-    var isPossible: Bool {
-        [step, words, epoch, sentences, interval.steps, interval.words, evaluationsSinceBest, evaluations ?? 0, corpusSentences]
-            .allSatisfy { (0...1 << 56).contains($0) }
-            && [seconds, elapsed ?? 0, evaluationSeconds ?? 0, interval.seconds, interval.waited].allSatisfy { $0 >= 0 && $0 < 1e12 }
+    /// Which of its numbers is not that of a run, for a message: a file may hold any. Sums of possible ones do not overflow.
+    var complaint: String? {
+        let counts = [
+            ("step", step), ("words", words), ("epoch", epoch), ("sentences", sentences), ("interval.steps", interval.steps),
+            ("interval.words", interval.words), ("evaluationsSinceBest", evaluationsSinceBest), ("evaluations", evaluations ?? 0),
+            ("corpusSentences", corpusSentences),
+        ]
+        if let (name, count) = counts.first(where: { !(0...1 << 56).contains($0.1) }) {
+            return "\(name) is \(count), and must be from 0 to \(1 << 56)"
+        }
+        let times = [
+            ("seconds", seconds), ("elapsed", elapsed ?? 0), ("evaluationSeconds", evaluationSeconds ?? 0),
+            ("interval.seconds", interval.seconds), ("interval.waited", interval.waited),
+        ]
+        guard let (name, time) = times.first(where: { !($0.1 >= 0 && $0.1 < 1e12) }) else { return nil }
+        return "\(name) is \(time), and must be at least 0 and below 1e12"
     }
 
     /// What the model's file says of the run so far.

@@ -28,7 +28,7 @@ final class ScoreTable {
         }
         let lead = Self.lead(
             "\(evaluation.step)", short(evaluation.words), Self.clock(evaluation.secondsOfTraining),
-            short(Int(Double(evaluation.words) / max(1e-9, evaluation.secondsOfTraining))))
+            short(whole(Double(evaluation.words) / max(1e-9, evaluation.secondsOfTraining))))
         let values = figures.map { figure in evaluation.results.map { figure.value($0) } }
         // Which directions have learned nothing beyond frequencies.
         let marks = evaluation.results.map { [.within, .worse].contains($0.scores.verdict) }

@@ -23,7 +23,7 @@ struct TrainingReport {
             guard report.showsProgress else { return }
             let share = progress.ceilingShare.map { " (\(fixed(100 * $0, 0))% of the ceiling)" } ?? ""
             let state = progress.isEvaluating ? "evaluating"
-                : "loss \(fixed(progress.loss, 4)), \(grouped(Int(progress.wordsPerSecond))) words/s\(share)"
+                : "loss \(fixed(progress.loss, 4)), \(grouped(whole(progress.wordsPerSecond))) words/s\(share)"
             report.progress(
                 "step \(grouped(progress.step)) of \(grouped(progress.totalSteps)), \(state), "
                     + "\(spelt(seconds: progress.secondsLeft)) left")
