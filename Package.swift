@@ -120,7 +120,7 @@ let package = Package(
         tests("ProbingTests", ["Probing", "Encoding", "Model", "Layers", "WordVectors", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("BenchmarkingTests", ["Benchmarking", "Training", "Model", "Files", "TestSupport"]),
         tests("ToolTests", ["Shards", "Files", "Parallel", "TestSupport"]),
-        tests("HostileTests", ["TestSupport"]),
+        tests("HostileTests", ["Files", "TestSupport"]),
 
         .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),

@@ -21,6 +21,7 @@ struct NameTests {
             same() { cmp -s expected "$1" || { echo "$2" >&2; exit 1; }; rm "$1"; }
             $BIN/tokenize -q text -o "$name"; same "$name" '-o NAME'
             $BIN/tokenize -q text -o"$name"; same "$name" '-oNAME'
+            $BIN/tokenize -q text -o"a=$name"; same "a=$name" '-oa=NAME'
             $BIN/tokenize -q text --output "$name"; same "$name" '--output NAME'
             $BIN/tokenize -q text --output="$name"; same "$name" '--output=NAME'
             ln -s "$name" link; $BIN/tokenize -q text -o link; same "$name" 'a link to NAME'; rm link

@@ -1,4 +1,3 @@
-import Glibc
 import TestSupport
 import Testing
 
@@ -16,7 +15,7 @@ struct ScarceMemoryTests {
     @Test(.enabled(if: mayReserveAnything, "the address space has a limit already"), arguments: commands)
     func withLittleAddressSpace(command: String) async throws {
         let inputs = try await Self.inputs.value, folder = try TemporaryDirectory()
-        let step = getenv("HOSTILE") != nil ? 4 : 40
+        let step = HostileRun.isThorough ? 10 : 40
         let result = try await runShell(
             """
             cd '\(inputs.path)'
