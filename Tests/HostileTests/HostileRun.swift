@@ -11,7 +11,7 @@ enum HostileRun {
     private static let budget = getenv("HOSTILE").map { Double(String(cString: $0)) ?? .infinity }
     static let isThorough = budget != nil
     private static let end = ContinuousClock.now + .seconds(min(1e6, budget ?? 1e6))
-    private static let isOver = { ContinuousClock.now > end }
+    private static var isOver: Bool { ContinuousClock.now > end }
 
     /// Address space of a process, in KiB: sizes that are allowed and absurd must meet an end before the machine swaps.
     private static let memory = 4 << 20
@@ -35,7 +35,7 @@ enum HostileRun {
         let isBenchmark = command[0] == "bench"
         let seconds = isBenchmark && !isComplete ? 0.5 : seconds, patience = isBenchmark ? 0.5 : patience
         let result = try await slots.run { () -> ToolResult? in
-            if isOver() { return nil }
+            if isOver { return nil }
             let directory = try TemporaryDirectory()
             for (name, content) in files {
                 if let folder = name.split(separator: "/").dropLast().first { mkdir(directory.file(String(folder)), 0o777) }
