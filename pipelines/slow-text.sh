@@ -20,8 +20,8 @@ export LC_ALL=C
 here=$(cd "$(dirname "$0")" && pwd)
 bin=${BIN:-$here/../.build/release}
 largest=${1:-4096} only=${ONLY:-} limit=${LIMIT:-60}
-if [[ ! $largest =~ ^[1-9][0-9]{1,6}$ ]] || [ $# -gt 1 ]; then
-    echo "slow-text.sh: the argument is the largest size in KiB, 16 or more; usage: slow-text.sh [LARGEST]" >&2
+if [[ ! $largest =~ ^[1-9][0-9]{3,6}$ ]] || [ "$largest" -lt 1024 ] || [ $# -gt 1 ]; then
+    echo "slow-text.sh: the argument is the largest size in KiB, 1024 or more; usage: slow-text.sh [LARGEST]" >&2
     exit 64
 fi
 sizes=($((largest * 1024 / 16)) $((largest * 1024 / 4)) $((largest * 1024)))
@@ -483,7 +483,8 @@ vocabulary 'words of 16,000 letters' '--bpe 5000' words BYTES 16000 16000
 # Vectors, by text and by spelling.
 smaller 8
 vectors 'words of 16,000 letters' '--unknown none' words BYTES 16000 16000
-vectors 'words of 1,000 letters' '--subword-words 500' words BYTES 1000 1000
+# Of the smallest text, twenty words are the fewest that anything is fitted to.
+vectors 'words of 300 letters' '--subword-words 500' words BYTES 300 300
 vectors 'words of 64 letters' '--subword-words 500' words BYTES 64 64
 vectors 'words of one letter each' '--unknown none' runs BYTES
 spelled 'words of 16,000 letters' subwords words BYTES 16000 16000
