@@ -32,11 +32,13 @@ final class Monitor: @unchecked Sendable {
     func wakeAll() { pthread_cond_broadcast(condition) }
 }
 
-/// Starts a detached thread that runs `body` with all signals blocked, so that the main thread alone takes them.
+/// Starts a detached thread that runs `body` with signals blocked, so that the main thread alone takes them. Those of a crash are the
+/// thread's own: blocked, they would end the process before its handler has cleared away.
 public func startThread(_ body: @escaping @Sendable () -> Void) {
     final class Box { let body: @Sendable () -> Void; init(_ body: @escaping @Sendable () -> Void) { self.body = body } }
     var all = sigset_t(), before = sigset_t()
     sigfillset(&all)
+    for signal in [SIGBUS, SIGSEGV, SIGILL, SIGTRAP, SIGABRT, SIGFPE] { sigdelset(&all, signal) }
     pthread_sigmask(SIG_SETMASK, &all, &before)
     var thread = pthread_t()
     let status = pthread_create(

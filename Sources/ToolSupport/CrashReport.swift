@@ -1,5 +1,6 @@
 import Files
 import Glibc
+import Synchronization
 
 /// The one line that a crash prints. Its memory is taken in advance, because a signal handler must not allocate.
 ///
@@ -14,9 +15,12 @@ struct CrashReport {
     private let line = UnsafeMutablePointer<CChar>.allocate(capacity: 2 * size)
     /// What was last written to `stderr`, and zeros.
     private let message = UnsafeMutablePointer<CChar>.allocate(capacity: size)
+    /// The thread that has crashed, 0 for none.
+    private let thread = UnsafeMutablePointer<Atomic<UInt>>.allocate(capacity: 1)
 
     /// - Parameter name: the tool's.
     init(of name: String) {
+        thread.initialize(to: Atomic(0))
         line.initialize(repeating: 0, count: 2 * Self.size)
         message.initialize(repeating: 0, count: Self.size)
         name.withCString(append)
@@ -31,6 +35,11 @@ struct CrashReport {
     /// Prints the line for a signal. Allocates nothing.
     /// - Returns: the status to end with; `nil` to end by the signal itself.
     func print(_ signal: CInt) -> ExitStatus? {
+        // Of threads that crash together, such as all that read a file, the first ends the process.
+        let own = UInt(pthread_self())
+        let (isFirst, first) = thread.pointee.compareExchange(expected: 0, desired: own, ordering: .relaxed)
+        if !isFirst && first == own { return nil }
+        while !isFirst { pause() }
         var status: ExitStatus? = .systemError
         message[strcspn(message, "\n")] = 0
         if signal == SIGBUS {

@@ -1,3 +1,4 @@
+import Glibc
 import Parallel
 import Synchronization
 import Testing
@@ -51,5 +52,20 @@ struct OrderedWorkersTests {
         #expect(try (0..<3).map { _ in try workers.next() } == [0, 1, 2])
         #expect(throws: Failure(number: 3)) { try workers.next() }
         #expect(try workers.next() == 4)
+    }
+}
+
+struct ThreadTests {
+    /// The main thread takes signals from outside, and each thread those of its own crash.
+    @Test func threadsTakeTheirOwnCrashesOnly() async {
+        let crashes = [SIGBUS, SIGSEGV, SIGILL, SIGTRAP, SIGABRT, SIGFPE]
+        let blocked: Set<CInt> = await withCheckedContinuation { continuation in
+            startThread {
+                var mask = sigset_t()
+                pthread_sigmask(SIG_SETMASK, nil, &mask)
+                continuation.resume(returning: Set((1...31).filter { sigismember(&mask, $0) == 1 }))
+            }
+        }
+        #expect(blocked.isDisjoint(with: crashes) && blocked.isSuperset(of: [SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGPIPE]), "\(blocked)")
     }
 }
