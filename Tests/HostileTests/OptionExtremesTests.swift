@@ -31,6 +31,27 @@ struct OptionExtremesTests {
         try await inParallel(commands) { try await HostileRun.check($0) }
     }
 
+    /// The networks of `bench compare` have options of their own, within one argument: those of `bench evaluation` for networks, and
+    /// sizes of what they are trained on.
+    @Test func everyOptionOfANetworkHasARange() async throws {
+        let samples = try await Samples.shared.value
+        let evaluation = try #require(await ToolDescription.all().first { $0.name == "bench evaluation" })
+        let own = ["--vocabulary", "--units", "--dimension", "--batch", "--window"].map { ToolDescription.Option(name: $0, value: "n") }
+        let measured = ["--held-out-tokens", "--candidates", "--runs", "--threads"]
+        var commands: [[String]] = []
+        for (number, option) in (evaluation.options + own).enumerated()
+        where Extremes.isNumber(option.value) && !measured.contains(option.name) {
+            let values = HostileRun.isThorough ? Extremes.values(of: option.value) : Extremes.fewValues(of: option.value, number: number)
+            for value in values {
+                commands.append([
+                    "bench", "compare", "tiny \(option.name)=\(value)", "--budget", "3s", "--text", samples.tokens, "-o", "out", "--quiet",
+                ])
+            }
+        }
+        #expect(commands.count > 40)
+        try await inParallel(commands) { try await HostileRun.check($0) }
+    }
+
     /// Without a strange value, all these command lines do what they should: otherwise an error about something else would hide a
     /// fault.
     @Test func theCommandLinesAreValid() async throws {
