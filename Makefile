@@ -34,7 +34,7 @@ fuzz:
 	FUZZ_ITERATIONS=$${FUZZ_ITERATIONS:-1000000} $(TEST) --filter 'ReaderFuzzTests|HDF5FuzzTests|ReaderProcessTests'
 
 # Hostile names, options, headers, processes and limits, of which `make test` runs a part, and hostile texts: five minutes at most.
-# `HOSTILE=all` in the place of seconds tries every value of every option and header, which takes hours.
+# `HOSTILE=all` in the place of seconds tries every value of every option and header, which takes about an hour.
 hostile:
 	@pipelines/install-packages.sh $(TEST_PACKAGES)
 	$(BUILD) --build-tests

@@ -79,7 +79,7 @@ public final class MetricsLog {
     ///
     /// - Parameter step: of the checkpoint that a run goes on from: earlier lines stay, later ones are forgotten, because
     ///   they will be written again; 0 begins a new log.
-    /// Throws `ToolError` (`cannotCreate`, `ioError`; `dataError` if the file that is there is no log).
+    /// Throws `ToolError` (`cannotCreate`, `ioError`; `inUse` if another run writes it; `dataError` if the file that is there is no log).
     public convenience init(path: String, resumingAt step: Int) throws {
         if step > 0 && path != "-" {
             // Nothing is forgotten of a log that another run is writing: its lock comes first.
