@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// What a file was when it was opened: one that is read at any place as long as this object lives.
+/// The size and time of a file when it was opened, of one that is read at any place as long as this object lives.
 ///
 /// Who writes into such a file changes what this process reads. `checkUnchanged` notices that before an output gets its name.
 final class FileOrigin: Sendable {
@@ -9,7 +9,7 @@ final class FileOrigin: Sendable {
     private let descriptor: CInt
     private let size, seconds, nanoseconds: Int
 
-    /// Those that live, and the names of files that had changed when they died.
+    /// The objects that live, and the names of files that had changed when their objects died.
     private static let all = Mutex<(living: [ObjectIdentifier: Unmanaged<FileOrigin>], changed: Set<String>)>(([:], []))
 
     /// - Parameter descriptor: of the file, open as long as the object lives.

@@ -1,4 +1,4 @@
-/// What an error of a JSON decoder is about, for a message: `options.batch is missing, or has a value that it cannot have`; `nil` if
+/// The field that an error of a JSON decoder is about, for a message: `options.batch is missing, or has a value that it cannot have`; `nil` if
 /// the text is no JSON.
 public func jsonFault(_ error: any Error) -> String? {
     let path: [any CodingKey]

@@ -52,7 +52,7 @@ final class LZ4Source: ByteSource {
 }
 
 extension ToolError {
-    /// What LZ4 says by `code` of an input: that it is damaged, or that there is no memory.
+    /// The error that LZ4's `code` means for an input: damage, or no memory.
     /// - Parameter thing: what the input is, `the shard` for example.
     public static func lz4(_ file: String, _ place: String, _ thing: String, code: Int) -> ToolError {
         let cause = String(cString: LZ4F_getErrorName(code))

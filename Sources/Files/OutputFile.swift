@@ -14,7 +14,7 @@ public final class OutputFile {
     private var descriptor: Int32
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
     private var buffered = 0
-    /// Of text onto a terminal, which words out of files could otherwise command.
+    /// Escapes text that goes onto a terminal, which words out of files could otherwise command.
     private var filter: TerminalFilter?
     /// Bytes accepted so far.
     public private(set) var bytesWritten = 0

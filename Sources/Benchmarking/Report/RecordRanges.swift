@@ -1,5 +1,5 @@
 extension ResultRecord {
-    /// What whole numbers of results can be: counts, sizes and seeds, exact in every reader of JSON.
+    /// The range of whole numbers in results: counts, sizes and seeds, exact in every reader of JSON.
     private static let wholeNumbers = 0...1 << 53
 
     /// Which whole number of the record cannot be, for a message; `nil` if all can.
