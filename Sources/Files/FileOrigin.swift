@@ -3,7 +3,8 @@ import Synchronization
 
 /// The size and time of a file when it was opened, of one that is read at any place as long as this object lives.
 ///
-/// Who writes into such a file changes what this process reads. `checkUnchanged` notices that before an output gets its name.
+/// Who writes into such a file changes what this process reads. `checkUnchanged` notices that before an output gets its name, in a
+/// process that works for one run (`watchInputs`).
 final class FileOrigin: Sendable {
     private let name: String
     private let descriptor: CInt
@@ -37,12 +38,28 @@ final class FileOrigin: Sendable {
             && (now.st_size != size || now.st_mtim.tv_sec != seconds || now.st_mtim.tv_nsec != nanoseconds)
     }
 
-    /// Throws `ToolError` with status `dataError` if a file has been written to since it was opened.
+    /// Throws `ToolError` with status `dataError` if the file has been written to since it was opened.
+    func check() throws {
+        if hasChanged { throw Self.error(name) }
+    }
+
+    private static func error(_ name: String) -> ToolError {
+        ToolError(.dataError, "\(name): was changed while it was being read; run this again")
+    }
+
+    fileprivate static let areWatched = Atomic<Bool>(false)
+
+    /// Throws the same for any of those that were opened, if the inputs are watched.
     static func checkUnchanged() throws {
+        guard areWatched.load(ordering: .relaxed) else { return }
         let changed = all.withLock { all in
             let living = all.living.values.compactMap { $0._withUnsafeGuaranteedRef { $0.hasChanged ? $0.name : nil } }
             return (living + all.changed).min()
         }
-        if let changed { throw ToolError(.dataError, "\(changed): was changed while it was being read; run this again") }
+        if let changed { throw error(changed) }
     }
 }
+
+/// From now on, no output gets its name if an input has been written to since it was opened: for a process of which all outputs are made
+/// from all inputs.
+public func watchInputs() { FileOrigin.areWatched.store(true, ordering: .relaxed) }

@@ -32,6 +32,9 @@ public final class MappedFile: @unchecked Sendable {
         origin = FileOrigin(name: path, descriptor: descriptor)
     }
 
+    /// Throws `ToolError` with status `dataError` if the file has been written to since it was opened.
+    public func checkUnchanged() throws { try origin.check() }
+
     /// Gives back the memory of what has been read; it comes from the file again when it is touched.
     public func release() {
         if let start = bytes.baseAddress { madvise(UnsafeMutableRawPointer(mutating: start), bytes.count, MADV_DONTNEED) }

@@ -51,6 +51,9 @@ public final class PlacedFile: Sendable {
 
     deinit { close(descriptor) }
 
+    /// Throws `ToolError` with status `dataError` if the file has been written to since it was opened.
+    public func checkUnchanged() throws { try origin.check() }
+
     /// Fills `buffer` from byte `offset` on. Throws `ToolError` (`ioError`, or `dataError` if the file ends before).
     public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
         guard let filled = readPlace(descriptor, at: offset, into: buffer) else {

@@ -48,6 +48,7 @@ extension ParsableCommand {
         let name = configuration.commandName ?? String(describing: Self.self)
         openStandardStreams()
         installSignalHandlers(name)
+        watchInputs()
         do {
             var tool = try parseAsRoot(commandLineArguments)
             try tool.run()

@@ -20,7 +20,7 @@ extension InputTests {
                 let stat = try? contents(of: "/proc/\(entry)/stat")
             else { return false }
             let parent = String(decoding: stat, as: UTF8.self).split(separator: ")").last?.split(separator: " ")[1]
-            return line == Array("\(program)\0-dc\0".utf8) && parent == "\(getpid())"
+            return line.starts(with: "\(program)\0-dc\0".utf8) && parent == "\(getpid())"
         }
     }
 

@@ -28,7 +28,8 @@ struct CurvePlots {
         let reference: String
         let value, referenceValue: (CurveRecord) -> Double?
 
-        func isShown(_ value: Double) -> Bool { value.isFinite && (!isLogarithmic || value > 0) }
+        /// A perplexity is at least 1; gnuplot makes no axis for what is nearly 0.
+        func isShown(_ value: Double) -> Bool { value.isFinite && (!isLogarithmic || value > 1e-100) }
     }
 
     private struct Point {

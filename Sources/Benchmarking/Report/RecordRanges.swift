@@ -2,13 +2,20 @@ extension ResultRecord {
     /// The range of whole numbers in results: counts, sizes and seeds, exact in every reader of JSON.
     private static let wholeNumbers = 0...1 << 53
 
-    /// Which whole number of the record cannot be, for a message; `nil` if all can.
-    var complaint: String? {
-        for (name, value) in Mirror(reflecting: record).children {
-            guard let name, let number = value as? Int, !Self.wholeNumbers.contains(number) else { continue }
-            return "\"\(name)\" is \(number), and must be from 0 to \(Self.wholeNumbers.upperBound)"
+    /// The largest of other numbers, either way: times, speeds and scores for which a picture can have an axis.
+    private static let largest = 1e100
+
+    /// Which number of the record cannot be, for a message; `nil` if all can.
+    var complaint: String? { Self.complaint(record, "") }
+
+    private static func complaint(_ value: Any, _ name: String) -> String? {
+        if let number = value as? Int {
+            return wholeNumbers.contains(number) ? nil : "\"\(name)\" is \(number), and must be from 0 to \(wholeNumbers.upperBound)"
         }
-        return nil
+        if let number = value as? Double {
+            return !number.isFinite || number.magnitude <= largest ? nil : "\"\(name)\" is \(number), and must be at most \(largest) in magnitude"
+        }
+        return Mirror(reflecting: value).children.lazy.compactMap { complaint($0.value, $0.label ?? name) }.first
     }
 
     private var record: Any {
