@@ -1,6 +1,6 @@
 /// Text as a terminal may have it: control characters, but for tabs and ends of lines, are shown as their numbers.
 struct TerminalFilter {
-    /// Whether the last byte was that with which control characters beyond ASCII begin.
+    /// True if the last byte was the one with which control characters beyond ASCII begin.
     private var isPending = false
 
     /// The next bytes of UTF-8, which may begin and end anywhere.

@@ -114,7 +114,7 @@ public enum Vector {
         return norm > 1e-15 && norm < 1e18 ? norm : normOfExtremes(a, count: count)
     }
 
-    /// The same for elements so large or small that their squares are no numbers.
+    /// The Euclidean norm where squares of the elements overflow or vanish.
     @usableFromInline
     @inline(never)
     static func normOfExtremes(_ a: UnsafePointer<Float>, count: Int) -> Double {
@@ -139,7 +139,7 @@ public enum Vector {
         return norm
     }
 
-    /// The same for elements so large or small that their squares are no numbers: the greatest becomes 1 first.
+    /// Scales to unit norm where squares of the elements overflow or vanish: the greatest element becomes 1 first.
     @usableFromInline
     @inline(never)
     static func normalizeExtreme(_ a: UnsafeMutablePointer<Float>, count: Int) -> Double {

@@ -1,4 +1,4 @@
-/// What the hashes of this process are made with: random, so that nobody can write words that all fall into one slot. No result
+/// The secret that the hashes of this process are made with: random, so that nobody can write words that all fall into one slot. No result
 /// depends on it, because tables number words in the order in which they come.
 public struct HashSecret: Sendable {
     public let start, step, end: UInt64

@@ -10,7 +10,7 @@ public func lowerCase(_ word: UnsafeRawBufferPointer) -> [UInt8]? {
     return lower.elementsEqual(word) ? nil : lower
 }
 
-/// Whether a word may have capital letters. A quick look by leading bytes of UTF-8: true for many that have none.
+/// True if a word may have capital letters. This is a quick look by leading bytes of UTF-8, and true for many words that have none.
 private func mayHaveCapitals(_ word: UnsafeRawBufferPointer) -> Bool {
     var place = 0
     while place < word.count {

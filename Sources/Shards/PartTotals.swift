@@ -1,6 +1,6 @@
 import Files
 
-/// What the blocks of a part hold, counted as they are read, for comparison with the totals in the part's end (docs/format.md).
+/// The counts of what a part's blocks hold, taken as they are read, for comparison with the totals in the part's end (docs/format.md).
 struct PartTotals {
     private let kind: ShardKind
     private var counted: [(name: String, value: UInt64)]
