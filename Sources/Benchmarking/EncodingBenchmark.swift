@@ -44,15 +44,15 @@ public struct EncodingBenchmark: Sendable {
         let inputs = try EncodingInputs(self, pool: pool)
         let tokens = inputs.sentences.reduce(0) { $0 + $1.count }
         let ceiling = ProductCeiling(size: ceilingSize, pool: pool)
-        _ = try ceiling.openBLASProducts(for: 0)
+        _ = try ceiling.openBLASRate(seconds: 0, threads: pool.threads)
         let starting = try measureStart(inputs, pool, onProgress)
         let run = try EncodingRun(inputs, pool: pool)
         let counted = 2 * Self.weightsMet(configuration) * Double(tokens) + run.operationsOfDistinctWords()
 
         var measured: [Round] = []
         while measured.isEmpty || measured.count < rounds && !shouldStop() {
-            let own = ceiling.ownProducts(for: ceilingSeconds)
-            let library = try ceiling.openBLASProducts(for: ceilingSeconds)
+            let own = ceiling.rate(seconds: ceilingSeconds)
+            let library = try ceiling.openBLASRate(seconds: ceilingSeconds, threads: pool.threads)
             let seconds = try run.encodeAll()
             let round = Round(
                 tokens: tokens, seconds: seconds, operations: counted, ownProducts: own, openBLASProducts: library)

@@ -109,13 +109,13 @@ private struct Stopwatch {
 
     /// Seconds of each phase so far, of all directions.
     var phases: [Double] {
-        Phase.allCases.map { phase in encoder.directions.reduce(0) { $0 + $1.compute.phaseTimes[phase] } }
+        Phase.allCases.map { phase in encoder.directions.reduce(0) { $0 + $1.backend.phaseTimes[phase] } }
     }
 
     /// Seconds of all phases but `other` so far, of each direction.
     var arithmetic: [Double] {
         encoder.directions.map { model in
-            Phase.allCases.reduce(0) { $0 + ($1 == .other ? 0 : model.compute.phaseTimes[$1]) }
+            Phase.allCases.reduce(0) { $0 + ($1 == .other ? 0 : model.backend.phaseTimes[$1]) }
         }
     }
 

@@ -61,8 +61,8 @@ public struct EvaluationBenchmark {
             let start = now()
             try evaluate()
             let seconds = now() - start
-            let ceiling = products.ownProducts(for: 0.3)
-            runs.append(Run(seconds: seconds, ceiling: kernels == nil ? max(ceiling, try products.openBLASProducts(for: 0.3)) : ceiling))
+            let ceiling = products.rate(seconds: 0.3)
+            runs.append(Run(seconds: seconds, ceiling: kernels == nil ? max(ceiling, try products.openBLASRate(seconds: 0.3, threads: input.pool.threads)) : ceiling))
         }
         return Result(
             positions: heldOut.positions, candidates: heldOut.candidateCount, operations: heldOut.plan.operations, runs: runs)

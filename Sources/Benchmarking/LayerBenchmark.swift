@@ -96,51 +96,58 @@ public struct LayerBenchmark: Sendable {
     public func run() -> [Double] { layer == .characters ? runCharacters() : runOutput() }
 
     private func runOutput() -> [Double] {
-        var layout = ParameterLayout()
+        let backend = Compute(pool: ThreadPool(threads: threads), kernels: kernels)
+        var plan = Plan(backend, capacity: WindowCapacity(batch: 1, rows: rows), isTraining: true)
         let output: any OutputLayer = switch layer {
         case .continuous, .characters:
-            ContinuousOutput("output", inputs: width, outputs: Self.vectorSize, loss: CosineLoss(), rows: rows, in: &layout)
+            ContinuousOutput(
+                "output", inputs: width, outputs: Self.vectorSize, loss: Distance.cosine, rows: rows, in: &plan)
         case .softmax:
-            SoftmaxOutput("output", inputs: width, classes: classes, rows: rows, logitsBytes: logitsBytes, in: &layout)
+            SoftmaxOutput("output", inputs: width, classes: classes, rows: rows, logitsBytes: logitsBytes, in: &plan)
         case .sampledSoftmax:
             SampledSoftmaxOutput(
                 "output", inputs: width, classes: classes, negatives: negatives, rows: rows, logitsBytes: logitsBytes,
-                in: &layout)
+                in: &plan)
         case .adaptiveSoftmax:
             AdaptiveSoftmaxOutput(
                 "output", inputs: width, classes: classes, cutoffs: effectiveCutoffs, rows: rows, logitsBytes: logitsBytes,
-                in: &layout)
+                in: &plan)
         }
-        let parameters = ParameterStore(layout, training: NoOptimizer())
+        // Words follow Zipf's law, as the sampler takes for granted.
+        let sampler = LogUniformSampler(classes: classes, count: 1, in: &plan)
+        let (states, gradient) = (plan.matrix(rows: rows, columns: width), plan.matrix(rows: rows, columns: width))
+        let vectors = plan.matrix(rows: rows, columns: Self.vectorSize)
+        let numbers = plan.numbers(rows), loss = plan.scalars(1)
+        let (run, parameters) = pass(plan, backend)
         var random = Random(seed: 1, stream: "layers")
         output.initialize(parameters, random: &random)
-        let states = FloatBuffer(count: rows * width), gradient = FloatBuffer(count: rows * width)
-        for index in 0..<states.count { states.start[index] = Float(random.uniform() - 0.5) }
-        let vectors = FloatBuffer(count: rows * Self.vectorSize)
-        for index in 0..<vectors.count { vectors.start[index] = Float(random.uniform() - 0.5) }
-        // Words follow Zipf's law, as the sampler takes for granted.
-        let sampler = LogUniformSampler(classes: classes, count: 1)
-        let targets = (0..<rows).map { _ in
-            sampler.draw(&random)
-            return sampler.drawn[0]
-        }
-        let compute = Compute(pool: ThreadPool(threads: threads), kernels: kernels)
-        return targets.withUnsafeBufferPointer { targets in
-            measure(parameters) { step in
-                _ = output.accumulate(
-                    Matrix(states, rows: rows, columns: width),
-                    layer == .continuous
-                        ? .vectors(Matrix(vectors, rows: rows, columns: Self.vectorSize)) : .classes(targets.baseAddress!),
-                    weights: nil, draw: Draw(seed: 1, step: step), statesGradient: Matrix(gradient, rows: rows, columns: width),
-                    parameters, compute)
-            }
+        for slot in [states, vectors] { fill(run.matrix(slot, rows: rows), &random) }
+        let targets = run.numbers(numbers)
+        for row in 0..<rows { targets[row] = Int32(sampler.draw(&random)) }
+        return measure(parameters) { step in
+            output.accumulate(
+                run.matrix(states, rows: rows),
+                layer == .continuous ? .vectors(run.matrix(vectors, rows: rows)) : .classes(targets), weights: nil,
+                draw: Draw(seed: 1, step: step), statesGradient: run.matrix(gradient, rows: rows), loss: run.scalars(loss),
+                run)
         }
     }
 
+    private func pass(_ plan: Plan, _ backend: Compute) -> (Run, ParameterStore) {
+        let parameters = ParameterStore(plan.own, training: NoOptimizer(), backend: backend)
+        return (Run(parameters, memory: PassMemory(plan), backend: backend, mode: .training(seed: 1, step: 0)), parameters)
+    }
+
+    private func fill(_ matrix: Matrix, _ random: inout Random) {
+        matrix.copy(from: (0..<matrix.rows * matrix.columns).map { _ in Float(random.uniform() - 0.5) })
+    }
+
     private func runCharacters() -> [Double] {
-        var layout = ParameterLayout()
-        let input = CharacterInput("input", shape: .elmo, outputs: width, rows: max(rows, classes), training: true, in: &layout)
-        let parameters = ParameterStore(layout, training: NoOptimizer())
+        let backend = Compute(pool: ThreadPool(threads: threads), kernels: kernels)
+        var plan = Plan(backend, capacity: WindowCapacity(batch: 1, rows: rows), isTraining: true)
+        let input = CharacterInput("input", shape: .elmo, outputs: width, words: max(rows, classes), in: &plan)
+        let slot = plan.matrix(rows: rows, columns: width)
+        let (run, parameters) = pass(plan, backend)
         var random = Random(seed: 1, stream: "layers")
         input.initialize(parameters, random: &random)
         let batch = SpellingBatch(rows: max(rows, classes), longest: CharacterInput.Shape.elmo.longest)
@@ -148,15 +155,12 @@ public struct LayerBenchmark: Sendable {
             _ = Array(word.utf8).withUnsafeBytes { batch.append(.spelled($0)) }
         }
         for row in 0..<rows { batch.places[row] = Int32(row % classes) }
-        let output = FloatBuffer(count: rows * width), gradient = FloatBuffer(count: rows * width)
-        for index in 0..<gradient.count { gradient.start[index] = Float(random.uniform() - 0.5) }
-        let compute = Compute(pool: ThreadPool(threads: threads), kernels: kernels)
+        let gradient = run.matrix(slot, rows: rows), shape = WindowShape(steps: rows, batch: 1)
+        fill(gradient, &random)
         return measure(parameters) { _ in
-            input.forward(
-                .spellings(batch.spellings), into: Matrix(output, rows: rows, columns: width), parameters, compute)
+            _ = input.forward(.spellings(batch.spellings), shape, run)
             input.backward(
-                .spellings(batch.spellings), outputGradient: Matrix(gradient, rows: rows, columns: width), parameters,
-                compute)
+                .spellings(batch.spellings), outputGradient: gradient, inputGradient: nil, adding: false, shape, run)
         }
     }
 
@@ -174,7 +178,7 @@ private struct NoOptimizer: Optimizer {
     var momentNames: [String] { [] }
     var initialMoment: Float { 0 }
 
-    func update(_ run: WeightRun, _ step: OptimizerStep, compute: Compute) {
+    func update(_ run: WeightRun, _ step: OptimizerStep, on backend: any Backend) {
         preconditionFailure("these weights are only measured")
     }
 }

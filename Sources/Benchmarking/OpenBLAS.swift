@@ -1,6 +1,6 @@
 internal import Files
 internal import Glibc
-internal import Kernels
+@_spi(HostMemory) internal import Kernels
 
 /// The library OpenBLAS, which products are measured against. It is opened then and not before: its threads and their memory
 /// are there from the moment it is loaded, and no other command needs them.
@@ -51,5 +51,16 @@ struct OpenBLAS: Sendable {
             rowMajor, isLeftTransposed ? transposed : asStored, isRightTransposed ? transposed : asStored, CInt(result.rows),
             CInt(result.columns), CInt(isLeftTransposed ? left.rows : left.columns), 1, left.start, CInt(left.columns), right.start,
             CInt(right.columns), 0, result.start, CInt(result.columns))
+    }
+}
+
+extension ProductCeiling {
+    /// GFLOP/s of OpenBLAS on so many threads of its own, over at least `seconds`. Throws what `OpenBLAS` throws.
+    func openBLASRate(seconds: Double, threads: Int) throws -> Double {
+        let library = try OpenBLAS(), (left, right, product) = matrices
+        let rate = rate(seconds: seconds) { library.multiply(left, right, into: product, threads: threads) }
+        // Its threads spin for some 30 ms after their last product, in the way of what is measured next.
+        usleep(50_000)
+        return rate
     }
 }

@@ -1,5 +1,5 @@
 internal import Glibc
-internal import Kernels
+@_spi(HostMemory) internal import Kernels
 public import Model
 internal import Parallel
 
@@ -80,7 +80,7 @@ private final class Factors {
     private let product: ProductBenchmark.Product
     private let compute: Compute
     private let leftMemory, rightMemory, resultMemory: FloatBuffer
-    private let packed: PackedMatrix
+    private var packed: PackedFactor?
     private let library: OpenBLAS
     /// Products in a turn, so that clocks and waking threads do not count: some 10 GFLOP.
     let turn: Int
@@ -99,14 +99,8 @@ private final class Factors {
         leftMemory = filled(product.rows * product.depth)
         rightMemory = filled(product.depth * product.columns)
         resultMemory = FloatBuffer(count: product.rows * product.columns)
-        packed = PackedMatrix(
-            rows: product.isPacked ? product.depth : 0, columns: product.isPacked ? product.columns : 0)
         guard product.isPacked else { return }
-        if product.isRightTransposed {
-            compute.pack(right.transposed, into: packed)
-        } else {
-            compute.pack(right, into: packed)
-        }
+        packed = product.isRightTransposed ? compute.packed(right.transposed) : compute.packed(right)
     }
 
     private var left: Matrix { stored(leftMemory, product.rows, product.depth, product.isLeftTransposed) }
@@ -118,7 +112,7 @@ private final class Factors {
     }
 
     func own() {
-        if product.isPacked {
+        if let packed {
             compute.multiply(left, packed, into: result)
         } else if product.isLeftTransposed {
             compute.multiply(left.transposed, right, into: result)

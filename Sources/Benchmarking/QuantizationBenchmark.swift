@@ -1,4 +1,5 @@
 internal import Encoding
+internal import Kernels
 public import Layers
 public import Model
 internal import Shards

@@ -1,4 +1,4 @@
-internal import Kernels
+@_spi(HostMemory) internal import Kernels
 public import Model
 internal import Parallel
 
@@ -48,9 +48,7 @@ public struct QuantizedProductBenchmark: Sendable {
         let left = Matrix(leftMemory, rows: product.rows, columns: product.depth)
         let right = Matrix(rightMemory, rows: product.depth, columns: product.columns)
         let result = Matrix(resultMemory, rows: product.rows, columns: product.columns)
-        let packed = PackedMatrix(rows: product.depth, columns: product.columns)
-        compute.pack(right, into: packed)
-        let quantized = QuantizedMatrix(right, pool: compute.pool)
+        let packed = compute.packed(right), quantized = compute.quantize(right)
         // Products in a turn, so that clocks and waking threads do not count: some 4 billion operations.
         let turn = max(1, Int(4e9 / product.operations))
         let operations = 1e-9 * product.operations * Double(turn)

@@ -18,14 +18,17 @@ final class SyntheticTraining {
 
     private final class DirectionTask {
         let inputs: FloatBuffer, targets: FloatBuffer
-        var inputRows: [Int], targetRows: [Int]
+        /// Rows of the table: [positions] each.
+        let inputRows, targetRows: Numbers
+        private let numbers: FloatBuffer
         var loss = 0.0, norm = 0.0
 
         init(positions: Int, dimension: Int) {
             inputs = FloatBuffer(count: positions * dimension)
             targets = FloatBuffer(count: positions * dimension)
-            inputRows = [Int](repeating: 0, count: positions)
-            targetRows = inputRows
+            numbers = FloatBuffer(count: 2 * positions)
+            inputRows = Numbers(numbers, count: positions)
+            targetRows = Numbers(numbers, at: positions, count: positions)
         }
     }
 
@@ -35,15 +38,14 @@ final class SyntheticTraining {
         encoder.initialize(seed: 1)
         let dimension = configuration.inputSize
         table = FloatBuffer(count: Self.tableRows * dimension)
-        for row in 0..<Self.tableRows {
-            let vector = table.start + row * dimension
-            for index in 0..<dimension { vector[index] = Float(random.uniform() - 0.5) }
-            let norm = Vector.dot(vector, vector, count: dimension).squareRoot()
-            Vector.scale(vector, by: Float(1 / norm), count: dimension)
-        }
         tasks = configuration.directions.map { [rows = shape.rows] _ in
             DirectionTask(positions: rows, dimension: dimension)
         }
+        let vectors = Matrix(table, rows: Self.tableRows, columns: dimension)
+        for row in 0..<Self.tableRows {
+            vectors.rows(row..<row + 1).copy(from: (0..<dimension).map { _ in Float(random.uniform() - 0.5) })
+        }
+        encoder.directions.first?.backend.normalize(vectors)
     }
 
     /// Words of a step; each counts once, whether one direction learns from it or both.
@@ -54,17 +56,18 @@ final class SyntheticTraining {
     func step(sideBySide: Bool) throws {
         for task in tasks {
             for place in 0..<words {
-                task.inputRows[place] = random.below(Self.tableRows)
-                task.targetRows[place] = random.below(Self.tableRows)
+                task.inputRows[place] = Int32(random.below(Self.tableRows))
+                task.targetRows[place] = Int32(random.below(Self.tableRows))
             }
         }
         encoder.forEachDirection(sideBySide: sideBySide) { index in
             let (model, task) = (encoder.directions[index], tasks[index])
-            model.compute.enter(.gathering)
-            let inputs = gather(task.inputRows, task.inputs)
-            let targets = gather(task.targetRows, task.targets)
-            task.loss = model.accumulate(
+            model.backend.enter(.gathering)
+            let inputs = gather(task.inputRows, task.inputs, model)
+            let targets = gather(task.targetRows, task.targets, model)
+            model.accumulate(
                 .vectors(inputs), targets: .vectors(targets), shape: shape, carry: true, seed: 1, step: steps)
+            task.loss = model.takeLoss()
             task.norm = model.update(.init(step: steps + 1, rate: 1e-3, clip: 1))
         }
         steps += 1
@@ -75,14 +78,13 @@ final class SyntheticTraining {
 
     /// Seconds that the directions have spent in `phase`, all together.
     func seconds(in phase: Phase) -> Double {
-        encoder.directions.reduce(0) { $0 + $1.compute.phaseTimes[phase] }
+        encoder.directions.reduce(0) { $0 + $1.backend.phaseTimes[phase] }
     }
 
-    private func gather(_ rows: [Int], _ buffer: FloatBuffer) -> Matrix {
+    private func gather(_ rows: Numbers, _ buffer: FloatBuffer, _ model: DirectionModel) -> Matrix {
         let matrix = Matrix(buffer, rows: rows.count, columns: buffer.count / rows.count)
-        for (index, row) in rows.enumerated() {
-            matrix.row(index).update(from: table.start + row * matrix.columns, count: matrix.columns)
-        }
+        let vectors = Matrix(table, rows: Self.tableRows, columns: matrix.columns)
+        model.backend.gather(rows, of: vectors, into: matrix)
         return matrix
     }
 }

@@ -40,14 +40,14 @@ public struct TrainingBenchmark: Sendable {
         let trainingPart = part * (1 - 2 * Self.ceilingPart)
         // Warm-up, not counted: memory is touched for the first time, and OpenBLAS makes its threads.
         try training.step(sideBySide: true)
-        _ = try ceiling.openBLASProducts(for: 0)
+        _ = try ceiling.openBLASRate(seconds: 0, threads: pool.threads)
 
         var phases = PhaseShares()
         var rounds: [Round] = []
         let start = now()
         while rounds.isEmpty || !shouldStop() && (rounds.count < 3 || now() - start < seconds - part / 2) {
-            let own = ceiling.ownProducts(for: part * Self.ceilingPart)
-            let library = try ceiling.openBLASProducts(for: part * Self.ceilingPart)
+            let own = ceiling.rate(seconds: part * Self.ceilingPart)
+            let library = try ceiling.openBLASRate(seconds: part * Self.ceilingPart, threads: pool.threads)
             let inTurn = try phases.measure(training) { try trainingRate(training, .inTurn, for: trainingPart / 2) }
             let sideBySide = try trainingRate(training, .sideBySide, for: trainingPart / 2)
             let round = Round(

@@ -11,7 +11,7 @@ public struct ELMoOptions: Sendable, Equatable {
     public let cellClip, projectionClip: Float?
     /// Whether layers from the second on add their input to their output.
     public let hasSkips: Bool
-    public let activation: FilterActivation
+    public let activation: CharacterConvolution.Activation
     /// Width and count.
     public let filters: [[Int]]
     public let highways, characterSize: Int
@@ -56,7 +56,7 @@ public struct ELMoOptions: Sendable, Equatable {
         let characters = try fields.object("char_cnn")
         try characters.check(
             known: ["activation", "embedding", "filters", "max_characters_per_token", "n_characters", "n_highway"])
-        activation = try characters.choice("activation", FilterActivation.self)
+        activation = try characters.choice("activation", CharacterConvolution.Activation.self)
         // bilm-tf's vectors count the padding of sentences only where they are read; the file has never one for it.
         _ = try characters.count("n_characters", in: 261...262)
         longestWord = try characters.count("max_characters_per_token", in: 3...1024)

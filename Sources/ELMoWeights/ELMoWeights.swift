@@ -75,59 +75,44 @@ private struct Loader<File: WeightFile> {
     /// Their filters are [1, width, characterSize, count], ours [count, width * characterSize].
     private func loadFilter(_ index: Int, width: Int) throws {
         let values = try values(ELMoTensors.filter(index)), target = parameter("input.width\(width).weight")
-        for row in 0..<target.rows {
-            for column in 0..<target.columns { target.row(row)[column] = values[column * target.rows + row] }
-        }
+        target.copy(
+            from: (0..<values.count).map { values[$0 % target.columns * target.rows + $0 / target.columns] })
     }
 
     private func setIdentity() {
         let weight = parameter("input.projection.weight")
         weight.fill(0)
-        for index in 0..<weight.rows { weight.row(index)[index] = 1 }
+        for index in 0..<weight.rows { weight.rows(index..<index + 1).columns(index..<index + 1).fill(1) }
         parameter("input.projection.bias").fill(0)
     }
 
     /// The input's rows stand above the state's in one matrix.
     private func loadLayer(_ direction: Int, _ layer: Int, _ name: String) throws {
         let weights = try values(ELMoTensors.layer(direction, layer, "W_0"))
-        let input = parameter("\(name).input.weight"), recurrent = parameter("\(name).recurrent.weight")
-        weights.withUnsafeBufferPointer { weights in
-            guard var source = weights.baseAddress else { return }
-            for matrix in [input, recurrent] {
-                for row in 0..<matrix.rows {
-                    copyGates(source, to: matrix.row(row))
-                    source += matrix.columns
-                }
+        var first = 0
+        for matrix in [parameter("\(name).input.weight"), parameter("\(name).recurrent.weight")] {
+            for row in 0..<matrix.rows {
+                matrix.rows(row..<row + 1).copy(from: gates(weights[first..<first + matrix.columns]))
+                first += matrix.columns
             }
         }
-        let bias = parameter("\(name).bias").row(0)
-        try values(ELMoTensors.layer(direction, layer, "B")).withUnsafeBufferPointer { values in
-            if let source = values.baseAddress { copyGates(source, to: bias) }
-        }
+        var bias = gates(try values(ELMoTensors.layer(direction, layer, "B"))[...])
         // TensorFlow's cell adds it when it runs.
         for index in options.cell..<2 * options.cell { bias[index] += 1 }
+        parameter("\(name).bias").copy(from: bias)
         if options.projectsCells { try copy(ELMoTensors.layer(direction, layer, "W_P_0"), to: "\(name).projection.weight") }
     }
 
     /// From input, candidate, forget, output (TensorFlow) to input, forget, candidate, output.
-    private func copyGates(_ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>) {
-        for (ours, theirs) in [0, 2, 1, 3].enumerated() {
-            (target + ours * options.cell).update(from: source + theirs * options.cell, count: options.cell)
-        }
+    private func gates(_ row: ArraySlice<Float>) -> [Float] {
+        [0, 2, 1, 3].flatMap { row.dropFirst($0 * options.cell).prefix(options.cell) }
     }
 
-    private func copy(_ path: String, to name: String) throws {
-        let values = try values(path), target = parameter(name)
-        precondition(values.count == target.rows * target.columns)
-        for index in values.indices { target.start[index] = values[index] }
-    }
+    private func copy(_ path: String, to name: String) throws { parameter(name).copy(from: try values(path)) }
 
     private func values(_ path: String) throws -> [Float] {
         let values = try file.values(path)
-        let isFinite = values.withUnsafeBufferPointer { buffer in
-            buffer.baseAddress.map { Vector.isFinite($0, count: buffer.count) } ?? true
-        }
-        guard isFinite else { throw ToolError.data(file.name, "data set \(path)", "holds a number that is not finite") }
+        guard values.allSatisfy(\.isFinite) else { throw ToolError.data(file.name, "data set \(path)", "holds a number that is not finite") }
         return values
     }
 

@@ -1,6 +1,6 @@
 internal import Files
 internal import FoundationEssentials
-internal import Layers
+internal import Kernels
 
 /// Learned weights of an encoder's layers, from a file: gamma x sum over layers l of softmax(s)_l h_l (Peters et al. 2018,
 /// equation 1), the mix that `ScalarMix` learns.
@@ -51,7 +51,7 @@ public struct LayerMix: Sendable, Equatable {
     }
 
     /// What each layer is multiplied by.
-    var factors: [Float] { ScalarMix.shares(of: weights).map { Float(gamma * $0) } }
+    var factors: [Float] { softmaxShares(of: weights).map { Float(gamma * $0) } }
 
     /// For the header of a shard: the file's name is not what matters.
     var description: String {

@@ -1,5 +1,5 @@
 import Files
-import Kernels
+@_spi(HostMemory) import Kernels
 public import Parallel
 public import Shards
 

@@ -1,5 +1,5 @@
 import Files
-import Kernels
+public import Kernels
 public import Layers
 public import Model
 public import Subwords

@@ -9,7 +9,8 @@ final class SpellingInput: SentenceInput {
     private let encoder: ContextualEncoder
     private let batch: SpellingBatch
     /// Of each direction: the word of each row.
-    private let places: [UnsafeMutablePointer<Int32>]
+    private let places: [Numbers]
+    private let placeBuffers: [FloatBuffer]
     /// Words met by their bytes.
     private var words = WordTable()
     /// For each input layer there is, what it gives for `words`: [capacity, projection].
@@ -32,18 +33,13 @@ final class SpellingInput: SentenceInput {
         let width = encoder.configuration.projection
         batch = SpellingBatch(rows: rows, longest: encoder.configuration.longestWord)
         capacity = rows + encoder.configuration.markNames.count + Self.keptValues / width
-        places = encoder.directions.map { _ in
-            let places = UnsafeMutablePointer<Int32>.allocate(capacity: rows)
-            places.initialize(repeating: 0, count: rows)
-            return places
-        }
+        placeBuffers = encoder.directions.map { _ in FloatBuffer(count: rows) }
+        places = placeBuffers.map { Numbers($0, count: rows) }
         outputs = encoder.directions.map { _ in FloatBuffer(count: rows * width) }
         let layers = encoder.configuration.sharesLayers ? 1 : encoder.directions.count
         kept = (0..<layers).map { [capacity] _ in FloatBuffer(count: capacity * width) }
         forget()
     }
-
-    deinit { for places in places { places.deallocate() } }
 
     /// A mark that stands in the text is the mark, as in training: both have one number.
     private func forget() {
@@ -56,7 +52,7 @@ final class SpellingInput: SentenceInput {
 
     func begin(rows: Int) {
         if words.count + rows > capacity { forget() }
-        for places in places { places.update(repeating: 0, count: rows) }
+        for places in places { places[0..<rows].fill(0) }
     }
 
     func putMark(_ direction: Int, row: Int, closing: Bool) {
@@ -75,11 +71,10 @@ final class SpellingInput: SentenceInput {
         readNewWords()
         let width = encoder.configuration.projection
         return rows.enumerated().map { direction, rows in
-            let source = kept[direction % kept.count].start, target = outputs[direction]
-            for row in 0..<rows {
-                (target.start + row * width).update(from: source + Int(places[direction][row]) * width, count: width)
-            }
-            return .outputs(Matrix(target, rows: rows, columns: width))
+            let source = Matrix(kept[direction % kept.count], rows: capacity, columns: width)
+            let target = Matrix(outputs[direction], rows: rows, columns: width)
+            encoder.directions[direction].backend.gather(places[direction], of: source, into: target)
+            return .outputs(target)
         }
     }
 
@@ -97,7 +92,7 @@ final class SpellingInput: SentenceInput {
             }
             let width = encoder.configuration.projection
             for (layer, buffer) in kept.enumerated() {
-                let target = Matrix(buffer.start + first * width, rows: read - first, columns: width)
+                let target = Matrix(buffer, at: first * width, rows: read - first, columns: width)
                 encoder.directions[layer].readWords(.spellings(batch.spellings), into: target)
             }
         }

@@ -1,4 +1,5 @@
 import Files
+import Kernels
 import Layers
 import Model
 import Shards
@@ -11,7 +12,8 @@ final class UnitInput: SentenceInput {
     private let units: WordTable
     private let directions: [Direction]
     /// [rows] of each direction.
-    private let numbers: [UnsafeMutablePointer<Int32>]
+    private let numbers: [Numbers]
+    private let buffers: [FloatBuffer]
     /// Words met by their bytes, and the units of each.
     private var words = WordTable()
     private var cut: [[Int32]] = []
@@ -32,14 +34,9 @@ final class UnitInput: SentenceInput {
         for unit in encoder.units { _ = units.insert(unit) }
         self.units = units
         directions = encoder.configuration.directions
-        numbers = directions.map { _ in
-            let numbers = UnsafeMutablePointer<Int32>.allocate(capacity: rows)
-            numbers.initialize(repeating: 0, count: rows)
-            return numbers
-        }
+        buffers = directions.map { _ in FloatBuffer(count: rows) }
+        numbers = buffers.map { Numbers($0, count: rows) }
     }
-
-    deinit { for numbers in numbers { numbers.deallocate() } }
 
     private func units(of word: String) -> [Int32] {
         if words.count >= Self.mostWords {
@@ -61,7 +58,7 @@ final class UnitInput: SentenceInput {
     func steps(_ word: String) -> Int { units(of: word).count }
 
     func begin(rows: Int) {
-        for numbers in numbers { numbers.update(repeating: EncoderConfiguration.Mark.unknown, count: rows) }
+        for numbers in numbers { numbers[0..<rows].fill(EncoderConfiguration.Mark.unknown) }
     }
 
     func putMark(_ direction: Int, row: Int, closing: Bool) {

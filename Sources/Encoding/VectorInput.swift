@@ -42,7 +42,7 @@ final class VectorInput: SentenceInput {
     func steps(_ word: String) -> Int { 1 }
 
     func begin(rows: Int) {
-        for matrix in matrices { matrix.start.update(repeating: 0, count: rows * table.dimension) }
+        for matrix in matrices { Matrix(matrix, rows: rows, columns: table.dimension).fill(0) }
     }
 
     func putMark(_ direction: Int, row: Int, closing: Bool) {
@@ -67,7 +67,7 @@ final class VectorInput: SentenceInput {
     }
 
     private func copy(_ vector: [Float], _ direction: Int, _ row: Int) {
-        (matrices[direction].start + row * table.dimension).update(from: vector, count: table.dimension)
+        Matrix(matrices[direction], at: row * table.dimension, rows: 1, columns: table.dimension).copy(from: vector)
     }
 
     private static func look(

@@ -18,30 +18,32 @@ public struct Adagrad: Optimizer {
     public var momentNames: [String] { ["squares"] }
     public var initialMoment: Float { initialSum }
 
-    public func update(_ run: WeightRun, _ step: OptimizerStep, compute: Compute) {
-        var pass = Pass(
-            weights: run.weights, gradients: run.gradients, squares: run.firstMoments, count: run.count,
-            scale: step.scale, kept: 1 - step.rate * step.weightDecay, rate: step.rate)
-        compute.pool.forEach(Reduction.blockCount(run.count), context: &pass) { context, block in
-            context.assumingMemoryBound(to: Pass.self).pointee.run(block)
+    public func update(_ run: WeightRun, _ step: OptimizerStep, on backend: any Backend) { backend.update(run, step, self) }
+}
+
+extension Compute {
+    public func update(_ run: WeightRun, _ step: OptimizerStep, _ rule: Adagrad) {
+        var pass = AdagradPass(run: run, scale: step.scale, kept: 1 - step.rate * step.weightDecay, rate: step.rate)
+        pool.forEach(run.tasks, context: &pass) { context, task in
+            let pass = context.assumingMemoryBound(to: AdagradPass.self).pointee
+            pass.run.forEachPiece(of: task, pass.update)
         }
     }
+}
 
-    private struct Pass {
-        let weights, gradients, squares: UnsafeMutablePointer<Float>
-        let count: Int
-        let scale, kept, rate: Float
+/// An update under way.
+private struct AdagradPass {
+    let run: WeightRun
+    let scale, kept, rate: Float
 
-        func run(_ block: Int) {
-            let start = block * Reduction.blockSize(count)
-            let end = min(start + Reduction.blockSize(count), count)
-            for index in start..<end {
-                let gradient = gradients[index] * scale
-                let sum = squares[index] + gradient * gradient
-                squares[index] = sum
-                weights[index] = kept * weights[index] - rate * gradient / sum.squareRoot()
-                gradients[index] = 0
-            }
+    func update(_ piece: WeightRun.Piece) {
+        let (weights, gradients, squares) = (piece.weights, piece.gradients, piece.first)
+        for index in 0..<piece.count {
+            let gradient = gradients[index] * scale
+            let sum = squares[index] + gradient * gradient
+            squares[index] = sum
+            weights[index] = kept * weights[index] - rate * gradient / sum.squareRoot()
+            gradients[index] = 0
         }
     }
 }

@@ -22,37 +22,41 @@ public struct Adam: Optimizer {
     public var momentNames: [String] { ["first", "second"] }
     public var initialMoment: Float { 0 }
 
-    public func update(_ run: WeightRun, _ step: OptimizerStep, compute: Compute) {
-        guard let second = run.secondMoments else { preconditionFailure("Adam keeps two moments") }
-        let correction1 = 1 - pow(beta1, Double(step.number))
-        let correction2 = 1 - pow(beta2, Double(step.number))
-        var pass = Pass(
-            weights: run.weights, gradients: run.gradients, first: run.firstMoments, second: second, count: run.count,
-            beta1: Float(beta1), fresh1: Float(1 - beta1), beta2: Float(beta2), fresh2: Float(1 - beta2),
-            epsilon: Float(epsilon), scale: step.scale, kept: 1 - step.rate * step.weightDecay,
-            rate: Float(Double(step.rate) / correction1), secondFactor: Float(1 / correction2))
-        compute.pool.forEach(Reduction.blockCount(run.count), context: &pass) { context, block in
-            context.assumingMemoryBound(to: Pass.self).pointee.run(block)
+    public func update(_ run: WeightRun, _ step: OptimizerStep, on backend: any Backend) { backend.update(run, step, self) }
+}
+
+extension Compute {
+    public func update(_ run: WeightRun, _ step: OptimizerStep, _ rule: Adam) {
+        precondition(run.secondMoments != nil, "Adam keeps two moments")
+        let correction1 = 1 - pow(rule.beta1, Double(step.number))
+        let correction2 = 1 - pow(rule.beta2, Double(step.number))
+        var pass = AdamPass(
+            run: run, beta1: Float(rule.beta1), fresh1: Float(1 - rule.beta1), beta2: Float(rule.beta2),
+            fresh2: Float(1 - rule.beta2), epsilon: Float(rule.epsilon), scale: step.scale,
+            kept: 1 - step.rate * step.weightDecay, rate: Float(Double(step.rate) / correction1),
+            secondFactor: Float(1 / correction2))
+        pool.forEach(run.tasks, context: &pass) { context, task in
+            let pass = context.assumingMemoryBound(to: AdamPass.self).pointee
+            pass.run.forEachPiece(of: task, pass.update)
         }
     }
+}
 
-    private struct Pass {
-        let weights, gradients, first, second: UnsafeMutablePointer<Float>
-        let count: Int
-        let beta1, fresh1, beta2, fresh2, epsilon, scale, kept, rate, secondFactor: Float
+/// An update under way.
+private struct AdamPass {
+    let run: WeightRun
+    let beta1, fresh1, beta2, fresh2, epsilon, scale, kept, rate, secondFactor: Float
 
-        func run(_ block: Int) {
-            let start = block * Reduction.blockSize(count)
-            let end = min(start + Reduction.blockSize(count), count)
-            for index in start..<end {
-                let gradient = gradients[index] * scale
-                let moment = beta1 * first[index] + fresh1 * gradient
-                let square = beta2 * second[index] + fresh2 * gradient * gradient
-                first[index] = moment
-                second[index] = square
-                weights[index] = kept * weights[index] - rate * moment / ((square * secondFactor).squareRoot() + epsilon)
-                gradients[index] = 0
-            }
+    func update(_ piece: WeightRun.Piece) {
+        let (weights, gradients, first, second) = (piece.weights, piece.gradients, piece.first, piece.second)
+        for index in 0..<piece.count {
+            let gradient = gradients[index] * scale
+            let moment = beta1 * first[index] + fresh1 * gradient
+            let square = beta2 * second[index] + fresh2 * gradient * gradient
+            first[index] = moment
+            second[index] = square
+            weights[index] = kept * weights[index] - rate * moment / ((square * secondFactor).squareRoot() + epsilon)
+            gradients[index] = 0
         }
     }
 }

@@ -48,6 +48,15 @@ public struct ScoreSums: Sendable {
     /// No candidates.
     public init() {}
 
+    /// Candidates added up by another backend.
+    /// - Parameter sums: of e^(score - highest), times 1, value and value squared.
+    public init(highest: Double, sums: (Double, Double, Double), higherValues: Int, higherScores: Int) {
+        self.highest = highest
+        (zeroth, first, second) = sums
+        self.higherValues = higherValues
+        self.higherScores = higherScores
+    }
+
     init(_ lanes: ContourScoreLanes) {
         withUnsafeBytes(of: lanes.highest) { highest in
             withUnsafeBytes(of: lanes.sums) { sums in

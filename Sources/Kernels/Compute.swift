@@ -5,7 +5,7 @@ public import Parallel
 /// A network that is trained holds one of its own, because the scratch memory serves one caller at a time; the threads
 /// may be shared by several. No result depends on the number of threads: an element of a product is summed by one
 /// thread, and partial sums are added in a fixed order.
-public final class Compute {
+public final class Compute: Backend {
     public let pool: ThreadPool
     /// The processor's.
     public let kernels: ProcessorKernels
@@ -30,7 +30,7 @@ public final class Compute {
     deinit { partials.deallocate() }
 
     /// Says what the time from now on is spent on, and for which part of the network; `nil`: the part it is spent for now.
-    public func enter(_ phase: Phase, of part: Part? = nil) { phaseTimes.enter(phase, of: part) }
+    public func enter(_ phase: Phase, of part: Part?) { phaseTimes.enter(phase, of: part) }
 
     /// At least `count` floats, valid until the next call. Grows to the largest size asked for, then stays.
     func scratch(_ count: Int) -> UnsafeMutablePointer<Float> {

@@ -4,10 +4,10 @@ internal import Parallel
 /// Owned, zeroed, 64-byte aligned memory for `count` floats.
 ///
 /// A class, because the parameters of a 76-million-weight encoder must have one owner and never be copied by accident.
-/// Whoever holds a pointer into it keeps the buffer alive.
+/// Whoever holds a handle of memory in it keeps the buffer alive.
 public final class FloatBuffer: @unchecked Sendable {
     public let count: Int
-    public let start: UnsafeMutablePointer<Float>
+    @_spi(HostMemory) public let start: UnsafeMutablePointer<Float>
 
     public init(count: Int) {
         self.count = count
@@ -37,7 +37,7 @@ public final class FloatBuffer: @unchecked Sendable {
     public var bytes: Int { count * MemoryLayout<Float>.stride }
 
     /// The floats, for as long as the buffer lives.
-    public var elements: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: start, count: count) }
+    @_spi(HostMemory) public var elements: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: start, count: count) }
 
     public func fill(_ value: Float) { start.update(repeating: value, count: count) }
 

@@ -1,13 +1,17 @@
-/// A row-major matrix somewhere in memory: a view, which neither owns nor copies. `stride` floats lie between the
-/// starts of two rows.
+/// A row-major matrix in the memory of a backend: a handle with a shape, which neither owns nor copies. `stride` floats lie
+/// between the starts of two rows.
 ///
-/// The memory's owner must outlive the view: a stored property, or `withExtendedLifetime` where the owner is local.
+/// Layers hand matrices to the operations of a `Backend` and never look inside. Only code that imports this module with
+/// `@_spi(HostMemory)`, to read and write files, sees where the floats are.
+///
+/// The memory's owner must outlive the handle: a stored property, or `withExtendedLifetime` where the owner is local.
 public struct Matrix: @unchecked Sendable {
-    public let start: UnsafeMutablePointer<Float>
+    @_spi(HostMemory) public let start: UnsafeMutablePointer<Float>
     public let rows: Int
     public let columns: Int
-    public let stride: Int
+    @_spi(HostMemory) public let stride: Int
 
+    @_spi(HostMemory)
     @inlinable
     public init(_ start: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int? = nil) {
         self.start = start
@@ -16,53 +20,69 @@ public struct Matrix: @unchecked Sendable {
         self.stride = stride ?? columns
     }
 
-    /// The first `rows` x `columns` floats of a buffer.
-    @inlinable
-    public init(_ buffer: FloatBuffer, rows: Int, columns: Int) {
-        precondition(rows * columns <= buffer.count, "\(rows) x \(columns) in a buffer of \(buffer.count) floats")
-        self.init(buffer.start, rows: rows, columns: columns)
+    /// `rows` x `columns` floats of a buffer, from float `first` on.
+    public init(_ buffer: FloatBuffer, at first: Int = 0, rows: Int, columns: Int) {
+        precondition(
+            first >= 0 && first + rows * columns <= buffer.count,
+            "\(rows) x \(columns) from \(first) in a buffer of \(buffer.count) floats")
+        self.init(buffer.start + first, rows: rows, columns: columns)
     }
 
     /// Where row `index` starts.
+    @_spi(HostMemory)
     @inlinable
     public func row(_ index: Int) -> UnsafeMutablePointer<Float> { start + index * stride }
 
     /// Rows `range` as a matrix of their own.
-    @inlinable
     public func rows(_ range: Range<Int>) -> Matrix {
         assert(range.lowerBound >= 0 && range.upperBound <= rows)
         return Matrix(row(range.lowerBound), rows: range.count, columns: columns, stride: stride)
     }
 
     /// Columns `range` as a matrix of their own.
-    @inlinable
     public func columns(_ range: Range<Int>) -> Matrix {
         assert(range.lowerBound >= 0 && range.upperBound <= columns)
         return Matrix(start + range.lowerBound, rows: rows, columns: range.count, stride: stride)
     }
 
-    /// The same memory read as the transpose; only products take it.
-    @inlinable
-    public var transposed: Transposed { Transposed(matrix: self) }
+    /// The same floats in rows of another length, of a matrix without gaps.
+    public func reshaped(rows: Int, columns: Int) -> Matrix {
+        precondition(isDense && rows * columns == self.rows * self.columns)
+        return Matrix(start, rows: rows, columns: columns)
+    }
 
-    /// Sets every element.
+    /// The same memory read as the transpose; only products take it.
+    public var transposed: Operand { Operand(matrix: self, isTransposed: true) }
+
+    /// Whether no floats lie between two rows.
+    var isDense: Bool { stride == columns }
+
+    /// The floats of all rows of a matrix without gaps, for reading and writing files.
+    @_spi(HostMemory)
+    public var floats: UnsafeMutableBufferPointer<Float> {
+        precondition(isDense)
+        return UnsafeMutableBufferPointer(start: start, count: rows * columns)
+    }
+
+    /// Copies floats of the host, row after row, into a matrix in its memory.
+    public func copy(from values: [Float]) {
+        precondition(values.count == rows * columns)
+        values.withUnsafeBufferPointer { values in
+            guard let start = values.baseAddress else { return }
+            for index in 0..<rows { row(index).update(from: start + index * columns, count: columns) }
+        }
+    }
+
+    /// Sets every element of a matrix in the memory of the host.
     public func fill(_ value: Float) {
         for index in 0..<rows { row(index).update(repeating: value, count: columns) }
     }
 
-    /// Copies a matrix of the same shape.
+    /// Copies a matrix of the same shape; both are in the memory of the host.
     public func copy(from other: Matrix) {
         precondition(other.rows == rows && other.columns == columns)
         for index in 0..<rows { row(index).update(from: other.row(index), count: columns) }
     }
-}
-
-/// A matrix that takes part in a product as its transpose.
-public struct Transposed: Sendable {
-    public let matrix: Matrix
-
-    @inlinable
-    public init(matrix: Matrix) { self.matrix = matrix }
 }
 
 /// A factor of a product: a matrix, or one to be read as its transpose.
@@ -70,24 +90,94 @@ public protocol Factor {
     var operand: Operand { get }
 }
 
-/// What a product needs to know of a factor: `rows` and `columns` are those after transposition.
-public struct Operand: Sendable {
-    let matrix: Matrix
-    let isTransposed: Bool
-
-    var rows: Int { isTransposed ? matrix.columns : matrix.rows }
-    var columns: Int { isTransposed ? matrix.rows : matrix.columns }
-
-    /// The part of the operand that starts at (`row`, `column`).
-    func element(_ row: Int, _ column: Int) -> UnsafeMutablePointer<Float> {
-        isTransposed ? matrix.row(column) + row : matrix.row(row) + column
-    }
-}
-
 extension Matrix: Factor {
     public var operand: Operand { Operand(matrix: self, isTransposed: false) }
 }
 
-extension Transposed: Factor {
-    public var operand: Operand { Operand(matrix: matrix, isTransposed: true) }
+/// What a product needs to know of a factor: `rows` and `columns` are those after transposition.
+public struct Operand: Factor, Sendable {
+    let matrix: Matrix
+    let isTransposed: Bool
+
+    public var operand: Operand { self }
+    public var rows: Int { isTransposed ? matrix.columns : matrix.rows }
+    public var columns: Int { isTransposed ? matrix.rows : matrix.columns }
+
+    /// The part of the operand that starts at (`row`, `column`).
+    @_spi(HostMemory)
+    public func element(_ row: Int, _ column: Int) -> UnsafeMutablePointer<Float> {
+        isTransposed ? matrix.row(column) + row : matrix.row(row) + column
+    }
+}
+
+/// Whole numbers of 32 bits in the memory of a backend: rows of tables, classes, places. The host writes them one by one;
+/// operations read them.
+public struct Numbers: @unchecked Sendable {
+    let start: UnsafeMutablePointer<Int32>
+    public let count: Int
+
+    init(_ start: UnsafeMutablePointer<Int32>, count: Int) {
+        self.start = start
+        self.count = count
+    }
+
+    /// `count` numbers of a buffer, in the place of floats from float `first` on.
+    public init(_ buffer: FloatBuffer, at first: Int = 0, count: Int) {
+        precondition(first >= 0 && first + count <= buffer.count, "\(count) numbers in a buffer of \(buffer.count)")
+        self.init(UnsafeMutableRawPointer(buffer.start + first).bindMemory(to: Int32.self, capacity: count), count: count)
+    }
+
+    public subscript(index: Int) -> Int32 {
+        get {
+            assert(index >= 0 && index < count)
+            return start[index]
+        }
+        nonmutating set {
+            assert(index >= 0 && index < count)
+            start[index] = newValue
+        }
+    }
+
+    /// The numbers in `range`.
+    public subscript(range: Range<Int>) -> Numbers {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count)
+        return Numbers(start + range.lowerBound, count: range.count)
+    }
+
+    public func fill(_ value: Int32) { start.update(repeating: value, count: count) }
+}
+
+/// Numbers in double precision in the memory of a backend: losses, and what each row counts.
+public struct Scalars: @unchecked Sendable {
+    let start: UnsafeMutablePointer<Double>
+    public let count: Int
+
+    init(_ start: UnsafeMutablePointer<Double>, count: Int) {
+        self.start = start
+        self.count = count
+    }
+
+    /// `count` scalars of a buffer, each in the place of two floats from float `first` on, which is even.
+    public init(_ buffer: FloatBuffer, at first: Int = 0, count: Int) {
+        precondition(first >= 0 && first + 2 * count <= buffer.count, "\(count) scalars in a buffer of \(buffer.count)")
+        self.init(UnsafeMutableRawPointer(buffer.start + first).bindMemory(to: Double.self, capacity: count), count: count)
+    }
+
+    /// The scalar at `index`. Reading it waits for the operations that write it.
+    public subscript(index: Int) -> Double {
+        get {
+            assert(index >= 0 && index < count)
+            return start[index]
+        }
+        nonmutating set {
+            assert(index >= 0 && index < count)
+            start[index] = newValue
+        }
+    }
+
+    /// The scalars in `range`.
+    public subscript(range: Range<Int>) -> Scalars {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count)
+        return Scalars(start + range.lowerBound, count: range.count)
+    }
 }

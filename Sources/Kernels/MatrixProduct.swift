@@ -9,7 +9,7 @@ extension Compute {
     /// An element's bits depend on its row of `left`, its column of `right` and what it is added to, and on nothing
     /// else: not on the other rows, the number of threads, or whether `right` was packed before. It is the sum, in
     /// order, of one chain of multiply-adds for each `blockDepth` of the depth.
-    public func multiply(_ left: some Factor, _ right: some Factor, into result: Matrix, adding: Bool = false) {
+    public func multiply(_ left: some Factor, _ right: some Factor, into result: Matrix, adding: Bool) {
         let left = left.operand
         let right = right.operand
         check(left, rows: right.rows, columns: right.columns, result)
@@ -44,9 +44,8 @@ extension Compute {
     }
 
     /// The same with a right factor that was packed before.
-    public func multiply(_ left: some Factor, _ right: PackedMatrix, into result: Matrix, adding: Bool = false) {
+    func multiply(_ left: some Factor, _ panels: RightPanels, into result: Matrix, adding: Bool = false) {
         let left = left.operand
-        guard let panels = right.panels else { preconditionFailure("nothing was packed") }
         check(left, rows: panels.depth, columns: panels.columns, result)
         guard panels.depth > 0 && result.rows > 0 && result.columns > 0 else {
             if !adding { result.fill(0) }
@@ -64,9 +63,7 @@ extension Compute {
     }
 
     /// Packs a factor for products that it will be the right factor of, until it is packed again.
-    public func pack(_ factor: some Factor, into packed: PackedMatrix) {
-        let factor = factor.operand
-        let panels = packed.reserve(depth: factor.rows, columns: factor.columns, kernels: kernels)
+    func pack(_ factor: Operand, into panels: RightPanels) {
         pack(nil, Packing(factor: factor, row: 0, column: 0, panels: panels))
     }
 

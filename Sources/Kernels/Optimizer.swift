@@ -6,33 +6,60 @@ public protocol Optimizer: Sendable {
     /// What these numbers are before the first update.
     var initialMoment: Float { get }
 
-    func update(_ run: WeightRun, _ step: OptimizerStep, compute: Compute)
+    func update(_ run: WeightRun, _ step: OptimizerStep, on backend: any Backend)
 }
 
-/// A run of weights in memory, with what belongs to each: [count] each.
-public struct WeightRun: @unchecked Sendable {
-    public let weights, gradients, firstMoments: UnsafeMutablePointer<Float>
+/// Weights with what belongs to each: gradients, and one or two numbers that the rule keeps.
+public struct WeightRun: Sendable {
+    /// Of one shape all four, unless `rows` says which rows of weights and moments the rows of gradients belong to.
+    public let weights, gradients, firstMoments: Matrix
     /// `nil` for a rule that keeps one number only.
-    public let secondMoments: UnsafeMutablePointer<Float>?
-    public let count: Int
+    public let secondMoments: Matrix?
+    public let rows: Numbers?
 
-    public init(
-        weights: UnsafeMutablePointer<Float>, gradients: UnsafeMutablePointer<Float>,
-        firstMoments: UnsafeMutablePointer<Float>, secondMoments: UnsafeMutablePointer<Float>?, count: Int
-    ) {
+    public init(weights: Matrix, gradients: Matrix, firstMoments: Matrix, secondMoments: Matrix?, rows: Numbers? = nil) {
+        precondition(gradients.columns == weights.columns && (rows?.count ?? weights.rows) == gradients.rows)
         self.weights = weights
         self.gradients = gradients
         self.firstMoments = firstMoments
         self.secondMoments = secondMoments
-        self.count = count
+        self.rows = rows
+    }
+}
+
+extension WeightRun {
+    /// Weights side by side, and what belongs to them.
+    struct Piece {
+        let weights, gradients, first: UnsafeMutablePointer<Float>
+        /// `first` again for a rule that keeps one number only.
+        let second: UnsafeMutablePointer<Float>
+        let count: Int
     }
 
-    /// The weights in `range` alone.
-    public func part(_ range: Range<Int>) -> WeightRun {
-        WeightRun(
-            weights: weights + range.lowerBound, gradients: gradients + range.lowerBound,
-            firstMoments: firstMoments + range.lowerBound, secondMoments: secondMoments.map { $0 + range.lowerBound },
-            count: range.count)
+    /// Rows of a task.
+    private static let group = 64
+
+    /// Tasks that the run is cut into for the threads.
+    var tasks: Int {
+        rows == nil ? Reduction.blockCount(weights.rows * weights.columns) : (gradients.rows + Self.group - 1) / Self.group
+    }
+
+    func forEachPiece(of task: Int, _ body: (Piece) -> Void) {
+        let second = secondMoments ?? firstMoments
+        guard let rows else {
+            let count = weights.rows * weights.columns, size = Reduction.blockSize(count), start = task * size
+            return body(
+                Piece(
+                    weights: weights.start + start, gradients: gradients.start + start, first: firstMoments.start + start,
+                    second: second.start + start, count: min(size, count - start)))
+        }
+        for index in task * Self.group..<min((task + 1) * Self.group, gradients.rows) {
+            let row = Int(rows[index])
+            body(
+                Piece(
+                    weights: weights.row(row), gradients: gradients.row(index), first: firstMoments.row(row),
+                    second: second.row(row), count: weights.columns))
+        }
     }
 }
 

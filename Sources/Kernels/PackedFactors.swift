@@ -137,27 +137,3 @@ struct RightPanels {
         }
     }
 }
-
-/// The right factor of several products, packed once: the weights of an LSTM, which meet every time step of a window.
-public final class PackedMatrix {
-    private let buffer: FloatBuffer
-    private(set) var panels: RightPanels?
-
-    /// Room for a matrix of `rows` x `columns`, or its transpose.
-    public init(rows: Int, columns: Int) {
-        let width = ProcessorKernels.available.map(\.columns).max() ?? 1
-        buffer = FloatBuffer(
-            count: max(
-                RightPanels.size(depth: rows, columns: columns, width: width),
-                RightPanels.size(depth: columns, columns: rows, width: width)))
-    }
-
-    public var bytes: Int { buffer.bytes }
-
-    func reserve(depth: Int, columns: Int, kernels: ProcessorKernels) -> RightPanels {
-        precondition(RightPanels.size(depth: depth, columns: columns, width: kernels.columns) <= buffer.count)
-        let panels = RightPanels(buffer.start, depth: depth, columns: columns, kernels: kernels)
-        self.panels = panels
-        return panels
-    }
-}

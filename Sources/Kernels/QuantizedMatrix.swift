@@ -32,6 +32,7 @@ public final class QuantizedMatrix: @unchecked Sendable {
         pool.forEach(panels) { fill($0, from: matrix) }
     }
 
+    var memory: UnsafeMutablePointer<Float> { values.start }
     public var bytes: Int { values.bytes + scaleBuffer.bytes + correctionBuffer.bytes }
 
     var panels: Int { (columns + kernels.columns - 1) / kernels.columns }

@@ -2,7 +2,7 @@
 // and fused multiplication fall back to one lane at a time on plain x86-64, so rounding adds and takes away 1.5 * 2^23,
 // and clamping selects. NaN goes in and comes out.
 
-extension UnsafeMutablePointer<Float> {
+@_spi(HostMemory) extension UnsafeMutablePointer<Float> {
     /// The eight floats from `index` on, aligned or not.
     @inlinable @inline(__always)
     public subscript(vector index: Int) -> SIMD8<Float> {
@@ -11,7 +11,7 @@ extension UnsafeMutablePointer<Float> {
     }
 }
 
-extension UnsafePointer<Float> {
+@_spi(HostMemory) extension UnsafePointer<Float> {
     /// The eight floats from `index` on, aligned or not.
     @inlinable @inline(__always)
     public subscript(vector index: Int) -> SIMD8<Float> {

@@ -4,36 +4,9 @@ internal import Parallel
 // Products that are scored as they are made, a few candidates at a time, and never kept: memory and time of writing and
 // reading them would be more than that of making them.
 extension Compute {
-    /// Where each row's target stands among the columns of `right`: the value of a column is its product with the row, its score
-    /// scale x value + prior.
-    ///
-    /// No result depends on the other rows or the number of threads.
-    /// - Parameters:
-    ///   - left: [rows, depth]
-    ///   - right: [depth, candidates]
-    ///   - prior: [candidates]
-    ///   - targets: [rows], each a column.
-    public func candidateScores(
-        _ left: Matrix, _ right: PackedMatrix, prior: UnsafePointer<Float>, scale: Float = 1, targets: [Int]
-    ) -> [CandidateScores] {
-        let values = values(left, right, at: targets), count = checked(left, right).columns
-        let own = zip(targets, values).map { ScoreTarget(value: $1, prior: prior[$0]) }
-        return zip(own, scoreSums(left, right, prior: prior, scale: scale, targets: own)).map { target, sums in
-            CandidateScores(sums, targetScore: Double(target.prior.addingProduct(scale, target.value)), count: count)
-        }
-    }
-
-    /// Mean and variance of each row's values under the softmax over its scores; see `candidateScores`.
-    public func valueMoments(
-        _ left: Matrix, _ right: PackedMatrix, prior: UnsafePointer<Float>, scale: Float
-    ) -> [(mean: Double, variance: Double)] {
-        let targets = [ScoreTarget](repeating: .none, count: left.rows)
-        return scoreSums(left, right, prior: prior, scale: scale, targets: targets, moments: true).map { ($0.mean, $0.variance) }
-    }
-
     /// The product of each row of `left` with one column of `right`, in the bits that the whole product has.
     /// - Parameter columns: [rows]; where it is negative, the result is NaN.
-    public func values(_ left: Matrix, _ right: PackedMatrix, at columns: [Int]) -> [Float] {
+    public func values(_ left: Matrix, _ right: PackedFactor, at columns: [Int]) -> [Float] {
         let panels = checked(left, right)
         precondition(columns.count == left.rows && columns.allSatisfy { $0 < panels.columns })
         return [Float](unsafeUninitializedCapacity: left.rows) { values, count in
@@ -63,17 +36,16 @@ extension Compute {
     ///   - targets: [rows]
     ///   - moments: whether there are to be mean and variance of the values.
     public func scoreSums(
-        _ left: Matrix, _ right: PackedMatrix, prior: UnsafePointer<Float>, scale: Float = 1, targets: [ScoreTarget],
-        moments: Bool = false
+        _ left: Matrix, _ right: PackedFactor, prior: Matrix, scale: Float, targets: [ScoreTarget], moments: Bool
     ) -> [ScoreSums] {
         let panels = checked(left, right)
-        precondition(targets.count == left.rows)
+        precondition(targets.count == left.rows && prior.columns == panels.columns)
         operations += 2 * Double(left.rows) * Double(panels.columns) * Double(panels.depth)
         return [ScoreSums](unsafeUninitializedCapacity: left.rows) { sums, count in
             guard let sums = sums.baseAddress else { return }
             count = left.rows
             let job = ScoreJob(
-                left: left, right: panels, prior: prior, scale: scale, moments: moments, sums: sums, kernels: kernels,
+                left: left, right: panels, prior: prior.start, scale: scale, moments: moments, sums: sums, kernels: kernels,
                 threads: pool.threads)
             targets.withUnsafeBufferPointer { targets in
                 guard let targets = targets.baseAddress else { return }
@@ -87,8 +59,8 @@ extension Compute {
         }
     }
 
-    private func checked(_ left: Matrix, _ right: PackedMatrix) -> RightPanels {
-        guard let panels = right.panels else { preconditionFailure("nothing was packed") }
+    private func checked(_ left: Matrix, _ right: PackedFactor) -> RightPanels {
+        let panels = right.panels(kernels)
         precondition(left.columns == panels.depth, "product of \(left.columns) and \(panels.depth) x \(panels.columns)")
         return panels
     }

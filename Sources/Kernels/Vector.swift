@@ -2,7 +2,7 @@ internal import Glibc
 
 /// Arithmetic on plain runs of floats, one thread each. Sums run in a fixed order, so the same floats give the same
 /// bits.
-public enum Vector {
+@_spi(HostMemory) public enum Vector {
     /// `target += source`
     @inlinable
     public static func add(_ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, count: Int) {

@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// What a softmax does to runs of logits.
-extension Vector {
+@_spi(HostMemory) extension Vector {
     /// `target = factor * source`
     @inlinable
     public static func scaled(

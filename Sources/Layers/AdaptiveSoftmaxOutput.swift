@@ -8,18 +8,18 @@ public import Kernels
 ///
 /// Cluster i, from 0, has inputs / divisor^(i + 1) of the state's numbers. Nothing has a bias, as in PyTorch's
 /// `AdaptiveLogSoftmaxWithLoss`. Classes must be sorted by frequency.
-public final class AdaptiveSoftmaxOutput: OutputLayer {
+public struct AdaptiveSoftmaxOutput: OutputLayer {
     let head: ClassSoftmax
     let clusters: [Cluster]
-    private let memory: LogitsMemory
     /// Classes of the head that are words.
     let shortlist: Int
     private let inputs: Int
+    private let factors, clusterFactors: ScalarSlot
     /// Of the rows whose targets are in a cluster: their numbers, targets there and factors, states and gradients.
-    private let rowNumbers, headTargets, clusterTargets: UnsafeMutablePointer<Int32>
-    private let clusterFactors, clusterStates, clusterGradient, projected, projectedGradient: FloatBuffer
+    private let rowNumbers, headTargets, clusterTargets: NumberSlot
+    private let clusterStates, clusterGradient, projectedGradient: MatrixSlot
 
-    struct Cluster {
+    struct Cluster: Sendable {
         let classes: Range<Int>
         let projection: Linear
         let softmax: ClassSoftmax
@@ -30,7 +30,7 @@ public final class AdaptiveSoftmaxOutput: OutputLayer {
     ///   - divisor: what a cluster's size is less than that of the one before.
     public init(
         _ name: String, inputs: Int, classes: Int, cutoffs: [Int], divisor: Int = 4, rows: Int,
-        logitsBytes: Int = LogitsMemory.defaultBytes, in layout: inout ParameterLayout
+        logitsBytes: Int = LogitsMemory.defaultBytes, in plan: inout Plan
     ) {
         precondition(Self.complaint(cutoffs: cutoffs, classes: classes) == nil)
         self.inputs = inputs
@@ -39,35 +39,33 @@ public final class AdaptiveSoftmaxOutput: OutputLayer {
         let headClasses = cutoffs[0] + cutoffs.count
         // A cluster seldom has more than a quarter of the rows.
         let largest = zip(cutoffs, ends).reduce(0) { max($0, $1.1 - $1.0) }
-        memory = LogitsMemory(bytes: logitsBytes, classes: max(headClasses, largest / 4), rows: rows, others: largest)
+        let memory = LogitsMemory(
+            bytes: logitsBytes, classes: max(headClasses, largest / 4), rows: rows, others: largest, in: &plan)
         head = ClassSoftmax(
-            weight: layout.declare("\(name).head.weight", [headClasses, inputs]), bias: nil, rows: rows, memory: memory)
+            weight: plan.parameter("\(name).head.weight", [headClasses, inputs]), bias: nil, rows: rows, memory: memory,
+            in: &plan)
         var clusters: [Cluster] = []
         var size = inputs
         for (index, (first, end)) in zip(cutoffs, ends).enumerated() {
             size = max(1, size / divisor)
             let projection = Linear(
-                "\(name).cluster\(index).projection", inputs: inputs, outputs: size, bias: false, in: &layout)
-            let weight = layout.declare("\(name).cluster\(index).weight", [end - first, size])
+                "\(name).cluster\(index).projection", inputs: inputs, outputs: size, bias: false, rows: rows, in: &plan)
+            let weight = plan.parameter("\(name).cluster\(index).weight", [end - first, size])
             clusters.append(
                 Cluster(
                     classes: first..<end, projection: projection,
-                    softmax: ClassSoftmax(weight: weight, bias: nil, rows: rows, memory: memory)))
+                    softmax: ClassSoftmax(weight: weight, bias: nil, rows: rows, memory: memory, in: &plan)))
         }
         self.clusters = clusters
-        rowNumbers = .allocate(capacity: rows)
-        headTargets = .allocate(capacity: rows)
-        clusterTargets = .allocate(capacity: rows)
-        for pointer in [rowNumbers, headTargets, clusterTargets] { pointer.initialize(repeating: 0, count: rows) }
-        clusterFactors = FloatBuffer(count: rows)
-        clusterStates = FloatBuffer(count: rows * inputs)
-        clusterGradient = FloatBuffer(count: rows * inputs)
-        let widest = max(1, inputs / divisor)
-        projected = FloatBuffer(count: rows * widest)
-        projectedGradient = FloatBuffer(count: rows * widest)
+        factors = plan.scalars(rows)
+        clusterFactors = plan.scalars(rows)
+        rowNumbers = plan.numbers(rows)
+        headTargets = plan.numbers(rows)
+        clusterTargets = plan.numbers(rows)
+        clusterStates = plan.matrix(rows: rows, columns: inputs)
+        clusterGradient = plan.gradient(rows: rows, columns: inputs)
+        projectedGradient = plan.gradient(rows: rows, columns: max(1, inputs / divisor))
     }
-
-    deinit { for pointer in [rowNumbers, headTargets, clusterTargets] { pointer.deallocate() } }
 
     /// What is wrong with cut-offs, for a message; `nil` if nothing is.
     public static func complaint(cutoffs: [Int], classes: Int) -> String? {
@@ -88,88 +86,150 @@ public final class AdaptiveSoftmaxOutput: OutputLayer {
     }
 
     public func accumulate(
-        _ states: Matrix, _ targets: Targets, weights: UnsafePointer<Float>?, draw: Draw, statesGradient: Matrix,
-        _ parameters: ParameterStore, _ compute: Compute
-    ) -> Double {
-        let targets = targets.numbers
-        let factors = RowFactors(weights, rows: states.rows)
-        setHeadTargets(targets, rows: states.rows)
-        var loss = head.accumulate(
-            states, targets: headTargets, factors: factors, statesGradient: statesGradient, parameters, compute)
+        _ states: Matrix, _ targets: Targets, weights: Matrix?, draw: Draw, statesGradient: Matrix, loss: Scalars, _ run: Run
+    ) {
+        let targets = targets.numbers, factors = run.rowFactors(factors, weights, rows: states.rows)
+        head.accumulate(
+            states, targets: headTargets(targets, rows: states.rows, run), factors: factors, statesGradient: statesGradient,
+            loss: loss, run)
         for cluster in clusters {
-            let count = gather(cluster, states, targets, factors)
-            guard count > 0 else { continue }
-            let states = Matrix(clusterStates, rows: count, columns: inputs)
-            let gradient = Matrix(clusterGradient, rows: count, columns: inputs)
-            let projected = project(cluster, states, parameters, compute)
-            let projectedGradient = Matrix(projectedGradient, rows: count, columns: projected.columns)
-            loss += cluster.softmax.accumulate(
-                projected, targets: clusterTargets, factors: RowFactors(exactly: clusterFactors.start),
-                statesGradient: projectedGradient, parameters, compute)
-            compute.enter(.outputProducts)
-            cluster.projection.backward(
-                states, outputGradient: projectedGradient, inputGradient: gradient, parameters, compute)
-            compute.enter(.loss)
-            for row in 0..<count {
-                Vector.add(gradient.row(row), to: statesGradient.row(Int(rowNumbers[row])), count: inputs)
-            }
+            guard let part = gather(cluster, states, targets, factors, run) else { continue }
+            run.enter(.outputProducts)
+            let projected = cluster.projection.forward(part.states, run)
+            let projectedGradient = run.matrix(projectedGradient, rows: projected.rows, columns: projected.columns)
+            cluster.softmax.accumulate(
+                projected, targets: part.targets, factors: part.factors, statesGradient: projectedGradient, loss: loss, run)
+            run.enter(.outputProducts)
+            let gradient = run.matrix(clusterGradient, rows: projected.rows)
+            cluster.projection.backward(part.states, outputGradient: projectedGradient, inputGradient: gradient, run)
+            run.enter(.loss)
+            run.backend.scatterAdd(gradient, to: statesGradient, at: part.rows)
         }
-        compute.enter(.other)
-        return loss
+        run.enter(.other)
     }
 
-    public func evaluate(
-        _ states: Matrix, _ targets: Targets, weights: UnsafePointer<Float>?, _ parameters: ParameterStore,
-        _ compute: Compute
-    ) -> Double {
-        let targets = targets.numbers
-        let factors = RowFactors(weights, rows: states.rows)
-        setHeadTargets(targets, rows: states.rows)
-        var loss = head.weights.loss(states, targets: headTargets, factors: factors, parameters, compute)
+    public func evaluate(_ states: Matrix, _ targets: Targets, weights: Matrix?, loss: Scalars, _ run: Run) {
+        let targets = targets.numbers, factors = run.rowFactors(factors, weights, rows: states.rows)
+        head.weights.addLoss(
+            states, targets: headTargets(targets, rows: states.rows, run), factors: factors, to: loss, run)
         for cluster in clusters {
-            let count = gather(cluster, states, targets, factors)
-            guard count > 0 else { continue }
-            let projected = project(cluster, Matrix(clusterStates, rows: count, columns: inputs), parameters, compute)
-            loss += cluster.softmax.weights.loss(
-                projected, targets: clusterTargets, factors: RowFactors(exactly: clusterFactors.start), parameters, compute)
+            guard let part = gather(cluster, states, targets, factors, run) else { continue }
+            cluster.softmax.weights.addLoss(
+                cluster.projection.forward(part.states, run), targets: part.targets, factors: part.factors, to: loss, run)
         }
-        return loss
     }
 
-    private func setHeadTargets(_ targets: UnsafePointer<Int32>, rows: Int) {
+    private func headTargets(_ targets: Numbers, rows: Int, _ run: Run) -> Numbers {
+        let headTargets = run.numbers(headTargets)
         for row in 0..<rows {
             let target = Int(targets[row])
             let cluster = clusters.firstIndex { $0.classes.contains(target) }
             headTargets[row] = Int32(cluster.map { shortlist + $0 } ?? target)
         }
+        return headTargets
     }
 
-    /// Collects the rows that count and whose targets are in `cluster`; returns how many.
+    /// The rows that count and whose targets are in a cluster.
+    private struct ClusterRows {
+        let rows, targets: Numbers
+        let factors: Scalars
+        let states: Matrix
+    }
+
     private func gather(
-        _ cluster: Cluster, _ states: Matrix, _ targets: UnsafePointer<Int32>, _ factors: RowFactors
-    ) -> Int {
+        _ cluster: Cluster, _ states: Matrix, _ targets: Numbers, _ factors: Scalars, _ run: Run
+    ) -> ClusterRows? {
+        let numbers = run.numbers(rowNumbers), own = run.numbers(clusterTargets), ownFactors = run.scalars(clusterFactors)
         var count = 0
         for row in 0..<states.rows where cluster.classes.contains(Int(targets[row])) && factors[row] != 0 {
-            rowNumbers[count] = Int32(row)
-            clusterTargets[count] = targets[row] - Int32(cluster.classes.lowerBound)
-            clusterFactors.start[count] = Float(factors[row])
-            (clusterStates.start + count * inputs).update(from: states.row(row), count: inputs)
+            numbers[count] = Int32(row)
+            own[count] = targets[row] - Int32(cluster.classes.lowerBound)
+            ownFactors[count] = Double(Float(factors[row]))
             count += 1
         }
-        return count
+        guard count > 0 else { return nil }
+        let gathered = run.matrix(clusterStates, rows: count)
+        run.backend.gather(numbers, of: states, into: gathered)
+        return ClusterRows(
+            rows: numbers[0..<count], targets: own[0..<count], factors: ownFactors[0..<count], states: gathered)
+    }
+}
+
+extension AdaptiveSoftmaxOutput: ClassifyingOutput {
+    /// Some classes of an adaptive softmax, part by part: those of the head, and those of each cluster.
+    public struct Subset {
+        fileprivate let count: Int
+        fileprivate let parts: [Part]
+        /// Which part each class is of, and its place there.
+        fileprivate let places: [(part: Int, place: Int)]
+        /// The head's classes that are clusters: [clusters].
+        fileprivate let heads: ClassSubset
     }
 
-    private func project(
-        _ cluster: Cluster, _ states: Matrix, _ parameters: ParameterStore, _ compute: Compute
-    ) -> Matrix {
-        let projected = Matrix(projected, rows: states.rows, columns: cluster.projection.outputs)
-        compute.enter(.outputProducts)
-        cluster.projection.forward(states, into: projected, parameters, compute)
-        return projected
+    fileprivate struct Part {
+        /// `nil`: the head.
+        let cluster: Int?
+        let classes: ClassSubset
     }
 
-    public var activationBytes: Int {
-        [clusterFactors, clusterStates, clusterGradient, projected, projectedGradient].reduce(0) { $0 + $1.bytes }
-            + memory.bytes + head.activationBytes + clusters.reduce(0) { $0 + $1.softmax.activationBytes }
+    public func subset(_ classes: [Int32], _ run: Run) -> Subset {
+        let numbers = classes.map { number in clusters.firstIndex { $0.classes.contains(Int(number)) } }
+        var parts: [Part] = [], places = [(part: Int, place: Int)](repeating: (0, 0), count: classes.count)
+        for cluster in [nil] + clusters.indices.map(Optional.some) {
+            let own = classes.indices.filter { numbers[$0] == cluster }
+            guard !own.isEmpty else { continue }
+            for (place, index) in own.enumerated() { places[index] = (parts.count, place) }
+            let (weights, first) = cluster.map { (clusters[$0].softmax.weights, clusters[$0].classes.lowerBound) } ?? (head.weights, 0)
+            parts.append(Part(cluster: cluster, classes: weights.subset(own.map { classes[$0] - Int32(first) }, run)))
+        }
+        let heads = head.weights.subset(clusters.indices.map { Int32(shortlist + $0) }, run)
+        return Subset(count: classes.count, parts: parts, places: places, heads: heads)
+    }
+
+    /// The head's normaliser is the same for all classes, and left out. A class of a cluster has its logit there, and, the same
+    /// for all classes there, log p(cluster).
+    public func rank(_ states: Matrix, among subset: Subset, targets: [Int], _ run: Run) -> [CandidateScores] {
+        let ofClusters = FloatBuffer(count: states.rows * clusters.count)
+        let logits = Matrix(ofClusters, rows: states.rows, columns: clusters.count)
+        subset.heads.logits(states, into: logits, run)
+        let clusterLogits = run.backend.read(logits)
+        /// Of each part, at each row: the states as the part reads them, what its scores lack, and the target, if it is there.
+        var read: [Matrix] = [], offsets: [[Double]] = [], own: [[ScoreTarget?]] = [], buffers: [FloatBuffer] = []
+        for (number, part) in subset.parts.enumerated() {
+            var states = states, offset = [Double](repeating: 0, count: states.rows)
+            if let index = part.cluster {
+                let cluster = clusters[index]
+                let buffer = FloatBuffer(count: states.rows * cluster.projection.outputs)
+                buffers.append(buffer)
+                let below = Matrix(buffer, rows: states.rows, columns: cluster.projection.outputs)
+                run.backend.multiply(states, run.value(cluster.projection.weight), into: below)
+                states = below
+                let normalizers = cluster.softmax.weights.logNormalizers(below, run)
+                for row in offset.indices {
+                    offset[row] = Double(clusterLogits[row * clusters.count + index]) - normalizers[row]
+                }
+            }
+            let places = targets.map { subset.places[$0].part == number ? subset.places[$0].place : -1 }
+            let values = run.backend.values(states, part.classes.weights, at: places)
+            let biases = run.backend.read(part.classes.bias)
+            own.append(zip(places, values).map { $0 < 0 ? nil : ScoreTarget(value: $1, prior: biases[$0]) })
+            read.append(states)
+            offsets.append(offset)
+        }
+        let scores = targets.indices.map { row in
+            let part = subset.places[targets[row]].part
+            return (own[part][row].map { Double($0.value + $0.prior) } ?? .nan) + offsets[part][row]
+        }
+        var sums = [ScoreSums](repeating: ScoreSums(), count: states.rows)
+        for (number, part) in subset.parts.enumerated() {
+            let compared = targets.indices.map { row in
+                own[number][row] ?? ScoreTarget(score: Float(scores[row] - offsets[number][row]))
+            }
+            let found = run.backend.scoreSums(
+                read[number], part.classes.weights, prior: part.classes.bias, scale: 1, targets: compared, moments: false)
+            for row in sums.indices { sums[row].add(found[row], offset: offsets[number][row]) }
+        }
+        withExtendedLifetime((ofClusters, buffers)) {}
+        return sums.indices.map { CandidateScores(sums[$0], targetScore: scores[$0], count: subset.count) }
     }
 }

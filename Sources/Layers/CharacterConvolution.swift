@@ -1,15 +1,13 @@
 public import Kernels
 
-/// Convolutions over the characters of a word, each taken at its largest place, then highway layers (Kim, Jernite, Sontag
-/// and Rush 2016): the input layer of ELMo.
+/// Convolutions over the letters of a word, each taken at its largest place, then highway layers (Kim, Jernite, Sontag
+/// and Rush 2016): what reads words in ELMo.
 ///
 /// For each width w and its filters W_w:
 ///
-///     f_w = relu(max over places t of [x_t; ...; x_{t+w-1}] W_w + b_w)
+///     f_w[n] = act(b_w[n] + max over places t of [x_t; ...; x_{t+w-1}] . W_w[n])        act: relu or tanh
 ///     features = highways([f_1; f_2; ...])
-///
-/// Beyond a word's end characters are zeros, so that words shorter than a filter have one place for it.
-public struct CharacterConvolution: CharacterEncoder {
+public struct CharacterConvolution: Layer {
     /// Filters of one width.
     public struct Filters: Sendable, Equatable {
         public let width: Int
@@ -21,180 +19,205 @@ public struct CharacterConvolution: CharacterEncoder {
         }
     }
 
+    /// What a filter's largest answer goes through. Both rise, so that the largest answer is that of the largest sum.
+    public enum Activation: String, Codable, Sendable, CaseIterable {
+        case relu, tanh
+
+        var function: Kernels.Activation { self == .relu ? .relu : .tanh }
+    }
+
+    /// What is behind a word's last letter, and how far filters reach.
+    public enum Padding: Sendable {
+        /// Zeros, which only words that are shorter than a filter have under it.
+        case zeros
+        /// A letter of padding, up to so many letters in all, as in bilm-tf. Places of padding alone are all equal, so that one
+        /// of them is enough.
+        case letters(longest: Int)
+
+        /// Places of a filter that can differ.
+        func places(length: Int, width: Int) -> Int {
+            switch self {
+            case .zeros: max(1, length - width + 1)
+            case .letters(let longest): min(length + 1, longest - width + 1)
+            }
+        }
+    }
+
+    /// Words as vectors of their letters.
+    public struct Words {
+        /// [letters, inputs]: word after word, each followed by as many rows of padding as the widest filter has.
+        public let letters: Matrix
+        /// Where each word starts there, and how many letters it has, the padding not counted: [words].
+        public let starts, lengths: Numbers
+
+        public init(letters: Matrix, starts: Numbers, lengths: Numbers) {
+            precondition(starts.count == lengths.count)
+            self.letters = letters
+            self.starts = starts
+            self.lengths = lengths
+        }
+    }
+
     public let inputs: Int
     public let filters: [Filters]
     public var outputs: Int { filters.reduce(0) { $0 + $1.count } }
-    /// One for each of `filters`: [width * inputs, count].
-    let convolutions: [Linear]
-    let highways: [Highway]
-    public var packedWeights: [Parameter] { convolutions.map(\.weight) + highways.flatMap(\.weights) }
+    public var widest: Int { filters.reduce(1) { max($0, $1.width) } }
+    private let activation: Activation
+    private let padding: Padding
+    private let wordCapacity: Int
+    /// For each width [count, width * inputs] and [count].
+    let weights, biases: [Parameter]
+    private let highways: [Highway]
+    /// Of each filter and word, how many places it has: [filters * words].
+    private let places: NumberSlot
+    /// [places of a block, widest * inputs] and [places, largest count]
+    private let windows, answers: MatrixSlot
+    /// [words, features]: the largest answers, and where in the word they were.
+    private let features: MatrixSlot
+    private let chosen: NumberSlot
+    private let gradients: [MatrixSlot]
 
-    public init(_ name: String, inputs: Int, filters: [Filters], highways: Int, in layout: inout ParameterLayout) {
+    /// Words whose places are multiplied at once.
+    private static let block = 64
+
+    /// - Parameters:
+    ///   - words: the most that come at once.
+    ///   - longest: letters of a word at most.
+    ///   - firstHighway: the number of the first of the highway layers, in their names.
+    public init(
+        _ name: String, inputs: Int, filters: [Filters], activation: Activation, highways count: Int, firstHighway: Int,
+        padding: Padding, words: Int, longest: Int, in plan: inout Plan
+    ) {
         self.inputs = inputs
         self.filters = filters
-        var convolutions: [Linear] = []
+        self.activation = activation
+        self.padding = padding
+        wordCapacity = words
+        var weights: [Parameter] = [], biases: [Parameter] = []
         for filter in filters {
-            convolutions.append(
-                Linear(
-                    "\(name).width\(filter.width)", inputs: filter.width * inputs, outputs: filter.count, in: &layout))
+            weights.append(plan.parameter("\(name).width\(filter.width).weight", [filter.count, filter.width * inputs]))
+            biases.append(plan.parameter("\(name).width\(filter.width).bias", [filter.count]))
         }
-        self.convolutions = convolutions
-        var layers: [Highway] = []
-        let outputs = filters.reduce(0) { $0 + $1.count }
-        for index in 0..<highways { layers.append(Highway("\(name).highway\(index)", size: outputs, in: &layout)) }
-        self.highways = layers
+        (self.weights, self.biases) = (weights, biases)
+        let size = filters.reduce(0) { $0 + $1.count }
+        highways = (0..<count).map { Highway("\(name).highway\(firstHighway + $0)", size: size, rows: words, in: &plan) }
+        let most = Self.block * (longest + 1)
+        places = plan.numbers(filters.count * words)
+        windows = plan.matrix(rows: most, columns: filters.reduce(1) { max($0, $1.width) } * inputs)
+        answers = plan.matrix(rows: most, columns: filters.reduce(0) { max($0, $1.count) })
+        features = plan.matrix(rows: words, columns: size)
+        chosen = plan.numbers(plan.isTraining ? words * size : 0)
+        gradients = (0..<2).map { _ in plan.gradient(rows: words, columns: size) }
     }
+
+    /// The filters are small.
+    public var factors: [Parameter] { highways.flatMap(\.factors) }
 
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
-        for layer in convolutions { layer.initialize(parameters, random: &random) }
-        for layer in highways { layer.initialize(parameters, random: &random) }
+        initialize(parameters, bound: nil, random: &random)
     }
 
-    public func makeWorkspace(words: Int, longest: Int, training: Bool) -> any CharacterWorkspace {
-        Workspace(self, words: words, longest: longest, training: training)
+    /// - Parameter bound: of the filters' weights, which are uniform; `nil`: Glorot's.
+    func initialize(_ parameters: ParameterStore, bound: Double?, random: inout Random) {
+        for (filter, weight) in zip(filters, weights) {
+            if let bound {
+                parameters.fill(weight) { random.uniform(in: -bound..<bound) }
+            } else {
+                parameters.fillGlorot(weight, inputs: filter.width * inputs, outputs: filter.count, random: &random)
+            }
+        }
+        for bias in biases { parameters.fill(bias, with: 0) }
+        for highway in highways { highway.initialize(parameters, random: &random) }
     }
 
-    private final class Workspace: CharacterWorkspace {
-        private let encoder: CharacterConvolution
-        /// For each width the characters under the filter, [places * words, width * inputs].
-        private let columns: [FloatBuffer]
-        /// [places * words, largest count]: the filters' answers, or their gradients.
-        private let answers: FloatBuffer
-        /// [places * words, largest width * inputs]
-        private let columnGradient: FloatBuffer
-        /// [words, outputs]: the largest answers.
-        private let largest: FloatBuffer
-        /// The place of each of these.
-        private let places: UnsafeMutableBufferPointer<Int32>
-        private let highwayMemory: [Highway.Memory]
-        private let gradientA, gradientB: FloatBuffer
+    // MARK: - Forward
 
-        init(_ encoder: CharacterConvolution, words: Int, longest: Int, training: Bool) {
-            self.encoder = encoder
-            let rows = words * longest
-            let widest = encoder.filters.map(\.width).max() ?? 1
-            columns = encoder.filters.map { FloatBuffer(count: rows * $0.width * encoder.inputs) }
-            answers = FloatBuffer(count: rows * (encoder.filters.map(\.count).max() ?? 0))
-            columnGradient = FloatBuffer(count: training ? rows * widest * encoder.inputs : 0)
-            largest = FloatBuffer(count: words * encoder.outputs)
-            places = .allocate(capacity: words * encoder.outputs)
-            places.initialize(repeating: 0)
-            highwayMemory = encoder.highways.map { Highway.Memory($0, rows: words, training: training) }
-            gradientA = FloatBuffer(count: training ? words * encoder.outputs : 0)
-            gradientB = FloatBuffer(count: training ? words * encoder.outputs : 0)
-        }
+    public func forward(_ words: Words, _ shape: WindowShape, _ run: Run) -> Matrix { forward(words, run) }
 
-        deinit { places.deallocate() }
-
-        /// Places of a filter in words of `length` characters.
-        private func placeCount(_ filter: Filters, _ length: Int) -> Int { max(1, length - filter.width + 1) }
-
-        func forward(_ group: CharacterGroup, _ parameters: ParameterStore, _ compute: Compute) -> Matrix {
-            let words = group.words, length = group.length
-            let result = Matrix(largest, rows: words, columns: encoder.outputs)
-            var first = 0
-            for (index, filter) in encoder.filters.enumerated() {
-                let count = placeCount(filter, length)
-                let columns = Matrix(columns[index], rows: count * words, columns: filter.width * encoder.inputs)
-                gather(group, filter, into: columns)
-                let answers = Matrix(answers, rows: count * words, columns: filter.count)
-                encoder.convolutions[index].forward(columns, into: answers, parameters, compute)
-                for word in 0..<words { takeLargest(answers, word: word, words: words, places: count, first: first, result) }
-                first += filter.count
-            }
-            var features = result
-            for (layer, memory) in zip(encoder.highways, highwayMemory) {
-                features = layer.forward(features, memory: memory, parameters, compute)
-            }
-            return features
-        }
-
-        func backward(
-            _ group: CharacterGroup, outputGradient: Matrix, embeddingGradient: Matrix, _ parameters: ParameterStore,
-            _ compute: Compute
-        ) {
-            let words = group.words, length = group.length
-            let size = encoder.outputs
-            var gradient = outputGradient
-            for index in encoder.highways.indices.reversed() {
-                let below = index == 0
-                    ? Matrix(largest, rows: words, columns: size)
-                    : Matrix(highwayMemory[index - 1].output, rows: words, columns: size)
-                let next = Matrix(index % 2 == 0 ? gradientA : gradientB, rows: words, columns: size)
-                encoder.highways[index].backward(
-                    below, memory: highwayMemory[index], outputGradient: gradient, inputGradient: next, parameters,
-                    compute)
-                gradient = next
-            }
-            embeddingGradient.fill(0)
-            var first = 0
-            for (index, filter) in encoder.filters.enumerated() {
-                let count = placeCount(filter, length)
-                let answers = Matrix(answers, rows: count * words, columns: filter.count)
-                answers.fill(0)
-                for word in 0..<words {
-                    let gradient = gradient.row(word) + first, value = largest.start + word * size + first
-                    for index in 0..<filter.count where value[index] > 0 {
-                        let place = Int(places[word * size + first + index])
-                        answers.row(place * words + word)[index] = gradient[index]
-                    }
-                }
-                let columns = Matrix(columns[index], rows: count * words, columns: filter.width * encoder.inputs)
-                let columnGradient = Matrix(columnGradient, rows: count * words, columns: columns.columns)
-                encoder.convolutions[index].backward(
-                    columns, outputGradient: answers, inputGradient: columnGradient, parameters, compute)
-                scatter(columnGradient, group, filter, into: embeddingGradient)
-                first += filter.count
+    /// The features of each word: [words, outputs].
+    func forward(_ words: Words, _ run: Run) -> Matrix {
+        let count = words.starts.count
+        precondition(count <= wordCapacity)
+        for (index, filter) in filters.enumerated() {
+            let places = places(index, count, run)
+            for word in 0..<count {
+                places[word] = Int32(padding.places(length: Int(words.lengths[word]), width: filter.width))
             }
         }
-
-        /// relu(max over places), and where it was.
-        private func takeLargest(
-            _ answers: Matrix, word: Int, words: Int, places count: Int, first: Int, _ result: Matrix
-        ) {
-            let target = result.row(word) + first
-            let chosen = places.baseAddress.map { $0 + word * encoder.outputs + first }
-            guard let chosen else { return }
-            target.update(from: answers.row(word), count: answers.columns)
-            chosen.update(repeating: 0, count: answers.columns)
-            for place in 1..<max(1, count) {
-                let row = answers.row(place * words + word)
-                for index in 0..<answers.columns where row[index] > target[index] {
-                    target[index] = row[index]
-                    chosen[index] = Int32(place)
-                }
-            }
-            for index in 0..<answers.columns { target[index] = max(0, target[index]) }
-        }
-
-        private func gather(_ group: CharacterGroup, _ filter: Filters, into columns: Matrix) {
-            let inputs = encoder.inputs, words = group.words, length = group.length
-            for place in 0..<placeCount(filter, length) {
-                for word in 0..<words {
-                    let row = columns.row(place * words + word)
-                    for offset in 0..<filter.width {
-                        if place + offset < length {
-                            let letter = group.embeddings.row(group.place(place + offset, word))
-                            (row + offset * inputs).update(from: letter, count: inputs)
-                        } else {
-                            (row + offset * inputs).update(repeating: 0, count: inputs)
-                        }
-                    }
-                }
+        for first in stride(from: 0, to: count, by: Self.block) {
+            let block = first..<min(count, first + Self.block)
+            var column = 0
+            for index in filters.indices {
+                convolve(index, block, column: column, words, run)
+                column += filters[index].count
             }
         }
+        run.enter(.inputProducts)
+        var below = features(count, run)
+        for layer in highways { below = layer.forward(below, run) }
+        return below
+    }
 
-        private func scatter(_ columns: Matrix, _ group: CharacterGroup, _ filter: Filters, into gradient: Matrix) {
-            let inputs = encoder.inputs, words = group.words, length = group.length
-            for place in 0..<placeCount(filter, length) {
-                for word in 0..<words {
-                    let row = columns.row(place * words + word)
-                    for offset in 0..<min(filter.width, length - place) {
-                        let letter = gradient.row(group.place(place + offset, word))
-                        Vector.add(row + offset * inputs, to: letter, count: inputs)
-                    }
-                }
-            }
+    /// What the last forward pass gave: [words, outputs].
+    func output(words: Int, _ run: Run) -> Matrix { highways.last?.output(rows: words, run) ?? features(words, run) }
+
+    private func features(_ words: Int, _ run: Run) -> Matrix { run.matrix(features, rows: words) }
+
+    private func places(_ filter: Int, _ words: Int, _ run: Run) -> Numbers {
+        run.numbers(places)[filter * wordCapacity..<filter * wordCapacity + words]
+    }
+
+    private func chosen(_ column: Int, _ run: Run) -> ChosenPlaces {
+        ChosenPlaces(run.numbers(chosen), features: outputs, column: column)
+    }
+
+    /// The filters of one width over a block of words: their largest answers go to the features from `column` on.
+    private func convolve(_ index: Int, _ block: Range<Int>, column: Int, _ words: Words, _ run: Run) {
+        let filter = filters[index], places = places(index, words.starts.count, run)
+        let rows = block.reduce(0) { $0 + Int(places[$1]) }
+        let windows = run.matrix(windows, rows: rows, columns: filter.width * inputs)
+        let answers = run.matrix(answers, rows: rows, columns: filter.count)
+        run.backend.unfold(
+            words.letters, width: filter.width, words: block, starts: words.starts, places: places, into: windows)
+        run.backend.multiply(windows, run.value(weights[index]).transposed, into: answers)
+        run.backend.maxPool(
+            answers, words: block, places: places, bias: run.value(biases[index]), activation.function,
+            into: features(words.starts.count, run).columns(column..<column + filter.count),
+            chosen: run.memory.isTraining ? chosen(column, run) : nil)
+    }
+
+    // MARK: - Backward
+
+    /// - Parameter inputGradient: of the letters, their padding included.
+    public func backward(
+        _ words: Words, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
+    ) {
+        precondition(!adding)
+        if let inputGradient { backward(words, outputGradient: outputGradient, lettersGradient: inputGradient, run) }
+    }
+
+    func backward(_ words: Words, outputGradient: Matrix, lettersGradient: Matrix, _ run: Run) {
+        let count = words.starts.count, features = features(count, run)
+        var gradient = outputGradient
+        for index in highways.indices.reversed() {
+            let next = run.matrix(gradients[index % 2], rows: count)
+            highways[index].backward(
+                index == 0 ? features : highways[index - 1].output(rows: count, run), outputGradient: gradient,
+                inputGradient: next, run)
+            gradient = next
+        }
+        run.enter(.characters)
+        run.backend.bend(gradient, by: features, activation.function)
+        run.backend.fill(lettersGradient, with: 0)
+        var column = 0
+        for (index, filter) in filters.enumerated() {
+            let part = gradient.columns(column..<column + filter.count), chosen = chosen(column, run)
+            run.backend.addFilterGradients(
+                part, chosen, letters: words.letters, starts: words.starts, weightGradient: run.gradient(weights[index]),
+                biasGradient: run.gradient(biases[index]))
+            run.backend.addLetterGradients(
+                part, chosen, weights: run.value(weights[index]), starts: words.starts, lettersGradient: lettersGradient)
+            column += filter.count
         }
     }
 }

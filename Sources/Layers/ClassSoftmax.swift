@@ -1,5 +1,4 @@
 internal import Kernels
-internal import Parallel
 
 /// The softmax over classes and its negative log-likelihood, with gradients:
 ///
@@ -7,119 +6,121 @@ internal import Parallel
 ///
 /// With logits too many to keep, loss and gradients are made chunk by chunk of the rows. Logits lie class by class, so
 /// that the weights are packed for products as they are, and the sums over classes are vectors over rows.
-public final class ClassSoftmax {
-    public let inputs, classes: Int
+public struct ClassSoftmax: Sendable {
     public let weights: ClassWeights
-    private let memory: LogitsMemory
-    private let sums: SoftmaxSums
-    /// States, each times its factor: [chunk, inputs].
-    private let scaled: FloatBuffer
-    private let packed: PackedMatrix
+    private let chunks: LogitChunks
 
     /// - Parameters:
     ///   - weight, bias: declared by the caller, who may use the weights elsewhere too.
     ///   - rows: the most that come at once.
-    public init(weight: Parameter, bias: Parameter?, rows: Int, memory: LogitsMemory) {
-        classes = weight.shape[0]
-        inputs = weight.shape[1]
+    init(weight: Parameter, bias: Parameter?, rows: Int, memory: LogitsMemory, in plan: inout Plan) {
         weights = ClassWeights(weight: weight, bias: bias)
-        self.memory = memory
-        let chunk = min(rows, memory.rows(classes: classes))
-        precondition(chunk > 0 || rows == 0, "the logits' memory holds no row of \(classes) classes")
-        sums = SoftmaxSums(rows: chunk)
-        scaled = FloatBuffer(count: chunk * inputs)
-        packed = PackedMatrix(rows: inputs, columns: chunk)
-    }
-
-    /// The sum over rows of factor x -log p(class), and its gradients: adds those of weight and bias, which must not be
-    /// sparse, and writes that of the states.
-    ///
-    /// - Parameters:
-    ///   - states: [rows, inputs]
-    ///   - targets: [rows]
-    ///   - factors: what each row counts.
-    func accumulate(
-        _ states: Matrix, targets: UnsafePointer<Int32>, factors: RowFactors, statesGradient: Matrix,
-        _ parameters: ParameterStore, _ compute: Compute
-    ) -> Double {
-        let gradient = parameters.gradient(weight)
-        let biasGradient = bias.map { parameters.gradient($0).start }
-        let values = parameters.value(weight)
-        return forEachChunk(states, targets, factors, parameters, compute) { chunk, logits in
-            compute.enter(.loss)
-            let scaled = Matrix(scaled, rows: chunk.count, columns: inputs)
-            sums.exponentials(of: logits, bias: biasStart(parameters), compute)
-            // e^(logit - highest) stays in place of the logits; the rest of the probability goes into the states.
-            for row in 0..<chunk.count {
-                let factor = Float(factors[chunk.lowerBound + row] / sums.total(row))
-                sums.factors.start[row] = factor
-                Vector.scaled(states.row(chunk.lowerBound + row), by: factor, into: scaled.row(row), count: inputs)
-            }
-            if let biasGradient { sums.addWeighted(logits, to: biasGradient, compute) }
-            compute.enter(.outputProducts)
-            compute.multiply(logits, scaled, into: gradient, adding: true)
-            let below = statesGradient.rows(chunk)
-            compute.multiply(logits.transposed, values, into: below)
-            compute.enter(.loss)
-            for row in 0..<chunk.count {
-                let target = Int(targets[chunk.lowerBound + row])
-                let factor = Float(factors[chunk.lowerBound + row])
-                Vector.scale(below.row(row), by: sums.factors.start[row], count: inputs)
-                guard factor != 0 else { continue }
-                Vector.add(values.row(target), times: -factor, to: below.row(row), count: inputs)
-                Vector.add(
-                    states.row(chunk.lowerBound + row), times: -factor, to: gradient.row(target), count: inputs)
-                biasGradient?[target] -= factor
-            }
-        }
+        chunks = LogitChunks(classes: weight.shape[0], inputs: weight.shape[1], rows: rows, memory, in: &plan)
     }
 
     /// [classes, inputs]
     public var weight: Parameter { weights.weight }
     /// [classes]
     public var bias: Parameter? { weights.bias }
-    private var chunkRows: Int { sums.rows }
 
-    private func biasStart(_ parameters: ParameterStore) -> UnsafePointer<Float>? {
-        bias.map { UnsafePointer(parameters.value($0).start) }
+    /// Adds the sum over rows of factor x -log p(class) to `loss`, and its gradients: adds those of weight and bias, which must
+    /// not be sparse, and writes that of the states.
+    ///
+    /// - Parameters:
+    ///   - states: [rows, inputs]
+    ///   - targets: [rows]
+    ///   - factors: what each row counts: [rows].
+    func accumulate(
+        _ states: Matrix, targets: Numbers, factors: Scalars, statesGradient: Matrix, loss: Scalars, _ run: Run
+    ) {
+        let gradient = run.gradient(weight), biasGradient = bias.map(run.gradient)
+        let values = run.value(weight), bias = bias.map(run.value)
+        chunks.forEach(states, run) { chunk, states in
+            let logits = chunks.logits(values, states, run)
+            let targets = targets[chunk], below = statesGradient.rows(chunk)
+            let pass = chunks.pass(states, targets: targets, bias: bias, factors: factors[chunk], run)
+            run.backend.softmax(logits, pass, loss: loss)
+            // e^(logit - highest) is in place of the logits; the rest of the probability is in the scaled states.
+            if let biasGradient { run.backend.addClassSums(of: logits, pass, to: biasGradient) }
+            run.enter(.outputProducts)
+            run.backend.multiply(logits, pass.scaled, into: gradient, adding: true)
+            run.backend.multiply(logits.transposed, values, into: below)
+            run.enter(.loss)
+            run.backend.addTargetGradients(
+                pass, statesGradient: below, weights: values, rows: targets, gradient: gradient, biasGradient: biasGradient,
+                slots: targets)
+        }
+        run.enter(.other)
+    }
+}
+
+/// The memory of a softmax's pass over some rows at a time, as many as its logits have room for.
+struct LogitChunks: Sendable {
+    private let classes, inputs, rows: Int
+    private let logits: MatrixSlot
+    /// States, each times its factor: [rows, inputs]; and packed, [inputs, rows].
+    private let scaled, packed, sums: MatrixSlot
+
+    init(classes: Int, inputs: Int, rows: Int, _ memory: LogitsMemory, in plan: inout Plan) {
+        self.classes = classes
+        self.inputs = inputs
+        self.rows = min(rows, memory.rows(classes: classes))
+        precondition(self.rows > 0 || rows == 0, "the logits' memory holds no row of \(classes) classes")
+        logits = memory.slot
+        scaled = plan.matrix(rows: self.rows, columns: inputs)
+        packed = plan.packed(rows: inputs, columns: self.rows)
+        sums = plan.matrix(rows: 1, columns: SoftmaxPass.memoryCount(rows: self.rows))
     }
 
-    /// Without the bias: [classes, rows].
-    private func logits(_ states: Matrix, _ parameters: ParameterStore, _ compute: Compute) -> Matrix {
-        compute.enter(.outputProducts)
-        let logits = Matrix(memory.buffer, rows: classes, columns: states.rows)
-        compute.pack(states.transposed, into: packed)
-        compute.multiply(parameters.value(weight), packed, into: logits)
-        compute.enter(.loss)
+    /// Calls `body` with the rows of each chunk and their states.
+    func forEach(_ states: Matrix, _ run: Run, _ body: (_ chunk: Range<Int>, _ states: Matrix) -> Void) {
+        for first in stride(from: 0, to: states.rows, by: max(1, rows)) {
+            let chunk = first..<min(states.rows, first + rows)
+            body(chunk, states.rows(chunk))
+        }
+    }
+
+    /// The products of states with the weights of classes, [classes, inputs], in memory of their own: [classes, rows].
+    func logits(_ weights: Matrix, _ states: Matrix, _ run: Run) -> Matrix {
+        run.enter(.outputProducts)
+        let logits = run.matrix(logits, rows: classes, columns: states.rows)
+        let packed = run.backend.pack(states.transposed, into: run.vector(packed))
+        run.backend.multiply(weights, packed, into: logits)
+        run.enter(.loss)
         return logits
     }
 
-    /// Calls `body` with each chunk's rows and logits, which must make `sums` of them; returns the loss.
-    private func forEachChunk(
-        _ states: Matrix, _ targets: UnsafePointer<Int32>, _ factors: RowFactors, _ parameters: ParameterStore,
-        _ compute: Compute, _ body: (_ chunk: Range<Int>, _ logits: Matrix) -> Void
-    ) -> Double {
-        let bias = biasStart(parameters)
-        defer { compute.enter(.other) }
-        var loss = 0.0, first = 0
-        while first < states.rows {
-            let chunk = first..<min(states.rows, first + chunkRows)
-            let logits = logits(states.rows(chunk), parameters, compute)
-            sums.highest(of: logits, bias: bias, compute)
-            // Before their exponentials take their place.
-            for row in 0..<chunk.count {
-                let target = Int(targets[chunk.lowerBound + row])
-                sums.targets.start[row] = logits.row(target)[row] + (bias?[target] ?? 0)
-            }
-            body(chunk, logits)
-            for row in 0..<chunk.count {
-                let factor = factors[chunk.lowerBound + row]
-                if factor != 0 { loss += factor * (sums.logTotal(row) - Double(sums.targets.start[row])) }
-            }
-            first = chunk.upperBound
-        }
-        return loss
+    func pass(_ states: Matrix, targets: Numbers, bias: Matrix?, factors: Scalars, _ run: Run) -> SoftmaxPass {
+        SoftmaxPass(
+            targets: targets, bias: bias, factors: factors, states: states, scaled: run.matrix(scaled, rows: states.rows),
+            memory: run.vector(sums))
+    }
+}
+
+/// Memory for the logits of a softmax over many classes, never more than was stated: rows are taken in chunks that fit.
+/// Softmaxes that work one after the other may share it.
+public struct LogitsMemory: Sendable {
+    let slot: MatrixSlot
+
+    /// Rows of a chunk, at least: a product with fewer would mostly pack its factors.
+    static let leastRows = 32
+    /// What a softmax takes unless told otherwise.
+    public static let defaultBytes = 512 << 20
+
+    /// - Parameters:
+    ///   - bytes: the most to take.
+    ///   - classes: of the largest softmax that all rows go through.
+    ///   - rows: the most that come at once.
+    ///   - others: of the largest softmax that few of them go through: in chunks, if they are more.
+    init(bytes: Int, classes: Int, rows: Int, others: Int = 0, in plan: inout Plan) {
+        let fitting = max(Self.leastRows, bytes / (4 * max(1, classes)))
+        slot = plan.matrix(rows: 1, columns: max(classes * min(rows, fitting), others * min(rows, Self.leastRows)))
     }
 
-    public var activationBytes: Int { sums.bytes + scaled.bytes + packed.bytes }
+    /// Rows of a softmax over `classes` that fit.
+    func rows(classes: Int) -> Int {
+        let fitting = slot.count / classes
+        // Whole panels of the product, unless there is less.
+        return fitting > Self.leastRows ? fitting / Self.leastRows * Self.leastRows : fitting
+    }
 }

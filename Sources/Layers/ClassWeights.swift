@@ -1,9 +1,8 @@
-internal import Kernels
-internal import Parallel
+public import Kernels
 
 /// The weights of a softmax's classes, [classes, inputs], and their biases, [classes], where it has some: what scoring takes,
 /// without gradients.
-public struct ClassWeights {
+public struct ClassWeights: Sendable {
     public let weight: Parameter
     public let bias: Parameter?
 
@@ -13,82 +12,114 @@ public struct ClassWeights {
     /// Classes whose weights are packed at once.
     private static let blockClasses = 8192
 
-    /// The sum over rows of factor x -log p(class).
-    func loss(
-        _ states: Matrix, targets: UnsafePointer<Int32>, factors: RowFactors, _ parameters: ParameterStore, _ compute: Compute
-    ) -> Double {
+    /// Adds the sum over rows of factor x -log p(class) to `loss`.
+    func addLoss(_ states: Matrix, targets: Numbers, factors: Scalars, to loss: Scalars, _ run: Run) {
         var sums = [ScoreSums](repeating: ScoreSums(), count: states.rows)
         var logits = [Double](repeating: 0, count: states.rows)
-        forEachBlock(parameters, compute) { block, subset in
+        forEachBlock(run) { block, subset in
             let places = (0..<states.rows).map { block.contains(Int(targets[$0])) ? Int(targets[$0]) - block.lowerBound : -1 }
-            for (row, value) in compute.values(states, subset.weights, at: places).enumerated() where places[row] >= 0 {
-                logits[row] = Double(value) + Double(subset.bias.start[places[row]])
+            let biases = run.backend.read(subset.bias)
+            for (row, value) in run.backend.values(states, subset.weights, at: places).enumerated() where places[row] >= 0 {
+                logits[row] = Double(value) + Double(biases[places[row]])
             }
-            subset.add(states, to: &sums, compute)
+            subset.add(states, to: &sums, run)
         }
-        return (0..<states.rows).reduce(0.0) { loss, row in
+        loss[0] += (0..<states.rows).reduce(0.0) { loss, row in
             factors[row] == 0 ? loss : loss + factors[row] * (sums[row].logTotal - logits[row])
         }
     }
 
     /// log(sum over classes of e^logit) for each row of `states`.
-    func logNormalizers(_ states: Matrix, _ parameters: ParameterStore, _ compute: Compute) -> [Double] {
+    func logNormalizers(_ states: Matrix, _ run: Run) -> [Double] {
         var sums = [ScoreSums](repeating: ScoreSums(), count: states.rows)
-        forEachBlock(parameters, compute) { _, subset in subset.add(states, to: &sums, compute) }
+        forEachBlock(run) { _, subset in subset.add(states, to: &sums, run) }
         return sums.map(\.logTotal)
     }
 
-    private func forEachBlock(
-        _ parameters: ParameterStore, _ compute: Compute, _ body: (_ classes: Range<Int>, _ subset: ClassSubset) -> Void
-    ) {
+    private func forEachBlock(_ run: Run, _ body: (_ classes: Range<Int>, _ subset: ClassSubset) -> Void) {
         for first in stride(from: 0, to: classes, by: Self.blockClasses) {
             let block = first..<min(classes, first + Self.blockClasses)
-            body(block, subset(block.map(Int32.init), parameters, compute))
+            body(block, subset(block.map(Int32.init), run))
         }
     }
 
     /// Packs some classes for products with states.
-    func subset(_ classes: [Int32], _ parameters: ParameterStore, _ compute: Compute) -> ClassSubset {
-        let values = parameters.value(weight)
-        let packed = PackedMatrix(rows: inputs, columns: classes.count)
+    func subset(_ classes: [Int32], _ run: Run) -> ClassSubset {
+        let values = run.value(weight), numbers = FloatBuffer(count: classes.count)
+        let rows = Numbers(numbers, count: classes.count)
+        for (place, number) in classes.enumerated() { rows[place] = number }
+        let packed: PackedFactor
         if let first = classes.first, classes.indices.allSatisfy({ classes[$0] == first + Int32($0) }) {
             // Side by side as they are, as all classes of a vocabulary.
-            compute.pack(values.rows(Int(first)..<Int(first) + classes.count).transposed, into: packed)
+            packed = run.backend.packed(values.rows(Int(first)..<Int(first) + classes.count).transposed)
         } else {
             let chosen = FloatBuffer(count: classes.count * inputs)
-            let rows = Matrix(chosen, rows: classes.count, columns: inputs)
-            compute.pool.forEach(classes.count) { place in
-                rows.row(place).update(from: values.row(Int(classes[place])), count: inputs)
-            }
-            compute.pack(rows.transposed, into: packed)
+            let matrix = Matrix(chosen, rows: classes.count, columns: inputs)
+            run.backend.gather(rows, of: values, into: matrix)
+            packed = run.backend.packed(matrix.transposed)
             withExtendedLifetime(chosen) {}
         }
         let biases = FloatBuffer(count: classes.count)
         if let bias {
-            let all = parameters.value(bias).start
-            for (place, number) in classes.enumerated() { biases.start[place] = all[Int(number)] }
+            let all = run.value(bias)
+            let column = all.reshaped(rows: all.rows * all.columns, columns: 1)
+            run.backend.gather(rows, of: column, into: Matrix(biases, rows: classes.count, columns: 1))
         }
-        return ClassSubset(count: classes.count, weights: packed, bias: biases)
+        withExtendedLifetime(numbers) {}
+        return ClassSubset(count: classes.count, weights: packed, biases: biases)
     }
 }
 
 /// Some classes of a softmax: their weights packed for products, [inputs, classes], and their biases, [classes].
 public struct ClassSubset {
     public let count: Int
-    let weights: PackedMatrix
-    let bias: FloatBuffer
+    let weights: PackedFactor
+    fileprivate let biases: FloatBuffer
+
+    /// [1, classes]
+    var bias: Matrix { Matrix(biases, rows: 1, columns: count) }
 
     /// Writes the logits at `states` to `logits` [rows, classes].
-    func logits(_ states: Matrix, into logits: Matrix, _ compute: Compute) {
-        compute.multiply(states, weights, into: logits)
-        compute.pool.forEach(states.rows) { Vector.add(bias.start, to: logits.row($0), count: count) }
+    func logits(_ states: Matrix, into logits: Matrix, _ run: Run) {
+        run.backend.multiply(states, weights, into: logits)
+        run.backend.addRow(bias, to: logits)
     }
 
     /// Adds the logits at each row of `states` to its sum.
-    fileprivate func add(_ states: Matrix, to sums: inout [ScoreSums], _ compute: Compute) {
+    fileprivate func add(_ states: Matrix, to sums: inout [ScoreSums], _ run: Run) {
         let targets = [ScoreTarget](repeating: .none, count: states.rows)
-        for (row, sum) in compute.scoreSums(states, weights, prior: bias.start, targets: targets).enumerated() {
-            sums[row].add(sum)
-        }
+        let found = run.backend.scoreSums(states, weights, prior: bias, scale: 1, targets: targets, moments: false)
+        for (row, sum) in found.enumerated() { sums[row].add(sum) }
+    }
+}
+
+/// An output layer that predicts one of a vocabulary, and ranks some of its classes without the others.
+public protocol ClassifyingOutput: OutputLayer {
+    /// What an output layer prepares to rank some of its classes.
+    associatedtype Subset
+
+    /// Prepares classes for ranking, with the weights that they have now.
+    func subset(_ classes: [Int32], _ run: Run) -> Subset
+
+    /// Ranks the target of each row of `states` [rows, inputs] among the classes of `subset`, by their probabilities.
+    /// - Parameter targets: [rows], places in the subset.
+    func rank(_ states: Matrix, among subset: Subset, targets: [Int], _ run: Run) -> [CandidateScores]
+}
+
+/// A softmax whose probabilities are those of its logits.
+public protocol SoftmaxClasses: ClassifyingOutput where Subset == ClassSubset {
+    var weights: ClassWeights { get }
+}
+
+extension SoftmaxClasses {
+    public func subset(_ classes: [Int32], _ run: Run) -> ClassSubset { weights.subset(classes, run) }
+
+    public func rank(_ states: Matrix, among subset: ClassSubset, targets: [Int], _ run: Run) -> [CandidateScores] {
+        run.backend.candidateScores(states, subset.weights, prior: subset.bias, targets: targets)
+    }
+
+    /// Writes the logits of the classes of `subset` at `states` [rows, inputs] to `logits` [rows, classes].
+    public func logits(_ states: Matrix, of subset: ClassSubset, into logits: Matrix, _ run: Run) {
+        subset.logits(states, into: logits, run)
     }
 }

@@ -2,19 +2,19 @@ public import Kernels
 
 /// The continuous output (Li et al. 2019): a linear layer to the embedding's size and a distance to the target's
 /// vector.
-public final class ContinuousOutput: OutputLayer {
+public struct ContinuousOutput: OutputLayer {
     public let linear: Linear
     private let loss: any EmbeddingLoss
-    private let predictions: FloatBuffer
-    private let gradients: FloatBuffer
+    private let gradient: MatrixSlot
+    private let factors: ScalarSlot
 
     public init(
-        _ name: String, inputs: Int, outputs: Int, loss: any EmbeddingLoss, rows: Int, in layout: inout ParameterLayout
+        _ name: String, inputs: Int, outputs: Int, loss: any EmbeddingLoss, rows: Int, in plan: inout Plan
     ) {
-        linear = Linear(name, inputs: inputs, outputs: outputs, in: &layout)
+        linear = Linear(name, inputs: inputs, outputs: outputs, rows: rows, in: &plan)
         self.loss = loss
-        predictions = FloatBuffer(count: rows * outputs)
-        gradients = FloatBuffer(count: rows * outputs)
+        gradient = plan.gradient(rows: rows, columns: outputs)
+        factors = plan.scalars(rows)
     }
 
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
@@ -22,39 +22,39 @@ public final class ContinuousOutput: OutputLayer {
     }
 
     public func accumulate(
-        _ states: Matrix, _ targets: Targets, weights: UnsafePointer<Float>?, draw: Draw, statesGradient: Matrix,
-        _ parameters: ParameterStore, _ compute: Compute
-    ) -> Double {
-        let gradient = Matrix(gradients, rows: states.rows, columns: linear.outputs)
-        let value = predict(states, targets, weights, gradient: gradient, parameters, compute)
-        compute.enter(.outputProducts)
-        linear.backward(states, outputGradient: gradient, inputGradient: statesGradient, parameters, compute)
-        return value
+        _ states: Matrix, _ targets: Targets, weights: Matrix?, draw: Draw, statesGradient: Matrix, loss: Scalars, _ run: Run
+    ) {
+        let gradient = run.matrix(gradient, rows: states.rows)
+        predict(states, targets, weights, gradient: gradient, loss: loss, run)
+        run.enter(.outputProducts)
+        linear.backward(states, outputGradient: gradient, inputGradient: statesGradient, run)
     }
 
-    public func evaluate(
-        _ states: Matrix, _ targets: Targets, weights: UnsafePointer<Float>?, _ parameters: ParameterStore,
-        _ compute: Compute
-    ) -> Double {
-        predict(states, targets, weights, gradient: nil, parameters, compute)
+    public func evaluate(_ states: Matrix, _ targets: Targets, weights: Matrix?, loss: Scalars, _ run: Run) {
+        predict(states, targets, weights, gradient: nil, loss: loss, run)
     }
 
     private func predict(
-        _ states: Matrix, _ targets: Targets, _ weights: UnsafePointer<Float>?, gradient: Matrix?,
-        _ parameters: ParameterStore, _ compute: Compute
-    ) -> Double {
+        _ states: Matrix, _ targets: Targets, _ weights: Matrix?, gradient: Matrix?, loss: Scalars, _ run: Run
+    ) {
         guard case .vectors(let vectors) = targets else { preconditionFailure("the targets of this output are vectors") }
-        let predictions = predictions(rows: states.rows)
-        compute.enter(.outputProducts)
-        linear.forward(states, into: predictions, parameters, compute)
-        compute.enter(.loss)
-        defer { compute.enter(.other) }
-        return loss.evaluate(
-            prediction: predictions, target: vectors, weights: weights, gradient: gradient, compute)
+        run.enter(.outputProducts)
+        let predictions = linear.forward(states, run)
+        run.enter(.loss)
+        let factors = run.rowFactors(factors, weights, rows: states.rows)
+        self.loss.add(prediction: predictions, target: vectors, factors: factors, gradient: gradient, to: loss, run)
+        run.enter(.other)
     }
 
     /// The predicted vectors of the last pass: [rows, outputs].
-    public func predictions(rows: Int) -> Matrix { Matrix(predictions, rows: rows, columns: linear.outputs) }
+    public func predictions(rows: Int, _ run: Run) -> Matrix { linear.output(rows: rows, run) }
+}
 
-    public var activationBytes: Int { predictions.bytes + gradients.bytes + loss.activationBytes }
+extension Run {
+    /// What each row counts in a mean, by its weight: [rows].
+    func rowFactors(_ slot: ScalarSlot, _ weights: Matrix?, rows: Int) -> Scalars {
+        let factors = scalars(slot)[0..<rows]
+        backend.fillRowFactors(factors, weights: weights)
+        return factors
+    }
 }

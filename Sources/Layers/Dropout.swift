@@ -2,27 +2,56 @@ public import Kernels
 
 /// Inverted dropout: each element becomes zero with probability `rate`, the others are divided by 1 - `rate`, so that
 /// nothing changes at inference.
+///
+/// As a layer it drops what goes from one layer up to the next, a draw for every number of a window: of the connections that
+/// are not recurrent (Zaremba, Sutskever and Vinyals 2014), as in ELMo. A recurrent layer uses the mask alone.
 public struct Dropout: Sendable {
     public let rate: Float
-    /// A number for this place in the network: different places drop different units.
-    public let site: Int
+    /// A number for this place in the network.
+    private let site: Int
+    /// [rows, width]: the factors, and the values times them.
+    private let mask, dropped: MatrixSlot
 
-    public init(rate: Float, site: Int) {
+    /// - Parameters:
+    ///   - rows: of a mask.
+    ///   - keepsValues: whether the values that go in are wanted afterwards too.
+    public init(rate: Float, rows: Int, width: Int, keepsValues: Bool = true, in plan: inout Plan) {
         self.rate = rate
-        self.site = site
+        site = plan.dropoutSite()
+        let rows = rate > 0 ? rows : 0
+        mask = plan.gradient(rows: rows, columns: width)
+        dropped = plan.gradient(rows: keepsValues ? rows : 0, columns: width)
     }
 
-    /// Writes the factors of this pass into `mask` [rows, columns]; returns whether there are any to apply.
-    public func prepare(_ mask: Matrix, _ mode: PassMode) -> Bool {
-        guard case .training(let seed, let step) = mode, rate > 0 else { return false }
-        precondition(mask.stride == mask.columns)
-        DropoutMask(rate: rate, seed: seed, site: site, step: step)
-            .fill(mask.start, first: 0, count: mask.rows * mask.columns)
-        return true
+    /// The factors of this pass, [rows, width], drawn now; `nil` if nothing is dropped.
+    func draw(rows: Int, _ run: Run) -> Matrix? {
+        guard case .training(let seed, let step) = run.mode, let mask = mask(rows: rows, run) else { return nil }
+        run.backend.fill(mask, with: DropoutDraw(rate: rate, seed: seed, site: site, step: step))
+        return mask
     }
 
-    /// `values *= mask`: the forward pass on values, the backward pass on gradients.
-    public static func apply(_ mask: Matrix, to values: Matrix) {
-        for row in 0..<values.rows { Vector.multiply(values.row(row), by: mask.row(row), count: values.columns) }
+    /// The factors that were drawn in the last forward pass.
+    func mask(rows: Int, _ run: Run) -> Matrix? {
+        guard case .training = run.mode, rate > 0 else { return nil }
+        return run.matrix(mask, rows: rows)
+    }
+
+    /// `values` [rows, width] without what is dropped in this pass; they stay as they are.
+    public func forward(_ values: Matrix, _ run: Run) -> Matrix {
+        guard let mask = draw(rows: values.rows, run) else { return values }
+        let result = output(for: values, run)
+        run.backend.copy(values, to: result)
+        run.backend.multiply(result, by: mask)
+        return result
+    }
+
+    /// What the last forward pass gave for `values`.
+    public func output(for values: Matrix, _ run: Run) -> Matrix {
+        mask(rows: values.rows, run) == nil ? values : run.matrix(dropped, rows: values.rows)
+    }
+
+    /// Makes the gradient above, [rows, width], that below.
+    public func backward(_ gradient: Matrix, _ run: Run) {
+        if let mask = mask(rows: gradient.rows, run) { run.backend.multiply(gradient, by: mask) }
     }
 }

@@ -1,34 +1,31 @@
 public import Kernels
 
 /// Frozen vectors through a linear layer: the input of ELMo-C and ELMo-A (Li et al. 2019).
-public final class EmbeddingInput: InputLayer {
+public struct EmbeddingInput: Layer {
     private let linear: Linear
 
-    public init(_ name: String, inputs: Int, outputs: Int, in layout: inout ParameterLayout) {
-        linear = Linear(name, inputs: inputs, outputs: outputs, in: &layout)
+    public init(_ name: String, inputs: Int, outputs: Int, in plan: inout Plan) {
+        linear = Linear(name, inputs: inputs, outputs: outputs, rows: plan.capacity.rows, in: &plan)
     }
 
-    public var factors: [Parameter] { [linear.weight] }
+    public var factors: [Parameter] { linear.factors }
 
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
         linear.initialize(parameters, random: &random)
     }
 
-    public func forward(_ words: InputWords, into output: Matrix, _ parameters: ParameterStore, _ compute: Compute) {
-        linear.forward(vectors(words), into: output, parameters, compute)
+    public func forward(_ words: InputWords, _ shape: WindowShape, _ run: Run) -> Matrix {
+        linear.forward(vectors(words), run)
     }
 
     public func backward(
-        _ words: InputWords, outputGradient: Matrix, _ parameters: ParameterStore, _ compute: Compute
+        _ words: InputWords, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
     ) {
-        linear.backward(
-            vectors(words), outputGradient: outputGradient, inputGradient: nil, parameters, compute)
+        linear.backward(vectors(words), outputGradient: outputGradient, inputGradient: inputGradient, adding: adding, run)
     }
 
     private func vectors(_ words: InputWords) -> Matrix {
         guard case .vectors(let matrix) = words else { preconditionFailure("the words of this input are vectors") }
         return matrix
     }
-
-    public var activationBytes: Int { 0 }
 }

@@ -1,45 +1,53 @@
 public import Kernels
 
-/// A distance between predicted and target vectors.
-///
-/// A loss that needs memory plans it when it is made; `evaluate` allocates nothing.
-public protocol EmbeddingLoss {
-    /// The mean distance over all rows, each counted `weights[row]` times, and its gradient.
+/// A distance between predicted and target vectors: a value, which declares in a `Plan` what memory it needs.
+public protocol EmbeddingLoss: Sendable {
+    /// Adds the distances of all rows, each times its factor, to `loss`, and writes their gradient.
     ///
     /// - Parameters:
-    ///   - prediction: [n, size]
-    ///   - target: [n, size]
-    ///   - weights: [n], 0 for positions that have no target; `nil`: all 1.
+    ///   - prediction, target: [n, size]
+    ///   - factors: [n], 0 for positions that have no target.
     ///   - gradient: [n, size], written where one is wanted; may not be `prediction`'s memory.
-    /// - Returns: 0 if no position counts; NaN if a prediction that counts is not a number.
-    func evaluate(
-        prediction: Matrix, target: Matrix, weights: UnsafePointer<Float>?, gradient: Matrix?, _ compute: Compute
-    ) -> Double
-
-    /// Memory planned for `evaluate`.
-    var activationBytes: Int { get }
+    ///
+    /// The loss is NaN if a prediction that counts is not a number.
+    func add(
+        prediction: Matrix, target: Matrix, factors: Scalars, gradient: Matrix?, to loss: Scalars, _ run: Run)
 }
 
-extension EmbeddingLoss {
-    public var activationBytes: Int { 0 }
+extension Distance: EmbeddingLoss {
+    public func add(
+        prediction: Matrix, target: Matrix, factors: Scalars, gradient: Matrix?, to loss: Scalars, _ run: Run
+    ) {
+        run.backend.addDistance(self, prediction, target, factors: factors, gradient: gradient, loss: loss)
+    }
 }
 
-/// What the losses share: the factor of each row in the mean.
-struct RowFactors {
-    private let weights: UnsafePointer<Float>?
-    private let factor: Double
+/// max(0, margin + cos(p, t') - cos(p, t)), t' being the most informative negative of the window; see `MaxMargin`.
+public struct MaxMarginLoss: EmbeddingLoss {
+    public let margin: Double
+    private let rows: Int
+    private let negatives, products, nearestProducts: MatrixSlot
+    private let places, nearest: NumberSlot
 
-    init(_ weights: UnsafePointer<Float>?, rows: Int) {
-        self.weights = weights
-        let total = weights.map { Vector.sum($0, count: rows) } ?? Double(rows)
-        factor = total > 0 ? 1 / total : 0
+    /// - Parameters:
+    ///   - rows: the most there are in one call.
+    ///   - size: of the vectors.
+    public init(margin: Double = 0.5, rows: Int, size: Int, in plan: inout Plan) {
+        self.margin = margin
+        self.rows = rows
+        negatives = plan.matrix(rows: rows, columns: size)
+        products = plan.matrix(rows: min(rows, MaxMargin.blockRows), columns: min(rows, MaxMargin.blockColumns))
+        nearestProducts = plan.matrix(rows: 1, columns: rows)
+        places = plan.numbers(rows)
+        nearest = plan.numbers(rows)
     }
 
-    /// The factors themselves, [rows].
-    init(exactly factors: UnsafePointer<Float>) {
-        weights = factors
-        factor = 1
+    public func add(
+        prediction: Matrix, target: Matrix, factors: Scalars, gradient: Matrix?, to loss: Scalars, _ run: Run
+    ) {
+        let memory = MaxMargin(
+            margin: margin, negatives: run.matrix(negatives, rows: rows), products: run.vector(products),
+            places: run.numbers(places), nearestProducts: run.vector(nearestProducts), nearest: run.numbers(nearest))
+        run.backend.addMaxMargin(memory, prediction, target, factors: factors, gradient: gradient, loss: loss)
     }
-
-    subscript(row: Int) -> Double { factor * Double(weights?[row] ?? 1) }
 }

@@ -2,46 +2,52 @@ public import Kernels
 
 /// LSTM layers one above the other; with `residual`, each layer from the second on adds its input to its output (ELMo:
 /// layer 1's output is added to layer 2's).
-public final class LSTMStack: SequenceEncoder {
-    public let inputSize: Int
+public struct LSTMStack: StatefulEncoder {
     public let outputSize: Int
     private let layers: [ProjectedLSTM]
-    private let memories: [LSTMMemory]
+    /// The parameters of each layer.
+    private let ranges: [ParameterRange]
     /// Layer outputs with the residual added, for the layers that have one: [rows, output].
-    private let sums: [FloatBuffer?]
+    private let sums: [MatrixSlot?]
     /// Below each layer, and above the last.
-    private let dropouts: [DropoutLayer]
+    private let dropouts: [Dropout]
     /// The gradient on its way down: [rows, output].
-    private let gradients: FloatBuffer
+    private let gradient: MatrixSlot
 
     /// - Parameter dropout: of what goes into each layer and out of the last; that of the recurrence is one of `options`.
     ///   A residual connection adds the layer's input as the layer saw it, as in ELMo.
     public init(
-        _ name: String, inputs: Int, options: ProjectedLSTM.Options, layers count: Int, residual: Bool,
-        dropout: Float = 0, capacity: WindowCapacity, training: Bool, in layout: inout ParameterLayout
+        _ name: String, inputs: Int, options: ProjectedLSTM.Options, layers count: Int, residual: Bool, dropout: Float = 0,
+        in plan: inout Plan
     ) {
-        inputSize = inputs
         outputSize = options.output
-        var layers: [ProjectedLSTM] = []
-        var memories: [LSTMMemory] = []
+        let rows = plan.capacity.rows
+        func part(_ index: Int) -> String { "layer\(index + 1) activations" }
+        var layers: [ProjectedLSTM] = [], ranges: [ParameterRange] = []
         for index in 0..<count {
-            let layer = ProjectedLSTM(
-                "\(name).layer\(index + 1)", inputs: index == 0 ? inputs : options.output, options: options,
-                dropoutSite: index + 1, in: &layout)
-            memories.append(LSTMMemory(layer, capacity: capacity, training: training, sharing: memories.first))
+            let (layer, range) = plan.memory(of: part(index)) { plan in
+                plan.parameters { plan in
+                    ProjectedLSTM(
+                        "\(name).layer\(index + 1)", inputs: index == 0 ? inputs : options.output, options: options,
+                        sharing: layers.first, in: &plan)
+                }
+            }
             layers.append(layer)
+            ranges.append(range)
         }
         self.layers = layers
-        self.memories = memories
+        self.ranges = ranges
         sums = (0..<count).map { index in
-            residual && index > 0 ? FloatBuffer(count: capacity.rows * options.output) : nil
+            plan.memory(of: part(index)) { plan in
+                residual && index > 0 ? plan.matrix(rows: rows, columns: options.output) : nil
+            }
         }
         dropouts = (0...count).map { index in
-            DropoutLayer(
-                rate: dropout, site: count + 1 + index, rows: training ? capacity.rows : 0,
-                width: index == 0 ? inputs : options.output)
+            plan.memory(of: index < count ? part(index) : "gradient between layers") { plan in
+                Dropout(rate: dropout, rows: rows, width: index == 0 ? inputs : options.output, in: &plan)
+            }
         }
-        gradients = FloatBuffer(count: training ? capacity.rows * options.output : 0)
+        gradient = plan.memory(of: "gradient between layers") { $0.gradient(rows: rows, columns: options.output) }
     }
 
     public var layerCount: Int { layers.count }
@@ -52,83 +58,64 @@ public final class LSTMStack: SequenceEncoder {
         for layer in layers { layer.initialize(parameters, random: &random) }
     }
 
-    public func forward(
-        _ input: Matrix, shape: WindowShape, mode: PassMode, _ parameters: ParameterStore, _ compute: Compute
-    ) -> Matrix {
+    public func forward(_ input: Matrix, _ shape: WindowShape, _ run: Run) -> Matrix {
         var below = input
         for index in layers.indices {
-            compute.enter(.dropout)
-            below = dropouts[index].forward(below, mode)
-            layers[index].forward(below, shape: shape, mode: mode, memory: memories[index], parameters, compute)
-            let output = memories[index].outputs(shape)
-            compute.enter(.sums)
+            run.enter(.dropout)
+            below = dropouts[index].forward(below, run)
+            let output = layers[index].forward(below, shape, run)
+            run.enter(.sums)
             if let sum = sums[index] {
-                let sum = Matrix(sum, rows: shape.rows, columns: outputSize)
-                sum.copy(from: output)
-                Vector.add(below.start, to: sum.start, count: shape.rows * outputSize)
+                let sum = run.matrix(sum, rows: shape.rows)
+                run.backend.copy(output, to: sum)
+                run.backend.add(below, to: sum)
             }
-            below = layerOutput(index, shape: shape)
+            below = layerOutput(index, shape, run)
         }
-        compute.enter(.dropout)
-        defer { compute.enter(.other) }
-        return dropouts[layers.count].forward(below, mode)
+        run.enter(.dropout)
+        defer { run.enter(.other) }
+        return dropouts[layers.count].forward(below, run)
     }
 
     public func backward(
-        _ input: Matrix, shape: WindowShape, outputGradient: Matrix, inputGradient: Matrix,
-        _ parameters: ParameterStore, _ compute: Compute
+        _ input: Matrix, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
     ) {
+        guard let inputGradient else { preconditionFailure("the gradient between the layers is made in that of the input") }
+        precondition(!adding)
         var gradient = outputGradient
-        compute.enter(.dropout)
-        dropouts[layers.count].backward(gradient)
-        var spare = Matrix(gradients, rows: shape.rows, columns: outputSize)
+        run.enter(.dropout)
+        dropouts[layers.count].backward(gradient, run)
+        var spare = run.matrix(self.gradient, rows: shape.rows)
         for index in layers.indices.reversed() {
             let lower = index == 0 ? inputGradient : spare
             // A residual hands the gradient on as it is; it is copied before the layer overwrites its own.
             let isResidual = sums[index] != nil
-            compute.enter(.sums)
-            if isResidual { lower.copy(from: gradient) }
-            let below = index == 0 ? input : layerOutput(index - 1, shape: shape)
+            run.enter(.sums)
+            if isResidual { run.backend.copy(gradient, to: lower) }
+            let below = index == 0 ? input : layerOutput(index - 1, shape, run)
             layers[index].backward(
-                dropouts[index].output(for: below), shape: shape, memory: memories[index], outputGradient: gradient,
-                inputGradient: lower, addingToInput: isResidual, parameters, compute)
-            compute.enter(.dropout)
-            dropouts[index].backward(lower)
+                dropouts[index].output(for: below, run), outputGradient: gradient, inputGradient: lower, adding: isResidual,
+                shape, run)
+            run.finish?(ranges[index])
+            run.enter(.dropout)
+            dropouts[index].backward(lower, run)
             (gradient, spare) = (lower, gradient)
         }
     }
 
-    public func layerOutput(_ index: Int, shape: WindowShape) -> Matrix {
-        sums[index].map { Matrix($0, rows: shape.rows, columns: outputSize) } ?? memories[index].outputs(shape)
+    public func layerOutput(_ index: Int, _ shape: WindowShape, _ run: Run) -> Matrix {
+        sums[index].map { run.matrix($0, rows: shape.rows) } ?? layers[index].outputs(shape, run)
     }
 
-    public func carryState(from shape: WindowShape) { for memory in memories { memory.carryState(from: shape) } }
+    public var stateWidths: [Int] { layers.flatMap { [$0.options.output, $0.options.cell] } }
 
-    public func resetState() { for memory in memories { memory.resetState() } }
-
-    public func stateCount(batch: Int) -> Int { memories.reduce(0) { $0 + $1.stateCount(batch: batch) } }
-
-    public var stateWidths: [Int] { memories.flatMap(\.stateWidths) }
-
-    public func saveState(batch: Int, into target: UnsafeMutablePointer<Float>) {
-        var target = target
-        for memory in memories {
-            memory.saveState(batch: batch, into: target)
-            target += memory.stateCount(batch: batch)
-        }
+    public func forEachState(batch: Int, _ run: Run, _ body: (Matrix) -> Void) {
+        for layer in layers { layer.forEachState(batch: batch, run, body) }
     }
 
-    public func restoreState(batch: Int, from source: UnsafePointer<Float>) {
-        var source = source
-        for memory in memories {
-            memory.restoreState(batch: batch, from: source)
-            source += memory.stateCount(batch: batch)
-        }
-    }
-
-    public var activations: [(name: String, bytes: Int)] {
-        zip(memories, sums).enumerated().map { index, layer in
-            ("layer\(index + 1) activations", layer.0.bytes + (layer.1?.bytes ?? 0) + dropouts[index].bytes)
-        } + [("packed weights of a layer", memories.first?.weights.bytes ?? 0), ("gradient between layers", gradients.bytes + (dropouts.last?.bytes ?? 0))]
+    public func carryState(from shape: WindowShape, _ run: Run) {
+        precondition(shape.active == nil, "only full windows hand on their state")
+        for layer in layers { layer.carryState(from: shape, run) }
+        run.memory.startsAtZero = false
     }
 }

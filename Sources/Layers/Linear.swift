@@ -1,53 +1,63 @@
 public import Kernels
 
 /// y = x W + b.
-public struct Linear: Sendable {
+public struct Linear: Layer {
     /// [inputs, outputs]
     public let weight: Parameter
     /// [outputs]
     public let bias: Parameter?
     public let inputs: Int
     public let outputs: Int
+    private let output: MatrixSlot
 
-    public init(_ name: String, inputs: Int, outputs: Int, bias: Bool = true, in layout: inout ParameterLayout) {
+    /// - Parameter rows: the most that come at once.
+    public init(_ name: String, inputs: Int, outputs: Int, bias: Bool = true, rows: Int, in plan: inout Plan) {
         self.inputs = inputs
         self.outputs = outputs
-        weight = layout.declare("\(name).weight", [inputs, outputs])
-        self.bias = bias ? layout.declare("\(name).bias", [outputs]) : nil
+        weight = plan.parameter("\(name).weight", [inputs, outputs])
+        self.bias = bias ? plan.parameter("\(name).bias", [outputs]) : nil
+        output = plan.matrix(rows: rows, columns: outputs)
     }
+
+    public var factors: [Parameter] { [weight] }
 
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
         parameters.fillGlorot(weight, inputs: inputs, outputs: outputs, random: &random)
         if let bias { parameters.fill(bias, with: 0) }
     }
 
-    /// `input` [n, inputs] to `output` [n, outputs].
-    public func forward(_ input: Matrix, into output: Matrix, _ parameters: ParameterStore, _ compute: Compute) {
-        if let bias {
-            let bias = parameters.value(bias).start
-            for row in 0..<output.rows { output.row(row).update(from: bias, count: outputs) }
-        }
-        if let packed = parameters.packed(weight) {
-            compute.multiply(input, packed, into: output, adding: bias != nil)
+    /// What the last forward pass gave: [rows, outputs].
+    public func output(rows: Int, _ run: Run) -> Matrix { run.matrix(output, rows: rows) }
+
+    /// `input` [n, inputs] to [n, outputs].
+    public func forward(_ input: Matrix, _ shape: WindowShape, _ run: Run) -> Matrix { forward(input, run) }
+
+    func forward(_ input: Matrix, _ run: Run) -> Matrix {
+        let output = output(rows: input.rows, run)
+        if let bias { run.backend.broadcast(run.value(bias), to: output) }
+        if let packed = run.packed(weight) {
+            run.backend.multiply(input, packed, into: output, adding: bias != nil)
         } else {
-            compute.multiply(input, parameters.value(weight), into: output, adding: bias != nil)
+            run.backend.multiply(input, run.value(weight), into: output, adding: bias != nil)
         }
+        return output
     }
 
-    /// Adds to the gradients of the weight and the bias; writes that of the input, [n, inputs], where one is wanted.
-    ///
     ///     dW += x^T dy,  db += sum over rows of dy,  dx = dy W^T
     public func backward(
-        _ input: Matrix, outputGradient: Matrix, inputGradient: Matrix?, _ parameters: ParameterStore,
-        _ compute: Compute
+        _ input: Matrix, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
     ) {
-        compute.multiply(input.transposed, outputGradient, into: parameters.gradient(weight), adding: true)
-        if let bias { compute.addColumnSums(of: outputGradient, to: parameters.gradient(bias).start) }
+        backward(input, outputGradient: outputGradient, inputGradient: inputGradient, adding: adding, run)
+    }
+
+    func backward(_ input: Matrix, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool = false, _ run: Run) {
+        run.backend.multiply(input.transposed, outputGradient, into: run.gradient(weight), adding: true)
+        if let bias { run.backend.addColumnSums(of: outputGradient, to: run.gradient(bias)) }
         guard let inputGradient else { return }
-        if let packed = parameters.packedTranspose(weight) {
-            compute.multiply(outputGradient, packed, into: inputGradient)
+        if let packed = run.packedTranspose(weight) {
+            run.backend.multiply(outputGradient, packed, into: inputGradient, adding: adding)
         } else {
-            compute.multiply(outputGradient, parameters.value(weight).transposed, into: inputGradient)
+            run.backend.multiply(outputGradient, run.value(weight).transposed, into: inputGradient, adding: adding)
         }
     }
 }

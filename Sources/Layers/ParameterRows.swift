@@ -1,5 +1,4 @@
 public import Kernels
-internal import Parallel
 
 /// A parameter of many rows of which a step touches few, such as the word matrix of a sampled softmax: gradients are kept,
 /// and weights updated, for the rows that were touched alone.
@@ -12,22 +11,20 @@ public final class ParameterRows {
     public let values: FloatBuffer
     public let moments: [FloatBuffer]
     private let optimizer: (any Optimizer)?
-    /// The place of each row's gradient, -1 for rows that have none.
-    private var slots: [Int32]
-    /// Rows that have a gradient, in the order in which they were touched.
-    public private(set) var touched: [Int32] = []
+    private let backend: any Backend
+    /// The place of each row's gradient, -1 for rows that have none: [rows] in training.
+    private let slots: FloatBuffer
+    /// Rows that have a gradient, in the order in which they were touched, and the gradients: [room], [room, columns]. They grow
+    /// to the most rows a step touches, then stay.
+    private var touched = FloatBuffer(count: 0), gradients = FloatBuffer(count: 0)
+    public private(set) var touchedCount = 0
     /// How many rows the last update touched.
     public private(set) var updatedCount = 0
-    /// [places, columns]; grows to the most rows a step touches, then stays.
-    private var gradients = FloatBuffer(count: 0)
-    /// The update under way, for its tasks.
-    private var running: (step: OptimizerStep, compute: Compute)?
-    /// Rows of a task.
-    private static let group = 64
 
-    init(rows: Int, columns: Int, training: (any Optimizer)?) {
+    init(rows: Int, columns: Int, training: (any Optimizer)?, backend: any Backend) {
         self.rows = rows
         self.columns = columns
+        self.backend = backend
         optimizer = training
         values = FloatBuffer(count: rows * columns)
         moments = (training?.momentNames ?? []).map { _ in
@@ -35,74 +32,75 @@ public final class ParameterRows {
             if let initial = training?.initialMoment, initial != 0 { moments.fill(initial) }
             return moments
         }
-        slots = training == nil ? [] : Array(repeating: -1, count: rows)
+        slots = FloatBuffer(count: training == nil ? 0 : rows)
+        Numbers(slots, count: slots.count).fill(-1)
     }
 
-    /// Makes room for the gradients of `row` and sets them to zero, unless there are some already. Gradients may move.
-    public func touch(_ row: Int) {
-        guard slots[row] < 0 else { return }
-        let slot = touched.count
-        slots[row] = Int32(slot)
-        touched.append(Int32(row))
-        guard (slot + 1) * columns > gradients.count else { return }
-        let larger = FloatBuffer(count: max(1024, 2 * slot) * columns)
-        larger.start.update(from: gradients.start, count: slot * columns)
-        gradients = larger
+    /// The weights: [rows, columns].
+    var value: Matrix { Matrix(values, rows: rows, columns: columns) }
+
+    /// Gradients of the rows touched, in the order in which they were: [touchedCount, columns]. They move when more are touched.
+    public var gradient: Matrix { Matrix(gradients, rows: touchedCount, columns: columns) }
+
+    /// The rows touched.
+    public var touchedRows: Numbers { Numbers(touched, count: touchedCount) }
+
+    /// Makes room for the gradients of `rows`, sets them to zero unless there are some already, and writes to `places` where in
+    /// `gradient` they are; a negative number is passed over.
+    public func touch(_ rows: Numbers, places: Numbers? = nil) {
+        let slots = Numbers(slots, count: slots.count)
+        for index in 0..<rows.count {
+            let row = rows[index]
+            guard row >= 0 else { continue }
+            if slots[Int(row)] < 0 { slots[Int(row)] = add(row) }
+            places?[index] = slots[Int(row)]
+        }
     }
 
-    /// The gradient of a row that was touched: [columns].
-    public func gradient(_ row: Int) -> UnsafeMutablePointer<Float> {
-        precondition(slots[row] >= 0, "row \(row) was not touched")
-        return gradients.start + Int(slots[row]) * columns
+    private func add(_ row: Int32) -> Int32 {
+        if touchedCount == touched.count {
+            let room = max(1024, 2 * touchedCount)
+            let (largerRows, larger) = (FloatBuffer(count: room), FloatBuffer(count: room * columns))
+            for index in 0..<touchedCount { Numbers(largerRows, count: room)[index] = touchedRows[index] }
+            Matrix(larger, rows: touchedCount, columns: columns).copy(from: gradient)
+            (touched, gradients) = (largerRows, larger)
+        }
+        Numbers(touched, count: touched.count)[touchedCount] = row
+        touchedCount += 1
+        return Int32(touchedCount - 1)
     }
-
-    /// Weights of a row: [columns].
-    public func value(_ row: Int) -> UnsafeMutablePointer<Float> { values.start + row * columns }
 
     /// The squared norm of the whole gradient.
-    func squaredNorm(_ compute: Compute) -> Double {
-        let norm = compute.norm(gradients.start, count: touched.count * columns)
+    func squaredNorm() -> Double {
+        let norm = backend.squaredNorm(gradient).squareRoot()
         return norm * norm
     }
 
     /// Updates the touched rows and forgets their gradients.
-    func update(_ step: OptimizerStep, compute: Compute) {
-        running = (step, compute)
-        let tasks = (touched.count + Self.group - 1) / Self.group
-        compute.pool.forEach(tasks, context: Unmanaged.passUnretained(self).toOpaque()) { context, task in
-            Unmanaged<ParameterRows>.fromOpaque(context).takeUnretainedValue().update(task)
-        }
-        running = nil
-        updatedCount = touched.count
+    func update(_ step: OptimizerStep) {
+        guard let optimizer, !moments.isEmpty else { preconditionFailure("rows without moments cannot be updated") }
+        func matrix(_ buffer: FloatBuffer) -> Matrix { Matrix(buffer, rows: rows, columns: columns) }
+        let run = WeightRun(
+            weights: value, gradients: gradient, firstMoments: matrix(moments[0]),
+            secondMoments: moments.count > 1 ? matrix(moments[1]) : nil, rows: touchedRows)
+        optimizer.update(run, step, on: backend)
+        updatedCount = touchedCount
         forget()
     }
 
     /// Drops the gradients.
     func clear() {
-        gradients.start.update(repeating: 0, count: touched.count * columns)
+        backend.fill(gradient, with: 0)
         forget()
     }
 
     private func forget() {
-        for row in touched { slots[Int(row)] = -1 }
-        touched.removeAll(keepingCapacity: true)
-    }
-
-    private func update(_ task: Int) {
-        guard let optimizer, let running else { preconditionFailure("rows without moments cannot be updated") }
-        for slot in task * Self.group..<min((task + 1) * Self.group, touched.count) {
-            optimizer.update(run(slot), running.step, compute: running.compute)
-        }
-    }
-
-    private func run(_ slot: Int) -> WeightRun {
-        let offset = Int(touched[slot]) * columns
-        return WeightRun(
-            weights: values.start + offset, gradients: gradients.start + slot * columns,
-            firstMoments: moments[0].start + offset, secondMoments: moments.count > 1 ? moments[1].start + offset : nil,
-            count: columns)
+        for index in 0..<touchedCount { Numbers(slots, count: slots.count)[Int(touchedRows[index])] = -1 }
+        touchedCount = 0
     }
 
     /// Memory of the weights and moments, and of the gradients as many as there have been.
-    var bytes: Int { values.bytes + moments.reduce(0) { $0 + $1.bytes } + gradients.bytes + 4 * slots.count }
+    var bytes: Int {
+        moments.reduce(values.bytes + slots.bytes + touched.bytes + gradients.bytes) { $0 + $1.bytes }
+    }
 }

@@ -9,6 +9,8 @@ public struct Parameter: Sendable, Equatable {
     public let shape: [Int]
     /// Whether a step touches few of its rows: see `ParameterRows`.
     public let isSparse: Bool
+    /// Whether it is of layers that networks have in common.
+    public let isShared: Bool
     /// Where it starts in the store, in floats; of a sparse one, its number among those.
     let offset: Int
 
@@ -17,11 +19,14 @@ public struct Parameter: Sendable, Equatable {
     /// Unlike that of any other in its store.
     var place: Int { isSparse ? -1 - offset : offset }
 
+    /// Floats that it takes: each parameter starts on a cache line, but for a sparse one's.
+    var extent: Int { isSparse ? count : (count + 15) / 16 * 16 }
+
     /// Whether it is more than a bias or a gain; a sparse bias has rows of one number.
     var isMatrix: Bool { shape.count > 1 && !(isSparse && shape[1] == 1) }
 }
 
-/// The list of a network's parameters: layers declare theirs here, then one store holds them all.
+/// The list of a network's parameters: layers declare theirs in a `Plan`, then one store holds them all.
 public struct ParameterLayout: Sendable {
     public private(set) var parameters: [Parameter] = []
     /// Floats to allocate: each parameter starts on a cache line.
@@ -30,21 +35,34 @@ public struct ParameterLayout: Sendable {
 
     public init() {}
 
-    public mutating func declare(_ name: String, _ shape: [Int]) -> Parameter {
-        precondition(!parameters.contains { $0.name == name }, "parameter \(name) is declared twice")
-        let parameter = Parameter(name: name, shape: shape, isSparse: false, offset: extent)
+    mutating func declare(_ name: String, _ shape: [Int], isShared: Bool = false) -> Parameter {
+        add(Parameter(name: name, shape: shape, isSparse: false, isShared: isShared, offset: extent))
+    }
+
+    mutating func declareSparse(_ name: String, rows: Int, columns: Int, isShared: Bool = false) -> Parameter {
+        defer { sparseCount += 1 }
+        return add(Parameter(name: name, shape: [rows, columns], isSparse: true, isShared: isShared, offset: sparseCount))
+    }
+
+    private mutating func add(_ parameter: Parameter) -> Parameter {
+        precondition(!parameters.contains { $0.name == parameter.name }, "parameter \(parameter.name) is declared twice")
         parameters.append(parameter)
-        extent += (parameter.count + 15) / 16 * 16
+        if !parameter.isSparse { extent += parameter.extent }
         return parameter
     }
 
-    /// A matrix of which a step touches few rows.
-    public mutating func declareSparse(_ name: String, rows: Int, columns: Int) -> Parameter {
-        precondition(!parameters.contains { $0.name == name }, "parameter \(name) is declared twice")
-        let parameter = Parameter(name: name, shape: [rows, columns], isSparse: true, offset: sparseCount)
-        parameters.append(parameter)
-        sparseCount += 1
-        return parameter
+    /// What a store of these parameters takes in bytes, by what the first `names` parts of their names say: the weights, and
+    /// everything that training keeps beside them. Of sparse ones the gradients are not counted, which grow as rows are touched.
+    public func bill(training: (any Optimizer)?, names: Int) -> [(name: String, bytes: Int)] {
+        var bill: [(name: String, bytes: Int)] = []
+        for parameter in parameters {
+            let part = parameter.name.split(separator: ".").prefix(names).joined(separator: " ") + " parameters"
+            if bill.last?.name != part { bill.append((part, 0)) }
+            let kept = 1 + (training?.momentNames.count ?? 0)
+            let ofTraining = training == nil ? 0 : parameter.isSparse ? parameter.shape[0] : parameter.extent
+            bill[bill.count - 1].bytes += 4 * (kept * parameter.extent + ofTraining)
+        }
+        return bill
     }
 
     /// The number of trainable weights.
@@ -57,6 +75,7 @@ public struct ParameterLayout: Sendable {
 public final class ParameterStore {
     public let layout: ParameterLayout
     public let values: FloatBuffer
+    let backend: any Backend
     /// `nil` in a network that is only used.
     public let training: Training?
 
@@ -78,8 +97,9 @@ public final class ParameterStore {
     }
 
     /// - Parameter training: the rule by which the weights will be updated; `nil` for a network that is only used.
-    public init(_ layout: ParameterLayout, training: (any Optimizer)?) {
+    public init(_ layout: ParameterLayout, training: (any Optimizer)?, backend: any Backend) {
         self.layout = layout
+        self.backend = backend
         values = FloatBuffer(count: layout.extent)
         self.training = training.map { optimizer in
             let moments = optimizer.momentNames.map { _ in
@@ -90,7 +110,7 @@ public final class ParameterStore {
             return Training(optimizer: optimizer, gradients: FloatBuffer(count: layout.extent), moments: moments)
         }
         tables = layout.parameters.filter(\.isSparse).map {
-            ParameterRows(rows: $0.shape[0], columns: $0.shape[1], training: training)
+            ParameterRows(rows: $0.shape[0], columns: $0.shape[1], training: training, backend: backend)
         }
     }
 
@@ -99,6 +119,7 @@ public final class ParameterStore {
         guard let training = other.training else { preconditionFailure("a network without gradients cannot share") }
         layout = other.layout
         values = other.values
+        backend = other.backend
         self.training = Training(
             optimizer: training.optimizer, gradients: FloatBuffer(count: layout.extent), moments: [])
         precondition(other.tables.isEmpty, "sparse gradients are not shared among threads")
@@ -108,44 +129,45 @@ public final class ParameterStore {
 
     /// Chooses weights of two dimensions that `packWeights` will pack, for this store and those made to share its weights
     /// from now on.
-    public func planPacking(_ weights: [Parameter]) { packedWeights = PackedWeights(weights) }
+    public func planPacking(_ weights: [Parameter]) { packedWeights = PackedWeights(weights, backend) }
 
     /// Packs weights of two dimensions for good: for a network that is only used.
-    public func packConstants(_ weights: [(Parameter, WeightPrecision)], compute: Compute) {
+    public func packConstants(_ weights: [(Parameter, WeightPrecision)]) {
         precondition(training == nil, "weights that are trained are no constants")
-        packedWeights = PackedWeights(constants: weights, in: self, compute)
+        packedWeights = PackedWeights(constants: weights, in: self)
     }
 
+    /// Packs the weights that were chosen by `planPacking`: layers use them so until the next `update`. Whoever changes
+    /// them otherwise packs again.
+    public func packWeights() { packedWeights?.pack(self) }
+
+    /// A weight as it was packed, if it was and is current.
+    func packed(_ parameter: Parameter) -> PackedFactor? { packedWeights?.plain(parameter) }
+
+    /// The same of its transpose.
+    func packedTranspose(_ parameter: Parameter) -> PackedFactor? { packedWeights?.transposed(parameter) }
+
     /// Moves the gradients of `others` to this store: they are added in the order given, whatever the threads, and cleared.
-    public func addGradients(of others: some Sequence<ParameterStore>, compute: Compute) {
+    public func addGradients(of others: some Sequence<ParameterStore>) {
         guard let sum = training?.gradients else { preconditionFailure("a network without gradients has none to add") }
-        let sources = others.compactMap { $0.training?.gradients.start }
-        let count = sum.count
-        let block = 1 << 14
-        compute.pool.forEach((count + block - 1) / block) { index in
-            let start = index * block, size = min(block, count - start)
-            for source in sources {
-                Vector.add(source + start, to: sum.start + start, count: size)
-                (source + start).update(repeating: 0, count: size)
-            }
-        }
+        backend.moveSum(
+            of: others.compactMap { $0.training.map { Matrix($0.gradients, rows: 1, columns: $0.gradients.count) } },
+            to: Matrix(sum, rows: 1, columns: sum.count))
     }
 
     /// A weight of two dimensions as a matrix; one of one dimension as a single row.
     public func value(_ parameter: Parameter) -> Matrix {
         if !borrowed.isEmpty, let matrix = borrowed[parameter.place] { return matrix }
         guard parameter.isSparse else { return view(parameter, of: values) }
-        let table = rows(parameter)
-        return Matrix(table.values, rows: table.rows, columns: table.columns)
+        return rows(parameter).value
     }
 
     /// Uses the weights of `parameter` where they are, in a mapped file for example, instead of memory of its own. Nobody
     /// writes to them: this network is only used.
-    public func borrow(_ parameter: Parameter, at start: UnsafePointer<Float>, from lender: AnyObject) {
+    public func borrow(_ parameter: Parameter, at weights: Matrix, from lender: AnyObject) {
         precondition(training == nil, "weights that are trained are not borrowed")
-        let columns = parameter.shape.last ?? 1
-        borrowed[parameter.place] = Matrix(
-            UnsafeMutablePointer(mutating: start), rows: parameter.count / max(1, columns), columns: columns)
+        precondition(weights.columns == parameter.shape.last ?? 1 && weights.rows * weights.columns == parameter.count)
+        borrowed[parameter.place] = weights
         if !lenders.contains(where: { $0 === lender }) { lenders.append(lender) }
     }
 
@@ -165,7 +187,7 @@ public final class ParameterStore {
     /// Takes over all weights of a store of the same layout.
     public func copyValues(of other: ParameterStore) {
         precondition(layout.parameters == other.layout.parameters)
-        for parameter in layout.parameters { value(parameter).copy(from: other.value(parameter)) }
+        for parameter in layout.parameters { backend.copy(other.value(parameter), to: value(parameter)) }
     }
 
     /// Where backward passes add the gradient of `parameter`.
@@ -178,18 +200,12 @@ public final class ParameterStore {
     public func view(_ parameter: Parameter, of buffer: FloatBuffer) -> Matrix {
         precondition(!parameter.isSparse, "\(parameter.name) has its own memory")
         let columns = parameter.shape.last ?? 1
-        return Matrix(buffer.start + parameter.offset, rows: parameter.count / max(1, columns), columns: columns)
+        return Matrix(buffer, at: parameter.offset, rows: parameter.count / max(1, columns), columns: columns)
     }
 
     /// Memory of the weights, and of everything that training keeps beside them.
     public var bytes: Int {
         values.bytes * (1 + (training.map { 1 + $0.moments.count } ?? 0)) + tables.reduce(0) { $0 + $1.bytes }
-    }
-
-    /// The same for one parameter; the gradients of a sparse one are not counted.
-    public func bytes(of parameter: Parameter) -> Int {
-        let moments = training?.moments.count ?? 0
-        return 4 * parameter.count * (1 + moments + (training != nil && !parameter.isSparse ? 1 : 0))
     }
 
     /// What the optimiser keeps beside weights and gradients.
@@ -236,42 +252,46 @@ public final class ParameterStore {
     /// Does nothing to the weights, and keeps the gradient for inspection, if the norm is not finite.
     /// - Returns: the norm before clipping.
     @discardableResult
-    public func update(_ update: Update, compute: Compute) -> Double {
-        let norm = squaredNorm(compute).squareRoot() * update.gradientScale
-        apply(update, norm: norm, compute)
+    public func update(_ update: Update) -> Double {
+        let norm = squaredNorm().squareRoot() * update.gradientScale
+        apply(update, norm: norm)
         return norm
     }
 
     /// Of the whole gradient, as it was added up.
-    public func squaredNorm(_ compute: Compute) -> Double {
+    public func squaredNorm() -> Double {
         guard let training else { preconditionFailure("a network without gradients cannot be updated") }
-        compute.enter(.optimiser, of: .optimiser)
-        defer { compute.enter(.other, of: .other) }
-        let dense = compute.norm(training.gradients.start, count: training.gradients.count)
-        return tables.reduce(dense * dense) { $0 + $1.squaredNorm(compute) }
+        backend.enter(.optimiser, of: .optimiser)
+        defer { backend.enter(.other, of: .other) }
+        let dense = backend.squaredNorm(Matrix(training.gradients, rows: 1, columns: training.gradients.count)).squareRoot()
+        return tables.reduce(dense * dense) { $0 + $1.squaredNorm() }
     }
 
     /// `update` with the norm given, of this gradient and others that are clipped together.
-    public func apply(_ update: Update, norm: Double, _ compute: Compute) {
+    public func apply(_ update: Update, norm: Double) {
         guard let training else { preconditionFailure("a network without gradients cannot be updated") }
         guard norm.isFinite else { return }
-        compute.enter(.optimiser, of: .optimiser)
-        defer { compute.enter(.other, of: .other) }
+        backend.enter(.optimiser, of: .optimiser)
+        defer { backend.enter(.other, of: .other) }
         let scale = update.gradientScale
         packedWeights?.expire()
         var step = OptimizerStep(number: update.step, rate: update.rate, scale: Float(scale))
         if let clip = update.clip, norm > clip { step.scale = Float(scale * clip / norm) }
-        let whole = WeightRun(
-            weights: values.start, gradients: training.gradients.start, firstMoments: training.moments[0].start,
-            secondMoments: training.moments.count > 1 ? training.moments[1].start : nil, count: values.count)
-        if update.weightDecay == 0 { training.optimizer.update(whole, step, compute: compute) }
+        func run(_ range: Range<Int>) -> WeightRun {
+            func part(_ buffer: FloatBuffer) -> Matrix {
+                Matrix(buffer, at: range.lowerBound, rows: 1, columns: range.count)
+            }
+            return WeightRun(
+                weights: part(values), gradients: part(training.gradients), firstMoments: part(training.moments[0]),
+                secondMoments: training.moments.count > 1 ? part(training.moments[1]) : nil)
+        }
+        if update.weightDecay == 0 { training.optimizer.update(run(0..<values.count), step, on: backend) }
         for parameter in layout.parameters {
             step.weightDecay = parameter.isMatrix ? update.weightDecay : 0
             if parameter.isSparse {
-                tables[parameter.offset].update(step, compute: compute)
+                tables[parameter.offset].update(step)
             } else if update.weightDecay != 0 {
-                let range = parameter.offset..<parameter.offset + parameter.count
-                training.optimizer.update(whole.part(range), step, compute: compute)
+                training.optimizer.update(run(parameter.offset..<parameter.offset + parameter.count), step, on: backend)
             }
         }
     }
@@ -279,7 +299,83 @@ public final class ParameterStore {
 
 extension ParameterStore {
     /// Whether every weight of `parameter` is a number.
-    public func isFinite(_ parameter: Parameter) -> Bool {
-        Vector.isFinite(value(parameter).start, count: parameter.count)
+    public func isFinite(_ parameter: Parameter) -> Bool { backend.isFinite(value(parameter)) }
+
+    public func fill(_ parameter: Parameter, with constant: Float) { backend.fill(value(parameter), with: constant) }
+
+    /// Uniform in ±sqrt(6 / (inputs + outputs)) (Glorot and Bengio 2010).
+    /// - Parameter outputs: of one block, where a matrix holds several side by side, such as an LSTM's four gates.
+    public func fillGlorot(_ parameter: Parameter, inputs: Int, outputs: Int, random: inout Random) {
+        let bound = (6 / Double(inputs + outputs)).squareRoot()
+        fill(parameter) { random.uniform(in: -bound..<bound) }
+    }
+
+    /// The weights of classes: normal with deviation 1 / sqrt(inputs), as bilm-tf begins.
+    func fillClasses(_ weight: Parameter, random: inout Random) {
+        let scale = 1 / Double(weight.shape[1]).squareRoot()
+        fill(weight) { scale * random.normal() }
+    }
+
+    /// Weights that `next` gives one after the other.
+    public func fill(_ parameter: Parameter, _ next: () -> Double) {
+        let matrix = value(parameter)
+        var values = [Float](repeating: 0, count: matrix.columns)
+        for row in 0..<matrix.rows {
+            for column in values.indices { values[column] = Float(next()) }
+            backend.write(values, to: matrix.rows(row..<row + 1))
+        }
+    }
+}
+
+/// Weights packed once for many products: until the next update in training, or for good.
+///
+/// A product packs its factors for itself otherwise, which for few rows costs as much as the product.
+final class PackedWeights {
+    private struct Packed {
+        let parameter: Parameter
+        let plainMemory, transposedMemory: FloatBuffer
+        var plain, transposed: PackedFactor?
+    }
+
+    private var weights: [Packed]
+    /// Of a network that is only used, by their parameter's place.
+    private var constants: [Int: PackedFactor] = [:]
+    private var isCurrent = false
+
+    /// For training: both ways, packed by `pack`.
+    init(_ parameters: [Parameter], _ backend: any Backend) {
+        weights = parameters.map { parameter in
+            let count = backend.packedCount(rows: parameter.shape[0], columns: parameter.shape[1])
+            return Packed(
+                parameter: parameter, plainMemory: FloatBuffer(count: count), transposedMemory: FloatBuffer(count: count))
+        }
+    }
+
+    /// For the forward pass of a network that is only used.
+    init(constants parameters: [(Parameter, WeightPrecision)], in store: ParameterStore) {
+        weights = []
+        for (parameter, precision) in parameters {
+            let value = store.value(parameter)
+            constants[parameter.place] = precision == .int8 ? store.backend.quantize(value) : store.backend.packed(value)
+        }
+    }
+
+    func pack(_ store: ParameterStore) {
+        for index in weights.indices {
+            let value = store.value(weights[index].parameter)
+            func memory(_ buffer: FloatBuffer) -> Matrix { Matrix(buffer, rows: 1, columns: buffer.count) }
+            weights[index].plain = store.backend.pack(value, into: memory(weights[index].plainMemory))
+            weights[index].transposed = store.backend.pack(value.transposed, into: memory(weights[index].transposedMemory))
+        }
+        isCurrent = true
+    }
+
+    func expire() { isCurrent = false }
+
+    func plain(_ parameter: Parameter) -> PackedFactor? { constants[parameter.place] ?? find(parameter)?.plain }
+    func transposed(_ parameter: Parameter) -> PackedFactor? { find(parameter)?.transposed }
+
+    private func find(_ parameter: Parameter) -> Packed? {
+        isCurrent ? weights.first { $0.parameter.offset == parameter.offset } : nil
     }
 }

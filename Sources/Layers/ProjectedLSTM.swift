@@ -1,5 +1,4 @@
 public import Kernels
-internal import Parallel
 
 /// One LSTM layer with an optional projection of its output (Sak, Senior and Beaufays 2014), clipped as in ELMo:
 ///
@@ -14,7 +13,7 @@ internal import Parallel
 ///
 /// The input's product, and the weights' gradients, are single products over the whole window; a step computes only
 /// what depends on the step before it.
-public struct ProjectedLSTM: Sendable {
+public struct ProjectedLSTM: Layer {
     public struct Options: Sendable, Equatable {
         public var cell: Int
         /// `nil`: the output is the cell's, unprojected.
@@ -43,26 +42,64 @@ public struct ProjectedLSTM: Sendable {
     public let bias: Parameter
     /// [cell, projection]
     public let projectionWeight: Parameter?
-    let layerNorm: LayerNorm?
-    let dropout: Dropout
+    private let layerNorm: LayerNorm?
+    private let dropout: Dropout
 
-    /// - Parameter dropoutSite: see `Dropout.site`.
-    public init(
-        _ name: String, inputs: Int, options: Options, dropoutSite: Int = 0, in layout: inout ParameterLayout
-    ) {
+    // The memory of a pass. Matrices are time-major; states and cells have one block more than there are steps: block 0 is
+    // where the window began.
+
+    /// [rows, 4 cell]: pre-activations, then activations; on the way back their gradients.
+    private let gates: MatrixSlot
+    /// m: [rows, cell], or with a projection [batch, cell], of one step: the way back computes it again, from c and
+    /// in its place.
+    private let cellOutputs: MatrixSlot
+    /// [rows + batch, cell] and [rows + batch, output]
+    private let cells, states: MatrixSlot
+    /// [batch, cell]: c after the last step, which the way back overwrites.
+    private let lastCells: MatrixSlot
+    /// [rows, output]: p, where it is not itself the output.
+    private let raw: MatrixSlot?
+    /// [batch, cell]: dm of a step, and dc on its way to the step before.
+    private let cellOutputGradient, cellGradient: MatrixSlot
+    /// The weights that meet every step, packed once for all of them, transposed on the way back.
+    private let recurrentFactor: MatrixSlot
+    private let projectionFactor: MatrixSlot?
+
+    /// - Parameter other: a layer of the same options: both use its packed weights and, without training, its working memory,
+    ///   because one of them at a time is at work.
+    public init(_ name: String, inputs: Int, options: Options, sharing other: ProjectedLSTM? = nil, in plan: inout Plan) {
         self.options = options
         self.inputs = inputs
-        inputWeight = layout.declare("\(name).input.weight", [inputs, 4 * options.cell])
-        recurrentWeight = layout.declare("\(name).recurrent.weight", [options.output, 4 * options.cell])
-        bias = layout.declare("\(name).bias", [4 * options.cell])
-        projectionWeight = options.projection.map {
-            layout.declare("\(name).projection.weight", [options.cell, $0])
+        let (cell, output, rows, batch) = (options.cell, options.output, plan.capacity.rows, plan.capacity.batch)
+        inputWeight = plan.parameter("\(name).input.weight", [inputs, 4 * cell])
+        recurrentWeight = plan.parameter("\(name).recurrent.weight", [output, 4 * cell])
+        bias = plan.parameter("\(name).bias", [4 * cell])
+        projectionWeight = options.projection.map { plan.parameter("\(name).projection.weight", [cell, $0]) }
+        layerNorm = options.layerNorm ? LayerNorm("\(name).norm", size: output, rows: rows, in: &plan) : nil
+        dropout = Dropout(rate: options.dropout, rows: batch, width: output, keepsValues: false, in: &plan)
+
+        let working = plan.isTraining ? nil : other
+        gates = working?.gates ?? plan.matrix(rows: rows, columns: 4 * cell)
+        cellOutputs = working?.cellOutputs ?? plan.matrix(rows: options.projection == nil ? rows : batch, columns: cell)
+        cells = plan.matrix(rows: rows + batch, columns: cell)
+        states = plan.matrix(rows: rows + batch, columns: output)
+        lastCells = plan.matrix(rows: batch, columns: cell)
+        let hasRaw = options.projection != nil && (options.layerNorm || options.dropout > 0)
+        raw = hasRaw ? plan.matrix(rows: rows, columns: output) : nil
+        cellOutputGradient = plan.gradient(rows: batch, columns: cell)
+        cellGradient = plan.gradient(rows: batch, columns: cell)
+        (recurrentFactor, projectionFactor) = plan.memory(of: "packed weights of a layer") { plan in
+            guard let other else {
+                return (
+                    plan.packed(rows: output, columns: 4 * cell),
+                    options.projection.map { plan.packed(rows: cell, columns: $0) }
+                )
+            }
+            return (other.recurrentFactor, other.projectionFactor)
         }
-        layerNorm = options.layerNorm ? LayerNorm("\(name).norm", size: options.output, in: &layout) : nil
-        dropout = Dropout(rate: options.dropout, site: dropoutSite)
     }
 
-    var factors: [Parameter] { [inputWeight, recurrentWeight] + [projectionWeight].compactMap { $0 } }
+    public var factors: [Parameter] { [inputWeight, recurrentWeight] + [projectionWeight].compactMap { $0 } }
 
     /// Glorot's weights; biases 0, those of the forget gate 1 (Jozefowicz et al. 2015).
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
@@ -70,234 +107,197 @@ public struct ProjectedLSTM: Sendable {
         parameters.fillGlorot(inputWeight, inputs: inputs, outputs: cell, random: &random)
         parameters.fillGlorot(recurrentWeight, inputs: options.output, outputs: cell, random: &random)
         parameters.fill(bias, with: 0)
-        parameters.value(bias).columns(cell..<2 * cell).fill(1)
+        parameters.backend.fill(parameters.value(bias).columns(cell..<2 * cell), with: 1)
         if let projectionWeight {
             parameters.fillGlorot(projectionWeight, inputs: cell, outputs: options.output, random: &random)
         }
         layerNorm?.initialize(parameters)
     }
 
-    /// `input` [rows, inputs] through all steps of the window, from the state that `memory` holds. The outputs are
-    /// `memory.outputs(shape)`.
-    public func forward(
-        _ input: Matrix, shape: WindowShape, mode: PassMode, memory: LSTMMemory, _ parameters: ParameterStore,
-        _ compute: Compute
-    ) {
-        memory.check(shape)
-        compute.enter(.inputProducts)
-        let gates = memory.gates(shape)
-        if let packed = parameters.packed(inputWeight) {
-            shape.forEachRun { compute.multiply(input.rows($0), packed, into: gates.rows($0)) }
-        } else {
-            compute.multiply(input, parameters.value(inputWeight), into: gates)
-        }
-        recur(shape: shape, mode: mode, memory: memory, parameters, compute)
+    // MARK: - Memory
+
+    /// h of all steps: [rows, output].
+    public func outputs(_ shape: WindowShape, _ run: Run) -> Matrix {
+        states(shape, run).rows(shape.batch..<shape.batch + shape.rows)
     }
 
-    /// The same when `memory.gates` already holds the input's products. A state that is zero is not multiplied.
-    func recur(
-        shape: WindowShape, mode: PassMode, memory: LSTMMemory, _ parameters: ParameterStore, _ compute: Compute
-    ) {
-        memory.check(shape)
-        memory.prepareState(shape)
-        let gates = memory.gates(shape)
-        compute.enter(.dropout)
-        memory.isMasked = dropout.prepare(memory.mask(shape), mode)
+    private func states(_ shape: WindowShape, _ run: Run) -> Matrix { run.matrix(states, rows: shape.rows + shape.batch) }
+    private func cells(_ shape: WindowShape, _ run: Run) -> Matrix { run.matrix(cells, rows: shape.rows + shape.batch) }
+    func gates(_ shape: WindowShape, _ run: Run) -> Matrix { run.matrix(gates, rows: shape.rows) }
 
-        compute.enter(.recurrentProducts)
-        let (recurrent, projection) = memory.weights.factors(of: self, parameters, compute)
+    private func raw(_ shape: WindowShape, _ run: Run) -> Matrix {
+        if options.projection == nil { return run.matrix(cellOutputs, rows: shape.rows) }
+        return raw.map { run.matrix($0, rows: shape.rows) } ?? outputs(shape, run)
+    }
+
+    /// Calls `body` with the state that a window of `batch` sequences begins in: h, then c.
+    func forEachState(batch: Int, _ run: Run, _ body: (Matrix) -> Void) {
+        body(run.matrix(states, rows: batch))
+        body(run.matrix(cells, rows: batch))
+    }
+
+    /// Makes the state at the end of a full window the one the next window begins with.
+    func carryState(from shape: WindowShape, _ run: Run) {
+        let states = states(shape, run), cells = cells(shape, run)
+        run.backend.copy(states.rows(shape.rows..<shape.rows + shape.batch), to: states.rows(0..<shape.batch))
+        run.backend.copy(run.matrix(lastCells, rows: shape.batch), to: cells.rows(0..<shape.batch))
+    }
+
+    // MARK: - Forward
+
+    /// `input` [rows, inputs] through all steps of the window, from the state that the memory holds.
+    public func forward(_ input: Matrix, _ shape: WindowShape, _ run: Run) -> Matrix {
+        run.check(shape)
+        run.enter(.inputProducts)
+        let gates = gates(shape, run)
+        if let packed = run.packed(inputWeight) {
+            shape.forEachRun { run.backend.multiply(input.rows($0), packed, into: gates.rows($0)) }
+        } else {
+            run.backend.multiply(input, run.value(inputWeight), into: gates)
+        }
+        return recur(shape, run)
+    }
+
+    /// The same when the gates already hold the input's products. A state that is zero is not multiplied.
+    func recur(_ shape: WindowShape, _ run: Run) -> Matrix {
+        run.check(shape)
+        let backend = run.backend, bias = run.value(bias)
+        if run.memory.startsAtZero { forEachState(batch: shape.batch, run) { backend.fill($0, with: 0) } }
+        let gates = gates(shape, run), states = states(shape, run), cells = cells(shape, run)
+        let raw = raw(shape, run), outputs = outputs(shape, run)
+        run.enter(.dropout)
+        let mask = dropout.draw(rows: shape.batch, run)
+        run.enter(.recurrentProducts)
+        let (recurrent, projection) = stepFactors(run)
         for step in 0..<shape.steps {
             let block = shape.activeBlock(step)
             guard !block.isEmpty else { break }
-            let previous = memory.states(shape).rows(block)
-            compute.enter(.recurrentProducts, of: .recurrence)
-            if step > 0 || !memory.isAtZero {
-                compute.multiply(previous, recurrent, into: gates.rows(block), adding: true)
+            run.enter(.recurrentProducts, of: .recurrence)
+            if step > 0 || !run.memory.startsAtZero {
+                backend.multiply(states.rows(block), recurrent, into: gates.rows(block), adding: true)
             }
-            compute.enter(.gates)
-            CellStep(self, memory, shape, step, compute.kernels).forward(bias: parameters.value(bias).start, compute)
-            let raw = memory.raw(shape).rows(block)
+            run.enter(.gates)
+            let raw = raw.rows(block), output = outputs.rows(block)
+            let cellOutputs = projection == nil ? raw : run.matrix(cellOutputs, rows: block.count)
+            backend.lstmStep(
+                gates: gates.rows(block), bias: bias, previous: cells.rows(block),
+                cells: cells.rows(block.lowerBound + shape.batch..<block.upperBound + shape.batch), outputs: cellOutputs,
+                clip: options.cellClip)
             if let projection {
-                compute.enter(.projectionProducts, of: .projection)
-                compute.multiply(memory.cellOutputs(shape, step), projection, into: raw)
-                compute.enter(.dropout)
-                clip(raw)
+                run.enter(.projectionProducts, of: .projection)
+                backend.multiply(cellOutputs, projection, into: raw)
+                run.enter(.dropout)
+                if options.projectionClip < .infinity { backend.clip(raw, to: options.projectionClip) }
             }
-            let output = memory.outputs(shape).rows(block)
-            compute.enter(.layerNorm)
+            run.enter(.layerNorm)
             if let layerNorm {
-                layerNorm.forward(
-                    raw, into: output, statistics: memory.statistics.start + 2 * block.lowerBound, parameters)
-            } else if raw.start != output.start {
-                output.copy(from: raw)
+                layerNorm.forward(raw, into: output, rows: block, run)
+            } else if self.raw != nil || options.projection == nil {
+                backend.copy(raw, to: output)
             }
-            compute.enter(.dropout)
-            if memory.isMasked { Dropout.apply(memory.mask(shape), to: output) }
+            run.enter(.dropout)
+            if let mask { backend.multiply(output, by: mask) }
         }
-        compute.enter(.other, of: .recurrence)
-        memory.keepLastCells(shape)
+        run.enter(.other, of: .recurrence)
+        if shape.active == nil {
+            backend.copy(cells.rows(shape.rows..<shape.rows + shape.batch), to: run.matrix(lastCells, rows: shape.batch))
+        } else if run.memory.isTraining {
+            // What products of the backward pass meet, times gradients that are zero.
+            shape.forEachEnded { backend.fill(outputs.rows($0), with: 0) }
+        }
+        return outputs
     }
 
-    /// The way back of the last forward pass of `memory`, once, and of a full window (truncated BPTT: nothing flows into
-    /// the state it began with). Adds to the weights' gradients.
-    ///
-    /// - Parameters:
-    ///   - outputGradient: [rows, output]; overwritten.
-    ///   - inputGradient: [rows, inputs], written where one is wanted, or added to with `addingToInput`.
+    /// The weights for the steps of a forward pass: packed now, unless they are packed for good.
+    private func stepFactors(_ run: Run) -> (recurrent: PackedFactor, projection: PackedFactor?) {
+        if let packed = run.packed(recurrentWeight) { return (packed, projectionWeight.flatMap { run.packed($0) }) }
+        return (pack(run.value(recurrentWeight), recurrentFactor, run), packedProjection(run) { $0.operand })
+    }
+
+    private func pack(_ factor: some Factor, _ slot: MatrixSlot, _ run: Run) -> PackedFactor {
+        run.backend.pack(factor, into: run.vector(slot))
+    }
+
+    private func packedProjection(_ run: Run, _ turn: (Matrix) -> Operand) -> PackedFactor? {
+        guard let projectionWeight, let projectionFactor else { return nil }
+        return pack(turn(run.value(projectionWeight)), projectionFactor, run)
+    }
+
+    // MARK: - Backward
+
+    /// The backward pass of the last forward pass, once (truncated BPTT: nothing flows into the state it began with).
+    /// `outputGradient` [rows, output] is overwritten.
     public func backward(
-        _ input: Matrix, shape: WindowShape, memory: LSTMMemory, outputGradient: Matrix, inputGradient: Matrix?,
-        addingToInput: Bool = false, _ parameters: ParameterStore, _ compute: Compute
+        _ input: Matrix, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
     ) {
-        recurBackward(shape: shape, memory: memory, outputGradient: outputGradient, parameters, compute)
-        let gates = memory.gates(shape)
-        compute.enter(.weightProducts, of: .recurrence)
-        compute.multiply(input.transposed, gates, into: parameters.gradient(inputWeight), adding: true)
-        compute.enter(.inputProducts)
+        recurBackward(outputGradient: outputGradient, shape, run)
+        let gates = gates(shape, run)
+        run.enter(.weightProducts, of: .recurrence)
+        run.backend.multiply(input.transposed, gates, into: run.gradient(inputWeight), adding: true)
+        run.enter(.inputProducts)
         if let inputGradient {
-            compute.multiply(
-                gates, parameters.value(inputWeight).transposed, into: inputGradient, adding: addingToInput)
+            run.backend.multiply(gates, run.value(inputWeight).transposed, into: inputGradient, adding: adding)
         }
-        compute.enter(.other)
+        run.enter(.other)
     }
 
-    /// The same but for what concerns the input: `memory.gates` holds the gradient of the input's products afterwards.
-    func recurBackward(
-        shape: WindowShape, memory: LSTMMemory, outputGradient: Matrix, startsAtZero: Bool = false,
-        _ parameters: ParameterStore, _ compute: Compute
-    ) {
-        precondition(shape.active == nil, "only full windows go backward")
-        memory.clearCellGradient(shape)
-        let gates = memory.gates(shape)
-        let weights = memory.weights
-        compute.enter(.recurrentProducts)
-        weights.pack(self, transposed: true, parameters, compute)
+    /// The same but for what concerns the input: the gates hold the gradient of the input's products afterwards, which is zero
+    /// where sequences had ended.
+    func recurBackward(outputGradient: Matrix, startsAtZero: Bool = false, _ shape: WindowShape, _ run: Run) {
+        let backend = run.backend
+        let gates = gates(shape, run), states = states(shape, run), cells = cells(shape, run), raw = raw(shape, run)
+        let cellGradient = run.matrix(cellGradient, rows: shape.batch)
+        backend.fill(cellGradient, with: 0)
+        shape.forEachEnded { rows in
+            backend.fill(gates.rows(rows), with: 0)
+            backend.fill(outputGradient.rows(rows), with: 0)
+            backend.fill(cells.rows(rows.lowerBound + shape.batch..<rows.upperBound + shape.batch), with: 0)
+        }
+        let mask = dropout.mask(rows: shape.batch, run)
+        run.enter(.recurrentProducts)
+        let recurrent = pack(run.value(recurrentWeight).transposed, recurrentFactor, run)
+        let projection = packedProjection(run, \.transposed)
         for step in stride(from: shape.steps - 1, through: 0, by: -1) {
-            let block = shape.block(step)
+            let block = shape.activeBlock(step)
             // From the output's gradient to that of p, in place.
             let gradient = outputGradient.rows(block)
-            compute.enter(.dropout, of: .projection)
-            if memory.isMasked { Dropout.apply(memory.mask(shape), to: gradient) }
-            compute.enter(.layerNorm)
-            let raw = memory.raw(shape).rows(block)
-            layerNorm?.backward(
-                raw, statistics: memory.statistics.start + 2 * block.lowerBound, outputGradient: gradient,
-                inputGradient: gradient, parameters)
+            run.enter(.dropout, of: .projection)
+            if let mask { backend.multiply(gradient, by: mask) }
+            run.enter(.layerNorm)
+            layerNorm?.backward(raw.rows(block), gradient: gradient, rows: block, run)
             var cellOutputGradient = gradient
-            if let projection = weights.projection {
-                compute.enter(.dropout)
-                maskClipped(gradient, by: raw)
-                compute.enter(.projectionProducts)
-                cellOutputGradient = memory.cellOutputGradient(shape)
-                compute.multiply(gradient, projection, into: cellOutputGradient)
+            if let projection {
+                run.enter(.dropout)
+                if options.projectionClip < .infinity {
+                    backend.maskClipped(gradient, by: raw.rows(block), bound: options.projectionClip)
+                }
+                run.enter(.projectionProducts)
+                cellOutputGradient = run.matrix(self.cellOutputGradient, rows: block.count)
+                backend.multiply(gradient, projection, into: cellOutputGradient)
             }
-            compute.enter(.gates, of: .recurrence)
-            CellStep(self, memory, shape, step, compute.kernels).backward(cellOutputGradient, compute)
-            compute.enter(.sums)
-            compute.addColumnSums(of: gates.rows(block), to: parameters.gradient(bias).start)
-            compute.enter(.recurrentProducts)
+            run.enter(.gates, of: .recurrence)
+            backend.lstmStepBackward(
+                gates: gates.rows(block), previous: cells.rows(block),
+                cells: cells.rows(block.lowerBound + shape.batch..<block.upperBound + shape.batch),
+                outputGradient: cellOutputGradient, cellGradient: cellGradient.rows(0..<block.count), clip: options.cellClip)
+            run.enter(.sums)
+            backend.addColumnSums(of: gates.rows(block), to: run.gradient(bias))
+            run.enter(.recurrentProducts)
             if step > 0 {
-                compute.multiply(
-                    gates.rows(block), weights.recurrent, into: outputGradient.rows(shape.block(step - 1)),
-                    adding: true)
+                let before = block.lowerBound - shape.batch..<block.upperBound - shape.batch
+                backend.multiply(gates.rows(block), recurrent, into: outputGradient.rows(before), adding: true)
             }
         }
-        compute.enter(.weightProducts)
+        run.enter(.weightProducts)
         let rows = (startsAtZero ? shape.batch : 0)..<shape.rows
-        compute.multiply(
-            memory.states(shape).rows(rows).transposed, gates.rows(rows), into: parameters.gradient(recurrentWeight),
-            adding: true)
+        backend.multiply(
+            states.rows(rows).transposed, gates.rows(rows), into: run.gradient(recurrentWeight), adding: true)
         if let projectionWeight {
-            compute.enter(.weightProducts, of: .projection)
-            compute.multiply(
-                memory.recomputedCellOutputs(shape).transposed, outputGradient,
-                into: parameters.gradient(projectionWeight), adding: true)
-        }
-    }
-
-    private func clip(_ values: Matrix) {
-        guard options.projectionClip < .infinity else { return }
-        let bound = options.projectionClip
-        for row in 0..<values.rows {
-            let values = values.row(row)
-            for index in 0..<options.output {
-                // Written so that NaN stays.
-                if values[index] > bound { values[index] = bound }
-                if values[index] < -bound { values[index] = -bound }
-            }
-        }
-    }
-
-    /// A clipped value passes no gradient on.
-    private func maskClipped(_ gradient: Matrix, by clipped: Matrix) {
-        guard options.projectionClip < .infinity else { return }
-        for row in 0..<gradient.rows {
-            let gradient = gradient.row(row)
-            let clipped = clipped.row(row)
-            for index in 0..<options.output where abs(clipped[index]) >= options.projectionClip { gradient[index] = 0 }
-        }
-    }
-}
-
-/// The cells of one step, cut by rows for the threads.
-private struct CellStep {
-    let gates, previous, cells, outputs: Matrix
-    let cellGradient: Matrix
-    let size: Int
-    let clip: Float
-    let kernels: ProcessorKernels
-    let rowsPerTask: Int
-    var outputGradient: Matrix
-    /// [4 cell]
-    var bias: UnsafePointer<Float>?
-
-    /// Cells that are worth a task of their own.
-    private static let leastCells = 4096
-
-    init(
-        _ layer: ProjectedLSTM, _ memory: LSTMMemory, _ shape: WindowShape, _ step: Int, _ kernels: ProcessorKernels
-    ) {
-        self.kernels = kernels
-        let block = shape.activeBlock(step)
-        gates = memory.gates(shape).rows(block)
-        previous = memory.cells(shape).rows(block)
-        cells = memory.cells(shape).rows(block.lowerBound + shape.batch..<block.upperBound + shape.batch)
-        outputs = memory.cellOutputs(shape, step)
-        cellGradient = memory.cellGradient(shape)
-        outputGradient = outputs
-        size = layer.options.cell
-        clip = layer.options.cellClip
-        rowsPerTask = max(1, Self.leastCells / size)
-    }
-
-    private var tasks: Int { (gates.rows + rowsPerTask - 1) / rowsPerTask }
-
-    private func rows(_ task: Int) -> Range<Int> { task * rowsPerTask..<min((task + 1) * rowsPerTask, gates.rows) }
-
-    func forward(bias: UnsafePointer<Float>, _ compute: Compute) {
-        var job = self
-        job.bias = bias
-        compute.pool.forEach(tasks, context: &job) { context, task in
-            let job = context.assumingMemoryBound(to: CellStep.self).pointee
-            guard let bias = job.bias else { return }
-            for row in job.rows(task) {
-                job.kernels.forwardCells(
-                    gates: job.gates.row(row), bias: bias, previous: job.previous.row(row), cell: job.cells.row(row),
-                    output: job.outputs.row(row), size: job.size, clip: job.clip)
-            }
-        }
-    }
-
-    func backward(_ outputGradient: Matrix, _ compute: Compute) {
-        var job = self
-        job.outputGradient = outputGradient
-        compute.pool.forEach(tasks, context: &job) { context, task in
-            let job = context.assumingMemoryBound(to: CellStep.self).pointee
-            for row in job.rows(task) {
-                job.kernels.backwardCells(
-                    gates: job.gates.row(row), previous: job.previous.row(row), cell: job.cells.row(row),
-                    outputGradient: job.outputGradient.row(row), cellGradient: job.cellGradient.row(row),
-                    size: job.size, clip: job.clip)
-            }
+            run.enter(.weightProducts, of: .projection)
+            // m of all steps, which the way back has put in the place of c.
+            backend.multiply(
+                cells.rows(shape.batch..<shape.batch + shape.rows).transposed, outputGradient,
+                into: run.gradient(projectionWeight), adding: true)
         }
     }
 }

@@ -9,192 +9,211 @@ public import Kernels
 /// text is scored by the full softmax of the same weights.
 ///
 /// A pass touches few rows of the weights: they are sparse parameters (`ParameterRows`).
-public final class SampledSoftmaxOutput: OutputLayer {
-    public let inputs, classes: Int
+public struct SampledSoftmaxOutput: SoftmaxClasses {
     /// The weights are [classes, inputs], the biases [classes, 1].
     public let weights: ClassWeights
-    private var weight: Parameter { weights.weight }
     private let bias: Parameter
-    private let name: String
+    private let inputs: Int
     private let sampler: LogUniformSampler
-    private let memory: LogitsMemory
-    private let sums: SoftmaxSums
-    private let packed: PackedMatrix
+    private let chunks: LogitChunks
+    private let factors: ScalarSlot
     /// The weights of the classes drawn and their gradient, [negatives, inputs], and the same of what is added to logits.
-    private let drawn, drawnGradient, shifts, shiftGradient: FloatBuffer
-    /// [chunk, inputs]
-    private let scaled: FloatBuffer
+    private let drawn, drawnGradient, shifts, shiftGradient: MatrixSlot
+    /// [1, rows]: what is added to the targets' logits.
+    private let targetShifts: MatrixSlot
+    /// The logarithms of the expected counts of the classes drawn, and of the targets.
+    private let corrections, targetCorrections: ScalarSlot
+    /// [rows]: where each target is among the classes drawn, -1 if it is not; and among the rows touched.
+    private let drawnPlaces, targetPlaces: NumberSlot
+    /// [negatives]: where each class drawn is among the rows touched.
+    private let negativePlaces: NumberSlot
 
-    /// - Parameters:
-    ///   - negatives: classes drawn for a pass, at most `classes`.
-    ///   - site: different for layers that must not draw the same.
+    /// - Parameter negatives: classes drawn for a pass, at most `classes`.
     public init(
         _ name: String, inputs: Int, classes: Int, negatives: Int, rows: Int,
-        logitsBytes: Int = LogitsMemory.defaultBytes, in layout: inout ParameterLayout
+        logitsBytes: Int = LogitsMemory.defaultBytes, in plan: inout Plan
     ) {
-        self.name = name
         self.inputs = inputs
-        self.classes = classes
-        let weight = layout.declareSparse("\(name).weight", rows: classes, columns: inputs)
-        let bias = layout.declareSparse("\(name).bias", rows: classes, columns: 1)
+        let weight = plan.sparseParameter("\(name).weight", rows: classes, columns: inputs)
+        bias = plan.sparseParameter("\(name).bias", rows: classes, columns: 1)
         weights = ClassWeights(weight: weight, bias: bias)
-        self.bias = bias
-        sampler = LogUniformSampler(classes: classes, count: negatives)
-        memory = LogitsMemory(bytes: logitsBytes, classes: negatives, rows: rows)
-        let chunk = min(rows, memory.rows(classes: negatives))
-        sums = SoftmaxSums(rows: chunk)
-        packed = PackedMatrix(rows: inputs, columns: chunk)
-        scaled = FloatBuffer(count: chunk * inputs)
-        drawn = FloatBuffer(count: negatives * inputs)
-        drawnGradient = FloatBuffer(count: negatives * inputs)
-        shifts = FloatBuffer(count: negatives)
-        shiftGradient = FloatBuffer(count: negatives)
+        sampler = LogUniformSampler(classes: classes, count: negatives, in: &plan)
+        let memory = LogitsMemory(bytes: logitsBytes, classes: negatives, rows: rows, in: &plan)
+        chunks = LogitChunks(classes: negatives, inputs: inputs, rows: rows, memory, in: &plan)
+        factors = plan.scalars(rows)
+        drawn = plan.matrix(rows: negatives, columns: inputs)
+        drawnGradient = plan.matrix(rows: negatives, columns: inputs)
+        shifts = plan.matrix(rows: 1, columns: negatives)
+        shiftGradient = plan.matrix(rows: 1, columns: negatives)
+        targetShifts = plan.matrix(rows: 1, columns: rows)
+        corrections = plan.scalars(negatives)
+        targetCorrections = plan.scalars(rows)
+        drawnPlaces = plan.numbers(rows)
+        targetPlaces = plan.numbers(rows)
+        negativePlaces = plan.numbers(negatives)
     }
 
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
-        parameters.fillClasses(weight, random: &random)
+        parameters.fillClasses(weights.weight, random: &random)
         parameters.fill(bias, with: 0)
     }
 
     public func accumulate(
-        _ states: Matrix, _ targets: Targets, weights: UnsafePointer<Float>?, draw: Draw, statesGradient: Matrix,
-        _ parameters: ParameterStore, _ compute: Compute
-    ) -> Double {
-        compute.enter(.sampling)
-        defer { compute.enter(.other) }
-        let targets = targets.numbers
+        _ states: Matrix, _ targets: Targets, weights: Matrix?, draw: Draw, statesGradient: Matrix, loss: Scalars, _ run: Run
+    ) {
+        run.enter(.sampling)
+        let targets = targets.numbers[0..<states.rows]
         var random = Random(seed: draw.seed, stream: "negatives", number: draw.step)
-        sampler.draw(&random)
-        gather(parameters)
-        let factors = RowFactors(weights, rows: states.rows)
-        var loss = 0.0, first = 0
-        while first < states.rows {
-            let chunk = first..<min(states.rows, first + sums.rows)
-            loss += accumulate(
-                states.rows(chunk), targets + first, Chunk(factors: factors, first: first), statesGradient.rows(chunk),
-                parameters, compute)
-            first = chunk.upperBound
+        let tries = sampler.draw(&random, run)
+        gather(tries, run)
+        let factors = run.rowFactors(factors, weights, rows: states.rows)
+        prepareTargets(targets, factors, tries, run)
+        chunks.forEach(states, run) { chunk, states in
+            accumulate(states, chunk, targets[chunk], factors[chunk], statesGradient.rows(chunk), loss, run)
         }
-        compute.enter(.sampling)
-        addDrawnGradients(parameters)
-        return loss
-    }
-
-    /// The factors of a chunk's rows.
-    private struct Chunk {
-        let factors: RowFactors
-        let first: Int
-
-        subscript(row: Int) -> Double { factors[first + row] }
+        run.enter(.sampling)
+        addDrawnGradients(run)
+        run.enter(.other)
     }
 
     /// Copies the weights of the classes drawn to one place.
-    private func gather(_ parameters: ParameterStore) {
-        let weights = parameters.value(weight), biases = parameters.value(bias).start
-        for (place, number) in sampler.drawn.enumerated() {
-            (drawn.start + place * inputs).update(from: weights.row(Int(number)), count: inputs)
-            shifts.start[place] = shift(Int(number), biases)
-        }
-        drawnGradient.fill(0)
-        shiftGradient.fill(0)
+    private func gather(_ tries: Int, _ run: Run) {
+        let numbers = sampler.drawn(run), drawn = run.matrix(drawn, rows: numbers.count)
+        run.backend.gather(numbers, of: run.value(weights.weight), into: drawn)
+        setCorrections(corrections, numbers, tries, run)
+        run.backend.classShifts(
+            of: run.value(bias), at: numbers, corrections: run.scalars(corrections), into: run.vector(shifts))
+        run.backend.fill(run.vector(drawnGradient), with: 0)
+        run.backend.fill(run.vector(shiftGradient), with: 0)
     }
 
-    /// What is added to the product of a class.
-    private func shift(_ number: Int, _ biases: UnsafePointer<Float>) -> Float {
-        biases[number] - Float(log(sampler.expectedCount(number)))
+    private func setCorrections(_ slot: ScalarSlot, _ numbers: Numbers, _ tries: Int, _ run: Run) {
+        let corrections = run.scalars(slot)
+        for index in 0..<numbers.count {
+            corrections[index] = Double(Float(log(sampler.expectedCount(Int(numbers[index]), tries: tries))))
+        }
+    }
+
+    private func prepareTargets(_ targets: Numbers, _ factors: Scalars, _ tries: Int, _ run: Run) {
+        let drawnPlaces = run.numbers(drawnPlaces), targetPlaces = run.numbers(targetPlaces)
+        setCorrections(targetCorrections, targets, tries, run)
+        for row in 0..<targets.count {
+            drawnPlaces[row] = sampler.place(of: Int(targets[row]), run) ?? -1
+            // Rows that do not count touch nothing.
+            targetPlaces[row] = factors[row] == 0 ? -1 : targets[row]
+        }
+        touch(targetPlaces[0..<targets.count], run)
+        run.backend.classShifts(
+            of: run.value(bias), at: targets, corrections: run.scalars(targetCorrections),
+            into: run.matrix(targetShifts, rows: 1, columns: targets.count))
+    }
+
+    /// Replaces numbers of classes by their places among the rows touched, which are the same of weights and biases.
+    private func touch(_ numbers: Numbers, _ run: Run) {
+        run.rows(bias).touch(numbers)
+        run.rows(weights.weight).touch(numbers, places: numbers)
     }
 
     private func accumulate(
-        _ states: Matrix, _ targets: UnsafePointer<Int32>, _ factors: Chunk, _ statesGradient: Matrix,
-        _ parameters: ParameterStore, _ compute: Compute
-    ) -> Double {
-        let negatives = sampler.drawn.count
-        let drawn = Matrix(drawn, rows: negatives, columns: inputs)
-        let logits = Matrix(memory.buffer, rows: negatives, columns: states.rows)
-        compute.enter(.outputProducts)
-        compute.pack(states.transposed, into: packed)
-        compute.multiply(drawn, packed, into: logits)
-        compute.enter(.loss)
-        for row in 0..<states.rows {
-            if let place = sampler.place(of: Int(targets[row])) { logits.row(place)[row] = -.infinity }
-        }
-        sums.highest(of: logits, bias: shifts.start, compute)
-        targetLogits(states, targets, parameters)
-        sums.exponentials(of: logits, bias: shifts.start, compute)
-        let scaled = Matrix(scaled, rows: states.rows, columns: inputs)
-        var loss = 0.0
-        for row in 0..<states.rows {
-            sums.add(exp(Double(sums.targets.start[row] - sums.highest.start[row])), toRow: row)
-            let factor = factors[row]
-            if factor != 0 { loss += factor * (sums.logTotal(row) - Double(sums.targets.start[row])) }
-            sums.factors.start[row] = Float(factor / sums.total(row))
-            Vector.scaled(states.row(row), by: sums.factors.start[row], into: scaled.row(row), count: inputs)
-        }
-        sums.addWeighted(logits, to: shiftGradient.start, compute)
-        compute.enter(.outputProducts)
-        compute.multiply(logits, scaled, into: Matrix(drawnGradient, rows: negatives, columns: inputs), adding: true)
-        compute.multiply(logits.transposed, drawn, into: statesGradient)
-        compute.enter(.loss)
-        addTargetGradients(states, targets, factors, statesGradient, parameters)
-        return loss
-    }
-
-    /// The targets' own logits, and the highest with them.
-    private func targetLogits(_ states: Matrix, _ targets: UnsafePointer<Int32>, _ parameters: ParameterStore) {
-        let weights = parameters.value(weight), biases = parameters.value(bias).start
-        for row in 0..<states.rows {
-            let target = Int(targets[row])
-            let logit = Float(Vector.dot(states.row(row), weights.row(target), count: inputs)) + shift(target, biases)
-            sums.targets.start[row] = logit
-            // Not max, which would let NaN pass.
-            if !(logit <= sums.highest.start[row]) { sums.highest.start[row] = logit }
-        }
-    }
-
-    /// What the targets give and get: d loss / d logit = factor x (probability - 1).
-    private func addTargetGradients(
-        _ states: Matrix, _ targets: UnsafePointer<Int32>, _ factors: Chunk, _ statesGradient: Matrix,
-        _ parameters: ParameterStore
+        _ states: Matrix, _ chunk: Range<Int>, _ targets: Numbers, _ factors: Scalars, _ statesGradient: Matrix,
+        _ loss: Scalars, _ run: Run
     ) {
-        let weights = parameters.rows(weight), biases = parameters.rows(bias)
-        for row in 0..<states.rows where factors[row] != 0 {
-            weights.touch(Int(targets[row]))
-            biases.touch(Int(targets[row]))
-        }
-        for row in 0..<states.rows {
-            let target = Int(targets[row]), below = statesGradient.row(row)
-            Vector.scale(below, by: sums.factors.start[row], count: inputs)
-            guard factors[row] != 0 else { continue }
-            let probability = exp(Double(sums.targets.start[row]) - sums.logTotal(row))
-            let slope = Float(factors[row] * (probability - 1))
-            Vector.add(weights.value(target), times: slope, to: below, count: inputs)
-            Vector.add(states.row(row), times: slope, to: weights.gradient(target), count: inputs)
-            biases.gradient(target)[0] += slope
-        }
+        let backend = run.backend, weight = run.value(weights.weight)
+        let drawn = run.matrix(drawn, rows: sampler.count)
+        let logits = chunks.logits(drawn, states, run)
+        backend.exclude(run.numbers(drawnPlaces)[chunk], from: logits)
+        var pass = chunks.pass(states, targets: targets, bias: run.vector(shifts), factors: factors, run)
+        pass.hasOwnTargets = true
+        backend.targetLogits(
+            states, weights: weight, rows: targets,
+            shifts: run.vector(targetShifts).columns(chunk), into: pass.targetLogits)
+        backend.softmax(logits, pass, loss: loss)
+        backend.addClassSums(of: logits, pass, to: run.vector(shiftGradient))
+        run.enter(.outputProducts)
+        backend.multiply(logits, pass.scaled, into: run.matrix(drawnGradient, rows: sampler.count), adding: true)
+        backend.multiply(logits.transposed, drawn, into: statesGradient)
+        run.enter(.loss)
+        backend.addTargetGradients(
+            pass, statesGradient: statesGradient, weights: weight, rows: targets,
+            gradient: run.rows(weights.weight).gradient, biasGradient: run.rows(bias).gradient,
+            slots: run.numbers(targetPlaces)[chunk])
     }
 
-    private func addDrawnGradients(_ parameters: ParameterStore) {
-        let weights = parameters.rows(weight), biases = parameters.rows(bias)
-        for number in sampler.drawn {
-            weights.touch(Int(number))
-            biases.touch(Int(number))
-        }
-        for (place, number) in sampler.drawn.enumerated() {
-            Vector.add(drawnGradient.start + place * inputs, to: weights.gradient(Int(number)), count: inputs)
-            biases.gradient(Int(number))[0] += shiftGradient.start[place]
-        }
+    private func addDrawnGradients(_ run: Run) {
+        let numbers = sampler.drawn(run), places = run.numbers(negativePlaces)
+        for index in 0..<numbers.count { places[index] = numbers[index] }
+        touch(places, run)
+        run.backend.scatterAdd(
+            run.matrix(drawnGradient, rows: numbers.count), to: run.rows(weights.weight).gradient, at: places)
+        run.backend.scatterAdd(
+            run.matrix(shiftGradient, rows: numbers.count, columns: 1), to: run.rows(bias).gradient, at: places)
     }
 
-    public func evaluate(
-        _ states: Matrix, _ targets: Targets, weights: UnsafePointer<Float>?, _ parameters: ParameterStore,
-        _ compute: Compute
-    ) -> Double {
-        self.weights.loss(
-            states, targets: targets.numbers, factors: RowFactors(weights, rows: states.rows), parameters, compute)
+    public func evaluate(_ states: Matrix, _ targets: Targets, weights: Matrix?, loss: Scalars, _ run: Run) {
+        self.weights.addLoss(
+            states, targets: targets.numbers, factors: run.rowFactors(factors, weights, rows: states.rows), to: loss, run)
+    }
+}
+
+/// Draws distinct classes of a vocabulary that is sorted by frequency, without looking at its counts: words follow Zipf's
+/// law, so that
+///
+///     P(class) = log((class + 2) / (class + 1)) / log(classes + 1)
+///
+/// is about how frequent a class is. Jozefowicz et al. 2016, and TensorFlow's `log_uniform_candidate_sampler`.
+public struct LogUniformSampler: Sendable {
+    public let classes: Int
+    /// Distinct classes in a draw.
+    public let count: Int
+    private let logRange: Double
+    /// The classes drawn last, in the order of their first draw.
+    private let drawn: NumberSlot
+    /// Where among them each class is, if its stamp is that of the last draw; and that stamp, of one number, 0 before the first.
+    private let places, stamps, stamp: NumberSlot
+
+    public init(classes: Int, count: Int, in plan: inout Plan) {
+        precondition(count > 0 && count <= classes, "\(count) distinct classes of \(classes)")
+        self.classes = classes
+        self.count = count
+        logRange = log(Double(classes) + 1)
+        drawn = plan.numbers(count)
+        places = plan.numbers(classes)
+        stamps = plan.numbers(classes)
+        stamp = plan.numbers(1)
     }
 
-    public var activationBytes: Int {
-        [drawn, drawnGradient, shifts, shiftGradient, scaled].reduce(0) { $0 + $1.bytes } + memory.bytes + sums.bytes
-            + packed.bytes
+    public func probability(_ class: Int) -> Double { log1p(1 / (Double(`class`) + 1)) / logRange }
+
+    /// How often `class` is expected to be among the classes drawn, given how many draws that took: at most 1.
+    public func expectedCount(_ class: Int, tries: Int) -> Double { -expm1(Double(tries) * log1p(-probability(`class`))) }
+
+    /// The classes drawn last.
+    public func drawn(_ run: Run) -> Numbers { run.numbers(drawn) }
+
+    /// Where `class` is among those drawn last, `nil` if it was not drawn.
+    public func place(of class: Int, _ run: Run) -> Int32? {
+        let stamp = run.numbers(stamp)[0]
+        return stamp != 0 && run.numbers(stamps)[`class`] == stamp ? run.numbers(places)[`class`] : nil
+    }
+
+    /// One class.
+    public func draw(_ random: inout Random) -> Int { min(classes - 1, Int(exp(random.uniform() * logRange)) - 1) }
+
+    /// Draws `count` distinct classes; returns how many draws that took, repeated ones counted.
+    public func draw(_ random: inout Random, _ run: Run) -> Int {
+        let drawn = drawn(run), places = run.numbers(places), stamps = run.numbers(stamps), stamp = run.numbers(stamp)
+        // Memory begins as zeros: no class has a stamp before the first draw.
+        stamp[0] = stamp[0] == .max ? 1 : stamp[0] + 1
+        var tries = 0, found = 0
+        while found < count {
+            tries += 1
+            let `class` = draw(&random)
+            guard stamps[`class`] != stamp[0] else { continue }
+            stamps[`class`] = stamp[0]
+            places[`class`] = Int32(found)
+            drawn[found] = Int32(`class`)
+            found += 1
+        }
+        return tries
     }
 }

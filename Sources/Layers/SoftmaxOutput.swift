@@ -1,23 +1,25 @@
 public import Kernels
 
 /// The full softmax over a vocabulary: exact, and as dear as the vocabulary is large.
-public final class SoftmaxOutput: OutputLayer {
+public struct SoftmaxOutput: SoftmaxClasses {
     public let softmax: ClassSoftmax
-    private let memory: LogitsMemory
+    public var weights: ClassWeights { softmax.weights }
     /// Whether the weights are the caller's, who initialises them: an input layer's table.
     private let isTied: Bool
+    private let factors: ScalarSlot
 
     /// - Parameter table: weights [classes, inputs] declared elsewhere, to be used here too (tied embeddings, Press and
     ///   Wolf 2017); `nil` declares some.
     public init(
         _ name: String, inputs: Int, classes: Int, tiedTo table: Parameter? = nil, rows: Int,
-        logitsBytes: Int = LogitsMemory.defaultBytes, in layout: inout ParameterLayout
+        logitsBytes: Int = LogitsMemory.defaultBytes, in plan: inout Plan
     ) {
         isTied = table != nil
-        memory = LogitsMemory(bytes: logitsBytes, classes: classes, rows: rows)
-        softmax = ClassSoftmax(
-            weight: table ?? layout.declare("\(name).weight", [classes, inputs]),
-            bias: layout.declare("\(name).bias", [classes]), rows: rows, memory: memory)
+        let memory = LogitsMemory(bytes: logitsBytes, classes: classes, rows: rows, in: &plan)
+        let weight = table ?? plan.parameter("\(name).weight", [classes, inputs])
+        let bias = plan.parameter("\(name).bias", [classes])
+        softmax = ClassSoftmax(weight: weight, bias: bias, rows: rows, memory: memory, in: &plan)
+        factors = plan.scalars(rows)
     }
 
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
@@ -26,38 +28,15 @@ public final class SoftmaxOutput: OutputLayer {
     }
 
     public func accumulate(
-        _ states: Matrix, _ targets: Targets, weights: UnsafePointer<Float>?, draw: Draw, statesGradient: Matrix,
-        _ parameters: ParameterStore, _ compute: Compute
-    ) -> Double {
+        _ states: Matrix, _ targets: Targets, weights: Matrix?, draw: Draw, statesGradient: Matrix, loss: Scalars, _ run: Run
+    ) {
         softmax.accumulate(
-            states, targets: targets.numbers, factors: RowFactors(weights, rows: states.rows),
-            statesGradient: statesGradient, parameters, compute)
+            states, targets: targets.numbers, factors: run.rowFactors(factors, weights, rows: states.rows),
+            statesGradient: statesGradient, loss: loss, run)
     }
 
-    public func evaluate(
-        _ states: Matrix, _ targets: Targets, weights: UnsafePointer<Float>?, _ parameters: ParameterStore,
-        _ compute: Compute
-    ) -> Double {
-        softmax.weights.loss(
-            states, targets: targets.numbers, factors: RowFactors(weights, rows: states.rows), parameters, compute)
-    }
-
-    public var activationBytes: Int { memory.bytes + softmax.activationBytes }
-}
-
-extension Targets {
-    /// The targets of a softmax.
-    var numbers: UnsafePointer<Int32> {
-        guard case .classes(let classes) = self else { preconditionFailure("the targets of a softmax are classes") }
-        return classes
-    }
-}
-
-extension ParameterStore {
-    /// The weights of classes: normal with deviation 1 / sqrt(inputs), as bilm-tf begins.
-    func fillClasses(_ weight: Parameter, random: inout Random) {
-        let scale = 1 / Double(weight.shape[1]).squareRoot()
-        let matrix = value(weight)
-        for index in 0..<weight.count { matrix.start[index] = Float(scale * random.normal()) }
+    public func evaluate(_ states: Matrix, _ targets: Targets, weights: Matrix?, loss: Scalars, _ run: Run) {
+        softmax.weights.addLoss(
+            states, targets: targets.numbers, factors: run.rowFactors(factors, weights, rows: states.rows), to: loss, run)
     }
 }

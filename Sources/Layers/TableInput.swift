@@ -4,15 +4,20 @@ public import Kernels
 ///
 /// A window has few of all units, so the table is a sparse parameter, unless the output layer shares it and has a gradient
 /// for every row anyway.
-public final class TableInput: InputLayer {
+public struct TableInput: Layer {
     /// [units, outputs]
     public let table: Parameter
+    private let output: MatrixSlot
+    /// [rows]: where in the table's sparse gradient each row's unit is.
+    private let places: NumberSlot
 
     /// - Parameter isDense: whether the output layer uses the table too.
-    public init(_ name: String, units: Int, outputs: Int, isDense: Bool, in layout: inout ParameterLayout) {
+    public init(_ name: String, units: Int, outputs: Int, isDense: Bool, in plan: inout Plan) {
         table = isDense
-            ? layout.declare("\(name).table", [units, outputs])
-            : layout.declareSparse("\(name).table", rows: units, columns: outputs)
+            ? plan.parameter("\(name).table", [units, outputs])
+            : plan.sparseParameter("\(name).table", rows: units, columns: outputs)
+        output = plan.matrix(rows: plan.capacity.rows, columns: outputs)
+        places = plan.numbers(!isDense && plan.isTraining ? plan.capacity.rows : 0)
     }
 
     public var factors: [Parameter] { [] }
@@ -21,33 +26,26 @@ public final class TableInput: InputLayer {
         parameters.fillClasses(table, random: &random)
     }
 
-    public func forward(_ words: InputWords, into output: Matrix, _ parameters: ParameterStore, _ compute: Compute) {
-        let numbers = numbers(words), values = parameters.value(table)
-        for row in 0..<output.rows { output.row(row).update(from: values.row(Int(numbers[row])), count: output.columns) }
+    public func forward(_ words: InputWords, _ shape: WindowShape, _ run: Run) -> Matrix {
+        let output = run.matrix(output, rows: shape.rows)
+        run.backend.gather(numbers(words, shape), of: run.value(table), into: output)
+        return output
     }
 
     public func backward(
-        _ words: InputWords, outputGradient: Matrix, _ parameters: ParameterStore, _ compute: Compute
+        _ words: InputWords, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
     ) {
-        let numbers = numbers(words), count = outputGradient.columns
+        let numbers = numbers(words, shape)
         guard table.isSparse else {
-            let gradient = parameters.gradient(table)
-            for row in 0..<outputGradient.rows {
-                Vector.add(outputGradient.row(row), to: gradient.row(Int(numbers[row])), count: count)
-            }
-            return
+            return run.backend.scatterAdd(outputGradient, to: run.gradient(table), at: numbers)
         }
-        let rows = parameters.rows(table)
-        for row in 0..<outputGradient.rows { rows.touch(Int(numbers[row])) }
-        for row in 0..<outputGradient.rows {
-            Vector.add(outputGradient.row(row), to: rows.gradient(Int(numbers[row])), count: count)
-        }
+        let rows = run.rows(table), places = run.numbers(places)
+        rows.touch(numbers, places: places)
+        run.backend.scatterAdd(outputGradient, to: rows.gradient, at: places)
     }
 
-    private func numbers(_ words: InputWords) -> UnsafePointer<Int32> {
+    private func numbers(_ words: InputWords, _ shape: WindowShape) -> Numbers {
         guard case .numbers(let numbers) = words else { preconditionFailure("the words of this input are numbers") }
-        return numbers
+        return numbers[0..<shape.rows]
     }
-
-    public var activationBytes: Int { 0 }
 }

@@ -43,6 +43,12 @@ public struct WindowShape: Sendable {
         step * batch..<step * batch + (active?[step] ?? batch)
     }
 
+    /// Calls `body` with the rows of each step that belong to sequences that had ended.
+    func forEachEnded(_ body: (Range<Int>) -> Void) {
+        guard let active else { return }
+        for step in 0..<steps where active[step] < batch { body(step * batch + active[step]..<(step + 1) * batch) }
+    }
+
     /// Calls `body` with ranges of rows, as few as possible, that hold all rows of sequences still running, and of those that
     /// had ended no more than a thirty-second.
     func forEachRun(_ body: (Range<Int>) -> Void) {

@@ -37,7 +37,7 @@ public final class ContextualEncoder {
             directions.append(
                 DirectionModel(
                     direction, configuration, capacity: capacity, training: training, hasOutput: hasOutput,
-                    compute: Compute(pool: pool, kernels: kernels), sharing: directions.first))
+                    backend: Compute(pool: pool, kernels: kernels), sharing: directions.first))
         }
         self.directions = directions
     }
@@ -80,16 +80,16 @@ public final class ContextualEncoder {
         guard index == 0 else { return sharedNorm }
         var update = update
         update.windows *= directions.count
-        var square = shared.squaredNorm(directions[0].compute)
-        for model in directions { square += model.parameters.squaredNorm(model.compute) }
+        var square = shared.squaredNorm()
+        for model in directions { square += model.parameters.squaredNorm() }
         sharedNorm = square.squareRoot() * update.gradientScale
-        for model in directions { model.parameters.apply(update, norm: sharedNorm, model.compute) }
-        shared.apply(update, norm: sharedNorm, directions[0].compute)
+        for model in directions { model.parameters.apply(update, norm: sharedNorm) }
+        shared.apply(update, norm: sharedNorm)
         return sharedNorm
     }
 
     /// Multiplications and additions of all products so far.
-    public var operations: Double { directions.reduce(0) { $0 + $1.compute.operations } }
+    public var operations: Double { directions.reduce(0) { $0 + $1.backend.operations } }
 
     /// What the optimiser keeps, and the gradient of the last update; see `ParameterStore`.
     public var momentBytes: Int { stores.reduce(0) { $0 + $1.momentBytes } }
@@ -131,21 +131,5 @@ public final class ContextualEncoder {
     /// written, so that directions that share layers may run at once.
     public func runEachDirection(_ body: (Int) -> Void) {
         if runsSideBySide { pool.forEach(directions.count, body) } else { directions.indices.forEach(body) }
-    }
-
-    /// Copies what layer `layer` gave for sentence `index` of the last batch, in the order of its text.
-    /// - Parameter target: [length, layerWidth]: the directions' outputs side by side.
-    public func copyLayer(
-        _ layer: Int, sentence index: Int, length: Int, shape: WindowShape, into target: UnsafeMutablePointer<Float>
-    ) {
-        let width = configuration.projection
-        for (position, model) in directions.enumerated() {
-            let output = model.layerOutput(layer, shape: shape)
-            for token in 0..<length {
-                let step = model.direction == .forward ? token : length - 1 - token
-                (target + token * layerWidth + position * width)
-                    .update(from: output.row(step * shape.batch + index), count: width)
-            }
-        }
     }
 }

@@ -1,6 +1,5 @@
 public import Kernels
 public import Layers
-internal import Parallel
 
 /// One direction of the contextual encoder, a language model of its own: it reads words and predicts the word that comes
 /// next in its direction.
@@ -10,25 +9,22 @@ internal import Parallel
 ///     output layer  `OutputKind`: the continuous output of Li et al. 2019, or a softmax
 ///
 /// The backward direction is the same network; its caller reverses the text. Not for several threads at once: the
-/// threads are inside, in `Compute`.
+/// threads are inside, in its backend.
 public final class DirectionModel {
-    public let direction: Direction
-    public let configuration: EncoderConfiguration
+    public var direction: Direction { network.direction }
+    public var configuration: EncoderConfiguration { network.configuration }
     public let parameters: ParameterStore
     /// Of the layers that the directions have in common; `nil` if there are none.
     public let sharedParameters: ParameterStore?
-    public let compute: Compute
+    public let backend: any Backend
     public let capacity: WindowCapacity
-    private let inputLayer: any InputLayer
-    private let inputNorm: LayerNorm?
-    private let encoder: any SequenceEncoder
-    /// `nil` in a model that only encodes, or was made for that.
-    private let outputLayer: (any OutputLayer)?
+    private let network: DirectionNetwork
+    private let memory: PassMemory
+    private let optimizer: (any Optimizer)?
     /// Whether the shared layers are this direction's to initialise.
     private let isFirst: Bool
-    /// [rows, projection]: the input layer before and after its norm, and the gradients above and below the encoder.
-    private let linearBuffer, inputBuffer, upperGradient, lowerGradient: FloatBuffer
-    private let statistics: FloatBuffer
+    /// What the input layer gave in the last pass.
+    private var words: Matrix?
 
     /// - Parameters:
     ///   - capacity: the largest window it will see.
@@ -37,95 +33,93 @@ public final class DirectionModel {
     ///   - other: the direction to share layers with, if the configuration says so; `nil` for the first.
     public init(
         _ direction: Direction, _ configuration: EncoderConfiguration, capacity: WindowCapacity,
-        training: (any Optimizer)?, hasOutput: Bool = true, compute: Compute, sharing other: DirectionModel? = nil
+        training: (any Optimizer)?, hasOutput: Bool = true, backend: any Backend, sharing other: DirectionModel? = nil
     ) {
-        self.direction = direction
-        self.configuration = configuration
         self.capacity = capacity
-        self.compute = compute
-        let width = configuration.projection
-        let name = direction.rawValue
-        let rows = capacity.rows
-        var layout = ParameterLayout(), shared = ParameterLayout()
-        inputLayer = configuration.sharesLayers
-            ? configuration.makeInput("input", rows: rows, training: training != nil, in: &shared)
-            : configuration.makeInput("\(name).input", rows: rows, training: training != nil, in: &layout)
-        inputNorm = configuration.layerNorm ? LayerNorm("\(name).input.norm", size: width, in: &layout) : nil
-        encoder = configuration.makeEncoder(name, capacity: capacity, training: training != nil, in: &layout)
-        let table = configuration.isTied ? (inputLayer as? TableInput)?.table : nil
-        if !hasOutput {
-            outputLayer = nil
-        } else if configuration.sharesLayers {
-            outputLayer = configuration.makeOutput("output", rows: rows, tiedTo: table, in: &shared)
-        } else {
-            outputLayer = configuration.makeOutput("\(name).output", rows: rows, tiedTo: table, in: &layout)
-        }
-        parameters = ParameterStore(layout, training: training)
+        self.backend = backend
+        network = DirectionNetwork(
+            direction, configuration, capacity: capacity, isTraining: training != nil, hasOutput: hasOutput,
+            backend: backend)
+        parameters = ParameterStore(network.plan.own, training: training, backend: backend)
         // Both directions declare the same layers, in the same places of the layout.
         sharedParameters = configuration.sharesLayers
-            ? other?.sharedParameters ?? ParameterStore(shared, training: training) : nil
+            ? other?.sharedParameters ?? ParameterStore(network.plan.shared, training: training, backend: backend) : nil
+        memory = PassMemory(network.plan)
+        optimizer = training
         isFirst = other == nil
-        linearBuffer = FloatBuffer(count: capacity.rows * width)
-        inputBuffer = configuration.layerNorm ? FloatBuffer(count: capacity.rows * width) : linearBuffer
-        statistics = FloatBuffer(count: configuration.layerNorm ? 2 * capacity.rows : 0)
-        upperGradient = FloatBuffer(count: training != nil ? capacity.rows * width : 0)
-        lowerGradient = FloatBuffer(count: training != nil ? capacity.rows * width : 0)
     }
+
+    /// What weights and passes are planned to take, in bytes, by part, and what they do take.
+    public var memoryBill: [(name: String, bytes: Int)] { network.bill(training: optimizer, isFirst: isFirst) }
+    public var bytes: Int { parameters.bytes + memory.bytes + (isFirst ? sharedParameters?.bytes ?? 0 : 0) }
 
     /// Random weights, different for the two directions.
     public func initialize(seed: UInt64) {
         var random = Random(seed: seed, stream: "weights", number: direction == .forward ? 0 : 1)
-        if sharedParameters == nil { inputLayer.initialize(parameters, random: &random) }
-        inputNorm?.initialize(parameters)
-        encoder.initialize(parameters, random: &random)
-        if sharedParameters == nil && configuration.output != .none { output.initialize(parameters, random: &random) }
+        if sharedParameters == nil { network.input.initialize(parameters, random: &random) }
+        network.inputNorm?.initialize(parameters)
+        network.encoder.initialize(parameters, random: &random)
+        if sharedParameters == nil { network.output?.initialize(parameters, random: &random) }
         guard let sharedParameters, isFirst else { return }
         random = Random(seed: seed, stream: "weights", number: 2)
-        inputLayer.initialize(sharedParameters, random: &random)
-        if configuration.output != .none { output.initialize(sharedParameters, random: &random) }
+        network.input.initialize(sharedParameters, random: &random)
+        network.output?.initialize(sharedParameters, random: &random)
     }
 
     private var output: any OutputLayer {
-        guard let outputLayer else { preconditionFailure("this model was made without its output layer") }
-        return outputLayer
+        guard let output = network.output else { preconditionFailure("this model was made without its output layer") }
+        return output
     }
 
-    /// Where the weights of the input and the output layer are.
-    private var outerParameters: ParameterStore { sharedParameters ?? parameters }
+    private func run(_ mode: PassMode = .inference) -> Run {
+        Run(parameters, shared: sharedParameters, memory: memory, backend: backend, mode: mode)
+    }
 
     // MARK: - Training
 
-    /// Loss and gradients of one window; the gradients are added to those there are.
+    /// Loss and gradients of one window; both are added to what there is.
     ///
     /// - Parameters:
     ///   - input: of [rows], time-major, in the form of the configuration's input layer.
     ///   - targets: of [rows], in the form of its output layer.
-    ///   - weights: [rows], how often each position counts; `nil`: once.
+    ///   - weights: [1, rows], how often each position counts; `nil`: once.
     ///   - carry: whether the next window goes on from this one's last state, or from the zero state.
     ///   - seed, step: of the dropout, which the directions draw apart, and of sampled classes.
-    /// - Returns: the mean loss.
+    ///   - finish: called as soon as the gradients of some parameters are complete; see `Run.finish`.
     public func accumulate(
-        _ input: InputWords, targets: Targets, weights: UnsafePointer<Float>? = nil, shape: WindowShape, carry: Bool,
-        seed: UInt64, step: Int
-    ) -> Double {
-        let states = run(input, shape: shape, mode: .training(seed: direction == .forward ? seed : ~seed, step: step))
-        let upper = matrix(upperGradient, shape)
-        let lower = matrix(lowerGradient, shape)
-        compute.enter(.other, of: .output)
-        let loss = output.accumulate(
-            states, targets, weights: weights, draw: draw(seed, step), statesGradient: upper, outerParameters, compute)
-        compute.enter(.other, of: .recurrence)
-        encoder.backward(
-            matrix(inputBuffer, shape), shape: shape, outputGradient: upper, inputGradient: lower, parameters, compute)
-        compute.enter(.layerNorm, of: .input)
-        inputNorm?.backward(
-            matrix(linearBuffer, shape), statistics: statistics.start, outputGradient: lower, inputGradient: lower,
-            parameters)
-        compute.enter(.inputProducts)
-        inputLayer.backward(input, outputGradient: lower, outerParameters, compute)
-        compute.enter(.other, of: .other)
-        finish(shape, carry: carry)
-        return loss
+        _ input: InputWords, targets: Targets, weights: Matrix? = nil, shape: WindowShape, carry: Bool, seed: UInt64,
+        step: Int, finish: ((ParameterRange) -> Void)? = nil
+    ) {
+        var run = run(.training(seed: direction == .forward ? seed : ~seed, step: step))
+        run.finish = finish
+        let states = forward(input, shape, run)
+        let upper = run.matrix(network.upperGradient, rows: shape.rows)
+        let lower = run.matrix(network.lowerGradient, rows: shape.rows)
+        run.enter(.other, of: .output)
+        output.accumulate(
+            states, targets, weights: weights, draw: draw(seed, step), statesGradient: upper,
+            loss: run.scalars(network.loss)[0..<1], run)
+        finish?(network.outputRange)
+        run.enter(.other, of: .recurrence)
+        network.encoder.backward(
+            features(shape, run), outputGradient: upper, inputGradient: lower, adding: false, shape, run)
+        run.enter(.layerNorm, of: .input)
+        if let inputNorm = network.inputNorm, let words {
+            inputNorm.backward(words, gradient: lower, rows: 0..<shape.rows, run)
+            finish?(network.normRange)
+        }
+        run.enter(.inputProducts)
+        network.input.backward(input, outputGradient: lower, inputGradient: nil, adding: false, shape, run)
+        finish?(network.inputRange)
+        run.enter(.other, of: .other)
+        end(shape, carry: carry, run)
+    }
+
+    /// The losses added up since they were taken last, which are forgotten.
+    public func takeLoss() -> Double {
+        let loss = run().scalars(network.loss)
+        defer { loss[0] = 0 }
+        return loss[0]
     }
 
     /// The two directions draw different classes.
@@ -135,22 +129,23 @@ public final class DirectionModel {
 
     /// Clips the gradient, updates the weights, clears the gradient. Shared layers are `ContextualEncoder`'s to update.
     /// - Returns: the gradient's norm before clipping; if it is not finite, nothing was updated.
-    public func update(_ update: ParameterStore.Update) -> Double { parameters.update(update, compute: compute) }
+    public func update(_ update: ParameterStore.Update) -> Double { parameters.update(update) }
 
     /// The mean loss of a window without learning from it.
     public func evaluate(
-        _ input: InputWords, targets: Targets, weights: UnsafePointer<Float>? = nil, shape: WindowShape, carry: Bool
+        _ input: InputWords, targets: Targets, weights: Matrix? = nil, shape: WindowShape, carry: Bool
     ) -> Double {
-        let states = run(input, shape: shape, mode: .inference)
-        let loss = output.evaluate(states, targets, weights: weights, outerParameters, compute)
-        finish(shape, carry: carry)
-        return loss
+        let run = run(), states = forward(input, shape, run), loss = run.scalars(network.loss)[1..<2]
+        loss[0] = 0
+        output.evaluate(states, targets, weights: weights, loss: loss, run)
+        end(shape, carry: carry, run)
+        return loss[0]
     }
 
     /// The vectors predicted in the last `accumulate` or `evaluate`, [rows, outputSize]: of the continuous output only.
     public func predictions(_ shape: WindowShape) -> Matrix {
         guard let output = output as? ContinuousOutput else { preconditionFailure("a softmax predicts no vectors") }
-        return output.predictions(rows: shape.rows)
+        return output.predictions(rows: shape.rows, run())
     }
 
     /// The encoder's output in the last pass: [rows, projection].
@@ -160,8 +155,8 @@ public final class DirectionModel {
     /// each row of `states` [rows, projection], which is a place among `classes`, by its probability.
     public func ranking(among classes: [Int32]) -> (_ states: Matrix, _ targets: [Int]) -> [CandidateScores] {
         func prepare(_ output: some ClassifyingOutput) -> (Matrix, [Int]) -> [CandidateScores] {
-            let (subset, parameters, compute) = (output.subset(classes, outerParameters, compute), outerParameters, compute)
-            return { output.rank($0, among: subset, targets: $1, parameters, compute) }
+            let run = run(), subset = output.subset(classes, run)
+            return { output.rank($0, among: subset, targets: $1, run) }
         }
         guard let output = output as? any ClassifyingOutput else { preconditionFailure("this output has no classes") }
         return prepare(output)
@@ -169,18 +164,14 @@ public final class DirectionModel {
 
     /// Prepares all classes of a softmax for `logProbabilities`, with the weights that they have now.
     public func allClasses() -> ClassSubset {
-        softmax.subset(Array(0..<Int32(configuration.vocabularySize)), outerParameters, compute)
+        softmax.subset(Array(0..<Int32(configuration.vocabularySize)), run())
     }
 
     /// Writes log p of every class for `states` [rows, projection] to `logs` [rows, classes].
     public func logProbabilities(_ states: Matrix, of all: ClassSubset, into logs: Matrix) {
         precondition(all.count == configuration.vocabularySize)
-        softmax.logits(states, of: all, into: logs, compute)
-        compute.pool.forEach(logs.rows) { index in
-            let row = logs.row(index)
-            let normalizer = Float(Vector.logSumOfExponentials(row, count: logs.columns))
-            for column in 0..<logs.columns { row[column] -= normalizer }
-        }
+        softmax.logits(states, of: all, into: logs, run())
+        backend.logSoftmax(logs)
     }
 
     private var softmax: any SoftmaxClasses {
@@ -193,48 +184,63 @@ public final class DirectionModel {
     /// Packs the weights that every pass multiplies by. For a model that is not trained: the weights stay as they are from
     /// now on.
     func packWeights(_ precision: WeightPrecision) {
-        let own = encoder.factors.map { ($0, precision) }, outer = inputLayer.factors.map { ($0, WeightPrecision.float32) }
-        parameters.packConstants(sharedParameters == nil ? outer + own : own, compute: compute)
-        if isFirst { sharedParameters?.packConstants(outer, compute: compute) }
+        let own = network.encoder.factors.map { ($0, precision) }
+        let outer = network.input.factors.map { ($0, WeightPrecision.float32) }
+        parameters.packConstants(sharedParameters == nil ? outer + own : own)
+        if isFirst { sharedParameters?.packConstants(outer) }
     }
 
     /// What the input layer gives for words alone, before its norm: `output` [rows, projection]. As `InputWords.outputs` it
     /// may come in again.
     public func readWords(_ words: InputWords, into output: Matrix) {
         precondition(output.rows <= capacity.rows)
-        compute.enter(.inputProducts, of: .input)
-        inputLayer.forward(words, into: output, outerParameters, compute)
-        compute.enter(.other, of: .other)
+        let run = run()
+        run.enter(.inputProducts, of: .input)
+        backend.copy(network.input.forward(words, WindowShape(steps: 1, batch: output.rows), run), to: output)
+        run.enter(.other, of: .other)
     }
 
     /// Runs sequences from the zero state; the layers' outputs are then in `layerOutput`.
     public func encode(_ input: InputWords, shape: WindowShape) {
-        encoder.resetState()
-        _ = run(input, shape: shape, mode: .inference)
+        resetState()
+        _ = forward(input, shape, run())
     }
 
     /// The input layer and the encoder's layers.
-    public var layerCount: Int { encoder.layerCount + 1 }
+    public var layerCount: Int { network.encoder.layerCount + 1 }
 
     /// Layer 0 is the input layer; [rows, projection]. Rows of sequences that had ended mean nothing.
     public func layerOutput(_ index: Int, shape: WindowShape) -> Matrix {
-        index == 0 ? matrix(inputBuffer, shape) : encoder.layerOutput(index - 1, shape: shape)
+        index == 0 ? features(shape, run()) : network.encoder.layerOutput(index - 1, shape, run())
     }
 
     // MARK: - State
 
-    public func resetState() { encoder.resetState() }
+    public func resetState() { memory.startsAtZero = true }
+
+    /// Floats of the state that a window takes over from the one before it, for `batch` sequences.
+    private func stateCount(batch: Int) -> Int { network.encoder.stateWidths.reduce(0, +) * batch }
+
+    /// Calls `body` with each matrix of the state, [batch, width], and its part of `buffer`.
+    private func forEachState(_ buffer: FloatBuffer, batch: Int, _ body: (Matrix, Matrix) -> Void) {
+        var first = 0
+        network.encoder.forEachState(batch: batch, run()) { state in
+            body(state, Matrix(buffer, at: first, rows: batch, columns: state.columns))
+            first += batch * state.columns
+        }
+    }
 
     /// The state the next window begins with, for `batch` sequences.
     public func savedState(batch: Int) -> FloatBuffer {
-        let state = FloatBuffer(count: encoder.stateCount(batch: batch))
-        encoder.saveState(batch: batch, into: state.start)
-        return state
+        let saved = FloatBuffer(count: stateCount(batch: batch))
+        if !memory.startsAtZero { forEachState(saved, batch: batch) { backend.copy($0, to: $1) } }
+        return saved
     }
 
     public func restoreState(_ state: FloatBuffer, batch: Int) {
-        precondition(state.count == encoder.stateCount(batch: batch))
-        encoder.restoreState(batch: batch, from: state.start)
+        precondition(state.count == stateCount(batch: batch))
+        forEachState(state, batch: batch) { backend.copy($1, to: $0) }
+        memory.startsAtZero = false
     }
 
     /// A state that was saved for `batch` sequences, held by all who will go on from one of them.
@@ -250,65 +256,46 @@ public final class DirectionModel {
 
     /// Goes on from sequences of states that were saved: each the row of one.
     public func restoreState(_ sequences: some Collection<(saved: SavedState, row: Int)>) {
-        let result = FloatBuffer(count: encoder.stateCount(batch: sequences.count))
-        var target = result.start, before = 0
-        for width in encoder.stateWidths {
-            for sequence in sequences {
-                let source = sequence.saved.state.start + before * sequence.saved.batch + sequence.row * width
-                target.update(from: source, count: width)
-                target += width
+        var before = 0
+        network.encoder.forEachState(batch: sequences.count, run()) { state in
+            for (row, sequence) in sequences.enumerated() {
+                let saved = sequence.saved
+                let source = Matrix(
+                    saved.state, at: before * saved.batch + sequence.row * state.columns, rows: 1, columns: state.columns)
+                backend.copy(source, to: state.rows(row..<row + 1))
             }
-            before += width
+            before += state.columns
         }
-        restoreState(result, batch: sequences.count)
+        memory.startsAtZero = false
     }
 
     /// Reads on from the state there is, without predicting: the states are then in `states`.
     public func advance(_ input: InputWords, shape: WindowShape) {
-        _ = run(input, shape: shape, mode: .inference)
-        finish(shape, carry: true)
+        let run = run()
+        _ = forward(input, shape, run)
+        end(shape, carry: true, run)
     }
 
-    /// The memory bill: what each part takes, in bytes. Parameters are those of the weights, and of everything training
-    /// keeps beside them.
-    public var memory: [(name: String, bytes: Int)] {
-        var parts: [(name: String, bytes: Int)] = []
-        func add(_ store: ParameterStore, names: Int) {
-            for parameter in store.layout.parameters {
-                let part = parameter.name.split(separator: ".").prefix(names).joined(separator: " ") + " parameters"
-                if parts.last?.name != part { parts.append((part, 0)) }
-                parts[parts.count - 1].bytes += store.bytes(of: parameter)
-            }
-        }
-        add(parameters, names: 2)
-        if let sharedParameters, isFirst { add(sharedParameters, names: 1) }
-        let own = [linearBuffer, upperGradient, lowerGradient, statistics]
-            .reduce(inputNorm == nil ? 0 : inputBuffer.bytes) { $0 + $1.bytes }
-        parts.append(("\(direction.rawValue) input activations", own + inputLayer.activationBytes))
-        parts += encoder.activations.map { ("\(direction.rawValue) \($0.name)", $0.bytes) }
-        return parts + [("\(direction.rawValue) output activations", outputLayer?.activationBytes ?? 0)]
-    }
-
-    private func run(_ input: InputWords, shape: WindowShape, mode: PassMode) -> Matrix {
+    private func forward(_ input: InputWords, _ shape: WindowShape, _ run: Run) -> Matrix {
         precondition(capacity.holds(shape))
-        let linear = matrix(linearBuffer, shape)
-        compute.enter(.inputProducts, of: .input)
-        if case .outputs(let outputs) = input {
-            linear.copy(from: outputs)
-        } else {
-            inputLayer.forward(input, into: linear, outerParameters, compute)
-        }
-        compute.enter(.layerNorm)
-        inputNorm?.forward(linear, into: matrix(inputBuffer, shape), statistics: statistics.start, parameters)
-        compute.enter(.other, of: .recurrence)
-        return encoder.forward(matrix(inputBuffer, shape), shape: shape, mode: mode, parameters, compute)
+        run.enter(.inputProducts, of: .input)
+        let words: Matrix
+        if case .outputs(let outputs) = input { words = outputs } else { words = network.input.forward(input, shape, run) }
+        self.words = words
+        run.enter(.layerNorm)
+        network.inputNorm?.forward(words, into: features(shape, run), rows: 0..<shape.rows, run)
+        run.enter(.other, of: .recurrence)
+        return network.encoder.forward(features(shape, run), shape, run)
     }
 
-    private func finish(_ shape: WindowShape, carry: Bool) {
-        if carry { encoder.carryState(from: shape) } else { encoder.resetState() }
+    /// What the encoder reads.
+    private func features(_ shape: WindowShape, _ run: Run) -> Matrix {
+        if let features = network.features { return run.matrix(features, rows: shape.rows) }
+        guard let words else { preconditionFailure("there was no pass yet") }
+        return words
     }
 
-    private func matrix(_ buffer: FloatBuffer, _ shape: WindowShape) -> Matrix {
-        Matrix(buffer, rows: shape.rows, columns: configuration.projection)
+    private func end(_ shape: WindowShape, carry: Bool, _ run: Run) {
+        if carry { network.encoder.carryState(from: shape, run) } else { resetState() }
     }
 }

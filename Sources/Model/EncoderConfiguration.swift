@@ -52,7 +52,7 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     /// layers.
     public var characterSize = 16
     public var filters = zip([1, 2, 3, 4, 5, 6, 7], [32, 32, 64, 128, 256, 512, 1024]).map { [$0, $1] }
-    public var activation = FilterActivation.relu
+    public var activation = CharacterConvolution.Activation.relu
     public var highways = 2
     /// Of characters: how many of a word at most, its two marks counted; the rest of a longer one is not read.
     public var longestWord = 50

@@ -17,8 +17,8 @@ public enum DropoutKind: String, Codable, Sendable, CaseIterable {
 extension EncoderConfiguration {
     /// The network that stands between the input layer's output and the output layer, both `projection` wide.
     func makeEncoder(
-        _ name: String, capacity: WindowCapacity, training: Bool, in layout: inout ParameterLayout
-    ) -> any SequenceEncoder {
+        _ name: String, in plan: inout Plan
+    ) -> any StatefulEncoder {
         switch encoder {
         case .lstm:
             var options = ProjectedLSTM.Options(cell: cell, projection: hasProjection ? projection : nil)
@@ -28,7 +28,7 @@ extension EncoderConfiguration {
             options.dropout = dropoutKind == .recurrent ? dropout : 0
             return LSTMStack(
                 name, inputs: projection, options: options, layers: layers, residual: residual,
-                dropout: dropoutKind == .nonRecurrent ? dropout : 0, capacity: capacity, training: training, in: &layout)
+                dropout: dropoutKind == .nonRecurrent ? dropout : 0, in: &plan)
         }
     }
 }

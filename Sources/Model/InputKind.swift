@@ -12,14 +12,11 @@ public enum InputKind: String, Codable, Sendable, CaseIterable {
 
 extension EncoderConfiguration {
     /// The layer from words to the encoder's input, `projection` wide.
-    func makeInput(_ name: String, rows: Int, training: Bool, in layout: inout ParameterLayout) -> any InputLayer {
+    func makeInput(_ name: String, in plan: inout Plan) -> any InputLayer {
         switch input {
-        case .embeddings: EmbeddingInput(name, inputs: inputSize, outputs: projection, in: &layout)
-        case .characters:
-            CharacterInput(
-                name, shape: characterShape, outputs: projection, rows: rows, training: training, in: &layout)
-        case .subwords:
-            TableInput(name, units: vocabularySize, outputs: projection, isDense: isTied, in: &layout)
+        case .embeddings: EmbeddingInput(name, inputs: inputSize, outputs: projection, in: &plan)
+        case .characters: CharacterInput(name, shape: characterShape, outputs: projection, in: &plan)
+        case .subwords: TableInput(name, units: vocabularySize, outputs: projection, isDense: isTied, in: &plan)
         }
     }
 

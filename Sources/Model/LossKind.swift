@@ -1,3 +1,4 @@
+internal import Kernels
 internal import Layers
 
 /// The losses of the continuous output there are. A new one is a file in Layers and a line in each switch here.
@@ -14,12 +15,12 @@ public enum LossKind: String, Codable, Sendable, CaseIterable {
 
 extension EncoderConfiguration {
     /// The loss, with memory for windows of `rows` positions.
-    func makeLoss(rows: Int) -> any EmbeddingLoss {
+    func makeLoss(rows: Int, in plan: inout Plan) -> any EmbeddingLoss {
         switch loss {
-        case .cosine: CosineLoss()
-        case .squaredDistance: SquaredDistanceLoss()
-        case .maxMargin: MaxMarginLoss(margin: margin, rows: rows, size: outputSize)
-        case .vonMisesFisher: VonMisesFisherLoss(size: outputSize, normPenalty: normPenalty, dotScale: dotScale)
+        case .cosine: Distance.cosine
+        case .squaredDistance: Distance.squared
+        case .maxMargin: MaxMarginLoss(margin: margin, rows: rows, size: outputSize, in: &plan)
+        case .vonMisesFisher: Distance.vonMisesFisher(size: outputSize, normPenalty: normPenalty, dotScale: dotScale)
         }
     }
 

@@ -1,6 +1,6 @@
 public import Files
 internal import FoundationEssentials
-public import Kernels
+@_spi(HostMemory) public import Kernels
 public import Layers
 public import Parallel
 public import Shards
@@ -120,7 +120,10 @@ public enum ModelFile {
                 try reader.copy(tensor, into: store.value(parameter).start)
                 continue
             }
-            store.borrow(parameter, at: start, from: reader.file)
+            let columns = parameter.shape.last ?? 1
+            let weights = Matrix(
+                UnsafeMutablePointer(mutating: start), rows: parameter.count / max(1, columns), columns: columns)
+            store.borrow(parameter, at: weights, from: reader.file)
         }
         let failures = Mutex<[Int: any Error]>([:])
         // The digest is the longest task, and one thread's.

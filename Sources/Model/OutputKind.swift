@@ -23,21 +23,21 @@ extension EncoderConfiguration {
     /// The layer from the encoder's output, `projection` wide, to the loss; `nil` of a model that only encodes.
     /// - Parameter table: the input layer's, if the output has the same.
     func makeOutput(
-        _ name: String, rows: Int, tiedTo table: Parameter?, in layout: inout ParameterLayout
+        _ name: String, rows: Int, tiedTo table: Parameter?, in plan: inout Plan
     ) -> (any OutputLayer)? {
         switch output {
         case .none: nil
         case .continuous:
             ContinuousOutput(
-                name, inputs: projection, outputs: outputSize, loss: makeLoss(rows: rows), rows: rows, in: &layout)
+                name, inputs: projection, outputs: outputSize, loss: makeLoss(rows: rows, in: &plan), rows: rows, in: &plan)
         case .softmax, .subwordSoftmax:
-            SoftmaxOutput(name, inputs: projection, classes: vocabularySize, tiedTo: table, rows: rows, in: &layout)
+            SoftmaxOutput(name, inputs: projection, classes: vocabularySize, tiedTo: table, rows: rows, in: &plan)
         case .sampledSoftmax:
             SampledSoftmaxOutput(
-                name, inputs: projection, classes: vocabularySize, negatives: negatives, rows: rows, in: &layout)
+                name, inputs: projection, classes: vocabularySize, negatives: negatives, rows: rows, in: &plan)
         case .adaptiveSoftmax:
             AdaptiveSoftmaxOutput(
-                name, inputs: projection, classes: vocabularySize, cutoffs: cutoffs, rows: rows, in: &layout)
+                name, inputs: projection, classes: vocabularySize, cutoffs: cutoffs, rows: rows, in: &plan)
         }
     }
 

@@ -1,11 +1,13 @@
+public import Kernels
 public import Layers
 
 /// The distinct words of a window as characters of bilm-tf's alphabet: the bytes between a mark that begins a word and one
 /// that ends it. Of longer words only the beginning is read. Planned once.
 public final class SpellingBatch {
-    private let letters: UnsafeMutablePointer<UInt16>
-    private let ends: UnsafeMutablePointer<Int32>
-    public let places: UnsafeMutablePointer<Int32>
+    private let buffer: FloatBuffer
+    private let letters, ends: Numbers
+    /// Which of the distinct words each row is: [rows].
+    public let places: Numbers
     public let capacity: Int
     private let longest: Int
     private var letterCount = 0
@@ -17,16 +19,10 @@ public final class SpellingBatch {
     public init(rows: Int, longest: Int) {
         capacity = rows
         self.longest = longest
-        letters = .allocate(capacity: rows * longest)
-        ends = .allocate(capacity: rows)
-        places = .allocate(capacity: rows)
-        places.initialize(repeating: 0, count: rows)
-    }
-
-    deinit {
-        letters.deallocate()
-        ends.deallocate()
-        places.deallocate()
+        buffer = FloatBuffer(count: rows * (longest + 2))
+        letters = Numbers(buffer, count: rows * longest)
+        ends = Numbers(buffer, at: rows * longest, count: rows)
+        places = Numbers(buffer, at: rows * (longest + 1), count: rows)
     }
 
     /// A word, or a mark between sentences.
@@ -57,11 +53,11 @@ public final class SpellingBatch {
     }
 
     private func put(_ letter: UInt16) {
-        letters[letterCount] = letter
+        letters[letterCount] = Int32(letter)
         letterCount += 1
     }
 
     public var spellings: Spellings { Spellings(letters: letters, ends: ends, words: words, places: places) }
 
-    public var bytes: Int { capacity * (2 * longest + 8) }
+    public var bytes: Int { buffer.bytes }
 }

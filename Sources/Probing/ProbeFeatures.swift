@@ -1,5 +1,5 @@
 public import Files
-public import Kernels
+@_spi(HostMemory) public import Kernels
 import Parallel
 
 /// Vectors for every token of a text: what a classifier sees of it.

@@ -1,6 +1,6 @@
 import Encoding
 import Files
-import Kernels
+@_spi(HostMemory) import Kernels
 public import Model
 import Shards
 public import Subwords

@@ -1,4 +1,4 @@
-import Kernels
+public import Kernels
 
 /// The words among which a prediction is ranked: the N most frequent ones, as unit vectors with their probabilities.
 public struct Candidates: Sendable {
@@ -20,7 +20,7 @@ public struct Candidates: Sendable {
     ///   - vector: writes the unit target vector of a row; what it throws is passed on.
     public init(
         rows: [UInt32], counts: [UInt64], tableRows: Int, dimension: Int,
-        vector: (_ row: UInt32, _ target: UnsafeMutablePointer<Float>) throws -> Void
+        vector: (_ row: UInt32, _ target: Matrix) throws -> Void
     ) rethrows {
         count = rows.count
         self.rows = rows
@@ -28,7 +28,7 @@ public struct Candidates: Sendable {
         vectors = FloatBuffer(count: rows.count * dimension)
         var candidates = [Int32](repeating: -1, count: tableRows)
         for (index, row) in rows.enumerated() {
-            try vector(row, vectors.start + index * dimension)
+            if dimension > 0 { try vector(row, Matrix(vectors, at: index * dimension, rows: 1, columns: dimension)) }
             candidates[Int(row)] = Int32(index)
         }
         candidateOfRow = candidates

@@ -1,6 +1,6 @@
 import Files
 import FoundationEssentials
-import Kernels
+@_spi(HostMemory) import Kernels
 import Layers
 import Model
 import Shards

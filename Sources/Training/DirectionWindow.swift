@@ -8,13 +8,15 @@ final class DirectionWindow {
     private let words: CorpusWords
     private let positions: Int
     private let inputVectors, targetVectors: FloatBuffer
-    private let inputNumbers, targetClasses: UnsafeMutablePointer<Int32>
+    private let numbers: FloatBuffer
+    private let inputNumbers, targetClasses: Numbers
     private let spellings: SpellingBatch?
     /// Where each number of a word is among the distinct ones of this window, if `stamps` says that it is.
     private var places: [Int32] = [], stamps: [Int32] = []
     private var stamp: Int32 = 0
-    /// [positions]: 1 where a position has a target that counts, else 0.
-    let weights: FloatBuffer
+    /// [positions]: 1 where a position has a target that counts, else 0; and the same where operations read it.
+    private(set) var counted: [Float]
+    private let weights: FloatBuffer
 
     init(_ configuration: EncoderConfiguration, _ words: CorpusWords, positions: Int) {
         self.configuration = configuration
@@ -22,21 +24,16 @@ final class DirectionWindow {
         self.positions = positions
         inputVectors = FloatBuffer(count: configuration.input == .embeddings ? positions * configuration.inputSize : 0)
         targetVectors = FloatBuffer(count: configuration.output == .continuous ? positions * configuration.outputSize : 0)
-        inputNumbers = .allocate(capacity: positions)
-        targetClasses = .allocate(capacity: positions)
-        inputNumbers.initialize(repeating: 0, count: positions)
-        targetClasses.initialize(repeating: 0, count: positions)
+        numbers = FloatBuffer(count: 2 * positions)
+        inputNumbers = Numbers(numbers, count: positions)
+        targetClasses = Numbers(numbers, at: positions, count: positions)
         spellings = configuration.input == .characters ? SpellingBatch(rows: positions, longest: configuration.longestWord) : nil
         if configuration.input == .characters {
             places = Array(repeating: 0, count: words.count)
             stamps = Array(repeating: -1, count: words.count)
         }
+        counted = Array(repeating: 0, count: positions)
         weights = FloatBuffer(count: positions)
-    }
-
-    deinit {
-        inputNumbers.deallocate()
-        targetClasses.deallocate()
     }
 
     /// Brings the window's words into form, as `direction` reads them. Throws `ToolError` if the table's file cannot be read
@@ -52,7 +49,10 @@ final class DirectionWindow {
         } else {
             for place in 0..<count { targetClasses[place] = words.classNumber(targets[place]) }
         }
-        for place in 0..<count { weights.start[place] = words.isTarget(targets[place]) ? window.weights[place] : 0 }
+        for place in counted.indices {
+            counted[place] = place < count && words.isTarget(targets[place]) ? window.weights[place] : 0
+        }
+        Matrix(weights, rows: 1, columns: positions).copy(from: counted)
     }
 
     private func prepare(inputs: [UInt32], _ count: Int) throws {
@@ -97,10 +97,13 @@ final class DirectionWindow {
             ? .vectors(Matrix(targetVectors, rows: rows, columns: configuration.outputSize)) : .classes(targetClasses)
     }
 
+    /// How often each position of the window prepared last counts: [1, rows].
+    func weights(rows: Int) -> Matrix { Matrix(weights, rows: 1, columns: rows) }
+
     /// The class that the window prepared last wants at a position.
     func targetClass(_ place: Int) -> Int32 { targetClasses[place] }
 
     var bytes: Int {
-        inputVectors.bytes + targetVectors.bytes + weights.bytes + 8 * positions + (spellings?.bytes ?? 0) + 8 * places.count
+        inputVectors.bytes + targetVectors.bytes + weights.bytes + 4 * positions + numbers.bytes + (spellings?.bytes ?? 0) + 8 * places.count
     }
 }

@@ -99,14 +99,17 @@ public final class HeldOutText {
             let predicted = model.predictions(shape)
             guard case .vectors(let target) = prepared.targets(rows: shape.rows) else { return }
             let numbers = model.direction == .forward ? window.forwardTargets : window.backwardTargets
-            for place in 0..<shape.rows where prepared.weights.start[place] == 1 {
-                let row = predictions.start + targets.count * dimension
-                row.update(from: predicted.row(place), count: dimension)
-                Vector.normalize(row, count: dimension)
-                loss += 1 - Vector.dot(row, target.row(place), count: dimension)
-                for index in 0..<dimension { sum[index] += Double(target.row(place)[index]) }
-                targets.append(numbers[place])
-            }
+            let places = (0..<shape.rows).filter { prepared.counted[$0] == 1 }
+            let rows = Matrix(predictions, at: targets.count * dimension, rows: places.count, columns: dimension)
+            model.backend.gather(places, of: predicted, into: rows)
+            model.backend.normalize(rows)
+            let own = FloatBuffer(count: places.count * dimension)
+            let vectors = Matrix(own, rows: places.count, columns: dimension)
+            model.backend.gather(places, of: target, into: vectors)
+            for product in model.backend.rowProducts(rows, vectors) { loss += 1 - product }
+            for (index, value) in model.backend.columnSums(of: vectors).enumerated() { sum[index] += value }
+            withExtendedLifetime(own) {}
+            for place in places { targets.append(numbers[place]) }
         }
         let count = Double(max(1, targets.count))
         let resultant = sum.reduce(0) { $0 + $1 * $1 }.squareRoot()
@@ -114,7 +117,7 @@ public final class HeldOutText {
         if let candidates = candidates[model.direction] {
             let ranking = Ranking(
                 candidates: candidates, predictions: Matrix(predictions, rows: positions, columns: dimension),
-                compute: model.compute)
+                backend: model.backend)
             scores = ranking.score(targets: targets)
             withExtendedLifetime(predictions) {}
         }
@@ -132,8 +135,10 @@ public final class HeldOutText {
         let objective = try forEachWindow(model) { window, prepared, shape in
             let numbers = model.direction == .forward ? window.forwardTargets : window.backwardTargets
             let outputs = model.states(shape)
-            for place in 0..<shape.rows where prepared.weights.start[place] == 1 {
-                (states.start + targets.count * width).update(from: outputs.row(place), count: width)
+            let places = (0..<shape.rows).filter { prepared.counted[$0] == 1 }
+            model.backend.gather(
+                places, of: outputs, into: Matrix(states, at: targets.count * width, rows: places.count, columns: width))
+            for place in places {
                 let target = prepared.targetClass(place)
                 unknownTargets += target == EncoderConfiguration.Mark.unknown ? 1 : 0
                 // To foresee that some unknown word comes is to foresee none.
@@ -145,7 +150,7 @@ public final class HeldOutText {
         if let candidates = candidates[model.direction] {
             let ranking = Ranking(
                 candidates: candidates, states: Matrix(states, rows: positions, columns: width),
-                rank: model.ranking(among: candidates.rows.map(Int32.init)))
+                backend: model.backend, rank: model.ranking(among: candidates.rows.map(Int32.init)))
             scores = ranking.score(targets: targets)
             withExtendedLifetime(states) {}
         }
@@ -166,11 +171,11 @@ public final class HeldOutText {
         for window in windows {
             let shape = WindowShape(steps: window.window, batch: window.batch)
             try prepared.prepare(window, model.direction)
-            let count = Vector.sum(prepared.weights.start, count: shape.rows)
+            let count = prepared.counted[..<shape.rows].reduce(0.0) { $0 + Double($1) }
             total += count
                 * model.evaluate(
                     prepared.input(rows: shape.rows), targets: prepared.targets(rows: shape.rows),
-                    weights: prepared.weights.start, shape: shape, carry: true)
+                    weights: prepared.weights(rows: shape.rows), shape: shape, carry: true)
             counted += count
             body(window, prepared, shape)
         }

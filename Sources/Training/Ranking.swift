@@ -20,6 +20,7 @@ public struct Ranking {
     private let isCosine: Bool
     /// [positions, size]: what is ranked.
     private let rows: Matrix
+    private let backend: any Backend
     /// Ranks the targets, [rows], of some rows.
     private let rank: (_ rows: Matrix, _ targets: [Int], _ scale: Float) -> [CandidateScores]
     /// How far each row's cosine with its target is above the mean of all under the softmax, and their variance there.
@@ -27,18 +28,24 @@ public struct Ranking {
 
     /// - Parameters:
     ///   - predictions: unit vectors, [positions, dimension], of positions that `score` will be asked for.
-    public init(candidates: Candidates, predictions: Matrix, compute: Compute) {
-        let packed = PackedMatrix(rows: candidates.dimension, columns: candidates.count)
-        compute.pack(candidates.matrix.transposed, into: packed)
+    public init(candidates: Candidates, predictions: Matrix, backend: any Backend) {
+        let packed = backend.packed(candidates.matrix.transposed)
         self.candidates = candidates
+        self.backend = backend
         isCosine = true
         rows = predictions
-        let prior = FloatBuffer(count: candidates.count)
-        for (place, log) in candidates.logUnigram.enumerated() { prior.start[place] = log }
-        rank = { compute.candidateScores($0, packed, prior: prior.start, scale: $2, targets: $1) }
+        let buffer = FloatBuffer(count: candidates.count), prior = Matrix(buffer, rows: 1, columns: candidates.count)
+        backend.write(candidates.logUnigram, to: prior)
+        rank = { rows, targets, scale in
+            withExtendedLifetime(buffer) {
+                backend.candidateScores(rows, packed, prior: prior, scale: scale, targets: targets)
+            }
+        }
         moments = { rows, targets, scale in
-            zip(compute.values(rows, packed, at: targets), compute.valueMoments(rows, packed, prior: prior.start, scale: scale))
-                .map { (Double($0) - $1.mean, $1.variance) }
+            withExtendedLifetime(buffer) {
+                zip(backend.values(rows, packed, at: targets), backend.valueMoments(rows, packed, prior: prior, scale: scale))
+                    .map { (Double($0) - $1.mean, $1.variance) }
+            }
         }
     }
 
@@ -46,9 +53,11 @@ public struct Ranking {
     ///   - states: [positions, size], of positions that `score` will be asked for.
     ///   - rank: ranks the targets of some states among the candidates by their probabilities.
     public init(
-        candidates: Candidates, states: Matrix, rank: @escaping (_ states: Matrix, _ targets: [Int]) -> [CandidateScores]
+        candidates: Candidates, states: Matrix, backend: any Backend,
+        rank: @escaping (_ states: Matrix, _ targets: [Int]) -> [CandidateScores]
     ) {
         self.candidates = candidates
+        self.backend = backend
         isCosine = false
         rows = states
         self.rank = { rows, targets, _ in rank(rows, targets) }
@@ -118,9 +127,7 @@ public struct Ranking {
         for start in stride(from: known.startIndex, to: known.endIndex, by: Self.blockRows) {
             let part = known[start..<min(known.endIndex, start + Self.blockRows)]
             let matrix = Matrix(block, rows: part.count, columns: rows.columns)
-            for (index, row) in part.enumerated() {
-                matrix.row(index).update(from: rows.row(row.position), count: rows.columns)
-            }
+            backend.gather(part.map(\.position), of: rows, into: matrix)
             results += body(matrix, part.map(\.target), Float(scale))
         }
         return results

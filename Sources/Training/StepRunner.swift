@@ -67,7 +67,7 @@ public final class StepRunner {
     }
 
     private func parts() -> [Double] {
-        Part.allCases.map { part in encoder.directions.reduce(0) { $0 + $1.compute.phaseTimes[part] } }
+        Part.allCases.map { part in encoder.directions.reduce(0) { $0 + $1.backend.phaseTimes[part] } }
     }
 
     private func words(of window: TrainingWindow) -> Int {
@@ -84,22 +84,9 @@ extension StepRunner {
         _ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput, read: Int
     ) -> Int {
         let rows = options.batch * options.window
-        let encoder = ContextualEncoder(
-            configuration, capacity: WindowCapacity(batch: options.batch, rows: rows),
-            training: CountedOptimizer(options.optimizer.optimizer), pool: input.pool)
         let window = DirectionWindow(configuration, input.words, positions: rows)
-        return encoder.directions.reduce(read) { $0 + $1.memory.reduce(window.bytes) { $0 + $1.bytes } }
-    }
-}
-
-/// Keeps as many numbers as another rule, but writes none of them.
-private struct CountedOptimizer: Optimizer {
-    let momentNames: [String]
-    var initialMoment: Float { 0 }
-
-    init(_ optimizer: any Optimizer) { momentNames = optimizer.momentNames }
-
-    func update(_ run: WeightRun, _ step: OptimizerStep, compute: Compute) {
-        preconditionFailure("these weights are only counted")
+        return configuration.memoryBill(
+            capacity: WindowCapacity(batch: options.batch, rows: rows), training: options.optimizer.optimizer
+        ).reduce(read + configuration.directions.count * window.bytes) { $0 + $1.bytes }
     }
 }

@@ -1,10 +1,11 @@
 import Files
+import Kernels
 import Layers
 public import Model
 import Parallel
 import Shards
 
-/// What a run would take, by layer: nothing is trained, and memory that is only counted is not touched.
+/// What a run would take, by layer: nothing is trained.
 public struct TrainingEstimate {
     private let configuration: EncoderConfiguration
     private let options: TrainingOptions
@@ -20,12 +21,9 @@ public struct TrainingEstimate {
     public var text: String {
         // Before anything else is done: what reading has taken, its buffers and the program.
         let read = peakMemory()
-        let encoder = ContextualEncoder(
-            configuration, capacity: WindowCapacity(batch: options.batch, rows: options.batch * options.window),
-            training: options.optimizer.optimizer, pool: input.pool)
         let corpus = input.corpus
         let steps = options.totalSteps(positions: corpus.positions)
-        let ceiling = productCeiling(input.pool)
+        let ceiling = ProductCeiling(pool: input.pool).rate(seconds: 0.3)
         let words = Double(steps * options.positionsPerStep)
         let training = TrainingCost(configuration).secondsOfTraining(words: words, options, ceiling: ceiling)
         let plan = input.evaluationPlan(configuration, options)
@@ -36,9 +34,9 @@ public struct TrainingEstimate {
             "words of an epoch, sentence ends counted\t\(corpus.positions)",
             "words of a step\t\(options.positionsPerStep)",
             "steps of an epoch\t\(max(1, (corpus.positions + options.positionsPerStep - 1) / options.positionsPerStep))", "steps in all\t\(steps)",
-            "weights\t\(encoder.parameterCount)",
+            "weights\t\(configuration.parameterCount())",
         ]
-        let items = memory(encoder, read: read)
+        let items = memory(read: read)
         lines += items.map { "memory, \($0.name)\t\(Self.megabytes($0.bytes))" }
         lines.append("memory in all\t\(Self.megabytes(items.reduce(0) { $0 + $1.bytes }))")
         lines.append("large products\t\(Int(ceiling)) GFLOP/s")
@@ -57,16 +55,17 @@ public struct TrainingEstimate {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    private func memory(_ encoder: ContextualEncoder, read: Int) -> [(name: String, bytes: Int)] {
+    private func memory(read: Int) -> [(name: String, bytes: Int)] {
         let tableBytes = input.words.vectors?.bytes ?? 0
         var items = [
             ("embedding table", tableBytes), ("program, text read and kept", max(0, read - tableBytes)),
             ("held-out text and its scores", input.heldOutBytes(configuration, options)),
         ]
-        for model in encoder.directions { items += model.memory }
         let positions = options.batch * options.window
+        items += configuration.memoryBill(
+            capacity: WindowCapacity(batch: options.batch, rows: positions), training: options.optimizer.optimizer)
         let window = DirectionWindow(configuration, input.words, positions: positions)
-        items.append(("words of a window", encoder.directions.count * window.bytes))
+        items.append(("words of a window", configuration.directions.count * window.bytes))
         items.append(("sentences being shuffled", 4 * min(input.corpus.positions, ShuffledSentences.defaultBuffer)))
         return items
     }

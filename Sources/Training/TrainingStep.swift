@@ -61,7 +61,7 @@ final class TrainingStep {
     /// with status `dataError`, naming step and sentences, if a loss or gradient is no number; and if the table's file cannot
     /// be read any more.
     func run(_ step: Int, _ stream: WindowStream) throws {
-        for task in tasks { task.loss = 0 }
+        for model in encoder.directions { _ = model.takeLoss() }
         positions = 0
         let before = encoder.operations
         defer { operations = encoder.operations - before }
@@ -82,6 +82,7 @@ final class TrainingStep {
         update.weightDecay = options.weightDecay
         update.windows = options.accumulation
         update.lossScale = options.lossScale ?? 1
+        for (task, model) in zip(tasks, encoder.directions) { task.loss = model.takeLoss() / Double(options.accumulation) }
         // Weights are only touched when all directions have sound losses.
         for (task, model) in zip(tasks, encoder.directions) where !task.loss.isFinite {
             throw notANumber("the loss is no number", model.direction, step: step)
@@ -101,16 +102,16 @@ final class TrainingStep {
     private func accumulate(_ index: Int) {
         let model = encoder.directions[index], task = tasks[index]
         let shape = WindowShape(steps: window.window, batch: window.batch)
-        model.compute.enter(.gathering, of: .data)
+        model.backend.enter(.gathering, of: .data)
         do { try task.words.prepare(window, model.direction) } catch {
             // There is nobody to throw it to: `run` does when all directions are done.
             task.failure = error
             return
         }
-        let loss = model.accumulate(
+        model.accumulate(
             task.words.input(rows: shape.rows), targets: task.words.targets(rows: shape.rows),
-            weights: task.words.weights.start, shape: shape, carry: options.carriesState, seed: options.seed, step: pass)
-        task.loss += loss / Double(options.accumulation)
+            weights: task.words.weights(rows: shape.rows), shape: shape, carry: options.carriesState, seed: options.seed,
+            step: pass)
     }
 
     /// Throws `ToolError` with status `dataError` if a weight has become infinite or no number at all, as the next step

@@ -111,13 +111,13 @@ struct UnitRanking {
         ///   - logs: log p of all units there, [classes].
         ///   - state, row: the state there.
         mutating func extend(
-            _ node: Node, before: Double, _ logs: UnsafePointer<Float>, _ state: DirectionModel.SavedState, row: Int
+            _ node: Node, before: Double, _ logs: ArraySlice<Float>, _ state: DirectionModel.SavedState, row: Int
         ) {
             for (unit, candidate) in node.ends
-            where candidate != target && before + Double(logs[Int(unit)]) > logProbability { better += 1 }
+            where candidate != target && before + Double(logs[logs.startIndex + Int(unit)]) > logProbability { better += 1 }
             guard better < ranks else { return prefixes.removeAll() }
             for (unit, next) in node.inner {
-                let log = before + Double(logs[Int(unit)])
+                let log = before + Double(logs[logs.startIndex + Int(unit)])
                 guard log > logProbability else { continue }
                 prefixes.append(Prefix(node: next, unit: unit, state: state, row: row, logProbability: log))
             }
@@ -151,11 +151,12 @@ struct UnitRanking {
         _ model: DirectionModel, _ logProbabilities: Matrix, of all: ClassSubset, targets: [(units: [Int32], logProbability: Double)?]
     ) -> Bool {
         let state = DirectionModel.SavedState(model, batch: targets.count)
+        let logs = model.backend.read(logProbabilities)
         var queries: [Query] = []
         for (stream, target) in targets.enumerated() {
             guard let target, let candidate = known[target.units] else { continue }
             var query = Query(target: candidate, logProbability: target.logProbability)
-            query.extend(nodes[0], before: 0, logProbabilities.row(stream), state, row: stream)
+            query.extend(nodes[0], before: 0, logs[stream * classes..<(stream + 1) * classes], state, row: stream)
             queries.append(query)
         }
         guard search(model, all, &queries) else { return false }
@@ -168,7 +169,7 @@ struct UnitRanking {
         var open = queries.indices.filter { queries[$0].isOpen }
         guard !open.isEmpty else { return true }
         let most = min(model.capacity.batch, model.capacity.rows)
-        let buffer = FloatBuffer(count: most * classes)
+        let buffer = FloatBuffer(count: most * (classes + 1)), units = Numbers(buffer, at: most * classes, count: most)
         while !open.isEmpty {
             let share = max(1, min(Self.mostAtOnce, most / open.count))
             var batch: [(query: Int, prefix: Prefix)] = []
@@ -179,16 +180,16 @@ struct UnitRanking {
             guard work >= 0 else { return false }
             let shape = WindowShape(steps: 1, batch: batch.count)
             model.restoreState(batch.map { (saved: $0.prefix.state, row: $0.prefix.row) })
-            let units = batch.map(\.prefix.unit)
-            units.withUnsafeBufferPointer { units in
-                if let start = units.baseAddress { model.advance(.numbers(start), shape: shape) }
-            }
+            for (row, (_, prefix)) in batch.enumerated() { units[row] = prefix.unit }
+            model.advance(.numbers(units), shape: shape)
             let state = DirectionModel.SavedState(model, batch: batch.count)
             let logs = Matrix(buffer, rows: batch.count, columns: classes)
             model.logProbabilities(model.states(shape), of: all, into: logs)
+            let values = model.backend.read(logs)
             for (row, (number, prefix)) in batch.enumerated() {
                 queries[number].extend(
-                    nodes[prefix.node], before: prefix.logProbability, logs.row(row), state, row: row)
+                    nodes[prefix.node], before: prefix.logProbability, values[row * classes..<(row + 1) * classes], state,
+                    row: row)
             }
             open = open.filter { queries[$0].isOpen }
         }

@@ -33,8 +33,9 @@ struct UnitText {
         // A word is as probable as its units, which are read after its place is reached: they are scored before.
         var own: [[Double]] = []
         try forEachStep(model) { _, window, logs, _ in
+            let values = model.backend.read(logs)
             own.append(
-                (0..<batch).map { Double(logs.row($0)[Int(words.classNumber(window.forwardTargets[$0]))]) })
+                (0..<batch).map { Double(values[$0 * logs.columns + Int(words.classNumber(window.forwardTargets[$0]))]) })
             return true
         }
         var count = 0

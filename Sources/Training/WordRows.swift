@@ -1,5 +1,5 @@
 import Files
-public import Kernels
+@_spi(HostMemory) public import Kernels
 import Shards
 public import WordVectors
 
@@ -114,7 +114,7 @@ public final class WordRows: @unchecked Sendable {
     /// Writes the unit vectors of `rows`, which have been met, into a matrix [rows.count, dimension]. Throws `ToolError`
     /// (`ioError`; `dataError` if the table's file has lost its end) if one cannot be read again. Allocates nothing.
     public func gather(_ rows: [UInt32], into matrix: Matrix) throws {
-        for (index, row) in rows.enumerated() { try copy(row, to: matrix.row(index)) }
+        for (index, row) in rows.enumerated() { try copy(row, to: matrix.rows(index..<index + 1)) }
     }
 
     /// The `count` most frequent words of the table, among them the mark that ends sentences in a direction. Throws
@@ -150,13 +150,13 @@ public final class WordRows: @unchecked Sendable {
         }
     }
 
-    /// Writes the unit vector of a row that has been met to `target`, [dimension].
-    private func copy(_ row: UInt32, to target: UnsafeMutablePointer<Float>) throws {
+    /// Writes the unit vector of a row that has been met to `target`, [1, dimension].
+    private func copy(_ row: UInt32, to target: Matrix) throws {
         let slot = slot(of: row)
         if isKept(slot) {
-            target.update(from: start(of: Int(slot)), count: dimension)
+            target.copy(from: vector(Int(slot)))
         } else {
-            try readAgain(row, into: UnsafeMutableBufferPointer(start: target, count: dimension))
+            try readAgain(row, into: target.floats)
         }
     }
 
@@ -170,7 +170,7 @@ public final class WordRows: @unchecked Sendable {
     private func newSlot(_ fill: (UnsafeMutableBufferPointer<Float>) throws -> Void) throws -> UInt32 {
         let slot = usable.count
         if slot / Self.pieceRows == pieces.count { pieces.append(FloatBuffer(count: Self.pieceRows * dimension)) }
-        let row = UnsafeMutableBufferPointer(start: start(of: slot), count: dimension)
+        let row = vector(slot).floats
         try fill(row)
         table.normalise(row, centred: centred)
         usable.append(Self.isUsable(row))
@@ -186,7 +186,8 @@ public final class WordRows: @unchecked Sendable {
     /// Whether the slot of a row that has been met is one.
     private func isKept(_ slot: UInt32) -> Bool { slot < Self.storedZeros }
 
-    private func start(of slot: Int) -> UnsafeMutablePointer<Float> {
-        pieces[slot / Self.pieceRows].start + slot % Self.pieceRows * dimension
+    /// The vector in a slot: [1, dimension].
+    private func vector(_ slot: Int) -> Matrix {
+        Matrix(pieces[slot / Self.pieceRows], at: slot % Self.pieceRows * dimension, rows: 1, columns: dimension)
     }
 }

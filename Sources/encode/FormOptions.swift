@@ -2,7 +2,7 @@ public import ArgumentParser
 public import Encoding
 import Files
 import HDF5
-import Layers
+import Kernels
 import Model
 import Parallel
 public import Shards

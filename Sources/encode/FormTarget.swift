@@ -1,7 +1,7 @@
 import Encoding
 import Files
 import HDF5
-import Layers
+import Kernels
 import Model
 import Parallel
 import Shards

@@ -2,7 +2,7 @@ import ArgumentParser
 import ELMoWeights
 import Encoding
 import Files
-import Layers
+import Kernels
 import Model
 import Parallel
 import Shards

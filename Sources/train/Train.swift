@@ -1,5 +1,6 @@
 import ArgumentParser
 import Files
+import Kernels
 import Model
 import NetworkArguments
 import Parallel
@@ -132,7 +133,7 @@ struct Train: Tool {
         // A third of a second, for which the shortest runs have no use.
         if evaluation.log != nil || common.report.showsProgress || schedule.time != nil
             || trainer.mayTakeMinutes(atGigaflops: 100, threads: common.threads) {
-            trainer.measureCeiling = { productCeiling(input.pool) }
+            trainer.measureCeiling = { ProductCeiling(pool: input.pool).rate(seconds: 0.3) }
         }
         if checkpointWriter != nil {
             StopRequest.listen()

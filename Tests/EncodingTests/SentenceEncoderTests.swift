@@ -1,7 +1,7 @@
 import Encoding
 import Files
 import Glibc
-import Kernels
+@_spi(HostMemory) import Kernels
 import Layers
 import Model
 import Parallel

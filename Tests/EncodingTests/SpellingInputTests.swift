@@ -1,6 +1,6 @@
 import Encoding
 import Files
-import Kernels
+@_spi(HostMemory) import Kernels
 import Layers
 import Model
 import Parallel

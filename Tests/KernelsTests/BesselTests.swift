@@ -1,5 +1,5 @@
 import Glibc
-import Kernels
+@_spi(HostMemory) import Kernels
 import Testing
 
 @Suite struct BesselTests {

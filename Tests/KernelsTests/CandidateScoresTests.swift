@@ -1,5 +1,5 @@
 import Glibc
-import Kernels
+@_spi(HostMemory) import Kernels
 import Parallel
 import Testing
 
@@ -9,7 +9,7 @@ import Testing
     struct Sample {
         let rows: Int, depth: Int, count: Int
         let left: FloatBuffer, right: FloatBuffer
-        let prior: [Float]
+        let priors: FloatBuffer
 
         init(rows: Int, depth: Int, count: Int, values: Range<Double> = -1..<1) {
             (self.rows, self.depth, self.count) = (rows, depth, count)
@@ -17,16 +17,15 @@ import Testing
             left = FloatBuffer(count: rows * depth)
             right = FloatBuffer(count: depth * count)
             for buffer in [left, right] { for index in 0..<buffer.count { buffer.start[index] = Float(random.uniform(in: values)) } }
-            prior = (0..<count).map { _ in Float(random.uniform(in: -15..<0)) }
+            priors = FloatBuffer(count: count)
+            prior.copy(from: (0..<count).map { _ in Float(random.uniform(in: -15..<0)) })
         }
+
+        var prior: Matrix { Matrix(priors, rows: 1, columns: count) }
 
         var matrix: Matrix { Matrix(left, rows: rows, columns: depth) }
 
-        func packed(_ compute: Compute) -> PackedMatrix {
-            let packed = PackedMatrix(rows: depth, columns: count)
-            compute.pack(Matrix(right, rows: depth, columns: count), into: packed)
-            return packed
-        }
+        func packed(_ compute: Compute) -> PackedFactor { compute.packed(Matrix(right, rows: depth, columns: count)) }
 
         func scores(_ compute: Compute, scale: Float, targets: [Int]) -> [CandidateScores] {
             compute.candidateScores(matrix, packed(compute), prior: prior, scale: scale, targets: targets)
@@ -48,7 +47,7 @@ import Testing
             let moments = compute.valueMoments(sample.matrix, sample.packed(compute), prior: sample.prior, scale: scale)
             for (row, found) in sample.scores(compute, scale: scale, targets: targets).enumerated() {
                 let values = Array(product.elements[row * count..<(row + 1) * count]), target = targets[row]
-                let scores = zip(values, sample.prior).map { Double(scale) * Double($0) + Double($1) }
+                let scores = zip(values, sample.prior.floats).map { Double(scale) * Double($0) + Double($1) }
                 let total = scores.reduce(0) { $0 + exp($1) }
                 let weights = scores.map { exp($0) / total }
                 let mean = zip(weights, values).reduce(0) { $0 + $1.0 * Double($1.1) }
@@ -69,11 +68,11 @@ import Testing
     @Test func equalsAreNotHigher() {
         let sample = Sample(rows: 4, depth: 9, count: 2500)
         for row in 0..<9 { for column in 0..<2500 { sample.right.start[row * 2500 + column] = sample.right.start[row * 2500] } }
-        let prior = [Float](repeating: -3, count: 2500)
+        sample.prior.fill(-3)
         for kernels in ProcessorKernels.available {
             let compute = Compute(pool: ThreadPool(threads: 1), kernels: kernels)
             for found in compute.candidateScores(
-                sample.matrix, sample.packed(compute), prior: prior, scale: 7.3, targets: [0, 7, 1024, 2499])
+                sample.matrix, sample.packed(compute), prior: sample.prior, scale: 7.3, targets: [0, 7, 1024, 2499])
             {
                 #expect(found.higherValues == 0 && found.higherScores == 0)
                 #expect(abs(found.logProbability + log(2500)) < 1e-5)
@@ -86,10 +85,10 @@ import Testing
         let sample = Sample(rows: 1, depth: 1, count: 5000)
         sample.left.start[0] = 1
         for column in 0..<5000 { sample.right.start[column] = Float(column) / 25 }
-        let prior = [Float](repeating: 0, count: 5000)
+        sample.prior.fill(0)
         for kernels in ProcessorKernels.available {
             let compute = Compute(pool: ThreadPool(threads: 1), kernels: kernels)
-            let found = compute.candidateScores(sample.matrix, sample.packed(compute), prior: prior, targets: [4999])[0]
+            let found = compute.candidateScores(sample.matrix, sample.packed(compute), prior: sample.prior, targets: [4999])[0]
             // A geometric series from the highest score down.
             #expect(abs(found.logProbability - log(1 - exp(-1.0 / 25))) < 1e-4)
             #expect(found.higherScores == 0)
@@ -109,16 +108,17 @@ import Testing
     @Test func partsAddUp() {
         let sample = Sample(rows: 5, depth: 8, count: 1500), compute = Compute()
         let targets = [ScoreTarget](repeating: ScoreTarget(score: -2), count: 5)
-        let whole = compute.scoreSums(sample.matrix, sample.packed(compute), prior: sample.prior, targets: targets, moments: true)
+        let whole = compute.scoreSums(sample.matrix, sample.packed(compute), prior: sample.prior, scale: 1, targets: targets, moments: true)
         var sums = [ScoreSums](repeating: ScoreSums(), count: 5)
         for part in [0..<700, 700..<1500] {
-            let packed = PackedMatrix(rows: 8, columns: part.count)
-            compute.pack(Matrix(sample.right, rows: 8, columns: 1500).columns(part), into: packed)
-            let lower = sample.prior[part].map { $0 - 100 }
+            let packed = compute.packed(Matrix(sample.right, rows: 8, columns: 1500).columns(part))
+            let buffer = FloatBuffer(count: part.count), lower = Matrix(buffer, rows: 1, columns: part.count)
+            lower.copy(from: sample.prior.floats[part].map { $0 - 100 })
             let compared = [ScoreTarget](repeating: ScoreTarget(score: -102), count: 5)
-            for (row, found) in compute.scoreSums(sample.matrix, packed, prior: lower, targets: compared, moments: true).enumerated() {
+            for (row, found) in compute.scoreSums(sample.matrix, packed, prior: lower, scale: 1, targets: compared, moments: true).enumerated() {
                 sums[row].add(found, offset: 100)
             }
+            withExtendedLifetime(buffer) {}
         }
         for (sum, expected) in zip(sums, whole) {
             #expect(abs(sum.logTotal - expected.logTotal) < 1e-5)

@@ -1,4 +1,4 @@
-import Kernels
+@_spi(HostMemory) import Kernels
 import Testing
 
 /// The cells of an LSTM step by their definition, in double precision, for every kind of processor that this one can be.

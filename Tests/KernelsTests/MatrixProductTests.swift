@@ -1,7 +1,7 @@
 import Parallel
 import Testing
 
-import Kernels
+@_spi(HostMemory) import Kernels
 
 /// The product by its definition, in double precision.
 private func naiveProduct(_ left: [Float], _ right: [Float], rows: Int, columns: Int, depth: Int) -> [Double] {
@@ -118,8 +118,7 @@ private func buffer(_ values: [Float]) -> FloatBuffer {
         let result = Matrix(memory.start, rows: rows, columns: columns, stride: columns + 5)
         func multiply(_ right: some Factor) {
             if packed {
-                let packed = PackedMatrix(rows: columns, columns: left.rows + left.columns - rows)
-                compute.pack(right, into: packed)
+                let packed = compute.packed(right)
                 if transposed.0 {
                     compute.multiply(left.transposed, packed, into: result, adding: true)
                 } else {
@@ -186,13 +185,13 @@ private func buffer(_ values: [Float]) -> FloatBuffer {
     @Test func packsAgainAndAgain() {
         var random = Random(seed: 5, stream: "product")
         let compute = Compute(pool: ThreadPool(threads: 2))
-        let packed = PackedMatrix(rows: 40, columns: 30)
+        let memory = FloatBuffer(count: compute.packedCount(rows: 40, columns: 30))
         for (depth, columns) in [(40, 30), (30, 40), (3, 2)] {
             let left = buffer(randomFloats(5 * depth, &random)), right = buffer(randomFloats(depth * columns, &random))
             let a = Matrix(left, rows: 5, columns: depth), b = Matrix(right, rows: depth, columns: columns)
             let direct = FloatBuffer(count: 5 * columns), indirect = FloatBuffer(count: 5 * columns)
             compute.multiply(a, b, into: Matrix(direct, rows: 5, columns: columns))
-            compute.pack(b, into: packed)
+            let packed = compute.pack(b, into: Matrix(memory, rows: 1, columns: memory.count))
             compute.multiply(a, packed, into: Matrix(indirect, rows: 5, columns: columns))
             #expect(Array(direct.elements) == Array(indirect.elements))
             withExtendedLifetime((left, right)) {}

@@ -2,7 +2,7 @@ import Glibc
 import Parallel
 import Testing
 
-import Kernels
+@_spi(HostMemory) import Kernels
 
 @Suite struct OptimizerTests {
     /// An update rule and what PyTorch makes of three weights in three updates, the gradient of weight i at step s being
@@ -35,7 +35,7 @@ import Kernels
     @Test func clearsTheGradientAndScalesIt() {
         let memory = Memory(count: 1, Adam())
         memory.gradients.start[0] = 4
-        Adam().update(memory.run, OptimizerStep(number: 1, rate: 0.5, scale: 0.25), compute: Compute())
+        Adam().update(memory.run, OptimizerStep(number: 1, rate: 0.5, scale: 0.25), on: Compute())
         #expect(memory.gradients.start[0] == 0)
         #expect(abs(memory.first.start[0] - 0.1) < 1e-7)
         #expect(abs(memory.second.start[0] - 0.001) < 1e-8)
@@ -45,7 +45,7 @@ import Kernels
     @Test func adagradOfNoGradientChangesNothing() {
         let memory = Memory(count: 3, Adagrad())
         memory.weights.fill(0.5)
-        Adagrad().update(memory.run, OptimizerStep(number: 1, rate: 0.2), compute: Compute())
+        Adagrad().update(memory.run, OptimizerStep(number: 1, rate: 0.2), on: Compute())
         #expect(Array(memory.weights.elements) == [0.5, 0.5, 0.5])
         #expect(Array(memory.first.elements) == [1, 1, 1])
     }
@@ -67,9 +67,9 @@ import Kernels
         }
 
         var run: WeightRun {
-            WeightRun(
-                weights: weights.start, gradients: gradients.start, firstMoments: first.start,
-                secondMoments: second.start, count: weights.count)
+            func row(_ buffer: FloatBuffer) -> Matrix { Matrix(buffer, rows: 1, columns: buffer.count) }
+            return WeightRun(
+                weights: row(weights), gradients: row(gradients), firstMoments: row(first), secondMoments: row(second))
         }
     }
 
@@ -82,7 +82,7 @@ import Kernels
                 memory.gradients.start[index] = Float(sin(Double(index) + 2 * Double(step)))
             }
             let step = OptimizerStep(number: step, rate: reference.rate, weightDecay: reference.weightDecay)
-            reference.optimizer.update(memory.run, step, compute: compute)
+            reference.optimizer.update(memory.run, step, on: compute)
         }
         return Array(memory.weights.elements)
     }

@@ -1,5 +1,5 @@
 import Glibc
-import Kernels
+@_spi(HostMemory) import Kernels
 import Testing
 
 /// The kernels for each kind of processor. The other tests of kernels run with all that this processor has, one after the other;

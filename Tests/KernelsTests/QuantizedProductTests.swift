@@ -1,7 +1,7 @@
 import Parallel
 import Testing
 
-import Kernels
+@_spi(HostMemory) import Kernels
 
 private func buffer(_ values: [Float]) -> FloatBuffer {
     let buffer = FloatBuffer(count: values.count)

@@ -1,46 +1,51 @@
-import Kernels
+@_spi(HostMemory) import Kernels
 import Layers
 import Testing
 
 @Suite struct CharacterEncoderTests {
-    private let compute = Compute()
-
-    /// Elements ((7 i + offset) mod 11 - 5) / 10, in the order of memory.
-    private func fill(_ matrix: Matrix, _ offset: Int) {
-        for index in 0..<matrix.rows * matrix.columns { matrix.start[index] = Float((index * 7 + offset) % 11 - 5) / 10 }
+    /// Where a number of memory is in PyTorch's: filters have their weights the other way round there.
+    private func place(_ index: Int, of matrix: Matrix, transposed: Bool) -> Int {
+        transposed ? index % matrix.columns * matrix.rows + index / matrix.columns : index
     }
 
-    private func expectClose(_ matrix: Matrix, _ expected: [Float], _ name: String) {
-        #expect(matrix.rows * matrix.columns == expected.count, "\(name)")
-        for (index, expected) in expected.enumerated() {
-            #expect(abs(matrix.start[index] - expected) < 2e-6, "\(name) \(index): \(matrix.start[index]), not \(expected)")
+    /// Elements ((7 i + offset) mod 11 - 5) / 10, in the order of PyTorch's memory.
+    private func fill(_ matrix: Matrix, _ offset: Int, transposed: Bool = false) {
+        for index in matrix.floats.indices {
+            matrix.floats[index] = Float((place(index, of: matrix, transposed: transposed) * 7 + offset) % 11 - 5) / 10
+        }
+    }
+
+    private func expectClose(_ matrix: Matrix, _ expected: [Float], _ name: String, transposed: Bool = false) {
+        #expect(matrix.floats.count == expected.count, "\(name)")
+        for (index, value) in matrix.floats.enumerated() {
+            let expected = expected[place(index, of: matrix, transposed: transposed)]
+            #expect(abs(value - expected) < 2e-6, "\(name) \(index): \(value), not \(expected)")
         }
     }
 
     /// The same in PyTorch, in Float64: windows by stacking, `max`, `relu`, a highway, and its gradients. The widest filter
     /// is wider than the words.
-    @Test func convolutionAgreesWithPyTorch() {
-        var layout = ParameterLayout()
-        let layer = CharacterConvolution(
-            "cnn", inputs: 3, filters: [.init(width: 1, count: 2), .init(width: 2, count: 3), .init(width: 6, count: 2)],
-            highways: 1, in: &layout)
-        let parameters = ParameterStore(layout, training: Adam())
-        for (parameter, offset) in zip(layout.parameters, [3, 1, 4, 2, 5, 3, 2, 4, 5, 6]) {
-            fill(parameters.value(parameter), offset)
+    @Test(arguments: backends) func convolutionAgreesWithPyTorch(backend: TestedBackend) {
+        let fixture = LayerFixture(WindowCapacity(batch: 2, rows: 8), on: backend.make(1)) {
+            ConvolutionEncoder(
+                "cnn", inputs: 3, filters: [.init(width: 1, count: 2), .init(width: 2, count: 3), .init(width: 6, count: 2)],
+                highways: 1, in: &$0)
+        }
+        let parameters = fixture.parameters
+        func isTransposed(_ parameter: Parameter) -> Bool { fixture.layer.filterWeights.contains(parameter) }
+        for (parameter, offset) in zip(fixture.plan.own.parameters, [3, 1, 4, 2, 5, 3, 2, 4, 5, 6]) {
+            fill(parameters.value(parameter), offset, transposed: isTransposed(parameter))
         }
         let input = OwnedMatrix(8, 3), factors = OwnedMatrix(2, 7), inputGradient = OwnedMatrix(8, 3)
         fill(input.matrix, 2)
         fill(factors.matrix, 7)
-        let workspace = layer.makeWorkspace(words: 2, longest: 4, training: true)
-        let letters = Letters(words: 2, length: 4)
-        let output = workspace.forward(letters.group(input), parameters, compute)
+        let letters = Letters(words: 2, length: 4), group = letters.group(input)
+        let output = fixture.layer.forward(group, group.shape, fixture.run)
         expectClose(
             output,
             [0.086295, 0.270702, 0.355558, 0.316238, 0.056139, 0.177948, 0.101851, 0.181636, 0.24416, 0.318964, 0.530035,
              0.157841, 0.055447, 0.475892], "output")
-        workspace.backward(
-            letters.group(input), outputGradient: factors.matrix, embeddingGradient: inputGradient.matrix, parameters,
-            compute)
+        fixture.pass(group, outputGradient: factors, inputGradient: inputGradient, group.shape)
         expectClose(
             inputGradient.matrix,
             [-0.039086, -0.026266, -0.013445, 0.111977, -0.204318, -0.111743, -0.100275, 0.185794, 0.178685, 0.010638,
@@ -66,104 +71,96 @@ import Testing
              0, 0, 0, 0, -0.022088, -0.02587, 0.009425, 0.058937, -0.007859, 0.003247, -0.075074],
             [-0.023018, -0.014027, 0.069105, 0.060182, -0.010626, 0.034098, -0.093842],
         ]
-        for (parameter, expected) in zip(layout.parameters, expected) {
-            expectClose(parameters.gradient(parameter), expected, parameter.name)
+        for (parameter, expected) in zip(fixture.plan.own.parameters, expected) {
+            expectClose(
+                parameters.gradient(parameter), expected, parameter.name, transposed: isTransposed(parameter))
         }
     }
 
     /// Largest places and relu bend the loss, so steps are short and the bound is wider.
-    @Test(arguments: [(1, 1), (2, 3), (7, 5), (3, 9)]) func convolutionGradients(words: Int, length: Int) {
-        var layout = ParameterLayout()
-        let layer = CharacterConvolution(
-            "cnn", inputs: 5, filters: [.init(width: 1, count: 3), .init(width: 3, count: 7), .init(width: 4, count: 2)],
-            highways: 2, in: &layout)
-        verify(layer, layout, words: words, length: length, tolerance: 1e-2, step: 2e-3)
+    @Test(arguments: onEach([(1, 1), (2, 3), (7, 5), (3, 9)]))
+    func convolutionGradients(backend: TestedBackend, group: (words: Int, length: Int)) {
+        verify(group, on: backend, tolerance: 1e-2, step: 2e-3) {
+            ConvolutionEncoder(
+                "cnn", inputs: 5, filters: [.init(width: 1, count: 3), .init(width: 3, count: 7), .init(width: 4, count: 2)],
+                highways: 2, in: &$0)
+        }
     }
 
-    @Test(arguments: [(1, 1), (2, 3), (7, 5), (33, 2)]) func lstmGradients(words: Int, length: Int) {
-        var layout = ParameterLayout()
-        let layer = CharacterLSTM("lstm", inputs: 3, hidden: 7, outputs: 5, in: &layout)
-        verify(layer, layout, words: words, length: length, tolerance: 2e-3, step: 1e-2)
+    @Test(arguments: onEach([(1, 1), (2, 3), (7, 5), (33, 2)]))
+    func lstmGradients(backend: TestedBackend, group: (words: Int, length: Int)) {
+        verify(group, on: backend, tolerance: 2e-3, step: 1e-2) {
+            CharacterLSTM("lstm", inputs: 3, hidden: 7, outputs: 5, in: &$0)
+        }
     }
 
-    /// Words of a group do not know each other, and memory of a larger group before leaves no trace.
-    @Test(arguments: [true, false]) func groupsDoNotMatter(isLSTM: Bool) {
-        var layout = ParameterLayout()
-        let layer: any CharacterEncoder = isLSTM
-            ? CharacterLSTM("lstm", inputs: 3, hidden: 7, outputs: 5, in: &layout)
-            : CharacterConvolution("cnn", inputs: 3, filters: [.init(width: 2, count: 5)], highways: 1, in: &layout)
-        let parameters = ParameterStore(layout, training: Adam())
+    @Test func wordsOfAGroupDoNotKnowEachOther() {
+        groupsDoNotMatter { CharacterLSTM("lstm", inputs: 3, hidden: 7, outputs: 5, in: &$0) }
+        groupsDoNotMatter {
+            ConvolutionEncoder("cnn", inputs: 3, filters: [.init(width: 2, count: 5)], highways: 1, in: &$0)
+        }
+    }
+
+    /// Nor does memory of a larger group before leave a trace.
+    private func groupsDoNotMatter(_ declare: (inout Plan) -> some CharacterEncoder) {
+        let fixture = LayerFixture(WindowCapacity(batch: 6, rows: 30), training: nil, declare)
         var random = Random(seed: 4)
-        parameters.randomize(&random)
-        let workspace = layer.makeWorkspace(words: 6, longest: 5, training: false)
-        let together = OwnedMatrix(6 * 4, 3, random: &random)
-        let expected = OwnedMatrix(6, 5)
+        fixture.parameters.randomize(&random)
+        let together = OwnedMatrix(6 * 4, 3, random: &random), other = OwnedMatrix(5 * 5, 3, random: &random)
         let letters = Letters(words: 6, length: 4), others = Letters(words: 5, length: 5), one = Letters(words: 1, length: 4)
-        expected.matrix.copy(from: workspace.forward(letters.group(together), parameters, compute))
-        let other = OwnedMatrix(5 * 5, 3, random: &random)
-        _ = workspace.forward(others.group(other), parameters, compute)
+        func outputs(_ letters: Letters, _ embeddings: OwnedMatrix) -> [Float] {
+            let group = letters.group(embeddings)
+            return fixture.outputs(group, group.shape)
+        }
+        let expected = outputs(letters, together)
+        _ = outputs(others, other)
         for word in 0..<6 {
-            let alone = OwnedMatrix(4, 3)
-            for step in 0..<4 { alone.matrix.row(step).update(from: together.matrix.row(step * 6 + word), count: 3) }
-            let result = workspace.forward(one.group(alone), parameters, compute)
-            for index in 0..<5 { #expect(result.row(0)[index] == expected.matrix.row(word)[index]) }
+            let alone = OwnedMatrix((0..<4).map { together.matrix.values($0 * 6 + word) })
+            #expect(outputs(one, alone) == Array(expected[word * 5..<(word + 1) * 5]))
         }
     }
 
     /// Packed weights give the same bits, until an update makes them old.
-    @Test func packedWeightsChangeNothing() {
-        var layout = ParameterLayout()
-        let layer = CharacterLSTM("lstm", inputs: 3, hidden: 7, outputs: 5, in: &layout)
-        let parameters = ParameterStore(layout, training: Adam())
+    @Test(arguments: backends) func packedWeightsChangeNothing(backend: TestedBackend) {
+        let fixture = LayerFixture(WindowCapacity(batch: 6, rows: 24), on: backend.make(1)) {
+            CharacterLSTM("lstm", inputs: 3, hidden: 7, outputs: 5, in: &$0)
+        }
+        let parameters = fixture.parameters
         var random = Random(seed: 4)
         parameters.randomize(&random)
-        parameters.planPacking(layer.packedWeights)
+        parameters.planPacking(fixture.layer.factors)
         let letters = Letters(words: 6, length: 4)
         let input = OwnedMatrix(24, 3, random: &random), factors = OwnedMatrix(6, 5, random: &random)
-        let workspace = layer.makeWorkspace(words: 6, longest: 4, training: true)
         func pass() -> [Float] {
-            let output = workspace.forward(letters.group(input), parameters, compute)
-            let gradient = OwnedMatrix(6, 5), inputGradient = OwnedMatrix(24, 3)
-            gradient.matrix.copy(from: factors.matrix)
-            let features = Array(UnsafeBufferPointer(start: output.start, count: 30))
-            workspace.backward(
-                letters.group(input), outputGradient: gradient.matrix, embeddingGradient: inputGradient.matrix, parameters,
-                compute)
-            return features + UnsafeBufferPointer(start: inputGradient.matrix.start, count: 72)
+            let inputGradient = OwnedMatrix(24, 3), group = letters.group(input)
+            let features = fixture.outputs(group, group.shape)
+            fixture.pass(group, outputGradient: factors, inputGradient: inputGradient, group.shape)
+            return features + inputGradient.values
         }
         let unpacked = pass()
-        parameters.packWeights(compute: compute)
+        parameters.packWeights()
         #expect(pass() == unpacked)
-        parameters.update(.init(step: 1, rate: 0.1, clip: nil), compute: compute)
+        parameters.update(.init(step: 1, rate: 0.1, clip: nil))
         let old = pass()
         #expect(old != unpacked)
-        parameters.packWeights(compute: compute)
+        parameters.packWeights()
         #expect(pass() == old)
     }
 
     private func verify(
-        _ layer: any CharacterEncoder, _ layout: ParameterLayout, words: Int, length: Int, tolerance: Double, step: Double
+        _ size: (words: Int, length: Int), on backend: TestedBackend, tolerance: Double, step: Double,
+        _ declare: (inout Plan) -> some CharacterEncoder
     ) {
+        let (words, length) = size
         var random = Random(seed: UInt64(10 * words + length))
-        let parameters = ParameterStore(layout, training: Adam())
-        parameters.randomize(&random)
+        let fixture = LayerFixture(WindowCapacity(batch: words, rows: words * length), on: backend.make(1), declare)
+        fixture.parameters.randomize(&random)
         // Fewer characters than letters, so that the gradients of equal letters come together.
         let letters = Letters(words: words, length: length, characters: max(1, words * length * 2 / 3))
-        let input = OwnedMatrix(letters.characters, layer.inputs, random: &random)
-        let factors = OwnedMatrix(words, layer.outputs, random: &random)
-        let gradient = OwnedMatrix(words, layer.outputs), inputGradient = OwnedMatrix(letters.characters, layer.inputs)
-        gradient.matrix.copy(from: factors.matrix)
-        let workspace = layer.makeWorkspace(words: words, longest: length, training: true)
-        _ = workspace.forward(letters.group(input), parameters, compute)
-        workspace.backward(
-            letters.group(input), outputGradient: gradient.matrix, embeddingGradient: inputGradient.matrix, parameters,
-            compute)
-        var check = GradientCheck()
-        check.add(parameters)
-        check.add("input", input.matrix, inputGradient.matrix)
-        check.verify(tolerance: tolerance, step: step) {
-            factors.dot(workspace.forward(letters.group(input), parameters, compute))
-        }
+        let input = OwnedMatrix(letters.characters, fixture.layer.inputs, random: &random)
+        let factors = OwnedMatrix(words, fixture.layer.outputs, random: &random)
+        let group = letters.group(input)
+        fixture.verifyGradients(group, factors: factors, of: input, group.shape, tolerance: tolerance, step: step)
     }
 }
 
@@ -171,19 +168,17 @@ import Testing
 private final class Letters {
     let words: Int
     let characters: Int
-    private let places: UnsafeMutableBufferPointer<Int32>
+    private let places: OwnedNumbers
 
     init(words: Int, length: Int, characters: Int? = nil) {
+        let characters = characters ?? words * length
         self.words = words
-        self.characters = characters ?? words * length
-        places = .allocate(capacity: words * length)
-        for index in places.indices { places.initializeElement(at: index, to: Int32(index % self.characters)) }
+        self.characters = characters
+        places = OwnedNumbers((0..<words * length).map { Int32($0 % characters) })
     }
-
-    deinit { places.deallocate() }
 
     /// Valid as long as this and `embeddings` are.
     func group(_ embeddings: OwnedMatrix) -> CharacterGroup {
-        CharacterGroup(embeddings: embeddings.matrix, letters: UnsafeBufferPointer(places), words: words)
+        CharacterGroup(embeddings: embeddings.matrix, letters: places.numbers, words: words)
     }
 }

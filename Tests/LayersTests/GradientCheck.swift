@@ -1,5 +1,5 @@
 import Glibc
-import Kernels
+@_spi(HostMemory) import Kernels
 import Layers
 import Testing
 
@@ -10,23 +10,31 @@ import Testing
 /// single-precision outputs; two central differences (Richardson) remove the error of second order, so that steps can
 /// be long enough to rise above the rounding, which is some 1e-6 of the loss.
 struct GradientCheck {
-    struct Tensor {
+    private struct Tensor {
         let name: String
-        let values: UnsafeMutablePointer<Float>
-        let gradient: UnsafeMutablePointer<Float>
-        let count: Int
+        let values: Matrix
+        let gradient: [Double]
+        /// Owners of the values, which stay as long as the check.
+        let owner: Any
+
+        var count: Int { gradient.count }
     }
 
-    var tensors: [Tensor] = []
+    private var tensors: [Tensor] = []
 
-    mutating func add(_ name: String, _ values: Matrix, _ gradient: Matrix) {
+    /// Takes the values of a tensor and their gradient as it is now.
+    mutating func add(_ name: String, _ values: OwnedMatrix, _ gradient: OwnedMatrix) {
         tensors.append(
-            Tensor(name: name, values: values.start, gradient: gradient.start, count: values.rows * values.columns))
+            Tensor(name: name, values: values.matrix, gradient: gradient.values.map(Double.init), owner: values))
     }
 
-    mutating func add(_ parameters: ParameterStore) {
-        for parameter in parameters.layout.parameters {
-            add(parameter.name, parameters.value(parameter), parameters.gradient(parameter))
+    /// Takes all parameters with their gradients as they are now.
+    mutating func add<Layer>(_ fixture: LayerFixture<Layer>) {
+        for parameter in fixture.plan.own.parameters {
+            tensors.append(
+                Tensor(
+                    name: parameter.name, values: fixture.parameters.value(parameter),
+                    gradient: fixture.gradient(of: parameter).values.map(Double.init), owner: fixture.parameters))
         }
     }
 
@@ -34,7 +42,7 @@ struct GradientCheck {
     func verify(tolerance: Double = 2e-3, step: Double = 1e-2, loss: () -> Double) {
         var random = Random(seed: 99, stream: "directions")
         for tensor in tensors {
-            let gradient = (0..<tensor.count).map { Double(tensor.gradient[$0]) }
+            let gradient = tensor.gradient
             let norm = gradient.reduce(0) { $0 + $1 * $1 }.squareRoot()
             let largest = gradient.indices.max { abs(gradient[$0]) < abs(gradient[$1]) } ?? 0
             var directions = [gradient, gradient.map { _ in random.normal() }]
@@ -55,58 +63,18 @@ struct GradientCheck {
     }
 
     private func slope(_ tensor: Tensor, _ direction: [Double], _ step: Double, _ loss: () -> Double) -> Double {
-        let before = (0..<tensor.count).map { tensor.values[$0] }
-        for index in 0..<tensor.count { tensor.values[index] = Float(Double(before[index]) + step * direction[index]) }
+        let values = tensor.values.floats, before = Array(values)
+        func move(_ step: Double) {
+            for index in values.indices { values[index] = Float(Double(before[index]) + step * direction[index]) }
+        }
+        move(step)
         let above = loss()
-        for index in 0..<tensor.count { tensor.values[index] = Float(Double(before[index]) - step * direction[index]) }
+        move(-step)
         let below = loss()
-        for index in 0..<tensor.count { tensor.values[index] = before[index] }
+        move(0)
         return (above - below) / (2 * step)
     }
 }
 
-/// A matrix of its own memory.
-struct OwnedMatrix {
-    let buffer: FloatBuffer
-    let matrix: Matrix
-
-    init(_ rows: Int, _ columns: Int) {
-        buffer = FloatBuffer(count: rows * columns)
-        matrix = Matrix(buffer, rows: rows, columns: columns)
-    }
-
-    /// Normal numbers of deviation `scale`.
-    init(_ rows: Int, _ columns: Int, random: inout Random, scale: Double = 1) {
-        self.init(rows, columns)
-        for index in 0..<buffer.count { buffer.start[index] = Float(scale * random.normal()) }
-    }
-
-    var values: [Float] { Array(buffer.elements) }
-
-    func dot(_ other: Matrix) -> Double {
-        (0..<other.rows).reduce(0) { sum, row in
-            (0..<other.columns).reduce(sum) { $0 + Double(matrix.row(row)[$1]) * Double(other.row(row)[$1]) }
-        }
-    }
-}
-
-extension ParameterStore {
-    /// Every parameter normal with deviation `scale`.
-    func randomize(_ random: inout Random, scale: Double = 0.5) {
-        for parameter in layout.parameters {
-            let matrix = value(parameter)
-            for index in 0..<parameter.count { matrix.start[index] = Float(scale * random.normal()) }
-        }
-    }
-}
-
-extension Matrix {
-    /// Element i, counted row by row, is sin(0.7 i + salt) / 2: numbers that other programs can make too.
-    func fillWave(_ salt: Double) {
-        for row in 0..<rows {
-            for column in 0..<columns { self.row(row)[column] = Float(sin(0.7 * Double(row * columns + column) + salt) * 0.5) }
-        }
-    }
-}
-
 func exponential(_ value: Double) -> Double { exp(value) }
+func sine(_ angle: Double) -> Double { sin(angle) }

@@ -1,12 +1,18 @@
 import Glibc
-import Kernels
+@_spi(HostMemory) import Kernels
 import Layers
 import Testing
 
 struct LogUniformSamplerTests {
+    private typealias Fixture = LayerFixture<LogUniformSampler>
+
+    private func makeFixture(classes: Int, count: Int) -> Fixture {
+        Fixture(rows: 1, training: nil) { LogUniformSampler(classes: classes, count: count, in: &$0) }
+    }
+
     /// Single draws must follow the formula: chi-squared over ranges of classes.
     @Test func oneDrawFollowsTheFormula() {
-        let sampler = LogUniformSampler(classes: 1000, count: 1)
+        let fixture = makeFixture(classes: 1000, count: 1), sampler = fixture.layer, run = fixture.run
         let total = (0..<1000).reduce(0) { $0 + sampler.probability($1) }
         #expect(abs(total - 1) < 1e-12)
         #expect(abs(sampler.probability(2) - log(4.0 / 3) / log(1001)) < 1e-15)
@@ -15,8 +21,8 @@ struct LogUniformSamplerTests {
         var counts = [Int](repeating: 0, count: edges.count - 1)
         let draws = 200_000
         for _ in 0..<draws {
-            sampler.draw(&random)
-            let drawn = Int(sampler.drawn[0])
+            _ = sampler.draw(&random, run)
+            let drawn = Int(sampler.drawn(run)[0])
             #expect(drawn >= 0 && drawn < 1000)
             counts[edges.lastIndex { $0 <= drawn }!] += 1
         }
@@ -31,18 +37,18 @@ struct LogUniformSamplerTests {
 
     /// A set of distinct classes holds each of them about as often as its expected count says.
     @Test func distinctDrawsFollowTheirExpectedCounts() {
-        let sampler = LogUniformSampler(classes: 50, count: 20)
+        let fixture = makeFixture(classes: 50, count: 20), sampler = fixture.layer, run = fixture.run
         var random = Random(seed: 5)
         var found = [Double](repeating: 0, count: 50), expected = found
         let rounds = 20_000
         for _ in 0..<rounds {
-            sampler.draw(&random)
-            #expect(Set(sampler.drawn).count == 20 && sampler.tries >= 20)
-            for (place, number) in sampler.drawn.enumerated() {
+            let tries = sampler.draw(&random, run), drawn = sampler.drawn(run).values
+            #expect(Set(drawn).count == 20 && tries >= 20)
+            for (place, number) in drawn.enumerated() {
                 found[Int(number)] += 1
-                #expect(sampler.place(of: Int(number)) == place)
+                #expect(sampler.place(of: Int(number), run) == Int32(place))
             }
-            for number in 0..<50 { expected[number] += sampler.expectedCount(number) }
+            for number in 0..<50 { expected[number] += sampler.expectedCount(number, tries: tries) }
         }
         for number in 0..<50 {
             // The number of tries depends on what was drawn, which the formula leaves out of account.
@@ -51,20 +57,22 @@ struct LogUniformSamplerTests {
     }
 
     @Test func allClassesCanBeDrawn() {
-        let sampler = LogUniformSampler(classes: 7, count: 7)
+        let fixture = makeFixture(classes: 7, count: 7), sampler = fixture.layer, run = fixture.run
         var random = Random(seed: 1)
-        sampler.draw(&random)
-        #expect(sampler.drawn.sorted() == [0, 1, 2, 3, 4, 5, 6])
-        #expect(LogUniformSampler(classes: 3, count: 1).place(of: 2) == nil)
+        _ = sampler.draw(&random, run)
+        #expect(sampler.drawn(run).values.sorted() == [0, 1, 2, 3, 4, 5, 6])
+        let other = makeFixture(classes: 3, count: 1)
+        #expect(other.layer.place(of: 2, other.run) == nil)
     }
 
     @Test func sameSeedSameDraw() {
-        let first = LogUniformSampler(classes: 1000, count: 100), second = LogUniformSampler(classes: 1000, count: 100)
+        let first = makeFixture(classes: 1000, count: 100), second = makeFixture(classes: 1000, count: 100)
         var random = Random(seed: 1), other = Random(seed: 1)
-        first.draw(&random)
-        second.draw(&other)
-        #expect(first.drawn == second.drawn && first.tries == second.tries)
-        second.draw(&other)
-        #expect(first.drawn != second.drawn)
+        func draw(_ fixture: Fixture, _ random: inout Random) -> (tries: Int, classes: [Int32]) {
+            (fixture.layer.draw(&random, fixture.run), fixture.layer.drawn(fixture.run).values)
+        }
+        let one = draw(first, &random), same = draw(second, &other)
+        #expect(one.tries == same.tries && one.classes == same.classes)
+        #expect(draw(second, &other).classes != one.classes)
     }
 }

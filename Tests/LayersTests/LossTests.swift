@@ -1,66 +1,74 @@
 import Glibc
-import Kernels
+@_spi(HostMemory) import Kernels
 import Layers
 import Testing
+
+/// A loss, declared in a plan.
+typealias LossMaker = @Sendable (inout Plan) -> any EmbeddingLoss
 
 /// Predictions, targets and weights, and room for a gradient.
 struct LossCase {
     let prediction, target, gradient: OwnedMatrix
     let weights: [Float]
-    let compute: Compute
+    private let weightRow: OwnedMatrix
+    let backend: any Backend
 
-    init(prediction: OwnedMatrix, target: OwnedMatrix, weights: [Float], compute: Compute = Compute()) {
+    init(prediction: OwnedMatrix, target: OwnedMatrix, weights: [Float], on backend: any Backend = processor()) {
         self.prediction = prediction
         self.target = target
         self.weights = weights
-        self.compute = compute
+        self.backend = backend
+        weightRow = OwnedMatrix([weights])
         gradient = OwnedMatrix(prediction.matrix.rows, prediction.matrix.columns)
     }
 
-    init(_ rows: [[Float]], targets: [[Float]]) {
-        self.init(
-            prediction: OwnedMatrix(rows.count, rows[0].count), target: OwnedMatrix(rows.count, rows[0].count),
-            weights: rows.map { _ in 1 })
-        for (index, value) in rows.joined().enumerated() { prediction.buffer.start[index] = value }
-        for (index, value) in targets.joined().enumerated() { target.buffer.start[index] = value }
+    init(_ rows: [[Float]], targets: [[Float]], on backend: any Backend = processor()) {
+        self.init(prediction: OwnedMatrix(rows), target: OwnedMatrix(targets), weights: rows.map { _ in 1 }, on: backend)
     }
 
-    func value(_ loss: some EmbeddingLoss, gradient: Bool = true) -> Double {
-        weights.withUnsafeBufferPointer {
-            loss.evaluate(
-                prediction: prediction.matrix, target: target.matrix, weights: $0.baseAddress,
-                gradient: gradient ? self.gradient.matrix : nil, compute)
+    /// The mean loss, and with `gradient` that of the prediction.
+    func value(_ loss: LossMaker, gradient: Bool = true) -> Double {
+        let rows = prediction.matrix.rows
+        let fixture = LayerFixture(rows: rows, on: backend) { (loss(&$0), $0.scalars(rows)) }
+        return fixture.loss { sum, run in
+            let factors = run.scalars(fixture.layer.1)
+            run.backend.fillRowFactors(factors, weights: weightRow.matrix)
+            fixture.layer.0.add(
+                prediction: prediction.matrix, target: target.matrix, factors: factors,
+                gradient: gradient ? self.gradient.matrix : nil, to: sum, run)
         }
     }
 
-    func gradient(ofRow row: Int) -> [Float] {
-        (0..<gradient.matrix.columns).map { gradient.matrix.row(row)[$0] }
-    }
+    func value(_ distance: Distance, gradient: Bool = true) -> Double { value({ _ in distance }, gradient: gradient) }
+
+    func gradient(ofRow row: Int) -> [Float] { gradient.matrix.values(row) }
 }
 
 /// A loss of each kind for windows of the size given.
-func allLosses(rows: Int, size: Int) -> [any EmbeddingLoss] {
+func allLosses(rows: Int, size: Int) -> [LossMaker] {
     [
-        CosineLoss(), SquaredDistanceLoss(), MaxMarginLoss(margin: 0.5, rows: rows, size: size),
-        VonMisesFisherLoss(size: size), VonMisesFisherLoss(size: size, normPenalty: 0, dotScale: 1),
+        { _ in Distance.cosine }, { _ in Distance.squared },
+        { MaxMarginLoss(margin: 0.5, rows: rows, size: size, in: &$0) },
+        { _ in Distance.vonMisesFisher(size: size) },
+        { _ in Distance.vonMisesFisher(size: size, normPenalty: 0, dotScale: 1) },
     ]
 }
 
 @Suite struct LossTests {
-    @Test(arguments: [1, 2, 7, 33]) func gradients(size: Int) {
-        for loss in allLosses(rows: 5, size: size) { gradients(loss, size) }
+    @Test(arguments: onEach([1, 2, 7, 33])) func gradients(backend: TestedBackend, size: Int) {
+        for loss in allLosses(rows: 5, size: size) { gradients(loss, size, backend.make(1)) }
     }
 
-    private func gradients(_ loss: some EmbeddingLoss, _ size: Int) {
+    private func gradients(_ loss: LossMaker, _ size: Int, _ backend: any Backend) {
         var random = Random(seed: 4)
         let example = LossCase(
             prediction: OwnedMatrix(5, size, random: &random), target: OwnedMatrix(5, size, random: &random),
-            weights: [1, 0, 2.5, 1, 0.5])
+            weights: [1, 0, 2.5, 1, 0.5], on: backend)
         example.gradient.matrix.fill(7)
         let value = example.value(loss)
         #expect(example.gradient(ofRow: 1).allSatisfy { $0 == 0 })
         var check = GradientCheck()
-        check.add("prediction", example.prediction.matrix, example.gradient.matrix)
+        check.add("prediction", example.prediction, example.gradient)
         check.verify { example.value(loss, gradient: false) }
         // A position that does not count must not change the loss, whatever it holds: not even another's prediction.
         example.prediction.matrix.row(1).update(repeating: .nan, count: size)
@@ -71,7 +79,7 @@ func allLosses(rows: Int, size: Int) -> [any EmbeddingLoss] {
     @Test func cosineLossOfKnownVectors() {
         // The same way, at right angles, opposite, and a zero vector: 0 + 1 + 2 + 1.
         let example = LossCase([[1, 1], [1, 0], [1, 2], [0, 0]], targets: [[3, 3], [0, 2], [-2, -4], [1, 1]])
-        #expect(abs(example.value(CosineLoss()) - 1) < 1e-6)
+        #expect(abs(example.value(.cosine) - 1) < 1e-6)
         #expect(example.gradient(ofRow: 3) == [0, 0])
     }
 
@@ -106,17 +114,17 @@ func allLosses(rows: Int, size: Int) -> [any EmbeddingLoss] {
 
     /// On the sphere of three dimensions C = k / (4 pi sinh k); "on that of one", of two points, 1 / (2 cosh k).
     @Test func vonMisesFisherIsElementaryInOneAndThreeDimensions() {
-        let plain3 = VonMisesFisherLoss(size: 3, normPenalty: 0, dotScale: 1)
+        let plain3 = Distance.vonMisesFisher(size: 3, normPenalty: 0, dotScale: 1)
         for k in [1e-3, 0.5, 2, 20] {
             let example = LossCase([[0, Float(k), 0]], targets: [[0, 3, 4]])
             #expect(abs(example.value(plain3) - (log(4 * Double.pi * sinh(k) / k) - 0.6 * k)) < 1e-5)
         }
-        let plain1 = VonMisesFisherLoss(size: 1, normPenalty: 0, dotScale: 1)
+        let plain1 = Distance.vonMisesFisher(size: 1, normPenalty: 0, dotScale: 1)
         #expect(abs(LossCase([[-1.5]], targets: [[2]]).value(plain1) - (log(2 * cosh(1.5)) + 1.5)) < 1e-6)
     }
 
     @Test func vonMisesFisherIsFiniteAtZero() {
-        let loss = VonMisesFisherLoss(size: 3, normPenalty: 0.02, dotScale: 0.1)
+        let loss = Distance.vonMisesFisher(size: 3, normPenalty: 0.02, dotScale: 0.1)
         let example = LossCase([[0, 0, 0]], targets: [[0, 3, 4]])
         #expect(abs(example.value(loss) - log(4 * Double.pi)) < 1e-12)
         for (computed, expected) in zip(example.gradient(ofRow: 0), [0, -0.06, -0.08]) {
@@ -135,7 +143,7 @@ func allLosses(rows: Int, size: Int) -> [any EmbeddingLoss] {
     /// scale x (0.7 cos(0.53 i + 2) + 0.9 sin(0.37 i + 1)).
     struct Reference: Sendable, CustomTestStringConvertible {
         let name: String
-        let make: @Sendable () -> any EmbeddingLoss
+        let make: LossMaker
         var size = 5
         var scale = 1.0
         let loss, norm: Double
@@ -147,54 +155,55 @@ func allLosses(rows: Int, size: Int) -> [any EmbeddingLoss] {
 
     static let references = [
         Reference(
-            name: "cosine", make: { CosineLoss() }, loss: 0.4899239424, norm: 0.2115735138,
+            name: "cosine", make: { _ in Distance.cosine }, loss: 0.4899239424, norm: 0.2115735138,
             row2: [-0.09936261, -0.05545907, -0.00378184, 0.04299912, 0.07436043],
             row5: [0.00581374, 0.004711, 0.00031367, -0.00632162, -0.01323297]),
         Reference(
-            name: "squared distance", make: { SquaredDistanceLoss() }, loss: 2.4996155739, norm: 1.4207438450,
+            name: "squared distance", make: { _ in Distance.squared }, loss: 2.4996155739, norm: 1.4207438450,
             row2: [-0.75553868, -0.60732567, -0.37619955, -0.10859779, 0.14806747],
             row5: [-0.1120406, -0.15372726, -0.18649454, -0.20384304, -0.19866524]),
         Reference(
-            name: "max-margin", make: { MaxMarginLoss(margin: 0.5, rows: 7, size: 5) }, loss: 0.7994163876,
+            name: "max-margin", make: { MaxMarginLoss(margin: 0.5, rows: 7, size: 5, in: &$0) }, loss: 0.7994163876,
             norm: 0.3392206937, row2: [-0.09284631, -0.06404034, -0.01369019, 0.04358316, 0.0908305],
             row5: [0.01596616, 0.0072374, -0.0034495, -0.01316013, -0.01923197]),
         Reference(
-            name: "max-margin, some rows without loss", make: { MaxMarginLoss(margin: 0.1, rows: 7, size: 5) },
+            name: "max-margin, some rows without loss", make: { MaxMarginLoss(margin: 0.1, rows: 7, size: 5, in: &$0) },
             loss: 0.4410772057, norm: 0.3214893842,
             row2: [-0.09284631, -0.06404034, -0.01369019, 0.04358316, 0.0908305],
             row5: [0.01596616, 0.0072374, -0.0034495, -0.01316013, -0.01923197]),
         Reference(
-            name: "von Mises-Fisher", make: { VonMisesFisherLoss(size: 5, normPenalty: 0, dotScale: 1) },
+            name: "von Mises-Fisher", make: { _ in Distance.vonMisesFisher(size: 5, normPenalty: 0, dotScale: 1) },
             loss: 2.3772471486, norm: 0.3798909121,
             row2: [-0.15975713, -0.05943143, 0.04957967, 0.13891078, 0.18641872],
             row5: [0.04779582, 0.05072285, 0.03696339, 0.01008543, -0.0223407]),
         Reference(
-            name: "von Mises-Fisher, both regularisations", make: { VonMisesFisherLoss(size: 5) },
+            name: "von Mises-Fisher, both regularisations", make: { _ in Distance.vonMisesFisher(size: 5) },
             loss: 3.5520596026, norm: 0.1458154577,
             row2: [-0.04907887, -0.05738863, -0.05801226, -0.04914396, -0.03071271],
             row5: [-0.0241286, -0.02936044, -0.02942368, -0.02451727, -0.01578366]),
         Reference(
-            name: "von Mises-Fisher, the second", make: { VonMisesFisherLoss(size: 5, normPenalty: 0) },
+            name: "von Mises-Fisher, the second", make: { _ in Distance.vonMisesFisher(size: 5, normPenalty: 0) },
             loss: 3.5141877044, norm: 0.1368797749,
             row2: [-0.04708879, -0.05429586, -0.05422665, -0.04535445, -0.02774563],
             row5: [-0.02281498, -0.02779579, -0.02791868, -0.02335735, -0.01516796]),
         Reference(
             name: "von Mises-Fisher, the first, large vectors",
-            make: { VonMisesFisherLoss(size: 300, dotScale: 1) }, size: 300, scale: 10, loss: -470.5737149226,
+            make: { _ in Distance.vonMisesFisher(size: 300, dotScale: 1) }, size: 300, scale: 10, loss: -470.5737149226,
             norm: 0.3804546550, row2: [-0.01911986, -0.02458265, -0.02371082, -0.01716842, -0.00706236],
             row5: [-0.00471327, -0.00902665, -0.01102316, -0.01032587, -0.00725222]),
         Reference(
             name: "von Mises-Fisher, very concentrated",
-            make: { VonMisesFisherLoss(size: 33, normPenalty: 0, dotScale: 1) }, size: 33, scale: 30,
+            make: { _ in Distance.vonMisesFisher(size: 33, normPenalty: 0, dotScale: 1) }, size: 33, scale: 30,
             loss: 16.2153776979, norm: 0.4124385986,
             row2: [-0.00842397, 0.00452142, 0.02169374, 0.04057313, 0.05713467],
             row5: [-0.01769792, -0.00153463, 0.01377166, 0.02516561, 0.03068346]),
     ]
 
-    @Test(arguments: references) func agreesWithPyTorch(reference: Reference) {
+    @Test(arguments: backends, references) func agreesWithPyTorch(backend: TestedBackend, reference: Reference) {
         let size = reference.size
         let example = LossCase(
-            prediction: OwnedMatrix(7, size), target: OwnedMatrix(7, size), weights: [1, 0, 2.5, 1, 0.5, 1, 1])
+            prediction: OwnedMatrix(7, size), target: OwnedMatrix(7, size), weights: [1, 0, 2.5, 1, 0.5, 1, 1],
+            on: backend.make(1))
         for index in 0..<7 * size {
             let target = cos(0.53 * Double(index) + 2)
             example.target.buffer.start[index] = Float(target)
@@ -202,7 +211,7 @@ func allLosses(rows: Int, size: Int) -> [any EmbeddingLoss] {
                 reference.scale * (0.7 * target + 0.9 * sin(0.37 * Double(index) + 1)))
         }
         example.target.matrix.row(4).update(from: example.target.matrix.row(2), count: size)
-        let loss = example.value(reference.make())
+        let loss = example.value(reference.make)
         #expect(abs(loss - reference.loss) < 2e-6 * max(1, abs(reference.loss)))
         #expect(abs(Vector.norm(example.gradient.buffer.start, count: 7 * size) / reference.norm - 1) < 1e-5)
         for (row, expected) in [(2, reference.row2), (5, reference.row5)] {

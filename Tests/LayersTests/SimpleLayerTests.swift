@@ -1,112 +1,127 @@
-import Kernels
+@_spi(HostMemory) import Kernels
 import Layers
 import Testing
 
 @Suite struct SimpleLayerTests {
-    let compute = Compute()
-
-    @Test(arguments: [(1, 1, 1), (2, 7, 33), (33, 2, 7), (7, 33, 1)])
-    func linearGradients(rows: Int, inputs: Int, outputs: Int) {
+    @Test(arguments: onEach([(1, 1, 1), (2, 7, 33), (33, 2, 7), (7, 33, 1)]))
+    func linearGradients(backend: TestedBackend, sizes: (rows: Int, inputs: Int, outputs: Int)) {
         var random = Random(seed: 1)
-        var layout = ParameterLayout()
-        let layer = Linear("linear", inputs: inputs, outputs: outputs, in: &layout)
-        let parameters = ParameterStore(layout, training: Adam())
-        parameters.randomize(&random)
-        let input = OwnedMatrix(rows, inputs, random: &random)
-        let factors = OwnedMatrix(rows, outputs, random: &random)
-        let output = OwnedMatrix(rows, outputs)
-        let inputGradient = OwnedMatrix(rows, inputs)
-        layer.backward(
-            input.matrix, outputGradient: factors.matrix, inputGradient: inputGradient.matrix, parameters, compute)
-        var check = GradientCheck()
-        check.add(parameters)
-        check.add("input", input.matrix, inputGradient.matrix)
-        check.verify {
-            layer.forward(input.matrix, into: output.matrix, parameters, compute)
-            return factors.dot(output.matrix)
+        let fixture = LayerFixture(rows: sizes.rows, on: backend.make(1)) {
+            Linear("linear", inputs: sizes.inputs, outputs: sizes.outputs, rows: sizes.rows, in: &$0)
         }
+        fixture.parameters.randomize(&random)
+        let input = OwnedMatrix(sizes.rows, sizes.inputs, random: &random)
+        let factors = OwnedMatrix(sizes.rows, sizes.outputs, random: &random)
+        fixture.verifyGradients(input, factors: factors)
     }
 
-    @Test(arguments: [(1, 2), (2, 7), (7, 33), (33, 3)]) func layerNormGradients(rows: Int, size: Int) {
+    /// Where a gradient is, that of a layer is added to it, if asked for.
+    @Test func linearAddsToTheGradientOfItsInput() {
+        var random = Random(seed: 1)
+        let fixture = LayerFixture(rows: 3) { Linear("linear", inputs: 5, outputs: 4, rows: 3, in: &$0) }
+        fixture.parameters.randomize(&random)
+        let input = OwnedMatrix(3, 5, random: &random), factors = OwnedMatrix(3, 4, random: &random)
+        let shape = WindowShape(steps: 1, batch: 3)
+        let written = OwnedMatrix(3, 5), added = OwnedMatrix(3, 5)
+        written.matrix.fill(7)
+        added.matrix.fill(7)
+        for (gradient, adding) in [(written, false), (added, true)] {
+            fixture.layer.backward(
+                input.matrix, outputGradient: factors.matrix, inputGradient: gradient.matrix, adding: adding, shape, fixture.run)
+        }
+        for (one, other) in zip(written.values, added.values) { #expect(abs(one + 7 - other) < 1e-5) }
+    }
+
+    @Test(arguments: onEach([(1, 2), (7, 3), (33, 7)]))
+    func highwayGradients(backend: TestedBackend, sizes: (rows: Int, size: Int)) {
+        var random = Random(seed: 5)
+        let fixture = LayerFixture(rows: sizes.rows, on: backend.make(1)) {
+            Highway("highway", size: sizes.size, rows: sizes.rows, in: &$0)
+        }
+        fixture.parameters.randomize(&random)
+        let input = OwnedMatrix(sizes.rows, sizes.size, random: &random)
+        let factors = OwnedMatrix(sizes.rows, sizes.size, random: &random)
+        // The ReLU bends the loss, so the steps are short.
+        fixture.verifyGradients(input, factors: factors, tolerance: 1e-2, step: 2e-3)
+    }
+
+    @Test(arguments: onEach([(1, 2), (2, 7), (7, 33), (33, 3)]))
+    func layerNormGradients(backend: TestedBackend, sizes: (rows: Int, size: Int)) {
+        let (rows, size) = sizes
         var random = Random(seed: 2)
-        var layout = ParameterLayout()
-        let layer = LayerNorm("norm", size: size, in: &layout)
-        let parameters = ParameterStore(layout, training: Adam())
-        parameters.randomize(&random)
+        let fixture = LayerFixture(rows: rows, on: backend.make(1)) { LayerNorm("norm", size: size, rows: rows, in: &$0) }
+        fixture.parameters.randomize(&random)
         let input = OwnedMatrix(rows, size, random: &random, scale: 2)
         let factors = OwnedMatrix(rows, size, random: &random)
-        let (output, inputGradient) = (OwnedMatrix(rows, size), OwnedMatrix(rows, size))
-        let statistics = OwnedMatrix(rows, 2)
-        layer.forward(input.matrix, into: output.matrix, statistics: statistics.matrix.start, parameters)
-        layer.backward(
-            input.matrix, statistics: statistics.matrix.start, outputGradient: factors.matrix,
-            inputGradient: inputGradient.matrix, parameters)
-        var check = GradientCheck()
-        check.add(parameters)
-        check.add("input", input.matrix, inputGradient.matrix)
-        check.verify(tolerance: 5e-3) {
-            layer.forward(input.matrix, into: output.matrix, statistics: statistics.matrix.start, parameters)
+        let output = OwnedMatrix(rows, size), inputGradient = OwnedMatrix(copying: factors)
+        func loss() -> Double {
+            fixture.layer.forward(input.matrix, into: output.matrix, rows: 0..<rows, fixture.run)
             return factors.dot(output.matrix)
         }
+        _ = loss()
+        fixture.layer.backward(input.matrix, gradient: inputGradient.matrix, rows: 0..<rows, fixture.run)
+        var check = GradientCheck()
+        check.add(fixture)
+        check.add("input", input, inputGradient)
+        check.verify(tolerance: 5e-3, loss: loss)
     }
 
-    @Test(arguments: [1, 2, 7, 33]) func layerNormOfAConstantRowIsTheBias(size: Int) {
+    @Test(arguments: onEach([1, 2, 7, 33])) func layerNormOfAConstantRowIsTheBias(backend: TestedBackend, size: Int) {
         var random = Random(seed: 3)
-        var layout = ParameterLayout()
-        let layer = LayerNorm("norm", size: size, in: &layout)
-        let parameters = ParameterStore(layout, training: nil)
-        parameters.randomize(&random)
-        let (row, statistics) = (OwnedMatrix(1, size), OwnedMatrix(1, 2))
+        let fixture = LayerFixture(rows: 1, training: nil, on: backend.make(1)) {
+            LayerNorm("norm", size: size, rows: 1, in: &$0)
+        }
+        fixture.parameters.randomize(&random)
+        let row = OwnedMatrix(1, size)
         row.matrix.fill(3)
-        layer.forward(row.matrix, into: row.matrix, statistics: statistics.matrix.start, parameters)
-        for index in 0..<size { #expect(row.values[index] == parameters.value(layer.bias).start[index]) }
+        fixture.layer.forward(row.matrix, into: row.matrix, rows: 0..<1, fixture.run)
+        #expect(row.values == fixture.parameters.value(fixture.layer.bias).values(0))
     }
 
-    @Test func dropoutIsOffAtInference() {
-        let mask = OwnedMatrix(7, 33)
-        let dropout = Dropout(rate: 0.5, site: 1)
-        #expect(!dropout.prepare(mask.matrix, .inference))
-        #expect(!Dropout(rate: 0, site: 1).prepare(mask.matrix, .training(seed: 1, step: 1)))
-        #expect(dropout.prepare(mask.matrix, .training(seed: 1, step: 1)))
+    @Test(arguments: backends) func dropoutIsOffAtInference(backend: TestedBackend) {
         let values = OwnedMatrix(7, 33)
         values.matrix.fill(3)
-        Dropout.apply(mask.matrix, to: values.matrix)
-        #expect(Set(values.values) == [0, 6])
+        func dropped(rate: Float, _ mode: PassMode) -> Set<Float> {
+            let fixture = LayerFixture(rows: 7, on: backend.make(1)) { Dropout(rate: rate, rows: 7, width: 33, in: &$0) }
+            fixture.mode = mode
+            return Set(fixture.backend.read(fixture.layer.forward(values.matrix, fixture.run)))
+        }
+        #expect(dropped(rate: 0.5, .inference) == [3])
+        #expect(dropped(rate: 0, .training(seed: 1, step: 1)) == [3])
+        #expect(dropped(rate: 0.5, .training(seed: 1, step: 1)) == [0, 6])
+        #expect(values.values.allSatisfy { $0 == 3 })
     }
 
-    @Test func updateStopsAtAGradientThatIsNotANumber() {
-        var layout = ParameterLayout()
-        let parameter = layout.declare("w", [3])
-        let parameters = ParameterStore(layout, training: Adam())
-        parameters.fill(parameter, with: 1)
-        parameters.gradient(parameter).start[1] = .nan
-        #expect(!parameters.update(.init(step: 1, rate: 0.1, clip: 1), compute: compute).isFinite)
-        #expect((0..<3).allSatisfy { parameters.value(parameter).start[$0] == 1 })
+    @Test(arguments: backends) func updateStopsAtAGradientThatIsNotANumber(backend: TestedBackend) {
+        let fixture = LayerFixture(rows: 1, on: backend.make(1)) { $0.parameter("w", [3]) }
+        let parameters = fixture.parameters
+        parameters.fill(fixture.layer, with: 1)
+        parameters.gradient(fixture.layer).start[1] = .nan
+        #expect(!parameters.update(.init(step: 1, rate: 0.1, clip: 1)).isFinite)
+        #expect(parameters.value(fixture.layer).values(0) == [1, 1, 1])
     }
 
     /// The gradient of three windows, added up, counts as their mean, before it is clipped.
-    @Test(arguments: [nil, 0.5]) func accumulatedGradientsAreAMean(clip: Double?) {
+    @Test(arguments: onEach([nil, 0.5])) func accumulatedGradientsAreAMean(backend: TestedBackend, clip: Double?) {
         let stores = [1, 3].map { windows -> [Float] in
-            var layout = ParameterLayout()
-            let weight = layout.declare("weight", [2, 2])
-            let parameters = ParameterStore(layout, training: Adagrad())
-            for index in 0..<4 { parameters.gradient(weight).start[index] = Float(windows * (index + 1)) / 4 }
+            let fixture = LayerFixture(rows: 1, training: Adagrad(), on: backend.make(1)) { $0.parameter("weight", [2, 2]) }
+            let parameters = fixture.parameters
+            parameters.gradient(fixture.layer).copy(from: (1...4).map { Float(windows * $0) / 4 })
             var update = ParameterStore.Update(step: 1, rate: 0.1, clip: clip)
             update.windows = windows
-            let norm = parameters.update(update, compute: Compute())
+            let norm = parameters.update(update)
             #expect(abs(norm - 30.0.squareRoot() / 4) < 1e-6)
-            return (0..<4).map { parameters.value(weight).start[$0] }
+            return Array(parameters.value(fixture.layer).floats)
         }
         for (one, three) in zip(stores[0], stores[1]) { #expect(abs(one - three) < 1e-7 && one != 0) }
     }
 
-    @Test func updateClipsTheWholeGradient() throws {
-        var layout = ParameterLayout()
-        let (a, b) = (layout.declare("a", [1]), layout.declare("b", [1]))
-        let parameters = ParameterStore(layout, training: Adam())
-        parameters.gradient(a).start[0] = 3
-        parameters.gradient(b).start[0] = 4
-        #expect(parameters.update(.init(step: 1, rate: 0.1, clip: 1), compute: compute) == 5)
+    @Test(arguments: backends) func updateClipsTheWholeGradient(backend: TestedBackend) throws {
+        let fixture = LayerFixture(rows: 1, on: backend.make(1)) { ($0.parameter("a", [1]), $0.parameter("b", [1])) }
+        let parameters = fixture.parameters, (a, b) = fixture.layer
+        parameters.gradient(a).fill(3)
+        parameters.gradient(b).fill(4)
+        #expect(abs(parameters.update(.init(step: 1, rate: 0.1, clip: 1)) - 5) < 1e-12)
         let moments = try #require(parameters.training?.moments[0])
         #expect(abs(parameters.view(a, of: moments).start[0] - 0.06) < 1e-6)
         #expect(abs(parameters.view(b, of: moments).start[0] - 0.08) < 1e-6)

@@ -1,6 +1,5 @@
-import Kernels
+@_spi(HostMemory) import Kernels
 import Layers
-import Parallel
 import Testing
 
 /// The three softmaxes over words, against PyTorch and against their own losses' differences.
@@ -13,117 +12,95 @@ struct SoftmaxOutputTests {
 
     /// A softmax with its weights, and states to go through it.
     final class Setup {
-        let output: any OutputLayer
-        let parameters: ParameterStore
+        let fixture: LayerFixture<any OutputLayer>
         let states: OwnedMatrix
         let gradient: OwnedMatrix
         let targets: [Int32]
-        let weights: [Float]
-        let compute: Compute
+        let weights: OwnedMatrix
 
         /// - Parameter logitsBytes: 0 forces chunks of the least size.
-        init(_ kind: Kind, rows: Int = SoftmaxOutputTests.rows, logitsBytes: Int = 1 << 20, threads: Int = 1) {
-            var layout = ParameterLayout()
+        init(
+            _ kind: Kind, rows: Int = SoftmaxOutputTests.rows, logitsBytes: Int = 1 << 20, on backend: any Backend = processor()
+        ) {
             let width = SoftmaxOutputTests.width
-            switch kind {
-            case .full:
-                output = SoftmaxOutput(
-                    "out", inputs: width, classes: 11, rows: rows, logitsBytes: logitsBytes, in: &layout)
-            case .sampled:
-                output = SampledSoftmaxOutput(
-                    "out", inputs: width, classes: 11, negatives: 4, rows: rows, logitsBytes: logitsBytes, in: &layout)
-            case .adaptive:
-                output = AdaptiveSoftmaxOutput(
-                    "out", inputs: width, classes: 20, cutoffs: [5, 12], divisor: 2, rows: rows,
-                    logitsBytes: logitsBytes, in: &layout)
+            fixture = LayerFixture(rows: rows, training: Adagrad(), on: backend) { plan in
+                switch kind {
+                case .full:
+                    SoftmaxOutput("out", inputs: width, classes: 11, rows: rows, logitsBytes: logitsBytes, in: &plan)
+                case .sampled:
+                    SampledSoftmaxOutput(
+                        "out", inputs: width, classes: 11, negatives: 4, rows: rows, logitsBytes: logitsBytes, in: &plan)
+                case .adaptive:
+                    AdaptiveSoftmaxOutput(
+                        "out", inputs: width, classes: 20, cutoffs: [5, 12], divisor: 2, rows: rows, logitsBytes: logitsBytes,
+                        in: &plan)
+                }
             }
-            parameters = ParameterStore(layout, training: Adagrad())
             states = OwnedMatrix(rows, width)
             gradient = OwnedMatrix(rows, width)
             let pattern: [Int32] = kind == .adaptive ? [3, 0, 19, 7, 12, 5] : [3, 0, 10, 7, 3, 5]
             targets = (0..<rows).map { pattern[$0 % 6] }
-            weights = (0..<rows).map { $0 % 6 == 2 ? 0 : 1 }
-            compute = Compute(pool: ThreadPool(threads: threads))
+            weights = OwnedMatrix([(0..<rows).map { $0 % 6 == 2 ? 0 : 1 }])
             states.matrix.fillWave(1)
-            for (index, parameter) in layout.parameters.enumerated() {
-                parameters.value(parameter).fillWave(Double(index) + 2)
-            }
+            fixture.parameters.fillWaves()
         }
 
-        func parameter(_ name: String) -> Parameter { parameters.layout.parameters.first { $0.name == name }! }
-
         func accumulate(weighted: Bool) -> Double {
-            targets.withUnsafeBufferPointer { targets in
-                weights.withUnsafeBufferPointer { weights in
-                    output.accumulate(
-                        states.matrix, .classes(targets.baseAddress!), weights: weighted ? weights.baseAddress : nil,
-                        draw: Draw(seed: 1, step: 0), statesGradient: gradient.matrix, parameters, compute)
-                }
+            let targets = OwnedNumbers(targets)
+            return fixture.loss { loss, run in
+                fixture.layer.accumulate(
+                    states.matrix, .classes(targets.numbers), weights: weighted ? weights.matrix : nil,
+                    draw: Draw(seed: 1, step: 0), statesGradient: gradient.matrix, loss: loss, run)
             }
         }
 
         func evaluate(_ targets: [Int32]? = nil, weighted: Bool) -> Double {
-            (targets ?? self.targets).withUnsafeBufferPointer { targets in
-                weights.withUnsafeBufferPointer { weights in
-                    output.evaluate(
-                        states.matrix, .classes(targets.baseAddress!), weights: weighted ? weights.baseAddress : nil,
-                        parameters, compute)
-                }
+            let targets = OwnedNumbers(targets ?? self.targets)
+            return fixture.loss { loss, run in
+                fixture.layer.evaluate(
+                    states.matrix, .classes(targets.numbers), weights: weighted ? weights.matrix : nil, loss: loss, run)
             }
         }
 
-        /// The gradient of any parameter as a matrix with a row for each of its own.
-        func gradient(of parameter: Parameter) -> OwnedMatrix {
-            let shape = parameters.value(parameter)
-            let result = OwnedMatrix(shape.rows, shape.columns)
-            if parameter.isSparse {
-                let table = parameters.rows(parameter)
-                for row in table.touched.map(Int.init) {
-                    result.matrix.row(row).update(from: table.gradient(row), count: shape.columns)
-                }
-            } else {
-                result.matrix.copy(from: parameters.gradient(parameter))
-            }
-            return result
-        }
+        func gradient(_ name: String) throws -> OwnedMatrix { fixture.gradient(of: try fixture.parameter(name)) }
     }
 
-    @Test func fullSoftmaxIsPyTorchs() {
-        let setup = Setup(.full)
+    @Test(arguments: backends) func fullSoftmaxIsPyTorchs(backend: TestedBackend) throws {
+        let setup = Setup(.full, on: backend.make(1))
         #expect(abs(setup.accumulate(weighted: true) - 2.515938950739112) < 1e-6)
         #expect(abs(setup.evaluate(weighted: true) - 2.515938950739112) < 1e-6)
-        expect(
+        expectNear(
             setup.gradient.matrix, row: 0,
             [0.05342157, -0.02106427, -0.08564327, -0.1099429, -0.08253466, -0.01630908, 0.05758691, 0.1043989])
-        let weight = setup.gradient(of: setup.parameter("out.weight")), bias = setup.gradient(of: setup.parameter("out.bias"))
-        expect(
+        let weight = try setup.gradient("out.weight"), bias = try setup.gradient("out.bias")
+        expectNear(
             weight.matrix, row: 3,
             [0.01453395, -0.000434766, -0.015199, -0.02281491, -0.01970061, -0.007320805, 0.008502092, 0.02032632])
-        expect(
+        expectNear(
             bias.matrix, row: 0,
             [-0.1335624, 0.0689686, 0.07021225, -0.3293955, 0.08571395, -0.0744521, 0.1611525, -0.0609906, 0.0862117,
              0.06242998, 0.0637117])
     }
 
-    @Test func adaptiveSoftmaxIsPyTorchs() {
-        let setup = Setup(.adaptive)
+    @Test(arguments: backends) func adaptiveSoftmaxIsPyTorchs(backend: TestedBackend) throws {
+        let setup = Setup(.adaptive, on: backend.make(1))
         #expect(abs(setup.accumulate(weighted: false) - 3.1860904338057323) < 1e-6)
         #expect(abs(setup.evaluate(weighted: false) - 3.1860904338057323) < 1e-6)
-        expect(
+        expectNear(
             setup.gradient.matrix, row: 2,
             [0.03840563, 0.1266917, 0.1273409, 0.03039606, -0.06560943, -0.08787529, -0.06946984, -0.06149776])
-        let head = setup.gradient(of: setup.parameter("out.head.weight"))
-        expect(
+        let head = try setup.gradient("out.head.weight")
+        expectNear(
             head.matrix, row: 6,
             [0.05435685, -0.007057829, -0.0651531, -0.09260585, -0.07650463, -0.02442208, 0.03914656, 0.08430395])
-        let projection = setup.gradient(of: setup.parameter("out.cluster1.projection.weight"))
-        expect(projection.matrix, row: 0, [-0.01730864, 0.003216597])
-        let cluster = setup.gradient(of: setup.parameter("out.cluster0.weight"))
-        expect(cluster.matrix, row: 2, [-0.00839499, -0.02915886, -0.03620886, -0.02622927])
+        let projection = try setup.gradient("out.cluster1.projection.weight")
+        expectNear(projection.matrix, row: 0, [-0.01730864, 0.003216597])
+        let cluster = try setup.gradient("out.cluster0.weight")
+        expectNear(cluster.matrix, row: 2, [-0.00839499, -0.02915886, -0.03620886, -0.02622927])
     }
 
-    @Test func adaptiveProbabilitiesAddUpToOne() {
-        let setup = Setup(.adaptive)
+    @Test(arguments: backends) func adaptiveProbabilitiesAddUpToOne(backend: TestedBackend) throws {
+        let setup = Setup(.adaptive, on: backend.make(1))
         // PyTorch's log_prob of the first row.
         let expected = [
             -1.852674, -1.364239, -1.335042, -1.778189, -2.494765, -5.045493, -5.196296, -5.0318, -5.190981,
@@ -131,7 +108,7 @@ struct SoftmaxOutputTests {
             -5.533138, -5.594512,
         ]
         for row in 0..<Self.rows {
-            let only = Setup(.adaptive, rows: 1)
+            let only = Setup(.adaptive, rows: 1, on: backend.make(1))
             only.states.matrix.copy(from: setup.states.matrix.rows(row..<row + 1))
             let logs = (0..<20).map { -only.evaluate([Int32($0)], weighted: false) }
             #expect(abs(logs.reduce(0) { $0 + exponential($1) } - 1) < 1e-5)
@@ -141,19 +118,19 @@ struct SoftmaxOutputTests {
 
     /// Ranks among some classes, in any order, are those of the classes' probabilities; of the adaptive softmax, they lie in the
     /// head and in both clusters.
-    @Test(arguments: Kind.allCases)
-    func ranksAreThoseOfProbabilities(kind: Kind) throws {
-        let setup = Setup(kind), all = kind == .adaptive ? 20 : 11
+    @Test(arguments: onEach(Kind.allCases))
+    func ranksAreThoseOfProbabilities(backend: TestedBackend, kind: Kind) throws {
+        let setup = Setup(kind, on: backend.make(1)), all = kind == .adaptive ? 20 : 11
         let classes: [Int32] = kind == .adaptive ? [19, 3, 0, 7, 12, 5, 4, 16, 11] : [10, 3, 0, 7, 5, 1]
         func ranks(_ output: some ClassifyingOutput, targets: [Int]) -> [CandidateScores] {
-            let subset = output.subset(classes, setup.parameters, setup.compute)
-            return output.rank(setup.states.matrix, among: subset, targets: targets, setup.parameters, setup.compute)
+            let subset = output.subset(classes, setup.fixture.run)
+            return output.rank(setup.states.matrix, among: subset, targets: targets, setup.fixture.run)
         }
-        let output = try #require(setup.output as? any ClassifyingOutput)
+        let output = try #require(setup.fixture.layer as? any ClassifyingOutput)
         for shift in classes.indices {
             let targets = (0..<Self.rows).map { ($0 + shift) % classes.count }
             for (row, found) in ranks(output, targets: targets).enumerated() {
-                let only = Setup(kind, rows: 1)
+                let only = Setup(kind, rows: 1, on: backend.make(1))
                 only.states.matrix.copy(from: setup.states.matrix.rows(row..<row + 1))
                 let logs = (0..<all).map { -only.evaluate([Int32($0)], weighted: false) }
                 let chosen = classes.map { logs[Int($0)] }, own = chosen[targets[row]]
@@ -164,22 +141,22 @@ struct SoftmaxOutputTests {
         }
     }
 
-    @Test func sampledSoftmaxIsPyTorchs() {
-        let setup = Setup(.sampled)
+    @Test(arguments: backends) func sampledSoftmaxIsPyTorchs(backend: TestedBackend) throws {
+        let setup = Setup(.sampled, on: backend.make(1))
         // The classes that this seed draws, with which the figures were computed: among them targets, which must not
         // count as negatives of themselves.
         var random = Random(seed: 1, stream: "negatives", number: 0)
-        let sampler = LogUniformSampler(classes: 11, count: 4)
-        sampler.draw(&random)
-        #expect(sampler.drawn == [4, 9, 0, 2] && sampler.tries == 4)
+        let draws = LayerFixture(rows: 1) { LogUniformSampler(classes: 11, count: 4, in: &$0) }
+        let tries = draws.layer.draw(&random, draws.run)
+        #expect(draws.layer.drawn(draws.run).values == [4, 9, 0, 2] && tries == 4)
         #expect(abs(setup.accumulate(weighted: false) - 1.5581780061298727) < 1e-6)
-        expect(
+        expectNear(
             setup.gradient.matrix, row: 0,
             [0.04593364, -0.01303358, -0.06587091, -0.08772811, -0.06832542, -0.01678821, 0.04264476, 0.08202123])
-        expect(
-            setup.gradient(of: setup.parameter("out.weight")).matrix, row: 3,
+        expectNear(
+            try setup.gradient("out.weight").matrix, row: 3,
             [0.01126585, -0.008560341, -0.02436048, -0.0287035, -0.01954681, -0.001196962, 0.01771584, 0.02829661])
-        let bias = setup.gradient(of: setup.parameter("out.bias"))
+        let bias = try setup.gradient("out.bias")
         let expected = [
             -0.1046839, 0.0, 0.1276874, -0.2850126, 0.2737605, -0.0895222, 0.0, -0.09771633, 0.0, 0.2988167,
             -0.1233295,
@@ -187,47 +164,28 @@ struct SoftmaxOutputTests {
         for (own, theirs) in zip(bias.values, expected) { #expect(abs(Double(own) - theirs) < 1e-6) }
     }
 
-    @Test(arguments: Kind.allCases) func gradientsAreDifferencesOfTheLoss(kind: Kind) {
-        let setup = Setup(kind, rows: 40, logitsBytes: 0)
-        var check = GradientCheck()
-        var gradients: [OwnedMatrix] = []
-        func clear() {
-            for parameter in setup.parameters.layout.parameters {
-                if parameter.isSparse {
-                    let table = setup.parameters.rows(parameter)
-                    for row in table.touched { table.gradient(Int(row)).update(repeating: 0, count: table.columns) }
-                } else {
-                    setup.parameters.gradient(parameter).fill(0)
-                }
-            }
-        }
+    @Test(arguments: onEach(Kind.allCases)) func gradientsAreDifferencesOfTheLoss(backend: TestedBackend, kind: Kind) {
+        let setup = Setup(kind, rows: 40, logitsBytes: 0, on: backend.make(1))
         _ = setup.accumulate(weighted: true)
-        for parameter in setup.parameters.layout.parameters {
-            gradients.append(setup.gradient(of: parameter))
-            check.add(parameter.name, setup.parameters.value(parameter), gradients[gradients.count - 1].matrix)
-        }
-        let own = OwnedMatrix(40, Self.width)
-        own.matrix.copy(from: setup.gradient.matrix)
-        check.add("states", setup.states.matrix, own.matrix)
+        var check = GradientCheck()
+        check.add(setup.fixture)
+        check.add("states", setup.states, setup.gradient)
         check.verify {
-            clear()
+            setup.fixture.clearGradients()
             return setup.accumulate(weighted: true)
         }
-        withExtendedLifetime(gradients) {}
     }
 
     /// Chunks of the rows, and threads, change nothing but roundings of the sums over rows.
     @Test(arguments: Kind.allCases) func chunksAndThreads(kind: Kind) {
         let whole = Setup(kind, rows: 100), chunked = Setup(kind, rows: 100, logitsBytes: 0)
-        let threaded = Setup(kind, rows: 100, threads: 3)
+        let threaded = Setup(kind, rows: 100, on: processor(threads: 3))
         let loss = whole.accumulate(weighted: true)
         #expect(abs(chunked.accumulate(weighted: true) - loss) < 1e-6)
         #expect(threaded.accumulate(weighted: true) == loss)
-        for parameter in whole.parameters.layout.parameters {
-            let expected = whole.gradient(of: parameter).values
-            #expect(threaded.gradient(of: parameter).values == expected)
-            for (own, other) in zip(expected, chunked.gradient(of: parameter).values) { #expect(abs(own - other) < 1e-5) }
-        }
+        let expected = whole.fixture.gradients
+        #expect(threaded.fixture.gradients == expected)
+        #expect(zip(expected, chunked.fixture.gradients).allSatisfy { abs($0 - $1) < 1e-5 })
         #expect(threaded.gradient.values == whole.gradient.values)
     }
 
@@ -237,13 +195,5 @@ struct SoftmaxOutputTests {
         #expect(AdaptiveSoftmaxOutput.complaint(cutoffs: [4, 4], classes: 9) == "--cutoffs must rise")
         #expect(AdaptiveSoftmaxOutput.complaint(cutoffs: [0, 4], classes: 9)?.contains("above 0") == true)
         #expect(AdaptiveSoftmaxOutput.complaint(cutoffs: [], classes: 9) != nil)
-    }
-
-    private func expect(_ matrix: Matrix, row: Int, _ expected: [Double], sourceLocation: SourceLocation = #_sourceLocation) {
-        #expect(matrix.columns == expected.count, sourceLocation: sourceLocation)
-        for (index, value) in expected.enumerated() {
-            let own = Double(matrix.row(row)[index])
-            #expect(abs(own - value) < 1e-6, "\(index): \(own), not \(value)", sourceLocation: sourceLocation)
-        }
     }
 }

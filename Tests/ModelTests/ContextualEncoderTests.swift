@@ -1,4 +1,4 @@
-import Kernels
+@_spi(HostMemory) import Kernels
 import Layers
 import Parallel
 import Testing
@@ -99,7 +99,7 @@ import Model
             for step in 1...3 {
                 encoder.forEachDirection(sideBySide: step == 2) { index in
                     let model = encoder.directions[index]
-                    _ = model.accumulate(.vectors(matrix), targets: .vectors(matrix), shape: shape, carry: true, seed: 1, step: step)
+                    model.accumulate(.vectors(matrix), targets: .vectors(matrix), shape: shape, carry: true, seed: 1, step: step)
                     _ = model.update(.init(step: step, rate: 0.01, clip: 1))
                 }
             }
@@ -142,9 +142,12 @@ import Model
 
         func layers(_ index: Int, _ length: Int, _ shape: WindowShape) -> [Float] {
             (0..<3).flatMap { layer in
-                let target = FloatBuffer(count: length * 10)
-                encoder.copyLayer(layer, sentence: index, length: length, shape: shape, into: target.start)
-                return Array(target.elements)
+                (0..<length).flatMap { token in
+                    encoder.directions.flatMap { model in
+                        let step = model.direction == .forward ? token : length - 1 - token, row = step * shape.batch + index
+                        return model.backend.read(model.layerOutput(layer, shape: shape).rows(row..<row + 1))
+                    }
+                }
             }
         }
 

@@ -1,5 +1,5 @@
 import Glibc
-import Kernels
+@_spi(HostMemory) import Kernels
 import Layers
 import Parallel
 import Testing
@@ -80,7 +80,7 @@ struct Reference: Sendable, CustomTestStringConvertible {
         configuration.dropoutKind = dropoutKind
         configuration.residual = residual
         let model = DirectionModel(
-            .forward, configuration, capacity: WindowCapacity(shape), training: optimizer, compute: Compute())
+            .forward, configuration, capacity: WindowCapacity(shape), training: optimizer, backend: Compute())
         for (number, parameter) in model.parameters.layout.parameters.enumerated() {
             let base = parameter.name.hasSuffix("gain") ? 1.0 : 0
             let values = model.parameters.value(parameter).start
@@ -107,10 +107,11 @@ struct Reference: Sendable, CustomTestStringConvertible {
         let model = reference.makeModel()
         for step in 1...reference.losses.count {
             let window = reference.window(step)
-            let loss = model.accumulate(
+            model.accumulate(
                 .vectors(Matrix(window.input, rows: reference.shape.rows, columns: reference.vectorSize)),
                 targets: .vectors(Matrix(window.targets, rows: reference.shape.rows, columns: reference.vectorSize)),
                 shape: reference.shape, carry: reference.carry, seed: 11, step: step)
+            let loss = model.takeLoss()
             var update = ParameterStore.Update(step: step, rate: reference.rate, clip: reference.clip)
             update.lossScale = reference.lossScale
             let norm = model.update(update)
@@ -129,10 +130,12 @@ struct Reference: Sendable, CustomTestStringConvertible {
         let rows = shape.rows
         let input = Matrix(window.input, rows: rows, columns: reference.vectorSize)
         let targets = Matrix(window.targets, rows: rows, columns: reference.vectorSize)
-        let weights: [Float] = [1, 0, 0.5, 1, 2, 1]
+        let weightBuffer = FloatBuffer(count: 6), weights = Matrix(weightBuffer, rows: 1, columns: 6)
+        weights.copy(from: [1, 0, 0.5, 1, 2, 1])
         func loss() -> Double {
             model.accumulate(
                 .vectors(input), targets: .vectors(targets), weights: weights, shape: shape, carry: false, seed: 1, step: 1)
+            return withExtendedLifetime(weightBuffer) { model.takeLoss() }
         }
         _ = loss()
         let training = try #require(model.parameters.training)
@@ -179,7 +182,7 @@ struct Reference: Sendable, CustomTestStringConvertible {
         configuration.dropout = 0
         let shape = WindowShape(steps: 5, batch: 8)
         let model = DirectionModel(
-            .backward, configuration, capacity: WindowCapacity(shape), training: Adam(), compute: Compute())
+            .backward, configuration, capacity: WindowCapacity(shape), training: Adam(), backend: Compute())
         model.initialize(seed: 3)
         var random = Random(seed: 4)
         let (input, targets) = (FloatBuffer(count: 800), FloatBuffer(count: 800))
@@ -189,11 +192,10 @@ struct Reference: Sendable, CustomTestStringConvertible {
         }
         var losses: [Double] = []
         for step in 1...150 {
-            losses.append(
-                model.accumulate(
-                    .vectors(Matrix(input, rows: 40, columns: 20)),
-                    targets: .vectors(Matrix(targets, rows: 40, columns: 20)), shape: shape,
-                    carry: false, seed: 1, step: step))
+            model.accumulate(
+                .vectors(Matrix(input, rows: 40, columns: 20)), targets: .vectors(Matrix(targets, rows: 40, columns: 20)),
+                shape: shape, carry: false, seed: 1, step: step)
+            losses.append(model.takeLoss())
             _ = model.update(.init(step: step, rate: 0.005, clip: 1))
         }
         #expect(losses[0] > 0.9)

@@ -1,5 +1,5 @@
 import Files
-import Kernels
+@_spi(HostMemory) import Kernels
 import Layers
 import Parallel
 import Shards
@@ -16,7 +16,7 @@ import Model
         configuration.loss = kind
         let shape = WindowShape(steps: 5, batch: 8)
         let model = DirectionModel(
-            .forward, configuration, capacity: WindowCapacity(shape), training: Adam(), compute: Compute())
+            .forward, configuration, capacity: WindowCapacity(shape), training: Adam(), backend: Compute())
         model.initialize(seed: 3)
         var random = Random(seed: 4)
         let (inputBuffer, targetBuffer) = (FloatBuffer(count: 800), FloatBuffer(count: 800))
@@ -38,7 +38,7 @@ import Model
             let before = model.evaluate(.vectors(input), targets: .vectors(target), shape: shape, carry: false)
             #expect(cosine() < 0.3)
             for step in 1...150 {
-                _ = model.accumulate(.vectors(input), targets: .vectors(target), shape: shape, carry: false, seed: 1, step: step)
+                model.accumulate(.vectors(input), targets: .vectors(target), shape: shape, carry: false, seed: 1, step: step)
                 _ = model.update(.init(step: step, rate: 0.005, clip: 1))
             }
             let after = model.evaluate(.vectors(input), targets: .vectors(target), shape: shape, carry: false)

@@ -1,5 +1,5 @@
 import Glibc
-import Kernels
+@_spi(HostMemory) import Kernels
 import Parallel
 import Training
 import Testing
@@ -19,7 +19,7 @@ struct RankingTests {
         Candidates(
             rows: (0..<UInt32(words)).map { $0 + 2 }, counts: counts, tableRows: words + 5, dimension: dimension,
             vector: { row, target in
-                for (index, value) in unit(Int(row)).enumerated() { target[index] = value }
+                target.copy(from: unit(Int(row)))
             })
     }
 
@@ -39,18 +39,20 @@ struct RankingTests {
     static func ranking(_ predictions: FloatBuffer, threads: Int = 1) -> Ranking {
         Ranking(
             candidates: candidates(), predictions: Matrix(predictions, rows: predictions.count / dimension, columns: dimension),
-            compute: Compute(pool: ThreadPool(threads: threads)))
+            backend: Compute(pool: ThreadPool(threads: threads)))
     }
 
     /// Two candidates above a score of 5.
     static let twoAbove: ScoreSums = {
-        let state = FloatBuffer(count: 1), packed = PackedMatrix(rows: 1, columns: 3), compute = Compute()
-        state.start[0] = 1
-        let classes = FloatBuffer(count: 3)
-        for (place, score) in [6, 4, 7].enumerated() { classes.start[place] = Float(score) }
-        compute.pack(Matrix(classes, rows: 1, columns: 3), into: packed)
-        return compute.scoreSums(
-            Matrix(state, rows: 1, columns: 1), packed, prior: [0, 0, 0], targets: [ScoreTarget(score: 5)])[0]
+        let state = FloatBuffer(count: 1), classes = FloatBuffer(count: 3), prior = FloatBuffer(count: 3), compute = Compute()
+        state.fill(1)
+        let matrix = Matrix(classes, rows: 1, columns: 3)
+        matrix.copy(from: [6, 4, 7])
+        return withExtendedLifetime((state, classes, prior)) {
+            compute.scoreSums(
+                Matrix(state, rows: 1, columns: 1), compute.packed(matrix), prior: Matrix(prior, rows: 1, columns: 3), scale: 1,
+                targets: [ScoreTarget(score: 5)], moments: false)[0]
+        }
     }()
 
     @Test func agreesWithAPlainComputation() throws {
@@ -124,7 +126,7 @@ struct RankingTests {
         // The target is first, or has two others before it.
         let positions = FloatBuffer(count: 300)
         for position in 0..<300 { positions.start[position] = Float(position) }
-        let ranking = Ranking(candidates: Self.candidates(), states: Matrix(positions, rows: 300, columns: 1)) { states, places in
+        let ranking = Ranking(candidates: Self.candidates(), states: Matrix(positions, rows: 300, columns: 1), backend: Compute()) { states, places in
             #expect(places == (0..<states.rows).map { Int(targets[Int(states.row($0)[0])]) - 2 })
             return (0..<states.rows).map { row in
                 var sums = ScoreSums()

@@ -1,6 +1,6 @@
 import Files
 import Glibc
-import Kernels
+@_spi(HostMemory) import Kernels
 import Layers
 import Model
 import Parallel

@@ -1,6 +1,6 @@
 import Files
 import Glibc
-import Kernels
+@_spi(HostMemory) import Kernels
 import Layers
 import Model
 import Parallel
@@ -52,7 +52,9 @@ struct UnitRankingTests {
         var total = 0.0
         for (index, number) in (before + units).enumerated() {
             if index >= before.count { total += Double(logs.matrix.row(0)[Int(number)]) }
-            withUnsafePointer(to: number) { model.advance(.numbers($0), shape: WindowShape(steps: 1, batch: 1)) }
+            let buffer = FloatBuffer(count: 1), unit = Numbers(buffer, count: 1)
+            unit[0] = number
+            withExtendedLifetime(buffer) { model.advance(.numbers(unit), shape: WindowShape(steps: 1, batch: 1)) }
             let state = model.savedState(batch: 1)
             model.logProbabilities(model.states(WindowShape(steps: 1, batch: 1)), of: all, into: logs.matrix)
             model.restoreState(state, batch: 1)

@@ -1,5 +1,5 @@
 import Files
-import Kernels
+@_spi(HostMemory) import Kernels
 import Parallel
 import TestSupport
 import Testing

@@ -1,4 +1,4 @@
-import Kernels
+@_spi(HostMemory) import Kernels
 import Layers
 import Testing
 import WordVectors
@@ -7,27 +7,23 @@ import WordVectors
     /// Value, loss and gradients of the same network in PyTorch (two `nn.LSTM`, Float64), whose weights come from the
     /// same formula; PyTorch's matrices are the transposes of these.
     @Test func agreesWithPyTorch() {
-        let network = MimickNetwork(MimickShape(characters: 4, embedding: 3, reader: .lstm(hidden: 2), dimension: 3))
-        let parameters = ParameterStore(network.layout, training: Adam())
+        let network = MimickNetwork(MimickShape(characters: 4, embedding: 3, reader: .lstm(hidden: 2), dimension: 3), isTraining: true)
+        let parameters = ParameterStore(network.layout, training: Adam(), backend: Compute())
         for (parameter, offset) in zip(network.layout.parameters, [1, 2, 3, 4, 3, 4, 5, 5, 6, 7, 8]) {
             forEach(parameter, parameters.value(parameter)) { value, index in
                 value.pointee = Float((index * 7 + offset) % 11 - 5) / 10
             }
         }
         let targets = FloatBuffer(count: 6), weights = FloatBuffer(count: 2)
-        for (index, value) in ([0.5, -0.25, 1, -1, 0.75, 0.25] as [Float]).enumerated() { targets.start[index] = value }
-        (weights.start[0], weights.start[1]) = (1, 2)
-        let workspace = MimickWorkspace(network, training: true)
-        let characters: [Int32] = [1, 2, 0, 3, 2, 1]
-        let loss = characters.withUnsafeBufferPointer { characters in
-            let output = workspace.predict(parameters, characters: characters, words: 2)
-            expectClose(
-                UnsafeBufferPointer(start: output.start, count: 6),
-                [0.504484, 0.10519, -0.294104, 0.527791, 0.118019, -0.291754], "output")
-            return workspace.train(
-                parameters, characters: characters, targets: Matrix(targets, rows: 2, columns: 3), weights: weights.start,
-                loss: SquaredDistanceLoss(), scale: 1 / 3) / 3
-        }
+        targets.matrix(rows: 2).copy(from: [0.5, -0.25, 1, -1, 0.75, 0.25])
+        weights.matrix(rows: 1).copy(from: [1, 2])
+        let workspace = MimickWorkspace(network)
+        workspace.take([1, 2, 0, 3, 2, 1], parameters)
+        let output = workspace.predict(parameters, words: 2, length: 3)
+        expectClose(output, [0.504484, 0.10519, -0.294104, 0.527791, 0.118019, -0.291754], "output")
+        let loss = workspace.train(
+            parameters, length: 3, targets: targets.matrix(rows: 2), weights: weights.matrix(rows: 1), loss: Distance.squared,
+            scale: 1 / 3) / 3
         #expect(abs(loss - 2.618324) < 1e-5)
         let expected: [[Float]] = [
             [0.001661, -0.000601, -0.005708, -0.008566, 0.005022, 0.010727, 0.027154, 0.000691, -0.016885, 0.013979,
@@ -70,8 +66,8 @@ import WordVectors
 
     @Test(arguments: [1, 2, 7, 32], [MimickLoss.squared, .cosine])
     func gradientsAreThoseOfFiniteDifferences(words: Int, kind: MimickLoss) {
-        let network = MimickNetwork(MimickShape(characters: 5, embedding: 3, reader: .lstm(hidden: 5), dimension: 7))
-        let parameters = ParameterStore(network.layout, training: Adam())
+        let network = MimickNetwork(MimickShape(characters: 5, embedding: 3, reader: .lstm(hidden: 5), dimension: 7), isTraining: true)
+        let parameters = ParameterStore(network.layout, training: Adam(), backend: Compute())
         network.initialize(parameters, seed: 3)
         var random = TestRandom(UInt64(words))
         let length = 3
@@ -79,22 +75,17 @@ import WordVectors
         let targets = FloatBuffer(count: words * 7), weights = FloatBuffer(count: words)
         for index in 0..<words * 7 { targets.start[index] = 2 * random.unit() - 1 }
         for index in 0..<words { weights.start[index] = 0.5 + random.unit() }
-        let workspace = MimickWorkspace(network, training: true)
+        let workspace = MimickWorkspace(network)
         let scratch = ParameterStore(sharing: parameters)
+        let distance: Distance = switch kind {
+        case .squared: .squared
+        case .cosine: .cosine
+        }
         func loss(_ store: ParameterStore) -> Double {
-            characters.withUnsafeBufferPointer { characters in
-                let matrix = Matrix(targets, rows: words, columns: 7)
-                return switch kind {
-                case .squared:
-                    workspace.train(
-                        store, characters: characters, targets: matrix, weights: weights.start,
-                        loss: SquaredDistanceLoss(), scale: 1)
-                case .cosine:
-                    workspace.train(
-                        store, characters: characters, targets: matrix, weights: weights.start, loss: CosineLoss(),
-                        scale: 1)
-                }
-            }
+            workspace.take(characters, store)
+            return workspace.train(
+                store, length: length, targets: targets.matrix(rows: words), weights: weights.matrix(rows: 1), loss: distance,
+                scale: 1)
         }
         _ = loss(parameters)
         for parameter in network.layout.parameters {
@@ -119,14 +110,14 @@ import WordVectors
     }
 
     @Test func gradientsOfSeveralStoresAreAdded() {
-        let network = MimickNetwork(MimickShape(characters: 3, embedding: 2, reader: .lstm(hidden: 2), dimension: 2))
-        let parameters = ParameterStore(network.layout, training: Adam())
+        let network = MimickNetwork(MimickShape(characters: 3, embedding: 2, reader: .lstm(hidden: 2), dimension: 2), isTraining: true)
+        let parameters = ParameterStore(network.layout, training: Adam(), backend: Compute())
         let others = (1...3).map { number in
             let store = ParameterStore(sharing: parameters)
             store.training?.gradients.fill(Float(number))
             return store
         }
-        parameters.addGradients(of: others[..<2], compute: Compute())
+        parameters.addGradients(of: others[..<2])
         withExtendedLifetime((parameters, others)) {
             #expect(parameters.training?.gradients.elements.allSatisfy { $0 == 3 } == true)
             #expect(others[1].training?.gradients.elements.allSatisfy { $0 == 0 } == true)
@@ -134,8 +125,21 @@ import WordVectors
         }
     }
 
-    private func expectClose(_ values: UnsafeBufferPointer<Float>, _ expected: [Float], _ name: String) {
-        #expect(values.count == expected.count)
-        for (value, expected) in zip(values, expected) { #expect(abs(value - expected) < 2e-6, "\(name)") }
+    private func expectClose(_ matrix: Matrix, _ expected: [Float], _ name: String) {
+        #expect(matrix.floats.count == expected.count)
+        for (value, expected) in zip(matrix.floats, expected) { #expect(abs(value - expected) < 2e-6, "\(name)") }
+    }
+}
+
+extension FloatBuffer {
+    /// All floats, in so many rows.
+    fileprivate func matrix(rows: Int) -> Matrix { Matrix(self, rows: rows, columns: count / rows) }
+}
+
+extension MimickWorkspace {
+    /// Takes the characters of the next group: [length, words].
+    fileprivate func take(_ numbers: [Int32], _ parameters: ParameterStore) {
+        let characters = characters(parameters, count: numbers.count)
+        for (index, number) in numbers.enumerated() { characters[index] = number }
     }
 }

@@ -1,6 +1,6 @@
 import Files
 import Foundation
-import Kernels
+@_spi(HostMemory) import Kernels
 import Parallel
 import Shards
 import TestSupport

@@ -1,3 +1,4 @@
+internal import Kernels
 internal import Model
 internal import Parallel
 internal import Training
@@ -51,7 +52,7 @@ struct TimeEstimate {
     /// Measures the machine's speed for a third of a second.
     init(threads: Int, turnSeconds: Double) {
         self.turnSeconds = turnSeconds
-        operationsPerSecond = Self.usualShare * 1e9 * productCeiling(ThreadPool(threads: threads))
+        operationsPerSecond = Self.usualShare * 1e9 * ProductCeiling(pool: ThreadPool(threads: threads)).rate(seconds: 0.3)
     }
 
     /// Takes down what a system took: a step, and all until it was ready.

@@ -1,5 +1,5 @@
 import Files
-import Kernels
+@_spi(HostMemory) import Kernels
 
 /// Sees that only numbers are written: weights may be numbers, and what they make of a sentence not.
 public final class FiniteVectors: VectorWriter {

@@ -1,4 +1,4 @@
-import Kernels
+@_spi(HostMemory) import Kernels
 public import Shards
 
 /// What can be said of an unknown word's vector without a model: the known word spelled most alike.

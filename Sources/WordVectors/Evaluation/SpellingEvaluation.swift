@@ -1,4 +1,4 @@
-import Kernels
+@_spi(HostMemory) import Kernels
 import Parallel
 public import Shards
 

@@ -1,4 +1,4 @@
-import Kernels
+@_spi(HostMemory) import Kernels
 import Parallel
 
 /// Finds the known words whose vectors are nearest, by the cosine of unit vectors less their mean.

@@ -1,5 +1,5 @@
 import Glibc
-import Kernels
+@_spi(HostMemory) import Kernels
 import Layers
 import Parallel
 import Shards
@@ -38,7 +38,7 @@ struct MimickData {
         self.standard = standard
         targets = RowMatrix(count: known.count, dimension: rows.dimension)
         for (index, id) in known.enumerated() {
-            standard.target(rows.row(id), into: targets.pointer + index * rows.dimension)
+            standard.target(rows.row(id), into: targets.row(index))
         }
         var weights = known.map { id in
             configuration.frequencyPower == 0 ? 1 : pow(Float(max(1, counts[id])), configuration.frequencyPower)
@@ -75,14 +75,14 @@ final class MimickFitting {
         let network = MimickNetwork(
             MimickShape(
                 characters: data.characters.count, embedding: configuration.embedding, reader: configuration.reader,
-                dimension: data.targets.dimension))
+                dimension: data.targets.dimension), isTraining: true)
         self.network = network
-        let parameters = ParameterStore(network.layout, training: Adam(epsilon: 1e-8))
+        let parameters = ParameterStore(network.layout, training: Adam(epsilon: 1e-8), backend: compute)
         network.initialize(parameters, seed: configuration.seed)
         parameters.planPacking(network.packedWeights)
-        parameters.packWeights(compute: compute)
+        parameters.packWeights()
         self.parameters = parameters
-        best = ParameterStore(network.layout, training: nil)
+        best = ParameterStore(network.layout, training: nil, backend: compute)
         let count = max(1, configuration.batch / MimickNetwork.groupSize)
         slots = (0..<count).map { _ in Slot(network, sharing: parameters, data) }
     }
@@ -109,11 +109,11 @@ final class MimickFitting {
                 slots[slot].train(configuration.loss, scale: Float(1 / weight))
             }
             for slot in slots[..<count] { loss += slot.loss }
-            parameters.addGradients(of: slots[..<count].lazy.map(\.parameters), compute: compute)
+            parameters.addGradients(of: slots[..<count].lazy.map(\.parameters))
             step += 1
             let progress = (Double(epoch - 1) + Double(index) / Double(steps)) / Double(configuration.epochs)
-            parameters.update(.init(step: step, rate: rate(progress), clip: clip), compute: compute)
-            parameters.packWeights(compute: compute)
+            parameters.update(.init(step: step, rate: rate(progress), clip: clip))
+            parameters.packWeights()
         }
         return loss / Double(max(1, data.fitted.count))
     }
@@ -151,7 +151,6 @@ final class MimickFitting {
 private final class Slot {
     let parameters: ParameterStore
     private let workspace: MimickWorkspace
-    private let characters: UnsafeMutableBufferPointer<Int32>
     /// [group, dimension] and [group]
     private let targets, weights: FloatBuffer
     private let dimension: Int
@@ -162,63 +161,52 @@ private final class Slot {
 
     init(_ network: MimickNetwork, sharing parameters: ParameterStore, _ data: MimickData) {
         self.parameters = ParameterStore(sharing: parameters)
-        workspace = MimickWorkspace(network, training: true)
+        workspace = MimickWorkspace(network)
         dimension = data.targets.dimension
-        characters = .allocate(capacity: MimickNetwork.groupSize * MimickNetwork.longestWord)
-        characters.initialize(repeating: 0)
         targets = FloatBuffer(count: MimickNetwork.groupSize * dimension)
         weights = FloatBuffer(count: MimickNetwork.groupSize)
     }
-
-    deinit { characters.deallocate() }
 
     /// Takes a group of words of one length, some of whose characters are hidden.
     func take(_ group: [Int], _ data: MimickData, hiding rate: Double, _ random: inout Random) {
         words = group.count
         length = group.first.map { data.spellings.length($0) } ?? 0
+        let characters = workspace.characters(parameters, count: words * length)
         for (column, word) in group.enumerated() {
             let start = data.ends[word] - length
             for step in 0..<length {
                 characters[step * words + column] =
                     rate > 0 && random.uniform() < rate ? 0 : data.numbers[start + step]
             }
-            (targets.start + column * dimension).update(
-                from: data.targets.pointer + word * dimension, count: dimension)
-            weights.start[column] = data.weights[word]
+            Matrix(targets, at: column * dimension, rows: 1, columns: dimension).copy(from: data.targets.matrix(word))
+            Matrix(weights, at: column, rows: 1, columns: 1).fill(data.weights[word])
         }
+    }
+
+    private var matrices: (targets: Matrix, weights: Matrix) {
+        (Matrix(targets, rows: words, columns: dimension), Matrix(weights, rows: 1, columns: words))
     }
 
     /// Adds the gradients of `scale` times the loss.
     func train(_ kind: MimickLoss, scale: Float) {
-        let characters = UnsafeBufferPointer(rebasing: characters[..<(words * length)])
-        let targets = Matrix(targets, rows: words, columns: dimension)
-        switch kind {
-        case .squared:
-            // Per number, so that the mean vector's loss is 1 whatever the dimension.
-            loss = workspace.train(
-                parameters, characters: characters, targets: targets, weights: weights.start,
-                loss: SquaredDistanceLoss(), scale: scale / Float(dimension)) / Double(dimension)
-        case .cosine:
-            loss = workspace.train(
-                parameters, characters: characters, targets: targets, weights: weights.start, loss: CosineLoss(),
-                scale: scale)
-        }
+        let (targets, weights) = matrices, divisor = kind.divisor(dimension)
+        loss = workspace.train(
+            parameters, length: length, targets: targets, weights: weights, loss: kind.distance,
+            scale: scale / Float(divisor)) / Double(divisor)
     }
 
     /// The loss alone.
     func measure(_ kind: MimickLoss) {
-        let prediction = workspace.predict(
-            parameters, characters: UnsafeBufferPointer(rebasing: characters[..<(words * length)]), words: words)
-        let targets = Matrix(targets, rows: words, columns: dimension)
-        let total = Vector.sum(weights.start, count: words)
-        let compute = Compute()
-        switch kind {
-        case .squared:
-            loss = total / Double(dimension) * SquaredDistanceLoss().evaluate(
-                prediction: prediction, target: targets, weights: weights.start, gradient: nil, compute)
-        case .cosine:
-            loss = total * CosineLoss().evaluate(
-                prediction: prediction, target: targets, weights: weights.start, gradient: nil, compute)
-        }
+        let (targets, weights) = matrices
+        loss = workspace.measure(
+            parameters, length: length, targets: targets, weights: weights, loss: kind.distance
+        ).loss / Double(kind.divisor(dimension))
     }
+}
+
+extension MimickLoss {
+    fileprivate var distance: Distance { self == .squared ? .squared : .cosine }
+
+    /// Squared distances count per number, so that the mean vector's loss is 1 whatever the dimension.
+    fileprivate func divisor(_ dimension: Int) -> Int { self == .squared ? dimension : 1 }
 }

@@ -1,4 +1,4 @@
-import Kernels
+@_spi(HostMemory) import Kernels
 import Layers
 import Parallel
 public import Shards
@@ -46,10 +46,11 @@ public final class MimickModel: OutOfVocabularyGenerator, @unchecked Sendable {
 
     /// Calls `body` with each index of the group and the network's output for it, [dimension].
     func predict(_ spellings: WordSpellings, _ group: [Int], _ body: (Int, UnsafePointer<Float>) -> Void) {
-        let workspace = spare.withLock { $0.popLast() } ?? MimickWorkspace(network, training: false)
-        let result = characters.numbers(spellings, group).withUnsafeBufferPointer {
-            workspace.predict(parameters, characters: $0, words: group.count)
-        }
+        let workspace = spare.withLock { $0.popLast() } ?? MimickWorkspace(network)
+        let numbers = characters.numbers(spellings, group)
+        let target = workspace.characters(parameters, count: numbers.count)
+        for (index, number) in numbers.enumerated() { target[index] = number }
+        let result = workspace.predict(parameters, words: group.count, length: numbers.count / group.count)
         for (row, index) in group.enumerated() { body(index, result.row(row)) }
         spare.withLock { $0.append(workspace) }
     }
@@ -92,7 +93,7 @@ struct TargetStandard: Sendable, Equatable {
         norm = Float(norms / count)
     }
 
-    func target(_ row: UnsafeMutableBufferPointer<Float>, into target: UnsafeMutablePointer<Float>) {
+    func target(_ row: UnsafeMutableBufferPointer<Float>, into target: UnsafeMutableBufferPointer<Float>) {
         guard let start = row.baseAddress else { return }
         let norm = Float(Vector.norm(start, count: row.count))
         for index in row.indices { target[index] = (row[index] / norm - mean[index]) * scale }

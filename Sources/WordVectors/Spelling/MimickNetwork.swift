@@ -4,35 +4,58 @@ package import Layers
 /// The layers of a character model, from the characters of words of equal length to their vectors:
 ///
 ///     vector = reader(embeddings of the characters) W + b
-package struct MimickNetwork: Sendable {
+///
+/// Groups of words go through it; each character of a group is read once, and letters are places in the list of them.
+package struct MimickNetwork: @unchecked Sendable {
     package let shape: MimickShape
-    package let layout: ParameterLayout
+    let plan: Plan
+    package var layout: ParameterLayout { plan.own }
     /// What is packed once for all threads in a step of the fit.
-    var packedWeights: [Parameter] { [output.weight] + reader.packedWeights }
+    var packedWeights: [Parameter] { output.factors + reader.factors }
     /// [characters, embedding]
     let embedding: Parameter
     let reader: any CharacterEncoder
     let output: Linear
+    /// The letters of a group, [length, words]; the place of each in the list of characters, and that list; and of all
+    /// characters the place, 0 for none, else 1 more.
+    let characters, letters, listed, places: NumberSlot
+    /// [characters listed, embedding]
+    let embeddings, embeddingGradient: MatrixSlot
+    /// [words, dimension], and for the reader's features [words, reader's outputs].
+    let gradient, featureGradient: MatrixSlot
+    /// What each word counts, and the loss.
+    let factors, loss: ScalarSlot
 
     /// Words in a group, at most.
     package static let groupSize = 64
     /// Characters of a word that are read, at most.
     package static let longestWord = 40
 
-    package init(_ shape: MimickShape) {
+    package init(_ shape: MimickShape, isTraining: Bool = false) {
         self.shape = shape
-        var layout = ParameterLayout()
-        embedding = layout.declare("embedding", [shape.characters, shape.embedding])
-        reader = shape.makeReader(in: &layout)
-        output = Linear("output", inputs: reader.outputs, outputs: shape.dimension, in: &layout)
-        self.layout = layout
+        let words = Self.groupSize, rows = words * Self.longestWord
+        var plan = Plan(Compute(), capacity: WindowCapacity(batch: words, rows: rows), isTraining: isTraining)
+        embedding = plan.parameter("embedding", [shape.characters, shape.embedding])
+        let reader = shape.makeReader(in: &plan)
+        self.reader = reader
+        output = Linear("output", inputs: reader.outputs, outputs: shape.dimension, rows: words, in: &plan)
+        characters = plan.numbers(rows)
+        letters = plan.numbers(rows)
+        listed = plan.numbers(min(rows, shape.characters))
+        places = plan.numbers(shape.characters)
+        embeddings = plan.matrix(rows: min(rows, shape.characters), columns: shape.embedding)
+        embeddingGradient = plan.gradient(rows: min(rows, shape.characters), columns: shape.embedding)
+        gradient = plan.gradient(rows: words, columns: shape.dimension)
+        featureGradient = plan.gradient(rows: words, columns: reader.outputs)
+        factors = plan.scalars(words)
+        loss = plan.scalars(1)
+        self.plan = plan
     }
 
     /// Embeddings uniform in ±1, the layers by their own rules.
     package func initialize(_ parameters: ParameterStore, seed: UInt64) {
         var random = Random(seed: seed, stream: "mimick parameters")
-        let embeddings = parameters.value(embedding)
-        for index in 0..<embedding.count { embeddings.start[index] = Float(random.uniform(in: -1..<1)) }
+        parameters.fill(embedding) { random.uniform(in: -1..<1) }
         reader.initialize(parameters, random: &random)
         output.initialize(parameters, random: &random)
     }
@@ -41,45 +64,52 @@ package struct MimickNetwork: Sendable {
 /// The memory of one thread that works on groups of words.
 package final class MimickWorkspace: @unchecked Sendable {
     private let network: MimickNetwork
-    private let compute = Compute()
-    private let reader: any CharacterWorkspace
-    private let letters: GroupLetters
-    /// [rows, embedding], for at most as many characters as letters.
-    private let embeddings, embeddingGradient: FloatBuffer
-    /// [group, dimension], and for the reader's features [group, reader's outputs].
-    private let output, outputGradient, featureGradient: FloatBuffer
+    private let backend = Compute()
+    private let memory: PassMemory
+    private var listedCount = 0
+    /// The reader's output in the last pass.
     private var features: Matrix?
 
-    package init(_ network: MimickNetwork, training: Bool) {
+    package init(_ network: MimickNetwork) {
         self.network = network
-        let words = MimickNetwork.groupSize, rows = words * MimickNetwork.longestWord
-        reader = network.reader.makeWorkspace(words: words, longest: MimickNetwork.longestWord, training: training)
-        letters = GroupLetters(characters: network.shape.characters, letters: rows)
-        embeddings = FloatBuffer(count: rows * network.shape.embedding)
-        embeddingGradient = FloatBuffer(count: training ? rows * network.shape.embedding : 0)
-        output = FloatBuffer(count: words * network.shape.dimension)
-        outputGradient = FloatBuffer(count: training ? words * network.shape.dimension : 0)
-        featureGradient = FloatBuffer(count: training ? words * network.reader.outputs : 0)
+        memory = PassMemory(network.plan)
     }
 
-    /// The network's vectors, [words, dimension], for words whose characters are `characters`, [length, words]. Valid
+    private func run(_ parameters: ParameterStore) -> Run { Run(parameters, memory: memory, backend: backend) }
+
+    /// Where the characters of the next group go: [length, words].
+    package func characters(_ parameters: ParameterStore, count: Int) -> Numbers {
+        run(parameters).numbers(network.characters)[0..<count]
+    }
+
+    /// The network's vectors, [words, dimension], for words of `length` characters, which have been put in `characters`. Valid
     /// until the next call.
-    package func predict(
-        _ parameters: ParameterStore, characters: UnsafeBufferPointer<Int32>, words: Int
-    ) -> Matrix {
-        precondition(words > 0 && words <= MimickNetwork.groupSize && characters.count % words == 0)
-        precondition(characters.count > 0 && characters.count <= words * MimickNetwork.longestWord)
-        letters.take(characters)
-        let size = network.shape.embedding
-        let table = parameters.value(network.embedding)
-        for (place, character) in letters.distinct.enumerated() {
-            (embeddings.start + place * size).update(from: table.row(Int(character)), count: size)
-        }
-        let features = reader.forward(group(words), parameters, compute)
+    package func predict(_ parameters: ParameterStore, words: Int, length: Int) -> Matrix {
+        precondition(words > 0 && words <= MimickNetwork.groupSize && length > 0 && length <= MimickNetwork.longestWord)
+        let run = run(parameters)
+        listCharacters(words * length, run)
+        let group = group(words, length, run)
+        backend.gather(run.numbers(network.listed), of: run.value(network.embedding), into: group.embeddings)
+        let features = network.reader.forward(group, group.shape, run)
         self.features = features
-        let result = Matrix(output, rows: words, columns: network.shape.dimension)
-        network.output.forward(features, into: result, parameters, compute)
-        return result
+        return network.output.forward(features, group.shape, run)
+    }
+
+    /// Lists the group's characters in the order of their first letters.
+    private func listCharacters(_ count: Int, _ run: Run) {
+        let characters = run.numbers(network.characters), letters = run.numbers(network.letters)
+        let listed = run.numbers(network.listed), places = run.numbers(network.places)
+        for place in 0..<listedCount { places[Int(listed[place])] = 0 }
+        listedCount = 0
+        for index in 0..<count {
+            let character = Int(characters[index])
+            if places[character] == 0 {
+                listed[listedCount] = Int32(character)
+                listedCount += 1
+                places[character] = Int32(listedCount)
+            }
+            letters[index] = places[character] - 1
+        }
     }
 
     /// Adds to `parameters`' gradients those of `scale` times the loss of the group, and returns the loss: its mean over
@@ -87,37 +117,44 @@ package final class MimickWorkspace: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - targets: [words, dimension]
-    ///   - weights: [words]
+    ///   - weights: [1, words]
     package func train(
-        _ parameters: ParameterStore, characters: UnsafeBufferPointer<Int32>, targets: Matrix,
-        weights: UnsafePointer<Float>, loss: some EmbeddingLoss, scale: Float
+        _ parameters: ParameterStore, length: Int, targets: Matrix, weights: Matrix, loss: some EmbeddingLoss, scale: Float
     ) -> Double {
-        let words = targets.rows
-        let prediction = predict(parameters, characters: characters, words: words)
-        let gradient = Matrix(outputGradient, rows: words, columns: network.shape.dimension)
-        let total = Vector.sum(weights, count: words)
-        let mean = loss.evaluate(
-            prediction: prediction, target: targets, weights: weights, gradient: gradient, compute)
-        Vector.scale(gradient.start, by: scale * Float(total), count: words * network.shape.dimension)
+        let words = targets.rows, run = run(parameters)
+        let gradient = run.matrix(network.gradient, rows: words)
+        let (value, total) = measure(
+            parameters, length: length, targets: targets, weights: weights, loss: loss, gradient: gradient)
+        backend.scale(gradient, by: scale * Float(total))
         guard let features else { return .nan }
-        let featureGradient = Matrix(featureGradient, rows: words, columns: network.reader.outputs)
+        let featureGradient = run.matrix(network.featureGradient, rows: words)
+        let group = group(words, length, run)
         network.output.backward(
-            features, outputGradient: gradient, inputGradient: featureGradient, parameters, compute)
-        let group = group(words)
-        let embeddingGradient = Matrix(
-            embeddingGradient, rows: group.embeddings.rows, columns: group.embeddings.columns)
-        reader.backward(
-            group, outputGradient: featureGradient, embeddingGradient: embeddingGradient, parameters, compute)
-        let table = parameters.gradient(network.embedding)
-        for (place, character) in letters.distinct.enumerated() {
-            Vector.add(embeddingGradient.row(place), to: table.row(Int(character)), count: embeddingGradient.columns)
-        }
-        return mean * total
+            features, outputGradient: gradient, inputGradient: featureGradient, adding: false, group.shape, run)
+        let embeddingGradient = run.matrix(network.embeddingGradient, rows: listedCount)
+        network.reader.backward(
+            group, outputGradient: featureGradient, inputGradient: embeddingGradient, adding: false, group.shape, run)
+        backend.scatterAdd(embeddingGradient, to: run.gradient(network.embedding), at: run.numbers(network.listed))
+        return value
     }
 
-    private func group(_ words: Int) -> CharacterGroup {
+    /// The loss alone, as `train` returns it, and the sum of the weights.
+    package func measure(
+        _ parameters: ParameterStore, length: Int, targets: Matrix, weights: Matrix, loss: some EmbeddingLoss,
+        gradient: Matrix? = nil
+    ) -> (loss: Double, weight: Double) {
+        let prediction = predict(parameters, words: targets.rows, length: length), run = run(parameters)
+        let factors = run.scalars(network.factors)[0..<targets.rows], sum = run.scalars(network.loss)
+        backend.fillRowFactors(factors, weights: weights)
+        sum[0] = 0
+        loss.add(prediction: prediction, target: targets, factors: factors, gradient: gradient, to: sum, run)
+        let total = backend.read(weights).reduce(0.0) { $0 + Double($1) }
+        return (sum[0] * total, total)
+    }
+
+    private func group(_ words: Int, _ length: Int, _ run: Run) -> CharacterGroup {
         CharacterGroup(
-            embeddings: Matrix(embeddings, rows: letters.distinct.count, columns: network.shape.embedding),
-            letters: letters.places, words: words)
+            embeddings: run.matrix(network.embeddings, rows: listedCount),
+            letters: run.numbers(network.letters)[0..<words * length], words: words)
     }
 }

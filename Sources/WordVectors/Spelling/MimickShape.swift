@@ -30,12 +30,12 @@ public struct MimickShape: Sendable, Equatable {
     }
 
     /// The reader as layers. A new kind is a case above, a line here and two in `text`.
-    func makeReader(in layout: inout ParameterLayout) -> any CharacterEncoder {
+    func makeReader(in plan: inout Plan) -> any CharacterEncoder {
         switch reader {
         case .lstm(let hidden):
-            CharacterLSTM("reader", inputs: embedding, hidden: hidden, outputs: dimension, in: &layout)
+            CharacterLSTM("reader", inputs: embedding, hidden: hidden, outputs: dimension, in: &plan)
         case .convolution(let filters, let highways):
-            CharacterConvolution("reader", inputs: embedding, filters: filters, highways: highways, in: &layout)
+            ConvolutionEncoder("reader", inputs: embedding, filters: filters, highways: highways, in: &plan)
         }
     }
 

@@ -1,5 +1,5 @@
 import Files
-import Kernels
+@_spi(HostMemory) import Kernels
 import Layers
 public import Shards
 
@@ -18,8 +18,10 @@ extension MimickModel {
             try body("mimick.standard", [3], $0)
         }
         for parameter in network.layout.parameters {
-            let values = UnsafeBufferPointer(start: parameters.value(parameter).start, count: parameter.count)
-            try body("mimick.\(parameter.name)", parameter.shape, values)
+            let shape = network.storedShape(parameter)
+            var values = Array(parameters.value(parameter).floats)
+            if shape != parameter.shape { values = transposed(values, rows: parameter.shape[0]) }
+            try values.withUnsafeBufferPointer { try body("mimick.\(parameter.name)", shape, $0) }
         }
     }
 
@@ -37,16 +39,30 @@ extension MimickModel {
         let network = MimickNetwork(shape)
         // All tensors before any memory: none is taken for shapes that the table does not hold.
         let stored = try network.layout.parameters.map {
-            try tensors.values("mimick.\($0.name)", shape: $0.shape, file: file).values
+            try tensors.values("mimick.\($0.name)", shape: network.storedShape($0), file: file).values
         }
-        let parameters = ParameterStore(network.layout, training: nil)
+        let backend = Compute(), parameters = ParameterStore(network.layout, training: nil, backend: backend)
         for (parameter, values) in zip(network.layout.parameters, stored) {
-            values.withUnsafeBufferPointer {
-                if let start = $0.baseAddress { parameters.value(parameter).start.update(from: start, count: $0.count) }
-            }
+            let shape = network.storedShape(parameter)
+            backend.write(
+                shape == parameter.shape ? values : transposed(values, rows: shape[0]), to: parameters.value(parameter))
         }
         self.init(
             network, parameters, characters: characters,
             standard: TargetStandard(mean: mean, scale: standard[0], norm: standard[1], isDirection: standard[2] != 0))
     }
+}
+
+extension MimickNetwork {
+    /// The shape of a parameter's tensor in a file: filters lie there as [width * inputs, count].
+    fileprivate func storedShape(_ parameter: Parameter) -> [Int] {
+        (reader as? ConvolutionEncoder)?.filterWeights.contains(parameter) == true
+            ? parameter.shape.reversed() : parameter.shape
+    }
+}
+
+/// The transpose of a matrix of so many rows.
+private func transposed(_ values: [Float], rows: Int) -> [Float] {
+    let columns = values.count / rows
+    return values.indices.map { values[$0 % rows * columns + $0 / rows] }
 }

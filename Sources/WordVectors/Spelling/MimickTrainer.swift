@@ -69,7 +69,7 @@ public struct MimickTrainer {
         }
         var standard = data.standard
         standard.isDirection = configuration.loss == .cosine
-        let model = MimickModel(fitting.network, fitting.best, characters: data.characters, standard: standard)
+        let model = MimickModel(MimickNetwork(fitting.network.shape), fitting.best, characters: data.characters, standard: standard)
         return SpellingFit(
             generator: model, name: configuration.name, fitted: split.fitted.map { known[$0] },
             heldOut: split.heldOut.map { known[$0] }, epochs: epochs, bestEpoch: best.epoch,

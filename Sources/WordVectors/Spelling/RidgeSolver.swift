@@ -1,5 +1,5 @@
 import Glibc
-import Kernels
+@_spi(HostMemory) import Kernels
 import Parallel
 
 /// Solves (A^T W A + ridge I) R = A^T W T by conjugate gradients, preconditioned by the diagonal (Hestenes and Stiefel

@@ -1,6 +1,6 @@
 import Files
 import Glibc
-import Kernels
+@_spi(HostMemory) import Kernels
 import Parallel
 public import Shards
 

@@ -1,4 +1,5 @@
 import Glibc
+@_spi(HostMemory) import Kernels
 internal import Parallel
 
 /// A matrix of rows of Float32, [count, dimension], in memory of its own, zero at first.
@@ -36,6 +37,9 @@ public final class RowMatrix: @unchecked Sendable {
         precondition(index >= 0 && index < count)
         return UnsafeMutableBufferPointer(start: pointer + index * dimension, count: dimension)
     }
+
+    /// Row `index` as a matrix, [1, dimension].
+    func matrix(_ index: Int) -> Matrix { Matrix(pointer + index * dimension, rows: 1, columns: dimension) }
 
     /// All rows one after the other, [count * dimension].
     public var elements: UnsafeMutableBufferPointer<Float> {

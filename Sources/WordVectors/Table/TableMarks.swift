@@ -1,4 +1,4 @@
-import Kernels
+@_spi(HostMemory) import Kernels
 import Shards
 
 /// The marks that every table has a vector for. They are not spelled: none gets a vector from its letters.

@@ -1,5 +1,5 @@
 public import Files
-internal import Kernels
+@_spi(HostMemory) internal import Kernels
 public import Parallel
 public import Shards
 

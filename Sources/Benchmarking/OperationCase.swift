@@ -1,0 +1,103 @@
+public import Kernels
+
+/// An operation of a backend with inputs made for it. Tests run each case on every backend and compare the results, and
+/// gradients with differences; `bench operations` measures how fast it is.
+public struct OperationCase: Sendable {
+    public struct Sizes: Sendable {
+        public var rows, columns, depth: Int
+
+        public init(rows: Int, columns: Int, depth: Int) {
+            (self.rows, self.columns, self.depth) = (rows, columns, depth)
+        }
+    }
+
+    /// An operation that is ready to run in memory of its own, again and again.
+    public struct Prepared {
+        public var run: (any Backend) -> Void
+        /// What it writes.
+        public let results: [Matrix]
+        public var scalars: [Scalars] = []
+        /// Its derivative, if it has one.
+        public var slope: Slope?
+    }
+
+    /// How results change with inputs: the backward pass, run after the operation, makes of `outputGradient` the gradients of
+    /// `inputs`, [the shape of each].
+    public struct Slope {
+        public let inputs, gradients: [Matrix]
+        /// The result that is differentiated times its gradient, or the loss alone if there is no gradient.
+        public let output: Matrix?
+        public let outputGradient: Matrix?
+        public let run: (any Backend) -> Void
+    }
+
+    public let name: String
+    /// Whether it is a product: its operations are counted, and not the floats that it reads and writes.
+    public let isProduct: Bool
+    /// Multiplications and additions of a product, or floats that are read and written otherwise.
+    public let work: @Sendable (Sizes) -> Double
+    let prepare: @Sendable (OperationMemory, Sizes) -> Prepared
+
+    init(
+        _ name: String, isProduct: Bool = false, work: @escaping @Sendable (Sizes) -> Double,
+        _ prepare: @escaping @Sendable (OperationMemory, Sizes) -> Prepared
+    ) {
+        (self.name, self.isProduct, self.work, self.prepare) = (name, isProduct, work, prepare)
+    }
+
+    /// Makes the inputs in `memory`, which the result keeps alive.
+    public func prepare(in memory: OperationMemory, _ sizes: Sizes) -> Prepared {
+        var prepared = prepare(memory, sizes)
+        let run = prepared.run
+        prepared.run = { backend in withExtendedLifetime(memory) { run(backend) } }
+        return prepared
+    }
+}
+
+/// The memory of one case: random numbers that are the same on every backend.
+public final class OperationMemory {
+    private var buffers: [FloatBuffer] = []
+    private var random: Random
+
+    public init(seed: UInt64 = 1) { random = Random(seed: seed, stream: "operations") }
+
+    private func buffer(_ count: Int) -> FloatBuffer {
+        buffers.append(FloatBuffer(count: count))
+        return buffers[buffers.count - 1]
+    }
+
+    func zeros(_ rows: Int, _ columns: Int) -> Matrix { Matrix(buffer(rows * columns), rows: rows, columns: columns) }
+
+    /// Uniform in ±`scale`.
+    public func matrix(_ rows: Int, _ columns: Int, scale: Double = 1) -> Matrix {
+        let matrix = zeros(rows, columns)
+        var values: [Float] = []
+        values.reserveCapacity(rows * columns)
+        for _ in 0..<rows * columns { values.append(Float(random.uniform(in: -scale..<scale))) }
+        matrix.copy(from: values)
+        return matrix
+    }
+
+    func numbers(_ count: Int, below bound: Int) -> Numbers {
+        let numbers = Numbers(buffer(count), count: count)
+        for index in 0..<count { numbers[index] = Int32(random.below(bound)) }
+        return numbers
+    }
+
+    func scalars(_ count: Int) -> Scalars {
+        let scalars = Scalars(buffer(2 * count), count: count)
+        for index in 0..<count { scalars[index] = random.uniform() }
+        return scalars
+    }
+
+    /// The contents of all memory, to be restored.
+    public func snapshot() -> [FloatBuffer] {
+        buffers.map { buffer in
+            let copy = FloatBuffer(count: buffer.count)
+            copy.copy(from: buffer)
+            return copy
+        }
+    }
+
+    public func restore(_ snapshot: [FloatBuffer]) { for (buffer, copy) in zip(buffers, snapshot) { buffer.copy(from: copy) } }
+}

@@ -1,0 +1,319 @@
+internal import Kernels
+
+extension OperationCase {
+    /// An operation on [rows, columns] matrices that reads and writes so many of them.
+    private static func elementwise(
+        _ name: String, matrices: Double, _ prepare: @escaping @Sendable (OperationMemory, Sizes) -> Prepared
+    ) -> OperationCase {
+        OperationCase(name, work: { matrices * Double($0.rows * $0.columns) }, prepare)
+    }
+
+    private static func product(
+        _ name: String, left isLeftTransposed: Bool = false, right isRightTransposed: Bool = false, packed: Bool = false,
+        adding: Bool = false
+    ) -> OperationCase {
+        OperationCase(name, isProduct: true, work: { 2 * Double($0.rows * $0.columns * $0.depth) }) { memory, sizes in
+            let left = isLeftTransposed ? memory.matrix(sizes.depth, sizes.rows) : memory.matrix(sizes.rows, sizes.depth)
+            let right = isRightTransposed ? memory.matrix(sizes.columns, sizes.depth) : memory.matrix(sizes.depth, sizes.columns)
+            let result = memory.matrix(sizes.rows, sizes.columns)
+            let factors = (
+                isLeftTransposed ? left.transposed : left.operand, isRightTransposed ? right.transposed : right.operand
+            )
+            var kept: (backend: any Backend, factor: PackedFactor)?
+            return Prepared(
+                run: { backend in
+                    guard packed else { return backend.multiply(factors.0, factors.1, into: result, adding: adding) }
+                    if kept?.backend !== backend { kept = (backend, backend.packed(factors.1)) }
+                    if let kept { backend.multiply(factors.0, kept.factor, into: result, adding: adding) }
+                }, results: [result])
+        }
+    }
+
+    private static func activation(_ name: String, _ function: Activation) -> OperationCase {
+        elementwise(name, matrices: 2) { memory, sizes in
+            let values = memory.matrix(sizes.rows, sizes.columns, scale: 3), gradient = memory.matrix(sizes.rows, sizes.columns)
+            let slope = memory.zeros(sizes.rows, sizes.columns)
+            return Prepared(
+                run: { $0.activate(values, function) }, results: [values],
+                slope: Slope(inputs: [values], gradients: [slope], output: values, outputGradient: gradient) { backend in
+                    backend.copy(gradient, to: slope)
+                    backend.bend(slope, by: values, function)
+                })
+        }
+    }
+
+    private static func distance(_ name: String, _ make: @escaping @Sendable (Int) -> Distance) -> OperationCase {
+        elementwise(name, matrices: 3) { memory, sizes in
+            let (p, t) = (memory.matrix(sizes.rows, sizes.columns), memory.matrix(sizes.rows, sizes.columns))
+            let gradient = memory.zeros(sizes.rows, sizes.columns), factors = memory.scalars(sizes.rows), loss = memory.scalars(1)
+            let distance = make(sizes.columns)
+            let run: (any Backend) -> Void = {
+                loss[0] = 0
+                $0.addDistance(distance, p, t, factors: factors, gradient: gradient, loss: loss)
+            }
+            return Prepared(
+                run: run, results: [gradient], scalars: [loss],
+                slope: Slope(inputs: [p], gradients: [gradient], output: nil, outputGradient: nil) { _ in })
+        }
+    }
+
+    /// Rows are positions, columns classes, the depth inputs.
+    private static func softmax(_ name: String, sampled: Bool) -> OperationCase {
+        OperationCase(name, work: { 3 * Double($0.rows * $0.columns) }) { memory, sizes in
+            let (rows, classes, inputs) = (sizes.rows, sizes.columns, sizes.depth)
+            let logits = memory.matrix(classes, rows, scale: 3), states = memory.matrix(rows, inputs)
+            let scaled = memory.zeros(rows, inputs), bias = memory.matrix(1, classes), sums = memory.zeros(1, classes)
+            let targets = memory.numbers(rows, below: classes), factors = memory.scalars(rows), loss = memory.scalars(1)
+            let weights = memory.matrix(classes, inputs), gradient = memory.zeros(classes, inputs)
+            let below = memory.matrix(rows, inputs), biasGradient = memory.zeros(1, classes), own = memory.matrix(1, rows)
+            let room = memory.zeros(1, SoftmaxPass.memoryCount(rows: rows)), corrections = memory.scalars(rows)
+            let run: (any Backend) -> Void = { backend in
+                var pass = SoftmaxPass(
+                    targets: targets, bias: bias, factors: factors, states: states, scaled: scaled, memory: room)
+                loss[0] = 0
+                if sampled {
+                    pass.hasOwnTargets = true
+                    backend.classShifts(of: bias, at: targets, corrections: corrections, into: own)
+                    backend.targetLogits(states, weights: weights, rows: targets, shifts: own, into: pass.targetLogits)
+                    backend.exclude(targets, from: logits)
+                }
+                backend.softmax(logits, pass, loss: loss)
+                backend.addClassSums(of: logits, pass, to: sums)
+                backend.addTargetGradients(
+                    pass, statesGradient: below, weights: weights, rows: targets, gradient: gradient,
+                    biasGradient: biasGradient, slots: targets)
+            }
+            return Prepared(run: run, results: [logits, scaled, sums, below, gradient, biasGradient], scalars: [loss])
+        }
+    }
+
+    private static func optimizer(_ name: String, _ optimizer: any Optimizer, sparse: Bool = false) -> OperationCase {
+        elementwise(name, matrices: 2 * Double(2 + optimizer.momentNames.count)) { memory, sizes in
+            let (rows, columns) = (sizes.rows, sizes.columns), all = sparse ? 2 * rows + 1 : rows
+            let weights = memory.matrix(all, columns), gradients = memory.matrix(rows, columns)
+            let first = memory.matrix(all, columns, scale: 0.1), second = memory.matrix(all, columns)
+            let ones = optimizer.momentNames.count == 1 ? first : second
+            ones.copy(from: (0..<all * columns).map { 0.5 + Float($0 % 7) })
+            let numbers = memory.numbers(rows, below: all)
+            for row in 0..<rows { numbers[row] = Int32(2 * row + 1) }
+            let run = WeightRun(
+                weights: weights, gradients: gradients, firstMoments: first,
+                secondMoments: optimizer.momentNames.count == 1 ? nil : second, rows: sparse ? numbers : nil)
+            return Prepared(
+                run: {
+                    optimizer.update(
+                        run, OptimizerStep(number: 3, rate: 0.01, scale: 0.5, weightDecay: 0.1), on: $0)
+                }, results: [weights, gradients, first, second])
+        }
+    }
+
+    public static let all: [OperationCase] = [
+        product("product"), product("product, left transposed", left: true), product("product, right transposed", right: true),
+        product("product, adding", adding: true), product("product, packed", packed: true),
+        product("product, packed, transposed", right: true, packed: true),
+        elementwise("copy", matrices: 2) { memory, sizes in
+            let (source, target) = (memory.matrix(sizes.rows, sizes.columns), memory.zeros(sizes.rows, sizes.columns))
+            return Prepared(run: { $0.copy(source, to: target) }, results: [target])
+        },
+        elementwise("fill", matrices: 1) { memory, sizes in
+            let target = memory.matrix(sizes.rows, sizes.columns)
+            return Prepared(run: { $0.fill(target, with: 0.25) }, results: [target])
+        },
+        elementwise("add", matrices: 3) { memory, sizes in
+            let (source, target) = (memory.matrix(sizes.rows, sizes.columns), memory.matrix(sizes.rows, sizes.columns))
+            return Prepared(run: { $0.add(source, to: target) }, results: [target])
+        },
+        elementwise("scale", matrices: 2) { memory, sizes in
+            let target = memory.matrix(sizes.rows, sizes.columns)
+            return Prepared(run: { $0.scale(target, by: 0.999) }, results: [target])
+        },
+        elementwise("broadcast", matrices: 1) { memory, sizes in
+            let (row, target) = (memory.matrix(1, sizes.columns), memory.zeros(sizes.rows, sizes.columns))
+            return Prepared(run: { $0.broadcast(row, to: target) }, results: [target])
+        },
+        elementwise("add row", matrices: 2) { memory, sizes in
+            let (row, target) = (memory.matrix(1, sizes.columns), memory.matrix(sizes.rows, sizes.columns))
+            return Prepared(run: { $0.addRow(row, to: target) }, results: [target])
+        },
+        elementwise("column sums", matrices: 1) { memory, sizes in
+            let (matrix, sums) = (memory.matrix(sizes.rows, sizes.columns), memory.matrix(1, sizes.columns))
+            return Prepared(run: { $0.addColumnSums(of: matrix, to: sums) }, results: [sums])
+        },
+        elementwise("gather", matrices: 2) { memory, sizes in
+            let table = memory.matrix(2 * sizes.rows, sizes.columns), rows = memory.numbers(sizes.rows, below: 2 * sizes.rows)
+            if sizes.rows > 2 { rows[1] = -1 }
+            let target = memory.matrix(sizes.rows, sizes.columns)
+            return Prepared(run: { $0.gather(rows, of: table, into: target) }, results: [target])
+        },
+        elementwise("scatter", matrices: 3) { memory, sizes in
+            let table = memory.matrix(sizes.rows, sizes.columns), rows = memory.numbers(sizes.rows, below: sizes.rows)
+            if sizes.rows > 2 { rows[1] = -1 }
+            let source = memory.matrix(sizes.rows, sizes.columns)
+            return Prepared(run: { $0.scatterAdd(source, to: table, at: rows) }, results: [table])
+        },
+        elementwise("move sum", matrices: 4) { memory, sizes in
+            let parts = (0..<3).map { _ in memory.matrix(sizes.rows, sizes.columns) }
+            return Prepared(run: { $0.moveSum(of: Array(parts[1...]), to: parts[0]) }, results: parts)
+        },
+        elementwise("normalize", matrices: 2) { memory, sizes in
+            let rows = memory.matrix(sizes.rows, sizes.columns)
+            return Prepared(run: { $0.normalize(rows) }, results: [rows])
+        },
+        activation("relu", .relu), activation("tanh", .tanh), activation("sigmoid", .sigmoid),
+        elementwise("dropout", matrices: 3) { memory, sizes in
+            let (mask, values) = (memory.zeros(sizes.rows, sizes.columns), memory.matrix(sizes.rows, sizes.columns))
+            return Prepared(
+                run: {
+                    $0.fill(mask, with: DropoutDraw(rate: 0.3, seed: 1, site: 2, step: 3))
+                    $0.multiply(values, by: mask)
+                }, results: [mask, values])
+        },
+        elementwise("clip", matrices: 2) { memory, sizes in
+            let values = memory.matrix(sizes.rows, sizes.columns, scale: 2), gradient = memory.matrix(sizes.rows, sizes.columns)
+            let slope = memory.zeros(sizes.rows, sizes.columns)
+            return Prepared(
+                run: { $0.clip(values, to: 1) }, results: [values],
+                slope: Slope(inputs: [values], gradients: [slope], output: values, outputGradient: gradient) {
+                    $0.copy(gradient, to: slope)
+                    $0.maskClipped(slope, by: values, bound: 1)
+                })
+        },
+        elementwise("layer norm", matrices: 2) { memory, sizes in
+            let (rows, columns) = (sizes.rows, sizes.columns)
+            let (input, output, gradient) = (memory.matrix(rows, columns, scale: 2), memory.zeros(rows, columns), memory.matrix(rows, columns))
+            let (gain, bias, statistics) = (memory.matrix(1, columns), memory.matrix(1, columns), memory.zeros(rows, 2))
+            let (slope, gainGradient, biasGradient) = (memory.zeros(rows, columns), memory.zeros(1, columns), memory.zeros(1, columns))
+            return Prepared(
+                run: { $0.layerNorm(input, gain: gain, bias: bias, epsilon: 1e-5, into: output, statistics: statistics) },
+                results: [output, statistics],
+                slope: Slope(
+                    inputs: [input, gain, bias], gradients: [slope, gainGradient, biasGradient], output: output,
+                    outputGradient: gradient
+                ) {
+                    $0.copy(gradient, to: slope)
+                    $0.layerNormBackward(
+                        input, gain: gain, statistics: statistics, gradient: slope, gainGradient: gainGradient,
+                        biasGradient: biasGradient)
+                })
+        },
+        OperationCase("LSTM step", work: { 7 * Double($0.rows * $0.columns) }) { memory, sizes in
+            let (rows, size) = (sizes.rows, sizes.columns)
+            let gates = memory.matrix(rows, 4 * size, scale: 2), bias = memory.matrix(1, 4 * size)
+            let (previous, cells, outputs) = (memory.matrix(rows, size), memory.zeros(rows, size), memory.zeros(rows, size))
+            let (gradient, cellGradient, own) = (memory.matrix(rows, size), memory.zeros(rows, size), memory.zeros(rows, 4 * size))
+            return Prepared(
+                run: { $0.lstmStep(gates: gates, bias: bias, previous: previous, cells: cells, outputs: outputs, clip: 3) },
+                results: [gates, cells, outputs],
+                slope: Slope(
+                    inputs: [gates, previous], gradients: [own, cellGradient], output: outputs, outputGradient: gradient
+                ) {
+                    $0.copy(gates, to: own)
+                    $0.fill(cellGradient, with: 0)
+                    $0.lstmStepBackward(
+                        gates: own, previous: previous, cells: cells, outputGradient: gradient, cellGradient: cellGradient,
+                        clip: 3)
+                })
+        },
+        elementwise("highway", matrices: 4) { memory, sizes in
+            let (rows, columns) = (sizes.rows, sizes.columns)
+            let inputs = (0..<3).map { _ in memory.matrix(rows, columns) }, output = memory.zeros(rows, columns)
+            let gradient = memory.matrix(rows, columns), slopes = (0..<3).map { _ in memory.zeros(rows, columns) }
+            return Prepared(
+                run: { $0.highway(inputs[0], transformed: inputs[1], gates: inputs[2], into: output) },
+                results: [output, inputs[1], inputs[2]],
+                slope: Slope(inputs: inputs, gradients: slopes, output: output, outputGradient: gradient) {
+                    $0.highwayBackward(
+                        inputs[0], transformed: inputs[1], gates: inputs[2], outputGradient: gradient,
+                        transformedGradient: slopes[1], gateGradient: slopes[2], carried: slopes[0])
+                })
+        },
+        OperationCase("character filters", work: { 3 * Double($0.rows * 5 * $0.columns) }) { memory, sizes in
+            let (words, filters) = (sizes.rows, sizes.columns), size = 4, width = 2
+            let starts = memory.numbers(words, below: 1), places = memory.numbers(words, below: 5)
+            var rows = 0
+            for word in 0..<words {
+                (starts[word], places[word]) = (Int32(rows), places[word] + 1)
+                rows += Int(places[word]) + width
+            }
+            let count = (0..<words).reduce(0) { $0 + Int(places[$1]) }
+            let letters = memory.matrix(rows, size), windows = memory.zeros(count, width * size)
+            let answers = memory.matrix(count, filters), bias = memory.matrix(1, filters), features = memory.zeros(words, filters)
+            let chosen = ChosenPlaces(memory.numbers(words * filters, below: 1), features: filters, column: 0)
+            let gradient = memory.matrix(words, filters), weights = memory.matrix(filters, width * size)
+            let (own, ownBias, ofLetters) = (memory.zeros(filters, width * size), memory.zeros(1, filters), memory.zeros(rows, size))
+            return Prepared(
+                run: {
+                    $0.unfold(letters, width: width, words: 0..<words, starts: starts, places: places, into: windows)
+                    $0.maxPool(
+                        answers, words: 0..<words, places: places, bias: bias, .tanh, into: features, chosen: chosen)
+                    $0.addFilterGradients(
+                        gradient, chosen, letters: letters, starts: starts, weightGradient: own, biasGradient: ownBias)
+                    $0.addLetterGradients(gradient, chosen, weights: weights, starts: starts, lettersGradient: ofLetters)
+                }, results: [windows, features, own, ownBias, ofLetters])
+        },
+        OperationCase("row factors", work: { 3 * Double($0.rows) }) { memory, sizes in
+            let weights = memory.matrix(1, sizes.rows), factors = memory.scalars(sizes.rows)
+            weights.copy(from: (0..<sizes.rows).map { Float($0 % 3) / 2 })
+            return Prepared(run: { $0.fillRowFactors(factors, weights: weights) }, results: [], scalars: [factors])
+        },
+        distance("cosine loss") { _ in .cosine }, distance("squared distance") { _ in .squared },
+        distance("von Mises-Fisher loss") { .vonMisesFisher(size: $0) },
+        elementwise("max-margin loss", matrices: 4) { memory, sizes in
+            let (rows, columns) = (sizes.rows, sizes.columns), loss = memory.scalars(1), factors = memory.scalars(rows)
+            let (p, t, gradient) = (memory.matrix(rows, columns), memory.matrix(rows, columns), memory.zeros(rows, columns))
+            let margin = MaxMargin(
+                margin: 0.5, negatives: memory.zeros(rows, columns),
+                products: memory.zeros(1, min(rows, MaxMargin.blockRows) * min(rows, MaxMargin.blockColumns)),
+                places: memory.numbers(rows, below: 1), nearestProducts: memory.zeros(1, rows),
+                nearest: memory.numbers(rows, below: 1))
+            return Prepared(
+                run: {
+                    loss[0] = 0
+                    $0.addMaxMargin(margin, p, t, factors: factors, gradient: gradient, loss: loss)
+                }, results: [gradient], scalars: [loss])
+        },
+        softmax("softmax", sampled: false), softmax("sampled softmax", sampled: true),
+        elementwise("log softmax", matrices: 2) { memory, sizes in
+            let values = memory.matrix(sizes.rows, sizes.columns, scale: 5)
+            return Prepared(run: { $0.logSoftmax(values) }, results: [values])
+        },
+        OperationCase("layers mixed", work: { 4 * Double($0.rows * $0.columns) }) { memory, sizes in
+            let (rows, width, layers) = (sizes.rows, sizes.columns, 3)
+            let input = memory.matrix(rows, layers * width), weights = memory.matrix(1, layers), gain = memory.matrix(1, 1)
+            let (output, gradient, slope) = (memory.zeros(rows, width), memory.matrix(rows, width), memory.zeros(rows, layers * width))
+            let (own, ownGain, partials) = (memory.zeros(1, layers), memory.zeros(1, 1), memory.scalars(mixBlocks * layers))
+            return Prepared(
+                run: { $0.mixLayers(input, weights: weights, gain: gain, into: output) }, results: [output],
+                slope: Slope(
+                    inputs: [input, weights, gain], gradients: [slope, own, ownGain], output: output, outputGradient: gradient
+                ) {
+                    $0.mixLayersBackward(
+                        input, weights: weights, gain: gain, outputGradient: gradient, inputGradient: slope,
+                        partials: partials, weightGradient: own, gainGradient: ownGain)
+                })
+        },
+        elementwise("squared norm", matrices: 1) { memory, sizes in
+            let values = memory.matrix(sizes.rows, sizes.columns), norm = memory.scalars(1)
+            return Prepared(run: { norm[0] = $0.squaredNorm(values) }, results: [], scalars: [norm])
+        },
+        optimizer("Adam", Adam()), optimizer("Adagrad", Adagrad()), optimizer("Adam, some rows", Adam(), sparse: true),
+        optimizer("Adagrad, some rows", Adagrad(), sparse: true),
+        OperationCase("scores of candidates", isProduct: true, work: { 2 * Double($0.rows * $0.columns * $0.depth) }) {
+            memory, sizes in
+            let left = memory.matrix(sizes.rows, sizes.depth), right = memory.matrix(sizes.depth, sizes.columns)
+            let prior = memory.matrix(1, sizes.columns), sums = memory.scalars(3 * sizes.rows)
+            var kept: (backend: any Backend, factor: PackedFactor)?
+            return Prepared(
+                run: { backend in
+                    if kept?.backend !== backend { kept = (backend, backend.packed(right)) }
+                    guard let packed = kept?.factor else { return }
+                    let found = backend.scoreSums(
+                        left, packed, prior: prior, scale: 2,
+                        targets: (0..<sizes.rows).map { _ in ScoreTarget(score: 0.5) }, moments: true)
+                    for (row, sum) in found.enumerated() {
+                        (sums[3 * row], sums[3 * row + 1], sums[3 * row + 2]) = (sum.logTotal, sum.mean, sum.variance)
+                    }
+                }, results: [], scalars: [sums])
+        },
+    ]
+}

@@ -1,0 +1,234 @@
+/// What arithmetic runs on: a processor, or another device. Layers are written once, over these operations; each is as coarse
+/// as a good fused kernel, so that nothing is lost on a processor and a device has few launches.
+///
+/// Shapes are [rows, columns]. An operation overwrites its result unless it says that it adds. The result of none depends on
+/// the number of threads, nor that of a row on the other rows.
+public protocol Backend: AnyObject {
+    /// Says what the time from now on is spent on, and for which part of the network; `nil`: the part it is spent for now.
+    func enter(_ phase: Phase, of part: Part?)
+    /// Where the time since the backend was made went, up to the last call of `enter`.
+    var phaseTimes: PhaseTimes { get }
+    /// Multiplications and additions of all products so far.
+    var operations: Double { get }
+
+    // MARK: Rows
+
+    func fill(_ target: Matrix, with value: Float)
+    func copy(_ source: Matrix, to target: Matrix)
+    /// target += source
+    func add(_ source: Matrix, to target: Matrix)
+    /// target *= factor
+    func scale(_ target: Matrix, by factor: Float)
+    /// target[i] = row, for every i; `row` is [1, columns].
+    func broadcast(_ row: Matrix, to target: Matrix)
+    /// target[i] += row, for every i; `row` is [1, columns].
+    func addRow(_ row: Matrix, to target: Matrix)
+    /// Adds the sum of each column of `matrix` to `sums` [1, columns].
+    func addColumnSums(of matrix: Matrix, to sums: Matrix)
+    /// target[i] = table[rows[i]], or zeros where rows[i] is negative.
+    func gather(_ rows: Numbers, of table: Matrix, into target: Matrix)
+    /// table[rows[i]] += source[i], in the order of i; nothing where rows[i] is negative.
+    func scatterAdd(_ source: Matrix, to table: Matrix, at rows: Numbers)
+    /// Whether all elements are finite.
+    func isFinite(_ matrix: Matrix) -> Bool
+    /// Copies floats of the host, row after row, into `target`.
+    func write(_ values: UnsafeBufferPointer<Float>, to target: Matrix)
+    /// The elements, row after row, in the memory of the host.
+    func read(_ matrix: Matrix) -> [Float]
+
+    // MARK: Products
+
+    /// result = left * right, or result += left * right with `adding`: [m, k] and [k, n] to [m, n].
+    func multiply(_ left: some Factor, _ right: some Factor, into result: Matrix, adding: Bool)
+    /// The same with a right factor that was packed before.
+    func multiply(_ left: some Factor, _ right: PackedFactor, into result: Matrix, adding: Bool)
+    /// Floats that a packed matrix of `rows` x `columns`, or its transpose, takes.
+    func packedCount(rows: Int, columns: Int) -> Int
+    /// Packs a factor for products that it will be the right factor of, as long as `memory` [1, packedCount] stays as it is.
+    func pack(_ factor: some Factor, into memory: Matrix) -> PackedFactor
+    /// Packs a factor as integers of 8 bits, for good (`QuantizedMatrix`).
+    func quantize(_ factor: Matrix) -> PackedFactor
+
+    // MARK: Elements
+
+    /// values = function(values)
+    func activate(_ values: Matrix, _ function: Activation)
+    /// Makes `gradient`, that of `values`, the gradient of what these were before `activate`.
+    func bend(_ gradient: Matrix, by values: Matrix, _ function: Activation)
+    /// Writes factors of inverted dropout: 0, or 1 / (1 - rate).
+    func fill(_ mask: Matrix, with draw: DropoutDraw)
+    /// target *= factors, element by element; further rows of `factors` are passed over.
+    func multiply(_ target: Matrix, by factors: Matrix)
+    /// values = min(max(values, -bound), bound); NaN stays.
+    func clip(_ values: Matrix, to bound: Float)
+    /// Makes those elements of `gradient` zero whose values were clipped to ±bound.
+    func maskClipped(_ gradient: Matrix, by values: Matrix, bound: Float)
+    /// y = gain * (x - mean) / sqrt(variance + epsilon) + bias over each row; `statistics` [rows, 2] gets the mean and the
+    /// inverse deviation. `gain` and `bias` are [1, columns]; `output` may be `input`.
+    func layerNorm(_ input: Matrix, gain: Matrix, bias: Matrix, epsilon: Double, into output: Matrix, statistics: Matrix)
+    /// Adds to the gradients of gain and bias, and makes `gradient`, that of the output, that of the input.
+    func layerNormBackward(
+        _ input: Matrix, gain: Matrix, statistics: Matrix, gradient: Matrix, gainGradient: Matrix, biasGradient: Matrix)
+
+    // MARK: Recurrent cells
+
+    /// An LSTM step between its products. Rows of `gates` [rows, 4 size] come in as pre-activations but for the bias [1, 4 size]
+    /// and go out as activations, in the order input, forget, candidate, output:
+    ///
+    ///     c = clip(i * g + f * previous c),  m = o * tanh(c)
+    func lstmStep(gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float)
+    /// The backward pass of `lstmStep`. The activations in `gates` become the gradients of the pre-activations, the cells become
+    /// m; `cellGradient` comes in as the part of dc that later steps give, and goes out as the part for the step before.
+    /// A clipped cell passes nothing on.
+    func lstmStepBackward(
+        gates: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float)
+
+    // MARK: Words letter by letter
+
+    /// y = x + g * (t - x), where t = relu(transformed) and g = sigmoid(gates) replace what they are made of.
+    func highway(_ input: Matrix, transformed: Matrix, gates: Matrix, into output: Matrix)
+    /// From the gradient of y those of `transformed` and `gates` before their activations, and, in `carried`, the part of x's
+    /// that does not pass through either.
+    func highwayBackward(
+        _ input: Matrix, transformed: Matrix, gates: Matrix, outputGradient: Matrix, transformedGradient: Matrix,
+        gateGradient: Matrix, carried: Matrix)
+    /// Writes the letters under a filter of `width` at each of its places, one row a place: row after row those of the words in
+    /// `words`, whose letters begin at row `starts[word]` of `letters` and which have `places[word]` places.
+    func unfold(_ letters: Matrix, width: Int, words: Range<Int>, starts: Numbers, places: Numbers, into windows: Matrix)
+    /// features[word] = activation(bias + max over the places of the word of answers), and in `chosen` [words x columns], if
+    /// wanted, the place of each maximum. `answers` has a row for each place of the words in `words`.
+    func maxPool(
+        _ answers: Matrix, words: Range<Int>, places: Numbers, bias: Matrix, _ activation: Activation, into features: Matrix,
+        chosen: ChosenPlaces?)
+    /// The backward pass of filters [count, width * size] at their chosen places, from the gradient of their sums [words, count]:
+    /// adds to the gradients of filters and biases.
+    func addFilterGradients(
+        _ gradient: Matrix, _ chosen: ChosenPlaces, letters: Matrix, starts: Numbers, weightGradient: Matrix,
+        biasGradient: Matrix)
+    /// Adds to the gradient of the letters what the filters pass on. `lettersGradient` has the rows of `letters`.
+    func addLetterGradients(
+        _ gradient: Matrix, _ chosen: ChosenPlaces, weights: Matrix, starts: Numbers, lettersGradient: Matrix)
+
+    // MARK: Losses
+
+    /// Writes what each of `count` rows counts in a mean: its weight, or 1, divided by the sum of all weights, 0 if that is 0.
+    func fillRowFactors(_ factors: Scalars, weights: Matrix?)
+    /// Adds the losses of rows of predictions [rows, size], each times its factor, to `loss`, and writes their gradient where
+    /// one is wanted. See `Distance`.
+    func addDistance(
+        _ distance: Distance, _ prediction: Matrix, _ target: Matrix, factors: Scalars, gradient: Matrix?, loss: Scalars)
+    /// The max-margin loss; see `MaxMargin`.
+    func addMaxMargin(
+        _ margin: MaxMargin, _ prediction: Matrix, _ target: Matrix, factors: Scalars, gradient: Matrix?, loss: Scalars)
+    /// The softmax of logits that lie class by class, [classes, rows], and its loss; see `SoftmaxPass`.
+    func softmax(_ logits: Matrix, _ pass: SoftmaxPass, loss: Scalars)
+    /// sums[class] += sum over rows of the pass's factor x exponentials[class][row]
+    func addClassSums(of exponentials: Matrix, _ pass: SoftmaxPass, to sums: Matrix)
+    /// The end of the softmax's backward pass: the gradients that rows of `statesGradient` and their targets give each other;
+    /// see `SoftmaxPass`. `weights`, `gradient` and `biasGradient` [rows or classes, 1] are indexed by `rows` and `slots`.
+    func addTargetGradients(
+        _ pass: SoftmaxPass, statesGradient: Matrix, weights: Matrix, rows: Numbers, gradient: Matrix, biasGradient: Matrix?,
+        slots: Numbers)
+    /// logits[places[row]][row] = -infinity, where the place is not negative.
+    func exclude(_ places: Numbers, from logits: Matrix)
+    /// shifts[i] = biases[rows[i]] - corrections[i]; `biases` [classes, 1] or [1, classes], `shifts` [1, n].
+    func classShifts(of biases: Matrix, at rows: Numbers, corrections: Scalars, into shifts: Matrix)
+    /// Writes states[row] · weights[rows[row]] + shifts[row] to `logits` [1, rows].
+    func targetLogits(_ states: Matrix, weights: Matrix, rows: Numbers, shifts: Matrix, into logits: Matrix)
+    /// values[row] -= log(sum over columns of e^value)
+    func logSoftmax(_ values: Matrix)
+
+    // MARK: Layers mixed
+
+    /// y = gamma x sum over layers l of p_l h_l, p = softmax(s): rows of `input` are the layers one after the other.
+    func mixLayers(_ input: Matrix, weights: Matrix, gain: Matrix, into output: Matrix)
+    /// The backward pass of `mixLayers`: adds to the gradients of s and gamma, writes that of the input where one is wanted.
+    func mixLayersBackward(
+        _ input: Matrix, weights: Matrix, gain: Matrix, outputGradient: Matrix, inputGradient: Matrix?, partials: Scalars,
+        weightGradient: Matrix, gainGradient: Matrix)
+
+    // MARK: Training
+
+    /// The sum of the squares of all elements; not finite if one of them is not.
+    func squaredNorm(_ matrix: Matrix) -> Double
+    /// A step of Adam on a run of weights; the gradient becomes zero.
+    func update(_ run: WeightRun, _ step: OptimizerStep, _ rule: Adam)
+    /// A step of Adagrad on a run of weights; the gradient becomes zero.
+    func update(_ run: WeightRun, _ step: OptimizerStep, _ rule: Adagrad)
+    /// target += source, and source = 0, for each of the sources in their order.
+    func moveSum(of sources: [Matrix], to target: Matrix)
+
+    // MARK: Scores
+
+    /// Scales each row to unit norm; a zero row stays as it is, and one that is not finite.
+    func normalize(_ rows: Matrix)
+    /// The inner product of each row of two matrices of one shape.
+    func rowProducts(_ one: Matrix, _ other: Matrix) -> [Double]
+    /// The sum of each column, in double precision.
+    func columnSums(of matrix: Matrix) -> [Double]
+
+    /// The product of each row of `left` with one column of `right`, in the bits that the whole product has; NaN where the
+    /// column is negative.
+    func values(_ left: Matrix, _ right: PackedFactor, at columns: [Int]) -> [Float]
+    /// The scores of all columns of `right` at each row of `left`, added up; see `ScoreSums`. A column's value is its product
+    /// with the row, its score scale x value + prior; `prior` is [1, columns].
+    func scoreSums(
+        _ left: Matrix, _ right: PackedFactor, prior: Matrix, scale: Float, targets: [ScoreTarget], moments: Bool
+    ) -> [ScoreSums]
+}
+
+extension Backend {
+    public func enter(_ phase: Phase) { enter(phase, of: nil) }
+
+    public func multiply(_ left: some Factor, _ right: some Factor, into result: Matrix) {
+        multiply(left, right, into: result, adding: false)
+    }
+
+    public func multiply(_ left: some Factor, _ right: PackedFactor, into result: Matrix) {
+        multiply(left, right, into: result, adding: false)
+    }
+
+    /// target[i] = table[rows[i]]
+    public func gather(_ rows: [Int], of table: Matrix, into target: Matrix) {
+        let buffer = FloatBuffer(count: rows.count), numbers = Numbers(buffer, count: rows.count)
+        for (index, row) in rows.enumerated() { numbers[index] = Int32(row) }
+        gather(numbers, of: table, into: target)
+        withExtendedLifetime(buffer) {}
+    }
+
+    /// A factor that is packed for good, with memory of its own.
+    public func packed(_ factor: some Factor) -> PackedFactor {
+        let operand = factor.operand
+        let memory = FloatBuffer(count: packedCount(rows: operand.rows, columns: operand.columns))
+        var packed = pack(operand, into: Matrix(memory, rows: 1, columns: memory.count))
+        packed.memory = memory
+        return packed
+    }
+
+    /// Copies floats of the host, row after row, into `target`.
+    public func write(_ values: [Float], to target: Matrix) {
+        values.withUnsafeBufferPointer { write($0, to: target) }
+    }
+
+    /// Where each row's target stands among the columns of `right`; see `scoreSums`.
+    /// - Parameter targets: [rows], each a column.
+    public func candidateScores(
+        _ left: Matrix, _ right: PackedFactor, prior: Matrix, scale: Float = 1, targets: [Int]
+    ) -> [CandidateScores] {
+        let values = values(left, right, at: targets), priors = read(prior)
+        let own = zip(targets, values).map { ScoreTarget(value: $1, prior: priors[$0]) }
+        let sums = scoreSums(left, right, prior: prior, scale: scale, targets: own, moments: false)
+        return zip(own, sums).map { target, sums in
+            CandidateScores(
+                sums, targetScore: Double(target.prior.addingProduct(scale, target.value)), count: right.columns)
+        }
+    }
+
+    /// Mean and variance of each row's values under the softmax over its scores; see `scoreSums`.
+    public func valueMoments(
+        _ left: Matrix, _ right: PackedFactor, prior: Matrix, scale: Float
+    ) -> [(mean: Double, variance: Double)] {
+        let targets = [ScoreTarget](repeating: .none, count: left.rows)
+        return scoreSums(left, right, prior: prior, scale: scale, targets: targets, moments: true).map { ($0.mean, $0.variance) }
+    }
+}

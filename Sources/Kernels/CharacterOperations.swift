@@ -1,0 +1,163 @@
+internal import Parallel
+
+/// Where the filters of one width answered most, in each word: places among those that `unfold` has.
+public struct ChosenPlaces: Sendable {
+    /// [words, features] of all widths.
+    let places: Numbers
+    let features: Int
+    /// The first feature of this width.
+    let column: Int
+
+    public init(_ places: Numbers, features: Int, column: Int) {
+        self.places = places
+        self.features = features
+        self.column = column
+    }
+
+    /// The place at which filter `number` answered most in a word.
+    @inline(__always)
+    public subscript(word: Int, number: Int) -> Int {
+        get { Int(places[word * features + column + number]) }
+        nonmutating set { places[word * features + column + number] = Int32(newValue) }
+    }
+}
+
+extension Compute {
+    public func highway(_ input: Matrix, transformed: Matrix, gates: Matrix, into output: Matrix) {
+        for row in 0..<input.rows {
+            let x = input.row(row), t = transformed.row(row), g = gates.row(row), y = output.row(row)
+            Vector.sigmoid(g, into: g, count: input.columns)
+            for index in 0..<input.columns {
+                t[index] = max(0, t[index])
+                y[index] = x[index] + g[index] * (t[index] - x[index])
+            }
+        }
+    }
+
+    public func highwayBackward(
+        _ input: Matrix, transformed: Matrix, gates: Matrix, outputGradient: Matrix, transformedGradient: Matrix,
+        gateGradient: Matrix, carried: Matrix
+    ) {
+        for row in 0..<input.rows {
+            let x = input.row(row), dy = outputGradient.row(row), carried = carried.row(row)
+            let t = transformed.row(row), g = gates.row(row)
+            let dt = transformedGradient.row(row), dg = gateGradient.row(row)
+            for index in 0..<input.columns {
+                dt[index] = t[index] > 0 ? dy[index] * g[index] : 0
+                dg[index] = dy[index] * (t[index] - x[index]) * g[index] * (1 - g[index])
+                carried[index] = dy[index] * (1 - g[index])
+            }
+        }
+    }
+
+    public func unfold(
+        _ letters: Matrix, width: Int, words: Range<Int>, starts: Numbers, places: Numbers, into windows: Matrix
+    ) {
+        precondition(letters.isDense && windows.columns == width * letters.columns)
+        var row = 0
+        for word in words {
+            for place in 0..<Int(places[word]) {
+                windows.row(row).update(from: letters.row(Int(starts[word]) + place), count: windows.columns)
+                row += 1
+            }
+        }
+        precondition(row == windows.rows)
+    }
+
+    public func maxPool(
+        _ answers: Matrix, words: Range<Int>, places: Numbers, bias: Matrix, _ activation: Activation, into features: Matrix,
+        chosen: ChosenPlaces?
+    ) {
+        let count = answers.columns
+        var first = 0
+        for word in words {
+            let target = features.row(word), end = first + Int(places[word])
+            target.update(from: answers.row(first), count: count)
+            if let chosen {
+                let places = chosen.places.start + word * chosen.features + chosen.column
+                places.update(repeating: 0, count: count)
+                for place in first + 1..<max(first + 1, end) {
+                    let row = answers.row(place), number = Int32(place - first)
+                    for index in 0..<count {
+                        let isLarger = row[index] > target[index]
+                        target[index] = isLarger ? row[index] : target[index]
+                        places[index] = isLarger ? number : places[index]
+                    }
+                }
+            } else {
+                for place in first + 1..<max(first + 1, end) {
+                    Vector.raise(target, to: answers.row(place), plus: 0, count: count)
+                }
+            }
+            Vector.add(bias.start, to: target, count: count)
+            first = end
+        }
+        activate(features.rows(words), activation)
+    }
+
+    /// Each filter answers at one place of a word only, so that its gradient is a sum of that many windows of letters: far
+    /// fewer than a product over all places. Filters are the threads' tasks.
+    public func addFilterGradients(
+        _ gradient: Matrix, _ chosen: ChosenPlaces, letters: Matrix, starts: Numbers, weightGradient: Matrix,
+        biasGradient: Matrix
+    ) {
+        var job = FilterJob(gradient: gradient, chosen: chosen, letters: letters, starts: starts, filters: weightGradient)
+        withUnsafeMutablePointer(to: &job) { job in
+            job.pointee.biasGradient = biasGradient
+            pool.forEach((gradient.columns + FilterJob.group - 1) / FilterJob.group, context: job) { context, task in
+                context.assumingMemoryBound(to: FilterJob.self).pointee.addToFilters(task)
+            }
+        }
+    }
+
+    public func addLetterGradients(
+        _ gradient: Matrix, _ chosen: ChosenPlaces, weights: Matrix, starts: Numbers, lettersGradient: Matrix
+    ) {
+        var job = FilterJob(gradient: gradient, chosen: chosen, letters: lettersGradient, starts: starts, filters: weights)
+        pool.forEach((gradient.rows + FilterJob.group - 1) / FilterJob.group, context: &job) { context, task in
+            context.assumingMemoryBound(to: FilterJob.self).pointee.addToLetters(task)
+        }
+    }
+}
+
+/// What the threads work on in the backward pass of filters.
+private struct FilterJob {
+    /// [words, count]: of the filters' largest sums.
+    let gradient: Matrix
+    let chosen: ChosenPlaces
+    let letters: Matrix
+    let starts: Numbers
+    /// [count, width * size]: weights, or their gradient.
+    let filters: Matrix
+    var biasGradient: Matrix?
+
+    /// Filters, or words, of a task.
+    static let group = 16
+
+    /// The window of letters at which a filter answered most.
+    private func window(_ word: Int, _ number: Int) -> UnsafeMutablePointer<Float> {
+        letters.row(Int(starts[word]) + chosen[word, number])
+    }
+
+    func addToFilters(_ task: Int) {
+        guard let bias = biasGradient?.start else { return }
+        for number in task * Self.group..<min(gradient.columns, (task + 1) * Self.group) {
+            for word in 0..<gradient.rows {
+                let slope = gradient.row(word)[number]
+                guard slope != 0 else { continue }
+                bias[number] += slope
+                Vector.add(window(word, number), times: slope, to: filters.row(number), count: filters.columns)
+            }
+        }
+    }
+
+    func addToLetters(_ task: Int) {
+        for word in task * Self.group..<min(gradient.rows, (task + 1) * Self.group) {
+            for number in 0..<gradient.columns {
+                let slope = gradient.row(word)[number]
+                guard slope != 0 else { continue }
+                Vector.add(filters.row(number), times: slope, to: window(word, number), count: filters.columns)
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+/// The right factor of several products, packed once in the order of its backend: the weights of an LSTM, which meet every time
+/// step of a window, or those of a network that is only used.
+public struct PackedFactor: @unchecked Sendable {
+    public let rows, columns: Int
+    /// Its floats, in an order of the backend's own.
+    @_spi(HostMemory) public let start: UnsafeMutablePointer<Float>
+    /// As integers of 8 bits instead.
+    let quantized: QuantizedMatrix?
+    /// What owns the floats, if this does.
+    var memory: FloatBuffer?
+
+    @_spi(HostMemory)
+    public init(_ memory: Matrix, rows: Int, columns: Int) {
+        self.rows = rows
+        self.columns = columns
+        start = memory.start
+        quantized = nil
+    }
+
+    init(_ quantized: QuantizedMatrix) {
+        rows = quantized.rows
+        columns = quantized.columns
+        start = quantized.memory
+        self.quantized = quantized
+    }
+
+    /// Memory of its own.
+    public var bytes: Int { memory?.bytes ?? quantized?.bytes ?? 0 }
+
+    func panels(_ kernels: ProcessorKernels) -> RightPanels {
+        precondition(quantized == nil, "a matrix of bytes has no panels of floats")
+        return RightPanels(start, depth: rows, columns: columns, kernels: kernels)
+    }
+}
+
+/// How the weights of a network that is only used are multiplied.
+public enum WeightPrecision: String, Sendable, CaseIterable {
+    case float32
+    /// Integers of 8 bits, with what they meet (`QuantizedMatrix`): faster, and not exact. Of the sequence encoder alone; the
+    /// input layer stays as it is.
+    case int8
+}
+
+extension Compute {
+    public func packedCount(rows: Int, columns: Int) -> Int {
+        let width = ProcessorKernels.available.map(\.columns).max() ?? 1
+        return max(
+            RightPanels.size(depth: rows, columns: columns, width: width),
+            RightPanels.size(depth: columns, columns: rows, width: width))
+    }
+
+    public func pack(_ factor: some Factor, into memory: Matrix) -> PackedFactor {
+        let factor = factor.operand
+        let packed = PackedFactor(memory, rows: factor.rows, columns: factor.columns)
+        precondition(
+            RightPanels.size(depth: factor.rows, columns: factor.columns, width: kernels.columns) <= memory.columns)
+        pack(factor, into: packed.panels(kernels))
+        return packed
+    }
+
+    public func quantize(_ factor: Matrix) -> PackedFactor { PackedFactor(QuantizedMatrix(factor, pool: pool)) }
+
+    public func multiply(_ left: some Factor, _ right: PackedFactor, into result: Matrix, adding: Bool) {
+        if let quantized = right.quantized {
+            let left = left.operand
+            precondition(!left.isTransposed, "rows become bytes, not columns")
+            multiply(left.matrix, quantized, into: result, adding: adding)
+        } else {
+            multiply(left, right.panels(kernels), into: result, adding: adding)
+        }
+    }
+}

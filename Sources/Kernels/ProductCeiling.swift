@@ -1,0 +1,48 @@
+internal import Glibc
+public import Parallel
+
+/// How fast this machine multiplies large matrices in single precision: what no training step can exceed, because nearly
+/// all of a step is such products.
+public final class ProductCeiling {
+    /// Rows and columns of all matrices; large enough that reading the factors costs nothing beside the multiplications.
+    public let size: Int
+    private let backend: Compute
+    private let buffer: FloatBuffer
+
+    public init(size: Int = 1024, pool: ThreadPool, kernels: ProcessorKernels = .fastest) {
+        self.size = size
+        backend = Compute(pool: pool, kernels: kernels)
+        buffer = FloatBuffer(count: 3 * size * size)
+        var random = Random(seed: 1, stream: "ceiling")
+        for index in 0..<2 * size * size { buffer.start[index] = Float(random.uniform() - 0.5) }
+    }
+
+    /// Two factors and their product, each [size, size].
+    public var matrices: (left: Matrix, right: Matrix, product: Matrix) {
+        func matrix(_ index: Int) -> Matrix { Matrix(buffer, at: index * size * size, rows: size, columns: size) }
+        return (matrix(0), matrix(1), matrix(2))
+    }
+
+    /// GFLOP/s of these products, over at least `seconds`.
+    public func rate(seconds: Double) -> Double {
+        let (left, right, product) = matrices
+        return rate(seconds: seconds) { backend.multiply(left, right, into: product) }
+    }
+
+    /// GFLOP/s of `multiply`, which makes such a product. The first is left out: threads wake up in it.
+    public func rate(seconds: Double, _ multiply: () -> Void) -> Double {
+        func now() -> Double {
+            var time = timespec()
+            clock_gettime(CLOCK_MONOTONIC, &time)
+            return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
+        }
+        multiply()
+        var products = 0.0
+        let start = now()
+        repeat {
+            multiply()
+            products += 1
+        } while now() - start < seconds
+        return 2e-9 * products * Double(size) * Double(size) * Double(size) / (now() - start)
+    }
+}

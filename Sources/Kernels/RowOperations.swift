@@ -1,0 +1,142 @@
+internal import Parallel
+
+// Copies, sums and rows of tables.
+extension Compute {
+    public func fill(_ target: Matrix, with value: Float) { target.fill(value) }
+
+    public func copy(_ source: Matrix, to target: Matrix) { target.copy(from: source) }
+
+    public func add(_ source: Matrix, to target: Matrix) {
+        precondition(source.rows == target.rows && source.columns == target.columns)
+        if source.isDense && target.isDense {
+            return Vector.add(source.start, to: target.start, count: source.rows * source.columns)
+        }
+        for row in 0..<source.rows { Vector.add(source.row(row), to: target.row(row), count: source.columns) }
+    }
+
+    public func scale(_ target: Matrix, by factor: Float) {
+        for row in 0..<target.rows { Vector.scale(target.row(row), by: factor, count: target.columns) }
+    }
+
+    public func broadcast(_ row: Matrix, to target: Matrix) {
+        precondition(row.columns == target.columns)
+        for index in 0..<target.rows { target.row(index).update(from: row.start, count: target.columns) }
+    }
+
+    public func addRow(_ row: Matrix, to target: Matrix) {
+        precondition(row.columns == target.columns)
+        pool.forEach(target.rows) { Vector.add(row.start, to: target.row($0), count: target.columns) }
+    }
+
+    public func addColumnSums(of matrix: Matrix, to sums: Matrix) {
+        struct Job {
+            let matrix, sums: Matrix
+        }
+        precondition(matrix.columns == sums.columns)
+        var job = Job(matrix: matrix, sums: sums)
+        pool.forEach((matrix.columns + 255) / 256, context: &job) { context, block in
+            let job = context.assumingMemoryBound(to: Job.self).pointee
+            let first = block * 256
+            let count = min(256, job.matrix.columns - first)
+            for row in 0..<job.matrix.rows {
+                Vector.add(job.matrix.row(row) + first, to: job.sums.start + first, count: count)
+            }
+        }
+    }
+
+    public func gather(_ rows: Numbers, of table: Matrix, into target: Matrix) {
+        precondition(rows.count >= target.rows && table.columns == target.columns)
+        for index in 0..<target.rows {
+            let row = Int(rows[index])
+            if row < 0 {
+                target.row(index).update(repeating: 0, count: target.columns)
+            } else {
+                target.row(index).update(from: table.row(row), count: target.columns)
+            }
+        }
+    }
+
+    public func scatterAdd(_ source: Matrix, to table: Matrix, at rows: Numbers) {
+        precondition(rows.count >= source.rows && table.columns == source.columns)
+        for index in 0..<source.rows where rows[index] >= 0 {
+            Vector.add(source.row(index), to: table.row(Int(rows[index])), count: source.columns)
+        }
+    }
+
+    public func isFinite(_ matrix: Matrix) -> Bool {
+        if matrix.isDense { return Vector.isFinite(matrix.start, count: matrix.rows * matrix.columns) }
+        return (0..<matrix.rows).allSatisfy { Vector.isFinite(matrix.row($0), count: matrix.columns) }
+    }
+
+    public func write(_ values: UnsafeBufferPointer<Float>, to target: Matrix) {
+        precondition(values.count == target.rows * target.columns)
+        guard let start = values.baseAddress else { return }
+        for row in 0..<target.rows { target.row(row).update(from: start + row * target.columns, count: target.columns) }
+    }
+
+    public func read(_ matrix: Matrix) -> [Float] {
+        [Float](unsafeUninitializedCapacity: matrix.rows * matrix.columns) { values, count in
+            count = matrix.rows * matrix.columns
+            guard let start = values.baseAddress else { return }
+            for row in 0..<matrix.rows {
+                (start + row * matrix.columns).update(from: matrix.row(row), count: matrix.columns)
+            }
+        }
+    }
+
+    public func normalize(_ rows: Matrix) {
+        for row in 0..<rows.rows { Vector.normalize(rows.row(row), count: rows.columns) }
+    }
+
+    public func rowProducts(_ one: Matrix, _ other: Matrix) -> [Double] {
+        precondition(one.rows == other.rows && one.columns == other.columns)
+        return (0..<one.rows).map { Vector.dot(one.row($0), other.row($0), count: one.columns) }
+    }
+
+    public func columnSums(of matrix: Matrix) -> [Double] {
+        var sums = [Double](repeating: 0, count: matrix.columns)
+        for row in 0..<matrix.rows { for column in sums.indices { sums[column] += Double(matrix.row(row)[column]) } }
+        return sums
+    }
+
+    public func squaredNorm(_ matrix: Matrix) -> Double {
+        struct Job {
+            let vector: UnsafeMutablePointer<Float>
+            let count: Int
+            let partials: UnsafeMutablePointer<Double>
+        }
+        precondition(matrix.isDense)
+        let count = matrix.rows * matrix.columns
+        var job = Job(vector: matrix.start, count: count, partials: partials)
+        let blocks = Reduction.blockCount(count)
+        pool.forEach(blocks, context: &job) { context, block in
+            let job = context.assumingMemoryBound(to: Job.self).pointee
+            let size = Reduction.blockSize(job.count)
+            let start = job.vector + block * size
+            job.partials[block] = Vector.dot(start, start, count: min(size, job.count - block * size))
+        }
+        return (0..<blocks).reduce(0.0) { $0 + partials[$1] }
+    }
+
+    public func moveSum(of sources: [Matrix], to target: Matrix) {
+        let count = target.rows * target.columns, block = 1 << 14
+        precondition(target.isDense && sources.allSatisfy { $0.isDense && $0.rows * $0.columns == count })
+        pool.forEach((count + block - 1) / block) { index in
+            let start = index * block, size = min(block, count - start)
+            for source in sources {
+                Vector.add(source.start + start, to: target.start + start, count: size)
+                (source.start + start).update(repeating: 0, count: size)
+            }
+        }
+    }
+}
+
+/// How long runs of floats are cut for several threads: into at most `blocks` pieces, by their length alone.
+enum Reduction {
+    static let blocks = 256
+
+    /// Elements in a block, a multiple of 16: at least 8,192.
+    static func blockSize(_ count: Int) -> Int { max(8192, ((count + blocks - 1) / blocks + 15) / 16 * 16) }
+
+    static func blockCount(_ count: Int) -> Int { (count + blockSize(count) - 1) / blockSize(count) }
+}

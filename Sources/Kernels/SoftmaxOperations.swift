@@ -1,0 +1,176 @@
+internal import Glibc
+internal import Parallel
+
+/// A softmax over classes whose logits lie class by class, so that sums over classes are vectors over rows: what goes in, and
+/// the memory of what comes out.
+///
+///     p(class | row) = e^(logit + bias) / total,  loss = sum over rows of factor x -log p(target)
+public struct SoftmaxPass: Sendable {
+    /// Blocks that classes are cut into by their number alone; the blocks' sums are added in order.
+    public static let blocks = 128
+
+    /// [1, classes]: added to the logits of each class; `nil`: nothing.
+    public var bias: Matrix?
+    /// [rows]: the class of each row's target.
+    public var targets: Numbers
+    /// Whether the targets are not among the classes; then `targetLogits` holds their logits, which count among the others.
+    public var hasOwnTargets = false
+    /// [rows]: what each row counts.
+    public var factors: Scalars
+    /// [rows, inputs]: the states, and room for each times the factor of its exponentials; without them there is no gradient.
+    public var states, scaled: Matrix
+    /// [1, rows] each: the highest logit, the target's, what the exponentials are multiplied by to be gradients
+    /// (factor / total), and the gradient of the target's logit beside that.
+    public let highest, targetLogits, stateFactors, slopes: Matrix
+    /// [blocks, rows], and [rows]: the sums of e^(logit - highest).
+    public let partials: Matrix
+    public let totals: Scalars
+
+    /// Floats of `memory` for `rows` rows.
+    public static func memoryCount(rows: Int) -> Int { (4 + blocks + 2) * rows }
+
+    /// - Parameter memory: [1, memoryCount], for the rows of `states`.
+    public init(
+        targets: Numbers, bias: Matrix?, factors: Scalars, states: Matrix, scaled: Matrix, memory: Matrix
+    ) {
+        let rows = states.rows
+        precondition(memory.columns >= Self.memoryCount(rows: rows) && targets.count >= rows && factors.count >= rows)
+        func part(_ index: Int, _ count: Int = 1) -> Matrix {
+            Matrix(memory.start + index * rows, rows: count, columns: rows)
+        }
+        self.targets = targets
+        self.bias = bias
+        self.factors = factors
+        self.states = states
+        self.scaled = scaled
+        totals = Scalars(
+            UnsafeMutableRawPointer(memory.start).bindMemory(to: Double.self, capacity: rows), count: rows)
+        highest = part(2)
+        targetLogits = part(3)
+        stateFactors = part(4)
+        slopes = part(5)
+        partials = part(6, Self.blocks)
+    }
+}
+
+extension Compute {
+    public func softmax(_ logits: Matrix, _ pass: SoftmaxPass, loss: Scalars) {
+        let rows = logits.columns
+        precondition(rows == pass.states.rows && rows == pass.scaled.rows)
+        sum(logits, pass, raising: true)
+        pass.highest.start.update(from: pass.partials.start, count: rows)
+        for block in 1..<SoftmaxPass.blocks {
+            Vector.raise(pass.highest.start, to: pass.partials.row(block), plus: 0, count: rows)
+        }
+        for row in 0..<rows {
+            if pass.hasOwnTargets {
+                let logit = pass.targetLogits.start[row]
+                // Not max, which would let NaN pass.
+                if !(logit <= pass.highest.start[row]) { pass.highest.start[row] = logit }
+            } else {
+                // Before their exponentials take the logits' place.
+                let target = Int(pass.targets[row])
+                pass.targetLogits.start[row] = logits.row(target)[row] + (pass.bias?.start[target] ?? 0)
+            }
+        }
+        sum(logits, pass, raising: false)
+        var sum = 0.0
+        for row in 0..<rows {
+            let target = Double(pass.targetLogits.start[row]), highest = Double(pass.highest.start[row])
+            var total = 0.0
+            for block in 0..<SoftmaxPass.blocks { total += Double(pass.partials.row(block)[row]) }
+            if pass.hasOwnTargets {
+                total += exp(Double(pass.targetLogits.start[row] - pass.highest.start[row]))
+            }
+            pass.totals[row] = total
+            let factor = pass.factors[row], logTotal = highest + log(total)
+            if factor != 0 { sum += factor * (logTotal - target) }
+            let stateFactor = Float(factor / total)
+            pass.stateFactors.start[row] = stateFactor
+            pass.slopes.start[row] = pass.hasOwnTargets ? Float(factor * (exp(target - logTotal) - 1)) : -Float(factor)
+            Vector.scaled(pass.states.row(row), by: stateFactor, into: pass.scaled.row(row), count: pass.states.columns)
+        }
+        loss[0] += sum
+    }
+
+    /// Finds the highest logit + bias of each row in each block of classes, or adds up e^(logit + bias - highest), which then
+    /// takes the place of the logit.
+    private func sum(_ logits: Matrix, _ pass: SoftmaxPass, raising: Bool) {
+        struct Job {
+            let logits, highest, partials: Matrix
+            let bias: UnsafeMutablePointer<Float>?
+            let raising: Bool
+        }
+        var job = Job(
+            logits: logits, highest: pass.highest, partials: pass.partials, bias: pass.bias?.start, raising: raising)
+        pool.forEach(SoftmaxPass.blocks, context: &job) { context, block in
+            let job = context.assumingMemoryBound(to: Job.self).pointee
+            let count = job.logits.columns, result = job.partials.row(block), blocks = SoftmaxPass.blocks
+            result.update(repeating: job.raising ? -.infinity : 0, count: count)
+            for index in job.logits.rows * block / blocks..<job.logits.rows * (block + 1) / blocks {
+                let values = job.logits.row(index), shift = job.bias?[index] ?? 0
+                if job.raising {
+                    Vector.raise(result, to: values, plus: shift, count: count)
+                } else {
+                    Vector.addExponentials(of: values, plus: shift, minus: job.highest.start, to: result, count: count)
+                }
+            }
+        }
+    }
+
+    public func addClassSums(of exponentials: Matrix, _ pass: SoftmaxPass, to sums: Matrix) {
+        struct Job {
+            let values, factors, sums: Matrix
+        }
+        var job = Job(values: exponentials, factors: pass.stateFactors, sums: sums)
+        pool.forEach((exponentials.rows + 255) / 256, context: &job) { context, block in
+            let job = context.assumingMemoryBound(to: Job.self).pointee
+            for index in block * 256..<min((block + 1) * 256, job.values.rows) {
+                job.sums.start[index] += Float(
+                    Vector.dot(job.values.row(index), job.factors.start, count: job.values.columns))
+            }
+        }
+    }
+
+    public func addTargetGradients(
+        _ pass: SoftmaxPass, statesGradient: Matrix, weights: Matrix, rows: Numbers, gradient: Matrix, biasGradient: Matrix?,
+        slots: Numbers
+    ) {
+        let count = statesGradient.columns
+        for row in 0..<statesGradient.rows {
+            let below = statesGradient.row(row), slope = pass.slopes.start[row]
+            Vector.scale(below, by: pass.stateFactors.start[row], count: count)
+            guard pass.factors[row] != 0 else { continue }
+            let slot = Int(slots[row])
+            Vector.add(weights.row(Int(rows[row])), times: slope, to: below, count: count)
+            Vector.add(pass.states.row(row), times: slope, to: gradient.row(slot), count: count)
+            biasGradient?.start[slot] += slope
+        }
+    }
+
+    public func exclude(_ places: Numbers, from logits: Matrix) {
+        for row in 0..<logits.columns where places[row] >= 0 { logits.row(Int(places[row]))[row] = -.infinity }
+    }
+
+    public func classShifts(of biases: Matrix, at rows: Numbers, corrections: Scalars, into shifts: Matrix) {
+        precondition(biases.isDense && rows.count >= shifts.columns && corrections.count >= shifts.columns)
+        for index in 0..<shifts.columns {
+            shifts.start[index] = biases.start[Int(rows[index])] - Float(corrections[index])
+        }
+    }
+
+    public func targetLogits(_ states: Matrix, weights: Matrix, rows: Numbers, shifts: Matrix, into logits: Matrix) {
+        for row in 0..<states.rows {
+            let product = Vector.dot(states.row(row), weights.row(Int(rows[row])), count: states.columns)
+            logits.start[row] = Float(product) + shifts.start[row]
+        }
+    }
+
+    public func logSoftmax(_ values: Matrix) {
+        pool.forEach(values.rows) { index in
+            let row = values.row(index)
+            let normalizer = Float(Vector.logSumOfExponentials(row, count: values.columns))
+            for column in 0..<values.columns { row[column] -= normalizer }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+public import Kernels
+
+/// What a network declares before any memory is taken: its parameters, the memory of a pass, and the places where it drops
+/// units. Each is declared once, by the layer that uses it. From a plan follow the parameter store, the one allocation for all
+/// passes (`PassMemory`), the bill of `train --dry-run`, and the tensors of a model file.
+public struct Plan {
+    /// The most that goes through the network in one pass.
+    public let capacity: WindowCapacity
+    /// Whether there will be backward passes.
+    public let isTraining: Bool
+    /// The parameters of this network, and those that several networks have in common.
+    public private(set) var own = ParameterLayout(), shared = ParameterLayout()
+    /// Floats of a pass, each piece rounded up to whole cache lines.
+    public private(set) var floats = 0
+    /// What they are for, in the order of their declaration.
+    private var items: [(name: String, floats: Int)] = []
+    private let backend: any Backend
+    private var isShared = false
+    private var part = "activations"
+    private var sites = 0
+
+    public init(_ backend: any Backend, capacity: WindowCapacity, isTraining: Bool) {
+        self.backend = backend
+        self.capacity = capacity
+        self.isTraining = isTraining
+    }
+
+    // MARK: - Parameters
+
+    public mutating func parameter(_ name: String, _ shape: [Int]) -> Parameter {
+        isShared ? shared.declare(name, shape, isShared: true) : own.declare(name, shape)
+    }
+
+    /// A matrix of which a step touches few rows; see `ParameterRows`.
+    public mutating func sparseParameter(_ name: String, rows: Int, columns: Int) -> Parameter {
+        isShared
+            ? shared.declareSparse(name, rows: rows, columns: columns, isShared: true)
+            : own.declareSparse(name, rows: rows, columns: columns)
+    }
+
+    /// Declares parameters that several networks have in common, if `isShared`.
+    public mutating func sharing<Result>(_ isShared: Bool, _ body: (inout Plan) -> Result) -> Result {
+        let before = self.isShared
+        self.isShared = isShared
+        defer { self.isShared = before }
+        return body(&self)
+    }
+
+    /// The parameters that `body` declares, which is what it returns, too.
+    public mutating func parameters<Result>(of body: (inout Plan) -> Result) -> (Result, ParameterRange) {
+        let first = (isShared ? shared : own).parameters.count
+        let result = body(&self)
+        return (result, ParameterRange(isShared: isShared, indices: first..<(isShared ? shared : own).parameters.count))
+    }
+
+    // MARK: - Memory of a pass
+
+    /// A matrix of at most `rows` x `columns`.
+    public mutating func matrix(rows: Int, columns: Int) -> MatrixSlot {
+        MatrixSlot(offset: take(rows * columns), count: rows * columns, columns: columns)
+    }
+
+    /// A matrix that only backward passes need: nothing without training.
+    public mutating func gradient(rows: Int, columns: Int) -> MatrixSlot {
+        matrix(rows: isTraining ? rows : 0, columns: columns)
+    }
+
+    /// A factor of rows x columns, or its transpose, that is packed for many products.
+    public mutating func packed(rows: Int, columns: Int) -> MatrixSlot {
+        matrix(rows: 1, columns: backend.packedCount(rows: rows, columns: columns))
+    }
+
+    public mutating func numbers(_ count: Int) -> NumberSlot { NumberSlot(offset: take(count), count: count) }
+
+    public mutating func scalars(_ count: Int) -> ScalarSlot { ScalarSlot(offset: take(2 * count), count: count) }
+
+    /// Says what the memory that `body` declares is for, in the bill.
+    public mutating func memory<Result>(of part: String, _ body: (inout Plan) -> Result) -> Result {
+        let before = self.part
+        self.part = part
+        defer { self.part = before }
+        return body(&self)
+    }
+
+    private mutating func take(_ count: Int) -> Int {
+        let first = floats, extent = (count + 15) / 16 * 16
+        floats += extent
+        if let place = items.firstIndex(where: { $0.name == part }) {
+            items[place].floats += extent
+        } else {
+            items.append((part, extent))
+        }
+        return first
+    }
+
+    /// What each part of a pass takes, in bytes; together as much as `PassMemory` allocates.
+    public var bill: [(name: String, bytes: Int)] { items.map { ($0.name, 4 * $0.floats) } }
+
+    // MARK: - Dropout
+
+    /// A number for a place that drops units: different places drop different ones.
+    public mutating func dropoutSite() -> Int {
+        sites += 1
+        return sites
+    }
+}
+
+/// Parameters that were declared one after the other.
+public struct ParameterRange: Sendable, Equatable {
+    /// Whether they are of the layout that networks have in common.
+    public let isShared: Bool
+    /// Their places in `ParameterLayout.parameters`.
+    public let indices: Range<Int>
+}
+
+/// Room for a matrix in the memory of a pass.
+public struct MatrixSlot: Sendable {
+    let offset, count, columns: Int
+}
+
+/// Room for whole numbers in the memory of a pass.
+public struct NumberSlot: Sendable {
+    let offset, count: Int
+}
+
+/// Room for numbers in double precision in the memory of a pass.
+public struct ScalarSlot: Sendable {
+    let offset, count: Int
+}
+
+/// The memory of the passes of one network, one after the other, and whether the next one begins in the zero state.
+public final class PassMemory {
+    fileprivate let buffer: FloatBuffer
+    public let capacity: WindowCapacity
+    public let isTraining: Bool
+    /// Whether the state that the next pass begins in is zero, whatever its rows hold: they are cleared by the pass that begins
+    /// with them, as many as it has.
+    public var startsAtZero = true
+
+    public init(_ plan: Plan) {
+        buffer = FloatBuffer(count: plan.floats)
+        capacity = plan.capacity
+        isTraining = plan.isTraining
+    }
+
+    public var bytes: Int { buffer.bytes }
+}
+
+/// What a pass runs with: weights, memory, the backend, and what the pass is for.
+public struct Run {
+    public let parameters: ParameterStore
+    /// Of the layers that networks have in common.
+    public let shared: ParameterStore?
+    public let memory: PassMemory
+    public let backend: any Backend
+    public var mode: PassMode
+    /// Called by a backward pass as soon as the gradients of some parameters are complete, in the order in which they are:
+    /// where machines begin to communicate. `nil`: not wanted, or more windows will add to the gradients.
+    public var finish: ((ParameterRange) -> Void)?
+
+    public init(
+        _ parameters: ParameterStore, shared: ParameterStore? = nil, memory: PassMemory, backend: any Backend,
+        mode: PassMode = .inference
+    ) {
+        self.parameters = parameters
+        self.shared = shared
+        self.memory = memory
+        self.backend = backend
+        self.mode = mode
+    }
+
+    public func enter(_ phase: Phase, of part: Part? = nil) { backend.enter(phase, of: part) }
+
+    func store(of parameter: Parameter) -> ParameterStore {
+        guard parameter.isShared else { return parameters }
+        guard let shared else { preconditionFailure("\(parameter.name) is in a store that is not there") }
+        return shared
+    }
+
+    public func value(_ parameter: Parameter) -> Matrix { store(of: parameter).value(parameter) }
+    public func gradient(_ parameter: Parameter) -> Matrix { store(of: parameter).gradient(parameter) }
+    func rows(_ parameter: Parameter) -> ParameterRows { store(of: parameter).rows(parameter) }
+    func packed(_ parameter: Parameter) -> PackedFactor? { store(of: parameter).packed(parameter) }
+    func packedTranspose(_ parameter: Parameter) -> PackedFactor? { store(of: parameter).packedTranspose(parameter) }
+
+    /// `rows` rows of a slot, `columns` wide if that is not what the slot was planned for.
+    public func matrix(_ slot: MatrixSlot, rows: Int, columns: Int? = nil) -> Matrix {
+        precondition(rows * (columns ?? slot.columns) <= slot.count, "\(rows) rows in memory planned for fewer")
+        return Matrix(memory.buffer, at: slot.offset, rows: rows, columns: columns ?? slot.columns)
+    }
+
+    /// The whole slot as one row.
+    func vector(_ slot: MatrixSlot) -> Matrix { matrix(slot, rows: 1, columns: slot.count) }
+
+    public func numbers(_ slot: NumberSlot) -> Numbers { Numbers(memory.buffer, at: slot.offset, count: slot.count) }
+    public func scalars(_ slot: ScalarSlot) -> Scalars { Scalars(memory.buffer, at: slot.offset, count: slot.count) }
+
+    func check(_ shape: WindowShape) {
+        precondition(
+            memory.capacity.holds(shape),
+            "\(shape.steps) steps of \(shape.batch) in memory for \(memory.capacity.rows) rows of \(memory.capacity.batch)")
+    }
+}

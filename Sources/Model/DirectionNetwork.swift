@@ -1,0 +1,100 @@
+public import Kernels
+public import Layers
+
+/// The layers of one direction, which have declared what they need in a plan. No memory is taken.
+struct DirectionNetwork {
+    let direction: Direction
+    let configuration: EncoderConfiguration
+    let plan: Plan
+    let input: any InputLayer
+    let inputNorm: LayerNorm?
+    let encoder: any StatefulEncoder
+    /// `nil` in a model that only encodes, or was made for that.
+    let output: (any OutputLayer)?
+    /// [rows, projection]: the input layer's output after its norm; the gradients above and below the encoder.
+    let features: MatrixSlot?
+    let upperGradient, lowerGradient: MatrixSlot
+    /// The losses of a step, added up, and that of an evaluation.
+    let loss: ScalarSlot
+    /// The parameters of each part.
+    let inputRange, normRange, outputRange: ParameterRange
+
+    /// - Parameters:
+    ///   - capacity: the largest window it will see.
+    ///   - hasOutput: whether it will predict; encoding needs no output layer, which may be most of a model.
+    init(
+        _ direction: Direction, _ configuration: EncoderConfiguration, capacity: WindowCapacity, isTraining: Bool,
+        hasOutput: Bool, backend: any Backend
+    ) {
+        self.direction = direction
+        self.configuration = configuration
+        let name = direction.rawValue, width = configuration.projection, isShared = configuration.sharesLayers
+        var plan = Plan(backend, capacity: capacity, isTraining: isTraining)
+        let rows = capacity.rows
+        func outer(_ part: String) -> String { isShared ? part : "\(name).\(part)" }
+        let input: any InputLayer
+        (input, inputRange) = plan.sharing(isShared) { plan in
+            plan.memory(of: "input activations") { plan in
+                plan.parameters { configuration.makeInput(outer("input"), in: &$0) }
+            }
+        }
+        self.input = input
+        (inputNorm, normRange) = plan.memory(of: "input activations") { plan in
+            plan.parameters { plan in
+                configuration.layerNorm ? LayerNorm("\(name).input.norm", size: width, rows: rows, in: &plan) : nil
+            }
+        }
+        (features, upperGradient, lowerGradient) = plan.memory(of: "input activations") { plan in
+            (
+                configuration.layerNorm ? plan.matrix(rows: rows, columns: width) : nil,
+                plan.gradient(rows: rows, columns: width), plan.gradient(rows: rows, columns: width)
+            )
+        }
+        encoder = configuration.makeEncoder(name, in: &plan)
+        (output, outputRange) = plan.sharing(isShared) { plan in
+            plan.memory(of: "output activations") { plan in
+                plan.parameters { plan in
+                    let table = configuration.isTied ? (input as? TableInput)?.table : nil
+                    return hasOutput ? configuration.makeOutput(outer("output"), rows: rows, tiedTo: table, in: &plan) : nil
+                }
+            }
+        }
+        loss = plan.memory(of: "output activations") { $0.scalars(2) }
+        self.plan = plan
+    }
+
+    /// What weights and passes take, in bytes, by part. Parameters are those of the weights, and of everything that training
+    /// keeps beside them.
+    /// - Parameter isFirst: whether layers that the directions have in common are this one's to count.
+    func bill(training: (any Optimizer)?, isFirst: Bool) -> [(name: String, bytes: Int)] {
+        plan.own.bill(training: training, names: 2) + (isFirst ? plan.shared.bill(training: training, names: 1) : [])
+            + plan.bill.map { ("\(direction.rawValue) \($0.name)", $0.bytes) }
+    }
+}
+
+extension EncoderConfiguration {
+    /// What a model of this configuration takes, in bytes, by direction and part; nothing is allocated.
+    /// - Parameters:
+    ///   - capacity: the largest window it will see.
+    ///   - training: how it will be trained; `nil` if it will not.
+    public func memoryBill(capacity: WindowCapacity, training: (any Optimizer)?) -> [(name: String, bytes: Int)] {
+        networks(capacity: capacity, training: training).enumerated().flatMap {
+            $1.bill(training: training, isFirst: $0 == 0)
+        }
+    }
+
+    /// Trainable weights of all directions.
+    public func parameterCount() -> Int {
+        networks(capacity: WindowCapacity(batch: 1, rows: 1), training: nil).enumerated().reduce(0) {
+            $0 + $1.element.plan.own.count + ($1.offset == 0 ? $1.element.plan.shared.count : 0)
+        }
+    }
+
+    private func networks(capacity: WindowCapacity, training: (any Optimizer)?) -> [DirectionNetwork] {
+        let backend = Compute()
+        return directions.map {
+            DirectionNetwork(
+                $0, self, capacity: capacity, isTraining: training != nil, hasOutput: true, backend: backend)
+        }
+    }
+}

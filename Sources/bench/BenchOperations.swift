@@ -1,0 +1,85 @@
+import ArgumentParser
+import Benchmarking
+import Files
+import Kernels
+import ToolSupport
+
+/// `bench operations`
+struct BenchOperations: Tool {
+    static let name = "bench operations"
+    static let configuration = CommandConfiguration(
+        commandName: "operations", abstract: "The operations that layers are made of, beside OpenBLAS and plain copies of memory.",
+        discussion: """
+            Each operation of the processor's backend runs by turns with a yardstick: products and scores of candidates \
+            with a product of OpenBLAS of the same size, in GFLOP/s, and all others with a plain copy on one thread of as \
+            much memory as the operation reads and writes, in GB/s. An operation that computes much for each number is \
+            slower than a copy.
+
+            Example: bench operations --rows 64 --columns 2048
+            """)
+
+    @Option(help: ArgumentHelp("Rows of the matrices: positions of a window.", valueName: "n"))
+    var rows = 1280
+
+    @Option(help: ArgumentHelp("Columns: units of a layer, or classes.", valueName: "n"))
+    var columns = 512
+
+    @Option(help: ArgumentHelp("Depth of products: inputs of a layer.", valueName: "n"))
+    var depth = 512
+
+    @Option(help: ArgumentHelp("Measure each operation for about this long, and at least three rounds.", valueName: "x"))
+    var seconds = 0.5
+
+    @OptionGroup var kernels: KernelOptions
+    @OptionGroup var results: ResultOptions
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        guard seconds > 0 && seconds < 1e6 else { throw ValidationError("--seconds must be above 0") }
+        for (name, size) in [("--rows", rows), ("--columns", columns), ("--depth", depth)] where size < 1 || size > 1 << 14 {
+            throw ValidationError("\(name) must be from 1 to \(1 << 14)")
+        }
+    }
+
+    func perform() throws {
+        let files = try results.open()
+        StopRequest.listen()
+        var benchmark = OperationBenchmark(threads: common.threads)
+        benchmark.seconds = seconds
+        if let chosen = kernels.chosen { benchmark.kernels = chosen }
+        let sizes = OperationCase.Sizes(rows: rows, columns: columns, depth: depth)
+        var table = TextTable(["operation", "unit", "contour", "yardstick", "ratio", "lowest", "highest"])
+        for operation in OperationCase.all where !StopRequest.isMade {
+            common.report.progress(operation.name)
+            let record = Record(operation, sizes, try benchmark.run(operation, sizes), threads: common.threads)
+            try files.log(record)
+            table.append(
+                [operation.name, record.unit, rounded(record.own.median), rounded(record.yardstick.median)]
+                    + [record.ratio.median, record.ratio.lowest, record.ratio.highest].map { fixed($0, 2) })
+        }
+        common.report.progress("")
+        try files.print(
+            "kernels \(benchmark.kernels.name), \(common.threads) threads, \(rows) x \(columns), depth \(depth)\n" + table.text)
+        try files.commit()
+        StopRequest.endBySignal()
+    }
+
+    private struct Record: Encodable {
+        let event = "operation"
+        let name, unit: String
+        let rows, columns, depth, threads: Int
+        let own, yardstick, ratio: Spread
+
+        init(
+            _ operation: OperationCase, _ sizes: OperationCase.Sizes, _ rounds: [OperationBenchmark.Round], threads: Int
+        ) {
+            name = operation.name
+            unit = operation.isProduct ? "GFLOP/s" : "GB/s"
+            (rows, columns, depth) = (sizes.rows, sizes.columns, sizes.depth)
+            self.threads = threads
+            own = Spread(rounds.map(\.own))
+            yardstick = Spread(rounds.map(\.yardstick))
+            ratio = Spread(rounds.map(\.ratio))
+        }
+    }
+}
