@@ -1,8 +1,5 @@
 import Glibc
 
-/// The text of an `errno`.
-func errorText(_ code: Int32) -> String { String(cString: strerror(code)) }
-
 /// Anything that yields bytes in order: a file, a pipe, or a decompressor round one of them.
 public protocol ByteSource: AnyObject {
     /// What the user calls it, for messages: a path, or `standard input`.
@@ -100,5 +97,47 @@ public final class MemorySource: ByteSource {
         bytes.withUnsafeBytes { buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[position..<position + count])) }
         position += count
         return count
+    }
+}
+
+/// A source whose first bytes have been looked at.
+public final class PeekedSource: ByteSource {
+    public var name: String { source.name }
+    /// The first bytes, at least as many as asked for, or all there are.
+    public let head: [UInt8]
+    private let begun: MemorySource
+    private let source: any ByteSource
+
+    public convenience init(_ source: any ByteSource, count: Int) throws {
+        var head = [UInt8](repeating: 0, count: count)
+        let filled = try head.withUnsafeMutableBytes { try source.readFully(into: $0) }
+        head.removeLast(count - filled)
+        self.init(source, head: head)
+    }
+
+    /// Looks for one of several beginnings, and waits for no more than it takes: who types a line gets an answer to it. What
+    /// comes with the last bytes needed is looked at too.
+    public convenience init(_ source: any ByteSource, oneOf magics: [[UInt8]]) throws {
+        var head: [UInt8] = [], buffer = [UInt8](repeating: 0, count: max(4 << 10, magics.map(\.count).max() ?? 0))
+        while magics.contains(where: { $0.count > head.count && $0.starts(with: head) }) {
+            let room = buffer.count - head.count
+            let count = try buffer.withUnsafeMutableBytes {
+                try source.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[..<room]))
+            }
+            if count == 0 { break }
+            head += buffer[..<count]
+        }
+        self.init(source, head: head)
+    }
+
+    private init(_ source: any ByteSource, head: [UInt8]) {
+        self.head = head
+        begun = MemorySource(head)
+        self.source = source
+    }
+
+    public func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+        let count = try begun.read(into: buffer)
+        return count > 0 || buffer.isEmpty ? count : try source.read(into: buffer)
     }
 }

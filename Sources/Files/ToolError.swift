@@ -1,3 +1,5 @@
+import Glibc
+
 /// The exit statuses of sysexits.h that the tools use, and what each means here.
 public enum ExitStatus: Int32, Sendable {
     /// The command line makes no sense.
@@ -45,6 +47,6 @@ public struct ToolError: Error, Sendable, CustomStringConvertible {
 
     /// A system call that failed on `file`, with the text of `errno`.
     public static func system(_ status: ExitStatus, _ file: String, _ doing: String, errno code: Int32) -> ToolError {
-        ToolError(status, "\(file): \(doing): \(errorText(code))")
+        ToolError(status, "\(file): \(doing): \(String(cString: strerror(code)))")
     }
 }
