@@ -11,7 +11,7 @@ enum Frame {
     static let magic: UInt32 = 0x184D_2204
     /// Bits of the FLG byte (LZ4 frame format 1.6.4): version 01, independent blocks, block checksums, content size,
     /// content checksum, no dictionary.
-    static let flags: UInt8 = 0b0111_1100
+    fileprivate static let flags: UInt8 = 0b0111_1100
 
     /// Makes one frame that holds `content`: the first bytes of `frame`, as many as returned. `frame` only ever grows.
     static func compress(_ content: [UInt8], into frame: inout [UInt8]) throws -> Int {
@@ -39,7 +39,7 @@ enum Frame {
         var context: OpaquePointer?
         let status = LZ4F_createDecompressionContext(&context, UInt32(LZ4F_VERSION))
         guard LZ4F_isError(status) == 0, let context else {
-            throw ToolError(.systemError, "\(file): the system gives no memory to decompress it")
+            throw ToolError.noMemory(toDecompress: file)
         }
         defer { LZ4F_freeDecompressionContext(context) }
         return try [UInt8](unsafeUninitializedCapacity: frame.contentSize) { buffer, count in
@@ -65,6 +65,72 @@ enum Frame {
                 throw ToolError.data(file, frame.place, "the shard is damaged (content of another size than announced)")
             }
         }
+    }
+}
+
+/// Frames whose blocks are stored as they are: any reader of LZ4 takes them, and who knows where a block lies can read
+/// it there, and check it, without the rest of the frame.
+extension Frame {
+    /// Bytes before the first block: magic, FLG, BD, content size, header checksum.
+    static let headerSize = 15
+    /// Bytes behind the last block: an end mark and the content's checksum.
+    static let endSize = 8
+    /// What a block has beside its bytes: its size before them, their checksum behind.
+    static let blockExtra = 8
+    /// The bit of a block's size that says it is stored.
+    static let storedBit: UInt32 = 1 << 31
+    static let largestBlock = 4 << 20
+    /// BD: blocks of at most 4 MiB.
+    private static let blockSizes: UInt8 = 0x70
+
+    /// Makes one frame that holds `content` in stored blocks, which end at `cuts`: rising, the last one at its end. As
+    /// `compress`, it fills the first bytes of `frame`, as many as returned.
+    static func store(_ content: [UInt8], cuts: [Int], into frame: inout [UInt8]) -> Int {
+        let size = headerSize + content.count + blockExtra * cuts.count + endSize
+        if frame.count < size { frame = [UInt8](repeating: 0, count: size) }
+        content.withUnsafeBytes { content in
+            frame.withUnsafeMutableBytes { frame in
+                frame.copyBytes(from: header(contentSize: content.count))
+                var offset = headerSize, start = 0
+                func put(_ value: UInt32) {
+                    frame.storeBytes(of: value.littleEndian, toByteOffset: offset, as: UInt32.self)
+                    offset += 4
+                }
+                for end in cuts {
+                    precondition(end > start && end - start <= largestBlock, "an LZ4 block of \(end - start) bytes")
+                    let block = UnsafeRawBufferPointer(rebasing: content[start..<end])
+                    put(UInt32(block.count) | storedBit)
+                    UnsafeMutableRawBufferPointer(rebasing: frame[offset..<offset + block.count]).copyMemory(from: block)
+                    offset += block.count
+                    put(XXH32.hash(block))
+                    start = end
+                }
+                precondition(start == content.count)
+                put(0)
+                put(XXH32.hash(content))
+            }
+        }
+        return size
+    }
+
+    /// The first bytes of a frame.
+    static func header(contentSize: Int) -> [UInt8] {
+        var header: [UInt8] = []
+        withUnsafeBytes(of: magic.littleEndian) { header += $0 }
+        header += [flags, blockSizes]
+        withUnsafeBytes(of: UInt64(contentSize).littleEndian) { header += $0 }
+        let checksum = header.withUnsafeBytes { XXH32.hash(UnsafeRawBufferPointer(rebasing: $0[4...])) }
+        return header + [UInt8(truncatingIfNeeded: checksum >> 8)]
+    }
+
+    /// The content of a stored block, of which `bytes` holds size, content and checksum; `nil` if it is not whole.
+    static func storedBlock(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+        guard bytes.count >= blockExtra else { return nil }
+        let content = UnsafeRawBufferPointer(rebasing: bytes[4..<bytes.count - 4])
+        let size = UInt32(littleEndian: bytes.loadUnaligned(as: UInt32.self))
+        let checksum = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: bytes.count - 4, as: UInt32.self))
+        guard size == UInt32(content.count) | storedBit, checksum == XXH32.hash(content) else { return nil }
+        return content
     }
 }
 
@@ -122,10 +188,9 @@ final class FrameScanner {
         while true {
             let position = frame.count
             try take(4)
-            // The high bit marks a block that is stored as it is.
-            let size = Int(word(at: position) & 0x7FFF_FFFF)
+            let size = Int(word(at: position) & ~Frame.storedBit)
             if word(at: position) == 0 { break }
-            guard size <= 4 << 20 else {
+            guard size <= Frame.largestBlock else {
                 throw ToolError.data(name, "byte \(offset - 4)", "the shard is damaged (a block of \(size) bytes)")
             }
             try take(size + 4)
@@ -182,5 +247,34 @@ final class FrameScanner {
         guard head.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 || $0 == 0x0A || $0 == 0x0D }) else { return false }
         // The last character may be cut.
         return (0..<4).contains { String(validating: head.dropLast($0), as: UTF8.self) != nil }
+    }
+}
+
+extension PlacedFile {
+    /// Where the frame at `offset` ends, if one of so much content begins there; its blocks are stepped over unread.
+    /// Throws `ToolError` (`ioError`; `dataError` for a frame that is cut short or damaged).
+    func endOfFrame(at offset: Int, leastContent: Int) throws -> Int? {
+        guard size - offset >= Frame.headerSize else { return nil }
+        func number(_ place: Int) throws -> Int {
+            let bytes = try read(at: place, count: 4)
+            return Int(bytes.withUnsafeBytes { UInt32(littleEndian: $0.loadUnaligned(as: UInt32.self)) })
+        }
+        let content = try number(offset + 6) | number(offset + 10) << 32
+        guard content >= leastContent, content <= Frame.maximumContent,
+            try read(at: offset, count: Frame.headerSize) == Frame.header(contentSize: content)
+        else { return nil }
+        var place = offset + Frame.headerSize
+        while true {
+            let block = try number(place) & ~Int(Frame.storedBit)
+            if block == 0 { break }
+            guard block <= Frame.largestBlock else {
+                throw ToolError.data(name, "byte \(place)", "the shard is damaged (a block of \(block) bytes)")
+            }
+            place += block + Frame.blockExtra
+        }
+        guard place + Frame.endSize <= size else {
+            throw ToolError.data(name, "byte \(place)", "the shard is cut short; make it again, or copy it again")
+        }
+        return place + Frame.endSize
     }
 }

@@ -48,22 +48,42 @@ public struct ShardBlock: Sendable {
 
     /// Elements in a column.
     public func count(_ index: Int, stride: Int) -> Int { ranges[index].count / stride }
-}
 
-/// The first 16 bytes of a block or an end, if there are so many.
-struct ShardPrefix {
-    private let bytes: [UInt8]
+    /// Cuts a column of bytes by a column of lengths.
+    func forEachWord(lengths: Int, bytes: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) rethrows {
+        try withColumn(lengths, as: UInt32.self) { lengths in
+            try withColumn(bytes, as: UInt8.self) { bytes in
+                var start = 0
+                for length in lengths {
+                    let end = start + Int(length)
+                    try body(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: bytes[start..<end])))
+                    start = end
+                }
+            }
+        }
+    }
 
-    init(_ content: [UInt8]) { bytes = Array(content.prefix(ShardBlock.prefixSize)) }
+    /// Whether a column of lengths adds up to `total`.
+    func adds(up lengths: Int, to total: Int) -> Bool {
+        withColumn(lengths, as: UInt32.self) { $0.reduce(0) { $0 + Int($1) } } == total
+    }
 
-    /// Whether they say what a reader expects: the magic, the block's number in its part, the size of the content.
-    func fits(_ magic: [UInt8], number: Int, size: Int) -> Bool {
-        bytes.withUnsafeBytes { bytes in
-            bytes.count == ShardBlock.prefixSize && bytes.starts(with: magic)
+    /// Checks the prefix of a block or an end: the magic, the block's number in its part, the size of what follows. Throws
+    /// `ToolError.data` for another one.
+    /// - Parameters:
+    ///   - content: the prefix, and any part of what follows.
+    ///   - size: of the whole, prefix included.
+    static func checkPrefix(
+        _ content: [UInt8], _ magic: [UInt8], number: Int, size: Int, file: String, place: String
+    ) throws {
+        let isSound = content.withUnsafeBytes { bytes in
+            bytes.count >= prefixSize && bytes.starts(with: magic)
                 && UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
                     == UInt32(truncatingIfNeeded: number)
-                && UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
-                    == UInt64(size - ShardBlock.prefixSize)
+                && UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)) == UInt64(size - prefixSize)
+        }
+        guard isSound else {
+            throw ToolError.data(file, place, "block \(number) of the shard is missing, repeated or damaged")
         }
     }
 }

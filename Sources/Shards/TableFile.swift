@@ -1,4 +1,5 @@
 public import Files
+import Synchronization
 
 /// A table in a plain file, read without its rows: words, counts and sources as they come, pieces of tensors, and at the
 /// end the places of the rows.
@@ -42,15 +43,7 @@ public final class TableFile {
 
         /// Calls `body` with every word, its count and source, in order.
         public func forEach(_ body: (UnsafeRawBufferPointer, UInt64, VectorSource) throws -> Void) rethrows {
-            try block.withColumn(TableColumn.counts, as: UInt64.self) { counts in
-                try block.withColumn(TableColumn.sources, as: UInt8.self) { sources in
-                    var index = 0
-                    try block.forEachWord(lengths: TableColumn.wordLengths, bytes: TableColumn.wordBytes) { word in
-                        try body(word, counts[index], VectorSource(rawValue: sources[index]) ?? .none)
-                        index += 1
-                    }
-                }
-            }
+            try TablePart.forEachWord(block) { _, word, count, source in try body(word, count, source) }
         }
     }
 
@@ -105,14 +98,9 @@ public final class TableFile {
             } else if content.starts(with: ShardBlock.endMagic) {
                 try end(content, place)
             } else {
-                let prefix = ShardPrefix(content)
-                guard prefix.fits(ShardBlock.magic, number: blocks, size: content.count) else { throw misplaced(place) }
+                let piece = try tensorPiece(content, number: blocks, header.columns, file: name, place: place)
                 blocks += 1
-                let block = try ShardBlock(payload: content, columns: header.columns, file: name, place: place)
-                guard block.count(TableColumn.wordLengths, stride: 4) == 0 else {
-                    throw ToolError.data(name, place, "the rows of this block do not lie where the header says")
-                }
-                return .tensor(try TablePart.tensor(block, file: name))
+                return .tensor(piece)
             }
         }
     }
@@ -132,7 +120,7 @@ public final class TableFile {
     }
 
     private func end(_ content: [UInt8], _ place: String) throws {
-        guard ShardPrefix(content).fits(ShardBlock.endMagic, number: blocks, size: content.count) else { throw misplaced(place) }
+        try ShardBlock.checkPrefix(content, ShardBlock.endMagic, number: blocks, size: content.count, file: name, place: place)
         let text = String(validating: content.dropFirst(ShardBlock.prefixSize), as: UTF8.self) ?? ""
         guard let totals = ShardFields(lines: text.parts(separatedBy: "\n")),
             let digest = totals["digest"].flatMap({ UInt64($0, radix: 16) })
@@ -141,10 +129,6 @@ public final class TableFile {
         try counted.check(totals, header: header, file: name, place: place)
         digests.append(digest)
         insidePart = false
-    }
-
-    private func misplaced(_ place: String) -> ToolError {
-        .data(name, place, "block \(blocks) of the shard is missing, repeated or damaged")
     }
 
     /// The words of the frame at `offset`, if that is a stored one with rows; its rows are stepped over.
@@ -171,7 +155,7 @@ public final class TableFile {
         guard let content = stored.withUnsafeBytes({ Frame.storedBlock($0).map(Array.init) }) else {
             throw damaged("a block's checksum is wrong")
         }
-        guard ShardPrefix(content).fits(ShardBlock.magic, number: blocks, size: Int(contentSize)) else { throw misplaced(place) }
+        try ShardBlock.checkPrefix(content, ShardBlock.magic, number: blocks, size: Int(contentSize), file: name, place: place)
         let block = try ShardBlock(
             payload: Array(content.dropLast(8)), columns: TableColumn.beforeRows, file: name, place: place)
         let count = block.count(TableColumn.wordLengths, stride: 4)
@@ -209,4 +193,138 @@ public final class TableFile {
         guard isSound else { throw ToolError.data(name, "byte \(behind)", "the shard is damaged (a frame's end)") }
         offset = behind + bytes.count
     }
+}
+
+/// The rows of a table where they lie in its file: read when they are asked for, a stored LZ4 block checked when the first
+/// of its rows is. Any thread may ask.
+public final class StoredRows: Sendable {
+    /// Rows of one frame.
+    struct Run: Sendable {
+        /// The number of the first row, among all rows of the file, and of its LZ4 block among all.
+        let first: Int
+        let firstBlock: Int
+        let count: Int
+        /// Rows in an LZ4 block, the last one excepted.
+        let together: Int
+        /// Where the first row's LZ4 block lies in the file.
+        let offset: Int
+        let storage: RowStorage
+
+        var blocks: Int { (count + together - 1) / together }
+    }
+
+    public let dimension: Int
+    private let file: PlacedFile
+    private let runs: [Run]
+    /// A bit for each LZ4 block that has been found whole.
+    private let sound: Mutex<[UInt64]>
+
+    init(_ file: PlacedFile, dimension: Int, runs: [Run]) {
+        self.file = file
+        self.dimension = dimension
+        self.runs = runs
+        let blocks = runs.last.map { $0.firstBlock + $0.blocks } ?? 0
+        sound = Mutex(Array(repeating: 0, count: (blocks + 63) / 64))
+    }
+
+    /// Reads row `index` into `row`, [dimension]. Throws `ToolError` (`ioError`; `dataError` if the block in which it lies
+    /// is damaged or holds what is no number). Allocates nothing when the block has been checked.
+    public func read(_ index: Int, into row: UnsafeMutableBufferPointer<Float>) throws {
+        precondition(row.count == dimension)
+        let run = runs[self.run(of: index)], rowBytes = run.storage.stride * dimension
+        precondition(index >= run.first && index < run.first + run.count)
+        let place = (index - run.first) / run.together
+        let start = run.offset + place * (run.together * rowBytes + Frame.blockExtra)
+        let rowInBlock = (index - run.first) % run.together
+        let block = run.firstBlock + place
+        if sound.withLock({ $0[block / 64] >> UInt64(block % 64) & 1 == 1 }) {
+            return try read(at: start + 4 + rowInBlock * rowBytes, run.storage, into: row)
+        }
+        let rows = min(run.together, run.count - place * run.together)
+        let bytes = try file.read(at: start, count: rows * rowBytes + Frame.blockExtra)
+        try bytes.withUnsafeBytes { bytes in
+            guard let content = Frame.storedBlock(bytes) else {
+                throw ToolError.data(file.name, "byte \(start)", "the shard is damaged (a block's checksum is wrong)")
+            }
+            guard run.storage.isFinite(content) else {
+                throw ToolError.data(file.name, "byte \(start)", "a vector holds NaN or infinity")
+            }
+            run.storage.read(
+                UnsafeRawBufferPointer(rebasing: content[rowInBlock * rowBytes..<(rowInBlock + 1) * rowBytes]), into: row)
+        }
+        sound.withLock { $0[block / 64] |= 1 << UInt64(block % 64) }
+    }
+
+    /// Reads the values that begin at byte `place` of the file, which are known to be sound.
+    private func read(at place: Int, _ storage: RowStorage, into row: UnsafeMutableBufferPointer<Float>) throws {
+        let bytes = UnsafeMutableRawBufferPointer(row)
+        guard storage == .float16 else { return try file.read(at: place, into: bytes) }
+        // Halves wait in the back half of the row: floats, made from the front on, never reach one that is still to be read.
+        let halves = UnsafeMutableRawBufferPointer(rebasing: bytes[(bytes.count / 2)...])
+        try file.read(at: place, into: halves)
+        // Some at a time, because of more than a KiB the stack may not have the room.
+        let most = 256
+        withUnsafeTemporaryAllocation(byteCount: 2 * most, alignment: 2) { some in
+            for start in stride(from: 0, to: row.count, by: most) {
+                let end = min(start + most, row.count)
+                let piece = UnsafeMutableRawBufferPointer(rebasing: some[..<(2 * (end - start))])
+                piece.copyMemory(from: UnsafeRawBufferPointer(rebasing: halves[2 * start..<2 * end]))
+                storage.read(UnsafeRawBufferPointer(piece), into: UnsafeMutableBufferPointer(rebasing: row[start..<end]))
+            }
+        }
+    }
+
+    /// The last run that begins at or before a row.
+    private func run(of index: Int) -> Int {
+        var low = 0, high = runs.count
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if runs[middle].first <= index { low = middle } else { high = middle }
+        }
+        return low
+    }
+}
+
+/// The large tensors of a table in a plain file, passed over at first: what they belong to may never be asked for.
+public struct DeferredTensors: Sendable {
+    struct Place: Sendable {
+        let offset: Int
+        /// The number of the block in its part.
+        let number: Int
+    }
+
+    /// Content of a frame that is passed over, at least.
+    static let leastContent = 1 << 20
+
+    private let file: PlacedFile
+    private let columns: [ShardColumn]
+    private let places: [Place]
+
+    init(_ file: PlacedFile, columns: [ShardColumn], places: [Place]) {
+        self.file = file
+        self.columns = columns
+        self.places = places
+    }
+
+    /// Reads the pieces in the order of the file. Throws `ToolError` (`ioError`, `dataError`).
+    public func forEach(_ body: (TableShardReader.TensorPiece) throws -> Void) throws {
+        for place in places {
+            guard let frame = try FrameScanner(PlacedSource(file, at: place.offset), kind: .table, at: place.offset).next() else { continue }
+            let content = try Frame.decompress(frame, file: file.name)
+            try body(tensorPiece(content, number: place.number, columns, file: file.name, place: frame.place))
+        }
+    }
+}
+
+/// The piece of a tensor that a block holds. Throws `ToolError.data` if it is another block than block `number` of its part, or one with
+/// rows.
+private func tensorPiece(
+    _ content: [UInt8], number: Int, _ columns: [ShardColumn], file: String, place: String
+) throws -> TableShardReader.TensorPiece {
+    try ShardBlock.checkPrefix(content, ShardBlock.magic, number: number, size: content.count, file: file, place: place)
+    let block = try ShardBlock(payload: content, columns: columns, file: file, place: place)
+    guard block.count(TableColumn.wordLengths, stride: 4) == 0 else {
+        throw ToolError.data(file, place, "the rows of this block do not lie where the header says")
+    }
+    return try TablePart.tensor(block, file: file)
 }

@@ -154,3 +154,215 @@ public final class TableShardWriter {
         halves.removeAll(keepingCapacity: true)
     }
 }
+
+/// Reads an embedding table in the order of the file: rows of words, then pieces of tensors.
+public final class TableShardReader {
+    private let reader: ShardReader
+    /// The width of the rows.
+    public let dimension: Int
+    private var words = 0
+
+    /// Throws `ToolError` (`noInput`, `ioError`, `dataError`).
+    public init(_ source: any ByteSource, pool: WorkerPool) throws {
+        reader = try ShardReader(source, kind: .table, anyOf: TableColumn.forms, pool: pool)
+        dimension = try TablePart.dimension(of: reader.header, file: reader.name)
+    }
+
+    public var name: String { reader.name }
+    /// How the rows so far are stored: float32 if some are.
+    public private(set) var storage = RowStorage.float16
+    public var header: ShardHeader { reader.header }
+    /// The number of the part that the last block belongs to.
+    public var part: Int { reader.part }
+    public var totals: ShardFields { reader.totals }
+    public var digests: [UInt64] { reader.digests }
+
+    /// A run of rows of the table.
+    public struct Rows {
+        let block: ShardBlock
+        public let count: Int
+        let dimension: Int
+        /// The rows of a block that stores them as halves; empty where the block has them as they are.
+        let values: [Float]
+
+        private func withRows(_ body: (UnsafeBufferPointer<Float>) throws -> Void) rethrows {
+            if values.isEmpty { return try block.withColumn(TableColumn.rows, as: Float.self, body) }
+            try values.withUnsafeBufferPointer(body)
+        }
+
+        /// Calls `body` with every word, its count, source and row, in order.
+        public func forEach(
+            _ body: (UnsafeRawBufferPointer, UInt64, VectorSource, UnsafeBufferPointer<Float>) throws -> Void
+        ) rethrows {
+            try withRows { rows in
+                try TablePart.forEachWord(block) { index, word, count, source in
+                    let row = rows[index * dimension..<(index + 1) * dimension]
+                    try body(word, count, source, UnsafeBufferPointer(rebasing: row))
+                }
+            }
+        }
+    }
+
+    /// A piece of a tensor: `values` begin at element `offset`.
+    public struct TensorPiece {
+        let block: ShardBlock
+        public let name: String
+        public let shape: [Int]
+        public let offset: Int
+
+        public func withValues<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result {
+            try block.withColumn(TableColumn.tensorValues, body)
+        }
+    }
+
+    public enum Item {
+        case rows(Rows)
+        case tensor(TensorPiece)
+    }
+
+    /// The next rows or piece of a tensor, `nil` after the last. All values are finite numbers, or it throws.
+    public func next() throws -> Item? {
+        guard let block = try reader.next() else { return nil }
+        guard try TablePart.dimension(of: reader.header, file: reader.name) == dimension else {
+            throw ToolError.data(reader.name, block.place, "joined tables have vectors of different sizes")
+        }
+        return try block.count(TableColumn.tensorName, stride: 1) > 0 ? .tensor(TablePart.tensor(block, file: reader.name)) : .rows(rows(block))
+    }
+
+    private func rows(_ block: ShardBlock) throws -> Rows {
+        let words = block.count(TableColumn.wordLengths, stride: 4)
+        let storage = TablePart.storage(of: reader.header)
+        if storage == .float32 { self.storage = .float32 }
+        guard TablePart.fits(block, words: words),
+            block.count(TableColumn.rows, stride: storage.stride) == words * dimension
+        else { throw ToolError.data(reader.name, block.place, "words and rows of this block do not fit together") }
+        try checkWords(block, TableColumn.wordLengths, TableColumn.wordBytes, after: self.words, file: reader.name)
+        self.words += words
+        let values = try block.withColumn(TableColumn.rows, as: UInt8.self) { bytes in
+            let bytes = UnsafeRawBufferPointer(bytes)
+            guard storage.isFinite(bytes) else {
+                throw ToolError.data(reader.name, block.place, "a vector holds NaN or infinity")
+            }
+            guard storage != .float32 else { return [Float]() }
+            return [Float](unsafeUninitializedCapacity: words * dimension) { values, count in
+                count = words * dimension
+                storage.read(bytes, into: UnsafeMutableBufferPointer(rebasing: values[..<count]))
+            }
+        }
+        return Rows(block: block, count: words, dimension: dimension, values: values)
+    }
+}
+
+/// Prints table shards in word2vec's text form: a line with the number of words and the width, then word and values.
+public func printTable(paths: [String], to output: OutputFile, pool: WorkerPool) throws {
+    for path in paths {
+        let reader = try TableShardReader(FileSource(path: path), pool: pool)
+        // Joined tables tell their number of words part by part, so a file is read once just to count.
+        let announced = path == "-" ? reader.header.fields.integer("words") ?? 0 : try countWords(path, pool: pool)
+        try output.write("\(announced) \(reader.dimension)\n")
+        var printed = 0
+        while let item = try reader.next() {
+            guard case .rows(let rows) = item else { continue }
+            try rows.forEach { word, _, _, row in
+                try output.write(word)
+                try output.write(row.reduce(into: "") { $0 += " \($1)" } + "\n")
+            }
+            printed += rows.count
+        }
+        guard printed == announced else {
+            throw ToolError.data(
+                reader.name, "", "joined tables cannot be printed from a pipe: word2vec text begins with their number of words")
+        }
+    }
+}
+
+private func countWords(_ path: String, pool: WorkerPool) throws -> Int {
+    let reader = try TableShardReader(FileSource(path: path), pool: pool)
+    var count = 0
+    while let item = try reader.next() {
+        if case .rows(let rows) = item { count += rows.count }
+    }
+    return count
+}
+
+/// What both readers of tables check.
+enum TablePart {
+    /// The header of a table's part. Throws `ToolError.data` for anything else.
+    static func header(_ content: [UInt8], file: String, place: String) throws -> ShardHeader {
+        try ShardHeader(content: content, kind: .table, columns: TableColumn.forms, file: file, place: place)
+    }
+
+    /// How the part's rows are stored.
+    static func storage(of header: ShardHeader) -> RowStorage {
+        RowStorage.allCases.first { TableColumn.all($0) == header.columns } ?? .float32
+    }
+
+    static func dimension(of header: ShardHeader, file: String) throws -> Int {
+        try header.fields.integer("dimension", in: 1...1 << 20, file: file)
+    }
+
+    /// Whether the columns before the rows are those of so many words.
+    static func fits(_ block: ShardBlock, words: Int) -> Bool {
+        block.adds(up: TableColumn.wordLengths, to: block.count(TableColumn.wordBytes, stride: 1))
+            && block.count(TableColumn.counts, stride: 8) == words && block.count(TableColumn.sources, stride: 1) == words
+    }
+
+    /// Calls `body` with the number of every word in the block, the word, its count and source, in order.
+    static func forEachWord(
+        _ block: ShardBlock, _ body: (Int, UnsafeRawBufferPointer, UInt64, VectorSource) throws -> Void
+    ) rethrows {
+        try block.withColumn(TableColumn.counts, as: UInt64.self) { counts in
+            try block.withColumn(TableColumn.sources, as: UInt8.self) { sources in
+                var index = 0
+                try block.forEachWord(lengths: TableColumn.wordLengths, bytes: TableColumn.wordBytes) { word in
+                    try body(index, word, counts[index], VectorSource(rawValue: sources[index]) ?? .none)
+                    index += 1
+                }
+            }
+        }
+    }
+
+    static func tensor(_ block: ShardBlock, file: String) throws -> TableShardReader.TensorPiece {
+        let name = block.withColumn(TableColumn.tensorName, as: UInt8.self) { String(decoding: $0, as: UTF8.self) }
+        let shape = block.withColumn(TableColumn.tensorShape, as: UInt64.self) { $0.map { Int(clamping: $0) } }
+        let offset = block.withColumn(TableColumn.tensorOffset, as: UInt64.self) { $0.first.map { Int(clamping: $0) } }
+        let size = shape.reduce((1, false)) { total, side in
+            let (product, overflow) = total.0.multipliedReportingOverflow(by: side)
+            return (product, total.1 || overflow)
+        }
+        guard let offset, !size.1, size.0 <= 1 << 40, offset >= 0,
+            offset <= size.0 - block.count(TableColumn.tensorValues, stride: 4)
+        else { throw ToolError.data(file, block.place, "tensor \(name) does not fit its shape") }
+        try checkFinite(block, TableColumn.tensorValues, file: file)
+        return TableShardReader.TensorPiece(block: block, name: name, shape: shape, offset: offset)
+    }
+
+    private static func checkFinite(_ block: ShardBlock, _ column: Int, file: String) throws {
+        let finite = block.withColumn(column, as: Float.self) { values in
+            // A sum of zeros unless something is NaN or infinite: branch-free, so it vectorises.
+            values.reduce(Float(0)) { $0 + $1 * 0 } == 0
+        }
+        guard finite else { throw ToolError.data(file, block.place, "a vector holds NaN or infinity") }
+    }
+}
+
+/// Where the rows of a table lie in its frames, so that they can be read there.
+///
+/// The frame of a block with rows is stored. Its first LZ4 block has all that lies before the rows' values, the next ones
+/// have the same number of rows each (the last one fewer), and one more has what comes behind.
+enum RowPlaces {
+    /// The field of the header that says how many rows an LZ4 block has.
+    static let field = "rows-together"
+    /// Bytes of rows in an LZ4 block, about: what must be read for the first of its rows, to check all of them.
+    private static let bytes = 64 << 10
+
+    /// Rows in an LZ4 block.
+    static func rows(_ rowBytes: Int) -> Int { max(1, bytes / rowBytes) }
+
+    /// The ends of a frame's LZ4 blocks but the last; the rows' column begins `behind` so many bytes of the content.
+    static func cuts(behind: Int, rows: Int, rowBytes: Int) -> [Int] {
+        // A column begins with its count.
+        let start = behind + 8, together = Self.rows(rowBytes)
+        return [start] + stride(from: 0, to: rows, by: together).map { start + rowBytes * min(rows, $0 + together) }
+    }
+}

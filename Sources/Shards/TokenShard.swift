@@ -1,0 +1,262 @@
+public import Files
+public import Parallel
+
+/// Sentences coded with a dictionary of their own: what one thread makes of one piece of text.
+///
+/// A `TokenShardWriter` joins the dictionaries of the batches it is given, in order; only the distinct words of each
+/// batch are looked up there.
+public struct TokenBatch: Sendable {
+    /// The distinct words of this batch, in the order of their first use.
+    public var words: WordTable
+    /// Tokens in each sentence. No sentence is empty.
+    public var sentenceLengths: [UInt32] = []
+    /// The words' ids in `words`, sentence after sentence.
+    public var ids: [UInt32] = []
+
+    public init(wordCapacity: Int = 0) { words = WordTable(capacity: wordCapacity) }
+
+    /// Empties the batch and keeps its memory.
+    public mutating func removeAll() {
+        words.removeAll()
+        sentenceLengths.removeAll(keepingCapacity: true)
+        ids.removeAll(keepingCapacity: true)
+    }
+}
+
+/// The columns of token shards.
+enum TokenColumn {
+    static let newWordLengths = 0, newWordBytes = 1, sentenceLengths = 2, ids = 3
+    static let all = [
+        ShardColumn("new-word-lengths", .u32), ShardColumn("new-word-bytes", .u8),
+        ShardColumn("sentence-lengths", .u32), ShardColumn("ids", .u32),
+    ]
+}
+
+/// Writes sentences with a dictionary: each word is spelt once, where it first occurs, and is a number from then on.
+public final class TokenShardWriter {
+    /// When the dictionary of a part holds this many words or bytes, a new part begins with an empty one: so memory
+    /// stays bounded here and in every reader.
+    public static let dictionaryWords = 2_000_000
+    public static let dictionaryBytes = 32 << 20
+
+    private let writer: ShardWriter
+    private let header: ShardHeader
+    private let wordLimit: Int
+    private var words: WordTable
+    private var totals = (sentences: 0, tokens: 0)
+    private var map: [UInt32] = []
+
+    /// - Parameters:
+    ///   - tool: name and version of the program, for the header.
+    ///   - options: the options that shaped the tokens.
+    ///   - dictionaryWords: for tests: begin a new part after this many words.
+    public init(
+        _ output: OutputFile, tool: String, options: ShardFields, pool: WorkerPool,
+        dictionaryWords: Int = TokenShardWriter.dictionaryWords
+    ) throws {
+        writer = ShardWriter(output, pool: pool)
+        header = ShardHeader(kind: .tokens, tool: tool, columns: TokenColumn.all, fields: options)
+        wordLimit = dictionaryWords
+        words = WordTable(capacity: 1 << 16)
+        try writer.beginPart(header)
+    }
+
+    /// Appends a batch as one block. Throws `ToolError` (`ioError`; `dataError` if a sentence is over the format's limit).
+    public func append(_ batch: borrowing TokenBatch) throws {
+        if words.count >= wordLimit || words.bytes.count >= Self.dictionaryBytes {
+            try endPart()
+            try writer.beginPart(header)
+            words = WordTable(capacity: 1 << 16)
+            totals = (0, 0)
+        }
+        let known = words.count
+        let knownBytes = words.bytes.count
+        words.insert(contentsOf: batch.words, map: &map)
+        let lengths = (known..<words.count).map { UInt32(words.range(of: $0).count) }
+        var block = writer.newBlock(capacity: 4 * (batch.ids.count + batch.sentenceLengths.count + 2 * lengths.count))
+        block.append(column: lengths)
+        words.bytes.withUnsafeBufferPointer {
+            block.append(column: UnsafeBufferPointer(rebasing: $0[knownBytes...]))
+        }
+        block.append(column: batch.sentenceLengths)
+        block.append(columnOf: batch.ids.count) { ids in
+            // Pointers, because every access to a property of a class is checked.
+            map.withUnsafeBufferPointer { map in
+                batch.ids.withUnsafeBufferPointer { old in
+                    for index in 0..<old.count { ids[index] = map[Int(old[index])].littleEndian }
+                }
+            }
+        }
+        try writer.append(block)
+        totals.sentences += batch.sentenceLengths.count
+        totals.tokens += batch.ids.count
+    }
+
+    /// Ends the shard. `source` says what text it was made from (a digest, a size).
+    @discardableResult
+    public func finish(source: ShardFields = [:]) throws -> UInt64 { try endPart(source) }
+
+    @discardableResult
+    private func endPart(_ source: ShardFields = [:]) throws -> UInt64 {
+        var fields: ShardFields = [
+            "sentences": String(totals.sentences), "tokens": String(totals.tokens), "words": String(words.count),
+        ]
+        for (name, value) in source.pairs { fields.append(name, value) }
+        return try writer.endPart(fields)
+    }
+}
+
+/// One block of a token shard, checked: sentences of ids, and the words that are new in it.
+public struct TokenBlock: Sendable {
+    let block: ShardBlock
+    /// The number of the part; ids count from 0 again in each.
+    public let part: Int
+    /// The id of the block's first new word: 0 at the start of a part.
+    public let firstNewWord: Int
+    public let newWordCount: Int
+    public let sentenceCount: Int
+    public let tokenCount: Int
+
+    /// Calls `body` with each new word; the first has id `firstNewWord`.
+    public func forEachNewWord(_ body: (UnsafeRawBufferPointer) throws -> Void) rethrows {
+        try block.forEachWord(lengths: TokenColumn.newWordLengths, bytes: TokenColumn.newWordBytes, body)
+    }
+
+    public func withSentenceLengths<Result>(_ body: (UnsafeBufferPointer<UInt32>) throws -> Result) rethrows -> Result {
+        try block.withColumn(TokenColumn.sentenceLengths, body)
+    }
+
+    /// All ids, sentence after sentence.
+    public func withIDs<Result>(_ body: (UnsafeBufferPointer<UInt32>) throws -> Result) rethrows -> Result {
+        try block.withColumn(TokenColumn.ids, body)
+    }
+}
+
+/// Reads token shards, one after the other, block by block.
+public final class TokenShardReader {
+    private let pool: WorkerPool
+    private var paths: ArraySlice<String>
+    private var reader: ShardReader?
+    private var partOffset = 0
+    private var words = 0
+    private var part = -1
+    /// The digests of all parts read to their ends.
+    public private(set) var digests: [UInt64] = []
+    /// The header of the part that the last block belongs to.
+    public private(set) var header: ShardHeader?
+
+    /// - Parameter paths: shards to read in this order; `-` is standard input.
+    public init(paths: [String], pool: WorkerPool) {
+        self.paths = paths[...]
+        self.pool = pool
+    }
+
+    /// Reads one source.
+    public init(_ source: any ByteSource, pool: WorkerPool) throws {
+        paths = []
+        self.pool = pool
+        reader = try ShardReader(source, kind: .tokens, columns: TokenColumn.all, pool: pool)
+    }
+
+    /// The next block, `nil` after the last. Throws `ToolError`.
+    public func next() throws -> TokenBlock? {
+        while true {
+            if reader == nil {
+                guard let path = paths.popFirst() else { return nil }
+                reader = try ShardReader(FileSource(path: path), kind: .tokens, columns: TokenColumn.all, pool: pool)
+            }
+            guard let reader else { return nil }
+            if let block = try reader.next() {
+                header = reader.header
+                return try check(block, reader)
+            }
+            digests += reader.digests
+            partOffset += reader.part + 1
+            self.reader = nil
+        }
+    }
+
+    private func check(_ block: ShardBlock, _ reader: ShardReader) throws -> TokenBlock {
+        if part != partOffset + reader.part {
+            part = partOffset + reader.part
+            words = 0
+        }
+        let known = words
+        let newWords = block.count(TokenColumn.newWordLengths, stride: 4)
+        let tokens = block.count(TokenColumn.ids, stride: 4)
+        words += newWords
+        let sound =
+            block.adds(up: TokenColumn.newWordLengths, to: block.count(TokenColumn.newWordBytes, stride: 1))
+            && block.adds(up: TokenColumn.sentenceLengths, to: tokens)
+            && block.withColumn(TokenColumn.ids, as: UInt32.self) { ids in ids.allSatisfy { Int($0) < words } }
+        guard sound else {
+            throw ToolError.data(reader.name, block.place, "lengths and ids of this block do not fit together")
+        }
+        try checkWords(block, TokenColumn.newWordLengths, TokenColumn.newWordBytes, after: known, file: reader.name)
+        return TokenBlock(
+            block: block, part: part, firstNewWord: known, newWordCount: newWords,
+            sentenceCount: block.count(TokenColumn.sentenceLengths, stride: 4), tokenCount: tokens)
+    }
+}
+
+/// What the ends of a token shard's parts say of it, read without what is between them.
+public struct TokenTotals: Sendable, Equatable {
+    public private(set) var sentences = 0
+    public private(set) var tokens = 0
+    /// Whether tokens are units of words (`tokenize --bpe`).
+    public private(set) var areUnits = false
+
+    /// Throws `ToolError` for what is no token shard, or damaged where it was read: `dataError`, `ioError`.
+    public init(_ file: PlacedFile) throws {
+        var offset = 0
+        while offset < file.size {
+            // A part's header and end are small frames; so may a block be.
+            if let end = try file.endOfFrame(at: offset, leastContent: 1 << 16) {
+                offset = end
+                continue
+            }
+            guard let frame = try FrameScanner(PlacedSource(file, at: offset), kind: .tokens, at: offset).next() else { break }
+            let content = try Frame.decompress(frame, file: file.name)
+            offset += frame.bytes.count
+            if content.starts(with: ShardBlock.endMagic) {
+                let text = String(decoding: content.dropFirst(ShardBlock.prefixSize), as: UTF8.self)
+                let fields = ShardFields(lines: text.parts(separatedBy: "\n"))
+                guard let sentences = fields?.integer("sentences"), let tokens = fields?.integer("tokens"), sentences >= 0,
+                    tokens >= 0
+                else { throw ToolError.data(file.name, frame.place, "the shard's end does not say how many tokens it has") }
+                self.sentences = self.sentences.addingReportingOverflow(sentences).partialValue
+                self.tokens = self.tokens.addingReportingOverflow(tokens).partialValue
+            } else if !content.starts(with: ShardBlock.magic) {
+                let header = try ShardHeader(
+                    content: content, kind: .tokens, columns: [TokenColumn.all], file: file.name, place: frame.place)
+                areUnits = areUnits || header.fields["bpe"] != nil
+            }
+        }
+    }
+}
+
+/// Prints token shards as text: a sentence a line, one space between tokens.
+public func printTokens(paths: [String], to output: OutputFile, pool: WorkerPool) throws {
+    let reader = TokenShardReader(paths: paths, pool: pool)
+    var words = WordList()
+    while let block = try reader.next() {
+        if block.firstNewWord == 0 { words.removeAll() }
+        block.forEachNewWord { words.append($0) }
+        var text: [UInt8] = []
+        block.withIDs { ids in
+            block.withSentenceLengths { lengths in
+                var next = 0
+                for length in lengths {
+                    for position in 0..<Int(length) {
+                        if position > 0 { text.append(UInt8(ascii: " ")) }
+                        words.withWord(Int(ids[next])) { text.append(contentsOf: $0) }
+                        next += 1
+                    }
+                    text.append(UInt8(ascii: "\n"))
+                }
+            }
+        }
+        try output.write(text)
+    }
+}
+
