@@ -64,25 +64,27 @@ public final class HDF5File: Sendable {
     /// and byte order become floats as by assignment in C.
     /// Throws `ToolError` with status `dataError` if the data set is missing, damaged, of another shape, or holds no numbers.
     public func read(_ path: String, shape: [Int], into buffer: UnsafeMutableBufferPointer<Float>) throws {
-        let dataset = try dataset(path)
-        guard dataset.shape == shape else {
-            throw refusal(path, "has the shape \(dataset.shape), and \(shape) is expected")
-        }
+        let dataset = try dataset(path, shape: shape)
         precondition(buffer.count == dataset.count)
         try read(dataset, into: buffer)
     }
 
     /// All values of a data set, in rows. Throws as the other does.
     public func floats(_ path: String, shape: [Int]) throws -> [Float] {
-        let dataset = try dataset(path)
-        guard dataset.shape == shape else {
-            throw refusal(path, "has the shape \(dataset.shape), and \(shape) is expected")
-        }
+        let dataset = try dataset(path, shape: shape)
         try check(dataset)
         return try [Float](unsafeUninitializedCapacity: dataset.count) { buffer, initialized in
             try read(dataset, into: UnsafeMutableBufferPointer(rebasing: buffer[..<dataset.count]))
             initialized = dataset.count
         }
+    }
+
+    private func dataset(_ path: String, shape: [Int]) throws -> HDF5Dataset {
+        let dataset = try dataset(path)
+        guard dataset.shape == shape else {
+            throw refusal(path, "has the shape \(dataset.shape), and \(shape) is expected")
+        }
+        return dataset
     }
 
     private func refusal(_ path: String, _ cause: String) -> ToolError { .data(name, "data set \(path)", cause) }
@@ -121,4 +123,55 @@ public final class HDF5File: Sendable {
         return false
     }
     #endif
+}
+
+/// A data set in an HDF5 file.
+public struct HDF5Dataset: Sendable, Equatable {
+    /// Where it is: names of groups and its own, behind a slash each (`/RNN_0/B`).
+    public let path: String
+    /// Empty for a single value.
+    public let shape: [Int]
+    public let kind: Kind
+    /// What it takes in the file.
+    let stored: Storage
+
+    public enum Kind: Sendable, Equatable {
+        /// Floating-point numbers of so many bits (16, 32 or 64).
+        case float(bits: Int)
+        /// Integers of so many bits (8 to 64), with a sign or without.
+        case integer(bits: Int)
+        /// Strings, compounds, and whatever else is not read here.
+        case other
+    }
+
+    struct Storage: Sendable, Equatable {
+        var bytes: Int
+        var isCompressed: Bool
+    }
+
+    /// The number of values.
+    public var count: Int { shape.reduce(1, *) }
+
+    public init(path: String, shape: [Int], kind: Kind) {
+        self.init(path: path, shape: shape, kind: kind, stored: Storage(bytes: 0, isCompressed: false))
+    }
+
+    init(path: String, shape: [Int], kind: Kind, stored: Storage) {
+        self.path = path
+        self.shape = shape
+        self.kind = kind
+        self.stored = stored
+    }
+
+    public static func == (a: HDF5Dataset, b: HDF5Dataset) -> Bool {
+        a.path == b.path && a.shape == b.shape && a.kind == b.kind
+    }
+
+    /// Bytes of a value, 0 where it is not read here.
+    var elementSize: Int {
+        switch kind {
+        case .float(let bits), .integer(let bits): bits / 8
+        case .other: 0
+        }
+    }
 }

@@ -1,8 +1,17 @@
+import Files
 #if HDF5
 import CHDF5
-import Files
 import Synchronization
+#endif
 
+/// Why nothing is read or written in a build without the library; `file` is the one that would have been.
+func withoutLibrary(_ file: String) -> ToolError {
+    ToolError(
+        .unavailable,
+        "\(file): these tools were built without HDF5; install it and build again: apt install libhdf5-dev, then make")
+}
+
+#if HDF5
 /// The library is used by one thread at a time.
 let libraryLock = Mutex<Void>(())
 
@@ -28,6 +37,11 @@ func libraryCause() -> String {
     }
     let plain = text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F || $0.value == 0xFFFD ? "?" : String($0) }.joined()
     return plain.isEmpty ? "" : ": \(plain)"
+}
+
+/// A name without characters that would break a line or steer a terminal.
+func quoted(_ path: String) -> String {
+    String(String.UnicodeScalarView(path.unicodeScalars.prefix(300).map { $0.value < 0x20 || $0.value == 0x7F ? "?" : $0 }))
 }
 
 /// An open thing of the library, closed when this dies.
