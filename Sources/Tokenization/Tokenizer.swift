@@ -140,31 +140,3 @@ public struct TokenizedPiece: Sendable {
         (lines, emptyLines, cutSentences) = (0, 0, 0)
     }
 }
-
-/// A byte that is not text, by line and place in the piece of text where it stands. Both count from 1.
-public struct TextError: Error, Equatable {
-    public let line: Int
-    public let byte: Int
-    /// What is wrong with it, and what helps.
-    public let cause: String
-
-    init(_ invalid: InvalidText, in text: UnsafeRawBufferPointer) {
-        let before = text[..<invalid.offset]
-        line = before.count(where: { $0 == 0x0A }) + 1
-        byte = invalid.offset - (before.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0) + 1
-        switch invalid {
-        case .notUTF8(_, let value):
-            let hexadecimal = String(value, radix: 16)
-            // What has a NUL is not text in Latin-1 either.
-            cause =
-                "is not UTF-8 (0x\(hexadecimal)); "
-                + (text.prefix(4 << 10).contains(0)
-                    ? "with its NUL bytes this is not text in any 8-bit encoding; unpack archives, and convert documents first"
-                    : "try: iconv -f LATIN1 -t UTF-8, or iconv -c -f UTF-8 -t UTF-8")
-        case .nul:
-            let order = invalid.offset % 2 == 0 ? "BE" : "LE"
-            cause =
-                "is NUL, which text never holds; if this is UTF-16, try: iconv -f UTF-16\(order) -t UTF-8"
-        }
-    }
-}
