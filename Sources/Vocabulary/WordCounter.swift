@@ -100,33 +100,32 @@ public final class WordCounter {
     }
 
     private func spill(_ table: inout CountTable, _ order: WordOrder) throws -> SortedRun {
-        let run = try SortedRun(in: settings.directory, pool: pool) { writer in
+        let run = try writeRun { writer in
             try table.forEach(order) { word, count in
                 try writer.append(word, count: count)
                 return true
             }
         }
-        result.spilled += run.size
         table.removeAll()
         return run
     }
 
     private func merge(_ runs: [SortedRun]) throws -> SortedRun {
-        let run = try SortedRun(in: settings.directory, pool: pool) { writer in
-            try forEachMerged(runs) { try writer.append($0, count: $1) }
-        }
-        result.spilled += run.size
-        return run
+        try writeRun { writer in try forEachMerged(runs) { try writer.append($0, count: $1) } }
     }
 
     private func mergeByFrequency(_ runs: [SortedRun]) throws -> SortedRun {
-        let run = try SortedRun(in: settings.directory, pool: pool) { writer in
+        try writeRun { writer in
             var merger = try RunMerger(runs, order: .frequency, pool: mergePool)
             try merger.forEach {
                 try writer.append($0, count: $1)
                 return true
             }
         }
+    }
+
+    private func writeRun(_ body: (VocabularyShardWriter) throws -> Void) throws -> SortedRun {
+        let run = try SortedRun(in: settings.directory, pool: pool, body)
         result.spilled += run.size
         return run
     }
@@ -177,4 +176,35 @@ private struct CountTable {
             }
         }
     }
+}
+
+/// How much memory counting may take, and where the rest goes.
+public struct SpillSettings: Sendable {
+    /// Bytes for the whole of counting.
+    public var memory: Int
+    /// Where temporary files are made; `nil` is `$TMPDIR`, or /tmp.
+    public var directory: String?
+    /// Runs merged at once: each takes an open file and about 4 MiB.
+    public var fanIn: Int
+
+    public static let defaultMemory = 400 << 20
+    /// The dictionary of a token shard's part and its counts, and the blocks on their way.
+    public static let reserved = 96 << 20
+    public static let leastMemory = 128 << 20
+
+    public init(memory: Int = SpillSettings.defaultMemory, directory: String? = nil) {
+        self.memory = memory
+        self.directory = directory
+        fanIn = min(64, max(2, (memory - Self.reserved) / (4 << 20)))
+    }
+
+    /// For tests: a table of so many bytes, so few runs at once.
+    package init(tableMemory: Int, fanIn: Int) {
+        memory = Self.reserved + tableMemory * 3
+        directory = nil
+        self.fanIn = fanIn
+    }
+
+    /// Bytes of a table that is full: when it next grows it may double, and its sorting takes as much as its slots.
+    var tableMemory: Int { max(1 << 10, (memory - Self.reserved) / 3) }
 }
