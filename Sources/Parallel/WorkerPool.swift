@@ -1,10 +1,68 @@
+/// One parallel step of a stream: inputs go in, outputs come out in the order of their inputs, at most `window` are
+/// under way at once.
+///
+///     let compress = OrderedWorkers(pool: pool, window: 8, transform: compressFrame)
+///     for block in blocks {
+///         if compress.isFull { try write(compress.next()) }
+///         compress.submit(block)
+///     }
+///     while !compress.isEmpty { try write(compress.next()) }
+///
+/// Because order is kept here, no stage's output depends on the number of threads. One thread owns the object; only
+/// `transform` runs elsewhere.
+public final class OrderedWorkers<Input: Sendable, Output: Sendable> {
+    private final class Slot: @unchecked Sendable {
+        var output: Result<Output, any Error>?
+    }
+
+    private let pool: WorkerPool
+    private let window: Int
+    private let transform: @Sendable (Input) throws -> Output
+    private var slots: [Slot] = []
+
+    /// - Parameter window: how many inputs may be under way; `nil` chooses one without threads to share the work, else
+    ///     two more than threads: enough to keep all busy while the oldest output is used.
+    public init(pool: WorkerPool, window: Int? = nil, transform: @escaping @Sendable (Input) throws -> Output) {
+        self.pool = pool
+        self.window = max(1, window ?? (pool.threads == 1 ? 1 : pool.threads + 2))
+        self.transform = transform
+    }
+
+    public var isFull: Bool { slots.count >= window }
+    public var isEmpty: Bool { slots.isEmpty }
+
+    /// Puts an input in line. The caller keeps the window by taking outputs while `isFull`.
+    public func submit(_ input: Input) {
+        let slot = Slot()
+        slots.append(slot)
+        pool.queue.submit { [transform, monitor = pool.queue.monitor] in
+            let output = Result { try transform(input) }
+            monitor.withLock {
+                slot.output = output
+                monitor.wakeAll()
+            }
+        }
+    }
+
+    /// The oldest output; works for the pool while it is not ready. Throws what `transform` threw for it.
+    ///
+    /// - Precondition: `!isEmpty`.
+    public func next() throws -> Output {
+        let slot = slots.removeFirst()
+        pool.queue.run(until: { slot.output != nil })
+        let output: Result<Output, any Error>? = pool.queue.monitor.withLock { slot.output }
+        guard let output else { preconditionFailure("the pool was closed while work was under way") }
+        return try output.get()
+    }
+}
+
 /// Threads that run independent jobs in the order of their submission: the engine of the streaming stages.
 ///
 /// A pool of `threads` has `threads - 1` threads of its own; the caller is the last one, and works whenever it would
 /// otherwise wait. So `threads: 1` starts no thread at all.
 public final class WorkerPool: Sendable {
     public let threads: Int
-    let queue = JobQueue()
+    fileprivate let queue = JobQueue()
 
     public init(threads: Int) {
         self.threads = max(1, threads)
@@ -19,7 +77,7 @@ public final class WorkerPool: Sendable {
 /// Jobs in line, and the lock that guards both them and whatever the jobs report.
 ///
 /// Threads hold the queue, not the pool, so that a pool nobody uses any more ends its threads.
-final class JobQueue: @unchecked Sendable {
+private final class JobQueue: @unchecked Sendable {
     typealias Job = @Sendable () -> Void
 
     let monitor = Monitor()
