@@ -70,3 +70,14 @@ public func fixed(_ number: Double, _ decimals: Int) -> String {
     return decimals == 0
         ? "\(sign)\(whole)" : "\(sign)\(whole).\(String(repeating: "0", count: decimals - part.count))\(part)"
 }
+
+/// A length of time for people: `2 d 3 h`, `5 h 12 min`, `3 min 20 s`.
+/// - Parameter tenths: whether few seconds are told to a tenth.
+public func spelt(seconds: Double, tenths: Bool = false) -> String {
+    let total = Int(max(0, seconds).rounded())
+    let (days, hours, minutes) = (total / 86400, total / 3600 % 24, total / 60 % 60)
+    if days > 0 { return "\(days) d \(hours) h" }
+    if hours > 0 { return "\(hours) h \(minutes) min" }
+    if minutes > 0 { return "\(minutes) min \(total % 60) s" }
+    return tenths && seconds < 9.95 ? "\(fixed(max(0, seconds), 1)) s" : "\(total) s"
+}

@@ -1,5 +1,7 @@
 import Files
 import Glibc
+import Parallel
+import Synchronization
 
 /// On SIGINT, SIGTERM, SIGHUP and SIGQUIT: remove temporary files, then die of that signal as the shell expects. SIGPIPE does the
 /// same, silently, even where a parent ignores it. SIGXFSZ does nothing: writing beyond `ulimit -f` then fails as on a full disk.
@@ -37,8 +39,159 @@ private let endByCrash: @convention(c) (CInt) -> Void = { number in
 }
 
 /// A background job of a shell without job control ignores SIGINT, and nohup SIGHUP: both are to be left so.
-func isIgnored(_ number: CInt) -> Bool {
+private func isIgnored(_ number: CInt) -> Bool {
     var action = sigaction()
     guard sigaction(number, nil, &action) == 0 else { return false }
     return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
+}
+
+/// SIGINT, SIGTERM and SIGHUP as a wish to end soon and in good order, for a tool that can save what it has done.
+///
+/// The first one is only noted; the second ends the process as usual. An ignored signal stays ignored.
+public enum StopRequest {
+    /// The signal that has come, 0 for none.
+    private static let signal = Atomic<CInt>(0)
+
+    /// From now on, note signals instead of ending.
+    public static func listen() {
+        for number in [SIGINT, SIGTERM, SIGHUP] where !isIgnored(number) { Glibc.signal(number, note) }
+    }
+
+    public static var isMade: Bool { signal.load(ordering: .relaxed) != 0 }
+
+    /// The writing end of the pipe on which `explain` waits, -1 for none.
+    private static let bell = Atomic<CInt>(-1)
+
+    /// From now on, the first signal calls `body`, on a thread of its own, before it ends the process; it is for saying what is
+    /// lost. A second one ends the process at once.
+    public static func explain(_ body: @escaping @Sendable () -> Void) {
+        var ends: [CInt] = [-1, -1]
+        guard pipe(&ends) == 0 else { return }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        let (reading, writing) = (ends[0], ends[1])
+        bell.store(writing, ordering: .relaxed)
+        startThread {
+            var byte: UInt8 = 0
+            while read(reading, &byte, 1) < 0 && errno == EINTR {}
+            body()
+            endBySignal()
+        }
+        for number in [SIGINT, SIGTERM, SIGHUP] where !isIgnored(number) { Glibc.signal(number, ring) }
+    }
+
+    private static let ring: @convention(c) (CInt) -> Void = { number in
+        guard signal.exchange(number, ordering: .relaxed) == 0 else { return die(by: number) }
+        var byte: UInt8 = 0
+        _ = write(bell.load(ordering: .relaxed), &byte, 1)
+    }
+
+    /// Ends the process by the signal that came, as the shell expects; returns if none did.
+    public static func endBySignal() {
+        let number = signal.load(ordering: .relaxed)
+        if number != 0 { die(by: number) }
+    }
+
+    private static let note: @convention(c) (CInt) -> Void = { number in
+        if signal.exchange(number, ordering: .relaxed) != 0 { die(by: number) }
+    }
+
+    private static func die(by number: CInt) {
+        removeTemporaryFiles()
+        Glibc.signal(number, SIG_DFL)
+        // Not `raise`: the thread of `explain` takes no signals.
+        kill(getpid(), number)
+    }
+}
+
+/// The one line that a crash prints. Its memory is taken in advance, because a signal handler must not allocate.
+///
+/// The Swift runtime and the C library say why they end a process on C's `stderr`, which the tools themselves do not use. It is
+/// made to lead nowhere, and what is written to it stays in its buffer, where the handler of the signal finds it.
+private struct CrashReport {
+    /// The signals of a crash.
+    static let signals = [SIGBUS, SIGABRT, SIGILL, SIGTRAP, SIGSEGV]
+
+    private static let size = 4096
+    /// The line so far, and its end.
+    private let line = UnsafeMutablePointer<CChar>.allocate(capacity: 2 * size)
+    /// What was last written to `stderr`, and zeros.
+    private let message = UnsafeMutablePointer<CChar>.allocate(capacity: size)
+    /// The thread that has crashed, 0 for none.
+    private let thread = UnsafeMutablePointer<Atomic<UInt>>.allocate(capacity: 1)
+
+    /// - Parameter name: the tool's.
+    init(of name: String) {
+        thread.initialize(to: Atomic(0))
+        line.initialize(repeating: 0, count: 2 * Self.size)
+        message.initialize(repeating: 0, count: Self.size)
+        name.withCString(append)
+        append(": ")
+        // Found by its name, because Swift lets no variable of C be assigned to. The last byte of the buffer stays zero.
+        if let stderr = dlsym(nil, "stderr"), let nowhere = fopen("/dev/null", "we") {
+            setvbuf(nowhere, message, _IOFBF, Self.size - 1)
+            stderr.assumingMemoryBound(to: UnsafeMutablePointer<FILE>.self).pointee = nowhere
+        }
+    }
+
+    /// Prints the line for a signal. Allocates nothing.
+    /// - Returns: the status to end with; `nil` to end by the signal itself.
+    func print(_ signal: CInt) -> ExitStatus? {
+        // Of threads that crash together, such as all that read a file, the first ends the process.
+        let own = UInt(pthread_self())
+        let (isFirst, first) = thread.pointee.compareExchange(expected: 0, desired: own, ordering: .relaxed)
+        if !isFirst && first == own { return nil }
+        while !isFirst { pause() }
+        var status: ExitStatus? = .systemError
+        message[strcspn(message, "\n")] = 0
+        if signal == SIGBUS {
+            append("a file that is being read has become shorter, or cannot be read; unfinished outputs are removed")
+            status = .ioError
+        } else if let want = strstr(message, "failed to allocate ") {
+            // Fatal error: failed to allocate 4096 bytes of memory with alignment 16
+            let number = want + strlen("failed to allocate ")
+            number[strspn(number, "0123456789")] = 0
+            append("the system gives no memory for ")
+            append(number)
+            append(" bytes; unfinished outputs are removed")
+        } else if strstr(message, "bad_alloc") != nil || message[0] == 0 && !hasMemory {
+            append("the system gives no memory; unfinished outputs are removed")
+        } else {
+            status = nil
+            append("ended by ")
+            append(name(of: signal))
+            append(message[0] == 0 ? "" : ": ")
+            append(message)
+            append("; this is an error of the program; unfinished outputs are removed")
+        }
+        append("\n")
+        _ = write(STDERR_FILENO, line, strlen(line))
+        return status
+    }
+
+    private func append(_ text: UnsafePointer<CChar>) {
+        let length = strlen(line)
+        strncpy(line + length, text, 2 * Self.size - length - 1)
+    }
+
+    private func append(_ text: StaticString) {
+        text.utf8Start.withMemoryRebound(to: CChar.self, capacity: text.utf8CodeUnitCount + 1) { append($0) }
+    }
+
+    private func name(of signal: CInt) -> StaticString {
+        switch signal {
+        case SIGABRT: "SIGABRT"
+        case SIGILL: "SIGILL"
+        case SIGTRAP: "SIGTRAP"
+        default: "SIGSEGV"
+        }
+    }
+
+    /// Whether the system gives a mebibyte. The runtime cannot say that there is no memory where there is none to say it with.
+    private var hasMemory: Bool {
+        let size = 1 << 20
+        let place = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let place, place != MAP_FAILED else { return false }
+        munmap(place, size)
+        return true
+    }
 }
