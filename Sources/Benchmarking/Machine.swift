@@ -1,6 +1,7 @@
 internal import Files
 internal import Glibc
 internal import Kernels
+internal import Parallel
 
 /// What a benchmark runs on.
 public enum Machine {
@@ -35,4 +36,26 @@ public enum Machine {
         func digits(_ number: CInt) -> String { (number < 10 ? "0" : "") + "\(number)" }
         return "\(parts.tm_year + 1900)-\(digits(parts.tm_mon + 1))-\(digits(parts.tm_mday))"
     }
+}
+
+/// Memory that a new process can have without others losing theirs, in bytes; `nil` where the system does not say.
+func availableMemory() -> Int? {
+    guard let file = try? FileSource(path: "/proc/meminfo") else { return nil }
+    let lines = LineReader(file)
+    var found: Int?
+    while found == nil, (try? lines.next({ line in
+        let words = String(decoding: line, as: UTF8.self).split(separator: " ")
+        if words.count > 1 && words[0] == "MemAvailable:" { found = Int(words[1]).map { $0 << 10 } }
+    })) == true {}
+    return found
+}
+
+/// Seconds of a clock that never jumps.
+func now() -> Double { monotonicSeconds() }
+
+/// The seconds that `body` takes.
+func seconds(_ body: () throws -> Void) rethrows -> Double {
+    let start = now()
+    try body()
+    return now() - start
 }

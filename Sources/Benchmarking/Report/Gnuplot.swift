@@ -72,3 +72,83 @@ struct Picture {
     /// An `svg` element.
     let svg: String
 }
+
+/// gnuplot's SVG made fit to stand in a page: one element, names that no other picture has, no empty groups.
+private enum CleanSVG {
+    /// The `svg` element of `text`.
+    /// - Parameters:
+    ///   - name: what its names begin with.
+    ///   - title: what it shows, for readers that see no pictures.
+    static func cleaned(_ text: String, name: String, title: String) -> String {
+        var lines: [String] = []
+        var hasTitle = false
+        for line in text.parts(separatedBy: "\n").drop(while: { !$0.begins(with: "<svg") }) {
+            if line.begins(with: "<desc>") { continue }
+            if line.begins(with: "<title>") && !hasTitle {
+                lines.append("<title>\(title.escapedForHTML)</title>")
+                hasTitle = true
+            } else if line.utf8.contains("<text>".utf8) {
+                lines.append(line)
+            } else if line == "</g>", lines.last?.begins(with: "<g fill=") == true {
+                lines.removeLast()
+            } else {
+                lines.append(renamed(withoutTitle(line), name))
+            }
+        }
+        return lines.joined(separator: "\n").replacing("<svg \n", with: "<svg role=\"img\"\n", maxReplacements: 1) + "\n"
+    }
+
+    /// Browsers show the titles of a plot's parts beside the pointer, and gnuplot has only numbers for them.
+    private static func withoutTitle(_ line: String) -> String {
+        guard line.begins(with: "\t<g id="), let start = line.utf8.firstRange(of: "<title>".utf8) else { return line }
+        return String(Substring(line.utf8[..<start.lowerBound]))
+    }
+
+    private static func renamed(_ line: String, _ name: String) -> String {
+        var text = line
+        for opening in [" id='", " id=\"", "href='#", "url(#"] {
+            text = text.replacingBytes(of: opening, with: "\(opening)\(name)-")
+        }
+        return text
+    }
+}
+
+/// The folder that pictures go to.
+public final class PictureFolder {
+    private let path: String
+    private var isNew: Bool
+
+    /// Makes the folder if there is none. Throws `ToolError` with status `cannotCreate` if files cannot be made in it.
+    public init(path: String) throws {
+        self.path = path
+        isNew = path.withFileName { mkdir($0, 0o777) } == 0
+        guard isNew || errno == EEXIST else {
+            throw ToolError.system(.cannotCreate, path, "cannot make the folder", errno: errno)
+        }
+        var status = stat()
+        guard path.withFileName({ stat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+            throw ToolError(.cannotCreate, "\(path): is not a folder")
+        }
+        guard path.withFileName({ access($0, W_OK | X_OK) }) == 0 else {
+            throw ToolError.system(.cannotCreate, path, "cannot make files in it", errno: errno)
+        }
+    }
+
+    /// A folder that was made for nothing goes again.
+    deinit { if isNew { _ = path.withFileName { rmdir($0) } } }
+
+    /// Writes each picture as NAME.svg, and what it draws as NAME.tsv; all of them, or none. Throws what `OutputFile` throws.
+    func write(_ pictures: [Picture]) throws {
+        var files: [OutputFile] = []
+        for picture in pictures {
+            let name = "\(path)/\(picture.plot.name)"
+            let svg = try OutputFile(path: "\(name).svg", binary: false)
+            try svg.write("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n\(picture.svg)")
+            let table = try OutputFile(path: "\(name).tsv", binary: false)
+            try table.write(picture.plot.table)
+            files += [svg, table]
+        }
+        for file in files { try file.commit() }
+        isNew = false
+    }
+}

@@ -129,3 +129,111 @@ struct HTMLPage {
         return "<section id=\"commands\">\n<h2>Commands to repeat it</h2>\n<pre>\(lines)</pre>\n</section>\n"
     }
 }
+
+/// The tables and pictures of one benchmark's speeds, memory and costs.
+private struct SpeedHTML {
+    let section: SpeedSection
+    let styles: SystemStyles
+    /// Those of this section.
+    let pictures: [Picture]
+
+    var html: String {
+        let tables = SpeedTables(section: section, styles: styles)
+        let shown = tables.speeds.map { title, table in
+            (title.isEmpty ? "" : "<h3>\(title.escapedForHTML)</h3>\n") + table.html
+        }
+        return HTML.figures(pictures.filter { $0.plot.family != .costs })
+            + (shown.isEmpty ? HTML.paragraph("No system was measured.") : shown.joined()) + leftOut + costs(tables.costs)
+    }
+
+    private var leftOut: String {
+        guard !section.leftOut.isEmpty else { return "" }
+        let items = section.leftOut.map { record in
+            HTML.system(record.name, styles) + (record.place.isEmpty ? "" : ", \(record.place.escapedForHTML)")
+                + ": \(record.reason.escapedForHTML)"
+        }
+        return "<h3>Left out</h3>\n" + HTML.list(items)
+    }
+
+    /// The picture of costs, and beside it their table.
+    private func costs(_ tables: [ReportTable]) -> String {
+        guard !tables.isEmpty else { return "" }
+        return "<h3>What the time goes to</h3>\n<div class=\"beside\">\n"
+            + pictures.filter { $0.plot.family == .costs }.map(HTML.figure).joined()
+            + "<div>\n\(tables.map(\.html).joined())</div>\n</div>\n"
+    }
+}
+
+/// The tables and pictures of scores.
+private struct QualityHTML {
+    let section: QualitySection
+    let styles: SystemStyles
+    /// Those of this section.
+    let pictures: [Picture]
+
+    var html: String {
+        titled("Scores", QualityTable(section: section, styles: styles).table)
+            + HTML.figures(pictures.filter { $0.plot.family == .curves })
+            + titled("Probes", ProbeTable(section: section, styles: styles).table)
+            + HTML.figures(pictures.filter { $0.plot.family == .probes })
+    }
+
+    private func titled(_ title: String, _ table: ReportTable?) -> String {
+        table.map { "<h3>\(title)</h3>\n\($0.html)" } ?? ""
+    }
+}
+
+/// Pieces of a page. Text is escaped where it goes in; what is `html` already is not.
+enum HTML {
+    static func paragraph(_ text: String, class name: String? = nil) -> String {
+        "<p\(name.map { " class=\"\($0)\"" } ?? "")>\(text.escapedForHTML)</p>\n"
+    }
+
+    /// A picture with its sentence below.
+    static func figure(_ picture: Picture) -> String {
+        "<figure>\n\(picture.svg)<figcaption>\(picture.plot.caption.escapedForHTML)</figcaption>\n</figure>\n"
+    }
+
+    /// Pictures beside each other where there is room.
+    static func figures(_ pictures: [Picture]) -> String {
+        pictures.isEmpty ? "" : "<div class=\"figures\">\n\(pictures.map(figure).joined())</div>\n"
+    }
+
+    /// Names and values of facts; those without a value are left out.
+    static func facts(_ facts: [(name: String, html: String?)]) -> String {
+        let rows = facts.compactMap { fact in
+            fact.html.map { html in
+                "<div\(html.count > 60 ? " class=\"wide\"" : "")><dt>\(fact.name.escapedForHTML)</dt><dd>\(html)</dd></div>\n"
+            }
+        }
+        return rows.isEmpty ? "" : "<dl>\n\(rows.joined())</dl>\n"
+    }
+
+    static func list(_ items: [String]) -> String {
+        items.isEmpty ? "" : "<ul>\n\(items.map { "<li>\($0)</li>\n" }.joined())</ul>\n"
+    }
+
+    /// A name that may be of any script, with the colour that it has in pictures.
+    static func system(_ name: String, _ styles: SystemStyles, details: String? = nil) -> String {
+        "<span class=\"patch\" style=\"background:\(styles[name].colour)\"></span><bdi>\(name.escapedForHTML)</bdi>"
+            + (details.map { "<small>\($0.escapedForHTML)</small>" } ?? "")
+    }
+}
+
+extension String {
+    /// For text and for values of attributes in HTML and XML.
+    package var escapedForHTML: String {
+        var text = ""
+        for scalar in printable.unicodeScalars {
+            switch scalar {
+            case "&": text += "&amp;"
+            case "<": text += "&lt;"
+            case ">": text += "&gt;"
+            case "\"": text += "&quot;"
+            case "'": text += "&#39;"
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        return text
+    }
+}

@@ -112,3 +112,120 @@ private func zip<First, Second>(_ first: First?, _ second: Second?) -> (First, S
     guard let first, let second else { return nil }
     return (first, second)
 }
+
+/// Stacked bars: what the time of each system's steps goes to.
+struct CostPlot {
+    let section: SpeedSection
+
+    /// The order of parts; those that are not known come before the last.
+    private static let order = ["input", "recurrence", "projection", "output", "optimiser", "data"]
+    /// Light colours of Tol, on which black letters stand, apart from those of systems.
+    private static let colours = ["#77aadd", "#ee8866", "#eedd88", "#44bb99", "#ffaabb", "#bbcc33", "#99ddff", "#aaaa00"]
+    private static let last = "other"
+
+    /// The systems with costs, group by group.
+    var groups: [(title: String, systems: [SystemRecord])] {
+        section.groups.map { ($0.title, $0.systems.filter { shares($0).contains { $0 > 0 } }) }.filter { !$0.1.isEmpty }
+    }
+
+    /// What the costs of a section are called, in the order of bars and columns.
+    var parts: [String] {
+        let names = Set(section.systems.flatMap { ($0.costs ?? [:]).keys })
+        let others = names.subtracting(Self.order + [Self.last]).sorted()
+        return Self.order.filter(names.contains) + others + [Self.last].filter(names.contains)
+    }
+
+    /// Shares of what all parts are together, in the order of `parts`.
+    func shares(_ system: SystemRecord) -> [Double] {
+        let costs = parts.map { max(0, system.costs?[$0] ?? 0) }.map { $0.isFinite ? $0 : 0 }
+        let sum = costs.reduce(0, +)
+        return costs.map { sum > 0 ? $0 / sum : 0 }
+    }
+
+    func colour(_ part: Int) -> String {
+        parts[part] == Self.last ? "#cccccc" : Self.colours[part % Self.colours.count]
+    }
+
+    /// `nil` if no system has costs.
+    var plot: Plot? {
+        let groups = groups
+        guard !groups.isEmpty else { return nil }
+        var bars = Bars(top: Double((parts.count + 3) / 4) * 22 + 14)
+        for group in groups {
+            if !group.title.isEmpty { bars.heading(group.title) }
+            for system in group.systems { bars.append(system.name, shares(system)) }
+        }
+        let height = bars.bottom + 46, width = Double(Plot.width)
+        var commands = [
+            "set lmargin at screen \(Bars.left / width)", "set rmargin at screen \(1 - Bars.left / width)",
+            "set tmargin at screen 1", "set bmargin at screen \(46 / height)", "unset key", "unset ytics", "set border 1",
+            "set xlabel 'share of the time'", "set xrange [0:100]", "set yrange [\(bars.bottom):0]",
+            "set xtics (\(stride(from: 0, through: 100, by: 20).map { "'\($0)%%' \($0)" }.joined(separator: ", ")))",
+        ]
+        commands += legend + bars.labels
+        var plots: [String] = []
+        for part in parts.indices {
+            commands.append(Plot.dataBlock("part\(part)", bars.boxes[part] ?? [[0, 0, 0, 0]]))
+            plots.append(
+                "$part\(part) using (($1+$2)/2):(($3+$4)/2):1:2:3:4 with boxxyerror fill solid 1 border rgb '#ffffff'"
+                    + " lc rgb '\(colour(part))'")
+        }
+        commands.append("plot \(plots.joined(separator: ", "))")
+        return Plot(
+            family: .costs, section: section.number, name: "\(section.number)-costs",
+            caption: "What the time of a training step goes to.", height: Int(height), commands: commands,
+            columns: ["group", "system"] + parts,
+            rows: groups.flatMap { group in
+                group.systems.map { [group.title, $0.name] + shares($0).map { "\($0)" } }
+            })
+    }
+
+    /// A patch and a name for each part, four in a row.
+    private var legend: [String] {
+        parts.indices.flatMap { part in
+            let x = 3 + Double(part % 4) * 25, y = 12 + Double(part / 4) * 22
+            return [
+                "set object \(part + 1) rectangle from first \(x - 3), \(y - 6) to \(x), \(y + 6)"
+                    + " fillcolor rgb '\(colour(part))' fillstyle solid 1 noborder",
+                "set label \(Plot.quoted(parts[part].shortened(to: 13))) at first \(x + 1), \(y) left",
+            ]
+        }
+    }
+}
+
+/// Bars one below the other with their names above them. Lengths are in percent, heights in pixels from the top.
+private struct Bars {
+    static let left = 24.0
+    private(set) var bottom: Double
+    private(set) var labels: [String] = []
+    /// By part: left, right, top and bottom of each of its boxes.
+    private(set) var boxes: [Int: [[Double]]] = [:]
+
+    init(top: Double) { bottom = top }
+
+    mutating func heading(_ text: String) {
+        bottom += 8
+        label(text, colour: "#666666")
+    }
+
+    mutating func append(_ name: String, _ shares: [Double]) {
+        label(name, colour: "#000000")
+        var start = 0.0
+        for (part, share) in shares.enumerated() where share > 0 {
+            let end = start + 100 * share
+            boxes[part, default: []].append([start, end, bottom, bottom + 20])
+            if share >= 0.075 {
+                let text = "\(NumberText.fixed(100 * share, 0))%"
+                labels.append("set label '\(text)' at first \((start + end) / 2), \(bottom + 10) center front")
+            }
+            start = end
+        }
+        bottom += 26
+    }
+
+    private mutating func label(_ text: String, colour: String) {
+        labels.append(
+            "set label \(Plot.quoted(text.shortened(to: 58))) at first 0, \(bottom + 10) left textcolor rgb '\(colour)'")
+        bottom += 20
+    }
+}

@@ -1,6 +1,11 @@
 internal import Files
 internal import FoundationEssentials
 internal import Glibc
+internal import Kernels
+internal import Model
+internal import Parallel
+internal import Shards
+internal import Training
 
 /// A system in a process of its own, from outside: `StepServer` is what runs there.
 final class ServedSystem {
@@ -139,5 +144,151 @@ final class ServedSystem {
     }
 }
 
+/// One system in a process of its own, which trains when it is told to: so that the system accounts its memory, and several
+/// can take turns step by step.
+///
+/// It reads lines from its input and answers each with a line of JSON: `turn SECONDS` trains for at least that long, and at
+/// least a step; `settle` trains until it is known how the directions run faster.
+public struct StepServer {
+    private let input: LineReader
+    private let work: ServedWork
+
+    /// - Parameter path: the file that says what to train. Throws `ToolError`.
+    public init(work path: String) throws {
+        var work: ServedWork?
+        _ = try LineReader(FileSource(path: path)).next { work = try? JSONDecoder().decode(ServedWork.self, from: Data($0)) }
+        guard let work else {
+            throw ToolError.data(path, "", "is not what bench tells its processes to do")
+        }
+        self.work = work
+        input = LineReader(try FileSource(path: "-"))
+    }
+
+    /// Serves until the input ends. What goes wrong is answered, not thrown.
+    public func run() {
+        // Whoever started this process decides when it ends: an interrupt from the terminal is theirs.
+        for number in [SIGINT, SIGHUP] { signal(number, SIG_IGN) }
+        do { try serve() } catch let error as ToolError {
+            answer(ServedReply(error: error.description))
+        } catch {
+            answer(ServedReply(error: "\(error)"))
+        }
+    }
+
+    private func serve() throws {
+        let system = work.system
+        let input = try TrainingInput(
+            table: work.table, tableMemory: work.tableMemory, vocabulary: work.vocabulary, tokens: [work.tokens], heldOut: nil,
+            heldOutEvery: 0, heldOutTokens: 0, centred: true, threads: work.threads)
+        if let path = work.metWords {
+            let reader = try VocabularyShardReader(FileSource(path: path), pool: WorkerPool(threads: 1))
+            while try reader.nextBlock({ word, _ in _ = try input.words.number(of: word) }) {}
+        }
+        let read = peakMemory()
+        var configuration = system.configuration
+        if let vectors = input.words.vectors { configuration.tableDigest = hexadecimal(vectors.tableDigest) }
+        let runner = StepRunner(configuration, system.training, input)
+        answer(
+            ServedReply(
+                parameters: runner.encoder.parameterCount, optimizerBytes: runner.encoder.momentBytes,
+                largestBatch: largestBatch(input, read: read)))
+        while let command = try nextCommand() {
+            switch command.name {
+            case "settle":
+                var steps = 0, fastest = Double.infinity
+                while steps < Self.firstSteps || !runner.isSettled {
+                    fastest = min(fastest, try runner.run().seconds)
+                    steps += 1
+                }
+                answer(ServedReply(seconds: fastest))
+            default:
+                answer(try turn(runner, seconds: command.seconds))
+            }
+        }
+    }
+
+    private func turn(_ runner: StepRunner, seconds: Double) throws -> ServedReply {
+        var reply = ServedReply()
+        var costs: [Double] = [], spent = 0.0, words = 0
+        repeat {
+            let step = try runner.run()
+            words += step.words
+            spent += step.seconds
+            costs = costs.isEmpty ? step.costs : zip(costs, step.costs).map { $0 + $1 }
+            reply.gradientBytes = step.gradientBytes
+        } while spent < seconds
+        (reply.words, reply.seconds, reply.costs) = (words, spent, costs)
+        reply.peakMemory = peakMemory()
+        return reply
+    }
+
+    /// Streams of text whose training fits in the memory given, by the bill of `train --dry-run`.
+    private func largestBatch(_ input: TrainingInput, read: Int) -> Int {
+        func fits(_ batch: Int) -> Bool {
+            var options = work.system.training
+            options.batch = batch
+            // Far more than the machine has cannot even be reserved, and is estimated.
+            let about = work.system.configuration.trainingBytes(
+                batch: batch, window: options.window, moments: options.optimizer.optimizer.momentNames.count)
+            if about > 2 * Double(memoryLimit()) { return about <= Double(work.memoryGiven) }
+            return StepRunner.bytes(work.system.configuration, options, input, read: read) <= work.memoryGiven
+        }
+        var low = 0, high = 1
+        let most = min(Self.mostStreams, Self.mostPositions / work.system.window)
+        while low < most && fits(high) { (low, high) = (high, min(2 * high, most)) }
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if fits(middle) { low = middle } else { high = middle }
+        }
+        return low
+    }
+
+    /// Memory is touched for the first time in them, moments in the second.
+    private static let firstSteps = 2
+
+    /// As `train --batch` allows, and its product with `--window`.
+    private static let mostStreams = 1 << 16, mostPositions = 1 << 24
+
+    private func nextCommand() throws -> (name: String, seconds: Double)? {
+        var words: [String] = []
+        guard try input.next({ words = String(decoding: $0, as: UTF8.self).parts(separatedBy: " ") }) else { return nil }
+        return (words.first ?? "", words.count > 1 ? Double(words[1]) ?? 0 : 0)
+    }
+
+    private func answer(_ reply: ServedReply) {
+        guard var bytes = try? [UInt8](JSONEncoder().encode(reply)) else { return }
+        bytes.append(UInt8(ascii: "\n"))
+        _ = bytes.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+    }
+}
+
 /// The user wants no more rounds.
 struct Interruption: Error {}
+
+/// What a system's process is told to train, as JSON.
+struct ServedWork: Codable {
+    var system: MeasuredSystem
+    var tokens: String
+    var table, vocabulary: String?
+    /// Whose words are all met, as they would be in the text that the vocabulary comes from.
+    var metWords: String?
+    var tableMemory: Int
+    var threads: Int
+    /// For which the largest batch is asked.
+    var memoryGiven: Int
+}
+
+/// What a system's process answers, a line of JSON each.
+private struct ServedReply: Codable {
+    var error: String?
+    /// After the start.
+    var parameters, optimizerBytes, largestBatch: Int?
+    /// After a turn; after steps that count for nothing, the seconds of the fastest.
+    var words: Int?
+    var seconds: Double?
+    var costs: [Double]?
+    /// Of the last step.
+    var gradientBytes: Int?
+    /// Bytes, by the system's account of this process.
+    var peakMemory: Int?
+}

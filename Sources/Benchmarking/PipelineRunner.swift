@@ -1,51 +1,6 @@
 internal import Files
 internal import Glibc
 
-/// A tool of this project with its arguments, to be run as a process of its own: start-up, reading and writing included,
-/// and its memory accounted by the system.
-struct ToolCommand {
-    let tool: String
-    let arguments: [String]
-
-    init(_ tool: String, _ arguments: [String]) {
-        self.tool = tool
-        self.arguments = arguments
-    }
-
-    init(_ tool: String, _ arguments: String...) { self.init(tool, arguments) }
-
-    /// Starts it with the given descriptors as standard input and output. Throws `ToolError`.
-    fileprivate func start(in directory: String, input: CInt, output: CInt, errors: CInt?) throws -> pid_t {
-        let path = "\(directory)/\(tool)"
-        guard path.withFileName({ access($0, X_OK) }) == 0 else {
-            throw ToolError(.noInput, "\(path): is not there; build the other tools too: swift build -c release")
-        }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
-        posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
-        if let errors { posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO) }
-        var words: [UnsafeMutablePointer<CChar>?] = ([tool] + arguments).map { $0.withFileName { strdup($0) } }
-        defer { for word in words { free(word) } }
-        words.append(nil)
-        var process = pid_t()
-        let status = path.withFileName { posix_spawn(&process, $0, &actions, nil, words, environ) }
-        guard status == 0 else { throw ToolError.system(.systemError, path, "cannot start", errno: status) }
-        return process
-    }
-}
-
-/// What processes that ran side by side took.
-struct PipelineUse {
-    /// Of the clock on the wall, from the start of the first to the end of the last.
-    var seconds = 0.0
-    /// Of the processors, of all together.
-    var processorSeconds = 0.0
-    /// The most memory that one of them held, in bytes.
-    var peakMemory = 0
-}
-
 /// Runs tools joined by pipes.
 struct PipelineRunner {
     /// Where the tools are: beside this program.
@@ -124,4 +79,58 @@ struct PipelineRunner {
     }
 
     private func duration(_ time: timeval) -> Double { Double(time.tv_sec) + 1e-6 * Double(time.tv_usec) }
+}
+
+/// A tool of this project with its arguments, to be run as a process of its own: start-up, reading and writing included,
+/// and its memory accounted by the system.
+struct ToolCommand {
+    let tool: String
+    let arguments: [String]
+
+    init(_ tool: String, _ arguments: [String]) {
+        self.tool = tool
+        self.arguments = arguments
+    }
+
+    init(_ tool: String, _ arguments: String...) { self.init(tool, arguments) }
+
+    /// Starts it with the given descriptors as standard input and output. Throws `ToolError`.
+    fileprivate func start(in directory: String, input: CInt, output: CInt, errors: CInt?) throws -> pid_t {
+        let path = "\(directory)/\(tool)"
+        guard path.withFileName({ access($0, X_OK) }) == 0 else {
+            throw ToolError(.noInput, "\(path): is not there; build the other tools too: swift build -c release")
+        }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
+        posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
+        if let errors { posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO) }
+        var words: [UnsafeMutablePointer<CChar>?] = ([tool] + arguments).map { $0.withFileName { strdup($0) } }
+        defer { for word in words { free(word) } }
+        words.append(nil)
+        var process = pid_t()
+        let status = path.withFileName { posix_spawn(&process, $0, &actions, nil, words, environ) }
+        guard status == 0 else { throw ToolError.system(.systemError, path, "cannot start", errno: status) }
+        return process
+    }
+}
+
+/// What processes that ran side by side took.
+struct PipelineUse {
+    /// Of the clock on the wall, from the start of the first to the end of the last.
+    var seconds = 0.0
+    /// Of the processors, of all together.
+    var processorSeconds = 0.0
+    /// The most memory that one of them held, in bytes.
+    var peakMemory = 0
+}
+
+/// A file between two tools: it has no name, so nothing is left behind however the benchmark ends, and other processes open
+/// it through this one's descriptor.
+typealias ScratchFile = TemporaryFile
+
+extension ScratchFile {
+    /// What tools open to read it from its start, as long as this object lives.
+    var path: String { "/proc/\(getpid())/fd/\(descriptor)" }
 }
