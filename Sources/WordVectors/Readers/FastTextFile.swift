@@ -21,6 +21,9 @@ final class FastTextFile: VectorFile {
 
     /// Checks all counts of the file, and steps through its dictionary, before anything is allocated for them.
     init(path: String) throws {
+        guard path != "-" else {
+            throw ToolError.data("standard input", "", "a fastText .bin cannot be read from a pipe; give the file's name")
+        }
         file = try MappedFile(path: path)
         name = path
         header = try FastTextHeader(file.bytes, name: path, owner: file)
@@ -120,3 +123,182 @@ final class FastTextFile: VectorFile {
 
 /// What became of a word's vector.
 private enum Outcome: Sendable { case none, made, zero, notFinite }
+
+/// Some of another matrix's rows: those of the n-grams behind those of the words.
+private struct LaterRows: SummableRows {
+    let rows: any SummableRows
+    let first: Int
+    var count: Int { rows.count - first }
+    var dimension: Int { rows.dimension }
+
+    func add(_ numbers: UnsafeBufferPointer<Int>, to sum: UnsafeMutableBufferPointer<Float>) {
+        withUnsafeTemporaryAllocation(of: Int.self, capacity: numbers.count) { shifted in
+            for index in numbers.indices { shifted[index] = numbers[index] + first }
+            rows.add(UnsafeBufferPointer(shifted), to: sum)
+        }
+    }
+}
+
+/// What a fastText .bin says before its matrices, checked against the size of the file.
+///
+/// Layout (little-endian): Int32 magic 793712314, Int32 version; the arguments `dim ws epoch minCount neg wordNgrams
+/// loss model bucket minn maxn lrUpdateRate` as Int32 and `t` as Float64; the dictionary: Int32 words and labels,
+/// words, labels, Int64 tokens, Int64 size of the pruning index (-1: not pruned), then for each word its bytes, a zero, Int64
+/// count, Int8 type (0 word, 1 label), then the pruning index as pairs of Int32; a byte that says whether the input
+/// matrix is quantised; Int64 rows, Int64 columns, Float32 elements, or what `QuantisedRows` reads; the same for the output
+/// matrix.
+private struct FastTextHeader {
+    static let magic: Int32 = 793_712_314
+    /// The newest, and the one before: the same layout, but supervised models had no character n-grams then.
+    static let versions: ClosedRange<Int32> = 11...12
+    private static let supervised = 3
+
+    let dimension: Int
+    /// The n-grams' rows follow those of the words; where the dictionary was pruned, not every bucket has one.
+    let subwords: SubwordPlaces
+    /// Entries of the dictionary, labels included.
+    let entries: Int
+    /// Entries that are words: n-gram rows follow this many word rows.
+    let words: Int
+    /// Where the dictionary's entries start in the file.
+    let entriesOffset: Int
+    /// The input matrix: words, then n-grams.
+    let rows: any SummableRows
+
+    /// - Parameter owner: keeps `bytes` in memory.
+    init(_ bytes: UnsafeRawBufferPointer, name: String, owner: AnyObject) throws {
+        var cursor = BinaryCursor(bytes, name: name)
+        let magic = try cursor.read(Int32.self, "the header")
+        let version = try cursor.read(Int32.self, "the header")
+        guard magic == Self.magic else { throw ToolError.data(name, "", "is not a fastText .bin") }
+        guard Self.versions.contains(version) else {
+            throw ToolError.data(name, "", "is a fastText model of version \(version); only 11 and 12 can be read")
+        }
+        let arguments = try (0..<12).map { _ in Int(try cursor.read(Int32.self, "the arguments")) }
+        try cursor.skip(8, "the arguments")
+        let (dimension, bucket, minimum) = (arguments[0], arguments[8], arguments[9])
+        let maximum = version == 11 && arguments[7] == Self.supervised ? 0 : arguments[10]
+        guard 1...largestDimension ~= dimension, bucket >= 0, minimum >= 0, maximum >= 0,
+            bucket > 0 || maximum == 0 || maximum < minimum
+        else {
+            throw ToolError.data(
+                name, "header",
+                "dim \(dimension), bucket \(bucket), minn \(minimum), maxn \(maximum) cannot be: the file is damaged")
+        }
+        self.dimension = dimension
+        let entries = Int(try cursor.read(Int32.self, "the dictionary"))
+        let words = Int(try cursor.read(Int32.self, "the dictionary"))
+        let labels = Int(try cursor.read(Int32.self, "the dictionary"))
+        try cursor.skip(8, "the dictionary")
+        let pruned = Int(try cursor.read(Int64.self, "the dictionary"))
+        // An entry takes 10 bytes at least.
+        guard words >= 0, labels >= 0, entries == words + labels, entries <= cursor.remaining / 10, pruned >= -1,
+            pruned <= cursor.remaining / 8
+        else {
+            throw ToolError.data(
+                name, "header",
+                "\(entries) entries, \(words) words, \(labels) labels, pruning index of \(pruned) do not fit the file: "
+                    + "it is damaged or cut short")
+        }
+        self.entries = entries
+        self.words = words
+        entriesOffset = cursor.offset
+        for _ in 0..<entries {
+            _ = try cursor.readString("the dictionary")
+            try cursor.skip(9, "the dictionary")
+        }
+        var rowsNeeded = words + (pruned < 0 && maximum > 0 ? bucket : 0)
+        var kept: [Int32: Int32]?
+        if pruned >= 0 {
+            var index: [Int32: Int32] = [:]
+            index.reserveCapacity(pruned)
+            for _ in 0..<pruned {
+                let bucket = try cursor.read(Int32.self, "the pruning index")
+                let row = try cursor.read(Int32.self, "the pruning index")
+                guard row >= 0 else { throw ToolError.data(name, "the pruning index", "row \(row) cannot be") }
+                index[bucket] = row
+                rowsNeeded = max(rowsNeeded, words + Int(row) + 1)
+            }
+            kept = index
+        }
+        subwords = SubwordPlaces(
+            hash: SubwordHash(minimum: minimum, maximum: maximum, buckets: bucket), index: kept)
+
+        rows = try Self.readMatrix(&cursor, "the input matrix", owner: owner)
+        guard rows.dimension == dimension, rows.count >= rowsNeeded else {
+            throw ToolError.data(
+                name, "header",
+                "the matrix of \(rows.count) rows of \(rows.dimension) numbers does not fit \(words) words, \(bucket) buckets, "
+                    + "dimension \(dimension): the file is damaged")
+        }
+        // The output matrix is not used, but a file that ends within it has been cut.
+        _ = try Self.readMatrix(&cursor, "the output matrix", owner: owner)
+    }
+
+    private static func readMatrix(
+        _ cursor: inout BinaryCursor, _ what: String, owner: AnyObject
+    ) throws -> any SummableRows {
+        if try cursor.read(UInt8.self, what) != 0 { return try QuantisedRows(&cursor, what, owner: owner) }
+        let rows = try cursor.read(Int64.self, what), columns = try cursor.read(Int64.self, what)
+        let start = try cursor.skipMatrix(rows: rows, columns: columns, what)
+        return UnalignedRows(
+            bytes: UnsafeRawBufferPointer(rebasing: cursor.bytes[start..<cursor.offset]), count: Int(rows),
+            dimension: Int(columns), owner: owner)
+    }
+}
+
+/// Reads little-endian numbers from bytes in memory, and never beyond their end.
+struct BinaryCursor {
+    let name: String
+    let bytes: UnsafeRawBufferPointer
+    private(set) var offset = 0
+
+    init(_ bytes: UnsafeRawBufferPointer, name: String) {
+        self.bytes = bytes
+        self.name = name
+    }
+
+    var remaining: Int { bytes.count - offset }
+
+    mutating func read<Value: FixedWidthInteger & BitwiseCopyable>(_: Value.Type, _ what: String) throws -> Value {
+        let start = offset
+        try skip(MemoryLayout<Value>.size, what)
+        return Value(littleEndian: bytes.loadUnaligned(fromByteOffset: start, as: Value.self))
+    }
+
+    mutating func skip(_ count: Int, _ what: String) throws {
+        guard count >= 0, count <= remaining else { throw cut(what) }
+        offset += count
+    }
+
+    /// The next `count` bytes, which are in the file or it throws.
+    mutating func take(_ count: Int, _ what: String) throws -> UnsafeRawBufferPointer {
+        let start = offset
+        try skip(count, what)
+        return UnsafeRawBufferPointer(rebasing: bytes[start..<offset])
+    }
+
+    /// Bytes up to the next zero byte, which is passed over.
+    mutating func readString(_ what: String) throws -> UnsafeRawBufferPointer {
+        let rest = bytes[offset...]
+        guard let end = rest.firstIndex(of: 0) else { throw cut(what) }
+        let string = UnsafeRawBufferPointer(rebasing: bytes[offset..<end])
+        offset = end + 1
+        return string
+    }
+
+    /// Passes over a matrix of Float32 and returns where it starts; its size is checked before it is believed.
+    mutating func skipMatrix(rows: Int64, columns: Int64, _ what: String) throws -> Int {
+        let (cells, tooMany) = rows.multipliedReportingOverflow(by: columns)
+        guard rows >= 0, columns >= 1, !tooMany, cells <= Int64(remaining / 4) else {
+            throw ToolError.data(
+                name, "byte \(offset)",
+                "\(what) of \(rows) rows of \(columns) numbers is larger than the file: it is damaged or cut short")
+        }
+        let start = offset
+        offset += Int(cells) * 4
+        return start
+    }
+
+    private func cut(_ what: String) -> ToolError { .data(name, "byte \(offset)", "the file is cut short in \(what)") }
+}

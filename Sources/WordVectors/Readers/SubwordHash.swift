@@ -1,3 +1,5 @@
+import Shards
+
 /// The character n-grams of a word, hashed into buckets as fastText does (Bojanowski et al. 2017).
 ///
 /// The word is set between `<` and `>`; an n-gram is `minimum` to `maximum` characters of that, where a character is a
@@ -41,4 +43,23 @@ struct SubwordHash: Sendable, Equatable {
 
     @inline(__always)
     private func continues(_ byte: UInt8) -> Bool { byte & 0xC0 == 0x80 }
+}
+
+/// Where the row of each n-gram of a word is: in its bucket, or where an index says.
+struct SubwordPlaces: Sendable {
+    let hash: SubwordHash
+    /// From bucket to row, where not every bucket has one: buckets not listed have none.
+    let index: [Int32: Int32]?
+
+    /// Calls `body` with the row of each n-gram that has one, in fastText's order.
+    @inline(__always)
+    func forEach(_ word: UnsafeRawBufferPointer, _ body: (Int) -> Void) {
+        hash.forEachBucket(of: word) { bucket in
+            if let index {
+                if let row = index[Int32(bucket)] { body(Int(row)) }
+            } else {
+                body(bucket)
+            }
+        }
+    }
 }

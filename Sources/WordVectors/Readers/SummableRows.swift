@@ -1,3 +1,5 @@
+import Files
+
 /// Rows whose sums make the vectors of words, [count, dimension]: the words' and n-grams' rows of a fastText model, in a
 /// mapped file or in memory.
 protocol SummableRows: Sendable {
@@ -40,4 +42,183 @@ extension SummableRows {
 /// row *= factor
 func scale(_ row: UnsafeMutableBufferPointer<Float>, by factor: Float) {
     for index in row.indices { row[index] *= factor }
+}
+
+/// Rows of little-endian Float32 in a mapped file or in memory, at any alignment; [count, dimension].
+///
+/// fastText writes its matrices right behind words of any length, so their floats are not aligned.
+struct UnalignedRows: SummableRows, @unchecked Sendable {
+    let bytes: UnsafeRawBufferPointer
+    let count: Int
+    let dimension: Int
+    /// Keeps the bytes in memory.
+    let owner: AnyObject
+
+    /// All rows of a matrix in memory.
+    init(_ rows: RowMatrix) {
+        self.init(
+            bytes: UnsafeRawBufferPointer(UnsafeBufferPointer(rows.elements)), count: rows.count,
+            dimension: rows.dimension, owner: rows)
+    }
+
+    init(bytes: UnsafeRawBufferPointer, count: Int, dimension: Int, owner: AnyObject) {
+        precondition(bytes.count == 4 * count * dimension)
+        self.bytes = bytes
+        self.count = count
+        self.dimension = dimension
+        self.owner = owner
+    }
+
+    func add(_ numbers: UnsafeBufferPointer<Int>, to sum: UnsafeMutableBufferPointer<Float>) {
+        precondition(sum.count == dimension && numbers.allSatisfy { $0 >= 0 && $0 < count })
+        guard let start = bytes.baseAddress, let sum = sum.baseAddress else { return }
+        func row(_ index: Int) -> UnsafeRawPointer { start + numbers[index] * dimension * 4 }
+        var index = 0
+        // Four streams from memory at once; each number is added in the same order as row by row.
+        while index + 4 <= numbers.count {
+            let (a, b, c, d) = (row(index), row(index + 1), row(index + 2), row(index + 3))
+            for place in 0..<dimension {
+                sum[place] = sum[place] + Self.load(a, place) + Self.load(b, place) + Self.load(c, place) + Self.load(d, place)
+            }
+            index += 4
+        }
+        while index < numbers.count {
+            let row = row(index)
+            for place in 0..<dimension { sum[place] += Self.load(row, place) }
+            index += 1
+        }
+    }
+
+    @inline(__always)
+    private static func load(_ row: UnsafeRawPointer, _ place: Int) -> Float {
+        Float(bitPattern: UInt32(littleEndian: row.loadUnaligned(fromByteOffset: 4 * place, as: UInt32.self)))
+    }
+}
+
+/// Rows as a table's tensors hold them, in pieces that are kept as they came: [count, dimension].
+struct ChunkedRows: SummableRows {
+    let count: Int
+    let dimension: Int
+    private let chunks: [[Float]]
+    /// Rows in a chunk, but for the last, which may have fewer.
+    private let size: Int
+
+    init(_ chunks: [[Float]], size: Int, count: Int, dimension: Int) {
+        precondition(chunks.reduce(0) { $0 + $1.count } == count * dimension)
+        self.chunks = chunks
+        self.size = size
+        self.count = count
+        self.dimension = dimension
+    }
+
+    func add(_ numbers: UnsafeBufferPointer<Int>, to sum: UnsafeMutableBufferPointer<Float>) {
+        precondition(sum.count == dimension && numbers.allSatisfy { $0 >= 0 && $0 < count })
+        for number in numbers {
+            chunks[number / size].withUnsafeBufferPointer { chunk in
+                let first = number % size * dimension
+                for place in 0..<dimension { sum[place] += chunk[first + place] }
+            }
+        }
+    }
+}
+
+/// The rows of a quantised fastText model (.ftz): product quantisation (Jégou, Douze and Schmid 2011; Joulin et al. 2016).
+///
+/// A row is cut into parts, and each part is one of 256 centroids of its own; with `-qnorm` the row was made a unit vector
+/// before, and its norm is one of 256 numbers.
+struct QuantisedRows: SummableRows, @unchecked Sendable {
+    let count: Int
+    let dimension: Int
+    /// Numbers in a part of a row, but for the last, which may have fewer.
+    private let width: Int
+    private let parts: Int
+    /// [rows, parts]
+    private let codes: UnsafeRawBufferPointer
+    /// For each part [256, its numbers].
+    private let centroids: [Float]
+    /// For each row the number of its norm; `nil` if rows are as the centroids are.
+    private let normCodes: UnsafeRawBufferPointer?
+    private let norms: [Float]
+    /// Keeps the bytes in memory.
+    private let owner: AnyObject
+
+    private static let centroidCount = 256
+
+    /// Reads what fastText writes of a quantised matrix: a byte that says whether norms are apart; Int64 rows and columns;
+    /// Int32 count of codes, the codes; the quantiser; then the norms' codes and their quantiser. A quantiser is Int32
+    /// `dimension`, parts, width of a part, width of the last one, and Float32 centroids. Throws `ToolError.data`.
+    init(_ cursor: inout BinaryCursor, _ what: String, owner: AnyObject) throws {
+        let hasNorms = try cursor.read(UInt8.self, what) != 0
+        let rows = try cursor.read(Int64.self, what), columns = try cursor.read(Int64.self, what)
+        let codeCount = Int(try cursor.read(Int32.self, what))
+        let place = "byte \(cursor.offset)"
+        guard rows >= 0, rows <= Int64(cursor.remaining), columns >= 1, columns <= Int64(largestDimension), codeCount >= 0 else {
+            throw ToolError.data(
+                cursor.name, place,
+                "\(what) of \(rows) rows of \(columns) numbers in \(codeCount) codes cannot be: it is damaged or cut short")
+        }
+        count = Int(rows)
+        dimension = Int(columns)
+        codes = try cursor.take(codeCount, what)
+        let quantiser = try Quantiser(&cursor, what)
+        guard quantiser.dimension == dimension, codeCount == count * quantiser.parts else {
+            throw ToolError.data(
+                cursor.name, place, "\(what)'s codes do not fit its \(rows) rows of \(columns) numbers: the file is damaged")
+        }
+        width = quantiser.width
+        parts = quantiser.parts
+        centroids = quantiser.centroids
+        if hasNorms {
+            normCodes = try cursor.take(count, what)
+            let quantiser = try Quantiser(&cursor, what)
+            guard quantiser.dimension == 1 else {
+                throw ToolError.data(cursor.name, place, "\(what)'s norms are vectors: the file is damaged")
+            }
+            norms = quantiser.centroids
+        } else {
+            normCodes = nil
+            norms = []
+        }
+        self.owner = owner
+    }
+
+    private struct Quantiser {
+        let dimension: Int
+        let parts: Int
+        let width: Int
+        let centroids: [Float]
+
+        init(_ cursor: inout BinaryCursor, _ what: String) throws {
+            let place = "byte \(cursor.offset)"
+            let numbers = try (0..<4).map { _ in Int(try cursor.read(Int32.self, what)) }
+            dimension = numbers[0]
+            parts = numbers[1]
+            width = numbers[2]
+            guard dimension >= 1, dimension <= largestDimension, width >= 1, width <= dimension,
+                parts == (dimension + width - 1) / width, numbers[3] == dimension - (parts - 1) * width
+            else {
+                throw ToolError.data(
+                    cursor.name, place, "\(what)'s \(parts) parts of \(width) numbers do not make \(dimension): the file is damaged")
+            }
+            let bytes = try cursor.take(4 * QuantisedRows.centroidCount * dimension, what)
+            centroids = (0..<QuantisedRows.centroidCount * dimension).map {
+                Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self)))
+            }
+        }
+    }
+
+    func add(_ numbers: UnsafeBufferPointer<Int>, to sum: UnsafeMutableBufferPointer<Float>) {
+        precondition(sum.count == dimension && numbers.allSatisfy { $0 >= 0 && $0 < count })
+        centroids.withUnsafeBufferPointer { centroids in
+            for row in numbers {
+                let norm = normCodes.map { norms[Int($0[row])] } ?? 1
+                for part in 0..<parts {
+                    let first = part * width
+                    let size = min(width, dimension - first)
+                    let centroid = Self.centroidCount * first + Int(codes[row * parts + part]) * size
+                    for place in 0..<size { sum[first + place] += norm * centroids[centroid + place] }
+                }
+            }
+        }
+    }
 }

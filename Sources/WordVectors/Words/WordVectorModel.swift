@@ -1,4 +1,4 @@
-import Files
+public import Files
 public import Parallel
 public import Shards
 
@@ -20,28 +20,13 @@ public protocol WordVectorModel: AnyObject, Sendable {
     ) throws -> VectorSource?
 }
 
-extension EmbeddingTable: WordVectorModel {
-    public func known(
-        _ word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>
-    ) throws -> VectorSource? {
-        guard let id = words.find(word), sources[id] != .none else { return nil }
-        try rows.read(id, into: row)
-        return sources[id]
-    }
-}
-
 /// Opens a model of word vectors; its kind is told from its content.
 ///
 /// Throws `ToolError`: `noInput`, `ioError`, `dataError` for a damaged file, or one that is no model.
 public func openWordVectorModel(_ path: String, pool: WorkerPool) throws -> any WordVectorModel {
     let file = try FileSource(path: path)
     let source = try PeekedSource(file, count: 16)
-    if FastTextFile.recognises(source.head) {
-        guard path != "-" else {
-            throw ToolError.data(source.name, "", "a fastText .bin cannot be read from a pipe; give the file's name")
-        }
-        return try FastTextModel(FastTextFile(path: path))
-    }
+    if FastTextFile.recognises(source.head) { return try FastTextModel(FastTextFile(path: path)) }
     let shard = try PeekedShard(source)
     guard shard.kind != nil else {
         if let compression = Compression(head: source.head) {
@@ -57,4 +42,94 @@ public func openWordVectorModel(_ path: String, pool: WorkerPool) throws -> any 
     // Opened anew, a plain file's rows can stay there; what came through a pipe is gone.
     guard path != "-" && file.size != nil else { return try EmbeddingTable(reader) }
     return try EmbeddingTable(FileSource(path: path), pool: pool)
+}
+
+/// A fastText model to be asked for single words: the file stays mapped, in memory is an index of its dictionary.
+private final class FastTextModel: WordVectorModel, @unchecked Sendable {
+    let dimension: Int
+    private let nGrams: (any OutOfVocabularyGenerator)?
+    private let file: FastTextFile
+    private let words: WordTable
+    /// The number of the dictionary's entry for each of `words`; of equal words the last, as in fastText.
+    private let entries: [Int32]
+
+    init(_ file: FastTextFile) throws {
+        self.file = file
+        dimension = file.dimension
+        nGrams = file.ownGenerator()
+        var words = WordTable(capacity: file.entryCount)
+        var entries: [Int32] = []
+        entries.reserveCapacity(file.entryCount)
+        try file.forEachEntry { entry, word in
+            let id = words.insert(word)
+            if id == entries.count { entries.append(Int32(entry)) } else { entries[id] = Int32(entry) }
+        }
+        self.words = words
+        self.entries = entries
+    }
+
+    func generator() -> (any OutOfVocabularyGenerator)? { nGrams }
+
+    func known(_ word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) throws -> VectorSource? {
+        guard let id = words.find(word) else { return nil }
+        try file.vector(of: word, entry: Int(entries[id]), into: row)
+        return .pretrained
+    }
+}
+
+/// A generator of vectors as a file of its own, to be used again without another fit: a table without words.
+public final class SpellingModel: WordVectorModel {
+    public let name: String
+    public let dimension: Int
+    private let made: any OutOfVocabularyGenerator
+
+    /// Reads the generator of a saved model or of a table, whose rows are stepped over.
+    ///
+    /// Throws `ToolError` (`noInput`, `ioError`, `dataError`); a table without a generator is a `dataError` too.
+    public convenience init(_ source: any ByteSource, pool: WorkerPool) throws {
+        try self.init(TableShardReader(source, pool: pool))
+    }
+
+    init(_ reader: TableShardReader) throws {
+        name = reader.name
+        dimension = reader.dimension
+        let fields = reader.header.fields
+        var tensors = GeneratorTensors()
+        while let item = try reader.next() {
+            if case .tensor(let piece) = item, reader.part == 0 { try tensors.append(piece, file: reader.name) }
+        }
+        guard let generator = try tensors.generator(fields, dimension: dimension, file: reader.name) else {
+            throw ToolError.data(reader.name, "", "holds no model that makes vectors from spelling")
+        }
+        made = generator
+    }
+
+    public func generator() -> (any OutOfVocabularyGenerator)? { made }
+
+    public func known(
+        _ word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>
+    ) throws -> VectorSource? { nil }
+
+    /// Writes `generator` to a file; `fields` say what it was fitted to.
+    public static func write(
+        _ generator: any OutOfVocabularyGenerator, to output: OutputFile, tool: String, fields: ShardFields,
+        pool: WorkerPool
+    ) throws {
+        var header = fields
+        for (name, value) in generator.fields.pairs { header.append(name, value) }
+        let writer = try TableShardWriter(
+            output, tool: tool, dimension: generator.dimension, count: 0, fields: header, pool: pool)
+        try generator.forEachTensor { try writer.append(tensor: $0, shape: $1, values: $2) }
+        try writer.finish()
+    }
+}
+
+extension EmbeddingTable: WordVectorModel {
+    public func known(
+        _ word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>
+    ) throws -> VectorSource? {
+        guard let id = words.find(word), sources[id] != .none else { return nil }
+        try rows.read(id, into: row)
+        return sources[id]
+    }
 }
