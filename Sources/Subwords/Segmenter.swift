@@ -28,15 +28,13 @@ public struct Segmenter: Sendable {
         var ends = boundaries(of: word)
         let last = ends.count > 1 ? ends[ends.count - 2] : 0
         let count = word.count
-        if count - last >= 2 && word[count - 1] == UInt8(ascii: "@") && word[count - 2] == UInt8(ascii: "@") {
-            ends.insert(count - 1, at: ends.count - 1)
-        }
+        if UnitMark.isContinued(word[last...]) { ends.insert(count - 1, at: ends.count - 1) }
         var start = 0
         var unit: [UInt8] = []
         for end in ends {
             unit.removeAll(keepingCapacity: true)
             unit.append(contentsOf: word[start..<end])
-            if end < count { unit.append(contentsOf: [UInt8(ascii: "@"), UInt8(ascii: "@")]) }
+            if end < count { unit.append(contentsOf: UnitMark.bytes) }
             unit.withUnsafeBytes(body)
             start = end
         }
@@ -121,6 +119,31 @@ public struct Segmenter: Sendable {
             }
         }
         return (0..<count).filter { next[$0] >= 0 }.map { ends[$0] }
+    }
+}
+
+/// The mark at the end of a unit that is not its word's last.
+public enum UnitMark {
+    static let bytes = Array("@@".utf8)
+
+    /// Whether a unit goes on in the next one, by its bytes: a character before the mark may be one with it.
+    public static func isContinued(_ unit: some BidirectionalCollection<UInt8>) -> Bool {
+        unit.suffix(bytes.count).elementsEqual(bytes)
+    }
+
+    /// The words that units make together. What is left of a word whose last unit is missing is a word, too.
+    public static func joined(_ units: [String]) -> [String] {
+        var words: [String] = [], word = ""
+        for unit in units {
+            guard isContinued(unit.utf8) else {
+                words.append(word + unit)
+                word = ""
+                continue
+            }
+            word += String(decoding: unit.utf8.dropLast(bytes.count), as: UTF8.self)
+        }
+        if !word.isEmpty { words.append(word) }
+        return words
     }
 }
 

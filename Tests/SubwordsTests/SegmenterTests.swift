@@ -39,6 +39,16 @@ struct SegmenterTests {
         }
     }
 
+    /// Units become words again, whatever the words; what is left of a word that was cut off is a word.
+    @Test func unitsAreJoined() {
+        let words = ["lower", "@@", "x@@", "\u{e9}", "e\u{301}@@@", "aaaa", "\u{6c34}lo"]
+        #expect(UnitMark.joined(words.flatMap(units)) == words)
+        #expect(UnitMark.joined(["low@@", "er", "s@@", "lo@@"]) == ["lower", "slo"])
+        #expect(UnitMark.joined([]) == [])
+        #expect(UnitMark.isContinued("\u{301}@@".utf8) && UnitMark.isContinued("@@".utf8))
+        #expect(!UnitMark.isContinued("@".utf8) && !UnitMark.isContinued("@@a".utf8) && !UnitMark.isContinued("".utf8))
+    }
+
     /// Long words are cut by another way of looking for pairs: the same as when merges are made one after the other, all of one
     /// before the next, as the format says. Merges stand in any order, also before those that make their parts.
     @Test(arguments: 0..<20)
