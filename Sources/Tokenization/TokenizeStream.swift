@@ -160,6 +160,16 @@ public final class TokenizeStream {
     }
 }
 
+/// Opens text for `TokenizeStream.read`, and undoes its compression. Throws `ToolError` as `openInput` does, and `dataError` for a
+/// shard, which is LZ4 data too.
+public func openText(_ path: String) throws -> any ByteSource {
+    let input = try PeekedShard(FileSource(path: path))
+    guard input.kind == nil else {
+        throw ToolError.data(input.source.name, "", "is a shard and not text; to see what a token shard holds, use --print")
+    }
+    return try decompressed(input.source)
+}
+
 private struct Outcome: Sendable {
     let piece: Piece
     let result: Result<Void, any Error>

@@ -47,6 +47,14 @@ public struct Tokenizer: Sendable {
         self.maximumSentenceLength = maximumSentenceLength
     }
 
+    /// The settings as the header of a token shard names them.
+    public var fields: ShardFields {
+        [
+            "mode": mode.rawValue, "sentences": sentences.rawValue, "lowercase": String(lowercase),
+            "normalize": normalization.rawValue, "max-length": String(maximumSentenceLength),
+        ]
+    }
+
     /// The tokens of `text`, whole lines of UTF-8; in running text, whole paragraphs or sentences.
     ///
     /// Throws `TextError` at the first byte that is not text.

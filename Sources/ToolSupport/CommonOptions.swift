@@ -122,3 +122,6 @@ public func requireOneStandardInput(_ what: String, _ paths: [String?]) throws {
         throw ValidationError("of \(what) only one can come from standard input")
     }
 }
+
+/// The names of inputs for a message; `-` is standard input.
+public func inputNames(_ paths: [String]) -> String { paths.map { $0 == "-" ? "standard input" : $0 }.joined(separator: ", ") }

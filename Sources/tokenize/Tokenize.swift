@@ -1,9 +1,11 @@
-import ArgumentParser
+public import ArgumentParser
 import Files
 import Shards
 import Subwords
-import Tokenization
+public import Tokenization
 import ToolSupport
+
+extension Normalization: ExpressibleByArgument {}
 
 @main
 struct Tokenize: Tool {
@@ -16,10 +18,6 @@ struct Tokenize: Tool {
 
         Example: tokenize --sentences book.txt.gz -o book.tokens; tokenize --print book.tokens | head
         """)
-
-    enum Normal: String, CaseIterable, ExpressibleByArgument {
-        case none, nfc, nfkc
-    }
 
     @Argument(help: ArgumentHelp("Text files, or with --print token shards; - is standard input.", valueName: "file"))
     var inputs: [String] = ["-"]
@@ -39,7 +37,7 @@ struct Tokenize: Tool {
     var lowercase = false
 
     @Option(help: "Unicode normalisation of tokens.")
-    var normalize: Normal = .none
+    var normalize = Normalization.none
 
     @Option(help: ArgumentHelp("Cut sentences that are longer than this many tokens.", valueName: "n"))
     var maxLength: Int = 1_000
@@ -71,7 +69,7 @@ struct Tokenize: Tool {
         let clock = ContinuousClock()
         let start = clock.now
         let merges = try bpe.map(Merges.init(path:))
-        var options = options
+        var options = tokenizer.fields
         if let merges { options.append("bpe", hexadecimal(merges.digest)) }
         let writer = try TokenShardWriter(file, tool: Self.signature, options: options, pool: pool)
         var segmenter = merges.map(BatchSegmenter.init)
@@ -88,7 +86,7 @@ struct Tokenize: Tool {
         for path in inputs { try stream.read(openText(path)) }
         let text = stream.finish()
         guard text.tokens > 0 else {
-            throw ToolError.data(inputs.count == 1 ? inputName : "the inputs", "", "no text: there is nothing but white space")
+            throw ToolError.data(inputs.count == 1 ? inputNames(inputs) : "the inputs", "", "no text: there is nothing but white space")
         }
         try writer.finish(source: ["text-bytes": String(text.bytes), "text-digest": hexadecimal(text.digest)])
         try file.commit()
@@ -96,30 +94,11 @@ struct Tokenize: Tool {
         report.print(summary(text, seconds))
     }
 
-    /// Opens text, and tells token shards from it, which are LZ4 files too.
-    private func openText(_ path: String) throws -> any ByteSource {
-        let input = try PeekedShard(FileSource(path: path))
-        guard input.kind == nil else {
-            throw ToolError.data(
-                input.source.name, "", "is a shard and not text; to see what a token shard holds, use --print")
-        }
-        return try decompressed(input.source)
-    }
-
-    private var inputName: String { inputs[0] == "-" ? "standard input" : inputs[0] }
-
     private var tokenizer: Tokenizer {
         Tokenizer(
             mode: whitespace ? .whitespace : .penn,
             sentences: sentences ? .runningText : sentencesInLines ? .withinLines : .lines, lowercase: lowercase,
-            normalization: Normalization(rawValue: normalize.rawValue) ?? .none, maximumSentenceLength: maxLength)
-    }
-
-    private var options: ShardFields {
-        [
-            "mode": tokenizer.mode.rawValue, "sentences": tokenizer.sentences.rawValue, "lowercase": String(lowercase),
-            "normalize": normalize.rawValue, "max-length": String(maxLength),
-        ]
+            normalization: normalize, maximumSentenceLength: maxLength)
     }
 
     private func summary(_ text: TokenizeStatistics, _ seconds: Double) -> String {

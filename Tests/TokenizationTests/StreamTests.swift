@@ -1,6 +1,7 @@
 import Files
 import Parallel
 import Shards
+import TestSupport
 import Testing
 import Tokenization
 
@@ -107,5 +108,25 @@ struct StreamTests {
         let stream = TokenizeStream(tokenizer: Tokenizer(), pool: WorkerPool(threads: 2), pieceSize: 8) { _ in throw full }
         let error = #expect(throws: ToolError.self) { try stream.read(MemorySource(Array("a b c\n d e f\n".utf8))) }
         #expect(error?.description == full.description)
+    }
+
+    /// A shard is LZ4 data, as compressed text may be; the header of a token shard names the tokenizer's settings.
+    @Test func aShardIsNoText() throws {
+        let directory = try TemporaryDirectory(), path = directory.file("tokens")
+        let tokenizer = Tokenizer(
+            mode: .whitespace, sentences: .runningText, lowercase: true, normalization: .nfkc, maximumSentenceLength: 7)
+        let output = try OutputFile(path: path, binary: true)
+        let writer = try TokenShardWriter(output, tool: "test", options: tokenizer.fields, pool: WorkerPool(threads: 1))
+        try writer.finish()
+        try output.commit()
+        let error = #expect(throws: ToolError.self) { try openText(path) }
+        #expect(
+            error?.status == .dataError
+                && error?.description == "\(path): is a shard and not text; to see what a token shard holds, use --print")
+        #expect(
+            tokenizer.fields
+                == ["mode": "whitespace", "sentences": "runningText", "lowercase": "true", "normalize": "nfkc", "max-length": "7"])
+        let text = try directory.write("text", Array("some text\n".utf8)), source = try openText(text)
+        #expect(try source.name == text && readSmall(source) == Array("some text\n".utf8))
     }
 }
