@@ -13,8 +13,17 @@ extension WordCounter {
     }
 
     /// Adds the words of a token or vocabulary shard. Throws `ToolError`: `dataError` for any other input, or a damaged
-    /// one.
+    /// one; `configuration` if its words were cut into units otherwise than those of the shards before it.
     public func addShard(_ source: any ByteSource, pool: WorkerPool) throws -> Input {
+        let input = try count(source, pool: pool)
+        guard merges ?? input.merges == input.merges else {
+            throw ToolError(.configuration, "\(source.name): was cut into units by other merges than the inputs before it")
+        }
+        merges = input.merges
+        return input
+    }
+
+    private func count(_ source: any ByteSource, pool: WorkerPool) throws -> Input {
         let shard = try PeekedShard(source)
         let add = { (word: UnsafeRawBufferPointer, count: UInt64) in
             try self.add(word, count: count, file: source.name)
@@ -70,14 +79,13 @@ extension WordCounter {
 /// Counts `counter`'s words into a vocabulary shard.
 ///
 /// Header and totals say nothing of how the text was divided, so that counting at once and merging give the same bytes.
-/// - Parameter merges: what cut the words into units; empty if they are words.
 public func writeVocabulary(
-    of counter: WordCounter, minimumCount: UInt64, maximumSize: Int?, merges: String = "", to output: OutputFile, tool: String, pool: WorkerPool
+    of counter: WordCounter, minimumCount: UInt64, maximumSize: Int?, to output: OutputFile, tool: String, pool: WorkerPool
 ) throws -> CountedText {
     var options: ShardFields = [
         "min-count": String(minimumCount), "max-size": maximumSize.map { String($0) } ?? "none",
     ]
-    if !merges.isEmpty { options.append("bpe", merges) }
+    if let merges = counter.merges, !merges.isEmpty { options.append("bpe", merges) }
     let writer = try VocabularyShardWriter(output, tool: tool, options: options, pool: pool)
     let counted = try counter.finish(minimumCount: minimumCount, maximumSize: maximumSize) {
         try writer.append($0, count: $1)

@@ -32,6 +32,9 @@ public final class WordCounter {
     private var table = CountTable()
     private var runs: [SortedRun] = []
     private var result = CountedText()
+    /// The merges that cut the words of all shards into units, as their headers name them; `nil` before the first shard, and
+    /// empty if words are words.
+    var merges: String?
 
     public init(_ settings: SpillSettings = SpillSettings(), pool: WorkerPool) {
         self.settings = settings

@@ -61,17 +61,12 @@ struct BuildVocab: Tool {
         }
         let report = common.report
         let counter = WordCounter(SpillSettings(memory: memory.bytes), pool: pool)
-        var merges: String?
         for path in inputs {
             let source = try FileSource(path: path)
             let input = try counter.addShard(source, pool: pool)
-            guard merges ?? input.merges == input.merges else {
-                throw ToolError(.configuration, "\(source.name): was cut into units by other merges than the inputs before it")
-            }
             guard bpe == nil || input.merges.isEmpty else {
                 throw ToolError(.configuration, "\(source.name): its words are units already; --bpe learns from whole words")
             }
-            merges = input.merges
             if input.isFiltered {
                 report.print(
                     "build-vocab: warning: \(source.name): words were left out of this vocabulary, so counts made from it are too low; "
@@ -80,26 +75,23 @@ struct BuildVocab: Tool {
         }
         if let bpe { return try learn(bpe, counter, to: file) }
         let counted = try writeVocabulary(
-            of: counter, minimumCount: minCount, maximumSize: maxSize, merges: merges ?? "", to: file,
-            tool: Self.signature, pool: pool)
+            of: counter, minimumCount: minCount, maximumSize: maxSize, to: file, tool: Self.signature, pool: pool)
         guard counted.keptTypes > 0 else {
-            throw ToolError.data(inputNames, "", "no word occurs \(minCount) times; try a smaller --min-count")
+            throw ToolError.data(inputNames(inputs), "", "no word occurs \(minCount) times; try a smaller --min-count")
         }
         try file.commit()
         report.print(summary(counted))
     }
 
-    private var inputNames: String { inputs.map { $0 == "-" ? "standard input" : $0 }.joined(separator: ", ") }
-
     private func learn(_ count: Int, _ counter: WordCounter, to file: OutputFile) throws {
-        var learner = MergeLearner(of: inputNames)
+        var learner = MergeLearner(of: inputNames(inputs))
         let counted = try counter.finish(minimumCount: minCount, maximumSize: maxSize) { try learner.add($0, count: $1) }
         let report = common.report
         let merges = learner.learn(count) { done in
             if done % 100 == 0 { report.progress("\(grouped(done)) merges") }
         }
         guard !merges.pairs.isEmpty else {
-            throw ToolError.data(inputNames, "", "no pair of characters occurs twice: there is nothing to merge")
+            throw ToolError.data(inputNames(inputs), "", "no pair of characters occurs twice: there is nothing to merge")
         }
         try file.write(merges.text)
         try file.commit()

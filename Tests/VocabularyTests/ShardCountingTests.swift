@@ -75,6 +75,33 @@ struct ShardCountingTests {
                 == vocabulary("at least 3, at once", of: [whole], minimumCount: 3))
     }
 
+    /// Words and units, or units of two kinds, are no vocabulary together; the vocabulary of units names their merges.
+    @Test func unitsOfOtherMergesAreRefused() throws {
+        func units(_ name: String, _ merges: String) throws -> String {
+            let output = try OutputFile(path: directory.file(name), binary: true)
+            let writer = try TokenShardWriter(output, tool: "test", options: ["bpe": merges], pool: pool)
+            var batch = TokenBatch()
+            batch.ids.append(UInt32(batch.words.insert("a@@")))
+            batch.sentenceLengths.append(1)
+            try writer.append(batch)
+            try writer.finish()
+            try output.commit()
+            return directory.file(name)
+        }
+        let words = try tokens("words", makeWords(50, seed: 3)[...])
+        let one = try units("one", "1"), two = try units("two", "2")
+        for paths in [[one, two], [one, words], [words, one]] {
+            let counter = WordCounter(pool: pool)
+            _ = try counter.addShard(FileSource(path: paths[0]), pool: pool)
+            let error = #expect(throws: ToolError.self) { try counter.addShard(FileSource(path: paths[1]), pool: pool) }
+            #expect(error?.status == .configuration)
+            #expect(error?.description == "\(paths[1]): was cut into units by other merges than the inputs before it")
+        }
+        _ = try vocabulary("of one", of: [one, one])
+        let reader = try VocabularyShardReader(FileSource(path: directory.file("of one")), pool: pool)
+        #expect(reader.header.fields["bpe"] == "1")
+    }
+
     @Test func leftOutWordsAreNoticed() throws {
         let path = try tokens("t", makeWords(500, seed: 1)[...])
         _ = try vocabulary("all", of: [path])
