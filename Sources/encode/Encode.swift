@@ -105,23 +105,26 @@ struct Encode: Tool {
         }
         if convert {
             let file = try output.open(binary: true)
-            try ModelFile.write(LoadedModel(source, threads: common.threads, pool).encoder, to: file)
+            try ModelFile.write(source.load(threads: common.threads, pool).encoder, to: file)
             return try file.commit()
         }
         if let neighbours, let query {
             let file = try output.open(binary: false)
-            try search(MarkedSentence.parse(query), neighbours, file, pool)
+            let model = try source.load(threads: common.threads, pool)
+            for found in try model.neighbours(of: MarkedSentence.parse(query), count: neighbours, in: inputs, pool: pool) {
+                try file.write("\(fixed(found.cosine, 4))\t\(found.marked)\n")
+            }
             return try file.commit()
         }
         // What cannot be made is said before the model is read.
-        let choice = try form.choice(), target = try form.open(output)
-        let model = try LoadedModel(source, threads: common.threads, pool)
+        let choice = try form.choice(), target = try form.form.open(output: output.output, tokens: form.tokens)
+        let model = try source.load(threads: common.threads, pool)
         try encode(model, choice, target, pool)
     }
 
     private func encode(_ model: LoadedModel, _ choice: LayerChoice, _ target: FormTarget, _ pool: WorkerPool) throws {
         let report = common.report
-        let writer = try target.writer(model, choice, form, pool)
+        let writer = try target.writer(model, choice, tool: Self.signature, pool: pool)
         let tokenizer = Tokenizer(for: model.encoder.configuration, mode: whitespace ? .whitespace : nil)
         var room = try roomNeeded(model, choice, tokenizer, pool)
         let sentences = SentenceSource(paths: inputs, tokenizer: tokenizer, pool: pool) { name, own in
@@ -141,7 +144,7 @@ struct Encode: Tool {
             }
         }
         guard stage.statistics.sentences > 0 else {
-            throw ToolError.data(inputs.map { $0 == "-" ? "standard input" : $0 }.joined(separator: ", "), "", "no text")
+            throw ToolError.data(inputNames(inputs), "", "no text")
         }
         try stage.flush()
         try writer.finish()
@@ -160,24 +163,11 @@ struct Encode: Tool {
         _ model: LoadedModel, _ choice: LayerChoice, _ tokenizer: Tokenizer, _ pool: WorkerPool
     ) throws -> String? {
         guard [output.output, form.tokens].contains(where: { $0.flatMap { Volume(of: $0) } != nil }) else { return nil }
-        let size = InputSize(paths: inputs, tokenizer: tokenizer, pool: pool)
-        guard let plan = form.plan(size, model, choice, output: output.output) else { return nil }
+        guard let size = InputSize(paths: inputs, tokenizer: tokenizer, pool: pool) else { return nil }
+        let plan = form.form.plan(
+            size, layers: choice.count(of: model.encoder.layerCount), width: model.encoder.layerWidth, output: output.output,
+            tokens: form.tokens)
         try plan.check()
         return plan.summary
-    }
-
-    private func search(_ query: MarkedSentence, _ count: Int, _ file: OutputFile, _ pool: WorkerPool) throws {
-        let model = try LoadedModel(source, threads: common.threads, pool)
-        let vector = try model.vector(of: query)
-        let search = NeighbourSearch(query: vector, count: count, pool: pool)
-        for path in inputs {
-            let reader = try VectorShardReader(FileSource(path: path), pool: pool) { header in
-                if let complaint = model.complaint(header, width: vector.count) {
-                    throw ToolError(.configuration, "\(path): \(complaint)")
-                }
-            }
-            try search.look(at: reader, layer: reader.layers - 1)
-        }
-        for neighbour in search.neighbours { try file.write("\(fixed(neighbour.cosine, 4))\t\(neighbour.marked)\n") }
     }
 }

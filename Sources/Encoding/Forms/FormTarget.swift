@@ -1,0 +1,169 @@
+import Files
+import HDF5
+import Kernels
+import Layers
+import Model
+public import Parallel
+public import Shards
+import WordVectors
+
+/// The form in which vectors are written.
+public struct VectorForm: Sendable, Equatable {
+    public enum Format: String, CaseIterable, Sendable {
+        case shard, npy
+        case npyFolder = "npy-folder"
+        case hdf5, json, text
+
+        var isText: Bool { self == .json || self == .text }
+    }
+
+    public var format: Format
+    /// How numbers are stored.
+    public var storage: RowStorage
+    /// How the vectors of a sentence's tokens become one; `nil`: they stay as they are.
+    public var pooling: PoolingWriter.Pooling?
+    /// Whether each sentence is handed on before the next one is read.
+    public var isFlushed: Bool
+
+    public init(
+        _ format: Format = .shard, storage: RowStorage = .float32, pooling: PoolingWriter.Pooling? = nil, isFlushed: Bool = false
+    ) {
+        self.format = format
+        self.storage = storage
+        self.pooling = pooling
+        self.isFlushed = isFlushed
+    }
+
+    /// What is wrong with this form for these outputs, in the words of `encode`'s options; `nil` if nothing is.
+    /// - Parameters:
+    ///   - output: the file or folder of the vectors; `-` is standard output.
+    ///   - tokens: the file of the tokens, if they are to be written.
+    public func complaint(output: String, tokens: String?) -> String? {
+        if format.isText && storage != .float32 {
+            return "--storage float16 is for binary forms, not for --format \(format.rawValue)"
+        }
+        if isFlushed && !format.isText { return "--line-buffered needs --format json or text" }
+        let others = format == .npy ? [output, Self.offsets(of: output)] : [output]
+        if let tokens, others.contains(where: { $0 == tokens || isSameFile($0, tokens) }) {
+            return "--tokens and -o name the same file, \(tokens == "-" ? "standard output" : tokens)"
+        }
+        guard output == "-" else { return nil }
+        return switch format {
+        case .npy: "NumPy arrays begin with their size: --format npy needs -o FILE"
+        case .npyFolder: "--format npy-folder needs -o FOLDER"
+        case .hdf5: "HDF5 needs a file: --format hdf5 needs -o FILE"
+        case .shard, .json, .text: nil
+        }
+    }
+
+    /// Makes the outputs, empty. Throws `ToolError` like what makes them.
+    public func open(output: String, tokens: String?) throws -> FormTarget {
+        let vectors: FormTarget.Vectors
+        switch format {
+        case .npyFolder: vectors = .folder(try OutputFolder(path: output, suffix: ".npy"))
+        case .hdf5: vectors = .hdf5(try HDF5Writer(path: output))
+        case .npy:
+            let file = try OutputFile(path: output, binary: true)
+            guard file.hasPlaces else {
+                throw ToolError(.usage, "\(output): NumPy arrays begin with their size, and need a plain file")
+            }
+            vectors = .npy(file, offsets: try OutputFile(path: Self.offsets(of: output), binary: true))
+        case .shard, .json, .text: vectors = .file(try OutputFile(path: output, binary: !format.isText))
+        }
+        return FormTarget(form: self, vectors: vectors, tokens: try tokens.map { try OutputFile(path: $0, binary: false) })
+    }
+
+    /// `vectors.npy` has its offsets in `vectors.offsets.npy`.
+    private static func offsets(of path: String) -> String {
+        "\(path.ends(with: ".npy") ? String(Substring(path.utf8.dropLast(4))) : path).offsets.npy"
+    }
+
+    /// What the outputs will take where they are written.
+    /// - Parameters:
+    ///   - layers: vectors a token.
+    ///   - width: values a vector.
+    public func plan(_ input: InputSize, layers: Int, width: Int, output: String, tokens: String?) -> DiskPlan {
+        let extent = OutputExtent(input, layers: layers, width: width, storage: storage, isPooled: pooling != nil)
+        let size =
+            switch format {
+            case .shard: ShardVectorWriter.size(extent)
+            case .npy: NpyVectorWriter.size(extent)
+            case .npyFolder: NpyFolderWriter.size(extent)
+            case .hdf5: HDF5VectorWriter.size(extent)
+            case .json: JSONVectorWriter.size(extent)
+            case .text: TextVectorWriter.size(extent)
+            }
+        return DiskPlan([(output, size)] + (tokens.map { [($0, TokenTextWriter.size(input))] } ?? []))
+    }
+}
+
+/// The open outputs that vectors and tokens are written to. `VectorForm.open` makes it.
+public struct FormTarget {
+    fileprivate enum Vectors {
+        case file(OutputFile)
+        case npy(OutputFile, offsets: OutputFile)
+        case folder(OutputFolder)
+        case hdf5(HDF5Writer)
+    }
+
+    fileprivate let form: VectorForm
+    fileprivate let vectors: Vectors
+    fileprivate let tokens: OutputFile?
+
+    /// A writer of the form. Throws `ToolError` if it cannot begin.
+    /// - Parameter tool: name and version of the program, for the header of a shard.
+    public func writer(_ model: LoadedModel, _ choice: LayerChoice, tool: String, pool: WorkerPool) throws -> any VectorWriter {
+        let layers = choice.count(of: model.encoder.layerCount), width = model.encoder.layerWidth
+        let writer: any VectorWriter
+        switch vectors {
+        case .folder(let folder):
+            writer = NpyFolderWriter(folder, layers: layers, width: width, storage: form.storage)
+        case .hdf5(let file):
+            writer = try HDF5VectorWriter(file, layers: layers, width: width, storage: form.storage)
+        case .npy(let file, let offsets):
+            writer = try NpyVectorWriter(file, offsets: offsets, layers: layers, width: width, storage: form.storage)
+        case .file(let file) where form.format == .json:
+            writer = JSONVectorWriter(file, layers: layers, width: width, isFlushed: form.isFlushed)
+        case .file(let file) where form.format == .text:
+            writer = TextVectorWriter(file, layers: layers, width: width, isFlushed: form.isFlushed)
+        case .file(let file):
+            var fields: ShardFields = [
+                "layer-choice": choice.description, "model": model.digest,
+                "table": model.table.map { hexadecimal($0.table.digest) } ?? "",
+                "trained-with-table": model.encoder.configuration.tableDigest,
+            ]
+            if model.precision != .float32 { fields.append("precision", model.precision.rawValue) }
+            if let pooling = form.pooling { fields.append("pool", pooling.rawValue) }
+            writer = try ShardVectorWriter(
+                file, tool: tool, layers: layers, width: width, storage: form.storage, fields: fields, pool: pool)
+        }
+        let pooled = form.pooling.map { PoolingWriter(writer, $0, layers: layers, width: width) } ?? writer
+        // Before sentences become their only tokens.
+        let whole = tokens.map { TokenTextWriter($0, beside: pooled, isFlushed: form.isFlushed) } ?? pooled
+        return FiniteVectors(whole, of: model.name)
+    }
+
+    /// Gives the outputs their names, once all of them are on the disk; that of the vectors comes last.
+    public func commit() throws {
+        try tokens?.prepare()
+        switch vectors {
+        case .file(let file):
+            try file.prepare()
+            try tokens?.commit()
+            try file.commit()
+        case .npy(let file, let offsets):
+            try offsets.prepare()
+            try file.prepare()
+            try tokens?.commit()
+            try offsets.commit()
+            try file.commit()
+        case .folder(let folder):
+            try tokens?.commit()
+            try folder.commit()
+        case .hdf5(let file):
+            try file.prepare()
+            try tokens?.commit()
+            try file.commit()
+        }
+    }
+}

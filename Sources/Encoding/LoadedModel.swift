@@ -1,0 +1,131 @@
+import Files
+public import Kernels
+public import Layers
+public import Model
+public import Parallel
+import Shards
+public import Subwords
+public import WordVectors
+
+/// A model with everything that it needs to encode.
+public struct LoadedModel {
+    public let encoder: ContextualEncoder
+    /// The embedding table of a model that reads vectors, and the merges of one that reads units of words; each with its file's name.
+    public let table: (table: EmbeddingTable, name: String)?
+    public let merges: (table: Merges, name: String)?
+    /// What the user calls the model.
+    public let name: String
+    /// The name by which vector shards know the model.
+    public let digest: String
+    public let precision: WeightPrecision
+
+    /// Reads the table or the merges of a model.
+    /// - Parameters:
+    ///   - encoder: the model, without an output layer.
+    ///   - name: its file, for messages.
+    ///   - table: the file of the table, if the user names one.
+    ///   - takesOtherTable: whether the table may be another than the one that the model was trained with.
+    ///   - merges: the file of the merges, if the user names one.
+    ///   - precision: of the weights that products are computed with.
+    /// Throws `ToolError`: `usage` if a table or merges are missing or not used, `configuration` for a table that the model was not
+    /// trained with, and what reading the files throws.
+    public init(
+        _ encoder: ContextualEncoder, name: String, table: String?, takesOtherTable: Bool = false, merges: String?,
+        precision: WeightPrecision = .float32, pool: WorkerPool
+    ) throws {
+        let configuration = encoder.configuration, input = configuration.input
+        try configuration.requireInputs(table: table != nil, merges: merges != nil, of: name)
+        for (option, file, isUsed) in [("--table", table, input == .embeddings), ("--bpe", merges, input == .subwords)]
+        where file != nil && !isUsed {
+            throw ToolError(.usage, "\(option) is not used: \(name) reads \(input.rawValue)")
+        }
+        self.encoder = encoder
+        self.name = name
+        self.precision = precision
+        digest = try ModelFile.digest(of: encoder)
+        self.table = try table.map { path in
+            let table = try EmbeddingTable(FileSource(path: path), pool: pool)
+            // Vectors of another size are refused later, whatever table they are of.
+            if !takesOtherTable && table.dimension == configuration.inputSize {
+                try table.requireTrainingTable(
+                    of: configuration, name: path, advice: "; if its vectors come from the same source, say --other-table")
+            }
+            return (table, path)
+        }
+        self.merges = try merges.map { (try Merges(path: $0), $0) }
+    }
+
+    /// A stage that encodes sentences. Throws `ToolError` like `SentenceEncoder`.
+    public func stage(_ choice: LayerChoice, isStateful: Bool = false, to writer: any VectorWriter) throws -> SentenceEncoder {
+        try SentenceEncoder(
+            encoder, table: table?.table, tableName: table?.name ?? "", merges: merges, layers: choice, isStateful: isStateful,
+            precision: precision, to: writer)
+    }
+
+    /// The occurrences in vector shards that are nearest to the marked word of `query`, the nearest first. Throws `ToolError`:
+    /// `configuration` for a shard that does not hold this model's top layer, and what reading throws.
+    /// - Parameter count: how many to find at most.
+    public func neighbours(
+        of query: MarkedSentence, count: Int, in paths: [String], pool: WorkerPool
+    ) throws -> [Neighbour] {
+        let vector = try vector(of: query)
+        let search = NeighbourSearch(query: vector, count: count, pool: pool)
+        for path in paths {
+            let reader = try VectorShardReader(FileSource(path: path), pool: pool) { header in
+                if let complaint = complaint(header, width: vector.count) {
+                    throw ToolError(.configuration, "\(path): \(complaint)")
+                }
+            }
+            try search.look(at: reader, layer: reader.layers - 1)
+        }
+        return search.neighbours
+    }
+
+    /// The top layer's vector of the marked word.
+    private func vector(of query: MarkedSentence) throws -> [Float] {
+        var values: [Float] = []
+        let stage = try stage(.top, to: SentenceCollector { values = $0.values })
+        try stage.encode(query.words)
+        try stage.flush()
+        return Array(values[query.position * encoder.layerWidth..<(query.position + 1) * encoder.layerWidth])
+    }
+
+    /// The reason why a vector shard cannot be searched with this model; `nil` if it can.
+    private func complaint(_ header: ShardHeader, width: Int) -> String? {
+        let fields = header.fields, choice = fields["layer-choice"]
+        guard fields.integer("width") == width else {
+            return "has vectors of \(fields["width"] ?? "no") numbers, and this model makes \(width)"
+        }
+        guard fields["model"] == digest, choice == "top" || choice == "all", fields["pool"] == nil else {
+            return "its vectors are not of this model's top layer; encode --layers top makes them"
+        }
+        guard fields["table"] == table.map({ hexadecimal($0.table.digest) }) ?? "" else {
+            return "its vectors were made with another table than this one"
+        }
+        return nil
+    }
+}
+
+extension EncoderConfiguration {
+    /// Throws `ToolError` with status `usage` if the input layer reads a table or merges, and the user has named none.
+    /// - Parameter name: the model, for the message.
+    public func requireInputs(table: Bool, merges: Bool, of name: String) throws {
+        guard table || input != .embeddings else { throw ToolError(.usage, "--table is missing: \(name) reads vectors of words") }
+        guard merges || input != .subwords else { throw ToolError(.usage, "--bpe is missing: \(name) reads units of words") }
+    }
+}
+
+extension EmbeddingTable {
+    /// Throws `ToolError` with status `configuration` if a model was trained with another table, as far as the model knows.
+    /// - Parameters:
+    ///   - name: the table's file.
+    ///   - model: the model, for the message.
+    ///   - advice: what helps, behind a semicolon.
+    public func requireTrainingTable(
+        of configuration: EncoderConfiguration, name: String, model: String = "the model", advice: String = ""
+    ) throws {
+        guard isTrainingTable(of: configuration) else {
+            throw ToolError(.configuration, "\(name): is not the table that \(model) was trained with\(advice)")
+        }
+    }
+}
