@@ -124,6 +124,16 @@ public struct NetworkOptions: ParsableArguments {
     public var readsUnits: Bool { base?.input == .subwords }
     public var needsVocabulary: Bool { base?.output.hasVocabulary ?? false }
 
+    /// Throws `ValidationError` if this network reads a table or a vocabulary, and the user has named none.
+    public func requireInputs(table: Bool, vocabulary: Bool) throws {
+        guard table || !needsTable else {
+            throw ValidationError("--table is missing: the embedding table that embed-oov made")
+        }
+        guard vocabulary || !needsVocabulary else {
+            throw ValidationError("--vocab is missing: the vocabulary of the softmax, which build-vocab makes")
+        }
+    }
+
     /// An option that says something of layers or a loss that this network does not have, and what has it.
     public var unused: (option: String, of: String)? {
         guard let base else { return nil }

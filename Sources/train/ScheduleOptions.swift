@@ -1,4 +1,5 @@
 public import ArgumentParser
+import Files
 import ToolSupport
 public import Training
 
@@ -113,5 +114,102 @@ struct ScheduleOptions: ParsableArguments {
         options.candidates = evaluation.candidates
         options.heldOutTokens = evaluation.heldOutTokens
         return options
+    }
+}
+
+/// What it is measured on.
+struct EvaluationOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("A token shard that is not trained on; train warns if it is training text, too.", valueName: "file"),
+        completion: .file())
+    var heldOut: String?
+
+    @Option(help: ArgumentHelp("Without --held-out, keep every n-th sentence from training; 0 keeps none.", valueName: "n"))
+    var heldOutEvery = 100
+
+    @Option(help: ArgumentHelp(
+        "Score about this many held-out tokens [30000, or fewer if one evaluation would take more than a tenth of the run].",
+        valueName: "n"))
+    var heldOutTokens: Int?
+
+    @Option(help: ArgumentHelp(
+        """
+        Evaluations during training, evenly spaced, the last one at its end; 0: none [10, or fewer if these would take more than \
+        a tenth of the run].
+        """, valueName: "n"))
+    var evaluations: Int?
+
+    @Option(help: ArgumentHelp("Evaluate after so many steps, instead of --evaluations.", valueName: "n"))
+    var evaluateEvery: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Stop after so many evaluations without a lower held-out loss, and give out the best model; needs --checkpoints.",
+            valueName: "n"))
+    var patience: Int?
+
+    @Option(help: ArgumentHelp("Rank predictions among this many most frequent words.", valueName: "n"))
+    var candidates = 10_000
+
+    @Option(help: ArgumentHelp("Write metrics to this file, in JSON Lines.", valueName: "file"), completion: .file())
+    var log: String?
+
+    /// Held-out tokens that are kept from training, whether or not all of them are scored.
+    static let defaultHeldOutTokens = 30_000
+
+    func validate() throws {
+        guard heldOutEvery >= 0, heldOutEvery != 1 else { throw ValidationError("--held-out-every must be 0 or above 1") }
+        guard (heldOutTokens ?? 1) > 0 else { throw ValidationError("--held-out-tokens must be above 0") }
+        guard (evaluations ?? 0) >= 0 else { throw ValidationError("--evaluations must not be below 0") }
+        guard (evaluateEvery ?? 1) > 0 else { throw ValidationError("--evaluate-every must be above 0") }
+        guard (patience ?? 1) > 0 else { throw ValidationError("--patience must be above 0") }
+        guard evaluations == nil || evaluateEvery == nil else {
+            throw ValidationError("give --evaluations or --evaluate-every, not both")
+        }
+        guard heldOut != nil || heldOutEvery > 0 || evaluations ?? 0 == 0 && evaluateEvery == nil else {
+            throw ValidationError("\(evaluations == nil ? "--evaluate-every" : "--evaluations") needs held-out text, and --held-out-every 0 keeps none")
+        }
+        guard patience == nil || evaluations != 0 else {
+            throw ValidationError("--patience needs evaluations, and --evaluations 0 makes none")
+        }
+        guard candidates > 0 else { throw ValidationError("--candidates must be above 0") }
+    }
+}
+
+/// How a run survives.
+struct CheckpointOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Keep checkpoints in this directory: from time to time, and when SIGINT or SIGTERM stops the run.",
+            valueName: "directory"),
+        completion: .directory)
+    var checkpoints: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Time from one checkpoint to the next: 90s, 15m, 2h.", valueName: "time"))
+    var checkpointEvery = TimeSpan(seconds: 900)
+
+    @Option(help: ArgumentHelp("Checkpoints to keep.", valueName: "n"))
+    var keep = 3
+
+    @Flag(help: "Go on from the newest sound checkpoint, if there is one, as if the run had never stopped.")
+    var resume = false
+
+    func validate() throws {
+        guard checkpointEvery.seconds >= 0 else { throw ValidationError("--checkpoint-every must not be below 0") }
+        guard keep > 0 else { throw ValidationError("--keep must be above 0") }
+        guard !resume || checkpoints != nil else { throw ValidationError("--resume needs --checkpoints") }
+    }
+
+    /// Takes the directory. Throws `ToolError`: `inUse` if another run has it, `usage` if it holds checkpoints that are
+    /// not to be gone on from.
+    func open() throws -> CheckpointWriter? {
+        guard let checkpoints else { return nil }
+        let directory = try CheckpointDirectory(path: checkpoints, keep: keep)
+        guard try resume || directory.checkpoints().isEmpty else {
+            throw ToolError(.usage, "\(checkpoints): holds checkpoints; --resume goes on from them, another directory begins anew")
+        }
+        return CheckpointWriter(directory, interval: checkpointEvery.seconds)
     }
 }

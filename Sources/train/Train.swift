@@ -71,17 +71,12 @@ struct Train: Tool {
             }
             return
         }
-        guard table != nil || !network.needsTable else {
-            throw ValidationError("--table is missing: the embedding table that embed-oov made")
-        }
+        try network.requireInputs(table: table != nil, vocabulary: vocab != nil)
         guard table == nil || network.needsTable else {
             throw ValidationError("--table is not used: neither the input nor the output of this network are vectors")
         }
         guard table != nil || tableMemory == nil else {
             throw ValidationError("--table-memory is not used: this network has no table")
-        }
-        guard vocab != nil || !network.needsVocabulary else {
-            throw ValidationError("--vocab is missing: the vocabulary of the softmax, which build-vocab makes")
         }
         guard vocab == nil || network.needsVocabulary else {
             throw ValidationError("--vocab is not used: it is of an output that is a softmax, which this network does not have")

@@ -102,3 +102,149 @@ struct TrainingReport {
             + "\(spelt(seconds: trainer.seconds.evaluation, tenths: true)) of evaluations"
     }
 }
+
+/// The scores of a run on its held-out text: a legend once, then a short row for each evaluation, beside the rows of the models
+/// that have learned nothing but frequencies.
+final class ScoreTable {
+    private let report: Report
+    /// Whether the legend has been printed.
+    private var hasLegend = false
+
+    init(_ report: Report) { self.report = report }
+
+    /// Prints the row of an evaluation.
+    func add(_ evaluation: Evaluation) {
+        guard let first = evaluation.results.first else { return }
+        let figures = Figure.all(of: first)
+        if !hasLegend {
+            hasLegend = true
+            report.print(legend(evaluation, figures))
+            report.print(header(evaluation.results, figures))
+            let references = [("constant", \Figure.constant), ("unigram", \Figure.unigram)]
+            for (name, reference) in references where first.cosine != nil || name == "unigram" {
+                let values = figures.map { figure in evaluation.results.map { figure[keyPath: reference]($0) } }
+                guard values.contains(where: { $0.contains { $0 != nil } }) else { continue }
+                report.print(row(Self.lead(name), values, figures))
+            }
+        }
+        let lead = Self.lead(
+            "\(evaluation.step)", short(evaluation.words), Self.clock(evaluation.secondsOfTraining),
+            short(whole(Double(evaluation.words) / max(1e-9, evaluation.secondsOfTraining))))
+        let values = figures.map { figure in evaluation.results.map { figure.value($0) } }
+        // Which directions have learned nothing beyond frequencies.
+        let marks = evaluation.results.map { [.within, .worse].contains($0.scores.verdict) }
+        report.print(row(lead, values, figures, marks: marks))
+    }
+
+    /// A figure of each direction: what it is called, and how it is had from a result.
+    private struct Figure {
+        let name, meaning: String
+        let decimals: Int
+        let value: (HeldOutResult) -> Double?
+        /// From here on a figure has no decimals, so that it fits its column.
+        var limit: Double { name.hasSuffix("%") ? 99.95 : 999.95 }
+        /// Characters of its column, with what separates it from the one before.
+        var width: Int { name.hasSuffix("%") ? 5 : isMarked ? 8 : 7 }
+        /// Whether the mark stands beside it.
+        var isMarked: Bool { name == "perplexity" }
+
+        /// A text in `count` columns of the figure, with room for the mark where there may be one.
+        func column(_ text: String, of count: Int = 1, mark: Bool = false) -> String {
+            isMarked ? padded(text, width * count - 1) + (mark ? "*" : " ") : padded(text, width * count)
+        }
+        var constant: (HeldOutResult) -> Double? = { _ in nil }
+        var unigram: (HeldOutResult) -> Double? = { _ in nil }
+
+        static func all(of result: HeldOutResult) -> [Figure] {
+            let isCosine = result.cosine != nil, classes = result.vocabulary.map { grouped($0.size) } ?? ""
+            func ranked(_ share: @escaping (RankingScores) -> Double) -> (HeldOutResult) -> Double? {
+                { $0.scores.positions > 0 ? 100 * share($0.scores) : nil }
+            }
+            let rule = isCosine ? "scale x cosine + log frequency" : "the model's probability"
+            var figures = [
+                Figure(
+                    name: "loss",
+                    meaning: isCosine ? "mean cosine distance between the predicted and the right vector"
+                        : "mean -log p of the right one of \(classes) classes",
+                    decimals: 4, value: { $0.cosine?.loss ?? $0.objective }, constant: { $0.cosine?.constantLoss })
+            ]
+            if let cosine = result.cosine, abs(result.objective - cosine.loss) >= 1e-3 {
+                figures.insert(
+                    Figure(name: "objective", meaning: "the loss that training minimises", decimals: 4, value: \.objective),
+                    at: 0)
+            }
+            figures += [
+                Figure(
+                    name: "top-1 %", meaning: "how often the right word ranks first, by \(rule)", decimals: 1,
+                    value: ranked(\.top1), unigram: ranked(\.unigramTop1)),
+                Figure(
+                    name: "top-10 %", meaning: "how often it is among the first ten", decimals: 1, value: ranked(\.top10),
+                    unigram: ranked(\.unigramTop10)),
+                Figure(
+                    name: "perplexity", meaning: "among the words ranked", decimals: 1,
+                    value: { $0.scores.candidatePerplexity },
+                    unigram: { $0.scores.candidatePerplexity == nil ? nil : $0.scores.unigramPerplexity }),
+            ]
+            if !isCosine {
+                figures.append(
+                    Figure(
+                        name: "ppl all", meaning: "perplexity of a word among all \(classes) classes", decimals: 1,
+                        value: { $0.scores.perplexity }))
+            }
+            return figures
+        }
+    }
+
+    private func legend(_ evaluation: Evaluation, _ figures: [Figure]) -> String {
+        let first = evaluation.results[0], share = fixed(100 * first.scores.coverage, 1)
+        let small = first.positions < UnigramComparison.fewPositions ? " (small: the last digits say little)" : ""
+        var text = "held-out text: \(grouped(first.positions)) positions\(small), \(share)% of them ranked among "
+        text += "\(grouped(evaluation.candidates)) words"
+        if let vocabulary = first.vocabulary { text += ", \(fixed(100 * vocabulary.unknownShare, 1))% in no class of their own" }
+        for figure in figures { text += "\n  \(padded(figure.name, 11, left: true)) \(figure.meaning)" }
+        if first.cosine != nil { text += "\n  constant    the vector that is best if it is the same everywhere" }
+        text += "\n  unigram     the model that knows nothing but how frequent words are"
+        return text + "\n  *           no better than the unigram model"
+    }
+
+    private func header(_ results: [HeldOutResult], _ figures: [Figure]) -> String {
+        let directions = results.map { $0.direction == .forward ? "fwd" : "bwd" }
+        let names = figures.map { $0.column($0.name, of: results.count) }.joined()
+        let columns = figures.map { figure in directions.map { figure.column($0) }.joined() }.joined()
+        return Self.trimmed(Self.lead("") + names) + "\n" + Self.trimmed(Self.lead("step", "words", "time", "words/s") + columns)
+    }
+
+    /// - Parameter marks: which directions are marked, beside their perplexity.
+    private func row(_ lead: String, _ values: [[Double?]], _ figures: [Figure], marks: [Bool] = []) -> String {
+        var row = lead
+        for (values, figure) in zip(values, figures) {
+            for (index, value) in values.enumerated() {
+                let text = value.map { fixed($0, abs($0) < figure.limit ? figure.decimals : 0) } ?? "-"
+                row += figure.column(text, mark: marks.indices.contains(index) && marks[index])
+            }
+        }
+        return Self.trimmed(row)
+    }
+
+    private static func trimmed(_ line: String) -> String {
+        var line = line
+        while line.last == " " { line.removeLast() }
+        return line
+    }
+
+    private static func lead(_ step: String, _ words: String = "", _ time: String = "", _ speed: String = "") -> String {
+        padded(step, 8) + padded(words, 7) + padded(time, 7) + padded(speed, 8)
+    }
+
+    /// Hours, minutes and seconds: 2:03, 1:02:03.
+    private static func clock(_ seconds: Double) -> String {
+        let total = Int(seconds.rounded()), (hours, minutes) = (total / 3600, total / 60 % 60)
+        func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        return hours > 0 ? "\(hours):\(two(minutes)):\(two(total % 60))" : "\(minutes):\(two(total % 60))"
+    }
+}
+
+private func padded(_ text: String, _ width: Int, left: Bool = false) -> String {
+    let blanks = String(repeating: " ", count: max(0, width - text.count))
+    return left ? text + blanks : blanks + text
+}
