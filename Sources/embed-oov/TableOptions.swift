@@ -2,6 +2,32 @@ public import ArgumentParser
 import Shards
 import WordVectors
 
+/// Where the vectors come from.
+struct VectorOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The pre-trained vectors.", valueName: "file"), completion: .file())
+    var vectors: String?
+
+    @Flag(help: "Instead of pre-trained vectors, a random one for each word: a control to compare with.")
+    var random = false
+
+    @Option(help: ArgumentHelp("Numbers in a random vector. (default: 300)", valueName: "n"))
+    var dimension: Int?
+
+    func validate() throws {
+        if random && vectors != nil { throw ValidationError("--random and --vectors exclude one another") }
+        if dimension != nil && !random { throw ValidationError("--dimension goes with --random") }
+        guard (1...65_536).contains(dimension ?? 1) else { throw ValidationError("--dimension must be from 1 to 65536") }
+    }
+
+    /// Whether the user has said where they come from.
+    var isGiven: Bool { random || vectors != nil }
+
+    /// Throws `ToolError` as `openVectors` does.
+    func open(seed: UInt64) throws -> any VectorFile {
+        random ? RandomVectors(dimension: dimension ?? 300, seed: seed) : try openVectors(vectors ?? "-")
+    }
+}
+
 extension RowStorage: ExpressibleByArgument {}
 
 /// What is done to the vectors, and how the table stores them. The defaults are what served training best,
@@ -49,5 +75,28 @@ struct TableOptions: ParsableArguments {
         transform.directions = removeDirections ?? 0
         transform.normalise = normalise ?? true
         return transform
+    }
+}
+
+/// Models that make vectors, as files of their own.
+struct ModelOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Make the vectors of unknown words with this model or table; nothing is fitted. With --words, any model.",
+            valueName: "file"),
+        completion: .file())
+    var model: String?
+
+    @Option(
+        help: ArgumentHelp("Write what makes the vectors of unknown words to this file too.", valueName: "file"),
+        completion: .file())
+    var saveModel: String?
+
+    @Flag(help: "With --model: read words, print their vectors as text, as fasttext print-word-vectors does.")
+    var words = false
+
+    func validate() throws {
+        if words && model == nil { throw ValidationError("--words needs --model: a fastText .bin, a table or a saved model") }
+        if words && saveModel != nil { throw ValidationError("--words writes no model") }
     }
 }
