@@ -3,7 +3,7 @@ import ToolSupport
 
 @main
 struct Bench: ParsableCommand {
-    /// A new benchmark is a file here and a line in `subcommands`.
+    /// A new benchmark is a `Tool` here and a line in `subcommands`.
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measure Contour on this machine: training beside the matrix ceiling, and every other stage.",

@@ -70,61 +70,25 @@ struct BenchEncode: Tool {
 
     private func table(_ result: EncodingBenchmark.Result, _ encoder: EncoderConfiguration) -> String {
         var table = TextTable(["", "median", "lowest", "highest"])
-        func add(_ name: String, _ spread: Spread, _ form: (Double) -> String = rounded) {
-            table.append([name, form(spread.median), form(spread.lowest), form(spread.highest)])
-        }
-        add("words/s", result.spread(\.wordsPerSecond))
-        add("encoding, GFLOP/s", result.spread(\.encodingRate))
-        add("large products, GFLOP/s", result.spread(\.ownProducts))
-        add("the same by OpenBLAS's threads", result.spread(\.openBLASProducts))
-        add("encoding of the better", result.spread(\.share)) { percent($0) }
+        table.append("words/s", result.spread(\.wordsPerSecond))
+        table.append("encoding, GFLOP/s", result.spread(\.encodingRate))
+        table.append("large products, GFLOP/s", result.spread(\.ownProducts))
+        table.append("the same by OpenBLAS's threads", result.spread(\.openBLASProducts))
+        table.append("encoding of the better", result.spread(\.share)) { percent($0) }
         for alone in result.alone {
-            add("a sentence of \(alone.words) words, ms", alone.seconds) { fixed(1e3 * $0, 2) }
-            add("  its overhead, µs", alone.overhead) { fixed(1e6 * $0, 0) }
+            table.append("a sentence of \(alone.words) words, ms", alone.seconds) { fixed(1e3 * $0, 2) }
+            table.append("  its overhead, µs", alone.overhead) { fixed(1e6 * $0, 0) }
         }
-        add("model mapped and checked, ms", result.start.read) { fixed(1e3 * $0, 0) }
-        add("weights packed, ms", result.start.pack) { fixed(1e3 * $0, 0) }
-        add("encode of one short sentence, ms", result.start.tool) { fixed(1e3 * $0, 0) }
+        table.append("model mapped and checked, ms", result.start.read) { fixed(1e3 * $0, 0) }
+        table.append("weights packed, ms", result.start.pack) { fixed(1e3 * $0, 0) }
+        table.append("encode of one short sentence, ms", result.start.tool) { fixed(1e3 * $0, 0) }
         return "cell \(encoder.cell), projection \(encoder.projection), \(encoder.input.rawValue), "
             + "\(encoder.directions.count == 1 ? "1 direction" : "2 directions"), \(grouped(result.parameters)) weights; "
             + "\(grouped(result.sentences)) sentences, \(grouped(result.tokens)) words, \(grouped(result.distinctWords)) of them "
             + "distinct; \(common.threads) threads, \(result.rounds.count) rounds\n"
             + table.text + "products computed, of those counted: \(percent(result.computed / result.counted))\n"
-            + "peak memory \(megabytes(result.peakMemory))\n\n" + phases(result)
-    }
-
-    private func phases(_ result: EncodingBenchmark.Result) -> String {
-        var table = TextTable(["part of a round's time", "share"])
-        for (phase, share) in result.phases { table.append([phase.title, percent(share)]) }
-        return table.text
-    }
-}
-
-/// An encoder to measure, by a preset's sizes or others; its output layer is left out.
-struct EncodedNetwork: ParsableArguments {
-    /// Units of words would need merges.
-    private static let presets = EncoderConfiguration.presets.map(\.name).filter {
-        EncoderConfiguration(preset: $0, vectorSize: 1)?.input != .subwords
-    }
-
-    @Option(help: "Sizes and input layer of a known encoder: \(presets.joined(separator: ", ")).")
-    var preset = "small"
-
-    @OptionGroup var sizes: SizeOptions
-
-    func validate() throws {
-        guard Self.presets.contains(preset) else { throw ValidationError("no preset of the name \(preset) that reads words") }
-        if let complaint = encoder?.complaint { throw ValidationError(complaint) }
-    }
-
-    /// `nil` only for a preset that `validate` refuses.
-    var encoder: EncoderConfiguration? {
-        guard var configuration = sizes.encoder(preset: preset) else { return nil }
-        configuration.output = .none
-        configuration.outputSize = 0
-        configuration.cutoffs = []
-        if configuration.input != .embeddings { configuration.inputSize = 0 }
-        return configuration
+            + "peak memory \(megabytes(result.peakMemory))\n\n"
+            + TextTable("part of a round's time", phases: result.phases).text
     }
 }
 

@@ -48,10 +48,7 @@ struct BenchEvaluation: Tool {
             throw ValidationError("--held-out-tokens and --candidates must be above 0, --runs from 1 to 100000")
         }
         try checkWindow(batch: batch, window: 20)
-        guard table != nil || !network.needsTable else { throw ValidationError("--table is missing: the embedding table") }
-        guard vocab != nil || !network.needsVocabulary else {
-            throw ValidationError("--vocab is missing: the vocabulary of the softmax")
-        }
+        try network.requireInputs(table: table != nil, vocabulary: vocab != nil)
     }
 
     func perform() throws {
@@ -76,17 +73,16 @@ struct BenchEvaluation: Tool {
         let products = Spread(result.runs.map { result.operations / $0.ceiling * 1e-9 })
         try files.log(
             ResultRecord.machine(MachineRecord(
-                command: (["bench"] + commandLineArguments).map(shellQuoted).joined(separator: " "),
-                version: contourVersion, text: tokens.map { $0 == "-" ? "standard input" : $0 }.joined(separator: ", "),
+                command: measuredCommand, version: contourVersion, text: inputNames(tokens),
                 textWords: input.corpus.tokens, threads: common.threads)))
         try files.log(ResultRecord.evaluation(EvaluationRecord(result, threads: common.threads)))
         var table = TextTable(["", "median", "lowest", "highest"])
         for (name, spread) in [
             ("evaluation, seconds", seconds), ("its products at the ceiling, seconds", products), ("ratio", result.ratio),
         ] {
-            table.append([name] + [spread.median, spread.lowest, spread.highest].map { fixed($0, 3) })
+            table.append(name, spread) { fixed($0, 3) }
         }
-        table.append(["large products, GFLOP/s"] + [ceiling.median, ceiling.lowest, ceiling.highest].map(rounded))
+        table.append("large products, GFLOP/s", ceiling)
         try files.print(
             "\(grouped(result.positions)) positions, ranked among \(grouped(result.candidates)) words; \(common.threads) threads, "
                 + "\(result.runs.count) runs\n" + table.text)

@@ -57,7 +57,7 @@ struct BenchInt8: Tool {
         ) {
             try ModelFile.read(model, capacity: $0, hasOutput: false, pool: ThreadPool(threads: common.threads))
         }
-        guard benchmark.words > 0 else { throw ToolError.data(inputs.joined(separator: ", "), "", "no text") }
+        guard benchmark.words > 0 else { throw ToolError.data(inputNames(inputs), "", "no text") }
         common.report.progress("cosines")
         let cosines = try benchmark.cosines()
         StopRequest.listen()
@@ -85,9 +85,7 @@ struct BenchInt8: Tool {
 
     private func open(_ path: String, for configuration: EncoderConfiguration, _ pool: WorkerPool) throws -> EmbeddingTable {
         let table = try EmbeddingTable(FileSource(path: path), pool: pool)
-        guard table.isTrainingTable(of: configuration) else {
-            throw ToolError(.configuration, "\(path): is not the table that the model was trained with")
-        }
+        try table.requireTrainingTable(of: configuration, name: path)
         return table
     }
 

@@ -53,19 +53,16 @@ struct BenchTrain: Tool {
 
     private func table(_ result: TrainingBenchmark.Result, _ encoder: EncoderConfiguration) -> String {
         var table = TextTable(["", "median", "lowest", "highest"])
-        func add(_ name: String, _ spread: Spread, _ form: (Double) -> String = rounded) {
-            table.append([name, form(spread.median), form(spread.lowest), form(spread.highest)])
-        }
         let way = result.fasterWay
-        add("words/s", result.spread { $0.wordsPerSecond(way) })
+        table.append("words/s", result.spread { $0.wordsPerSecond(way) })
         if encoder.directions.count > 1 {
-            add("  directions side by side", result.spread(\.sideBySide))
-            add("  one after the other", result.spread(\.inTurn))
+            table.append("  directions side by side", result.spread(\.sideBySide))
+            table.append("  one after the other", result.spread(\.inTurn))
         }
-        add("training, GFLOP/s", result.spread { $0.trainingRate(way) })
-        add("large products, GFLOP/s", result.spread(\.ownProducts))
-        add("the same by OpenBLAS's threads", result.spread(\.openBLASProducts))
-        add("training of the better", result.spread { $0.share(way) }) { percent($0) }
+        table.append("training, GFLOP/s", result.spread { $0.trainingRate(way) })
+        table.append("large products, GFLOP/s", result.spread(\.ownProducts))
+        table.append("the same by OpenBLAS's threads", result.spread(\.openBLASProducts))
+        table.append("training of the better", result.spread { $0.share(way) }) { percent($0) }
         return "cell \(encoder.cell), projection \(encoder.projection), dimension \(encoder.inputSize), "
             + "\(encoder.directions.count == 1 ? "1 direction" : "2 directions"), \(grouped(result.parameters)) weights; "
             + "batch \(sizes.batch), window \(sizes.window); \(common.threads) threads, \(result.rounds.count) rounds\n"
@@ -74,8 +71,7 @@ struct BenchTrain: Tool {
 
     /// Where the time of a step goes.
     private func phases(_ result: TrainingBenchmark.Result) -> String {
-        var table = TextTable(["part of a step's time", "share"])
-        for (phase, share) in result.phases { table.append([phase.title, percent(share)]) }
+        var table = TextTable("part of a step's time", phases: result.phases)
         table.append(["all that is not a matrix product", percent(result.withoutProducts)])
         return table.text
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Benchmarking
 import Files
+import Kernels
 import ToolSupport
 
 /// Where results go: options of every benchmark. The files are made before anything is measured.
@@ -50,6 +51,22 @@ struct Results {
     }
 }
 
+/// The command line that is measured, for the record of the machine.
+var measuredCommand: String { (["bench"] + commandLineArguments).map(shellQuoted).joined(separator: " ") }
+
+extension TextTable {
+    /// A row of a median, the lowest and the highest.
+    mutating func append(_ name: String, _ spread: Spread, _ form: (Double) -> String = rounded) {
+        append([name] + [spread.median, spread.lowest, spread.highest].map(form))
+    }
+
+    /// A table of the phases' shares of a time.
+    init(_ title: String, phases: [(phase: Phase, share: Double)]) {
+        self.init([title, "share"])
+        for (phase, share) in phases { append([phase.title, percent(share)]) }
+    }
+}
+
 /// Numbers with three digits or more, as many as a noisy measurement deserves.
 func rounded(_ number: Double) -> String {
     number >= 1000 ? grouped(Int(number)) : fixed(number, number >= 100 ? 0 : number >= 10 ? 1 : 2)
@@ -61,3 +78,26 @@ func megabytes(_ bytes: Int) -> String {
 }
 
 func percent(_ share: Double) -> String { fixed(100 * share, 1) + "%" }
+
+extension Phase {
+    /// For a table.
+    fileprivate var title: String {
+        switch self {
+        case .inputProducts: "products of inputs"
+        case .recurrentProducts: "products of states, step by step"
+        case .projectionProducts: "products of projections, step by step"
+        case .weightProducts: "products for weights' gradients"
+        case .outputProducts: "products of the output layer"
+        case .gates: "gates and cells"
+        case .layerNorm: "layer norm"
+        case .dropout: "dropout, clipping of projections"
+        case .sums: "biases, residuals"
+        case .loss: "loss"
+        case .optimiser: "gradient's norm, Adam"
+        case .gathering: "gathering of vectors"
+        case .characters: "letters of words"
+        case .sampling: "sampling of classes"
+        case .other: "other"
+        }
+    }
+}

@@ -1,7 +1,10 @@
+public import ArgumentParser
 import Benchmarking
 import Files
+import Model
 import Parallel
 import ToolSupport
+public import Training
 
 /// Systems measured together, group by group, and their results as they come: what an interrupted run leaves is whole groups
 /// and the rounds of the last one.
@@ -39,9 +42,7 @@ struct SystemsRun {
         let size = benchmark.textSize
         try files.log(
             ResultRecord.machine(MachineRecord(
-                command: (["bench"] + commandLineArguments).map(shellQuoted).joined(separator: " "),
-                version: contourVersion,
-                text: options.text ?? "synthetic", textWords: size.tokens, distinctWords: size.distinctWords,
+                command: measuredCommand, version: contourVersion, text: options.text ?? "synthetic", textWords: size.tokens, distinctWords: size.distinctWords,
                 threads: options.common.threads)))
         try files.print(
             "\(Machine.processor); \(options.common.threads) threads, \(Machine.kernels); text \(options.text ?? "synthetic"), "
@@ -170,5 +171,129 @@ struct SystemsRun {
     /// Output and optimiser, and output and other, begin alike.
     private static func letter(of part: String) -> String {
         ["output": "=", "optimiser": "o", "other": "."][part] ?? String(part.prefix(1))
+    }
+}
+
+/// How systems are measured together: options of `output-layers`, `costs` and `compare`.
+struct SystemOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("Train on this text, plain or compressed, or a token shard [synthetic].", valueName: "file"),
+        completion: .file())
+    var text: String?
+
+    @Option(help: ArgumentHelp("Size of the synthetic text.", valueName: "n"))
+    var megabytes = 16
+
+    @Option(parsing: .unconditional, help: ArgumentHelp(
+        """
+        Take no longer than this in all, starts included: 90s, 15m [output-layers 30m, compare 5m, costs 1m]. As many rounds are \
+        measured as fit; where not even three do, it is refused, with the time that it needs.
+        """, valueName: "time"))
+    var budget: TimeSpan?
+
+    @Option(help: ArgumentHelp("End earlier when every ratio is known to this share of itself; 0 does not.", valueName: "x"))
+    var precision = 0.005
+
+    @Option(help: ArgumentHelp("Tell the largest batch for this much memory [the machine's].", valueName: "size"))
+    var memory: ByteSize?
+
+    @Option(help: ArgumentHelp("The most memory for the vectors of words.", valueName: "size"))
+    var tableMemory = ByteSize(bytes: 256 << 20)
+
+    @Option(
+        help: ArgumentHelp("Write what was measured of each system to this file too, tabs between columns.", valueName: "file"),
+        completion: .file())
+    var tsv: String?
+
+    @OptionGroup var results: ResultOptions
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        guard text != "-" else { throw ValidationError("--text must be a file: it is read more than once") }
+        guard (1...1_000_000).contains(megabytes) else { throw ValidationError("--megabytes must be from 1 to 1000000") }
+        guard budget?.seconds ?? 1 > 0 else { throw ValidationError("--budget must be above 0") }
+        try results.checkDifferent(from: tsv)
+        guard precision >= 0 && precision < 1 else { throw ValidationError("--precision must be from 0 to less than 1") }
+    }
+
+    /// The memory that the largest batch is told for.
+    var memoryGiven: Int { memory?.bytes ?? memoryLimit() }
+
+    /// - Parameter progress: is told what is going on.
+    func benchmark(_ progress: RunProgress) -> SystemsBenchmark {
+        var benchmark = SystemsBenchmark(threads: common.threads)
+        benchmark.text = text
+        benchmark.megabytes = megabytes
+        benchmark.memoryGiven = memoryGiven
+        benchmark.tableMemory = tableMemory.bytes
+        benchmark.precision = precision
+        benchmark.shouldStop = { StopRequest.isMade }
+        benchmark.onProgress = { progress.show($0) }
+        benchmark.onStage = { progress.finish($0) }
+        return benchmark
+    }
+}
+
+extension OptimizerKind: ExpressibleByArgument {}
+
+/// What a long benchmark says while it runs: on a terminal one line that is overwritten; elsewhere, in a log or a pipe, a line
+/// for each stage that is done, and every half a minute one of what is going on.
+final class RunProgress {
+    private let name: String
+    private let report: Report
+    private var last = monotonicSeconds()
+
+    private static let interval = 30.0
+
+    /// - Parameter name: what lines begin with.
+    init(_ name: String, _ report: Report) { (self.name, self.report) = (name, report) }
+
+    /// What is being done.
+    func show(_ text: String) {
+        guard !report.showsProgress else { return report.progress(text) }
+        if monotonicSeconds() - last >= Self.interval { print(text) }
+    }
+
+    /// What is done.
+    func finish(_ text: String) {
+        if !report.showsProgress { print(text) }
+    }
+
+    private func print(_ text: String) {
+        report.print("\(name): \(text)")
+        last = monotonicSeconds()
+    }
+}
+
+/// A system's results as a line of a TSV file: numbers as they are, in bytes and seconds; empty where there is none.
+private struct SystemRow {
+    static let titles = [
+        "run", "name", "encoder", "vocabulary", "batch", "window", "rounds", "words_per_second", "lowest", "highest",
+        "seconds_of_million_words", "time_ratio", "ratio_low", "ratio_high", "ratio_to", "parameters", "optimizer_bytes",
+        "peak_memory", "gradient_bytes", "largest_batch", "joules_of_million_words",
+    ] + SystemResult.parts.map { "share_\($0)" } + ["options", "cell", "projection", "classes"]
+
+    let cells: [String]
+
+    /// - Parameter reference: the first of those measured together.
+    init(_ result: SystemResult, run: String, reference: SystemResult?) {
+        let system = result.system, speed = result.wordsPerSecond
+        let ratio = reference.map { result.ratio(to: $0) }
+        func text(_ number: Double?) -> String { number.map { "\($0)" } ?? "" }
+        cells = [
+            run, system.name, system.encoder, "\(system.vocabulary)", "\(system.batch)", "\(system.window)", "\(result.rounds)",
+            text(speed.median), text(speed.lowest), text(speed.highest), text(result.secondsOfMillionWords.median),
+            text(ratio?.ratio.median), text(ratio?.low), text(ratio?.high), reference?.system.name ?? "", "\(result.parameters)",
+            "\(result.optimizerBytes)", "\(result.peakMemory)", "\(result.gradientBytes)", "\(result.largestBatch)",
+            text(result.joulesOfMillionWords),
+        ] + result.shares.map { text($0) } + [
+            system.options, "\(system.configuration.cell)", "\(system.configuration.projection)",
+            system.configuration.output.hasVocabulary ? "\(system.configuration.vocabularySize)" : "",
+        ]
+    }
+
+    /// The line without its end; tabs and line ends in names become spaces.
+    static func line(_ cells: [String]) -> String {
+        cells.map { String($0.map { $0 == "\t" || $0.isNewline ? " " : $0 }) }.joined(separator: "\t")
     }
 }
