@@ -7,10 +7,7 @@ struct PipelineRunner {
     let directory: String
 
     init() throws {
-        var buffer = [CChar](repeating: 0, count: 4096)
-        let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
-        guard count > 0 else { throw ToolError(.systemError, "/proc/self/exe: cannot be read") }
-        let path = String(fileName: buffer[..<count].map { UInt8(bitPattern: $0) })
+        guard let path = linkTarget("/proc/self/exe") else { throw ToolError(.systemError, "/proc/self/exe: cannot be read") }
         directory = String(pathParts(path).folder.dropLast())
     }
 
@@ -100,18 +97,9 @@ struct ToolCommand {
         guard path.withFileName({ access($0, X_OK) }) == 0 else {
             throw ToolError(.noInput, "\(path): is not there; build the other tools too: swift build -c release")
         }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
-        posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
-        if let errors { posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO) }
-        var words: [UnsafeMutablePointer<CChar>?] = ([tool] + arguments).map { $0.withFileName { strdup($0) } }
-        defer { for word in words { free(word) } }
-        words.append(nil)
-        var process = pid_t()
-        let status = path.withFileName { posix_spawn(&process, $0, &actions, nil, words, environ) }
-        guard status == 0 else { throw ToolError.system(.systemError, path, "cannot start", errno: status) }
+        let streams = [(input, STDIN_FILENO), (output, STDOUT_FILENO)] + (errors.map { [($0, STDERR_FILENO)] } ?? [])
+        let (process, error) = startProgram(path, [tool] + arguments, descriptors: streams)
+        guard error == 0 else { throw ToolError.system(.systemError, path, "cannot start", errno: error) }
         return process
     }
 }

@@ -17,7 +17,7 @@ enum OutputPlace {
                 self = .descriptor(number)
                 return
             }
-            guard let target = Self.linkTarget(place) else {
+            guard let target = linkTarget(place) else {
                 var status = stat()
                 let isPlain = place.withFileName { stat($0, &status) } != 0 || status.st_mode & S_IFMT == S_IFREG
                 self = isPlain ? .file(place) : .device(place)
@@ -40,16 +40,13 @@ enum OutputPlace {
         }
         return nil
     }
+}
 
-    private static func linkTarget(_ path: String) -> String? {
-        var bytes = [UInt8](repeating: 0, count: Int(PATH_MAX))
-        let count = bytes.withUnsafeMutableBytes { bytes in
-            bytes.baseAddress.map { start in
-                path.withFileName { readlink($0, start.assumingMemoryBound(to: CChar.self), bytes.count) }
-            } ?? -1
-        }
-        return count > 0 ? String(fileName: bytes[..<count]) : nil
-    }
+/// What a symbolic link names; `nil` for anything else, with the reason in `errno`.
+public func linkTarget(_ path: String) -> String? {
+    var name = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let count = path.withFileName { readlink($0, &name, name.count) }
+    return count > 0 ? String(fileName: name[..<count].map { UInt8(bitPattern: $0) }) : nil
 }
 
 /// Whether two paths name the same file, through links and other spellings too; neither need exist yet. Standard input and

@@ -33,7 +33,7 @@ final class ProgramSource: ByteSource {
         closeAll()
         if isRunning {
             kill(process, SIGKILL)
-            _ = wait()
+            _ = waitForEnd(of: process)
         }
         buffer.deallocate()
     }
@@ -105,7 +105,8 @@ final class ProgramSource: ByteSource {
         if isRunning {
             close(&input)
             while errors >= 0 { try readMessage() }
-            failure = refusal(wait())
+            isRunning = false
+            failure = refusal(waitForEnd(of: process))
         }
         if let failure { throw failure }
     }
@@ -128,14 +129,6 @@ final class ProgramSource: ByteSource {
         }
         while let last = cause.last, last == " " || last == ";" { cause.removeLast() }
         return .data(name, "", "the \(compression.rawValue) stream is damaged or cut short (\(program): \(cause))")
-    }
-
-    /// Waits for the end of the program, and gives its status as the system does; `nil` if the system does not tell.
-    private func wait() -> CInt? {
-        isRunning = false
-        var status: CInt = 0
-        while waitpid(process, &status, 0) < 0 { guard errno == EINTR else { return nil } }
-        return status
     }
 
     private func close(_ descriptor: inout CInt) {
@@ -170,35 +163,18 @@ private final class ChildStreams {
 
     /// Starts the program that unpacks to its standard output. Throws `ToolError`: `unavailable`, `systemError`.
     func start(_ compression: Compression, reading name: String) throws -> pid_t {
-        var actions = posix_spawn_file_actions_t(), attributes = posix_spawnattr_t()
-        posix_spawn_file_actions_init(&actions)
-        posix_spawnattr_init(&attributes)
-        defer {
-            posix_spawn_file_actions_destroy(&actions)
-            posix_spawnattr_destroy(&attributes)
-        }
-        for stream in 0..<3 { posix_spawn_file_actions_adddup2(&actions, child[stream], CInt(stream)) }
         // Who ignores the end of children is not told their status.
         var action = sigaction()
         if sigaction(SIGCHLD, nil, &action) == 0, unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1 {
             signal(SIGCHLD, SIG_DFL)
         }
         // That this process ignores or blocks signals is none of the program's business.
-        var signals = sigset_t(), none = sigset_t()
-        sigemptyset(&none)
-        sigemptyset(&signals)
-        sigaddset(&signals, SIGPIPE)
-        posix_spawnattr_setsigdefault(&attributes, &signals)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
-        var words: [UnsafeMutablePointer<CChar>?] = ([compression.program] + compression.unpackingOptions).map { strdup($0) }
-        defer { for word in words { free(word) } }
-        words.append(nil)
-        var process = pid_t()
-        let status = posix_spawnp(&process, compression.program, &actions, &attributes, words, environ)
-        guard status == 0 else {
-            guard [ENOENT, ENOTDIR, EACCES].contains(status) else {
-                throw ToolError.system(.systemError, name, "cannot start \(compression.program)", errno: status)
+        let (process, error) = startProgram(
+            compression.program, isOnPath: true, [compression.program] + compression.unpackingOptions,
+            descriptors: (0..<3).map { (child[$0], CInt($0)) }, resetting: [SIGPIPE])
+        guard error == 0 else {
+            guard [ENOENT, ENOTDIR, EACCES].contains(error) else {
+                throw ToolError.system(.systemError, name, "cannot start \(compression.program)", errno: error)
             }
             throw ToolError(
                 .unavailable,

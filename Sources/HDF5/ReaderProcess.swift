@@ -21,11 +21,8 @@ func carryOut(
     let answer = connection.exchange(request, room: room)
     // Whatever has not answered has nothing more to say.
     if answer == nil { kill(child, SIGKILL) }
-    var state: CInt = 0
-    while waitpid(child, &state, 0) < 0 {
-        guard errno == EINTR else {
-            throw ToolError.system(.systemError, request.file, "cannot wait for what reads it", errno: errno)
-        }
+    guard let state = waitForEnd(of: child) else {
+        throw ToolError.system(.systemError, request.file, "cannot wait for what reads it", errno: errno)
     }
     let signal = state & 0x7F
     guard signal != 0 || state == 0 else {
@@ -45,13 +42,6 @@ func carryOut(
 
 /// Starts `program` with the file and its end of the connection, and returns the process's number.
 private func start(_ program: ReaderProgram, _ file: PlacedFile, _ connection: Connection, for name: String) throws -> pid_t {
-    var actions = posix_spawn_file_actions_t(), attributes = posix_spawnattr_t()
-    posix_spawn_file_actions_init(&actions)
-    posix_spawnattr_init(&attributes)
-    defer {
-        posix_spawn_file_actions_destroy(&actions)
-        posix_spawnattr_destroy(&attributes)
-    }
     // Above the numbers that they get, lest one should take the place of the other.
     let input = fcntl(file.descriptor, F_DUPFD_CLOEXEC, ReaderProgram.firstFree)
     defer { if input >= 0 { close(input) } }
@@ -59,25 +49,14 @@ private func start(_ program: ReaderProgram, _ file: PlacedFile, _ connection: C
     // Whatever the program and the library have to say about it: the answer says enough.
     let nowhere = open("/dev/null", O_RDWR | O_CLOEXEC)
     defer { if nowhere >= 0 { close(nowhere) } }
-    for descriptor in STDIN_FILENO...STDERR_FILENO where nowhere >= 0 {
-        posix_spawn_file_actions_adddup2(&actions, nowhere, descriptor)
-    }
-    posix_spawn_file_actions_adddup2(&actions, input, ReaderProgram.file)
-    posix_spawn_file_actions_adddup2(&actions, connection.theirs, ReaderProgram.connection)
+    let standard = nowhere < 0 ? [] : (STDIN_FILENO...STDERR_FILENO).map { (nowhere, $0) }
     // No signal is blocked, and what the library or the limits may raise ends the process. Others that this process ignores, as
     // under nohup, stay ignored; those that it catches end the other.
-    var none = sigset_t(), defaults = sigset_t()
-    sigemptyset(&none)
-    sigemptyset(&defaults)
-    for number in ReaderProgram.endings { sigaddset(&defaults, number) }
-    posix_spawnattr_setsigmask(&attributes, &none)
-    posix_spawnattr_setsigdefault(&attributes, &defaults)
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
-    var words: [UnsafeMutablePointer<CChar>?] = [strdup("encode"), strdup(ReaderProgram.argument), nil]
-    defer { for word in words { free(word) } }
-    var child = pid_t()
-    let code = program.path.withFileName { posix_spawn(&child, $0, &actions, &attributes, &words, environ) }
-    guard code == 0 else { throw program.refusal(for: name, errno: code) }
+    let (child, error) = startProgram(
+        program.path, ["encode", ReaderProgram.argument],
+        descriptors: standard + [(input, ReaderProgram.file), (connection.theirs, ReaderProgram.connection)],
+        resetting: ReaderProgram.endings)
+    guard error == 0 else { throw program.refusal(for: name, errno: error) }
     return child
 }
 
@@ -187,12 +166,9 @@ struct ReaderProgram {
     /// Throws `ToolError` with status `unavailable` if it is not known where this program is.
     static func find(for file: String) throws -> ReaderProgram {
         let this = "/proc/self/exe"
-        var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
-        let count = buffer.withUnsafeMutableBytes { bytes in
-            bytes.assumingMemoryBound(to: CChar.self).baseAddress.map { readlink(this, $0, bytes.count) } ?? 0
+        guard let path = linkTarget(this) else {
+            throw ToolError.system(.unavailable, file, "cannot be read without \(this)", errno: errno)
         }
-        guard count > 0 else { throw ToolError.system(.unavailable, file, "cannot be read without \(this)", errno: errno) }
-        let path = String(fileName: buffer[..<count])
         // By this name it is found even if the file has been replaced meanwhile.
         if isThisOne.load(ordering: .relaxed) { return ReaderProgram(path: this, shown: path) }
         let beside = "\(pathParts(path).folder)encode"

@@ -39,21 +39,12 @@ public struct Gnuplot {
 
     /// Runs it with settings and an environment of its own, so that those of the user change nothing.
     private func run(input: CInt, output: CInt, errors: CInt) throws -> CInt {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
-        posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
-        posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO)
-        var words: [UnsafeMutablePointer<CChar>?] = [strdup("gnuplot"), strdup("--default-settings"), nil]
-        var environment: [UnsafeMutablePointer<CChar>?] = [strdup("LC_ALL=C.UTF-8"), strdup("PATH=/usr/bin:/bin"), nil]
-        defer { for word in words + environment { free(word) } }
-        var process = pid_t()
-        let failure = path.withFileName { posix_spawn(&process, $0, &actions, nil, &words, &environment) }
-        guard failure == 0 else { throw ToolError.system(.systemError, path, "cannot start", errno: failure) }
-        var status: CInt = 0
-        while waitpid(process, &status, 0) < 0 {
-            guard errno == EINTR else { throw ToolError.system(.systemError, path, "cannot wait", errno: errno) }
+        let (process, error) = startProgram(
+            path, ["gnuplot", "--default-settings"], environment: ["LC_ALL=C.UTF-8", "PATH=/usr/bin:/bin"],
+            descriptors: [(input, STDIN_FILENO), (output, STDOUT_FILENO), (errors, STDERR_FILENO)])
+        guard error == 0 else { throw ToolError.system(.systemError, path, "cannot start", errno: error) }
+        guard let status = waitForEnd(of: process) else {
+            throw ToolError.system(.systemError, path, "cannot wait", errno: errno)
         }
         return status
     }

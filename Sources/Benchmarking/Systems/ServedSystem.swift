@@ -68,8 +68,7 @@ final class ServedSystem {
         guard process > 0 else { return }
         close(socket)
         kill(process, SIGKILL)
-        var status: CInt = 0
-        while waitpid(process, &status, 0) < 0 && errno == EINTR {}
+        _ = waitForEnd(of: process)
         process = 0
     }
 
@@ -80,21 +79,14 @@ final class ServedSystem {
         }
         socket = ends[0]
         defer { close(ends[1]) }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO)
-        posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO)
         // What it has to say it answers; what is written when a program breaks down would only be noise.
-        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
-        var words: [UnsafeMutablePointer<CChar>?] = ["bench", "serve-steps", workFile.path].map { (word: String) in strdup(word) }
-        defer { for word in words { free(word) } }
-        words.append(nil)
-        let status = posix_spawn(&process, "/proc/self/exe", &actions, nil, words, environ)
-        guard status == 0 else {
-            process = 0
-            throw ToolError.system(.systemError, "bench", "cannot be started again", errno: status)
-        }
+        let nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC)
+        defer { close(nowhere) }
+        let (started, error) = startProgram(
+            "/proc/self/exe", ["bench", "serve-steps", workFile.path],
+            descriptors: [(ends[1], STDIN_FILENO), (ends[1], STDOUT_FILENO), (nowhere, STDERR_FILENO)])
+        guard error == 0 else { throw ToolError.system(.systemError, "bench", "cannot be started again", errno: error) }
+        process = started
     }
 
     private func ask(_ command: String) throws {
@@ -130,8 +122,7 @@ final class ServedSystem {
     private static let patience: CInt = 200
 
     private func ended() -> ToolError {
-        var status: CInt = 0
-        while waitpid(process, &status, 0) < 0 && errno == EINTR {}
+        let status = waitForEnd(of: process) ?? 0
         process = 0
         close(socket)
         let signal = status & 0x7F
