@@ -65,6 +65,9 @@ public struct ShardFields: Sendable, Equatable, ExpressibleByDictionaryLiteral {
         pairs.append((name, String(String.UnicodeScalarView(value.unicodeScalars.map { Character($0).isNewline ? " " : $0 }))))
     }
 
+    /// Adds the fields of `other` behind these.
+    public mutating func append(contentsOf other: ShardFields) { pairs += other.pairs }
+
     /// The first value of that name.
     public subscript(name: String) -> String? { pairs.first { $0.name.isIdentical(to: name) }?.value }
 

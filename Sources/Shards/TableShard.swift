@@ -69,7 +69,7 @@ public final class TableShardWriter {
             "dimension": String(dimension), "words": String(count),
             RowPlaces.field: String(RowPlaces.rows(dimension * storage.stride)),
         ]
-        for (name, value) in fields.pairs { all.append(name, value) }
+        all.append(contentsOf: fields)
         try writer.beginPart(ShardHeader(kind: .table, tool: tool, columns: TableColumn.all(storage), fields: all))
     }
 
@@ -128,7 +128,7 @@ public final class TableShardWriter {
         try flush()
         precondition(words == count, "a table must hold as many words as its header says")
         var fields: ShardFields = ["words": String(words)]
-        for (name, value) in totals.pairs { fields.append(name, value) }
+        fields.append(contentsOf: totals)
         return try writer.endPart(fields)
     }
 

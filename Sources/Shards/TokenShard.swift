@@ -101,7 +101,7 @@ public final class TokenShardWriter {
         var fields: ShardFields = [
             "sentences": String(totals.sentences), "tokens": String(totals.tokens), "words": String(words.count),
         ]
-        for (name, value) in source.pairs { fields.append(name, value) }
+        fields.append(contentsOf: source)
         return try writer.endPart(fields)
     }
 }

@@ -53,7 +53,7 @@ public final class VectorShardWriter {
         self.storage = storage
         writer = ShardWriter(output, pool: pool)
         var all: ShardFields = ["layers": String(layers), "width": String(width)]
-        for (name, value) in fields.pairs { all.append(name, value) }
+        all.append(contentsOf: fields)
         try writer.beginPart(ShardHeader(kind: .vectors, tool: tool, columns: VectorColumn.all(storage), fields: all))
     }
 
@@ -98,7 +98,7 @@ public final class VectorShardWriter {
         precondition(missing == 0, "the vectors of the last sentence are not complete")
         try flush()
         var fields: ShardFields = ["sentences": String(totals.sentences), "tokens": String(totals.tokens)]
-        for (name, value) in extra.pairs { fields.append(name, value) }
+        fields.append(contentsOf: extra)
         return try writer.endPart(fields)
     }
 

@@ -40,7 +40,7 @@ public final class VocabularyShardWriter {
     public func finish(source: ShardFields = [:]) throws -> UInt64 {
         try flush()
         var fields: ShardFields = ["words": String(totals.words), "tokens": String(totals.tokens)]
-        for (name, value) in source.pairs { fields.append(name, value) }
+        fields.append(contentsOf: source)
         return try writer.endPart(fields)
     }
 

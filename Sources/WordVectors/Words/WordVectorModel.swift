@@ -116,7 +116,7 @@ public final class SpellingModel: WordVectorModel {
         pool: WorkerPool
     ) throws {
         var header = fields
-        for (name, value) in generator.fields.pairs { header.append(name, value) }
+        header.append(contentsOf: generator.fields)
         let writer = try TableShardWriter(
             output, tool: tool, dimension: generator.dimension, count: 0, fields: header, pool: pool)
         try generator.forEachTensor { try writer.append(tensor: $0, shape: $1, values: $2) }
