@@ -1,6 +1,7 @@
 import Files
 public import Parallel
 import Shards
+import Subwords
 public import Tokenization
 
 /// The sentences to encode, from text or from token shards, whichever the inputs are.
@@ -71,7 +72,7 @@ public final class SentenceSource {
                         return lengths.map { length in
                             defer { start += Int(length) }
                             let sentence = ids[start..<start + Int(length)].map { words[Int($0)] }
-                            return hasUnits ? joined(sentence) : sentence
+                            return hasUnits ? UnitMark.joined(sentence) : sentence
                         }[...]
                     }
                 }
@@ -79,23 +80,6 @@ public final class SentenceSource {
             return waiting.popFirst()
         }
     }
-}
-
-/// Words of units: what ends with `@@` goes on in the next one.
-private func joined(_ units: [String]) -> [String] {
-    var words: [String] = [], word = ""
-    for unit in units {
-        // By bytes: a character before @@ may be one with it.
-        let bytes = unit.utf8
-        let isLast = !bytes.suffix(2).elementsEqual("@@".utf8)
-        word += isLast ? unit : String(decoding: bytes.dropLast(2), as: UTF8.self)
-        guard isLast else { continue }
-        words.append(word)
-        word = ""
-    }
-    // A sentence that was cut within a word.
-    if !word.isEmpty { words.append(word) }
-    return words
 }
 
 extension Tokenizer {
