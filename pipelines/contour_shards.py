@@ -120,9 +120,13 @@ def model_header(path):
 
 
 def configuration(path):
-    """The configuration of a model file's network, without what follows from its absence."""
+    """The configuration of a model file's network, without what follows from its absence, the encoder's options among the others."""
     header, _ = model_header(path)
-    return json.loads(header["__metadata__"]["contour"])
+    fields = json.loads(header["__metadata__"]["contour"])
+    if isinstance(fields.get("encoder"), dict):
+        (shape,) = fields["encoder"].values()
+        fields.update(shape["shape"])
+    return fields
 
 
 def weights(path):

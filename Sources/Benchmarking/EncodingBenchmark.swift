@@ -67,13 +67,11 @@ public struct EncodingBenchmark: Sendable {
             start: starting, peakMemory: Files.peakMemory())
     }
 
-    /// The weights that a word meets in a product of its own, in all directions: those of the LSTM layers, and of the layer that
-    /// vectors go through. Biases, norms and gates are not counted.
+    /// The weights that a word meets in a product of its own, in all directions: those of the encoder's layers, and of the
+    /// layer that vectors go through. Norms and gates are not counted.
     static func weightsMet(_ configuration: EncoderConfiguration) -> Double {
-        let (cell, width) = (Double(configuration.cell), Double(configuration.projection))
-        let layer = 8 * cell * width + (configuration.hasProjection ? cell * width : 0)
-        let input = configuration.input == .embeddings ? Double(configuration.inputSize) * width : 0
-        return Double(configuration.directions.count) * (Double(configuration.layers) * layer + input)
+        let input = configuration.input == .embeddings ? Double(configuration.inputSize * configuration.width) : 0
+        return Double(configuration.directions.count) * (configuration.encoder.family.weights + input)
     }
 
     private func measureStart(_ inputs: EncodingInputs, _ pool: ThreadPool, _ onProgress: (String) -> Void) throws -> Start {

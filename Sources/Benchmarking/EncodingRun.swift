@@ -81,11 +81,11 @@ final class EncodingRun {
         let configuration = inputs.configuration, rows = SentenceEncoder.batchRows
         guard configuration.input == .characters else { return 0 }
         let batch = SpellingBatch(rows: rows, longest: configuration.longestWord)
-        let output = FloatBuffer(count: rows * configuration.projection)
+        let output = FloatBuffer(count: rows * configuration.width)
         let before = encoder.operations
         func read() {
             for row in 0..<batch.words { batch.places[row] = Int32(row) }
-            let target = Matrix(output, rows: batch.words, columns: configuration.projection)
+            let target = Matrix(output, rows: batch.words, columns: configuration.width)
             for model in encoder.directions.prefix(configuration.sharesLayers ? 1 : encoder.directions.count) {
                 model.readWords(.spellings(batch.spellings), into: target)
             }

@@ -30,7 +30,7 @@ public struct ProductBenchmark: Sendable {
 
     /// What a layer of the LSTM multiplies in a training step, and the large product that is `bench train`'s ceiling.
     public static func products(_ encoder: EncoderConfiguration, batch: Int, window: Int) -> [Product] {
-        let (gates, cell, width, positions) = (4 * encoder.cell, encoder.cell, encoder.projection, batch * window)
+        let (gates, cell, width, positions) = (4 * encoder.encoder.cell, encoder.encoder.cell, encoder.width, batch * window)
         func step(_ name: String, _ columns: Int, _ depth: Int, transposed: Bool) -> Product {
             Product(
                 name: name, rows: batch, columns: columns, depth: depth, isLeftTransposed: false,

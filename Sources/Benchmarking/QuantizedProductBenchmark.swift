@@ -26,7 +26,7 @@ public struct QuantizedProductBenchmark: Sendable {
 
     /// What a layer of the LSTM multiplies to encode: of one sentence, of some, of a whole batch.
     public static func products(_ encoder: EncoderConfiguration, batch: Int, window: Int) -> [Product] {
-        let (gates, cell, width) = (4 * encoder.cell, encoder.cell, encoder.projection)
+        let (gates, cell, width) = (4 * encoder.encoder.cell, encoder.encoder.cell, encoder.width)
         let batches = [1, 16, 64].filter { $0 < batch } + [batch]
         return batches.map { Product(name: "state", rows: $0, columns: gates, depth: width) }
             + batches.map { Product(name: "projection", rows: $0, columns: width, depth: cell) }

@@ -78,18 +78,17 @@ public struct TrainingBenchmark: Sendable {
         guard let available = availableMemory(), needed > Double(available) else { return }
         throw ToolError(
             .configuration,
-            "cell \(configuration.cell), projection \(configuration.projection), batch \(batch), window \(window) take at "
+            "cell \(configuration.encoder.cell), projection \(configuration.width), batch \(batch), window \(window) take at "
                 + "least \(Int(needed / 1e9)) GB, and this machine has \(Int(Double(available) / 1e9)) GB to give")
     }
 
     /// A lower bound of the bytes that training takes: weights, gradients and Adam's moments of the large matrices, and
     /// each layer's gates, cells and outputs at every position.
     static func leastMemory(_ configuration: EncoderConfiguration, positions: Int) -> Double {
-        let cell = Double(configuration.cell), projection = Double(configuration.projection)
-        let vectors = Double(configuration.inputSize + configuration.outputSize)
-        let layer = 2 * projection * 4 * cell + cell * projection
-        let weights = vectors * projection + Double(configuration.layers) * layer
-        let activations = Double(configuration.layers) * (5 * cell + projection) + vectors
+        let vectors = Double(configuration.inputSize + configuration.outputSize), encoder = configuration.encoder.family
+        let weights = vectors * Double(encoder.width) + encoder.weights
+        // An encoder keeps its inner states and outputs at least.
+        let activations = Double(encoder.layers * (5 * encoder.cell + encoder.width)) + vectors
         return 4 * Double(configuration.directions.count) * (4 * weights + Double(positions) * activations)
     }
 }

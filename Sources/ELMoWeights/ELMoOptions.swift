@@ -78,16 +78,12 @@ public struct ELMoOptions: Sendable, Equatable {
 
     /// The network as Contour has it.
     public var configuration: EncoderConfiguration {
-        var result = EncoderConfiguration(vectorSize: 0, cell: cell, projection: projection)
+        var shape = LSTMShape(cell: cell, projection: projectsCells ? projection : nil)
+        (shape.layers, shape.residual, shape.layerNorm) = (layers, hasSkips, false)
+        (shape.cellClip, shape.projectionClip, shape.dropout) = (cellClip, projectionClip, 0)
+        var result = EncoderConfiguration(.lstm(shape: shape), vectorSize: 0)
         result.input = .characters
         result.output = .none
-        result.hasProjection = projectsCells
-        result.layers = layers
-        result.residual = hasSkips
-        result.layerNorm = false
-        result.cellClip = cellClip
-        result.projectionClip = projectionClip
-        result.dropout = 0
         result.characterSize = characterSize
         result.filters = filters
         result.activation = activation

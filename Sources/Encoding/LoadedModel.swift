@@ -1,6 +1,6 @@
 import Files
 public import Kernels
-public import Layers
+internal import Layers
 public import Model
 public import Parallel
 import Shards

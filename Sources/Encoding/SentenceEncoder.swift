@@ -69,7 +69,7 @@ public final class SentenceEncoder {
         vectors = TokenVectors(encoder, choice)
         let configuration = encoder.configuration
         // The deepest products of bytes whose sums are exact.
-        guard precision == .float32 || max(configuration.cell, configuration.projection) <= 1 << 16 else {
+        guard precision == .float32 || max(configuration.encoder.cell, configuration.width) <= 1 << 16 else {
             throw ToolError(.usage, "--int8: layers of more than \(1 << 16) cells have no products of 8 bits")
         }
         switch configuration.input {

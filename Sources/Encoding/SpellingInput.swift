@@ -30,7 +30,7 @@ final class SpellingInput: SentenceInput {
 
     init(_ encoder: ContextualEncoder, rows: Int) {
         self.encoder = encoder
-        let width = encoder.configuration.projection
+        let width = encoder.configuration.width
         batch = SpellingBatch(rows: rows, longest: encoder.configuration.longestWord)
         capacity = rows + encoder.configuration.markNames.count + Self.keptValues / width
         placeBuffers = encoder.directions.map { _ in FloatBuffer(count: rows) }
@@ -69,7 +69,7 @@ final class SpellingInput: SentenceInput {
 
     func words(rows: [Int]) -> [InputWords] {
         readNewWords()
-        let width = encoder.configuration.projection
+        let width = encoder.configuration.width
         return rows.enumerated().map { direction, rows in
             let source = Matrix(kept[direction % kept.count], rows: capacity, columns: width)
             let target = Matrix(outputs[direction], rows: rows, columns: width)
@@ -90,7 +90,7 @@ final class SpellingInput: SentenceInput {
                     : words.withWord(read) { batch.append(.spelled($0)) }
                 read += 1
             }
-            let width = encoder.configuration.projection
+            let width = encoder.configuration.width
             for (layer, buffer) in kept.enumerated() {
                 let target = Matrix(buffer, at: first * width, rows: read - first, columns: width)
                 encoder.directions[layer].readWords(.spellings(batch.spellings), into: target)

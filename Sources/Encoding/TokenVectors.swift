@@ -23,7 +23,7 @@ struct TokenVectors {
     func collect(
         steps: Int, _ shapes: [WindowShape], into target: UnsafeMutablePointer<Float>, row: (_ direction: Int, _ step: Int) -> Int
     ) {
-        let part = encoder.configuration.projection
+        let part = encoder.configuration.width
         for (direction, model) in encoder.directions.enumerated() {
             for layer in 0..<encoder.layerCount where factors.map({ $0[layer] != 0 }) ?? true {
                 let output = model.layerOutput(layer, shape: shapes[direction])

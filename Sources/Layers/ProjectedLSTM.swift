@@ -13,7 +13,7 @@ public import Kernels
 ///
 /// The input's product, and the weights' gradients, are single products over the whole window; a step computes only
 /// what depends on the step before it.
-public struct ProjectedLSTM: Layer {
+public struct ProjectedLSTM: RecurrentLayer {
     public struct Options: Sendable, Equatable {
         public var cell: Int
         /// `nil`: the output is the cell's, unprojected.
@@ -99,6 +99,9 @@ public struct ProjectedLSTM: Layer {
         }
     }
 
+    public var width: Int { options.output }
+    public var stateWidths: [Int] { [options.output, options.cell] }
+
     public var factors: [Parameter] { [inputWeight, recurrentWeight] + [projectionWeight].compactMap { $0 } }
 
     /// Glorot's weights; biases 0, those of the forget gate 1 (Jozefowicz et al. 2015).
@@ -131,13 +134,13 @@ public struct ProjectedLSTM: Layer {
     }
 
     /// Calls `body` with the state that a window of `batch` sequences begins in: h, then c.
-    func forEachState(batch: Int, _ run: Run, _ body: (Matrix) -> Void) {
+    public func forEachState(batch: Int, _ run: Run, _ body: (Matrix) -> Void) {
         body(run.matrix(states, rows: batch))
         body(run.matrix(cells, rows: batch))
     }
 
     /// Makes the state at the end of a full window the one the next window begins with.
-    func carryState(from shape: WindowShape, _ run: Run) {
+    public func carryState(from shape: WindowShape, _ run: Run) {
         let states = states(shape, run), cells = cells(shape, run)
         run.backend.copy(states.rows(shape.rows..<shape.rows + shape.batch), to: states.rows(0..<shape.batch))
         run.backend.copy(run.matrix(lastCells, rows: shape.batch), to: cells.rows(0..<shape.batch))

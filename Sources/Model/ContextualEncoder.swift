@@ -103,7 +103,7 @@ public final class ContextualEncoder {
     public var layerCount: Int { directions.first?.layerCount ?? 0 }
 
     /// Width of a layer's output, all directions side by side.
-    public var layerWidth: Int { directions.count * configuration.projection }
+    public var layerWidth: Int { directions.count * configuration.width }
 
     /// Packs weights once for all passes to come. For a model that is not trained.
     public func packWeights(_ precision: WeightPrecision = .float32) {

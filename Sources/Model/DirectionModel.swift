@@ -55,7 +55,7 @@ public final class DirectionModel {
 
     /// Random weights, different for the two directions.
     public func initialize(seed: UInt64) {
-        var random = Random(seed: seed, stream: "weights", number: direction == .forward ? 0 : 1)
+        var random = Random(seed: seed, stream: "weights", number: direction.number)
         if sharedParameters == nil { network.input.initialize(parameters, random: &random) }
         network.inputNorm?.initialize(parameters)
         network.encoder.initialize(parameters, random: &random)
@@ -90,7 +90,7 @@ public final class DirectionModel {
         _ input: InputWords, targets: Targets, weights: Matrix? = nil, shape: WindowShape, carry: Bool, seed: UInt64,
         step: Int, finish: ((ParameterRange) -> Void)? = nil
     ) {
-        var run = run(.training(seed: direction == .forward ? seed : ~seed, step: step))
+        var run = run(.training(seed: direction.dropoutSeed(seed), step: step))
         run.finish = finish
         let states = forward(input, shape, run)
         let upper = run.matrix(network.upperGradient, rows: shape.rows)
@@ -124,7 +124,7 @@ public final class DirectionModel {
 
     /// The two directions draw different classes.
     private func draw(_ seed: UInt64, _ step: Int) -> Draw {
-        Draw(seed: seed, step: 2 * step + (direction == .forward ? 0 : 1))
+        Draw(seed: seed, step: 2 * step + direction.number)
     }
 
     /// Clips the gradient, updates the weights, clears the gradient. Shared layers are `ContextualEncoder`'s to update.
@@ -219,12 +219,12 @@ public final class DirectionModel {
     public func resetState() { memory.startsAtZero = true }
 
     /// Floats of the state that a window takes over from the one before it, for `batch` sequences.
-    private func stateCount(batch: Int) -> Int { network.encoder.stateWidths.reduce(0, +) * batch }
+    private func stateCount(batch: Int) -> Int { (network.state?.stateWidths.reduce(0, +) ?? 0) * batch }
 
     /// Calls `body` with each matrix of the state, [batch, width], and its part of `buffer`.
     private func forEachState(_ buffer: FloatBuffer, batch: Int, _ body: (Matrix, Matrix) -> Void) {
         var first = 0
-        network.encoder.forEachState(batch: batch, run()) { state in
+        network.state?.forEachState(batch: batch, run()) { state in
             body(state, Matrix(buffer, at: first, rows: batch, columns: state.columns))
             first += batch * state.columns
         }
@@ -257,7 +257,7 @@ public final class DirectionModel {
     /// Goes on from sequences of states that were saved: each the row of one.
     public func restoreState(_ sequences: some Collection<(saved: SavedState, row: Int)>) {
         var before = 0
-        network.encoder.forEachState(batch: sequences.count, run()) { state in
+        network.state?.forEachState(batch: sequences.count, run()) { state in
             for (row, sequence) in sequences.enumerated() {
                 let saved = sequence.saved
                 let source = Matrix(
@@ -296,6 +296,6 @@ public final class DirectionModel {
     }
 
     private func end(_ shape: WindowShape, carry: Bool, _ run: Run) {
-        if carry { network.encoder.carryState(from: shape, run) } else { resetState() }
+        if carry { network.state?.carryState(from: shape, run) } else { resetState() }
     }
 }

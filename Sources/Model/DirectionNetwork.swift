@@ -8,7 +8,9 @@ struct DirectionNetwork {
     let plan: Plan
     let input: any InputLayer
     let inputNorm: LayerNorm?
-    let encoder: any StatefulEncoder
+    let encoder: any SequenceEncoder
+    /// The encoder, if it carries a state from window to window.
+    let state: (any StatefulEncoder)?
     /// `nil` in a model that only encodes, or was made for that.
     let output: (any OutputLayer)?
     /// [rows, projection]: the input layer's output after its norm; the gradients above and below the encoder.
@@ -28,7 +30,7 @@ struct DirectionNetwork {
     ) {
         self.direction = direction
         self.configuration = configuration
-        let name = direction.rawValue, width = configuration.projection, isShared = configuration.sharesLayers
+        let name = direction.rawValue, width = configuration.width, isShared = configuration.sharesLayers
         var plan = Plan(backend, capacity: capacity, isTraining: isTraining)
         let rows = capacity.rows
         func outer(_ part: String) -> String { isShared ? part : "\(name).\(part)" }
@@ -41,16 +43,17 @@ struct DirectionNetwork {
         self.input = input
         (inputNorm, normRange) = plan.memory(of: "input activations") { plan in
             plan.parameters { plan in
-                configuration.layerNorm ? LayerNorm("\(name).input.norm", size: width, rows: rows, in: &plan) : nil
+                configuration.encoder.family.layerNorm ? LayerNorm("\(name).input.norm", size: width, rows: rows, in: &plan) : nil
             }
         }
         (features, upperGradient, lowerGradient) = plan.memory(of: "input activations") { plan in
             (
-                configuration.layerNorm ? plan.matrix(rows: rows, columns: width) : nil,
+                configuration.encoder.family.layerNorm ? plan.matrix(rows: rows, columns: width) : nil,
                 plan.gradient(rows: rows, columns: width), plan.gradient(rows: rows, columns: width)
             )
         }
-        encoder = configuration.makeEncoder(name, in: &plan)
+        encoder = configuration.encoder.family.make(name, in: &plan)
+        state = encoder as? any StatefulEncoder
         (output, outputRange) = plan.sharing(isShared) { plan in
             plan.memory(of: "output activations") { plan in
                 plan.parameters { plan in

@@ -11,12 +11,12 @@ public enum InputKind: String, Codable, Sendable, CaseIterable {
 }
 
 extension EncoderConfiguration {
-    /// The layer from words to the encoder's input, `projection` wide.
+    /// The layer from words to the encoder's input, `width` wide.
     func makeInput(_ name: String, in plan: inout Plan) -> any InputLayer {
         switch input {
-        case .embeddings: EmbeddingInput(name, inputs: inputSize, outputs: projection, in: &plan)
-        case .characters: CharacterInput(name, shape: characterShape, outputs: projection, in: &plan)
-        case .subwords: TableInput(name, units: vocabularySize, outputs: projection, isDense: isTied, in: &plan)
+        case .embeddings: EmbeddingInput(name, inputs: inputSize, outputs: width, in: &plan)
+        case .characters: CharacterInput(name, shape: characterShape, outputs: width, in: &plan)
+        case .subwords: TableInput(name, units: vocabularySize, outputs: width, isDense: isTied, in: &plan)
         }
     }
 
@@ -62,7 +62,7 @@ extension EncoderConfiguration {
 
     /// About how many weights.
     var inputWeights: Double {
-        let width = Double(projection)
+        let width = Double(self.width)
         switch input {
         case .embeddings: return Double(inputSize) * width
         case .characters: return filterWeights + highwayWeights + features * width
@@ -80,7 +80,7 @@ extension EncoderConfiguration {
     var inputWeightsOfWord: Double {
         switch input {
         case .embeddings: inputWeights
-        case .characters: 0.4 * (8 * filterWeights + highwayWeights + features * Double(projection))
+        case .characters: 0.4 * (8 * filterWeights + highwayWeights + features * Double(self.width))
         case .subwords: 0
         }
     }
@@ -89,6 +89,6 @@ extension EncoderConfiguration {
     var inputActivations: Double {
         guard input == .characters else { return 0 }
         let letters = Double(longestWord + (filters.map { $0[0] }.max() ?? 0))
-        return 2 * letters * Double(characterSize) + (4 + 6 * Double(highways)) * features + 2 * Double(projection)
+        return 2 * letters * Double(characterSize) + (4 + 6 * Double(highways)) * features + 2 * Double(self.width)
     }
 }

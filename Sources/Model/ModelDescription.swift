@@ -12,18 +12,12 @@ extension ModelFile {
         try checkDigest(reader)
         try checkTensors(reader, configuration)
         var text = "\(path)\n"
-        text += "encoder \(configuration.encoder.rawValue), directions "
+        text += "encoder \(configuration.encoder.name), directions "
         text += configuration.directions.map(\.rawValue).joined(separator: " and ") + "\n"
         text += "input \(configuration.input.rawValue), output \(configuration.outputDescription)"
         text += configuration.sharesLayers ? ", shared by the directions\n" : "\n"
         if configuration.input == .characters { text += "characters \(configuration.characterDescription)\n" }
-        text += "vectors \(configuration.inputSize), cell \(configuration.cell), "
-        text += "projection \(configuration.hasProjection ? "\(configuration.projection)" : "none"), "
-        text += "layers \(configuration.layers)\n"
-        text += "residual \(configuration.residual), layer norm \(configuration.layerNorm), "
-        text += "dropout \(configuration.dropout) (\(configuration.dropoutKind.rawValue)), "
-        text += "cell clip \(configuration.cellClip.map { "\($0)" } ?? "none"), "
-        text += "projection clip \(configuration.projectionClip.map { "\($0)" } ?? "none")\n"
+        text += "vectors \(configuration.inputSize), \(configuration.encoder.family.description)"
         if configuration.output == .continuous { text += "loss \(configuration.lossDescription)\n" }
         text += "vectors centred \(configuration.centred), table \(configuration.tableDigest)\n"
         text += "tokens \(configuration.tokenizer)\n"

@@ -1,5 +1,4 @@
 public import Files
-internal import FoundationEssentials
 @_spi(HostMemory) public import Kernels
 public import Layers
 public import Parallel
@@ -41,7 +40,7 @@ public enum ModelFile {
         of encoder: ContextualEncoder, metadata: [String: String], further: [SafetensorsOutput]
     ) throws -> (tensors: [SafetensorsOutput], metadata: [String: String]) {
         var metadata = metadata
-        metadata[key] = try encode(encoder.configuration)
+        metadata[key] = try ConfigurationText.encode(encoder.configuration)
         if !encoder.units.isEmpty { metadata[unitsKey] = encoder.units.joined(separator: " ") }
         if !encoder.records.isEmpty { metadata[TrainingRecord.key] = try TrainingRecord.encode(encoder.records) }
         let tensors = encoder.stores.flatMap { store in
@@ -65,7 +64,7 @@ public enum ModelFile {
         }
         let configuration: EncoderConfiguration
         do {
-            configuration = try JSONDecoder().decode(EncoderConfiguration.self, from: Data(text.utf8))
+            configuration = try ConfigurationText.decode(text)
         } catch {
             let cause = jsonFault(error).map { $0 + ": " } ?? ""
             throw ToolError.data(file, "metadata \(key)", "\(cause)the configuration is damaged or of a later version")
@@ -208,18 +207,12 @@ public enum ModelFile {
     /// Before memory is taken: the weights the configuration speaks of must be about as many as the file has.
     private static func checkSize(_ configuration: EncoderConfiguration, _ reader: SafetensorsReader) throws {
         let floats = reader.file.bytes.count / 4
-        let (cell, width) = (configuration.cell, configuration.projection)
-        guard configuration.layers <= reader.tensors.count, 4 * cell * width <= floats,
+        let (cell, width) = (configuration.encoder.cell, configuration.width)
+        guard configuration.encoder.family.layers <= reader.tensors.count, 4 * cell * width <= floats,
             width * max(configuration.inputSize, configuration.outputSize) <= floats, configuration.vocabularySize <= floats,
             configuration.inputWeights <= Double(floats)
         else {
             throw ToolError.data(reader.file.name, "", "has fewer weights than its configuration asks for")
         }
-    }
-
-    private static func encode(_ configuration: EncoderConfiguration) throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(configuration), as: UTF8.self)
     }
 }

@@ -19,7 +19,7 @@ extension ModelFile {
                 throw ToolError(.configuration, "\(path): its directions share layers, which cannot be trained apart")
             }
             for direction in configuration.directions { models.append((direction, reader)) }
-            configuration.directions = []
+            configuration.reading = .both
             if let merged, merged != configuration {
                 throw ToolError(
                     .configuration, "\(path): does not fit \(paths[0]): \(configuration.difference(from: merged))")
@@ -27,14 +27,13 @@ extension ModelFile {
             merged = configuration
         }
         let directions = models.map(\.0)
-        guard var configuration = merged, Set(directions).count == directions.count, directions.count > 1 else {
+        guard let configuration = merged, Set(directions).count == directions.count, directions.count > 1 else {
             let have = directions.map(\.rawValue).joined(separator: " and ")
             throw ToolError(
                 .configuration,
                 "\(paths.joined(separator: ", ")): have \(have.isEmpty ? "no direction" : have); --merge joins a forward and "
                     + "a backward model")
         }
-        configuration.directions = Direction.allCases.filter(directions.contains)
         let capacity = WindowCapacity(batch: 1, rows: 1)
         let encoder = ContextualEncoder(configuration, capacity: capacity, training: nil, pool: pool)
         var records: [TrainingRecord] = []

@@ -20,7 +20,7 @@ public enum OutputKind: String, Codable, Sendable, CaseIterable {
 }
 
 extension EncoderConfiguration {
-    /// The layer from the encoder's output, `projection` wide, to the loss; `nil` of a model that only encodes.
+    /// The layer from the encoder's output, `width` wide, to the loss; `nil` of a model that only encodes.
     /// - Parameter table: the input layer's, if the output has the same.
     func makeOutput(
         _ name: String, rows: Int, tiedTo table: Parameter?, in plan: inout Plan
@@ -29,15 +29,15 @@ extension EncoderConfiguration {
         case .none: nil
         case .continuous:
             ContinuousOutput(
-                name, inputs: projection, outputs: outputSize, loss: makeLoss(rows: rows, in: &plan), rows: rows, in: &plan)
+                name, inputs: width, outputs: outputSize, loss: makeLoss(rows: rows, in: &plan), rows: rows, in: &plan)
         case .softmax, .subwordSoftmax:
-            SoftmaxOutput(name, inputs: projection, classes: vocabularySize, tiedTo: table, rows: rows, in: &plan)
+            SoftmaxOutput(name, inputs: width, classes: vocabularySize, tiedTo: table, rows: rows, in: &plan)
         case .sampledSoftmax:
             SampledSoftmaxOutput(
-                name, inputs: projection, classes: vocabularySize, negatives: negatives, rows: rows, in: &plan)
+                name, inputs: width, classes: vocabularySize, negatives: negatives, rows: rows, in: &plan)
         case .adaptiveSoftmax:
             AdaptiveSoftmaxOutput(
-                name, inputs: projection, classes: vocabularySize, cutoffs: cutoffs, rows: rows, in: &plan)
+                name, inputs: width, classes: vocabularySize, cutoffs: cutoffs, rows: rows, in: &plan)
         }
     }
 
@@ -79,14 +79,14 @@ extension EncoderConfiguration {
     var outputWeights: Double {
         switch output {
         case .none: 0
-        case .continuous: Double(projection) * Double(outputSize)
+        case .continuous: Double(self.width) * Double(outputSize)
         case .softmax, .sampledSoftmax, .subwordSoftmax, .adaptiveSoftmax: outputWeights(ofFirst: vocabularySize)
         }
     }
 
     /// About how many weights of a softmax tell the `classes` most frequent words from one another.
     public func outputWeights(ofFirst classes: Int) -> Double {
-        let width = Double(projection)
+        let width = Double(self.width)
         guard output == .adaptiveSoftmax else { return width * Double(classes) }
         var total = width * Double(min(classes, cutoffs.first ?? 0)), size = width
         for (first, end) in zip(cutoffs, cutoffs.dropFirst() + [vocabularySize]) {
@@ -111,7 +111,7 @@ extension EncoderConfiguration {
     /// About how many of them a word meets in training: of the clusters of an adaptive softmax, one word in ten the first,
     /// and one in thirty each of the others.
     var outputWeightsOfWord: Double {
-        let width = Double(projection)
+        let width = Double(self.width)
         switch output {
         case .continuous, .softmax, .subwordSoftmax, .none: return outputWeights
         case .sampledSoftmax: return width * Double(negatives)

@@ -14,16 +14,21 @@ extension OutputKind: ExpressibleByArgument {
     public static var allValueStrings: [String] { allCases.filter { $0 != .none }.map(\.rawValue) }
 }
 extension DropoutKind: ExpressibleByArgument {}
+extension Reading: ExpressibleByArgument {}
 
 /// What the encoder looks like: options of `train`, and of what `bench` compares.
 public struct NetworkOptions: ParsableArguments {
     @Option(
         help: """
-            A known encoder: tiny 32/16, small 512/128, base 1024/256, medium 2048/256, elmo-c 4096/512; or what it is \
-            compared with, of the same size: elmo (characters, sampled softmax, shared by the directions), elmo-a (adaptive \
-            softmax), elmo-sub (subwords with one table for input and output).
+            A known encoder: tiny 32/16, small 512/128, base 1024/256, medium 2048/256, elmo-c 4096/512, elmo-c-wide \
+            8192/1024, elmo-c-deep 4096/512 of 4 layers; or what elmo-c is compared with, of the same size: elmo \
+            (characters, sampled softmax, shared by the directions), elmo-a (adaptive softmax), elmo-sub (subwords with one \
+            table for input and output).
             """)
     public var preset: Preset = .small
+
+    @Option(help: "The layers between input and output; sizes are the preset's [lstm].")
+    public var encoder: EncoderChoice?
 
     @Option(help: "How words come in: vectors of --table, ELMo's characters, or a table of units that is trained [embeddings].")
     public var input: InputKind?
@@ -53,14 +58,14 @@ public struct NetworkOptions: ParsableArguments {
     @Flag(help: "Of subwords: one table for input and output.")
     public var tie = false
 
-    @Option(help: ArgumentHelp("LSTM cells of a layer and direction, instead of the preset's.", valueName: "n"))
+    @Option(help: ArgumentHelp("Cells of a layer and direction, instead of the preset's.", valueName: "n"))
     public var cell: Int?
 
     @Option(help: ArgumentHelp("Width of a layer's output in a direction, instead of the preset's.", valueName: "n"))
     public var projection: Int?
 
-    @Option(help: ArgumentHelp("LSTM layers.", valueName: "n"))
-    public var layers = 2
+    @Option(help: ArgumentHelp("Layers of the encoder [2; preset elmo-c-deep: 4].", valueName: "n"))
+    public var layers: Int?
 
     @Option(help: ArgumentHelp("Share of the units that dropout drops.", valueName: "p"))
     public var dropout: Float = 0.1
@@ -93,18 +98,16 @@ public struct NetworkOptions: ParsableArguments {
     public var dotScale: Double?
 
     @Option(help: "Directions to train. Trained apart, on one machine each, they can be joined by --merge.")
-    public var direction: DirectionChoice = .both
+    public var direction: Reading = .both
 
     public enum Preset: String, CaseIterable, ExpressibleByArgument {
         case tiny, small, base, medium
         case elmoC = "elmo-c"
+        case elmoCWide = "elmo-c-wide"
+        case elmoCDeep = "elmo-c-deep"
         case elmo
         case elmoA = "elmo-a"
         case elmoSub = "elmo-sub"
-    }
-
-    public enum DirectionChoice: String, CaseIterable, ExpressibleByArgument {
-        case forward, backward, both
     }
 
     public init() {}
@@ -112,6 +115,12 @@ public struct NetworkOptions: ParsableArguments {
     /// The preset with its input and output layers, as far as options go without having read anything.
     private var base: EncoderConfiguration? {
         guard var configuration = EncoderConfiguration(preset: preset.rawValue, vectorSize: 0) else { return nil }
+        if let encoder, encoder.name != configuration.encoder.name {
+            var sizes = EncoderOverrides()
+            sizes.cell = configuration.encoder.cell
+            configuration.encoder = encoder.shape
+            _ = configuration.encoder.family.apply(sizes)
+        }
         if let input { configuration.input = input }
         if let output {
             if output != configuration.output { configuration.cutoffs = [] }
@@ -157,22 +166,28 @@ public struct NetworkOptions: ParsableArguments {
         guard var configuration = base else { throw ToolError(.usage, "no preset of the name \(preset.rawValue)") }
         configuration.inputSize = configuration.input == .embeddings ? dimension : 0
         configuration.outputSize = configuration.output == .continuous ? dimension : 0
-        if let cell { configuration.cell = cell }
-        if let projection { configuration.projection = projection }
-        configuration.layers = layers
-        configuration.dropout = dropout
-        if let dropoutKind { configuration.dropoutKind = dropoutKind }
-        if noLayerNorm { configuration.layerNorm = false }
-        configuration.residual = !noResidual
+        if let option = configuration.encoder.family.apply(overrides) {
+            throw ToolError(.usage, "\(option) is not used: \(configuration.encoder.name) has no such option")
+        }
         configuration.centred = !rawTargets
         if let loss { configuration.loss = loss }
         if let margin { configuration.margin = margin }
         if let normPenalty { configuration.normPenalty = normPenalty }
         if let dotScale { configuration.dotScale = dotScale }
-        configuration.directions = Direction.allCases.filter { direction == .both || $0.rawValue == direction.rawValue }
+        configuration.reading = direction
         setOuterLayers(&configuration, classes: classes)
         if let complaint = configuration.complaint { throw ToolError(.usage, complaint) }
         return configuration
+    }
+
+    /// What was asked of the encoder.
+    private var overrides: EncoderOverrides {
+        var overrides = EncoderOverrides()
+        (overrides.cell, overrides.projection, overrides.layers) = (cell, projection, layers)
+        (overrides.dropout, overrides.dropoutKind) = (dropout, dropoutKind)
+        if noLayerNorm { overrides.layerNorm = false }
+        if noResidual { overrides.residual = false }
+        return overrides
     }
 
     private func setOuterLayers(_ configuration: inout EncoderConfiguration, classes: Int) {
@@ -190,6 +205,19 @@ public struct NetworkOptions: ParsableArguments {
             configuration.cutoffs = [max(1, classes / 20), max(2, classes / 4)]
         }
     }
+}
+
+/// One of the encoders there are, by its name.
+public struct EncoderChoice: ExpressibleByArgument {
+    public let name: String
+    let shape: EncoderShape
+
+    public init?(argument: String) {
+        guard let kind = EncoderShape.kinds.first(where: { $0.name == argument }) else { return nil }
+        (name, shape) = kind
+    }
+
+    public static var allValueStrings: [String] { EncoderShape.kinds.map(\.name) }
 }
 
 /// Whole numbers with commas between them.

@@ -127,7 +127,7 @@ public final class HeldOutText {
     }
 
     private func scoreClasses(_ model: DirectionModel) throws -> HeldOutResult {
-        let width = model.configuration.projection
+        let width = model.configuration.width
         let states = FloatBuffer(count: positions * width)
         var targets: [UInt32] = []
         targets.reserveCapacity(positions)

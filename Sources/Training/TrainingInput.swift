@@ -77,7 +77,7 @@ public struct TrainingInput {
     /// Memory of the held-out text, cut into windows, and of what its scores are made from.
     func heldOutBytes(_ configuration: EncoderConfiguration, _ options: TrainingOptions) -> Int {
         guard heldOut.count > 0 else { return 0 }
-        let width = configuration.output == .continuous ? configuration.outputSize : configuration.projection
+        let width = configuration.output == .continuous ? configuration.outputSize : configuration.width
         let positions = evaluationPlan(configuration, options).positions
         let candidates = min(options.candidates, words.count)
         return 4 * width * (positions + 2 * candidates) + 5 * 4 * positions

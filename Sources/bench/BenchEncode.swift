@@ -82,7 +82,7 @@ struct BenchEncode: Tool {
         table.append("model mapped and checked, ms", result.start.read) { fixed(1e3 * $0, 0) }
         table.append("weights packed, ms", result.start.pack) { fixed(1e3 * $0, 0) }
         table.append("encode of one short sentence, ms", result.start.tool) { fixed(1e3 * $0, 0) }
-        return "cell \(encoder.cell), projection \(encoder.projection), \(encoder.input.rawValue), "
+        return "cell \(encoder.encoder.cell), projection \(encoder.width), \(encoder.input.rawValue), "
             + "\(encoder.directions.count == 1 ? "1 direction" : "2 directions"), \(grouped(result.parameters)) weights; "
             + "\(grouped(result.sentences)) sentences, \(grouped(result.tokens)) words, \(grouped(result.distinctWords)) of them "
             + "distinct; \(common.threads) threads, \(result.rounds.count) rounds\n"
@@ -132,8 +132,8 @@ private struct ResultRecord: Encodable {
     init(_ result: EncodingBenchmark.Result, _ benchmark: EncodingBenchmark) {
         let encoder = benchmark.configuration
         input = encoder.input.rawValue
-        cell = encoder.cell
-        projection = encoder.projection
+        cell = encoder.encoder.cell
+        projection = encoder.width
         dimension = encoder.inputSize
         directions = encoder.directions.count
         threads = benchmark.threads

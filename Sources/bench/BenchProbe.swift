@@ -171,8 +171,8 @@ struct BenchProbe: Tool {
                 try table.table.requireTrainingTable(of: configuration, name: table.name, model: model)
             }
             try ProbeFeatures.check(
-                tokens: tokens, layers: configuration.layers + 1,
-                width: configuration.directions.count * configuration.projection, name: model)
+                tokens: tokens, layers: configuration.encoder.family.layers + 1,
+                width: configuration.directions.count * configuration.width, name: model)
         }
         if wordVectors, let table = inputs.table {
             try ProbeFeatures.check(tokens: tokens, layers: 1, width: table.table.dimension, name: table.name)

@@ -63,7 +63,7 @@ struct BenchTrain: Tool {
         table.append("large products, GFLOP/s", result.spread(\.ownProducts))
         table.append("the same by OpenBLAS's threads", result.spread(\.openBLASProducts))
         table.append("training of the better", result.spread { $0.share(way) }) { percent($0) }
-        return "cell \(encoder.cell), projection \(encoder.projection), dimension \(encoder.inputSize), "
+        return "cell \(encoder.encoder.cell), projection \(encoder.width), dimension \(encoder.inputSize), "
             + "\(encoder.directions.count == 1 ? "1 direction" : "2 directions"), \(grouped(result.parameters)) weights; "
             + "batch \(sizes.batch), window \(sizes.window); \(common.threads) threads, \(result.rounds.count) rounds\n"
             + table.text + "peak memory \(megabytes(result.peakMemory))\n\n" + phases(result)
@@ -101,8 +101,8 @@ private struct ResultRecord: Encodable {
 
     init(_ result: TrainingBenchmark.Result, _ benchmark: TrainingBenchmark) {
         let encoder = benchmark.configuration
-        cell = encoder.cell
-        projection = encoder.projection
+        cell = encoder.encoder.cell
+        projection = encoder.width
         dimension = encoder.inputSize
         directions = encoder.directions.count
         batch = benchmark.batch

@@ -81,9 +81,9 @@ struct SizeOptions: ParsableArguments {
     /// `nil` if there is no such preset.
     func encoder(preset: String) -> EncoderConfiguration? {
         guard var configuration = EncoderConfiguration(preset: preset, vectorSize: dimension) else { return nil }
-        if let cell { configuration.cell = cell }
-        if let projection { configuration.projection = projection }
-        if directions == 1 { configuration.directions = [.forward] }
+        if let cell { configuration.lstm.cell = cell }
+        if let projection { configuration.lstm.projection = projection }
+        if directions == 1 { configuration.reading = .forward }
         return configuration
     }
 }

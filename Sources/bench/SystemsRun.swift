@@ -287,7 +287,7 @@ private struct SystemRow {
             "\(result.optimizerBytes)", "\(result.peakMemory)", "\(result.gradientBytes)", "\(result.largestBatch)",
             text(result.joulesOfMillionWords),
         ] + result.shares.map { text($0) } + [
-            system.options, "\(system.configuration.cell)", "\(system.configuration.projection)",
+            system.options, "\(system.configuration.encoder.cell)", "\(system.configuration.width)",
             system.configuration.output.hasVocabulary ? "\(system.configuration.vocabularySize)" : "",
         ]
     }

@@ -30,7 +30,7 @@ import Testing
 
     @Test func charactersAreInProportion() throws {
         let made = try #require(PublishedSystem.elmo.system(encoder: "small", PublishedSystem.Sizes())).configuration
-        #expect(made.projection == 128)
+        #expect(made.width == 128)
         #expect(made.filters == [[1, 8], [2, 8], [3, 16], [4, 32], [5, 64], [6, 128], [7, 256]])
         #expect(PublishedSystem.elmo.system(encoder: "enormous", PublishedSystem.Sizes()) == nil)
     }

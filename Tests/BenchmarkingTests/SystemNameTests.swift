@@ -22,9 +22,9 @@ import Testing
     @Test func optionsThatTheNameSaysAreLeftOut() throws {
         #expect(
             try name("small", "small --output softmax --vocabulary 50000") { $0.output = .softmax } == "softmax small 512/128")
-        #expect(try name("small", "small --cell=1024 --loss l2") { $0.cell = 1024 } == "ELMo-C 1024/128 --loss l2")
+        #expect(try name("small", "small --cell=1024 --loss l2") { $0.lstm.cell = 1024 } == "ELMo-C 1024/128 --loss l2")
         #expect(
-            try name("small", "--preset small --cell 1024 --projection 256 --batch 64") { ($0.cell, $0.projection) = (1024, 256) }
+            try name("small", "--preset small --cell 1024 --projection 256 --batch 64") { ($0.lstm.cell, $0.lstm.projection) = (1024, 256) }
                 == "ELMo-C base 1024/256 --batch 64")
         #expect(
             try name("small", "small --input characters --output softmax --share-layers") {

@@ -7,7 +7,7 @@ import Testing
 @Suite struct TrainingBenchmarkTests {
     private static func benchmark(cell: Int, projection: Int, directions: Int) -> TrainingBenchmark {
         var configuration = EncoderConfiguration(vectorSize: 7, cell: cell, projection: projection)
-        if directions == 1 { configuration.directions = [.forward] }
+        if directions == 1 { configuration.reading = .forward }
         var benchmark = TrainingBenchmark(configuration, threads: 2)
         benchmark.batch = 3
         benchmark.window = 2

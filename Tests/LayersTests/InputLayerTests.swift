@@ -134,12 +134,13 @@ struct InputLayerTests {
         let output = fixture.outputs(.numbers(words.numbers), shape)
         #expect(output == numbers.flatMap { parameters.value(table).values(Int($0)) })
         fixture.pass(.numbers(words.numbers), outputGradient: slopes, inputGradient: nil, shape)
-        let gradient = fixture.gradient(of: table).matrix
+        let owned = fixture.gradient(of: table), gradient = owned.matrix
         for column in 0..<3 {
             #expect(gradient.row(4)[column] == slopes.matrix.row(0)[column] + slopes.matrix.row(2)[column])
             #expect(gradient.row(2)[column] == slopes.matrix.row(3)[column])
             #expect(gradient.row(1)[column] == 0)
         }
+        withExtendedLifetime(owned) {}
         if !isDense { #expect(parameters.rows(table).touchedRows.values == [4, 0, 2]) }
     }
 

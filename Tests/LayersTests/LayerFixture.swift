@@ -1,6 +1,7 @@
 @_spi(HostMemory) import Kernels
 import Layers
 import Parallel
+import PlainBackend
 import Testing
 
 /// A backend that the layers are tested on.
@@ -13,7 +14,8 @@ struct TestedBackend: Sendable, CustomTestStringConvertible {
 
 /// The backends that the layers are tested on. Another one needs only a line here.
 let backends = [
-    TestedBackend(name: "processor") { Compute(pool: ThreadPool(threads: $0)) }
+    TestedBackend(name: "processor") { Compute(pool: ThreadPool(threads: $0)) },
+    TestedBackend(name: "plain") { _ in PlainBackend() },
 ]
 
 /// The processor's backend.

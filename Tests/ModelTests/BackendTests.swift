@@ -13,12 +13,12 @@ import Model
 
     static func configuration(_ preset: String) throws -> EncoderConfiguration {
         var configuration = try #require(EncoderConfiguration(preset: preset, vectorSize: 6))
-        (configuration.cell, configuration.projection) = (9, 5)
+        (configuration.lstm.cell, configuration.lstm.projection) = (9, 5)
         (configuration.vocabularySize, configuration.negatives) = (40, 7)
         if !configuration.cutoffs.isEmpty { configuration.cutoffs = [8, 20] }
         configuration.filters = [[1, 2], [2, 3], [3, 2]]
         (configuration.characterSize, configuration.longestWord) = (4, 12)
-        configuration.dropout = 0.2
+        configuration.lstm.dropout = 0.2
         #expect(configuration.complaint == nil)
         return configuration
     }

@@ -17,7 +17,7 @@ import Model
             ).parameterCount
         }
         #expect(count() == 76_179_032 + 2 * 3 * 2 * 512)
-        configuration.layerNorm = false
+        configuration.lstm.layerNorm = false
         #expect(count() == 76_179_032)
     }
 
@@ -55,11 +55,12 @@ import Model
         var bad = EncoderConfiguration(vectorSize: 0, cell: 1, projection: 1)
         #expect(bad.complaint?.contains("inputSize") == true)
         bad = EncoderConfiguration(vectorSize: 1, cell: 1, projection: 1)
-        bad.dropout = .nan
+        bad.lstm.dropout = .nan
         #expect(bad.complaint?.contains("dropout") == true)
-        bad.dropout = 0
-        bad.directions = [.forward, .forward]
-        #expect(bad.complaint?.contains("directions") == true)
+        bad.lstm.dropout = 0
+        #expect(bad.complaint == nil)
+        bad.lstm.cellClip = 0
+        #expect(bad.complaint?.contains("cellClip") == true)
     }
 
     private func makeEncoder(

@@ -73,12 +73,12 @@ struct Reference: Sendable, CustomTestStringConvertible {
 
     func makeModel() -> DirectionModel {
         var configuration = EncoderConfiguration(vectorSize: vectorSize, cell: cell, projection: projection)
-        configuration.layerNorm = layerNorm
-        configuration.cellClip = cellClip
-        configuration.projectionClip = projectionClip
-        configuration.dropout = dropout
-        configuration.dropoutKind = dropoutKind
-        configuration.residual = residual
+        configuration.lstm.layerNorm = layerNorm
+        configuration.lstm.cellClip = cellClip
+        configuration.lstm.projectionClip = projectionClip
+        configuration.lstm.dropout = dropout
+        configuration.lstm.dropoutKind = dropoutKind
+        configuration.lstm.residual = residual
         let model = DirectionModel(
             .forward, configuration, capacity: WindowCapacity(shape), training: optimizer, backend: Compute())
         for (number, parameter) in model.parameters.layout.parameters.enumerated() {
@@ -179,7 +179,7 @@ struct Reference: Sendable, CustomTestStringConvertible {
 
     @Test func trainingLowersTheLoss() {
         var configuration = EncoderConfiguration(vectorSize: 20, cell: 32, projection: 16)
-        configuration.dropout = 0
+        configuration.lstm.dropout = 0
         let shape = WindowShape(steps: 5, batch: 8)
         let model = DirectionModel(
             .backward, configuration, capacity: WindowCapacity(shape), training: Adam(), backend: Compute())

@@ -12,7 +12,7 @@ import Model
     /// A direction learns a window by heart, with every loss: the loss falls, and predictions point to their targets.
     @Test(arguments: LossKind.allCases) func everyLossTrains(kind: LossKind) {
         var configuration = EncoderConfiguration(vectorSize: 20, cell: 32, projection: 16)
-        configuration.dropout = 0
+        configuration.lstm.dropout = 0
         configuration.loss = kind
         let shape = WindowShape(steps: 5, batch: 8)
         let model = DirectionModel(
@@ -68,26 +68,68 @@ import Model
             """)
         var expected = EncoderConfiguration(vectorSize: 7, cell: 9, projection: 5)
         expected.outputSize = 6
-        expected.directions = [.backward]
-        expected.layers = 3
-        (expected.residual, expected.layerNorm, expected.centred) = (false, false, false)
+        expected.reading = .backward
+        expected.lstm.layers = 3
+        (expected.lstm.residual, expected.lstm.layerNorm, expected.centred) = (false, false, false)
         // A clip that is not there is none.
-        (expected.cellClip, expected.projectionClip) = (3, nil)
-        expected.dropout = 0.2
+        (expected.lstm.cellClip, expected.lstm.projectionClip) = (3, nil)
+        expected.lstm.dropout = 0.2
         (expected.tokenizer, expected.tableDigest) = ("x", "00")
         #expect(older == expected)
         #expect(older.loss == .cosine)
     }
 
     @Test func sizesAreNeededAndLossesKnown() throws {
-        #expect(try configuration(#"{"cell":9,"inputSize":7,"outputSize":7,"projection":5}"#).layers == 2)
+        #expect(try configuration(#"{"cell":9,"inputSize":7,"outputSize":7,"projection":5}"#).lstm.layers == 2)
         for text in [
             #"{"inputSize":7,"outputSize":7,"projection":5}"#,
+            #"{"inputSize":7,"outputSize":7,"encoder":{"lstm":{"shape":{"projection":5}}}}"#,
+            #"{"cell":9,"inputSize":7,"outputSize":7,"projection":5,"directions":[]}"#,
+            #"{"cell":9,"inputSize":7,"outputSize":7,"projection":5,"directions":["sideways"]}"#,
             #"{"cell":9,"inputSize":7,"loss":"softmax","outputSize":7,"projection":5}"#,
             #"{"cell":9,"inputSize":7,"loss":"vmf","outputSize":7,"projection":5,"dotScale":0}"#,
         ] {
             #expect(try #require(throws: ToolError.self) { try configuration(text) }.status == .dataError)
         }
+    }
+
+    /// A configuration in which every field differs from what it begins with is read as it was written, and so is one from which
+    /// everything was left out that has a value to begin with.
+    @Test func everyFieldIsKept() throws {
+        var shape = LSTMShape(cell: 11, projection: 7)
+        (shape.layers, shape.residual, shape.layerNorm) = (5, false, false)
+        (shape.cellClip, shape.projectionClip) = (nil, 1.5)
+        (shape.dropout, shape.dropoutKind) = (0.3, .nonRecurrent)
+        var changed = EncoderConfiguration(.lstm(shape: shape), vectorSize: 3)
+        (changed.reading, changed.input, changed.output, changed.outputSize) = (.backward, .subwords, .subwordSoftmax, 4)
+        (changed.loss, changed.margin, changed.normPenalty, changed.dotScale) = (.maxMargin, 0.25, 0.01, 0.5)
+        (changed.vocabularySize, changed.negatives, changed.cutoffs) = (99, 12, [3, 40])
+        (changed.characterSize, changed.filters, changed.activation) = (4, [[2, 9]], .tanh)
+        (changed.highways, changed.longestWord, changed.markNames) = (1, 20, ["<S>", "</S>"])
+        (changed.sharesLayers, changed.isTied, changed.vocabularyDigest) = (true, true, "a\"b")
+        (changed.centred, changed.tokenizer, changed.tableDigest) = (false, "x", "y")
+        func fields(_ value: Any) -> [(String, String)] {
+            Mirror(reflecting: value).children.map { ($0.label ?? "", "\($0.value)") }
+        }
+        let original = EncoderConfiguration(.lstm(shape: LSTMShape(cell: 0, projection: nil)), vectorSize: 0)
+        for (own, other) in zip(
+            fields(changed) + fields(changed.lstm), fields(original) + fields(original.lstm)) where own.0 != "objective" {
+            #expect(own.1 != other.1, "\(own.0) is as it begins")
+        }
+        let directory = try TemporaryDirectory()
+        let path = directory.file("model"), output = try OutputFile(path: path, binary: true)
+        let encoder = ContextualEncoder(
+            changed, capacity: WindowCapacity(batch: 1, rows: 1), training: nil, pool: ThreadPool(threads: 1))
+        encoder.units = (0..<99).map(String.init)
+        try ModelFile.write(encoder, to: output)
+        try output.commit()
+        let reader = try SafetensorsReader(path: path)
+        #expect(reader.metadata["contour"]?.contains(#""encoder":{"lstm":{"shape":{"cell":11,"#) == true)
+        #expect(try ModelFile.configuration(of: reader) == changed)
+        let least = try configuration(#"{"inputSize":3,"outputSize":3,"encoder":{"lstm":{"shape":{"cell":9,"projection":5}}}}"#)
+        var expected = EncoderConfiguration(vectorSize: 3, cell: 9, projection: 5)
+        (expected.lstm.cellClip, expected.lstm.projectionClip) = (nil, nil)
+        #expect(least == expected)
     }
 
     @Test(arguments: [

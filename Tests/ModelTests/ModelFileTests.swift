@@ -71,7 +71,7 @@ extension TemporaryDirectory {
     @Test(arguments: [Direction.allCases, [.forward], [.backward]])
     func whatIsWrittenIsRead(directions: [Direction]) throws {
         let scratch = try TemporaryDirectory()
-        let path = try save(scratch) { $0.directions = directions }
+        let path = try save(scratch) { $0.reading = Reading(directions) ?? .both }
         let encoder = try read(path)
         #expect(encoder.configuration.tokenizer == "--lowercase \"quoted\" \\ \u{1} é")
         #expect(encoder.configuration.directions == directions)
@@ -94,8 +94,8 @@ extension TemporaryDirectory {
         let path = try save(scratch) {
             ($0.input, $0.output) = (.characters, .none)
             ($0.inputSize, $0.outputSize) = (0, 0)
-            ($0.hasProjection, $0.projection) = (false, 9)
-            ($0.sharesLayers, $0.layerNorm) = (true, false)
+            $0.lstm.projection = nil
+            ($0.sharesLayers, $0.lstm.layerNorm) = (true, false)
             ($0.activation, $0.longestWord, $0.markNames) = (.tanh, 20, ["<S>", "</S>"])
             $0.filters = [[1, 4], [2, 3]]
         }

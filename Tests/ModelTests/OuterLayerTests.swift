@@ -51,7 +51,7 @@ struct OuterLayerTests {
         #expect(complaint { ($0.input, $0.longestWord) = (.characters, 2) }.contains("longestWord is 2"))
         #expect(complaint { ($0.input, $0.longestWord, $0.filters) = (.characters, 60, [[51, 1]]) }.isEmpty)
         #expect(complaint { ($0.input, $0.markNames) = (.characters, ["<S>", "<S>"]) }.contains("two different words"))
-        #expect(complaint { $0.hasProjection = false }.contains("projection is 4, and without a projection it must be 8"))
-        #expect(complaint { ($0.hasProjection, $0.projection) = (false, 8) }.isEmpty)
+        #expect(complaint { $0.lstm.projection = 0 }.contains("projection is 0"))
+        #expect(complaint { $0.lstm.projection = nil }.isEmpty)
     }
 }

@@ -67,7 +67,7 @@ struct ProbeFeaturesTests {
     /// Weights are numbers, and what they make of vectors is not.
     @Test func anEncoderThatOverflows() throws {
         var configuration = EncoderConfiguration(vectorSize: 2, cell: 4, projection: 2)
-        configuration.layerNorm = false
+        configuration.lstm.layerNorm = false
         let encoder = ContextualEncoder(
             configuration, capacity: SentenceEncoder.capacity, training: nil, pool: ThreadPool(threads: 1))
         encoder.initialize(seed: 1)

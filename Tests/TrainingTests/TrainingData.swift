@@ -161,7 +161,7 @@ struct TrainingData {
         configuration.input = network.input
         configuration.output = network.output
         configuration.sharesLayers = network.sharesLayers
-        configuration.dropoutKind = network.dropoutKind
+        configuration.lstm.dropoutKind = network.dropoutKind
         configuration.isTied = network.input == .subwords && network.sharesLayers
         configuration.inputSize = network.input == .embeddings ? Self.dimension : 0
         configuration.outputSize = network.output == .continuous ? Self.dimension : 0
@@ -169,7 +169,7 @@ struct TrainingData {
         configuration.negatives = 5
         configuration.cutoffs = [4, 8]
         configuration.filters = [[1, 8], [2, 8], [3, 8]]
-        configuration.directions = directions
+        configuration.reading = Reading(directions) ?? .both
         configuration.loss = loss
         configuration.tokenizer = "mode=penn"
         if let complaint = configuration.complaint { throw ToolError(.usage, complaint) }

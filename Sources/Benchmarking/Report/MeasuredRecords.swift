@@ -8,8 +8,8 @@ extension SystemRecord {
         let system = result.system, configuration = system.configuration
         self.init(
             name: system.name, run: run, options: system.options, encoder: system.encoder, input: configuration.input.rawValue,
-            output: configuration.output.rawValue, optimizer: system.optimizer.rawValue, cell: configuration.cell,
-            projection: configuration.projection, directions: configuration.directions.count, vocabulary: system.vocabulary,
+            output: configuration.output.rawValue, optimizer: system.optimizer.rawValue, cell: configuration.encoder.cell,
+            projection: configuration.width, directions: configuration.directions.count, vocabulary: system.vocabulary,
             batch: system.batch, window: system.window, threads: threads, rounds: result.rounds, parameters: result.parameters,
             classes: configuration.output.hasVocabulary ? configuration.vocabularySize : nil,
             settings: configuration.comparedSettings,
@@ -47,7 +47,7 @@ extension DifferencesRecord {
 
 extension MeasuredSystem {
     /// Cell and projection: `4096/512`.
-    public var sizeText: String { "\(configuration.cell)/\(configuration.projection)" }
+    public var sizeText: String { "\(configuration.encoder.cell)/\(configuration.width)" }
 
     /// The classes of the softmax, or the words of the table.
     public var vocabularyText: String {
@@ -74,11 +74,8 @@ extension MachineRecord {
 extension EncoderConfiguration {
     /// What else makes a network, in words; only what it has and uses.
     fileprivate var comparedSettings: [String: String] {
-        var settings = [
-            "layers": "\(layers)", "layer norm": layerNorm ? "on" : "off", "residual connections": residual ? "on" : "off",
-            "shared layers": sharesLayers ? "yes" : "no",
-            "dropout": dropout > 0 ? "\(dropout) \(dropoutKind.rawValue)" : "none",
-        ]
+        var settings = encoder.family.settings
+        settings["shared layers"] = sharesLayers ? "yes" : "no"
         if max(inputSize, outputSize) > 0 { settings["vectors"] = "of \(max(inputSize, outputSize))" }
         if output == .continuous {
             settings["loss"] = loss.rawValue

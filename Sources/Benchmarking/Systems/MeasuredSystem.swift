@@ -100,10 +100,9 @@ public enum PublishedSystem: String, CaseIterable, Sendable {
             let size = EncoderConfiguration(preset: sizePreset, vectorSize: sizes.dimension),
             var configuration = EncoderConfiguration(preset: preset, vectorSize: sizes.dimension)
         else { return nil }
-        let width = configuration.projection
-        configuration.cell = size.cell
-        configuration.projection = size.projection
-        configuration.filters = configuration.filters.map { [$0[0], max(1, $0[1] * size.projection / width)] }
+        let width = configuration.width
+        (configuration.lstm.cell, configuration.lstm.projection) = (size.lstm.cell, size.lstm.projection)
+        configuration.filters = configuration.filters.map { [$0[0], max(1, $0[1] * size.width / width)] }
         configuration.inputSize = configuration.input == .embeddings ? sizes.dimension : 0
         configuration.outputSize = configuration.output == .continuous ? sizes.dimension : 0
         switch self {
@@ -138,10 +137,12 @@ public struct SystemName {
         case (.embeddings, let output): output.rawValue
         case (let input, let output): "\(output.rawValue) of \(input.rawValue)"
         }
-        let sizes = "\(configuration.cell)/\(configuration.projection)"
-        let preset = EncoderConfiguration.presets.last { $0.cell == configuration.cell && $0.projection == configuration.projection }
+        let sizes = "\(configuration.encoder.cell)/\(configuration.width)"
+        let preset = EncoderConfiguration.presets.last {
+            $0.shape.cell == configuration.encoder.cell && $0.shape.width == configuration.width
+        }
         // The published size goes by the names of four systems.
-        size = preset.map { ($0.cell == Self.fullSize ? "full size" : $0.name) + " \(sizes)" } ?? sizes
+        size = preset.map { ($0.shape.cell == Self.fullSize ? "full size" : $0.name) + " \(sizes)" } ?? sizes
     }
 
     private static let fullSize = 4096

@@ -1,10 +1,24 @@
 public import Kernels
 
-/// LSTM layers one above the other; with `residual`, each layer from the second on adds its input to its output (ELMo:
+/// A layer that goes through a sequence step by step, and carries a state of constant size from one window to the next.
+public protocol RecurrentLayer: Layer<Matrix> {
+    var width: Int { get }
+    /// Widths of the matrices that are the state: one row a sequence.
+    var stateWidths: [Int] { get }
+
+    /// What the last forward pass gave: [rows, width].
+    func outputs(_ shape: WindowShape, _ run: Run) -> Matrix
+    /// Calls `body` with each matrix of the state that a window of `batch` sequences begins in, [batch, width].
+    func forEachState(batch: Int, _ run: Run, _ body: (Matrix) -> Void)
+    /// Makes the state at the end of a full window the one that the next window begins in.
+    func carryState(from shape: WindowShape, _ run: Run)
+}
+
+/// Recurrent layers one above the other; with `residual`, each layer from the second on adds its input to its output (ELMo:
 /// layer 1's output is added to layer 2's).
-public struct LSTMStack: StatefulEncoder {
+public struct RecurrentStack<Recurrent: RecurrentLayer>: StatefulEncoder {
     public let outputSize: Int
-    private let layers: [ProjectedLSTM]
+    private let layers: [Recurrent]
     /// The parameters of each layer.
     private let ranges: [ParameterRange]
     /// Layer outputs with the residual added, for the layers that have one: [rows, output].
@@ -14,23 +28,21 @@ public struct LSTMStack: StatefulEncoder {
     /// The gradient on its way down: [rows, output].
     private let gradient: MatrixSlot
 
-    /// - Parameter dropout: of what goes into each layer and out of the last; that of the recurrence is one of `options`.
-    ///   A residual connection adds the layer's input as the layer saw it, as in ELMo.
+    /// - Parameters:
+    ///   - dropout: of what goes into each layer and out of the last. A residual connection adds the layer's input as the
+    ///     layer saw it, as in ELMo.
+    ///   - makeLayer: makes the layer of a name, for inputs of so many numbers; it gets the first layer too.
     public init(
-        _ name: String, inputs: Int, options: ProjectedLSTM.Options, layers count: Int, residual: Bool, dropout: Float = 0,
-        in plan: inout Plan
+        _ name: String, inputs: Int, width: Int, layers count: Int, residual: Bool, dropout: Float, in plan: inout Plan,
+        _ makeLayer: (_ name: String, _ inputs: Int, _ first: Recurrent?, _ plan: inout Plan) -> Recurrent
     ) {
-        outputSize = options.output
+        outputSize = width
         let rows = plan.capacity.rows
         func part(_ index: Int) -> String { "layer\(index + 1) activations" }
-        var layers: [ProjectedLSTM] = [], ranges: [ParameterRange] = []
+        var layers: [Recurrent] = [], ranges: [ParameterRange] = []
         for index in 0..<count {
             let (layer, range) = plan.memory(of: part(index)) { plan in
-                plan.parameters { plan in
-                    ProjectedLSTM(
-                        "\(name).layer\(index + 1)", inputs: index == 0 ? inputs : options.output, options: options,
-                        sharing: layers.first, in: &plan)
-                }
+                plan.parameters { makeLayer("\(name).layer\(index + 1)", index == 0 ? inputs : width, layers.first, &$0) }
             }
             layers.append(layer)
             ranges.append(range)
@@ -38,16 +50,14 @@ public struct LSTMStack: StatefulEncoder {
         self.layers = layers
         self.ranges = ranges
         sums = (0..<count).map { index in
-            plan.memory(of: part(index)) { plan in
-                residual && index > 0 ? plan.matrix(rows: rows, columns: options.output) : nil
-            }
+            plan.memory(of: part(index)) { residual && index > 0 ? $0.matrix(rows: rows, columns: width) : nil }
         }
         dropouts = (0...count).map { index in
             plan.memory(of: index < count ? part(index) : "gradient between layers") { plan in
-                Dropout(rate: dropout, rows: rows, width: index == 0 ? inputs : options.output, in: &plan)
+                Dropout(rate: dropout, rows: rows, width: index == 0 ? inputs : width, in: &plan)
             }
         }
-        gradient = plan.memory(of: "gradient between layers") { $0.gradient(rows: rows, columns: options.output) }
+        gradient = plan.memory(of: "gradient between layers") { $0.gradient(rows: rows, columns: width) }
     }
 
     public var layerCount: Int { layers.count }
@@ -107,7 +117,7 @@ public struct LSTMStack: StatefulEncoder {
         sums[index].map { run.matrix($0, rows: shape.rows) } ?? layers[index].outputs(shape, run)
     }
 
-    public var stateWidths: [Int] { layers.flatMap { [$0.options.output, $0.options.cell] } }
+    public var stateWidths: [Int] { layers.flatMap(\.stateWidths) }
 
     public func forEachState(batch: Int, _ run: Run, _ body: (Matrix) -> Void) {
         for layer in layers { layer.forEachState(batch: batch, run, body) }
@@ -117,5 +127,22 @@ public struct LSTMStack: StatefulEncoder {
         precondition(shape.active == nil, "only full windows hand on their state")
         for layer in layers { layer.carryState(from: shape, run) }
         run.memory.startsAtZero = false
+    }
+}
+
+/// LSTM layers one above the other.
+public typealias LSTMStack = RecurrentStack<ProjectedLSTM>
+
+extension LSTMStack {
+    /// - Parameter dropout: not of the recurrence, whose dropout is one of `options`.
+    public init(
+        _ name: String, inputs: Int, options: ProjectedLSTM.Options, layers: Int, residual: Bool, dropout: Float = 0,
+        in plan: inout Plan
+    ) {
+        self.init(
+            name, inputs: inputs, width: options.output, layers: layers, residual: residual, dropout: dropout, in: &plan
+        ) { name, inputs, first, plan in
+            ProjectedLSTM(name, inputs: inputs, options: options, sharing: first, in: &plan)
+        }
     }
 }

@@ -1,0 +1,84 @@
+public import Layers
+
+/// The sequence encoders there are, each with its own options. A new one is a layer, a file with its shape, and a case here:
+/// docs/architecture.md has the steps.
+public enum EncoderShape: Codable, Sendable, Equatable {
+    case lstm(shape: LSTMShape)
+
+    /// What the user calls each of them, and the shape that it begins with.
+    public static let kinds: [(name: String, shape: EncoderShape)] = [
+        ("lstm", .lstm(shape: LSTMShape(cell: 0, projection: nil)))
+    ]
+
+    public var family: any EncoderFamily {
+        get {
+            switch self {
+            case .lstm(let shape): shape
+            }
+        }
+        set {
+            switch newValue {
+            case let shape as LSTMShape: self = .lstm(shape: shape)
+            default: preconditionFailure("\(type(of: newValue)) has no case in EncoderShape")
+            }
+        }
+    }
+
+    public var name: String { Self.kinds.first { type(of: $0.shape.family) == type(of: family) }?.name ?? "" }
+    /// Width of a layer's output in one direction, and of the input layer's.
+    public var width: Int { family.width }
+    /// Units of a layer before they are projected to that width, if they are.
+    public var cell: Int { family.cell }
+}
+
+/// The options of a family of sequence encoders, with all that follows from them. Encoder and input layer are equally wide.
+public protocol EncoderFamily: Codable, Sendable, Equatable {
+    var width: Int { get }
+    var cell: Int { get }
+    var layers: Int { get }
+    /// Whether what the encoder reads is normalised, too.
+    var layerNorm: Bool { get }
+
+    /// Takes over what the user asked for; returns the option that this family does not have, if there is one.
+    mutating func apply(_ options: EncoderOverrides) -> String?
+    /// What is wrong with the values; `nil` if they make an encoder.
+    var complaint: String? { get }
+    /// About how many weights, and how many numbers each position of a window takes. Doubles, because absurd sizes must not
+    /// overflow.
+    var weights: Double { get }
+    var activations: Double { get }
+    /// Sizes and options as text: two lines; and what reports compare beside sizes.
+    var description: String { get }
+    var settings: [String: String] { get }
+
+    /// The network that stands between the input layer's output and the output layer, all of them `width` wide.
+    func make(_ name: String, in plan: inout Plan) -> any SequenceEncoder
+}
+
+/// Options of an encoder that were asked for instead of a preset's.
+public struct EncoderOverrides: Sendable {
+    public var cell, projection, layers: Int?
+    public var dropout: Float?
+    public var dropoutKind: DropoutKind?
+    public var layerNorm, residual: Bool?
+
+    public init() {}
+}
+
+/// What dropout drops.
+public enum DropoutKind: String, Codable, Sendable, CaseIterable {
+    /// Of a layer's output, which its next step sees too, by one draw for all steps of a window (the ELMo-C authors' code).
+    case recurrent
+    /// Of what goes into each layer and out of the last, by a draw for each step (ELMo).
+    case nonRecurrent = "non-recurrent"
+}
+
+/// The complaint that a size is out of range, of the first that is.
+func sizeComplaint(_ sizes: [(name: String, size: Int)]) -> String? {
+    sizes.first { $0.size < 1 || $0.size > 1 << 20 }.map { "\($0.name) is \($0.size), and must be from 1 to \(1 << 20)" }
+}
+
+/// The complaint that a share of units to drop is none.
+func dropoutComplaint(_ dropout: Float) -> String? {
+    dropout >= 0 && dropout < 1 ? nil : "dropout is \(dropout), and must be at least 0 and below 1"
+}

@@ -1,0 +1,94 @@
+public import Layers
+
+/// Projected LSTM layers, as in ELMo; see `LSTMStack`.
+public struct LSTMShape: EncoderFamily {
+    /// Cells of a layer and direction.
+    public var cell: Int
+    /// Width of a layer's output in one direction; `nil`: the cells' outputs as they are.
+    public var projection: Int?
+    public var layers = 2
+    /// Whether layers from the second on add their input to their output.
+    public var residual = true
+    /// Whether the input layer and the projected states are normalised.
+    public var layerNorm = true
+    /// Bounds of the cells and of the projected states; `nil` for none.
+    public var cellClip: Float? = 3
+    public var projectionClip: Float? = 3
+    /// Dropout in training, and what of.
+    public var dropout: Float = 0.1
+    public var dropoutKind = DropoutKind.recurrent
+
+    public init(cell: Int, projection: Int?) {
+        self.cell = cell
+        self.projection = projection
+    }
+
+    public var width: Int { projection ?? cell }
+
+    /// The same layers with twice as many cells.
+    public var twiceAsWide: LSTMShape {
+        var shape = self
+        shape.cell *= 2
+        shape.projection = projection.map { 2 * $0 }
+        return shape
+    }
+
+    /// The same layers, and so many more of them above.
+    public func deeper(by count: Int) -> LSTMShape {
+        var shape = self
+        shape.layers += count
+        return shape
+    }
+
+    public mutating func apply(_ options: EncoderOverrides) -> String? {
+        if let cell = options.cell { self.cell = cell }
+        if let projection = options.projection { self.projection = projection }
+        layers = options.layers ?? layers
+        dropout = options.dropout ?? dropout
+        dropoutKind = options.dropoutKind ?? dropoutKind
+        layerNorm = options.layerNorm ?? layerNorm
+        residual = options.residual ?? residual
+        return nil
+    }
+
+    public var complaint: String? {
+        if let complaint = sizeComplaint([("cell", cell), ("projection", width), ("layers", layers)]) { return complaint }
+        if let complaint = dropoutComplaint(dropout) { return complaint }
+        for (name, clip) in [("cellClip", cellClip), ("projectionClip", projectionClip)] {
+            if let clip, !(clip > 0) { return "\(name) is \(clip), and must be above 0" }
+        }
+        return nil
+    }
+
+    public var weights: Double {
+        let (cell, width) = (Double(cell), Double(width))
+        return Double(layers) * (4 * cell * 2 * width + 4 * cell + (projection == nil ? 0 : cell * width))
+    }
+
+    public var activations: Double { Double(layers) * (5 * Double(cell) + 4 * Double(width)) }
+
+    public var description: String {
+        func text(_ clip: Float?) -> String { clip.map { "\($0)" } ?? "none" }
+        return "cell \(cell), projection \(projection.map(String.init) ?? "none"), layers \(layers)\n"
+            + "residual \(residual), layer norm \(layerNorm), dropout \(dropout) (\(dropoutKind.rawValue)), "
+            + "cell clip \(text(cellClip)), projection clip \(text(projectionClip))\n"
+    }
+
+    public var settings: [String: String] {
+        [
+            "layers": "\(layers)", "layer norm": layerNorm ? "on" : "off", "residual connections": residual ? "on" : "off",
+            "dropout": dropout > 0 ? "\(dropout) \(dropoutKind.rawValue)" : "none",
+        ]
+    }
+
+    public func make(_ name: String, in plan: inout Plan) -> any SequenceEncoder {
+        var options = ProjectedLSTM.Options(cell: cell, projection: projection)
+        options.cellClip = cellClip ?? .infinity
+        options.projectionClip = projectionClip ?? .infinity
+        options.layerNorm = layerNorm
+        options.dropout = dropoutKind == .recurrent ? dropout : 0
+        return LSTMStack(
+            name, inputs: width, options: options, layers: layers, residual: residual,
+            dropout: dropoutKind == .nonRecurrent ? dropout : 0, in: &plan)
+    }
+}
