@@ -13,9 +13,21 @@ struct OpenBLAS: Sendable {
 
     private let product: Product
     private let setThreads: @convention(c) (CInt) -> Void
+    /// The processor whose kernels the library took, in its own words.
+    let core: String
 
     /// Throws `ToolError`: `unavailable` if the library is not installed, `systemError` if there is no room for it.
     init() throws { self = try Self.library.get() }
+
+    /// Makes the library take its kernels for a processor that has the vectors of `kernels` and no wider ones. It chooses when it is
+    /// opened: call this before. A choice that is in the environment already stays.
+    static func hold(to kernels: ProcessorKernels) {
+        guard let core = cores[kernels.name] else { return }
+        setenv("OPENBLAS_CORETYPE", core, 0)
+    }
+
+    /// The library's names for processors, by the widest vectors that they have.
+    private static let cores = ["avx512": "SkylakeX", "avx2": "Haswell", "sse2": "Prescott"]
 
     private static let library = Result { () throws(ToolError) in
         // Debian's name for any of its builds; each has integers of 32 bits.
@@ -27,16 +39,18 @@ struct OpenBLAS: Sendable {
         }
         munmap(place, room)
         guard let library = dlopen(name, RTLD_NOW | RTLD_LOCAL), let product = dlsym(library, "cblas_sgemm"),
-            let setThreads = dlsym(library, "openblas_set_num_threads")
+            let setThreads = dlsym(library, "openblas_set_num_threads"), let core = dlsym(library, "openblas_get_corename")
         else { throw ToolError(.unavailable, "\(name) is missing, and products are measured beside it: apt install libopenblas-dev") }
         return OpenBLAS(
             product: unsafeBitCast(product, to: Product.self),
-            setThreads: unsafeBitCast(setThreads, to: (@convention(c) (CInt) -> Void).self))
+            setThreads: unsafeBitCast(setThreads, to: (@convention(c) (CInt) -> Void).self),
+            core: unsafeBitCast(core, to: (@convention(c) () -> UnsafePointer<CChar>?).self)().map { String(cString: $0) } ?? "unknown")
     }
 
-    private init(product: Product, setThreads: @convention(c) (CInt) -> Void) {
+    private init(product: Product, setThreads: @convention(c) (CInt) -> Void, core: String) {
         self.product = product
         self.setThreads = setThreads
+        self.core = core
     }
 
     /// Writes `left` [rows, depth] times `right` [depth, columns], each as it is stored or transposed, into `result`

@@ -1,5 +1,5 @@
 internal import Glibc
-@_spi(HostMemory) internal import Kernels
+@_spi(HostMemory) public import Kernels
 public import Model
 internal import Parallel
 
@@ -26,7 +26,18 @@ public struct ProductBenchmark: Sendable {
     /// Of each product, about.
     public var seconds = 2.0
 
-    public init(threads: Int) { self.threads = threads }
+    /// What Contour's products run on.
+    public let kernels: ProcessorKernels
+
+    /// - Parameter kernels: what OpenBLAS is held to, too; `nil`: the fastest, and what OpenBLAS takes by itself.
+    public init(threads: Int, kernels: ProcessorKernels? = nil) {
+        self.threads = threads
+        self.kernels = kernels ?? .fastest
+        if let kernels { OpenBLAS.hold(to: kernels) }
+    }
+
+    /// The processor whose kernels OpenBLAS has taken. Throws what `run` throws.
+    public var openBLASCore: String { get throws { try OpenBLAS().core } }
 
     /// What a layer of the LSTM multiplies in a training step, and the large product that is `bench train`'s ceiling.
     public static func products(_ encoder: EncoderConfiguration, batch: Int, window: Int) -> [Product] {
@@ -58,7 +69,7 @@ public struct ProductBenchmark: Sendable {
 
     /// Measures one product, in at least three rounds. Throws `ToolError` if there is no OpenBLAS: `unavailable`, `systemError`.
     public func run(_ product: Product) throws -> [Round] {
-        let factors = try Factors(product, threads: threads)
+        let factors = try Factors(product, threads: threads, kernels: kernels)
         var rounds: [Round] = []
         factors.own()
         factors.openBLAS(threads: threads)
@@ -82,14 +93,14 @@ private final class Factors {
     private let leftMemory, rightMemory, resultMemory: FloatBuffer
     private var packed: PackedFactor?
     private let library: OpenBLAS
-    /// Products in a turn, so that clocks and waking threads do not count: some 10 GFLOP.
+    /// Products in a turn, so that clocks and waking threads do not count: some 2.5 GFLOP, and 1,000 products at most.
     let turn: Int
 
-    init(_ product: ProductBenchmark.Product, threads: Int) throws {
+    init(_ product: ProductBenchmark.Product, threads: Int, kernels: ProcessorKernels) throws {
         library = try OpenBLAS()
         self.product = product
-        compute = Compute(pool: ThreadPool(threads: threads))
-        turn = max(1, Int(1e10 / product.operations))
+        compute = Compute(pool: ThreadPool(threads: threads), kernels: kernels)
+        turn = max(1, min(1000, Int(2.5e9 / product.operations)))
         var random = Random(seed: 1, stream: "products")
         func filled(_ count: Int) -> FloatBuffer {
             let buffer = FloatBuffer(count: count)

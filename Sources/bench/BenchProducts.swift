@@ -15,7 +15,13 @@ struct BenchProducts: Tool {
             all steps of a window are packed before, as in training; OpenBLAS has no such call. With --int8, products with \
             weights of 8 bits are measured beside the same with packed floats.
 
+            OpenBLAS takes the kernels that it thinks best for the processor; an old version takes slow ones for a new \
+            processor. With --kernels it is held to the same vectors as Contour, by OPENBLAS_CORETYPE=SkylakeX, Haswell or \
+            Prescott, unless the environment sets that variable already. The table's first line names the core that \
+            OpenBLAS took.
+
             Example: bench products --preset elmo-c --batch 128
+            Example: bench products --preset small --kernels avx2 --threads 1
             """)
 
     @OptionGroup var sizes: EncoderOptions
@@ -26,10 +32,12 @@ struct BenchProducts: Tool {
     @Flag(name: .customLong("int8"), help: "Measure the products of encoding with weights of 8 bits instead, beside floats.")
     var isQuantized = false
 
+    @OptionGroup var kernels: KernelOptions
     @OptionGroup var results: ResultOptions
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
+        guard !isQuantized || kernels.kernels == nil else { throw ValidationError("--kernels cannot be given with --int8") }
         guard seconds > 0 && seconds < 1e6 else { throw ValidationError("--seconds must be above 0") }
     }
 
@@ -47,13 +55,13 @@ struct BenchProducts: Tool {
     }
 
     private func measure(_ encoder: EncoderConfiguration, _ files: Results) throws {
-        var benchmark = ProductBenchmark(threads: common.threads)
+        var benchmark = ProductBenchmark(threads: common.threads, kernels: kernels.chosen)
         benchmark.seconds = seconds
         var table = TextTable(["GFLOP/s", "m", "n", "k", "contour", "openblas", "ratio", "lowest", "highest"])
         for product in ProductBenchmark.products(encoder, batch: sizes.batch, window: sizes.window)
         where !StopRequest.isMade {
             common.report.progress(product.name)
-            let record = Record(product, try benchmark.run(product), threads: common.threads)
+            let record = try Record(product, benchmark.run(product), threads: common.threads, benchmark)
             try files.log(record)
             table.append(
                 [product.name] + [product.rows, product.columns, product.depth].map { "\($0)" }
@@ -61,7 +69,8 @@ struct BenchProducts: Tool {
                     + [record.ratio.median, record.ratio.lowest, record.ratio.highest].map { fixed($0, 2) })
         }
         common.report.progress("")
-        try files.print("kernels \(ProcessorKernels.fastest.name), \(common.threads) threads\n" + table.text)
+        try files.print(
+            "kernels \(benchmark.kernels.name), OpenBLAS \(benchmark.openBLASCore), \(common.threads) threads\n" + table.text)
     }
 
     private func measureQuantized(_ encoder: EncoderConfiguration, _ files: Results) throws {
@@ -87,10 +96,17 @@ struct BenchProducts: Tool {
         let event = "product"
         let name: String
         let rows, columns, depth, threads: Int
+        let kernels: String
+        /// The processor whose kernels OpenBLAS took, in its own words.
+        let openBLASCore: String
         let own, openBLAS, ratio: Spread
 
-        init(_ product: ProductBenchmark.Product, _ rounds: [ProductBenchmark.Round], threads: Int) {
+        init(
+            _ product: ProductBenchmark.Product, _ rounds: [ProductBenchmark.Round], threads: Int, _ benchmark: ProductBenchmark
+        ) throws {
             name = product.name
+            kernels = benchmark.kernels.name
+            openBLASCore = try benchmark.openBLASCore
             rows = product.rows
             columns = product.columns
             depth = product.depth

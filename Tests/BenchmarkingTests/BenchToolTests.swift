@@ -157,6 +157,16 @@ import Testing
         let first = try #require(lines.first)
         #expect(first.rows == 2 && first.columns == 128 && first.depth == 16)
 
+        // Held to the kernels that any processor of the kind has, and OpenBLAS with them.
+        struct HeldLine: Decodable { let kernels, openBLASCore: String }
+        let held = try await runTool("bench", ["products", "--kernels", Self.oldest, "--json", "-", "--quiet"] + arguments)
+        #expect(held.status == 0, "\(held.errors)")
+        let heldLines = try Self.lines(HeldLine.self, held.text)
+        #expect(heldLines.count == lines.count && heldLines.allSatisfy { $0.kernels == Self.oldest })
+        #if arch(x86_64)
+        #expect(heldLines.allSatisfy { $0.openBLASCore == "Prescott" })
+        #endif
+
         let bytes = try await runTool("bench", ["products", "--int8", "--json", "-", "--quiet"] + arguments)
         #expect(bytes.status == 0, "\(bytes.errors)")
         let products = try Self.lines(Line.self, bytes.text)
@@ -194,17 +204,18 @@ import Testing
         #expect(directory.entries() == ["text"])
     }
 
+    #if arch(x86_64)
+    private static let oldest = "sse2"
+    #else
+    private static let oldest = "vector128"
+    #endif
+
     /// Every layer, on the kernels that any processor of the kind has.
     @Test func outerLayers() async throws {
-        #if arch(x86_64)
-        let oldest = "sse2"
-        #else
-        let oldest = "vector128"
-        #endif
         let directory = try TemporaryDirectory()
         try directory.write("words", (0..<100).map { "word\($0)" }.joined(separator: "\n") + "\n")
         let result = try await runTool(
-            "bench", ["layers", "-q", "--kernels", oldest, "--layer", "continuous", "--layer", "softmax", "--layer",
+            "bench", ["layers", "-q", "--kernels", Self.oldest, "--layer", "continuous", "--layer", "softmax", "--layer",
                 "sampled-softmax", "--layer", "adaptive-softmax", "--layer", "characters", "--classes", "100", "--negatives", "10",
                 "--rows", "16", "--width", "16", "--runs", "1", "--words", directory.file("words"), "--json", directory.file("json")])
         #expect(result.status == 0, "\(result.errors)")
@@ -216,7 +227,8 @@ import Testing
     @Test(arguments: [
         (["train", "--preset", "huge"], 64), (["train", "--cell", "0"], 64), (["train", "--directions", "3"], 64),
         (["train", "--batch", "65536", "--window", "65536"], 64), (["train", "--seconds", "0"], 64),
-        (["products", "--seconds", "0"], 64), (["products", "--preset", "huge"], 64),
+        (["products", "--seconds", "0"], 64), (["products", "--preset", "huge"], 64), (["products", "--kernels", "mmx"], 64),
+        (["products", "--int8", "--kernels", oldest], 64),
         (["train", "--cell", "1000000", "--projection", "100000"], 78),
         (["train", "--json", "/nowhere/rounds.jsonl"], 73), (["stages", "-o", "/nowhere/table"], 73),
         (["stages", "--text", "/nowhere/text"], 66), (["stages", "--text", "-"], 64), (["stages", "--rounds", "0"], 64),
