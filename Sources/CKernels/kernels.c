@@ -46,7 +46,8 @@ intptr_t contour_kernels(ContourKernels *kernels, intptr_t capacity)
 #define OFFER(name, rows, columns)                                                                          \
     if (count++ < capacity)                                                                                 \
         kernels[count - 1] = (ContourKernels){                                                              \
-            #name, rows, columns, name##_tile, name##_forward, name##_backward, name##_add_scores};
+            #name, rows, columns, name##_tile, name##_strip, name##_pack, name##_forward, name##_backward,               \
+            name##_add_scores};
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f")) OFFER(avx512, 12, 32)

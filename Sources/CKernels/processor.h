@@ -1,5 +1,6 @@
 // All kernels for one kind of processor.
 #include "cells.h"
+#include "pack.h"
 #include "scores.h"
 #include "tile.h"
 

@@ -1,4 +1,4 @@
-// A tile of a product. Included once for each kind of processor, with
+// Products of a panel of a left factor with panels of a right one, tile by tile. Included once for each kind of processor, with
 //
 //   NAME     of the processor
 //   TARGET   the functions' attribute, or nothing
@@ -12,21 +12,22 @@
 
 typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4)));
 
-/// One step along the depth: an outer product of a column of the left tile and a row of the right one.
+/// One step along the depth: an outer product of a column of the left panel, whose floats are `run` apart, and a row of the right
+/// one.
 #define STEP(left)                                                                  \
     {                                                                               \
         Vector row[VECTORS];                                                        \
         UNROLL for (int v = 0; v < VECTORS; v++) row[v] = *(const Vector *)(right + v * LANES); \
         UNROLL for (int r = 0; r < rows; r++)                                       \
             UNROLL for (int v = 0; v < VECTORS; v++)                                \
-                sums[r][v] += row[v] * (left)[r * CONTOUR_LEFT_RUN];                \
+                sums[r][v] += row[v] * (left)[r * run];                             \
         right += COLUMNS;                                                           \
     }
 
-/// `rows` is a constant in every call, so that the sums are registers.
+/// `rows` and `run` are constants in every call, so that the sums are registers.
 TARGET static inline __attribute__((always_inline)) void JOIN(NAME, _rows)(
-    const int rows, intptr_t depth, const float *restrict left, const float *restrict right, float *restrict result,
-    intptr_t stride, bool adding)
+    const int rows, const int run, intptr_t depth, const float *restrict left, const float *restrict right,
+    float *restrict result, intptr_t stride, bool adding, const float *ahead, intptr_t ahead_run)
 {
     Vector sums[ROWS][VECTORS];
     UNROLL for (int r = 0; r < rows; r++)
@@ -36,13 +37,16 @@ TARGET static inline __attribute__((always_inline)) void JOIN(NAME, _rows)(
         __builtin_prefetch(result + r * stride, 1);
         __builtin_prefetch(result + r * stride + COLUMNS - 1, 1);
     }
+    // From one step along the depth to the next.
+    const int step = run == 1 ? rows : 1;
     for (; depth >= CONTOUR_LEFT_RUN; depth -= CONTOUR_LEFT_RUN, left += rows * CONTOUR_LEFT_RUN) {
+        UNROLL for (int c = 0; c < COLUMNS; c += 16) __builtin_prefetch(ahead + c, 0, 2);
+        ahead += ahead_run;
         _Pragma("clang loop unroll_count(4)")
-        for (int k = 0; k < CONTOUR_LEFT_RUN; k++) STEP(left + k)
+        for (int k = 0; k < CONTOUR_LEFT_RUN; k++) STEP(left + k * step)
     }
     _Pragma("clang loop unroll(disable)")
-    for (int k = 0; k < depth; k++) STEP(left + k)
-
+    for (int k = 0; k < depth; k++) STEP(left + k * step)
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int v = 0; v < VECTORS; v++) {
             Vector *target = (Vector *)(result + r * stride + v * LANES);
@@ -50,12 +54,18 @@ TARGET static inline __attribute__((always_inline)) void JOIN(NAME, _rows)(
         }
 }
 
-TARGET static __attribute__((noinline)) void JOIN(NAME, _columns)(
-    intptr_t rows, intptr_t depth, const float *left, const float *right, float *result, intptr_t stride, bool adding)
+/// Whole panels of the right factor, one after another: the left panel stays in the nearest cache.
+TARGET static inline __attribute__((always_inline)) void JOIN(NAME, _panels)(
+    intptr_t rows, const int run, intptr_t panels, intptr_t depth, const float *left, const float *right,
+    intptr_t distance, float *result, intptr_t stride, bool adding, ContourAhead ahead)
 {
-#define CASE(n) \
-    case n:     \
-        if (n <= ROWS) JOIN(NAME, _rows)(n, depth, left, right, result, stride, adding); \
+#define CASE(n)                                                                                        \
+    case n:                                                                                            \
+        if (n <= ROWS)                                                                                 \
+            for (intptr_t p = 0; p < panels; p++)                                                      \
+                JOIN(NAME, _rows)(                                                                     \
+                    n, run, depth, left, right + p * distance, result + p * COLUMNS, stride, adding,   \
+                    ahead.start + p * ahead.panel, ahead.run);                                         \
         break;
     switch (rows) {
         CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
@@ -63,21 +73,48 @@ TARGET static __attribute__((noinline)) void JOIN(NAME, _columns)(
 #undef CASE
 }
 
+TARGET static __attribute__((noinline)) void JOIN(NAME, _panels_of_runs)(
+    intptr_t rows, intptr_t panels, intptr_t depth, const float *left, const float *right, intptr_t distance,
+    float *result, intptr_t stride, bool adding, ContourAhead ahead)
+{
+    JOIN(NAME, _panels)(rows, CONTOUR_LEFT_RUN, panels, depth, left, right, distance, result, stride, adding, ahead);
+}
+
+TARGET static __attribute__((noinline)) void JOIN(NAME, _panels_of_steps)(
+    intptr_t rows, intptr_t panels, intptr_t depth, const float *left, const float *right, intptr_t distance,
+    float *result, intptr_t stride, bool adding, ContourAhead ahead)
+{
+    JOIN(NAME, _panels)(rows, 1, panels, depth, left, right, distance, result, stride, adding, ahead);
+}
+
+TARGET static void JOIN(NAME, _strip)(
+    intptr_t rows, intptr_t columns, intptr_t depth, const float *left, bool steps, const float *right,
+    intptr_t distance, float *result, intptr_t stride, bool adding, ContourAhead ahead)
+{
+    void (*panels)(
+        intptr_t, intptr_t, intptr_t, const float *, const float *, intptr_t, float *, intptr_t, bool, ContourAhead) =
+        steps ? JOIN(NAME, _panels_of_steps) : JOIN(NAME, _panels_of_runs);
+    // Where nothing is to be fetched, what is there already is: a condition in the loop would cost more.
+    const ContourAhead none = {left, 0, 0};
+    if (!ahead.start) ahead = none;
+    intptr_t whole = columns / COLUMNS, rest = columns % COLUMNS;
+    if (whole > 0) panels(rows, whole, depth, left, right, distance, result, stride, adding, ahead);
+    if (rest == 0) return;
+    float last[ROWS * COLUMNS];
+    panels(rows, 1, depth, left, right + whole * distance, distance, last, COLUMNS, false, none);
+    result += whole * COLUMNS;
+    for (intptr_t r = 0; r < rows; r++)
+        for (intptr_t c = 0; c < rest; c++) {
+            float *target = result + r * stride + c;
+            *target = adding ? *target + last[r * COLUMNS + c] : last[r * COLUMNS + c];
+        }
+}
+
 TARGET static void JOIN(NAME, _tile)(
     intptr_t rows, intptr_t columns, intptr_t depth, const float *left, const float *right, float *result,
     intptr_t stride, bool adding)
 {
-    if (columns == COLUMNS) {
-        JOIN(NAME, _columns)(rows, depth, left, right, result, stride, adding);
-        return;
-    }
-    float whole[ROWS * COLUMNS];
-    JOIN(NAME, _columns)(rows, depth, left, right, whole, COLUMNS, false);
-    for (intptr_t r = 0; r < rows; r++)
-        for (intptr_t c = 0; c < columns; c++) {
-            float *target = result + r * stride + c;
-            *target = adding ? *target + whole[r * COLUMNS + c] : whole[r * COLUMNS + c];
-        }
+    JOIN(NAME, _strip)(rows, columns, depth, left, false, right, 0, result, stride, adding, (ContourAhead){0});
 }
 
 #undef STEP

@@ -19,25 +19,29 @@ extension Compute {
             return
         }
         operations += 2 * Double(result.rows) * Double(result.columns) * Double(depth)
-        let height = min(result.rows, Self.blockRows)
-        let width = min(result.columns, Self.blockColumns)
-        let leftSize = LeftPanels.size(rows: height, depth: min(depth, Self.blockDepth))
-        let memory = scratch(
-            leftSize + RightPanels.size(depth: min(depth, Self.blockDepth), columns: width, width: kernels.columns))
-        for row in stride(from: 0, to: result.rows, by: height) {
-            let rows = row..<min(row + height, result.rows)
-            for first in stride(from: 0, to: depth, by: Self.blockDepth) {
-                let extent = min(Self.blockDepth, depth - first)
-                let leftPanels = LeftPanels(memory, rows: rows.count, depth: extent, kernels: kernels)
-                for column in stride(from: 0, to: result.columns, by: width) {
-                    let columns = column..<min(column + width, result.columns)
-                    let rightPanels = RightPanels(
-                        memory + leftSize, depth: extent, columns: columns.count, kernels: kernels)
+        let cut = ProductCut(rows: result.rows, columns: result.columns, depth: depth, kernels: kernels, threads: pool.threads)
+        let leftSize = cut.packsLeft ? LeftPanels.size(rows: cut.rows, depth: cut.depth) : 0
+        let rightSize = cut.packsRight ? RightPanels.size(depth: cut.depth, columns: cut.columns, width: kernels.columns) : 0
+        let memory = scratch(leftSize + rightSize + ProductJob.memorySize(cut))
+        for row in stride(from: 0, to: result.rows, by: cut.rows) {
+            let rows = row..<min(row + cut.rows, result.rows)
+            for column in stride(from: 0, to: result.columns, by: cut.columns) {
+                let columns = column..<min(column + cut.columns, result.columns)
+                for first in stride(from: 0, to: depth, by: cut.depth) {
+                    let extent = min(cut.depth, depth - first)
+                    let leftPart = FactorPart(factor: left, row: row, column: first)
+                    let rightPart = FactorPart(factor: right, row: first, column: column)
+                    let leftPanels = LeftPanels(
+                        memory, rows: rows.count, depth: extent, kernels: kernels, order: leftPart.leftOrder)
+                    let rightPanels = RightPanels(memory + leftSize, depth: extent, columns: columns.count, kernels: kernels)
                     pack(
-                        column == 0 ? Packing(factor: left, row: row, column: first, panels: leftPanels) : nil,
-                        Packing(factor: right, row: first, column: column, panels: rightPanels))
-                    multiply(
-                        leftPanels, rightPanels, into: result.rows(rows).columns(columns), adding: adding || first > 0)
+                        cut.packsLeft ? Packing(part: leftPart, panels: leftPanels) : nil,
+                        cut.packsRight ? Packing(part: rightPart, panels: rightPanels) : nil)
+                    run(ProductJob(
+                        cut.packsLeft ? .packed(leftPanels) : .stored(leftPart),
+                        cut.packsRight ? .packed(rightPanels) : .stored(rightPart),
+                        into: result.rows(rows).columns(columns), depth: extent, adding: adding || first > 0, cut: cut,
+                        memory: memory + leftSize + rightSize, kernels: kernels))
                 }
             }
         }
@@ -52,26 +56,29 @@ extension Compute {
             return
         }
         operations += 2 * Double(result.rows) * Double(result.columns) * Double(panels.depth)
-        let height = min(result.rows, max(kernels.rows, Self.blockRows * Self.blockDepth / panels.depth))
-        let memory = scratch(LeftPanels.size(rows: height, depth: panels.depth))
-        for row in stride(from: 0, to: result.rows, by: height) {
-            let rows = row..<min(row + height, result.rows)
-            let leftPanels = LeftPanels(memory, rows: rows.count, depth: panels.depth, kernels: kernels)
-            pack(Packing(factor: left, row: row, column: 0, panels: leftPanels), nil)
-            multiply(leftPanels, panels, into: result.rows(rows), adding: adding)
+        let cut = ProductCut(rows: result.rows, packed: panels, kernels: kernels, threads: pool.threads)
+        let leftSize = cut.packsLeft ? LeftPanels.size(rows: cut.rows, depth: cut.depth) : 0
+        let memory = scratch(leftSize + ProductJob.memorySize(cut))
+        for row in stride(from: 0, to: result.rows, by: cut.rows) {
+            let rows = row..<min(row + cut.rows, result.rows)
+            let part = FactorPart(factor: left, row: row, column: 0)
+            let leftPanels = LeftPanels(memory, rows: rows.count, depth: panels.depth, kernels: kernels, order: part.leftOrder)
+            if cut.packsLeft { pack(Packing(part: part, panels: leftPanels), nil) }
+            run(ProductJob(
+                cut.packsLeft ? .packed(leftPanels) : .stored(part), .packed(panels), into: result.rows(rows),
+                depth: panels.depth, adding: adding, cut: cut, memory: memory + leftSize, kernels: kernels))
         }
     }
 
     /// Packs a factor for products that it will be the right factor of, until it is packed again.
     func pack(_ factor: Operand, into panels: RightPanels) {
-        pack(nil, Packing(factor: factor, row: 0, column: 0, panels: panels))
+        pack(nil, Packing(part: FactorPart(factor: factor, row: 0, column: 0), panels: panels))
     }
 
-    /// Of the depth: a tile's part of the factors then stays in the second cache. The results' bits depend on it.
+    /// Of the depth: a panel of the left factor then stays in the first cache. The results' bits depend on it.
     static let blockDepth = 512
-    /// Of a product whose right factor is packed for it alone: 16 MB of packed factors at most.
+    /// Rows of a factor, or columns, that are packed at once.
     static let blockRows = 4096
-    static let blockColumns = 4096
 
     private func check(_ left: Operand, rows: Int, columns: Int, _ result: Matrix) {
         precondition(
@@ -81,10 +88,9 @@ extension Compute {
     }
 }
 
-/// A part of a factor, from (`row`, `column`) on, and where it is packed.
+/// A part of a factor, and where it is packed.
 private struct Packing<Panels> {
-    let factor: Operand
-    let row, column: Int
+    let part: FactorPart
     let panels: Panels
 }
 
@@ -93,87 +99,36 @@ extension Compute {
         struct Job {
             let left: Packing<LeftPanels>?
             let right: Packing<RightPanels>?
-            /// Panels of the left factor that are one task: they are small.
-            static let group = 8
+            /// Panels that are one task: those of a left factor are small, those of a right one lie side by side.
+            static let leftGroup = 8, rightGroup = 4
 
-            var leftTasks: Int { ((left?.panels.count ?? 0) + Self.group - 1) / Self.group }
-            var tasks: Int { leftTasks + (right?.panels.count ?? 0) }
+            var leftTasks: Int { ((left?.panels.count ?? 0) + Self.leftGroup - 1) / Self.leftGroup }
+            var rightTasks: Int { ((right?.panels.count ?? 0) + Self.rightGroup - 1) / Self.rightGroup }
+            var tasks: Int { leftTasks + rightTasks }
 
             func run(_ task: Int) {
                 if let left, task < leftTasks {
-                    let panels = task * Self.group..<min((task + 1) * Self.group, left.panels.count)
-                    left.panels.pack(left.factor, row: left.row, column: left.column, panels: panels)
+                    let panels = task * Self.leftGroup..<min((task + 1) * Self.leftGroup, left.panels.count)
+                    left.panels.pack(left.part.factor, row: left.part.row, column: left.part.column, panels: panels)
                 } else if let right {
-                    right.panels.pack(right.factor, row: right.row, column: right.column, panel: task - leftTasks)
+                    let first = (task - leftTasks) * Self.rightGroup
+                    right.panels.pack(
+                        right.part, panels: first..<min(first + Self.rightGroup, right.panels.count), steps: 0..<right.panels.depth)
                 }
             }
         }
         var job = Job(left: left, right: right)
+        guard job.tasks > 0 else { return }
         pool.forEach(job.tasks, context: &job) { context, task in
             context.assumingMemoryBound(to: Job.self).pointee.run(task)
         }
     }
 
-    private func multiply(_ left: LeftPanels, _ right: RightPanels, into result: Matrix, adding: Bool) {
-        var job = ProductJob(
-            left: left, right: right, result: result, adding: adding, kernels: kernels, threads: pool.threads)
-        pool.forEach(job.tasks, context: &job) { context, task in
-            context.assumingMemoryBound(to: ProductJob.self).pointee.run(task)
-        }
-    }
-}
-
-/// A product of packed factors, cut into tasks: groups of left panels times groups of right ones. The whole depth is in
-/// each of them, so that no result depends on the cut.
-private struct ProductJob {
-    let left: LeftPanels
-    let right: RightPanels
-    let result: Matrix
-    let adding: Bool
-    let multiply: ContourTileProduct
-    /// Panels in a task.
-    let leftGroup, rightGroup: Int
-
-    /// Enough to keep the threads busy to the end, if one of them is slower.
-    private static let tasksPerThread = 8
-    /// Below this many multiplications a task is not worth handing out.
-    private static let leastWork = 1 << 18
-    /// Left rows of a task: with `Compute.blockDepth`, a packed block that stays in the second cache.
-    private static let groupRows = 128
-
-    init(left: LeftPanels, right: RightPanels, result: Matrix, adding: Bool, kernels: ProcessorKernels, threads: Int) {
-        self.left = left
-        self.right = right
-        self.result = result
-        self.adding = adding
-        multiply = kernels.multiply
-        let work = result.rows * result.columns * left.depth
-        let wanted = max(1, min(Self.tasksPerThread * threads, work / Self.leastWork))
-        let leftTasks = max(1, result.rows / Self.groupRows)
-        rightGroup = max(1, right.count * leftTasks / wanted)
-        let rightTasks = (right.count + rightGroup - 1) / rightGroup
-        leftGroup = max(1, left.count / max(leftTasks, threads > 1 ? wanted / 4 / rightTasks : 1))
-    }
-
-    private var leftTasks: Int { (left.count + leftGroup - 1) / leftGroup }
-    private var rightTasks: Int { (right.count + rightGroup - 1) / rightGroup }
-    var tasks: Int { leftTasks * rightTasks }
-
-    func run(_ task: Int) {
-        let leftPanels = task / rightTasks * leftGroup..<min((task / rightTasks + 1) * leftGroup, left.count)
-        let rightPanels = task % rightTasks * rightGroup..<min((task % rightTasks + 1) * rightGroup, right.count)
-        for first in stride(from: 0, to: left.depth, by: Compute.blockDepth) {
-            let depth = min(Compute.blockDepth, left.depth - first)
-            for index in rightPanels {
-                let panel = right.panel(index) + first * right.width
-                let column = index * right.width
-                let columns = min(right.width, right.columns - column)
-                for leftPanel in leftPanels {
-                    let rows = left.rows(leftPanel)
-                    multiply(
-                        rows.count, columns, depth, left.panel(row: rows.lowerBound, height: rows.count, depth: first),
-                        panel, result.row(rows.lowerBound) + column, result.stride, adding || first > 0)
-                }
+    private func run(_ job: consuming ProductJob) {
+        let slots = job.slots
+        withUnsafeMutablePointer(to: &job) {
+            pool.forEach(slots, context: $0) { context, slot in
+                context.assumingMemoryBound(to: ProductJob.self).pointee.work(slot)
             }
         }
     }

@@ -1,14 +1,39 @@
-/// Part of a left factor in the kernel's order: panels of up to `kernels.rows` rows, in each of them, for every
-/// `ProcessorKernels.leftRun` of the depth, that run of each row.
+/// A part of a factor: from (`row`, `column`) on.
+struct FactorPart {
+    let factor: Operand
+    let row, column: Int
+
+    var start: UnsafeMutablePointer<Float> { factor.element(row, column) }
+    /// From one row of the memory, which is a column of a transposed factor, to the next.
+    var stride: Int { factor.matrix.stride }
+    /// The order in which its floats lie in memory, too.
+    var leftOrder: LeftPanels.Order { factor.isTransposed ? .steps : .runs }
+
+    func moved(rows: Int, columns: Int) -> FactorPart {
+        FactorPart(factor: factor, row: row + rows, column: column + columns)
+    }
+}
+
+/// Part of a left factor in the kernel's order: panels of up to `kernels.rows` rows, along the depth.
 struct LeftPanels {
+    /// The order of a panel's floats.
+    enum Order {
+        /// For every `ProcessorKernels.leftRun` of the depth, that run of each row. For factors that are stored by rows.
+        case runs
+        /// For every step of the depth, the float of each row. For factors that are stored as their transpose.
+        case steps
+    }
+
     let start: UnsafeMutablePointer<Float>
     let rows, depth: Int
     let count: Int
+    let order: Order
 
-    init(_ start: UnsafeMutablePointer<Float>, rows: Int, depth: Int, kernels: ProcessorKernels) {
+    init(_ start: UnsafeMutablePointer<Float>, rows: Int, depth: Int, kernels: ProcessorKernels, order: Order = .runs) {
         self.start = start
         self.rows = rows
         self.depth = depth
+        self.order = order
         count = (rows + kernels.rows - 1) / kernels.rows
     }
 
@@ -28,52 +53,98 @@ struct LeftPanels {
 
     static func size(rows: Int, depth: Int) -> Int { rows * extent(depth) }
 
-    /// Fills `panels` from `factor`, whose rows and columns from (`row`, `column`) on this is.
+    /// Fills `panels` from `factor`, whose rows and columns from (`row`, `column`) on this is. It must be stored in this order.
     func pack(_ factor: Operand, row: Int, column: Int, panels: Range<Int>) {
+        pack(FactorPart(factor: factor, row: row, column: column), panels: panels, steps: 0..<depth)
+    }
+
+    /// - Parameter steps: of the depth: from a whole run on.
+    func pack(_ part: FactorPart, panels: Range<Int>, steps: Range<Int>) {
+        precondition(part.leftOrder == order)
+        switch order {
+        case .runs: packRuns(part.start, stride: part.stride, panels, steps)
+        case .steps: packSteps(part.start, stride: part.stride, panels, steps)
+        }
+    }
+
+    private func packRuns(_ source: UnsafeMutablePointer<Float>, stride: Int, _ panels: Range<Int>, _ steps: Range<Int>) {
         let run = ProcessorKernels.leftRun
-        // Runs are the outer loop, because the rows of a transposed factor lie across its memory: a page each.
-        for first in Swift.stride(from: 0, to: depth, by: run) {
-            let width = min(run, depth - first)
+        let whole = steps.lowerBound + steps.count / run * run
+        for panel in panels {
+            let range = rows(panel)
+            let target = self.panel(row: range.lowerBound, height: range.count, depth: 0)
+            let source = source + range.lowerBound * stride
+            for first in Swift.stride(from: steps.lowerBound, to: whole, by: run) {
+                for index in 0..<range.count {
+                    copyVector(source + index * stride + first, to: target + first * range.count + index * run, as: SIMD16<Float>.self)
+                }
+            }
+            for index in 0..<range.count where whole < steps.upperBound {
+                (target + whole * range.count + index * run)
+                    .update(from: source + index * stride + whole, count: steps.upperBound - whole)
+            }
+        }
+    }
+
+    private func packSteps(_ source: UnsafeMutablePointer<Float>, stride: Int, _ panels: Range<Int>, _ steps: Range<Int>) {
+        // Some steps of all panels at a time: lines of the factor's memory span panels.
+        for first in Swift.stride(from: steps.lowerBound, to: steps.upperBound, by: 16) {
             for panel in panels {
                 let range = rows(panel)
                 let target = self.panel(row: range.lowerBound, height: range.count, depth: first)
-                let source = factor.element(row + range.lowerBound, column + first)
-                let stride = factor.matrix.stride
-                if factor.isTransposed {
-                    Self.transpose(source, stride: stride, rows: range.count, width: width, into: target)
-                } else if width == run {
-                    for index in 0..<range.count {
-                        (target + index * run).update(from: source + index * stride, count: ProcessorKernels.leftRun)
-                    }
-                } else {
-                    for index in 0..<range.count {
-                        (target + index * run).update(from: source + index * stride, count: width)
-                    }
+                let source = source + range.lowerBound + first * stride
+                let count = min(16, steps.upperBound - first)
+                // The usual heights as constants.
+                switch range.count {
+                case 4: copySteps(source, stride: stride, to: target, 4, count)
+                case 5: copySteps(source, stride: stride, to: target, 5, count)
+                case 6: copySteps(source, stride: stride, to: target, 6, count)
+                case 11: copySteps(source, stride: stride, to: target, 11, count)
+                case 12: copySteps(source, stride: stride, to: target, 12, count)
+                default: copySteps(source, stride: stride, to: target, range.count, count)
                 }
             }
         }
     }
 
-    /// One run of a panel whose columns are in `source`, four at a time.
-    private static func transpose(
-        _ source: UnsafeMutablePointer<Float>, stride: Int, rows: Int, width: Int,
-        into target: UnsafeMutablePointer<Float>
+    @inline(__always)
+    private func copySteps(
+        _ source: UnsafeMutablePointer<Float>, stride: Int, to target: UnsafeMutablePointer<Float>, _ height: Int, _ count: Int
     ) {
-        var inner = 0
-        while inner + 4 <= width {
-            let (a, b) = (source + inner * stride, source + (inner + 1) * stride)
-            let (c, d) = (b + stride, b + 2 * stride)
-            for index in 0..<rows {
-                UnsafeMutableRawPointer(target + index * ProcessorKernels.leftRun + inner)
-                    .storeBytes(of: SIMD4(a[index], b[index], c[index], d[index]), as: SIMD4<Float>.self)
-            }
-            inner += 4
-        }
-        while inner < width {
-            for index in 0..<rows { target[index * ProcessorKernels.leftRun + inner] = source[inner * stride + index] }
-            inner += 1
+        var source = source, target = target, step = 0
+        while step < count {
+            copy(source, to: target, height)
+            source += stride
+            target += height
+            step &+= 1
         }
     }
+
+    /// At most 15 floats, without a call.
+    @inline(__always)
+    private func copy(_ source: UnsafeMutablePointer<Float>, to target: UnsafeMutablePointer<Float>, _ count: Int) {
+        var index = 0
+        if count & 8 != 0 {
+            copyVector(source, to: target, as: SIMD8<Float>.self)
+            index = 8
+        }
+        if count & 4 != 0 {
+            copyVector(source + index, to: target + index, as: SIMD4<Float>.self)
+            index += 4
+        }
+        if count & 2 != 0 {
+            copyVector(source + index, to: target + index, as: SIMD2<Float>.self)
+            index += 2
+        }
+        if count & 1 != 0 { target[index] = source[index] }
+    }
+}
+
+/// As many floats as a vector has.
+@inline(__always)
+private func copyVector<V: SIMD>(_ source: UnsafeMutablePointer<Float>, to target: UnsafeMutablePointer<Float>, as: V.Type)
+where V.Scalar == Float {
+    UnsafeMutableRawPointer(target).storeBytes(of: UnsafeRawPointer(source).loadUnaligned(as: V.self), as: V.self)
 }
 
 /// Part of a right factor in the kernel's order: panels of `kernels.columns` columns, in each of them row after row.
@@ -81,14 +152,15 @@ struct LeftPanels {
 struct RightPanels {
     let start: UnsafeMutablePointer<Float>
     let depth, columns: Int
+    let kernels: ProcessorKernels
     /// Columns of a panel.
-    let width: Int
+    var width: Int { kernels.columns }
 
     init(_ start: UnsafeMutablePointer<Float>, depth: Int, columns: Int, kernels: ProcessorKernels) {
         self.start = start
         self.depth = depth
         self.columns = columns
-        width = kernels.columns
+        self.kernels = kernels
     }
 
     var count: Int { (columns + width - 1) / width }
@@ -97,41 +169,65 @@ struct RightPanels {
 
     static func size(depth: Int, columns: Int, width: Int) -> Int { (columns + width - 1) / width * width * depth }
 
-    /// Fills one panel from `factor`, whose rows and columns from (`row`, `column`) on this is.
-    func pack(_ factor: Operand, row: Int, column: Int, panel index: Int) {
-        let target = panel(index)
-        let first = index * width
-        let filled = min(width, columns - first)
-        if filled < width { target.update(repeating: 0, count: depth * width) }
-        let source = factor.element(row, column + first)
-        let stride = factor.matrix.stride
-        if factor.isTransposed {
-            // A few lines of the target at a time, so that they stay in the nearest cache.
-            for start in Swift.stride(from: 0, to: depth, by: 16) {
-                let range = start..<min(start + 16, depth)
-                var lane = 0
-                while lane + 4 <= filled {
-                    transpose(source + lane * stride, stride: stride, range, into: target + lane)
-                    lane += 4
-                }
-                while lane < filled {
-                    let line = source + lane * stride
-                    for inner in range { target[inner * width + lane] = line[inner] }
-                    lane += 1
-                }
-            }
+    /// Fills `steps` of the depth of `panels` from the part of a factor that this is.
+    func pack(_ part: FactorPart, panels: Range<Int>, steps: Range<Int>) {
+        let whole = panels.lowerBound..<max(panels.lowerBound, min(panels.upperBound, columns / width))
+        if part.factor.isTransposed {
+            for index in whole { packRows(part, panel: index, filled: width, steps) }
         } else {
-            for inner in 0..<depth { (target + inner * width).update(from: source + inner * stride, count: filled) }
+            kernels.pack(
+                steps.count, whole.count, part.start + steps.lowerBound * part.stride + whole.lowerBound * width, part.stride,
+                panel(whole.lowerBound) + steps.lowerBound * width, depth * width)
+        }
+        // The last one has fewer columns.
+        for index in whole.upperBound..<panels.upperBound {
+            let filled = columns - index * width, target = panel(index)
+            (target + steps.lowerBound * width).update(repeating: 0, count: steps.count * width)
+            if part.factor.isTransposed {
+                packRows(part, panel: index, filled: filled, steps)
+            } else {
+                let source = part.start + index * width
+                for inner in steps { (target + inner * width).update(from: source + inner * part.stride, count: filled) }
+            }
         }
     }
 
-    /// Four rows of a transposed factor, `stride` apart, into four lanes of a panel.
+    /// One panel of a transposed factor, whose columns are rows of the memory.
+    private func packRows(_ part: FactorPart, panel index: Int, filled: Int, _ steps: Range<Int>) {
+        let target = panel(index), source = part.start + index * width * part.stride, stride = part.stride
+        // A few lines of the target at a time, so that they stay in the nearest cache.
+        for start in Swift.stride(from: steps.lowerBound, to: steps.upperBound, by: 16) {
+            let end = min(start + 16, steps.upperBound)
+            var lane = 0
+            while lane + 4 <= filled {
+                let rows = source + lane * stride
+                var inner = start
+                while inner + 4 <= end {
+                    transpose(rows + inner, stride: stride, into: target + inner * width + lane)
+                    inner += 4
+                }
+                while inner < end {
+                    for row in 0..<4 { target[inner * width + lane + row] = rows[row * stride + inner] }
+                    inner += 1
+                }
+                lane += 4
+            }
+            while lane < filled {
+                let line = source + lane * stride
+                for inner in start..<end { target[inner * width + lane] = line[inner] }
+                lane += 1
+            }
+        }
+    }
+
+    /// Four floats of each of four rows, `stride` apart, into four lanes of four lines of a panel.
     @inline(__always)
-    private func transpose(
-        _ a: UnsafeMutablePointer<Float>, stride: Int, _ range: Range<Int>, into target: UnsafeMutablePointer<Float>
-    ) {
-        let (b, c, d) = (a + stride, a + 2 * stride, a + 3 * stride)
-        for inner in range {
+    private func transpose(_ source: UnsafeMutablePointer<Float>, stride: Int, into target: UnsafeMutablePointer<Float>) {
+        func row(_ index: Int) -> SIMD4<Float> {
+            UnsafeRawPointer(source + index * stride).loadUnaligned(as: SIMD4<Float>.self)
+        }
+        let (a, b, c, d) = (row(0), row(1), row(2), row(3))
+        for inner in 0..<4 {
             UnsafeMutableRawPointer(target + inner * width)
                 .storeBytes(of: SIMD4(a[inner], b[inner], c[inner], d[inner]), as: SIMD4<Float>.self)
         }

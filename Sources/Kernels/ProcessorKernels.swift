@@ -7,6 +7,8 @@ public struct ProcessorKernels: @unchecked Sendable {
     /// Of the largest tile of a product.
     let rows, columns: Int
     let multiply: ContourTileProduct
+    let multiplyStrip: ContourStripProduct
+    let pack: ContourPack
     private let forwardCells: ContourCellsForward
     private let backwardCells: ContourCellsBackward
     let addScores: ContourAddScores
@@ -24,7 +26,8 @@ public struct ProcessorKernels: @unchecked Sendable {
             return space[..<count].map {
                 ProcessorKernels(
                     title: $0.name, rows: $0.rows, columns: $0.columns, multiply: $0.multiply,
-                    forwardCells: $0.forward_cells, backwardCells: $0.backward_cells, addScores: $0.add_scores)
+                    multiplyStrip: $0.multiply_strip, pack: $0.pack, forwardCells: $0.forward_cells,
+                    backwardCells: $0.backward_cells, addScores: $0.add_scores)
             }
         }
     }()

@@ -33,7 +33,7 @@ private func buffer(_ values: [Float]) -> FloatBuffer {
 @Suite struct MatrixProductTests {
     static let shapes: [(rows: Int, columns: Int, depth: Int)] = [
         (1, 1, 1), (2, 7, 33), (33, 1, 7), (7, 33, 2), (64, 130, 257), (5, 1100, 40), (64, 128, 2050), (700, 65, 33),
-        (33, 40, 5000), (400, 1600, 17),
+        (33, 40, 5000), (400, 1600, 17), (1, 33, 7), (257, 33, 1031), (33, 257, 1031), (130, 129, 520),
     ]
 
     @Test(arguments: shapes, [(false, false), (true, false), (false, true), (true, true)])
@@ -106,7 +106,7 @@ private func buffer(_ values: [Float]) -> FloatBuffer {
         #expect(results[0] == results[2])
     }
 
-    /// The bits of a row of the result, for every kernel.
+    /// The bits of each row of the result.
     private static func rowBits(
         _ left: Matrix, _ right: Matrix, transposed: (Bool, Bool), packed: Bool, kernels: ProcessorKernels, threads: Int
     ) -> [[UInt32]] {
@@ -179,6 +179,72 @@ private func buffer(_ values: [Float]) -> FloatBuffer {
                 packed: false, kernels: $0, threads: 2)
         }
         #expect(results.allSatisfy { $0 == results[0] })
+        withExtendedLifetime((left, right)) {}
+    }
+
+    /// Every way of cutting a product: by rows or by columns, of factors that are packed before or as they are needed. So are the
+    /// order of a sum and with it the bits of each element.
+    @Test(
+        .enabled(if: !fused.isEmpty, "this processor has no kernels with fused operations"),
+        arguments: [
+            (1, 1, 1), (2, 7, 33), (7, 33, 1), (33, 2, 7), (1, 257, 1030), (257, 1, 1030), (7, 130, 513), (101, 97, 700),
+            (97, 101, 700), (430, 33, 514), (33, 430, 514),
+        ], [(false, false), (true, false), (false, true), (true, true)])
+    func addsUpChainsOfMultiplyAdds(_ shape: (rows: Int, columns: Int, depth: Int), _ transposed: (Bool, Bool)) {
+        let (rows, columns, depth) = shape
+        var random = Random(seed: 6, stream: "product")
+        let values = randomFloats(rows * depth, &random), others = randomFloats(depth * columns, &random)
+        let expected = (0..<rows).map { row in
+            (0..<columns).map { column in
+                var sum: Float = 0.25
+                for first in stride(from: 0, to: depth, by: 512) {
+                    var chain: Float = 0
+                    for inner in first..<min(first + 512, depth) {
+                        chain.addProduct(values[row * depth + inner], others[inner * columns + column])
+                    }
+                    sum += chain
+                }
+                return sum.bitPattern
+            }
+        }
+        let left = buffer(transposed.0 ? transpose(values, rows: rows, columns: depth) : values)
+        let right = buffer(transposed.1 ? transpose(others, rows: depth, columns: columns) : others)
+        for kernels in Self.fused {
+            for threads in [1, 2, 5] {
+                for packed in [false, true] {
+                    let bits = Self.rowBits(
+                        Matrix(left, rows: transposed.0 ? depth : rows, columns: transposed.0 ? rows : depth),
+                        Matrix(right, rows: transposed.1 ? columns : depth, columns: transposed.1 ? depth : columns),
+                        transposed: transposed, packed: packed, kernels: kernels, threads: threads)
+                    #expect(bits == expected, "\(kernels.name), \(threads) threads, packed before: \(packed)")
+                }
+            }
+        }
+        withExtendedLifetime((left, right)) {}
+    }
+
+    /// More rows and columns than are packed at once.
+    @Test(arguments: [(4101, 4099, 2), (4099, 4101, 2)])
+    func blocksOfRowsAndColumns(_ rows: Int, _ columns: Int, _ depth: Int) {
+        var random = Random(seed: 7, stream: "product")
+        let left = buffer(randomFloats(rows * depth, &random)), right = buffer(randomFloats(depth * columns, &random))
+        let result = FloatBuffer(count: rows * columns)
+        for threads in [1, 2, 200] {
+            result.fill(.nan)
+            Compute(pool: ThreadPool(threads: threads)).multiply(
+                Matrix(left, rows: rows, columns: depth), Matrix(right, rows: depth, columns: columns),
+                into: Matrix(result, rows: rows, columns: columns))
+            var worst = 0.0
+            for row in 0..<rows {
+                for column in 0..<columns {
+                    let wanted = Double(left.start[2 * row]) * Double(right.start[column])
+                        + Double(left.start[2 * row + 1]) * Double(right.start[columns + column])
+                    let difference = abs(Double(result.start[row * columns + column]) - wanted)
+                    if !(difference <= worst) { worst = difference }
+                }
+            }
+            #expect(worst < 1e-6, "\(threads) threads")
+        }
         withExtendedLifetime((left, right)) {}
     }
 

@@ -21,6 +21,30 @@ typedef void (*ContourTileProduct)(
     intptr_t rows, intptr_t columns, intptr_t depth, const float *left, const float *right, float *result,
     intptr_t stride, bool adding);
 
+/// Memory that is wanted soon, and is fetched into the second cache meanwhile: for every panel of the right factor, and every run
+/// of CONTOUR_LEFT_RUN steps along the depth, as many floats as a panel has columns. It need not be memory at all.
+typedef struct {
+    /// NULL: nothing is fetched.
+    const float *start;
+    /// Floats from what one panel fetches to what the next one does, and from one run to the next.
+    intptr_t panel, run;
+} ContourAhead;
+
+/// result = left * right, or result += left * right: one panel of a left factor times as many of a right one as have `columns`
+/// columns. Each element is that of a `ContourTileProduct`.
+///
+/// - left: as a tile's; with `steps`, [depth][rows].
+/// - right: panels of [depth][the kernels' columns], the starts of two `distance` floats apart; the last one is filled up.
+/// - result: [rows][stride]
+typedef void (*ContourStripProduct)(
+    intptr_t rows, intptr_t columns, intptr_t depth, const float *left, bool steps, const float *right, intptr_t distance,
+    float *result, intptr_t stride, bool adding, ContourAhead ahead);
+
+/// Copies rows of a right factor, `stride` floats apart, into panels of the kernels' columns, whose starts are `distance` floats
+/// apart.
+typedef void (*ContourPack)(
+    intptr_t rows, intptr_t panels, const float *source, intptr_t stride, float *target, intptr_t distance);
+
 /// The cells of an LSTM step for one sequence; `ProcessorKernels.forwardCells` says what is computed.
 typedef void (*ContourCellsForward)(
     float *gates, const float *bias, const float *previous, float *cell, float *output, intptr_t size, float clip);
@@ -59,6 +83,8 @@ typedef struct {
     /// Of the largest tile.
     intptr_t rows, columns;
     ContourTileProduct multiply;
+    ContourStripProduct multiply_strip;
+    ContourPack pack;
     ContourCellsForward forward_cells;
     ContourCellsBackward backward_cells;
     ContourAddScores add_scores;

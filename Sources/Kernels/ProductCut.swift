@@ -1,0 +1,114 @@
+/// How a product is cut: what of it is packed before its tasks begin, for all of them, and how large the tasks are.
+///
+/// Each factor is packed once. The smaller one is packed before the tasks begin, and each task packs its share of the larger one,
+/// which is then in the second cache when it is multiplied. Only where that makes too few tasks for the threads are both packed
+/// before. No result depends on any of this.
+struct ProductCut {
+    /// Whether all of a factor is packed before the tasks begin.
+    let packsLeft, packsRight: Bool
+    /// Rows and columns of the result, and of the depth, that are done before the next ones begin.
+    let rows, columns, depth: Int
+    /// Rows and columns of a task: whole panels.
+    let rowGroup, columnGroup: Int
+    /// Tasks that run at the same time.
+    let slots: Int
+    /// Floats of the share that a task packs of a factor.
+    let shareSize: Int
+
+    /// Enough to keep the threads busy to the end, if one of them is slower.
+    private static let tasksPerThread = 8
+    /// Below this many multiplications a task is not worth handing out.
+    private static let leastWork = 1 << 18
+    /// Rows of a task that packs them: with `Compute.blockDepth`, less than half of a second cache of 512 KB.
+    private static let groupRows = 96
+    /// Floats of the right factor that stay in the second cache while panels of the left one pass by.
+    private static let stripFloats = 1 << 15
+
+    /// The columns of the right factor, of so many rows, that stay in the second cache.
+    static func stripColumns(depth: Int, kernels: ProcessorKernels) -> Int {
+        max(1, stripFloats / depth / kernels.columns) * kernels.columns
+    }
+
+    /// Of a product whose factors are not packed.
+    init(rows: Int, columns: Int, depth: Int, kernels: ProcessorKernels, threads: Int) {
+        let wanted = Self.wanted(rows, columns, depth, threads)
+        let depth = min(depth, Compute.blockDepth)
+        let rowGroup = min(max((rows + wanted - 1) / wanted, Self.groupRows / 2), Self.groupRows).roundedUp(to: kernels.rows)
+        let columnGroup = min(
+            ((columns + wanted - 1) / wanted).roundedUp(to: kernels.columns), Self.stripColumns(depth: depth, kernels: kernels))
+        let least = threads == 1 ? 1 : 3 * min(threads, wanted)
+        if rows > columns && rows.groups(of: rowGroup) >= least {
+            let columns = min(columns, Compute.blockRows)
+            self.init(
+                packsLeft: false, packsRight: true, rows: rows, columns: columns, depth: depth, rowGroup: rowGroup,
+                columnGroup: columns, slots: min(threads, wanted),
+                shareSize: LeftPanels.size(rows: min(rowGroup, rows), depth: depth))
+        } else if rows <= columns && columns.groups(of: columnGroup) >= least {
+            let rows = min(rows, Compute.blockRows)
+            self.init(
+                packsLeft: true, packsRight: false, rows: rows, columns: columns, depth: depth,
+                rowGroup: rows.roundedUp(to: kernels.rows), columnGroup: columnGroup, slots: min(threads, wanted),
+                shareSize: RightPanels.size(depth: depth, columns: columnGroup, width: kernels.columns).roundedUp(to: 16))
+        } else {
+            self.init(
+                rows: min(rows, Compute.blockRows), columns: min(columns, Compute.blockRows), depth: depth, packsRight: true,
+                wanted: wanted, kernels: kernels, threads: threads)
+        }
+    }
+
+    /// Of a product whose right factor is `packed`.
+    init(rows: Int, packed: RightPanels, kernels: ProcessorKernels, threads: Int) {
+        let wanted = Self.wanted(rows, packed.columns, packed.depth, threads)
+        let rowGroup = Self.groupRows.roundedUp(to: kernels.rows)
+        // Each task reads the whole right factor, so that few rows are better packed for all.
+        if threads == 1 || rows / rowGroup >= 4 * threads {
+            self.init(
+                packsLeft: false, packsRight: false, rows: rows, columns: packed.columns, depth: packed.depth,
+                rowGroup: rowGroup, columnGroup: packed.columns, slots: min(threads, wanted),
+                shareSize: LeftPanels.size(rows: min(rowGroup, rows), depth: min(packed.depth, Compute.blockDepth)))
+        } else {
+            self.init(
+                rows: min(rows, max(kernels.rows, Compute.blockRows * Compute.blockDepth / packed.depth)), columns: packed.columns,
+                depth: packed.depth, packsRight: false, wanted: wanted, kernels: kernels, threads: threads)
+        }
+    }
+
+    /// Both factors are packed before the tasks begin, the right one perhaps long before.
+    private init(
+        rows: Int, columns: Int, depth: Int, packsRight: Bool, wanted: Int, kernels: ProcessorKernels, threads: Int
+    ) {
+        let (leftCount, rightCount) = (rows.groups(of: kernels.rows), columns.groups(of: kernels.columns))
+        let leftTasks = max(1, rows / 128)
+        let rightGroup = max(1, rightCount * leftTasks / wanted)
+        let leftGroup = max(1, leftCount / max(leftTasks, threads > 1 ? wanted / 4 / rightCount.groups(of: rightGroup) : 1))
+        self.init(
+            packsLeft: true, packsRight: packsRight, rows: rows, columns: columns, depth: depth,
+            rowGroup: leftGroup * kernels.rows, columnGroup: rightGroup * kernels.columns, slots: min(threads, wanted), shareSize: 0)
+    }
+
+    private init(
+        packsLeft: Bool, packsRight: Bool, rows: Int, columns: Int, depth: Int, rowGroup: Int, columnGroup: Int, slots: Int,
+        shareSize: Int
+    ) {
+        self.packsLeft = packsLeft
+        self.packsRight = packsRight
+        self.rows = rows
+        self.columns = columns
+        self.depth = depth
+        self.rowGroup = rowGroup
+        self.columnGroup = columnGroup
+        self.slots = slots
+        self.shareSize = shareSize
+    }
+
+    private static func wanted(_ rows: Int, _ columns: Int, _ depth: Int, _ threads: Int) -> Int {
+        threads == 1 ? 1 : max(1, min(tasksPerThread * threads, rows * columns * depth / leastWork))
+    }
+}
+
+extension Int {
+    fileprivate func roundedUp(to step: Int) -> Int { groups(of: step) * step }
+
+    /// How many groups of `size`, the last of which may be smaller, make up so many.
+    func groups(of size: Int) -> Int { (self + size - 1) / size }
+}

@@ -1,0 +1,183 @@
+internal import CKernels
+internal import Synchronization
+
+/// A product cut into tasks: groups of rows of the result times groups of its columns. The whole depth is in each of them, so
+/// that no result depends on the cut.
+struct ProductJob: ~Copyable {
+    enum Source<Panels> {
+        case packed(Panels)
+        /// Each task packs its share. At most one of the factors is so.
+        case stored(FactorPart)
+    }
+
+    private let left: Source<LeftPanels>
+    private let right: Source<RightPanels>
+    private let result: Matrix
+    private let depth: Int
+    private let adding: Bool
+    private let cut: ProductCut
+    private let memory: UnsafeMutablePointer<Float>
+    private let kernels: ProcessorKernels
+    private let rowTasks, columnTasks: Int
+    /// The first task that nobody has begun.
+    private let next = Atomic<Int>(0)
+
+    /// - Parameter memory: floats for `memorySize(cut)`.
+    init(
+        _ left: Source<LeftPanels>, _ right: Source<RightPanels>, into result: Matrix, depth: Int, adding: Bool, cut: ProductCut,
+        memory: UnsafeMutablePointer<Float>, kernels: ProcessorKernels
+    ) {
+        self.left = left
+        self.right = right
+        self.result = result
+        self.depth = depth
+        self.adding = adding
+        self.cut = cut
+        self.memory = memory
+        self.kernels = kernels
+        rowTasks = switch left {
+        case .packed(let panels): panels.count.groups(of: cut.rowGroup / kernels.rows)
+        case .stored: result.rows.groups(of: cut.rowGroup)
+        }
+        columnTasks = result.columns.groups(of: cut.columnGroup)
+    }
+
+    /// Floats of memory that the tasks need: two shares for each that runs.
+    static func memorySize(_ cut: ProductCut) -> Int { 2 * cut.slots * cut.shareSize }
+
+    /// How many may call `work` at the same time, each with a slot of its own.
+    var slots: Int { min(cut.slots, rowTasks * columnTasks) }
+
+    /// Does tasks until none is left.
+    ///
+    /// While a block is multiplied, the next one's share is packed, some of it after each panel. What is packed or multiplied next is
+    /// fetched from memory meanwhile: where the factors are larger than the caches, waiting for them took a tenth of the time.
+    func work(_ slot: Int) {
+        guard var block = claim() else { return }
+        var share = memory + 2 * slot * cut.shareSize, other = share + cut.shareSize
+        var packing = packing(block, share)
+        packing?.finish()
+        while true {
+            let next = block.depth.upperBound < depth ? self.block(block.task, from: block.depth.upperBound) : claim()
+            packing = next.flatMap { self.packing($0, other) }
+            multiply(block, share, before: next, meanwhile: &packing)
+            packing?.finish()
+            guard let next else { return }
+            block = next
+            swap(&share, &other)
+        }
+    }
+
+    /// A task's part of the result, and a part of the depth.
+    private struct Block {
+        let task: Int
+        let rows, columns, depth: Range<Int>
+    }
+
+    private func claim() -> Block? {
+        let task = next.wrappingAdd(1, ordering: .relaxed).oldValue
+        return task < rowTasks * columnTasks ? block(task, from: 0) : nil
+    }
+
+    private func block(_ task: Int, from first: Int) -> Block {
+        let row = task / columnTasks * cut.rowGroup, column = task % columnTasks * cut.columnGroup
+        let rows = switch left {
+        case .packed(let panels):
+            panels.rows(row / kernels.rows).lowerBound
+                ..< panels.rows(min((row + cut.rowGroup) / kernels.rows, panels.count) - 1).upperBound
+        case .stored: row..<min(row + cut.rowGroup, result.rows)
+        }
+        return Block(
+            task: task, rows: rows, columns: column..<min(column + cut.columnGroup, result.columns),
+            depth: first..<min(first + Compute.blockDepth, depth))
+    }
+
+    /// The packing of a block's share of a stored factor; `nil` if both are packed.
+    private func packing(_ block: Block, _ share: UnsafeMutablePointer<Float>) -> SharePacking? {
+        if case .stored(let part) = left {
+            return SharePacking(
+                part.moved(rows: block.rows.lowerBound, columns: block.depth.lowerBound),
+                into: .left(leftShare(block, part, share)), kernels: kernels)
+        }
+        if case .stored(let part) = right {
+            return SharePacking(
+                part.moved(rows: block.depth.lowerBound, columns: block.columns.lowerBound),
+                into: .right(rightShare(block, share)), kernels: kernels)
+        }
+        return nil
+    }
+
+    private func leftShare(_ block: Block, _ part: FactorPart, _ share: UnsafeMutablePointer<Float>) -> LeftPanels {
+        LeftPanels(share, rows: block.rows.count, depth: block.depth.count, kernels: kernels, order: part.leftOrder)
+    }
+
+    private func rightShare(_ block: Block, _ share: UnsafeMutablePointer<Float>) -> RightPanels {
+        RightPanels(share, depth: block.depth.count, columns: block.columns.count, kernels: kernels)
+    }
+
+    /// - Parameters:
+    ///   - share: the block's share of a stored factor, packed.
+    ///   - packing: that of the block `next`.
+    private func multiply(
+        _ block: Block, _ share: UnsafeMutablePointer<Float>, before next: Block?, meanwhile packing: inout SharePacking?
+    ) {
+        let leftPanels: LeftPanels, panels: Range<Int>, rightPanels: RightPanels
+        // Where the block begins: a share is there for the block alone.
+        var row = 0, column = 0, leftDepth = 0, rightDepth = 0
+        switch left {
+        case .packed(let all):
+            let first = block.task / columnTasks * (cut.rowGroup / kernels.rows)
+            leftPanels = all
+            panels = first..<min(first + cut.rowGroup / kernels.rows, all.count)
+            leftDepth = block.depth.lowerBound
+        case .stored(let part):
+            leftPanels = leftShare(block, part, share)
+            panels = 0..<leftPanels.count
+            row = block.rows.lowerBound
+        }
+        switch right {
+        case .packed(let all):
+            rightPanels = all
+            column = block.columns.lowerBound
+            rightDepth = block.depth.lowerBound
+        case .stored: rightPanels = rightShare(block, share)
+        }
+        let width = kernels.columns, depth = block.depth.count
+        let strip = ProductCut.stripColumns(depth: depth, kernels: kernels)
+        var done = 0
+        for first in stride(from: 0, to: block.columns.count, by: strip) {
+            let columns = min(strip, block.columns.count - first)
+            let right = rightPanels.panel((column + first) / width) + rightDepth * width
+            let following = first + strip < block.columns.count ? ahead(block, first + strip) : next.flatMap { ahead($0, 0) }
+            for panel in panels {
+                let rows = leftPanels.rows(panel)
+                let factor = leftPanels.panel(row: rows.lowerBound, height: rows.count, depth: leftDepth)
+                var ahead = ContourAhead()
+                if let next = packing?.takeAhead(runs: depth / ProcessorKernels.leftRun) {
+                    ahead = next
+                } else if let following {
+                    ahead = following
+                    ahead.start += depth * (panel - panels.lowerBound) / panels.count * width
+                } else {
+                    // The next panel of the left factor, or what lies behind the last one.
+                    ahead = ContourAhead(
+                        start: factor + rows.count * depth, panel: depth / ProcessorKernels.leftRun * width, run: width)
+                }
+                kernels.multiplyStrip(
+                    rows.count, columns, depth, factor, leftPanels.order == .steps, right, rightPanels.depth * width,
+                    result.row(row + rows.lowerBound) + block.columns.lowerBound + first, result.stride,
+                    adding || block.depth.lowerBound > 0, ahead)
+                done += columns
+                packing?.advance(to: done, of: panels.count * block.columns.count)
+            }
+        }
+    }
+
+    /// The panels of a packed right factor from a column of a block on, which no cache may have yet.
+    private func ahead(_ block: Block, _ column: Int) -> ContourAhead? {
+        guard case .packed(let panels) = right else { return nil }
+        return ContourAhead(
+            start: panels.panel((block.columns.lowerBound + column) / kernels.columns) + block.depth.lowerBound * kernels.columns,
+            panel: panels.depth * kernels.columns, run: kernels.columns)
+    }
+}

@@ -1,0 +1,62 @@
+internal import CKernels
+
+/// The packing of a task's share of a factor, a little at a time, while another product is computed.
+struct SharePacking {
+    enum Panels {
+        case left(LeftPanels)
+        case right(RightPanels)
+    }
+
+    private let part: FactorPart
+    private let panels: Panels
+    private let columns: Int
+    /// How far it is: in panels of a left factor that is stored by rows, or else in steps of the depth.
+    private var done = 0
+    private var fetched = 0
+
+    init(_ part: FactorPart, into panels: Panels, kernels: ProcessorKernels) {
+        self.part = part
+        self.panels = panels
+        columns = kernels.columns
+    }
+
+    /// What comes next, if it lies across the factor's rows in memory (processors foresee only what lies along them) and was not
+    /// fetched yet.
+    /// - Parameter runs: along the depth of the product that fetches it.
+    mutating func takeAhead(runs: Int) -> ContourAhead? {
+        let depth: Int
+        switch panels {
+        case .left(let panels) where panels.order == .steps: depth = panels.depth
+        case .right(let panels) where !part.factor.isTransposed: depth = panels.depth
+        default: return nil
+        }
+        let first = max(done, fetched)
+        guard first < min(depth, done + runs / 2) else { return nil }
+        fetched = first + runs
+        return ContourAhead(start: part.start + first * part.stride, panel: columns, run: part.stride)
+    }
+
+    /// Goes on until `share` of `shares` are done.
+    mutating func advance(to share: Int, of shares: Int) {
+        let end: Int
+        switch panels {
+        case .left(let panels) where panels.order == .runs:
+            end = panels.count * share / shares
+            panels.pack(part, panels: done..<end, steps: 0..<panels.depth)
+        case .left(let panels):
+            end = Self.steps(panels.depth, share, shares)
+            panels.pack(part, panels: 0..<panels.count, steps: done..<end)
+        case .right(let panels):
+            end = Self.steps(panels.depth, share, shares)
+            panels.pack(part, panels: 0..<panels.count, steps: done..<end)
+        }
+        done = end
+    }
+
+    mutating func finish() { advance(to: 1, of: 1) }
+
+    /// Whole runs, but for the last.
+    private static func steps(_ depth: Int, _ share: Int, _ shares: Int) -> Int {
+        share == shares ? depth : depth * share / shares / ProcessorKernels.leftRun * ProcessorKernels.leftRun
+    }
+}
