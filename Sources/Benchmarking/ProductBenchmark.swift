@@ -76,13 +76,27 @@ public struct ProductBenchmark: Sendable {
         let start = now()
         while rounds.count < 3 || now() - start < seconds {
             // OpenBLAS's threads spin for some 30 ms after their last product.
-            usleep(50_000)
-            let own = Benchmarking.seconds { for _ in 0..<factors.turn { factors.own() } }
-            let openBLAS = Benchmarking.seconds { for _ in 0..<factors.turn { factors.openBLAS(threads: threads) } }
+            if threads > 1 { usleep(50_000) }
+            let own = time { for _ in 0..<factors.turn { factors.own() } }
+            let openBLAS = time { for _ in 0..<factors.turn { factors.openBLAS(threads: threads) } }
             let operations = 1e-9 * product.operations * Double(factors.turn)
             rounds.append(Round(own: operations / own, openBLAS: operations / openBLAS))
         }
         return rounds
+    }
+
+    /// Seconds of a turn. Those of one thread are the processor's, which other processes do not take.
+    private func time(_ turn: () -> Void) -> Double {
+        guard threads == 1 else { return Benchmarking.seconds(turn) }
+        let start = processorTime()
+        turn()
+        return processorTime() - start
+    }
+
+    private func processorTime() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
     }
 }
 

@@ -50,8 +50,8 @@ struct ProductJob: ~Copyable {
 
     /// Does tasks until none is left.
     ///
-    /// While a block is multiplied, the next one's share is packed, some of it after each panel. What is packed or multiplied next is
-    /// fetched from memory meanwhile: where the factors are larger than the caches, waiting for them took a tenth of the time.
+    /// While a block is multiplied, the next one's share is packed, some of it after each panel. The kernel fetches from memory what
+    /// is packed or multiplied next: waiting for it took a tenth of the time where factors are larger than the caches.
     func work(_ slot: Int) {
         guard var block = claim() else { return }
         var share = memory + 2 * slot * cut.shareSize, other = share + cut.shareSize

@@ -12,7 +12,8 @@ struct BenchProducts: Tool {
         commandName: "products", abstract: "The matrix products of a training step beside OpenBLAS's.",
         discussion: """
             Each product is computed by turns by Contour and by OpenBLAS, on as many threads. Right factors that serve \
-            all steps of a window are packed before, as in training; OpenBLAS has no such call. With --int8, products with \
+            all steps of a window are packed before, as in training; OpenBLAS has no such call. One thread is timed by the \
+            processor's time for it, more threads by the clock. With --int8, products with \
             weights of 8 bits are measured beside the same with packed floats.
 
             OpenBLAS takes the kernels that it thinks best for the processor; an old version takes slow ones for a new \
