@@ -21,8 +21,8 @@ struct ProductCut {
     private static let leastWork = 1 << 18
     /// Rows of a task that packs them: with `Compute.blockDepth`, less than half of a second cache of 512 KB.
     private static let groupRows = 96
-    /// Floats of the right factor that stay in the second cache while panels of the left one pass by.
-    private static let stripFloats = 1 << 15
+    /// Floats of the right factor that stay in the second cache while panels of the left one pass by: half of one of 512 KB.
+    private static let stripFloats = 1 << 16
 
     /// The columns of the right factor, of so many rows, that stay in the second cache.
     static func stripColumns(depth: Int, kernels: ProcessorKernels) -> Int {
