@@ -214,6 +214,27 @@ extension OperationCase {
                         clip: 3)
                 })
         },
+        OperationCase("GRU step", work: { 9 * Double($0.rows * $0.columns) }) { memory, sizes in
+            let (rows, size) = (sizes.rows, sizes.columns)
+            let (gates, products) = (memory.matrix(rows, 3 * size, scale: 2), memory.matrix(rows, 3 * size, scale: 2))
+            let (bias, own, previous) = (memory.matrix(1, 3 * size), memory.matrix(1, size), memory.matrix(rows, size))
+            let (outputs, gradient, slope) = (memory.zeros(rows, size), memory.matrix(rows, size), memory.zeros(rows, size))
+            let (ofGates, ofProducts) = (memory.zeros(rows, 3 * size), memory.zeros(rows, 3 * size))
+            return Prepared(
+                run: {
+                    $0.gruStep(
+                        gates: gates, products: products, bias: bias, candidateBias: own, previous: previous, outputs: outputs)
+                }, results: [gates, products, outputs],
+                slope: Slope(
+                    inputs: [gates, products, previous], gradients: [ofGates, ofProducts, slope], output: outputs,
+                    outputGradient: gradient
+                ) {
+                    $0.copy(gates, to: ofGates)
+                    $0.copy(products, to: ofProducts)
+                    $0.copy(gradient, to: slope)
+                    $0.gruStepBackward(gates: ofGates, products: ofProducts, previous: previous, gradient: slope)
+                })
+        },
         elementwise("highway", matrices: 4) { memory, sizes in
             let (rows, columns) = (sizes.rows, sizes.columns)
             let inputs = (0..<3).map { _ in memory.matrix(rows, columns) }, output = memory.zeros(rows, columns)

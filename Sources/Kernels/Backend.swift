@@ -83,6 +83,16 @@ public protocol Backend: AnyObject {
     func lstmStepBackward(
         gates: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float)
 
+    /// A step of gated recurrent units between its products. Rows of `gates` [rows, 3 size] come in as products of the input
+    /// and go out as activations, in the order reset, update, candidate; `products` [rows, 3 size] come in as products of the
+    /// state, to whose candidates the bias [1, size] is added; `bias` is [1, 3 size]:
+    ///
+    ///     h = (1 - z) * n + z * previous,  n = tanh(a + r * s)
+    func gruStep(gates: Matrix, products: Matrix, bias: Matrix, candidateBias: Matrix, previous: Matrix, outputs: Matrix)
+    /// The backward pass of `gruStep`. `gates` and `products` become the gradients of what they came in as; `gradient`, that of
+    /// h, becomes the part of the gradient of the previous state that does not pass through the products.
+    func gruStepBackward(gates: Matrix, products: Matrix, previous: Matrix, gradient: Matrix)
+
     // MARK: Words letter by letter
 
     /// y = x + g * (t - x), where t = relu(transformed) and g = sigmoid(gates) replace what they are made of.

@@ -4,21 +4,25 @@ public import Layers
 /// docs/architecture.md has the steps.
 public enum EncoderShape: Codable, Sendable, Equatable {
     case lstm(shape: LSTMShape)
+    case gru(shape: GRUShape)
 
     /// What the user calls each of them, and the shape that it begins with.
     public static let kinds: [(name: String, shape: EncoderShape)] = [
-        ("lstm", .lstm(shape: LSTMShape(cell: 0, projection: nil)))
+        ("lstm", .lstm(shape: LSTMShape(cell: 0, projection: nil))),
+        ("gru", .gru(shape: GRUShape(cell: 0))),
     ]
 
     public var family: any EncoderFamily {
         get {
             switch self {
             case .lstm(let shape): shape
+            case .gru(let shape): shape
             }
         }
         set {
             switch newValue {
             case let shape as LSTMShape: self = .lstm(shape: shape)
+            case let shape as GRUShape: self = .gru(shape: shape)
             default: preconditionFailure("\(type(of: newValue)) has no case in EncoderShape")
             }
         }

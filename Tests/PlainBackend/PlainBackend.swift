@@ -286,6 +286,38 @@ extension PlainBackend {
             }
         }
     }
+
+    public func gruStep(
+        gates: Matrix, products: Matrix, bias: Matrix, candidateBias: Matrix, previous: Matrix, outputs: Matrix
+    ) {
+        let (a, s, b, d) = (Grid(gates), Grid(products), Grid(bias), Grid(candidateBias)), size = outputs.columns
+        for row in 0..<a.rows {
+            for unit in 0..<size {
+                func sum(_ gate: Int) -> Double { a[row, gate * size + unit] + b[0, gate * size + unit] }
+                let own = s[row, 2 * size + unit] + d[0, unit]
+                let (r, z) = (sigmoid(sum(0) + s[row, unit]), sigmoid(sum(1) + s[row, size + unit])), n = tanh(sum(2) + r * own)
+                for (gate, value) in [r, z, n].enumerated() { a[row, gate * size + unit] = value }
+                s[row, 2 * size + unit] = own
+                Grid(outputs)[row, unit] = (1 - z) * n + z * Grid(previous)[row, unit]
+            }
+        }
+    }
+
+    public func gruStepBackward(gates: Matrix, products: Matrix, previous: Matrix, gradient: Matrix) {
+        let (a, s, dh) = (Grid(gates), Grid(products), Grid(gradient)), size = gradient.columns
+        for row in 0..<a.rows {
+            for unit in 0..<size {
+                let (r, z, n) = (a[row, unit], a[row, size + unit], a[row, 2 * size + unit]), own = s[row, 2 * size + unit]
+                let candidate = dh[row, unit] * (1 - z) * (1 - n * n), reset = candidate * own * r * (1 - r)
+                let update = dh[row, unit] * (Grid(previous)[row, unit] - n) * z * (1 - z)
+                for (gate, value) in [reset, update, candidate].enumerated() {
+                    a[row, gate * size + unit] = value
+                    s[row, gate * size + unit] = gate == 2 ? value * r : value
+                }
+                dh[row, unit] *= z
+            }
+        }
+    }
 }
 
 func sigmoid(_ value: Double) -> Double { 1 / (1 + exp(-value)) }

@@ -1,0 +1,56 @@
+public import Layers
+
+/// Layers of gated recurrent units; see `GRU`. They have no projection: layers are as wide as they have cells.
+public struct GRUShape: EncoderFamily {
+    /// Cells of a layer and direction.
+    public var cell: Int
+    public var layers = 2
+    /// Whether layers from the second on add their input to their output.
+    public var residual = true
+    /// Whether the input layer is normalised.
+    public var layerNorm = true
+    /// Dropout in training, of what goes into each layer and out of the last.
+    public var dropout: Float = 0.1
+
+    public init(cell: Int) { self.cell = cell }
+
+    public var width: Int { cell }
+
+    public mutating func apply(_ options: EncoderOverrides) -> String? {
+        if options.projection != nil { return "--projection" }
+        if options.dropoutKind == .recurrent { return "--dropout-kind recurrent" }
+        cell = options.cell ?? cell
+        layers = options.layers ?? layers
+        dropout = options.dropout ?? dropout
+        layerNorm = options.layerNorm ?? layerNorm
+        residual = options.residual ?? residual
+        return nil
+    }
+
+    public var complaint: String? {
+        sizeComplaint([("cell", cell), ("layers", layers)]) ?? dropoutComplaint(dropout)
+    }
+
+    public var weights: Double { Double(layers) * (6 * Double(cell) * Double(cell) + 4 * Double(cell)) }
+    public var activations: Double { Double(layers) * 9 * Double(cell) }
+
+    public var description: String {
+        "cell \(cell), layers \(layers)\nresidual \(residual), layer norm of the input \(layerNorm), dropout \(dropout)\n"
+    }
+
+    public var settings: [String: String] {
+        [
+            "layers": "\(layers)", "layer norm": layerNorm ? "of the input" : "off",
+            "residual connections": residual ? "on" : "off",
+            "dropout": dropout > 0 ? "\(dropout) \(DropoutKind.nonRecurrent.rawValue)" : "none",
+        ]
+    }
+
+    public func make(_ name: String, in plan: inout Plan) -> any SequenceEncoder {
+        RecurrentStack(
+            name, inputs: cell, width: cell, layers: layers, residual: residual, dropout: dropout, in: &plan
+        ) { name, inputs, first, plan in
+            GRU(name, inputs: inputs, cell: cell, sharing: first, in: &plan)
+        }
+    }
+}
