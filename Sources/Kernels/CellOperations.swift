@@ -34,41 +34,60 @@ extension Compute {
     public func gruStep(
         gates: Matrix, products: Matrix, bias: Matrix, candidateBias: Matrix, previous: Matrix, outputs: Matrix
     ) {
-        let size = outputs.columns
-        forEachCellRow(gates.rows, size) { row in
-            let a = gates.row(row), s = products.row(row), before = previous.row(row), h = outputs.row(row)
-            for index in 0..<2 * size { a[index] += s[index] + bias.start[index] }
-            Vector.sigmoid(a, into: a, count: 2 * size)
-            let n = a + 2 * size, own = s + 2 * size
-            for index in 0..<size {
-                own[index] += candidateBias.start[index]
-                n[index] += bias.start[2 * size + index] + a[index] * own[index]
-            }
-            Vector.hyperbolicTangent(n, into: n, count: size)
-            for index in 0..<size { h[index] = n[index] + a[size + index] * (before[index] - n[index]) }
+        var job = GRUJob(
+            gates: gates, products: products, previous: previous, states: outputs, bias: bias, candidateBias: candidateBias)
+        pool.forEach(job.tasks, context: &job) { context, task in
+            let job = context.assumingMemoryBound(to: GRUJob.self).pointee
+            for row in job.rows(task) { job.forward(row) }
         }
     }
 
     public func gruStepBackward(gates: Matrix, products: Matrix, previous: Matrix, gradient: Matrix) {
-        let size = gradient.columns
-        forEachCellRow(gates.rows, size) { row in
-            let a = gates.row(row), s = products.row(row), before = previous.row(row), dh = gradient.row(row)
-            for index in 0..<size {
-                let r = a[index], z = a[size + index], n = a[2 * size + index]
-                let candidate = dh[index] * (1 - z) * (1 - n * n), reset = candidate * s[2 * size + index] * r * (1 - r)
-                let update = dh[index] * (before[index] - n) * z * (1 - z)
-                (a[index], a[size + index], a[2 * size + index]) = (reset, update, candidate)
-                (s[index], s[size + index], s[2 * size + index]) = (reset, update, candidate * r)
-                dh[index] *= z
-            }
+        var job = GRUJob(
+            gates: gates, products: products, previous: previous, states: gradient, bias: gradient, candidateBias: gradient)
+        pool.forEach(job.tasks, context: &job) { context, task in
+            let job = context.assumingMemoryBound(to: GRUJob.self).pointee
+            for row in job.rows(task) { job.backward(row) }
         }
     }
+}
 
-    /// Calls `body` with each of so many rows of cells, cut for the threads.
-    private func forEachCellRow(_ rows: Int, _ size: Int, _ body: (Int) -> Void) {
-        let rowsPerTask = max(1, CellJob.leastCells / size)
-        pool.forEach((rows + rowsPerTask - 1) / rowsPerTask) { task in
-            for row in task * rowsPerTask..<min((task + 1) * rowsPerTask, rows) { body(row) }
+/// The gated recurrent units of one step.
+private struct GRUJob {
+    let gates, products, previous: Matrix
+    /// The new states on the way forward, their gradient on the way back.
+    let states: Matrix
+    /// Of the way forward alone.
+    let bias, candidateBias: Matrix
+
+    private var size: Int { states.columns }
+    private var rowsPerTask: Int { max(1, CellJob.leastCells / size) }
+    var tasks: Int { (gates.rows + rowsPerTask - 1) / rowsPerTask }
+
+    func rows(_ task: Int) -> Range<Int> { task * rowsPerTask..<min((task + 1) * rowsPerTask, gates.rows) }
+
+    func forward(_ row: Int) {
+        let a = gates.row(row), s = products.row(row), before = previous.row(row), h = states.row(row), size = size
+        for index in 0..<2 * size { a[index] += s[index] + bias.start[index] }
+        Vector.sigmoid(a, into: a, count: 2 * size)
+        let n = a + 2 * size, own = s + 2 * size
+        for index in 0..<size {
+            own[index] += candidateBias.start[index]
+            n[index] += bias.start[2 * size + index] + a[index] * own[index]
+        }
+        Vector.hyperbolicTangent(n, into: n, count: size)
+        for index in 0..<size { h[index] = n[index] + a[size + index] * (before[index] - n[index]) }
+    }
+
+    func backward(_ row: Int) {
+        let a = gates.row(row), s = products.row(row), before = previous.row(row), dh = states.row(row), size = size
+        for index in 0..<size {
+            let r = a[index], z = a[size + index], n = a[2 * size + index]
+            let candidate = dh[index] * (1 - z) * (1 - n * n), reset = candidate * s[2 * size + index] * r * (1 - r)
+            let update = dh[index] * (before[index] - n) * z * (1 - z)
+            (a[index], a[size + index], a[2 * size + index]) = (reset, update, candidate)
+            (s[index], s[size + index], s[2 * size + index]) = (reset, update, candidate * r)
+            dh[index] *= z
         }
     }
 }

@@ -47,8 +47,8 @@ public protocol EncoderFamily: Codable, Sendable, Equatable {
     mutating func apply(_ options: EncoderOverrides) -> String?
     /// What is wrong with the values; `nil` if they make an encoder.
     var complaint: String? { get }
-    /// About how many weights, and how many numbers each position of a window takes. Doubles, because absurd sizes must not
-    /// overflow.
+    /// How many weights its matrices have, and about how many numbers each position of a window takes. Doubles, because absurd
+    /// sizes must not overflow.
     var weights: Double { get }
     var activations: Double { get }
     /// Sizes and options as text: two lines; and what reports compare beside sizes.

@@ -31,7 +31,7 @@ public struct GRUShape: EncoderFamily {
         sizeComplaint([("cell", cell), ("layers", layers)]) ?? dropoutComplaint(dropout)
     }
 
-    public var weights: Double { Double(layers) * (6 * Double(cell) * Double(cell) + 4 * Double(cell)) }
+    public var weights: Double { Double(layers) * 6 * Double(cell) * Double(cell) }
     public var activations: Double { Double(layers) * 9 * Double(cell) }
 
     public var description: String {

@@ -62,7 +62,7 @@ public struct LSTMShape: EncoderFamily {
 
     public var weights: Double {
         let (cell, width) = (Double(cell), Double(width))
-        return Double(layers) * (4 * cell * 2 * width + 4 * cell + (projection == nil ? 0 : cell * width))
+        return Double(layers) * (4 * cell * 2 * width + (projection == nil ? 0 : cell * width))
     }
 
     public var activations: Double { Double(layers) * (5 * Double(cell) + 4 * Double(width)) }

@@ -216,3 +216,80 @@ public enum ModelFile {
         }
     }
 }
+
+extension ModelFile {
+    /// Joins models of one direction each, trained apart, into one that has both.
+    ///
+    /// Throws `ToolError` like `read`; `configuration` if the models are not two directions of the same encoder, trained
+    /// with the same table on text of the same kind.
+    public static func merge(_ paths: [String], pool: ThreadPool) throws -> ContextualEncoder {
+        var merged: EncoderConfiguration?
+        var models: [(Direction, SafetensorsReader)] = []
+        for path in paths {
+            let reader = try SafetensorsReader(path: path)
+            var configuration = try configuration(of: reader)
+            guard !configuration.sharesLayers else {
+                throw ToolError(.configuration, "\(path): its directions share layers, which cannot be trained apart")
+            }
+            for direction in configuration.directions { models.append((direction, reader)) }
+            configuration.reading = .both
+            if let merged, merged != configuration {
+                throw ToolError(
+                    .configuration, "\(path): does not fit \(paths[0]): \(configuration.difference(from: merged))")
+            }
+            merged = configuration
+        }
+        let directions = models.map(\.0)
+        guard let configuration = merged, Set(directions).count == directions.count, directions.count > 1 else {
+            let have = directions.map(\.rawValue).joined(separator: " and ")
+            throw ToolError(
+                .configuration,
+                "\(paths.joined(separator: ", ")): have \(have.isEmpty ? "no direction" : have); --merge joins a forward and "
+                    + "a backward model")
+        }
+        let capacity = WindowCapacity(batch: 1, rows: 1)
+        let encoder = ContextualEncoder(configuration, capacity: capacity, training: nil, pool: pool)
+        var records: [TrainingRecord] = []
+        for path in paths {
+            let part = try read(path, capacity: capacity, pool: pool)
+            encoder.units = part.units
+            records += part.records
+            for model in part.directions {
+                encoder.directions.first { $0.direction == model.direction }?.parameters.copyValues(of: model.parameters)
+            }
+        }
+        encoder.records = TrainingRecord.joined(records)
+        return encoder
+    }
+}
+
+extension ModelFile {
+    /// A model as text: its configuration, how it was trained and how it scored, then a line for each tensor with name, shape and number of weights.
+    ///
+    /// Throws `ToolError` like `read`.
+    public static func describe(_ path: String) throws -> String {
+        let reader = try SafetensorsReader(path: path)
+        let configuration = try configuration(of: reader)
+        // The digest does not know the tensors' names; the configuration does.
+        try checkDigest(reader)
+        try checkTensors(reader, configuration)
+        var text = "\(path)\n"
+        text += "encoder \(configuration.encoder.name), directions "
+        text += configuration.directions.map(\.rawValue).joined(separator: " and ") + "\n"
+        text += "input \(configuration.input.rawValue), output \(configuration.outputDescription)"
+        text += configuration.sharesLayers ? ", shared by the directions\n" : "\n"
+        if configuration.input == .characters { text += "characters \(configuration.characterDescription)\n" }
+        text += "vectors \(configuration.inputSize), \(configuration.encoder.family.description)"
+        if configuration.output == .continuous { text += "loss \(configuration.lossDescription)\n" }
+        text += "vectors centred \(configuration.centred), table \(configuration.tableDigest)\n"
+        text += "tokens \(configuration.tokenizer)\n"
+        for record in TrainingRecord.decode(reader) { text += record.description }
+        var total = 0
+        for tensor in reader.tensors.sorted(by: { $0.name < $1.name }) {
+            let count = tensor.shape.reduce(1, *)
+            total += count
+            text += "\(tensor.name)\t\(tensor.shape.map(String.init).joined(separator: " x "))\t\(count)\n"
+        }
+        return text + "all\t\t\(total)\n"
+    }
+}

@@ -41,9 +41,8 @@ final class DirectionWindow {
     func prepare(_ window: TrainingWindow, _ direction: Direction) throws {
         let count = window.batch * window.window
         precondition(count <= positions)
-        let isForward = direction == .forward
-        let targets = isForward ? window.forwardTargets : window.backwardTargets
-        try prepare(inputs: isForward ? window.forwardInputs : window.backwardInputs, count)
+        let targets = window.targets(direction)
+        try prepare(inputs: window.inputs(direction), count)
         if configuration.output == .continuous {
             try words.vectors?.gather(targets, into: Matrix(targetVectors, rows: count, columns: configuration.outputSize))
         } else {

@@ -1,5 +1,5 @@
 import Kernels
-import Layers
+public import Layers
 public import Model
 import Parallel
 import Shards
@@ -39,6 +39,12 @@ public final class StepRunner {
             input.corpus, batch: options.batch, window: options.window, seed: options.seed, begin: words.begin,
             end: words.end)
         endsWord = words.hasUnits ? (0..<UInt32(words.count)).map(words.endsWord) : []
+    }
+
+    /// Called when the gradients of some parameters of a direction, by its index, are complete, once in a step.
+    public var finish: ((_ direction: Int, _ parameters: ParameterRange) -> Void)? {
+        get { step.finish }
+        set { step.finish = newValue }
     }
 
     /// Whether it is known which way the directions run faster; until then steps are slower than training is.

@@ -1,3 +1,4 @@
+import Glibc
 public import Kernels
 
 /// How to train: what is not in the model's own configuration. Kept in checkpoints.
@@ -73,6 +74,89 @@ public enum OptimizerKind: String, Codable, Sendable, CaseIterable {
         switch self {
         case .adam: Adam()
         case .adagrad: Adagrad()
+        }
+    }
+}
+
+/// Settings that belong together, as published or as they serve well at a size.
+public enum Recipe: String, Sendable, CaseIterable {
+    /// For encoders and texts of a workstation: a high rate and a short warm-up.
+    case quick
+    /// The ELMo-C authors' configuration (Li et al. 2019): Adam, 10,000 steps of warm-up to 1e-4 for a batch of 128,
+    /// then exponential decay to half, clip 1, ten epochs. Their batch on a GPU is 768; here 128, as a processor needs
+    /// no more to be busy.
+    case elmoC = "elmo-c"
+    /// ELMo's (Peters et al. 2018, bilm-tf): Adagrad at 0.2 throughout, clip 10, batch 128, ten epochs. Its loss is the
+    /// mean over streams, but the sum over the steps of a window; see `lossScale`.
+    case elmo
+
+    public var options: TrainingOptions {
+        var options = TrainingOptions()
+        switch self {
+        case .quick: break
+        case .elmoC:
+            options.batch = 128
+            options.epochs = 10
+            options.peakRate = 1e-4
+            options.warmupSteps = 10_000
+        case .elmo:
+            options.batch = 128
+            options.epochs = 10
+            options.optimizer = .adagrad
+            options.schedule = .constant
+            options.peakRate = 0.2
+            options.warmupSteps = 0
+            options.clip = 10
+        }
+        return options
+    }
+
+    /// What the mean loss is multiplied by. Adagrad's sums begin at 1: by ELMo's own loss they are outgrown at once, by the
+    /// mean over positions they would keep the rate small for thousands of steps.
+    public func lossScale(window: Int) -> Double? { self == .elmo ? Double(window) : nil }
+
+    /// The peak for another batch than the recipe's: the authors' grows with it.
+    public func peakRate(batch: Int) -> Float {
+        self == .elmoC ? options.peakRate * Float(batch) / 128 : options.peakRate
+    }
+}
+
+/// How the rate goes on after the warm-up.
+public enum RateSchedule: String, Codable, Sendable, CaseIterable {
+    /// Exponential decay that reaches half of the peak at the last step (the ELMo-C authors' `train.py`).
+    case exponential
+    /// The peak to the end, as ELMo trained.
+    case constant
+    /// Half a cosine wave from the peak down to nothing (Loshchilov and Hutter 2017).
+    case cosine
+    /// Peak x sqrt(warm-up / step) (Vaswani et al. 2017).
+    case inverseSquareRoot = "inverse-square-root"
+}
+
+/// The learning rate of each step: linear warm-up to the peak, then a schedule.
+public struct LearningRate: Sendable {
+    public let schedule: RateSchedule
+    /// The rate at the end of the warm-up.
+    public let peak: Float
+    public let warmupSteps: Int
+    public let totalSteps: Int
+
+    public init(_ schedule: RateSchedule = .exponential, peak: Float, warmupSteps: Int, totalSteps: Int) {
+        self.schedule = schedule
+        self.peak = peak
+        self.warmupSteps = warmupSteps
+        self.totalSteps = max(totalSteps, 1)
+    }
+
+    /// The rate of step `step`, counted from 0.
+    public func callAsFunction(_ step: Int) -> Float {
+        if step < warmupSteps { return peak * Float(step + 1) / Float(warmupSteps) }
+        let progress = min(1, Double(step - warmupSteps) / Double(max(1, totalSteps - warmupSteps)))
+        switch schedule {
+        case .exponential: return peak * Float(exp2(-progress))
+        case .constant: return peak
+        case .cosine: return peak * Float((1 + cos(Double.pi * progress)) / 2)
+        case .inverseSquareRoot: return peak * Float((Double(max(1, warmupSteps)) / Double(max(1, step))).squareRoot())
         }
     }
 }

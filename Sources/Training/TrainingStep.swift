@@ -23,6 +23,18 @@ final class TrainingStep {
     /// Whether it has been found out which way is the faster one.
     var isSettled: Bool { arrangement.isSettled }
 
+    /// Called when the gradients of some parameters of a direction, by its index, are complete: in the last window of a step, and
+    /// of layers that the directions have in common in the turn of the last direction.
+    var finish: ((_ direction: Int, _ parameters: ParameterRange) -> Void)? {
+        didSet {
+            for index in tasks.indices {
+                tasks[index].finish = finish.map { [count = tasks.count] finish in
+                    { range in if !range.isShared || index == count - 1 { finish(index, range) } }
+                }
+            }
+        }
+    }
+
     private let encoder: ContextualEncoder
     private let options: TrainingOptions
     private let rate: LearningRate
@@ -32,11 +44,14 @@ final class TrainingStep {
     /// The window trained on last, and the number of its pass.
     private(set) var window: TrainingWindow
     private var pass = 0
+    /// Whether that window is the last of its step.
+    private var isLast = false
 
     /// Everything one direction needs: its words, and what comes out.
     private final class DirectionTask {
         let words: DirectionWindow
         var loss = 0.0, norm = 0.0
+        var finish: ((ParameterRange) -> Void)?
         /// Why its words could not be had.
         var failure: (any Error)?
 
@@ -69,6 +84,7 @@ final class TrainingStep {
             try stream.next(&window)
             positions += window.positions
             pass = step * options.accumulation + number
+            isLast = number == options.accumulation - 1
             let start = monotonicSeconds()
             let context = Unmanaged.passUnretained(self).toOpaque()
             ranSideBySide = arrangement.isSideBySide
@@ -111,7 +127,7 @@ final class TrainingStep {
         model.accumulate(
             task.words.input(rows: shape.rows), targets: task.words.targets(rows: shape.rows),
             weights: task.words.weights(rows: shape.rows), shape: shape, carry: options.carriesState, seed: options.seed,
-            step: pass)
+            step: pass, finish: isLast ? task.finish : nil)
     }
 
     /// Throws `ToolError` with status `dataError` if a weight has become infinite or no number at all, as the next step

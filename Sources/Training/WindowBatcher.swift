@@ -1,3 +1,5 @@
+public import Model
+
 /// One window of truncated BPTT for both directions: `window` x `batch` positions, position (t, b) at `t * batch + b`.
 ///
 /// Values are row numbers of the embedding table. The backward direction reads the same sentences from their ends.
@@ -14,6 +16,10 @@ public struct TrainingWindow: Sendable {
     public var positions = 0
     /// Where the data stands after this window.
     public var position = DataPosition()
+
+    /// What a direction reads at each position, and the word that comes next.
+    public func inputs(_ direction: Direction) -> [UInt32] { direction == .forward ? forwardInputs : backwardInputs }
+    public func targets(_ direction: Direction) -> [UInt32] { direction == .forward ? forwardTargets : backwardTargets }
 
     public init(batch: Int, window: Int) {
         self.batch = batch
@@ -117,4 +123,18 @@ public struct WindowBatcher: Sendable {
         window.backwardTargets[place] = begin
         window.weights[place] = 0
     }
+}
+
+/// How far a training run has come in its data: enough to go on with the very next word.
+public struct DataPosition: Sendable, Equatable {
+    /// The pass over the text, from 0.
+    public var epoch = 0
+    /// Sentences of this pass that have been taken.
+    public var sentences = 0
+    /// For each stream, how many words its sentence has, and the position in it; the words, one stream after another.
+    public var lengths: [UInt32] = []
+    public var positions: [UInt32] = []
+    public var words: [UInt32] = []
+
+    public init() {}
 }

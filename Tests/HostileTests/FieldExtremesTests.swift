@@ -200,9 +200,9 @@ struct FieldExtremesTests {
         let subset = "$BIN/embed-oov -q --subset file \(samples.vocabulary) -o out", show = "$BIN/encode --print file -o out"
         let report = Field.all(inJSON: String(decoding: results.text, as: UTF8.self), named: "line") { Array("\($0)\n".utf8) }
         for (field, value, sound, command, message) in [
-            (try field(model.fields(of: "contour"), "contour cell"), #""four""#, "4", "$BIN/train --print file",
-             "cell is missing, or has a value that it cannot have: the configuration is damaged"),
-            (try field(model.fields(of: "contour"), "contour layers"), "9223372036854775807", "2", "$BIN/train --print file",
+            (try field(model.fields(of: "contour"), "contour encoder.lstm.shape.cell"), #""four""#, "4", "$BIN/train --print file",
+             "encoder.lstm.shape.cell is missing, or has a value that it cannot have: the configuration is damaged"),
+            (try field(model.fields(of: "contour"), "contour encoder.lstm.shape.layers"), "9223372036854775807", "2", "$BIN/train --print file",
              "layers is 9223372036854775807, and must be from 1 to 1048576"),
             (try field(checkpoint.fields(of: "contour-training"), "contour-training step"), "-1", "2", resume,
              "step is -1, and must be from 0 to 72057594037927936"),

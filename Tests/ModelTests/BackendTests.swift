@@ -8,17 +8,24 @@ import Model
 
 /// Every preset, made small, on the processor's backend and on the plain one, whose loops are naive and in double precision.
 @Suite struct BackendTests {
-    static let presets = EncoderConfiguration.presets.map(\.name)
+    /// The presets, and the other encoders by their names.
+    static let presets = EncoderConfiguration.presets.map(\.name) + EncoderShape.kinds.dropFirst().map(\.name)
     static let shape = WindowShape(steps: 4, batch: 3)
 
     static func configuration(_ preset: String) throws -> EncoderConfiguration {
-        var configuration = try #require(EncoderConfiguration(preset: preset, vectorSize: 6))
-        (configuration.lstm.cell, configuration.lstm.projection) = (9, 5)
+        var configuration: EncoderConfiguration, options = EncoderOverrides()
+        (options.cell, options.layers, options.dropout) = (9, 2, 0.2)
+        if let kind = EncoderShape.kinds.dropFirst().first(where: { $0.name == preset }) {
+            configuration = EncoderConfiguration(kind.shape, vectorSize: 6)
+        } else {
+            configuration = try #require(EncoderConfiguration(preset: preset, vectorSize: 6))
+            options.projection = 5
+        }
+        #expect(configuration.encoder.family.apply(options) == nil)
         (configuration.vocabularySize, configuration.negatives) = (40, 7)
         if !configuration.cutoffs.isEmpty { configuration.cutoffs = [8, 20] }
         configuration.filters = [[1, 2], [2, 3], [3, 2]]
         (configuration.characterSize, configuration.longestWord) = (4, 12)
-        configuration.lstm.dropout = 0.2
         #expect(configuration.complaint == nil)
         return configuration
     }

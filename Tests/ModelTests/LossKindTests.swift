@@ -132,6 +132,28 @@ import Model
         #expect(least == expected)
     }
 
+    /// Encoders of every kind are read from a file as they were written.
+    @Test(arguments: EncoderShape.kinds.map(\.name)) func encodersAreKept(name: String) throws {
+        let kind = try #require(EncoderShape.kinds.first { $0.name == name })
+        var configured = EncoderConfiguration(kind.shape, vectorSize: 7), options = EncoderOverrides()
+        (options.cell, options.layers, options.dropout, options.residual, options.layerNorm) = (6, 3, 0.25, false, false)
+        #expect(configured.encoder.family.apply(options) == nil && configured.complaint == nil)
+        #expect(configured.encoder.name == name && configured.encoder.family.layers == 3)
+        let (capacity, pool) = (WindowCapacity(batch: 1, rows: 1), ThreadPool(threads: 1))
+        let encoder = ContextualEncoder(configured, capacity: capacity, training: nil, pool: pool)
+        encoder.initialize(seed: 2)
+        let directory = try TemporaryDirectory(), path = directory.file("model")
+        let output = try OutputFile(path: path, binary: true)
+        try ModelFile.write(encoder, to: output)
+        try output.commit()
+        #expect(try ModelFile.read(path, capacity: capacity, pool: pool).configuration == configured)
+        #expect(try ModelFile.describe(path).hasPrefix("\(path)\nencoder \(name), "))
+        #expect(EncoderConfiguration(vectorSize: 7, cell: 9, projection: 5).difference(from: configured).contains("cell 9, not 6"))
+        options.cell = 0
+        _ = configured.encoder.family.apply(options)
+        #expect(configured.complaint?.contains("cell is 0") == true)
+    }
+
     @Test(arguments: [
         (LossKind.cosine, "loss cosine\n"), (.squaredDistance, "loss l2\n"),
         (.maxMargin, "loss max-margin, margin 0.75\n"),

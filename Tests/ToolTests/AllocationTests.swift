@@ -14,14 +14,41 @@ struct AllocationTests {
         ["--output", "sampled-softmax", "--negatives", "10"],
         ["--input", "characters", "--filters", "1:8,3:8", "--highways", "1", "--output", "sampled-softmax", "--negatives", "10",
          "--share-layers"],
+        ["--input", "characters", "--filters", "1:8,3:8", "--highways", "1", "--output", "continuous", "--table-memory", "1K"],
+        ["--input", "subwords", "--output", "subword-softmax", "--batch", "4"],
+        ["--input", "subwords", "--output", "subword-softmax", "--tie", "--share-layers", "--optimizer", "adagrad", "--rate", "0.1"],
+        ["--output", "sampled-softmax", "--negatives", "10", "--optimizer", "adagrad", "--rate", "0.1", "--batch", "7"],
+        ["--loss", "cosine", "--batch", "5", "--accumulate", "3", "--weight-decay", "0.01", "--dropout-kind", "non-recurrent"],
+        ["--loss", "max-margin", "--batch", "16", "--window", "7", "--reset-state"],
+        ["--encoder", "gru", "--loss", "l2", "--batch", "3", "--optimizer", "adagrad", "--rate", "0.1"],
+        ["--output", "adaptive-softmax", "--cutoffs", "5,12", "--batch", "9", "--direction", "backward"],
     ]
+
+    /// A text that no system comes to the end of.
+    private static let text = Task {
+        let directory = try TemporaryDirectory()
+        try directory.write("long.txt", Fixture.corpus(lines: 20_000))
+        let (text, tokens, merges) = (directory.file("long.txt"), directory.file("long.tok"), directory.file("merges"))
+        for (tool, arguments) in [
+            ("tokenize", [text, "-o", tokens]), ("build-vocab", ["--bpe", "20", tokens, "-o", merges]),
+            ("tokenize", ["--bpe", merges, text, "-o", directory.file("units.tok")]),
+            ("build-vocab", [directory.file("units.tok"), "-o", directory.file("units.vocab")]),
+        ] {
+            let result = try await runTool(tool, arguments)
+            try #require(result.status == 0, "\(result.errors)")
+        }
+        return directory
+    }
 
     /// Allocations of a whole training of some steps.
     private func allocations(_ options: [String], steps: Int) async throws -> Int {
-        let fixture = try await Fixture.shared.value
-        let table = options.contains("characters") ? [] : ["--table", fixture.table]
-        let vocabulary = options.contains("--output") ? ["--vocab", fixture.vocabulary] : []
-        let arguments = ["--preset", "tiny", "--batch", "1", "--quiet", "--steps", "\(steps)", "--evaluations", "0", fixture.tokens] + options + table
+        let fixture = try await Fixture.shared.value, text = try await Self.text.value
+        let readsUnits = options.contains("subwords"), tokens = text.file(readsUnits ? "units.tok" : "long.tok")
+        let predictsVectors = !options.contains("--output") || options.contains("continuous")
+        let readsVectors = !options.contains("--input")
+        let table = readsVectors || predictsVectors ? ["--table", fixture.table] : []
+        let vocabulary = predictsVectors ? [] : ["--vocab", readsUnits ? text.file("units.vocab") : fixture.vocabulary]
+        let arguments = ["--preset", "tiny", "--batch", "1", "--quiet", "--steps", "\(steps)", "--evaluations", "0", tokens] + options + table
             + vocabulary
         let result = try await runShell(
             "LD_PRELOAD=$BIN/libAllocationCounter.so $BIN/train \(arguments.joined(separator: " ")) -o /dev/null")
