@@ -151,6 +151,13 @@ extension OperationCase {
             let source = memory.matrix(sizes.rows, sizes.columns)
             return Prepared(run: { $0.scatterAdd(source, to: table, at: rows) }, results: [table])
         },
+        elementwise("runs", matrices: 4) { memory, sizes in
+            let table = memory.matrix(sizes.rows, sizes.columns), target = memory.matrix(sizes.rows, sizes.columns)
+            // Runs of no row, of one and of two.
+            let rows = memory.numbers(2 * sizes.rows, below: sizes.rows), ends = memory.numbers(sizes.rows, below: 1)
+            for index in 0..<sizes.rows { ends[index] = (index > 0 ? ends[index - 1] : 0) + Int32(index + 1) % 3 }
+            return Prepared(run: { $0.addRuns(rows, ends: ends, of: table, times: 0.75, to: target) }, results: [target])
+        },
         elementwise("move sum", matrices: 4) { memory, sizes in
             let parts = (0..<3).map { _ in memory.matrix(sizes.rows, sizes.columns) }
             return Prepared(run: { $0.moveSum(of: Array(parts[1...]), to: parts[0]) }, results: parts)

@@ -1,4 +1,4 @@
-@_spi(HostMemory) import Kernels
+import Kernels
 import Shards
 import WordVectors
 
@@ -28,63 +28,43 @@ struct SimilarityBenchmark {
 
     func run(_ set: WordSimilarity) -> SimilarityResult {
         let isKnown = Set(known)
-        let mean = meanDirection()
+        let mean = DirectionStandard(rows.matrix, ids: known).mean
         let (knownOnly, knownPairs) = set.correlation { first, second in
             guard let a = table.find(first), let b = table.find(second), isKnown.contains(a), isKnown.contains(b) else {
                 return nil
             }
-            return cosine(vector(a), vector(b), mean)
+            return rows.row(a).cosine(rows.row(b), less: mean)
         }
-        func correlation(_ make: @escaping (Int) -> [Float]?) -> Double {
+        func correlation(_ make: @escaping (Int) -> RowMatrix?) -> Double {
             // A pair about which nothing is known gets the similarity 0, that of unrelated words.
             set.correlation { first, second in
                 guard let a = table.find(first).flatMap(make), let b = table.find(second).flatMap(make) else { return 0 }
-                return cosine(a, b, mean)
+                return a.row(0).cosine(b.row(0), less: mean)
             }.spearman
         }
-        func knownOr(_ make: @escaping (Int) -> [Float]?) -> (Int) -> [Float]? {
-            { isKnown.contains($0) ? vector($0) : make($0) }
+        func made(_ make: (Matrix) -> Bool) -> RowMatrix? {
+            let row = RowMatrix(count: 1, dimension: rows.dimension)
+            return make(row.row(0)) ? row : nil
+        }
+        func vector(_ id: Int) -> RowMatrix? {
+            made { row in
+                row.copy(from: rows.row(id))
+                return true
+            }
+        }
+        func knownOr(_ make: @escaping (Int, Matrix) -> Bool) -> (Int) -> RowMatrix? {
+            { id in isKnown.contains(id) ? vector(id) : made { make(id, $0) } }
         }
         let nearest = SpellingEvaluation.Method.nearestSpelling(table, rows, fitted: fitted)
-        var all = [("known words only", correlation(knownOr { _ in nil }))]
-        all.append(("nearest spelling", correlation(knownOr { id in
-            var row = [Float](repeating: 0, count: rows.dimension)
-            _ = row.withUnsafeMutableBufferPointer { nearest.make(id, $0) }
-            return row
-        })))
+        var all = [("known words only", correlation(knownOr { _, _ in false }))]
+        all.append(("nearest spelling", correlation(knownOr(nearest.make))))
         for generator in generators {
-            all.append((generator.name, correlation(knownOr { id in
-                var row = [Float](repeating: 0, count: rows.dimension)
-                let isMade = row.withUnsafeMutableBufferPointer { row in
-                    table.withWord(id) { generator.generator.vector(for: $0, into: row) }
-                }
-                return isMade ? row : nil
+            all.append((generator.name, correlation(knownOr { id, row in
+                table.withWord(id) { generator.generator.vector(for: $0, into: row) }
             })))
         }
         all.append(("true vectors", correlation { hasVector[$0] ? vector($0) : nil }))
         return SimilarityResult(
             set: set.name, pairs: set.pairs.count, known: knownPairs, knownOnly: knownOnly, all: all)
-    }
-
-    private func vector(_ id: Int) -> [Float] { Array(rows.row(id)) }
-
-    /// The mean of the known words' unit vectors.
-    private func meanDirection() -> [Float] {
-        var mean = [Float](repeating: 0, count: rows.dimension)
-        for id in known {
-            var row = vector(id)
-            Vector.normalize(&row, count: row.count)
-            for index in mean.indices { mean[index] += row[index] / Float(known.count) }
-        }
-        return mean
-    }
-
-    private func cosine(_ a: [Float], _ b: [Float], _ mean: [Float]) -> Double {
-        func centred(_ vector: [Float]) -> [Float] {
-            var vector = vector
-            Vector.normalize(&vector, count: vector.count)
-            return zip(vector, mean).map { $0 - $1 }
-        }
-        return Vector.cosine(centred(a), centred(b), count: a.count)
     }
 }

@@ -29,6 +29,9 @@ public protocol Backend: AnyObject {
     func gather(_ rows: Numbers, of table: Matrix, into target: Matrix)
     /// table[rows[i]] += source[i], in the order of i; nothing where rows[i] is negative.
     func scatterAdd(_ source: Matrix, to table: Matrix, at rows: Numbers)
+    /// target[i] += factor x table[row], for each row of the i-th run of `rows` in its order. Runs lie one after the other, and
+    /// the i-th ends before `ends[i]`.
+    func addRuns(_ rows: Numbers, ends: Numbers, of table: Matrix, times factor: Float, to target: Matrix)
     /// Whether all elements are finite.
     func isFinite(_ matrix: Matrix) -> Bool
     /// Copies floats of the host, row after row, into `target`.

@@ -14,9 +14,7 @@ extension Compute {
         for row in 0..<source.rows { Vector.add(source.row(row), to: target.row(row), count: source.columns) }
     }
 
-    public func scale(_ target: Matrix, by factor: Float) {
-        for row in 0..<target.rows { Vector.scale(target.row(row), by: factor, count: target.columns) }
-    }
+    public func scale(_ target: Matrix, by factor: Float) { target.scale(by: factor) }
 
     public func broadcast(_ row: Matrix, to target: Matrix) {
         precondition(row.columns == target.columns)
@@ -63,10 +61,18 @@ extension Compute {
         }
     }
 
-    public func isFinite(_ matrix: Matrix) -> Bool {
-        if matrix.isDense { return Vector.isFinite(matrix.start, count: matrix.rows * matrix.columns) }
-        return (0..<matrix.rows).allSatisfy { Vector.isFinite(matrix.row($0), count: matrix.columns) }
+    public func addRuns(_ rows: Numbers, ends: Numbers, of table: Matrix, times factor: Float, to target: Matrix) {
+        precondition(ends.count >= target.rows && table.columns == target.columns)
+        var place = 0
+        for index in 0..<target.rows {
+            while place < Int(ends[index]) {
+                Vector.add(table.row(Int(rows[place])), times: factor, to: target.row(index), count: target.columns)
+                place += 1
+            }
+        }
     }
+
+    public func isFinite(_ matrix: Matrix) -> Bool { matrix.isFinite }
 
     public func write(_ values: UnsafeBufferPointer<Float>, to target: Matrix) {
         precondition(values.count == target.rows * target.columns)
@@ -74,19 +80,9 @@ extension Compute {
         for row in 0..<target.rows { target.row(row).update(from: start + row * target.columns, count: target.columns) }
     }
 
-    public func read(_ matrix: Matrix) -> [Float] {
-        [Float](unsafeUninitializedCapacity: matrix.rows * matrix.columns) { values, count in
-            count = matrix.rows * matrix.columns
-            guard let start = values.baseAddress else { return }
-            for row in 0..<matrix.rows {
-                (start + row * matrix.columns).update(from: matrix.row(row), count: matrix.columns)
-            }
-        }
-    }
+    public func read(_ matrix: Matrix) -> [Float] { matrix.values }
 
-    public func normalize(_ rows: Matrix) {
-        for row in 0..<rows.rows { Vector.normalize(rows.row(row), count: rows.columns) }
-    }
+    public func normalize(_ rows: Matrix) { rows.normalize() }
 
     public func rowProducts(_ one: Matrix, _ other: Matrix) -> [Double] {
         precondition(one.rows == other.rows && one.columns == other.columns)

@@ -102,7 +102,7 @@ public final class TableShardWriter {
     }
 
     /// Appends a tensor, in blocks of at most 16 MiB.
-    public func append(tensor name: String, shape: [Int], values: UnsafeBufferPointer<Float>) throws {
+    public func append(tensor name: String, shape: [Int], values: [Float]) throws {
         precondition(shape.reduce(1, *) == values.count)
         try flush()
         var offset = 0
@@ -117,7 +117,7 @@ public final class TableShardWriter {
             block.append(column: Array(name.utf8))
             block.append(column: shape.map(UInt64.init))
             block.append(column: [UInt64(offset)])
-            block.append(column: UnsafeBufferPointer(rebasing: piece))
+            piece.withUnsafeBufferPointer { block.append(column: $0) }
             try writer.append(block)
             offset += piece.count
         } while offset < values.count

@@ -46,7 +46,7 @@ struct FormTargetTests {
             }
         }
         let mean = [Float](repeating: 0.01, count: dimension)
-        try mean.withUnsafeBufferPointer { try writer.append(tensor: "mean", shape: [dimension], values: $0) }
+        try writer.append(tensor: "mean", shape: [dimension], values: mean)
         try writer.finish()
         try output.commit()
         return directory.file(name)

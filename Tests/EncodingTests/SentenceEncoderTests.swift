@@ -30,7 +30,7 @@ struct SentenceEncoderTests {
             }
         }
         let mean = [Float](repeating: 0.01, count: dimension)
-        try mean.withUnsafeBufferPointer { try writer.append(tensor: "mean", shape: [dimension], values: $0) }
+        try writer.append(tensor: "mean", shape: [dimension], values: mean)
         try writer.finish()
         try output.commit()
         return try EmbeddingTable(FileSource(path: directory.file("table")), pool: pool)

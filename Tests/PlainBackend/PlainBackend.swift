@@ -112,6 +112,17 @@ extension PlainBackend {
         }
     }
 
+    public func addRuns(_ rows: Numbers, ends: Numbers, of table: Matrix, times factor: Float, to target: Matrix) {
+        let table = Grid(table), target = Grid(target)
+        for index in 0..<target.rows {
+            for place in (index == 0 ? 0 : Int(ends[index - 1]))..<Int(ends[index]) {
+                for column in 0..<target.columns {
+                    target[index, column] += Double(factor) * table[Int(rows[place]), column]
+                }
+            }
+        }
+    }
+
     public func isFinite(_ matrix: Matrix) -> Bool { read(matrix).allSatisfy(\.isFinite) }
 
     public func write(_ values: UnsafeBufferPointer<Float>, to target: Matrix) {

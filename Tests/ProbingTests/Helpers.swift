@@ -26,7 +26,7 @@ func table(_ words: [(word: String, row: [Float])]) throws -> EmbeddingTable {
             try Array(word.utf8).withUnsafeBytes { try writer.append($0, count: 1, source: .pretrained, row: row) }
         }
     }
-    try [0, 0].withUnsafeBufferPointer { try writer.append(tensor: "mean", shape: [2], values: $0) }
+    try writer.append(tensor: "mean", shape: [2], values: [0, 0])
     try writer.finish()
     try output.commit()
     return try EmbeddingTable(FileSource(path: directory.file("table")), pool: pool)

@@ -86,7 +86,7 @@ struct TableShardTests {
                 }
             }
             let mean = [Float](repeating: 0.5, count: dimension)
-            try mean.withUnsafeBufferPointer { try writer.append(tensor: "mean", shape: [dimension], values: $0) }
+            try writer.append(tensor: "mean", shape: [dimension], values: mean)
             try writer.finish()
         }
     }

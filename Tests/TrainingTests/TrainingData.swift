@@ -97,7 +97,7 @@ struct TrainingData {
             }
         }
         let mean = [Float](repeating: 0, count: dimension)
-        try mean.withUnsafeBufferPointer { try writer.append(tensor: "mean", shape: [dimension], values: $0) }
+        try writer.append(tensor: "mean", shape: [dimension], values: mean)
         try writer.finish()
         try output.commit()
     }

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Kernels
 import Shards
 import TestSupport
 import Testing
@@ -10,7 +11,7 @@ import WordVectors
 
     private var rows: RowMatrix {
         let rows = RowMatrix(count: rule.words.count, dimension: 5)
-        for (word, vector) in rule.vectors.enumerated() { _ = rows.row(word).update(fromContentsOf: vector) }
+        for (word, vector) in rule.vectors.enumerated() { rows.row(word).copy(from: vector) }
         return rows
     }
 
@@ -19,8 +20,8 @@ import WordVectors
         let words = table(rule.words), rows = rows
         let fitted = Array(0..<50), heldOut = Array(50..<60)
         // Turns each true vector a little, by its number.
-        func make(_ id: Int, _ row: UnsafeMutableBufferPointer<Float>) -> Bool {
-            for index in row.indices { row[index] = rows.row(id)[index] * (index == id % 5 ? 3 : 1) }
+        func make(_ id: Int, _ row: Matrix) -> Bool {
+            row.copy(from: rows.row(id).values.enumerated().map { $1 * ($0 == id % 5 ? 3 : 1) })
             return id != 57
         }
         let evaluation = SpellingEvaluation(
@@ -40,9 +41,9 @@ import WordVectors
             (0..<60).filter { $0 != except }.sorted { dot(vector, centred(units[$0])) > dot(vector, centred(units[$1])) }
         }
         for (index, id) in heldOut.enumerated() where id != 57 {
-            var row = [Float](repeating: 0, count: 5)
-            _ = row.withUnsafeMutableBufferPointer { make(id, $0) }
-            let made = row.map(Double.init)
+            let row = RowMatrix(count: 1, dimension: 5)
+            _ = make(id, row.row(0))
+            let made = row.row(0).values.map(Double.init)
             let outcome = evaluation.outcomes[0][index]
             #expect(abs(Double(outcome.cosine) - dot(unit(made), units[id])) < 1e-5)
             #expect(abs(Double(outcome.centredCosine) - dot(centred(made), centred(units[id]))) < 1e-5)

@@ -1,5 +1,6 @@
 import Files
 import Glibc
+import Kernels
 import Parallel
 import Shards
 import TestSupport
@@ -192,10 +193,8 @@ import WordVectors
 extension OutOfVocabularyGenerator {
     /// The generated vector of a word, `nil` if there is none.
     func vectorArray(_ word: String) -> [Float]? {
-        var row = [Float](repeating: .nan, count: dimension)
-        let made = Array(word.utf8).withUnsafeBytes { word in
-            row.withUnsafeMutableBufferPointer { vector(for: word, into: $0) }
-        }
-        return made ? row : nil
+        let row = RowMatrix(count: 1, dimension: dimension)
+        row.matrix.fill(.nan)
+        return Array(word.utf8).withUnsafeBytes { vector(for: $0, into: row.row(0)) } ? row.row(0).values : nil
     }
 }

@@ -1,5 +1,6 @@
 import Files
 import Glibc
+import Kernels
 import Shards
 import TestSupport
 import Testing
@@ -30,9 +31,9 @@ func table(_ words: [String]) -> WordTable {
 
 extension VectorLookup {
     /// The vector of word `id`, `nil` if it has none.
-    func vector(_ id: Int) -> [Float]? { found[id] ? Array(rows.row(id)) : nil }
+    func vector(_ id: Int) -> [Float]? { found[id] ? rows.row(id).values : nil }
 
-    var bits: [UInt32] { rows.elements.map(\.bitPattern) }
+    var bits: [UInt32] { rows.matrix.values.map(\.bitPattern) }
 }
 
 func littleEndian<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {

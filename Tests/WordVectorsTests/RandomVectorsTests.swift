@@ -1,4 +1,5 @@
 import Files
+import Kernels
 import Parallel
 import Shards
 import TestSupport
@@ -12,7 +13,7 @@ import WordVectors
     }
 
     private func vector(_ table: TableBuilder.Table, _ word: String) throws -> [Float] {
-        Array(table.rows.row(try #require(table.words.find(word))))
+        table.rows.row(try #require(table.words.find(word))).values
     }
 
     /// A word's vector depends on the word and the seed, not on the other words, their order or the threads.

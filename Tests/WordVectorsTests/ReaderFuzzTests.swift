@@ -1,5 +1,6 @@
 import Files
 import Glibc
+import Kernels
 import Parallel
 import Shards
 import TestSupport
@@ -62,10 +63,8 @@ import WordVectors
                 _ = file.ownGenerator()?.vectorArray("unknown")
                 if file.format == .fastText {
                     let model = try openWordVectorModel(path, pool: pool)
-                    var row = [Float](repeating: 0, count: model.dimension)
-                    _ = try row.withUnsafeMutableBufferPointer { row in
-                        try Array("dog".utf8).withUnsafeBytes { try model.known($0, into: row) }
-                    }
+                    let row = RowMatrix(count: 1, dimension: model.dimension)
+                    _ = try Array("dog".utf8).withUnsafeBytes { try model.known($0, into: row.row(0)) }
                 }
                 accepted += 1
             } catch is ToolError {

@@ -22,9 +22,7 @@ private enum Few {
     static var rows: RowMatrix {
         let rows = RowMatrix(count: words.count, dimension: 3)
         for word in words.indices {
-            for number in 0..<3 {
-                rows.row(word)[number] = Float(sin(1 + 3 * Double(word) + 0.7 * Double(number)) + 0.5)
-            }
+            rows.row(word).copy(from: (0..<3).map { Float(sin(1 + 3 * Double(word) + 0.7 * Double($0)) + 0.5) })
         }
         return rows
     }

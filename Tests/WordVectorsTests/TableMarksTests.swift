@@ -1,3 +1,4 @@
+import Kernels
 import Shards
 import Testing
 import WordVectors
@@ -17,7 +18,7 @@ import WordVectors
     }
 
     private func row(_ table: TableBuilder.Table, _ word: String) throws -> [Float] {
-        Array(table.rows.row(try #require(table.words.find(word))))
+        table.rows.row(try #require(table.words.find(word))).values
     }
 
     @Test func marksComeLast() throws {

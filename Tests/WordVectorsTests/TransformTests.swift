@@ -1,4 +1,5 @@
 import Files
+import Kernels
 import Parallel
 import Shards
 import TestSupport
@@ -48,31 +49,31 @@ import WordVectors
 
     @Test func withoutOptionsVectorsStayAsTheyAre() throws {
         let table = try build { _ in }
-        for id in 0..<40 { #expect(Array(table.rows.row(id)) == Self.rows[id]) }
+        for id in 0..<40 { #expect(table.rows.row(id).values == Self.rows[id]) }
     }
 
     /// The numbers of NumPy 2: x - x.mean(0), and that less its part in the leading eigenvectors of its covariance.
     @Test(arguments: [1, 3]) func meanAndDirectionsAreThoseOfNumPy(threads: Int) throws {
         let mean: [Float] = [-0.06875, 1.575, 1.4875, 0.125, 0.8125, 0.925]
         let centred = try build(threads: threads) { $0.transform.centre = true }
-        for id in 0..<40 { #expect(close(Array(centred.rows.row(id)), zip(Self.rows[id], mean).map { $0 - $1 })) }
+        for id in 0..<40 { #expect(close(centred.rows.row(id).values, zip(Self.rows[id], mean).map { $0 - $1 })) }
         let removed = try build(threads: threads) { $0.transform.directions = 2 }
         #expect(close(
-            Array(removed.rows.row(0)), [-2.10349338, -0.49133681, -2.41841691, 2.52508859, -1.76983563, 0.82174986]))
+            removed.rows.row(0).values, [-2.10349338, -0.49133681, -2.41841691, 2.52508859, -1.76983563, 0.82174986]))
         #expect(close(
-            Array(removed.rows.row(39)), [-1.83755234, -0.3466761, 4.01920286, -0.09623838, 1.52990636, -0.13651431]))
+            removed.rows.row(39).values, [-1.83755234, -0.3466761, 4.01920286, -0.09623838, 1.52990636, -0.13651431]))
         let both = try build(threads: threads) {
             $0.transform.directions = 2
             $0.transform.normalise = true
         }
         #expect(close(
-            Array(both.rows.row(39)), [-0.39159587, -0.07387922, 0.85652158, -0.0205091, 0.32603426, -0.0290922]))
+            both.rows.row(39).values, [-0.39159587, -0.07387922, 0.85652158, -0.0205091, 0.32603426, -0.0290922]))
     }
 
     @Test(arguments: 1...5) func whatIsRemovedIsGone(directions: Int) throws {
         let table = try build { $0.transform.directions = directions }
         // With all but one direction gone, what is left lies on a line.
-        let left = (0..<40).map { Array(table.rows.row($0)) }
+        let left = (0..<40).map { table.rows.row($0).values }
         let longest = try #require(left.max { $0.reduce(0) { $0 + $1 * $1 } < $1.reduce(0) { $0 + $1 * $1 } })
         let square = longest.reduce(0) { $0 + $1 * $1 }
         var off: Float = 0
@@ -94,7 +95,7 @@ import WordVectors
         let text = "a 1 0 0 0 0\nb 0 1 0 0 0\nc 0 0 1 0 0\n"
         let table = try builder.build(
             VocabularyWords([("a", 3), ("b", 2), ("c", 1)]), openVectors(scratch.file("d.txt", text)), threads: 1)
-        for id in 0..<3 { #expect(close(Array(table.rows.row(id)), [0, 0, 0, 0, 0])) }
+        for id in 0..<3 { #expect(close(table.rows.row(id).values, [0, 0, 0, 0, 0])) }
     }
 
     @Test func moreDirectionsThanThereAreAreRefused() {
@@ -108,9 +109,9 @@ import WordVectors
             $0.transform.normalise = true
         }
         var mean = [Float](repeating: 0, count: 6)
-        for id in 0..<40 { for index in 0..<6 { mean[index] += table.rows.row(id)[index] / 40 } }
+        for id in 0..<40 { for index in 0..<6 { mean[index] += table.rows.row(id).values[index] / 40 } }
         #expect(close(table.mean, mean))
-        for id in 0..<40 { #expect(abs(table.rows.row(id).reduce(0) { $0 + $1 * $1 } - 1) < 1e-5) }
+        for id in 0..<40 { #expect(abs(table.rows.row(id).values.reduce(0) { $0 + $1 * $1 } - 1) < 1e-5) }
     }
 
     /// A word that the table was asked for and one that is met later get the same vector, and words without a vector stay
@@ -150,7 +151,7 @@ import WordVectors
         let path = try store(built, .float16)
         let source: any ByteSource = fromPipe ? MemorySource(try readFile(path)) : try FileSource(path: path)
         let table = try EmbeddingTable(source, pool: WorkerPool(threads: 1))
-        for id in 0..<42 { #expect(try table.rows.row(id) == built.rows.row(id).map { Float(Float16($0)) }) }
+        for id in 0..<42 { #expect(try table.rows.row(id) == built.rows.row(id).values.map { Float(Float16($0)) }) }
     }
 
     @Test func threadsDoNotShow() throws {

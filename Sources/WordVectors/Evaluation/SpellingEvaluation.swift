@@ -1,4 +1,4 @@
-@_spi(HostMemory) import Kernels
+public import Kernels
 import Parallel
 public import Shards
 
@@ -7,12 +7,12 @@ public import Shards
 /// Cosines are of unit vectors, as they are and less their mean. Neighbours are looked for among all known words, by the
 /// cosine of unit vectors less their mean, as `train` ranks its predictions.
 public struct SpellingEvaluation: Sendable {
-    /// A way to make a vector: writes that of word `id` into a row, false if it makes none.
+    /// A way to make a vector: writes that of word `id` into a row, [1, dimension]; false if it makes none.
     public struct Method {
         public let name: String
-        package let make: (_ id: Int, _ row: UnsafeMutableBufferPointer<Float>) -> Bool
+        package let make: (_ id: Int, _ row: Matrix) -> Bool
 
-        public init(_ name: String, _ make: @escaping (Int, UnsafeMutableBufferPointer<Float>) -> Bool) {
+        public init(_ name: String, _ make: @escaping (Int, Matrix) -> Bool) {
             self.name = name
             self.make = make
         }
@@ -65,22 +65,22 @@ public struct SpellingEvaluation: Sendable {
         asked = (0..<count).map { heldOut[$0 * heldOut.count / count] }
         names = methods.map(\.name)
         candidates = fitted.count + heldOut.count
-        let mean = TargetStandard(rows, ids: fitted).mean
+        let mean = DirectionStandard(rows.matrix, ids: fitted).mean
         let neighbours = VectorNeighbours(rows, ids: fitted + heldOut, mean: mean, threads: threads)
-        let truth = neighbours.nearest(asked.map { Array(rows.row($0)) }, except: asked)
+        let truth = neighbours.nearest(asked.map(rows.row), except: asked)
         let pool = ThreadPool(threads: threads)
         outcomes = methods.map { [asked] method in
             let made = RowMatrix(count: asked.count, dimension: rows.dimension)
             let flags = ChunkedFlags(count: asked.count, of: false)
             nonisolated(unsafe) let make = method.make
             pool.forEach(asked.count) { flags.flags[$0] = make(asked[$0], made.row($0)) }
-            let found = neighbours.nearest(asked.indices.map { Array(made.row($0)) }, except: asked)
+            let found = neighbours.nearest(asked.indices.map(made.row), except: asked)
             return asked.indices.map { index in
                 var outcome = Outcome(rank: (fitted.count + heldOut.count + 1) / 2, isMade: flags.flags[index])
                 guard outcome.isMade else { return outcome }
                 let row = made.row(index), original = rows.row(asked[index])
-                outcome.cosine = Float(centredCosine(row, original, less: nil))
-                outcome.centredCosine = Float(centredCosine(row, original, less: mean))
+                outcome.cosine = Float(row.cosine(original, less: nil))
+                outcome.centredCosine = Float(row.cosine(original, less: mean))
                 // The mean itself points nowhere, so nothing is near it.
                 guard outcome.centredCosine != 0 else { return outcome }
                 outcome.rank = found[index].rank
@@ -105,23 +105,58 @@ public struct SpellingEvaluation: Sendable {
     }
 }
 
-/// The cosine of two vectors after a mean is taken from their unit vectors; 0 if nothing is left of one.
-func centredCosine(
-    _ a: UnsafeMutableBufferPointer<Float>, _ b: UnsafeMutableBufferPointer<Float>, less mean: [Float]?
-) -> Double {
-    func inverseNorm(_ row: UnsafeMutableBufferPointer<Float>) -> Double {
-        let square = row.reduce(0) { $0 + Double($1) * Double($1) }
-        return square > 0 ? 1 / square.squareRoot() : 0
+/// Finds the known words whose vectors are nearest, by the cosine of unit vectors less their mean.
+struct VectorNeighbours {
+    private let ids: [Int]
+    private let mean: [Float]
+    /// The known words' directions, [ids, dimension].
+    private let directions: RowMatrix
+    private let compute: Compute
+
+    /// Vectors looked at together.
+    private static let block = 64
+
+    init(_ rows: RowMatrix, ids: [Int], mean: [Float], threads: Int) {
+        self.ids = ids
+        self.mean = mean
+        compute = Compute(pool: ThreadPool(threads: threads))
+        directions = RowMatrix(count: ids.count, dimension: rows.dimension)
+        for (index, id) in ids.enumerated() {
+            directions.row(index).copy(from: rows.row(id))
+            directions.row(index).normalize(less: mean)
+        }
     }
-    let scaleA = inverseNorm(a), scaleB = inverseNorm(b)
-    var product = 0.0, squareA = 0.0, squareB = 0.0
-    for index in a.indices {
-        let x = Double(a[index]) * scaleA - Double(mean?[index] ?? 0)
-        let y = Double(b[index]) * scaleB - Double(mean?[index] ?? 0)
-        product += x * y
-        squareA += x * x
-        squareB += y * y
+
+    struct Nearest {
+        /// Where the excepted word comes among the known words.
+        var rank = 1
+        /// The ten nearest words but the excepted one.
+        var ids: [Int] = []
     }
-    // What is left of a vector that was the mean itself is rounding, which has no direction.
-    return squareA > 1e-9 && squareB > 1e-9 ? product / (squareA * squareB).squareRoot() : 0
+
+    /// For each vector, [1, dimension], its nearest words, and the rank of the word `except` of the same position.
+    func nearest(_ vectors: [Matrix], except: [Int]) -> [Nearest] {
+        let places = Dictionary(uniqueKeysWithValues: ids.enumerated().map { ($1, $0) })
+        var results = [Nearest](repeating: Nearest(), count: vectors.count)
+        let asked = RowMatrix(count: Self.block, dimension: mean.count)
+        let scores = FloatBuffer(count: Self.block * ids.count)
+        for first in stride(from: 0, to: vectors.count, by: Self.block) {
+            let count = min(Self.block, vectors.count - first)
+            for index in 0..<count {
+                asked.row(index).copy(from: vectors[first + index])
+                asked.row(index).normalize(less: mean)
+            }
+            let block = Matrix(scores, rows: count, columns: ids.count)
+            compute.multiply(asked.matrix.rows(0..<count), directions.matrix.transposed, into: block)
+            results.withUnsafeMutableBufferPointer { results in
+                nonisolated(unsafe) let results = results
+                compute.pool.forEach(count) { index in
+                    let row = block.rows(index..<index + 1)
+                    let found = row.greatest(10, except: places[except[first + index]] ?? -1)
+                    results[first + index] = Nearest(rank: 1 + found.greater, ids: found.places.map { ids[$0] })
+                }
+            }
+        }
+        return results
+    }
 }

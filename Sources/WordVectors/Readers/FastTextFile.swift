@@ -1,4 +1,5 @@
 import Files
+import Kernels
 import Parallel
 import Shards
 
@@ -79,10 +80,10 @@ final class FastTextFile: VectorFile {
         }
     }
 
-    /// Writes the vector of the dictionary's entry `entry`, whose word is `word`, into `row`, [dimension]; may be zero.
+    /// Writes the vector of the dictionary's entry `entry`, whose word is `word`, into `row`, [1, dimension]; may be zero.
     /// Throws `ToolError` with status `dataError` if it is not finite.
-    func vector(of word: UnsafeRawBufferPointer, entry: Int, into row: UnsafeMutableBufferPointer<Float>) throws {
-        row.update(repeating: 0)
+    func vector(of word: UnsafeRawBufferPointer, entry: Int, into row: Matrix) throws {
+        row.fill(0)
         guard makeVector(word, entry: entry, into: row) != .notFinite else { throw notFinite(word) }
     }
 
@@ -108,16 +109,15 @@ final class FastTextFile: VectorFile {
     }
 
     private func makeVector(
-        _ word: UnsafeRawBufferPointer, entry: Int, into row: UnsafeMutableBufferPointer<Float>
+        _ word: UnsafeRawBufferPointer, entry: Int, into row: Matrix
     ) -> Outcome {
         guard entry < header.rows.count else { return .zero }
         let used = header.rows.addAll(to: row) { add in
             add(entry)
             header.subwords.forEach(word) { add(header.words + $0) }
         }
-        scale(row, by: Float(1 / Double(used)))
-        if row.contains(where: { !$0.isFinite }) { return .notFinite }
-        return row.contains { $0 != 0 } ? .made : .zero
+        row.scale(by: Float(1 / Double(used)))
+        return !row.isFinite ? .notFinite : row.isZero ? .zero : .made
     }
 }
 

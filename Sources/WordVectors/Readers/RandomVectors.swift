@@ -1,5 +1,5 @@
 import Files
-@_spi(HostMemory) import Kernels
+import Kernels
 import Parallel
 public import Shards
 
@@ -39,18 +39,16 @@ final class RandomGenerator: OutOfVocabularyGenerator {
         self.seed = seed
     }
 
-    func vector(for word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) -> Bool {
+    func vector(for word: UnsafeRawBufferPointer, into row: Matrix) -> Bool {
         var random = Random(
             seed: seed, stream: "random vectors", number: Int(truncatingIfNeeded: XXH64.hash(word)))
-        for index in row.indices { row[index] = Float(random.normal()) }
-        guard let start = row.baseAddress else { return false }
-        Vector.normalize(start, count: row.count)
+        row.fillWithDirections(&random)
         return true
     }
 
     var fields: ShardFields { ["generator": "random", "random-seed": String(seed)] }
 
-    func forEachTensor(_ body: (String, [Int], UnsafeBufferPointer<Float>) throws -> Void) throws {}
+    func forEachTensor(_ body: (String, [Int], [Float]) throws -> Void) throws {}
 
     /// The generator of a table's header. Throws `ToolError.data` for one without a seed.
     convenience init(_ fields: ShardFields, dimension: Int, file: String) throws {

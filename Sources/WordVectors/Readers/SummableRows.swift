@@ -1,4 +1,5 @@
 import Files
+@_spi(HostMemory) import Kernels
 
 /// Rows whose sums make the vectors of words, [count, dimension]: the words' and n-grams' rows of a fastText model, in a
 /// mapped file or in memory.
@@ -12,16 +13,15 @@ protocol SummableRows: Sendable {
 }
 
 extension SummableRows {
-    func add(_ row: Int, to sum: UnsafeMutableBufferPointer<Float>) {
-        withUnsafePointer(to: row) { add(UnsafeBufferPointer(start: $0, count: 1), to: sum) }
+    func add(_ row: Int, to sum: Matrix) {
+        withUnsafePointer(to: row) { add(UnsafeBufferPointer(start: $0, count: 1), to: sum.floats) }
     }
 
-    /// Adds the rows that `produce` names to `sum`, and returns how many they are.
-    func addAll(
-        to sum: UnsafeMutableBufferPointer<Float>, _ produce: (_ row: (Int) -> Void) -> Void
-    ) -> Int {
+    /// Adds the rows that `produce` names to `sum`, [1, dimension], and returns how many they are.
+    func addAll(to sum: Matrix, _ produce: (_ row: (Int) -> Void) -> Void) -> Int {
+        let sum = sum.floats
         // Several at a time, so that the waits for memory overlap.
-        withUnsafeTemporaryAllocation(of: Int.self, capacity: 32) { waiting in
+        return withUnsafeTemporaryAllocation(of: Int.self, capacity: 32) { waiting in
             var filled = 0, total = 0
             func flush() {
                 add(UnsafeBufferPointer(rebasing: waiting[..<filled]), to: sum)
@@ -39,11 +39,6 @@ extension SummableRows {
     }
 }
 
-/// row *= factor
-func scale(_ row: UnsafeMutableBufferPointer<Float>, by factor: Float) {
-    for index in row.indices { row[index] *= factor }
-}
-
 /// Rows of little-endian Float32 in a mapped file or in memory, at any alignment; [count, dimension].
 ///
 /// fastText writes its matrices right behind words of any length, so their floats are not aligned.
@@ -57,7 +52,7 @@ struct UnalignedRows: SummableRows, @unchecked Sendable {
     /// All rows of a matrix in memory.
     init(_ rows: RowMatrix) {
         self.init(
-            bytes: UnsafeRawBufferPointer(UnsafeBufferPointer(rows.elements)), count: rows.count,
+            bytes: UnsafeRawBufferPointer(rows.matrix.floats), count: rows.count,
             dimension: rows.dimension, owner: rows)
     }
 

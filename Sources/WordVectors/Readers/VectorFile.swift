@@ -1,4 +1,5 @@
 import Files
+@_spi(HostMemory) public import Kernels
 public import Shards
 
 /// How a file of word vectors is laid out.
@@ -110,7 +111,7 @@ public struct VectorLookup: Sendable {
             counts.duplicates += 1
             return
         }
-        let row = rows.row(id)
+        let row = rows.row(id).floats
         var isZero = true
         for index in row.indices {
             row[index] = values[index]

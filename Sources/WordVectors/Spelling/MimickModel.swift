@@ -1,4 +1,5 @@
-@_spi(HostMemory) import Kernels
+import Files
+public import Kernels
 import Layers
 import Parallel
 public import Shards
@@ -14,18 +15,18 @@ public final class MimickModel: OutOfVocabularyGenerator, @unchecked Sendable {
     let network: MimickNetwork
     let parameters: ParameterStore
     let characters: CharacterTable
-    let standard: TargetStandard
+    let standard: DirectionStandard
     /// Workspaces at rest.
     private let spare = Mutex<[MimickWorkspace]>([])
 
-    init(_ network: MimickNetwork, _ parameters: ParameterStore, characters: CharacterTable, standard: TargetStandard) {
+    init(_ network: MimickNetwork, _ parameters: ParameterStore, characters: CharacterTable, standard: DirectionStandard) {
         self.network = network
         self.parameters = parameters
         self.characters = characters
         self.standard = standard
     }
 
-    public func vector(for word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) -> Bool {
+    public func vector(for word: UnsafeRawBufferPointer, into row: Matrix) -> Bool {
         let spelling = WordSpellings(word, longest: MimickNetwork.longestWord)
         guard spelling.length(0) > 0 else { return false }
         predict(spelling, [0]) { _, values in standard.restore(values, into: row) }
@@ -44,68 +45,76 @@ public final class MimickModel: OutOfVocabularyGenerator, @unchecked Sendable {
         return ids.indices.map { spellings.length($0) > 0 }
     }
 
-    /// Calls `body` with each index of the group and the network's output for it, [dimension].
-    func predict(_ spellings: WordSpellings, _ group: [Int], _ body: (Int, UnsafePointer<Float>) -> Void) {
+    /// Calls `body` with each index of the group and the network's output for it, [1, dimension].
+    func predict(_ spellings: WordSpellings, _ group: [Int], _ body: (Int, Matrix) -> Void) {
         let workspace = spare.withLock { $0.popLast() } ?? MimickWorkspace(network)
         let numbers = characters.numbers(spellings, group)
         let target = workspace.characters(parameters, count: numbers.count)
         for (index, number) in numbers.enumerated() { target[index] = number }
         let result = workspace.predict(parameters, words: group.count, length: numbers.count / group.count)
-        for (row, index) in group.enumerated() { body(index, result.row(row)) }
+        for (row, index) in group.enumerated() { body(index, result.rows(row..<row + 1)) }
         spare.withLock { $0.append(workspace) }
     }
 }
 
-/// What the network's targets are in terms of vectors: target = (vector / |vector| - mean) * scale.
-struct TargetStandard: Sendable, Equatable {
-    /// The mean of the unit vectors, [dimension].
-    let mean: [Float]
-    /// One over the root of the mean square of what is left.
-    let scale: Float
-    /// The mean norm of the vectors.
-    let norm: Float
-    /// Whether outputs are directions alone, as a fit by cosine leaves them: they get the targets' mean norm.
-    var isDirection = false
+/// How a MIMICK model travels in a table.
+extension MimickModel {
+    public var source: VectorSource { .mimick }
+    public var fields: ShardFields { ["generator": "mimick", "mimick": network.shape.text] }
 
-    init(mean: [Float], scale: Float, norm: Float, isDirection: Bool = false) {
-        self.isDirection = isDirection
-        self.mean = mean
-        self.scale = scale
-        self.norm = norm
-    }
-
-    /// Measures the rows `ids`, none of which is zero.
-    init(_ rows: RowMatrix, ids: [Int]) {
-        let dimension = rows.dimension
-        var sums = [Double](repeating: 0, count: dimension)
-        var norms = 0.0
-        for id in ids {
-            let row = rows.row(id)
-            let norm = row.baseAddress.map { Vector.norm($0, count: dimension) } ?? 0
-            norms += norm
-            for index in 0..<dimension { sums[index] += Double(row[index]) / norm }
+    public func forEachTensor(_ body: (String, [Int], [Float]) throws -> Void) throws {
+        // Unicode scalars are below 2^21, so Float32 holds them exactly.
+        try body("mimick.characters", [characters.scalars.count], characters.scalars.map { Float($0) })
+        try body("mimick.mean", [standard.mean.count], standard.mean)
+        try body("mimick.standard", [3], [standard.scale, standard.norm, standard.isDirection ? 1 : 0])
+        let backend = Compute()
+        for parameter in network.layout.parameters {
+            let shape = network.storedShape(parameter)
+            let values = backend.read(parameters.value(parameter))
+            try body(
+                "mimick.\(parameter.name)", shape,
+                shape == parameter.shape ? values : transposed(values, rows: parameter.shape[0]))
         }
-        let count = Double(max(1, ids.count))
-        // Unit vectors have a mean square of 1, of which the mean vector takes its own.
-        let variance = 1 - sums.reduce(0) { $0 + ($1 / count) * ($1 / count) }
-        mean = sums.map { Float($0 / count) }
-        scale = variance > 1e-6 ? Float((Double(dimension) / variance).squareRoot()) : 1
-        norm = Float(norms / count)
     }
 
-    func target(_ row: UnsafeMutableBufferPointer<Float>, into target: UnsafeMutableBufferPointer<Float>) {
-        guard let start = row.baseAddress else { return }
-        let norm = Float(Vector.norm(start, count: row.count))
-        for index in row.indices { target[index] = (row[index] / norm - mean[index]) * scale }
-    }
-
-    func restore(_ values: UnsafePointer<Float>, into row: UnsafeMutableBufferPointer<Float>) {
-        var factor = 1 / scale
-        if isDirection {
-            let length = Vector.norm(values, count: row.count)
-            // Targets have unit variance in each number.
-            if length > 0 { factor *= Float(Double(row.count).squareRoot() / length) }
+    convenience init(_ tensors: GeneratorTensors, _ fields: ShardFields, dimension: Int, file: String) throws {
+        let scalars = try tensors.values("mimick.characters", file: file).values
+        guard scalars.allSatisfy({ $0 >= 0 && $0 <= 0x10FFFF }),
+            zip(scalars, scalars.dropFirst()).allSatisfy({ $0 < $1 })
+        else { throw ToolError.data(file, "tensor mimick.characters", "does not hold characters in order") }
+        let characters = CharacterTable(scalars: scalars.map { UInt32($0) })
+        let mean = try tensors.values("mimick.mean", shape: [dimension], file: file).values
+        let standard = try tensors.values("mimick.standard", shape: [3], file: file).values
+        guard let shape = MimickShape(fields["mimick"] ?? "", dimension: dimension), shape.characters == characters.count,
+            standard[0] > 0
+        else { throw ToolError.data(file, "", "the table's description of its character model cannot be") }
+        let network = MimickNetwork(shape)
+        // All tensors before any memory: none is taken for shapes that the table does not hold.
+        let stored = try network.layout.parameters.map {
+            try tensors.values("mimick.\($0.name)", shape: network.storedShape($0), file: file).values
         }
-        for index in row.indices { row[index] = (values[index] * factor + mean[index]) * norm }
+        let backend = Compute(), parameters = ParameterStore(network.layout, training: nil, backend: backend)
+        for (parameter, values) in zip(network.layout.parameters, stored) {
+            let shape = network.storedShape(parameter)
+            backend.write(
+                shape == parameter.shape ? values : transposed(values, rows: shape[0]), to: parameters.value(parameter))
+        }
+        self.init(
+            network, parameters, characters: characters,
+            standard: DirectionStandard(mean: mean, scale: standard[0], norm: standard[1], isDirection: standard[2] != 0))
     }
+}
+
+extension MimickNetwork {
+    /// The shape of a parameter's tensor in a file: filters lie there as [width * inputs, count].
+    fileprivate func storedShape(_ parameter: Parameter) -> [Int] {
+        (reader as? ConvolutionEncoder)?.filterWeights.contains(parameter) == true
+            ? parameter.shape.reversed() : parameter.shape
+    }
+}
+
+/// The transpose of a matrix of so many rows.
+private func transposed(_ values: [Float], rows: Int) -> [Float] {
+    let columns = values.count / rows
+    return values.indices.map { values[$0 % rows * columns + $0 / rows] }
 }

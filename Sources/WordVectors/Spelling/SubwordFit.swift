@@ -1,8 +1,33 @@
 import Files
 import Glibc
-@_spi(HostMemory) import Kernels
+public import Kernels
 import Parallel
 public import Shards
+
+/// Settings of a `SubwordFit`.
+public struct SubwordConfiguration: Sendable, Equatable {
+    /// Known words are used for fitting from the most frequent on, up to this many.
+    public var words = 200_000
+    /// Known words kept out of the fit to report on, at most; a twentieth of few.
+    public var heldOut = 1000
+    /// Characters of an n-gram, with the marks `<` and `>` of a word's ends counted.
+    public var minimum = 2
+    public var maximum = 6
+    /// N-grams that fewer of the words fitted to have get no vector.
+    public var fewestWords = 2
+    /// The penalty on the n-grams' squared norms, beside the mean squared error over words: ridge regression.
+    public var ridge: Float = 0.005
+    /// The penalty grows by this factor with each character that an n-gram is shorter than the longest.
+    public var lengthPenalty: Float = 1.5
+    /// Steps of conjugate gradients, at most; they end when the residual is `tolerance` of what it was.
+    public var steps = 50
+    public var tolerance = 3e-2
+    /// A word of count c weighs c to this power (0: all the same), with a mean weight of 1.
+    public var frequencyPower: Float = 0
+    public var seed: UInt64 = 1
+
+    public init() {}
+}
 
 /// Vectors of character n-grams whose means come nearest to the vectors of known words: what fastText would have
 /// learned, as far as finished vectors still tell it (bag of subwords: Zhao, Mudgal and Liang 2018).
@@ -25,35 +50,23 @@ public struct SubwordFit {
     }
 
     /// Numbers of a vector that are solved for together: what the registers hold of a sum.
-    private static let width = SubwordIncidence.lanes
+    private static let width = SparseMatrix.lanes
 
     /// Fits n-grams to the words that `lookup` found, whose ids ascend from the most frequent word on.
     ///
     /// - Parameter counts: how often each word occurs, for `frequencyPower`.
     /// Throws `ToolError` (`dataError`) for too few words.
     public func fit(_ words: WordTable, counts: [UInt64], _ lookup: VectorLookup) throws -> SpellingFit {
-        let known = Array((0..<words.count).filter { lookup.found[$0] }.prefix(configuration.words))
-        guard known.count >= MimickTrainer.fewestWords else {
-            throw ToolError(
-                .dataError,
-                "only \(known.count) words of the vocabulary have a vector, too few to fit n-grams to; "
-                    + "check that vocabulary and vectors are of one language and case")
-        }
+        let known = try lookup.known(most: configuration.words, toFit: "n-grams to")
         let share = min(0.05, Double(configuration.heldOut) / Double(known.count))
         let split = HeldOutWords(count: known.count, share: share, seed: configuration.seed)
         let fitted = split.fitted.map { known[$0] }
-        let weights = configuration.frequencyPower == 0 ? nil : weights(fitted.map { counts[$0] })
+        let weights = frequencyWeights(fitted.map { counts[$0] }, power: configuration.frequencyPower)
         let start = monotonicSeconds()
         let generator = fit(words, ids: fitted, lookup.rows, weights: weights)
         return SpellingFit(
             generator: generator, name: "fitted n-grams", fitted: fitted, heldOut: split.heldOut.map { known[$0] },
             seconds: monotonicSeconds() - start)
-    }
-
-    private func weights(_ counts: [UInt64]) -> [Float] {
-        let weights = counts.map { pow(Float(max(1, $0)), configuration.frequencyPower) }
-        let mean = weights.reduce(0, +) / Float(weights.count)
-        return weights.map { $0 / mean }
     }
 
     /// Fits n-grams to the words `ids`, whose vectors are `rows` and none of which is zero.
@@ -64,28 +77,72 @@ public struct SubwordFit {
         let hash = SubwordHash(
             minimum: configuration.minimum, maximum: configuration.maximum, buckets: Int(Int32.max))
         let incidence = SubwordIncidence(words, ids: ids, hash: hash, fewestWords: configuration.fewestWords)
-        let standard = TargetStandard(rows, ids: ids)
+        let standard = DirectionStandard(rows.matrix, ids: ids)
         let weights = weights ?? Array(repeating: 1, count: ids.count)
         let result = RowMatrix(count: max(1, incidence.nGrams), dimension: rows.dimension)
-        let solver = RidgeSolver(incidence, weights: weights, configuration, pool: pool)
+        let penalties = incidence.lengths.map { length in
+            configuration.ridge * pow(configuration.lengthPenalty, Float(configuration.maximum - length))
+        }
+        let solver = RidgeRegression(
+            incidence.matrix, weights: weights, penalties: penalties, steps: configuration.steps,
+            tolerance: configuration.tolerance, pool: pool)
         for first in stride(from: 0, to: rows.dimension, by: Self.width) {
             let columns = first..<min(rows.dimension, first + Self.width)
             let targets = FloatBuffer(count: ids.count * columns.count)
-            for (index, id) in ids.enumerated() {
-                let row = rows.row(id)
-                let norm = row.baseAddress.map { Float(Vector.norm($0, count: rows.dimension)) } ?? 1
-                for (place, column) in columns.enumerated() {
-                    targets.start[index * columns.count + place] = row[column] / norm - standard.mean[column]
-                }
-            }
-            let solution = solver.solve(Matrix(targets, rows: ids.count, columns: columns.count))
-            for nGram in 0..<incidence.nGrams {
-                for (place, column) in columns.enumerated() {
-                    result.row(nGram)[column] =
-                        (solution.start[nGram * columns.count + place] + standard.mean[column]) * standard.norm
-                }
-            }
+            let matrix = Matrix(targets, rows: ids.count, columns: columns.count)
+            standard.directions(of: rows.matrix, ids: ids, columns: columns, into: matrix)
+            let solution = solver.solve(matrix)
+            standard.restoreDirections(
+                Matrix(solution, rows: incidence.nGrams, columns: columns.count), columns: columns, into: result.matrix)
+            withExtendedLifetime((targets, solution)) {}
         }
         return NGramGenerator(hash: hash, places: incidence.columns, rows: result)
+    }
+}
+
+/// Which character n-grams each of some words has: a sparse matrix [words, n-grams] whose rows are means.
+///
+/// Element (w, g) is how often word w has n-gram g, over the number of its n-grams that count.
+struct SubwordIncidence: Sendable {
+    /// From an n-gram's hash to its column.
+    let columns: [Int32: Int32]
+    /// Characters of each n-gram, the marks of a word's ends counted.
+    let lengths: [Int]
+    let matrix: SparseMatrix
+    var nGrams: Int { lengths.count }
+
+    /// - Parameter fewestWords: n-grams that fewer of the words have do not count.
+    init(_ words: WordTable, ids: [Int], hash: SubwordHash, fewestWords: Int) {
+        var lists: [[(nGram: Int32, length: Int)]] = []
+        lists.reserveCapacity(ids.count)
+        var occurrences: [Int32: (words: Int32, last: Int32)] = [:]
+        for (index, id) in ids.enumerated() {
+            var list: [(nGram: Int32, length: Int)] = []
+            words.withWord(id) { word in hash.forEachNGram(of: word) { list.append((Int32($0), $1)) } }
+            for (nGram, _) in list {
+                let seen = occurrences[nGram] ?? (0, -1)
+                if seen.last != Int32(index) { occurrences[nGram] = (seen.words + 1, Int32(index)) }
+            }
+            lists.append(list)
+        }
+        // Columns in the order in which n-grams first occur, because a dictionary has no order to rely on.
+        var columns: [Int32: Int32] = [:]
+        var lengths: [Int] = []
+        var matrix = SparseMatrix()
+        for list in lists {
+            let counted = list.filter { (occurrences[$0.nGram]?.words ?? 0) >= Int32(fewestWords) }
+            for (nGram, length) in counted {
+                let column = columns[nGram] ?? Int32(columns.count)
+                matrix.append(column: column, value: 1 / Float(counted.count))
+                if Int(column) == columns.count {
+                    columns[nGram] = column
+                    lengths.append(length)
+                }
+            }
+            matrix.endRow()
+        }
+        self.columns = columns
+        self.lengths = lengths
+        self.matrix = matrix
     }
 }

@@ -1,5 +1,5 @@
 public import Files
-@_spi(HostMemory) import Kernels
+@_spi(HostMemory) public import Kernels
 public import Parallel
 public import Shards
 
@@ -123,7 +123,7 @@ public final class EmbeddingTable: Sendable {
                 if used + block.count > rows.count { rows = Self.grown(rows, to: 2 * (used + block.count), used: used) }
                 block.forEach { word, count, source, row in
                     let id = index.counts.count
-                    if index.append(word, count, source) { _ = rows.row(id).update(from: row) }
+                    if index.append(word, count, source) { _ = rows.row(id).floats.update(from: row) }
                 }
             case .tensor(let piece):
                 if reader.part == 0 { try index.tensors.append(piece, file: file) }
@@ -151,46 +151,106 @@ public final class EmbeddingTable: Sendable {
     /// table's file when it is first asked for, which then may throw `ToolError` (`ioError`, `dataError`).
     public func generator() throws -> (any OutOfVocabularyGenerator)? { try lateGenerator.get() }
 
-    /// Writes the vector of any word into `row`, [dimension], and says where it comes from; `none` leaves zeros.
+    /// Writes the vector of any word into `row`, [1, dimension], and says where it comes from; `none` leaves zeros.
     ///
     /// Words outside the table come from the generator. May be called from several threads at once. Throws `ToolError` if
     /// the row must be read from a file and cannot be.
-    public func vector(
-        for word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>
-    ) throws -> VectorSource {
+    public func vector(for word: UnsafeRawBufferPointer, into row: Matrix) throws -> VectorSource {
         if let id = words.find(word) {
             guard rows.areStored else {
-                try rows.read(id, into: row)
+                try rows.read(id, into: row.floats)
                 return sources[id]
             }
             return try made.vector(of: word, into: row) {
-                try rows.read(id, into: row)
+                try rows.read(id, into: row.floats)
                 return sources[id]
             }
         }
         guard let generator = try generator() else {
-            row.update(repeating: 0)
+            row.fill(0)
             return .none
         }
         return made.vector(of: word, into: row) {
             if generator.vector(for: word, into: row) { return generator.source }
-            row.update(repeating: 0)
+            row.fill(0)
             return .none
         }
     }
 
     /// The target of the continuous output for a vector: the unit vector, less the mean if `centred`, made a unit
-    /// vector again. Zero stays zero. `row` is [dimension].
-    public func normalise(_ row: UnsafeMutableBufferPointer<Float>, centred: Bool) {
-        precondition(row.count == dimension)
-        guard let start = row.baseAddress, Vector.normalize(start, count: dimension) > 0, centred else { return }
-        for index in row.indices { row[index] -= mean[index] }
-        Vector.normalize(start, count: dimension)
-    }
+    /// vector again. Zero stays zero. `row` is [1, dimension].
+    public func normalise(_ row: Matrix, centred: Bool) { row.normalize(less: centred ? mean : nil) }
 
     private static func grown(_ rows: RowMatrix, to count: Int, used: Int) -> RowMatrix {
         let larger = RowMatrix(count: count, dimension: rows.dimension)
-        larger.pointer.update(from: rows.pointer, count: used * rows.dimension)
+        larger.matrix.rows(0..<used).copy(from: rows.matrix.rows(0..<used))
         return larger
+    }
+}
+
+/// The rows of a table, [count, dimension]: in memory, or in its file, from which they are read one by one.
+public final class TableRows: Sendable {
+    public let dimension: Int
+    private let place: Place
+
+    private enum Place: Sendable {
+        case memory(RowMatrix)
+        /// `numbers[id]` is the number of a word's row in the file; without it, the word's id is.
+        case file(StoredRows, numbers: [UInt32]?)
+    }
+
+    init(_ rows: RowMatrix) {
+        dimension = rows.dimension
+        place = .memory(rows)
+    }
+
+    init(_ rows: StoredRows, numbers: [UInt32]?) {
+        dimension = rows.dimension
+        place = .file(rows, numbers: numbers)
+    }
+
+    /// Whether reading a row means reading a file.
+    public var areStored: Bool {
+        if case .file = place { return true }
+        return false
+    }
+
+    /// Reads the row of word `id` into `row`, [dimension]. Throws `ToolError` (`ioError`; `dataError` where the file is
+    /// damaged). May be called from several threads at once.
+    public func read(_ id: Int, into row: UnsafeMutableBufferPointer<Float>) throws {
+        switch place {
+        case .memory(let rows): _ = row.update(from: rows.row(id).floats)
+        case .file(let rows, let numbers): try rows.read(numbers.map { Int($0[id]) } ?? id, into: row)
+        }
+    }
+
+    /// The row of word `id`, as `read` reads it.
+    public func row(_ id: Int) throws -> [Float] {
+        var row = [Float](repeating: 0, count: dimension)
+        try row.withUnsafeMutableBufferPointer { try read(id, into: $0) }
+        return row
+    }
+}
+
+extension EmbeddingTable: WordVectorModel {
+    public func known(_ word: UnsafeRawBufferPointer, into row: Matrix) throws -> VectorSource? {
+        guard let id = words.find(word), sources[id] != .none else { return nil }
+        try rows.read(id, into: row.floats)
+        return sources[id]
+    }
+}
+
+/// For `WordRows` of the training, which reads rows by their pointers.
+extension EmbeddingTable {
+    public func vector(
+        for word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>
+    ) throws -> VectorSource {
+        guard let start = row.baseAddress else { return .none }
+        return try vector(for: word, into: Matrix(start, rows: 1, columns: row.count))
+    }
+
+    public func normalise(_ row: UnsafeMutableBufferPointer<Float>, centred: Bool) {
+        guard let start = row.baseAddress else { return }
+        normalise(Matrix(start, rows: 1, columns: row.count), centred: centred)
     }
 }

@@ -1,6 +1,6 @@
-import Files
-@_spi(HostMemory) import Kernels
-import Parallel
+public import Files
+@_spi(HostMemory) public import Kernels
+public import Parallel
 public import Shards
 
 /// How vectors are made for words that the pre-trained vectors do not have.
@@ -98,8 +98,10 @@ public struct TableBuilder {
             self.transform, lookup.rows, ids: sources.indices.filter { sources[$0] == .pretrained }, file: vectors.name,
             threads: threads)
         transform.apply(lookup.rows, threads: threads)
+        let mean = lookup.rows.matrix.meanDirection(of: sources.indices.filter { sources[$0] != .special && sources[$0] != .none })
+            .direction
         return Table(
-            words: words, counts: counts, sources: sources, rows: lookup.rows, mean: meanDirection(lookup.rows, sources),
+            words: words, counts: counts, sources: sources, rows: lookup.rows, mean: mean.map { Float($0) },
             generator: generator, transform: transform, pretrainedDigest: digest, summary: summary)
     }
 
@@ -173,20 +175,78 @@ public struct TableBuilder {
 
     private func pretrainedDigest(_ rows: RowMatrix, _ sources: [VectorSource]) -> UInt64 {
         var digest = XXH64()
-        for id in sources.indices where sources[id] == .pretrained { digest.update(UnsafeRawBufferPointer(rows.row(id))) }
+        for id in sources.indices where sources[id] == .pretrained { digest.update(UnsafeRawBufferPointer(rows.row(id).floats)) }
         return digest.digest()
     }
+}
 
-    private func meanDirection(_ rows: RowMatrix, _ sources: [VectorSource]) -> [Float] {
-        var sums = [Double](repeating: 0, count: rows.dimension)
-        var count = 0
-        for (id, source) in sources.enumerated() where source != .special && source != .none {
-            let row = rows.pointer + id * rows.dimension
-            let norm = Vector.norm(row, count: rows.dimension)
-            guard norm > 0 else { continue }
-            for index in 0..<rows.dimension { sums[index] += Double(row[index]) / norm }
-            count += 1
+extension TableBuilder.Table {
+    /// Writes the table as a shard; `fields` are options and digests that the header is to name. Throws
+    /// `ToolError` (`ioError`; `dataError` for a value that `storage` cannot hold).
+    public func write(
+        to output: OutputFile, tool: String, fields: ShardFields, storage: RowStorage = .float32, pool: WorkerPool
+    ) throws {
+        var header = fields
+        header.append("vectors-digest", hexadecimal(pretrainedDigest))
+        for (name, value) in transform.fields.pairs { header.append(name, value) }
+        for (name, value) in (generator?.fields ?? ["generator": "none"]).pairs { header.append(name, value) }
+        let writer = try TableShardWriter(
+            output, tool: tool, dimension: rows.dimension, count: words.count, storage: storage, fields: header,
+            pool: pool)
+        for id in 0..<words.count {
+            try words.withWord(id) {
+                guard rows.row(id).isFinite else {
+                    throw ToolError(.dataError, "\(output.name): the vector of \(String(decoding: $0, as: UTF8.self)) is not finite")
+                }
+                try writer.append($0, count: counts[id], source: sources[id], row: UnsafeBufferPointer(rows.row(id).floats))
+            }
         }
-        return sums.map { Float($0 / Double(max(1, count))) }
+        try writer.append(tensor: "mean", shape: [mean.count], values: mean)
+        try transform.forEachTensor { try writer.append(tensor: $0, shape: $1, values: $2) }
+        try generator?.forEachTensor { try writer.append(tensor: $0, shape: $1, values: $2) }
+        try writer.finish()
     }
+}
+
+/// Where the vectors of a table come from.
+public struct TableSummary {
+    public struct Share: Sendable, Equatable {
+        public var words = 0
+        public var tokens: UInt64 = 0
+
+        public init(words: Int = 0, tokens: UInt64 = 0) {
+            self.words = words
+            self.tokens = tokens
+        }
+    }
+
+    /// Words and their tokens in the corpus, by `VectorSource.rawValue`.
+    public private(set) var shares = [Share](repeating: Share(), count: VectorSource.allCases.count)
+    /// What the reader of the vectors counted.
+    public let lookup: VectorLookup.Counts
+    /// Words, and their tokens, that have no vector among the pre-trained ones as they are, and have one in lower case.
+    public let inLowerCase: Share
+    /// The most frequent words that have no pre-trained vector, marks left out: three, or as many as there are.
+    public let frequentMissing: [String]
+    /// What was fitted to make vectors from spellings, `nil` if nothing was.
+    public let fit: SpellingFit?
+    /// How good it is.
+    public let evaluation: SpellingEvaluation?
+
+    init(
+        _ sources: [VectorSource], counts: [UInt64], lookup: VectorLookup.Counts, inLowerCase: Share, frequentMissing: [String],
+        fit: SpellingFit?, evaluation: SpellingEvaluation?
+    ) {
+        self.lookup = lookup
+        self.inLowerCase = inLowerCase
+        self.frequentMissing = frequentMissing
+        self.fit = fit
+        self.evaluation = evaluation
+        for (id, source) in sources.enumerated() {
+            shares[Int(source.rawValue)].words += 1
+            shares[Int(source.rawValue)].tokens += counts[id]
+        }
+    }
+
+    public subscript(source: VectorSource) -> Share { shares[Int(source.rawValue)] }
 }

@@ -1,4 +1,4 @@
-@_spi(HostMemory) import Kernels
+import Kernels
 import Shards
 
 /// The marks that every table has a vector for. They are not spelled: none gets a vector from its letters.
@@ -16,33 +16,22 @@ public enum TableMarks {
         _ sources: inout [VectorSource]
     ) {
         let rows = lookup.rows
-        let norms = found.reduce(0) { $0 + Vector.norm(rows.pointer + $1 * rows.dimension, count: rows.dimension) }
+        let norms = found.reduce(0) { $0 + rows.row($1).norm }
         for (number, mark) in all.enumerated() {
             guard let id = words.find(mark) else { continue }
             sources[id] = .special
             let row = rows.row(id)
             if mark == padding {
-                row.update(repeating: 0)
+                row.fill(0)
             } else if lookup.found[id] {
                 continue
             } else if mark == unknown {
-                mean(of: found.suffix(max(1, found.count / 10)), rows, into: row)
+                row.copy(from: rows.matrix.mean(of: found.suffix(max(1, found.count / 10))))
             } else {
                 var random = Random(seed: seed, stream: "marks", number: number)
-                for index in row.indices { row[index] = Float(random.normal()) }
-                guard let start = row.baseAddress else { continue }
-                Vector.normalize(start, count: row.count)
-                Vector.scale(start, by: Float(norms / Double(found.count)), count: row.count)
+                row.fillWithDirections(&random)
+                row.scale(by: Float(norms / Double(found.count)))
             }
         }
-    }
-
-    private static func mean(of ids: ArraySlice<Int>, _ rows: RowMatrix, into row: UnsafeMutableBufferPointer<Float>) {
-        var sums = [Double](repeating: 0, count: row.count)
-        for id in ids {
-            let other = rows.row(id)
-            for index in sums.indices { sums[index] += Double(other[index]) }
-        }
-        for index in row.indices { row[index] = Float(sums[index] / Double(ids.count)) }
     }
 }

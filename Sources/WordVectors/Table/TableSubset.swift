@@ -1,4 +1,5 @@
 public import Files
+@_spi(HostMemory) import Kernels
 public import Parallel
 import Shards
 
@@ -63,28 +64,27 @@ public struct TableSubset {
         let writer = try TableShardWriter(
             output, tool: tool, dimension: table.dimension, count: words.count, storage: table.storage, fields: fields,
             pool: pool)
-        var row = [Float](repeating: 0, count: table.dimension)
+        let memory = RowMatrix(count: 1, dimension: table.dimension), row = memory.row(0)
         for id in 0..<words.count {
             try words.withWord(id) { word in
-                let source = try row.withUnsafeMutableBufferPointer { try read(word, into: $0) }
-                try row.withUnsafeBufferPointer { try writer.append(word, count: counts[id], source: source, row: $0) }
+                let source = try read(word, into: row)
+                try writer.append(word, count: counts[id], source: source, row: UnsafeBufferPointer(row.floats))
             }
         }
-        try table.mean.withUnsafeBufferPointer { try writer.append(tensor: "mean", shape: [$0.count], values: $0) }
+        try writer.append(tensor: "mean", shape: [table.mean.count], values: table.mean)
         try table.transform.forEachTensor { try writer.append(tensor: $0, shape: $1, values: $2) }
         try table.generator()?.forEachTensor { try writer.append(tensor: $0, shape: $1, values: $2) }
         try writer.finish()
+        withExtendedLifetime(memory) {}
     }
 
-    private func read(
-        _ word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>
-    ) throws -> VectorSource {
+    private func read(_ word: UnsafeRawBufferPointer, into row: Matrix) throws -> VectorSource {
         if let id = table.words.find(word) {
-            try table.rows.read(id, into: row)
+            try table.rows.read(id, into: row.floats)
             return table.sources[id]
         }
         guard let id = lacking.find(word) else { return .none }
-        _ = row.update(from: made.row(id))
+        row.copy(from: made.row(id))
         return try isMade[id] ? table.generator()?.source ?? .none : .none
     }
 }

@@ -1,5 +1,5 @@
 import Files
-@_spi(HostMemory) import Kernels
+import Kernels
 import Parallel
 import Shards
 
@@ -28,19 +28,30 @@ public struct VectorTransform: Sendable, Equatable {
     /// Nothing at all.
     static let none = VectorTransform(offset: [], directions: [], normalises: false)
 
-    init(offset: [Float], directions: [[Float]], normalises: Bool) {
-        self.offset = offset
-        self.directions = directions
-        self.normalises = normalises
+    var isNone: Bool { self == .none }
+
+    /// Transforms each row of a matrix [rows, dimension] in place.
+    func apply(_ rows: Matrix) {
+        rows.subtract(offset, directions: directions)
+        if normalises { rows.normalize() }
     }
 
-    /// Rows multiplied at once.
-    private static let block = 4096
+    /// The same on several threads.
+    func apply(_ rows: RowMatrix, threads: Int) {
+        guard !isNone else { return }
+        let size = 1024
+        ThreadPool(threads: threads).forEach((rows.count + size - 1) / size) { chunk in
+            apply(rows.matrix.rows(chunk * size..<min(rows.count, (chunk + 1) * size)))
+        }
+    }
+}
+
+extension VectorTransform {
     /// The covariance of wider vectors would not fit into memory.
     private static let widest = 8192
 
-    /// Measures mean and directions on the rows `ids`, whose vectors come from `file`. Throws `ToolError` with status `configuration` if there are not so
-    /// many directions.
+    /// Measures mean and directions on the rows `ids`, whose vectors come from `file`. Throws `ToolError` with status
+    /// `configuration` if there are not so many directions.
     init(_ configuration: TransformConfiguration, _ rows: RowMatrix, ids: [Int], file: String, threads: Int) throws {
         let dimension = rows.dimension, count = configuration.directions
         guard count == 0 || count < dimension && dimension <= Self.widest else {
@@ -52,67 +63,15 @@ public struct VectorTransform: Sendable, Equatable {
             self.init(offset: [], directions: [], normalises: configuration.normalise)
             return
         }
-        var sums = [Double](repeating: 0, count: dimension)
-        for id in ids {
-            let row = rows.row(id)
-            for index in 0..<dimension { sums[index] += Double(row[index]) }
-        }
-        let mean = sums.map { Float($0 / Double(max(1, ids.count))) }
-        let directions =
-            count == 0
+        let mean = rows.matrix.mean(of: ids)
+        let directions = count == 0
             ? []
-            : SymmetricEigen(Self.covariance(rows, ids, mean, threads: threads), side: dimension, count: count)
-                .vectors.map { $0.map { Float($0) } }
+            : Compute(pool: ThreadPool(threads: threads))
+                .principalDirections(of: rows.matrix, ids: ids, less: mean, count: count)
         self.init(offset: mean, directions: directions, normalises: configuration.normalise)
     }
 
-    /// The sum over rows of (v - mean)(v - mean)^T, row-major.
-    private static func covariance(_ rows: RowMatrix, _ ids: [Int], _ mean: [Float], threads: Int) -> [Double] {
-        let dimension = rows.dimension
-        let compute = Compute(pool: ThreadPool(threads: threads))
-        let values = FloatBuffer(count: block * dimension), product = FloatBuffer(count: dimension * dimension)
-        var sums = [Double](repeating: 0, count: dimension * dimension)
-        for first in stride(from: 0, to: ids.count, by: block) {
-            let count = min(block, ids.count - first)
-            let matrix = Matrix(values, rows: count, columns: dimension)
-            for place in 0..<count {
-                let row = rows.row(ids[first + place])
-                for index in 0..<dimension { matrix.row(place)[index] = row[index] - mean[index] }
-            }
-            compute.multiply(matrix.transposed, matrix, into: Matrix(product, rows: dimension, columns: dimension))
-            for index in sums.indices { sums[index] += Double(product.start[index]) }
-        }
-        return sums
-    }
-
-    var isNone: Bool { self == .none }
-
-    /// Transforms one vector in place.
-    func apply(_ row: UnsafeMutableBufferPointer<Float>) {
-        guard let start = row.baseAddress, row.contains(where: { $0 != 0 }) else { return }
-        if !offset.isEmpty { for index in row.indices { row[index] -= offset[index] } }
-        for direction in directions {
-            direction.withUnsafeBufferPointer { direction in
-                guard let direction = direction.baseAddress else { return }
-                let part = Float(Vector.dot(direction, start, count: row.count))
-                Vector.add(direction, times: -part, to: start, count: row.count)
-            }
-        }
-        if normalises { Vector.normalize(start, count: row.count) }
-    }
-
-    /// Transforms all rows.
-    func apply(_ rows: RowMatrix, threads: Int) {
-        guard !isNone else { return }
-        let size = 1024
-        ThreadPool(threads: threads).forEach((rows.count + size - 1) / size) { chunk in
-            for id in chunk * size..<min(rows.count, (chunk + 1) * size) { apply(rows.row(id)) }
-        }
-    }
-}
-
-/// How a transform travels in a table.
-extension VectorTransform {
+    // How a transform travels in a table.
     private static let offsetName = "transform.offset", directionsName = "transform.directions"
 
     var fields: ShardFields {
@@ -122,12 +81,9 @@ extension VectorTransform {
         ]
     }
 
-    func forEachTensor(_ body: (String, [Int], UnsafeBufferPointer<Float>) throws -> Void) throws {
-        if !offset.isEmpty { try offset.withUnsafeBufferPointer { try body(Self.offsetName, [$0.count], $0) } }
-        guard !directions.isEmpty else { return }
-        try directions.flatMap(\.self).withUnsafeBufferPointer {
-            try body(Self.directionsName, [directions.count, offset.count], $0)
-        }
+    func forEachTensor(_ body: (String, [Int], [Float]) throws -> Void) throws {
+        if !offset.isEmpty { try body(Self.offsetName, [offset.count], offset) }
+        if !directions.isEmpty { try body(Self.directionsName, [directions.count, offset.count], directions.flatMap(\.self)) }
     }
 
     /// The transform that a table's header names; `none` for a header without. Throws `ToolError.data`.
@@ -173,11 +129,11 @@ final class TransformedGenerator: OutOfVocabularyGenerator {
     var source: VectorSource { base.source }
     var fields: ShardFields { base.fields }
 
-    func forEachTensor(_ body: (String, [Int], UnsafeBufferPointer<Float>) throws -> Void) throws {
+    func forEachTensor(_ body: (String, [Int], [Float]) throws -> Void) throws {
         try base.forEachTensor(body)
     }
 
-    func vector(for word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) -> Bool {
+    func vector(for word: UnsafeRawBufferPointer, into row: Matrix) -> Bool {
         guard base.vector(for: word, into: row) else { return false }
         transform.apply(row)
         return true

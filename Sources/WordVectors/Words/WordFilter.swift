@@ -1,4 +1,5 @@
 public import Files
+@_spi(HostMemory) import Kernels
 public import Parallel
 public import Shards
 
@@ -112,7 +113,7 @@ private struct LinePrinter: Sendable {
             if let source = try words.withWord(id, { try model.known($0, into: rows.row(id)) }) {
                 sources[id] = source
             } else {
-                rows.row(id).update(repeating: 0)
+                rows.row(id).fill(0)
                 unknown.append(id)
             }
         }
@@ -133,7 +134,7 @@ private struct LinePrinter: Sendable {
                 }
                 start[count] = 0x20
                 count += 1
-                for value in rows.row(id) {
+                for value in rows.row(id).floats {
                     count += decimals.write(value, to: start + count)
                     start[count] = 0x20
                     count += 1

@@ -1,4 +1,5 @@
 public import Files
+public import Kernels
 public import Parallel
 public import Shards
 
@@ -11,13 +12,11 @@ public protocol WordVectorModel: AnyObject, Sendable {
     /// and cannot be.
     func generator() throws -> (any OutOfVocabularyGenerator)?
 
-    /// Writes the vector of a word that the model holds into `row`, [dimension], and says where it comes from; `nil`,
+    /// Writes the vector of a word that the model holds into `row`, [1, dimension], and says where it comes from; `nil`,
     /// with `row` undefined, for all other words. May be called from several threads at once.
     ///
     /// Throws `ToolError` with status `dataError` for a vector that is not finite.
-    func known(
-        _ word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>
-    ) throws -> VectorSource?
+    func known(_ word: UnsafeRawBufferPointer, into row: Matrix) throws -> VectorSource?
 }
 
 /// Opens a model of word vectors; its kind is told from its content.
@@ -70,7 +69,7 @@ private final class FastTextModel: WordVectorModel, @unchecked Sendable {
 
     func generator() -> (any OutOfVocabularyGenerator)? { nGrams }
 
-    func known(_ word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) throws -> VectorSource? {
+    func known(_ word: UnsafeRawBufferPointer, into row: Matrix) throws -> VectorSource? {
         guard let id = words.find(word) else { return nil }
         try file.vector(of: word, entry: Int(entries[id]), into: row)
         return .pretrained
@@ -106,9 +105,7 @@ public final class SpellingModel: WordVectorModel {
 
     public func generator() -> (any OutOfVocabularyGenerator)? { made }
 
-    public func known(
-        _ word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>
-    ) throws -> VectorSource? { nil }
+    public func known(_ word: UnsafeRawBufferPointer, into row: Matrix) throws -> VectorSource? { nil }
 
     /// Writes `generator` to a file; `fields` say what it was fitted to.
     public static func write(
@@ -121,15 +118,5 @@ public final class SpellingModel: WordVectorModel {
             output, tool: tool, dimension: generator.dimension, count: 0, fields: header, pool: pool)
         try generator.forEachTensor { try writer.append(tensor: $0, shape: $1, values: $2) }
         try writer.finish()
-    }
-}
-
-extension EmbeddingTable: WordVectorModel {
-    public func known(
-        _ word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>
-    ) throws -> VectorSource? {
-        guard let id = words.find(word), sources[id] != .none else { return nil }
-        try rows.read(id, into: row)
-        return sources[id]
     }
 }

@@ -1,10 +1,10 @@
 /// The leading eigenvectors of a symmetric positive semi-definite matrix, by subspace iteration with a Rayleigh-Ritz step
 /// (Saad, "Numerical Methods for Large Eigenvalue Problems", algorithm 5.3).
-struct SymmetricEigen {
+public struct SymmetricEigen {
     /// From the largest eigenvalue on.
-    private(set) var values: [Double] = []
+    public private(set) var values: [Double] = []
     /// Unit vectors, [count][side]; the largest component of each is positive. Zeros where the eigenvalue is zero.
-    private(set) var vectors: [[Double]] = []
+    public private(set) var vectors: [[Double]] = []
 
     /// Vectors beyond those asked for: with them a step shrinks the error by the ratio of the eigenvalues far behind.
     private static let extra = 10
@@ -12,7 +12,7 @@ struct SymmetricEigen {
     private static let tolerance = 1e-10
 
     /// - Parameter matrix: row-major, side * side.
-    init(_ matrix: [Double], side: Int, count: Int) {
+    public init(_ matrix: [Double], side: Int, count: Int) {
         precondition(matrix.count == side * side && count >= 0 && count <= side)
         guard count > 0 else { return }
         let width = min(side, count + Self.extra)

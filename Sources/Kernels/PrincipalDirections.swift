@@ -1,0 +1,40 @@
+/// The leading principal directions of rows, and rows without their parts in them (Mu and Viswanath 2018).
+extension Compute {
+    /// Rows multiplied at once.
+    private static let covarianceRows = 4096
+
+    /// The leading directions of the rows `ids` of a matrix [rows, columns] less their mean, [columns]: `count` unit vectors,
+    /// [columns] each, from that of the largest variance on.
+    public func principalDirections(of rows: Matrix, ids: [Int], less mean: [Float], count: Int) -> [[Float]] {
+        let side = rows.columns, block = Self.covarianceRows
+        let memory = FloatBuffer(count: block * side), square = FloatBuffer(count: side * side)
+        // The sum over rows of (v - mean)(v - mean)^T.
+        var sums = [Double](repeating: 0, count: side * side)
+        for first in stride(from: 0, to: ids.count, by: block) {
+            let part = Matrix(memory, rows: min(block, ids.count - first), columns: side)
+            for place in 0..<part.rows {
+                let row = rows.row(ids[first + place]), target = part.row(place)
+                for column in mean.indices { target[column] = row[column] - mean[column] }
+            }
+            multiply(part.transposed, part, into: Matrix(square, rows: side, columns: side))
+            for index in sums.indices { sums[index] += Double(square.start[index]) }
+        }
+        return SymmetricEigen(sums, side: side, count: count).vectors.map { $0.map { Float($0) } }
+    }
+}
+
+extension Matrix {
+    /// Subtracts from each row that is not zero `offset`, [columns] or empty, and then its part in each of `directions`, unit
+    /// vectors [columns], one after the other.
+    public func subtract(_ offset: [Float], directions: [[Float]]) {
+        for index in 0..<rows {
+            let row = row(index)
+            guard (0..<columns).contains(where: { row[$0] != 0 }) else { continue }
+            for column in offset.indices { row[column] -= offset[column] }
+            for direction in directions {
+                let part = Float(Vector.dot(direction, row, count: columns))
+                Vector.add(direction, times: -part, to: row, count: columns)
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+// Small operations on rows in the memory of the host, one thread each: what tables of word vectors are measured by, and what
+// is done to single vectors.
+extension Matrix {
+    /// The elements, row after row.
+    public var values: [Float] {
+        [Float](unsafeUninitializedCapacity: rows * columns) { values, count in
+            count = rows * columns
+            guard let start = values.baseAddress else { return }
+            for index in 0..<rows { (start + index * columns).update(from: row(index), count: columns) }
+        }
+    }
+
+    /// Whether no element is NaN or infinite.
+    public var isFinite: Bool {
+        isDense
+            ? Vector.isFinite(start, count: rows * columns)
+            : (0..<rows).allSatisfy { Vector.isFinite(row($0), count: columns) }
+    }
+
+    /// Whether all elements are zero.
+    public var isZero: Bool {
+        for index in 0..<rows {
+            let row = row(index)
+            for column in 0..<columns where row[column] != 0 { return false }
+        }
+        return true
+    }
+
+    /// The Euclidean norm of the first row; NaN or infinity if an element is.
+    public var norm: Double { Vector.norm(start, count: columns) }
+
+    /// Multiplies all elements.
+    public func scale(by factor: Float) {
+        for index in 0..<rows { Vector.scale(row(index), by: factor, count: columns) }
+    }
+
+    /// Draws a direction for each row, uniform on the unit sphere.
+    public func fillWithDirections(_ random: inout Random) {
+        for index in 0..<rows {
+            let row = row(index)
+            for column in 0..<columns { row[column] = Float(random.normal()) }
+            Vector.normalize(row, count: columns)
+        }
+    }
+
+    /// Makes each row a unit vector; with a mean, [columns], the unit vector of what is left of that without the mean. Rows of
+    /// zeros stay as they are, and rows that hold NaN or infinity.
+    public func normalize(less mean: [Float]? = nil) {
+        precondition(mean.map { $0.count == columns } ?? true)
+        for index in 0..<rows {
+            let row = row(index)
+            guard Vector.normalize(row, count: columns) > 0, let mean else { continue }
+            mean.withUnsafeBufferPointer { mean in for column in 0..<columns { row[column] -= mean[column] } }
+            Vector.normalize(row, count: columns)
+        }
+    }
+
+    /// The mean of the rows `ids`, [columns]; zeros for no rows.
+    public func mean(of ids: some Collection<Int>) -> [Float] {
+        var sums = [Double](repeating: 0, count: columns)
+        for id in ids {
+            precondition(id >= 0 && id < rows)
+            let row = row(id)
+            for column in sums.indices { sums[column] += Double(row[column]) }
+        }
+        return sums.map { Float($0 / Double(max(1, ids.count))) }
+    }
+
+    /// The mean of the unit vectors of the rows `ids`, [columns], and the mean norm; rows of zeros do not count.
+    public func meanDirection(of ids: some Collection<Int>) -> (direction: [Double], norm: Double) {
+        var sums = [Double](repeating: 0, count: columns), norms = 0.0, count = 0
+        for id in ids {
+            precondition(id >= 0 && id < rows)
+            let row = row(id), norm = Vector.norm(row, count: columns)
+            guard norm > 0 else { continue }
+            for column in sums.indices { sums[column] += Double(row[column]) / norm }
+            norms += norm
+            count += 1
+        }
+        return (sums.map { $0 / Double(max(1, count)) }, norms / Double(max(1, count)))
+    }
+
+    /// The cosine of the angle between the first row and a vector, [columns]; 0 if one of them is zero.
+    public func cosine(_ vector: [Float]) -> Double {
+        precondition(vector.count == columns)
+        return Vector.cosine(vector, start, count: columns)
+    }
+
+    /// The cosine of the first rows of two matrices after a mean, [columns], is taken from their unit vectors; 0 if nothing is
+    /// left of one.
+    public func cosine(_ other: Matrix, less mean: [Float]?) -> Double {
+        precondition(other.columns == columns && mean.map { $0.count == columns } ?? true)
+        func inverseNorm(_ row: UnsafeMutablePointer<Float>) -> Double {
+            let square = (0..<columns).reduce(0) { $0 + Double(row[$1]) * Double(row[$1]) }
+            return square > 0 ? 1 / square.squareRoot() : 0
+        }
+        let (one, two) = (start, other.start), (scaleOne, scaleTwo) = (inverseNorm(one), inverseNorm(two))
+        var product = 0.0, squareOne = 0.0, squareTwo = 0.0
+        for index in 0..<columns {
+            let x = Double(one[index]) * scaleOne - Double(mean?[index] ?? 0)
+            let y = Double(two[index]) * scaleTwo - Double(mean?[index] ?? 0)
+            product += x * y
+            squareOne += x * x
+            squareTwo += y * y
+        }
+        // What is left of a vector that was the mean itself is rounding, which has no direction.
+        return squareOne > 1e-9 && squareTwo > 1e-9 ? product / (squareOne * squareTwo).squareRoot() : 0
+    }
+
+    /// The places of the greatest elements of the first row, from the greatest on, without that at `place`, and how many
+    /// elements are greater than it, or than nothing where it is negative.
+    /// - Parameter count: how many places at most.
+    public func greatest(_ count: Int, except place: Int) -> (places: [Int], greater: Int) {
+        precondition(count > 0 && place < columns)
+        let own = place >= 0 ? start[place] : -.infinity
+        var greater = 0
+        // The best so far in descending order: most elements are turned away by the last.
+        var best: [(value: Float, place: Int)] = []
+        for index in 0..<columns where index != place {
+            let value = start[index]
+            if value > own { greater += 1 }
+            if best.count == count && value <= best[count - 1].value { continue }
+            if best.count == count { best.removeLast() }
+            best.insert((value, index), at: best.firstIndex { $0.value < value } ?? best.count)
+        }
+        return (best.map(\.place), greater)
+    }
+}
+
+/// One vector made of the rows of several matrices: their mean, or the greatest value of each column.
+public struct RowPool {
+    /// How rows become one.
+    public enum Kind: Sendable {
+        case mean, greatest
+    }
+
+    private let kind: Kind
+    private var rows = 0
+    private var greatest: [Float]
+    private var sums: [Double]
+
+    public init(_ kind: Kind, columns: Int) {
+        self.kind = kind
+        greatest = [Float](repeating: 0, count: columns)
+        sums = [Double](repeating: 0, count: columns)
+    }
+
+    /// Takes the rows of `matrix`, [rows, columns].
+    public mutating func add(_ matrix: Matrix) {
+        precondition(matrix.rows == 0 || matrix.columns == sums.count)
+        for index in 0..<matrix.rows {
+            let row = matrix.row(index)
+            switch kind {
+            case .mean: for column in sums.indices { sums[column] += Double(row[column]) }
+            case .greatest:
+                for column in sums.indices where rows == 0 || row[column] > greatest[column] { greatest[column] = row[column] }
+            }
+            rows += 1
+        }
+    }
+
+    /// What the rows so far become, [columns]; zeros of none.
+    public var result: [Float] { kind == .greatest ? greatest : sums.map { Float($0 / Double(max(1, rows))) } }
+}
