@@ -131,7 +131,7 @@ private final class Discarding: VectorWriter {
     var values = 0
 
     func begin(_ words: [String]) {}
-    func append(_ values: UnsafeBufferPointer<Float>) { self.values += values.count }
+    func append(_ vectors: Matrix) { values += vectors.rows * vectors.columns }
     func end() {}
     func finish() {}
 }

@@ -124,7 +124,7 @@ extension EmbeddingTable {
     public func requireTrainingTable(
         of configuration: EncoderConfiguration, name: String, model: String = "the model", advice: String = ""
     ) throws {
-        guard isTrainingTable(of: configuration) else {
+        guard configuration.tableDigest.isEmpty || hexadecimal(digest) == configuration.tableDigest else {
             throw ToolError(.configuration, "\(name): is not the table that \(model) was trained with\(advice)")
         }
     }

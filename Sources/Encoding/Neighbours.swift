@@ -3,6 +3,23 @@ import Files
 public import Parallel
 public import Shards
 
+/// A tokenised sentence in which one word is marked: `the [bank] of the river`.
+public struct MarkedSentence: Sendable, Equatable {
+    public let words: [String]
+    public let position: Int
+
+    /// Parses words separated by white space, of which exactly one stands in square brackets.
+    public static func parse(_ text: String) throws -> MarkedSentence {
+        var words = text.words
+        let marked = words.indices.filter { words[$0].begins(with: "[") && words[$0].ends(with: "]") && words[$0].utf8.count > 2 }
+        guard marked.count == 1 else {
+            throw ToolError(.usage, "--query: a query marks one word with square brackets, as in 'the [bank] of the river'")
+        }
+        words[marked[0]] = String(words[marked[0]].unicodeScalars.dropFirst().dropLast())
+        return MarkedSentence(words: words, position: marked[0])
+    }
+}
+
 /// An occurrence of a word in a sentence, and how near it is to the query.
 public struct Neighbour: Sendable {
     public let cosine: Double
@@ -55,24 +72,21 @@ public final class NeighbourSearch {
         in block: VectorBlock, layer: Int, query: [Float], count: Int, first: Int
     ) -> BestNeighbours {
         var best = BestNeighbours(count: count)
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: query.count) { vector in
-            vector.initialize(repeating: 0)
-            for run in block.runs {
-                var nearest: (cosine: Double, position: Int)?
-                for token in run.tokens {
-                    block.copy(layer: layer, of: token, into: vector)
-                    let cosine = query.withUnsafeBufferPointer { query in
-                        Vector.cosine(query.baseAddress!, vector.baseAddress!, count: query.count)
-                    }
-                    if cosine > nearest?.cosine ?? -2 { nearest = (cosine, run.first + token - run.tokens.lowerBound) }
-                }
-                guard let nearest, best.hasRoom(for: nearest.cosine) else { continue }
-                best.add(
-                    Neighbour(
-                        cosine: nearest.cosine, words: block.words(of: run), position: nearest.position,
-                        sentence: first + run.sentence))
+        let memory = RowMatrix(count: 1, dimension: query.count), vector = memory.row(0)
+        for run in block.runs {
+            var nearest: (cosine: Double, position: Int)?
+            for token in run.tokens {
+                block.copy(layer: layer, of: token, into: vector.floats)
+                let cosine = vector.cosine(query)
+                if cosine > nearest?.cosine ?? -2 { nearest = (cosine, run.first + token - run.tokens.lowerBound) }
             }
+            guard let nearest, best.hasRoom(for: nearest.cosine) else { continue }
+            best.add(
+                Neighbour(
+                    cosine: nearest.cosine, words: block.words(of: run), position: nearest.position,
+                    sentence: first + run.sentence))
         }
+        withExtendedLifetime(memory) {}
         return best
     }
 

@@ -1,3 +1,4 @@
+public import Files
 public import Shards
 
 /// Bytes that an output will take, and how well they are known.
@@ -48,4 +49,84 @@ public struct OutputExtent: Sendable {
     var accuracy: OutputSize.Accuracy { input.isCounted ? .exact : .about }
     var values: Double { input.tokens * Double(layers * width) }
     var valueBytes: Double { values * (storage == .float32 ? 4 : 2) }
+}
+
+/// Whether outputs will find room where they are to be written.
+public struct DiskPlan: Sendable {
+    private struct Share {
+        /// The first of the outputs there.
+        let path: String
+        let volume: Volume
+        var size: OutputSize
+    }
+
+    private var shares: [Share] = []
+    /// The outputs that go to a disk, if others do not.
+    private var alone: [String] = []
+
+    /// - Parameters:
+    ///   - outputs: their paths and sizes.
+    ///   - volume: where a path leads to; `nil` for a place without a limit, as a pipe, which is passed over.
+    public init(_ outputs: [(path: String, size: OutputSize)], volume: (String) -> Volume? = { Volume(of: $0) }) {
+        var onDisk: [String] = []
+        for (path, size) in outputs {
+            guard let volume = volume(path) else { continue }
+            onDisk.append(path)
+            if let index = shares.firstIndex(where: { $0.volume.number == volume.number }) {
+                shares[index].size = shares[index].size + size
+            } else {
+                shares.append(Share(path: path, volume: volume, size: size))
+            }
+        }
+        if onDisk.count < outputs.count { alone = onDisk }
+    }
+
+    /// One line for the user; `nil` if nothing is written to a disk.
+    public var summary: String? {
+        guard !shares.isEmpty else { return nil }
+        let parts = shares.map { share in
+            let place = shares.count > 1 ? "\(share.path): " : ""
+            let doubt = share.size.bytes > share.volume.free ? ", which may not be enough" : ""
+            return "\(place)\(Self.spelt(share.size)), and \(Self.grouped(share.volume.free)) are free\(doubt)"
+        }
+        return "output\(alone.isEmpty ? "" : " to \(alone.joined(separator: " and ")) alone"): " + parts.joined(separator: "; ")
+    }
+
+    /// Throws `ToolError` with status `cannotCreate` if there is too little room: less than an exact size, or clearly less than an
+    /// estimate.
+    public func check() throws {
+        for share in shares {
+            let isExact = share.size.accuracy == .exact
+            guard Double(share.size.bytes) > Double(share.volume.free) * (isExact ? 1 : Self.clearly) else { continue }
+            let name = share.path == "-" ? "standard output" : share.path
+            throw ToolError(
+                .cannotCreate,
+                "\(name): will take \(Self.spelt(share.size)), \(isExact ? "" : "clearly ")more than the "
+                    + "\(Self.grouped(share.volume.free)) that are free there; make room, write elsewhere, or write less "
+                    + "(--layers, --storage, --pool)")
+        }
+    }
+
+    /// What an estimate must exceed: its error, and what compression may save.
+    private static let clearly = 1.25
+
+    /// `1,234,567 bytes`; an estimate has three digits that count.
+    private static func spelt(_ size: OutputSize) -> String {
+        switch size.accuracy {
+        case .exact: return "\(grouped(size.bytes)) bytes"
+        case .atMost: return "at most \(grouped(size.bytes)) bytes"
+        case .about:
+            var unit = 1
+            while size.bytes / unit >= 1000 { unit *= 10 }
+            return "about \(grouped((size.bytes / unit + (size.bytes % unit * 2 >= unit ? 1 : 0)) * unit)) bytes"
+        }
+    }
+
+    private static func grouped(_ number: Int) -> String {
+        let digits = String(number)
+        return String(
+            digits.enumerated().flatMap { place, digit in
+                place > 0 && (digits.count - place) % 3 == 0 ? [",", digit] : [digit]
+            })
+    }
 }

@@ -43,8 +43,10 @@ public final class SentenceEncoder {
     private let sequential: SequentialRun
     private let isStateful: Bool
     private let longest: Int
-    private var group: [(words: [String], steps: [Int], values: [Float])] = []
+    private var group: [(words: [String], steps: [Int])] = []
     private var groupTokens = 0
+    /// The vectors of a group's tokens, [tokens, layers x width].
+    private var values = FloatBuffer(count: 0)
 
     /// - Parameters:
     ///   - encoder: made with `capacity`; its weights are packed, and must not change.
@@ -68,19 +70,17 @@ public final class SentenceEncoder {
         if let complaint = choice.complaint(layers: encoder.layerCount) { throw ToolError(.usage, complaint) }
         vectors = TokenVectors(encoder, choice)
         let configuration = encoder.configuration
+        try configuration.requireInputs(table: table != nil, merges: merges != nil, of: "the model")
         // The deepest products of bytes whose sums are exact.
         guard precision == .float32 || max(configuration.encoder.cell, configuration.width) <= 1 << 16 else {
             throw ToolError(.usage, "--int8: layers of more than \(1 << 16) cells have no products of 8 bits")
         }
-        switch configuration.input {
-        case .embeddings:
-            guard let table else { throw ToolError(.usage, "--table is missing: this model reads vectors of words") }
+        if let table, configuration.input == .embeddings {
             input = try VectorInput(table, name: tableName, configuration, rows: Self.batchRows)
-        case .characters:
-            input = SpellingInput(encoder, rows: Self.batchRows)
-        case .subwords:
-            guard let merges else { throw ToolError(.usage, "--bpe is missing: this model reads units of words") }
+        } else if let merges, configuration.input == .subwords {
             input = try UnitInput(merges.table, name: merges.name, encoder, rows: Self.batchRows)
+        } else {
+            input = SpellingInput(encoder, rows: Self.batchRows)
         }
         encoder.packWeights(precision)
         sequential = SequentialRun(encoder, input, vectors, isStateful: isStateful, longest: longest)
@@ -100,7 +100,7 @@ public final class SentenceEncoder {
             updateCounts()
             return
         }
-        group.append((words, steps, []))
+        group.append((words, steps))
         groupTokens += words.count
         if groupTokens >= Self.groupTokens || groupTokens * layers * width >= Self.groupValues || group.count >= 1 << 15 {
             try flush()
@@ -112,20 +112,27 @@ public final class SentenceEncoder {
         let lengths = group.map { $0.steps.reduce(0, +) }
         // Longest first; equal lengths in the order of the text, so that nothing depends on the sort.
         let order = group.indices.filter { lengths[$0] > 0 }.sorted { (lengths[$1], $0) < (lengths[$0], $1) }
-        for index in group.indices {
-            group[index].values = [Float](repeating: 0, count: group[index].words.count * layers * width)
+        let size = groupTokens * layers * width
+        if values.count < size { values = FloatBuffer(count: size) }
+        let vectors = Matrix(values, rows: groupTokens, columns: layers * width)
+        var firsts: [Int] = [], tokens = 0
+        for sentence in group {
+            firsts.append(tokens)
+            tokens += sentence.words.count
         }
+        func rows(_ index: Int) -> Matrix { vectors.rows(firsts[index]..<firsts[index] + group[index].words.count) }
+        for index in group.indices where lengths[index] == 0 { rows(index).fill(0) }
         var start = 0
         while start < order.count {
             let steps = lengths[order[start]] + 1
             let count = min(order.count - start, Self.batchSentences, max(1, Self.batchRows / steps))
-            try run(Array(order[start..<start + count]), lengths)
+            try run(Array(order[start..<start + count]), lengths, into: rows)
             start += count
         }
         updateCounts()
-        for sentence in group {
-            try writer.begin(sentence.words)
-            try sentence.values.withUnsafeBufferPointer { try writer.append($0) }
+        for index in group.indices {
+            try writer.begin(group[index].words)
+            try writer.append(rows(index))
             try writer.end()
         }
         group.removeAll(keepingCapacity: true)
@@ -139,7 +146,7 @@ public final class SentenceEncoder {
 
     /// Runs a batch. Each direction reads its mark first and then the words, as in training, so that a token's vector
     /// comes from the step that has just read the token.
-    private func run(_ batch: [Int], _ lengths: [Int]) throws {
+    private func run(_ batch: [Int], _ lengths: [Int], into rows: (Int) -> Matrix) throws {
         let shape = WindowShape(lengths: batch.map { lengths[$0] + 1 })
         input.begin(rows: shape.rows)
         for (column, sentence) in batch.enumerated() {
@@ -153,16 +160,8 @@ public final class SentenceEncoder {
         encoder.encode(input.words(rows: encoder.directions.map { _ in shape.rows }), shape: shape)
         let shapes = encoder.directions.map { _ in shape }
         for (column, sentence) in batch.enumerated() {
-            let length = lengths[sentence]
-            let steps = group[sentence].steps
-            group[sentence].values.withUnsafeMutableBufferPointer { values in
-                guard var target = values.baseAddress else { return }
-                var first = 0
-                for steps in steps {
-                    vectors.collect(steps: steps, shapes, into: target) { row($0, step: first + $1, length, column, shape) }
-                    first += steps
-                    target += layers * width
-                }
+            vectors.collect(steps: group[sentence].steps[...], shapes, into: rows(sentence)) {
+                row($0, step: $1, lengths[sentence], column, shape)
             }
         }
     }
@@ -171,5 +170,52 @@ public final class SentenceEncoder {
     private func row(_ direction: Int, step: Int, _ length: Int, _ column: Int, _ shape: WindowShape) -> Int {
         let isForward = encoder.directions[direction].direction == .forward
         return (isForward ? step + 1 : length - step) * shape.batch + column
+    }
+}
+
+/// The vectors of tokens out of the layers of an encoder that has just run.
+struct TokenVectors {
+    let layers: Int
+    var width: Int { encoder.layerWidth }
+    private let encoder: ContextualEncoder
+    /// What each layer is multiplied by before they are added; `nil`: they are not added.
+    private let factors: [Float]?
+
+    init(_ encoder: ContextualEncoder, _ choice: LayerChoice) {
+        self.encoder = encoder
+        layers = choice.count(of: encoder.layerCount)
+        factors = choice.factors(layers: encoder.layerCount)
+    }
+
+    /// Writes the vectors of a sentence's words to `target`, [words, layers x width]. A word of several steps has their mean.
+    /// - Parameters:
+    ///   - steps: of each word.
+    ///   - shapes: of each direction's pass.
+    ///   - row: in the pass of a direction, of a step of the sentence.
+    func collect(
+        steps: ArraySlice<Int>, _ shapes: [WindowShape], into target: Matrix, row: (_ direction: Int, _ step: Int) -> Int
+    ) {
+        let part = encoder.configuration.width, count = steps.reduce(0, +)
+        let memory = FloatBuffer(count: count + steps.count)
+        let rows = Numbers(memory, count: count), ends = Numbers(memory, at: count, count: steps.count)
+        var end = 0
+        for (word, steps) in steps.enumerated() {
+            end += steps
+            ends[word] = Int32(end)
+        }
+        target.fill(0)
+        for (direction, model) in encoder.directions.enumerated() {
+            for step in 0..<count { rows[step] = Int32(row(direction, step)) }
+            for layer in 0..<encoder.layerCount where factors.map({ $0[layer] != 0 }) ?? true {
+                let first = (factors == nil ? layer * width : 0) + direction * part
+                model.backend.addRuns(
+                    rows, ends: ends, of: model.layerOutput(layer, shape: shapes[direction]), times: factors?[layer] ?? 1,
+                    to: target.columns(first..<first + part))
+            }
+        }
+        for (word, steps) in steps.enumerated() where steps > 1 {
+            encoder.directions[0].backend.scale(target.rows(word..<word + 1), by: 1 / Float(steps))
+        }
+        withExtendedLifetime(memory) {}
     }
 }

@@ -44,10 +44,8 @@ final class SequentialRun {
         let steps: Int
     }
 
-    /// Gives the vectors of a sentence, piece after piece in the order of the text: `deliver` gets shape (tokens, layers, width).
-    func run(
-        _ words: [String], steps: [Int], deliver: (UnsafeBufferPointer<Float>) throws -> Void
-    ) throws {
+    /// Gives the vectors of a sentence, piece after piece in the order of the text: `deliver` gets [tokens, layers x width].
+    func run(_ words: [String], steps: [Int], deliver: (Matrix) throws -> Void) throws {
         let pieces = cut(steps)
         if !isStateful {
             for state in states { state.fill(0) }
@@ -64,7 +62,8 @@ final class SequentialRun {
             let passes = passes(pieces, index).filter { isBackward[$0.direction] }
             try read(words, steps, pieces[index], passes, counted: false)
         }
-        var piece: [Float] = []
+        let columns = vectors.layers * vectors.width
+        let memory = FloatBuffer(count: (pieces.map(\.words.count).max() ?? 0) * columns)
         for index in pieces.indices {
             for direction in encoder.directions.indices where isBackward[direction] {
                 encoder.directions[direction].restoreState(begins[index][direction], batch: 1)
@@ -72,8 +71,11 @@ final class SequentialRun {
             let passes = passes(pieces, index)
             try read(words, steps, pieces[index], passes, counted: true)
             if index == 0 { keepStates { isBackward[$0] } }
-            collect(pieces[index], steps, passes, into: &piece)
-            try piece.withUnsafeBufferPointer(deliver)
+            let target = Matrix(memory, rows: pieces[index].words.count, columns: columns)
+            vectors.collect(
+                steps: steps[pieces[index].words], passes.map { WindowShape(steps: $0.rows, batch: 1) }, into: target
+            ) { row(passes[$0], $1) }
+            try deliver(target)
         }
         keepStates { !isBackward[$0] }
     }
@@ -128,22 +130,6 @@ final class SequentialRun {
     private func row(_ pass: Pass, _ step: Int) -> Int {
         let isForward = encoder.directions[pass.direction].direction == .forward
         return (pass.opens ? 1 : 0) + (isForward ? step : pass.steps - 1 - step)
-    }
-
-    private func collect(_ piece: Piece, _ steps: [Int], _ passes: [Pass], into values: inout [Float]) {
-        let size = vectors.layers * vectors.width
-        values.removeAll(keepingCapacity: true)
-        values.append(contentsOf: repeatElement(0, count: piece.words.count * size))
-        let shapes = passes.map { WindowShape(steps: $0.rows, batch: 1) }
-        values.withUnsafeMutableBufferPointer { values in
-            guard var target = values.baseAddress else { return }
-            var first = 0
-            for index in piece.words {
-                vectors.collect(steps: steps[index], shapes, into: target) { row(passes[$0], first + $1) }
-                first += steps[index]
-                target += size
-            }
-        }
     }
 
     private func keepStates(_ isKept: (Int) -> Bool) {

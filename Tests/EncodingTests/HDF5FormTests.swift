@@ -18,7 +18,7 @@ struct HDF5FormTests {
             try writer.begin(sentence.words)
             // A long sentence comes in pieces.
             for token in sentence.words.indices {
-                try Array(sentence.values[token * 4..<(token + 1) * 4]).withUnsafeBufferPointer { try writer.append($0) }
+                try writer.append(Array(sentence.values[token * 4..<(token + 1) * 4]), tokens: 1)
             }
             writer.end()
         }

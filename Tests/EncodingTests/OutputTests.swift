@@ -24,7 +24,7 @@ struct VectorWriterTests {
                 }
                 try writer.begin(sentence.words)
                 for start in stride(from: 0, to: sentence.values.count, by: 4) {
-                    try Array(sentence.values[start..<start + 4]).withUnsafeBufferPointer { try writer.append($0) }
+                    try writer.append(Array(sentence.values[start..<start + 4]), tokens: 1)
                 }
                 try writer.end()
             }

@@ -1,4 +1,5 @@
 import Files
+@_spi(HostMemory) public import Kernels
 public import HDF5
 public import Shards
 
@@ -32,8 +33,8 @@ public final class HDF5VectorWriter: VectorWriter {
         sentences += 1
     }
 
-    public func append(_ values: UnsafeBufferPointer<Float>) throws {
-        if !values.isEmpty { try writer.write(values) }
+    public func append(_ vectors: Matrix) throws {
+        if vectors.rows > 0 { try writer.write(UnsafeBufferPointer(vectors.floats)) }
     }
 
     public func end() {}

@@ -1,24 +1,25 @@
 public import Files
+@_spi(HostMemory) public import Kernels
 public import Shards
 
 /// NumPy: one array of shape (tokens, layers, width), and beside it the offsets of the sentences, shape (sentences + 1).
 public final class NpyVectorWriter: VectorWriter {
-    private let vectors: NpyRows
+    private let rows: NpyRows
     private let offsets: NpyWriter
     private var tokens = 0
 
     public init(_ output: OutputFile, offsets: OutputFile, layers: Int, width: Int, storage: RowStorage = .float32) throws {
-        vectors = try NpyRows(output, layers: layers, width: width, storage: storage)
+        rows = try NpyRows(output, layers: layers, width: width, storage: storage)
         self.offsets = try NpyWriter(offsets, type: "<i8", rowShape: [])
         try self.offsets.append([Int64(0)])
     }
 
     public func begin(_ words: [String]) { tokens += words.count }
-    public func append(_ values: UnsafeBufferPointer<Float>) throws { try vectors.append(values) }
+    public func append(_ vectors: Matrix) throws { try rows.append(vectors) }
     public func end() throws { try offsets.append([Int64(tokens)]) }
 
     public func finish() throws {
-        try vectors.finish()
+        try rows.finish()
         try offsets.finish()
     }
 
@@ -48,7 +49,7 @@ public final class NpyFolderWriter: VectorWriter {
         current = (file, try NpyRows(file, layers: layers, width: width, storage: storage))
     }
 
-    public func append(_ values: UnsafeBufferPointer<Float>) throws { try current?.rows.append(values) }
+    public func append(_ vectors: Matrix) throws { try current?.rows.append(vectors) }
 
     public func end() throws {
         try current?.rows.finish()
@@ -82,7 +83,8 @@ private final class NpyRows {
         writer = try NpyWriter(output, type: storage == .float32 ? "<f4" : "<f2", rowShape: [layers, width])
     }
 
-    func append(_ values: UnsafeBufferPointer<Float>) throws {
+    func append(_ vectors: Matrix) throws {
+        let values = UnsafeBufferPointer(vectors.floats)
         guard storage == .float16 else { return try writer.append(values) }
         try HalfFloat.convert(values, into: &halves, file: output.name)
         try halves.withUnsafeBufferPointer { try writer.append($0) }

@@ -1,4 +1,5 @@
 public import Files
+@_spi(HostMemory) public import Kernels
 public import Parallel
 public import Shards
 
@@ -15,7 +16,7 @@ public final class ShardVectorWriter: VectorWriter {
     }
 
     public func begin(_ words: [String]) throws { try writer.begin(words) }
-    public func append(_ values: UnsafeBufferPointer<Float>) throws { try writer.append(values) }
+    public func append(_ vectors: Matrix) throws { try writer.append(UnsafeBufferPointer(vectors.floats)) }
     public func end() {}
     public func finish() throws { try writer.finish() }
 

@@ -1,4 +1,5 @@
 public import Files
+@_spi(HostMemory) public import Kernels
 public import Parallel
 import Shards
 
@@ -19,7 +20,8 @@ public final class TextVectorWriter: VectorWriter {
 
     public func begin(_ words: [String]) { self.words = words[...] }
 
-    public func append(_ values: UnsafeBufferPointer<Float>) throws {
+    public func append(_ vectors: Matrix) throws {
+        let values = vectors.floats
         for start in stride(from: 0, to: values.count, by: size) {
             guard var line = words.popFirst() else { preconditionFailure("more vectors than words") }
             for value in values[start..<start + size] { line += " \(value)" }
@@ -62,7 +64,8 @@ public final class JSONVectorWriter: VectorWriter {
         isFirst = true
     }
 
-    public func append(_ values: UnsafeBufferPointer<Float>) throws {
+    public func append(_ vectors: Matrix) throws {
+        let values = vectors.floats
         for start in stride(from: 0, to: values.count, by: layers * width) {
             var text = isFirst ? "[" : ", ["
             for layer in 0..<layers {
@@ -136,7 +139,7 @@ public final class TokenTextWriter: VectorWriter {
         try writer.begin(words)
     }
 
-    public func append(_ values: UnsafeBufferPointer<Float>) throws { try writer.append(values) }
+    public func append(_ vectors: Matrix) throws { try writer.append(vectors) }
     public func end() throws { try writer.end() }
     public func finish() throws { try writer.finish() }
 

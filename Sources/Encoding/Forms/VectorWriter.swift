@@ -1,13 +1,14 @@
 import Files
-@_spi(HostMemory) import Kernels
+public import Kernels
 public import Shards
 
 /// A form in which contextual vectors are written, sentence after sentence. A long sentence comes in pieces.
 public protocol VectorWriter: AnyObject {
     /// Begins a sentence; it may have no words.
     func begin(_ words: [String]) throws
-    /// The vectors of its next tokens: shape (tokens, layers, width).
-    func append(_ values: UnsafeBufferPointer<Float>) throws
+    /// The vectors of its next tokens, [tokens, layers x width], without gaps: the layers of a token one after the other. Valid
+    /// during the call.
+    func append(_ vectors: Matrix) throws
     /// Ends the sentence.
     func end() throws
     /// Ends the output; the caller commits what it opened.
@@ -18,8 +19,17 @@ extension VectorWriter {
     /// A whole sentence.
     public func append(_ sentence: SentenceVectors) throws {
         try begin(sentence.words)
-        try sentence.values.withUnsafeBufferPointer { try append($0) }
+        try append(sentence.values, tokens: sentence.words.count)
         try end()
+    }
+
+    /// The vectors of the sentence's next `tokens` tokens: shape (tokens, layers, width).
+    public func append(_ values: [Float], tokens: Int) throws {
+        let memory = FloatBuffer(count: values.count)
+        let vectors = Matrix(memory, rows: tokens, columns: values.count / max(1, tokens))
+        vectors.copy(from: values)
+        try append(vectors)
+        withExtendedLifetime(memory) {}
     }
 }
 
@@ -31,7 +41,7 @@ public final class SentenceCollector: VectorWriter {
     public init(_ deliver: @escaping (SentenceVectors) throws -> Void) { self.deliver = deliver }
 
     public func begin(_ words: [String]) { sentence = SentenceVectors(words: words, values: []) }
-    public func append(_ values: UnsafeBufferPointer<Float>) { sentence.values.append(contentsOf: values) }
+    public func append(_ vectors: Matrix) { sentence.values.append(contentsOf: vectors.values) }
     public func end() throws { try deliver(sentence) }
     public func finish() {}
 }
@@ -48,43 +58,28 @@ public final class PoolingWriter: VectorWriter {
 
     private let writer: any VectorWriter
     private let pooling: Pooling
-    private var tokens = 0
-    /// [layers, width]
-    private var result: [Float]
-    private var sums: [Double]
+    /// Of a sentence's tokens, [layers x width].
+    private var pool: RowPool
+    /// [1, layers x width]
+    private let result: RowMatrix
 
     public init(_ writer: any VectorWriter, _ pooling: Pooling, layers: Int, width: Int) {
         self.writer = writer
         self.pooling = pooling
-        result = [Float](repeating: 0, count: layers * width)
-        sums = [Double](repeating: 0, count: layers * width)
+        pool = RowPool(pooling == .mean ? .mean : .greatest, columns: layers * width)
+        result = RowMatrix(count: 1, dimension: layers * width)
     }
 
     public func begin(_ words: [String]) throws {
         try writer.begin([words.joined(separator: " ")])
-        for index in result.indices { (result[index], sums[index]) = (0, 0) }
-        tokens = 0
+        pool = RowPool(pooling == .mean ? .mean : .greatest, columns: result.dimension)
     }
 
-    public func append(_ values: UnsafeBufferPointer<Float>) {
-        let size = result.count
-        for start in stride(from: 0, to: values.count, by: size) {
-            for index in 0..<size {
-                let value = values[start + index]
-                switch pooling {
-                case .mean: sums[index] += Double(value)
-                case .max: result[index] = tokens == 0 || value > result[index] ? value : result[index]
-                }
-            }
-            tokens += 1
-        }
-    }
+    public func append(_ vectors: Matrix) { pool.add(vectors) }
 
     public func end() throws {
-        if pooling == .mean {
-            for index in result.indices { result[index] = Float(sums[index] / Double(max(1, tokens))) }
-        }
-        try result.withUnsafeBufferPointer { try writer.append($0) }
+        result.row(0).copy(from: pool.result)
+        try writer.append(result.row(0))
         try writer.end()
     }
 
@@ -109,11 +104,11 @@ public final class FiniteVectors: VectorWriter {
     }
 
     /// Throws `ToolError` with status `dataError` for a value that is infinite or no number.
-    public func append(_ values: UnsafeBufferPointer<Float>) throws {
-        if let start = values.baseAddress, !Vector.isFinite(start, count: values.count) {
+    public func append(_ vectors: Matrix) throws {
+        guard vectors.isFinite else {
             throw ToolError.data(model, "sentence \(sentences)", "the model makes vectors of it that hold what is no number")
         }
-        try writer.append(values)
+        try writer.append(vectors)
     }
 
     public func end() throws { try writer.end() }
