@@ -168,8 +168,7 @@ public final class SentenceEncoder {
 
     /// The row of a sentence's step in a direction, the mark's not counted.
     private func row(_ direction: Int, step: Int, _ length: Int, _ column: Int, _ shape: WindowShape) -> Int {
-        let isForward = encoder.directions[direction].direction == .forward
-        return (isForward ? step + 1 : length - step) * shape.batch + column
+        (1 + encoder.directions[direction].direction.step(of: step, length: length)) * shape.batch + column
     }
 }
 

@@ -65,8 +65,7 @@ final class VectorInput: SentenceInput {
     }
 
     func putMark(_ direction: Int, row: Int, closing: Bool) {
-        let isForward = configuration.directions[direction] == .forward
-        copy(vectors.row(isForward != closing ? 0 : 1), direction, row)
+        copy(vectors.row(Int(configuration.directions[direction].mark(closing: closing))), direction, row)
     }
 
     func put(_ word: String, counted: Bool, _ row: (_ direction: Int, _ step: Int) -> Int?) throws {
@@ -154,8 +153,7 @@ final class UnitInput: SentenceInput {
     }
 
     func putMark(_ direction: Int, row: Int, closing: Bool) {
-        numbers[direction][row] =
-            (directions[direction] == .forward) != closing ? EncoderConfiguration.Mark.begin : EncoderConfiguration.Mark.end
+        numbers[direction][row] = directions[direction].mark(closing: closing)
     }
 
     func put(_ word: String, counted: Bool, _ row: (_ direction: Int, _ step: Int) -> Int?) {
@@ -224,8 +222,7 @@ final class SpellingInput: SentenceInput {
     }
 
     func putMark(_ direction: Int, row: Int, closing: Bool) {
-        let isForward = encoder.directions[direction].direction == .forward
-        places[direction][row] = isForward != closing ? 0 : 1
+        places[direction][row] = encoder.directions[direction].direction.mark(closing: closing)
     }
 
     func put(_ word: String, counted: Bool, _ row: (_ direction: Int, _ step: Int) -> Int?) {

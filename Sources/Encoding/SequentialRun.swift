@@ -128,8 +128,7 @@ final class SequentialRun {
 
     /// The row of a piece's step in the pass of a direction.
     private func row(_ pass: Pass, _ step: Int) -> Int {
-        let isForward = encoder.directions[pass.direction].direction == .forward
-        return (pass.opens ? 1 : 0) + (isForward ? step : pass.steps - 1 - step)
+        (pass.opens ? 1 : 0) + encoder.directions[pass.direction].direction.step(of: step, length: pass.steps)
     }
 
     private func keepStates(_ isKept: (Int) -> Bool) {
