@@ -75,7 +75,8 @@ public struct CharacterConvolution: Layer {
     /// [words, features]: the largest answers, and where in the word they were.
     private let features: MatrixSlot
     private let chosen: NumberSlot
-    private let gradients: [MatrixSlot]
+    /// [words, features]: the gradient on its way down, by turns with that of the output.
+    private let spare: MatrixSlot
 
     /// Words whose places are multiplied at once.
     private static let block = 64
@@ -107,7 +108,7 @@ public struct CharacterConvolution: Layer {
         answers = plan.matrix(rows: most, columns: filters.reduce(0) { max($0, $1.count) })
         features = plan.matrix(rows: words, columns: size)
         chosen = plan.numbers(plan.isTraining ? words * size : 0)
-        gradients = (0..<2).map { _ in plan.gradient(rows: words, columns: size) }
+        spare = plan.gradient(rows: words, columns: size)
     }
 
     /// The filters are small.
@@ -198,13 +199,12 @@ public struct CharacterConvolution: Layer {
 
     func backward(_ words: Words, outputGradient: Matrix, lettersGradient: Matrix, _ run: Run) {
         let count = words.starts.count, features = features(count, run)
-        var gradient = outputGradient
+        var gradient = outputGradient, spare = run.matrix(spare, rows: count)
         for index in highways.indices.reversed() {
-            let next = run.matrix(gradients[index % 2], rows: count)
             highways[index].backward(
                 index == 0 ? features : highways[index - 1].output(rows: count, run), outputGradient: gradient,
-                inputGradient: next, run)
-            gradient = next
+                inputGradient: spare, run)
+            swap(&gradient, &spare)
         }
         run.enter(.characters)
         run.backend.bend(gradient, by: features, activation.function)
