@@ -12,11 +12,19 @@ public struct OperationBenchmark: Sendable {
     }
 
     public var threads: Int
-    public var kernels = ProcessorKernels.fastest
-    /// Of each operation, about.
+    public let kernels: ProcessorKernels
+    /// The time that each operation is measured for, about.
     public var seconds = 1.0
 
-    public init(threads: Int) { self.threads = threads }
+    /// - Parameter kernels: those that OpenBLAS is held to, too.
+    public init(threads: Int, kernels: ProcessorKernels = .fastest) {
+        self.threads = threads
+        self.kernels = kernels
+        OpenBLAS.hold(to: kernels)
+    }
+
+    /// The processor whose kernels OpenBLAS has taken. Throws what `run` throws.
+    public var openBLASCore: String { get throws { try OpenBLAS().core } }
 
     /// Measures one operation, in at least three rounds. Throws `ToolError` if a product is to be measured and there is no
     /// OpenBLAS: `unavailable`, `systemError`.

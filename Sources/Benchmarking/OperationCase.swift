@@ -14,15 +14,15 @@ public struct OperationCase: Sendable {
     /// An operation that is ready to run in memory of its own, again and again.
     public struct Prepared {
         public var run: (any Backend) -> Void
-        /// What it writes.
+        /// The matrices that it writes.
         public let results: [Matrix]
         public var scalars: [Scalars] = []
         /// Its derivative, if it has one.
         public var slope: Slope?
     }
 
-    /// How results change with inputs: the backward pass, run after the operation, makes of `outputGradient` the gradients of
-    /// `inputs`, [the shape of each].
+    /// The derivative of an operation. Its backward pass, which runs after the operation, turns `outputGradient` into the gradients of
+    /// `inputs`; each gradient has the shape of its input.
     public struct Slope {
         public let inputs, gradients: [Matrix]
         /// The result that is differentiated times its gradient, or the loss alone if there is no gradient.
@@ -32,7 +32,7 @@ public struct OperationCase: Sendable {
     }
 
     public let name: String
-    /// Whether it is a product: its operations are counted, and not the floats that it reads and writes.
+    /// True for a product, whose multiplications and additions are counted; otherwise the floats that are read and written count.
     public let isProduct: Bool
     /// Multiplications and additions of a product, or floats that are read and written otherwise.
     public let work: @Sendable (Sizes) -> Double

@@ -104,11 +104,11 @@ struct ToolCommand {
     }
 }
 
-/// What processes that ran side by side took.
+/// The time that processes side by side took.
 struct PipelineUse {
-    /// Of the clock on the wall, from the start of the first to the end of the last.
+    /// Seconds on the clock from the start of the first process to the end of the last.
     var seconds = 0.0
-    /// Of the processors, of all together.
+    /// Seconds of processor time, all processes together.
     var processorSeconds = 0.0
     /// The most memory that one of them held, in bytes.
     var peakMemory = 0
@@ -119,6 +119,6 @@ struct PipelineUse {
 typealias ScratchFile = TemporaryFile
 
 extension ScratchFile {
-    /// What tools open to read it from its start, as long as this object lives.
+    /// The name that tools open to read it from its start, as long as this object lives.
     var path: String { "/proc/\(getpid())/fd/\(descriptor)" }
 }

@@ -1,5 +1,5 @@
-/// What arithmetic runs on: a processor, or another device. Layers are written once, over these operations; each is as coarse
-/// as a good fused kernel, so that nothing is lost on a processor and a device has few launches.
+/// A processor, or another device, as the operations that it carries out. Layers are written once, over these operations. Each
+/// operation is as coarse as a good fused kernel, so that nothing is lost on a processor and a device has few launches.
 ///
 /// Shapes are [rows, columns]. An operation overwrites its result unless it says that it adds. The result of none depends on
 /// the number of threads, nor that of a row on the other rows.
@@ -32,7 +32,7 @@ public protocol Backend: AnyObject {
     /// target[i] += factor x table[row], for each row of the i-th run of `rows` in its order. Runs lie one after the other, and
     /// the i-th ends before `ends[i]`.
     func addRuns(_ rows: Numbers, ends: Numbers, of table: Matrix, times factor: Float, to target: Matrix)
-    /// Whether all elements are finite.
+    /// Returns true if all elements are finite.
     func isFinite(_ matrix: Matrix) -> Bool
     /// Copies floats of the host, row after row, into `target`.
     func write(_ values: UnsafeBufferPointer<Float>, to target: Matrix)
@@ -43,7 +43,7 @@ public protocol Backend: AnyObject {
 
     /// result = left * right, or result += left * right with `adding`: [m, k] and [k, n] to [m, n].
     func multiply(_ left: some Factor, _ right: some Factor, into result: Matrix, adding: Bool)
-    /// The same with a right factor that was packed before.
+    /// Multiplies by a right factor that was packed before.
     func multiply(_ left: some Factor, _ right: PackedFactor, into result: Matrix, adding: Bool)
     /// Floats that a packed matrix of `rows` x `columns`, or its transpose, takes.
     func packedCount(rows: Int, columns: Int) -> Int

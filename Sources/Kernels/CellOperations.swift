@@ -57,7 +57,7 @@ private struct GRUJob {
     let gates, products, previous: Matrix
     /// The new states on the way forward, their gradient on the way back.
     let states: Matrix
-    /// Of the way forward alone.
+    /// The biases, which only the forward pass reads.
     let bias, candidateBias: Matrix
 
     private var size: Int { states.columns }

@@ -120,7 +120,7 @@ extension Compute {
     }
 }
 
-/// What the threads work on in the backward pass of filters.
+/// The work of the threads in the backward pass of filters.
 private struct FilterJob {
     /// [words, count]: of the filters' largest sums.
     let gradient: Matrix

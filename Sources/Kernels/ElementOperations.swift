@@ -1,4 +1,4 @@
-/// What a number goes through by itself.
+/// A function of single numbers.
 public enum Activation: Sendable {
     case relu, tanh, sigmoid
 }

@@ -48,7 +48,7 @@ public struct Matrix: @unchecked Sendable {
         return Matrix(start + range.lowerBound, rows: rows, columns: range.count, stride: stride)
     }
 
-    /// The same floats in rows of another length, of a matrix without gaps.
+    /// Returns the floats of a matrix without gaps in rows of another length.
     public func reshaped(rows: Int, columns: Int) -> Matrix {
         precondition(isDense && rows * columns == self.rows * self.columns)
         return Matrix(start, rows: rows, columns: columns)
@@ -57,7 +57,7 @@ public struct Matrix: @unchecked Sendable {
     /// The same memory read as the transpose; only products take it.
     public var transposed: Operand { Operand(matrix: self, isTransposed: true) }
 
-    /// Whether no floats lie between two rows.
+    /// True if no floats lie between two rows.
     var isDense: Bool { stride == columns }
 
     /// The floats of all rows of a matrix without gaps, for reading and writing files.

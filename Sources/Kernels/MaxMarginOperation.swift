@@ -133,7 +133,7 @@ extension Compute {
             }
         }
 
-        /// Whether the target vectors of two rows differ; most differ in the first number.
+        /// Returns true if the target vectors of two rows differ; most differ in the first number.
         private func isAnotherWord(_ one: Int, _ other: Int) -> Bool {
             let (one, other) = (target.row(one), target.row(other))
             for index in 0..<target.columns where one[index] != other[index] { return true }

@@ -11,7 +11,7 @@ public protocol Optimizer: Sendable {
 
 /// Weights with what belongs to each: gradients, and one or two numbers that the rule keeps.
 public struct WeightRun: Sendable {
-    /// Of one shape all four, unless `rows` says which rows of weights and moments the rows of gradients belong to.
+    /// Matrices of one shape, unless `rows` says to which rows of weights and moments the rows of gradients belong.
     public let weights, gradients, firstMoments: Matrix
     /// `nil` for a rule that keeps one number only.
     public let secondMoments: Matrix?

@@ -6,7 +6,7 @@ public struct PackedFactor: @unchecked Sendable {
     @_spi(HostMemory) public let start: UnsafeMutablePointer<Float>
     /// As integers of 8 bits instead.
     let quantized: QuantizedMatrix?
-    /// What owns the floats, if this does.
+    /// The owner of the floats, if this factor has memory of its own.
     var memory: FloatBuffer?
 
     @_spi(HostMemory)
@@ -33,7 +33,7 @@ public struct PackedFactor: @unchecked Sendable {
     }
 }
 
-/// How the weights of a network that is only used are multiplied.
+/// The precision of products with the weights of a network that is only used.
 public enum WeightPrecision: String, Sendable, CaseIterable {
     case float32
     /// Integers of 8 bits, with what they meet (`QuantizedMatrix`): faster, and not exact. Of the sequence encoder alone; the

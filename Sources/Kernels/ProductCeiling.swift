@@ -1,7 +1,7 @@
 internal import Glibc
 public import Parallel
 
-/// How fast this machine multiplies large matrices in single precision: what no training step can exceed, because nearly
+/// The speed at which this machine multiplies large matrices in single precision. No training step can exceed it, because nearly
 /// all of a step is such products.
 public final class ProductCeiling {
     /// Rows and columns of all matrices; large enough that reading the factors costs nothing beside the multiplications.

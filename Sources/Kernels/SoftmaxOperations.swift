@@ -13,7 +13,7 @@ public struct SoftmaxPass: Sendable {
     public var bias: Matrix?
     /// [rows]: the class of each row's target.
     public var targets: Numbers
-    /// Whether the targets are not among the classes; then `targetLogits` holds their logits, which count among the others.
+    /// True if the targets are not among the classes. `targetLogits` then holds their logits, which count among the others.
     public var hasOwnTargets = false
     /// [rows]: what each row counts.
     public var factors: Scalars

@@ -19,14 +19,14 @@ public struct CharacterConvolution: Layer {
         }
     }
 
-    /// What a filter's largest answer goes through. Both rise, so that the largest answer is that of the largest sum.
+    /// The function that a filter's largest sum goes through. Both functions rise, so that the largest sum gives the largest answer.
     public enum Activation: String, Codable, Sendable, CaseIterable {
         case relu, tanh
 
         var function: Kernels.Activation { self == .relu ? .relu : .tanh }
     }
 
-    /// What is behind a word's last letter, and how far filters reach.
+    /// The content of the places behind a word's last letter, and the reach of filters.
     public enum Padding: Sendable {
         /// Zeros, which only words that are shorter than a filter have under it.
         case zeros
@@ -68,7 +68,7 @@ public struct CharacterConvolution: Layer {
     /// For each width [count, width * inputs] and [count].
     let weights, biases: [Parameter]
     private let highways: [Highway]
-    /// Of each filter and word, how many places it has: [filters * words].
+    /// The number of places that each filter has in each word: [filters * words].
     private let places: NumberSlot
     /// [places of a block, widest * inputs] and [places, largest count]
     private let windows, answers: MatrixSlot
@@ -159,7 +159,7 @@ public struct CharacterConvolution: Layer {
         return below
     }
 
-    /// What the last forward pass gave: [words, outputs].
+    /// The output of the last forward pass: [words, outputs].
     func output(words: Int, _ run: Run) -> Matrix { highways.last?.output(rows: words, run) ?? features(words, run) }
 
     private func features(_ words: Int, _ run: Run) -> Matrix { run.matrix(features, rows: words) }
@@ -193,8 +193,8 @@ public struct CharacterConvolution: Layer {
     public func backward(
         _ words: Words, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
     ) {
-        precondition(!adding)
-        if let inputGradient { backward(words, outputGradient: outputGradient, lettersGradient: inputGradient, run) }
+        guard let inputGradient, !adding else { preconditionFailure("the gradient of the letters is written") }
+        backward(words, outputGradient: outputGradient, lettersGradient: inputGradient, run)
     }
 
     func backward(_ words: Words, outputGradient: Matrix, lettersGradient: Matrix, _ run: Run) {

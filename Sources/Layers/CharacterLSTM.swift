@@ -21,7 +21,7 @@ public struct CharacterLSTM: CharacterEncoder {
     /// An LSTM that reads the words one way round.
     private struct Reading {
         let layer: ProjectedLSTM
-        /// Of a backward one: which character each row of its steps reads.
+        /// The character that each row of the steps reads; `nil` for the forward LSTM, which reads them in their order.
         let letters: NumberSlot?
         /// Where its last output stands among the features.
         let columns: Range<Int>

@@ -104,7 +104,7 @@ public struct LogitsMemory: Sendable {
 
     /// Rows of a chunk, at least: a product with fewer would mostly pack its factors.
     static let leastRows = 32
-    /// What a softmax takes unless told otherwise.
+    /// The memory that a softmax takes unless told otherwise.
     public static let defaultBytes = 512 << 20
 
     /// - Parameters:

@@ -95,7 +95,7 @@ public struct ClassSubset {
 
 /// An output layer that predicts one of a vocabulary, and ranks some of its classes without the others.
 public protocol ClassifyingOutput: OutputLayer {
-    /// What an output layer prepares to rank some of its classes.
+    /// The classes among which an output layer ranks, prepared for it.
     associatedtype Subset
 
     /// Prepares classes for ranking, with the weights that they have now.

@@ -51,7 +51,7 @@ public struct ContinuousOutput: OutputLayer {
 }
 
 extension Run {
-    /// What each row counts in a mean, by its weight: [rows].
+    /// The factor of each row in a mean, by its weight: [rows].
     func rowFactors(_ slot: ScalarSlot, _ weights: Matrix?, rows: Int) -> Scalars {
         let factors = scalars(slot)[0..<rows]
         backend.fillRowFactors(factors, weights: weights)

@@ -45,7 +45,7 @@ public struct Dropout: Sendable {
         return result
     }
 
-    /// What the last forward pass gave for `values`.
+    /// The output of the last forward pass for `values`.
     public func output(for values: Matrix, _ run: Run) -> Matrix {
         mask(rows: values.rows, run) == nil ? values : run.matrix(dropped, rows: values.rows)
     }

@@ -7,7 +7,7 @@ public import Kernels
 ///     n_t = tanh(a_n + r_t s_n)
 ///     h_t = (1 - z_t) n_t + z_t h_{t-1}                  [batch, cell]
 ///
-/// Of d only the candidate's part is a parameter: the gates' would be added to b.
+/// Only the candidate's part of d is a parameter, because the gates' parts would be added to those of b.
 public struct GRU: RecurrentLayer {
     public let cell: Int
     /// [inputs, 3 cell] and [cell, 3 cell]

@@ -28,7 +28,7 @@ public struct Highway: Layer {
         if let bias = gate.bias { parameters.fill(bias, with: -2) }
     }
 
-    /// What the last forward pass gave: [rows, size].
+    /// The output of the last forward pass: [rows, size].
     func output(rows: Int, _ run: Run) -> Matrix { run.matrix(output, rows: rows) }
 
     public func forward(_ input: Matrix, _ shape: WindowShape, _ run: Run) -> Matrix { forward(input, run) }
@@ -44,8 +44,8 @@ public struct Highway: Layer {
     public func backward(
         _ input: Matrix, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
     ) {
-        precondition(!adding)
-        if let inputGradient { backward(input, outputGradient: outputGradient, inputGradient: inputGradient, run) }
+        guard let inputGradient, !adding else { preconditionFailure("a highway's gradients are made in that of its input") }
+        backward(input, outputGradient: outputGradient, inputGradient: inputGradient, run)
     }
 
     func backward(_ input: Matrix, outputGradient: Matrix, inputGradient: Matrix, _ run: Run) {

@@ -3,7 +3,7 @@ public import Kernels
 /// A layer of a network: a value that declared its parameters, its memory for a pass and its dropout sites in a `Plan` when it
 /// was made. It owns nothing: weights, memory and backend come with each pass (`Run`). No pass allocates.
 public protocol Layer<Input>: Sendable {
-    /// What goes in: a matrix, or words in the form that the layer reads.
+    /// The kind of input: a matrix, or words in the form that the layer reads.
     associatedtype Input
 
     /// Matrices that every pass multiplies by: worth packing once where they stay as they are.
@@ -16,7 +16,8 @@ public protocol Layer<Input>: Sendable {
 
     /// The backward pass of the last forward pass with the same input: adds to the gradients of the parameters, and may overwrite
     /// `outputGradient` [rows, width].
-    /// - Parameter inputGradient: written where one is wanted, or added to with `adding`, of layers whose input is a matrix.
+    /// - Parameter inputGradient: written where one is wanted, or added to with `adding`. A layer of words writes none. Layers that
+    ///   make their own gradients in its memory (`Highway`, `CharacterConvolution`, `RecurrentStack`) need one and do not add.
     func backward(
         _ input: Input, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run)
 }
@@ -30,7 +31,7 @@ public protocol SequenceEncoder: Layer<Matrix> {
     /// Layers whose outputs can be asked for.
     var layerCount: Int { get }
 
-    /// What layer `index`, from 0, gave in the last forward pass: [rows, outputSize]. Rows of sequences that had ended
+    /// The output of layer `index`, from 0, in the last forward pass: [rows, outputSize]. Rows of sequences that had ended
     /// mean nothing.
     func layerOutput(_ index: Int, _ shape: WindowShape, _ run: Run) -> Matrix
 }
@@ -56,7 +57,7 @@ public enum InputWords {
     case numbers(Numbers)
     /// Their spellings.
     case spellings(Spellings)
-    /// What the input layer gives for them, from an earlier pass: [rows, width]. No layer reads it.
+    /// The output of the input layer for the words in an earlier pass: [rows, width]. No layer reads it.
     case outputs(Matrix)
 }
 
@@ -82,7 +83,7 @@ public struct Spellings {
     func range(_ word: Int) -> Range<Int> { Int(word == 0 ? 0 : ends[word - 1])..<Int(ends[word]) }
 }
 
-/// What a network is to predict at each row of its states, in the form its output layer asks for.
+/// The targets of a network at each row of its states, in the form that its output layer asks for.
 public enum Targets {
     /// The vectors of words: [rows, size].
     case vectors(Matrix)

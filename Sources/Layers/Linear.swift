@@ -26,7 +26,7 @@ public struct Linear: Layer {
         if let bias { parameters.fill(bias, with: 0) }
     }
 
-    /// What the last forward pass gave: [rows, outputs].
+    /// The output of the last forward pass: [rows, outputs].
     public func output(rows: Int, _ run: Run) -> Matrix { run.matrix(output, rows: rows) }
 
     /// `input` [n, inputs] to [n, outputs].

@@ -9,7 +9,7 @@ public struct Parameter: Sendable, Equatable {
     public let shape: [Int]
     /// Whether a step touches few of its rows: see `ParameterRows`.
     public let isSparse: Bool
-    /// Whether it is of layers that networks have in common.
+    /// True if the parameter is of layers that networks have in common.
     public let isShared: Bool
     /// Where it starts in the store, in floats; of a sparse one, its number among those.
     let offset: Int
@@ -51,8 +51,8 @@ public struct ParameterLayout: Sendable {
         return parameter
     }
 
-    /// What a store of these parameters takes in bytes, by what the first `names` parts of their names say: the weights, and
-    /// everything that training keeps beside them. Of sparse ones the gradients are not counted, which grow as rows are touched.
+    /// The bytes that a store of these parameters takes, added up by the first `names` parts of their names: the weights, and
+    /// everything that training keeps beside them. Gradients of sparse parameters are not counted: they grow as rows are touched.
     public func bill(training: (any Optimizer)?, names: Int) -> [(name: String, bytes: Int)] {
         var bill: [(name: String, bytes: Int)] = []
         for parameter in parameters {
@@ -144,7 +144,7 @@ public final class ParameterStore {
     /// A weight as it was packed, if it was and is current.
     func packed(_ parameter: Parameter) -> PackedFactor? { packedWeights?.plain(parameter) }
 
-    /// The same of its transpose.
+    /// The transpose of a weight as it was packed, if it was and is current.
     func packedTranspose(_ parameter: Parameter) -> PackedFactor? { packedWeights?.transposed(parameter) }
 
     /// Moves the gradients of `others` to this store: they are added in the order given, whatever the threads, and cleared.
@@ -338,7 +338,7 @@ final class PackedWeights {
     }
 
     private var weights: [Packed]
-    /// Of a network that is only used, by their parameter's place.
+    /// The factors of a network that is only used, by their parameter's place.
     private var constants: [Int: PackedFactor] = [:]
     private var isCurrent = false
 

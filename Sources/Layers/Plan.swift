@@ -1,18 +1,18 @@
 public import Kernels
 
-/// What a network declares before any memory is taken: its parameters, the memory of a pass, and the places where it drops
+/// The declarations of a network before any memory is taken: its parameters, the memory of a pass, and the places where it drops
 /// units. Each is declared once, by the layer that uses it. From a plan follow the parameter store, the one allocation for all
 /// passes (`PassMemory`), the bill of `train --dry-run`, and the tensors of a model file.
 public struct Plan {
     /// The most that goes through the network in one pass.
     public let capacity: WindowCapacity
-    /// Whether there will be backward passes.
+    /// True if there will be backward passes.
     public let isTraining: Bool
     /// The parameters of this network, and those that several networks have in common.
     public private(set) var own = ParameterLayout(), shared = ParameterLayout()
     /// Floats of a pass, each piece rounded up to whole cache lines.
     public private(set) var floats = 0
-    /// What they are for, in the order of their declaration.
+    /// The parts that the floats are for, in the order of their declaration.
     private var items: [(name: String, floats: Int)] = []
     private let backend: any Backend
     private var isShared = false
@@ -93,7 +93,7 @@ public struct Plan {
         return first
     }
 
-    /// What each part of a pass takes, in bytes; together as much as `PassMemory` allocates.
+    /// The bytes that each part of a pass takes; together as many as `PassMemory` allocates.
     public var bill: [(name: String, bytes: Int)] { items.map { ($0.name, 4 * $0.floats) } }
 
     // MARK: - Dropout
@@ -107,7 +107,7 @@ public struct Plan {
 
 /// Parameters that were declared one after the other.
 public struct ParameterRange: Sendable, Equatable {
-    /// Whether they are of the layout that networks have in common.
+    /// True for parameters of the layout that networks have in common.
     public let isShared: Bool
     /// Their places in `ParameterLayout.parameters`.
     public let indices: Range<Int>
@@ -133,8 +133,8 @@ public final class PassMemory {
     fileprivate let buffer: FloatBuffer
     public let capacity: WindowCapacity
     public let isTraining: Bool
-    /// Whether the state that the next pass begins in is zero, whatever its rows hold: they are cleared by the pass that begins
-    /// with them, as many as it has.
+    /// True if the next pass begins in the zero state, whatever the rows of the state hold. A pass clears as many of these rows as
+    /// it has sequences.
     public var startsAtZero = true
 
     public init(_ plan: Plan) {
@@ -146,10 +146,10 @@ public final class PassMemory {
     public var bytes: Int { buffer.bytes }
 }
 
-/// What a pass runs with: weights, memory, the backend, and what the pass is for.
+/// The weights, the memory, the backend and the purpose of a pass.
 public struct Run {
     public let parameters: ParameterStore
-    /// Of the layers that networks have in common.
+    /// The weights of layers that networks have in common.
     public let shared: ParameterStore?
     public let memory: PassMemory
     public let backend: any Backend

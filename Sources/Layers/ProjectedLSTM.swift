@@ -161,7 +161,7 @@ public struct ProjectedLSTM: RecurrentLayer {
         return recur(shape, run)
     }
 
-    /// The same when the gates already hold the input's products. A state that is zero is not multiplied.
+    /// Goes through all steps of the window when the gates already hold the input's products. A zero state is not multiplied.
     func recur(_ shape: WindowShape, _ run: Run) -> Matrix {
         run.check(shape)
         let backend = run.backend, bias = run.value(bias)
@@ -244,8 +244,8 @@ public struct ProjectedLSTM: RecurrentLayer {
         run.enter(.other)
     }
 
-    /// The same but for what concerns the input: the gates hold the gradient of the input's products afterwards, which is zero
-    /// where sequences had ended.
+    /// Goes back through all steps, and leaves the input alone. The gates hold the gradient of the input's products afterwards,
+    /// which is zero where sequences had ended.
     func recurBackward(outputGradient: Matrix, startsAtZero: Bool = false, _ shape: WindowShape, _ run: Run) {
         let backend = run.backend
         let gates = gates(shape, run), states = states(shape, run), cells = cells(shape, run), raw = raw(shape, run)

@@ -6,7 +6,7 @@ public protocol RecurrentLayer: Layer<Matrix> {
     /// Widths of the matrices that are the state: one row a sequence.
     var stateWidths: [Int] { get }
 
-    /// What the last forward pass gave: [rows, width].
+    /// The output of the last forward pass: [rows, width].
     func outputs(_ shape: WindowShape, _ run: Run) -> Matrix
     /// Calls `body` with each matrix of the state that a window of `batch` sequences begins in, [batch, width].
     func forEachState(batch: Int, _ run: Run, _ body: (Matrix) -> Void)
@@ -90,8 +90,9 @@ public struct RecurrentStack<Recurrent: RecurrentLayer>: StatefulEncoder {
     public func backward(
         _ input: Matrix, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
     ) {
-        guard let inputGradient else { preconditionFailure("the gradient between the layers is made in that of the input") }
-        precondition(!adding)
+        guard let inputGradient, !adding else {
+            preconditionFailure("the gradient between the layers is made in that of the input")
+        }
         var gradient = outputGradient
         run.enter(.dropout)
         dropouts[layers.count].backward(gradient, run)

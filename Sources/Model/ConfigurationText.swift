@@ -18,7 +18,7 @@ enum ConfigurationText {
         return try JSONDecoder().decode(EncoderConfiguration.self, from: JSONEncoder().encode(complete))
     }
 
-    /// What the fields of a configuration with this kind of encoder begin with, but for those that may not be missing.
+    /// The values that the fields of a configuration with this kind of encoder begin with, without those that may not be missing.
     private static func defaults(for value: JSONValue) throws -> JSONValue {
         let named = EncoderShape.kinds.first { value["encoder"]?[$0.name] != nil }?.shape ?? EncoderShape.kinds[0].shape
         let configuration = EncoderConfiguration(named, vectorSize: 0)
@@ -97,7 +97,7 @@ private indirect enum JSONValue: Codable {
         return .object(own.merging(others) { $0.over($1) })
     }
 
-    /// The same without fields of these names, wherever they stand.
+    /// Returns this value without fields of these names, wherever they stand.
     func without(_ names: Set<String>) -> JSONValue {
         guard case .object(let fields) = self else { return self }
         return .object(fields.filter { !names.contains($0.key) }.mapValues { $0.without(names) })

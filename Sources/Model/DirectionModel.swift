@@ -23,7 +23,7 @@ public final class DirectionModel {
     private let optimizer: (any Optimizer)?
     /// Whether the shared layers are this direction's to initialise.
     private let isFirst: Bool
-    /// What the input layer gave in the last pass.
+    /// The output of the input layer in the last pass.
     private var words: Matrix?
 
     /// - Parameters:
@@ -49,7 +49,7 @@ public final class DirectionModel {
         isFirst = other == nil
     }
 
-    /// What weights and passes are planned to take, in bytes, by part, and what they do take.
+    /// The bytes that weights and passes are planned to take, by part, and those that they do take.
     public var memoryBill: [(name: String, bytes: Int)] { network.bill(training: optimizer, isFirst: isFirst) }
     public var bytes: Int { parameters.bytes + memory.bytes + (isFirst ? sharedParameters?.bytes ?? 0 : 0) }
 
@@ -288,7 +288,7 @@ public final class DirectionModel {
         return network.encoder.forward(features(shape, run), shape, run)
     }
 
-    /// What the encoder reads.
+    /// The input of the encoder.
     private func features(_ shape: WindowShape, _ run: Run) -> Matrix {
         if let features = network.features { return run.matrix(features, rows: shape.rows) }
         guard let words else { preconditionFailure("there was no pass yet") }

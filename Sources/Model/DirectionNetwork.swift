@@ -66,7 +66,7 @@ struct DirectionNetwork {
         self.plan = plan
     }
 
-    /// What weights and passes take, in bytes, by part. Parameters are those of the weights, and of everything that training
+    /// The bytes that weights and passes take, by part. Parameters are those of the weights, and of everything that training
     /// keeps beside them.
     /// - Parameter isFirst: whether layers that the directions have in common are this one's to count.
     func bill(training: (any Optimizer)?, isFirst: Bool) -> [(name: String, bytes: Int)] {
@@ -76,7 +76,7 @@ struct DirectionNetwork {
 }
 
 extension EncoderConfiguration {
-    /// What a model of this configuration takes, in bytes, by direction and part; nothing is allocated.
+    /// The bytes that a model of this configuration takes, by direction and part; nothing is allocated.
     /// - Parameters:
     ///   - capacity: the largest window it will see.
     ///   - training: how it will be trained; `nil` if it will not.

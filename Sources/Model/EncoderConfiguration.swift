@@ -183,7 +183,7 @@ extension EncoderConfiguration {
         }
     }
 
-    /// What users call fields whose names are others.
+    /// The names by which users know fields, where these have others.
     private static let names = [
         "inputSize": "vectors of", "outputSize": "targets of", "tableDigest": "table", "tokenizer": "tokens",
         "layerNorm": "layer norm", "dropoutKind": "dropout kind", "normPenalty": "norm penalty", "dotScale": "dot scale",

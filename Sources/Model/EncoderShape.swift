@@ -6,7 +6,7 @@ public enum EncoderShape: Codable, Sendable, Equatable {
     case lstm(shape: LSTMShape)
     case gru(shape: GRUShape)
 
-    /// What the user calls each of them, and the shape that it begins with.
+    /// The name of each encoder for users, and the shape that it begins with.
     public static let kinds: [(name: String, shape: EncoderShape)] = [
         ("lstm", .lstm(shape: LSTMShape(cell: 0, projection: nil))),
         ("gru", .gru(shape: GRUShape(cell: 0))),
@@ -40,15 +40,15 @@ public protocol EncoderFamily: Codable, Sendable, Equatable {
     var width: Int { get }
     var cell: Int { get }
     var layers: Int { get }
-    /// Whether what the encoder reads is normalised, too.
+    /// True if the output of the input layer is normalised, too.
     var layerNorm: Bool { get }
 
     /// Takes over what the user asked for; returns the option that this family does not have, if there is one.
     mutating func apply(_ options: EncoderOverrides) -> String?
-    /// What is wrong with the values; `nil` if they make an encoder.
+    /// The complaint about values that make no encoder; `nil` if they make one.
     var complaint: String? { get }
-    /// How many weights its matrices have, and about how many numbers each position of a window takes. Doubles, because absurd
-    /// sizes must not overflow.
+    /// The number of weights in the matrices, and about how many numbers each position of a window takes. Both are Doubles, because
+    /// absurd sizes must not overflow.
     var weights: Double { get }
     var activations: Double { get }
     /// Sizes and options as text: two lines; and what reports compare beside sizes.
@@ -69,11 +69,11 @@ public struct EncoderOverrides: Sendable {
     public init() {}
 }
 
-/// What dropout drops.
+/// The units that dropout drops.
 public enum DropoutKind: String, Codable, Sendable, CaseIterable {
-    /// Of a layer's output, which its next step sees too, by one draw for all steps of a window (the ELMo-C authors' code).
+    /// Units of a layer's output, which its next step sees too, by one draw for all steps of a window (the ELMo-C authors' code).
     case recurrent
-    /// Of what goes into each layer and out of the last, by a draw for each step (ELMo).
+    /// Units of what goes into each layer and out of the last, by a draw for each step (ELMo).
     case nonRecurrent = "non-recurrent"
 }
 

@@ -5,9 +5,9 @@ public struct GRUShape: EncoderFamily {
     /// Cells of a layer and direction.
     public var cell: Int
     public var layers = 2
-    /// Whether layers from the second on add their input to their output.
+    /// True if layers from the second on add their input to their output.
     public var residual = true
-    /// Whether the input layer is normalised.
+    /// True if the output of the input layer is normalised.
     public var layerNorm = true
     /// Dropout in training, of what goes into each layer and out of the last.
     public var dropout: Float = 0.1

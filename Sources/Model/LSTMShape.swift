@@ -7,9 +7,9 @@ public struct LSTMShape: EncoderFamily {
     /// Width of a layer's output in one direction; `nil`: the cells' outputs as they are.
     public var projection: Int?
     public var layers = 2
-    /// Whether layers from the second on add their input to their output.
+    /// True if layers from the second on add their input to their output.
     public var residual = true
-    /// Whether the input layer and the projected states are normalised.
+    /// True if the output of the input layer and the projected states are normalised.
     public var layerNorm = true
     /// Bounds of the cells and of the projected states; `nil` for none.
     public var cellClip: Float? = 3
@@ -25,7 +25,7 @@ public struct LSTMShape: EncoderFamily {
 
     public var width: Int { projection ?? cell }
 
-    /// The same layers with twice as many cells.
+    /// Layers of twice as many cells and twice the width.
     public var twiceAsWide: LSTMShape {
         var shape = self
         shape.cell *= 2
@@ -33,7 +33,7 @@ public struct LSTMShape: EncoderFamily {
         return shape
     }
 
-    /// The same layers, and so many more of them above.
+    /// Returns these layers and so many more of them above.
     public func deeper(by count: Int) -> LSTMShape {
         var shape = self
         shape.layers += count

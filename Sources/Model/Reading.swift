@@ -29,7 +29,7 @@ public enum Reading: String, Codable, Sendable, CaseIterable {
     }
 }
 
-/// What a model learns to predict.
+/// The words that a model learns to predict.
 public enum Objective: String, Codable, Sendable, CaseIterable {
     /// At each position the word that comes next in the direction.
     case nextWord = "next-word"

@@ -11,7 +11,7 @@ struct BenchOperations: Tool {
         commandName: "operations", abstract: "The operations that layers are made of, beside OpenBLAS and plain copies of memory.",
         discussion: """
             Each operation of the processor's backend runs by turns with a yardstick: products and scores of candidates \
-            with a product of OpenBLAS of the same size, in GFLOP/s, and all others with a plain copy on one thread of as \
+            with a product of OpenBLAS of the same size and held to the same vectors, in GFLOP/s, and all others with a plain copy on one thread of as \
             much memory as the operation reads and writes, in GB/s. An operation that computes much for each number is \
             slower than a copy.
 
@@ -44,9 +44,8 @@ struct BenchOperations: Tool {
     func perform() throws {
         let files = try results.open()
         StopRequest.listen()
-        var benchmark = OperationBenchmark(threads: common.threads)
+        var benchmark = OperationBenchmark(threads: common.threads, kernels: kernels.chosen ?? .fastest)
         benchmark.seconds = seconds
-        if let chosen = kernels.chosen { benchmark.kernels = chosen }
         let sizes = OperationCase.Sizes(rows: rows, columns: columns, depth: depth)
         var table = TextTable(["operation", "unit", "contour", "yardstick", "ratio", "lowest", "highest"])
         for operation in OperationCase.all where !StopRequest.isMade {
@@ -59,7 +58,7 @@ struct BenchOperations: Tool {
         }
         common.report.progress("")
         try files.print(
-            "kernels \(benchmark.kernels.name), \(common.threads) threads, \(rows) x \(columns), depth \(depth)\n" + table.text)
+            "kernels \(benchmark.kernels.name), OpenBLAS for \(benchmark.openBLASCore), \(common.threads) threads, \(rows) x \(columns), depth \(depth)\n" + table.text)
         try files.commit()
         StopRequest.endBySignal()
     }

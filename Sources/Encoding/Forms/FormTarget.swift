@@ -18,11 +18,11 @@ public struct VectorForm: Sendable, Equatable {
     }
 
     public var format: Format
-    /// How numbers are stored.
+    /// The storage of numbers.
     public var storage: RowStorage
-    /// How the vectors of a sentence's tokens become one; `nil`: they stay as they are.
+    /// The way in which the vectors of a sentence's tokens become one; `nil` if they stay as they are.
     public var pooling: PoolingWriter.Pooling?
-    /// Whether each sentence is handed on before the next one is read.
+    /// True if each sentence is handed on before the next one is read.
     public var isFlushed: Bool
 
     public init(
@@ -34,7 +34,7 @@ public struct VectorForm: Sendable, Equatable {
         self.isFlushed = isFlushed
     }
 
-    /// What is wrong with this form for these outputs, in the words of `encode`'s options; `nil` if nothing is.
+    /// The reason why this form cannot be written to these outputs, in the words of `encode`'s options; `nil` if it can.
     /// - Parameters:
     ///   - output: the file or folder of the vectors; `-` is standard output.
     ///   - tokens: the file of the tokens, if they are to be written.
@@ -78,7 +78,7 @@ public struct VectorForm: Sendable, Equatable {
         "\(path.ends(with: ".npy") ? String(Substring(path.utf8.dropLast(4))) : path).offsets.npy"
     }
 
-    /// What the outputs will take where they are written.
+    /// The room that the outputs will take where they are written.
     /// - Parameters:
     ///   - layers: vectors a token.
     ///   - width: values a vector.
