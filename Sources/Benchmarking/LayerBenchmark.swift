@@ -96,7 +96,7 @@ public struct LayerBenchmark: Sendable {
     public func run() -> [Double] { layer == .characters ? runCharacters() : runOutput() }
 
     private func runOutput() -> [Double] {
-        let backend = Compute(pool: ThreadPool(threads: threads), kernels: kernels)
+        let backend = ProcessorBackend(pool: ThreadPool(threads: threads), kernels: kernels)
         var plan = Plan(backend, capacity: WindowCapacity(batch: 1, rows: rows), isTraining: true)
         let output: any OutputLayer = switch layer {
         case .continuous, .characters:
@@ -133,7 +133,7 @@ public struct LayerBenchmark: Sendable {
         }
     }
 
-    private func pass(_ plan: Plan, _ backend: Compute) -> (Run, ParameterStore) {
+    private func pass(_ plan: Plan, _ backend: ProcessorBackend) -> (Run, ParameterStore) {
         let parameters = ParameterStore(plan.own, training: NoOptimizer(), backend: backend)
         return (Run(parameters, memory: PassMemory(plan), backend: backend, mode: .training(seed: 1, step: 0)), parameters)
     }
@@ -143,7 +143,7 @@ public struct LayerBenchmark: Sendable {
     }
 
     private func runCharacters() -> [Double] {
-        let backend = Compute(pool: ThreadPool(threads: threads), kernels: kernels)
+        let backend = ProcessorBackend(pool: ThreadPool(threads: threads), kernels: kernels)
         var plan = Plan(backend, capacity: WindowCapacity(batch: 1, rows: rows), isTraining: true)
         let input = CharacterInput("input", shape: .elmo, outputs: width, words: max(rows, classes), in: &plan)
         let slot = plan.matrix(rows: rows, columns: width)

@@ -29,7 +29,7 @@ public struct OperationBenchmark: Sendable {
     /// Measures one operation, in at least three rounds. Throws `ToolError` if a product is to be measured and there is no
     /// OpenBLAS: `unavailable`, `systemError`.
     public func run(_ operation: OperationCase, _ sizes: OperationCase.Sizes) throws -> [Round] {
-        let backend = Compute(pool: ThreadPool(threads: threads), kernels: kernels), memory = OperationMemory()
+        let backend = ProcessorBackend(pool: ThreadPool(threads: threads), kernels: kernels), memory = OperationMemory()
         let prepared = operation.prepare(in: memory, sizes)
         let work = operation.work(sizes), amount = 1e-9 * work * (operation.isProduct ? 1 : 4)
         let yardstick = operation.isProduct ? try openBLAS(memory, sizes) : copy(backend, memory, floats: work)
@@ -54,7 +54,7 @@ public struct OperationBenchmark: Sendable {
     }
 
     /// Half is read, half is written.
-    private func copy(_ backend: Compute, _ memory: OperationMemory, floats: Double) -> () -> Void {
+    private func copy(_ backend: ProcessorBackend, _ memory: OperationMemory, floats: Double) -> () -> Void {
         let count = max(1, Int(floats / 2)), source = memory.matrix(1, count), target = memory.matrix(1, count)
         return { backend.copy(source, to: target) }
     }

@@ -103,7 +103,7 @@ public struct ProductBenchmark: Sendable {
 /// The memory of a product.
 private final class Factors {
     private let product: ProductBenchmark.Product
-    private let compute: Compute
+    private let compute: ProcessorBackend
     private let leftMemory, rightMemory, resultMemory: FloatBuffer
     private var packed: PackedFactor?
     private let library: OpenBLAS
@@ -113,7 +113,7 @@ private final class Factors {
     init(_ product: ProductBenchmark.Product, threads: Int, kernels: ProcessorKernels) throws {
         library = try OpenBLAS()
         self.product = product
-        compute = Compute(pool: ThreadPool(threads: threads), kernels: kernels)
+        compute = ProcessorBackend(pool: ThreadPool(threads: threads), kernels: kernels)
         turn = max(1, min(1000, Int(2.5e9 / product.operations)))
         var random = Random(seed: 1, stream: "products")
         func filled(_ count: Int) -> FloatBuffer {

@@ -36,7 +36,7 @@ public struct QuantizedProductBenchmark: Sendable {
 
     /// Measures one product, in at least three rounds.
     public func run(_ product: Product) -> [Round] {
-        let compute = Compute(pool: ThreadPool(threads: threads))
+        let compute = ProcessorBackend(pool: ThreadPool(threads: threads))
         var random = Random(seed: 1, stream: "products")
         func filled(_ count: Int) -> FloatBuffer {
             let buffer = FloatBuffer(count: count)

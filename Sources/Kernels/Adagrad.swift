@@ -21,7 +21,7 @@ public struct Adagrad: Optimizer {
     public func update(_ run: WeightRun, _ step: OptimizerStep, on backend: any Backend) { backend.update(run, step, self) }
 }
 
-extension Compute {
+extension ProcessorBackend {
     public func update(_ run: WeightRun, _ step: OptimizerStep, _ rule: Adagrad) {
         var pass = AdagradPass(run: run, scale: step.scale, kept: 1 - step.rate * step.weightDecay, rate: step.rate)
         pool.forEach(run.tasks, context: &pass) { context, task in

@@ -25,7 +25,7 @@ public struct Adam: Optimizer {
     public func update(_ run: WeightRun, _ step: OptimizerStep, on backend: any Backend) { backend.update(run, step, self) }
 }
 
-extension Compute {
+extension ProcessorBackend {
     public func update(_ run: WeightRun, _ step: OptimizerStep, _ rule: Adam) {
         precondition(run.secondMoments != nil, "Adam keeps two moments")
         let correction1 = 1 - pow(rule.beta1, Double(step.number))

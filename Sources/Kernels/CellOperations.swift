@@ -1,7 +1,7 @@
 internal import Parallel
 
 // The arithmetic of recurrent layers between their products, cut by rows for the threads.
-extension Compute {
+extension ProcessorBackend {
     public func lstmStep(gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float) {
         var job = CellJob(
             gates: gates, previous: previous, cells: cells, outputs: outputs, other: bias, clip: clip, kernels: kernels)

@@ -22,7 +22,7 @@ public struct ChosenPlaces: Sendable {
     }
 }
 
-extension Compute {
+extension ProcessorBackend {
     public func highway(_ input: Matrix, transformed: Matrix, gates: Matrix, into output: Matrix) {
         for row in 0..<input.rows {
             let x = input.row(row), t = transformed.row(row), g = gates.row(row), y = output.row(row)

@@ -1,6 +1,6 @@
 internal import Parallel
 
-extension Compute {
+extension ProcessorBackend {
     /// Subtracts a mean from each column of `targets`, [any rows, columns], and divides it by a deviation: those of the rows
     /// `rows` of `reference`, [rows, columns]. Columns that are constant there become zero.
     public func standardizeColumns(of targets: [Matrix], by reference: Matrix, rows: [Int]) {

@@ -30,7 +30,7 @@ public enum Distance: Sendable {
     }
 }
 
-extension Compute {
+extension ProcessorBackend {
     public func fillRowFactors(_ factors: Scalars, weights: Matrix?) {
         let count = factors.count
         let total = weights.map { Vector.sum($0.start, count: count) } ?? Double(count)

@@ -34,7 +34,7 @@ public struct DropoutDraw: Sendable {
     func bits(_ position: Int) -> UInt64 { SplitMix64.mix(key &+ UInt64(position) &* 0xD134_2543_DE82_EF95) }
 }
 
-extension Compute {
+extension ProcessorBackend {
     public func activate(_ values: Matrix, _ function: Activation) {
         for row in 0..<values.rows {
             let start = values.row(row)

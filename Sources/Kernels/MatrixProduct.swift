@@ -1,7 +1,7 @@
 internal import CKernels
 internal import Parallel
 
-extension Compute {
+extension ProcessorBackend {
     /// `result = left * right`, or `result += left * right` with `adding`.
     ///
     /// `left` is [m, k], `right` [k, n], `result` [m, n]; `result` must not overlap the factors.
@@ -94,7 +94,7 @@ private struct Packing<Panels> {
     let panels: Panels
 }
 
-extension Compute {
+extension ProcessorBackend {
     private func pack(_ left: Packing<LeftPanels>?, _ right: Packing<RightPanels>?) {
         struct Job {
             let left: Packing<LeftPanels>?

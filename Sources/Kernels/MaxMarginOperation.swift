@@ -40,7 +40,7 @@ public struct MaxMargin: Sendable {
     }
 }
 
-extension Compute {
+extension ProcessorBackend {
     public func addMaxMargin(
         _ margin: MaxMargin, _ prediction: Matrix, _ target: Matrix, factors: Scalars, gradient: Matrix?, loss: Scalars
     ) {

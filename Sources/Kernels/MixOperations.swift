@@ -2,7 +2,7 @@ internal import Glibc
 internal import Parallel
 
 // The mix of an encoder's layers that a task learns.
-extension Compute {
+extension ProcessorBackend {
     public func mixLayers(_ input: Matrix, weights: Matrix, gain: Matrix, into output: Matrix) {
         withMix(input, output, nil, weights: weights, gain: gain) { job, _ in
             pool.forEach(MixJob.blocks, context: job) { context, block in

@@ -41,7 +41,7 @@ public enum WeightPrecision: String, Sendable, CaseIterable {
     case int8
 }
 
-extension Compute {
+extension ProcessorBackend {
     public func packedCount(rows: Int, columns: Int) -> Int {
         let width = ProcessorKernels.available.map(\.columns).max() ?? 1
         return max(

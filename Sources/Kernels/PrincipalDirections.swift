@@ -1,5 +1,5 @@
 /// The leading principal directions of rows, and rows without their parts in them (Mu and Viswanath 2018).
-extension Compute {
+extension ProcessorBackend {
     /// Rows multiplied at once.
     private static let covarianceRows = 4096
 

@@ -6,12 +6,12 @@ public import Parallel
 public final class ProductCeiling {
     /// Rows and columns of all matrices; large enough that reading the factors costs nothing beside the multiplications.
     public let size: Int
-    private let backend: Compute
+    private let backend: ProcessorBackend
     private let buffer: FloatBuffer
 
     public init(size: Int = 1024, pool: ThreadPool, kernels: ProcessorKernels = .fastest) {
         self.size = size
-        backend = Compute(pool: pool, kernels: kernels)
+        backend = ProcessorBackend(pool: pool, kernels: kernels)
         buffer = FloatBuffer(count: 3 * size * size)
         var random = Random(seed: 1, stream: "ceiling")
         for index in 0..<2 * size * size { buffer.start[index] = Float(random.uniform() - 0.5) }

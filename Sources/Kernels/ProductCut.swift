@@ -19,7 +19,7 @@ struct ProductCut {
     private static let tasksPerThread = 8
     /// Below this many multiplications a task is not worth handing out.
     private static let leastWork = 1 << 18
-    /// Rows of a task that packs them: with `Compute.blockDepth`, less than half of a second cache of 512 KB.
+    /// Rows of a task that packs them: with `ProcessorBackend.blockDepth`, less than half of a second cache of 512 KB.
     private static let groupRows = 96
     /// Floats of the right factor that stay in the second cache while panels of the left one pass by: half of one of 512 KB.
     private static let stripFloats = 1 << 16
@@ -32,27 +32,27 @@ struct ProductCut {
     /// Of a product whose factors are not packed.
     init(rows: Int, columns: Int, depth: Int, kernels: ProcessorKernels, threads: Int) {
         let wanted = Self.wanted(rows, columns, depth, threads)
-        let depth = min(depth, Compute.blockDepth)
+        let depth = min(depth, ProcessorBackend.blockDepth)
         let rowGroup = min(max((rows + wanted - 1) / wanted, Self.groupRows / 2), Self.groupRows).roundedUp(to: kernels.rows)
         let columnGroup = min(
             ((columns + wanted - 1) / wanted).roundedUp(to: kernels.columns), Self.stripColumns(depth: depth, kernels: kernels))
         let least = threads == 1 ? 1 : 3 * min(threads, wanted)
         if rows > columns && rows.groups(of: rowGroup) >= least {
-            let columns = min(columns, Compute.blockRows)
+            let columns = min(columns, ProcessorBackend.blockRows)
             self.init(
                 packsLeft: false, packsRight: true, rows: rows, columns: columns, depth: depth, rowGroup: rowGroup,
                 columnGroup: columns, slots: min(threads, wanted),
                 shareSize: LeftPanels.size(rows: min(rowGroup, rows), depth: depth))
         } else if rows <= columns && columns.groups(of: columnGroup) >= least {
-            let rows = min(rows, Compute.blockRows)
+            let rows = min(rows, ProcessorBackend.blockRows)
             self.init(
                 packsLeft: true, packsRight: false, rows: rows, columns: columns, depth: depth,
                 rowGroup: rows.roundedUp(to: kernels.rows), columnGroup: columnGroup, slots: min(threads, wanted),
                 shareSize: RightPanels.size(depth: depth, columns: columnGroup, width: kernels.columns).roundedUp(to: 16))
         } else {
             self.init(
-                rows: min(rows, Compute.blockRows), columns: min(columns, Compute.blockRows), depth: depth, packsRight: true,
-                wanted: wanted, kernels: kernels, threads: threads)
+                rows: min(rows, ProcessorBackend.blockRows), columns: min(columns, ProcessorBackend.blockRows),
+                depth: depth, packsRight: true, wanted: wanted, kernels: kernels, threads: threads)
         }
     }
 
@@ -65,11 +65,11 @@ struct ProductCut {
             self.init(
                 packsLeft: false, packsRight: false, rows: rows, columns: packed.columns, depth: packed.depth,
                 rowGroup: rowGroup, columnGroup: packed.columns, slots: min(threads, wanted),
-                shareSize: LeftPanels.size(rows: min(rowGroup, rows), depth: min(packed.depth, Compute.blockDepth)))
+                shareSize: LeftPanels.size(rows: min(rowGroup, rows), depth: min(packed.depth, ProcessorBackend.blockDepth)))
         } else {
             self.init(
-                rows: min(rows, max(kernels.rows, Compute.blockRows * Compute.blockDepth / packed.depth)), columns: packed.columns,
-                depth: packed.depth, packsRight: false, wanted: wanted, kernels: kernels, threads: threads)
+                rows: min(rows, max(kernels.rows, ProcessorBackend.blockRows * ProcessorBackend.blockDepth / packed.depth)),
+                columns: packed.columns, depth: packed.depth, packsRight: false, wanted: wanted, kernels: kernels, threads: threads)
         }
     }
 

@@ -89,7 +89,7 @@ struct ProductJob: ~Copyable {
         }
         return Block(
             task: task, rows: rows, columns: column..<min(column + cut.columnGroup, result.columns),
-            depth: first..<min(first + Compute.blockDepth, depth))
+            depth: first..<min(first + ProcessorBackend.blockDepth, depth))
     }
 
     /// The packing of a block's share of a stored factor; `nil` if both are packed.

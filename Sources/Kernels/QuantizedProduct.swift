@@ -1,7 +1,7 @@
 internal import CKernels
 public import Parallel
 
-extension Compute {
+extension ProcessorBackend {
     /// `result ≈ left * right`, or `result += …` with `adding`, by integers of 8 bits: those of `right`, and of `left`,
     ///
     ///     q = round(127 x / m),  scale = m / 127      m: the largest magnitude of x's row

@@ -1,7 +1,7 @@
 internal import Parallel
 
 // Copies, sums and rows of tables.
-extension Compute {
+extension ProcessorBackend {
     public func fill(_ target: Matrix, with value: Float) { target.fill(value) }
 
     public func copy(_ source: Matrix, to target: Matrix) { target.copy(from: source) }

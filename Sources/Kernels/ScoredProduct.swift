@@ -4,7 +4,7 @@ internal import Parallel
 
 // Products that are scored as they are made, a few candidates at a time, and never kept: memory and time of writing and
 // reading them would be more than that of making them.
-extension Compute {
+extension ProcessorBackend {
     /// The product of each row of `left` with one column of `right`, in the bits that the whole product has.
     /// - Parameter columns: [rows]; where it is negative, the result is NaN.
     public func values(_ left: Matrix, _ right: PackedFactor, at columns: [Int]) -> [Float] {
@@ -19,10 +19,10 @@ extension Compute {
                 withUnsafeTemporaryAllocation(of: Float.self, capacity: panels.width) { tile in
                     guard let tile = tile.baseAddress else { return }
                     for row in task * group..<min((task + 1) * group, left.rows) where columns[row] >= 0 {
-                        for first in stride(from: 0, to: panels.depth, by: Compute.blockDepth) {
+                        for first in stride(from: 0, to: panels.depth, by: ProcessorBackend.blockDepth) {
                             // A row alone lies in a panel as it does in its matrix.
                             kernels.multiply(
-                                1, panels.width, min(Compute.blockDepth, panels.depth - first), left.row(row) + first,
+                                1, panels.width, min(ProcessorBackend.blockDepth, panels.depth - first), left.row(row) + first,
                                 panels.panel(columns[row] / panels.width) + first * panels.width, tile, panels.width, first > 0)
                         }
                         values[row] = tile[columns[row] % panels.width]
@@ -135,8 +135,8 @@ private struct ScoreJob {
 
     /// Products with some panels of the right factor.
     private func multiply(_ left: LeftPanels, _ strip: Range<Int>, into values: UnsafeMutablePointer<Float>) {
-        for first in Swift.stride(from: 0, to: left.depth, by: Compute.blockDepth) {
-            let depth = min(Compute.blockDepth, left.depth - first)
+        for first in Swift.stride(from: 0, to: left.depth, by: ProcessorBackend.blockDepth) {
+            let depth = min(ProcessorBackend.blockDepth, left.depth - first)
             for index in strip {
                 let column = (index - strip.lowerBound) * right.width
                 for panel in 0..<left.count {

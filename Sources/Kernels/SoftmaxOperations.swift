@@ -53,7 +53,7 @@ public struct SoftmaxPass: Sendable {
     }
 }
 
-extension Compute {
+extension ProcessorBackend {
     public func softmax(_ logits: Matrix, _ pass: SoftmaxPass, loss: Scalars) {
         let rows = logits.columns
         precondition(rows == pass.states.rows && rows == pass.scaled.rows)

@@ -37,7 +37,7 @@ public final class ContextualEncoder {
             directions.append(
                 DirectionModel(
                     direction, configuration, capacity: capacity, training: training, hasOutput: hasOutput,
-                    backend: Compute(pool: pool, kernels: kernels), sharing: directions.first))
+                    backend: ProcessorBackend(pool: pool, kernels: kernels), sharing: directions.first))
         }
         self.directions = directions
     }

@@ -94,7 +94,7 @@ extension EncoderConfiguration {
     }
 
     private func networks(capacity: WindowCapacity, training: (any Optimizer)?) -> [DirectionNetwork] {
-        let backend = Compute()
+        let backend = ProcessorBackend()
         return directions.map {
             DirectionNetwork(
                 $0, self, capacity: capacity, isTraining: training != nil, hasOutput: true, backend: backend)

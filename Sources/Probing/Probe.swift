@@ -34,7 +34,7 @@ public struct Probe: Sendable {
     ///   - training, test: of the task's texts; standardised.
     ///   - seed: of the weights at the beginning and of the order of tokens.
     public func run(
-        _ task: ProbeTask, training: ProbeFeatures, test: ProbeFeatures, seed: UInt64, _ compute: Compute
+        _ task: ProbeTask, training: ProbeFeatures, test: ProbeFeatures, seed: UInt64, _ compute: ProcessorBackend
     ) -> Result {
         var random = Random(seed: seed, stream: "probe")
         let classifier = LayerClassifier(

@@ -112,7 +112,7 @@ public final class ProbeFeatures {
 
     /// Subtracts from each column a mean and divides by a deviation: those of `rows` of `reference`, [tokens, the same
     /// columns]. Columns that are constant there become zero.
-    public static func standardise(_ all: [ProbeFeatures], by reference: ProbeFeatures, rows: [Int], _ compute: Compute) {
+    public static func standardise(_ all: [ProbeFeatures], by reference: ProbeFeatures, rows: [Int], _ compute: ProcessorBackend) {
         compute.standardizeColumns(of: all.map(\.matrix), by: reference.matrix, rows: rows)
     }
 }

@@ -119,7 +119,7 @@ struct BenchProbe: Tool {
         }
         let task = try ProbeTask(training: training, test: test)
         let inputs = try openInputs(tokens: training.tokenCount + test.tokenCount)
-        let compute = Compute(pool: ThreadPool(threads: common.threads))
+        let compute = ProcessorBackend(pool: ThreadPool(threads: common.threads))
         var report = ProbeReport(task, column: training.column, fields: field, files)
         let names = (wordVectors ? ["word vectors"] : []) + systemNames
         let systems: [() throws -> ProbeSystem?] =

@@ -19,13 +19,13 @@ import Testing
     static var backends: [(name: String, make: () -> any Backend)] {
         ProcessorKernels.available.flatMap { kernels in
             [1, 3].map { threads in
-                ("\(kernels.name), \(threads) threads", { Compute(pool: ThreadPool(threads: threads), kernels: kernels) })
+                ("\(kernels.name), \(threads) threads", { ProcessorBackend(pool: ThreadPool(threads: threads), kernels: kernels) })
             }
         }
     }
 
     private func values(_ prepared: OperationCase.Prepared) -> [[Double]] {
-        prepared.results.map { matrix in Compute().read(matrix).map(Double.init) }
+        prepared.results.map { matrix in ProcessorBackend().read(matrix).map(Double.init) }
             + prepared.scalars.map { scalars in (0..<scalars.count).map { scalars[$0] } }
     }
 
@@ -54,7 +54,7 @@ import Testing
         for operation in OperationCase.all {
             let results = [1, 2, 3].map { threads in
                 let prepared = operation.prepare(in: OperationMemory(), sizes)
-                prepared.run(Compute(pool: ThreadPool(threads: threads)))
+                prepared.run(ProcessorBackend(pool: ThreadPool(threads: threads)))
                 return values(prepared).map { $0.map(\.bitPattern) }
             }
             #expect(results[0] == results[1] && results[0] == results[2], "\(operation.name)")

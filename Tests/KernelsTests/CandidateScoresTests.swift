@@ -25,9 +25,9 @@ import Testing
 
         var matrix: Matrix { Matrix(left, rows: rows, columns: depth) }
 
-        func packed(_ compute: Compute) -> PackedFactor { compute.packed(Matrix(right, rows: depth, columns: count)) }
+        func packed(_ compute: ProcessorBackend) -> PackedFactor { compute.packed(Matrix(right, rows: depth, columns: count)) }
 
-        func scores(_ compute: Compute, scale: Float, targets: [Int]) -> [CandidateScores] {
+        func scores(_ compute: ProcessorBackend, scale: Float, targets: [Int]) -> [CandidateScores] {
             compute.candidateScores(matrix, packed(compute), prior: prior, scale: scale, targets: targets)
         }
     }
@@ -39,7 +39,7 @@ import Testing
         let (count, depth) = size
         let sample = Sample(rows: 67, depth: depth, count: count, values: -1 / Double(depth).squareRoot()..<1 / Double(depth).squareRoot())
         for kernels in ProcessorKernels.available {
-            let compute = Compute(pool: ThreadPool(threads: 2), kernels: kernels)
+            let compute = ProcessorBackend(pool: ThreadPool(threads: 2), kernels: kernels)
             let product = FloatBuffer(count: sample.rows * count)
             compute.multiply(sample.matrix, sample.packed(compute), into: Matrix(product, rows: sample.rows, columns: count))
             let targets = (0..<sample.rows).map { $0 * 31 % count }
@@ -70,7 +70,7 @@ import Testing
         for row in 0..<9 { for column in 0..<2500 { sample.right.start[row * 2500 + column] = sample.right.start[row * 2500] } }
         sample.prior.fill(-3)
         for kernels in ProcessorKernels.available {
-            let compute = Compute(pool: ThreadPool(threads: 1), kernels: kernels)
+            let compute = ProcessorBackend(pool: ThreadPool(threads: 1), kernels: kernels)
             for found in compute.candidateScores(
                 sample.matrix, sample.packed(compute), prior: sample.prior, scale: 7.3, targets: [0, 7, 1024, 2499])
             {
@@ -87,7 +87,7 @@ import Testing
         for column in 0..<5000 { sample.right.start[column] = Float(column) / 25 }
         sample.prior.fill(0)
         for kernels in ProcessorKernels.available {
-            let compute = Compute(pool: ThreadPool(threads: 1), kernels: kernels)
+            let compute = ProcessorBackend(pool: ThreadPool(threads: 1), kernels: kernels)
             let found = compute.candidateScores(sample.matrix, sample.packed(compute), prior: sample.prior, targets: [4999])[0]
             // A geometric series from the highest score down.
             #expect(abs(found.logProbability - log(1 - exp(-1.0 / 25))) < 1e-4)
@@ -99,14 +99,14 @@ import Testing
         let sample = Sample(rows: 1, depth: 3, count: 40)
         sample.right.start[5] = .nan
         for kernels in ProcessorKernels.available {
-            let found = sample.scores(Compute(pool: ThreadPool(threads: 1), kernels: kernels), scale: 1, targets: [5])[0]
+            let found = sample.scores(ProcessorBackend(pool: ThreadPool(threads: 1), kernels: kernels), scale: 1, targets: [5])[0]
             #expect(found.higherValues == 40 && found.higherScores == 40)
         }
     }
 
     /// Sums of two parts, whose scores are told with different offsets, are those of the whole.
     @Test func partsAddUp() {
-        let sample = Sample(rows: 5, depth: 8, count: 1500), compute = Compute()
+        let sample = Sample(rows: 5, depth: 8, count: 1500), compute = ProcessorBackend()
         let targets = [ScoreTarget](repeating: ScoreTarget(score: -2), count: 5)
         let whole = compute.scoreSums(sample.matrix, sample.packed(compute), prior: sample.prior, scale: 1, targets: targets, moments: true)
         var sums = [ScoreSums](repeating: ScoreSums(), count: 5)
@@ -133,9 +133,9 @@ import Testing
         let sample = Sample(rows: 300, depth: 20, count: 3000)
         let targets = (0..<300).map { $0 * 7 }
         for kernels in ProcessorKernels.available {
-            let one = Compute(pool: ThreadPool(threads: 1), kernels: kernels)
+            let one = ProcessorBackend(pool: ThreadPool(threads: 1), kernels: kernels)
             let all = sample.scores(one, scale: 3, targets: targets)
-            #expect(all == sample.scores(Compute(pool: ThreadPool(threads: 3), kernels: kernels), scale: 3, targets: targets))
+            #expect(all == sample.scores(ProcessorBackend(pool: ThreadPool(threads: 3), kernels: kernels), scale: 3, targets: targets))
             let alone = one.candidateScores(
                 sample.matrix.rows(131..<132), sample.packed(one), prior: sample.prior, scale: 3, targets: [targets[131]])
             #expect(alone == [all[131]])

@@ -49,7 +49,7 @@ private func buffer(_ values: [Float]) -> FloatBuffer {
         let result = FloatBuffer(count: rows * (columns + 3))
         let target = Matrix(result.start, rows: rows, columns: columns, stride: columns + 3)
 
-        func multiply(_ compute: Compute, adding: Bool) {
+        func multiply(_ compute: ProcessorBackend, adding: Bool) {
             let a = Matrix(leftMemory, rows: transposed.0 ? depth : rows, columns: transposed.0 ? rows : depth)
             let b = Matrix(rightMemory, rows: transposed.1 ? columns : depth, columns: transposed.1 ? depth : columns)
             switch transposed {
@@ -63,7 +63,7 @@ private func buffer(_ values: [Float]) -> FloatBuffer {
         let tolerance = 2e-7 * Double(depth) + 1e-6
         for kernels in ProcessorKernels.available {
             for times in 1...2 {
-                multiply(Compute(pool: pool, kernels: kernels), adding: times == 2)
+                multiply(ProcessorBackend(pool: pool, kernels: kernels), adding: times == 2)
                 var worst = 0.0
                 for row in 0..<rows {
                     for column in 0..<columns {
@@ -82,7 +82,7 @@ private func buffer(_ values: [Float]) -> FloatBuffer {
         let result = buffer([1, 2, 3, 4])
         let empty = FloatBuffer(count: 0)
         let target = Matrix(result, rows: 2, columns: 2)
-        let compute = Compute()
+        let compute = ProcessorBackend()
         compute.multiply(
             Matrix(empty, rows: 2, columns: 0), Matrix(empty, rows: 0, columns: 2), into: target, adding: true)
         #expect(Array(result.elements) == [1, 2, 3, 4])
@@ -96,7 +96,7 @@ private func buffer(_ values: [Float]) -> FloatBuffer {
         let right = buffer(randomFloats(shape.depth * shape.columns, &random))
         let results = [1, 2, 3].map { threads in
             let result = FloatBuffer(count: shape.rows * shape.columns)
-            Compute(pool: ThreadPool(threads: threads)).multiply(
+            ProcessorBackend(pool: ThreadPool(threads: threads)).multiply(
                 Matrix(left, rows: shape.rows, columns: shape.depth),
                 Matrix(right, rows: shape.depth, columns: shape.columns),
                 into: Matrix(result, rows: shape.rows, columns: shape.columns))
@@ -110,7 +110,7 @@ private func buffer(_ values: [Float]) -> FloatBuffer {
     private static func rowBits(
         _ left: Matrix, _ right: Matrix, transposed: (Bool, Bool), packed: Bool, kernels: ProcessorKernels, threads: Int
     ) -> [[UInt32]] {
-        let compute = Compute(pool: ThreadPool(threads: threads), kernels: kernels)
+        let compute = ProcessorBackend(pool: ThreadPool(threads: threads), kernels: kernels)
         let rows = transposed.0 ? left.columns : left.rows
         let columns = transposed.1 ? right.rows : right.columns
         let memory = FloatBuffer(count: rows * (columns + 5))
@@ -231,7 +231,7 @@ private func buffer(_ values: [Float]) -> FloatBuffer {
         let result = FloatBuffer(count: rows * columns)
         for threads in [1, 2, 200] {
             result.fill(.nan)
-            Compute(pool: ThreadPool(threads: threads)).multiply(
+            ProcessorBackend(pool: ThreadPool(threads: threads)).multiply(
                 Matrix(left, rows: rows, columns: depth), Matrix(right, rows: depth, columns: columns),
                 into: Matrix(result, rows: rows, columns: columns))
             var worst = 0.0
@@ -250,7 +250,7 @@ private func buffer(_ values: [Float]) -> FloatBuffer {
 
     @Test func packsAgainAndAgain() {
         var random = Random(seed: 5, stream: "product")
-        let compute = Compute(pool: ThreadPool(threads: 2))
+        let compute = ProcessorBackend(pool: ThreadPool(threads: 2))
         let memory = FloatBuffer(count: compute.packedCount(rows: 40, columns: 30))
         for (depth, columns) in [(40, 30), (30, 40), (3, 2)] {
             let left = buffer(randomFloats(5 * depth, &random)), right = buffer(randomFloats(depth * columns, &random))

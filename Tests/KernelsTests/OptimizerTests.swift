@@ -35,7 +35,7 @@ import Testing
     @Test func clearsTheGradientAndScalesIt() {
         let memory = Memory(count: 1, Adam())
         memory.gradients.start[0] = 4
-        Adam().update(memory.run, OptimizerStep(number: 1, rate: 0.5, scale: 0.25), on: Compute())
+        Adam().update(memory.run, OptimizerStep(number: 1, rate: 0.5, scale: 0.25), on: ProcessorBackend())
         #expect(memory.gradients.start[0] == 0)
         #expect(abs(memory.first.start[0] - 0.1) < 1e-7)
         #expect(abs(memory.second.start[0] - 0.001) < 1e-8)
@@ -45,7 +45,7 @@ import Testing
     @Test func adagradOfNoGradientChangesNothing() {
         let memory = Memory(count: 3, Adagrad())
         memory.weights.fill(0.5)
-        Adagrad().update(memory.run, OptimizerStep(number: 1, rate: 0.2), on: Compute())
+        Adagrad().update(memory.run, OptimizerStep(number: 1, rate: 0.2), on: ProcessorBackend())
         #expect(Array(memory.weights.elements) == [0.5, 0.5, 0.5])
         #expect(Array(memory.first.elements) == [1, 1, 1])
     }
@@ -75,7 +75,7 @@ import Testing
 
     private static func run(_ reference: Reference, weights: [Float], steps: Int, threads: Int) -> [Float] {
         let memory = Memory(count: weights.count, reference.optimizer)
-        let compute = Compute(pool: ThreadPool(threads: threads))
+        let compute = ProcessorBackend(pool: ThreadPool(threads: threads))
         for index in weights.indices { memory.weights.start[index] = weights[index] }
         for step in 1...steps {
             for index in weights.indices {

@@ -38,7 +38,7 @@ private func product(
     _ left: [Float], _ right: [Float], rows: Int, columns: Int, depth: Int, addingTo start: Float? = nil, threads: Int = 1,
     kernels: ByteKernels
 ) -> [Float] {
-    let compute = Compute(pool: ThreadPool(threads: threads))
+    let compute = ProcessorBackend(pool: ThreadPool(threads: threads))
     let leftMemory = buffer(left), rightMemory = buffer(right), memory = FloatBuffer(count: rows * (columns + 3))
     memory.fill(start ?? .nan)
     let result = Matrix(memory.start, rows: rows, columns: columns, stride: columns + 3)

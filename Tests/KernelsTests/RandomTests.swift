@@ -47,7 +47,7 @@ import Testing
 
     @Test(arguments: [Float(0), 0.1, 0.5]) func dropoutKeepsTheMean(rate: Float) {
         let factors = FloatBuffer(count: 100_001)
-        Compute().fill(
+        ProcessorBackend().fill(
             Matrix(factors, rows: 1, columns: factors.count), with: DropoutDraw(rate: rate, seed: 1, site: 2, step: 3))
         let zeros = factors.elements.filter { $0 == 0 }.count
         #expect(abs(Double(zeros) / 100_001 - Double(rate)) < 0.006)
@@ -57,7 +57,7 @@ import Testing
     @Test func dropoutDependsOnSeedSiteStepAndPositionOnly() {
         func factors(seed: UInt64 = 1, site: Int = 2, step: Int = 3) -> [Float] {
             let factors = FloatBuffer(count: 333), draw = DropoutDraw(rate: 0.5, seed: seed, site: site, step: step)
-            Compute().fill(Matrix(factors, rows: 9, columns: 37), with: draw)
+            ProcessorBackend().fill(Matrix(factors, rows: 9, columns: 37), with: draw)
             #expect(factors.elements.indices.allSatisfy { factors.elements[$0] == draw.factor(at: $0) })
             return Array(factors.elements)
         }

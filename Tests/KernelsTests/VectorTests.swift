@@ -67,7 +67,7 @@ import Testing
     private func norm(_ values: [Float], threads: Int) -> Double {
         let buffer = FloatBuffer(count: values.count), row = Matrix(buffer, rows: 1, columns: values.count)
         row.copy(from: values)
-        return withExtendedLifetime(buffer) { Compute(pool: ThreadPool(threads: threads)).squaredNorm(row).squareRoot() }
+        return withExtendedLifetime(buffer) { ProcessorBackend(pool: ThreadPool(threads: threads)).squaredNorm(row).squareRoot() }
     }
 
     @Test(arguments: sizes) func normalizeGivesUnitNorm(count: Int) {
@@ -123,7 +123,7 @@ import Testing
         for index in 0..<values.count { values.start[index] = Float(index % 97) }
         let sums = FloatBuffer(count: columns)
         sums.fill(1)
-        Compute(pool: ThreadPool(threads: 2)).addColumnSums(
+        ProcessorBackend(pool: ThreadPool(threads: 2)).addColumnSums(
             of: Matrix(values, rows: rows, columns: columns), to: Matrix(sums, rows: 1, columns: columns))
         for column in 0..<columns {
             #expect(sums.start[column] == (0..<rows).reduce(1) { $0 + Float(($1 * columns + column) % 97) })

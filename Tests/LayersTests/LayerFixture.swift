@@ -14,7 +14,7 @@ struct TestedBackend: Sendable, CustomTestStringConvertible {
 
 /// The backends that the layers are tested on. Another one needs only a line here.
 let backends = [
-    TestedBackend(name: "processor") { Compute(pool: ThreadPool(threads: $0)) },
+    TestedBackend(name: "processor") { ProcessorBackend(pool: ThreadPool(threads: $0)) },
     TestedBackend(name: "plain") { _ in PlainBackend() },
 ]
 

@@ -85,7 +85,8 @@ import Model
         var configuration = try Self.configuration(preset)
         configuration.sharesLayers = false
         for direction in Model.Direction.allCases {
-            let (own, plain) = (Direction(direction, configuration, Compute()), Direction(direction, configuration, PlainBackend()))
+            let own = Direction(direction, configuration, ProcessorBackend())
+            let plain = Direction(direction, configuration, PlainBackend())
             for step in 0..<3 {
                 for one in [own, plain] { one.accumulate(step: step) }
                 let losses = [own, plain].map { $0.model.takeLoss() }
@@ -108,9 +109,9 @@ import Model
     /// output down.
     @Test(arguments: presets) func finishedGradientsAreComplete(preset: String) throws {
         let configuration = try Self.configuration(preset)
-        let forward = Direction(.forward, configuration, Compute())
+        let forward = Direction(.forward, configuration, ProcessorBackend())
         let all = configuration.sharesLayers
-            ? [forward, Direction(.backward, configuration, Compute(), sharing: forward.model)]
+            ? [forward, Direction(.backward, configuration, ProcessorBackend(), sharing: forward.model)]
             : [forward]
         for one in all {
             var finished: [ParameterRange] = [], kept: [(Parameter, [Float])] = []

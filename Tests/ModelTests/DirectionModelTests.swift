@@ -80,7 +80,7 @@ struct Reference: Sendable, CustomTestStringConvertible {
         configuration.lstm.dropoutKind = dropoutKind
         configuration.lstm.residual = residual
         let model = DirectionModel(
-            .forward, configuration, capacity: WindowCapacity(shape), training: optimizer, backend: Compute())
+            .forward, configuration, capacity: WindowCapacity(shape), training: optimizer, backend: ProcessorBackend())
         for (number, parameter) in model.parameters.layout.parameters.enumerated() {
             let base = parameter.name.hasSuffix("gain") ? 1.0 : 0
             let values = model.parameters.value(parameter).start
@@ -182,7 +182,7 @@ struct Reference: Sendable, CustomTestStringConvertible {
         configuration.lstm.dropout = 0
         let shape = WindowShape(steps: 5, batch: 8)
         let model = DirectionModel(
-            .backward, configuration, capacity: WindowCapacity(shape), training: Adam(), backend: Compute())
+            .backward, configuration, capacity: WindowCapacity(shape), training: Adam(), backend: ProcessorBackend())
         model.initialize(seed: 3)
         var random = Random(seed: 4)
         let (input, targets) = (FloatBuffer(count: 800), FloatBuffer(count: 800))

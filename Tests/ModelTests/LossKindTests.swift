@@ -16,7 +16,7 @@ import Model
         configuration.loss = kind
         let shape = WindowShape(steps: 5, batch: 8)
         let model = DirectionModel(
-            .forward, configuration, capacity: WindowCapacity(shape), training: Adam(), backend: Compute())
+            .forward, configuration, capacity: WindowCapacity(shape), training: Adam(), backend: ProcessorBackend())
         model.initialize(seed: 3)
         var random = Random(seed: 4)
         let (inputBuffer, targetBuffer) = (FloatBuffer(count: 800), FloatBuffer(count: 800))

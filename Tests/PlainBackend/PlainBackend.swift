@@ -4,7 +4,7 @@ internal import Glibc
 /// A backend that is deliberately plain: naive loops in double precision, rounded once when a result is stored. It shows that
 /// layers are written over operations and nothing else, and is what every other backend is compared with.
 public final class PlainBackend: Backend {
-    public var phaseTimes: PhaseTimes { Compute().phaseTimes }
+    public var phaseTimes: PhaseTimes { ProcessorBackend().phaseTimes }
     public private(set) var operations = 0.0
 
     public init() {}
@@ -181,7 +181,7 @@ extension PlainBackend {
         return PackedFactor(memory, rows: factor.rows, columns: factor.columns)
     }
 
-    public func quantize(_ factor: Matrix) -> PackedFactor { Compute().quantize(factor) }
+    public func quantize(_ factor: Matrix) -> PackedFactor { ProcessorBackend().quantize(factor) }
 }
 
 // MARK: - Elements

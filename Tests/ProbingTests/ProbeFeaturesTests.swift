@@ -18,7 +18,7 @@ struct ProbeFeaturesTests {
             test.matrix.row(0)[column] = Float(2 * column + 1)
             test.matrix.row(1)[column] = Float(3 * column + 2)
         }
-        ProbeFeatures.standardise([training, test], by: training, rows: [0, 1, 2], Compute(pool: ThreadPool(threads: 2)))
+        ProbeFeatures.standardise([training, test], by: training, rows: [0, 1, 2], ProcessorBackend(pool: ThreadPool(threads: 2)))
         let unit: Float = 1.2247449
         for column in 0..<65 {
             for (row, expected) in [-unit, 0, unit, 2 * unit].enumerated() {

@@ -25,13 +25,13 @@ struct ProbeTests {
             }
             training = features(task.training)
             test = features(task.test)
-            ProbeFeatures.standardise([training, test], by: training, rows: task.fitted, Compute())
+            ProbeFeatures.standardise([training, test], by: training, rows: task.fitted, ProcessorBackend())
         }
 
         func run(epochs: Int = 20, seed: UInt64 = 1, threads: Int = 1) -> Probe.Result {
             var probe = Probe()
             probe.epochs = epochs
-            return probe.run(task, training: training, test: test, seed: seed, Compute(pool: ThreadPool(threads: threads)))
+            return probe.run(task, training: training, test: test, seed: seed, ProcessorBackend(pool: ThreadPool(threads: threads)))
         }
     }
 
@@ -53,7 +53,7 @@ struct ProbeTests {
         let task = try ProbeTask(training: labelled((0..<10).map { _ in "a/X b/X" }), test: labelled(["a/X", "b/Y"]))
         let result = Probe().run(
             task, training: ProbeFeatures(tokens: 20, layers: 1, width: 2), test: ProbeFeatures(tokens: 2, layers: 1, width: 2),
-            seed: 1, Compute())
+            seed: 1, ProcessorBackend())
         #expect(result.epoch == 1 && result.score.value == 0.5 && result.layerShares == [1])
     }
 

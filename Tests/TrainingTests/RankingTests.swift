@@ -39,12 +39,13 @@ struct RankingTests {
     static func ranking(_ predictions: FloatBuffer, threads: Int = 1) -> Ranking {
         Ranking(
             candidates: candidates(), predictions: Matrix(predictions, rows: predictions.count / dimension, columns: dimension),
-            backend: Compute(pool: ThreadPool(threads: threads)))
+            backend: ProcessorBackend(pool: ThreadPool(threads: threads)))
     }
 
     /// Two candidates above a score of 5.
     static let twoAbove: ScoreSums = {
-        let state = FloatBuffer(count: 1), classes = FloatBuffer(count: 3), prior = FloatBuffer(count: 3), compute = Compute()
+        let state = FloatBuffer(count: 1), classes = FloatBuffer(count: 3), prior = FloatBuffer(count: 3)
+        let compute = ProcessorBackend()
         state.fill(1)
         let matrix = Matrix(classes, rows: 1, columns: 3)
         matrix.copy(from: [6, 4, 7])
@@ -126,7 +127,9 @@ struct RankingTests {
         // The target is first, or has two others before it.
         let positions = FloatBuffer(count: 300)
         for position in 0..<300 { positions.start[position] = Float(position) }
-        let ranking = Ranking(candidates: Self.candidates(), states: Matrix(positions, rows: 300, columns: 1), backend: Compute()) { states, places in
+        let ranking = Ranking(
+            candidates: Self.candidates(), states: Matrix(positions, rows: 300, columns: 1), backend: ProcessorBackend()
+        ) { states, places in
             #expect(places == (0..<states.rows).map { Int(targets[Int(states.row($0)[0])]) - 2 })
             return (0..<states.rows).map { row in
                 var sums = ScoreSums()

@@ -8,7 +8,7 @@ import WordVectors
     /// same formula; PyTorch's matrices are the transposes of these.
     @Test func agreesWithPyTorch() {
         let network = MimickNetwork(MimickShape(characters: 4, embedding: 3, reader: .lstm(hidden: 2), dimension: 3), isTraining: true)
-        let parameters = ParameterStore(network.layout, training: Adam(), backend: Compute())
+        let parameters = ParameterStore(network.layout, training: Adam(), backend: ProcessorBackend())
         for (parameter, offset) in zip(network.layout.parameters, [1, 2, 3, 4, 3, 4, 5, 5, 6, 7, 8]) {
             forEach(parameter, parameters.value(parameter)) { value, index in
                 value.pointee = Float((index * 7 + offset) % 11 - 5) / 10
@@ -67,7 +67,7 @@ import WordVectors
     @Test(arguments: [1, 2, 7, 32], [MimickLoss.squared, .cosine])
     func gradientsAreThoseOfFiniteDifferences(words: Int, kind: MimickLoss) {
         let network = MimickNetwork(MimickShape(characters: 5, embedding: 3, reader: .lstm(hidden: 5), dimension: 7), isTraining: true)
-        let parameters = ParameterStore(network.layout, training: Adam(), backend: Compute())
+        let parameters = ParameterStore(network.layout, training: Adam(), backend: ProcessorBackend())
         network.initialize(parameters, seed: 3)
         var random = TestRandom(UInt64(words))
         let length = 3
@@ -111,7 +111,7 @@ import WordVectors
 
     @Test func gradientsOfSeveralStoresAreAdded() {
         let network = MimickNetwork(MimickShape(characters: 3, embedding: 2, reader: .lstm(hidden: 2), dimension: 2), isTraining: true)
-        let parameters = ParameterStore(network.layout, training: Adam(), backend: Compute())
+        let parameters = ParameterStore(network.layout, training: Adam(), backend: ProcessorBackend())
         let others = (1...3).map { number in
             let store = ParameterStore(sharing: parameters)
             store.training?.gradients.fill(Float(number))

@@ -111,7 +111,7 @@ struct VectorNeighbours {
     private let mean: [Float]
     /// The known words' directions, [ids, dimension].
     private let directions: RowMatrix
-    private let compute: Compute
+    private let compute: ProcessorBackend
 
     /// Vectors looked at together.
     private static let block = 64
@@ -119,7 +119,7 @@ struct VectorNeighbours {
     init(_ rows: RowMatrix, ids: [Int], mean: [Float], threads: Int) {
         self.ids = ids
         self.mean = mean
-        compute = Compute(pool: ThreadPool(threads: threads))
+        compute = ProcessorBackend(pool: ThreadPool(threads: threads))
         directions = RowMatrix(count: ids.count, dimension: rows.dimension)
         for (index, id) in ids.enumerated() {
             directions.row(index).copy(from: rows.row(id))

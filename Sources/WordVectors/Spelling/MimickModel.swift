@@ -67,7 +67,7 @@ extension MimickModel {
         try body("mimick.characters", [characters.scalars.count], characters.scalars.map { Float($0) })
         try body("mimick.mean", [standard.mean.count], standard.mean)
         try body("mimick.standard", [3], [standard.scale, standard.norm, standard.isDirection ? 1 : 0])
-        let backend = Compute()
+        let backend = ProcessorBackend()
         for parameter in network.layout.parameters {
             let shape = network.storedShape(parameter)
             let values = backend.read(parameters.value(parameter))
@@ -93,7 +93,7 @@ extension MimickModel {
         let stored = try network.layout.parameters.map {
             try tensors.values("mimick.\($0.name)", shape: network.storedShape($0), file: file).values
         }
-        let backend = Compute(), parameters = ParameterStore(network.layout, training: nil, backend: backend)
+        let backend = ProcessorBackend(), parameters = ParameterStore(network.layout, training: nil, backend: backend)
         for (parameter, values) in zip(network.layout.parameters, stored) {
             let shape = network.storedShape(parameter)
             backend.write(

@@ -116,7 +116,7 @@ package struct MimickNetwork: @unchecked Sendable {
     package init(_ shape: MimickShape, isTraining: Bool = false) {
         self.shape = shape
         let words = Self.groupSize, rows = words * Self.longestWord
-        var plan = Plan(Compute(), capacity: WindowCapacity(batch: words, rows: rows), isTraining: isTraining)
+        var plan = Plan(ProcessorBackend(), capacity: WindowCapacity(batch: words, rows: rows), isTraining: isTraining)
         embedding = plan.parameter("embedding", [shape.characters, shape.embedding])
         let reader = shape.makeReader(in: &plan)
         self.reader = reader
@@ -146,7 +146,7 @@ package struct MimickNetwork: @unchecked Sendable {
 /// The memory of one thread that works on groups of words.
 package final class MimickWorkspace: @unchecked Sendable {
     private let network: MimickNetwork
-    private let backend = Compute()
+    private let backend = ProcessorBackend()
     private let memory: PassMemory
     private var listedCount = 0
     /// The reader's output in the last pass.

@@ -165,7 +165,7 @@ final class MimickFitting {
     let network: MimickNetwork
     private let data: MimickData
     private let configuration: MimickConfiguration
-    private let compute: Compute
+    private let compute: ProcessorBackend
     private let parameters: ParameterStore
     private let slots: [Slot]
     /// The gradient's norm is clipped to this.
@@ -177,7 +177,7 @@ final class MimickFitting {
     init(_ data: MimickData, _ configuration: MimickConfiguration, pool: ThreadPool) {
         self.data = data
         self.configuration = configuration
-        compute = Compute(pool: pool)
+        compute = ProcessorBackend(pool: pool)
         let network = MimickNetwork(
             MimickShape(
                 characters: data.characters.count, embedding: configuration.embedding, reader: configuration.reader,

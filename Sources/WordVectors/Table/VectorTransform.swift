@@ -66,7 +66,7 @@ extension VectorTransform {
         let mean = rows.matrix.mean(of: ids)
         let directions = count == 0
             ? []
-            : Compute(pool: ThreadPool(threads: threads))
+            : ProcessorBackend(pool: ThreadPool(threads: threads))
                 .principalDirections(of: rows.matrix, ids: ids, less: mean, count: count)
         self.init(offset: mean, directions: directions, normalises: configuration.normalise)
     }

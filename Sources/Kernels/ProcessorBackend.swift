@@ -1,11 +1,11 @@
 public import Parallel
 
-/// What arithmetic runs on: the threads, and scratch memory for packed factors.
+/// The processor as a backend: its kernels, the threads that they run on, and scratch memory for packed factors.
 ///
 /// A network that is trained holds one of its own, because the scratch memory serves one caller at a time; the threads
 /// may be shared by several. No result depends on the number of threads: an element of a product is summed by one
 /// thread, and partial sums are added in a fixed order.
-public final class Compute: Backend {
+public final class ProcessorBackend: Backend {
     public let pool: ThreadPool
     /// The processor's.
     public let kernels: ProcessorKernels
