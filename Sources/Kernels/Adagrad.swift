@@ -7,7 +7,7 @@ internal import Parallel
 ///
 ///     s = s + g^2,  w = w - rate * decay * w - rate * g / sqrt(s)
 public struct Adagrad: Optimizer {
-    /// What every sum of squares begins with; above 0, or a weight without gradient would be 0 / 0.
+    /// The first value of every sum of squares; above 0, or a weight without gradient would be 0 / 0.
     public var initialSum: Float
 
     public init(initialSum: Float = 1) {
@@ -23,17 +23,13 @@ public struct Adagrad: Optimizer {
 
 extension ProcessorBackend {
     public func update(_ run: WeightRun, _ step: OptimizerStep, _ rule: Adagrad) {
-        var pass = AdagradPass(run: run, scale: step.scale, kept: 1 - step.rate * step.weightDecay, rate: step.rate)
-        pool.forEach(run.tasks, context: &pass) { context, task in
-            let pass = context.assumingMemoryBound(to: AdagradPass.self).pointee
-            pass.run.forEachPiece(of: task, pass.update)
-        }
+        pool.run(AdagradPass(part: run, scale: step.scale, kept: 1 - step.rate * step.weightDecay, rate: step.rate))
     }
 }
 
 /// An update under way.
-private struct AdagradPass {
-    let run: WeightRun
+private struct AdagradPass: WeightPass {
+    let part: WeightRun
     let scale, kept, rate: Float
 
     func update(_ piece: WeightRun.Piece) {

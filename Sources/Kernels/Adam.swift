@@ -30,21 +30,18 @@ extension ProcessorBackend {
         precondition(run.secondMoments != nil, "Adam keeps two moments")
         let correction1 = 1 - pow(rule.beta1, Double(step.number))
         let correction2 = 1 - pow(rule.beta2, Double(step.number))
-        var pass = AdamPass(
-            run: run, beta1: Float(rule.beta1), fresh1: Float(1 - rule.beta1), beta2: Float(rule.beta2),
-            fresh2: Float(1 - rule.beta2), epsilon: Float(rule.epsilon), scale: step.scale,
-            kept: 1 - step.rate * step.weightDecay, rate: Float(Double(step.rate) / correction1),
-            secondFactor: Float(1 / correction2))
-        pool.forEach(run.tasks, context: &pass) { context, task in
-            let pass = context.assumingMemoryBound(to: AdamPass.self).pointee
-            pass.run.forEachPiece(of: task, pass.update)
-        }
+        pool.run(
+            AdamPass(
+                part: run, beta1: Float(rule.beta1), fresh1: Float(1 - rule.beta1), beta2: Float(rule.beta2),
+                fresh2: Float(1 - rule.beta2), epsilon: Float(rule.epsilon), scale: step.scale,
+                kept: 1 - step.rate * step.weightDecay, rate: Float(Double(step.rate) / correction1),
+                secondFactor: Float(1 / correction2)))
     }
 }
 
 /// An update under way.
-private struct AdamPass {
-    let run: WeightRun
+private struct AdamPass: WeightPass {
+    let part: WeightRun
     let beta1, fresh1, beta2, fresh2, epsilon, scale, kept, rate, secondFactor: Float
 
     func update(_ piece: WeightRun.Piece) {

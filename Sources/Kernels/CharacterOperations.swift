@@ -101,63 +101,66 @@ extension ProcessorBackend {
         _ gradient: Matrix, _ chosen: ChosenPlaces, letters: Matrix, starts: Numbers, weightGradient: Matrix,
         biasGradient: Matrix
     ) {
-        var job = FilterJob(gradient: gradient, chosen: chosen, letters: letters, starts: starts, filters: weightGradient)
-        withUnsafeMutablePointer(to: &job) { job in
-            job.pointee.biasGradient = biasGradient
-            pool.forEach((gradient.columns + FilterJob.group - 1) / FilterJob.group, context: job) { context, task in
-                context.assumingMemoryBound(to: FilterJob.self).pointee.addToFilters(task)
-            }
-        }
+        pool.run(
+            FilterJob(
+                gradient: gradient, chosen: chosen, letters: letters, starts: starts, filters: weightGradient,
+                biasGradient: biasGradient))
     }
 
     public func addLetterGradients(
         _ gradient: Matrix, _ chosen: ChosenPlaces, weights: Matrix, starts: Numbers, lettersGradient: Matrix
     ) {
-        var job = FilterJob(gradient: gradient, chosen: chosen, letters: lettersGradient, starts: starts, filters: weights)
-        pool.forEach((gradient.rows + FilterJob.group - 1) / FilterJob.group, context: &job) { context, task in
-            context.assumingMemoryBound(to: FilterJob.self).pointee.addToLetters(task)
-        }
+        pool.run(
+            FilterJob(
+                gradient: gradient, chosen: chosen, letters: lettersGradient, starts: starts, filters: weights,
+                biasGradient: nil))
     }
 }
 
-/// The work of the threads in the backward pass of filters.
-private struct FilterJob {
-    /// [words, count]: of the filters' largest sums.
+/// The backward pass of filters: filters are tasks where their own gradients are wanted, words where those of letters are.
+private struct FilterJob: ParallelJob {
+    /// [words, count], of the filters' largest sums.
     let gradient: Matrix
     let chosen: ChosenPlaces
     let letters: Matrix
     let starts: Numbers
     /// [count, width * size]: weights, or their gradient.
     let filters: Matrix
-    var biasGradient: Matrix?
+    /// `nil`: the gradient of the letters is wanted.
+    let biasGradient: Matrix?
 
     /// Filters, or words, of a task.
-    static let group = 16
+    private static let group = 16
+
+    var tasks: Int { (biasGradient == nil ? gradient.rows : gradient.columns).groups(of: Self.group) }
+
+    func run(_ task: Int) {
+        if let biasGradient {
+            for number in gradient.columns.group(task, of: Self.group) { addToFilter(number, biasGradient) }
+        } else {
+            for word in gradient.rows.group(task, of: Self.group) { addToLetters(word) }
+        }
+    }
 
     /// The window of letters at which a filter answered most.
     private func window(_ word: Int, _ number: Int) -> UnsafeMutablePointer<Float> {
         letters.row(Int(starts[word]) + chosen[word, number])
     }
 
-    func addToFilters(_ task: Int) {
-        guard let bias = biasGradient?.start else { return }
-        for number in task * Self.group..<min(gradient.columns, (task + 1) * Self.group) {
-            for word in 0..<gradient.rows {
-                let slope = gradient.row(word)[number]
-                guard slope != 0 else { continue }
-                bias[number] += slope
-                Vector.add(window(word, number), times: slope, to: filters.row(number), count: filters.columns)
-            }
+    private func addToFilter(_ number: Int, _ biasGradient: Matrix) {
+        for word in 0..<gradient.rows {
+            let slope = gradient.row(word)[number]
+            guard slope != 0 else { continue }
+            biasGradient.start[number] += slope
+            Vector.add(window(word, number), times: slope, to: filters.row(number), count: filters.columns)
         }
     }
 
-    func addToLetters(_ task: Int) {
-        for word in task * Self.group..<min(gradient.rows, (task + 1) * Self.group) {
-            for number in 0..<gradient.columns {
-                let slope = gradient.row(word)[number]
-                guard slope != 0 else { continue }
-                Vector.add(filters.row(number), times: slope, to: window(word, number), count: filters.columns)
-            }
+    private func addToLetters(_ word: Int) {
+        for number in 0..<gradient.columns {
+            let slope = gradient.row(word)[number]
+            guard slope != 0 else { continue }
+            Vector.add(filters.row(number), times: slope, to: window(word, number), count: filters.columns)
         }
     }
 }

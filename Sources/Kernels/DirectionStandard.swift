@@ -1,4 +1,5 @@
-/// What directions are standardised by, so that a network can learn them: (vector / |vector| - mean) x scale.
+/// The mean and the scale that directions are standardised by, so that a network can learn them:
+/// (vector / |vector| - mean) x scale.
 public struct DirectionStandard: Sendable, Equatable {
     /// The mean of the unit vectors, [dimension].
     public let mean: [Float]
@@ -6,7 +7,7 @@ public struct DirectionStandard: Sendable, Equatable {
     public let scale: Float
     /// The mean norm of the vectors.
     public let norm: Float
-    /// Whether outputs are directions alone, as a fit by cosine leaves them: they get the targets' mean norm.
+    /// True if outputs are directions alone, as a fit by cosine leaves them: they get the targets' mean norm.
     public var isDirection = false
 
     public init(mean: [Float], scale: Float, norm: Float, isDirection: Bool = false) {

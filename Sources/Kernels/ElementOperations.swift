@@ -5,8 +5,8 @@ public enum Activation: Sendable {
 
 /// The random decisions of dropout, computed from where they are used instead of drawn one after the other.
 ///
-/// Whether an element is kept depends on the seed, the layer, the training step and the element's position, and on
-/// nothing else: not on the number of threads, nor on what was computed before, so a resumed run drops the same units.
+/// An element is kept or not by the seed, the layer, the training step and the element's position, and by nothing else: not
+/// by the number of threads, nor by what was computed before, so a resumed run drops the same units.
 public struct DropoutDraw: Sendable {
     /// Probability that an element becomes zero, in 0 ..< 1.
     public let rate: Float

@@ -54,7 +54,7 @@ public struct Matrix: @unchecked Sendable {
         return Matrix(start, rows: rows, columns: columns)
     }
 
-    /// The same memory read as the transpose; only products take it.
+    /// The matrix read as its transpose, in the same memory; only products take it.
     public var transposed: Operand { Operand(matrix: self, isTransposed: true) }
 
     /// True if no floats lie between two rows.
@@ -97,7 +97,7 @@ extension Matrix: Factor {
     public var operand: Operand { Operand(matrix: self, isTransposed: false) }
 }
 
-/// What a product needs to know of a factor: `rows` and `columns` are those after transposition.
+/// A matrix or its transpose as a factor of a product: `rows` and `columns` are those after transposition.
 public struct Operand: Factor, Sendable {
     let matrix: Matrix
     let isTransposed: Bool
@@ -115,22 +115,34 @@ public struct Operand: Factor, Sendable {
 
 /// Whole numbers of 32 bits in the memory of a backend: rows of tables, classes, places. The host writes them one by one;
 /// operations read them.
-public struct Numbers: @unchecked Sendable {
-    let start: UnsafeMutablePointer<Int32>
+public typealias Numbers = NumberRun<Int32>
+
+/// Numbers in double precision in the memory of a backend: losses, and what each row counts. Reading one waits for the operations
+/// that write it.
+public typealias Scalars = NumberRun<Double>
+
+/// A run of numbers in the memory of a backend: a handle, which neither owns nor copies. Unlike the floats of a `Matrix`, its
+/// numbers can be read and written one by one.
+public struct NumberRun<Number: BitwiseCopyable>: @unchecked Sendable {
+    @usableFromInline let start: UnsafeMutablePointer<Number>
     public let count: Int
 
-    init(_ start: UnsafeMutablePointer<Int32>, count: Int) {
+    @usableFromInline init(_ start: UnsafeMutablePointer<Number>, count: Int) {
         self.start = start
         self.count = count
     }
 
-    /// `count` numbers of a buffer, in the place of floats from float `first` on.
+    /// `count` numbers of a buffer, from the place of float `first` on, which is even for numbers of two floats.
     public init(_ buffer: FloatBuffer, at first: Int = 0, count: Int) {
-        precondition(first >= 0 && first + count <= buffer.count, "\(count) numbers in a buffer of \(buffer.count)")
-        self.init(UnsafeMutableRawPointer(buffer.start + first).bindMemory(to: Int32.self, capacity: count), count: count)
+        let floats = MemoryLayout<Number>.stride / MemoryLayout<Float>.stride
+        precondition(
+            first >= 0 && first % floats == 0 && first + floats * count <= buffer.count,
+            "\(count) numbers from float \(first) in a buffer of \(buffer.count)")
+        self.init(UnsafeMutableRawPointer(buffer.start + first).bindMemory(to: Number.self, capacity: count), count: count)
     }
 
-    public subscript(index: Int) -> Int32 {
+    @inlinable
+    public subscript(index: Int) -> Number {
         get {
             assert(index >= 0 && index < count)
             return start[index]
@@ -142,47 +154,13 @@ public struct Numbers: @unchecked Sendable {
     }
 
     /// The numbers in `range`.
-    public subscript(range: Range<Int>) -> Numbers {
+    @inlinable
+    public subscript(range: Range<Int>) -> NumberRun {
         precondition(range.lowerBound >= 0 && range.upperBound <= count)
-        return Numbers(start + range.lowerBound, count: range.count)
+        return NumberRun(start + range.lowerBound, count: range.count)
     }
 
-    public func fill(_ value: Int32) { start.update(repeating: value, count: count) }
-}
-
-/// Numbers in double precision in the memory of a backend: losses, and what each row counts.
-public struct Scalars: @unchecked Sendable {
-    let start: UnsafeMutablePointer<Double>
-    public let count: Int
-
-    init(_ start: UnsafeMutablePointer<Double>, count: Int) {
-        self.start = start
-        self.count = count
-    }
-
-    /// `count` scalars of a buffer, each in the place of two floats from float `first` on, which is even.
-    public init(_ buffer: FloatBuffer, at first: Int = 0, count: Int) {
-        precondition(first >= 0 && first + 2 * count <= buffer.count, "\(count) scalars in a buffer of \(buffer.count)")
-        self.init(UnsafeMutableRawPointer(buffer.start + first).bindMemory(to: Double.self, capacity: count), count: count)
-    }
-
-    /// The scalar at `index`. Reading it waits for the operations that write it.
-    public subscript(index: Int) -> Double {
-        get {
-            assert(index >= 0 && index < count)
-            return start[index]
-        }
-        nonmutating set {
-            assert(index >= 0 && index < count)
-            start[index] = newValue
-        }
-    }
-
-    /// The scalars in `range`.
-    public subscript(range: Range<Int>) -> Scalars {
-        precondition(range.lowerBound >= 0 && range.upperBound <= count)
-        return Scalars(start + range.lowerBound, count: range.count)
-    }
+    public func fill(_ value: Number) { start.update(repeating: value, count: count) }
 }
 
 /// Owned, zeroed, 64-byte aligned memory for `count` floats.

@@ -37,7 +37,7 @@ extension ProcessorBackend {
                     pack(
                         cut.packsLeft ? Packing(part: leftPart, panels: leftPanels) : nil,
                         cut.packsRight ? Packing(part: rightPart, panels: rightPanels) : nil)
-                    run(ProductJob(
+                    pool.run(ProductJob(
                         cut.packsLeft ? .packed(leftPanels) : .stored(leftPart),
                         cut.packsRight ? .packed(rightPanels) : .stored(rightPart),
                         into: result.rows(rows).columns(columns), depth: extent, adding: adding || first > 0, cut: cut,
@@ -47,7 +47,7 @@ extension ProcessorBackend {
         }
     }
 
-    /// The same with a right factor that was packed before.
+    /// Multiplies by a right factor that was packed before.
     func multiply(_ left: some Factor, _ panels: RightPanels, into result: Matrix, adding: Bool = false) {
         let left = left.operand
         check(left, rows: panels.depth, columns: panels.columns, result)
@@ -64,7 +64,7 @@ extension ProcessorBackend {
             let part = FactorPart(factor: left, row: row, column: 0)
             let leftPanels = LeftPanels(memory, rows: rows.count, depth: panels.depth, kernels: kernels, order: part.leftOrder)
             if cut.packsLeft { pack(Packing(part: part, panels: leftPanels), nil) }
-            run(ProductJob(
+            pool.run(ProductJob(
                 cut.packsLeft ? .packed(leftPanels) : .stored(part), .packed(panels), into: result.rows(rows),
                 depth: panels.depth, adding: adding, cut: cut, memory: memory + leftSize, kernels: kernels))
         }
@@ -75,7 +75,8 @@ extension ProcessorBackend {
         pack(nil, Packing(part: FactorPart(factor: factor, row: 0, column: 0), panels: panels))
     }
 
-    /// Of the depth: a panel of the left factor then stays in the first cache. The results' bits depend on it.
+    /// Steps of the depth that are done at once: a panel of the left factor then stays in the first cache. The results' bits
+    /// depend on this number.
     static let blockDepth = 512
     /// Rows of a factor, or columns, that are packed at once.
     static let blockRows = 4096
@@ -96,7 +97,7 @@ private struct Packing<Panels> {
 
 extension ProcessorBackend {
     private func pack(_ left: Packing<LeftPanels>?, _ right: Packing<RightPanels>?) {
-        struct Job {
+        struct Job: ParallelJob {
             let left: Packing<LeftPanels>?
             let right: Packing<RightPanels>?
             /// Panels that are one task: those of a left factor are small, those of a right one lie side by side.
@@ -117,19 +118,6 @@ extension ProcessorBackend {
                 }
             }
         }
-        var job = Job(left: left, right: right)
-        guard job.tasks > 0 else { return }
-        pool.forEach(job.tasks, context: &job) { context, task in
-            context.assumingMemoryBound(to: Job.self).pointee.run(task)
-        }
-    }
-
-    private func run(_ job: consuming ProductJob) {
-        let slots = job.slots
-        withUnsafeMutablePointer(to: &job) {
-            pool.forEach(slots, context: $0) { context, slot in
-                context.assumingMemoryBound(to: ProductJob.self).pointee.work(slot)
-            }
-        }
+        pool.run(Job(left: left, right: right))
     }
 }

@@ -99,18 +99,16 @@ extension ProcessorBackend {
                 let columns = column..<min(column + MaxMargin.blockColumns, unit.rows)
                 let products = Matrix(margin.products.start, rows: rows.count, columns: columns.count)
                 multiply(prediction.rows(rows), unit.rows(columns).transposed, into: products, adding: false)
-                var search = Search(
-                    margin: margin, products: products, target: target, firstRow: rows.lowerBound,
-                    firstNegative: columns.lowerBound)
-                pool.forEach(search.tasks, context: &search) { context, task in
-                    context.assumingMemoryBound(to: Search.self).pointee.run(task)
-                }
+                pool.run(
+                    Search(
+                        margin: margin, products: products, target: target, firstRow: rows.lowerBound,
+                        firstNegative: columns.lowerBound))
             }
         }
     }
 
     /// The search through one block of products, cut by rows for the threads.
-    private struct Search {
+    private struct Search: ParallelJob {
         let margin: MaxMargin
         let products, target: Matrix
         let firstRow, firstNegative: Int

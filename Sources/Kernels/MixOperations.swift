@@ -4,17 +4,8 @@ internal import Parallel
 // The mix of an encoder's layers that a task learns.
 extension ProcessorBackend {
     public func mixLayers(_ input: Matrix, weights: Matrix, gain: Matrix, into output: Matrix) {
-        withMix(input, output, nil, weights: weights, gain: gain) { job, _ in
-            pool.forEach(MixJob.blocks, context: job) { context, block in
-                let job = context.assumingMemoryBound(to: MixJob.self).pointee
-                for row in job.rows(block) {
-                    let source = job.input.row(row), target = job.output.row(row)
-                    target.update(repeating: 0, count: job.width)
-                    for layer in 0..<job.layers {
-                        Vector.add(source + layer * job.width, times: job.factor(layer), to: target, count: job.width)
-                    }
-                }
-            }
+        withShares(weights, input, output) { shares in
+            pool.run(MixJob(input: input, output: output, shares: shares, gain: Double(gain.start[0])))
         }
     }
 
@@ -24,18 +15,18 @@ extension ProcessorBackend {
         _ input: Matrix, weights: Matrix, gain: Matrix, outputGradient: Matrix, inputGradient: Matrix?, partials: Scalars,
         weightGradient: Matrix, gainGradient: Matrix
     ) {
-        let layers = weights.columns
-        precondition(partials.count >= MixJob.blocks * layers)
-        withMix(input, outputGradient, inputGradient, weights: weights, gain: gain, partials: partials) { job, shares in
-            pool.forEach(MixJob.blocks, context: job) { context, block in
-                context.assumingMemoryBound(to: MixJob.self).pointee.backward(block)
-            }
-            for block in 1..<MixJob.blocks {
+        let layers = weights.columns, gamma = Double(gain.start[0])
+        precondition(partials.count >= mixBlocks * layers)
+        withShares(weights, input, outputGradient) { shares in
+            pool.run(
+                MixGradientJob(
+                    input: input, outputGradient: outputGradient, inputGradient: inputGradient, shares: shares, gain: gamma,
+                    partials: partials))
+            for block in 1..<mixBlocks {
                 for layer in 0..<layers { partials[layer] += partials[block * layers + layer] }
             }
             var mean = 0.0
             for layer in 0..<layers { mean += shares[layer] * partials[layer] }
-            let gamma = Double(gain.start[0])
             for layer in 0..<layers {
                 weightGradient.start[layer] += Float(gamma * shares[layer] * (partials[layer] - mean))
             }
@@ -43,21 +34,17 @@ extension ProcessorBackend {
         }
     }
 
-    private func withMix(
-        _ input: Matrix, _ output: Matrix, _ inputGradient: Matrix?, weights: Matrix, gain: Matrix, partials: Scalars? = nil,
-        _ body: (UnsafeRawPointer, UnsafeMutableBufferPointer<Double>) -> Void
+    /// Calls `body` with the share of each layer.
+    private func withShares(
+        _ weights: Matrix, _ input: Matrix, _ output: Matrix, _ body: (UnsafeMutableBufferPointer<Double>) -> Void
     ) {
-        let layers = weights.columns
         precondition(
-            input.columns == layers * output.columns && input.rows == output.rows,
-            "\(layers) layers in \(input.columns) columns, mixed into \(output.columns)")
-        withUnsafeTemporaryAllocation(of: Double.self, capacity: layers) { shares in
-            for layer in 0..<layers { shares[layer] = Double(weights.start[layer]) }
+            input.columns == weights.columns * output.columns && input.rows == output.rows,
+            "\(weights.columns) layers in \(input.columns) columns, mixed into \(output.columns)")
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: weights.columns) { shares in
+            for layer in shares.indices { shares[layer] = Double(weights.start[layer]) }
             softmaxInPlace(shares)
-            let job = MixJob(
-                input: input, output: output, inputGradient: inputGradient, layers: layers, width: output.columns,
-                gain: Double(gain.start[0]), shares: shares, partials: partials)
-            withUnsafePointer(to: job) { body($0, shares) }
+            body(shares)
         }
     }
 }
@@ -79,39 +66,50 @@ private func softmaxInPlace(_ values: UnsafeMutableBufferPointer<Double>) {
     for index in values.indices { values[index] /= total }
 }
 
-/// The rows of a mix, cut for the threads into as many blocks as partial sums, by their number alone.
-private struct MixJob {
+/// A mix, cut by rows.
+private struct MixJob: ParallelJob {
     let input, output: Matrix
-    let inputGradient: Matrix?
-    let layers, width: Int
-    let gain: Double
     let shares: UnsafeMutableBufferPointer<Double>
-    /// [blocks, layers]
-    let partials: Scalars?
+    let gain: Double
 
-    static let blocks = mixBlocks
+    var tasks: Int { mixBlocks }
 
-    func rows(_ block: Int) -> Range<Int> {
-        input.rows * block / Self.blocks..<input.rows * (block + 1) / Self.blocks
-    }
-
-    func factor(_ layer: Int) -> Float { Float(gain * shares[layer]) }
-
-    func backward(_ block: Int) {
-        guard let partials = partials?[block * layers..<(block + 1) * layers] else { return }
-        for layer in 0..<layers { partials[layer] = 0 }
-        for row in rows(block) {
-            let source = input.row(row), gradient = output.row(row)
-            for layer in 0..<layers {
-                let place = layer * width
-                partials[layer] += Vector.dot(source + place, gradient, count: width)
-                guard let target = inputGradient.map({ $0.row(row) + place }) else { continue }
-                target.update(from: gradient, count: width)
-                Vector.scale(target, by: factor(layer), count: width)
+    func run(_ block: Int) {
+        let width = output.columns
+        for row in input.rows * block / tasks..<input.rows * (block + 1) / tasks {
+            let source = input.row(row), target = output.row(row)
+            target.update(repeating: 0, count: width)
+            for (layer, share) in shares.enumerated() {
+                Vector.add(source + layer * width, times: Float(gain * share), to: target, count: width)
             }
         }
     }
 }
 
-/// Partial sums of the backward pass of a mix, for each layer.
+/// The backward pass of a mix, cut by rows into as many blocks as there are partial sums.
+private struct MixGradientJob: ParallelJob {
+    let input, outputGradient: Matrix
+    let inputGradient: Matrix?
+    let shares: UnsafeMutableBufferPointer<Double>
+    let gain: Double
+    /// [blocks, layers]
+    let partials: Scalars
+
+    var tasks: Int { mixBlocks }
+
+    func run(_ block: Int) {
+        let width = outputGradient.columns, partials = partials[block * shares.count..<(block + 1) * shares.count]
+        for layer in shares.indices { partials[layer] = 0 }
+        for row in input.rows * block / tasks..<input.rows * (block + 1) / tasks {
+            let source = input.row(row), gradient = outputGradient.row(row)
+            for (layer, share) in shares.enumerated() {
+                partials[layer] += Vector.dot(source + layer * width, gradient, count: width)
+                guard let target = inputGradient.map({ $0.row(row) + layer * width }) else { continue }
+                Vector.scaled(gradient, by: Float(gain * share), into: target, count: width)
+            }
+        }
+    }
+}
+
+/// The number of partial sums in the backward pass of a mix, for each layer.
 public let mixBlocks = 32

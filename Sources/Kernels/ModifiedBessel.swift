@@ -12,7 +12,7 @@ internal import Glibc
 /// 1 / ratio(v - 1) = 2 v / x + ratio(v), the direction in which errors shrink. Both are written without the powers of
 /// x that make I_v(0) zero or infinite, so that nothing is special about x = 0.
 public struct ModifiedBessel: Sendable {
-    /// What is known at one argument x.
+    /// The function at one argument x.
     public struct Value: Sendable {
         public let order, argument: Double
         /// log(I_v(x) / x^v), finite at x = 0 too.

@@ -1,9 +1,11 @@
+internal import Parallel
+
 /// A rule that turns gradients into new weights, all of it in one pass over memory: clipping, moments, weight decay,
 /// update, and the gradient set to zero for the next step.
 public protocol Optimizer: Sendable {
     /// Names of the numbers that the rule keeps for each weight, one or two.
     var momentNames: [String] { get }
-    /// What these numbers are before the first update.
+    /// The value of these numbers before the first update.
     var initialMoment: Float { get }
 
     func update(_ run: WeightRun, _ step: OptimizerStep, on backend: any Backend)
@@ -41,7 +43,7 @@ extension WeightRun {
 
     /// Tasks that the run is cut into for the threads.
     var tasks: Int {
-        rows == nil ? Reduction.blockCount(weights.rows * weights.columns) : (gradients.rows + Self.group - 1) / Self.group
+        rows == nil ? Reduction.blockCount(weights.rows * weights.columns) : gradients.rows.groups(of: Self.group)
     }
 
     func forEachPiece(of task: Int, _ body: (Piece) -> Void) {
@@ -53,7 +55,7 @@ extension WeightRun {
                     weights: weights.start + start, gradients: gradients.start + start, first: firstMoments.start + start,
                     second: second.start + start, count: min(size, count - start)))
         }
-        for index in task * Self.group..<min((task + 1) * Self.group, gradients.rows) {
+        for index in gradients.rows.group(task, of: Self.group) {
             let row = Int(rows[index])
             body(
                 Piece(
@@ -63,7 +65,20 @@ extension WeightRun {
     }
 }
 
-/// What one update needs to know beside the numbers themselves.
+/// An update of a run, cut into tasks.
+protocol WeightPass: ParallelJob {
+    var part: WeightRun { get }
+
+    func update(_ piece: WeightRun.Piece)
+}
+
+extension WeightPass {
+    var tasks: Int { part.tasks }
+
+    func run(_ task: Int) { part.forEachPiece(of: task, update) }
+}
+
+/// The numbers that one update needs beside the weights and gradients.
 public struct OptimizerStep: Sendable {
     /// 1 for the first update.
     public var number: Int

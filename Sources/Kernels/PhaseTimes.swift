@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// What a network spends its time on. Products include the packing of their factors.
+/// An activity that a network spends time on. Products include the packing of their factors.
 public enum Phase: Int, CaseIterable, Sendable {
     case inputProducts, recurrentProducts, projectionProducts, weightProducts, outputProducts
     /// Sigmoids, hyperbolic tangents and the cells of an LSTM.

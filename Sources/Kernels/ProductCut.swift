@@ -1,10 +1,10 @@
-/// How a product is cut: what of it is packed before its tasks begin, for all of them, and how large the tasks are.
+/// The plan by which a product is cut: the factors that are packed before its tasks begin, and the size of the tasks.
 ///
 /// Each factor is packed once. The smaller one is packed before the tasks begin, and each task packs its share of the larger one,
 /// which is then in the second cache when it is multiplied. Only where that makes too few tasks for the threads are both packed
 /// before. No result depends on any of this.
 struct ProductCut {
-    /// Whether all of a factor is packed before the tasks begin.
+    /// True if all of a factor is packed before the tasks begin.
     let packsLeft, packsRight: Bool
     /// Rows and columns of the result, and of the depth, that are done before the next ones begin.
     let rows, columns, depth: Int
@@ -29,7 +29,7 @@ struct ProductCut {
         max(1, stripFloats / depth / kernels.columns) * kernels.columns
     }
 
-    /// Of a product whose factors are not packed.
+    /// Cuts a product whose factors are not packed.
     init(rows: Int, columns: Int, depth: Int, kernels: ProcessorKernels, threads: Int) {
         let wanted = Self.wanted(rows, columns, depth, threads)
         let depth = min(depth, ProcessorBackend.blockDepth)
@@ -56,7 +56,7 @@ struct ProductCut {
         }
     }
 
-    /// Of a product whose right factor is `packed`.
+    /// Cuts a product whose right factor is `packed`.
     init(rows: Int, packed: RightPanels, kernels: ProcessorKernels, threads: Int) {
         let wanted = Self.wanted(rows, packed.columns, packed.depth, threads)
         let rowGroup = Self.groupRows.roundedUp(to: kernels.rows)
@@ -109,6 +109,9 @@ struct ProductCut {
 extension Int {
     fileprivate func roundedUp(to step: Int) -> Int { groups(of: step) * step }
 
-    /// How many groups of `size`, the last of which may be smaller, make up so many.
+    /// The number of groups of `size`, the last of which may be smaller, that make up so many.
     func groups(of size: Int) -> Int { (self + size - 1) / size }
+
+    /// The members of group `index`, of groups of `size`.
+    func group(_ index: Int, of size: Int) -> Range<Int> { index * size..<Swift.min((index + 1) * size, self) }
 }

@@ -1,9 +1,10 @@
 internal import CKernels
+internal import Parallel
 internal import Synchronization
 
 /// A product cut into tasks: groups of rows of the result times groups of its columns. The whole depth is in each of them, so
 /// that no result depends on the cut.
-struct ProductJob: ~Copyable {
+struct ProductJob: ~Copyable, ParallelJob {
     enum Source<Panels> {
         case packed(Panels)
         /// Each task packs its share. At most one of the factors is so.
@@ -45,14 +46,15 @@ struct ProductJob: ~Copyable {
     /// Floats of memory that the tasks need: two shares for each that runs.
     static func memorySize(_ cut: ProductCut) -> Int { 2 * cut.slots * cut.shareSize }
 
-    /// How many may call `work` at the same time, each with a slot of its own.
-    var slots: Int { min(cut.slots, rowTasks * columnTasks) }
+    /// Each task has a slot of memory of its own.
+    var tasks: Int { min(cut.slots, blocks) }
+    private var blocks: Int { rowTasks * columnTasks }
 
-    /// Does tasks until none is left.
+    /// Multiplies blocks until none is left.
     ///
     /// While a block is multiplied, the next one's share is packed, some of it after each panel. The kernel fetches from memory what
     /// is packed or multiplied next: waiting for it took a tenth of the time where factors are larger than the caches.
-    func work(_ slot: Int) {
+    func run(_ slot: Int) {
         guard var block = claim() else { return }
         var share = memory + 2 * slot * cut.shareSize, other = share + cut.shareSize
         var packing = packing(block, share)
@@ -76,7 +78,7 @@ struct ProductJob: ~Copyable {
 
     private func claim() -> Block? {
         let task = next.wrappingAdd(1, ordering: .relaxed).oldValue
-        return task < rowTasks * columnTasks ? block(task, from: 0) : nil
+        return task < blocks ? block(task, from: 0) : nil
     }
 
     private func block(_ task: Int, from first: Int) -> Block {

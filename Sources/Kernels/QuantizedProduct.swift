@@ -27,16 +27,8 @@ extension ProcessorBackend {
         for row in stride(from: 0, to: result.rows, by: height) {
             let rows = row..<min(row + height, result.rows)
             let bytes = ByteRows(memory, rows: rows.count, depth: right.rows, kernels: right.kernels)
-            var quantizing = QuantizingJob(source: left.rows(rows), target: bytes)
-            pool.forEach(quantizing.tasks, context: &quantizing) { context, task in
-                context.assumingMemoryBound(to: QuantizingJob.self).pointee.run(task)
-            }
-            let product = QuantizedProductJob(bytes, right, into: result.rows(rows), adding: adding, threads: pool.threads)
-            withUnsafePointer(to: product) { pointer in
-                pool.forEach(product.tasks, context: pointer) { context, task in
-                    context.assumingMemoryBound(to: QuantizedProductJob.self).pointee.run(task)
-                }
-            }
+            pool.run(QuantizingJob(source: left.rows(rows), target: bytes))
+            pool.run(QuantizedProductJob(bytes, right, into: result.rows(rows), adding: adding, threads: pool.threads))
         }
     }
 }
@@ -82,7 +74,7 @@ private struct ByteRows {
 }
 
 /// Rows of floats that become bytes, cut by panels.
-private struct QuantizingJob {
+private struct QuantizingJob: ParallelJob {
     let source: Matrix
     let target: ByteRows
 
@@ -107,7 +99,7 @@ private struct QuantizingJob {
 
 /// A product of bytes, cut into tasks: groups of left panels times groups of right ones. The whole depth is in each of
 /// them.
-private struct QuantizedProductJob {
+private struct QuantizedProductJob: ParallelJob {
     let left: ByteRows
     let right: QuantizedMatrix
     let result: Matrix
@@ -165,7 +157,7 @@ public final class QuantizedMatrix: @unchecked Sendable {
     /// Panels of `kernels.columns` columns, in each of them for every four rows those of each column. The last rows and
     /// columns are filled up with zeros.
     private let values: FloatBuffer
-    /// Of the panels' columns: scales, and -128 times the sum of the integers.
+    /// The scale of each of the panels' columns, and -128 times the sum of its integers.
     private let scaleBuffer, correctionBuffer: FloatBuffer
 
     /// The deepest product whose sums fit 32 bits for certain.
@@ -233,7 +225,7 @@ public final class QuantizedMatrix: @unchecked Sendable {
 /// The innermost loops of products of bytes, as fast as the processor allows. All compute the same bits.
 public struct ByteKernels: @unchecked Sendable {
     private let title: UnsafePointer<CChar>
-    /// Of the largest tile.
+    /// The size of the largest tile.
     let rows, columns: Int
     /// Bytes of a value of the left factor.
     let width: Int
@@ -245,7 +237,7 @@ public struct ByteKernels: @unchecked Sendable {
     /// Along the depth: the values of a row that lie side by side in a packed left factor.
     static let leftRun = Int(CONTOUR_BYTE_RUN)
 
-    /// Those that this processor runs, the fastest first.
+    /// The kernels that this processor runs, the fastest first.
     public static let available: [ByteKernels] = {
         let most = 8
         return withUnsafeTemporaryAllocation(of: ContourByteKernels.self, capacity: most) { space in

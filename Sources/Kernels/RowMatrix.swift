@@ -16,7 +16,7 @@ public final class RowMatrix: @unchecked Sendable {
         (self.count, self.dimension, self.start) = (count, dimension, start)
     }
 
-    /// The same for a count that a file claims: `nil` if there is no memory for it.
+    /// Takes memory for a count that a file claims: `nil` if there is none.
     public init?(claimed count: Int, dimension: Int) {
         guard let start = Self.memory(count, dimension) else { return nil }
         (self.count, self.dimension, self.start) = (count, dimension, start)

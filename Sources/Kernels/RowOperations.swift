@@ -27,19 +27,18 @@ extension ProcessorBackend {
     }
 
     public func addColumnSums(of matrix: Matrix, to sums: Matrix) {
-        struct Job {
+        struct Job: ParallelJob {
             let matrix, sums: Matrix
-        }
-        precondition(matrix.columns == sums.columns)
-        var job = Job(matrix: matrix, sums: sums)
-        pool.forEach((matrix.columns + 255) / 256, context: &job) { context, block in
-            let job = context.assumingMemoryBound(to: Job.self).pointee
-            let first = block * 256
-            let count = min(256, job.matrix.columns - first)
-            for row in 0..<job.matrix.rows {
-                Vector.add(job.matrix.row(row) + first, to: job.sums.start + first, count: count)
+
+            var tasks: Int { matrix.columns.groups(of: 256) }
+
+            func run(_ task: Int) {
+                let columns = matrix.columns.group(task, of: 256), first = columns.lowerBound
+                for row in 0..<matrix.rows { Vector.add(matrix.row(row) + first, to: sums.start + first, count: columns.count) }
             }
         }
+        precondition(matrix.columns == sums.columns)
+        pool.run(Job(matrix: matrix, sums: sums))
     }
 
     public func gather(_ rows: Numbers, of table: Matrix, into target: Matrix) {
@@ -96,22 +95,22 @@ extension ProcessorBackend {
     }
 
     public func squaredNorm(_ matrix: Matrix) -> Double {
-        struct Job {
+        struct Job: ParallelJob {
             let vector: UnsafeMutablePointer<Float>
             let count: Int
             let partials: UnsafeMutablePointer<Double>
+
+            var tasks: Int { Reduction.blockCount(count) }
+
+            func run(_ block: Int) {
+                let range = count.group(block, of: Reduction.blockSize(count)), start = vector + range.lowerBound
+                partials[block] = Vector.dot(start, start, count: range.count)
+            }
         }
         precondition(matrix.isDense)
-        let count = matrix.rows * matrix.columns
-        var job = Job(vector: matrix.start, count: count, partials: partials)
-        let blocks = Reduction.blockCount(count)
-        pool.forEach(blocks, context: &job) { context, block in
-            let job = context.assumingMemoryBound(to: Job.self).pointee
-            let size = Reduction.blockSize(job.count)
-            let start = job.vector + block * size
-            job.partials[block] = Vector.dot(start, start, count: min(size, job.count - block * size))
-        }
-        return (0..<blocks).reduce(0.0) { $0 + partials[$1] }
+        let job = Job(vector: matrix.start, count: matrix.rows * matrix.columns, partials: partials)
+        pool.run(job)
+        return (0..<job.tasks).reduce(0.0) { $0 + partials[$1] }
     }
 
     public func moveSum(of sources: [Matrix], to target: Matrix) {
@@ -127,7 +126,7 @@ extension ProcessorBackend {
     }
 }
 
-/// How long runs of floats are cut for several threads: into at most `blocks` pieces, by their length alone.
+/// The cutting of long runs of floats for several threads: into at most `blocks` pieces, by their length alone.
 enum Reduction {
     static let blocks = 256
 

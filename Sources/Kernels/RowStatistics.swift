@@ -10,14 +10,14 @@ extension Matrix {
         }
     }
 
-    /// Whether no element is NaN or infinite.
+    /// True if no element is NaN or infinite.
     public var isFinite: Bool {
         isDense
             ? Vector.isFinite(start, count: rows * columns)
             : (0..<rows).allSatisfy { Vector.isFinite(row($0), count: columns) }
     }
 
-    /// Whether all elements are zero.
+    /// True if all elements are zero.
     public var isZero: Bool {
         for index in 0..<rows {
             let row = row(index)
@@ -129,7 +129,7 @@ extension Matrix {
 
 /// One vector made of the rows of several matrices: their mean, or the greatest value of each column.
 public struct RowPool {
-    /// How rows become one.
+    /// The way in which rows become one.
     public enum Kind: Sendable {
         case mean, greatest
     }
@@ -159,6 +159,6 @@ public struct RowPool {
         }
     }
 
-    /// What the rows so far become, [columns]; zeros of none.
+    /// The vector that the rows so far become, [columns]; zeros if there were none.
     public var result: [Float] { kind == .greatest ? greatest : sums.map { Float($0 / Double(max(1, rows))) } }
 }

@@ -2,35 +2,35 @@
 // and fused multiplication fall back to one lane at a time on plain x86-64, so rounding adds and takes away 1.5 * 2^23,
 // and clamping selects. NaN goes in and comes out.
 
-@_spi(HostMemory) extension UnsafeMutablePointer<Float> {
+extension UnsafeMutablePointer<Float> {
     /// The eight floats from `index` on, aligned or not.
-    @inlinable @inline(__always)
-    public subscript(vector index: Int) -> SIMD8<Float> {
+    @inline(__always)
+    subscript(vector index: Int) -> SIMD8<Float> {
         get { UnsafeRawPointer(self + index).loadUnaligned(as: SIMD8<Float>.self) }
         nonmutating set { UnsafeMutableRawPointer(self + index).storeBytes(of: newValue, as: SIMD8<Float>.self) }
     }
 }
 
-@_spi(HostMemory) extension UnsafePointer<Float> {
+extension UnsafePointer<Float> {
     /// The eight floats from `index` on, aligned or not.
-    @inlinable @inline(__always)
-    public subscript(vector index: Int) -> SIMD8<Float> {
+    @inline(__always)
+    subscript(vector index: Int) -> SIMD8<Float> {
         UnsafeRawPointer(self + index).loadUnaligned(as: SIMD8<Float>.self)
     }
 }
 
 extension SIMD8<Float> {
     /// Each lane held between `-bound` and `bound`; NaN stays NaN.
-    @inlinable @inline(__always)
-    public func clipped(to bound: Float) -> SIMD8<Float> {
+    @inline(__always)
+    func clipped(to bound: Float) -> SIMD8<Float> {
         let upper = SIMD8(repeating: bound)
         let lower = SIMD8(repeating: -bound)
         return replacing(with: upper, where: self .> upper).replacing(with: lower, where: self .< lower)
     }
 
     /// `2^exponent` and `q` with e^x = 2^exponent * (1 + q), |q| < 0.42, q accurate relatively to about 2^-23.
-    @inlinable @inline(__always)
-    public func splitExponential() -> (power: SIMD8<Float>, q: SIMD8<Float>) {
+    @inline(__always)
+    func splitExponential() -> (power: SIMD8<Float>, q: SIMD8<Float>) {
         let bounded = clipped(to: 87)
         let magic = SIMD8<Float>(repeating: 12_582_912)
         let shifted = bounded * SIMD8(repeating: 1.442_695_04) + magic
@@ -51,22 +51,22 @@ extension SIMD8<Float> {
     }
 
     /// e^x, for x clipped to ±87; relative error below 3e-7.
-    @inlinable @inline(__always)
-    public func exponential() -> SIMD8<Float> {
+    @inline(__always)
+    func exponential() -> SIMD8<Float> {
         let (power, q) = splitExponential()
         return power + power * q
     }
 
     /// 1 / (1 + e^-x); relative error below 4e-7.
-    @inlinable @inline(__always)
-    public func sigmoid() -> SIMD8<Float> {
+    @inline(__always)
+    func sigmoid() -> SIMD8<Float> {
         let (power, q) = (-self).splitExponential()
         return 1 / (1 + (power + power * q))
     }
 
     /// (e^2x - 1) / (e^2x + 1), with e^2x - 1 computed without cancellation; relative error below 6e-7.
-    @inlinable @inline(__always)
-    public func hyperbolicTangent() -> SIMD8<Float> {
+    @inline(__always)
+    func hyperbolicTangent() -> SIMD8<Float> {
         // Beyond ±9.1 a float's tanh is ±1.
         let (power, q) = (clipped(to: 10) * 2).splitExponential()
         let minusOne = (power - 1) + power * q

@@ -180,7 +180,7 @@ public struct CandidateScores: Sendable, Equatable {
     }
 }
 
-/// What candidates are compared with at one position: a target's score is scale x value + prior, as theirs are.
+/// The target that candidates are compared with at one position: its score is scale x value + prior, as theirs are.
 public struct ScoreTarget: Sendable {
     public let value, prior: Float
 
@@ -201,7 +201,7 @@ public struct ScoreSums: Sendable {
     /// Candidates whose value, and whose score, is above the target's.
     public private(set) var higherValues = 0, higherScores = 0
     private var highest = -Double.infinity
-    /// Of e^(score - highest), times 1, value and value squared.
+    /// Sums of e^(score - highest), times 1, value and value squared.
     private var zeroth = 0.0, first = 0.0, second = 0.0
 
     /// No candidates.

@@ -10,7 +10,7 @@ struct SharePacking {
     private let part: FactorPart
     private let panels: Panels
     private let columns: Int
-    /// How far it is: in panels of a left factor that is stored by rows, or else in steps of the depth.
+    /// The part that is packed: panels of a left factor that is stored by rows, or else steps of the depth.
     private var done = 0
     private var fetched = 0
 
@@ -20,8 +20,8 @@ struct SharePacking {
         columns = kernels.columns
     }
 
-    /// What comes next, if it lies across the factor's rows in memory (processors foresee only what lies along them) and was not
-    /// fetched yet.
+    /// Returns the part that is packed next, if it lies across the factor's rows in memory (processors foresee only what lies
+    /// along them) and was not fetched yet.
     /// - Parameter runs: along the depth of the product that fetches it.
     mutating func takeAhead(runs: Int) -> ContourAhead? {
         let depth: Int

@@ -96,40 +96,43 @@ extension ProcessorBackend {
     /// Finds the highest logit + bias of each row in each block of classes, or adds up e^(logit + bias - highest), which then
     /// takes the place of the logit.
     private func sum(_ logits: Matrix, _ pass: SoftmaxPass, raising: Bool) {
-        struct Job {
+        struct Job: ParallelJob {
             let logits, highest, partials: Matrix
             let bias: UnsafeMutablePointer<Float>?
             let raising: Bool
-        }
-        var job = Job(
-            logits: logits, highest: pass.highest, partials: pass.partials, bias: pass.bias?.start, raising: raising)
-        pool.forEach(SoftmaxPass.blocks, context: &job) { context, block in
-            let job = context.assumingMemoryBound(to: Job.self).pointee
-            let count = job.logits.columns, result = job.partials.row(block), blocks = SoftmaxPass.blocks
-            result.update(repeating: job.raising ? -.infinity : 0, count: count)
-            for index in job.logits.rows * block / blocks..<job.logits.rows * (block + 1) / blocks {
-                let values = job.logits.row(index), shift = job.bias?[index] ?? 0
-                if job.raising {
-                    Vector.raise(result, to: values, plus: shift, count: count)
-                } else {
-                    Vector.addExponentials(of: values, plus: shift, minus: job.highest.start, to: result, count: count)
+
+            var tasks: Int { SoftmaxPass.blocks }
+
+            func run(_ block: Int) {
+                let count = logits.columns, result = partials.row(block)
+                result.update(repeating: raising ? -.infinity : 0, count: count)
+                for index in logits.rows * block / tasks..<logits.rows * (block + 1) / tasks {
+                    let values = logits.row(index), shift = bias?[index] ?? 0
+                    if raising {
+                        Vector.raise(result, to: values, plus: shift, count: count)
+                    } else {
+                        Vector.addExponentials(of: values, plus: shift, minus: highest.start, to: result, count: count)
+                    }
                 }
             }
         }
+        pool.run(
+            Job(logits: logits, highest: pass.highest, partials: pass.partials, bias: pass.bias?.start, raising: raising))
     }
 
     public func addClassSums(of exponentials: Matrix, _ pass: SoftmaxPass, to sums: Matrix) {
-        struct Job {
+        struct Job: ParallelJob {
             let values, factors, sums: Matrix
-        }
-        var job = Job(values: exponentials, factors: pass.stateFactors, sums: sums)
-        pool.forEach((exponentials.rows + 255) / 256, context: &job) { context, block in
-            let job = context.assumingMemoryBound(to: Job.self).pointee
-            for index in block * 256..<min((block + 1) * 256, job.values.rows) {
-                job.sums.start[index] += Float(
-                    Vector.dot(job.values.row(index), job.factors.start, count: job.values.columns))
+
+            var tasks: Int { values.rows.groups(of: 256) }
+
+            func run(_ task: Int) {
+                for index in values.rows.group(task, of: 256) {
+                    sums.start[index] += Float(Vector.dot(values.row(index), factors.start, count: values.columns))
+                }
             }
         }
+        pool.run(Job(values: exponentials, factors: pass.stateFactors, sums: sums))
     }
 
     public func addTargetGradients(

@@ -4,35 +4,30 @@ internal import Glibc
 /// bits.
 @_spi(HostMemory) public enum Vector {
     /// `target += source`
-    @inlinable
-    public static func add(_ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, count: Int) {
+    static func add(_ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, count: Int) {
         for index in 0..<count { target[index] += source[index] }
     }
 
     /// `target += factor * source`
-    @inlinable
-    public static func add(
+    static func add(
         _ source: UnsafePointer<Float>, times factor: Float, to target: UnsafeMutablePointer<Float>, count: Int
     ) {
         for index in 0..<count { target[index] += factor * source[index] }
     }
 
     /// `target *= factor`
-    @inlinable
-    public static func scale(_ target: UnsafeMutablePointer<Float>, by factor: Float, count: Int) {
+    static func scale(_ target: UnsafeMutablePointer<Float>, by factor: Float, count: Int) {
         for index in 0..<count { target[index] *= factor }
     }
 
     /// `target *= source`, element by element.
-    @inlinable
-    public static func multiply(
+    static func multiply(
         _ target: UnsafeMutablePointer<Float>, by source: UnsafePointer<Float>, count: Int
     ) {
         for index in 0..<count { target[index] *= source[index] }
     }
 
     /// The inner product. Sixteen running sums in single precision, moved to double precision every 1,024 elements.
-    @inlinable
     public static func dot(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count: Int) -> Double {
         var total = 0.0
         var start = 0
@@ -57,47 +52,34 @@ internal import Glibc
         return total
     }
 
-    /// |a - b|^2, in the order of `dot`.
-    @inlinable
-    public static func squaredDistance(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count: Int) -> Double {
-        var total = 0.0
-        var start = 0
-        while start < count {
-            let end = min(start + 1024, count)
-            var lanes = SIMD8<Float>.zero
-            var index = start
-            while index + 8 <= end {
-                let difference = a[vector: index] - b[vector: index]
-                lanes += difference * difference
-                index += 8
-            }
-            var rest: Float = 0
-            while index < end {
-                rest += (a[index] - b[index]) * (a[index] - b[index])
-                index += 1
-            }
-            total += Double(lanes.sum()) + Double(rest)
-            start = end
-        }
-        return total
+    /// |a - b|^2
+    static func squaredDistance(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count: Int) -> Double {
+        total(
+            count,
+            {
+                let difference = a[vector: $0] - b[vector: $0]
+                return difference * difference
+            },
+            { (a[$0] - b[$0]) * (a[$0] - b[$0]) })
     }
 
-    /// The sum of all elements, in the order of `dot`.
-    @inlinable
-    public static func sum(_ a: UnsafePointer<Float>, count: Int) -> Double {
-        var total = 0.0
-        var start = 0
+    /// The sum of all elements.
+    public static func sum(_ a: UnsafePointer<Float>, count: Int) -> Double { total(count, { a[vector: $0] }, { a[$0] }) }
+
+    /// The sum of what `eight` gives for the eight elements from an index on, and `one` for one of the rest. Eight running sums
+    /// in single precision, moved to double precision every 1,024 elements.
+    @inline(__always)
+    static func total(_ count: Int, _ eight: (Int) -> SIMD8<Float>, _ one: (Int) -> Float) -> Double {
+        var total = 0.0, start = 0
         while start < count {
             let end = min(start + 1024, count)
-            var lanes = SIMD8<Float>.zero
-            var index = start
+            var lanes = SIMD8<Float>.zero, rest: Float = 0, index = start
             while index + 8 <= end {
-                lanes += a[vector: index]
+                lanes += eight(index)
                 index += 8
             }
-            var rest: Float = 0
             while index < end {
-                rest += a[index]
+                rest += one(index)
                 index += 1
             }
             total += Double(lanes.sum()) + Double(rest)
@@ -107,7 +89,6 @@ internal import Glibc
     }
 
     /// The Euclidean norm; NaN or infinity if an element is.
-    @inlinable
     public static func norm(_ a: UnsafePointer<Float>, count: Int) -> Double {
         let norm = dot(a, a, count: count).squareRoot()
         // Where squares of the elements neither overflow nor vanish.
@@ -115,23 +96,23 @@ internal import Glibc
     }
 
     /// The Euclidean norm where squares of the elements overflow or vanish.
-    @usableFromInline
     @inline(never)
-    static func normOfExtremes(_ a: UnsafePointer<Float>, count: Int) -> Double {
-        var greatest: Float = 0
-        for index in 0..<count { greatest = max(greatest, abs(a[index])) }
+    private static func normOfExtremes(_ a: UnsafePointer<Float>, count: Int) -> Double {
+        let greatest = magnitude(a, count: count)
         guard greatest > 0 && isFinite(a, count: count) else { return dot(a, a, count: count).squareRoot() }
-        var sum = 0.0
-        for index in 0..<count {
+        let sum = (0..<count).reduce(0.0) { sum, index in
             let part = Double(a[index] / greatest)
-            sum += part * part
+            return sum + part * part
         }
         return Double(greatest) * sum.squareRoot()
     }
 
+    private static func magnitude(_ a: UnsafePointer<Float>, count: Int) -> Float {
+        (0..<count).reduce(0) { max($0, abs(a[$1])) }
+    }
+
     /// Scales to unit norm and returns the norm before; leaves a zero vector as it is, and one that holds NaN or infinity.
     @discardableResult
-    @inlinable
     public static func normalize(_ a: UnsafeMutablePointer<Float>, count: Int) -> Double {
         let norm = norm(a, count: count)
         guard norm > 1e-15 && norm < 1e18 else { return normalizeExtreme(a, count: count) }
@@ -140,12 +121,10 @@ internal import Glibc
     }
 
     /// Scales to unit norm where squares of the elements overflow or vanish: the greatest element becomes 1 first.
-    @usableFromInline
     @inline(never)
-    static func normalizeExtreme(_ a: UnsafeMutablePointer<Float>, count: Int) -> Double {
+    private static func normalizeExtreme(_ a: UnsafeMutablePointer<Float>, count: Int) -> Double {
         guard isFinite(a, count: count) else { return .nan }
-        var greatest: Float = 0
-        for index in 0..<count { greatest = max(greatest, abs(a[index])) }
+        let greatest = magnitude(a, count: count)
         guard greatest > 0 else { return 0 }
         for index in 0..<count { a[index] /= greatest }
         let rest = norm(a, count: count)
@@ -154,32 +133,19 @@ internal import Glibc
     }
 
     /// The cosine of the angle between two vectors; 0 if one of them is zero.
-    @inlinable
     public static func cosine(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count: Int) -> Double {
         let norms = norm(a, count: count) * norm(b, count: count)
         return norms > 0 ? dot(a, b, count: count) / norms : 0
     }
 
-    /// Whether no element is NaN or infinite.
-    @inlinable
+    /// Returns true if no element is NaN or infinite.
     public static func isFinite(_ a: UnsafePointer<Float>, count: Int) -> Bool {
         // x - x is 0 for finite x and NaN for every other, and NaN survives addition.
-        var lanes = SIMD8<Float>.zero
-        var index = 0
-        while index + 8 <= count {
-            lanes += a[vector: index] - a[vector: index]
-            index += 8
-        }
-        var rest: Float = 0
-        while index < count {
-            rest += a[index] - a[index]
-            index += 1
-        }
-        return lanes.sum() + rest == 0
+        total(count, { a[vector: $0] - a[vector: $0] }, { a[$0] - a[$0] }) == 0
     }
 
     /// `target = function(source)`, eight at a time; `source` may be `target`.
-    @inlinable @inline(__always)
+    @inline(__always)
     static func map(
         _ source: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>, count: Int,
         _ function: (SIMD8<Float>) -> SIMD8<Float>
@@ -206,28 +172,19 @@ internal import Glibc
     ) {
         map(source, into: target, count: count) { $0.hyperbolicTangent() }
     }
-
-    /// `target = e^source`
-    public static func exponential(
-        _ source: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>, count: Int
-    ) {
-        map(source, into: target, count: count) { $0.exponential() }
-    }
 }
 
-/// What a softmax does to runs of logits.
+// The arithmetic of a softmax on runs of logits.
 @_spi(HostMemory) extension Vector {
     /// `target = factor * source`
-    @inlinable
-    public static func scaled(
+    static func scaled(
         _ source: UnsafePointer<Float>, by factor: Float, into target: UnsafeMutablePointer<Float>, count: Int
     ) {
         for index in 0..<count { target[index] = factor * source[index] }
     }
 
     /// `target = max(target, source + shift)`; NaN in the source is passed over.
-    @inlinable
-    public static func raise(
+    static func raise(
         _ target: UnsafeMutablePointer<Float>, to source: UnsafePointer<Float>, plus shift: Float, count: Int
     ) {
         var index = 0

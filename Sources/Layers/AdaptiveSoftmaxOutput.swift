@@ -15,7 +15,7 @@ public struct AdaptiveSoftmaxOutput: OutputLayer {
     let shortlist: Int
     private let inputs: Int
     private let factors, clusterFactors: ScalarSlot
-    /// Of the rows whose targets are in a cluster: their numbers, targets there and factors, states and gradients.
+    /// The rows whose targets are in a cluster: their numbers, targets there and factors, states and gradients.
     private let rowNumbers, headTargets, clusterTargets: NumberSlot
     private let clusterStates, clusterGradient, projectedGradient: MatrixSlot
 
@@ -67,7 +67,7 @@ public struct AdaptiveSoftmaxOutput: OutputLayer {
         projectedGradient = plan.gradient(rows: rows, columns: max(1, inputs / divisor))
     }
 
-    /// What is wrong with cut-offs, for a message; `nil` if nothing is.
+    /// The complaint about cut-offs that make no clusters; `nil` if they make some.
     public static func complaint(cutoffs: [Int], classes: Int) -> String? {
         guard let first = cutoffs.first, first > 0 else { return "--cutoffs must be numbers of words above 0" }
         guard zip(cutoffs, cutoffs.dropFirst()).allSatisfy({ $0 < $1 }) else { return "--cutoffs must rise" }
@@ -193,7 +193,7 @@ extension AdaptiveSoftmaxOutput: ClassifyingOutput {
         let logits = Matrix(ofClusters, rows: states.rows, columns: clusters.count)
         subset.heads.logits(states, into: logits, run)
         let clusterLogits = run.backend.read(logits)
-        /// Of each part, at each row: the states as the part reads them, what its scores lack, and the target, if it is there.
+        // For each part, at each row: the states as the part reads them, what its scores lack, and the target, if it is there.
         var read: [Matrix] = [], offsets: [[Double]] = [], own: [[ScoreTarget?]] = [], buffers: [FloatBuffer] = []
         for (number, part) in subset.parts.enumerated() {
             var states = states, offset = [Double](repeating: 0, count: states.rows)

@@ -133,10 +133,8 @@ public struct CharacterConvolution: Layer {
 
     // MARK: - Forward
 
-    public func forward(_ words: Words, _ shape: WindowShape, _ run: Run) -> Matrix { forward(words, run) }
-
     /// The features of each word: [words, outputs].
-    func forward(_ words: Words, _ run: Run) -> Matrix {
+    public func forward(_ words: Words, _ shape: WindowShape, _ run: Run) -> Matrix {
         let count = words.starts.count
         precondition(count <= wordCapacity)
         for (index, filter) in filters.enumerated() {
@@ -193,11 +191,7 @@ public struct CharacterConvolution: Layer {
     public func backward(
         _ words: Words, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
     ) {
-        guard let inputGradient, !adding else { preconditionFailure("the gradient of the letters is written") }
-        backward(words, outputGradient: outputGradient, lettersGradient: inputGradient, run)
-    }
-
-    func backward(_ words: Words, outputGradient: Matrix, lettersGradient: Matrix, _ run: Run) {
+        guard let lettersGradient = inputGradient, !adding else { preconditionFailure("the gradient of the letters is written") }
         let count = words.starts.count, features = features(count, run)
         var gradient = outputGradient, spare = run.matrix(spare, rows: count)
         for index in highways.indices.reversed() {

@@ -78,14 +78,15 @@ public struct ConvolutionEncoder: CharacterEncoder {
             }
         }
         run.backend.gather(letters, of: group.embeddings, into: run.matrix(embedded, rows: group.words * extent))
-        return convolution.forward(words(group, run), run)
+        return convolution.forward(words(group, run), shape, run)
     }
 
     public func backward(
         _ group: CharacterGroup, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
     ) {
         let gradient = run.matrix(embeddedGradient, rows: group.words * (group.length + convolution.widest))
-        convolution.backward(words(group, run), outputGradient: outputGradient, lettersGradient: gradient, run)
+        convolution.backward(
+            words(group, run), outputGradient: outputGradient, inputGradient: gradient, adding: false, shape, run)
         guard let inputGradient else { return }
         if !adding { run.backend.fill(inputGradient, with: 0) }
         run.backend.scatterAdd(gradient, to: inputGradient, at: run.numbers(letters))

@@ -87,7 +87,7 @@ public struct CharacterInput: Layer {
     public func forward(_ words: InputWords, _ shape: WindowShape, _ run: Run) -> Matrix {
         let spellings = spellings(words)
         run.enter(.characters)
-        let features = convolution.forward(embed(spellings, run), run)
+        let features = convolution.forward(embed(spellings, run), shape, run)
         let output = run.matrix(output, rows: shape.rows)
         run.backend.gather(spellings.places, of: projection.forward(features, run), into: output)
         return output
@@ -139,7 +139,7 @@ public struct CharacterInput: Layer {
         let gradient = run.matrix(embeddedGradient, rows: rows)
         convolution.backward(
             embeddedWords(words, run.matrix(embedded, rows: rows), run), outputGradient: featureGradient,
-            lettersGradient: gradient, run)
+            inputGradient: gradient, adding: false, shape, run)
         run.backend.scatterAdd(gradient, to: run.gradient(characters), at: run.numbers(letters))
     }
 

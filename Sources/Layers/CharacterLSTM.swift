@@ -62,7 +62,7 @@ public struct CharacterLSTM: CharacterEncoder {
         let products = run.matrix(products, rows: group.embeddings.rows)
         run.memory.startsAtZero = true
         for reading in readings {
-            run.backend.multiply(group.embeddings, run.value(reading.layer.inputWeight), into: products)
+            run.multiply(group.embeddings, by: reading.layer.inputWeight, into: products)
             run.backend.gather(letters(reading, group, run), of: products, into: reading.layer.gates(shape, run))
             let outputs = reading.layer.recur(shape, run)
             run.backend.copy(outputs.rows(shape.block(shape.steps - 1)), to: joined.columns(reading.columns))
@@ -105,8 +105,7 @@ public struct CharacterLSTM: CharacterEncoder {
             let weight = reading.layer.inputWeight
             backend.multiply(group.embeddings.transposed, productGradient, into: run.gradient(weight), adding: true)
             guard let inputGradient else { continue }
-            backend.multiply(
-                productGradient, run.value(weight).transposed, into: inputGradient, adding: adding || index > 0)
+            run.multiply(productGradient, byTransposed: weight, into: inputGradient, adding: adding || index > 0)
         }
     }
 }

@@ -68,11 +68,7 @@ public struct GRU: RecurrentLayer {
         let backend = run.backend, states = states(shape, run), outputs = outputs(shape, run)
         let gates = run.matrix(gates, rows: shape.rows), products = run.matrix(products, rows: shape.rows)
         run.enter(.inputProducts, of: .recurrence)
-        if let packed = run.packed(inputWeight) {
-            shape.forEachRun { backend.multiply(input.rows($0), packed, into: gates.rows($0)) }
-        } else {
-            backend.multiply(input, run.value(inputWeight), into: gates)
-        }
+        shape.forEachRun { run.multiply(input.rows($0), by: inputWeight, into: gates.rows($0)) }
         if run.memory.startsAtZero { backend.fill(states.rows(0..<shape.batch), with: 0) }
         run.enter(.recurrentProducts)
         let recurrent = run.packed(recurrentWeight) ?? backend.pack(run.value(recurrentWeight), into: run.vector(recurrentFactor))
@@ -126,9 +122,7 @@ public struct GRU: RecurrentLayer {
             states.rows(0..<shape.rows).transposed, products, into: run.gradient(recurrentWeight), adding: true)
         backend.multiply(input.transposed, gates, into: run.gradient(inputWeight), adding: true)
         run.enter(.inputProducts)
-        if let inputGradient {
-            backend.multiply(gates, run.value(inputWeight).transposed, into: inputGradient, adding: adding)
-        }
+        if let inputGradient { run.multiply(gates, byTransposed: inputWeight, into: inputGradient, adding: adding) }
         run.enter(.other)
     }
 }

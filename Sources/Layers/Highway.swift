@@ -31,9 +31,7 @@ public struct Highway: Layer {
     /// The output of the last forward pass: [rows, size].
     func output(rows: Int, _ run: Run) -> Matrix { run.matrix(output, rows: rows) }
 
-    public func forward(_ input: Matrix, _ shape: WindowShape, _ run: Run) -> Matrix { forward(input, run) }
-
-    func forward(_ input: Matrix, _ run: Run) -> Matrix {
+    public func forward(_ input: Matrix, _ shape: WindowShape, _ run: Run) -> Matrix {
         let transformed = transform.forward(input, run), gates = gate.forward(input, run)
         let output = output(rows: input.rows, run)
         run.backend.highway(input, transformed: transformed, gates: gates, into: output)
@@ -45,10 +43,6 @@ public struct Highway: Layer {
         _ input: Matrix, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
     ) {
         guard let inputGradient, !adding else { preconditionFailure("a highway's gradients are made in that of its input") }
-        backward(input, outputGradient: outputGradient, inputGradient: inputGradient, run)
-    }
-
-    func backward(_ input: Matrix, outputGradient: Matrix, inputGradient: Matrix, _ run: Run) {
         let rows = input.rows, backend = run.backend
         let transformedGradient = run.matrix(transformedGradient, rows: rows)
         let gateGradient = run.matrix(gateGradient, rows: rows), carried = run.matrix(carried, rows: rows)

@@ -22,6 +22,17 @@ public protocol Layer<Input>: Sendable {
         _ input: Input, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run)
 }
 
+extension Layer<Matrix> {
+    /// The forward pass of a layer that does not look at the order of the rows: `input` [n, inputs] to [n, width].
+    func forward(_ input: Matrix, _ run: Run) -> Matrix { forward(input, WindowShape(steps: 1, batch: input.rows), run) }
+
+    func backward(_ input: Matrix, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool = false, _ run: Run) {
+        backward(
+            input, outputGradient: outputGradient, inputGradient: inputGradient, adding: adding,
+            WindowShape(steps: 1, batch: input.rows), run)
+    }
+}
+
 /// The first layer of a network: from words to the encoder's input.
 public typealias InputLayer = Layer<InputWords>
 

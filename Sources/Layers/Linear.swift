@@ -30,16 +30,10 @@ public struct Linear: Layer {
     public func output(rows: Int, _ run: Run) -> Matrix { run.matrix(output, rows: rows) }
 
     /// `input` [n, inputs] to [n, outputs].
-    public func forward(_ input: Matrix, _ shape: WindowShape, _ run: Run) -> Matrix { forward(input, run) }
-
-    func forward(_ input: Matrix, _ run: Run) -> Matrix {
+    public func forward(_ input: Matrix, _ shape: WindowShape, _ run: Run) -> Matrix {
         let output = output(rows: input.rows, run)
         if let bias { run.backend.broadcast(run.value(bias), to: output) }
-        if let packed = run.packed(weight) {
-            run.backend.multiply(input, packed, into: output, adding: bias != nil)
-        } else {
-            run.backend.multiply(input, run.value(weight), into: output, adding: bias != nil)
-        }
+        run.multiply(input, by: weight, into: output, adding: bias != nil)
         return output
     }
 
@@ -47,17 +41,8 @@ public struct Linear: Layer {
     public func backward(
         _ input: Matrix, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
     ) {
-        backward(input, outputGradient: outputGradient, inputGradient: inputGradient, adding: adding, run)
-    }
-
-    func backward(_ input: Matrix, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool = false, _ run: Run) {
         run.backend.multiply(input.transposed, outputGradient, into: run.gradient(weight), adding: true)
         if let bias { run.backend.addColumnSums(of: outputGradient, to: run.gradient(bias)) }
-        guard let inputGradient else { return }
-        if let packed = run.packedTranspose(weight) {
-            run.backend.multiply(outputGradient, packed, into: inputGradient, adding: adding)
-        } else {
-            run.backend.multiply(outputGradient, run.value(weight).transposed, into: inputGradient, adding: adding)
-        }
+        if let inputGradient { run.multiply(outputGradient, byTransposed: weight, into: inputGradient, adding: adding) }
     }
 }

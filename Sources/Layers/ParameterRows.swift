@@ -3,7 +3,7 @@ public import Kernels
 /// A parameter of many rows of which a step touches few, such as the word matrix of a sampled softmax: gradients are kept,
 /// and weights updated, for the rows that were touched alone.
 ///
-/// What that does to the optimiser's arithmetic: with Adagrad nothing, because a row without gradient would not change.
+/// Adagrad's arithmetic stays as it is, because a row without gradient would not change.
 /// Adam's moments of a row decay only in steps that touch it, and a row does not drift on between them ("lazy Adam");
 /// its bias correction counts all steps. Weight decay acts on touched rows only.
 public final class ParameterRows {
@@ -18,7 +18,7 @@ public final class ParameterRows {
     /// to the most rows a step touches, then stay.
     private var touched = FloatBuffer(count: 0), gradients = FloatBuffer(count: 0)
     public private(set) var touchedCount = 0
-    /// How many rows the last update touched.
+    /// The number of rows that the last update touched.
     public private(set) var updatedCount = 0
 
     init(rows: Int, columns: Int, training: (any Optimizer)?, backend: any Backend) {

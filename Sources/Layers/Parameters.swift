@@ -7,7 +7,7 @@ public struct Parameter: Sendable, Equatable {
     public let name: String
     /// Row-major; one or two dimensions.
     public let shape: [Int]
-    /// Whether a step touches few of its rows: see `ParameterRows`.
+    /// True if a step touches few of its rows: see `ParameterRows`.
     public let isSparse: Bool
     /// True if the parameter is of layers that networks have in common.
     public let isShared: Bool
@@ -22,7 +22,7 @@ public struct Parameter: Sendable, Equatable {
     /// Floats that it takes: each parameter starts on a cache line, but for a sparse one's.
     var extent: Int { isSparse ? count : (count + 15) / 16 * 16 }
 
-    /// Whether it is more than a bias or a gain; a sparse bias has rows of one number.
+    /// True if it is more than a bias or a gain; a sparse bias has rows of one number.
     var isMatrix: Bool { shape.count > 1 && !(isSparse && shape[1] == 1) }
 }
 
@@ -35,19 +35,12 @@ public struct ParameterLayout: Sendable {
 
     public init() {}
 
-    mutating func declare(_ name: String, _ shape: [Int], isShared: Bool = false) -> Parameter {
-        add(Parameter(name: name, shape: shape, isSparse: false, isShared: isShared, offset: extent))
-    }
-
-    mutating func declareSparse(_ name: String, rows: Int, columns: Int, isShared: Bool = false) -> Parameter {
-        defer { sparseCount += 1 }
-        return add(Parameter(name: name, shape: [rows, columns], isSparse: true, isShared: isShared, offset: sparseCount))
-    }
-
-    private mutating func add(_ parameter: Parameter) -> Parameter {
-        precondition(!parameters.contains { $0.name == parameter.name }, "parameter \(parameter.name) is declared twice")
+    mutating func declare(_ name: String, _ shape: [Int], isSparse: Bool, isShared: Bool) -> Parameter {
+        precondition(!parameters.contains { $0.name == name }, "parameter \(name) is declared twice")
+        let offset = isSparse ? sparseCount : extent
+        let parameter = Parameter(name: name, shape: shape, isSparse: isSparse, isShared: isShared, offset: offset)
         parameters.append(parameter)
-        if !parameter.isSparse { extent += parameter.extent }
+        if isSparse { sparseCount += 1 } else { extent += parameter.extent }
         return parameter
     }
 
@@ -141,12 +134,6 @@ public final class ParameterStore {
     /// them otherwise packs again.
     public func packWeights() { packedWeights?.pack(self) }
 
-    /// A weight as it was packed, if it was and is current.
-    func packed(_ parameter: Parameter) -> PackedFactor? { packedWeights?.plain(parameter) }
-
-    /// The transpose of a weight as it was packed, if it was and is current.
-    func packedTranspose(_ parameter: Parameter) -> PackedFactor? { packedWeights?.transposed(parameter) }
-
     /// Moves the gradients of `others` to this store: they are added in the order given, whatever the threads, and cleared.
     public func addGradients(of others: some Sequence<ParameterStore>) {
         guard let sum = training?.gradients else { preconditionFailure("a network without gradients has none to add") }
@@ -208,7 +195,7 @@ public final class ParameterStore {
         values.bytes * (1 + (training.map { 1 + $0.moments.count } ?? 0)) + tables.reduce(0) { $0 + $1.bytes }
     }
 
-    /// What the optimiser keeps beside weights and gradients.
+    /// Memory of the numbers that the optimiser keeps beside weights and gradients.
     public var momentBytes: Int {
         (training?.moments ?? []).reduce(0) { $0 + $1.bytes } + tables.reduce(0) { $0 + $1.moments.reduce(0) { $0 + $1.bytes } }
     }
@@ -220,7 +207,7 @@ public final class ParameterStore {
         return dense + tables.reduce(0) { $0 + $1.updatedCount * 4 * ($1.columns + 1) }
     }
 
-    /// How to make an update of the gradient that has been added up.
+    /// The options of an update by the gradient that has been added up.
     public struct Update: Sendable {
         /// 1 for the first.
         public var step: Int
@@ -231,7 +218,7 @@ public final class ParameterStore {
         public var weightDecay: Float = 0
         /// Over how many windows the gradient was added up: their mean counts.
         public var windows = 1
-        /// What the loss is multiplied by: of the mean over positions, the number of steps makes ELMo's sum over a window.
+        /// A factor of the loss: the number of steps makes ELMo's sum over a window out of the mean over positions.
         public var lossScale = 1.0
 
         /// From the gradient that was added up to the loss's.
@@ -258,7 +245,7 @@ public final class ParameterStore {
         return norm
     }
 
-    /// Of the whole gradient, as it was added up.
+    /// The squared norm of the whole gradient, as it was added up.
     public func squaredNorm() -> Double {
         guard let training else { preconditionFailure("a network without gradients cannot be updated") }
         backend.enter(.optimiser, of: .optimiser)
@@ -298,7 +285,7 @@ public final class ParameterStore {
 }
 
 extension ParameterStore {
-    /// Whether every weight of `parameter` is a number.
+    /// Returns true if every weight of `parameter` is a number.
     public func isFinite(_ parameter: Parameter) -> Bool { backend.isFinite(value(parameter)) }
 
     public func fill(_ parameter: Parameter, with constant: Float) { backend.fill(value(parameter), with: constant) }

@@ -27,15 +27,11 @@ public struct Plan {
 
     // MARK: - Parameters
 
-    public mutating func parameter(_ name: String, _ shape: [Int]) -> Parameter {
-        isShared ? shared.declare(name, shape, isShared: true) : own.declare(name, shape)
-    }
-
-    /// A matrix of which a step touches few rows; see `ParameterRows`.
-    public mutating func sparseParameter(_ name: String, rows: Int, columns: Int) -> Parameter {
+    /// - Parameter isSparse: true for a matrix of which a step touches few rows; see `ParameterRows`.
+    public mutating func parameter(_ name: String, _ shape: [Int], isSparse: Bool = false) -> Parameter {
         isShared
-            ? shared.declareSparse(name, rows: rows, columns: columns, isShared: true)
-            : own.declareSparse(name, rows: rows, columns: columns)
+            ? shared.declare(name, shape, isSparse: isSparse, isShared: true)
+            : own.declare(name, shape, isSparse: isSparse, isShared: false)
     }
 
     /// Declares parameters that several networks have in common, if `isShared`.
@@ -180,8 +176,26 @@ public struct Run {
     public func value(_ parameter: Parameter) -> Matrix { store(of: parameter).value(parameter) }
     public func gradient(_ parameter: Parameter) -> Matrix { store(of: parameter).gradient(parameter) }
     func rows(_ parameter: Parameter) -> ParameterRows { store(of: parameter).rows(parameter) }
-    func packed(_ parameter: Parameter) -> PackedFactor? { store(of: parameter).packed(parameter) }
-    func packedTranspose(_ parameter: Parameter) -> PackedFactor? { store(of: parameter).packedTranspose(parameter) }
+    /// A weight as it was packed, if it was and is current.
+    func packed(_ parameter: Parameter) -> PackedFactor? { store(of: parameter).packedWeights?.plain(parameter) }
+
+    /// result = input * weight, or result += input * weight with `adding`: [n, inputs] to [n, outputs].
+    func multiply(_ input: Matrix, by weight: Parameter, into result: Matrix, adding: Bool = false) {
+        if let packed = packed(weight) {
+            backend.multiply(input, packed, into: result, adding: adding)
+        } else {
+            backend.multiply(input, value(weight), into: result, adding: adding)
+        }
+    }
+
+    /// result = gradient * transposed weight, or result += … with `adding`: [n, outputs] to [n, inputs].
+    func multiply(_ gradient: Matrix, byTransposed weight: Parameter, into result: Matrix, adding: Bool = false) {
+        if let packed = store(of: weight).packedWeights?.transposed(weight) {
+            backend.multiply(gradient, packed, into: result, adding: adding)
+        } else {
+            backend.multiply(gradient, value(weight).transposed, into: result, adding: adding)
+        }
+    }
 
     /// `rows` rows of a slot, `columns` wide if that is not what the slot was planned for.
     public func matrix(_ slot: MatrixSlot, rows: Int, columns: Int? = nil) -> Matrix {

@@ -153,11 +153,7 @@ public struct ProjectedLSTM: RecurrentLayer {
         run.check(shape)
         run.enter(.inputProducts)
         let gates = gates(shape, run)
-        if let packed = run.packed(inputWeight) {
-            shape.forEachRun { run.backend.multiply(input.rows($0), packed, into: gates.rows($0)) }
-        } else {
-            run.backend.multiply(input, run.value(inputWeight), into: gates)
-        }
+        shape.forEachRun { run.multiply(input.rows($0), by: inputWeight, into: gates.rows($0)) }
         return recur(shape, run)
     }
 
@@ -238,9 +234,7 @@ public struct ProjectedLSTM: RecurrentLayer {
         run.enter(.weightProducts, of: .recurrence)
         run.backend.multiply(input.transposed, gates, into: run.gradient(inputWeight), adding: true)
         run.enter(.inputProducts)
-        if let inputGradient {
-            run.backend.multiply(gates, run.value(inputWeight).transposed, into: inputGradient, adding: adding)
-        }
+        if let inputGradient { run.multiply(gates, byTransposed: inputWeight, into: inputGradient, adding: adding) }
         run.enter(.other)
     }
 

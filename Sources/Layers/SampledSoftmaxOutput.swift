@@ -34,8 +34,8 @@ public struct SampledSoftmaxOutput: SoftmaxClasses {
         logitsBytes: Int = LogitsMemory.defaultBytes, in plan: inout Plan
     ) {
         self.inputs = inputs
-        let weight = plan.sparseParameter("\(name).weight", rows: classes, columns: inputs)
-        bias = plan.sparseParameter("\(name).bias", rows: classes, columns: 1)
+        let weight = plan.parameter("\(name).weight", [classes, inputs], isSparse: true)
+        bias = plan.parameter("\(name).bias", [classes, 1], isSparse: true)
         weights = ClassWeights(weight: weight, bias: bias)
         sampler = LogUniformSampler(classes: classes, count: negatives, in: &plan)
         let memory = LogitsMemory(bytes: logitsBytes, classes: negatives, rows: rows, in: &plan)
@@ -184,7 +184,7 @@ public struct LogUniformSampler: Sendable {
 
     public func probability(_ class: Int) -> Double { log1p(1 / (Double(`class`) + 1)) / logRange }
 
-    /// How often `class` is expected to be among the classes drawn, given how many draws that took: at most 1.
+    /// The expected count of `class` among the classes drawn, given how many draws that took: at most 1.
     public func expectedCount(_ class: Int, tries: Int) -> Double { -expm1(Double(tries) * log1p(-probability(`class`))) }
 
     /// The classes drawn last.

@@ -4,7 +4,7 @@ public import Kernels
 public struct SoftmaxOutput: SoftmaxClasses {
     public let softmax: ClassSoftmax
     public var weights: ClassWeights { softmax.weights }
-    /// Whether the weights are the caller's, who initialises them: an input layer's table.
+    /// True if the weights are the caller's, who initialises them: an input layer's table.
     private let isTied: Bool
     private let factors: ScalarSlot
 

@@ -11,11 +11,9 @@ public struct TableInput: Layer {
     /// [rows]: where in the table's sparse gradient each row's unit is.
     private let places: NumberSlot
 
-    /// - Parameter isDense: whether the output layer uses the table too.
+    /// - Parameter isDense: true if the output layer uses the table too.
     public init(_ name: String, units: Int, outputs: Int, isDense: Bool, in plan: inout Plan) {
-        table = isDense
-            ? plan.parameter("\(name).table", [units, outputs])
-            : plan.sparseParameter("\(name).table", rows: units, columns: outputs)
+        table = plan.parameter("\(name).table", [units, outputs], isSparse: !isDense)
         output = plan.matrix(rows: plan.capacity.rows, columns: outputs)
         places = plan.numbers(!isDense && plan.isTraining ? plan.capacity.rows : 0)
     }

@@ -1,4 +1,4 @@
-/// What a forward pass is for.
+/// The purpose of a forward pass.
 public enum PassMode: Sendable {
     /// Nothing is dropped.
     case inference

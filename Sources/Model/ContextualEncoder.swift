@@ -9,9 +9,9 @@ public final class ContextualEncoder {
     /// In the order of `configuration.directions`.
     public let directions: [DirectionModel]
     let hasOutput: Bool
-    /// Of a model of units of words: the units in the order of their numbers, marks first. Kept in its file.
+    /// The units of a model that reads units of words, in the order of their numbers, marks first. Kept in its file.
     public var units: [String] = []
-    /// How it was trained; several records if its directions were trained apart. Kept in its file.
+    /// The record of its training; several records if its directions were trained apart. Kept in its file.
     public var records: [TrainingRecord] = []
     /// The file that the weights lie in, if they do.
     var file: MappedFile?
@@ -49,27 +49,20 @@ public final class ContextualEncoder {
 
     public func initialize(seed: UInt64) { for model in directions { model.initialize(seed: seed) } }
 
-    /// Whether directions can be trained side by side: not if they add to the same gradients.
+    /// True if directions can be trained side by side: not if they add to the same gradients.
     private var isDivisible: Bool { !configuration.sharesLayers }
 
-    /// Runs `body` for every direction, by its index: at once where there are threads, or one after the other, each on
-    /// all threads. What a direction computes does not depend on the other, nor on the threads. Directions that share
-    /// layers take turns.
-    public func forEachDirection(sideBySide: Bool = true, _ body: (Int) -> Void) {
-        if sideBySide && isDivisible {
-            pool.forEach(directions.count) { body($0) }
-        } else {
-            for index in directions.indices { body(index) }
-        }
+    /// Runs `job`, which has a task for each direction: at once where there are threads, or one after the other, each on all
+    /// threads. What a direction computes does not depend on the other, nor on the threads. Directions that share layers take
+    /// turns.
+    public func runDirections(sideBySide: Bool, _ job: some ParallelJob) {
+        precondition(job.tasks == directions.count)
+        if sideBySide && isDivisible { pool.run(job) } else { for index in directions.indices { job.run(index) } }
     }
 
-    /// The same without any allocation: `task` gets `context` and the index.
-    public func forEachDirection(sideBySide: Bool, context: UnsafeRawPointer, _ task: ThreadPool.Task) {
-        if sideBySide && isDivisible {
-            pool.forEach(directions.count, context: context, task)
-        } else {
-            for index in directions.indices { task(context, index) }
-        }
+    /// Runs `body` for every direction, by its index, in the same way, with an allocation.
+    public func forEachDirection(sideBySide: Bool, _ body: (Int) -> Void) {
+        if sideBySide && isDivisible { pool.forEach(directions.count, body) } else { directions.indices.forEach(body) }
     }
 
     /// Clips the gradient of direction `index`, updates its weights, clears the gradient. Where layers are shared, the
@@ -91,7 +84,7 @@ public final class ContextualEncoder {
     /// Multiplications and additions of all products so far.
     public var operations: Double { directions.reduce(0) { $0 + $1.backend.operations } }
 
-    /// What the optimiser keeps, and the gradient of the last update; see `ParameterStore`.
+    /// Memory of the optimiser's numbers, and of the gradient of the last update; see `ParameterStore`.
     public var momentBytes: Int { stores.reduce(0) { $0 + $1.momentBytes } }
     public var gradientBytes: Int { stores.reduce(0) { $0 + $1.gradientBytes } }
 
@@ -114,7 +107,7 @@ public final class ContextualEncoder {
         }
     }
 
-    /// Whether directions encode side by side, each on a thread: not where there are more threads than directions.
+    /// True if directions encode side by side, each on a thread: not where there are more threads than directions.
     public var runsSideBySide: Bool { pool.threads <= directions.count }
 
     /// Runs a batch of sentences through all directions, each from the zero state.

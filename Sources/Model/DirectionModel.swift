@@ -14,14 +14,14 @@ public final class DirectionModel {
     public var direction: Direction { network.direction }
     public var configuration: EncoderConfiguration { network.configuration }
     public let parameters: ParameterStore
-    /// Of the layers that the directions have in common; `nil` if there are none.
+    /// The weights of the layers that the directions have in common; `nil` if there are none.
     public let sharedParameters: ParameterStore?
     public let backend: any Backend
     public let capacity: WindowCapacity
     private let network: DirectionNetwork
     private let memory: PassMemory
     private let optimizer: (any Optimizer)?
-    /// Whether the shared layers are this direction's to initialise.
+    /// True if the shared layers are this direction's to initialise.
     private let isFirst: Bool
     /// The output of the input layer in the last pass.
     private var words: Matrix?
@@ -190,8 +190,8 @@ public final class DirectionModel {
         if isFirst { sharedParameters?.packConstants(outer) }
     }
 
-    /// What the input layer gives for words alone, before its norm: `output` [rows, projection]. As `InputWords.outputs` it
-    /// may come in again.
+    /// Writes the input layer's output for words alone, before its norm, to `output` [rows, projection], which may come in again
+    /// as `InputWords.outputs`.
     public func readWords(_ words: InputWords, into output: Matrix) {
         precondition(output.rows <= capacity.rows)
         let run = run()

@@ -7,46 +7,46 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     /// The directions the model has, and what it learns to predict.
     public var reading = Reading.both
     public var objective = Objective.nextWord
-    /// How words come in, and what is predicted; see `InputKind` and `OutputKind`.
+    /// The layers by which words come in and are predicted.
     public var input = InputKind.embeddings
     public var output = OutputKind.continuous
     /// Width of the vectors that come in; 0 if none do.
     public var inputSize: Int
     /// Width of the vectors that are predicted; 0 if none are.
     public var outputSize: Int
-    /// What training makes small; see `LossKind`.
+    /// The loss of the continuous output.
     public var loss = LossKind.cosine
-    /// Of the max-margin loss: how much nearer the target must be than any other word, in cosines.
+    /// The margin of the max-margin loss, in cosines: the target must be so much nearer than any other word.
     public var margin = 0.5
-    /// Of the von Mises-Fisher loss: its two regularisations. A penalty of 0 and a scale of 1 are none.
+    /// The two regularisations of the von Mises-Fisher loss. A penalty of 0 and a scale of 1 are none.
     public var normPenalty = 0.02
     public var dotScale = 0.1
     /// Classes of a softmax, and units of a trainable table: words and marks.
     public var vocabularySize = 0
-    /// Of the sampled softmax: classes drawn for a pass.
+    /// Classes that the sampled softmax draws for a pass.
     public var negatives = 8192
-    /// Of the adaptive softmax: the first class of each cluster.
+    /// The first class of each cluster of the adaptive softmax.
     public var cutoffs: [Int] = []
-    /// Of characters: numbers of a character's vector, filters as width and count with what they go through, and highway
-    /// layers.
+    /// The input layer of characters: numbers of a character's vector, filters as width and count, the function that they go
+    /// through, and highway layers.
     public var characterSize = 16
     public var filters = zip([1, 2, 3, 4, 5, 6, 7], [32, 32, 64, 128, 256, 512, 1024]).map { [$0, $1] }
     public var activation = CharacterConvolution.Activation.relu
     public var highways = 2
-    /// Of characters: how many of a word at most, its two marks counted; the rest of a longer one is not read.
+    /// The most characters of a word that are read, its two marks counted.
     public var longestWord = 50
-    /// Of characters: what the marks between sentences are called where they stand in a text, the beginning's and the end's.
+    /// The names of the marks between sentences, the beginning's and the end's, as characters read them.
     public var markNames = Array(Mark.names[..<2])
-    /// Whether the directions have their input and output layers in common, as in ELMo. What is minimised is then the
-    /// mean of their losses, and their gradients are clipped together.
+    /// True if the directions have their input and output layers in common, as in ELMo. The mean of their losses is then
+    /// minimised, and their gradients are clipped together.
     public var sharesLayers = false
-    /// Whether the output layer uses the table of the input layer (Press and Wolf 2017).
+    /// True if the output layer uses the table of the input layer (Press and Wolf 2017).
     public var isTied = false
     /// The digest of the vocabulary; empty without one.
     public var vocabularyDigest = ""
-    /// Whether the table's mean is taken from the unit vectors, in inputs and targets.
+    /// True if the table's mean is taken from the unit vectors, in inputs and targets.
     public var centred = true
-    /// How the training text was made into tokens, so that `encode` can do the same.
+    /// The way the training text was made into tokens, so that `encode` can do the same.
     public var tokenizer = ""
     /// The digest of the table the model was trained with; empty if it is not known.
     public var tableDigest = ""
@@ -120,7 +120,7 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
         }
     }
 
-    /// What is wrong with the values, for a message; `nil` if they make a network.
+    /// The complaint about values that make no network, for a message; `nil` if they make one.
     public var complaint: String? {
         if let complaint = encoder.family.complaint { return complaint }
         // Also those that the kind of input or output has no use for: sizes are multiplied.

@@ -38,7 +38,7 @@ extension EncoderConfiguration {
             + "highways \(highways), words of \(longestWord)"
     }
 
-    /// What is wrong with the input layer; `nil` if nothing is.
+    /// The complaint about values that make no input layer; `nil` if they make one.
     var inputComplaint: String? {
         switch input {
         case .embeddings:
@@ -70,7 +70,7 @@ extension EncoderConfiguration {
         }
     }
 
-    /// Of characters: features of a word, and the weights that make them.
+    /// Features of a word that is read by characters, and the weights that make them.
     private var features: Double { filters.reduce(0.0) { $0 + Double($1[1]) } }
     private var filterWeights: Double { filters.reduce(0.0) { $0 + Double($1[0] * $1[1]) } * Double(characterSize) }
     private var highwayWeights: Double { 2 * Double(highways) * features * features }

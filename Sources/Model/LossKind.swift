@@ -33,7 +33,7 @@ extension EncoderConfiguration {
         }
     }
 
-    /// What is wrong with the parameters of the losses; `nil` if nothing is.
+    /// The complaint about parameters that make no loss; `nil` if they make one.
     var lossComplaint: String? {
         // Cosines differ by 2 at most.
         if !(margin > 0 && margin <= 2) { return "margin is \(margin), and must be above 0 and at most 2" }

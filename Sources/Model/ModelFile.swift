@@ -14,7 +14,7 @@ public enum ModelFile {
     static let digestKey = "contour-digest"
     /// The metadata's key for the units of words, with spaces between them.
     static let unitsKey = "contour-units"
-    /// What the names of tensors begin with that only a training run needs. A checkpoint is a model with more tensors.
+    /// The prefix of tensors that only a training run needs. A checkpoint is a model with more tensors.
     public static let trainingPrefix = "training."
 
     /// Writes all weights of `encoder`; `output` is still to be committed. Throws `ToolError` with status `ioError`.
@@ -35,7 +35,7 @@ public enum ModelFile {
         return try content(of: encoder, metadata: [:], further: []).metadata[digestKey] ?? ""
     }
 
-    /// What the file of a model holds.
+    /// The content of a model's file.
     private static func content(
         of encoder: ContextualEncoder, metadata: [String: String], further: [SafetensorsOutput]
     ) throws -> (tensors: [SafetensorsOutput], metadata: [String: String]) {

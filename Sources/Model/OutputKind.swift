@@ -15,7 +15,7 @@ public enum OutputKind: String, Codable, Sendable, CaseIterable {
     /// None: a model that only encodes. It cannot be trained.
     case none
 
-    /// Whether it predicts one of a vocabulary.
+    /// True if it predicts one of a vocabulary.
     public var hasVocabulary: Bool { self != .continuous && self != .none }
 }
 
@@ -53,7 +53,7 @@ extension EncoderConfiguration {
         }
     }
 
-    /// What is wrong with the output layer; `nil` if nothing is.
+    /// The complaint about values that make no output layer; `nil` if they make one.
     var outputComplaint: String? {
         if output == .none { return nil }
         guard output.hasVocabulary else {

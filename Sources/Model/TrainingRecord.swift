@@ -1,7 +1,7 @@
 internal import FoundationEssentials
 internal import Shards
 
-/// How a model was trained, and how it scored: kept in its file, and shown by `train --print`. Nothing in it depends on the
+/// The way a model was trained, and its scores: kept in its file, and shown by `train --print`. Nothing in it depends on the
 /// machine, the number of threads or the names of files.
 public struct TrainingRecord: Codable, Sendable, Equatable {
     /// Steps made, words trained on (each sentence end counts as one), and passes over the text.
@@ -21,18 +21,18 @@ public struct TrainingRecord: Codable, Sendable, Equatable {
     /// The scores of each direction after the last evaluation; empty if there was none.
     public var heldOut: [Scores] = []
 
-    /// What one direction makes of the held-out text. Shares are of the positions that are ranked.
+    /// The scores of one direction on the held-out text. Shares are of the positions that are ranked.
     public struct Scores: Codable, Sendable, Equatable {
         public var direction: Direction
         /// The step after which the model was scored.
         public var step: Int
         /// Positions of the held-out text, those of them that are ranked, and the words that they are ranked among.
         public var positions, ranked, candidates: Int
-        /// Of the continuous output the mean cosine loss, and that of the best constant vector; of a softmax the mean
-        /// negative log-likelihood.
+        /// The mean cosine loss of the continuous output, and that of the best constant vector; or the mean negative
+        /// log-likelihood of a softmax.
         public var loss: Double
         public var constantLoss: Double?
-        /// Of a softmax: the perplexity among its classes; of units of words, of a whole word.
+        /// The perplexity of a softmax among its classes; with units of words, that of a whole word.
         public var classPerplexity: Double?
         /// Among the candidates, beside those of the unigram model; `nil` where nothing is ranked.
         public var top1, top10, perplexity, unigramTop1, unigramTop10, unigramPerplexity: Double?

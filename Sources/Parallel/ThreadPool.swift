@@ -1,9 +1,8 @@
 import Synchronization
 
-/// Fork and join for arithmetic: `forEach` runs numbered tasks on all threads and returns when all are done.
+/// Fork and join for arithmetic: `run` shares out the tasks of a job among all threads and returns when all are done.
 ///
-/// Calls may nest (a direction of the encoder splits its matrix products) and may come from several threads. What a task
-/// computes must not depend on which thread runs it; then no result depends on the number of threads.
+/// Calls may nest (a direction of the encoder splits its matrix products) and may come from several threads.
 public final class ThreadPool: Sendable {
     public let threads: Int
     private let board = Board()
@@ -18,36 +17,48 @@ public final class ThreadPool: Sendable {
 
     deinit { board.close() }
 
-    /// A task: what it works on, and its number.
-    public typealias Task = @convention(c) (_ context: UnsafeRawPointer, _ index: Int) -> Void
-
-    /// Runs `task(context, 0)`, …, `task(context, count - 1)`, each once, in any order, and returns when all have
-    /// returned. Allocates nothing.
-    public func forEach(_ count: Int, context: UnsafeRawPointer, _ task: Task) {
-        guard threads > 1 && count > 1 else {
-            for index in 0..<count { task(context, index) }
+    /// Runs all tasks of `job`, each once, in any order, and returns when all have returned. Allocates nothing.
+    @inlinable
+    public func run<Job: ParallelJob & ~Copyable>(_ job: borrowing Job) {
+        let tasks = job.tasks
+        guard threads > 1 && tasks > 1 else {
+            for task in 0..<tasks { job.run(task) }
             return
         }
-        board.run(count, context, task)
+        withUnsafePointer(to: job) { share(tasks, $0) { job, task in job.assumingMemoryBound(to: Job.self).pointee.run(task) } }
     }
 
-    /// The same with a closure, for places where one small allocation does not matter.
+    @usableFromInline
+    func share(_ count: Int, _ job: UnsafeRawPointer, _ run: @escaping (UnsafeRawPointer, Int) -> Void) {
+        board.run(count, job, run)
+    }
+
+    /// Runs `body(0)`, …, `body(count - 1)` in the same way, for places where one small allocation does not matter.
     public func forEach(_ count: Int, _ body: (Int) -> Void) {
-        withoutActuallyEscaping(body) { body in
-            withUnsafePointer(to: body) { pointer in
-                forEach(count, context: pointer) { context, index in
-                    context.assumingMemoryBound(to: ((Int) -> Void).self).pointee(index)
-                }
-            }
-        }
+        withoutActuallyEscaping(body) { run(Calls(tasks: count, call: $0)) }
+    }
+
+    private struct Calls: ParallelJob {
+        let tasks: Int
+        let call: (Int) -> Void
+
+        func run(_ task: Int) { call(task) }
     }
 }
 
-/// One `forEach`: the next index to hand out, and how many helpers are at work on it.
-private final class Job: @unchecked Sendable {
+/// Work that is cut into numbered tasks, which may run at the same time. What a task computes must not depend on which thread
+/// runs it; then no result depends on the number of threads.
+public protocol ParallelJob: ~Copyable {
+    var tasks: Int { get }
+
+    func run(_ task: Int)
+}
+
+/// A job under way: the next task to hand out, and how many helpers are at work on it.
+private final class OpenJob: @unchecked Sendable {
     var count = 0
-    var context: UnsafeRawPointer?
-    var task: ThreadPool.Task?
+    var job: UnsafeRawPointer?
+    var run: ((UnsafeRawPointer, Int) -> Void)?
     let next = Atomic<Int>(0)
     /// Threads other than the caller that hold this job; it is over, and may be used again, when they are gone.
     let helpers = Atomic<Int>(0)
@@ -55,11 +66,11 @@ private final class Job: @unchecked Sendable {
     var hasTasks: Bool { next.load(ordering: .relaxed) < count }
 
     func work() {
-        guard let context, let task else { return }
+        guard let job, let run else { return }
         while true {
             let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
             guard index < count else { return }
-            task(context, index)
+            run(job, index)
         }
     }
 }
@@ -67,8 +78,8 @@ private final class Job: @unchecked Sendable {
 /// The open jobs of a pool, and the threads that look for work on them.
 private final class Board: @unchecked Sendable {
     private let monitor = Monitor()
-    private var open: [Job] = []
-    private var spare: [Job] = (0..<8).map { _ in Job() }
+    private var open: [OpenJob] = []
+    private var spare: [OpenJob] = (0..<8).map { _ in OpenJob() }
     private var closed = false
     private var sleepers = 0
     /// Counts jobs, so that a thread can look for news without the lock.
@@ -82,12 +93,12 @@ private final class Board: @unchecked Sendable {
         spare.reserveCapacity(64)
     }
 
-    func run(_ count: Int, _ context: UnsafeRawPointer, _ task: ThreadPool.Task) {
-        let job: Job = monitor.withLock {
-            let job = spare.popLast() ?? Job()
+    func run(_ count: Int, _ shared: UnsafeRawPointer, _ run: @escaping (UnsafeRawPointer, Int) -> Void) {
+        let job: OpenJob = monitor.withLock {
+            let job = spare.popLast() ?? OpenJob()
             job.count = count
-            job.context = context
-            job.task = task
+            job.job = shared
+            job.run = run
             job.next.store(0, ordering: .relaxed)
             open.append(job)
             posts.wrappingAdd(1, ordering: .releasing)
@@ -116,7 +127,7 @@ private final class Board: @unchecked Sendable {
         }
     }
 
-    private func nextJob() -> Job? {
+    private func nextJob() -> OpenJob? {
         let seen = posts.load(ordering: .acquiring)
         if let job = monitor.withLock({ openJob() }) { return job }
         for _ in 0..<Self.spins where posts.load(ordering: .acquiring) != seen { break }
@@ -133,7 +144,7 @@ private final class Board: @unchecked Sendable {
 
     /// The oldest job that has tasks left, with the caller counted as its helper: a direction of the encoder is begun before
     /// another one's products are helped with. Call with the lock held.
-    private func openJob() -> Job? {
+    private func openJob() -> OpenJob? {
         guard let job = open.first(where: { $0.hasTasks }) else { return nil }
         job.helpers.wrappingAdd(1, ordering: .relaxed)
         return job

@@ -86,11 +86,8 @@ final class TrainingStep {
             pass = step * options.accumulation + number
             isLast = number == options.accumulation - 1
             let start = monotonicSeconds()
-            let context = Unmanaged.passUnretained(self).toOpaque()
             ranSideBySide = arrangement.isSideBySide
-            encoder.forEachDirection(sideBySide: arrangement.isSideBySide, context: context) { context, index in
-                Unmanaged<TrainingStep>.fromOpaque(context).takeUnretainedValue().accumulate(index)
-            }
+            encoder.runDirections(sideBySide: arrangement.isSideBySide, Pass(step: self))
             arrangement.took(monotonicSeconds() - start)
             for task in tasks { if let failure = task.failure { throw failure } }
         }
@@ -113,6 +110,15 @@ final class TrainingStep {
             loss += task.loss / Double(tasks.count)
             norm = max(norm, task.norm)
         }
+    }
+
+    /// The passes of all directions over a window.
+    private struct Pass: ParallelJob {
+        let step: TrainingStep
+
+        var tasks: Int { step.tasks.count }
+
+        func run(_ direction: Int) { step.accumulate(direction) }
     }
 
     private func accumulate(_ index: Int) {

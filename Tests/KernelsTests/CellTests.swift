@@ -1,4 +1,5 @@
 @_spi(HostMemory) import Kernels
+import Parallel
 import Testing
 
 /// The cells of an LSTM step by their definition, in double precision, for every kind of processor that this one can be.
@@ -66,9 +67,11 @@ import Testing
                 }
             }
             let previous = run(\.previous), cell = run { _ in 0 }, output = run { _ in 0 }
-            kernels.forwardCells(
-                gates: gates.start, bias: bias.start, previous: previous.start, cell: cell.start, output: output.start,
-                size: size, clip: Float(Self.clip))
+            let backend = ProcessorBackend(pool: ThreadPool(threads: 1), kernels: kernels)
+            func row(_ buffer: FloatBuffer) -> Matrix { Matrix(buffer, rows: 1, columns: buffer.count) }
+            backend.lstmStep(
+                gates: row(gates), bias: row(bias), previous: row(previous), cells: row(cell), outputs: row(output),
+                clip: Float(Self.clip))
             func worst(_ values: UnsafeMutablePointer<Float>, _ expected: (Cell) -> Double) -> Double {
                 cells.enumerated().map { abs(Double(values[$0]) - expected($1)) }.max() ?? 0
             }
@@ -77,9 +80,9 @@ import Testing
             #expect(worst(output.start, \.output) < 3e-6)
 
             let outputGradient = run(\.outputGradient), cellGradient = run(\.cellGradient)
-            kernels.backwardCells(
-                gates: gates.start, previous: previous.start, cell: cell.start, outputGradient: outputGradient.start,
-                cellGradient: cellGradient.start, size: size, clip: Float(Self.clip))
+            backend.lstmStepBackward(
+                gates: row(gates), previous: row(previous), cells: row(cell), outputGradient: row(outputGradient),
+                cellGradient: row(cellGradient), clip: Float(Self.clip))
             for gate in 0..<4 { #expect(worst(gates.start + gate * size) { $0.gradients[gate] } < 5e-6) }
             #expect(worst(cellGradient.start) { $0.gradients[4] } < 5e-6)
             #expect(worst(cell.start, \.output) < 3e-6)
@@ -93,9 +96,9 @@ import Testing
             let gates = FloatBuffer(count: 80), bias = FloatBuffer(count: 80)
             let previous = FloatBuffer(count: 20), cell = FloatBuffer(count: 20), output = FloatBuffer(count: 20)
             gates.start[3] = .nan
-            kernels.forwardCells(
-                gates: gates.start, bias: bias.start, previous: previous.start, cell: cell.start, output: output.start,
-                size: 20, clip: 3)
+            func row(_ buffer: FloatBuffer) -> Matrix { Matrix(buffer, rows: 1, columns: buffer.count) }
+            ProcessorBackend(pool: ThreadPool(threads: 1), kernels: kernels).lstmStep(
+                gates: row(gates), bias: row(bias), previous: row(previous), cells: row(cell), outputs: row(output), clip: 3)
             #expect(cell.start[3].isNaN && output.start[3].isNaN)
             #expect(output.start[2] == 0 && output.start[4] == 0)
             withExtendedLifetime((bias, previous)) {}

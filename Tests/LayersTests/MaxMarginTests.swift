@@ -12,7 +12,7 @@ import Testing
         let prediction = OwnedMatrix(rows, size, random: &random, scale: 0.7)
         for row in 0..<rows {
             target.matrix.row(row).update(from: words.matrix.row(row * row % words.matrix.rows), count: size)
-            Vector.add(target.matrix.row(row), to: prediction.matrix.row(row), count: size)
+            for column in 0..<size { prediction.matrix.row(row)[column] += target.matrix.row(row)[column] }
         }
         target.matrix.row(rows / 2).update(repeating: 0, count: size)
         let weights = (0..<rows).map { $0 % 5 == 3 ? 0 : Float(1 + $0 % 3) }

@@ -20,7 +20,7 @@ struct ParameterRowsTests {
         init(_ optimizer: any Optimizer, _ backend: TestedBackend) {
             dense = LayerFixture(rows: 1, training: optimizer, on: backend.make(1)) { $0.parameter("table", [50, 3]) }
             sparse = LayerFixture(rows: 1, training: optimizer, on: backend.make(1)) {
-                $0.sparseParameter("table", rows: 50, columns: 3)
+                $0.parameter("table", [50, 3], isSparse: true)
             }
             for fixture in [dense, sparse] { fixture.parameters.value(fixture.layer).fillWave(1) }
         }
@@ -84,7 +84,7 @@ struct ParameterRowsTests {
     /// A bias of which few numbers are touched is a bias: spared.
     @Test(arguments: backends) func weightDecaySparesSparseBiases(backend: TestedBackend) {
         let fixture = LayerFixture(rows: 1, training: Adagrad(), on: backend.make(1)) {
-            ($0.sparseParameter("weight", rows: 4, columns: 2), $0.sparseParameter("bias", rows: 4, columns: 1))
+            ($0.parameter("weight", [4, 2], isSparse: true), $0.parameter("bias", [4, 1], isSparse: true))
         }
         let store = fixture.parameters, (weight, bias) = fixture.layer
         for parameter in [weight, bias] {
@@ -101,7 +101,7 @@ struct ParameterRowsTests {
     /// More rows than there was room for: gradients move and keep their values.
     @Test(arguments: backends) func manyRows(backend: TestedBackend) {
         let fixture = LayerFixture(rows: 1, training: Adagrad(), on: backend.make(1)) {
-            $0.sparseParameter("table", rows: 5000, columns: 2)
+            $0.parameter("table", [5000, 2], isSparse: true)
         }
         let table = fixture.parameters.rows(fixture.layer)
         for row in 0..<5000 {
@@ -120,7 +120,7 @@ struct ParameterRowsTests {
 
     /// Rows in the order of their first touch, each once; places without a row stay as they were.
     @Test func negativeRowsAreNone() {
-        let fixture = LayerFixture(rows: 1) { $0.sparseParameter("table", rows: 5, columns: 2) }
+        let fixture = LayerFixture(rows: 1) { $0.parameter("table", [5, 2], isSparse: true) }
         let table = fixture.parameters.rows(fixture.layer)
         let rows = OwnedNumbers([4, -1, 0, 4, 2]), places = OwnedNumbers([-1, -1, -1, -1, -1])
         table.touch(rows.numbers, places: places.numbers)
