@@ -33,14 +33,14 @@ extension ProcessorBackend {
                     let rightPart = FactorPart(factor: right, row: first, column: column)
                     let leftPanels = LeftPanels(
                         memory, rows: rows.count, depth: extent, kernels: kernels, order: leftPart.leftOrder)
-                    let rightPanels = RightPanels(memory + leftSize, depth: extent, columns: columns.count, kernels: kernels)
+                    let rightPanels = RightPanels(start: memory + leftSize, depth: extent, columns: columns.count, kernels: kernels)
                     pack(
                         cut.packsLeft ? Packing(part: leftPart, panels: leftPanels) : nil,
                         cut.packsRight ? Packing(part: rightPart, panels: rightPanels) : nil)
                     pool.run(ProductJob(
-                        cut.packsLeft ? .packed(leftPanels) : .stored(leftPart),
-                        cut.packsRight ? .packed(rightPanels) : .stored(rightPart),
-                        into: result.rows(rows).columns(columns), depth: extent, adding: adding || first > 0, cut: cut,
+                        left: cut.packsLeft ? .packed(leftPanels) : .stored(leftPart),
+                        right: cut.packsRight ? .packed(rightPanels) : .stored(rightPart),
+                        result: result.rows(rows).columns(columns), depth: extent, adding: adding || first > 0, cut: cut,
                         memory: memory + leftSize + rightSize, kernels: kernels))
                 }
             }
@@ -65,7 +65,7 @@ extension ProcessorBackend {
             let leftPanels = LeftPanels(memory, rows: rows.count, depth: panels.depth, kernels: kernels, order: part.leftOrder)
             if cut.packsLeft { pack(Packing(part: part, panels: leftPanels), nil) }
             pool.run(ProductJob(
-                cut.packsLeft ? .packed(leftPanels) : .stored(part), .packed(panels), into: result.rows(rows),
+                left: cut.packsLeft ? .packed(leftPanels) : .stored(part), right: .packed(panels), result: result.rows(rows),
                 depth: panels.depth, adding: adding, cut: cut, memory: memory + leftSize, kernels: kernels))
         }
     }

@@ -29,7 +29,7 @@ public struct PackedFactor: @unchecked Sendable {
 
     func panels(_ kernels: ProcessorKernels) -> RightPanels {
         precondition(quantized == nil, "a matrix of bytes has no panels of floats")
-        return RightPanels(start, depth: rows, columns: columns, kernels: kernels)
+        return RightPanels(start: start, depth: rows, columns: columns, kernels: kernels)
     }
 }
 

@@ -156,13 +156,6 @@ struct RightPanels {
     /// Columns of a panel.
     var width: Int { kernels.columns }
 
-    init(_ start: UnsafeMutablePointer<Float>, depth: Int, columns: Int, kernels: ProcessorKernels) {
-        self.start = start
-        self.depth = depth
-        self.columns = columns
-        self.kernels = kernels
-    }
-
     var count: Int { (columns + width - 1) / width }
 
     func panel(_ index: Int) -> UnsafeMutablePointer<Float> { start + index * depth * width }

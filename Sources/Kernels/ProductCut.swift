@@ -29,6 +29,9 @@ struct ProductCut {
         max(1, stripFloats / depth / kernels.columns) * kernels.columns
     }
 
+}
+
+extension ProductCut {
     /// Cuts a product whose factors are not packed.
     init(rows: Int, columns: Int, depth: Int, kernels: ProcessorKernels, threads: Int) {
         let wanted = Self.wanted(rows, columns, depth, threads)
@@ -84,21 +87,6 @@ struct ProductCut {
         self.init(
             packsLeft: true, packsRight: packsRight, rows: rows, columns: columns, depth: depth,
             rowGroup: leftGroup * kernels.rows, columnGroup: rightGroup * kernels.columns, slots: min(threads, wanted), shareSize: 0)
-    }
-
-    private init(
-        packsLeft: Bool, packsRight: Bool, rows: Int, columns: Int, depth: Int, rowGroup: Int, columnGroup: Int, slots: Int,
-        shareSize: Int
-    ) {
-        self.packsLeft = packsLeft
-        self.packsRight = packsRight
-        self.rows = rows
-        self.columns = columns
-        self.depth = depth
-        self.rowGroup = rowGroup
-        self.columnGroup = columnGroup
-        self.slots = slots
-        self.shareSize = shareSize
     }
 
     private static func wanted(_ rows: Int, _ columns: Int, _ depth: Int, _ threads: Int) -> Int {

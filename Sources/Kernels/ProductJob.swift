@@ -11,37 +11,26 @@ struct ProductJob: ~Copyable, ParallelJob {
         case stored(FactorPart)
     }
 
-    private let left: Source<LeftPanels>
-    private let right: Source<RightPanels>
-    private let result: Matrix
-    private let depth: Int
-    private let adding: Bool
-    private let cut: ProductCut
-    private let memory: UnsafeMutablePointer<Float>
-    private let kernels: ProcessorKernels
-    private let rowTasks, columnTasks: Int
+    let left: Source<LeftPanels>
+    let right: Source<RightPanels>
+    let result: Matrix
+    let depth: Int
+    let adding: Bool
+    let cut: ProductCut
+    /// Floats for `memorySize(cut)`.
+    let memory: UnsafeMutablePointer<Float>
+    let kernels: ProcessorKernels
     /// The first task that nobody has begun.
     private let next = Atomic<Int>(0)
 
-    /// - Parameter memory: floats for `memorySize(cut)`.
-    init(
-        _ left: Source<LeftPanels>, _ right: Source<RightPanels>, into result: Matrix, depth: Int, adding: Bool, cut: ProductCut,
-        memory: UnsafeMutablePointer<Float>, kernels: ProcessorKernels
-    ) {
-        self.left = left
-        self.right = right
-        self.result = result
-        self.depth = depth
-        self.adding = adding
-        self.cut = cut
-        self.memory = memory
-        self.kernels = kernels
-        rowTasks = switch left {
+    private var rowTasks: Int {
+        switch left {
         case .packed(let panels): panels.count.groups(of: cut.rowGroup / kernels.rows)
         case .stored: result.rows.groups(of: cut.rowGroup)
         }
-        columnTasks = result.columns.groups(of: cut.columnGroup)
     }
+
+    private var columnTasks: Int { result.columns.groups(of: cut.columnGroup) }
 
     /// Floats of memory that the tasks need: two shares for each that runs.
     static func memorySize(_ cut: ProductCut) -> Int { 2 * cut.slots * cut.shareSize }
@@ -114,7 +103,7 @@ struct ProductJob: ~Copyable, ParallelJob {
     }
 
     private func rightShare(_ block: Block, _ share: UnsafeMutablePointer<Float>) -> RightPanels {
-        RightPanels(share, depth: block.depth.count, columns: block.columns.count, kernels: kernels)
+        RightPanels(start: share, depth: block.depth.count, columns: block.columns.count, kernels: kernels)
     }
 
     /// - Parameters:

@@ -7,7 +7,7 @@ public import Kernels
 ///
 ///     f_w[n] = act(b_w[n] + max over places t of [x_t; ...; x_{t+w-1}] . W_w[n])        act: relu or tanh
 ///     features = highways([f_1; f_2; ...])
-public struct CharacterConvolution: Layer {
+public struct CharacterConvolution: Sendable {
     /// Filters of one width.
     public struct Filters: Sendable, Equatable {
         public let width: Int
@@ -19,7 +19,7 @@ public struct CharacterConvolution: Layer {
         }
     }
 
-    /// The function that a filter's largest sum goes through. Both functions rise, so that the largest sum gives the largest answer.
+    /// The function that a filter's largest sum goes through. Both rise, so that the largest sum gives the largest answer.
     public enum Activation: String, Codable, Sendable, CaseIterable {
         case relu, tanh
 
@@ -30,31 +30,19 @@ public struct CharacterConvolution: Layer {
     public enum Padding: Sendable {
         /// Zeros, which only words that are shorter than a filter have under it.
         case zeros
-        /// A letter of padding, up to so many letters in all, as in bilm-tf. Places of padding alone are all equal, so that one
-        /// of them is enough.
-        case letters(longest: Int)
+        /// A letter, up to `longest` letters in all, as in bilm-tf. Places of padding alone are all equal, so that one of them
+        /// is enough.
+        case letter(Int32, longest: Int)
+
+        /// The row of the letter in the table of characters; -1: zeros.
+        var letter: Int32 { if case .letter(let letter, _) = self { letter } else { -1 } }
 
         /// Places of a filter that can differ.
         func places(length: Int, width: Int) -> Int {
             switch self {
             case .zeros: max(1, length - width + 1)
-            case .letters(let longest): min(length + 1, longest - width + 1)
+            case .letter(_, let longest): min(length + 1, longest - width + 1)
             }
-        }
-    }
-
-    /// Words as vectors of their letters.
-    public struct Words {
-        /// [letters, inputs]: word after word, each followed by as many rows of padding as the widest filter has.
-        public let letters: Matrix
-        /// Where each word starts there, and how many letters it has, the padding not counted: [words].
-        public let starts, lengths: Numbers
-
-        public init(letters: Matrix, starts: Numbers, lengths: Numbers) {
-            precondition(starts.count == lengths.count)
-            self.letters = letters
-            self.starts = starts
-            self.lengths = lengths
         }
     }
 
@@ -68,6 +56,12 @@ public struct CharacterConvolution: Layer {
     /// For each width [count, width * inputs] and [count].
     let weights, biases: [Parameter]
     private let highways: [Highway]
+    /// The letters of all words, each followed by as much padding as the widest filter has: their rows in the table, vectors and
+    /// gradients, [letters, inputs].
+    private let letters: NumberSlot
+    private let embedded, embeddedGradient: MatrixSlot
+    /// Where each word starts there, and how many letters it has, the padding not counted: [words].
+    private let starts, lengths: NumberSlot
     /// The number of places that each filter has in each word: [filters * words].
     private let places: NumberSlot
     /// [places of a block, widest * inputs] and [places, largest count]
@@ -83,11 +77,12 @@ public struct CharacterConvolution: Layer {
 
     /// - Parameters:
     ///   - words: the most that come at once.
+    ///   - letters: the most that they have together.
     ///   - longest: letters of a word at most.
     ///   - firstHighway: the number of the first of the highway layers, in their names.
     public init(
         _ name: String, inputs: Int, filters: [Filters], activation: Activation, highways count: Int, firstHighway: Int,
-        padding: Padding, words: Int, longest: Int, in plan: inout Plan
+        words: Int, letters: Int, longest: Int, padding: Padding, in plan: inout Plan
     ) {
         self.inputs = inputs
         self.filters = filters
@@ -101,8 +96,19 @@ public struct CharacterConvolution: Layer {
         }
         (self.weights, self.biases) = (weights, biases)
         let size = filters.reduce(0) { $0 + $1.count }
-        highways = (0..<count).map { Highway("\(name).highway\(firstHighway + $0)", size: size, rows: words, in: &plan) }
+        var highways: [Highway] = []
+        for number in firstHighway..<firstHighway + count {
+            highways.append(
+                Highway("\(name).highway\(number)", size: size, rows: words, sharing: highways.first, in: &plan))
+        }
+        self.highways = highways
         let most = Self.block * (longest + 1)
+        let letterCount = letters + words * filters.reduce(1) { max($0, $1.width) }
+        self.letters = plan.numbers(letterCount)
+        embedded = plan.matrix(rows: letterCount, columns: inputs)
+        embeddedGradient = plan.gradient(rows: letterCount, columns: inputs)
+        starts = plan.numbers(words)
+        lengths = plan.numbers(words)
         places = plan.numbers(filters.count * words)
         windows = plan.matrix(rows: most, columns: filters.reduce(1) { max($0, $1.width) } * inputs)
         answers = plan.matrix(rows: most, columns: filters.reduce(0) { max($0, $1.count) })
@@ -114,12 +120,8 @@ public struct CharacterConvolution: Layer {
     /// The filters are small.
     public var factors: [Parameter] { highways.flatMap(\.factors) }
 
-    public func initialize(_ parameters: ParameterStore, random: inout Random) {
-        initialize(parameters, bound: nil, random: &random)
-    }
-
     /// - Parameter bound: of the filters' weights, which are uniform; `nil`: Glorot's.
-    func initialize(_ parameters: ParameterStore, bound: Double?, random: inout Random) {
+    func initialize(_ parameters: ParameterStore, bound: Double? = nil, random: inout Random) {
         for (filter, weight) in zip(filters, weights) {
             if let bound {
                 parameters.fill(weight) { random.uniform(in: -bound..<bound) }
@@ -133,26 +135,39 @@ public struct CharacterConvolution: Layer {
 
     // MARK: - Forward
 
-    /// The features of each word: [words, outputs].
-    public func forward(_ words: Words, _ shape: WindowShape, _ run: Run) -> Matrix {
-        let count = words.starts.count
-        precondition(count <= wordCapacity)
-        for (index, filter) in filters.enumerated() {
-            let places = places(index, count, run)
-            for word in 0..<count {
-                places[word] = Int32(padding.places(length: Int(words.lengths[word]), width: filter.width))
+    /// Reads `words` words and returns their features: [words, outputs].
+    /// - Parameters:
+    ///   - table: the vectors of characters, [characters, inputs].
+    ///   - length, letter: the number of letters of a word, and each of them.
+    func forward(
+        _ words: Int, of table: Matrix, length: (_ word: Int) -> Int, letter: (_ word: Int, _ index: Int) -> Int32, _ run: Run
+    ) -> Matrix {
+        precondition(words <= wordCapacity)
+        let letters = run.numbers(letters), starts = run.numbers(starts), lengths = run.numbers(lengths)
+        var next = 0
+        for word in 0..<words {
+            let count = length(word)
+            precondition(next + count + widest <= letters.count)
+            starts[word] = Int32(next)
+            lengths[word] = Int32(count)
+            for index in 0..<count + widest { letters[next + index] = index < count ? letter(word, index) : padding.letter }
+            next += count + widest
+            for (index, filter) in filters.enumerated() {
+                places(index, run)[word] = Int32(padding.places(length: count, width: filter.width))
             }
         }
-        for first in stride(from: 0, to: count, by: Self.block) {
-            let block = first..<min(count, first + Self.block)
+        let embedded = run.matrix(embedded, rows: next)
+        run.backend.gather(letters, of: table, into: embedded)
+        for first in stride(from: 0, to: words, by: Self.block) {
+            let block = first..<min(words, first + Self.block)
             var column = 0
             for index in filters.indices {
-                convolve(index, block, column: column, words, run)
+                convolve(index, block, embedded, into: features(words, run), column: column, run)
                 column += filters[index].count
             }
         }
         run.enter(.inputProducts)
-        var below = features(count, run)
+        var below = features(words, run)
         for layer in highways { below = layer.forward(below, run) }
         return below
     }
@@ -162,8 +177,8 @@ public struct CharacterConvolution: Layer {
 
     private func features(_ words: Int, _ run: Run) -> Matrix { run.matrix(features, rows: words) }
 
-    private func places(_ filter: Int, _ words: Int, _ run: Run) -> Numbers {
-        run.numbers(places)[filter * wordCapacity..<filter * wordCapacity + words]
+    private func places(_ filter: Int, _ run: Run) -> Numbers {
+        run.numbers(places)[filter * wordCapacity..<(filter + 1) * wordCapacity]
     }
 
     private func chosen(_ column: Int, _ run: Run) -> ChosenPlaces {
@@ -171,28 +186,30 @@ public struct CharacterConvolution: Layer {
     }
 
     /// The filters of one width over a block of words: their largest answers go to the features from `column` on.
-    private func convolve(_ index: Int, _ block: Range<Int>, column: Int, _ words: Words, _ run: Run) {
-        let filter = filters[index], places = places(index, words.starts.count, run)
+    private func convolve(
+        _ index: Int, _ block: Range<Int>, _ embedded: Matrix, into features: Matrix, column: Int, _ run: Run
+    ) {
+        let filter = filters[index], places = places(index, run)
         let rows = block.reduce(0) { $0 + Int(places[$1]) }
         let windows = run.matrix(windows, rows: rows, columns: filter.width * inputs)
         let answers = run.matrix(answers, rows: rows, columns: filter.count)
         run.backend.unfold(
-            words.letters, width: filter.width, words: block, starts: words.starts, places: places, into: windows)
+            embedded, width: filter.width, words: block, starts: run.numbers(starts), places: places, into: windows)
         run.backend.multiply(windows, run.value(weights[index]).transposed, into: answers)
         run.backend.maxPool(
             answers, words: block, places: places, bias: run.value(biases[index]), activation.function,
-            into: features(words.starts.count, run).columns(column..<column + filter.count),
-            chosen: run.memory.isTraining ? chosen(column, run) : nil)
+            into: features.columns(column..<column + filter.count), chosen: run.memory.isTraining ? chosen(column, run) : nil)
     }
 
     // MARK: - Backward
 
-    /// - Parameter inputGradient: of the letters, their padding included.
-    public func backward(
-        _ words: Words, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
-    ) {
-        guard let lettersGradient = inputGradient, !adding else { preconditionFailure("the gradient of the letters is written") }
-        let count = words.starts.count, features = features(count, run)
+    /// The backward pass of the last forward pass, over `count` words: adds to the gradients of the parameters and of the table
+    /// of characters, and overwrites `outputGradient` [words, outputs].
+    func backward(_ count: Int, outputGradient: Matrix, tableGradient: Matrix, _ run: Run) {
+        guard count > 0 else { return }
+        let features = features(count, run), starts = run.numbers(starts)[0..<count]
+        let rows = Int(starts[count - 1] + run.numbers(lengths)[count - 1]) + widest
+        let embedded = run.matrix(embedded, rows: rows), lettersGradient = run.matrix(embeddedGradient, rows: rows)
         var gradient = outputGradient, spare = run.matrix(spare, rows: count)
         for index in highways.indices.reversed() {
             highways[index].backward(
@@ -207,11 +224,12 @@ public struct CharacterConvolution: Layer {
         for (index, filter) in filters.enumerated() {
             let part = gradient.columns(column..<column + filter.count), chosen = chosen(column, run)
             run.backend.addFilterGradients(
-                part, chosen, letters: words.letters, starts: words.starts, weightGradient: run.gradient(weights[index]),
+                part, chosen, letters: embedded, starts: starts, weightGradient: run.gradient(weights[index]),
                 biasGradient: run.gradient(biases[index]))
             run.backend.addLetterGradients(
-                part, chosen, weights: run.value(weights[index]), starts: words.starts, lettersGradient: lettersGradient)
+                part, chosen, weights: run.value(weights[index]), starts: starts, lettersGradient: lettersGradient)
             column += filter.count
         }
+        run.backend.scatterAdd(lettersGradient, to: tableGradient, at: run.numbers(letters))
     }
 }

@@ -36,11 +36,6 @@ public struct ConvolutionEncoder: CharacterEncoder {
     private let convolution: CharacterConvolution
     public var inputs: Int { convolution.inputs }
     public var outputs: Int { convolution.outputs }
-    /// The letters of the group's words, padded: which character each is, -1 for none; vectors and gradients, [letters, inputs].
-    private let letters: NumberSlot
-    private let embedded, embeddedGradient: MatrixSlot
-    /// [words]
-    private let starts, lengths: NumberSlot
 
     /// Groups have at most `plan.capacity.batch` words, and `plan.capacity.rows` letters.
     public init(
@@ -48,14 +43,8 @@ public struct ConvolutionEncoder: CharacterEncoder {
     ) {
         let words = plan.capacity.batch
         convolution = CharacterConvolution(
-            name, inputs: inputs, filters: filters, activation: .relu, highways: highways, firstHighway: 0, padding: .zeros,
-            words: words, longest: plan.capacity.rows / max(1, words), in: &plan)
-        let count = plan.capacity.rows + words * convolution.widest
-        letters = plan.numbers(count)
-        embedded = plan.matrix(rows: count, columns: inputs)
-        embeddedGradient = plan.gradient(rows: count, columns: inputs)
-        starts = plan.numbers(words)
-        lengths = plan.numbers(words)
+            name, inputs: inputs, filters: filters, activation: .relu, highways: highways, firstHighway: 0,
+            words: words, letters: plan.capacity.rows, longest: plan.capacity.rows / max(1, words), padding: .zeros, in: &plan)
     }
 
     public var factors: [Parameter] { convolution.factors }
@@ -68,33 +57,16 @@ public struct ConvolutionEncoder: CharacterEncoder {
     }
 
     public func forward(_ group: CharacterGroup, _ shape: WindowShape, _ run: Run) -> Matrix {
-        let letters = run.numbers(letters), starts = run.numbers(starts), lengths = run.numbers(lengths)
-        let length = group.length, extent = length + convolution.widest
-        for word in 0..<group.words {
-            starts[word] = Int32(word * extent)
-            lengths[word] = Int32(length)
-            for step in 0..<extent {
-                letters[word * extent + step] = step < length ? group.letters[step * group.words + word] : -1
-            }
-        }
-        run.backend.gather(letters, of: group.embeddings, into: run.matrix(embedded, rows: group.words * extent))
-        return convolution.forward(words(group, run), shape, run)
+        convolution.forward(
+            group.words, of: group.embeddings, length: { _ in group.length },
+            letter: { group.letters[$1 * group.words + $0] }, run)
     }
 
     public func backward(
         _ group: CharacterGroup, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
     ) {
-        let gradient = run.matrix(embeddedGradient, rows: group.words * (group.length + convolution.widest))
-        convolution.backward(
-            words(group, run), outputGradient: outputGradient, inputGradient: gradient, adding: false, shape, run)
-        guard let inputGradient else { return }
+        guard let inputGradient else { preconditionFailure("the gradient of the letters is written") }
         if !adding { run.backend.fill(inputGradient, with: 0) }
-        run.backend.scatterAdd(gradient, to: inputGradient, at: run.numbers(letters))
-    }
-
-    private func words(_ group: CharacterGroup, _ run: Run) -> CharacterConvolution.Words {
-        CharacterConvolution.Words(
-            letters: run.matrix(embedded, rows: group.words * (group.length + convolution.widest)),
-            starts: run.numbers(starts)[0..<group.words], lengths: run.numbers(lengths)[0..<group.words])
+        convolution.backward(group.words, outputGradient: outputGradient, tableGradient: inputGradient, run)
     }
 }

@@ -44,12 +44,6 @@ public struct CharacterInput: Layer {
     private let characters: Parameter
     private let convolution: CharacterConvolution
     private let projection: Linear
-    private let capacity: Int
-    /// The letters of the window's words, padded: their numbers, vectors and gradients, [letters, characterSize].
-    private let letters: NumberSlot
-    private let embedded, embeddedGradient: MatrixSlot
-    /// Where each word starts there, and how many letters it has, the padding not counted.
-    private let starts, lengths: NumberSlot
     /// [words, features] and [words, outputs]; [rows, outputs]
     private let featureGradient, projectedGradient, output: MatrixSlot
 
@@ -57,19 +51,12 @@ public struct CharacterInput: Layer {
     public init(_ name: String, shape: Shape, outputs: Int, words: Int? = nil, in plan: inout Plan) {
         self.shape = shape
         let words = words ?? plan.capacity.rows
-        capacity = words
         characters = plan.parameter("\(name).characters", [shape.alphabet, shape.characterSize])
         convolution = CharacterConvolution(
             name, inputs: shape.characterSize, filters: shape.filters, activation: shape.activation,
-            highways: shape.highways, firstHighway: 1, padding: .letters(longest: shape.longest), words: words,
-            longest: shape.longest, in: &plan)
+            highways: shape.highways, firstHighway: 1, words: words, letters: words * shape.longest, longest: shape.longest,
+            padding: .letter(Int32(shape.alphabet - 1), longest: shape.longest), in: &plan)
         projection = Linear("\(name).projection", inputs: convolution.outputs, outputs: outputs, rows: words, in: &plan)
-        let letterCount = words * (shape.longest + convolution.widest)
-        letters = plan.numbers(letterCount)
-        embedded = plan.matrix(rows: letterCount, columns: shape.characterSize)
-        embeddedGradient = plan.gradient(rows: letterCount, columns: shape.characterSize)
-        starts = plan.numbers(words)
-        lengths = plan.numbers(words)
         featureGradient = plan.gradient(rows: words, columns: convolution.outputs)
         projectedGradient = plan.gradient(rows: words, columns: outputs)
         output = plan.matrix(rows: plan.capacity.rows, columns: outputs)
@@ -87,39 +74,12 @@ public struct CharacterInput: Layer {
     public func forward(_ words: InputWords, _ shape: WindowShape, _ run: Run) -> Matrix {
         let spellings = spellings(words)
         run.enter(.characters)
-        let features = convolution.forward(embed(spellings, run), shape, run)
+        let features = convolution.forward(
+            spellings.words, of: run.value(characters), length: { spellings.range($0).count },
+            letter: { spellings.letters[spellings.range($0).lowerBound + $1] }, run)
         let output = run.matrix(output, rows: shape.rows)
         run.backend.gather(spellings.places, of: projection.forward(features, run), into: output)
         return output
-    }
-
-    /// Writes the numbers of all letters, each word followed by padding; the result has their vectors.
-    private func embed(_ words: Spellings, _ run: Run) -> CharacterConvolution.Words {
-        precondition(words.words <= capacity)
-        let letters = run.numbers(letters), starts = run.numbers(starts), lengths = run.numbers(lengths)
-        var next = 0
-        for word in 0..<words.words {
-            let range = words.range(word)
-            precondition(range.count <= shape.longest)
-            starts[word] = Int32(next)
-            lengths[word] = Int32(range.count)
-            for letter in range {
-                letters[next] = words.letters[letter]
-                next += 1
-            }
-            for _ in 0..<convolution.widest {
-                letters[next] = Int32(shape.alphabet - 1)
-                next += 1
-            }
-        }
-        let embedded = run.matrix(embedded, rows: next)
-        run.backend.gather(letters, of: run.value(characters), into: embedded)
-        return embeddedWords(words, embedded, run)
-    }
-
-    private func embeddedWords(_ words: Spellings, _ embedded: Matrix, _ run: Run) -> CharacterConvolution.Words {
-        CharacterConvolution.Words(
-            letters: embedded, starts: run.numbers(starts)[0..<words.words], lengths: run.numbers(lengths)[0..<words.words])
     }
 
     public func backward(
@@ -134,13 +94,8 @@ public struct CharacterInput: Layer {
         let featureGradient = run.matrix(featureGradient, rows: count)
         projection.backward(
             convolution.output(words: count, run), outputGradient: projectedGradient, inputGradient: featureGradient, run)
-        let last = count - 1
-        let rows = Int(run.numbers(starts)[last]) + Int(run.numbers(lengths)[last]) + convolution.widest
-        let gradient = run.matrix(embeddedGradient, rows: rows)
         convolution.backward(
-            embeddedWords(words, run.matrix(embedded, rows: rows), run), outputGradient: featureGradient,
-            inputGradient: gradient, adding: false, shape, run)
-        run.backend.scatterAdd(gradient, to: run.gradient(characters), at: run.numbers(letters))
+            count, outputGradient: featureGradient, tableGradient: run.gradient(characters), run)
     }
 
     private func spellings(_ words: InputWords) -> Spellings {

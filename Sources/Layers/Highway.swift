@@ -9,14 +9,16 @@ public struct Highway: Layer {
     private let output: MatrixSlot
     private let transformedGradient, gateGradient, carried: MatrixSlot
 
-    public init(_ name: String, size: Int, rows: Int, in plan: inout Plan) {
+    /// - Parameter other: a highway of the same size, whose memory for gradients this one uses too: one of them at a time is at
+    ///   work.
+    public init(_ name: String, size: Int, rows: Int, sharing other: Highway? = nil, in plan: inout Plan) {
         self.size = size
         transform = Linear("\(name).transform", inputs: size, outputs: size, rows: rows, in: &plan)
         gate = Linear("\(name).gate", inputs: size, outputs: size, rows: rows, in: &plan)
         output = plan.matrix(rows: rows, columns: size)
-        transformedGradient = plan.gradient(rows: rows, columns: size)
-        gateGradient = plan.gradient(rows: rows, columns: size)
-        carried = plan.gradient(rows: rows, columns: size)
+        transformedGradient = other?.transformedGradient ?? plan.gradient(rows: rows, columns: size)
+        gateGradient = other?.gateGradient ?? plan.gradient(rows: rows, columns: size)
+        carried = other?.carried ?? plan.gradient(rows: rows, columns: size)
     }
 
     public var factors: [Parameter] { transform.factors + gate.factors }

@@ -17,7 +17,7 @@ public protocol Layer<Input>: Sendable {
     /// The backward pass of the last forward pass with the same input: adds to the gradients of the parameters, and may overwrite
     /// `outputGradient` [rows, width].
     /// - Parameter inputGradient: written where one is wanted, or added to with `adding`. A layer of words writes none. Layers that
-    ///   make their own gradients in its memory (`Highway`, `CharacterConvolution`, `RecurrentStack`) need one and do not add.
+    ///   make their own gradients in its memory (`Highway`, `RecurrentStack`) need one and do not add.
     func backward(
         _ input: Input, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run)
 }

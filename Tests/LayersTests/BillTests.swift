@@ -38,8 +38,8 @@ import Testing
         },
         Kind("character convolution") {
             CharacterConvolution(
-                "layer", inputs: 5, filters: filters, activation: .relu, highways: 2, firstHighway: 1, padding: .zeros,
-                words: 7, longest: 9, in: &$0)
+                "layer", inputs: 5, filters: filters, activation: .relu, highways: 2, firstHighway: 1, words: 7, letters: 7 * 9,
+                longest: 9, padding: .zeros, in: &$0)
         },
         Kind("convolution encoder") { ConvolutionEncoder("layer", inputs: 5, filters: filters, highways: 1, in: &$0) },
         Kind("character LSTM") { CharacterLSTM("layer", inputs: 5, hidden: 6, outputs: 7, in: &$0) },
