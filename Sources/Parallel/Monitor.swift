@@ -1,8 +1,7 @@
 import Glibc
 
-/// A mutex with one condition variable: the waiting side of every queue here.
-///
-/// Foundation has the same as `NSCondition`; this one keeps Foundation, and its start-up time, out of the tools.
+/// A mutex with one condition variable: the waiting side of every queue here. Foundation's `NSCondition` would cost start-up
+/// time.
 final class Monitor: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -62,9 +61,6 @@ public func endForWant(of what: String) -> Never {
     _ = line.utf8.withContiguousStorageIfAvailable { write(STDERR_FILENO, $0.baseAddress, $0.count) }
     exit(71)
 }
-
-/// Lets another thread run: for waits that are short but not bounded.
-func yieldProcessor() { sched_yield() }
 
 /// The number of processors this process may run on (`taskset` and containers included).
 public func availableProcessors() -> Int {

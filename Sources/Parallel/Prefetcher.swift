@@ -9,7 +9,7 @@ public final class Prefetcher<Item> {
 
     /// - Parameters:
     ///   - items: the memory to fill; as many are made ahead.
-    ///   - fill: makes the next item, in place; called on the other thread only. What it throws, `next` throws.
+    ///   - fill: the function that makes the next item, in place, on the other thread. What it throws, `next` throws.
     public init(_ items: [Item], fill: @escaping (inout Item) throws -> Void) {
         let queue = Queue(items, fill)
         self.queue = queue
@@ -51,19 +51,11 @@ public final class Prefetcher<Item> {
 
         func run() {
             while let slot = emptySlot() {
-                do {
-                    // The slot belongs to this thread until it is counted as filled.
-                    try fill(&slots[slot])
-                    monitor.withLock {
-                        filled += 1
-                        monitor.wakeAll()
-                    }
-                } catch {
-                    monitor.withLock {
-                        failure = error
-                        monitor.wakeAll()
-                    }
-                    break
+                // The slot belongs to this thread until it is counted as filled.
+                let outcome = Result { try fill(&slots[slot]) }
+                monitor.withLock {
+                    if case .failure(let error) = outcome { failure = error } else { filled += 1 }
+                    monitor.wakeAll()
                 }
             }
             monitor.withLock {
@@ -72,10 +64,11 @@ public final class Prefetcher<Item> {
             }
         }
 
+        /// The next slot to fill, once there is one; `nil` when there will be none.
         private func emptySlot() -> Int? {
             monitor.withLock {
                 while filled == slots.count && !isClosed { monitor.wait() }
-                return isClosed ? nil : (first + filled) % slots.count
+                return isClosed || failure != nil ? nil : (first + filled) % slots.count
             }
         }
 

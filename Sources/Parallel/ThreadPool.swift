@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 
 /// Fork and join for arithmetic: `run` shares out the tasks of a job among all threads and returns when all are done.
@@ -7,7 +8,7 @@ public final class ThreadPool: Sendable {
     public let threads: Int
     private let board = Board()
 
-    /// - Parameter threads: threads in all, the caller's included; 1 starts none and runs everything in line.
+    /// - Parameter threads: the number of threads in all, the caller's included; 1 starts none and runs everything in line.
     public init(threads: Int) {
         self.threads = max(1, threads)
         for _ in 1..<max(1, threads) {
@@ -109,7 +110,12 @@ private final class Board: @unchecked Sendable {
         monitor.withLock { open.removeAll { $0 === job } }
         // No new helper can come now. Those at work finish their task; the caller does not take up another job
         // meanwhile, so that a short one is not held up by a long one.
-        spin { job.helpers.load(ordering: .acquiring) == 0 }
+        var spun = 0
+        while job.helpers.load(ordering: .acquiring) > 0 {
+            spun += 1
+            // Waits are short but not bounded.
+            if spun % Self.spins == 0 { sched_yield() }
+        }
         monitor.withLock { spare.append(job) }
     }
 
@@ -148,13 +154,5 @@ private final class Board: @unchecked Sendable {
         guard let job = open.first(where: { $0.hasTasks }) else { return nil }
         job.helpers.wrappingAdd(1, ordering: .relaxed)
         return job
-    }
-
-    private func spin(until ready: () -> Bool) {
-        var spun = 0
-        while !ready() {
-            spun += 1
-            if spun % Self.spins == 0 { yieldProcessor() }
-        }
     }
 }

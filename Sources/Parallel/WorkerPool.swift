@@ -20,8 +20,8 @@ public final class OrderedWorkers<Input: Sendable, Output: Sendable> {
     private let transform: @Sendable (Input) throws -> Output
     private var slots: [Slot] = []
 
-    /// - Parameter window: how many inputs may be under way; `nil` chooses one without threads to share the work, else
-    ///     two more than threads: enough to keep all busy while the oldest output is used.
+    /// - Parameter window: the number of inputs under way at most; `nil` is one without threads to share the work, else two
+    ///   more than threads: enough to keep all busy while the oldest output is used.
     public init(pool: WorkerPool, window: Int? = nil, transform: @escaping @Sendable (Input) throws -> Output) {
         self.pool = pool
         self.window = max(1, window ?? (pool.threads == 1 ? 1 : pool.threads + 2))
@@ -44,19 +44,19 @@ public final class OrderedWorkers<Input: Sendable, Output: Sendable> {
         }
     }
 
-    /// The oldest output; works for the pool while it is not ready. Throws what `transform` threw for it.
-    ///
-    /// - Precondition: `!isEmpty`.
+    /// The oldest output, of which there must be one; works for the pool while it is not ready. Throws what `transform` threw
+    /// for it.
     public func next() throws -> Output {
         let slot = slots.removeFirst()
         pool.queue.run(until: { slot.output != nil })
-        let output: Result<Output, any Error>? = pool.queue.monitor.withLock { slot.output }
-        guard let output else { preconditionFailure("the pool was closed while work was under way") }
+        guard let output = pool.queue.monitor.withLock({ slot.output }) else {
+            preconditionFailure("the pool was closed while work was under way")
+        }
         return try output.get()
     }
 }
 
-/// Threads that run independent jobs in the order of their submission: the engine of the streaming stages.
+/// Threads that run independent jobs in the order of their submission, for the streaming stages.
 ///
 /// A pool of `threads` has `threads - 1` threads of its own; the caller is the last one, and works whenever it would
 /// otherwise wait. So `threads: 1` starts no thread at all.
@@ -74,15 +74,14 @@ public final class WorkerPool: Sendable {
     deinit { queue.close() }
 }
 
-/// Jobs in line, and the lock that guards both them and whatever the jobs report.
-///
-/// Threads hold the queue, not the pool, so that a pool nobody uses any more ends its threads.
+/// Jobs in line, and the lock that guards both them and whatever the jobs report. Threads hold the queue, not the pool, so that
+/// a pool nobody uses any more ends its threads.
 private final class JobQueue: @unchecked Sendable {
     typealias Job = @Sendable () -> Void
 
     let monitor = Monitor()
+    /// Few: each stream has no more under way than its window.
     private var jobs: [Job] = []
-    private var taken = 0
     private var closed = false
 
     func submit(_ job: @escaping Job) {
@@ -104,7 +103,7 @@ private final class JobQueue: @unchecked Sendable {
         while true {
             let job: Job? = monitor.withLock {
                 while !closed && !ready() {
-                    if let job = popFirst() { return job }
+                    if !jobs.isEmpty { return jobs.removeFirst() }
                     monitor.wait()
                 }
                 return nil
@@ -112,16 +111,5 @@ private final class JobQueue: @unchecked Sendable {
             guard let job else { return }
             job()
         }
-    }
-
-    private func popFirst() -> Job? {
-        guard taken < jobs.count else { return nil }
-        let job = jobs[taken]
-        taken += 1
-        if taken == jobs.count {
-            jobs.removeAll(keepingCapacity: true)
-            taken = 0
-        }
-        return job
     }
 }
