@@ -46,7 +46,7 @@ public struct InputSize: Sendable, Equatable {
                 let file = PlacedFile(source, isScattered: false), let input = try? PeekedShard(PlacedSource(file, at: 0))
             else { return nil }
             if input.kind == nil {
-                guard let head = try? file.read(at: 0, count: min(4, file.size)), !isCompressed(head),
+                guard let head = try? file.read(at: 0, count: min(4, file.size)), Compression(head: head) == nil,
                     (try? texts.add(file, tokenizer)) != nil
                 else { return nil }
             } else {

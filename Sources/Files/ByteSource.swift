@@ -2,7 +2,7 @@ import Glibc
 
 /// Anything that yields bytes in order: a file, a pipe, or a decompressor round one of them.
 public protocol ByteSource: AnyObject {
-    /// What the user calls it, for messages: a path, or `standard input`.
+    /// The user's name for it, for messages: a path, or `standard input`.
     var name: String { get }
 
     /// Reads at most `buffer.count` bytes; 0 only at the end. Throws `ToolError` (`ioError`, or `dataError` for damaged

@@ -4,8 +4,8 @@
 extension StringProtocol {
     /// The parts between `separator`, which must be ASCII.
     /// - Parameters:
-    ///   - most: cuts at most so often, from the start.
-    ///   - keepsEmpty: whether parts of no text count.
+    ///   - most: the greatest number of cuts, from the start.
+    ///   - keepsEmpty: true if parts of no text count.
     public func parts(separatedBy separator: Unicode.Scalar, most: Int = .max, keepsEmpty: Bool = false) -> [String] {
         precondition(separator.isASCII)
         return Substring(self).utf8.split(separator: UInt8(separator.value), maxSplits: most, omittingEmptySubsequences: !keepsEmpty)

@@ -3,11 +3,11 @@ import Glibc
 /// Starts a program as a process of its own.
 /// - Parameters:
 ///   - path: the program's file.
-///   - isOnPath: whether the program is looked for on the PATH.
+///   - isOnPath: true if the program is looked for on the PATH.
 ///   - arguments: its arguments, its own name in front.
-///   - environment: its variables as `NAME=value`; `nil`: those of this process.
-///   - descriptors: open files of this process, and the numbers that they have in the other.
-///   - signals: those that the other process ignores or catches no more; none is blocked then either.
+///   - environment: its variables as `NAME=value`; `nil` for those of this process.
+///   - descriptors: the open files of this process, and the numbers that they have in the other.
+///   - signals: the signals that the other process no longer ignores or catches; with any, it blocks none either.
 /// - Returns: the number of the process, and 0; or else the error's `errno`.
 public func startProgram(
     _ path: String, isOnPath: Bool = false, _ arguments: [String], environment: [String]? = nil,

@@ -98,8 +98,8 @@ public enum ForeignKind: CaseIterable {
         }
     }
 
-    /// Whether these look like the first bytes of UTF-16 without a byte order mark, in a script whose letters, or at least whose
-    /// spaces, are in ASCII: of most units the high byte is NUL, and the low byte is never NUL.
+    /// True for what looks like the first bytes of UTF-16 without a byte order mark, in a script whose letters, or at least
+    /// whose spaces, are in ASCII: of most units the high byte is NUL, and the low byte is never NUL.
     private static func isUTF16(_ head: [UInt8], highByte: Int) -> Bool {
         let units = head.count / 2
         guard units >= 2 else { return false }
@@ -107,10 +107,10 @@ public enum ForeignKind: CaseIterable {
         return 4 * high >= 3 * units && (0..<units).allSatisfy { head[2 * $0 + 1 - highByte] != 0 }
     }
 
-    /// What to tell the user: what the file is, and the command that makes text of it.
+    /// The message for the user: the kind of the file, and the command that makes text of it.
     /// - Parameters:
     ///   - name: the file, or `standard input`.
-    ///   - compression: in what form such a file is compressed.
+    ///   - compression: the compression of the file, if there is any.
     public func advice(_ name: String, in compression: Compression? = nil) -> String {
         let isPipe = name == "standard input"
         let file = isPipe ? "" : " " + name

@@ -1,10 +1,9 @@
 import Glibc
 import Synchronization
 
-/// The size and time of a file when it was opened, of one that is read at any place as long as this object lives.
-///
-/// Who writes into such a file changes what this process reads. `checkUnchanged` notices that before an output gets its name, in a
-/// process that works for one run (`watchInputs`).
+/// The size and time that a file had when it was opened to be read at any place as long as this object lives. In a process that
+/// works for one run (`watchInputs`), `checkUnchanged` notices before an output gets its name if another process has written to
+/// the file.
 final class FileOrigin: Sendable {
     private let name: String
     private let descriptor: CInt
@@ -13,7 +12,7 @@ final class FileOrigin: Sendable {
     /// The objects that live, and the names of files that had changed when their objects died.
     private static let all = Mutex<(living: [ObjectIdentifier: Unmanaged<FileOrigin>], changed: Set<String>)>(([:], []))
 
-    /// - Parameter descriptor: of the file, open as long as the object lives.
+    /// - Parameter descriptor: the open file, which stays open as long as the object lives.
     init(name: String, descriptor: CInt) {
         var status = stat()
         fstat(descriptor, &status)
@@ -38,28 +37,20 @@ final class FileOrigin: Sendable {
             && (now.st_size != size || now.st_mtim.tv_sec != seconds || now.st_mtim.tv_nsec != nanoseconds)
     }
 
-    /// Throws `ToolError` with status `dataError` if the file has been written to since it was opened.
-    func check() throws {
-        if hasChanged { throw Self.error(name) }
-    }
-
-    private static func error(_ name: String) -> ToolError {
-        ToolError(.dataError, "\(name): was changed while it was being read; run this again")
-    }
-
     fileprivate static let areWatched = Atomic<Bool>(false)
 
-    /// Throws the same for any of those that were opened, if the inputs are watched.
+    /// Throws `ToolError` with status `dataError` if one of the files has been written to since it was opened and inputs are
+    /// watched.
     static func checkUnchanged() throws {
         guard areWatched.load(ordering: .relaxed) else { return }
         let changed = all.withLock { all in
             let living = all.living.values.compactMap { $0._withUnsafeGuaranteedRef { $0.hasChanged ? $0.name : nil } }
             return (living + all.changed).min()
         }
-        if let changed { throw error(changed) }
+        if let changed { throw ToolError(.dataError, "\(changed): was changed while it was being read; run this again") }
     }
 }
 
-/// From now on, no output gets its name if an input has been written to since it was opened: for a process of which all outputs are made
-/// from all inputs.
+/// Lets no output get its name from now on if an input has been written to since it was opened: for a process whose outputs are
+/// all made from all inputs.
 public func watchInputs() { FileOrigin.areWatched.store(true, ordering: .relaxed) }

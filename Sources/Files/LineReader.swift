@@ -1,9 +1,9 @@
 /// Cuts a stream into lines, for stages that look at one line at a time.
 public final class LineReader {
     public var name: String { source.name }
-    /// Lines given so far: the number, from 1, of the last one.
+    /// The number of lines given so far.
     public private(set) var number = 0
-    /// Whether the last one had an end: text that was cut within a line has none.
+    /// True if the last one had an end: text that was cut within a line has none.
     public private(set) var isEnded = true
 
     private let source: any ByteSource

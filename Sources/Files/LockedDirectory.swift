@@ -1,8 +1,7 @@
 import Glibc
 
-/// A directory that one process at a time works in.
-///
-/// The lock is the system's (flock), on a file `lock` in it; it is gone when the process is, however it ends.
+/// A directory that one process at a time works in. The lock is the system's (flock), on a file `lock` in it; it is gone when
+/// the process is, however it ends.
 public final class LockedDirectory {
     public let path: String
     private let descriptor: Int32

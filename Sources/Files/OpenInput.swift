@@ -30,20 +30,14 @@ public func decompressed(_ source: any ByteSource) throws -> any ByteSource {
     return try checked(inner, in: compression)
 }
 
-/// Whether these are the first bytes of what `openInput` would decompress.
-public func isCompressed(_ head: [UInt8]) -> Bool { Compression(head: head) != nil }
-
 /// All bytes of an input that is known to be small, such as a file of options. Throws `ToolError`: `ioError`, or `dataError` if
 /// it is longer than `limit`.
 public func readSmall(_ source: any ByteSource, limit: Int = 1 << 20) throws -> [UInt8] {
     try [UInt8](unsafeUninitializedCapacity: limit + 1) { buffer, initialized in
-        while initialized < buffer.count {
-            let rest = UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: buffer[initialized...]))
-            let count = try source.read(into: rest)
-            if count == 0 { return }
-            initialized += count
+        initialized = try source.readFully(into: UnsafeMutableRawBufferPointer(buffer))
+        guard initialized <= limit else {
+            throw ToolError.data(source.name, "", "is longer than \(limit >> 20) MiB, and no file of this kind is")
         }
-        throw ToolError.data(source.name, "", "is longer than \(limit >> 20) MiB, and no file of this kind is")
     }
 }
 

@@ -1,12 +1,12 @@
 import Glibc
 
-/// Where a stage writes: a file that appears whole under its name or not at all, or standard output.
+/// An output of a tool: a file that appears whole under its name or not at all, or standard output.
 ///
 /// The bytes go to a temporary file beside the target, which `commit` renames. If the process is interrupted, or the
 /// object dies before `commit`, the temporary file is removed and an earlier file of that name stays as it was. The new file has
 /// the permissions of one that it replaces, and a link to it stays a link.
 public final class OutputFile {
-    /// What the user calls it, for messages.
+    /// The user's name for it, for messages.
     public let name: String
     /// The file itself, behind all links; `nil` for a descriptor that others opened.
     private let path: String?
@@ -21,10 +21,10 @@ public final class OutputFile {
 
     /// - Parameters:
     ///   - path: the file to make; `-` is standard output.
-    ///   - name: what to call it in messages, if not by its path.
-    ///   - binary: refuses to write to a terminal, with status `usage`.
-    ///   - grows: write under the name itself from the start, as a log does that people watch.
-    ///   - appends: begin behind what a growing file has already.
+    ///   - name: the name in messages, if it is not the path.
+    ///   - binary: true if a terminal is to be refused, with status `usage`.
+    ///   - grows: true to write under the name itself from the start, as for a log that people watch.
+    ///   - appends: true to begin behind what a growing file has already.
     /// Throws `ToolError`: `cannotCreate` if the file cannot be made there, `inUse` if another process writes a growing one.
     public init(path: String, name shown: String? = nil, binary: Bool, grows: Bool = false, appends: Bool = false) throws {
         // From the point where all properties are set, a throwing init runs deinit too, which cleans up.
@@ -121,22 +121,14 @@ public final class OutputFile {
         }
     }
 
-    /// Whether it is a file that appears by `commit`, and its bytes have places.
+    /// True if it is a file that appears by `commit`, so that its bytes have places.
     public var hasPlaces: Bool { temporary != nil }
 
     /// Writes bytes at a place, beyond the end too, for formats that are not written in order (which use nothing else).
     /// Only if it `hasPlaces`. Throws `ToolError` with status `ioError`.
     public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
         bytesWritten += bytes.count
-        var done = 0
-        while done < bytes.count {
-            let count = pwrite(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done, offset + done)
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw failure("cannot write")
-            }
-            done += count
-        }
+        try writeEvery(bytes, at: offset)
     }
 
     /// Reads what has been written at a place; zeros where nothing has. Throws `ToolError` with status `ioError`.
@@ -180,22 +172,17 @@ public final class OutputFile {
     }
 
     private func writeAll(_ bytes: UnsafeRawBufferPointer) throws {
-        guard filter == nil else {
-            let escaped = filter?.escaped(bytes) ?? []
-            return try escaped.withUnsafeBytes { try writeEvery($0) }
-        }
-        try writeEvery(bytes)
+        guard let escaped = filter?.escaped(bytes) else { return try writeEvery(bytes) }
+        try escaped.withUnsafeBytes { try writeEvery($0) }
     }
 
-    private func writeEvery(_ bytes: UnsafeRawBufferPointer) throws {
-        var rest = bytes
-        while !rest.isEmpty {
-            let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw failure("cannot write")
-            }
-            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+    /// - Parameter offset: the place in the file; `nil` is behind what was written last.
+    private func writeEvery(_ bytes: UnsafeRawBufferPointer, at offset: Int? = nil) throws {
+        var done = 0
+        while done < bytes.count {
+            let start = bytes.baseAddress.map { $0 + done }, rest = bytes.count - done
+            let count = offset.map { pwrite(descriptor, start, rest, $0 + done) } ?? Glibc.write(descriptor, start, rest)
+            if count >= 0 { done += count } else if errno != EINTR { throw failure("cannot write") }
         }
     }
 
@@ -212,19 +199,13 @@ private struct TerminalFilter {
         var result: [UInt8] = []
         result.reserveCapacity(bytes.count)
         for byte in bytes {
-            if isPending {
-                isPending = false
-                if (0x80..<0xA0).contains(byte) {
-                    result += "\\u{\(String(byte, radix: 16))}".utf8
-                    continue
-                }
-                result.append(0xC2)
-            }
-            switch byte {
-            case 0xC2: isPending = true
-            case 0x09, 0x0A: result.append(byte)
-            case 0..<0x20, 0x7F: result += "\\u{\(String(byte, radix: 16))}".utf8
-            default: result.append(byte)
+            let isBeyondASCII = isPending && (0x80..<0xA0).contains(byte)
+            if isPending && !isBeyondASCII { result.append(0xC2) }
+            isPending = byte == 0xC2
+            if isBeyondASCII || byte < 0x20 && byte != 0x09 && byte != 0x0A || byte == 0x7F {
+                result += "\\u{\(String(byte, radix: 16))}".utf8
+            } else if !isPending {
+                result.append(byte)
             }
         }
         return result

@@ -1,18 +1,16 @@
 import Glibc
 
-/// A folder of numbered files, `0.npy`, `1.npy` and so on, that appears whole under its name or not at all.
-///
-/// Its files are written in a hidden folder beside the target, which `commit` renames. If the process is interrupted, or the
-/// object dies before `commit`, all of it is removed.
+/// A folder of numbered files, `0.npy`, `1.npy` and so on, that appears whole under its name or not at all: `commit` renames a
+/// hidden folder beside the target, which is removed if the process is interrupted or the object dies before.
 public final class OutputFolder {
     private let path: String
     private let temporary: TemporaryName
-    /// Of the temporary folder, which is locked through it.
+    /// The open temporary folder, which is locked through it.
     private let descriptor: CInt
     private let suffix: String
     private var count = 0
 
-    /// - Parameter suffix: of the files, `.npy` for example.
+    /// - Parameter suffix: the ending of the files' names, `.npy` for example.
     /// Throws `ToolError` with status `cannotCreate` if there is such a folder with something in it, or it cannot be made.
     public init(path: String, suffix: String) throws {
         guard !path.isEmpty else { throw ToolError(.cannotCreate, "the name of the output is empty") }

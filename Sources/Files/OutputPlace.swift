@@ -1,6 +1,6 @@
 import Glibc
 
-/// Where the bytes for a path go, once its links are followed.
+/// The place where the bytes for a path go, once its links are followed.
 enum OutputPlace {
     /// A descriptor of this process: `-`, /dev/stdout, /dev/fd/3, a link to one of them.
     case descriptor(CInt)
@@ -42,14 +42,14 @@ enum OutputPlace {
     }
 }
 
-/// What a symbolic link names; `nil` for anything else, with the reason in `errno`.
+/// The path that a symbolic link names; `nil` for anything else, with the reason in `errno`.
 public func linkTarget(_ path: String) -> String? {
     var name = [CChar](repeating: 0, count: Int(PATH_MAX))
     let count = path.withFileName { readlink($0, &name, name.count) }
     return count > 0 ? String(fileName: name[..<count].map { UInt8(bitPattern: $0) }) : nil
 }
 
-/// Whether two paths name the same file, through links and other spellings too; neither need exist yet. Standard input and
+/// True if two paths name the same file, also through links and other spellings; neither need exist yet. Standard input and
 /// output are never the same as a path.
 public func isSameFile(_ first: String, _ second: String) -> Bool {
     guard first != "-", second != "-" else { return false }
@@ -60,8 +60,8 @@ public func isSameFile(_ first: String, _ second: String) -> Bool {
     return resolved(first).isIdentical(to: resolved(second))
 }
 
-/// Whether `path` is a file that can be read again and again: not a pipe, nor standard input, `-`. What is not there is none
-/// of these, and opening it says so.
+/// True if `path` is no pipe, device or standard input (`-`), so that it can be read again and again, or if it does not exist,
+/// which opening it will tell.
 public func isRegularFile(_ path: String) -> Bool {
     var status = stat()
     return path != "-" && (path.withFileName { stat($0, &status) } != 0 || status.st_mode & S_IFMT == S_IFREG)

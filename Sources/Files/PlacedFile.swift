@@ -2,29 +2,23 @@ import Glibc
 
 /// A plain file that is read at any place, by any thread. One that is written to meanwhile is noticed (`FileOrigin`).
 public final class PlacedFile: Sendable {
-    /// What the user calls it.
+    /// The user's name for it.
     public let name: String
     public let size: Int
-    /// For handing it to another process; this one closes it when the object dies.
+    /// The open file, for handing it to another process; the object closes it.
     public let descriptor: Int32
     private let origin: FileOrigin
 
     /// The file behind a source of which nothing has been read; `nil` if it is a pipe, or no file at all.
-    /// - Parameter isScattered: whether what is read lies anywhere, and not in the order of the file.
-    public init?(_ source: any ByteSource, isScattered: Bool = true) {
-        guard let source = source as? FileSource, let descriptor = source.ownDescriptor(), let size = source.size else {
-            return nil
-        }
-        name = source.name
-        self.size = size
-        self.descriptor = descriptor
-        origin = FileOrigin(name: name, descriptor: descriptor)
+    /// - Parameter isScattered: true if it will be read in no order.
+    public convenience init?(_ source: any ByteSource, isScattered: Bool = true) {
+        guard let source = source as? FileSource, let descriptor = source.ownDescriptor() else { return nil }
+        self.init(name: source.name, descriptor: descriptor)
         // Rows of a table lie anywhere: what the system reads ahead is not what is wanted next.
         if isScattered { posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM) }
     }
 
-    /// A file that another process has handed over, open; the object closes it. `nil` if it is no plain file.
-    /// - Parameter name: what the user calls it.
+    /// An open file, which the object closes; `nil` if it is no plain file.
     public init?(name: String, descriptor: Int32) {
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
@@ -36,9 +30,6 @@ public final class PlacedFile: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Throws `ToolError` with status `dataError` if the file has been written to since it was opened.
-    public func checkUnchanged() throws { try origin.check() }
-
     /// Fills `buffer` from byte `offset` on. Throws `ToolError` (`ioError`, or `dataError` if the file ends before).
     public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
         guard let filled = readPlace(descriptor, at: offset, into: buffer) else {
@@ -49,7 +40,7 @@ public final class PlacedFile: Sendable {
         }
     }
 
-    /// The same, as an array of `count` bytes, which the caller knows to be few.
+    /// Reads `count` bytes, which the caller knows to be few. Throws as the other `read`.
     public func read(at offset: Int, count: Int) throws -> [UInt8] {
         try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
             try read(at: offset, into: UnsafeMutableRawBufferPointer(buffer))
@@ -77,40 +68,27 @@ public final class PlacedSource: ByteSource {
     }
 }
 
-/// A regular file in memory without loading it: pages come from disk when they are touched.
-///
-/// A file that is written to meanwhile is noticed (`FileOrigin`); one that is cut short is SIGBUS before that.
+/// A regular file in memory without loading it: pages come from disk when they are touched. One that is written to meanwhile is
+/// noticed (`FileOrigin`); one that is cut short is SIGBUS before that.
 public final class MappedFile: @unchecked Sendable {
-    public let name: String
+    public var name: String { file.name }
     public let bytes: UnsafeRawBufferPointer
-    private let descriptor: CInt
-    private let origin: FileOrigin
+    private let file: PlacedFile
 
     /// Throws `ToolError` with status `noInput`; a pipe cannot be mapped.
     public init(path: String) throws {
         // A pipe is no file to map, and must not be waited for.
         let descriptor = path.withFileName { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
         guard descriptor >= 0 else { throw ToolError.system(.noInput, path, "cannot open", errno: errno) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        guard let file = PlacedFile(name: path, descriptor: descriptor) else {
             close(descriptor)
             throw ToolError(.noInput, "\(path): is not a regular file, and must be one to be mapped")
         }
-        let size = Int(status.st_size)
-        let start = size == 0 ? nil : mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0)
-        guard start != MAP_FAILED else {
-            let code = errno
-            close(descriptor)
-            throw ToolError.system(.ioError, path, "cannot map", errno: code)
-        }
-        name = path
-        bytes = UnsafeRawBufferPointer(start: start, count: size)
-        self.descriptor = descriptor
-        origin = FileOrigin(name: path, descriptor: descriptor)
+        let start = file.size == 0 ? nil : mmap(nil, file.size, PROT_READ, MAP_PRIVATE, descriptor, 0)
+        guard start != MAP_FAILED else { throw ToolError.system(.ioError, path, "cannot map", errno: errno) }
+        bytes = UnsafeRawBufferPointer(start: start, count: file.size)
+        self.file = file
     }
-
-    /// Throws `ToolError` with status `dataError` if the file has been written to since it was opened.
-    public func checkUnchanged() throws { try origin.check() }
 
     /// Gives back the memory of what has been read; it comes from the file again when it is touched.
     public func release() {
@@ -119,7 +97,6 @@ public final class MappedFile: @unchecked Sendable {
 
     deinit {
         if let start = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: start), bytes.count) }
-        close(descriptor)
     }
 }
 

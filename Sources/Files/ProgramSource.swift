@@ -14,9 +14,9 @@ final class ProgramSource: ByteSource {
     /// has gone can be an error without being a signal.
     private var input, output, errors: CInt
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 16)
-    /// What has been read of the source, and not yet been taken by the program.
+    /// The bytes that have been read of the source and not yet been taken by the program.
     private var pending = 0..<0
-    /// What the program says on its standard error, the beginning of it.
+    /// The beginning of what the program says on its standard error.
     private var message: [UInt8] = []
     private var failure: ToolError?
 
@@ -24,13 +24,15 @@ final class ProgramSource: ByteSource {
     init(_ source: any ByteSource, _ compression: Compression) throws {
         self.source = source
         self.compression = compression
-        let streams = try ChildStreams(of: source.name)
-        process = try streams.start(compression, reading: source.name)
-        (input, output, errors) = streams.take()
+        let (process, streams) = try start(compression, reading: source.name)
+        self.process = process
+        (input, output, errors) = (streams[0], streams[1], streams[2])
     }
 
     deinit {
-        closeAll()
+        close(&input)
+        close(&output)
+        close(&errors)
         if isRunning {
             kill(process, SIGKILL)
             _ = waitForEnd(of: process)
@@ -111,7 +113,7 @@ final class ProgramSource: ByteSource {
         if let failure { throw failure }
     }
 
-    /// What a status means; `nil` if all went well.
+    /// The error that a status means; `nil` if all went well.
     private func refusal(_ status: CInt?) -> ToolError? {
         let program = compression.program
         guard let status else {
@@ -135,58 +137,35 @@ final class ProgramSource: ByteSource {
         if descriptor >= 0 { Glibc.close(descriptor) }
         descriptor = -1
     }
-
-    private func closeAll() {
-        close(&input)
-        close(&output)
-        close(&errors)
-    }
 }
 
-/// Both ends of the three standard streams of a child process; closed, but for those that were taken.
-private final class ChildStreams {
-    private var own: [CInt] = [-1, -1, -1], child: [CInt] = [-1, -1, -1]
-
-    /// Throws `ToolError` with status `systemError`.
-    init(of name: String) throws {
-        for stream in 0..<3 {
-            // Sockets, because they are closed in other children from the start, as pipes are not.
-            var ends: [CInt] = [-1, -1]
-            guard socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
-                throw ToolError.system(.systemError, name, "cannot make a pipe", errno: errno)
-            }
-            (own[stream], child[stream]) = (ends[0], ends[1])
+/// Starts the program that unpacks, and returns its number and this process's ends of its three standard streams, which are the
+/// caller's. Throws `ToolError`: `unavailable`, `systemError`.
+private func start(_ compression: Compression, reading name: String) throws -> (process: pid_t, streams: [CInt]) {
+    var own: [CInt] = [], child: [CInt] = [], isStarted = false
+    defer { for descriptor in isStarted ? child : own + child { close(descriptor) } }
+    for _ in 0..<3 {
+        // Sockets, because they are closed in other children from the start, as pipes are not.
+        var ends: [CInt] = [-1, -1]
+        guard socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
+            throw ToolError.system(.systemError, name, "cannot make a pipe", errno: errno)
         }
+        own.append(ends[0])
+        child.append(ends[1])
     }
-
-    deinit { for descriptor in own + child where descriptor >= 0 { close(descriptor) } }
-
-    /// Starts the program that unpacks to its standard output. Throws `ToolError`: `unavailable`, `systemError`.
-    func start(_ compression: Compression, reading name: String) throws -> pid_t {
-        // Who ignores the end of children is not told their status.
-        var action = sigaction()
-        if sigaction(SIGCHLD, nil, &action) == 0, unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1 {
-            signal(SIGCHLD, SIG_DFL)
+    // That this process ignores or blocks signals is none of the program's business.
+    let (process, error) = startProgram(
+        compression.program, isOnPath: true, [compression.program] + compression.unpackingOptions,
+        descriptors: (0..<3).map { (child[$0], CInt($0)) }, resetting: [SIGPIPE])
+    guard error == 0 else {
+        guard [ENOENT, ENOTDIR, EACCES].contains(error) else {
+            throw ToolError.system(.systemError, name, "cannot start \(compression.program)", errno: error)
         }
-        // That this process ignores or blocks signals is none of the program's business.
-        let (process, error) = startProgram(
-            compression.program, isOnPath: true, [compression.program] + compression.unpackingOptions,
-            descriptors: (0..<3).map { (child[$0], CInt($0)) }, resetting: [SIGPIPE])
-        guard error == 0 else {
-            guard [ENOENT, ENOTDIR, EACCES].contains(error) else {
-                throw ToolError.system(.systemError, name, "cannot start \(compression.program)", errno: error)
-            }
-            throw ToolError(
-                .unavailable,
-                "\(name): is compressed with \(compression.rawValue), and the program \(compression.program), which reads it, "
-                    + "is not here: apt install \(compression.package)")
-        }
-        return process
+        throw ToolError(
+            .unavailable,
+            "\(name): is compressed with \(compression.rawValue), and the program \(compression.program), which reads it, "
+                + "is not here: apt install \(compression.package)")
     }
-
-    /// This process's ends, now the caller's.
-    func take() -> (CInt, CInt, CInt) {
-        defer { own = [-1, -1, -1] }
-        return (own[0], own[1], own[2])
-    }
+    isStarted = true
+    return (process, own)
 }

@@ -16,23 +16,30 @@ public func memoryLimit() -> Int {
     return limit
 }
 
-/// The most memory this process has held since it became this program, in bytes, by the system's account of it (`VmHWM`):
-/// what `getrusage` says begins with that of the process which started it. Allocates nothing.
+/// The most memory in bytes that this process has held since it became this program, by the system's account (`VmHWM`): that of
+/// `getrusage` begins with the process which started it. Allocates nothing.
 public func peakMemory() -> Int {
-    // The line stands in the first half kibibyte, and a kibibyte is as much as is taken from the stack.
-    let kibibytes = withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 16) { buffer -> Int? in
+    if let bytes = processStatus("VmHWM:") { return bytes }
+    var usage = rusage()
+    getrusage(RUSAGE_SELF.rawValue, &usage)
+    return usage.ru_maxrss << 10
+}
+
+/// The bytes of address space that this process has; `nil` if the system does not say. Allocates nothing.
+public func addressSpace() -> Int? { processStatus("VmSize:") }
+
+/// A size in bytes that the system tells of this process in kibibytes.
+private func processStatus(_ name: String) -> Int? {
+    // The sizes stand in the first half kibibyte, and a kibibyte is as much as is taken from the stack.
+    withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 16) { buffer in
         let file = open("/proc/self/status", O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return nil }
         defer { close(file) }
         guard let start = buffer.baseAddress, case let count = read(file, start, buffer.count - 1), count > 0 else { return nil }
         start.storeBytes(of: 0, toByteOffset: count, as: UInt8.self)
         let text = start.assumingMemoryBound(to: CChar.self)
-        return strstr(text, "VmHWM:").map { strtol($0 + 6, nil, 10) }
+        return name.withCString { strstr(text, $0) }.map { strtol($0 + name.utf8.count, nil, 10) << 10 }
     }
-    if let kibibytes { return kibibytes << 10 }
-    var usage = rusage()
-    getrusage(RUSAGE_SELF.rawValue, &usage)
-    return usage.ru_maxrss << 10
 }
 
 /// A file system that files are to be made on.
@@ -47,8 +54,8 @@ public struct Volume: Hashable, Sendable {
         self.free = free
     }
 
-    /// Where a file or folder of the name `path` is or will be; `-` is the file that standard output goes to. `nil` for pipes and
-    /// devices, for a folder that is not there, and where the system knows no size.
+    /// Finds the file system of the file or folder `path`, which need not exist; `-` is the file that standard output goes to.
+    /// `nil` for pipes and devices, for a folder that is not there, and where the system knows no size.
     public init?(of path: String) {
         var status = stat(), space = statvfs()
         if path == "-" {

@@ -5,10 +5,10 @@ import Synchronization
 /// process ends. For data that does not fit in memory: write it once, then read it once.
 public final class TemporaryFile {
     private let name: String
-    /// For handing it to another process; this one closes it when the object dies.
+    /// The open file, for handing it to another process; the object closes it.
     public let descriptor: Int32
 
-    /// - Parameter directory: where there is room; `nil` is `$TMPDIR`, or /tmp.
+    /// - Parameter directory: a directory with room; `nil` is `$TMPDIR`, or /tmp.
     /// Throws `ToolError` with status `cannotCreate`.
     public init(in directory: String? = nil) throws {
         let place = directory ?? temporaryDirectory
@@ -47,13 +47,13 @@ private var temporaryDirectory: String {
 /// is open: what is not locked belongs to a process that was killed, and the next one with the same target removes it.
 final class TemporaryName: Sendable {
     let path: String
-    /// As it stands in the registry.
+    /// The text in the registry.
     private let entry: String
-    /// Given back once: it may be another's a moment later. Negative when it has been, or when there was none.
+    /// The entry's place in the registry, given back once, because it may be another's a moment later: -1 if there was none, -2
+    /// when there is nothing to remove any more.
     private let slot: Atomic<Int>
-    private let isFinal = Atomic<Bool>(false)
 
-    /// - Parameter suffix: of the files `0`, `1`, … with it in a folder of this name; `nil` for a file.
+    /// - Parameter suffix: the ending of the files `0`, `1`, … in a folder of this name; `nil` for a file.
     private init(_ path: String, folderOf suffix: String?) {
         self.path = path
         entry = suffix.map { "folder \(path)/\($0)" } ?? "file \(path)"
@@ -63,8 +63,9 @@ final class TemporaryName: Sendable {
     /// Makes a hidden file or folder in the directory of `target`, so that a rename is atomic, and removes those that killed
     /// processes have left of the same target.
     /// - Parameters:
-    ///   - suffix: of the files `0`, `1`, … with it in a folder; `nil` for a file.
-    ///   - create: makes what it is given the name of, and opens it; a negative result is an error in `errno`.
+    ///   - suffix: the ending of the files `0`, `1`, … in a folder; `nil` for a file.
+    ///   - create: a function that makes and opens a file or folder of the name given; a negative result is an error in
+    ///     `errno`.
     /// - Returns: the name, and the descriptor, which is locked until it is closed; `nil`: an error, in `errno`.
     static func make(
         beside target: String, folderOf suffix: String? = nil, create: (UnsafePointer<CChar>) -> CInt
@@ -126,11 +127,7 @@ final class TemporaryName: Sendable {
         }
     }
 
-    func remove() {
-        guard !isFinal.exchange(true, ordering: .relaxed) else { return }
-        entry.withFileName { TemporaryRegistry.removeFiles($0) }
-        giveBack()
-    }
+    func remove() { giveBack(removing: true) }
 
     /// Gives the file its final name, or says false, and why in `errno`.
     func rename(to target: String) -> Bool {
@@ -138,13 +135,12 @@ final class TemporaryName: Sendable {
     }
 
     /// The file has its final name: nothing to remove any more.
-    func forget() {
-        isFinal.store(true, ordering: .relaxed)
-        giveBack()
-    }
+    func forget() { giveBack(removing: false) }
 
-    private func giveBack() {
-        let slot = slot.exchange(-1, ordering: .relaxed)
+    private func giveBack(removing isUnfinished: Bool) {
+        let slot = slot.exchange(-2, ordering: .relaxed)
+        guard slot > -2 else { return }
+        if isUnfinished { entry.withFileName { TemporaryRegistry.removeFiles($0) } }
         if slot >= 0 { TemporaryRegistry.shared.take(slot) }
     }
 }
@@ -203,21 +199,19 @@ private final class TemporaryRegistry: @unchecked Sendable {
         let length = UnsafePointer(slash) - path + 1, suffix = strlen(slash + 1)
         // Twenty digits at most, and the end.
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: length + 20 + suffix + 1) { name in
-            guard let start = name.baseAddress else { return }
-            memcpy(start, path, length)
-            var number = 0
+            guard let end = name.baseAddress.map({ $0 + length + 20 }) else { return }
+            memcpy(end, slash + 1, suffix + 1)
+            var number = 0, start = end
             repeat {
-                var digits = 0, rest = number
+                start = end
+                var rest = number
                 repeat {
-                    digits += 1
+                    start -= 1
+                    start.pointee = CChar(rest % 10 + 48)
                     rest /= 10
                 } while rest > 0
-                rest = number
-                for place in (0..<digits).reversed() {
-                    start[length + place] = CChar(rest % 10 + 48)
-                    rest /= 10
-                }
-                memcpy(start + length + digits, slash + 1, suffix + 1)
+                start -= length
+                memcpy(start, path, length)
                 number += 1
             } while unlink(start) == 0
             start[length - 1] = 0

@@ -24,7 +24,7 @@ public enum ExitStatus: Int32, Sendable {
     case configuration = 78
 }
 
-/// What a tool prints on its one line of stderr, and the status it exits with.
+/// The one line that a tool prints on stderr when it fails, and the status it exits with.
 ///
 /// The text says file, place and cause, in this order, and the command that helps if there is one:
 /// `corpus.txt: line 17: byte 3 is not UTF-8; try: iconv -c -t UTF-8`.
@@ -40,7 +40,7 @@ public struct ToolError: Error, Sendable, CustomStringConvertible {
     /// An input that is damaged or of the wrong kind.
     /// - Parameters:
     ///   - file: the name the user gave, `standard input` for a pipe.
-    ///   - place: where in it: a line, a byte, a block; empty for the whole.
+    ///   - place: the line, byte or block; empty for the whole.
     public static func data(_ file: String, _ place: String = "", _ cause: String) -> ToolError {
         ToolError(.dataError, [file, place, cause].filter { !$0.isEmpty }.joined(separator: ": "))
     }

@@ -1,12 +1,10 @@
-/// xxHash, 64 bits: the digests in shards and the hash of every word table.
-///
-/// Yann Collet, "xxHash fast digest algorithm", specification 0.1.1. Streaming: `update` any number of times, then `digest`.
+/// xxHash of 64 bits (Yann Collet, "xxHash fast digest algorithm", specification 0.1.1), for digests: `update` any number of
+/// times, then `digest`.
 public struct XXH64: Sendable {
     private var lane1, lane2, lane3, lane4: UInt64
     private var tail: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
     private var tailCount = 0
     private var total: UInt64 = 0
-    private let seed: UInt64
 
     private static let prime1: UInt64 = 0x9E37_79B1_85EB_CA87
     private static let prime2: UInt64 = 0xC2B2_AE3D_27D4_EB4F
@@ -14,18 +12,16 @@ public struct XXH64: Sendable {
     private static let prime4: UInt64 = 0x85EB_CA77_C2B2_AE63
     private static let prime5: UInt64 = 0x27D4_EB2F_1656_67C5
 
-    public init(seed: UInt64 = 0) {
-        self.seed = seed
-        lane1 = seed &+ Self.prime1 &+ Self.prime2
-        lane2 = seed &+ Self.prime2
-        lane3 = seed
-        lane4 = seed &- Self.prime1
+    public init() {
+        lane1 = Self.prime1 &+ Self.prime2
+        lane2 = Self.prime2
+        lane3 = 0
+        lane4 = 0 &- Self.prime1
     }
 
     /// The hash of `bytes` alone.
-    @inlinable
-    public static func hash(_ bytes: UnsafeRawBufferPointer, seed: UInt64 = 0) -> UInt64 {
-        var state = XXH64(seed: seed)
+    public static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+        var state = XXH64()
         state.update(bytes)
         return state.digest()
     }
@@ -42,16 +38,13 @@ public struct XXH64: Sendable {
             tailCount += taken
             rest = UnsafeRawBufferPointer(rebasing: rest[taken...])
             guard tailCount == 32 else { return }
-            consume(
-                UInt64(littleEndian: tail.0), UInt64(littleEndian: tail.1), UInt64(littleEndian: tail.2),
-                UInt64(littleEndian: tail.3))
+            let full = tail
+            withUnsafeBytes(of: full) { consume($0, 0) }
             tailCount = 0
         }
         var offset = 0
         while offset + 32 <= rest.count {
-            consume(
-                Self.word(rest, offset), Self.word(rest, offset + 8), Self.word(rest, offset + 16),
-                Self.word(rest, offset + 24))
+            consume(rest, offset)
             offset += 32
         }
         if offset < rest.count {
@@ -70,7 +63,7 @@ public struct XXH64: Sendable {
                 hash = (hash ^ Self.round(0, lane)) &* Self.prime1 &+ Self.prime4
             }
         } else {
-            hash = seed &+ Self.prime5
+            hash = Self.prime5
         }
         hash &+= total
         withUnsafeBytes(of: tail) { tail in
@@ -94,12 +87,13 @@ public struct XXH64: Sendable {
         return hash ^ hash >> 32
     }
 
+    /// Takes 32 bytes in.
     @inline(__always)
-    private mutating func consume(_ a: UInt64, _ b: UInt64, _ c: UInt64, _ d: UInt64) {
-        lane1 = Self.round(lane1, a)
-        lane2 = Self.round(lane2, b)
-        lane3 = Self.round(lane3, c)
-        lane4 = Self.round(lane4, d)
+    private mutating func consume(_ bytes: UnsafeRawBufferPointer, _ offset: Int) {
+        lane1 = Self.round(lane1, Self.word(bytes, offset))
+        lane2 = Self.round(lane2, Self.word(bytes, offset + 8))
+        lane3 = Self.round(lane3, Self.word(bytes, offset + 16))
+        lane4 = Self.round(lane4, Self.word(bytes, offset + 24))
     }
 
     @inline(__always)
@@ -116,9 +110,8 @@ public struct XXH64: Sendable {
     }
 }
 
-/// xxHash, 32 bits: the checksums of LZ4 frames, for code that makes or reads their blocks itself.
-///
-/// Yann Collet, "xxHash fast digest algorithm", specification 0.1.1.
+/// xxHash of 32 bits (of the same specification): the checksums of LZ4 frames, for code that makes or reads their blocks
+/// itself.
 public enum XXH32 {
     private static let prime1: UInt32 = 0x9E37_79B1
     private static let prime2: UInt32 = 0x85EB_CA77
@@ -127,11 +120,11 @@ public enum XXH32 {
     private static let prime5: UInt32 = 0x1656_67B1
 
     /// The hash of `bytes`.
-    public static func hash(_ bytes: UnsafeRawBufferPointer, seed: UInt32 = 0) -> UInt32 {
+    public static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
         var offset = 0
         var hash: UInt32
         if bytes.count >= 16 {
-            var lane1 = seed &+ prime1 &+ prime2, lane2 = seed &+ prime2, lane3 = seed, lane4 = seed &- prime1
+            var lane1 = prime1 &+ prime2, lane2 = prime2, lane3: UInt32 = 0, lane4 = 0 &- prime1
             while offset + 16 <= bytes.count {
                 lane1 = round(lane1, word(bytes, offset))
                 lane2 = round(lane2, word(bytes, offset + 4))
@@ -141,7 +134,7 @@ public enum XXH32 {
             }
             hash = rotate(lane1, 1) &+ rotate(lane2, 7) &+ rotate(lane3, 12) &+ rotate(lane4, 18)
         } else {
-            hash = seed &+ prime5
+            hash = prime5
         }
         hash &+= UInt32(truncatingIfNeeded: bytes.count)
         while offset + 4 <= bytes.count {

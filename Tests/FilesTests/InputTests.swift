@@ -57,11 +57,11 @@ struct InputTests {
 struct XXH64Tests {
     /// Values of the reference implementation (python3, package xxhash 3.5).
     @Test(arguments: [
-        ("", 0, 0xEF46_DB37_51D8_E999), ("a", 0, 0xD24E_C4F1_A98C_6E5B), ("abc", 0, 0x44BC_2CF5_AD77_0999),
-        (String(repeating: "0123456789", count: 10), 0, 0xF80E_7B96_315A_FFFA), (String(repeating: "0123456789", count: 10), 7, 0xA314_A8F8_5DA8_C7D1),
-    ] as [(String, UInt64, UInt64)])
-    func knownDigests(text: String, seed: UInt64, digest: UInt64) {
-        #expect(Array(text.utf8).withUnsafeBytes { XXH64.hash($0, seed: seed) } == digest)
+        ("", 0xEF46_DB37_51D8_E999), ("a", 0xD24E_C4F1_A98C_6E5B), ("abc", 0x44BC_2CF5_AD77_0999),
+        (String(repeating: "0123456789", count: 10), 0xF80E_7B96_315A_FFFA),
+    ] as [(String, UInt64)])
+    func knownDigests(text: String, digest: UInt64) {
+        #expect(Array(text.utf8).withUnsafeBytes { XXH64.hash($0) } == digest)
     }
 
     @Test(arguments: [0, 1, 3, 4, 7, 8, 31, 32, 33, 63, 64, 100, 1000])

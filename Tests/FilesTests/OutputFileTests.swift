@@ -133,24 +133,4 @@ struct OutputFileTests {
         try output.commit()
         #expect(directory.entries() == [name])
     }
-
-    /// What an output was made from must be as it was; a tool asks before each output gets its name.
-    @Test func anInputThatChanges() throws {
-        let directory = try TemporaryDirectory()
-        for change in ["longer", "other"] {
-            let path = try directory.write("input", "what it was")
-            let mapped = try MappedFile(path: path), placed = try #require(try PlacedFile(FileSource(path: path)))
-            try mapped.checkUnchanged()
-            try placed.checkUnchanged()
-            let stream = try #require(fopen(path, change == "longer" ? "a" : "r+"))
-            fputs("X", stream)
-            fclose(stream)
-            // However coarse a file system's clock is.
-            if change == "other" { utimensat(AT_FDCWD, path, [timespec(tv_sec: 1, tv_nsec: 0), timespec(tv_sec: 1, tv_nsec: 0)], 0) }
-            for check in [mapped.checkUnchanged, placed.checkUnchanged] {
-                let error = #expect(throws: ToolError.self) { try check() }
-                #expect(error?.status == .dataError && error?.description.hasPrefix(path) == true)
-            }
-        }
-    }
 }

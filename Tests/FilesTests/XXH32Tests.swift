@@ -5,14 +5,12 @@ import Testing
 struct XXH32Tests {
     /// Values of the reference implementation (python3, package xxhash 4.1).
     @Test(arguments: [
-        ("", 0, 0x02CC_5D05), ("a", 0, 0x550D_7456), ("abc", 0, 0x32D1_53FF), ("abcd", 0, 0xA364_3705),
-        ("message digest!", 0, 0xA8B8_F8DF), ("0123456789abcdef", 0, 0xC2C4_5B69), ("0123456789abcdefg", 0, 0xCC79_B217),
-        (String(repeating: "0123456789", count: 10), 0, 0xF0F8_2DB6), ("", 0x9E37_79B1, 0x36B7_8AE7),
-        ("message digest!", 0x9E37_79B1, 0x2D94_9882), ("0123456789abcdefg", 0x9E37_79B1, 0x498C_0EFA),
-        (String(repeating: "0123456789", count: 10), 0x9E37_79B1, 0xF7EE_A3AC),
-    ] as [(String, UInt32, UInt32)])
-    func knownDigests(text: String, seed: UInt32, digest: UInt32) {
-        #expect(Array(text.utf8).withUnsafeBytes { XXH32.hash($0, seed: seed) } == digest)
+        ("", 0x02CC_5D05), ("a", 0x550D_7456), ("abc", 0x32D1_53FF), ("abcd", 0xA364_3705), ("message digest!", 0xA8B8_F8DF),
+        ("0123456789abcdef", 0xC2C4_5B69), ("0123456789abcdefg", 0xCC79_B217),
+        (String(repeating: "0123456789", count: 10), 0xF0F8_2DB6),
+    ] as [(String, UInt32)])
+    func knownDigests(text: String, digest: UInt32) {
+        #expect(Array(text.utf8).withUnsafeBytes { XXH32.hash($0) } == digest)
     }
 }
 
