@@ -1,10 +1,8 @@
 import CLZ4
 import Files
 
-/// Single LZ4 frames as shards use them: independent blocks, content size, block and content checksums always present.
-///
-/// Block checksums are over compressed bytes. Without them some flipped bits would pass: a match may point to another
-/// place with the same text.
+/// Single LZ4 frames as shards use them: independent blocks, content size, block and content checksums always present. Without
+/// the checksums of compressed blocks some flipped bits would pass: a match may point to another place with the same text.
 enum Frame {
     /// No frame's content is larger, so that a damaged size never makes a reader ask for absurd memory.
     static let maximumContent = 256 << 20
@@ -34,7 +32,7 @@ enum Frame {
         return size
     }
 
-    /// The content of one whole frame, checksum verified. `file` and `place` are for messages.
+    /// The content of one whole frame, checksum verified. Throws `ToolError`.
     static func decompress(_ frame: ScannedFrame, file: String) throws -> [UInt8] {
         var context: OpaquePointer?
         let status = LZ4F_createDecompressionContext(&context, UInt32(LZ4F_VERSION))
@@ -75,7 +73,7 @@ extension Frame {
     static let headerSize = 15
     /// Bytes behind the last block: an end mark and the content's checksum.
     static let endSize = 8
-    /// What a block has beside its bytes: its size before them, their checksum behind.
+    /// The bytes that a block adds to its content: the size before it, the checksum behind.
     static let blockExtra = 8
     /// The bit of a block's size that says it is stored.
     static let storedBit: UInt32 = 1 << 31
@@ -138,7 +136,7 @@ extension Frame {
 struct ScannedFrame: Sendable {
     let bytes: [UInt8]
     let contentSize: Int
-    /// Where it starts in the stream.
+    /// The place of its first byte in the stream.
     let offset: Int
 
     var place: String { "byte \(offset)" }
@@ -147,18 +145,16 @@ struct ScannedFrame: Sendable {
 /// Cuts a stream into LZ4 frames by their block sizes alone, so that they can be decompressed in parallel.
 final class FrameScanner {
     let name: String
-    /// What shard the stream should be.
+    /// The kind of shard that the stream should be.
     private let kind: ShardKind
     private let source: any ByteSource
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
     private var unread = 0..<0
-    /// Where the next byte lies in the stream.
+    /// The place of the next byte in the stream.
     private var offset: Int
     private var frame: [UInt8] = []
 
-    /// - Parameters:
-    ///   - kind: what shard the stream should be, for messages.
-    ///   - offset: where in its stream the source begins, for messages.
+    /// - Parameter offset: the place in the stream where the source begins, for messages.
     init(_ source: any ByteSource, kind: ShardKind, at offset: Int = 0) {
         self.source = source
         self.kind = kind
@@ -251,8 +247,15 @@ final class FrameScanner {
 }
 
 extension PlacedFile {
-    /// Where the frame at `offset` ends, if one of so much content begins there; its blocks are stepped over unread.
-    /// Throws `ToolError` (`ioError`; `dataError` for a frame that is cut short or damaged).
+    /// The content of the frame at `offset` and where the frame ends; `nil` at the end of the file. Throws `ToolError`
+    /// (`ioError`; `dataError` for a frame that is cut short or damaged, or something else).
+    func frame(at offset: Int, kind: ShardKind) throws -> (content: [UInt8], end: Int)? {
+        guard let frame = try FrameScanner(PlacedSource(self, at: offset), kind: kind, at: offset).next() else { return nil }
+        return (try Frame.decompress(frame, file: name), offset + frame.bytes.count)
+    }
+
+    /// The end of the frame at `offset`, whose blocks are stepped over unread; `nil` if no frame of so much content begins
+    /// there. Throws `ToolError` (`ioError`; `dataError` for a frame that is cut short or damaged).
     func endOfFrame(at offset: Int, leastContent: Int) throws -> Int? {
         guard size - offset >= Frame.headerSize else { return nil }
         func number(_ place: Int) throws -> Int {

@@ -50,9 +50,9 @@ public enum HalfFloat {
     }
 }
 
-/// How vectors are stored.
+/// The form in which vectors are stored.
 public enum RowStorage: String, Sendable, CaseIterable {
-    /// As they are.
+    /// Floats as they are.
     case float32
     /// Rounded to 11 binary digits: half the size.
     case float16
@@ -64,8 +64,8 @@ public enum RowStorage: String, Sendable, CaseIterable {
         }
     }
 
-    /// Bytes of a value.
-    var stride: Int { element.stride }
+    /// The number of bytes of a value.
+    public var stride: Int { element.stride }
 
     /// Reads the values in `bytes`, little-endian, into `row`.
     func read(_ bytes: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
@@ -80,22 +80,20 @@ public enum RowStorage: String, Sendable, CaseIterable {
         }
     }
 
-    /// Whether all values in `bytes` are numbers.
+    /// True if all values in `bytes` are finite.
     func isFinite(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        // Every value is looked at, so that the loops vectorise.
-        var others = 0
-        switch self {
-        case .float32:
-            for offset in Swift.stride(from: 0, to: bytes.count, by: 4) {
-                let value = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-                others &+= value & 0x7F80_0000 == 0x7F80_0000 ? 1 : 0
+        func isFinite<Bits: FixedWidthInteger>(_ exponent: Bits) -> Bool {
+            // Every value is looked at, so that the loop vectorises.
+            var others = 0
+            for offset in Swift.stride(from: 0, to: bytes.count, by: stride) {
+                let value = Bits(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Bits.self))
+                others &+= value & exponent == exponent ? 1 : 0
             }
-        case .float16:
-            for offset in Swift.stride(from: 0, to: bytes.count, by: 2) {
-                let value = UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt16.self))
-                others &+= value & 0x7C00 == 0x7C00 ? 1 : 0
-            }
+            return others == 0
         }
-        return others == 0
+        return switch self {
+        case .float32: isFinite(0x7F80_0000 as UInt32)
+        case .float16: isFinite(0x7C00 as UInt16)
+        }
     }
 }

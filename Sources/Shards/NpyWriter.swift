@@ -1,8 +1,7 @@
 public import Files
 
-/// Writes an array in NumPy's `.npy` format, version 1.0, row by row; the number of rows is filled in at the end.
-///
-/// https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+/// Writes an array in NumPy's `.npy` format, version 1.0, row by row; the number of rows is filled in at the end
+/// (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
 public final class NpyWriter {
     private let output: OutputFile
     private let type: String

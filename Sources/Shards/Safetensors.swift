@@ -4,13 +4,13 @@ internal import FoundationEssentials
 /// A tensor to be written to a safetensors file.
 public struct SafetensorsOutput: @unchecked Sendable {
     public let name: String
-    /// As the format spells it.
+    /// The type of its numbers as the format spells it.
     public let type: String
     public let shape: [Int]
-    /// Alive until they are written.
+    /// The numbers, which must stay in memory until they are written.
     public let bytes: UnsafeRawBufferPointer
 
-    /// - Parameter start: as many floats as the shape has, row-major.
+    /// - Parameter start: the floats, as many as the shape has, row-major.
     public init(name: String, shape: [Int], start: UnsafePointer<Float>) {
         self.name = name
         type = "F32"
@@ -18,7 +18,7 @@ public struct SafetensorsOutput: @unchecked Sendable {
         bytes = UnsafeRawBufferPointer(start: start, count: shape.reduce(4, *))
     }
 
-    /// A list of whole numbers.
+    /// Makes a tensor of a list of whole numbers.
     public init(name: String, numbers: UnsafeBufferPointer<UInt32>) {
         self.name = name
         type = "U32"
@@ -29,10 +29,10 @@ public struct SafetensorsOutput: @unchecked Sendable {
 
 /// The safetensors format: eight bytes of header length, a JSON header, the tensors' bytes one after the other.
 ///
-/// The same tensors and metadata give the same bytes: names are sorted by their bytes, the header has no free choice
-/// left, and is filled up with spaces so that the tensors start at a multiple of eight.
+/// Names are sorted by their bytes, and the header is filled up with spaces so that the tensors start at a multiple of eight:
+/// the same tensors and metadata give the same bytes.
 public enum Safetensors {
-    /// What readers accept at most, as the format's own library does.
+    /// The largest header that is read, as in the format's own library.
     fileprivate static let greatestHeader = 100_000_000
 
     /// Writes a whole file. Throws `ToolError` with status `ioError`.
@@ -68,7 +68,7 @@ public final class SafetensorsReader {
         /// `F32`, `I64`, ... as the file spells it.
         public let type: String
         public let shape: [Int]
-        /// Where its bytes lie in the file.
+        /// The place of its bytes in the file.
         let range: Range<Int>
 
         public var byteCount: Int { range.count }
@@ -132,22 +132,19 @@ public final class SafetensorsReader {
     }
 
     /// Calls `body` with the tensor's bytes as they are in the file.
-    public func withBytes(of tensor: Tensor, _ body: (UnsafeRawBufferPointer) -> Void) {
+    public func withBytes<Result>(of tensor: Tensor, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         withExtendedLifetime(file) { body(UnsafeRawBufferPointer(rebasing: file.bytes[tensor.range])) }
     }
 
     /// Copies the tensor's floats. Throws `ToolError` if it is of another type.
-    /// - Parameter target: room for as many floats as the tensor has.
+    /// - Parameter target: the room for them.
     public func copy(_ tensor: Tensor, into target: UnsafeMutablePointer<Float>) throws {
         try checkFloats(tensor)
-        withExtendedLifetime(file) {
-            UnsafeMutableRawBufferPointer(start: target, count: tensor.byteCount).copyMemory(
-                from: UnsafeRawBufferPointer(rebasing: file.bytes[tensor.range]))
-        }
+        withBytes(of: tensor) { UnsafeMutableRawBufferPointer(start: target, count: tensor.byteCount).copyMemory(from: $0) }
     }
 
-    /// Where a tensor's floats are, as long as `file` lives; `nil` if a program cannot read them there. Throws `ToolError` if
-    /// it is of another type.
+    /// The tensor's floats in the file's memory, valid as long as `file` lives; `nil` if they are not aligned. Throws
+    /// `ToolError` if the tensor is of another type.
     public func floats(_ tensor: Tensor) throws -> UnsafePointer<Float>? {
         try checkFloats(tensor)
         guard let start = file.bytes.baseAddress.map({ $0 + tensor.range.lowerBound }), UInt(bitPattern: start) % 4 == 0
@@ -166,10 +163,8 @@ public final class SafetensorsReader {
         guard tensor.type == "U32", tensor.shape.count == 1 else {
             throw ToolError.data(file.name, "tensor \(tensor.name)", "is of type \(tensor.type), and must be a list of U32")
         }
-        return withExtendedLifetime(file) {
-            (0..<tensor.shape[0]).map {
-                UInt32(littleEndian: file.bytes.loadUnaligned(fromByteOffset: tensor.range.lowerBound + 4 * $0, as: UInt32.self))
-            }
+        return withBytes(of: tensor) { bytes in
+            (0..<tensor.shape[0]).map { UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self)) }
         }
     }
 
@@ -183,12 +178,7 @@ public final class SafetensorsReader {
         }
         let (first, last) = (entry.data_offsets[0], entry.data_offsets[1])
         guard first >= 0 && first <= last else { throw damaged("its place, \(first) to \(last), makes no sense") }
-        var bytes = width
-        for dimension in entry.shape {
-            let product = bytes.multipliedReportingOverflow(by: dimension)
-            guard !product.overflow else { throw damaged("its shape is impossibly large") }
-            bytes = product.partialValue
-        }
+        guard let bytes = product(of: [width] + entry.shape) else { throw damaged("its shape is impossibly large") }
         guard bytes == last - first else {
             throw damaged("its shape takes \(bytes) bytes, its place has \(last - first)")
         }
@@ -212,6 +202,14 @@ public final class SafetensorsReader {
             return context.debugDescription.split(separator: "\n").first.map(String.init) ?? "not JSON"
         default: return "not JSON"
         }
+    }
+}
+
+/// The product of sizes, 1 for none; `nil` if it is beyond `Int`.
+public func product(of sizes: some Sequence<Int>) -> Int? {
+    sizes.reduce(1) { total, size in
+        guard let (product, overflow) = total?.multipliedReportingOverflow(by: size), !overflow else { return nil }
+        return product
     }
 }
 

@@ -2,13 +2,13 @@ import Files
 
 /// One block of a shard: every column of the schema, each with any number of elements.
 ///
-/// On disk a block is a prefix of 16 bytes (`blok`, the block's number in its part, the bytes that follow) and then, for
+/// On disk, a block is a prefix of 16 bytes (`blok`, the block's number in its part, the bytes that follow) and then, for
 /// each column, a 64-bit element count and the elements, padded to a multiple of 8 bytes. Little-endian.
 public struct ShardBlock: Sendable {
     /// Prefix and columns, as they are compressed.
     let payload: [UInt8]
     private let ranges: [Range<Int>]
-    /// Where the block is, for messages.
+    /// The place of the block, for messages.
     public let place: String
 
     static let magic = Array("blok".utf8)
@@ -63,7 +63,7 @@ public struct ShardBlock: Sendable {
         }
     }
 
-    /// Whether a column of lengths adds up to `total`.
+    /// True if a column of lengths adds up to `total`.
     func adds(up lengths: Int, to total: Int) -> Bool {
         withColumn(lengths, as: UInt32.self) { $0.reduce(0) { $0 + Int($1) } } == total
     }
@@ -72,7 +72,7 @@ public struct ShardBlock: Sendable {
     /// `ToolError.data` for another one.
     /// - Parameters:
     ///   - content: the prefix, and any part of what follows.
-    ///   - size: of the whole, prefix included.
+    ///   - size: the size of the whole, prefix included.
     static func checkPrefix(
         _ content: [UInt8], _ magic: [UInt8], number: Int, size: Int, file: String, place: String
     ) throws {
@@ -109,6 +109,17 @@ public struct ShardBlockBuilder: ~Copyable {
 
     public mutating func append<Element: BitwiseCopyable>(column elements: [Element]) {
         elements.withUnsafeBufferPointer { append(column: $0) }
+    }
+
+    /// Adds the next column, and empties the array.
+    mutating func append<Element: BitwiseCopyable>(taking elements: inout [Element]) {
+        append(column: elements)
+        elements.removeAll(keepingCapacity: true)
+    }
+
+    /// Adds the next columns without elements, so many of them.
+    mutating func append(emptyColumns columns: Int) {
+        for _ in 0..<columns { append(count: 0) }
     }
 
     /// Adds the next column, `count` zeros that `fill` overwrites: saves copying a large column.
@@ -151,7 +162,7 @@ public struct ShardBlockBuilder: ~Copyable {
 /// filling it. One thread at a time owns it.
 final class BlockMemory: @unchecked Sendable {
     var payload: [UInt8] = []
-    /// Where the payload's LZ4 blocks end, if it is to be stored; empty if it is to be compressed.
+    /// The ends of the LZ4 blocks in a payload that is to be stored; empty if it is to be compressed.
     var cuts: [Int] = []
     /// The compressed payload is the first `frameSize` bytes.
     var frame: [UInt8] = []

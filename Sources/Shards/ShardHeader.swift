@@ -1,6 +1,6 @@
 import Files
 
-/// What a shard holds. The name stands in the header and in messages.
+/// A kind of shard. The name stands in the header and in messages.
 public enum ShardKind: String, Sendable, CaseIterable {
     case tokens, vocabulary, table, vectors
 
@@ -82,7 +82,7 @@ public struct ShardFields: Sendable, Equatable, ExpressibleByDictionaryLiteral {
         return number
     }
 
-    /// Whether a field says `true`; false if it is missing. Throws `ToolError.data` for anything but `true` and `false`.
+    /// True if a field says `true`; false if it is missing. Throws `ToolError.data` for anything but `true` and `false`.
     public func truth(_ name: String, file: String) throws -> Bool {
         switch self[name] {
         case "true": return true
@@ -142,11 +142,13 @@ public struct ShardHeader: Sendable, Equatable {
             + columns.map { "column \($0.name) \($0.element.rawValue)\n" }.joined() + fields.lines() + "\n"
     }
 
-    /// Parses a header. Throws `ToolError.data` naming `file` if it is not one, or is of another version.
-    init(text: String, file: String, place: String) throws {
-        guard text.begins(with: Self.magic), text.ends(with: "\n\n") else {
-            throw ToolError.data(file, place, "this LZ4 stream does not begin like a Contour shard")
-        }
+    /// Parses the content of a part's first frame. Throws `ToolError.data` if it is not the header of a shard of this kind and
+    /// version.
+    /// - Parameter columns: the columns that the shard may have.
+    init(content: [UInt8], kind needed: ShardKind, columns known: [[ShardColumn]], file: String, place: String) throws {
+        guard content.count <= 1 << 20, let text = String(validating: content, as: UTF8.self), text.begins(with: Self.magic),
+            text.ends(with: "\n\n")
+        else { throw ToolError.data(file, place, "this LZ4 stream does not begin like a Contour shard") }
         let lines = Substring(text.utf8.dropLast(2)).parts(separatedBy: "\n", keepsEmpty: true)
         guard let version = Int(Substring(lines[0].utf8.dropFirst(Self.magic.utf8.count))) else {
             throw ToolError.data(file, place, "the shard has no format version")
@@ -174,23 +176,14 @@ public struct ShardHeader: Sendable, Equatable {
             }
             columns.append(ShardColumn(String(parts[0]), element))
         }
-        self.init(kind: kind, tool: tool, columns: columns, fields: rest)
-    }
-    /// Parses the content of a part's first frame, which must be the header of a shard of this kind; `columns` are those
-    /// that it may have.
-    /// Throws `ToolError.data`.
-    init(content: [UInt8], kind: ShardKind, columns: [[ShardColumn]], file: String, place: String) throws {
-        guard content.count <= 1 << 20, let text = String(validating: content, as: UTF8.self) else {
-            throw ToolError.data(file, place, "this LZ4 stream does not begin like a Contour shard")
-        }
-        try self.init(text: text, file: file, place: place)
-        guard self.kind == kind else {
+        guard kind == needed else {
             throw ToolError.data(
-                file, "", "is a \(self.kind.rawValue) shard, and a \(kind.rawValue) shard is needed here; "
-                    + "\(kind.tool) makes one")
+                file, "",
+                "is a \(kind.rawValue) shard, and a \(needed.rawValue) shard is needed here; \(needed.tool) makes one")
         }
-        guard columns.contains(self.columns) else {
+        guard known.contains(columns) else {
             throw ToolError.data(file, place, "the shard's columns are not those of format version \(Self.version)")
         }
+        self.init(kind: kind, tool: tool, columns: columns, fields: rest)
     }
 }

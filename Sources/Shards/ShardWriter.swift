@@ -7,7 +7,7 @@ public import Parallel
 /// same file, exactly as `cat` would append it. The output is not committed here: that is the tool's last act.
 public final class ShardWriter {
     private let output: OutputFile
-    /// What the user calls the output, for messages.
+    /// The user's name for the output, for messages.
     var name: String { output.name }
     private let compressor: OrderedWorkers<BlockMemory, BlockMemory>
     private var spare: [BlockMemory] = []
@@ -56,19 +56,16 @@ public final class ShardWriter {
         try append(block)
     }
 
-    /// Ends the part: without this a reader takes it for truncated. Returns the part's digest.
-    @discardableResult
-    public func endPart(_ totals: ShardFields) throws -> UInt64 {
-        let value = digest.digest()
+    /// Ends the part: without this a reader takes it for truncated.
+    public func endPart(_ totals: ShardFields) throws {
         var fields = totals
         fields.append("blocks", String(blocks))
-        fields.append("digest", hexadecimal(value))
+        fields.append("digest", hexadecimal(digest.digest()))
         var end = newBlock()
         Array(fields.lines().utf8).withUnsafeBytes { end.appendRaw($0) }
         end.finish(magic: ShardBlock.endMagic, number: blocks)
         try submit(end.memory)
         while !compressor.isEmpty { try writeNext() }
-        return value
     }
 
     private func takeMemory() -> BlockMemory {

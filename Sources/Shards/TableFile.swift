@@ -2,32 +2,28 @@ public import Files
 import Synchronization
 
 /// A table in a plain file, read without its rows: words, counts and sources as they come, pieces of tensors, and at the
-/// end the places of the rows.
-///
-/// Everything that is read is checked as `ShardReader` checks it, but for the digest, which is over the rows as well: it is
-/// taken from the end of the part.
+/// end the places of the rows. It is checked as `ShardReader` checks it, but for the digest, which is over the rows as well.
 public final class TableFile {
     public let dimension: Int
     /// The header of the part that the last item belongs to.
-    public private(set) var header: ShardHeader
-    public private(set) var part = 0
+    public var header: ShardHeader { parts.header }
+    /// The number of that part, from 0.
+    public var part: Int { parts.number }
     /// The digests that the ended parts say they have.
-    public private(set) var digests: [UInt64] = []
+    public var digests: [UInt64] { parts.digests }
     public var name: String { file.name }
-    /// How the rows so far are stored: float32 if some are.
+    /// The storage of the rows so far: float32 if some are.
     public private(set) var storage = RowStorage.float16
 
     private let file: PlacedFile
     private var offset = 0
+    private var parts: ShardParts
+    /// The rows in an LZ4 block of this part.
     private var together = 0
-    /// How the part's rows are stored.
+    /// The storage of this part's rows.
     private var partStorage = RowStorage.float32
-    private var insidePart = true
-    private var blocks = 0
     private var runs: [StoredRows.Run] = []
     private var rowCount = 0, rowBlocks = 0
-    /// What the part's blocks hold.
-    private var counted = PartTotals(.table)
     private let firstColumns: [ShardColumn]
     private var passedOver: [DeferredTensors.Place] = []
 
@@ -50,16 +46,16 @@ public final class TableFile {
     /// `nil` for a source that is not a plain file, and for a table whose rows do not lie in stored blocks: neither has
     /// been touched then, and `TableShardReader` reads it. Throws `ToolError` (`ioError`, `dataError`).
     public init?(_ source: any ByteSource) throws {
-        guard let file = PlacedFile(source), file.size > 0 else { return nil }
+        guard let file = PlacedFile(source), let (content, end) = try file.frame(at: 0, kind: .table) else { return nil }
+        var parts = ShardParts(.table, columns: TableColumn.forms, file: file.name)
+        try parts.begin(content, place: "byte 0")
+        guard let together = parts.header.fields.integer(RowPlaces.field) else { return nil }
         self.file = file
-        guard let first = try FrameScanner(PlacedSource(file, at: 0), kind: .table).next() else { return nil }
-        let header = try TablePart.header(Frame.decompress(first, file: file.name), file: file.name, place: first.place)
-        guard let together = header.fields.integer(RowPlaces.field) else { return nil }
-        self.header = header
-        firstColumns = header.columns
-        dimension = try TablePart.dimension(of: header, file: file.name)
-        offset = first.bytes.count
-        try begin(header, together: together)
+        self.parts = parts
+        firstColumns = parts.header.columns
+        dimension = try TablePart.dimension(of: parts.header, file: file.name)
+        offset = end
+        try begin(together)
     }
 
     /// The places of all rows; to be called when `next` has returned `nil`.
@@ -70,65 +66,44 @@ public final class TableFile {
 
     /// The next words or piece of a small tensor, `nil` after the last.
     public func next() throws -> Item? {
-        while true {
-            guard offset < file.size else {
-                guard !insidePart else {
-                    throw ToolError.data(name, "after block \(blocks)", "the shard is cut short: it has no end mark")
-                }
-                return nil
-            }
-            if insidePart, let words = try wordsOfStoredFrame() { return .words(words) }
-            if insidePart, let end = try file.endOfFrame(at: offset, leastContent: DeferredTensors.leastContent) {
-                if part == 0 { passedOver.append(.init(offset: offset, number: blocks)) }
+        while offset < file.size {
+            if parts.isOpen, let words = try wordsOfStoredFrame() { return .words(words) }
+            if parts.isOpen, let end = try file.endOfFrame(at: offset, leastContent: DeferredTensors.leastContent) {
+                if part == 0 { passedOver.append(.init(offset: offset, number: parts.blocks)) }
                 offset = end
-                blocks += 1
+                parts.skipBlock()
                 continue
             }
             let place = "byte \(offset)"
-            guard let frame = try FrameScanner(PlacedSource(file, at: offset), kind: .table, at: offset).next() else { continue }
-            let content = try Frame.decompress(frame, file: name)
-            offset += frame.bytes.count
-            if !insidePart {
-                part += 1
-                let header = try TablePart.header(content, file: name, place: place)
+            guard let (content, end) = try file.frame(at: offset, kind: .table) else { continue }
+            offset = end
+            if !parts.isOpen {
+                try parts.begin(content, place: place)
                 guard try TablePart.dimension(of: header, file: name) == dimension,
                     let together = header.fields.integer(RowPlaces.field)
                 else { throw ToolError.data(name, place, "joined tables have vectors of different sizes or forms") }
-                try begin(header, together: together)
+                try begin(together)
             } else if content.starts(with: ShardBlock.endMagic) {
-                try end(content, place)
+                try parts.end(content, digest: nil, place: place)
             } else {
-                let piece = try tensorPiece(content, number: blocks, header.columns, file: name, place: place)
-                blocks += 1
+                let piece = try tensorPiece(content, number: parts.blocks, header.columns, file: name, place: place)
+                parts.skipBlock()
                 return .tensor(piece)
             }
         }
+        try parts.checkEnded()
+        return nil
     }
 
-    private func begin(_ header: ShardHeader, together: Int) throws {
+    /// Begins a part with so many rows in an LZ4 block.
+    private func begin(_ together: Int) throws {
         partStorage = TablePart.storage(of: header)
         if partStorage == .float32 { storage = .float32 }
         // The rows of an LZ4 block take at most 4 MiB.
         guard together >= 1, together <= Frame.largestBlock / (partStorage.stride * dimension) else {
             throw ToolError.data(name, "", "the table says that \(together) rows lie together, which cannot be")
         }
-        self.header = header
         self.together = together
-        insidePart = true
-        blocks = 0
-        counted = PartTotals(.table)
-    }
-
-    private func end(_ content: [UInt8], _ place: String) throws {
-        try ShardBlock.checkPrefix(content, ShardBlock.endMagic, number: blocks, size: content.count, file: name, place: place)
-        let text = String(validating: content.dropFirst(ShardBlock.prefixSize), as: UTF8.self) ?? ""
-        guard let totals = ShardFields(lines: text.parts(separatedBy: "\n")),
-            let digest = totals["digest"].flatMap({ UInt64($0, radix: 16) })
-        else { throw ToolError.data(name, place, "the shard is damaged: its end has no digest") }
-        try PartTotals.check("blocks", totals["blocks"], is: UInt64(blocks), file: name, place: place)
-        try counted.check(totals, header: header, file: name, place: place)
-        digests.append(digest)
-        insidePart = false
     }
 
     /// The words of the frame at `offset`, if that is a stored one with rows; its rows are stepped over.
@@ -155,11 +130,11 @@ public final class TableFile {
         guard let content = stored.withUnsafeBytes({ Frame.storedBlock($0).map(Array.init) }) else {
             throw damaged("a block's checksum is wrong")
         }
-        try ShardBlock.checkPrefix(content, ShardBlock.magic, number: blocks, size: Int(contentSize), file: name, place: place)
+        try parts.checkBlock(content, size: Int(contentSize), place: place)
         let block = try ShardBlock(
             payload: Array(content.dropLast(8)), columns: TableColumn.beforeRows, file: name, place: place)
         let count = block.count(TableColumn.wordLengths, stride: 4)
-        try counted.add(block, file: name)
+        try parts.count(block)
         let values = content.withUnsafeBytes {
             UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: content.count - 8, as: UInt64.self))
         }
@@ -176,7 +151,6 @@ public final class TableFile {
         runs.append(run)
         rowCount += run.count
         rowBlocks += run.blocks
-        blocks += 1
         return Words(block: block, count: count)
     }
 
@@ -206,7 +180,7 @@ public final class StoredRows: Sendable {
         let count: Int
         /// Rows in an LZ4 block, the last one excepted.
         let together: Int
-        /// Where the first row's LZ4 block lies in the file.
+        /// The place in the file of the first row's LZ4 block.
         let offset: Int
         let storage: RowStorage
 
@@ -262,16 +236,7 @@ public final class StoredRows: Sendable {
         // Halves wait in the back half of the row: floats, made from the front on, never reach one that is still to be read.
         let halves = UnsafeMutableRawBufferPointer(rebasing: bytes[(bytes.count / 2)...])
         try file.read(at: place, into: halves)
-        // Some at a time, because of more than a KiB the stack may not have the room.
-        let most = 256
-        withUnsafeTemporaryAllocation(byteCount: 2 * most, alignment: 2) { some in
-            for start in stride(from: 0, to: row.count, by: most) {
-                let end = min(start + most, row.count)
-                let piece = UnsafeMutableRawBufferPointer(rebasing: some[..<(2 * (end - start))])
-                piece.copyMemory(from: UnsafeRawBufferPointer(rebasing: halves[2 * start..<2 * end]))
-                storage.read(UnsafeRawBufferPointer(piece), into: UnsafeMutableBufferPointer(rebasing: row[start..<end]))
-            }
-        }
+        storage.read(UnsafeRawBufferPointer(halves), into: row)
     }
 
     /// The last run that begins at or before a row.
@@ -309,9 +274,8 @@ public struct DeferredTensors: Sendable {
     /// Reads the pieces in the order of the file. Throws `ToolError` (`ioError`, `dataError`).
     public func forEach(_ body: (TableShardReader.TensorPiece) throws -> Void) throws {
         for place in places {
-            guard let frame = try FrameScanner(PlacedSource(file, at: place.offset), kind: .table, at: place.offset).next() else { continue }
-            let content = try Frame.decompress(frame, file: file.name)
-            try body(tensorPiece(content, number: place.number, columns, file: file.name, place: frame.place))
+            guard let (content, _) = try file.frame(at: place.offset, kind: .table) else { continue }
+            try body(tensorPiece(content, number: place.number, columns, file: file.name, place: "byte \(place.offset)"))
         }
     }
 }

@@ -17,7 +17,7 @@ enum TableColumn {
     static let forms = RowStorage.allCases.map(all)
 }
 
-/// Where the vector of a word in a table comes from.
+/// The source of a word's vector in a table.
 public enum VectorSource: UInt8, Sendable, CaseIterable {
     /// The pre-trained vectors have the word.
     case pretrained = 0
@@ -48,14 +48,14 @@ public final class TableShardWriter {
     private var halves: [UInt16] = []
     private var words = 0
 
-    /// What a block holds at most: values, words, bytes of words. Its words lie in one LZ4 block, of at most 4 MiB.
+    /// The most that a block holds: values, words, bytes of words. Its words lie in one LZ4 block, of at most 4 MiB.
     private static let blockValues = 1 << 18
     private static let blockWords = 1 << 16
     private static let blockBytes = 1 << 20
     private static let tensorBlockValues = 1 << 22
 
     /// - Parameters:
-    ///   - count: how many words will be appended.
+    ///   - count: the number of words that will be appended.
     ///   - fields: options and digests; `dimension` and `words` are added here.
     public init(
         _ output: OutputFile, tool: String, dimension: Int, count: Int, storage: RowStorage = .float32,
@@ -109,11 +109,7 @@ public final class TableShardWriter {
         repeat {
             let piece = values[offset..<min(values.count, offset + Self.tensorBlockValues)]
             var block = writer.newBlock(capacity: 4 * piece.count)
-            block.append(column: [UInt32]())
-            block.append(column: [UInt8]())
-            block.append(column: [UInt64]())
-            block.append(column: [UInt8]())
-            block.append(column: [UInt16]())
+            block.append(emptyColumns: TableColumn.tensorName)
             block.append(column: Array(name.utf8))
             block.append(column: shape.map(UInt64.init))
             block.append(column: [UInt64(offset)])
@@ -123,35 +119,24 @@ public final class TableShardWriter {
         } while offset < values.count
     }
 
-    @discardableResult
-    public func finish(totals: ShardFields = [:]) throws -> UInt64 {
+    public func finish() throws {
         try flush()
         precondition(words == count, "a table must hold as many words as its header says")
-        var fields: ShardFields = ["words": String(words)]
-        fields.append(contentsOf: totals)
-        return try writer.endPart(fields)
+        try writer.endPart(["words": String(words)])
     }
 
     private func flush() throws {
         guard !lengths.isEmpty else { return }
         var block = writer.newBlock(capacity: storage.stride * dimension * lengths.count + 16 * lengths.count + bytes.count)
-        block.append(column: lengths)
-        block.append(column: bytes)
-        block.append(column: counts)
-        block.append(column: sources)
-        let cuts = RowPlaces.cuts(behind: block.count, rows: lengths.count, rowBytes: dimension * storage.stride)
-        if storage == .float16 { block.append(column: halves) } else { block.append(column: rows) }
-        block.append(column: [UInt8]())
-        block.append(column: [UInt64]())
-        block.append(column: [UInt64]())
-        block.append(column: [Float]())
+        let rowCount = lengths.count
+        block.append(taking: &lengths)
+        block.append(taking: &bytes)
+        block.append(taking: &counts)
+        block.append(taking: &sources)
+        let cuts = RowPlaces.cuts(behind: block.count, rows: rowCount, rowBytes: dimension * storage.stride)
+        if storage == .float16 { block.append(taking: &halves) } else { block.append(taking: &rows) }
+        block.append(emptyColumns: 4)
         try writer.append(block, storedAt: cuts)
-        lengths.removeAll(keepingCapacity: true)
-        bytes.removeAll(keepingCapacity: true)
-        counts.removeAll(keepingCapacity: true)
-        sources.removeAll(keepingCapacity: true)
-        rows.removeAll(keepingCapacity: true)
-        halves.removeAll(keepingCapacity: true)
     }
 }
 
@@ -164,17 +149,16 @@ public final class TableShardReader {
 
     /// Throws `ToolError` (`noInput`, `ioError`, `dataError`).
     public init(_ source: any ByteSource, pool: WorkerPool) throws {
-        reader = try ShardReader(source, kind: .table, anyOf: TableColumn.forms, pool: pool)
+        reader = try ShardReader(source, kind: .table, columns: TableColumn.forms, pool: pool)
         dimension = try TablePart.dimension(of: reader.header, file: reader.name)
     }
 
     public var name: String { reader.name }
-    /// How the rows so far are stored: float32 if some are.
+    /// The storage of the rows so far: float32 if some are.
     public private(set) var storage = RowStorage.float16
     public var header: ShardHeader { reader.header }
     /// The number of the part that the last block belongs to.
     public var part: Int { reader.part }
-    public var totals: ShardFields { reader.totals }
     public var digests: [UInt64] { reader.digests }
 
     /// A run of rows of the table.
@@ -285,14 +269,9 @@ private func countWords(_ path: String, pool: WorkerPool) throws -> Int {
     return count
 }
 
-/// What both readers of tables check.
+/// The checks that both readers of tables make.
 enum TablePart {
-    /// The header of a table's part. Throws `ToolError.data` for anything else.
-    static func header(_ content: [UInt8], file: String, place: String) throws -> ShardHeader {
-        try ShardHeader(content: content, kind: .table, columns: TableColumn.forms, file: file, place: place)
-    }
-
-    /// How the part's rows are stored.
+    /// The storage of the part's rows.
     static func storage(of header: ShardHeader) -> RowStorage {
         RowStorage.allCases.first { TableColumn.all($0) == header.columns } ?? .float32
     }
@@ -301,7 +280,7 @@ enum TablePart {
         try header.fields.integer("dimension", in: 1...1 << 20, file: file)
     }
 
-    /// Whether the columns before the rows are those of so many words.
+    /// True if the columns before the rows are those of so many words.
     static func fits(_ block: ShardBlock, words: Int) -> Bool {
         block.adds(up: TableColumn.wordLengths, to: block.count(TableColumn.wordBytes, stride: 1))
             && block.count(TableColumn.counts, stride: 8) == words && block.count(TableColumn.sources, stride: 1) == words
@@ -326,12 +305,8 @@ enum TablePart {
         let name = block.withColumn(TableColumn.tensorName, as: UInt8.self) { String(decoding: $0, as: UTF8.self) }
         let shape = block.withColumn(TableColumn.tensorShape, as: UInt64.self) { $0.map { Int(clamping: $0) } }
         let offset = block.withColumn(TableColumn.tensorOffset, as: UInt64.self) { $0.first.map { Int(clamping: $0) } }
-        let size = shape.reduce((1, false)) { total, side in
-            let (product, overflow) = total.0.multipliedReportingOverflow(by: side)
-            return (product, total.1 || overflow)
-        }
-        guard let offset, !size.1, size.0 <= 1 << 40, offset >= 0,
-            offset <= size.0 - block.count(TableColumn.tensorValues, stride: 4)
+        guard let offset, let size = product(of: shape), size <= 1 << 40, offset >= 0,
+            offset <= size - block.count(TableColumn.tensorValues, stride: 4)
         else { throw ToolError.data(file, block.place, "tensor \(name) does not fit its shape") }
         try checkFinite(block, TableColumn.tensorValues, file: file)
         return TableShardReader.TensorPiece(block: block, name: name, shape: shape, offset: offset)
@@ -346,7 +321,7 @@ enum TablePart {
     }
 }
 
-/// Where the rows of a table lie in its frames, so that they can be read there.
+/// The places of a table's rows in its frames, so that they can be read there.
 ///
 /// The frame of a block with rows is stored. Its first LZ4 block has all that lies before the rows' values, the next ones
 /// have the same number of rows each (the last one fewer), and one more has what comes behind.
@@ -356,7 +331,7 @@ enum RowPlaces {
     /// Bytes of rows in an LZ4 block, about: what must be read for the first of its rows, to check all of them.
     private static let bytes = 64 << 10
 
-    /// Rows in an LZ4 block.
+    /// The number of rows in an LZ4 block.
     static func rows(_ rowBytes: Int) -> Int { max(1, bytes / rowBytes) }
 
     /// The ends of a frame's LZ4 blocks but the last; the rows' column begins `behind` so many bytes of the content.

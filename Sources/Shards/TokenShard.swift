@@ -7,13 +7,13 @@ public import Parallel
 /// batch are looked up there.
 public struct TokenBatch: Sendable {
     /// The distinct words of this batch, in the order of their first use.
-    public var words: WordTable
+    public var words = WordTable()
     /// Tokens in each sentence. No sentence is empty.
     public var sentenceLengths: [UInt32] = []
     /// The words' ids in `words`, sentence after sentence.
     public var ids: [UInt32] = []
 
-    public init(wordCapacity: Int = 0) { words = WordTable(capacity: wordCapacity) }
+    public init() {}
 
     /// Empties the batch and keeps its memory.
     public mutating func removeAll() {
@@ -34,8 +34,8 @@ enum TokenColumn {
 
 /// Writes sentences with a dictionary: each word is spelt once, where it first occurs, and is a number from then on.
 public final class TokenShardWriter {
-    /// When the dictionary of a part holds this many words or bytes, a new part begins with an empty one: so memory
-    /// stays bounded here and in every reader.
+    /// The words and bytes of a part's dictionary after which a new part begins with an empty one: this bounds the memory here
+    /// and in every reader.
     public static let dictionaryWords = 2_000_000
     public static let dictionaryBytes = 32 << 20
 
@@ -47,9 +47,8 @@ public final class TokenShardWriter {
     private var map: [UInt32] = []
 
     /// - Parameters:
-    ///   - tool: name and version of the program, for the header.
-    ///   - options: the options that shaped the tokens.
-    ///   - dictionaryWords: for tests: begin a new part after this many words.
+    ///   - options: the options that shaped the tokens, for the header.
+    ///   - dictionaryWords: the words after which a new part begins; tests take fewer.
     public init(
         _ output: OutputFile, tool: String, options: ShardFields, pool: WorkerPool,
         dictionaryWords: Int = TokenShardWriter.dictionaryWords
@@ -64,7 +63,7 @@ public final class TokenShardWriter {
     /// Appends a batch as one block. Throws `ToolError` (`ioError`; `dataError` if a sentence is over the format's limit).
     public func append(_ batch: borrowing TokenBatch) throws {
         if words.count >= wordLimit || words.bytes.count >= Self.dictionaryBytes {
-            try endPart()
+            try finish()
             try writer.beginPart(header)
             words = WordTable(capacity: 1 << 16)
             totals = (0, 0)
@@ -93,28 +92,20 @@ public final class TokenShardWriter {
     }
 
     /// Ends the shard. `source` says what text it was made from (a digest, a size).
-    @discardableResult
-    public func finish(source: ShardFields = [:]) throws -> UInt64 { try endPart(source) }
-
-    @discardableResult
-    private func endPart(_ source: ShardFields = [:]) throws -> UInt64 {
+    public func finish(source: ShardFields = [:]) throws {
         var fields: ShardFields = [
             "sentences": String(totals.sentences), "tokens": String(totals.tokens), "words": String(words.count),
         ]
         fields.append(contentsOf: source)
-        return try writer.endPart(fields)
+        try writer.endPart(fields)
     }
 }
 
 /// One block of a token shard, checked: sentences of ids, and the words that are new in it.
 public struct TokenBlock: Sendable {
     let block: ShardBlock
-    /// The number of the part; ids count from 0 again in each.
-    public let part: Int
-    /// The id of the block's first new word: 0 at the start of a part.
+    /// The id of the block's first new word: 0 at the start of a part, where ids count from 0 again.
     public let firstNewWord: Int
-    public let newWordCount: Int
-    public let sentenceCount: Int
     public let tokenCount: Int
 
     /// Calls `body` with each new word; the first has id `firstNewWord`.
@@ -137,9 +128,8 @@ public final class TokenShardReader {
     private let pool: WorkerPool
     private var paths: ArraySlice<String>
     private var reader: ShardReader?
-    private var partOffset = 0
-    private var words = 0
-    private var part = -1
+    /// The number of the part in its shard, and the number of words in its dictionary so far.
+    private var part = 0, words = 0
     /// The digests of all parts read to their ends.
     public private(set) var digests: [UInt64] = []
     /// The header of the part that the last block belongs to.
@@ -155,7 +145,7 @@ public final class TokenShardReader {
     public init(_ source: any ByteSource, pool: WorkerPool) throws {
         paths = []
         self.pool = pool
-        reader = try ShardReader(source, kind: .tokens, columns: TokenColumn.all, pool: pool)
+        reader = try ShardReader(source, kind: .tokens, columns: [TokenColumn.all], pool: pool)
     }
 
     /// The next block, `nil` after the last. Throws `ToolError`.
@@ -163,7 +153,8 @@ public final class TokenShardReader {
         while true {
             if reader == nil {
                 guard let path = paths.popFirst() else { return nil }
-                reader = try ShardReader(FileSource(path: path), kind: .tokens, columns: TokenColumn.all, pool: pool)
+                reader = try ShardReader(FileSource(path: path), kind: .tokens, columns: [TokenColumn.all], pool: pool)
+                (part, words) = (0, 0)
             }
             guard let reader else { return nil }
             if let block = try reader.next() {
@@ -171,20 +162,15 @@ public final class TokenShardReader {
                 return try check(block, reader)
             }
             digests += reader.digests
-            partOffset += reader.part + 1
             self.reader = nil
         }
     }
 
     private func check(_ block: ShardBlock, _ reader: ShardReader) throws -> TokenBlock {
-        if part != partOffset + reader.part {
-            part = partOffset + reader.part
-            words = 0
-        }
+        if part != reader.part { (part, words) = (reader.part, 0) }
         let known = words
-        let newWords = block.count(TokenColumn.newWordLengths, stride: 4)
         let tokens = block.count(TokenColumn.ids, stride: 4)
-        words += newWords
+        words += block.count(TokenColumn.newWordLengths, stride: 4)
         let sound =
             block.adds(up: TokenColumn.newWordLengths, to: block.count(TokenColumn.newWordBytes, stride: 1))
             && block.adds(up: TokenColumn.sentenceLengths, to: tokens)
@@ -193,17 +179,15 @@ public final class TokenShardReader {
             throw ToolError.data(reader.name, block.place, "lengths and ids of this block do not fit together")
         }
         try checkWords(block, TokenColumn.newWordLengths, TokenColumn.newWordBytes, after: known, file: reader.name)
-        return TokenBlock(
-            block: block, part: part, firstNewWord: known, newWordCount: newWords,
-            sentenceCount: block.count(TokenColumn.sentenceLengths, stride: 4), tokenCount: tokens)
+        return TokenBlock(block: block, firstNewWord: known, tokenCount: tokens)
     }
 }
 
-/// What the ends of a token shard's parts say of it, read without what is between them.
+/// The totals in the ends of a token shard's parts, read without the blocks.
 public struct TokenTotals: Sendable, Equatable {
     public private(set) var sentences = 0
     public private(set) var tokens = 0
-    /// Whether tokens are units of words (`tokenize --bpe`).
+    /// True if tokens are units of words (`tokenize --bpe`).
     public private(set) var areUnits = false
 
     /// Throws `ToolError` for what is no token shard, or damaged where it was read: `dataError`, `ioError`.
@@ -215,20 +199,19 @@ public struct TokenTotals: Sendable, Equatable {
                 offset = end
                 continue
             }
-            guard let frame = try FrameScanner(PlacedSource(file, at: offset), kind: .tokens, at: offset).next() else { break }
-            let content = try Frame.decompress(frame, file: file.name)
-            offset += frame.bytes.count
+            let place = "byte \(offset)"
+            guard let (content, end) = try file.frame(at: offset, kind: .tokens) else { break }
+            offset = end
             if content.starts(with: ShardBlock.endMagic) {
-                let text = String(decoding: content.dropFirst(ShardBlock.prefixSize), as: UTF8.self)
-                let fields = ShardFields(lines: text.parts(separatedBy: "\n"))
+                let fields = ShardFields(endOfPart: content)
                 guard let sentences = fields?.integer("sentences"), let tokens = fields?.integer("tokens"), sentences >= 0,
                     tokens >= 0
-                else { throw ToolError.data(file.name, frame.place, "the shard's end does not say how many tokens it has") }
+                else { throw ToolError.data(file.name, place, "the shard's end does not say how many tokens it has") }
                 self.sentences = self.sentences.addingReportingOverflow(sentences).partialValue
                 self.tokens = self.tokens.addingReportingOverflow(tokens).partialValue
             } else if !content.starts(with: ShardBlock.magic) {
                 let header = try ShardHeader(
-                    content: content, kind: .tokens, columns: [TokenColumn.all], file: file.name, place: frame.place)
+                    content: content, kind: .tokens, columns: [TokenColumn.all], file: file.name, place: place)
                 areUnits = areUnits || header.fields["bpe"] != nil
             }
         }
@@ -259,4 +242,3 @@ public func printTokens(paths: [String], to output: OutputFile, pool: WorkerPool
         try output.write(text)
     }
 }
-

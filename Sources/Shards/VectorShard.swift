@@ -35,15 +35,15 @@ public final class VectorShardWriter {
     private var values: [Float] = []
     private var halves: [UInt16] = []
     private var totals = (sentences: 0, tokens: 0)
-    /// Of the sentence that was begun last: tokens whose vectors are still to come.
+    /// The tokens of the sentence begun last whose vectors are still to come.
     private var missing = 0
 
-    /// Values of a block, about; and what makes a sentence go on in the next one.
+    /// The values of a block, about, and the most, after which a sentence goes on in the next one.
     private static let blockValues = 1 << 19, mostValues = 1 << 22
 
     /// - Parameters:
-    ///   - layers: vectors a token.
-    ///   - width: values a vector.
+    ///   - layers: the number of vectors a token.
+    ///   - width: the number of values a vector.
     public init(
         _ output: OutputFile, tool: String, layers: Int, width: Int, storage: RowStorage = .float32, fields: ShardFields,
         pool: WorkerPool
@@ -86,20 +86,10 @@ public final class VectorShardWriter {
         }
     }
 
-    /// A whole sentence.
-    public func append(_ sentence: SentenceVectors) throws {
-        precondition(sentence.values.count == sentence.words.count * valuesPerToken)
-        try begin(sentence.words)
-        try sentence.values.withUnsafeBufferPointer { try append($0) }
-    }
-
-    @discardableResult
-    public func finish(totals extra: ShardFields = [:]) throws -> UInt64 {
+    public func finish() throws {
         precondition(missing == 0, "the vectors of the last sentence are not complete")
         try flush()
-        var fields: ShardFields = ["sentences": String(totals.sentences), "tokens": String(totals.tokens)]
-        fields.append(contentsOf: extra)
-        return try writer.endPart(fields)
+        try writer.endPart(["sentences": String(totals.sentences), "tokens": String(totals.tokens)])
     }
 
     /// Bytes of a shard of one part, if nothing of it can be compressed: the columns, and what blocks, frames, header and end have
@@ -116,20 +106,17 @@ public final class VectorShardWriter {
     private func flush() throws {
         guard !sentenceLengths.isEmpty || !values.isEmpty else { return }
         var block = writer.newBlock(capacity: storage.stride * values.count + bytes.count)
-        block.append(column: sentenceLengths)
-        block.append(column: wordLengths)
-        block.append(column: bytes)
+        block.append(taking: &sentenceLengths)
+        block.append(taking: &wordLengths)
+        block.append(taking: &bytes)
         switch storage {
-        case .float32: block.append(column: values)
+        case .float32: block.append(taking: &values)
         case .float16:
             try values.withUnsafeBufferPointer { try HalfFloat.convert($0, into: &halves, file: name) }
-            block.append(column: halves)
+            values.removeAll(keepingCapacity: true)
+            block.append(taking: &halves)
         }
         try writer.append(block)
-        sentenceLengths.removeAll(keepingCapacity: true)
-        wordLengths.removeAll(keepingCapacity: true)
-        bytes.removeAll(keepingCapacity: true)
-        values.removeAll(keepingCapacity: true)
     }
 }
 
@@ -137,14 +124,16 @@ public final class VectorShardWriter {
 public struct VectorBlock: Sendable {
     /// A run of the block's tokens that belong to one sentence.
     public struct Run: Sendable {
-        /// Of the sentence in the shard, from 0.
+        /// The number of the sentence in the shard, from 0.
         public let sentence: Int
-        /// The block's tokens, and the first of them in its sentence.
-        public let tokens: Range<Int>
-        public let first: Int
-        /// Tokens of the whole sentence.
+        /// The number of tokens of the whole sentence.
         public let length: Int
-        fileprivate let words: WordPlaces
+        /// The block's tokens in the run, and the place of the first of them in its sentence.
+        public fileprivate(set) var tokens = 0..<0
+        public fileprivate(set) var first = 0
+        /// The block in which the sentence begins, and the place of its words there.
+        fileprivate let block: ShardBlock
+        fileprivate let firstWord, firstByte: Int
     }
 
     /// In the order of the text; a sentence without tokens is an empty run.
@@ -162,7 +151,17 @@ public struct VectorBlock: Sendable {
     }
 
     /// The words of the sentence that a run is of.
-    public func words(of run: Run) -> [String] { run.words.words(length: run.length) }
+    public func words(of run: Run) -> [String] {
+        run.block.withColumn(VectorColumn.wordLengths, as: UInt32.self) { lengths in
+            run.block.withColumn(VectorColumn.wordBytes, as: UInt8.self) { bytes in
+                var start = run.firstByte
+                return lengths[run.firstWord..<run.firstWord + run.length].map { count in
+                    defer { start += Int(count) }
+                    return String(decoding: bytes[start..<start + Int(count)], as: UTF8.self)
+                }
+            }
+        }
+    }
 
     /// Reads layer `layer` of a token of this block into `target`: `width` values.
     public func copy(layer: Int, of token: Int, into target: UnsafeMutableBufferPointer<Float>) {
@@ -187,34 +186,16 @@ public struct VectorBlock: Sendable {
     }
 }
 
-/// Where the words of a sentence are: in the block that it begins in.
-private struct WordPlaces: Sendable {
-    let block: ShardBlock
-    let firstWord, firstByte: Int
-
-    func words(length: Int) -> [String] {
-        block.withColumn(VectorColumn.wordLengths, as: UInt32.self) { lengths in
-            block.withColumn(VectorColumn.wordBytes, as: UInt8.self) { bytes in
-                var start = firstByte
-                return lengths[firstWord..<firstWord + length].map { count in
-                    defer { start += Int(count) }
-                    return String(decoding: bytes[start..<start + Int(count)], as: UTF8.self)
-                }
-            }
-        }
-    }
-}
-
 /// Reads contextual vectors, block after block or sentence after sentence.
 public final class VectorShardReader {
     private let reader: ShardReader
     /// Vectors a token, and values a vector; the same in all joined parts.
     public let layers: Int
     public let width: Int
-    /// Of the shard's first part: joined parts may be stored otherwise.
+    /// The header of the part that the last block belongs to: joined parts may be stored in different forms.
     public var header: ShardHeader { reader.header }
     private var waiting: ArraySlice<SentenceVectors> = []
-    /// Sentences that have been put there.
+    /// The number of sentences that have been put there.
     private var begun = 0
     /// The sentence that the next block goes on with, and how many of its tokens have been read.
     private var open: (run: VectorBlock.Run, read: Int)?
@@ -222,14 +203,14 @@ public final class VectorShardReader {
     private var tokens = 0
     private let check: (ShardHeader) throws -> Void
 
-    /// - Parameter check: looks at the header of each part, and throws if it is not what the caller wants.
+    /// - Parameter check: a function that throws if a part's header is not what the caller wants.
     /// Throws `ToolError`.
     public init(
         _ source: any ByteSource, pool: WorkerPool, check: @escaping (ShardHeader) throws -> Void = { _ in }
     ) throws {
         self.check = check
         reader = try ShardReader(
-            source, kind: .vectors, anyOf: RowStorage.allCases.map(VectorColumn.all), pool: pool)
+            source, kind: .vectors, columns: RowStorage.allCases.map(VectorColumn.all), pool: pool)
         (layers, width) = try Self.shape(reader.header, file: reader.name)
         try check(reader.header)
     }
@@ -287,13 +268,13 @@ public final class VectorShardReader {
         try checkTokens(block)
         var runs: [VectorBlock.Run] = [], used = 0
         func take(_ sentence: VectorBlock.Run, from first: Int) {
-            let count = min(sentence.length - first, tokens - used)
-            runs.append(
-                VectorBlock.Run(
-                    sentence: sentence.sentence, tokens: used..<used + count, first: first, length: sentence.length,
-                    words: sentence.words))
-            used += count
-            open = first + count < sentence.length ? (sentence, first + count) : nil
+            var run = sentence
+            run.tokens = used..<used + min(run.length - first, tokens - used)
+            run.first = first
+            runs.append(run)
+            used = run.tokens.upperBound
+            let read = first + run.tokens.count
+            open = read < run.length ? (run, read) : nil
         }
         if let (run, read) = open { take(run, from: read) }
         var word = 0, byte = 0
@@ -303,8 +284,9 @@ public final class VectorShardReader {
                     // No sentence begins before the one before it is complete.
                     guard open == nil else { throw damaged(block) }
                     let length = Int(length)
-                    let places = WordPlaces(block: block, firstWord: word, firstByte: byte)
-                    take(VectorBlock.Run(sentence: sentences, tokens: 0..<0, first: 0, length: length, words: places), from: 0)
+                    let run = VectorBlock.Run(
+                        sentence: sentences, length: length, block: block, firstWord: word, firstByte: byte)
+                    take(run, from: 0)
                     sentences += 1
                     for index in word..<word + length { byte += Int(wordLengths[index]) }
                     word += length

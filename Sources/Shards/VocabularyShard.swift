@@ -36,24 +36,20 @@ public final class VocabularyShardWriter {
     }
 
     /// Ends the shard. `source` are totals of what was counted, beside the words and tokens kept.
-    @discardableResult
-    public func finish(source: ShardFields = [:]) throws -> UInt64 {
+    public func finish(source: ShardFields = [:]) throws {
         try flush()
         var fields: ShardFields = ["words": String(totals.words), "tokens": String(totals.tokens)]
         fields.append(contentsOf: source)
-        return try writer.endPart(fields)
+        try writer.endPart(fields)
     }
 
     private func flush() throws {
         guard !counts.isEmpty else { return }
         var block = writer.newBlock(capacity: 12 * counts.count + bytes.count)
-        block.append(column: counts)
-        block.append(column: lengths)
-        block.append(column: bytes)
+        block.append(taking: &counts)
+        block.append(taking: &lengths)
+        block.append(taking: &bytes)
         try writer.append(block)
-        counts.removeAll(keepingCapacity: true)
-        lengths.removeAll(keepingCapacity: true)
-        bytes.removeAll(keepingCapacity: true)
     }
 }
 
@@ -63,14 +59,11 @@ public final class VocabularyShardReader {
     private var words = 0
 
     public init(_ source: any ByteSource, pool: WorkerPool) throws {
-        reader = try ShardReader(source, kind: .vocabulary, columns: VocabularyColumn.all, pool: pool)
+        reader = try ShardReader(source, kind: .vocabulary, columns: [VocabularyColumn.all], pool: pool)
     }
 
-    /// The header of the current part, the number of parts begun, the totals of the part that has just ended, and the
-    /// digests of all that have.
+    /// The header of the current part, and the digests of all that have ended.
     public var header: ShardHeader { reader.header }
-    public var parts: Int { reader.part + 1 }
-    public var totals: ShardFields { reader.totals }
     public var digests: [UInt64] { reader.digests }
 
     /// Calls `body` with the words and counts of the next block; false after the last. Throws `ToolError`, also for what is no word.
@@ -114,7 +107,7 @@ public final class VocabularyShardReader {
             tokens = sum.partialValue
             try body(word, count, number)
         }) {}
-        guard parts == 1 else {
+        guard reader.part == 0 else {
             throw ToolError.data(reader.name, "", "is several vocabularies joined; merge them: build-vocab a b -o c")
         }
         guard words.count > 0 else { throw ToolError.data(reader.name, "", "is a vocabulary without words") }

@@ -1,13 +1,9 @@
 /// Words as bytes, each with an id: 0, 1, 2, … in the order in which they first came.
 ///
-/// The one hash table of the project: the dictionary of a token shard, the counts of a vocabulary and the index of an
-/// embedding table are arrays beside it, indexed by id. Memory is the words' bytes, 8 bytes a word for their ends, and
-/// 12 to 24 bytes a word for the slots.
+/// Whatever belongs to the words, such as counts, is an array beside the table, indexed by id. Memory is the words' bytes, 8
+/// bytes a word for their ends, and 12 to 24 bytes a word for the slots.
 public struct WordTable: Sendable {
-    /// All words, one after the other without separators.
-    public private(set) var bytes: [UInt8] = []
-    /// `ends[id]` is where word `id` ends in `bytes`.
-    public private(set) var ends: [Int] = []
+    private var words = WordList()
     /// The id plus one, 0 where a slot is empty; beside it the high half of the hash, so that bytes are compared only
     /// when the words are almost surely the same.
     private var slots: [Slot]
@@ -19,32 +15,35 @@ public struct WordTable: Sendable {
         var tag: UInt32 = 0
     }
 
-    /// - Parameter capacity: how many words fit before the table grows.
+    /// - Parameter capacity: the number of words that fit before the table grows.
     public init(capacity: Int = 0) {
         var size = 64
         while size * 2 < capacity * 3 { size *= 2 }
         slots = Array(repeating: Slot(), count: size)
         mask = size - 1
-        ends.reserveCapacity(capacity)
+        words.ends.reserveCapacity(capacity)
     }
 
-    public var count: Int { ends.count }
+    public var count: Int { words.count }
+
+    /// All words, one after the other without separators.
+    public var bytes: [UInt8] { words.bytes }
 
     /// Bytes of memory held, slots included.
     public var memory: Int {
-        bytes.capacity + ends.capacity * MemoryLayout<Int>.stride + slots.capacity * MemoryLayout<Slot>.stride
+        words.bytes.capacity + words.ends.capacity * MemoryLayout<Int>.stride + slots.capacity * MemoryLayout<Slot>.stride
     }
 
-    /// Where word `id` lies in `bytes`.
-    public func range(of id: Int) -> Range<Int> { (id == 0 ? 0 : ends[id - 1])..<ends[id] }
+    /// The place of word `id` in `bytes`.
+    public func range(of id: Int) -> Range<Int> { words.range(of: id) }
 
     /// Calls `body` with the bytes of word `id`.
     public func withWord<Result>(_ id: Int, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
-        try bytes.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[range(of: id)])) }
+        try words.withWord(id, body)
     }
 
     /// Word `id` as text.
-    public func word(_ id: Int) -> String { withWord(id) { String(decoding: $0, as: UTF8.self) } }
+    public func word(_ id: Int) -> String { words.word(id) }
 
     /// The id of a word, `nil` if the table does not have it.
     public func find(_ word: UnsafeRawBufferPointer) -> Int? {
@@ -63,12 +62,11 @@ public struct WordTable: Sendable {
         let hash = hash(word)
         let place = position(of: word, hash)
         if slots[place].idPlusOne != 0 { return Int(slots[place].idPlusOne) - 1 }
-        let id = ends.count
+        let id = count
         precondition(id < Int(UInt32.max) - 1, "a word table holds at most 2^32 - 2 words")
         slots[place] = Slot(idPlusOne: UInt32(id + 1), tag: UInt32(truncatingIfNeeded: hash >> 32))
-        bytes.append(contentsOf: word)
-        ends.append(bytes.count)
-        if ends.count * 3 > slots.count * 2 { grow() }
+        words.append(word)
+        if count * 3 > slots.count * 2 { grow() }
         return id
     }
 
@@ -79,8 +77,8 @@ public struct WordTable: Sendable {
 
     /// Inserts all words of `other` in the order of their ids; `map[id]` becomes the id here of its word `id`.
     ///
-    /// A large table lies outside the caches, and every look-up waits for memory three times. So words are looked up in
-    /// groups, each step for the whole group: the waits of a step overlap.
+    /// A large table lies outside the caches, and every look-up waits for memory three times. Words are looked up in groups,
+    /// each step for the whole group, so that the waits of a step overlap.
     public mutating func insert(contentsOf other: borrowing WordTable, map: inout [UInt32]) {
         map.removeAll(keepingCapacity: true)
         map.reserveCapacity(other.count)
@@ -105,12 +103,12 @@ public struct WordTable: Sendable {
                     candidates[index] = Int(slots[place].idPlusOne)
                 }
             }
-            ends.withUnsafeBufferPointer { ends in
+            words.ends.withUnsafeBufferPointer { ends in
                 for index in 0..<group.count where candidates[index] > 1 {
                     candidates[index] = ends[candidates[index] - 2]
                 }
             }
-            return bytes.withUnsafeBufferPointer { bytes in
+            return words.bytes.withUnsafeBufferPointer { bytes in
                 var sum: UInt8 = 0
                 for index in 0..<group.count where candidates[index] < bytes.count { sum &+= bytes[candidates[index]] }
                 return sum
@@ -120,8 +118,7 @@ public struct WordTable: Sendable {
 
     /// Forgets all words and keeps the memory.
     public mutating func removeAll() {
-        bytes.removeAll(keepingCapacity: true)
-        ends.removeAll(keepingCapacity: true)
+        words.removeAll()
         slots.withUnsafeMutableBufferPointer { $0.update(repeating: Slot()) }
     }
 
@@ -141,7 +138,7 @@ public struct WordTable: Sendable {
     private func equals(_ id: Int, _ word: UnsafeRawBufferPointer) -> Bool {
         let range = range(of: id)
         guard range.count == word.count else { return false }
-        return bytes.withUnsafeBytes { bytes in
+        return words.bytes.withUnsafeBytes { bytes in
             guard word.count >= 8 else {
                 for index in 0..<word.count where bytes[range.lowerBound + index] != word[index] { return false }
                 return true
@@ -158,7 +155,7 @@ public struct WordTable: Sendable {
     private mutating func grow() {
         var larger = [Slot](repeating: Slot(), count: slots.count * 2)
         let mask = larger.count - 1
-        for id in 0..<ends.count {
+        for id in 0..<count {
             let hash = withWord(id) { self.hash($0) }
             var place = Int(truncatingIfNeeded: hash) & mask
             while larger[place].idPlusOne != 0 { place = (place + 1) & mask }
@@ -207,8 +204,9 @@ public struct WordTable: Sendable {
 
 /// Words as bytes in the order given, without a hash table: the dictionary of a token shard as a reader keeps it.
 public struct WordList: Sendable {
-    private var bytes: [UInt8] = []
-    private var ends: [Int] = []
+    fileprivate var bytes: [UInt8] = []
+    /// The places in `bytes` where the words end.
+    fileprivate var ends: [Int] = []
 
     public init() {}
 
@@ -219,10 +217,11 @@ public struct WordList: Sendable {
         ends.append(bytes.count)
     }
 
+    fileprivate func range(of index: Int) -> Range<Int> { (index == 0 ? 0 : ends[index - 1])..<ends[index] }
+
     /// Calls `body` with the bytes of word `index`.
     public func withWord<Result>(_ index: Int, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
-        let start = index == 0 ? 0 : ends[index - 1]
-        return try bytes.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[start..<ends[index]])) }
+        try bytes.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[range(of: index)])) }
     }
 
     public func word(_ index: Int) -> String { withWord(index) { String(decoding: $0, as: UTF8.self) } }

@@ -2,15 +2,13 @@ import Files
 
 /// Throws `ToolError.data`, with its number, for what is no word: nothing, what is not UTF-8, and what holds white space or a
 /// control character, where every tokenizer cuts.
-/// - Parameters:
-///   - number: of the word in the file, from 1.
-///   - file: the name that the user gave.
+/// - Parameter number: the word's number in the file, from 1.
 public func checkWord(_ word: UnsafeRawBufferPointer, number: Int, file: String) throws {
     if let fault = fault(word) { throw ToolError.data(file, "word \(number)", fault) }
 }
 
 /// Checks all words of a block: a column of lengths, and one of their UTF-8. Throws as `checkWord` does.
-/// - Parameter words: that came before.
+/// - Parameter words: the number of words that came before.
 func checkWords(_ block: ShardBlock, _ lengths: Int, _ bytes: Int, after words: Int, file: String) throws {
     var number = words
     try block.forEachWord(lengths: lengths, bytes: bytes) { word in

@@ -55,17 +55,13 @@ extension WordCounter {
     ) throws {
         var words = WordList()
         var counts: [UInt64] = []
-        var part = 0
         func endPart() throws {
             for id in 0..<words.count { try words.withWord(id) { try add($0, counts[id]) } }
             words.removeAll()
             counts.removeAll(keepingCapacity: true)
         }
         while let block = try reader.next() {
-            if block.part != part {
-                try endPart()
-                part = block.part
-            }
+            if block.firstNewWord == 0 { try endPart() }
             block.forEachNewWord { words.append($0) }
             counts.append(contentsOf: repeatElement(0, count: words.count - counts.count))
             counts.withUnsafeMutableBufferPointer { counts in

@@ -11,7 +11,10 @@ struct NeighbourSearchTests {
         let output = try OutputFile(path: directory.file("shard"), binary: true)
         let writer = try VectorShardWriter(
             output, tool: "test 1", layers: 1, width: width, storage: storage, fields: [:], pool: WorkerPool(threads: 1))
-        for sentence in sentences { try writer.append(sentence) }
+        for sentence in sentences {
+            try writer.begin(sentence.words)
+            try sentence.values.withUnsafeBufferPointer { try writer.append($0) }
+        }
         try writer.finish()
         try output.commit()
         return directory

@@ -38,6 +38,16 @@ func shard(threads: Int = 1, _ write: (OutputFile, WorkerPool) throws -> Void) t
     return try contents(of: directory.file("shard"))
 }
 
+/// All that the frames of a shard hold.
+func decompressedBytes(_ bytes: [UInt8]) throws -> [UInt8] { try readSmall(decompressed(MemorySource(bytes)), limit: 16 << 20) }
+
+extension VectorShardWriter {
+    func append(_ sentence: SentenceVectors) throws {
+        try begin(sentence.words)
+        try sentence.values.withUnsafeBufferPointer { try append($0) }
+    }
+}
+
 func readTokens(_ bytes: [UInt8], threads: Int = 1) throws -> Sentences {
     let reader = try TokenShardReader(MemorySource(bytes), pool: WorkerPool(threads: threads))
     var words: [String] = []
