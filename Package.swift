@@ -106,7 +106,7 @@ let package = Package(
         .target(name: "PlainBackend", dependencies: ["Kernels"], path: "Tests/PlainBackend", swiftSettings: settings),
         tests("ParallelTests", ["Parallel"]),
         tests("FilesTests", ["Files", "TestSupport"]),
-        tests("HDF5Tests", ["HDF5", "Files", "TestSupport"]),
+        tests("HDF5Tests", ["HDF5", "Shards", "Files", "TestSupport"]),
         tests("ShardsTests", ["Shards", "Files", "Parallel", "TestSupport"]),
         tests("TokenizationTests", ["Tokenization", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("VocabularyTests", ["Vocabulary", "Shards", "Files", "Parallel", "TestSupport"]),

@@ -14,6 +14,4 @@ extension HDF5File: WeightFile {
     public var shapes: [String: [Int]] {
         Dictionary(datasets.map { ($0.path, $0.shape) }, uniquingKeysWith: { first, _ in first })
     }
-
-    public func values(_ path: String) throws -> [Float] { try floats(path, shape: dataset(path).shape) }
 }

@@ -2,25 +2,27 @@
 import CHDF5
 import Files
 import Glibc
+import Shards
 
 /// The data sets of an open file, and the links that are not followed: soft ones and those to other files.
-struct Catalogue {
+struct Catalogue: Codable {
     var datasets: [HDF5Dataset] = []
     var links: [String] = []
 
-    /// More of these than any file of weights or vectors has: what follows is damage.
+    /// More links, and groups inside each other, than any file of weights or vectors has: beyond them is damage.
     private static let mostLinks = 4_000_000, deepest = 100
 
     /// Walks through the groups of `file`; data sets come in the order of their names' bytes, group by group.
     /// Throws `ToolError` with status `dataError`.
     init(of file: hid_t, name: String) throws {
         var visited = 0
-        try add("", "/", of: file, name: name, inside: [], &visited)
+        try add("", of: file, name: name, inside: [], &visited)
     }
 
     private mutating func add(
-        _ path: String, _ opened: String, of file: hid_t, name: String, inside addresses: [UInt64], _ visited: inout Int
+        _ path: String, of file: hid_t, name: String, inside addresses: [UInt64], _ visited: inout Int
     ) throws {
+        let opened = path.isEmpty ? "/" : path
         let refuse = { (cause: String) in ToolError.data(name, "group \(quoted(opened))", cause) }
         guard addresses.count < Self.deepest else { throw refuse("lies in more than \(Self.deepest) others") }
         let group = try Handle(H5Gopen2(file, opened, hdf5_default()), H5Gclose) { refuse("is damaged\($0)") }
@@ -45,7 +47,7 @@ struct Catalogue {
                 guard !addresses.contains(link.address) else {
                     throw ToolError.data(name, "group \(quoted(inner))", "contains itself")
                 }
-                try add(inner, inner, of: file, name: name, inside: addresses + [link.address], &visited)
+                try add(inner, of: file, name: name, inside: addresses + [link.address], &visited)
             case H5I_DATASET:
                 datasets.append(try Self.dataset(object.id, inner, name))
             default: break
@@ -53,7 +55,7 @@ struct Catalogue {
         }
     }
 
-    /// What an open data set is. Throws `ToolError` with status `dataError`.
+    /// Describes an open data set. Throws `ToolError` with status `dataError`.
     static func dataset(_ id: hid_t, _ path: String, _ name: String) throws -> HDF5Dataset {
         let refuse = { (cause: String) in ToolError.data(name, "data set \(quoted(path))", "is damaged\(cause)") }
         let space = try Handle(H5Dget_space(id), H5Sclose, refuse)
@@ -64,13 +66,8 @@ struct Catalogue {
         guard rank >= 0, rank <= 32, H5Sget_simple_extent_dims(space.id, &sizes, nil) == rank else {
             throw refuse(libraryCause())
         }
-        var count = 1
-        for size in sizes {
-            let (product, overflow) = count.multipliedReportingOverflow(by: Int(clamping: max(1, size)))
-            guard !overflow, product < Int.max / 16 else {
-                throw refuse(": no file holds so many values: \(sizes)")
-            }
-            count = product
+        guard let count = product(of: sizes.map { Int(clamping: max(1, $0)) }), count < Int.max / 16 else {
+            throw refuse(": no file holds so many values: \(sizes)")
         }
         var shape = sizes.map { Int($0) }
         if H5Sget_simple_extent_type(space.id) == H5S_NULL { shape = [0] }
@@ -88,33 +85,6 @@ struct Catalogue {
         case H5T_FLOAT where [16, 32, 64].contains(bits): return .float(bits: Int(bits))
         case H5T_INTEGER where [8, 16, 32, 64].contains(bits): return .integer(bits: Int(bits))
         default: return .other
-        }
-    }
-}
-
-extension Catalogue {
-    /// As bytes, for another process.
-    var message: [UInt8] {
-        var message = MessageWriter()
-        message.append(datasets.count)
-        for dataset in datasets { message.append(dataset) }
-        message.append(links.count)
-        for link in links { message.append(link) }
-        return message.bytes
-    }
-
-    /// From the bytes of `message`; `nil` if they are something else.
-    init?(_ bytes: UnsafeRawBufferPointer) {
-        var message = MessageReader(bytes)
-        guard let count = message.size() else { return nil }
-        for _ in 0..<count {
-            guard let dataset = message.dataset() else { return nil }
-            datasets.append(dataset)
-        }
-        guard let linkCount = message.size() else { return nil }
-        for _ in 0..<linkCount {
-            guard let link = message.text() else { return nil }
-            links.append(link)
         }
     }
 }
@@ -166,7 +136,7 @@ func readFloats(_ dataset: HDF5Dataset, of file: hid_t, name: String, into buffe
     guard read >= 0 else { throw refuse(libraryCause()) }
 }
 
-/// Where the library's driver reads from.
+/// The file from which the library's driver reads.
 private final class FileBytes {
     let file: PlacedFile
     var failure: ToolError?

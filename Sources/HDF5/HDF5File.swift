@@ -5,7 +5,7 @@ import Files
 /// Links to other places and other files are not followed. The library works in a process of its own, a new one for each call
 /// (`HDF5ReaderService`): however damaged a file is, the answer is a value or a `ToolError`.
 public final class HDF5File: Sendable {
-    /// What the user calls it.
+    /// The user's name for it.
     public let name: String
     /// All data sets, in the order of their names' bytes, group by group.
     public let datasets: [HDF5Dataset]
@@ -17,10 +17,10 @@ public final class HDF5File: Sendable {
     private let indices: [String: Int]
 
     /// Opens a file for reading and lists what is in it.
-    /// - Parameter reader: the path of a program that calls `HDF5ReaderService`; `nil` is this program if it does so, and otherwise
-    ///   `encode` in the folder of this program.
-    /// Throws `ToolError`: `noInput` if it cannot be opened, `dataError` if it is no HDF5 file, or damaged; `unavailable` if the
-    /// tools were built without the library, or the program that reads such files is missing.
+    /// - Parameter reader: the path of a program that calls `HDF5ReaderService`; `nil` for this program if it does so, and
+    ///   otherwise for `encode` in the folder of this program.
+    /// Throws `ToolError`: `noInput` if it cannot be opened, `dataError` if it is no HDF5 file, or damaged; `unavailable` if
+    /// the tools were built without the library, or the program that reads such files is missing.
     public init(path: String, reader: String? = nil) throws {
         #if HDF5
         guard let file = PlacedFile(try FileSource(path: path)) else {
@@ -31,15 +31,8 @@ public final class HDF5File: Sendable {
             throw ToolError.data(path, "", "is not an HDF5 file" + (compression.map { ": it \($0.advice(path))" } ?? ""))
         }
         let reader = try reader.map { ReaderProgram(path: $0, shown: $0) } ?? .find(for: path)
-        let request = ReadRequest(.list, of: path, reading: file.size)
-        var list = UnsafeMutableRawBufferPointer(start: nil, count: 0)
-        defer { list.deallocate() }
-        try carryOut(request, on: file, by: reader) { size in
-            guard size <= ReadRequest.mostListed else { return nil }
-            list = .allocate(byteCount: size, alignment: 8)
-            return list
-        }
-        guard let catalogue = Catalogue(UnsafeRawBufferPointer(list)) else { throw ToolError.data(path, "", "is damaged") }
+        let answer = try carryOut(ReadRequest(of: path, reading: file.size), on: file, by: reader)
+        guard case .list(let catalogue) = answer else { throw ToolError.data(path, "", "is damaged") }
         self.file = file
         self.reader = reader
         name = path
@@ -60,54 +53,29 @@ public final class HDF5File: Sendable {
             name, "data set \(path)", isBehindLink ? "is behind a link, and links are not followed" : "is not in the file")
     }
 
-    /// Reads all values of a data set, in rows, into `buffer`, whose size is that of `shape`. Floats and integers of any width
-    /// and byte order become floats as by assignment in C.
-    /// Throws `ToolError` with status `dataError` if the data set is missing, damaged, of another shape, or holds no numbers.
-    public func read(_ path: String, shape: [Int], into buffer: UnsafeMutableBufferPointer<Float>) throws {
-        let dataset = try dataset(path, shape: shape)
-        precondition(buffer.count == dataset.count)
-        try read(dataset, into: buffer)
-    }
-
-    /// All values of a data set, in rows. Throws as the other does.
-    public func floats(_ path: String, shape: [Int]) throws -> [Float] {
-        let dataset = try dataset(path, shape: shape)
-        try check(dataset)
+    /// All values of a data set, in rows. Floats and integers of any width and byte order become floats as by assignment in C.
+    /// Throws `ToolError`, mostly with status `dataError`, if the data set is missing or damaged, holds no numbers, or claims
+    /// more of them than the file can hold.
+    public func values(_ path: String) throws -> [Float] {
+        let dataset = try dataset(path)
+        func refusal(_ cause: String) -> ToolError { .data(name, "data set \(path)", cause) }
+        guard dataset.kind != .other else { throw refusal("does not hold floats or integers in this file") }
+        // The best that deflate can do is 1032 to 1.
+        let stored = min(dataset.stored.bytes, file.size)
+        let (held, overflow) = stored.multipliedReportingOverflow(by: dataset.stored.isCompressed ? 1032 : 1)
+        guard overflow || dataset.count * dataset.elementSize <= held else {
+            throw refusal("claims \(dataset.count) values, and \(stored) bytes are stored")
+        }
+        #if HDF5
         return try [Float](unsafeUninitializedCapacity: dataset.count) { buffer, initialized in
-            try read(dataset, into: UnsafeMutableBufferPointer(rebasing: buffer[..<dataset.count]))
+            guard dataset.count > 0 else { return }
+            let values = UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: buffer[..<dataset.count]))
+            let request = ReadRequest(dataset, of: name, reading: file.size + values.count)
+            _ = try carryOut(request, on: file, by: reader, values: values)
             initialized = dataset.count
         }
-    }
-
-    private func dataset(_ path: String, shape: [Int]) throws -> HDF5Dataset {
-        let dataset = try dataset(path)
-        guard dataset.shape == shape else {
-            throw refusal(path, "has the shape \(dataset.shape), and \(shape) is expected")
-        }
-        return dataset
-    }
-
-    private func refusal(_ path: String, _ cause: String) -> ToolError { .data(name, "data set \(path)", cause) }
-
-    /// Whether the file can hold what the data set claims to have, and it is numbers.
-    private func check(_ dataset: HDF5Dataset) throws {
-        guard dataset.kind != .other else { throw refusal(dataset.path, "does not hold floats or integers in this file") }
-        // The best that deflate can do is 1032 to 1.
-        let most = dataset.stored.isCompressed ? 1032 : 1
-        let (held, overflow) = min(dataset.stored.bytes, file.size).multipliedReportingOverflow(by: most)
-        guard overflow || dataset.count * dataset.elementSize <= held else {
-            throw refusal(
-                dataset.path, "claims \(dataset.count) values, and \(min(dataset.stored.bytes, file.size)) bytes are stored")
-        }
-    }
-
-    private func read(_ dataset: HDF5Dataset, into buffer: UnsafeMutableBufferPointer<Float>) throws {
-        try check(dataset)
-        guard dataset.count > 0 else { return }
-        #if HDF5
-        let values = UnsafeMutableRawBufferPointer(buffer)
-        let request = ReadRequest(.values(dataset), of: name, reading: file.size + values.count)
-        try carryOut(request, on: file, by: reader) { $0 == values.count ? values : nil }
+        #else
+        throw withoutLibrary(name)
         #endif
     }
 
@@ -126,16 +94,16 @@ public final class HDF5File: Sendable {
 }
 
 /// A data set in an HDF5 file.
-public struct HDF5Dataset: Sendable, Equatable {
-    /// Where it is: names of groups and its own, behind a slash each (`/RNN_0/B`).
+public struct HDF5Dataset: Sendable, Equatable, Codable {
+    /// The names of its groups and its own, behind a slash each (`/RNN_0/B`).
     public let path: String
     /// Empty for a single value.
     public let shape: [Int]
     public let kind: Kind
-    /// What it takes in the file.
+    /// The room that it takes in the file.
     let stored: Storage
 
-    public enum Kind: Sendable, Equatable {
+    public enum Kind: Sendable, Equatable, Codable {
         /// Floating-point numbers of so many bits (16, 32 or 64).
         case float(bits: Int)
         /// Integers of so many bits (8 to 64), with a sign or without.
@@ -144,28 +112,13 @@ public struct HDF5Dataset: Sendable, Equatable {
         case other
     }
 
-    struct Storage: Sendable, Equatable {
+    struct Storage: Sendable, Equatable, Codable {
         var bytes: Int
         var isCompressed: Bool
     }
 
     /// The number of values.
     public var count: Int { shape.reduce(1, *) }
-
-    public init(path: String, shape: [Int], kind: Kind) {
-        self.init(path: path, shape: shape, kind: kind, stored: Storage(bytes: 0, isCompressed: false))
-    }
-
-    init(path: String, shape: [Int], kind: Kind, stored: Storage) {
-        self.path = path
-        self.shape = shape
-        self.kind = kind
-        self.stored = stored
-    }
-
-    public static func == (a: HDF5Dataset, b: HDF5Dataset) -> Bool {
-        a.path == b.path && a.shape == b.shape && a.kind == b.kind
-    }
 
     /// Bytes of a value, 0 where it is not read here.
     var elementSize: Int {

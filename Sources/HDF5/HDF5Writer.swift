@@ -1,25 +1,16 @@
 public import Files
+public import Shards
 #if HDF5
 import CHDF5
-import Shards
 import Synchronization
 #endif
-
-/// How an HDF5 file keeps the numbers that it is given.
-public enum HDF5Float: Sendable {
-    case float32
-    /// Rounded to 11 binary digits, ties to even.
-    case float16
-
-    var stride: Int { self == .float32 ? 4 : 2 }
-}
 
 /// Makes an HDF5 file, which appears under its name whole or not at all. The same calls make the same bytes.
 ///
 /// The library arranges the file; numbers and long strings are written straight to the places that it gives them, and cost no
 /// memory. Data sets are written one after the other.
 public final class HDF5Writer {
-    /// What the user calls it.
+    /// The user's name for it.
     public let name: String
     #if HDF5
     private let output: OutputFile
@@ -57,10 +48,10 @@ public final class HDF5Writer {
 
     /// Begins a data set, whose values `write` brings; the one before must be complete.
     /// - Parameters:
-    ///   - dataset: its name, with those of its groups if it is to be in any (`a/b`).
-    ///   - shape: (layers, tokens, width), (tokens, width) or (values), each of them 0 or more.
+    ///   - dataset: the name, behind the names of its groups if it is to be in any (`a/b`).
+    ///   - shape: the shape: (layers, tokens, width), (tokens, width) or (values), each of them 0 or more.
     /// Throws `ToolError`: `dataError` if the name is taken or is no name, `ioError` on a full disk for example.
-    public func beginDataset(_ dataset: String, shape: [Int], type: HDF5Float) throws {
+    public func beginDataset(_ dataset: String, shape: [Int], type: RowStorage) throws {
         precondition(!shape.isEmpty && shape.count <= 3 && shape.allSatisfy { $0 >= 0 })
         #if HDF5
         finishDataset()
@@ -71,7 +62,7 @@ public final class HDF5Writer {
     }
 
     /// Appends tokens to the data set.
-    /// - Parameter values: (tokens, layers, width), or (tokens, width), of as many tokens as the caller likes.
+    /// - Parameter values: the vectors of any number of tokens: (tokens, layers, width), or (tokens, width).
     /// Throws `ToolError`: `dataError` if a number is too large for float16, `ioError` on a full disk for example.
     public func write(_ values: UnsafeBufferPointer<Float>) throws {
         #if HDF5
@@ -141,11 +132,11 @@ public final class HDF5Writer {
 }
 
 #if HDF5
-/// Where the values of an array are in the file, and how many have come.
+/// The place of an array's values in the file, and the number that have come.
 private struct ArrayPlace {
     private let name: String
     private let offset: Int
-    private let type: HDF5Float
+    private let type: RowStorage
     private let layers: Int
     private let tokens: Int
     private let width: Int
@@ -153,8 +144,8 @@ private struct ArrayPlace {
 
     /// - Parameters:
     ///   - name: the file and the data set, for messages.
-    ///   - shape: (layers, tokens, width), (tokens, width) or (values).
-    init(of name: String, offset: Int, shape: [Int], type: HDF5Float) {
+    ///   - shape: the shape: (layers, tokens, width), (tokens, width) or (values).
+    init(of name: String, offset: Int, shape: [Int], type: RowStorage) {
         self.name = name
         self.offset = offset
         self.type = type

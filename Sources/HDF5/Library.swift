@@ -4,7 +4,7 @@ import CHDF5
 import Synchronization
 #endif
 
-/// Why nothing is read or written in a build without the library; `file` is the one that would have been.
+/// The error in a build without the library for a `file` that would have been read or written.
 func withoutLibrary(_ file: String) -> ToolError {
     ToolError(
         .unavailable,

@@ -1,6 +1,7 @@
 #if HDF5
 import CHDF5
 import Files
+import Shards
 
 /// A file that the library arranges; to be used with the lock held.
 final class LibraryOutput {
@@ -57,7 +58,7 @@ final class LibraryOutput {
     }
 
     /// Makes an array and returns where in the file its values are to be; anything if there are none.
-    func makeArray(_ dataset: String, shape: [Int], type: HDF5Float) throws -> Int {
+    func makeArray(_ dataset: String, shape: [Int], type: RowStorage) throws -> Int {
         try make(dataset, shape: shape, type: type == .float32 ? types.float32 : types.float16)
     }
 
@@ -142,7 +143,7 @@ final class LibraryOutput {
 
 private func littleEndian(_ number: some FixedWidthInteger) -> [UInt8] { withUnsafeBytes(of: number.littleEndian, Array.init) }
 
-/// Where the library's driver writes, and the values that go past it.
+/// The file to which the library's driver writes, and to which values go past it.
 ///
 /// The library is told that every write was done: after an error it would try again whenever it is called, and at last when it
 /// closes. The error is kept here, and nothing is written after it.
@@ -158,11 +159,11 @@ final class OutputBytes {
 
     deinit { buffer.deallocate() }
 
-    /// Throws what has happened.
+    /// Throws the first error that has happened.
     func check() throws { if let failure { throw failure } }
 
     /// Room for at most `size` bytes, at least one, that will be at `offset` of the file; all there is if more is asked for.
-    /// What was written behind each other goes to the system in one.
+    /// Bytes that follow each other go to the system in one call.
     func room(at offset: Int, _ size: Int) throws -> UnsafeMutableRawBufferPointer {
         if offset != start + count || count + min(size, 64) > buffer.count {
             try flush()
@@ -186,7 +187,7 @@ final class OutputBytes {
         do { try body() } catch { failure = error as? ToolError ?? ToolError(.ioError, "\(output.name): \(error)") }
     }
 
-    /// What the driver calls; this must live as long as the file is open.
+    /// The functions that the driver calls; this object must live as long as the file is open.
     var functions: hdf5_bytes {
         hdf5_bytes(
             context: Unmanaged.passUnretained(self).toOpaque(), size: 0,

@@ -30,7 +30,7 @@ struct HDF5FormTests {
             let name = "/\(index)"
             let shape = layers == 1 ? [tokens, width] : [layers, tokens, width]
             #expect(try read.dataset(name).shape == shape)
-            let values = try read.floats(name, shape: shape)
+            let values = try read.values(name)
             for token in 0..<tokens {
                 for layer in 0..<layers {
                     for place in 0..<width {

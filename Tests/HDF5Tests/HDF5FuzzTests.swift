@@ -2,6 +2,7 @@
 import Files
 import Glibc
 import HDF5
+import Shards
 import TestSupport
 import Testing
 
@@ -99,7 +100,7 @@ import Testing
             let file = try HDF5File(path: path)
             guard !file.datasets.isEmpty else { return nil }
             let dataset = file.datasets[Int(choice % UInt64(file.datasets.count))]
-            _ = try file.floats(dataset.path, shape: dataset.shape)
+            _ = try file.values(dataset.path)
             return nil
         } catch let error as ToolError {
             return error.description

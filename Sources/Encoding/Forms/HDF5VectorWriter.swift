@@ -9,7 +9,7 @@ public import Shards
 public final class HDF5VectorWriter: VectorWriter {
     private let writer: HDF5Writer
     private let layers, width: Int
-    private let type: HDF5Float
+    private let storage: RowStorage
     private var sentences = 0
     /// The object, which may be large, waits in a file.
     private let index: TemporaryFile
@@ -20,7 +20,7 @@ public final class HDF5VectorWriter: VectorWriter {
         self.writer = writer
         self.layers = layers
         self.width = width
-        type = storage == .float32 ? .float32 : .float16
+        self.storage = storage
         index = try TemporaryFile()
         indexOutput = index.output()
     }
@@ -29,7 +29,7 @@ public final class HDF5VectorWriter: VectorWriter {
         let sentence = jsonString(words.joined(separator: " "))
         try indexOutput.write("\(sentences == 0 ? "{" : ", ")\(sentence): \"\(sentences)\"")
         let shape = layers == 1 ? [words.count, width] : [layers, words.count, width]
-        try writer.beginDataset("\(sentences)", shape: shape, type: type)
+        try writer.beginDataset("\(sentences)", shape: shape, type: storage)
         sentences += 1
     }
 
