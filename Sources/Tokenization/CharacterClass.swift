@@ -1,4 +1,4 @@
-/// What the rules need to know about a character. ASCII by a table, the rest by its Unicode properties.
+/// The classes of characters that the rules know.
 enum CharacterClass: UInt8 {
     /// White space of any kind, control characters and the zero-width space: never part of a token.
     case space
@@ -46,42 +46,34 @@ enum CharacterClasses {
         return Unicode.Scalar(scalar).map(classify) ?? .letter
     }
 
-    private static let ascii: [CharacterClass] = (0..<0x80).map { classifyASCII(UInt8($0)) }
+    private static let ascii = table(0..<0x80)
 
     /// Made when text that is not ASCII is first met, in about 5 ms.
-    private static let basicPlane: [CharacterClass] = (0..<0x1_0000).map { value in
-        value < 0x80 ? ascii[value] : Unicode.Scalar(UInt32(value)).map(classify) ?? .letter
-    }
+    private static let basicPlane = table(0..<0x1_0000)
 
-    private static func classifyASCII(_ byte: UInt8) -> CharacterClass {
-        switch byte {
-        case 0...0x20, 0x7F: .space
-        case UInt8(ascii: "a")...UInt8(ascii: "z"): .lower
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"): .upper
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): .digit
-        case UInt8(ascii: "'"): .apostrophe
-        case UInt8(ascii: "-"): .hyphen
-        case UInt8(ascii: "."): .dot
-        case UInt8(ascii: ","): .comma
-        case UInt8(ascii: ":"): .colon
-        case UInt8(ascii: "!"), UInt8(ascii: "?"): .ender
-        case UInt8(ascii: "("), UInt8(ascii: "["), UInt8(ascii: "{"), UInt8(ascii: "<"): .opening
-        case UInt8(ascii: ")"), UInt8(ascii: "]"), UInt8(ascii: "}"), UInt8(ascii: ">"): .closing
-        case UInt8(ascii: "\""): .quote
-        case UInt8(ascii: "$"): .currency
-        case UInt8(ascii: "%"): .percent
-        case UInt8(ascii: "/"), UInt8(ascii: "&"), UInt8(ascii: "@"), UInt8(ascii: "#"), UInt8(ascii: "_"),
-            UInt8(ascii: "+"), UInt8(ascii: "\\"):
-            .joining
-        case UInt8(ascii: "*"), UInt8(ascii: "^"), UInt8(ascii: "~"): .edge
-        default: .separate
-        }
+    private static func table(_ scalars: Range<UInt32>) -> [CharacterClass] {
+        scalars.map { Unicode.Scalar($0).map(classify) ?? .letter }
     }
 
     private static func classify(_ scalar: Unicode.Scalar) -> CharacterClass {
         switch scalar {
-        case "\u{2019}", "\u{00B4}", "\u{FF07}", "\u{201B}": return .apostrophe
-        case "\u{2010}", "\u{2011}": return .hyphen
+        case "\0"..." ", "\u{7F}": return .space
+        case "a"..."z": return .lower
+        case "A"..."Z": return .upper
+        case "0"..."9": return .digit
+        case "-", "\u{2010}", "\u{2011}": return .hyphen
+        case ".": return .dot
+        case ",": return .comma
+        case ":": return .colon
+        case "!", "?": return .ender
+        case "(", "[", "{", "<": return .opening
+        case ")", "]", "}", ">": return .closing
+        case "\"": return .quote
+        case "%": return .percent
+        case "/", "&", "@", "#", "_", "+", "\\": return .joining
+        case "*", "^", "~": return .edge
+        case ";", "=", "`", "|": return .separate
+        case "'", "\u{2019}", "\u{00B4}", "\u{FF07}", "\u{201B}": return .apostrophe
         case "\u{2026}": return .ellipsis
         case "。", "！", "？", "｡", "؟", "۔", "।", "॥", "։", "።": return .fullStop
         // Signs inside words: Catalan, Hebrew, Armenian, Tibetan, Georgian.

@@ -1,15 +1,15 @@
 import Shards
 
-/// From a chunk to the ids of its tokens: normalises, applies the rules, lowers case, and looks words up.
+/// Turns a chunk into the ids of its tokens: normalises, applies the rules, lowers case, and looks words up.
 struct ChunkExpander: ~Copyable {
     /// Set in an expanded id: a sentence ends before this token.
     static let beginsSentence: UInt32 = 1 << 31
 
     /// The ids of all chunks of more than one token that are remembered.
     private(set) var expansions: [UInt32] = []
-    /// How many of them belong to remembered chunks.
+    /// The number of them that belong to remembered chunks.
     private var remembered = 0
-    /// Whether the last expansion holds only for this place in the text.
+    /// True if the last expansion holds only for this place in the text.
     private(set) var dependsOnNext = false
 
     private let tokenizer: Tokenizer
@@ -33,7 +33,7 @@ struct ChunkExpander: ~Copyable {
         return normal.withUnsafeBytes { expandNormal($0, next, &words) }
     }
 
-    /// How the chunk in `bytes` may end a sentence.
+    /// The way in which the chunk in `bytes` may end a sentence.
     mutating func end(of bytes: UnsafeRawBufferPointer, next: FollowingText) -> ChunkEnd {
         chunk.decode(bytes)
         return rules.apply(to: &chunk, next: next)
@@ -118,17 +118,15 @@ struct ChunkExpander: ~Copyable {
     }
 }
 
-/// Remembers what the rules made of each chunk of text, so that they run once for each distinct chunk of a piece.
-///
-/// The key is the chunk itself, at most 16 bytes filled up with zeros; text holds no NUL, so the length is part of it.
-/// One multiplication hashes it, two comparisons find it, and no word is touched.
+/// The results of the rules for each chunk of text, so that they run once for each distinct chunk of a piece. The key is the
+/// chunk itself, at most 16 bytes filled up with zeros; text holds no NUL, so that the length is part of it.
 struct ChunkCache: ~Copyable {
     struct Slot {
         var low: UInt64 = 0
         var high: UInt64 = 0
-        /// The token's id, or where the tokens' ids begin in the list of expansions.
+        /// The token's id, or the place of the tokens' ids in the list of expansions.
         var first: UInt32 = 0
-        /// How many tokens there are, and in the low 3 bits how the chunk may end a sentence (`ChunkEnd`).
+        /// The number of tokens, and in the low 3 bits the way in which the chunk may end a sentence (`ChunkEnd`).
         var info: UInt32 = 0
     }
 

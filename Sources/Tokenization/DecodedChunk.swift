@@ -1,20 +1,18 @@
-/// A run of text between white space, decoded, with the cuts that the rules make in it: their scratch paper.
-///
-/// Plain memory and no arrays: the rules look at single characters all the time, and half of their work would be
-/// checks of ownership and bounds.
+/// A run of text between white space, decoded, with the cuts that the rules make in it. Arrays would cost the rules, which look
+/// at single characters all the time, as much again for checks of ownership and bounds.
 struct DecodedChunk: ~Copyable {
     private(set) var scalars: UnsafeMutablePointer<UInt32>
     private(set) var classes: UnsafeMutablePointer<CharacterClass>
-    /// Where each scalar begins in the bytes; one entry more, for the end.
+    /// The place of each scalar in the bytes; one entry more, for the end.
     private(set) var offsets: UnsafeMutablePointer<Int>
-    /// Whether a token begins at each scalar; one entry more.
+    /// For each scalar, true if a token begins at it; one entry more.
     private var cuts: UnsafeMutablePointer<Bool>
-    /// Whether a sentence ends before each scalar; one entry more.
+    /// For each scalar, true if a sentence ends before it; one entry more.
     private(set) var breaks: UnsafeMutablePointer<Bool>
     private(set) var count = 0
     private var capacity: Int
 
-    /// - Parameter capacity: how many bytes fit before the memory grows.
+    /// - Parameter capacity: the number of bytes that fit before the memory grows.
     init(capacity: Int = 256) {
         self.capacity = capacity
         scalars = .allocate(capacity: capacity)
@@ -80,7 +78,7 @@ struct DecodedChunk: ~Copyable {
         }
     }
 
-    /// Whether `range` spells `word`, ASCII in lower case, whatever its own case; `'` stands for any apostrophe.
+    /// True if `range` spells `word`, ASCII in lower case, in letters of any case; `'` stands for any apostrophe.
     func spells(_ word: StaticString, _ range: Range<Int>) -> Bool {
         guard range.count == word.utf8CodeUnitCount else { return false }
         for (step, index) in range.enumerated() {
@@ -100,9 +98,7 @@ struct DecodedChunk: ~Copyable {
 
     /// The range as text, for the lists of words.
     func text(_ range: Range<Int>) -> String {
-        var text = ""
-        for index in range { if let scalar = Unicode.Scalar(scalars[index]) { text.unicodeScalars.append(scalar) } }
-        return text
+        String(String.UnicodeScalarView(range.compactMap { Unicode.Scalar(scalars[$0]) }))
     }
 }
 
@@ -111,7 +107,7 @@ struct FollowingText {
     let base: UnsafeRawPointer
     let position: Int
     let end: Int
-    /// Whether single line breaks are spaces.
+    /// True if single line breaks are spaces.
     let passesLines: Bool
     let memory: UnsafeMutablePointer<Memory>
 
@@ -144,7 +140,7 @@ struct FollowingText {
         firstVisible(from: position).map { CharacterClasses.of($0.scalar) == .digit } ?? false
     }
 
-    /// Whether a sentence can begin here: behind quotes, brackets and dashes comes no small letter.
+    /// True if a sentence can begin here: behind quotes, brackets and dashes comes no small letter.
     var canBeginSentence: Bool {
         guard let first = firstBehindOpeners() else { return false }
         // What closes still belongs to the sentence before.
@@ -152,7 +148,7 @@ struct FollowingText {
         return kind != .lower && kind != .closing
     }
 
-    /// Whether the next word is one that begins many sentences, or nothing follows at all.
+    /// True if the next word is one that begins many sentences, or nothing follows at all.
     var surelyBeginsSentence: Bool {
         guard let first = firstBehindOpeners() else { return isNothing }
         var place = first.at
@@ -181,7 +177,7 @@ struct FollowingText {
         return found
     }
 
-    /// Whether a sentence that `chunkEnd` may end does end before this text.
+    /// True if a sentence that `chunkEnd` may end does end before this text.
     func endsSentence(_ chunkEnd: ChunkEnd) -> Bool {
         switch chunkEnd {
         case .none, .closing: false
@@ -192,7 +188,7 @@ struct FollowingText {
     }
 }
 
-/// How a chunk of text may end a sentence.
+/// The way in which a chunk of text may end a sentence.
 enum ChunkEnd: UInt8 {
     /// Not at all.
     case none

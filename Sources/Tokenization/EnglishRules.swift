@@ -4,7 +4,7 @@
 /// and brackets stay what they are. The rules peel punctuation from both ends, then cut what is left inside, then look
 /// for contractions.
 struct EnglishRules {
-    /// Whether the last result depends on what follows the chunk, and so cannot be remembered for it.
+    /// True if the last result depends on what follows the chunk, and so cannot be remembered for it.
     private(set) var consultedNext = false
 
     /// Cuts `chunk` and says how it may end a sentence.
@@ -70,7 +70,7 @@ struct EnglishRules {
         return start
     }
 
-    /// - Parameter periodEnd: how the sentence may end if a period stays on the last word.
+    /// - Parameter periodEnd: the end that the sentence may have if a period stays on the last word.
     private mutating func peelBack(
         _ chunk: inout DecodedChunk, _ range: Range<Int>, _ next: FollowingText, _ periodEnd: inout ChunkEnd?
     ) -> Int {
@@ -124,7 +124,7 @@ struct EnglishRules {
         return stop
     }
 
-    /// Whether the period behind `range` belongs to the word.
+    /// True if the period behind `range` belongs to the word.
     private mutating func keepsPeriod(
         _ chunk: borrowing DecodedChunk, _ range: Range<Int>, _ next: FollowingText, _ periodEnd: inout ChunkEnd?
     ) -> Bool {
@@ -160,20 +160,8 @@ struct EnglishRules {
 
     /// Letters, alone or in pairs, with periods between them: U.S, e.g, Ph.D.
     private static func isDotted(_ chunk: borrowing DecodedChunk, _ range: Range<Int>) -> Bool {
-        var group = 0
-        var dots = 0
-        for index in range {
-            if chunk.classes[index] == .dot {
-                guard group > 0 else { return false }
-                dots += 1
-                group = 0
-            } else {
-                guard chunk.classes[index].isLetter else { return false }
-                group += 1
-                guard group <= 2 else { return false }
-            }
-        }
-        return dots > 0 && group > 0
+        let groups = range.split(omittingEmptySubsequences: false) { chunk.classes[$0] == .dot }
+        return groups.count > 1 && groups.allSatisfy { (1...2).contains($0.count) && chunk.all($0, \.isLetter) }
     }
 
     // MARK: The inside
@@ -253,7 +241,7 @@ struct EnglishRules {
     /// `scheme://…`, `www.…`, `mailto:…` and `host.domain/…`: whole, whatever marks they hold.
     static func isAddress(_ chunk: borrowing DecodedChunk, _ range: Range<Int>) -> Bool { addressEnd(chunk, range) != nil }
 
-    /// How far a range must go at least to be an address; `nil` if it is none.
+    /// The least end of a range that is an address; `nil` if it is none.
     private static func addressEnd(_ chunk: borrowing DecodedChunk, _ range: Range<Int>) -> Int? {
         if range.count > 4 && chunk.spells("www", range.lowerBound..<range.lowerBound + 3)
             && chunk.classes[range.lowerBound + 3] == .dot { return range.lowerBound + 5 }
@@ -330,7 +318,7 @@ private enum Symbols {
         }
     }
 
-    /// Where the symbol at `index` ends, its modifiers and whatever is joined to it included.
+    /// The end of the symbol at `index`, of its modifiers and whatever is joined to it.
     static func end(_ chunk: borrowing DecodedChunk, _ index: Int, _ limit: Int) -> Int {
         var stop = index + 1
         if regionalIndicators.contains(chunk.scalars[index]) && stop < limit
@@ -344,14 +332,13 @@ private enum Symbols {
     }
 }
 
-/// How many brackets are opened and closed in a range whose end moves to the left.
-///
-/// Each place of the range is looked at twice at most, however often the end moves.
+/// The balance of brackets that open and close in a range whose end moves to the left. Each place of the range is looked at
+/// twice at most, however often the end moves.
 package struct BracketBalance {
     private var stop: Int
     private var balance = 0
 
-    /// - Parameter step: what stands at a place: 1 for a bracket that opens, -1 for one that closes, 0 for anything else.
+    /// - Parameter step: the number for a place: 1 for a bracket that opens, -1 for one that closes, 0 for anything else.
     package init(_ range: Range<Int>, _ step: (Int) -> Int) {
         stop = range.upperBound
         for place in range { balance += step(place) }
@@ -365,6 +352,6 @@ package struct BracketBalance {
         }
     }
 
-    /// Whether at least as many brackets are opened as closed, so that one that closes at the end was opened before.
+    /// True if at least as many brackets are opened as closed, so that one that closes at the end was opened before.
     package var opensInside: Bool { balance >= 0 }
 }

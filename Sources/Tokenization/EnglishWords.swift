@@ -1,8 +1,7 @@
 import Shards
 
-/// Words whose final period belongs to them.
-///
-/// Known by rule and not listed: letters with periods between them (`U.S.`, `e.g.`, `Ph.D.`) and initials (`J.`).
+/// Words whose final period belongs to them. Letters with periods between them (`U.S.`, `e.g.`, `Ph.D.`) and initials (`J.`)
+/// are known by rule, and not listed.
 enum Abbreviations {
     /// Before a name or a number: never the end of a sentence.
     private static let titles = wordTable(
@@ -117,7 +116,7 @@ enum Contractions {
         return nil
     }
 
-    /// Whether the apostrophe at the start of `range` belongs to the word behind it: `'em`, `'90s`, `'s`.
+    /// True if the apostrophe at the start of `range` belongs to the word behind it: `'em`, `'90s`, `'s`.
     static func startsElision(_ chunk: borrowing DecodedChunk, _ range: Range<Int>) -> Bool {
         let first = range.lowerBound + 1
         var stop = first

@@ -23,7 +23,7 @@ public enum Normalization: String, CaseIterable, Sendable {
         return nil
     }
 
-    /// Whether a scalar is its own normal form and does not combine with what stands before it. A quick look: false for
+    /// True if a scalar is its own normal form and does not combine with what stands before it. A quick look: false for
     /// many that are.
     func isInert(_ scalar: UInt32) -> Bool {
         switch scalar {
@@ -60,66 +60,47 @@ public enum Normalization: String, CaseIterable, Sendable {
     }
 }
 
-/// `compatibilityMappings` as sorted ranges.
+/// `compatibilityMappings`, scalar by scalar.
 private struct CompatibilityTable {
     static let shared = CompatibilityTable(compatibilityMappings)
 
-    private struct Entry {
-        var range: ClosedRange<UInt32>
-        /// The mappings of the range's scalars, or the first of a run of single ones.
-        var mappings: [[Unicode.Scalar]]
-    }
-
-    private var entries: [Entry] = []
+    private var mappings: [UInt32: [Unicode.Scalar]] = [:]
 
     private init(_ text: String) {
-        func scalar(_ hexadecimal: Substring) -> Unicode.Scalar {
-            guard let value = UInt32(hexadecimal, radix: 16), let scalar = Unicode.Scalar(value) else {
-                preconditionFailure("compatibilityMappings: \(hexadecimal) is not a scalar")
-            }
-            return scalar
-        }
         for item in text.split(separator: " ") {
             let sides = item.split(separator: "=")
-            let mappings = sides[1].split(separator: ",").map { $0.split(separator: ".").map(scalar) }
-            let ends = sides[0].split(separator: "-").map { scalar($0).value }
-            let last = ends.count == 2 ? ends[1] : ends[0] + UInt32(mappings.count) - 1
-            entries.append(Entry(range: ends[0]...last, mappings: mappings))
+            let ends = sides[0].split(separator: "-").compactMap { UInt32($0, radix: 16) }
+            let targets = sides[1].split(separator: ",").map { target in
+                target.split(separator: ".").map { part in
+                    let isCounted = part.last == "+"
+                    return (value: UInt32(isCounted ? part.dropLast() : part, radix: 16) ?? 0, step: UInt32(isCounted ? 1 : 0))
+                }
+            }
+            let isRange = ends.count == 2
+            for offset in 0..<(isRange ? ends[1] - ends[0] + 1 : UInt32(targets.count)) {
+                let target = targets[isRange ? 0 : Int(offset)]
+                mappings[ends[0] + offset] = target.compactMap { Unicode.Scalar($0.value + $0.step * offset) }
+            }
         }
     }
 
-    /// Calls `body` with what a scalar maps to: itself, if it has no mapping.
+    /// Calls `body` with the scalars that a scalar maps to: itself, if it has no mapping.
     func forEachScalar(of scalar: Unicode.Scalar, _ body: (Unicode.Scalar) -> Void) {
-        var low = 0
-        var high = entries.count
-        while low < high {
-            let middle = (low + high) / 2
-            if entries[middle].range.upperBound < scalar.value { low = middle + 1 } else { high = middle }
-        }
-        guard low < entries.count, entries[low].range.contains(scalar.value) else { return body(scalar) }
-        let offset = scalar.value - entries[low].range.lowerBound
-        let mappings = entries[low].mappings
-        if mappings.count == 1, let first = mappings[0].first, entries[low].range.count > 1 {
-            if let mapped = Unicode.Scalar(first.value + offset) { body(mapped) }
-        } else {
-            for mapped in mappings[Int(offset)] { body(mapped) }
-        }
+        guard let mapped = mappings[scalar.value] else { return body(scalar) }
+        for scalar in mapped { body(scalar) }
     }
 }
 
 /// Canonical composition (NFC, Unicode Standard Annex 15) of scalars that come one after the other, in time that grows with their
-/// number only.
-///
-/// The standard library sorts the marks behind a letter by insertion, which takes the square of their number.
+/// number only: the standard library sorts the marks behind a letter by insertion, which takes the square of their number.
 private struct CanonicalComposer {
     /// The normal form of what has been taken, as UTF-8; complete after `finish`.
     private(set) var result: [UInt8] = []
     /// An inert scalar (`Normalization`): its own normal form, unless something combines with it.
     private var waiting: Unicode.Scalar?
-    /// What may still change, decomposed, and the combining classes. Nothing in it combines with what was before it.
+    /// The scalars that may still change, decomposed, and their combining classes. None combines with what was before them.
     private var segment: [Unicode.Scalar] = []
     private var classes: [UInt8] = []
-    private var marks: [UInt64] = []
     private let mappings = CanonicalMappings.shared
 
     mutating func take(_ scalar: Unicode.Scalar) {
@@ -177,14 +158,8 @@ private struct CanonicalComposer {
     }
 
     private mutating func sort(_ range: Range<Int>) {
-        marks.removeAll(keepingCapacity: true)
-        // Class, place and scalar, so that no two are equal. A scalar has 21 bits.
-        for place in range { marks.append(UInt64(classes[place]) << 56 | UInt64(place) << 21 | UInt64(segment[place].value)) }
-        marks.sort()
-        for (place, mark) in zip(range, marks) {
-            classes[place] = UInt8(mark >> 56)
-            segment[place] = Unicode.Scalar(UInt32(mark & 0x1F_FFFF)).unsafelyUnwrapped
-        }
+        let marks = range.sorted { (classes[$0], $0) < (classes[$1], $1) }.map { (segment[$0], classes[$0]) }
+        for (place, mark) in zip(range, marks) { (segment[place], classes[place]) = mark }
     }
 
     /// Joins starters with what stands behind them and is not blocked (D117 of the Unicode Standard).
@@ -207,8 +182,7 @@ private struct CanonicalComposer {
     }
 }
 
-/// What single scalars decompose into canonically, what two of them compose to, and combining classes: Unicode's data as the
-/// standard library has them, in tables.
+/// Tables of Unicode's canonical decompositions, compositions and combining classes, taken from the standard library.
 ///
 /// The library answers for strings only, which takes several hundred nanoseconds a scalar. Scalars of the upper planes, which are
 /// rare, are still asked for in this way.
@@ -216,11 +190,9 @@ private struct CanonicalMappings: Sendable {
     /// Made when it is first needed, in a few milliseconds.
     static let shared = CanonicalMappings()
 
-    /// For each scalar of the basic plane where its decomposition begins in `parts`, 0 if it is its own.
-    private var places = [UInt16](repeating: 0, count: 0x1_0000)
+    /// The decomposition of each scalar of the basic plane; empty if it is its own.
+    private var decompositions = [[Unicode.Scalar]](repeating: [], count: 0x1_0000)
     private var classes = [UInt8](repeating: 0, count: 0x1_0000)
-    /// Decompositions, one after the other, with the length of each before it.
-    private var parts: [UInt32] = [0]
     private var composites: [UInt64: Unicode.Scalar] = [:]
 
     private init() {
@@ -230,9 +202,7 @@ private struct CanonicalMappings: Sendable {
             classes[Int(value)] = scalar.properties.canonicalCombiningClass.rawValue
             let decomposition = Array(String(Character(scalar))._nfd)
             guard decomposition != [scalar] else { continue }
-            places[Int(value)] = UInt16(parts.count)
-            parts.append(UInt32(decomposition.count))
-            parts += decomposition.map(\.value)
+            decompositions[Int(value)] = decomposition
             // The last part joins what the others make together, unless the scalar is one that text is never composed to.
             guard decomposition.count > 1, Self.composed(decomposition) == scalar, let first = Self.composed(decomposition.dropLast())
             else { continue }
@@ -265,12 +235,12 @@ private struct CanonicalMappings: Sendable {
             for part in String(Character(scalar))._nfd { body(part) }
             return
         }
-        let place = Int(places[Int(scalar.value)])
-        guard place > 0 else { return body(scalar) }
-        for part in parts[place + 1...place + Int(parts[place])] { if let part = Unicode.Scalar(part) { body(part) } }
+        let parts = decompositions[Int(scalar.value)]
+        if parts.isEmpty { return body(scalar) }
+        for part in parts { body(part) }
     }
 
-    /// What two scalars compose to, if they do.
+    /// The scalar that two others compose to, if they do.
     func composite(_ first: Unicode.Scalar, _ second: Unicode.Scalar) -> Unicode.Scalar? {
         if first.value >= 0x1_0000 || second.value >= 0x1_0000 { return Self.composed([first, second]) }
         return composites[Self.key(first, second)] ?? Hangul.composite(first.value, second.value)

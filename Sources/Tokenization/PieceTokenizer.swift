@@ -20,7 +20,7 @@ final class PieceTokenizers: Sendable {
 
     /// Replaces `result` with what `text` holds. Throws `TextError`.
     func tokenize(_ text: UnsafeRawBufferPointer, into result: inout TokenizedPiece) throws {
-        if let invalid = firstInvalidByte(in: text) { throw TextError(invalid, in: text) }
+        if let invalid = firstInvalidByte(in: text) { throw TextError(at: invalid, in: text) }
         let entry = waiting.withLock { $0.popLast() } ?? Entry(PieceTokenizer(tokenizer, pieceSize: pieceSize))
         entry.tokenizer.run(text, into: &result)
         // A piece out of the ordinary leaves much memory behind.
@@ -28,10 +28,8 @@ final class PieceTokenizers: Sendable {
     }
 }
 
-/// The work on one piece of text after the other: finds chunks between white space eight bytes at a time, looks them up,
-/// and lets `ChunkExpander` run the rules for those not met before in the piece.
-///
-/// Pieces share nothing but memory, so what is made of one does not depend on which came before.
+/// Tokenises one piece of text after the other: finds chunks between white space eight bytes at a time, looks them up, and lets
+/// `ChunkExpander` run the rules for those not met before in the piece. Pieces share nothing but memory.
 struct PieceTokenizer: ~Copyable {
     private let tokenizer: Tokenizer
     private var base = UnsafeRawPointer(bitPattern: 8).unsafelyUnwrapped
@@ -47,7 +45,7 @@ struct PieceTokenizer: ~Copyable {
     private var longChunks = WordTable()
     private var longSlots: [ChunkCache.Slot] = []
 
-    /// Where the current sentence and the current line begin in `ids`.
+    /// The beginnings of the current sentence and the current line in `ids`.
     private var sentenceStart = 0
     private var lineStart = 0
     private var lastEnd = ChunkEnd.none

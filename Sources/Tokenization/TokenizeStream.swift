@@ -2,7 +2,7 @@ public import Files
 public import Parallel
 public import Shards
 
-/// What a stream of text held.
+/// The counts of a stream of text.
 public struct TokenizeStatistics: Sendable, Equatable {
     /// Bytes of text, after decompression.
     public var bytes = 0
@@ -19,10 +19,9 @@ public struct TokenizeStatistics: Sendable, Equatable {
 
 /// Tokenises any number of inputs one after the other, in pieces, on all threads of a pool.
 ///
-/// Pieces are cut by the text alone, so the batches are the same for any number of threads. Memory is bounded: pieces
-/// of about `pieceSize` bytes, two more than threads at once and never more text than `mostPieces` of them. Text is
-/// UTF-8; a byte order mark at the start of an input is dropped. An input's end ends its last line, and its last
-/// sentence.
+/// Pieces of about `pieceSize` bytes are cut by the text alone, so the batches are the same for any number of threads; two more
+/// than threads are under way, and never more text than `mostPieces` of them. Text is UTF-8; a byte order mark at the start of
+/// an input is dropped. An input's end ends its last line and its last sentence.
 public final class TokenizeStream {
     /// The longest line, and in running text the longest stretch without an end of a sentence at the end of a line.
     public static let longestLine = 16 << 20
@@ -33,7 +32,7 @@ public final class TokenizeStream {
     private let pieceSize: Int
     private let lineLimit: Int
     private let sink: (TokenBatch) throws -> Void
-    private let workers: OrderedWorkers<Piece, Outcome>
+    private let workers: OrderedWorkers<Piece, Piece>
     private var statistics = TokenizeStatistics()
     private var digest = XXH64()
     private var spare: [Piece] = []
@@ -42,8 +41,7 @@ public final class TokenizeStream {
     private var name = ""
     private var linesOfInput = 0
 
-    /// - Parameters:
-    ///   - sink: takes the batches in the order of the text, on the caller's thread.
+    /// - Parameter sink: the function that takes the batches, in the order of the text, on the caller's thread.
     public init(
         tokenizer: Tokenizer, pool: WorkerPool, pieceSize: Int = 2 << 20, lineLimit: Int = TokenizeStream.longestLine,
         sink: @escaping (TokenBatch) throws -> Void
@@ -56,7 +54,8 @@ public final class TokenizeStream {
         let tokenizers = PieceTokenizers(tokenizer, pieceSize: pieceSize)
         let window = pool.threads == 1 ? 1 : min(pool.threads + 2, Self.mostPieces)
         workers = OrderedWorkers(pool: pool, window: window) { piece in
-            Outcome(piece: piece, result: Result { try tokenizers.tokenize(piece.text, into: &piece.tokenized) })
+            try tokenizers.tokenize(piece.text, into: &piece.tokenized)
+            return piece
         }
     }
 
@@ -65,8 +64,14 @@ public final class TokenizeStream {
     public func read(_ source: any ByteSource) throws {
         name = source.name
         linesOfInput = 0
+        var mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+        let source = try PeekedSource(source, oneOf: [mark])
+        if source.head.starts(with: mark) {
+            // It belongs to the bytes of the text all the same.
+            statistics.bytes += try mark.withUnsafeMutableBytes { try source.readFully(into: $0) }
+            mark.withUnsafeBytes { digest.update($0) }
+        }
         var piece = nextPiece()
-        var atStart = true
         while true {
             let count: Int
             do {
@@ -80,11 +85,6 @@ public final class TokenizeStream {
             statistics.bytes += count
             piece.count += count
             let isLast = !piece.free.isEmpty
-            if atStart && (piece.count >= 3 || isLast) {
-                piece.dropByteOrderMark()
-                atStart = false
-                if !isLast && !piece.free.isEmpty { continue }
-            }
             if isLast {
                 if piece.count > 0 { try submit(piece) } else { spare.append(piece) }
                 break
@@ -102,13 +102,13 @@ public final class TokenizeStream {
         try drain()
     }
 
-    /// What has been read so far. Call it after the last `read`.
+    /// The counts of all text; to be called after the last `read`.
     public func finish() -> TokenizeStatistics {
         statistics.digest = digest.digest()
         return statistics
     }
 
-    /// Where to cut a full piece; `nil` if it must grow first.
+    /// The place to cut a full piece; `nil` if it must grow first.
     private func cut(_ piece: Piece) throws -> Int? {
         if let cut = tokenizer.lastCut(in: piece.text, behind: piece.searched) { return cut }
         piece.searched = tokenizer.decided(in: piece.text)
@@ -134,14 +134,13 @@ public final class TokenizeStream {
     }
 
     private func takeOutcome() throws {
-        let outcome = try workers.next()
-        let piece = outcome.piece
-        bytesUnderWay -= piece.count
+        let piece: Piece
         do {
-            try outcome.result.get()
+            piece = try workers.next()
         } catch let error as TextError {
             throw ToolError.data(name, "line \(linesOfInput + error.line)", "byte \(error.byte) \(error.cause)")
         }
+        bytesUnderWay -= piece.count
         linesOfInput += piece.tokenized.lines
         statistics.lines += piece.tokenized.lines
         statistics.emptyLines += piece.tokenized.emptyLines
@@ -170,16 +169,11 @@ public func openText(_ path: String) throws -> any ByteSource {
     return try decompressed(input.source)
 }
 
-private struct Outcome: Sendable {
-    let piece: Piece
-    let result: Result<Void, any Error>
-}
-
 /// A piece of text, filled by the reader, and its tokens, filled by a worker. One of them at a time has it.
 private final class Piece: @unchecked Sendable {
     private var buffer: UnsafeMutableRawBufferPointer
     var count = 0
-    /// How many bytes at the beginning are known to have no place where it may be cut.
+    /// The number of bytes at the beginning that are known to have no place for a cut.
     var searched = 0
     var tokenized = TokenizedPiece()
 
@@ -208,11 +202,5 @@ private final class Piece: @unchecked Sendable {
         buffer.copyMemory(from: rest)
         count = rest.count
         piece.count = cut
-    }
-
-    func dropByteOrderMark() {
-        guard text.starts(with: [0xEF, 0xBB, 0xBF]) else { return }
-        buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: text[3...]))
-        count -= 3
     }
 }

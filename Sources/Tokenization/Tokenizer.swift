@@ -1,10 +1,8 @@
 public import Shards
 
-/// Turns text into tokens: what the `tokenize` tool does to every piece of its input.
-///
-/// A value of settings; it may be used by any number of threads at once.
+/// The settings by which text is turned into tokens. Any number of threads may use them at once.
 public struct Tokenizer: Sendable {
-    /// What separates tokens.
+    /// The rule for cutting text into tokens.
     public enum Mode: String, CaseIterable, Sendable {
         /// English rules in the Penn Treebank manner (docs/tokenization.md); letters of other languages pass unharmed.
         case penn
@@ -12,7 +10,7 @@ public struct Tokenizer: Sendable {
         case whitespace
     }
 
-    /// What separates sentences.
+    /// The rule for cutting text into sentences.
     public enum Sentences: String, CaseIterable, Sendable {
         /// Each line is one sentence.
         case lines
@@ -55,20 +53,19 @@ public struct Tokenizer: Sendable {
         ]
     }
 
-    /// The tokens of `text`, whole lines of UTF-8; in running text, whole paragraphs or sentences.
-    ///
-    /// Throws `TextError` at the first byte that is not text.
+    /// The tokens of `text`, whole lines of UTF-8; in running text, whole paragraphs or sentences. Throws `TextError` at the
+    /// first byte that is not text.
     public func tokenize(_ text: UnsafeRawBufferPointer) throws -> TokenizedPiece {
-        if let invalid = firstInvalidByte(in: text) { throw TextError(invalid, in: text) }
+        if let invalid = firstInvalidByte(in: text) { throw TextError(at: invalid, in: text) }
         var worker = PieceTokenizer(self, pieceSize: text.count)
         var piece = TokenizedPiece()
         worker.run(text, into: &piece)
         return piece
     }
 
-    /// Where `text`, the beginning of something longer, may be cut so that no sentence is: behind the last line break
-    /// that ends a sentence, whatever comes after `text`. `nil` if there is none.
-    /// - Parameter searched: how many bytes at the beginning are known to have none (`decided`).
+    /// The last place where `text`, the beginning of something longer, may be cut without cutting a sentence: behind the last
+    /// line break that ends a sentence, whatever comes after `text`. `nil` if there is none.
+    /// - Parameter searched: the number of bytes at the beginning that are known to have none (`decided`).
     func lastCut(in text: UnsafeRawBufferPointer, behind searched: Int = 0) -> Int? {
         guard let base = text.baseAddress else { return nil }
         var expander = ChunkExpander(self)
@@ -83,8 +80,8 @@ public struct Tokenizer: Sendable {
         return nil
     }
 
-    /// How many bytes of a text without a cut have none whatever comes behind it: to the white space before its last chunk, which
-    /// may go on.
+    /// The number of bytes of a text without a cut that have none whatever comes behind it: to the white space before its last
+    /// chunk, which may go on.
     func decided(in text: UnsafeRawBufferPointer) -> Int {
         var end = text.count
         while end > 0 && text[end - 1] > 0x20 { end -= 1 }
@@ -130,7 +127,7 @@ public struct Tokenizer: Sendable {
     }
 }
 
-/// What one piece of text holds.
+/// The tokens of one piece of text, and counts of it.
 public struct TokenizedPiece: Sendable {
     public var batch = TokenBatch()
     /// Lines, an unfinished last one included.

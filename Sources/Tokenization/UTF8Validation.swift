@@ -1,49 +1,32 @@
-/// The first thing in a text that is not text.
-enum InvalidText: Equatable {
-    /// A byte that cannot stand here in UTF-8 (Unicode 15, table 3-7).
-    case notUTF8(offset: Int, byte: UInt8)
-    /// A NUL: never in text, everywhere in UTF-16 and in binary files.
-    case nul(offset: Int)
-
-    var offset: Int {
-        switch self {
-        case .notUTF8(let offset, _), .nul(let offset): offset
-        }
-    }
-}
-
 /// A byte that is not text, by line and place in the piece of text where it stands. Both count from 1.
 public struct TextError: Error, Equatable {
     public let line: Int
     public let byte: Int
-    /// What is wrong with it, and what helps.
+    /// The fault, and what helps.
     public let cause: String
 
-    init(_ invalid: InvalidText, in text: UnsafeRawBufferPointer) {
-        let before = text[..<invalid.offset]
+    /// - Parameter offset: the place that `firstInvalidByte` has found.
+    init(at offset: Int, in text: UnsafeRawBufferPointer) {
+        let before = text[..<offset]
         line = before.count(where: { $0 == 0x0A }) + 1
-        byte = invalid.offset - (before.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0) + 1
-        switch invalid {
-        case .notUTF8(_, let value):
-            let hexadecimal = String(value, radix: 16)
+        byte = offset - (before.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0) + 1
+        if text[offset] == 0 {
+            let order = offset % 2 == 0 ? "BE" : "LE"
+            cause = "is NUL, which text never holds; if this is UTF-16, try: iconv -f UTF-16\(order) -t UTF-8"
+        } else {
             // What has a NUL is not text in Latin-1 either.
             cause =
-                "is not UTF-8 (0x\(hexadecimal)); "
+                "is not UTF-8 (0x\(String(text[offset], radix: 16))); "
                 + (text.prefix(4 << 10).contains(0)
                     ? "with its NUL bytes this is not text in any 8-bit encoding; unpack archives, and convert documents first"
                     : "try: iconv -f LATIN1 -t UTF-8, or iconv -c -f UTF-8 -t UTF-8")
-        case .nul:
-            let order = invalid.offset % 2 == 0 ? "BE" : "LE"
-            cause =
-                "is NUL, which text never holds; if this is UTF-16, try: iconv -f UTF-16\(order) -t UTF-8"
         }
     }
 }
 
-/// Looks for the first byte that makes `bytes` something else than UTF-8 text; `nil` if there is none.
-///
-/// ASCII goes 32 bytes at a time.
-func firstInvalidByte(in bytes: UnsafeRawBufferPointer) -> InvalidText? {
+/// Returns the place of the first byte that cannot stand there in UTF-8 (Unicode 15, table 3-7) or is NUL, which is never in
+/// text but everywhere in UTF-16 and in binary files; `nil` if there is none. ASCII is read 32 bytes at a time.
+func firstInvalidByte(in bytes: UnsafeRawBufferPointer) -> Int? {
     guard let base = bytes.baseAddress else { return nil }
     let end = bytes.count
     var position = 0
@@ -60,12 +43,12 @@ func firstInvalidByte(in bytes: UnsafeRawBufferPointer) -> InvalidText? {
         while position < stop {
             let byte = base.load(fromByteOffset: position, as: UInt8.self)
             if byte < 0x80 {
-                if byte == 0 { return .nul(offset: position) }
+                if byte == 0 { return position }
                 position += 1
                 continue
             }
             let length = sequenceLength(base + position, end - position)
-            guard length > 0 else { return .notUTF8(offset: position, byte: byte) }
+            guard length > 0 else { return position }
             position += length
         }
     }
@@ -82,14 +65,13 @@ private func sequenceLength(_ start: UnsafeRawPointer, _ available: Int) -> Int 
     case 0xC2...0xDF:
         return available >= 2 && continues(1) ? 2 : 0
     case 0xE0...0xEF:
-        guard available >= 3, continues(1), continues(2) else { return 0 }
-        if first == 0xE0 && byte(1) < 0xA0 { return 0 }
-        if first == 0xED && byte(1) > 0x9F { return 0 }
+        guard available >= 3, continues(1), continues(2), first != 0xE0 || byte(1) >= 0xA0, first != 0xED || byte(1) <= 0x9F
+        else { return 0 }
         return 3
     case 0xF0...0xF4:
-        guard available >= 4, continues(1), continues(2), continues(3) else { return 0 }
-        if first == 0xF0 && byte(1) < 0x90 { return 0 }
-        if first == 0xF4 && byte(1) > 0x8F { return 0 }
+        guard available >= 4, continues(1), continues(2), continues(3), first != 0xF0 || byte(1) >= 0x90,
+            first != 0xF4 || byte(1) <= 0x8F
+        else { return 0 }
         return 4
     default:
         return 0

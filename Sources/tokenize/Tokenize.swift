@@ -66,8 +66,7 @@ struct Tokenize: Tool {
             return try file.commit()
         }
         let report = common.report
-        let clock = ContinuousClock()
-        let start = clock.now
+        let start = ContinuousClock.now
         let merges = try bpe.map(Merges.init(path:))
         var options = tokenizer.fields
         if let merges { options.append("bpe", hexadecimal(merges.digest)) }
@@ -75,11 +74,7 @@ struct Tokenize: Tool {
         var segmenter = merges.map(BatchSegmenter.init)
         var done = 0
         let stream = TokenizeStream(tokenizer: tokenizer, pool: pool) { batch in
-            if let units = segmenter?.segment(batch) {
-                try writer.append(units)
-            } else {
-                try writer.append(batch)
-            }
+            try writer.append(segmenter?.segment(batch) ?? batch)
             done += batch.ids.count
             report.progress("\(grouped(done)) tokens")
         }
@@ -90,7 +85,7 @@ struct Tokenize: Tool {
         }
         try writer.finish(source: ["text-bytes": String(text.bytes), "text-digest": hexadecimal(text.digest)])
         try file.commit()
-        let seconds = start.duration(to: clock.now) / .seconds(1)
+        let seconds = start.duration(to: .now) / .seconds(1)
         report.print(summary(text, seconds))
     }
 
