@@ -19,7 +19,7 @@ public struct CommonOptions: ParsableArguments {
     /// The pool on which streaming stages work.
     public func workerPool() -> WorkerPool { WorkerPool(threads: threads) }
 
-    /// Where the tool talks to the user.
+    /// The messages to the user.
     public var report: Report { Report(quiet: quiet) }
 }
 
@@ -52,18 +52,12 @@ public struct ByteSize: ExpressibleByArgument, Sendable, Equatable, CustomString
     public init(bytes: Int) { self.bytes = bytes }
 
     public init?(argument: String) {
-        var digits = argument[...]
-        if digits.last == "B" || digits.last == "b" { digits = digits.dropLast() }
-        let shifts: [Character: Int] = ["K": 10, "M": 20, "G": 30, "T": 40]
-        var shift = 0
-        if let last = digits.last, let found = shifts[Character(last.uppercased())] {
-            shift = found
-            digits = digits.dropLast()
-        }
-        guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }),
-            let number = Double(digits), number >= 0, number * Double(1 << shift) < 9e18
-        else { return nil }
-        bytes = Int(number * Double(1 << shift))
+        let text = argument.last == "B" || argument.last == "b" ? argument.dropLast() : argument[...]
+        let units: [Character: Double] = [
+            "K": 0x1p10, "k": 0x1p10, "M": 0x1p20, "m": 0x1p20, "G": 0x1p30, "g": 0x1p30, "T": 0x1p40, "t": 0x1p40,
+        ]
+        guard let bytes = amount(text, in: units), bytes < 9e18 else { return nil }
+        self.bytes = Int(bytes)
     }
 
     public var description: String {
@@ -72,8 +66,14 @@ public struct ByteSize: ExpressibleByArgument, Sendable, Equatable, CustomString
         }
         return String(bytes)
     }
+}
 
-    public var defaultValueDescription: String { description }
+/// The amount that digits, with a point or not, and the letter of a unit make; without a letter the number. `nil` for anything
+/// else.
+private func amount(_ text: Substring, in units: [Character: Double]) -> Double? {
+    let unit = text.last.flatMap { units[$0] }, digits = text.dropLast(unit == nil ? 0 : 1)
+    guard digits.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }) else { return nil }
+    return Double(digits).map { $0 * (unit ?? 1) }
 }
 
 /// A length of time: `90s`, `15m`, `2h`, `1.5d`; a plain number is seconds. A negative one can be read, so that whoever gives it is
@@ -83,23 +83,11 @@ public struct TimeSpan: ExpressibleByArgument, Sendable, Equatable, CustomString
 
     public init(seconds: Double) { self.seconds = seconds }
 
-    private static let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600, "d": 86400]
-
     public init?(argument: String) {
-        var digits = argument[...]
-        var factor = 1.0
-        if digits.first == "-" {
-            factor = -1
-            digits = digits.dropFirst()
-        }
-        if let last = digits.last, let unit = Self.units[last] {
-            factor *= unit
-            digits = digits.dropLast()
-        }
-        guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }),
-            let number = Double(digits), number * abs(factor) < 1e10
-        else { return nil }
-        seconds = number * factor
+        let isNegative = argument.first == "-"
+        let units = ["s": 1.0, "m": 60, "h": 3600, "d": 86400] as [Character: Double]
+        guard let seconds = amount(argument.dropFirst(isNegative ? 1 : 0), in: units), seconds < 1e10 else { return nil }
+        self.seconds = isNegative ? -seconds : seconds
     }
 
     public var description: String {
@@ -109,14 +97,10 @@ public struct TimeSpan: ExpressibleByArgument, Sendable, Equatable, CustomString
         }
         return seconds == seconds.rounded() ? "\(Int(seconds))s" : "\(seconds)s"
     }
-
-    public var defaultValueDescription: String { description }
 }
 
-/// Throws `ValidationError` if standard input, which can be read once, is named more often.
-/// - Parameters:
-///   - what: the inputs, as the user knows them: `merges and text`.
-///   - paths: their names; `-` is standard input.
+/// Throws `ValidationError` if more than one of `paths` is standard input, `-`, which can be read once.
+/// - Parameter what: the inputs, as the user knows them: `merges and text`.
 public func requireOneStandardInput(_ what: String, _ paths: [String?]) throws {
     guard paths.count(where: { $0 == "-" }) <= 1 else {
         throw ValidationError("of \(what) only one can come from standard input")

@@ -1,6 +1,6 @@
 import Glibc
 
-/// What a tool says on stderr while it works: one line that is overwritten on a terminal, and summaries at the end.
+/// The messages of a tool on stderr while it works: one line that is overwritten on a terminal, and summaries at the end.
 public struct Report: Sendable {
     private let quiet: Bool
     private let terminal: Bool
@@ -10,7 +10,7 @@ public struct Report: Sendable {
         terminal = isatty(STDERR_FILENO) == 1
     }
 
-    /// Whether progress is shown at all: only on a terminal, and not with `--quiet`.
+    /// True if progress is shown: only on a terminal, and not with `--quiet`.
     public var showsProgress: Bool { terminal && !quiet }
 
     /// Overwrites the progress line.
@@ -72,7 +72,7 @@ public func fixed(_ number: Double, _ decimals: Int) -> String {
 }
 
 /// A length of time for people: `2 d 3 h`, `5 h 12 min`, `3 min 20 s`.
-/// - Parameter tenths: whether few seconds are told to a tenth.
+/// - Parameter tenths: true if few seconds are told to a tenth.
 public func spelt(seconds: Double, tenths: Bool = false) -> String {
     let total = Int(max(0, seconds).rounded())
     let (days, hours, minutes) = (total / 86400, total / 3600 % 24, total / 60 % 60)

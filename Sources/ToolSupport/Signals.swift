@@ -3,14 +3,14 @@ import Glibc
 import Parallel
 import Synchronization
 
-/// On SIGINT, SIGTERM, SIGHUP and SIGQUIT: remove temporary files, then die of that signal as the shell expects. SIGPIPE does the
-/// same, silently, even where a parent ignores it. SIGXFSZ does nothing: writing beyond `ulimit -f` then fails as on a full disk.
-/// SIGCHLD is not ignored, even where a parent does: how a process ended that this one started would be lost.
+/// Lets SIGINT, SIGTERM, SIGHUP and SIGQUIT remove temporary files before the process dies of them as the shell expects, and
+/// SIGPIPE likewise, even where a parent ignores it. SIGXFSZ does nothing: writing beyond `ulimit -f` then fails as on a full
+/// disk. SIGCHLD is not ignored, even where a parent does: the status of a process that this one started would be lost.
 ///
-/// A crash leaves no temporary files either, and says in one line what it was. Two of them are no fault of the program. SIGBUS: a
-/// file that was mapped has become shorter, or its disk cannot be read. SIGABRT is how the Swift runtime ends a process that gets
-/// no memory.
-/// - Parameter name: the tool's, for that line.
+/// A crash leaves no temporary files either, and says in one line what it was. Two of them are no fault of the program: SIGBUS,
+/// when a file that was mapped has become shorter or its disk cannot be read, and SIGABRT, when the Swift runtime gets no
+/// memory.
+/// - Parameter name: the tool's name, for that line.
 func installSignalHandlers(_ name: String) {
     // Makes the registry now, because a handler must not allocate.
     removeTemporaryFiles()
@@ -45,14 +45,13 @@ private func isIgnored(_ number: CInt) -> Bool {
     return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
 }
 
-/// SIGINT, SIGTERM and SIGHUP as a wish to end soon and in good order, for a tool that can save what it has done.
-///
-/// The first one is only noted; the second ends the process as usual. An ignored signal stays ignored.
+/// A wish to end soon and in good order, made by SIGINT, SIGTERM or SIGHUP, for a tool that can save what it has done. The
+/// first signal is only noted; the second ends the process as usual. An ignored signal stays ignored.
 public enum StopRequest {
     /// The signal that has come, 0 for none.
     private static let signal = Atomic<CInt>(0)
 
-    /// From now on, note signals instead of ending.
+    /// Notes signals from now on, instead of ending.
     public static func listen() {
         for number in [SIGINT, SIGTERM, SIGHUP] where !isIgnored(number) { Glibc.signal(number, note) }
     }
@@ -62,8 +61,8 @@ public enum StopRequest {
     /// The writing end of the pipe on which `explain` waits, -1 for none.
     private static let bell = Atomic<CInt>(-1)
 
-    /// From now on, the first signal calls `body`, on a thread of its own, before it ends the process; it is for saying what is
-    /// lost. A second one ends the process at once.
+    /// Lets the first signal call `body`, on a thread of its own, before it ends the process, to say what is lost. A second one
+    /// ends the process at once.
     public static func explain(_ body: @escaping @Sendable () -> Void) {
         var ends: [CInt] = [-1, -1]
         guard pipe(&ends) == 0 else { return }
@@ -114,12 +113,12 @@ private struct CrashReport {
     private static let size = 4096
     /// The line so far, and its end.
     private let line = UnsafeMutablePointer<CChar>.allocate(capacity: 2 * size)
-    /// What was last written to `stderr`, and zeros.
+    /// The text last written to `stderr`, and zeros.
     private let message = UnsafeMutablePointer<CChar>.allocate(capacity: size)
     /// The thread that has crashed, 0 for none.
     private let thread = UnsafeMutablePointer<Atomic<UInt>>.allocate(capacity: 1)
 
-    /// - Parameter name: the tool's.
+    /// - Parameter name: the tool's name.
     init(of name: String) {
         thread.initialize(to: Atomic(0))
         line.initialize(repeating: 0, count: 2 * Self.size)
@@ -186,7 +185,7 @@ private struct CrashReport {
         }
     }
 
-    /// Whether the system gives a mebibyte. The runtime cannot say that there is no memory where there is none to say it with.
+    /// True if the system gives a mebibyte. The runtime cannot say that there is no memory where there is none to say it with.
     private var hasMemory: Bool {
         let size = 1 << 20
         let place = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)

@@ -5,12 +5,10 @@ import Glibc
 /// The version of all six tools.
 public let contourVersion = "0.1.0"
 
-/// A command of the pipeline: a `ParsableCommand` with the manners that all six share.
-///
-/// One line on stderr and a sysexits status for every error, no output file left half-written on SIGINT or SIGTERM,
-/// silence on SIGPIPE.
+/// A command of the pipeline: a `ParsableCommand` with one line on stderr and a sysexits status for every error, no output file
+/// left half-written on SIGINT or SIGTERM, and silence on SIGPIPE.
 public protocol Tool: ParsableCommand {
-    /// What errors begin with: the tool's name, for a subcommand both names.
+    /// The name with which errors begin: the tool's, for a subcommand both names.
     static var name: String { get }
 
     /// Does the work. Errors are `ToolError`s.
@@ -21,7 +19,7 @@ extension Tool {
     /// The tool's name, as the user typed it.
     public static var name: String { configuration.commandName ?? String(describing: Self.self) }
 
-    /// What shards name as their maker.
+    /// The maker that shards name.
     public static var signature: String { "\(name) \(contourVersion)" }
 
     public static func main() { runAsRoot() }
@@ -77,7 +75,7 @@ extension ParsableCommand {
 }
 
 /// A message with what names out of files may hold: control characters as their numbers, and of an endless one both ends.
-/// - Parameter keepsLines: whether ends of lines stay.
+/// - Parameter keepsLines: true if ends of lines stay.
 public func printable(_ message: String, keepsLines: Bool = false) -> String {
     var text = ""
     for scalar in message.shownFileName.unicodeScalars {
