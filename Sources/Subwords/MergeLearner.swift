@@ -10,7 +10,7 @@ public struct MergeLearner {
     private var symbols = WordTable()
     private var units = WordUnits()
     private var counts: [Int] = []
-    /// For each symbol of several characters the places where it came to be, and perhaps is no more.
+    /// The places where each symbol of several characters came to be, and perhaps is no more.
     private var places: [[UInt32]] = []
     private var pairs = PairCounts()
     /// All pairs of all words, each as often as its word occurs.
@@ -20,10 +20,10 @@ public struct MergeLearner {
     private let name: String
 
     private var placesSeen = 0
-    /// Places and pairs that have been looked at: what takes the time, counted for tests.
+    /// The number of places and pairs that have been looked at, which takes the time: counted for tests.
     package var work: Int { placesSeen + pairs.comparisons }
 
-    /// - Parameter name: what the words come from, for messages.
+    /// - Parameter name: the words' origin, for messages.
     public init(of name: String = "the words") { self.name = name }
 
     /// Words, as far as they have letters.
@@ -56,7 +56,7 @@ public struct MergeLearner {
     }
 
     /// Learns at most `count` merges, of pairs that occur at least `minimumCount` times.
-    /// - Parameter onMerge: called after each, with how many there are.
+    /// - Parameter onMerge: called after each merge, with the number of merges so far.
     public mutating func learn(_ count: Int, minimumCount: Int = 2, onMerge: (Int) -> Void = { _ in }) -> Merges {
         countPairs()
         var merges: [Merges.Pair] = []
@@ -131,7 +131,7 @@ public struct MergeLearner {
         return found
     }
 
-    /// Where a symbol stands in the words of `found`, but for the places of `found` itself, which have just become that symbol.
+    /// The places of a symbol in the words of `found`, but for those of `found` itself, which have just become that symbol.
     private mutating func places(of symbol: Int32, inWordsOf found: [(place: Int, word: Int)]) -> [(place: Int, word: Int)] {
         guard Int(symbol) < places.count else { return [] }
         placesSeen += places[Int(symbol)].count
@@ -170,7 +170,7 @@ public struct MergeLearner {
 private struct WordUnits {
     /// Symbols; below zero what is none.
     private var letters: [Int32] = [wordBreak]
-    /// Where each word begins.
+    /// The first place of each word.
     private var starts: [Int] = []
 
     /// Before each word and behind the last.
@@ -184,7 +184,7 @@ private struct WordUnits {
     mutating func append(_ symbol: Int32) { letters.append(symbol) }
     mutating func endWord() { letters.append(Self.wordBreak) }
 
-    /// Where a word begins; at a word's end the next begins behind one place.
+    /// The first place of a word; one place is between two words.
     func start(of word: Int) -> Int { starts[word] }
 
     /// The word in which a place is.
@@ -200,13 +200,13 @@ private struct WordUnits {
     /// The symbol of the unit at a place; below zero if no unit begins there.
     func symbol(at place: Int) -> Int32 { letters[place] }
 
-    /// Where the unit behind that at `place` begins, or where the word ends.
+    /// The first place of the unit behind that at `place`, or the place behind the word.
     func next(_ place: Int) -> Int {
         let behind = letters[place + 1]
         return behind < Self.wordBreak ? place - Int(behind) : place + 1
     }
 
-    /// Where the unit before that at `place` begins; `nil` if it is the word's first.
+    /// The first place of the unit before that at `place`; `nil` if this is the word's first.
     func previous(_ place: Int) -> Int? {
         let before = letters[place - 1]
         if before == Self.wordBreak { return nil }

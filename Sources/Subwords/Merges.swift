@@ -14,7 +14,7 @@ public struct Merges: Sendable {
     }
 
     public let pairs: [Pair]
-    /// What the last character of a word carries.
+    /// The mark that the last character of a word carries.
     static let wordEnd = Array("</w>".utf8)
     /// Far more than anyone learns.
     private static let most = 1 << 24

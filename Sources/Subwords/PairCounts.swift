@@ -1,6 +1,6 @@
 import Shards
 
-/// How often pairs of symbols occur, and where. Pairs that are too rare to be next are put aside.
+/// Counts and places of pairs of symbols. Pairs that are too rare to be next are put aside.
 struct PairCounts {
     private var numbers: [UInt64: Int32] = [:]
     private var left: [Int32] = [], right: [Int32] = []
@@ -9,19 +9,19 @@ struct PairCounts {
     private var isLive: [Bool] = []
     private var live: [Int32] = []
     /// The pairs that are looked at, with values that they do not exceed but may have fallen below.
-    private var queue = PairQueue()
+    private var queue = Heap<PairOrder.Entry>()
     /// The value that counts in the queue, and the pairs that have a greater one by now or are not in the queue.
     private var queued: [Int] = [], raised: [Int32] = []
-    /// Where pairs have been; at some places they may be no more, and some stand there twice.
+    /// Places where pairs have been; at some they may be no more, and some are listed twice.
     private var places: [[UInt32]] = []
 
-    /// How often two pairs have been compared.
-    var comparisons: Int { queue.comparisons }
+    /// The number of comparisons of two pairs so far.
+    private(set) var comparisons = 0
 
     func value(_ pair: Int32) -> Int { values[Int(pair)] }
     func symbols(_ pair: Int32) -> (Int32, Int32) { (left[Int(pair)], right[Int(pair)]) }
 
-    /// - Parameter place: where the pair is, if `count` is of a new occurrence.
+    /// - Parameter place: the place of a new occurrence, if `count` is of one.
     mutating func add(_ count: Int, to first: Int32, _ second: Int32, at place: Int?) {
         let number = Int(number(first, second))
         if !isLive[number] {
@@ -60,8 +60,9 @@ struct PairCounts {
     private mutating func fillQueue(_ table: WordTable) {
         raised.removeAll(keepingCapacity: true)
         for pair in live { queued[Int(pair)] = values[Int(pair)] }
-        let left = left, right = right
-        queue.fill(live.map { PairQueue.Entry(value: values[Int($0)], pair: $0) }) { Self.follows($0, $1, left, right, table) }
+        var order = PairOrder(left: left, right: right, table: table)
+        queue = Heap(live.map { (values[Int($0)], $0) }) { order.precedes($0, $1) }
+        comparisons += order.comparisons
     }
 
     mutating func clear(_ pair: Int32) { values[Int(pair)] = 0 }
@@ -73,35 +74,25 @@ struct PairCounts {
 
     /// The most frequent of the pairs looked at; of equals the last by their symbols.
     mutating func greatest(_ table: WordTable) -> Int32? {
-        let left = left, right = right
-        func order(_ pair: Int32, _ other: Int32) -> Bool { Self.follows(pair, other, left, right, table) }
+        var order = PairOrder(left: left, right: right, table: table)
+        defer { comparisons += order.comparisons }
         for pair in raised where isLive[Int(pair)] && values[Int(pair)] > queued[Int(pair)] {
             queued[Int(pair)] = values[Int(pair)]
-            queue.insert(PairQueue.Entry(value: values[Int(pair)], pair: pair), order)
+            queue.insert((values[Int(pair)], pair)) { order.precedes($0, $1) }
         }
         raised.removeAll(keepingCapacity: true)
-        while let first = queue.first {
-            let number = Int(first.pair)
-            if !isLive[number] || queued[number] != first.value {
-                queue.removeFirst(order)
-            } else if values[number] < first.value {
+        while let (value, pair) = queue.first {
+            let number = Int(pair)
+            if !isLive[number] || queued[number] != value {
+                queue.popFirst { order.precedes($0, $1) }
+            } else if values[number] < value {
                 queued[number] = values[number]
-                queue.lowerFirst(to: values[number], order)
+                queue.replaceFirst(with: (values[number], pair)) { order.precedes($0, $1) }
             } else {
-                return first.pair
+                return pair
             }
         }
         return nil
-    }
-
-    private static func follows(_ pair: Int32, _ other: Int32, _ left: [Int32], _ right: [Int32], _ table: WordTable) -> Bool {
-        func compare(_ first: Int32, _ second: Int32) -> Bool? {
-            guard first != second else { return nil }
-            return table.withWord(Int(second)) { second in
-                table.withWord(Int(first)) { second.lexicographicallyPrecedes($0) }
-            }
-        }
-        return compare(left[Int(pair)], left[Int(other)]) ?? compare(right[Int(pair)], right[Int(other)]) ?? false
     }
 
     mutating func putAside(below threshold: Double) {
@@ -129,61 +120,26 @@ struct PairCounts {
     }
 }
 
-/// Pairs with values, the greatest first: a binary heap, whose order among equal values the caller says.
-private struct PairQueue {
-    struct Entry {
-        var value: Int
-        let pair: Int32
-    }
+/// The order of pairs in the queue: the greatest value first, and of equal ones the last by their symbols.
+private struct PairOrder {
+    typealias Entry = (value: Int, pair: Int32)
 
-    private var heap: [Entry] = []
-    /// How often two entries have been compared.
+    let left, right: [Int32]
+    let table: WordTable
     private(set) var comparisons = 0
-    /// Whether the first of two pairs of equal values goes before the second.
-    typealias Order = (Int32, Int32) -> Bool
 
-    var first: Entry? { heap.first }
-
-    /// Replaces what is in the queue by entries in any order.
-    mutating func fill(_ entries: [Entry], _ order: Order) {
-        heap = entries
-        for index in stride(from: heap.count / 2 - 1, through: 0, by: -1) { sink(index, order) }
-    }
-
-    mutating func insert(_ entry: Entry, _ order: Order) {
-        heap.append(entry)
-        var index = heap.count - 1
-        while index > 0, precedes(heap[index], heap[(index - 1) / 2], order) {
-            heap.swapAt(index, (index - 1) / 2)
-            index = (index - 1) / 2
-        }
-    }
-
-    mutating func removeFirst(_ order: Order) {
-        heap.swapAt(0, heap.count - 1)
-        heap.removeLast()
-        sink(0, order)
-    }
-
-    /// Gives the first pair a value that is not greater.
-    mutating func lowerFirst(to value: Int, _ order: Order) {
-        heap[0].value = value
-        sink(0, order)
-    }
-
-    private mutating func precedes(_ left: Entry, _ right: Entry, _ order: Order) -> Bool {
+    mutating func precedes(_ entry: Entry, _ other: Entry) -> Bool {
         comparisons += 1
-        return left.value == right.value ? order(left.pair, right.pair) : left.value > right.value
+        guard entry.value == other.value else { return entry.value > other.value }
+        let pair = Int(entry.pair), other = Int(other.pair)
+        return follows(left[pair], left[other]) ?? follows(right[pair], right[other]) ?? false
     }
 
-    private mutating func sink(_ start: Int, _ order: Order) {
-        var parent = start
-        while 2 * parent + 1 < heap.count {
-            var child = 2 * parent + 1
-            if child + 1 < heap.count && precedes(heap[child + 1], heap[child], order) { child += 1 }
-            guard precedes(heap[child], heap[parent], order) else { return }
-            heap.swapAt(child, parent)
-            parent = child
+    /// `nil` for equal symbols.
+    private func follows(_ first: Int32, _ second: Int32) -> Bool? {
+        guard first != second else { return nil }
+        return table.withWord(Int(second)) { second in
+            table.withWord(Int(first)) { second.lexicographicallyPrecedes($0) }
         }
     }
 }

@@ -6,7 +6,7 @@ public import Shards
 /// A last unit that would end with `@@` itself, which subword-nmt takes no notice of, is cut before its last `@`.
 public struct Segmenter: Sendable {
     private var symbols = WordTable()
-    /// For a pair of symbols the number of its merge, and the symbol it becomes.
+    /// The number of each pair's merge, and the symbol that the pair becomes.
     private var merges: [UInt64: (rank: Int32, symbol: Int32)] = [:]
 
     public init(_ merges: Merges) {
@@ -40,10 +40,8 @@ public struct Segmenter: Sendable {
         }
     }
 
-    /// Characters from which on a word's pairs are kept in order, and not looked through for each merge.
-    static let longWord = 64
-
-    /// Where the units of a word end.
+    /// The ends of a word's units, found in n log n steps: merges of each rank are made from left to right, before pairs that
+    /// they make are looked at.
     private func boundaries(of word: UnsafeRawBufferPointer) -> [Int] {
         var ends: [Int] = [], units: [Int32] = []
         forEachCharacter(of: word) { range, isLast in
@@ -54,68 +52,39 @@ public struct Segmenter: Sendable {
             units.append(symbol.map(Int32.init) ?? -1)
             ends.append(range.upperBound)
         }
-        if units.count > Self.longWord { return mergeLong(units, ends) }
-        while units.count > 1 {
-            var best: (rank: Int32, symbol: Int32)?, pair: (Int32, Int32) = (-1, -1)
-            for place in 0..<units.count - 1 where units[place] >= 0 && units[place + 1] >= 0 {
-                guard let merge = merges[Self.key(units[place], units[place + 1])], merge.rank < best?.rank ?? .max else { continue }
-                best = merge
-                pair = (units[place], units[place + 1])
-            }
-            guard let best else { break }
-            var source = 0, target = 0
-            while source < units.count {
-                if source + 1 < units.count && units[source] == pair.0 && units[source + 1] == pair.1 {
-                    units[target] = best.symbol
-                    ends[target] = ends[source + 1]
-                    source += 2
-                } else {
-                    units[target] = units[source]
-                    ends[target] = ends[source]
-                    source += 1
-                }
-                target += 1
-            }
-            units.removeLast(units.count - target)
-            ends.removeLast(ends.count - target)
-        }
-        return ends
-    }
-
-    /// The same for a long word, in n log n steps: merges of each rank are made from left to right, before pairs that they make
-    /// are looked at.
-    private func mergeLong(_ symbols: [Int32], _ characterEnds: [Int]) -> [Int] {
-        var units = symbols, ends = characterEnds
         let count = units.count
         // Neighbours by their places; a unit that has been merged into the one before it has none.
-        var next = Array(1...count), previous = Array(-1..<count - 1)
-        var waiting = PlacesByRank()
-        func rank(_ place: Int) -> (rank: Int32, symbol: Int32)? {
+        var next = Array(1..<count + 1), previous = Array(-1..<count - 1)
+        var waiting = Heap<(rank: Int32, place: Int)>()
+        func merge(_ place: Int) -> (rank: Int32, symbol: Int32)? {
             let second = next[place]
             guard second < count, units[place] >= 0, units[second] >= 0 else { return nil }
             return merges[Self.key(units[place], units[second])]
         }
-        for place in 0..<count { if let merge = rank(place) { waiting.insert(merge.rank, place) } }
+        func isBefore(_ one: (rank: Int32, place: Int), _ other: (rank: Int32, place: Int)) -> Bool {
+            (one.rank, one.place) < (other.rank, other.place)
+        }
+        func wait(_ place: Int) {
+            if let merge = merge(place) { waiting.insert((merge.rank, place), by: isBefore) }
+        }
+        for place in 0..<count { wait(place) }
         var changed: [Int] = []
-        while let first = waiting.popFirst() {
+        while let rank = waiting.first?.rank {
             changed.removeAll(keepingCapacity: true)
-            var entry: (rank: Int32, place: Int)? = first
-            while let (number, place) = entry {
+            while waiting.first?.rank == rank, let (_, place) = waiting.popFirst(by: isBefore) {
                 // What was merged meanwhile, or stands before another unit now, does not count.
-                if next[place] >= 0, let merge = rank(place), merge.rank == number, changed.last != place {
-                    let second = next[place], behind = next[second]
-                    units[place] = merge.symbol
-                    ends[place] = ends[second]
-                    next[place] = behind
-                    if behind < count { previous[behind] = place }
-                    next[second] = -1
-                    changed.append(place)
-                }
-                entry = waiting.firstRank == number ? waiting.popFirst() : nil
+                guard next[place] >= 0, let merge = merge(place), merge.rank == rank, changed.last != place else { continue }
+                let second = next[place], behind = next[second]
+                units[place] = merge.symbol
+                ends[place] = ends[second]
+                next[place] = behind
+                if behind < count { previous[behind] = place }
+                next[second] = -1
+                changed.append(place)
             }
             for place in changed {
-                if let merge = rank(place) { waiting.insert(merge.rank, place) }
-                if previous[place] >= 0, let merge = rank(previous[place]) { waiting.insert(merge.rank, previous[place]) }
+                wait(place)
+                if previous[place] >= 0 { wait(previous[place]) }
             }
         }
         return (0..<count).filter { next[$0] >= 0 }.map { ends[$0] }
@@ -126,7 +95,7 @@ public struct Segmenter: Sendable {
 public enum UnitMark {
     static let bytes = Array("@@".utf8)
 
-    /// Whether a unit goes on in the next one, by its bytes: a character before the mark may be one with it.
+    /// True if a unit goes on in the next one, by its bytes: a character before the mark may be one with it.
     public static func isContinued(_ unit: some BidirectionalCollection<UInt8>) -> Bool {
         unit.suffix(bytes.count).elementsEqual(bytes)
     }
@@ -205,36 +174,5 @@ public struct BatchSegmenter {
             next += Int(length)
         }
         return result
-    }
-}
-
-/// Places of pairs, the lowest rank first, and of one rank from left to right: a binary heap.
-private struct PlacesByRank {
-    private var heap: [UInt64] = []
-
-    var firstRank: Int32? { heap.first.map { Int32($0 >> 32) } }
-
-    mutating func insert(_ rank: Int32, _ place: Int) {
-        heap.append(UInt64(rank) << 32 | UInt64(place))
-        var index = heap.count - 1
-        while index > 0, heap[index] < heap[(index - 1) / 2] {
-            heap.swapAt(index, (index - 1) / 2)
-            index = (index - 1) / 2
-        }
-    }
-
-    mutating func popFirst() -> (rank: Int32, place: Int)? {
-        guard let first = heap.first else { return nil }
-        heap[0] = heap[heap.count - 1]
-        heap.removeLast()
-        var index = 0
-        while 2 * index + 1 < heap.count {
-            let left = 2 * index + 1, right = left + 1
-            let least = right < heap.count && heap[right] < heap[left] ? right : left
-            guard heap[least] < heap[index] else { break }
-            heap.swapAt(least, index)
-            index = least
-        }
-        return (Int32(first >> 32), Int(first & 0xFFFF_FFFF))
     }
 }
