@@ -1,11 +1,10 @@
 public import Files
 public import Parallel
-public import Shards
+import Shards
 
 extension WordCounter {
-    /// What a counted input was.
+    /// The kind of a counted input.
     public struct Input: Sendable {
-        public let kind: ShardKind
         /// The least count of a vocabulary's words, if some were left out of it: then merging is not exact.
         public let isFiltered: Bool
         /// The merges that cut its words into units, as its header names them; empty if its words are words.
@@ -31,7 +30,7 @@ extension WordCounter {
         if shard.kind == .vocabulary { return try addVocabulary(shard.source, pool, add) }
         let reader = try TokenShardReader(shard.source, pool: pool)
         try addTokens(reader, add)
-        return Input(kind: .tokens, isFiltered: false, merges: reader.header?.fields["bpe"] ?? "")
+        return Input(isFiltered: false, merges: reader.header?.fields["bpe"] ?? "")
     }
 
     private func addVocabulary(
@@ -46,7 +45,7 @@ extension WordCounter {
             merges = fields["bpe"] ?? merges
             isFiltered = isFiltered || (fields["min-count"] ?? "1") != "1" || (fields["max-size"] ?? "none") != "none"
         }
-        return Input(kind: .vocabulary, isFiltered: isFiltered, merges: merges)
+        return Input(isFiltered: isFiltered, merges: merges)
     }
 
     /// Counts ids, part after part, and looks each word up once in a part.

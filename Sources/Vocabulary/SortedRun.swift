@@ -61,60 +61,39 @@ private final class RunCursor {
     }
 }
 
-/// Merges runs of one order: a heap of cursors, the least word on top.
-struct RunMerger {
-    private var heap: [RunCursor] = []
-    private let order: WordOrder
-
-    /// - Parameter pool: of one thread, best: so that every run reads only little ahead.
-    init(_ runs: [SortedRun], order: WordOrder, pool: WorkerPool) throws {
-        self.order = order
-        for run in runs {
-            let cursor = try RunCursor(run, pool: pool)
-            if try cursor.advance() { heap.append(cursor) }
-        }
-        for index in stride(from: heap.count / 2 - 1, through: 0, by: -1) { sink(index) }
-    }
-
-    /// Calls `body` with every word in order until it returns false. Words that come from several runs come several
-    /// times, one after the other.
-    mutating func forEach(_ body: (UnsafeRawBufferPointer, UInt64) throws -> Bool) throws {
-        while let top = heap.first {
-            guard try top.withWord({ try body($0, top.count) }) else { return }
-            if try !top.advance() {
-                let last = heap.removeLast()
-                if heap.isEmpty { return }
-                heap[0] = last
-            }
-            sink(0)
-        }
-    }
-
-    private func precedes(_ left: RunCursor, _ right: RunCursor) -> Bool {
+/// Merges runs of one order: calls `body` with every word in this order until it returns false. A word that several runs have
+/// comes once, with the sum of its counts, if the order is by bytes.
+func mergeRuns(
+    _ runs: [SortedRun], order: WordOrder, _ body: (UnsafeRawBufferPointer, UInt64) throws -> Bool
+) throws {
+    // With one thread, so that each of many runs is read only little ahead.
+    let pool = WorkerPool(threads: 1)
+    func precedes(_ left: RunCursor, _ right: RunCursor) -> Bool {
         left.withWord { leftWord in
             right.withWord { order.precedes(leftWord, left.count, $0, right.count) }
         }
     }
-
-    private mutating func sink(_ start: Int) {
-        var parent = start
-        while true {
-            var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && precedes(heap[child], heap[least]) {
-                least = child
-            }
-            if least == parent { return }
-            heap.swapAt(parent, least)
-            parent = least
+    var heap = Heap(try runs.map { try RunCursor($0, pool: pool) }.filter { try $0.advance() }, by: precedes)
+    var current: [UInt8] = [], total: UInt64 = 0
+    while let top = heap.first {
+        let isSame = total > 0 && top.withWord { current.elementsEqual($0) }
+        if !isSame {
+            if total > 0, try !current.withUnsafeBytes({ try body($0, total) }) { return }
+            current.removeAll(keepingCapacity: true)
+            top.withWord { current.append(contentsOf: $0) }
+            total = 0
         }
+        total += top.count
+        if try top.advance() { heap.replaceFirst(with: top, by: precedes) } else { heap.popFirst(by: precedes) }
     }
+    if total > 0 { _ = try current.withUnsafeBytes { try body($0, total) } }
 }
 
 /// The orders in which words with counts are kept.
 enum WordOrder: Sendable {
-    /// By bytes: the order in which counts of the same word meet.
+    /// The order of bytes, in which counts of one word meet.
     case bytes
-    /// By count, greatest first, and equal counts by bytes: the order of a vocabulary.
+    /// The order of a vocabulary: by count, greatest first, and equal counts by bytes.
     case frequency
 
     /// The ids 0, 1, 2, … of words in this order.
@@ -132,7 +111,7 @@ enum WordOrder: Sendable {
         return keys.map(\.id)
     }
 
-    /// Whether a word with its count comes before another. Never for equal ones.
+    /// True if a word with its count comes before another; false for equal ones.
     func precedes(
         _ left: UnsafeRawBufferPointer, _ leftCount: UInt64, _ right: UnsafeRawBufferPointer, _ rightCount: UInt64
     ) -> Bool {

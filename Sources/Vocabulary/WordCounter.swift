@@ -2,7 +2,7 @@ import Files
 public import Parallel
 import Shards
 
-/// What was counted, before words were left out.
+/// The sums of a count, before words were left out.
 public struct CountedText: Sendable, Equatable {
     /// The sum of all counts.
     public var tokens: UInt64 = 0
@@ -27,10 +27,7 @@ public struct CountedText: Sendable, Equatable {
 public final class WordCounter {
     private let settings: SpillSettings
     private let pool: WorkerPool
-    /// Merging reads one block ahead in each of many runs, not several.
-    private let mergePool = WorkerPool(threads: 1)
-    private var table = CountTable()
-    private var runs: [SortedRun] = []
+    private var words: SpillingTable
     private var result = CountedText()
     /// The merges that cut the words of all shards into units, as their headers name them; `nil` before the first shard, and
     /// empty if words are words.
@@ -39,22 +36,19 @@ public final class WordCounter {
     public init(_ settings: SpillSettings = SpillSettings(), pool: WorkerPool) {
         self.settings = settings
         self.pool = pool
+        words = SpillingTable(order: .bytes, settings: settings, pool: pool)
     }
 
     /// Adds `count` occurrences of a word. Throws `ToolError` if a temporary file cannot be written, or counts add up to
     /// 2^64.
-    /// - Parameter file: where they are from, for that message.
+    /// - Parameter file: the word's origin, for that message.
     public func add(_ word: UnsafeRawBufferPointer, count: UInt64, file: String = "") throws {
         guard count > 0 else { return }
         let sum = result.tokens.addingReportingOverflow(count)
         guard !sum.overflow else { throw ToolError.data(file, "", "the counts of all words add up to more than 2^64") }
         result.tokens = sum.partialValue
         result.digest &+= XXH64.hash(word) &* count
-        table.add(word, count)
-        if table.memory > settings.tableMemory {
-            runs.append(try spill(&table, .bytes))
-            if runs.count == settings.fanIn { runs = [try merge(runs)] }
-        }
+        try words.add(word, count)
     }
 
     /// Calls `body` with the words that occur at least `minimumCount` times, most frequent first and equal counts by
@@ -71,85 +65,74 @@ public final class WordCounter {
             try body(word, count)
             return true
         }
-        if runs.isEmpty {
-            result.types = table.count
-            try table.forEach(.frequency) { word, count in try count >= minimumCount && keep(word, count) }
-            table.removeAll()
+        defer { words = SpillingTable(order: .bytes, settings: settings, pool: pool) }
+        guard words.isSpilled else {
+            result.types = words.table.count
+            try words.table.forEach(.frequency) { word, count in try count >= minimumCount && keep(word, count) }
             return result
         }
-        runs.append(try spill(&table, .bytes))
-        var frequent = CountTable()
-        var frequencyRuns: [SortedRun] = []
-        try forEachMerged(runs) { word, count in
+        var frequent = SpillingTable(order: .frequency, settings: settings, pool: pool)
+        try words.forEach { word, count in
             result.types += 1
-            guard count >= minimumCount else { return }
-            frequent.add(word, count)
-            if frequent.memory > settings.tableMemory {
-                frequencyRuns.append(try spill(&frequent, .frequency))
-                if frequencyRuns.count == settings.fanIn {
-                    frequencyRuns = [try mergeByFrequency(frequencyRuns)]
-                }
-            }
+            if count >= minimumCount { try frequent.add(word, count) }
+            return true
         }
-        runs = []
-        if frequencyRuns.isEmpty {
-            try frequent.forEach(.frequency, keep)
-        } else {
-            frequencyRuns.append(try spill(&frequent, .frequency))
-            var merger = try RunMerger(frequencyRuns, order: .frequency, pool: mergePool)
-            try merger.forEach(keep)
-        }
+        result.spilled = words.spilled
+        words = SpillingTable(order: .bytes, settings: settings, pool: pool)
+        try frequent.forEach(keep)
+        result.spilled += frequent.spilled
         return result
     }
+}
 
-    private func spill(_ table: inout CountTable, _ order: WordOrder) throws -> SortedRun {
-        let run = try writeRun { writer in
-            try table.forEach(order) { word, count in
+/// Words with counts, to be had in one order: a table, and sorted runs on disk of what it held each time it was full.
+private struct SpillingTable {
+    let order: WordOrder
+    let settings: SpillSettings
+    let pool: WorkerPool
+    private(set) var table = CountTable()
+    private(set) var runs: [SortedRun] = []
+    /// Bytes of all runs so far.
+    private(set) var spilled = 0
+
+    var isSpilled: Bool { !runs.isEmpty }
+
+    mutating func add(_ word: UnsafeRawBufferPointer, _ count: UInt64) throws {
+        table.add(word, count)
+        guard table.memory > settings.tableMemory else { return }
+        try spill()
+        if runs.count == settings.fanIn {
+            let merged = try run { try mergeRuns(runs, order: order, $0) }
+            runs = []
+            append(merged)
+        }
+    }
+
+    /// Calls `body` with every word in order until it returns false.
+    mutating func forEach(_ body: (UnsafeRawBufferPointer, UInt64) throws -> Bool) throws {
+        guard isSpilled else { return try table.forEach(order, body) }
+        try spill()
+        try mergeRuns(runs, order: order, body)
+    }
+
+    private mutating func spill() throws {
+        append(try run { try table.forEach(order, $0) })
+        table = CountTable()
+    }
+
+    private mutating func append(_ run: SortedRun) {
+        runs.append(run)
+        spilled += run.size
+    }
+
+    /// Writes a run of the words that `forEach` gives to its argument.
+    private func run(_ forEach: ((UnsafeRawBufferPointer, UInt64) throws -> Bool) throws -> Void) throws -> SortedRun {
+        try SortedRun(in: settings.directory, pool: pool) { writer in
+            try forEach { word, count in
                 try writer.append(word, count: count)
                 return true
             }
         }
-        table.removeAll()
-        return run
-    }
-
-    private func merge(_ runs: [SortedRun]) throws -> SortedRun {
-        try writeRun { writer in try forEachMerged(runs) { try writer.append($0, count: $1) } }
-    }
-
-    private func mergeByFrequency(_ runs: [SortedRun]) throws -> SortedRun {
-        try writeRun { writer in
-            var merger = try RunMerger(runs, order: .frequency, pool: mergePool)
-            try merger.forEach {
-                try writer.append($0, count: $1)
-                return true
-            }
-        }
-    }
-
-    private func writeRun(_ body: (VocabularyShardWriter) throws -> Void) throws -> SortedRun {
-        let run = try SortedRun(in: settings.directory, pool: pool, body)
-        result.spilled += run.size
-        return run
-    }
-
-    /// Merges runs by bytes and adds the counts of equal words.
-    private func forEachMerged(_ runs: [SortedRun], _ body: (UnsafeRawBufferPointer, UInt64) throws -> Void) throws {
-        var merger = try RunMerger(runs, order: .bytes, pool: mergePool)
-        var current: [UInt8] = []
-        var total: UInt64 = 0
-        try merger.forEach { word, count in
-            if total > 0 && current.count == word.count && current.elementsEqual(word) {
-                total += count
-            } else {
-                if total > 0 { try current.withUnsafeBytes { try body($0, total) } }
-                current.removeAll(keepingCapacity: true)
-                current.append(contentsOf: word)
-                total = count
-            }
-            return true
-        }
-        if total > 0 { try current.withUnsafeBytes { try body($0, total) } }
     }
 }
 
@@ -167,9 +150,6 @@ private struct CountTable {
         if id == counts.count { counts.append(count) } else { counts[id] += count }
     }
 
-    /// Gives the memory back: the next table may be another one.
-    mutating func removeAll() { self = CountTable() }
-
     /// Calls `body` with each word in `order` until it returns false.
     func forEach(_ order: WordOrder, _ body: (UnsafeRawBufferPointer, UInt64) throws -> Bool) throws {
         try words.bytes.withUnsafeBytes { bytes in
@@ -181,11 +161,11 @@ private struct CountTable {
     }
 }
 
-/// How much memory counting may take, and where the rest goes.
+/// The memory that counting may take, and the place for the rest.
 public struct SpillSettings: Sendable {
     /// Bytes for the whole of counting.
     public var memory: Int
-    /// Where temporary files are made; `nil` is `$TMPDIR`, or /tmp.
+    /// The folder of temporary files; `nil` is `$TMPDIR`, or /tmp.
     public var directory: String?
     /// Runs merged at once: each takes an open file and about 4 MiB.
     public var fanIn: Int
@@ -201,7 +181,7 @@ public struct SpillSettings: Sendable {
         fanIn = min(64, max(2, (memory - Self.reserved) / (4 << 20)))
     }
 
-    /// For tests: a table of so many bytes, so few runs at once.
+    /// Settings of tests: a table of so many bytes, so few runs at once.
     package init(tableMemory: Int, fanIn: Int) {
         memory = Self.reserved + tableMemory * 3
         directory = nil
