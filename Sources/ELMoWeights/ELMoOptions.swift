@@ -5,11 +5,11 @@ public import Model
 /// The options file of an ELMo model (bilm-tf's `options.json`): the sizes of its network. What its training adds is known
 /// and passed over.
 public struct ELMoOptions: Sendable, Equatable {
-    /// What the user calls the file.
+    /// The name that the user gave to the file.
     public let file: String
     public let cell, projection, layers: Int
     public let cellClip, projectionClip: Float?
-    /// Whether layers from the second on add their input to their output.
+    /// True if layers from the second on add their input to their output.
     public let hasSkips: Bool
     public let activation: CharacterConvolution.Activation
     /// Width and count.
@@ -24,17 +24,11 @@ public struct ELMoOptions: Sendable, Equatable {
         "n_tokens_vocab", "n_train_tokens", "sample_softmax", "share_embedding_softmax", "unroll_steps",
     ]
 
-    /// Throws `ToolError`: `noInput`; `dataError`, with the field's name, if the file is not JSON, if a field is missing, is
+    /// Throws `ToolError`: `ioError`; `dataError`, with the field's name, if the file is not JSON, if a field is missing, is
     /// unknown, has another type or a value of which no network can be made, or if the model reads words.
-    public init(path: String) throws { try self.init(openInput(path)) }
-
     public init(_ source: any ByteSource) throws {
-        try self.init(readSmall(source), file: source.name)
-    }
-
-    private init(_ bytes: [UInt8], file: String) throws {
-        self.file = file
-        let fields = try JSONFields(bytes, file: file)
+        file = source.name
+        let fields = try JSONFields(readSmall(source), file: file)
         for name in ["token_embedding", "char_cnn"] where fields.has(name) != (name == "char_cnn") {
             let state = fields.has(name) ? "there" : "missing"
             throw fields.error(name, "is \(state): this model reads whole words, and only models of characters can be used")
@@ -72,7 +66,7 @@ public struct ELMoOptions: Sendable, Equatable {
 
     /// Features of a word before the projection.
     var features: Int { filters.reduce(0) { $0 + $1[1] } }
-    /// What bilm-tf leaves out where sizes are equal.
+    /// False for projections that bilm-tf leaves out because sizes are equal.
     var projectsFeatures: Bool { features != projection }
     var projectsCells: Bool { projection != cell }
 

@@ -1,4 +1,5 @@
 import Files
+public import HDF5
 
 /// The data sets of a file of weights in bilm-tf's layout, each with the shape that the options ask for.
 struct ELMoTensors {
@@ -54,5 +55,21 @@ struct ELMoTensors {
         if let path = remaining.keys.filter({ !$0.contains("softmax") }).min() {
             throw ToolError.data(file.name, "data set \(path)", "is unknown to a model of \(options.file)")
         }
+    }
+}
+
+/// A file of named tensors.
+public protocol WeightFile {
+    /// The name that the user gave.
+    var name: String { get }
+    /// The shapes of all tensors by their paths (`/CNN/W_cnn_0`).
+    var shapes: [String: [Int]] { get }
+    /// The numbers of a tensor, row-major. Throws `ToolError` if they cannot be read as floats.
+    func values(_ path: String) throws -> [Float]
+}
+
+extension HDF5File: WeightFile {
+    public var shapes: [String: [Int]] {
+        Dictionary(datasets.map { ($0.path, $0.shape) }, uniquingKeysWith: { first, _ in first })
     }
 }

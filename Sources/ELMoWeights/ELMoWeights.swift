@@ -14,11 +14,11 @@ public enum ELMoWeights {
     public static func read(
         options: String, weights: String, capacity: WindowCapacity, pool: ThreadPool
     ) throws -> ContextualEncoder {
-        let options = try ELMoOptions(path: options)
+        let options = try ELMoOptions(openInput(options))
         return try read(options: options, weights: HDF5File(path: weights), capacity: capacity, pool: pool)
     }
 
-    /// The same of options that have been read, and of any file of tensors.
+    /// The encoder of options that have been read, and of any file of tensors.
     public static func read(
         options: ELMoOptions, weights file: some WeightFile, capacity: WindowCapacity, pool: ThreadPool
     ) throws -> ContextualEncoder {
@@ -103,7 +103,7 @@ private struct Loader<File: WeightFile> {
         if options.projectsCells { try copy(ELMoTensors.layer(direction, layer, "W_P_0"), to: "\(name).projection.weight") }
     }
 
-    /// From input, candidate, forget, output (TensorFlow) to input, forget, candidate, output.
+    /// Returns the gates of a row, input, candidate, forget and output (TensorFlow), as input, forget, candidate and output.
     private func gates(_ row: ArraySlice<Float>) -> [Float] {
         [0, 2, 1, 3].flatMap { row.dropFirst($0 * options.cell).prefix(options.cell) }
     }

@@ -1,53 +1,40 @@
 import Files
 internal import FoundationEssentials
+import Model
 
-/// A value of a JSON text.
-enum JSONValue: Decodable {
-    case object([String: JSONValue])
-    case array([JSONValue])
-    case number(Double)
-    case text(String)
-    case truth(Bool)
-    case null
-
-    init(from decoder: any Decoder) throws {
-        let value = try decoder.singleValueContainer()
-        if value.decodeNil() {
-            self = .null
-        } else if let truth = try? value.decode(Bool.self) {
-            self = .truth(truth)
-        } else if let number = try? value.decode(Double.self) {
-            self = .number(number)
-        } else if let text = try? value.decode(String.self) {
-            self = .text(text)
-        } else if let array = try? value.decode([JSONValue].self) {
-            self = .array(array)
-        } else {
-            self = .object(try value.decode([String: JSONValue].self))
-        }
-    }
-
-    /// Of a message: short, whatever it is.
-    var description: String {
+extension JSONValue {
+    /// The value in a message: short, whatever it is.
+    fileprivate var description: String {
         switch self {
         case .object: "an object"
         case .array: "a list"
+        case .integer(let number): JSONValue.number(Double(number)).description
         case .number(let number): number == number.rounded() && abs(number) < 1e15 ? "\(Int(number))" : "\(number)"
-        case .text(let text): "\"\(text.prefix(20))\""
-        case .truth(let truth): "\(truth)"
+        case .string(let text): "\"\(text.prefix(20))\""
+        case .bool(let truth): "\(truth)"
         case .null: "null"
+        }
+    }
+
+    fileprivate var number: Double? {
+        switch self {
+        case .integer(let number): Double(number)
+        case .number(let number): number
+        default: nil
         }
     }
 }
 
 /// The fields of a JSON object, by name. Every error is `ToolError.data` with the file and the field's path.
 struct JSONFields {
-    private let file: String
-    /// What the names of its fields begin with.
-    private let prefix: String
-    private let values: [String: JSONValue]
+    let file: String
+    /// The path of this object, with which the names of its fields begin.
+    let prefix: String
+    let values: [String: JSONValue]
+}
 
-    /// Throws if the text is not a JSON object in UTF-8.
+extension JSONFields {
+    /// Reads a text. Throws if it is not a JSON object in UTF-8.
     init(_ bytes: [UInt8], file: String) throws {
         guard String(validating: bytes, as: UTF8.self) != nil else { throw ToolError.data(file, "", "is not UTF-8") }
         guard let value = try? JSONDecoder().decode(JSONValue.self, from: Data(bytes)) else {
@@ -60,12 +47,6 @@ struct JSONFields {
             throw ToolError.data(file, "", "is not a JSON object, but \(value.description)")
         }
         self.init(file: file, prefix: "", values: values)
-    }
-
-    private init(file: String, prefix: String, values: [String: JSONValue]) {
-        self.file = file
-        self.prefix = prefix
-        self.values = values
     }
 
     func has(_ name: String) -> Bool { values[name] != nil }
@@ -90,7 +71,7 @@ struct JSONFields {
     }
 
     private func count(_ value: JSONValue, _ name: String, in range: ClosedRange<Int>) throws -> Int {
-        guard case .number(let number) = value, number == number.rounded() else { throw wrongType(name, value, "a whole number") }
+        guard let number = value.number, number == number.rounded() else { throw wrongType(name, value, "a whole number") }
         guard number >= Double(range.lowerBound) && number <= Double(range.upperBound) else {
             throw error(name, "is \(value.description), and must be from \(range.lowerBound) to \(range.upperBound)")
         }
@@ -100,23 +81,23 @@ struct JSONFields {
     /// A bound above 0; `nil` for a field that is not there, or null.
     func bound(_ name: String) throws -> Float? {
         if isMissing(name) { return nil }
-        guard case .number(let number) = try value(name) else { throw try wrongType(name, "a number") }
+        guard let number = try value(name).number else { throw try wrongType(name, "a number") }
         guard number > 0 && number <= 1e6 else {
             throw error(name, "is \(try value(name).description), and must be above 0 and at most 1000000, or null")
         }
         return Float(number)
     }
 
-    /// Whether; false for a field that is not there.
+    /// True or false; false for a field that is not there.
     func truth(_ name: String) throws -> Bool {
         guard has(name) else { return false }
-        guard case .truth(let truth) = try value(name) else { throw try wrongType(name, "true or false") }
+        guard case .bool(let truth) = try value(name) else { throw try wrongType(name, "true or false") }
         return truth
     }
 
     /// One of some words.
     func choice<Choice: RawRepresentable<String> & CaseIterable>(_ name: String, _ type: Choice.Type) throws -> Choice {
-        guard case .text(let text) = try value(name) else { throw try wrongType(name, "a word") }
+        guard case .string(let text) = try value(name) else { throw try wrongType(name, "a word") }
         guard let choice = Choice(rawValue: text) else {
             let choices = Choice.allCases.map(\.rawValue).joined(separator: " or ")
             throw error(name, "is \(try value(name).description), and must be \(choices)")

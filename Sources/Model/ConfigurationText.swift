@@ -46,7 +46,7 @@ enum ConfigurationText {
 }
 
 /// Any JSON.
-private indirect enum JSONValue: Codable {
+package indirect enum JSONValue: Codable {
     case object([String: JSONValue])
     case array([JSONValue])
     case string(String)
@@ -55,7 +55,7 @@ private indirect enum JSONValue: Codable {
     case bool(Bool)
     case null
 
-    init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if container.decodeNil() {
             self = .null
@@ -74,7 +74,7 @@ private indirect enum JSONValue: Codable {
         }
     }
 
-    func encode(to encoder: any Encoder) throws {
+    package func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         switch self {
         case .object(let value): try container.encode(value)

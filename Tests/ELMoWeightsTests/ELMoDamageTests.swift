@@ -74,7 +74,7 @@ struct ELMoDamageTests {
         expectError("options.json: is longer than 1 MiB") {
             _ = try ELMoOptions(TextSource(Self.good + String(repeating: " ", count: 1 << 20)))
         }
-        #expect(throws: ToolError.self) { _ = try ELMoOptions(path: "/nonexistent/options.json") }
+        #expect(throws: ToolError.self) { _ = try ELMoOptions(openInput("/nonexistent/options.json")) }
     }
 
     @Test(arguments: [
