@@ -24,8 +24,8 @@ struct SpanLabel: Equatable {
     }
 }
 
-/// What labels of words say of spans, in the sense of the script conlleval: an I- after another type, or after none, begins a
-/// span just as a B- does, and spans count for their borders and type alone.
+/// The spans that labels of words stand for, in the sense of the script conlleval: an I- after another type, or after none,
+/// begins a span just as a B- does, and spans count for their borders and type alone.
 public enum LabelledSpans {
     /// A span of one type over the words in a range.
     public struct Span: Hashable, Sendable {
@@ -38,7 +38,7 @@ public enum LabelledSpans {
         }
     }
 
-    /// Whether all of `labels` are of spans, and one of them at least begins or goes on in one.
+    /// True if all of `labels` are of spans, and one of them at least begins or goes on in one.
     public static func areSpans(_ labels: some Collection<String>) -> Bool {
         let parsed = labels.map { SpanLabel($0) }
         return !parsed.contains(nil) && parsed.contains { $0?.mark == .begin || $0?.mark == .inside }
@@ -61,14 +61,14 @@ public enum LabelledSpans {
         spans(of: labels.map { SpanLabel($0) })
     }
 
-    /// The same of labels that are parsed; `nil` is outside.
-    static func spans(of labels: some Collection<SpanLabel?>) -> [Span] {
+    /// The spans of parsed labels, in order; `nil` is outside.
+    static func spans(of labels: [SpanLabel?]) -> [Span] {
         var spans: [Span] = [], start: Int?, before: SpanLabel?
         func isBorder(_ label: SpanLabel) -> Bool {
             guard let before, before.mark != .outside, before.type == label.type else { return true }
             return label.mark == .begin || label.mark == .single || before.mark == .end || before.mark == .single
         }
-        for (index, label) in labels.enumerated() {
+        for (index, label) in (labels + [nil]).enumerated() {
             let isInside = label.map { $0.mark != .outside } ?? false
             if let first = start, let type = before?.type, !isInside || label.map(isBorder) ?? true {
                 spans.append(Span(type, first..<index))
@@ -77,12 +77,11 @@ public enum LabelledSpans {
             if isInside && start == nil { start = index }
             before = label
         }
-        if let first = start, let type = before?.type { spans.append(Span(type, first..<labels.count)) }
         return spans
     }
 }
 
-/// How many spans were expected, how many found, and how many of these were right, over all types (micro average).
+/// The numbers of spans that were expected, that were found, and that were found and right, over all types (micro average).
 public struct SpanCounts: Sendable, Equatable {
     public var correct = 0
     public var found = 0

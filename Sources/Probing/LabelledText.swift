@@ -9,19 +9,19 @@ public struct LabelledText: Sendable {
         public var labels: [String] = []
     }
 
-    /// What the user calls the file.
+    /// The name that the user gave to the file.
     public let name: String
-    /// Which column the labels are in, from 1.
+    /// The column of the labels, from 1.
     public let column: Int
-    /// At least one, none of them empty.
+    /// The sentences: at least one, none of them empty.
     public let sentences: [Sentence]
 
     public var tokenCount: Int { sentences.reduce(0) { $0 + $1.words.count } }
 
     /// - Parameters:
     ///   - path: `-` for standard input; may be compressed.
-    ///   - wordColumn, labelColumn: from 1; without the latter, the last of as many as all lines must have.
-    ///   - most: sentences to read at most.
+    ///   - wordColumn, labelColumn: columns, from 1; without the latter, the last of as many as all lines must have.
+    ///   - most: the most sentences to read.
     /// Throws `ToolError`: `noInput`, `ioError`, and `dataError` for bytes that are not text, lines with too few columns and
     /// no sentences at all.
     public init(path: String, wordColumn: Int = 1, labelColumn: Int? = nil, most: Int = .max) throws {

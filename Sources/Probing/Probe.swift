@@ -1,7 +1,7 @@
 public import Kernels
 import Layers
 
-/// What the frozen vectors of an encoder are worth in a labelled task: a linear classifier for every token, on a mix of the
+/// A test of the frozen vectors of an encoder in a labelled task: a linear classifier for every token, on a mix of the
 /// layers that it learns (Peters et al. 2018, equation 1), and nothing else that could learn.
 ///
 /// Adam makes the mean cross-entropy small; after each epoch the held-out sentences are scored, and the best epoch's
@@ -12,7 +12,7 @@ public struct Probe: Sendable {
     // The same for all systems and tasks.
     /// Tokens of a step: few, so that a text of some hundred sentences makes steps enough in as many epochs.
     public static let batch = 32
-    /// Of the first step; falls in a straight line to nothing after the last.
+    /// The rate of the first step; it falls in a straight line to nothing after the last.
     public static let rate = 2e-3
     /// Decoupled, of the classifier's matrix.
     public static let weightDecay = 0.01
@@ -20,19 +20,19 @@ public struct Probe: Sendable {
     public init() {}
 
     public struct Result: Sendable, Equatable {
-        /// On the test text.
+        /// The score on the test text.
         public let score: ProbeScore
         /// The share of each layer, from the input layer on, and the factor of the mix.
         public let layerShares: [Double]
         public let gamma: Double
-        /// Which epoch was the best, from 1.
+        /// The number of the best epoch, from 1.
         public let epoch: Int
     }
 
     /// Fits a classifier and tests it.
     /// - Parameters:
-    ///   - training, test: of the task's texts; standardised.
-    ///   - seed: of the weights at the beginning and of the order of tokens.
+    ///   - training, test: the standardised features of the task's texts.
+    ///   - seed: the seed of the first weights and of the order of tokens.
     public func run(
         _ task: ProbeTask, training: ProbeFeatures, test: ProbeFeatures, seed: UInt64, _ compute: ProcessorBackend
     ) -> Result {
@@ -82,7 +82,7 @@ final class LayerClassifier {
     private let loss: ScalarSlot
     private var step = 0
 
-    /// - Parameter rows: of a step at most.
+    /// - Parameter rows: the most tokens of a step.
     init(layers: Int, width: Int, classes: Int, rows: Int, random: inout Random, _ backend: any Backend) {
         self.rows = rows
         self.classes = classes

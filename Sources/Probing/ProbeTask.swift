@@ -1,10 +1,10 @@
 import Files
 
-/// How well a text was labelled.
+/// The quality of a text's labels.
 public struct ProbeScore: Sendable, Equatable {
     /// F1, or the share of right labels: from 0 to 1.
     public let value: Double
-    /// Of spans.
+    /// The shares of spans that were right; `nil` for labels of other kinds.
     public var precision: Double?
     public var recall: Double?
 }
@@ -24,9 +24,9 @@ public struct ProbeTask: Sendable {
         public let targets: [Int32]
     }
 
-    /// Those of the training text, in the order in which they come, and behind them those that only the test has.
+    /// The labels of the training text, in the order in which they come, and behind them those that only the test has.
     public let labels: [String]
-    /// How many of them the training text has: what a classifier chooses from.
+    /// The number of labels that the training text has, from which a classifier chooses.
     public let classes: Int
     public let measure: Measure
     public let training, test: Tokens
@@ -81,7 +81,7 @@ public struct ProbeTask: Sendable {
 
     /// - Parameters:
     ///   - predictions: numbers of labels, one for each token of `sentences`, in order.
-    ///   - sentences: those of `tokens` that are scored.
+    ///   - sentences: the sentences of `tokens` that are scored.
     public func score(_ predictions: [Int32], _ sentences: [Range<Int>], of tokens: Tokens) -> ProbeScore {
         var spans = SpanCounts(), right = 0, first = 0
         for sentence in sentences {
