@@ -64,8 +64,8 @@ public struct SpellingBenchmark {
         let counts = vocabulary.counts + Array(repeating: 0, count: table.count - vocabulary.counts.count)
         var generators: [Generator] = []
         var fitted: [(name: String, make: () throws -> any OutOfVocabularyGenerator)] = []
-        let split = HeldOutWords(count: known.count, share: heldOut, seed: mimick.seed)
-        let fittedTo = split.fitted.map { known[$0] }, heldOutIds = split.heldOut.map { known[$0] }
+        let split = HeldOutWords(of: known, share: heldOut, seed: mimick.seed)
+        let fittedTo = split.fitted, heldOutIds = split.heldOut
         let readers = fitsMimick ? [("MIMICK", mimick.reader), ("character CNN", .defaultConvolution)] : []
         for (name, reader) in readers {
             var configuration = mimick

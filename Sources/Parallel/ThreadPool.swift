@@ -156,3 +156,20 @@ private final class Board: @unchecked Sendable {
         return job
     }
 }
+
+extension ThreadPool {
+    /// Calls `body` with each number below `count` on all threads, each of which takes `together` numbers at a time, and
+    /// returns the results in order.
+    @discardableResult
+    public func map<Result: Sendable>(_ count: Int, together: Int = 1, _ body: (Int) -> Result) -> [Result] {
+        [Result](unsafeUninitializedCapacity: count) { results, initialized in
+            let results = results
+            forEach((count + together - 1) / together) { chunk in
+                for index in chunk * together..<min(count, (chunk + 1) * together) {
+                    results.initializeElement(at: index, to: body(index))
+                }
+            }
+            initialized = count
+        }
+    }
+}

@@ -1,5 +1,5 @@
 import Files
-@_spi(HostMemory) public import Kernels
+public import Kernels
 import Shards
 public import WordVectors
 
@@ -35,7 +35,7 @@ public final class WordRows: @unchecked Sendable {
     /// Which slots hold more than zeros.
     private var usable: [Bool] = []
     /// A row that stays in the file, while it is looked at.
-    private let passing: FloatBuffer
+    private let passing: RowMatrix
 
     /// Slots of rows that have not been met, and of those that have been and stay in the file, zeros apart.
     private static let absent = UInt32.max, stored = UInt32.max - 1, storedZeros = UInt32.max - 2
@@ -58,7 +58,7 @@ public final class WordRows: @unchecked Sendable {
         unknown = table.words.find("<unk>").map(UInt32.init)
         dimension = table.dimension
         room = table.rows.areStored ? memory / (4 * dimension) : Int.max
-        passing = FloatBuffer(count: dimension)
+        passing = RowMatrix(count: 1, dimension: dimension)
         slots = Array(repeating: Self.absent, count: table.words.count)
         try load(self.begin)
         try load(self.end)
@@ -144,8 +144,9 @@ public final class WordRows: @unchecked Sendable {
         if loadedCount < room {
             slots[Int(row)] = try newSlot { try table.rows.read(Int(row), into: $0) }
         } else {
-            try readAgain(row, into: passing.elements)
-            slots[Int(row)] = Self.isUsable(passing.elements) ? Self.stored : Self.storedZeros
+            let passing = passing.row(0)
+            try readAgain(row, into: passing)
+            slots[Int(row)] = passing.isZero ? Self.storedZeros : Self.stored
             storedCount += 1
         }
     }
@@ -156,28 +157,26 @@ public final class WordRows: @unchecked Sendable {
         if isKept(slot) {
             target.copy(from: vector(Int(slot)))
         } else {
-            try readAgain(row, into: target.floats)
+            try readAgain(row, into: target)
         }
     }
 
     /// Makes of a row in the file what `newSlot` would.
-    private func readAgain(_ row: UInt32, into target: UnsafeMutableBufferPointer<Float>) throws {
+    private func readAgain(_ row: UInt32, into target: Matrix) throws {
         try table.rows.read(Int(row), into: target)
         table.normalise(target, centred: centred)
     }
 
     /// Fills the next slot with a vector, made the target of training.
-    private func newSlot(_ fill: (UnsafeMutableBufferPointer<Float>) throws -> Void) throws -> UInt32 {
+    private func newSlot(_ fill: (Matrix) throws -> Void) throws -> UInt32 {
         let slot = usable.count
         if slot / Self.pieceRows == pieces.count { pieces.append(FloatBuffer(count: Self.pieceRows * dimension)) }
-        let row = vector(slot).floats
+        let row = vector(slot)
         try fill(row)
         table.normalise(row, centred: centred)
-        usable.append(Self.isUsable(row))
+        usable.append(!row.isZero)
         return UInt32(slot)
     }
-
-    private static func isUsable(_ row: UnsafeMutableBufferPointer<Float>) -> Bool { row.contains { $0 != 0 } }
 
     private func slot(of row: UInt32) -> UInt32 {
         Int(row) < tableCount ? slots[Int(row)] : madeSlots[Int(row) - tableCount]

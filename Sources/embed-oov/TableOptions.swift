@@ -2,7 +2,7 @@ public import ArgumentParser
 import Shards
 import WordVectors
 
-/// Where the vectors come from.
+/// The source of the vectors.
 struct VectorOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The pre-trained vectors.", valueName: "file"), completion: .file())
     var vectors: String?
@@ -19,7 +19,7 @@ struct VectorOptions: ParsableArguments {
         guard (1...65_536).contains(dimension ?? 1) else { throw ValidationError("--dimension must be from 1 to 65536") }
     }
 
-    /// Whether the user has said where they come from.
+    /// True if the user has said where they come from.
     var isGiven: Bool { random || vectors != nil }
 
     /// Throws `ToolError` as `openVectors` does.
@@ -30,8 +30,8 @@ struct VectorOptions: ParsableArguments {
 
 extension RowStorage: ExpressibleByArgument {}
 
-/// What is done to the vectors, and how the table stores them. The defaults are what served training best,
-/// or did it no harm, with all vectors tried (pipelines/table-options.sh).
+/// The changes that are made to the vectors, and the form in which the table stores them. The defaults served training
+/// best, or did it no harm, with all vectors tried (pipelines/table-options.sh).
 struct TableOptions: ParsableArguments {
     @Option(help: """
         How vectors are stored: float16 takes half the room, and rounds to 11 binary digits. (default: float16)

@@ -36,6 +36,39 @@ extension VectorLookup {
     var bits: [UInt32] { rows.matrix.values.map(\.bitPattern) }
 }
 
+extension VectorLookup.Counts {
+    init(found: Int, inFile: Int, duplicates: Int = 0, invalidWords: Int = 0, zeroVectors: Int = 0) {
+        self.init()
+        (self.found, self.inFile) = (found, inFile)
+        (self.duplicates, self.invalidWords, self.zeroVectors) = (duplicates, invalidWords, zeroVectors)
+    }
+}
+
+extension TableSummary.Share {
+    init(words: Int, tokens: UInt64) {
+        self.init()
+        (self.words, self.tokens) = (words, tokens)
+    }
+}
+
+extension EmbeddingTable {
+    /// The vector of any word, and where it comes from.
+    func vector(of word: String) throws -> (VectorSource, [Float]) {
+        let row = RowMatrix(count: 1, dimension: dimension)
+        row.matrix.fill(.nan)
+        let source = try Array(word.utf8).withUnsafeBytes { try vector(for: $0, into: row.row(0)) }
+        return (source, row.row(0).values)
+    }
+}
+
+extension TableRows {
+    func row(_ id: Int) throws -> [Float] {
+        let row = RowMatrix(count: 1, dimension: dimension)
+        try read(id, into: row.row(0))
+        return row.row(0).values
+    }
+}
+
 func littleEndian<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
     withUnsafeBytes(of: value.littleEndian) { Array($0) }
 }

@@ -6,24 +6,20 @@ import WordVectors
 @Suite struct MimickNetworkTests {
     /// Value, loss and gradients of the same network in PyTorch (two `nn.LSTM`, Float64), whose weights come from the
     /// same formula; PyTorch's matrices are the transposes of these.
-    @Test func agreesWithPyTorch() {
-        let network = MimickNetwork(MimickShape(characters: 4, embedding: 3, reader: .lstm(hidden: 2), dimension: 3), isTraining: true)
+    @Test func agreesWithPyTorch() throws {
+        let network = try network("lstm 4 3 2", dimension: 3)
         let parameters = ParameterStore(network.layout, training: Adam(), backend: ProcessorBackend())
         for (parameter, offset) in zip(network.layout.parameters, [1, 2, 3, 4, 3, 4, 5, 5, 6, 7, 8]) {
             forEach(parameter, parameters.value(parameter)) { value, index in
                 value.pointee = Float((index * 7 + offset) % 11 - 5) / 10
             }
         }
-        let targets = FloatBuffer(count: 6), weights = FloatBuffer(count: 2)
-        targets.matrix(rows: 2).copy(from: [0.5, -0.25, 1, -1, 0.75, 0.25])
-        weights.matrix(rows: 1).copy(from: [1, 2])
-        let workspace = MimickWorkspace(network)
-        workspace.take([1, 2, 0, 3, 2, 1], parameters)
-        let output = workspace.predict(parameters, words: 2, length: 3)
-        expectClose(output, [0.504484, 0.10519, -0.294104, 0.527791, 0.118019, -0.291754], "output")
-        let loss = workspace.train(
-            parameters, length: 3, targets: targets.matrix(rows: 2), weights: weights.matrix(rows: 1), loss: Distance.squared,
-            scale: 1 / 3) / 3
+        let workspace = MimickWorkspace(network, parameters, ProcessorBackend())
+        workspace.take([1, 2, 0, 3, 2, 1], words: 2)
+        workspace.targets.copy(from: [0.5, -0.25, 1, -1, 0.75, 0.25])
+        workspace.weights.copy(from: [1, 2])
+        expectClose(workspace.predict(), [0.504484, 0.10519, -0.294104, 0.527791, 0.118019, -0.291754], "output")
+        let loss = workspace.train(Distance.squared, scale: 1 / 3) / 3
         #expect(abs(loss - 2.618324) < 1e-5)
         let expected: [[Float]] = [
             [0.001661, -0.000601, -0.005708, -0.008566, 0.005022, 0.010727, 0.027154, 0.000691, -0.016885, 0.013979,
@@ -65,29 +61,27 @@ import WordVectors
     }
 
     @Test(arguments: [1, 2, 7, 32], [MimickLoss.squared, .cosine])
-    func gradientsAreThoseOfFiniteDifferences(words: Int, kind: MimickLoss) {
-        let network = MimickNetwork(MimickShape(characters: 5, embedding: 3, reader: .lstm(hidden: 5), dimension: 7), isTraining: true)
+    func gradientsAreThoseOfFiniteDifferences(words: Int, kind: MimickLoss) throws {
+        let network = try network("lstm 5 3 5", dimension: 7)
         let parameters = ParameterStore(network.layout, training: Adam(), backend: ProcessorBackend())
         network.initialize(parameters, seed: 3)
         var random = TestRandom(UInt64(words))
-        let length = 3
-        let characters = (0..<words * length).map { _ in Int32(random.below(5)) }
-        let targets = FloatBuffer(count: words * 7), weights = FloatBuffer(count: words)
-        for index in 0..<words * 7 { targets.start[index] = 2 * random.unit() - 1 }
-        for index in 0..<words { weights.start[index] = 0.5 + random.unit() }
-        let workspace = MimickWorkspace(network)
-        let scratch = ParameterStore(sharing: parameters)
+        let characters = (0..<words * 3).map { _ in Int32(random.below(5)) }
+        let targets = (0..<words * 7).map { _ in 2 * random.unit() - 1 }
+        let weights = (0..<words).map { _ in 0.5 + random.unit() }
         let distance: Distance = switch kind {
         case .squared: .squared
         case .cosine: .cosine
         }
-        func loss(_ store: ParameterStore) -> Double {
-            workspace.take(characters, store)
-            return workspace.train(
-                store, length: length, targets: targets.matrix(rows: words), weights: weights.matrix(rows: 1), loss: distance,
-                scale: 1)
+        let workspace = MimickWorkspace(network, parameters, ProcessorBackend())
+        let scratch = MimickWorkspace(network, ParameterStore(sharing: parameters), ProcessorBackend())
+        func loss(_ workspace: MimickWorkspace) -> Double {
+            workspace.take(characters, words: words)
+            workspace.targets.copy(from: targets)
+            workspace.weights.copy(from: weights)
+            return workspace.train(distance, scale: 1)
         }
-        _ = loss(parameters)
+        _ = loss(workspace)
         for parameter in network.layout.parameters {
             let values = parameters.value(parameter).start
             for _ in 0..<6 {
@@ -109,8 +103,8 @@ import WordVectors
         }
     }
 
-    @Test func gradientsOfSeveralStoresAreAdded() {
-        let network = MimickNetwork(MimickShape(characters: 3, embedding: 2, reader: .lstm(hidden: 2), dimension: 2), isTraining: true)
+    @Test func gradientsOfSeveralStoresAreAdded() throws {
+        let network = try network("lstm 3 2 2", dimension: 2)
         let parameters = ParameterStore(network.layout, training: Adam(), backend: ProcessorBackend())
         let others = (1...3).map { number in
             let store = ParameterStore(sharing: parameters)
@@ -125,21 +119,20 @@ import WordVectors
         }
     }
 
+    private func network(_ shape: String, dimension: Int) throws -> MimickNetwork {
+        MimickNetwork(try #require(MimickShape(shape, dimension: dimension)), ProcessorBackend(), isTraining: true)
+    }
+
     private func expectClose(_ matrix: Matrix, _ expected: [Float], _ name: String) {
         #expect(matrix.floats.count == expected.count)
         for (value, expected) in zip(matrix.floats, expected) { #expect(abs(value - expected) < 2e-6, "\(name)") }
     }
 }
 
-extension FloatBuffer {
-    /// All floats, in so many rows.
-    fileprivate func matrix(rows: Int) -> Matrix { Matrix(self, rows: rows, columns: count / rows) }
-}
-
 extension MimickWorkspace {
-    /// Takes the characters of the next group: [length, words].
-    fileprivate func take(_ numbers: [Int32], _ parameters: ParameterStore) {
-        let characters = characters(parameters, count: numbers.count)
+    /// Begins a group with the numbers of its characters, [length, words].
+    fileprivate func take(_ numbers: [Int32], words: Int) {
+        let characters = begin(words: words, length: numbers.count / words)
         for (index, number) in numbers.enumerated() { characters[index] = number }
     }
 }

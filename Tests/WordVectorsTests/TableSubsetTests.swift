@@ -44,14 +44,6 @@ import WordVectors
         return (subset, path)
     }
 
-    private func look(_ table: EmbeddingTable, _ word: String) throws -> (VectorSource, [Float]) {
-        var row = [Float](repeating: .nan, count: table.dimension)
-        let source = try Array(word.utf8).withUnsafeBytes { word in
-            try row.withUnsafeMutableBufferPointer { try table.vector(for: word, into: $0) }
-        }
-        return (source, row)
-    }
-
     @Test(arguments: RowStorage.allCases, [false, true])
     func everyVectorIsThatOfTheLargerTable(storage: RowStorage, fromPipe: Bool) throws {
         let large = try open(larger(storage), fromPipe: fromPipe)
@@ -64,7 +56,7 @@ import WordVectors
         #expect(Array(small.counts[..<8]) == [500, 499, 498, 497, 496, 495, 494, 0])
         #expect(small.mean == large.mean && small.digest != large.digest)
         for word in words + ["<s>", "</s>", "<unk>", "<pad>", "hhgg", "日本"] {
-            let (source, vector) = try look(small, word), (expectedSource, expected) = try look(large, word)
+            let (source, vector) = try small.vector(of: word), (expectedSource, expected) = try large.vector(of: word)
             #expect(source == expectedSource, "\(word)")
             // Made vectors are rounded as the table stores them; all others are the same to the bit.
             if word == "abca" && storage == .float16 {
@@ -83,7 +75,7 @@ import WordVectors
         let (_, second) = try subset(open(first), Array(words[..<4]), to: "second")
         let one = try open(direct), other = try open(second)
         for id in 0..<8 { #expect(try one.rows.row(id) == other.rows.row(id) && one.words.word(id) == other.words.word(id)) }
-        #expect(try look(one, "abca") == look(other, "abca"))
+        #expect(try one.vector(of: "abca") == other.vector(of: "abca"))
     }
 
     @Test func threadsDoNotShow() throws {

@@ -131,19 +131,11 @@ import WordVectors
         let asked = try table(["abca", "qqq"]), later = try table([])
         let tolerance: Float = storage == .float32 ? 1e-6 : 1e-3
         #expect(asked.words.find("abca") != nil && later.words.find("abca") == nil)
-        let (source, vector) = try look(later, "abca")
+        let (source, vector) = try later.vector(of: "abca")
         #expect(source == .ngrams && abs(vector.reduce(0) { $0 + $1 * $1 } - 1) < 1e-5)
-        #expect(close(try look(asked, "abca").1, vector, tolerance))
-        #expect(try look(asked, "qqq") == (.none, [Float](repeating: 0, count: 7)))
-        #expect(try look(later, "qqq") == (.none, [Float](repeating: 0, count: 7)))
-    }
-
-    private func look(_ table: EmbeddingTable, _ word: String) throws -> (VectorSource, [Float]) {
-        var row = [Float](repeating: .nan, count: table.dimension)
-        let source = try Array(word.utf8).withUnsafeBytes { word in
-            try row.withUnsafeMutableBufferPointer { try table.vector(for: word, into: $0) }
-        }
-        return (source, row)
+        #expect(close(try asked.vector(of: "abca").1, vector, tolerance))
+        #expect(try asked.vector(of: "qqq") == (.none, [Float](repeating: 0, count: 7)))
+        #expect(try later.vector(of: "qqq") == (.none, [Float](repeating: 0, count: 7)))
     }
 
     @Test(arguments: [false, true]) func halvesAreTheNearest(fromPipe: Bool) throws {

@@ -2,7 +2,7 @@ public import Kernels
 import Parallel
 public import Shards
 
-/// How near generated vectors come to the true ones, on known words that the generators have not seen.
+/// The nearness of generated vectors to the true ones, on known words that the generators have not seen.
 ///
 /// Cosines are of unit vectors, as they are and less their mean. Neighbours are looked for among all known words, by the
 /// cosine of unit vectors less their mean, as `train` ranks its predictions.
@@ -22,13 +22,13 @@ public struct SpellingEvaluation: Sendable {
         }
     }
 
-    /// How one word came out.
+    /// The result for one word.
     public struct Outcome: Sendable {
         public var cosine: Float = 0
         public var centredCosine: Float = 0
         /// 1 if no other known word is nearer to the generated vector than the true word.
         public var rank = 0
-        /// Of the ten words next to the true vector, how many are among the ten next to the generated one.
+        /// The number of the ten words next to the true vector that are among the ten next to the generated one.
         public var sharedNeighbours = 0
         public var isMade = false
     }
@@ -50,7 +50,7 @@ public struct SpellingEvaluation: Sendable {
     /// Known words among which neighbours are looked for.
     public let candidates: Int
     public let names: [String]
-    /// For each method, how each of the words asked came out.
+    /// The results of each method for each of the words asked.
     public let outcomes: [[Outcome]]
 
     /// - Parameters:
@@ -71,12 +71,10 @@ public struct SpellingEvaluation: Sendable {
         let pool = ThreadPool(threads: threads)
         outcomes = methods.map { [asked] method in
             let made = RowMatrix(count: asked.count, dimension: rows.dimension)
-            let flags = ChunkedFlags(count: asked.count, of: false)
-            nonisolated(unsafe) let make = method.make
-            pool.forEach(asked.count) { flags.flags[$0] = make(asked[$0], made.row($0)) }
+            let flags = pool.map(asked.count) { method.make(asked[$0], made.row($0)) }
             let found = neighbours.nearest(asked.indices.map(made.row), except: asked)
             return asked.indices.map { index in
-                var outcome = Outcome(rank: (fitted.count + heldOut.count + 1) / 2, isMade: flags.flags[index])
+                var outcome = Outcome(rank: (fitted.count + heldOut.count + 1) / 2, isMade: flags[index])
                 guard outcome.isMade else { return outcome }
                 let row = made.row(index), original = rows.row(asked[index])
                 outcome.cosine = Float(row.cosine(original, less: nil))
@@ -105,7 +103,34 @@ public struct SpellingEvaluation: Sendable {
     }
 }
 
-/// Finds the known words whose vectors are nearest, by the cosine of unit vectors less their mean.
+extension SpellingEvaluation.Method {
+    /// The mean of the known words' unit vectors: what is known of a word of which nothing is known.
+    public static func meanVector(_ rows: RowMatrix, fitted: [Int]) -> Self {
+        let mean = DirectionStandard(rows.matrix, ids: fitted).mean
+        return Self("mean vector") { _, row in
+            row.copy(from: mean)
+            return true
+        }
+    }
+
+    /// The vector of the known word with the least edit distance (Levenshtein); of equals the most frequent.
+    /// - Parameter fitted: known words, most frequent first, of which the first 20,000 are compared.
+    public static func nearestSpelling(_ words: WordTable, _ rows: RowMatrix, fitted: [Int]) -> Self {
+        let ids = Array(fitted.prefix(20_000)), candidates = WordSpellings(words, ids: ids)
+        return Self("nearest spelling") { id, row in
+            let spelling = WordSpellings(words, ids: [id])[0], distances = EditDistance(spelling)
+            var best = (distance: Int.max, index: 0)
+            for index in 0..<candidates.count where abs(candidates.length(index) - spelling.count) < best.distance {
+                let distance = distances.distance(to: candidates[index], below: best.distance)
+                if distance < best.distance { best = (distance, index) }
+            }
+            row.copy(from: rows.row(ids[best.index]))
+            return true
+        }
+    }
+}
+
+/// Finds the known words with the nearest vectors, by the cosine of unit vectors less their mean.
 struct VectorNeighbours {
     private let ids: [Int]
     private let mean: [Float]
@@ -128,16 +153,16 @@ struct VectorNeighbours {
     }
 
     struct Nearest {
-        /// Where the excepted word comes among the known words.
+        /// The rank of the excepted word among the known words.
         var rank = 1
         /// The ten nearest words but the excepted one.
         var ids: [Int] = []
     }
 
-    /// For each vector, [1, dimension], its nearest words, and the rank of the word `except` of the same position.
+    /// Returns the nearest words of each vector, [1, dimension], and the rank of the word of the same position in `except`.
     func nearest(_ vectors: [Matrix], except: [Int]) -> [Nearest] {
         let places = Dictionary(uniqueKeysWithValues: ids.enumerated().map { ($1, $0) })
-        var results = [Nearest](repeating: Nearest(), count: vectors.count)
+        var results: [Nearest] = []
         let asked = RowMatrix(count: Self.block, dimension: mean.count)
         let scores = FloatBuffer(count: Self.block * ids.count)
         for first in stride(from: 0, to: vectors.count, by: Self.block) {
@@ -148,13 +173,9 @@ struct VectorNeighbours {
             }
             let block = Matrix(scores, rows: count, columns: ids.count)
             compute.multiply(asked.matrix.rows(0..<count), directions.matrix.transposed, into: block)
-            results.withUnsafeMutableBufferPointer { results in
-                nonisolated(unsafe) let results = results
-                compute.pool.forEach(count) { index in
-                    let row = block.rows(index..<index + 1)
-                    let found = row.greatest(10, except: places[except[first + index]] ?? -1)
-                    results[first + index] = Nearest(rank: 1 + found.greater, ids: found.places.map { ids[$0] })
-                }
+            results += compute.pool.map(count) { index in
+                let found = block.rows(index..<index + 1).greatest(10, except: places[except[first + index]] ?? -1)
+                return Nearest(rank: 1 + found.greater, ids: found.places.map { ids[$0] })
             }
         }
         return results

@@ -34,24 +34,13 @@ final class FastTextFile: VectorFile {
         var lookup = try VectorLookup(words: words.count, others: others.count, dimension: dimension, file: name)
         let entries = try findEntries(words, others, &lookup)
         let rows = lookup.rows
-        let summary = ChunkedFlags(count: words.count, of: Outcome.none)
-        ThreadPool(threads: threads).forEach(summary.chunks) { chunk in
-            for id in summary.range(chunk) where entries[id] >= 0 {
-                summary.flags[id] = words.withWord(id) { word in
-                    makeVector(word, entry: Int(entries[id]), into: rows.row(id))
-                }
-            }
+        ThreadPool(threads: threads).map(words.count, together: 1024) { id in
+            guard entries[id] >= 0 else { return }
+            words.withWord(id) { makeVector($0, entry: Int(entries[id]), into: rows.row(id)) }
         }
-        for id in 0..<words.count {
-            switch summary.flags[id] {
-            case .none: break
-            case .zero: lookup.counts.zeroVectors += 1
-            case .made:
-                lookup.found[id] = true
-                lookup.counts.found += 1
-            case .notFinite:
-                throw words.withWord(id) { notFinite($0) }
-            }
+        for id in entries.indices where entries[id] >= 0 {
+            guard rows.row(id).isFinite else { throw words.withWord(id) { notFinite($0) } }
+            lookup.count(id)
         }
         return lookup
     }
@@ -63,7 +52,7 @@ final class FastTextFile: VectorFile {
         guard hash.buckets > 0, hash.maximum >= max(1, hash.minimum), header.rows.count > header.words else {
             return nil
         }
-        return NGramGenerator(header.subwords, rows: LaterRows(rows: header.rows, first: header.words))
+        return NGramGenerator(header.subwords, rows: header.rows)
     }
 
     /// Entries of the dictionary, words and labels.
@@ -83,15 +72,15 @@ final class FastTextFile: VectorFile {
     /// Writes the vector of the dictionary's entry `entry`, whose word is `word`, into `row`, [1, dimension]; may be zero.
     /// Throws `ToolError` with status `dataError` if it is not finite.
     func vector(of word: UnsafeRawBufferPointer, entry: Int, into row: Matrix) throws {
-        row.fill(0)
-        guard makeVector(word, entry: entry, into: row) != .notFinite else { throw notFinite(word) }
+        makeVector(word, entry: entry, into: row)
+        guard row.isFinite else { throw notFinite(word) }
     }
 
     private func notFinite(_ word: UnsafeRawBufferPointer) -> ToolError {
         .data(name, "word \(quoted(word))", "the vector is not finite")
     }
 
-    /// For each word the number of its entry in the dictionary, -1 where there is none.
+    /// Returns the number of each word's entry in the dictionary, -1 where there is none.
     private func findEntries(_ words: WordTable, _ others: WordTable, _ lookup: inout VectorLookup) throws -> [Int32] {
         var entries = [Int32](repeating: -1, count: words.count)
         try forEachEntry { entry, word in
@@ -108,38 +97,16 @@ final class FastTextFile: VectorFile {
         return entries
     }
 
-    private func makeVector(
-        _ word: UnsafeRawBufferPointer, entry: Int, into row: Matrix
-    ) -> Outcome {
-        guard entry < header.rows.count else { return .zero }
-        let used = header.rows.addAll(to: row) { add in
+    private func makeVector(_ word: UnsafeRawBufferPointer, entry: Int, into row: Matrix) {
+        guard entry < header.rows.count else { return row.fill(0) }
+        _ = header.rows.writeMean(to: row) { add in
             add(entry)
-            header.subwords.forEach(word) { add(header.words + $0) }
-        }
-        row.scale(by: Float(1 / Double(used)))
-        return !row.isFinite ? .notFinite : row.isZero ? .zero : .made
-    }
-}
-
-/// What became of a word's vector.
-private enum Outcome: Sendable { case none, made, zero, notFinite }
-
-/// Some of another matrix's rows: those of the n-grams behind those of the words.
-private struct LaterRows: SummableRows {
-    let rows: any SummableRows
-    let first: Int
-    var count: Int { rows.count - first }
-    var dimension: Int { rows.dimension }
-
-    func add(_ numbers: UnsafeBufferPointer<Int>, to sum: UnsafeMutableBufferPointer<Float>) {
-        withUnsafeTemporaryAllocation(of: Int.self, capacity: numbers.count) { shifted in
-            for index in numbers.indices { shifted[index] = numbers[index] + first }
-            rows.add(UnsafeBufferPointer(shifted), to: sum)
+            header.subwords.forEach(word, add)
         }
     }
 }
 
-/// What a fastText .bin says before its matrices, checked against the size of the file.
+/// The header of a fastText .bin, all that lies before its matrices, checked against the size of the file.
 ///
 /// Layout (little-endian): Int32 magic 793712314, Int32 version; the arguments `dim ws epoch minCount neg wordNgrams
 /// loss model bucket minn maxn lrUpdateRate` as Int32 and `t` as Float64; the dictionary: Int32 words and labels,
@@ -160,12 +127,12 @@ private struct FastTextHeader {
     let entries: Int
     /// Entries that are words: n-gram rows follow this many word rows.
     let words: Int
-    /// Where the dictionary's entries start in the file.
+    /// The place in the file where the dictionary's entries start.
     let entriesOffset: Int
     /// The input matrix: words, then n-grams.
     let rows: any SummableRows
 
-    /// - Parameter owner: keeps `bytes` in memory.
+    /// - Parameter owner: the object that keeps `bytes` in memory.
     init(_ bytes: UnsafeRawBufferPointer, name: String, owner: AnyObject) throws {
         var cursor = BinaryCursor(bytes, name: name)
         let magic = try cursor.read(Int32.self, "the header")
@@ -222,7 +189,7 @@ private struct FastTextHeader {
             kept = index
         }
         subwords = SubwordPlaces(
-            hash: SubwordHash(minimum: minimum, maximum: maximum, buckets: bucket), index: kept)
+            hash: SubwordHash(minimum: minimum, maximum: maximum, buckets: bucket), index: kept, first: words)
 
         rows = try Self.readMatrix(&cursor, "the input matrix", owner: owner)
         guard rows.dimension == dimension, rows.count >= rowsNeeded else {
@@ -240,10 +207,14 @@ private struct FastTextHeader {
     ) throws -> any SummableRows {
         if try cursor.read(UInt8.self, what) != 0 { return try QuantisedRows(&cursor, what, owner: owner) }
         let rows = try cursor.read(Int64.self, what), columns = try cursor.read(Int64.self, what)
-        let start = try cursor.skipMatrix(rows: rows, columns: columns, what)
+        let (cells, tooMany) = rows.multipliedReportingOverflow(by: columns)
+        guard rows >= 0, columns >= 1, !tooMany, cells <= Int64(cursor.remaining / 4) else {
+            throw ToolError.data(
+                cursor.name, "byte \(cursor.offset)",
+                "\(what) of \(rows) rows of \(columns) numbers is larger than the file: it is damaged or cut short")
+        }
         return UnalignedRows(
-            bytes: UnsafeRawBufferPointer(rebasing: cursor.bytes[start..<cursor.offset]), count: Int(rows),
-            dimension: Int(columns), owner: owner)
+            bytes: try cursor.take(4 * Int(cells), what), count: Int(rows), dimension: Int(columns), owner: owner)
     }
 }
 
@@ -285,19 +256,6 @@ struct BinaryCursor {
         let string = UnsafeRawBufferPointer(rebasing: bytes[offset..<end])
         offset = end + 1
         return string
-    }
-
-    /// Passes over a matrix of Float32 and returns where it starts; its size is checked before it is believed.
-    mutating func skipMatrix(rows: Int64, columns: Int64, _ what: String) throws -> Int {
-        let (cells, tooMany) = rows.multipliedReportingOverflow(by: columns)
-        guard rows >= 0, columns >= 1, !tooMany, cells <= Int64(remaining / 4) else {
-            throw ToolError.data(
-                name, "byte \(offset)",
-                "\(what) of \(rows) rows of \(columns) numbers is larger than the file: it is damaged or cut short")
-        }
-        let start = offset
-        offset += Int(cells) * 4
-        return start
     }
 
     private func cut(_ what: String) -> ToolError { .data(name, "byte \(offset)", "the file is cut short in \(what)") }

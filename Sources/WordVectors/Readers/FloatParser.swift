@@ -2,7 +2,7 @@ import Glibc
 
 /// Decimal numbers in text to Float32, correctly rounded: the same bits as `strtof`, several times as fast.
 package enum FloatParser {
-    /// What stood at the start of the text.
+    /// The kind of text that was read.
     package enum Outcome: Equatable {
         case number(Float)
         /// NaN, an infinity, or a number too large for Float32.
@@ -113,7 +113,7 @@ package enum FloatParser {
         }
     }
 
-    /// Whether the text is `nan`, `inf` or `infinity`, in any case, with or without a sign.
+    /// True if the text is `nan`, `inf` or `infinity`, in any case, with or without a sign.
     private static func isSpelledOut(_ text: UnsafeRawBufferPointer) -> Bool {
         guard text.count <= 9 else { return false }
         var letters = text.map { $0 | 0x20 }

@@ -50,11 +50,11 @@ final class RandomGenerator: OutOfVocabularyGenerator {
 
     func forEachTensor(_ body: (String, [Int], [Float]) throws -> Void) throws {}
 
-    /// The generator of a table's header. Throws `ToolError.data` for one without a seed.
-    convenience init(_ fields: ShardFields, dimension: Int, file: String) throws {
-        guard let seed = fields["random-seed"].flatMap({ UInt64($0) }) else {
-            throw ToolError.data(file, "", "the table's random vectors have no seed")
+    /// Makes a generator of what lies in a table. Throws `ToolError.data` for one without a seed.
+    convenience init(_ stored: StoredGenerator) throws {
+        guard let seed = stored.fields["random-seed"].flatMap({ UInt64($0) }) else {
+            throw stored.error("", "the table's random vectors have no seed")
         }
-        self.init(dimension: dimension, seed: seed)
+        self.init(dimension: stored.dimension, seed: seed)
     }
 }

@@ -10,12 +10,7 @@ struct SubwordHash: Sendable, Equatable {
     let maximum: Int
     let buckets: Int
 
-    /// Calls `body` with the bucket of each n-gram, in fastText's order: by start, then by length.
-    func forEachBucket(of word: UnsafeRawBufferPointer, _ body: (Int) -> Void) {
-        forEachNGram(of: word) { bucket, _ in body(bucket) }
-    }
-
-    /// The same with each n-gram's length in characters.
+    /// Calls `body` with the bucket of each n-gram and its length in characters, in fastText's order: by start, then by length.
     @inline(__always)
     func forEachNGram(of word: UnsafeRawBufferPointer, _ body: (_ bucket: Int, _ length: Int) -> Void) {
         guard buckets > 0, maximum > 0, !word.elementsEqual("</s>".utf8) else { return }
@@ -45,20 +40,22 @@ struct SubwordHash: Sendable, Equatable {
     private func continues(_ byte: UInt8) -> Bool { byte & 0xC0 == 0x80 }
 }
 
-/// Where the row of each n-gram of a word is: in its bucket, or where an index says.
+/// The places of n-grams' rows: by their bucket, or by an index.
 struct SubwordPlaces: Sendable {
     let hash: SubwordHash
-    /// From bucket to row, where not every bucket has one: buckets not listed have none.
+    /// The row of each bucket, where not every bucket has one: buckets not listed have none.
     let index: [Int32: Int32]?
+    /// Rows of the matrix before those of the n-grams.
+    var first = 0
 
     /// Calls `body` with the row of each n-gram that has one, in fastText's order.
     @inline(__always)
     func forEach(_ word: UnsafeRawBufferPointer, _ body: (Int) -> Void) {
-        hash.forEachBucket(of: word) { bucket in
+        hash.forEachNGram(of: word) { bucket, _ in
             if let index {
-                if let row = index[Int32(bucket)] { body(Int(row)) }
+                if let row = index[Int32(bucket)] { body(first + Int(row)) }
             } else {
-                body(bucket)
+                body(first + bucket)
             }
         }
     }

@@ -7,28 +7,25 @@ protocol SummableRows: Sendable {
     var count: Int { get }
     var dimension: Int { get }
 
-    /// `sum`, [dimension], += each of the rows `numbers`, one after the other: the order decides the last bits, and it is
+    /// Adds the rows `numbers` to `sum`, [dimension], one after the other: the order decides the last bits, and it is
     /// fastText's.
     func add(_ numbers: UnsafeBufferPointer<Int>, to sum: UnsafeMutableBufferPointer<Float>)
 }
 
 extension SummableRows {
-    func add(_ row: Int, to sum: Matrix) {
-        withUnsafePointer(to: row) { add(UnsafeBufferPointer(start: $0, count: 1), to: sum.floats) }
-    }
-
-    /// Adds the rows that `produce` names to `sum`, [1, dimension], and returns how many they are.
-    func addAll(to sum: Matrix, _ produce: (_ row: (Int) -> Void) -> Void) -> Int {
-        let sum = sum.floats
+    /// Writes the mean of the rows that `name` gives to its argument to `row`, [1, dimension], and returns how many they are;
+    /// the mean of none is zero.
+    func writeMean(to row: Matrix, of name: (_ add: (Int) -> Void) -> Void) -> Int {
+        var sum = [Float](repeating: 0, count: dimension)
         // Several at a time, so that the waits for memory overlap.
-        return withUnsafeTemporaryAllocation(of: Int.self, capacity: 32) { waiting in
+        let total = withUnsafeTemporaryAllocation(of: Int.self, capacity: 32) { waiting in
             var filled = 0, total = 0
             func flush() {
-                add(UnsafeBufferPointer(rebasing: waiting[..<filled]), to: sum)
+                sum.withUnsafeMutableBufferPointer { add(UnsafeBufferPointer(rebasing: waiting[..<filled]), to: $0) }
                 total += filled
                 filled = 0
             }
-            produce { row in
+            name { row in
                 waiting[filled] = row
                 filled += 1
                 if filled == waiting.count { flush() }
@@ -36,7 +33,21 @@ extension SummableRows {
             flush()
             return total
         }
+        row.copy(from: sum)
+        if total > 0 { row.scale(by: Float(1 / Double(total))) }
+        return total
     }
+}
+
+/// The Float32 that some bytes hold, little-endian and at any alignment.
+func littleEndianFloats(_ bytes: UnsafeRawBufferPointer) -> [Float] {
+    guard let start = bytes.baseAddress else { return [] }
+    return (0..<bytes.count / 4).map { littleEndianFloat(start, $0) }
+}
+
+@inline(__always)
+private func littleEndianFloat(_ start: UnsafeRawPointer, _ index: Int) -> Float {
+    Float(bitPattern: UInt32(littleEndian: start.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)))
 }
 
 /// Rows of little-endian Float32 in a mapped file or in memory, at any alignment; [count, dimension].
@@ -73,20 +84,16 @@ struct UnalignedRows: SummableRows, @unchecked Sendable {
         while index + 4 <= numbers.count {
             let (a, b, c, d) = (row(index), row(index + 1), row(index + 2), row(index + 3))
             for place in 0..<dimension {
-                sum[place] = sum[place] + Self.load(a, place) + Self.load(b, place) + Self.load(c, place) + Self.load(d, place)
+                sum[place] = sum[place] + littleEndianFloat(a, place) + littleEndianFloat(b, place)
+                    + littleEndianFloat(c, place) + littleEndianFloat(d, place)
             }
             index += 4
         }
         while index < numbers.count {
             let row = row(index)
-            for place in 0..<dimension { sum[place] += Self.load(row, place) }
+            for place in 0..<dimension { sum[place] += littleEndianFloat(row, place) }
             index += 1
         }
-    }
-
-    @inline(__always)
-    private static func load(_ row: UnsafeRawPointer, _ place: Int) -> Float {
-        Float(bitPattern: UInt32(littleEndian: row.loadUnaligned(fromByteOffset: 4 * place, as: UInt32.self)))
     }
 }
 
@@ -129,9 +136,9 @@ struct QuantisedRows: SummableRows, @unchecked Sendable {
     private let parts: Int
     /// [rows, parts]
     private let codes: UnsafeRawBufferPointer
-    /// For each part [256, its numbers].
+    /// The centroids of one part after the other, each [256, its numbers].
     private let centroids: [Float]
-    /// For each row the number of its norm; `nil` if rows are as the centroids are.
+    /// The number of each row's norm; `nil` if rows are as the centroids are.
     private let normCodes: UnsafeRawBufferPointer?
     private let norms: [Float]
     /// Keeps the bytes in memory.
@@ -196,9 +203,7 @@ struct QuantisedRows: SummableRows, @unchecked Sendable {
                     cursor.name, place, "\(what)'s \(parts) parts of \(width) numbers do not make \(dimension): the file is damaged")
             }
             let bytes = try cursor.take(4 * QuantisedRows.centroidCount * dimension, what)
-            centroids = (0..<QuantisedRows.centroidCount * dimension).map {
-                Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self)))
-            }
+            centroids = littleEndianFloats(bytes)
         }
     }
 

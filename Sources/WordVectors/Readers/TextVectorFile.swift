@@ -32,7 +32,7 @@ final class TextVectorFile: VectorFile {
         let line = source.head.prefix { $0 != UInt8(ascii: "\n") }
         let complete = line.count < source.head.count
         let fields = line.split { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }
-        let last = fields.last.map { FloatParser.parse($0) }
+        let last = fields.last.map { $0.withUnsafeBytes(FloatParser.parse) }
         guard fields.count >= 2, fields.count <= largestDimension, last != .notANumber else {
             throw ToolError.data(
                 source.name, "line 1",
@@ -70,41 +70,36 @@ final class TextVectorFile: VectorFile {
         return lookup
     }
 
-    private func join(_ vectors: ParsedPiece, _ lookup: inout VectorLookup, _ linesBefore: inout Int) throws {
+    private func join(_ piece: ParsedPiece, _ lookup: inout VectorLookup, _ linesBefore: inout Int) throws {
         if linesBefore == 0 && header != nil { linesBefore = 1 }
-        if let failure = vectors.failure {
+        if let failure = piece.failure {
             throw ToolError.data(name, "line \(linesBefore + failure.line)", failure.cause)
         }
-        linesBefore += vectors.lines
-        lookup.counts.inFile += vectors.vectors
-        lookup.counts.invalidWords += vectors.invalidWords
-        for id in vectors.noticed { lookup.noticed[Int(id)] = true }
-        vectors.values.withUnsafeBufferPointer { values in
-            guard let start = values.baseAddress else { return }
-            for (index, id) in vectors.ids.enumerated() { lookup.accept(Int(id), start + index * dimension) }
-        }
+        linesBefore += piece.lines
+        lookup.counts.inFile += piece.words
+        lookup.counts.invalidWords += piece.invalidWords
+        for id in piece.noticed { lookup.noticed[id] = true }
+        for (id, values) in piece.vectors { lookup.accept(id, values) }
     }
 }
 
 /// Cuts a stream into pieces of whole lines, for several threads to work on.
 private struct LinePieces {
-    private let source: any ByteSource
-    private let size: Int
+    let source: any ByteSource
     private var carry: [UInt8] = []
     private var ended = false
 
+    /// Bytes that are read for a piece.
+    private static let size = 1 << 20
     /// A line longer than this is not a word and its vector.
-    static let longestLine = 16 << 20
+    private static let longestLine = 16 << 20
 
-    init(_ source: any ByteSource, size: Int = 1 << 20) {
-        self.source = source
-        self.size = size
-    }
+    init(_ source: any ByteSource) { self.source = source }
 
     /// The next piece, with its last line's end if the line has one; `nil` at the end of the input.
     mutating func next() throws -> [UInt8]? {
         while !ended {
-            let capacity = carry.count + size
+            let capacity = carry.count + Self.size
             let piece = try [UInt8](unsafeUninitializedCapacity: capacity) { memory, count in
                 let bytes = UnsafeMutableRawBufferPointer(memory)
                 carry.withUnsafeBytes { bytes.copyMemory(from: $0) }
@@ -158,112 +153,72 @@ private struct TextVectorParser: Sendable {
         guard end > 0 else { return }
         let line = UnsafeRawBufferPointer(rebasing: line[..<end])
         // Nearly every line: as many single separators as there are numbers, so the word ends at the first.
-        if countSeparators(line) == dimension, !isSeparator(line[0]), let space = line.firstIndex(where: isSeparator) {
-            result.vectors += 1
-            accept(UnsafeRawBufferPointer(rebasing: line[..<space]), line, from: space, &result)
-        } else {
-            parseUnusual(line, &result)
+        if countSeparators(line) == dimension, !isSeparator(line[0]),
+            let space = line.firstIndex(where: isSeparator) {
+            return accept(0..<space, line, &result)
         }
-    }
-
-    /// Counts the fields from the end: a word with spaces, doubled separators, or a line that is wrong.
-    private func parseUnusual(_ line: UnsafeRawBufferPointer, _ result: inout ParsedPiece) {
-        var place = line.count
-        var lastField = place..<place
-        for count in 0...dimension {
-            let fieldEnd = skipSeparatorsBack(line, place)
-            guard fieldEnd > 0 else {
-                return fail(&result, "has \(max(0, count - 1)) numbers, should have \(dimension)")
-            }
-            if count == dimension {
-                place = fieldEnd
-                break
-            }
-            place = fieldEnd
-            while place > 0 && !isSeparator(line[place - 1]) { place -= 1 }
-            lastField = place..<fieldEnd
+        // A word with spaces in it, doubled separators, or a line that is wrong.
+        let fields = line.split(whereSeparator: isSeparator)
+        guard fields.count > dimension else {
+            return fail(&result, "has \(max(0, fields.count - 1)) numbers, should have \(dimension)")
         }
-        var start = 0
-        while isSeparator(line[start]) { start += 1 }
-        let word = UnsafeRawBufferPointer(rebasing: line[start..<place])
-        if let space = word.lastIndex(where: isSeparator),
-            FloatParser.parse(UnsafeRawBufferPointer(rebasing: word[(space + 1)...])) != .notANumber {
+        let last = fields[fields.count - dimension - 1]
+        if fields.count > dimension + 1, FloatParser.parse(UnsafeRawBufferPointer(rebasing: last)) != .notANumber {
             return fail(&result, "has more than \(dimension) numbers")
         }
-        result.vectors += 1
-        accept(word, line, from: lastField.lowerBound, &result)
+        accept(fields[0].startIndex..<last.endIndex, line, &result)
     }
 
-    /// Keeps the vector of `word`, whose numbers start at `start` or after separators there, if it was asked for.
-    private func accept(
-        _ word: UnsafeRawBufferPointer, _ line: UnsafeRawBufferPointer, from start: Int, _ result: inout ParsedPiece
-    ) {
+    /// Keeps the vector of the word at `place`, which the numbers follow to the end of the line, if it was asked for.
+    private func accept(_ place: Range<Int>, _ line: UnsafeRawBufferPointer, _ result: inout ParsedPiece) {
+        let word = UnsafeRawBufferPointer(rebasing: line[place])
+        result.words += 1
         guard isUTF8(word) else {
             result.invalidWords += 1
             return
         }
         guard let id = words.find(word) else {
-            if let other = others.find(word) { result.noticed.append(UInt32(other)) }
+            if let other = others.find(word) { result.noticed.append(other) }
             return
         }
-        let first = result.values.count
-        result.values.append(contentsOf: repeatElement(0, count: dimension))
-        let cause: String? = result.values.withUnsafeMutableBufferPointer { values in
-            var place = start
-            for index in 0..<dimension {
-                while place < line.count && isSeparator(line[place]) { place += 1 }
-                let fieldStart = place
-                var outcome = FloatParser.parse(line, &place)
-                if place < line.count && !isSeparator(line[place]) || outcome == .notANumber {
-                    // Not a plain number: look at the whole field.
-                    place = fieldStart
-                    while place < line.count && !isSeparator(line[place]) { place += 1 }
-                    if place == fieldStart { return "has \(index) numbers, should have \(dimension)" }
-                    outcome = FloatParser.parse(UnsafeRawBufferPointer(rebasing: line[fieldStart..<place]))
-                }
-                switch outcome {
-                case .number(let value): values[first + index] = value
-                case .notFinite: return "number \(index + 1) is not finite, word \(quoted(word))"
-                case .notANumber: return "field \(index + 2) is not a number, word \(quoted(word))"
-                }
+        var values = [Float](repeating: 0, count: dimension)
+        var position = place.upperBound
+        for number in 1...dimension {
+            while position < line.count && isSeparator(line[position]) { position += 1 }
+            guard position < line.count else { return fail(&result, "has \(number - 1) numbers, should have \(dimension)") }
+            let start = position
+            var outcome = FloatParser.parse(line, &position)
+            if position < line.count && !isSeparator(line[position]) || outcome == .notANumber {
+                // Not a plain number: look at the whole field.
+                let field = line[start...].prefix { !isSeparator($0) }
+                position = field.endIndex
+                outcome = FloatParser.parse(UnsafeRawBufferPointer(rebasing: field))
             }
-            return nil
+            switch outcome {
+            case .number(let value): values[number - 1] = value
+            case .notFinite: return fail(&result, "number \(number) is not finite, word \(quoted(word))")
+            case .notANumber: return fail(&result, "field \(number + 1) is not a number, word \(quoted(word))")
+            }
         }
-        if let cause { return fail(&result, cause) }
-        result.ids.append(UInt32(id))
-    }
-
-    private func fail(_ result: inout ParsedPiece, _ cause: String) { result.failure = (result.lines, cause) }
-
-    private func skipSeparatorsBack(_ line: UnsafeRawBufferPointer, _ end: Int) -> Int {
-        var place = end
-        while place > 0 && isSeparator(line[place - 1]) { place -= 1 }
-        return place
+        result.vectors.append((id, values))
     }
 
     @inline(__always)
     private func isSeparator(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
 
-    /// Counts spaces and tabs, 16 bytes at a time.
+    private func fail(_ result: inout ParsedPiece, _ cause: String) { result.failure = (result.lines, cause) }
+
+    /// The number of spaces and tabs. Sums of bytes, which up to 255 of them fit, are what the compiler makes vectors of.
     private func countSeparators(_ line: UnsafeRawBufferPointer) -> Int {
-        typealias Lanes = SIMD16<UInt8>
-        let space = Lanes(repeating: 0x20), tab = Lanes(repeating: 0x09), one = Lanes(repeating: 1)
-        var total = 0
-        var place = 0
-        while place + 16 <= line.count {
-            var counts = Lanes()
-            // A lane counts to 255 at most.
-            let stop = min(line.count - 15, place + 255 * 16)
-            while place < stop {
-                let bytes = line.loadUnaligned(fromByteOffset: place, as: Lanes.self)
-                counts &+= Lanes().replacing(with: one, where: (bytes .== space) .| (bytes .== tab))
-                place += 16
-            }
-            total += Int(SIMD16<UInt16>(truncatingIfNeeded: counts).wrappedSum())
-        }
+        var total = 0, place = 0
         while place < line.count {
-            if isSeparator(line[place]) { total += 1 }
-            place += 1
+            var part: UInt8 = 0
+            let end = min(line.count, place + 255)
+            while place < end {
+                part &+= isSeparator(line[place]) ? 1 : 0
+                place += 1
+            }
+            total += Int(part)
         }
         return total
     }
@@ -275,22 +230,17 @@ private struct TextPiece: Sendable {
     let start: Int
 }
 
-/// What one thread found in a piece.
+/// The result of one thread for a piece.
 private struct ParsedPiece: Sendable {
-    /// Words that were asked for, and their vectors one after the other.
-    var ids: [UInt32] = []
-    var values: [Float] = []
+    /// Words that were asked for, with their vectors.
+    var vectors: [(id: Int, values: [Float])] = []
     /// Other words that the reader looks out for.
-    var noticed: [UInt32] = []
+    var noticed: [Int] = []
     var lines = 0
-    var vectors = 0
+    var words = 0
     var invalidWords = 0
     /// The first line that is wrong, counted from 1 within the piece, and why.
     var failure: (line: Int, cause: String)?
-}
-
-extension FloatParser {
-    fileprivate static func parse(_ text: ArraySlice<UInt8>) -> Outcome { text.withUnsafeBytes { parse($0) } }
 }
 
 /// A word of an input as it may stand in a message: short, on one line.

@@ -1,8 +1,8 @@
 import Files
-@_spi(HostMemory) public import Kernels
+public import Kernels
 public import Shards
 
-/// How a file of word vectors is laid out.
+/// The layout of a file of word vectors.
 public enum VectorFormat: String, Sendable {
     /// fastText's own model file, version 12.
     case fastText = "fastText .bin"
@@ -15,20 +15,20 @@ public enum VectorFormat: String, Sendable {
     /// No file at all.
     case random = "random"
 
-    /// Where the vectors of a table come from that were read in this form.
+    /// The source that a table names for vectors that were read in this form.
     var source: VectorSource { self == .random ? .random : .pretrained }
 }
 
 /// A file of pre-trained word vectors, read once.
 ///
-/// What all readers have in common:
+/// All readers have in common:
 /// - A number that is NaN or infinite, in the vector of a word that is asked for, is an error that names the place and
 ///   the word. Vectors of other words are stepped over unread.
 /// - Words that are not UTF-8 are skipped and counted; so are vectors that are zero.
 /// - A file that holds more or fewer words than its header says is an error.
 /// - Errors are `ToolError` with status `dataError`; no count in a header is believed before the file has shown it.
 public protocol VectorFile: AnyObject {
-    /// What the user calls it.
+    /// The name that the user gave.
     var name: String { get }
     var format: VectorFormat { get }
     /// Numbers in each vector.
@@ -37,7 +37,7 @@ public protocol VectorFile: AnyObject {
     /// The vectors of `words`, and which of `others` are in the file too. Call once: a stream cannot be read again.
     func lookUp(_ words: WordTable, noticing others: WordTable, threads: Int) throws -> VectorLookup
 
-    /// What the file itself knows about words that it does not hold: the character n-grams of a fastText .bin.
+    /// The generator that the file itself has for words that it does not hold: the character n-grams of a fastText .bin.
     func ownGenerator() -> (any OutOfVocabularyGenerator)?
 }
 
@@ -54,13 +54,13 @@ extension VectorFile {
 public struct VectorLookup: Sendable {
     /// A row for each word, in the order of the words' ids; zero for words that have no vector.
     public let rows: RowMatrix
-    /// Which words have a vector.
+    /// True for words that have a vector.
     public internal(set) var found: [Bool]
-    /// Which of the other words that the reader looked out for are in the file.
+    /// True for the other words looked out for that are in the file.
     public internal(set) var noticed: [Bool]
     public internal(set) var counts = Counts()
 
-    /// What a reader met on its way; all counts but the first two speak of lines or records of the file.
+    /// Counts of a reader, the last four of lines or records of the file.
     public struct Counts: Sendable, Equatable {
         /// Words that got a vector.
         public var found = 0
@@ -73,13 +73,7 @@ public struct VectorLookup: Sendable {
         /// Words whose vector is zero: treated as words without a vector, because zero has no direction.
         public var zeroVectors = 0
 
-        public init(found: Int = 0, inFile: Int = 0, duplicates: Int = 0, invalidWords: Int = 0, zeroVectors: Int = 0) {
-            self.found = found
-            self.inFile = inFile
-            self.duplicates = duplicates
-            self.invalidWords = invalidWords
-            self.zeroVectors = zeroVectors
-        }
+        public init() {}
     }
 
     /// Throws `ToolError` if there is no memory for vectors of the dimension that `file` claims: `systemError`, or `dataError` for
@@ -97,7 +91,7 @@ public struct VectorLookup: Sendable {
         noticed = Array(repeating: false, count: others)
     }
 
-    /// The same, as if only the words `ids` had been found.
+    /// Returns this look-up as if only the words `ids` had been found.
     public func limited(to ids: [Int]) -> VectorLookup {
         var limited = self
         limited.found = Array(repeating: false, count: found.count)
@@ -105,24 +99,20 @@ public struct VectorLookup: Sendable {
         return limited
     }
 
-    /// Takes a vector that a reader has made; the first one of a word wins.
-    mutating func accept(_ id: Int, _ values: UnsafePointer<Float>) {
-        if found[id] {
+    /// Takes the vector of word `id`, [dimension], as a reader meets it; the first one of a word counts.
+    mutating func accept(_ id: Int, _ values: [Float]) {
+        guard !found[id] else {
             counts.duplicates += 1
             return
         }
-        let row = rows.row(id).floats
-        var isZero = true
-        for index in row.indices {
-            row[index] = values[index]
-            if values[index] != 0 { isZero = false }
-        }
-        if isZero {
-            counts.zeroVectors += 1
-        } else {
-            found[id] = true
-            counts.found += 1
-        }
+        rows.row(id).copy(from: values)
+        count(id)
+    }
+
+    /// Counts the vector that has been written to row `id`: a zero is none.
+    mutating func count(_ id: Int) {
+        found[id] = !rows.row(id).isZero
+        if found[id] { counts.found += 1 } else { counts.zeroVectors += 1 }
     }
 }
 
@@ -182,7 +172,7 @@ struct VectorHeader {
         }
     }
 
-    /// Whether what follows the first word is not text. Float32 numbers practically never are: one byte in nine is a
+    /// True if the bytes behind the first word are not text. Float32 numbers practically never are: one byte in nine is a
     /// control character, and their sign and exponent bytes do not make UTF-8.
     func bodyIsBinary(_ head: [UInt8]) -> Bool {
         guard let space = head[length...].firstIndex(of: 0x20) else { return false }
@@ -194,16 +184,7 @@ struct VectorHeader {
     }
 }
 
-/// Whether `bytes` are well-formed UTF-8.
+/// True if `bytes` are well-formed UTF-8.
 func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    if bytes.allSatisfy({ $0 < 0x80 }) { return true }
-    var codec = UTF8()
-    var iterator = bytes.makeIterator()
-    while true {
-        switch codec.decode(&iterator) {
-        case .scalarValue: continue
-        case .emptyInput: return true
-        case .error: return false
-        }
-    }
+    bytes.allSatisfy { $0 < 0x80 } || String(validating: bytes, as: UTF8.self) != nil
 }

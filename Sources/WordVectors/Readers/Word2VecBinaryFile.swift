@@ -10,26 +10,25 @@ import Shards
 final class Word2VecBinaryFile: VectorFile {
     var name: String { source.name }
     let format = VectorFormat.word2vecBinary
-    let dimension: Int
-    private let count: Int
+    var dimension: Int { header.dimension }
+    private let header: VectorHeader
+    private var count: Int { header.count }
     private let source: any ByteSource
-    private var window: ByteWindow
+    private let window: ByteWindow
 
     /// word2vec itself cuts words at 100 bytes, others do not; longer than this is damage.
     private static let longestWord = 4096
 
     init(_ source: any ByteSource, header: VectorHeader) {
         self.source = source
-        dimension = header.dimension
-        count = header.count
         window = ByteWindow(source, capacity: max(1 << 20, 2 * (4 * header.dimension + Self.longestWord + 1)))
-        window.drop(header.length)
+        self.header = header
     }
 
     func lookUp(_ words: WordTable, noticing others: WordTable, threads: Int) throws -> VectorLookup {
         var lookup = try VectorLookup(words: words.count, others: others.count, dimension: dimension, file: name)
-        let values = UnsafeMutablePointer<Float>.allocate(capacity: dimension)
-        defer { values.deallocate() }
+        _ = try window.fill(header.length)
+        window.drop(header.length)
         for record in 0..<count {
             try skipLineEnds()
             let length = try wordLength(record)
@@ -39,13 +38,11 @@ final class Word2VecBinaryFile: VectorFile {
             if !isUTF8(word) {
                 lookup.counts.invalidWords += 1
             } else if let id = words.find(word) {
-                for index in 0..<dimension {
-                    let bits = window.bytes.loadUnaligned(fromByteOffset: length + 1 + 4 * index, as: UInt32.self)
-                    values[index] = Float(bitPattern: UInt32(littleEndian: bits))
-                    guard values[index].isFinite else {
-                        throw ToolError.data(
-                            name, "record \(record + 1)", "number \(index + 1) is not finite, word \(quoted(word))")
-                    }
+                let values = littleEndianFloats(
+                    UnsafeRawBufferPointer(rebasing: window.bytes[(length + 1)...].prefix(4 * dimension)))
+                if let index = values.firstIndex(where: { !$0.isFinite }) {
+                    throw ToolError.data(
+                        name, "record \(record + 1)", "number \(index + 1) is not finite, word \(quoted(word))")
                 }
                 lookup.accept(id, values)
             } else if let id = others.find(word) {
@@ -86,8 +83,6 @@ private final class ByteWindow {
     private let memory: UnsafeMutableRawBufferPointer
     private var start = 0
     private var end = 0
-    /// Bytes still to drop that have not been read yet.
-    private var owed = 0
 
     init(_ source: any ByteSource, capacity: Int) {
         self.source = source
@@ -100,26 +95,14 @@ private final class ByteWindow {
 
     /// Tries to have `count` bytes in the window; false if the stream ends before.
     func fill(_ count: Int) throws -> Bool {
-        if owed == 0 && end - start >= count { return true }
-        repeat {
-            if start > 0 {
-                memory.copyMemory(from: bytes)
-                end -= start
-                start = 0
-            }
-            let read = try source.readFully(into: UnsafeMutableRawBufferPointer(rebasing: memory[end...]))
-            end += read
-            let dropped = min(owed, end)
-            start = dropped
-            owed -= dropped
-            if read == 0 { break }
-        } while owed > 0
-        return end - start >= count
+        if end - start >= count { return true }
+        memory.copyMemory(from: bytes)
+        end -= start
+        start = 0
+        end += try source.readFully(into: UnsafeMutableRawBufferPointer(rebasing: memory[end...]))
+        return end >= count
     }
 
-    func drop(_ count: Int) {
-        let present = min(count, end - start)
-        start += present
-        owed += count - present
-    }
+    /// Moves the window on by `count` of its bytes.
+    func drop(_ count: Int) { start += count }
 }

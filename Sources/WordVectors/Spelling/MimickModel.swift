@@ -12,10 +12,10 @@ import Synchronization
 /// undone, times the mean norm of the vectors it was fitted on.
 public final class MimickModel: OutOfVocabularyGenerator, @unchecked Sendable {
     public var dimension: Int { network.shape.dimension }
-    let network: MimickNetwork
-    let parameters: ParameterStore
-    let characters: CharacterTable
-    let standard: DirectionStandard
+    private let network: MimickNetwork
+    private let parameters: ParameterStore
+    private let characters: CharacterTable
+    private let standard: DirectionStandard
     /// Workspaces at rest.
     private let spare = Mutex<[MimickWorkspace]>([])
 
@@ -27,16 +27,15 @@ public final class MimickModel: OutOfVocabularyGenerator, @unchecked Sendable {
     }
 
     public func vector(for word: UnsafeRawBufferPointer, into row: Matrix) -> Bool {
-        let spelling = WordSpellings(word, longest: MimickNetwork.longestWord)
+        let spelling = WordSpellings(word).numbered(by: characters)
         guard spelling.length(0) > 0 else { return false }
         predict(spelling, [0]) { _, values in standard.restore(values, into: row) }
         return true
     }
 
-    /// Batches of equal length on all threads.
+    /// Makes vectors in batches of equal length on all threads.
     public func fill(_ ids: [Int], of words: WordTable, into rows: RowMatrix, threads: Int) -> [Bool] {
-        let spellings = WordSpellings(words, ids: ids, longest: MimickNetwork.longestWord)
-        let groups = WordGroups(spellings, Array(ids.indices)).groups
+        let spellings = WordSpellings(words, ids: ids).numbered(by: characters), groups = spellings.groups(Array(ids.indices))
         ThreadPool(threads: threads).forEach(groups.count) { number in
             predict(spellings, groups[number]) { index, values in
                 standard.restore(values, into: rows.row(ids[index]))
@@ -46,18 +45,16 @@ public final class MimickModel: OutOfVocabularyGenerator, @unchecked Sendable {
     }
 
     /// Calls `body` with each index of the group and the network's output for it, [1, dimension].
-    func predict(_ spellings: WordSpellings, _ group: [Int], _ body: (Int, Matrix) -> Void) {
-        let workspace = spare.withLock { $0.popLast() } ?? MimickWorkspace(network)
-        let numbers = characters.numbers(spellings, group)
-        let target = workspace.characters(parameters, count: numbers.count)
-        for (index, number) in numbers.enumerated() { target[index] = number }
-        let result = workspace.predict(parameters, words: group.count, length: numbers.count / group.count)
+    private func predict(_ spellings: WordSpellings, _ group: [Int], _ body: (Int, Matrix) -> Void) {
+        let workspace = spare.withLock { $0.popLast() } ?? MimickWorkspace(network, parameters, ProcessorBackend())
+        workspace.take(group, of: spellings)
+        let result = workspace.predict()
         for (row, index) in group.enumerated() { body(index, result.rows(row..<row + 1)) }
         spare.withLock { $0.append(workspace) }
     }
 }
 
-/// How a MIMICK model travels in a table.
+/// The form of a MIMICK model in a table.
 extension MimickModel {
     public var source: VectorSource { .mimick }
     public var fields: ShardFields { ["generator": "mimick", "mimick": network.shape.text] }
@@ -77,24 +74,25 @@ extension MimickModel {
         }
     }
 
-    convenience init(_ tensors: GeneratorTensors, _ fields: ShardFields, dimension: Int, file: String) throws {
-        let scalars = try tensors.values("mimick.characters", file: file).values
+    /// Makes a model of what lies in a table. Throws `ToolError.data`.
+    convenience init(_ stored: StoredGenerator) throws {
+        let dimension = stored.dimension, scalars = try stored.values("mimick.characters")
         guard scalars.allSatisfy({ $0 >= 0 && $0 <= 0x10FFFF }),
             zip(scalars, scalars.dropFirst()).allSatisfy({ $0 < $1 })
-        else { throw ToolError.data(file, "tensor mimick.characters", "does not hold characters in order") }
+        else { throw stored.error("tensor mimick.characters", "does not hold characters in order") }
         let characters = CharacterTable(scalars: scalars.map { UInt32($0) })
-        let mean = try tensors.values("mimick.mean", shape: [dimension], file: file).values
-        let standard = try tensors.values("mimick.standard", shape: [3], file: file).values
-        guard let shape = MimickShape(fields["mimick"] ?? "", dimension: dimension), shape.characters == characters.count,
-            standard[0] > 0
-        else { throw ToolError.data(file, "", "the table's description of its character model cannot be") }
-        let network = MimickNetwork(shape)
+        let mean = try stored.values("mimick.mean", shape: [dimension])
+        let standard = try stored.values("mimick.standard", shape: [3])
+        guard let shape = MimickShape(stored.fields["mimick"] ?? "", dimension: dimension),
+            shape.characters == characters.count, standard[0] > 0
+        else { throw stored.error("", "the table's description of its character model cannot be") }
+        let backend = ProcessorBackend(), network = MimickNetwork(shape, backend)
         // All tensors before any memory: none is taken for shapes that the table does not hold.
-        let stored = try network.layout.parameters.map {
-            try tensors.values("mimick.\($0.name)", shape: network.storedShape($0), file: file).values
+        let values = try network.layout.parameters.map {
+            try stored.values("mimick.\($0.name)", shape: network.storedShape($0))
         }
-        let backend = ProcessorBackend(), parameters = ParameterStore(network.layout, training: nil, backend: backend)
-        for (parameter, values) in zip(network.layout.parameters, stored) {
+        let parameters = ParameterStore(network.layout, training: nil, backend: backend)
+        for (parameter, values) in zip(network.layout.parameters, values) {
             let shape = network.storedShape(parameter)
             backend.write(
                 shape == parameter.shape ? values : transposed(values, rows: shape[0]), to: parameters.value(parameter))

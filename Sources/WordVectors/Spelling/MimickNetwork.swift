@@ -1,7 +1,7 @@
 package import Kernels
 public import Layers
 
-/// What reads the characters of a word in a character model.
+/// The part of a character model that reads the characters of a word.
 public enum CharacterReader: Sendable, Equatable {
     /// A bidirectional LSTM with this many cells in each direction: MIMICK (Pinter, Guthrie and Eisenstein 2017).
     case lstm(hidden: Int)
@@ -14,21 +14,14 @@ public enum CharacterReader: Sendable, Equatable {
 }
 
 /// Sizes of a character model.
-public struct MimickShape: Sendable, Equatable {
+package struct MimickShape: Sendable {
     /// Rows of the character embedding; row 0 is the unknown character's.
-    public let characters: Int
+    let characters: Int
     /// Numbers in a character's embedding.
-    public let embedding: Int
-    public let reader: CharacterReader
+    let embedding: Int
+    let reader: CharacterReader
     /// Numbers in a word's vector.
-    public let dimension: Int
-
-    public init(characters: Int, embedding: Int, reader: CharacterReader, dimension: Int) {
-        self.characters = characters
-        self.embedding = embedding
-        self.reader = reader
-        self.dimension = dimension
-    }
+    let dimension: Int
 
     /// The reader as layers. A new kind is a case above, a line here and two in `text`.
     func makeReader(in plan: inout Plan) -> any CharacterEncoder {
@@ -40,7 +33,10 @@ public struct MimickShape: Sendable, Equatable {
         }
     }
 
-    /// As a table's header names it: `lstm CHARACTERS EMBEDDING HIDDEN`, or
+}
+
+extension MimickShape {
+    /// The shape as a table's header names it: `lstm CHARACTERS EMBEDDING HIDDEN`, or
     /// `convolution CHARACTERS EMBEDDING HIGHWAYS WIDTHxCOUNT...`.
     package var text: String {
         switch reader {
@@ -51,7 +47,7 @@ public struct MimickShape: Sendable, Equatable {
         }
     }
 
-    /// `nil` if the text is not one, or its numbers are absurd.
+    /// Reads `text`; `nil` if it names no shape, or its numbers are absurd.
     package init?(_ text: String, dimension: Int) {
         let words = text.split(separator: " ")
         func number(_ text: Substring?, _ range: ClosedRange<Int>) -> Int? {
@@ -92,20 +88,22 @@ package struct MimickNetwork: @unchecked Sendable {
     package let shape: MimickShape
     let plan: Plan
     package var layout: ParameterLayout { plan.own }
-    /// What is packed once for all threads in a step of the fit.
+    /// The weights to pack once for all threads in a step of the fit.
     var packedWeights: [Parameter] { output.factors + reader.factors }
     /// [characters, embedding]
     let embedding: Parameter
     let reader: any CharacterEncoder
     let output: Linear
-    /// The letters of a group, [length, words]; the place of each in the list of characters, and that list; and of all
-    /// characters the place, 0 for none, else 1 more.
+    /// The characters of a group, [length, words]; which of the listed ones each is; those that are listed; and of all
+    /// characters the place in that list, 0 for none, else 1 more.
     let characters, letters, listed, places: NumberSlot
     /// [characters listed, embedding]
     let embeddings, embeddingGradient: MatrixSlot
+    /// [words, dimension] and [1, words]: the vectors wanted and how much each counts.
+    let targets, weights: MatrixSlot
     /// [words, dimension], and for the reader's features [words, reader's outputs].
     let gradient, featureGradient: MatrixSlot
-    /// What each word counts, and the loss.
+    /// The share of each word in the loss, and the loss.
     let factors, loss: ScalarSlot
 
     /// Words in a group, at most.
@@ -113,10 +111,10 @@ package struct MimickNetwork: @unchecked Sendable {
     /// Characters of a word that are read, at most.
     package static let longestWord = 40
 
-    package init(_ shape: MimickShape, isTraining: Bool = false) {
+    package init(_ shape: MimickShape, _ backend: any Backend, isTraining: Bool = false) {
         self.shape = shape
         let words = Self.groupSize, rows = words * Self.longestWord
-        var plan = Plan(ProcessorBackend(), capacity: WindowCapacity(batch: words, rows: rows), isTraining: isTraining)
+        var plan = Plan(backend, capacity: WindowCapacity(batch: words, rows: rows), isTraining: isTraining)
         embedding = plan.parameter("embedding", [shape.characters, shape.embedding])
         let reader = shape.makeReader(in: &plan)
         self.reader = reader
@@ -127,6 +125,8 @@ package struct MimickNetwork: @unchecked Sendable {
         places = plan.numbers(shape.characters)
         embeddings = plan.matrix(rows: min(rows, shape.characters), columns: shape.embedding)
         embeddingGradient = plan.gradient(rows: min(rows, shape.characters), columns: shape.embedding)
+        targets = plan.gradient(rows: words, columns: shape.dimension)
+        weights = plan.gradient(rows: 1, columns: words)
         gradient = plan.gradient(rows: words, columns: shape.dimension)
         featureGradient = plan.gradient(rows: words, columns: reader.outputs)
         factors = plan.scalars(words)
@@ -143,47 +143,65 @@ package struct MimickNetwork: @unchecked Sendable {
     }
 }
 
-/// The memory of one thread that works on groups of words.
+/// The memory of one thread that works on groups of words of equal length, and the weights that it works with.
 package final class MimickWorkspace: @unchecked Sendable {
     private let network: MimickNetwork
-    private let backend = ProcessorBackend()
-    private let memory: PassMemory
+    private let run: Run
+    /// The group: its words, and the characters of each.
+    private var words = 0, length = 0
     private var listedCount = 0
     /// The reader's output in the last pass.
     private var features: Matrix?
 
-    package init(_ network: MimickNetwork) {
+    /// - Parameter backend: one that no other thread uses.
+    package init(_ network: MimickNetwork, _ parameters: ParameterStore, _ backend: any Backend) {
         self.network = network
-        memory = PassMemory(network.plan)
+        run = Run(parameters, memory: PassMemory(network.plan), backend: backend)
     }
 
-    private func run(_ parameters: ParameterStore) -> Run { Run(parameters, memory: memory, backend: backend) }
+    package var parameters: ParameterStore { run.parameters }
 
-    /// Where the characters of the next group go: [length, words].
-    package func characters(_ parameters: ParameterStore, count: Int) -> Numbers {
-        run(parameters).numbers(network.characters)[0..<count]
-    }
-
-    /// The network's vectors, [words, dimension], for words of `length` characters, which have been put in `characters`. Valid
-    /// until the next call.
-    package func predict(_ parameters: ParameterStore, words: Int, length: Int) -> Matrix {
+    /// Begins a group of words, and returns the place for the numbers of their characters, [length, words].
+    package func begin(words: Int, length: Int) -> Numbers {
         precondition(words > 0 && words <= MimickNetwork.groupSize && length > 0 && length <= MimickNetwork.longestWord)
-        let run = run(parameters)
-        listCharacters(words * length, run)
-        let group = group(words, length, run)
-        backend.gather(run.numbers(network.listed), of: run.value(network.embedding), into: group.embeddings)
+        self.words = words
+        self.length = length
+        return run.numbers(network.characters)[0..<words * length]
+    }
+
+    /// Begins a group of the words `group`, whose spellings are numbers of characters.
+    /// - Parameter isHidden: a question for each character, word by word; true hides it behind the unknown character.
+    func take(_ group: [Int], of spellings: WordSpellings, isHidden: () -> Bool = { false }) {
+        let characters = begin(words: group.count, length: group.first.map(spellings.length) ?? 0)
+        for (column, word) in group.enumerated() {
+            for (step, number) in spellings[word].enumerated() {
+                characters[step * group.count + column] = isHidden() ? 0 : Int32(number)
+            }
+        }
+    }
+
+    /// The place for the vectors that the group's words should get, [words, dimension].
+    package var targets: Matrix { run.matrix(network.targets, rows: words) }
+    /// The place for the weights of the group's words in the loss, [1, words].
+    package var weights: Matrix { run.matrix(network.weights, rows: 1, columns: words) }
+
+    /// The network's vectors of the group, [words, dimension]. Valid until the next call.
+    package func predict() -> Matrix {
+        listCharacters()
+        let group = group
+        run.backend.gather(run.numbers(network.listed), of: run.value(network.embedding), into: group.embeddings)
         let features = network.reader.forward(group, group.shape, run)
         self.features = features
         return network.output.forward(features, group.shape, run)
     }
 
     /// Lists the group's characters in the order of their first letters.
-    private func listCharacters(_ count: Int, _ run: Run) {
+    private func listCharacters() {
         let characters = run.numbers(network.characters), letters = run.numbers(network.letters)
         let listed = run.numbers(network.listed), places = run.numbers(network.places)
         for place in 0..<listedCount { places[Int(listed[place])] = 0 }
         listedCount = 0
-        for index in 0..<count {
+        for index in 0..<words * length {
             let character = Int(characters[index])
             if places[character] == 0 {
                 listed[listedCount] = Int32(character)
@@ -194,47 +212,36 @@ package final class MimickWorkspace: @unchecked Sendable {
         }
     }
 
-    /// Adds to `parameters`' gradients those of `scale` times the loss of the group, and returns the loss: its mean over
+    /// Adds to the parameters' gradients those of `scale` times the loss of the group, and returns the loss: its mean over
     /// the words, each counted as often as its weight says, times the sum of the weights.
-    ///
-    /// - Parameters:
-    ///   - targets: [words, dimension]
-    ///   - weights: [1, words]
-    package func train(
-        _ parameters: ParameterStore, length: Int, targets: Matrix, weights: Matrix, loss: some EmbeddingLoss, scale: Float
-    ) -> Double {
-        let words = targets.rows, run = run(parameters)
-        let gradient = run.matrix(network.gradient, rows: words)
-        let (value, total) = measure(
-            parameters, length: length, targets: targets, weights: weights, loss: loss, gradient: gradient)
-        backend.scale(gradient, by: scale * Float(total))
+    package func train(_ loss: some EmbeddingLoss, scale: Float) -> Double {
+        let gradient = run.matrix(network.gradient, rows: words), (value, total) = add(loss, gradient: gradient)
+        run.backend.scale(gradient, by: scale * Float(total))
         guard let features else { return .nan }
-        let featureGradient = run.matrix(network.featureGradient, rows: words)
-        let group = group(words, length, run)
+        let featureGradient = run.matrix(network.featureGradient, rows: words), group = group
         network.output.backward(
             features, outputGradient: gradient, inputGradient: featureGradient, adding: false, group.shape, run)
         let embeddingGradient = run.matrix(network.embeddingGradient, rows: listedCount)
         network.reader.backward(
             group, outputGradient: featureGradient, inputGradient: embeddingGradient, adding: false, group.shape, run)
-        backend.scatterAdd(embeddingGradient, to: run.gradient(network.embedding), at: run.numbers(network.listed))
+        run.backend.scatterAdd(embeddingGradient, to: run.gradient(network.embedding), at: run.numbers(network.listed))
         return value
     }
 
-    /// The loss alone, as `train` returns it, and the sum of the weights.
-    package func measure(
-        _ parameters: ParameterStore, length: Int, targets: Matrix, weights: Matrix, loss: some EmbeddingLoss,
-        gradient: Matrix? = nil
-    ) -> (loss: Double, weight: Double) {
-        let prediction = predict(parameters, words: targets.rows, length: length), run = run(parameters)
-        let factors = run.scalars(network.factors)[0..<targets.rows], sum = run.scalars(network.loss)
-        backend.fillRowFactors(factors, weights: weights)
+    /// The loss alone, as `train` returns it.
+    func measure(_ loss: some EmbeddingLoss) -> Double { add(loss, gradient: nil).loss }
+
+    /// The loss as `train` returns it, and the sum of the weights; writes the gradient of the mean, [words, dimension].
+    private func add(_ loss: some EmbeddingLoss, gradient: Matrix?) -> (loss: Double, weight: Double) {
+        let prediction = predict(), factors = run.scalars(network.factors)[0..<words], sum = run.scalars(network.loss)
+        run.backend.fillRowFactors(factors, weights: weights)
         sum[0] = 0
         loss.add(prediction: prediction, target: targets, factors: factors, gradient: gradient, to: sum, run)
-        let total = backend.read(weights).reduce(0.0) { $0 + Double($1) }
+        let total = run.backend.read(weights).reduce(0.0) { $0 + Double($1) }
         return (sum[0] * total, total)
     }
 
-    private func group(_ words: Int, _ length: Int, _ run: Run) -> CharacterGroup {
+    private var group: CharacterGroup {
         CharacterGroup(
             embeddings: run.matrix(network.embeddings, rows: listedCount),
             letters: run.numbers(network.letters)[0..<words * length], words: words)

@@ -7,36 +7,29 @@ public import Shards
 public final class NGramGenerator: OutOfVocabularyGenerator {
     public var dimension: Int { rows.dimension }
     let places: SubwordPlaces
-    /// The n-gram rows, [n-grams, dimension].
+    /// Rows of numbers, those of the n-grams from row `places.first` on.
     let rows: any SummableRows
+    /// N-grams that have a row.
+    private var count: Int { rows.count - places.first }
 
     init(_ places: SubwordPlaces, rows: any SummableRows) {
         self.places = places
         self.rows = rows
     }
 
-    /// N-grams that are numbered by `places`, from an n-gram's hash to its row; all others have no vector.
-    convenience init(hash: SubwordHash, places: [Int32: Int32], rows: RowMatrix) {
-        self.init(SubwordPlaces(hash: hash, index: places), rows: UnalignedRows(rows))
-    }
-
     public func vector(for word: UnsafeRawBufferPointer, into row: Matrix) -> Bool {
-        row.fill(0)
-        let used = rows.addAll(to: row) { add in places.forEach(word, add) }
-        guard used > 0 else { return false }
-        row.scale(by: Float(1 / Double(used)))
-        return row.isFinite && !row.isZero
+        rows.writeMean(to: row) { add in places.forEach(word, add) } > 0 && row.isFinite && !row.isZero
     }
 }
 
-/// How character n-grams travel in a table.
+/// The form of character n-grams in a table.
 extension NGramGenerator {
     public var source: VectorSource { .ngrams }
 
     public var fields: ShardFields {
         [
             "generator": "ngrams",
-            "ngrams": "\(places.hash.minimum) \(places.hash.maximum) \(places.hash.buckets) \(rows.count) "
+            "ngrams": "\(places.hash.minimum) \(places.hash.maximum) \(places.hash.buckets) \(count) "
                 + "\(places.index?.count ?? -1)",
         ]
     }
@@ -46,9 +39,9 @@ extension NGramGenerator {
 
     public func forEachTensor(_ body: (String, [Int], [Float]) throws -> Void) throws {
         let chunk = Self.chunk(dimension)
-        for (number, first) in stride(from: 0, to: rows.count, by: chunk).enumerated() {
-            let copy = RowMatrix(count: min(chunk, rows.count - first), dimension: dimension)
-            for row in 0..<copy.count { rows.add(first + row, to: copy.row(row)) }
+        for (number, first) in stride(from: 0, to: count, by: chunk).enumerated() {
+            let copy = RowMatrix(count: min(chunk, count - first), dimension: dimension)
+            for row in 0..<copy.count { _ = rows.writeMean(to: copy.row(row)) { add in add(places.first + first + row) } }
             try body("ngrams.rows.\(number)", [copy.count, dimension], copy.matrix.values)
         }
         if let index = places.index {
@@ -60,40 +53,36 @@ extension NGramGenerator {
         }
     }
 
-    convenience init(_ tensors: GeneratorTensors, _ fields: ShardFields, dimension: Int, file: String) throws {
-        let text = fields["ngrams"] ?? "", numbers = text.split(separator: " ").compactMap { Int($0) }, most = Int(Int32.max)
-        guard numbers.count == 5, (0...most).contains(numbers[0]), (1...most).contains(numbers[1]), (1...most).contains(numbers[2]),
-            (0...most).contains(numbers[3]), numbers[4] <= most
+    /// Makes a generator of what lies in a table. Throws `ToolError.data`.
+    convenience init(_ stored: StoredGenerator) throws {
+        let text = stored.fields["ngrams"] ?? "", most = Int(Int32.max)
+        let numbers = text.split(separator: " ").compactMap { Int($0) }
+        guard numbers.count == 5, (0...most).contains(numbers[0]), (1...most).contains(numbers[1]),
+            (1...most).contains(numbers[2]), (0...most).contains(numbers[3]), numbers[4] <= most
         else {
-            throw ToolError.data(
-                file, "header", "ngrams is '\(text)', and must be five numbers: least and most characters, buckets, rows, and "
+            throw stored.error(
+                "header", "ngrams is '\(text)', and must be five numbers: least and most characters, buckets, rows, and "
                     + "entries of the index or -1; none is above \(most)")
         }
-        let chunk = Self.chunk(dimension)
-        let chunks = try stride(from: 0, to: numbers[3], by: chunk).enumerated().map { number, first in
-            let count = min(chunk, numbers[3] - first)
-            return try tensors.values("ngrams.rows.\(number)", shape: [count, dimension], file: file).values
+        let count = numbers[3], chunk = Self.chunk(stored.dimension)
+        let chunks = try stride(from: 0, to: count, by: chunk).enumerated().map { number, first in
+            try stored.values("ngrams.rows.\(number)", shape: [min(chunk, count - first), stored.dimension])
         }
-        let rows = ChunkedRows(chunks, size: chunk, count: numbers[3], dimension: dimension)
-        var pruned: [Int32: Int32]?
+        var index: [Int32: Int32]?
         if numbers[4] >= 0 {
-            let halves = try tensors.values("ngrams.pruned", shape: [numbers[4], 4], file: file).values
+            let halves = try stored.values("ngrams.pruned", shape: [numbers[4], 4])
             guard halves.allSatisfy({ $0 >= 0 && $0 < 65536 }) else {
-                throw ToolError.data(file, "tensor ngrams.pruned", "holds numbers that cannot be")
+                throw stored.error("tensor ngrams.pruned", "holds numbers that cannot be")
             }
-            var index: [Int32: Int32] = [:]
-            for entry in 0..<numbers[4] {
-                let halves = halves[(4 * entry)..<(4 * entry + 4)].map { UInt32($0) }
-                index[Int32(bitPattern: halves[0] << 16 | halves[1])] = Int32(bitPattern: halves[2] << 16 | halves[3])
-            }
-            pruned = index
+            func number(_ place: Int) -> Int32 { Int32(bitPattern: UInt32(halves[place]) << 16 | UInt32(halves[place + 1])) }
+            let entries = stride(from: 0, to: halves.count, by: 4).map { (number($0), number($0 + 2)) }
+            index = Dictionary(entries, uniquingKeysWith: { $1 })
         }
-        guard pruned.map({ $0.values.allSatisfy { $0 >= 0 && $0 < rows.count } }) ?? (rows.count >= numbers[2]) else {
-            throw ToolError.data(file, "tensor ngrams.rows", "has fewer rows than the n-grams need")
+        guard index?.values.allSatisfy({ $0 >= 0 && $0 < count }) ?? (count >= numbers[2]) else {
+            throw stored.error("tensor ngrams.rows", "has fewer rows than the n-grams need")
         }
         self.init(
-            SubwordPlaces(
-                hash: SubwordHash(minimum: numbers[0], maximum: numbers[1], buckets: numbers[2]), index: pruned),
-            rows: rows)
+            SubwordPlaces(hash: SubwordHash(minimum: numbers[0], maximum: numbers[1], buckets: numbers[2]), index: index),
+            rows: ChunkedRows(chunks, size: chunk, count: count, dimension: stored.dimension))
     }
 }

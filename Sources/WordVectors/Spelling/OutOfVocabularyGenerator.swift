@@ -16,78 +16,61 @@ public protocol OutOfVocabularyGenerator: AnyObject, Sendable {
     /// zero then.
     func fill(_ ids: [Int], of words: WordTable, into rows: RowMatrix, threads: Int) -> [Bool]
 
-    /// What words made by this generator are marked with in a table.
+    /// The mark, in a table, of words whose vectors this generator made.
     var source: VectorSource { get }
 
-    /// The generator as it travels in a table: `GeneratorTensors` makes it again from them.
+    /// The fields of a table's header that describe the generator; `StoredGenerator` makes it again from them and the tensors.
     var fields: ShardFields { get }
+    /// Calls `body` with each of the generator's tensors.
     func forEachTensor(_ body: (_ name: String, _ shape: [Int], _ values: [Float]) throws -> Void) throws
 }
 
 extension OutOfVocabularyGenerator {
     public func fill(_ ids: [Int], of words: WordTable, into rows: RowMatrix, threads: Int) -> [Bool] {
-        let made = ChunkedFlags(count: ids.count, of: false)
-        ThreadPool(threads: threads).forEach(made.chunks) { chunk in
-            for index in made.range(chunk) {
-                let row = rows.row(ids[index])
-                made.flags[index] = words.withWord(ids[index]) { vector(for: $0, into: row) }
-                if !made.flags[index] { row.fill(0) }
-            }
+        ThreadPool(threads: threads).map(ids.count, together: 1024) { index in
+            let row = rows.row(ids[index])
+            let isMade = words.withWord(ids[index]) { vector(for: $0, into: row) }
+            if !isMade { row.fill(0) }
+            return isMade
         }
-        return Array(made.flags)
     }
 }
 
-/// One flag a word, filled by several threads, each of which takes chunks of words.
-final class ChunkedFlags<Flag: Sendable>: @unchecked Sendable {
-    let flags: UnsafeMutableBufferPointer<Flag>
-    private let size = 1024
-
-    init(count: Int, of flag: Flag) {
-        flags = .allocate(capacity: count)
-        flags.initialize(repeating: flag)
-    }
-
-    deinit {
-        flags.deinitialize()
-        flags.deallocate()
-    }
-
-    var chunks: Int { (flags.count + size - 1) / size }
-    func range(_ chunk: Int) -> Range<Int> { chunk * size..<min(flags.count, (chunk + 1) * size) }
-}
-
-/// The tensors of a table as they come from its shard, and the generator made of them.
-struct GeneratorTensors: Sendable {
-    private var tensors: [String: (shape: [Int], values: [Float])] = [:]
+/// A generator as it lies in a table: the tensors that come with the rows, and the fields that say what they are.
+struct StoredGenerator: Sendable {
+    let fields: ShardFields
+    let dimension: Int
+    let file: String
+    private(set) var tensors: [String: (shape: [Int], values: [Float])] = [:]
 
     /// Takes the next piece of a tensor; pieces must follow one another.
-    mutating func append(_ piece: TableShardReader.TensorPiece, file: String) throws {
+    mutating func append(_ piece: TableShardReader.TensorPiece) throws {
         var tensor = tensors.removeValue(forKey: piece.name) ?? (piece.shape, [])
         guard piece.shape == tensor.shape, piece.offset == tensor.values.count else {
-            throw ToolError.data(file, "tensor \(piece.name)", "its pieces are missing, repeated or out of order")
+            throw error("tensor \(piece.name)", "its pieces are missing, repeated or out of order")
         }
         piece.withValues { tensor.values.append(contentsOf: $0) }
         tensors[piece.name] = tensor
     }
 
-    /// A tensor that must be there, whole, with this shape where one is given.
-    func values(_ name: String, shape: [Int]? = nil, file: String) throws -> (shape: [Int], values: [Float]) {
+    /// The values of a tensor that must be there, whole, with this shape where one is given. Throws `ToolError.data`.
+    func values(_ name: String, shape: [Int]? = nil) throws -> [Float] {
         guard let tensor = tensors[name], tensor.shape.reduce(1, *) == tensor.values.count,
             shape == nil || tensor.shape == shape
-        else { throw ToolError.data(file, "tensor \(name)", "is missing, not whole or of the wrong shape") }
-        return tensor
+        else { throw error("tensor \(name)", "is missing, not whole or of the wrong shape") }
+        return tensor.values
     }
 
-    /// The generator that a table's header names; `nil` if it has none.
-    func generator(_ fields: ShardFields, dimension: Int, file: String) throws -> (any OutOfVocabularyGenerator)? {
+    func error(_ place: String, _ cause: String) -> ToolError { .data(file, place, cause) }
+
+    /// The generator that the fields name; `nil` if they name none. Throws `ToolError.data`.
+    func generator() throws -> (any OutOfVocabularyGenerator)? {
         switch fields["generator"] {
         case nil, "none": return nil
-        case "mimick": return try MimickModel(self, fields, dimension: dimension, file: file)
-        case "ngrams": return try NGramGenerator(self, fields, dimension: dimension, file: file)
-        case "random": return try RandomGenerator(fields, dimension: dimension, file: file)
-        case .some(let other):
-            throw ToolError.data(file, "", "the table's generator \"\(other)\" is not known to this version")
+        case "mimick": return try MimickModel(self)
+        case "ngrams": return try NGramGenerator(self)
+        case "random": return try RandomGenerator(self)
+        case .some(let other): throw error("", "the table's generator \"\(other)\" is not known to this version")
         }
     }
 }

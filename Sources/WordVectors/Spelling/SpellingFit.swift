@@ -5,17 +5,17 @@ import Kernels
 /// A generator that was fitted to known words, and the known words that it has not seen.
 public struct SpellingFit {
     public let generator: any OutOfVocabularyGenerator
-    /// What kind of generator it is, for reports.
+    /// The kind of generator, for reports.
     public let name: String
     /// Ids of the words fitted to, and of those held out, most frequent first.
     public let fitted: [Int]
     public let heldOut: [Int]
-    /// For a model fitted in epochs, how many there were, and the one it was taken from.
+    /// The number of epochs of the fit, and the one from which the model was taken; `nil` for a fit without epochs.
     public internal(set) var epochs: Int?
     public internal(set) var bestEpoch: Int?
-    /// Whether it was fitted before, maybe to the very words that are called held out here.
+    /// True if it was fitted before, maybe to the very words that are called held out here.
     public internal(set) var wasGiven = false
-    /// What the fit took.
+    /// The time that the fit took.
     public let seconds: Double
 }
 
@@ -34,7 +34,7 @@ extension VectorLookup {
     }
 }
 
-/// What words that occur so often weigh in a fit: their counts to a power, with a mean of 1.
+/// The weights in a fit of words that occur so often: their counts to a power, with a mean of 1.
 func frequencyWeights(_ counts: [UInt64], power: Float) -> [Float] {
     let weights = counts.map { pow(Float(max(1, $0)), power) }
     let mean = weights.reduce(0, +) / Float(weights.count)
@@ -43,19 +43,19 @@ func frequencyWeights(_ counts: [UInt64], power: Float) -> [Float] {
 
 /// Known words in two parts: those that a generator is fitted to, and those that it is stopped by and judged on.
 ///
-/// The same words, share and seed give the same parts, so that generators can be compared.
+/// Equal words, shares and seeds give equal parts, so that generators can be compared.
 public struct HeldOutWords: Sendable {
-    /// Positions among the known words, ascending.
+    /// Words in the order in which they were given.
     public let fitted: [Int]
     public let heldOut: [Int]
 
-    /// At least one of `count` words is held out, at most half.
-    public init(count: Int, share: Double, seed: UInt64) {
+    /// Holds out at least one of the words `ids`, at most half.
+    public init(of ids: [Int], share: Double, seed: UInt64) {
         var random = Random(seed: seed, stream: "mimick held-out words")
-        var order = Array(0..<count)
+        var order = Array(ids.indices)
         random.shuffle(&order)
-        let few = max(1, min(count / 2, Int(Double(count) * share)))
-        fitted = order[few...].sorted()
-        heldOut = order[..<few].sorted()
+        let few = max(1, min(ids.count / 2, Int(Double(ids.count) * share)))
+        fitted = order[few...].sorted().map { ids[$0] }
+        heldOut = order[..<few].sorted().map { ids[$0] }
     }
 }

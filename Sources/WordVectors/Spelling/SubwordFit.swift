@@ -49,23 +49,22 @@ public struct SubwordFit {
         self.threads = threads
     }
 
-    /// Numbers of a vector that are solved for together: what the registers hold of a sum.
+    /// The count of a vector's numbers that are solved for together: as many as registers hold of a sum.
     private static let width = SparseMatrix.lanes
 
     /// Fits n-grams to the words that `lookup` found, whose ids ascend from the most frequent word on.
     ///
-    /// - Parameter counts: how often each word occurs, for `frequencyPower`.
+    /// - Parameter counts: occurrences of each word, for `frequencyPower`.
     /// Throws `ToolError` (`dataError`) for too few words.
     public func fit(_ words: WordTable, counts: [UInt64], _ lookup: VectorLookup) throws -> SpellingFit {
         let known = try lookup.known(most: configuration.words, toFit: "n-grams to")
         let share = min(0.05, Double(configuration.heldOut) / Double(known.count))
-        let split = HeldOutWords(count: known.count, share: share, seed: configuration.seed)
-        let fitted = split.fitted.map { known[$0] }
-        let weights = frequencyWeights(fitted.map { counts[$0] }, power: configuration.frequencyPower)
+        let split = HeldOutWords(of: known, share: share, seed: configuration.seed)
+        let weights = frequencyWeights(split.fitted.map { counts[$0] }, power: configuration.frequencyPower)
         let start = monotonicSeconds()
-        let generator = fit(words, ids: fitted, lookup.rows, weights: weights)
+        let generator = fit(words, ids: split.fitted, lookup.rows, weights: weights)
         return SpellingFit(
-            generator: generator, name: "fitted n-grams", fitted: fitted, heldOut: split.heldOut.map { known[$0] },
+            generator: generator, name: "fitted n-grams", fitted: split.fitted, heldOut: split.heldOut,
             seconds: monotonicSeconds() - start)
     }
 
@@ -96,15 +95,15 @@ public struct SubwordFit {
                 Matrix(solution, rows: incidence.nGrams, columns: columns.count), columns: columns, into: result.matrix)
             withExtendedLifetime((targets, solution)) {}
         }
-        return NGramGenerator(hash: hash, places: incidence.columns, rows: result)
+        return NGramGenerator(SubwordPlaces(hash: hash, index: incidence.columns), rows: UnalignedRows(result))
     }
 }
 
-/// Which character n-grams each of some words has: a sparse matrix [words, n-grams] whose rows are means.
+/// The character n-grams of some words: a sparse matrix [words, n-grams] whose rows are means.
 ///
 /// Element (w, g) is how often word w has n-gram g, over the number of its n-grams that count.
 struct SubwordIncidence: Sendable {
-    /// From an n-gram's hash to its column.
+    /// The column of each n-gram, by its hash.
     let columns: [Int32: Int32]
     /// Characters of each n-gram, the marks of a word's ends counted.
     let lengths: [Int]

@@ -1,107 +1,51 @@
 import Kernels
 import Shards
 
-/// Words decoded to Unicode scalars, cut at a greatest length.
+/// Words decoded to Unicode scalars, cut at `MimickNetwork.longestWord` of them. Bytes that are not UTF-8 read as U+FFFD.
 struct WordSpellings: Sendable {
     private var scalars: [UInt32] = []
     private var ends: [Int] = [0]
 
     /// Spelling `index` is that of the word `ids[index]`.
-    init(_ words: WordTable, ids: [Int], longest: Int) {
+    init(_ words: WordTable, ids: [Int]) {
         ends.reserveCapacity(ids.count + 1)
-        for id in ids {
-            let start = scalars.count
-            words.withWord(id) { word in
-                WordVectors.forEachScalar(word) { if scalars.count - start < longest { scalars.append($0) } }
-            }
-            ends.append(scalars.count)
-        }
+        for id in ids { words.withWord(id) { append($0) } }
     }
 
-    init(_ word: UnsafeRawBufferPointer, longest: Int) {
-        WordVectors.forEachScalar(word) { if scalars.count < longest { scalars.append($0) } }
+    init(_ word: UnsafeRawBufferPointer) { append(word) }
+
+    private mutating func append(_ word: UnsafeRawBufferPointer) {
+        scalars += String(decoding: word, as: UTF8.self).unicodeScalars.prefix(MimickNetwork.longestWord).lazy.map(\.value)
         ends.append(scalars.count)
     }
 
     var count: Int { ends.count - 1 }
     func length(_ index: Int) -> Int { ends[index + 1] - ends[index] }
     subscript(index: Int) -> ArraySlice<UInt32> { scalars[ends[index]..<ends[index + 1]] }
-    func forEachScalar(_ index: Int, _ body: (UInt32) -> Void) { self[index].forEach(body) }
-}
 
-/// The characters a spelling model knows, as Unicode scalars; number 0 stands for all others.
-///
-/// Scalars, not grapheme clusters, because they are the same under every version of Unicode and combine freely.
-struct CharacterTable: Sendable, Equatable {
-    /// Known scalars in ascending order; number `i + 1` is `scalars[i]`.
-    let scalars: [UInt32]
-    /// For scalars below 128, the number.
-    private let ascii: [Int32]
-
-    /// Numbers in all, the unknown character's included.
-    var count: Int { scalars.count + 1 }
-
-    init(scalars: [UInt32]) {
-        self.scalars = scalars.sorted()
-        var ascii = [Int32](repeating: 0, count: 128)
-        for (index, scalar) in self.scalars.enumerated() where scalar < 128 { ascii[Int(scalar)] = Int32(index + 1) }
-        self.ascii = ascii
+    /// Returns these spellings with the number of each character instead of its scalar.
+    func numbered(by characters: CharacterTable) -> WordSpellings {
+        var result = self
+        result.scalars = scalars.map { UInt32(characters.number(of: $0)) }
+        return result
     }
 
-    /// The scalars that occur at least `minimum` times in the words given.
-    init(words: WordSpellings, ids: [Int], minimum: Int) {
-        var counts: [UInt32: Int] = [:]
-        for id in ids {
-            words.forEachScalar(id) { counts[$0, default: 0] += 1 }
-        }
-        self.init(scalars: counts.filter { $0.value >= minimum }.keys.sorted())
-    }
+    /// Cuts the words `indices` into groups of equal length, so that a group is one dense batch without padding or masks: in
+    /// ascending order of length, and in their order within. Words without characters are in none.
+    func groups(_ indices: [Int]) -> [[Int]] { Self.cut(byLength(indices)) }
 
-    func number(of scalar: UInt32) -> Int32 {
-        if scalar < 128 { return ascii[Int(scalar)] }
-        var low = 0, high = scalars.count
-        while low < high {
-            let middle = (low + high) / 2
-            if scalars[middle] < scalar { low = middle + 1 } else { high = middle }
-        }
-        return low < scalars.count && scalars[low] == scalar ? Int32(low + 1) : 0
-    }
-}
-
-/// The scalars of one word; bytes that are not UTF-8 read as U+FFFD.
-func forEachScalar(_ word: UnsafeRawBufferPointer, _ body: (UInt32) -> Void) {
-    var codec = UTF8()
-    var iterator = word.makeIterator()
-    while true {
-        switch codec.decode(&iterator) {
-        case .scalarValue(let scalar): body(scalar.value)
-        case .error: body(0xFFFD)
-        case .emptyInput: return
-        }
-    }
-}
-
-/// Words cut into groups of equal length, so that a group is one dense batch without padding or masks.
-struct WordGroups {
-    /// Indices of spellings; all of a group have the same number of characters, which is not zero.
-    private(set) var groups: [[Int]] = []
-
-    /// Groups in ascending order of length, and of index within.
-    init(_ spellings: WordSpellings, _ indices: [Int]) {
-        groups = Self.cut(Self.byLength(spellings, indices))
-    }
-
-    /// The same words in random groups, in random order.
-    init(_ spellings: WordSpellings, _ indices: [Int], shuffledBy random: inout Random) {
-        var lengths = Self.byLength(spellings, indices)
+    /// Cuts the words `indices` into random groups of equal length, in random order.
+    func groups(_ indices: [Int], shuffledBy random: inout Random) -> [[Int]] {
+        var lengths = byLength(indices)
         for length in lengths.indices { random.shuffle(&lengths[length]) }
-        groups = Self.cut(lengths)
+        var groups = Self.cut(lengths)
         random.shuffle(&groups)
+        return groups
     }
 
-    private static func byLength(_ spellings: WordSpellings, _ indices: [Int]) -> [[Int]] {
+    private func byLength(_ indices: [Int]) -> [[Int]] {
         var lengths = [[Int]](repeating: [], count: MimickNetwork.longestWord + 1)
-        for index in indices { lengths[spellings.length(index)].append(index) }
+        for index in indices { lengths[length(index)].append(index) }
         return lengths
     }
 
@@ -114,16 +58,28 @@ struct WordGroups {
     }
 }
 
-extension CharacterTable {
-    /// The characters of a group's words, [time, group].
-    func numbers(_ spellings: WordSpellings, _ group: [Int]) -> [Int32] {
-        let time = group.first.map(spellings.length) ?? 0
-        var numbers = [Int32](repeating: 0, count: time * group.count)
-        for (column, index) in group.enumerated() {
-            for (step, scalar) in spellings[index].enumerated() {
-                numbers[step * group.count + column] = number(of: scalar)
-            }
-        }
-        return numbers
+/// The characters a spelling model knows, as Unicode scalars; number 0 stands for all others.
+///
+/// Scalars, not grapheme clusters, because they are the same under every version of Unicode and combine freely.
+struct CharacterTable: Sendable {
+    /// Known scalars in ascending order; number `i + 1` is `scalars[i]`.
+    let scalars: [UInt32]
+    private let numbers: [UInt32: Int32]
+
+    /// Numbers in all, the unknown character's included.
+    var count: Int { scalars.count + 1 }
+
+    init(scalars: [UInt32]) {
+        self.scalars = scalars.sorted()
+        numbers = Dictionary(zip(self.scalars, 1...), uniquingKeysWith: { first, _ in first })
     }
+
+    /// The scalars that occur at least `minimum` times in the words given.
+    init(words: WordSpellings, ids: [Int], minimum: Int) {
+        var counts: [UInt32: Int] = [:]
+        for id in ids { for scalar in words[id] { counts[scalar, default: 0] += 1 } }
+        self.init(scalars: counts.filter { $0.value >= minimum }.map(\.key))
+    }
+
+    func number(of scalar: UInt32) -> Int32 { numbers[scalar] ?? 0 }
 }

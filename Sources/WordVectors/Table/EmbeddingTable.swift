@@ -15,13 +15,13 @@ public final class EmbeddingTable: Sendable {
     public let rows: TableRows
     /// The mean of the unit vectors, [dimension].
     public let mean: [Float]
-    /// Makes vectors as the rows are: what was done to them is done to its vectors.
+    /// Makes vectors and changes them as the rows were.
     private let lateGenerator: TableGenerator
-    /// What was done to the rows.
+    /// The change that was made to the rows.
     let transform: VectorTransform
     /// The header of the shard, without what stands in all of them; of the first one of joined tables.
     let fields: ShardFields
-    /// How the shard stores its rows; float32 if one of joined tables does.
+    /// The form in which the shard stores its rows; float32 if one of joined tables does.
     let storage: RowStorage
     /// The digest of the shard: a model names the table it was trained with by it.
     public let digest: UInt64
@@ -33,7 +33,7 @@ public final class EmbeddingTable: Sendable {
     /// Opens a table shard. Throws `ToolError` (`noInput`, `ioError`, `dataError`). In joined tables the first vector
     /// of a word, and the first table's mean and generator, count.
     ///
-    /// Of a plain file, rows are neither read nor checked here: `vector` and `rows` do so.
+    /// Rows of a plain file are neither read nor checked here: `vector` and `rows` do so.
     public convenience init(_ source: any ByteSource, pool: WorkerPool) throws {
         if let file = try TableFile(source) {
             try self.init(file)
@@ -47,7 +47,7 @@ public final class EmbeddingTable: Sendable {
         var words = WordTable()
         var counts: [UInt64] = []
         var sources: [VectorSource] = []
-        var tensors = GeneratorTensors()
+        var stored: StoredGenerator
 
         /// Takes a word; false for one that is there already.
         mutating func append(_ word: UnsafeRawBufferPointer, _ count: UInt64, _ source: VectorSource) -> Bool {
@@ -59,23 +59,25 @@ public final class EmbeddingTable: Sendable {
     }
 
     private init(
-        _ index: Index, _ rows: TableRows, _ header: ShardHeader, _ storage: RowStorage, digest: UInt64, file: String,
-        deferred: DeferredTensors? = nil
+        _ index: Index, _ rows: TableRows, _ storage: RowStorage, digest: UInt64, deferred: DeferredTensors? = nil
     ) throws {
-        guard !index.counts.isEmpty else { throw ToolError.data(file, "", "is a table without words, or a saved model of spelling") }
+        let stored = index.stored
+        guard !index.counts.isEmpty else { throw stored.error("", "is a table without words, or a saved model of spelling") }
         words = index.words
         counts = index.counts
         sources = index.sources
         self.rows = rows
-        mean = try index.tensors.values("mean", shape: [rows.dimension], file: file).values
-        transform = try VectorTransform(index.tensors, header.fields, dimension: rows.dimension, file: file)
-        lateGenerator = TableGenerator(
-            .init(
-                tensors: index.tensors, deferred: deferred, fields: header.fields, transform: transform,
-                dimension: rows.dimension, file: file))
+        mean = try stored.values("mean", shape: [rows.dimension])
+        let transform = try VectorTransform(stored)
+        self.transform = transform
+        lateGenerator = TableGenerator {
+            var stored = stored
+            try deferred?.forEach { try stored.append($0) }
+            return TransformedGenerator.make(try stored.generator(), transform)
+        }
         // What is all here is checked at once.
         if deferred == nil { _ = try lateGenerator.get() }
-        fields = header.fields
+        fields = stored.fields
         self.storage = storage
         self.digest = digest
         made = MadeVectors(dimension: rows.dimension)
@@ -83,8 +85,7 @@ public final class EmbeddingTable: Sendable {
 
     /// A table whose rows stay in their file.
     private convenience init(_ file: TableFile) throws {
-        var index = Index()
-        let header = file.header
+        var index = Index(stored: StoredGenerator(fields: file.header.fields, dimension: file.dimension, file: file.name))
         var row: UInt32 = 0
         // Rows are numbered as words are until a word comes twice.
         var numbers: [UInt32]?
@@ -100,36 +101,39 @@ public final class EmbeddingTable: Sendable {
                     row += 1
                 }
             case .tensor(let piece):
-                if file.part == 0 { try index.tensors.append(piece, file: file.name) }
+                if file.part == 0 { try index.stored.append(piece) }
             }
         }
         try self.init(
-            index, TableRows(file.rows(), numbers: numbers), header, file.storage, digest: file.digests.first ?? 0,
-            file: file.name, deferred: file.deferred())
+            index, .file(file.rows(), numbers: numbers), file.storage, digest: file.digests.first ?? 0,
+            deferred: file.deferred())
     }
 
     /// A table that comes through a pipe, whose rows are kept in memory.
     convenience init(_ reader: TableShardReader) throws {
-        let file = reader.name, header = reader.header
-        let claimed = header.fields.integer("words") ?? 0
+        let fields = reader.header.fields, claimed = fields.integer("words") ?? 0
         guard claimed >= 0, var rows = RowMatrix(claimed: max(1, claimed), dimension: reader.dimension) else {
-            throw ToolError.data(file, "", "the table claims \(claimed) words of \(reader.dimension) numbers")
+            throw ToolError.data(reader.name, "", "the table claims \(claimed) words of \(reader.dimension) numbers")
         }
-        var index = Index()
+        var index = Index(stored: StoredGenerator(fields: fields, dimension: reader.dimension, file: reader.name))
         while let item = try reader.next() {
             switch item {
             case .rows(let block):
                 let used = index.counts.count
-                if used + block.count > rows.count { rows = Self.grown(rows, to: 2 * (used + block.count), used: used) }
+                if used + block.count > rows.count {
+                    let larger = RowMatrix(count: 2 * (used + block.count), dimension: rows.dimension)
+                    larger.matrix.rows(0..<used).copy(from: rows.matrix.rows(0..<used))
+                    rows = larger
+                }
                 block.forEach { word, count, source, row in
                     let id = index.counts.count
                     if index.append(word, count, source) { _ = rows.row(id).floats.update(from: row) }
                 }
             case .tensor(let piece):
-                if reader.part == 0 { try index.tensors.append(piece, file: file) }
+                if reader.part == 0 { try index.stored.append(piece) }
             }
         }
-        try self.init(index, TableRows(rows), header, reader.storage, digest: reader.digests.first ?? 0, file: file)
+        try self.init(index, .memory(rows), reader.storage, digest: reader.digests.first ?? 0)
     }
 
     /// A table that has just been built.
@@ -137,10 +141,11 @@ public final class EmbeddingTable: Sendable {
         words = table.words
         counts = table.counts
         sources = table.sources
-        rows = TableRows(table.rows)
+        rows = .memory(table.rows)
         mean = table.mean
         transform = table.transform
-        lateGenerator = TableGenerator(TransformedGenerator.make(table.generator, table.transform))
+        let generator = TransformedGenerator.make(table.generator, table.transform)
+        lateGenerator = TableGenerator { generator }
         fields = [:]
         storage = .float32
         digest = 0
@@ -157,14 +162,11 @@ public final class EmbeddingTable: Sendable {
     /// the row must be read from a file and cannot be.
     public func vector(for word: UnsafeRawBufferPointer, into row: Matrix) throws -> VectorSource {
         if let id = words.find(word) {
-            guard rows.areStored else {
-                try rows.read(id, into: row.floats)
+            func read() throws -> VectorSource {
+                try rows.read(id, into: row)
                 return sources[id]
             }
-            return try made.vector(of: word, into: row) {
-                try rows.read(id, into: row.floats)
-                return sources[id]
-            }
+            return try rows.areStored ? made.vector(of: word, into: row, make: read) : read()
         }
         guard let generator = try generator() else {
             row.fill(0)
@@ -180,77 +182,41 @@ public final class EmbeddingTable: Sendable {
     /// The target of the continuous output for a vector: the unit vector, less the mean if `centred`, made a unit
     /// vector again. Zero stays zero. `row` is [1, dimension].
     public func normalise(_ row: Matrix, centred: Bool) { row.normalize(less: centred ? mean : nil) }
-
-    private static func grown(_ rows: RowMatrix, to count: Int, used: Int) -> RowMatrix {
-        let larger = RowMatrix(count: count, dimension: rows.dimension)
-        larger.matrix.rows(0..<used).copy(from: rows.matrix.rows(0..<used))
-        return larger
-    }
 }
 
 /// The rows of a table, [count, dimension]: in memory, or in its file, from which they are read one by one.
-public final class TableRows: Sendable {
-    public let dimension: Int
-    private let place: Place
+public enum TableRows: Sendable {
+    case memory(RowMatrix)
+    /// `numbers[id]` is the number of a word's row in the file; without it, the word's id is.
+    case file(StoredRows, numbers: [UInt32]?)
 
-    private enum Place: Sendable {
-        case memory(RowMatrix)
-        /// `numbers[id]` is the number of a word's row in the file; without it, the word's id is.
-        case file(StoredRows, numbers: [UInt32]?)
-    }
-
-    init(_ rows: RowMatrix) {
-        dimension = rows.dimension
-        place = .memory(rows)
-    }
-
-    init(_ rows: StoredRows, numbers: [UInt32]?) {
-        dimension = rows.dimension
-        place = .file(rows, numbers: numbers)
-    }
-
-    /// Whether reading a row means reading a file.
-    public var areStored: Bool {
-        if case .file = place { return true }
-        return false
-    }
-
-    /// Reads the row of word `id` into `row`, [dimension]. Throws `ToolError` (`ioError`; `dataError` where the file is
-    /// damaged). May be called from several threads at once.
-    public func read(_ id: Int, into row: UnsafeMutableBufferPointer<Float>) throws {
-        switch place {
-        case .memory(let rows): _ = row.update(from: rows.row(id).floats)
-        case .file(let rows, let numbers): try rows.read(numbers.map { Int($0[id]) } ?? id, into: row)
+    public var dimension: Int {
+        switch self {
+        case .memory(let rows): rows.dimension
+        case .file(let rows, _): rows.dimension
         }
     }
 
-    /// The row of word `id`, as `read` reads it.
-    public func row(_ id: Int) throws -> [Float] {
-        var row = [Float](repeating: 0, count: dimension)
-        try row.withUnsafeMutableBufferPointer { try read(id, into: $0) }
-        return row
+    /// True if reading a row means reading a file.
+    public var areStored: Bool {
+        if case .file = self { return true }
+        return false
+    }
+
+    /// Reads the row of word `id` into `row`, [1, dimension]. Throws `ToolError` (`ioError`; `dataError` where the file is
+    /// damaged). May be called from several threads at once.
+    public func read(_ id: Int, into row: Matrix) throws {
+        switch self {
+        case .memory(let rows): row.copy(from: rows.row(id))
+        case .file(let rows, let numbers): try rows.read(numbers.map { Int($0[id]) } ?? id, into: row.floats)
+        }
     }
 }
 
 extension EmbeddingTable: WordVectorModel {
     public func known(_ word: UnsafeRawBufferPointer, into row: Matrix) throws -> VectorSource? {
         guard let id = words.find(word), sources[id] != .none else { return nil }
-        try rows.read(id, into: row.floats)
+        try rows.read(id, into: row)
         return sources[id]
-    }
-}
-
-/// For `WordRows` of the training, which reads rows by their pointers.
-extension EmbeddingTable {
-    public func vector(
-        for word: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>
-    ) throws -> VectorSource {
-        guard let start = row.baseAddress else { return .none }
-        return try vector(for: word, into: Matrix(start, rows: 1, columns: row.count))
-    }
-
-    public func normalise(_ row: UnsafeMutableBufferPointer<Float>, centred: Bool) {
-        guard let start = row.baseAddress else { return }
-        normalise(Matrix(start, rows: 1, columns: row.count), centred: centred)
     }
 }

@@ -1,9 +1,9 @@
 public import Files
-@_spi(HostMemory) public import Kernels
+public import Kernels
 public import Parallel
 public import Shards
 
-/// How vectors are made for words that the pre-trained vectors do not have.
+/// The ways to make vectors for words that the pre-trained vectors do not have.
 public enum UnknownWords: String, Sendable, CaseIterable {
     /// The n-grams of the vectors' own model if they have any, else n-grams fitted to the vectors.
     case auto
@@ -13,7 +13,7 @@ public enum UnknownWords: String, Sendable, CaseIterable {
     case subwords
     /// A character model fitted to the vectors: a bidirectional LSTM.
     case mimick
-    /// The same with convolutions.
+    /// A character model of convolutions.
     case cnn
     /// Not at all: such words keep a zero vector.
     case none
@@ -41,7 +41,7 @@ public struct TableBuilder {
         public let mean: [Float]
         /// Makes vectors as the pre-trained ones are, before `transform`.
         public let generator: (any OutOfVocabularyGenerator)?
-        /// What was done to the rows.
+        /// The change that was made to the rows.
         public let transform: VectorTransform
         /// XXH64 of the pre-trained rows as they were, in order: says which vectors the table was made from.
         let pretrainedDigest: UInt64
@@ -59,9 +59,12 @@ public struct TableBuilder {
         for mark in TableMarks.all { _ = words.insert(mark) }
         let counts = vocabulary.counts + Array(repeating: 0, count: words.count - vocabulary.words.count)
         let own = try ownGenerator(vectors)
-        let lowerCase = LowerCaseForms(of: vocabulary.words)
-        let lookup = try vectors.lookUp(words, noticing: lowerCase.others, threads: threads)
-        let gain = lowerCase.gain(lookup, counts: counts)
+        let forms = vocabulary.lowerCaseForms
+        let lookup = try vectors.lookUp(words, noticing: forms, threads: threads)
+        let gain = vocabulary.gainInLowerCase { id, form in
+            guard !lookup.found[id] else { return false }
+            return vocabulary.words.find(form).map { lookup.found[$0] } ?? forms.find(form).map { lookup.noticed[$0] } ?? false
+        }
         let marks = Set(TableMarks.all.compactMap(words.find))
         let found = (0..<words.count).filter { lookup.found[$0] && !marks.contains($0) }
         guard !found.isEmpty else {
@@ -107,14 +110,7 @@ public struct TableBuilder {
 
     /// Three of the words, or as many as there are, by count, and equal counts in the order of the vocabulary.
     private func mostFrequent(_ ids: [Int], _ counts: [UInt64]) -> [Int] {
-        var most: [Int] = []
-        for id in ids {
-            let place = most.firstIndex { counts[$0] < counts[id] } ?? most.count
-            guard place < 3 else { continue }
-            most.insert(id, at: place)
-            if most.count > 3 { most.removeLast() }
-        }
-        return most
+        Array(ids.sorted { (counts[$0], $1) > (counts[$1], $0) }.prefix(3))
     }
 
     private func ownGenerator(_ vectors: any VectorFile) throws -> (any OutOfVocabularyGenerator)? {
@@ -149,10 +145,9 @@ public struct TableBuilder {
                     + "\(vectors.dimension)")
         }
         let share = min(0.5, Double(subwords.heldOut) / Double(known.count))
-        let split = HeldOutWords(count: known.count, share: share, seed: subwords.seed)
+        let split = HeldOutWords(of: known, share: share, seed: subwords.seed)
         return SpellingFit(
-            generator: generator, name: "the model", fitted: split.fitted.map { known[$0] },
-            heldOut: split.heldOut.map { known[$0] }, wasGiven: true, seconds: 0)
+            generator: generator, name: "the model", fitted: split.fitted, heldOut: split.heldOut, wasGiven: true, seconds: 0)
     }
 
     private func tooFew(_ count: Int, _ vectors: any VectorFile) -> ToolError {
@@ -161,7 +156,7 @@ public struct TableBuilder {
                 + "both of one language and case? --unknown none does without")
     }
 
-    /// What was fitted beside what needs no fit, on words that it has not seen.
+    /// Judges what was fitted, beside what needs no fit, on words that it has not seen.
     private func evaluate(
         _ fit: SpellingFit, _ words: WordTable, _ rows: RowMatrix, threads: Int
     ) -> SpellingEvaluation? {
@@ -175,7 +170,7 @@ public struct TableBuilder {
 
     private func pretrainedDigest(_ rows: RowMatrix, _ sources: [VectorSource]) -> UInt64 {
         var digest = XXH64()
-        for id in sources.indices where sources[id] == .pretrained { digest.update(UnsafeRawBufferPointer(rows.row(id).floats)) }
+        for id in sources.indices where sources[id] == .pretrained { rows.row(id).values.withUnsafeBytes { digest.update($0) } }
         return digest.digest()
     }
 }
@@ -188,17 +183,39 @@ extension TableBuilder.Table {
     ) throws {
         var header = fields
         header.append("vectors-digest", hexadecimal(pretrainedDigest))
-        for (name, value) in transform.fields.pairs { header.append(name, value) }
-        for (name, value) in (generator?.fields ?? ["generator": "none"]).pairs { header.append(name, value) }
+        header.append(contentsOf: transform.fields)
+        header.append(contentsOf: generator?.fields ?? ["generator": "none"])
+        let contents = TableContents(words: words, counts: counts, mean: mean, transform: transform, generator: generator)
+        try contents.write(to: output, tool: tool, storage: storage, fields: header, pool: pool) { id in
+            let row = rows.row(id)
+            guard row.isFinite else {
+                throw ToolError(.dataError, "\(output.name): the vector of \(words.word(id)) is not finite")
+            }
+            return (sources[id], row)
+        }
+    }
+}
+
+/// The contents of a table shard, but for its rows.
+struct TableContents {
+    let words: WordTable
+    let counts: [UInt64]
+    let mean: [Float]
+    let transform: VectorTransform
+    let generator: (any OutOfVocabularyGenerator)?
+
+    /// Writes the shard. Throws `ToolError`, and what `row` throws.
+    /// - Parameter row: returns the source and the vector, [1, dimension], of the word with an id.
+    func write(
+        to output: OutputFile, tool: String, storage: RowStorage, fields: ShardFields, pool: WorkerPool,
+        row: (Int) throws -> (VectorSource, Matrix)
+    ) throws {
         let writer = try TableShardWriter(
-            output, tool: tool, dimension: rows.dimension, count: words.count, storage: storage, fields: header,
-            pool: pool)
+            output, tool: tool, dimension: mean.count, count: words.count, storage: storage, fields: fields, pool: pool)
         for id in 0..<words.count {
-            try words.withWord(id) {
-                guard rows.row(id).isFinite else {
-                    throw ToolError(.dataError, "\(output.name): the vector of \(String(decoding: $0, as: UTF8.self)) is not finite")
-                }
-                try writer.append($0, count: counts[id], source: sources[id], row: UnsafeBufferPointer(rows.row(id).floats))
+            let (source, row) = try row(id)
+            try words.withWord(id) { word in
+                try row.values.withUnsafeBufferPointer { try writer.append(word, count: counts[id], source: source, row: $0) }
             }
         }
         try writer.append(tensor: "mean", shape: [mean.count], values: mean)
@@ -208,29 +225,26 @@ extension TableBuilder.Table {
     }
 }
 
-/// Where the vectors of a table come from.
+/// The sources of a table's vectors.
 public struct TableSummary {
     public struct Share: Sendable, Equatable {
         public var words = 0
         public var tokens: UInt64 = 0
 
-        public init(words: Int = 0, tokens: UInt64 = 0) {
-            self.words = words
-            self.tokens = tokens
-        }
+        public init() {}
     }
 
     /// Words and their tokens in the corpus, by `VectorSource.rawValue`.
     public private(set) var shares = [Share](repeating: Share(), count: VectorSource.allCases.count)
-    /// What the reader of the vectors counted.
+    /// The counts of the reader of the vectors.
     public let lookup: VectorLookup.Counts
     /// Words, and their tokens, that have no vector among the pre-trained ones as they are, and have one in lower case.
     public let inLowerCase: Share
     /// The most frequent words that have no pre-trained vector, marks left out: three, or as many as there are.
     public let frequentMissing: [String]
-    /// What was fitted to make vectors from spellings, `nil` if nothing was.
+    /// The generator that was fitted to make vectors from spellings; `nil` if none was.
     public let fit: SpellingFit?
-    /// How good it is.
+    /// The scores of that generator.
     public let evaluation: SpellingEvaluation?
 
     init(

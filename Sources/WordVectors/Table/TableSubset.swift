@@ -1,5 +1,5 @@
 public import Files
-@_spi(HostMemory) import Kernels
+import Kernels
 public import Parallel
 import Shards
 
@@ -20,7 +20,7 @@ public struct TableSubset {
     public var madeCount: Int { isMade.count { $0 } }
     public var unknownCount: Int { isMade.count { !$0 } }
     /// Words that the larger table lacks as they are, while it has a pre-trained vector for their lower case.
-    public private(set) var inLowerCase = TableSummary.Share()
+    public let inLowerCase: TableSummary.Share
     /// Tokens of all words of the vocabulary.
     public var tokens: Double { counts.reduce(0) { $0 + Double($1) } }
 
@@ -45,14 +45,9 @@ public struct TableSubset {
             try table.generator()?.fill(Array(0..<lacking.count), of: lacking, into: made, threads: threads)
             ?? Array(repeating: false, count: lacking.count)
         self.lacking = lacking
-        for id in 0..<vocabulary.words.count {
-            vocabulary.words.withWord(id) { word in
-                guard lacking.find(word) != nil, let form = lowerCase(word), let known = form.withUnsafeBytes(table.words.find),
-                    table.sources[known] == .pretrained
-                else { return }
-                inLowerCase.words += 1
-                inLowerCase.tokens &+= vocabulary.counts[id]
-            }
+        inLowerCase = vocabulary.gainInLowerCase { id, form in
+            guard vocabulary.words.withWord(id, lacking.find) != nil, let known = table.words.find(form) else { return false }
+            return table.sources[known] == .pretrained
         }
     }
 
@@ -61,26 +56,19 @@ public struct TableSubset {
         let own = ["dimension", "words", "rows-together", "vocabulary", "subset-of"]
         var fields: ShardFields = ["subset-of": hexadecimal(table.digest), "vocabulary": hexadecimal(vocabularyDigest)]
         for (name, value) in table.fields.pairs where !own.contains(name) { fields.append(name, value) }
-        let writer = try TableShardWriter(
-            output, tool: tool, dimension: table.dimension, count: words.count, storage: table.storage, fields: fields,
-            pool: pool)
         let memory = RowMatrix(count: 1, dimension: table.dimension), row = memory.row(0)
-        for id in 0..<words.count {
-            try words.withWord(id) { word in
-                let source = try read(word, into: row)
-                try writer.append(word, count: counts[id], source: source, row: UnsafeBufferPointer(row.floats))
-            }
+        let contents = TableContents(
+            words: words, counts: counts, mean: table.mean, transform: table.transform, generator: try table.generator())
+        try contents.write(to: output, tool: tool, storage: table.storage, fields: fields, pool: pool) { id in
+            let source = try words.withWord(id) { try read($0, into: row) }
+            return (source, row)
         }
-        try writer.append(tensor: "mean", shape: [table.mean.count], values: table.mean)
-        try table.transform.forEachTensor { try writer.append(tensor: $0, shape: $1, values: $2) }
-        try table.generator()?.forEachTensor { try writer.append(tensor: $0, shape: $1, values: $2) }
-        try writer.finish()
         withExtendedLifetime(memory) {}
     }
 
     private func read(_ word: UnsafeRawBufferPointer, into row: Matrix) throws -> VectorSource {
         if let id = table.words.find(word) {
-            try table.rows.read(id, into: row.floats)
+            try table.rows.read(id, into: row)
             return table.sources[id]
         }
         guard let id = lacking.find(word) else { return .none }

@@ -3,19 +3,19 @@ import Kernels
 import Parallel
 import Shards
 
-/// What is to be done to the vectors of a table.
+/// The changes to make to the vectors of a table.
 public struct TransformConfiguration: Sendable, Equatable {
     /// Subtract the mean vector.
     public var centre = false
     /// Subtract the mean vector, and what lies in this many leading principal directions.
     public var directions = 0
-    /// At last, make every vector a unit vector.
+    /// Make every vector a unit vector, after the other changes.
     public var normalise = false
 
     public init() {}
 }
 
-/// What was done to the vectors of a table, and is done to every vector made later: v becomes v - mean, less its parts in
+/// The change that was made to the vectors of a table and is made to all later ones: v becomes v - mean, less its parts in
 /// the leading principal directions, v - sum over i of (u_i . v) u_i (Mu and Viswanath 2018, "All-but-the-Top"), and then
 /// v / |v|, each of the three by option. Zeros stay zeros: they are no vector.
 public struct VectorTransform: Sendable, Equatable {
@@ -25,7 +25,7 @@ public struct VectorTransform: Sendable, Equatable {
     let directions: [[Float]]
     let normalises: Bool
 
-    /// Nothing at all.
+    /// The transform that changes nothing.
     static let none = VectorTransform(offset: [], directions: [], normalises: false)
 
     var isNone: Bool { self == .none }
@@ -36,13 +36,10 @@ public struct VectorTransform: Sendable, Equatable {
         if normalises { rows.normalize() }
     }
 
-    /// The same on several threads.
+    /// Transforms all rows in place, on several threads.
     func apply(_ rows: RowMatrix, threads: Int) {
         guard !isNone else { return }
-        let size = 1024
-        ThreadPool(threads: threads).forEach((rows.count + size - 1) / size) { chunk in
-            apply(rows.matrix.rows(chunk * size..<min(rows.count, (chunk + 1) * size)))
-        }
+        ThreadPool(threads: threads).map(rows.count, together: 1024) { apply(rows.row($0)) }
     }
 }
 
@@ -87,23 +84,22 @@ extension VectorTransform {
     }
 
     /// The transform that a table's header names; `none` for a header without. Throws `ToolError.data`.
-    init(_ tensors: GeneratorTensors, _ fields: ShardFields, dimension: Int, file: String) throws {
+    init(_ stored: StoredGenerator) throws {
+        let fields = stored.fields, dimension = stored.dimension
         let count = fields["remove-directions"].map { Int($0) ?? -1 } ?? 0
         guard count >= 0, count < max(1, dimension) else {
-            throw ToolError.data(
-                file, "header", "remove-directions is \(fields["remove-directions"] ?? ""), and must be from 0 to \(dimension - 1)")
+            throw stored.error(
+                "header", "remove-directions is \(fields["remove-directions"] ?? ""), and must be from 0 to \(dimension - 1)")
         }
-        let isCentred = try fields.truth("centre", file: file)
+        let isCentred = try fields.truth("centre", file: stored.file)
         guard isCentred || count == 0 else {
-            throw ToolError.data(file, "header", "remove-directions is \(count), and must be 0 where centre is not true")
+            throw stored.error("header", "remove-directions is \(count), and must be 0 where centre is not true")
         }
-        let values =
-            count == 0 ? [] : try tensors.values(Self.directionsName, shape: [count, dimension], file: file).values
+        let values = count == 0 ? [] : try stored.values(Self.directionsName, shape: [count, dimension])
         self.init(
-            offset: isCentred
-                ? try tensors.values(Self.offsetName, shape: [dimension], file: file).values : [],
+            offset: isCentred ? try stored.values(Self.offsetName, shape: [dimension]) : [],
             directions: (0..<count).map { Array(values[$0 * dimension..<($0 + 1) * dimension]) },
-            normalises: try fields.truth("normalise", file: file))
+            normalises: try fields.truth("normalise", file: stored.file))
     }
 }
 

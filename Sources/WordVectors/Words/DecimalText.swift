@@ -4,9 +4,9 @@ import Glibc
 package struct DecimalText: Sendable {
     /// Powers of ten from 10^-50 to 10^54, as near as Float64 comes.
     private let powers: [Double]
-    /// For each number of four digits, these in the order of memory.
+    /// The digits of each number of four digits, in the order of memory.
     private let fourDigits: [UInt32]
-    /// For the same numbers, how many digits are left without the zeros at the end.
+    /// The number of these digits without the zeros at the end.
     private let lengths: [UInt8]
     private static let lowest = -50
     /// Digits printed at most.

@@ -1,12 +1,12 @@
 public import Files
-@_spi(HostMemory) import Kernels
+import Kernels
 public import Parallel
 public import Shards
 
-/// Words in, vectors out as text: what `fasttext print-word-vectors` does, in its form.
+/// Prints the vectors of words as text, in the form of `fasttext print-word-vectors`.
 ///
-/// Words are what is between white space. Each gives a line: the word, a space, and its numbers with five significant
-/// digits, a space behind each. Words that nothing is known of have zeros.
+/// White space parts words. Each gives a line: the word, a space, and its numbers with five significant digits, a space
+/// behind each. Words that nothing is known of have zeros.
 public final class WordFilter {
     /// Words printed, by where their vectors come from.
     public struct Counts: Sendable, Equatable {
@@ -27,7 +27,7 @@ public final class WordFilter {
 
     public init(_ model: any WordVectorModel, to output: OutputFile, pool: WorkerPool) {
         self.output = output
-        let printer = LinePrinter(model)
+        let printer = LinePrinter(model: model)
         workers = OrderedWorkers(pool: pool) { try printer.print($0) }
     }
 
@@ -39,33 +39,24 @@ public final class WordFilter {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
         defer { buffer.deallocate() }
         var words = WordList()
+        // The text since the last white space.
         var begun: [UInt8] = []
-        func finish(_ rest: UnsafeRawBufferPointer) throws {
-            if begun.isEmpty {
-                words.append(rest)
-            } else {
-                begun.append(contentsOf: rest)
-                begun.withUnsafeBytes { words.append($0) }
-                begun.removeAll(keepingCapacity: true)
-            }
-            if words.count == Self.batch { try submit(&words) }
-        }
         while true {
             let count = try source.read(into: buffer)
-            if count == 0 { break }
-            var start = 0
-            for index in 0..<count where Self.isSpace(buffer[index]) {
-                if index > start || !begun.isEmpty { try finish(UnsafeRawBufferPointer(rebasing: buffer[start..<index])) }
-                start = index + 1
+            begun.append(contentsOf: buffer[..<count])
+            // At the end of the text its last word is whole.
+            let end = count == 0 ? begun.count : begun.lastIndex(where: Self.isSpace).map { $0 + 1 } ?? 0
+            for word in begun[..<end].split(whereSeparator: Self.isSpace) {
+                word.withUnsafeBytes { words.append($0) }
+                if words.count == Self.batch { try submit(&words) }
             }
-            begun.append(contentsOf: buffer[start..<count])
+            begun.removeFirst(end)
             guard begun.count <= Self.longestWord else {
                 throw ToolError.data(source.name, "", "holds a word of more than \(Self.longestWord >> 20) MiB")
             }
             if count < buffer.count { try finishAll(&words) }
+            if count == 0 { return }
         }
-        if !begun.isEmpty { try finish(UnsafeRawBufferPointer(start: nil, count: 0)) }
-        try finishAll(&words)
     }
 
     private func submit(_ words: inout WordList) throws {
@@ -85,7 +76,7 @@ public final class WordFilter {
         for (index, count) in lines.counts.bySource.enumerated() { counts.bySource[index] += count }
     }
 
-    /// What C's `isspace` takes for white space.
+    /// True for what C's `isspace` takes for white space.
     @inline(__always)
     private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte >= 0x09 && byte <= 0x0D }
 }
@@ -97,10 +88,8 @@ private struct Lines: Sendable {
 
 /// Makes the lines of a batch of words, in one thread.
 private struct LinePrinter: Sendable {
-    private let model: any WordVectorModel
-    private let decimals = DecimalText()
-
-    init(_ model: any WordVectorModel) { self.model = model }
+    let model: any WordVectorModel
+    let decimals = DecimalText()
 
     func print(_ list: WordList) throws -> Lines {
         // Each word once, in the order of first coming.
@@ -134,7 +123,7 @@ private struct LinePrinter: Sendable {
                 }
                 start[count] = 0x20
                 count += 1
-                for value in rows.row(id).floats {
+                for value in rows.row(id).values {
                     count += decimals.write(value, to: start + count)
                     start[count] = 0x20
                     count += 1

@@ -92,13 +92,12 @@ public final class SpellingModel: WordVectorModel {
     init(_ reader: TableShardReader) throws {
         name = reader.name
         dimension = reader.dimension
-        let fields = reader.header.fields
-        var tensors = GeneratorTensors()
+        var stored = StoredGenerator(fields: reader.header.fields, dimension: dimension, file: name)
         while let item = try reader.next() {
-            if case .tensor(let piece) = item, reader.part == 0 { try tensors.append(piece, file: reader.name) }
+            if case .tensor(let piece) = item, reader.part == 0 { try stored.append(piece) }
         }
-        guard let generator = try tensors.generator(fields, dimension: dimension, file: reader.name) else {
-            throw ToolError.data(reader.name, "", "holds no model that makes vectors from spelling")
+        guard let generator = try stored.generator() else {
+            throw stored.error("", "holds no model that makes vectors from spelling")
         }
         made = generator
     }
