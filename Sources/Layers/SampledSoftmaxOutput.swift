@@ -168,8 +168,9 @@ public struct LogUniformSampler: Sendable {
     private let logRange: Double
     /// The classes drawn last, in the order of their first draw.
     private let drawn: NumberSlot
-    /// Where among them each class is, if its stamp is that of the last draw; and that stamp, of one number, 0 before the first.
-    private let places, stamps, stamp: NumberSlot
+    /// For each class its place among those drawn, if that is where it stands (Briggs and Torczon 1993): a class that was drawn
+    /// earlier has a place at which another one stands now.
+    private let places: NumberSlot
 
     public init(classes: Int, count: Int, in plan: inout Plan) {
         precondition(count > 0 && count <= classes, "\(count) distinct classes of \(classes)")
@@ -178,8 +179,6 @@ public struct LogUniformSampler: Sendable {
         logRange = log(Double(classes) + 1)
         drawn = plan.numbers(count)
         places = plan.numbers(classes)
-        stamps = plan.numbers(classes)
-        stamp = plan.numbers(1)
     }
 
     public func probability(_ class: Int) -> Double { log1p(1 / (Double(`class`) + 1)) / logRange }
@@ -190,10 +189,10 @@ public struct LogUniformSampler: Sendable {
     /// The classes drawn last.
     public func drawn(_ run: Run) -> Numbers { run.numbers(drawn) }
 
-    /// Where `class` is among those drawn last, `nil` if it was not drawn.
+    /// The place of `class` among the classes drawn last, `nil` if it was not drawn. There must have been a draw.
     public func place(of class: Int, _ run: Run) -> Int32? {
-        let stamp = run.numbers(stamp)[0]
-        return stamp != 0 && run.numbers(stamps)[`class`] == stamp ? run.numbers(places)[`class`] : nil
+        let place = run.numbers(places)[`class`]
+        return drawn(run)[Int(place)] == Int32(`class`) ? place : nil
     }
 
     /// One class.
@@ -201,15 +200,12 @@ public struct LogUniformSampler: Sendable {
 
     /// Draws `count` distinct classes; returns how many draws that took, repeated ones counted.
     public func draw(_ random: inout Random, _ run: Run) -> Int {
-        let drawn = drawn(run), places = run.numbers(places), stamps = run.numbers(stamps), stamp = run.numbers(stamp)
-        // Memory begins as zeros: no class has a stamp before the first draw.
-        stamp[0] = stamp[0] == .max ? 1 : stamp[0] + 1
+        let drawn = drawn(run), places = run.numbers(places)
         var tries = 0, found = 0
         while found < count {
             tries += 1
-            let `class` = draw(&random)
-            guard stamps[`class`] != stamp[0] else { continue }
-            stamps[`class`] = stamp[0]
+            let `class` = draw(&random), place = Int(places[`class`])
+            guard place >= found || drawn[place] != Int32(`class`) else { continue }
             places[`class`] = Int32(found)
             drawn[found] = Int32(`class`)
             found += 1
