@@ -71,7 +71,7 @@ let package = Package(
         library("Vocabulary", ["Shards", "Files", "Parallel"]),
         library("Subwords", ["Shards", "Files"]),
         library("WordVectors", ["Layers", "Kernels", "Shards", "Files", "Parallel"]),
-        library("Training", ["Model", "Layers", "Kernels", "WordVectors", "Shards", "Files", "Parallel"]),
+        library("Training", ["Model", "Layers", "Kernels", "WordVectors", "Subwords", "Shards", "Files", "Parallel"]),
         library(
             "Encoding",
             ["Model", "Layers", "Kernels", "WordVectors", "Subwords", "Tokenization", "HDF5", "Shards", "Files", "Parallel"]),

@@ -67,11 +67,10 @@ public struct EncodingBenchmark: Sendable {
             start: starting, peakMemory: Files.peakMemory())
     }
 
-    /// The weights that a word meets in a product of its own, in all directions: those of the encoder's layers, and of the
-    /// layer that vectors go through. Norms and gates are not counted.
+    /// The weights of the encoder's layers that a word meets in a product of its own, in all directions. Norms and gates are not
+    /// counted.
     static func weightsMet(_ configuration: EncoderConfiguration) -> Double {
-        let input = configuration.input == .embeddings ? Double(configuration.inputSize * configuration.width) : 0
-        return Double(configuration.directions.count) * (configuration.encoder.family.weights + input)
+        Double(configuration.directions.count) * configuration.encoder.family.weights
     }
 
     private func measureStart(_ inputs: EncodingInputs, _ pool: ThreadPool, _ onProgress: (String) -> Void) throws -> Start {

@@ -76,17 +76,21 @@ final class EncodingRun {
         return .init(words: words, seconds: Spread(all), overhead: Spread(overheads))
     }
 
-    /// Multiplications and additions of reading each distinct word, and the marks, once; 0 of a model that reads vectors.
+    /// Multiplications and additions of reading each distinct word, and the marks, once; 0 of a model that reads units.
     func operationsOfDistinctWords() -> Double {
         let configuration = inputs.configuration, rows = SentenceEncoder.batchRows
-        guard configuration.input == .characters else { return 0 }
+        let layers = configuration.sharesLayers ? 1 : encoder.directions.count
+        guard configuration.input == .characters else {
+            let words = configuration.input == .embeddings ? inputs.distinctWords.count + configuration.markNames.count : 0
+            return 2 * Double(layers * words * configuration.inputSize * configuration.width)
+        }
         let batch = SpellingBatch(rows: rows, longest: configuration.longestWord)
         let output = FloatBuffer(count: rows * configuration.width)
         let before = encoder.operations
         func read() {
             for row in 0..<batch.words { batch.places[row] = Int32(row) }
             let target = Matrix(output, rows: batch.words, columns: configuration.width)
-            for model in encoder.directions.prefix(configuration.sharesLayers ? 1 : encoder.directions.count) {
+            for model in encoder.directions.prefix(layers) {
                 model.readWords(.spellings(batch.spellings), into: target)
             }
             batch.removeAll()

@@ -11,7 +11,7 @@ public import WordVectors
 /// and handed on in the order in which they came. What a sentence gets does not depend on the others, to the last bit.
 /// Longer ones than a batch has room for run alone, in pieces.
 public final class SentenceEncoder {
-    /// What was encoded, and how its words got their vectors.
+    /// The counts of what was encoded, and of words by the origin of their vectors.
     public struct Statistics: Sendable, Equatable {
         public var sentences = 0
         public var tokens = 0
@@ -26,7 +26,7 @@ public final class SentenceEncoder {
     public static let batchSentences = 128
     /// Steps of a sentence at most that runs in a batch.
     public static let longestPiece = 1024
-    /// Of a group of sentences: 192 MiB of output values, and enough tokens that sentences of one length find together.
+    /// The size of a group of sentences: 192 MiB of output values, and enough tokens that many sentences have the same length.
     private static let groupValues = 48 << 20, groupTokens = 1 << 15
 
     /// The largest batch the encoder will be asked for.
@@ -39,7 +39,7 @@ public final class SentenceEncoder {
     private let encoder: ContextualEncoder
     private let vectors: TokenVectors
     private let writer: any VectorWriter
-    private let input: any SentenceInput
+    private let input: SentenceInput
     private let sequential: SequentialRun
     private let isStateful: Bool
     private let longest: Int
@@ -51,10 +51,10 @@ public final class SentenceEncoder {
     /// - Parameters:
     ///   - encoder: made with `capacity`; its weights are packed, and must not change.
     ///   - table: the vectors of words, for a model that reads vectors.
-    ///   - merges: what cuts words into units, for a model that reads units.
-    ///   - isStateful: whether each sentence goes on from the state in which the one before it ended.
-    ///   - precision: of products with the weights.
-    ///   - longest: steps of a sentence at most that is not run in pieces.
+    ///   - merges: the merges that cut words into units, for a model that reads units.
+    ///   - isStateful: true if each sentence goes on from the state in which the one before it ended.
+    ///   - precision: the precision of products with the weights.
+    ///   - longest: the number of steps of a sentence at most that is not run in pieces.
     ///   - writer: takes the sentences with their vectors, in order; who made it finishes it.
     /// Throws `ToolError`: `configuration` if table and model do not fit each other, `usage` if there is no such layer, and
     /// what reading the table throws.
@@ -75,13 +75,9 @@ public final class SentenceEncoder {
         guard precision == .float32 || max(configuration.encoder.cell, configuration.width) <= 1 << 16 else {
             throw ToolError(.usage, "--int8: layers of more than \(1 << 16) cells have no products of 8 bits")
         }
-        if let table, configuration.input == .embeddings {
-            input = try VectorInput(table, name: tableName, configuration, rows: Self.batchRows)
-        } else if let merges, configuration.input == .subwords {
-            input = try UnitInput(merges.table, name: merges.name, encoder, rows: Self.batchRows)
-        } else {
-            input = SpellingInput(encoder, rows: Self.batchRows)
-        }
+        let words = configuration.input == .embeddings ? table.map { ($0, tableName) } : nil
+        let units = configuration.input == .subwords ? merges : nil
+        input = try SentenceInput(encoder, table: words, merges: units, rows: Self.batchRows)
         encoder.packWeights(precision)
         sequential = SequentialRun(encoder, input, vectors, isStateful: isStateful, longest: longest)
     }
@@ -90,7 +86,7 @@ public final class SentenceEncoder {
     public func encode(_ words: [String]) throws {
         statistics.sentences += 1
         statistics.tokens += words.count
-        let steps = words.map(input.steps)
+        let steps = words.map(input.stepCount)
         let length = steps.reduce(0, +)
         if isStateful || length > longest {
             try flush()
@@ -153,11 +149,11 @@ public final class SentenceEncoder {
             for direction in encoder.directions.indices { input.putMark(direction, row: column, closing: false) }
             var first = 0
             for (word, steps) in zip(group[sentence].words, group[sentence].steps) {
-                try input.put(word, counted: true) { row($0, step: first + $1, lengths[sentence], column, shape) }
+                input.put(word, counted: true) { row($0, step: first + $1, lengths[sentence], column, shape) }
                 first += steps
             }
         }
-        encoder.encode(input.words(rows: encoder.directions.map { _ in shape.rows }), shape: shape)
+        encoder.encode(try input.words(rows: encoder.directions.map { _ in shape.rows }), shape: shape)
         let shapes = encoder.directions.map { _ in shape }
         for (column, sentence) in batch.enumerated() {
             vectors.collect(steps: group[sentence].steps[...], shapes, into: rows(sentence)) {
@@ -177,7 +173,7 @@ struct TokenVectors {
     let layers: Int
     var width: Int { encoder.layerWidth }
     private let encoder: ContextualEncoder
-    /// What each layer is multiplied by before they are added; `nil`: they are not added.
+    /// The factor of each layer in their sum; `nil` if they are not added.
     private let factors: [Float]?
 
     init(_ encoder: ContextualEncoder, _ choice: LayerChoice) {
@@ -188,9 +184,9 @@ struct TokenVectors {
 
     /// Writes the vectors of a sentence's words to `target`, [words, layers x width]. A word of several steps has their mean.
     /// - Parameters:
-    ///   - steps: of each word.
-    ///   - shapes: of each direction's pass.
-    ///   - row: in the pass of a direction, of a step of the sentence.
+    ///   - steps: the number of steps of each word.
+    ///   - shapes: the shape of each direction's pass.
+    ///   - row: gives the row of a step of the sentence in the pass of a direction.
     func collect(
         steps: ArraySlice<Int>, _ shapes: [WindowShape], into target: Matrix, row: (_ direction: Int, _ step: Int) -> Int
     ) {

@@ -5,22 +5,22 @@ import Model
 /// Runs sentences one at a time, in pieces that hand on their state, so that a sentence of any length takes bounded memory
 /// and gets the vectors that one pass would give it, to the last bit.
 ///
-/// The backward direction begins at the end. It goes through a sentence of several pieces twice: once to learn the state
-/// in which each piece begins, and once more piece by piece beside the forward direction.
+/// A direction that begins with the last piece goes through a sentence of several pieces twice: once to learn the state in
+/// which it begins each of them, and once more piece by piece beside the other direction.
 final class SequentialRun {
     private let encoder: ContextualEncoder
-    private let input: any SentenceInput
+    private let input: SentenceInput
     private let vectors: TokenVectors
     private let isStateful: Bool
     private let longest: Int
-    /// In which each direction begins the next sentence.
+    /// The state in which each direction begins the next sentence.
     private var states: [FloatBuffer]
 
     /// - Parameters:
-    ///   - isStateful: whether a sentence goes on from the state in which the one before it ended, as ELMo's programs do: after
+    ///   - isStateful: true if a sentence goes on from the state in which the one before it ended, as ELMo's programs do: after
     ///     its words each direction then reads the other mark, too. Otherwise every sentence begins with zeros.
-    ///   - longest: steps of a piece at most.
-    init(_ encoder: ContextualEncoder, _ input: any SentenceInput, _ vectors: TokenVectors, isStateful: Bool, longest: Int) {
+    ///   - longest: the number of steps of a piece at most.
+    init(_ encoder: ContextualEncoder, _ input: SentenceInput, _ vectors: TokenVectors, isStateful: Bool, longest: Int) {
         self.encoder = encoder
         self.input = input
         self.vectors = vectors
@@ -30,7 +30,7 @@ final class SequentialRun {
         states = encoder.directions.map { $0.savedState(batch: 1) }
     }
 
-    /// What a direction reads of a piece: its steps, with a mark before the first word or behind the last.
+    /// The rows that a direction reads of a piece: its steps, with a mark before the first word or behind the last.
     private struct Pass {
         let direction: Int
         let opens, closes: Bool
@@ -50,34 +50,32 @@ final class SequentialRun {
         if !isStateful {
             for state in states { state.fill(0) }
         }
-        let isBackward = encoder.directions.map { $0.direction == .backward }
-        // Of each piece, the state in which a backward direction begins it.
-        var begins: [[FloatBuffer]] = Array(repeating: [], count: pieces.count)
+        let reversed = encoder.directions.indices.filter { turn(of: 0, $0, pieces) > 0 }
+        // The states in which the reversed directions begin each piece, the last piece's first.
+        var begins: [[FloatBuffer]] = []
         for direction in encoder.directions.indices { encoder.directions[direction].restoreState(states[direction], batch: 1) }
-        for index in pieces.indices.reversed() where isBackward.contains(true) {
-            begins[index] = encoder.directions.indices.map {
-                isBackward[$0] ? encoder.directions[$0].savedState(batch: 1) : states[$0]
-            }
+        for index in pieces.indices.reversed() where !reversed.isEmpty {
+            begins.append(reversed.map { encoder.directions[$0].savedState(batch: 1) })
             guard index > 0 else { break }
-            let passes = passes(pieces, index).filter { isBackward[$0.direction] }
+            let passes = passes(pieces, index).filter { reversed.contains($0.direction) }
             try read(words, steps, pieces[index], passes, counted: false)
         }
         let columns = vectors.layers * vectors.width
         let memory = FloatBuffer(count: (pieces.map(\.words.count).max() ?? 0) * columns)
         for index in pieces.indices {
-            for direction in encoder.directions.indices where isBackward[direction] {
-                encoder.directions[direction].restoreState(begins[index][direction], batch: 1)
+            for (direction, state) in zip(reversed, begins.popLast() ?? []) {
+                encoder.directions[direction].restoreState(state, batch: 1)
             }
             let passes = passes(pieces, index)
             try read(words, steps, pieces[index], passes, counted: true)
-            if index == 0 { keepStates { isBackward[$0] } }
+            if index == 0 { keepStates(reversed) }
             let target = Matrix(memory, rows: pieces[index].words.count, columns: columns)
             vectors.collect(
                 steps: steps[pieces[index].words], passes.map { WindowShape(steps: $0.rows, batch: 1) }, into: target
             ) { row(passes[$0], $1) }
             try deliver(target)
         }
-        keepStates { !isBackward[$0] }
+        keepStates(encoder.directions.indices.filter { !reversed.contains($0) })
     }
 
     /// A sentence without words is one piece: its marks.
@@ -96,13 +94,16 @@ final class SequentialRun {
     }
 
     private func passes(_ pieces: [Piece], _ index: Int) -> [Pass] {
-        encoder.directions.enumerated().map { direction, model in
-            let isFirst = index == 0, isLast = index == pieces.count - 1
-            let isForward = model.direction == .forward
+        encoder.directions.indices.map { direction in
+            let turn = turn(of: index, direction, pieces)
             return Pass(
-                direction: direction, opens: isForward ? isFirst : isLast,
-                closes: isStateful && (isForward ? isLast : isFirst), steps: pieces[index].steps)
+                direction: direction, opens: turn == 0, closes: isStateful && turn == pieces.count - 1, steps: pieces[index].steps)
         }
+    }
+
+    /// The place of a piece in the order in which a direction reads the pieces.
+    private func turn(of index: Int, _ direction: Int, _ pieces: [Piece]) -> Int {
+        encoder.directions[direction].direction.step(of: index, length: pieces.count)
     }
 
     private func read(_ words: [String], _ steps: [Int], _ piece: Piece, _ passes: [Pass], counted: Bool) throws {
@@ -113,13 +114,13 @@ final class SequentialRun {
         }
         var first = 0
         for index in piece.words {
-            try input.put(words[index], counted: counted) { direction, step in
+            input.put(words[index], counted: counted) { direction, step in
                 passes.first { $0.direction == direction }.map { row($0, first + step) }
             }
             first += steps[index]
         }
         let rows = encoder.directions.indices.map { direction in passes.first { $0.direction == direction }?.rows ?? 0 }
-        let inputs = input.words(rows: rows)
+        let inputs = try input.words(rows: rows)
         encoder.runEachDirection { direction in
             guard rows[direction] > 0 else { return }
             encoder.directions[direction].advance(inputs[direction], shape: WindowShape(steps: rows[direction], batch: 1))
@@ -131,9 +132,7 @@ final class SequentialRun {
         (pass.opens ? 1 : 0) + encoder.directions[pass.direction].direction.step(of: step, length: pass.steps)
     }
 
-    private func keepStates(_ isKept: (Int) -> Bool) {
-        for (direction, model) in encoder.directions.enumerated() where isKept(direction) {
-            states[direction] = model.savedState(batch: 1)
-        }
+    private func keepStates(_ directions: [Int]) {
+        for direction in directions { states[direction] = encoder.directions[direction].savedState(batch: 1) }
     }
 }

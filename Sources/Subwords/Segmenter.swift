@@ -93,9 +93,10 @@ public struct Segmenter: Sendable {
 
 /// The mark at the end of a unit that is not its word's last.
 public enum UnitMark {
-    static let bytes = Array("@@".utf8)
+    public static let bytes = Array("@@".utf8)
 
     /// True if a unit goes on in the next one, by its bytes: a character before the mark may be one with it.
+    @inlinable
     public static func isContinued(_ unit: some BidirectionalCollection<UInt8>) -> Bool {
         unit.suffix(bytes.count).elementsEqual(bytes)
     }

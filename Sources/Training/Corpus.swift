@@ -12,35 +12,35 @@ public final class Corpus: @unchecked Sendable {
     public private(set) var knownTokens = 0
     /// Sentences kept from training, where every n-th one is.
     public private(set) var heldOut = Sentences()
-    /// Of a text of units: its whole words.
+    /// The whole words of a text of units.
     private(set) var wordUnits = WordUnits()
     /// The options with which the text was tokenised, as the first shard's header tells them.
     public private(set) var tokenizer = ShardFields()
-    /// Shards that were tokenised otherwise than the first, and how.
+    /// The shards whose headers name other options of tokenising than the first, and these options.
     public private(set) var otherTokenizers: [(file: String, fields: ShardFields)] = []
     /// The digests of all parts, which say what the model was trained on.
     public var digests: [UInt64] { partDigests.flatMap { $0 } }
-    /// What the user calls it, for messages.
+    /// The user's name for it, for messages.
     public let name: String
 
     private let paths: [String]
     /// For each path, the digests of its parts.
     private var partDigests: [[UInt64]] = []
-    private let words: CorpusWords
+    let words: CorpusWords
     private let heldOutEvery: Int
     /// Words kept from training; units are counted as the words they make, so that all networks get the same text.
     private var heldOutWords = 0
     /// For each path, the number of its first sentence, held-out ones counted.
     private var firstSentences: [Int] = []
-    /// What a pipe brought, which cannot be read twice.
+    /// The text of a pipe, which cannot be read twice.
     private var memory: Sentences?
 
     /// Reads everything once: to check every shard before the first step, to count, and to give new words their rows in
     /// the order of the files.
     ///
     /// - Parameters:
-    ///   - heldOutEvery: keep every n-th sentence from training; 0 keeps none.
-    ///   - heldOutTokens: how many words of them to keep in memory.
+    ///   - heldOutEvery: n, to keep every n-th sentence from training; 0 keeps none.
+    ///   - heldOutTokens: the number of words of them to keep in memory.
     /// Throws `ToolError` (`noInput`, `ioError`; `dataError` for damage, for a corpus without sentences, and for one in
     /// which no word has a vector or a class).
     public init(
@@ -142,7 +142,7 @@ public final class Corpus: @unchecked Sendable {
 
 extension Sentences {
     /// The first sentences of a token shard, until they have `limit` words. Throws `ToolError`.
-    /// - Parameter fields: how the shard was tokenised.
+    /// - Parameter fields: becomes the header of the shard, which says how the text was tokenised.
     public init(path: String, words: CorpusWords, limit: Int, pool: WorkerPool, fields: inout ShardFields) throws {
         self.init()
         let reader = SentenceReader(TokenShardReader(paths: [path], pool: pool)) { try words.number(of: $0) }

@@ -1,28 +1,30 @@
 import Files
-import Model
+public import Kernels
+public import Model
 import Shards
+import Subwords
 
-/// The words of a corpus by number, and what each is to a network: a vector, a class, a spelling.
+/// The words of a corpus by number, with the vector, the class and the spelling of each for a network.
 ///
 /// With a table, numbers are those of its rows and of the words met later (`WordRows`); otherwise those of the vocabulary's
 /// classes, and behind them words that are no class, in the order in which they are first met.
 ///
 /// Numbers are given by one thread, while the corpus is read for the first time; from then on any thread may read.
 public final class CorpusWords: @unchecked Sendable {
-    /// Their vectors, if the network asks for vectors.
+    /// The words' vectors, if the network asks for vectors.
     public let vectors: WordRows?
-    /// Their classes, if it predicts one of a vocabulary.
+    /// The words' classes, if it predicts one of a vocabulary.
     public let vocabulary: OutputVocabulary?
     /// The numbers of `<s>` and `</s>`.
     public let begin, end: UInt32
-    /// That of `<unk>`, if there is one.
+    /// The number of `<unk>`, if there is one.
     private let unknown: UInt32?
-    /// Without vectors: every word met, classes first.
+    /// Every word met, classes first; empty with vectors.
     private var words = WordTable()
-    /// With vectors and a vocabulary: the class of each number, -1 for rows that were not met.
+    /// The class of each number, -1 for rows that were not met; filled only with vectors and a vocabulary.
     private var classes: [Int32] = []
 
-    /// One of the two at least.
+    /// Makes the words; at least one of the two is needed.
     public init(vectors: WordRows?, vocabulary: OutputVocabulary?) {
         self.vectors = vectors
         self.vocabulary = vocabulary
@@ -68,37 +70,35 @@ public final class CorpusWords: @unchecked Sendable {
         return Int(number) < (vocabulary?.size ?? 0) ? Int32(number) : EncoderConfiguration.Mark.unknown
     }
 
-    /// Whether a word has a class of its own; `<unk>` has one, which a text may name, but the words it stands for have not.
+    /// True if a word has a class of its own. `<unk>` has one, which a text may name; the words it stands for have none.
     public func hasClass(_ number: UInt32) -> Bool {
         classNumber(number) != EncoderConfiguration.Mark.unknown || number == unknown
     }
 
-    /// Whether a word has a vector, or a class of its own, so that the network can be asked for it.
+    /// True if a word has a vector, or a class of its own, so that the network can be asked for it.
     public func isKnown(_ number: UInt32) -> Bool {
         vocabulary == nil ? vectors?.isUsable(number) ?? false : classNumber(number) != EncoderConfiguration.Mark.unknown
     }
 
-    /// Whether a word can be learned as a target: no target can point nowhere, and unknown words are a class.
+    /// True if a word can be learned as a target: a zero vector cannot, and unknown words are a class.
     public func isTarget(_ number: UInt32) -> Bool { vocabulary != nil || isKnown(number) }
 
-    /// Calls `body` with the spelling of a word. Without a table only.
+    /// Calls `body` with the spelling of a word.
     public func withSpelling<Result>(_ number: UInt32, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
         if let vectors { return try vectors.withWord(number, body) }
         return try words.withWord(Int(number), body)
     }
 
-    /// Whether tokens are units of words.
+    /// True if tokens are units of words.
     public var hasUnits: Bool { vocabulary?.merges.isEmpty == false }
 
-    /// How many words a sentence of tokens has.
+    /// The number of words in a sentence of tokens.
     public func wordCount(_ sentence: some Sequence<UInt32>) -> Int {
         hasUnits ? sentence.count(where: endsWord) : sentence.count { _ in true }
     }
 
-    /// Whether a unit is the last of its word: units that are not end with @@.
-    public func endsWord(_ number: UInt32) -> Bool {
-        withSpelling(number) { $0.count < 2 || $0[$0.count - 1] != UInt8(ascii: "@") || $0[$0.count - 2] != UInt8(ascii: "@") }
-    }
+    /// True if a unit is the last of its word.
+    public func endsWord(_ number: UInt32) -> Bool { withSpelling(number) { !UnitMark.isContinued($0) } }
 
     /// The `count` most frequent words, among them the mark that ends sentences in a direction. Throws `ToolError` if the
     /// table's file cannot be read.
@@ -115,5 +115,15 @@ public final class CorpusWords: @unchecked Sendable {
         return Candidates(
             rows: ordered.map(UInt32.init), counts: ordered.map(frequency), tableRows: vocabulary.size, dimension: 0,
             vector: { _, _ in })
+    }
+}
+
+extension CorpusWords: NumberedWords {
+    /// Writes the unit vectors of words that have been met to `matrix`, [words, dimension]; see `WordRows.gather`.
+    public func gather(_ words: [UInt32], into matrix: Matrix) throws { try vectors?.gather(words, into: matrix) }
+
+    public func spell(_ word: UInt32, _ body: (SpellingBatch.Word) -> Int32) -> Int32 {
+        if word == begin { return body(.begin) }
+        return word == end ? body(.end) : withSpelling(word) { body(.spelled($0)) }
     }
 }

@@ -3,18 +3,18 @@ import Kernels
 import Layers
 public import Model
 
-/// What one direction makes of the held-out text.
+/// The scores of one direction on the held-out text.
 public struct HeldOutResult: Sendable {
     public let direction: Direction
     /// Positions of the text.
     public let positions: Int
-    /// Mean of the loss that training minimises, over the positions that have a target; of a sampled softmax, the full
+    /// The mean of the loss that training minimises, over the positions that have a target; of a sampled softmax, the full
     /// one's.
     public let objective: Double
-    /// Of the continuous output: the mean cosine loss over all positions, and that of the constant vector that is best for
+    /// The mean cosine loss of the continuous output over all positions, and that of the constant vector that is best for
     /// exactly these positions: 1 - |mean of the unit targets|.
     public let cosine: (loss: Double, constantLoss: Double)?
-    /// Of a softmax: its classes, and the share of the targets that are none of them.
+    /// The number of a softmax's classes, and the share of the targets that are none of them.
     public let vocabulary: (size: Int, unknownShare: Double)?
     public let scores: RankingScores
 }
@@ -24,11 +24,11 @@ public final class HeldOutText {
     private let words: CorpusWords
     private let windows: [TrainingWindow]
     private let candidates: [Direction: Candidates]
-    /// Of a text of units of words: what ranks whole words.
+    /// The text step by step, to rank whole words, if its tokens are units of words.
     private let unitText: UnitText?
     /// When the text is scored.
     public let plan: EvaluationPlan
-    /// How many words a prediction is ranked among.
+    /// The number of words that a prediction is ranked among.
     public let candidateCount: Int
     /// Positions in all.
     public let positions: Int
@@ -38,13 +38,13 @@ public final class HeldOutText {
     /// - Parameters:
     ///   - sentences: the text.
     ///   - batch, window: the shape in which the model will see it, that of training.
-    ///   - count: how many words to rank predictions among.
-    ///   - corpus: the training text, for the frequency of the marks between its sentences.
+    ///   - count: the number of words to rank predictions among.
+    ///   - corpus: the training text, for its words, and for the frequency of the marks between its sentences.
     /// Throws `ToolError` if the table's file cannot be read.
     public init(
-        _ sentences: Sentences, words: CorpusWords, batch: Int, window: Int, candidates count: Int, corpus: Corpus,
-        plan: EvaluationPlan
+        _ sentences: Sentences, batch: Int, window: Int, candidates count: Int, corpus: Corpus, plan: EvaluationPlan
     ) throws {
+        let words = corpus.words
         self.words = words
         self.plan = plan
         let batch = min(batch, max(1, sentences.count))
@@ -76,85 +76,63 @@ public final class HeldOutText {
         let saved = model.savedState(batch: trainingBatch)
         defer { model.restoreState(saved, batch: trainingBatch) }
         model.resetState()
-        return try model.configuration.output == .continuous ? scoreVectors(model) : scoreClasses(model)
-    }
-
-    private func scoreVectors(_ model: DirectionModel) throws -> HeldOutResult {
-        let dimension = model.configuration.outputSize
-        let predictions = FloatBuffer(count: positions * dimension)
+        let configuration = model.configuration, isContinuous = configuration.output == .continuous
+        let width = isContinuous ? configuration.outputSize : configuration.width
+        let memory = FloatBuffer(count: positions * width)
+        defer { withExtendedLifetime(memory) {} }
         var targets: [UInt32] = []
         targets.reserveCapacity(positions)
-        var sum = [Double](repeating: 0, count: dimension)
-        var loss = 0.0
-        let objective = try forEachWindow(model) { window, prepared, shape in
-            let predicted = model.predictions(shape)
-            guard case .vectors(let target) = prepared.targets(rows: shape.rows) else { return }
+        var cosineLoss = 0.0, sum = [Double](repeating: 0, count: width)
+        let objective = try forEachWindow(model) { window, prepared, places, shape in
+            let rows = Matrix(memory, at: targets.count * width, rows: places.count, columns: width)
             let numbers = window.targets(model.direction)
-            let places = (0..<shape.rows).filter { prepared.counted[$0] == 1 }
-            let rows = Matrix(predictions, at: targets.count * dimension, rows: places.count, columns: dimension)
-            model.backend.gather(places, of: predicted, into: rows)
+            guard case .vectors(let target) = prepared.targets(rows: shape.rows) else {
+                model.backend.gather(places, of: model.states(shape), into: rows)
+                return targets += places.map { classTarget(numbers[$0]) }
+            }
+            model.backend.gather(places, of: model.predictions(shape), into: rows)
             model.backend.normalize(rows)
-            let own = FloatBuffer(count: places.count * dimension)
-            let vectors = Matrix(own, rows: places.count, columns: dimension)
+            let own = FloatBuffer(count: places.count * width), vectors = Matrix(own, rows: places.count, columns: width)
             model.backend.gather(places, of: target, into: vectors)
-            for product in model.backend.rowProducts(rows, vectors) { loss += 1 - product }
+            for product in model.backend.rowProducts(rows, vectors) { cosineLoss += 1 - product }
             for (index, value) in model.backend.columnSums(of: vectors).enumerated() { sum[index] += value }
             withExtendedLifetime(own) {}
-            for place in places { targets.append(numbers[place]) }
+            targets += places.map { numbers[$0] }
         }
         let count = Double(max(1, targets.count))
-        let resultant = sum.reduce(0) { $0 + $1 * $1 }.squareRoot()
         var scores = RankingScores()
         if let candidates = candidates[model.direction] {
-            let ranking = Ranking(
-                candidates: candidates, predictions: Matrix(predictions, rows: positions, columns: dimension),
-                backend: model.backend)
+            let rows = Matrix(memory, rows: positions, columns: width)
+            let ranking = isContinuous ? Ranking(candidates: candidates, predictions: rows, backend: model.backend)
+                : Ranking(
+                    candidates: candidates, states: rows, backend: model.backend,
+                    rank: model.ranking(among: candidates.rows.map(Int32.init)))
             scores = ranking.score(targets: targets)
-            withExtendedLifetime(predictions) {}
         }
-        return HeldOutResult(
-            direction: model.direction, positions: positions, objective: objective.mean, cosine: (loss / count, 1 - resultant / count),
-            vocabulary: nil, scores: scores)
-    }
-
-    private func scoreClasses(_ model: DirectionModel) throws -> HeldOutResult {
-        let width = model.configuration.width
-        let states = FloatBuffer(count: positions * width)
-        var targets: [UInt32] = []
-        targets.reserveCapacity(positions)
-        var unknownTargets = 0
-        let objective = try forEachWindow(model) { window, prepared, shape in
-            let numbers = window.targets(model.direction)
-            let outputs = model.states(shape)
-            let places = (0..<shape.rows).filter { prepared.counted[$0] == 1 }
-            model.backend.gather(
-                places, of: outputs, into: Matrix(states, at: targets.count * width, rows: places.count, columns: width))
-            for place in places {
-                let target = prepared.targetClass(place)
-                unknownTargets += target == EncoderConfiguration.Mark.unknown ? 1 : 0
-                // To foresee that some unknown word comes is to foresee none.
-                targets.append(words.hasClass(numbers[place]) ? UInt32(target) : .max)
-            }
-        }
-        let unknown = Double(unknownTargets) / Double(max(1, targets.count))
-        var scores = RankingScores()
-        if let candidates = candidates[model.direction] {
-            let ranking = Ranking(
-                candidates: candidates, states: Matrix(states, rows: positions, columns: width),
-                backend: model.backend, rank: model.ranking(among: candidates.rows.map(Int32.init)))
-            scores = ranking.score(targets: targets)
-            withExtendedLifetime(states) {}
+        if isContinuous {
+            let resultant = sum.reduce(0) { $0 + $1 * $1 }.squareRoot()
+            return HeldOutResult(
+                direction: model.direction, positions: positions, objective: objective.mean,
+                cosine: (cosineLoss / count, 1 - resultant / count), vocabulary: nil, scores: scores)
         }
         if let unitText, model.direction == .forward { scores = try unitText.score(model) }
         scores.perplexity = exp(objective.mean * objective.count / Double(max(1, wordPositions)))
+        let unknown = targets.count { $0 == .max || $0 == UInt32(EncoderConfiguration.Mark.unknown) }
         return HeldOutResult(
             direction: model.direction, positions: positions, objective: objective.mean, cosine: nil,
-            vocabulary: (words.vocabulary?.size ?? 0, unknown), scores: scores)
+            vocabulary: (words.vocabulary?.size ?? 0, Double(unknown) / count), scores: scores)
     }
 
-    /// Runs all windows; returns the mean of the loss over the positions that count, and how many these are.
+    /// The class that a word must be ranked as; none for a word that is unknown: to foresee that some unknown word comes is to
+    /// foresee none.
+    private func classTarget(_ number: UInt32) -> UInt32 {
+        words.hasClass(number) ? UInt32(words.classNumber(number)) : .max
+    }
+
+    /// Runs all windows, and calls `body` with each and the places in it that count. Returns the mean of the loss over these, and
+    /// their number.
     private func forEachWindow(
-        _ model: DirectionModel, _ body: (TrainingWindow, DirectionWindow, WindowShape) -> Void
+        _ model: DirectionModel, _ body: (TrainingWindow, DirectionWindow, _ places: [Int], WindowShape) -> Void
     ) throws -> (mean: Double, count: Double) {
         var total = 0.0, counted = 0.0
         let capacity = (windows.first?.batch ?? 0) * (windows.first?.window ?? 0)
@@ -162,13 +140,13 @@ public final class HeldOutText {
         for window in windows {
             let shape = WindowShape(steps: window.window, batch: window.batch)
             try prepared.prepare(window, model.direction)
-            let count = prepared.counted[..<shape.rows].reduce(0.0) { $0 + Double($1) }
-            total += count
+            let places = prepared.places
+            total += Double(places.count)
                 * model.evaluate(
                     prepared.input(rows: shape.rows), targets: prepared.targets(rows: shape.rows),
                     weights: prepared.weights(rows: shape.rows), shape: shape, carry: true)
-            counted += count
-            body(window, prepared, shape)
+            counted += Double(places.count)
+            body(window, prepared, places, shape)
         }
         return (total / max(1, counted), counted)
     }

@@ -10,7 +10,7 @@ public struct TrainingInput {
     public let corpus: Corpus
     public let pool: ThreadPool
     private let heldOut: Sentences
-    /// What looks like a slip, though training can go on.
+    /// Warnings of slips that do not keep training from going on.
     public let warnings: [String]
 
     /// - Parameters:
@@ -71,7 +71,7 @@ public struct TrainingInput {
         }
     }
 
-    /// What tokens are that were cut by some merges, or by none.
+    /// A name for tokens that were cut by some merges, or by none.
     private static func name(_ merges: String) -> String { merges.isEmpty ? "whole words" : "units of merges \(merges)" }
 
     /// Memory of the held-out text, cut into windows, and of what its scores are made from.
@@ -84,16 +84,16 @@ public struct TrainingInput {
             + Ranking.bytes(candidates: candidates, dimension: width)
     }
 
-    /// How often a run is evaluated, and on how much of the held-out text.
+    /// The plan of a run's evaluations on the held-out text.
     func evaluationPlan(_ configuration: EncoderConfiguration, _ options: TrainingOptions) -> EvaluationPlan {
         EvaluationPlan(
             configuration, options, words: corpus.positions, heldOut: heldOut.tokenCount + heldOut.count,
             candidates: min(options.candidates, words.count))
     }
 
-    /// Whether the run can be made at all. Throws `ToolError`: `configuration` for a corpus shorter than one step and for
-    /// units of words where the network reads whole ones, or the other way round, `usage` for a network far larger than the
-    /// machine, which is a slip of the keyboard.
+    /// Refuses a run that cannot be made. Throws `ToolError`: `configuration` for a corpus shorter than one step and for units of
+    /// words where the network reads whole ones, or the other way round, `usage` for a network far larger than the machine,
+    /// which is a slip of the keyboard.
     public func check(_ configuration: EncoderConfiguration, _ options: TrainingOptions) throws {
         guard configuration.output != .none else {
             throw ToolError(
@@ -131,7 +131,7 @@ public struct TrainingInput {
         guard heldOut.count > 0 else { return nil }
         let plan = evaluationPlan(configuration, options)
         return try HeldOutText(
-            heldOut.thinned(toPositions: plan.positions), words: words, batch: options.batch, window: options.window,
+            heldOut.thinned(toPositions: plan.positions), batch: options.batch, window: options.window,
             candidates: options.candidates, corpus: corpus, plan: plan)
     }
 }

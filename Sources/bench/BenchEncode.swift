@@ -12,9 +12,9 @@ struct BenchEncode: Tool {
         abstract: "Encoding beside the machine's ceiling for matrix products, sentences alone, and the start.",
         discussion: """
             Weights are random. Sentences become the vectors of all layers in memory, as in encode, from packed weights; a word \
-            costs 2 x weights operations, a multiplication and an addition for each weight of the LSTM layers and of the layer \
-            below them in all directions. Of characters each distinct word is read once, and that is counted as it is \
-            computed. Marks and what fills batches up are not counted.
+            costs 2 x weights operations, a multiplication and an addition for each weight of the LSTM layers in all directions. \
+            The input layer reads each distinct word once, which is counted as it is computed. Marks between sentences and \
+            what fills batches up are not counted.
 
             The overhead of a sentence encoded alone is what is not arithmetic of the encoder. The start is that of a model \
             file in the page cache: mapped and checked, its weights packed, and encode itself for one short sentence.
