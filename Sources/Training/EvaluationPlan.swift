@@ -1,6 +1,6 @@
 import Model
 
-/// How often a run is evaluated, and on how much of the held-out text.
+/// The times at which a run is evaluated, and the part of the held-out text that is scored.
 ///
 /// Unless `--evaluations` or `--evaluate-every` says otherwise, there are at most ten, and as many as take a tenth of the run's
 /// time together. Where one alone would take more, it scores fewer positions, unless `--held-out-tokens` says how many. All of
@@ -17,16 +17,16 @@ public struct EvaluationPlan: Sendable, Equatable {
     /// Operations of the ceiling's speed that ranking takes beside them.
     private let operationsBeside: Double
 
-    /// What all evaluations may take of a run's time.
+    /// The share of a run's time that all evaluations may take.
     private static let share = 0.1
     private static let most = 10
     /// Scores over fewer positions than these would say little.
     private static let fewestPositions = 2_000
 
     /// - Parameters:
-    ///   - words: of the corpus: positions of an epoch.
-    ///   - heldOut: positions of the held-out text.
-    ///   - candidates: words that predictions are ranked among.
+    ///   - words: the positions of an epoch.
+    ///   - heldOut: the positions of the held-out text.
+    ///   - candidates: the number of words that predictions are ranked among.
     init(_ configuration: EncoderConfiguration, _ options: TrainingOptions, words: Int, heldOut: Int, candidates: Int) {
         let cost = TrainingCost(configuration)
         let steps = options.totalSteps(positions: words)
@@ -39,34 +39,38 @@ public struct EvaluationPlan: Sendable, Equatable {
         if let asked = options.evaluationInterval {
             interval = asked
         } else if let asked = options.evaluations {
-            // Rounded up, without a sum that could overflow.
-            interval = asked > 0 ? max(1, steps / asked + (steps % asked > 0 ? 1 : 0)) : nil
+            interval = asked > 0 ? steps.quotientRoundedUp(by: asked) : nil
         } else if heldOut > 0 {
             let affordable = Self.share * training / whole
             let count = max(1, min(Self.most, Int(min(affordable, Double(Self.most)))))
-            interval = (steps + count - 1) / count
+            interval = steps.quotientRoundedUp(by: count)
             if affordable < 1 && options.heldOutTokens == nil {
                 positions = min(heldOut, max(Self.fewestPositions, Int(affordable * Double(heldOut))))
             }
         }
         self.interval = heldOut > 0 ? interval : nil
-        count = self.interval.map { steps / $0 + (steps % $0 > 0 ? 1 : 0) } ?? 0
+        count = self.interval.map { steps.quotientRoundedUp(by: $0) } ?? 0
         self.positions = positions
         operations = Double(positions) * position
         operationsBeside = Double(positions) * beside
     }
 
-    /// Whether there is an evaluation after a step.
+    /// Returns true if there is an evaluation after a step.
     func isDue(step: Int, isLast: Bool) -> Bool { interval.map { isLast || step % $0 == 0 } ?? false }
 
     /// Evaluations after `step`, of a run of so many steps.
     func remaining(after step: Int, of steps: Int) -> Int {
         guard let interval, step < steps else { return 0 }
-        return steps / interval + (steps % interval > 0 ? 1 : 0) - step / interval
+        return steps.quotientRoundedUp(by: interval) - step / interval
     }
 
     /// Seconds that an evaluation takes, at most, on a machine whose large products reach `ceiling` GFLOP/s.
     func secondsOfEvaluation(ceiling: Double) -> Double {
         TrainingCost.secondsOfEvaluation(operations: operations + operationsBeside, ceiling: ceiling)
     }
+}
+
+extension Int {
+    /// The quotient of two positive numbers, rounded up, without a sum that could overflow.
+    func quotientRoundedUp(by divisor: Int) -> Int { self / divisor + (self % divisor > 0 ? 1 : 0) }
 }

@@ -2,62 +2,65 @@ public import Files
 import FoundationEssentials
 import Model
 
-/// What a step of training looks like in the log.
+/// A line of the log about the steps since the last such line.
 struct TrainingMetrics: Encodable {
     let event = "train"
-    var step: Int
-    var epoch: Double
+    let step: Int
+    let epoch: Double
     /// Positions trained on so far; each counts once, whether one direction learns from it or both.
-    var words: Int
-    /// Mean over the directions and the steps since the last line.
-    var loss: Double
-    var rate: Float
-    /// The largest of the directions, before clipping.
-    var gradientNorm: Double
-    var seconds: Double
-    var wordsPerSecond: Double
-    /// Of the machine's speed at large matrix products.
-    var ceilingShare: Double?
+    let words: Int
+    /// The mean over the directions and the steps since the last line.
+    let loss: Double
+    let rate: Float
+    /// The largest norm of the directions, before clipping.
+    let gradientNorm: Double
+    let seconds, wordsPerSecond: Double
+    /// The share of the machine's speed at large matrix products.
+    let ceilingShare: Double?
     /// Seconds since the last line in which training waited for data.
-    var secondsWaited: Double
+    let secondsWaited: Double
     /// Peak memory of the process in bytes.
-    var memory: Int
+    let memory: Int
 }
 
-/// What an evaluation looks like in the log: one line a direction.
+/// A line of the log about an evaluation of one direction. What a network does not have is left out, as are ranks where nothing
+/// was ranked, and a perplexity beyond all numbers.
 struct HeldOutMetrics: Encodable {
     let event = "held-out"
-    var step: Int
-    var words: Int
-    /// Of training, evaluations left out.
-    var seconds: Double
-    var candidates: Int
-    var result: HeldOutResult
-    /// Seconds that scoring this direction took.
-    var evaluationSeconds: Double
+    let step, words, candidates: Int
+    /// Seconds of training, evaluations left out, and those that scoring this direction took.
+    let seconds, evaluationSeconds: Double
+    let direction: Direction
+    let heldOutPositions: Int
+    let loss, objective: Double
+    let constantLoss: Double?
+    let vocabulary: Int?
+    let unknownShare: Double?
+    let positions: Int
+    let coverage: Double
+    let perplexity: Double?
+    private(set) var candidatePerplexity, cosineTop1, cosineTop10, top1, top10, scale: Double?
+    private(set) var unigramTop1, unigramTop10, unigramPerplexity: Double?
 
-    private enum CodingKeys: CodingKey {
-        case event, step, words, seconds, direction, loss, constantLoss, objective, candidates, vocabulary, unknownShare
-        case heldOutPositions, evaluationSeconds
-    }
-
-    /// The scores stand beside the other fields, not inside one. What a network does not have is left out.
-    func encode(to encoder: any Encoder) throws {
-        try result.scores.encode(to: encoder)
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(event, forKey: .event)
-        try container.encode(step, forKey: .step)
-        try container.encode(words, forKey: .words)
-        try container.encode(seconds, forKey: .seconds)
-        try container.encode(result.direction.rawValue, forKey: .direction)
-        try container.encode(result.cosine?.loss ?? result.objective, forKey: .loss)
-        try container.encodeIfPresent(result.cosine?.constantLoss, forKey: .constantLoss)
-        try container.encode(result.objective, forKey: .objective)
-        try container.encode(candidates, forKey: .candidates)
-        try container.encode(result.positions, forKey: .heldOutPositions)
-        try container.encode(evaluationSeconds, forKey: .evaluationSeconds)
-        try container.encodeIfPresent(result.vocabulary?.size, forKey: .vocabulary)
-        try container.encodeIfPresent(result.vocabulary?.unknownShare, forKey: .unknownShare)
+    /// - Parameter seconds: the seconds that scoring this direction took.
+    init(_ result: HeldOutResult, of evaluation: Evaluation, seconds: Double) {
+        (step, words, candidates) = (evaluation.step, evaluation.words, evaluation.candidates)
+        self.seconds = evaluation.secondsOfTraining
+        evaluationSeconds = seconds
+        direction = result.direction
+        heldOutPositions = result.positions
+        (loss, objective) = (result.cosine?.loss ?? result.objective, result.objective)
+        constantLoss = result.cosine?.constantLoss
+        (vocabulary, unknownShare) = (result.vocabulary?.size, result.vocabulary?.unknownShare)
+        let scores = result.scores
+        (positions, coverage) = (scores.positions, scores.coverage)
+        perplexity = scores.perplexity.isFinite && scores.perplexity > 0 ? scores.perplexity : nil
+        guard positions > 0 else { return }
+        candidatePerplexity = scores.candidatePerplexity.flatMap { $0.isFinite ? $0 : nil }
+        (cosineTop1, cosineTop10, scale) = (scores.cosineTop1, scores.cosineTop10, scores.scale)
+        (top1, top10) = (scores.top1, scores.top10)
+        (unigramTop1, unigramTop10) = (scores.unigramTop1, scores.unigramTop10)
+        unigramPerplexity = scores.unigramPerplexity.isFinite ? scores.unigramPerplexity : nil
     }
 }
 
@@ -66,7 +69,7 @@ public final class MetricsLog {
     private let output: OutputFile?
     private let encoder = JSONEncoder()
 
-    /// - Parameter output: where to write; `nil` writes nothing.
+    /// - Parameter output: the file to write; `nil` writes nothing.
     public init(_ output: OutputFile?) {
         self.output = output
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -77,8 +80,8 @@ public final class MetricsLog {
 
     /// Opens a log under its own name, where people can watch it grow.
     ///
-    /// - Parameter step: of the checkpoint that a run goes on from: earlier lines stay, later ones are forgotten, because
-    ///   they will be written again; 0 begins a new log.
+    /// - Parameter step: the step of the checkpoint that a run goes on from: earlier lines stay, later ones are forgotten,
+    ///   because they will be written again; 0 begins a new log.
     /// Throws `ToolError` (`cannotCreate`, `ioError`; `inUse` if another run writes it; `dataError` if the file that is there is no log).
     public convenience init(path: String, resumingAt step: Int) throws {
         if step > 0 && path != "-" {
@@ -119,19 +122,19 @@ public final class MetricsLog {
     }
 }
 
-/// What is known after each step, for a progress line.
+/// The state of a run after a step, for a progress line.
 public struct TrainingProgress: Sendable {
     public let step: Int
     public let totalSteps: Int
     public let words: Int
-    /// Mean over the last steps.
+    /// The mean over the last steps.
     public let loss: Double
     public let wordsPerSecond: Double
-    /// Of the machine's speed at large matrix products; `nil` if that is not known.
+    /// The share of the machine's speed at large matrix products; `nil` if that is not known.
     public let ceilingShare: Double?
-    /// Of training and evaluations.
+    /// Seconds of training and evaluations to come.
     public let secondsLeft: Double
-    /// Whether the held-out text is being scored.
+    /// True while the held-out text is being scored.
     public let isEvaluating: Bool
 }
 
@@ -146,7 +149,7 @@ public struct Evaluation: Sendable {
     public let results: [HeldOutResult]
 }
 
-/// How a run ended.
+/// The reason why a run ended.
 public enum TrainingOutcome: Sendable {
     /// All steps are made.
     case finished

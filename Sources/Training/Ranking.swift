@@ -1,8 +1,6 @@
 import Glibc
 public import Kernels
 
-func naturalLogarithm(_ value: Double) -> Double { log(value) }
-
 /// Ranks predictions among candidates. Of the continuous output by cosine and by scale x cosine + log unigram probability;
 /// of a softmax by its probabilities.
 ///
@@ -16,18 +14,18 @@ public struct Ranking {
     private static let fitRows = 512
 
     private let candidates: Candidates
-    /// Whether values are cosines.
+    /// True if values are cosines.
     private let isCosine: Bool
-    /// [positions, size]: what is ranked.
+    /// The predictions or states to rank: [positions, size].
     private let rows: Matrix
     private let backend: any Backend
     /// Ranks the targets, [rows], of some rows.
     private let rank: (_ rows: Matrix, _ targets: [Int], _ scale: Float) -> [CandidateScores]
-    /// How far each row's cosine with its target is above the mean of all under the softmax, and their variance there.
+    /// Gives the excess of each row's cosine with its target over the mean of all under the softmax, and their variance there.
     private let moments: (_ rows: Matrix, _ targets: [Int], _ scale: Float) -> [(excess: Double, variance: Double)]
 
     /// - Parameters:
-    ///   - predictions: unit vectors, [positions, dimension], of positions that `score` will be asked for.
+    ///   - predictions: the unit vectors of the positions that `score` will be asked for: [positions, dimension].
     public init(candidates: Candidates, predictions: Matrix, backend: any Backend) {
         let packed = backend.packed(candidates.matrix.transposed)
         self.candidates = candidates
@@ -50,7 +48,7 @@ public struct Ranking {
     }
 
     /// - Parameters:
-    ///   - states: [positions, size], of positions that `score` will be asked for.
+    ///   - states: the states of the positions that `score` will be asked for: [positions, size].
     ///   - rank: ranks the targets of some states among the candidates by their probabilities.
     public init(
         candidates: Candidates, states: Matrix, backend: any Backend,
@@ -74,50 +72,34 @@ public struct Ranking {
             candidates.index(ofRow: targets[position]).map { (position: position, target: $0) }
         }
         guard !known.isEmpty, !isCosine || known.count > 1 else { return RankingScores() }
-        let middle = isCosine ? known.count / 2 : known.count
-        var scores = RankingScores()
-        scores.positions = known.count
-        scores.coverage = Double(known.count) / Double(targets.count)
-        var sums = Tally()
+        var ranks: [CandidateScores], scale: Double?
         if isCosine {
-            let first = fitScale(known[middle...], near: nil)
-            let scales = [first, fitScale(known[..<middle], near: first)]
-            tally(known[..<middle], scale: scales[0], into: &sums)
-            tally(known[middle...], scale: scales[1], into: &sums)
-            scores.scale = (scales[0] + scales[1]) / 2
-            scores.cosineTop1 = Double(sums.cosineTop1) / Double(known.count)
-            scores.cosineTop10 = Double(sums.cosineTop10) / Double(known.count)
+            let middle = known.count / 2, first = fitScale(known[middle...], near: nil)
+            let second = fitScale(known[..<middle], near: first)
+            ranks = forEachBlock(known[..<middle], rank, first) + forEachBlock(known[middle...], rank, second)
+            scale = (first + second) / 2
         } else {
-            tally(known[...], scale: 1, into: &sums)
+            ranks = forEachBlock(known[...], rank, 1)
         }
-        scores.top1 = Double(sums.top1) / Double(known.count)
-        scores.top10 = Double(sums.top10) / Double(known.count)
-        scores.perplexity = exp(-sums.logProbability / Double(known.count))
+        var tally = RankTally()
+        for (rank, (_, target)) in zip(ranks, known) {
+            tally.add(target: target, better: rank.higherScores, logUnigram: Double(candidates.logUnigram[target]))
+        }
+        var scores = tally.scores(of: targets.count)
+        let count = Double(known.count)
+        scores.perplexity = exp(-ranks.reduce(0.0) { $0 + $1.logProbability } / count)
         scores.candidatePerplexity = scores.perplexity
-        unigram(known.map(\.target), into: &scores)
+        guard let scale else { return scores }
+        scores.scale = scale
+        scores.cosineTop1 = Double(ranks.count { $0.higherValues < 1 }) / count
+        scores.cosineTop10 = Double(ranks.count { $0.higherValues < RankTally.most }) / count
         return scores
     }
 
     /// A position that is ranked, and the candidate that is right there.
     private typealias Known = (position: Int, target: Int)
 
-    private struct Tally {
-        var cosineTop1 = 0, cosineTop10 = 0, top1 = 0, top10 = 0
-        var logProbability = 0.0
-    }
-
-    /// Ranks positions.
-    private func tally(_ known: ArraySlice<Known>, scale: Double, into sums: inout Tally) {
-        for row in forEachBlock(known, rank, scale) {
-            sums.cosineTop1 += row.higherValues < 1 ? 1 : 0
-            sums.cosineTop10 += row.higherValues < 10 ? 1 : 0
-            sums.top1 += row.higherScores < 1 ? 1 : 0
-            sums.top10 += row.higherScores < 10 ? 1 : 0
-            sums.logProbability += row.logProbability
-        }
-    }
-
-    /// What `rank` or `moments` gives for some positions, block by block.
+    /// Returns the results of `rank` or `moments` for some positions, block by block.
     private func forEachBlock<Result>(
         _ known: ArraySlice<Known>, _ body: (_ rows: Matrix, _ targets: [Int], _ scale: Float) -> [Result], _ scale: Double
     ) -> [Result] {
@@ -167,17 +149,6 @@ public struct Ranking {
             if abs(step) * (curvature / Double(sample.count)).squareRoot() < 0.1 { break }
         }
     }
-
-    private func unigram(_ targets: [Int], into scores: inout RankingScores) {
-        let order = candidates.logUnigram.indices.sorted {
-            (candidates.logUnigram[$0], $1) > (candidates.logUnigram[$1], $0)
-        }
-        let best = Set(order.prefix(10))
-        let count = Double(targets.count)
-        scores.unigramTop1 = Double(targets.count { $0 == order[0] }) / count
-        scores.unigramTop10 = Double(targets.count { best.contains($0) }) / count
-        scores.unigramPerplexity = exp(-targets.reduce(0.0) { $0 + Double(candidates.logUnigram[$1]) } / count)
-    }
 }
 
 /// The words among which a prediction is ranked: the N most frequent ones, as unit vectors with their probabilities.
@@ -188,7 +159,7 @@ public struct Candidates: Sendable {
     /// The rows of the table, or the classes, that they are.
     public let rows: [UInt32]
     public let dimension: Int
-    /// log p of the unigram model, which these words share among them.
+    /// log p of each word in the unigram model of these words.
     let logUnigram: [Float]
     /// The candidate that each row of the table is, -1 for none.
     private let candidateOfRow: [Int32]
@@ -196,7 +167,7 @@ public struct Candidates: Sendable {
     /// - Parameters:
     ///   - rows: the rows of the table to rank, most frequent first.
     ///   - counts: their counts in the training text; 0 counts as 1.
-    ///   - tableRows: how many rows the table has.
+    ///   - tableRows: the number of rows of the table.
     ///   - vector: writes the unit target vector of a row; what it throws is passed on.
     public init(
         rows: [UInt32], counts: [UInt64], tableRows: Int, dimension: Int,
@@ -212,8 +183,7 @@ public struct Candidates: Sendable {
             candidates[Int(row)] = Int32(index)
         }
         candidateOfRow = candidates
-        let total = counts.reduce(0.0) { $0 + Double(max(1, $1)) }
-        logUnigram = counts.map { Float(naturalLogarithm(Double(max(1, $0)) / total)) }
+        logUnigram = RankTally.logUnigram(counts).map { Float($0) }
     }
 
     /// The candidate that a row of the table is, `nil` for a word that is not ranked (rows made later included).
@@ -223,57 +193,4 @@ public struct Candidates: Sendable {
     }
 
     var matrix: Matrix { Matrix(vectors, rows: count, columns: dimension) }
-}
-
-/// How well predictions find the right word among the candidates. Shares are of the positions whose target is one.
-public struct RankingScores: Sendable, Equatable {
-    /// Positions ranked, and the share of all positions that they are.
-    public var positions = 0
-    public var coverage = 0.0
-    /// By cosine alone: of the continuous output.
-    public var cosineTop1: Double?
-    public var cosineTop10: Double?
-    /// By the model's probability: of the continuous output, scale x cosine + log unigram probability; of a softmax, its own.
-    public var top1 = 0.0
-    public var top10 = 0.0
-    /// Of the continuous output, among the candidates; of a softmax, among its vocabulary, and all positions count.
-    public var perplexity = 0.0
-    /// Among the candidates and over the positions ranked, whatever the output: comparable where they are the same. `nil` for
-    /// units of words, of which not every candidate is scored.
-    public var candidatePerplexity: Double?
-    /// The scale of the continuous output: the mean of two, each fitted on the positions that the other ranks.
-    public var scale: Double?
-    /// The unigram model alone.
-    public var unigramTop1 = 0.0
-    public var unigramTop10 = 0.0
-    public var unigramPerplexity = 0.0
-
-    public init() {}
-}
-
-extension RankingScores: Encodable {
-    private enum CodingKeys: CodingKey {
-        case positions, coverage, cosineTop1, cosineTop10, top1, top10, perplexity, candidatePerplexity, scale
-        case unigramTop1, unigramTop10, unigramPerplexity
-    }
-
-    /// What there is none of is left out: ranks where nothing was ranked, a perplexity beyond all numbers.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(positions, forKey: .positions)
-        try container.encode(coverage, forKey: .coverage)
-        if perplexity.isFinite && perplexity > 0 { try container.encode(perplexity, forKey: .perplexity) }
-        guard positions > 0 else { return }
-        if let candidatePerplexity, candidatePerplexity.isFinite {
-            try container.encode(candidatePerplexity, forKey: .candidatePerplexity)
-        }
-        try container.encodeIfPresent(cosineTop1, forKey: .cosineTop1)
-        try container.encodeIfPresent(cosineTop10, forKey: .cosineTop10)
-        try container.encode(top1, forKey: .top1)
-        try container.encode(top10, forKey: .top10)
-        try container.encodeIfPresent(scale, forKey: .scale)
-        try container.encode(unigramTop1, forKey: .unigramTop1)
-        try container.encode(unigramTop10, forKey: .unigramTop10)
-        if unigramPerplexity.isFinite { try container.encode(unigramPerplexity, forKey: .unigramPerplexity) }
-    }
 }

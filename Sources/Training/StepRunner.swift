@@ -7,7 +7,7 @@ import Shards
 /// Training steps by themselves, for benchmarks: what `Trainer` does for each step on the same data, without log, evaluation
 /// and checkpoint.
 public final class StepRunner {
-    /// What a step was, and where its time went.
+    /// The size of a step, and the time of each of its parts.
     public struct Step: Sendable {
         /// Words and sentence ends trained on; each counts once, whether one direction learns from it or both, and a word of
         /// several units counts once.
@@ -24,8 +24,6 @@ public final class StepRunner {
     private let step: TrainingStep
     private let stream: WindowStream
     private var number = 0
-    /// Whether each number of a word ends one; empty if all do.
-    private let endsWord: [Bool]
 
     public init(_ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput) {
         words = input.words
@@ -35,10 +33,7 @@ public final class StepRunner {
         encoder.initialize(seed: options.seed)
         let rate = LearningRate(.constant, peak: options.peakRate, warmupSteps: 0, totalSteps: 1)
         step = TrainingStep(encoder, words, options, rate: rate, corpusName: input.corpus.name)
-        stream = WindowStream(
-            input.corpus, batch: options.batch, window: options.window, seed: options.seed, begin: words.begin,
-            end: words.end)
-        endsWord = words.hasUnits ? (0..<UInt32(words.count)).map(words.endsWord) : []
+        stream = WindowStream(input.corpus, batch: options.batch, window: options.window, seed: options.seed)
     }
 
     /// Called when the gradients of some parameters of a direction, by its index, are complete, once in a step.
@@ -47,7 +42,7 @@ public final class StepRunner {
         set { step.finish = newValue }
     }
 
-    /// Whether it is known which way the directions run faster; until then steps are slower than training is.
+    /// True once it is known which way the directions run faster; until then steps are slower than training is.
     public var isSettled: Bool { step.isSettled }
 
     /// Trains one step. Throws what `TrainingStep.run` throws.
@@ -77,22 +72,18 @@ public final class StepRunner {
     }
 
     private func words(of window: TrainingWindow) -> Int {
-        guard !endsWord.isEmpty else { return window.positions }
-        return window.forwardTargets.indices.count { window.weights[$0] == 1 && endsWord[Int(window.forwardTargets[$0])] }
+        guard words.hasUnits else { return window.positions }
+        return window.forwardTargets.indices.count { window.weights[$0] == 1 && words.endsWord(window.forwardTargets[$0]) }
     }
 }
 
 extension StepRunner {
-    /// Bytes that training takes by parts, at any batch: memory that is only counted is not touched.
+    /// Bytes that training takes, at any batch: memory that is only counted is not touched.
     ///
-    /// - Parameter read: what the program and its text take already.
+    /// - Parameter read: the bytes that the program and its text take already.
     public static func bytes(
         _ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput, read: Int
     ) -> Int {
-        let rows = options.batch * options.window
-        let window = DirectionWindow(configuration, input.words, positions: rows)
-        return configuration.memoryBill(
-            capacity: WindowCapacity(batch: options.batch, rows: rows), training: options.optimizer.optimizer
-        ).reduce(read + configuration.directions.count * window.bytes) { $0 + $1.bytes }
+        input.bytesOfSteps(configuration, options).reduce(read) { $0 + $1.bytes }
     }
 }

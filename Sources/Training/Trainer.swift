@@ -3,7 +3,7 @@ import Glibc
 import Kernels
 import Layers
 public import Model
-public import Parallel
+import Parallel
 
 /// Trains an encoder on a corpus, step by step, with evaluations and checkpoints on the way.
 ///
@@ -18,43 +18,42 @@ public final class Trainer {
     public var onEvaluation: (Evaluation) -> Void = { _ in }
     /// Called with a sentence when something looks wrong but training goes on.
     public var onWarning: (String) -> Void = { _ in }
-    /// Asked after every step: whether to write a checkpoint and stop.
+    /// Called after every step; true writes a checkpoint and stops.
     public var shouldStop: () -> Bool = { false }
-    /// Where metrics go.
+    /// The log of metrics.
     public var log = MetricsLog(nil)
-    /// Measures GFLOP/s of large products on this machine: what the speed of training is compared with, and what times are
-    /// estimated by. Asked at the start, and again after evaluations of longer runs, since neighbours come and go; the greatest
-    /// counts.
+    /// Measures GFLOP/s of large products on this machine, with which the speed of training is compared and times are estimated.
+    /// Called at the start, and again after evaluations of longer runs, since neighbours come and go; the greatest counts.
     public var measureCeiling: (() -> Double)?
 
     public let encoder: ContextualEncoder
     public let totalSteps: Int
     private let options: TrainingOptions
     private let corpus: Corpus
-    private let words: CorpusWords
     private let heldOut: HeldOutText?
     private let checkpoints: CheckpointWriter?
     private let rate: LearningRate
     private let trainingStep: TrainingStep
     private var state: TrainingState
     private var ceiling: Double?
-    /// When the ceiling was measured, and seconds from one measurement to the next at least.
+    /// The time at which the ceiling was measured, and the seconds from one measurement to the next at least.
     private var measured = 0.0
     private static let measuringInterval = 120.0
-    /// When this process began to train, and the seconds that the run had taken before.
+    /// The time at which this process began to train, and the seconds that the run had taken before.
     private var begun = (at: 0.0, after: 0.0)
-    /// Of the products of all steps of this process, and the words trained on in them.
+    /// The operations of the products of all steps of this process, and the words trained on in them.
     private var operations = (sum: 0.0, words: 0)
     private var start: DataPosition?
 
-    /// - Parameter checkpoints: where checkpoints go, and how often.
+    /// - Parameters:
+    ///   - heldOut: the held-out text of `input`, if it is to be scored.
+    ///   - checkpoints: the writer of checkpoints, if there are to be any.
     public init(
-        _ configuration: EncoderConfiguration, options: TrainingOptions, corpus: Corpus, words: CorpusWords,
-        heldOut: HeldOutText?, checkpoints: CheckpointWriter? = nil, pool: ThreadPool
+        _ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput, heldOut: HeldOutText?,
+        checkpoints: CheckpointWriter? = nil
     ) {
         self.options = options
-        self.corpus = corpus
-        self.words = words
+        corpus = input.corpus
         self.heldOut = heldOut
         self.checkpoints = checkpoints
         totalSteps = options.totalSteps(positions: corpus.positions)
@@ -63,14 +62,14 @@ public final class Trainer {
             totalSteps: totalSteps)
         encoder = ContextualEncoder(
             configuration, capacity: WindowCapacity(batch: options.batch, rows: options.batch * options.window),
-            training: options.optimizer.optimizer, pool: pool)
+            training: options.optimizer.optimizer, pool: input.pool)
         encoder.initialize(seed: options.seed)
-        encoder.units = words.vocabulary?.units ?? []
-        trainingStep = TrainingStep(encoder, words, options, rate: rate, corpusName: corpus.name)
+        encoder.units = input.words.vocabulary?.units ?? []
+        trainingStep = TrainingStep(encoder, input.words, options, rate: rate, corpusName: corpus.name)
         state = TrainingState(options: options, corpus: corpus)
     }
 
-    /// What sparse updates do to the optimiser's arithmetic, in words; `nil` if no weights are updated so.
+    /// The effect of sparse updates on the optimiser's arithmetic, in words; `nil` if no weights are updated so.
     public var sparseUpdates: String? {
         let names = encoder.stores.flatMap { $0.layout.parameters.filter(\.isSparse).map(\.name) }
         guard !names.isEmpty else { return nil }
@@ -87,7 +86,7 @@ public final class Trainer {
     /// `ToolError`: `dataError` if all are damaged, `configuration` if it is of another run.
     public func resume() throws -> Int? {
         guard let checkpoints else { return nil }
-        let found = try checkpoints.newest(for: encoder, rowCount: words.count, warn: onWarning) { [options, corpus] in
+        let found = try checkpoints.newest(for: encoder, rowCount: corpus.words.count, warn: onWarning) { [options, corpus] in
             try $0.check(options, corpus, file: $1)
         }
         guard let found else { return nil }
@@ -97,13 +96,13 @@ public final class Trainer {
         return state.step
     }
 
-    /// Step that a run goes on after; log lines of later ones are to be forgotten.
+    /// The step that a run goes on after; log lines of later ones are to be forgotten.
     public var step: Int { state.step }
 
     /// Seconds that were spent on training, and on evaluations.
     public var seconds: (training: Double, evaluation: Double) { (state.seconds, state.evaluationSeconds ?? 0) }
 
-    /// Whether the run would take minutes if every thread did `gigaflops` GFLOP/s: whether it is worth measuring how long.
+    /// Returns true if the run would take minutes with `gigaflops` GFLOP/s for each thread, so that measuring is worth its time.
     public func mayTakeMinutes(atGigaflops gigaflops: Double, threads: Int) -> Bool {
         let words = Double(max(0, totalSteps - state.step)) * Double(options.positionsPerStep)
         return TrainingCost(encoder.configuration)
@@ -114,9 +113,7 @@ public final class Trainer {
     /// reading, the log and checkpoints throw.
     public func run() throws -> TrainingOutcome {
         let firstStep = state.step
-        let stream = WindowStream(
-            corpus, batch: options.batch, window: options.window, seed: options.seed, begin: words.begin, end: words.end,
-            from: start)
+        let stream = WindowStream(corpus, batch: options.batch, window: options.window, seed: options.seed, from: start)
         begun = (monotonicSeconds(), state.elapsed ?? state.seconds)
         measure()
         onStart(estimatedSecondsLeft)
@@ -147,7 +144,7 @@ public final class Trainer {
         return end ?? .finished
     }
 
-    /// Why the run is over, if it is.
+    /// The reason why the run is over, if it is.
     private var outcome: TrainingOutcome? {
         if state.step >= totalSteps { return .finished }
         if hasLostPatience { return .noProgress }
@@ -172,7 +169,7 @@ public final class Trainer {
         return plan.secondsOfEvaluation(ceiling: ceiling)
     }
 
-    /// What the model's file says of the run.
+    /// The record of the run, for the model's file.
     private var record: TrainingRecord { state.record(positions: corpus.positions, warmupSteps: rate.warmupSteps) }
 
     private func measure() {
@@ -225,16 +222,13 @@ public final class Trainer {
         state.evaluationSeconds = (state.evaluationSeconds ?? 0) + monotonicSeconds() - start
         state.evaluations = (state.evaluations ?? 0) + 1
         state.heldOut = results.map { TrainingRecord.Scores($0, step: state.step, candidates: heldOut.candidateCount) }
+        let evaluation = Evaluation(
+            step: state.step, words: state.words, secondsOfTraining: state.seconds, candidates: heldOut.candidateCount,
+            results: results)
         for (index, result) in results.enumerated() {
-            try log.write(
-                HeldOutMetrics(
-                    step: state.step, words: state.words, seconds: state.seconds, candidates: heldOut.candidateCount,
-                    result: result, evaluationSeconds: clocks[index + 1] - clocks[index]))
+            try log.write(HeldOutMetrics(result, of: evaluation, seconds: clocks[index + 1] - clocks[index]))
         }
-        onEvaluation(
-            Evaluation(
-                step: state.step, words: state.words, secondsOfTraining: state.seconds, candidates: heldOut.candidateCount,
-                results: results))
+        onEvaluation(evaluation)
         if monotonicSeconds() - measured > Self.measuringInterval { measure() }
         let loss = results.reduce(0) { $0 + $1.objective } / Double(results.count)
         if loss < state.bestLoss ?? .infinity {

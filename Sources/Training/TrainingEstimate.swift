@@ -5,7 +5,7 @@ public import Model
 import Parallel
 import Shards
 
-/// What a run would take, by layer: nothing is trained.
+/// An estimate of the memory and the time of a run, by layer: nothing is trained.
 public struct TrainingEstimate {
     private let configuration: EncoderConfiguration
     private let options: TrainingOptions
@@ -19,7 +19,7 @@ public struct TrainingEstimate {
 
     /// Lines of a name, a tab and a figure, for people and for `cut`.
     public var text: String {
-        // Before anything else is done: what reading has taken, its buffers and the program.
+        // Asked before anything else is done: the memory of the program, and of the buffers of reading.
         let read = peakMemory()
         let corpus = input.corpus
         let steps = options.totalSteps(positions: corpus.positions)
@@ -33,7 +33,7 @@ public struct TrainingEstimate {
             "tokens without a \(input.words.vocabulary == nil ? "vector" : "class")\t\(corpus.tokens - corpus.knownTokens)",
             "words of an epoch, sentence ends counted\t\(corpus.positions)",
             "words of a step\t\(options.positionsPerStep)",
-            "steps of an epoch\t\(max(1, (corpus.positions + options.positionsPerStep - 1) / options.positionsPerStep))", "steps in all\t\(steps)",
+            "steps of an epoch\t\(corpus.positions.quotientRoundedUp(by: options.positionsPerStep))", "steps in all\t\(steps)",
             "weights\t\(configuration.parameterCount())",
         ]
         let items = memory(read: read)
@@ -61,11 +61,7 @@ public struct TrainingEstimate {
             ("embedding table", tableBytes), ("program, text read and kept", max(0, read - tableBytes)),
             ("held-out text and its scores", input.heldOutBytes(configuration, options)),
         ]
-        let positions = options.batch * options.window
-        items += configuration.memoryBill(
-            capacity: WindowCapacity(batch: options.batch, rows: positions), training: options.optimizer.optimizer)
-        let window = DirectionWindow(configuration, input.words, positions: positions)
-        items.append(("words of a window", configuration.directions.count * window.bytes))
+        items += input.bytesOfSteps(configuration, options)
         items.append(("sentences being shuffled", 4 * min(input.corpus.positions, ShuffledSentences.defaultBuffer)))
         return items
     }
@@ -79,19 +75,30 @@ public struct TrainingEstimate {
     }
 }
 
+extension TrainingInput {
+    /// The bytes of training steps, by part.
+    func bytesOfSteps(_ configuration: EncoderConfiguration, _ options: TrainingOptions) -> [(name: String, bytes: Int)] {
+        let capacity = WindowCapacity(batch: options.batch, rows: options.batch * options.window)
+        let window = DirectionWindow(configuration, words, positions: capacity.rows)
+        return configuration.memoryBill(capacity: capacity, training: options.optimizer.optimizer)
+            + [("words of a window", configuration.directions.count * window.bytes)]
+    }
+}
+
 /// Multiplications and additions of matrix products, from which times are estimated before anything has been measured.
 /// They depend on options and text alone, so what is decided by them is the same on every machine.
 struct TrainingCost {
     private let configuration: EncoderConfiguration
 
-    /// Of the ceiling of large products, what training reaches on small and large machines alike; `bench train` measures it.
+    /// The share of the ceiling of large products that training reaches on small and large machines alike; `bench train`
+    /// measures it.
     static let usualShare = 0.75
-    /// What a word costs a direction beside its products, in operations of that speed: reading, shuffling, looking up,
+    /// The cost of a word to a direction beside its products, in operations of that speed: reading, shuffling, looking up,
     /// starting small products. It shows in the smallest encoders alone; measured with preset tiny.
     private static let operationsBesideProducts = 150_000.0
     /// An evaluation takes at most this many times the time that its operations take at the ceiling (`bench evaluation`).
     private static let evaluationOverhead = 1.5
-    /// What ranking a position among one candidate costs beside the product, in operations of the ceiling's speed: its score is
+    /// The cost of ranking a position among one candidate beside the product, in operations of the ceiling's speed: its score is
     /// compared, and the exponential of it added up. It shows where vectors are short.
     private static let operationsOfRanking = 50.0
 
@@ -108,7 +115,7 @@ struct TrainingCost {
     }
 
     /// Operations of scoring a held-out position, in all directions.
-    /// - Parameter candidates: words that its prediction is ranked among.
+    /// - Parameter candidates: the number of words that its prediction is ranked among.
     func operationsOfHeldOutPosition(candidates: Int) -> Double {
         let directions = Double(configuration.directions.count)
         let forwardPass = 2 * configuration.weightsOfScoredWord

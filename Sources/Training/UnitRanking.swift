@@ -1,8 +1,8 @@
-import Glibc
 import Kernels
 import Layers
 import Model
 import Shards
+import Subwords
 
 /// Ranks whole words by a model that predicts units of words, so that it has the same figure as models of words: p(word) is
 /// the product of its units' probabilities, each after those before it.
@@ -12,21 +12,19 @@ import Shards
 /// is left. That is cheap for a model that has learned something; for one that has not, ranking ends with the step at which
 /// `workPerWord` has been spent. Forward direction only: read backward, a word's units do not say where it ends.
 struct UnitRanking {
-    /// Only ranks up to this one are asked for.
-    private static let ranks = 10
-    /// Steps of the model for a word of the text, on average and at most.
+    /// The steps of the model for a word of the text, on average and at most.
     static let workPerWord = 32
     /// Prefixes of one word's search that are read at once, at most.
     private static let mostAtOnce = 16
 
-    /// What may follow the units that candidates have in common.
+    /// A node of the tree of candidates, reached by the units that they have in common.
     private struct Node {
-        /// Units that end a candidate, and which; and units that go on.
+        /// Units that end a candidate, with that candidate, and units that go on, with the node that they lead to.
         var ends: [(unit: Int32, candidate: Int)] = []
         var inner: [(unit: Int32, node: Int)] = []
     }
 
-    /// From the root, which is the first.
+    /// The tree, its root first.
     private let nodes: [Node]
     private let known: [[Int32]: Int]
     /// log p of each candidate in the unigram model.
@@ -36,9 +34,10 @@ struct UnitRanking {
     private var work: Int
 
     /// - Parameters:
-    ///   - words: of the training text.
-    ///   - sentences: of the training text: the count of the mark that ends them.
-    ///   - positions: words and sentence ends that will be ranked.
+    ///   - words: the words of the training text.
+    ///   - count: the number of candidates at most.
+    ///   - sentences: the number of sentences of the training text: the count of the mark that ends them.
+    ///   - positions: the number of words and sentence ends that will be ranked.
     init(_ words: WordUnits, count: Int, sentences: Int, classes: Int, positions: Int) {
         let mark = (units: [EncoderConfiguration.Mark.end], count: UInt64(sentences), spelling: [UInt8]())
         // Words with an unknown unit cannot be told from others.
@@ -48,8 +47,7 @@ struct UnitRanking {
             .sorted {
                 $0.count != $1.count ? $0.count > $1.count : $0.spelling.lexicographicallyPrecedes($1.spelling)
             }.prefix(count)
-        let total = ordered.reduce(0.0) { $0 + Double($1.count) }
-        logUnigram = ordered.map { log(Double($0.count) / total) }
+        logUnigram = RankTally.logUnigram(ordered.map(\.count))
         self.classes = classes
         known = Dictionary(ordered.enumerated().map { ($1.units, $0) }, uniquingKeysWith: { first, _ in first })
         nodes = Self.tree(ordered.map(\.units))
@@ -96,7 +94,7 @@ struct UnitRanking {
         let logProbability: Double
         /// Candidates known to be more probable.
         var better = 0
-        /// What is still to be read on.
+        /// The prefixes that are still to be read on.
         private var prefixes: [Prefix] = []
 
         init(target: Int, logProbability: Double) {
@@ -104,9 +102,9 @@ struct UnitRanking {
             self.logProbability = logProbability
         }
 
-        var isOpen: Bool { better < ranks && !prefixes.isEmpty }
+        var isOpen: Bool { better < RankTally.most && !prefixes.isEmpty }
 
-        /// Takes notice of what may follow at a node.
+        /// Takes notice of the units that may follow at a node.
         /// - Parameters:
         ///   - before: log p of the units that led there.
         ///   - logs: log p of all units there, [classes].
@@ -116,7 +114,7 @@ struct UnitRanking {
         ) {
             for (unit, candidate) in node.ends
             where candidate != target && before + Double(logs[logs.startIndex + Int(unit)]) > logProbability { better += 1 }
-            guard better < ranks else { return prefixes.removeAll() }
+            guard better < RankTally.most else { return prefixes.removeAll() }
             for (unit, next) in node.inner {
                 let log = before + Double(logs[logs.startIndex + Int(unit)])
                 guard log > logProbability else { continue }
@@ -133,20 +131,18 @@ struct UnitRanking {
         }
     }
 
-    /// What is added up over all positions.
-    private var scores = RankingScores()
-    private var top1 = 0, top10 = 0, unigramTop1 = 0, unigramTop10 = 0
-    private var sumOfLogs = 0.0
+    /// The ranks at all positions.
+    private var tally = RankTally()
 
     /// Ranks the words that begin at one step of all streams.
     ///
     /// - Parameters:
-    ///   - model: its state is that after the step, and may be changed.
-    ///   - logProbabilities: of all units after the step, [batch, classes].
+    ///   - model: the model, whose state is that after the step, and may be changed.
+    ///   - logProbabilities: log p of all units after the step, [batch, classes].
     ///   - all: the subset of all units.
     ///   - targets: for each stream the units of the word that begins, and the logarithm of its probability; `nil` for streams
     ///     within a word, or at their end.
-    /// - Returns: whether that was within the work that may be done. If not, nothing of the step counts: what is easy to rank
+    /// - Returns: true if that was within the work that may be done. If not, nothing of the step counts: what is easy to rank
     ///   must not count more than what is hard.
     mutating func rank(
         _ model: DirectionModel, _ logProbabilities: Matrix, of all: ClassSubset, targets: [(units: [Int32], logProbability: Double)?]
@@ -161,7 +157,9 @@ struct UnitRanking {
             queries.append(query)
         }
         guard search(model, all, &queries) else { return false }
-        for query in queries { count(query) }
+        for query in queries {
+            tally.add(target: query.target, better: query.better, logUnigram: logUnigram[query.target])
+        }
         return true
     }
 
@@ -198,28 +196,9 @@ struct UnitRanking {
         return true
     }
 
-    private mutating func count(_ query: Query) {
-        top1 += query.better < 1 ? 1 : 0
-        top10 += query.better < Self.ranks ? 1 : 0
-        unigramTop1 += query.target < 1 ? 1 : 0
-        unigramTop10 += query.target < 10 ? 1 : 0
-        sumOfLogs += logUnigram[query.target]
-        scores.positions += 1
-    }
-
-    /// The scores of all that was ranked.
-    /// - Parameter positions: how many words the text has.
-    func finish(positions: Int) -> RankingScores {
-        var result = scores
-        let count = Double(max(1, scores.positions))
-        result.coverage = Double(scores.positions) / Double(max(1, positions))
-        result.top1 = Double(top1) / count
-        result.top10 = Double(top10) / count
-        result.unigramTop1 = Double(unigramTop1) / count
-        result.unigramTop10 = Double(unigramTop10) / count
-        result.unigramPerplexity = exp(-sumOfLogs / count)
-        return result
-    }
+    /// Returns the scores of all that was ranked.
+    /// - Parameter positions: the number of words of the text.
+    func finish(positions: Int) -> RankingScores { tally.scores(of: positions) }
 }
 
 /// Whole words of a text that was cut into units, with their counts.
@@ -234,7 +213,7 @@ struct WordUnits: Sendable {
         var spelling: [UInt8] = [], classes: [Int32] = []
         for unit in sentence {
             let isLast = corpus.endsWord(unit)
-            corpus.withSpelling(unit) { spelling.append(contentsOf: isLast ? $0[...] : $0[..<($0.count - 2)]) }
+            corpus.withSpelling(unit) { spelling.append(contentsOf: $0.dropLast(isLast ? 0 : UnitMark.bytes.count)) }
             classes.append(corpus.classNumber(unit))
             guard isLast else { continue }
             add(spelling, classes)

@@ -12,13 +12,14 @@ public struct TrainingWindow: Sendable {
     public var backwardTargets: [UInt32]
     /// 1 where a position counts, 0 where a stream has run dry at the end of the corpus.
     public var weights: [Float]
-    /// How many positions count.
+    /// The number of positions that count.
     public var positions = 0
-    /// Where the data stands after this window.
+    /// The position of the data after this window.
     public var position = DataPosition()
 
-    /// What a direction reads at each position, and the word that comes next.
+    /// The word that a direction reads at each position.
     public func inputs(_ direction: Direction) -> [UInt32] { direction == .forward ? forwardInputs : backwardInputs }
+    /// The word that comes next in a direction at each position.
     public func targets(_ direction: Direction) -> [UInt32] { direction == .forward ? forwardTargets : backwardTargets }
 
     public init(batch: Int, window: Int) {
@@ -52,15 +53,12 @@ public struct WindowBatcher: Sendable {
     /// - Parameters:
     ///   - begin: the row of `<s>`.
     ///   - end: the row of `</s>`.
-    public init(batch: Int, begin: UInt32, end: UInt32) {
+    ///   - position: the position of `batch` streams that `save` wrote, to go on from; `nil` for the beginning.
+    public init(batch: Int, begin: UInt32, end: UInt32, from position: DataPosition? = nil) {
         self.begin = begin
         self.end = end
         streams = Array(repeating: Stream(), count: batch)
-    }
-
-    /// Goes on where `save` left off.
-    public init(resuming position: DataPosition, begin: UInt32, end: UInt32) {
-        self.init(batch: position.lengths.count, begin: begin, end: end)
+        guard let position else { return }
         var words = position.words[...]
         for index in streams.indices {
             streams[index].sentence = Array(words.prefix(Int(position.lengths[index])))
@@ -69,7 +67,7 @@ public struct WindowBatcher: Sendable {
         }
     }
 
-    /// Writes what every stream still has to give into `position`.
+    /// Writes the sentence of every stream, and the place in it, into `position`.
     public func save(into position: inout DataPosition) {
         position.lengths.removeAll(keepingCapacity: true)
         position.positions.removeAll(keepingCapacity: true)
@@ -125,13 +123,13 @@ public struct WindowBatcher: Sendable {
     }
 }
 
-/// How far a training run has come in its data: enough to go on with the very next word.
+/// The place of a training run in its data: enough to go on with the very next word.
 public struct DataPosition: Sendable, Equatable {
     /// The pass over the text, from 0.
     public var epoch = 0
     /// Sentences of this pass that have been taken.
     public var sentences = 0
-    /// For each stream, how many words its sentence has, and the position in it; the words, one stream after another.
+    /// For each stream, the length of its sentence in words, and the position in it; the words, one stream after another.
     public var lengths: [UInt32] = []
     public var positions: [UInt32] = []
     public var words: [UInt32] = []

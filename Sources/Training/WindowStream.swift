@@ -5,16 +5,12 @@ import Parallel
 public final class WindowStream {
     private let prefetcher: Prefetcher<TrainingWindow>
 
-    /// Windows made ahead.
+    /// The number of windows made ahead.
     static let ahead = 8
 
-    /// - Parameter position: where to go on; `nil` for the beginning.
-    public init(
-        _ corpus: Corpus, batch: Int, window: Int, seed: UInt64, begin: UInt32, end: UInt32, from position: DataPosition? = nil
-    ) {
-        let reader = Reader(
-            corpus, WindowBatcher(batch: batch, begin: begin, end: end), seed: seed, begin: begin, end: end,
-            position: position)
+    /// - Parameter position: the position to go on from; `nil` for the beginning.
+    public init(_ corpus: Corpus, batch: Int, window: Int, seed: UInt64, from position: DataPosition? = nil) {
+        let reader = Reader(corpus, batch: batch, seed: seed, from: position)
         let windows = (0..<Self.ahead).map { _ in TrainingWindow(batch: batch, window: window) }
         prefetcher = Prefetcher(windows) { try reader.fill(&$0) }
     }
@@ -25,7 +21,7 @@ public final class WindowStream {
     /// Seconds that training has waited for windows.
     public var waited: Double { prefetcher.waited }
 
-    /// What the thread works on.
+    /// The work of the thread.
     private final class Reader {
         private let corpus: Corpus
         private let seed: UInt64
@@ -33,14 +29,12 @@ public final class WindowStream {
         private var sentences: ShuffledSentences
         private var position = DataPosition()
         /// Sentences to pass over before the first window of a run that goes on.
-        private var skip = 0
+        private var skip: Int
 
-        init(
-            _ corpus: Corpus, _ batcher: WindowBatcher, seed: UInt64, begin: UInt32, end: UInt32, position: DataPosition?
-        ) {
+        init(_ corpus: Corpus, batch: Int, seed: UInt64, from position: DataPosition?) {
             self.corpus = corpus
             self.seed = seed
-            self.batcher = position.map { WindowBatcher(resuming: $0, begin: begin, end: end) } ?? batcher
+            batcher = WindowBatcher(batch: batch, begin: corpus.words.begin, end: corpus.words.end, from: position)
             self.position.epoch = position?.epoch ?? 0
             skip = position?.sentences ?? 0
             sentences = corpus.shuffled(seed: seed, epoch: self.position.epoch)

@@ -119,8 +119,7 @@ struct Train: Tool {
 
         let report = TrainingReport(common.report)
         let trainer = Trainer(
-            configuration, options: options, corpus: input.corpus, words: input.words,
-            heldOut: try input.heldOutText(configuration, options), checkpoints: checkpointWriter, pool: input.pool)
+            configuration, options, input, heldOut: try input.heldOutText(configuration, options), checkpoints: checkpointWriter)
         report.attach(to: trainer)
         report.begin(trainer, input, options)
         if checkpoints.resume { report.resumed(at: try trainer.resume(), of: trainer) }

@@ -71,8 +71,7 @@ struct CorpusTests {
         let data = try TrainingData(sentences: Self.sentences, shards: 3)
         let input = try data.input(heldOutEvery: 7)
         func stream(from position: DataPosition? = nil) -> WindowStream {
-            WindowStream(
-                input.corpus, batch: 5, window: 9, seed: 4, begin: input.words.begin, end: input.words.end, from: position)
+            WindowStream(input.corpus, batch: 5, window: 9, seed: 4, from: position)
         }
         var window = TrainingWindow(batch: 5, window: 9)
         let whole = stream()

@@ -175,8 +175,7 @@ struct TrainingData {
         if let complaint = configuration.complaint { throw ToolError(.usage, complaint) }
         try input.check(configuration, options)
         return Trainer(
-            configuration, options: options, corpus: input.corpus, words: input.words, heldOut: try input.heldOutText(configuration, options),
-            checkpoints: checkpoints, pool: input.pool)
+            configuration, options, input, heldOut: try input.heldOutText(configuration, options), checkpoints: checkpoints)
     }
 
     func checkpoints(_ name: String = "checkpoints", keep: Int = 3, every interval: Double = 1e9) throws -> CheckpointWriter {

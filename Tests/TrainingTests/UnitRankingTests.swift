@@ -40,8 +40,7 @@ struct UnitRankingTests {
     }
 
     private func trainer(_ input: TrainingInput, _ options: TrainingOptions) -> Trainer {
-        Trainer(
-            configuration(input), options: options, corpus: input.corpus, words: input.words, heldOut: nil, pool: input.pool)
+        Trainer(configuration(input), options, input, heldOut: nil)
     }
 
     /// log p of units after others, from the zero state.
