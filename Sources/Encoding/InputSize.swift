@@ -3,30 +3,26 @@ public import Parallel
 import Shards
 public import Tokenization
 
-/// How much there is to encode, counted or estimated before it is.
+/// The amount of text to encode, counted or estimated before it is encoded.
 public struct InputSize: Sendable, Equatable {
     public var sentences = 0.0
-    /// Of these, those without words.
+    /// The sentences without words.
     public var emptySentences = 0.0
-    /// Words, of which each gets its vectors.
+    /// Words, each of which gets its vectors.
     public var tokens = 0.0
-    /// Bytes of these words.
+    /// Bytes of all words.
     public var wordBytes = 0.0
-    /// Whether sentences and tokens are counted, not estimated.
+    /// True if sentences and tokens are counted, not estimated.
     public var isCounted = true
-    /// Whether `wordBytes` is.
+    /// True if `wordBytes` is counted, not estimated.
     public var hasExactWords = true
 
     public init(
         sentences: Double = 0, emptySentences: Double = 0, tokens: Double = 0, wordBytes: Double = 0, isCounted: Bool = true,
         hasExactWords: Bool = true
     ) {
-        self.sentences = sentences
-        self.emptySentences = emptySentences
-        self.tokens = tokens
-        self.wordBytes = wordBytes
-        self.isCounted = isCounted
-        self.hasExactWords = hasExactWords
+        (self.sentences, self.emptySentences, self.tokens, self.wordBytes) = (sentences, emptySentences, tokens, wordBytes)
+        (self.isCounted, self.hasExactWords) = (isCounted, hasExactWords)
     }
 
     /// Bytes of text of all inputs together that are looked at.
@@ -35,8 +31,8 @@ public struct InputSize: Sendable, Equatable {
     /// Counts what token shards say at their ends, and estimates by a sample from the start of texts; a text that is no longer than
     /// the sample is counted. `nil` if that cannot be had: of pipes, compressed text, and inputs that encoding will refuse.
     /// - Parameters:
-    ///   - paths: as `SentenceSource` has them.
-    ///   - sample: bytes of text that are looked at.
+    ///   - paths: the inputs, as `SentenceSource` takes them.
+    ///   - sample: the bytes of text that are looked at.
     public init?(paths: [String], tokenizer: Tokenizer, pool: WorkerPool, sample: Int = InputSize.sample) {
         self.init()
         var texts = TextSample(left: sample)
@@ -61,13 +57,13 @@ public struct InputSize: Sendable, Equatable {
                 if totals.tokens > 0 { hasExactWords = false }
             }
         }
-        guard let text = texts.total() else { return nil }
-        sentences += text.sentences
-        emptySentences += text.emptySentences
-        tokens += text.tokens
-        wordBytes += text.wordBytes
-        isCounted = isCounted && text.isCounted
-        hasExactWords = hasExactWords && text.hasExactWords
+        guard let (text, factor) = texts.total() else { return nil }
+        sentences += text.sentences * factor
+        emptySentences += text.emptySentences * factor
+        tokens += text.tokens * factor
+        wordBytes += text.wordBytes * factor
+        isCounted = isCounted && factor == 1
+        hasExactWords = hasExactWords && factor == 1
     }
 
     /// Bytes of a token in the first block of a shard.
@@ -110,13 +106,9 @@ private struct TextSample {
         }) {}
     }
 
-    /// `nil` if nothing was seen of what there is.
-    func total() -> InputSize? {
-        guard seen < all else { return counted }
-        guard seen > 0 else { return nil }
-        let factor = Double(all) / Double(seen)
-        return InputSize(
-            sentences: counted.sentences * factor, emptySentences: counted.emptySentences * factor,
-            tokens: counted.tokens * factor, wordBytes: counted.wordBytes * factor, isCounted: false, hasExactWords: false)
+    /// The size of what was looked at, and the factor by which there is more; `nil` if nothing was seen of what there is.
+    func total() -> (InputSize, factor: Double)? {
+        guard seen < all else { return (counted, 1) }
+        return seen > 0 ? (counted, Double(all) / Double(seen)) : nil
     }
 }

@@ -1,7 +1,7 @@
 public import Files
-public import Shards
+import Shards
 
-/// Bytes that an output will take, and how well they are known.
+/// The bytes that an output will take, and their accuracy.
 public struct OutputSize: Sendable, Equatable {
     /// From the best known to the least.
     public enum Accuracy: Int, Sendable, Comparable {
@@ -23,15 +23,14 @@ public struct OutputSize: Sendable, Equatable {
     }
 }
 
-/// What a form is to write: sentences of tokens, each token with its vectors.
+/// The amount that a form is to write: sentences of tokens, each token with its vectors.
 public struct OutputExtent: Sendable {
-    /// As the form gets them: pooled sentences have one token each, their text.
+    /// The input as the form gets it: pooled sentences have one token each, their text.
     let input: InputSize
-    let layers, width: Int
-    let storage: RowStorage
+    let layout: VectorLayout
     let isPooled: Bool
 
-    public init(_ input: InputSize, layers: Int, width: Int, storage: RowStorage, isPooled: Bool) {
+    public init(_ input: InputSize, _ layout: VectorLayout, isPooled: Bool) {
         var input = input
         if isPooled {
             input.wordBytes += input.tokens - (input.sentences - input.emptySentences)
@@ -39,19 +38,17 @@ public struct OutputExtent: Sendable {
             input.emptySentences = 0
         }
         self.input = input
-        self.layers = layers
-        self.width = width
-        self.storage = storage
+        self.layout = layout
         self.isPooled = isPooled
     }
 
-    /// Of sizes that follow from the counts alone.
+    /// The accuracy of sizes that follow from the counts alone.
     var accuracy: OutputSize.Accuracy { input.isCounted ? .exact : .about }
-    var values: Double { input.tokens * Double(layers * width) }
-    var valueBytes: Double { values * (storage == .float32 ? 4 : 2) }
+    var values: Double { input.tokens * Double(layout.values) }
+    var valueBytes: Double { values * (layout.storage == .float32 ? 4 : 2) }
 }
 
-/// Whether outputs will find room where they are to be written.
+/// A comparison of the room that outputs will take with the room there is.
 public struct DiskPlan: Sendable {
     private struct Share {
         /// The first of the outputs there.
@@ -66,7 +63,7 @@ public struct DiskPlan: Sendable {
 
     /// - Parameters:
     ///   - outputs: their paths and sizes.
-    ///   - volume: where a path leads to; `nil` for a place without a limit, as a pipe, which is passed over.
+    ///   - volume: gives the volume that a path leads to; `nil` for a place without a limit, as a pipe, which is passed over.
     public init(_ outputs: [(path: String, size: OutputSize)], volume: (String) -> Volume? = { Volume(of: $0) }) {
         var onDisk: [String] = []
         for (path, size) in outputs {
@@ -107,7 +104,7 @@ public struct DiskPlan: Sendable {
         }
     }
 
-    /// What an estimate must exceed: its error, and what compression may save.
+    /// The factor by which an estimate must exceed the room: its error, and what compression may save.
     private static let clearly = 1.25
 
     /// `1,234,567 bytes`; an estimate has three digits that count.

@@ -7,7 +7,7 @@ public import Tokenization
 
 /// The sentences to encode, from text or from token shards, whichever the inputs are.
 ///
-/// Of text, each line is a sentence, and an empty line an empty one, so that output and input lines correspond.
+/// Each line of text is a sentence, and an empty line an empty one, so that output and input lines correspond.
 public final class SentenceSource {
     private let tokenizer: Tokenizer
     private let pool: WorkerPool
@@ -16,8 +16,8 @@ public final class SentenceSource {
     private let onShard: (_ name: String, _ tokenizer: String) -> Void
 
     /// - Parameters:
-    ///   - tokenizer: how text becomes tokens; token shards are what they are.
-    ///   - onShard: told how each token shard was tokenised, as `Tokenizer.description` says it.
+    ///   - tokenizer: makes tokens of text; token shards are tokens already.
+    ///   - onShard: called with the description of each token shard's tokenizer, as `Tokenizer.description` makes it.
     public init(
         paths: [String], tokenizer: Tokenizer, pool: WorkerPool,
         onShard: @escaping (_ name: String, _ tokenizer: String) -> Void = { _, _ in }
@@ -84,7 +84,7 @@ public final class SentenceSource {
 }
 
 extension Tokenizer {
-    /// All tokens of one line, without sentence borders.
+    /// Returns all tokens of one line, without sentence borders.
     func words(_ line: UnsafeRawBufferPointer) throws -> [String] {
         let batch = try tokenize(line).batch
         return batch.ids.map { batch.words.word(Int($0)) }
@@ -95,31 +95,27 @@ extension Tokenizer {
     /// Tokenises text as the training text of a model was; the model says how. Sentences are not cut.
     /// - Parameter mode: another way of finding tokens.
     public init(for configuration: EncoderConfiguration, mode: Mode? = nil) {
-        let options = Self.options(configuration)
-        func value(_ name: String) -> String? { options[name] }
+        let fields = Self.fields(configuration)
         self.init(
-            mode: mode ?? value("mode").flatMap(Mode.init(rawValue:)) ?? .penn, lowercase: value("lowercase") == "true",
-            normalization: value("normalize").flatMap(Normalization.init(rawValue:)) ?? .none, maximumSentenceLength: .max)
+            mode: mode ?? fields["mode"].flatMap(Mode.init(rawValue:)) ?? .penn, lowercase: fields["lowercase"] == "true",
+            normalization: fields["normalize"].flatMap(Normalization.init(rawValue:)) ?? .none, maximumSentenceLength: .max)
     }
 
-    /// What of a token shard's header says how its words were made: sentences, and units of words, are another matter.
+    /// The part of a token shard's header that says how its words were made: sentences, and units of words, are another matter.
     static func description(_ fields: ShardFields) -> String {
         ["mode", "lowercase", "normalize"].compactMap { name in fields[name].map { "\(name)=\($0)" } }.joined(separator: " ")
     }
 
-    /// The same of a model's training text; empty if that is not known.
-    public static func description(_ configuration: EncoderConfiguration) -> String {
-        let options = options(configuration)
-        return ["mode", "lowercase", "normalize"].compactMap { name in options[name].map { "\(name)=\($0)" } }
-            .joined(separator: " ")
-    }
+    /// The description of a model's training text in the same words; empty if that is not known.
+    public static func description(_ configuration: EncoderConfiguration) -> String { description(fields(configuration)) }
 
-    private static func options(_ configuration: EncoderConfiguration) -> [String: String] {
-        var result: [String: String] = [:]
+    /// The header of a model's training text, which the configuration keeps as `name=value` with spaces between them.
+    private static func fields(_ configuration: EncoderConfiguration) -> ShardFields {
+        var fields = ShardFields()
         for option in configuration.tokenizer.parts(separatedBy: " ") {
             let parts = option.parts(separatedBy: "=", most: 1)
-            if parts.count == 2 { result[String(parts[0])] = String(parts[1]) }
+            if parts.count == 2 { fields.append(parts[0], parts[1]) }
         }
-        return result
+        return fields
     }
 }

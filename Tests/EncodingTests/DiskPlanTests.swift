@@ -116,12 +116,12 @@ struct DiskPlanTests {
     /// What a form says that it will take, and what it takes.
     @Test(arguments: [RowStorage.float32, .float16], [false, true]) func formsKnowTheirSizes(_ storage: RowStorage, _ isPooled: Bool) throws {
         let directory = try TemporaryDirectory()
-        let layers = 3, width = 64
+        let layout = VectorLayout(layers: 3, width: 64, storage: storage)
         var input = InputSize()
         let sentences = (0..<800).map { index in
             SentenceVectors(
                 words: (0..<index % 40).map { "word\($0)" },
-                values: (0..<index % 40 * layers * width).map { Float(($0 &* 7919 &+ index) % 1999 - 999) / 1733 })
+                values: (0..<index % 40 * 3 * 64).map { Float(($0 &* 7919 &+ index) % 1999 - 999) / 1733 })
         }
         for sentence in sentences {
             input.sentences += 1
@@ -129,9 +129,9 @@ struct DiskPlanTests {
             input.tokens += Double(sentence.words.count)
             input.wordBytes += Double(sentence.words.reduce(0) { $0 + $1.utf8.count })
         }
-        let extent = OutputExtent(input, layers: layers, width: width, storage: storage, isPooled: isPooled)
+        let extent = OutputExtent(input, layout, isPooled: isPooled)
         func write(to writer: any VectorWriter) throws {
-            let pooled: any VectorWriter = isPooled ? PoolingWriter(writer, .max, layers: layers, width: width) : writer
+            let pooled: any VectorWriter = isPooled ? PoolingWriter(writer, .max, layout) : writer
             for sentence in sentences { try pooled.append(sentence) }
             try pooled.finish()
         }
@@ -141,19 +141,17 @@ struct DiskPlanTests {
             try output.commit()
             return Double(try contents(of: directory.file("v")).count)
         }
-        let shard = try written {
-            try ShardVectorWriter($0, tool: "test", layers: layers, width: width, storage: storage, fields: [:], pool: pool)
-        }
+        let shard = try written { try ShardVectorWriter($0, layout, tool: "test", fields: [:], pool: pool) }
         let most = ShardVectorWriter.size(extent)
         #expect(most.accuracy == .atMost && Double(most.bytes) >= shard, "\(shard) of \(most.bytes)")
         let offsets = try OutputFile(path: directory.file("offsets"), binary: true)
-        let npy = try written { try NpyVectorWriter($0, offsets: offsets, layers: layers, width: width, storage: storage) }
+        let npy = try written { try NpyVectorWriter($0, offsets: offsets, layout) }
         try offsets.commit()
         #expect(
             NpyVectorWriter.size(extent)
                 == OutputSize(bytes: npy + Double(try contents(of: directory.file("offsets")).count), .exact))
         let folder = try OutputFolder(path: directory.file("folder"), suffix: ".npy")
-        try write(to: NpyFolderWriter(folder, layers: layers, width: width, storage: storage))
+        try write(to: NpyFolderWriter(folder, layout))
         try folder.commit()
         // In blocks of 4 KiB.
         let used = try sentences.indices.reduce(0.0) {
@@ -162,13 +160,13 @@ struct DiskPlanTests {
         var estimates = [("folder", NpyFolderWriter.size(extent), used)]
         #if HDF5
         let writer = try HDF5Writer(path: directory.file("h"))
-        try write(to: HDF5VectorWriter(writer, layers: layers, width: width, storage: storage))
+        try write(to: HDF5VectorWriter(writer, layout))
         try writer.commit()
         estimates.append(("hdf5", HDF5VectorWriter.size(extent), Double(try contents(of: directory.file("h")).count)))
         #endif
         if storage == .float32 {
-            estimates.append(("json", JSONVectorWriter.size(extent), try written { JSONVectorWriter($0, layers: layers, width: width) }))
-            estimates.append(("text", TextVectorWriter.size(extent), try written { TextVectorWriter($0, layers: layers, width: width) }))
+            estimates.append(("json", JSONVectorWriter.size(extent), try written { JSONVectorWriter($0, layout) }))
+            estimates.append(("text", TextVectorWriter.size(extent), try written { TextVectorWriter($0, layout) }))
         }
         for (form, size, actual) in estimates {
             #expect(size.accuracy == .about && abs(Double(size.bytes) / actual - 1) < 0.15, "\(form): \(size.bytes), and is \(actual)")

@@ -13,7 +13,7 @@ struct HDF5FormTests {
         let directory = try TemporaryDirectory()
         let path = directory.file("v.hdf5"), width = 4 / layers
         let file = try HDF5Writer(path: path)
-        let writer = try HDF5VectorWriter(file, layers: layers, width: width, storage: storage)
+        let writer = try HDF5VectorWriter(file, VectorLayout(layers: layers, width: width, storage: storage))
         for sentence in VectorWriterTests.sentences {
             try writer.begin(sentence.words)
             // A long sentence comes in pieces.

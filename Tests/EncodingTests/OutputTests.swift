@@ -37,7 +37,7 @@ struct VectorWriterTests {
     }
 
     @Test func jsonLines() throws {
-        let bytes = try written { JSONVectorWriter($0, layers: 2, width: 2) }
+        let bytes = try written { JSONVectorWriter($0, VectorLayout(layers: 2, width: 2)) }
         #expect(
             String(decoding: bytes, as: UTF8.self) == #"""
                 {"tokens": ["a\"b", "ü"], "vectors": [[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0], [7.0, 8.0]]]}
@@ -48,7 +48,7 @@ struct VectorWriterTests {
     }
 
     @Test func textLines() throws {
-        let bytes = try written { TextVectorWriter($0, layers: 2, width: 2) }
+        let bytes = try written { TextVectorWriter($0, VectorLayout(layers: 2, width: 2)) }
         #expect(String(decoding: bytes, as: UTF8.self) == "a\"b 1.0 2.0 3.0 4.0\nü 5.0 6.0 7.0 8.0\n\n\nc 0.5 -1.0 0.0 9.0\n\n")
     }
 
@@ -59,7 +59,7 @@ struct VectorWriterTests {
         let bytes = try written { output in
             number += 1
             let offsets = try OutputFile(path: directory.file("offsets\(number)"), binary: true, grows: true)
-            return try NpyVectorWriter(output, offsets: offsets, layers: 2, width: 2)
+            return try NpyVectorWriter(output, offsets: offsets, VectorLayout(layers: 2, width: 2))
         }
         #expect(bytes.prefix(10) == [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0, 118, 0])
         let header = String(decoding: bytes[10..<128], as: UTF8.self)
@@ -72,7 +72,7 @@ struct VectorWriterTests {
         let directory = try TemporaryDirectory()
         let offsets = try OutputFile(path: directory.file("offsets"), binary: true)
         let output = try OutputFile(path: directory.file("v"), binary: true)
-        let writer = try NpyVectorWriter(output, offsets: offsets, layers: 2, width: 2, storage: .float16)
+        let writer = try NpyVectorWriter(output, offsets: offsets, VectorLayout(layers: 2, width: 2, storage: .float16))
         for sentence in Self.sentences { try writer.append(sentence) }
         #expect(throws: ToolError.self) {
             try writer.append(SentenceVectors(words: ["large"], values: [1, 70_000, 1, 1]))
@@ -93,7 +93,7 @@ struct VectorWriterTests {
         let directory = try TemporaryDirectory()
         let path = directory.file("arrays")
         let folder = try OutputFolder(path: path + "/", suffix: ".npy")
-        let writer = NpyFolderWriter(folder, layers: 2, width: 2)
+        let writer = NpyFolderWriter(folder, VectorLayout(layers: 2, width: 2))
         for sentence in Self.sentences { try writer.append(sentence) }
         writer.finish()
         #expect(throws: (any Error).self) { try contents(of: path + "/0.npy") }
@@ -115,7 +115,7 @@ struct VectorWriterTests {
     @Test func sentencesArePooled() throws {
         for (pooling, expected) in [(PoolingWriter.Pooling.mean, [3, 4, 5, 6] as [Float]), (.max, [5, 6, 7, 8])] {
             var results: [SentenceVectors] = []
-            let writer = PoolingWriter(SentenceCollector { results.append($0) }, pooling, layers: 2, width: 2)
+            let writer = PoolingWriter(SentenceCollector { results.append($0) }, pooling, VectorLayout(layers: 2, width: 2))
             for sentence in Self.sentences { try writer.append(sentence) }
             #expect(results.map(\.words) == [["a\"b ü"], [""], ["c"]])
             #expect(results.map(\.values) == [expected, [0, 0, 0, 0], [0.5, -1, 0, 9]])
@@ -135,7 +135,7 @@ struct VectorWriterTests {
     /// Of negative numbers the largest is negative.
     @Test func theLargestOfNegativeNumbers() throws {
         var result: [Float] = []
-        let writer = PoolingWriter(SentenceCollector { result = $0.values }, .max, layers: 1, width: 2)
+        let writer = PoolingWriter(SentenceCollector { result = $0.values }, .max, VectorLayout(layers: 1, width: 2))
         try writer.append(SentenceVectors(words: ["a", "b"], values: [-3, -1, -2, -4]))
         #expect(result == [-2, -1])
     }

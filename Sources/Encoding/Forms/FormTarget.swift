@@ -83,7 +83,8 @@ public struct VectorForm: Sendable, Equatable {
     ///   - layers: vectors a token.
     ///   - width: values a vector.
     public func plan(_ input: InputSize, layers: Int, width: Int, output: String, tokens: String?) -> DiskPlan {
-        let extent = OutputExtent(input, layers: layers, width: width, storage: storage, isPooled: pooling != nil)
+        let extent = OutputExtent(
+            input, VectorLayout(layers: layers, width: width, storage: storage), isPooled: pooling != nil)
         let size =
             switch format {
             case .shard: ShardVectorWriter.size(extent)
@@ -113,19 +114,17 @@ public struct FormTarget {
     /// A writer of the form. Throws `ToolError` if it cannot begin.
     /// - Parameter tool: name and version of the program, for the header of a shard.
     public func writer(_ model: LoadedModel, _ choice: LayerChoice, tool: String, pool: WorkerPool) throws -> any VectorWriter {
-        let layers = choice.count(of: model.encoder.layerCount), width = model.encoder.layerWidth
+        let layout = VectorLayout(
+            layers: choice.count(of: model.encoder.layerCount), width: model.encoder.layerWidth, storage: form.storage)
         let writer: any VectorWriter
         switch vectors {
-        case .folder(let folder):
-            writer = NpyFolderWriter(folder, layers: layers, width: width, storage: form.storage)
-        case .hdf5(let file):
-            writer = try HDF5VectorWriter(file, layers: layers, width: width, storage: form.storage)
-        case .npy(let file, let offsets):
-            writer = try NpyVectorWriter(file, offsets: offsets, layers: layers, width: width, storage: form.storage)
+        case .folder(let folder): writer = NpyFolderWriter(folder, layout)
+        case .hdf5(let file): writer = try HDF5VectorWriter(file, layout)
+        case .npy(let file, let offsets): writer = try NpyVectorWriter(file, offsets: offsets, layout)
         case .file(let file) where form.format == .json:
-            writer = JSONVectorWriter(file, layers: layers, width: width, isFlushed: form.isFlushed)
+            writer = JSONVectorWriter(file, layout, isFlushed: form.isFlushed)
         case .file(let file) where form.format == .text:
-            writer = TextVectorWriter(file, layers: layers, width: width, isFlushed: form.isFlushed)
+            writer = TextVectorWriter(file, layout, isFlushed: form.isFlushed)
         case .file(let file):
             var fields: ShardFields = [
                 "layer-choice": choice.description, "model": model.digest,
@@ -134,10 +133,9 @@ public struct FormTarget {
             ]
             if model.precision != .float32 { fields.append("precision", model.precision.rawValue) }
             if let pooling = form.pooling { fields.append("pool", pooling.rawValue) }
-            writer = try ShardVectorWriter(
-                file, tool: tool, layers: layers, width: width, storage: form.storage, fields: fields, pool: pool)
+            writer = try ShardVectorWriter(file, layout, tool: tool, fields: fields, pool: pool)
         }
-        let pooled = form.pooling.map { PoolingWriter(writer, $0, layers: layers, width: width) } ?? writer
+        let pooled = form.pooling.map { PoolingWriter(writer, $0, layout) } ?? writer
         // Before sentences become their only tokens.
         let whole = tokens.map { TokenTextWriter($0, beside: pooled, isFlushed: form.isFlushed) } ?? pooled
         return FiniteVectors(whole, of: model.name)
@@ -145,25 +143,27 @@ public struct FormTarget {
 
     /// Gives the outputs their names, once all of them are on the disk; that of the vectors comes last.
     public func commit() throws {
-        try tokens?.prepare()
+        var outputs: [any PreparedOutput] = tokens.map { [$0] } ?? []
         switch vectors {
-        case .file(let file):
-            try file.prepare()
-            try tokens?.commit()
-            try file.commit()
-        case .npy(let file, let offsets):
-            try offsets.prepare()
-            try file.prepare()
-            try tokens?.commit()
-            try offsets.commit()
-            try file.commit()
-        case .folder(let folder):
-            try tokens?.commit()
-            try folder.commit()
-        case .hdf5(let file):
-            try file.prepare()
-            try tokens?.commit()
-            try file.commit()
+        case .file(let file): outputs.append(file)
+        case .npy(let file, let offsets): outputs += [offsets, file]
+        case .folder(let folder): outputs.append(folder)
+        case .hdf5(let file): outputs.append(file)
         }
+        for output in outputs { try output.prepare() }
+        for output in outputs { try output.commit() }
     }
+}
+
+/// An output that can be brought to the disk as a whole before it gets its name.
+private protocol PreparedOutput {
+    func prepare() throws
+    func commit() throws
+}
+
+extension OutputFile: PreparedOutput {}
+extension HDF5Writer: PreparedOutput {}
+extension OutputFolder: PreparedOutput {
+    /// Does nothing: its files are on the disk.
+    fileprivate func prepare() {}
 }

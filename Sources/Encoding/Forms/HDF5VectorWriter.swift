@@ -1,26 +1,23 @@
 import Files
 @_spi(HostMemory) public import Kernels
 public import HDF5
-public import Shards
+import Shards
 
 /// HDF5 in the layout of AllenNLP's `elmo` command: a data set a sentence, its name the sentence's number from 0, of shape
 /// (layers, tokens, width), or (tokens, width) where there is one layer; and `sentence_to_index`, a JSON object from each
 /// sentence, its words with spaces between them, to the name of its data set.
 public final class HDF5VectorWriter: VectorWriter {
     private let writer: HDF5Writer
-    private let layers, width: Int
-    private let storage: RowStorage
+    private let layout: VectorLayout
     private var sentences = 0
     /// The object, which may be large, waits in a file.
     private let index: TemporaryFile
     private let indexOutput: OutputFile
 
     /// Throws `ToolError` with status `cannotCreate` if there can be no temporary file.
-    public init(_ writer: HDF5Writer, layers: Int, width: Int, storage: RowStorage = .float32) throws {
+    public init(_ writer: HDF5Writer, _ layout: VectorLayout) throws {
         self.writer = writer
-        self.layers = layers
-        self.width = width
-        self.storage = storage
+        self.layout = layout
         index = try TemporaryFile()
         indexOutput = index.output()
     }
@@ -28,8 +25,8 @@ public final class HDF5VectorWriter: VectorWriter {
     public func begin(_ words: [String]) throws {
         let sentence = jsonString(words.joined(separator: " "))
         try indexOutput.write("\(sentences == 0 ? "{" : ", ")\(sentence): \"\(sentences)\"")
-        let shape = layers == 1 ? [words.count, width] : [layers, words.count, width]
-        try writer.beginDataset("\(sentences)", shape: shape, type: storage)
+        let shape = (layout.layers == 1 ? [] : [layout.layers]) + [words.count, layout.width]
+        try writer.beginDataset("\(sentences)", shape: shape, type: layout.storage)
         sentences += 1
     }
 

@@ -1,6 +1,6 @@
 public import Files
 @_spi(HostMemory) public import Kernels
-public import Shards
+import Shards
 
 /// NumPy: one array of shape (tokens, layers, width), and beside it the offsets of the sentences, shape (sentences + 1).
 public final class NpyVectorWriter: VectorWriter {
@@ -8,8 +8,8 @@ public final class NpyVectorWriter: VectorWriter {
     private let offsets: NpyWriter
     private var tokens = 0
 
-    public init(_ output: OutputFile, offsets: OutputFile, layers: Int, width: Int, storage: RowStorage = .float32) throws {
-        rows = try NpyRows(output, layers: layers, width: width, storage: storage)
+    public init(_ output: OutputFile, offsets: OutputFile, _ layout: VectorLayout) throws {
+        rows = try NpyRows(output, layout)
         self.offsets = try NpyWriter(offsets, type: "<i8", rowShape: [])
         try self.offsets.append([Int64(0)])
     }
@@ -33,20 +33,17 @@ public final class NpyVectorWriter: VectorWriter {
 /// NumPy: a folder with one array of shape (tokens, layers, width) a sentence, `0.npy`, `1.npy` and so on.
 public final class NpyFolderWriter: VectorWriter {
     private let folder: OutputFolder
-    private let layers, width: Int
-    private let storage: RowStorage
+    private let layout: VectorLayout
     private var current: (file: OutputFile, rows: NpyRows)?
 
-    public init(_ folder: OutputFolder, layers: Int, width: Int, storage: RowStorage = .float32) {
+    public init(_ folder: OutputFolder, _ layout: VectorLayout) {
         self.folder = folder
-        self.layers = layers
-        self.width = width
-        self.storage = storage
+        self.layout = layout
     }
 
     public func begin(_ words: [String]) throws {
         let file = try folder.next()
-        current = (file, try NpyRows(file, layers: layers, width: width, storage: storage))
+        current = (file, try NpyRows(file, layout))
     }
 
     public func append(_ vectors: Matrix) throws { try current?.rows.append(vectors) }
@@ -59,7 +56,7 @@ public final class NpyFolderWriter: VectorWriter {
 
     public func finish() {}
 
-    /// What all files take in whole blocks of the disk, which have 4 KiB mostly. Pooled sentences are files of one size; of others,
+    /// The size of all files in whole blocks of the disk, which have 4 KiB mostly. Pooled sentences are files of one size; of others,
     /// half of the last block is unused in the mean.
     public static func size(_ extent: OutputExtent) -> OutputSize {
         let files = extent.input.sentences, block = 4096.0
@@ -77,10 +74,10 @@ private final class NpyRows {
     private let storage: RowStorage
     private var halves: [UInt16] = []
 
-    init(_ output: OutputFile, layers: Int, width: Int, storage: RowStorage) throws {
+    init(_ output: OutputFile, _ layout: VectorLayout) throws {
         self.output = output
-        self.storage = storage
-        writer = try NpyWriter(output, type: storage == .float32 ? "<f4" : "<f2", rowShape: [layers, width])
+        storage = layout.storage
+        writer = try NpyWriter(output, type: storage == .float32 ? "<f4" : "<f2", rowShape: [layout.layers, layout.width])
     }
 
     func append(_ vectors: Matrix) throws {

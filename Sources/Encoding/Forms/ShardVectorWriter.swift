@@ -7,12 +7,9 @@ public import Shards
 public final class ShardVectorWriter: VectorWriter {
     private let writer: VectorShardWriter
 
-    public init(
-        _ output: OutputFile, tool: String, layers: Int, width: Int, storage: RowStorage = .float32, fields: ShardFields,
-        pool: WorkerPool
-    ) throws {
+    public init(_ output: OutputFile, _ layout: VectorLayout, tool: String, fields: ShardFields, pool: WorkerPool) throws {
         writer = try VectorShardWriter(
-            output, tool: tool, layers: layers, width: width, storage: storage, fields: fields, pool: pool)
+            output, tool: tool, layers: layout.layers, width: layout.width, storage: layout.storage, fields: fields, pool: pool)
     }
 
     public func begin(_ words: [String]) throws { try writer.begin(words) }

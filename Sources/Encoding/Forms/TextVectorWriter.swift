@@ -7,14 +7,14 @@ import Shards
 /// empty line ends a sentence.
 public final class TextVectorWriter: VectorWriter {
     private let output: OutputFile
-    private let size: Int
+    private let layout: VectorLayout
     private let isFlushed: Bool
     private var words: ArraySlice<String> = []
 
-    /// - Parameter isFlushed: whether a sentence is handed on as soon as it is complete.
-    public init(_ output: OutputFile, layers: Int, width: Int, isFlushed: Bool = false) {
+    /// - Parameter isFlushed: true if a sentence is to be handed on as soon as it is complete.
+    public init(_ output: OutputFile, _ layout: VectorLayout, isFlushed: Bool = false) {
         self.output = output
-        size = layers * width
+        self.layout = layout
         self.isFlushed = isFlushed
     }
 
@@ -22,9 +22,9 @@ public final class TextVectorWriter: VectorWriter {
 
     public func append(_ vectors: Matrix) throws {
         let values = vectors.floats
-        for start in stride(from: 0, to: values.count, by: size) {
+        for start in stride(from: 0, to: values.count, by: layout.values) {
             guard var line = words.popFirst() else { preconditionFailure("more vectors than words") }
-            for value in values[start..<start + size] { line += " \(value)" }
+            for value in values[start..<start + layout.values] { line += " \(value)" }
             try output.write(line + "\n")
         }
     }
@@ -46,16 +46,14 @@ public final class TextVectorWriter: VectorWriter {
 /// JSON Lines: an object a sentence, `{"tokens": […], "vectors": [token][layer][value]}`.
 public final class JSONVectorWriter: VectorWriter {
     private let output: OutputFile
-    private let layers: Int
-    private let width: Int
+    private let layout: VectorLayout
     private let isFlushed: Bool
     private var isFirst = true
 
-    /// - Parameter isFlushed: whether a line is handed on as soon as it is complete.
-    public init(_ output: OutputFile, layers: Int, width: Int, isFlushed: Bool = false) {
+    /// - Parameter isFlushed: true if a line is to be handed on as soon as it is complete.
+    public init(_ output: OutputFile, _ layout: VectorLayout, isFlushed: Bool = false) {
         self.output = output
-        self.layers = layers
-        self.width = width
+        self.layout = layout
         self.isFlushed = isFlushed
     }
 
@@ -65,16 +63,13 @@ public final class JSONVectorWriter: VectorWriter {
     }
 
     public func append(_ vectors: Matrix) throws {
-        let values = vectors.floats
-        for start in stride(from: 0, to: values.count, by: layers * width) {
-            var text = isFirst ? "[" : ", ["
-            for layer in 0..<layers {
+        let values = vectors.floats, width = layout.width
+        for start in stride(from: 0, to: values.count, by: layout.values) {
+            let token = (0..<layout.layers).map { layer in
                 let vector = values[start + layer * width..<start + (layer + 1) * width]
-                text += layer == 0 ? "[" : ", ["
-                text += vector.map { "\($0)" }.joined(separator: ", ")
-                text += "]"
+                return "[" + vector.map { "\($0)" }.joined(separator: ", ") + "]"
             }
-            try output.write(text + "]")
+            try output.write((isFirst ? "[" : ", [") + token.joined(separator: ", ") + "]")
             isFirst = false
         }
     }
@@ -89,7 +84,7 @@ public final class JSONVectorWriter: VectorWriter {
     /// The size of the text. A number and what separates it take some 12 bytes, measured.
     public static func size(_ extent: OutputExtent) -> OutputSize {
         let input = extent.input
-        let brackets = 4 * input.tokens * Double(1 + extent.layers) + 31 * input.sentences
+        let brackets = 4 * input.tokens * Double(1 + extent.layout.layers) + 31 * input.sentences
         return OutputSize(bytes: 12 * extent.values + input.wordBytes + brackets, .about)
     }
 }
@@ -98,7 +93,7 @@ public final class JSONVectorWriter: VectorWriter {
 public func printVectors(paths: [String], to output: OutputFile, pool: WorkerPool) throws {
     for path in paths {
         let reader = try VectorShardReader(FileSource(path: path), pool: pool)
-        let writer = JSONVectorWriter(output, layers: reader.layers, width: reader.width)
+        let writer = JSONVectorWriter(output, VectorLayout(layers: reader.layers, width: reader.width))
         while let sentence = try reader.next() { try writer.append(sentence) }
     }
 }
@@ -113,8 +108,8 @@ public final class TokenTextWriter: VectorWriter {
 
     /// - Parameters:
     ///   - output: the file of tokens, which the caller commits.
-    ///   - writer: what the vectors are handed on to.
-    ///   - isFlushed: whether a line is handed on before its vectors are written.
+    ///   - writer: the writer of the vectors.
+    ///   - isFlushed: true if a line is to be handed on before its vectors are written.
     public init(_ output: OutputFile, beside writer: any VectorWriter, isFlushed: Bool = false) {
         self.output = output
         self.writer = writer

@@ -2,12 +2,26 @@ import Files
 public import Kernels
 public import Shards
 
+/// The shape of each token's vectors, and the storage of their numbers.
+public struct VectorLayout: Sendable {
+    let layers, width: Int
+    let storage: RowStorage
+    /// The values of a token.
+    var values: Int { layers * width }
+
+    public init(layers: Int, width: Int, storage: RowStorage = .float32) {
+        self.layers = layers
+        self.width = width
+        self.storage = storage
+    }
+}
+
 /// A form in which contextual vectors are written, sentence after sentence. A long sentence comes in pieces.
 public protocol VectorWriter: AnyObject {
     /// Begins a sentence; it may have no words.
     func begin(_ words: [String]) throws
-    /// The vectors of its next tokens, [tokens, layers x width], without gaps: the layers of a token one after the other. Valid
-    /// during the call.
+    /// Takes the vectors of its next tokens, [tokens, layers x width], without gaps: the layers of a token one after the other.
+    /// They are valid during the call.
     func append(_ vectors: Matrix) throws
     /// Ends the sentence.
     func end() throws
@@ -16,14 +30,14 @@ public protocol VectorWriter: AnyObject {
 }
 
 extension VectorWriter {
-    /// A whole sentence.
+    /// Takes a whole sentence.
     public func append(_ sentence: SentenceVectors) throws {
         try begin(sentence.words)
         try append(sentence.values, tokens: sentence.words.count)
         try end()
     }
 
-    /// The vectors of the sentence's next `tokens` tokens: shape (tokens, layers, width).
+    /// Takes the vectors of the sentence's next `tokens` tokens: shape (tokens, layers, width).
     public func append(_ values: [Float], tokens: Int) throws {
         let memory = FloatBuffer(count: values.count)
         let vectors = Matrix(memory, rows: tokens, columns: values.count / max(1, tokens))
@@ -33,7 +47,7 @@ extension VectorWriter {
     }
 }
 
-/// Hands whole sentences on, for who wants them in memory.
+/// Hands on whole sentences in memory.
 public final class SentenceCollector: VectorWriter {
     private let deliver: (SentenceVectors) throws -> Void
     private var sentence = SentenceVectors(words: [], values: [])
@@ -46,10 +60,10 @@ public final class SentenceCollector: VectorWriter {
     public func finish() {}
 }
 
-/// One vector for each layer of a whole sentence, from those of its tokens. To the form behind it a sentence is one token, its
-/// text; a sentence without words has zeros.
+/// Makes one vector for each layer of a whole sentence, from those of its tokens. To the form behind it a sentence is one token,
+/// its text; a sentence without words has zeros.
 public final class PoolingWriter: VectorWriter {
-    /// How vectors become one.
+    /// The way in which vectors become one.
     public enum Pooling: String, CaseIterable, Sendable {
         case mean
         /// The greatest value at each place.
@@ -58,16 +72,16 @@ public final class PoolingWriter: VectorWriter {
 
     private let writer: any VectorWriter
     private let pooling: Pooling
-    /// Of a sentence's tokens, [layers x width].
+    /// The pool of a sentence's tokens, [layers x width].
     private var pool: RowPool
-    /// [1, layers x width]
+    /// The sentence's vector: [1, layers x width].
     private let result: RowMatrix
 
-    public init(_ writer: any VectorWriter, _ pooling: Pooling, layers: Int, width: Int) {
+    public init(_ writer: any VectorWriter, _ pooling: Pooling, _ layout: VectorLayout) {
         self.writer = writer
         self.pooling = pooling
-        pool = RowPool(pooling == .mean ? .mean : .greatest, columns: layers * width)
-        result = RowMatrix(count: 1, dimension: layers * width)
+        pool = RowPool(pooling == .mean ? .mean : .greatest, columns: layout.values)
+        result = RowMatrix(count: 1, dimension: layout.values)
     }
 
     public func begin(_ words: [String]) throws {
@@ -92,7 +106,7 @@ public final class FiniteVectors: VectorWriter {
     private let model: String
     private var sentences = 0
 
-    /// - Parameter model: its name, for messages.
+    /// - Parameter model: the name of the model, for messages.
     public init(_ writer: any VectorWriter, of model: String) {
         self.writer = writer
         self.model = model
