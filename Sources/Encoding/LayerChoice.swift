@@ -3,7 +3,7 @@ import FoundationEssentials
 import Kernels
 import Layers
 
-/// Which of the encoder's layers to give for each token. Layer 0 is the input layer.
+/// A choice of the encoder's layers, to give for each token. Layer 0 is the input layer.
 public enum LayerChoice: Sendable, Equatable {
     /// Every layer.
     case all
@@ -16,7 +16,7 @@ public enum LayerChoice: Sendable, Equatable {
     /// The sum of all with weights that a task has learned.
     case mix(LayerMix)
 
-    /// As a user writes it: `all`, `top`, `average`, or a number.
+    /// Parses a choice as a user writes it: `all`, `top`, `average`, or a number.
     public init?(_ text: String) {
         switch text {
         case "all": self = .all
@@ -28,7 +28,7 @@ public enum LayerChoice: Sendable, Equatable {
         }
     }
 
-    /// The same, for the header of a shard.
+    /// The choice as a user writes it, for the header of a shard.
     public var description: String {
         switch self {
         case .all: "all"
@@ -39,10 +39,10 @@ public enum LayerChoice: Sendable, Equatable {
         }
     }
 
-    /// Vectors a token gets.
+    /// The number of vectors that a token gets.
     public func count(of layers: Int) -> Int { self == .all ? layers : 1 }
 
-    /// What each of `layers` layers is multiplied by before they are added; `nil`: they are not added.
+    /// Returns the factor of each of `layers` layers in their sum; `nil` if they are not added.
     func factors(layers: Int) -> [Float]? {
         switch self {
         case .all: nil
@@ -53,7 +53,7 @@ public enum LayerChoice: Sendable, Equatable {
         }
     }
 
-    /// What is wrong with the choice for a model of `layers` layers; `nil` if nothing is.
+    /// The reason why a model of `layers` layers cannot give these; `nil` if it can.
     func complaint(layers: Int) -> String? {
         switch self {
         case .number(let number) where number >= layers:
@@ -70,7 +70,7 @@ public enum LayerChoice: Sendable, Equatable {
 ///
 ///     {"weights": [-0.2, 0.9, 0.1], "gamma": 1.3}
 public struct LayerMix: Sendable, Equatable {
-    /// Of the file, for messages.
+    /// The name of the file, for messages.
     public let name: String
     /// s, before the softmax: the input layer's first.
     public let weights: [Double]
@@ -113,7 +113,7 @@ public struct LayerMix: Sendable, Equatable {
         init(from decoder: any Decoder) throws {}
     }
 
-    /// What each layer is multiplied by.
+    /// The factor of each layer.
     var factors: [Float] { softmaxShares(of: weights).map { Float(gamma * $0) } }
 
     /// For the header of a shard: the file's name is not what matters.

@@ -13,7 +13,7 @@ public struct LoadedModel {
     /// The embedding table of a model that reads vectors, and the merges of one that reads units of words; each with its file's name.
     public let table: (table: EmbeddingTable, name: String)?
     public let merges: (table: Merges, name: String)?
-    /// What the user calls the model.
+    /// The user's name for the model.
     public let name: String
     /// The name by which vector shards know the model.
     public let digest: String
@@ -22,11 +22,11 @@ public struct LoadedModel {
     /// Reads the table or the merges of a model.
     /// - Parameters:
     ///   - encoder: the model, without an output layer.
-    ///   - name: its file, for messages.
+    ///   - name: the model's file, for messages.
     ///   - table: the file of the table, if the user names one.
-    ///   - takesOtherTable: whether the table may be another than the one that the model was trained with.
+    ///   - takesOtherTable: true if the table may be another than the one that the model was trained with.
     ///   - merges: the file of the merges, if the user names one.
-    ///   - precision: of the weights that products are computed with.
+    ///   - precision: the precision of the weights that products are computed with.
     /// Throws `ToolError`: `usage` if a table or merges are missing or not used, `configuration` for a table that the model was not
     /// trained with, and what reading the files throws.
     public init(
@@ -64,7 +64,7 @@ public struct LoadedModel {
 
     /// The occurrences in vector shards that are nearest to the marked word of `query`, the nearest first. Throws `ToolError`:
     /// `configuration` for a shard that does not hold this model's top layer, and what reading throws.
-    /// - Parameter count: how many to find at most.
+    /// - Parameter count: the number of occurrences to find at most.
     public func neighbours(
         of query: MarkedSentence, count: Int, in paths: [String], pool: WorkerPool
     ) throws -> [Neighbour] {
@@ -120,7 +120,7 @@ extension EmbeddingTable {
     /// - Parameters:
     ///   - name: the table's file.
     ///   - model: the model, for the message.
-    ///   - advice: what helps, behind a semicolon.
+    ///   - advice: the end of the message, a semicolon and a hint.
     public func requireTrainingTable(
         of configuration: EncoderConfiguration, name: String, model: String = "the model", advice: String = ""
     ) throws {

@@ -20,12 +20,12 @@ public struct MarkedSentence: Sendable, Equatable {
     }
 }
 
-/// An occurrence of a word in a sentence, and how near it is to the query.
+/// An occurrence of a word in a sentence, and its cosine with the query.
 public struct Neighbour: Sendable {
     public let cosine: Double
     public let words: [String]
     public let position: Int
-    /// Where its sentence is: the inputs' number of it, from 0.
+    /// The number of its sentence in the inputs, from 0.
     let sentence: Int
 
     /// The sentence with the word marked: `the [bank] of the river`.
@@ -45,7 +45,7 @@ public final class NeighbourSearch {
 
     /// - Parameters:
     ///   - query: a vector of the width of one layer.
-    ///   - count: how many to keep.
+    ///   - count: the number to keep.
     public init(query: [Float], count: Int, pool: WorkerPool) {
         self.query = query
         self.pool = pool
@@ -103,7 +103,7 @@ private struct BestNeighbours: Sendable {
 
     func hasRoom(for cosine: Double) -> Bool { neighbours.count < count || cosine > neighbours[count - 1].cosine }
 
-    /// Those of a later part of the text.
+    /// Adds the neighbours of a later part of the text.
     mutating func add(_ others: BestNeighbours) { for neighbour in others.neighbours { add(neighbour) } }
 
     mutating func add(_ found: Neighbour) {

@@ -16,7 +16,7 @@ extension OutputKind: ExpressibleByArgument {
 extension DropoutKind: ExpressibleByArgument {}
 extension Reading: ExpressibleByArgument {}
 
-/// What the encoder looks like: options of `train`, and of what `bench` compares.
+/// The options of a network: of `train`, and of the networks that `bench` compares.
 public struct NetworkOptions: ParsableArguments {
     @Option(
         help: """
@@ -143,7 +143,7 @@ public struct NetworkOptions: ParsableArguments {
         }
     }
 
-    /// An option that says something of layers or a loss that this network does not have, and what has it.
+    /// An option of layers or a loss that this network does not have, and the option that makes them.
     public var unused: (option: String, of: String)? {
         guard let base else { return nil }
         let loss = base.output == .continuous ? self.loss ?? base.loss : nil
@@ -180,7 +180,7 @@ public struct NetworkOptions: ParsableArguments {
         return configuration
     }
 
-    /// What was asked of the encoder.
+    /// The options that were given of the encoder.
     private var overrides: EncoderOverrides {
         var overrides = EncoderOverrides()
         (overrides.cell, overrides.projection, overrides.layers) = (cell, projection, layers)

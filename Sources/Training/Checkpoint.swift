@@ -128,11 +128,11 @@ enum Checkpoint {
     }
 }
 
-/// Where a run keeps its checkpoints: `step-….safetensors`, the last few of them, and `best.safetensors`, the model of the
+/// The directory in which a run keeps its checkpoints: `step-….safetensors`, the last few of them, and `best.safetensors`, the model of the
 /// lowest held-out loss. One run at a time.
 public final class CheckpointDirectory {
     private let directory: LockedDirectory
-    /// How many checkpoints stay.
+    /// The number of checkpoints that stay.
     private let keep: Int
 
     /// Makes the directory, takes its lock, and clears away what a killed run has left half-written. Throws `ToolError`
@@ -165,7 +165,7 @@ public final class CheckpointDirectory {
         for path in try checkpoints().dropFirst(keep) { directory.remove(pathParts(path).name) }
     }
 
-    /// Whether a file is a checkpoint, or best model, that a killed run had not finished. Other temporary files are others'.
+    /// True if a file is a checkpoint, or best model, that a killed run had not finished. Other temporary files are others'.
     private static func isLeftOver(_ name: String) -> Bool {
         name.ends(with: ".tmp") && (name.begins(with: ".step-") || name.begins(with: ".best.safetensors."))
     }

@@ -7,9 +7,9 @@ public import Shards
 public struct OutputVocabulary: Sendable {
     /// The class of a word is its number here.
     public let words: WordTable
-    /// How often each class occurs in the text the vocabulary was made from; marks only if the text has them.
+    /// The count of each class in the text that the vocabulary was made from; marks only if the text has them.
     public let counts: [UInt64]
-    /// Of words and counts, in their order.
+    /// The digest of words and counts, in their order.
     public let digest: UInt64
     /// The merges that its units were made with; empty if its words are words.
     public let merges: String

@@ -4,7 +4,7 @@ public import Shards
 /// Sentences as row numbers of an embedding table, one after the other.
 public struct Sentences: Sendable {
     public private(set) var rows: [UInt32] = []
-    /// Where each sentence ends in `rows`.
+    /// The end of each sentence in `rows`.
     public private(set) var ends: [Int] = []
 
     public init() {}
@@ -59,7 +59,7 @@ public final class SentenceReader {
     public var header: ShardHeader? { reader.header }
 
     /// Appends the sentences of the next block; false when there is none. Throws `ToolError`.
-    /// - Parameter keep: by the number of a sentence, counted from 0 by this reader, whether it is wanted.
+    /// - Parameter keep: returns true for the number of a sentence that is wanted, counted from 0 by this reader.
     public func next(into sentences: inout Sentences, keep: (Int) -> Bool = { _ in true }) throws -> Bool {
         guard let block = try reader.next() else { return false }
         if block.firstNewWord == 0 { map.removeAll(keepingCapacity: true) }
@@ -91,7 +91,7 @@ public final class ShuffledSentences {
     private var ended = false
 
     /// - Parameters:
-    ///   - bufferTokens: how many tokens are held, and so how far a sentence can move.
+    ///   - bufferTokens: the number of tokens held, and so the distance that a sentence can move.
     ///   - read: appends the next block of sentences; false when there is none.
     public init(
         seed: UInt64, epoch: Int, bufferTokens: Int = defaultBuffer, read: @escaping (inout Sentences) throws -> Bool

@@ -1,7 +1,7 @@
 import Glibc
 public import Kernels
 
-/// How to train: what is not in the model's own configuration. Kept in checkpoints.
+/// The settings of training that are not in the model's own configuration. Kept in checkpoints.
 public struct TrainingOptions: Codable, Sendable, Equatable {
     /// Parallel streams of text.
     public var batch = 64
@@ -28,10 +28,10 @@ public struct TrainingOptions: Codable, Sendable, Equatable {
     public var weightDecay: Float = 0
     /// Greatest norm of a direction's gradient.
     public var clip: Double? = 1
-    /// What the mean loss over positions is multiplied by, `nil`: nothing. Adagrad's first sums and the clip see it.
+    /// The factor of the mean loss over positions; `nil` for none. Adagrad's first sums and the clip see it.
     public var lossScale: Double?
     public var seed: UInt64 = 1
-    /// Whether the state goes on from window to window (ELMo) or begins at zero in each (the authors' option).
+    /// True if the state goes on from window to window (ELMo), false if it begins at zero in each (the authors' option).
     public var carriesState = true
     /// Evaluations on the held-out text during training, the one at the end included; `nil`: as `EvaluationPlan` chooses.
     public var evaluations: Int?
@@ -54,8 +54,8 @@ public struct TrainingOptions: Codable, Sendable, Equatable {
         steps ?? max(1, Int((epochs * Double(positions) / Double(positionsPerStep)).rounded(.up)))
     }
 
-    /// What a checkpoint's options and these disagree on, of those that a run cannot change on its way: names of the
-    /// command line.
+    /// Returns the names, as on the command line, of the options that a run cannot change on its way and that differ from a
+    /// checkpoint's.
     func disagreements(with other: TrainingOptions) -> [String] {
         [
             ("--batch", batch == other.batch), ("--window", window == other.window),
@@ -111,8 +111,8 @@ public enum Recipe: String, Sendable, CaseIterable {
         return options
     }
 
-    /// What the mean loss is multiplied by. Adagrad's sums begin at 1: by ELMo's own loss they are outgrown at once, by the
-    /// mean over positions they would keep the rate small for thousands of steps.
+    /// The factor of the mean loss. Adagrad's sums begin at 1: by ELMo's own loss they are outgrown at once, by the mean over
+    /// positions they would keep the rate small for thousands of steps.
     public func lossScale(window: Int) -> Double? { self == .elmo ? Double(window) : nil }
 
     /// The peak for another batch than the recipe's: the authors' grows with it.
@@ -121,7 +121,7 @@ public enum Recipe: String, Sendable, CaseIterable {
     }
 }
 
-/// How the rate goes on after the warm-up.
+/// The course of the rate after the warm-up.
 public enum RateSchedule: String, Codable, Sendable, CaseIterable {
     /// Exponential decay that reaches half of the peak at the last step (the ELMo-C authors' `train.py`).
     case exponential

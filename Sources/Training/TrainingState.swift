@@ -26,7 +26,7 @@ struct TrainingState: Codable {
     var bestLoss: Double?
     var evaluationsSinceBest = 0
 
-    /// What the run must agree on with its checkpoint.
+    /// The facts on which a run must agree with its checkpoint.
     var options: TrainingOptions
     var corpusDigests: [String]
     var corpusSentences: Int
@@ -37,7 +37,8 @@ struct TrainingState: Codable {
         corpusSentences = corpus.sentences
     }
 
-    /// Which of its numbers is not that of a run, for a message: a file may hold any. Sums of possible ones do not overflow.
+    /// A number that no run has, for a message, since a file may hold any; `nil` if there is none. Sums of those that a run may
+    /// have do not overflow.
     var complaint: String? {
         let counts = [
             ("step", step), ("words", words), ("epoch", epoch), ("sentences", sentences), ("interval.steps", interval.steps),
@@ -55,8 +56,8 @@ struct TrainingState: Codable {
         return "\(name) is \(time), and must be at least 0 and below 1e12"
     }
 
-    /// What the model's file says of the run so far.
-    /// - Parameter positions: of an epoch.
+    /// The record of the run so far, for the model's file.
+    /// - Parameter positions: the positions of an epoch.
     func record(positions: Int, warmupSteps: Int) -> TrainingRecord {
         var record = TrainingRecord(
             steps: step, words: words, passes: Double(words) / Double(positions), batch: options.batch,
@@ -69,7 +70,7 @@ struct TrainingState: Codable {
 }
 
 extension TrainingRecord.Scores {
-    /// What a model's file says of an evaluation.
+    /// The record of an evaluation, for the model's file.
     init(_ result: HeldOutResult, step: Int, candidates: Int) {
         let scores = result.scores
         self.init(

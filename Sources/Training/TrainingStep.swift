@@ -10,7 +10,7 @@ import Parallel
 /// Directions run side by side or one after the other on all threads: both are tried in the first steps, and the faster
 /// one stays. What comes out is the same.
 final class TrainingStep {
-    /// Mean loss over the step's windows and the directions.
+    /// The mean loss over the step's windows and the directions.
     private(set) var loss = 0.0
     /// The largest of the directions' gradient norms, before clipping.
     private(set) var norm = 0.0
@@ -18,9 +18,9 @@ final class TrainingStep {
     private(set) var positions = 0
     /// Multiplications and additions of its products.
     private(set) var operations = 0.0
-    /// Whether the directions of its last window ran side by side.
+    /// True if the directions of its last window ran side by side.
     private(set) var ranSideBySide = false
-    /// Whether it has been found out which way is the faster one.
+    /// True once it has been found out which way is the faster one.
     var isSettled: Bool { arrangement.isSettled }
 
     /// Called when the gradients of some parameters of a direction, by its index, are complete: in the last window of a step, and
@@ -44,15 +44,15 @@ final class TrainingStep {
     /// The window trained on last, and the number of its pass.
     private(set) var window: TrainingWindow
     private var pass = 0
-    /// Whether that window is the last of its step.
+    /// True if that window is the last of its step.
     private var isLast = false
 
-    /// Everything one direction needs: its words, and what comes out.
+    /// The words of one direction, and the results of its step.
     private final class DirectionTask {
         let words: DirectionWindow
         var loss = 0.0, norm = 0.0
         var finish: ((ParameterRange) -> Void)?
-        /// Why its words could not be had.
+        /// The reason why its words could not be had.
         var failure: (any Error)?
 
         init(_ words: DirectionWindow) { self.words = words }
@@ -157,7 +157,7 @@ final class TrainingStep {
     }
 }
 
-/// Which way the directions run: measured in the first windows, by turns, and then kept.
+/// The way in which the directions run: measured in the first windows, by turns, and then kept.
 private struct Arrangement {
     /// Windows of each way that are measured, after one that is not, since memory is first touched in it.
     private static let trials = 3
@@ -165,7 +165,7 @@ private struct Arrangement {
     private var best = (sideBySide: Double.infinity, inTurn: Double.infinity)
     private var choice: Bool?
 
-    /// - Parameter isFree: whether there are directions that can run side by side; else there is nothing to try.
+    /// - Parameter isFree: true if there are directions that can run side by side; else there is nothing to try.
     init(isFree: Bool) {
         if !isFree { choice = false }
     }

@@ -1,11 +1,11 @@
 internal import Glibc
 
-/// Whether a system's scores on held-out text differ from those of the unigram model, which knows nothing but how frequent words
-/// are. A model that has been trained too briefly ranks words as that model does, and its scores then say nothing of it.
+/// A comparison of a system's scores on held-out text with those of the unigram model, which knows nothing but the frequency of
+/// words. A model that has been trained too briefly ranks words as that model does, and its scores then say nothing of it.
 ///
 /// Both rank the same positions. docs/comparing.md has the formulas and where they come from.
 package struct UnigramComparison: Sendable {
-    /// How a score stands to the unigram model's.
+    /// The standing of a score beside the unigram model's.
     package enum Verdict: Sendable {
         case better, within, worse
     }
@@ -24,10 +24,10 @@ package struct UnigramComparison: Sendable {
     package private(set) var top1, top10, perplexity: Verdict?
 
     /// - Parameters:
-    ///   - top1, top10: shares of a system, a value for each seed.
-    ///   - perplexity: among the candidates, over the same positions; a value for each seed.
-    ///   - unigram: the same of the unigram model.
-    ///   - positions: how many were ranked.
+    ///   - top1, top10: the shares of a system, a value for each seed.
+    ///   - perplexity: its perplexity among the candidates, over the same positions; a value for each seed.
+    ///   - unigram: the scores of the unigram model.
+    ///   - positions: the number of positions ranked.
     package init(
         top1: [Double], top10: [Double], perplexity: [Double], unigram: (top1: Double?, top10: Double?, perplexity: Double?),
         positions: Int?
@@ -38,14 +38,14 @@ package struct UnigramComparison: Sendable {
         self.perplexity = unigram.perplexity.flatMap { Self.compare(perplexities: perplexity, to: $0, positions) }
     }
 
-    /// Of the system as a whole, by its top-1 and its perplexity: better if either is; else worse if its top-1 is.
+    /// The verdict on the system as a whole, by its top-1 and its perplexity: better if either is; else worse if its top-1 is.
     package var verdict: Verdict? {
         guard let top1 else { return nil }
         return top1 == .better || perplexity == .better ? .better : top1
     }
 
-    /// What a difference of two shares must exceed: 1.96 standard errors of the difference, at most, of shares p and q of the
-    /// same `positions`.
+    /// The bound that a difference of two shares must exceed: 1.96 standard errors of the difference, at most, of shares p and q
+    /// of the same `positions`.
     package static func noise(_ p: Double, _ q: Double, positions: Int) -> Double {
         deviations * (max(0, p + q - (p - q) * (p - q)) / Double(positions)).squareRoot()
     }
@@ -55,7 +55,7 @@ package struct UnigramComparison: Sendable {
         return verdict(middle - unigram, of: shares, noise: noise(middle, unigram, positions: positions))
     }
 
-    /// In logarithms, of which the lower is the better.
+    /// Compares perplexities by their logarithms, of which the lower is the better.
     private static func compare(perplexities: [Double], to unigram: Double, _ positions: Int) -> Verdict? {
         let logs = perplexities.filter { $0 > 0 }.map { -log($0) }
         guard let middle = median(logs), unigram > 0 else { return nil }
@@ -63,7 +63,7 @@ package struct UnigramComparison: Sendable {
             middle + log(unigram), of: logs, noise: deviations * spreadOfLogs / Double(positions).squareRoot())
     }
 
-    /// To the noise of the positions comes that of the seeds, half of their range.
+    /// Returns the verdict on a gain. The noise of the seeds, half of their range, is added to that of the positions.
     private static func verdict(_ gain: Double, of values: [Double], noise: Double) -> Verdict? {
         let bound = noise + ((values.max() ?? 0) - (values.min() ?? 0)) / 2
         guard gain.isFinite, bound.isFinite else { return nil }
@@ -78,7 +78,7 @@ package struct UnigramComparison: Sendable {
 }
 
 extension RankingScores {
-    /// How these scores stand to the unigram model's over the same positions; `nil` if nothing was ranked.
+    /// The verdict on these scores beside the unigram model's over the same positions; `nil` if nothing was ranked.
     package var verdict: UnigramComparison.Verdict? {
         UnigramComparison(
             top1: [top1], top10: [top10], perplexity: candidatePerplexity.map { [$0] } ?? [],

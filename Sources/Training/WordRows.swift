@@ -20,19 +20,19 @@ public final class WordRows: @unchecked Sendable {
     /// The rows of `<s>` and `</s>`.
     public let begin: UInt32
     public let end: UInt32
-    /// That of `<unk>`, if the table has one.
+    /// The row of `<unk>`, if the table has one.
     public let unknown: UInt32?
 
     private let table: EmbeddingTable
     private let centred: Bool
-    /// Vectors for which there is room.
+    /// The number of vectors for which there is room.
     private let room: Int
     /// The slot of each row of the table that is in memory, else one of the three below.
     private var slots: [UInt32]
     private var made = WordTable()
     private var madeSlots: [UInt32] = []
     private var pieces: [FloatBuffer] = []
-    /// Which slots hold more than zeros.
+    /// For each slot, true if it holds more than zeros.
     private var usable: [Bool] = []
     /// A row that stays in the file, while it is looked at.
     private let passing: RowMatrix
@@ -104,8 +104,8 @@ public final class WordRows: @unchecked Sendable {
             ? try table.words.withWord(Int(row), body) : try made.withWord(Int(row) - tableCount, body)
     }
 
-    /// Whether a row that has been met is a vector: words for which nothing can be made are zeros, as are vectors that
-    /// come so, and no target can point nowhere.
+    /// True if a row that has been met is not zero. Words for which nothing can be made are zeros, as are some rows of tables:
+    /// they are no targets.
     public func isUsable(_ row: UInt32) -> Bool {
         let slot = slot(of: row)
         return isKept(slot) ? usable[Int(slot)] : slot == Self.stored
@@ -182,7 +182,7 @@ public final class WordRows: @unchecked Sendable {
         Int(row) < tableCount ? slots[Int(row)] : madeSlots[Int(row) - tableCount]
     }
 
-    /// Whether the slot of a row that has been met is one.
+    /// True if the slot of a row that has been met is in memory.
     private func isKept(_ slot: UInt32) -> Bool { slot < Self.storedZeros }
 
     /// The vector in a slot: [1, dimension].

@@ -11,7 +11,7 @@ extension VectorForm.Format: ExpressibleByArgument {}
 extension PoolingWriter.Pooling: ExpressibleByArgument {}
 extension RowStorage: ExpressibleByArgument {}
 
-/// Which vectors, and in what form.
+/// The options of the vectors and their form.
 struct FormOptions: ParsableArguments {
     @Option(help: "Which layers: all (the input layer is the first), the top one, their average, or one by its number from 0.")
     var layers = LayerChoice.all
@@ -54,7 +54,7 @@ struct FormOptions: ParsableArguments {
 
     var form: VectorForm { VectorForm(format, storage: storage, pooling: pool, isFlushed: lineBuffered) }
 
-    /// Whether nothing was chosen.
+    /// True if nothing was chosen.
     var isDefault: Bool { layers == .all && mix == nil && form == VectorForm() && tokens == nil }
 
     /// Throws `ValidationError` for choices that exclude each other.

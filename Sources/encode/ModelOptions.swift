@@ -5,7 +5,7 @@ import Kernels
 import Model
 import Parallel
 
-/// What makes the vectors: the model, and what its input layer reads.
+/// The options of the model that makes the vectors, and of the files that its input layer reads.
 struct ModelOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The model that train made.", valueName: "file"), completion: .file())
     var model: String?
@@ -46,6 +46,7 @@ struct ModelOptions: ParsableArguments {
         }
         guard model == nil || elmoWeights == nil else { throw ValidationError("--model and --elmo-weights exclude each other") }
     }
+
     /// Reads the model with its table or merges. Throws `ToolError` as `LoadedModel` does, and what reading the model throws.
     func load(threads: Int, _ pool: WorkerPool) throws -> LoadedModel {
         let capacity = SentenceEncoder.capacity, threads = ThreadPool(threads: threads)

@@ -7,7 +7,7 @@ extension Recipe: ExpressibleByArgument {}
 extension RateSchedule: ExpressibleByArgument {}
 extension OptimizerKind: ExpressibleByArgument {}
 
-/// How it is trained: a recipe, and what is to be different from it.
+/// The options of training: a recipe, and the settings that differ from it.
 struct ScheduleOptions: ParsableArguments {
     @Option(
         help: """
@@ -117,7 +117,7 @@ struct ScheduleOptions: ParsableArguments {
     }
 }
 
-/// What it is measured on.
+/// The options of evaluations.
 struct EvaluationOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp("A token shard that is not trained on; train warns if it is training text, too.", valueName: "file"),
@@ -176,7 +176,7 @@ struct EvaluationOptions: ParsableArguments {
     }
 }
 
-/// How a run survives.
+/// The options of checkpoints.
 struct CheckpointOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(

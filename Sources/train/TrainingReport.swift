@@ -4,7 +4,7 @@ import Synchronization
 import ToolSupport
 import Training
 
-/// What `train` says on stderr.
+/// The messages of `train` on stderr.
 struct TrainingReport {
     private let report: Report
     private let scores: ScoreTable
@@ -96,7 +96,7 @@ struct TrainingReport {
         }
     }
 
-    /// What the time of a run was spent on.
+    /// The time of a run, split into training and evaluations.
     private func split(_ trainer: Trainer) -> String {
         "\(spelt(seconds: trainer.seconds.training, tenths: true)) of training, "
             + "\(spelt(seconds: trainer.seconds.evaluation, tenths: true)) of evaluations"
@@ -107,7 +107,7 @@ struct TrainingReport {
 /// that have learned nothing but frequencies.
 final class ScoreTable {
     private let report: Report
-    /// Whether the legend has been printed.
+    /// True once the legend has been printed.
     private var hasLegend = false
 
     init(_ report: Report) { self.report = report }
@@ -131,12 +131,12 @@ final class ScoreTable {
             "\(evaluation.step)", short(evaluation.words), Self.clock(evaluation.secondsOfTraining),
             short(whole(Double(evaluation.words) / max(1e-9, evaluation.secondsOfTraining))))
         let values = figures.map { figure in evaluation.results.map { figure.value($0) } }
-        // Which directions have learned nothing beyond frequencies.
+        // True for directions that have learned nothing beyond frequencies.
         let marks = evaluation.results.map { [.within, .worse].contains($0.scores.verdict) }
         report.print(row(lead, values, figures, marks: marks))
     }
 
-    /// A figure of each direction: what it is called, and how it is had from a result.
+    /// A figure of each direction: its name, and its value in a result.
     private struct Figure {
         let name, meaning: String
         let decimals: Int
@@ -145,7 +145,7 @@ final class ScoreTable {
         var limit: Double { name.hasSuffix("%") ? 99.95 : 999.95 }
         /// Characters of its column, with what separates it from the one before.
         var width: Int { name.hasSuffix("%") ? 5 : isMarked ? 8 : 7 }
-        /// Whether the mark stands beside it.
+        /// True if the mark stands beside it.
         var isMarked: Bool { name == "perplexity" }
 
         /// A text in `count` columns of the figure, with room for the mark where there may be one.
@@ -214,7 +214,7 @@ final class ScoreTable {
         return Self.trimmed(Self.lead("") + names) + "\n" + Self.trimmed(Self.lead("step", "words", "time", "words/s") + columns)
     }
 
-    /// - Parameter marks: which directions are marked, beside their perplexity.
+    /// - Parameter marks: true for directions that are marked beside their perplexity.
     private func row(_ lead: String, _ values: [[Double?]], _ figures: [Figure], marks: [Bool] = []) -> String {
         var row = lead
         for (values, figure) in zip(values, figures) {
