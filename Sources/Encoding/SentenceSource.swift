@@ -67,15 +67,9 @@ public final class SentenceSource {
                 block.forEachNewWord { words.append(String(decoding: $0, as: UTF8.self)) }
                 // Units are put together: there is a vector for each word.
                 let hasUnits = reader.header?.fields["bpe"] != nil
-                waiting = block.withIDs { ids in
-                    block.withSentenceLengths { lengths in
-                        var start = 0
-                        return lengths.map { length in
-                            defer { start += Int(length) }
-                            let sentence = ids[start..<start + Int(length)].map { words[Int($0)] }
-                            return hasUnits ? UnitMark.joined(sentence) : sentence
-                        }[...]
-                    }
+                block.forEachSentence { ids in
+                    let sentence = ids.map { words[Int($0)] }
+                    waiting.append(hasUnits ? UnitMark.joined(sentence) : sentence)
                 }
             }
             return waiting.popFirst()
@@ -89,9 +83,7 @@ extension Tokenizer {
         let batch = try tokenize(line).batch
         return batch.ids.map { batch.words.word(Int($0)) }
     }
-}
 
-extension Tokenizer {
     /// Tokenises text as the training text of a model was; the model says how. Sentences are not cut.
     /// - Parameter mode: another way of finding tokens.
     public init(for configuration: EncoderConfiguration, mode: Mode? = nil) {

@@ -113,11 +113,20 @@ public struct TokenBlock: Sendable {
         try block.forEachWord(lengths: TokenColumn.newWordLengths, bytes: TokenColumn.newWordBytes, body)
     }
 
-    public func withSentenceLengths<Result>(_ body: (UnsafeBufferPointer<UInt32>) throws -> Result) rethrows -> Result {
-        try block.withColumn(TokenColumn.sentenceLengths, body)
+    /// Calls `body` with the ids of each sentence.
+    public func forEachSentence(_ body: (UnsafeBufferPointer<UInt32>) throws -> Void) rethrows {
+        try withIDs { ids in
+            try block.withColumn(TokenColumn.sentenceLengths) { (lengths: UnsafeBufferPointer<UInt32>) in
+                var start = 0
+                for length in lengths {
+                    try body(UnsafeBufferPointer(rebasing: ids[start..<start + Int(length)]))
+                    start += Int(length)
+                }
+            }
+        }
     }
 
-    /// All ids, sentence after sentence.
+    /// Calls `body` with all ids, sentence after sentence.
     public func withIDs<Result>(_ body: (UnsafeBufferPointer<UInt32>) throws -> Result) rethrows -> Result {
         try block.withColumn(TokenColumn.ids, body)
     }
@@ -226,18 +235,12 @@ public func printTokens(paths: [String], to output: OutputFile, pool: WorkerPool
         if block.firstNewWord == 0 { words.removeAll() }
         block.forEachNewWord { words.append($0) }
         var text: [UInt8] = []
-        block.withIDs { ids in
-            block.withSentenceLengths { lengths in
-                var next = 0
-                for length in lengths {
-                    for position in 0..<Int(length) {
-                        if position > 0 { text.append(UInt8(ascii: " ")) }
-                        words.withWord(Int(ids[next])) { text.append(contentsOf: $0) }
-                        next += 1
-                    }
-                    text.append(UInt8(ascii: "\n"))
-                }
+        block.forEachSentence { sentence in
+            for (position, id) in sentence.enumerated() {
+                if position > 0 { text.append(UInt8(ascii: " ")) }
+                words.withWord(Int(id)) { text.append(contentsOf: $0) }
             }
+            text.append(UInt8(ascii: "\n"))
         }
         try output.write(text)
     }

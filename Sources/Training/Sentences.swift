@@ -64,15 +64,9 @@ public final class SentenceReader {
         guard let block = try reader.next() else { return false }
         if block.firstNewWord == 0 { map.removeAll(keepingCapacity: true) }
         try block.forEachNewWord { map.append(try row($0)) }
-        block.withIDs { ids in
-            block.withSentenceLengths { lengths in
-                var start = 0
-                for length in lengths {
-                    if keep(number) { sentences.append(ids[start..<start + Int(length)].lazy.map { [map] in map[Int($0)] }) }
-                    number += 1
-                    start += Int(length)
-                }
-            }
+        block.forEachSentence { sentence in
+            if keep(number) { sentences.append(sentence.lazy.map { [map] in map[Int($0)] }) }
+            number += 1
         }
         return true
     }

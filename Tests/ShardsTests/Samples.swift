@@ -55,15 +55,7 @@ func readTokens(_ bytes: [UInt8], threads: Int = 1) throws -> Sentences {
     while let block = try reader.next() {
         if block.firstNewWord == 0 { words = [] }
         block.forEachNewWord { words.append(String(decoding: $0, as: UTF8.self)) }
-        block.withIDs { ids in
-            block.withSentenceLengths { lengths in
-                var next = 0
-                for length in lengths {
-                    sentences.append(ids[next..<next + Int(length)].map { words[Int($0)] })
-                    next += Int(length)
-                }
-            }
-        }
+        block.forEachSentence { ids in sentences.append(ids.map { words[Int($0)] }) }
     }
     return sentences
 }
