@@ -229,10 +229,14 @@ public struct NumberList: ExpressibleByArgument {
     public var defaultValueDescription: String { numbers.map(String.init).joined(separator: ",") }
 
     public init?(argument: String) {
-        let numbers = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
-        guard !numbers.isEmpty, !numbers.contains(nil) else { return nil }
-        self.numbers = numbers.compactMap { $0 }
+        guard let numbers = wholeNumbers(argument, separator: ",") else { return nil }
+        self.numbers = numbers
     }
+}
+
+private func wholeNumbers(_ text: some StringProtocol, separator: Character) -> [Int]? {
+    let numbers = text.split(separator: separator, omittingEmptySubsequences: false).map { Int($0) }
+    return numbers.contains(nil) ? nil : numbers.compactMap { $0 }
 }
 
 /// Filters as WIDTH:COUNT with commas between them.
@@ -240,12 +244,15 @@ public struct FilterList: ExpressibleByArgument {
     public let filters: [[Int]]
 
     public init?(argument: String) {
-        var filters: [[Int]] = []
-        for part in argument.split(separator: ",", omittingEmptySubsequences: false) {
-            let pair = part.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
-            guard pair.count == 2, let width = pair[0], let count = pair[1] else { return nil }
-            filters.append([width, count])
-        }
-        self.filters = filters
+        let pairs = argument.split(separator: ",", omittingEmptySubsequences: false).map { wholeNumbers($0, separator: ":") }
+        guard pairs.allSatisfy({ $0?.count == 2 }) else { return nil }
+        filters = pairs.compactMap { $0 }
+    }
+}
+
+/// Throws `ValidationError` for sizes of a window that are too small or too large.
+public func checkWindow(batch: Int, window: Int) throws {
+    guard (1...65536).contains(batch), (1...65536).contains(window), batch * window <= 1 << 24 else {
+        throw ValidationError("--batch and --window must be from 1 to 65536, their product at most 16777216")
     }
 }

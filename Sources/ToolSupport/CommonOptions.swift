@@ -35,6 +35,13 @@ public struct OutputOption: ParsableArguments {
 
     /// Opens the output of binary data, or of text.
     public func open(binary: Bool) throws -> OutputFile { try OutputFile(path: output, binary: binary) }
+
+    /// Opens the output, has `body` write it, and gives it its name.
+    public func write(binary: Bool, _ body: (OutputFile) throws -> Void) throws {
+        let file = try open(binary: binary)
+        try body(file)
+        try file.commit()
+    }
 }
 
 /// `--seed`: for tools that draw random numbers.

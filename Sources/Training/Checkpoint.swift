@@ -128,41 +128,35 @@ enum Checkpoint {
     }
 }
 
-/// The directory in which a run keeps its checkpoints: `step-….safetensors`, the last few of them, and `best.safetensors`, the model of the
-/// lowest held-out loss. One run at a time.
+/// The directory in which a run keeps its checkpoints: `step-….safetensors`, the last few of them, and `best.safetensors`, the
+/// model of the lowest held-out loss. One run at a time. Writes checkpoints when they are due, and finds the one to go on from.
 public final class CheckpointDirectory {
     private let directory: LockedDirectory
     /// The number of checkpoints that stay.
     private let keep: Int
+    /// Seconds from one checkpoint to the next.
+    private let interval: Double
+    private var last = 0.0
+    /// Seconds spent on writing.
+    public private(set) var secondsWriting = 0.0
 
     /// Makes the directory, takes its lock, and clears away what a killed run has left half-written. Throws `ToolError`
     /// (`cannotCreate`, `ioError`; `inUse` if another run has it).
-    public init(path: String, keep: Int) throws {
+    /// - Parameter interval: the seconds from one checkpoint to the next.
+    public init(path: String, keep: Int, interval: Double) throws {
         precondition(keep > 0)
         directory = try LockedDirectory(path: path)
         self.keep = keep
+        self.interval = interval
         for name in try directory.names() where Self.isLeftOver(name) { directory.remove(name) }
     }
 
-    public var path: String { directory.path }
-    var best: String { directory.file("best.safetensors") }
+    private var best: String { directory.file("best.safetensors") }
 
     /// The checkpoints there are, newest first.
     public func checkpoints() throws -> [String] {
         try directory.names().filter { Self.step(of: $0) != nil }
             .sorted { (Self.step(of: $0) ?? 0, $1) > (Self.step(of: $1) ?? 0, $0) }.map(directory.file)
-    }
-
-    /// The file of a checkpoint still to be written.
-    func output(step: Int) throws -> OutputFile {
-        let digits = String(step)
-        let padded = String(repeating: "0", count: max(0, 9 - digits.count)) + digits
-        return try OutputFile(path: directory.file("step-\(padded).safetensors"), binary: true)
-    }
-
-    /// Removes all but the newest checkpoints.
-    func prune() throws {
-        for path in try checkpoints().dropFirst(keep) { directory.remove(pathParts(path).name) }
     }
 
     /// True if a file is a checkpoint, or best model, that a killed run had not finished. Other temporary files are others'.
@@ -175,21 +169,6 @@ public final class CheckpointDirectory {
         let digits = name.dropFirst(5).dropLast(12)
         return digits.allSatisfy { $0.isASCII && $0.isNumber } ? Int(digits) : nil
     }
-}
-
-/// Writes checkpoints when they are due, and finds the one to go on from.
-public final class CheckpointWriter {
-    private let directory: CheckpointDirectory
-    private let interval: Double
-    private var last = 0.0
-    /// Seconds spent on writing, and on training and writing since `begin`.
-    public private(set) var secondsWriting = 0.0
-
-    /// - Parameter interval: seconds from one checkpoint to the next.
-    public init(_ directory: CheckpointDirectory, interval: Double) {
-        self.directory = directory
-        self.interval = interval
-    }
 
     /// Starts the clock.
     func begin() { last = monotonicSeconds() }
@@ -200,51 +179,45 @@ public final class CheckpointWriter {
     /// full disk for example; earlier checkpoints are as they were.
     func write(_ encoder: ContextualEncoder, _ state: TrainingState, _ position: DataPosition) throws {
         let start = monotonicSeconds()
-        try tellingWhatIsLeft {
-            let output = try directory.output(step: state.step)
-            try Checkpoint.write(encoder, state, position, to: output)
-            try output.commit()
+        let digits = String(state.step), zeros = String(repeating: "0", count: max(0, 9 - digits.count))
+        try write(to: directory.file("step-\(zeros)\(digits).safetensors")) {
+            try Checkpoint.write(encoder, state, position, to: $0)
         }
-        try directory.prune()
+        for path in try checkpoints().dropFirst(keep) { directory.remove(pathParts(path).name) }
         last = monotonicSeconds()
         secondsWriting += last - start
     }
 
     /// Keeps the model as the best so far.
-    func writeBest(_ encoder: ContextualEncoder) throws {
-        try tellingWhatIsLeft {
-            let output = try OutputFile(path: directory.best, binary: true)
-            try ModelFile.write(encoder, to: output)
-            try output.commit()
-        }
-    }
+    func writeBest(_ encoder: ContextualEncoder) throws { try write(to: best) { try ModelFile.write(encoder, to: $0) } }
 
-    /// Does `write`, and adds to an error in it which checkpoint the run can go on from, if there is one.
-    private func tellingWhatIsLeft(_ write: () throws -> Void) throws {
-        do { try write() } catch let error as ToolError {
-            guard let newest = try directory.checkpoints().first else { throw error }
+    /// Writes a file, and adds to an error in it which checkpoint the run can go on from, if there is one.
+    private func write(to path: String, _ body: (OutputFile) throws -> Void) throws {
+        do {
+            let output = try OutputFile(path: path, binary: true)
+            try body(output)
+            try output.commit()
+        } catch let error as ToolError {
+            guard let newest = try checkpoints().first else { throw error }
             throw ToolError(error.status, "\(error); the same command with --resume goes on from \(newest)")
         }
     }
 
-    func loadBest(into encoder: ContextualEncoder) throws {
-        try ModelFile.load(SafetensorsReader(path: directory.best), into: encoder)
-    }
+    func loadBest(into encoder: ContextualEncoder) throws { try ModelFile.load(SafetensorsReader(path: best), into: encoder) }
 
     /// Loads the newest checkpoint that is sound into `encoder`; damaged ones are passed over with a warning.
     ///
     /// Returns `nil` if there is none at all. Throws `ToolError`: the first damage if none is sound; `configuration` for
     /// one of another encoder, and what `check` throws, which gets the state and its file.
     func newest(
-        for encoder: ContextualEncoder, rowCount: Int, warn: (String) -> Void,
-        check: (TrainingState, String) throws -> Void
+        for encoder: ContextualEncoder, rowCount: Int, warn: (String) -> Void, check: (TrainingState, String) throws -> Void
     ) throws -> (state: TrainingState, position: DataPosition)? {
         var damage: ToolError?
-        let paths = try directory.checkpoints()
+        let paths = try checkpoints()
         for path in paths {
             do {
                 return try Checkpoint.read(path, into: encoder, rowCount: rowCount) { try check($0, path) }
-            } catch let error as ToolError where error.status == .dataError || error.status == .noInput || error.status == .ioError {
+            } catch let error as ToolError where [.dataError, .noInput, .ioError].contains(error.status) {
                 if path != paths.last { warn("\(error); trying an earlier checkpoint") }
                 damage = damage ?? error
             }

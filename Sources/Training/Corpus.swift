@@ -49,7 +49,7 @@ public final class Corpus: @unchecked Sendable {
         self.paths = paths
         self.words = words
         self.heldOutEvery = heldOutEvery
-        name = paths.map { $0 == "-" ? "standard input" : $0 }.joined(separator: ", ")
+        name = paths.map(inputName).joined(separator: ", ")
         // What comes through a pipe, named or not, comes once.
         if !paths.allSatisfy(isRegularFile) { memory = Sentences() }
         var number = 0
@@ -154,7 +154,7 @@ extension Sentences {
             }
             block.removeAll()
         }
-        guard count > 0 else { throw ToolError.data(path == "-" ? "standard input" : path, "", "no sentences in it") }
+        guard count > 0 else { throw ToolError.data(inputName(path), "", "no sentences in it") }
         fields = reader.header?.fields ?? [:]
     }
 }
@@ -177,3 +177,6 @@ extension Corpus {
         }
     }
 }
+
+/// The name of an input for messages.
+func inputName(_ path: String) -> String { path == "-" ? "standard input" : path }

@@ -23,10 +23,7 @@ public struct EvaluationPlan: Sendable, Equatable {
     /// Scores over fewer positions than these would say little.
     private static let fewestPositions = 2_000
 
-    /// - Parameters:
-    ///   - words: the positions of an epoch.
-    ///   - heldOut: the positions of the held-out text.
-    ///   - candidates: the number of words that predictions are ranked among.
+    /// Plans for an epoch of `words` positions, a held-out text of `heldOut` positions, and the number of words ranked.
     init(_ configuration: EncoderConfiguration, _ options: TrainingOptions, words: Int, heldOut: Int, candidates: Int) {
         let cost = TrainingCost(configuration)
         let steps = options.totalSteps(positions: words)

@@ -26,7 +26,7 @@ public final class HeldOutText {
     private let candidates: [Direction: Candidates]
     /// The text step by step, to rank whole words, if its tokens are units of words.
     private let unitText: UnitText?
-    /// When the text is scored.
+    /// The plan of the evaluations on the text.
     public let plan: EvaluationPlan
     /// The number of words that a prediction is ranked among.
     public let candidateCount: Int
@@ -35,12 +35,10 @@ public final class HeldOutText {
     /// Words and sentence ends: as many as positions, unless tokens are units of words.
     private let wordPositions: Int
 
+    /// Cuts the text into windows of training's shape. Throws `ToolError` if the table's file cannot be read.
     /// - Parameters:
-    ///   - sentences: the text.
-    ///   - batch, window: the shape in which the model will see it, that of training.
     ///   - count: the number of words to rank predictions among.
     ///   - corpus: the training text, for its words, and for the frequency of the marks between its sentences.
-    /// Throws `ToolError` if the table's file cannot be read.
     public init(
         _ sentences: Sentences, batch: Int, window: Int, candidates count: Int, corpus: Corpus, plan: EvaluationPlan
     ) throws {
@@ -129,8 +127,8 @@ public final class HeldOutText {
         words.hasClass(number) ? UInt32(words.classNumber(number)) : .max
     }
 
-    /// Runs all windows, and calls `body` with each and the places in it that count. Returns the mean of the loss over these, and
-    /// their number.
+    /// Runs all windows, and calls `body` with each and the places in it that count. Returns the mean of the loss over these,
+    /// and their number.
     private func forEachWindow(
         _ model: DirectionModel, _ body: (TrainingWindow, DirectionWindow, _ places: [Int], WindowShape) -> Void
     ) throws -> (mean: Double, count: Double) {

@@ -1,4 +1,4 @@
-public import Files
+import Files
 import FoundationEssentials
 import Model
 
@@ -66,42 +66,36 @@ struct HeldOutMetrics: Encodable {
 
 /// The log of a training run in JSON Lines, one object a line with its keys in alphabetical order.
 public final class MetricsLog {
-    private let output: OutputFile?
+    private let output: OutputFile
     private let encoder = JSONEncoder()
-
-    /// - Parameter output: the file to write; `nil` writes nothing.
-    public init(_ output: OutputFile?) {
-        self.output = output
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // JSON has no infinity; a run is not to end for one.
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    }
 
     /// Opens a log under its own name, where people can watch it grow.
     ///
     /// - Parameter step: the step of the checkpoint that a run goes on from: earlier lines stay, later ones are forgotten,
     ///   because they will be written again; 0 begins a new log.
     /// Throws `ToolError` (`cannotCreate`, `ioError`; `inUse` if another run writes it; `dataError` if the file that is there is no log).
-    public convenience init(path: String, resumingAt step: Int) throws {
+    public init(path: String, resumingAt step: Int) throws {
         if step > 0 && path != "-" {
             // Nothing is forgotten of a log that another run is writing: its lock comes first.
             let old = try OutputFile(path: path, binary: false, grows: true, appends: true)
             try Self.forget(path, after: step)
             try old.commit()
         }
-        self.init(try OutputFile(path: path, binary: false, grows: true, appends: step > 0))
+        output = try OutputFile(path: path, binary: false, grows: true, appends: step > 0)
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        // JSON has no infinity; a run is not to end for one.
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     }
 
     func write(_ metrics: some Encodable) throws {
-        guard let output else { return }
         try output.write([UInt8](encoder.encode(metrics)) + [UInt8(ascii: "\n")])
         // Line by line, for those who watch it.
         try output.flush()
     }
 
     /// Makes the log final.
-    public func commit() throws { try output?.commit() }
+    public func commit() throws { try output.commit() }
 
     private static func forget(_ path: String, after step: Int) throws {
         struct Line: Decodable { let step: Int }

@@ -26,7 +26,7 @@ public struct OutputVocabulary: Sendable {
     public init(path: String, pool: WorkerPool) throws {
         var words = WordTable(), counts: [UInt64] = EncoderConfiguration.Mark.names.map { _ in 0 }
         for mark in EncoderConfiguration.Mark.names { _ = words.insert(mark) }
-        let name = path == "-" ? "standard input" : path
+        let name = inputName(path)
         let reader = try VocabularyShardReader(FileSource(path: path), pool: pool)
         var digest = XXH64(), last = UInt64.max
         try reader.readWords { word, count, number in

@@ -14,15 +14,17 @@ public struct Ranking {
     private static let fitRows = 512
 
     private let candidates: Candidates
-    /// True if values are cosines.
-    private let isCosine: Bool
     /// The predictions or states to rank: [positions, size].
     private let rows: Matrix
     private let backend: any Backend
     /// Ranks the targets, [rows], of some rows.
-    private let rank: (_ rows: Matrix, _ targets: [Int], _ scale: Float) -> [CandidateScores]
-    /// Gives the excess of each row's cosine with its target over the mean of all under the softmax, and their variance there.
-    private let moments: (_ rows: Matrix, _ targets: [Int], _ scale: Float) -> [(excess: Double, variance: Double)]
+    private let rank: Measure<CandidateScores>
+    /// Gives the excess of each row's cosine with its target over the mean of all under the softmax, and their variance there;
+    /// `nil` if values are no cosines.
+    private let moments: Measure<Moments>?
+
+    private typealias Moments = (excess: Double, variance: Double)
+    private typealias Measure<Result> = (_ rows: Matrix, _ targets: [Int], _ scale: Float) -> [Result]
 
     /// - Parameters:
     ///   - predictions: the unit vectors of the positions that `score` will be asked for: [positions, dimension].
@@ -30,7 +32,6 @@ public struct Ranking {
         let packed = backend.packed(candidates.matrix.transposed)
         self.candidates = candidates
         self.backend = backend
-        isCosine = true
         rows = predictions
         let buffer = FloatBuffer(count: candidates.count), prior = Matrix(buffer, rows: 1, columns: candidates.count)
         backend.write(candidates.logUnigram, to: prior)
@@ -56,10 +57,9 @@ public struct Ranking {
     ) {
         self.candidates = candidates
         self.backend = backend
-        isCosine = false
         rows = states
         self.rank = { rows, targets, _ in rank(rows, targets) }
-        moments = { _, _, _ in [] }
+        moments = nil
     }
 
     /// Bytes that ranking takes beside predictions and candidates.
@@ -71,11 +71,11 @@ public struct Ranking {
         let known = targets.indices.compactMap { position in
             candidates.index(ofRow: targets[position]).map { (position: position, target: $0) }
         }
-        guard !known.isEmpty, !isCosine || known.count > 1 else { return RankingScores() }
+        guard !known.isEmpty, moments == nil || known.count > 1 else { return RankingScores() }
         var ranks: [CandidateScores], scale: Double?
-        if isCosine {
-            let middle = known.count / 2, first = fitScale(known[middle...], near: nil)
-            let second = fitScale(known[..<middle], near: first)
+        if let moments {
+            let middle = known.count / 2, first = fitScale(known[middle...], moments, near: nil)
+            let second = fitScale(known[..<middle], moments, near: first)
             ranks = forEachBlock(known[..<middle], rank, first) + forEachBlock(known[middle...], rank, second)
             scale = (first + second) / 2
         } else {
@@ -100,9 +100,7 @@ public struct Ranking {
     private typealias Known = (position: Int, target: Int)
 
     /// Returns the results of `rank` or `moments` for some positions, block by block.
-    private func forEachBlock<Result>(
-        _ known: ArraySlice<Known>, _ body: (_ rows: Matrix, _ targets: [Int], _ scale: Float) -> [Result], _ scale: Double
-    ) -> [Result] {
+    private func forEachBlock<Result>(_ known: ArraySlice<Known>, _ body: Measure<Result>, _ scale: Double) -> [Result] {
         let block = FloatBuffer(count: min(known.count, Self.blockRows) * rows.columns)
         var results: [Result] = []
         results.reserveCapacity(known.count)
@@ -121,19 +119,19 @@ public struct Ranking {
     /// With p(j) proportional to exp(s cos(j) + log u(j)), the gradient of the log-likelihood is cos(target) - E[cos] and
     /// its second derivative -Var[cos].
     /// - Parameter near: a scale that is about right; `nil` if none is known.
-    private func fitScale(_ known: ArraySlice<Known>, near: Double?) -> Double {
+    private func fitScale(_ known: ArraySlice<Known>, _ moments: Measure<Moments>, near: Double?) -> Double {
         guard !known.isEmpty else { return 0 }
         let count = min(known.count, Self.fitRows)
         let sample = (0..<count).map { known[known.startIndex + $0 * known.count / count] }
         var scale = near ?? 5
         // The first steps are made on fewer positions, spread over all as the sample is; from where they end, few are left.
-        if near == nil { improve(&scale, stride(from: 0, to: count, by: 8).map { sample[$0] }) }
-        improve(&scale, sample)
+        if near == nil { improve(&scale, stride(from: 0, to: count, by: 8).map { sample[$0] }, moments) }
+        improve(&scale, sample, moments)
         return scale
     }
 
     /// Makes positions more probable, until what is left to gain is nothing beside the error of a sample.
-    private func improve(_ scale: inout Double, _ sample: [Known]) {
+    private func improve(_ scale: inout Double, _ sample: [Known], _ moments: Measure<Moments>) {
         for _ in 0..<20 {
             var gradient = 0.0, curvature = 0.0
             for row in forEachBlock(sample[...], moments, scale) {
@@ -165,9 +163,8 @@ public struct Candidates: Sendable {
     private let candidateOfRow: [Int32]
 
     /// - Parameters:
-    ///   - rows: the rows of the table to rank, most frequent first.
+    ///   - rows: the rows of the table to rank, most frequent first, of `tableRows`.
     ///   - counts: their counts in the training text; 0 counts as 1.
-    ///   - tableRows: the number of rows of the table.
     ///   - vector: writes the unit target vector of a row; what it throws is passed on.
     public init(
         rows: [UInt32], counts: [UInt64], tableRows: Int, dimension: Int,

@@ -8,10 +8,10 @@ public struct RankingScores: Sendable, Equatable {
     /// Shares by cosine alone, of the continuous output.
     public var cosineTop1: Double?
     public var cosineTop10: Double?
-    /// Shares by the model's probability: of the continuous output, scale x cosine + log unigram probability; of a softmax, its own.
+    /// Shares by the model's probability, which of the continuous output is scale x cosine + log unigram probability.
     public var top1 = 0.0
     public var top10 = 0.0
-    /// The perplexity: of the continuous output, among the candidates; of a softmax, among its vocabulary, and all positions count.
+    /// The perplexity of the continuous output among the candidates, or of a softmax among its vocabulary, at all positions.
     public var perplexity = 0.0
     /// The perplexity among the candidates and over the positions ranked, whatever the output: comparable where these are the
     /// same. `nil` for units of words, of which not every candidate is scored.
@@ -35,11 +35,8 @@ struct RankTally {
     private var top1 = 0, top10 = 0, unigramTop1 = 0, unigramTop10 = 0
     private var logUnigram = 0.0
 
-    /// Counts a position.
-    /// - Parameters:
-    ///   - target: the candidate that is right.
-    ///   - better: the number of candidates that are more probable.
-    ///   - logUnigram: log p of the target in the unigram model.
+    /// Counts a position: the candidate that is right, the number of candidates that are more probable, and the right one's
+    /// log p in the unigram model.
     mutating func add(target: Int, better: Int, logUnigram: Double) {
         positions += 1
         top1 += better < 1 ? 1 : 0

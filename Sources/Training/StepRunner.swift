@@ -28,8 +28,7 @@ public final class StepRunner {
     public init(_ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput) {
         words = input.words
         encoder = ContextualEncoder(
-            configuration, capacity: WindowCapacity(batch: options.batch, rows: options.batch * options.window),
-            training: options.optimizer.optimizer, pool: input.pool)
+            configuration, capacity: options.capacity, training: options.optimizer.optimizer, pool: input.pool)
         encoder.initialize(seed: options.seed)
         let rate = LearningRate(.constant, peak: options.peakRate, warmupSteps: 0, totalSteps: 1)
         step = TrainingStep(encoder, words, options, rate: rate, corpusName: input.corpus.name)
@@ -74,16 +73,5 @@ public final class StepRunner {
     private func words(of window: TrainingWindow) -> Int {
         guard words.hasUnits else { return window.positions }
         return window.forwardTargets.indices.count { window.weights[$0] == 1 && words.endsWord(window.forwardTargets[$0]) }
-    }
-}
-
-extension StepRunner {
-    /// Bytes that training takes, at any batch: memory that is only counted is not touched.
-    ///
-    /// - Parameter read: the bytes that the program and its text take already.
-    public static func bytes(
-        _ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput, read: Int
-    ) -> Int {
-        input.bytesOfSteps(configuration, options).reduce(read) { $0 + $1.bytes }
     }
 }

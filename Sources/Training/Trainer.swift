@@ -20,10 +20,10 @@ public final class Trainer {
     public var onWarning: (String) -> Void = { _ in }
     /// Called after every step; true writes a checkpoint and stops.
     public var shouldStop: () -> Bool = { false }
-    /// The log of metrics.
-    public var log = MetricsLog(nil)
-    /// Measures GFLOP/s of large products on this machine, with which the speed of training is compared and times are estimated.
-    /// Called at the start, and again after evaluations of longer runs, since neighbours come and go; the greatest counts.
+    /// The log of metrics, if there is one.
+    public var log: MetricsLog?
+    /// Measures GFLOP/s of large products on this machine: the speed of training is compared with it, and times are estimated by
+    /// it. Called at the start, and again after evaluations of longer runs, since neighbours come and go; the greatest counts.
     public var measureCeiling: (() -> Double)?
 
     public let encoder: ContextualEncoder
@@ -31,7 +31,7 @@ public final class Trainer {
     private let options: TrainingOptions
     private let corpus: Corpus
     private let heldOut: HeldOutText?
-    private let checkpoints: CheckpointWriter?
+    private let checkpoints: CheckpointDirectory?
     private let rate: LearningRate
     private let trainingStep: TrainingStep
     private var state: TrainingState
@@ -47,10 +47,10 @@ public final class Trainer {
 
     /// - Parameters:
     ///   - heldOut: the held-out text of `input`, if it is to be scored.
-    ///   - checkpoints: the writer of checkpoints, if there are to be any.
+    ///   - checkpoints: the directory of checkpoints, if there are to be any.
     public init(
         _ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput, heldOut: HeldOutText?,
-        checkpoints: CheckpointWriter? = nil
+        checkpoints: CheckpointDirectory? = nil
     ) {
         self.options = options
         corpus = input.corpus
@@ -61,8 +61,7 @@ public final class Trainer {
             options.schedule, peak: options.peakRate, warmupSteps: min(options.warmupSteps, totalSteps / 10),
             totalSteps: totalSteps)
         encoder = ContextualEncoder(
-            configuration, capacity: WindowCapacity(batch: options.batch, rows: options.batch * options.window),
-            training: options.optimizer.optimizer, pool: input.pool)
+            configuration, capacity: options.capacity, training: options.optimizer.optimizer, pool: input.pool)
         encoder.initialize(seed: options.seed)
         encoder.units = input.words.vocabulary?.units ?? []
         trainingStep = TrainingStep(encoder, input.words, options, rate: rate, corpusName: corpus.name)
@@ -102,11 +101,15 @@ public final class Trainer {
     /// Seconds that were spent on training, and on evaluations.
     public var seconds: (training: Double, evaluation: Double) { (state.seconds, state.evaluationSeconds ?? 0) }
 
-    /// Returns true if the run would take minutes with `gigaflops` GFLOP/s for each thread, so that measuring is worth its time.
+    /// Returns true if the run would take minutes with `gigaflops` GFLOP/s for each thread: then measuring is worth its time.
     public func mayTakeMinutes(atGigaflops gigaflops: Double, threads: Int) -> Bool {
+        secondsOfTrainingLeft(ceiling: gigaflops * Double(threads)) > 60
+    }
+
+    /// Seconds of training in the rest of the run, at so many GFLOP/s of large products.
+    private func secondsOfTrainingLeft(ceiling: Double) -> Double {
         let words = Double(max(0, totalSteps - state.step)) * Double(options.positionsPerStep)
-        return TrainingCost(encoder.configuration)
-            .secondsOfTraining(words: words, options, ceiling: gigaflops * Double(threads)) > 60
+        return TrainingCost(encoder.configuration).secondsOfTraining(words: words, options, ceiling: ceiling)
     }
 
     /// Trains to the end. Throws `ToolError`: `dataError` naming the step if a loss or gradient is not a number, and what
@@ -214,10 +217,10 @@ public final class Trainer {
         report(isEvaluating: true)
         let start = monotonicSeconds()
         // One after the other, each on all threads: a ranking is one large product.
-        var clocks = [start]
-        let results = try encoder.directions.map { model in
-            defer { clocks.append(monotonicSeconds()) }
-            return try heldOut.score(model, trainingBatch: options.batch)
+        var results: [HeldOutResult] = [], clocks = [start]
+        for model in encoder.directions {
+            results.append(try heldOut.score(model, trainingBatch: options.batch))
+            clocks.append(monotonicSeconds())
         }
         state.evaluationSeconds = (state.evaluationSeconds ?? 0) + monotonicSeconds() - start
         state.evaluations = (state.evaluations ?? 0) + 1
@@ -226,7 +229,7 @@ public final class Trainer {
             step: state.step, words: state.words, secondsOfTraining: state.seconds, candidates: heldOut.candidateCount,
             results: results)
         for (index, result) in results.enumerated() {
-            try log.write(HeldOutMetrics(result, of: evaluation, seconds: clocks[index + 1] - clocks[index]))
+            try log?.write(HeldOutMetrics(result, of: evaluation, seconds: clocks[index + 1] - clocks[index]))
         }
         onEvaluation(evaluation)
         if monotonicSeconds() - measured > Self.measuringInterval { measure() }
@@ -243,7 +246,7 @@ public final class Trainer {
 
     private func writeInterval() throws {
         let interval = state.interval
-        try log.write(
+        try log?.write(
             TrainingMetrics(
                 step: state.step, epoch: Double(state.words) / Double(corpus.positions), words: state.words,
                 loss: interval.meanLoss, rate: rate(state.step - 1), gradientNorm: interval.largestNorm,
@@ -259,10 +262,7 @@ public final class Trainer {
 
     /// Seconds that the rest of the run takes, by the machine's speed at large products; 0 if that is not known.
     private var estimatedSecondsLeft: Double {
-        guard let ceiling else { return 0 }
-        let words = Double(max(0, totalSteps - state.step)) * Double(options.positionsPerStep)
-        return secondsLeft(
-            training: TrainingCost(encoder.configuration).secondsOfTraining(words: words, options, ceiling: ceiling))
+        ceiling.map { secondsLeft(training: secondsOfTrainingLeft(ceiling: $0)) } ?? 0
     }
 
     /// Seconds left if training alone takes so many more.

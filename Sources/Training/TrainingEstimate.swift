@@ -5,42 +5,30 @@ public import Model
 import Parallel
 import Shards
 
-/// An estimate of the memory and the time of a run, by layer: nothing is trained.
-public struct TrainingEstimate {
-    private let configuration: EncoderConfiguration
-    private let options: TrainingOptions
-    private let input: TrainingInput
-
-    public init(_ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput) {
-        self.configuration = configuration
-        self.options = options
-        self.input = input
-    }
-
-    /// Lines of a name, a tab and a figure, for people and for `cut`.
-    public var text: String {
+extension TrainingInput {
+    /// Estimates the memory and the time of a run, by layer, in lines of a name, a tab and a figure, for people and for `cut`.
+    public func estimate(_ configuration: EncoderConfiguration, _ options: TrainingOptions) -> String {
         // Asked before anything else is done: the memory of the program, and of the buffers of reading.
         let read = peakMemory()
-        let corpus = input.corpus
         let steps = options.totalSteps(positions: corpus.positions)
-        let ceiling = ProductCeiling(pool: input.pool).rate(seconds: 0.3)
-        let words = Double(steps * options.positionsPerStep)
-        let training = TrainingCost(configuration).secondsOfTraining(words: words, options, ceiling: ceiling)
-        let plan = input.evaluationPlan(configuration, options)
+        let ceiling = ProductCeiling(pool: pool).rate(seconds: 0.3)
+        let positions = Double(steps * options.positionsPerStep)
+        let training = TrainingCost(configuration).secondsOfTraining(words: positions, options, ceiling: ceiling)
+        let plan = evaluationPlan(configuration, options)
         let evaluations = Double(plan.count) * plan.secondsOfEvaluation(ceiling: ceiling)
         var lines = [
             "sentences\t\(corpus.sentences)", "tokens\t\(corpus.tokens)",
-            "tokens without a \(input.words.vocabulary == nil ? "vector" : "class")\t\(corpus.tokens - corpus.knownTokens)",
+            "tokens without a \(words.vocabulary == nil ? "vector" : "class")\t\(corpus.tokens - corpus.knownTokens)",
             "words of an epoch, sentence ends counted\t\(corpus.positions)",
             "words of a step\t\(options.positionsPerStep)",
             "steps of an epoch\t\(corpus.positions.quotientRoundedUp(by: options.positionsPerStep))", "steps in all\t\(steps)",
             "weights\t\(configuration.parameterCount())",
         ]
-        let items = memory(read: read)
+        let items = memory(configuration, options, read: read)
         lines += items.map { "memory, \($0.name)\t\(Self.megabytes($0.bytes))" }
         lines.append("memory in all\t\(Self.megabytes(items.reduce(0) { $0 + $1.bytes }))")
         lines.append("large products\t\(Int(ceiling)) GFLOP/s")
-        lines.append("words a second at \(Int(100 * TrainingCost.usualShare))% of that, about\t\(Int(words / training))")
+        lines.append("words a second at \(Int(100 * TrainingCost.usualShare))% of that, about\t\(Int(positions / training))")
         lines.append("evaluations\t\(plan.count)")
         if plan.count > 0 { lines.append("held-out words of each, sentence ends counted, about\t\(plan.positions)") }
         lines.append("time of training, about\t\(Self.time(training))")
@@ -55,14 +43,16 @@ public struct TrainingEstimate {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    private func memory(read: Int) -> [(name: String, bytes: Int)] {
-        let tableBytes = input.words.vectors?.bytes ?? 0
+    private func memory(
+        _ configuration: EncoderConfiguration, _ options: TrainingOptions, read: Int
+    ) -> [(name: String, bytes: Int)] {
+        let tableBytes = words.vectors?.bytes ?? 0
         var items = [
             ("embedding table", tableBytes), ("program, text read and kept", max(0, read - tableBytes)),
-            ("held-out text and its scores", input.heldOutBytes(configuration, options)),
+            ("held-out text and its scores", heldOutBytes(configuration, options)),
         ]
-        items += input.bytesOfSteps(configuration, options)
-        items.append(("sentences being shuffled", 4 * min(input.corpus.positions, ShuffledSentences.defaultBuffer)))
+        items += bytesOfSteps(configuration, options)
+        items.append(("sentences being shuffled", 4 * min(corpus.positions, ShuffledSentences.defaultBuffer)))
         return items
     }
 
@@ -73,14 +63,11 @@ public struct TrainingEstimate {
             : seconds < 7200 ? "\(Int((seconds / 60).rounded())) min"
             : seconds < 172_800 ? "\((seconds / 360).rounded() / 10) h" : "\((seconds / 8640).rounded() / 10) days"
     }
-}
 
-extension TrainingInput {
-    /// The bytes of training steps, by part.
-    func bytesOfSteps(_ configuration: EncoderConfiguration, _ options: TrainingOptions) -> [(name: String, bytes: Int)] {
-        let capacity = WindowCapacity(batch: options.batch, rows: options.batch * options.window)
-        let window = DirectionWindow(configuration, words, positions: capacity.rows)
-        return configuration.memoryBill(capacity: capacity, training: options.optimizer.optimizer)
+    /// The bytes of training steps, by part, at any batch: memory that is only counted is not touched.
+    public func bytesOfSteps(_ configuration: EncoderConfiguration, _ options: TrainingOptions) -> [(name: String, bytes: Int)] {
+        let window = DirectionWindow(configuration, words, positions: options.capacity.rows)
+        return configuration.memoryBill(capacity: options.capacity, training: options.optimizer.optimizer)
             + [("words of a window", configuration.directions.count * window.bytes)]
     }
 }

@@ -28,8 +28,7 @@ public struct TrainingInput {
         pool = ThreadPool(threads: threads)
         let rows = try table.map {
             try WordRows(
-                EmbeddingTable(FileSource(path: $0), pool: workers), centred: centred, memory: tableMemory,
-                file: $0 == "-" ? "standard input" : $0)
+                EmbeddingTable(FileSource(path: $0), pool: workers), centred: centred, memory: tableMemory, file: inputName($0))
         }
         words = CorpusWords(
             vectors: rows, vocabulary: try vocabulary.map { try OutputVocabulary(path: $0, pool: workers) })
@@ -46,29 +45,38 @@ public struct TrainingInput {
         } else {
             self.heldOut = corpus.heldOut
         }
-        if let vocabulary, let merges = words.vocabulary?.merges, merges != corpus.tokenizer["bpe"] ?? "" {
+        let merges = corpus.tokenizer["bpe"] ?? ""
+        if let vocabulary, let own = words.vocabulary?.merges, own != merges {
             throw ToolError(
                 .configuration,
-                "\(vocabulary): is of \(Self.name(merges)), and \(corpus.name) of \(Self.name(corpus.tokenizer["bpe"] ?? "")); "
-                    + "build-vocab makes the vocabulary of these tokens")
+                "\(vocabulary): is of \(Self.name(own)), and \(corpus.name) of \(Self.name(merges)); build-vocab makes the "
+                    + "vocabulary of these tokens")
         }
-        for other in others {
-            let (first, its) = (corpus.tokenizer["bpe"] ?? "", other.fields["bpe"] ?? "")
-            guard its != first else { continue }
+        if let other = others.first(where: { $0.fields["bpe"] ?? "" != merges }) {
             throw ToolError(
                 .configuration,
-                "\(other.file == "-" ? "standard input" : other.file): is of \(Self.name(its)), and the first text of "
-                    + Self.name(first))
+                "\(inputName(other.file)): is of \(Self.name(other.fields["bpe"] ?? "")), and the first text of "
+                    + Self.name(merges))
         }
-        func text(_ fields: ShardFields) -> String { fields.pairs.map { "\($0.name)=\($0.value)" }.joined(separator: " ") }
         let copies = copy.map { copy in
             let what = copy == heldOut ? "is both training text and held-out text" : "is held-out text, and is also training text, as \(copy)"
             return "warning: \(heldOut ?? ""): \(what): its scores say nothing of text that the model has not seen"
         }
         warnings = [copies].compactMap { $0 } + others.map { [corpus] in
-            "\($0.file == "-" ? "standard input" : $0.file): was tokenised with \(text($0.fields)), and the first text with "
-                + "\(text(corpus.tokenizer)), as encode will do"
+            "\(inputName($0.file)): was tokenised with \(Self.text($0.fields)), and the first text with "
+                + "\(Self.text(corpus.tokenizer)), as encode will do"
         }
+    }
+
+    /// Notes in a configuration the text, the table and the vocabulary that it is trained with.
+    public func describe(in configuration: inout EncoderConfiguration) {
+        configuration.tokenizer = Self.text(corpus.tokenizer)
+        if let vectors = words.vectors { configuration.tableDigest = hexadecimal(vectors.tableDigest) }
+        if let vocabulary = words.vocabulary { configuration.vocabularyDigest = hexadecimal(vocabulary.digest) }
+    }
+
+    private static func text(_ fields: ShardFields) -> String {
+        fields.pairs.map { "\($0.name)=\($0.value)" }.joined(separator: " ")
     }
 
     /// A name for tokens that were cut by some merges, or by none.

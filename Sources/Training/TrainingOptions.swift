@@ -1,5 +1,6 @@
 import Glibc
 public import Kernels
+import Layers
 
 /// The settings of training that are not in the model's own configuration. Kept in checkpoints.
 public struct TrainingOptions: Codable, Sendable, Equatable {
@@ -45,6 +46,9 @@ public struct TrainingOptions: Codable, Sendable, Equatable {
     public var heldOutTokens: Int?
 
     public init() {}
+
+    /// The largest window that a network sees in training.
+    var capacity: WindowCapacity { WindowCapacity(batch: batch, rows: batch * window) }
 
     /// Positions of a step.
     public var positionsPerStep: Int { batch * window * accumulation }

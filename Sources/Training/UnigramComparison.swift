@@ -33,9 +33,16 @@ package struct UnigramComparison: Sendable {
         positions: Int?
     ) {
         guard let positions, positions > 0 else { return }
-        self.top1 = unigram.top1.flatMap { Self.compare(shares: top1, to: $0, positions) }
-        self.top10 = unigram.top10.flatMap { Self.compare(shares: top10, to: $0, positions) }
-        self.perplexity = unigram.perplexity.flatMap { Self.compare(perplexities: perplexity, to: $0, positions) }
+        self.top1 = unigram.top1.flatMap { Self.compare(top1, to: $0) { Self.noise($0, $1, positions: positions) } }
+        self.top10 = unigram.top10.flatMap { Self.compare(top10, to: $0) { Self.noise($0, $1, positions: positions) } }
+        // By logarithms, of which the lower is the better.
+        let logs = perplexity.filter { $0 > 0 }.map { -log($0) }
+        self.perplexity = unigram.perplexity.flatMap { unigram in
+            guard unigram > 0 else { return nil }
+            return Self.compare(logs, to: -log(unigram)) { _, _ in
+                Self.deviations * Self.spreadOfLogs / Double(positions).squareRoot()
+            }
+        }
     }
 
     /// The verdict on the system as a whole, by its top-1 and its perplexity: better if either is; else worse if its top-1 is.
@@ -50,22 +57,11 @@ package struct UnigramComparison: Sendable {
         deviations * (max(0, p + q - (p - q) * (p - q)) / Double(positions)).squareRoot()
     }
 
-    private static func compare(shares: [Double], to unigram: Double, _ positions: Int) -> Verdict? {
-        guard let middle = median(shares) else { return nil }
-        return verdict(middle - unigram, of: shares, noise: noise(middle, unigram, positions: positions))
-    }
-
-    /// Compares perplexities by their logarithms, of which the lower is the better.
-    private static func compare(perplexities: [Double], to unigram: Double, _ positions: Int) -> Verdict? {
-        let logs = perplexities.filter { $0 > 0 }.map { -log($0) }
-        guard let middle = median(logs), unigram > 0 else { return nil }
-        return verdict(
-            middle + log(unigram), of: logs, noise: deviations * spreadOfLogs / Double(positions).squareRoot())
-    }
-
-    /// Returns the verdict on a gain. The noise of the seeds, half of their range, is added to that of the positions.
-    private static func verdict(_ gain: Double, of values: [Double], noise: Double) -> Verdict? {
-        let bound = noise + ((values.max() ?? 0) - (values.min() ?? 0)) / 2
+    /// Compares the median of a system's values, of which the higher is the better. The noise of the seeds, half of their
+    /// range, is added to that of the positions.
+    private static func compare(_ values: [Double], to unigram: Double, noise: (Double, Double) -> Double) -> Verdict? {
+        guard let middle = median(values) else { return nil }
+        let gain = middle - unigram, bound = noise(middle, unigram) + ((values.max() ?? 0) - (values.min() ?? 0)) / 2
         guard gain.isFinite, bound.isFinite else { return nil }
         return gain > bound ? .better : gain < -bound ? .worse : .within
     }

@@ -34,9 +34,8 @@ struct UnitRanking {
     private var work: Int
 
     /// - Parameters:
-    ///   - words: the words of the training text.
-    ///   - count: the number of candidates at most.
-    ///   - sentences: the number of sentences of the training text: the count of the mark that ends them.
+    ///   - count: the number of candidates at most, among `words` and sentence ends of the training text.
+    ///   - sentences: the count of these ends.
     ///   - positions: the number of words and sentence ends that will be ranked.
     init(_ words: WordUnits, count: Int, sentences: Int, classes: Int, positions: Int) {
         let mark = (units: [EncoderConfiguration.Mark.end], count: UInt64(sentences), spelling: [UInt8]())
@@ -55,21 +54,17 @@ struct UnitRanking {
     }
 
     private static func tree(_ candidates: [[Int32]]) -> [Node] {
-        struct Step: Hashable {
-            let node: Int
-            let unit: Int32
-        }
-        var nodes = [Node()], next: [Step: Int] = [:]
+        var nodes = [Node()], nodeOfPrefix: [ArraySlice<Int32>: Int] = [:]
         for (candidate, units) in candidates.enumerated() {
             var node = 0
-            for unit in units.dropLast() {
-                let step = Step(node: node, unit: unit)
-                if next[step] == nil {
-                    next[step] = nodes.count
-                    nodes[node].inner.append((unit, nodes.count))
+            for (index, unit) in units.dropLast().enumerated() {
+                let next = nodeOfPrefix[units[...index], default: nodes.count]
+                if next == nodes.count {
+                    nodeOfPrefix[units[...index]] = next
+                    nodes[node].inner.append((unit, next))
                     nodes.append(Node())
                 }
-                node = next[step] ?? 0
+                node = next
             }
             if let last = units.last { nodes[node].ends.append((last, candidate)) }
         }
@@ -95,20 +90,12 @@ struct UnitRanking {
         /// Candidates known to be more probable.
         var better = 0
         /// The prefixes that are still to be read on.
-        private var prefixes: [Prefix] = []
-
-        init(target: Int, logProbability: Double) {
-            self.target = target
-            self.logProbability = logProbability
-        }
+        var prefixes: [Prefix] = []
 
         var isOpen: Bool { better < RankTally.most && !prefixes.isEmpty }
 
-        /// Takes notice of the units that may follow at a node.
-        /// - Parameters:
-        ///   - before: log p of the units that led there.
-        ///   - logs: log p of all units there, [classes].
-        ///   - state, row: the state there.
+        /// Takes notice of the units that may follow at a node, to which units of log p `before` led: `logs` is log p of all
+        /// units there, [classes], and the state there is a row of `state`.
         mutating func extend(
             _ node: Node, before: Double, _ logs: ArraySlice<Float>, _ state: DirectionModel.SavedState, row: Int
         ) {
@@ -139,7 +126,6 @@ struct UnitRanking {
     /// - Parameters:
     ///   - model: the model, whose state is that after the step, and may be changed.
     ///   - logProbabilities: log p of all units after the step, [batch, classes].
-    ///   - all: the subset of all units.
     ///   - targets: for each stream the units of the word that begins, and the logarithm of its probability; `nil` for streams
     ///     within a word, or at their end.
     /// - Returns: true if that was within the work that may be done. If not, nothing of the step counts: what is easy to rank

@@ -51,8 +51,7 @@ public struct WindowBatcher: Sendable {
     }
 
     /// - Parameters:
-    ///   - begin: the row of `<s>`.
-    ///   - end: the row of `</s>`.
+    ///   - begin, end: the rows of `<s>` and `</s>`.
     ///   - position: the position of `batch` streams that `save` wrote, to go on from; `nil` for the beginning.
     public init(batch: Int, begin: UInt32, end: UInt32, from position: DataPosition? = nil) {
         self.begin = begin

@@ -10,9 +10,8 @@ public import WordVectors
 /// those to rank predictions among, take memory: each vector is made a unit vector (and centred, if asked) then.
 ///
 /// Their memory has a bound, within which words that are met early stay, the frequent ones of any text among them. Rows of
-/// the table that are met later are read from its file each time they are gathered, and made what they would have been: the
-/// bits are the same. Vectors that a generator made stay whatever the bound, as do the rows of a table that came through a
-/// pipe: there is no file to read them from.
+/// the table that are met later are read from its file each time they are gathered, with the same bits. Vectors that a
+/// generator made stay whatever the bound, as do the rows of a table that came through a pipe.
 ///
 /// Rows are made by one thread, while the corpus is read for the first time; from then on any thread may read.
 public final class WordRows: @unchecked Sendable {

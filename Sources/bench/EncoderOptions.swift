@@ -1,6 +1,7 @@
 import ArgumentParser
 import Kernels
 import Model
+import NetworkArguments
 
 /// The sizes of an encoder and its windows: options of the benchmarks that train or multiply.
 struct EncoderOptions: ParsableArguments {
@@ -88,12 +89,6 @@ struct SizeOptions: ParsableArguments {
     }
 }
 
-/// Throws `ValidationError` for sizes that `train` does not take.
-func checkWindow(batch: Int, window: Int) throws {
-    guard (1...65536).contains(batch), (1...65536).contains(window), batch * window <= 1 << 24 else {
-        throw ValidationError("--batch and --window must be from 1 to 65536, their product at most 16777216")
-    }
-}
 
 /// `--kernels`: the vectors that a benchmark holds to, to measure on one machine what others have.
 struct KernelOptions: ParsableArguments {

@@ -98,23 +98,19 @@ struct Encode: Tool {
 
     func perform() throws {
         let pool = common.workerPool()
-        if print {
-            let file = try output.open(binary: false)
-            try printVectors(paths: inputs, to: file, pool: pool)
-            return try file.commit()
-        }
+        if print { return try output.write(binary: false) { try printVectors(paths: inputs, to: $0, pool: pool) } }
         if convert {
-            let file = try output.open(binary: true)
-            try ModelFile.write(source.load(threads: common.threads, pool).encoder, to: file)
-            return try file.commit()
+            return try output.write(binary: true) {
+                try ModelFile.write(source.load(threads: common.threads, pool).encoder, to: $0)
+            }
         }
         if let neighbours, let query {
-            let file = try output.open(binary: false)
-            let model = try source.load(threads: common.threads, pool)
-            for found in try model.neighbours(of: MarkedSentence.parse(query), count: neighbours, in: inputs, pool: pool) {
-                try file.write("\(fixed(found.cosine, 4))\t\(found.marked)\n")
+            return try output.write(binary: false) { file in
+                let model = try source.load(threads: common.threads, pool)
+                for found in try model.neighbours(of: MarkedSentence.parse(query), count: neighbours, in: inputs, pool: pool) {
+                    try file.write("\(fixed(found.cosine, 4))\t\(found.marked)\n")
+                }
             }
-            return try file.commit()
         }
         // What cannot be made is said before the model is read.
         let choice = try form.choice(), target = try form.form.open(output: output.output, tokens: form.tokens)

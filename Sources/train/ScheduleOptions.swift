@@ -1,5 +1,6 @@
 public import ArgumentParser
 import Files
+import NetworkArguments
 import ToolSupport
 public import Training
 
@@ -67,9 +68,7 @@ struct ScheduleOptions: ParsableArguments {
     var resetState = false
 
     func validate() throws {
-        guard (1...65536).contains(batch ?? 1), (1...65536).contains(window), (batch ?? 64) * window <= 1 << 24 else {
-            throw ValidationError("--batch and --window must be from 1 to 65536, their product at most 16777216")
-        }
+        try checkWindow(batch: batch ?? recipe.options.batch, window: window)
         guard (1...65536).contains(accumulate) else { throw ValidationError("--accumulate must be from 1 to 65536") }
         guard (epochs ?? 1) > 0, (epochs ?? 1) < 1e6 else {
             throw ValidationError("--epochs must be above 0 and below 1000000")
@@ -204,12 +203,12 @@ struct CheckpointOptions: ParsableArguments {
 
     /// Takes the directory. Throws `ToolError`: `inUse` if another run has it, `usage` if it holds checkpoints that are
     /// not to be gone on from.
-    func open() throws -> CheckpointWriter? {
+    func open() throws -> CheckpointDirectory? {
         guard let checkpoints else { return nil }
-        let directory = try CheckpointDirectory(path: checkpoints, keep: keep)
+        let directory = try CheckpointDirectory(path: checkpoints, keep: keep, interval: checkpointEvery.seconds)
         guard try resume || directory.checkpoints().isEmpty else {
             throw ToolError(.usage, "\(checkpoints): holds checkpoints; --resume goes on from them, another directory begins anew")
         }
-        return CheckpointWriter(directory, interval: checkpointEvery.seconds)
+        return directory
     }
 }

@@ -103,10 +103,15 @@ struct Train: Tool {
     }
 
     func perform() throws {
-        if print { return try printModels() }
-        if merge { return try mergeModels() }
+        if print {
+            return try output.write(binary: false) { for path in inputs { try $0.write(ModelFile.describe(path)) } }
+        }
+        if merge {
+            let pool = ThreadPool(threads: common.threads)
+            return try output.write(binary: true) { try ModelFile.write(ModelFile.merge(inputs, pool: pool), to: $0) }
+        }
         // Before the output, which may lie in its directory.
-        let checkpointWriter = dryRun ? nil : try checkpoints.open()
+        let checkpointDirectory = dryRun ? nil : try checkpoints.open()
         let file = try dryRun ? OutputFile(path: "-", binary: false) : output.open(binary: true)
         let input = try TrainingInput(
             table: table, tableMemory: tableMemory?.bytes ?? WordRows.defaultMemory, vocabulary: vocab, tokens: inputs,
@@ -115,11 +120,15 @@ struct Train: Tool {
         let options = schedule.options(seed: seed.seed, evaluation)
         let configuration = try self.configuration(input)
         try input.check(configuration, options)
-        if dryRun { return try estimate(configuration, options, input, to: file) }
+        if dryRun {
+            try file.write(input.estimate(configuration, options))
+            return try file.commit()
+        }
 
         let report = TrainingReport(common.report)
         let trainer = Trainer(
-            configuration, options, input, heldOut: try input.heldOutText(configuration, options), checkpoints: checkpointWriter)
+            configuration, options, input, heldOut: try input.heldOutText(configuration, options),
+            checkpoints: checkpointDirectory)
         report.attach(to: trainer)
         report.begin(trainer, input, options)
         if checkpoints.resume { report.resumed(at: try trainer.resume(), of: trainer) }
@@ -129,47 +138,25 @@ struct Train: Tool {
             || trainer.mayTakeMinutes(atGigaflops: 100, threads: common.threads) {
             trainer.measureCeiling = { ProductCeiling(pool: input.pool).rate(seconds: 0.3) }
         }
-        if checkpointWriter != nil {
+        if checkpointDirectory != nil {
             StopRequest.listen()
             trainer.shouldStop = { StopRequest.isMade }
         } else {
             report.attachWithoutCheckpoints(to: trainer)
         }
         let outcome = try trainer.run()
-        try trainer.log.commit()
-        report.end(outcome, trainer, checkpointWriter)
+        try trainer.log?.commit()
+        report.end(outcome, trainer, checkpointDirectory)
         if case .stopped = outcome { return StopRequest.endBySignal() }
         try ModelFile.write(trainer.encoder, to: file)
         try file.commit()
     }
 
-    /// The network, with what it was made with and for.
+    /// The network, with a description of its text, table and vocabulary.
     private func configuration(_ input: TrainingInput) throws -> EncoderConfiguration {
-        let words = input.words
         var configuration = try network.configuration(
-            dimension: words.vectors?.dimension ?? 0, classes: words.vocabulary?.size ?? 0)
-        configuration.tokenizer = input.corpus.tokenizer.pairs.map { "\($0.name)=\($0.value)" }.joined(separator: " ")
-        if let vectors = words.vectors { configuration.tableDigest = hexadecimal(vectors.tableDigest) }
-        if let vocabulary = words.vocabulary { configuration.vocabularyDigest = hexadecimal(vocabulary.digest) }
+            dimension: input.words.vectors?.dimension ?? 0, classes: input.words.vocabulary?.size ?? 0)
+        input.describe(in: &configuration)
         return configuration
-    }
-
-    private func estimate(
-        _ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput, to file: OutputFile
-    ) throws {
-        try file.write(TrainingEstimate(configuration, options, input).text)
-        try file.commit()
-    }
-
-    private func mergeModels() throws {
-        let file = try output.open(binary: true)
-        try ModelFile.write(ModelFile.merge(inputs, pool: ThreadPool(threads: common.threads)), to: file)
-        try file.commit()
-    }
-
-    private func printModels() throws {
-        let file = try output.open(binary: false)
-        for path in inputs { try file.write(ModelFile.describe(path)) }
-        try file.commit()
     }
 }

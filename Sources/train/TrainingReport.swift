@@ -84,7 +84,7 @@ struct TrainingReport {
                 ?? "no checkpoint yet: beginning at the beginning")
     }
 
-    func end(_ outcome: TrainingOutcome, _ trainer: Trainer, _ checkpoints: CheckpointWriter?) {
+    func end(_ outcome: TrainingOutcome, _ trainer: Trainer, _ checkpoints: CheckpointDirectory?) {
         let writing = checkpoints.map { "; \(fixed($0.secondsWriting, 1)) s for checkpoints" } ?? ""
         switch outcome {
         case .finished: report.print("\(grouped(trainer.step)) steps: \(split(trainer))\(writing)")
@@ -115,32 +115,32 @@ final class ScoreTable {
     /// Prints the row of an evaluation.
     func add(_ evaluation: Evaluation) {
         guard let first = evaluation.results.first else { return }
-        let figures = Figure.all(of: first)
+        let showsObjective = first.cosine.map { abs(first.objective - $0.loss) >= 1e-3 } ?? false
+        let figures = evaluation.results.map { Figure.all(of: $0, showsObjective: showsObjective) }
         if !hasLegend {
             hasLegend = true
-            report.print(legend(evaluation, figures))
-            report.print(header(evaluation.results, figures))
-            let references = [("constant", \Figure.constant), ("unigram", \Figure.unigram)]
-            for (name, reference) in references where first.cosine != nil || name == "unigram" {
-                let values = figures.map { figure in evaluation.results.map { figure[keyPath: reference]($0) } }
-                guard values.contains(where: { $0.contains { $0 != nil } }) else { continue }
-                report.print(row(Self.lead(name), values, figures))
+            report.print(legend(evaluation, figures[0]))
+            report.print(header(evaluation.results, figures[0]))
+            for (name, reference) in [("constant", \Figure.constant), ("unigram", \Figure.unigram)] {
+                guard figures.joined().contains(where: { $0[keyPath: reference] != nil }) else { continue }
+                report.print(row(Self.lead(name), figures, reference))
             }
         }
         let lead = Self.lead(
             "\(evaluation.step)", short(evaluation.words), Self.clock(evaluation.secondsOfTraining),
             short(whole(Double(evaluation.words) / max(1e-9, evaluation.secondsOfTraining))))
-        let values = figures.map { figure in evaluation.results.map { figure.value($0) } }
         // True for directions that have learned nothing beyond frequencies.
         let marks = evaluation.results.map { [.within, .worse].contains($0.scores.verdict) }
-        report.print(row(lead, values, figures, marks: marks))
+        report.print(row(lead, figures, \.value, marks: marks))
     }
 
-    /// A figure of each direction: its name, and its value in a result.
+    /// A figure of one direction, and that of the models that have learned nothing but frequencies.
     private struct Figure {
         let name, meaning: String
-        let decimals: Int
-        let value: (HeldOutResult) -> Double?
+        var decimals = 1
+        let value: Double?
+        var constant, unigram: Double?
+
         /// From here on a figure has no decimals, so that it fits its column.
         var limit: Double { name.hasSuffix("%") ? 99.95 : 999.95 }
         /// Characters of its column, with what separates it from the one before.
@@ -152,44 +152,34 @@ final class ScoreTable {
         func column(_ text: String, of count: Int = 1, mark: Bool = false) -> String {
             isMarked ? padded(text, width * count - 1) + (mark ? "*" : " ") : padded(text, width * count)
         }
-        var constant: (HeldOutResult) -> Double? = { _ in nil }
-        var unigram: (HeldOutResult) -> Double? = { _ in nil }
 
-        static func all(of result: HeldOutResult) -> [Figure] {
-            let isCosine = result.cosine != nil, classes = result.vocabulary.map { grouped($0.size) } ?? ""
-            func ranked(_ share: @escaping (RankingScores) -> Double) -> (HeldOutResult) -> Double? {
-                { $0.scores.positions > 0 ? 100 * share($0.scores) : nil }
-            }
-            let rule = isCosine ? "scale x cosine + log frequency" : "the model's probability"
+        static func all(of result: HeldOutResult, showsObjective: Bool) -> [Figure] {
+            let scores = result.scores, cosine = result.cosine, classes = result.vocabulary.map { grouped($0.size) } ?? ""
+            func percent(_ share: Double) -> Double? { scores.positions > 0 ? 100 * share : nil }
+            let loss = cosine == nil ? "mean -log p of the right one of \(classes) classes"
+                : "mean cosine distance between the predicted and the right vector"
+            let rule = cosine == nil ? "the model's probability" : "scale x cosine + log frequency"
             var figures = [
                 Figure(
-                    name: "loss",
-                    meaning: isCosine ? "mean cosine distance between the predicted and the right vector"
-                        : "mean -log p of the right one of \(classes) classes",
-                    decimals: 4, value: { $0.cosine?.loss ?? $0.objective }, constant: { $0.cosine?.constantLoss })
+                    name: "loss", meaning: loss, decimals: 4, value: cosine?.loss ?? result.objective,
+                    constant: cosine?.constantLoss),
+                Figure(
+                    name: "top-1 %", meaning: "how often the right word ranks first, by \(rule)", value: percent(scores.top1),
+                    unigram: percent(scores.unigramTop1)),
+                Figure(
+                    name: "top-10 %", meaning: "how often it is among the first ten", value: percent(scores.top10),
+                    unigram: percent(scores.unigramTop10)),
+                Figure(
+                    name: "perplexity", meaning: "among the words ranked", value: scores.candidatePerplexity,
+                    unigram: scores.candidatePerplexity.map { _ in scores.unigramPerplexity }),
             ]
-            if let cosine = result.cosine, abs(result.objective - cosine.loss) >= 1e-3 {
-                figures.insert(
-                    Figure(name: "objective", meaning: "the loss that training minimises", decimals: 4, value: \.objective),
-                    at: 0)
+            if showsObjective {
+                let meaning = "the loss that training minimises"
+                figures.insert(Figure(name: "objective", meaning: meaning, decimals: 4, value: result.objective), at: 0)
             }
-            figures += [
-                Figure(
-                    name: "top-1 %", meaning: "how often the right word ranks first, by \(rule)", decimals: 1,
-                    value: ranked(\.top1), unigram: ranked(\.unigramTop1)),
-                Figure(
-                    name: "top-10 %", meaning: "how often it is among the first ten", decimals: 1, value: ranked(\.top10),
-                    unigram: ranked(\.unigramTop10)),
-                Figure(
-                    name: "perplexity", meaning: "among the words ranked", decimals: 1,
-                    value: { $0.scores.candidatePerplexity },
-                    unigram: { $0.scores.candidatePerplexity == nil ? nil : $0.scores.unigramPerplexity }),
-            ]
-            if !isCosine {
-                figures.append(
-                    Figure(
-                        name: "ppl all", meaning: "perplexity of a word among all \(classes) classes", decimals: 1,
-                        value: { $0.scores.perplexity }))
+            if cosine == nil {
+                let meaning = "perplexity of a word among all \(classes) classes"
+                figures.append(Figure(name: "ppl all", meaning: meaning, value: scores.perplexity))
             }
             return figures
         }
@@ -214,13 +204,15 @@ final class ScoreTable {
         return Self.trimmed(Self.lead("") + names) + "\n" + Self.trimmed(Self.lead("step", "words", "time", "words/s") + columns)
     }
 
+    /// Returns a row of one value of every figure, direction by direction.
     /// - Parameter marks: true for directions that are marked beside their perplexity.
-    private func row(_ lead: String, _ values: [[Double?]], _ figures: [Figure], marks: [Bool] = []) -> String {
+    private func row(_ lead: String, _ figures: [[Figure]], _ value: KeyPath<Figure, Double?>, marks: [Bool]? = nil) -> String {
         var row = lead
-        for (values, figure) in zip(values, figures) {
-            for (index, value) in values.enumerated() {
-                let text = value.map { fixed($0, abs($0) < figure.limit ? figure.decimals : 0) } ?? "-"
-                row += figure.column(text, mark: marks.indices.contains(index) && marks[index])
+        for index in figures[0].indices {
+            for (direction, figures) in figures.enumerated() {
+                let figure = figures[index]
+                let text = figure[keyPath: value].map { fixed($0, abs($0) < figure.limit ? figure.decimals : 0) } ?? "-"
+                row += figure.column(text, mark: marks?[direction] ?? false)
             }
         }
         return Self.trimmed(row)

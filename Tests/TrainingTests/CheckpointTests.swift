@@ -176,8 +176,8 @@ struct CheckpointTests {
     @Test func oneRunAtATime() throws {
         let data = try TrainingData(sentences: TrainingData.sentences(45))
         let path = data.directory.file("checkpoints")
-        let first = try CheckpointDirectory(path: path, keep: 1)
-        let error = #expect(throws: ToolError.self) { try CheckpointDirectory(path: path, keep: 1) }
+        let first = try CheckpointDirectory(path: path, keep: 1, interval: 1)
+        let error = #expect(throws: ToolError.self) { try CheckpointDirectory(path: path, keep: 1, interval: 1) }
         #expect(error?.status == .inUse && error?.description.contains(path) == true)
         withExtendedLifetime(first) {}
     }

@@ -154,7 +154,7 @@ struct TrainingData {
     func trainer(
         _ options: TrainingOptions, threads: Int = 1, tableMemory: Int = WordRows.defaultMemory, heldOutEvery: Int = 10,
         directions: [Direction] = Direction.allCases, loss: LossKind = .cosine, network: Network = .continuous,
-        checkpoints: CheckpointWriter? = nil
+        checkpoints: CheckpointDirectory? = nil
     ) throws -> Trainer {
         let input = try input(threads: threads, tableMemory: tableMemory, heldOutEvery: heldOutEvery, network: network)
         var configuration = EncoderConfiguration(vectorSize: 0, cell: 32, projection: 16)
@@ -178,8 +178,8 @@ struct TrainingData {
             configuration, options, input, heldOut: try input.heldOutText(configuration, options), checkpoints: checkpoints)
     }
 
-    func checkpoints(_ name: String = "checkpoints", keep: Int = 3, every interval: Double = 1e9) throws -> CheckpointWriter {
-        CheckpointWriter(try CheckpointDirectory(path: directory.file(name), keep: keep), interval: interval)
+    func checkpoints(_ name: String = "checkpoints", keep: Int = 3, every interval: Double = 1e9) throws -> CheckpointDirectory {
+        try CheckpointDirectory(path: directory.file(name), keep: keep, interval: interval)
     }
 
     /// The bytes of a model file.

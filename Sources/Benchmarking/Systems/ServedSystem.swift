@@ -222,7 +222,7 @@ public struct StepServer {
             let about = work.system.configuration.trainingBytes(
                 batch: batch, window: options.window, moments: options.optimizer.optimizer.momentNames.count)
             if about > 2 * Double(memoryLimit()) { return about <= Double(work.memoryGiven) }
-            return StepRunner.bytes(work.system.configuration, options, input, read: read) <= work.memoryGiven
+            return input.bytesOfSteps(work.system.configuration, options).reduce(read) { $0 + $1.bytes } <= work.memoryGiven
         }
         var low = 0, high = 1
         let most = min(Self.mostStreams, Self.mostPositions / work.system.window)
