@@ -17,22 +17,14 @@ public struct InputSize: Sendable, Equatable {
     /// True if `wordBytes` is counted, not estimated.
     public var hasExactWords = true
 
-    public init(
-        sentences: Double = 0, emptySentences: Double = 0, tokens: Double = 0, wordBytes: Double = 0, isCounted: Bool = true,
-        hasExactWords: Bool = true
-    ) {
-        (self.sentences, self.emptySentences, self.tokens, self.wordBytes) = (sentences, emptySentences, tokens, wordBytes)
-        (self.isCounted, self.hasExactWords) = (isCounted, hasExactWords)
-    }
+    public init() {}
 
     /// Bytes of text of all inputs together that are looked at.
     public static let sample = 1 << 20
 
     /// Counts what token shards say at their ends, and estimates by a sample from the start of texts; a text that is no longer than
     /// the sample is counted. `nil` if that cannot be had: of pipes, compressed text, and inputs that encoding will refuse.
-    /// - Parameters:
-    ///   - paths: the inputs, as `SentenceSource` takes them.
-    ///   - sample: the bytes of text that are looked at.
+    /// - Parameter sample: the bytes of text that are looked at.
     public init?(paths: [String], tokenizer: Tokenizer, pool: WorkerPool, sample: Int = InputSize.sample) {
         self.init()
         var texts = TextSample(left: sample)

@@ -19,14 +19,10 @@ public struct LoadedModel {
     public let digest: String
     public let precision: WeightPrecision
 
-    /// Reads the table or the merges of a model.
+    /// Reads the table or the merges of a model without an output layer, from the files that the user names.
     /// - Parameters:
-    ///   - encoder: the model, without an output layer.
     ///   - name: the model's file, for messages.
-    ///   - table: the file of the table, if the user names one.
     ///   - takesOtherTable: true if the table may be another than the one that the model was trained with.
-    ///   - merges: the file of the merges, if the user names one.
-    ///   - precision: the precision of the weights that products are computed with.
     /// Throws `ToolError`: `usage` if a table or merges are missing or not used, `configuration` for a table that the model was not
     /// trained with, and what reading the files throws.
     public init(
@@ -117,10 +113,7 @@ extension EncoderConfiguration {
 
 extension EmbeddingTable {
     /// Throws `ToolError` with status `configuration` if a model was trained with another table, as far as the model knows.
-    /// - Parameters:
-    ///   - name: the table's file.
-    ///   - model: the model, for the message.
-    ///   - advice: the end of the message, a semicolon and a hint.
+    /// - Parameter advice: the end of the message, a semicolon and a hint.
     public func requireTrainingTable(
         of configuration: EncoderConfiguration, name: String, model: String = "the model", advice: String = ""
     ) throws {

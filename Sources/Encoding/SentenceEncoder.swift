@@ -32,7 +32,9 @@ public final class SentenceEncoder {
     /// The largest batch the encoder will be asked for.
     public static let capacity = WindowCapacity(batch: batchSentences, rows: batchRows)
 
-    public private(set) var statistics = Statistics()
+    public var statistics: Statistics {
+        Statistics(sentences: sentences, tokens: tokens, madeTokens: input.madeTokens, unknownTokens: input.unknownTokens)
+    }
     public var layers: Int { vectors.layers }
     public var width: Int { vectors.width }
 
@@ -43,6 +45,7 @@ public final class SentenceEncoder {
     private let sequential: SequentialRun
     private let isStateful: Bool
     private let longest: Int
+    private var sentences = 0, tokens = 0
     private var group: [(words: [String], steps: [Int])] = []
     private var groupTokens = 0
     /// The vectors of a group's tokens, [tokens, layers x width].
@@ -50,10 +53,8 @@ public final class SentenceEncoder {
 
     /// - Parameters:
     ///   - encoder: made with `capacity`; its weights are packed, and must not change.
-    ///   - table: the vectors of words, for a model that reads vectors.
-    ///   - merges: the merges that cut words into units, for a model that reads units.
+    ///   - table, merges: the vectors of words, or the merges that cut words into units, as the input layer reads them.
     ///   - isStateful: true if each sentence goes on from the state in which the one before it ended.
-    ///   - precision: the precision of products with the weights.
     ///   - longest: the number of steps of a sentence at most that is not run in pieces.
     ///   - writer: takes the sentences with their vectors, in order; who made it finishes it.
     /// Throws `ToolError`: `configuration` if table and model do not fit each other, `usage` if there is no such layer, and
@@ -84,17 +85,15 @@ public final class SentenceEncoder {
 
     /// Takes a sentence; its vectors are written now or later. Throws what writing throws.
     public func encode(_ words: [String]) throws {
-        statistics.sentences += 1
-        statistics.tokens += words.count
+        sentences += 1
+        tokens += words.count
         let steps = words.map(input.stepCount)
         let length = steps.reduce(0, +)
         if isStateful || length > longest {
             try flush()
             try writer.begin(words)
             try sequential.run(words, steps: steps) { try writer.append($0) }
-            try writer.end()
-            updateCounts()
-            return
+            return try writer.end()
         }
         group.append((words, steps))
         groupTokens += words.count
@@ -125,7 +124,6 @@ public final class SentenceEncoder {
             try run(Array(order[start..<start + count]), lengths, into: rows)
             start += count
         }
-        updateCounts()
         for index in group.indices {
             try writer.begin(group[index].words)
             try writer.append(rows(index))
@@ -133,11 +131,6 @@ public final class SentenceEncoder {
         }
         group.removeAll(keepingCapacity: true)
         groupTokens = 0
-    }
-
-    private func updateCounts() {
-        statistics.madeTokens = input.madeTokens
-        statistics.unknownTokens = input.unknownTokens
     }
 
     /// Runs a batch. Each direction reads its mark first and then the words, as in training, so that a token's vector

@@ -8,9 +8,8 @@ import WordVectors
 
 /// Brings the words of a batch of sentences into the form that a model's input layer reads.
 ///
-/// Rows are numbers: of units, which the input layer reads as they are, or of words, of any spelling or with a vector. The
-/// output of the input layer for a word is kept for the next time that the word comes, and directions that share their input
-/// layer share it too.
+/// Each row is the number of a unit, which the input layer reads as it is, or that of a word. The output of the input layer for
+/// a word is kept for the next time that the word comes, and directions that share their input layer share it too.
 final class SentenceInput: NumberedWords {
     /// The number of words met so far whose vector the table's generator made.
     private(set) var madeTokens = 0
@@ -20,14 +19,17 @@ final class SentenceInput: NumberedWords {
     private let encoder: ContextualEncoder
     /// The table of a model that reads vectors.
     private let table: EmbeddingTable?
-    /// The cutter of a model that reads units.
-    private var cutter: UnitCutter?
+    /// The segmenter of a model that reads units, and the units by their numbers.
+    private let segmenter: Segmenter?
+    private var units = WordTable()
     /// The number of a word or unit at each row, [rows] for each direction.
     private let numbers: [Numbers]
     private let numberMemory: [FloatBuffer]
 
     /// Words met, by their bytes: the marks first.
     private var words = WordTable()
+    /// For each of them the numbers of its units, if the model reads units.
+    private var cut: [[Int32]] = []
     /// The number of the first word that the input layers have not read.
     private var read = 0
     /// For each word that has been read from the table, what one such token adds to the counts.
@@ -43,29 +45,30 @@ final class SentenceInput: NumberedWords {
     /// For each direction, the output of its input layer at each row: [rows, projection].
     private let outputs: [FloatBuffer]
 
-    /// The values kept for each input layer: 64 MiB.
-    private static let keptValues = 16 << 20
+    /// The values kept for each input layer: 64 MiB of spellings, which take long to read, and 8 MiB of vectors.
+    private static let keptSpellings = 16 << 20, keptVectors = 2 << 20
+    /// The number of words whose units are remembered.
+    private static let mostCut = 1 << 20
 
-    /// - Parameters:
-    ///   - table: the table of a model that reads vectors.
-    ///   - merges: the merges of a model that reads units.
-    ///   - rows: the number of rows of a batch at most.
-    /// Throws `ToolError` with status `configuration` if they do not fit the model.
+    /// Makes room for batches of at most `rows` rows. Throws `ToolError` with status `configuration` if the table, of a model
+    /// that reads vectors, or the merges, of a model that reads units, do not fit the model.
     init(
-        _ encoder: ContextualEncoder, table: (table: EmbeddingTable, name: String)?, merges: (table: Merges, name: String)?, rows: Int
+        _ encoder: ContextualEncoder, table: (table: EmbeddingTable, name: String)?, merges: (table: Merges, name: String)?,
+        rows: Int
     ) throws {
         let configuration = encoder.configuration, width = configuration.width
         self.encoder = encoder
         self.table = table?.table
-        cutter = try merges.map { try UnitCutter($0.table, name: $0.name, encoder) }
+        segmenter = merges.map { Segmenter($0.table) }
         numberMemory = encoder.directions.map { _ in FloatBuffer(count: rows) }
         numbers = numberMemory.map { Numbers($0, count: rows) }
         batchRows = rows
-        capacity = cutter == nil ? rows + configuration.markNames.count + Self.keptValues / width : 0
+        let most = merges != nil ? Self.mostCut : (table == nil ? Self.keptSpellings : Self.keptVectors) / width
+        capacity = rows + configuration.markNames.count + most
         batch = InputBatch(configuration, rows: rows, words: capacity)
-        let layers = configuration.sharesLayers ? 1 : encoder.directions.count
+        let layers = merges != nil ? 0 : configuration.sharesLayers ? 1 : encoder.directions.count
         kept = (0..<layers).map { [capacity] _ in FloatBuffer(count: capacity * width) }
-        outputs = encoder.directions.map { [cutter] _ in FloatBuffer(count: cutter == nil ? rows * width : 0) }
+        outputs = encoder.directions.map { _ in FloatBuffer(count: merges == nil ? rows * width : 0) }
         if let (table, name) = table {
             guard table.dimension == configuration.inputSize else {
                 throw ToolError(
@@ -77,6 +80,13 @@ final class SentenceInput: NumberedWords {
                 throw ToolError(.configuration, "\(name): has no vector for \(mark); embed-oov adds it")
             }
         }
+        if let (table, name) = merges {
+            let tokenizer = configuration.tokenizer.parts(separatedBy: " ")
+            guard tokenizer.contains("bpe=\(hexadecimal(table.digest))") else {
+                throw ToolError(.configuration, "\(name): are not the merges that the model's training text was cut by")
+            }
+            for unit in encoder.units { _ = units.insert(unit) }
+        }
         forget()
     }
 
@@ -85,15 +95,33 @@ final class SentenceInput: NumberedWords {
         words = WordTable()
         for mark in encoder.configuration.markNames { _ = words.insert(mark) }
         counts.removeAll(keepingCapacity: true)
+        cut.removeAll(keepingCapacity: true)
         read = 0
     }
 
+    /// Returns the number of each step of a word: its own, or those of its units. Of a word of more units than a piece of a
+    /// sentence has steps, only the first are read.
+    private func steps(of word: String) -> [Int32] {
+        let id = words.insert(word)
+        guard let segmenter else { return [Int32(id)] }
+        for word in cut.count..<words.count {
+            var numbers: [Int32] = []
+            words.withWord(word) { bytes in
+                segmenter.forEachUnit(of: bytes) {
+                    numbers.append(units.find($0).map(Int32.init) ?? EncoderConfiguration.Mark.unknown)
+                }
+            }
+            cut.append(Array(numbers.prefix(SentenceEncoder.longestPiece)))
+        }
+        return cut[id]
+    }
+
     /// Returns the number of steps that a word takes: one, or one for each of its units.
-    func stepCount(_ word: String) -> Int { cutter?.numbers(of: word).count ?? 1 }
+    func stepCount(_ word: String) -> Int { segmenter == nil ? 1 : steps(of: word).count }
 
     /// Begins a batch of at most `rows` rows for each direction: every place is empty.
     func begin(rows: Int) {
-        if cutter == nil && words.count + rows > capacity { forget() }
+        if words.count + rows > capacity { forget() }
         for numbers in numbers { numbers[0..<rows].fill(EncoderConfiguration.Mark.begin) }
     }
 
@@ -105,8 +133,8 @@ final class SentenceInput: NumberedWords {
     /// Puts a word; `row` gives the row of each of its steps in a direction, or `nil` if the direction is not to read it.
     /// - Parameter counted: true if the word counts in `madeTokens` and `unknownTokens`: it may be put again.
     func put(_ word: String, counted: Bool, _ row: (_ direction: Int, _ step: Int) -> Int?) {
-        let steps = cutter?.numbers(of: word) ?? [Int32(words.insert(word))]
-        if counted && cutter != nil {
+        let steps = steps(of: word)
+        if counted && segmenter != nil {
             unknownTokens += steps.contains(EncoderConfiguration.Mark.unknown) ? 1 : 0
         } else if counted && table != nil {
             // Where its vector comes from is known when it has been read.
@@ -122,7 +150,7 @@ final class SentenceInput: NumberedWords {
     /// Returns the batch, for each direction: its first rows, as many as are asked for. Throws `ToolError` if the table's file
     /// cannot be read.
     func words(rows: [Int]) throws -> [InputWords] {
-        guard cutter == nil else { return numbers.map { .numbers($0) } }
+        guard segmenter == nil else { return numbers.map { .numbers($0) } }
         try readNewWords()
         for word in uncounted {
             madeTokens += counts[Int(word)].made
@@ -171,45 +199,5 @@ final class SentenceInput: NumberedWords {
         case EncoderConfiguration.Mark.end: body(.end)
         default: words.withWord(Int(word)) { body(.spelled($0)) }
         }
-    }
-}
-
-/// Cuts words into the units of a model, each word once. Of a word of more units than a piece of a sentence has steps, only the
-/// first are read.
-private struct UnitCutter {
-    private let segmenter: Segmenter
-    private var units = WordTable()
-    /// Words met by their bytes, and the numbers of each one's units.
-    private var words = WordTable()
-    private var cut: [[Int32]] = []
-
-    /// The number of words remembered at most.
-    private static let mostWords = 1 << 20
-
-    /// Throws `ToolError` with status `configuration` if the merges are not those that the training text was cut by.
-    init(_ merges: Merges, name: String, _ encoder: ContextualEncoder) throws {
-        let tokenizer = encoder.configuration.tokenizer.parts(separatedBy: " ")
-        guard tokenizer.contains("bpe=\(hexadecimal(merges.digest))") else {
-            throw ToolError(.configuration, "\(name): are not the merges that the model's training text was cut by")
-        }
-        segmenter = Segmenter(merges)
-        for unit in encoder.units { _ = units.insert(unit) }
-    }
-
-    mutating func numbers(of word: String) -> [Int32] {
-        if words.count >= Self.mostWords {
-            words = WordTable()
-            cut.removeAll()
-        }
-        let id = words.insert(word)
-        guard id == cut.count else { return cut[id] }
-        var result: [Int32] = []
-        words.withWord(id) { bytes in
-            segmenter.forEachUnit(of: bytes) {
-                result.append(units.find($0).map(Int32.init) ?? EncoderConfiguration.Mark.unknown)
-            }
-        }
-        cut.append(Array(result.prefix(SentenceEncoder.longestPiece)))
-        return cut[id]
     }
 }

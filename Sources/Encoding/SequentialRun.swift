@@ -97,7 +97,8 @@ final class SequentialRun {
         encoder.directions.indices.map { direction in
             let turn = turn(of: index, direction, pieces)
             return Pass(
-                direction: direction, opens: turn == 0, closes: isStateful && turn == pieces.count - 1, steps: pieces[index].steps)
+                direction: direction, opens: turn == 0, closes: isStateful && turn == pieces.count - 1,
+                steps: pieces[index].steps)
         }
     }
 

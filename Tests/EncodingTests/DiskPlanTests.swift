@@ -61,18 +61,23 @@ struct DiskPlanTests {
         #expect(Volume(of: "/dev/null") == nil && Volume(of: directory.file("missing/new")) == nil)
     }
 
+    private func size(sentences: Double, empty: Double, tokens: Double, wordBytes: Double, isCounted: Bool = true) -> InputSize {
+        var size = InputSize()
+        (size.sentences, size.emptySentences, size.tokens, size.wordBytes) = (sentences, empty, tokens, wordBytes)
+        (size.isCounted, size.hasExactWords) = (isCounted, isCounted)
+        return size
+    }
+
     /// A short text is counted, a long one estimated from its start, and what is not known is not guessed.
     @Test func inputsAreCountedOrEstimated() async throws {
         let directory = try TemporaryDirectory()
         let short = try directory.write("short", "the cat\n\nÄpfel\n")
         let counted = try #require(InputSize(paths: [short, short], tokenizer: plain, pool: pool))
-        #expect(counted == InputSize(sentences: 6, emptySentences: 2, tokens: 6, wordBytes: 24))
+        #expect(counted == size(sentences: 6, empty: 2, tokens: 6, wordBytes: 24))
         let long = try directory.write("long", String(repeating: "ab cde f\n\n", count: 1000))
         let estimated = try #require(InputSize(paths: [long], tokenizer: plain, pool: pool, sample: 105))
         #expect(
-            estimated
-                == InputSize(
-                    sentences: 2000, emptySentences: 1000, tokens: 3000, wordBytes: 6000, isCounted: false, hasExactWords: false))
+            estimated == size(sentences: 2000, empty: 1000, tokens: 3000, wordBytes: 6000, isCounted: false))
         // Nothing but one long line: its first words.
         let line = try directory.write("line", String(repeating: "word ", count: 1000))
         #expect(InputSize(paths: [line], tokenizer: plain, pool: pool, sample: 103)?.tokens == 1000)

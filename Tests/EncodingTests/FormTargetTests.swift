@@ -178,7 +178,8 @@ struct FormTargetTests {
     @Test(arguments: [VectorForm.Format.npy, .shard]) func thePlanIsTheSize(_ format: VectorForm.Format) throws {
         let model = try model(), form = VectorForm(format)
         _ = try write(form, to: "v", model)
-        let input = InputSize(sentences: 3, emptySentences: 1, tokens: 3, wordBytes: 6)
+        var input = InputSize()
+        (input.sentences, input.emptySentences, input.tokens, input.wordBytes) = (3, 1, 3, 6)
         let plan = form.plan(
             input, layers: 1, width: model.encoder.layerWidth, output: directory.file("v"), tokens: directory.file("tokens"))
         let summary = try #require(plan.summary)

@@ -34,10 +34,8 @@ public struct VectorForm: Sendable, Equatable {
         self.isFlushed = isFlushed
     }
 
-    /// The reason why this form cannot be written to these outputs, in the words of `encode`'s options; `nil` if it can.
-    /// - Parameters:
-    ///   - output: the file or folder of the vectors; `-` is standard output.
-    ///   - tokens: the file of the tokens, if they are to be written.
+    /// The reason why this form cannot be written to a file or folder and a file of tokens, of which one may be `-`, standard
+    /// output, in the words of `encode`'s options; `nil` if it can.
     public func complaint(output: String, tokens: String?) -> String? {
         if format.isText && storage != .float32 {
             return "--storage float16 is for binary forms, not for --format \(format.rawValue)"
@@ -58,19 +56,33 @@ public struct VectorForm: Sendable, Equatable {
 
     /// Makes the outputs, empty. Throws `ToolError` like what makes them.
     public func open(output: String, tokens: String?) throws -> FormTarget {
-        let vectors: FormTarget.Vectors
+        let outputs: [any PreparedOutput], makeWriter: FormTarget.MakeWriter
         switch format {
-        case .npyFolder: vectors = .folder(try OutputFolder(path: output, suffix: ".npy"))
-        case .hdf5: vectors = .hdf5(try HDF5Writer(path: output))
+        case .npyFolder:
+            let folder = try OutputFolder(path: output, suffix: ".npy")
+            (outputs, makeWriter) = ([folder], { layout, _ in NpyFolderWriter(folder, layout) })
+        case .hdf5:
+            let file = try HDF5Writer(path: output)
+            (outputs, makeWriter) = ([file], { layout, _ in try HDF5VectorWriter(file, layout) })
         case .npy:
             let file = try OutputFile(path: output, binary: true)
             guard file.hasPlaces else {
                 throw ToolError(.usage, "\(output): NumPy arrays begin with their size, and need a plain file")
             }
-            vectors = .npy(file, offsets: try OutputFile(path: Self.offsets(of: output), binary: true))
-        case .shard, .json, .text: vectors = .file(try OutputFile(path: output, binary: !format.isText))
+            let offsets = try OutputFile(path: Self.offsets(of: output), binary: true)
+            (outputs, makeWriter) = ([offsets, file], { layout, _ in try NpyVectorWriter(file, offsets: offsets, layout) })
+        case .shard, .json, .text:
+            let file = try OutputFile(path: output, binary: !format.isText)
+            (outputs, makeWriter) = ([file], { [self] layout, header in
+                switch format {
+                case .json: JSONVectorWriter(file, layout, isFlushed: isFlushed)
+                case .text: TextVectorWriter(file, layout, isFlushed: isFlushed)
+                default: try ShardVectorWriter(file, layout, tool: header.tool, fields: header.fields, pool: header.pool)
+                }
+            })
         }
-        return FormTarget(form: self, vectors: vectors, tokens: try tokens.map { try OutputFile(path: $0, binary: false) })
+        let tokens = try tokens.map { try OutputFile(path: $0, binary: false) }
+        return FormTarget(form: self, tokens: tokens, vectors: outputs, makeWriter: makeWriter)
     }
 
     /// `vectors.npy` has its offsets in `vectors.offsets.npy`.
@@ -78,10 +90,7 @@ public struct VectorForm: Sendable, Equatable {
         "\(path.ends(with: ".npy") ? String(Substring(path.utf8.dropLast(4))) : path).offsets.npy"
     }
 
-    /// The room that the outputs will take where they are written.
-    /// - Parameters:
-    ///   - layers: vectors a token.
-    ///   - width: values a vector.
+    /// The room that the outputs will take where they are written, with `layers` vectors of `width` values for each token.
     public func plan(_ input: InputSize, layers: Int, width: Int, output: String, tokens: String?) -> DiskPlan {
         let extent = OutputExtent(
             input, VectorLayout(layers: layers, width: width, storage: storage), isPooled: pooling != nil)
@@ -100,41 +109,29 @@ public struct VectorForm: Sendable, Equatable {
 
 /// The open outputs that vectors and tokens are written to. `VectorForm.open` makes it.
 public struct FormTarget {
-    fileprivate enum Vectors {
-        case file(OutputFile)
-        case npy(OutputFile, offsets: OutputFile)
-        case folder(OutputFolder)
-        case hdf5(HDF5Writer)
-    }
+    /// The header of a shard, and the pool that packs it.
+    fileprivate typealias Header = (tool: String, fields: ShardFields, pool: WorkerPool)
+    fileprivate typealias MakeWriter = (VectorLayout, Header) throws -> any VectorWriter
 
     fileprivate let form: VectorForm
-    fileprivate let vectors: Vectors
     fileprivate let tokens: OutputFile?
+    /// The outputs of the vectors, in the order in which they get their names.
+    fileprivate let vectors: [any PreparedOutput]
+    fileprivate let makeWriter: MakeWriter
 
-    /// A writer of the form. Throws `ToolError` if it cannot begin.
+    /// Returns a writer of the form. Throws `ToolError` if it cannot begin.
     /// - Parameter tool: name and version of the program, for the header of a shard.
     public func writer(_ model: LoadedModel, _ choice: LayerChoice, tool: String, pool: WorkerPool) throws -> any VectorWriter {
         let layout = VectorLayout(
             layers: choice.count(of: model.encoder.layerCount), width: model.encoder.layerWidth, storage: form.storage)
-        let writer: any VectorWriter
-        switch vectors {
-        case .folder(let folder): writer = NpyFolderWriter(folder, layout)
-        case .hdf5(let file): writer = try HDF5VectorWriter(file, layout)
-        case .npy(let file, let offsets): writer = try NpyVectorWriter(file, offsets: offsets, layout)
-        case .file(let file) where form.format == .json:
-            writer = JSONVectorWriter(file, layout, isFlushed: form.isFlushed)
-        case .file(let file) where form.format == .text:
-            writer = TextVectorWriter(file, layout, isFlushed: form.isFlushed)
-        case .file(let file):
-            var fields: ShardFields = [
-                "layer-choice": choice.description, "model": model.digest,
-                "table": model.table.map { hexadecimal($0.table.digest) } ?? "",
-                "trained-with-table": model.encoder.configuration.tableDigest,
-            ]
-            if model.precision != .float32 { fields.append("precision", model.precision.rawValue) }
-            if let pooling = form.pooling { fields.append("pool", pooling.rawValue) }
-            writer = try ShardVectorWriter(file, layout, tool: tool, fields: fields, pool: pool)
-        }
+        var fields: ShardFields = [
+            "layer-choice": choice.description, "model": model.digest,
+            "table": model.table.map { hexadecimal($0.table.digest) } ?? "",
+            "trained-with-table": model.encoder.configuration.tableDigest,
+        ]
+        if model.precision != .float32 { fields.append("precision", model.precision.rawValue) }
+        if let pooling = form.pooling { fields.append("pool", pooling.rawValue) }
+        let writer = try makeWriter(layout, (tool, fields, pool))
         let pooled = form.pooling.map { PoolingWriter(writer, $0, layout) } ?? writer
         // Before sentences become their only tokens.
         let whole = tokens.map { TokenTextWriter($0, beside: pooled, isFlushed: form.isFlushed) } ?? pooled
@@ -143,13 +140,7 @@ public struct FormTarget {
 
     /// Gives the outputs their names, once all of them are on the disk; that of the vectors comes last.
     public func commit() throws {
-        var outputs: [any PreparedOutput] = tokens.map { [$0] } ?? []
-        switch vectors {
-        case .file(let file): outputs.append(file)
-        case .npy(let file, let offsets): outputs += [offsets, file]
-        case .folder(let folder): outputs.append(folder)
-        case .hdf5(let file): outputs.append(file)
-        }
+        let outputs = (tokens.map { [$0] } ?? []) + vectors
         for output in outputs { try output.prepare() }
         for output in outputs { try output.commit() }
     }

@@ -34,8 +34,6 @@ public final class HDF5VectorWriter: VectorWriter {
         if vectors.rows > 0 { try writer.write(UnsafeBufferPointer(vectors.floats)) }
     }
 
-    public func end() {}
-
     public func finish() throws {
         try indexOutput.write(sentences == 0 ? "{}" : "}")
         try indexOutput.commit()

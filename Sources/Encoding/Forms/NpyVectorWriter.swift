@@ -54,8 +54,6 @@ public final class NpyFolderWriter: VectorWriter {
         current = nil
     }
 
-    public func finish() {}
-
     /// The size of all files in whole blocks of the disk, which have 4 KiB mostly. Pooled sentences are files of one size; of others,
     /// half of the last block is unused in the mean.
     public static func size(_ extent: OutputExtent) -> OutputSize {

@@ -14,7 +14,6 @@ public final class ShardVectorWriter: VectorWriter {
 
     public func begin(_ words: [String]) throws { try writer.begin(words) }
     public func append(_ vectors: Matrix) throws { try writer.append(UnsafeBufferPointer(vectors.floats)) }
-    public func end() {}
     public func finish() throws { try writer.finish() }
 
     /// The size of the shard if nothing of it could be compressed, which is nearly so.

@@ -34,8 +34,6 @@ public final class TextVectorWriter: VectorWriter {
         if isFlushed { try output.flush() }
     }
 
-    public func finish() {}
-
     /// The size of the text. A number and the space before it take some 11 bytes, measured.
     public static func size(_ extent: OutputExtent) -> OutputSize {
         let input = extent.input
@@ -79,8 +77,6 @@ public final class JSONVectorWriter: VectorWriter {
         if isFlushed { try output.flush() }
     }
 
-    public func finish() {}
-
     /// The size of the text. A number and what separates it take some 12 bytes, measured.
     public static func size(_ extent: OutputExtent) -> OutputSize {
         let input = extent.input
@@ -106,10 +102,7 @@ public final class TokenTextWriter: VectorWriter {
     private let isFlushed: Bool
     private var tokens = 0
 
-    /// - Parameters:
-    ///   - output: the file of tokens, which the caller commits.
-    ///   - writer: the writer of the vectors.
-    ///   - isFlushed: true if a line is to be handed on before its vectors are written.
+    /// - Parameter isFlushed: true if a line is to be handed on before its vectors are written.
     public init(_ output: OutputFile, beside writer: any VectorWriter, isFlushed: Bool = false) {
         self.output = output
         self.writer = writer

@@ -23,13 +23,16 @@ public protocol VectorWriter: AnyObject {
     /// Takes the vectors of its next tokens, [tokens, layers x width], without gaps: the layers of a token one after the other.
     /// They are valid during the call.
     func append(_ vectors: Matrix) throws
-    /// Ends the sentence.
+    /// Ends the sentence. Most forms have nothing to do.
     func end() throws
-    /// Ends the output; the caller commits what it opened.
+    /// Ends the output; the caller commits what it opened. Most forms have nothing to do.
     func finish() throws
 }
 
 extension VectorWriter {
+    public func end() {}
+    public func finish() {}
+
     /// Takes a whole sentence.
     public func append(_ sentence: SentenceVectors) throws {
         try begin(sentence.words)
@@ -57,7 +60,6 @@ public final class SentenceCollector: VectorWriter {
     public func begin(_ words: [String]) { sentence = SentenceVectors(words: words, values: []) }
     public func append(_ vectors: Matrix) { sentence.values.append(contentsOf: vectors.values) }
     public func end() throws { try deliver(sentence) }
-    public func finish() {}
 }
 
 /// Makes one vector for each layer of a whole sentence, from those of its tokens. To the form behind it a sentence is one token,
