@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// On how many processors this thread, and the processes it starts, may run.
+/// The processors that this thread, and the processes it starts, may run on.
 ///
 /// The Glibc module hides GNU extensions, so the two functions are looked up by name; where they are missing, nothing is
 /// pinned.
@@ -23,7 +23,7 @@ enum Affinity {
         return try body()
     }
 
-    /// `mask` with only the lowest `count` of its bits.
+    /// Returns `mask` with only the lowest `count` of its bits.
     static func first(_ count: Int, of mask: [UInt8]) -> [UInt8] {
         var left = count
         return mask.map { byte in

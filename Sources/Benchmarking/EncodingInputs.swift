@@ -5,11 +5,12 @@ internal import Parallel
 internal import Tokenization
 internal import WordVectors
 
-/// What encoding is measured on: sentences, a model file with random weights, and a table with a random vector for each word.
+/// The inputs of an encoding benchmark: sentences, a model file with random weights, and a table with a random vector for each
+/// word.
 final class EncodingInputs {
     let configuration: EncoderConfiguration
     let sentences: [[String]]
-    /// In the order in which they come.
+    /// The words of the sentences, each once, in the order in which they come.
     let distinctWords: [String]
     private(set) var modelBytes = 0
     /// `nil` for a model that reads characters.
@@ -31,24 +32,16 @@ final class EncodingInputs {
         let encoder = ContextualEncoder(
             configuration, capacity: SentenceEncoder.capacity, training: nil, hasOutput: false, pool: pool)
         encoder.initialize(seed: 1)
-        let output = model.output()
-        try ModelFile.write(encoder, to: output)
-        try output.commit()
+        try model.write { try ModelFile.write(encoder, to: $0) }
         modelBytes = 4 * encoder.parameterCount
         try write([Array(sentences[0].prefix(5))], to: shortText)
         if configuration.input == .embeddings { try makeTable() }
     }
 
     private static func sentences(of benchmark: EncodingBenchmark) throws -> [[String]] {
-        let synthetic = try ScratchFile()
-        if benchmark.text == nil {
-            var text = SyntheticText()
-            let output = synthetic.output()
-            // A sentence of it has some hundred bytes.
-            try text.write(bytes: 250 * benchmark.sentences, to: output)
-            try output.commit()
-        }
-        let path = benchmark.text ?? synthetic.path
+        // A sentence of synthetic text has some hundred bytes.
+        let synthetic = benchmark.text == nil ? try ScratchFile(syntheticText: 250 * benchmark.sentences) : nil
+        let path = benchmark.text ?? synthetic?.path ?? ""
         let source = SentenceSource(
             paths: [path], tokenizer: Tokenizer(mode: benchmark.text == nil ? .penn : .whitespace, maximumSentenceLength: .max),
             pool: WorkerPool(threads: 1))
@@ -57,34 +50,32 @@ final class EncodingInputs {
             if !words.isEmpty { result.append(words) }
         }
         guard !result.isEmpty else { throw ToolError.data(path, "", "no text") }
-        return result
+        return withExtendedLifetime(synthetic) { result }
     }
 
     private func write(_ sentences: [[String]], to file: ScratchFile) throws {
-        let output = file.output()
-        for words in sentences { try output.write(words.joined(separator: " ") + "\n") }
-        try output.commit()
+        try file.write { output in for words in sentences { try output.write(words.joined(separator: " ") + "\n") } }
     }
 
     private func makeTable() throws {
         let (words, vocabulary, table) = (try ScratchFile(), try ScratchFile(), try ScratchFile())
         try write(distinctWords.map { [$0] }, to: words)
-        _ = try runner.run(
+        try runner.run(
             [ToolCommand("tokenize", "--quiet", "--whitespace", words.path), ToolCommand("build-vocab", "--quiet")],
-            output: vocabulary.descriptor, processors: threads)
-        _ = try runner.run(
+            to: vocabulary, processors: threads)
+        try runner.run(
             [ToolCommand("embed-oov", "--quiet", "--random", "--dimension", "\(configuration.inputSize)", vocabulary.path)],
-            output: table.descriptor, processors: threads)
+            to: table, processors: threads)
         tableFile = table
         self.table = try EmbeddingTable(FileSource(path: table.path), pool: WorkerPool(threads: 1))
     }
 
-    /// As `encode` reads it.
+    /// Reads the model as `encode` does.
     func readModel(_ pool: ThreadPool) throws -> ContextualEncoder {
         try ModelFile.read(model.path, capacity: SentenceEncoder.capacity, hasOutput: false, pool: pool)
     }
 
-    /// Seconds of `encode` for one short sentence.
+    /// Runs `encode` for one short sentence and returns the seconds that it takes.
     func runTool() throws -> Double {
         var arguments = ["--quiet", "--threads", "\(threads)", "--whitespace", "--model", model.path]
         if let tableFile { arguments += ["--table", tableFile.path, "--other-table"] }

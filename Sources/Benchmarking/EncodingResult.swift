@@ -1,35 +1,27 @@
 public import Kernels
 
 extension EncodingBenchmark {
-    /// One turn of each.
+    /// The measurements of one round.
     public struct Round: Sendable {
         public let wordsPerSecond: Double
         /// GFLOP/s of encoding, by the operations that are counted.
         public let encodingRate: Double
-        /// GFLOP/s of large products: ours, and OpenBLAS's with threads of its own.
-        public let ownProducts, openBLASProducts: Double
+        /// The machine's ceiling in this round.
+        public let ceiling: MachineCeiling.Rates
 
-        init(tokens: Int, seconds: Double, operations: Double, ownProducts: Double, openBLASProducts: Double) {
-            wordsPerSecond = Double(tokens) / seconds
-            encodingRate = 1e-9 * operations / seconds
-            self.ownProducts = ownProducts
-            self.openBLASProducts = openBLASProducts
-        }
-
-        public var ceiling: Double { max(ownProducts, openBLASProducts) }
-        public var share: Double { encodingRate / ceiling }
+        public var share: Double { encodingRate / ceiling.best }
     }
 
-    /// Sentences of one length, each encoded alone when its words have been met before. Seconds a sentence.
+    /// The measurements of sentences of one length, each encoded alone after its words have been met before.
     public struct Alone: Sendable {
         public let words: Int
-        /// From the words to the vectors of all layers.
+        /// Seconds from the words to the vectors of all layers.
         public let seconds: Spread
-        /// Of it, what is not arithmetic of the encoder: products, gates, norms, sums.
+        /// Seconds of them that are not for the encoder's arithmetic: products, gates, norms, sums.
         public let overhead: Spread
     }
 
-    /// Seconds.
+    /// The measurements of the start, in seconds.
     public struct Start: Sendable {
         public let modelBytes: Int
         /// Mapping a model file that is in the page cache, and checking its numbers and its digest.
@@ -41,20 +33,20 @@ extension EncodingBenchmark {
     }
 
     public struct Result: Sendable {
-        /// Of the encoder without an output layer.
+        /// The number of weights, without an output layer.
         public let parameters: Int
         public let sentences, tokens, distinctWords: Int
         /// Multiplications and additions of a round: two for each weight and word of the text and, of characters, those of each
-        /// distinct word once. The sentences' marks, and what fills batches up, are not counted.
+        /// distinct word once. Sentences' marks and the padding of batches are not counted.
         public let counted: Double
-        /// Those of all products that were really computed in a round.
+        /// Multiplications and additions of all products that were computed in a round.
         public let computed: Double
         public let rounds: [Round]
-        /// The parts of a round's time, as far as the encoder has them; together 1.
+        /// The shares of a round's time, together 1; phases that the encoder does not have are left out.
         public let phases: [(phase: Phase, share: Double)]
         public let alone: [Alone]
         public let start: Start
-        /// Bytes, of the whole process; the ceiling's three matrices are among them.
+        /// The peak memory of the whole process in bytes; the ceiling's three matrices are in it.
         public let peakMemory: Int
 
         public func spread(_ value: (Round) -> Double) -> Spread { Spread(rounds.map(value)) }

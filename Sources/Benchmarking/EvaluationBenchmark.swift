@@ -12,12 +12,11 @@ public struct EvaluationBenchmark {
     private let configuration: EncoderConfiguration
     private let options: TrainingOptions
     private let input: TrainingInput
-    /// Evaluations to time, after one that is not counted.
+    /// The number of evaluations to time, after one that is not counted.
     public var runs = 5
-    /// Kernels to hold to, for evaluations and for their ceiling; `nil`: the processor's fastest, and the ceiling is that of
-    /// OpenBLAS where it is higher.
-    public var kernels: ProcessorKernels?
-    /// Asked after every run; then those there are, at least one, are all.
+    /// The kernels that evaluations and Contour's products of the ceiling are held to.
+    public var kernels = ProcessorKernels.fastest
+    /// Asked after every run; once true, the runs so far, at least one, are all.
     public var shouldStop: () -> Bool = { false }
 
     public init(_ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput) {
@@ -26,9 +25,9 @@ public struct EvaluationBenchmark {
         self.input = input
     }
 
-    /// The result: what was scored, and the times.
+    /// The numbers of what was scored, and the times.
     public struct Result {
-        /// Positions scored, and the words that they were ranked among.
+        /// The numbers of positions scored, and of words that they were ranked among.
         public let positions, candidates: Int
         /// Multiplications and additions of the products, in all directions.
         public let operations: Double
@@ -49,20 +48,17 @@ public struct EvaluationBenchmark {
         }
         let encoder = ContextualEncoder(
             configuration, capacity: WindowCapacity(batch: options.batch, rows: options.batch * options.window),
-            training: options.optimizer.optimizer, pool: input.pool, kernels: kernels ?? .fastest)
+            training: options.optimizer.optimizer, pool: input.pool, kernels: kernels)
         encoder.initialize(seed: options.seed)
         func evaluate() throws {
             for model in encoder.directions { _ = try heldOut.score(model, trainingBatch: options.batch) }
         }
         try evaluate()
-        let products = ProductCeiling(size: 1024, pool: input.pool, kernels: kernels ?? .fastest)
+        let ceiling = try MachineCeiling(size: 1024, pool: input.pool, kernels: kernels)
         var runs: [Run] = []
         while runs.isEmpty || runs.count < self.runs && !shouldStop() {
-            let start = now()
-            try evaluate()
-            let seconds = now() - start
-            let ceiling = products.rate(seconds: 0.3)
-            runs.append(Run(seconds: seconds, ceiling: kernels == nil ? max(ceiling, try products.openBLASRate(seconds: 0.3, threads: input.pool.threads)) : ceiling))
+            let seconds = try Benchmarking.seconds(evaluate)
+            runs.append(Run(seconds: seconds, ceiling: ceiling.rates(seconds: 0.3).best))
         }
         return Result(
             positions: heldOut.positions, candidates: heldOut.candidateCount, operations: heldOut.plan.operations, runs: runs)

@@ -4,7 +4,8 @@ internal import Layers
 internal import Model
 internal import Parallel
 
-/// The layers that a vocabulary makes dear, alone: a window's words forth and back, without the optimiser.
+/// A benchmark of single layers that are expensive for large vocabularies: a window's words forth and back, without the
+/// optimiser.
 public struct LayerBenchmark: Sendable {
     public enum Layer: String, CaseIterable, Sendable {
         case continuous, softmax
@@ -14,22 +15,20 @@ public struct LayerBenchmark: Sendable {
     }
 
     public var layer: Layer
-    /// Words of the vocabulary; of `characters`, distinct words of the window.
+    /// The number of words of the vocabulary; of `characters`, of distinct words of the window.
     public var classes: Int
-    /// Positions of a window.
+    /// The number of positions of a window.
     public var rows = 2560
-    /// Of the encoder's output.
+    /// The width of the encoder's output.
     public var width = 512
     public var negatives = 8192
-    /// Of the adaptive softmax; `nil`: 40,000 and 200,000, or less of a smaller vocabulary.
-    public var cutoffs: [Int]?
     public var logitsBytes = 512 << 20
-    /// Of `characters`: words to read, at least `classes` of them.
+    /// The words that `characters` reads, at least `classes` of them.
     public var words: [String] = []
-    public var threads: Int
+    private let threads: Int
     public var runs = 5
     public var kernels = ProcessorKernels.fastest
-    /// Numbers in a target of `continuous`.
+    /// The width of a target of `continuous`.
     private static let vectorSize = 300
 
     public init(_ layer: Layer, classes: Int, threads: Int) {
@@ -38,17 +37,15 @@ public struct LayerBenchmark: Sendable {
         self.threads = threads
     }
 
-    /// The cut-offs used.
-    public var effectiveCutoffs: [Int] {
-        cutoffs ?? (classes >= 400_000 ? [40_000, 200_000] : [max(1, classes / 20), max(2, classes / 4)])
-    }
+    /// The cut-offs of the adaptive softmax: smaller ones for a vocabulary of less than 400,000 words.
+    public var cutoffs: [Int] { classes >= 400_000 ? [40_000, 200_000] : [max(1, classes / 20), max(2, classes / 4)] }
 
     /// Why these sizes make no layer, or take more memory than the process may have; `nil` if they do not.
     public var complaint: String? {
         if layer == .sampledSoftmax && negatives >= classes { return "\(negatives) negatives of \(classes) classes" }
         if layer == .characters && words.count < classes { return "\(classes) distinct words of \(words.count) in the file" }
         if layer == .adaptiveSoftmax,
-            let complaint = AdaptiveSoftmaxOutput.complaint(cutoffs: effectiveCutoffs, classes: classes) {
+            let complaint = AdaptiveSoftmaxOutput.complaint(cutoffs: cutoffs, classes: classes) {
             return complaint
         }
         if bytes > Self.usableShare * Double(memoryLimit()) {
@@ -58,10 +55,10 @@ public struct LayerBenchmark: Sendable {
         return nil
     }
 
-    /// The rest is the program's, and its threads'.
+    /// The share of the memory that a layer may take; the rest is the program's, and its threads'.
     private static let usableShare = 0.9
 
-    /// Memory that the layer takes, about, and not too little: weights and gradients, logits, and all that has rows.
+    /// An estimate of the bytes that the layer takes, and not too few: weights and gradients, logits, and all that has rows.
     private var bytes: Double {
         let classes = Double(classes), rows = Double(rows), width = Double(width), negatives = Double(negatives)
         // States and gradient, and both again where a layer gathers or scales them; the vectors of all, and of targets.
@@ -76,7 +73,7 @@ public struct LayerBenchmark: Sendable {
             return window + 4 * classes * (width + 3) + 4 * (3 * min(classes, negatives + rows) + 2 * negatives) * (width + 1)
                 + logits(classes)
         case .adaptiveSoftmax:
-            let ends = effectiveCutoffs.map(Double.init) + [classes]
+            let ends = cutoffs.map(Double.init) + [classes]
             let clusters = zip(ends, ends.dropFirst()).enumerated().reduce(0) {
                 $0 + ($1.element.1 - $1.element.0 + width) * width / Double(1 << (2 * ($1.offset + 1)))
             }
@@ -92,7 +89,7 @@ public struct LayerBenchmark: Sendable {
         min(4 * classes * Double(rows), max(4 * classes * 32, Double(logitsBytes)))
     }
 
-    /// Seconds of each run, after one that is not counted.
+    /// Returns the seconds of each run, after one that is not counted.
     public func run() -> [Double] { layer == .characters ? runCharacters() : runOutput() }
 
     private func runOutput() -> [Double] {
@@ -110,7 +107,7 @@ public struct LayerBenchmark: Sendable {
                 in: &plan)
         case .adaptiveSoftmax:
             AdaptiveSoftmaxOutput(
-                "output", inputs: width, classes: classes, cutoffs: effectiveCutoffs, rows: rows, logitsBytes: logitsBytes,
+                "output", inputs: width, classes: classes, cutoffs: cutoffs, rows: rows, logitsBytes: logitsBytes,
                 in: &plan)
         }
         // Words follow Zipf's law, as the sampler takes for granted.
@@ -173,7 +170,7 @@ public struct LayerBenchmark: Sendable {
     }
 }
 
-/// Keeps no moments: large layers alone fit in memory then.
+/// An optimiser without moments, so that large layers fit in memory.
 private struct NoOptimizer: Optimizer {
     var momentNames: [String] { [] }
     var initialMoment: Float { 0 }

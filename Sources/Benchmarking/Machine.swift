@@ -3,19 +3,11 @@ internal import Glibc
 internal import Kernels
 internal import Parallel
 
-/// What a benchmark runs on.
+/// The machine that a benchmark runs on.
 public enum Machine {
-    /// The processor's name, with family and model where the kernel tells them: names of virtual ones say little.
+    /// The processor's name, with family and model if the kernel tells them: names of virtual ones say little.
     public static var processor: String {
-        var fields: [String: String] = [:]
-        if let file = try? FileSource(path: "/proc/cpuinfo") {
-            let lines = LineReader(file)
-            while (try? lines.next({ line in
-                let pair = String(decoding: line, as: UTF8.self).split(separator: ":", maxSplits: 1)
-                let trimmed = pair.map { $0.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
-                if trimmed.count == 2, fields[trimmed[0]] == nil { fields[trimmed[0]] = trimmed[1] }
-            })) == true {}
-        }
+        let fields = fields(of: "/proc/cpuinfo")
         guard let name = fields["model name"] else {
             return fields["CPU implementer"].map { "arm64, implementer \($0)" } ?? "unknown"
         }
@@ -26,8 +18,23 @@ public enum Machine {
     /// The vectors that Contour's kernels use on it.
     public static var kernels: String { ProcessorKernels.fastest.name }
 
-    /// Bytes that a process may have.
-    public static var memory: Int { memoryLimit() }
+    /// Memory that a new process can have without others losing theirs, in bytes; `nil` if the system does not say.
+    static var availableMemory: Int? {
+        fields(of: "/proc/meminfo")["MemAvailable"]?.split(separator: " ").first.flatMap { Int($0) }.map { $0 << 10 }
+    }
+
+    /// The first value of each name in a file with a name, a colon and a value in each line; nothing if it cannot be read.
+    private static func fields(of path: String) -> [String: String] {
+        guard let file = try? FileSource(path: path) else { return [:] }
+        var fields: [String: String] = [:]
+        let lines = LineReader(file)
+        while (try? lines.next({ line in
+            let pair = String(decoding: line, as: UTF8.self).split(separator: ":", maxSplits: 1)
+            let trimmed = pair.map { $0.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
+            if trimmed.count == 2, fields[trimmed[0]] == nil { fields[trimmed[0]] = trimmed[1] }
+        })) == true {}
+        return fields
+    }
 
     /// Today, as year-month-day.
     public static var date: String {
@@ -38,22 +45,10 @@ public enum Machine {
     }
 }
 
-/// Memory that a new process can have without others losing theirs, in bytes; `nil` where the system does not say.
-func availableMemory() -> Int? {
-    guard let file = try? FileSource(path: "/proc/meminfo") else { return nil }
-    let lines = LineReader(file)
-    var found: Int?
-    while found == nil, (try? lines.next({ line in
-        let words = String(decoding: line, as: UTF8.self).split(separator: " ")
-        if words.count > 1 && words[0] == "MemAvailable:" { found = Int(words[1]).map { $0 << 10 } }
-    })) == true {}
-    return found
-}
-
-/// Seconds of a clock that never jumps.
+/// The time in seconds, by a clock that never jumps.
 func now() -> Double { monotonicSeconds() }
 
-/// The seconds that `body` takes.
+/// Returns the seconds that `body` takes.
 func seconds(_ body: () throws -> Void) rethrows -> Double {
     let start = now()
     try body()

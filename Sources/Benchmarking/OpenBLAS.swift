@@ -1,10 +1,11 @@
 internal import Files
 internal import Glibc
-@_spi(HostMemory) internal import Kernels
+@_spi(HostMemory) public import Kernels
+internal import Parallel
 
 /// The library OpenBLAS, which products are measured against. It is opened then and not before: its threads and their memory
 /// are there from the moment it is loaded, and no other command needs them.
-struct OpenBLAS: Sendable {
+public struct OpenBLAS: Sendable {
     /// `cblas_sgemm`: order, which factors are transposed, sizes, and of each matrix its start and the length of its rows.
     private typealias Product = @convention(c) (
         CInt, CInt, CInt, CInt, CInt, CInt, Float, UnsafePointer<Float>?, CInt, UnsafePointer<Float>?, CInt, Float,
@@ -14,17 +15,21 @@ struct OpenBLAS: Sendable {
     private let product: Product
     private let setThreads: @convention(c) (CInt) -> Void
     /// The processor whose kernels the library took, in its own words.
-    let core: String
+    public let core: String
 
     /// Throws `ToolError`: `unavailable` if the library is not installed, `systemError` if there is no room for it.
-    init() throws { self = try Self.library.get() }
+    public init() throws { self = try Self.library.get() }
 
     /// Makes the library take its kernels for a processor that has the vectors of `kernels` and no wider ones. It chooses when it is
     /// opened: call this before. A choice that is in the environment already stays.
-    static func hold(to kernels: ProcessorKernels) {
+    public static func hold(to kernels: ProcessorKernels) {
         guard let core = cores[kernels.name] else { return }
         setenv("OPENBLAS_CORETYPE", core, 0)
     }
+
+    /// Microseconds after which its threads no longer spin in the way of what is measured next: they do for some 30 ms after
+    /// their last product.
+    static let spinning: UInt32 = 50_000
 
     /// The library's names for processors, by the widest vectors that they have.
     private static let cores = ["avx512": "SkylakeX", "avx2": "Haswell", "sse2": "Prescott"]
@@ -68,13 +73,33 @@ struct OpenBLAS: Sendable {
     }
 }
 
-extension ProductCeiling {
-    /// GFLOP/s of OpenBLAS on so many threads of its own, over at least `seconds`. Throws what `OpenBLAS` throws.
-    func openBLASRate(seconds: Double, threads: Int) throws -> Double {
-        let library = try OpenBLAS(), (left, right, product) = matrices
-        let rate = rate(seconds: seconds) { library.multiply(left, right, into: product, threads: threads) }
-        // Its threads spin for some 30 ms after their last product, in the way of what is measured next.
-        usleep(50_000)
-        return rate
+/// The machine's ceiling: the speed of large products by Contour's kernels and by OpenBLAS.
+public struct MachineCeiling {
+    /// GFLOP/s of the two.
+    public struct Rates: Sendable {
+        public let own, openBLAS: Double
+        public var best: Double { max(own, openBLAS) }
+    }
+
+    private let products: ProductCeiling
+    private let library: OpenBLAS
+    private let threads: Int
+
+    /// - Parameter size: rows and columns of the matrices.
+    /// Throws what `OpenBLAS` throws.
+    init(size: Int, pool: ThreadPool, kernels: ProcessorKernels = .fastest) throws {
+        library = try OpenBLAS()
+        products = ProductCeiling(size: size, pool: pool, kernels: kernels)
+        threads = pool.threads
+        // OpenBLAS makes its threads in its first product.
+        _ = rates(seconds: 0)
+    }
+
+    /// Measures each of the two for at least `seconds`.
+    func rates(seconds: Double) -> Rates {
+        let (left, right, product) = products.matrices, own = products.rate(seconds: seconds)
+        let other = products.rate(seconds: seconds) { library.multiply(left, right, into: product, threads: threads) }
+        usleep(OpenBLAS.spinning)
+        return Rates(own: own, openBLAS: other)
     }
 }

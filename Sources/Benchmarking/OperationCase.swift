@@ -9,9 +9,12 @@ public struct OperationCase: Sendable {
         public init(rows: Int, columns: Int, depth: Int) {
             (self.rows, self.columns, self.depth) = (rows, columns, depth)
         }
+
+        /// Multiplications and additions of [rows, depth] times [depth, columns].
+        var productOperations: Double { 2 * Double(rows) * Double(columns) * Double(depth) }
     }
 
-    /// An operation that is ready to run in memory of its own, again and again.
+    /// An operation that is ready to run in its own memory, again and again.
     public struct Prepared {
         public var run: (any Backend) -> Void
         /// The matrices that it writes.
@@ -34,15 +37,18 @@ public struct OperationCase: Sendable {
     public let name: String
     /// True for a product, whose multiplications and additions are counted; otherwise the floats that are read and written count.
     public let isProduct: Bool
+    /// True if a product's factor is stored transposed.
+    let isLeftTransposed, isRightTransposed: Bool
     /// Multiplications and additions of a product, or floats that are read and written otherwise.
     public let work: @Sendable (Sizes) -> Double
     let prepare: @Sendable (OperationMemory, Sizes) -> Prepared
 
     init(
-        _ name: String, isProduct: Bool = false, work: @escaping @Sendable (Sizes) -> Double,
-        _ prepare: @escaping @Sendable (OperationMemory, Sizes) -> Prepared
+        _ name: String, isProduct: Bool = false, left isLeftTransposed: Bool = false, right isRightTransposed: Bool = false,
+        work: @escaping @Sendable (Sizes) -> Double, _ prepare: @escaping @Sendable (OperationMemory, Sizes) -> Prepared
     ) {
         (self.name, self.isProduct, self.work, self.prepare) = (name, isProduct, work, prepare)
+        (self.isLeftTransposed, self.isRightTransposed) = (isLeftTransposed, isRightTransposed)
     }
 
     /// Makes the inputs in `memory`, which the result keeps alive.
@@ -76,6 +82,17 @@ public final class OperationMemory {
         for _ in 0..<rows * columns { values.append(Float(random.uniform(in: -scale..<scale))) }
         matrix.copy(from: values)
         return matrix
+    }
+
+    /// The factors of a product of `sizes`, each as it is or stored transposed.
+    func factors(
+        _ sizes: OperationCase.Sizes, isLeftTransposed: Bool, isRightTransposed: Bool
+    ) -> (left: Matrix, right: Matrix) {
+        let (rows, columns, depth) = (sizes.rows, sizes.columns, sizes.depth)
+        return (
+            isLeftTransposed ? matrix(depth, rows) : matrix(rows, depth),
+            isRightTransposed ? matrix(columns, depth) : matrix(depth, columns)
+        )
     }
 
     func numbers(_ count: Int, below bound: Int) -> Numbers {

@@ -3,18 +3,20 @@ internal import Kernels
 extension OperationCase {
     /// An operation on [rows, columns] matrices that reads and writes so many of them.
     private static func elementwise(
-        _ name: String, matrices: Double, _ prepare: @escaping @Sendable (OperationMemory, Sizes) -> Prepared
+        _ name: String, matrices: Double,
+        _ prepare: @escaping @Sendable (_ memory: OperationMemory, _ rows: Int, _ columns: Int) -> Prepared
     ) -> OperationCase {
-        OperationCase(name, work: { matrices * Double($0.rows * $0.columns) }, prepare)
+        OperationCase(name, work: { matrices * Double($0.rows * $0.columns) }) { prepare($0, $1.rows, $1.columns) }
     }
 
-    private static func product(
+    static func product(
         _ name: String, left isLeftTransposed: Bool = false, right isRightTransposed: Bool = false, packed: Bool = false,
         adding: Bool = false
     ) -> OperationCase {
-        OperationCase(name, isProduct: true, work: { 2 * Double($0.rows * $0.columns * $0.depth) }) { memory, sizes in
-            let left = isLeftTransposed ? memory.matrix(sizes.depth, sizes.rows) : memory.matrix(sizes.rows, sizes.depth)
-            let right = isRightTransposed ? memory.matrix(sizes.columns, sizes.depth) : memory.matrix(sizes.depth, sizes.columns)
+        OperationCase(
+            name, isProduct: true, left: isLeftTransposed, right: isRightTransposed, work: { $0.productOperations }
+        ) { memory, sizes in
+            let (left, right) = memory.factors(sizes, isLeftTransposed: isLeftTransposed, isRightTransposed: isRightTransposed)
             let result = memory.matrix(sizes.rows, sizes.columns)
             let factors = (
                 isLeftTransposed ? left.transposed : left.operand, isRightTransposed ? right.transposed : right.operand
@@ -30,9 +32,9 @@ extension OperationCase {
     }
 
     private static func activation(_ name: String, _ function: Activation) -> OperationCase {
-        elementwise(name, matrices: 2) { memory, sizes in
-            let values = memory.matrix(sizes.rows, sizes.columns, scale: 3), gradient = memory.matrix(sizes.rows, sizes.columns)
-            let slope = memory.zeros(sizes.rows, sizes.columns)
+        elementwise(name, matrices: 2) { memory, rows, columns in
+            let values = memory.matrix(rows, columns, scale: 3), gradient = memory.matrix(rows, columns)
+            let slope = memory.zeros(rows, columns)
             return Prepared(
                 run: { $0.activate(values, function) }, results: [values],
                 slope: Slope(inputs: [values], gradients: [slope], output: values, outputGradient: gradient) { backend in
@@ -43,10 +45,10 @@ extension OperationCase {
     }
 
     private static func distance(_ name: String, _ make: @escaping @Sendable (Int) -> Distance) -> OperationCase {
-        elementwise(name, matrices: 3) { memory, sizes in
-            let (p, t) = (memory.matrix(sizes.rows, sizes.columns), memory.matrix(sizes.rows, sizes.columns))
-            let gradient = memory.zeros(sizes.rows, sizes.columns), factors = memory.scalars(sizes.rows), loss = memory.scalars(1)
-            let distance = make(sizes.columns)
+        elementwise(name, matrices: 3) { memory, rows, columns in
+            let (p, t) = (memory.matrix(rows, columns), memory.matrix(rows, columns))
+            let gradient = memory.zeros(rows, columns), factors = memory.scalars(rows), loss = memory.scalars(1)
+            let distance = make(columns)
             let run: (any Backend) -> Void = {
                 loss[0] = 0
                 $0.addDistance(distance, p, t, factors: factors, gradient: gradient, loss: loss)
@@ -88,8 +90,8 @@ extension OperationCase {
     }
 
     private static func optimizer(_ name: String, _ optimizer: any Optimizer, sparse: Bool = false) -> OperationCase {
-        elementwise(name, matrices: 2 * Double(2 + optimizer.momentNames.count)) { memory, sizes in
-            let (rows, columns) = (sizes.rows, sizes.columns), all = sparse ? 2 * rows + 1 : rows
+        elementwise(name, matrices: 2 * Double(2 + optimizer.momentNames.count)) { memory, rows, columns in
+            let all = sparse ? 2 * rows + 1 : rows
             let weights = memory.matrix(all, columns), gradients = memory.matrix(rows, columns)
             let first = memory.matrix(all, columns, scale: 0.1), second = memory.matrix(all, columns)
             let ones = optimizer.momentNames.count == 1 ? first : second
@@ -111,73 +113,73 @@ extension OperationCase {
         product("product"), product("product, left transposed", left: true), product("product, right transposed", right: true),
         product("product, adding", adding: true), product("product, packed", packed: true),
         product("product, packed, transposed", right: true, packed: true),
-        elementwise("copy", matrices: 2) { memory, sizes in
-            let (source, target) = (memory.matrix(sizes.rows, sizes.columns), memory.zeros(sizes.rows, sizes.columns))
+        elementwise("copy", matrices: 2) { memory, rows, columns in
+            let (source, target) = (memory.matrix(rows, columns), memory.zeros(rows, columns))
             return Prepared(run: { $0.copy(source, to: target) }, results: [target])
         },
-        elementwise("fill", matrices: 1) { memory, sizes in
-            let target = memory.matrix(sizes.rows, sizes.columns)
+        elementwise("fill", matrices: 1) { memory, rows, columns in
+            let target = memory.matrix(rows, columns)
             return Prepared(run: { $0.fill(target, with: 0.25) }, results: [target])
         },
-        elementwise("add", matrices: 3) { memory, sizes in
-            let (source, target) = (memory.matrix(sizes.rows, sizes.columns), memory.matrix(sizes.rows, sizes.columns))
+        elementwise("add", matrices: 3) { memory, rows, columns in
+            let (source, target) = (memory.matrix(rows, columns), memory.matrix(rows, columns))
             return Prepared(run: { $0.add(source, to: target) }, results: [target])
         },
-        elementwise("scale", matrices: 2) { memory, sizes in
-            let target = memory.matrix(sizes.rows, sizes.columns)
+        elementwise("scale", matrices: 2) { memory, rows, columns in
+            let target = memory.matrix(rows, columns)
             return Prepared(run: { $0.scale(target, by: 0.999) }, results: [target])
         },
-        elementwise("broadcast", matrices: 1) { memory, sizes in
-            let (row, target) = (memory.matrix(1, sizes.columns), memory.zeros(sizes.rows, sizes.columns))
+        elementwise("broadcast", matrices: 1) { memory, rows, columns in
+            let (row, target) = (memory.matrix(1, columns), memory.zeros(rows, columns))
             return Prepared(run: { $0.broadcast(row, to: target) }, results: [target])
         },
-        elementwise("add row", matrices: 2) { memory, sizes in
-            let (row, target) = (memory.matrix(1, sizes.columns), memory.matrix(sizes.rows, sizes.columns))
+        elementwise("add row", matrices: 2) { memory, rows, columns in
+            let (row, target) = (memory.matrix(1, columns), memory.matrix(rows, columns))
             return Prepared(run: { $0.addRow(row, to: target) }, results: [target])
         },
-        elementwise("column sums", matrices: 1) { memory, sizes in
-            let (matrix, sums) = (memory.matrix(sizes.rows, sizes.columns), memory.matrix(1, sizes.columns))
+        elementwise("column sums", matrices: 1) { memory, rows, columns in
+            let (matrix, sums) = (memory.matrix(rows, columns), memory.matrix(1, columns))
             return Prepared(run: { $0.addColumnSums(of: matrix, to: sums) }, results: [sums])
         },
-        elementwise("gather", matrices: 2) { memory, sizes in
-            let table = memory.matrix(2 * sizes.rows, sizes.columns), rows = memory.numbers(sizes.rows, below: 2 * sizes.rows)
-            if sizes.rows > 2 { rows[1] = -1 }
-            let target = memory.matrix(sizes.rows, sizes.columns)
-            return Prepared(run: { $0.gather(rows, of: table, into: target) }, results: [target])
+        elementwise("gather", matrices: 2) { memory, rows, columns in
+            let table = memory.matrix(2 * rows, columns), places = memory.numbers(rows, below: 2 * rows)
+            if rows > 2 { places[1] = -1 }
+            let target = memory.matrix(rows, columns)
+            return Prepared(run: { $0.gather(places, of: table, into: target) }, results: [target])
         },
-        elementwise("scatter", matrices: 3) { memory, sizes in
-            let table = memory.matrix(sizes.rows, sizes.columns), rows = memory.numbers(sizes.rows, below: sizes.rows)
-            if sizes.rows > 2 { rows[1] = -1 }
-            let source = memory.matrix(sizes.rows, sizes.columns)
-            return Prepared(run: { $0.scatterAdd(source, to: table, at: rows) }, results: [table])
+        elementwise("scatter", matrices: 3) { memory, rows, columns in
+            let table = memory.matrix(rows, columns), places = memory.numbers(rows, below: rows)
+            if rows > 2 { places[1] = -1 }
+            let source = memory.matrix(rows, columns)
+            return Prepared(run: { $0.scatterAdd(source, to: table, at: places) }, results: [table])
         },
-        elementwise("runs", matrices: 4) { memory, sizes in
-            let table = memory.matrix(sizes.rows, sizes.columns), target = memory.matrix(sizes.rows, sizes.columns)
+        elementwise("runs", matrices: 4) { memory, rows, columns in
+            let table = memory.matrix(rows, columns), target = memory.matrix(rows, columns)
             // Runs of no row, of one and of two.
-            let rows = memory.numbers(2 * sizes.rows, below: sizes.rows), ends = memory.numbers(sizes.rows, below: 1)
-            for index in 0..<sizes.rows { ends[index] = (index > 0 ? ends[index - 1] : 0) + Int32(index + 1) % 3 }
-            return Prepared(run: { $0.addRuns(rows, ends: ends, of: table, times: 0.75, to: target) }, results: [target])
+            let places = memory.numbers(2 * rows, below: rows), ends = memory.numbers(rows, below: 1)
+            for index in 0..<rows { ends[index] = (index > 0 ? ends[index - 1] : 0) + Int32(index + 1) % 3 }
+            return Prepared(run: { $0.addRuns(places, ends: ends, of: table, times: 0.75, to: target) }, results: [target])
         },
-        elementwise("move sum", matrices: 4) { memory, sizes in
-            let parts = (0..<3).map { _ in memory.matrix(sizes.rows, sizes.columns) }
+        elementwise("move sum", matrices: 4) { memory, rows, columns in
+            let parts = (0..<3).map { _ in memory.matrix(rows, columns) }
             return Prepared(run: { $0.moveSum(of: Array(parts[1...]), to: parts[0]) }, results: parts)
         },
-        elementwise("normalize", matrices: 2) { memory, sizes in
-            let rows = memory.matrix(sizes.rows, sizes.columns)
-            return Prepared(run: { $0.normalize(rows) }, results: [rows])
+        elementwise("normalize", matrices: 2) { memory, rows, columns in
+            let values = memory.matrix(rows, columns)
+            return Prepared(run: { $0.normalize(values) }, results: [values])
         },
         activation("relu", .relu), activation("tanh", .tanh), activation("sigmoid", .sigmoid),
-        elementwise("dropout", matrices: 3) { memory, sizes in
-            let (mask, values) = (memory.zeros(sizes.rows, sizes.columns), memory.matrix(sizes.rows, sizes.columns))
+        elementwise("dropout", matrices: 3) { memory, rows, columns in
+            let (mask, values) = (memory.zeros(rows, columns), memory.matrix(rows, columns))
             return Prepared(
                 run: {
                     $0.fill(mask, with: DropoutDraw(rate: 0.3, seed: 1, site: 2, step: 3))
                     $0.multiply(values, by: mask)
                 }, results: [mask, values])
         },
-        elementwise("clip", matrices: 2) { memory, sizes in
-            let values = memory.matrix(sizes.rows, sizes.columns, scale: 2), gradient = memory.matrix(sizes.rows, sizes.columns)
-            let slope = memory.zeros(sizes.rows, sizes.columns)
+        elementwise("clip", matrices: 2) { memory, rows, columns in
+            let values = memory.matrix(rows, columns, scale: 2), gradient = memory.matrix(rows, columns)
+            let slope = memory.zeros(rows, columns)
             return Prepared(
                 run: { $0.clip(values, to: 1) }, results: [values],
                 slope: Slope(inputs: [values], gradients: [slope], output: values, outputGradient: gradient) {
@@ -185,8 +187,7 @@ extension OperationCase {
                     $0.maskClipped(slope, by: values, bound: 1)
                 })
         },
-        elementwise("layer norm", matrices: 2) { memory, sizes in
-            let (rows, columns) = (sizes.rows, sizes.columns)
+        elementwise("layer norm", matrices: 2) { memory, rows, columns in
             let (input, output, gradient) = (memory.matrix(rows, columns, scale: 2), memory.zeros(rows, columns), memory.matrix(rows, columns))
             let (gain, bias, statistics) = (memory.matrix(1, columns), memory.matrix(1, columns), memory.zeros(rows, 2))
             let (slope, gainGradient, biasGradient) = (memory.zeros(rows, columns), memory.zeros(1, columns), memory.zeros(1, columns))
@@ -242,8 +243,7 @@ extension OperationCase {
                     $0.gruStepBackward(gates: ofGates, products: ofProducts, previous: previous, gradient: slope)
                 })
         },
-        elementwise("highway", matrices: 4) { memory, sizes in
-            let (rows, columns) = (sizes.rows, sizes.columns)
+        elementwise("highway", matrices: 4) { memory, rows, columns in
             let inputs = (0..<3).map { _ in memory.matrix(rows, columns) }, output = memory.zeros(rows, columns)
             let gradient = memory.matrix(rows, columns), slopes = (0..<3).map { _ in memory.zeros(rows, columns) }
             return Prepared(
@@ -286,8 +286,8 @@ extension OperationCase {
         },
         distance("cosine loss") { _ in .cosine }, distance("squared distance") { _ in .squared },
         distance("von Mises-Fisher loss") { .vonMisesFisher(size: $0) },
-        elementwise("max-margin loss", matrices: 4) { memory, sizes in
-            let (rows, columns) = (sizes.rows, sizes.columns), loss = memory.scalars(1), factors = memory.scalars(rows)
+        elementwise("max-margin loss", matrices: 4) { memory, rows, columns in
+            let loss = memory.scalars(1), factors = memory.scalars(rows)
             let (p, t, gradient) = (memory.matrix(rows, columns), memory.matrix(rows, columns), memory.zeros(rows, columns))
             let margin = MaxMargin(
                 margin: 0.5, negatives: memory.zeros(rows, columns),
@@ -301,8 +301,8 @@ extension OperationCase {
                 }, results: [gradient], scalars: [loss])
         },
         softmax("softmax", sampled: false), softmax("sampled softmax", sampled: true),
-        elementwise("log softmax", matrices: 2) { memory, sizes in
-            let values = memory.matrix(sizes.rows, sizes.columns, scale: 5)
+        elementwise("log softmax", matrices: 2) { memory, rows, columns in
+            let values = memory.matrix(rows, columns, scale: 5)
             return Prepared(run: { $0.logSoftmax(values) }, results: [values])
         },
         OperationCase("layers mixed", work: { 4 * Double($0.rows * $0.columns) }) { memory, sizes in
@@ -320,14 +320,13 @@ extension OperationCase {
                         partials: partials, weightGradient: own, gainGradient: ownGain)
                 })
         },
-        elementwise("squared norm", matrices: 1) { memory, sizes in
-            let values = memory.matrix(sizes.rows, sizes.columns), norm = memory.scalars(1)
+        elementwise("squared norm", matrices: 1) { memory, rows, columns in
+            let values = memory.matrix(rows, columns), norm = memory.scalars(1)
             return Prepared(run: { norm[0] = $0.squaredNorm(values) }, results: [], scalars: [norm])
         },
         optimizer("Adam", Adam()), optimizer("Adagrad", Adagrad()), optimizer("Adam, some rows", Adam(), sparse: true),
         optimizer("Adagrad, some rows", Adagrad(), sparse: true),
-        OperationCase("scores of candidates", isProduct: true, work: { 2 * Double($0.rows * $0.columns * $0.depth) }) {
-            memory, sizes in
+        OperationCase("scores of candidates", isProduct: true, work: { $0.productOperations }) { memory, sizes in
             let left = memory.matrix(sizes.rows, sizes.depth), right = memory.matrix(sizes.depth, sizes.columns)
             let prior = memory.matrix(1, sizes.columns), sums = memory.scalars(3 * sizes.rows)
             var kept: (backend: any Backend, factor: PackedFactor)?

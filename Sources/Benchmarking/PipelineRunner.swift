@@ -3,30 +3,31 @@ internal import Glibc
 
 /// Runs tools joined by pipes.
 struct PipelineRunner {
-    /// Where the tools are: beside this program.
-    let directory: String
+    /// The folder of the tools: that of this program.
+    private let directory: String
 
+    /// Throws `ToolError` with status `systemError` if the system does not say where this program is.
     init() throws {
         guard let path = linkTarget("/proc/self/exe") else { throw ToolError(.systemError, "/proc/self/exe: cannot be read") }
         directory = String(pathParts(path).folder.dropLast())
     }
 
     /// Runs `commands`, each reading what the one before it writes, and waits for all. Throws `ToolError` if one cannot be
-    /// started or fails; what it has to say stands on stderr.
+    /// started or fails; its messages are on stderr.
     /// - Parameters:
-    ///   - input: standard input of the first; `nil`: empty.
-    ///   - output: standard output of the last; `nil`: thrown away.
-    ///   - errors: standard error of all; `nil`: this process's.
-    ///   - processors: on how many processors all of them run together.
+    ///   - output: takes the standard output of the last; `nil`: it is thrown away.
+    ///   - errors: takes the standard error of all; `nil`: it is this process's.
+    ///   - processors: the number of processors on which all of them run together.
+    @discardableResult
     func run(
-        _ commands: [ToolCommand], input: CInt? = nil, output: CInt? = nil, errors: CInt? = nil, processors: Int
+        _ commands: [ToolCommand], to output: ScratchFile? = nil, errors: ScratchFile? = nil, processors: Int
     ) throws -> PipelineUse {
         let null = open("/dev/null", O_RDWR | O_CLOEXEC)
         defer { close(null) }
         var use = PipelineUse()
         let begin = now()
         let processes = try Affinity.with(processors: processors) {
-            try start(commands, input: input ?? null, output: output ?? null, errors: errors)
+            try start(commands, input: null, output: output?.descriptor ?? null, errors: errors?.descriptor)
         }
         var failure: ToolError?
         for (command, process) in zip(commands, processes) {
@@ -64,7 +65,6 @@ struct PipelineRunner {
         while wait4(process, &status, 0, &usage) < 0 {
             guard errno == EINTR else { throw ToolError.system(.systemError, command.tool, "cannot wait", errno: errno) }
         }
-        use.processorSeconds += duration(usage.ru_utime) + duration(usage.ru_stime)
         use.peakMemory = max(use.peakMemory, usage.ru_maxrss << 10)
         guard status == 0 else {
             let signal = status & 0x7F
@@ -74,12 +74,9 @@ struct PipelineRunner {
                     + (signal == 0 ? "ended with status \(status >> 8)" : "was ended by signal \(signal)"))
         }
     }
-
-    private func duration(_ time: timeval) -> Double { Double(time.tv_sec) + 1e-6 * Double(time.tv_usec) }
 }
 
-/// A tool of this project with its arguments, to be run as a process of its own: start-up, reading and writing included,
-/// and its memory accounted by the system.
+/// A tool of this project with its arguments, to be run as a process of its own.
 struct ToolCommand {
     let tool: String
     let arguments: [String]
@@ -104,21 +101,10 @@ struct ToolCommand {
     }
 }
 
-/// The time that processes side by side took.
+/// The time and memory that processes side by side took.
 struct PipelineUse {
     /// Seconds on the clock from the start of the first process to the end of the last.
     var seconds = 0.0
-    /// Seconds of processor time, all processes together.
-    var processorSeconds = 0.0
     /// The most memory that one of them held, in bytes.
     var peakMemory = 0
-}
-
-/// A file between two tools: it has no name, so nothing is left behind however the benchmark ends, and other processes open
-/// it through this one's descriptor.
-typealias ScratchFile = TemporaryFile
-
-extension ScratchFile {
-    /// The name that tools open to read it from its start, as long as this object lives.
-    var path: String { "/proc/\(getpid())/fd/\(descriptor)" }
 }

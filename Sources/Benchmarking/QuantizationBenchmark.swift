@@ -7,12 +7,6 @@ public import WordVectors
 
 /// Encoding with weights of 8 bits beside encoding with floats: speed by turns, and how far the vectors are apart.
 public struct QuantizationBenchmark {
-    /// Seconds for the text, one of a turn.
-    public struct Round: Sendable {
-        public let floats, bytes: Double
-        public var ratio: Double { floats / bytes }
-    }
-
     /// Cosines of the tokens' vectors by bytes to those by floats.
     public struct Cosines: Sendable, Encodable {
         public internal(set) var mean = 0.0
@@ -20,19 +14,19 @@ public struct QuantizationBenchmark {
     }
 
     public let words: Int
-    /// The same model twice.
+    /// One model with weights of either kind.
     private let floats, bytes: SentenceEncoder
     private let layers: Int
     private let results: Results
     private let sentences: [[String]]
 
-    /// What the encoders gave last.
+    /// The vectors that an encoder gave last.
     private final class Results {
         var sentences: [SentenceVectors] = []
     }
 
     /// - Parameters:
-    ///   - table: of a model that reads vectors.
+    ///   - table: the table of a model that reads vectors.
     ///   - read: reads the model, for the capacity given.
     /// Throws what `read` throws, and `ToolError` like `SentenceEncoder`.
     public init(
@@ -59,13 +53,21 @@ public struct QuantizationBenchmark {
         return results.sentences
     }
 
-    /// Measures one round. Throws what encoding throws.
-    public func run() throws -> Round {
-        let first = try seconds { _ = try vectors(floats) }
-        return Round(floats: first, bytes: try seconds { _ = try vectors(bytes) })
+    /// Measures words a second of bytes beside those of floats. Throws what encoding throws.
+    /// - Parameters:
+    ///   - shouldStop: asked after every round; once true, the rounds so far are all.
+    ///   - onRound: called before each round with its number, from 1.
+    public func run(rounds: Int, shouldStop: () -> Bool, onRound: (Int) -> Void) throws -> SpeedComparison {
+        var speeds: [(own: Double, yardstick: Double)] = []
+        while speeds.isEmpty || speeds.count < rounds && !shouldStop() {
+            onRound(speeds.count + 1)
+            let exact = try seconds { _ = try vectors(floats) }
+            speeds.append((Double(words) / (try seconds { _ = try vectors(bytes) }), Double(words) / exact))
+        }
+        return SpeedComparison(speeds)
     }
 
-    /// Of each layer, the input layer first. Throws what encoding throws.
+    /// Returns the cosines of each layer, the input layer first. Throws what encoding throws.
     public func cosines() throws -> [Cosines] {
         let width = floats.width
         var result = [Cosines](repeating: Cosines(), count: layers)

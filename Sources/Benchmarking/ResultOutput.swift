@@ -11,9 +11,32 @@ public struct ResultLog {
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     }
 
-    /// Throws what `output` throws.
-    public func write(_ record: some Encodable) throws {
+    /// Writes the values by their names; those that are `nil` are left out. Throws what `output` throws.
+    public func write(_ fields: ResultFields) throws { try writeLine(FieldsRecord(fields: fields)) }
+
+    /// Writes an object as one line. Throws what `output` throws.
+    func writeLine(_ record: some Encodable) throws {
         try output.write([UInt8](encoder.encode(record)) + [UInt8(ascii: "\n")])
+    }
+}
+
+/// The values of one line of results by their names.
+public typealias ResultFields = [String: (any Encodable)?]
+
+private struct FieldsRecord: Encodable {
+    let fields: ResultFields
+
+    private struct Name: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Name.self)
+        for case let (name, value?) in fields { try container.encode(value, forKey: Name(stringValue: name)) }
     }
 }
 
@@ -23,6 +46,7 @@ public struct TextTable: Sendable {
 
     public init(_ titles: [String]) { rows = [titles] }
 
+    /// Appends a row with a cell for each title.
     public mutating func append(_ cells: [String]) {
         precondition(cells.count == rows[0].count, "\(cells.count) cells in a table of \(rows[0].count) columns")
         rows.append(cells)

@@ -2,15 +2,15 @@ import Kernels
 import Shards
 import WordVectors
 
-/// What a set of word pairs says of vectors, with and without generated ones.
+/// Correlations of vectors with a set of word pairs, with and without generated vectors.
 public struct SimilarityResult: Sendable {
     public let set: String
     public let pairs: Int
-    /// Pairs of which both words are known.
+    /// The number of pairs of which both words are known.
     public let known: Int
     /// Spearman's correlation over the known pairs alone.
     public let knownOnly: Double
-    /// Over all pairs, a method each.
+    /// Spearman's correlation over all pairs by each method.
     public let all: [(name: String, spearman: Double)]
 }
 
@@ -19,9 +19,9 @@ public struct SimilarityResult: Sendable {
 struct SimilarityBenchmark {
     let table: WordTable
     let rows: RowMatrix
-    /// Which words the file of vectors has, and so have a true vector.
+    /// True for each word that the file of vectors has, and so has a true vector.
     let hasVector: [Bool]
-    /// Words that count as known: a table would have their vector.
+    /// The words that count as known: a table would have their vector.
     let known: [Int]
     let fitted: [Int]
     let generators: [SpellingBenchmark.Generator]

@@ -5,15 +5,15 @@ public import WordVectors
 
 /// Measures how good vectors from spelling are: generators fitted to some of the known words, asked for the others.
 public struct SpellingBenchmark {
-    /// Known words are used from the most frequent on, up to this many.
+    /// The most known words that are used, from the most frequent on.
     public var words = 100_000
     /// The share of them that no generator sees.
     public var heldOut = 0.05
-    /// Held-out words that are asked for.
+    /// The number of held-out words that are asked for.
     public var asked = 2000
     public var mimick = MimickConfiguration()
     public var subwords = SubwordConfiguration()
-    /// Without it only the n-grams are fitted, not the character models.
+    /// False if only the n-grams are fitted, and no character model.
     public var fitsMimick = true
     public var threads = 1
 
@@ -22,7 +22,7 @@ public struct SpellingBenchmark {
     public struct Generator {
         public let name: String
         public let generator: any OutOfVocabularyGenerator
-        /// What the fit took; 0 for what came with the vectors.
+        /// Seconds of the fit; 0 for a generator that came with the vectors.
         public let seconds: Double
     }
 
@@ -58,7 +58,7 @@ public struct SpellingBenchmark {
         let own = vectors.ownGenerator()
         let everything = try vectors.lookUp(table, threads: threads)
         let found = everything.found
-        // What comes later in the vocabulary, or only in the sets, is unknown to the generators.
+        // Words further down in the vocabulary, or only in the sets, are unknown to the generators.
         let known = Array((0..<vocabulary.words.count).filter { found[$0] }.prefix(words))
         let lookup = everything.limited(to: known)
         let counts = vocabulary.counts + Array(repeating: 0, count: table.count - vocabulary.counts.count)
@@ -98,7 +98,7 @@ public struct SpellingBenchmark {
             groups: groups(evaluation, table, counts), similarities: sets.map(similarity.run))
     }
 
-    /// By how often words occur, and by how long they are.
+    /// Groups the words by how often they occur, and by their length.
     private func groups(_ evaluation: SpellingEvaluation, _ words: WordTable, _ counts: [UInt64]) -> [Group] {
         func group(_ name: String, _ isIncluded: (Int) -> Bool) -> Group {
             Group(

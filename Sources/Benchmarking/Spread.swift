@@ -19,8 +19,8 @@ public struct Spread: Sendable, Equatable, Codable {
     }
 }
 
-/// How many times as long one thing takes as another, from rounds in which both were measured: the machine's drift is in both
-/// sides of each round's ratio and cancels.
+/// The ratio of the times of two systems, from rounds in which both were measured: the machine's drift is in both sides of each
+/// round's ratio and cancels.
 public struct PairedRatio: Sendable, Equatable, Encodable {
     public let ratio: Spread
     /// Bounds of the ratio's true median with at least `confidence`, whatever its distribution: order statistics (the sign
@@ -40,7 +40,7 @@ public struct PairedRatio: Sendable, Equatable, Encodable {
         high = place.map { sorted[sorted.count - 1 - $0] }
     }
 
-    /// Half the interval's width, as a share of the median: how exactly the ratio is known; infinite without an interval.
+    /// The interval's wider side as a share of the median; infinite without an interval.
     public var uncertainty: Double {
         guard let low, let high else { return .infinity }
         return max(high - ratio.median, ratio.median - low) / ratio.median
@@ -65,10 +65,10 @@ public struct PairedRatio: Sendable, Equatable, Encodable {
 /// it, and some systems more than others: one that needs more memory suffers more from a neighbour who does. So disturbed
 /// rounds do not only scatter, they lean to one side; there may be more of them than of others.
 public enum QuietRounds {
-    /// Fewer are not halved.
+    /// The number of rounds up to which all are used.
     private static let fewest = 3
 
-    /// - Parameter times: of each system what each round took, as many of all.
+    /// - Parameter times: the times of each system's rounds, the same number for all systems.
     /// - Returns: the rounds in order: half of them, rounded down, at least three if there are so many, whose systems together,
     ///   each in multiples of its median, took the least.
     public static func choose(_ times: [[Double]]) -> [Int] {

@@ -7,31 +7,26 @@ internal import Parallel
 public struct StageBenchmark: Sendable {
     /// A text file, or `nil` for synthetic text.
     public var text: String?
-    /// How much synthetic text.
+    /// The size of the synthetic text in bytes.
     public var textBytes = 64_000_000
     public var rounds = 3
-    public var threads: Int
-    /// Sizes of the synthetic vectors: the most frequent words of the text get one.
+    let threads: Int
+    /// The number of the text's most frequent words that have a synthetic vector.
     public var vectorWords = 50_000
-    public var dimension = 300
-    /// The encoder that `encode` runs: a preset of `train`.
-    public var preset = "small"
-    /// How much of the text is encoded.
-    public var encodedBytes = 1_000_000
 
     public init(threads: Int) { self.threads = threads }
 
     /// The measurements of one stage.
     public struct Stage: Sendable {
         public let name: String
-        /// Processors that it was given.
+        /// The number of processors that it was given.
         public let processors: Int
-        /// What is counted: MB of text, tokens, vectors or words.
+        /// The unit of its work: MB of text, tokens, vectors or words.
         public let unit: String
-        /// How many of them.
+        /// Its work in this unit.
         public let amount: Double
         public internal(set) var seconds: [Double] = []
-        /// Bytes that the largest of its processes held.
+        /// The most bytes that one of its processes held.
         public internal(set) var peakMemory = 0
 
         /// Units a second.
@@ -39,7 +34,7 @@ public struct StageBenchmark: Sendable {
     }
 
     /// Prepares the inputs and measures. Throws `ToolError`.
-    /// - Parameter onProgress: called with what is being done.
+    /// - Parameter onProgress: called with the name of each step.
     public func run(onProgress: (String) -> Void = { _ in }) throws -> [Stage] {
         let runner = try PipelineRunner()
         onProgress("preparing")

@@ -1,9 +1,8 @@
 internal import Files
 internal import Kernels
-internal import Parallel
 internal import Shards
 
-/// What the stages are measured on, made by the stages before them.
+/// The inputs of the stages, each made by the stages before it.
 struct StageInputs {
     let textPath: String
     private(set) var textBytes = 0
@@ -11,44 +10,39 @@ struct StageInputs {
     private(set) var tokens = 0
     private(set) var vectors = 0
     private(set) var encodedTokens = 0
-    /// Holds the text, where it is synthetic.
+    /// The text, if it is synthetic.
     private let textFile: ScratchFile?
 
     init(_ benchmark: StageBenchmark, _ runner: PipelineRunner) throws {
         (tokenShard, vocabulary, vectorFile) = (try ScratchFile(), try ScratchFile(), try ScratchFile())
         (table, model, encodedText) = (try ScratchFile(), try ScratchFile(), try ScratchFile())
-        textFile = benchmark.text == nil ? try ScratchFile() : nil
+        textFile = benchmark.text == nil ? try ScratchFile(syntheticText: benchmark.textBytes) : nil
         textPath = benchmark.text ?? textFile?.path ?? ""
-        if let textFile {
-            let output = textFile.output()
-            var text = SyntheticText()
-            try text.write(bytes: benchmark.textBytes, to: output)
-            try output.commit()
-        }
-        try copyStart(of: benchmark.encodedBytes)
+        try copyStart(of: Self.encodedBytes)
 
-        let all = benchmark.threads
-        func run(_ commands: [ToolCommand], to file: ScratchFile) throws {
-            _ = try runner.run(commands, output: file.descriptor, processors: all)
+        func run(_ tool: String, _ arguments: String..., to file: ScratchFile) throws {
+            try runner.run([ToolCommand(tool, ["--quiet"] + arguments)], to: file, processors: benchmark.threads)
         }
-        try run([ToolCommand("tokenize", "--quiet", textPath)], to: tokenShard)
-        try run([ToolCommand("build-vocab", "--quiet", tokenShard.path)], to: vocabulary)
+        try run("tokenize", textPath, to: tokenShard)
+        try run("build-vocab", tokenShard.path, to: vocabulary)
         tokens = try countTokens(vocabulary)
-        try writeVectors(most: benchmark.vectorWords, dimension: benchmark.dimension)
-        try run(
-            [ToolCommand("embed-oov", "--quiet", "--unknown", "none", "--vectors", vectorFile.path, vocabulary.path)],
-            to: table)
+        try writeVectors(most: benchmark.vectorWords)
+        try run("embed-oov", "--unknown", "none", "--vectors", vectorFile.path, vocabulary.path, to: table)
         let encodedVocabulary = try ScratchFile(), encodedShard = try ScratchFile()
-        try run([ToolCommand("tokenize", "--quiet", encodedText.path)], to: encodedShard)
-        try run([ToolCommand("build-vocab", "--quiet", encodedShard.path)], to: encodedVocabulary)
+        try run("tokenize", encodedText.path, to: encodedShard)
+        try run("build-vocab", encodedShard.path, to: encodedVocabulary)
         encodedTokens = try countTokens(encodedVocabulary)
         try run(
-            [ToolCommand("train", "--quiet", "--preset", benchmark.preset, "--steps", "1", "--batch", "1", "--held-out-every", "0",
-                         "--table", table.path, encodedShard.path)],
-            to: model)
+            "train", "--preset", "small", "--steps", "1", "--batch", "1", "--held-out-every", "0", "--table", table.path,
+            encodedShard.path, to: model)
     }
 
-    /// Counts the text's bytes as they are after decompression, and keeps its first lines for `encode`.
+    /// About how many bytes of the text are encoded.
+    private static let encodedBytes = 1_000_000
+    /// The width of the synthetic vectors.
+    private static let dimension = 300
+
+    /// Counts the text's bytes after decompression, and copies its first lines, of about `limit` bytes, for `encode`.
     private mutating func copyStart(of limit: Int) throws {
         let source = try openInput(textPath)
         let output = encodedText.output()
@@ -72,33 +66,33 @@ struct StageInputs {
     }
 
     private func countTokens(_ vocabulary: ScratchFile) throws -> Int {
-        let reader = try VocabularyShardReader(FileSource(path: vocabulary.path), pool: WorkerPool(threads: 1))
+        let reader = try vocabulary.vocabulary()
         var total = 0
         while try reader.nextBlock({ _, count in total += Int(count) }) {}
         return total
     }
 
     /// Writes random vectors for the most frequent words in the text form of word2vec and fastText.
-    private mutating func writeVectors(most limit: Int, dimension: Int) throws {
+    private mutating func writeVectors(most limit: Int) throws {
         var words = WordList()
-        let reader = try VocabularyShardReader(FileSource(path: vocabulary.path), pool: WorkerPool(threads: 1))
+        let reader = try vocabulary.vocabulary()
         while try words.count < limit && reader.nextBlock({ word, _ in if words.count < limit { words.append(word) } }) {}
         vectors = words.count
-        let output = vectorFile.output()
-        try output.write("\(words.count) \(dimension)\n")
         var random = Random(seed: 1, stream: "synthetic vectors")
         var line: [UInt8] = []
-        for index in 0..<words.count {
-            line.removeAll(keepingCapacity: true)
-            words.withWord(index) { line.append(contentsOf: $0) }
-            for _ in 0..<dimension { appendNumber(random.below(20_000) - 10_000, to: &line) }
-            line.append(UInt8(ascii: "\n"))
-            try output.write(line)
+        try vectorFile.write { output in
+            try output.write("\(words.count) \(Self.dimension)\n")
+            for index in 0..<words.count {
+                line.removeAll(keepingCapacity: true)
+                words.withWord(index) { line.append(contentsOf: $0) }
+                for _ in 0..<Self.dimension { appendNumber(random.below(20_000) - 10_000, to: &line) }
+                line.append(UInt8(ascii: "\n"))
+                try output.write(line)
+            }
         }
-        try output.commit()
     }
 
-    /// A space and `value` / 10000, from -1 to 1, with four decimals as fastText writes.
+    /// Appends a space and `value` / 10000, from -1 to 1, with four decimals as fastText writes.
     private func appendNumber(_ value: Int, to line: inout [UInt8]) {
         line.append(UInt8(ascii: " "))
         if value < 0 { line.append(UInt8(ascii: "-")) }

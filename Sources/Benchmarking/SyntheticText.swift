@@ -9,13 +9,13 @@ internal import Glibc
 /// possessives, hyphens, quotation marks, numbers and abbreviations about as often as in news. It means nothing; it takes a
 /// tokenizer's and a counter's time as news does. The same seed gives the same text.
 public struct SyntheticText {
-    /// Distinct words before capitals and suffixes.
+    /// The number of distinct words before capitals and suffixes.
     private static let wordCount = 400_000
     private static let shift = 3.2
     private static let onsets = ["", "b", "c", "d", "f", "g", "h", "l", "m", "n", "p", "r", "s", "t", "st", "tr", "pl", "sh"]
     private static let vowels = ["a", "e", "i", "o", "u", "ea", "io", "ou"]
     private static let codas = ["", "", "n", "r", "s", "t", "l", "nd", "ck", "m"]
-    /// What English begins with.
+    /// The most frequent words of English.
     private static let commonest = [
         "the", "of", "to", "and", "a", "in", "that", "is", "for", "it", "was", "on", "with", "as", "he", "be", "at", "by",
         "his", "have", "from", "are", "this", "not", "but", "had", "they", "which", "or", "an", "we", "were", "their",
@@ -46,7 +46,7 @@ public struct SyntheticText {
         }
     }
 
-    /// The rank of a word, from 0, with a probability that falls as (rank + 3.2)^-1.2: the thousand most frequent words are
+    /// Draws the rank of a word, from 0, with a probability that falls as (rank + 3.2)^-1.2: the thousand most frequent words are
     /// three quarters of the text, as in English.
     private mutating func drawRank() -> Int {
         // The inverse of the distribution function.
@@ -54,7 +54,7 @@ public struct SyntheticText {
         return min(Self.wordCount - 1, Int(Self.shift * (pow(1 - rarest * random.uniform(), -5) - 1)))
     }
 
-    /// Syllables: one more for a word that is a hundred times rarer.
+    /// Makes a word of syllables: one more for a word that is a hundred times rarer.
     private mutating func makeWord(_ rank: Int) -> [UInt8] {
         var word = ""
         let syllables = max(1, Int(0.55 * log10(Double(rank)) + random.uniform()))

@@ -13,12 +13,12 @@ final class SyntheticTraining {
     private var random = Random(seed: 1, stream: "synthetic training")
     private var steps = 0
 
-    /// Rows of the table that words are drawn from: more than fit in a cache, as in a vocabulary.
+    /// The number of rows of the table that words are drawn from: more than fit in a cache, as in a vocabulary.
     private static let tableRows = 20_000
 
     private final class DirectionTask {
         let inputs: FloatBuffer, targets: FloatBuffer
-        /// Rows of the table: [positions] each.
+        /// Rows of the table, [positions] each.
         let inputRows, targetRows: Numbers
         private let numbers: FloatBuffer
         var loss = 0.0, norm = 0.0
@@ -48,10 +48,10 @@ final class SyntheticTraining {
         encoder.directions.first?.backend.normalize(vectors)
     }
 
-    /// Words of a step; each counts once, whether one direction learns from it or both.
+    /// The number of words of a step; each counts once, whether one direction learns from it or both.
     var words: Int { shape.rows }
 
-    /// One step: gather the vectors, forward, backward, clip, update. Throws `ToolError` if the result is not a number,
+    /// Makes a step: gather the vectors, forward, backward, clip, update. Throws `ToolError` if the result is not a number,
     /// because its speed would mean nothing.
     func step(sideBySide: Bool) throws {
         for task in tasks {
@@ -74,11 +74,6 @@ final class SyntheticTraining {
         guard tasks.allSatisfy({ $0.loss.isFinite && $0.norm.isFinite }) else {
             throw ToolError(.software, "step \(steps) of the synthetic training gave no number")
         }
-    }
-
-    /// Seconds that the directions have spent in `phase`, all together.
-    func seconds(in phase: Phase) -> Double {
-        encoder.directions.reduce(0) { $0 + $1.backend.phaseTimes[phase] }
     }
 
     private func gather(_ rows: Numbers, _ buffer: FloatBuffer, _ model: DirectionModel) -> Matrix {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Benchmarking
 import Files
+import Kernels
 import Model
 import ToolSupport
 
@@ -14,10 +15,12 @@ struct BenchEncode: Tool {
             Weights are random. Sentences become the vectors of all layers in memory, as in encode, from packed weights; a word \
             costs 2 x weights operations, a multiplication and an addition for each weight of the LSTM layers in all directions. \
             The input layer reads each distinct word once, which is counted as it is computed. Marks between sentences and \
-            what fills batches up are not counted.
+            the padding of batches are not counted.
 
-            The overhead of a sentence encoded alone is what is not arithmetic of the encoder. The start is that of a model \
+            The overhead of a sentence encoded alone is the time outside the encoder's arithmetic. The start is that of a model \
             file in the page cache: mapped and checked, its weights packed, and encode itself for one short sentence.
+
+            OpenBLAS is held to the same vectors as Contour, unless OPENBLAS_CORETYPE is set.
 
             Example: bench encode --preset elmo-c --text sentences.tok --sentences 2000
             """)
@@ -48,8 +51,8 @@ struct BenchEncode: Tool {
 
     func perform() throws {
         guard let encoder = network.encoder else { return }
-        let files = try results.open()
-        StopRequest.listen()
+        let files = try results.openInterruptible()
+        OpenBLAS.hold(to: .fastest)
         let report = common.report
         var benchmark = EncodingBenchmark(encoder, threads: common.threads)
         benchmark.text = text
@@ -60,20 +63,35 @@ struct BenchEncode: Tool {
             onProgress: { report.progress($0) },
             onRound: { report.progress("round \($0): \(rounded($1.wordsPerSecond)) words/s") })
         report.progress("")
-        for round in result.rounds { try files.log(RoundRecord(round)) }
-        for alone in result.alone { try files.log(AloneRecord(alone)) }
-        try files.log(ResultRecord(result, benchmark))
+        for round in result.rounds {
+            try files.log([
+                "event": "round", "encoded": round.wordsPerSecond, "ownProducts": round.ceiling.own,
+                "openBLASProducts": round.ceiling.openBLAS,
+            ])
+        }
+        for alone in result.alone {
+            try files.log(["event": "sentence", "words": alone.words, "seconds": alone.seconds, "overhead": alone.overhead])
+        }
+        try files.log([
+            "event": "encode", "input": encoder.input.rawValue, "cell": encoder.encoder.cell, "projection": encoder.width,
+            "dimension": encoder.inputSize, "directions": encoder.directions.count, "threads": common.threads,
+            "parameters": result.parameters, "sentences": result.sentences, "tokens": result.tokens,
+            "distinctWords": result.distinctWords, "modelBytes": result.start.modelBytes, "peakMemory": result.peakMemory,
+            "countedOperations": result.counted, "computedOperations": result.computed,
+            "wordsPerSecond": result.spread(\.wordsPerSecond), "encodingRate": result.spread(\.encodingRate),
+            "ceiling": result.spread(\.ceiling.best), "share": result.spread(\.share), "readSeconds": result.start.read,
+            "packSeconds": result.start.pack, "toolSeconds": result.start.tool, "phases": result.phases.byName,
+        ])
         try files.print(table(result, encoder))
         try files.commit()
-        StopRequest.endBySignal()
     }
 
     private func table(_ result: EncodingBenchmark.Result, _ encoder: EncoderConfiguration) -> String {
         var table = TextTable(["", "median", "lowest", "highest"])
         table.append("words/s", result.spread(\.wordsPerSecond))
         table.append("encoding, GFLOP/s", result.spread(\.encodingRate))
-        table.append("large products, GFLOP/s", result.spread(\.ownProducts))
-        table.append("the same by OpenBLAS's threads", result.spread(\.openBLASProducts))
+        table.append("large products, GFLOP/s", result.spread(\.ceiling.own))
+        table.append("the same by OpenBLAS's threads", result.spread(\.ceiling.openBLAS))
         table.append("encoding of the better", result.spread(\.share)) { percent($0) }
         for alone in result.alone {
             table.append("a sentence of \(alone.words) words, ms", alone.seconds) { fixed(1e3 * $0, 2) }
@@ -89,69 +107,5 @@ struct BenchEncode: Tool {
             + table.text + "products computed, of those counted: \(percent(result.computed / result.counted))\n"
             + "peak memory \(megabytes(result.peakMemory))\n\n"
             + TextTable("part of a round's time", phases: result.phases).text
-    }
-}
-
-/// A round in JSON Lines.
-private struct RoundRecord: Encodable {
-    let event = "round"
-    /// Words a second.
-    let encoded: Double
-    let ownProducts, openBLASProducts: Double
-
-    init(_ round: EncodingBenchmark.Round) {
-        encoded = round.wordsPerSecond
-        ownProducts = round.ownProducts
-        openBLASProducts = round.openBLASProducts
-    }
-}
-
-/// Sentences encoded alone.
-private struct AloneRecord: Encodable {
-    let event = "sentence"
-    let words: Int
-    let seconds, overhead: Spread
-
-    init(_ alone: EncodingBenchmark.Alone) {
-        words = alone.words
-        seconds = alone.seconds
-        overhead = alone.overhead
-    }
-}
-
-/// What was measured, and the medians.
-private struct ResultRecord: Encodable {
-    let event = "encode"
-    let input: String
-    let cell, projection, dimension, directions, threads, parameters, sentences, tokens, distinctWords: Int
-    let modelBytes, peakMemory: Int
-    let countedOperations, computedOperations: Double
-    let wordsPerSecond, encodingRate, ceiling, share, readSeconds, packSeconds, toolSeconds: Spread
-    let phases: [String: Double]
-
-    init(_ result: EncodingBenchmark.Result, _ benchmark: EncodingBenchmark) {
-        let encoder = benchmark.configuration
-        input = encoder.input.rawValue
-        cell = encoder.encoder.cell
-        projection = encoder.width
-        dimension = encoder.inputSize
-        directions = encoder.directions.count
-        threads = benchmark.threads
-        parameters = result.parameters
-        sentences = result.sentences
-        tokens = result.tokens
-        distinctWords = result.distinctWords
-        modelBytes = result.start.modelBytes
-        peakMemory = result.peakMemory
-        countedOperations = result.counted
-        computedOperations = result.computed
-        wordsPerSecond = result.spread(\.wordsPerSecond)
-        encodingRate = result.spread(\.encodingRate)
-        ceiling = result.spread(\.ceiling)
-        share = result.spread(\.share)
-        readSeconds = result.start.read
-        packSeconds = result.start.pack
-        toolSeconds = result.start.tool
-        phases = Dictionary(uniqueKeysWithValues: result.phases.map { ("\($0.phase)", $0.share) })
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Benchmarking
 import Files
+import Kernels
 import NetworkArguments
 import ToolSupport
 import Training
@@ -9,10 +10,11 @@ import Training
 struct BenchEvaluation: Tool {
     static let name = "bench evaluation"
     static let configuration = CommandConfiguration(
-        commandName: "evaluation", abstract: "What scoring held-out text costs, beside its matrix products at the ceiling.",
+        commandName: "evaluation", abstract: "The time of scoring held-out text, beside that of its matrix products at the ceiling.",
         discussion: """
             The text is scored as train does at each evaluation: a forward pass, and every prediction ranked among the \
-            candidates. The network is an untrained one.
+            candidates. The network is an untrained one. The ceiling is the better of Contour's products and OpenBLAS's, both \
+            held to the kernels of --kernels, unless OPENBLAS_CORETYPE is set.
 
             Example: bench evaluation --preset small --table table.shard corpus.tok
             """)
@@ -52,8 +54,7 @@ struct BenchEvaluation: Tool {
     }
 
     func perform() throws {
-        let files = try results.open()
-        StopRequest.listen()
+        let files = try results.openInterruptible()
         let input = try TrainingInput(
             table: network.needsTable ? table : nil, vocabulary: network.needsVocabulary ? vocab : nil, tokens: tokens,
             heldOut: nil, heldOutEvery: 100, heldOutTokens: heldOutTokens, centred: true, threads: common.threads)
@@ -66,16 +67,17 @@ struct BenchEvaluation: Tool {
         try input.check(configuration, options)
         var benchmark = EvaluationBenchmark(configuration, options, input)
         benchmark.runs = runs
-        benchmark.kernels = kernels.chosen
+        benchmark.kernels = kernels.chosen ?? .fastest
+        OpenBLAS.hold(to: benchmark.kernels)
         benchmark.shouldStop = { StopRequest.isMade }
         let result = try benchmark.run()
         let seconds = Spread(result.runs.map(\.seconds)), ceiling = Spread(result.runs.map(\.ceiling))
         let products = Spread(result.runs.map { result.operations / $0.ceiling * 1e-9 })
         try files.log(
-            ResultRecord.machine(MachineRecord(
+            MachineRecord(
                 command: measuredCommand, version: contourVersion, text: inputNames(tokens),
-                textWords: input.corpus.tokens, threads: common.threads)))
-        try files.log(ResultRecord.evaluation(EvaluationRecord(result, threads: common.threads)))
+                textWords: input.corpus.tokens, threads: common.threads))
+        try files.log(EvaluationRecord(result, threads: common.threads))
         var table = TextTable(["", "median", "lowest", "highest"])
         for (name, spread) in [
             ("evaluation, seconds", seconds), ("its products at the ceiling, seconds", products), ("ratio", result.ratio),
@@ -87,6 +89,5 @@ struct BenchEvaluation: Tool {
             "\(grouped(result.positions)) positions, ranked among \(grouped(result.candidates)) words; \(common.threads) threads, "
                 + "\(result.runs.count) runs\n" + table.text)
         try files.commit()
-        StopRequest.endBySignal()
     }
 }

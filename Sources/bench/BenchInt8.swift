@@ -61,18 +61,16 @@ struct BenchInt8: Tool {
         common.report.progress("cosines")
         let cosines = try benchmark.cosines()
         StopRequest.listen()
-        var measured: [QuantizationBenchmark.Round] = []
-        while measured.count < rounds && !(StopRequest.isMade && !measured.isEmpty) {
-            common.report.progress("round \(measured.count + 1)")
-            measured.append(try benchmark.run())
+        let speeds = try benchmark.run(rounds: rounds, shouldStop: { StopRequest.isMade }) {
+            common.report.progress("round \($0)")
         }
         common.report.progress("")
-        let record = Record(benchmark.words, measured, cosines, threads: common.threads)
-        try files.log(record)
+        try files.log([
+            "event": "quantized-encoding", "words": benchmark.words, "threads": common.threads, "floats": speeds.yardstick,
+            "bytes": speeds.own, "ratio": speeds.ratio, "cosines": cosines,
+        ])
         var speed = TextTable(["words/s", "floats", "bytes", "ratio", "lowest", "highest"])
-        speed.append(
-            ["\(grouped(benchmark.words)) words", rounded(record.floats.median), rounded(record.bytes.median)]
-                + [record.ratio.median, record.ratio.lowest, record.ratio.highest].map { fixed($0, 2) })
+        speed.append(["\(grouped(benchmark.words)) words"], speeds.yardstick, speeds.own, ratio: speeds.ratio)
         var quality = TextTable(["cosine", "mean", "lowest"])
         for (layer, cosine) in cosines.enumerated() {
             quality.append(["layer \(layer)", fixed(cosine.mean, 6), fixed(cosine.lowest, 6)])
@@ -80,31 +78,11 @@ struct BenchInt8: Tool {
         let kernels = "kernels \(ProcessorKernels.fastest.name) and \(ByteKernels.fastest.name)"
         try files.print("\(kernels), \(common.threads) threads\n\(speed.text)\n\(quality.text)")
         try files.commit()
-        StopRequest.endBySignal()
     }
 
     private func open(_ path: String, for configuration: EncoderConfiguration, _ pool: WorkerPool) throws -> EmbeddingTable {
         let table = try EmbeddingTable(FileSource(path: path), pool: pool)
         try table.requireTrainingTable(of: configuration, name: path)
         return table
-    }
-
-    private struct Record: Encodable {
-        let event = "quantized-encoding"
-        let words, threads: Int
-        /// Words a second.
-        let floats, bytes: Spread
-        let ratio: Spread
-        /// Of each layer, the input layer first.
-        let cosines: [QuantizationBenchmark.Cosines]
-
-        init(_ words: Int, _ rounds: [QuantizationBenchmark.Round], _ cosines: [QuantizationBenchmark.Cosines], threads: Int) {
-            self.words = words
-            self.threads = threads
-            self.cosines = cosines
-            floats = Spread(rounds.map { Double(words) / $0.floats })
-            bytes = Spread(rounds.map { Double(words) / $0.bytes })
-            ratio = Spread(rounds.map(\.ratio))
-        }
     }
 }

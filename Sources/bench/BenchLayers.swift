@@ -64,8 +64,7 @@ struct BenchLayers: Tool {
     }
 
     func perform() throws {
-        let files = try results.open()
-        StopRequest.listen()
+        let files = try results.openInterruptible()
         let layers = layer.isEmpty ? LayerBenchmark.Layer.allCases.filter { $0 != .characters } : layer
         let spellings = try words.map(readWords) ?? []
         var measured = 0
@@ -87,20 +86,22 @@ struct BenchLayers: Tool {
                 }
                 measured += 1
                 let spread = Spread(benchmark.run())
-                try files.log(
-                    Record(
-                        layer: layer.rawValue, classes: size, rows: rows, width: width, threads: common.threads,
-                        seconds: spread.median, least: spread.lowest, most: spread.highest, runs: runs))
+                try files.log([
+                    "event": "layer", "layer": layer.rawValue, "classes": size, "rows": rows, "width": width,
+                    "threads": common.threads, "seconds": spread.median, "least": spread.lowest, "most": spread.highest,
+                    "runs": runs,
+                ])
                 table.append(
                     [layer.rawValue, grouped(size), fixed(spread.median, 4), fixed(spread.lowest, 4), fixed(spread.highest, 4),
                      rounded(Double(rows) / spread.median)])
             }
         }
         common.report.progress("")
-        guard measured > 0 || StopRequest.isMade else { throw ToolError(.usage, "nothing is measured: no layer has these sizes, or memory for them") }
+        guard measured > 0 || StopRequest.isMade else {
+            throw ToolError(.usage, "nothing is measured: no layer has these sizes, or memory for them")
+        }
         try files.print(table.text)
         try files.commit()
-        StopRequest.endBySignal()
     }
 
     private func readWords(_ path: String) throws -> [String] {
@@ -108,13 +109,5 @@ struct BenchLayers: Tool {
         var words: [String] = []
         while try lines.next({ words.append(String(decoding: $0, as: UTF8.self)) }) {}
         return words
-    }
-
-    private struct Record: Encodable {
-        let event = "layer"
-        let layer: String
-        let classes, rows, width, threads: Int
-        let seconds, least, most: Double
-        let runs: Int
     }
 }

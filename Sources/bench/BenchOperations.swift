@@ -11,9 +11,9 @@ struct BenchOperations: Tool {
         commandName: "operations", abstract: "The operations that layers are made of, beside OpenBLAS and plain copies of memory.",
         discussion: """
             Each operation of the processor's backend runs by turns with a yardstick: products and scores of candidates \
-            with a product of OpenBLAS of the same size and held to the same vectors, in GFLOP/s, and all others with a plain copy on one thread of as \
-            much memory as the operation reads and writes, in GB/s. An operation that computes much for each number is \
-            slower than a copy.
+            with a product of OpenBLAS of the same size and held to the same vectors, in GFLOP/s, and all others with a \
+            plain copy on one thread of as much memory as the operation reads and writes, in GB/s. An operation that \
+            computes much for each number is slower than a copy.
 
             Example: bench operations --rows 64 --columns 2048
             """)
@@ -42,43 +42,25 @@ struct BenchOperations: Tool {
     }
 
     func perform() throws {
-        let files = try results.open()
-        StopRequest.listen()
-        var benchmark = OperationBenchmark(threads: common.threads, kernels: kernels.chosen ?? .fastest)
-        benchmark.seconds = seconds
+        let files = try results.openInterruptible()
+        let kernels = kernels.chosen ?? .fastest
+        OpenBLAS.hold(to: kernels)
+        let benchmark = OperationBenchmark(threads: common.threads, kernels: kernels, seconds: seconds)
         let sizes = OperationCase.Sizes(rows: rows, columns: columns, depth: depth)
         var table = TextTable(["operation", "unit", "contour", "yardstick", "ratio", "lowest", "highest"])
         for operation in OperationCase.all where !StopRequest.isMade {
             common.report.progress(operation.name)
-            let record = Record(operation, sizes, try benchmark.run(operation, sizes), threads: common.threads)
-            try files.log(record)
-            table.append(
-                [operation.name, record.unit, rounded(record.own.median), rounded(record.yardstick.median)]
-                    + [record.ratio.median, record.ratio.lowest, record.ratio.highest].map { fixed($0, 2) })
+            let speeds = try benchmark.run(operation, sizes), unit = operation.isProduct ? "GFLOP/s" : "GB/s"
+            try files.log([
+                "event": "operation", "name": operation.name, "unit": unit, "rows": rows, "columns": columns, "depth": depth,
+                "threads": common.threads, "own": speeds.own, "yardstick": speeds.yardstick, "ratio": speeds.ratio,
+            ])
+            table.append([operation.name, unit], speeds.own, speeds.yardstick, ratio: speeds.ratio)
         }
         common.report.progress("")
         try files.print(
-            "kernels \(benchmark.kernels.name), OpenBLAS for \(benchmark.openBLASCore), \(common.threads) threads, \(rows) x \(columns), depth \(depth)\n" + table.text)
+            "kernels \(kernels.name), OpenBLAS for \(OpenBLAS().core), \(common.threads) threads, "
+                + "\(rows) x \(columns), depth \(depth)\n" + table.text)
         try files.commit()
-        StopRequest.endBySignal()
-    }
-
-    private struct Record: Encodable {
-        let event = "operation"
-        let name, unit: String
-        let rows, columns, depth, threads: Int
-        let own, yardstick, ratio: Spread
-
-        init(
-            _ operation: OperationCase, _ sizes: OperationCase.Sizes, _ rounds: [OperationBenchmark.Round], threads: Int
-        ) {
-            name = operation.name
-            unit = operation.isProduct ? "GFLOP/s" : "GB/s"
-            (rows, columns, depth) = (sizes.rows, sizes.columns, sizes.depth)
-            self.threads = threads
-            own = Spread(rounds.map(\.own))
-            yardstick = Spread(rounds.map(\.yardstick))
-            ratio = Spread(rounds.map(\.ratio))
-        }
     }
 }

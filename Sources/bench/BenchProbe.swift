@@ -95,10 +95,9 @@ struct BenchProbe: Tool {
         if let name = systemNames.first(where: { name in systemNames.count { $0 == name } > 1 }) {
             throw ValidationError("two models have the name \(name)")
         }
-        let taken = field.map(\.name) + ProbeRecord.names
-        guard Set(taken).count == taken.count else {
-            throw ValidationError(
-                "each --field must have a name of its own, and none of \(ProbeRecord.names.joined(separator: ", "))")
+        let given = field.map(\.name), own = ProbeReport.ownFields
+        guard Set(given).count == given.count, !given.contains(where: own.contains) else {
+            throw ValidationError("each --field must have a name of its own, and none of \(own.joined(separator: ", "))")
         }
     }
 
@@ -132,7 +131,7 @@ struct BenchProbe: Tool {
             ProbeFeatures.standardise([features.training, features.test], by: features.training, rows: task.fitted, compute)
             var probe = Probe()
             probe.epochs = epochs
-            var fits: [ProbeRecord.Fit] = []
+            var fits: [ProbeReport.Fit] = []
             for number in 0..<seeds {
                 common.report.progress("\(name): fit \(number + 1) of \(seeds)")
                 let seed = seed.seed &+ UInt64(number)
@@ -188,6 +187,15 @@ struct BenchProbe: Tool {
 
 /// The results of `bench probe`: a record for each fit, and a table with a row for each system.
 private struct ProbeReport {
+    /// A fit of the classifier, and the seed that it began with.
+    typealias Fit = (seed: UInt64, result: Probe.Result)
+
+    /// The names of a record's own fields, which `--field` cannot take.
+    static let ownFields = [
+        "event", "system", "task", "measure", "value", "precision", "recall", "layerWeights", "gamma", "probeSeed", "epoch",
+        "trainTokens", "testTokens",
+    ]
+
     private let task: ProbeTask
     private let column: Int
     private let fields: [ResultField]
@@ -206,13 +214,17 @@ private struct ProbeReport {
     }
 
     /// Takes the fits of a system, at least one.
-    mutating func add(_ system: String, _ fits: [ProbeRecord.Fit]) throws {
+    mutating func add(_ system: String, _ fits: [Fit]) throws {
         self.fits = fits.count
-        for fit in fits {
-            try files.log(
-                ProbeRecord(
-                    system: system, task: "column \(column)", measure: task.measure.rawValue, fit: fit,
-                    trainTokens: task.fitted.count, testTokens: task.test.targets.count, fields: fields))
+        for (seed, result) in fits {
+            var record: ResultFields = [
+                "event": "probe", "system": system, "task": "column \(column)", "measure": task.measure.rawValue,
+                "value": result.score.value, "precision": result.score.precision, "recall": result.score.recall,
+                "layerWeights": result.layerShares, "gamma": result.gamma, "probeSeed": seed, "epoch": result.epoch,
+                "trainTokens": task.fitted.count, "testTokens": task.test.targets.count,
+            ]
+            for field in self.fields { record[field.name] = field.json }
+            try files.log(record)
         }
         func spread(_ value: (Probe.Result) -> Double) -> Spread { Spread(fits.map { value($0.result) }) }
         func share(_ value: Double) -> String { fixed(100 * value, 2) }
@@ -239,44 +251,8 @@ private struct ProbeReport {
     }
 }
 
-/// One fit of one system, as `--json` has it.
-struct ProbeRecord: Encodable {
-    typealias Fit = (seed: UInt64, result: Probe.Result)
-
-    let system, task, measure: String
-    let fit: Fit
-    let trainTokens, testTokens: Int
-    let fields: [ResultField]
-
-    static let names = [
-        "event", "system", "task", "measure", "value", "precision", "recall", "layerWeights", "gamma", "probeSeed", "epoch",
-        "trainTokens", "testTokens",
-    ]
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: ResultField.Name.self)
-        func put(_ name: String, _ value: (some Encodable)?) throws {
-            try container.encodeIfPresent(value, forKey: .init(stringValue: name))
-        }
-        try put("event", "probe")
-        try put("system", system)
-        try put("task", task)
-        try put("measure", measure)
-        try put("value", fit.result.score.value)
-        try put("precision", fit.result.score.precision)
-        try put("recall", fit.result.score.recall)
-        try put("layerWeights", fit.result.layerShares)
-        try put("gamma", fit.result.gamma)
-        try put("probeSeed", fit.seed)
-        try put("epoch", fit.result.epoch)
-        try put("trainTokens", trainTokens)
-        try put("testTokens", testTokens)
-        for field in fields { try field.encode(to: &container) }
-    }
-}
-
 /// `--field name=value`: what a pipeline adds to each record of its results.
-struct ResultField: ExpressibleByArgument, Equatable {
+struct ResultField: ExpressibleByArgument {
     let name: String
     let value: String
 
@@ -286,20 +262,8 @@ struct ResultField: ExpressibleByArgument, Equatable {
         value = String(argument[argument.index(after: sign)...])
     }
 
-    struct Name: CodingKey {
-        let stringValue: String
-        var intValue: Int? { nil }
-
-        init(stringValue: String) { self.stringValue = stringValue }
-        init?(intValue: Int) { nil }
-    }
-
-    /// As an integer, if it is written as one, else as a string.
-    func encode(to container: inout KeyedEncodingContainer<Name>) throws {
-        if let number = Int(value), String(number) == value {
-            try container.encode(number, forKey: Name(stringValue: name))
-        } else {
-            try container.encode(value, forKey: Name(stringValue: name))
-        }
+    /// An integer if the value is written as one, else a string.
+    var json: any Encodable {
+        if let number = Int(value), String(number) == value { number } else { value }
     }
 }

@@ -44,95 +44,37 @@ struct BenchProducts: Tool {
 
     func perform() throws {
         guard let encoder = sizes.encoder else { return }
-        let files = try results.open()
-        StopRequest.listen()
-        if isQuantized {
-            try measureQuantized(encoder, files)
-        } else {
-            try measure(encoder, files)
+        let files = try results.openInterruptible()
+        if let chosen = kernels.chosen { OpenBLAS.hold(to: chosen) }
+        let kernels = kernels.chosen ?? .fastest
+        let benchmark = OperationBenchmark(threads: common.threads, kernels: kernels, seconds: seconds)
+        let products = (isQuantized ? EncoderProduct.ofEncoding : EncoderProduct.ofTraining)(encoder, sizes.batch, sizes.window)
+        var table = TextTable(
+            [isQuantized ? "GOP/s" : "GFLOP/s", "m", "n", "k"] + (isQuantized ? ["floats", "bytes"] : ["contour", "openblas"])
+                + ["ratio", "lowest", "highest"])
+        for product in products where !StopRequest.isMade {
+            let (name, sizes) = (product.operation.name, product.sizes)
+            common.report.progress(name)
+            let cells = [name, "\(sizes.rows)", "\(sizes.columns)", "\(sizes.depth)"]
+            var fields: ResultFields = [
+                "event": isQuantized ? "quantized-product" : "product", "name": name, "rows": sizes.rows,
+                "columns": sizes.columns, "depth": sizes.depth, "threads": common.threads,
+            ]
+            if isQuantized {
+                let speeds = benchmark.runQuantized(sizes)
+                (fields["floats"], fields["bytes"], fields["ratio"]) = (speeds.yardstick, speeds.own, speeds.ratio)
+                table.append(cells, speeds.yardstick, speeds.own, ratio: speeds.ratio)
+            } else {
+                let speeds = try benchmark.run(product.operation, sizes)
+                (fields["own"], fields["openBLAS"], fields["ratio"]) = (speeds.own, speeds.yardstick, speeds.ratio)
+                (fields["kernels"], fields["openBLASCore"]) = (kernels.name, try OpenBLAS().core)
+                table.append(cells, speeds.own, speeds.yardstick, ratio: speeds.ratio)
+            }
+            try files.log(fields)
         }
+        common.report.progress("")
+        let other = try isQuantized ? " and \(ByteKernels.fastest.name)" : ", OpenBLAS \(OpenBLAS().core)"
+        try files.print("kernels \(kernels.name)\(other), \(common.threads) threads\n" + table.text)
         try files.commit()
-        StopRequest.endBySignal()
-    }
-
-    private func measure(_ encoder: EncoderConfiguration, _ files: Results) throws {
-        var benchmark = ProductBenchmark(threads: common.threads, kernels: kernels.chosen)
-        benchmark.seconds = seconds
-        var table = TextTable(["GFLOP/s", "m", "n", "k", "contour", "openblas", "ratio", "lowest", "highest"])
-        for product in ProductBenchmark.products(encoder, batch: sizes.batch, window: sizes.window)
-        where !StopRequest.isMade {
-            common.report.progress(product.name)
-            let record = try Record(product, benchmark.run(product), threads: common.threads, benchmark)
-            try files.log(record)
-            table.append(
-                [product.name] + [product.rows, product.columns, product.depth].map { "\($0)" }
-                    + [rounded(record.own.median), rounded(record.openBLAS.median)]
-                    + [record.ratio.median, record.ratio.lowest, record.ratio.highest].map { fixed($0, 2) })
-        }
-        common.report.progress("")
-        try files.print(
-            "kernels \(benchmark.kernels.name), OpenBLAS \(benchmark.openBLASCore), \(common.threads) threads\n" + table.text)
-    }
-
-    private func measureQuantized(_ encoder: EncoderConfiguration, _ files: Results) throws {
-        var benchmark = QuantizedProductBenchmark(threads: common.threads)
-        benchmark.seconds = seconds
-        var table = TextTable(["GOP/s", "m", "n", "k", "floats", "bytes", "ratio", "lowest", "highest"])
-        for product in QuantizedProductBenchmark.products(encoder, batch: sizes.batch, window: sizes.window)
-        where !StopRequest.isMade {
-            common.report.progress(product.name)
-            let record = QuantizedRecord(product, benchmark.run(product), threads: common.threads)
-            try files.log(record)
-            table.append(
-                [product.name] + [product.rows, product.columns, product.depth].map { "\($0)" }
-                    + [rounded(record.floats.median), rounded(record.bytes.median)]
-                    + [record.ratio.median, record.ratio.lowest, record.ratio.highest].map { fixed($0, 2) })
-        }
-        common.report.progress("")
-        let kernels = "kernels \(ProcessorKernels.fastest.name) and \(ByteKernels.fastest.name)"
-        try files.print(kernels + ", \(common.threads) threads\n" + table.text)
-    }
-
-    private struct Record: Encodable {
-        let event = "product"
-        let name: String
-        let rows, columns, depth, threads: Int
-        let kernels: String
-        /// The processor whose kernels OpenBLAS took, in its own words.
-        let openBLASCore: String
-        let own, openBLAS, ratio: Spread
-
-        init(
-            _ product: ProductBenchmark.Product, _ rounds: [ProductBenchmark.Round], threads: Int, _ benchmark: ProductBenchmark
-        ) throws {
-            name = product.name
-            kernels = benchmark.kernels.name
-            openBLASCore = try benchmark.openBLASCore
-            rows = product.rows
-            columns = product.columns
-            depth = product.depth
-            self.threads = threads
-            own = Spread(rounds.map(\.own))
-            openBLAS = Spread(rounds.map(\.openBLAS))
-            ratio = Spread(rounds.map(\.ratio))
-        }
-    }
-
-    private struct QuantizedRecord: Encodable {
-        let event = "quantized-product"
-        let name: String
-        let rows, columns, depth, threads: Int
-        let floats, bytes, ratio: Spread
-
-        init(_ product: QuantizedProductBenchmark.Product, _ rounds: [QuantizedProductBenchmark.Round], threads: Int) {
-            name = product.name
-            rows = product.rows
-            columns = product.columns
-            depth = product.depth
-            self.threads = threads
-            floats = Spread(rounds.map(\.floats))
-            bytes = Spread(rounds.map(\.bytes))
-            ratio = Spread(rounds.map(\.ratio))
-        }
     }
 }

@@ -117,7 +117,11 @@ struct BenchSpelling: Tool {
                     score.name, fixed(score.cosine, 3), fixed(score.centredCosine, 3), grouped(Int(score.rank)),
                     percent(score.top1), percent(score.top10), percent(score.sharedNeighbours), percent(score.made),
                 ])
-                try files.log(ScoreRecord(group: group.name, words: group.words, score))
+                try files.log([
+                    "group": group.name, "words": group.words, "method": score.name, "cosine": score.cosine,
+                    "centredCosine": score.centredCosine, "meanRank": score.rank, "top1": score.top1, "top10": score.top10,
+                    "sharedNeighbours": score.sharedNeighbours, "made": score.made,
+                ])
             }
             try files.print("\n" + table.text)
         }
@@ -127,44 +131,13 @@ struct BenchSpelling: Tool {
             let name = set.set.parts(separatedBy: "/").last ?? set.set
             table.append(
                 [name, grouped(set.pairs), grouped(set.known), fixed(set.knownOnly, 3)] + set.all.map { fixed($0.spearman, 3) })
-            try files.log(SimilarityRecord(set, name: name))
+            // JSON has no NaN.
+            let spearmans = set.all.filter { !$0.spearman.isNaN }.map { ($0.name, $0.spearman) }
+            try files.log([
+                "set": name, "pairs": set.pairs, "known": set.known, "knownOnly": set.knownOnly.isNaN ? nil : set.knownOnly,
+                "all": Dictionary(uniqueKeysWithValues: spearmans),
+            ])
         }
         try files.print("\n" + table.text)
-    }
-}
-
-private struct ScoreRecord: Encodable {
-    let group: String
-    let words: Int
-    let method: String
-    let cosine, centredCosine, meanRank, top1, top10, sharedNeighbours, made: Double
-
-    init(group: String, words: Int, _ score: SpellingEvaluation.Score) {
-        self.group = group
-        self.words = words
-        method = score.name
-        cosine = score.cosine
-        centredCosine = score.centredCosine
-        meanRank = score.rank
-        top1 = score.top1
-        top10 = score.top10
-        sharedNeighbours = score.sharedNeighbours
-        made = score.made
-    }
-}
-
-private struct SimilarityRecord: Encodable {
-    let set: String
-    let pairs, known: Int
-    let knownOnly: Double?
-    let all: [String: Double]
-
-    init(_ result: SimilarityResult, name: String) {
-        set = name
-        pairs = result.pairs
-        known = result.known
-        // JSON has no NaN.
-        knownOnly = result.knownOnly.isNaN ? nil : result.knownOnly
-        all = Dictionary(uniqueKeysWithValues: result.all.filter { !$0.spearman.isNaN }.map { ($0.name, $0.spearman) })
     }
 }

@@ -54,30 +54,13 @@ struct BenchStages: Tool {
             table.append(
                 [stage.name, String(stage.processors), stage.unit, rounded(rate.median), rounded(rate.lowest),
                  rounded(rate.highest), bench.megabytes(stage.peakMemory)])
-            try files.log(StageRecord(stage))
+            try files.log([
+                "event": "stage", "stage": stage.name, "unit": stage.unit, "threads": stage.processors,
+                "peakMemory": stage.peakMemory, "amount": stage.amount, "seconds": stage.seconds, "rate": rate,
+            ])
         }
         try files.print(table.text)
         try files.commit()
-    }
-}
-
-/// A stage in JSON Lines.
-private struct StageRecord: Encodable {
-    let event = "stage"
-    let stage, unit: String
-    let threads, peakMemory: Int
-    let amount: Double
-    let seconds: [Double]
-    let rate: Spread
-
-    init(_ stage: StageBenchmark.Stage) {
-        self.stage = stage.name
-        unit = stage.unit
-        threads = stage.processors
-        peakMemory = stage.peakMemory
-        amount = stage.amount
-        seconds = stage.seconds
-        rate = stage.rate
     }
 }
 

@@ -13,7 +13,8 @@ struct BenchTrain: Tool {
         discussion: """
             Steps are those of train on random words, from the vectors to the updated weights. A word is one position, \
             counted once whether one direction learns from it or both. Its cost is counted as 6 x weights operations: a \
-            multiplication and an addition for each weight in the forward pass, twice that in the backward one.
+            multiplication and an addition for each weight in the forward pass, twice that in the backward one. OpenBLAS is \
+            held to the same vectors as Contour, unless OPENBLAS_CORETYPE is set.
 
             Example: bench train --cell 1024 --projection 256 --batch 64 --window 20
             """)
@@ -32,8 +33,8 @@ struct BenchTrain: Tool {
 
     func perform() throws {
         guard let encoder = sizes.encoder else { return }
-        let files = try results.open()
-        StopRequest.listen()
+        let files = try results.openInterruptible()
+        OpenBLAS.hold(to: .fastest)
         let report = common.report
         var benchmark = TrainingBenchmark(encoder, threads: common.threads)
         benchmark.batch = sizes.batch
@@ -44,11 +45,24 @@ struct BenchTrain: Tool {
             report.progress("round \(number): \(rounded(max(round.sideBySide, round.inTurn))) words/s")
         }
         report.progress("")
-        for round in result.rounds { try files.log(RoundRecord(round)) }
-        try files.log(ResultRecord(result, benchmark))
+        for round in result.rounds {
+            try files.log([
+                "event": "round", "sideBySide": round.sideBySide, "inTurn": round.inTurn, "ownProducts": round.ceiling.own,
+                "openBLASProducts": round.ceiling.openBLAS,
+            ])
+        }
+        let way = result.fasterWay
+        try files.log([
+            "event": "train", "cell": encoder.encoder.cell, "projection": encoder.width, "dimension": encoder.inputSize,
+            "directions": encoder.directions.count, "batch": sizes.batch, "window": sizes.window, "threads": common.threads,
+            "parameters": result.parameters, "peakMemory": result.peakMemory, "way": way,
+            "wordsPerSecond": result.spread { $0.wordsPerSecond(way) }, "sideBySide": result.spread(\.sideBySide),
+            "inTurn": result.spread(\.inTurn), "trainingRate": result.spread { $0.trainingRate(way) },
+            "ceiling": result.spread(\.ceiling.best), "share": result.spread { $0.share(way) },
+            "phases": result.phases.byName, "withoutProducts": result.withoutProducts,
+        ])
         try files.print(table(result, encoder))
         try files.commit()
-        StopRequest.endBySignal()
     }
 
     private func table(_ result: TrainingBenchmark.Result, _ encoder: EncoderConfiguration) -> String {
@@ -60,8 +74,8 @@ struct BenchTrain: Tool {
             table.append("  one after the other", result.spread(\.inTurn))
         }
         table.append("training, GFLOP/s", result.spread { $0.trainingRate(way) })
-        table.append("large products, GFLOP/s", result.spread(\.ownProducts))
-        table.append("the same by OpenBLAS's threads", result.spread(\.openBLASProducts))
+        table.append("large products, GFLOP/s", result.spread(\.ceiling.own))
+        table.append("the same by OpenBLAS's threads", result.spread(\.ceiling.openBLAS))
         table.append("training of the better", result.spread { $0.share(way) }) { percent($0) }
         return "cell \(encoder.encoder.cell), projection \(encoder.width), dimension \(encoder.inputSize), "
             + "\(encoder.directions.count == 1 ? "1 direction" : "2 directions"), \(grouped(result.parameters)) weights; "
@@ -69,56 +83,10 @@ struct BenchTrain: Tool {
             + table.text + "peak memory \(megabytes(result.peakMemory))\n\n" + phases(result)
     }
 
-    /// Where the time of a step goes.
+    /// A table of the parts of a step's time.
     private func phases(_ result: TrainingBenchmark.Result) -> String {
         var table = TextTable("part of a step's time", phases: result.phases)
         table.append(["all that is not a matrix product", percent(result.withoutProducts)])
         return table.text
-    }
-}
-
-/// A round in JSON Lines.
-private struct RoundRecord: Encodable {
-    let event = "round"
-    let sideBySide, inTurn, ownProducts, openBLASProducts: Double
-
-    init(_ round: TrainingBenchmark.Round) {
-        sideBySide = round.sideBySide
-        inTurn = round.inTurn
-        ownProducts = round.ownProducts
-        openBLASProducts = round.openBLASProducts
-    }
-}
-
-/// What was measured, and the medians; those of training are of the faster way.
-private struct ResultRecord: Encodable {
-    let event = "train"
-    let cell, projection, dimension, directions, batch, window, threads, parameters, peakMemory: Int
-    let way: TrainingBenchmark.Way
-    let wordsPerSecond, sideBySide, inTurn, trainingRate, ceiling, share: Spread
-    let phases: [String: Double]
-    let withoutProducts: Double
-
-    init(_ result: TrainingBenchmark.Result, _ benchmark: TrainingBenchmark) {
-        let encoder = benchmark.configuration
-        cell = encoder.encoder.cell
-        projection = encoder.width
-        dimension = encoder.inputSize
-        directions = encoder.directions.count
-        batch = benchmark.batch
-        window = benchmark.window
-        threads = benchmark.threads
-        parameters = result.parameters
-        peakMemory = result.peakMemory
-        let way = result.fasterWay
-        self.way = way
-        wordsPerSecond = result.spread { $0.wordsPerSecond(way) }
-        sideBySide = result.spread(\.sideBySide)
-        inTurn = result.spread(\.inTurn)
-        trainingRate = result.spread { $0.trainingRate(way) }
-        ceiling = result.spread(\.ceiling)
-        share = result.spread { $0.share(way) }
-        phases = Dictionary(uniqueKeysWithValues: result.phases.map { ("\($0.phase)", $0.share) })
-        withoutProducts = result.withoutProducts
     }
 }

@@ -4,7 +4,7 @@ import Files
 import Kernels
 import ToolSupport
 
-/// Where results go: options of every benchmark. The files are made before anything is measured.
+/// The options of every benchmark that say where results go. The files are made before anything is measured.
 struct ResultOptions: ParsableArguments {
     @OptionGroup var output: OutputOption
 
@@ -30,6 +30,13 @@ struct ResultOptions: ParsableArguments {
             table: jsonOnly ? nil : try output.open(binary: false),
             json: try json.map { try OutputFile(path: $0, binary: false) })
     }
+
+    /// Opens both files; from now on SIGINT and SIGTERM ask for the end of measuring, and `Results.commit` obeys them.
+    func openInterruptible() throws -> Results {
+        let results = try open()
+        StopRequest.listen()
+        return results
+    }
 }
 
 /// The open files of a benchmark's results.
@@ -39,15 +46,16 @@ struct Results {
 
     func print(_ text: String) throws { try table?.write(text) }
 
-    func log(_ record: some Encodable) throws {
-        if let json { try ResultLog(json).write(record) }
-    }
+    func log(_ record: some BenchmarkRecord) throws { if let json { try ResultLog(json).write(record) } }
 
-    /// What SIGINT or SIGTERM has ended is kept, and says so.
+    func log(_ fields: ResultFields) throws { if let json { try ResultLog(json).write(fields) } }
+
+    /// Gives the files their names. If a signal has ended measuring, the table says so, and the process ends by that signal.
     func commit() throws {
         if StopRequest.isMade { try print("interrupted: what stands here is what was measured\n") }
         try table?.commit()
         try json?.commit()
+        StopRequest.endBySignal()
     }
 }
 
@@ -55,9 +63,16 @@ struct Results {
 var measuredCommand: String { (["bench"] + commandLineArguments).map(shellQuoted).joined(separator: " ") }
 
 extension TextTable {
-    /// A row of a median, the lowest and the highest.
+    /// Appends a row of a median, the lowest and the highest value.
     mutating func append(_ name: String, _ spread: Spread, _ form: (Double) -> String = rounded) {
         append([name] + [spread.median, spread.lowest, spread.highest].map(form))
+    }
+
+    /// Appends a row of cells, the medians of two speeds, and their ratio with its range.
+    mutating func append(_ cells: [String], _ first: Spread, _ second: Spread, ratio: Spread) {
+        append(
+            cells + [rounded(first.median), rounded(second.median)]
+                + [ratio.median, ratio.lowest, ratio.highest].map { fixed($0, 2) })
     }
 
     /// A table of the phases' shares of a time.
@@ -67,12 +82,12 @@ extension TextTable {
     }
 }
 
-/// Numbers with three digits or more, as many as a noisy measurement deserves.
+/// A number with three digits or more, as many as a noisy measurement deserves.
 func rounded(_ number: Double) -> String {
     number >= 1000 ? grouped(Int(number)) : fixed(number, number >= 100 ? 0 : number >= 10 ? 1 : 2)
 }
 
-/// Bytes in megabytes.
+/// A number of bytes in megabytes.
 func megabytes(_ bytes: Int) -> String {
     bytes < 10_000_000 ? fixed(1e-6 * Double(bytes), 2) + " MB" : grouped((bytes + 500_000) / 1_000_000) + " MB"
 }
@@ -80,7 +95,7 @@ func megabytes(_ bytes: Int) -> String {
 func percent(_ share: Double) -> String { fixed(100 * share, 1) + "%" }
 
 extension Phase {
-    /// For a table.
+    /// The name of the phase in a table.
     fileprivate var title: String {
         switch self {
         case .inputProducts: "products of inputs"

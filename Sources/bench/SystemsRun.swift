@@ -29,10 +29,9 @@ struct SystemsRun {
         self.budget = options.budget?.seconds ?? budget
         end = monotonicSeconds() + self.budget
         progress = RunProgress("bench \(name)", options.common.report)
-        files = try options.results.open()
+        files = try options.results.openInterruptible()
         rows = try options.tsv.map { try OutputFile(path: $0, binary: false) }
         try rows?.write(SystemRow.line(SystemRow.titles) + "\n")
-        StopRequest.listen()
         benchmark = options.benchmark(progress)
         do { try benchmark.prepare() } catch {
             // An interrupt from the terminal meets the tools that make the text ready, too.
@@ -40,12 +39,13 @@ struct SystemsRun {
             throw error
         }
         let size = benchmark.textSize
+        let text = options.text ?? "synthetic"
         try files.log(
-            ResultRecord.machine(MachineRecord(
-                command: measuredCommand, version: contourVersion, text: options.text ?? "synthetic", textWords: size.tokens, distinctWords: size.distinctWords,
-                threads: options.common.threads)))
+            MachineRecord(
+                command: measuredCommand, version: contourVersion, text: text, textWords: size.tokens,
+                distinctWords: size.distinctWords, threads: options.common.threads))
         try files.print(
-            "\(Machine.processor); \(options.common.threads) threads, \(Machine.kernels); text \(options.text ?? "synthetic"), "
+            "\(Machine.processor); \(options.common.threads) threads, \(Machine.kernels); text \(text), "
                 + "\(grouped(size.tokens)) tokens; \(Machine.date)\n")
     }
 
@@ -67,24 +67,22 @@ struct SystemsRun {
         options.common.report.progress("")
         isInterrupted = outcome.isInterrupted
         measured += outcome.results.count
-        let threads = options.common.threads, memory = benchmark.memoryGiven
-        for result in outcome.results {
-            try files.log(ResultRecord.system(SystemRecord(result, run: name, threads: threads, memoryGiven: memory)))
-            try rows?.write(SystemRow.line(SystemRow(result, run: name, reference: outcome.results.first).cells) + "\n")
+        let results = outcome.results
+        let records = results.map {
+            SystemRecord($0, run: name, threads: options.common.threads, memoryGiven: benchmark.memoryGiven)
         }
-        if let first = outcome.results.first {
-            for result in outcome.results.dropFirst() { try files.log(ResultRecord.ratio(RatioRecord(result, to: first, run: name))) }
+        for (record, result) in zip(records, results) {
+            try files.log(record)
+            try rows?.write(SystemRow.line(SystemRow(result, run: name, reference: results.first).cells) + "\n")
         }
-        let differences = SystemDifferences(
-            outcome.results.map { SystemRecord($0, run: name, threads: threads, memoryGiven: memory) })
-        if !differences.differences.isEmpty {
-            try files.log(ResultRecord.differences(DifferencesRecord(differences, of: outcome.results, run: name)))
-        }
-        for (system, reason) in outcome.leftOut { try files.log(ResultRecord.leftOut(LeftOutRecord(system, reason: reason, run: name))) }
-        if isInterrupted { try files.log(ResultRecord.interrupted(run: name)) }
-        if let first = outcome.results.first {
+        for result in results.dropFirst() { try files.log(RatioRecord(result, to: results[0], run: name)) }
+        let differences = DifferencesRecord(records)
+        if let differences { try files.log(differences) }
+        for (system, reason) in outcome.leftOut { try files.log(LeftOutRecord(system, reason: reason, run: name)) }
+        if isInterrupted { try files.log(InterruptedRecord(run: name)) }
+        if let first = results.first {
             progress.finish("measured \(first.rounds) rounds\(name == "output-layers" ? ": \(title)" : "")")
-            try files.print("\n\(title)\n" + table(outcome.results) + (differences.text.map { $0 + "\n" } ?? ""))
+            try files.print("\n\(title)\n" + table(results) + (differences.map { $0.text + "\n" } ?? ""))
         }
         for (system, reason) in outcome.leftOut {
             try files.print("\(system.name) left out: \(reason)\n")
@@ -108,8 +106,8 @@ struct SystemsRun {
     func finish() throws {
         // Results of an earlier run are not replaced by none.
         if measured > 0 {
-            try files.commit()
             try rows?.commit()
+            try files.commit()
         }
         if isInterrupted {
             if measured == 0 { options.common.report.print("bench \(name): interrupted before anything was measured") }

@@ -37,6 +37,6 @@ struct LayerBenchmarkTests {
         benchmark.classes = 2
         #expect(benchmark.complaint?.contains("the last of --cutoffs must be below") == true)
         benchmark.classes = 800_000
-        #expect(benchmark.effectiveCutoffs == [40_000, 200_000])
+        #expect(benchmark.cutoffs == [40_000, 200_000])
     }
 }

@@ -33,9 +33,9 @@ import Testing
                 let rate = round.trainingRate(way)
                 #expect(round.wordsPerSecond(way) > 0)
                 #expect(abs(rate - 6e-9 * Double(result.parameters) * round.wordsPerSecond(way)) < 1e-9)
-                #expect(abs(round.share(way) * round.ceiling - rate) < 1e-9)
+                #expect(abs(round.share(way) * round.ceiling.best - rate) < 1e-9)
             }
-            #expect(round.ceiling >= round.ownProducts && round.ceiling >= round.openBLASProducts)
+            #expect(round.ceiling.best == max(round.ceiling.own, round.ceiling.openBLAS))
         }
         let faster = result.spread { $0.wordsPerSecond(result.fasterWay) }.median
         #expect(faster == max(result.spread(\.sideBySide).median, result.spread(\.inTurn).median))

@@ -18,12 +18,10 @@ public struct Gnuplot {
         path = "\(folder)/gnuplot"
     }
 
-    /// The picture in SVG. Throws `ToolError`: `software` if gnuplot fails.
+    /// Draws a picture in SVG. Throws `ToolError`: `software` if gnuplot fails.
     func draw(_ plot: Plot) throws -> Picture {
         let script = try TemporaryFile(), output = try TemporaryFile(), messages = try TemporaryFile()
-        let file = script.output()
-        try file.write(plot.script)
-        try file.commit()
+        try script.write { try $0.write(plot.script) }
         // To its start again, where gnuplot begins to read.
         _ = try script.source()
         let status = try run(input: script.descriptor, output: output.descriptor, errors: messages.descriptor)

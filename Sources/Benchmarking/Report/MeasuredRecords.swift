@@ -1,7 +1,8 @@
+internal import Files
 import Model
 internal import Training
 
-// What was measured of systems, as records of results.
+// Records of what was measured.
 
 extension SystemRecord {
     public init(_ result: SystemResult, run: String, threads: Int, memoryGiven: Int) {
@@ -21,27 +22,13 @@ extension SystemRecord {
 }
 
 extension RatioRecord {
-    /// How many times as long as `other` a system takes for a word.
+    /// The ratio of the time that a system takes for a word to that of `other`.
     public init(_ result: SystemResult, to other: SystemResult, run: String) {
         let paired = result.ratio(to: other)
         self.init(
             run: run, encoder: result.system.encoder, of: result.system.name, to: other.system.name,
             vocabulary: result.system.vocabulary, quantity: "time", ratio: paired.ratio, low: paired.low, high: paired.high,
             confidence: paired.confidence, rounds: paired.rounds)
-    }
-}
-
-extension DifferencesRecord {
-    /// - Parameter results: those that differ, at least one.
-    public init(_ differences: SystemDifferences, of results: [SystemResult], run: String) {
-        let systems = results.map(\.system)
-        func common<Value: Hashable>(_ value: (MeasuredSystem) -> Value) -> Value? {
-            let values = distinct(systems.map(value))
-            return values.count == 1 ? values[0] : nil
-        }
-        self.init(
-            run: run, encoder: common(\.encoder), vocabulary: common(\.vocabulary), systems: systems.map(\.name),
-            differences: differences.differences, text: differences.text ?? "")
     }
 }
 
@@ -67,12 +54,12 @@ extension MachineRecord {
     public init(command: String, version: String, text: String, textWords: Int, distinctWords: Int? = nil, threads: Int) {
         self.init(
             processor: Machine.processor, kernels: Machine.kernels, date: Machine.date, version: version, command: command,
-            text: text, threads: threads, textWords: textWords, distinctWords: distinctWords, memory: Machine.memory)
+            text: text, threads: threads, textWords: textWords, distinctWords: distinctWords, memory: memoryLimit())
     }
 }
 
 extension EncoderConfiguration {
-    /// What else makes a network, in words; only what it has and uses.
+    /// The other settings of a network by their names; only those that it has and uses.
     fileprivate var comparedSettings: [String: String] {
         var settings = encoder.family.settings
         settings["shared layers"] = sharesLayers ? "yes" : "no"

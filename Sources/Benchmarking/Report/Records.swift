@@ -1,30 +1,38 @@
 internal import FoundationEssentials
 
-// The records of results, as benchmarks write them and a report reads them; docs/report.md is the list. Keys that are absent were
-// not measured.
+/// One line of results, as benchmarks write it and a report reads it; docs/report.md is the list. Keys that are absent were not
+/// measured.
+public protocol BenchmarkRecord: Codable, Sendable {
+    /// The value of its key `event`.
+    static var event: String { get }
+}
 
-/// Where, when and how the records behind it were measured.
-public struct MachineRecord: Codable {
+/// The machine, the text and the command of the records behind it.
+public struct MachineRecord: BenchmarkRecord {
+    public static let event = "machine"
+
     let processor, kernels, date, version, command, text: String?
     let threads, textWords, distinctWords: Int?
-    /// Bytes.
+    /// The memory that a process may have, in bytes.
     let memory: Int?
 }
 
-/// What one system took.
-public struct SystemRecord: Codable {
+/// The time and memory that one system took.
+public struct SystemRecord: BenchmarkRecord {
+    public static let event = "system"
+
     let name: String
     /// The benchmark: output-layers, costs or compare.
     let run: String?
     let options, encoder, input, output, optimizer: String?
     let cell, projection, directions, vocabulary, batch, window, threads, rounds, parameters: Int?
-    /// Of a softmax: what it chooses among, words or units.
+    /// The words or units that a softmax chooses among.
     let classes: Int?
-    /// What else makes the network, by what it is called: `layers`, `dropout`, …
+    /// Other settings of the network by their names: `layers`, `dropout`, …
     let settings: [String: String]?
-    /// Bytes.
+    /// Numbers of bytes.
     let optimizerBytes, peakMemory, gradientBytes, memoryGiven: Int?
-    /// Sequences, the most that fit into `memoryGiven`.
+    /// The most sequences that fit into `memoryGiven`.
     let largestBatch: Int?
     let wordsPerSecond: Spread?
     /// Seconds for a million words.
@@ -34,8 +42,10 @@ public struct SystemRecord: Codable {
     let costs: [String: Double]?
 }
 
-/// How many times as much of `quantity` the system `of` takes as the system `to`: the ratios within the rounds.
-public struct RatioRecord: Codable {
+/// The ratio, within the rounds, of what the system `of` takes of `quantity` to what the system `to` takes.
+public struct RatioRecord: BenchmarkRecord {
+    public static let event = "ratio"
+
     let run, encoder: String?
     let of, to: String
     let vocabulary: Int?
@@ -47,41 +57,57 @@ public struct RatioRecord: Codable {
 }
 
 /// A system that was not measured, and why.
-public struct LeftOutRecord: Codable {
+public struct LeftOutRecord: BenchmarkRecord {
+    public static let event = "left-out"
+
     let run, encoder: String?
     let name: String
     let vocabulary: Int?
     let reason: String
 }
 
-/// What the systems of a comparison differ in.
-public struct DifferencesRecord: Codable {
+/// The differences of the systems of a comparison, for other programs: a report finds them again.
+public struct DifferencesRecord: BenchmarkRecord {
+    public static let event = "differences"
+
+    /// One setting in which the systems differ.
+    struct Difference: Codable {
+        /// The setting's name: `cell`, `vocabulary`, …
+        let what: String
+        /// The different values, in the order of the systems.
+        let values: [String]
+    }
+
     let run, encoder: String?
     let vocabulary: Int?
     let systems: [String]
-    let differences: [SystemDifferences.Difference]
-    /// A sentence.
-    let text: String
+    let differences: [Difference]
+    /// A sentence: `These systems differ in more than the output layer: cell 4096 against 512.`
+    public let text: String
 }
 
 /// Scores of one trained model on held-out text.
-public struct QualityRecord: Codable {
+public struct QualityRecord: BenchmarkRecord {
+    public static let event = "quality"
+
     let system: String
-    /// What the systems had as much of: `words` or `time`.
+    /// What all systems had the same amount of: `words` or `time`.
     let budget: String?
     let seed: Int?
     let words, candidates, classes: Int?
-    /// Positions ranked, and all of the held-out text.
+    /// The numbers of positions ranked, and of all in the held-out text.
     let positions, heldOutPositions: Int?
     let seconds, top1, top10, perplexity, candidatePerplexity, coverage, unknownShare: Double?
-    /// Of the continuous output: ranks by cosine alone, the loss, and that of the best constant vector.
+    /// Scores of the continuous output: ranks by cosine alone, the loss, and that of the best constant vector.
     let cosineTop1, cosineTop10, loss, constantLoss: Double?
-    /// The unigram model over the same positions and candidates.
+    /// Scores of the unigram model over the same positions and candidates.
     let unigramTop1, unigramTop10, unigramPerplexity: Double?
 }
 
 /// One point of a learning curve.
-public struct CurveRecord: Codable {
+public struct CurveRecord: BenchmarkRecord {
+    public static let event = "curve"
+
     let system: String
     let seed: Int?
     let words: Int?
@@ -91,7 +117,9 @@ public struct CurveRecord: Codable {
 }
 
 /// The score of a classifier on a model's vectors.
-public struct ProbeRecord: Codable {
+public struct ProbeRecord: BenchmarkRecord {
+    public static let event = "probe"
+
     let system: String
     let budget: String?
     let seed, probeSeed, testTokens: Int?
@@ -101,10 +129,14 @@ public struct ProbeRecord: Codable {
 }
 
 /// The time that scoring held-out text took, beside its matrix products at the machine's ceiling.
-public struct EvaluationRecord: Codable {
-    /// Positions scored, and the words that they were ranked among.
+public struct EvaluationRecord: BenchmarkRecord {
+    public static let event = "evaluation"
+
+    /// The number of positions scored.
     let positions: Int
-    let candidates, threads, rounds: Int?
+    /// The number of words that they were ranked among.
+    let candidates: Int?
+    let threads, rounds: Int?
     /// Multiplications and additions of the products.
     let operations: Double?
     /// Seconds of an evaluation, and of its products at the ceiling.
@@ -116,96 +148,65 @@ public struct EvaluationRecord: Codable {
     let ratio: Spread?
 }
 
-/// A line of results.
-public enum ResultRecord {
-    case machine(MachineRecord), system(SystemRecord), ratio(RatioRecord), leftOut(LeftOutRecord)
-    /// For other programs: a report finds the differences again.
-    case differences(DifferencesRecord)
-    case quality(QualityRecord), curve(CurveRecord), probe(ProbeRecord), evaluation(EvaluationRecord)
-    /// The benchmark of that name was stopped before it was done.
-    case interrupted(run: String?)
+/// A mark that the benchmark of that name was stopped before it was done.
+public struct InterruptedRecord: BenchmarkRecord {
+    public static let event = "interrupted"
+
+    let run: String?
+
+    public init(run: String?) { self.run = run }
 }
 
-extension ResultRecord: Encodable {
-    private enum Key: CodingKey { case event, run }
+extension ResultLog {
+    /// Writes a record, the event beside its own keys. Throws what the output throws.
+    public func write(_ record: some BenchmarkRecord) throws { try writeLine(Line(record: record)) }
 
-    /// The event stands beside the record's own keys.
-    public func encode(to encoder: any Encoder) throws {
-        func put(_ event: String, _ record: some Encodable) throws {
+    private struct Line<Record: BenchmarkRecord>: Encodable {
+        let record: Record
+
+        private enum Key: CodingKey { case event }
+
+        func encode(to encoder: any Encoder) throws {
             var container = encoder.container(keyedBy: Key.self)
-            try container.encode(event, forKey: .event)
+            try container.encode(Record.event, forKey: .event)
             try record.encode(to: encoder)
         }
-        switch self {
-        case .machine(let record): try put("machine", record)
-        case .system(let record): try put("system", record)
-        case .ratio(let record): try put("ratio", record)
-        case .leftOut(let record): try put("left-out", record)
-        case .differences(let record): try put("differences", record)
-        case .quality(let record): try put("quality", record)
-        case .curve(let record): try put("curve", record)
-        case .probe(let record): try put("probe", record)
-        case .evaluation(let record): try put("evaluation", record)
-        case .interrupted(let run): try put("interrupted", Interrupted(run: run))
-        }
     }
 }
 
-extension ResultRecord {
-    private struct Head: Decodable { let event: String }
-    private struct Interrupted: Codable { let run: String? }
+/// The records that a report shows, by their events.
+private let shownKinds: [String: any BenchmarkRecord.Type] = Dictionary(
+    uniqueKeysWithValues: [
+        MachineRecord.self, SystemRecord.self, RatioRecord.self, LeftOutRecord.self, QualityRecord.self, CurveRecord.self,
+        ProbeRecord.self, EvaluationRecord.self, InterruptedRecord.self,
+    ].map { (kind: any BenchmarkRecord.Type) in (kind.event, kind) })
 
-    /// One line of JSON; `nil` for events of other programs. Throws `DecodingError`.
-    init?(_ line: Data, _ decoder: JSONDecoder) throws {
-        func record<Record: Decodable>() throws -> Record { try decoder.decode(Record.self, from: line) }
-        let head: Head = try record()
-        switch head.event {
-        case "machine": self = .machine(try record())
-        case "system": self = .system(try record())
-        case "ratio": self = .ratio(try record())
-        case "left-out": self = .leftOut(try record())
-        case "quality": self = .quality(try record())
-        case "curve": self = .curve(try record())
-        case "probe": self = .probe(try record())
-        case "evaluation": self = .evaluation(try record())
-        case "interrupted": self = .interrupted(run: (try record() as Interrupted).run)
-        default: return nil
-        }
-    }
+/// Reads one line of JSON; returns `nil` for events that a report does not show. Throws `DecodingError`.
+func benchmarkRecord(_ line: Data, _ decoder: JSONDecoder) throws -> (any BenchmarkRecord)? {
+    struct Head: Decodable { let event: String }
+    func decode(_ kind: (some BenchmarkRecord).Type) throws -> any BenchmarkRecord { try decoder.decode(kind, from: line) }
+    return try shownKinds[decoder.decode(Head.self, from: line).event].map { try decode($0) }
 }
 
-extension ResultRecord {
-    /// The range of whole numbers in results: counts, sizes and seeds, exact in every reader of JSON.
-    private static let wholeNumbers = 0...1 << 53
+extension BenchmarkRecord {
+    /// Says which number of the record is out of range, for a message; `nil` if none is.
+    var complaint: String? { numberComplaint(self, "") }
+}
 
-    /// The largest of other numbers, either way: times, speeds and scores for which a picture can have an axis.
-    private static let largest = 1e100
+/// The range of whole numbers in results: counts, sizes and seeds, exact in every reader of JSON.
+private let wholeNumbers = 0...1 << 53
 
-    /// Which number of the record cannot be, for a message; `nil` if all can.
-    var complaint: String? { Self.complaint(record, "") }
+/// The largest magnitude of other numbers: times, speeds and scores for which a picture can have an axis.
+private let largestNumber = 1e100
 
-    private static func complaint(_ value: Any, _ name: String) -> String? {
-        if let number = value as? Int {
-            return wholeNumbers.contains(number) ? nil : "\"\(name)\" is \(number), and must be from 0 to \(wholeNumbers.upperBound)"
-        }
-        if let number = value as? Double {
-            return !number.isFinite || number.magnitude <= largest ? nil : "\"\(name)\" is \(number), and must be at most \(largest) in magnitude"
-        }
-        return Mirror(reflecting: value).children.lazy.compactMap { complaint($0.value, $0.label ?? name) }.first
+private func numberComplaint(_ value: Any, _ name: String) -> String? {
+    if let number = value as? Int {
+        return wholeNumbers.contains(number)
+            ? nil : "\"\(name)\" is \(number), and must be from 0 to \(wholeNumbers.upperBound)"
     }
-
-    private var record: Any {
-        switch self {
-        case .machine(let record): record
-        case .system(let record): record
-        case .ratio(let record): record
-        case .leftOut(let record): record
-        case .differences(let record): record
-        case .quality(let record): record
-        case .curve(let record): record
-        case .probe(let record): record
-        case .evaluation(let record): record
-        case .interrupted(let run): run as Any
-        }
+    if let number = value as? Double {
+        return !number.isFinite || number.magnitude <= largestNumber
+            ? nil : "\"\(name)\" is \(number), and must be at most \(largestNumber) in magnitude"
     }
+    return Mirror(reflecting: value).children.lazy.compactMap { numberComplaint($0.value, $0.label ?? name) }.first
 }

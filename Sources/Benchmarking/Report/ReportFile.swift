@@ -1,38 +1,32 @@
 public import Files
 internal import FoundationEssentials
 
-/// What stands behind one machine record of a file, up to the next: the results of one run of a benchmark.
+/// The results of one run of a benchmark: the records behind one machine record of a file, up to the next.
 struct ReportRun {
-    /// What the user calls the file.
+    /// The file as the user calls it.
     let file: String
     let machine: MachineRecord?
-    var systems: [SystemRecord] = []
-    var ratios: [RatioRecord] = []
-    var leftOut: [LeftOutRecord] = []
-    var qualities: [QualityRecord] = []
-    var curves: [CurveRecord] = []
-    var probes: [ProbeRecord] = []
-    var evaluations: [EvaluationRecord] = []
-    var isInterrupted = false
+    let systems: [SystemRecord]
+    let ratios: [RatioRecord]
+    let leftOut: [LeftOutRecord]
+    let qualities: [QualityRecord]
+    let curves: [CurveRecord]
+    let probes: [ProbeRecord]
+    let evaluations: [EvaluationRecord]
+    let isInterrupted: Bool
+
+    fileprivate init(file: String, _ records: [any BenchmarkRecord], isTorn: Bool) {
+        func all<Record>() -> [Record] { records.compactMap { $0 as? Record } }
+        self.file = file
+        machine = records.first as? MachineRecord
+        (systems, ratios, leftOut, evaluations) = (all(), all(), all(), all())
+        (qualities, curves, probes) = (all(), all(), all())
+        isInterrupted = isTorn || records.contains { $0 is InterruptedRecord }
+    }
 
     /// True if a report has anything of it to show.
     var hasResults: Bool {
         !systems.isEmpty || !ratios.isEmpty || !leftOut.isEmpty || !evaluations.isEmpty || hasQuality
-    }
-
-    fileprivate mutating func append(_ record: ResultRecord) {
-        switch record {
-        case .machine: preconditionFailure("a machine record begins a run")
-        case .system(let record): systems.append(record)
-        case .ratio(let record): ratios.append(record)
-        case .leftOut(let record): leftOut.append(record)
-        case .quality(let record): qualities.append(record)
-        case .curve(let record): curves.append(record)
-        case .probe(let record): probes.append(record)
-        case .evaluation(let record): evaluations.append(record)
-        case .differences: break
-        case .interrupted: isInterrupted = true
-        }
     }
 }
 
@@ -40,7 +34,7 @@ struct ReportRun {
 public struct ReportFile {
     public let name: String
     let runs: [ReportRun]
-    /// The number of the last line if it was torn off and is passed over.
+    /// The number of the last line if it was torn off, and is passed over.
     public let tornLine: Int?
     /// Why a report has nothing of this file to show, with status `dataError`; `nil` if it has something.
     public let lack: ToolError?
@@ -53,19 +47,16 @@ public struct ReportFile {
         let decoder = JSONDecoder()
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(
             positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        var runs: [ReportRun] = []
+        // The records of each run.
+        var records: [[any BenchmarkRecord]] = []
         var torn: Int?
         func take(_ line: UnsafeRawBufferPointer) throws {
             guard line.contains(where: { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") }) else { return }
             do {
-                guard let record = try ResultRecord(Data(line), decoder) else { return }
+                guard let record = try benchmarkRecord(Data(line), decoder) else { return }
                 if let complaint = record.complaint { throw ToolError.data(source.name, "line \(lines.number)", complaint) }
-                if case .machine(let machine) = record {
-                    runs.append(ReportRun(file: source.name, machine: machine))
-                } else {
-                    if runs.isEmpty { runs.append(ReportRun(file: source.name, machine: nil)) }
-                    runs[runs.count - 1].append(record)
-                }
+                if records.isEmpty || record is MachineRecord { records.append([]) }
+                records[records.count - 1].append(record)
             } catch let error as DecodingError {
                 // A run that was ended from outside leaves half a line.
                 if case .dataCorrupted = error, !lines.isEnded {
@@ -76,7 +67,9 @@ public struct ReportFile {
             }
         }
         while try lines.next(take) {}
-        if torn != nil && !runs.isEmpty { runs[runs.count - 1].isInterrupted = true }
+        let runs = records.enumerated().map { index, own in
+            ReportRun(file: source.name, own, isTorn: torn != nil && index == records.count - 1)
+        }
         if runs.contains(where: \.hasResults) {
             lack = nil
         } else if lines.number == 0 {

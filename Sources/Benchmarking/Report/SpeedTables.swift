@@ -67,7 +67,7 @@ struct SpeedTables {
                 head(name),
                 [none, none, none] + references.map { ratio($0, name, group) } + [ReportTable.Cell](repeating: none, count: 7))
         }
-        table.footnotes = [SystemDifferences(group.systems).text].compactMap { $0 }
+        table.footnotes = [DifferencesRecord(group.systems)?.text].compactMap { $0 }
         return table
     }
 

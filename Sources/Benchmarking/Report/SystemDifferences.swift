@@ -1,21 +1,11 @@
-/// What the systems of a comparison differ in, the thing compared among them, so that no difference goes unsaid.
-public struct SystemDifferences {
-    public struct Difference: Codable, Equatable, Sendable {
-        /// What differs: `cell`, `vocabulary`, …
-        let what: String
-        /// The different values, in the order of the systems.
-        let values: [String]
-    }
-
-    public let differences: [Difference]
-
-    /// What most comparisons are about.
+extension DifferencesRecord {
+    /// The setting that most comparisons are about.
     private static let outputLayer = "output layer"
-    /// Those of a record's settings that come first; others follow by their names.
+    /// The settings of a record that come first; others follow by their names.
     private static let settings = ["layers", "vectors", "layer norm", "dropout", "residual connections", "shared layers", "loss"]
 
-    /// - Parameter systems: that stand beside each other.
-    public init(_ systems: [SystemRecord]) {
+    /// The differences of systems that stand beside each other; `nil` if they differ in nothing.
+    public init?(_ systems: [SystemRecord]) {
         let named: [(String, (SystemRecord) -> String?)] = [
             (Self.outputLayer, { $0.output }), ("input layer", { $0.input }), ("cell", { $0.cell.map(String.init) }),
             ("projection", { $0.projection.map(String.init) }), ("directions", { $0.directions.map(String.init) }),
@@ -24,17 +14,23 @@ public struct SystemDifferences {
         ]
         let others = Set(systems.flatMap { ($0.settings ?? [:]).keys }).subtracting(Self.settings).sorted()
         let aspects = named + (Self.settings + others).map { name in (name, { $0.settings?[name] }) }
-        // What a system does not have, or does not say, is no other value.
-        differences = aspects.compactMap { name, value in
+        // A setting that a system does not have, or does not say, is no other value.
+        let differences = aspects.compactMap { name, value in
             let values = distinct(systems.compactMap(value))
             return values.count > 1 ? Difference(what: name, values: values) : nil
         }
+        guard !differences.isEmpty else { return nil }
+        func common<Value: Hashable>(_ value: (SystemRecord) -> Value?) -> Value? {
+            let values = distinct(systems.map(value))
+            return values.count == 1 ? values[0] : nil
+        }
+        self.init(
+            run: systems.first?.run, encoder: common(\.encoder), vocabulary: common(\.vocabulary), systems: systems.map(\.name),
+            differences: differences, text: Self.sentence(differences))
     }
 
-    /// A sentence: `These systems differ in more than the output layer: cell 4096 against 512.`; `nil` if they differ in nothing.
-    public var text: String? {
-        guard !differences.isEmpty else { return nil }
-        let others = differences.filter { $0.what != Self.outputLayer }
+    private static func sentence(_ differences: [Difference]) -> String {
+        let others = differences.filter { $0.what != outputLayer }
         let list = others.map { "\($0.what) \($0.values.joined(separator: " against "))" }.joined(separator: ", ")
         if others.isEmpty { return "These systems differ in the output layer alone." }
         if others.count < differences.count { return "These systems differ in more than the output layer: \(list)." }
@@ -45,7 +41,7 @@ public struct SystemDifferences {
 
 extension SystemRecord {
     /// The classes of the softmax, or the words of the table: `793,471`, of units `32,000 units`; `nil` if neither is known.
-    package var vocabularyText: String? {
+    var vocabularyText: String? {
         guard let size = classes ?? vocabulary else { return nil }
         return NumberText.grouped(size) + (input == "subwords" ? " units" : "")
     }

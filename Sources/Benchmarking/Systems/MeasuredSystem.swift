@@ -5,14 +5,14 @@ public import Training
 
 /// A network to be trained in a benchmark, and how.
 public struct MeasuredSystem: Codable, Sendable {
-    /// What results call it.
+    /// The name in results.
     public var name: String
-    /// The options that make it, or what is published under its name.
+    /// The options that make it, or the preset.
     public var options: String
-    /// What its encoder's sizes are called.
+    /// The name of its encoder's sizes.
     public var encoder: String
     public var configuration: EncoderConfiguration
-    /// Words of the vocabulary that it is measured for, marks counted; units of words are fewer.
+    /// The number of words of the vocabulary that it is measured for, marks counted; units of words are fewer.
     public var vocabulary: Int
     public var batch: Int
     public var window: Int
@@ -42,8 +42,8 @@ public struct MeasuredSystem: Codable, Sendable {
         return options
     }
 
-    /// About how many bytes training it takes, before anything is allocated; not too few.
-    /// - Parameter tableMemory: the most that the vectors of words may take.
+    /// Estimates the bytes that training it takes, before anything is allocated, and not too few.
+    /// - Parameter tableMemory: the most bytes that the vectors of words may take.
     func bytes(tableMemory: Int) -> Double {
         let words = Double(vocabulary)
         let vectors = configuration.input == .embeddings || configuration.output == .continuous
@@ -54,9 +54,9 @@ public struct MeasuredSystem: Codable, Sendable {
             + table + Self.bytesOfWord * words + Self.bytesOfProgram
     }
 
-    /// What the estimate leaves out is a tenth of it at most: gathered rows of a sampled softmax, packed weights.
+    /// The factor for what the estimate leaves out, at most a tenth: gathered rows of a sampled softmax, packed weights.
     private static let margin = 1.1
-    /// A word's spelling, hash and numbers; the program with its text.
+    /// Bytes of a word's spelling, hash and numbers, and of the program with its text.
     private static let bytesOfWord = 100.0, bytesOfProgram = 6e7
 }
 
@@ -70,15 +70,15 @@ public enum PublishedSystem: String, CaseIterable, Sendable {
     /// The preset of `train` that is this system at its full size.
     public var preset: String { rawValue.lowercased() }
 
-    /// Sizes that are not the encoder's.
+    /// The sizes that are not the encoder's.
     public struct Sizes: Sendable {
-        /// Classes of the softmaxes, marks counted.
+        /// The number of classes of the softmaxes, marks counted.
         public var vocabulary = 793_471
-        /// Of ELMo-Sub; no more than the vocabulary.
+        /// The number of units of ELMo-Sub, no more than the vocabulary.
         public var units = 32_000
-        /// Of ELMo; no more than half of the vocabulary.
+        /// The number of words that ELMo draws for a window, no more than half of the vocabulary.
         public var negatives = 8192
-        /// Of the embedding table.
+        /// The width of the embedding table.
         public var dimension = 300
         public var batch = 128
         public var window = 20
@@ -90,7 +90,7 @@ public enum PublishedSystem: String, CaseIterable, Sendable {
     /// The names of encoders to measure with, and the presets that have their sizes.
     public static let encoders = [("small", "small"), ("base", "base"), ("medium", "medium"), ("reference", "elmo-c")]
 
-    /// The system with the encoder of a name in `encoders`; `nil` if there is none.
+    /// Returns the system with the encoder of a name in `encoders`; `nil` if there is none.
     ///
     /// ELMo's characters have filters in proportion to the encoder's output: all 2,048 with the reference encoder, a quarter of
     /// each with one a quarter as wide. The clusters of ELMo-A begin at 40,000 and 200,000 of 400,000 words or more, else at a
@@ -120,13 +120,13 @@ public enum PublishedSystem: String, CaseIterable, Sendable {
     }
 }
 
-/// What results call a network, so that a reader can tell what it is and how large: `ELMo-A full size 4096/512`,
+/// The name of a network in results, which tells what it is and how large: `ELMo-A full size 4096/512`,
 /// `ELMo-C small 512/128`, `softmax base 1024/256 --loss l2`.
 public struct SystemName {
-    /// One of the published systems, or else what goes in and comes out.
-    public let system: String
-    /// What its size is called, if it has a name, and cell and projection.
-    public let size: String
+    /// One of the published systems, or else the names of output and input layer.
+    private let system: String
+    /// The name of its size, if it has one, and cell and projection.
+    private let size: String
 
     public init(_ configuration: EncoderConfiguration) {
         system = switch (configuration.input, configuration.output) {
@@ -147,7 +147,7 @@ public struct SystemName {
 
     private static let fullSize = 4096
 
-    /// The name, with those of the user's words that it does not say yet.
+    /// Returns the name, with those of the user's words that it does not say yet.
     /// - Parameter words: a preset's name and options, as typed.
     public func text(_ words: [String]) -> String {
         var rest: [String] = [], index = words.first?.begins(with: "-") == false ? 1 : 0
@@ -163,6 +163,6 @@ public struct SystemName {
         return ([system, size] + rest).joined(separator: " ")
     }
 
-    /// Options that the name says, or a column of every table.
+    /// The options that the name says, or a column of every table.
     private static let said: Set = ["--preset", "--input", "--output", "--cell", "--projection", "--vocabulary", "--units"]
 }

@@ -3,11 +3,11 @@ internal import Model
 internal import Parallel
 internal import Training
 
-/// How long it takes to measure systems together.
+/// The seconds that it takes to measure systems together.
 struct MeasuringTime {
-    /// Until they are ready: their start, and the steps that count for nothing.
+    /// The seconds until they are ready: their start, and the steps that count for nothing.
     var setUp = 0.0
-    /// Of one round.
+    /// The seconds of one round.
     var round = 0.0
 
     func seconds(rounds: Int) -> Double { setUp + Double(rounds) * round }
@@ -17,7 +17,7 @@ struct MeasuringTime {
 public struct BudgetTooShort: Error {
     /// Seconds that the fewest rounds of all groups take, and as many as ratios with an interval need; starts included.
     public let fewest, enough: Double
-    /// How many groups there are to measure.
+    /// The number of groups to measure.
     public let groups: Int
 
     init(_ times: [MeasuringTime]) {
@@ -30,10 +30,10 @@ public struct BudgetTooShort: Error {
 /// The time has come at which a run must end.
 struct BudgetSpent: Error {}
 
-/// What is known of the time that systems take before they are measured: by the machine's speed at large products at first, and
-/// by what systems of the same name took, as soon as some are ready.
+/// An estimate of the time that systems take, before they are measured: by the machine's speed at large products at first, and
+/// by the times of systems of the same name as soon as some are ready.
 struct TimeEstimate {
-    /// What a system took to be ready.
+    /// The times of a system that is ready: of a step, and of all steps that counted for nothing.
     private struct Known {
         let system: MeasuredSystem
         let step, settling: Double
@@ -42,11 +42,11 @@ struct TimeEstimate {
     private let turnSeconds: Double
     private let operationsPerSecond: Double
     private var known: [Known] = []
-    /// Of the last group: what starting took beside the steps, and for how many words.
+    /// The seconds that starting the last group took beside its steps, and the words of its vocabularies.
     private var start = (seconds: 0.0, words: 1.0)
 
-    /// Of the ceiling of large products, what a step of training reaches; and how many steps it takes until it is known how the
-    /// directions run faster.
+    /// The share of the ceiling of large products that a step of training reaches, and the number of steps until it is known how
+    /// the directions run faster.
     private static let usualShare = 0.5, settlingSteps = 7.0
 
     /// Measures the machine's speed for a third of a second.
@@ -55,13 +55,13 @@ struct TimeEstimate {
         operationsPerSecond = Self.usualShare * 1e9 * ProductCeiling(pool: ThreadPool(threads: threads)).rate(seconds: 0.3)
     }
 
-    /// Takes down what a system took: a step, and all until it was ready.
+    /// Notes the seconds of a system's step, and of all steps until it was ready.
     mutating func learn(_ system: MeasuredSystem, step: Double, settling: Double) {
         known.removeAll { $0.system.name == system.name }
         known.append(Known(system: system, step: step, settling: settling))
     }
 
-    /// Takes down what starting a group took, its steps left out.
+    /// Notes the seconds that starting a group took, its steps left out.
     mutating func learn(start seconds: Double, of systems: [MeasuredSystem]) { start = (seconds, Self.words(systems)) }
 
     func time(of systems: [MeasuredSystem]) -> MeasuringTime {
@@ -74,7 +74,7 @@ struct TimeEstimate {
         return time
     }
 
-    /// A turn is one step, or as many as fill it.
+    /// Returns the seconds of a turn: one step, or as many as fill it.
     private func turn(_ step: Double) -> Double { step > 0 ? step * max(1, (turnSeconds / step).rounded(.up)) : turnSeconds }
 
     private func steps(of system: MeasuredSystem) -> (step: Double, settling: Double) {
@@ -87,7 +87,7 @@ struct TimeEstimate {
         return (step, Self.settlingSteps * step)
     }
 
-    /// Of a step: 6 for each weight that a word meets.
+    /// Returns the operations of a step: 6 for each weight that a word meets.
     private static func operations(of system: MeasuredSystem) -> Double {
         let words = Double(system.batch) * Double(system.window) * Double(system.configuration.directions.count)
         return 6 * words * max(1, system.configuration.weightsOfWord)

@@ -9,14 +9,21 @@ internal import Training
 
 /// A system in a process of its own, from outside: `StepServer` is what runs there.
 final class ServedSystem {
-    /// What a turn was.
-    struct Turn {
-        var words: Int
-        var seconds: Double
-        /// By part; see `StepRunner.Step`.
-        var costs: [Double]
-        var gradientBytes: Int
-        var peakMemory: Int
+    /// The sizes of a system, known as soon as it has read everything.
+    struct Sizes: Codable {
+        let parameters, optimizerBytes, largestBatch: Int
+    }
+
+    /// The measurements of one turn.
+    struct Turn: Codable {
+        var words = 0
+        var seconds = 0.0
+        /// Seconds by part; see `StepRunner.Step`.
+        var costs: [Double] = []
+        /// Bytes of the last step's gradient.
+        var gradientBytes = 0
+        /// The most memory of the process in bytes, by the system's account.
+        var peakMemory = 0
     }
 
     let name: String
@@ -32,35 +39,27 @@ final class ServedSystem {
         name = work.system.name
         self.check = check
         workFile = try ScratchFile()
-        let output = workFile.output()
         guard let text = try? JSONEncoder().encode(work) else { throw ToolError(.software, "a system that is no JSON") }
-        try output.write([UInt8](text))
-        try output.commit()
+        try workFile.write { try $0.write([UInt8](text)) }
         try start()
     }
 
     deinit { end() }
 
-    /// What the system is, as soon as it has read everything. Throws `ToolError` with what it says is wrong.
-    func ready() throws -> (parameters: Int, optimizerBytes: Int, largestBatch: Int) {
-        let reply = try self.reply()
-        return (reply.parameters ?? 0, reply.optimizerBytes ?? 0, reply.largestBatch ?? 0)
-    }
+    /// Waits until the system is ready and returns its sizes. Throws `ToolError` with the system's message if something is wrong.
+    func ready() throws -> Sizes { try reply(\.sizes) }
 
-    /// Steps that count for nothing: memory is touched for the first time, and it is tried how directions run faster.
+    /// Makes steps that count for nothing: memory is touched for the first time, and it is tried how directions run faster.
     /// - Returns: the seconds of the fastest.
     func settle() throws -> Double {
         try ask("settle")
-        return try reply().seconds ?? 0
+        return try reply(\.fastest)
     }
 
     /// Trains for at least `seconds`, and at least a step.
     func turn(seconds: Double) throws -> Turn {
         try ask("turn \(seconds)")
-        let reply = try self.reply()
-        return Turn(
-            words: reply.words ?? 0, seconds: reply.seconds ?? 0, costs: reply.costs ?? [],
-            gradientBytes: reply.gradientBytes ?? 0, peakMemory: reply.peakMemory ?? 0)
+        return try reply(\.turn)
     }
 
     /// Ends the process, wherever it is.
@@ -79,7 +78,7 @@ final class ServedSystem {
         }
         socket = ends[0]
         defer { close(ends[1]) }
-        // What it has to say it answers; what is written when a program breaks down would only be noise.
+        // Its messages are answers; what is written when a program breaks down would only be noise.
         let nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC)
         defer { close(nowhere) }
         let (started, error) = startProgram(
@@ -94,17 +93,18 @@ final class ServedSystem {
         guard send(socket, bytes, bytes.count, CInt(MSG_NOSIGNAL)) == bytes.count else { throw ended() }
     }
 
-    /// The next line of its answers.
-    private func reply() throws -> ServedReply {
+    /// Waits for the next line of its answers and returns a part of it.
+    private func reply<Part>(_ part: KeyPath<ServedReply, Part?>) throws -> Part {
         while true {
             if let end = received.firstIndex(of: UInt8(ascii: "\n")) {
                 let line = Data(received[..<end])
                 received.removeSubrange(...end)
-                guard let reply = try? JSONDecoder().decode(ServedReply.self, from: line) else {
-                    throw ToolError(.software, "\(name): its process answers what is no JSON")
+                let reply = try? JSONDecoder().decode(ServedReply.self, from: line)
+                if let error = reply?.error { throw ToolError(.software, error) }
+                guard let answer = reply?[keyPath: part] else {
+                    throw ToolError(.software, "\(name): its process does not answer what it is asked")
                 }
-                if let error = reply.error { throw ToolError(.software, error) }
-                return reply
+                return answer
             }
             var poll = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
             let count = Glibc.poll(&poll, 1, Self.patience)
@@ -155,7 +155,7 @@ public struct StepServer {
         input = LineReader(try FileSource(path: "-"))
     }
 
-    /// Serves until the input ends. What goes wrong is answered, not thrown.
+    /// Serves until the input ends. Errors are answered, not thrown.
     public func run() {
         // Whoever started this process decides when it ends: an interrupt from the terminal is theirs.
         for number in [SIGINT, SIGHUP] { signal(number, SIG_IGN) }
@@ -181,8 +181,9 @@ public struct StepServer {
         let runner = StepRunner(configuration, system.training, input)
         answer(
             ServedReply(
-                parameters: runner.encoder.parameterCount, optimizerBytes: runner.encoder.momentBytes,
-                largestBatch: largestBatch(input, read: read)))
+                sizes: ServedSystem.Sizes(
+                    parameters: runner.encoder.parameterCount, optimizerBytes: runner.encoder.momentBytes,
+                    largestBatch: largestBatch(input, read: read))))
         while let command = try nextCommand() {
             switch command.name {
             case "settle":
@@ -191,29 +192,27 @@ public struct StepServer {
                     fastest = min(fastest, try runner.run().seconds)
                     steps += 1
                 }
-                answer(ServedReply(seconds: fastest))
+                answer(ServedReply(fastest: fastest))
             default:
-                answer(try turn(runner, seconds: command.seconds))
+                answer(ServedReply(turn: try turn(runner, seconds: command.seconds)))
             }
         }
     }
 
-    private func turn(_ runner: StepRunner, seconds: Double) throws -> ServedReply {
-        var reply = ServedReply()
-        var costs: [Double] = [], spent = 0.0, words = 0
+    private func turn(_ runner: StepRunner, seconds: Double) throws -> ServedSystem.Turn {
+        var turn = ServedSystem.Turn()
         repeat {
             let step = try runner.run()
-            words += step.words
-            spent += step.seconds
-            costs = costs.isEmpty ? step.costs : zip(costs, step.costs).map { $0 + $1 }
-            reply.gradientBytes = step.gradientBytes
-        } while spent < seconds
-        (reply.words, reply.seconds, reply.costs) = (words, spent, costs)
-        reply.peakMemory = peakMemory()
-        return reply
+            turn.words += step.words
+            turn.seconds += step.seconds
+            turn.costs = turn.costs.isEmpty ? step.costs : zip(turn.costs, step.costs).map { $0 + $1 }
+            turn.gradientBytes = step.gradientBytes
+        } while turn.seconds < seconds
+        turn.peakMemory = peakMemory()
+        return turn
     }
 
-    /// Streams of text whose training fits in the memory given, by the bill of `train --dry-run`.
+    /// Returns the most streams of text whose training fits in the memory given, by the bill of `train --dry-run`.
     private func largestBatch(_ input: TrainingInput, read: Int) -> Int {
         func fits(_ batch: Int) -> Bool {
             var options = work.system.training
@@ -234,10 +233,10 @@ public struct StepServer {
         return low
     }
 
-    /// Memory is touched for the first time in them, moments in the second.
+    /// The steps in which memory is touched for the first time; the second is the first that touches moments.
     private static let firstSteps = 2
 
-    /// As `train --batch` allows, and its product with `--window`.
+    /// The most that `train --batch` allows, and its product with `--window`.
     private static let mostStreams = 1 << 16, mostPositions = 1 << 24
 
     private func nextCommand() throws -> (name: String, seconds: Double)? {
@@ -253,33 +252,28 @@ public struct StepServer {
     }
 }
 
-/// The user wants no more rounds.
+/// The user's wish for no more rounds.
 struct Interruption: Error {}
 
-/// What a system's process is told to train, as JSON.
+/// The order to a system's process what to train, as JSON.
 struct ServedWork: Codable {
     var system: MeasuredSystem
     var tokens: String
     var table, vocabulary: String?
-    /// Whose words are all met, as they would be in the text that the vocabulary comes from.
+    /// A vocabulary whose words are all met, as they would be in the text that it comes from.
     var metWords: String?
     var tableMemory: Int
     var threads: Int
-    /// For which the largest batch is asked.
+    /// The memory that the largest batch is asked for.
     var memoryGiven: Int
 }
 
-/// What a system's process answers, a line of JSON each.
+/// An answer of a system's process, a line of JSON: one of these.
 private struct ServedReply: Codable {
     var error: String?
-    /// After the start.
-    var parameters, optimizerBytes, largestBatch: Int?
-    /// After a turn; after steps that count for nothing, the seconds of the fastest.
-    var words: Int?
-    var seconds: Double?
-    var costs: [Double]?
-    /// Of the last step.
-    var gradientBytes: Int?
-    /// Bytes, by the system's account of this process.
-    var peakMemory: Int?
+    /// The answer to the start.
+    var sizes: ServedSystem.Sizes?
+    /// The seconds of the fastest of the steps that count for nothing.
+    var fastest: Double?
+    var turn: ServedSystem.Turn?
 }

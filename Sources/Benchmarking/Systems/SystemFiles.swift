@@ -3,14 +3,14 @@ internal import Model
 internal import Parallel
 internal import Shards
 
-/// What systems are trained on in a benchmark: a text as token shards of words and units, vocabularies of any size, and tables
-/// of random vectors, which take as long as others. Made by the tools that lie beside this program.
+/// The inputs of systems that are trained in a benchmark: a text as token shards of words and units, vocabularies of any size,
+/// and tables of random vectors, which take as long as others. The tools that lie beside this program make them.
 final class SystemFiles {
-    /// The shard of the text's tokens, how many they are, and how many words they have.
+    /// The shard of the text's tokens, the number of tokens, and that of different words.
     let tokens: String
     private(set) var tokenCount = 0
     private(set) var distinctWords = 0
-    /// Holds the tokens, unless the text is a shard.
+    /// The file of the tokens, unless the text is a shard.
     private let tokenShard: ScratchFile?
     private let vocabulary: ScratchFile
     private let runner: PipelineRunner
@@ -31,25 +31,22 @@ final class SystemFiles {
         if let text, let source, try PeekedShard(source).kind == .tokens {
             (tokens, tokenShard) = (text, nil)
         } else {
-            let shard = try ScratchFile(), synthetic = try ScratchFile()
+            let shard = try ScratchFile()
+            let synthetic = text == nil ? try ScratchFile(syntheticText: megabytes * 1_000_000) : nil
             (tokens, tokenShard) = (shard.path, shard)
-            if text == nil {
-                var writer = SyntheticText()
-                let output = synthetic.output()
-                try writer.write(bytes: megabytes * 1_000_000, to: output)
-                try output.commit()
+            try withExtendedLifetime(synthetic) {
+                try run([ToolCommand("tokenize", "--quiet", text ?? synthetic?.path ?? "")], to: shard)
             }
-            try run([ToolCommand("tokenize", "--quiet", text ?? synthetic.path)], to: shard)
         }
         try run([ToolCommand("build-vocab", "--quiet", tokens)], to: vocabulary)
-        let reader = try VocabularyShardReader(FileSource(path: vocabulary.path), pool: WorkerPool(threads: 1))
+        let reader = try vocabulary.vocabulary()
         while try reader.nextBlock({ _, count in
             tokenCount += Int(count)
             distinctWords += 1
         }) {}
     }
 
-    /// A vocabulary of `size` classes, marks counted: the text's most frequent words, and made-up ones if it has fewer.
+    /// Returns a vocabulary of `size` classes, marks counted: the text's most frequent words, and made-up ones if it has fewer.
     func vocabulary(size: Int) throws -> ScratchFile {
         if let made = vocabularies[size] { return made }
         let file = try Self.resized(vocabulary, to: size)
@@ -57,7 +54,7 @@ final class SystemFiles {
         return file
     }
 
-    /// An embedding table for that vocabulary.
+    /// Returns an embedding table for the vocabulary of `size` classes.
     func table(size: Int, dimension: Int) throws -> ScratchFile {
         let key = "\(size) \(dimension)"
         if let made = tables[key] { return made }
@@ -67,8 +64,8 @@ final class SystemFiles {
         return file
     }
 
-    /// The text cut into units, and a vocabulary of them of `size` classes. Cut into a few fewer than that, because letters
-    /// are units, too; made-up ones fill the rest.
+    /// Returns the text cut into units, and a vocabulary of them of `size` classes. The merges are a few fewer than that, because
+    /// letters are units, too; made-up units fill the rest.
     func units(size: Int) throws -> (tokens: ScratchFile, vocabulary: ScratchFile) {
         if let made = units[size] { return made }
         let codes = try ScratchFile(), all = try ScratchFile(), cut = try ScratchFile()
@@ -84,11 +81,11 @@ final class SystemFiles {
         return result
     }
 
-    /// Runs tools; what they say is wrong is thrown as their own status and line.
+    /// Runs tools. Throws `ToolError` with the status and the last message of a tool that fails.
     private func run(_ commands: [ToolCommand], to file: ScratchFile) throws {
         let errors = try ScratchFile()
         do {
-            _ = try runner.run(commands, output: file.descriptor, errors: errors.descriptor, processors: threads)
+            try runner.run(commands, to: file, errors: errors, processors: threads)
         } catch let error as ToolError {
             var last: String?
             let lines = LineReader(try errors.source())
@@ -98,14 +95,13 @@ final class SystemFiles {
         }
     }
 
-    /// The first words of a vocabulary, or all of them and made-up ones that occur once, so that with the marks there are
+    /// Returns the first words of a vocabulary, or all of them and made-up ones that occur once, so that with the marks there are
     /// `size` classes.
     private static func resized(_ vocabulary: ScratchFile, to size: Int) throws -> ScratchFile {
-        let pool = WorkerPool(threads: 1)
-        let reader = try VocabularyShardReader(FileSource(path: vocabulary.path), pool: pool)
+        let reader = try vocabulary.vocabulary()
         let file = try ScratchFile(), output = file.output()
         let fields: ShardFields = reader.header.fields["bpe"].map { ["bpe": $0] } ?? [:]
-        let writer = try VocabularyShardWriter(output, tool: "bench", options: fields, pool: pool)
+        let writer = try VocabularyShardWriter(output, tool: "bench", options: fields, pool: WorkerPool(threads: 1))
         var words = WordTable()
         for mark in EncoderConfiguration.Mark.names { _ = words.insert(mark) }
         while try reader.nextBlock({ word, count in

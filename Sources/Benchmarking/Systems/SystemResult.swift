@@ -1,29 +1,30 @@
 internal import Kernels
 
-/// What was measured of a system, and of each turn it had.
+/// The measurements of a system and of its turns.
 public struct SystemResult: Sendable {
     public let system: MeasuredSystem
-    /// Trainable weights.
+    /// The number of trainable weights.
     public let parameters: Int
-    /// What the optimiser keeps beside weights and gradients.
+    /// Bytes that the optimiser keeps beside weights and gradients.
     public let optimizerBytes: Int
-    /// Streams of text whose training fits in the memory given; 0: not one.
+    /// The most streams of text whose training fits in the memory given, 0 if not even one does.
     public let largestBatch: Int
-    /// Of each round: seconds of a word.
+    /// The seconds of a word in each round.
     public private(set) var secondsOfWord: [Double] = []
     /// The rounds that ratios are made of, the same for all that were measured together; see `QuietRounds`.
     var quietRounds: [Int] = []
-    /// Of each round: shares of its time in the order of `SystemResult.parts`.
+    /// The shares of each round's time in the order of `SystemResult.parts`.
     private var costs: [[Double]] = []
-    /// Bytes: of the process, by the system's account; of the last step's gradient.
+    /// The most memory of the process in bytes, by the system's account.
     public private(set) var peakMemory = 0
+    /// Bytes of the last step's gradient.
     public private(set) var gradientBytes = 0
     /// Joules of the machine's processors in this system's turns, and the words of these turns; `nil`: not measurable.
     private var energy: (joules: Double, words: Int)?
 
-    init(_ system: MeasuredSystem, _ ready: (parameters: Int, optimizerBytes: Int, largestBatch: Int)) {
+    init(_ system: MeasuredSystem, _ sizes: ServedSystem.Sizes) {
         self.system = system
-        (parameters, optimizerBytes, largestBatch) = ready
+        (parameters, optimizerBytes, largestBatch) = (sizes.parameters, sizes.optimizerBytes, sizes.largestBatch)
     }
 
     mutating func add(_ turn: ServedSystem.Turn, joules: Double?) {
@@ -49,7 +50,7 @@ public struct SystemResult: Sendable {
         Self.parts.indices.map { part in costs.reduce(0) { $0 + $1[part] } / Double(max(1, costs.count)) }
     }
 
-    /// How many times as long as `other` takes this system takes for a word, round by round of the quiet ones.
+    /// Returns the ratio of this system's time for a word to that of `other`, round by round of the quiet ones.
     public func ratio(to other: SystemResult) -> PairedRatio {
         PairedRatio(quietRounds.map { secondsOfWord[$0] / other.secondsOfWord[$0] })
     }

@@ -12,24 +12,24 @@ public struct SystemsBenchmark {
     public var text: String?
     public var megabytes = 16
     public var threads: Int
-    /// The most memory for the vectors of words.
+    /// The most memory for the vectors of words, in bytes.
     public var tableMemory = 256 << 20
-    /// For which the largest batch is asked.
+    /// The memory, in bytes, that the largest batch is asked for.
     public var memoryGiven = Files.memoryLimit()
     /// A turn is one step, or as many as take this many seconds.
     public var turnSeconds = 0.25
-    /// No fewer rounds than these are measured.
+    /// The fewest rounds that are measured.
     public static let fewestRounds = 3
-    /// Fewer rounds than these are few: six quiet ones are what an interval needs.
+    /// The number of rounds below which there are few: an interval needs six quiet ones.
     public static let enoughRounds = 12
     private static let mostRounds = 1001
-    /// Rounds end early when every ratio is known to this share of itself.
+    /// The share of itself to which every ratio must be known for rounds to end early.
     public var precision = 0.005
-    /// Asked again and again; then what has been measured is what there is.
+    /// Asked again and again; once true, measuring ends.
     public var shouldStop: () -> Bool = { false }
-    /// Told what is being done.
+    /// Called with what is being done.
     public var onProgress: (String) -> Void = { _ in }
-    /// Told what has been done.
+    /// Called with what has been done.
     public var onStage: (String) -> Void = { _ in }
 
     private var files: SystemFiles?
@@ -37,10 +37,12 @@ public struct SystemsBenchmark {
 
     public init(threads: Int) { self.threads = threads }
 
-    /// Systems measured together, those that could not be, and why; and whether it ended before its time.
+    /// The results of systems that were measured together.
     public struct Outcome {
         public var results: [SystemResult] = []
+        /// The systems that could not be measured, and why.
         public var leftOut: [(system: MeasuredSystem, reason: String)] = []
+        /// True if measuring ended because `shouldStop` asked for it.
         public var isInterrupted = false
     }
 
@@ -52,7 +54,7 @@ public struct SystemsBenchmark {
         onStage("the text is read: \(NumberText.grouped(textSize.tokens)) tokens")
     }
 
-    /// Of the text: tokens and distinct words, when it is ready.
+    /// The numbers of tokens and distinct words of the text, when it is ready.
     public var textSize: (tokens: Int, distinctWords: Int) { (files?.tokenCount ?? 0, files?.distinctWords ?? 0) }
 
     /// Measures systems together: their start and at least `fewestRounds`, and no longer than the budget.
@@ -60,8 +62,8 @@ public struct SystemsBenchmark {
     /// A system that does not fit in the memory there is, beside those before it, is left out before anything is allocated; so
     /// is one whose process fails, and, in groups behind the first, what no time is left for.
     /// - Parameters:
-    ///   - until: when these systems should be done, if they have had the fewest rounds.
-    ///   - end: when all must be done.
+    ///   - until: the time at which these systems should be done, if they have had the fewest rounds.
+    ///   - end: the time at which all must be done.
     ///   - later: groups that are measured behind this one, and need their time.
     /// Throws `BudgetTooShort` before the first round of the first group if the fewest rounds of all groups would last beyond
     /// `end`; `ToolError` if the text cannot be made ready.
@@ -132,7 +134,7 @@ public struct SystemsBenchmark {
         return outcome
     }
 
-    /// How far, in multiples of the budget, an estimate that rests on no step may be beyond it.
+    /// The multiple of the budget by which an estimate that rests on no step may be beyond it.
     private static let roughness = 1.0
 
     private struct Served {
@@ -141,9 +143,9 @@ public struct SystemsBenchmark {
         var result: SystemResult?
     }
 
-    /// Those that make a network and fit in memory, one beside the other; of the others `outcome` says why they do not.
+    /// Returns the systems that make a network and fit in memory, one beside the other, and adds the others to `outcome`.
     private func admit(_ systems: [MeasuredSystem], _ outcome: inout Outcome) -> [MeasuredSystem] {
-        var free = Double(min(memoryLimit(), availableMemory() ?? .max)) * Self.usableShare
+        var free = Double(min(memoryLimit(), Machine.availableMemory ?? .max)) * Self.usableShare
         var admitted: [MeasuredSystem] = []
         for system in systems {
             if let complaint = system.configuration.complaint {
@@ -185,7 +187,7 @@ public struct SystemsBenchmark {
         return served
     }
 
-    /// The rest is the system's, and this process's.
+    /// The share of the memory that systems may take; the rest is the operating system's, and this process's.
     private static let usableShare = 0.92
 
     private static func gigabytes(_ bytes: Double) -> String {
@@ -214,9 +216,11 @@ public struct SystemsBenchmark {
         return work
     }
 
+    /// Measures rounds.
     /// - Parameters:
-    ///   - expected: about how long a round takes.
-    ///   - until: no round behind the fewest lasts longer, if it takes no more than those before; none lasts beyond `end`.
+    ///   - expected: the seconds that a round takes, about.
+    ///   - until: the time beyond which no round lasts after the fewest, if it takes no more than those before; none lasts beyond
+    ///     `end`.
     private func measure(
         _ served: inout [Served], round expected: Double, until: Double, end: Double, _ outcome: inout Outcome
     ) {
@@ -273,7 +277,7 @@ public struct SystemsBenchmark {
         onProgress("round \(round), words/s: \(speeds.joined(separator: ", "))")
     }
 
-    /// Whether every ratio to the first system is known well enough; of one system alone, its speed.
+    /// True if every ratio to the first system is known well enough; for one system alone, its speed.
     private func isExact(_ served: [Served]) -> Bool {
         let results = served.compactMap(\.result).filter { $0.rounds > 0 }
         guard let first = results.first else { return false }

@@ -1,0 +1,32 @@
+internal import Files
+internal import Glibc
+internal import Parallel
+internal import Shards
+
+/// A file between two tools: it has no name, so nothing is left behind however the benchmark ends, and other processes open
+/// it through this one's descriptor.
+typealias ScratchFile = TemporaryFile
+
+extension ScratchFile {
+    /// Makes a file of at least `bytes` bytes of synthetic text. Throws what making and writing it throws.
+    convenience init(syntheticText bytes: Int) throws {
+        try self.init()
+        var text = SyntheticText()
+        try write { try text.write(bytes: bytes, to: $0) }
+    }
+
+    /// The name that tools open to read it from its start, as long as this object lives.
+    var path: String { "/proc/\(getpid())/fd/\(descriptor)" }
+
+    /// Appends what `body` writes. Throws what `body` and writing throw.
+    func write(_ body: (OutputFile) throws -> Void) throws {
+        let output = output()
+        try body(output)
+        try output.commit()
+    }
+
+    /// Reads the file as a vocabulary. Throws what `VocabularyShardReader` throws.
+    func vocabulary() throws -> VocabularyShardReader {
+        try VocabularyShardReader(FileSource(path: path), pool: WorkerPool(threads: 1))
+    }
+}
