@@ -1,9 +1,7 @@
 internal import Glibc
 
-/// The processors that this thread, and the processes it starts, may run on.
-///
-/// The Glibc module hides GNU extensions, so the two functions are looked up by name; where they are missing, nothing is
-/// pinned.
+/// The processors that this thread, and the processes it starts, may run on. The Glibc module hides GNU extensions, so the two
+/// functions are looked up by name; if they are missing, nothing is pinned.
 enum Affinity {
     private typealias Get = @convention(c) (pid_t, Int, UnsafeMutableRawPointer?) -> CInt
     private typealias Set = @convention(c) (pid_t, Int, UnsafeRawPointer?) -> CInt

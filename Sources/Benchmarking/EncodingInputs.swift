@@ -12,7 +12,6 @@ final class EncodingInputs {
     let sentences: [[String]]
     /// The words of the sentences, each once, in the order in which they come.
     let distinctWords: [String]
-    private(set) var modelBytes = 0
     /// `nil` for a model that reads characters.
     private(set) var table: EmbeddingTable?
     private let threads: Int
@@ -33,7 +32,6 @@ final class EncodingInputs {
             configuration, capacity: SentenceEncoder.capacity, training: nil, hasOutput: false, pool: pool)
         encoder.initialize(seed: 1)
         try model.write { try ModelFile.write(encoder, to: $0) }
-        modelBytes = 4 * encoder.parameterCount
         try write([Array(sentences[0].prefix(5))], to: shortText)
         if configuration.input == .embeddings { try makeTable() }
     }

@@ -5,9 +5,8 @@ public import Model
 internal import Parallel
 public import Training
 
-/// Evaluations of a network on held-out text beside the time that their matrix products would take at the machine's ceiling,
-/// by turns in one run. The network is as it begins: what a prediction is does not change what ranking it costs, except for
-/// units of words.
+/// Evaluations of a network on held-out text beside the time that their matrix products would take at the machine's ceiling, by
+/// turns in one run. The network is untrained: predictions do not change the cost of ranking them, except for units of words.
 public struct EvaluationBenchmark {
     private let configuration: EncoderConfiguration
     private let options: TrainingOptions
@@ -25,24 +24,8 @@ public struct EvaluationBenchmark {
         self.input = input
     }
 
-    /// The numbers of what was scored, and the times.
-    public struct Result {
-        /// The numbers of positions scored, and of words that they were ranked among.
-        public let positions, candidates: Int
-        /// Multiplications and additions of the products, in all directions.
-        public let operations: Double
-        public let runs: [Run]
-        /// Seconds of the evaluation as a multiple of those of its products at the ceiling.
-        public var ratio: Spread { Spread(runs.map { $0.seconds / (operations / $0.ceiling * 1e-9) }) }
-    }
-
-    /// One evaluation of all directions, and GFLOP/s of large products right after it.
-    public struct Run {
-        public let seconds, ceiling: Double
-    }
-
     /// Measures. Throws `ToolError`: `configuration` if there is no held-out text, and what scoring throws.
-    public func run() throws -> Result {
+    public func run() throws -> EvaluationRecord {
         guard let heldOut = try input.heldOutText(configuration, options) else {
             throw ToolError(.configuration, "\(input.corpus.name): has too few sentences for a held-out text to evaluate on")
         }
@@ -55,12 +38,14 @@ public struct EvaluationBenchmark {
         }
         try evaluate()
         let ceiling = try MachineCeiling(size: 1024, pool: input.pool, kernels: kernels)
-        var runs: [Run] = []
-        while runs.isEmpty || runs.count < self.runs && !shouldStop() {
-            let seconds = try Benchmarking.seconds(evaluate)
-            runs.append(Run(seconds: seconds, ceiling: ceiling.rates(seconds: 0.3).best))
+        let operations = heldOut.plan.operations
+        var times: [(seconds: Double, products: Double)] = []
+        while times.isEmpty || times.count < runs && !shouldStop() {
+            times.append((try Benchmarking.seconds(evaluate), 1e-9 * operations / ceiling.rates(seconds: 0.3).best))
         }
-        return Result(
-            positions: heldOut.positions, candidates: heldOut.candidateCount, operations: heldOut.plan.operations, runs: runs)
+        return EvaluationRecord(
+            positions: heldOut.positions, candidates: heldOut.candidateCount, threads: input.pool.threads, rounds: times.count,
+            operations: operations, seconds: Spread(times.map(\.seconds)), products: Spread(times.map(\.products)),
+            ceiling: Spread(times.map { 1e-9 * operations / $0.products }), ratio: Spread(times.map { $0.seconds / $0.products }))
     }
 }

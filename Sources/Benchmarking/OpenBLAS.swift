@@ -17,9 +17,6 @@ public struct OpenBLAS: Sendable {
     /// The processor whose kernels the library took, in its own words.
     public let core: String
 
-    /// Throws `ToolError`: `unavailable` if the library is not installed, `systemError` if there is no room for it.
-    public init() throws { self = try Self.library.get() }
-
     /// Makes the library take its kernels for a processor that has the vectors of `kernels` and no wider ones. It chooses when it is
     /// opened: call this before. A choice that is in the environment already stays.
     public static func hold(to kernels: ProcessorKernels) {
@@ -34,28 +31,26 @@ public struct OpenBLAS: Sendable {
     /// The library's names for processors, by the widest vectors that they have.
     private static let cores = ["avx512": "SkylakeX", "avx2": "Haswell", "sse2": "Prescott"]
 
-    private static let library = Result { () throws(ToolError) in
+    fileprivate static let library = Result { () throws(ToolError) in
         // Debian's name for any of its builds; each has integers of 32 bits.
         let name = "libopenblas.so.0"
         // It tries for ever where it gets no memory: 32 MiB for each thread, and stacks.
         let room = (256 + 64 * sysconf(CInt(_SC_NPROCESSORS_ONLN))) << 20
-        guard let place = mmap(nil, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), place != MAP_FAILED else {
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+        guard let place = mmap(nil, room, PROT_NONE, flags, -1, 0), place != MAP_FAILED else {
             throw ToolError(.systemError, "\(name): the system gives no \(room >> 20) MiB of address space, which it needs")
         }
         munmap(place, room)
         guard let library = dlopen(name, RTLD_NOW | RTLD_LOCAL), let product = dlsym(library, "cblas_sgemm"),
             let setThreads = dlsym(library, "openblas_set_num_threads"), let core = dlsym(library, "openblas_get_corename")
-        else { throw ToolError(.unavailable, "\(name) is missing, and products are measured beside it: apt install libopenblas-dev") }
+        else {
+            throw ToolError(
+                .unavailable, "\(name) is missing, and products are measured beside it: apt install libopenblas-dev")
+        }
         return OpenBLAS(
             product: unsafeBitCast(product, to: Product.self),
             setThreads: unsafeBitCast(setThreads, to: (@convention(c) (CInt) -> Void).self),
             core: unsafeBitCast(core, to: (@convention(c) () -> UnsafePointer<CChar>?).self)().map { String(cString: $0) } ?? "unknown")
-    }
-
-    private init(product: Product, setThreads: @convention(c) (CInt) -> Void, core: String) {
-        self.product = product
-        self.setThreads = setThreads
-        self.core = core
     }
 
     /// Writes `left` [rows, depth] times `right` [depth, columns], each as it is stored or transposed, into `result`
@@ -71,6 +66,11 @@ public struct OpenBLAS: Sendable {
             CInt(result.columns), CInt(isLeftTransposed ? left.rows : left.columns), 1, left.start, CInt(left.columns), right.start,
             CInt(right.columns), 0, result.start, CInt(result.columns))
     }
+}
+
+extension OpenBLAS {
+    /// Throws `ToolError`: `unavailable` if the library is not installed, `systemError` if there is no room for it.
+    public init() throws { self = try Self.library.get() }
 }
 
 /// The machine's ceiling: the speed of large products by Contour's kernels and by OpenBLAS.

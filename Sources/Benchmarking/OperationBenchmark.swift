@@ -51,7 +51,8 @@ public struct OperationBenchmark: Sendable {
     private func openBLAS(
         _ memory: OperationMemory, _ operation: OperationCase, _ sizes: OperationCase.Sizes
     ) throws -> () -> Void {
-        let library = try OpenBLAS(), (isLeftTransposed, isRightTransposed) = (operation.isLeftTransposed, operation.isRightTransposed)
+        let library = try OpenBLAS()
+        let (isLeftTransposed, isRightTransposed) = (operation.isLeftTransposed, operation.isRightTransposed)
         let (left, right) = memory.factors(sizes, isLeftTransposed: isLeftTransposed, isRightTransposed: isRightTransposed)
         let result = memory.zeros(sizes.rows, sizes.columns)
         return {

@@ -24,8 +24,8 @@ public struct OperationCase: Sendable {
         public var slope: Slope?
     }
 
-    /// The derivative of an operation. Its backward pass, which runs after the operation, turns `outputGradient` into the gradients of
-    /// `inputs`; each gradient has the shape of its input.
+    /// The derivative of an operation. Its backward pass, which runs after the operation, turns `outputGradient` into the
+    /// gradients of `inputs`; each gradient has the shape of its input.
     public struct Slope {
         public let inputs, gradients: [Matrix]
         /// The result that is differentiated times its gradient, or the loss alone if there is no gradient.
@@ -74,13 +74,10 @@ public final class OperationMemory {
 
     func zeros(_ rows: Int, _ columns: Int) -> Matrix { Matrix(buffer(rows * columns), rows: rows, columns: columns) }
 
-    /// Uniform in ±`scale`.
+    /// Returns a matrix of random numbers in ±`scale`.
     public func matrix(_ rows: Int, _ columns: Int, scale: Double = 1) -> Matrix {
         let matrix = zeros(rows, columns)
-        var values: [Float] = []
-        values.reserveCapacity(rows * columns)
-        for _ in 0..<rows * columns { values.append(Float(random.uniform(in: -scale..<scale))) }
-        matrix.copy(from: values)
+        matrix.copy(from: (0..<rows * columns).map { _ in Float(random.uniform(in: -scale..<scale)) })
         return matrix
     }
 
@@ -107,7 +104,7 @@ public final class OperationMemory {
         return scalars
     }
 
-    /// The contents of all memory, to be restored.
+    /// Returns the contents of all memory, to be restored.
     public func snapshot() -> [FloatBuffer] {
         buffers.map { buffer in
             let copy = FloatBuffer(count: buffer.count)

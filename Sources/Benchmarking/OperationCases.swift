@@ -9,6 +9,28 @@ extension OperationCase {
         OperationCase(name, work: { matrices * Double($0.rows * $0.columns) }) { prepare($0, $1.rows, $1.columns) }
     }
 
+    /// An elementwise operation that changes one matrix.
+    private static func inPlace(
+        _ name: String, matrices: Double = 2, scale: Double = 1, _ run: @escaping @Sendable (any Backend, Matrix) -> Void
+    ) -> OperationCase {
+        elementwise(name, matrices: matrices) { memory, rows, columns in
+            let values = memory.matrix(rows, columns, scale: scale)
+            return Prepared(run: { run($0, values) }, results: [values])
+        }
+    }
+
+    /// An elementwise operation that reads one matrix and writes or changes another; `rowSource` and `rowTarget` say which of them
+    /// is [1, columns].
+    private static func pairwise(
+        _ name: String, matrices: Double, rowSource: Bool = false, rowTarget: Bool = false,
+        _ run: @escaping @Sendable (any Backend, _ source: Matrix, _ target: Matrix) -> Void
+    ) -> OperationCase {
+        elementwise(name, matrices: matrices) { memory, rows, columns in
+            let source = memory.matrix(rowSource ? 1 : rows, columns), target = memory.matrix(rowTarget ? 1 : rows, columns)
+            return Prepared(run: { run($0, source, target) }, results: [target])
+        }
+    }
+
     static func product(
         _ name: String, left isLeftTransposed: Bool = false, right isRightTransposed: Bool = false, packed: Bool = false,
         adding: Bool = false
@@ -21,13 +43,23 @@ extension OperationCase {
             let factors = (
                 isLeftTransposed ? left.transposed : left.operand, isRightTransposed ? right.transposed : right.operand
             )
-            var kept: (backend: any Backend, factor: PackedFactor)?
+            let packing = packedOnce(factors.1)
             return Prepared(
                 run: { backend in
                     guard packed else { return backend.multiply(factors.0, factors.1, into: result, adding: adding) }
-                    if kept?.backend !== backend { kept = (backend, backend.packed(factors.1)) }
-                    if let kept { backend.multiply(factors.0, kept.factor, into: result, adding: adding) }
+                    backend.multiply(factors.0, packing(backend), into: result, adding: adding)
                 }, results: [result])
+        }
+    }
+
+    /// Returns a function that packs a factor for a backend, and only once if it is called for the same backend again.
+    private static func packedOnce(_ factor: Operand) -> (any Backend) -> PackedFactor {
+        var kept: (backend: any Backend, factor: PackedFactor)?
+        return { backend in
+            if let kept, kept.backend === backend { return kept.factor }
+            let factor = backend.packed(factor)
+            kept = (backend, factor)
+            return factor
         }
     }
 
@@ -113,34 +145,13 @@ extension OperationCase {
         product("product"), product("product, left transposed", left: true), product("product, right transposed", right: true),
         product("product, adding", adding: true), product("product, packed", packed: true),
         product("product, packed, transposed", right: true, packed: true),
-        elementwise("copy", matrices: 2) { memory, rows, columns in
-            let (source, target) = (memory.matrix(rows, columns), memory.zeros(rows, columns))
-            return Prepared(run: { $0.copy(source, to: target) }, results: [target])
-        },
-        elementwise("fill", matrices: 1) { memory, rows, columns in
-            let target = memory.matrix(rows, columns)
-            return Prepared(run: { $0.fill(target, with: 0.25) }, results: [target])
-        },
-        elementwise("add", matrices: 3) { memory, rows, columns in
-            let (source, target) = (memory.matrix(rows, columns), memory.matrix(rows, columns))
-            return Prepared(run: { $0.add(source, to: target) }, results: [target])
-        },
-        elementwise("scale", matrices: 2) { memory, rows, columns in
-            let target = memory.matrix(rows, columns)
-            return Prepared(run: { $0.scale(target, by: 0.999) }, results: [target])
-        },
-        elementwise("broadcast", matrices: 1) { memory, rows, columns in
-            let (row, target) = (memory.matrix(1, columns), memory.zeros(rows, columns))
-            return Prepared(run: { $0.broadcast(row, to: target) }, results: [target])
-        },
-        elementwise("add row", matrices: 2) { memory, rows, columns in
-            let (row, target) = (memory.matrix(1, columns), memory.matrix(rows, columns))
-            return Prepared(run: { $0.addRow(row, to: target) }, results: [target])
-        },
-        elementwise("column sums", matrices: 1) { memory, rows, columns in
-            let (matrix, sums) = (memory.matrix(rows, columns), memory.matrix(1, columns))
-            return Prepared(run: { $0.addColumnSums(of: matrix, to: sums) }, results: [sums])
-        },
+        pairwise("copy", matrices: 2) { $0.copy($1, to: $2) },
+        inPlace("fill", matrices: 1) { $0.fill($1, with: 0.25) },
+        pairwise("add", matrices: 3) { $0.add($1, to: $2) },
+        inPlace("scale") { $0.scale($1, by: 0.999) },
+        pairwise("broadcast", matrices: 1, rowSource: true) { $0.broadcast($1, to: $2) },
+        pairwise("add row", matrices: 2, rowSource: true) { $0.addRow($1, to: $2) },
+        pairwise("column sums", matrices: 1, rowTarget: true) { $0.addColumnSums(of: $1, to: $2) },
         elementwise("gather", matrices: 2) { memory, rows, columns in
             let table = memory.matrix(2 * rows, columns), places = memory.numbers(rows, below: 2 * rows)
             if rows > 2 { places[1] = -1 }
@@ -164,10 +175,7 @@ extension OperationCase {
             let parts = (0..<3).map { _ in memory.matrix(rows, columns) }
             return Prepared(run: { $0.moveSum(of: Array(parts[1...]), to: parts[0]) }, results: parts)
         },
-        elementwise("normalize", matrices: 2) { memory, rows, columns in
-            let values = memory.matrix(rows, columns)
-            return Prepared(run: { $0.normalize(values) }, results: [values])
-        },
+        inPlace("normalize") { $0.normalize($1) },
         activation("relu", .relu), activation("tanh", .tanh), activation("sigmoid", .sigmoid),
         elementwise("dropout", matrices: 3) { memory, rows, columns in
             let (mask, values) = (memory.zeros(rows, columns), memory.matrix(rows, columns))
@@ -204,8 +212,7 @@ extension OperationCase {
                         biasGradient: biasGradient)
                 })
         },
-        OperationCase("LSTM step", work: { 7 * Double($0.rows * $0.columns) }) { memory, sizes in
-            let (rows, size) = (sizes.rows, sizes.columns)
+        elementwise("LSTM step", matrices: 7) { memory, rows, size in
             let gates = memory.matrix(rows, 4 * size, scale: 2), bias = memory.matrix(1, 4 * size)
             let (previous, cells, outputs) = (memory.matrix(rows, size), memory.zeros(rows, size), memory.zeros(rows, size))
             let (gradient, cellGradient, own) = (memory.matrix(rows, size), memory.zeros(rows, size), memory.zeros(rows, 4 * size))
@@ -222,8 +229,7 @@ extension OperationCase {
                         clip: 3)
                 })
         },
-        OperationCase("GRU step", work: { 9 * Double($0.rows * $0.columns) }) { memory, sizes in
-            let (rows, size) = (sizes.rows, sizes.columns)
+        elementwise("GRU step", matrices: 9) { memory, rows, size in
             let (gates, products) = (memory.matrix(rows, 3 * size, scale: 2), memory.matrix(rows, 3 * size, scale: 2))
             let (bias, own, previous) = (memory.matrix(1, 3 * size), memory.matrix(1, size), memory.matrix(rows, size))
             let (outputs, gradient, slope) = (memory.zeros(rows, size), memory.matrix(rows, size), memory.zeros(rows, size))
@@ -255,8 +261,8 @@ extension OperationCase {
                         transformedGradient: slopes[1], gateGradient: slopes[2], carried: slopes[0])
                 })
         },
-        OperationCase("character filters", work: { 3 * Double($0.rows * 5 * $0.columns) }) { memory, sizes in
-            let (words, filters) = (sizes.rows, sizes.columns), size = 4, width = 2
+        elementwise("character filters", matrices: 15) { memory, words, filters in
+            let size = 4, width = 2
             let starts = memory.numbers(words, below: 1), places = memory.numbers(words, below: 5)
             var rows = 0
             for word in 0..<words {
@@ -301,13 +307,10 @@ extension OperationCase {
                 }, results: [gradient], scalars: [loss])
         },
         softmax("softmax", sampled: false), softmax("sampled softmax", sampled: true),
-        elementwise("log softmax", matrices: 2) { memory, rows, columns in
-            let values = memory.matrix(rows, columns, scale: 5)
-            return Prepared(run: { $0.logSoftmax(values) }, results: [values])
-        },
-        OperationCase("layers mixed", work: { 4 * Double($0.rows * $0.columns) }) { memory, sizes in
-            let (rows, width, layers) = (sizes.rows, sizes.columns, 3)
-            let input = memory.matrix(rows, layers * width), weights = memory.matrix(1, layers), gain = memory.matrix(1, 1)
+        inPlace("log softmax", scale: 5) { $0.logSoftmax($1) },
+        elementwise("layers mixed", matrices: 4) { memory, rows, width in
+            let layers = 3, input = memory.matrix(rows, layers * width)
+            let weights = memory.matrix(1, layers), gain = memory.matrix(1, 1)
             let (output, gradient, slope) = (memory.zeros(rows, width), memory.matrix(rows, width), memory.zeros(rows, layers * width))
             let (own, ownGain, partials) = (memory.zeros(1, layers), memory.zeros(1, 1), memory.scalars(mixBlocks * layers))
             return Prepared(
@@ -329,13 +332,11 @@ extension OperationCase {
         OperationCase("scores of candidates", isProduct: true, work: { $0.productOperations }) { memory, sizes in
             let left = memory.matrix(sizes.rows, sizes.depth), right = memory.matrix(sizes.depth, sizes.columns)
             let prior = memory.matrix(1, sizes.columns), sums = memory.scalars(3 * sizes.rows)
-            var kept: (backend: any Backend, factor: PackedFactor)?
+            let packing = packedOnce(right.operand)
             return Prepared(
                 run: { backend in
-                    if kept?.backend !== backend { kept = (backend, backend.packed(right)) }
-                    guard let packed = kept?.factor else { return }
                     let found = backend.scoreSums(
-                        left, packed, prior: prior, scale: 2,
+                        left, packing(backend), prior: prior, scale: 2,
                         targets: (0..<sizes.rows).map { _ in ScoreTarget(score: 0.5) }, moments: true)
                     for (row, sum) in found.enumerated() {
                         (sums[3 * row], sums[3 * row + 1], sums[3 * row + 2]) = (sum.logTotal, sum.mean, sum.variance)

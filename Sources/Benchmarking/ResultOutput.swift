@@ -46,13 +46,16 @@ public struct TextTable: Sendable {
 
     public init(_ titles: [String]) { rows = [titles] }
 
+    /// - Parameter rows: at least one, each with as many cells.
+    init(rows: [[String]]) { self.rows = rows }
+
     /// Appends a row with a cell for each title.
     public mutating func append(_ cells: [String]) {
         precondition(cells.count == rows[0].count, "\(cells.count) cells in a table of \(rows[0].count) columns")
         rows.append(cells)
     }
 
-    /// One line a row, each with its end.
+    /// One line a row, each with its end and without spaces before it.
     public var text: String {
         let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
@@ -60,7 +63,8 @@ public struct TextTable: Sendable {
                 let space = String(repeating: " ", count: pair.1 - pair.0.count)
                 return column == 0 ? pair.0 + space : space + pair.0
             }
-            return cells.joined(separator: "  ") + "\n"
+            let line = cells.joined(separator: "  ").utf8
+            return String(Substring(line.dropLast(line.reversed().prefix { $0 == UInt8(ascii: " ") }.count))) + "\n"
         }.joined()
     }
 }

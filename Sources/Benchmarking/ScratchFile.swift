@@ -29,4 +29,12 @@ extension ScratchFile {
     func vocabulary() throws -> VocabularyShardReader {
         try VocabularyShardReader(FileSource(path: path), pool: WorkerPool(threads: 1))
     }
+
+    /// Returns the numbers of tokens and of distinct words of a vocabulary. Throws what reading it throws.
+    func counted() throws -> (tokens: Int, words: Int) {
+        let reader = try vocabulary()
+        var (tokens, words) = (0, 0)
+        while try reader.nextBlock({ _, count in (tokens, words) = (tokens + Int(count), words + 1) }) {}
+        return (tokens, words)
+    }
 }

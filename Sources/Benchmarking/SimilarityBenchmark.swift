@@ -23,48 +23,32 @@ struct SimilarityBenchmark {
     let hasVector: [Bool]
     /// The words that count as known: a table would have their vector.
     let known: [Int]
-    let fitted: [Int]
-    let generators: [SpellingBenchmark.Generator]
+    /// The methods that make vectors for words that are not known.
+    let methods: [SpellingEvaluation.Method]
 
     func run(_ set: WordSimilarity) -> SimilarityResult {
-        let isKnown = Set(known)
-        let mean = DirectionStandard(rows.matrix, ids: known).mean
-        let (knownOnly, knownPairs) = set.correlation { first, second in
-            guard let a = table.find(first), let b = table.find(second), isKnown.contains(a), isKnown.contains(b) else {
-                return nil
-            }
-            return rows.row(a).cosine(rows.row(b), less: mean)
-        }
-        func correlation(_ make: @escaping (Int) -> RowMatrix?) -> Double {
-            // A pair about which nothing is known gets the similarity 0, that of unrelated words.
+        let isKnown = Set(known), mean = DirectionStandard(rows.matrix, ids: known).mean
+        let both = RowMatrix(count: 2, dimension: rows.dimension)
+        // `missing` is the similarity of a pair without both vectors; pairs without a similarity do not count.
+        func correlation(missing: Double?, _ make: (Int, Matrix) -> Bool) -> (spearman: Double, pairs: Int) {
             set.correlation { first, second in
-                guard let a = table.find(first).flatMap(make), let b = table.find(second).flatMap(make) else { return 0 }
-                return a.row(0).cosine(b.row(0), less: mean)
-            }.spearman
-        }
-        func made(_ make: (Matrix) -> Bool) -> RowMatrix? {
-            let row = RowMatrix(count: 1, dimension: rows.dimension)
-            return make(row.row(0)) ? row : nil
-        }
-        func vector(_ id: Int) -> RowMatrix? {
-            made { row in
-                row.copy(from: rows.row(id))
-                return true
+                guard let a = table.find(first), let b = table.find(second), make(a, both.row(0)), make(b, both.row(1)) else {
+                    return missing
+                }
+                return both.row(0).cosine(both.row(1), less: mean)
             }
         }
-        func knownOr(_ make: @escaping (Int, Matrix) -> Bool) -> (Int) -> RowMatrix? {
-            { id in isKnown.contains(id) ? vector(id) : made { make(id, $0) } }
+        func copy(_ id: Int, into row: Matrix) -> Bool {
+            row.copy(from: rows.row(id))
+            return true
         }
-        let nearest = SpellingEvaluation.Method.nearestSpelling(table, rows, fitted: fitted)
-        var all = [("known words only", correlation(knownOr { _, _ in false }))]
-        all.append(("nearest spelling", correlation(knownOr(nearest.make))))
-        for generator in generators {
-            all.append((generator.name, correlation(knownOr { id, row in
-                table.withWord(id) { generator.generator.vector(for: $0, into: row) }
-            })))
+        let knownOnly = correlation(missing: nil) { isKnown.contains($0) && copy($0, into: $1) }
+        // A pair about which nothing is known gets the similarity 0, that of unrelated words.
+        var all = ([.init("known words only") { _, _ in false }] + methods).map { method in
+            (method.name, correlation(missing: 0) { isKnown.contains($0) ? copy($0, into: $1) : method.make($0, $1) }.spearman)
         }
-        all.append(("true vectors", correlation { hasVector[$0] ? vector($0) : nil }))
+        all.append(("true vectors", correlation(missing: 0) { hasVector[$0] && copy($0, into: $1) }.spearman))
         return SimilarityResult(
-            set: set.name, pairs: set.pairs.count, known: knownPairs, knownOnly: knownOnly, all: all)
+            set: set.name, pairs: set.pairs.count, known: knownOnly.pairs, knownOnly: knownOnly.spearman, all: all)
     }
 }

@@ -1,5 +1,4 @@
 import Kernels
-import Parallel
 import Shards
 public import WordVectors
 
@@ -41,9 +40,8 @@ public struct SpellingBenchmark {
         public let scores: [SpellingEvaluation.Score]
     }
 
-    /// Fits and asks. `sets` are looked up with all words of the vocabulary and their own.
-    ///
-    /// Throws `ToolError`: what reading the vectors throws; `dataError` if too few words have a vector.
+    /// Fits and asks. `sets` are looked up with all words of the vocabulary and their own. Throws `ToolError`: what reading the
+    /// vectors throws; `dataError` if too few words have a vector.
     public func run(
         _ vocabulary: VocabularyWords, _ vectors: any VectorFile, sets: [WordSimilarity],
         progress: @escaping (String) -> Void
@@ -63,7 +61,12 @@ public struct SpellingBenchmark {
         let lookup = everything.limited(to: known)
         let counts = vocabulary.counts + Array(repeating: 0, count: table.count - vocabulary.counts.count)
         var generators: [Generator] = []
-        var fitted: [(name: String, make: () throws -> any OutOfVocabularyGenerator)] = []
+        func fit(_ name: String, _ make: () throws -> any OutOfVocabularyGenerator) rethrows {
+            progress("fitting \(name)")
+            let start = now()
+            let generator = try make()
+            generators.append(Generator(name: name, generator: generator, seconds: now() - start))
+        }
         let split = HeldOutWords(of: known, share: heldOut, seed: mimick.seed)
         let fittedTo = split.fitted, heldOutIds = split.heldOut
         let readers = fitsMimick ? [("MIMICK", mimick.reader), ("character CNN", .defaultConvolution)] : []
@@ -72,27 +75,22 @@ public struct SpellingBenchmark {
             configuration.reader = reader
             configuration.words = known.count
             configuration.heldOut = heldOut
-            fitted.append((name, {
+            try fit(name) {
                 try MimickTrainer(configuration, threads: threads).fit(table, counts: counts, lookup) {
                     progress("fitting \(name), epoch \($0.epoch): held-out loss \($0.heldOutLoss)")
                 }.generator
-            }))
+            }
         }
-        fitted.append(("fitted n-grams", { SubwordFit(subwords, threads: threads).fit(table, ids: fittedTo, lookup.rows) }))
-        for (name, make) in fitted {
-            progress("fitting \(name)")
-            let start = monotonicSeconds()
-            let generator = try make()
-            generators.append(Generator(name: name, generator: generator, seconds: monotonicSeconds() - start))
-        }
+        fit("fitted n-grams") { SubwordFit(subwords, threads: threads).fit(table, ids: fittedTo, lookup.rows) }
         if let own { generators.append(Generator(name: "the model's n-grams", generator: own, seconds: 0)) }
         progress("asking for \(min(asked, heldOutIds.count)) words")
+        let methods = generators.map { SpellingEvaluation.Method($0.name, $0.generator, table) }
+        let nearest = SpellingEvaluation.Method.nearestSpelling(table, lookup.rows, fitted: fittedTo)
         let evaluation = SpellingEvaluation(
-            generators.map { .init($0.name, $0.generator, table) } + [
-                .nearestSpelling(table, lookup.rows, fitted: fittedTo), .meanVector(lookup.rows, fitted: fittedTo),
-            ], table, lookup.rows, fitted: fittedTo, heldOut: heldOutIds, mostWords: asked, threads: threads)
+            methods + [nearest, .meanVector(lookup.rows, fitted: fittedTo)], table, lookup.rows, fitted: fittedTo,
+            heldOut: heldOutIds, mostWords: asked, threads: threads)
         let similarity = SimilarityBenchmark(
-            table: table, rows: lookup.rows, hasVector: found, known: known, fitted: fittedTo, generators: generators)
+            table: table, rows: lookup.rows, hasVector: found, known: known, methods: [nearest] + methods)
         return Result(
             generators: generators, evaluation: evaluation, fitted: fittedTo.count,
             groups: groups(evaluation, table, counts), similarities: sets.map(similarity.run))

@@ -1,8 +1,7 @@
 internal import Glibc
 
-/// Several measurements of one thing: the median, and how far they lie apart.
-///
-/// Medians, because what disturbs a measurement (another process, a lower clock) only ever slows it, and some rounds much.
+/// Several measurements of one thing: their range, and the median, because disturbances (another process, a lower clock) only ever
+/// slow a measurement, and some rounds much.
 public struct Spread: Sendable, Equatable, Codable {
     public let median: Double
     public let lowest: Double
@@ -21,21 +20,19 @@ public struct Spread: Sendable, Equatable, Codable {
 
 /// The ratio of the times of two systems, from rounds in which both were measured: the machine's drift is in both sides of each
 /// round's ratio and cancels.
-public struct PairedRatio: Sendable, Equatable, Encodable {
+public struct PairedRatio: Sendable {
     public let ratio: Spread
     /// Bounds of the ratio's true median with at least `confidence`, whatever its distribution: order statistics (the sign
-    /// test's interval); `nil` for too few rounds, which are six for 95%.
+    /// test's interval); `nil` for fewer than six rounds.
     public let low, high: Double?
-    public let confidence: Double
     public let rounds: Int
+    static let confidence = 0.95
 
     /// - Parameter rounds: the ratio of each round, at least one.
-    public init(_ rounds: [Double], confidence: Double = 0.95) {
+    public init(_ rounds: [Double]) {
         ratio = Spread(rounds)
-        self.confidence = confidence
         self.rounds = rounds.count
-        let sorted = rounds.sorted()
-        let place = Self.place(sorted.count, confidence)
+        let sorted = rounds.sorted(), place = Self.place(sorted.count)
         low = place.map { sorted[$0] }
         high = place.map { sorted[sorted.count - 1 - $0] }
     }
@@ -48,7 +45,7 @@ public struct PairedRatio: Sendable, Equatable, Encodable {
 
     /// The place, from either end, of the innermost pair of sorted values that holds the median with `confidence`: as many
     /// values lie below the median as a fair coin falls on one side.
-    static func place(_ count: Int, _ confidence: Double) -> Int? {
+    private static func place(_ count: Int) -> Int? {
         var outside = 0.0, place = -1
         while place + 1 < count / 2 {
             // Both tails with one more value on each side.
@@ -61,9 +58,8 @@ public struct PairedRatio: Sendable, Equatable, Encodable {
     }
 }
 
-/// The rounds that ratios are made of: the faster half. What disturbs a machine (neighbours, heat, a lower clock) only ever slows
-/// it, and some systems more than others: one that needs more memory suffers more from a neighbour who does. So disturbed
-/// rounds do not only scatter, they lean to one side; there may be more of them than of others.
+/// The rounds that ratios are made of: the faster half. Disturbances only ever slow a machine, and some systems more than others,
+/// so that disturbed rounds lean to one side.
 public enum QuietRounds {
     /// The number of rounds up to which all are used.
     private static let fewest = 3

@@ -1,9 +1,8 @@
 internal import Files
 internal import Parallel
 
-/// The speed and memory of every stage but training, each run as a user runs it: a process that reads a file or a pipe.
-///
-/// Every round runs all of them once, so that a change of the machine meets all; a first round is not counted.
+/// The speed and memory of every stage but training, each a process that reads a file or a pipe, as a user runs it. Every round
+/// runs all of them once, so that a change of the machine meets all; a first round is not counted.
 public struct StageBenchmark: Sendable {
     /// A text file, or `nil` for synthetic text.
     public var text: String?
@@ -54,34 +53,31 @@ public struct StageBenchmark: Sendable {
         return plans.map(\.stage)
     }
 
-    private struct Plan {
-        var stage: Stage
-        let commands: [ToolCommand]
-
-        init(_ name: String, _ processors: Int, _ unit: String, _ amount: Double, _ commands: [ToolCommand]) {
-            stage = Stage(name: name, processors: processors, unit: unit, amount: amount)
-            self.commands = commands
-        }
-    }
-
-    private func plans(_ inputs: StageInputs) -> [Plan] {
+    private func plans(_ inputs: StageInputs) -> [(stage: Stage, commands: [ToolCommand])] {
         let megabytes = Double(inputs.textBytes) / 1e6
         let usable = min(threads, availableProcessors())
-        let plans = (usable > 1 ? [1, usable] : [1]).map { processors -> [Plan] in
-            let threads = String(processors)
-            let tokenize = ToolCommand("tokenize", "--quiet", "--threads", threads, inputs.textPath)
+        let plans = (usable > 1 ? [1, usable] : [1]).map { processors in
+            func plan(_ name: String, _ unit: String, _ amount: Double, _ commands: ToolCommand...)
+                -> (stage: Stage, commands: [ToolCommand])
+            {
+                (Stage(name: name, processors: processors, unit: unit, amount: amount), commands)
+            }
+            func tool(_ name: String, _ arguments: String...) -> ToolCommand {
+                ToolCommand(name, ["--quiet", "--threads", "\(processors)"] + arguments)
+            }
+            let tokenize = tool("tokenize", inputs.textPath)
             return [
-                Plan("tokenize", processors, "MB", megabytes, [tokenize]),
-                Plan("build-vocab", processors, "tokens", Double(inputs.tokens),
-                     [ToolCommand("build-vocab", "--quiet", "--threads", threads, inputs.tokenShard.path)]),
-                Plan("tokenize | build-vocab", processors, "MB", megabytes,
-                     [tokenize, ToolCommand("build-vocab", "--quiet", "--threads", threads)]),
-                Plan("embed-oov", processors, "vectors", Double(inputs.vectors),
-                     [ToolCommand("embed-oov", "--quiet", "--threads", threads, "--unknown", "none",
-                                  "--vectors", inputs.vectorFile.path, inputs.vocabulary.path)]),
-                Plan("encode", processors, "tokens", Double(inputs.encodedTokens),
-                     [ToolCommand("encode", "--quiet", "--threads", threads, "--layers", "top",
-                                  "--model", inputs.model.path, "--table", inputs.table.path, inputs.encodedText.path)]),
+                plan("tokenize", "MB", megabytes, tokenize),
+                plan("build-vocab", "tokens", Double(inputs.tokens), tool("build-vocab", inputs.tokenShard.path)),
+                plan("tokenize | build-vocab", "MB", megabytes, tokenize, tool("build-vocab")),
+                plan(
+                    "embed-oov", "vectors", Double(inputs.vectors),
+                    tool("embed-oov", "--unknown", "none", "--vectors", inputs.vectorFile.path, inputs.vocabulary.path)),
+                plan(
+                    "encode", "tokens", Double(inputs.encodedTokens),
+                    tool(
+                        "encode", "--layers", "top", "--model", inputs.model.path, "--table", inputs.table.path,
+                        inputs.encodedText.path)),
             ]
         }
         // Stage by stage, one processor beside several.

@@ -25,13 +25,13 @@ struct StageInputs {
         }
         try run("tokenize", textPath, to: tokenShard)
         try run("build-vocab", tokenShard.path, to: vocabulary)
-        tokens = try countTokens(vocabulary)
+        tokens = try vocabulary.counted().tokens
         try writeVectors(most: benchmark.vectorWords)
         try run("embed-oov", "--unknown", "none", "--vectors", vectorFile.path, vocabulary.path, to: table)
         let encodedVocabulary = try ScratchFile(), encodedShard = try ScratchFile()
         try run("tokenize", encodedText.path, to: encodedShard)
         try run("build-vocab", encodedShard.path, to: encodedVocabulary)
-        encodedTokens = try countTokens(encodedVocabulary)
+        encodedTokens = try encodedVocabulary.counted().tokens
         try run(
             "train", "--preset", "small", "--steps", "1", "--batch", "1", "--held-out-every", "0", "--table", table.path,
             encodedShard.path, to: model)
@@ -65,13 +65,6 @@ struct StageInputs {
         try output.commit()
     }
 
-    private func countTokens(_ vocabulary: ScratchFile) throws -> Int {
-        let reader = try vocabulary.vocabulary()
-        var total = 0
-        while try reader.nextBlock({ _, count in total += Int(count) }) {}
-        return total
-    }
-
     /// Writes random vectors for the most frequent words in the text form of word2vec and fastText.
     private mutating func writeVectors(most limit: Int) throws {
         var words = WordList()
@@ -96,12 +89,8 @@ struct StageInputs {
     private func appendNumber(_ value: Int, to line: inout [UInt8]) {
         line.append(UInt8(ascii: " "))
         if value < 0 { line.append(UInt8(ascii: "-")) }
-        var rest = value.magnitude
-        line.append(UInt8(ascii: "0") + UInt8(rest / 10_000))
+        line.append(UInt8(ascii: value.magnitude < 10_000 ? "0" : "1"))
         line.append(UInt8(ascii: "."))
-        for unit: UInt in [1000, 100, 10, 1] {
-            rest %= unit * 10
-            line.append(UInt8(ascii: "0") + UInt8(rest / unit))
-        }
+        line += String(10_000 + value.magnitude).utf8.dropFirst()
     }
 }

@@ -2,11 +2,8 @@ public import Files
 internal import Kernels
 internal import Glibc
 
-/// English-like text of any size: a sentence a line, words by the law of Zipf and Mandelbrot, of the shapes that English
-/// words have.
-///
-/// Frequent words are short, sentences begin with capitals and end with marks, and there are commas, contractions,
-/// possessives, hyphens, quotation marks, numbers and abbreviations about as often as in news. It means nothing; it takes a
+/// English-like text of any size, a sentence a line: words by the law of Zipf and Mandelbrot, frequent ones short, and capitals,
+/// marks, contractions, possessives, hyphens, numbers and abbreviations about as often as in news, so that it takes a
 /// tokenizer's and a counter's time as news does. The same seed gives the same text.
 public struct SyntheticText {
     /// The number of distinct words before capitals and suffixes.

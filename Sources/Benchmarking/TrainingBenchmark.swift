@@ -1,4 +1,5 @@
 internal import Files
+public import Kernels
 public import Model
 internal import Parallel
 
@@ -53,7 +54,7 @@ public struct TrainingBenchmark: Sendable {
             onRound(rounds.count, round)
         }
         return Result(
-            parameters: parameters, wordsPerStep: training.words, rounds: rounds, phases: phases.shares,
+            parameters: parameters, rounds: rounds, phases: phases.shares,
             peakMemory: Files.peakMemory())
     }
 
@@ -70,21 +71,57 @@ public struct TrainingBenchmark: Sendable {
 
     /// Refuses what cannot fit before anything is allocated: a machine that runs out of memory kills without a word.
     private func checkMemory() throws {
-        let needed = Self.leastMemory(configuration, positions: batch * window)
+        let needed = configuration.trainingBytes(batch: batch, window: window)
         guard let available = Machine.availableMemory, needed > Double(available) else { return }
         throw ToolError(
             .configuration,
-            "cell \(configuration.encoder.cell), projection \(configuration.width), batch \(batch), window \(window) take at "
-                + "least \(Int(needed / 1e9)) GB, and this machine has \(Int(Double(available) / 1e9)) GB to give")
+            "cell \(configuration.encoder.cell), projection \(configuration.width), batch \(batch), window \(window) take "
+                + "about \(Int(needed / 1e9)) GB, and this machine has \(Int(Double(available) / 1e9)) GB to give")
+    }
+}
+
+extension TrainingBenchmark {
+    /// A way in which the directions of an encoder share the threads.
+    public enum Way: String, CaseIterable, Encodable, Sendable {
+        /// At once, each on whatever thread is free.
+        case sideBySide
+        /// One after the other, each on all threads.
+        case inTurn
     }
 
-    /// Returns a lower bound of the bytes that training takes: weights, gradients and Adam's moments of the large matrices, and
-    /// each layer's gates, cells and outputs at every position.
-    static func leastMemory(_ configuration: EncoderConfiguration, positions: Int) -> Double {
-        let vectors = Double(configuration.inputSize + configuration.outputSize), encoder = configuration.encoder.family
-        let weights = vectors * Double(encoder.width) + encoder.weights
-        // An encoder keeps its inner states and outputs at least.
-        let activations = Double(encoder.layers * (5 * encoder.cell + encoder.width)) + vectors
-        return 4 * Double(configuration.directions.count) * (4 * weights + Double(positions) * activations)
+    /// The measurements of one round.
+    public struct Round: Sendable {
+        /// Words a second of training in the two ways.
+        public let sideBySide, inTurn: Double
+        /// GFLOP/s of training at a word a second: 6 x weights, a multiplication and an addition for each weight and
+        /// word in the forward pass, and twice that in the backward one.
+        let wordCost: Double
+        /// The machine's ceiling in this round.
+        public let ceiling: MachineCeiling.Rates
+
+        public func wordsPerSecond(_ way: Way) -> Double { way == .sideBySide ? sideBySide : inTurn }
+        /// GFLOP/s.
+        public func trainingRate(_ way: Way) -> Double { wordCost * wordsPerSecond(way) }
+        public func share(_ way: Way) -> Double { trainingRate(way) / ceiling.best }
+    }
+
+    public struct Result: Sendable {
+        public let parameters: Int
+        public let rounds: [Round]
+        /// The shares of a step's time, with the directions in turn, so that phases do not overlap; together 1. Phases that
+        /// this network does not have are left out.
+        public let phases: [(phase: Phase, share: Double)]
+        /// The peak memory of the whole process in bytes; the ceiling's three matrices are in it.
+        public let peakMemory: Int
+
+        public func spread(_ value: (Round) -> Double) -> Spread { Spread(rounds.map(value)) }
+
+        /// The way whose median is the faster one.
+        public var fasterWay: Way {
+            spread(\.sideBySide).median >= spread(\.inTurn).median ? .sideBySide : .inTurn
+        }
+
+        /// The share of a step's time that is not for matrix products.
+        public var withoutProducts: Double { phases.reduce(0) { $0 + ($1.phase.isProduct ? 0 : $1.share) } }
     }
 }

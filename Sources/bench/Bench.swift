@@ -3,7 +3,7 @@ import ToolSupport
 
 @main
 struct Bench: ParsableCommand {
-    /// A new benchmark is a `Tool` here and a line in `subcommands`.
+    /// A new benchmark is a `BenchCommand` in a file of its own, and a word in `subcommands`.
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measure Contour on this machine: training beside the matrix ceiling, and every other stage.",
@@ -16,10 +16,17 @@ struct Bench: ParsableCommand {
             """,
         version: "bench (Contour) \(contourVersion)",
         subcommands: [
-            BenchTrain.self, BenchEvaluation.self, BenchEncode.self, BenchProducts.self, BenchOperations.self, BenchInt8.self, BenchLayers.self, BenchStages.self,
-            BenchSpelling.self, BenchText.self, BenchOutputLayers.self, BenchCosts.self, BenchCompare.self,
-            BenchServeSteps.self, BenchReport.self, BenchProbe.self,
+            BenchTrain.self, BenchEvaluation.self, BenchEncode.self, BenchProducts.self, BenchOperations.self, BenchInt8.self,
+            BenchLayers.self, BenchStages.self, BenchSpelling.self, BenchText.self, BenchOutputLayers.self, BenchCosts.self,
+            BenchCompare.self, BenchServeSteps.self, BenchReport.self, BenchProbe.self,
         ])
 
     static func main() { runAsRoot() }
+}
+
+/// A subcommand, whose errors begin with `bench` and its name.
+protocol BenchCommand: Tool {}
+
+extension BenchCommand {
+    static var name: String { "bench \(configuration.commandName ?? "")" }
 }

@@ -4,21 +4,19 @@ import Files
 import Model
 import NetworkArguments
 import ToolSupport
-import Training
 
 /// `bench compare`
-struct BenchCompare: Tool {
-    static let name = "bench compare"
+struct BenchCompare: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "compare", abstract: "Any networks beside each other, step by step in one run.",
         discussion: """
             A network is a preset's name, in quotes with options of train that make it another. The quotes may also \
             hold --vocabulary N (the words that the network has vectors or softmax classes for [793471]; fewer take less time \
             and memory), --units N (the subwords, of a network that reads these in place of words [32000]), --dimension N (the \
-            width of the words' vectors [300]), --batch N [128], --window N [20] and --optimizer NAME [adam]. Each has a process of its own, \
-            and they take turns; ratios are to the first, of turns in the same round, never of different runs. Results call a \
-            network by what it is and how large (small: ELMo-C small 512/128; elmo-a: ELMo-A full size 4096/512), and say what \
-            else the networks differ in.
+            width of the words' vectors [300]), --batch N [128], --window N [20] and --optimizer NAME [adam]. Each network has a \
+            process of its own, and they take turns; ratios are to the first, of turns in the same round, never of different \
+            runs. Results call a network by what it is and how large (small: ELMo-C small 512/128; elmo-a: ELMo-A full size \
+            4096/512), and say what else the networks differ in.
 
             Example: bench compare elmo-c elmo --budget 5m
             Example: bench compare 'small --vocabulary 50000' 'small --vocabulary 50000 --output softmax'
@@ -39,8 +37,7 @@ struct BenchCompare: Tool {
 }
 
 /// `bench costs`
-struct BenchCosts: Tool {
-    static let name = "bench costs"
+struct BenchCosts: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "costs", abstract: "Where the time of a training step goes.",
         discussion: """
@@ -68,7 +65,7 @@ struct BenchServeSteps: Tool {
     static let configuration = CommandConfiguration(
         commandName: "serve-steps", abstract: "Train one system when told to, for the other commands.", shouldDisplay: false)
 
-    @Argument(help: "What to train.")
+    @Argument(help: "The file that says what to train.")
     var work: String
 
     func perform() throws { try StepServer(work: work).run() }
@@ -84,10 +81,10 @@ struct NamedSystems: ParsableArguments {
         guard Set(typed).count == typed.count else { throw ValidationError("each network stands there once") }
     }
 
-    /// Each with a name of its own. Throws `ValidationError` if one is no system.
+    /// Returns the systems, each with a name of its own. Throws `ValidationError` if one is no system.
     func parsed() throws -> [MeasuredSystem] {
         var systems = try systems.map(NamedSystem.parse(system:))
-        // Those that differ only in what names leave out, such as the vocabulary, say it all.
+        // Systems that differ only in what names leave out, such as the vocabulary, have all their options as names.
         let names = systems.map(\.name)
         for index in systems.indices where names.count(where: { $0 == names[index] }) > 1 {
             systems[index].name += " (\(systems[index].options))"
@@ -96,37 +93,20 @@ struct NamedSystems: ParsableArguments {
     }
 }
 
-/// A system in the user's words: a preset's name, and behind it options of `train` that make a network another.
+/// A system as the user writes it: a preset's name, and options of `train` behind it.
 private struct NamedSystem: ParsableArguments {
     @OptionGroup var network: NetworkOptions
 
     @Option(help: ArgumentHelp("Words that there are vectors or classes for, marks counted.", valueName: "n"))
     var vocabulary = 793_471
 
-    @Option(help: ArgumentHelp("Units of an input of subwords.", valueName: "n"))
-    var units = 32_000
-
-    @Option(help: ArgumentHelp("Width of the words' vectors.", valueName: "n"))
-    var dimension = 300
-
-    @Option(help: ArgumentHelp("Parallel streams of text.", valueName: "n"))
-    var batch = 128
-
-    @Option(help: ArgumentHelp("Words of a stream trained together.", valueName: "n"))
-    var window = 20
-
-    @Option(help: "The rule of the updates.")
-    var optimizer = OptimizerKind.adam
+    @OptionGroup var sizes: SystemSizes
 
     func validate() throws {
-        guard (100...1 << 28).contains(vocabulary), (100...1 << 28).contains(units) else {
-            throw ValidationError("--vocabulary and --units must be from 100 to \(1 << 28)")
-        }
-        guard (1...65536).contains(dimension) else { throw ValidationError("--dimension must be from 1 to 65536") }
+        guard (100...1 << 28).contains(vocabulary) else { throw ValidationError("--vocabulary must be from 100 to \(1 << 28)") }
         if let (option, layer) = network.unused {
             throw ValidationError("\(option) is not used: it is of \(layer), which this network does not have")
         }
-        try checkWindow(batch: batch, window: window)
     }
 
     /// Throws `ValidationError` naming `text` if it is no system.
@@ -135,11 +115,12 @@ private struct NamedSystem: ParsableArguments {
         guard !words.isEmpty else { throw ValidationError("a network is a preset's name and options, and not nothing") }
         do {
             let named = try parse((words[0].begins(with: "-") ? [] : ["--preset"]) + words)
-            let classes = named.network.readsUnits ? named.units : named.vocabulary
-            let configuration = try named.network.configuration(dimension: named.dimension, classes: classes)
+            let sizes = named.sizes, classes = named.network.readsUnits ? sizes.units : named.vocabulary
+            let configuration = try named.network.configuration(dimension: sizes.dimension, classes: classes)
             return MeasuredSystem(
-                name: SystemName(configuration).text(words), options: words.joined(separator: " "), encoder: named.network.preset.rawValue, configuration: configuration,
-                vocabulary: classes, batch: named.batch, window: named.window, optimizer: named.optimizer)
+                name: SystemName(configuration).text(words), options: words.joined(separator: " "),
+                encoder: named.network.preset.rawValue, configuration: configuration, vocabulary: classes, batch: sizes.batch,
+                window: sizes.window, optimizer: sizes.optimizer)
         } catch let error as ToolError {
             throw ValidationError("\(text): \(error.description)")
         } catch {

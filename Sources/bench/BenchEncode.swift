@@ -6,8 +6,7 @@ import Model
 import ToolSupport
 
 /// `bench encode`
-struct BenchEncode: Tool {
-    static let name = "bench encode"
+struct BenchEncode: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "encode",
         abstract: "Encoding beside the machine's ceiling for matrix products, sentences alone, and the start.",
@@ -37,7 +36,7 @@ struct BenchEncode: Tool {
     @Option(help: ArgumentHelp("Sentences of a round, the first ones of the text.", valueName: "n"))
     var sentences = 1000
 
-    @Option(help: ArgumentHelp("How often to encode them.", valueName: "n"))
+    @Option(help: ArgumentHelp("Rounds to measure.", valueName: "n"))
     var rounds = 3
 
     @OptionGroup var results: ResultOptions
@@ -50,7 +49,7 @@ struct BenchEncode: Tool {
     }
 
     func perform() throws {
-        guard let encoder = network.encoder else { return }
+        let encoder = try network.encoder()
         let files = try results.openInterruptible()
         OpenBLAS.hold(to: .fastest)
         let report = common.report
@@ -76,7 +75,7 @@ struct BenchEncode: Tool {
             "event": "encode", "input": encoder.input.rawValue, "cell": encoder.encoder.cell, "projection": encoder.width,
             "dimension": encoder.inputSize, "directions": encoder.directions.count, "threads": common.threads,
             "parameters": result.parameters, "sentences": result.sentences, "tokens": result.tokens,
-            "distinctWords": result.distinctWords, "modelBytes": result.start.modelBytes, "peakMemory": result.peakMemory,
+            "distinctWords": result.distinctWords, "modelBytes": 4 * result.parameters, "peakMemory": result.peakMemory,
             "countedOperations": result.counted, "computedOperations": result.computed,
             "wordsPerSecond": result.spread(\.wordsPerSecond), "encodingRate": result.spread(\.encodingRate),
             "ceiling": result.spread(\.ceiling.best), "share": result.spread(\.share), "readSeconds": result.start.read,

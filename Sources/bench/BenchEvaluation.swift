@@ -7,10 +7,9 @@ import ToolSupport
 import Training
 
 /// `bench evaluation`
-struct BenchEvaluation: Tool {
-    static let name = "bench evaluation"
+struct BenchEvaluation: BenchCommand {
     static let configuration = CommandConfiguration(
-        commandName: "evaluation", abstract: "The time of scoring held-out text, beside that of its matrix products at the ceiling.",
+        commandName: "evaluation", abstract: "The time of scoring held-out text, beside its matrix products at the ceiling.",
         discussion: """
             The text is scored as train does at each evaluation: a forward pass, and every prediction ranked among the \
             candidates. The network is an untrained one. The ceiling is the better of Contour's products and OpenBLAS's, both \
@@ -71,23 +70,22 @@ struct BenchEvaluation: Tool {
         OpenBLAS.hold(to: benchmark.kernels)
         benchmark.shouldStop = { StopRequest.isMade }
         let result = try benchmark.run()
-        let seconds = Spread(result.runs.map(\.seconds)), ceiling = Spread(result.runs.map(\.ceiling))
-        let products = Spread(result.runs.map { result.operations / $0.ceiling * 1e-9 })
         try files.log(
             MachineRecord(
                 command: measuredCommand, version: contourVersion, text: inputNames(tokens),
                 textWords: input.corpus.tokens, threads: common.threads))
-        try files.log(EvaluationRecord(result, threads: common.threads))
+        try files.log(result)
         var table = TextTable(["", "median", "lowest", "highest"])
-        for (name, spread) in [
-            ("evaluation, seconds", seconds), ("its products at the ceiling, seconds", products), ("ratio", result.ratio),
+        for case let (name, spread?) in [
+            ("evaluation, seconds", result.seconds), ("its products at the ceiling, seconds", result.products),
+            ("ratio", result.ratio),
         ] {
             table.append(name, spread) { fixed($0, 3) }
         }
-        table.append("large products, GFLOP/s", ceiling)
+        if let ceiling = result.ceiling { table.append("large products, GFLOP/s", ceiling) }
         try files.print(
-            "\(grouped(result.positions)) positions, ranked among \(grouped(result.candidates)) words; \(common.threads) threads, "
-                + "\(result.runs.count) runs\n" + table.text)
+            "\(grouped(result.positions)) positions, ranked among \(grouped(result.candidates ?? 0)) words; "
+                + "\(common.threads) threads, \(result.rounds ?? 0) runs\n" + table.text)
         try files.commit()
     }
 }

@@ -11,8 +11,7 @@ import ToolSupport
 import WordVectors
 
 /// `bench int8`
-struct BenchInt8: Tool {
-    static let name = "bench int8"
+struct BenchInt8: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "int8", abstract: "Encoding with weights of 8 bits beside floats: speed, and cosines of the vectors.",
         discussion: """
@@ -53,7 +52,11 @@ struct BenchInt8: Tool {
         var text: [[String]] = []
         while text.count < sentences, let next = try source.next() { text.append(next) }
         let benchmark = try QuantizationBenchmark(
-            table: try table.map { try open($0, for: configuration, pool) }, sentences: text
+            table: try table.map { path in
+                let table = try EmbeddingTable(FileSource(path: path), pool: pool)
+                try table.requireTrainingTable(of: configuration, name: path)
+                return table
+            }, sentences: text
         ) {
             try ModelFile.read(model, capacity: $0, hasOutput: false, pool: ThreadPool(threads: common.threads))
         }
@@ -78,11 +81,5 @@ struct BenchInt8: Tool {
         let kernels = "kernels \(ProcessorKernels.fastest.name) and \(ByteKernels.fastest.name)"
         try files.print("\(kernels), \(common.threads) threads\n\(speed.text)\n\(quality.text)")
         try files.commit()
-    }
-
-    private func open(_ path: String, for configuration: EncoderConfiguration, _ pool: WorkerPool) throws -> EmbeddingTable {
-        let table = try EmbeddingTable(FileSource(path: path), pool: pool)
-        try table.requireTrainingTable(of: configuration, name: path)
-        return table
     }
 }

@@ -9,8 +9,7 @@ import ToolSupport
 extension LayerBenchmark.Layer: ExpressibleByArgument {}
 
 /// `bench layers`
-struct BenchLayers: Tool {
-    static let name = "bench layers"
+struct BenchLayers: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "layers", abstract: "Output layers over vocabularies of all sizes, and ELMo's characters, each alone.",
         discussion: """
@@ -20,7 +19,7 @@ struct BenchLayers: Tool {
             Example: bench layers --layer softmax --layer sampled-softmax --classes 10000,50000,200000
             """)
 
-    @Option(help: "What to measure; several are allowed [all but characters].")
+    @Option(help: "A layer to measure; several are allowed [all but characters].")
     var layer: [LayerBenchmark.Layer] = []
 
     @Option(help: ArgumentHelp("Sizes of the vocabulary; of characters, distinct words.", valueName: "n,n"))
@@ -32,13 +31,13 @@ struct BenchLayers: Tool {
     @Option(help: ArgumentHelp("Width of the encoder's output.", valueName: "n"))
     var width = 512
 
-    @Option(help: ArgumentHelp("Of sampled-softmax: words drawn for a window.", valueName: "n"))
+    @Option(help: ArgumentHelp("Words that sampled-softmax draws for a window.", valueName: "n"))
     var negatives = 8192
 
     @Option(help: ArgumentHelp("The most memory for logits.", valueName: "size"))
     var logitsMemory = ByteSize(bytes: 512 << 20)
 
-    @Option(help: ArgumentHelp("Of characters: words to read, one a line.", valueName: "file"), completion: .file())
+    @Option(help: ArgumentHelp("Words that characters reads, one a line.", valueName: "file"), completion: .file())
     var words: String?
 
     @Option(help: ArgumentHelp("Runs of each, after one that is not counted.", valueName: "n"))
@@ -66,7 +65,11 @@ struct BenchLayers: Tool {
     func perform() throws {
         let files = try results.openInterruptible()
         let layers = layer.isEmpty ? LayerBenchmark.Layer.allCases.filter { $0 != .characters } : layer
-        let spellings = try words.map(readWords) ?? []
+        var spellings: [String] = []
+        if let words {
+            let lines = LineReader(try openInput(words))
+            while try lines.next({ spellings.append(String(decoding: $0, as: UTF8.self)) }) {}
+        }
         var measured = 0
         var table = TextTable(["layer", "classes", "seconds", "lowest", "highest", "words/s"])
         for size in classes.numbers {
@@ -102,12 +105,5 @@ struct BenchLayers: Tool {
         }
         try files.print(table.text)
         try files.commit()
-    }
-
-    private func readWords(_ path: String) throws -> [String] {
-        let lines = LineReader(try openInput(path))
-        var words: [String] = []
-        while try lines.next({ words.append(String(decoding: $0, as: UTF8.self)) }) {}
-        return words
     }
 }

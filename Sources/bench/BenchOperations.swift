@@ -5,8 +5,7 @@ import Kernels
 import ToolSupport
 
 /// `bench operations`
-struct BenchOperations: Tool {
-    static let name = "bench operations"
+struct BenchOperations: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "operations", abstract: "The operations that layers are made of, beside OpenBLAS and plain copies of memory.",
         discussion: """

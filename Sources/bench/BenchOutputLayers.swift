@@ -9,8 +9,7 @@ import Training
 extension PublishedSystem: ExpressibleByArgument {}
 
 /// `bench output-layers`
-struct BenchOutputLayers: Tool {
-    static let name = "bench output-layers"
+struct BenchOutputLayers: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "output-layers", abstract: "ELMo, ELMo-A, ELMo-Sub and ELMo-C: time, memory and sizes of training each.",
         discussion: """
@@ -32,24 +31,10 @@ struct BenchOutputLayers: Tool {
     @Option(help: ArgumentHelp("A system to measure; several are allowed, and ratios are to the first [all].", valueName: "name"))
     var system: [PublishedSystem] = []
 
-    @Option(help: ArgumentHelp("Of ELMo-Sub: units; of a smaller vocabulary, as many as it has words.", valueName: "n"))
-    var units = PublishedSystem.Sizes().units
-
-    @Option(help: ArgumentHelp("Of ELMo: words drawn for a window; of a small vocabulary, half of it.", valueName: "n"))
+    @Option(help: ArgumentHelp("Words that ELMo draws for a window; for a small vocabulary, half of it.", valueName: "n"))
     var negatives = PublishedSystem.Sizes().negatives
 
-    @Option(help: ArgumentHelp("Width of the words' vectors.", valueName: "n"))
-    var dimension = PublishedSystem.Sizes().dimension
-
-    @Option(help: ArgumentHelp("Parallel streams of text.", valueName: "n"))
-    var batch = PublishedSystem.Sizes().batch
-
-    @Option(help: ArgumentHelp("Words of a stream trained together (truncated BPTT).", valueName: "n"))
-    var window = PublishedSystem.Sizes().window
-
-    @Option(help: "The rule of the updates.")
-    var optimizer = PublishedSystem.Sizes().optimizer
-
+    @OptionGroup var sizes: SystemSizes
     @OptionGroup var options: SystemOptions
 
     func validate() throws {
@@ -66,11 +51,7 @@ struct BenchOutputLayers: Tool {
         for (option, values) in lists where Set(values).count != values.count {
             throw ValidationError("\(option) has a value twice")
         }
-        guard (100...1 << 28).contains(units) else { throw ValidationError("--units must be from 100 to \(1 << 28)") }
-        guard negatives > 0, (1...65536).contains(dimension) else {
-            throw ValidationError("--negatives must be above 0, --dimension from 1 to 65536")
-        }
-        try checkWindow(batch: batch, window: window)
+        guard negatives > 0 else { throw ValidationError("--negatives must be above 0") }
     }
 
     private var encoderNames: [String] { encoders.parts(separatedBy: ",", keepsEmpty: true) }
@@ -79,8 +60,8 @@ struct BenchOutputLayers: Tool {
         var run = try SystemsRun("output-layers", options, budget: 1800)
         let systems = system.isEmpty ? PublishedSystem.allCases : system
         var made = PublishedSystem.Sizes()
-        (made.units, made.negatives, made.dimension) = (units, negatives, dimension)
-        (made.batch, made.window, made.optimizer) = (batch, window, optimizer)
+        (made.units, made.negatives, made.dimension) = (sizes.units, negatives, sizes.dimension)
+        (made.batch, made.window, made.optimizer) = (sizes.batch, sizes.window, sizes.optimizer)
         let groups = encoderNames.flatMap { encoder in
             vocabularies.numbers.map { size in
                 made.vocabulary = size
@@ -93,8 +74,8 @@ struct BenchOutputLayers: Tool {
         for (place, (encoder, vocabulary, systems)) in groups.enumerated() {
             try run.measure(
                 systems, share: weights[place] / weights[place...].reduce(0, +), later: groups[(place + 1)...].map(\.2),
-                title: "encoder \(encoder), vocabulary \(grouped(vocabulary)), batch \(batch), window \(window), "
-                    + optimizer.rawValue
+                title: "encoder \(encoder), vocabulary \(grouped(vocabulary)), batch \(made.batch), window \(made.window), "
+                    + made.optimizer.rawValue
             ) { SystemsRun.table($0, memory: memory) + "\n" + SystemsRun.costs($0) }
         }
         try run.finish()

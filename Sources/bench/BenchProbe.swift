@@ -12,10 +12,9 @@ import ToolSupport
 import WordVectors
 
 /// `bench probe`
-struct BenchProbe: Tool {
-    static let name = "bench probe"
+struct BenchProbe: BenchCommand {
     static let configuration = CommandConfiguration(
-        commandName: "probe", abstract: "What frozen contextual vectors are worth in a labelled task.",
+        commandName: "probe", abstract: "The worth of frozen contextual vectors in a labelled task.",
         discussion: """
             A linear classifier is fitted to the vectors of every token, with a mix of the encoder's layers that it learns, \
             and tested on another text: entities, parts of speech, chunks, whatever a column of the texts says. Texts are in \
@@ -144,16 +143,13 @@ struct BenchProbe: Tool {
         try files.commit()
     }
 
-    private struct Inputs {
-        var table: (table: EmbeddingTable, name: String)?
-        var merges: (table: Merges, name: String)?
-    }
+    private typealias Inputs = (table: (table: EmbeddingTable, name: String)?, merges: (table: Merges, name: String)?)
 
-    /// Everything that can be refused before the first vector is made. Throws `ToolError`: `usage` for a table or merges that
-    /// are missing or of no use, and vectors too many for the memory, `configuration` for a table of other models, and what
-    /// reading the files throws.
+    /// Opens table and merges, and refuses everything that can be refused before the first vector is made. Throws `ToolError`:
+    /// `usage` for a table or merges that are missing or of no use, and vectors too many for the memory, `configuration` for a
+    /// table of other models, and what reading the files throws.
     private func openInputs(tokens: Int) throws -> Inputs {
-        var inputs = Inputs()
+        var inputs: Inputs = (nil, nil)
         let configurations = try models.map { try ModelFile.configuration(of: SafetensorsReader(path: $0)) }
         let kinds = configurations.map(\.input)
         guard kinds.contains(.embeddings) || wordVectors || table == nil else {
@@ -251,7 +247,7 @@ private struct ProbeReport {
     }
 }
 
-/// `--field name=value`: what a pipeline adds to each record of its results.
+/// `--field name=value`: a value that a pipeline adds to each record of its results.
 struct ResultField: ExpressibleByArgument {
     let name: String
     let value: String

@@ -6,8 +6,7 @@ import Model
 import ToolSupport
 
 /// `bench products`
-struct BenchProducts: Tool {
-    static let name = "bench products"
+struct BenchProducts: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "products", abstract: "The matrix products of a training step beside OpenBLAS's.",
         discussion: """
@@ -43,7 +42,7 @@ struct BenchProducts: Tool {
     }
 
     func perform() throws {
-        guard let encoder = sizes.encoder else { return }
+        let encoder = try sizes.encoder()
         let files = try results.openInterruptible()
         if let chosen = kernels.chosen { OpenBLAS.hold(to: chosen) }
         let kernels = kernels.chosen ?? .fastest

@@ -4,8 +4,7 @@ import Files
 import ToolSupport
 
 /// `bench report`
-struct BenchReport: Tool {
-    static let name = "bench report"
+struct BenchReport: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "report", abstract: "One page in HTML, and pictures, of what the benchmarks measured.",
         discussion: """
@@ -67,7 +66,7 @@ struct BenchReport: Tool {
     /// The files with results. Throws `ToolError` with status `dataError` if none has any; warns of those that have none beside
     /// others, and of torn lines.
     private func read(_ inputs: [String], _ report: Report) throws -> [ReportFile] {
-        let files = try inputs.map { try ReportFile(path: $0) }
+        let files = try inputs.map { try ReportFile(openInput($0)) }
         let usable = files.filter { $0.lack == nil }
         if usable.isEmpty, let lack = files.first?.lack { throw lack }
         for file in files {

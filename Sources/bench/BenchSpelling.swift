@@ -6,10 +6,9 @@ import ToolSupport
 import WordVectors
 
 /// `bench spelling`
-struct BenchSpelling: Tool {
-    static let name = "bench spelling"
+struct BenchSpelling: BenchCommand {
     static let configuration = CommandConfiguration(
-        commandName: "spelling", abstract: "How good vectors are that are made from spelling.",
+        commandName: "spelling", abstract: "The quality of vectors that are made from spelling.",
         discussion: """
             Generators are fitted to most of the vocabulary's known words and asked for the rest: the cosine with the true \
             vector, as it is and less the mean vector; the rank of the true word among all known words by the latter; and \

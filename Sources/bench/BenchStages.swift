@@ -4,8 +4,7 @@ import Files
 import ToolSupport
 
 /// `bench stages`
-struct BenchStages: Tool {
-    static let name = "bench stages"
+struct BenchStages: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "stages", abstract: "Speed and memory of every stage but training.",
         discussion: """
@@ -25,7 +24,7 @@ struct BenchStages: Tool {
     @Option(help: ArgumentHelp("Words of the synthetic vector file, of 300 numbers each.", valueName: "n"))
     var vectors = 50_000
 
-    @Option(help: ArgumentHelp("How often to measure, after a first round that does not count.", valueName: "n"))
+    @Option(help: ArgumentHelp("Rounds to measure, after one that is not counted.", valueName: "n"))
     var rounds = 3
 
     @OptionGroup var results: ResultOptions
@@ -65,8 +64,7 @@ struct BenchStages: Tool {
 }
 
 /// `bench text`
-struct BenchText: Tool {
-    static let name = "bench text"
+struct BenchText: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "text", abstract: "Write the synthetic text that the stages are measured on.",
         discussion: """
@@ -76,7 +74,7 @@ struct BenchText: Tool {
             Example: bench text --megabytes 1000 | tokenize | build-vocab | wc -c
             """)
 
-    @Option(help: ArgumentHelp("How much.", valueName: "n"))
+    @Option(help: ArgumentHelp("Megabytes to write.", valueName: "n"))
     var megabytes = 64
 
     @OptionGroup var seed: SeedOption

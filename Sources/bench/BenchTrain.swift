@@ -6,8 +6,7 @@ import Model
 import ToolSupport
 
 /// `bench train`
-struct BenchTrain: Tool {
-    static let name = "bench train"
+struct BenchTrain: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "train", abstract: "Training steps beside the machine's ceiling for matrix products.",
         discussion: """
@@ -32,7 +31,7 @@ struct BenchTrain: Tool {
     }
 
     func perform() throws {
-        guard let encoder = sizes.encoder else { return }
+        let encoder = try sizes.encoder()
         let files = try results.openInterruptible()
         OpenBLAS.hold(to: .fastest)
         let report = common.report

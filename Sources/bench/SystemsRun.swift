@@ -22,7 +22,7 @@ struct SystemsRun {
     private(set) var isInterrupted = false
 
     /// Opens the results, before anything is measured, and reads the text. Throws `ToolError`.
-    /// - Parameter budget: seconds of the whole run, if the options do not say otherwise.
+    /// - Parameter budget: the seconds of the whole run, if the options do not say otherwise.
     init(_ name: String, _ options: SystemOptions, budget: Double) throws {
         self.name = name
         self.options = options
@@ -31,9 +31,7 @@ struct SystemsRun {
         progress = RunProgress("bench \(name)", options.common.report)
         files = try options.results.openInterruptible()
         rows = try options.tsv.map { try OutputFile(path: $0, binary: false) }
-        try rows?.write(SystemRow.line(SystemRow.titles) + "\n")
-        benchmark = options.benchmark(progress)
-        do { try benchmark.prepare() } catch {
+        do { benchmark = try options.benchmark(progress) } catch {
             // An interrupt from the terminal meets the tools that make the text ready, too.
             StopRequest.endBySignal()
             throw error
@@ -66,14 +64,16 @@ struct SystemsRun {
         }
         options.common.report.progress("")
         isInterrupted = outcome.isInterrupted
-        measured += outcome.results.count
         let results = outcome.results
         let records = results.map {
             SystemRecord($0, run: name, threads: options.common.threads, memoryGiven: benchmark.memoryGiven)
         }
         for (record, result) in zip(records, results) {
             try files.log(record)
-            try rows?.write(SystemRow.line(SystemRow(result, run: name, reference: results.first).cells) + "\n")
+            let columns = result.columns(run: name, reference: results[0])
+            if measured == 0 { try rows?.write(tabSeparated(columns.map(\.title))) }
+            try rows?.write(tabSeparated(columns.map(\.cell)))
+            measured += 1
         }
         for result in results.dropFirst() { try files.log(RatioRecord(result, to: results[0], run: name)) }
         let differences = DifferencesRecord(records)
@@ -118,20 +118,21 @@ struct SystemsRun {
         }
     }
 
-    /// Speeds, ratios and sizes of systems that were measured together; ratios are to the first.
+    /// Returns speeds, ratios and sizes of systems that were measured together; ratios are to the first.
     static func table(_ results: [SystemResult], memory: Int) -> String {
         var table = TextTable([
-            "", "encoder", "vocabulary", "words/s", "lowest", "highest", "1 M words", "time, times", "95% interval", "parameters", "optimiser",
-            "peak memory", "gradient", "batch in \(megabytes(memory))", "joules, 1 M words",
+            "", "encoder", "vocabulary", "words/s", "lowest", "highest", "1 M words", "time, times", "95% interval",
+            "parameters", "optimiser", "peak memory", "gradient", "batch in \(megabytes(memory))", "joules, 1 M words",
         ])
         for (place, result) in results.enumerated() {
             let speed = result.wordsPerSecond, ratio = result.ratio(to: results[0])
             let interval = ratio.low.flatMap { low in ratio.high.map { "\(fixed(low, 3)) to \(fixed($0, 3))" } }
             table.append([
-                result.system.name, result.system.sizeText, result.system.vocabularyText, rounded(speed.median), rounded(speed.lowest), rounded(speed.highest),
-                spelt(seconds: result.secondsOfMillionWords.median), place == 0 ? "1" : fixed(ratio.ratio.median, 3),
-                place == 0 ? "" : interval ?? "too few rounds", grouped(result.parameters), megabytes(result.optimizerBytes),
-                megabytes(result.peakMemory), megabytes(result.gradientBytes), grouped(result.largestBatch),
+                result.system.name, result.system.sizeText, result.system.vocabularyText, rounded(speed.median),
+                rounded(speed.lowest), rounded(speed.highest), spelt(seconds: result.secondsOfMillionWords.median),
+                place == 0 ? "1" : fixed(ratio.ratio.median, 3), place == 0 ? "" : interval ?? "too few rounds",
+                grouped(result.parameters), megabytes(result.optimizerBytes), megabytes(result.peakMemory),
+                megabytes(result.gradientBytes), grouped(result.largestBatch),
                 result.joulesOfMillionWords.map(rounded) ?? "not measurable here",
             ])
         }
@@ -141,7 +142,7 @@ struct SystemsRun {
                 ? ", which are few: ratios have no interval; a larger --budget measures more" : "") + "\n"
     }
 
-    /// Where the time of their steps goes: a table, and a bar of letters for each.
+    /// Returns a table of the parts of the systems' steps, and a bar of letters for each.
     static func costs(_ results: [SystemResult]) -> String {
         var table = TextTable(["part of a step's time"] + results.map(\.system.name))
         for (place, part) in SystemResult.parts.enumerated() {
@@ -166,13 +167,13 @@ struct SystemsRun {
         return text + "(" + names.joined(separator: ", ") + ")\n"
     }
 
-    /// Output and optimiser, and output and other, begin alike.
+    /// Returns a letter for a part: output, optimiser and other begin alike.
     private static func letter(of part: String) -> String {
         ["output": "=", "optimiser": "o", "other": "."][part] ?? String(part.prefix(1))
     }
 }
 
-/// How systems are measured together: options of `output-layers`, `costs` and `compare`.
+/// The options of `output-layers`, `costs` and `compare`, which measure systems together.
 struct SystemOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp("Train on this text, plain or compressed, or a token shard [synthetic].", valueName: "file"),
@@ -214,28 +215,50 @@ struct SystemOptions: ParsableArguments {
         guard precision >= 0 && precision < 1 else { throw ValidationError("--precision must be from 0 to less than 1") }
     }
 
-    /// The memory that the largest batch is told for.
+    /// The memory in bytes that the largest batch is told for.
     var memoryGiven: Int { memory?.bytes ?? memoryLimit() }
 
-    /// - Parameter progress: is told what is going on.
-    func benchmark(_ progress: RunProgress) -> SystemsBenchmark {
-        var benchmark = SystemsBenchmark(threads: common.threads)
-        benchmark.text = text
-        benchmark.megabytes = megabytes
+    /// Returns the benchmark that the options ask for, its text read. Throws what `SystemsBenchmark` throws.
+    /// - Parameter progress: shows what is going on.
+    func benchmark(_ progress: RunProgress) throws -> SystemsBenchmark {
+        var benchmark = try SystemsBenchmark(
+            text: text, megabytes: megabytes, threads: common.threads, onProgress: progress.show, onStage: progress.finish)
         benchmark.memoryGiven = memoryGiven
         benchmark.tableMemory = tableMemory.bytes
         benchmark.precision = precision
         benchmark.shouldStop = { StopRequest.isMade }
-        benchmark.onProgress = { progress.show($0) }
-        benchmark.onStage = { progress.finish($0) }
         return benchmark
     }
 }
 
 extension OptimizerKind: ExpressibleByArgument {}
 
-/// What a long benchmark says while it runs: on a terminal one line that is overwritten; elsewhere, in a log or a pipe, a line
-/// for each stage that is done, and every half a minute one of what is going on.
+/// The sizes of systems, but for their encoders and vocabularies: options of `output-layers`, and of a network in quotes.
+struct SystemSizes: ParsableArguments {
+    @Option(help: ArgumentHelp("Units of a network that reads subwords; of a smaller vocabulary, all its words.", valueName: "n"))
+    var units = PublishedSystem.Sizes().units
+
+    @Option(help: ArgumentHelp("Width of the words' vectors.", valueName: "n"))
+    var dimension = PublishedSystem.Sizes().dimension
+
+    @Option(help: ArgumentHelp("Parallel streams of text.", valueName: "n"))
+    var batch = PublishedSystem.Sizes().batch
+
+    @Option(help: ArgumentHelp("Words of a stream trained together (truncated BPTT).", valueName: "n"))
+    var window = PublishedSystem.Sizes().window
+
+    @Option(help: "The rule of the updates.")
+    var optimizer = PublishedSystem.Sizes().optimizer
+
+    func validate() throws {
+        guard (100...1 << 28).contains(units) else { throw ValidationError("--units must be from 100 to \(1 << 28)") }
+        guard (1...65536).contains(dimension) else { throw ValidationError("--dimension must be from 1 to 65536") }
+        try checkWindow(batch: batch, window: window)
+    }
+}
+
+/// The messages of a long benchmark: on a terminal one line that is overwritten; elsewhere a line for each stage that is done, and
+/// every half a minute one of what is going on.
 final class RunProgress {
     private let name: String
     private let report: Report
@@ -243,16 +266,16 @@ final class RunProgress {
 
     private static let interval = 30.0
 
-    /// - Parameter name: what lines begin with.
+    /// - Parameter name: the beginning of each line.
     init(_ name: String, _ report: Report) { (self.name, self.report) = (name, report) }
 
-    /// What is being done.
+    /// Shows what is being done.
     func show(_ text: String) {
         guard !report.showsProgress else { return report.progress(text) }
         if monotonicSeconds() - last >= Self.interval { print(text) }
     }
 
-    /// What is done.
+    /// Shows what has been done.
     func finish(_ text: String) {
         if !report.showsProgress { print(text) }
     }
@@ -263,35 +286,29 @@ final class RunProgress {
     }
 }
 
-/// A system's results as a line of a TSV file: numbers as they are, in bytes and seconds; empty where there is none.
-private struct SystemRow {
-    static let titles = [
-        "run", "name", "encoder", "vocabulary", "batch", "window", "rounds", "words_per_second", "lowest", "highest",
-        "seconds_of_million_words", "time_ratio", "ratio_low", "ratio_high", "ratio_to", "parameters", "optimizer_bytes",
-        "peak_memory", "gradient_bytes", "largest_batch", "joules_of_million_words",
-    ] + SystemResult.parts.map { "share_\($0)" } + ["options", "cell", "projection", "classes"]
-
-    let cells: [String]
-
-    /// - Parameter reference: the first of those measured together.
-    init(_ result: SystemResult, run: String, reference: SystemResult?) {
-        let system = result.system, speed = result.wordsPerSecond
-        let ratio = reference.map { result.ratio(to: $0) }
+extension SystemResult {
+    /// The columns of a TSV file with their titles: unrounded numbers, in bytes and seconds; empty where there is none.
+    /// - Parameter reference: the first of the systems measured together.
+    fileprivate func columns(run: String, reference: SystemResult) -> [(title: String, cell: String)] {
+        let ratio = ratio(to: reference), configuration = system.configuration
         func text(_ number: Double?) -> String { number.map { "\($0)" } ?? "" }
-        cells = [
-            run, system.name, system.encoder, "\(system.vocabulary)", "\(system.batch)", "\(system.window)", "\(result.rounds)",
-            text(speed.median), text(speed.lowest), text(speed.highest), text(result.secondsOfMillionWords.median),
-            text(ratio?.ratio.median), text(ratio?.low), text(ratio?.high), reference?.system.name ?? "", "\(result.parameters)",
-            "\(result.optimizerBytes)", "\(result.peakMemory)", "\(result.gradientBytes)", "\(result.largestBatch)",
-            text(result.joulesOfMillionWords),
-        ] + result.shares.map { text($0) } + [
-            system.options, "\(system.configuration.encoder.cell)", "\(system.configuration.width)",
-            system.configuration.output.hasVocabulary ? "\(system.configuration.vocabularySize)" : "",
+        return [
+            ("run", run), ("name", system.name), ("encoder", system.encoder), ("vocabulary", "\(system.vocabulary)"),
+            ("batch", "\(system.batch)"), ("window", "\(system.window)"), ("rounds", "\(rounds)"),
+            ("words_per_second", text(wordsPerSecond.median)), ("lowest", text(wordsPerSecond.lowest)),
+            ("highest", text(wordsPerSecond.highest)), ("seconds_of_million_words", text(secondsOfMillionWords.median)),
+            ("time_ratio", text(ratio.ratio.median)), ("ratio_low", text(ratio.low)), ("ratio_high", text(ratio.high)),
+            ("ratio_to", reference.system.name), ("parameters", "\(parameters)"), ("optimizer_bytes", "\(optimizerBytes)"),
+            ("peak_memory", "\(peakMemory)"), ("gradient_bytes", "\(gradientBytes)"), ("largest_batch", "\(largestBatch)"),
+            ("joules_of_million_words", text(joulesOfMillionWords)),
+        ] + zip(Self.parts, shares).map { ("share_\($0)", text($1)) } + [
+            ("options", system.options), ("cell", "\(configuration.encoder.cell)"), ("projection", "\(configuration.width)"),
+            ("classes", configuration.output.hasVocabulary ? "\(configuration.vocabularySize)" : ""),
         ]
     }
+}
 
-    /// The line without its end; tabs and line ends in names become spaces.
-    static func line(_ cells: [String]) -> String {
-        cells.map { String($0.map { $0 == "\t" || $0.isNewline ? " " : $0 }) }.joined(separator: "\t")
-    }
+/// Returns the line of a TSV file; tabs and line ends in cells become spaces.
+private func tabSeparated(_ cells: [String]) -> String {
+    cells.map { String($0.map { $0 == "\t" || $0.isNewline ? " " : $0 }) }.joined(separator: "\t") + "\n"
 }

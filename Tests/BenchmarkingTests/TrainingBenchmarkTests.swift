@@ -26,7 +26,6 @@ import Testing
         // Input layer 7 x 3 + 3, its norm 3 + 3; two LSTM layers of (3 + 3) x 20 + 20, projection 5 x 3 and norm 3 + 3;
         // output layer 3 x 7 + 7.
         #expect(result.parameters == directions * (24 + 6 + 2 * (140 + 15 + 6) + 28))
-        #expect(result.wordsPerStep == 6)
         #expect(result.rounds.count >= 3 && result.rounds.count == heard)
         for round in result.rounds {
             for way in TrainingBenchmark.Way.allCases {

@@ -8,14 +8,11 @@ public struct Gnuplot {
     /// Throws `ToolError` with status `unavailable` if gnuplot is not on the PATH.
     public init() throws {
         let folders = (getenv("PATH").map { String(fileName: $0) } ?? "/usr/bin:/bin").parts(separatedBy: ":")
-        func isProgram(_ path: String) -> Bool {
-            var status = stat()
-            return path.withFileName { stat($0, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && access($0, X_OK) == 0 }
-        }
-        guard let folder = folders.first(where: { isProgram("\($0)/gnuplot") }) else {
+        let paths = folders.map { "\($0)/gnuplot" }
+        guard let path = paths.first(where: { isRegularFile($0) && $0.withFileName { access($0, X_OK) } == 0 }) else {
             throw ToolError(.unavailable, "gnuplot is missing: apt install gnuplot-nox")
         }
-        path = "\(folder)/gnuplot"
+        self.path = path
     }
 
     /// Draws a picture in SVG. Throws `ToolError`: `software` if gnuplot fails.
@@ -66,8 +63,8 @@ struct Picture {
 private enum CleanSVG {
     /// The `svg` element of `text`.
     /// - Parameters:
-    ///   - name: what its names begin with.
-    ///   - title: what it shows, for readers that see no pictures.
+    ///   - name: the beginning of its names.
+    ///   - title: a description for readers that see no pictures.
     static func cleaned(_ text: String, name: String, title: String) -> String {
         var lines: [String] = []
         var hasTitle = false
@@ -87,7 +84,7 @@ private enum CleanSVG {
         return lines.joined(separator: "\n").replacing("<svg \n", with: "<svg role=\"img\"\n", maxReplacements: 1) + "\n"
     }
 
-    /// Browsers show the titles of a plot's parts beside the pointer, and gnuplot has only numbers for them.
+    /// Removes the title of a plot's part, which browsers show beside the pointer: gnuplot has only numbers for it.
     private static func withoutTitle(_ line: String) -> String {
         guard line.begins(with: "\t<g id="), let start = line.utf8.firstRange(of: "<title>".utf8) else { return line }
         return String(Substring(line.utf8[..<start.lowerBound]))

@@ -3,11 +3,11 @@ struct HTMLPage {
     let title: String
     let report: BenchmarkReport
     let pictures: [Picture]
-    /// How the page was made.
+    /// The command that makes the page.
     let command: String
 
     var html: String {
-        let sections = speedSections + qualitySections + evaluationSections
+        let sections = report.sections
         return """
             <!DOCTYPE html>
             <html lang="en">
@@ -25,13 +25,13 @@ struct HTMLPage {
             \(summary)</header>
             <nav aria-label="Contents">
             <ol>
-            \(sections.map { "<li><a href=\"#\($0.anchor)\">\($0.title.escapedForHTML)</a></li>\n" }.joined())\
+            \(sections.map { "<li><a href=\"#section-\($0.number)\">\($0.title.escapedForHTML)</a></li>\n" }.joined())\
             <li><a href="#method">How it was measured</a></li>
             <li><a href="#commands">Commands to repeat it</a></li>
             </ol>
             </nav>
             <main>
-            \(sections.map(\.html).joined())\(method)\(commands)</main>
+            \(sections.map(html).joined())\(method)\(commands)</main>
             <footer>Made by bench report; the same results give the same page.</footer>
             </body>
             </html>
@@ -39,38 +39,10 @@ struct HTMLPage {
             """
     }
 
-    private struct Part {
-        let title, anchor, html: String
-
-        init(_ number: Int, _ title: String, _ runs: [ReportRun], _ html: String) {
-            (self.title, anchor) = (title, "section-\(number)")
-            self.html =
-                "<section id=\"\(anchor)\">\n<h2>\(title.escapedForHTML)</h2>\n\(RunFacts.html(runs))\(html)</section>\n"
-        }
-    }
-
-    private var speedSections: [Part] {
-        report.speedSections.map { section in
-            let own = pictures.filter { $0.plot.section == section.number }
-            return Part(
-                section.number, section.title, [section.run],
-                SpeedHTML(section: section, styles: report.styles, pictures: own).html)
-        }
-    }
-
-    private var qualitySections: [Part] {
-        report.qualitySections.map { section in
-            let own = pictures.filter { $0.plot.section == section.number }
-            return Part(
-                section.number, "Quality", section.runs,
-                QualityHTML(section: section, styles: report.styles, pictures: own).html)
-        }
-    }
-
-    private var evaluationSections: [Part] {
-        report.evaluationSections.map { section in
-            Part(section.number, EvaluationSection.title, [section.run], section.table.html)
-        }
+    private func html(_ section: any ReportSection) -> String {
+        let own = pictures.filter { $0.plot.section == section.number }
+        return "<section id=\"section-\(section.number)\">\n<h2>\(section.title.escapedForHTML)</h2>\n"
+            + RunFacts.html(section.runs) + section.html(report.styles, own) + "</section>\n"
     }
 
     /// Dates and machines of all runs.
@@ -84,102 +56,50 @@ struct HTMLPage {
     }
 
     private var method: String {
-        var html = "<section id=\"method\">\n<h2>How it was measured</h2>\n"
-        if !report.speedSections.isEmpty {
-            html += HTML.paragraph(
+        var paragraphs: [String] = []
+        if report.sections.contains(where: { $0 is SpeedSection }) {
+            paragraphs += [
                 "The systems of a section took turns in one run: one round of each, then the next round, because machines "
                     + "change their speed from minute to minute. A speed is the median of the rounds; the lowest and the highest "
-                    + "stand below it, and are the bars in pictures.")
-            html += HTML.paragraph(
+                    + "stand below it, and are the bars in pictures.",
                 "A ratio compares what was measured side by side: it is the median of the ratios within the rounds, with the "
                     + "confidence interval of that median. Where there were too few rounds for an interval, the range of the "
-                    + "ratios stands instead. Numbers of different runs are never divided by each other.")
-            html += HTML.paragraph(
+                    + "ratios stands instead. Numbers of different runs are never divided by each other.",
                 "Seconds and joules are for training on a million words. A dash is what was not measured; joules cannot be "
-                    + "measured on machines that do not show their processors’ counters of energy.")
+                    + "measured on machines that do not show their processors’ counters of energy.",
+            ]
         }
-        if !report.qualitySections.isEmpty {
-            html += HTML.paragraph(
+        let scores = report.sections.compactMap { $0 as? QualitySection }
+        if !scores.isEmpty {
+            paragraphs += [
                 "Scores are those of trained models on text that they never saw. Systems had the same number of words to train "
                     + "on, or the same time, as stands below their names. Medians and ranges are over the seeds. Fewer than "
                     + "\(NumberText.grouped(SampleSize.fewPositions)) positions, or than \(SampleSize.fewSeeds) seeds, are called "
-                    + "small.")
-            html += HTML.paragraph(
+                    + "small.",
                 "The unigram model ranks the same words at the same positions by nothing but how frequent they are; the constant "
                     + "vector is the one of the lowest loss on the held-out text. A score is within the noise of the unigram "
-                    + "model’s if it differs by less than 1.96 standard errors of the difference and half of the seeds’ range.")
-            if report.qualitySections.contains(where: { !$0.probes.isEmpty }) {
-                html += HTML.paragraph(
-                    "A probe is a classifier on a model’s vectors. Its change to the word vectors alone is taken between "
-                        + "classifiers with the same seed; medians and ranges are of these changes.")
-            }
+                    + "model’s if it differs by less than 1.96 standard errors of the difference and half of the seeds’ range.",
+            ]
         }
-        if !report.evaluationSections.isEmpty {
-            html += HTML.paragraph(
+        if scores.contains(where: { !$0.probes.isEmpty }) {
+            paragraphs.append(
+                "A probe is a classifier on a model’s vectors. Its change to the word vectors alone is taken between "
+                    + "classifiers with the same seed; medians and ranges are of these changes.")
+        }
+        if report.sections.contains(where: { $0 is EvaluationSection }) {
+            paragraphs.append(
                 "An evaluation scores held-out text as train does. Right after each one, large matrix products showed what the "
                     + "machine can do, and so how long the evaluation’s own products would take at that speed. A ratio is the "
                     + "median of the ratios within the runs, with their range.")
         }
-        return html + "</section>\n"
+        return "<section id=\"method\">\n<h2>How it was measured</h2>\n"
+            + paragraphs.map { HTML.paragraph($0) }.joined() + "</section>\n"
     }
 
     private var commands: String {
         let all = distinct(report.runs.compactMap { $0.machine?.command?.printable }) + [command]
         let lines = all.map(\.escapedForHTML).joined(separator: "\n")
         return "<section id=\"commands\">\n<h2>Commands to repeat it</h2>\n<pre>\(lines)</pre>\n</section>\n"
-    }
-}
-
-/// The tables and pictures of one benchmark's speeds, memory and costs.
-private struct SpeedHTML {
-    let section: SpeedSection
-    let styles: SystemStyles
-    /// Those of this section.
-    let pictures: [Picture]
-
-    var html: String {
-        let tables = SpeedTables(section: section, styles: styles)
-        let shown = tables.speeds.map { title, table in
-            (title.isEmpty ? "" : "<h3>\(title.escapedForHTML)</h3>\n") + table.html
-        }
-        return HTML.figures(pictures.filter { $0.plot.family != .costs })
-            + (shown.isEmpty ? HTML.paragraph("No system was measured.") : shown.joined()) + leftOut + costs(tables.costs)
-    }
-
-    private var leftOut: String {
-        guard !section.leftOut.isEmpty else { return "" }
-        let items = section.leftOut.map { record in
-            HTML.system(record.name, styles) + (record.place.isEmpty ? "" : ", \(record.place.escapedForHTML)")
-                + ": \(record.reason.escapedForHTML)"
-        }
-        return "<h3>Left out</h3>\n" + HTML.list(items)
-    }
-
-    /// The picture of costs, and beside it their table.
-    private func costs(_ tables: [ReportTable]) -> String {
-        guard !tables.isEmpty else { return "" }
-        return "<h3>What the time goes to</h3>\n<div class=\"beside\">\n"
-            + pictures.filter { $0.plot.family == .costs }.map(HTML.figure).joined()
-            + "<div>\n\(tables.map(\.html).joined())</div>\n</div>\n"
-    }
-}
-
-/// The tables and pictures of scores.
-private struct QualityHTML {
-    let section: QualitySection
-    let styles: SystemStyles
-    /// Those of this section.
-    let pictures: [Picture]
-
-    var html: String {
-        titled("Scores", QualityTable(section: section, styles: styles).table)
-            + HTML.figures(pictures.filter { $0.plot.family == .curves })
-            + titled("Probes", ProbeTable(section: section, styles: styles).table)
-            + HTML.figures(pictures.filter { $0.plot.family == .probes })
-    }
-
-    private func titled(_ title: String, _ table: ReportTable?) -> String {
-        table.map { "<h3>\(title)</h3>\n\($0.html)" } ?? ""
     }
 }
 
@@ -208,32 +128,12 @@ enum HTML {
         }
         return rows.isEmpty ? "" : "<dl>\n\(rows.joined())</dl>\n"
     }
-
-    static func list(_ items: [String]) -> String {
-        items.isEmpty ? "" : "<ul>\n\(items.map { "<li>\($0)</li>\n" }.joined())</ul>\n"
-    }
-
-    /// A name that may be of any script, with the colour that it has in pictures.
-    static func system(_ name: String, _ styles: SystemStyles, details: String? = nil) -> String {
-        "<span class=\"patch\" style=\"background:\(styles[name].colour)\"></span><bdi>\(name.escapedForHTML)</bdi>"
-            + (details.map { "<small>\($0.escapedForHTML)</small>" } ?? "")
-    }
 }
 
 extension String {
-    /// For text and for values of attributes in HTML and XML.
+    /// The string as text or as the value of an attribute in HTML and XML.
     package var escapedForHTML: String {
-        var text = ""
-        for scalar in printable.unicodeScalars {
-            switch scalar {
-            case "&": text += "&amp;"
-            case "<": text += "&lt;"
-            case ">": text += "&gt;"
-            case "\"": text += "&quot;"
-            case "'": text += "&#39;"
-            default: text.unicodeScalars.append(scalar)
-            }
-        }
-        return text
+        let entities: [Unicode.Scalar: String] = ["&": "&amp;", "<": "&lt;", ">": "&gt;", "\"": "&quot;", "'": "&#39;"]
+        return printable.unicodeScalars.map { entities[$0] ?? String($0) }.joined()
     }
 }

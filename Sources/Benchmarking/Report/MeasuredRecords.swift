@@ -28,7 +28,7 @@ extension RatioRecord {
         self.init(
             run: run, encoder: result.system.encoder, of: result.system.name, to: other.system.name,
             vocabulary: result.system.vocabulary, quantity: "time", ratio: paired.ratio, low: paired.low, high: paired.high,
-            confidence: paired.confidence, rounds: paired.rounds)
+            confidence: PairedRatio.confidence, rounds: paired.rounds)
     }
 }
 
@@ -76,16 +76,5 @@ extension EncoderConfiguration {
         }
         if input == .subwords { settings["one table for units"] = isTied ? "yes" : "no" }
         return settings
-    }
-}
-
-extension EvaluationRecord {
-    /// The result of a benchmark of evaluations.
-    public init(_ result: EvaluationBenchmark.Result, threads: Int) {
-        self.init(
-            positions: result.positions, candidates: result.candidates, threads: threads, rounds: result.runs.count,
-            operations: result.operations, seconds: Spread(result.runs.map(\.seconds)),
-            products: Spread(result.runs.map { result.operations / $0.ceiling * 1e-9 }),
-            ceiling: Spread(result.runs.map(\.ceiling)), ratio: result.ratio)
     }
 }

@@ -3,7 +3,7 @@ internal import Glibc
 
 /// A picture before it is drawn: commands for gnuplot, and a table of the numbers in it.
 package struct Plot {
-    /// What it shows, which decides where it stands on a page.
+    /// The subject, which decides where a picture stands on a page.
     package enum Family { case time, memory, encoders, costs, curves, probes }
 
     package let family: Family
@@ -11,9 +11,9 @@ package struct Plot {
     let section: Int
     /// The names of its files without their endings: letters, digits and hyphens.
     package let name: String
-    /// One sentence.
+    /// The sentence below it.
     let caption: String
-    /// Pixels. Pictures are narrow, so that their letters can be read on a phone.
+    /// The width in pixels: narrow, so that letters can be read on a phone.
     static let width = 480
     let height: Int
     let commands: [String]
@@ -21,7 +21,7 @@ package struct Plot {
     package let columns: [String]
     package let rows: [[String]]
 
-    /// Everything that gnuplot is told.
+    /// All commands for gnuplot.
     package var script: String {
         let terminal =
             "set terminal svg size \(Self.width),\(height) fixed font 'sans-serif,13' background 'white' noenhanced"
@@ -37,7 +37,7 @@ package struct Plot {
         ([columns] + rows).map { row in row.map(\.printable).joined(separator: "\t") + "\n" }.joined()
     }
 
-    /// Text for gnuplot, which neither runs nor replaces anything within single quotes. It comes from files of results, so an
+    /// Returns text for gnuplot, which neither runs nor replaces anything within single quotes. It comes from files of results, so an
     /// apostrophe becomes the typographic one: no text can end its quotes. What ends a section of XML is cut in two, because
     /// gnuplot does not escape it.
     package static func quoted(_ text: String) -> String {
@@ -46,7 +46,7 @@ package struct Plot {
         return "'\(String(safe).replacingBytes(of: "]]>", with: "]] >"))'"
     }
 
-    /// A name for data of several plot commands.
+    /// Returns a command that gives data a name for several plot commands.
     static func dataBlock(_ name: String, _ rows: [[Double]]) -> String {
         let lines = rows.map { row in row.map { "\($0)" }.joined(separator: " ") + "\n" }.joined()
         return "$\(name) << END\n\(lines)END"
@@ -57,14 +57,14 @@ package struct Plot {
 struct LineChart {
     struct Line {
         let style: SystemStyles.Style
-        /// For the legend; `nil`: not in it.
+        /// The name in the legend; `nil` if it is not in it.
         let name: String?
         /// x and y of each point; with `hasRange` also the lowest and highest y.
         let points: [[Double]]
         var hasRange = false
         var isThin = false
 
-        /// A thin line with a name of its own must still be seen.
+        /// The width in gnuplot's unit; a thin line with a name of its own must still be seen.
         fileprivate var width: Double { isThin ? (name == nil ? 0.6 : 1.2) : 2 }
     }
 
@@ -76,7 +76,7 @@ struct LineChart {
     private var names: Int { lines.count { $0.name != nil } }
     private static let frame = 330, lineHeight = 20
 
-    /// Pixels.
+    /// The height in pixels.
     var height: Int { Self.frame + Self.lineHeight * names + 12 }
 
     var commands: [String] {
@@ -105,7 +105,7 @@ struct LineChart {
     }
 }
 
-/// One axis of a picture: what it shows, and numbers at it that people read at once.
+/// One axis of a picture with round numbers.
 package struct Axis {
     let label: String
     package let isLogarithmic: Bool
@@ -115,8 +115,8 @@ package struct Axis {
 
     /// An axis for `values`, which are finite, and above 0 if it is logarithmic.
     /// - Parameters:
-    ///   - logarithmic: `nil`: if the values span more than a decade.
-    ///   - fromZero: a linear axis begins at 0.
+    ///   - logarithmic: true for a logarithmic axis; `nil`: if the values span more than a decade.
+    ///   - fromZero: true if a linear axis begins at 0.
     package init(_ label: String, _ values: [Double], logarithmic: Bool? = nil, fromZero: Bool = true) {
         self.label = label
         let least = values.min() ?? 0, most = values.max() ?? 1
@@ -157,7 +157,7 @@ package struct Axis {
         tics = names.enumerated().map { (Double($0 + 1), $1) }
     }
 
-    /// gnuplot's commands for axis `x` or `y`.
+    /// Returns gnuplot's commands for axis `x` or `y`.
     func commands(_ axis: String) -> [String] {
         // The names of tics are formats.
         let texts = tics.map { "\(Plot.quoted($0.text.replacing("%", with: "%%"))) \($0.value)" }.joined(separator: ", ")
@@ -169,7 +169,7 @@ package struct Axis {
         ]
     }
 
-    /// At 1, 2 and 5 of every decade, or at 1 alone if there are many.
+    /// Sets tics at 1, 2 and 5 of every decade, or at 1 alone if there are many.
     private mutating func setLogarithmicTics() {
         let least = low, most = high
         let decades = Int(log10(least).rounded(.down)) - 1...Int(log10(most).rounded(.up)) + 1
@@ -184,7 +184,7 @@ package struct Axis {
         tics = places.filter { (low * (1 - 1e-9)...high * (1 + 1e-9)).contains($0) }.map { ($0, NumberText.short($0)) }
     }
 
-    /// The least of 1, 2 and 5 times a power of ten that is no smaller.
+    /// Returns the least of 1, 2 and 5 times a power of ten that is no smaller.
     private static func niceStep(_ size: Double) -> Double {
         guard size > 0 else { return 1 }
         let unit = pow(10, log10(size).rounded(.down))
@@ -192,29 +192,27 @@ package struct Axis {
     }
 }
 
-/// The colour of each system, the same in every picture and table of a report.
-///
-/// Colours are those of Okabe and Ito that show on white, which people with any kind of colour vision tell apart; when
-/// they are used up, they come again with other dashes. The shape of the points differs as well.
+/// The colour of each system, the same in every picture and table of a report: those of Okabe and Ito that show on white, which
+/// people with any kind of colour vision tell apart, and after them the same with other dashes. The points' shapes differ, too.
 package struct SystemStyles {
-    /// How a system is drawn.
+    /// The look of a system.
     package struct Style {
         package let colour: String
         /// gnuplot's types of dashes and points.
         package let dash, point: Int
     }
 
-    /// What the scores of models are compared with.
+    /// The name of the vectors that the scores of models are compared with.
     static let baseline = "word vectors"
 
-    /// What systems must be better than, the unigram model or a constant vector: gray, and dashed.
+    /// The style of the unigram model and of constant vectors, which systems must beat: gray and dashed.
     static let reference = Style(colour: "#777777", dash: 2, point: 7)
 
     private static let colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"]
     private static let points = [7, 5, 9, 13, 11]
     private let numbers: [String: Int]
 
-    /// - Parameter names: of systems, in the order of the colours.
+    /// - Parameter names: the names of systems, in the order of the colours.
     package init(_ names: [String]) {
         var numbers: [String: Int] = [:]
         for name in names where name != Self.baseline && numbers[name] == nil { numbers[name] = numbers.count }
@@ -222,16 +220,11 @@ package struct SystemStyles {
     }
 
     init(_ runs: [ReportRun]) {
-        var names: [String] = []
-        for run in runs {
-            names += run.systems.map(\.name)
-            names += run.qualities.map(\.system)
-            names += run.curves.map(\.system)
-            names += run.probes.map(\.system)
-            for ratio in run.ratios { names += [ratio.of, ratio.to] }
-            names += run.leftOut.map(\.name)
-        }
-        self.init(names)
+        self.init(
+            runs.flatMap { run in
+                let scored = run.qualities.map(\.system) + run.curves.map(\.system) + run.probes.map(\.system)
+                return run.systems.map(\.name) + scored + run.ratios.flatMap { [$0.of, $0.to] } + run.leftOut.map(\.name)
+            })
     }
 
     package subscript(name: String) -> Style {

@@ -1,5 +1,5 @@
-/// Learning curves against the time of training: a line for each system, thin ones for its seeds, and a dashed one for what
-/// they must be better than.
+/// Learning curves against the time of training: a line for each system, thin ones for its seeds, and a dashed one for the
+/// reference that they must beat.
 struct CurvePlots {
     let section: QualitySection
     let styles: SystemStyles
@@ -33,41 +33,36 @@ struct CurvePlots {
     }
 
     private struct Point {
-        let system: String
-        let seed, words: Int?
-        let seconds, value: Double
+        let curve: CurveRecord
+        let value: Double
+
+        var seconds: Double { curve.seconds }
     }
 
     /// `nil` if no point has the value.
     private func plot(_ figure: Figure) -> Plot? {
-        let curves = section.curves.filter { curve in
-            curve.seconds.isFinite && figure.value(curve).map(figure.isShown) ?? false
-        }
-        let points = curves.compactMap { curve in
-            figure.value(curve).map {
-                Point(system: curve.system, seed: curve.seed, words: curve.words, seconds: curve.seconds, value: $0)
-            }
-        }
+        let points = section.curves.compactMap { curve in figure.value(curve).map { Point(curve: curve, value: $0) } }
+            .filter { $0.seconds.isFinite && figure.isShown($0.value) }
+        let curves = points.map(\.curve)
         guard !points.isEmpty else { return nil }
         let hours = (points.map(\.seconds).max() ?? 0) > 7200
         let unit = hours ? 3600.0 : 1
         var lines: [LineChart.Line] = []
         var rows: [[String]] = []
-        for system in distinct(points.map(\.system)) {
-            let own = points.filter { $0.system == system }
-            let seeds = distinct(own.map(\.seed)).map { seed in
-                own.filter { $0.seed == seed }.sorted { $0.seconds < $1.seconds }
+        for system in distinct(curves.map(\.system)) {
+            let own = points.filter { $0.curve.system == system }
+            let seeds = distinct(own.map(\.curve.seed)).map { seed in
+                own.filter { $0.curve.seed == seed }.sorted { $0.seconds < $1.seconds }
             }
             let mean = Self.mean(seeds)
-            for seed in seeds {
+            for (number, seed) in seeds.enumerated() {
                 let line = seed.map { [$0.seconds / unit, $0.value] }
                 // Seeds without a place in common have no mean: each is a line then.
                 let isAlone = seeds.count == 1 || mean.isEmpty
                 lines.append(
                     LineChart.Line(
-                        style: styles[system], name: isAlone && seed[0].seed == seeds[0][0].seed ? system : nil, points: line,
-                        isThin: !isAlone))
-                rows += seed.map { [system, $0.seed.map { "\($0)" } ?? "", "\($0.seconds)", "\($0.value)"] }
+                        style: styles[system], name: isAlone && number == 0 ? system : nil, points: line, isThin: !isAlone))
+                rows += seed.map { [system, $0.curve.seed.map { "\($0)" } ?? "", "\($0.seconds)", "\($0.value)"] }
             }
             if seeds.count > 1 && !mean.isEmpty {
                 lines.append(
@@ -98,7 +93,7 @@ struct CurvePlots {
             height: chart.height, commands: chart.commands, columns: ["system", "seed", "seconds", "value"], rows: rows)
     }
 
-    /// Reference lines that the systems must beat: one, or one for each unigram model that they were measured beside.
+    /// Returns the lines that the systems must beat: one, or one for each unigram model that they were measured beside.
     private func references(_ figure: Figure, _ curves: [CurveRecord]) -> [(name: String, value: Double)] {
         let values = curves.compactMap { curve in
             figure.referenceValue(curve).flatMap { value in
@@ -110,7 +105,7 @@ struct CurvePlots {
         }
     }
 
-    /// The number of positions and seeds behind the systems' lines.
+    /// Returns the numbers of positions and seeds behind the systems' lines.
     private static func sizes(_ curves: [CurveRecord]) -> String {
         let sizes = distinct(curves.map(\.system)).map { system in
             let own = curves.filter { $0.system == system }
@@ -119,13 +114,13 @@ struct CurvePlots {
         return distinct(sizes).joined(separator: "; or ")
     }
 
-    /// Means of seconds and values at the places (words trained on) that all seeds have.
+    /// Returns the means of seconds and values at the places (words trained on) that all seeds have.
     private static func mean(_ seeds: [[Point]]) -> [(seconds: Double, value: Double)] {
-        let places = distinct(seeds.flatMap { $0.compactMap(\.words) }).filter { words in
-            seeds.allSatisfy { seed in seed.contains { $0.words == words } }
+        let places = distinct(seeds.flatMap { $0.compactMap(\.curve.words) }).filter { words in
+            seeds.allSatisfy { seed in seed.contains { $0.curve.words == words } }
         }
         return places.sorted().map { words in
-            let there = seeds.compactMap { seed in seed.last { $0.words == words } }
+            let there = seeds.compactMap { seed in seed.last { $0.curve.words == words } }
             let count = Double(there.count)
             return (there.map(\.seconds).reduce(0, +) / count, there.map(\.value).reduce(0, +) / count)
         }
@@ -143,9 +138,6 @@ struct ProbePlot {
         guard !probes.isEmpty else { return nil }
         let tasks = distinct(probes.map { ProbeTask($0) })
         let systems = distinct(probes.map { BudgetedSystem($0.system, $0.budget) })
-        func values(_ task: ProbeTask, _ system: BudgetedSystem) -> [Double] {
-            probes.filter { ProbeTask($0) == task && BudgetedSystem($0.system, $0.budget) == system }.map(\.value)
-        }
         var labels: [String] = [], rows: [[String]] = []
         var medians: [Int: [[Double]]] = [:], all: [Int: [[Double]]] = [:]
         var y = 12.0
@@ -153,7 +145,7 @@ struct ProbePlot {
             labels.append("set label \(Plot.quoted(task.title.shortened(to: 56))) at graph 0, first \(y + 8) left front")
             y += 26
             for (number, system) in systems.enumerated() {
-                let values = values(task, system)
+                let values = section.probes(of: system).filter { ProbeTask($0) == task && $0.value.isFinite }.map(\.value)
                 guard !values.isEmpty else { continue }
                 let spread = Spread(values)
                 medians[number, default: []].append([spread.median, y, spread.lowest, spread.highest])
@@ -189,7 +181,7 @@ struct ProbePlot {
         }
         commands.append("plot \(plots.joined(separator: ", "))")
         let sizes = distinct(systems.map { system in
-            ProbeTable.size(probes.filter { BudgetedSystem($0.system, $0.budget) == system }).text
+            ProbeTable.size(section.probes(of: system).filter(\.value.isFinite)).text
         }).joined(separator: "; or ")
         return Plot(
             family: .probes, section: section.number, name: "\(section.number)-probes",

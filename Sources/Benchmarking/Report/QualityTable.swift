@@ -1,7 +1,7 @@
 internal import Training
 
-/// The scores of a section: a row for each system and budget, and below them what they must be better than: the unigram model,
-/// and of the continuous output's loss the best constant vector.
+/// The scores of a section: a row for each system and budget, and below them the references that they must beat: the unigram
+/// model, and for the continuous output's loss the best constant vector.
 struct QualityTable {
     let section: QualitySection
     let styles: SystemStyles
@@ -48,7 +48,7 @@ struct QualityTable {
                     group.spread(\.top1), NumberText.percent, mark: mark(comparison.top1), notes: [byCosine(\.cosineTop1)]),
                 ReportTable.Cell(
                     group.spread(\.top10), NumberText.percent, mark: mark(comparison.top10), notes: [byCosine(\.cosineTop10)]),
-                ReportTable.Cell(group.spread(\.constantLoss) == nil ? nil : group.spread(\.loss), NumberText.loss),
+                ReportTable.Cell(group.spread(\.constantLoss) == nil ? nil : group.spread(\.loss), { NumberText.fixed($0, 3) }),
                 ReportTable.Cell(
                     group.spread(\.candidatePerplexity), NumberText.rounded, mark: mark(comparison.perplexity)),
                 ReportTable.Cell(isOwnShown ? group.spread(\.perplexity) : nil, NumberText.rounded),
@@ -67,25 +67,30 @@ struct QualityTable {
         return ReportTable.Cell(ranked + all, group.size.hasFewPositions ? "small" : nil)
     }
 
-    /// A row for each unigram model that the systems were beside, and for each constant vector; whose they are is said where
-    /// there are several.
+    /// Appends a row for each unigram model that the systems were beside, and for each constant vector; if there are several, with
+    /// the systems that they belong to.
     private func appendReferences(_ groups: [ScoreGroup], _ table: inout ReportTable) {
-        let hasCandidatePerplexity = groups.contains { $0.spread(\.candidatePerplexity) != nil }
-        let none = ReportTable.Cell(nil)
+        func append(_ name: String, _ owners: String?, _ cells: [String: String?]) {
+            table.append(
+                ReportTable.Head(name, details: owners, colour: SystemStyles.reference.colour),
+                Self.columns.map { ReportTable.Cell(cells[$0] ?? nil) })
+        }
+        let perplexity = groups.contains { $0.spread(\.candidatePerplexity) != nil }
+            ? "perplexity among the candidates" : "perplexity"
         for reference in References(groups.map { ($0.system, $0.unigram) }).rows {
             let scores = reference.scores
-            let perplexity = ReportTable.Cell(scores.perplexity.map(NumberText.rounded))
-            table.append(
-                ReportTable.Head("unigram model", details: reference.owners, colour: SystemStyles.reference.colour),
-                [none, ReportTable.Cell(scores.positions.map(NumberText.grouped)), none, none,
-                 ReportTable.Cell(scores.top1.map(NumberText.percent)), ReportTable.Cell(scores.top10.map(NumberText.percent)),
-                 none, hasCandidatePerplexity ? perplexity : none, hasCandidatePerplexity ? none : perplexity, none])
+            append("unigram model", reference.owners, [
+                "held-out positions": scores.positions.map(NumberText.grouped),
+                "right word first": scores.top1.map(NumberText.percent),
+                "among the first ten": scores.top10.map(NumberText.percent),
+                perplexity: scores.perplexity.map(NumberText.rounded),
+            ])
         }
         for reference in References(groups.map { ($0.system, $0.constant) }).rows {
-            table.append(
-                ReportTable.Head("constant vector", details: reference.owners, colour: SystemStyles.reference.colour),
-                [none, ReportTable.Cell(reference.scores.positions.map(NumberText.grouped)), none, none, none, none,
-                 ReportTable.Cell(reference.scores.loss.map(NumberText.loss)), none, none, none])
+            append("constant vector", reference.owners, [
+                "held-out positions": reference.scores.positions.map(NumberText.grouped),
+                "cosine loss": reference.scores.loss.map { NumberText.fixed($0, 3) },
+            ])
         }
     }
 
@@ -128,12 +133,12 @@ struct ProbeTable {
         guard !records.isEmpty else { return nil }
         let tasks = distinct(records.map { ProbeTask($0) })
         let systems = distinct(records.map { BudgetedSystem($0.system, $0.budget) })
-        let sizes = distinct(systems.map { Self.size(own($0)).text }).joined(separator: "; or ")
+        let sizes = distinct(systems.map { Self.size(section.probes(of: $0)).text }).joined(separator: "; or ")
         var table = ReportTable(
             "classifiers on the vectors; \(sizes); medians over the seeds of models and classifiers, ranges below", "system",
             ["seeds", "test tokens"] + tasks.flatMap { [$0.title, "change to the word vectors"] })
         for system in systems {
-            let own = own(system), size = Self.size(own)
+            let own = section.probes(of: system), size = Self.size(own)
             let cells = tasks.flatMap { task in
                 let scores = own.filter { ProbeTask($0) == task }
                 return [score(scores), change(scores, task, system)]
@@ -149,11 +154,7 @@ struct ProbeTable {
         return table
     }
 
-    private func own(_ system: BudgetedSystem) -> [ProbeRecord] {
-        section.probes.filter { BudgetedSystem($0.system, $0.budget) == system }
-    }
-
-    /// The fewest tokens that were tested with, and how many pairs of a model's and a classifier's seed.
+    /// Returns the fewest tokens that were tested with, and the number of pairs of a model's and a classifier's seed.
     static func size(_ records: [ProbeRecord]) -> SampleSize {
         SampleSize(
             positions: records.compactMap(\.testTokens).min(),
@@ -171,7 +172,7 @@ struct ProbeTable {
             notes: [part("precision", \.precision), part("recall", \.recall)])
     }
 
-    /// The differences to the word vectors' score with the same seed of the probe, or else to the median of their scores.
+    /// Returns the differences to the word vectors' score with the same seed of the probe, or else to the median of their scores.
     private func change(_ records: [ProbeRecord], _ task: ProbeTask, _ system: BudgetedSystem) -> ReportTable.Cell {
         let baseline = section.probes.filter { $0.system == SystemStyles.baseline && ProbeTask($0) == task }
         guard system.name != SystemStyles.baseline, !baseline.isEmpty, !records.isEmpty else { return ReportTable.Cell(nil) }
@@ -183,7 +184,7 @@ struct ProbeTable {
     }
 }
 
-/// What a classifier learns, and how it is scored.
+/// The task that a classifier learns, and the measure of its score.
 struct ProbeTask: Hashable {
     let task, measure: String
 

@@ -91,7 +91,7 @@ public struct QualityRecord: BenchmarkRecord {
     public static let event = "quality"
 
     let system: String
-    /// What all systems had the same amount of: `words` or `time`.
+    /// The budget that all systems share: `words` or `time`.
     let budget: String?
     let seed: Int?
     let words, candidates, classes: Int?
@@ -109,9 +109,7 @@ public struct CurveRecord: BenchmarkRecord {
     public static let event = "curve"
 
     let system: String
-    let seed: Int?
-    let words: Int?
-    let positions: Int?
+    let seed, words, positions: Int?
     let seconds: Double
     let top10, candidatePerplexity, loss, constantLoss, unigramTop10, unigramPerplexity: Double?
 }
@@ -133,19 +131,19 @@ public struct EvaluationRecord: BenchmarkRecord {
     public static let event = "evaluation"
 
     /// The number of positions scored.
-    let positions: Int
+    public let positions: Int
     /// The number of words that they were ranked among.
-    let candidates: Int?
-    let threads, rounds: Int?
+    public let candidates: Int?
+    public let threads, rounds: Int?
     /// Multiplications and additions of the products.
-    let operations: Double?
+    public let operations: Double?
     /// Seconds of an evaluation, and of its products at the ceiling.
-    let seconds: Spread
-    let products: Spread?
+    public let seconds: Spread
+    public let products: Spread?
     /// GFLOP/s of large products.
-    let ceiling: Spread?
+    public let ceiling: Spread?
     /// `seconds` as a multiple of `products`, within the runs.
-    let ratio: Spread?
+    public let ratio: Spread?
 }
 
 /// A mark that the benchmark of that name was stopped before it was done.
@@ -188,18 +186,14 @@ func benchmarkRecord(_ line: Data, _ decoder: JSONDecoder) throws -> (any Benchm
     return try shownKinds[decoder.decode(Head.self, from: line).event].map { try decode($0) }
 }
 
-extension BenchmarkRecord {
-    /// Says which number of the record is out of range, for a message; `nil` if none is.
-    var complaint: String? { numberComplaint(self, "") }
-}
-
 /// The range of whole numbers in results: counts, sizes and seeds, exact in every reader of JSON.
 private let wholeNumbers = 0...1 << 53
 
 /// The largest magnitude of other numbers: times, speeds and scores for which a picture can have an axis.
 private let largestNumber = 1e100
 
-private func numberComplaint(_ value: Any, _ name: String) -> String? {
+/// Says which number of a record is out of range, for a message; `nil` if none is.
+func numberComplaint(_ value: Any, _ name: String = "") -> String? {
     if let number = value as? Int {
         return wholeNumbers.contains(number)
             ? nil : "\"\(name)\" is \(number), and must be from 0 to \(wholeNumbers.upperBound)"

@@ -39,9 +39,8 @@ public struct ReportFile {
     /// Why a report has nothing of this file to show, with status `dataError`; `nil` if it has something.
     public let lack: ToolError?
 
-    /// Throws `ToolError`: `noInput`; `dataError` for a line that is no record. A file without results says so in `lack`.
-    public init(path: String) throws { try self.init(openInput(path)) }
-
+    /// Throws `ToolError`: `dataError` for a line that is no record, and what reading throws. A file without results says so in
+    /// `lack`.
     public init(_ source: any ByteSource) throws {
         let lines = LineReader(source)
         let decoder = JSONDecoder()
@@ -54,7 +53,7 @@ public struct ReportFile {
             guard line.contains(where: { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") }) else { return }
             do {
                 guard let record = try benchmarkRecord(Data(line), decoder) else { return }
-                if let complaint = record.complaint { throw ToolError.data(source.name, "line \(lines.number)", complaint) }
+                if let complaint = numberComplaint(record) { throw ToolError.data(source.name, "line \(lines.number)", complaint) }
                 if records.isEmpty || record is MachineRecord { records.append([]) }
                 records[records.count - 1].append(record)
             } catch let error as DecodingError {

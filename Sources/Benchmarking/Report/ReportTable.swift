@@ -1,11 +1,11 @@
 /// A table of a report, before it is known whether it becomes HTML or text: rows and columns with their heads. Columns without
 /// any value are left out, and a table that is much wider than long is turned, so that it fits a screen.
 struct ReportTable {
-    /// What stands in a cell: a value, and what is said about it in small lines below.
+    /// The contents of a cell: a value, and notes in small lines below it.
     struct Cell {
         let value: String?
         let notes: [String]
-        /// Whether words stand in place of a number.
+        /// True if words stand in place of a number.
         var isRemark = false
 
         init(_ value: String?, _ notes: String?...) { self.init(value, notes) }
@@ -15,13 +15,15 @@ struct ReportTable {
             self.notes = value == nil ? [] : notes.compactMap { $0 }
         }
 
-        /// A median and its range, and more about it.
+        /// A median with its range and other notes.
         init(_ spread: Spread?, _ form: (Double) -> String, mark: String = "", notes: [String?] = []) {
-            let texts = spread?.text(form)
-            self.init(texts.map { $0.median + mark }, [texts?.range] + notes)
+            let range = spread.map { [form($0.lowest), form($0.highest)] } ?? []
+            self.init(
+                spread.map { form($0.median) + mark },
+                [range.first == range.last ? nil : range.joined(separator: " to ")] + notes)
         }
 
-        /// Words in place of a number that there is none of.
+        /// Returns a cell with words in place of a number.
         static func remark(_ text: String) -> Cell {
             var cell = Cell(text)
             cell.isRemark = true
@@ -29,11 +31,11 @@ struct ReportTable {
         }
     }
 
-    /// Names a row or a column.
+    /// The name of a row or a column.
     struct Head {
         let text: String
         var details: String?
-        /// Of a system: its colour in pictures.
+        /// A system's colour in pictures.
         var colour: String?
 
         init(_ text: String, details: String? = nil, colour: String? = nil) {
@@ -41,13 +43,13 @@ struct ReportTable {
         }
     }
 
-    /// Stands above the table.
+    /// The line above the table.
     let caption: String
-    /// What the first column's heads are.
+    /// The head of the column of heads.
     private(set) var corner: String
     private(set) var columns: [Head]
     private(set) var rows: [(head: Head, cells: [Cell])] = []
-    /// Stand below the table, a paragraph each.
+    /// The paragraphs below the table.
     var footnotes: [String] = []
 
     init(_ caption: String, _ corner: String, _ columns: [String]) {
@@ -60,7 +62,7 @@ struct ReportTable {
         rows.append((head, cells))
     }
 
-    /// Without empty columns.
+    /// The table without empty columns.
     var dense: ReportTable {
         let shown = columns.indices.filter { column in rows.contains { $0.cells[column].value != nil } }
         var table = self
@@ -69,13 +71,13 @@ struct ReportTable {
         return table
     }
 
-    /// As it is shown: dense, and turned if it has many columns and few rows.
+    /// The table as it is shown: dense, and turned if it has many columns and few rows.
     var arranged: ReportTable {
         let table = dense
         return table.columns.count > Self.mostColumns && table.rows.count <= Self.mostTurned ? table.turned : table
     }
 
-    /// A screen of 1,200 points has room for this many columns; and for this many systems beside each other.
+    /// The numbers of columns, and of systems beside each other, that a screen of 1,200 points has room for.
     private static let mostColumns = 10, mostTurned = 6
 
     private var turned: ReportTable {
@@ -88,7 +90,7 @@ struct ReportTable {
 }
 
 extension ReportTable {
-    /// In a box of its own, within which it scrolls where the page is too narrow for it; on a phone each row is a card.
+    /// The table in a box of its own, which scrolls if the page is too narrow for it; on a phone each row is a card.
     var html: String {
         let table = arranged
         let head = "<th scope=\"col\">\(table.corner.escapedForHTML)</th>"
@@ -107,60 +109,50 @@ extension ReportTable {
             + footnotes.map { HTML.paragraph($0, class: "weak") }.joined()
     }
 
-    /// As text for a terminal: columns in blocks that are no wider than `width` if they can help it, under each other.
+    /// Returns the table as text for a terminal: columns in blocks below each other, no wider than `width` if they can help it.
     func text(width: Int = 118) -> String {
         let table = dense
-        let names = [table.corner] + table.rows.map(\.head.name)
-        let nameWidth = names.map(\.count).max() ?? 0
+        let nameWidth = ([table.corner] + table.rows.map(\.head.name)).map(\.count).max() ?? 0
         let cells = table.rows.map { $0.cells.map(\.text) }
         let titles = table.columns.indices.map { column in
             Self.wrapped(table.columns[column].name, to: max(12, cells.map { $0[column].count }.max() ?? 0))
         }
-        let widths = titles.indices.map { column in (titles[column] + cells.map { $0[column] }).map(\.count).max() ?? 0 }
         var blocks: [Range<Int>] = [], start = 0, used = nameWidth
-        for column in widths.indices {
-            if column > start && used + 2 + widths[column] > width {
+        for column in titles.indices {
+            let own = 2 + ((titles[column] + cells.map { $0[column] }).map(\.count).max() ?? 0)
+            if column > start && used + own > width {
                 blocks.append(start..<column)
                 (start, used) = (column, nameWidth)
             }
-            used += 2 + widths[column]
+            used += own
         }
-        blocks.append(start..<widths.count)
-        func line(_ name: String, _ cells: [String], _ block: Range<Int>) -> String {
-            let padded = zip(cells, block).map { cell, column in String(repeating: " ", count: widths[column] - cell.count) + cell }
-            let line = ([name + String(repeating: " ", count: nameWidth - name.count)] + padded).joined(separator: "  ")
-            let spaces = line.utf8.reversed().prefix { $0 == UInt8(ascii: " ") }.count
-            return String(Substring(line.utf8.dropLast(spaces))) + "\n"
-        }
+        blocks.append(start..<titles.count)
         let texts = blocks.map { block in
             let height = block.map { titles[$0].count }.max() ?? 1
             let heads = (0..<height).map { row in
-                line(row == height - 1 ? table.corner : "", block.map { column in
+                [row == height - 1 ? table.corner : ""] + block.map { column in
                     let place = row - (height - titles[column].count)
                     return place >= 0 ? titles[column][place] : ""
-                }, block)
+                }
             }
-            return heads.joined() + table.rows.indices.map { line(names[$0 + 1], Array(cells[$0][block]), block) }.joined()
+            return TextTable(rows: heads + zip(table.rows, cells).map { [$0.head.name] + $1[block] }).text
         }
         let above = caption.isEmpty ? "" : Self.wrapped(caption, to: width).joined(separator: "\n") + "\n\n"
         let below = footnotes.map { "\n" + Self.wrapped($0, to: width).joined(separator: "\n") + "\n" }.joined()
         return above + texts.joined(separator: "\n") + below
     }
 
-    /// Lines of whole words, no longer than `width` unless a word is.
+    /// Returns lines of whole words, no longer than `width` unless a word is.
     static func wrapped(_ text: String, to width: Int) -> [String] {
-        var lines = [""]
+        var lines: [String] = []
         for word in text.split(separator: " ") {
-            let last = lines[lines.count - 1]
-            if last.isEmpty {
-                lines[lines.count - 1] = String(word)
-            } else if last.count + 1 + word.count <= width {
-                lines[lines.count - 1] = last + " " + word
+            if let last = lines.last, last.count + 1 + word.count <= width {
+                lines[lines.count - 1] = "\(last) \(word)"
             } else {
                 lines.append(String(word))
             }
         }
-        return lines
+        return lines.isEmpty ? [""] : lines
     }
 }
 
@@ -181,11 +173,11 @@ extension ReportTable.Cell {
 }
 
 extension ReportTable.Head {
-    /// In one line.
+    /// The head in one line.
     fileprivate var name: String { (details.map { "\(text), \($0)" } ?? text).printable }
 
-    /// A name may be of any script.
-    fileprivate var html: String {
+    /// The head with its colour; a system's name may be of any script.
+    var html: String {
         let patch = colour.map { "<span class=\"patch\" style=\"background:\($0)\"></span>" } ?? ""
         return patch + (colour == nil ? text.escapedForHTML : "<bdi>\(text.escapedForHTML)</bdi>")
             + (details.map { "<small>\($0.escapedForHTML)</small>" } ?? "")

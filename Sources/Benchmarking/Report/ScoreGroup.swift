@@ -12,12 +12,12 @@ struct ScoreGroup {
 
     func count(_ value: (QualityRecord) -> Int?) -> Spread? { spread { value($0).map(Double.init) } }
 
-    /// The fewest that a seed was ranked over.
+    /// The fewest positions that a seed was ranked over.
     private var positions: Int? { records.compactMap(\.positions).min() }
 
     var size: SampleSize { SampleSize(positions: positions, seeds: distinct(records.map(\.seed)).count) }
 
-    /// All of the held-out text: as recorded, or by the share of them that were ranked.
+    /// The number of positions of the held-out text: as recorded, or by the share of them that were ranked.
     var heldOutPositions: Int? {
         records.compactMap { record in
             record.heldOutPositions
@@ -57,7 +57,7 @@ extension QualitySection {
     }
 }
 
-/// A system, and what it had as much of as the others: `words`, `time`, or nothing of the kind.
+/// A system, and the budget that it shares with others: `words`, `time`, or none.
 struct BudgetedSystem: Hashable {
     let name: String
     let budget: String?
@@ -79,18 +79,18 @@ struct BudgetedSystem: Hashable {
     }
 }
 
-/// How much a figure rests on: the held-out positions it was counted over, and the seeds that it is a median of. Every table and
-/// picture of scores says both, and what is few is called small. The bounds stand here and nowhere else (docs/comparing.md).
+/// The sample behind a figure: the held-out positions it was counted over, and the seeds that it is a median of. Every table and
+/// picture of scores says both, and calls few of them small, by the bounds that stand here and nowhere else (docs/comparing.md).
 package struct SampleSize: Hashable, Sendable {
-    /// Fewer held-out positions than this are small.
+    /// The number of held-out positions below which a sample is small.
     package static let fewPositions = UnigramComparison.fewPositions
-    /// Fewer seeds than this are small: two say nothing of a range.
+    /// The number of seeds below which a sample is small: two say nothing of a range.
     package static let fewSeeds = 3
 
-    /// `nil`: not recorded.
+    /// The number of positions; `nil` if it was not recorded.
     package let positions: Int?
     package let seeds: Int
-    /// What is counted: `positions`, or `test tokens` of a probe.
+    /// The name of what is counted: `positions`, or `test tokens` of a probe.
     let unit: String
 
     package init(positions: Int?, seeds: Int, unit: String = "positions") {
@@ -105,17 +105,13 @@ package struct SampleSize: Hashable, Sendable {
         let size = positions.map { "\(NumberText.grouped($0)) \($0 == 1 && unit.hasSuffix("s") ? String(unit.dropLast()) : unit)" }
             ?? "\(unit) not recorded"
         let draws = seeds == 1 ? "one seed" : "\(NumberText.grouped(seeds)) seeds"
-        return switch (hasFewPositions, hasFewSeeds) {
-        case (true, true): "small: \(size), \(draws)"
-        case (true, false): "\(size) (small), \(draws)"
-        case (false, true): "\(size), \(draws) (small)"
-        case (false, false): "\(size), \(draws)"
-        }
+        if hasFewPositions && hasFewSeeds { return "small: \(size), \(draws)" }
+        return "\(size)\(hasFewPositions ? " (small)" : ""), \(draws)\(hasFewSeeds ? " (small)" : "")"
     }
 }
 
 extension UnigramComparison.Verdict {
-    /// Stands behind a figure, and behind the name of a system.
+    /// The mark behind a figure, and behind the name of a system.
     var mark: String {
         switch self {
         case .better: ""
@@ -124,8 +120,8 @@ extension UnigramComparison.Verdict {
         }
     }
 
-    /// What the mark means; empty where there is none.
-    /// - Parameter ofSystems: whether systems have it, not figures alone.
+    /// Returns the meaning of the mark; empty if there is none.
+    /// - Parameter ofSystems: true if systems have it, not figures alone.
     func footnote(ofSystems: Bool) -> String {
         switch self {
         case .better: ""
@@ -138,14 +134,14 @@ extension UnigramComparison.Verdict {
     }
 }
 
-/// What a model that has learned nothing but frequencies, or a constant, scores on held-out text.
+/// The scores on held-out text of a model that has learned nothing but frequencies, or a constant.
 struct ReferenceScores {
     var top1, top10, perplexity, loss: Double?
     var positions: Int?
 
     var isEmpty: Bool { top1 == nil && top10 == nil && perplexity == nil && loss == nil }
 
-    /// Whether the two are the same to four digits: sums over the same positions may end in other bits.
+    /// True if the two are the same to four digits: sums over the same positions may end in other bits.
     func agrees(with other: ReferenceScores) -> Bool {
         func same(_ a: Double?, _ b: Double?) -> Bool {
             guard let a, let b else { return a == nil && b == nil }

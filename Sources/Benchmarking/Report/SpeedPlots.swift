@@ -6,61 +6,62 @@ struct SpeedPlots {
     var plots: [Plot] {
         // Costs are bars of their own.
         guard section.kind != "costs" else { return [] }
-        let pairs = section.encoders.enumerated().flatMap { [time($1, $0), memory($1, $0)] }
-        return pairs.compactMap { $0 } + distinct(section.systems.map(\.vocabulary)).compactMap(encoders)
+        let pairs = section.encoders.enumerated().flatMap { number, encoder in
+            [
+                againstVocabulary(
+                    .time, encoder, number, "seconds for a million words",
+                    "Time to train on a million words, by the size of the vocabulary: medians, with bars from the lowest to the "
+                        + "highest", value: \.millionWordsSeconds),
+                againstVocabulary(
+                    .memory, encoder, number, "peak memory, GB", "The most memory that training held, by the size of the vocabulary"
+                ) { $0.peakMemory.map { Spread([Double($0) / 1e9]) } },
+            ]
+        }
+        return (pairs + distinct(section.systems.map(\.vocabulary)).map(encoders)).compactMap { $0 }
     }
 
-    private func time(_ encoder: String, _ number: Int) -> Plot? {
-        againstVocabulary(
-            .time, encoder, number, "seconds for a million words",
-            "Time to train on a million words, by the size of the vocabulary: medians, with bars from the lowest to the highest"
-        ) { $0.millionWordsSeconds }
-    }
-
-    private func memory(_ encoder: String, _ number: Int) -> Plot? {
-        againstVocabulary(
-            .memory, encoder, number, "peak memory, GB", "The most memory that training held, by the size of the vocabulary"
-        ) { $0.peakMemory.map { Spread([Double($0) / 1e9]) } }
-    }
-
-    /// One line for each system with the encoder; `nil` if there are no values.
+    /// Returns a picture with a line for each system with the encoder; `nil` if there are no values.
     private func againstVocabulary(
         _ family: Plot.Family, _ encoder: String, _ number: Int, _ label: String, _ caption: String,
         value: (SystemRecord) -> Spread?
     ) -> Plot? {
         let places = section.systems.filter { $0.encoderName == encoder }.compactMap { system in
-            system.vocabulary.flatMap { words in value(system).map { Place(system.name, Double(words), "\(words)", $0) } }
+            system.vocabulary.flatMap { words in
+                value(system).map { Place(system: system.name, x: Double(words), xText: "\(words)", value: $0) }
+            }
         }.filter { $0.x > 0 && $0.isFinite }
         guard !places.isEmpty else { return nil }
         let title = section.encoderTitle(encoder)
-        let chart = chart(title, Axis("vocabulary, words", places: places.map(\.x)), label, places)
-        return Plot(
-            family: family, section: section.number, name: name("\(family)", number, encoder),
-            caption: caption + (title.isEmpty ? "." : "; encoder \(title)."), height: chart.height, commands: chart.commands,
-            columns: ["system", "vocabulary", "median", "lowest", "highest"], rows: places.map(\.row))
+        return plot(
+            family, number, encoder, title, Axis("vocabulary, words", places: places.map(\.x)), label, places,
+            column: "vocabulary", caption: caption + (title.isEmpty ? "." : "; encoder \(title)."))
     }
 
-    /// Words a second against the encoder's size at one size of the vocabulary; `nil` if there is only one encoder.
+    /// Returns a picture of words a second against the encoder's size at one size of the vocabulary; `nil` if there is only one
+    /// encoder.
     private func encoders(vocabulary: Int?) -> Plot? {
         let systems = section.systems.filter { $0.vocabulary == vocabulary && $0.cell != nil && $0.wordsPerSecond != nil }
         let sizes = distinct(systems.map { Size($0) }).sorted()
-        let places = systems.compactMap { system in
-            zip(sizes.firstIndex(of: Size(system)), system.wordsPerSecond).map { index, speed in
-                Place(system.name, Double(index + 1), sizes[index].text, speed)
-            }
+        let places = systems.compactMap { system -> Place? in
+            guard let index = sizes.firstIndex(of: Size(system)), let speed = system.wordsPerSecond else { return nil }
+            return Place(system: system.name, x: Double(index + 1), xText: sizes[index].text, value: speed)
         }.filter(\.isFinite)
         guard distinct(places.map(\.x)).count > 1 else { return nil }
         let words = vocabulary.map { "vocabulary of \(NumberText.grouped($0))" }
-        let chart = chart(words ?? "", Axis("cell/projection of the encoder", names: sizes.map(\.text)), "words/s", places)
-        return Plot(
-            family: .encoders, section: section.number, name: name("encoders", vocabulary ?? 0, ""),
-            caption: "Speed of training by the size of the encoder\(words.map { ", \($0)" } ?? "").",
-            height: chart.height, commands: chart.commands,
-            columns: ["system", "encoder", "median", "lowest", "highest"], rows: places.map(\.row))
+        return plot(
+            .encoders, vocabulary ?? 0, "", words ?? "", Axis("cell/projection of the encoder", names: sizes.map(\.text)),
+            "words/s", places, column: "encoder",
+            caption: "Speed of training by the size of the encoder\(words.map { ", \($0)" } ?? "").")
     }
 
-    private func chart(_ title: String, _ x: Axis, _ label: String, _ places: [Place]) -> LineChart {
-        LineChart(
+    /// - Parameters:
+    ///   - number, name: what tells this picture's files from others of its family.
+    ///   - column: the title of the column of x in the picture's table.
+    private func plot(
+        _ family: Plot.Family, _ number: Int, _ name: String, _ title: String, _ x: Axis, _ label: String, _ places: [Place],
+        column: String, caption: String
+    ) -> Plot {
+        let chart = LineChart(
             title: title, x: x, y: Axis(label, places.flatMap { [$0.value.lowest, $0.value.highest] }),
             lines: distinct(places.map(\.system)).map { system in
                 let points = places.filter { $0.system == system }.sorted { $0.x < $1.x }
@@ -69,11 +70,11 @@ struct SpeedPlots {
                     points: points.map { [$0.x, $0.value.median, $0.value.lowest, $0.value.highest] },
                     hasRange: points.contains { $0.value.lowest < $0.value.highest })
             })
-    }
-
-    private func name(_ family: String, _ number: Int, _ text: String) -> String {
-        let slug = String(text.slug.prefix(40))
-        return ["\(section.number)-\(family)", "\(number)", slug].filter { !$0.isEmpty }.joined(separator: "-")
+        let names = ["\(section.number)-\(family)", "\(number)", String(name.slug.prefix(40))]
+        return Plot(
+            family: family, section: section.number, name: names.filter { !$0.isEmpty }.joined(separator: "-"),
+            caption: caption, height: chart.height, commands: chart.commands,
+            columns: ["system", column, "median", "lowest", "highest"], rows: places.map(\.row))
     }
 }
 
@@ -81,20 +82,16 @@ struct SpeedPlots {
 private struct Place {
     let system: String
     let x: Double
-    /// For the table.
+    /// The text of x in the table.
     let xText: String
     let value: Spread
-
-    init(_ system: String, _ x: Double, _ xText: String, _ value: Spread) {
-        (self.system, self.x, self.xText, self.value) = (system, x, xText, value)
-    }
 
     var isFinite: Bool { value.lowest.isFinite && value.median.isFinite && value.highest.isFinite }
 
     var row: [String] { [system, xText, "\(value.median)", "\(value.lowest)", "\(value.highest)"] }
 }
 
-/// How large an encoder is, in the order of cells, then of projections, then of directions.
+/// The size of an encoder, in the order of cells, then of projections, then of directions.
 private struct Size: Hashable, Comparable {
     let cell, projection, directions: Int
 
@@ -107,17 +104,11 @@ private struct Size: Hashable, Comparable {
     static func < (a: Size, b: Size) -> Bool { (a.cell, a.projection, a.directions) < (b.cell, b.projection, b.directions) }
 }
 
-/// Both, or nothing.
-private func zip<First, Second>(_ first: First?, _ second: Second?) -> (First, Second)? {
-    guard let first, let second else { return nil }
-    return (first, second)
-}
-
-/// Stacked bars: what the time of each system's steps goes to.
+/// Stacked bars of the parts of the time of each system's steps.
 struct CostPlot {
     let section: SpeedSection
 
-    /// The order of parts; those that are not known come before the last.
+    /// The order of parts; others come before the last.
     private static let order = ["input", "recurrence", "projection", "output", "optimiser", "data"]
     /// Light colours of Tol, on which black letters stand, apart from those of systems.
     private static let colours = ["#77aadd", "#ee8866", "#eedd88", "#44bb99", "#ffaabb", "#bbcc33", "#99ddff", "#aaaa00"]
@@ -128,14 +119,14 @@ struct CostPlot {
         section.groups.map { ($0.title, $0.systems.filter { shares($0).contains { $0 > 0 } }) }.filter { !$0.1.isEmpty }
     }
 
-    /// What the costs of a section are called, in the order of bars and columns.
+    /// The names of the costs of a section, in the order of bars and columns.
     var parts: [String] {
         let names = Set(section.systems.flatMap { ($0.costs ?? [:]).keys })
         let others = names.subtracting(Self.order + [Self.last]).sorted()
         return Self.order.filter(names.contains) + others + [Self.last].filter(names.contains)
     }
 
-    /// Shares of what all parts are together, in the order of `parts`.
+    /// Returns the shares of a system's parts in their sum, in the order of `parts`.
     func shares(_ system: SystemRecord) -> [Double] {
         let costs = parts.map { max(0, system.costs?[$0] ?? 0) }.map { $0.isFinite ? $0 : 0 }
         let sum = costs.reduce(0, +)
@@ -198,7 +189,7 @@ private struct Bars {
     static let left = 24.0
     private(set) var bottom: Double
     private(set) var labels: [String] = []
-    /// By part: left, right, top and bottom of each of its boxes.
+    /// Left, right, top and bottom of the boxes of each part.
     private(set) var boxes: [Int: [[Double]]] = [:]
 
     init(top: Double) { bottom = top }

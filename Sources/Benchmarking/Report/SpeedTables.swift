@@ -3,12 +3,12 @@ struct SpeedTables {
     let section: SpeedSection
     let styles: SystemStyles
 
-    /// One for each encoder and vocabulary, with its title; a comparison by the user's own options is one, without a title.
+    /// A table for each encoder and vocabulary, with its title; a comparison by the user's own options is one, without a title.
     var speeds: [(title: String, table: ReportTable)] {
         section.groups.filter { !$0.systems.isEmpty || !$0.ratios.isEmpty }.map { (capitalized($0.title), speed($0)) }
     }
 
-    /// What the time goes to: a table for each encoder and vocabulary.
+    /// Tables of the parts of the time, one for each encoder and vocabulary.
     var costs: [ReportTable] {
         let plot = CostPlot(section: section)
         return plot.groups.map { group in
@@ -39,33 +39,27 @@ struct SpeedTables {
                 + references.map { "\($0.quantity), in multiples of \($0.to.shortened(to: 40))’s" }
                 + ["encoder", "parameters", "optimiser’s state", "peak memory", "gradients", "largest batch",
                    "joules for a million words"])
-        let measured = Set(group.systems.map(\.name))
         let isMixed = distinct(group.systems.map(\.encoderName)).count > 1
-        for system in group.systems {
-            let sizes = [
-                ReportTable.Cell(isMixed ? system.encoderName : nil, system.encoder == nil ? nil : system.sizeText),
-                ReportTable.Cell(system.parameters.map(NumberText.grouped)),
-                ReportTable.Cell(system.optimizerBytes.map(NumberText.bytes)),
-                ReportTable.Cell(system.peakMemory.map(NumberText.bytes)),
-                ReportTable.Cell(system.gradientBytes.map(NumberText.bytes)),
-                ReportTable.Cell(
-                    system.largestBatch.map(NumberText.grouped), system.memoryGiven.map { "in \(NumberText.bytes($0))" }),
-                system.joulesPerMillionWords.map { ReportTable.Cell(NumberText.rounded($0)) } ?? .remark("not measurable here"),
-            ]
+        // A run that was interrupted may have compared systems that it no longer summed up.
+        let compared = distinct(group.ratios.map(\.of)).filter { name in !group.systems.contains { $0.name == name } }
+        for (name, system) in group.systems.map({ ($0.name, $0 as SystemRecord?) }) + compared.map({ ($0, nil) }) {
+            let joules = system?.joulesPerMillionWords.map(NumberText.rounded)
             table.append(
-                head(system.name, details: Self.details(system)),
+                head(name, details: system.flatMap(Self.details)),
                 [
-                    ReportTable.Cell(system.vocabularyText),
-                    ReportTable.Cell(system.wordsPerSecond, NumberText.rounded),
-                    ReportTable.Cell(system.millionWordsSeconds, NumberText.rounded),
-                ] + references.map { ratio($0, system.name, group) } + sizes)
-        }
-        // A run that was interrupted may have compared what it no longer summed up.
-        for name in distinct(group.ratios.map(\.of)) where !measured.contains(name) {
-            let none = ReportTable.Cell(nil)
-            table.append(
-                head(name),
-                [none, none, none] + references.map { ratio($0, name, group) } + [ReportTable.Cell](repeating: none, count: 7))
+                    ReportTable.Cell(system?.vocabularyText),
+                    ReportTable.Cell(system?.wordsPerSecond, NumberText.rounded),
+                    ReportTable.Cell(system?.millionWordsSeconds, NumberText.rounded),
+                ] + references.map { ratio($0, name, group) } + [
+                    ReportTable.Cell(isMixed ? system?.encoderName : nil, system?.encoder == nil ? nil : system?.sizeText),
+                    ReportTable.Cell(system?.parameters.map(NumberText.grouped)),
+                    ReportTable.Cell(system?.optimizerBytes.map(NumberText.bytes)),
+                    ReportTable.Cell(system?.peakMemory.map(NumberText.bytes)),
+                    ReportTable.Cell(system?.gradientBytes.map(NumberText.bytes)),
+                    ReportTable.Cell(
+                        system?.largestBatch.map(NumberText.grouped), system?.memoryGiven.map { "in \(NumberText.bytes($0))" }),
+                    system != nil && joules == nil ? .remark("not measurable here") : ReportTable.Cell(joules),
+                ])
         }
         table.footnotes = [DifferencesRecord(group.systems)?.text].compactMap { $0 }
         return table
@@ -87,7 +81,7 @@ struct SpeedTables {
         return ReportTable.Cell(text(found.ratio.median), "\(confidence)\(text(low)) to \(text(high))")
     }
 
-    /// What the systems of a table have in common, or the different values of each setting.
+    /// Returns the settings that the systems of a table share, or the different values of each.
     private func conditions(_ group: SystemGroup) -> String {
         func values(_ name: String, _ value: (SystemRecord) -> Int?) -> String? {
             let values = distinct(group.systems.compactMap(value))
@@ -103,7 +97,7 @@ struct SpeedTables {
         ].compactMap { $0 }.joined(separator: ", ")
     }
 
-    /// Of how many rounds ratios are, where that is not all of them.
+    /// Returns the number of rounds that ratios are made of, if that is not all of them.
     private func ratioRounds(_ group: SystemGroup) -> String? {
         let rounds = distinct(group.ratios.compactMap(\.rounds))
         guard !rounds.isEmpty, rounds != distinct(group.systems.compactMap(\.rounds)) else { return nil }
@@ -122,7 +116,7 @@ struct SpeedTables {
 }
 
 extension LeftOutRecord {
-    /// Where it was to be measured.
+    /// The encoder and the vocabulary that it was to be measured with.
     var place: String {
         let encoder = encoder.map { "encoder \($0)" }
         let words = vocabulary.map { "vocabulary of \(NumberText.grouped($0))" }

@@ -1,4 +1,4 @@
-/// How a report looks: on a screen of any width, light or dark, and on paper.
+/// The look of a report: on a screen of any width, light or dark, and on paper.
 enum StyleSheet {
     static let text = """
         :root { color-scheme: light dark; --text: #1b1b1b; --weak: #5c5c5c; --ground: #fff; --box: #f4f5f7; --line: #d5d8dc;

@@ -123,13 +123,12 @@ public enum PublishedSystem: String, CaseIterable, Sendable {
 /// The name of a network in results, which tells what it is and how large: `ELMo-A full size 4096/512`,
 /// `ELMo-C small 512/128`, `softmax base 1024/256 --loss l2`.
 public struct SystemName {
-    /// One of the published systems, or else the names of output and input layer.
-    private let system: String
-    /// The name of its size, if it has one, and cell and projection.
-    private let size: String
+    /// One of the published systems, or else the names of output and input layer; and the name of its size, if it has one, with
+    /// cell and projection.
+    private let name: String
 
     public init(_ configuration: EncoderConfiguration) {
-        system = switch (configuration.input, configuration.output) {
+        let system = switch (configuration.input, configuration.output) {
         case (.embeddings, .continuous): "ELMo-C"
         case (.embeddings, .adaptiveSoftmax): "ELMo-A"
         case (.characters, .sampledSoftmax): "ELMo"
@@ -142,7 +141,8 @@ public struct SystemName {
             $0.shape.cell == configuration.encoder.cell && $0.shape.width == configuration.width
         }
         // The published size goes by the names of four systems.
-        size = preset.map { ($0.shape.cell == Self.fullSize ? "full size" : $0.name) + " \(sizes)" } ?? sizes
+        let size = preset.map { ($0.shape.cell == Self.fullSize ? "full size" : $0.name) + " \(sizes)" } ?? sizes
+        name = "\(system) \(size)"
     }
 
     private static let fullSize = 4096
@@ -160,7 +160,7 @@ public struct SystemName {
                 index += 1
             }
         }
-        return ([system, size] + rest).joined(separator: " ")
+        return ([name] + rest).joined(separator: " ")
     }
 
     /// The options that the name says, or a column of every table.

@@ -41,7 +41,20 @@ final class ServedSystem {
         workFile = try ScratchFile()
         guard let text = try? JSONEncoder().encode(work) else { throw ToolError(.software, "a system that is no JSON") }
         try workFile.write { try $0.write([UInt8](text)) }
-        try start()
+        var ends: [CInt] = [-1, -1]
+        guard socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
+            throw ToolError(.systemError, "cannot make a socket")
+        }
+        socket = ends[0]
+        defer { close(ends[1]) }
+        // Its messages are answers; what is written when a program breaks down would only be noise.
+        let nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC)
+        defer { close(nowhere) }
+        let (started, error) = startProgram(
+            "/proc/self/exe", ["bench", "serve-steps", workFile.path],
+            descriptors: [(ends[1], STDIN_FILENO), (ends[1], STDOUT_FILENO), (nowhere, STDERR_FILENO)])
+        guard error == 0 else { throw ToolError.system(.systemError, "bench", "cannot be started again", errno: error) }
+        process = started
     }
 
     deinit { end() }
@@ -69,23 +82,6 @@ final class ServedSystem {
         kill(process, SIGKILL)
         _ = waitForEnd(of: process)
         process = 0
-    }
-
-    private func start() throws {
-        var ends: [CInt] = [-1, -1]
-        guard socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
-            throw ToolError(.systemError, "cannot make a socket")
-        }
-        socket = ends[0]
-        defer { close(ends[1]) }
-        // Its messages are answers; what is written when a program breaks down would only be noise.
-        let nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC)
-        defer { close(nowhere) }
-        let (started, error) = startProgram(
-            "/proc/self/exe", ["bench", "serve-steps", workFile.path],
-            descriptors: [(ends[1], STDIN_FILENO), (ends[1], STDOUT_FILENO), (nowhere, STDERR_FILENO)])
-        guard error == 0 else { throw ToolError.system(.systemError, "bench", "cannot be started again", errno: error) }
-        process = started
     }
 
     private func ask(_ command: String) throws {
@@ -135,11 +131,9 @@ final class ServedSystem {
     }
 }
 
-/// One system in a process of its own, which trains when it is told to: so that the system accounts its memory, and several
-/// can take turns step by step.
-///
-/// It reads lines from its input and answers each with a line of JSON: `turn SECONDS` trains for at least that long, and at
-/// least a step; `settle` trains until it is known how the directions run faster.
+/// One system in a process of its own, so that its memory is accounted to it, and several can take turns. It reads lines from its
+/// input and answers each with a line of JSON: `turn SECONDS` trains for at least that long, and at least a step; `settle`
+/// trains until it is known how the directions run faster.
 public struct StepServer {
     private let input: LineReader
     private let work: ServedWork
@@ -159,11 +153,7 @@ public struct StepServer {
     public func run() {
         // Whoever started this process decides when it ends: an interrupt from the terminal is theirs.
         for number in [SIGINT, SIGHUP] { signal(number, SIG_IGN) }
-        do { try serve() } catch let error as ToolError {
-            answer(ServedReply(error: error.description))
-        } catch {
-            answer(ServedReply(error: "\(error)"))
-        }
+        do { try serve() } catch { answer(ServedReply(error: "\(error)")) }
     }
 
     private func serve() throws {

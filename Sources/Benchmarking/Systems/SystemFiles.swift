@@ -8,8 +8,7 @@ internal import Shards
 final class SystemFiles {
     /// The shard of the text's tokens, the number of tokens, and that of different words.
     let tokens: String
-    private(set) var tokenCount = 0
-    private(set) var distinctWords = 0
+    private(set) var tokenCount = 0, distinctWords = 0
     /// The file of the tokens, unless the text is a shard.
     private let tokenShard: ScratchFile?
     private let vocabulary: ScratchFile
@@ -39,11 +38,7 @@ final class SystemFiles {
             }
         }
         try run([ToolCommand("build-vocab", "--quiet", tokens)], to: vocabulary)
-        let reader = try vocabulary.vocabulary()
-        while try reader.nextBlock({ _, count in
-            tokenCount += Int(count)
-            distinctWords += 1
-        }) {}
+        (tokenCount, distinctWords) = try vocabulary.counted()
     }
 
     /// Returns a vocabulary of `size` classes, marks counted: the text's most frequent words, and made-up ones if it has fewer.

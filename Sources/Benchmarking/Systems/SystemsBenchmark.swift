@@ -8,10 +8,7 @@ internal import Model
 /// or, every second time, the other way round: what drifts (clock, neighbours, heat) meets all of them, and ratios are of
 /// turns of the same round only.
 public struct SystemsBenchmark {
-    /// The text; `nil`: a synthetic one.
-    public var text: String?
-    public var megabytes = 16
-    public var threads: Int
+    private let threads: Int
     /// The most memory for the vectors of words, in bytes.
     public var tableMemory = 256 << 20
     /// The memory, in bytes, that the largest batch is asked for.
@@ -27,15 +24,23 @@ public struct SystemsBenchmark {
     public var precision = 0.005
     /// Asked again and again; once true, measuring ends.
     public var shouldStop: () -> Bool = { false }
-    /// Called with what is being done.
-    public var onProgress: (String) -> Void = { _ in }
-    /// Called with what has been done.
-    public var onStage: (String) -> Void = { _ in }
-
-    private var files: SystemFiles?
+    private let onProgress, onStage: (String) -> Void
+    private let files: SystemFiles
     private var estimate: TimeEstimate?
 
-    public init(threads: Int) { self.threads = threads }
+    /// Makes the text ready. Throws `ToolError`.
+    /// - Parameters:
+    ///   - text: the name of the text; `nil` for a synthetic one of so many megabytes.
+    ///   - onProgress: called with what is being done.
+    ///   - onStage: called with what has been done.
+    public init(
+        text: String?, megabytes: Int, threads: Int, onProgress: @escaping (String) -> Void, onStage: @escaping (String) -> Void
+    ) throws {
+        (self.threads, self.onProgress, self.onStage) = (threads, onProgress, onStage)
+        onProgress("reading the text")
+        files = try SystemFiles(text: text, megabytes: megabytes, threads: threads)
+        onStage("the text is read: \(NumberText.grouped(files.tokenCount)) tokens")
+    }
 
     /// The results of systems that were measured together.
     public struct Outcome {
@@ -46,16 +51,8 @@ public struct SystemsBenchmark {
         public var isInterrupted = false
     }
 
-    /// Makes the text ready. Throws `ToolError`.
-    public mutating func prepare() throws {
-        guard files == nil else { return }
-        onProgress("reading the text")
-        files = try SystemFiles(text: text, megabytes: megabytes, threads: threads)
-        onStage("the text is read: \(NumberText.grouped(textSize.tokens)) tokens")
-    }
-
-    /// The numbers of tokens and distinct words of the text, when it is ready.
-    public var textSize: (tokens: Int, distinctWords: Int) { (files?.tokenCount ?? 0, files?.distinctWords ?? 0) }
+    /// The numbers of tokens and distinct words of the text.
+    public var textSize: (tokens: Int, distinctWords: Int) { (files.tokenCount, files.distinctWords) }
 
     /// Measures systems together: their start and at least `fewestRounds`, and no longer than the budget.
     ///
@@ -66,18 +63,18 @@ public struct SystemsBenchmark {
     ///   - end: the time at which all must be done.
     ///   - later: groups that are measured behind this one, and need their time.
     /// Throws `BudgetTooShort` before the first round of the first group if the fewest rounds of all groups would last beyond
-    /// `end`; `ToolError` if the text cannot be made ready.
+    /// `end`; `ToolError` if the files of a system cannot be made.
     public mutating func run(
         _ systems: [MeasuredSystem], until: Double, end: Double, later: [[MeasuredSystem]] = []
     ) throws -> Outcome {
-        try prepare()
         let start = now(), isFirst = estimate == nil
         var outcome = Outcome()
-        let admitted = admit(systems, &outcome)
+        let admitted: [MeasuredSystem]
+        (admitted, outcome.leftOut) = admit(systems)
         guard !admitted.isEmpty else { return outcome }
         var estimate = estimate ?? TimeEstimate(threads: threads, turnSeconds: turnSeconds)
         defer { self.estimate = estimate }
-        let expected = later.map { admit($0) }
+        let expected = later.map { admit($0).admitted }
         func times(_ time: MeasuringTime) -> [MeasuringTime] { [time] + expected.map { estimate.time(of: $0) } }
         // A rough estimate refuses only what is far from possible.
         let rough = BudgetTooShort(times(estimate.time(of: admitted)))
@@ -143,31 +140,26 @@ public struct SystemsBenchmark {
         var result: SystemResult?
     }
 
-    /// Returns the systems that make a network and fit in memory, one beside the other, and adds the others to `outcome`.
-    private func admit(_ systems: [MeasuredSystem], _ outcome: inout Outcome) -> [MeasuredSystem] {
+    /// Returns the systems that make a network and fit in memory, one beside the other, and why the others are left out.
+    private func admit(_ systems: [MeasuredSystem]) -> (admitted: [MeasuredSystem], leftOut: [(MeasuredSystem, String)]) {
         var free = Double(min(memoryLimit(), Machine.availableMemory ?? .max)) * Self.usableShare
-        var admitted: [MeasuredSystem] = []
+        var admitted: [MeasuredSystem] = [], leftOut: [(MeasuredSystem, String)] = []
         for system in systems {
             if let complaint = system.configuration.complaint {
-                outcome.leftOut.append((system, complaint))
+                leftOut.append((system, complaint))
                 continue
             }
             let needed = system.bytes(tableMemory: tableMemory)
             guard needed <= free else {
                 let (takes, left) = (Self.gigabytes(needed), Self.gigabytes(max(0, free)))
                 let beside = admitted.isEmpty ? "" : " beside the others"
-                outcome.leftOut.append((system, "takes about \(takes), and there are \(left) to give\(beside)"))
+                leftOut.append((system, "takes about \(takes), and there are \(left) to give\(beside)"))
                 continue
             }
             free -= needed
             admitted.append(system)
         }
-        return admitted
-    }
-
-    private func admit(_ systems: [MeasuredSystem]) -> [MeasuredSystem] {
-        var outcome = Outcome()
-        return admit(systems, &outcome)
+        return (admitted, leftOut)
     }
 
     /// Starts them one after the other, since each reads its whole vocabulary. Throws `BudgetSpent`.
@@ -195,7 +187,6 @@ public struct SystemsBenchmark {
     }
 
     private func work(_ system: MeasuredSystem) throws -> ServedWork {
-        guard let files else { preconditionFailure("the text is not ready") }
         let configuration = system.configuration
         var work = ServedWork(
             system: system, tokens: files.tokens, tableMemory: tableMemory, threads: threads, memoryGiven: memoryGiven)
@@ -253,7 +244,8 @@ public struct SystemsBenchmark {
             for index in served.indices { served[index].result?.quietRounds = quiet }
             round += 1
             longest = round == 1 ? now() - begin : max(longest, now() - begin)
-            report(served, round: round)
+            let speeds = served.compactMap(\.result).map { "\($0.system.name) \(Int($0.wordsPerSecond.median))" }
+            onProgress("round \(round), words/s: \(speeds.joined(separator: ", "))")
             if round == Self.fewestRounds {
                 onStage("\(round) rounds measured, a round takes about \(NumberText.rounded(longest)) s")
             }
@@ -266,15 +258,9 @@ public struct SystemsBenchmark {
             outcome.isInterrupted = true
             return
         }
-        outcome.leftOut.append((served[index].system, (error as? ToolError)?.description ?? "\(error)"))
+        outcome.leftOut.append((served[index].system, "\(error)"))
         served[index].process = nil
         served[index].result = nil
-    }
-
-    private func report(_ served: [Served], round: Int) {
-        let speeds = served.compactMap(\.result).filter { $0.rounds > 0 }
-            .map { "\($0.system.name) \(Int($0.wordsPerSecond.median))" }
-        onProgress("round \(round), words/s: \(speeds.joined(separator: ", "))")
     }
 
     /// True if every ratio to the first system is known well enough; for one system alone, its speed.
