@@ -5,8 +5,8 @@ internal import Layers
 public import Model
 internal import Parallel
 
-/// Encoding with random weights beside the machine's ceiling for matrix products, by turns in one run: many sentences, sentences
-/// alone, and the start from a model file.
+/// Encoding with random weights beside the machine's ceiling for matrix products, by turns in one run: many sentences, single
+/// sentences, and the start from a model file.
 public struct EncodingBenchmark: Sendable {
     let configuration: EncoderConfiguration
     let threads: Int
@@ -19,9 +19,9 @@ public struct EncodingBenchmark: Sendable {
     private static let lengths = [5, 10, 20], alone = 30
     /// The number of times that the start is measured.
     private static let starts = 5
-    /// Rows and columns of the matrices whose product is the ceiling, and for how many seconds it is measured in a round.
+    /// The rows and columns of the matrices whose product is the ceiling, and the seconds that it is measured for in a round.
     private static let ceilingSize = 2048, ceilingSeconds = 1.0
-    /// Asked after every round; once true, the rounds so far, at least one, are all.
+    /// Returns true, after a round, if there are to be no more rounds.
     public var shouldStop: @Sendable () -> Bool = { false }
 
     public init(_ configuration: EncoderConfiguration, threads: Int) {

@@ -15,7 +15,7 @@ public struct EvaluationBenchmark {
     public var runs = 5
     /// The kernels that evaluations and Contour's products of the ceiling are held to.
     public var kernels = ProcessorKernels.fastest
-    /// Asked after every run; once true, the runs so far, at least one, are all.
+    /// Returns true, after a run, if there are to be no more runs.
     public var shouldStop: () -> Bool = { false }
 
     public init(_ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput) {

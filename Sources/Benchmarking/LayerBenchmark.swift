@@ -40,7 +40,7 @@ public struct LayerBenchmark: Sendable {
     /// The cut-offs of the adaptive softmax: smaller ones for a vocabulary of less than 400,000 words.
     public var cutoffs: [Int] { classes >= 400_000 ? [40_000, 200_000] : [max(1, classes / 20), max(2, classes / 4)] }
 
-    /// Why these sizes make no layer, or take more memory than the process may have; `nil` if they do not.
+    /// The reason why these sizes make no layer, or take more memory than the process may have; `nil` if all is well.
     public var complaint: String? {
         if layer == .sampledSoftmax && negatives >= classes { return "\(negatives) negatives of \(classes) classes" }
         if layer == .characters && words.count < classes { return "\(classes) distinct words of \(words.count) in the file" }

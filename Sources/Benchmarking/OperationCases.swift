@@ -91,7 +91,7 @@ extension OperationCase {
         }
     }
 
-    /// Rows are positions, columns classes, the depth inputs.
+    /// A softmax whose rows are positions, whose columns are classes, and whose depth is inputs.
     private static func softmax(_ name: String, sampled: Bool) -> OperationCase {
         OperationCase(name, work: { 3 * Double($0.rows * $0.columns) }) { memory, sizes in
             let (rows, classes, inputs) = (sizes.rows, sizes.columns, sizes.depth)

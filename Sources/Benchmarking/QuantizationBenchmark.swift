@@ -55,7 +55,7 @@ public struct QuantizationBenchmark {
 
     /// Measures words a second of bytes beside those of floats. Throws what encoding throws.
     /// - Parameters:
-    ///   - shouldStop: asked after every round; once true, the rounds so far are all.
+    ///   - shouldStop: returns true, after a round, if there are to be no more rounds.
     ///   - onRound: called before each round with its number, from 1.
     public func run(rounds: Int, shouldStop: () -> Bool, onRound: (Int) -> Void) throws -> SpeedComparison {
         var speeds: [(own: Double, yardstick: Double)] = []

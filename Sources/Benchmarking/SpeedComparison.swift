@@ -17,8 +17,8 @@ public struct SpeedComparison: Sendable {
     /// Measures both in at least three rounds.
     /// - Parameters:
     ///   - amount: units of work in one call of either.
-    ///   - seconds: about how long to measure.
-    ///   - threads: how many threads the work has; one is timed by the processor's time for it, which other processes do not take.
+    ///   - seconds: the seconds to measure, about.
+    ///   - threads: the threads that the work has; one is timed by the processor's time, which other processes do not take.
     ///   - pause: microseconds to wait before each round, so that threads which spin after their last call are out of the way.
     init(
         amount: Double, seconds: Double, threads: Int, pause: UInt32 = 0, own: () -> Void, yardstick: () -> Void

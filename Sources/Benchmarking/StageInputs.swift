@@ -37,7 +37,7 @@ struct StageInputs {
             encodedShard.path, to: model)
     }
 
-    /// About how many bytes of the text are encoded.
+    /// The bytes of the text that are encoded, about.
     private static let encodedBytes = 1_000_000
     /// The width of the synthetic vectors.
     private static let dimension = 300

@@ -10,12 +10,12 @@ public struct TrainingBenchmark: Sendable {
     public var batch = 64
     public var window = 20
     private let threads: Int
-    /// About how many seconds to measure, in no fewer than three rounds.
+    /// The seconds to measure, about, in no fewer than three rounds.
     public var seconds = 20.0
-    /// Rows and columns of the matrices whose product is the ceiling.
+    /// The rows and columns of the matrices whose product is the ceiling.
     public var ceilingSize = 2048
 
-    /// Asked after every round; once true, the rounds so far, at least one, are all.
+    /// Returns true, after a round, if there are to be no more rounds.
     public var shouldStop: @Sendable () -> Bool = { false }
 
     public init(_ configuration: EncoderConfiguration, threads: Int) {
@@ -83,7 +83,7 @@ public struct TrainingBenchmark: Sendable {
 extension TrainingBenchmark {
     /// A way in which the directions of an encoder share the threads.
     public enum Way: String, CaseIterable, Encodable, Sendable {
-        /// At once, each on whatever thread is free.
+        /// Both at once, each on whatever thread is free.
         case sideBySide
         /// One after the other, each on all threads.
         case inTurn

@@ -76,16 +76,11 @@ struct BenchTrain: BenchCommand {
         table.append("large products, GFLOP/s", result.spread(\.ceiling.own))
         table.append("the same by OpenBLAS's threads", result.spread(\.ceiling.openBLAS))
         table.append("training of the better", result.spread { $0.share(way) }) { percent($0) }
+        var phases = TextTable("part of a step's time", phases: result.phases)
+        phases.append(["all that is not a matrix product", percent(result.withoutProducts)])
         return "cell \(encoder.encoder.cell), projection \(encoder.width), dimension \(encoder.inputSize), "
             + "\(encoder.directions.count == 1 ? "1 direction" : "2 directions"), \(grouped(result.parameters)) weights; "
             + "batch \(sizes.batch), window \(sizes.window); \(common.threads) threads, \(result.rounds.count) rounds\n"
-            + table.text + "peak memory \(megabytes(result.peakMemory))\n\n" + phases(result)
-    }
-
-    /// A table of the parts of a step's time.
-    private func phases(_ result: TrainingBenchmark.Result) -> String {
-        var table = TextTable("part of a step's time", phases: result.phases)
-        table.append(["all that is not a matrix product", percent(result.withoutProducts)])
-        return table.text
+            + table.text + "peak memory \(megabytes(result.peakMemory))\n\n" + phases.text
     }
 }

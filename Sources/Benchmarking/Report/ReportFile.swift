@@ -36,7 +36,7 @@ public struct ReportFile {
     let runs: [ReportRun]
     /// The number of the last line if it was torn off, and is passed over.
     public let tornLine: Int?
-    /// Why a report has nothing of this file to show, with status `dataError`; `nil` if it has something.
+    /// The reason why a report has nothing of this file to show, with status `dataError`; `nil` if it has something.
     public let lack: ToolError?
 
     /// Throws `ToolError`: `dataError` for a line that is no record, and what reading throws. A file without results says so in

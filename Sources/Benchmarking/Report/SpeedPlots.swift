@@ -55,7 +55,7 @@ struct SpeedPlots {
     }
 
     /// - Parameters:
-    ///   - number, name: what tells this picture's files from others of its family.
+    ///   - number, name: a number and a name that tell this picture's files from others of its family.
     ///   - column: the title of the column of x in the picture's table.
     private func plot(
         _ family: Plot.Family, _ number: Int, _ name: String, _ title: String, _ x: Axis, _ label: String, _ places: [Place],

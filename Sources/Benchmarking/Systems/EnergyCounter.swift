@@ -15,7 +15,7 @@ public struct EnergyCounter {
     private var total = 0.0
 
     /// `nil` where the machine has no such counters, or they cannot be read (since 2020 by root alone).
-    /// - Parameter directory: where the kernel shows them.
+    /// - Parameter directory: the folder in which the kernel shows them.
     public init?(directory: String = "/sys/class/powercap") {
         var packages: [Package] = []
         for index in 0..<Self.mostPackages {

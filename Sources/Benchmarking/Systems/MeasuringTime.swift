@@ -33,15 +33,9 @@ struct BudgetSpent: Error {}
 /// An estimate of the time that systems take, before they are measured: by the machine's speed at large products at first, and
 /// by the times of systems of the same name as soon as some are ready.
 struct TimeEstimate {
-    /// The times of a system that is ready: of a step, and of all steps that counted for nothing.
-    private struct Known {
-        let system: MeasuredSystem
-        let step, settling: Double
-    }
-
-    private let turnSeconds: Double
-    private let operationsPerSecond: Double
-    private var known: [Known] = []
+    private let turnSeconds, operationsPerSecond: Double
+    /// The systems that are ready by their names, with the seconds of a step, and of all steps that counted for nothing.
+    private var known: [String: (system: MeasuredSystem, step: Double, settling: Double)] = [:]
     /// The seconds that starting the last group took beside its steps, and the words of its vocabularies.
     private var start = (seconds: 0.0, words: 1.0)
 
@@ -57,8 +51,7 @@ struct TimeEstimate {
 
     /// Notes the seconds of a system's step, and of all steps until it was ready.
     mutating func learn(_ system: MeasuredSystem, step: Double, settling: Double) {
-        known.removeAll { $0.system.name == system.name }
-        known.append(Known(system: system, step: step, settling: settling))
+        known[system.name] = (system, step, settling)
     }
 
     /// Notes the seconds that starting a group took, its steps left out.
@@ -79,7 +72,7 @@ struct TimeEstimate {
 
     private func steps(of system: MeasuredSystem) -> (step: Double, settling: Double) {
         let operations = Self.operations(of: system)
-        if let other = known.first(where: { $0.system.name == system.name }) {
+        if let other = known[system.name] {
             let ratio = operations / Self.operations(of: other.system)
             return (ratio * other.step, ratio * other.settling)
         }

@@ -22,7 +22,7 @@ public struct SystemsBenchmark {
     private static let mostRounds = 1001
     /// The share of itself to which every ratio must be known for rounds to end early.
     public var precision = 0.005
-    /// Asked again and again; once true, measuring ends.
+    /// Returns true if measuring is to end.
     public var shouldStop: () -> Bool = { false }
     private let onProgress, onStage: (String) -> Void
     private let files: SystemFiles
