@@ -63,8 +63,8 @@ public struct EncodingBenchmark: Sendable {
             peakMemory: Files.peakMemory())
     }
 
-    /// The number of weights of the encoder's layers that a word meets in a product of its own, in all directions. Norms and gates are not
-    /// counted.
+    /// The number of weights of the encoder's layers that a word meets in a product of its own, in all directions. Norms and
+    /// gates are not counted.
     static func weightsMet(_ configuration: EncoderConfiguration) -> Double {
         Double(configuration.directions.count) * configuration.encoder.family.weights
     }

@@ -74,7 +74,8 @@ final class EncodingRun {
         return .init(words: words, seconds: Spread(all), overhead: Spread(overheads))
     }
 
-    /// Returns the multiplications and additions of reading each distinct word, and the marks, once; 0 for a model that reads units.
+    /// Returns the multiplications and additions of reading each distinct word, and the marks, once; 0 for a model that reads
+    /// units.
     func operationsOfDistinctWords() -> Double {
         let configuration = inputs.configuration, rows = SentenceEncoder.batchRows
         let layers = configuration.sharesLayers ? 1 : encoder.directions.count
