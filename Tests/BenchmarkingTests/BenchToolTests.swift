@@ -77,9 +77,10 @@ import Testing
         #expect(last.sentences == 4 && last.tokens == 15 && last.distinctWords == 8)
         let counted = try #require(last.countedOperations), computed = try #require(last.computedOperations)
         if last.input == "embeddings" {
-            // Two directions: 7 x 16 below, two layers of (16 + 16) x 128 and a projection 32 x 16; twice that for each word.
-            let layer = 32 * 128 + 32 * 16, weights = 2 * (7 * 16 + 2 * layer)
-            #expect(Int(counted) == 2 * 15 * weights)
+            // Two directions: two layers of (16 + 16) x 128 and a projection 32 x 16 for each word, and 7 x 16 below them for each
+            // distinct word and the two marks.
+            let layer = 32 * 128 + 32 * 16
+            #expect(Int(counted) == 2 * 2 * (15 * 2 * layer + 10 * 7 * 16))
         } else {
             // Two highways of 2048 for each distinct word and the two marks, and more.
             let highways = Double(10 * 2 * 4 * 2048 * 2048)
