@@ -42,6 +42,15 @@ import Testing
         #expect(phases["gates"] != nil && abs(phases.values.reduce(0, +) - 1) < 1e-9)
     }
 
+    /// A preset gives its sizes alone: the encoder stands between vectors, whatever the preset reads and predicts.
+    @Test func sizesOfAPresetThatReadsCharacters() async throws {
+        let sizes = ["--cell", "8", "--projection", "4", "--dimension", "7", "--batch", "2", "--window", "3", "--seconds", "0.05"]
+        let result = try await runTool("bench", ["train", "--preset", "elmo", "--json", "-", "--quiet", "--threads", "2"] + sizes)
+        #expect(result.status == 0, "\(result.errors)")
+        let last = try #require(try Self.lines(TrainLine.self, result.text).last)
+        #expect(last.cell == 8 && last.dimension == 7 && last.phases?["gates"] != nil && last.phases?["characters"] == nil)
+    }
+
     private struct EncodeLine: Decodable {
         typealias Range = TrainLine.Range
 
@@ -226,7 +235,8 @@ import Testing
     }
 
     @Test(arguments: [
-        (["train", "--preset", "huge"], 64), (["train", "--cell", "0"], 64), (["train", "--directions", "3"], 64),
+        (["train", "--preset", "huge"], 64), (["train", "--preset", "elmo-sub"], 64), (["train", "--cell", "0"], 64),
+        (["train", "--directions", "3"], 64),
         (["train", "--batch", "65536", "--window", "65536"], 64), (["train", "--seconds", "0"], 64),
         (["products", "--seconds", "0"], 64), (["products", "--preset", "huge"], 64), (["products", "--kernels", "mmx"], 64),
         (["products", "--int8", "--kernels", oldest], 64),
