@@ -144,7 +144,7 @@ struct ScannedFrame: Sendable {
 
 /// Cuts a stream into LZ4 frames by their block sizes alone, so that they can be decompressed in parallel.
 final class FrameScanner {
-    let name: String
+    var name: String { source.name }
     /// The kind of shard that the stream should be.
     private let kind: ShardKind
     private let source: any ByteSource
@@ -159,7 +159,6 @@ final class FrameScanner {
         self.source = source
         self.kind = kind
         self.offset = offset
-        name = source.name
     }
 
     deinit { buffer.deallocate() }

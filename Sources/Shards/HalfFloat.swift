@@ -85,7 +85,7 @@ public enum RowStorage: String, Sendable, CaseIterable {
         func isFinite<Bits: FixedWidthInteger>(_ exponent: Bits) -> Bool {
             // Every value is looked at, so that the loop vectorises.
             var others = 0
-            for offset in Swift.stride(from: 0, to: bytes.count, by: stride) {
+            for offset in Swift.stride(from: 0, to: bytes.count, by: MemoryLayout<Bits>.size) {
                 let value = Bits(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Bits.self))
                 others &+= value & exponent == exponent ? 1 : 0
             }

@@ -236,7 +236,16 @@ public final class StoredRows: Sendable {
         // Halves wait in the back half of the row: floats, made from the front on, never reach one that is still to be read.
         let halves = UnsafeMutableRawBufferPointer(rebasing: bytes[(bytes.count / 2)...])
         try file.read(at: place, into: halves)
-        storage.read(UnsafeRawBufferPointer(halves), into: row)
+        // Some at a time, because of more than a KiB the stack may not have the room. In place, the loop would not vectorise.
+        let most = 256
+        withUnsafeTemporaryAllocation(byteCount: 2 * most, alignment: 2) { some in
+            for start in stride(from: 0, to: row.count, by: most) {
+                let end = min(start + most, row.count)
+                let piece = UnsafeMutableRawBufferPointer(rebasing: some[..<(2 * (end - start))])
+                piece.copyMemory(from: UnsafeRawBufferPointer(rebasing: halves[2 * start..<2 * end]))
+                storage.read(UnsafeRawBufferPointer(piece), into: UnsafeMutableBufferPointer(rebasing: row[start..<end]))
+            }
+        }
     }
 
     /// The last run that begins at or before a row.
