@@ -1,4 +1,4 @@
-public import Kernels
+internal import Kernels
 
 /// Convolutions over the letters of a word, each taken at its largest place, then highway layers (Kim, Jernite, Sontag
 /// and Rush 2016): what reads words in ELMo.

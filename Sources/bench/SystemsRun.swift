@@ -2,6 +2,7 @@ public import ArgumentParser
 import Benchmarking
 import Files
 import Model
+import NetworkArguments
 import Parallel
 import ToolSupport
 public import Training
