@@ -17,7 +17,7 @@ public final class ContextualEncoder {
     var file: MappedFile?
     /// The digest in that file.
     var fileDigest: String?
-    private let pool: ThreadPool
+    @usableFromInline let pool: ThreadPool
     private var sharedNorm = 0.0
 
     /// - Parameters:
@@ -50,11 +50,12 @@ public final class ContextualEncoder {
     public func initialize(seed: UInt64) { for model in directions { model.initialize(seed: seed) } }
 
     /// True if directions can be trained side by side: not if they add to the same gradients.
-    private var isDivisible: Bool { !configuration.sharesLayers }
+    @usableFromInline var isDivisible: Bool { !configuration.sharesLayers }
 
     /// Runs `job`, which has a task for each direction: at once where there are threads, or one after the other, each on all
     /// threads. What a direction computes does not depend on the other, nor on the threads. Directions that share layers take
-    /// turns.
+    /// turns. Inlined, because a generic function that is not specialised allocates memory.
+    @inlinable
     public func runDirections(sideBySide: Bool, _ job: some ParallelJob) {
         precondition(job.tasks == directions.count)
         if sideBySide && isDivisible { pool.run(job) } else { for index in directions.indices { job.run(index) } }
