@@ -66,7 +66,7 @@ typedef struct {
     float highest[CONTOUR_SCORE_LANES];
     /// Candidates above the target.
     int32_t higher_values[CONTOUR_SCORE_LANES], higher_scores[CONTOUR_SCORE_LANES];
-    /// Of e^(score - highest), times 1, value and value squared; the last two only where they are asked for.
+    /// Sums of e^(score - highest), times 1, value and value squared; the last two only where they are asked for.
     double sums[3][CONTOUR_SCORE_LANES];
 } ContourScoreLanes;
 
@@ -80,7 +80,7 @@ typedef void (*ContourAddScores)(
 
 typedef struct {
     const char *name;
-    /// Of the largest tile.
+    /// The size of the largest tile.
     intptr_t rows, columns;
     ContourTileProduct multiply;
     ContourStripProduct multiply_strip;
@@ -120,7 +120,7 @@ typedef float (*ContourQuantize)(const float *row, intptr_t depth, uint8_t *byte
 
 typedef struct {
     const char *name;
-    /// Of the largest tile.
+    /// The size of the largest tile.
     intptr_t rows, columns;
     /// Bytes of a value of the left factor.
     intptr_t width;

@@ -16,12 +16,13 @@ extension SummableRows {
     /// Writes the mean of the rows that `name` gives to its argument to `row`, [1, dimension], and returns how many they are;
     /// the mean of none is zero.
     func writeMean(to row: Matrix, of name: (_ add: (Int) -> Void) -> Void) -> Int {
-        var sum = [Float](repeating: 0, count: dimension)
+        row.fill(0)
+        let sum = row.floats
         // Several at a time, so that the waits for memory overlap.
         let total = withUnsafeTemporaryAllocation(of: Int.self, capacity: 32) { waiting in
             var filled = 0, total = 0
             func flush() {
-                sum.withUnsafeMutableBufferPointer { add(UnsafeBufferPointer(rebasing: waiting[..<filled]), to: $0) }
+                add(UnsafeBufferPointer(rebasing: waiting[..<filled]), to: sum)
                 total += filled
                 filled = 0
             }
@@ -33,7 +34,6 @@ extension SummableRows {
             flush()
             return total
         }
-        row.copy(from: sum)
         if total > 0 { row.scale(by: Float(1 / Double(total))) }
         return total
     }
