@@ -65,7 +65,7 @@ extension EncoderConfiguration {
         }
         switch output {
         case .sampledSoftmax where negatives < 1 || negatives >= vocabularySize:
-            return "negatives is \(negatives), and must be from 1 to less than the size of the vocabulary, \(vocabularySize)"
+            return "negatives is \(negatives), and must be from 1 to less than the size of the vocabulary, \(vocabularySize); see --negatives"
         case .adaptiveSoftmax:
             return AdaptiveSoftmaxOutput.complaint(cutoffs: cutoffs, classes: vocabularySize)
         case .subwordSoftmax where input != .subwords:

@@ -112,8 +112,8 @@ public final class SafetensorsReader {
         }
         metadata = header.metadata
         tensors = try header.entries
+            .sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
             .map { try Self.tensor($0.key, $0.value, base: start, size: size, file: name) }
-            .sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
         var end = start
         let places = tensors.sorted {
             ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound)
@@ -196,12 +196,9 @@ public final class SafetensorsReader {
 
     /// One line for an error of the JSON decoder.
     private static func cause(_ error: any Error) -> String {
-        switch error as? DecodingError {
-        case .typeMismatch(_, let context), .valueNotFound(_, let context), .keyNotFound(_, let context),
-            .dataCorrupted(let context):
-            return context.debugDescription.split(separator: "\n").first.map(String.init) ?? "not JSON"
-        default: return "not JSON"
-        }
+        if let fault = jsonFault(error) { return fault }
+        guard case .dataCorrupted(let context)? = error as? DecodingError else { return "not JSON" }
+        return context.debugDescription.split(separator: "\n").first.map(String.init) ?? "not JSON"
     }
 }
 
