@@ -28,9 +28,10 @@ final class SyntheticTraining {
         }
     }
 
-    init(_ configuration: EncoderConfiguration, batch: Int, window: Int, pool: ThreadPool) {
+    init(_ configuration: EncoderConfiguration, batch: Int, window: Int, pool: ThreadPool, kernels: ProcessorKernels) {
         shape = WindowShape(steps: window, batch: batch)
-        encoder = ContextualEncoder(configuration, capacity: WindowCapacity(shape), training: Adam(), pool: pool)
+        encoder = ContextualEncoder(
+            configuration, capacity: WindowCapacity(shape), training: Adam(), pool: pool, kernels: kernels)
         encoder.initialize(seed: 1)
         table = memory.matrix(20_000, configuration.inputSize)
         tasks = configuration.directions.map { [shape, table, memory] _ in

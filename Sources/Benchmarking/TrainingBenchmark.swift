@@ -15,6 +15,9 @@ public struct TrainingBenchmark: Sendable {
     /// The rows and columns of the matrices whose product is the ceiling.
     public var ceilingSize = 2048
 
+    /// The kernels that training and Contour's products of the ceiling are held to.
+    public var kernels = ProcessorKernels.fastest
+
     /// Returns true, after a round, if there are to be no more rounds.
     public var shouldStop: @Sendable () -> Bool = { false }
 
@@ -34,8 +37,8 @@ public struct TrainingBenchmark: Sendable {
         if let complaint = configuration.complaint { throw ToolError(.usage, complaint) }
         try checkMemory()
         let pool = ThreadPool(threads: threads)
-        let ceiling = try MachineCeiling(size: ceilingSize, pool: pool)
-        let training = SyntheticTraining(configuration, batch: batch, window: window, pool: pool)
+        let ceiling = try MachineCeiling(size: ceilingSize, pool: pool, kernels: kernels)
+        let training = SyntheticTraining(configuration, batch: batch, window: window, pool: pool, kernels: kernels)
         let parameters = training.encoder.parameterCount
         let part = seconds / Self.roundsInAll
         let trainingPart = part * (1 - 2 * Self.ceilingPart)

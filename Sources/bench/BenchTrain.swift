@@ -23,6 +23,7 @@ struct BenchTrain: BenchCommand {
     @Option(help: ArgumentHelp("Measure for about this long, and at least three rounds.", valueName: "x"))
     var seconds = 20.0
 
+    @OptionGroup var kernels: KernelOptions
     @OptionGroup var results: ResultOptions
     @OptionGroup var common: CommonOptions
 
@@ -33,12 +34,14 @@ struct BenchTrain: BenchCommand {
     func perform() throws {
         let encoder = try sizes.encoder()
         let files = try results.openInterruptible()
-        OpenBLAS.hold(to: .fastest)
+        let kernels = kernels.chosen ?? .fastest
+        OpenBLAS.hold(to: kernels)
         let report = common.report
         var benchmark = TrainingBenchmark(encoder, threads: common.threads)
         benchmark.batch = sizes.batch
         benchmark.window = sizes.window
         benchmark.seconds = seconds
+        benchmark.kernels = kernels
         benchmark.shouldStop = { StopRequest.isMade }
         let result = try benchmark.run { number, round in
             report.progress("round \(number): \(rounded(max(round.sideBySide, round.inTurn))) words/s")
