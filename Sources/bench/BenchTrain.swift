@@ -57,7 +57,7 @@ struct BenchTrain: BenchCommand {
         try files.log([
             "event": "train", "cell": encoder.encoder.cell, "projection": encoder.width, "dimension": encoder.inputSize,
             "directions": encoder.directions.count, "batch": sizes.batch, "window": sizes.window, "threads": common.threads,
-            "parameters": result.parameters, "peakMemory": result.peakMemory, "way": way,
+            "kernels": kernels.name, "parameters": result.parameters, "peakMemory": result.peakMemory, "way": way,
             "wordsPerSecond": result.spread { $0.wordsPerSecond(way) }, "sideBySide": result.spread(\.sideBySide),
             "inTurn": result.spread(\.inTurn), "trainingRate": result.spread { $0.trainingRate(way) },
             "ceiling": result.spread(\.ceiling.best), "share": result.spread { $0.share(way) },

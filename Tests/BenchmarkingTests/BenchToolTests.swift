@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Kernels
 import TestSupport
 import Testing
 
@@ -11,6 +12,7 @@ import Testing
         let wordsPerSecond: Range?
         let phases: [String: Double]?
         let cell, batch, window, dimension, threads: Int?
+        let kernels: String?
 
         struct Range: Decodable { let median, lowest, highest: Double }
     }
@@ -40,6 +42,11 @@ import Testing
         #expect(rate.lowest > 0 && rate.lowest <= rate.median && rate.median <= rate.highest)
         let phases = try #require(last.phases)
         #expect(phases["gates"] != nil && abs(phases.values.reduce(0, +) - 1) < 1e-9)
+        #expect(last.kernels == ProcessorKernels.fastest.name)
+
+        let held = try await runTool("bench", ["train", "--kernels", Self.oldest, "--json", "-", "--quiet"] + Self.tiny)
+        #expect(held.status == 0, "\(held.errors)")
+        #expect(try Self.lines(TrainLine.self, held.text).last?.kernels == Self.oldest)
     }
 
     /// A preset gives its sizes alone: the encoder stands between vectors, whatever the preset reads and predicts.
@@ -236,7 +243,7 @@ import Testing
 
     @Test(arguments: [
         (["train", "--preset", "huge"], 64), (["train", "--preset", "elmo-sub"], 64), (["train", "--cell", "0"], 64),
-        (["train", "--directions", "3"], 64),
+        (["train", "--directions", "3"], 64), (["train", "--kernels", "mmx"], 64),
         (["train", "--batch", "65536", "--window", "65536"], 64), (["train", "--seconds", "0"], 64),
         (["products", "--seconds", "0"], 64), (["products", "--preset", "huge"], 64), (["products", "--kernels", "mmx"], 64),
         (["products", "--int8", "--kernels", oldest], 64),
