@@ -212,6 +212,18 @@ extension OperationCase {
                         biasGradient: biasGradient)
                 })
         },
+        elementwise("scale to norm", matrices: 2) { memory, rows, columns in
+            let (input, output, gradient) = (memory.matrix(rows, columns, scale: 2), memory.zeros(rows, columns), memory.matrix(rows, columns))
+            let (logScale, slope, logScaleGradient) = (memory.matrix(1, 1), memory.zeros(rows, columns), memory.zeros(1, 1))
+            return Prepared(
+                run: { $0.scaleToNorm(input, logScale: logScale, into: output) }, results: [output],
+                slope: Slope(
+                    inputs: [input, logScale], gradients: [slope, logScaleGradient], output: output, outputGradient: gradient
+                ) {
+                    $0.copy(gradient, to: slope)
+                    $0.scaleToNormBackward(input, logScale: logScale, gradient: slope, logScaleGradient: logScaleGradient)
+                })
+        },
         elementwise("LSTM step", matrices: 7) { memory, rows, size in
             let gates = memory.matrix(rows, 4 * size, scale: 2), bias = memory.matrix(1, 4 * size)
             let (previous, cells, outputs) = (memory.matrix(rows, size), memory.zeros(rows, size), memory.zeros(rows, size))

@@ -138,10 +138,16 @@ public protocol Backend: AnyObject {
     /// sums[class] += sum over rows of the pass's factor x exponentials[class][row]
     func addClassSums(of exponentials: Matrix, _ pass: SoftmaxPass, to sums: Matrix)
     /// The end of the softmax's backward pass: the gradients that rows of `statesGradient` and their targets give each other;
-    /// see `SoftmaxPass`. `weights`, `gradient` and `biasGradient` [rows or classes, 1] are indexed by `rows` and `slots`.
+    /// see `SoftmaxPass`. `weights`, `gradient` and `biasGradient` [rows or classes, 1] are indexed by `rows` and `slots`; without
+    /// `gradient` the weights get none.
     func addTargetGradients(
-        _ pass: SoftmaxPass, statesGradient: Matrix, weights: Matrix, rows: Numbers, gradient: Matrix, biasGradient: Matrix?,
+        _ pass: SoftmaxPass, statesGradient: Matrix, weights: Matrix, rows: Numbers, gradient: Matrix?, biasGradient: Matrix?,
         slots: Numbers)
+    /// output = e^logScale x input / |input| for each row, zeros for a zero row; `logScale` is [1, 1].
+    func scaleToNorm(_ input: Matrix, logScale: Matrix, into output: Matrix)
+    /// The backward pass of `scaleToNorm`: makes `gradient`, that of the output, that of the input, and adds to that of
+    /// `logScale`.
+    func scaleToNormBackward(_ input: Matrix, logScale: Matrix, gradient: Matrix, logScaleGradient: Matrix)
     /// logits[places[row]][row] = -infinity, where the place is not negative.
     func exclude(_ places: Numbers, from logits: Matrix)
     /// shifts[i] = biases[rows[i]] - corrections[i]; `biases` [classes, 1] or [1, classes], `shifts` [1, n].

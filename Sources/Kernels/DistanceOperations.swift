@@ -31,6 +31,32 @@ public enum Distance: Sendable {
 }
 
 extension ProcessorBackend {
+    public func scaleToNorm(_ input: Matrix, logScale: Matrix, into output: Matrix) {
+        let size = input.columns, factor = exp(Double(logScale.start[0]))
+        for row in 0..<input.rows {
+            let norm = Vector.norm(input.row(row), count: size)
+            Vector.scaled(input.row(row), by: norm == 0 ? 0 : Float(factor / norm), into: output.row(row), count: size)
+        }
+    }
+
+    /// With y = s x / |x|: dx = s / |x| (dy - (x·dy) x / |x|^2), and d log s = y·dy, summed over rows.
+    public func scaleToNormBackward(_ input: Matrix, logScale: Matrix, gradient: Matrix, logScaleGradient: Matrix) {
+        let size = input.columns, factor = exp(Double(logScale.start[0]))
+        var sum = 0.0
+        for row in 0..<input.rows {
+            let x = input.row(row), dy = gradient.row(row), norm = Vector.norm(x, count: size)
+            guard norm != 0 else {
+                dy.update(repeating: 0, count: size)
+                continue
+            }
+            let product = Vector.dot(x, dy, count: size)
+            sum += factor / norm * product
+            Vector.add(x, times: -Float(product / (norm * norm)), to: dy, count: size)
+            Vector.scale(dy, by: Float(factor / norm), count: size)
+        }
+        logScaleGradient.start[0] += Float(sum)
+    }
+
     public func fillRowFactors(_ factors: Scalars, weights: Matrix?) {
         let count = factors.count
         let total = weights.map { Vector.sum($0.start, count: count) } ?? Double(count)

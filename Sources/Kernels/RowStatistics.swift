@@ -55,6 +55,19 @@ extension Matrix {
         }
     }
 
+    /// Replaces a unit vector, [1, columns], by that of (1 - share) v + share r, r being a unit vector of random signs that the seed
+    /// decides.
+    public func mixSigns(seed: UInt64, share: Float) {
+        var random = Random(seed: seed, stream: "signs"), bits: UInt64 = 0
+        let part = share / Float(columns).squareRoot(), row = row(0)
+        for column in 0..<columns {
+            if column % 64 == 0 { bits = random.next() }
+            row[column] = (1 - share) * row[column] + (bits & 1 == 0 ? part : -part)
+            bits >>= 1
+        }
+        Vector.normalize(row, count: columns)
+    }
+
     /// The mean of the rows `ids`, [columns]; zeros for no rows.
     public func mean(of ids: some Collection<Int>) -> [Float] {
         var sums = [Double](repeating: 0, count: columns)

@@ -136,7 +136,7 @@ extension ProcessorBackend {
     }
 
     public func addTargetGradients(
-        _ pass: SoftmaxPass, statesGradient: Matrix, weights: Matrix, rows: Numbers, gradient: Matrix, biasGradient: Matrix?,
+        _ pass: SoftmaxPass, statesGradient: Matrix, weights: Matrix, rows: Numbers, gradient: Matrix?, biasGradient: Matrix?,
         slots: Numbers
     ) {
         let count = statesGradient.columns
@@ -146,7 +146,7 @@ extension ProcessorBackend {
             guard pass.factors[row] != 0 else { continue }
             let slot = Int(slots[row])
             Vector.add(weights.row(Int(rows[row])), times: slope, to: below, count: count)
-            Vector.add(pass.states.row(row), times: slope, to: gradient.row(slot), count: count)
+            if let gradient { Vector.add(pass.states.row(row), times: slope, to: gradient.row(slot), count: count) }
             biasGradient?.start[slot] += slope
         }
     }

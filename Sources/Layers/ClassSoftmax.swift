@@ -56,14 +56,12 @@ public struct ClassSoftmax: Sendable {
 
 /// The memory of a softmax's pass over some rows at a time, as many as its logits have room for.
 struct LogitChunks: Sendable {
-    private let classes, inputs, rows: Int
+    private let rows: Int
     private let logits: MatrixSlot
     /// States, each times its factor: [rows, inputs]; and packed, [inputs, rows].
     private let scaled, packed, sums: MatrixSlot
 
     init(classes: Int, inputs: Int, rows: Int, _ memory: LogitsMemory, in plan: inout Plan) {
-        self.classes = classes
-        self.inputs = inputs
         self.rows = min(rows, memory.rows(classes: classes))
         precondition(self.rows > 0 || rows == 0, "the logits' memory holds no row of \(classes) classes")
         logits = memory.slot
@@ -80,10 +78,10 @@ struct LogitChunks: Sendable {
         }
     }
 
-    /// The products of states with the weights of classes, [classes, inputs], in memory of their own: [classes, rows].
+    /// The products of states with the weights of classes, [classes or fewer, inputs], in memory of their own: [classes, rows].
     func logits(_ weights: Matrix, _ states: Matrix, _ run: Run) -> Matrix {
         run.enter(.outputProducts)
-        let logits = run.matrix(logits, rows: classes, columns: states.rows)
+        let logits = run.matrix(logits, rows: weights.rows, columns: states.rows)
         let packed = run.backend.pack(states.transposed, into: run.vector(packed))
         run.backend.multiply(weights, packed, into: logits)
         run.enter(.loss)

@@ -1,8 +1,14 @@
 public import Kernels
 
+/// An output layer that predicts the vector of a word.
+public protocol VectorOutput: OutputLayer {
+    /// The predicted vectors of the last evaluation: [rows, size].
+    func predictions(rows: Int, _ run: Run) -> Matrix
+}
+
 /// The continuous output (Li et al. 2019): a linear layer to the embedding's size and a distance to the target's
 /// vector.
-public struct ContinuousOutput: OutputLayer {
+public struct ContinuousOutput: VectorOutput {
     public let linear: Linear
     private let loss: any EmbeddingLoss
     private let gradient: MatrixSlot
@@ -46,7 +52,6 @@ public struct ContinuousOutput: OutputLayer {
         run.enter(.other)
     }
 
-    /// The predicted vectors of the last pass: [rows, outputs].
     public func predictions(rows: Int, _ run: Run) -> Matrix { linear.output(rows: rows, run) }
 }
 

@@ -100,11 +100,19 @@ public enum Targets {
     case vectors(Matrix)
     /// The numbers of words in the output layer's vocabulary: [rows].
     case classes(Numbers)
+    /// The words of a window with their vectors, and those that each target is told from.
+    case words(WordTargets)
 
     /// The targets of a softmax.
     var numbers: Numbers {
         guard case .classes(let classes) = self else { preconditionFailure("the targets of a softmax are classes") }
         return classes
+    }
+
+    /// The targets of the contrastive output.
+    var words: WordTargets {
+        guard case .words(let words) = self else { preconditionFailure("the targets of this output are words") }
+        return words
     }
 }
 
@@ -122,7 +130,7 @@ public protocol OutputLayer: Sendable {
     func accumulate(
         _ states: Matrix, _ targets: Targets, weights: Matrix?, draw: Draw, statesGradient: Matrix, loss: Scalars, _ run: Run)
 
-    /// Adds the mean loss alone. A layer that approximates its loss in training gives the exact one. May allocate.
+    /// Adds the mean loss alone. A softmax that approximates its loss in training gives the exact one. May allocate.
     func evaluate(_ states: Matrix, _ targets: Targets, weights: Matrix?, loss: Scalars, _ run: Run)
 }
 

@@ -297,6 +297,16 @@ extension ParameterStore {
         fill(parameter) { random.uniform(in: -bound..<bound) }
     }
 
+    /// The identity, for a square matrix.
+    func fillIdentity(_ parameter: Parameter) {
+        let side = parameter.shape[1]
+        var index = 0
+        fill(parameter) {
+            defer { index += 1 }
+            return index / side == index % side ? 1 : 0
+        }
+    }
+
     /// The weights of classes: normal with deviation 1 / sqrt(inputs), as bilm-tf begins.
     func fillClasses(_ weight: Parameter, random: inout Random) {
         let scale = 1 / Double(weight.shape[1]).squareRoot()

@@ -122,9 +122,30 @@ public final class DirectionModel {
         return loss[0]
     }
 
-    /// The two directions draw different classes.
-    private func draw(_ seed: UInt64, _ step: Int) -> Draw {
+    /// The random draws of a step. The two directions draw different classes.
+    public func draw(_ seed: UInt64, _ step: Int) -> Draw {
         Draw(seed: seed, step: 2 * step + direction.number)
+    }
+
+    /// Writes the vectors of words, [words, outputSize], to the trained targets from number `first` on: what they begin with.
+    /// Nothing happens in a model that has none.
+    public func initializeTargets(_ vectors: Matrix, from first: Int) {
+        guard let table = (network.output as? ContrastiveOutput)?.table, let store = table.isShared ? sharedParameters : parameters
+        else { return }
+        backend.copy(vectors, to: store.value(table).rows(first..<first + vectors.rows))
+    }
+
+    /// Replaces target vectors, [words, outputSize], by the trained ones of the same words, if there are any.
+    /// - Parameter numbers: of the words in the trained targets; -1 leaves a vector as it is.
+    public func replaceTargets(_ vectors: Matrix, of numbers: [Int32]) {
+        guard let table = (network.output as? ContrastiveOutput)?.table else { return }
+        let run = run(), chosen = numbers.indices.filter { numbers[$0] >= 0 }
+        guard !chosen.isEmpty else { return }
+        let values = run.value(table)
+        for index in chosen {
+            let row = Int(numbers[index])
+            backend.copy(values.rows(row..<row + 1), to: vectors.rows(index..<index + 1))
+        }
     }
 
     /// Clips the gradient, updates the weights, clears the gradient. Shared layers are `ContextualEncoder`'s to update.
@@ -142,9 +163,9 @@ public final class DirectionModel {
         return loss[0]
     }
 
-    /// The vectors predicted in the last `accumulate` or `evaluate`, [rows, outputSize]: of the continuous output only.
+    /// The vectors predicted in the last `evaluate`, [rows, outputSize]: of the continuous output only.
     public func predictions(_ shape: WindowShape) -> Matrix {
-        guard let output = output as? ContinuousOutput else { preconditionFailure("a softmax predicts no vectors") }
+        guard let output = output as? any VectorOutput else { preconditionFailure("a softmax predicts no vectors") }
         return output.predictions(rows: shape.rows, run())
     }
 

@@ -21,9 +21,22 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     /// The two regularisations of the von Mises-Fisher loss. A penalty of 0 and a scale of 1 are none.
     public var normPenalty = 0.02
     public var dotScale = 0.1
-    /// Classes of a softmax, and units of a trainable table: words and marks.
+    /// The targets of the contrastive loss: their kind, whether they are whitened by frequency, and the share of them that is a
+    /// random vector of the word (Tokarchuk and Niculae 2024).
+    public var targets = TargetKind.frozen
+    public var whitensTargets = false
+    public var randomShare = 0.0
+    /// The source of negatives beyond those of the window.
+    public var negativeSource = NegativeSource.unigram
+    /// True if predictions have a norm that is learned, one for all.
+    public var learnsScale = false
+    /// Of the training text, for the unigram frequencies of what no table counts: its sentences, and the mean count of a word
+    /// outside the table. 0 with other losses.
+    public var sentenceCount = 0
+    public var otherCount = 0.0
+    /// Classes of a softmax, units of a trainable table, or words of trained targets: words and marks.
     public var vocabularySize = 0
-    /// Classes that the sampled softmax draws for a pass.
+    /// Classes that the sampled softmax draws for a pass, or words that a target of the contrastive loss is told from, at most.
     public var negatives = 8192
     /// The first class of each cluster of the adaptive softmax.
     public var cutoffs: [Int] = []
@@ -138,7 +151,9 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     public var weightsOfWord: Double { encoder.family.weights + inputWeightsOfWord + outputWeightsOfWord }
 
     /// About how many weights of a direction a word meets when it is scored: all of the output layer's, if it has classes.
-    public var weightsOfScoredWord: Double { encoder.family.weights + inputWeightsOfWord + outputWeights }
+    public var weightsOfScoredWord: Double {
+        encoder.family.weights + inputWeightsOfWord + (isContrastive ? outputWeightsOfWord : outputWeights)
+    }
 
     /// About how many bytes training takes: weights with gradients, which sparse ones hardly have, and the optimiser's
     /// moments, the activations of a window, and a layer's weights packed. A Double, because absurd sizes must not overflow.
@@ -146,7 +161,8 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
         let (cell, width) = (Double(encoder.cell), Double(width))
         let kept = Double(1 + moments)
         let input = (self.input == .subwords && !isTied ? kept : kept + 1) * inputWeights
-        let output = (self.output == .sampledSoftmax ? kept : kept + 1) * outputWeights
+        let isSparse = self.output == .sampledSoftmax || self.output == .continuous && targets == .trained
+        let output = (isSparse ? kept : kept + 1) * outputWeights
         let outer = (input + output) / (sharesLayers ? Double(directions.count) : 1)
         let positions = Double(batch) * Double(window + 1)
         let activations = positions * (encoder.family.activations + 4 * width + inputActivations)

@@ -28,8 +28,7 @@ extension EncoderConfiguration {
         switch output {
         case .none: nil
         case .continuous:
-            ContinuousOutput(
-                name, inputs: width, outputs: outputSize, loss: makeLoss(rows: rows, in: &plan), rows: rows, in: &plan)
+            makeContinuousOutput(name, rows: rows, in: &plan)
         case .softmax, .subwordSoftmax:
             SoftmaxOutput(name, inputs: width, classes: vocabularySize, tiedTo: table, rows: rows, in: &plan)
         case .sampledSoftmax:
@@ -79,8 +78,19 @@ extension EncoderConfiguration {
     var outputWeights: Double {
         switch output {
         case .none: 0
-        case .continuous: Double(self.width) * Double(outputSize)
+        case .continuous: Double(self.width) * Double(outputSize) + targetWeights
         case .softmax, .sampledSoftmax, .subwordSoftmax, .adaptiveSoftmax: outputWeights(ofFirst: vocabularySize)
+        }
+    }
+
+    /// Weights of a contrastive loss's targets: trained vectors, or a map.
+    private var targetWeights: Double {
+        guard isContrastive else { return 0 }
+        let size = Double(outputSize)
+        switch targets {
+        case .frozen: return 0
+        case .mapped: return size * size
+        case .trained: return Double(vocabularySize) * size
         }
     }
 
@@ -100,6 +110,7 @@ extension EncoderConfiguration {
     func outputBytes(rows: Double) -> Double {
         let classes: Double
         switch output {
+        case .continuous where isContrastive: classes = Double(negatives)
         case .continuous, .none: return 0
         case .softmax, .subwordSoftmax: classes = Double(vocabularySize)
         case .sampledSoftmax: classes = Double(negatives)
@@ -113,6 +124,10 @@ extension EncoderConfiguration {
     var outputWeightsOfWord: Double {
         let width = Double(self.width)
         switch output {
+        // Products with the negatives, twice where their vectors are frozen, as with weights three times.
+        case .continuous where isContrastive:
+            let size = Double(outputSize), share = targets == .trained ? 1 : 2.0 / 3
+            return width * size + (targets == .mapped ? size * size : 0) + share * size * Double(negatives)
         case .continuous, .softmax, .subwordSoftmax, .none: return outputWeights
         case .sampledSoftmax: return width * Double(negatives)
         case .adaptiveSoftmax:

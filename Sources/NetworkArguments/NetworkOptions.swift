@@ -3,6 +3,8 @@ import Files
 public import Model
 
 extension LossKind: ExpressibleByArgument {}
+extension TargetKind: ExpressibleByArgument {}
+extension NegativeSource: ExpressibleByArgument {}
 extension InputKind: ExpressibleByArgument {}
 /// An output layer to train; a model without one only encodes.
 extension OutputKind: ExpressibleByArgument {
@@ -36,7 +38,9 @@ public struct NetworkOptions: ParsableArguments {
     @Option(help: "What is predicted: the next word's vector, or the word itself by one of the softmaxes [continuous].")
     public var output: OutputKind?
 
-    @Option(help: ArgumentHelp("Of sampled-softmax: words drawn for a window [8192].", valueName: "n"))
+    @Option(help: ArgumentHelp(
+        "Words that a target is told from: of sampled-softmax, drawn for a window [8192]; of contrastive, at most [1024].",
+        valueName: "n"))
     public var negatives: Int?
 
     @Option(help: ArgumentHelp(
@@ -85,8 +89,31 @@ public struct NetworkOptions: ParsableArguments {
     @Flag(help: "Use the vectors as they point, without taking away their mean.")
     public var rawTargets = false
 
-    @Option(help: "Distance between predicted and target vectors [cosine].")
+    @Option(help: """
+            What makes a predicted vector good: its distance from the target's (cosine, l2, max-margin, vmf), or how well it tells             the target from other words (contrastive) [cosine].
+            """)
     public var loss: LossKind?
+
+    @Option(help: """
+            Of contrastive: the targets' vectors as they are (frozen), times a matrix that is trained (mapped), or each trained \
+            from there on (trained) [frozen].
+            """)
+    public var targets: TargetKind?
+
+    @Flag(help: "Of contrastive: whiten the targets, words counting as often as the text has them.")
+    public var whitenTargets = false
+
+    @Option(help: ArgumentHelp("Of contrastive: share of a random vector of the word in its target [0].", valueName: "x"))
+    public var randomShare: Double?
+
+    @Option(help: """
+            Of contrastive: where negatives come from if a window has fewer words than --negatives: nowhere (window), drawn as often \
+            as the text has them (unigram), or from the windows before (earlier) [unigram].
+            """)
+    public var moreNegatives: NegativeSource?
+
+    @Flag(help: "Of contrastive: give all predictions one norm, which is learned.")
+    public var learnScale = false
 
     @Option(help: ArgumentHelp("Of max-margin: how much nearer, in cosines, the target must be than other words [0.5].", valueName: "x"))
     public var margin: Double?
@@ -146,9 +173,10 @@ public struct NetworkOptions: ParsableArguments {
     /// An option of layers or a loss that this network does not have, and the option that makes them.
     public var unused: (option: String, of: String)? {
         guard let base else { return nil }
-        let loss = base.output == .continuous ? self.loss ?? base.loss : nil
+        let loss = base.output == .continuous ? self.loss ?? base.loss : nil, isContrastive = loss == .contrastive
         let all: [(isGiven: Bool, option: String, of: String, isUsed: Bool)] = [
-            (negatives != nil, "--negatives", "--output sampled-softmax", base.output == .sampledSoftmax),
+            (negatives != nil, "--negatives", "--output sampled-softmax and --loss contrastive",
+             base.output == .sampledSoftmax || isContrastive),
             (cutoffs != nil, "--cutoffs", "--output adaptive-softmax", base.output == .adaptiveSoftmax),
             (filters != nil, "--filters", "--input characters", base.input == .characters),
             (highways != nil, "--highways", "--input characters", base.input == .characters),
@@ -156,6 +184,11 @@ public struct NetworkOptions: ParsableArguments {
             (margin != nil, "--margin", "--loss max-margin", loss == .maxMargin),
             (normPenalty != nil, "--norm-penalty", "--loss vmf", loss == .vonMisesFisher),
             (dotScale != nil, "--dot-scale", "--loss vmf", loss == .vonMisesFisher),
+            (targets != nil, "--targets", "--loss contrastive", isContrastive),
+            (whitenTargets, "--whiten-targets", "--loss contrastive", isContrastive),
+            (randomShare != nil, "--random-share", "--loss contrastive", isContrastive),
+            (moreNegatives != nil, "--more-negatives", "--loss contrastive", isContrastive),
+            (learnScale, "--learn-scale", "--loss contrastive", isContrastive),
         ]
         return all.first { $0.isGiven && !$0.isUsed }.map { ($0.option, $0.of) }
     }
@@ -174,6 +207,7 @@ public struct NetworkOptions: ParsableArguments {
         if let margin { configuration.margin = margin }
         if let normPenalty { configuration.normPenalty = normPenalty }
         if let dotScale { configuration.dotScale = dotScale }
+        setTargets(&configuration)
         configuration.reading = direction
         setOuterLayers(&configuration, classes: classes)
         if let complaint = configuration.complaint { throw ToolError(.usage, complaint) }
@@ -188,6 +222,18 @@ public struct NetworkOptions: ParsableArguments {
         if noLayerNorm { overrides.layerNorm = false }
         if noResidual { overrides.residual = false }
         return overrides
+    }
+
+    private func setTargets(_ configuration: inout EncoderConfiguration) {
+        guard configuration.isContrastive else { return }
+        configuration.negatives = 1024
+        if let targets { configuration.targets = targets }
+        configuration.whitensTargets = whitenTargets
+        if let randomShare { configuration.randomShare = randomShare }
+        if let moreNegatives { configuration.negativeSource = moreNegatives }
+        configuration.learnsScale = learnScale
+        // Known when the table has been read.
+        if configuration.targets == .trained { configuration.vocabularySize = 1 }
     }
 
     private func setOuterLayers(_ configuration: inout EncoderConfiguration, classes: Int) {

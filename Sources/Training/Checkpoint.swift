@@ -20,7 +20,7 @@ enum Checkpoint {
         let json = JSONEncoder()
         json.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let text = String(decoding: try json.encode(state), as: UTF8.self)
-        var states: [FloatBuffer] = []
+        var states: [FloatBuffer] = [], keptTargets: [UnsafeMutableBufferPointer<UInt32>] = []
         var tensors: [SafetensorsOutput] = []
         for (name, parameter, moments) in encoder.stores.flatMap(momentTensors) {
             tensors.append(SafetensorsOutput(name: name, shape: parameter.shape, start: moments.start))
@@ -30,6 +30,13 @@ enum Checkpoint {
             states.append(saved)
             tensors.append(SafetensorsOutput(name: stateName(model), shape: [saved.count], start: saved.start))
         }
+        for (model, kept) in zip(encoder.directions, position.keptTargets) {
+            let numbers = UnsafeMutableBufferPointer<UInt32>.allocate(capacity: kept.count)
+            _ = numbers.initialize(fromContentsOf: kept)
+            keptTargets.append(numbers)
+            tensors.append(SafetensorsOutput(name: keptName(model), numbers: UnsafeBufferPointer(numbers)))
+        }
+        defer { for numbers in keptTargets { numbers.deallocate() } }
         try position.lengths.withUnsafeBufferPointer { lengths in
             try position.positions.withUnsafeBufferPointer { positions in
                 try position.words.withUnsafeBufferPointer { words in
@@ -81,7 +88,16 @@ enum Checkpoint {
             }
             return tensor
         }
-        let position = try streams(of: reader, state, rowCount: rowCount) { try take($0, shape: nil) }
+        var position = try streams(of: reader, state, rowCount: rowCount) { try take($0, shape: nil) }
+        if configuration.isContrastive && configuration.negativeSource == .earlier {
+            for model in encoder.directions {
+                let kept = try reader.numbers(take(keptName(model), shape: nil))
+                guard kept.allSatisfy({ Int($0) < rowCount }) else {
+                    throw ToolError.data(path, "tensor \(keptName(model))", "does not fit the words")
+                }
+                position.keptTargets.append(kept)
+            }
+        }
         try ModelFile.load(reader, into: encoder)
         for (name, parameter, moments) in encoder.stores.flatMap(momentTensors) {
             try reader.copy(take(name, shape: parameter.shape), into: moments.start)
@@ -100,6 +116,8 @@ enum Checkpoint {
         static let positions = "training.streams.positions"
         static let words = "training.streams.words"
     }
+
+    private static func keptName(_ model: DirectionModel) -> String { "training.\(model.direction.rawValue).targets" }
 
     private static func stateName(_ model: DirectionModel) -> String { "training.\(model.direction.rawValue).state" }
 

@@ -10,6 +10,8 @@ public final class Corpus: @unchecked Sendable {
     public private(set) var tokens = 0
     /// Tokens in training that have a vector, or a class of their own.
     public private(set) var knownTokens = 0
+    /// The count of each word in training, by its number; empty for a text of classes.
+    private(set) var counts: [UInt32] = []
     /// Sentences kept from training, where every n-th one is.
     public private(set) var heldOut = Sentences()
     /// The whole words of a text of units.
@@ -88,8 +90,16 @@ public final class Corpus: @unchecked Sendable {
         sentences += 1
         tokens += sentence.count
         knownTokens += sentence.count { words.isKnown($0) }
+        if words.vocabulary == nil { count(sentence) }
         memory?.append(sentence)
         if words.hasUnits { wordUnits.add(sentence, words) }
+    }
+
+    private func count(_ sentence: ArraySlice<UInt32>) {
+        for word in sentence {
+            if Int(word) >= counts.count { counts += repeatElement(0, count: words.count - counts.count) }
+            counts[Int(word)] &+= counts[Int(word)] == .max ? 0 : 1
+        }
     }
 
     /// Positions of an epoch: every sentence has one more than tokens, for its end.

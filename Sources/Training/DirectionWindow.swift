@@ -6,41 +6,58 @@ import Model
 final class DirectionWindow {
     private let configuration: EncoderConfiguration
     private let words: CorpusWords
+    private let direction: Direction
     private let positions: Int
     private let inputs: InputBatch
+    /// The targets of the contrastive output.
+    let windowTargets: WindowTargets?
     private let targetVectors, targetMemory: FloatBuffer
     private let targetClasses: Numbers
     /// 1 where a position has a target that counts, else 0: [positions]; `weights` is where operations read it.
     private var counted: [Float]
     private let weights: FloatBuffer
 
-    init(_ configuration: EncoderConfiguration, _ words: CorpusWords, positions: Int) {
+    /// - Parameter source: of the targets of the contrastive output; `nil` with others.
+    init(
+        _ configuration: EncoderConfiguration, _ words: CorpusWords, _ direction: Direction, source: TargetSource?, positions: Int,
+        backend: any Backend
+    ) {
         self.configuration = configuration
         self.words = words
         self.positions = positions
+        self.direction = direction
+        windowTargets = source.map {
+            WindowTargets(
+                configuration, words, direction, sampler: $0.sampler(direction), vectors: $0.vectors, positions: positions,
+                backend: backend)
+        }
         inputs = InputBatch(configuration, rows: positions, words: words.count)
-        targetVectors = FloatBuffer(count: configuration.output == .continuous ? positions * configuration.outputSize : 0)
+        let hasVectors = configuration.output == .continuous && source == nil
+        targetVectors = FloatBuffer(count: hasVectors ? positions * configuration.outputSize : 0)
         targetMemory = FloatBuffer(count: positions)
         targetClasses = Numbers(targetMemory, count: positions)
         counted = Array(repeating: 0, count: positions)
         weights = FloatBuffer(count: positions)
     }
 
-    /// Brings the window's words into form, as `direction` reads them. Throws `ToolError` if the table's file cannot be read
+    /// Brings the window's words into form, as the direction reads them. Throws `ToolError` if the table's file cannot be read
     /// any more.
-    func prepare(_ window: TrainingWindow, _ direction: Direction) throws {
+    /// - Parameter draw: number of the pass, for targets with negatives that are drawn.
+    func prepare(_ window: TrainingWindow, draw: Draw) throws {
         let count = window.batch * window.window, targets = window.targets(direction)
         precondition(count <= positions)
         try inputs.fill(window.inputs(direction), of: words)
-        if configuration.output == .continuous {
-            try words.gather(targets, into: Matrix(targetVectors, rows: count, columns: configuration.outputSize))
-        } else {
-            for place in 0..<count { targetClasses[place] = words.classNumber(targets[place]) }
-        }
         for place in counted.indices {
             counted[place] = place < count && words.isTarget(targets[place]) ? window.weights[place] : 0
         }
         Matrix(weights, rows: 1, columns: positions).copy(from: counted)
+        if let windowTargets {
+            try windowTargets.fill(targets, counted: counted, draw: draw)
+        } else if configuration.output == .continuous {
+            try words.gather(targets, into: Matrix(targetVectors, rows: count, columns: configuration.outputSize))
+        } else {
+            for place in 0..<count { targetClasses[place] = words.classNumber(targets[place]) }
+        }
     }
 
     /// The inputs of the window prepared last.
@@ -48,7 +65,8 @@ final class DirectionWindow {
 
     /// The targets of the window prepared last.
     func targets(rows: Int) -> Targets {
-        configuration.output == .continuous
+        if let windowTargets { return .words(windowTargets.targets(rows: rows)) }
+        return configuration.output == .continuous
             ? .vectors(Matrix(targetVectors, rows: rows, columns: configuration.outputSize)) : .classes(targetClasses)
     }
 
@@ -58,5 +76,7 @@ final class DirectionWindow {
     /// The positions of the window prepared last that count.
     var places: [Int] { counted.indices.filter { counted[$0] == 1 } }
 
-    var bytes: Int { inputs.bytes + targetVectors.bytes + targetMemory.bytes + weights.bytes + 4 * positions }
+    var bytes: Int {
+        inputs.bytes + targetVectors.bytes + targetMemory.bytes + weights.bytes + 4 * positions + (windowTargets?.bytes ?? 0)
+    }
 }

@@ -22,6 +22,8 @@ public struct HeldOutResult: Sendable {
 /// The held-out text, cut into windows once, and the scores of a model on it.
 public final class HeldOutText {
     private let words: CorpusWords
+    /// Of the targets of the contrastive output.
+    private let source: TargetSource?
     private let windows: [TrainingWindow]
     private let candidates: [Direction: Candidates]
     /// The text step by step, to rank whole words, if its tokens are units of words.
@@ -39,10 +41,13 @@ public final class HeldOutText {
     /// - Parameters:
     ///   - count: the number of words to rank predictions among.
     ///   - corpus: the training text, for its words, and for the frequency of the marks between its sentences.
+    ///   - source: of the targets of the contrastive output; `nil` with others.
     public init(
-        _ sentences: Sentences, batch: Int, window: Int, candidates count: Int, corpus: Corpus, plan: EvaluationPlan
+        _ sentences: Sentences, batch: Int, window: Int, candidates count: Int, corpus: Corpus, source: TargetSource?,
+        plan: EvaluationPlan
     ) throws {
         let words = corpus.words
+        self.source = source
         self.words = words
         self.plan = plan
         let batch = min(batch, max(1, sentences.count))
@@ -65,6 +70,7 @@ public final class HeldOutText {
                 .backward: try words.candidates(count, mark: words.begin, sentences: corpus.sentences),
             ]
             candidateCount = candidates[.forward]?.count ?? 0
+            if let source { for candidates in candidates.values { source.makeTargets(candidates, words) } }
         }
     }
 
@@ -84,11 +90,14 @@ public final class HeldOutText {
         let objective = try forEachWindow(model) { window, prepared, places, shape in
             let rows = Matrix(memory, at: targets.count * width, rows: places.count, columns: width)
             let numbers = window.targets(model.direction)
-            guard case .vectors(let target) = prepared.targets(rows: shape.rows) else {
+            guard isContinuous else {
                 model.backend.gather(places, of: model.states(shape), into: rows)
                 return targets += places.map { classTarget(numbers[$0]) }
             }
             model.backend.gather(places, of: model.predictions(shape), into: rows)
+            guard case .vectors(let target) = prepared.targets(rows: shape.rows) else {
+                return targets += places.map { numbers[$0] }
+            }
             model.backend.normalize(rows)
             let own = FloatBuffer(count: places.count * width), vectors = Matrix(own, rows: places.count, columns: width)
             model.backend.gather(places, of: target, into: vectors)
@@ -101,11 +110,18 @@ public final class HeldOutText {
         var scores = RankingScores()
         if let candidates = candidates[model.direction] {
             let rows = Matrix(memory, rows: positions, columns: width)
-            let ranking = isContinuous ? Ranking(candidates: candidates, predictions: rows, backend: model.backend)
+            if source != nil { model.replaceTargets(candidates.matrix, of: candidates.rows.map(Int32.init)) }
+            let ranking = isContinuous
+                ? Ranking(candidates: candidates, predictions: rows, hasScale: source != nil, backend: model.backend)
                 : Ranking(
                     candidates: candidates, states: rows, backend: model.backend,
                     rank: model.ranking(among: candidates.rows.map(Int32.init)))
             scores = ranking.score(targets: targets)
+        }
+        if configuration.isContrastive {
+            return HeldOutResult(
+                direction: model.direction, positions: positions, objective: objective.mean, cosine: nil, vocabulary: nil,
+                scores: scores)
         }
         if isContinuous {
             let resultant = sum.reduce(0) { $0 + $1 * $1 }.squareRoot()
@@ -134,10 +150,12 @@ public final class HeldOutText {
     ) throws -> (mean: Double, count: Double) {
         var total = 0.0, counted = 0.0
         let capacity = (windows.first?.batch ?? 0) * (windows.first?.window ?? 0)
-        let prepared = DirectionWindow(model.configuration, words, positions: capacity)
-        for window in windows {
+        let prepared = DirectionWindow(
+            model.configuration, words, model.direction, source: source, positions: capacity, backend: model.backend)
+        for (number, window) in windows.enumerated() {
             let shape = WindowShape(steps: window.window, batch: window.batch)
-            try prepared.prepare(window, model.direction)
+            // The same negatives each time, so that losses can be compared.
+            try prepared.prepare(window, draw: model.draw(0, number))
             let places = prepared.places
             total += Double(places.count)
                 * model.evaluate(
@@ -218,12 +236,13 @@ struct UnitText {
         let classes = model.configuration.vocabularySize
         let buffer = FloatBuffer(count: batch * classes)
         let logs = Matrix(buffer, rows: batch, columns: classes)
-        let prepared = DirectionWindow(model.configuration, words, positions: batch)
+        let prepared = DirectionWindow(
+            model.configuration, words, .forward, source: nil, positions: batch, backend: model.backend)
         let shape = WindowShape(steps: 1, batch: batch)
         let all = model.allClasses()
         model.resetState()
         for (step, window) in steps.enumerated() {
-            try prepared.prepare(window, .forward)
+            try prepared.prepare(window, draw: model.draw(0, step))
             model.advance(prepared.input(rows: batch), shape: shape)
             let state = model.savedState(batch: batch)
             model.logProbabilities(model.states(shape), of: all, into: logs)

@@ -1,8 +1,8 @@
 import Glibc
 public import Kernels
 
-/// Ranks predictions among candidates. Of the continuous output by cosine and by scale x cosine + log unigram probability;
-/// of a softmax by its probabilities.
+/// Ranks predictions among candidates. Of the continuous output by cosine and by scale x cosine + log unigram probability, or, if it
+/// is contrastive, by its product with the candidate's vector + log unigram probability; of a softmax by its probabilities.
 ///
 /// Cosine alone ignores how frequent a word is; with the unigram prior the continuous output is a language model with a
 /// true perplexity over the candidates.
@@ -27,8 +27,11 @@ public struct Ranking {
     private typealias Measure<Result> = (_ rows: Matrix, _ targets: [Int], _ scale: Float) -> [Result]
 
     /// - Parameters:
-    ///   - predictions: the unit vectors of the positions that `score` will be asked for: [positions, dimension].
-    public init(candidates: Candidates, predictions: Matrix, backend: any Backend) {
+    ///   - predictions: the vectors of the positions that `score` will be asked for, [positions, dimension]: unit vectors, unless they
+    ///     bring their scale with them.
+    ///   - hasScale: true for predictions of a language model, whose products with the candidates are logarithms of probabilities
+    ///     beside the unigram ones.
+    public init(candidates: Candidates, predictions: Matrix, hasScale: Bool = false, backend: any Backend) {
         let packed = backend.packed(candidates.matrix.transposed)
         self.candidates = candidates
         self.backend = backend
@@ -40,7 +43,7 @@ public struct Ranking {
                 backend.candidateScores(rows, packed, prior: prior, scale: scale, targets: targets)
             }
         }
-        moments = { rows, targets, scale in
+        moments = hasScale ? nil : { rows, targets, scale in
             withExtendedLifetime(buffer) {
                 zip(backend.values(rows, packed, at: targets), backend.valueMoments(rows, packed, prior: prior, scale: scale))
                     .map { (Double($0) - $1.mean, $1.variance) }

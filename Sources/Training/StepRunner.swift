@@ -25,13 +25,16 @@ public final class StepRunner {
     private let stream: WindowStream
     private var number = 0
 
-    public init(_ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput) {
+    /// Throws `ToolError` if the table's file cannot be read.
+    public init(_ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput) throws {
         words = input.words
         encoder = ContextualEncoder(
             configuration, capacity: options.capacity, training: options.optimizer.optimizer, pool: input.pool)
         encoder.initialize(seed: options.seed)
         let rate = LearningRate(.constant, peak: options.peakRate, warmupSteps: 0, totalSteps: 1)
-        step = TrainingStep(encoder, words, options, rate: rate, corpusName: input.corpus.name)
+        let source = try input.targetSource(configuration)
+        try source?.initializeTargets(of: encoder, words)
+        step = TrainingStep(encoder, words, source: source, options, rate: rate, corpusName: input.corpus.name)
         stream = WindowStream(input.corpus, batch: options.batch, window: options.window, seed: options.seed)
     }
 

@@ -51,7 +51,7 @@ public final class Trainer {
     public init(
         _ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput, heldOut: HeldOutText?,
         checkpoints: CheckpointDirectory? = nil
-    ) {
+    ) throws {
         self.options = options
         corpus = input.corpus
         self.heldOut = heldOut
@@ -64,7 +64,9 @@ public final class Trainer {
             configuration, capacity: options.capacity, training: options.optimizer.optimizer, pool: input.pool)
         encoder.initialize(seed: options.seed)
         encoder.units = input.words.vocabulary?.units ?? []
-        trainingStep = TrainingStep(encoder, input.words, options, rate: rate, corpusName: corpus.name)
+        let source = try input.targetSource(configuration)
+        try source?.initializeTargets(of: encoder, input.words)
+        trainingStep = TrainingStep(encoder, input.words, source: source, options, rate: rate, corpusName: corpus.name)
         state = TrainingState(options: options, corpus: corpus)
     }
 
@@ -121,7 +123,14 @@ public final class Trainer {
         measure()
         onStart(estimatedSecondsLeft)
         checkpoints?.begin()
-        var position: DataPosition { state.step == firstStep ? start ?? DataPosition() : trainingStep.window.position }
+        if let kept = start?.keptTargets { trainingStep.keptTargets = kept }
+        var position: DataPosition {
+            var position = state.step == firstStep ? start ?? DataPosition() : trainingStep.window.position
+            if encoder.configuration.isContrastive && encoder.configuration.negativeSource == .earlier {
+                position.keptTargets = trainingStep.keptTargets
+            }
+            return position
+        }
         var end = outcome
         while end == nil {
             try step(stream)

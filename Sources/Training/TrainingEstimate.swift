@@ -7,7 +7,7 @@ import Shards
 
 extension TrainingInput {
     /// Estimates the memory and the time of a run, by layer, in lines of a name, a tab and a figure, for people and for `cut`.
-    public func estimate(_ configuration: EncoderConfiguration, _ options: TrainingOptions) -> String {
+    public func estimate(_ configuration: EncoderConfiguration, _ options: TrainingOptions) throws -> String {
         // Asked before anything else is done: the memory of the program, and of the buffers of reading.
         let read = peakMemory()
         let steps = options.totalSteps(positions: corpus.positions)
@@ -24,7 +24,7 @@ extension TrainingInput {
             "steps of an epoch\t\(corpus.positions.quotientRoundedUp(by: options.positionsPerStep))", "steps in all\t\(steps)",
             "weights\t\(configuration.parameterCount())",
         ]
-        let items = memory(configuration, options, read: read)
+        let items = try memory(configuration, options, read: read)
         lines += items.map { "memory, \($0.name)\t\(Self.megabytes($0.bytes))" }
         lines.append("memory in all\t\(Self.megabytes(items.reduce(0) { $0 + $1.bytes }))")
         lines.append("large products\t\(Int(ceiling)) GFLOP/s")
@@ -45,13 +45,13 @@ extension TrainingInput {
 
     private func memory(
         _ configuration: EncoderConfiguration, _ options: TrainingOptions, read: Int
-    ) -> [(name: String, bytes: Int)] {
+    ) throws -> [(name: String, bytes: Int)] {
         let tableBytes = words.vectors?.bytes ?? 0
         var items = [
             ("embedding table", tableBytes), ("program, text read and kept", max(0, read - tableBytes)),
             ("held-out text and its scores", heldOutBytes(configuration, options)),
         ]
-        items += bytesOfSteps(configuration, options)
+        items += try bytesOfSteps(configuration, options)
         items.append(("sentences being shuffled", 4 * min(corpus.positions, ShuffledSentences.defaultBuffer)))
         return items
     }
@@ -65,10 +65,15 @@ extension TrainingInput {
     }
 
     /// The bytes of training steps, by part, at any batch: memory that is only counted is not touched.
-    public func bytesOfSteps(_ configuration: EncoderConfiguration, _ options: TrainingOptions) -> [(name: String, bytes: Int)] {
-        let window = DirectionWindow(configuration, words, positions: options.capacity.rows)
+    public func bytesOfSteps(
+        _ configuration: EncoderConfiguration, _ options: TrainingOptions
+    ) throws -> [(name: String, bytes: Int)] {
+        let source = try targetSource(configuration)
+        let window = DirectionWindow(
+            configuration, words, .forward, source: source, positions: options.capacity.rows, backend: ProcessorBackend())
         return configuration.memoryBill(capacity: options.capacity, training: options.optimizer.optimizer)
             + [("words of a window", configuration.directions.count * window.bytes)]
+            + (source.map { $0.bytes > 0 ? [("words to draw negatives from", $0.bytes)] : [] } ?? [])
     }
 }
 

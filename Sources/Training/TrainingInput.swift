@@ -73,6 +73,18 @@ public struct TrainingInput {
         configuration.tokenizer = Self.text(corpus.tokenizer)
         if let vectors = words.vectors { configuration.tableDigest = hexadecimal(vectors.tableDigest) }
         if let vocabulary = words.vocabulary { configuration.vocabularyDigest = hexadecimal(vocabulary.digest) }
+        guard configuration.isContrastive, let vectors = words.vectors else { return }
+        configuration.sentenceCount = corpus.sentences
+        let others = corpus.counts.dropFirst(vectors.tableCount).filter { $0 > 0 }
+        configuration.otherCount = others.isEmpty ? 0 : others.reduce(0.0) { $0 + Double($1) } / Double(others.count)
+        if configuration.targets == .trained { configuration.vocabularySize = vectors.tableCount }
+    }
+
+    /// The source of the targets of the contrastive output; `nil` of other outputs. Throws `ToolError` if the table's file cannot be
+    /// read.
+    func targetSource(_ configuration: EncoderConfiguration) throws -> TargetSource? {
+        guard configuration.isContrastive else { return nil }
+        return try TargetSource(configuration, words, counts: corpus.counts, sentences: corpus.sentences)
     }
 
     private static func text(_ fields: ShardFields) -> String {
@@ -140,6 +152,6 @@ public struct TrainingInput {
         let plan = evaluationPlan(configuration, options)
         return try HeldOutText(
             heldOut.thinned(toPositions: plan.positions), batch: options.batch, window: options.window,
-            candidates: options.candidates, corpus: corpus, plan: plan)
+            candidates: options.candidates, corpus: corpus, source: targetSource(configuration), plan: plan)
     }
 }

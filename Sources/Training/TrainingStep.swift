@@ -59,14 +59,18 @@ final class TrainingStep {
     }
 
     init(
-        _ encoder: ContextualEncoder, _ words: CorpusWords, _ options: TrainingOptions, rate: LearningRate, corpusName: String
+        _ encoder: ContextualEncoder, _ words: CorpusWords, source: TargetSource?, _ options: TrainingOptions, rate: LearningRate,
+        corpusName: String
     ) {
         self.corpusName = corpusName
         self.encoder = encoder
         self.options = options
         self.rate = rate
-        tasks = encoder.directions.map { _ in
-            DirectionTask(DirectionWindow(encoder.configuration, words, positions: options.batch * options.window))
+        tasks = encoder.directions.map {
+            DirectionTask(
+                DirectionWindow(
+                    encoder.configuration, words, $0.direction, source: source, positions: options.batch * options.window,
+                    backend: $0.backend))
         }
         window = TrainingWindow(batch: options.batch, window: options.window)
         arrangement = Arrangement(isFree: encoder.directions.count > 1 && !encoder.configuration.sharesLayers)
@@ -125,7 +129,7 @@ final class TrainingStep {
         let model = encoder.directions[index], task = tasks[index]
         let shape = WindowShape(steps: window.window, batch: window.batch)
         model.backend.enter(.gathering, of: .data)
-        do { try task.words.prepare(window, model.direction) } catch {
+        do { try task.words.prepare(window, draw: model.draw(options.seed, pass)) } catch {
             // There is nobody to throw it to: `run` does when all directions are done.
             task.failure = error
             return
@@ -134,6 +138,12 @@ final class TrainingStep {
             task.words.input(rows: shape.rows), targets: task.words.targets(rows: shape.rows),
             weights: task.words.weights(rows: shape.rows), shape: shape, carry: options.carriesState, seed: options.seed,
             step: pass, finish: isLast ? task.finish : nil)
+    }
+
+    /// The words that each direction keeps of earlier windows, as negatives of the windows to come; empty where it keeps none.
+    var keptTargets: [[UInt32]] {
+        get { tasks.map { $0.words.windowTargets?.kept ?? [] } }
+        set { for (task, kept) in zip(tasks, newValue) { task.words.windowTargets?.kept = kept } }
     }
 
     /// Throws `ToolError` with status `dataError` if a weight has become infinite or no number at all, as the next step

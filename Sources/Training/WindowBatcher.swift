@@ -132,6 +132,8 @@ public struct DataPosition: Sendable, Equatable {
     public var lengths: [UInt32] = []
     public var positions: [UInt32] = []
     public var words: [UInt32] = []
+    /// For each direction, the targets of earlier windows that negatives of later ones are taken from; empty without any.
+    public var keptTargets: [[UInt32]] = []
 
     public init() {}
 }

@@ -116,16 +116,38 @@ public final class WordRows: @unchecked Sendable {
         for (index, row) in rows.enumerated() { try copy(row, to: matrix.rows(index..<index + 1)) }
     }
 
+    /// The count of a row of the table, `nil` for words met later.
+    func count(ofRow row: UInt32) -> UInt64? { Int(row) < tableCount ? table.counts[Int(row)] : nil }
+
+    /// The sum of the counts of the table's words, of which 0 counts as 1.
+    var countOfWords: Double {
+        (0..<UInt32(tableCount)).reduce(0.0) { isWord($1) ? $0 + Double(max(1, table.counts[Int($1)])) : $0 }
+    }
+
+    /// True if the table has the count of a word.
+    var hasCounts: Bool { table.counts.contains { $0 > 0 } }
+
+    /// Marks are no words, unless the text has them: <unk> does stand in some.
+    func isWord(_ row: UInt32) -> Bool {
+        row != begin && row != end && (table.sources[Int(row)] != .special || table.counts[Int(row)] > 0)
+    }
+
+    /// Calls `body` with the unit vectors of all rows of the table, block by block, in `memory`: [block, dimension]. Throws
+    /// `ToolError` if the table's file cannot be read.
+    func forEachBlock(of block: Int, into memory: Matrix, _ body: (_ first: UInt32, _ vectors: Matrix) throws -> Void) throws {
+        for first in stride(from: 0, to: tableCount, by: block) {
+            let count = min(block, tableCount - first), vectors = memory.rows(0..<count)
+            for index in 0..<count { try readAgain(UInt32(first + index), into: vectors.rows(index..<index + 1)) }
+            try body(UInt32(first), vectors)
+        }
+    }
+
     /// The `count` most frequent words of the table, among them the mark that ends sentences in a direction. Throws
     /// `ToolError` if the table's file cannot be read.
     /// - Parameter sentences: sentences of the training text: the count of the mark, which no vocabulary has.
     public func candidates(_ count: Int, mark: UInt32, sentences: Int) throws -> Candidates {
         func frequency(_ row: UInt32) -> UInt64 { row == mark ? UInt64(sentences) : table.counts[Int(row)] }
         var rows: [UInt32] = []
-        // Other marks are no words, unless the text has them: <unk> does stand in some.
-        func isWord(_ row: UInt32) -> Bool {
-            row != begin && row != end && (table.sources[Int(row)] != .special || table.counts[Int(row)] > 0)
-        }
         let ordered = (0..<UInt32(tableCount)).filter { $0 == mark || isWord($0) }
             .sorted { (frequency($0), $1) > (frequency($1), $0) }
         for row in ordered where rows.count < count {

@@ -121,12 +121,12 @@ struct Train: Tool {
         let configuration = try self.configuration(input)
         try input.check(configuration, options)
         if dryRun {
-            try file.write(input.estimate(configuration, options))
+            try file.write(try input.estimate(configuration, options))
             return try file.commit()
         }
 
         let report = TrainingReport(common.report)
-        let trainer = Trainer(
+        let trainer = try Trainer(
             configuration, options, input, heldOut: try input.heldOutText(configuration, options),
             checkpoints: checkpointDirectory)
         report.attach(to: trainer)

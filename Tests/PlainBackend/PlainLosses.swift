@@ -182,10 +182,10 @@ extension PlainBackend {
     }
 
     public func addTargetGradients(
-        _ pass: SoftmaxPass, statesGradient: Matrix, weights: Matrix, rows: Numbers, gradient: Matrix, biasGradient: Matrix?,
+        _ pass: SoftmaxPass, statesGradient: Matrix, weights: Matrix, rows: Numbers, gradient: Matrix?, biasGradient: Matrix?,
         slots: Numbers
     ) {
-        let (below, weights, gradient, states) = (Grid(statesGradient), Grid(weights), Grid(gradient), Grid(pass.states))
+        let (below, weights, gradient, states) = (Grid(statesGradient), Grid(weights), gradient.map { Grid($0) }, Grid(pass.states))
         for row in 0..<below.rows {
             let factor = Grid(pass.stateFactors)[0, row], slope = Grid(pass.slopes)[0, row]
             guard pass.factors[row] != 0 else {
@@ -194,9 +194,29 @@ extension PlainBackend {
             }
             let target = weights.row(Int(rows[row])), slot = Int(slots[row])
             below.setRow(row, zip(below.row(row), target).map { $0 * factor + slope * $1 })
-            for column in 0..<gradient.columns { gradient[slot, column] += slope * states[row, column] }
+            if let gradient { for column in 0..<gradient.columns { gradient[slot, column] += slope * states[row, column] } }
             if let biasGradient { Grid(biasGradient)[slot] += slope }
         }
+    }
+
+    public func scaleToNorm(_ input: Matrix, logScale: Matrix, into output: Matrix) {
+        let (input, output, factor) = (Grid(input), Grid(output), exp(Grid(logScale)[0]))
+        for row in 0..<input.rows {
+            let x = input.row(row), norm = x.reduce(0) { $0 + $1 * $1 }.squareRoot()
+            output.setRow(row, x.map { norm == 0 ? 0 : factor * $0 / norm })
+        }
+    }
+
+    public func scaleToNormBackward(_ input: Matrix, logScale: Matrix, gradient: Matrix, logScaleGradient: Matrix) {
+        let (input, gradient, factor) = (Grid(input), Grid(gradient), exp(Grid(logScale)[0]))
+        var sum = 0.0
+        for row in 0..<input.rows {
+            let x = input.row(row), dy = gradient.row(row), norm = x.reduce(0) { $0 + $1 * $1 }.squareRoot()
+            let along = zip(x, dy).reduce(0) { $0 + $1.0 * $1.1 } / norm
+            if norm > 0 { sum += factor * along }
+            gradient.setRow(row, zip(x, dy).map { norm == 0 ? 0 : factor / norm * ($1 - along * $0 / norm) })
+        }
+        Grid(logScaleGradient)[0] += sum
     }
 
     public func exclude(_ places: Numbers, from logits: Matrix) {

@@ -99,7 +99,7 @@ struct BaselineTests {
         configuration.filters = [[1, 4]]
         configuration.vocabularySize = input.words.vocabulary?.size ?? 0
         let options = TrainingData.options(steps: 2)
-        let trainer = Trainer(configuration, options, input, heldOut: nil)
+        let trainer = try Trainer(configuration, options, input, heldOut: nil)
         let heldOut = try #require(try input.heldOutText(configuration, options))
         for model in trainer.encoder.directions {
             let result = try heldOut.score(model, trainingBatch: options.batch)

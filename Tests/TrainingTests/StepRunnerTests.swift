@@ -18,7 +18,7 @@ import Training
         change(&configuration)
         var options = TrainingData.options(steps: 1)
         options.accumulation = accumulation
-        return StepRunner(configuration, options, input)
+        return try StepRunner(configuration, options, input)
     }
 
     @Test func timeIsAccountedForByPart() throws {

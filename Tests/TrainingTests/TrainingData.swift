@@ -174,7 +174,7 @@ struct TrainingData {
         configuration.tokenizer = "mode=penn"
         if let complaint = configuration.complaint { throw ToolError(.usage, complaint) }
         try input.check(configuration, options)
-        return Trainer(
+        return try Trainer(
             configuration, options, input, heldOut: try input.heldOutText(configuration, options), checkpoints: checkpoints)
     }
 

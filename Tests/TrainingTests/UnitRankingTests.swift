@@ -28,7 +28,7 @@ struct UnitRankingTests {
             table: nil, vocabulary: data.vocabulary(Self.units, merges: Self.merges), tokens: data.tokens, heldOut: nil,
             heldOutEvery: 10, heldOutTokens: 1000, centred: true, threads: 1)
         let options = TrainingData.options(steps: 60)
-        return (data, input, trainer(input, options), options)
+        return try (data, input, trainer(input, options), options)
     }
 
     private func configuration(_ input: TrainingInput) -> EncoderConfiguration {
@@ -39,8 +39,8 @@ struct UnitRankingTests {
         return configuration
     }
 
-    private func trainer(_ input: TrainingInput, _ options: TrainingOptions) -> Trainer {
-        Trainer(configuration(input), options, input, heldOut: nil)
+    private func trainer(_ input: TrainingInput, _ options: TrainingOptions) throws -> Trainer {
+        try Trainer(configuration(input), options, input, heldOut: nil)
     }
 
     /// log p of units after others, from the zero state.

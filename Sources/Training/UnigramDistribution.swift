@@ -1,0 +1,71 @@
+import Glibc
+import Kernels
+import Model
+
+/// The unigram distribution u of the words that a network predicts: words of the table by their counts there, the mark between
+/// sentences by the sentences of the training text, and each word outside the table by the mean count of such words in that
+/// text. A count of 0 counts as 1.
+struct UnigramDistribution {
+    private let words: CorpusWords
+    /// The counts of the mark and of a word outside the table, and the sum over the table's words and the mark.
+    private let mark, other, total: Double
+
+    /// - Parameter configuration: of the contrastive loss, with what is known of the training text.
+    init(_ configuration: EncoderConfiguration, _ words: CorpusWords) {
+        self.words = words
+        mark = Double(max(1, configuration.sentenceCount))
+        other = max(1, configuration.otherCount)
+        total = mark + (words.vectors?.countOfWords ?? 0)
+    }
+
+    /// The logarithm of u.
+    func log(_ word: UInt32) -> Double { Glibc.log(count(word) / total) }
+
+    private func count(_ word: UInt32) -> Double {
+        if word == words.begin || word == words.end { return mark }
+        return words.vectors?.count(ofRow: word).map { Double(max(1, $0)) } ?? other
+    }
+}
+
+/// Draws words as often as the training text has them, the mark between sentences among them (Walker 1977, Vose 1991).
+struct WordSampler: Sendable {
+    private let words: [UInt32]
+    /// For each place the chance that its own word is meant, and the place of the word that is meant otherwise.
+    private var chances: [Float]
+    private var others: [UInt32]
+
+    /// - Parameters:
+    ///   - counts: of each word by its number; words with the count 0 are never drawn.
+    ///   - mark: the mark that ends sentences in a direction, and how often the text has it.
+    init(counts: [UInt32], mark: UInt32, sentences: Int) {
+        var words: [UInt32] = [], weights: [Double] = []
+        for (word, count) in counts.enumerated() where count > 0 && word != Int(mark) {
+            words.append(UInt32(word))
+            weights.append(Double(count))
+        }
+        words.append(mark)
+        weights.append(Double(max(1, sentences)))
+        self.words = words
+        let mean = weights.reduce(0, +) / Double(weights.count)
+        others = Array(0..<UInt32(words.count))
+        chances = Array(repeating: 1, count: words.count)
+        var small: [Int] = [], large: [Int] = []
+        for (place, weight) in weights.enumerated() { if weight < mean { small.append(place) } else { large.append(place) } }
+        while let place = small.popLast(), let donor = large.popLast() {
+            chances[place] = Float(weights[place] / mean)
+            others[place] = UInt32(donor)
+            weights[donor] -= mean - weights[place]
+            if weights[donor] < mean { small.append(donor) } else { large.append(donor) }
+        }
+    }
+
+    /// Distinct words that can be drawn.
+    var count: Int { words.count }
+
+    func draw(_ random: inout Random) -> UInt32 {
+        let place = random.below(words.count)
+        return words[Float(random.uniform()) < chances[place] ? place : Int(others[place])]
+    }
+
+    var bytes: Int { 12 * words.count }
+}

@@ -1,0 +1,179 @@
+import Glibc
+import Kernels
+import Layers
+import Model
+
+/// The targets of windows for the contrastive output: each distinct word once, and the negatives, which are the first of them.
+/// Planned once; `fill` allocates nothing.
+///
+/// The targets of the window are negatives, each counted as often as it stands there, until there are as many distinct words as
+/// asked for; the search begins at a random position. Where the window has fewer, words follow from elsewhere
+/// (`NegativeSource`), until there are enough or no more are to be had.
+final class WindowTargets {
+    private let configuration: EncoderConfiguration
+    private let words: CorpusWords
+    private let unigram: UnigramDistribution
+    private let sampler: WordSampler?
+    private let vectors: TargetVectors
+    private let backend: any Backend
+    private let direction: Direction
+    private let positions: Int
+    /// Distinct words, and for each word of the text its place among them, if that is where it stands (Briggs and Torczon 1993).
+    private var distinct: [UInt32] = []
+    private var placeOfWord: [Int32]
+    /// How often each negative was drawn.
+    private var draws: [Int32] = []
+    private let vectorMemory, scratch, shareMemory, frequencyMemory, numberMemory: FloatBuffer
+    private var shares, frequencies: [Float]
+    private let rows, places: Numbers
+    /// The targets of earlier windows, the oldest at `nextEarlier` once there are as many as there is room for.
+    private var earlier: [UInt32] = []
+    private var nextEarlier = 0
+
+    /// Targets of earlier windows that are kept for each negative: frequent words are drawn again and again.
+    private static let earlierTargets = 4
+    /// Draws for each negative, at most.
+    private static let tries = 16
+
+    /// - Parameters:
+    ///   - sampler: of the words that the text has; needed where they are drawn from it.
+    ///   - positions: the most there are in a window.
+    init(
+        _ configuration: EncoderConfiguration, _ words: CorpusWords, _ direction: Direction, sampler: WordSampler?,
+        vectors: TargetVectors, positions: Int, backend: any Backend
+    ) {
+        self.configuration = configuration
+        self.words = words
+        self.direction = direction
+        self.sampler = sampler
+        self.vectors = vectors
+        self.positions = positions
+        self.backend = backend
+        unigram = UnigramDistribution(configuration, words)
+        let most = configuration.negatives + positions, size = configuration.outputSize
+        placeOfWord = Array(repeating: 0, count: words.count)
+        distinct.reserveCapacity(most)
+        draws.reserveCapacity(configuration.negatives)
+        vectorMemory = FloatBuffer(count: most * size)
+        scratch = FloatBuffer(count: configuration.whitensTargets ? most * size : 0)
+        shareMemory = FloatBuffer(count: configuration.negatives)
+        frequencyMemory = FloatBuffer(count: positions)
+        shares = Array(repeating: 0, count: configuration.negatives)
+        frequencies = Array(repeating: 0, count: positions)
+        numberMemory = FloatBuffer(count: most + positions)
+        rows = Numbers(numberMemory, count: most)
+        places = Numbers(numberMemory, at: most, count: positions)
+        if configuration.negativeSource == .earlier { earlier.reserveCapacity(Self.earlierTargets * configuration.negatives) }
+    }
+
+    /// Takes the targets of a window, in place of those it held. Throws `ToolError` if the table's file cannot be read.
+    /// - Parameters:
+    ///   - targets: of each position.
+    ///   - counted: 1 where a position counts, else 0.
+    func fill(_ targets: [UInt32], counted: [Float], draw: Draw) throws {
+        var random = Random(seed: draw.seed, stream: "negatives", number: draw.step)
+        distinct.removeAll(keepingCapacity: true)
+        draws.removeAll(keepingCapacity: true)
+        let most = configuration.negatives, first = random.below(max(1, targets.count))
+        var drawn = 0
+        for step in targets.indices where distinct.count < most {
+            let position = (first + step) % targets.count
+            if counted[position] == 1 { drawn += count(targets[position]) }
+        }
+        drawn += addOthers(&random)
+        for negative in draws.indices { shares[negative] = Float(log(Double(draws[negative]) / Double(drawn))) }
+        for position in targets.indices {
+            guard counted[position] == 1 else {
+                (places[position], frequencies[position]) = (0, 0)
+                continue
+            }
+            places[position] = place(of: targets[position])
+            frequencies[position] = Float(unigram.log(targets[position]))
+        }
+        keep(targets, counted)
+        let own = configuration.targets == .trained ? words.vectors?.tableCount ?? 0 : 0
+        for (index, word) in distinct.enumerated() { rows[index] = Int(word) < own ? Int32(word) : -1 }
+        try gather()
+    }
+
+    private func gather() throws {
+        func matrix(_ buffer: FloatBuffer) -> Matrix {
+            Matrix(buffer, rows: buffer.count > 0 ? distinct.count : 0, columns: configuration.outputSize)
+        }
+        let vectors = matrix(vectorMemory)
+        try self.vectors.gather(distinct, into: vectors, scratch: matrix(scratch), backend)
+        Matrix(shareMemory, rows: 1, columns: shares.count).copy(from: shares)
+        Matrix(frequencyMemory, rows: 1, columns: frequencies.count).copy(from: frequencies)
+    }
+
+    /// The place of a word among the distinct ones, where it is put if it is new.
+    private func place(of word: UInt32) -> Int32 {
+        let place = Int(placeOfWord[Int(word)])
+        if place < distinct.count && distinct[place] == word { return Int32(place) }
+        placeOfWord[Int(word)] = Int32(distinct.count)
+        distinct.append(word)
+        return Int32(distinct.count - 1)
+    }
+
+    /// Counts a word drawn; returns 1.
+    private func count(_ word: UInt32) -> Int {
+        let place = Int(place(of: word))
+        if place == draws.count { draws.append(1) } else { draws[place] += 1 }
+        return 1
+    }
+
+    /// Draws words from elsewhere where the window has too few; returns how many.
+    private func addOthers(_ random: inout Random) -> Int {
+        let most = configuration.negatives
+        var drawn = 0
+        switch configuration.negativeSource {
+        case .window: break
+        case .unigram:
+            guard let sampler else { preconditionFailure("words are drawn by a sampler") }
+            while distinct.count < min(most, sampler.count) && drawn < Self.tries * most { drawn += count(sampler.draw(&random)) }
+        case .earlier:
+            // The latest first.
+            var place = nextEarlier
+            for _ in earlier.indices where distinct.count < most {
+                place = (place == 0 ? earlier.count : place) - 1
+                drawn += count(earlier[place])
+            }
+        }
+        return drawn
+    }
+
+    private func keep(_ targets: [UInt32], _ counted: [Float]) {
+        guard configuration.negativeSource == .earlier else { return }
+        for position in targets.indices where counted[position] == 1 {
+            if earlier.count < Self.earlierTargets * configuration.negatives {
+                earlier.append(targets[position])
+            } else {
+                earlier[nextEarlier] = targets[position]
+                nextEarlier = (nextEarlier + 1) % earlier.count
+            }
+        }
+    }
+
+    /// The targets of earlier windows that further negatives are taken from, the oldest first.
+    var kept: [UInt32] {
+        get { Array(earlier[nextEarlier...] + earlier[..<nextEarlier]) }
+        set {
+            earlier.removeAll(keepingCapacity: true)
+            earlier += newValue.suffix(Self.earlierTargets * configuration.negatives)
+            nextEarlier = 0
+        }
+    }
+
+    /// The window filled in last, of so many positions.
+    func targets(rows count: Int) -> WordTargets {
+        WordTargets(
+            vectors: Matrix(vectorMemory, rows: distinct.count, columns: configuration.outputSize), rows: rows,
+            negatives: draws.count, logShares: Matrix(shareMemory, rows: 1, columns: draws.count), places: places[0..<count],
+            logFrequencies: Matrix(frequencyMemory, rows: 1, columns: count))
+    }
+
+    var bytes: Int {
+        let numbers = 4 * (placeOfWord.count + distinct.capacity + draws.capacity + shares.count + frequencies.count + earlier.capacity)
+        return numbers + vectorMemory.bytes + scratch.bytes + shareMemory.bytes + frequencyMemory.bytes + numberMemory.bytes
+    }
+}
