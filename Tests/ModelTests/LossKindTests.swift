@@ -1,4 +1,5 @@
 import Files
+import Glibc
 @_spi(HostMemory) import Kernels
 import Layers
 import Parallel
@@ -13,17 +14,26 @@ import Model
     @Test(arguments: LossKind.allCases) func everyLossTrains(kind: LossKind) {
         var configuration = EncoderConfiguration(vectorSize: 20, cell: 32, projection: 16)
         configuration.lstm.dropout = 0
-        configuration.loss = kind
+        (configuration.loss, configuration.negatives) = (kind, 40)
         let shape = WindowShape(steps: 5, batch: 8)
         let model = DirectionModel(
             .forward, configuration, capacity: WindowCapacity(shape), training: Adam(), backend: ProcessorBackend())
         model.initialize(seed: 3)
         var random = Random(seed: 4)
         let (inputBuffer, targetBuffer) = (FloatBuffer(count: 800), FloatBuffer(count: 800))
+        let (logs, numbers) = (FloatBuffer(count: 40), FloatBuffer(count: 80))
         let (input, target) = (
             Matrix(inputBuffer, rows: 40, columns: 20), Matrix(targetBuffer, rows: 40, columns: 20)
         )
-        withExtendedLifetime((inputBuffer, targetBuffer)) {
+        let (rows, places) = (Numbers(numbers, count: 40), Numbers(numbers, at: 40, count: 40))
+        for row in 0..<40 { (rows[row], places[row]) = (-1, Int32(row)) }
+        Matrix(logs, rows: 1, columns: 40).copy(from: (0..<40).map { _ in Float(log(1.0 / 40)) })
+        // Each target is another word, and all are negatives.
+        let words = WordTargets(
+            vectors: target, rows: rows, negatives: 40, logShares: Matrix(logs, rows: 1, columns: 40), places: places,
+            logFrequencies: Matrix(logs, rows: 1, columns: 40))
+        let targets = kind == .contrastive ? Targets.words(words) : .vectors(target)
+        withExtendedLifetime((inputBuffer, targetBuffer, logs, numbers)) {
             for index in 0..<800 {
                 input.start[index] = Float(random.normal())
                 target.start[index] = Float(random.normal())
@@ -35,16 +45,16 @@ import Model
                     $0 + Vector.cosine(predictions.row($1), target.row($1), count: 20) / 40
                 }
             }
-            let before = model.evaluate(.vectors(input), targets: .vectors(target), shape: shape, carry: false)
+            let before = model.evaluate(.vectors(input), targets: targets, shape: shape, carry: false)
             #expect(cosine() < 0.3)
             for step in 1...150 {
-                model.accumulate(.vectors(input), targets: .vectors(target), shape: shape, carry: false, seed: 1, step: step)
+                model.accumulate(.vectors(input), targets: targets, shape: shape, carry: false, seed: 1, step: step)
                 _ = model.update(.init(step: step, rate: 0.005, clip: 1))
             }
-            let after = model.evaluate(.vectors(input), targets: .vectors(target), shape: shape, carry: false)
+            let after = model.evaluate(.vectors(input), targets: targets, shape: shape, carry: false)
             #expect(after < before - 0.9)
-            // The max-margin loss is content when no other word is nearly as near.
-            #expect(cosine() > 0.75)
+            // The max-margin and the contrastive loss are content when no other word is nearly as near.
+            #expect(cosine() > 0.65)
         }
     }
 
@@ -103,6 +113,8 @@ import Model
         var changed = EncoderConfiguration(.lstm(shape: shape), vectorSize: 3)
         (changed.reading, changed.input, changed.output, changed.outputSize) = (.backward, .subwords, .subwordSoftmax, 4)
         (changed.loss, changed.margin, changed.normPenalty, changed.dotScale) = (.maxMargin, 0.25, 0.01, 0.5)
+        (changed.targets, changed.whitensTargets, changed.randomShare, changed.negativeSource) = (.mapped, true, 0.25, .earlier)
+        (changed.learnsScale, changed.sentenceCount, changed.otherCount) = (true, 12, 1.5)
         (changed.vocabularySize, changed.negatives, changed.cutoffs) = (99, 12, [3, 40])
         (changed.characterSize, changed.filters, changed.activation) = (4, [[2, 9]], .tanh)
         (changed.highways, changed.longestWord, changed.markNames) = (1, 20, ["<S>", "</S>"])
@@ -158,6 +170,7 @@ import Model
         (LossKind.cosine, "loss cosine\n"), (.squaredDistance, "loss l2\n"),
         (.maxMargin, "loss max-margin, margin 0.75\n"),
         (.vonMisesFisher, "loss vmf, norm penalty 0.0, dot scale 1.0\n"),
+        (.contrastive, "loss contrastive, 8192 negatives (unigram), targets frozen\n"),
     ])
     func aModelKnowsItsLoss(kind: LossKind, description: String) throws {
         var configuration = EncoderConfiguration(vectorSize: 7, cell: 9, projection: 5)
