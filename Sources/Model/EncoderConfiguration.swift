@@ -31,7 +31,7 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     /// True if predictions have a norm that is learned, one for all.
     public var learnsScale = false
     /// Of the training text, for the unigram frequencies of what no table counts: its sentences, and the mean count of a word
-    /// outside the table. 0 with other losses.
+    /// outside the table. 0 without vectors to predict.
     public var sentenceCount = 0
     public var otherCount = 0.0
     /// Classes of a softmax, units of a trainable table, or words of trained targets: words and marks.

@@ -32,8 +32,12 @@ public struct TrainingRecord: Codable, Sendable, Equatable {
         /// log-likelihood of a softmax.
         public var loss: Double
         public var constantLoss: Double?
-        /// The perplexity of a softmax among its classes; with units of words, that of a whole word.
+        /// The perplexity of a softmax among its classes, with units of words that of a whole word; of a continuous output over all
+        /// words.
         public var classPerplexity: Double?
+        /// The share of positions whose word is none of these, if it is known; the scale of unit vectors that made the probabilities
+        /// of a continuous output.
+        public var unknownShare, scale: Double?
         /// Among the candidates, beside those of the unigram model; `nil` where nothing is ranked.
         public var top1, top10, perplexity, unigramTop1, unigramTop10, unigramPerplexity: Double?
 
@@ -115,7 +119,10 @@ extension TrainingRecord {
             text += "held-out \(scores.direction.rawValue) after step \(scores.step): \(scores.positions) positions, "
             text += "loss \(rounded(scores.loss, 4))"
             if let constant = scores.constantLoss { text += " (constant vector \(rounded(constant, 4)))" }
-            if let perplexity = scores.classPerplexity { text += ", perplexity \(rounded(perplexity, 1))" }
+            if let perplexity = scores.classPerplexity {
+                text += ", perplexity \(rounded(perplexity, 1))"
+                if let share = scores.unknownShare { text += " (\(rounded(100 * share, 2))% unknown)" }
+            }
             if scores.ranked > 0 { text += "; \(scores.ranked) of them ranked among \(scores.candidates) words" }
             for (name, own, unigram, factor) in [
                 ("top-1 %", scores.top1, scores.unigramTop1, 100.0), ("top-10 %", scores.top10, scores.unigramTop10, 100),

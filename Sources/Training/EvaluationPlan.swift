@@ -3,7 +3,8 @@ import Model
 /// The times at which a run is evaluated, and the part of the held-out text that is scored.
 ///
 /// Unless `--evaluations` or `--evaluate-every` says otherwise, there are at most ten, and as many as take a tenth of the run's
-/// time together. Where one alone would take more, it scores fewer positions, unless `--held-out-tokens` says how many. All of
+/// time together. Where one alone would take more, it scores fewer positions, unless `--held-out-tokens` says how many. A continuous
+/// output is scored over all words after the last step, at as many of these positions as take another tenth at most. All of
 /// this is decided by counting operations, so the same options and text give the same evaluations on every machine.
 public struct EvaluationPlan: Sendable, Equatable {
     /// Steps from one evaluation to the next; `nil` if there are none. The last step is always evaluated.
@@ -12,6 +13,8 @@ public struct EvaluationPlan: Sendable, Equatable {
     public let count: Int
     /// Positions of the held-out text that are scored, at most.
     public let positions: Int
+    /// Positions at which a continuous output is scored over all words after the last step, at most.
+    public let exactPositions: Int
     /// Multiplications and additions of one evaluation's products, in all directions.
     public let operations: Double
     /// Operations of the ceiling's speed that ranking takes beside them.
@@ -23,8 +26,12 @@ public struct EvaluationPlan: Sendable, Equatable {
     /// Scores over fewer positions than these would say little.
     private static let fewestPositions = 2_000
 
-    /// Plans for an epoch of `words` positions, a held-out text of `heldOut` positions, and the number of words ranked.
-    init(_ configuration: EncoderConfiguration, _ options: TrainingOptions, words: Int, heldOut: Int, candidates: Int) {
+    /// Plans for an epoch of `words` positions, a held-out text of `heldOut` positions, the number of words ranked, and that of all
+    /// words that a continuous output may predict.
+    init(
+        _ configuration: EncoderConfiguration, _ options: TrainingOptions, words: Int, heldOut: Int, candidates: Int,
+        vocabulary: Int = 0
+    ) {
         let cost = TrainingCost(configuration)
         let steps = options.totalSteps(positions: words)
         // The ceiling cancels out.
@@ -45,6 +52,10 @@ public struct EvaluationPlan: Sendable, Equatable {
                 positions = min(heldOut, max(Self.fewestPositions, Int(affordable * Double(heldOut))))
             }
         }
+        let all = Double(configuration.directions.count) * 2 * Double(vocabulary) * Double(configuration.outputSize)
+            + cost.operationsBesideProducts(candidates: vocabulary)
+        let affordable = Self.share * training / TrainingCost.secondsOfEvaluation(operations: max(1, all), ceiling: 1)
+        exactPositions = min(positions, max(Self.fewestPositions, Int(min(affordable, Double(positions)))))
         self.interval = heldOut > 0 ? interval : nil
         count = self.interval.map { steps.quotientRoundedUp(by: $0) } ?? 0
         self.positions = positions

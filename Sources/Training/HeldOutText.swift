@@ -17,6 +17,22 @@ public struct HeldOutResult: Sendable {
     /// The number of a softmax's classes, and the share of the targets that are none of them.
     public let vocabulary: (size: Int, unknownShare: Double)?
     public let scores: RankingScores
+    /// Over all words, of a continuous output; `nil` before the last evaluation.
+    public var exact: ExactScores?
+}
+
+/// The scores of a continuous output over the whole vocabulary, without any approximation.
+public struct ExactScores: Sendable {
+    /// Words that have a probability of their own; `<unk>` is one, if predictions are scored over a vocabulary.
+    public var words = 0
+    /// Positions looked at, and the share of them whose word is none of these.
+    public var positions = 0
+    public var unknownShare = 0.0
+    /// Over the positions that have a probability: all with a vocabulary, otherwise those whose word the table has.
+    public var perplexity: Double?
+    /// Positions whose word the table lacks but its generator has made a vector for, and the shares of them at which the word ranks
+    /// first, and among the first ten, of the table's words and all such words.
+    public var open: (positions: Int, top1: Double, top10: Double)?
 }
 
 /// The held-out text, cut into windows once, and the scores of a model on it.
@@ -28,6 +44,8 @@ public final class HeldOutText {
     private let candidates: [Direction: Candidates]
     /// The text step by step, to rank whole words, if its tokens are units of words.
     private let unitText: UnitText?
+    /// The vocabulary over which a continuous output is scored; `nil`: over the table.
+    private let vocabulary: OutputVocabulary?
     /// The plan of the evaluations on the text.
     public let plan: EvaluationPlan
     /// The number of words that a prediction is ranked among.
@@ -44,9 +62,10 @@ public final class HeldOutText {
     ///   - source: of the targets of the contrastive output; `nil` with others.
     public init(
         _ sentences: Sentences, batch: Int, window: Int, candidates count: Int, corpus: Corpus, source: TargetSource?,
-        plan: EvaluationPlan
+        vocabulary: OutputVocabulary? = nil, plan: EvaluationPlan
     ) throws {
         let words = corpus.words
+        self.vocabulary = vocabulary
         self.source = source
         self.words = words
         self.plan = plan
@@ -76,7 +95,8 @@ public final class HeldOutText {
 
     /// Scores one direction. Its training state is left as it was. Throws `ToolError` if the table's file cannot be read any
     /// more.
-    public func score(_ model: DirectionModel, trainingBatch: Int) throws -> HeldOutResult {
+    /// - Parameter exactly: whether a continuous output is scored over all words, too, which may take longer than all the rest.
+    public func score(_ model: DirectionModel, trainingBatch: Int, exactly: Bool = false) throws -> HeldOutResult {
         let saved = model.savedState(batch: trainingBatch)
         defer { model.restoreState(saved, batch: trainingBatch) }
         model.resetState()
@@ -118,16 +138,17 @@ public final class HeldOutText {
                     rank: model.ranking(among: candidates.rows.map(Int32.init)))
             scores = ranking.score(targets: targets)
         }
-        if configuration.isContrastive {
-            return HeldOutResult(
-                direction: model.direction, positions: positions, objective: objective.mean, cosine: nil, vocabulary: nil,
-                scores: scores)
-        }
         if isContinuous {
             let resultant = sum.reduce(0) { $0 + $1 * $1 }.squareRoot()
-            return HeldOutResult(
+            var result = HeldOutResult(
                 direction: model.direction, positions: positions, objective: objective.mean,
-                cosine: (cosineLoss / count, 1 - resultant / count), vocabulary: nil, scores: scores)
+                cosine: configuration.isContrastive ? nil : (cosineLoss / count, 1 - resultant / count), vocabulary: nil,
+                scores: scores)
+            if exactly, let scale = configuration.isContrastive ? 1 : scores.scale {
+                let rows = Matrix(memory, rows: targets.count, columns: width)
+                result.exact = try exactScores(model, rows, targets, scale: scale)
+            }
+            return result
         }
         if let unitText, model.direction == .forward { scores = try unitText.score(model) }
         scores.perplexity = exp(objective.mean * objective.count / Double(max(1, wordPositions)))
@@ -135,6 +156,31 @@ public final class HeldOutText {
         return HeldOutResult(
             direction: model.direction, positions: positions, objective: objective.mean, cosine: nil,
             vocabulary: (words.vocabulary?.size ?? 0, Double(unknown) / count), scores: scores)
+    }
+
+    private func exactScores(
+        _ model: DirectionModel, _ predictions: Matrix, _ targets: [UInt32], scale: Double
+    ) throws -> ExactScores {
+        let vectors = try source?.vectors ?? TargetVectors(model.configuration, words)
+        let probabilities = try TableProbabilities(
+            model.configuration, words, model.direction, vectors: vectors, vocabulary: vocabulary)
+        // Spread evenly over the text.
+        let count = min(targets.count, plan.exactPositions)
+        let places = (0..<count).map { $0 * targets.count / count }
+        let memory = FloatBuffer(count: count * predictions.columns)
+        let rows = Matrix(memory, rows: count, columns: predictions.columns)
+        model.backend.gather(places, of: predictions, into: rows)
+        let scores = try probabilities.scores(model, rows, targets: places.map { targets[$0] }, scale: scale)
+        var exact = ExactScores(words: probabilities.count, positions: count)
+        exact.unknownShare = Double(scores.count { !$0.isKnown }) / Double(max(1, count))
+        let logs = scores.compactMap(\.logProbability)
+        if !logs.isEmpty { exact.perplexity = exp(-logs.reduce(0, +) / Double(logs.count)) }
+        let open = scores.compactMap(\.higherThanOpen)
+        if !open.isEmpty {
+            func share(_ most: Int) -> Double { Double(open.count { $0 < most }) / Double(open.count) }
+            exact.open = (open.count, share(1), share(RankTally.most))
+        }
+        return exact
     }
 
     /// The class that a word must be ranked as; none for a word that is unknown: to foresee that some unknown word comes is to

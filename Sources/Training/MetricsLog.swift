@@ -41,6 +41,9 @@ struct HeldOutMetrics: Encodable {
     let perplexity: Double?
     private(set) var candidatePerplexity, cosineTop1, cosineTop10, top1, top10, scale: Double?
     private(set) var unigramTop1, unigramTop10, unigramPerplexity: Double?
+    /// Of a continuous output after the last step: positions scored over all words, and the ranks of words that the table lacks.
+    private(set) var exactPositions, openPositions: Int?
+    private(set) var openTop1, openTop10: Double?
 
     /// - Parameter seconds: the seconds that scoring this direction took.
     init(_ result: HeldOutResult, of evaluation: Evaluation, seconds: Double) {
@@ -51,10 +54,14 @@ struct HeldOutMetrics: Encodable {
         heldOutPositions = result.positions
         (loss, objective) = (result.cosine?.loss ?? result.objective, result.objective)
         constantLoss = result.cosine?.constantLoss
-        (vocabulary, unknownShare) = (result.vocabulary?.size, result.vocabulary?.unknownShare)
-        let scores = result.scores
+        let scores = result.scores, exact = result.exact
+        vocabulary = result.vocabulary?.size ?? exact?.words
+        unknownShare = result.vocabulary?.unknownShare ?? exact?.unknownShare
         (positions, coverage) = (scores.positions, scores.coverage)
-        perplexity = scores.perplexity.isFinite && scores.perplexity > 0 ? scores.perplexity : nil
+        let overall = exact == nil ? scores.perplexity : exact?.perplexity ?? 0
+        perplexity = overall.isFinite && overall > 0 ? overall : nil
+        exactPositions = exact?.positions
+        (openPositions, openTop1, openTop10) = (exact?.open?.positions, exact?.open?.top1, exact?.open?.top10)
         guard positions > 0 else { return }
         candidatePerplexity = scores.candidatePerplexity.flatMap { $0.isFinite ? $0 : nil }
         (cosineTop1, cosineTop10, scale) = (scores.cosineTop1, scores.cosineTop10, scores.scale)

@@ -139,7 +139,7 @@ public final class Trainer {
             if state.interval.steps == logInterval || end != nil { try writeInterval() }
             report()
             if end != nil { try trainingStep.checkWeights(after: state.step) }
-            if heldOut?.plan.isDue(step: state.step, isLast: end != nil) == true { try evaluate() }
+            if heldOut?.plan.isDue(step: state.step, isLast: end != nil) == true { try evaluate(isLast: end != nil) }
             if end == nil && hasLostPatience { end = .noProgress }
             state.elapsed = elapsed
             let isStopped = end == nil && shouldStop()
@@ -220,7 +220,7 @@ public final class Trainer {
 
     private var logInterval: Int { max(1, totalSteps / 500) }
 
-    private func evaluate() throws {
+    private func evaluate(isLast: Bool) throws {
         guard let heldOut else { return }
         try trainingStep.checkWeights(after: state.step)
         report(isEvaluating: true)
@@ -228,7 +228,7 @@ public final class Trainer {
         // One after the other, each on all threads: a ranking is one large product.
         var results: [HeldOutResult] = [], clocks = [start]
         for model in encoder.directions {
-            results.append(try heldOut.score(model, trainingBatch: options.batch))
+            results.append(try heldOut.score(model, trainingBatch: options.batch, exactly: isLast))
             clocks.append(monotonicSeconds())
         }
         state.evaluationSeconds = (state.evaluationSeconds ?? 0) + monotonicSeconds() - start

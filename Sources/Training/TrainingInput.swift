@@ -10,19 +10,22 @@ public struct TrainingInput {
     public let corpus: Corpus
     public let pool: ThreadPool
     private let heldOut: Sentences
+    /// The vocabulary over which a continuous output is scored.
+    private let scoreVocabulary: OutputVocabulary?
     /// Warnings of slips that do not keep training from going on.
     public let warnings: [String]
 
     /// - Parameters:
     ///   - table: the embedding table; `-` is standard input, as for all files. `nil` if no layer asks for vectors.
     ///   - vocabulary: the classes of the output layer; `nil` if it has none. One of the two must be there.
+    ///   - scoreVocabulary: over which a continuous output is scored, as a softmax over it would be; `nil`: over the table.
     ///   - tableMemory: bytes of the table's vectors kept in memory at most, as `WordRows` keeps them.
     ///   - heldOut: a token shard; `nil` keeps every `heldOutEvery`-th sentence of the corpus.
     /// Throws `ToolError` (`noInput`, `ioError`, `dataError`; `configuration` for a table without sentence marks,
     /// and for a vocabulary and text that were cut into units by different merges).
     public init(
-        table: String?, tableMemory: Int = WordRows.defaultMemory, vocabulary: String?, tokens: [String], heldOut: String?,
-        heldOutEvery: Int, heldOutTokens: Int, centred: Bool, threads: Int
+        table: String?, tableMemory: Int = WordRows.defaultMemory, vocabulary: String?, scoreVocabulary: String? = nil,
+        tokens: [String], heldOut: String?, heldOutEvery: Int, heldOutTokens: Int, centred: Bool, threads: Int
     ) throws {
         let workers = WorkerPool(threads: threads)
         pool = ThreadPool(threads: threads)
@@ -32,6 +35,7 @@ public struct TrainingInput {
         }
         words = CorpusWords(
             vectors: rows, vocabulary: try vocabulary.map { try OutputVocabulary(path: $0, pool: workers) })
+        self.scoreVocabulary = try scoreVocabulary.map { try OutputVocabulary(path: $0, pool: workers) }
         let words = words
         corpus = try Corpus(
             paths: tokens, words: words, heldOutEvery: heldOut == nil ? heldOutEvery : 0, heldOutTokens: heldOutTokens,
@@ -73,11 +77,11 @@ public struct TrainingInput {
         configuration.tokenizer = Self.text(corpus.tokenizer)
         if let vectors = words.vectors { configuration.tableDigest = hexadecimal(vectors.tableDigest) }
         if let vocabulary = words.vocabulary { configuration.vocabularyDigest = hexadecimal(vocabulary.digest) }
-        guard configuration.isContrastive, let vectors = words.vectors else { return }
+        guard configuration.output == .continuous, let vectors = words.vectors else { return }
         configuration.sentenceCount = corpus.sentences
         let others = corpus.counts.dropFirst(vectors.tableCount).filter { $0 > 0 }
         configuration.otherCount = others.isEmpty ? 0 : others.reduce(0.0) { $0 + Double($1) } / Double(others.count)
-        if configuration.targets == .trained { configuration.vocabularySize = vectors.tableCount }
+        if configuration.isContrastive && configuration.targets == .trained { configuration.vocabularySize = vectors.tableCount }
     }
 
     /// The source of the targets of the contrastive output; `nil` of other outputs. Throws `ToolError` if the table's file cannot be
@@ -108,7 +112,7 @@ public struct TrainingInput {
     func evaluationPlan(_ configuration: EncoderConfiguration, _ options: TrainingOptions) -> EvaluationPlan {
         EvaluationPlan(
             configuration, options, words: corpus.positions, heldOut: heldOut.tokenCount + heldOut.count,
-            candidates: min(options.candidates, words.count))
+            candidates: min(options.candidates, words.count), vocabulary: words.vectors?.tableCount ?? 0)
     }
 
     /// Refuses a run that cannot be made. Throws `ToolError`: `configuration` for a corpus shorter than one step and for units of
@@ -152,6 +156,7 @@ public struct TrainingInput {
         let plan = evaluationPlan(configuration, options)
         return try HeldOutText(
             heldOut.thinned(toPositions: plan.positions), batch: options.batch, window: options.window,
-            candidates: options.candidates, corpus: corpus, source: targetSource(configuration), plan: plan)
+            candidates: options.candidates, corpus: corpus, source: targetSource(configuration),
+            vocabulary: scoreVocabulary, plan: plan)
     }
 }

@@ -77,7 +77,9 @@ extension TrainingRecord.Scores {
             direction: result.direction, step: step, positions: result.positions, ranked: scores.positions,
             candidates: candidates, loss: result.cosine?.loss ?? result.objective)
         constantLoss = result.cosine?.constantLoss
-        if result.cosine == nil { classPerplexity = scores.perplexity }
+        classPerplexity = result.vocabulary != nil ? scores.perplexity : result.exact?.perplexity
+        unknownShare = result.vocabulary?.unknownShare ?? result.exact?.unknownShare
+        scale = scores.scale
         guard scores.positions > 0 else { return }
         (top1, top10) = (scores.top1, scores.top10)
         (unigramTop1, unigramTop10) = (scores.unigramTop1, scores.unigramTop10)

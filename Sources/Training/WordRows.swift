@@ -132,6 +132,21 @@ public final class WordRows: @unchecked Sendable {
         row != begin && row != end && (table.sources[Int(row)] != .special || table.counts[Int(row)] > 0)
     }
 
+    /// Returns true if a row of the table is not zero, whether or not it has been met. Throws `ToolError` if the table's file cannot
+    /// be read.
+    func hasVector(_ row: UInt32) throws -> Bool {
+        if slots[Int(row)] != Self.absent { return isUsable(row) }
+        let vector = RowMatrix(count: 1, dimension: dimension)
+        try readAgain(row, into: vector.row(0))
+        return !vector.row(0).isZero
+    }
+
+    /// Writes the unit vectors of rows of the table, whether or not they have been met, to `matrix`, [rows, dimension]. Throws
+    /// `ToolError` if the table's file cannot be read.
+    func read(_ rows: [UInt32], into matrix: Matrix) throws {
+        for (index, row) in rows.enumerated() { try readAgain(row, into: matrix.rows(index..<index + 1)) }
+    }
+
     /// Calls `body` with the unit vectors of all rows of the table, block by block, in `memory`: [block, dimension]. Throws
     /// `ToolError` if the table's file cannot be read.
     func forEachBlock(of block: Int, into memory: Matrix, _ body: (_ first: UInt32, _ vectors: Matrix) throws -> Void) throws {

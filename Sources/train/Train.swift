@@ -32,7 +32,11 @@ struct Train: Tool {
     var table: String?
 
     @Option(
-        help: ArgumentHelp("The vocabulary of a softmax, from build-vocab; other words are <unk>.", valueName: "file"),
+        help: ArgumentHelp(
+            """
+            The vocabulary of a softmax, from build-vocab; other words are <unk>. With the continuous output: score held-out text over \
+            this vocabulary, as a softmax is, not over the table.
+            """, valueName: "file"),
         completion: .file())
     var vocab: String?
 
@@ -78,9 +82,6 @@ struct Train: Tool {
         guard table != nil || tableMemory == nil else {
             throw ValidationError("--table-memory is not used: this network has no table")
         }
-        guard vocab == nil || network.needsVocabulary else {
-            throw ValidationError("--vocab is not used: it is of an output that is a softmax, which this network does not have")
-        }
         if let (option, layer) = network.unused {
             throw ValidationError("\(option) is not used: it is of \(layer), which this network does not have")
         }
@@ -114,7 +115,7 @@ struct Train: Tool {
         let checkpointDirectory = dryRun ? nil : try checkpoints.open()
         let file = try dryRun ? OutputFile(path: "-", binary: false) : output.open(binary: true)
         let input = try TrainingInput(
-            table: table, tableMemory: tableMemory?.bytes ?? WordRows.defaultMemory, vocabulary: vocab, tokens: inputs,
+            table: table, tableMemory: tableMemory?.bytes ?? WordRows.defaultMemory, vocabulary: network.needsVocabulary ? vocab : nil, scoreVocabulary: network.needsVocabulary ? nil : vocab, tokens: inputs,
             heldOut: evaluation.heldOut, heldOutEvery: evaluation.heldOutEvery, heldOutTokens: evaluation.heldOutTokens ?? EvaluationOptions.defaultHeldOutTokens,
             centred: !network.rawTargets, threads: common.threads)
         let options = schedule.options(seed: seed.seed, evaluation)

@@ -132,6 +132,17 @@ final class ScoreTable {
         // True for directions that have learned nothing beyond frequencies.
         let marks = evaluation.results.map { [.within, .worse].contains($0.scores.verdict) }
         report.print(row(lead, figures, \.value, marks: marks))
+        for result in evaluation.results { if let exact = result.exact { report.print(text(exact, result.direction)) } }
+    }
+
+    /// The scores of a continuous output over all words.
+    private func text(_ exact: ExactScores, _ direction: Direction) -> String {
+        var text = "\(direction.rawValue), over all \(grouped(exact.words)) words: perplexity "
+        text += exact.perplexity.map { fixed($0, 1) } ?? "-"
+        text += ", \(fixed(100 * exact.unknownShare, 2))% of \(grouped(exact.positions)) positions are of other words"
+        guard let open = exact.open else { return text }
+        text += "; words that the table lacks, at \(grouped(open.positions)) positions: \(fixed(100 * open.top1, 1))% first, "
+        return text + "\(fixed(100 * open.top10, 1))% among the first ten of all words"
     }
 
     /// A figure of one direction, and that of the models that have learned nothing but frequencies.
@@ -156,8 +167,9 @@ final class ScoreTable {
         static func all(of result: HeldOutResult, showsObjective: Bool) -> [Figure] {
             let scores = result.scores, cosine = result.cosine, classes = result.vocabulary.map { grouped($0.size) } ?? ""
             func percent(_ share: Double) -> Double? { scores.positions > 0 ? 100 * share : nil }
-            let loss = cosine == nil ? "mean -log p of the right one of \(classes) classes"
-                : "mean cosine distance between the predicted and the right vector"
+            let loss = cosine != nil ? "mean cosine distance between the predicted and the right vector"
+                : result.vocabulary == nil ? "mean -log p of the right word among those that it is told from"
+                : "mean -log p of the right one of \(classes) classes"
             let rule = cosine == nil ? "the model's probability" : "scale x cosine + log frequency"
             var figures = [
                 Figure(
@@ -177,7 +189,7 @@ final class ScoreTable {
                 let meaning = "the loss that training minimises"
                 figures.insert(Figure(name: "objective", meaning: meaning, decimals: 4, value: result.objective), at: 0)
             }
-            if cosine == nil {
+            if result.vocabulary != nil {
                 let meaning = "perplexity of a word among all \(classes) classes"
                 figures.append(Figure(name: "ppl all", meaning: meaning, value: scores.perplexity))
             }
