@@ -38,6 +38,8 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     public var vocabularySize = 0
     /// Classes that the sampled softmax draws for a pass, or words that a target of the contrastive loss is told from, at most.
     public var negatives = 8192
+    /// The most negatives of the contrastive loss, unless told otherwise; fewer where there are not as many words.
+    public static let defaultContrastiveNegatives = 1024
     /// The first class of each cluster of the adaptive softmax.
     public var cutoffs: [Int] = []
     /// The input layer of characters: numbers of a character's vector, filters as width and count, the function that they go

@@ -226,7 +226,7 @@ public struct NetworkOptions: ParsableArguments {
 
     private func setTargets(_ configuration: inout EncoderConfiguration) {
         guard configuration.isContrastive else { return }
-        configuration.negatives = 1024
+        configuration.negatives = EncoderConfiguration.defaultContrastiveNegatives
         if let targets { configuration.targets = targets }
         configuration.whitensTargets = whitenTargets
         if let randomShare { configuration.randomShare = randomShare }

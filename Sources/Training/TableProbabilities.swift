@@ -1,7 +1,7 @@
 import Files
 import Glibc
-import Kernels
-import Model
+package import Kernels
+package import Model
 
 /// The exact probabilities of words under a network that predicts vectors,
 ///
@@ -12,16 +12,16 @@ import Model
 ///
 /// Beside a softmax over a vocabulary, words of the table outside that vocabulary are one class, `<unk>`, as they are there: its
 /// probability is the sum of theirs, and words that the table lacks are of it, too. Without a vocabulary these have none.
-final class TableProbabilities {
+package final class TableProbabilities {
     /// The exact scores of one position.
-    struct Score {
+    package struct Score {
         /// log p of the target, or of `<unk>`; `nil` if it has none.
-        var logProbability: Double?
+        package var logProbability: Double?
         /// True if the target is a word of its own, not `<unk>`.
-        var isKnown = false
+        package var isKnown = false
         /// Of a target outside the table that has a vector: the number of words that are more probable, among those of the table
         /// and all such targets.
-        var higherThanOpen: Int?
+        package var higherThanOpen: Int?
     }
 
     private let words: CorpusWords
@@ -38,7 +38,7 @@ final class TableProbabilities {
 
     /// - Parameter vocabulary: of a softmax to be compared with; `nil` makes every word of the table one of its own.
     /// Throws `ToolError` if the table's file cannot be read.
-    init(
+    package init(
         _ configuration: EncoderConfiguration, _ words: CorpusWords, _ direction: Direction, vectors: TargetVectors,
         vocabulary: OutputVocabulary?
     ) throws {
@@ -61,13 +61,13 @@ final class TableProbabilities {
     }
 
     /// Words with a probability of their own, `<unk>` among them if there is a vocabulary.
-    var count: Int { known.count + (hasUnknownClass ? 1 : 0) }
+    package var count: Int { known.count + (hasUnknownClass ? 1 : 0) }
 
     /// Scores positions. Throws `ToolError` if the table's file cannot be read.
     /// - Parameters:
     ///   - predictions: [positions, size].
     ///   - targets: their words, which have a vector.
-    func scores(_ model: DirectionModel, _ predictions: Matrix, targets: [UInt32], scale: Double) throws -> [Score] {
+    package func scores(_ model: DirectionModel, _ predictions: Matrix, targets: [UInt32], scale: Double) throws -> [Score] {
         let backend = model.backend, size = table.dimension, scale = Float(scale), block = Self.blockRows
         let open = Set(targets.filter { Int($0) >= table.tableCount }).sorted()
         let memory = FloatBuffer(count: max(block, open.count) * size), scratch = FloatBuffer(count: max(block, open.count) * size)

@@ -1,16 +1,16 @@
 import Files
-import Kernels
-import Model
+package import Kernels
+package import Model
 
 /// The frozen vectors that words have as targets of the contrastive loss: those of the table, whitened by frequency if that is
 /// asked for, and with a random vector of the word mixed in.
-struct TargetVectors {
+package struct TargetVectors {
     private let words: CorpusWords
     private let whitening: Whitening?
     private let randomShare: Float
 
     /// Throws `ToolError` if the table's file cannot be read.
-    init(_ configuration: EncoderConfiguration, _ words: CorpusWords) throws {
+    package init(_ configuration: EncoderConfiguration, _ words: CorpusWords) throws {
         self.words = words
         randomShare = Float(configuration.randomShare)
         whitening = try configuration.whitensTargets ? words.vectors.map { try Whitening($0) } : nil
@@ -19,14 +19,14 @@ struct TargetVectors {
     /// Writes the vectors of words that have been met to `matrix`, [words, size]; a word that has none gets zeros. Throws
     /// `ToolError` if the table's file cannot be read. Allocates nothing.
     /// - Parameter scratch: room for as many vectors.
-    func gather(_ numbers: [UInt32], into matrix: Matrix, scratch: Matrix, _ backend: some Backend) throws {
+    package func gather(_ numbers: [UInt32], into matrix: Matrix, scratch: Matrix, _ backend: some Backend) throws {
         try words.gather(numbers, into: matrix)
         change(matrix, scratch: scratch, backend) { index, body in words.withSpelling(numbers[index], body) }
     }
 
     /// Makes targets of the unit vectors of words, [words, size].
     /// - Parameter spelling: calls what it is given with the spelling of word `index`.
-    func change(
+    package func change(
         _ matrix: Matrix, scratch: Matrix, _ backend: some Backend,
         spelling: (_ index: Int, _ body: (UnsafeRawBufferPointer) -> Void) -> Void
     ) {
@@ -63,7 +63,7 @@ private final class Whitening: Sendable {
             let weighted = Matrix(scaled, rows: vectors.rows, columns: size)
             backend.copy(vectors, to: weighted)
             for row in 0..<vectors.rows {
-                let count = table.count(ofRow: first + UInt32(row)).map(Double.init) ?? 0
+                let count = table.count(ofRow: first + UInt32(row)).map { Double($0) } ?? 0
                 if !vectors.rows(row..<row + 1).isZero { total += count }
                 backend.scale(weighted.rows(row..<row + 1), by: Float(count))
             }

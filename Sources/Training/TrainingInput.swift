@@ -66,10 +66,22 @@ public struct TrainingInput {
             let what = copy == heldOut ? "is both training text and held-out text" : "is held-out text, and is also training text, as \(copy)"
             return "warning: \(heldOut ?? ""): \(what): its scores say nothing of text that the model has not seen"
         }
-        warnings = [copies].compactMap { $0 } + others.map { [corpus] in
+        let uncounted = words.vectors.flatMap { [corpus] in Self.warning($0, corpus) }
+        warnings = [copies, uncounted].compactMap { $0 } + others.map { [corpus] in
             "\(inputName($0.file)): was tokenised with \(Self.text($0.fields)), and the first text with "
                 + "\(Self.text(corpus.tokenizer)), as encode will do"
         }
+    }
+
+    /// A warning of words that the text has and the table has without a count; `nil` if there are none, or the table counts nothing.
+    private static func warning(_ table: WordRows, _ corpus: Corpus) -> String? {
+        guard table.hasCounts else { return nil }
+        let uncounted = corpus.counts.indices.count {
+            corpus.counts[$0] > 0 && table.count(ofRow: UInt32($0)) == 0 && !table.isMark(UInt32($0))
+        }
+        guard uncounted > 0 else { return nil }
+        return "warning: \(uncounted) words of the text have the count 0 in the table, and count as words that stand there once: the "
+            + "table's vocabulary is of another text"
     }
 
     /// Notes in a configuration the text, the table and the vocabulary that it is trained with.
@@ -133,6 +145,7 @@ public struct TrainingInput {
                     + "smaller --cell, --projection, --layers, --batch or --window"
                     + (configuration.input == .characters ? ", --filters or --highways" : ""))
         }
+        try checkTargets(configuration, options)
         let merges = corpus.tokenizer["bpe"] ?? ""
         guard merges.isEmpty == (configuration.input != .subwords) else {
             throw ToolError(
@@ -146,6 +159,26 @@ public struct TrainingInput {
                 .configuration,
                 "\(corpus.name): \(corpus.positions) words, sentence ends counted, are fewer than one step takes, "
                     + "\(options.positionsPerStep); use smaller --batch, --window or --accumulate")
+        }
+    }
+
+    /// Refuses targets of the contrastive loss that table and text do not give. Throws `ToolError`: `usage` if more negatives were
+    /// asked for than there can be, `configuration` for a table without counts.
+    private func checkTargets(_ configuration: EncoderConfiguration, _ options: TrainingOptions) throws {
+        guard configuration.isContrastive, let vectors = words.vectors else { return }
+        guard vectors.hasCounts else {
+            throw ToolError(
+                .configuration,
+                "the table has no counts of its words, and --loss contrastive needs their frequencies; embed-oov takes them from a "
+                    + "vocabulary of build-vocab")
+        }
+        let distinct = 1 + corpus.counts.count { $0 > 0 }, window = options.batch * options.window
+        let most = configuration.negativeSource == .window ? min(window, distinct) : distinct
+        guard configuration.negatives <= most || configuration.negatives == EncoderConfiguration.defaultContrastiveNegatives else {
+            throw ToolError(
+                .usage,
+                "--negatives is \(configuration.negatives), and there are at most \(most): the text has \(distinct) different words"
+                    + (configuration.negativeSource == .window ? ", and a window \(window) positions; see --more-negatives" : ""))
         }
     }
 

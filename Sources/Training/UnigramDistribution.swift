@@ -1,17 +1,17 @@
 import Glibc
-import Kernels
-import Model
+package import Kernels
+package import Model
 
 /// The unigram distribution u of the words that a network predicts: words of the table by their counts there, the mark between
 /// sentences by the sentences of the training text, and each word outside the table by the mean count of such words in that
 /// text. A count of 0 counts as 1.
-struct UnigramDistribution {
+package struct UnigramDistribution {
     private let words: CorpusWords
     /// The counts of the mark and of a word outside the table, and the sum over the table's words and the mark.
     private let mark, other, total: Double
 
     /// - Parameter configuration: of the contrastive loss, with what is known of the training text.
-    init(_ configuration: EncoderConfiguration, _ words: CorpusWords) {
+    package init(_ configuration: EncoderConfiguration, _ words: CorpusWords) {
         self.words = words
         mark = Double(max(1, configuration.sentenceCount))
         other = max(1, configuration.otherCount)
@@ -19,7 +19,7 @@ struct UnigramDistribution {
     }
 
     /// The logarithm of u.
-    func log(_ word: UInt32) -> Double { Glibc.log(count(word) / total) }
+    package func log(_ word: UInt32) -> Double { Glibc.log(count(word) / total) }
 
     private func count(_ word: UInt32) -> Double {
         if word == words.begin || word == words.end { return mark }
@@ -28,7 +28,7 @@ struct UnigramDistribution {
 }
 
 /// Draws words as often as the training text has them, the mark between sentences among them (Walker 1977, Vose 1991).
-struct WordSampler: Sendable {
+package struct WordSampler: Sendable {
     private let words: [UInt32]
     /// For each place the chance that its own word is meant, and the place of the word that is meant otherwise.
     private var chances: [Float]
@@ -37,7 +37,7 @@ struct WordSampler: Sendable {
     /// - Parameters:
     ///   - counts: of each word by its number; words with the count 0 are never drawn.
     ///   - mark: the mark that ends sentences in a direction, and how often the text has it.
-    init(counts: [UInt32], mark: UInt32, sentences: Int) {
+    package init(counts: [UInt32], mark: UInt32, sentences: Int) {
         var words: [UInt32] = [], weights: [Double] = []
         for (word, count) in counts.enumerated() where count > 0 && word != Int(mark) {
             words.append(UInt32(word))
@@ -60,9 +60,9 @@ struct WordSampler: Sendable {
     }
 
     /// Distinct words that can be drawn.
-    var count: Int { words.count }
+    package var count: Int { words.count }
 
-    func draw(_ random: inout Random) -> UInt32 {
+    package func draw(_ random: inout Random) -> UInt32 {
         let place = random.below(words.count)
         return words[Float(random.uniform()) < chances[place] ? place : Int(others[place])]
     }

@@ -1,7 +1,7 @@
 import Glibc
-import Kernels
-import Layers
-import Model
+package import Kernels
+package import Layers
+package import Model
 
 /// The targets of windows for the contrastive output: each distinct word once, and the negatives, which are the first of them.
 /// Planned once; `fill` allocates nothing.
@@ -9,7 +9,7 @@ import Model
 /// The targets of the window are negatives, each counted as often as it stands there, until there are as many distinct words as
 /// asked for; the search begins at a random position. Where the window has fewer, words follow from elsewhere
 /// (`NegativeSource`), until there are enough or no more are to be had.
-final class WindowTargets {
+package final class WindowTargets {
     private let configuration: EncoderConfiguration
     private let words: CorpusWords
     private let unigram: UnigramDistribution
@@ -38,7 +38,7 @@ final class WindowTargets {
     /// - Parameters:
     ///   - sampler: of the words that the text has; needed where they are drawn from it.
     ///   - positions: the most there are in a window.
-    init(
+    package init(
         _ configuration: EncoderConfiguration, _ words: CorpusWords, _ direction: Direction, sampler: WordSampler?,
         vectors: TargetVectors, positions: Int, backend: any Backend
     ) {
@@ -70,7 +70,7 @@ final class WindowTargets {
     /// - Parameters:
     ///   - targets: of each position.
     ///   - counted: 1 where a position counts, else 0.
-    func fill(_ targets: [UInt32], counted: [Float], draw: Draw) throws {
+    package func fill(_ targets: [UInt32], counted: [Float], draw: Draw) throws {
         var random = Random(seed: draw.seed, stream: "negatives", number: draw.step)
         distinct.removeAll(keepingCapacity: true)
         draws.removeAll(keepingCapacity: true)
@@ -155,7 +155,7 @@ final class WindowTargets {
     }
 
     /// The targets of earlier windows that further negatives are taken from, the oldest first.
-    var kept: [UInt32] {
+    package var kept: [UInt32] {
         get { Array(earlier[nextEarlier...] + earlier[..<nextEarlier]) }
         set {
             earlier.removeAll(keepingCapacity: true)
@@ -165,7 +165,7 @@ final class WindowTargets {
     }
 
     /// The window filled in last, of so many positions.
-    func targets(rows count: Int) -> WordTargets {
+    package func targets(rows count: Int) -> WordTargets {
         WordTargets(
             vectors: Matrix(vectorMemory, rows: distinct.count, columns: configuration.outputSize), rows: rows,
             negatives: draws.count, logShares: Matrix(shareMemory, rows: 1, columns: draws.count), places: places[0..<count],

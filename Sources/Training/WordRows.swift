@@ -127,6 +127,9 @@ public final class WordRows: @unchecked Sendable {
     /// True if the table has the count of a word.
     var hasCounts: Bool { table.counts.contains { $0 > 0 } }
 
+    /// True for a row of a mark, such as `<unk>`.
+    func isMark(_ row: UInt32) -> Bool { table.sources[Int(row)] == .special }
+
     /// Marks are no words, unless the text has them: <unk> does stand in some.
     func isWord(_ row: UInt32) -> Bool {
         row != begin && row != end && (table.sources[Int(row)] != .special || table.counts[Int(row)] > 0)

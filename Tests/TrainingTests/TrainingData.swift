@@ -154,7 +154,7 @@ struct TrainingData {
     func trainer(
         _ options: TrainingOptions, threads: Int = 1, tableMemory: Int = WordRows.defaultMemory, heldOutEvery: Int = 10,
         directions: [Direction] = Direction.allCases, loss: LossKind = .cosine, network: Network = .continuous,
-        checkpoints: CheckpointDirectory? = nil
+        checkpoints: CheckpointDirectory? = nil, change: (inout EncoderConfiguration) -> Void = { _ in }
     ) throws -> Trainer {
         let input = try input(threads: threads, tableMemory: tableMemory, heldOutEvery: heldOutEvery, network: network)
         var configuration = EncoderConfiguration(vectorSize: 0, cell: 32, projection: 16)
@@ -172,6 +172,8 @@ struct TrainingData {
         configuration.reading = Reading(directions) ?? .both
         configuration.loss = loss
         configuration.tokenizer = "mode=penn"
+        change(&configuration)
+        if loss == .contrastive { input.describe(in: &configuration) }
         if let complaint = configuration.complaint { throw ToolError(.usage, complaint) }
         try input.check(configuration, options)
         return try Trainer(
