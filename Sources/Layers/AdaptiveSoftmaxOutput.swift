@@ -189,47 +189,70 @@ extension AdaptiveSoftmaxOutput: ClassifyingOutput {
     /// The head's normaliser is the same for all classes, and left out. A class of a cluster has its logit there, and, the same
     /// for all classes there, log p(cluster).
     public func rank(_ states: Matrix, among subset: Subset, targets: [Int], _ run: Run) -> [CandidateScores] {
+        let inputs = inputs(of: subset, states, run)
+        // For each part, at each row: the target, if it is there.
+        let own = zip(subset.parts, inputs).enumerated().map { number, part -> [ScoreTarget?] in
+            let places = targets.map { subset.places[$0].part == number ? subset.places[$0].place : -1 }
+            let values = run.backend.values(part.1.states, part.0.classes.weights, at: places)
+            let biases = run.backend.read(part.0.classes.bias)
+            return zip(places, values).map { $0 < 0 ? nil : ScoreTarget(value: $1, prior: biases[$0]) }
+        }
+        let scores = targets.indices.map { row in
+            let part = subset.places[targets[row]].part
+            return (own[part][row].map { Double($0.value + $0.prior) } ?? .nan) + inputs[part].offsets[row]
+        }
+        var sums = [ScoreSums](repeating: ScoreSums(), count: states.rows)
+        for (number, part) in subset.parts.enumerated() {
+            let offsets = inputs[number].offsets
+            let compared = targets.indices.map { row in own[number][row] ?? ScoreTarget(score: Float(scores[row] - offsets[row])) }
+            let found = run.backend.scoreSums(
+                inputs[number].states, part.classes.weights, prior: part.classes.bias, scale: 1, targets: compared, moments: false)
+            for row in sums.indices { sums[row].add(found[row], offset: offsets[row]) }
+        }
+        withExtendedLifetime(inputs) {}
+        return sums.indices.map { CandidateScores(sums[$0], targetScore: scores[$0], count: subset.count) }
+    }
+
+    public func logScores(_ states: Matrix, of subset: Subset, _ run: Run) -> [Float] {
+        let inputs = inputs(of: subset, states, run)
+        let parts = zip(subset.parts, inputs).map { part, input in
+            let memory = FloatBuffer(count: states.rows * part.classes.count)
+            let logits = Matrix(memory, rows: states.rows, columns: part.classes.count)
+            part.classes.logits(input.states, into: logits, run)
+            return run.backend.read(logits)
+        }
+        return (0..<states.rows).flatMap { row in
+            subset.places.map { part, place in
+                parts[part][row * subset.parts[part].classes.count + place] + Float(inputs[part].offsets[row])
+            }
+        }
+    }
+
+    /// The states as a part of a subset reads them, and what its scores lack at each row.
+    private struct PartInput {
+        var states: Matrix
+        var offsets: [Double]
+        var memory: FloatBuffer?
+    }
+
+    private func inputs(of subset: Subset, _ states: Matrix, _ run: Run) -> [PartInput] {
         let ofClusters = FloatBuffer(count: states.rows * clusters.count)
         let logits = Matrix(ofClusters, rows: states.rows, columns: clusters.count)
         subset.heads.logits(states, into: logits, run)
         let clusterLogits = run.backend.read(logits)
-        // For each part, at each row: the states as the part reads them, what its scores lack, and the target, if it is there.
-        var read: [Matrix] = [], offsets: [[Double]] = [], own: [[ScoreTarget?]] = [], buffers: [FloatBuffer] = []
-        for (number, part) in subset.parts.enumerated() {
-            var states = states, offset = [Double](repeating: 0, count: states.rows)
-            if let index = part.cluster {
-                let cluster = clusters[index]
-                let buffer = FloatBuffer(count: states.rows * cluster.projection.outputs)
-                buffers.append(buffer)
-                let below = Matrix(buffer, rows: states.rows, columns: cluster.projection.outputs)
-                run.backend.multiply(states, run.value(cluster.projection.weight), into: below)
-                states = below
-                let normalizers = cluster.softmax.weights.logNormalizers(below, run)
-                for row in offset.indices {
-                    offset[row] = Double(clusterLogits[row * clusters.count + index]) - normalizers[row]
-                }
+        withExtendedLifetime(ofClusters) {}
+        return subset.parts.map { part in
+            var input = PartInput(states: states, offsets: [Double](repeating: 0, count: states.rows))
+            guard let index = part.cluster else { return input }
+            let cluster = clusters[index], memory = FloatBuffer(count: states.rows * cluster.projection.outputs)
+            input.memory = memory
+            input.states = Matrix(memory, rows: states.rows, columns: cluster.projection.outputs)
+            run.backend.multiply(states, run.value(cluster.projection.weight), into: input.states)
+            let normalizers = cluster.softmax.weights.logNormalizers(input.states, run)
+            for row in input.offsets.indices {
+                input.offsets[row] = Double(clusterLogits[row * clusters.count + index]) - normalizers[row]
             }
-            let places = targets.map { subset.places[$0].part == number ? subset.places[$0].place : -1 }
-            let values = run.backend.values(states, part.classes.weights, at: places)
-            let biases = run.backend.read(part.classes.bias)
-            own.append(zip(places, values).map { $0 < 0 ? nil : ScoreTarget(value: $1, prior: biases[$0]) })
-            read.append(states)
-            offsets.append(offset)
+            return input
         }
-        let scores = targets.indices.map { row in
-            let part = subset.places[targets[row]].part
-            return (own[part][row].map { Double($0.value + $0.prior) } ?? .nan) + offsets[part][row]
-        }
-        var sums = [ScoreSums](repeating: ScoreSums(), count: states.rows)
-        for (number, part) in subset.parts.enumerated() {
-            let compared = targets.indices.map { row in
-                own[number][row] ?? ScoreTarget(score: Float(scores[row] - offsets[number][row]))
-            }
-            let found = run.backend.scoreSums(
-                read[number], part.classes.weights, prior: part.classes.bias, scale: 1, targets: compared, moments: false)
-            for row in sums.indices { sums[row].add(found[row], offset: offsets[number][row]) }
-        }
-        withExtendedLifetime((ofClusters, buffers)) {}
-        return sums.indices.map { CandidateScores(sums[$0], targetScore: scores[$0], count: subset.count) }
     }
 }

@@ -104,6 +104,10 @@ public protocol ClassifyingOutput: OutputLayer {
     /// Ranks the target of each row of `states` [rows, inputs] among the classes of `subset`, by their probabilities.
     /// - Parameter targets: [rows], places in the subset.
     func rank(_ states: Matrix, among subset: Subset, targets: [Int], _ run: Run) -> [CandidateScores]
+
+    /// The logarithms of the probabilities of a subset's classes at each row of `states`, plus a number that is the same for all
+    /// classes: [rows x classes], row after row.
+    func logScores(_ states: Matrix, of subset: Subset, _ run: Run) -> [Float]
 }
 
 /// A softmax whose probabilities are those of its logits.
@@ -116,6 +120,13 @@ extension SoftmaxClasses {
 
     public func rank(_ states: Matrix, among subset: ClassSubset, targets: [Int], _ run: Run) -> [CandidateScores] {
         run.backend.candidateScores(states, subset.weights, prior: subset.bias, targets: targets)
+    }
+
+    public func logScores(_ states: Matrix, of subset: ClassSubset, _ run: Run) -> [Float] {
+        let memory = FloatBuffer(count: states.rows * subset.count)
+        let logits = Matrix(memory, rows: states.rows, columns: subset.count)
+        subset.logits(states, into: logits, run)
+        return run.backend.read(logits)
     }
 
     /// Writes the logits of the classes of `subset` at `states` [rows, inputs] to `logits` [rows, classes].

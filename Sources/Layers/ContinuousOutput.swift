@@ -2,6 +2,9 @@ public import Kernels
 
 /// An output layer that predicts the vector of a word.
 public protocol VectorOutput: OutputLayer {
+    /// The vectors predicted from states [rows, inputs], without a loss: [rows, size], valid until the next pass.
+    func predict(_ states: Matrix, _ run: Run) -> Matrix
+
     /// The predicted vectors of the last evaluation: [rows, size].
     func predictions(rows: Int, _ run: Run) -> Matrix
 }
@@ -51,6 +54,8 @@ public struct ContinuousOutput: VectorOutput {
         self.loss.add(prediction: predictions, target: vectors, factors: factors, gradient: gradient, to: loss, run)
         run.enter(.other)
     }
+
+    public func predict(_ states: Matrix, _ run: Run) -> Matrix { linear.forward(states, run) }
 
     public func predictions(rows: Int, _ run: Run) -> Matrix { linear.output(rows: rows, run) }
 }

@@ -111,7 +111,7 @@ public struct ContrastiveOutput: VectorOutput {
         logScale == nil ? (map ?? linear).output(rows: rows, run) : run.matrix(scaled, rows: rows)
     }
 
-    private func predict(_ states: Matrix, _ run: Run) -> Matrix {
+    public func predict(_ states: Matrix, _ run: Run) -> Matrix {
         run.enter(.outputProducts)
         var predictions = linear.forward(states, run)
         if let map { predictions = map.forward(predictions, run) }

@@ -169,6 +169,12 @@ public final class DirectionModel {
         return output.predictions(rows: shape.rows, run())
     }
 
+    /// The vectors predicted from the encoder's output in the last pass, [rows, outputSize]: of the continuous output only.
+    public func predictVectors(_ shape: WindowShape) -> Matrix {
+        guard let output = output as? any VectorOutput else { preconditionFailure("a softmax predicts no vectors") }
+        return output.predict(states(shape), run())
+    }
+
     /// The encoder's output in the last pass: [rows, projection].
     public func states(_ shape: WindowShape) -> Matrix { layerOutput(layerCount - 1, shape: shape) }
 
@@ -178,6 +184,17 @@ public final class DirectionModel {
         func prepare(_ output: some ClassifyingOutput) -> (Matrix, [Int]) -> [CandidateScores] {
             let run = run(), subset = output.subset(classes, run)
             return { output.rank($0, among: subset, targets: $1, run) }
+        }
+        guard let output = output as? any ClassifyingOutput else { preconditionFailure("this output has no classes") }
+        return prepare(output)
+    }
+
+    /// Prepares all classes of a softmax for scoring. The result gives the logarithms of their probabilities, plus a number that is
+    /// the same for all classes, at each row of `states` [rows, projection].
+    public func scoringOfClasses() -> (_ states: Matrix) -> [Float] {
+        func prepare(_ output: some ClassifyingOutput) -> (Matrix) -> [Float] {
+            let run = run(), all = output.subset(Array(0..<Int32(configuration.vocabularySize)), run)
+            return { output.logScores($0, of: all, run) }
         }
         guard let output = output as? any ClassifyingOutput else { preconditionFailure("this output has no classes") }
         return prepare(output)

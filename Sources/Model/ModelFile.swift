@@ -73,6 +73,9 @@ public enum ModelFile {
         return configuration
     }
 
+    /// The records of the training that an open model went through; none in one that was made without.
+    public static func records(of reader: SafetensorsReader) -> [TrainingRecord] { TrainingRecord.decode(reader) }
+
     /// Opens a model with memory for batches of `capacity`. The weights of one that is not trained stay in the file, which is
     /// mapped: start-up is a look at each of them.
     ///

@@ -47,6 +47,8 @@ public final class CorpusWords: @unchecked Sendable {
     }
 
     public var count: Int { vectors?.count ?? words.count }
+    /// Rows of the table: numbers from here on are of words that it lacks. 0 without a table.
+    var tableCount: Int { vectors?.tableCount ?? 0 }
 
     /// The number of a word, which is given one if it is met for the first time. Throws `ToolError` if the table's file
     /// cannot be read.

@@ -55,7 +55,8 @@ public struct EvaluationPlan: Sendable, Equatable {
         let all = Double(configuration.directions.count) * 2 * Double(vocabulary) * Double(configuration.outputSize)
             + cost.operationsBesideProducts(candidates: vocabulary)
         let affordable = Self.share * training / TrainingCost.secondsOfEvaluation(operations: max(1, all), ceiling: 1)
-        exactPositions = min(positions, max(Self.fewestPositions, Int(min(affordable, Double(positions)))))
+        exactPositions = options.heldOutTokens == nil
+            ? min(positions, max(Self.fewestPositions, Int(min(affordable, Double(positions))))) : positions
         self.interval = heldOut > 0 ? interval : nil
         count = self.interval.map { steps.quotientRoundedUp(by: $0) } ?? 0
         self.positions = positions

@@ -216,7 +216,7 @@ public final class HeldOutText {
 
 extension Sentences {
     /// The sentences in streams side by side, cut into windows.
-    fileprivate func windows(batch: Int, window: Int, _ words: CorpusWords) -> [TrainingWindow] {
+    func windows(batch: Int, window: Int, _ words: CorpusWords) -> [TrainingWindow] {
         var batcher = WindowBatcher(batch: batch, begin: words.begin, end: words.end)
         var windows: [TrainingWindow] = [], next = TrainingWindow(batch: batch, window: window), index = 0
         while batcher.fill(&next, next: { take in

@@ -68,48 +68,34 @@ package final class TableProbabilities {
     ///   - predictions: [positions, size].
     ///   - targets: their words, which have a vector.
     package func scores(_ model: DirectionModel, _ predictions: Matrix, targets: [UInt32], scale: Double) throws -> [Score] {
-        let backend = model.backend, size = table.dimension, scale = Float(scale), block = Self.blockRows
+        let backend = model.backend, scale = Float(scale)
         let open = Set(targets.filter { Int($0) >= table.tableCount }).sorted()
-        let memory = FloatBuffer(count: max(block, open.count) * size), scratch = FloatBuffer(count: max(block, open.count) * size)
-        let priors = FloatBuffer(count: max(block, open.count))
         var openTargets = [ScoreTarget](repeating: .none, count: targets.count)
         var own = [Double](repeating: .nan, count: targets.count)
 
         /// Adds the scores of some words to `sums`.
-        func add(_ rows: ArraySlice<UInt32>, to sums: inout [ScoreSums]) throws {
-            guard !rows.isEmpty else { return }
-            let numbers = Array(rows), isOpen = Int(numbers[0]) >= table.tableCount
-            let matrix = Matrix(memory, rows: numbers.count, columns: size)
-            if isOpen { try table.gather(numbers, into: matrix) } else { try table.read(numbers, into: matrix) }
-            vectors.change(matrix, scratch: Matrix(scratch, rows: numbers.count, columns: size), backend) {
-                words.withSpelling(numbers[$0], $1)
-            }
-            if !isOpen { model.replaceTargets(matrix, of: numbers.map(Int32.init)) }
-            let logs = numbers.map { Float(unigram.log($0)) }, prior = Matrix(priors, rows: 1, columns: numbers.count)
-            backend.write(logs, to: prior)
-            let packed = backend.packed(matrix.transposed)
-            let places = Dictionary(uniqueKeysWithValues: zip(numbers, numbers.indices))
+        func add(_ words: Words, to sums: inout [ScoreSums], areOpen: Bool = false) {
+            let packed = backend.packed(words.vectors.transposed)
+            let places = Dictionary(uniqueKeysWithValues: zip(words.numbers, words.numbers.indices))
             let columns = targets.map { places[$0] ?? -1 }
             if columns.contains(where: { $0 >= 0 }) {
                 for (position, value) in backend.values(predictions, packed, at: columns).enumerated() where columns[position] >= 0 {
-                    let logFrequency = logs[columns[position]]
+                    let logFrequency = words.logFrequencies[columns[position]]
                     own[position] = Double(logFrequency.addingProduct(scale, value))
-                    if isOpen { openTargets[position] = ScoreTarget(value: value, prior: logFrequency) }
+                    if areOpen { openTargets[position] = ScoreTarget(value: value, prior: logFrequency) }
                 }
             }
+            let memory = FloatBuffer(count: words.numbers.count), prior = Matrix(memory, rows: 1, columns: words.numbers.count)
+            backend.write(words.logFrequencies, to: prior)
             let found = backend.scoreSums(predictions, packed, prior: prior, scale: scale, targets: openTargets, moments: false)
             for (position, sum) in found.enumerated() { sums[position].add(sum) }
         }
 
         var openSums = [ScoreSums](repeating: ScoreSums(), count: targets.count), sums = openSums, otherSums = openSums
         // First, because the others are compared with what it finds.
-        try add(open[...], to: &openSums)
-        for first in stride(from: 0, to: known.count, by: block) {
-            try add(known[first..<min(known.count, first + block)], to: &sums)
-        }
-        for first in stride(from: 0, to: others.count, by: block) {
-            try add(others[first..<min(others.count, first + block)], to: &otherSums)
-        }
+        try forEachBlock(open, model) { add($0, to: &openSums, areOpen: true) }
+        try forEachBlock(known, model) { add($0, to: &sums) }
+        try forEachBlock(others, model) { add($0, to: &otherSums) }
         let knownRows = Set(known)
         return targets.indices.map { position in
             let target = targets[position]
@@ -122,6 +108,51 @@ package final class TableProbabilities {
             }
             if Int(target) >= table.tableCount { score.higherThanOpen = all.higherScores + openSums[position].higherScores }
             return score
+        }
+    }
+
+    /// The likeliest words at one predicted vector, [1, size], the likeliest first: of the table and of `open`, words outside it that
+    /// have a vector. Throws `ToolError` if the table's file cannot be read.
+    func likeliest(
+        _ model: DirectionModel, _ prediction: Matrix, count: Int, open: [UInt32], scale: Double
+    ) throws -> [(number: UInt32, logProbability: Double)] {
+        var best: [(number: UInt32, score: Double)] = [], total = ScoreSums()
+        let memory = FloatBuffer(count: Self.blockRows)
+        for numbers in [open, known, others] {
+            try forEachBlock(numbers, model) { words in
+                let products = Matrix(memory, rows: 1, columns: words.numbers.count)
+                model.backend.multiply(prediction, words.vectors.transposed, into: products)
+                let scores = zip(model.backend.read(products), words.logFrequencies).map { Double($1) + scale * Double($0) }
+                let highest = scores.max() ?? 0
+                let sum = scores.reduce(0.0) { $0 + exp($1 - highest) }
+                total.add(ScoreSums(highest: highest, sums: (sum, 0, 0), higherValues: 0, higherScores: 0))
+                best += zip(words.numbers, scores).map { ($0, $1) }
+                best = Array(best.sorted { ($0.score, $1.number) > ($1.score, $0.number) }.prefix(count))
+            }
+        }
+        return best.map { ($0.number, $0.score - total.logTotal) }
+    }
+
+    /// Words with their targets' vectors, [words, size], and the logarithms of their unigram frequencies.
+    private struct Words {
+        let numbers: [UInt32]
+        let vectors: Matrix
+        let logFrequencies: [Float]
+    }
+
+    /// Calls `body` with some of the words after the other, all of which are of the table or all outside it.
+    private func forEachBlock(_ numbers: [UInt32], _ model: DirectionModel, _ body: (Words) -> Void) throws {
+        let size = table.dimension, most = min(Self.blockRows, numbers.count)
+        let memory = FloatBuffer(count: most * size), scratch = FloatBuffer(count: most * size)
+        for first in stride(from: 0, to: numbers.count, by: Self.blockRows) {
+            let block = Array(numbers[first..<min(numbers.count, first + Self.blockRows)])
+            let matrix = Matrix(memory, rows: block.count, columns: size), isOfTable = Int(block[0]) < table.tableCount
+            if isOfTable { try table.read(block, into: matrix) } else { try table.gather(block, into: matrix) }
+            vectors.change(matrix, scratch: Matrix(scratch, rows: block.count, columns: size), model.backend) {
+                words.withSpelling(block[$0], $1)
+            }
+            if isOfTable { model.replaceTargets(matrix, of: block.map(Int32.init)) }
+            body(Words(numbers: block, vectors: matrix, logFrequencies: block.map { Float(unigram.log($0)) }))
         }
     }
 }

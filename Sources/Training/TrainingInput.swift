@@ -103,12 +103,12 @@ public struct TrainingInput {
         return try TargetSource(configuration, words, counts: corpus.counts, sentences: corpus.sentences)
     }
 
-    private static func text(_ fields: ShardFields) -> String {
+    static func text(_ fields: ShardFields) -> String {
         fields.pairs.map { "\($0.name)=\($0.value)" }.joined(separator: " ")
     }
 
     /// A name for tokens that were cut by some merges, or by none.
-    private static func name(_ merges: String) -> String { merges.isEmpty ? "whole words" : "units of merges \(merges)" }
+    static func name(_ merges: String) -> String { merges.isEmpty ? "whole words" : "units of merges \(merges)" }
 
     /// Memory of the held-out text, cut into windows, and of what its scores are made from.
     func heldOutBytes(_ configuration: EncoderConfiguration, _ options: TrainingOptions) -> Int {

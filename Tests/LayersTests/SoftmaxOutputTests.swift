@@ -126,7 +126,11 @@ struct SoftmaxOutputTests {
             let subset = output.subset(classes, setup.fixture.run)
             return output.rank(setup.states.matrix, among: subset, targets: targets, setup.fixture.run)
         }
-        let output = try #require(setup.fixture.layer as? any ClassifyingOutput)
+        /// log p of the classes, up to a number for each row.
+        func logScores(_ output: some ClassifyingOutput) -> [Float] {
+            output.logScores(setup.states.matrix, of: output.subset(classes, setup.fixture.run), setup.fixture.run)
+        }
+        let output = try #require(setup.fixture.layer as? any ClassifyingOutput), scores = logScores(output)
         for shift in classes.indices {
             let targets = (0..<Self.rows).map { ($0 + shift) % classes.count }
             for (row, found) in ranks(output, targets: targets).enumerated() {
@@ -137,6 +141,8 @@ struct SoftmaxOutputTests {
                 #expect(found.higherScores == chosen.count { $0 > own + 1e-7 })
                 let total = chosen.reduce(0) { $0 + exponential($1) }
                 #expect(abs(exponential(found.logProbability) * total / exponential(own) - 1) < 1e-5)
+                let row = scores[row * classes.count..<(row + 1) * classes.count].map(Double.init)
+                for (place, score) in row.enumerated() { #expect(abs(score - row[0] - (chosen[place] - chosen[0])) < 1e-5) }
             }
         }
     }
