@@ -172,7 +172,9 @@ public final class HeldOutText {
         model.backend.gather(places, of: predictions, into: rows)
         let scores = try probabilities.scores(model, rows, targets: places.map { targets[$0] }, scale: scale)
         var exact = ExactScores(words: probabilities.count, positions: count)
-        exact.unknownShare = Double(scores.count { !$0.isKnown }) / Double(max(1, count))
+        // Positions that are no target at all have a word without a vector.
+        let unknown = Double(targets.count) * Double(scores.count { !$0.isKnown }) / Double(max(1, count))
+        exact.unknownShare = (unknown + Double(positions - targets.count)) / Double(max(1, positions))
         let logs = scores.compactMap(\.logProbability)
         if !logs.isEmpty { exact.perplexity = exp(-logs.reduce(0, +) / Double(logs.count)) }
         let open = scores.compactMap(\.higherThanOpen)
