@@ -32,17 +32,17 @@ for system in "$@"; do
         log=$system-$seed.words.jsonl
         [ -e "$log" ] || continue
         whole=$(perEpoch "${1}-$seed.words.jsonl")
-        for budget in words time; do
+        for budget in words time vectors; do
             file=$system-$seed.$budget.jsonl
             [ -e "$file" ] || continue
             share=$(awk -v whole="$whole" -v own="$(perEpoch "$file")" 'BEGIN { printf "%.17g", whole / own }')
             awk -v system_name="$system" -v seed="$seed" -v budget="$budget" -v share="$share" \
-                -v curves="$([ $budget = time ] || echo 1)" -f "$here/scores.awk" "$file"
+                -v curves="$([ $budget != words ] || echo 1)" -f "$here/scores.awk" "$file"
         done
     done
 done
 for column in ${PROBE_COLUMNS:-}; do
-    for run in word-vectors $(for system in "$@"; do for seed in $SEEDS; do echo "$system-$seed".{words,time}; done; done); do
+    for run in word-vectors $(for system in "$@"; do for seed in $SEEDS; do echo "$system-$seed".{words,time,vectors}; done; done); do
         if [ -e "$run.probe-$column" ]; then grep '"event":"probe"' "$run.probe-$column"; fi
     done
 done

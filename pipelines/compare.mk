@@ -1,13 +1,14 @@
-# Quality at equal cost: ELMo-C, ELMo-A, ELMo and ELMo-Sub on one corpus, for the same number of words and for the same wall
-# time, with several seeds; how well each predicts the next word, and what its frozen vectors are worth in a labelled task,
-# beside the word vectors alone:
+# Quality at equal cost: ELMo-C with the cosine and with the contrastive loss, ELMo-A, ELMo, ELMo-Sub and a full softmax on one
+# corpus, for the same number of words and for the same wall time, with several seeds; how well each predicts the next word, and
+# what its frozen vectors are worth in a labelled task, beside the word vectors alone:
 #
 #   make -f pipelines/compare.mk TEXT='news.txt.gz books.txt' OUT=compare \
 #       PROBE_TRAIN=train.conll PROBE_TEST=test.conll PROBE_COLUMNS='4 2'
 #
 # For the same words, each system reads EPOCHS of the text. For the same time, each trains for as long as ELMo-C took for
 # that with the same seed: a slower system's model is written when the time is up, and the run goes on; a faster one's when
-# the words are through, and it goes on into further passes. So nothing else may run on the machine. The rate is constant
+# the words are through, and it goes on into further passes. ELMo and ELMo-Sub need no word vectors: where these are made here,
+# the two also train for as long as ELMo-C with its vectors took. So nothing else may run on the machine. The rate is constant
 # after its warm-up, so that a run that is cut short is not one that would have ended otherwise.
 #
 # Results: OUT/results.jsonl, OUT/results.txt (a table) and OUT/results.html. Every file in between is kept, with its options in
@@ -68,8 +69,18 @@ ifneq ($(strip $(MISSING)),)
 $(error there is no file $(strip $(MISSING)); names with blanks are not taken)
 endif
 
-SYSTEMS := ELMo-C ELMo-A ELMo ELMo-Sub
-BUDGETS := words time
+# ELMo-C is the reference, and comes first. contrastive, mapped and trained are ELMo-C with the contrastive loss, by its targets.
+SYSTEMS ?= ELMo-C contrastive mapped trained ELMo-A ELMo ELMo-Sub softmax
+ALL_SYSTEMS := ELMo-C contrastive mapped trained ELMo-A ELMo ELMo-Sub softmax
+ifneq ($(firstword $(SYSTEMS)),ELMo-C)
+$(error SYSTEMS must begin with ELMo-C: it says how long the others may train)
+endif
+ifneq ($(filter-out $(ALL_SYSTEMS),$(SYSTEMS)),)
+$(error SYSTEMS are of $(ALL_SYSTEMS), and there is no $(filter-out $(ALL_SYSTEMS),$(SYSTEMS)))
+endif
+# Systems without word vectors also get the time that these took.
+WITHOUT_VECTORS := $(if $(VECTORS),,ELMo ELMo-Sub)
+budgets = words time $(if $(filter $(1),$(WITHOUT_VECTORS)),vectors)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
@@ -127,32 +138,49 @@ $(OUT)/units.vocab: $(OUT)/train.units
 	$(TOOL)build-vocab $(COMMON_FLAGS) $< -o $@
 $(OUT)/words.vec: $(OUT)/train.tok $(call unless-made,words.vec)
 	$(TOOL)tokenize --print $< > $(OUT)/train.words
-	fasttext skipgram -input $(OUT)/train.words -output $(OUT)/words $(OPTIONS_words.vec) -thread 2 -verbose 0
+	SECONDS=0; fasttext skipgram -input $(OUT)/train.words -output $(OUT)/words $(OPTIONS_words.vec) -thread 2 -verbose 0 \
+	    && echo $$SECONDS > $(OUT)/words.seconds
 	rm -f $(OUT)/train.words $(OUT)/words.bin
 	$(remember)
 $(OUT)/table: $(OUT)/all.vocab $(or $(VECTORS),$(OUT)/words.vec) $(call unless-made,table)
 	$(TOOL)embed-oov $(COMMON_FLAGS) $(OPTIONS_table) $< -o $@
 	$(remember)
 
-INPUT_ELMo-C = --table $(OUT)/table
+INPUT_ELMo-C = --table $(OUT)/table --vocab $(OUT)/words.vocab
+INPUT_contrastive = $(INPUT_ELMo-C) --loss contrastive
+INPUT_mapped = $(INPUT_contrastive) --targets mapped
+INPUT_trained = $(INPUT_contrastive) --targets trained
+INPUT_softmax = --table $(OUT)/table --output softmax --vocab $(OUT)/words.vocab
 INPUT_ELMo-A = --table $(OUT)/table --output adaptive-softmax --cutoffs $(CUTOFFS) --vocab $(OUT)/words.vocab
 INPUT_ELMo = --input characters --filters $(FILTERS) --highways 1 --output sampled-softmax --negatives $(NEGATIVES) \
     --share-layers --vocab $(OUT)/words.vocab
 INPUT_ELMo-Sub = --input subwords --output subword-softmax --share-layers --tie --vocab $(OUT)/units.vocab
 TOKENS_ELMo-C = tok
+TOKENS_contrastive = tok
+TOKENS_mapped = tok
+TOKENS_trained = tok
 TOKENS_ELMo-A = tok
 TOKENS_ELMo = tok
 TOKENS_ELMo-Sub = units
+TOKENS_softmax = tok
 # What its probe needs.
 PROBE_ELMo-C = --table $(OUT)/table
+PROBE_contrastive = --table $(OUT)/table
+PROBE_mapped = --table $(OUT)/table
+PROBE_trained = --table $(OUT)/table
 PROBE_ELMo-A = --table $(OUT)/table
+PROBE_softmax = --table $(OUT)/table
 PROBE_ELMo-Sub = --bpe $(OUT)/codes
 
 FILES := $(OUT)/train.tok $(OUT)/held-out.tok $(OUT)/words.vocab $(OUT)/units.vocab $(OUT)/train.units $(OUT)/held-out.units \
     $(OUT)/table
 # Those that a system is trained with.
-FILES_ELMo-C = $(OUT)/train.tok $(OUT)/held-out.tok $(OUT)/table
-FILES_ELMo-A = $(FILES_ELMo-C) $(OUT)/words.vocab
+FILES_ELMo-C = $(OUT)/train.tok $(OUT)/held-out.tok $(OUT)/table $(OUT)/words.vocab
+FILES_contrastive = $(FILES_ELMo-C)
+FILES_mapped = $(FILES_ELMo-C)
+FILES_trained = $(FILES_ELMo-C)
+FILES_ELMo-A = $(FILES_ELMo-C)
+FILES_softmax = $(FILES_ELMo-C)
 FILES_ELMo = $(OUT)/train.tok $(OUT)/held-out.tok $(OUT)/words.vocab
 FILES_ELMo-Sub = $(OUT)/train.units $(OUT)/held-out.units $(OUT)/units.vocab
 
@@ -167,7 +195,7 @@ $(OUT)/runs/$(1)-$(2).words.model: $$(FILES_$(1)) $(if $(filter-out ELMo-C,$(1))
     $$(call unless-made,runs/$(1)-$(2).words.model) | $(FILES)
 	@$(HERE)begin.sh $(OUT)/options/$(1)-$(2).begun $$(call quoted,$$(OPTIONS_runs/$(1)-$(2).words.model)) \
 	    $$(call quoted,$(TRAIN) --quiet --dry-run $$(call run-options,$(1),$(2))) $$(filter-out FORCE,$$^) -- $(OUT)/runs/$(1)-$(2).*
-	$(HERE)equal-cost.sh $(OUT)/runs/$(1)-$(2) $(if $(filter-out ELMo-C,$(1)),$(OUT)/runs/ELMo-C-$(2).words.jsonl,-) \
+	$(if $(filter $(1),$(WITHOUT_VECTORS)),VECTOR_SECONDS=$(OUT)/words.seconds )$(HERE)equal-cost.sh $(OUT)/runs/$(1)-$(2) $(if $(filter-out ELMo-C,$(1)),$(OUT)/runs/ELMo-C-$(2).words.jsonl,-) \
 	    $$(EPOCHS) $(TRAIN) $$(call run-options,$(1),$(2))
 	@rm -f $(OUT)/options/$(1)-$(2).begun
 	$$(remember)
@@ -199,10 +227,10 @@ ifneq ($(strip $(PROBE_TRAIN)),)
 # The first of them, before the first training, looks at the labelled text.
 FIRST_PROBES := $(foreach column,$(PROBE_COLUMNS),$(OUT)/runs/word-vectors.probe-$(column))
 PROBES := $(foreach column,$(PROBE_COLUMNS),\
-    $(foreach seed,$(SEEDS),$(foreach system,$(SYSTEMS),$(foreach budget,$(BUDGETS),\
+    $(foreach seed,$(SEEDS),$(foreach system,$(SYSTEMS),$(foreach budget,$(call budgets,$(system)),\
     $(OUT)/runs/$(system)-$(seed).$(budget).probe-$(column)))))
 $(foreach column,$(PROBE_COLUMNS),$(eval $(call word-vectors-probe,$(column))) \
-    $(foreach seed,$(SEEDS),$(foreach system,$(SYSTEMS),$(foreach budget,$(BUDGETS),\
+    $(foreach seed,$(SEEDS),$(foreach system,$(SYSTEMS),$(foreach budget,$(call budgets,$(system)),\
     $(eval $(call probe,$(system),$(seed),$(budget),$(column)))))))
 endif
 

@@ -5,9 +5,11 @@
 # training in REFERENCE-LOG; with -, the run is the reference itself, and both are the same. The model whose budget is spent
 # first is written then, and the run goes on from its checkpoint to the other. OUT.checkpoints serves until both are there; a
 # run that was interrupted goes on where it was.
+# VECTOR_SECONDS=FILE holds the seconds that the reference's word vectors took, for a system that needs none: it makes
+# OUT.vectors.model with its log, too, for which these are added to the time.
 set -euo pipefail
 if [ $# -lt 5 ]; then
-    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
     exit 64
 fi
 out=$1 reference=$2 epochs=$3
@@ -30,7 +32,9 @@ else
         echo "equal-cost.sh: $reference: no line in it says how long training took" >&2
         exit 65
     fi
-    if [ ! -e "$out.time.model" ]; then
+    for budget in time ${VECTOR_SECONDS:+vectors}; do
+        if [ -e "$out.$budget.model" ]; then continue; fi
+        if [ $budget = vectors ]; then time=$(awk -v time="$time" '{ printf "%.3f", time + $1 }' "$VECTOR_SECONDS"); fi
         if [ ! -e "$out.words.first.model" ]; then
             run "$@" --epochs "$epochs" --training-time "${time}s"
             # Which of the two was spent first?
@@ -39,8 +43,8 @@ else
             fi
         fi
         if [ -e "$out.words.first.model" ]; then run "$@" --epochs 100000 --training-time "${time}s"; fi
-        keep time
-    fi
+        keep $budget
+    done
     if [ -e "$out.words.first.model" ]; then
         cp "$out.words.first.jsonl" "$out.words.jsonl"
         mv "$out.words.first.model" "$out.words.model"

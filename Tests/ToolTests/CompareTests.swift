@@ -63,6 +63,24 @@ struct CompareTests {
         #expect(try #require(time.seconds) > (timeIsFirst ? seconds : #require(words.seconds)))
     }
 
+    /// A system that needs no word vectors gets the time that these took, too, and goes on from one model to the next.
+    @Test func theTimeOfTheVectorsIsAThirdBudget() async throws {
+        let fixture = try await Fixture.shared.value, directory = try TemporaryDirectory(), others = try TemporaryDirectory()
+        let log = try directory.write("reference.jsonl", "{\"event\":\"train\",\"seconds\":0.0001,\"words\":1}\n")
+        let result = try await runShell(
+            """
+            echo 1000000 > \(directory.file("seconds"))
+            VECTOR_SECONDS=\(directory.file("seconds")) pipelines/equal-cost.sh \(directory.file("run")) \(log) 1 \
+            bash \(Self.trainBySteps(others, 100)) $BIN/train --preset tiny --batch 8 --table \(fixture.table) \(fixture.tokens)
+            """)
+        try #require(result.status == 0, "\(result.errors)")
+        #expect(
+            Set(directory.entries()) == Set(
+                ["reference.jsonl", "seconds"] + ["words", "time", "vectors"].flatMap { ["run.\($0).model", "run.\($0).jsonl"] }))
+        let words = try ["time", "words", "vectors"].map { try #require(Self.last(directory.file("run.\($0).jsonl")).words) }
+        #expect(words[0] < words[1] && words[1] < words[2], "\(words)")
+    }
+
     /// Interrupted between its two budgets, a run keeps the model of the first.
     @Test func interruptedBetweenBudgets() async throws {
         let fixture = try await Fixture.shared.value
@@ -147,7 +165,7 @@ struct CompareTests {
         let result = try await runShell(make)
         try #require(result.status == 0, "\(result.errors)")
         let lines = try Self.lines("\(out)/results.jsonl")
-        let systems = ["ELMo-C", "ELMo-A", "ELMo", "ELMo-Sub"]
+        let systems = ["ELMo-C", "contrastive", "mapped", "trained", "ELMo-A", "ELMo", "ELMo-Sub", "softmax"]
         let quality = lines.filter { $0.event == "quality" }
         for system in systems {
             for budget in ["words", "time"] {

@@ -91,7 +91,7 @@ public struct QualityRecord: BenchmarkRecord {
     public static let event = "quality"
 
     let system: String
-    /// The budget that all systems share: `words` or `time`.
+    /// The budget that all systems share: `words`, `time`, or `vectors`, the time with that which making the word vectors took.
     let budget: String?
     let seed: Int?
     let words, candidates, classes: Int?

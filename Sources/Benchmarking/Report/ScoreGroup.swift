@@ -57,7 +57,7 @@ extension QualitySection {
     }
 }
 
-/// A system, and the budget that it shares with others: `words`, `time`, or none.
+/// A system, and the budget that it shares with others: `words`, `time`, `vectors`, or none.
 struct BudgetedSystem: Hashable {
     let name: String
     let budget: String?
@@ -68,6 +68,7 @@ struct BudgetedSystem: Hashable {
         switch budget {
         case "words": "the same words"
         case "time": "the same time"
+        case "vectors": "the same time with that of the word vectors"
         default: budget
         }
     }

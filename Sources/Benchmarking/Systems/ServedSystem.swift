@@ -167,13 +167,13 @@ public struct StepServer {
         }
         let read = peakMemory()
         var configuration = system.configuration
-        if let vectors = input.words.vectors { configuration.tableDigest = hexadecimal(vectors.tableDigest) }
+        input.describe(in: &configuration)
         let runner = try StepRunner(configuration, system.training, input)
         answer(
             ServedReply(
                 sizes: ServedSystem.Sizes(
                     parameters: runner.encoder.parameterCount, optimizerBytes: runner.encoder.momentBytes,
-                    largestBatch: try largestBatch(input, read: read))))
+                    largestBatch: try largestBatch(input, configuration, read: read))))
         while let command = try nextCommand() {
             switch command.name {
             case "settle":
@@ -203,15 +203,15 @@ public struct StepServer {
     }
 
     /// Returns the most streams of text whose training fits in the memory given, by the bill of `train --dry-run`.
-    private func largestBatch(_ input: TrainingInput, read: Int) throws -> Int {
+    private func largestBatch(_ input: TrainingInput, _ configuration: EncoderConfiguration, read: Int) throws -> Int {
         func fits(_ batch: Int) throws -> Bool {
             var options = work.system.training
             options.batch = batch
             // Far more than the machine has cannot even be reserved, and is estimated.
-            let about = work.system.configuration.trainingBytes(
+            let about = configuration.trainingBytes(
                 batch: batch, window: options.window, moments: options.optimizer.optimizer.momentNames.count)
             if about > 2 * Double(memoryLimit()) { return about <= Double(work.memoryGiven) }
-            return try input.bytesOfSteps(work.system.configuration, options).reduce(read) { $0 + $1.bytes } <= work.memoryGiven
+            return try input.bytesOfSteps(configuration, options).reduce(read) { $0 + $1.bytes } <= work.memoryGiven
         }
         var low = 0, high = 1
         let most = min(Self.mostStreams, Self.mostPositions / work.system.window)
