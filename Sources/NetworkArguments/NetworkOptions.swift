@@ -207,7 +207,7 @@ public struct NetworkOptions: ParsableArguments {
         if let margin { configuration.margin = margin }
         if let normPenalty { configuration.normPenalty = normPenalty }
         if let dotScale { configuration.dotScale = dotScale }
-        setTargets(&configuration)
+        setTargets(&configuration, classes: classes)
         configuration.reading = direction
         setOuterLayers(&configuration, classes: classes)
         if let complaint = configuration.complaint { throw ToolError(.usage, complaint) }
@@ -224,7 +224,7 @@ public struct NetworkOptions: ParsableArguments {
         return overrides
     }
 
-    private func setTargets(_ configuration: inout EncoderConfiguration) {
+    private func setTargets(_ configuration: inout EncoderConfiguration, classes: Int) {
         guard configuration.isContrastive else { return }
         configuration.negatives = EncoderConfiguration.defaultContrastiveNegatives
         if let targets { configuration.targets = targets }
@@ -232,8 +232,8 @@ public struct NetworkOptions: ParsableArguments {
         if let randomShare { configuration.randomShare = randomShare }
         if let moreNegatives { configuration.negativeSource = moreNegatives }
         configuration.learnsScale = learnScale
-        // Known when the table has been read.
-        if configuration.targets == .trained { configuration.vocabularySize = 1 }
+        // As many as the table has, which may not have been read yet.
+        if configuration.targets == .trained { configuration.vocabularySize = max(1, classes) }
     }
 
     private func setOuterLayers(_ configuration: inout EncoderConfiguration, classes: Int) {

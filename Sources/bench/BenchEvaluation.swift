@@ -61,8 +61,9 @@ struct BenchEvaluation: BenchCommand {
         options.batch = batch
         options.candidates = candidates
         options.evaluations = 1
-        let configuration = try network.configuration(
+        var configuration = try network.configuration(
             dimension: input.words.vectors?.dimension ?? 0, classes: input.words.vocabulary?.size ?? 0)
+        input.describe(in: &configuration)
         try input.check(configuration, options)
         var benchmark = EvaluationBenchmark(configuration, options, input)
         benchmark.runs = runs

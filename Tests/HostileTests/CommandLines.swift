@@ -56,6 +56,7 @@ struct CommandLines {
                 + Self.systems + [samples.tokens] + output + common
         case "bench costs", "bench compare":
             return ["tiny --vocabulary 100 --dimension 6 --batch 2 --window 3"] + Self.systems + [samples.tokens] + output + common
+        case "bench score": return [samples.tokens, "--model", samples.model, "--table", samples.table] + output + common
         case "bench report": return [samples.results, "--text", "-o", "out", "--quiet"]
         case "bench probe":
             return [samples.model, "--train", samples.labelled, "--test", samples.labelled, "--table", samples.table, "--epochs", "1",
@@ -93,6 +94,7 @@ struct CommandLines {
         case ("bench output-layers", "--megabytes"), ("bench costs", "--megabytes"), ("bench compare", "--megabytes"):
             return ([], ["--text"])
         case ("bench probe", "--bpe"): return ([], [])
+        case ("bench score", "--word"): return ([("--next", "3")], [])
         default: return ([], [])
         }
     }
@@ -107,6 +109,7 @@ struct CommandLines {
         case "--highways": ([("--input", "characters"), ("--filters", "1:2,2:2")], [])
         case "--margin": ([("--loss", "max-margin")], [])
         case "--norm-penalty", "--dot-scale": ([("--loss", "vmf")], [])
+        case "--targets", "--random-share", "--more-negatives": ([("--loss", "contrastive")], [])
         default: nil
         }
     }
