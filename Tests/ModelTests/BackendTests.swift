@@ -8,14 +8,18 @@ import Model
 
 /// Every preset, made small, on the processor's backend and on the plain one, whose loops are naive and in double precision.
 @Suite struct BackendTests {
-    /// The presets, and the other encoders by their names.
+    /// The presets, the other encoders by their names, and the contrastive loss by its targets.
     static let presets = EncoderConfiguration.presets.map(\.name) + EncoderShape.kinds.dropFirst().map(\.name)
+        + TargetKind.allCases.map(\.rawValue)
     static let shape = WindowShape(steps: 4, batch: 3)
 
     static func configuration(_ preset: String) throws -> EncoderConfiguration {
         var configuration: EncoderConfiguration, options = EncoderOverrides()
         (options.cell, options.layers, options.dropout) = (9, 2, 0.2)
-        if let kind = EncoderShape.kinds.dropFirst().first(where: { $0.name == preset }) {
+        if let targets = TargetKind(rawValue: preset) {
+            configuration = EncoderConfiguration(vectorSize: 6, cell: 9, projection: 5)
+            (configuration.loss, configuration.targets, configuration.learnsScale) = (.contrastive, targets, targets == .mapped)
+        } else if let kind = EncoderShape.kinds.dropFirst().first(where: { $0.name == preset }) {
             configuration = EncoderConfiguration(kind.shape, vectorSize: 6)
         } else {
             configuration = try #require(EncoderConfiguration(preset: preset, vectorSize: 6))
@@ -66,7 +70,14 @@ import Model
             case .subwords: .numbers(numbers)
             case .characters: .spellings(spellings.spellings)
             }
-            targets = configuration.output == .continuous ? .vectors(own) : .classes(classes)
+            // Of the contrastive loss every row's target is a word of its own, and the first seven are negatives.
+            let (logs, ownNumbers) = (Matrix(buffer, at: 3100, rows: 1, columns: rows), Numbers(buffer, at: 3200, count: rows))
+            logs.copy(from: (0..<rows).map { -0.5 * Float($0 % 5) - 1 })
+            for row in 0..<rows { ownNumbers[row] = Int32(row) }
+            let words = WordTargets(
+                vectors: own, rows: ownNumbers, negatives: 7, logShares: logs.columns(0..<7), places: ownNumbers, logFrequencies: logs)
+            targets = configuration.isContrastive ? .words(words)
+                : configuration.output == .continuous ? .vectors(own) : .classes(classes)
             (self.buffer, self.spellings, self.weights) = (buffer, spellings, weights)
         }
 
