@@ -74,7 +74,8 @@ cutoffs=${CUTOFFS:-$((size / 10)),$((2 * size / 5))}
 # ELMo's characters with fewer filters, in proportion to a small encoder.
 filters=${FILTERS:-1:32,2:32,3:64,4:128,5:128}
 for check in yes ''; do
-    run continuous "$out/train.tok" "$out/held-out.tok" --table "$out/table"
+    run continuous "$out/train.tok" "$out/held-out.tok" --table "$out/table" --loss cosine
+    run contrastive "$out/train.tok" "$out/held-out.tok" --table "$out/table" --loss contrastive
     run softmax "$out/train.tok" "$out/held-out.tok" --table "$out/table" --output softmax --vocab "$out/words.vocab"
     run sampled-softmax "$out/train.tok" "$out/held-out.tok" --input characters --filters "$filters" --highways 1 \
         --output sampled-softmax --negatives "$negatives" --share-layers --vocab "$out/words.vocab"
@@ -84,7 +85,7 @@ for check in yes ''; do
         --tie --vocab "$out/units.vocab"
 done
 
-systems=(continuous softmax sampled-softmax adaptive-softmax subword-softmax)
+systems=(continuous contrastive softmax sampled-softmax adaptive-softmax subword-softmax)
 for system in "${systems[@]}"; do
     awk -v system_name="$system" -f "$here/scores.awk" "$out/$system.jsonl"
 done > "$out/results.jsonl"

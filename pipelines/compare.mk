@@ -146,8 +146,8 @@ $(OUT)/table: $(OUT)/all.vocab $(or $(VECTORS),$(OUT)/words.vec) $(call unless-m
 	$(TOOL)embed-oov $(COMMON_FLAGS) $(OPTIONS_table) $< -o $@
 	$(remember)
 
-INPUT_ELMo-C = --table $(OUT)/table --vocab $(OUT)/words.vocab
-INPUT_contrastive = $(INPUT_ELMo-C) --loss contrastive
+INPUT_ELMo-C = --table $(OUT)/table --vocab $(OUT)/words.vocab --loss cosine
+INPUT_contrastive = --table $(OUT)/table --vocab $(OUT)/words.vocab --loss contrastive
 INPUT_mapped = $(INPUT_contrastive) --targets mapped
 INPUT_trained = $(INPUT_contrastive) --targets trained
 INPUT_softmax = --table $(OUT)/table --output softmax --vocab $(OUT)/words.vocab

@@ -50,7 +50,7 @@ printf '%-34s %4s  %6s %6s  %7s  %7s  %8s  %6s  %5s %6s %6s\n' '' '' % % ranked 
 for set in ${SETS:-baselines negatives batches targets}; do
     case $set in
         baselines)
-            with_table cosine
+            with_table cosine --loss cosine
             contrastive contrastive
             with_table 'full softmax' --output softmax
             ;;

@@ -46,7 +46,7 @@ fasttext skipgram -input "$out/tokens.txt" -output "$out/words" -dim "$dimension
 
 # train OPTIONS: Contour's training in this round.
 train() {
-    "$bin/train" --preset "$preset" --table "$out/table.shard" --seed "$round" "${shared[@]}" "$@" "$out/corpus.tok"
+    "$bin/train" --preset "$preset" --loss cosine --table "$out/table.shard" --seed "$round" "${shared[@]}" "$@" "$out/corpus.tok"
 }
 
 way='' runs=()

@@ -12,6 +12,8 @@ LINES ?=
 # The word whose senses are shown at the end, and a sentence for each.
 WORD ?= bank
 SENSES ?= "he sat on the [bank] of the river" "he took the money to the [bank]"
+# The beginning whose likeliest next words are shown.
+BEGINNING ?= a large body of
 
 TEXT := $(OUT)/corpus.txt
 HELD_OUT := $(OUT)/held-out.txt
@@ -75,4 +77,7 @@ show: pipeline $(OUT)/$(WORD).vectors $(OUT)/training.svg
 	    $(TOOL)encode --quiet $(COMMON_FLAGS) --neighbours 5 --query "$$sense" \
 	        --model $(MODEL) --table $(OUT)/table.shard $(OUT)/$(WORD).vectors || exit 1; \
 	done
+	@echo; echo "Likeliest after: $(BEGINNING)"
+	@echo $(call quoted,$(BEGINNING)) | $(TOOL)tokenize --quiet $(TOKENIZE_FLAGS) \
+	    | $(TOOL)bench score --quiet $(COMMON_FLAGS) --model $(MODEL) --table $(OUT)/table.shard --next 5
 	@echo; echo "The training curve: $(OUT)/training.svg"

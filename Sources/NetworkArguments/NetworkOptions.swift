@@ -90,7 +90,7 @@ public struct NetworkOptions: ParsableArguments {
     public var rawTargets = false
 
     @Option(help: """
-            What makes a predicted vector good: its distance from the target's (cosine, l2, max-margin, vmf), or how well it tells             the target from other words (contrastive) [cosine].
+            What makes a predicted vector good: its distance from the target's (cosine, l2, max-margin, vmf), or how well it tells             the target from other words (contrastive) [contrastive for small, base and medium; cosine for all others].
             """)
     public var loss: LossKind?
 
@@ -135,6 +135,15 @@ public struct NetworkOptions: ParsableArguments {
         case elmo
         case elmoA = "elmo-a"
         case elmoSub = "elmo-sub"
+
+        /// The loss of the continuous output: the published systems have that of the paper, people's own models the one that makes
+        /// them language models (docs/language-model.md).
+        public var loss: LossKind {
+            switch self {
+            case .small, .base, .medium: .contrastive
+            case .tiny, .elmoC, .elmoCWide, .elmoCDeep, .elmo, .elmoA, .elmoSub: .cosine
+            }
+        }
     }
 
     public init() {}
@@ -148,6 +157,7 @@ public struct NetworkOptions: ParsableArguments {
             configuration.encoder = encoder.shape
             _ = configuration.encoder.family.apply(sizes)
         }
+        configuration.loss = loss ?? preset.loss
         if let input { configuration.input = input }
         if let output {
             if output != configuration.output { configuration.cutoffs = [] }
@@ -173,7 +183,7 @@ public struct NetworkOptions: ParsableArguments {
     /// An option of layers or a loss that this network does not have, and the option that makes them.
     public var unused: (option: String, of: String)? {
         guard let base else { return nil }
-        let loss = base.output == .continuous ? self.loss ?? base.loss : nil, isContrastive = loss == .contrastive
+        let loss = base.output == .continuous ? base.loss : nil, isContrastive = loss == .contrastive
         let all: [(isGiven: Bool, option: String, of: String, isUsed: Bool)] = [
             (negatives != nil, "--negatives", "--output sampled-softmax and --loss contrastive",
              base.output == .sampledSoftmax || isContrastive),
@@ -203,7 +213,6 @@ public struct NetworkOptions: ParsableArguments {
             throw ToolError(.usage, "\(option) is not used: \(configuration.encoder.name) has no such option")
         }
         configuration.centred = !rawTargets
-        if let loss { configuration.loss = loss }
         if let margin { configuration.margin = margin }
         if let normPenalty { configuration.normPenalty = normPenalty }
         if let dotScale { configuration.dotScale = dotScale }

@@ -170,7 +170,7 @@ public struct TrainingInput {
             throw ToolError(
                 .configuration,
                 "the table has no counts of its words, and --loss contrastive needs their frequencies; embed-oov takes them from a "
-                    + "vocabulary of build-vocab")
+                    + "vocabulary of build-vocab; --loss cosine needs none")
         }
         let distinct = 1 + corpus.counts.count { $0 > 0 }, window = options.batch * options.window
         let most = configuration.negativeSource == .window ? min(window, distinct) : distinct

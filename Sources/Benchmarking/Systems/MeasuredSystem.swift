@@ -129,7 +129,7 @@ public struct SystemName {
 
     public init(_ configuration: EncoderConfiguration) {
         let system = switch (configuration.input, configuration.output) {
-        case (.embeddings, .continuous): "ELMo-C"
+        case (.embeddings, .continuous): configuration.isContrastive ? "contrastive" : "ELMo-C"
         case (.embeddings, .adaptiveSoftmax): "ELMo-A"
         case (.characters, .sampledSoftmax): "ELMo"
         case (.subwords, .subwordSoftmax): "ELMo-Sub"
