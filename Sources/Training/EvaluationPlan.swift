@@ -17,8 +17,8 @@ public struct EvaluationPlan: Sendable, Equatable {
     public let exactPositions: Int
     /// Multiplications and additions of one evaluation's products, in all directions.
     public let operations: Double
-    /// Operations of the ceiling's speed that ranking takes beside them.
-    private let operationsBeside: Double
+    /// Operations of the ceiling's speed that ranking takes beside them, and those of scoring over all words.
+    private let operationsBeside, exactOperations: Double
 
     /// The share of a run's time that all evaluations may take.
     private static let share = 0.1
@@ -57,6 +57,7 @@ public struct EvaluationPlan: Sendable, Equatable {
         let affordable = Self.share * training / TrainingCost.secondsOfEvaluation(operations: max(1, all), ceiling: 1)
         exactPositions = options.heldOutTokens == nil
             ? min(positions, max(Self.fewestPositions, Int(min(affordable, Double(positions))))) : positions
+        exactOperations = configuration.output == .continuous ? Double(exactPositions) * all : 0
         self.interval = heldOut > 0 ? interval : nil
         count = self.interval.map { steps.quotientRoundedUp(by: $0) } ?? 0
         self.positions = positions
@@ -76,6 +77,11 @@ public struct EvaluationPlan: Sendable, Equatable {
     /// Seconds that an evaluation takes, at most, on a machine whose large products reach `ceiling` GFLOP/s.
     func secondsOfEvaluation(ceiling: Double) -> Double {
         TrainingCost.secondsOfEvaluation(operations: operations + operationsBeside, ceiling: ceiling)
+    }
+
+    /// Seconds that scoring over all words takes after the last step, at most.
+    func secondsOfExactScores(ceiling: Double) -> Double {
+        exactOperations > 0 ? TrainingCost.secondsOfEvaluation(operations: exactOperations, ceiling: ceiling) : 0
     }
 }
 

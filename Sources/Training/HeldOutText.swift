@@ -31,8 +31,8 @@ public struct ExactScores: Sendable {
     /// Over the positions that have a probability: all with a vocabulary, otherwise those whose word the table has.
     public var perplexity: Double?
     /// Positions whose word the table lacks but its generator has made a vector for, and the shares of them at which the word ranks
-    /// first, and among the first ten, of the table's words and all such words.
-    public var open: (positions: Int, top1: Double, top10: Double)?
+    /// first, and among the first ten, of the table's words and all such words; and its median rank, from 1.
+    public var open: (positions: Int, top1: Double, top10: Double, medianRank: Int)?
 }
 
 /// The held-out text, cut into windows once, and the scores of a model on it.
@@ -60,6 +60,7 @@ public final class HeldOutText {
     ///   - count: the number of words to rank predictions among.
     ///   - corpus: the training text, for its words, and for the frequency of the marks between its sentences.
     ///   - source: of the targets of the contrastive output; `nil` with others.
+    ///   - vocabulary: over which a continuous output is scored as a softmax is; `nil`: over the table.
     public init(
         _ sentences: Sentences, batch: Int, window: Int, candidates count: Int, corpus: Corpus, source: TargetSource?,
         vocabulary: OutputVocabulary? = nil, plan: EvaluationPlan
@@ -180,7 +181,7 @@ public final class HeldOutText {
         let open = scores.compactMap(\.higherThanOpen)
         if !open.isEmpty {
             func share(_ most: Int) -> Double { Double(open.count { $0 < most }) / Double(open.count) }
-            exact.open = (open.count, share(1), share(RankTally.most))
+            exact.open = (open.count, share(1), share(RankTally.most), 1 + open.sorted()[open.count / 2])
         }
         return exact
     }

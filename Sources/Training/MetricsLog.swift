@@ -42,7 +42,7 @@ struct HeldOutMetrics: Encodable {
     private(set) var candidatePerplexity, cosineTop1, cosineTop10, top1, top10, scale: Double?
     private(set) var unigramTop1, unigramTop10, unigramPerplexity: Double?
     /// Of a continuous output after the last step: positions scored over all words, and the ranks of words that the table lacks.
-    private(set) var exactPositions, openPositions: Int?
+    private(set) var exactPositions, openPositions, openMedianRank: Int?
     private(set) var openTop1, openTop10: Double?
 
     /// - Parameter seconds: the seconds that scoring this direction took.
@@ -61,7 +61,8 @@ struct HeldOutMetrics: Encodable {
         let overall = exact == nil ? scores.perplexity : exact?.perplexity ?? 0
         perplexity = overall.isFinite && overall > 0 ? overall : nil
         exactPositions = exact?.positions
-        (openPositions, openTop1, openTop10) = (exact?.open?.positions, exact?.open?.top1, exact?.open?.top10)
+        (openPositions, openMedianRank) = (exact?.open?.positions, exact?.open?.medianRank)
+        (openTop1, openTop10) = (exact?.open?.top1, exact?.open?.top10)
         guard positions > 0 else { return }
         candidatePerplexity = scores.candidatePerplexity.flatMap { $0.isFinite ? $0 : nil }
         (cosineTop1, cosineTop10, scale) = (scores.cosineTop1, scores.cosineTop10, scores.scale)

@@ -36,6 +36,11 @@ package final class TableProbabilities {
     /// Rows of the table that are multiplied at once.
     private static let blockRows = 4096
 
+    /// Bytes that scoring takes: predictions, some vectors with their packed form, and the sums of each position.
+    static func bytes(positions: Int, size: Int) -> Int {
+        4 * size * (positions + 3 * blockRows) + positions * 4 * MemoryLayout<ScoreSums>.stride
+    }
+
     /// - Parameter vocabulary: of a softmax to be compared with; `nil` makes every word of the table one of its own.
     /// Throws `ToolError` if the table's file cannot be read.
     package init(

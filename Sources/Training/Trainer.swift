@@ -163,7 +163,7 @@ public final class Trainer {
         // However short the time, a model that has made no step at all is none.
         guard state.step > 0 else { return nil }
         if let limit = options.trainingSeconds, state.seconds >= limit { return .outOfTime }
-        if let limit = options.seconds, elapsed + secondsOfEvaluation >= limit { return .outOfTime }
+        if let limit = options.seconds, elapsed + secondsOfLastEvaluation >= limit { return .outOfTime }
         return nil
     }
 
@@ -171,6 +171,12 @@ public final class Trainer {
 
     /// Seconds by the clock on the wall that the run has taken, those between a stop and a resume left out.
     private var elapsed: Double { begun.after + monotonicSeconds() - begun.at }
+
+    /// Seconds that the last evaluation will take, which scores over all words, too.
+    private var secondsOfLastEvaluation: Double {
+        guard let plan = heldOut?.plan, plan.interval != nil, let ceiling else { return secondsOfEvaluation }
+        return secondsOfEvaluation + plan.secondsOfExactScores(ceiling: ceiling)
+    }
 
     /// Seconds that the next evaluation will take: as long as those before, or by the machine's speed.
     private var secondsOfEvaluation: Double {

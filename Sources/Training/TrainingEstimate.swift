@@ -16,6 +16,7 @@ extension TrainingInput {
         let training = TrainingCost(configuration).secondsOfTraining(words: positions, options, ceiling: ceiling)
         let plan = evaluationPlan(configuration, options)
         let evaluations = Double(plan.count) * plan.secondsOfEvaluation(ceiling: ceiling)
+            + (plan.count > 0 ? plan.secondsOfExactScores(ceiling: ceiling) : 0)
         var lines = [
             "sentences\t\(corpus.sentences)", "tokens\t\(corpus.tokens)",
             "tokens without a \(words.vocabulary == nil ? "vector" : "class")\t\(corpus.tokens - corpus.knownTokens)",

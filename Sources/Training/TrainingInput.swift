@@ -114,10 +114,11 @@ public struct TrainingInput {
     func heldOutBytes(_ configuration: EncoderConfiguration, _ options: TrainingOptions) -> Int {
         guard heldOut.count > 0 else { return 0 }
         let width = configuration.output == .continuous ? configuration.outputSize : configuration.width
-        let positions = evaluationPlan(configuration, options).positions
+        let plan = evaluationPlan(configuration, options), positions = plan.positions
         let candidates = min(options.candidates, words.count)
         return 4 * width * (positions + 2 * candidates) + 5 * 4 * positions
             + Ranking.bytes(candidates: candidates, dimension: width)
+            + (configuration.output == .continuous ? TableProbabilities.bytes(positions: plan.exactPositions, size: width) : 0)
     }
 
     /// The plan of a run's evaluations on the held-out text.

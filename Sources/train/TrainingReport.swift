@@ -142,7 +142,7 @@ final class ScoreTable {
         text += ", \(fixed(100 * exact.unknownShare, 2))% of \(grouped(exact.positions)) positions are of other words"
         guard let open = exact.open else { return text }
         text += "; words that the table lacks, at \(grouped(open.positions)) positions: \(fixed(100 * open.top1, 1))% first, "
-        return text + "\(fixed(100 * open.top10, 1))% among the first ten of all words"
+        return text + "\(fixed(100 * open.top10, 1))% among the first ten of all words, median rank \(grouped(open.medianRank))"
     }
 
     /// A figure of one direction, and that of the models that have learned nothing but frequencies.
