@@ -63,7 +63,7 @@ extension EncoderConfiguration {
         if !(normPenalty >= 0 && normPenalty < dotScale) {
             return "normPenalty is \(normPenalty), and must be at least 0 and below dotScale, \(dotScale)"
         }
-        if !(randomShare >= 0 && randomShare <= 1) { return "randomShare is \(randomShare), and must be from 0 to 1" }
+        if !(randomShare >= 0 && randomShare <= 1) { return "randomShare is \(randomShare), and must be from 0 to 1; see --random-share" }
         if !(otherCount >= 0 && otherCount < 1e15) { return "otherCount is \(otherCount), and must be at least 0 and below 1e15" }
         if !(0..<1 << 56).contains(sentenceCount) { return "sentenceCount is \(sentenceCount), and must be from 0 to \(1 << 56)" }
         guard isContrastive else { return nil }

@@ -39,7 +39,7 @@ public struct NetworkOptions: ParsableArguments {
     public var output: OutputKind?
 
     @Option(help: ArgumentHelp(
-        "Words that a target is told from: of sampled-softmax, drawn for a window [8192]; of contrastive, at most [1024].",
+        "Words that a target is told from: of sampled-softmax, drawn for a window [8192]; of contrastive, at most [1024, or 512 with a projection of 128 or less].",
         valueName: "n"))
     public var negatives: Int?
 
@@ -235,7 +235,7 @@ public struct NetworkOptions: ParsableArguments {
 
     private func setTargets(_ configuration: inout EncoderConfiguration, classes: Int) {
         guard configuration.isContrastive else { return }
-        configuration.negatives = EncoderConfiguration.defaultContrastiveNegatives
+        configuration.negatives = configuration.usualNegatives
         if let targets { configuration.targets = targets }
         configuration.whitensTargets = whitenTargets
         if let randomShare { configuration.randomShare = randomShare }

@@ -175,7 +175,7 @@ public struct TrainingInput {
         }
         let distinct = 1 + corpus.counts.count { $0 > 0 }, window = options.batch * options.window
         let most = configuration.negativeSource == .window ? min(window, distinct) : distinct
-        guard configuration.negatives <= most || configuration.negatives == EncoderConfiguration.defaultContrastiveNegatives else {
+        guard configuration.negatives <= most || configuration.negatives == configuration.usualNegatives else {
             throw ToolError(
                 .usage,
                 "--negatives is \(configuration.negatives), and there are at most \(most): the text has \(distinct) different words"
