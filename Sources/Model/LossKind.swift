@@ -67,7 +67,8 @@ extension EncoderConfiguration {
         if !(otherCount >= 0 && otherCount < 1e15) { return "otherCount is \(otherCount), and must be at least 0 and below 1e15" }
         if !(0..<1 << 56).contains(sentenceCount) { return "sentenceCount is \(sentenceCount), and must be from 0 to \(1 << 56)" }
         guard isContrastive else { return nil }
-        if negatives < 1 || negatives > 1 << 20 { return "negatives is \(negatives), and must be from 1 to \(1 << 20); see --negatives" }
+        // With one, the target itself would be all there is.
+        if negatives < 2 || negatives > 1 << 20 { return "negatives is \(negatives), and must be from 2 to \(1 << 20); see --negatives" }
         if targets == .trained && !(1...1 << 28).contains(vocabularySize) {
             return "vocabularySize is \(vocabularySize), and must be from 1 to \(1 << 28)"
         }

@@ -90,7 +90,8 @@ public struct NetworkOptions: ParsableArguments {
     public var rawTargets = false
 
     @Option(help: """
-            What makes a predicted vector good: its distance from the target's (cosine, l2, max-margin, vmf), or how well it tells             the target from other words (contrastive) [contrastive for small, base and medium; cosine for all others].
+            What makes a predicted vector good: its distance from the target's (cosine, l2, max-margin, vmf), or how well it tells \
+            the target from other words (contrastive) [contrastive for small, base and medium; cosine for all others].
             """)
     public var loss: LossKind?
 

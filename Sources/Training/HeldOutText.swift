@@ -25,7 +25,7 @@ public struct HeldOutResult: Sendable {
 public struct ExactScores: Sendable {
     /// Words that have a probability of their own; `<unk>` is one, if predictions are scored over a vocabulary.
     public var words = 0
-    /// Positions looked at, and the share of them whose word is none of these.
+    /// Positions that have a probability, and the share of all positions whose word is none of these.
     public var positions = 0
     public var unknownShare = 0.0
     /// Over the positions that have a probability: all with a vocabulary, otherwise those whose word the table has.
@@ -107,7 +107,7 @@ public final class HeldOutText {
         defer { withExtendedLifetime(memory) {} }
         var targets: [UInt32] = []
         targets.reserveCapacity(positions)
-        var cosineLoss = 0.0, sum = [Double](repeating: 0, count: width)
+        var cosineLoss = 0.0, withoutVector = 0, sum = [Double](repeating: 0, count: width)
         let objective = try forEachWindow(model) { window, prepared, places, shape in
             let rows = Matrix(memory, at: targets.count * width, rows: places.count, columns: width)
             let numbers = window.targets(model.direction)
@@ -116,6 +116,14 @@ public final class HeldOutText {
                 return targets += places.map { classTarget(numbers[$0]) }
             }
             model.backend.gather(places, of: model.predictions(shape), into: rows)
+            if exactly && vocabulary != nil {
+                // They fill what the others leave, from the end.
+                let without = window.weights.indices.filter { window.weights[$0] == 1 && !words.isTarget(numbers[$0]) }
+                withoutVector += without.count
+                let last = Matrix(memory, at: (positions - withoutVector) * width, rows: without.count, columns: width)
+                model.backend.gather(without, of: model.predictions(shape), into: last)
+                if !configuration.isContrastive { model.backend.normalize(last) }
+            }
             guard case .vectors(let target) = prepared.targets(rows: shape.rows) else {
                 return targets += places.map { numbers[$0] }
             }
@@ -146,6 +154,7 @@ public final class HeldOutText {
                 cosine: configuration.isContrastive ? nil : (cosineLoss / count, 1 - resultant / count), vocabulary: nil,
                 scores: scores)
             if exactly, let scale = configuration.isContrastive ? 1 : scores.scale {
+                targets += repeatElement(TableProbabilities.noWord, count: withoutVector)
                 let rows = Matrix(memory, rows: targets.count, columns: width)
                 result.exact = try exactScores(model, rows, targets, scale: scale)
             }
@@ -177,6 +186,7 @@ public final class HeldOutText {
         let unknown = Double(targets.count) * Double(scores.count { !$0.isKnown }) / Double(max(1, count))
         exact.unknownShare = (unknown + Double(positions - targets.count)) / Double(max(1, positions))
         let logs = scores.compactMap(\.logProbability)
+        exact.positions = logs.count
         if !logs.isEmpty { exact.perplexity = exp(-logs.reduce(0, +) / Double(logs.count)) }
         let open = scores.compactMap(\.higherThanOpen)
         if !open.isEmpty {

@@ -30,8 +30,12 @@ package final class TableProbabilities {
     private let unigram: UnigramDistribution
     /// The rows of the table that are words of their own, and those that are `<unk>`.
     private let known, others: [UInt32]
-    /// True if there is a vocabulary beside the table.
-    private let hasUnknownClass: Bool
+    /// True if there is a vocabulary beside the table, and the table has words outside it, which are `<unk>`.
+    var hasUnknownClass: Bool { hasVocabulary && !others.isEmpty }
+    private let hasVocabulary: Bool
+
+    /// The target of a position whose word has no vector.
+    static let noWord = UInt32.max
 
     /// Rows of the table that are multiplied at once.
     private static let blockRows = 4096
@@ -52,7 +56,7 @@ package final class TableProbabilities {
         self.table = table
         self.vectors = vectors
         unigram = UnigramDistribution(configuration, words)
-        hasUnknownClass = vocabulary != nil
+        hasVocabulary = vocabulary != nil
         let mark = direction.mark(closing: true) == EncoderConfiguration.Mark.end ? words.end : words.begin
         var known: [UInt32] = [], others: [UInt32] = []
         for row in 0..<UInt32(table.tableCount) where row == mark || table.isWord(row) {
@@ -71,10 +75,10 @@ package final class TableProbabilities {
     /// Scores positions. Throws `ToolError` if the table's file cannot be read.
     /// - Parameters:
     ///   - predictions: [positions, size].
-    ///   - targets: their words, which have a vector.
+    ///   - targets: their words, which have a vector, or `noWord`.
     package func scores(_ model: DirectionModel, _ predictions: Matrix, targets: [UInt32], scale: Double) throws -> [Score] {
         let backend = model.backend, scale = Float(scale)
-        let open = Set(targets.filter { Int($0) >= table.tableCount }).sorted()
+        let open = Set(targets.filter { Int($0) >= table.tableCount && $0 != Self.noWord }).sorted()
         var openTargets = [ScoreTarget](repeating: .none, count: targets.count)
         var own = [Double](repeating: .nan, count: targets.count)
 
@@ -108,10 +112,10 @@ package final class TableProbabilities {
             all.add(otherSums[position])
             if score.isKnown {
                 score.logProbability = own[position] - all.logTotal
-            } else if hasUnknownClass && !others.isEmpty {
+            } else if hasUnknownClass {
                 score.logProbability = otherSums[position].logTotal - all.logTotal
             }
-            if Int(target) >= table.tableCount { score.higherThanOpen = all.higherScores + openSums[position].higherScores }
+            if Int(target) >= table.tableCount && target != Self.noWord { score.higherThanOpen = all.higherScores + openSums[position].higherScores }
             return score
         }
     }

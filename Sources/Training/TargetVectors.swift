@@ -50,8 +50,9 @@ private final class Whitening: Sendable {
 
     /// Rows of the table that are looked at at once.
     private static let block = 4096
-    /// The share of the mean variance that is added to each, so that directions without any do not swell.
-    private static let floor = 1e-3
+    /// The share of the mean variance that is added to each, so that directions without any do not swell, and the least that is
+    /// added: more than the rounding of sums in which one word outweighs all others.
+    private static let floor = 1e-3, leastFloor = 1e-5
 
     init(_ table: WordRows) throws {
         size = table.dimension
@@ -76,7 +77,7 @@ private final class Whitening: Sendable {
         var covariance = products.map { $0 / max(1, total) }
         for row in 0..<size { for column in 0..<size { covariance[row * size + column] -= mean[row] * mean[column] } }
         let variance = (0..<size).reduce(0.0) { $0 + covariance[$1 * size + $1] } / Double(size)
-        for index in 0..<size { covariance[index * size + index] += Self.floor * max(variance, 1e-12) }
+        for index in 0..<size { covariance[index * size + index] += max(Self.floor * variance, Self.leastFloor) }
         self.mean = mean.map { Float($0) }
         factor = FloatBuffer(count: size * size)
         let inverse = Self.inverseOfFactor(covariance, size)

@@ -199,7 +199,7 @@ public final class TextScorer {
         let probabilities = try probabilities(model)
         switch probabilities {
         case .classes: scores.vocabulary = configuration.vocabularySize
-        case .table(let table, _): (scores.vocabulary, scores.scoresUnknown) = (table.count, scoreVocabulary != nil)
+        case .table(let table, _): (scores.vocabulary, scores.scoresUnknown) = (table.count, table.hasUnknownClass)
         }
         let inputs = InputBatch(configuration, rows: batch * window, words: words.count)
         let isContinuous = configuration.output == .continuous
@@ -223,9 +223,11 @@ public final class TextScorer {
                     next += 1
                 }
                 left[stream] -= 1
-                if words.isTarget(targets[place]) {
+                let isTarget = words.isTarget(targets[place])
+                // Without a vector a word has the probability of <unk>, if there is one.
+                if isTarget || scoreVocabulary != nil {
                     places.append(place)
-                    kept.append(targets[place])
+                    kept.append(isTarget ? targets[place] : TableProbabilities.noWord)
                     part.sentences.append(current[stream])
                 } else if index == 0 {
                     scores.sentences[current[stream]].unknown += 1
@@ -294,10 +296,18 @@ extension TextScorer {
             throw ToolError(.configuration, "\(name): has no \(direction.rawValue) direction")
         }
         guard others.isEmpty || configuration.output == .continuous else {
-            throw ToolError(.usage, "--words is not used: \(name) predicts the words of its vocabulary and no others")
+            throw ToolError(.usage, "--word is not used: \(name) predicts the words of its vocabulary and no others")
         }
-        let open = try Set(others).sorted().map { word in try Array(word.utf8).withUnsafeBytes { try words.number(of: $0) } }
-            .filter { Int($0) >= words.tableCount && words.isKnown($0) }
+        guard scoreVocabulary == nil else {
+            throw ToolError(.usage, "--vocab is not used: the likeliest words are those of the table")
+        }
+        let named = try Set(others).sorted().map { word in
+            (word: word, number: try Array(word.utf8).withUnsafeBytes { try words.number(of: $0) })
+        }
+        for (word, number) in named where !words.isKnown(number) {
+            warnings.append("--word \(word): the table's generator makes no vector of it")
+        }
+        let open = named.map(\.number).filter { Int($0) >= words.tableCount && words.isKnown($0) }
         let text = try sentences(paths, limit: .max)
         let likeliest = try likeliest(model, count, open: open)
         let isContinuous = configuration.output == .continuous, begin = direction == .forward ? words.begin : words.end

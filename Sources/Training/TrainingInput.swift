@@ -80,7 +80,7 @@ public struct TrainingInput {
             corpus.counts[$0] > 0 && table.count(ofRow: UInt32($0)) == 0 && !table.isMark(UInt32($0))
         }
         guard uncounted > 0 else { return nil }
-        return "warning: \(uncounted) words of the text have the count 0 in the table, and count as words that stand there once: the "
+        return "warning: \(table.file): \(uncounted) words of the text have the count 0 there, and count as words that stand there once: the "
             + "table's vocabulary is of another text"
     }
 
@@ -170,11 +170,16 @@ public struct TrainingInput {
         guard vectors.hasCounts else {
             throw ToolError(
                 .configuration,
-                "the table has no counts of its words, and --loss contrastive needs their frequencies; embed-oov takes them from a "
+                "\(vectors.file): the table has no counts of its words, and --loss contrastive needs their frequencies; embed-oov takes them from a "
                     + "vocabulary of build-vocab; --loss cosine needs none")
         }
         let distinct = 1 + corpus.counts.count { $0 > 0 }, window = options.batch * options.window
         let most = configuration.negativeSource == .window ? min(window, distinct) : distinct
+        guard most > 1 else {
+            throw ToolError(
+                .usage, "--loss contrastive tells words of a window from one another, and there is one position in each; use larger --batch "
+                    + "or --window, or other --more-negatives than window")
+        }
         guard configuration.negatives <= most || configuration.negatives == configuration.usualNegatives else {
             throw ToolError(
                 .usage,

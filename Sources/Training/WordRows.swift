@@ -22,6 +22,8 @@ public final class WordRows: @unchecked Sendable {
     /// The row of `<unk>`, if the table has one.
     public let unknown: UInt32?
 
+    /// The user's name for the table's file.
+    let file: String
     private let table: EmbeddingTable
     private let centred: Bool
     /// The number of vectors for which there is room.
@@ -51,6 +53,7 @@ public final class WordRows: @unchecked Sendable {
             throw ToolError(.configuration, "\(file): has no vectors for <s> and </s>; embed-oov adds them")
         }
         self.table = table
+        self.file = file
         self.centred = centred
         self.begin = UInt32(begin)
         self.end = UInt32(end)

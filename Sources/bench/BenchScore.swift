@@ -19,7 +19,7 @@ struct BenchScore: BenchCommand {
             With --next, it prints the likeliest words after each sentence instead.
 
             Example: tokenize --lowercase text.txt | bench score --model model.safetensors --table table.shard --by-sentence
-                     echo the price of | tokenize | bench score --model model.safetensors --table table.shard --next 10
+                     echo the price of | tokenize --lowercase | bench score --model model.safetensors --table table.shard --next 10
             """)
 
     @Argument(help: "Token shards; - is standard input.", completion: .file())
@@ -69,7 +69,11 @@ struct BenchScore: BenchCommand {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        try requireOneStandardInput("tokens, table, vocabulary and model", [model, table, vocab].compactMap { $0 } + tokens)
+        guard model != "-" else { throw ValidationError("--model needs the name of a file; a pipe cannot be one") }
+        try requireOneStandardInput("tokens, table and vocabulary", [table, vocab].compactMap { $0 } + tokens)
+        for word in word where word.isEmpty || word.contains(where: \.isWhitespace) {
+            throw ValidationError("--word must be one word, and not \"\(word)\"")
+        }
         guard (1...1_000_000).contains(next ?? 1) else { throw ValidationError("--next must be from 1 to 1000000") }
         guard next != nil || word.isEmpty && !backward else {
             throw ValidationError("\(backward ? "--backward" : "--word") goes with --next")
@@ -120,7 +124,7 @@ struct BenchScore: BenchCommand {
                 try files.log([
                     "event": event, "sentence": number, "direction": direction.rawValue, "words": sentence.words,
                     "unknown": sentence.unknown, "scored": sentence.scored[index],
-                    "logProbability": sentence.logProbability[index], "perplexity": sentence.perplexity(index),
+                    "logProbability": sentence.logProbability[index], "perplexity": sentence.perplexity(index).flatMap { $0.isFinite ? $0 : nil },
                 ])
             }
         }
@@ -131,9 +135,11 @@ struct BenchScore: BenchCommand {
         append("all", scores.total)
         try log("score", nil, scores.total)
         try files.print(table.text)
+        guard scores.total.unknown > 0 else { return }
         let share = percent(Double(scores.total.unknown) / Double(max(1, scores.total.positions)))
-        let meaning = scores.scoresUnknown ? "have the probability of <unk>" : "have none, and do not count in the perplexity"
-        try files.print("\(share) of the words are none of the \(grouped(scores.vocabulary)) words of the vocabulary, and \(meaning)\n")
+        let meaning = scores.scoresUnknown ? "they have the probability of <unk>"
+            : "they have no probability, and do not count in the perplexity"
+        try files.print("\(share) of the text's words are none of the \(grouped(scores.vocabulary)) that the model predicts: \(meaning)\n")
     }
 }
 

@@ -139,7 +139,7 @@ final class ScoreTable {
     private func text(_ exact: ExactScores, _ direction: Direction) -> String {
         var text = "\(direction.rawValue), over all \(grouped(exact.words)) words: perplexity "
         text += exact.perplexity.map { fixed($0, 1) } ?? "-"
-        text += ", \(fixed(100 * exact.unknownShare, 2))% of \(grouped(exact.positions)) positions are of other words"
+        text += " at \(grouped(exact.positions)) positions; \(fixed(100 * exact.unknownShare, 2))% of all are of other words"
         guard let open = exact.open else { return text }
         text += "; words that the table lacks, at \(grouped(open.positions)) positions: \(fixed(100 * open.top1, 1))% first, "
         return text + "\(fixed(100 * open.top10, 1))% among the first ten of all words, median rank \(grouped(open.medianRank))"
@@ -158,6 +158,12 @@ final class ScoreTable {
         var width: Int { name.hasSuffix("%") ? 5 : isMarked ? 8 : 7 }
         /// True if the mark stands beside it.
         var isMarked: Bool { name == "perplexity" }
+
+        /// A value with as many decimals as fit the column.
+        func text(_ value: Double) -> String {
+            let whole = fixed(value, abs(value) < limit ? max(0, decimals - (abs(value) < 10 ? 0 : max(0, decimals - 1))) : 0)
+            return whole.utf8.count < width ? whole : abs(value) < 1e15 ? short(Int(value)) : "inf"
+        }
 
         /// A text in `count` columns of the figure, with room for the mark where there may be one.
         func column(_ text: String, of count: Int = 1, mark: Bool = false) -> String {
@@ -223,7 +229,7 @@ final class ScoreTable {
         for index in figures[0].indices {
             for (direction, figures) in figures.enumerated() {
                 let figure = figures[index]
-                let text = figure[keyPath: value].map { fixed($0, abs($0) < figure.limit ? figure.decimals : 0) } ?? "-"
+                let text = figure[keyPath: value].map(figure.text) ?? "-"
                 row += figure.column(text, mark: marks?[direction] ?? false)
             }
         }
