@@ -35,7 +35,7 @@ package final class TableProbabilities {
     private let hasVocabulary: Bool
 
     /// The target of a position whose word has no vector.
-    static let noWord = UInt32.max
+    package static let noWord = UInt32.max
 
     /// Rows of the table that are multiplied at once.
     private static let blockRows = 4096

@@ -303,6 +303,12 @@ import WordVectors
             #expect(scores[position].isKnown == isKnown && scores[position].higherThanOpen == nil)
             #expect(abs(exp(try #require(scores[position].logProbability)) - own / total) < 1e-5)
         }
+        // A word without a vector is <unk>, where there is one.
+        let without = try probabilities.scores(
+            encoder.directions[0], predictions, targets: [TableProbabilities.noWord, 0, 1, 2], scale: scale)[0]
+        #expect(!without.isKnown && without.higherThanOpen == nil && (without.logProbability != nil) == hasVocabulary)
+        let unknown = try probabilities.scores(encoder.directions[0], predictions, targets: [11, 0, 1, 2], scale: scale)[0]
+        if hasVocabulary { #expect(without.logProbability == unknown.logProbability) }
     }
 
     /// Words that the table lacks are ranked among its words and each other, and have no probability over the table alone.
