@@ -135,17 +135,11 @@ public final class DirectionModel {
         backend.copy(vectors, to: store.value(table).rows(first..<first + vectors.rows))
     }
 
-    /// Replaces target vectors, [words, outputSize], by the trained ones of the same words, if there are any.
-    /// - Parameter numbers: of the words in the trained targets; -1 leaves a vector as it is.
-    public func replaceTargets(_ vectors: Matrix, of numbers: [Int32]) {
+    /// Replaces target vectors, [words, outputSize], by the trained ones of the same words, if targets are trained.
+    /// - Parameter rows: the rows of the words in the table.
+    public func replaceTargets(_ vectors: Matrix, of rows: [UInt32]) {
         guard let table = (network.output as? ContrastiveOutput)?.table else { return }
-        let run = run(), chosen = numbers.indices.filter { numbers[$0] >= 0 }
-        guard !chosen.isEmpty else { return }
-        let values = run.value(table)
-        for index in chosen {
-            let row = Int(numbers[index])
-            backend.copy(values.rows(row..<row + 1), to: vectors.rows(index..<index + 1))
-        }
+        backend.gather(rows.map(Int.init), of: run().value(table), into: vectors)
     }
 
     /// Clips the gradient, updates the weights, clears the gradient. Shared layers are `ContextualEncoder`'s to update.
@@ -189,12 +183,18 @@ public final class DirectionModel {
         return prepare(output)
     }
 
-    /// Prepares all classes of a softmax for scoring. The result gives the logarithms of their probabilities, plus a number that is
-    /// the same for all classes, at each row of `states` [rows, projection].
+    /// Prepares all classes of a softmax for scoring. The result gives log p of each at every row of `states` [rows, projection], row
+    /// after row.
     public func scoringOfClasses() -> (_ states: Matrix) -> [Float] {
         func prepare(_ output: some ClassifyingOutput) -> (Matrix) -> [Float] {
             let run = run(), all = output.subset(Array(0..<Int32(configuration.vocabularySize)), run)
-            return { output.logScores($0, of: all, run) }
+            return { [configuration] states in
+                let memory = FloatBuffer(count: states.rows * configuration.vocabularySize)
+                let logs = Matrix(memory, rows: states.rows, columns: configuration.vocabularySize)
+                run.backend.write(output.logScores(states, of: all, run), to: logs)
+                run.backend.logSoftmax(logs)
+                return run.backend.read(logs)
+            }
         }
         guard let output = output as? any ClassifyingOutput else { preconditionFailure("this output has no classes") }
         return prepare(output)

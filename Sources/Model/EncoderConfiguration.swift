@@ -30,8 +30,8 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     public var negativeSource = NegativeSource.unigram
     /// True if predictions have a norm that is learned, one for all.
     public var learnsScale = false
-    /// Of the training text, for the unigram frequencies of what no table counts: its sentences, and the mean count of a word
-    /// outside the table. 0 without vectors to predict.
+    /// The number of sentences of the training text, and the mean count there of a word that the table lacks: they give the words
+    /// that no table counts a unigram frequency. 0 in a model that predicts no vectors.
     public var sentenceCount = 0
     public var otherCount = 0.0
     /// Classes of a softmax, units of a trainable table, or words of trained targets: words and marks.
@@ -164,7 +164,7 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
         let (cell, width) = (Double(encoder.cell), Double(width))
         let kept = Double(1 + moments)
         let input = (self.input == .subwords && !isTied ? kept : kept + 1) * inputWeights
-        let isSparse = self.output == .sampledSoftmax || self.output == .continuous && targets == .trained
+        let isSparse = self.output == .sampledSoftmax || isContrastive && targets == .trained
         let output = (isSparse ? kept : kept + 1) * outputWeights
         let outer = (input + output) / (sharesLayers ? Double(directions.count) : 1)
         let positions = Double(batch) * Double(window + 1)

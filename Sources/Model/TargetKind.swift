@@ -1,16 +1,17 @@
 /// The vectors that words have as targets of the contrastive loss.
 public enum TargetKind: String, Codable, Sendable, CaseIterable {
-    /// Those of the table, as they are.
+    /// The vectors of the table, unchanged.
     case frozen
-    /// Those of the table times a matrix that is trained, those of words outside it too.
+    /// The vectors of the table, and those made for words that it lacks, each times a trained matrix.
     case mapped
-    /// A vector for each word of the table, trained from the table's on; words outside it keep theirs.
+    /// A trained vector for each word of the table, which begins as the table's; words that the table lacks keep the vector made
+    /// for them.
     case trained
 }
 
-/// The origin of the words that a target is told from by the contrastive loss, where the window has too few.
+/// The source of further negatives of the contrastive loss, for windows with too few distinct words.
 public enum NegativeSource: String, Codable, Sendable, CaseIterable {
-    /// No others: those of the window must do.
+    /// None: the words of the window are all there are.
     case window
     /// Words drawn from the unigram distribution.
     case unigram

@@ -38,7 +38,7 @@ public struct ExactScores: Sendable {
 /// The held-out text, cut into windows once, and the scores of a model on it.
 public final class HeldOutText {
     private let words: CorpusWords
-    /// Of the targets of the contrastive output.
+    /// The source of the contrastive output's targets; `nil` with other outputs.
     private let source: TargetSource?
     private let windows: [TrainingWindow]
     private let candidates: [Direction: Candidates]
@@ -139,7 +139,7 @@ public final class HeldOutText {
         var scores = RankingScores()
         if let candidates = candidates[model.direction] {
             let rows = Matrix(memory, rows: positions, columns: width)
-            if source != nil { model.replaceTargets(candidates.matrix, of: candidates.rows.map(Int32.init)) }
+            if source != nil { model.replaceTargets(candidates.matrix, of: candidates.rows) }
             let ranking = isContinuous
                 ? Ranking(candidates: candidates, predictions: rows, hasScale: source != nil, backend: model.backend)
                 : Ranking(

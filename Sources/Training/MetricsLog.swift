@@ -41,7 +41,8 @@ struct HeldOutMetrics: Encodable {
     let perplexity: Double?
     private(set) var candidatePerplexity, cosineTop1, cosineTop10, top1, top10, scale: Double?
     private(set) var unigramTop1, unigramTop10, unigramPerplexity: Double?
-    /// Of a continuous output after the last step: positions scored over all words, and the ranks of words that the table lacks.
+    /// The positions at which a continuous output was scored over all words after the last step, and the ranks of the words that
+    /// the table lacks.
     private(set) var exactPositions, openPositions, openMedianRank: Int?
     private(set) var openTop1, openTop10: Double?
 

@@ -19,8 +19,8 @@ package final class TableProbabilities {
         package var logProbability: Double?
         /// True if the target is a word of its own, not `<unk>`.
         package var isKnown = false
-        /// Of a target outside the table that has a vector: the number of words that are more probable, among those of the table
-        /// and all such targets.
+        /// The number of words that are more probable than a target that the table lacks, among the words of the table and all such
+        /// targets; `nil` for other targets, and for one without a vector.
         package var higherThanOpen: Int?
     }
 
@@ -160,7 +160,7 @@ package final class TableProbabilities {
             vectors.change(matrix, scratch: Matrix(scratch, rows: block.count, columns: size), model.backend) {
                 words.withSpelling(block[$0], $1)
             }
-            if isOfTable { model.replaceTargets(matrix, of: block.map(Int32.init)) }
+            if isOfTable { model.replaceTargets(matrix, of: block) }
             body(Words(numbers: block, vectors: matrix, logFrequencies: block.map { Float(unigram.log($0)) }))
         }
     }

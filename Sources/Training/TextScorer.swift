@@ -262,7 +262,8 @@ public final class TextScorer {
                 let range = first..<min(part.targets.count, first + block)
                 let classes = range.map { Int(words.classNumber(part.targets[$0])) }
                 for (place, found) in zip(range, rank(part.rows.rows(range), classes)) {
-                    add(place, found.logProbability, isKnown: words.hasClass(part.targets[place]) && classes[place - first] != Int(EncoderConfiguration.Mark.unknown))
+                    let isUnknown = classes[place - first] == Int(EncoderConfiguration.Mark.unknown)
+                    add(place, found.logProbability, isKnown: words.hasClass(part.targets[place]) && !isUnknown)
                 }
             }
         case .table(let table, let scale):
@@ -287,7 +288,7 @@ extension TextScorer {
     /// - Parameters:
     ///   - others: words outside the table that are to be among them, by the vectors that the table's generator makes of them; of a
     ///     continuous output only.
-    ///   - beginnings: called with the words of each sentence and the likeliest after it.
+    ///   - body: called with the words of each sentence and the likeliest after it.
     public func next(
         _ count: Int, after paths: [String], others: [String] = [], direction: Direction = .forward,
         _ body: (_ beginning: [String], _ candidates: [Candidate]) throws -> Void
@@ -344,14 +345,8 @@ extension TextScorer {
         }
         let scores = model.scoringOfClasses()
         return { row in
-            let logs = scores(row), total = logTotal(logs)
-            return logs.indices.sorted { (logs[$0], $1) > (logs[$1], $0) }.prefix(count).map { (UInt32($0), Double(logs[$0]) - total) }
+            let logs = scores(row)
+            return logs.indices.sorted { (logs[$0], $1) > (logs[$1], $0) }.prefix(count).map { (UInt32($0), Double(logs[$0])) }
         }
     }
-}
-
-/// log of the sum of e^value.
-private func logTotal(_ values: [Float]) -> Double {
-    let highest = Double(values.max() ?? 0)
-    return highest + log(values.reduce(0.0) { $0 + exp(Double($1) - highest) })
 }
