@@ -81,6 +81,25 @@ struct CompareTests {
         #expect(words[0] < words[1] && words[1] < words[2], "\(words)")
     }
 
+    /// Every option of the contrastive loss beside the others, each run once, and read from its log when it is asked for again.
+    @Test func optionsOfTheContrastiveLoss() async throws {
+        let fixture = try await Fixture.shared.value, directory = try TemporaryDirectory(), out = directory.file("out")
+        let files = "\(fixture.tokens) \(fixture.tokens) \(fixture.table) \(fixture.vocabulary)"
+        func run(_ sets: String) async throws -> String {
+            let result = try await runShell(
+                "BIN=$BIN OUT=\(out) SETS='\(sets)' TRAIN_FLAGS='--preset tiny --steps 5 --batch 2 --direction forward' "
+                    + "pipelines/contrastive-options.sh \(files)")
+            try #require(result.status == 0, "\(result.errors)")
+            return result.text
+        }
+        let first = try await run("baselines targets")
+        for name in ["cosine", "contrastive", "full softmax", "frozen", "mapped", "trained", "whitened", "random share 0.3", "learned scale"] {
+            #expect(first.split(separator: "\n").contains { $0.hasPrefix(name + " ") && !$0.contains("nan") }, "\(name): \(first)")
+        }
+        #expect(try await run("baselines targets") == first)
+        #expect(try await runShell("SETS=none BIN=$BIN OUT=\(out) pipelines/contrastive-options.sh \(files)").status == 64)
+    }
+
     /// Interrupted between its two budgets, a run keeps the model of the first.
     @Test func interruptedBetweenBudgets() async throws {
         let fixture = try await Fixture.shared.value
