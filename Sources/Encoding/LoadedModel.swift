@@ -43,8 +43,8 @@ public struct LoadedModel {
             let table = try EmbeddingTable(FileSource(path: path), pool: pool)
             // Vectors of another size are refused later, whatever table they are of.
             if !takesOtherTable && table.dimension == configuration.inputSize {
-                try table.requireTrainingTable(
-                    of: configuration, name: path, advice: "; if its vectors come from the same source, say --other-table")
+                try configuration.requireTrainingTable(
+                    table.digest, name: path, advice: "; if its vectors come from the same source, say --other-table")
             }
             return (table, path)
         }
@@ -99,26 +99,5 @@ public struct LoadedModel {
             return "its vectors were made with another table than this one"
         }
         return nil
-    }
-}
-
-extension EncoderConfiguration {
-    /// Throws `ToolError` with status `usage` if the input layer reads a table or merges, and the user has named none.
-    /// - Parameter name: the model, for the message.
-    public func requireInputs(table: Bool, merges: Bool, of name: String) throws {
-        guard table || input != .embeddings else { throw ToolError(.usage, "--table is missing: \(name) reads vectors of words") }
-        guard merges || input != .subwords else { throw ToolError(.usage, "--bpe is missing: \(name) reads units of words") }
-    }
-}
-
-extension EmbeddingTable {
-    /// Throws `ToolError` with status `configuration` if a model was trained with another table, as far as the model knows.
-    /// - Parameter advice: the end of the message, a semicolon and a hint.
-    public func requireTrainingTable(
-        of configuration: EncoderConfiguration, name: String, model: String = "the model", advice: String = ""
-    ) throws {
-        guard configuration.tableDigest.isEmpty || hexadecimal(digest) == configuration.tableDigest else {
-            throw ToolError(.configuration, "\(name): is not the table that \(model) was trained with\(advice)")
-        }
     }
 }

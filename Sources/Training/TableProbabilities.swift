@@ -115,7 +115,9 @@ package final class TableProbabilities {
             } else if hasUnknownClass {
                 score.logProbability = otherSums[position].logTotal - all.logTotal
             }
-            if Int(target) >= table.tableCount && target != Self.noWord { score.higherThanOpen = all.higherScores + openSums[position].higherScores }
+            if Int(target) >= table.tableCount && target != Self.noWord {
+                score.higherThanOpen = all.higherScores + openSums[position].higherScores
+            }
             return score
         }
     }

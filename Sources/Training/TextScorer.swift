@@ -98,15 +98,12 @@ public final class TextScorer {
         }
         let rows = try table.map { path in
             let table = try EmbeddingTable(FileSource(path: path), pool: workers)
-            guard configuration.tableDigest.isEmpty || hexadecimal(table.digest) == configuration.tableDigest else {
-                throw ToolError(.configuration, "\(path): is not the table that \(model) was trained with")
-            }
+            try configuration.requireTrainingTable(table.digest, name: path, model: model)
             return try WordRows(table, centred: configuration.centred, memory: WordRows.defaultMemory, file: path)
         }
         let read = try vocabulary.map { try OutputVocabulary(path: $0, pool: workers) }
-        if hasVocabulary, let read, !configuration.vocabularyDigest.isEmpty,
-            hexadecimal(read.digest) != configuration.vocabularyDigest {
-            throw ToolError(.configuration, "\(vocabulary ?? ""): is not the vocabulary that \(model) was trained with")
+        if hasVocabulary, let vocabulary, let read {
+            try configuration.requireTrainingVocabulary(read.digest, name: vocabulary, model: model)
         }
         words = CorpusWords(vectors: rows, vocabulary: hasVocabulary ? read : nil)
         scoreVocabulary = hasVocabulary ? nil : read

@@ -54,7 +54,7 @@ struct BenchInt8: BenchCommand {
         let benchmark = try QuantizationBenchmark(
             table: try table.map { path in
                 let table = try EmbeddingTable(FileSource(path: path), pool: pool)
-                try table.requireTrainingTable(of: configuration, name: path)
+                try configuration.requireTrainingTable(table.digest, name: path)
                 return table
             }, sentences: text
         ) {

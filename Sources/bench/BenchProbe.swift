@@ -163,7 +163,7 @@ struct BenchProbe: BenchCommand {
         for (model, configuration) in zip(models, configurations) {
             try configuration.requireInputs(table: table != nil, merges: bpe != nil, of: model)
             if configuration.input == .embeddings, let table = inputs.table {
-                try table.table.requireTrainingTable(of: configuration, name: table.name, model: model)
+                try configuration.requireTrainingTable(table.table.digest, name: table.name, model: model)
             }
             try ProbeFeatures.check(
                 tokens: tokens, layers: configuration.encoder.family.layers + 1,
