@@ -206,7 +206,7 @@ extension EncoderConfiguration {
     private static let names = [
         "inputSize": "vectors of", "outputSize": "targets of", "tableDigest": "table", "tokenizer": "tokens",
         "layerNorm": "layer norm", "dropoutKind": "dropout kind", "normPenalty": "norm penalty", "dotScale": "dot scale",
-        "reading": "directions", "targets": "targets", "whitensTargets": "whitened targets", "randomShare": "random share",
+        "reading": "directions", "whitensTargets": "whitened targets", "randomShare": "random share",
         "negativeSource": "more negatives", "learnsScale": "learned scale", "sentenceCount": "sentences of the text",
         "otherCount": "mean count of words outside the table", "vocabularySize": "words of the vocabulary",
     ]

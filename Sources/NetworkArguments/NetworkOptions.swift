@@ -39,7 +39,10 @@ public struct NetworkOptions: ParsableArguments {
     public var output: OutputKind?
 
     @Option(help: ArgumentHelp(
-        "Words that a target is told from: of sampled-softmax, drawn for a window [8192]; of contrastive, at most [1024, or 512 with a projection of 128 or less].",
+        """
+        Words that a target is told from: of sampled-softmax, drawn for a window [8192]; of contrastive, at most [1024, or 512 with a \
+        projection of 128 or less].
+        """,
         valueName: "n"))
     public var negatives: Int?
 

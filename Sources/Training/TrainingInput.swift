@@ -80,8 +80,8 @@ public struct TrainingInput {
             corpus.counts[$0] > 0 && table.count(ofRow: UInt32($0)) == 0 && !table.isMark(UInt32($0))
         }
         guard uncounted > 0 else { return nil }
-        return "warning: \(table.file): \(uncounted) words of the text have the count 0 there, and count as words that stand there once: the "
-            + "table's vocabulary is of another text"
+        return "warning: \(table.file): \(uncounted) words of the text have the count 0 there, and count as words that stand there "
+            + "once: the table's vocabulary is of another text"
     }
 
     /// Notes in a configuration the text, the table and the vocabulary that it is trained with.
@@ -170,8 +170,8 @@ public struct TrainingInput {
         guard vectors.hasCounts else {
             throw ToolError(
                 .configuration,
-                "\(vectors.file): the table has no counts of its words, and --loss contrastive needs their frequencies; embed-oov takes them from a "
-                    + "vocabulary of build-vocab; --loss cosine needs none")
+                "\(vectors.file): the table has no counts of its words, and --loss contrastive needs their frequencies; embed-oov "
+                    + "takes them from a vocabulary of build-vocab; --loss cosine needs none")
         }
         let distinct = 1 + corpus.counts.count { $0 > 0 }, window = options.batch * options.window
         let most = configuration.negativeSource == .window ? min(window, distinct) : distinct

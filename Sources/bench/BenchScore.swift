@@ -124,7 +124,8 @@ struct BenchScore: BenchCommand {
                 try files.log([
                     "event": event, "sentence": number, "direction": direction.rawValue, "words": sentence.words,
                     "unknown": sentence.unknown, "scored": sentence.scored[index],
-                    "logProbability": sentence.logProbability[index], "perplexity": sentence.perplexity(index).flatMap { $0.isFinite ? $0 : nil },
+                    "logProbability": sentence.logProbability[index],
+                    "perplexity": sentence.perplexity(index).flatMap { $0.isFinite ? $0 : nil },
                 ])
             }
         }

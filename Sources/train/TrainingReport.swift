@@ -161,7 +161,8 @@ final class ScoreTable {
 
         /// A value with as many decimals as fit the column.
         func text(_ value: Double) -> String {
-            let whole = fixed(value, abs(value) < limit ? max(0, decimals - (abs(value) < 10 ? 0 : max(0, decimals - 1))) : 0)
+            let places = abs(value) >= limit ? 0 : abs(value) < 10 ? decimals : min(decimals, 1)
+            let whole = fixed(value, places)
             return whole.utf8.count < width ? whole : abs(value) < 1e15 ? short(Int(value)) : "inf"
         }
 
