@@ -41,7 +41,7 @@ public struct NetworkOptions: ParsableArguments {
     @Option(help: ArgumentHelp(
         """
         Words that a target is told from: of sampled-softmax, drawn for a window [8192]; of contrastive, at most [1024, or 512 with a \
-        projection of 128 or less].
+        projection of 128 or less, or as many different words as there are].
         """,
         valueName: "n"))
     public var negatives: Int?

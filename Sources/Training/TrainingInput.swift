@@ -173,19 +173,33 @@ public struct TrainingInput {
                 "\(vectors.file): the table has no counts of its words, and --loss contrastive needs their frequencies; embed-oov "
                     + "takes them from a vocabulary of build-vocab; --loss cosine needs none")
         }
-        let distinct = 1 + corpus.counts.count { $0 > 0 }, window = options.batch * options.window
-        let most = configuration.negativeSource == .window ? min(window, distinct) : distinct
+        let most = mostNegatives(configuration, options)
         guard most > 1 else {
             throw ToolError(
                 .usage, "--loss contrastive tells words of a window from one another, and there is one position in each; use larger --batch "
                     + "or --window, or other --more-negatives than window")
         }
-        guard configuration.negatives <= most || configuration.negatives == configuration.usualNegatives else {
+        guard configuration.negatives <= most else {
             throw ToolError(
                 .usage,
-                "--negatives is \(configuration.negatives), and there are at most \(most): the text has \(distinct) different words"
-                    + (configuration.negativeSource == .window ? ", and a window \(window) positions; see --more-negatives" : ""))
+                "--negatives is \(configuration.negatives), and there are at most \(most): the text has \(distinctWords) different words"
+                    + (configuration.negativeSource == .window
+                        ? ", and a window \(options.batch * options.window) positions; see --more-negatives" : ""))
         }
+    }
+
+    /// Different words of the training text, the mark between sentences among them.
+    private var distinctWords: Int { 1 + corpus.counts.count { $0 > 0 } }
+
+    /// The most negatives of the contrastive loss that windows of this text can have.
+    private func mostNegatives(_ configuration: EncoderConfiguration, _ options: TrainingOptions) -> Int {
+        configuration.negativeSource == .window ? min(options.batch * options.window, distinctWords) : distinctWords
+    }
+
+    /// Lowers the number of negatives of the contrastive loss to what the text can give: for a number that the user has not chosen.
+    public func lowerNegatives(in configuration: inout EncoderConfiguration, _ options: TrainingOptions) {
+        guard configuration.isContrastive else { return }
+        configuration.negatives = min(configuration.negatives, max(2, mostNegatives(configuration, options)))
     }
 
     /// The held-out text in the shape of training, `nil` if there is none. Throws `ToolError` if the table's file cannot be

@@ -64,6 +64,7 @@ struct BenchEvaluation: BenchCommand {
         var configuration = try network.configuration(
             dimension: input.words.vectors?.dimension ?? 0, classes: input.words.vocabulary?.size ?? 0)
         input.describe(in: &configuration)
+        if network.negatives == nil { input.lowerNegatives(in: &configuration, options) }
         try input.check(configuration, options)
         var benchmark = EvaluationBenchmark(configuration, options, input)
         benchmark.runs = runs

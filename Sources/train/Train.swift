@@ -115,11 +115,13 @@ struct Train: Tool {
         let checkpointDirectory = dryRun ? nil : try checkpoints.open()
         let file = try dryRun ? OutputFile(path: "-", binary: false) : output.open(binary: true)
         let input = try TrainingInput(
-            table: table, tableMemory: tableMemory?.bytes ?? WordRows.defaultMemory, vocabulary: network.needsVocabulary ? vocab : nil, scoreVocabulary: network.needsVocabulary ? nil : vocab, tokens: inputs,
-            heldOut: evaluation.heldOut, heldOutEvery: evaluation.heldOutEvery, heldOutTokens: evaluation.heldOutTokens ?? EvaluationOptions.defaultHeldOutTokens,
+            table: table, tableMemory: tableMemory?.bytes ?? WordRows.defaultMemory,
+            vocabulary: network.needsVocabulary ? vocab : nil, scoreVocabulary: network.needsVocabulary ? nil : vocab, tokens: inputs,
+            heldOut: evaluation.heldOut, heldOutEvery: evaluation.heldOutEvery,
+            heldOutTokens: evaluation.heldOutTokens ?? EvaluationOptions.defaultHeldOutTokens,
             centred: !network.rawTargets, threads: common.threads)
         let options = schedule.options(seed: seed.seed, evaluation)
-        let configuration = try self.configuration(input)
+        let configuration = try self.configuration(input, options)
         try input.check(configuration, options)
         if dryRun {
             try file.write(try input.estimate(configuration, options))
@@ -154,10 +156,11 @@ struct Train: Tool {
     }
 
     /// The network, with a description of its text, table and vocabulary.
-    private func configuration(_ input: TrainingInput) throws -> EncoderConfiguration {
+    private func configuration(_ input: TrainingInput, _ options: TrainingOptions) throws -> EncoderConfiguration {
         var configuration = try network.configuration(
             dimension: input.words.vectors?.dimension ?? 0, classes: input.words.vocabulary?.size ?? 0)
         input.describe(in: &configuration)
+        if network.negatives == nil { input.lowerNegatives(in: &configuration, options) }
         return configuration
     }
 }

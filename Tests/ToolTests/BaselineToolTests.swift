@@ -117,6 +117,9 @@ struct BaselineToolTests {
              "randomShare is 1.5"),
             ("train", quick + ["--table", fixture.table, "--loss", "contrastive", "--negatives", "99999", fixture.tokens], 64,
              "--negatives"),
+            // The default, which is lowered to what there is only where nobody asked for it.
+            ("train", quick + ["--table", fixture.table, "--loss", "contrastive", "--negatives", "512", fixture.tokens], 64,
+             "there are at most"),
             ("train", quick + ["--table", fixture.table, "--loss", "contrastive", "--more-negatives", "window", "--negatives",
              "9999", fixture.tokens], 64, "--negatives"),
             ("train", characters + ["--output", "softmax", "--vocab", vocabulary, "--loss", "cosine", fixture.tokens], 64,
