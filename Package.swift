@@ -41,6 +41,8 @@ let package = Package(
         .executable(name: "bench", targets: ["bench"]),
         // Of tests only: preloaded into a tool, it counts allocations.
         .library(name: "AllocationCounter", type: .dynamic, targets: ["AllocationCounter"]),
+        // Of tests only: stands in for the libraries of a GPU where there is none.
+        .library(name: "FakeCUDA", type: .dynamic, targets: ["FakeCUDA"]),
     ],
     traits: [
         .trait(name: "HDF5", description: "Reads and writes HDF5 files (needs libhdf5-dev); make turns it on where the library is."),
@@ -61,10 +63,10 @@ let package = Package(
             ["Encoding", "ELMoWeights", "Model", "Kernels", "WordVectors", "Subwords", "Tokenization", "HDF5", "Shards", "Files", "Parallel"]),
         tool(
             "bench",
-            ["Benchmarking", "NetworkArguments", "Probing", "Training", "Encoding", "Subwords", "Model", "WordVectors", "Kernels",
+            ["Benchmarking", "NetworkArguments", "CUDA", "Probing", "Training", "Encoding", "Subwords", "Model", "WordVectors", "Kernels",
              "Shards", "Files", "Parallel"]),
         library("ToolSupport", ["Files", "Shards", "Parallel", argumentParser]),
-        library("NetworkArguments", ["Model", "Files", argumentParser]),
+        library("NetworkArguments", ["Model", "CUDA", "Kernels", "Files", argumentParser]),
 
         // The stages of the pipeline.
         library("Tokenization", ["Shards", "Files", "Parallel"]),
@@ -89,6 +91,11 @@ let package = Package(
         // Networks, from the whole encoder down to the arithmetic.
         library("Model", ["Layers", "Kernels", "Shards", "Files", "Parallel"]),
         library("Layers", ["Kernels", "Parallel"]),
+        .target(
+            name: "CUDA", dependencies: ["Kernels", "Files"],
+            resources: ["Common", "Rows", "Elements", "Cells", "Characters", "Losses", "Softmax", "Mix", "Training", "Scores"].map {
+                .embedInCode("Kernels/\($0).cu")
+            }, swiftSettings: settings),
         library("Kernels", ["CKernels", "Parallel"]),
         .target(name: "CKernels"),
 
@@ -103,6 +110,7 @@ let package = Package(
             name: "TestSupport", dependencies: ["Files", subprocess, systemPackage], path: "Tests/TestSupport",
             swiftSettings: settings),
         .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
+        .target(name: "FakeCUDA", path: "Tests/FakeCUDA"),
         .target(name: "PlainBackend", dependencies: ["Kernels"], path: "Tests/PlainBackend", swiftSettings: settings),
         tests("ParallelTests", ["Parallel"]),
         tests("FilesTests", ["Files", "TestSupport"]),
@@ -112,6 +120,7 @@ let package = Package(
         tests("VocabularyTests", ["Vocabulary", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("SubwordsTests", ["Subwords", "Shards", "Files", "TestSupport"]),
         tests("KernelsTests", ["Kernels", "PlainBackend", "Parallel"]),
+        tests("CUDATests", ["CUDA", "Benchmarking", "Kernels", "PlainBackend", "Files", "TestSupport"]),
         tests("LayersTests", ["Layers", "Kernels", "PlainBackend", "Parallel"]),
         tests("ModelTests", ["Model", "Layers", "Kernels", "PlainBackend", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("WordVectorsTests", ["WordVectors", "Layers", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),
@@ -126,5 +135,6 @@ let package = Package(
         .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-    ]
+    ],
+    cxxLanguageStandard: .cxx17
 )

@@ -16,6 +16,7 @@ public struct OperationCase: Sendable {
 
     /// An operation that is ready to run in its own memory, again and again.
     public struct Prepared {
+        /// Runs it on the backend of its memory, or on another that computes in the memory of the host.
         public var run: (any Backend) -> Void
         /// The matrices that it writes.
         public let results: [Matrix]
@@ -60,26 +61,37 @@ public struct OperationCase: Sendable {
     }
 }
 
-/// The memory of one case: random numbers that are the same on every backend.
+/// The memory of one case on a backend: random numbers that are the same on every backend.
 public final class OperationMemory {
-    private var buffers: [FloatBuffer] = []
+    private let backend: any Backend
+    private var buffers: [(memory: FloatBuffer, isShared: Bool)] = []
     private var random: Random
 
-    public init(seed: UInt64 = 1) { random = Random(seed: seed, stream: "operations") }
-
-    private func buffer(_ count: Int) -> FloatBuffer {
-        buffers.append(FloatBuffer(count: count))
-        return buffers[buffers.count - 1]
+    public init(on backend: any Backend = ProcessorBackend(), seed: UInt64 = 1) {
+        self.backend = backend
+        random = Random(seed: seed, stream: "operations")
     }
 
-    func zeros(_ rows: Int, _ columns: Int) -> Matrix { Matrix(buffer(rows * columns), rows: rows, columns: columns) }
+    func zeros(_ rows: Int, _ columns: Int) -> Matrix {
+        let buffer = backend.allocate(rows * columns)
+        buffers.append((buffer, false))
+        return Matrix(buffer, rows: rows, columns: columns)
+    }
+
+    private func shared(_ count: Int) -> FloatBuffer {
+        let buffer = backend.allocateShared(count)
+        buffers.append((buffer, true))
+        return buffer
+    }
 
     /// Returns a matrix of random numbers in ±`scale`.
     public func matrix(_ rows: Int, _ columns: Int, scale: Double = 1) -> Matrix {
         let matrix = zeros(rows, columns)
-        matrix.copy(from: (0..<rows * columns).map { _ in Float(random.uniform(in: -scale..<scale)) })
+        write((0..<rows * columns).map { _ in Float(random.uniform(in: -scale..<scale)) }, to: matrix)
         return matrix
     }
+
+    func write(_ values: [Float], to matrix: Matrix) { backend.write(values, to: matrix) }
 
     /// The factors of a product of `sizes`, each as it is or stored transposed.
     func factors(
@@ -93,25 +105,40 @@ public final class OperationMemory {
     }
 
     func numbers(_ count: Int, below bound: Int) -> Numbers {
-        let numbers = Numbers(buffer(count), count: count)
+        let numbers = Numbers(shared(count), count: count)
         for index in 0..<count { numbers[index] = Int32(random.below(bound)) }
         return numbers
     }
 
     func scalars(_ count: Int) -> Scalars {
-        let scalars = Scalars(buffer(2 * count), count: count)
+        let scalars = Scalars(shared(2 * count), count: count)
         for index in 0..<count { scalars[index] = random.uniform() }
         return scalars
     }
 
-    /// Returns the contents of all memory, to be restored.
-    public func snapshot() -> [FloatBuffer] {
-        buffers.map { buffer in
-            let copy = FloatBuffer(count: buffer.count)
-            copy.copy(from: buffer)
-            return copy
-        }
+    /// The bits of all memory, to be restored.
+    public struct Snapshot {
+        fileprivate var floats: [[Float]] = []
+        fileprivate var numbers: [[Int32]] = []
     }
 
-    public func restore(_ snapshot: [FloatBuffer]) { for (buffer, copy) in zip(buffers, snapshot) { buffer.copy(from: copy) } }
+    /// Returns the contents of all memory, to be restored.
+    public func snapshot() -> Snapshot {
+        backend.wait()
+        var snapshot = Snapshot()
+        for (buffer, isShared) in buffers {
+            let numbers = Numbers(buffer, count: isShared ? buffer.count : 0)
+            snapshot.floats.append(isShared ? [] : backend.read(Matrix(buffer, rows: 1, columns: buffer.count)))
+            snapshot.numbers.append((0..<numbers.count).map { numbers[$0] })
+        }
+        return snapshot
+    }
+
+    public func restore(_ snapshot: Snapshot) {
+        backend.wait()
+        for (index, (buffer, isShared)) in buffers.enumerated() {
+            if !isShared { backend.write(snapshot.floats[index], to: Matrix(buffer, rows: 1, columns: buffer.count)) }
+            for (place, number) in snapshot.numbers[index].enumerated() { Numbers(buffer, count: buffer.count)[place] = number }
+        }
+    }
 }

@@ -82,6 +82,7 @@ extension OperationCase {
             let gradient = memory.zeros(rows, columns), factors = memory.scalars(rows), loss = memory.scalars(1)
             let distance = make(columns)
             let run: (any Backend) -> Void = {
+                $0.wait()
                 loss[0] = 0
                 $0.addDistance(distance, p, t, factors: factors, gradient: gradient, loss: loss)
             }
@@ -104,6 +105,7 @@ extension OperationCase {
             let run: (any Backend) -> Void = { backend in
                 var pass = SoftmaxPass(
                     targets: targets, bias: bias, factors: factors, states: states, scaled: scaled, memory: room)
+                backend.wait()
                 loss[0] = 0
                 if sampled {
                     pass.hasOwnTargets = true
@@ -127,7 +129,7 @@ extension OperationCase {
             let weights = memory.matrix(all, columns), gradients = memory.matrix(rows, columns)
             let first = memory.matrix(all, columns, scale: 0.1), second = memory.matrix(all, columns)
             let ones = optimizer.momentNames.count == 1 ? first : second
-            ones.copy(from: (0..<all * columns).map { 0.5 + Float($0 % 7) })
+            memory.write((0..<all * columns).map { 0.5 + Float($0 % 7) }, to: ones)
             let numbers = memory.numbers(rows, below: all)
             for row in 0..<rows { numbers[row] = Int32(2 * row + 1) }
             let run = WeightRun(
@@ -299,7 +301,7 @@ extension OperationCase {
         },
         OperationCase("row factors", work: { 3 * Double($0.rows) }) { memory, sizes in
             let weights = memory.matrix(1, sizes.rows), factors = memory.scalars(sizes.rows)
-            weights.copy(from: (0..<sizes.rows).map { Float($0 % 3) / 2 })
+            memory.write((0..<sizes.rows).map { Float($0 % 3) / 2 }, to: weights)
             return Prepared(run: { $0.fillRowFactors(factors, weights: weights) }, results: [], scalars: [factors])
         },
         distance("cosine loss") { _ in .cosine }, distance("squared distance") { _ in .squared },
@@ -314,6 +316,7 @@ extension OperationCase {
                 nearest: memory.numbers(rows, below: 1))
             return Prepared(
                 run: {
+                    $0.wait()
                     loss[0] = 0
                     $0.addMaxMargin(margin, p, t, factors: factors, gradient: gradient, loss: loss)
                 }, results: [gradient], scalars: [loss])

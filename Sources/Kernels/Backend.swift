@@ -11,6 +11,15 @@ public protocol Backend: AnyObject {
     /// Multiplications and additions of all products so far.
     var operations: Double { get }
 
+    // MARK: Memory
+
+    /// Zeroed memory for numbers that operations alone read and write.
+    func allocate(_ count: Int) -> FloatBuffer
+    /// Zeroed memory for numbers that the host, too, reads and writes: `Numbers`, `Scalars`, and matrices that it fills.
+    func allocateShared(_ count: Int) -> FloatBuffer
+    /// Waits until all operations are done: before the host reads what they write, or writes again what they read.
+    func wait()
+
     // MARK: Rows
 
     func fill(_ target: Matrix, with value: Float)
@@ -197,6 +206,11 @@ public protocol Backend: AnyObject {
 }
 
 extension Backend {
+    // What a backend has that computes in the memory of the host, and whose operations are done when they return.
+    public func allocate(_ count: Int) -> FloatBuffer { FloatBuffer(count: count) }
+    public func allocateShared(_ count: Int) -> FloatBuffer { FloatBuffer(count: count) }
+    public func wait() {}
+
     public func enter(_ phase: Phase) { enter(phase, of: nil) }
 
     public func multiply(_ left: some Factor, _ right: some Factor, into result: Matrix) {
@@ -209,16 +223,17 @@ extension Backend {
 
     /// target[i] = table[rows[i]]
     public func gather(_ rows: [Int], of table: Matrix, into target: Matrix) {
-        let buffer = FloatBuffer(count: rows.count), numbers = Numbers(buffer, count: rows.count)
+        let buffer = allocateShared(rows.count), numbers = Numbers(buffer, count: rows.count)
         for (index, row) in rows.enumerated() { numbers[index] = Int32(row) }
         gather(numbers, of: table, into: target)
+        wait()
         withExtendedLifetime(buffer) {}
     }
 
     /// A factor that is packed for good, with memory of its own.
     public func packed(_ factor: some Factor) -> PackedFactor {
         let operand = factor.operand
-        let memory = FloatBuffer(count: packedCount(rows: operand.rows, columns: operand.columns))
+        let memory = allocate(packedCount(rows: operand.rows, columns: operand.columns))
         var packed = pack(operand, into: Matrix(memory, rows: 1, columns: memory.count))
         packed.memory = memory
         return packed

@@ -3,10 +3,10 @@ internal import Parallel
 /// Where the filters of one width answered most, in each word: places among those that `unfold` has.
 public struct ChosenPlaces: Sendable {
     /// [words, features] of all widths.
-    let places: Numbers
-    let features: Int
+    @_spi(HostMemory) public let places: Numbers
+    @_spi(HostMemory) public let features: Int
     /// The first feature of this width.
-    let column: Int
+    @_spi(HostMemory) public let column: Int
 
     public init(_ places: Numbers, features: Int, column: Int) {
         self.places = places

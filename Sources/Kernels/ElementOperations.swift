@@ -10,8 +10,11 @@ public enum Activation: Sendable {
 public struct DropoutDraw: Sendable {
     /// Probability that an element becomes zero, in 0 ..< 1.
     public let rate: Float
+    /// The bits of seed and site, and the step, which together are the key.
+    @_spi(HostMemory) public let site: UInt64
+    @_spi(HostMemory) public let step: UInt64
     private let key: UInt64
-    let threshold: UInt32
+    @_spi(HostMemory) public let threshold: UInt32
 
     /// - Parameters:
     ///   - site: a number for the layer, unique in the network.
@@ -20,8 +23,9 @@ public struct DropoutDraw: Sendable {
         precondition(rate >= 0 && rate < 1)
         self.rate = rate
         threshold = UInt32(Double(rate) * 0x1p32)
-        key = SplitMix64.mix(
-            SplitMix64.mix(SplitMix64.mix(seed) ^ UInt64(bitPattern: Int64(site))) ^ UInt64(bitPattern: Int64(step)))
+        self.site = SplitMix64.mix(SplitMix64.mix(seed) ^ UInt64(bitPattern: Int64(site)))
+        self.step = UInt64(bitPattern: Int64(step))
+        key = SplitMix64.mix(self.site ^ self.step)
     }
 
     /// The factor of the element at `position`: 0 with probability `rate`, otherwise 1 / (1 - rate).

@@ -13,52 +13,73 @@ public struct Matrix: @unchecked Sendable {
     public let rows: Int
     public let columns: Int
     @_spi(HostMemory) public let stride: Int
+    /// The form of the elements. Only a device has any but floats.
+    public let element: Element
+
+    /// A form of the elements of a matrix.
+    public enum Element: Int32, Sendable {
+        case float32
+        /// The upper half of a float: what a device multiplies fastest.
+        case bfloat16
+
+        /// Bytes of an element.
+        @inlinable public var size: Int { self == .float32 ? 4 : 2 }
+    }
 
     @_spi(HostMemory)
     @inlinable
-    public init(_ start: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int? = nil) {
+    public init(
+        _ start: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int? = nil, element: Element = .float32
+    ) {
         self.start = start
         self.rows = rows
         self.columns = columns
         self.stride = stride ?? columns
+        self.element = element
     }
 
-    /// `rows` x `columns` floats of a buffer, from float `first` on.
-    public init(_ buffer: FloatBuffer, at first: Int = 0, rows: Int, columns: Int) {
+    /// `rows` x `columns` elements in a buffer, from float `first` on.
+    public init(_ buffer: FloatBuffer, at first: Int = 0, rows: Int, columns: Int, element: Element = .float32) {
         precondition(
-            first >= 0 && first + rows * columns <= buffer.count,
+            first >= 0 && first + (rows * columns * element.size + 3) / 4 <= buffer.count,
             "\(rows) x \(columns) from \(first) in a buffer of \(buffer.count) floats")
-        self.init(buffer.start + first, rows: rows, columns: columns)
+        self.init(buffer.start + first, rows: rows, columns: columns, element: element)
     }
 
-    /// Where row `index` starts.
+    /// Where row `index` of a matrix of floats starts.
     @_spi(HostMemory)
     @inlinable
     public func row(_ index: Int) -> UnsafeMutablePointer<Float> { start + index * stride }
 
+    /// Where an element is, counted from the start.
+    private func place(_ element: Int) -> UnsafeMutablePointer<Float> {
+        if self.element == .float32 { return start + element }
+        return (UnsafeMutableRawPointer(start) + element * self.element.size).assumingMemoryBound(to: Float.self)
+    }
+
     /// Rows `range` as a matrix of their own.
     public func rows(_ range: Range<Int>) -> Matrix {
         assert(range.lowerBound >= 0 && range.upperBound <= rows)
-        return Matrix(row(range.lowerBound), rows: range.count, columns: columns, stride: stride)
+        return Matrix(place(range.lowerBound * stride), rows: range.count, columns: columns, stride: stride, element: element)
     }
 
     /// Columns `range` as a matrix of their own.
     public func columns(_ range: Range<Int>) -> Matrix {
         assert(range.lowerBound >= 0 && range.upperBound <= columns)
-        return Matrix(start + range.lowerBound, rows: rows, columns: range.count, stride: stride)
+        return Matrix(place(range.lowerBound), rows: rows, columns: range.count, stride: stride, element: element)
     }
 
     /// Returns the floats of a matrix without gaps in rows of another length.
     public func reshaped(rows: Int, columns: Int) -> Matrix {
         precondition(isDense && rows * columns == self.rows * self.columns)
-        return Matrix(start, rows: rows, columns: columns)
+        return Matrix(start, rows: rows, columns: columns, element: element)
     }
 
     /// The matrix read as its transpose, in the same memory; only products take it.
     public var transposed: Operand { Operand(matrix: self, isTransposed: true) }
 
-    /// True if no floats lie between two rows.
-    var isDense: Bool { stride == columns }
+    /// True if nothing lies between two rows.
+    @_spi(HostMemory) public var isDense: Bool { stride == columns }
 
     /// The floats of all rows of a matrix without gaps, for reading and writing files.
     @_spi(HostMemory)
@@ -99,8 +120,13 @@ extension Matrix: Factor {
 
 /// A matrix or its transpose as a factor of a product: `rows` and `columns` are those after transposition.
 public struct Operand: Factor, Sendable {
-    let matrix: Matrix
-    let isTransposed: Bool
+    @_spi(HostMemory) public let matrix: Matrix
+    @_spi(HostMemory) public let isTransposed: Bool
+
+    @_spi(HostMemory) public init(matrix: Matrix, isTransposed: Bool) {
+        self.matrix = matrix
+        self.isTransposed = isTransposed
+    }
 
     public var operand: Operand { self }
     public var rows: Int { isTransposed ? matrix.columns : matrix.rows }
@@ -126,6 +152,9 @@ public typealias Scalars = NumberRun<Double>
 public struct NumberRun<Number: BitwiseCopyable>: @unchecked Sendable {
     @usableFromInline let start: UnsafeMutablePointer<Number>
     public let count: Int
+
+    /// Where the numbers are.
+    @_spi(HostMemory) public var pointer: UnsafeMutablePointer<Number> { start }
 
     @usableFromInline init(_ start: UnsafeMutablePointer<Number>, count: Int) {
         self.start = start
@@ -163,7 +192,7 @@ public struct NumberRun<Number: BitwiseCopyable>: @unchecked Sendable {
     public func fill(_ value: Number) { start.update(repeating: value, count: count) }
 }
 
-/// Owned, zeroed, 64-byte aligned memory for `count` floats.
+/// Owned, zeroed, 64-byte aligned memory for `count` floats: the host's, or what a backend has allocated (`Backend.allocate`).
 ///
 /// A class, because the parameters of a 76-million-weight encoder must have one owner and never be copied by accident.
 /// Whoever holds a handle of memory in it keeps the buffer alive.
@@ -177,10 +206,24 @@ public final class FloatBuffer: @unchecked Sendable {
         isMapped = size >= Self.leastMapping
         let bytes = isMapped ? Self.map(size) : UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 64)
         start = bytes.bindMemory(to: Float.self, capacity: count)
+        release = nil
         if !isMapped { start.initialize(repeating: 0, count: count) }
     }
 
+    /// Zeroed memory of a device.
+    /// - Parameter release: gives it back.
+    @_spi(HostMemory)
+    public init(_ start: UnsafeMutablePointer<Float>, count: Int, release: @escaping (UnsafeMutablePointer<Float>) -> Void) {
+        self.start = start
+        self.count = count
+        self.release = release
+        isMapped = false
+    }
+
+    private let release: ((UnsafeMutablePointer<Float>) -> Void)?
+
     deinit {
+        if let release { return release(start) }
         if isMapped { munmap(start, bytes) } else { UnsafeMutableRawPointer(start).deallocate() }
     }
 

@@ -28,10 +28,10 @@ public struct ModifiedBessel: Sendable {
 
     public let order: Double
     /// Steps down from the order of the expansion, v + `steps`.
-    private let steps: Int
+    @_spi(HostMemory) public let steps: Int
     /// Coefficients of t^0, t^1, ... in the sum over k of u_k(t) / v^k, and in that of
     /// (u_{k-1}(t) / 2 + t u'_{k-1}(t)) / v^k, which the ratio needs.
-    private let sum, slope: [Double]
+    @_spi(HostMemory) public let sum, slope: [Double]
 
     /// The terms of the expansion after the first, and the least order for which they are enough.
     private static let terms = 10

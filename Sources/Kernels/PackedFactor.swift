@@ -6,6 +6,8 @@ public struct PackedFactor: @unchecked Sendable {
     @_spi(HostMemory) public let start: UnsafeMutablePointer<Float>
     /// As integers of 8 bits instead.
     let quantized: QuantizedMatrix?
+    /// The factor as a device stores it; `nil` on the processor.
+    @_spi(HostMemory) public let stored: Operand?
     /// The owner of the floats, if this factor has memory of its own.
     var memory: FloatBuffer?
 
@@ -15,6 +17,17 @@ public struct PackedFactor: @unchecked Sendable {
         self.columns = columns
         start = memory.start
         quantized = nil
+        stored = nil
+    }
+
+    /// A factor that a device stores as an operand.
+    @_spi(HostMemory)
+    public init(_ stored: Operand) {
+        rows = stored.rows
+        columns = stored.columns
+        start = stored.matrix.start
+        quantized = nil
+        self.stored = stored
     }
 
     init(_ quantized: QuantizedMatrix) {
@@ -22,6 +35,7 @@ public struct PackedFactor: @unchecked Sendable {
         columns = quantized.columns
         start = quantized.memory
         self.quantized = quantized
+        stored = nil
     }
 
     /// Memory of its own.

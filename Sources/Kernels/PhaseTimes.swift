@@ -49,10 +49,10 @@ public struct PhaseTimes: Sendable {
     private var part = Part.other
     private var since: UInt64
 
-    init() { since = Self.now() }
+    public init() { since = Self.now() }
 
     /// Stops the hand that runs and lets that of `phase` run, in `part` or the part it is in.
-    mutating func enter(_ phase: Phase, of part: Part?) {
+    public mutating func enter(_ phase: Phase, of part: Part?) {
         let now = Self.now()
         nanoseconds[self.part.rawValue * Phase.allCases.count + self.phase.rawValue] += now - since
         since = now

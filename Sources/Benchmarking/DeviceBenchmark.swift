@@ -1,0 +1,68 @@
+internal import Glibc
+public import Kernels
+
+/// The operations of a device's backend: how far each is from the processor's on the same numbers, and how fast it is.
+public struct DeviceBenchmark {
+    private let device: any Backend
+    private let processor: ProcessorBackend
+    /// The time that each operation is measured for, about.
+    private let seconds: Double
+
+    public init(_ device: any Backend, processor: ProcessorBackend, seconds: Double) {
+        (self.device, self.processor, self.seconds) = (device, processor, seconds)
+    }
+
+    /// What is found out about an operation.
+    public struct Result: Sendable {
+        /// The greatest difference of a number in a result from the processor's, in multiples of the greatest number of that result,
+        /// or of 1 if that is less; infinite if one is NaN and the other is not.
+        public let difference: Double
+        /// Floating point operations of a product, otherwise bytes, in billions a second.
+        public let speed: Double
+    }
+
+    /// The greatest difference that rounding explains.
+    /// - Parameter isRounded: true if factors of products are rounded to bfloat16.
+    public static func bound(_ operation: OperationCase, isRounded: Bool) -> Double {
+        isRounded && (operation.isProduct || operation.name == "max-margin loss") ? 2e-2 : 5e-5
+    }
+
+    public func run(_ operation: OperationCase, _ sizes: OperationCase.Sizes) -> Result {
+        let expected = operation.prepare(in: OperationMemory(on: processor), sizes)
+        let own = operation.prepare(in: OperationMemory(on: device), sizes)
+        expected.run(processor)
+        own.run(device)
+        device.wait()
+        var worst = zip(own.results, expected.results).reduce(0) { worst, pair in
+            max(worst, difference(device.read(pair.0).map(Double.init), processor.read(pair.1).map(Double.init)))
+        }
+        for (scalars, plain) in zip(own.scalars, expected.scalars) {
+            worst = max(worst, difference((0..<scalars.count).map { scalars[$0] }, (0..<plain.count).map { plain[$0] }))
+        }
+        return Result(difference: worst, speed: seconds > 0 ? 1e-9 * operation.work(sizes) * (operation.isProduct ? 1 : 4) / time(own) : 0)
+    }
+
+    private func difference(_ values: [Double], _ expected: [Double]) -> Double {
+        var magnitude = 1.0, worst = 0.0
+        for value in expected where value.isFinite { magnitude = max(magnitude, abs(value)) }
+        for (one, other) in zip(values, expected) where one != other {
+            if one.isNaN && other.isNaN { continue }
+            let difference = abs(one - other)
+            worst = difference.isFinite ? max(worst, difference) : .infinity
+        }
+        return worst / magnitude
+    }
+
+    /// Seconds of one call, in a row of calls.
+    private func time(_ prepared: OperationCase.Prepared) -> Double {
+        func time(_ calls: Int) -> Double {
+            let start = now()
+            for _ in 0..<calls { prepared.run(device) }
+            device.wait()
+            return now() - start
+        }
+        _ = time(2)
+        let calls = max(3, min(2000, Int(seconds / max(1e-6, time(1)))))
+        return time(calls) / Double(calls)
+    }
+}

@@ -1,0 +1,176 @@
+public import Files
+@_spi(HostMemory) public import Kernels
+
+/// A GPU as a backend: a stream of work, the products of cuBLAS, and scratch memory. Several may be on one GPU, and run side by
+/// side.
+///
+/// Operations are queued and return at once. Those that give the host a number wait for it. Results are the same bits each time
+/// on the same model of GPU with the same libraries, because no kernel adds up in an order that could change.
+public final class CUDABackend: Backend {
+    /// The precision of products.
+    public enum Precision: String, Sendable, CaseIterable {
+        /// Factors of bfloat16, sums in float32. Weights, their gradients and all sums stay float32.
+        case bfloat16
+        case float32
+    }
+
+    public let device: CUDADevice
+    public let precision: Precision
+    public private(set) var phaseTimes = PhaseTimes()
+    public internal(set) var operations = 0.0
+    let stream: Handle?
+    private let products: CuBLAS
+    private let workspace: FloatBuffer
+    /// Numbers that kernels write for the host: of `answerCount` blocks or rows.
+    let answers: Scalars
+    private let answerMemory: FloatBuffer
+    /// The step of training of dropout's draws, where kernels read it.
+    let step: NumberRun<UInt64>
+    private let stepMemory: FloatBuffer
+    /// Scratch memory by its use; each grows to the largest size asked for, then stays.
+    private var scratch = [FloatBuffer?](repeating: nil, count: Scratch.allCases.count)
+    /// Arguments of the kernel that is launched, and where each begins.
+    private let arguments = UnsafeMutableRawPointer.allocate(byteCount: 2048, alignment: 16)
+    private let argumentPlaces = UnsafeMutablePointer<UnsafeMutableRawPointer?>.allocate(capacity: 32)
+
+    /// What scratch memory is for: two uses at once have two pieces.
+    enum Scratch: Int, CaseIterable {
+        case left, right, sums, numbers, moreNumbers, transfer, values
+    }
+
+    static let answerCount = 4096
+
+    /// Throws `ToolError`, `unavailable`, if there is no cuBLAS.
+    public init(_ device: CUDADevice, precision: Precision = .float32) throws(ToolError) {
+        self.device = device
+        self.precision = precision
+        device.makeCurrent()
+        var stream: Handle?
+        // Does not wait for the default stream.
+        device.check(device.driver.createStream(&stream, 1), "stream")
+        self.stream = stream
+        workspace = device.allocate(CuBLAS.workspaceBytes / 4, on: stream)
+        products = try CuBLAS(stream: stream, workspace: address(workspace.start))
+        answerMemory = device.allocateShared(2 * Self.answerCount)
+        answers = Scalars(answerMemory, count: Self.answerCount)
+        stepMemory = device.allocateShared(2)
+        step = NumberRun(stepMemory, count: 1)
+    }
+
+    deinit {
+        wait()
+        _ = device.driver.destroyStream(stream)
+        arguments.deallocate()
+        argumentPlaces.deallocate()
+    }
+
+    public func enter(_ phase: Phase, of part: Part?) { phaseTimes.enter(phase, of: part) }
+
+    public func allocate(_ count: Int) -> FloatBuffer { device.allocate(count, on: stream) }
+    public func allocateShared(_ count: Int) -> FloatBuffer { device.allocateShared(count) }
+
+    public func wait() {
+        device.makeCurrent()
+        device.check(device.driver.waitForStream(stream), "computing")
+    }
+
+    /// At least `count` floats, valid until the next call for the same use.
+    func scratch(_ use: Scratch, _ count: Int) -> DeviceAddress {
+        if let memory = scratch[use.rawValue], memory.count >= count { return address(memory.start) }
+        // What is queued may use the old piece.
+        wait()
+        let memory = device.allocate(count, on: stream)
+        scratch[use.rawValue] = memory
+        return address(memory.start)
+    }
+
+    /// A piece of scratch memory as a matrix.
+    func scratchMatrix(_ use: Scratch, rows: Int, columns: Int, element: Kernels.Matrix.Element = .float32) -> Kernels.Matrix {
+        let start = scratch(use, (rows * columns * element.size + 3) / 4)
+        return Kernels.Matrix(
+            UnsafeMutablePointer(bitPattern: UInt(start))!, rows: rows, columns: columns, element: element)
+    }
+
+    // MARK: - Launching
+
+    static let threads = 256
+
+    /// Queues a kernel. Its arguments are copied now.
+    func launch<each Argument: BitwiseCopyable>(_ kernel: Kernel, blocks: Int, _ values: repeat each Argument) {
+        guard blocks > 0 else { return }
+        device.makeCurrent()
+        var place = 0, count = 0
+        repeat put(each values, &place, &count)
+        device.check(
+            device.driver.launch(
+                device.function(kernel), UInt32(blocks), 1, 1, UInt32(Self.threads), 1, 1, 0, stream, argumentPlaces, nil),
+            kernel.name)
+    }
+
+    private func put<Argument: BitwiseCopyable>(_ value: Argument, _ place: inout Int, _ count: inout Int) {
+        place = (place + 7) & ~7
+        let target = arguments + place
+        target.storeBytes(of: value, as: Argument.self)
+        argumentPlaces[count] = target
+        place += MemoryLayout<Argument>.size
+        count += 1
+    }
+
+    /// Blocks for a kernel whose threads share out `count` indices.
+    func blocks(_ count: Int) -> Int {
+        precondition(count <= Int(UInt32.max) - (1 << 24), "\(count) elements in one operation")
+        return min((count + Self.threads - 1) / Self.threads, 16 * device.multiprocessors)
+    }
+
+    /// Blocks for a kernel whose blocks share out rows.
+    func rowBlocks(_ rows: Int) -> Int { min(rows, 32 * device.multiprocessors) }
+
+    // MARK: - Products
+
+    func multiply(
+        _ left: CuBLAS.Factor, _ right: CuBLAS.Factor, rows: Int, columns: Int, depth: Int, into result: Kernels.Matrix, adding: Bool
+    ) {
+        guard rows > 0, columns > 0 else { return }
+        guard depth > 0 else {
+            if !adding { fill(result, with: 0) }
+            return
+        }
+        device.makeCurrent()
+        operations += 2 * Double(rows) * Double(columns) * Double(depth)
+        let status = products.multiply(
+            left, right, rows: rows, columns: columns, depth: depth,
+            into: CuBLAS.Factor(
+                start: address(result.start), stride: max(result.stride, result.columns), isTransposed: false, type: type(result)),
+            adding: adding)
+        device.check(status == 0 ? 0 : 999, "product of \(rows) x \(depth) and \(depth) x \(columns): cuBLAS status \(status)")
+    }
+
+    func type(_ matrix: Kernels.Matrix) -> CInt { matrix.element == .float32 ? CuBLAS.float32 : CuBLAS.bfloat16 }
+}
+
+/// A matrix as kernels take it.
+struct DeviceMatrix: BitwiseCopyable {
+    let start: DeviceAddress
+    let rows, columns, stride, element: Int32
+
+    init(_ matrix: Kernels.Matrix) {
+        start = address(matrix.start)
+        (rows, columns) = (Int32(matrix.rows), Int32(matrix.columns))
+        (stride, element) = (Int32(matrix.stride), matrix.element.rawValue)
+    }
+
+    /// No matrix: its start is null.
+    static let none = DeviceMatrix()
+
+    private init() { (start, rows, columns, stride, element) = (0, 0, 0, 0, 0) }
+}
+
+func address(_ pointer: UnsafeMutablePointer<some Any>) -> DeviceAddress { DeviceAddress(UInt(bitPattern: pointer)) }
+func address(_ numbers: Numbers) -> DeviceAddress { address(numbers.pointer) }
+func address(_ scalars: Scalars) -> DeviceAddress { address(scalars.pointer) }
+
+/// The floats of a matrix of one row, or of one column, that lie side by side.
+func address(_ vector: Kernels.Matrix) -> DeviceAddress {
+    precondition((vector.rows <= 1 || vector.isDense) && vector.element == .float32)
+    return address(vector.start)
+}

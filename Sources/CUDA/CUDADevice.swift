@@ -1,0 +1,119 @@
+public import Files
+internal import Glibc
+@_spi(HostMemory) internal import Kernels
+
+/// A GPU: its context, its memory, and the kernels compiled for it.
+public final class CUDADevice: @unchecked Sendable {
+    /// NVIDIA's name for it, as `NVIDIA H200`.
+    public let name: String
+    /// As 9.0.
+    public let capability: String
+    /// Bytes of its memory.
+    public let memory: Int
+    /// CUDA's version that the driver has, as 13.0.
+    public let driverVersion: String
+    let multiprocessors: Int
+    let driver: Driver
+    private let context: Handle
+    private let functions: [Handle]
+
+    /// Opens GPU number `index`, from 0. Throws `ToolError`, `unavailable`, if there is none, or a library is missing.
+    public init(_ index: Int = 0) throws(ToolError) {
+        let driver = try Driver()
+        self.driver = driver
+        func check(_ status: CInt, _ doing: String) throws(ToolError) {
+            guard status == 0 else { throw ToolError(.unavailable, "GPU \(index): \(doing): \(driver.text(status))") }
+        }
+        try check(driver.initialize(0), "the driver does not start")
+        var count: CInt = 0, device: CInt = 0, version: CInt = 0
+        try check(driver.deviceCount(&count), "the driver finds no GPU")
+        guard index < count else {
+            throw ToolError(.unavailable, "GPU \(index): there \(count == 1 ? "is 1 GPU" : "are \(count) GPUs"), counted from 0")
+        }
+        try check(driver.device(&device, CInt(index)), "cannot be opened")
+        var context: Handle?
+        try check(driver.retainContext(&context, device), "gives no context")
+        try check(driver.setContext(context), "gives no context")
+        guard let context else { throw ToolError(.unavailable, "GPU \(index): gives no context") }
+        self.context = context
+        var text = [CChar](repeating: 0, count: 256)
+        _ = driver.deviceName(&text, 255, device)
+        name = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        func attribute(_ number: CInt) -> Int {
+            var value: CInt = 0
+            return driver.deviceAttribute(&value, number, device) == 0 ? Int(value) : 0
+        }
+        multiprocessors = max(1, attribute(16))
+        let (major, minor) = (attribute(75), attribute(76))
+        capability = "\(major).\(minor)"
+        guard major >= 8 else {
+            throw ToolError(.unavailable, "GPU \(index): \(name) has compute capability \(capability), and 8.0 is the least")
+        }
+        var bytes = 0
+        _ = driver.totalMemory(&bytes, device)
+        memory = bytes
+        _ = driver.version(&version)
+        driverVersion = "\(version / 1000).\(version % 1000 / 10)"
+        let code = try KernelCompiler.machineCode("sm_\(major)\(minor)")
+        var module: Handle?
+        try check(code.withUnsafeBytes { driver.loadModule(&module, $0.baseAddress!) }, "does not take the kernels")
+        var functions: [Handle] = []
+        for kernel in Kernel.allCases {
+            var function: Handle?
+            try check(driver.function(&function, module, kernel.name), "has no kernel \(kernel.name)")
+            functions.append(function!)
+        }
+        self.functions = functions
+    }
+
+    /// Makes this the GPU of the calling thread.
+    func makeCurrent() { check(driver.setContext(context), "context") }
+
+    func function(_ kernel: Kernel) -> Handle { functions[kernel.rawValue] }
+
+    /// Ends the process with one line if a call failed: an operation cannot throw, and what the GPU holds is lost.
+    @inline(__always)
+    func check(_ status: CInt, _ doing: @autoclosure () -> String) {
+        if status != 0 { end(status, doing()) }
+    }
+
+    private func end(_ status: CInt, _ doing: String) -> Never {
+        let line = "\(name): \(doing): \(driver.text(status))\n"
+        _ = line.utf8.withContiguousStorageIfAvailable { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        exit(status == 2 ? ExitStatus.systemError.rawValue : ExitStatus.software.rawValue)
+    }
+
+    /// Bytes of memory that are free now.
+    public var freeMemory: Int {
+        makeCurrent()
+        var (free, total) = (0, 0)
+        _ = driver.freeMemory(&free, &total)
+        return free
+    }
+
+    /// Zeroed memory of the GPU.
+    func allocate(_ count: Int, on stream: Handle?) -> FloatBuffer {
+        makeCurrent()
+        var address: DeviceAddress = 0
+        let words = max(16, count)
+        check(driver.allocate(&address, 4 * words), "memory for \(4 * words) bytes")
+        check(driver.fill(address, 0, words, stream), "fill")
+        return FloatBuffer(UnsafeMutablePointer(bitPattern: UInt(address))!, count: count) { [self] start in
+            makeCurrent()
+            _ = driver.free(DeviceAddress(UInt(bitPattern: start)))
+        }
+    }
+
+    /// Zeroed memory of the host that the GPU sees under the same address.
+    func allocateShared(_ count: Int) -> FloatBuffer {
+        makeCurrent()
+        var start: UnsafeMutableRawPointer?
+        let portable: UInt32 = 1, bytes = 4 * max(16, count)
+        check(driver.allocateHost(&start, bytes, portable), "\(bytes) bytes of the host's memory")
+        memset(start!, 0, bytes)
+        return FloatBuffer(start!.bindMemory(to: Float.self, capacity: count), count: count) { [self] start in
+            makeCurrent()
+            _ = driver.freeHost(start)
+        }
+    }
+}

@@ -1,0 +1,62 @@
+@_spi(HostMemory) public import Kernels
+
+extension CUDABackend {
+    public func highway(_ input: Matrix, transformed: Matrix, gates: Matrix, into output: Matrix) {
+        launchElements(
+            .highway, input, DeviceMatrix(input), DeviceMatrix(transformed), DeviceMatrix(gates), DeviceMatrix(output))
+    }
+
+    public func highwayBackward(
+        _ input: Matrix, transformed: Matrix, gates: Matrix, outputGradient: Matrix, transformedGradient: Matrix,
+        gateGradient: Matrix, carried: Matrix
+    ) {
+        launchElements(
+            .highwayBackward, input, DeviceMatrix(input), DeviceMatrix(transformed), DeviceMatrix(gates),
+            DeviceMatrix(outputGradient), DeviceMatrix(transformedGradient), DeviceMatrix(gateGradient), DeviceMatrix(carried))
+    }
+
+    /// Running sums of the places of words, in the memory of the GPU.
+    private func ends(_ places: Numbers, _ words: Range<Int>) -> DeviceAddress {
+        let ends = scratch(.moreNumbers, words.count)
+        launch(.runningSums, blocks: 1, resident(places, .numbers), Int32(words.lowerBound), Int32(words.count), ends)
+        return ends
+    }
+
+    public func unfold(
+        _ letters: Matrix, width: Int, words: Range<Int>, starts: Numbers, places: Numbers, into windows: Matrix
+    ) {
+        precondition(letters.isDense && windows.columns == width * letters.columns)
+        guard !words.isEmpty else { return }
+        launch(
+            .unfold, blocks: rowBlocks(words.count), DeviceMatrix(letters), Int32(words.lowerBound), Int32(words.count),
+            address(starts), ends(places, words), DeviceMatrix(windows))
+    }
+
+    public func maxPool(
+        _ answers: Matrix, words: Range<Int>, places: Numbers, bias: Matrix, _ activation: Activation, into features: Matrix,
+        chosen: ChosenPlaces?
+    ) {
+        guard !words.isEmpty else { return }
+        launch(
+            .maxPool, blocks: rowBlocks(words.count), DeviceMatrix(answers), Int32(words.lowerBound), Int32(words.count),
+            ends(places, words), address(bias), activation.number, DeviceMatrix(features), chosen.map { address($0.places) } ?? 0,
+            Int32(chosen?.features ?? 0), Int32(chosen?.column ?? 0))
+    }
+
+    public func addFilterGradients(
+        _ gradient: Matrix, _ chosen: ChosenPlaces, letters: Matrix, starts: Numbers, weightGradient: Matrix, biasGradient: Matrix
+    ) {
+        launch(
+            .filterGradients, blocks: rowBlocks(gradient.columns), DeviceMatrix(gradient), resident(chosen.places, .numbers),
+            Int32(chosen.features), Int32(chosen.column), DeviceMatrix(letters), resident(starts, .moreNumbers),
+            DeviceMatrix(weightGradient), address(biasGradient))
+    }
+
+    public func addLetterGradients(
+        _ gradient: Matrix, _ chosen: ChosenPlaces, weights: Matrix, starts: Numbers, lettersGradient: Matrix
+    ) {
+        launch(
+            .letterGradients, blocks: rowBlocks(gradient.rows), DeviceMatrix(gradient), resident(chosen.places, .numbers),
+            Int32(chosen.features), Int32(chosen.column), DeviceMatrix(weights), address(starts), DeviceMatrix(lettersGradient))
+    }
+}

@@ -1,0 +1,56 @@
+internal import Files
+
+/// The functions of cuBLAS, with a handle and a workspace for one stream.
+final class CuBLAS {
+    private let product:
+        @convention(c) (
+            Handle?, CInt, CInt, CInt, CInt, CInt, UnsafeRawPointer, DeviceAddress, CInt, CInt, DeviceAddress, CInt, CInt,
+            UnsafeRawPointer, DeviceAddress, CInt, CInt, CInt, CInt
+        ) -> CInt
+    private let destroy: @convention(c) (Handle?) -> CInt
+    private var handle: Handle?
+
+    /// Bytes of the workspace of a stream: what NVIDIA advises for Hopper. With one of its own, each stream's products have the
+    /// same bits whatever the others do.
+    static let workspaceBytes = 32 << 20
+
+    /// Throws `ToolError`, `unavailable`, if there is no cuBLAS.
+    init(stream: Handle?, workspace: DeviceAddress) throws(ToolError) {
+        let library = try SharedLibrary(
+            ["libcublas.so.13", "libcublas.so.12", "libcublas.so"],
+            broughtBy: "it comes with the CUDA toolkit, or: pip install nvidia-cublas")
+        let create: @convention(c) (UnsafeMutablePointer<Handle?>) -> CInt = try library.function("cublasCreate_v2")
+        let setStream: @convention(c) (Handle?, Handle?) -> CInt = try library.function("cublasSetStream_v2")
+        let setWorkspace: @convention(c) (Handle?, DeviceAddress, Int) -> CInt = try library.function("cublasSetWorkspace_v2")
+        product = try library.function("cublasGemmEx")
+        destroy = try library.function("cublasDestroy_v2")
+        guard create(&handle) == 0, setStream(handle, stream) == 0, setWorkspace(handle, workspace, Self.workspaceBytes) == 0 else {
+            throw ToolError(.unavailable, "\(library.name): cannot be used with this driver")
+        }
+    }
+
+    deinit { _ = destroy(handle) }
+
+    /// A matrix of rows one after the other, or its transpose.
+    struct Factor {
+        let start: DeviceAddress
+        let stride: Int
+        let isTransposed: Bool
+        let type: CInt
+    }
+
+    static let float32: CInt = 0, bfloat16: CInt = 14
+    private static let inFloat32: CInt = 68
+
+    /// result [rows, columns] = left [rows, depth] x right [depth, columns], or adds that. cuBLAS counts by columns, so that the
+    /// factors change places.
+    func multiply(
+        _ left: Factor, _ right: Factor, rows: Int, columns: Int, depth: Int, into result: Factor, adding: Bool
+    ) -> CInt {
+        var one: Float = 1, beta: Float = adding ? 1 : 0
+        return product(
+            handle, right.isTransposed ? 1 : 0, left.isTransposed ? 1 : 0, CInt(columns), CInt(rows), CInt(depth), &one, right.start,
+            right.type, CInt(right.stride), left.start, left.type, CInt(left.stride), &beta, result.start, result.type,
+            CInt(result.stride), Self.inFloat32, -1)
+    }
+}

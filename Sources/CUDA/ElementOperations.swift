@@ -1,0 +1,65 @@
+@_spi(HostMemory) public import Kernels
+
+extension Activation {
+    /// Its number in the kernels.
+    var number: Int32 {
+        switch self {
+        case .relu: 0
+        case .tanh: 1
+        case .sigmoid: 2
+        }
+    }
+}
+
+extension CUDABackend {
+    public func activate(_ values: Matrix, _ function: Activation) {
+        launchElements(.activate, values, DeviceMatrix(values), function.number)
+    }
+
+    public func bend(_ gradient: Matrix, by values: Matrix, _ function: Activation) {
+        launchElements(.bend, gradient, DeviceMatrix(gradient), DeviceMatrix(values), function.number)
+    }
+
+    public func fill(_ mask: Matrix, with draw: DropoutDraw) {
+        precondition(mask.isDense)
+        if step[0] != draw.step {
+            // What is queued draws for another step.
+            wait()
+            step[0] = draw.step
+        }
+        launchElements(
+            .dropout, mask, DeviceMatrix(mask), draw.site, address(step.pointer), draw.threshold, 1 / (1 - draw.rate))
+    }
+
+    public func multiply(_ target: Matrix, by factors: Matrix) {
+        precondition(factors.rows >= target.rows && factors.columns == target.columns)
+        launchElements(.multiplyBy, target, DeviceMatrix(target), DeviceMatrix(factors))
+    }
+
+    public func clip(_ values: Matrix, to bound: Float) { launchElements(.clip, values, DeviceMatrix(values), bound) }
+
+    public func maskClipped(_ gradient: Matrix, by values: Matrix, bound: Float) {
+        launchElements(.maskClipped, gradient, DeviceMatrix(gradient), DeviceMatrix(values), bound)
+    }
+
+    public func layerNorm(_ input: Matrix, gain: Matrix, bias: Matrix, epsilon: Double, into output: Matrix, statistics: Matrix) {
+        launch(
+            .layerNorm, blocks: rowBlocks(input.rows), DeviceMatrix(input), address(gain), address(bias), epsilon,
+            DeviceMatrix(output), DeviceMatrix(statistics))
+    }
+
+    public func layerNormBackward(
+        _ input: Matrix, gain: Matrix, statistics: Matrix, gradient: Matrix, gainGradient: Matrix, biasGradient: Matrix
+    ) {
+        let height = 32, columns = input.columns, parts = (input.rows + height - 1) / height
+        let partials = scratch(.sums, 2 * parts * columns), runs = (columns + Self.threads - 1) / Self.threads
+        launch(
+            .layerNormPartials, blocks: parts * runs, DeviceMatrix(input), DeviceMatrix(statistics), DeviceMatrix(gradient), partials,
+            Int32(height))
+        addPartials(partials, parts: parts, to: gainGradient)
+        addPartials(partials + 4 * UInt64(parts * columns), parts: parts, to: biasGradient)
+        launch(
+            .layerNormBackward, blocks: rowBlocks(input.rows), DeviceMatrix(input), address(gain), DeviceMatrix(statistics),
+            DeviceMatrix(gradient))
+    }
+}

@@ -1,0 +1,14 @@
+/// The kernels, by their names in `Kernels`.
+enum Kernel: Int, CaseIterable {
+    case fill, copy, add, scale, broadcast, addRow, move, columnPartials, addPartials, columnSums, gather, scatterAdd, addRuns
+    case findNotFinite, normalize, rowProducts, squares, addNumbers, addNumbersToFloat, runningSums, toBFloat16s
+    case activate, bend, dropout, multiplyBy, clip, maskClipped, layerNorm, layerNormPartials, layerNormBackward
+    case lstmStep, lstmStepBackward, gruStep, gruStepBackward
+    case highway, highwayBackward, unfold, maxPool, filterGradients, letterGradients
+    case rowFactors, cosineLoss, squaredLoss, vonMisesFisherLoss, unitNegatives, findNearest, maxMarginLoss
+    case scaleToNorm, scaleToNormBackward
+    case softmaxBlocks, softmaxHighest, softmaxEnd, scaleRows, classSums, targetGradients, exclude, classShifts, targetLogits
+    case logSoftmax, mixLayers, mixLayersBackward, mixGradients, adam, adagrad, pickValues, addScores
+
+    var name: String { String(describing: self) }
+}

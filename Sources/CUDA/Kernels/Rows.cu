@@ -1,0 +1,202 @@
+// Copies, sums and rows of tables.
+
+extern "C" __global__ void fill(Matrix target, float value) {
+    EACH(index, target.rows * target.columns) store(target, index / target.columns, index % target.columns, value);
+}
+
+extern "C" __global__ void copy(Matrix source, Matrix target) {
+    EACH(index, target.rows * target.columns) {
+        int row = index / target.columns, column = index % target.columns;
+        store(target, row, column, load(source, row, column));
+    }
+}
+
+extern "C" __global__ void add(Matrix source, Matrix target) {
+    EACH(index, target.rows * target.columns) {
+        int row = index / target.columns, column = index % target.columns;
+        store(target, row, column, load(target, row, column) + load(source, row, column));
+    }
+}
+
+extern "C" __global__ void scale(Matrix target, float factor) {
+    EACH(index, target.rows * target.columns) {
+        int row = index / target.columns, column = index % target.columns;
+        store(target, row, column, load(target, row, column) * factor);
+    }
+}
+
+extern "C" __global__ void broadcast(Matrix source, Matrix target) {
+    EACH(index, target.rows * target.columns) {
+        int row = index / target.columns, column = index % target.columns;
+        store(target, row, column, load(source, 0, column));
+    }
+}
+
+extern "C" __global__ void addRow(Matrix source, Matrix target) {
+    EACH(index, target.rows * target.columns) {
+        int row = index / target.columns, column = index % target.columns;
+        store(target, row, column, load(target, row, column) + load(source, 0, column));
+    }
+}
+
+/// target += source, and source = 0.
+extern "C" __global__ void move(Matrix source, Matrix target) {
+    EACH(index, target.rows * target.columns) {
+        int row = index / target.columns, column = index % target.columns;
+        store(target, row, column, load(target, row, column) + load(source, row, column));
+        store(source, row, column, 0);
+    }
+}
+
+/// partials[part][column] = sum of the column over the rows of that part, of `height` rows; a part and a run of columns to a block.
+extern "C" __global__ void columnPartials(Matrix matrix, float *partials, int height) {
+    int parts = (matrix.rows + height - 1) / height, runs = (matrix.columns + blockDim.x - 1) / blockDim.x;
+    for (int task = blockIdx.x; task < parts * runs; task += gridDim.x) {
+        int part = task / runs, column = task % runs * blockDim.x + threadIdx.x;
+        if (column >= matrix.columns) continue;
+        int end = min(matrix.rows, (part + 1) * height);
+        float sum = 0;
+        for (int row = part * height; row < end; row++) sum += load(matrix, row, column);
+        partials[(long long)part * matrix.columns + column] = sum;
+    }
+}
+
+/// sums[column] += the partial sums of the column.
+extern "C" __global__ void addPartials(const float *partials, int parts, int columns, float *sums) {
+    EACH(column, columns) {
+        float sum = sums[column];
+        for (int part = 0; part < parts; part++) sum += partials[(long long)part * columns + column];
+        sums[column] = sum;
+    }
+}
+
+/// The same in double precision, of the whole matrix.
+extern "C" __global__ void columnSums(Matrix matrix, double *sums) {
+    EACH(column, matrix.columns) {
+        double sum = 0;
+        for (int row = 0; row < matrix.rows; row++) sum += load(matrix, row, column);
+        sums[column] = sum;
+    }
+}
+
+extern "C" __global__ void gather(const int *rows, Matrix table, Matrix target) {
+    EACH(index, target.rows * target.columns) {
+        int row = index / target.columns, column = index % target.columns, place = rows[row];
+        store(target, row, column, place < 0 ? 0 : load(table, place, column));
+    }
+}
+
+/// table[rows[i]] += factors[i] x source[i], in the order of i, where rows[i] is not negative. The block of the first i that has a
+/// row adds all that have it, so that there is one writer and one order. Without `factors` each counts once.
+extern "C" __global__ void scatterAdd(Matrix source, Matrix table, const int *rows, const float *factors) {
+    __shared__ int isFirst;
+    EACH_ROW(index, source.rows) {
+        int place = rows[index];
+        if (threadIdx.x == 0) isFirst = place >= 0;
+        __syncthreads();
+        for (int other = threadIdx.x; other < index && isFirst; other += blockDim.x) if (rows[other] == place) isFirst = 0;
+        __syncthreads();
+        if (isFirst) {
+            for (int other = index; other < source.rows; other++) {
+                if (rows[other] != place) continue;
+                float factor = factors ? factors[other] : 1;
+                EACH_COLUMN(column, source.columns) {
+                    store(table, place, column, load(table, place, column) + factor * load(source, other, column));
+                }
+            }
+        }
+        __syncthreads();
+    }
+}
+
+/// target[i] += factor x table[row], for each row of the i-th run.
+extern "C" __global__ void addRuns(const int *rows, const int *ends, Matrix table, float factor, Matrix target) {
+    EACH_ROW(index, target.rows) {
+        int first = index == 0 ? 0 : ends[index - 1], end = ends[index];
+        EACH_COLUMN(column, target.columns) {
+            float sum = load(target, index, column);
+            for (int place = first; place < end; place++) sum += factor * load(table, rows[place], column);
+            store(target, index, column, sum);
+        }
+    }
+}
+
+/// bad[block] = 1 if an element that the block has looked at is not finite.
+extern "C" __global__ void findNotFinite(Matrix matrix, double *bad) {
+    double found = 0;
+    EACH(index, matrix.rows * matrix.columns) {
+        if (!isfinite(load(matrix, index / matrix.columns, index % matrix.columns))) found = 1;
+    }
+    found = blockSum(found);
+    if (threadIdx.x == 0) bad[blockIdx.x] = found;
+}
+
+extern "C" __global__ void normalize(Matrix rows) {
+    EACH_ROW(row, rows.rows) {
+        double square = 0;
+        EACH_COLUMN(column, rows.columns) square += (double)load(rows, row, column) * load(rows, row, column);
+        double norm = sqrt(blockSum(square));
+        if (norm > 0 && isfinite(norm)) {
+            float factor = (float)(1 / norm);
+            EACH_COLUMN(column, rows.columns) store(rows, row, column, load(rows, row, column) * factor);
+        }
+    }
+}
+
+extern "C" __global__ void rowProducts(Matrix one, Matrix other, double *products) {
+    EACH_ROW(row, one.rows) {
+        double sum = 0;
+        EACH_COLUMN(column, one.columns) sum += (double)load(one, row, column) * load(other, row, column);
+        sum = blockSum(sum);
+        if (threadIdx.x == 0) products[row] = sum;
+    }
+}
+
+/// sums[block] = the squares of all elements that the block has looked at.
+extern "C" __global__ void squares(Matrix matrix, double *sums) {
+    double sum = 0;
+    EACH(index, matrix.rows * matrix.columns) {
+        double value = load(matrix, index / matrix.columns, index % matrix.columns);
+        sum += value * value;
+    }
+    sum = blockSum(sum);
+    if (threadIdx.x == 0) sums[blockIdx.x] = sum;
+}
+
+/// target += the numbers, in double precision: one block.
+extern "C" __global__ void addNumbers(const double *numbers, int count, double *target) {
+    double sum = 0;
+    EACH_COLUMN(index, count) sum += numbers[index];
+    sum = blockSum(sum);
+    if (threadIdx.x == 0) *target += sum;
+}
+
+/// The same for a target in single precision.
+extern "C" __global__ void addNumbersToFloat(const double *numbers, int count, float *target) {
+    double sum = 0;
+    EACH_COLUMN(index, count) sum += numbers[index];
+    sum = blockSum(sum);
+    if (threadIdx.x == 0) *target += (float)sum;
+}
+
+/// ends[i] = the sum of numbers up to and with i, beginning with number `first`: one block.
+extern "C" __global__ void runningSums(const int *numbers, int first, int count, int *ends) {
+    __shared__ int parts[mostThreads];
+    int share = (count + blockDim.x - 1) / blockDim.x, begin = threadIdx.x * share, end = min(count, begin + share), sum = 0;
+    for (int index = begin; index < end; index++) sum += numbers[first + index];
+    parts[threadIdx.x] = sum;
+    __syncthreads();
+    int before = 0;
+    for (int thread = 0; thread < threadIdx.x; thread++) before += parts[thread];
+    for (int index = begin; index < end; index++) {
+        before += numbers[first + index];
+        ends[index] = before;
+    }
+}
+
+/// target[i] = matrix element i, row after row, as bfloat16.
+extern "C" __global__ void toBFloat16s(Matrix matrix, unsigned short *target) {
+    EACH(index, matrix.rows * matrix.columns) {
+        target[index] = toBFloat16(load(matrix, index / matrix.columns, index % matrix.columns));
+    }
+}

@@ -1,0 +1,47 @@
+@_spi(HostMemory) public import Kernels
+
+// Products, by cuBLAS. With bfloat16, factors that are not of that form are brought into it first.
+extension CUDABackend {
+    public func multiply(_ left: some Factor, _ right: some Factor, into result: Matrix, adding: Bool) {
+        let (left, right) = (left.operand, right.operand)
+        precondition(
+            left.columns == right.rows && left.rows == result.rows && right.columns == result.columns,
+            "product of \(left.rows) x \(left.columns) and \(right.rows) x \(right.columns)")
+        multiply(
+            factor(left, .left), factor(right, .right), rows: left.rows, columns: right.columns, depth: left.columns, into: result,
+            adding: adding)
+    }
+
+    public func multiply(_ left: some Factor, _ right: PackedFactor, into result: Matrix, adding: Bool) {
+        guard let right = right.stored else { preconditionFailure("a factor packed by another backend") }
+        multiply(left, right, into: result, adding: adding)
+    }
+
+    /// A factor in the form that cuBLAS gets.
+    private func factor(_ operand: Operand, _ use: Scratch) -> CuBLAS.Factor {
+        var matrix = operand.matrix
+        if precision == .bfloat16 && matrix.element == .float32 {
+            let target = scratchMatrix(use, rows: matrix.rows, columns: matrix.columns, element: .bfloat16)
+            launchElements(.toBFloat16s, matrix, DeviceMatrix(matrix), address(target.start))
+            matrix = target
+        }
+        return CuBLAS.Factor(
+            start: address(matrix.start), stride: max(matrix.stride, matrix.columns), isTransposed: operand.isTransposed,
+            type: type(matrix))
+    }
+
+    public func packedCount(rows: Int, columns: Int) -> Int { precision == .bfloat16 ? (rows * columns + 1) / 2 : 0 }
+
+    /// A factor in bfloat16, or in float32 the factor itself.
+    public func pack(_ factor: some Factor, into memory: Matrix) -> PackedFactor {
+        let operand = factor.operand, matrix = operand.matrix
+        guard precision == .bfloat16 else { return PackedFactor(operand) }
+        precondition(memory.columns >= packedCount(rows: matrix.rows, columns: matrix.columns))
+        let packed = Matrix(memory.start, rows: matrix.rows, columns: matrix.columns, element: .bfloat16)
+        launchElements(.toBFloat16s, matrix, DeviceMatrix(matrix), address(packed.start))
+        return PackedFactor(Operand(matrix: packed, isTransposed: operand.isTransposed))
+    }
+
+    /// A GPU has no use for integers of 8 bits here: the factor is packed as others are.
+    public func quantize(_ factor: Matrix) -> PackedFactor { packed(factor) }
+}

@@ -1,0 +1,163 @@
+@_spi(HostMemory) public import Kernels
+
+// Copies, sums and rows of tables.
+extension CUDABackend {
+    /// Launches a kernel that goes through all elements of a matrix.
+    func launchElements<each Argument: BitwiseCopyable>(_ kernel: Kernel, _ shape: Matrix, _ values: repeat each Argument) {
+        launch(kernel, blocks: blocks(shape.rows * shape.columns), repeat each values)
+    }
+
+    public func fill(_ target: Matrix, with value: Float) { launchElements(.fill, target, DeviceMatrix(target), value) }
+
+    public func copy(_ source: Matrix, to target: Matrix) {
+        precondition(source.rows == target.rows && source.columns == target.columns)
+        guard source.isDense && target.isDense && source.element == target.element else {
+            return launchElements(.copy, target, DeviceMatrix(source), DeviceMatrix(target))
+        }
+        copy(address(source.start), to: address(target.start), bytes: source.rows * source.columns * source.element.size)
+    }
+
+    /// Copies bytes between memory of the host and of the GPU, in whatever direction.
+    func copy(_ source: DeviceAddress, to target: DeviceAddress, bytes: Int) {
+        guard bytes > 0 else { return }
+        device.makeCurrent()
+        device.check(device.driver.copy(target, source, bytes, stream), "copy of \(bytes) bytes")
+    }
+
+    public func add(_ source: Matrix, to target: Matrix) {
+        precondition(source.rows == target.rows && source.columns == target.columns)
+        launchElements(.add, target, DeviceMatrix(source), DeviceMatrix(target))
+    }
+
+    public func scale(_ target: Matrix, by factor: Float) { launchElements(.scale, target, DeviceMatrix(target), factor) }
+
+    public func broadcast(_ row: Matrix, to target: Matrix) {
+        precondition(row.columns == target.columns)
+        launchElements(.broadcast, target, DeviceMatrix(row), DeviceMatrix(target))
+    }
+
+    public func addRow(_ row: Matrix, to target: Matrix) {
+        precondition(row.columns == target.columns)
+        launchElements(.addRow, target, DeviceMatrix(row), DeviceMatrix(target))
+    }
+
+    /// Rows whose sums are made at once, before these are added up.
+    private static let partHeight = 32
+
+    public func addColumnSums(of matrix: Matrix, to sums: Matrix) {
+        precondition(matrix.columns == sums.columns)
+        let parts = (matrix.rows + Self.partHeight - 1) / Self.partHeight
+        let partials = scratch(.sums, parts * matrix.columns)
+        let runs = (matrix.columns + Self.threads - 1) / Self.threads
+        launch(.columnPartials, blocks: parts * runs, DeviceMatrix(matrix), partials, Int32(Self.partHeight))
+        addPartials(partials, parts: parts, to: sums)
+    }
+
+    func addPartials(_ partials: DeviceAddress, parts: Int, to sums: Matrix) {
+        launch(.addPartials, blocks: blocks(sums.columns), partials, Int32(parts), Int32(sums.columns), address(sums))
+    }
+
+    public func gather(_ rows: Numbers, of table: Matrix, into target: Matrix) {
+        precondition(rows.count >= target.rows && table.columns == target.columns)
+        launchElements(.gather, target, address(rows), DeviceMatrix(table), DeviceMatrix(target))
+    }
+
+    public func scatterAdd(_ source: Matrix, to table: Matrix, at rows: Numbers) {
+        precondition(rows.count >= source.rows && table.columns == source.columns)
+        scatterAdd(source, to: table, at: resident(rows, .numbers), factors: 0)
+    }
+
+    func scatterAdd(_ source: Matrix, to table: Matrix, at rows: DeviceAddress, factors: DeviceAddress) {
+        launch(.scatterAdd, blocks: rowBlocks(source.rows), DeviceMatrix(source), DeviceMatrix(table), rows, factors)
+    }
+
+    /// The numbers in the memory of the GPU, for kernels that read each many times.
+    func resident(_ numbers: Numbers, _ use: Scratch) -> DeviceAddress {
+        let target = scratch(use, numbers.count)
+        copy(address(numbers), to: target, bytes: 4 * numbers.count)
+        return target
+    }
+
+    public func addRuns(_ rows: Numbers, ends: Numbers, of table: Matrix, times factor: Float, to target: Matrix) {
+        precondition(ends.count >= target.rows && table.columns == target.columns)
+        launch(
+            .addRuns, blocks: rowBlocks(target.rows), resident(rows, .numbers), address(ends), DeviceMatrix(table), factor,
+            DeviceMatrix(target))
+    }
+
+    public func moveSum(of sources: [Matrix], to target: Matrix) {
+        for source in sources { launchElements(.move, target, DeviceMatrix(source), DeviceMatrix(target)) }
+    }
+
+    // MARK: - What the host gets to know
+
+    public func isFinite(_ matrix: Matrix) -> Bool { blockAnswers(.findNotFinite, matrix) == 0 }
+
+    public func squaredNorm(_ matrix: Matrix) -> Double { blockAnswers(.squares, matrix) }
+
+    /// The sum of the numbers that the blocks of a kernel write, each one.
+    private func blockAnswers(_ kernel: Kernel, _ matrix: Matrix) -> Double {
+        let blocks = min(blocks(matrix.rows * matrix.columns), Self.answerCount)
+        launch(kernel, blocks: blocks, DeviceMatrix(matrix), address(answers))
+        wait()
+        return (0..<blocks).reduce(0) { $0 + answers[$1] }
+    }
+
+    public func write(_ values: UnsafeBufferPointer<Float>, to target: Matrix) {
+        precondition(values.count == target.rows * target.columns)
+        guard let start = values.baseAddress, values.count > 0 else { return }
+        let source = DeviceAddress(UInt(bitPattern: start))
+        if target.isDense && target.element == .float32 {
+            copy(source, to: address(target.start), bytes: 4 * values.count)
+        } else {
+            let dense = scratchMatrix(.transfer, rows: target.rows, columns: target.columns)
+            copy(source, to: address(dense.start), bytes: 4 * values.count)
+            launchElements(.copy, target, DeviceMatrix(dense), DeviceMatrix(target))
+        }
+        wait()
+    }
+
+    public func read(_ matrix: Matrix) -> [Float] {
+        let count = matrix.rows * matrix.columns
+        guard count > 0 else { return [] }
+        var source = matrix
+        if !matrix.isDense || matrix.element != .float32 {
+            source = scratchMatrix(.transfer, rows: matrix.rows, columns: matrix.columns)
+            launchElements(.copy, matrix, DeviceMatrix(matrix), DeviceMatrix(source))
+        }
+        return [Float](unsafeUninitializedCapacity: count) { values, filled in
+            copy(address(source.start), to: DeviceAddress(UInt(bitPattern: values.baseAddress!)), bytes: 4 * count)
+            wait()
+            filled = count
+        }
+    }
+
+    public func normalize(_ rows: Matrix) { launch(.normalize, blocks: rowBlocks(rows.rows), DeviceMatrix(rows)) }
+
+    public func rowProducts(_ one: Matrix, _ other: Matrix) -> [Double] {
+        precondition(one.rows == other.rows && one.columns == other.columns)
+        return doubles(one.rows) {
+            launch(.rowProducts, blocks: rowBlocks(one.rows), DeviceMatrix(one), DeviceMatrix(other), $0)
+        }
+    }
+
+    public func columnSums(of matrix: Matrix) -> [Double] {
+        doubles(matrix.columns) { launch(.columnSums, blocks: blocks(matrix.columns), DeviceMatrix(matrix), $0) }
+    }
+
+    /// What a kernel writes: `count` numbers in double precision.
+    func doubles(_ count: Int, _ write: (DeviceAddress) -> Void) -> [Double] {
+        let memory = scratch(.sums, 2 * count)
+        write(memory)
+        return [Double](unsafeUninitializedCapacity: count) { values, filled in
+            if let start = values.baseAddress { copy(memory, to: DeviceAddress(UInt(bitPattern: start)), bytes: 8 * count) }
+            wait()
+            filled = count
+        }
+    }
+
+    /// Adds the loss of each row, [rows] in double precision, to `sum`.
+    func add(_ numbers: DeviceAddress, _ count: Int, to sum: Scalars) {
+        launch(.addNumbers, blocks: 1, numbers, Int32(count), address(sum))
+    }
+}

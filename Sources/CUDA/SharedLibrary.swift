@@ -1,0 +1,76 @@
+internal import Files
+internal import Glibc
+
+/// A library that is opened while the program runs, so that no build needs it.
+struct SharedLibrary: @unchecked Sendable {
+    let name: String
+    private let handle: UnsafeMutableRawPointer
+
+    /// Opens the first of `names` that is found: in the folders of CONTOUR_CUDA_PATH (separated by colons), where the loader
+    /// looks, and in the `nvidia` folder of Python's packages.
+    ///
+    /// Throws `ToolError`, `unavailable`, with what brings the library.
+    init(_ names: [String], broughtBy source: String) throws(ToolError) {
+        var failure: String?
+        for folder in Self.folders + [nil] {
+            for name in names {
+                let path = folder.map { "\($0)/\(name)" } ?? name
+                if folder != nil && access(path, F_OK) != 0 { continue }
+                if let folder { Self.openCompanions(of: name, in: folder) }
+                if let handle = dlopen(path, RTLD_NOW | RTLD_GLOBAL) {
+                    self.name = path
+                    self.handle = handle
+                    return
+                }
+                // A library that is there but cannot be opened says more than one that is not.
+                if folder != nil, let text = dlerror() { failure = failure ?? String(cString: text) }
+            }
+        }
+        throw ToolError(.unavailable, "\(names[0]) \(failure.map { "cannot be opened: \($0)" } ?? "is missing"); \(source)")
+    }
+
+    /// The function of a name. Throws `ToolError`, `unavailable`, if the library is too old to have it.
+    func function<Function>(_ symbol: String) throws(ToolError) -> Function {
+        guard let pointer = dlsym(handle, symbol) else {
+            throw ToolError(.unavailable, "\(name): has no \(symbol): the library is older than CUDA 12")
+        }
+        return unsafeBitCast(pointer, to: Function.self)
+    }
+
+    /// NVRTC and cuBLAS find parts of themselves only where the loader looks, so that these are opened first.
+    private static func openCompanions(of name: String, in folder: String) {
+        let prefixes = name.hasPrefix("libnvrtc") ? ["libnvrtc-builtins.so"] : name.hasPrefix("libcublas.") ? ["libcublasLt.so"] : []
+        guard !prefixes.isEmpty, let directory = opendir(folder) else { return }
+        defer { closedir(directory) }
+        while let entry = readdir(directory) {
+            let file = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if prefixes.contains(where: file.hasPrefix) { dlopen("\(folder)/\(file)", RTLD_NOW | RTLD_GLOBAL) }
+        }
+    }
+
+    /// Folders that are searched by name, before and after the loader's.
+    private static let folders: [String?] = {
+        let named = getenv("CONTOUR_CUDA_PATH").map { String(cString: $0).split(separator: ":").map(String.init) } ?? []
+        if !named.isEmpty { return named }
+        return [nil] + usual.flatMap(matches)
+    }()
+
+    private static let usual: [String] = {
+        var patterns = ["/usr/local/cuda/lib64", "/usr/local/cuda-*/lib64"]
+        func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+        let prefixes = [variable("VIRTUAL_ENV"), variable("CONDA_PREFIX"), variable("HOME").map { $0 + "/.local" }]
+        for prefix in prefixes.compactMap(\.self) + ["/usr", "/usr/local", "/opt/*", "/opt/*/.venv"] {
+            patterns.append(prefix + "/lib/python3*/*-packages/nvidia/*/lib")
+        }
+        return patterns
+    }()
+
+    private static func matches(_ pattern: String) -> [String?] {
+        var found = glob_t()
+        defer { globfree(&found) }
+        guard glob(pattern, 0, nil, &found) == 0 else { return [] }
+        return (0..<Int(found.gl_pathc)).compactMap { found.gl_pathv[$0].map { String(cString: $0) } }
+    }
+}

@@ -1,0 +1,54 @@
+public import ArgumentParser
+public import CUDA
+public import Files
+
+extension CUDABackend.Precision: ExpressibleByArgument {}
+
+/// Where a network computes.
+public enum DeviceChoice: ExpressibleByArgument, Sendable, Equatable {
+    case processor
+    case cuda(Int)
+    case automatic
+
+    public init?(argument: String) {
+        let parts = argument.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        switch parts.first {
+        case "cpu" where parts.count == 1: self = .processor
+        case "auto" where parts.count == 1: self = .automatic
+        case "cuda":
+            guard parts.count == 2 else {
+                self = .cuda(0)
+                return
+            }
+            guard let number = Int(parts[1]), number >= 0 && number < 1024 else { return nil }
+            self = .cuda(number)
+        default: return nil
+        }
+    }
+
+    public static var allValueStrings: [String] { ["cpu", "cuda", "auto"] }
+}
+
+/// `--device` and `--precision`.
+public struct DeviceOptions: ParsableArguments {
+    @Option(help: ArgumentHelp(
+        "Compute on the processor (cpu), on an NVIDIA GPU (cuda, or cuda:1 for the second), or on a GPU if there is one (auto).",
+        valueName: "device"))
+    public var device = DeviceChoice.processor
+
+    @Option(help: "Precision of a GPU's products: float32, or bfloat16 with sums in float32.")
+    public var precision = CUDABackend.Precision.bfloat16
+
+    public init() {}
+
+    /// The GPU that was chosen; `nil` for the processor. Throws `ToolError`, `unavailable`, if there is no such GPU or a library
+    /// that it needs is missing.
+    public func open() throws(ToolError) -> CUDADevice? {
+        switch device {
+        case .processor: return nil
+        case .cuda(let number): return try CUDADevice(number)
+        case .automatic:
+            do { return try CUDADevice() } catch { return nil }
+        }
+    }
+}

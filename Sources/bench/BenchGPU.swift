@@ -1,0 +1,79 @@
+import ArgumentParser
+import Benchmarking
+import CUDA
+import Files
+import Kernels
+import NetworkArguments
+import Parallel
+import ToolSupport
+
+/// `bench gpu`
+struct BenchGPU: BenchCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gpu", abstract: "A GPU's operations: whether they agree with the processor's, and how fast they are.",
+        discussion: """
+            Each operation runs on the GPU and on the processor with the same numbers. The difference is that of the number \
+            which is furthest off, in multiples of the greatest number of the result. An operation that is further off than \
+            rounding explains is an error, and the exit status is 70.
+
+            Example: bench gpu --device cuda --precision float32
+            """)
+
+    @Option(help: ArgumentHelp("Rows of the matrices: positions of a window.", valueName: "n"))
+    var rows = 1280
+
+    @Option(help: ArgumentHelp("Columns: units of a layer, or classes.", valueName: "n"))
+    var columns = 512
+
+    @Option(help: ArgumentHelp("Depth of products: inputs of a layer.", valueName: "n"))
+    var depth = 512
+
+    @Option(help: ArgumentHelp("Measure each operation for about this long; 0 measures no speed.", valueName: "x"))
+    var seconds = 0.1
+
+    @OptionGroup var device: DeviceOptions
+    @OptionGroup var results: ResultOptions
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        guard seconds >= 0 && seconds < 1e6 else { throw ValidationError("--seconds must not be negative") }
+        for (name, size) in [("--rows", rows), ("--columns", columns), ("--depth", depth)] where size < 1 || size > 1 << 14 {
+            throw ValidationError("\(name) must be from 1 to \(1 << 14)")
+        }
+    }
+
+    func perform() throws {
+        let files = try results.openInterruptible()
+        guard let gpu = try device.device == .processor ? CUDADevice() : device.open() else {
+            throw ToolError(.unavailable, "there is no GPU")
+        }
+        let own = try CUDABackend(gpu, precision: device.precision)
+        let benchmark = DeviceBenchmark(
+            own, processor: ProcessorBackend(pool: ThreadPool(threads: common.threads)), seconds: seconds)
+        let sizes = OperationCase.Sizes(rows: rows, columns: columns, depth: depth)
+        var table = TextTable(["operation", "difference", "bound", "", "speed", "unit"]), wrong: [String] = []
+        for operation in OperationCase.all where !StopRequest.isMade {
+            common.report.progress(operation.name)
+            let result = benchmark.run(operation, sizes), unit = operation.isProduct ? "GFLOP/s" : "GB/s"
+            let bound = DeviceBenchmark.bound(operation, isRounded: device.precision == .bfloat16)
+            let isWrong = !(result.difference <= bound)
+            if isWrong { wrong.append(operation.name) }
+            try files.log([
+                "event": "gpuOperation", "name": operation.name, "unit": unit, "rows": rows, "columns": columns, "depth": depth,
+                "difference": result.difference.isFinite ? result.difference : 1e300, "bound": bound, "speed": result.speed,
+                "gpu": gpu.name, "precision": device.precision.rawValue,
+            ])
+            table.append([
+                operation.name, String(result.difference), String(bound), isWrong ? "WRONG" : "", String(Int(result.speed)), unit,
+            ])
+        }
+        common.report.progress("")
+        try files.print(
+            "\(gpu.name), compute capability \(gpu.capability), CUDA \(gpu.driverVersion), \(gpu.memory >> 20) MiB, products in "
+                + "\(device.precision.rawValue), \(rows) x \(columns), depth \(depth)\n" + table.text)
+        try files.commit()
+        guard wrong.isEmpty else {
+            throw ToolError(.software, "\(gpu.name): \(wrong.count) operations differ from the processor's: \(wrong.joined(separator: ", "))")
+        }
+    }
+}
