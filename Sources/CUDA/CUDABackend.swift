@@ -69,6 +69,8 @@ public final class CUDABackend: Backend {
     public func allocate(_ count: Int) -> FloatBuffer { device.allocate(count, on: stream) }
     public func allocateShared(_ count: Int) -> FloatBuffer { device.allocateShared(count) }
 
+    public var computesInHostMemory: Bool { false }
+
     public func wait() {
         device.makeCurrent()
         device.check(device.driver.waitForStream(stream), "computing")

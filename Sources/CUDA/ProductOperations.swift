@@ -30,15 +30,21 @@ extension CUDABackend {
             type: type(matrix))
     }
 
-    public func packedCount(rows: Int, columns: Int) -> Int { precision == .bfloat16 ? (rows * columns + 1) / 2 : 0 }
+    public func packedCount(rows: Int, columns: Int) -> Int {
+        precision == .bfloat16 ? (rows * columns + 1) / 2 : rows * columns
+    }
 
-    /// A factor in bfloat16, or in float32 the factor itself.
+    /// A copy of a factor without gaps, in the precision of products.
     public func pack(_ factor: some Factor, into memory: Matrix) -> PackedFactor {
         let operand = factor.operand, matrix = operand.matrix
-        guard precision == .bfloat16 else { return PackedFactor(operand) }
         precondition(memory.columns >= packedCount(rows: matrix.rows, columns: matrix.columns))
-        let packed = Matrix(memory.start, rows: matrix.rows, columns: matrix.columns, element: .bfloat16)
-        launchElements(.toBFloat16s, matrix, DeviceMatrix(matrix), address(packed.start))
+        let packed = Matrix(
+            memory.start, rows: matrix.rows, columns: matrix.columns, element: precision == .bfloat16 ? .bfloat16 : .float32)
+        if precision == .bfloat16 {
+            launchElements(.toBFloat16s, matrix, DeviceMatrix(matrix), address(packed.start))
+        } else {
+            copy(matrix, to: packed)
+        }
         return PackedFactor(Operand(matrix: packed, isTransposed: operand.isTransposed))
     }
 

@@ -65,7 +65,7 @@ final class SentenceInput: NumberedWords {
         batchRows = rows
         let most = merges != nil ? Self.mostCut : (table == nil ? Self.keptSpellings : Self.keptVectors) / width
         capacity = rows + configuration.markNames.count + most
-        batch = InputBatch(configuration, rows: rows, words: capacity)
+        batch = InputBatch(configuration, rows: rows, words: capacity, backend: encoder.directions[0].backend)
         let layers = merges != nil ? 0 : configuration.sharesLayers ? 1 : encoder.directions.count
         kept = (0..<layers).map { [capacity] _ in FloatBuffer(count: capacity * width) }
         outputs = encoder.directions.map { _ in FloatBuffer(count: merges == nil ? rows * width : 0) }

@@ -17,6 +17,8 @@ public protocol Backend: AnyObject {
     func allocate(_ count: Int) -> FloatBuffer
     /// Zeroed memory for numbers that the host, too, reads and writes: `Numbers`, `Scalars`, and matrices that it fills.
     func allocateShared(_ count: Int) -> FloatBuffer
+    /// True if operations read and write the host's memory, and are done when they return.
+    var computesInHostMemory: Bool { get }
     /// Waits until all operations are done: before the host reads what they write, or writes again what they read.
     func wait()
 
@@ -210,6 +212,7 @@ extension Backend {
     public func allocate(_ count: Int) -> FloatBuffer { FloatBuffer(count: count) }
     public func allocateShared(_ count: Int) -> FloatBuffer { FloatBuffer(count: count) }
     public func wait() {}
+    public var computesInHostMemory: Bool { true }
 
     public func enter(_ phase: Phase) { enter(phase, of: nil) }
 

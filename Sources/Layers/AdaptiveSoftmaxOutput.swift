@@ -141,6 +141,8 @@ public struct AdaptiveSoftmaxOutput: OutputLayer {
     ) -> ClusterRows? {
         let numbers = run.numbers(rowNumbers), own = run.numbers(clusterTargets), ownFactors = run.scalars(clusterFactors)
         var count = 0
+        // The factors are read, and what the cluster before has used is written again.
+        run.backend.wait()
         for row in 0..<states.rows where cluster.classes.contains(Int(targets[row])) && factors[row] != 0 {
             numbers[count] = Int32(row)
             own[count] = targets[row] - Int32(cluster.classes.lowerBound)
@@ -216,7 +218,7 @@ extension AdaptiveSoftmaxOutput: ClassifyingOutput {
     public func logScores(_ states: Matrix, of subset: Subset, _ run: Run) -> [Float] {
         let inputs = inputs(of: subset, states, run)
         let parts = zip(subset.parts, inputs).map { part, input in
-            let memory = FloatBuffer(count: states.rows * part.classes.count)
+            let memory = run.backend.allocate(states.rows * part.classes.count)
             let logits = Matrix(memory, rows: states.rows, columns: part.classes.count)
             part.classes.logits(input.states, into: logits, run)
             return run.backend.read(logits)
@@ -236,7 +238,7 @@ extension AdaptiveSoftmaxOutput: ClassifyingOutput {
     }
 
     private func inputs(of subset: Subset, _ states: Matrix, _ run: Run) -> [PartInput] {
-        let ofClusters = FloatBuffer(count: states.rows * clusters.count)
+        let ofClusters = run.backend.allocate(states.rows * clusters.count)
         let logits = Matrix(ofClusters, rows: states.rows, columns: clusters.count)
         subset.heads.logits(states, into: logits, run)
         let clusterLogits = run.backend.read(logits)
@@ -244,7 +246,7 @@ extension AdaptiveSoftmaxOutput: ClassifyingOutput {
         return subset.parts.map { part in
             var input = PartInput(states: states, offsets: [Double](repeating: 0, count: states.rows))
             guard let index = part.cluster else { return input }
-            let cluster = clusters[index], memory = FloatBuffer(count: states.rows * cluster.projection.outputs)
+            let cluster = clusters[index], memory = run.backend.allocate(states.rows * cluster.projection.outputs)
             input.memory = memory
             input.states = Matrix(memory, rows: states.rows, columns: cluster.projection.outputs)
             run.backend.multiply(states, run.value(cluster.projection.weight), into: input.states)

@@ -143,6 +143,8 @@ public struct CharacterConvolution: Sendable {
         _ words: Int, of table: Matrix, length: (_ word: Int) -> Int, letter: (_ word: Int, _ index: Int) -> Int32, _ run: Run
     ) -> Matrix {
         precondition(words <= wordCapacity)
+        // What the pass before has used is written again.
+        run.backend.wait()
         let letters = run.numbers(letters), starts = run.numbers(starts), lengths = run.numbers(lengths)
         var next = 0
         for word in 0..<words {

@@ -14,6 +14,7 @@ public struct ClassWeights: Sendable {
 
     /// Adds the sum over rows of factor x -log p(class) to `loss`.
     func addLoss(_ states: Matrix, targets: Numbers, factors: Scalars, to loss: Scalars, _ run: Run) {
+        run.backend.wait()
         var sums = [ScoreSums](repeating: ScoreSums(), count: states.rows)
         var logits = [Double](repeating: 0, count: states.rows)
         forEachBlock(run) { block, subset in
@@ -45,7 +46,7 @@ public struct ClassWeights: Sendable {
 
     /// Packs some classes for products with states.
     func subset(_ classes: [Int32], _ run: Run) -> ClassSubset {
-        let values = run.value(weight), numbers = FloatBuffer(count: classes.count)
+        let values = run.value(weight), numbers = run.backend.allocateShared(classes.count)
         let rows = Numbers(numbers, count: classes.count)
         for (place, number) in classes.enumerated() { rows[place] = number }
         let packed: PackedFactor
@@ -53,18 +54,20 @@ public struct ClassWeights: Sendable {
             // Side by side as they are, as all classes of a vocabulary.
             packed = run.backend.packed(values.rows(Int(first)..<Int(first) + classes.count).transposed)
         } else {
-            let chosen = FloatBuffer(count: classes.count * inputs)
+            let chosen = run.backend.allocate(classes.count * inputs)
             let matrix = Matrix(chosen, rows: classes.count, columns: inputs)
             run.backend.gather(rows, of: values, into: matrix)
             packed = run.backend.packed(matrix.transposed)
+            run.backend.wait()
             withExtendedLifetime(chosen) {}
         }
-        let biases = FloatBuffer(count: classes.count)
+        let biases = run.backend.allocate(classes.count)
         if let bias {
             let all = run.value(bias)
             let column = all.reshaped(rows: all.rows * all.columns, columns: 1)
             run.backend.gather(rows, of: column, into: Matrix(biases, rows: classes.count, columns: 1))
         }
+        run.backend.wait()
         withExtendedLifetime(numbers) {}
         return ClassSubset(count: classes.count, weights: packed, biases: biases)
     }
@@ -123,7 +126,7 @@ extension SoftmaxClasses {
     }
 
     public func logScores(_ states: Matrix, of subset: ClassSubset, _ run: Run) -> [Float] {
-        let memory = FloatBuffer(count: states.rows * subset.count)
+        let memory = run.backend.allocate(states.rows * subset.count)
         let logits = Matrix(memory, rows: states.rows, columns: subset.count)
         subset.logits(states, into: logits, run)
         return run.backend.read(logits)

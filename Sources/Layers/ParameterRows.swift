@@ -16,7 +16,7 @@ public final class ParameterRows {
     private let slots: FloatBuffer
     /// Rows that have a gradient, in the order in which they were touched, and the gradients: [room], [room, columns]. They grow
     /// to the most rows a step touches, then stay.
-    private var touched = FloatBuffer(count: 0), gradients = FloatBuffer(count: 0)
+    private var touched, gradients: FloatBuffer
     public private(set) var touchedCount = 0
     /// The number of rows that the last update touched.
     public private(set) var updatedCount = 0
@@ -26,12 +26,16 @@ public final class ParameterRows {
         self.columns = columns
         self.backend = backend
         optimizer = training
-        values = FloatBuffer(count: rows * columns)
+        values = backend.allocate(rows * columns)
         moments = (training?.momentNames ?? []).map { _ in
-            let moments = FloatBuffer(count: rows * columns)
-            if let initial = training?.initialMoment, initial != 0 { moments.fill(initial) }
+            let moments = backend.allocate(rows * columns)
+            if let initial = training?.initialMoment, initial != 0 {
+                backend.fill(Matrix(moments, rows: rows, columns: columns), with: initial)
+            }
             return moments
         }
+        touched = backend.allocateShared(0)
+        gradients = backend.allocate(0)
         slots = FloatBuffer(count: training == nil ? 0 : rows)
         Numbers(slots, count: slots.count).fill(-1)
     }
@@ -60,9 +64,10 @@ public final class ParameterRows {
     private func add(_ row: Int32) -> Int32 {
         if touchedCount == touched.count {
             let room = max(1024, 2 * touchedCount)
-            let (largerRows, larger) = (FloatBuffer(count: room), FloatBuffer(count: room * columns))
+            let (largerRows, larger) = (backend.allocateShared(room), backend.allocate(room * columns))
             for index in 0..<touchedCount { Numbers(largerRows, count: room)[index] = touchedRows[index] }
-            Matrix(larger, rows: touchedCount, columns: columns).copy(from: gradient)
+            backend.copy(gradient, to: Matrix(larger, rows: touchedCount, columns: columns))
+            backend.wait()
             (touched, gradients) = (largerRows, larger)
         }
         Numbers(touched, count: touched.count)[touchedCount] = row

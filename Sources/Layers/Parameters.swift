@@ -68,7 +68,7 @@ public struct ParameterLayout: Sendable {
 public final class ParameterStore {
     public let layout: ParameterLayout
     public let values: FloatBuffer
-    let backend: any Backend
+    public let backend: any Backend
     /// `nil` in a network that is only used.
     public let training: Training?
 
@@ -93,14 +93,16 @@ public final class ParameterStore {
     public init(_ layout: ParameterLayout, training: (any Optimizer)?, backend: any Backend) {
         self.layout = layout
         self.backend = backend
-        values = FloatBuffer(count: layout.extent)
+        values = backend.allocate(layout.extent)
         self.training = training.map { optimizer in
             let moments = optimizer.momentNames.map { _ in
-                let moments = FloatBuffer(count: layout.extent)
-                if optimizer.initialMoment != 0 { moments.fill(optimizer.initialMoment) }
+                let moments = backend.allocate(layout.extent)
+                if optimizer.initialMoment != 0 {
+                    backend.fill(Matrix(moments, rows: 1, columns: moments.count), with: optimizer.initialMoment)
+                }
                 return moments
             }
-            return Training(optimizer: optimizer, gradients: FloatBuffer(count: layout.extent), moments: moments)
+            return Training(optimizer: optimizer, gradients: backend.allocate(layout.extent), moments: moments)
         }
         tables = layout.parameters.filter(\.isSparse).map {
             ParameterRows(rows: $0.shape[0], columns: $0.shape[1], training: training, backend: backend)
@@ -114,7 +116,7 @@ public final class ParameterStore {
         values = other.values
         backend = other.backend
         self.training = Training(
-            optimizer: training.optimizer, gradients: FloatBuffer(count: layout.extent), moments: [])
+            optimizer: training.optimizer, gradients: backend.allocate(layout.extent), moments: [])
         precondition(other.tables.isEmpty, "sparse gradients are not shared among threads")
         tables = []
         packedWeights = other.packedWeights
@@ -344,7 +346,7 @@ final class PackedWeights {
         weights = parameters.map { parameter in
             let count = backend.packedCount(rows: parameter.shape[0], columns: parameter.shape[1])
             return Packed(
-                parameter: parameter, plainMemory: FloatBuffer(count: count), transposedMemory: FloatBuffer(count: count))
+                parameter: parameter, plainMemory: backend.allocate(count), transposedMemory: backend.allocate(count))
         }
     }
 

@@ -10,11 +10,11 @@ public struct Plan {
     public let isTraining: Bool
     /// The parameters of this network, and those that several networks have in common.
     public private(set) var own = ParameterLayout(), shared = ParameterLayout()
-    /// Floats of a pass, each piece rounded up to whole cache lines.
-    public private(set) var floats = 0
+    /// Floats of a pass, each piece rounded up to whole cache lines; and those of numbers, which the host writes and reads too.
+    public private(set) var floats = 0, sharedFloats = 0
     /// The parts that the floats are for, in the order of their declaration.
     private var items: [(name: String, floats: Int)] = []
-    private let backend: any Backend
+    fileprivate let backend: any Backend
     private var isShared = false
     private var part = "activations"
     private var sites = 0
@@ -66,9 +66,13 @@ public struct Plan {
         matrix(rows: 1, columns: backend.packedCount(rows: rows, columns: columns))
     }
 
-    public mutating func numbers(_ count: Int) -> NumberSlot { NumberSlot(offset: take(count), count: count) }
+    public mutating func numbers(_ count: Int) -> NumberSlot {
+        NumberSlot(offset: take(count, forHost: true), count: count)
+    }
 
-    public mutating func scalars(_ count: Int) -> ScalarSlot { ScalarSlot(offset: take(2 * count), count: count) }
+    public mutating func scalars(_ count: Int) -> ScalarSlot {
+        ScalarSlot(offset: take(2 * count, forHost: true), count: count)
+    }
 
     /// Says what the memory that `body` declares is for, in the bill.
     public mutating func memory<Result>(of part: String, _ body: (inout Plan) -> Result) -> Result {
@@ -78,9 +82,10 @@ public struct Plan {
         return body(&self)
     }
 
-    private mutating func take(_ count: Int) -> Int {
-        let first = floats, extent = (count + 15) / 16 * 16
-        floats += extent
+    /// - Parameter forHost: whether the host reads and writes it too.
+    private mutating func take(_ count: Int, forHost: Bool = false) -> Int {
+        let first = forHost ? sharedFloats : floats, extent = (count + 15) / 16 * 16
+        if forHost { sharedFloats += extent } else { floats += extent }
         if let place = items.firstIndex(where: { $0.name == part }) {
             items[place].floats += extent
         } else {
@@ -126,7 +131,7 @@ public struct ScalarSlot: Sendable {
 
 /// The memory of the passes of one network, one after the other, and whether the next one begins in the zero state.
 public final class PassMemory {
-    fileprivate let buffer: FloatBuffer
+    fileprivate let buffer, shared: FloatBuffer
     public let capacity: WindowCapacity
     public let isTraining: Bool
     /// True if the next pass begins in the zero state, whatever the rows of the state hold. A pass clears as many of these rows as
@@ -134,12 +139,13 @@ public final class PassMemory {
     public var startsAtZero = true
 
     public init(_ plan: Plan) {
-        buffer = FloatBuffer(count: plan.floats)
+        buffer = plan.backend.allocate(plan.floats)
+        shared = plan.backend.allocateShared(plan.sharedFloats)
         capacity = plan.capacity
         isTraining = plan.isTraining
     }
 
-    public var bytes: Int { buffer.bytes }
+    public var bytes: Int { buffer.bytes + shared.bytes }
 }
 
 /// The weights, the memory, the backend and the purpose of a pass.
@@ -206,8 +212,8 @@ public struct Run {
     /// The whole slot as one row.
     func vector(_ slot: MatrixSlot) -> Matrix { matrix(slot, rows: 1, columns: slot.count) }
 
-    public func numbers(_ slot: NumberSlot) -> Numbers { Numbers(memory.buffer, at: slot.offset, count: slot.count) }
-    public func scalars(_ slot: ScalarSlot) -> Scalars { Scalars(memory.buffer, at: slot.offset, count: slot.count) }
+    public func numbers(_ slot: NumberSlot) -> Numbers { Numbers(memory.shared, at: slot.offset, count: slot.count) }
+    public func scalars(_ slot: ScalarSlot) -> Scalars { Scalars(memory.shared, at: slot.offset, count: slot.count) }
 
     func check(_ shape: WindowShape) {
         precondition(

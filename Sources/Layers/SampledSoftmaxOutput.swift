@@ -67,6 +67,8 @@ public struct SampledSoftmaxOutput: SoftmaxClasses {
         let tries = sampler.draw(&random, run)
         gather(tries, run)
         let factors = run.rowFactors(factors, weights, rows: states.rows)
+        // The host reads them.
+        run.backend.wait()
         prepareTargets(targets, factors, tries, run)
         chunks.forEach(states, run) { chunk, states in
             accumulate(states, chunk, targets[chunk], factors[chunk], statesGradient.rows(chunk), loss, run)

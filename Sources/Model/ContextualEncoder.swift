@@ -25,19 +25,22 @@ public final class ContextualEncoder {
     ///   - training: how it will be trained; `nil` if it will not.
     ///   - hasOutput: whether it will predict; encoding needs no output layers.
     ///   - kernels: one of `ProcessorKernels.available`.
+    ///   - backends: of a device, one for each direction, or one if the directions share layers; none: the processor computes.
     public init(
         _ configuration: EncoderConfiguration, capacity: WindowCapacity, training: (any Optimizer)?,
-        hasOutput: Bool = true, pool: ThreadPool, kernels: ProcessorKernels = .fastest
+        hasOutput: Bool = true, pool: ThreadPool, kernels: ProcessorKernels = .fastest, backends: [any Backend] = []
     ) {
         self.hasOutput = hasOutput
         self.configuration = configuration
         self.pool = pool
         var directions: [DirectionModel] = []
-        for direction in configuration.directions {
+        for (index, direction) in configuration.directions.enumerated() {
+            let backend = backends.isEmpty
+                ? ProcessorBackend(pool: pool, kernels: kernels) : backends[configuration.sharesLayers ? 0 : index]
             directions.append(
                 DirectionModel(
                     direction, configuration, capacity: capacity, training: training, hasOutput: hasOutput,
-                    backend: ProcessorBackend(pool: pool, kernels: kernels), sharing: directions.first))
+                    backend: backend, sharing: directions.first))
         }
         self.directions = directions
     }
@@ -49,8 +52,9 @@ public final class ContextualEncoder {
 
     public func initialize(seed: UInt64) { for model in directions { model.initialize(seed: seed) } }
 
-    /// True if directions can be trained side by side: not if they add to the same gradients.
-    @usableFromInline var isDivisible: Bool { !configuration.sharesLayers }
+    /// True if directions can be trained side by side: not if they add to the same gradients. On a device they run side by side
+    /// when they are started one after the other.
+    @usableFromInline var isDivisible: Bool { !configuration.sharesLayers && directions[0].backend.computesInHostMemory }
 
     /// Runs `job`, which has a task for each direction: at once where there are threads, or one after the other, each on all
     /// threads. What a direction computes does not depend on the other, nor on the threads. Directions that share layers take
@@ -83,7 +87,14 @@ public final class ContextualEncoder {
     }
 
     /// Multiplications and additions of all products so far.
-    public var operations: Double { directions.reduce(0) { $0 + $1.backend.operations } }
+    public var operations: Double {
+        var counted: [any Backend] = []
+        return directions.reduce(0) { sum, model in
+            if counted.contains(where: { $0 === model.backend }) { return sum }
+            counted.append(model.backend)
+            return sum + model.backend.operations
+        }
+    }
 
     /// Memory of the optimiser's numbers, and of the gradient of the last update; see `ParameterStore`.
     public var momentBytes: Int { stores.reduce(0) { $0 + $1.momentBytes } }
@@ -109,7 +120,7 @@ public final class ContextualEncoder {
     }
 
     /// True if directions encode side by side, each on a thread: not where there are more threads than directions.
-    public var runsSideBySide: Bool { pool.threads <= directions.count }
+    public var runsSideBySide: Bool { pool.threads <= directions.count && directions[0].backend.computesInHostMemory }
 
     /// Runs a batch of sentences through all directions, each from the zero state.
     ///

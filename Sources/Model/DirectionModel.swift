@@ -117,6 +117,7 @@ public final class DirectionModel {
 
     /// The losses added up since they were taken last, which are forgotten.
     public func takeLoss() -> Double {
+        backend.wait()
         let loss = run().scalars(network.loss)
         defer { loss[0] = 0 }
         return loss[0]
@@ -127,19 +128,25 @@ public final class DirectionModel {
         Draw(seed: seed, step: 2 * step + direction.number)
     }
 
-    /// Writes the vectors of words, [words, outputSize], to the trained targets from number `first` on: what they begin with.
+    /// Writes the vectors of words, [words, outputSize] in the memory of the host, to the trained targets from number `first` on: what they begin with.
     /// Nothing happens in a model that has none.
     public func initializeTargets(_ vectors: Matrix, from first: Int) {
         guard let table = (network.output as? ContrastiveOutput)?.table, let store = table.isShared ? sharedParameters : parameters
         else { return }
-        backend.copy(vectors, to: store.value(table).rows(first..<first + vectors.rows))
+        backend.write(vectors.values, to: store.value(table).rows(first..<first + vectors.rows))
     }
 
-    /// Replaces target vectors, [words, outputSize], by the trained ones of the same words, if targets are trained.
+    /// Replaces target vectors, [words, outputSize] in the memory of the host, by the trained ones of the same words, if targets are trained.
     /// - Parameter rows: the rows of the words in the table.
     public func replaceTargets(_ vectors: Matrix, of rows: [UInt32]) {
         guard let table = (network.output as? ContrastiveOutput)?.table else { return }
-        backend.gather(rows.map(Int.init), of: run().value(table), into: vectors)
+        let rows = rows.map(Int.init), weights = run().value(table)
+        guard !backend.computesInHostMemory else { return backend.gather(rows, of: weights, into: vectors) }
+        let memory = backend.allocate(vectors.rows * vectors.columns)
+        let gathered = Matrix(memory, rows: vectors.rows, columns: vectors.columns)
+        backend.gather(rows, of: weights, into: gathered)
+        vectors.copy(from: backend.read(gathered))
+        withExtendedLifetime(memory) {}
     }
 
     /// Clips the gradient, updates the weights, clears the gradient. Shared layers are `ContextualEncoder`'s to update.
@@ -151,9 +158,11 @@ public final class DirectionModel {
         _ input: InputWords, targets: Targets, weights: Matrix? = nil, shape: WindowShape, carry: Bool
     ) -> Double {
         let run = run(), states = forward(input, shape, run), loss = run.scalars(network.loss)[1..<2]
+        backend.wait()
         loss[0] = 0
         output.evaluate(states, targets, weights: weights, loss: loss, run)
         end(shape, carry: carry, run)
+        backend.wait()
         return loss[0]
     }
 
@@ -189,7 +198,7 @@ public final class DirectionModel {
         func prepare(_ output: some ClassifyingOutput) -> (Matrix) -> [Float] {
             let run = run(), all = output.subset(Array(0..<Int32(configuration.vocabularySize)), run)
             return { [configuration] states in
-                let memory = FloatBuffer(count: states.rows * configuration.vocabularySize)
+                let memory = run.backend.allocate(states.rows * configuration.vocabularySize)
                 let logs = Matrix(memory, rows: states.rows, columns: configuration.vocabularySize)
                 run.backend.write(output.logScores(states, of: all, run), to: logs)
                 run.backend.logSoftmax(logs)
@@ -270,7 +279,7 @@ public final class DirectionModel {
 
     /// The state the next window begins with, for `batch` sequences.
     public func savedState(batch: Int) -> FloatBuffer {
-        let saved = FloatBuffer(count: stateCount(batch: batch))
+        let saved = backend.allocate(stateCount(batch: batch))
         if !memory.startsAtZero { forEachState(saved, batch: batch) { backend.copy($0, to: $1) } }
         return saved
     }

@@ -23,7 +23,8 @@ extension NumberedWords {
 public final class InputBatch {
     private let configuration: EncoderConfiguration
     /// The memory of `.embeddings`, [rows, inputSize], and that of `.subwords`, [rows].
-    private let vectors, numberMemory: FloatBuffer
+    private let vectors: StagedMemory
+    private let numberMemory: FloatBuffer
     private let numbers: Numbers
     /// The memory of `.characters`.
     private let spellings: SpellingBatch?
@@ -33,23 +34,24 @@ public final class InputBatch {
     /// - Parameters:
     ///   - rows: the greatest number of rows.
     ///   - words: the number of words of the text.
-    public init(_ configuration: EncoderConfiguration, rows: Int, words: Int) {
+    public init(_ configuration: EncoderConfiguration, rows: Int, words: Int, backend: any Backend) {
         self.configuration = configuration
-        vectors = FloatBuffer(count: configuration.input == .embeddings ? rows * configuration.inputSize : 0)
-        numberMemory = FloatBuffer(count: configuration.input == .subwords ? rows : 0)
+        vectors = StagedMemory(configuration.input == .embeddings ? rows * configuration.inputSize : 0, on: backend)
+        numberMemory = backend.allocateShared(configuration.input == .subwords ? rows : 0)
         numbers = Numbers(numberMemory, count: numberMemory.count)
-        spellings = configuration.input == .characters ? SpellingBatch(rows: rows, longest: configuration.longestWord) : nil
+        spellings = configuration.input == .characters ? SpellingBatch(rows: rows, longest: configuration.longestWord, backend: backend) : nil
         if spellings != nil {
             distinct.reserveCapacity(rows)
             places = Array(repeating: 0, count: words)
         }
     }
 
-    /// Takes the word of each row, in place of those it held. Throws what `text` throws.
+    /// Takes the word of each row, in place of those it held, which no operation may still be reading. Throws what `text` throws.
     public func fill(_ words: [UInt32], of text: some NumberedWords) throws {
         switch configuration.input {
         case .embeddings:
-            try text.gather(words, into: Matrix(vectors, rows: words.count, columns: configuration.inputSize))
+            try text.gather(words, into: vectors.matrix(rows: words.count, columns: configuration.inputSize))
+            vectors.send(rows: words.count, columns: configuration.inputSize)
         case .subwords:
             for (row, word) in words.enumerated() { numbers[row] = text.classNumber(word) }
         case .characters:
@@ -74,7 +76,7 @@ public final class InputBatch {
     /// The words that were filled in last, as many rows as that were.
     public func words(rows: Int) -> InputWords {
         switch configuration.input {
-        case .embeddings: .vectors(Matrix(vectors, rows: rows, columns: configuration.inputSize))
+        case .embeddings: .vectors(vectors.sent(rows: rows, columns: configuration.inputSize))
         case .subwords: .numbers(numbers)
         case .characters: spellings.map { .spellings($0.spellings) } ?? .numbers(numbers)
         }

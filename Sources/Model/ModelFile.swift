@@ -25,19 +25,21 @@ public enum ModelFile {
         _ encoder: ContextualEncoder, metadata: [String: String] = [:], further: [SafetensorsOutput] = [],
         to output: OutputFile
     ) throws {
-        let (tensors, metadata) = try content(of: encoder, metadata: metadata, further: further)
+        let copies = HostCopies()
+        let (tensors, metadata) = try content(of: encoder, metadata: metadata, further: further, copies)
         try Safetensors.write(tensors, metadata: metadata, to: output)
+        withExtendedLifetime(copies) {}
     }
 
     /// The digest that a file of this model has: the name by which its vectors know it.
     public static func digest(of encoder: ContextualEncoder) throws -> String {
         if let digest = encoder.fileDigest { return digest }
-        return try content(of: encoder, metadata: [:], further: []).metadata[digestKey] ?? ""
+        return try content(of: encoder, metadata: [:], further: [], HostCopies()).metadata[digestKey] ?? ""
     }
 
     /// The content of a model's file.
     private static func content(
-        of encoder: ContextualEncoder, metadata: [String: String], further: [SafetensorsOutput]
+        of encoder: ContextualEncoder, metadata: [String: String], further: [SafetensorsOutput], _ copies: HostCopies
     ) throws -> (tensors: [SafetensorsOutput], metadata: [String: String]) {
         var metadata = metadata
         metadata[key] = try ConfigurationText.encode(encoder.configuration)
@@ -45,7 +47,7 @@ public enum ModelFile {
         if !encoder.records.isEmpty { metadata[TrainingRecord.key] = try TrainingRecord.encode(encoder.records) }
         let tensors = encoder.stores.flatMap { store in
             store.layout.parameters.map {
-                SafetensorsOutput(name: $0.name, shape: $0.shape, start: store.value($0).start)
+                SafetensorsOutput(name: $0.name, shape: $0.shape, start: copies.start(of: store.value($0), on: store.backend))
             }
         } + further
         var digest = digest(of: metadata)
@@ -106,11 +108,21 @@ public enum ModelFile {
     /// `read`; then only a part of the weights may have been copied.
     public static func load(_ reader: SafetensorsReader, into encoder: ContextualEncoder) throws {
         for (tensor, parameter, store) in try tensors(of: reader, for: encoder) {
-            try reader.copy(tensor, into: store.value(parameter).start)
+            try read(tensor, of: reader, into: store.value(parameter), on: store.backend)
             try checkNumbers(parameter, store, reader)
         }
         try checkDigest(reader)
         encoder.records = TrainingRecord.decode(reader)
+    }
+
+    /// Copies a tensor to a matrix in the memory of a backend. Throws what `SafetensorsReader.copy` throws.
+    public static func read(
+        _ tensor: SafetensorsReader.Tensor, of reader: SafetensorsReader, into matrix: Matrix, on backend: any Backend
+    ) throws {
+        if backend.computesInHostMemory { return try reader.copy(tensor, into: matrix.start) }
+        let copy = FloatBuffer(count: matrix.rows * matrix.columns)
+        try reader.copy(tensor, into: copy.start)
+        backend.write(UnsafeBufferPointer(copy.elements), to: matrix)
     }
 
     /// Lets `encoder` use the weights where they are in the file, and checks them on all threads. Throws `ToolError` like `read`.
@@ -217,6 +229,22 @@ public enum ModelFile {
         else {
             throw ToolError.data(reader.file.name, "", "has fewer weights than its configuration asks for")
         }
+    }
+}
+
+/// Matrices in the memory of the host, where files are written from: those of a device are copied, and kept.
+public final class HostCopies {
+    private var copies: [FloatBuffer] = []
+
+    public init() {}
+
+    /// The floats of a matrix without gaps, for as long as its owner and this live.
+    public func start(of matrix: Matrix, on backend: any Backend) -> UnsafePointer<Float> {
+        if backend.computesInHostMemory { return UnsafePointer(matrix.start) }
+        let copy = FloatBuffer(count: matrix.rows * matrix.columns)
+        Matrix(copy, rows: matrix.rows, columns: matrix.columns).copy(from: backend.read(matrix))
+        copies.append(copy)
+        return UnsafePointer(copy.start)
     }
 }
 

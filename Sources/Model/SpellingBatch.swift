@@ -16,10 +16,10 @@ public final class SpellingBatch {
     /// - Parameters:
     ///   - rows: of a window, and the most distinct words.
     ///   - longest: characters of a word at most, its marks counted.
-    public init(rows: Int, longest: Int) {
+    public init(rows: Int, longest: Int, backend: any Backend = ProcessorBackend()) {
         capacity = rows
         self.longest = longest
-        buffer = FloatBuffer(count: rows * (longest + 2))
+        buffer = backend.allocateShared(rows * (longest + 2))
         letters = Numbers(buffer, count: rows * longest)
         ends = Numbers(buffer, at: rows * longest, count: rows)
         places = Numbers(buffer, at: rows * (longest + 1), count: rows)

@@ -1,6 +1,7 @@
 public import ArgumentParser
 public import CUDA
 public import Files
+public import Kernels
 
 extension CUDABackend.Precision: ExpressibleByArgument {}
 
@@ -40,6 +41,14 @@ public struct DeviceOptions: ParsableArguments {
     public var precision = CUDABackend.Precision.bfloat16
 
     public init() {}
+
+    /// A backend on the chosen GPU for each of `count` directions; none for the processor. Throws what `open` throws.
+    public func backends(_ count: Int) throws(ToolError) -> [any Backend] {
+        guard let gpu = try open() else { return [] }
+        var backends: [any Backend] = []
+        for _ in 0..<count { backends.append(try CUDABackend(gpu, precision: precision)) }
+        return backends
+    }
 
     /// The GPU that was chosen; `nil` for the processor. Throws `ToolError`, `unavailable`, if there is no such GPU or a library
     /// that it needs is missing.

@@ -22,13 +22,18 @@ enum Checkpoint {
         let text = String(decoding: try json.encode(state), as: UTF8.self)
         var states: [FloatBuffer] = [], keptTargets: [UnsafeMutableBufferPointer<UInt32>] = []
         var tensors: [SafetensorsOutput] = []
-        for (name, parameter, moments) in encoder.stores.flatMap(momentTensors) {
-            tensors.append(SafetensorsOutput(name: name, shape: parameter.shape, start: moments.start))
+        let copies = HostCopies()
+        for store in encoder.stores {
+            for (name, parameter, moments) in momentTensors(store) {
+                let start = copies.start(of: moments, on: store.backend)
+                tensors.append(SafetensorsOutput(name: name, shape: parameter.shape, start: start))
+            }
         }
         for model in encoder.directions {
             let saved = model.savedState(batch: state.options.batch)
             states.append(saved)
-            tensors.append(SafetensorsOutput(name: stateName(model), shape: [saved.count], start: saved.start))
+            let start = copies.start(of: Matrix(saved, rows: 1, columns: saved.count), on: model.backend)
+            tensors.append(SafetensorsOutput(name: stateName(model), shape: [saved.count], start: start))
         }
         for (model, kept) in zip(encoder.directions, position.keptTargets) {
             let numbers = UnsafeMutableBufferPointer<UInt32>.allocate(capacity: kept.count)
@@ -47,7 +52,7 @@ enum Checkpoint {
                 }
             }
         }
-        withExtendedLifetime(states) {}
+        withExtendedLifetime((states, copies)) {}
     }
 
     /// Brings `encoder` and its optimiser to where a checkpoint has them.
@@ -99,12 +104,14 @@ enum Checkpoint {
             }
         }
         try ModelFile.load(reader, into: encoder)
-        for (name, parameter, moments) in encoder.stores.flatMap(momentTensors) {
-            try reader.copy(take(name, shape: parameter.shape), into: moments.start)
+        for store in encoder.stores {
+            for (name, parameter, moments) in momentTensors(store) {
+                try ModelFile.read(take(name, shape: parameter.shape), of: reader, into: moments, on: store.backend)
+            }
         }
         for model in encoder.directions {
-            let saved = FloatBuffer(count: model.savedState(batch: state.options.batch).count)
-            try reader.copy(take(stateName(model), shape: [saved.count]), into: saved.start)
+            let saved = model.savedState(batch: state.options.batch), tensor = try take(stateName(model), shape: [saved.count])
+            try ModelFile.read(tensor, of: reader, into: Matrix(saved, rows: 1, columns: saved.count), on: model.backend)
             model.restoreState(saved, batch: state.options.batch)
         }
         if let name = remaining.keys.min() { throw ToolError.data(path, "tensor \(name)", "is unknown to this run") }

@@ -11,7 +11,9 @@ final class DirectionWindow {
     private let inputs: InputBatch
     /// The targets of the contrastive output.
     let windowTargets: WindowTargets?
-    private let targetVectors, targetMemory: FloatBuffer
+    private let backend: any Backend
+    private let targetVectors: StagedMemory
+    private let targetMemory: FloatBuffer
     private let targetClasses: Numbers
     /// 1 where a position has a target that counts, else 0: [positions]; `weights` is where operations read it.
     private var counted: [Float]
@@ -23,6 +25,7 @@ final class DirectionWindow {
         backend: any Backend
     ) {
         self.configuration = configuration
+        self.backend = backend
         self.words = words
         self.positions = positions
         self.direction = direction
@@ -31,13 +34,13 @@ final class DirectionWindow {
                 configuration, words, direction, sampler: $0.sampler(direction), vectors: $0.vectors, positions: positions,
                 backend: backend)
         }
-        inputs = InputBatch(configuration, rows: positions, words: words.count)
+        inputs = InputBatch(configuration, rows: positions, words: words.count, backend: backend)
         let hasVectors = configuration.output == .continuous && source == nil
-        targetVectors = FloatBuffer(count: hasVectors ? positions * configuration.outputSize : 0)
-        targetMemory = FloatBuffer(count: positions)
+        targetVectors = StagedMemory(hasVectors ? positions * configuration.outputSize : 0, on: backend)
+        targetMemory = backend.allocateShared(positions)
         targetClasses = Numbers(targetMemory, count: positions)
         counted = Array(repeating: 0, count: positions)
-        weights = FloatBuffer(count: positions)
+        weights = backend.allocateShared(positions)
     }
 
     /// Brings the window's words into form, as the direction reads them. Throws `ToolError` if the table's file cannot be read
@@ -46,6 +49,8 @@ final class DirectionWindow {
     func prepare(_ window: TrainingWindow, draw: Draw) throws {
         let count = window.batch * window.window, targets = window.targets(direction)
         precondition(count <= positions)
+        // The window before is read until then.
+        backend.wait()
         try inputs.fill(window.inputs(direction), of: words)
         for place in counted.indices {
             counted[place] = place < count && words.isTarget(targets[place]) ? window.weights[place] : 0
@@ -54,7 +59,8 @@ final class DirectionWindow {
         if let windowTargets {
             try windowTargets.fill(targets, counted: counted, draw: draw)
         } else if configuration.output == .continuous {
-            try words.gather(targets, into: Matrix(targetVectors, rows: count, columns: configuration.outputSize))
+            try words.gather(targets, into: targetVectors.matrix(rows: count, columns: configuration.outputSize))
+            targetVectors.send(rows: count, columns: configuration.outputSize)
         } else {
             for place in 0..<count { targetClasses[place] = words.classNumber(targets[place]) }
         }
@@ -67,7 +73,7 @@ final class DirectionWindow {
     func targets(rows: Int) -> Targets {
         if let windowTargets { return .words(windowTargets.targets(rows: rows)) }
         return configuration.output == .continuous
-            ? .vectors(Matrix(targetVectors, rows: rows, columns: configuration.outputSize)) : .classes(targetClasses)
+            ? .vectors(targetVectors.sent(rows: rows, columns: configuration.outputSize)) : .classes(targetClasses)
     }
 
     /// The weight of each position of the window prepared last: [1, rows].

@@ -103,7 +103,7 @@ public final class HeldOutText {
         model.resetState()
         let configuration = model.configuration, isContinuous = configuration.output == .continuous
         let width = isContinuous ? configuration.outputSize : configuration.width
-        let memory = FloatBuffer(count: positions * width)
+        let memory = model.backend.allocate(positions * width)
         defer { withExtendedLifetime(memory) {} }
         var targets: [UInt32] = []
         targets.reserveCapacity(positions)
@@ -128,7 +128,7 @@ public final class HeldOutText {
                 return targets += places.map { numbers[$0] }
             }
             model.backend.normalize(rows)
-            let own = FloatBuffer(count: places.count * width), vectors = Matrix(own, rows: places.count, columns: width)
+            let own = model.backend.allocate(places.count * width), vectors = Matrix(own, rows: places.count, columns: width)
             model.backend.gather(places, of: target, into: vectors)
             for product in model.backend.rowProducts(rows, vectors) { cosineLoss += 1 - product }
             for (index, value) in model.backend.columnSums(of: vectors).enumerated() { sum[index] += value }
@@ -177,7 +177,7 @@ public final class HeldOutText {
         // Spread evenly over the text.
         let count = min(targets.count, plan.exactPositions)
         let places = (0..<count).map { $0 * targets.count / count }
-        let memory = FloatBuffer(count: count * predictions.columns)
+        let memory = model.backend.allocate(count * predictions.columns)
         let rows = Matrix(memory, rows: count, columns: predictions.columns)
         model.backend.gather(places, of: predictions, into: rows)
         let scores = try probabilities.scores(model, rows, targets: places.map { targets[$0] }, scale: scale)
@@ -293,7 +293,7 @@ struct UnitText {
     /// Calls `body` with each step until it returns false.
     private func forEachStep(_ model: DirectionModel, _ body: (Int, TrainingWindow, Matrix, ClassSubset) -> Bool) throws {
         let classes = model.configuration.vocabularySize
-        let buffer = FloatBuffer(count: batch * classes)
+        let buffer = model.backend.allocate(batch * classes)
         let logs = Matrix(buffer, rows: batch, columns: classes)
         let prepared = DirectionWindow(
             model.configuration, words, .forward, source: nil, positions: batch, backend: model.backend)

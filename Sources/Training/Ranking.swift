@@ -32,11 +32,16 @@ public struct Ranking {
     ///   - hasScale: true for predictions of a language model, whose products with the candidates are logarithms of probabilities
     ///     beside the unigram ones.
     public init(candidates: Candidates, predictions: Matrix, hasScale: Bool = false, backend: any Backend) {
-        let packed = backend.packed(candidates.matrix.transposed)
+        let copies = backend.allocate(candidates.vectors.count)
+        let vectors = Matrix(copies, rows: candidates.count, columns: candidates.dimension)
+        backend.write(candidates.matrix.values, to: vectors)
+        let packed = backend.packed(vectors.transposed)
+        backend.wait()
+        withExtendedLifetime(copies) {}
         self.candidates = candidates
         self.backend = backend
         rows = predictions
-        let buffer = FloatBuffer(count: candidates.count), prior = Matrix(buffer, rows: 1, columns: candidates.count)
+        let buffer = backend.allocate(candidates.count), prior = Matrix(buffer, rows: 1, columns: candidates.count)
         backend.write(candidates.logUnigram, to: prior)
         rank = { rows, targets, scale in
             withExtendedLifetime(buffer) {
@@ -104,7 +109,7 @@ public struct Ranking {
 
     /// Returns the results of `rank` or `moments` for some positions, block by block.
     private func forEachBlock<Result>(_ known: ArraySlice<Known>, _ body: Measure<Result>, _ scale: Double) -> [Result] {
-        let block = FloatBuffer(count: min(known.count, Self.blockRows) * rows.columns)
+        let block = backend.allocate(min(known.count, Self.blockRows) * rows.columns)
         var results: [Result] = []
         results.reserveCapacity(known.count)
         for start in stride(from: known.startIndex, to: known.endIndex, by: Self.blockRows) {

@@ -1,4 +1,4 @@
-import Kernels
+public import Kernels
 public import Layers
 public import Model
 import Parallel
@@ -26,10 +26,14 @@ public final class StepRunner {
     private var number = 0
 
     /// Throws `ToolError` if the table's file cannot be read.
-    public init(_ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput) throws {
+    /// - Parameter backends: of a device, one for each direction; none: the processor trains.
+    public init(
+        _ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput,
+        backends: [any Backend] = []
+    ) throws {
         words = input.words
         encoder = ContextualEncoder(
-            configuration, capacity: options.capacity, training: options.optimizer.optimizer, pool: input.pool)
+            configuration, capacity: options.capacity, training: options.optimizer.optimizer, pool: input.pool, backends: backends)
         encoder.initialize(seed: options.seed)
         let rate = LearningRate(.constant, peak: options.peakRate, warmupSteps: 0, totalSteps: 1)
         let source = try input.targetSource(configuration)

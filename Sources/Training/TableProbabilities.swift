@@ -94,7 +94,7 @@ package final class TableProbabilities {
                     if areOpen { openTargets[position] = ScoreTarget(value: value, prior: logFrequency) }
                 }
             }
-            let memory = FloatBuffer(count: words.numbers.count), prior = Matrix(memory, rows: 1, columns: words.numbers.count)
+            let memory = backend.allocate(words.numbers.count), prior = Matrix(memory, rows: 1, columns: words.numbers.count)
             backend.write(words.logFrequencies, to: prior)
             let found = backend.scoreSums(predictions, packed, prior: prior, scale: scale, targets: openTargets, moments: false)
             for (position, sum) in found.enumerated() { sums[position].add(sum) }
@@ -128,7 +128,7 @@ package final class TableProbabilities {
         _ model: DirectionModel, _ prediction: Matrix, count: Int, open: [UInt32], scale: Double
     ) throws -> [(number: UInt32, logProbability: Double)] {
         var best: [(number: UInt32, score: Double)] = [], total = ScoreSums()
-        let memory = FloatBuffer(count: Self.blockRows)
+        let memory = model.backend.allocate(Self.blockRows)
         for numbers in [open, known, others] {
             try forEachBlock(numbers, model) { words in
                 let products = Matrix(memory, rows: 1, columns: words.numbers.count)
@@ -154,12 +154,14 @@ package final class TableProbabilities {
     /// Calls `body` with some of the words after the other, all of which are of the table or all outside it.
     private func forEachBlock(_ numbers: [UInt32], _ model: DirectionModel, _ body: (Words) -> Void) throws {
         let size = table.dimension, most = min(Self.blockRows, numbers.count)
-        let memory = FloatBuffer(count: most * size), scratch = FloatBuffer(count: most * size)
+        let memory = model.backend.allocateShared(most * size), scratch = FloatBuffer(count: most * size)
+        let host = model.backend.computesInHostMemory ? model.backend : ProcessorBackend()
         for first in stride(from: 0, to: numbers.count, by: Self.blockRows) {
             let block = Array(numbers[first..<min(numbers.count, first + Self.blockRows)])
+            model.backend.wait()
             let matrix = Matrix(memory, rows: block.count, columns: size), isOfTable = Int(block[0]) < table.tableCount
             if isOfTable { try table.read(block, into: matrix) } else { try table.gather(block, into: matrix) }
-            vectors.change(matrix, scratch: Matrix(scratch, rows: block.count, columns: size), model.backend) {
+            vectors.change(matrix, scratch: Matrix(scratch, rows: block.count, columns: size), host) {
                 words.withSpelling(block[$0], $1)
             }
             if isOfTable { model.replaceTargets(matrix, of: block) }

@@ -1,5 +1,5 @@
 import Kernels
-public import Model
+import Model
 
 /// What the targets and negatives of all windows are taken from, by the contrastive output: the words' target vectors, and the
 /// words of the text to be drawn.

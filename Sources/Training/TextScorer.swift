@@ -198,7 +198,7 @@ public final class TextScorer {
         case .classes: scores.vocabulary = configuration.vocabularySize
         case .table(let table, _): (scores.vocabulary, scores.scoresUnknown) = (table.count, table.hasUnknownClass)
         }
-        let inputs = InputBatch(configuration, rows: batch * window, words: words.count)
+        let inputs = InputBatch(configuration, rows: batch * window, words: words.count, backend: model.backend)
         let isContinuous = configuration.output == .continuous
         let width = isContinuous ? configuration.outputSize : configuration.width
         let room = Self.partPositions + batch * window
@@ -309,7 +309,7 @@ extension TextScorer {
         let text = try sentences(paths, limit: .max)
         let likeliest = try likeliest(model, count, open: open)
         let isContinuous = configuration.output == .continuous, begin = direction == .forward ? words.begin : words.end
-        let inputs = InputBatch(configuration, rows: 1, words: words.count), shape = WindowShape(steps: 1, batch: 1)
+        let inputs = InputBatch(configuration, rows: 1, words: words.count, backend: model.backend), shape = WindowShape(steps: 1, batch: 1)
         for index in 0..<text.count {
             let sentence = direction == .forward ? Array(text[index]) : text[index].reversed()
             model.resetState()

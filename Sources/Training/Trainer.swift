@@ -1,6 +1,6 @@
 import Files
 import Glibc
-import Kernels
+public import Kernels
 import Layers
 public import Model
 import Parallel
@@ -48,9 +48,10 @@ public final class Trainer {
     /// - Parameters:
     ///   - heldOut: the held-out text of `input`, if it is to be scored.
     ///   - checkpoints: the directory of checkpoints, if there are to be any.
+    ///   - backends: of a device, one for each direction; none: the processor trains.
     public init(
         _ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput, heldOut: HeldOutText?,
-        checkpoints: CheckpointDirectory? = nil
+        checkpoints: CheckpointDirectory? = nil, backends: [any Backend] = []
     ) throws {
         self.options = options
         corpus = input.corpus
@@ -61,7 +62,7 @@ public final class Trainer {
             options.schedule, peak: options.peakRate, warmupSteps: min(options.warmupSteps, totalSteps / 10),
             totalSteps: totalSteps)
         encoder = ContextualEncoder(
-            configuration, capacity: options.capacity, training: options.optimizer.optimizer, pool: input.pool)
+            configuration, capacity: options.capacity, training: options.optimizer.optimizer, pool: input.pool, backends: backends)
         encoder.initialize(seed: options.seed)
         encoder.units = input.words.vocabulary?.units ?? []
         let source = try input.targetSource(configuration)

@@ -154,7 +154,8 @@ struct UnitRanking {
         var open = queries.indices.filter { queries[$0].isOpen }
         guard !open.isEmpty else { return true }
         let most = min(model.capacity.batch, model.capacity.rows)
-        let buffer = FloatBuffer(count: most * (classes + 1)), units = Numbers(buffer, at: most * classes, count: most)
+        let buffer = model.backend.allocate(most * classes), numbers = model.backend.allocateShared(most)
+        let units = Numbers(numbers, count: most)
         while !open.isEmpty {
             let share = max(1, min(Self.mostAtOnce, most / open.count))
             var batch: [(query: Int, prefix: Prefix)] = []
@@ -178,7 +179,7 @@ struct UnitRanking {
             }
             open = open.filter { queries[$0].isOpen }
         }
-        withExtendedLifetime(buffer) {}
+        withExtendedLifetime((buffer, numbers)) {}
         return true
     }
 

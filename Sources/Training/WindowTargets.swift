@@ -15,6 +15,7 @@ package final class WindowTargets {
     private let unigram: UnigramDistribution
     private let sampler: WordSampler?
     private let vectors: TargetVectors
+    /// Of the host's memory, where vectors are made targets.
     private let backend: any Backend
     private let direction: Direction
     private let positions: Int
@@ -23,7 +24,8 @@ package final class WindowTargets {
     private var placeOfWord: [Int32]
     /// How often each negative was drawn.
     private var draws: [Int32] = []
-    private let vectorMemory, scratch, shareMemory, frequencyMemory, numberMemory: FloatBuffer
+    private let vectorMemory: StagedMemory
+    private let scratch, shareMemory, frequencyMemory, numberMemory: FloatBuffer
     private var shares, frequencies: [Float]
     private let rows, places: Numbers
     /// The targets of earlier windows, the oldest at `nextEarlier` once there are as many as there is room for.
@@ -48,19 +50,19 @@ package final class WindowTargets {
         self.sampler = sampler
         self.vectors = vectors
         self.positions = positions
-        self.backend = backend
+        self.backend = backend.computesInHostMemory ? backend : ProcessorBackend()
         unigram = UnigramDistribution(configuration, words)
         let most = configuration.negatives + positions, size = configuration.outputSize
         placeOfWord = Array(repeating: 0, count: words.count)
         distinct.reserveCapacity(most)
         draws.reserveCapacity(configuration.negatives)
-        vectorMemory = FloatBuffer(count: most * size)
+        vectorMemory = StagedMemory(most * size, on: backend)
         scratch = FloatBuffer(count: configuration.whitensTargets ? most * size : 0)
-        shareMemory = FloatBuffer(count: configuration.negatives)
-        frequencyMemory = FloatBuffer(count: positions)
+        shareMemory = backend.allocateShared(configuration.negatives)
+        frequencyMemory = backend.allocateShared(positions)
         shares = Array(repeating: 0, count: configuration.negatives)
         frequencies = Array(repeating: 0, count: positions)
-        numberMemory = FloatBuffer(count: most + positions)
+        numberMemory = backend.allocateShared(most + positions)
         rows = Numbers(numberMemory, count: most)
         places = Numbers(numberMemory, at: most, count: positions)
         if configuration.negativeSource == .earlier { earlier.reserveCapacity(Self.earlierTargets * configuration.negatives) }
@@ -97,11 +99,10 @@ package final class WindowTargets {
     }
 
     private func gather() throws {
-        func matrix(_ buffer: FloatBuffer) -> Matrix {
-            Matrix(buffer, rows: buffer.count > 0 ? distinct.count : 0, columns: configuration.outputSize)
-        }
-        let vectors = matrix(vectorMemory)
-        try self.vectors.gather(distinct, into: vectors, scratch: matrix(scratch), backend)
+        let size = configuration.outputSize, vectors = vectorMemory.matrix(rows: distinct.count, columns: size)
+        let scratch = Matrix(scratch, rows: scratch.count > 0 ? distinct.count : 0, columns: size)
+        try self.vectors.gather(distinct, into: vectors, scratch: scratch, backend)
+        vectorMemory.send(rows: distinct.count, columns: size)
         Matrix(shareMemory, rows: 1, columns: shares.count).copy(from: shares)
         Matrix(frequencyMemory, rows: 1, columns: frequencies.count).copy(from: frequencies)
     }
@@ -167,7 +168,7 @@ package final class WindowTargets {
     /// The window filled in last, of so many positions.
     package func targets(rows count: Int) -> WordTargets {
         WordTargets(
-            vectors: Matrix(vectorMemory, rows: distinct.count, columns: configuration.outputSize), rows: rows,
+            vectors: vectorMemory.sent(rows: distinct.count, columns: configuration.outputSize), rows: rows,
             negatives: draws.count, logShares: Matrix(shareMemory, rows: 1, columns: draws.count), places: places[0..<count],
             logFrequencies: Matrix(frequencyMemory, rows: 1, columns: count))
     }

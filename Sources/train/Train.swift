@@ -50,6 +50,7 @@ struct Train: Tool {
     @OptionGroup(title: "Encoder") var network: NetworkOptions
     @OptionGroup(title: "Training") var schedule: ScheduleOptions
     @OptionGroup(title: "Held-out text") var evaluation: EvaluationOptions
+    @OptionGroup(title: "Device") var device: DeviceOptions
     @OptionGroup(title: "Checkpoints") var checkpoints: CheckpointOptions
 
     @Flag(help: "Check all inputs, and print to standard output what training takes: memory, steps, time. Writes no model.")
@@ -131,13 +132,15 @@ struct Train: Tool {
         let report = TrainingReport(common.report)
         let trainer = try Trainer(
             configuration, options, input, heldOut: try input.heldOutText(configuration, options),
-            checkpoints: checkpointDirectory)
+            checkpoints: checkpointDirectory, backends: try device.backends(configuration.directions.count))
         report.attach(to: trainer)
         report.begin(trainer, input, options)
         if checkpoints.resume { report.resumed(at: try trainer.resume(), of: trainer) }
         if let log = evaluation.log { trainer.log = try MetricsLog(path: log, resumingAt: trainer.step) }
         // A third of a second, for which the shortest runs have no use.
-        if evaluation.log != nil || common.report.showsProgress || schedule.time != nil
+        if device.device != .processor {
+            // What the processor's speed says of the time is nothing.
+        } else if evaluation.log != nil || common.report.showsProgress || schedule.time != nil
             || trainer.mayTakeMinutes(atGigaflops: 100, threads: common.threads) {
             trainer.measureCeiling = { ProductCeiling(pool: input.pool).rate(seconds: 0.3) }
         }
