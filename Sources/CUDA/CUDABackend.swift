@@ -59,6 +59,7 @@ public final class CUDABackend: Backend {
 
     deinit {
         wait()
+        forgetRecords()
         _ = device.driver.destroyStream(stream)
         arguments.deallocate()
         argumentPlaces.deallocate()
@@ -70,6 +71,7 @@ public final class CUDABackend: Backend {
     public func allocateShared(_ count: Int) -> FloatBuffer { device.allocateShared(count) }
 
     public var computesInHostMemory: Bool { false }
+    public var factorElement: Kernels.Matrix.Element { precision == .bfloat16 ? .bfloat16 : .float32 }
 
     public func wait() {
         device.makeCurrent()
@@ -81,6 +83,8 @@ public final class CUDABackend: Backend {
         if let memory = scratch[use.rawValue], memory.count >= count { return address(memory.start) }
         // What is queued may use the old piece.
         wait()
+        precondition(!isRecording, "scratch memory grows in a recording")
+        forgetRecords()
         let memory = device.allocate(count, on: stream)
         scratch[use.rawValue] = memory
         return address(memory.start)
@@ -91,6 +95,62 @@ public final class CUDABackend: Backend {
         let start = scratch(use, (rows * columns * element.size + 3) / 4)
         return Kernels.Matrix(
             UnsafeMutablePointer(bitPattern: UInt(start))!, rows: rows, columns: columns, element: element)
+    }
+
+    // MARK: - Recording
+
+    /// Operations that were recorded as a graph, or that ran once and will be.
+    private struct Record {
+        var graph: Handle?
+        /// Multiplications and additions of the products in it.
+        var operations = 0.0
+    }
+
+    private var records: [RecordKey: Record] = [:]
+    private var isRecording = false
+
+    public func repeating(_ key: RecordKey?, _ body: () -> Void) {
+        guard let key, !isRecording else { return body() }
+        setStep(UInt64(bitPattern: Int64(key.trainingStep)))
+        guard let record = records[key] else {
+            // Once as it is, so that scratch memory has its size.
+            body()
+            records[key] = Record()
+            return
+        }
+        let graph = record.graph ?? self.record(key, body)
+        device.makeCurrent()
+        device.check(device.driver.launchGraph(graph, stream), "recorded operations")
+        if record.graph != nil { operations += record.operations }
+    }
+
+    private func record(_ key: RecordKey, _ body: () -> Void) -> Handle {
+        let before = operations, onlyThisThread: CInt = 1
+        var graph: Handle?, executable: Handle?
+        device.makeCurrent()
+        device.check(device.driver.beginCapture(stream, onlyThisThread), "recording")
+        isRecording = true
+        body()
+        isRecording = false
+        device.check(device.driver.endCapture(stream, &graph), "recording")
+        device.check(device.driver.instantiate(&executable, graph, 0), "a record of operations")
+        _ = device.driver.destroyGraph(graph)
+        records[key] = Record(graph: executable, operations: operations - before)
+        return executable!
+    }
+
+    /// Forgets all records: they use scratch memory that is no more.
+    private func forgetRecords() {
+        for record in records.values { if let graph = record.graph { _ = device.driver.destroyExecutable(graph) } }
+        records.removeAll()
+    }
+
+    /// Sets the step of training that draws are of.
+    func setStep(_ number: UInt64) {
+        guard step[0] != number else { return }
+        // What is queued draws for another step.
+        wait()
+        step[0] = number
     }
 
     // MARK: - Launching

@@ -1,17 +1,27 @@
 @_spi(HostMemory) public import Kernels
 
 extension CUDABackend {
+    /// True if matrices are of bfloat16 and of floats, as the kernels for groups of four units want them, and aligned for these.
+    private func areHalf(_ halves: [Matrix], floats: [Matrix]) -> Bool {
+        halves.allSatisfy { $0.element == .bfloat16 } && floats.allSatisfy { $0.element == .float32 }
+            && (halves + floats).allSatisfy {
+                $0.columns % 4 == 0 && $0.stride % 4 == 0 && Int(bitPattern: $0.start) % (4 * $0.element.size) == 0
+            }
+    }
+
     public func lstmStep(gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float) {
-        launchElements(
-            .lstmStep, cells, DeviceMatrix(gates), address(bias), DeviceMatrix(previous), DeviceMatrix(cells), DeviceMatrix(outputs),
+        let isHalf = areHalf([gates, outputs], floats: [previous, cells, bias])
+        launch(
+            isHalf ? .lstmStepHalf : .lstmStep, blocks: blocks(cells.rows * cells.columns / (isHalf ? 4 : 1)), DeviceMatrix(gates), address(bias), DeviceMatrix(previous), DeviceMatrix(cells), DeviceMatrix(outputs),
             clip)
     }
 
     public func lstmStepBackward(
         gates: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float
     ) {
-        launchElements(
-            .lstmStepBackward, cells, DeviceMatrix(gates), DeviceMatrix(previous), DeviceMatrix(cells), DeviceMatrix(outputGradient),
+        let isHalf = areHalf([gates, outputGradient], floats: [previous, cells, cellGradient])
+        launch(
+            isHalf ? .lstmStepBackwardHalf : .lstmStepBackward, blocks: blocks(cells.rows * cells.columns / (isHalf ? 4 : 1)), DeviceMatrix(gates), DeviceMatrix(previous), DeviceMatrix(cells), DeviceMatrix(outputGradient),
             DeviceMatrix(cellGradient), clip)
     }
 

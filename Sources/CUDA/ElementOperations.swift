@@ -22,11 +22,7 @@ extension CUDABackend {
 
     public func fill(_ mask: Matrix, with draw: DropoutDraw) {
         precondition(mask.isDense)
-        if step[0] != draw.step {
-            // What is queued draws for another step.
-            wait()
-            step[0] = draw.step
-        }
+        setStep(draw.step)
         launchElements(
             .dropout, mask, DeviceMatrix(mask), draw.site, address(step.pointer), draw.threshold, 1 / (1 - draw.rate))
     }

@@ -1,3 +1,30 @@
+/// What makes operations the same as those of another time; see `Backend.repeating`.
+public struct RecordKey: Hashable, Sendable {
+    /// A number for the piece of code.
+    let part: Int
+    /// Steps and sequences of the window, and whether it begins in the zero state.
+    let steps, batch: Int
+    let startsAtZero: Bool
+    /// The step of training, for what draws at random; no part of the key.
+    @_spi(HostMemory) public let trainingStep: Int
+
+    public init(part: Int, steps: Int, batch: Int, startsAtZero: Bool, trainingStep: Int) {
+        (self.part, self.steps, self.batch, self.startsAtZero) = (part, steps, batch, startsAtZero)
+        self.trainingStep = trainingStep
+    }
+
+    public static func == (one: RecordKey, other: RecordKey) -> Bool {
+        (one.part, one.steps, one.batch) == (other.part, other.steps, other.batch) && one.startsAtZero == other.startsAtZero
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(part)
+        hasher.combine(steps)
+        hasher.combine(batch)
+        hasher.combine(startsAtZero)
+    }
+}
+
 /// A processor, or another device, as the operations that it carries out. Layers are written once, over these operations. Each
 /// operation is as coarse as a good fused kernel, so that nothing is lost on a processor and a device has few launches.
 ///
@@ -19,6 +46,12 @@ public protocol Backend: AnyObject {
     func allocateShared(_ count: Int) -> FloatBuffer
     /// True if operations read and write the host's memory, and are done when they return.
     var computesInHostMemory: Bool { get }
+    /// The form in which values are stored that products meet as factors.
+    var factorElement: Matrix.Element { get }
+    /// Runs `body`. Each time it is called with the same key, its operations are the same and of the same memory; a device records
+    /// them, and replays the record.
+    /// - Parameter key: `nil` for operations that are not the same again.
+    func repeating(_ key: RecordKey?, _ body: () -> Void)
     /// Waits until all operations are done: before the host reads what they write, or writes again what they read.
     func wait()
 
@@ -213,6 +246,8 @@ extension Backend {
     public func allocateShared(_ count: Int) -> FloatBuffer { FloatBuffer(count: count) }
     public func wait() {}
     public var computesInHostMemory: Bool { true }
+    public var factorElement: Matrix.Element { .float32 }
+    public func repeating(_ key: RecordKey?, _ body: () -> Void) { body() }
 
     public func enter(_ phase: Phase) { enter(phase, of: nil) }
 

@@ -56,6 +56,12 @@ public struct Plan {
         MatrixSlot(offset: take(rows * columns), count: rows * columns, columns: columns)
     }
 
+    /// A matrix that products meet as a factor, in the form that the backend stores such in.
+    public mutating func factor(rows: Int, columns: Int) -> MatrixSlot {
+        let element = backend.factorElement, count = rows * columns
+        return MatrixSlot(offset: take((count * element.size + 3) / 4), count: count, columns: columns, element: element)
+    }
+
     /// A matrix that only backward passes need: nothing without training.
     public mutating func gradient(rows: Int, columns: Int) -> MatrixSlot {
         matrix(rows: isTraining ? rows : 0, columns: columns)
@@ -117,6 +123,7 @@ public struct ParameterRange: Sendable, Equatable {
 /// Room for a matrix in the memory of a pass.
 public struct MatrixSlot: Sendable {
     let offset, count, columns: Int
+    var element = Matrix.Element.float32
 }
 
 /// Room for whole numbers in the memory of a pass.
@@ -206,7 +213,8 @@ public struct Run {
     /// `rows` rows of a slot, `columns` wide if that is not what the slot was planned for.
     public func matrix(_ slot: MatrixSlot, rows: Int, columns: Int? = nil) -> Matrix {
         precondition(rows * (columns ?? slot.columns) <= slot.count, "\(rows) rows in memory planned for fewer")
-        return Matrix(memory.buffer, at: slot.offset, rows: rows, columns: columns ?? slot.columns)
+        return Matrix(
+            memory.buffer, at: slot.offset, rows: rows, columns: columns ?? slot.columns, element: slot.element)
     }
 
     /// The whole slot as one row.

@@ -79,14 +79,14 @@ public struct ProjectedLSTM: RecurrentLayer {
         dropout = Dropout(rate: options.dropout, rows: batch, width: output, keepsValues: false, in: &plan)
 
         let working = plan.isTraining ? nil : other
-        gates = working?.gates ?? plan.matrix(rows: rows, columns: 4 * cell)
-        cellOutputs = working?.cellOutputs ?? plan.matrix(rows: options.projection == nil ? rows : batch, columns: cell)
+        gates = working?.gates ?? plan.factor(rows: rows, columns: 4 * cell)
+        cellOutputs = working?.cellOutputs ?? plan.factor(rows: options.projection == nil ? rows : batch, columns: cell)
         cells = plan.matrix(rows: rows + batch, columns: cell)
-        states = plan.matrix(rows: rows + batch, columns: output)
+        states = plan.factor(rows: rows + batch, columns: output)
         lastCells = plan.matrix(rows: batch, columns: cell)
         let hasRaw = options.projection != nil && (options.layerNorm || options.dropout > 0)
-        raw = hasRaw ? plan.matrix(rows: rows, columns: output) : nil
-        cellOutputGradient = plan.gradient(rows: batch, columns: cell)
+        raw = hasRaw ? plan.factor(rows: rows, columns: output) : nil
+        cellOutputGradient = plan.factor(rows: plan.isTraining ? batch : 0, columns: cell)
         cellGradient = plan.gradient(rows: batch, columns: cell)
         (recurrentFactor, projectionFactor) = plan.memory(of: "packed weights of a layer") { plan in
             guard let other else {
@@ -278,13 +278,15 @@ public struct ProjectedLSTM: RecurrentLayer {
                 cells: cells.rows(block.lowerBound + shape.batch..<block.upperBound + shape.batch),
                 outputGradient: cellOutputGradient, cellGradient: cellGradient.rows(0..<block.count), clip: options.cellClip)
             run.enter(.sums)
-            backend.addColumnSums(of: gates.rows(block), to: run.gradient(bias))
+            // A processor has the rows in its caches now; a device is faster with all of them at once.
+            if backend.computesInHostMemory { backend.addColumnSums(of: gates.rows(block), to: run.gradient(bias)) }
             run.enter(.recurrentProducts)
             if step > 0 {
                 let before = block.lowerBound - shape.batch..<block.upperBound - shape.batch
                 backend.multiply(gates.rows(block), recurrent, into: outputGradient.rows(before), adding: true)
             }
         }
+        if !backend.computesInHostMemory { backend.addColumnSums(of: gates, to: run.gradient(bias)) }
         run.enter(.weightProducts)
         let rows = (startsAtZero ? shape.batch : 0)..<shape.rows
         backend.multiply(

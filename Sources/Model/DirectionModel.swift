@@ -25,6 +25,8 @@ public final class DirectionModel {
     private let isFirst: Bool
     /// The output of the input layer in the last pass.
     private var words: Matrix?
+    /// The encoder's outputs in passes that a device replays.
+    private var recordedStates: [RecordKey: Matrix] = [:]
 
     /// - Parameters:
     ///   - capacity: the largest window it will see.
@@ -92,7 +94,7 @@ public final class DirectionModel {
     ) {
         var run = run(.training(seed: direction.dropoutSeed(seed), step: step))
         run.finish = finish
-        let states = forward(input, shape, run)
+        let states = forward(input, shape, run, recordsStep: step)
         let upper = run.matrix(network.upperGradient, rows: shape.rows)
         let lower = run.matrix(network.lowerGradient, rows: shape.rows)
         run.enter(.other, of: .output)
@@ -101,12 +103,14 @@ public final class DirectionModel {
             loss: run.scalars(network.loss)[0..<1], run)
         finish?(network.outputRange)
         run.enter(.other, of: .recurrence)
-        network.encoder.backward(
-            features(shape, run), outputGradient: upper, inputGradient: lower, adding: false, shape, run)
-        run.enter(.layerNorm, of: .input)
-        if let inputNorm = network.inputNorm, let words {
-            inputNorm.backward(words, gradient: lower, rows: 0..<shape.rows, run)
-            finish?(network.normRange)
+        backend.repeating(finish == nil ? recordKey(.backward, shape, step) : nil) {
+            network.encoder.backward(
+                features(shape, run), outputGradient: upper, inputGradient: lower, adding: false, shape, run)
+            run.enter(.layerNorm, of: .input)
+            if let inputNorm = network.inputNorm, let words {
+                inputNorm.backward(words, gradient: lower, rows: 0..<shape.rows, run)
+                finish?(network.normRange)
+            }
         }
         run.enter(.inputProducts)
         network.input.backward(input, outputGradient: lower, inputGradient: nil, adding: false, shape, run)
@@ -323,16 +327,38 @@ public final class DirectionModel {
         end(shape, carry: true, run)
     }
 
-    private func forward(_ input: InputWords, _ shape: WindowShape, _ run: Run) -> Matrix {
+    /// The parts of a pass that a device records.
+    private enum Recorded: Int {
+        case forward, backward
+    }
+
+    private func recordKey(_ part: Recorded, _ shape: WindowShape, _ step: Int) -> RecordKey? {
+        // Several networks may compute on one backend.
+        guard shape.active == nil else { return nil }
+        return RecordKey(
+            part: 2 * direction.number + part.rawValue, steps: shape.steps, batch: shape.batch, startsAtZero: memory.startsAtZero,
+            trainingStep: step)
+    }
+
+    /// - Parameter step: of training, whose passes are all the same for a device; `nil` for others.
+    private func forward(_ input: InputWords, _ shape: WindowShape, _ run: Run, recordsStep step: Int? = nil) -> Matrix {
         precondition(capacity.holds(shape))
         run.enter(.inputProducts, of: .input)
         let words: Matrix
         if case .outputs(let outputs) = input { words = outputs } else { words = network.input.forward(input, shape, run) }
         self.words = words
-        run.enter(.layerNorm)
-        network.inputNorm?.forward(words, into: features(shape, run), rows: 0..<shape.rows, run)
-        run.enter(.other, of: .recurrence)
-        return network.encoder.forward(features(shape, run), shape, run)
+        let key = step.flatMap { recordKey(.forward, shape, $0) }
+        var states: Matrix?
+        backend.repeating(key) {
+            run.enter(.layerNorm)
+            network.inputNorm?.forward(words, into: features(shape, run), rows: 0..<shape.rows, run)
+            run.enter(.other, of: .recurrence)
+            states = network.encoder.forward(features(shape, run), shape, run)
+        }
+        guard let key else { return states ?? words }
+        // A replay does not call the layers.
+        if let states { recordedStates[key] = states }
+        return recordedStates[key] ?? words
     }
 
     /// The input of the encoder.

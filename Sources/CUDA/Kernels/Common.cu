@@ -77,6 +77,15 @@ __device__ inline float blockMaximum(float value) {
     return greatest;
 }
 
+#ifdef __CUDACC__
+__device__ inline float fastExponential(float value) { return __expf(value); }
+__device__ inline float fastDivide(float one, float other) { return __fdividef(one, other); }
+#else
+// Compiled for the processor, in tests.
+inline float fastExponential(float value) { return expf(value); }
+inline float fastDivide(float one, float other) { return one / other; }
+#endif
+
 __device__ inline float sigmoid(float value) { return 1 / (1 + expf(-value)); }
 
 /// Keeps NaN.
