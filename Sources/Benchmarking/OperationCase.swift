@@ -91,6 +91,15 @@ public final class OperationMemory {
         return matrix
     }
 
+    /// The same in the form in which the backend stores factors of products.
+    func factor(_ rows: Int, _ columns: Int, scale: Double = 1) -> Matrix {
+        let element = backend.factorElement, buffer = backend.allocate((rows * columns * element.size + 3) / 4)
+        buffers.append((buffer, false))
+        let matrix = Matrix(buffer, rows: rows, columns: columns, element: element)
+        write((0..<rows * columns).map { _ in Float(random.uniform(in: -scale..<scale)) }, to: matrix)
+        return matrix
+    }
+
     func write(_ values: [Float], to matrix: Matrix) { backend.write(values, to: matrix) }
 
     /// The factors of a product of `sizes`, each as it is or stored transposed.

@@ -63,6 +63,30 @@ extension OperationCase {
         }
     }
 
+    /// - Parameter stored: whether gates and outputs are stored as factors of products are.
+    private static func lstm(_ name: String, stored: Bool) -> OperationCase {
+        elementwise(name, matrices: 7) { memory, rows, size in
+            func make(_ columns: Int, _ scale: Double = 1) -> Matrix {
+                stored ? memory.factor(rows, columns, scale: scale) : memory.matrix(rows, columns, scale: scale)
+            }
+            let gates = make(4 * size, 2), outputs = make(size), gradient = make(size), own = make(4 * size)
+            let bias = memory.matrix(1, 4 * size), previous = memory.matrix(rows, size), cells = memory.zeros(rows, size)
+            let cellGradient = memory.zeros(rows, size)
+            return Prepared(
+                run: { $0.lstmStep(gates: gates, bias: bias, previous: previous, cells: cells, outputs: outputs, clip: 3) },
+                results: [gates, cells, outputs],
+                slope: Slope(
+                    inputs: [gates, previous], gradients: [own, cellGradient], output: outputs, outputGradient: gradient
+                ) {
+                    $0.copy(gates, to: own)
+                    $0.fill(cellGradient, with: 0)
+                    $0.lstmStepBackward(
+                        gates: own, previous: previous, cells: cells, outputGradient: gradient, cellGradient: cellGradient,
+                        clip: 3)
+                })
+        }
+    }
+
     private static func activation(_ name: String, _ function: Activation) -> OperationCase {
         elementwise(name, matrices: 2) { memory, rows, columns in
             let values = memory.matrix(rows, columns, scale: 3), gradient = memory.matrix(rows, columns)
@@ -226,23 +250,7 @@ extension OperationCase {
                     $0.scaleToNormBackward(input, logScale: logScale, gradient: slope, logScaleGradient: logScaleGradient)
                 })
         },
-        elementwise("LSTM step", matrices: 7) { memory, rows, size in
-            let gates = memory.matrix(rows, 4 * size, scale: 2), bias = memory.matrix(1, 4 * size)
-            let (previous, cells, outputs) = (memory.matrix(rows, size), memory.zeros(rows, size), memory.zeros(rows, size))
-            let (gradient, cellGradient, own) = (memory.matrix(rows, size), memory.zeros(rows, size), memory.zeros(rows, 4 * size))
-            return Prepared(
-                run: { $0.lstmStep(gates: gates, bias: bias, previous: previous, cells: cells, outputs: outputs, clip: 3) },
-                results: [gates, cells, outputs],
-                slope: Slope(
-                    inputs: [gates, previous], gradients: [own, cellGradient], output: outputs, outputGradient: gradient
-                ) {
-                    $0.copy(gates, to: own)
-                    $0.fill(cellGradient, with: 0)
-                    $0.lstmStepBackward(
-                        gates: own, previous: previous, cells: cells, outputGradient: gradient, cellGradient: cellGradient,
-                        clip: 3)
-                })
-        },
+        lstm("LSTM step", stored: false), lstm("LSTM step, stored as factors", stored: true),
         elementwise("GRU step", matrices: 9) { memory, rows, size in
             let (gates, products) = (memory.matrix(rows, 3 * size, scale: 2), memory.matrix(rows, 3 * size, scale: 2))
             let (bias, own, previous) = (memory.matrix(1, 3 * size), memory.matrix(1, size), memory.matrix(rows, size))

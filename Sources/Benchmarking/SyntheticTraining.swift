@@ -8,7 +8,7 @@ internal import Parallel
 final class SyntheticTraining {
     let encoder: ContextualEncoder
     private let shape: WindowShape
-    private let memory = OperationMemory()
+    private let memory: OperationMemory
     /// The vectors of words, more than fit in a cache, as in a vocabulary.
     private let table: Matrix
     private let tasks: [DirectionTask]
@@ -28,16 +28,22 @@ final class SyntheticTraining {
         }
     }
 
-    init(_ configuration: EncoderConfiguration, batch: Int, window: Int, pool: ThreadPool, kernels: ProcessorKernels) {
+    /// - Parameter backends: of a device, one for each direction; none: the processor trains.
+    init(
+        _ configuration: EncoderConfiguration, batch: Int, window: Int, pool: ThreadPool, kernels: ProcessorKernels = .fastest,
+        backends: [any Backend] = []
+    ) {
         shape = WindowShape(steps: window, batch: batch)
         encoder = ContextualEncoder(
-            configuration, capacity: WindowCapacity(shape), training: Adam(), pool: pool, kernels: kernels)
+            configuration, capacity: WindowCapacity(shape), training: Adam(), pool: pool, kernels: kernels, backends: backends)
         encoder.initialize(seed: 1)
+        memory = OperationMemory(on: encoder.directions[0].backend)
         table = memory.matrix(20_000, configuration.inputSize)
         tasks = configuration.directions.map { [shape, table, memory] _ in
             DirectionTask(positions: shape.rows, table: table, in: memory)
         }
         encoder.directions.first?.backend.normalize(table)
+        encoder.directions.first?.backend.wait()
     }
 
     /// The number of words of a step; each counts once, whether one direction learns from it or both.
@@ -52,6 +58,8 @@ final class SyntheticTraining {
                 task.targetRows[place] = Int32(random.below(table.rows))
             }
         }
+        // A device works on both directions at once when both were started before anything is waited for.
+        let isDevice = encoder.directions.contains { !$0.backend.computesInHostMemory }
         encoder.forEachDirection(sideBySide: sideBySide) { index in
             let (model, task) = (encoder.directions[index], tasks[index])
             model.backend.enter(.gathering)
@@ -59,12 +67,17 @@ final class SyntheticTraining {
             model.backend.gather(task.targetRows, of: table, into: task.targets)
             model.accumulate(
                 .vectors(task.inputs), targets: .vectors(task.targets), shape: shape, carry: true, seed: 1, step: steps)
-            task.loss = model.takeLoss()
-            task.norm = model.update(.init(step: steps + 1, rate: 1e-3, clip: 1))
+            if !isDevice { finish(index) }
         }
+        if isDevice { encoder.directions.indices.forEach(finish) }
         steps += 1
         guard tasks.allSatisfy({ $0.loss.isFinite && $0.norm.isFinite }) else {
             throw ToolError(.software, "step \(steps) of the synthetic training gave no number")
         }
+    }
+
+    private func finish(_ index: Int) {
+        tasks[index].loss = encoder.directions[index].takeLoss()
+        tasks[index].norm = encoder.directions[index].update(.init(step: steps + 1, rate: 1e-3, clip: 1))
     }
 }

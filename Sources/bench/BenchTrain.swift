@@ -1,8 +1,10 @@
 import ArgumentParser
 import Benchmarking
+import CUDA
 import Files
 import Kernels
 import Model
+import NetworkArguments
 import ToolSupport
 
 /// `bench train`
@@ -23,6 +25,7 @@ struct BenchTrain: BenchCommand {
     @Option(help: ArgumentHelp("Measure for about this long, and at least three rounds.", valueName: "x"))
     var seconds = 20.0
 
+    @OptionGroup var device: DeviceOptions
     @OptionGroup var kernels: KernelOptions
     @OptionGroup var results: ResultOptions
     @OptionGroup var common: CommonOptions
@@ -34,6 +37,7 @@ struct BenchTrain: BenchCommand {
     func perform() throws {
         let encoder = try sizes.encoder()
         let files = try results.openInterruptible()
+        if let gpu = try device.open() { return try measure(encoder, on: gpu, files) }
         let kernels = kernels.chosen ?? .fastest
         OpenBLAS.hold(to: kernels)
         let report = common.report
@@ -64,6 +68,27 @@ struct BenchTrain: BenchCommand {
             "phases": result.phases.byName, "withoutProducts": result.withoutProducts,
         ])
         try files.print(table(result, encoder))
+        try files.commit()
+    }
+
+    private func measure(_ encoder: EncoderConfiguration, on gpu: CUDADevice, _ files: Results) throws {
+        let backends = try encoder.directions.map { _ in try CUDABackend(gpu, precision: device.precision) as any Backend }
+        let free = gpu.freeMemory
+        let training = DeviceTraining(encoder, batch: sizes.batch, window: sizes.window, backends: backends)
+        let speed = try training.run(seconds: seconds), rate = 6e-12 * Double(training.parameters)
+        let taken = free - gpu.freeMemory
+        try files.log([
+            "event": "train", "gpu": gpu.name, "precision": device.precision.rawValue, "cell": encoder.encoder.cell,
+            "projection": encoder.width, "batch": sizes.batch, "window": sizes.window, "parameters": training.parameters,
+            "wordsPerSecond": speed, "gpuMemory": taken,
+        ])
+        var table = TextTable(["", "median", "lowest", "highest"])
+        table.append("words/s", speed)
+        table.append(["TFLOP/s at 6 x weights a word"] + [speed.median, speed.lowest, speed.highest].map { String(Int(rate * $0)) })
+        try files.print(
+            "\(gpu.name), \(device.precision.rawValue), cell \(encoder.encoder.cell), projection \(encoder.width), "
+                + "\(grouped(training.parameters)) weights; batch \(sizes.batch), window \(sizes.window); GPU memory "
+                + "\(megabytes(taken))\n" + table.text)
         try files.commit()
     }
 

@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# A check of an NVIDIA GPU: whether its operations and its training agree with the processor's, and how fast it trains.
+#   pipelines/gpu-check.sh [part…]
+# Parts are operations, training and speed; without any, all run, operations first, in about five minutes. BIN names the folder of
+# the tools, DEVICE the GPU (cuda:0), and OUT a folder that keeps the results; nothing but the driver, cuBLAS and NVRTC is needed.
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+bin=${BIN:-$here/../.build/release} device=${DEVICE:-cuda:0}
+out=${OUT:-$(mktemp -d)}
+parts=${*:-operations training speed}
+mkdir -p "$out"
+failed=0
+
+# Prints a title, then runs a command and keeps what it prints.
+step() {
+    local name=$1
+    shift
+    echo "== $name"
+    "$@" 2>&1 | tee "$out/$name.txt"
+    local status=${PIPESTATUS[0]}
+    if [ "$status" != 0 ]; then
+        echo "== $name: FAILED with status $status"
+        failed=1
+    fi
+}
+
+# The numbers of all steps of a run: losses and norms of the gradient.
+steps() { sed -n 's/.*"gradientNorm":\([^,]*\),"loss":\([^,]*\),.*/\2 \1/p' "$1"; }
+
+operations() {
+    for precision in float32 bfloat16; do
+        step "operations-$precision" "$bin/bench" gpu --device "$device" --precision $precision --seconds "${SECONDS_EACH:-0.05}" \
+            --rows 768 --columns 1024 --depth 512
+        # Sizes that fit no block.
+        step "odd-operations-$precision" "$bin/bench" gpu --device "$device" --precision $precision --seconds 0 \
+            --rows 37 --columns 50 --depth 131
+    done
+}
+
+# Text of made-up words, enough for some steps.
+text() {
+    awk -v lines="$1" 'BEGIN {
+        srand(1)
+        for (line = 0; line < lines; line++) {
+            text = ""
+            for (word = 0; word < 24; word++) text = text "w" int(exp(rand() * log(4000))) " "
+            print text
+        }
+    }'
+}
+
+training() {
+    local work
+    work=$(mktemp -d)
+    text 4000 | "$bin/tokenize" -q -o "$work/text.tok" && text 200 | "$bin/tokenize" -q -o "$work/held.tok" &&
+        "$bin/build-vocab" -q "$work/text.tok" -o "$work/vocab" &&
+        awk 'BEGIN { srand(2); print 3000, 48; for (word = 1; word <= 3000; word++) { line = "w" word
+            for (place = 0; place < 48; place++) line = line sprintf(" %.4f", rand() - 0.5); print line } }' > "$work/vec" &&
+        "$bin/embed-oov" -q --vectors "$work/vec" "$work/vocab" -o "$work/table" || return
+    for run in "cosine --table $work/table" "contrastive --table $work/table --loss contrastive" \
+        "trained --table $work/table --loss contrastive --targets trained" "dropout --table $work/table --dropout 0.2" \
+        "vmf --table $work/table --loss vmf" "max-margin --table $work/table --loss max-margin" \
+        "gru --table $work/table --encoder gru" \
+        "softmax --table $work/table --output softmax --vocab $work/vocab" \
+        "sampled --table $work/table --output sampled-softmax --negatives 512 --vocab $work/vocab" \
+        "adaptive --table $work/table --output adaptive-softmax --cutoffs 500,2000 --vocab $work/vocab" \
+        "elmo --preset elmo --filters 1:16,2:32 --negatives 512 --vocab $work/vocab"; do
+        local name=${run%% *} options=${run#* } sizes="--cell 96 --projection 48"
+        [ "$name" = gru ] && sizes=
+        for place in cpu "$device float32" "$device bfloat16"; do
+            set -- $place
+            local file="$work/$name-${1%%:*}-${2:-}"
+            # shellcheck disable=SC2086
+            "$bin/train" --preset tiny $options $sizes --batch 32 --window 20 --steps 10 --quiet --candidates 1000 \
+                --held-out "$work/held.tok" --evaluations 1 --device "$1" --precision "${2:-float32}" --log "$file.jsonl" \
+                "$work/text.tok" -o "$file.model" || { echo "$name on $place: FAILED"; failed=1; }
+            steps "$file.jsonl" > "$file.steps"
+        done
+        for precision in float32 bfloat16; do
+            paste "$work/$name-cpu-.steps" "$work/$name-cuda-$precision.steps" | awk -v name="$name" -v precision=$precision '
+                function far(one, other) { return one > other ? one - other : other - one }
+                { if (far($1, $3) > worst) worst = far($1, $3); last = $1; own = $3; size = $1 < 0 ? -$1 : $1 }
+                END {
+                    bound = (precision == "float32" ? 2e-4 : 0.05) * (size > 1 ? size : 1)
+                    right = NR == 10 && worst <= bound
+                    printf "%-12s %-9s steps %d, last loss %.6f and %.6f, furthest %.2e%s\n", name, precision, NR, last, own, worst,
+                        right ? "" : "  WRONG"
+                    exit !right
+                }' || failed=1
+        done
+    done | tee "$out/training.txt"
+    if grep -qE 'WRONG|FAILED' "$out/training.txt"; then failed=1; fi
+    rm -rf "$work"
+}
+
+speed() {
+    for batch in 128 256 768; do
+        step "speed-$batch" "$bin/bench" train --device "$device" --cell 4096 --projection 512 --dimension 300 --batch $batch \
+            --window 20 --seconds 6
+    done
+    step speed-small "$bin/bench" train --device "$device" --cell 512 --projection 128 --batch 256 --window 20 --seconds 3
+    step speed-float32 "$bin/bench" train --device "$device" --precision float32 --cell 4096 --projection 512 --dimension 300 \
+        --batch 256 --window 20 --seconds 4
+}
+
+for part in $parts; do
+    case $part in
+        operations | training | speed) $part ;;
+        *)
+            sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
+            exit 64
+            ;;
+    esac
+done
+[ $failed = 0 ] && echo "== all as it should be" || echo "== FAILED"
+exit $failed
