@@ -82,7 +82,7 @@ extension OperationCase {
                     $0.fill(cellGradient, with: 0)
                     $0.lstmStepBackward(
                         gates: own, previous: previous, cells: cells, outputGradient: gradient, cellGradient: cellGradient,
-                        clip: 3)
+                        clip: 3, recomputesOutputs: true)
                 })
         }
     }

@@ -71,6 +71,8 @@ public final class CUDABackend: Backend {
     public func allocateShared(_ count: Int) -> FloatBuffer { device.allocateShared(count) }
 
     public var computesInHostMemory: Bool { false }
+    /// Blocks of the kernel that adds them up.
+    public var partialSumRows: Int { device.multiprocessors }
     public var factorElement: Kernels.Matrix.Element { precision == .bfloat16 ? .bfloat16 : .float32 }
 
     public func wait() {

@@ -12,17 +12,19 @@ extension CUDABackend {
     public func lstmStep(gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float) {
         let isHalf = areHalf([gates, outputs], floats: [previous, cells, bias])
         launch(
-            isHalf ? .lstmStepHalf : .lstmStep, blocks: blocks(cells.rows * cells.columns / (isHalf ? 4 : 1)), DeviceMatrix(gates), address(bias), DeviceMatrix(previous), DeviceMatrix(cells), DeviceMatrix(outputs),
-            clip)
+            isHalf ? .lstmStepHalf : .lstmStep, blocks: blocks(cells.rows * cells.columns / (isHalf ? 4 : 1)), DeviceMatrix(gates),
+            address(bias), DeviceMatrix(previous), DeviceMatrix(cells), DeviceMatrix(outputs), clip)
     }
 
     public func lstmStepBackward(
-        gates: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float
+        gates: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float,
+        recomputesOutputs: Bool
     ) {
         let isHalf = areHalf([gates, outputGradient], floats: [previous, cells, cellGradient])
         launch(
-            isHalf ? .lstmStepBackwardHalf : .lstmStepBackward, blocks: blocks(cells.rows * cells.columns / (isHalf ? 4 : 1)), DeviceMatrix(gates), DeviceMatrix(previous), DeviceMatrix(cells), DeviceMatrix(outputGradient),
-            DeviceMatrix(cellGradient), clip)
+            isHalf ? .lstmStepBackwardHalf : .lstmStepBackward, blocks: blocks(cells.rows * cells.columns / (isHalf ? 4 : 1)),
+            DeviceMatrix(gates), DeviceMatrix(previous), DeviceMatrix(cells), DeviceMatrix(outputGradient),
+            DeviceMatrix(cellGradient), clip, Int32(recomputesOutputs ? 1 : 0))
     }
 
     public func gruStep(gates: Matrix, products: Matrix, bias: Matrix, candidateBias: Matrix, previous: Matrix, outputs: Matrix) {

@@ -44,6 +44,23 @@ extension CUDABackend {
             DeviceMatrix(output), DeviceMatrix(statistics))
     }
 
+    public func endStep(_ values: Matrix, _ ending: StepEnding, into output: Matrix) {
+        launch(
+            .endStep, blocks: rowBlocks(values.rows), DeviceMatrix(values), ending.clip, ending.norm.map { address($0.gain) } ?? 0,
+            ending.norm.map { address($0.bias) } ?? 0, ending.norm?.epsilon ?? 0,
+            ending.norm.map { DeviceMatrix($0.statistics) } ?? .none, ending.factors.map { DeviceMatrix($0) } ?? .none,
+            DeviceMatrix(output))
+    }
+
+    public func endStepBackward(_ values: Matrix, _ ending: StepEnding, gradient: Matrix, into result: Matrix) {
+        guard ending.norm == nil || ending.norm?.sums != nil else { preconditionFailure("the norm's gradients need sums") }
+        launch(
+            .endStepBackward, blocks: min(values.rows, partialSumRows), DeviceMatrix(values), ending.clip,
+            ending.norm.map { address($0.gain) } ?? 0, ending.norm.map { DeviceMatrix($0.statistics) } ?? .none,
+            ending.norm?.sums.map { address($0) } ?? 0, ending.factors.map { DeviceMatrix($0) } ?? .none, DeviceMatrix(gradient),
+            DeviceMatrix(result))
+    }
+
     public func layerNormBackward(
         _ input: Matrix, gain: Matrix, statistics: Matrix, gradient: Matrix, gainGradient: Matrix, biasGradient: Matrix
     ) {

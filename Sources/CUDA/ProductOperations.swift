@@ -48,6 +48,11 @@ extension CUDABackend {
         return PackedFactor(Operand(matrix: packed, isTransposed: operand.isTransposed))
     }
 
+    public func transposed(_ memory: Matrix, rows: Int, columns: Int) -> PackedFactor? {
+        let packed = Matrix(memory.start, rows: rows, columns: columns, element: factorElement)
+        return PackedFactor(Operand(matrix: packed, isTransposed: true))
+    }
+
     /// A GPU has no use for integers of 8 bits here: the factor is packed as others are.
     public func quantize(_ factor: Matrix) -> PackedFactor { packed(factor) }
 }

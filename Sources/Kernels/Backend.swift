@@ -93,6 +93,8 @@ public protocol Backend: AnyObject {
     func packedCount(rows: Int, columns: Int) -> Int
     /// Packs a factor for products that it will be the right factor of, as long as `memory` [1, packedCount] stays as it is.
     func pack(_ factor: some Factor, into memory: Matrix) -> PackedFactor
+    /// The transpose of a factor of rows x columns that was packed in `memory`, if the backend packs it alike both ways.
+    func transposed(_ memory: Matrix, rows: Int, columns: Int) -> PackedFactor?
     /// Packs a factor as integers of 8 bits, for good (`QuantizedMatrix`).
     func quantize(_ factor: Matrix) -> PackedFactor
 
@@ -117,6 +119,14 @@ public protocol Backend: AnyObject {
     func layerNormBackward(
         _ input: Matrix, gain: Matrix, statistics: Matrix, gradient: Matrix, gainGradient: Matrix, biasGradient: Matrix)
 
+    /// The end of a step of a recurrent layer: clips `values` [rows, columns], and writes what `ending` makes of them to `output`.
+    func endStep(_ values: Matrix, _ ending: StepEnding, into output: Matrix)
+    /// The backward pass of `endStep`: writes the gradient of the values before they were clipped to `result`, from that of the
+    /// output. On the processor `result` is `gradient`. Gradients of gain and bias are added now, or to `ending.norm`'s sums.
+    func endStepBackward(_ values: Matrix, _ ending: StepEnding, gradient: Matrix, into result: Matrix)
+    /// Rows of a `StepNorm`'s partial sums: 0 where gradients are added step by step.
+    var partialSumRows: Int { get }
+
     // MARK: Recurrent cells
 
     /// An LSTM step between its products. Rows of `gates` [rows, 4 size] come in as pre-activations but for the bias [1, 4 size]
@@ -127,8 +137,10 @@ public protocol Backend: AnyObject {
     /// The backward pass of `lstmStep`. The activations in `gates` become the gradients of the pre-activations, the cells become
     /// m; `cellGradient` comes in as the part of dc that later steps give, and goes out as the part for the step before.
     /// A clipped cell passes nothing on.
+    /// - Parameter recomputesOutputs: whether the cells are to become m, or may stay.
     func lstmStepBackward(
-        gates: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float)
+        gates: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float,
+        recomputesOutputs: Bool)
 
     /// A step of gated recurrent units between its products. Rows of `gates` [rows, 3 size] come in as products of the input
     /// and go out as activations, in the order reset, update, candidate; `products` [rows, 3 size] come in as products of the
@@ -248,6 +260,29 @@ extension Backend {
     public var computesInHostMemory: Bool { true }
     public var factorElement: Matrix.Element { .float32 }
     public func repeating(_ key: RecordKey?, _ body: () -> Void) { body() }
+    public var partialSumRows: Int { 0 }
+    public func transposed(_ memory: Matrix, rows: Int, columns: Int) -> PackedFactor? { nil }
+
+    public func endStep(_ values: Matrix, _ ending: StepEnding, into output: Matrix) {
+        if ending.clip < .infinity { clip(values, to: ending.clip) }
+        if let norm = ending.norm {
+            layerNorm(
+                values, gain: norm.gain, bias: norm.bias, epsilon: norm.epsilon, into: output, statistics: norm.statistics)
+        } else if ending.copies {
+            copy(values, to: output)
+        }
+        if let factors = ending.factors { multiply(output, by: factors) }
+    }
+
+    public func endStepBackward(_ values: Matrix, _ ending: StepEnding, gradient: Matrix, into result: Matrix) {
+        if let factors = ending.factors { multiply(gradient, by: factors) }
+        if let norm = ending.norm {
+            layerNormBackward(
+                values, gain: norm.gain, statistics: norm.statistics, gradient: gradient, gainGradient: norm.gainGradient ?? norm.gain,
+                biasGradient: norm.biasGradient ?? norm.bias)
+        }
+        if ending.clip < .infinity { maskClipped(gradient, by: values, bound: ending.clip) }
+    }
 
     public func enter(_ phase: Phase) { enter(phase, of: nil) }
 

@@ -11,7 +11,8 @@ extension ProcessorBackend {
     }
 
     public func lstmStepBackward(
-        gates: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float
+        gates: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float,
+        recomputesOutputs: Bool
     ) {
         pool.run(
             LSTMStepBackward(

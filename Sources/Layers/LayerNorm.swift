@@ -39,5 +39,10 @@ public struct LayerNorm: Sendable {
             gainGradient: run.gradient(gain), biasGradient: run.gradient(bias))
     }
 
+    /// The norm as the end of a recurrent step.
+    func step(_ rows: Range<Int>, _ run: Run) -> StepNorm {
+        StepNorm(gain: run.value(gain), bias: run.value(bias), epsilon: Self.epsilon, statistics: statistics(rows, run))
+    }
+
     private func statistics(_ rows: Range<Int>, _ run: Run) -> Matrix { run.matrix(statistics, rows: rows.upperBound).rows(rows) }
 }

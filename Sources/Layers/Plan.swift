@@ -25,6 +25,11 @@ public struct Plan {
         self.isTraining = isTraining
     }
 
+    /// True if memory is worth more than what can be computed again: on a processor, whose caches are small.
+    public var isFrugal: Bool { backend.computesInHostMemory }
+    /// See `Backend.partialSumRows`.
+    public var partialSumRows: Int { backend.partialSumRows }
+
     // MARK: - Parameters
 
     /// - Parameter isSparse: true for a matrix of which a step touches few rows; see `ParameterRows`.

@@ -50,9 +50,11 @@ public struct ProjectedLSTM: RecurrentLayer {
 
     /// [rows, 4 cell]: pre-activations, then activations; on the way back their gradients.
     private let gates: MatrixSlot
-    /// m: [rows, cell], or with a projection [batch, cell], of one step: the way back computes it again, from c and
-    /// in its place.
+    /// m: [rows, cell], or with a projection, on the processor, [batch, cell], of one step: the way back computes it again, from c
+    /// and in its place.
     private let cellOutputs: MatrixSlot
+    /// True if m is kept of all steps, which takes memory and saves time.
+    private let keepsCellOutputs: Bool
     /// [rows + batch, cell] and [rows + batch, output]
     private let cells, states: MatrixSlot
     /// [batch, cell]: c after the last step, which the way back overwrites.
@@ -61,6 +63,8 @@ public struct ProjectedLSTM: RecurrentLayer {
     private let raw: MatrixSlot?
     /// [batch, cell]: dm of a step, and dc on its way to the step before.
     private let cellOutputGradient, cellGradient: MatrixSlot
+    /// dp of all steps, [rows, output], where it is not made in the place of the output's gradient; and the sums of the norm.
+    private let projectionGradient, normSums: MatrixSlot?
     /// The weights that meet every step, packed once for all of them, transposed on the way back.
     private let recurrentFactor: MatrixSlot
     private let projectionFactor: MatrixSlot?
@@ -80,7 +84,9 @@ public struct ProjectedLSTM: RecurrentLayer {
 
         let working = plan.isTraining ? nil : other
         gates = working?.gates ?? plan.factor(rows: rows, columns: 4 * cell)
-        cellOutputs = working?.cellOutputs ?? plan.factor(rows: options.projection == nil ? rows : batch, columns: cell)
+        cellOutputs = working?.cellOutputs ?? plan.factor(
+            rows: options.projection == nil || !plan.isFrugal ? rows : batch, columns: cell)
+        keepsCellOutputs = !plan.isFrugal
         cells = plan.matrix(rows: rows + batch, columns: cell)
         states = plan.factor(rows: rows + batch, columns: output)
         lastCells = plan.matrix(rows: batch, columns: cell)
@@ -88,8 +94,10 @@ public struct ProjectedLSTM: RecurrentLayer {
         raw = hasRaw ? plan.factor(rows: rows, columns: output) : nil
         cellOutputGradient = plan.factor(rows: plan.isTraining ? batch : 0, columns: cell)
         cellGradient = plan.gradient(rows: batch, columns: cell)
+        projectionGradient = plan.isFrugal ? nil : plan.factor(rows: plan.isTraining ? rows : 0, columns: output)
+        normSums = plan.isFrugal || !options.layerNorm ? nil : plan.gradient(rows: plan.partialSumRows, columns: 2 * output)
         (recurrentFactor, projectionFactor) = plan.memory(of: "packed weights of a layer") { plan in
-            guard let other else {
+            guard let other, plan.isFrugal else {
                 return (
                     plan.packed(rows: output, columns: 4 * cell),
                     options.projection.map { plan.packed(rows: cell, columns: $0) }
@@ -177,7 +185,8 @@ public struct ProjectedLSTM: RecurrentLayer {
             }
             run.enter(.gates)
             let raw = raw.rows(block), output = outputs.rows(block)
-            let cellOutputs = projection == nil ? raw : run.matrix(cellOutputs, rows: block.count)
+            let cellOutputs = projection == nil ? raw
+                : keepsCellOutputs ? run.matrix(cellOutputs, rows: shape.rows).rows(block) : run.matrix(cellOutputs, rows: block.count)
             backend.lstmStep(
                 gates: gates.rows(block), bias: bias, previous: cells.rows(block),
                 cells: cells.rows(block.lowerBound + shape.batch..<block.upperBound + shape.batch), outputs: cellOutputs,
@@ -185,17 +194,9 @@ public struct ProjectedLSTM: RecurrentLayer {
             if let projection {
                 run.enter(.projectionProducts, of: .projection)
                 backend.multiply(cellOutputs, projection, into: raw)
-                run.enter(.dropout)
-                if options.projectionClip < .infinity { backend.clip(raw, to: options.projectionClip) }
             }
             run.enter(.layerNorm)
-            if let layerNorm {
-                layerNorm.forward(raw, into: output, rows: block, run)
-            } else if self.raw != nil || options.projection == nil {
-                backend.copy(raw, to: output)
-            }
-            run.enter(.dropout)
-            if let mask { backend.multiply(output, by: mask) }
+            backend.endStep(raw, self.ending(block, mask, run), into: output)
         }
         run.enter(.other, of: .recurrence)
         if shape.active == nil {
@@ -207,10 +208,36 @@ public struct ProjectedLSTM: RecurrentLayer {
         return outputs
     }
 
+    /// What a step ends with.
+    private func ending(_ block: Range<Int>, _ mask: Matrix?, _ run: Run) -> StepEnding {
+        var ending = StepEnding()
+        if options.projection != nil { ending.clip = options.projectionClip }
+        ending.norm = layerNorm?.step(block, run)
+        ending.factors = mask
+        ending.copies = raw != nil || options.projection == nil
+        return ending
+    }
+
     /// The weights for the steps of a forward pass: packed now, unless they are packed for good.
     private func stepFactors(_ run: Run) -> (recurrent: PackedFactor, projection: PackedFactor?) {
         if let packed = run.packed(recurrentWeight) { return (packed, projectionWeight.flatMap { run.packed($0) }) }
         return (pack(run.value(recurrentWeight), recurrentFactor, run), packedProjection(run) { $0.operand })
+    }
+
+    /// The transposed weights for the steps of a backward pass. A device has packed them for both ways.
+    private func backwardFactors(_ run: Run) -> (recurrent: PackedFactor, projection: PackedFactor?) {
+        if !run.backend.computesInHostMemory {
+            let rows = (recurrentWeight.shape[0], projectionWeight?.shape[0] ?? 0)
+            let columns = (recurrentWeight.shape[1], projectionWeight?.shape[1] ?? 0)
+            if let recurrent = run.backend.transposed(run.vector(recurrentFactor), rows: rows.0, columns: columns.0) {
+                return (recurrent, projectionFactor.flatMap {
+                    run.backend.transposed(run.vector($0), rows: rows.1, columns: columns.1)
+                })
+            }
+        }
+        return (
+            pack(run.value(recurrentWeight).transposed, recurrentFactor, run), packedProjection(run, \.transposed)
+        )
     }
 
     private func pack(_ factor: some Factor, _ slot: MatrixSlot, _ run: Run) -> PackedFactor {
@@ -251,23 +278,25 @@ public struct ProjectedLSTM: RecurrentLayer {
             backend.fill(cells.rows(rows.lowerBound + shape.batch..<rows.upperBound + shape.batch), with: 0)
         }
         let mask = dropout.mask(rows: shape.batch, run)
+        let projectionGradient = projectionGradient.map { run.matrix($0, rows: shape.rows) } ?? outputGradient
+        let sums = normSums.map { run.matrix($0, rows: backend.partialSumRows) }
+        if let sums { backend.fill(sums, with: 0) }
         run.enter(.recurrentProducts)
-        let recurrent = pack(run.value(recurrentWeight).transposed, recurrentFactor, run)
-        let projection = packedProjection(run, \.transposed)
+        let (recurrent, projection) = backwardFactors(run)
         for step in stride(from: shape.steps - 1, through: 0, by: -1) {
             let block = shape.activeBlock(step)
             // From the output's gradient to that of p, in place.
-            let gradient = outputGradient.rows(block)
-            run.enter(.dropout, of: .projection)
-            if let mask { backend.multiply(gradient, by: mask) }
-            run.enter(.layerNorm)
-            layerNorm?.backward(raw.rows(block), gradient: gradient, rows: block, run)
+            run.enter(.layerNorm, of: .projection)
+            var ending = self.ending(block, mask, run)
+            if let layerNorm {
+                ending.norm?.gainGradient = run.gradient(layerNorm.gain)
+                ending.norm?.biasGradient = run.gradient(layerNorm.bias)
+                ending.norm?.sums = sums
+            }
+            let gradient = projectionGradient.rows(block)
+            backend.endStepBackward(raw.rows(block), ending, gradient: outputGradient.rows(block), into: gradient)
             var cellOutputGradient = gradient
             if let projection {
-                run.enter(.dropout)
-                if options.projectionClip < .infinity {
-                    backend.maskClipped(gradient, by: raw.rows(block), bound: options.projectionClip)
-                }
                 run.enter(.projectionProducts)
                 cellOutputGradient = run.matrix(self.cellOutputGradient, rows: block.count)
                 backend.multiply(gradient, projection, into: cellOutputGradient)
@@ -276,7 +305,8 @@ public struct ProjectedLSTM: RecurrentLayer {
             backend.lstmStepBackward(
                 gates: gates.rows(block), previous: cells.rows(block),
                 cells: cells.rows(block.lowerBound + shape.batch..<block.upperBound + shape.batch),
-                outputGradient: cellOutputGradient, cellGradient: cellGradient.rows(0..<block.count), clip: options.cellClip)
+                outputGradient: cellOutputGradient, cellGradient: cellGradient.rows(0..<block.count), clip: options.cellClip,
+                recomputesOutputs: !keepsCellOutputs)
             run.enter(.sums)
             // A processor has the rows in its caches now; a device is faster with all of them at once.
             if backend.computesInHostMemory { backend.addColumnSums(of: gates.rows(block), to: run.gradient(bias)) }
@@ -287,16 +317,21 @@ public struct ProjectedLSTM: RecurrentLayer {
             }
         }
         if !backend.computesInHostMemory { backend.addColumnSums(of: gates, to: run.gradient(bias)) }
+        if let sums, let layerNorm {
+            backend.addColumnSums(of: sums.columns(0..<options.output), to: run.gradient(layerNorm.gain))
+            backend.addColumnSums(of: sums.columns(options.output..<2 * options.output), to: run.gradient(layerNorm.bias))
+        }
         run.enter(.weightProducts)
         let rows = (startsAtZero ? shape.batch : 0)..<shape.rows
         backend.multiply(
             states.rows(rows).transposed, gates.rows(rows), into: run.gradient(recurrentWeight), adding: true)
         if let projectionWeight {
             run.enter(.weightProducts, of: .projection)
-            // m of all steps, which the way back has put in the place of c.
+            // m of all steps, which the way back has put in the place of c where it was not kept.
+            let cellOutputs = keepsCellOutputs
+                ? run.matrix(cellOutputs, rows: shape.rows) : cells.rows(shape.batch..<shape.batch + shape.rows)
             backend.multiply(
-                cells.rows(shape.batch..<shape.batch + shape.rows).transposed, outputGradient,
-                into: run.gradient(projectionWeight), adding: true)
+                cellOutputs.transposed, projectionGradient, into: run.gradient(projectionWeight), adding: true)
         }
     }
 }

@@ -88,12 +88,12 @@ public final class ContextualEncoder {
 
     /// Multiplications and additions of all products so far.
     public var operations: Double {
-        var counted: [any Backend] = []
-        return directions.reduce(0) { sum, model in
-            if counted.contains(where: { $0 === model.backend }) { return sum }
-            counted.append(model.backend)
-            return sum + model.backend.operations
+        var sum = 0.0
+        // Directions that share layers may share a backend.
+        for (index, model) in directions.enumerated() where index == 0 || model.backend !== directions[0].backend {
+            sum += model.backend.operations
         }
+        return sum
     }
 
     /// Memory of the optimiser's numbers, and of the gradient of the last update; see `ParameterStore`.

@@ -87,7 +87,7 @@ import Testing
     @Test(arguments: kinds, [false, true]) func memoryOfAPass(kind: Kind, isTraining: Bool) {
         let plan = plan(kind, isTraining: isTraining)
         #expect(total(plan.bill) == PassMemory(plan).bytes)
-        #expect(total(plan.bill) == 4 * plan.floats)
+        #expect(total(plan.bill) == 4 * (plan.floats + plan.sharedFloats))
         #expect(Set(plan.bill.map(\.name)).count == plan.bill.count)
     }
 

@@ -278,7 +278,8 @@ extension PlainBackend {
     }
 
     public func lstmStepBackward(
-        gates: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float
+        gates: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float,
+        recomputesOutputs: Bool
     ) {
         let (gates, previous, cells) = (Grid(gates), Grid(previous), Grid(cells))
         let (outputGradient, cellGradient) = (Grid(outputGradient), Grid(cellGradient)), size = cells.columns

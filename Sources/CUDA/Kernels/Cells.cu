@@ -46,7 +46,7 @@ extern "C" __global__ void lstmStepHalf(Matrix gates, const float *bias, Matrix 
 
 /// `lstmStepBackward` of gates and the outputs' gradient in bfloat16, likewise.
 extern "C" __global__ void lstmStepBackwardHalf(
-    Matrix gates, Matrix previous, Matrix cells, Matrix outputGradient, Matrix cellGradient, float bound) {
+    Matrix gates, Matrix previous, Matrix cells, Matrix outputGradient, Matrix cellGradient, float bound, int recomputesOutputs) {
     int size = cells.columns, groups = size / 4;
     EACH(index, gates.rows * groups) {
         int row = index / groups, unit = index % groups * 4;
@@ -72,7 +72,7 @@ extern "C" __global__ void lstmStepBackwardHalf(
         *(Halves *)(gate + 2 * size) = g;
         *(Halves *)(gate + 3 * size) = o;
         *(Floats *)(rowOf(cellGradient, row) + unit) = carried;
-        *(Floats *)(rowOf(cells, row) + unit) = c;
+        if (recomputesOutputs) *(Floats *)(rowOf(cells, row) + unit) = c;
     }
 }
 
@@ -96,7 +96,7 @@ extern "C" __global__ void lstmStep(Matrix gates, const float *bias, Matrix prev
 }
 
 extern "C" __global__ void lstmStepBackward(
-    Matrix gates, Matrix previous, Matrix cells, Matrix outputGradient, Matrix cellGradient, float bound) {
+    Matrix gates, Matrix previous, Matrix cells, Matrix outputGradient, Matrix cellGradient, float bound, int recomputesOutputs) {
     int size = cells.columns;
     EACH(index, gates.rows * size) {
         int row = index / size, unit = index % size;
@@ -109,7 +109,7 @@ extern "C" __global__ void lstmStepBackward(
         store(gates, row, 2 * size + unit, dc * i * (1 - g * g));
         store(gates, row, 3 * size + unit, dm * t * o * (1 - o));
         store(cellGradient, row, unit, dc * f);
-        store(cells, row, unit, o * t);
+        if (recomputesOutputs) store(cells, row, unit, o * t);
     }
 }
 

@@ -82,6 +82,73 @@ extern "C" __global__ void layerNorm(Matrix input, const float *gain, const floa
     }
 }
 
+/// The end of a recurrent step: clips values, and writes factors * layerNorm(values) to the output. Norm and factors may be missing.
+extern "C" __global__ void endStep(
+    Matrix values, float bound, const float *gain, const float *bias, double epsilon, Matrix statistics, Matrix factors,
+    Matrix output) {
+    int size = values.columns;
+    EACH_ROW(row, values.rows) {
+        float mean = 0, inverse = 1;
+        if (gain) {
+            double sum = 0, square = 0;
+            EACH_COLUMN(column, size) {
+                float value = clipped(load(values, row, column), bound);
+                sum += value;
+                square += (double)value * value;
+            }
+            sum = blockSum(sum) / size;
+            double variance = blockSum(square) / size - sum * sum;
+            mean = (float)sum;
+            inverse = (float)(1 / sqrt((variance > 0 ? variance : 0) + epsilon));
+            if (threadIdx.x == 0) {
+                store(statistics, row, 0, mean);
+                store(statistics, row, 1, inverse);
+            }
+        }
+        EACH_COLUMN(column, size) {
+            float value = clipped(load(values, row, column), bound);
+            if (bound < INFINITE) store(values, row, column, value);
+            if (gain) value = (value - mean) * inverse * gain[column] + bias[column];
+            if (factors.start) value *= load(factors, row, column);
+            store(output, row, column, value);
+        }
+    }
+}
+
+/// Its backward pass. `sums` [multiprocessors, 2 columns]: each block adds to a row of its own what its rows give to the gradients of
+/// gain and bias; there are at most as many blocks.
+extern "C" __global__ void endStepBackward(
+    Matrix values, float bound, const float *gain, Matrix statistics, float *sums, Matrix factors, Matrix gradient, Matrix result) {
+    int size = values.columns;
+    EACH_ROW(row, values.rows) {
+        float mean = 0, inverse = 1, meanU = 0, meanUZ = 0;
+        if (gain) {
+            mean = load(statistics, row, 0);
+            inverse = load(statistics, row, 1);
+            double sum = 0, along = 0;
+            float *own = sums + (long long)blockIdx.x * 2 * size;
+            EACH_COLUMN(column, size) {
+                float slope = load(gradient, row, column), z = (load(values, row, column) - mean) * inverse;
+                if (factors.start) slope *= load(factors, row, column);
+                own[column] += slope * z;
+                own[size + column] += slope;
+                float u = slope * gain[column];
+                sum += u;
+                along += (double)u * z;
+            }
+            meanU = (float)(blockSum(sum) / size);
+            meanUZ = (float)(blockSum(along) / size);
+        }
+        EACH_COLUMN(column, size) {
+            float slope = load(gradient, row, column), value = load(values, row, column);
+            if (factors.start) slope *= load(factors, row, column);
+            if (gain) slope = inverse * (slope * gain[column] - meanU - (value - mean) * inverse * meanUZ);
+            if (fabsf(value) >= bound) slope = 0;
+            store(result, row, column, slope);
+        }
+    }
+}
+
 /// The gradients of gain and bias, in partial sums over parts of `height` rows: first those of the gain, [parts, columns], then
 /// those of the bias.
 extern "C" __global__ void layerNormPartials(Matrix input, Matrix statistics, Matrix gradient, float *partials, int height) {

@@ -1,0 +1,31 @@
+/// What makes the output of a step of a recurrent layer of its values v, [rows, columns]:
+///
+///     output = factors * layerNorm(clip(v))
+public struct StepEnding {
+    /// A bound of ±v; infinite for none.
+    public var clip = Float.infinity
+    public var norm: StepNorm?
+    /// Of dropout: the same at each step; [rows or more, columns].
+    public var factors: Matrix?
+    /// True if the output is not in the memory of the values.
+    public var copies = false
+
+    public init() {}
+}
+
+/// The layer norm at the end of a step.
+public struct StepNorm {
+    /// [1, columns]
+    public let gain, bias: Matrix
+    public let epsilon: Double
+    /// [rows, 2]: the mean and the inverse deviation of each row, for the backward pass.
+    public let statistics: Matrix
+    /// [1, columns]: for a backward pass.
+    public var gainGradient, biasGradient: Matrix?
+    /// Where a device adds up the gradients of gain and bias over all steps, [partialSumRows, 2 columns].
+    public var sums: Matrix?
+
+    public init(gain: Matrix, bias: Matrix, epsilon: Double, statistics: Matrix) {
+        (self.gain, self.bias, self.epsilon, self.statistics) = (gain, bias, epsilon, statistics)
+    }
+}
