@@ -70,6 +70,7 @@ public final class CUDABackend: Backend {
     public func allocate(_ count: Int) -> FloatBuffer { device.allocate(count, on: stream) }
     public func allocateShared(_ count: Int) -> FloatBuffer { device.allocateShared(count) }
 
+    public var freeBytes: Int { device.freeMemory }
     public var computesInHostMemory: Bool { false }
     /// Blocks of the kernel that adds them up.
     public var partialSumRows: Int { device.multiprocessors }

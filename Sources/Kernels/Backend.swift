@@ -44,6 +44,8 @@ public protocol Backend: AnyObject {
     func allocate(_ count: Int) -> FloatBuffer
     /// Zeroed memory for numbers that the host, too, reads and writes: `Numbers`, `Scalars`, and matrices that it fills.
     func allocateShared(_ count: Int) -> FloatBuffer
+    /// Bytes of a device's memory that are free; 0 on the processor.
+    var freeBytes: Int { get }
     /// True if operations read and write the host's memory, and are done when they return.
     var computesInHostMemory: Bool { get }
     /// The form in which values are stored that products meet as factors.
@@ -257,6 +259,7 @@ extension Backend {
     public func allocate(_ count: Int) -> FloatBuffer { FloatBuffer(count: count) }
     public func allocateShared(_ count: Int) -> FloatBuffer { FloatBuffer(count: count) }
     public func wait() {}
+    public var freeBytes: Int { 0 }
     public var computesInHostMemory: Bool { true }
     public var factorElement: Matrix.Element { .float32 }
     public func repeating(_ key: RecordKey?, _ body: () -> Void) { body() }

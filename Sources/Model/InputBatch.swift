@@ -23,7 +23,7 @@ extension NumberedWords {
 public final class InputBatch {
     private let configuration: EncoderConfiguration
     /// The memory of `.embeddings`, [rows, inputSize], and that of `.subwords`, [rows].
-    private let vectors: StagedMemory
+    private let vectors: WindowVectors
     private let numberMemory: FloatBuffer
     private let numbers: Numbers
     /// The memory of `.characters`.
@@ -34,9 +34,13 @@ public final class InputBatch {
     /// - Parameters:
     ///   - rows: the greatest number of rows.
     ///   - words: the number of words of the text.
-    public init(_ configuration: EncoderConfiguration, rows: Int, words: Int, backend: any Backend) {
+    ///   - resident: the vectors of all words, if a device has them.
+    public init(
+        _ configuration: EncoderConfiguration, rows: Int, words: Int, backend: any Backend, resident: (any ResidentVectors)? = nil
+    ) {
         self.configuration = configuration
-        vectors = StagedMemory(configuration.input == .embeddings ? rows * configuration.inputSize : 0, on: backend)
+        vectors = WindowVectors(
+            rows: configuration.input == .embeddings ? rows : 0, size: configuration.inputSize, resident: resident, on: backend)
         numberMemory = backend.allocateShared(configuration.input == .subwords ? rows : 0)
         numbers = Numbers(numberMemory, count: numberMemory.count)
         spellings = configuration.input == .characters ? SpellingBatch(rows: rows, longest: configuration.longestWord, backend: backend) : nil
@@ -50,8 +54,7 @@ public final class InputBatch {
     public func fill(_ words: [UInt32], of text: some NumberedWords) throws {
         switch configuration.input {
         case .embeddings:
-            try text.gather(words, into: vectors.matrix(rows: words.count, columns: configuration.inputSize))
-            vectors.send(rows: words.count, columns: configuration.inputSize)
+            try vectors.gather(words, of: text)
         case .subwords:
             for (row, word) in words.enumerated() { numbers[row] = text.classNumber(word) }
         case .characters:
@@ -76,7 +79,7 @@ public final class InputBatch {
     /// The words that were filled in last, as many rows as that were.
     public func words(rows: Int) -> InputWords {
         switch configuration.input {
-        case .embeddings: .vectors(vectors.sent(rows: rows, columns: configuration.inputSize))
+        case .embeddings: .vectors(vectors.matrix(rows: rows))
         case .subwords: .numbers(numbers)
         case .characters: spellings.map { .spellings($0.spellings) } ?? .numbers(numbers)
         }

@@ -12,17 +12,19 @@ final class DirectionWindow {
     /// The targets of the contrastive output.
     let windowTargets: WindowTargets?
     private let backend: any Backend
-    private let targetVectors: StagedMemory
+    private let targetVectors: WindowVectors
     private let targetMemory: FloatBuffer
     private let targetClasses: Numbers
     /// 1 where a position has a target that counts, else 0: [positions]; `weights` is where operations read it.
     private var counted: [Float]
     private let weights: FloatBuffer
 
-    /// - Parameter source: of the targets of the contrastive output; `nil` with others.
+    /// - Parameters:
+    ///   - source: of the targets of the contrastive output; `nil` with others.
+    ///   - resident: the vectors of all words, if a device has them.
     init(
         _ configuration: EncoderConfiguration, _ words: CorpusWords, _ direction: Direction, source: TargetSource?, positions: Int,
-        backend: any Backend
+        backend: any Backend, resident: ResidentWordVectors? = nil
     ) {
         self.configuration = configuration
         self.backend = backend
@@ -32,11 +34,12 @@ final class DirectionWindow {
         windowTargets = source.map {
             WindowTargets(
                 configuration, words, direction, sampler: $0.sampler(direction), vectors: $0.vectors, positions: positions,
-                backend: backend)
+                backend: backend, resident: resident)
         }
-        inputs = InputBatch(configuration, rows: positions, words: words.count, backend: backend)
+        inputs = InputBatch(configuration, rows: positions, words: words.count, backend: backend, resident: resident)
         let hasVectors = configuration.output == .continuous && source == nil
-        targetVectors = StagedMemory(hasVectors ? positions * configuration.outputSize : 0, on: backend)
+        targetVectors = WindowVectors(
+            rows: hasVectors ? positions : 0, size: configuration.outputSize, resident: resident, on: backend)
         targetMemory = backend.allocateShared(positions)
         targetClasses = Numbers(targetMemory, count: positions)
         counted = Array(repeating: 0, count: positions)
@@ -59,8 +62,7 @@ final class DirectionWindow {
         if let windowTargets {
             try windowTargets.fill(targets, counted: counted, draw: draw)
         } else if configuration.output == .continuous {
-            try words.gather(targets, into: targetVectors.matrix(rows: count, columns: configuration.outputSize))
-            targetVectors.send(rows: count, columns: configuration.outputSize)
+            try targetVectors.gather(targets, of: words)
         } else {
             for place in 0..<count { targetClasses[place] = words.classNumber(targets[place]) }
         }
@@ -73,7 +75,7 @@ final class DirectionWindow {
     func targets(rows: Int) -> Targets {
         if let windowTargets { return .words(windowTargets.targets(rows: rows)) }
         return configuration.output == .continuous
-            ? .vectors(targetVectors.sent(rows: rows, columns: configuration.outputSize)) : .classes(targetClasses)
+            ? .vectors(targetVectors.matrix(rows: rows)) : .classes(targetClasses)
     }
 
     /// The weight of each position of the window prepared last: [1, rows].

@@ -38,7 +38,7 @@ public final class StepRunner {
         let rate = LearningRate(.constant, peak: options.peakRate, warmupSteps: 0, totalSteps: 1)
         let source = try input.targetSource(configuration)
         try source?.initializeTargets(of: encoder, words)
-        step = TrainingStep(encoder, words, source: source, options, rate: rate, corpusName: input.corpus.name)
+        step = try TrainingStep(encoder, words, source: source, options, rate: rate, corpusName: input.corpus.name)
         stream = WindowStream(input.corpus, batch: options.batch, window: options.window, seed: options.seed)
     }
 

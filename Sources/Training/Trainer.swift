@@ -67,7 +67,7 @@ public final class Trainer {
         encoder.units = input.words.vocabulary?.units ?? []
         let source = try input.targetSource(configuration)
         try source?.initializeTargets(of: encoder, input.words)
-        trainingStep = TrainingStep(encoder, input.words, source: source, options, rate: rate, corpusName: corpus.name)
+        trainingStep = try TrainingStep(encoder, input.words, source: source, options, rate: rate, corpusName: corpus.name)
         state = TrainingState(options: options, corpus: corpus)
     }
 

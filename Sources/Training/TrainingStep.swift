@@ -61,16 +61,18 @@ final class TrainingStep {
     init(
         _ encoder: ContextualEncoder, _ words: CorpusWords, source: TargetSource?, _ options: TrainingOptions, rate: LearningRate,
         corpusName: String
-    ) {
+    ) throws {
         self.corpusName = corpusName
         self.encoder = encoder
         self.options = options
         self.rate = rate
+        // After everything else has its memory.
+        let resident = try words.vectors.flatMap { try ResidentWordVectors($0, on: encoder.directions[0].backend) }
         tasks = encoder.directions.map {
             DirectionTask(
                 DirectionWindow(
                     encoder.configuration, words, $0.direction, source: source, positions: options.batch * options.window,
-                    backend: $0.backend))
+                    backend: $0.backend, resident: resident))
         }
         window = TrainingWindow(batch: options.batch, window: options.window)
         arrangement = Arrangement(isFree: encoder.directions.count > 1 && !encoder.configuration.sharesLayers)

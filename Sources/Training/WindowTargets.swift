@@ -24,7 +24,7 @@ package final class WindowTargets {
     private var placeOfWord: [Int32]
     /// How often each negative was drawn.
     private var draws: [Int32] = []
-    private let vectorMemory: StagedMemory
+    private let vectorMemory: WindowVectors
     private let scratch, shareMemory, frequencyMemory, numberMemory: FloatBuffer
     private var shares, frequencies: [Float]
     private let rows, places: Numbers
@@ -42,7 +42,7 @@ package final class WindowTargets {
     ///   - positions: the most there are in a window.
     package init(
         _ configuration: EncoderConfiguration, _ words: CorpusWords, _ direction: Direction, sampler: WordSampler?,
-        vectors: TargetVectors, positions: Int, backend: any Backend
+        vectors: TargetVectors, positions: Int, backend: any Backend, resident: (any ResidentVectors)? = nil
     ) {
         self.configuration = configuration
         self.words = words
@@ -56,7 +56,9 @@ package final class WindowTargets {
         placeOfWord = Array(repeating: 0, count: words.count)
         distinct.reserveCapacity(most)
         draws.reserveCapacity(configuration.negatives)
-        vectorMemory = StagedMemory(most * size, on: backend)
+        // Vectors that are changed are made by the host.
+        let isChanged = configuration.whitensTargets || configuration.randomShare > 0
+        vectorMemory = WindowVectors(rows: most, size: size, resident: isChanged ? nil : resident, on: backend)
         scratch = FloatBuffer(count: configuration.whitensTargets ? most * size : 0)
         shareMemory = backend.allocateShared(configuration.negatives)
         frequencyMemory = backend.allocateShared(positions)
@@ -99,10 +101,8 @@ package final class WindowTargets {
     }
 
     private func gather() throws {
-        let size = configuration.outputSize, vectors = vectorMemory.matrix(rows: distinct.count, columns: size)
-        let scratch = Matrix(scratch, rows: scratch.count > 0 ? distinct.count : 0, columns: size)
-        try self.vectors.gather(distinct, into: vectors, scratch: scratch, backend)
-        vectorMemory.send(rows: distinct.count, columns: size)
+        let scratch = Matrix(scratch, rows: scratch.count > 0 ? distinct.count : 0, columns: configuration.outputSize)
+        try vectorMemory.gather(distinct) { try vectors.gather(distinct, into: $0, scratch: scratch, backend) }
         Matrix(shareMemory, rows: 1, columns: shares.count).copy(from: shares)
         Matrix(frequencyMemory, rows: 1, columns: frequencies.count).copy(from: frequencies)
     }
@@ -168,7 +168,7 @@ package final class WindowTargets {
     /// The window filled in last, of so many positions.
     package func targets(rows count: Int) -> WordTargets {
         WordTargets(
-            vectors: vectorMemory.sent(rows: distinct.count, columns: configuration.outputSize), rows: rows,
+            vectors: vectorMemory.matrix(rows: distinct.count), rows: rows,
             negatives: draws.count, logShares: Matrix(shareMemory, rows: 1, columns: draws.count), places: places[0..<count],
             logFrequencies: Matrix(frequencyMemory, rows: 1, columns: count))
     }

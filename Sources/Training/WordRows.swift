@@ -106,6 +106,11 @@ public final class WordRows: @unchecked Sendable {
             ? try table.words.withWord(Int(row), body) : try made.withWord(Int(row) - tableCount, body)
     }
 
+    /// The rows that have been met.
+    var met: [UInt32] {
+        (0..<UInt32(tableCount)).filter { slots[Int($0)] != Self.absent } + (UInt32(tableCount)..<UInt32(count))
+    }
+
     /// True if a row that has been met is not zero. Words for which nothing can be made are zeros, as are some rows of tables:
     /// they are no targets.
     public func isUsable(_ row: UInt32) -> Bool {

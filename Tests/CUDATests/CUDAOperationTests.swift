@@ -25,9 +25,7 @@ import Testing
                 expected.run(plain)
                 let prepared = operation.prepare(in: OperationMemory(on: own), sizes)
                 prepared.run(own)
-                // bfloat16 has 8 bits, and its errors average out over the depth.
-                let isRounded = precision == .bfloat16 && (operation.isProduct || operation.name == "max-margin loss")
-                let bound = isRounded ? 2e-2 : 2e-5
+                let bound = DeviceBenchmark.bound(operation, isRounded: precision == .bfloat16)
                 for (result, plain) in zip(values(prepared, own), values(expected, plain)) {
                     let magnitude = plain.reduce(1) { $1.isFinite ? max($0, abs($1)) : $0 }
                     let worst = zip(result, plain).reduce(0) { $1.0 == $1.1 ? $0 : max($0, abs($1.0 - $1.1)) }

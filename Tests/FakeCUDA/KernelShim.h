@@ -153,4 +153,16 @@ inline float max(float x, float y) { return fmaxf(x, y); }
 inline double min(double x, double y) { return fmin(x, y); }
 inline double max(double x, double y) { return fmax(x, y); }
 
+// A number of another thread of the block, for kernels in which all threads ask at once. As on a GPU, with blocks of 32 threads or
+// fewer, or masks that stay within 32.
+template <class Value> inline Value fakeCUDAShuffle(Value value, unsigned other) {
+    static Value values[1024];
+    values[threadIdx.x] = value;
+    __syncthreads();
+    const Value result = values[other];
+    __syncthreads();
+    return result;
+}
+#define __shfl_xor_sync(mask, value, offset) fakeCUDAShuffle((value), threadIdx.x ^ static_cast<unsigned>(offset))
+
 #endif

@@ -42,6 +42,7 @@ struct CommandLines {
         case "bench encode":
             return ["--preset", "tiny", "--dimension", "6", "--text", samples.text, "--sentences", "4", "--rounds", "1"] + output + common
         case "bench operations": return ["--rows", "3", "--columns", "3", "--depth", "3", "--seconds", "0.001"] + output + common
+        case "bench gpu": return ["--rows", "3", "--columns", "3", "--depth", "3", "--seconds", "0"] + output + common
         case "bench products": return Self.network + ["--seconds", "0.001"] + output + common
         case "bench int8":
             return [samples.text, "--model", samples.model, "--table", samples.table, "--sentences", "2", "--rounds", "1"] + output + common

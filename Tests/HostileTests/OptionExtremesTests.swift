@@ -64,7 +64,7 @@ struct OptionExtremesTests {
             let folder = try TemporaryDirectory()
             let result = try await runProgram(
                 "/bin/bash", ["-c", "cd '\(folder.path)' && exec \"$@\"", "bash", "\(toolDirectory)/\(words[0])"] + words.dropFirst())
-            #expect(result.status == 0 || result.errors.contains("budget"), "\(words): \(result.errors)")
+            #expect(result.status == 0 || result.errors.contains("budget") || result.errors.contains("libcuda.so.1"), "\(words): \(result.errors)")
         }
     }
 }

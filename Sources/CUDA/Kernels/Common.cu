@@ -47,14 +47,14 @@ __device__ inline float *rowOf(const Matrix &matrix, int row) { return matrix.st
 
 /// The sum of a number of every thread of the block, which every thread gets.
 __device__ inline double blockSum(double value) {
-    __shared__ double parts[mostThreads];
-    parts[threadIdx.x] = value;
+    __shared__ double parts[mostThreads / 32];
+    // First within each 32 threads, every one of which gets the same bits.
+    for (int half = min(32, blockDim.x) / 2; half > 0; half /= 2) value += __shfl_xor_sync(0xffffffffu, value, half);
+    if (blockDim.x <= 32) return value;
+    if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = value;
     __syncthreads();
-    for (int half = blockDim.x / 2; half > 0; half /= 2) {
-        if (threadIdx.x < half) parts[threadIdx.x] += parts[threadIdx.x + half];
-        __syncthreads();
-    }
-    double sum = parts[0];
+    double sum = 0;
+    for (int part = 0; part < blockDim.x / 32; part++) sum += parts[part];
     __syncthreads();
     return sum;
 }
