@@ -9,22 +9,27 @@ extension CUDABackend {
             }
     }
 
-    public func lstmStep(gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float) {
-        let isHalf = areHalf([gates, outputs], floats: [previous, cells, bias])
+    public func lstmStep(
+        gates: Matrix, products: Matrix?, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float
+    ) {
+        let isHalf = areHalf([gates, outputs] + (products.map { [$0] } ?? []), floats: [previous, cells, bias])
         launch(
             isHalf ? .lstmStepHalf : .lstmStep, blocks: blocks(cells.rows * cells.columns / (isHalf ? 4 : 1)), DeviceMatrix(gates),
-            address(bias), DeviceMatrix(previous), DeviceMatrix(cells), DeviceMatrix(outputs), clip)
+            products.map { DeviceMatrix($0) } ?? .none, address(bias), DeviceMatrix(previous), DeviceMatrix(cells),
+            DeviceMatrix(outputs), clip)
     }
 
     public func lstmStepBackward(
         gates: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float,
-        recomputesOutputs: Bool
+        recomputesOutputs: Bool, biasSums: Matrix?
     ) {
         let isHalf = areHalf([gates, outputGradient], floats: [previous, cells, cellGradient])
+        // Each thread goes through the rows of a part, so that it can add them up.
+        let parts = min(biasSums?.rows ?? 64, 64, gates.rows)
         launch(
-            isHalf ? .lstmStepBackwardHalf : .lstmStepBackward, blocks: blocks(cells.rows * cells.columns / (isHalf ? 4 : 1)),
+            isHalf ? .lstmStepBackwardHalf : .lstmStepBackward, blocks: blocks(parts * cells.columns / (isHalf ? 4 : 1)),
             DeviceMatrix(gates), DeviceMatrix(previous), DeviceMatrix(cells), DeviceMatrix(outputGradient),
-            DeviceMatrix(cellGradient), clip, Int32(recomputesOutputs ? 1 : 0))
+            DeviceMatrix(cellGradient), clip, Int32(recomputesOutputs ? 1 : 0), biasSums.map { address($0) } ?? 0, Int32(parts))
     }
 
     public func gruStep(gates: Matrix, products: Matrix, bias: Matrix, candidateBias: Matrix, previous: Matrix, outputs: Matrix) {

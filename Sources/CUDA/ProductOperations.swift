@@ -21,8 +21,11 @@ extension CUDABackend {
     private func factor(_ operand: Operand, _ use: Scratch) -> CuBLAS.Factor {
         var matrix = operand.matrix
         if precision == .bfloat16 && matrix.element == .float32 {
-            let target = scratchMatrix(use, rows: matrix.rows, columns: matrix.columns, element: .bfloat16)
-            launchElements(.toBFloat16s, matrix, DeviceMatrix(matrix), address(target.start))
+            // Rows of whole 16 bytes: products of others are slow.
+            let stride = (matrix.columns + 7) / 8 * 8
+            let room = scratchMatrix(use, rows: matrix.rows, columns: stride, element: .bfloat16)
+            let target = room.columns(0..<matrix.columns)
+            launchElements(.toBFloat16s, matrix, DeviceMatrix(matrix), DeviceMatrix(target))
             matrix = target
         }
         return CuBLAS.Factor(
@@ -41,7 +44,7 @@ extension CUDABackend {
         let packed = Matrix(
             memory.start, rows: matrix.rows, columns: matrix.columns, element: precision == .bfloat16 ? .bfloat16 : .float32)
         if precision == .bfloat16 {
-            launchElements(.toBFloat16s, matrix, DeviceMatrix(matrix), address(packed.start))
+            launchElements(.toBFloat16s, matrix, DeviceMatrix(matrix), DeviceMatrix(packed))
         } else {
             copy(matrix, to: packed)
         }

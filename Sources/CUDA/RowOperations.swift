@@ -59,7 +59,8 @@ extension CUDABackend {
 
     public func gather(_ rows: Numbers, of table: Matrix, into target: Matrix) {
         precondition(rows.count >= target.rows && table.columns == target.columns)
-        launchElements(.gather, target, address(rows), DeviceMatrix(table), DeviceMatrix(target))
+        launch(
+            .gather, blocks: rowBlocks(target.rows), resident(rows, .numbers), DeviceMatrix(table), DeviceMatrix(target))
     }
 
     public func scatterAdd(_ source: Matrix, to table: Matrix, at rows: Numbers) {

@@ -135,14 +135,20 @@ public protocol Backend: AnyObject {
     /// and go out as activations, in the order input, forget, candidate, output:
     ///
     ///     c = clip(i * g + f * previous c),  m = o * tanh(c)
-    func lstmStep(gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float)
+    ///
+    /// `products`, if there are any, are added to the gates first.
+    func lstmStep(
+        gates: Matrix, products: Matrix?, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float)
     /// The backward pass of `lstmStep`. The activations in `gates` become the gradients of the pre-activations, the cells become
     /// m; `cellGradient` comes in as the part of dc that later steps give, and goes out as the part for the step before.
     /// A clipped cell passes nothing on.
-    /// - Parameter recomputesOutputs: whether the cells are to become m, or may stay.
+    /// - Parameters:
+    ///   - recomputesOutputs: whether the cells are to become m, or may stay.
+    ///   - biasSums: [partialSumRows, 4 size], to which a device adds what the rows give to the bias's gradient; `nil`: the caller adds
+    ///     the gates up.
     func lstmStepBackward(
         gates: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float,
-        recomputesOutputs: Bool)
+        recomputesOutputs: Bool, biasSums: Matrix?)
 
     /// A step of gated recurrent units between its products. Rows of `gates` [rows, 3 size] come in as products of the input
     /// and go out as activations, in the order reset, update, candidate; `products` [rows, 3 size] come in as products of the

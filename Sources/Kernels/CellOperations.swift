@@ -3,7 +3,10 @@ internal import Parallel
 
 // The arithmetic of recurrent layers between their products, cut by rows for the threads.
 extension ProcessorBackend {
-    public func lstmStep(gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float) {
+    public func lstmStep(
+        gates: Matrix, products: Matrix?, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float
+    ) {
+        if let products { add(products, to: gates) }
         pool.run(
             LSTMStep(
                 gates: gates, bias: bias, previous: previous, cells: cells, outputs: outputs, clip: clip,
@@ -12,7 +15,7 @@ extension ProcessorBackend {
 
     public func lstmStepBackward(
         gates: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float,
-        recomputesOutputs: Bool
+        recomputesOutputs: Bool, biasSums: Matrix?
     ) {
         pool.run(
             LSTMStepBackward(

@@ -65,6 +65,8 @@ public struct ProjectedLSTM: RecurrentLayer {
     private let cellOutputGradient, cellGradient: MatrixSlot
     /// dp of all steps, [rows, output], where it is not made in the place of the output's gradient; and the sums of the norm.
     private let projectionGradient, normSums: MatrixSlot?
+    /// [batch, 4 cell]: the products of a step's state, where they are not added to the input's; and the sums of the bias.
+    private let products, biasSums: MatrixSlot?
     /// The weights that meet every step, packed once for all of them, transposed on the way back.
     private let recurrentFactor: MatrixSlot
     private let projectionFactor: MatrixSlot?
@@ -96,6 +98,8 @@ public struct ProjectedLSTM: RecurrentLayer {
         cellGradient = plan.gradient(rows: batch, columns: cell)
         projectionGradient = plan.isFrugal ? nil : plan.factor(rows: plan.isTraining ? rows : 0, columns: output)
         normSums = plan.isFrugal || !options.layerNorm ? nil : plan.gradient(rows: plan.partialSumRows, columns: 2 * output)
+        products = plan.isFrugal ? nil : plan.factor(rows: batch, columns: 4 * cell)
+        biasSums = plan.isFrugal ? nil : plan.gradient(rows: plan.partialSumRows, columns: 4 * cell)
         (recurrentFactor, projectionFactor) = plan.memory(of: "packed weights of a layer") { plan in
             guard let other, plan.isFrugal else {
                 return (
@@ -180,15 +184,18 @@ public struct ProjectedLSTM: RecurrentLayer {
             let block = shape.activeBlock(step)
             guard !block.isEmpty else { break }
             run.enter(.recurrentProducts, of: .recurrence)
+            var products: Matrix?
             if step > 0 || !run.memory.startsAtZero {
-                backend.multiply(states.rows(block), recurrent, into: gates.rows(block), adding: true)
+                products = self.products.map { run.matrix($0, rows: block.count) }
+                backend.multiply(
+                    states.rows(block), recurrent, into: products ?? gates.rows(block), adding: products == nil)
             }
             run.enter(.gates)
             let raw = raw.rows(block), output = outputs.rows(block)
             let cellOutputs = projection == nil ? raw
                 : keepsCellOutputs ? run.matrix(cellOutputs, rows: shape.rows).rows(block) : run.matrix(cellOutputs, rows: block.count)
             backend.lstmStep(
-                gates: gates.rows(block), bias: bias, previous: cells.rows(block),
+                gates: gates.rows(block), products: products, bias: bias, previous: cells.rows(block),
                 cells: cells.rows(block.lowerBound + shape.batch..<block.upperBound + shape.batch), outputs: cellOutputs,
                 clip: options.cellClip)
             if let projection {
@@ -281,6 +288,8 @@ public struct ProjectedLSTM: RecurrentLayer {
         let projectionGradient = projectionGradient.map { run.matrix($0, rows: shape.rows) } ?? outputGradient
         let sums = normSums.map { run.matrix($0, rows: backend.partialSumRows) }
         if let sums { backend.fill(sums, with: 0) }
+        let biasSums = biasSums.map { run.matrix($0, rows: backend.partialSumRows) }
+        if let biasSums { backend.fill(biasSums, with: 0) }
         run.enter(.recurrentProducts)
         let (recurrent, projection) = backwardFactors(run)
         for step in stride(from: shape.steps - 1, through: 0, by: -1) {
@@ -306,17 +315,16 @@ public struct ProjectedLSTM: RecurrentLayer {
                 gates: gates.rows(block), previous: cells.rows(block),
                 cells: cells.rows(block.lowerBound + shape.batch..<block.upperBound + shape.batch),
                 outputGradient: cellOutputGradient, cellGradient: cellGradient.rows(0..<block.count), clip: options.cellClip,
-                recomputesOutputs: !keepsCellOutputs)
+                recomputesOutputs: !keepsCellOutputs, biasSums: biasSums)
             run.enter(.sums)
-            // A processor has the rows in its caches now; a device is faster with all of them at once.
-            if backend.computesInHostMemory { backend.addColumnSums(of: gates.rows(block), to: run.gradient(bias)) }
+            if biasSums == nil { backend.addColumnSums(of: gates.rows(block), to: run.gradient(bias)) }
             run.enter(.recurrentProducts)
             if step > 0 {
                 let before = block.lowerBound - shape.batch..<block.upperBound - shape.batch
                 backend.multiply(gates.rows(block), recurrent, into: outputGradient.rows(before), adding: true)
             }
         }
-        if !backend.computesInHostMemory { backend.addColumnSums(of: gates, to: run.gradient(bias)) }
+        if let biasSums { backend.addColumnSums(of: biasSums, to: run.gradient(bias)) }
         if let sums, let layerNorm {
             backend.addColumnSums(of: sums.columns(0..<options.output), to: run.gradient(layerNorm.gain))
             backend.addColumnSums(of: sums.columns(options.output..<2 * options.output), to: run.gradient(layerNorm.bias))

@@ -263,7 +263,10 @@ extension PlainBackend {
 // MARK: - Recurrent cells
 
 extension PlainBackend {
-    public func lstmStep(gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float) {
+    public func lstmStep(
+        gates: Matrix, products: Matrix?, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float
+    ) {
+        if let products { add(products, to: gates) }
         let (gates, bias, previous, cells, outputs) = (Grid(gates), Grid(bias), Grid(previous), Grid(cells), Grid(outputs))
         let size = cells.columns
         for row in 0..<gates.rows {
@@ -279,7 +282,7 @@ extension PlainBackend {
 
     public func lstmStepBackward(
         gates: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float,
-        recomputesOutputs: Bool
+        recomputesOutputs: Bool, biasSums: Matrix?
     ) {
         let (gates, previous, cells) = (Grid(gates), Grid(previous), Grid(cells))
         let (outputGradient, cellGradient) = (Grid(outputGradient), Grid(cellGradient)), size = cells.columns

@@ -4,29 +4,30 @@
 __device__ inline float fastSigmoid(float value) { return fastDivide(1, 1 + fastExponential(-value)); }
 __device__ inline float fastTanh(float value) { return fastDivide(2, 1 + fastExponential(-2 * value)) - 1; }
 
-/// Four elements side by side, which a thread reads and writes at once.
-struct alignas(16) Floats {
-    float values[4];
-};
-struct alignas(8) Halves {
-    unsigned short values[4];
-};
-
 /// `lstmStep` of gates and outputs in bfloat16, in groups of four units. All starts and strides are multiples of four elements.
-extern "C" __global__ void lstmStepHalf(Matrix gates, const float *bias, Matrix previous, Matrix cells, Matrix outputs, float bound) {
+extern "C" __global__ void lstmStepHalf(
+    Matrix gates, Matrix products, const float *bias, Matrix previous, Matrix cells, Matrix outputs, float bound) {
     int size = cells.columns, groups = size / 4;
     EACH(index, gates.rows * groups) {
         int row = index / groups, unit = index % groups * 4;
         unsigned short *gate = (unsigned short *)gates.start + (long long)row * gates.stride + unit;
         Halves i = *(Halves *)gate, f = *(Halves *)(gate + size), g = *(Halves *)(gate + 2 * size), o = *(Halves *)(gate + 3 * size), m;
         Floats before = *(Floats *)(rowOf(previous, row) + unit), c;
+        Halves iPlus = {}, fPlus = {}, gPlus = {}, oPlus = {};
+        if (products.start) {
+            unsigned short *product = (unsigned short *)products.start + (long long)row * products.stride + unit;
+            iPlus = *(Halves *)product;
+            fPlus = *(Halves *)(product + size);
+            gPlus = *(Halves *)(product + 2 * size);
+            oPlus = *(Halves *)(product + 3 * size);
+        }
         Floats iBias = *(Floats *)(bias + unit), fBias = *(Floats *)(bias + size + unit);
         Floats gBias = *(Floats *)(bias + 2 * size + unit), oBias = *(Floats *)(bias + 3 * size + unit);
         for (int part = 0; part < 4; part++) {
-            float in = fastSigmoid(fromBFloat16(i.values[part]) + iBias.values[part]);
-            float forget = fastSigmoid(fromBFloat16(f.values[part]) + fBias.values[part]);
-            float candidate = fastTanh(fromBFloat16(g.values[part]) + gBias.values[part]);
-            float out = fastSigmoid(fromBFloat16(o.values[part]) + oBias.values[part]);
+            float in = fastSigmoid(fromBFloat16(i.values[part]) + fromBFloat16(iPlus.values[part]) + iBias.values[part]);
+            float forget = fastSigmoid(fromBFloat16(f.values[part]) + fromBFloat16(fPlus.values[part]) + fBias.values[part]);
+            float candidate = fastTanh(fromBFloat16(g.values[part]) + fromBFloat16(gPlus.values[part]) + gBias.values[part]);
+            float out = fastSigmoid(fromBFloat16(o.values[part]) + fromBFloat16(oPlus.values[part]) + oBias.values[part]);
             float cell = clipped(in * candidate + forget * before.values[part], bound);
             i.values[part] = toBFloat16(in);
             f.values[part] = toBFloat16(forget);
@@ -44,47 +45,69 @@ extern "C" __global__ void lstmStepHalf(Matrix gates, const float *bias, Matrix 
     }
 }
 
-/// `lstmStepBackward` of gates and the outputs' gradient in bfloat16, likewise.
+/// `lstmStepBackward` of gates and the outputs' gradient in bfloat16, likewise. Rows are cut into `parts`; a thread has four units
+/// and the rows of a part, whose gradients it adds to a row of `biasSums` [parts or more, 4 size] if there is that.
 extern "C" __global__ void lstmStepBackwardHalf(
-    Matrix gates, Matrix previous, Matrix cells, Matrix outputGradient, Matrix cellGradient, float bound, int recomputesOutputs) {
+    Matrix gates, Matrix previous, Matrix cells, Matrix outputGradient, Matrix cellGradient, float bound, int recomputesOutputs,
+    float *biasSums, int parts) {
     int size = cells.columns, groups = size / 4;
-    EACH(index, gates.rows * groups) {
-        int row = index / groups, unit = index % groups * 4;
-        unsigned short *gate = (unsigned short *)gates.start + (long long)row * gates.stride + unit;
-        Halves i = *(Halves *)gate, f = *(Halves *)(gate + size), g = *(Halves *)(gate + 2 * size), o = *(Halves *)(gate + 3 * size);
-        Halves dm = *(Halves *)((unsigned short *)outputGradient.start + (long long)row * outputGradient.stride + unit);
-        Floats before = *(Floats *)(rowOf(previous, row) + unit), c = *(Floats *)(rowOf(cells, row) + unit);
-        Floats carried = *(Floats *)(rowOf(cellGradient, row) + unit);
-        for (int part = 0; part < 4; part++) {
-            float in = fromBFloat16(i.values[part]), forget = fromBFloat16(f.values[part]);
-            float candidate = fromBFloat16(g.values[part]), out = fromBFloat16(o.values[part]);
-            float cell = c.values[part], t = fastTanh(cell), slope = fromBFloat16(dm.values[part]);
-            float dc = fabsf(cell) >= bound ? 0 : carried.values[part] + slope * out * (1 - t * t);
-            i.values[part] = toBFloat16(dc * candidate * in * (1 - in));
-            f.values[part] = toBFloat16(dc * before.values[part] * forget * (1 - forget));
-            g.values[part] = toBFloat16(dc * in * (1 - candidate * candidate));
-            o.values[part] = toBFloat16(slope * t * out * (1 - out));
-            carried.values[part] = dc * forget;
-            c.values[part] = out * t;
+    EACH(index, parts * groups) {
+        int part = index / groups, unit = index % groups * 4;
+        int first = (int)((long long)gates.rows * part / parts), end = (int)((long long)gates.rows * (part + 1) / parts);
+        Floats sums[4] = {};
+        for (int row = first; row < end; row++) {
+            unsigned short *gate = (unsigned short *)gates.start + (long long)row * gates.stride + unit;
+            Halves i = *(Halves *)gate, f = *(Halves *)(gate + size), g = *(Halves *)(gate + 2 * size), o = *(Halves *)(gate + 3 * size);
+            Halves dm = *(Halves *)((unsigned short *)outputGradient.start + (long long)row * outputGradient.stride + unit);
+            Floats before = *(Floats *)(rowOf(previous, row) + unit), c = *(Floats *)(rowOf(cells, row) + unit);
+            Floats carried = *(Floats *)(rowOf(cellGradient, row) + unit);
+            for (int place = 0; place < 4; place++) {
+                float in = fromBFloat16(i.values[place]), forget = fromBFloat16(f.values[place]);
+                float candidate = fromBFloat16(g.values[place]), out = fromBFloat16(o.values[place]);
+                float cell = c.values[place], t = fastTanh(cell), slope = fromBFloat16(dm.values[place]);
+                float dc = fabsf(cell) >= bound ? 0 : carried.values[place] + slope * out * (1 - t * t);
+                float ofIn = dc * candidate * in * (1 - in), ofForget = dc * before.values[place] * forget * (1 - forget);
+                float ofCandidate = dc * in * (1 - candidate * candidate), ofOut = slope * t * out * (1 - out);
+                sums[0].values[place] += ofIn;
+                sums[1].values[place] += ofForget;
+                sums[2].values[place] += ofCandidate;
+                sums[3].values[place] += ofOut;
+                i.values[place] = toBFloat16(ofIn);
+                f.values[place] = toBFloat16(ofForget);
+                g.values[place] = toBFloat16(ofCandidate);
+                o.values[place] = toBFloat16(ofOut);
+                carried.values[place] = dc * forget;
+                c.values[place] = out * t;
+            }
+            *(Halves *)gate = i;
+            *(Halves *)(gate + size) = f;
+            *(Halves *)(gate + 2 * size) = g;
+            *(Halves *)(gate + 3 * size) = o;
+            *(Floats *)(rowOf(cellGradient, row) + unit) = carried;
+            if (recomputesOutputs) *(Floats *)(rowOf(cells, row) + unit) = c;
         }
-        *(Halves *)gate = i;
-        *(Halves *)(gate + size) = f;
-        *(Halves *)(gate + 2 * size) = g;
-        *(Halves *)(gate + 3 * size) = o;
-        *(Floats *)(rowOf(cellGradient, row) + unit) = carried;
-        if (recomputesOutputs) *(Floats *)(rowOf(cells, row) + unit) = c;
+        if (!biasSums) continue;
+        for (int gate = 0; gate < 4; gate++) {
+            Floats *target = (Floats *)(biasSums + ((long long)part * 4 + gate) * size + unit), sum = *target;
+            for (int place = 0; place < 4; place++) sum.values[place] += sums[gate].values[place];
+            *target = sum;
+        }
     }
 }
 
 /// c = clip(i * g + f * previous c),  m = o * tanh(c); gates in the order input, forget, candidate, output.
-extern "C" __global__ void lstmStep(Matrix gates, const float *bias, Matrix previous, Matrix cells, Matrix outputs, float bound) {
+extern "C" __global__ void lstmStep(
+    Matrix gates, Matrix products, const float *bias, Matrix previous, Matrix cells, Matrix outputs, float bound) {
     int size = cells.columns;
     EACH(index, gates.rows * size) {
         int row = index / size, unit = index % size;
-        float i = sigmoid(load(gates, row, unit) + bias[unit]);
-        float f = sigmoid(load(gates, row, size + unit) + bias[size + unit]);
-        float g = tanhf(load(gates, row, 2 * size + unit) + bias[2 * size + unit]);
-        float o = sigmoid(load(gates, row, 3 * size + unit) + bias[3 * size + unit]);
+        float sums[4];
+        for (int gate = 0; gate < 4; gate++) {
+            int column = gate * size + unit;
+            sums[gate] = load(gates, row, column) + bias[column];
+            if (products.start) sums[gate] += load(products, row, column);
+        }
+        float i = sigmoid(sums[0]), f = sigmoid(sums[1]), g = tanhf(sums[2]), o = sigmoid(sums[3]);
         float c = clipped(i * g + f * load(previous, row, unit), bound);
         store(gates, row, unit, i);
         store(gates, row, size + unit, f);
@@ -96,20 +119,29 @@ extern "C" __global__ void lstmStep(Matrix gates, const float *bias, Matrix prev
 }
 
 extern "C" __global__ void lstmStepBackward(
-    Matrix gates, Matrix previous, Matrix cells, Matrix outputGradient, Matrix cellGradient, float bound, int recomputesOutputs) {
+    Matrix gates, Matrix previous, Matrix cells, Matrix outputGradient, Matrix cellGradient, float bound, int recomputesOutputs,
+    float *biasSums, int parts) {
     int size = cells.columns;
-    EACH(index, gates.rows * size) {
-        int row = index / size, unit = index % size;
-        float i = load(gates, row, unit), f = load(gates, row, size + unit);
-        float g = load(gates, row, 2 * size + unit), o = load(gates, row, 3 * size + unit);
-        float c = load(cells, row, unit), t = tanhf(c), dm = load(outputGradient, row, unit);
-        float dc = fabsf(c) >= bound ? 0 : load(cellGradient, row, unit) + dm * o * (1 - t * t);
-        store(gates, row, unit, dc * g * i * (1 - i));
-        store(gates, row, size + unit, dc * load(previous, row, unit) * f * (1 - f));
-        store(gates, row, 2 * size + unit, dc * i * (1 - g * g));
-        store(gates, row, 3 * size + unit, dm * t * o * (1 - o));
-        store(cellGradient, row, unit, dc * f);
-        if (recomputesOutputs) store(cells, row, unit, o * t);
+    EACH(index, parts * size) {
+        int part = index / size, unit = index % size;
+        int first = (int)((long long)gates.rows * part / parts), end = (int)((long long)gates.rows * (part + 1) / parts);
+        float sums[4] = {};
+        for (int row = first; row < end; row++) {
+            float i = load(gates, row, unit), f = load(gates, row, size + unit);
+            float g = load(gates, row, 2 * size + unit), o = load(gates, row, 3 * size + unit);
+            float c = load(cells, row, unit), t = tanhf(c), dm = load(outputGradient, row, unit);
+            float dc = fabsf(c) >= bound ? 0 : load(cellGradient, row, unit) + dm * o * (1 - t * t);
+            float slopes[4] = {
+                dc * g * i * (1 - i), dc * load(previous, row, unit) * f * (1 - f), dc * i * (1 - g * g), dm * t * o * (1 - o)};
+            for (int gate = 0; gate < 4; gate++) {
+                store(gates, row, gate * size + unit, slopes[gate]);
+                sums[gate] += slopes[gate];
+            }
+            store(cellGradient, row, unit, dc * f);
+            if (recomputesOutputs) store(cells, row, unit, o * t);
+        }
+        if (!biasSums) continue;
+        for (int gate = 0; gate < 4; gate++) biasSums[((long long)part * 4 + gate) * size + unit] += sums[gate];
     }
 }
 

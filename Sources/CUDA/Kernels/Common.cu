@@ -42,6 +42,14 @@ __device__ inline void store(const Matrix &matrix, int row, int column, float va
     else matrix.start[place] = value;
 }
 
+/// Four elements side by side, which a thread reads and writes at once.
+struct alignas(16) Floats {
+    float values[4];
+};
+struct alignas(8) Halves {
+    unsigned short values[4];
+};
+
 /// The floats of a row: not of a matrix of bfloat16.
 __device__ inline float *rowOf(const Matrix &matrix, int row) { return matrix.start + (long long)row * matrix.stride; }
 

@@ -80,9 +80,9 @@ extern "C" __global__ void columnSums(Matrix matrix, double *sums) {
 }
 
 extern "C" __global__ void gather(const int *rows, Matrix table, Matrix target) {
-    EACH(index, target.rows * target.columns) {
-        int row = index / target.columns, column = index % target.columns, place = rows[row];
-        store(target, row, column, place < 0 ? 0 : load(table, place, column));
+    EACH_ROW(row, target.rows) {
+        int place = rows[row];
+        EACH_COLUMN(column, target.columns) store(target, row, column, place < 0 ? 0 : load(table, place, column));
     }
 }
 
@@ -194,9 +194,21 @@ extern "C" __global__ void runningSums(const int *numbers, int first, int count,
     }
 }
 
-/// target[i] = matrix element i, row after row, as bfloat16.
-extern "C" __global__ void toBFloat16s(Matrix matrix, unsigned short *target) {
-    EACH(index, matrix.rows * matrix.columns) {
-        target[index] = toBFloat16(load(matrix, index / matrix.columns, index % matrix.columns));
+/// The matrix, of floats, as bfloat16.
+extern "C" __global__ void toBFloat16s(Matrix matrix, Matrix target) {
+    bool isAligned = (unsigned long long)matrix.start % 16 == 0 && (unsigned long long)target.start % 8 == 0;
+    bool inFours = isAligned && matrix.columns % 4 == 0 && matrix.stride % 4 == 0 && target.stride % 4 == 0;
+    int groups = inFours ? matrix.columns / 4 : matrix.columns;
+    EACH(index, matrix.rows * groups) {
+        int row = index / groups, column = index % groups;
+        unsigned short *to = (unsigned short *)target.start + (long long)row * target.stride;
+        if (inFours) {
+            Floats values = *(Floats *)(rowOf(matrix, row) + 4 * column);
+            Halves result;
+            for (int place = 0; place < 4; place++) result.values[place] = toBFloat16(values.values[place]);
+            *(Halves *)(to + 4 * column) = result;
+        } else {
+            to[column] = toBFloat16(rowOf(matrix, row)[column]);
+        }
     }
 }
