@@ -72,8 +72,9 @@ public final class CUDABackend: Backend {
 
     public var freeBytes: Int { device.freeMemory }
     public var computesInHostMemory: Bool { false }
-    /// Blocks of the kernel that adds them up.
-    public var partialSumRows: Int { device.multiprocessors }
+    /// Parts that rows are cut into by the kernels that add them up on the way.
+    public var normSumRows: Int { 8 * device.multiprocessors }
+    public var biasSumRows: Int { 128 }
     public var factorElement: Kernels.Matrix.Element { precision == .bfloat16 ? .bfloat16 : .float32 }
 
     public func wait() {

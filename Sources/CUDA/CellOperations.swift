@@ -25,7 +25,7 @@ extension CUDABackend {
     ) {
         let isHalf = areHalf([gates, outputGradient], floats: [previous, cells, cellGradient])
         // Each thread goes through the rows of a part, so that it can add them up.
-        let parts = min(biasSums?.rows ?? 64, 64, gates.rows)
+        let parts = min(biasSumRows, gates.rows)
         launch(
             isHalf ? .lstmStepBackwardHalf : .lstmStepBackward, blocks: blocks(parts * cells.columns / (isHalf ? 4 : 1)),
             DeviceMatrix(gates), DeviceMatrix(previous), DeviceMatrix(cells), DeviceMatrix(outputGradient),

@@ -45,6 +45,7 @@ extension CUDABackend {
     }
 
     public func endStep(_ values: Matrix, _ ending: StepEnding, into output: Matrix) {
+        guard ending.clip < .infinity || ending.norm != nil || ending.factors != nil || ending.copies else { return }
         launch(
             .endStep, blocks: rowBlocks(values.rows), DeviceMatrix(values), ending.clip, ending.norm.map { address($0.gain) } ?? 0,
             ending.norm.map { address($0.bias) } ?? 0, ending.norm?.epsilon ?? 0,
@@ -55,7 +56,7 @@ extension CUDABackend {
     public func endStepBackward(_ values: Matrix, _ ending: StepEnding, gradient: Matrix, into result: Matrix) {
         guard ending.norm == nil || ending.norm?.sums != nil else { preconditionFailure("the norm's gradients need sums") }
         launch(
-            .endStepBackward, blocks: min(values.rows, partialSumRows), DeviceMatrix(values), ending.clip,
+            .endStepBackward, blocks: min(values.rows, normSumRows), DeviceMatrix(values), ending.clip,
             ending.norm.map { address($0.gain) } ?? 0, ending.norm.map { DeviceMatrix($0.statistics) } ?? .none,
             ending.norm?.sums.map { address($0) } ?? 0, ending.factors.map { DeviceMatrix($0) } ?? .none, DeviceMatrix(gradient),
             DeviceMatrix(result))
@@ -64,7 +65,7 @@ extension CUDABackend {
     public func layerNormBackward(
         _ input: Matrix, gain: Matrix, statistics: Matrix, gradient: Matrix, gainGradient: Matrix, biasGradient: Matrix
     ) {
-        let height = 32, columns = input.columns, parts = (input.rows + height - 1) / height
+        let height = partHeight(input.rows), columns = input.columns, parts = (input.rows + height - 1) / height
         let partials = scratch(.sums, 2 * parts * columns), runs = (columns + Self.threads - 1) / Self.threads
         launch(
             .layerNormPartials, blocks: parts * runs, DeviceMatrix(input), DeviceMatrix(statistics), DeviceMatrix(gradient), partials,

@@ -8,7 +8,7 @@ enum Kernel: Int, CaseIterable {
     case rowFactors, cosineLoss, squaredLoss, vonMisesFisherLoss, unitNegatives, findNearest, maxMarginLoss
     case scaleToNorm, scaleToNormBackward
     case softmaxBlocks, softmaxHighest, softmaxEnd, scaleRows, classSums, targetGradients, exclude, classShifts, targetLogits
-    case logSoftmax, mixLayers, mixLayersBackward, mixGradients, adam, adagrad, pickValues, addScores
+    case logSoftmax, mixLayers, mixLayersBackward, mixGradients, adam, adamDense, adagrad, pickValues, addScores
 
     var name: String { String(describing: self) }
 }

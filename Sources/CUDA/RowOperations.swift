@@ -41,15 +41,15 @@ extension CUDABackend {
         launchElements(.addRow, target, DeviceMatrix(row), DeviceMatrix(target))
     }
 
-    /// Rows whose sums are made at once, before these are added up.
-    private static let partHeight = 32
+    /// Rows whose sums are made at once, before these are added up: few enough for many threads, and enough for few sums.
+    func partHeight(_ rows: Int) -> Int { max(32, (rows + 63) / 64) }
 
     public func addColumnSums(of matrix: Matrix, to sums: Matrix) {
         precondition(matrix.columns == sums.columns)
-        let parts = (matrix.rows + Self.partHeight - 1) / Self.partHeight
+        let height = partHeight(matrix.rows), parts = (matrix.rows + height - 1) / height
         let partials = scratch(.sums, parts * matrix.columns)
         let runs = (matrix.columns + Self.threads - 1) / Self.threads
-        launch(.columnPartials, blocks: parts * runs, DeviceMatrix(matrix), partials, Int32(Self.partHeight))
+        launch(.columnPartials, blocks: parts * runs, DeviceMatrix(matrix), partials, Int32(height))
         addPartials(partials, parts: parts, to: sums)
     }
 

@@ -126,8 +126,9 @@ public protocol Backend: AnyObject {
     /// The backward pass of `endStep`: writes the gradient of the values before they were clipped to `result`, from that of the
     /// output. On the processor `result` is `gradient`. Gradients of gain and bias are added now, or to `ending.norm`'s sums.
     func endStepBackward(_ values: Matrix, _ ending: StepEnding, gradient: Matrix, into result: Matrix)
-    /// Rows of a `StepNorm`'s partial sums: 0 where gradients are added step by step.
-    var partialSumRows: Int { get }
+    /// Rows of a `StepNorm`'s partial sums, and of those of a cell's bias: 0 where gradients are added step by step.
+    var normSumRows: Int { get }
+    var biasSumRows: Int { get }
 
     // MARK: Recurrent cells
 
@@ -144,7 +145,7 @@ public protocol Backend: AnyObject {
     /// A clipped cell passes nothing on.
     /// - Parameters:
     ///   - recomputesOutputs: whether the cells are to become m, or may stay.
-    ///   - biasSums: [partialSumRows, 4 size], to which a device adds what the rows give to the bias's gradient; `nil`: the caller adds
+    ///   - biasSums: [biasSumRows, 4 size], to which a device adds what the rows give to the bias's gradient; `nil`: the caller adds
     ///     the gates up.
     func lstmStepBackward(
         gates: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float,
@@ -269,7 +270,8 @@ extension Backend {
     public var computesInHostMemory: Bool { true }
     public var factorElement: Matrix.Element { .float32 }
     public func repeating(_ key: RecordKey?, _ body: () -> Void) { body() }
-    public var partialSumRows: Int { 0 }
+    public var normSumRows: Int { 0 }
+    public var biasSumRows: Int { 0 }
     public func transposed(_ memory: Matrix, rows: Int, columns: Int) -> PackedFactor? { nil }
 
     public func endStep(_ values: Matrix, _ ending: StepEnding, into output: Matrix) {

@@ -22,7 +22,7 @@ public struct StepNorm {
     public let statistics: Matrix
     /// [1, columns]: for a backward pass.
     public var gainGradient, biasGradient: Matrix?
-    /// Where a device adds up the gradients of gain and bias over all steps, [partialSumRows, 2 columns].
+    /// Where a device adds up the gradients of gain and bias over all steps, [normSumRows, 2 columns].
     public var sums: Matrix?
 
     public init(gain: Matrix, bias: Matrix, epsilon: Double, statistics: Matrix) {

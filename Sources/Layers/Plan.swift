@@ -27,8 +27,9 @@ public struct Plan {
 
     /// True if memory is worth more than what can be computed again: on a processor, whose caches are small.
     public var isFrugal: Bool { backend.computesInHostMemory }
-    /// See `Backend.partialSumRows`.
-    public var partialSumRows: Int { backend.partialSumRows }
+    /// See `Backend`.
+    public var normSumRows: Int { backend.normSumRows }
+    public var biasSumRows: Int { backend.biasSumRows }
 
     // MARK: - Parameters
 

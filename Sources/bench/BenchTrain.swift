@@ -25,6 +25,9 @@ struct BenchTrain: BenchCommand {
     @Option(help: ArgumentHelp("Measure for about this long, and at least three rounds.", valueName: "x"))
     var seconds = 20.0
 
+    @Flag(help: "Without layer norm, dropout, clips and residual connections, as PyTorch's nn.LSTM is.")
+    var plain = false
+
     @OptionGroup var device: DeviceOptions
     @OptionGroup var kernels: KernelOptions
     @OptionGroup var results: ResultOptions
@@ -35,7 +38,11 @@ struct BenchTrain: BenchCommand {
     }
 
     func perform() throws {
-        let encoder = try sizes.encoder()
+        var encoder = try sizes.encoder()
+        if plain {
+            (encoder.lstm.layerNorm, encoder.lstm.residual, encoder.lstm.dropout) = (false, false, 0)
+            (encoder.lstm.cellClip, encoder.lstm.projectionClip) = (nil, nil)
+        }
         let files = try results.openInterruptible()
         if let gpu = try device.open() { return try measure(encoder, on: gpu, files) }
         let kernels = kernels.chosen ?? .fastest

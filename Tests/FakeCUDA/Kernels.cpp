@@ -112,7 +112,7 @@ const Kernel kernels[] = {
     KERNEL(maxMarginLoss), KERNEL(scaleToNorm), KERNEL(scaleToNormBackward), KERNEL(softmaxBlocks),
     KERNEL(softmaxHighest), KERNEL(softmaxEnd), KERNEL(scaleRows), KERNEL(classSums), KERNEL(targetGradients),
     KERNEL(exclude), KERNEL(classShifts), KERNEL(targetLogits), KERNEL(logSoftmax), KERNEL(mixLayers),
-    KERNEL(mixLayersBackward), KERNEL(mixGradients), KERNEL(adam), KERNEL(adagrad), KERNEL(pickValues),
+    KERNEL(mixLayersBackward), KERNEL(mixGradients), KERNEL(adam), KERNEL(adamDense), KERNEL(adagrad), KERNEL(pickValues),
     KERNEL(addScores),
     OTHER_KERNELS
     {nullptr, nullptr, nullptr, nullptr, 0},

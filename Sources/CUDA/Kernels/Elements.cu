@@ -115,7 +115,7 @@ extern "C" __global__ void endStep(
     }
 }
 
-/// Its backward pass. `sums` [multiprocessors, 2 columns]: each block adds to a row of its own what its rows give to the gradients of
+/// Its backward pass. `sums` [blocks or more, 2 columns]: each block adds to a row of its own what its rows give to the gradients of
 /// gain and bias; there are at most as many blocks.
 extern "C" __global__ void endStepBackward(
     Matrix values, float bound, const float *gain, Matrix statistics, float *sums, Matrix factors, Matrix gradient, Matrix result) {
