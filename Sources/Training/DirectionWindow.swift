@@ -50,17 +50,29 @@ final class DirectionWindow {
     /// any more.
     /// - Parameter draw: number of the pass, for targets with negatives that are drawn.
     func prepare(_ window: TrainingWindow, draw: Draw) throws {
+        plan(window, draw: draw)
+        try publish(window)
+    }
+
+    /// The part of `prepare` that takes time, and touches nothing that operations read: a device may be at work on the window before.
+    func plan(_ window: TrainingWindow, draw: Draw) {
         let count = window.batch * window.window, targets = window.targets(direction)
         precondition(count <= positions)
-        // The window before is read until then.
-        backend.wait()
-        try inputs.fill(window.inputs(direction), of: words)
         for place in counted.indices {
             counted[place] = place < count && words.isTarget(targets[place]) ? window.weights[place] : 0
         }
+        windowTargets?.plan(targets, counted: counted, draw: draw)
+    }
+
+    /// The rest of `prepare`, for the window that was planned last.
+    func publish(_ window: TrainingWindow) throws {
+        let count = window.batch * window.window, targets = window.targets(direction)
+        // The window before is read until then.
+        backend.wait()
+        try inputs.fill(window.inputs(direction), of: words)
         Matrix(weights, rows: 1, columns: positions).copy(from: counted)
         if let windowTargets {
-            try windowTargets.fill(targets, counted: counted, draw: draw)
+            try windowTargets.publish()
         } else if configuration.output == .continuous {
             try targetVectors.gather(targets, of: words)
         } else {

@@ -46,6 +46,12 @@ final class TrainingStep {
     private var pass = 0
     /// True if that window is the last of its step.
     private var isLast = false
+    /// The first window of the next step, if it was planned while a device was at work, and the error that was met in that.
+    private var nextWindow: TrainingWindow
+    private var isPlanned = false
+    private var planningFailure: (any Error)?
+    /// True if windows can be planned ahead: not if negatives are those of earlier windows, which a checkpoint keeps.
+    private let plansAhead: Bool
 
     /// The words of one direction, and the results of its step.
     private final class DirectionTask {
@@ -75,6 +81,9 @@ final class TrainingStep {
                     backend: $0.backend, resident: resident))
         }
         window = TrainingWindow(batch: options.batch, window: options.window)
+        nextWindow = window
+        plansAhead = !encoder.directions[0].backend.computesInHostMemory
+            && !(encoder.configuration.isContrastive && encoder.configuration.negativeSource == .earlier)
         arrangement = Arrangement(isFree: encoder.directions.count > 1 && !encoder.configuration.sharesLayers)
     }
 
@@ -87,7 +96,12 @@ final class TrainingStep {
         let before = encoder.operations
         defer { operations = encoder.operations - before }
         for number in 0..<options.accumulation {
-            try stream.next(&window)
+            if number == 0 && isPlanned {
+                swap(&window, &nextWindow)
+                if let planningFailure { throw planningFailure }
+            } else {
+                try stream.next(&window)
+            }
             positions += window.positions
             pass = step * options.accumulation + number
             isLast = number == options.accumulation - 1
@@ -96,7 +110,9 @@ final class TrainingStep {
             encoder.runDirections(sideBySide: arrangement.isSideBySide, Pass(step: self))
             arrangement.took(monotonicSeconds() - start)
             for task in tasks { if let failure = task.failure { throw failure } }
+            isPlanned = false
         }
+        if plansAhead { planNext((step + 1) * options.accumulation, stream) }
         var update = ParameterStore.Update(step: step + 1, rate: rate(step), clip: options.clip)
         update.weightDecay = options.weightDecay
         update.windows = options.accumulation
@@ -118,6 +134,15 @@ final class TrainingStep {
         }
     }
 
+    /// Takes the first window of the next step and plans it, while the device is at work.
+    private func planNext(_ pass: Int, _ stream: WindowStream) {
+        isPlanned = true
+        do { try stream.next(&nextWindow) } catch { return planningFailure = error }
+        for (task, model) in zip(tasks, encoder.directions) {
+            task.words.plan(nextWindow, draw: model.draw(options.seed, pass))
+        }
+    }
+
     /// The passes of all directions over a window.
     private struct Pass: ParallelJob {
         let step: TrainingStep
@@ -131,7 +156,13 @@ final class TrainingStep {
         let model = encoder.directions[index], task = tasks[index]
         let shape = WindowShape(steps: window.window, batch: window.batch)
         model.backend.enter(.gathering, of: .data)
-        do { try task.words.prepare(window, draw: model.draw(options.seed, pass)) } catch {
+        do {
+            if isPlanned {
+                try task.words.publish(window)
+            } else {
+                try task.words.prepare(window, draw: model.draw(options.seed, pass))
+            }
+        } catch {
             // There is nobody to throw it to: `run` does when all directions are done.
             task.failure = error
             return

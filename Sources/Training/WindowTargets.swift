@@ -28,6 +28,8 @@ package final class WindowTargets {
     private let scratch, shareMemory, frequencyMemory, numberMemory: FloatBuffer
     private var shares, frequencies: [Float]
     private let rows, places: Numbers
+    /// The place of each position's target, before operations may read it.
+    private var plannedPlaces: [Int32]
     /// The targets of earlier windows, the oldest at `nextEarlier` once there are as many as there is room for.
     private var earlier: [UInt32] = []
     private var nextEarlier = 0
@@ -64,6 +66,7 @@ package final class WindowTargets {
         frequencyMemory = backend.allocateShared(positions)
         shares = Array(repeating: 0, count: configuration.negatives)
         frequencies = Array(repeating: 0, count: positions)
+        plannedPlaces = Array(repeating: 0, count: positions)
         numberMemory = backend.allocateShared(most + positions)
         rows = Numbers(numberMemory, count: most)
         places = Numbers(numberMemory, at: most, count: positions)
@@ -75,6 +78,12 @@ package final class WindowTargets {
     ///   - targets: of each position.
     ///   - counted: 1 where a position counts, else 0.
     package func fill(_ targets: [UInt32], counted: [Float], draw: Draw) throws {
+        plan(targets, counted: counted, draw: draw)
+        try publish()
+    }
+
+    /// The part of `fill` that touches nothing that operations read.
+    func plan(_ targets: [UInt32], counted: [Float], draw: Draw) {
         var random = Random(seed: draw.seed, stream: "negatives", number: draw.step)
         distinct.removeAll(keepingCapacity: true)
         draws.removeAll(keepingCapacity: true)
@@ -88,13 +97,18 @@ package final class WindowTargets {
         for negative in draws.indices { shares[negative] = Float(log(Double(draws[negative]) / Double(drawn))) }
         for position in targets.indices {
             guard counted[position] == 1 else {
-                (places[position], frequencies[position]) = (0, 0)
+                (plannedPlaces[position], frequencies[position]) = (0, 0)
                 continue
             }
-            places[position] = place(of: targets[position])
+            plannedPlaces[position] = place(of: targets[position])
             frequencies[position] = Float(unigram.log(targets[position]))
         }
         keep(targets, counted)
+    }
+
+    /// The rest of `fill`, for the targets that were planned last. Throws what `fill` throws.
+    func publish() throws {
+        for position in plannedPlaces.indices { places[position] = plannedPlaces[position] }
         let own = configuration.targets == .trained ? words.vectors?.tableCount ?? 0 : 0
         for (index, word) in distinct.enumerated() { rows[index] = Int(word) < own ? Int32(word) : -1 }
         try gather()
@@ -174,7 +188,7 @@ package final class WindowTargets {
     }
 
     var bytes: Int {
-        let numbers = 4 * (placeOfWord.count + distinct.capacity + draws.capacity + shares.count + frequencies.count + earlier.capacity)
+        let numbers = 4 * (placeOfWord.count + plannedPlaces.count + distinct.capacity + draws.capacity + shares.count + frequencies.count + earlier.capacity)
         return numbers + vectorMemory.bytes + scratch.bytes + shareMemory.bytes + frequencyMemory.bytes + numberMemory.bytes
     }
 }
