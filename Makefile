@@ -14,7 +14,7 @@ LIBRARIES = libopenblas-dev liblz4-dev zlib1g-dev pkg-config
 QUICKSTART_PACKAGES = $(LIBRARIES) wordnet-base fasttext gnuplot-nox
 TEST_PACKAGES = $(QUICKSTART_PACKAGES) libhdf5-dev lz4 xz-utils zstd bzip2 python3 python3-numpy python3-h5py python3-lz4
 
-.PHONY: build test fuzz hostile quickstart install uninstall man completions clean
+.PHONY: build test fuzz hostile gpu-check quickstart install uninstall man completions clean
 
 build:
 	@pipelines/install-packages.sh $(LIBRARIES)
@@ -40,6 +40,10 @@ hostile:
 	$(BUILD) --build-tests
 	HOSTILE=120 timeout 200 $(TEST) --filter HostileTests
 	timeout 120 pipelines/slow-text.sh 1024
+
+# Whether an NVIDIA GPU computes what the processor computes, and how fast: three minutes, where there is one.
+gpu-check: build
+	pipelines/gpu-check.sh
 
 quickstart:
 	@pipelines/install-packages.sh $(QUICKSTART_PACKAGES)

@@ -57,7 +57,7 @@ let package = Package(
         tool("tokenize", ["Tokenization", "Subwords", "Shards", "Files"]),
         tool("build-vocab", ["Vocabulary", "Subwords", "Shards", "Files"]),
         tool("embed-oov", ["WordVectors", "Shards", "Files"]),
-        tool("train", ["NetworkArguments", "Training", "Model", "Kernels", "WordVectors", "Shards", "Files", "Parallel"]),
+        tool("train", ["NetworkArguments", "CUDA", "Training", "Model", "Kernels", "WordVectors", "Shards", "Files", "Parallel"]),
         tool(
             "encode",
             ["Encoding", "ELMoWeights", "Model", "Kernels", "WordVectors", "Subwords", "Tokenization", "HDF5", "Shards", "Files", "Parallel"]),
@@ -92,7 +92,7 @@ let package = Package(
         library("Model", ["Layers", "Kernels", "Shards", "Files", "Parallel"]),
         library("Layers", ["Kernels", "Parallel"]),
         .target(
-            name: "CUDA", dependencies: ["Kernels", "Files"],
+            name: "CUDA", dependencies: ["Kernels", "Files", "Parallel"],
             resources: ["Common", "Rows", "Elements", "Cells", "Characters", "Losses", "Softmax", "Mix", "Training", "Scores"].map {
                 .embedInCode("Kernels/\($0).cu")
             }, swiftSettings: settings),
@@ -120,7 +120,7 @@ let package = Package(
         tests("VocabularyTests", ["Vocabulary", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("SubwordsTests", ["Subwords", "Shards", "Files", "TestSupport"]),
         tests("KernelsTests", ["Kernels", "PlainBackend", "Parallel"]),
-        tests("CUDATests", ["CUDA", "Benchmarking", "Kernels", "PlainBackend", "Files", "TestSupport"]),
+        tests("CUDATests", ["CUDA", "Benchmarking", "Model", "Layers", "Kernels", "PlainBackend", "Parallel", "Files", "TestSupport"]),
         tests("LayersTests", ["Layers", "Kernels", "PlainBackend", "Parallel"]),
         tests("ModelTests", ["Model", "Layers", "Kernels", "PlainBackend", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("WordVectorsTests", ["WordVectors", "Layers", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),

@@ -49,13 +49,25 @@ text() {
     }'
 }
 
+# Vectors of so many numbers for the made-up words.
+vectors() {
+    awk -v size="$1" 'BEGIN {
+        srand(2)
+        print 3000, size
+        for (word = 1; word <= 3000; word++) {
+            line = "w" word
+            for (place = 0; place < size; place++) line = line sprintf(" %.4f", rand() - 0.5)
+            print line
+        }
+    }'
+}
+
 training() {
     local work
     work=$(mktemp -d)
     text 4000 | "$bin/tokenize" -q -o "$work/text.tok" && text 200 | "$bin/tokenize" -q -o "$work/held.tok" &&
         "$bin/build-vocab" -q "$work/text.tok" -o "$work/vocab" &&
-        awk 'BEGIN { srand(2); print 3000, 48; for (word = 1; word <= 3000; word++) { line = "w" word
-            for (place = 0; place < 48; place++) line = line sprintf(" %.4f", rand() - 0.5); print line } }' > "$work/vec" &&
+        vectors 48 > "$work/vec" &&
         "$bin/embed-oov" -q --vectors "$work/vec" "$work/vocab" -o "$work/table" || return
     for run in "cosine --table $work/table" "contrastive --table $work/table --loss contrastive" \
         "trained --table $work/table --loss contrastive --targets trained" "dropout --table $work/table --dropout 0.2" \
@@ -81,7 +93,9 @@ training() {
                 function far(one, other) { return one > other ? one - other : other - one }
                 { if (far($1, $3) > worst) worst = far($1, $3); last = $1; own = $3; size = $1 < 0 ? -$1 : $1 }
                 END {
-                    bound = (precision == "float32" ? 2e-4 : 0.05) * (size > 1 ? size : 1)
+                    # In the max-margin loss another negative may be the nearest.
+                    bound = precision == "bfloat16" ? 0.05 : name == "max-margin" ? 2e-3 : 2e-4
+                    bound *= size > 1 ? size : 1
                     right = NR == 10 && worst <= bound
                     printf "%-12s %-9s steps %d, last loss %.6f and %.6f, furthest %.2e%s\n", name, precision, NR, last, own, worst,
                         right ? "" : "  WRONG"
@@ -93,14 +107,46 @@ training() {
     rm -rf "$work"
 }
 
+# A run of `train` at the reference size on made-up text: words a second in its second half, and the time it waited for windows.
+feed() {
+    local name=$1 batch=$2 steps=$3
+    shift 3
+    "$bin/train" --preset elmo-c --batch "$batch" --window 20 --steps "$steps" --quiet --device "$device" --table "$work/table" "$@" \
+        --log "$work/feed.jsonl" "$work/text.tok" -o "$work/feed.model" || return
+    sed -n 's/.*"seconds":\([^,]*\),"secondsWaited":\([^,]*\),"step":[^,]*,"words":\([^,]*\),.*/\1 \2 \3/p' "$work/feed.jsonl" |
+        awk -v name="$name" -v batch="$batch" '
+            { seconds[NR] = $1; waited += $2; words[NR] = $3 }
+            END {
+                half = int(NR / 2)
+                printf "train, %s, batch %d: %d words/s, %.1f%% of the time spent waiting\n", name, batch,
+                    (words[NR] - words[half]) / (seconds[NR] - seconds[half]), 100 * waited / seconds[NR]
+            }'
+}
+
 speed() {
     for batch in 128 256 768; do
         step "speed-$batch" "$bin/bench" train --device "$device" --cell 4096 --projection 512 --dimension 300 --batch $batch \
-            --window 20 --seconds 6
+            --window 20 --seconds 4
     done
-    step speed-small "$bin/bench" train --device "$device" --cell 512 --projection 128 --batch 256 --window 20 --seconds 3
+    for batch in 128 768; do
+        step "speed-plain-$batch" "$bin/bench" train --plain --device "$device" --cell 4096 --projection 512 --dimension 300 \
+            --batch $batch --window 20 --seconds 4
+        if python3 -c 'import torch' 2> /dev/null; then
+            step "speed-pytorch-$batch" python3 "$here/gpu_pytorch.py" $batch 3
+        fi
+    done
+    local work
+    work=$(mktemp -d)
+    text 60000 | "$bin/tokenize" -q -o "$work/text.tok" && "$bin/build-vocab" -q "$work/text.tok" -o "$work/vocab" &&
+        vectors 300 > "$work/vec" && "$bin/embed-oov" -q --vectors "$work/vec" "$work/vocab" -o "$work/table" || return
+    {
+        for batch in 128 768; do
+            for loss in cosine contrastive; do feed $loss $batch $((batch == 128 ? 240 : 80)) --loss $loss; done
+        done
+    } | tee "$out/feed.txt"
+    rm -rf "$work"
     step speed-float32 "$bin/bench" train --device "$device" --precision float32 --cell 4096 --projection 512 --dimension 300 \
-        --batch 256 --window 20 --seconds 4
+        --batch 256 --window 20 --seconds 3
 }
 
 for part in $parts; do

@@ -70,14 +70,11 @@ extension OperationCase {
                 stored ? memory.factor(rows, columns, scale: scale) : memory.matrix(rows, columns, scale: scale)
             }
             let gates = make(4 * size, 2), outputs = make(size), gradient = make(size), own = make(4 * size)
-            let products = stored ? make(4 * size) : nil
             let bias = memory.matrix(1, 4 * size), previous = memory.matrix(rows, size), cells = memory.zeros(rows, size)
             let cellGradient = memory.zeros(rows, size)
             return Prepared(
-                run: {
-                    $0.lstmStep(
-                        gates: gates, products: products, bias: bias, previous: previous, cells: cells, outputs: outputs, clip: 3)
-                }, results: [gates, cells, outputs],
+                run: { $0.lstmStep(gates: gates, bias: bias, previous: previous, cells: cells, outputs: outputs, clip: 3) },
+                results: [gates, cells, outputs],
                 slope: Slope(
                     inputs: [gates, previous], gradients: [own, cellGradient], output: outputs, outputGradient: gradient
                 ) {

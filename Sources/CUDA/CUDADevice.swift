@@ -1,6 +1,7 @@
 public import Files
 internal import Glibc
 @_spi(HostMemory) internal import Kernels
+internal import Parallel
 
 /// A GPU: its context, its memory, and the kernels compiled for it.
 public final class CUDADevice: @unchecked Sendable {
@@ -78,9 +79,11 @@ public final class CUDADevice: @unchecked Sendable {
     }
 
     private func end(_ status: CInt, _ doing: String) -> Never {
-        let line = "\(name): \(doing): \(driver.text(status))\n"
-        _ = line.utf8.withContiguousStorageIfAvailable { write(STDERR_FILENO, $0.baseAddress, $0.count) }
-        exit(status == 2 ? ExitStatus.systemError.rawValue : ExitStatus.software.rawValue)
+        let isOutOfMemory = status == 2
+        let help = isOutOfMemory ? "; a smaller --batch takes less, and nvidia-smi shows what other processes hold" : ""
+        endProcess(
+            saying: "\(name): \(doing): \(driver.text(status))\(help)",
+            status: (isOutOfMemory ? ExitStatus.systemError : .software).rawValue)
     }
 
     /// Bytes of memory that are free now.

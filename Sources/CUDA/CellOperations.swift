@@ -9,14 +9,11 @@ extension CUDABackend {
             }
     }
 
-    public func lstmStep(
-        gates: Matrix, products: Matrix?, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float
-    ) {
-        let isHalf = areHalf([gates, outputs] + (products.map { [$0] } ?? []), floats: [previous, cells, bias])
+    public func lstmStep(gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float) {
+        let isHalf = areHalf([gates, outputs], floats: [previous, cells, bias])
         launch(
             isHalf ? .lstmStepHalf : .lstmStep, blocks: blocks(cells.rows * cells.columns / (isHalf ? 4 : 1)), DeviceMatrix(gates),
-            products.map { DeviceMatrix($0) } ?? .none, address(bias), DeviceMatrix(previous), DeviceMatrix(cells),
-            DeviceMatrix(outputs), clip)
+            address(bias), DeviceMatrix(previous), DeviceMatrix(cells), DeviceMatrix(outputs), clip)
     }
 
     public func lstmStepBackward(
@@ -24,8 +21,8 @@ extension CUDABackend {
         recomputesOutputs: Bool, biasSums: Matrix?
     ) {
         let isHalf = areHalf([gates, outputGradient], floats: [previous, cells, cellGradient])
-        // Each thread goes through the rows of a part, so that it can add them up.
-        let parts = min(biasSumRows, gates.rows)
+        // Each thread goes through the rows of a part, which it adds up where that is wanted.
+        let parts = biasSums == nil ? gates.rows : min(biasSumRows, gates.rows)
         launch(
             isHalf ? .lstmStepBackwardHalf : .lstmStepBackward, blocks: blocks(parts * cells.columns / (isHalf ? 4 : 1)),
             DeviceMatrix(gates), DeviceMatrix(previous), DeviceMatrix(cells), DeviceMatrix(outputGradient),

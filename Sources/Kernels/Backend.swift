@@ -136,10 +136,7 @@ public protocol Backend: AnyObject {
     /// and go out as activations, in the order input, forget, candidate, output:
     ///
     ///     c = clip(i * g + f * previous c),  m = o * tanh(c)
-    ///
-    /// `products`, if there are any, are added to the gates first.
-    func lstmStep(
-        gates: Matrix, products: Matrix?, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float)
+    func lstmStep(gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float)
     /// The backward pass of `lstmStep`. The activations in `gates` become the gradients of the pre-activations, the cells become
     /// m; `cellGradient` comes in as the part of dc that later steps give, and goes out as the part for the step before.
     /// A clipped cell passes nothing on.

@@ -3,10 +3,7 @@ internal import Parallel
 
 // The arithmetic of recurrent layers between their products, cut by rows for the threads.
 extension ProcessorBackend {
-    public func lstmStep(
-        gates: Matrix, products: Matrix?, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float
-    ) {
-        if let products { add(products, to: gates) }
+    public func lstmStep(gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float) {
         pool.run(
             LSTMStep(
                 gates: gates, bias: bias, previous: previous, cells: cells, outputs: outputs, clip: clip,

@@ -65,8 +65,8 @@ public struct ProjectedLSTM: RecurrentLayer {
     private let cellOutputGradient, cellGradient: MatrixSlot
     /// dp of all steps, [rows, output], where it is not made in the place of the output's gradient; and the sums of the norm.
     private let projectionGradient, normSums: MatrixSlot?
-    /// [batch, 4 cell]: the products of a step's state, where they are not added to the input's; and the sums of the bias.
-    private let products, biasSums: MatrixSlot?
+    /// The sums of the bias, if a device makes them step by step.
+    private let biasSums: MatrixSlot?
     /// The weights that meet every step, packed once for all of them, transposed on the way back.
     private let recurrentFactor: MatrixSlot
     private let projectionFactor: MatrixSlot?
@@ -98,9 +98,8 @@ public struct ProjectedLSTM: RecurrentLayer {
         cellGradient = plan.gradient(rows: batch, columns: cell)
         projectionGradient = plan.isFrugal ? nil : plan.factor(rows: plan.isTraining ? rows : 0, columns: output)
         normSums = plan.isFrugal || !options.layerNorm ? nil : plan.gradient(rows: plan.normSumRows, columns: 2 * output)
-        // On an H200 a product of few rows takes less time written than added (batch 128: 6.3 and 9.0 us), and one of many does not.
-        products = plan.isFrugal || batch > 256 ? nil : plan.factor(rows: batch, columns: 4 * cell)
-        biasSums = plan.isFrugal ? nil : plan.gradient(rows: plan.biasSumRows, columns: 4 * cell)
+        // Of few rows the sums take longer to write than the gates to read again (an H200 at batch 128: 5.2 us a step and 1.8).
+        biasSums = plan.isFrugal || batch <= 256 ? nil : plan.gradient(rows: plan.biasSumRows, columns: 4 * cell)
         (recurrentFactor, projectionFactor) = plan.memory(of: "packed weights of a layer") { plan in
             guard let other, plan.isFrugal else {
                 return (
@@ -185,18 +184,15 @@ public struct ProjectedLSTM: RecurrentLayer {
             let block = shape.activeBlock(step)
             guard !block.isEmpty else { break }
             run.enter(.recurrentProducts, of: .recurrence)
-            var products: Matrix?
             if step > 0 || !run.memory.startsAtZero {
-                products = self.products.map { run.matrix($0, rows: block.count) }
-                backend.multiply(
-                    states.rows(block), recurrent, into: products ?? gates.rows(block), adding: products == nil)
+                backend.multiply(states.rows(block), recurrent, into: gates.rows(block), adding: true)
             }
             run.enter(.gates)
             let raw = raw.rows(block), output = outputs.rows(block)
             let cellOutputs = projection == nil ? raw
                 : keepsCellOutputs ? run.matrix(cellOutputs, rows: shape.rows).rows(block) : run.matrix(cellOutputs, rows: block.count)
             backend.lstmStep(
-                gates: gates.rows(block), products: products, bias: bias, previous: cells.rows(block),
+                gates: gates.rows(block), bias: bias, previous: cells.rows(block),
                 cells: cells.rows(block.lowerBound + shape.batch..<block.upperBound + shape.batch), outputs: cellOutputs,
                 clip: options.cellClip)
             if let projection {
@@ -318,14 +314,15 @@ public struct ProjectedLSTM: RecurrentLayer {
                 outputGradient: cellOutputGradient, cellGradient: cellGradient.rows(0..<block.count), clip: options.cellClip,
                 recomputesOutputs: !keepsCellOutputs, biasSums: biasSums)
             run.enter(.sums)
-            if biasSums == nil { backend.addColumnSums(of: gates.rows(block), to: run.gradient(bias)) }
+            // A processor has the rows in its caches now; a device is faster with all of them at once.
+            if backend.computesInHostMemory { backend.addColumnSums(of: gates.rows(block), to: run.gradient(bias)) }
             run.enter(.recurrentProducts)
             if step > 0 {
                 let before = block.lowerBound - shape.batch..<block.upperBound - shape.batch
                 backend.multiply(gates.rows(block), recurrent, into: outputGradient.rows(before), adding: true)
             }
         }
-        if let biasSums { backend.addColumnSums(of: biasSums, to: run.gradient(bias)) }
+        if !backend.computesInHostMemory { backend.addColumnSums(of: biasSums ?? gates, to: run.gradient(bias)) }
         if let sums, let layerNorm {
             backend.addColumnSums(of: sums.columns(0..<options.output), to: run.gradient(layerNorm.gain))
             backend.addColumnSums(of: sums.columns(options.output..<2 * options.output), to: run.gradient(layerNorm.bias))

@@ -80,22 +80,26 @@ extension EncoderConfiguration {
     /// - Parameters:
     ///   - capacity: the largest window it will see.
     ///   - training: how it will be trained; `nil` if it will not.
-    public func memoryBill(capacity: WindowCapacity, training: (any Optimizer)?) -> [(name: String, bytes: Int)] {
-        networks(capacity: capacity, training: training).enumerated().flatMap {
+    ///   - backend: where; some keep more than others.
+    public func memoryBill(
+        capacity: WindowCapacity, training: (any Optimizer)?, backend: any Backend = ProcessorBackend()
+    ) -> [(name: String, bytes: Int)] {
+        networks(capacity: capacity, training: training, backend: backend).enumerated().flatMap {
             $1.bill(training: training, isFirst: $0 == 0)
         }
     }
 
     /// Trainable weights of all directions.
     public func parameterCount() -> Int {
-        networks(capacity: WindowCapacity(batch: 1, rows: 1), training: nil).enumerated().reduce(0) {
+        networks(capacity: WindowCapacity(batch: 1, rows: 1), training: nil, backend: ProcessorBackend()).enumerated().reduce(0) {
             $0 + $1.element.plan.own.count + ($1.offset == 0 ? $1.element.plan.shared.count : 0)
         }
     }
 
-    private func networks(capacity: WindowCapacity, training: (any Optimizer)?) -> [DirectionNetwork] {
-        let backend = ProcessorBackend()
-        return directions.map {
+    private func networks(
+        capacity: WindowCapacity, training: (any Optimizer)?, backend: any Backend
+    ) -> [DirectionNetwork] {
+        directions.map {
             DirectionNetwork(
                 $0, self, capacity: capacity, isTraining: training != nil, hasOutput: true, backend: backend)
         }

@@ -42,9 +42,8 @@ public struct DeviceOptions: ParsableArguments {
 
     public init() {}
 
-    /// A backend on the chosen GPU for each of `count` directions; none for the processor. Throws what `open` throws.
-    public func backends(_ count: Int) throws(ToolError) -> [any Backend] {
-        guard let gpu = try open() else { return [] }
+    /// A backend on a GPU for each of `count` directions. Throws what `open` throws.
+    public func backends(_ count: Int, on gpu: CUDADevice) throws(ToolError) -> [any Backend] {
         var backends: [any Backend] = []
         for _ in 0..<count { backends.append(try CUDABackend(gpu, precision: precision)) }
         return backends

@@ -53,13 +53,16 @@ public func startThread(_ body: @escaping @Sendable () -> Void) {
 
 /// Ends the process with one line on stderr and the status for what the system does not give: there is nobody to catch an error
 /// where threads are started and memory is planned. What `atexit` was told to remove is removed.
-public func endForWant(of what: String) -> Never {
+public func endForWant(of what: String) -> Never { endProcess(saying: "the system gives no \(what)", status: 71) }
+
+/// Ends the process with one line on stderr, after the program's name, and a status.
+public func endProcess(saying message: String, status: Int32) -> Never {
     var name = [CChar](repeating: 0, count: 256)
     let length = readlink("/proc/self/exe", &name, name.count - 1)
     let path = String(decoding: name[..<max(0, length)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    let line = "\(path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? "contour"): the system gives no \(what)\n"
+    let line = "\(path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? "contour"): \(message)\n"
     _ = line.utf8.withContiguousStorageIfAvailable { write(STDERR_FILENO, $0.baseAddress, $0.count) }
-    exit(71)
+    exit(status)
 }
 
 /// The number of processors this process may run on (`taskset` and containers included).

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CUDA
 import Files
 import Kernels
 import Model
@@ -124,21 +125,30 @@ struct Train: Tool {
         let options = schedule.options(seed: seed.seed, evaluation)
         let configuration = try self.configuration(input, options)
         try input.check(configuration, options)
+        let gpu = try device.open()
+        let backends = try gpu.map { try device.backends(configuration.directions.count, on: $0) } ?? []
         if dryRun {
             try file.write(try input.estimate(configuration, options))
+            if let gpu, let backend = backends.first {
+                try file.write(gpuBill(DeviceMemory(configuration, options, input, backend: backend).bill(), gpu))
+            }
             return try file.commit()
         }
+        if let gpu, let backend = backends.first {
+            try DeviceMemory(configuration, options, input, backend: backend).check(gpu.name)
+        }
+        if device.device == .automatic { common.report.print("train: computing on \(gpu?.name ?? "the processor: there is no GPU")") }
 
         let report = TrainingReport(common.report)
         let trainer = try Trainer(
             configuration, options, input, heldOut: try input.heldOutText(configuration, options),
-            checkpoints: checkpointDirectory, backends: try device.backends(configuration.directions.count))
+            checkpoints: checkpointDirectory, backends: backends)
         report.attach(to: trainer)
         report.begin(trainer, input, options)
         if checkpoints.resume { report.resumed(at: try trainer.resume(), of: trainer) }
         if let log = evaluation.log { trainer.log = try MetricsLog(path: log, resumingAt: trainer.step) }
         // A third of a second, for which the shortest runs have no use.
-        if device.device != .processor {
+        if gpu != nil {
             // What the processor's speed says of the time is nothing.
         } else if evaluation.log != nil || common.report.showsProgress || schedule.time != nil
             || trainer.mayTakeMinutes(atGigaflops: 100, threads: common.threads) {
@@ -156,6 +166,12 @@ struct Train: Tool {
         if case .stopped = outcome { return StopRequest.endBySignal() }
         try ModelFile.write(trainer.encoder, to: file)
         try file.commit()
+    }
+
+    private func gpuBill(_ items: [(name: String, bytes: Int)], _ gpu: CUDADevice) -> String {
+        func line(_ name: String, _ bytes: Int) -> String { "GPU memory\(name)\t\((Double(bytes) / 1e5).rounded() / 10) MB\n" }
+        return items.map { line(", \($0.name)", $0.bytes) }.joined() + line(" in all", items.reduce(0) { $0 + $1.bytes })
+            + line(" free of \(gpu.name)", gpu.freeMemory)
     }
 
     /// The network, with a description of its text, table and vocabulary.

@@ -70,7 +70,7 @@ import Testing
             let backend = ProcessorBackend(pool: ThreadPool(threads: 1), kernels: kernels)
             func row(_ buffer: FloatBuffer) -> Matrix { Matrix(buffer, rows: 1, columns: buffer.count) }
             backend.lstmStep(
-                gates: row(gates), products: nil, bias: row(bias), previous: row(previous), cells: row(cell), outputs: row(output),
+                gates: row(gates), bias: row(bias), previous: row(previous), cells: row(cell), outputs: row(output),
                 clip: Float(Self.clip))
             func worst(_ values: UnsafeMutablePointer<Float>, _ expected: (Cell) -> Double) -> Double {
                 cells.enumerated().map { abs(Double(values[$0]) - expected($1)) }.max() ?? 0
@@ -98,7 +98,7 @@ import Testing
             gates.start[3] = .nan
             func row(_ buffer: FloatBuffer) -> Matrix { Matrix(buffer, rows: 1, columns: buffer.count) }
             ProcessorBackend(pool: ThreadPool(threads: 1), kernels: kernels).lstmStep(
-                gates: row(gates), products: nil, bias: row(bias), previous: row(previous), cells: row(cell), outputs: row(output), clip: 3)
+                gates: row(gates), bias: row(bias), previous: row(previous), cells: row(cell), outputs: row(output), clip: 3)
             #expect(cell.start[3].isNaN && output.start[3].isNaN)
             #expect(output.start[2] == 0 && output.start[4] == 0)
             withExtendedLifetime((bias, previous)) {}

@@ -263,10 +263,7 @@ extension PlainBackend {
 // MARK: - Recurrent cells
 
 extension PlainBackend {
-    public func lstmStep(
-        gates: Matrix, products: Matrix?, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float
-    ) {
-        if let products { add(products, to: gates) }
+    public func lstmStep(gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float) {
         let (gates, bias, previous, cells, outputs) = (Grid(gates), Grid(bias), Grid(previous), Grid(cells), Grid(outputs))
         let size = cells.columns
         for row in 0..<gates.rows {

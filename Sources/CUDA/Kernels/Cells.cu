@@ -5,29 +5,20 @@ __device__ inline float fastSigmoid(float value) { return fastDivide(1, 1 + fast
 __device__ inline float fastTanh(float value) { return fastDivide(2, 1 + fastExponential(-2 * value)) - 1; }
 
 /// `lstmStep` of gates and outputs in bfloat16, in groups of four units. All starts and strides are multiples of four elements.
-extern "C" __global__ void lstmStepHalf(
-    Matrix gates, Matrix products, const float *bias, Matrix previous, Matrix cells, Matrix outputs, float bound) {
+extern "C" __global__ void lstmStepHalf(Matrix gates, const float *bias, Matrix previous, Matrix cells, Matrix outputs, float bound) {
     int size = cells.columns, groups = size / 4;
     EACH(index, gates.rows * groups) {
         int row = index / groups, unit = index % groups * 4;
         unsigned short *gate = (unsigned short *)gates.start + (long long)row * gates.stride + unit;
         Halves i = *(Halves *)gate, f = *(Halves *)(gate + size), g = *(Halves *)(gate + 2 * size), o = *(Halves *)(gate + 3 * size), m;
         Floats before = *(Floats *)(rowOf(previous, row) + unit), c;
-        Halves iPlus = {}, fPlus = {}, gPlus = {}, oPlus = {};
-        if (products.start) {
-            unsigned short *product = (unsigned short *)products.start + (long long)row * products.stride + unit;
-            iPlus = *(Halves *)product;
-            fPlus = *(Halves *)(product + size);
-            gPlus = *(Halves *)(product + 2 * size);
-            oPlus = *(Halves *)(product + 3 * size);
-        }
         Floats iBias = *(Floats *)(bias + unit), fBias = *(Floats *)(bias + size + unit);
         Floats gBias = *(Floats *)(bias + 2 * size + unit), oBias = *(Floats *)(bias + 3 * size + unit);
         for (int part = 0; part < 4; part++) {
-            float in = fastSigmoid(fromBFloat16(i.values[part]) + fromBFloat16(iPlus.values[part]) + iBias.values[part]);
-            float forget = fastSigmoid(fromBFloat16(f.values[part]) + fromBFloat16(fPlus.values[part]) + fBias.values[part]);
-            float candidate = fastTanh(fromBFloat16(g.values[part]) + fromBFloat16(gPlus.values[part]) + gBias.values[part]);
-            float out = fastSigmoid(fromBFloat16(o.values[part]) + fromBFloat16(oPlus.values[part]) + oBias.values[part]);
+            float in = fastSigmoid(fromBFloat16(i.values[part]) + iBias.values[part]);
+            float forget = fastSigmoid(fromBFloat16(f.values[part]) + fBias.values[part]);
+            float candidate = fastTanh(fromBFloat16(g.values[part]) + gBias.values[part]);
+            float out = fastSigmoid(fromBFloat16(o.values[part]) + oBias.values[part]);
             float cell = clipped(in * candidate + forget * before.values[part], bound);
             i.values[part] = toBFloat16(in);
             f.values[part] = toBFloat16(forget);
@@ -96,17 +87,12 @@ extern "C" __global__ void lstmStepBackwardHalf(
 }
 
 /// c = clip(i * g + f * previous c),  m = o * tanh(c); gates in the order input, forget, candidate, output.
-extern "C" __global__ void lstmStep(
-    Matrix gates, Matrix products, const float *bias, Matrix previous, Matrix cells, Matrix outputs, float bound) {
+extern "C" __global__ void lstmStep(Matrix gates, const float *bias, Matrix previous, Matrix cells, Matrix outputs, float bound) {
     int size = cells.columns;
     EACH(index, gates.rows * size) {
         int row = index / size, unit = index % size;
         float sums[4];
-        for (int gate = 0; gate < 4; gate++) {
-            int column = gate * size + unit;
-            sums[gate] = load(gates, row, column) + bias[column];
-            if (products.start) sums[gate] += load(products, row, column);
-        }
+        for (int gate = 0; gate < 4; gate++) sums[gate] = load(gates, row, gate * size + unit) + bias[gate * size + unit];
         float i = sigmoid(sums[0]), f = sigmoid(sums[1]), g = tanhf(sums[2]), o = sigmoid(sums[3]);
         float c = clipped(i * g + f * load(previous, row, unit), bound);
         store(gates, row, unit, i);

@@ -1,0 +1,59 @@
+public import Files
+public import Kernels
+import Layers
+public import Model
+
+/// The memory that training takes on a device, planned before any is taken. Evaluations take some more.
+public struct DeviceMemory {
+    private let configuration: EncoderConfiguration
+    private let options: TrainingOptions
+    private let words: WordRows?
+    private let backend: any Backend
+
+    /// - Parameter backend: of the device, on which nothing has been allocated for training yet.
+    public init(_ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput, backend: any Backend) {
+        (self.configuration, self.options, self.backend) = (configuration, options, backend)
+        words = input.words.vectors
+    }
+
+    /// The bytes by part, for this batch or another.
+    public func bill(batch: Int? = nil) -> [(name: String, bytes: Int)] {
+        var options = options
+        options.batch = batch ?? options.batch
+        var items = configuration.memoryBill(
+            capacity: options.capacity, training: options.optimizer.optimizer, backend: backend)
+        let directions = configuration.directions.count, rows = options.capacity.rows
+        let vectors = configuration.input == .embeddings ? rows * configuration.inputSize : 0
+        let targets = configuration.output == .continuous
+            ? (rows + (configuration.isContrastive ? configuration.negatives : 0)) * configuration.outputSize : 0
+        items.append(("words of a window", 4 * directions * (vectors + targets)))
+        if let words, 4 * words.loadedCount * words.dimension <= backend.freeBytes / 4 {
+            items.append(("vectors of all words", 4 * (words.loadedCount + words.storedCount) * words.dimension))
+        }
+        // Factors that are brought into the form of products one after the other.
+        let widest = max(configuration.width, configuration.inputSize, configuration.outputSize)
+        items.append(("scratch", directions * (2 * 2 * rows * widest + 4 * configuration.encoder.cell * configuration.width + Self.fixed)))
+        return items
+    }
+
+    /// Bytes of a direction for partial sums and small pieces, about. A backend has the workspace of its library already.
+    private static let fixed = 8 << 20
+
+    /// Throws `ToolError`, `configuration`, with the largest batch that fits, if the device has not as much memory free.
+    /// - Parameter name: the device's.
+    public func check(_ name: String) throws(ToolError) {
+        let free = backend.freeBytes
+        func fits(_ batch: Int) -> Bool { bill(batch: batch).reduce(0) { $0 + $1.bytes } <= free }
+        guard !fits(options.batch) else { return }
+        var (fitting, tooLarge) = (0, options.batch)
+        while tooLarge - fitting > 1 {
+            let batch = (fitting + tooLarge) / 2
+            if fits(batch) { fitting = batch } else { tooLarge = batch }
+        }
+        let needed = bill().reduce(0) { $0 + $1.bytes }
+        throw ToolError(
+            .configuration,
+            "\(name): training takes \(needed >> 20) MiB, and \(free >> 20) MiB are free; "
+                + (fitting > 0 ? "the largest batch that fits: --batch \(fitting)" : "not even --batch 1 fits"))
+    }
+}

@@ -1,0 +1,76 @@
+import Benchmarking
+import CUDA
+import Kernels
+import Layers
+import Model
+import Parallel
+import Testing
+
+/// Training steps of whole networks on a GPU, or what stands in for one, beside the processor's.
+@Suite(.serialized) struct CUDATrainingTests {
+    struct Network: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        let change: @Sendable (inout EncoderConfiguration) -> Void
+    }
+
+    static let networks = [
+        Network(testDescription: "layer norm, clips, dropout, residual") { _ in },
+        Network(testDescription: "a plain LSTM") {
+            ($0.lstm.layerNorm, $0.lstm.residual, $0.lstm.dropout, $0.lstm.cellClip, $0.lstm.projectionClip) = (false, false, 0, nil, nil)
+        },
+        Network(testDescription: "no projection") { $0.lstm.projection = nil },
+        Network(testDescription: "dropout between layers") { $0.lstm.dropoutKind = .nonRecurrent },
+        Network(testDescription: "forward alone") { $0.reading = .forward },
+    ]
+
+    private func losses(
+        _ configuration: EncoderConfiguration, _ backends: [any Backend], steps: Int
+    ) throws -> (losses: [Double], norms: [Double]) {
+        let shape = WindowShape(steps: 5, batch: 6)
+        let encoder = ContextualEncoder(
+            configuration, capacity: WindowCapacity(shape), training: Adam(), pool: ThreadPool(threads: 1), backends: backends)
+        encoder.initialize(seed: 3)
+        var random = Random(seed: 4), losses: [Double] = [], norms: [Double] = []
+        for step in 0..<steps {
+            let vectors = (0..<2).map { _ in (0..<shape.rows * 9).map { _ in Float(random.uniform(in: -1..<1)) } }
+            for model in encoder.directions {
+                let memory = vectors.map { _ in model.backend.allocate(shape.rows * 9) }
+                let matrices = memory.map { Matrix($0, rows: shape.rows, columns: 9) }
+                for (values, matrix) in zip(vectors, matrices) { model.backend.write(values, to: matrix) }
+                model.accumulate(
+                    .vectors(matrices[0]), targets: .vectors(matrices[1]), shape: shape, carry: true, seed: 5, step: step)
+                losses.append(model.takeLoss())
+                norms.append(model.update(.init(step: step + 1, rate: 0.01, clip: 1)))
+                withExtendedLifetime(memory) {}
+            }
+        }
+        return (losses, norms)
+    }
+
+    /// Steps beyond the first two are replayed from records: what a record has frozen that should change would show.
+    @Test(arguments: networks) func stepsAreTheProcessors(network: Network) throws {
+        var configuration = try #require(EncoderConfiguration(preset: "tiny", vectorSize: 9))
+        (configuration.lstm.cell, configuration.lstm.projection) = (12, 8)
+        network.change(&configuration)
+        let expected = try losses(configuration, [], steps: 6)
+        for (precision, bound) in [(CUDABackend.Precision.float32, 2e-5), (.bfloat16, 3e-2)] {
+            let backends = try configuration.directions.map { _ in try FakeGPU.backend(precision) }
+            let own = try losses(configuration, backends, steps: 6)
+            #expect(own.losses.count == expected.losses.count)
+            for (loss, plain) in zip(own.losses, expected.losses) { #expect(abs(loss - plain) <= bound, "\(precision)") }
+            // Rounding grows from step to step, in gradients first.
+            let count = precision == .float32 ? own.norms.count : configuration.directions.count
+            for (norm, plain) in zip(own.norms, expected.norms).prefix(count) {
+                #expect(abs(norm - plain) <= 5 * bound * max(1, plain), "\(precision)")
+            }
+        }
+    }
+
+    @Test func theSameBitsEachTime() throws {
+        let configuration = try #require(EncoderConfiguration(preset: "tiny", vectorSize: 9))
+        let runs = try (0..<2).map { _ in
+            try losses(configuration, configuration.directions.map { _ in try FakeGPU.backend(.bfloat16) }, steps: 4).losses
+        }
+        #expect(runs[0].map(\.bitPattern) == runs[1].map(\.bitPattern))
+    }
+}
