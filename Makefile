@@ -23,6 +23,7 @@ build:
 # Release, because numerics in a debug build take minutes; tests and tools are built in one go.
 test:
 	@pipelines/install-packages.sh $(TEST_PACKAGES)
+	@pipelines/nvrtc.sh || true
 	$(BUILD) --build-tests
 	$(TEST)
 

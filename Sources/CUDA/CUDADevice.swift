@@ -67,6 +67,12 @@ public final class CUDADevice: @unchecked Sendable {
         self.functions = functions
     }
 
+    /// Bytes of the kernels' machine code for an architecture, sm_90 for example, compiled now if that was not done before. Throws
+    /// `ToolError`: `unavailable` if there is no NVRTC, `software` if it does not compile them.
+    public static func compileKernels(_ architecture: String) throws(ToolError) -> Int {
+        try KernelCompiler.machineCode(architecture).count
+    }
+
     /// Makes this the GPU of the calling thread.
     func makeCurrent() { check(driver.setContext(context), "context") }
 

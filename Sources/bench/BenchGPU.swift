@@ -31,6 +31,11 @@ struct BenchGPU: BenchCommand {
     @Option(help: ArgumentHelp("Measure each operation for about this long; 0 measures no speed.", valueName: "x"))
     var seconds = 0.1
 
+    @Option(help: ArgumentHelp(
+        "Compile the kernels for this architecture, sm_90 for example, and print the size of their code; no GPU is needed.",
+        valueName: "architecture"))
+    var compile: String?
+
     @OptionGroup var device: DeviceOptions
     @OptionGroup var results: ResultOptions
     @OptionGroup var common: CommonOptions
@@ -44,6 +49,10 @@ struct BenchGPU: BenchCommand {
 
     func perform() throws {
         let files = try results.openInterruptible()
+        if let compile {
+            try files.print("\(compile)\t\(CUDADevice.compileKernels(compile))\n")
+            return try files.commit()
+        }
         guard let gpu = try device.device == .processor ? CUDADevice() : device.open() else {
             throw ToolError(.unavailable, "there is no GPU")
         }
