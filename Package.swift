@@ -60,7 +60,7 @@ let package = Package(
         tool("train", ["NetworkArguments", "CUDA", "Training", "Model", "Kernels", "WordVectors", "Shards", "Files", "Parallel"]),
         tool(
             "encode",
-            ["Encoding", "ELMoWeights", "Model", "Kernels", "WordVectors", "Subwords", "Tokenization", "HDF5", "Shards", "Files", "Parallel"]),
+            ["NetworkArguments", "Encoding", "ELMoWeights", "Model", "Kernels", "WordVectors", "Subwords", "Tokenization", "HDF5", "Shards", "Files", "Parallel"]),
         tool(
             "bench",
             ["Benchmarking", "NetworkArguments", "CUDA", "Probing", "Training", "Encoding", "Subwords", "Model", "WordVectors", "Kernels",

@@ -76,7 +76,11 @@ private struct NVRTC {
         guard status == 0 else {
             let lines = fetch(program, logSize, log).split(separator: UInt8(ascii: "\n")).map { String(decoding: $0, as: UTF8.self) }
             let first = lines.first { $0.contains("error") } ?? "error \(status)"
-            throw ToolError(.software, "NVRTC \(version) does not compile the kernels for \(architecture): \(first)")
+            // An option that it does not know is the architecture: one that is too new, or no longer there.
+            let invalidOption: CInt = 5
+            throw ToolError(
+                status == invalidOption ? .unavailable : .software,
+                "NVRTC \(version) does not compile the kernels for \(architecture): \(first)")
         }
         return fetch(program, codeSize, code)
     }

@@ -148,10 +148,8 @@ public final class SentenceEncoder {
         }
         encoder.encode(try input.words(rows: encoder.directions.map { _ in shape.rows }), shape: shape)
         let shapes = encoder.directions.map { _ in shape }
-        for (column, sentence) in batch.enumerated() {
-            vectors.collect(steps: group[sentence].steps[...], shapes, into: rows(sentence)) {
-                row($0, step: $1, lengths[sentence], column, shape)
-            }
+        vectors.collect(batch.map { group[$0].steps[...] }, shapes, into: batch.map(rows)) { column, direction, step in
+            row(direction, step: step, lengths[batch[column]], column, shape)
         }
     }
 
@@ -175,24 +173,53 @@ struct TokenVectors {
         factors = choice.factors(layers: encoder.layerCount)
     }
 
-    /// Writes the vectors of a sentence's words to `target`, [words, layers x width]. A word of several steps has their mean.
+    /// Writes the vectors of the words of sentences to `targets`, each [words, layers x width]. A word of several steps has their
+    /// mean.
     /// - Parameters:
-    ///   - steps: the number of steps of each word.
+    ///   - sentences: the number of steps of each word.
     ///   - shapes: the shape of each direction's pass.
-    ///   - row: gives the row of a step of the sentence in the pass of a direction.
+    ///   - row: gives the row of a step of a sentence in the pass of a direction.
     func collect(
+        _ sentences: [ArraySlice<Int>], _ shapes: [WindowShape], into targets: [Matrix],
+        row: (_ sentence: Int, _ direction: Int, _ step: Int) -> Int
+    ) {
+        if encoder.directions[0].backend.computesInHostMemory {
+            for (number, steps) in sentences.enumerated() {
+                collect(steps: steps, shapes, into: targets[number]) { row(number, $0, $1) }
+            }
+            return
+        }
+        // A device gives the vectors of all sentences at once.
+        let steps = sentences.flatMap { $0 }, backend = encoder.directions[0].backend
+        let memory = backend.allocate(steps.count * layers * width)
+        let places = sentences.enumerated().flatMap { number, steps in (0..<steps.reduce(0, +)).map { (number, $0) } }
+        let target = Matrix(memory, rows: steps.count, columns: layers * width)
+        collect(steps: steps[...], shapes, into: target) { row(places[$1].0, $0, places[$1].1) }
+        let values = backend.read(target)
+        var first = 0
+        for (steps, target) in zip(sentences, targets) {
+            let end = first + steps.count * target.columns
+            target.copy(from: Array(values[first..<end]))
+            first = end
+        }
+        withExtendedLifetime(memory) {}
+    }
+
+    /// The same of one sentence, or of several in one matrix.
+    private func collect(
         steps: ArraySlice<Int>, _ shapes: [WindowShape], into target: Matrix, row: (_ direction: Int, _ step: Int) -> Int
     ) {
-        let part = encoder.configuration.width, count = steps.reduce(0, +)
-        let memory = FloatBuffer(count: count + steps.count)
-        let rows = Numbers(memory, count: count), ends = Numbers(memory, at: count, count: steps.count)
+        let part = encoder.configuration.width, count = steps.reduce(0, +), directions = encoder.directions.count
+        let memory = encoder.directions[0].backend.allocateShared(directions * count + steps.count)
+        let ends = Numbers(memory, at: directions * count, count: steps.count)
         var end = 0
         for (word, steps) in steps.enumerated() {
             end += steps
             ends[word] = Int32(end)
         }
-        target.fill(0)
+        encoder.directions[0].backend.fill(target, with: 0)
         for (direction, model) in encoder.directions.enumerated() {
+            let rows = Numbers(memory, at: direction * count, count: count)
             for step in 0..<count { rows[step] = Int32(row(direction, step)) }
             for layer in 0..<encoder.layerCount where factors.map({ $0[layer] != 0 }) ?? true {
                 let first = (factors == nil ? layer * width : 0) + direction * part
@@ -204,6 +231,7 @@ struct TokenVectors {
         for (word, steps) in steps.enumerated() where steps > 1 {
             encoder.directions[0].backend.scale(target.rows(word..<word + 1), by: 1 / Float(steps))
         }
+        encoder.directions[0].backend.wait()
         withExtendedLifetime(memory) {}
     }
 }

@@ -60,15 +60,15 @@ final class SentenceInput: NumberedWords {
         self.encoder = encoder
         self.table = table?.table
         segmenter = merges.map { Segmenter($0.table) }
-        numberMemory = encoder.directions.map { _ in FloatBuffer(count: rows) }
+        numberMemory = encoder.directions.map { $0.backend.allocateShared(rows) }
         numbers = numberMemory.map { Numbers($0, count: rows) }
         batchRows = rows
         let most = merges != nil ? Self.mostCut : (table == nil ? Self.keptSpellings : Self.keptVectors) / width
         capacity = rows + configuration.markNames.count + most
         batch = InputBatch(configuration, rows: rows, words: capacity, backend: encoder.directions[0].backend)
         let layers = merges != nil ? 0 : configuration.sharesLayers ? 1 : encoder.directions.count
-        kept = (0..<layers).map { [capacity] _ in FloatBuffer(count: capacity * width) }
-        outputs = encoder.directions.map { _ in FloatBuffer(count: merges == nil ? rows * width : 0) }
+        kept = (0..<layers).map { [capacity] in encoder.directions[$0].backend.allocate(capacity * width) }
+        outputs = encoder.directions.map { $0.backend.allocate(merges == nil ? rows * width : 0) }
         if let (table, name) = table {
             guard table.dimension == configuration.inputSize else {
                 throw ToolError(
@@ -122,6 +122,8 @@ final class SentenceInput: NumberedWords {
     /// Begins a batch of at most `rows` rows for each direction: every place is empty.
     func begin(rows: Int) {
         if words.count + rows > capacity { forget() }
+        // The batch before is read until then.
+        for model in encoder.directions { model.backend.wait() }
         for numbers in numbers { numbers[0..<rows].fill(EncoderConfiguration.Mark.begin) }
     }
 
@@ -171,6 +173,7 @@ final class SentenceInput: NumberedWords {
         let width = encoder.configuration.width
         while read < words.count {
             let new = (read..<min(words.count, read + batchRows)).map { UInt32($0) }
+            for model in encoder.directions { model.backend.wait() }
             try batch.fill(new, of: self)
             for (layer, buffer) in kept.enumerated() {
                 let target = Matrix(buffer, at: read * width, rows: new.count, columns: width)

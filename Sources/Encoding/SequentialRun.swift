@@ -48,7 +48,9 @@ final class SequentialRun {
     func run(_ words: [String], steps: [Int], deliver: (Matrix) throws -> Void) throws {
         let pieces = cut(steps)
         if !isStateful {
-            for state in states { state.fill(0) }
+            for (model, state) in zip(encoder.directions, states) {
+                model.backend.fill(Matrix(state, rows: 1, columns: state.count), with: 0)
+            }
         }
         let reversed = encoder.directions.indices.filter { turn(of: 0, $0, pieces) > 0 }
         // The states in which the reversed directions begin each piece, the last piece's first.
@@ -71,8 +73,8 @@ final class SequentialRun {
             if index == 0 { keepStates(reversed) }
             let target = Matrix(memory, rows: pieces[index].words.count, columns: columns)
             vectors.collect(
-                steps: steps[pieces[index].words], passes.map { WindowShape(steps: $0.rows, batch: 1) }, into: target
-            ) { row(passes[$0], $1) }
+                [steps[pieces[index].words]], passes.map { WindowShape(steps: $0.rows, batch: 1) }, into: [target]
+            ) { row(passes[$1], $2) }
             try deliver(target)
         }
         keepStates(encoder.directions.indices.filter { !reversed.contains($0) })

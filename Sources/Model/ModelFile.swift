@@ -81,19 +81,24 @@ public enum ModelFile {
     /// Opens a model with memory for batches of `capacity`. The weights of one that is not trained stay in the file, which is
     /// mapped: start-up is a look at each of them.
     ///
-    /// - Parameter hasOutput: whether it will predict; without, the weights of output layers are left where they are.
+    /// - Parameters:
+    ///   - hasOutput: whether it will predict; without, the weights of output layers are left where they are.
+    ///   - backends: of a device, which gets the weights, one for each direction; none: the processor computes.
     ///
     /// Throws `ToolError`: `noInput` if the file cannot be opened, `dataError` if a tensor is missing, unknown, of
     /// another shape than the configuration asks for, or holds a number that is not finite.
     public static func read(
         _ path: String, capacity: WindowCapacity, training: (any Optimizer)? = nil, hasOutput: Bool = true,
-        pool: ThreadPool
+        pool: ThreadPool, backends: [any Backend] = []
     ) throws -> ContextualEncoder {
         let reader = try SafetensorsReader(path: path)
         let configuration = try configuration(of: reader)
         try checkSize(configuration, reader)
-        let encoder = ContextualEncoder(configuration, capacity: capacity, training: training, hasOutput: hasOutput, pool: pool)
-        if training == nil { try borrow(reader, for: encoder, pool: pool) } else { try load(reader, into: encoder) }
+        let encoder = ContextualEncoder(
+            configuration, capacity: capacity, training: training, hasOutput: hasOutput, pool: pool,
+            backends: Array(backends.prefix(configuration.directions.count)))
+        if training == nil && backends.isEmpty { try borrow(reader, for: encoder, pool: pool) } else { try load(reader, into: encoder) }
+        if training == nil { encoder.fileDigest = reader.metadata[digestKey] }
         encoder.records = TrainingRecord.decode(reader)
         if let units = reader.metadata[unitsKey] {
             encoder.units = units.parts(separatedBy: " ")

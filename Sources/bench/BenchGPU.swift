@@ -41,6 +41,9 @@ struct BenchGPU: BenchCommand {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
+        if let compile, !compile.hasPrefix("sm_") || Int(compile.dropFirst(3)).map({ !(50..<1000).contains($0) }) ?? true {
+            throw ValidationError("--compile must be sm_ and a number, sm_90 for example")
+        }
         guard seconds >= 0 && seconds < 1e6 else { throw ValidationError("--seconds must not be negative") }
         for (name, size) in [("--rows", rows), ("--columns", columns), ("--depth", depth)] where size < 1 || size > 1 << 14 {
             throw ValidationError("\(name) must be from 1 to \(1 << 14)")

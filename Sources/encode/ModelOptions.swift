@@ -2,7 +2,9 @@ import ArgumentParser
 import ELMoWeights
 import Encoding
 import Kernels
+import Files
 import Model
+import NetworkArguments
 import Parallel
 
 /// The options of the model that makes the vectors, and of the files that its input layer reads.
@@ -36,6 +38,8 @@ struct ModelOptions: ParsableArguments {
         help: "Multiply with weights of 8 bits: faster, and vectors whose mean cosine to the exact ones is above 0.999.")
     var isQuantized = false
 
+    @OptionGroup var device: DeviceOptions
+
     /// Throws `ValidationError` if there is not one model.
     func check() throws {
         guard (elmoOptions == nil) == (elmoWeights == nil) else {
@@ -45,12 +49,21 @@ struct ModelOptions: ParsableArguments {
             throw ValidationError("--model is missing: the model that train made, or --elmo-options and --elmo-weights")
         }
         guard model == nil || elmoWeights == nil else { throw ValidationError("--model and --elmo-weights exclude each other") }
+        guard device.device == .processor || (elmoWeights == nil && !isQuantized) else {
+            throw ValidationError(
+                "--\(isQuantized ? "int8" : "elmo-weights") is of the processor"
+                    + (isQuantized ? "" : "; encode --convert makes a model of the weights, which a GPU takes"))
+        }
     }
 
     /// Reads the model with its table or merges. Throws `ToolError` as `LoadedModel` does, and what reading the model throws.
     func load(threads: Int, _ pool: WorkerPool) throws -> LoadedModel {
         let capacity = SentenceEncoder.capacity, threads = ThreadPool(threads: threads)
-        let encoder = try model.map { try ModelFile.read($0, capacity: capacity, hasOutput: false, pool: threads) }
+        // Directions take turns on one stream: each batch is large enough for the whole GPU.
+        let backends = try device.open().map { try device.backends(1, on: $0) }?.first.map { [$0, $0] } ?? []
+        let encoder = try model.map {
+            try ModelFile.read($0, capacity: capacity, hasOutput: false, pool: threads, backends: backends)
+        }
             ?? ELMoWeights.read(options: elmoOptions ?? "", weights: elmoWeights ?? "", capacity: capacity, pool: threads)
         return try LoadedModel(
             encoder, name: model ?? elmoWeights ?? "", table: table, takesOtherTable: otherTable, merges: bpe,

@@ -14,6 +14,11 @@ enum FakeGPU {
         }
         setenv("CONTOUR_CUDA_PATH", folder, 1)
         setenv("XDG_CACHE_HOME", folder, 1)
+        // Read once; programs that other tests start are to know nothing of it.
+        defer {
+            unsetenv("CONTOUR_CUDA_PATH")
+            unsetenv("XDG_CACHE_HOME")
+        }
         return try CUDADevice()
     }
 
