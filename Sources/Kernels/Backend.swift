@@ -1,24 +1,28 @@
 /// What makes operations the same as those of another time; see `Backend.repeating`.
 public struct RecordKey: Hashable, Sendable {
-    /// A number for the piece of code.
+    /// A number for the piece of code, and the memory that it works on.
     let part: Int
+    let memory: ObjectIdentifier
     /// Steps and sequences of the window, and whether it begins in the zero state.
     let steps, batch: Int
     let startsAtZero: Bool
     /// The step of training, for what draws at random; no part of the key.
     @_spi(HostMemory) public let trainingStep: Int
 
-    public init(part: Int, steps: Int, batch: Int, startsAtZero: Bool, trainingStep: Int) {
+    public init(part: Int, memory: ObjectIdentifier, steps: Int, batch: Int, startsAtZero: Bool, trainingStep: Int) {
+        self.memory = memory
         (self.part, self.steps, self.batch, self.startsAtZero) = (part, steps, batch, startsAtZero)
         self.trainingStep = trainingStep
     }
 
     public static func == (one: RecordKey, other: RecordKey) -> Bool {
         (one.part, one.steps, one.batch) == (other.part, other.steps, other.batch) && one.startsAtZero == other.startsAtZero
+            && one.memory == other.memory
     }
 
     public func hash(into hasher: inout Hasher) {
         hasher.combine(part)
+        hasher.combine(memory)
         hasher.combine(steps)
         hasher.combine(batch)
         hasher.combine(startsAtZero)

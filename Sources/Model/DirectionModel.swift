@@ -333,11 +333,11 @@ public final class DirectionModel {
     }
 
     private func recordKey(_ part: Recorded, _ shape: WindowShape, _ step: Int) -> RecordKey? {
-        // Several networks may compute on one backend.
         guard shape.active == nil else { return nil }
+        // Several networks may compute on one backend.
         return RecordKey(
-            part: 2 * direction.number + part.rawValue, steps: shape.steps, batch: shape.batch, startsAtZero: memory.startsAtZero,
-            trainingStep: step)
+            part: part.rawValue, memory: ObjectIdentifier(memory), steps: shape.steps, batch: shape.batch,
+            startsAtZero: memory.startsAtZero, trainingStep: step)
     }
 
     /// - Parameter step: of training, whose passes are all the same for a device; `nil` for others.
