@@ -100,13 +100,13 @@ import Testing
     @Test func theBillAndWhatDoesNotFit() async throws {
         let bill = try await runShell(train(libraries.environment, "--device cuda --dry-run").replacing("-o '\(work.path)/model'", with: ""))
         #expect(bill.status == 0 && bill.text.contains("GPU memory in all\t") && bill.text.contains("free of Fake GPU\t"), "\(bill.errors)")
-        let large = "--device cuda --cell 256 --batch 4000"
-        let refused = try await runShell(train("FAKE_CUDA_MEMORY=400000000 " + libraries.environment, large))
+        let large = "--device cuda --cell 512 --batch 700"
+        let refused = try await runShell(train("FAKE_CUDA_MEMORY=200000000 " + libraries.environment, large))
         #expect(refused.status == 78 && refused.errors.contains("the largest batch that fits: --batch "), "\(refused.errors)")
         let batch = refused.errors.split(separator: " ").last.flatMap { Int($0.dropLast()) } ?? 0
-        #expect(batch > 0 && batch < 4000)
+        #expect(batch > 0 && batch < 700)
         let fitting = try await runShell(
-            train("FAKE_CUDA_MEMORY=400000000 " + libraries.environment, "--device cuda --cell 256 --batch \(batch)"))
+            train("FAKE_CUDA_MEMORY=200000000 " + libraries.environment, "--device cuda --cell 512 --batch \(batch)"))
         #expect(fitting.status == 0, "\(fitting.errors)")
     }
 
@@ -123,7 +123,7 @@ import Testing
             ("FAKE_CUDA_FAIL=cuLaunchKernel:500:719 " + libraries.environment, "cuda", 70, "train: Fake GPU: "),
         ] {
             let result = try await runShell(train(environment, "--device \(device)", output: "none"))
-            #expect(result.status == status && result.errors.contains(text), "\(device), \(text): \(result.status), \(result.errors)")
+            #expect(result.status == status && (text.isEmpty || result.errors.contains(text)), "\(device), \(text): \(result.status), \(result.errors)")
             #expect(result.errors.split(separator: "\n").count == (status == 0 ? 0 : 1))
         }
     }
@@ -131,7 +131,7 @@ import Testing
     @Test func aGPUThatFailsLeavesTheLastCheckpoint() async throws {
         let checkpoints = "--checkpoints '\(work.path)/run' --checkpoint-every 0 --device cuda"
         let failed = try await runShell(
-            train("FAKE_CUDA_FAIL=cuStreamSynchronize:100:700 " + libraries.environment, checkpoints))
+            train("FAKE_CUDA_FAIL=cuGraphLaunch:9:700 " + libraries.environment, checkpoints))
         #expect(failed.status == 70 && failed.errors.contains("illegal memory access"), "\(failed.errors)")
         #expect(try FileManager.default.contentsOfDirectory(atPath: work.file("run")).contains { $0.hasPrefix("step-") })
         #expect(!FileManager.default.fileExists(atPath: work.file("model")))
