@@ -52,7 +52,8 @@ public struct DeviceBenchmark {
         for (scalars, plain) in zip(own.scalars, expected.scalars) {
             worst = max(worst, difference((0..<scalars.count).map { scalars[$0] }, (0..<plain.count).map { plain[$0] }))
         }
-        return Result(difference: worst, speed: seconds > 0 ? 1e-9 * operation.work(sizes) * (operation.isProduct ? 1 : 4) / time(own) : 0)
+        let work = operation.work(sizes) * (operation.isProduct ? 1 : 4)
+        return Result(difference: worst, speed: seconds > 0 ? 1e-9 * work / time(own) : 0)
     }
 
     private func difference(_ values: [Double], _ expected: [Double]) -> Double {

@@ -2,7 +2,8 @@
 enum Kernel: Int, CaseIterable {
     case fill, copy, add, scale, broadcast, addRow, move, columnPartials, addPartials, columnSums, gather, scatterAdd, addRuns
     case findNotFinite, normalize, rowProducts, squares, addNumbers, addNumbersToFloat, runningSums, toBFloat16s
-    case activate, bend, dropout, multiplyBy, clip, maskClipped, layerNorm, layerNormPartials, layerNormBackward, endStep, endStepBackward
+    case activate, bend, dropout, multiplyBy, clip, maskClipped, layerNorm, layerNormPartials, layerNormBackward
+    case endStep, endStepBackward
     case lstmStep, lstmStepHalf, lstmStepBackward, lstmStepBackwardHalf, gruStep, gruStepBackward
     case highway, highwayBackward, unfold, maxPool, filterGradients, letterGradients
     case rowFactors, cosineLoss, squaredLoss, vonMisesFisherLoss, unitNegatives, findNearest, maxMarginLoss

@@ -56,7 +56,8 @@ private struct NVRTC {
         codeSize = try library.function("nvrtcGetCUBINSize")
         code = try library.function("nvrtcGetCUBIN")
         destroy = try library.function("nvrtcDestroyProgram")
-        let find: @convention(c) (UnsafeMutablePointer<CInt>, UnsafeMutablePointer<CInt>) -> CInt = try library.function("nvrtcVersion")
+        typealias Version = @convention(c) (UnsafeMutablePointer<CInt>, UnsafeMutablePointer<CInt>) -> CInt
+        let find: Version = try library.function("nvrtcVersion")
         var (major, minor): (CInt, CInt) = (0, 0)
         _ = find(&major, &minor)
         version = "\(major).\(minor)"

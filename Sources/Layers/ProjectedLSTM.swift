@@ -230,18 +230,14 @@ public struct ProjectedLSTM: RecurrentLayer {
 
     /// The transposed weights for the steps of a backward pass. A device has packed them for both ways.
     private func backwardFactors(_ run: Run) -> (recurrent: PackedFactor, projection: PackedFactor?) {
-        if !run.backend.computesInHostMemory {
-            let rows = (recurrentWeight.shape[0], projectionWeight?.shape[0] ?? 0)
-            let columns = (recurrentWeight.shape[1], projectionWeight?.shape[1] ?? 0)
-            if let recurrent = run.backend.transposed(run.vector(recurrentFactor), rows: rows.0, columns: columns.0) {
-                return (recurrent, projectionFactor.flatMap {
-                    run.backend.transposed(run.vector($0), rows: rows.1, columns: columns.1)
-                })
-            }
+        func transposed(_ weight: Parameter, _ slot: MatrixSlot) -> PackedFactor? {
+            run.backend.transposed(run.vector(slot), rows: weight.shape[0], columns: weight.shape[1])
         }
-        return (
-            pack(run.value(recurrentWeight).transposed, recurrentFactor, run), packedProjection(run, \.transposed)
-        )
+        guard let recurrent = transposed(recurrentWeight, recurrentFactor) else {
+            return (pack(run.value(recurrentWeight).transposed, recurrentFactor, run), packedProjection(run, \.transposed))
+        }
+        guard let projectionWeight, let projectionFactor else { return (recurrent, nil) }
+        return (recurrent, transposed(projectionWeight, projectionFactor))
     }
 
     private func pack(_ factor: some Factor, _ slot: MatrixSlot, _ run: Run) -> PackedFactor {
@@ -275,14 +271,18 @@ public struct ProjectedLSTM: RecurrentLayer {
         let backend = run.backend
         let gates = gates(shape, run), states = states(shape, run), cells = cells(shape, run), raw = raw(shape, run)
         let cellGradient = run.matrix(cellGradient, rows: shape.batch)
+        let projectionGradient = projectionGradient.map { run.matrix($0, rows: shape.rows) } ?? outputGradient
+        // m of all steps, which the way back puts in the place of c where it was not kept.
+        let cellOutputs = keepsCellOutputs
+            ? run.matrix(cellOutputs, rows: shape.rows) : cells.rows(shape.batch..<shape.batch + shape.rows)
         backend.fill(cellGradient, with: 0)
         shape.forEachEnded { rows in
             backend.fill(gates.rows(rows), with: 0)
             backend.fill(outputGradient.rows(rows), with: 0)
-            backend.fill(cells.rows(rows.lowerBound + shape.batch..<rows.upperBound + shape.batch), with: 0)
+            if keepsCellOutputs { backend.fill(projectionGradient.rows(rows), with: 0) }
+            backend.fill(cellOutputs.rows(rows), with: 0)
         }
         let mask = dropout.mask(rows: shape.batch, run)
-        let projectionGradient = projectionGradient.map { run.matrix($0, rows: shape.rows) } ?? outputGradient
         let sums = normSums.map { run.matrix($0, rows: backend.normSumRows) }
         if let sums { backend.fill(sums, with: 0) }
         let biasSums = biasSums.map { run.matrix($0, rows: backend.biasSumRows) }
@@ -291,7 +291,7 @@ public struct ProjectedLSTM: RecurrentLayer {
         let (recurrent, projection) = backwardFactors(run)
         for step in stride(from: shape.steps - 1, through: 0, by: -1) {
             let block = shape.activeBlock(step)
-            // From the output's gradient to that of p, in place.
+            // From the output's gradient to that of p.
             run.enter(.layerNorm, of: .projection)
             var ending = self.ending(block, mask, run)
             if let layerNorm {
@@ -333,9 +333,6 @@ public struct ProjectedLSTM: RecurrentLayer {
             states.rows(rows).transposed, gates.rows(rows), into: run.gradient(recurrentWeight), adding: true)
         if let projectionWeight {
             run.enter(.weightProducts, of: .projection)
-            // m of all steps, which the way back has put in the place of c where it was not kept.
-            let cellOutputs = keepsCellOutputs
-                ? run.matrix(cellOutputs, rows: shape.rows) : cells.rows(shape.batch..<shape.batch + shape.rows)
             backend.multiply(
                 cellOutputs.transposed, projectionGradient, into: run.gradient(projectionWeight), adding: true)
         }

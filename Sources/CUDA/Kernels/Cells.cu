@@ -5,12 +5,14 @@ __device__ inline float fastSigmoid(float value) { return fastDivide(1, 1 + fast
 __device__ inline float fastTanh(float value) { return fastDivide(2, 1 + fastExponential(-2 * value)) - 1; }
 
 /// `lstmStep` of gates and outputs in bfloat16, in groups of four units. All starts and strides are multiples of four elements.
-extern "C" __global__ void lstmStepHalf(Matrix gates, const float *bias, Matrix previous, Matrix cells, Matrix outputs, float bound) {
+extern "C" __global__ void lstmStepHalf(
+    Matrix gates, const float *bias, Matrix previous, Matrix cells, Matrix outputs, float bound) {
     int size = cells.columns, groups = size / 4;
     EACH(index, gates.rows * groups) {
         int row = index / groups, unit = index % groups * 4;
         unsigned short *gate = (unsigned short *)gates.start + (long long)row * gates.stride + unit;
-        Halves i = *(Halves *)gate, f = *(Halves *)(gate + size), g = *(Halves *)(gate + 2 * size), o = *(Halves *)(gate + 3 * size), m;
+        Halves i = *(Halves *)gate, f = *(Halves *)(gate + size), g = *(Halves *)(gate + 2 * size);
+        Halves o = *(Halves *)(gate + 3 * size), m;
         Floats before = *(Floats *)(rowOf(previous, row) + unit), c;
         Floats iBias = *(Floats *)(bias + unit), fBias = *(Floats *)(bias + size + unit);
         Floats gBias = *(Floats *)(bias + 2 * size + unit), oBias = *(Floats *)(bias + 3 * size + unit);
@@ -48,7 +50,8 @@ extern "C" __global__ void lstmStepBackwardHalf(
         Floats sums[4] = {};
         for (int row = first; row < end; row++) {
             unsigned short *gate = (unsigned short *)gates.start + (long long)row * gates.stride + unit;
-            Halves i = *(Halves *)gate, f = *(Halves *)(gate + size), g = *(Halves *)(gate + 2 * size), o = *(Halves *)(gate + 3 * size);
+            Halves i = *(Halves *)gate, f = *(Halves *)(gate + size), g = *(Halves *)(gate + 2 * size);
+            Halves o = *(Halves *)(gate + 3 * size);
             Halves dm = *(Halves *)((unsigned short *)outputGradient.start + (long long)row * outputGradient.stride + unit);
             Floats before = *(Floats *)(rowOf(previous, row) + unit), c = *(Floats *)(rowOf(cells, row) + unit);
             Floats carried = *(Floats *)(rowOf(cellGradient, row) + unit);

@@ -61,7 +61,8 @@ extern "C" __global__ void maskClipped(Matrix gradient, Matrix values, float bou
     }
 }
 
-extern "C" __global__ void layerNorm(Matrix input, const float *gain, const float *bias, double epsilon, Matrix output, Matrix statistics) {
+extern "C" __global__ void layerNorm(
+    Matrix input, const float *gain, const float *bias, double epsilon, Matrix output, Matrix statistics) {
     int size = input.columns;
     EACH_ROW(row, input.rows) {
         double sum = 0, square = 0;
