@@ -93,9 +93,7 @@ training() {
                 function far(one, other) { return one > other ? one - other : other - one }
                 { if (far($1, $3) > worst) worst = far($1, $3); last = $1; own = $3; size = $1 < 0 ? -$1 : $1 }
                 END {
-                    # In the max-margin loss another negative may be the nearest.
-                    bound = precision == "bfloat16" ? 0.05 : name == "max-margin" ? 2e-3 : 2e-4
-                    bound *= size > 1 ? size : 1
+                    bound = (precision == "float32" ? 2e-4 : 0.05) * (size > 1 ? size : 1)
                     right = NR == 10 && worst <= bound
                     printf "%-12s %-9s steps %d, last loss %.6f and %.6f, furthest %.2e%s\n", name, precision, NR, last, own, worst,
                         right ? "" : "  WRONG"

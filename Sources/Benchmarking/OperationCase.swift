@@ -91,7 +91,7 @@ public final class OperationMemory {
         return matrix
     }
 
-    /// The same in the form in which the backend stores factors of products.
+    /// Returns a matrix of random numbers in ±`scale`, stored as the backend stores factors of products.
     func factor(_ rows: Int, _ columns: Int, scale: Double = 1) -> Matrix {
         let element = backend.factorElement, buffer = backend.allocate((rows * columns * element.size + 3) / 4)
         buffers.append((buffer, false))

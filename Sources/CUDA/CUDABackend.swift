@@ -33,7 +33,7 @@ public final class CUDABackend: Backend {
     private let arguments = UnsafeMutableRawPointer.allocate(byteCount: 2048, alignment: 16)
     private let argumentPlaces = UnsafeMutablePointer<UnsafeMutableRawPointer?>.allocate(capacity: 32)
 
-    /// What scratch memory is for: two uses at once have two pieces.
+    /// The uses of scratch memory. Each has a piece of its own, because several may be in use at once.
     enum Scratch: Int, CaseIterable {
         case left, right, sums, numbers, moreNumbers, transfer, values
     }
@@ -75,7 +75,7 @@ public final class CUDABackend: Backend {
     /// Parts that rows are cut into by the kernels that add them up on the way.
     public var normSumRows: Int { 8 * device.multiprocessors }
     public var biasSumRows: Int { 128 }
-    public var factorElement: Kernels.Matrix.Element { precision == .bfloat16 ? .bfloat16 : .float32 }
+    public var factorElement: Matrix.Element { precision == .bfloat16 ? .bfloat16 : .float32 }
 
     public func wait() {
         device.makeCurrent()
@@ -95,9 +95,9 @@ public final class CUDABackend: Backend {
     }
 
     /// A piece of scratch memory as a matrix.
-    func scratchMatrix(_ use: Scratch, rows: Int, columns: Int, element: Kernels.Matrix.Element = .float32) -> Kernels.Matrix {
+    func scratchMatrix(_ use: Scratch, rows: Int, columns: Int, element: Matrix.Element = .float32) -> Matrix {
         let start = scratch(use, (rows * columns * element.size + 3) / 4)
-        return Kernels.Matrix(
+        return Matrix(
             UnsafeMutablePointer(bitPattern: UInt(start))!, rows: rows, columns: columns, element: element)
     }
 
@@ -194,7 +194,7 @@ public final class CUDABackend: Backend {
     // MARK: - Products
 
     func multiply(
-        _ left: CuBLAS.Factor, _ right: CuBLAS.Factor, rows: Int, columns: Int, depth: Int, into result: Kernels.Matrix, adding: Bool
+        _ left: CuBLAS.Factor, _ right: CuBLAS.Factor, rows: Int, columns: Int, depth: Int, into result: Matrix, adding: Bool
     ) {
         guard rows > 0, columns > 0 else { return }
         guard depth > 0 else {
@@ -211,7 +211,7 @@ public final class CUDABackend: Backend {
         device.check(status == 0 ? 0 : 999, "product of \(rows) x \(depth) and \(depth) x \(columns): cuBLAS status \(status)")
     }
 
-    func type(_ matrix: Kernels.Matrix) -> CInt { matrix.element == .float32 ? CuBLAS.float32 : CuBLAS.bfloat16 }
+    func type(_ matrix: Matrix) -> CInt { matrix.element == .float32 ? CuBLAS.float32 : CuBLAS.bfloat16 }
 }
 
 /// A matrix as kernels take it.
@@ -219,7 +219,7 @@ struct DeviceMatrix: BitwiseCopyable {
     let start: DeviceAddress
     let rows, columns, stride, element: Int32
 
-    init(_ matrix: Kernels.Matrix) {
+    init(_ matrix: Matrix) {
         start = address(matrix.start)
         (rows, columns) = (Int32(matrix.rows), Int32(matrix.columns))
         (stride, element) = (Int32(matrix.stride), matrix.element.rawValue)
@@ -236,7 +236,7 @@ func address(_ numbers: Numbers) -> DeviceAddress { address(numbers.pointer) }
 func address(_ scalars: Scalars) -> DeviceAddress { address(scalars.pointer) }
 
 /// The floats of a matrix of one row, or of one column, that lie side by side.
-func address(_ vector: Kernels.Matrix) -> DeviceAddress {
+func address(_ vector: Matrix) -> DeviceAddress {
     precondition((vector.rows <= 1 || vector.isDense) && vector.element == .float32)
     return address(vector.start)
 }

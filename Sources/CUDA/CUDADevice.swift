@@ -5,13 +5,13 @@ internal import Parallel
 
 /// A GPU: its context, its memory, and the kernels compiled for it.
 public final class CUDADevice: @unchecked Sendable {
-    /// NVIDIA's name for it, as `NVIDIA H200`.
+    /// NVIDIA's name for it, `NVIDIA H200` for example.
     public let name: String
-    /// As 9.0.
+    /// Its compute capability, 9.0 for example.
     public let capability: String
     /// Bytes of its memory.
     public let memory: Int
-    /// CUDA's version that the driver has, as 13.0.
+    /// The version of CUDA that the driver supports, 13.0 for example.
     public let driverVersion: String
     let multiprocessors: Int
     let driver: Driver

@@ -2,7 +2,6 @@
 
 /// A modified Bessel function as the kernel takes it.
 private struct DeviceBessel: BitwiseCopyable {
-    typealias Coefficients = InlineCoefficients
     let order: Double
     var sum = InlineCoefficients(), slope = InlineCoefficients()
     let steps, count: Int32
@@ -66,7 +65,9 @@ extension CUDABackend {
             for column in stride(from: 0, to: all, by: MaxMargin.blockColumns) {
                 let columns = column..<min(column + MaxMargin.blockColumns, all)
                 let products = Matrix(margin.products.start, rows: rows.count, columns: columns.count)
-                multiply(prediction.rows(rows), negatives.rows(columns).transposed, into: products, adding: false)
+                // Rounded factors would find other negatives.
+                multiply(
+                    prediction.rows(rows).operand, negatives.rows(columns).transposed, into: products, adding: false, .float32)
                 launch(
                     .findNearest, blocks: rowBlocks(rows.count), DeviceMatrix(products), DeviceMatrix(target), places,
                     address(margin.nearestProducts), nearest, Int32(row), Int32(column), Int32(column == 0 ? 1 : 0))

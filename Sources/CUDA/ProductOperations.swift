@@ -3,12 +3,16 @@
 // Products, by cuBLAS. With bfloat16, factors that are not of that form are brought into it first.
 extension CUDABackend {
     public func multiply(_ left: some Factor, _ right: some Factor, into result: Matrix, adding: Bool) {
-        let (left, right) = (left.operand, right.operand)
+        multiply(left.operand, right.operand, into: result, adding: adding, precision)
+    }
+
+    /// The product in a precision of its own: losses are float32 whatever other products are.
+    func multiply(_ left: Operand, _ right: Operand, into result: Matrix, adding: Bool, _ precision: Precision) {
         precondition(
             left.columns == right.rows && left.rows == result.rows && right.columns == result.columns,
             "product of \(left.rows) x \(left.columns) and \(right.rows) x \(right.columns)")
         multiply(
-            factor(left, .left), factor(right, .right), rows: left.rows, columns: right.columns, depth: left.columns, into: result,
+            factor(left, .left, precision), factor(right, .right, precision), rows: left.rows, columns: right.columns, depth: left.columns, into: result,
             adding: adding)
     }
 
@@ -18,7 +22,7 @@ extension CUDABackend {
     }
 
     /// A factor in the form that cuBLAS gets.
-    private func factor(_ operand: Operand, _ use: Scratch) -> CuBLAS.Factor {
+    private func factor(_ operand: Operand, _ use: Scratch, _ precision: Precision) -> CuBLAS.Factor {
         var matrix = operand.matrix
         if precision == .bfloat16 && matrix.element == .float32 {
             // Rows of whole 16 bytes: products of others are slow.

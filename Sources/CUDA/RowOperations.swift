@@ -146,7 +146,7 @@ extension CUDABackend {
         doubles(matrix.columns) { launch(.columnSums, blocks: blocks(matrix.columns), DeviceMatrix(matrix), $0) }
     }
 
-    /// What a kernel writes: `count` numbers in double precision.
+    /// Returns the `count` numbers in double precision that a kernel writes to the address which `write` gets.
     func doubles(_ count: Int, _ write: (DeviceAddress) -> Void) -> [Double] {
         let memory = scratch(.sums, 2 * count)
         write(memory)

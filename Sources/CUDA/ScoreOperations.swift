@@ -1,6 +1,6 @@
 @_spi(HostMemory) public import Kernels
 
-/// What the kernel has added up at one row.
+/// The sums over all candidates at one row, as the kernel writes them.
 private struct DeviceScore: BitwiseCopyable {
     var highest = 0.0, zeroth = 0.0, first = 0.0, second = 0.0
     var higherValues: Int32 = 0, higherScores: Int32 = 0

@@ -205,7 +205,7 @@ struct TokenVectors {
         withExtendedLifetime(memory) {}
     }
 
-    /// The same of one sentence, or of several in one matrix.
+    /// Writes the vectors of one sentence's words to `target`, or those of several sentences one after the other.
     private func collect(
         steps: ArraySlice<Int>, _ shapes: [WindowShape], into target: Matrix, row: (_ direction: Int, _ step: Int) -> Int
     ) {

@@ -1,4 +1,4 @@
-/// What makes operations the same as those of another time; see `Backend.repeating`.
+/// A name for operations that are the same each time they run; see `Backend.repeating`.
 public struct RecordKey: Hashable, Sendable {
     /// A number for the piece of code, and the memory that it works on.
     let part: Int

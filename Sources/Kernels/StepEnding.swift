@@ -1,11 +1,11 @@
-/// What makes the output of a step of a recurrent layer of its values v, [rows, columns]:
+/// The operations at the end of a recurrent step, which make its output from its values v, [rows, columns]:
 ///
 ///     output = factors * layerNorm(clip(v))
 public struct StepEnding {
-    /// A bound of ±v; infinite for none.
+    /// The bound of ±v; infinite for none.
     public var clip = Float.infinity
     public var norm: StepNorm?
-    /// Of dropout: the same at each step; [rows or more, columns].
+    /// The factors of dropout, the same at each step: [rows or more, columns].
     public var factors: Matrix?
     /// True if the output is not in the memory of the values.
     public var copies = false
@@ -22,7 +22,7 @@ public struct StepNorm {
     public let statistics: Matrix
     /// [1, columns]: for a backward pass.
     public var gainGradient, biasGradient: Matrix?
-    /// Where a device adds up the gradients of gain and bias over all steps, [normSumRows, 2 columns].
+    /// Partial sums of the gradients of gain and bias over all steps, on a device: [normSumRows, 2 columns].
     public var sums: Matrix?
 
     public init(gain: Matrix, bias: Matrix, epsilon: Double, statistics: Matrix) {

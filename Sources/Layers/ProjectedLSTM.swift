@@ -212,7 +212,7 @@ public struct ProjectedLSTM: RecurrentLayer {
         return outputs
     }
 
-    /// What a step ends with.
+    /// The operations at the end of a step.
     private func ending(_ block: Range<Int>, _ mask: Matrix?, _ run: Run) -> StepEnding {
         var ending = StepEnding()
         if options.projection != nil { ending.clip = options.projectionClip }

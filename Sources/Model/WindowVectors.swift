@@ -13,9 +13,9 @@ public final class WindowVectors {
     private let backend: any Backend
     private let size: Int
     private let resident: (any ResidentVectors)?
-    /// Without vectors that are resident.
+    /// The memory for vectors that are not resident; `nil` if all are.
     private let staged: StagedMemory?
-    /// Of those that are: where in their table each word is, and the vectors.
+    /// The memory for resident vectors: where in their table each word is, and the vectors gathered.
     private let placeMemory, vectors: FloatBuffer
 
     /// - Parameter rows: words at most.
@@ -33,7 +33,8 @@ public final class WindowVectors {
         try gather(words) { try text.gather(words, into: $0) }
     }
 
-    /// The same; `body` writes the vectors to a matrix of the host's memory, [words, size], if they are not resident.
+    /// Takes the vectors of words, which `body` writes to a matrix in the host's memory, [words, size], unless they are resident. Throws
+    /// what `body` throws.
     public func gather(_ words: [UInt32], _ body: (Matrix) throws -> Void) throws {
         if let resident {
             let places = Numbers(placeMemory, count: placeMemory.count)

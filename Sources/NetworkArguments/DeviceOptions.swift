@@ -5,7 +5,7 @@ public import Kernels
 
 extension CUDABackend.Precision: ExpressibleByArgument {}
 
-/// Where a network computes.
+/// The processor or the GPU that a network computes on.
 public enum DeviceChoice: ExpressibleByArgument, Sendable, Equatable {
     case processor
     case cuda(Int)
@@ -37,10 +37,23 @@ public struct DeviceOptions: ParsableArguments {
         valueName: "device"))
     public var device = DeviceChoice.processor
 
-    @Option(help: "Precision of a GPU's products: float32, or bfloat16 with sums in float32.")
-    public var precision = CUDABackend.Precision.bfloat16
+    @Option(name: .customLong("precision"), help: "Precision of a GPU's products: float32, or bfloat16 with sums in float32 [bfloat16].")
+    public var chosenPrecision: CUDABackend.Precision?
 
     public init() {}
+
+    public func validate() throws {
+        guard device != .processor || chosenPrecision != .bfloat16 else {
+            throw ValidationError("--precision bfloat16 is of a GPU: --device cuda")
+        }
+    }
+
+    public var precision: CUDABackend.Precision { chosenPrecision ?? .bfloat16 }
+
+    /// A sentence on the device that was found, for whoever left the choice to the program; `nil` if the user made it.
+    public func announcement(_ gpu: CUDADevice?) -> String? {
+        device == .automatic ? "computing on \(gpu?.name ?? "the processor: there is no GPU")" : nil
+    }
 
     /// A backend on a GPU for each of `count` directions. Throws what `open` throws.
     public func backends(_ count: Int, on gpu: CUDADevice) throws(ToolError) -> [any Backend] {

@@ -7,13 +7,13 @@ public import Model
 public struct DeviceMemory {
     private let configuration: EncoderConfiguration
     private let options: TrainingOptions
-    private let words: WordRows?
+    private let residentBytes: Int
     private let backend: any Backend
 
     /// - Parameter backend: of the device, on which nothing has been allocated for training yet.
     public init(_ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput, backend: any Backend) {
         (self.configuration, self.options, self.backend) = (configuration, options, backend)
-        words = input.words.vectors
+        residentBytes = input.words.vectors.map { ResidentWordVectors.bytes($0, on: backend) } ?? 0
     }
 
     /// The bytes by part, for this batch or another.
@@ -27,9 +27,7 @@ public struct DeviceMemory {
         let targets = configuration.output == .continuous
             ? (rows + (configuration.isContrastive ? configuration.negatives : 0)) * configuration.outputSize : 0
         items.append(("words of a window", 4 * directions * (vectors + targets)))
-        if let words, 4 * words.loadedCount * words.dimension <= backend.freeBytes / 4 {
-            items.append(("vectors of all words", 4 * (words.loadedCount + words.storedCount) * words.dimension))
-        }
+        items.append(("vectors of all words", residentBytes))
         // Factors that are brought into the form of products one after the other.
         let widest = max(configuration.width, configuration.inputSize, configuration.outputSize)
         items.append(("scratch", directions * (2 * 2 * rows * widest + 4 * configuration.encoder.cell * configuration.width + Self.fixed)))

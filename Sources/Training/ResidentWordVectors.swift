@@ -15,8 +15,8 @@ final class ResidentWordVectors: ResidentVectors {
     /// Returns `nil` if a quarter of the memory that the device has left does not hold them. Throws `ToolError` if the table's file
     /// cannot be read.
     init?(_ words: WordRows, on backend: any Backend) throws {
+        guard Self.bytes(words, on: backend) > 0 else { return nil }
         let met = words.met, size = words.dimension
-        guard !backend.computesInHostMemory, 4 * met.count * size <= backend.freeBytes / 4 else { return nil }
         memory = backend.allocate(met.count * size)
         table = Matrix(memory, rows: met.count, columns: size)
         places = Array(repeating: -1, count: words.count)
@@ -37,5 +37,9 @@ final class ResidentWordVectors: ResidentVectors {
         backend.gather(places[0..<words.count], of: table, into: matrix)
     }
 
-    var bytes: Int { memory.bytes + 4 * places.count }
+    /// The bytes that the vectors take on a device; 0 if they stay with the host.
+    static func bytes(_ words: WordRows, on backend: any Backend) -> Int {
+        let bytes = 4 * words.met.count * words.dimension
+        return bytes <= backend.freeBytes / 4 ? bytes : 0
+    }
 }

@@ -15,7 +15,7 @@ package final class WindowTargets {
     private let unigram: UnigramDistribution
     private let sampler: WordSampler?
     private let vectors: TargetVectors
-    /// Of the host's memory, where vectors are made targets.
+    /// The backend that makes vectors targets, in the host's memory.
     private let backend: any Backend
     private let direction: Direction
     private let positions: Int

@@ -19,14 +19,7 @@ struct BenchGPU: BenchCommand {
             Example: bench gpu --device cuda --precision float32
             """)
 
-    @Option(help: ArgumentHelp("Rows of the matrices: positions of a window.", valueName: "n"))
-    var rows = 1280
-
-    @Option(help: ArgumentHelp("Columns: units of a layer, or classes.", valueName: "n"))
-    var columns = 512
-
-    @Option(help: ArgumentHelp("Depth of products: inputs of a layer.", valueName: "n"))
-    var depth = 512
+    @OptionGroup var matrices: MatrixOptions
 
     @Option(help: ArgumentHelp("Measure each operation for about this long; 0 measures no speed.", valueName: "x"))
     var seconds = 0.1
@@ -45,9 +38,6 @@ struct BenchGPU: BenchCommand {
             throw ValidationError("--compile must be sm_ and a number, sm_90 for example")
         }
         guard seconds >= 0 && seconds < 1e6 else { throw ValidationError("--seconds must not be negative") }
-        for (name, size) in [("--rows", rows), ("--columns", columns), ("--depth", depth)] where size < 1 || size > 1 << 14 {
-            throw ValidationError("\(name) must be from 1 to \(1 << 14)")
-        }
     }
 
     func perform() throws {
@@ -62,7 +52,7 @@ struct BenchGPU: BenchCommand {
         let own = try CUDABackend(gpu, precision: device.precision)
         let benchmark = DeviceBenchmark(
             own, processor: ProcessorBackend(pool: ThreadPool(threads: common.threads)), seconds: seconds)
-        let sizes = OperationCase.Sizes(rows: rows, columns: columns, depth: depth)
+        let sizes = matrices.sizes
         var table = TextTable(["operation", "difference", "bound", "", "speed", "unit"]), wrong: [String] = []
         for operation in OperationCase.all where !StopRequest.isMade {
             common.report.progress(operation.name)
@@ -71,7 +61,7 @@ struct BenchGPU: BenchCommand {
             let isWrong = !(result.difference <= bound)
             if isWrong { wrong.append(operation.name) }
             try files.log([
-                "event": "gpuOperation", "name": operation.name, "unit": unit, "rows": rows, "columns": columns, "depth": depth,
+                "event": "gpuOperation", "name": operation.name, "unit": unit, "rows": sizes.rows, "columns": sizes.columns, "depth": sizes.depth,
                 "difference": result.difference.isFinite ? result.difference : 1e300, "bound": bound, "speed": result.speed,
                 "gpu": gpu.name, "precision": device.precision.rawValue,
             ])
@@ -82,7 +72,7 @@ struct BenchGPU: BenchCommand {
         common.report.progress("")
         try files.print(
             "\(gpu.name), compute capability \(gpu.capability), CUDA \(gpu.driverVersion), \(gpu.memory >> 20) MiB, products in "
-                + "\(device.precision.rawValue), \(rows) x \(columns), depth \(depth)\n" + table.text)
+                + "\(device.precision.rawValue), \(sizes.rows) x \(sizes.columns), depth \(sizes.depth)\n" + table.text)
         try files.commit()
         guard wrong.isEmpty else {
             throw ToolError(.software, "\(gpu.name): \(wrong.count) operations differ from the processor's: \(wrong.joined(separator: ", "))")

@@ -17,14 +17,7 @@ struct BenchOperations: BenchCommand {
             Example: bench operations --rows 64 --columns 2048
             """)
 
-    @Option(help: ArgumentHelp("Rows of the matrices: positions of a window.", valueName: "n"))
-    var rows = 1280
-
-    @Option(help: ArgumentHelp("Columns: units of a layer, or classes.", valueName: "n"))
-    var columns = 512
-
-    @Option(help: ArgumentHelp("Depth of products: inputs of a layer.", valueName: "n"))
-    var depth = 512
+    @OptionGroup var matrices: MatrixOptions
 
     @Option(help: ArgumentHelp("Measure each operation for about this long, and at least three rounds.", valueName: "x"))
     var seconds = 0.5
@@ -35,9 +28,6 @@ struct BenchOperations: BenchCommand {
 
     func validate() throws {
         guard seconds > 0 && seconds < 1e6 else { throw ValidationError("--seconds must be above 0") }
-        for (name, size) in [("--rows", rows), ("--columns", columns), ("--depth", depth)] where size < 1 || size > 1 << 14 {
-            throw ValidationError("\(name) must be from 1 to \(1 << 14)")
-        }
     }
 
     func perform() throws {
@@ -45,13 +35,13 @@ struct BenchOperations: BenchCommand {
         let kernels = kernels.chosen ?? .fastest
         OpenBLAS.hold(to: kernels)
         let benchmark = OperationBenchmark(threads: common.threads, kernels: kernels, seconds: seconds)
-        let sizes = OperationCase.Sizes(rows: rows, columns: columns, depth: depth)
+        let sizes = matrices.sizes
         var table = TextTable(["operation", "unit", "contour", "yardstick", "ratio", "lowest", "highest"])
         for operation in OperationCase.all where !StopRequest.isMade {
             common.report.progress(operation.name)
             let speeds = try benchmark.run(operation, sizes), unit = operation.isProduct ? "GFLOP/s" : "GB/s"
             try files.log([
-                "event": "operation", "name": operation.name, "unit": unit, "rows": rows, "columns": columns, "depth": depth,
+                "event": "operation", "name": operation.name, "unit": unit, "rows": sizes.rows, "columns": sizes.columns, "depth": sizes.depth,
                 "threads": common.threads, "own": speeds.own, "yardstick": speeds.yardstick, "ratio": speeds.ratio,
             ])
             table.append([operation.name, unit], speeds.own, speeds.yardstick, ratio: speeds.ratio)
@@ -59,7 +49,27 @@ struct BenchOperations: BenchCommand {
         common.report.progress("")
         try files.print(
             "kernels \(kernels.name), OpenBLAS for \(OpenBLAS().core), \(common.threads) threads, "
-                + "\(rows) x \(columns), depth \(depth)\n" + table.text)
+                + "\(sizes.rows) x \(sizes.columns), depth \(sizes.depth)\n" + table.text)
         try files.commit()
+    }
+}
+
+/// The sizes of the matrices that operations are measured with.
+struct MatrixOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Rows of the matrices: positions of a window.", valueName: "n"))
+    var rows = 1280
+
+    @Option(help: ArgumentHelp("Columns: units of a layer, or classes.", valueName: "n"))
+    var columns = 512
+
+    @Option(help: ArgumentHelp("Depth of products: inputs of a layer.", valueName: "n"))
+    var depth = 512
+
+    var sizes: OperationCase.Sizes { OperationCase.Sizes(rows: rows, columns: columns, depth: depth) }
+
+    func validate() throws {
+        for (name, size) in [("--rows", rows), ("--columns", columns), ("--depth", depth)] where size < 1 || size > 1 << 14 {
+            throw ValidationError("\(name) must be from 1 to \(1 << 14)")
+        }
     }
 }

@@ -101,12 +101,12 @@ struct Encode: Tool {
         if print { return try output.write(binary: false) { try printVectors(paths: inputs, to: $0, pool: pool) } }
         if convert {
             return try output.write(binary: true) {
-                try ModelFile.write(source.load(threads: common.threads, pool).encoder, to: $0)
+                try ModelFile.write(source.load(common, pool).encoder, to: $0)
             }
         }
         if let neighbours, let query {
             return try output.write(binary: false) { file in
-                let model = try source.load(threads: common.threads, pool)
+                let model = try source.load(common, pool)
                 for found in try model.neighbours(of: MarkedSentence.parse(query), count: neighbours, in: inputs, pool: pool) {
                     try file.write("\(fixed(found.cosine, 4))\t\(found.marked)\n")
                 }
@@ -114,7 +114,7 @@ struct Encode: Tool {
         }
         // What cannot be made is said before the model is read.
         let choice = try form.choice(), target = try form.form.open(output: output.output, tokens: form.tokens)
-        let model = try source.load(threads: common.threads, pool)
+        let model = try source.load(common, pool)
         try encode(model, choice, target, pool)
     }
 

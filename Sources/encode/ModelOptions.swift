@@ -6,6 +6,7 @@ import Files
 import Model
 import NetworkArguments
 import Parallel
+import ToolSupport
 
 /// The options of the model that makes the vectors, and of the files that its input layer reads.
 struct ModelOptions: ParsableArguments {
@@ -57,10 +58,11 @@ struct ModelOptions: ParsableArguments {
     }
 
     /// Reads the model with its table or merges. Throws `ToolError` as `LoadedModel` does, and what reading the model throws.
-    func load(threads: Int, _ pool: WorkerPool) throws -> LoadedModel {
-        let capacity = SentenceEncoder.capacity, threads = ThreadPool(threads: threads)
+    func load(_ common: CommonOptions, _ pool: WorkerPool) throws -> LoadedModel {
+        let capacity = SentenceEncoder.capacity, threads = ThreadPool(threads: common.threads), gpu = try device.open()
         // Directions take turns on one stream: each batch is large enough for the whole GPU.
-        let backends = try device.open().map { try device.backends(1, on: $0) }?.first.map { [$0, $0] } ?? []
+        let backends = try gpu.map { try device.backends(1, on: $0) }?.first.map { [$0, $0] } ?? []
+        if let text = device.announcement(gpu) { common.report.print("encode: \(text)") }
         let encoder = try model.map {
             try ModelFile.read($0, capacity: capacity, hasOutput: false, pool: threads, backends: backends)
         }

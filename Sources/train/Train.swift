@@ -137,7 +137,7 @@ struct Train: Tool {
         if let gpu, let backend = backends.first {
             try DeviceMemory(configuration, options, input, backend: backend).check(gpu.name)
         }
-        if device.device == .automatic { common.report.print("train: computing on \(gpu?.name ?? "the processor: there is no GPU")") }
+        if let text = device.announcement(gpu) { common.report.print("train: \(text)") }
 
         let report = TrainingReport(common.report)
         let trainer = try Trainer(

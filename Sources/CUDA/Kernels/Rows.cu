@@ -70,7 +70,7 @@ extern "C" __global__ void addPartials(const float *partials, int parts, int col
     }
 }
 
-/// The same in double precision, of the whole matrix.
+/// sums[column] = the sum of the column, in double precision.
 extern "C" __global__ void columnSums(Matrix matrix, double *sums) {
     EACH(column, matrix.columns) {
         double sum = 0;
@@ -171,7 +171,7 @@ extern "C" __global__ void addNumbers(const double *numbers, int count, double *
     if (threadIdx.x == 0) *target += sum;
 }
 
-/// The same for a target in single precision.
+/// target += the numbers; the target is in single precision: one block.
 extern "C" __global__ void addNumbersToFloat(const double *numbers, int count, float *target) {
     double sum = 0;
     EACH_COLUMN(index, count) sum += numbers[index];
