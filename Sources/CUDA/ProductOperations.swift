@@ -12,8 +12,8 @@ extension CUDABackend {
             left.columns == right.rows && left.rows == result.rows && right.columns == result.columns,
             "product of \(left.rows) x \(left.columns) and \(right.rows) x \(right.columns)")
         multiply(
-            factor(left, .left, precision), factor(right, .right, precision), rows: left.rows, columns: right.columns, depth: left.columns, into: result,
-            adding: adding)
+            factor(left, .left, precision), factor(right, .right, precision), rows: left.rows, columns: right.columns,
+            depth: left.columns, into: result, adding: adding)
     }
 
     public func multiply(_ left: some Factor, _ right: PackedFactor, into result: Matrix, adding: Bool) {

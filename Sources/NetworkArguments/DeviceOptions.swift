@@ -37,7 +37,9 @@ public struct DeviceOptions: ParsableArguments {
         valueName: "device"))
     public var device = DeviceChoice.processor
 
-    @Option(name: .customLong("precision"), help: "Precision of a GPU's products: float32, or bfloat16 with sums in float32 [bfloat16].")
+    @Option(
+        name: .customLong("precision"),
+        help: "Precision of a GPU's products: float32, or bfloat16 with sums in float32 [bfloat16].")
     public var chosenPrecision: CUDABackend.Precision?
 
     public init() {}
