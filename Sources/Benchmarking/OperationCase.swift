@@ -100,6 +100,15 @@ public final class OperationMemory {
         return matrix
     }
 
+    /// The sums of a layer norm's gradients, where the backend wants them.
+    func normSums(_ columns: Int) -> Matrix? { backend.normSumRows == 0 ? nil : zeros(backend.normSumRows, 2 * columns) }
+
+    /// Room for a step's product in parts, if the backend makes it so.
+    func stepParts(rows: Int, depth: Int, columns: Int) -> Matrix? {
+        let count = backend.stepParts(rows: rows, depth: depth, columns: columns)
+        return count == 1 ? nil : zeros(count * rows, columns)
+    }
+
     func write(_ values: [Float], to matrix: Matrix) { backend.write(values, to: matrix) }
 
     /// The factors of a product of `sizes`, each as it is or stored transposed.

@@ -24,11 +24,15 @@ public final class CUDABackend: Backend {
     /// Numbers that kernels write for the host: of `answerCount` blocks or rows.
     let answers: Scalars
     private let answerMemory: FloatBuffer
-    /// The step of training of dropout's draws, where kernels read it.
-    let step: NumberRun<UInt64>
-    private let stepMemory: FloatBuffer
+    /// The step of training of dropout's draws, which kernels read: a number of 64 bits.
+    let stepMemory: FloatBuffer
+    private var step: UInt64 = 0
     /// Scratch memory by its use; each grows to the largest size asked for, then stays.
     private var scratch = [FloatBuffer?](repeating: nil, count: Scratch.allCases.count)
+    /// Where the matrix begins whose squared norm the host has not fetched yet.
+    var begunNorm: DeviceAddress?
+    /// The weights that are trained.
+    var twins: [WeightTwin] = []
     /// Arguments of the kernel that is launched, and where each begins.
     private let arguments = UnsafeMutableRawPointer.allocate(byteCount: 2048, alignment: 16)
     private let argumentPlaces = UnsafeMutablePointer<UnsafeMutableRawPointer?>.allocate(capacity: 32)
@@ -53,8 +57,7 @@ public final class CUDABackend: Backend {
         products = try CuBLAS(stream: stream, workspace: address(workspace.start))
         answerMemory = device.allocateShared(2 * Self.answerCount)
         answers = Scalars(answerMemory, count: Self.answerCount)
-        stepMemory = device.allocateShared(2)
-        step = NumberRun(stepMemory, count: 1)
+        stepMemory = device.allocate(2, on: stream)
     }
 
     deinit {
@@ -111,11 +114,12 @@ public final class CUDABackend: Backend {
     }
 
     private var records: [RecordKey: Record] = [:]
-    private var isRecording = false
+    private(set) var isRecording = false
 
     public func repeating(_ key: RecordKey?, _ body: () -> Void) {
         guard let key, !isRecording else { return body() }
         setStep(UInt64(bitPattern: Int64(key.trainingStep)))
+        refreshTwins()
         guard let record = records[key] else {
             // Once as it is, so that scratch memory has its size.
             body()
@@ -149,12 +153,16 @@ public final class CUDABackend: Backend {
         records.removeAll()
     }
 
-    /// Sets the step of training that draws are of.
+    /// Sets the step of training that draws are of, for what is queued from now on.
     func setStep(_ number: UInt64) {
-        guard step[0] != number else { return }
-        // What is queued draws for another step.
-        wait()
-        step[0] = number
+        guard step != number else { return }
+        precondition(!isRecording, "a record draws for one step")
+        step = number
+        device.makeCurrent()
+        for (place, half) in [UInt32(truncatingIfNeeded: number), UInt32(number >> 32)].enumerated() {
+            device.check(
+                device.driver.fill(address(stepMemory.start) + 4 * UInt64(place), half, 1, stream), "the step's number")
+        }
     }
 
     // MARK: - Launching
@@ -162,14 +170,16 @@ public final class CUDABackend: Backend {
     static let threads = 256
 
     /// Queues a kernel. Its arguments are copied now.
-    func launch<each Argument: BitwiseCopyable>(_ kernel: Kernel, blocks: Int, _ values: repeat each Argument) {
+    func launch<each Argument: BitwiseCopyable>(
+        _ kernel: Kernel, blocks: Int, threads: Int = CUDABackend.threads, _ values: repeat each Argument
+    ) {
         guard blocks > 0 else { return }
         device.makeCurrent()
         var place = 0, count = 0
         repeat put(each values, &place, &count)
         device.check(
             device.driver.launch(
-                device.function(kernel), UInt32(blocks), 1, 1, UInt32(Self.threads), 1, 1, 0, stream, argumentPlaces, nil),
+                device.function(kernel), UInt32(blocks), 1, 1, UInt32(threads), 1, 1, 0, stream, argumentPlaces, nil),
             kernel.name)
     }
 
@@ -191,6 +201,9 @@ public final class CUDABackend: Backend {
     /// Blocks for a kernel whose blocks share out rows.
     func rowBlocks(_ rows: Int) -> Int { min(rows, 32 * device.multiprocessors) }
 
+    /// Blocks for a kernel whose groups of 32 threads share out rows.
+    func warpBlocks(_ rows: Int) -> Int { blocks(32 * rows) }
+
     // MARK: - Products
 
     func multiply(
@@ -209,6 +222,19 @@ public final class CUDABackend: Backend {
                 start: address(result.start), stride: max(result.stride, result.columns), isTransposed: false, type: type(result)),
             adding: adding)
         device.check(status == 0 ? 0 : 999, "product of \(rows) x \(depth) and \(depth) x \(columns): cuBLAS status \(status)")
+    }
+
+    /// A product in parts of its depth, one below the other in `parts`.
+    func multiply(_ left: CuBLAS.Factor, _ right: CuBLAS.Factor, rows: Int, columns: Int, depth: Int, intoParts parts: Matrix) {
+        let count = parts.rows / rows
+        precondition(parts.rows == count * rows && depth % count == 0 && parts.isDense)
+        device.makeCurrent()
+        operations += 2 * Double(rows) * Double(columns) * Double(depth)
+        let status = products.multiplyParts(
+            left, right, rows: rows, columns: columns, depth: depth / count, count: count,
+            into: CuBLAS.Factor(start: address(parts.start), stride: columns, isTransposed: false, type: type(parts)))
+        device.check(
+            status == 0 ? 0 : 999, "\(count) parts of the product of \(rows) x \(depth) and \(depth) x \(columns): cuBLAS status \(status)")
     }
 
     func type(_ matrix: Matrix) -> CInt { matrix.element == .float32 ? CuBLAS.float32 : CuBLAS.bfloat16 }

@@ -1,31 +1,38 @@
 @_spi(HostMemory) public import Kernels
 
 extension CUDABackend {
-    /// True if matrices are of bfloat16 and of floats, as the kernels for groups of four units want them, and aligned for these.
-    private func areHalf(_ halves: [Matrix], floats: [Matrix]) -> Bool {
-        halves.allSatisfy { $0.element == .bfloat16 } && floats.allSatisfy { $0.element == .float32 }
-            && (halves + floats).allSatisfy {
-                $0.columns % 4 == 0 && $0.stride % 4 == 0 && Int(bitPattern: $0.start) % (4 * $0.element.size) == 0
-            }
+    /// True if the kernels for gates of bfloat16 go through a step, four units at once. Other matrices lie as gates do.
+    private func areHalf(_ gates: Matrix) -> Bool {
+        gates.element == .bfloat16 && gates.columns % 16 == 0 && gates.stride % 4 == 0 && Int(bitPattern: gates.start) % 8 == 0
+    }
+
+    private func checkGroups(_ halves: [Matrix], floats: [Matrix]) {
+        precondition(
+            halves.allSatisfy { $0.element == .bfloat16 } && floats.allSatisfy { $0.element == .float32 }
+                && (halves + floats).allSatisfy {
+                    $0.columns % 4 == 0 && $0.stride % 4 == 0 && Int(bitPattern: $0.start) % (4 * $0.element.size) == 0
+                }, "matrices of a step that do not lie in groups of four")
     }
 
     public func lstmStep(gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float) {
-        let isHalf = areHalf([gates, outputs], floats: [previous, cells, bias])
+        let isHalf = areHalf(gates)
+        if isHalf { checkGroups([outputs], floats: [previous, cells, bias]) }
         launch(
             isHalf ? .lstmStepHalf : .lstmStep, blocks: blocks(cells.rows * cells.columns / (isHalf ? 4 : 1)), DeviceMatrix(gates),
             address(bias), DeviceMatrix(previous), DeviceMatrix(cells), DeviceMatrix(outputs), clip)
     }
 
     public func lstmStepBackward(
-        gates: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float,
+        gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float,
         recomputesOutputs: Bool, biasSums: Matrix?
     ) {
-        let isHalf = areHalf([gates, outputGradient], floats: [previous, cells, cellGradient])
+        let isHalf = areHalf(gates)
+        if isHalf { checkGroups([outputGradient], floats: [previous, cells, cellGradient, bias]) }
         // Each thread goes through the rows of a part, which it adds up where that is wanted.
         let parts = biasSums == nil ? gates.rows : min(biasSumRows, gates.rows)
         launch(
             isHalf ? .lstmStepBackwardHalf : .lstmStepBackward, blocks: blocks(parts * cells.columns / (isHalf ? 4 : 1)),
-            DeviceMatrix(gates), DeviceMatrix(previous), DeviceMatrix(cells), DeviceMatrix(outputGradient),
+            DeviceMatrix(gates), address(bias), DeviceMatrix(previous), DeviceMatrix(cells), DeviceMatrix(outputGradient),
             DeviceMatrix(cellGradient), clip, Int32(recomputesOutputs ? 1 : 0), biasSums.map { address($0) } ?? 0, Int32(parts))
     }
 

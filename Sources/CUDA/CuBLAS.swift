@@ -7,6 +7,11 @@ final class CuBLAS {
             Handle?, CInt, CInt, CInt, CInt, CInt, UnsafeRawPointer, DeviceAddress, CInt, CInt, DeviceAddress, CInt, CInt,
             UnsafeRawPointer, DeviceAddress, CInt, CInt, CInt, CInt
         ) -> CInt
+    private let products:
+        @convention(c) (
+            Handle?, CInt, CInt, CInt, CInt, CInt, UnsafeRawPointer, DeviceAddress, CInt, CInt, Int64, DeviceAddress, CInt, CInt,
+            Int64, UnsafeRawPointer, DeviceAddress, CInt, CInt, Int64, CInt, CInt, CInt
+        ) -> CInt
     private let destroy: @convention(c) (Handle?) -> CInt
     private var handle: Handle?
 
@@ -23,6 +28,7 @@ final class CuBLAS {
         let setStream: @convention(c) (Handle?, Handle?) -> CInt = try library.function("cublasSetStream_v2")
         let setWorkspace: @convention(c) (Handle?, DeviceAddress, Int) -> CInt = try library.function("cublasSetWorkspace_v2")
         product = try library.function("cublasGemmEx")
+        products = try library.function("cublasGemmStridedBatchedEx")
         destroy = try library.function("cublasDestroy_v2")
         guard create(&handle) == 0, setStream(handle, stream) == 0, setWorkspace(handle, workspace, Self.workspaceBytes) == 0 else {
             throw ToolError(.unavailable, "\(library.name): cannot be used with this driver")
@@ -52,5 +58,18 @@ final class CuBLAS {
             handle, right.isTransposed ? 1 : 0, left.isTransposed ? 1 : 0, CInt(columns), CInt(rows), CInt(depth), &one, right.start,
             right.type, CInt(right.stride), left.start, left.type, CInt(left.stride), &beta, result.start, result.type,
             CInt(result.stride), Self.inFloat32, -1)
+    }
+
+    /// The products of `count` pieces of the depth, each of `depth` columns of `left` and rows of `right`; results lie one below the other.
+    func multiplyParts(
+        _ left: Factor, _ right: Factor, rows: Int, columns: Int, depth: Int, count: Int, into result: Factor
+    ) -> CInt {
+        var one: Float = 1, zero: Float = 0
+        let leftStep = Int64(depth * (left.isTransposed ? left.stride : 1))
+        let rightStep = Int64(depth * (right.isTransposed ? 1 : right.stride))
+        return products(
+            handle, right.isTransposed ? 1 : 0, left.isTransposed ? 1 : 0, CInt(columns), CInt(rows), CInt(depth), &one, right.start,
+            right.type, CInt(right.stride), rightStep, left.start, left.type, CInt(left.stride), leftStep, &zero, result.start,
+            result.type, CInt(result.stride), Int64(rows * columns), CInt(count), Self.inFloat32, -1)
     }
 }

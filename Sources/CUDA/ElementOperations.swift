@@ -24,7 +24,7 @@ extension CUDABackend {
         precondition(mask.isDense)
         setStep(draw.step)
         launchElements(
-            .dropout, mask, DeviceMatrix(mask), draw.site, address(step.pointer), draw.threshold, 1 / (1 - draw.rate))
+            .dropout, mask, DeviceMatrix(mask), draw.site, address(stepMemory.start), draw.threshold, 1 / (1 - draw.rate))
     }
 
     public func multiply(_ target: Matrix, by factors: Matrix) {
@@ -40,14 +40,17 @@ extension CUDABackend {
 
     public func layerNorm(_ input: Matrix, gain: Matrix, bias: Matrix, epsilon: Double, into output: Matrix, statistics: Matrix) {
         launch(
-            .layerNorm, blocks: rowBlocks(input.rows), DeviceMatrix(input), address(gain), address(bias), epsilon,
+            .layerNorm, blocks: warpBlocks(input.rows), DeviceMatrix(input), address(gain), address(bias), epsilon,
             DeviceMatrix(output), DeviceMatrix(statistics))
     }
 
     public func endStep(_ values: Matrix, _ ending: StepEnding, into output: Matrix) {
-        guard ending.clip < .infinity || ending.norm != nil || ending.factors != nil || ending.copies else { return }
+        guard ending.clip < .infinity || ending.norm != nil || ending.factors != nil || ending.parts != nil || ending.copies else {
+            return
+        }
         launch(
-            .endStep, blocks: rowBlocks(values.rows), DeviceMatrix(values), ending.clip, ending.norm.map { address($0.gain) } ?? 0,
+            .endStep, blocks: rowBlocks(values.rows), threads: rowThreads(values.columns), DeviceMatrix(values),
+            ending.parts.map { DeviceMatrix($0) } ?? .none, ending.clip, ending.norm.map { address($0.gain) } ?? 0,
             ending.norm.map { address($0.bias) } ?? 0, ending.norm?.epsilon ?? 0,
             ending.norm.map { DeviceMatrix($0.statistics) } ?? .none, ending.factors.map { DeviceMatrix($0) } ?? .none,
             DeviceMatrix(output))
@@ -56,10 +59,17 @@ extension CUDABackend {
     public func endStepBackward(_ values: Matrix, _ ending: StepEnding, gradient: Matrix, into result: Matrix) {
         guard ending.norm == nil || ending.norm?.sums != nil else { preconditionFailure("the norm's gradients need sums") }
         launch(
-            .endStepBackward, blocks: min(values.rows, normSumRows), DeviceMatrix(values), ending.clip,
-            ending.norm.map { address($0.gain) } ?? 0, ending.norm.map { DeviceMatrix($0.statistics) } ?? .none,
-            ending.norm?.sums.map { address($0) } ?? 0, ending.factors.map { DeviceMatrix($0) } ?? .none, DeviceMatrix(gradient),
-            DeviceMatrix(result))
+            .endStepBackward, blocks: min(values.rows, normSumRows), threads: rowThreads(values.columns), DeviceMatrix(values),
+            ending.parts.map { DeviceMatrix($0) } ?? .none, ending.clip, ending.norm.map { address($0.gain) } ?? 0,
+            ending.norm.map { DeviceMatrix($0.statistics) } ?? .none, ending.norm?.sums.map { address($0) } ?? 0,
+            ending.factors.map { DeviceMatrix($0) } ?? .none, DeviceMatrix(gradient), DeviceMatrix(result))
+    }
+
+    /// Threads for a kernel of a row to a block, four columns to a thread: few threads add up sooner than many.
+    private func rowThreads(_ columns: Int) -> Int {
+        var threads = 32
+        while threads < Self.threads && 4 * threads < columns { threads *= 2 }
+        return threads
     }
 
     public func layerNormBackward(
@@ -73,7 +83,7 @@ extension CUDABackend {
         addPartials(partials, parts: parts, to: gainGradient)
         addPartials(partials + 4 * UInt64(parts * columns), parts: parts, to: biasGradient)
         launch(
-            .layerNormBackward, blocks: rowBlocks(input.rows), DeviceMatrix(input), address(gain), DeviceMatrix(statistics),
+            .layerNormBackward, blocks: warpBlocks(input.rows), DeviceMatrix(input), address(gain), DeviceMatrix(statistics),
             DeviceMatrix(gradient))
     }
 }

@@ -42,7 +42,7 @@ extension CUDABackend {
         let rows = prediction.rows, losses = scratch(.sums, 2 * rows), blocks = rowBlocks(rows)
         let (p, t, slope) = (DeviceMatrix(prediction), DeviceMatrix(target), gradient.map { DeviceMatrix($0) } ?? .none)
         switch distance {
-        case .cosine: launch(.cosineLoss, blocks: blocks, p, t, address(factors), slope, losses)
+        case .cosine: launch(.cosineLoss, blocks: warpBlocks(rows), p, t, address(factors), slope, losses)
         case .squared: launch(.squaredLoss, blocks: blocks, p, t, address(factors), slope, losses)
         case .vonMisesFisher(let bessel, let penalty, let scale):
             launch(

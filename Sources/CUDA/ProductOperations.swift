@@ -21,11 +21,31 @@ extension CUDABackend {
         multiply(left, right, into: result, adding: adding)
     }
 
+    public func stepParts(rows: Int, depth: Int, columns: Int) -> Int {
+        guard precision == .bfloat16 else { return 1 }
+        // As many blocks of results as the GPU has room for at once, of a depth that is worth a block.
+        let blocks = ((rows + 127) / 128) * ((columns + 127) / 128)
+        let leastDepth = 256
+        var parts = 1
+        while 2 * parts * blocks <= device.multiprocessors && depth / (2 * parts) >= leastDepth && depth % (16 * parts) == 0 { parts *= 2 }
+        return parts
+    }
+
+    public func multiply(_ left: Matrix, _ right: PackedFactor, intoParts parts: Matrix) {
+        guard let stored = right.stored else { preconditionFailure("a factor packed by another backend") }
+        precondition(left.columns == right.rows && parts.columns == right.columns)
+        multiply(
+            factor(left.operand, .left, precision), factor(stored, .right, precision), rows: left.rows, columns: right.columns,
+            depth: left.columns, intoParts: parts)
+    }
+
     /// A factor in the form that cuBLAS gets.
     private func factor(_ operand: Operand, _ use: Scratch, _ precision: Precision) -> CuBLAS.Factor {
         var matrix = operand.matrix
-        if precision == .bfloat16 && matrix.element == .float32 {
-            // Rows of whole 16 bytes: products of others are slow.
+        // Rows of whole 16 bytes: products of others are slow.
+        if precision == .bfloat16, max(matrix.stride, matrix.columns) % 8 == 0, let trained = trainedFactor(matrix) {
+            matrix = trained
+        } else if precision == .bfloat16 && matrix.element == .float32 {
             let stride = (matrix.columns + 7) / 8 * 8
             let room = scratchMatrix(use, rows: matrix.rows, columns: stride, element: .bfloat16)
             let target = room.columns(0..<matrix.columns)
@@ -41,9 +61,12 @@ extension CUDABackend {
         precision == .bfloat16 ? (rows * columns + 1) / 2 : rows * columns
     }
 
-    /// A copy of a factor without gaps, in the precision of products.
+    /// A copy of a factor without gaps, in the precision of products. Weights that are trained are there already, in `memory` nothing is.
     public func pack(_ factor: some Factor, into memory: Matrix) -> PackedFactor {
         let operand = factor.operand, matrix = operand.matrix
+        if let trained = trainedFactor(matrix) {
+            return PackedFactor(Operand(matrix: trained, isTransposed: operand.isTransposed))
+        }
         precondition(memory.columns >= packedCount(rows: matrix.rows, columns: matrix.columns))
         let packed = Matrix(
             memory.start, rows: matrix.rows, columns: matrix.columns, element: precision == .bfloat16 ? .bfloat16 : .float32)
@@ -53,11 +76,6 @@ extension CUDABackend {
             copy(matrix, to: packed)
         }
         return PackedFactor(Operand(matrix: packed, isTransposed: operand.isTransposed))
-    }
-
-    public func transposed(_ memory: Matrix, rows: Int, columns: Int) -> PackedFactor? {
-        let packed = Matrix(memory.start, rows: rows, columns: columns, element: factorElement)
-        return PackedFactor(Operand(matrix: packed, isTransposed: true))
     }
 
     /// A GPU has no use for integers of 8 bits here: the factor is packed as others are.

@@ -7,9 +7,13 @@ extension CUDABackend {
         launch(kernel, blocks: blocks(shape.rows * shape.columns), repeat each values)
     }
 
-    public func fill(_ target: Matrix, with value: Float) { launchElements(.fill, target, DeviceMatrix(target), value) }
+    public func fill(_ target: Matrix, with value: Float) {
+        willWrite(target)
+        launchElements(.fill, target, DeviceMatrix(target), value)
+    }
 
     public func copy(_ source: Matrix, to target: Matrix) {
+        willWrite(target)
         precondition(source.rows == target.rows && source.columns == target.columns)
         guard source.isDense && target.isDense && source.element == target.element else {
             return launchElements(.copy, target, DeviceMatrix(source), DeviceMatrix(target))
@@ -60,7 +64,7 @@ extension CUDABackend {
     public func gather(_ rows: Numbers, of table: Matrix, into target: Matrix) {
         precondition(rows.count >= target.rows && table.columns == target.columns)
         launch(
-            .gather, blocks: rowBlocks(target.rows), resident(rows, .numbers), DeviceMatrix(table), DeviceMatrix(target))
+            .gather, blocks: warpBlocks(target.rows), resident(rows, .numbers), DeviceMatrix(table), DeviceMatrix(target))
     }
 
     public func scatterAdd(_ source: Matrix, to table: Matrix, at rows: Numbers) {
@@ -94,19 +98,42 @@ extension CUDABackend {
 
     public func isFinite(_ matrix: Matrix) -> Bool { blockAnswers(.findNotFinite, matrix) == 0 }
 
-    public func squaredNorm(_ matrix: Matrix) -> Double { blockAnswers(.squares, matrix) }
+    public func beginSquaredNorm(_ matrix: Matrix) {
+        begin(.squares, matrix)
+        begunNorm = address(matrix.start)
+    }
+
+    public func squaredNorm(_ matrix: Matrix) -> Double {
+        if begunNorm == address(matrix.start) { return endAnswers(matrix) }
+        return blockAnswers(.squares, matrix)
+    }
 
     /// The sum of the numbers that the blocks of a kernel write, each one.
     private func blockAnswers(_ kernel: Kernel, _ matrix: Matrix) -> Double {
-        let blocks = min(blocks(matrix.rows * matrix.columns), Self.answerCount)
-        launch(kernel, blocks: blocks, DeviceMatrix(matrix), address(answers))
+        begin(kernel, matrix)
+        return endAnswers(matrix)
+    }
+
+    private func begin(_ kernel: Kernel, _ matrix: Matrix) {
+        begunNorm = nil
+        launch(kernel, blocks: answerBlocks(matrix), DeviceMatrix(matrix), address(answers))
+    }
+
+    private func endAnswers(_ matrix: Matrix) -> Double {
+        begunNorm = nil
         wait()
-        return (0..<blocks).reduce(0) { $0 + answers[$1] }
+        return (0..<answerBlocks(matrix)).reduce(0) { $0 + answers[$1] }
+    }
+
+    /// Four elements to a thread.
+    private func answerBlocks(_ matrix: Matrix) -> Int {
+        min(blocks((matrix.rows * matrix.columns + 3) / 4), Self.answerCount)
     }
 
     public func write(_ values: UnsafeBufferPointer<Float>, to target: Matrix) {
         precondition(values.count == target.rows * target.columns)
         guard let start = values.baseAddress, values.count > 0 else { return }
+        willWrite(target)
         let source = DeviceAddress(UInt(bitPattern: start))
         if target.isDense && target.element == .float32 {
             copy(source, to: address(target.start), bytes: 4 * values.count)

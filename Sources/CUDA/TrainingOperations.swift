@@ -24,16 +24,16 @@ extension CUDABackend {
         if run.rows == nil && count % 4 == 0 && all.allSatisfy({ $0.isDense && Int(bitPattern: $0.start) % 16 == 0 }) {
             return launch(
                 .adamDense, blocks: blocks(count / 4), address(run.weights.start), address(run.gradients.start),
-                address(run.firstMoments.start), address(second.start), Int32(count / 4), update)
+                address(run.firstMoments.start), address(second.start), twinAddress(run.weights), Int32(count / 4), update)
         }
         launchElements(
             .adam, run.gradients, DeviceMatrix(run.weights), DeviceMatrix(run.gradients), DeviceMatrix(run.firstMoments),
-            DeviceMatrix(second), run.rows.map { address($0) } ?? 0, update)
+            DeviceMatrix(second), run.rows.map { address($0) } ?? 0, twinAddress(run.weights), update)
     }
 
     public func update(_ run: WeightRun, _ step: OptimizerStep, _ rule: Adagrad) {
         launchElements(
             .adagrad, run.gradients, DeviceMatrix(run.weights), DeviceMatrix(run.gradients), DeviceMatrix(run.firstMoments),
-            run.rows.map { address($0) } ?? 0, DeviceUpdate(step))
+            run.rows.map { address($0) } ?? 0, twinAddress(run.weights), DeviceUpdate(step))
     }
 }

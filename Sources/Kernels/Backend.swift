@@ -48,6 +48,11 @@ public protocol Backend: AnyObject {
     func allocate(_ count: Int) -> FloatBuffer
     /// Zeroed memory for numbers that the host, too, reads and writes: `Numbers`, `Scalars`, and matrices that it fills.
     func allocateShared(_ count: Int) -> FloatBuffer
+    /// Zeroed memory for weights that will be trained. A device keeps them as factors of products, too, and `update`, `fill`, `copy` and
+    /// `write` keep those true; no other operation writes to weights.
+    func allocateWeights(_ count: Int) -> FloatBuffer
+    /// Bytes that such a weight takes.
+    var weightBytes: Int { get }
     /// Bytes of a device's memory that are free; 0 on the processor.
     var freeBytes: Int { get }
     /// True if operations read and write the host's memory, and are done when they return.
@@ -95,12 +100,14 @@ public protocol Backend: AnyObject {
     func multiply(_ left: some Factor, _ right: some Factor, into result: Matrix, adding: Bool)
     /// Multiplies by a right factor that was packed before.
     func multiply(_ left: some Factor, _ right: PackedFactor, into result: Matrix, adding: Bool)
+    /// Parts in which a device makes the product of a step, [rows, depth] x [depth, columns], whose sum the step's end makes; 1: whole.
+    func stepParts(rows: Int, depth: Int, columns: Int) -> Int
+    /// Writes a product in parts, [parts x rows, columns]: one below the other those of as many equal pieces of the depth.
+    func multiply(_ left: Matrix, _ right: PackedFactor, intoParts parts: Matrix)
     /// Floats that a packed matrix of `rows` x `columns`, or its transpose, takes.
     func packedCount(rows: Int, columns: Int) -> Int
     /// Packs a factor for products that it will be the right factor of, as long as `memory` [1, packedCount] stays as it is.
     func pack(_ factor: some Factor, into memory: Matrix) -> PackedFactor
-    /// The transpose of a factor of rows x columns that was packed in `memory`, if the backend packs it alike both ways.
-    func transposed(_ memory: Matrix, rows: Int, columns: Int) -> PackedFactor?
     /// Packs a factor as integers of 8 bits, for good (`QuantizedMatrix`).
     func quantize(_ factor: Matrix) -> PackedFactor
 
@@ -140,8 +147,10 @@ public protocol Backend: AnyObject {
     /// and go out as activations, in the order input, forget, candidate, output:
     ///
     ///     c = clip(i * g + f * previous c),  m = o * tanh(c)
+    ///
+    /// Gates of bfloat16 stay as they are on a device, whose backward pass computes activations again: memory takes longer.
     func lstmStep(gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float)
-    /// The backward pass of `lstmStep`. The activations in `gates` become the gradients of the pre-activations, the cells become
+    /// The backward pass of `lstmStep`. What that left in `gates` becomes the gradients of the pre-activations, the cells become
     /// m; `cellGradient` comes in as the part of dc that later steps give, and goes out as the part for the step before.
     /// A clipped cell passes nothing on.
     /// - Parameters:
@@ -149,7 +158,7 @@ public protocol Backend: AnyObject {
     ///   - biasSums: [biasSumRows, 4 size], to which a device adds what the rows give to the bias's gradient; `nil`: the caller adds
     ///     the gates up.
     func lstmStepBackward(
-        gates: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float,
+        gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float,
         recomputesOutputs: Bool, biasSums: Matrix?)
 
     /// A step of gated recurrent units between its products. Rows of `gates` [rows, 3 size] come in as products of the input
@@ -234,6 +243,8 @@ public protocol Backend: AnyObject {
 
     // MARK: Training
 
+    /// Begins a squared norm, which a device computes while the host waits for something else: `squaredNorm` then gives it.
+    func beginSquaredNorm(_ matrix: Matrix)
     /// The sum of the squares of all elements; not finite if one of them is not.
     func squaredNorm(_ matrix: Matrix) -> Double
     /// A step of Adam on a run of weights; the gradient becomes zero.
@@ -266,6 +277,9 @@ extension Backend {
     // What a backend has that computes in the memory of the host, and whose operations are done when they return.
     public func allocate(_ count: Int) -> FloatBuffer { FloatBuffer(count: count) }
     public func allocateShared(_ count: Int) -> FloatBuffer { FloatBuffer(count: count) }
+    public func allocateWeights(_ count: Int) -> FloatBuffer { FloatBuffer(count: count) }
+    public var weightBytes: Int { 4 }
+    public func beginSquaredNorm(_ matrix: Matrix) {}
     public func wait() {}
     public var freeBytes: Int { 0 }
     public var computesInHostMemory: Bool { true }
@@ -273,7 +287,10 @@ extension Backend {
     public func repeating(_ key: RecordKey?, _ body: () -> Void) { body() }
     public var normSumRows: Int { 0 }
     public var biasSumRows: Int { 0 }
-    public func transposed(_ memory: Matrix, rows: Int, columns: Int) -> PackedFactor? { nil }
+    public func stepParts(rows: Int, depth: Int, columns: Int) -> Int { 1 }
+    public func multiply(_ left: Matrix, _ right: PackedFactor, intoParts parts: Matrix) {
+        preconditionFailure("products are made whole here")
+    }
 
     public func endStep(_ values: Matrix, _ ending: StepEnding, into output: Matrix) {
         if ending.clip < .infinity { clip(values, to: ending.clip) }

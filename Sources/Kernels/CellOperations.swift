@@ -11,7 +11,7 @@ extension ProcessorBackend {
     }
 
     public func lstmStepBackward(
-        gates: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float,
+        gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float,
         recomputesOutputs: Bool, biasSums: Matrix?
     ) {
         pool.run(

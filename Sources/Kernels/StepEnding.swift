@@ -7,6 +7,8 @@ public struct StepEnding {
     public var norm: StepNorm?
     /// The factors of dropout, the same at each step: [rows or more, columns].
     public var factors: Matrix?
+    /// A product in parts, [parts x rows, columns], on a device: their sum is v, or is added to the output's gradient on the way back.
+    public var parts: Matrix?
     /// True if the output is not in the memory of the values.
     public var copies = false
 

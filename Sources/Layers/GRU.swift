@@ -35,7 +35,7 @@ public struct GRU: RecurrentLayer {
         gates = working?.gates ?? plan.matrix(rows: rows, columns: 3 * cell)
         products = working?.products ?? plan.matrix(rows: rows, columns: 3 * cell)
         states = plan.matrix(rows: rows + batch, columns: cell)
-        recurrentFactor = other?.recurrentFactor ?? plan.packed(rows: cell, columns: 3 * cell)
+        recurrentFactor = other?.recurrentFactor ?? plan.packedWeight(rows: cell, columns: 3 * cell)
     }
 
     public var width: Int { cell }

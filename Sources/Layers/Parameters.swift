@@ -46,14 +46,18 @@ public struct ParameterLayout: Sendable {
 
     /// The bytes that a store of these parameters takes, added up by the first `names` parts of their names: the weights, and
     /// everything that training keeps beside them. Gradients of sparse parameters are not counted: they grow as rows are touched.
-    public func bill(training: (any Optimizer)?, names: Int) -> [(name: String, bytes: Int)] {
+    /// - Parameter backend: where the store is; some keep more than others.
+    public func bill(
+        training: (any Optimizer)?, names: Int, backend: any Backend = ProcessorBackend()
+    ) -> [(name: String, bytes: Int)] {
         var bill: [(name: String, bytes: Int)] = []
         for parameter in parameters {
             let part = parameter.name.split(separator: ".").prefix(names).joined(separator: " ") + " parameters"
             if bill.last?.name != part { bill.append((part, 0)) }
             let kept = 1 + (training?.momentNames.count ?? 0)
             let ofTraining = training == nil ? 0 : parameter.isSparse ? parameter.shape[0] : parameter.extent
-            bill[bill.count - 1].bytes += 4 * (kept * parameter.extent + ofTraining)
+            let ofTwin = training == nil || parameter.isSparse ? 0 : (backend.weightBytes - 4) * parameter.extent
+            bill[bill.count - 1].bytes += 4 * (kept * parameter.extent + ofTraining) + ofTwin
         }
         return bill
     }
@@ -93,7 +97,7 @@ public final class ParameterStore {
     public init(_ layout: ParameterLayout, training: (any Optimizer)?, backend: any Backend) {
         self.layout = layout
         self.backend = backend
-        values = backend.allocate(layout.extent)
+        values = training == nil ? backend.allocate(layout.extent) : backend.allocateWeights(layout.extent)
         self.training = training.map { optimizer in
             let moments = optimizer.momentNames.map { _ in
                 let moments = backend.allocate(layout.extent)
@@ -194,7 +198,8 @@ public final class ParameterStore {
 
     /// Memory of the weights, and of everything that training keeps beside them.
     public var bytes: Int {
-        values.bytes * (1 + (training.map { 1 + $0.moments.count } ?? 0)) + tables.reduce(0) { $0 + $1.bytes }
+        values.bytes * (1 + (training.map { 1 + $0.moments.count } ?? 0))
+            + (training == nil ? 0 : (backend.weightBytes - 4) * values.count) + tables.reduce(0) { $0 + $1.bytes }
     }
 
     /// Memory of the numbers that the optimiser keeps beside weights and gradients.
@@ -247,12 +252,21 @@ public final class ParameterStore {
         return norm
     }
 
+    /// Begins `squaredNorm` of the gradient as it will be once everything that is queued on a device is done.
+    public func beginSquaredNorm() {
+        if let training { backend.beginSquaredNorm(allGradients(training)) }
+    }
+
+    private func allGradients(_ training: Training) -> Matrix {
+        Matrix(training.gradients, rows: 1, columns: training.gradients.count)
+    }
+
     /// The squared norm of the whole gradient, as it was added up.
     public func squaredNorm() -> Double {
         guard let training else { preconditionFailure("a network without gradients cannot be updated") }
         backend.enter(.optimiser, of: .optimiser)
         defer { backend.enter(.other, of: .other) }
-        let dense = backend.squaredNorm(Matrix(training.gradients, rows: 1, columns: training.gradients.count)).squareRoot()
+        let dense = backend.squaredNorm(allGradients(training)).squareRoot()
         return tables.reduce(dense * dense) { $0 + $1.squaredNorm() }
     }
 

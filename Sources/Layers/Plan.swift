@@ -30,6 +30,9 @@ public struct Plan {
     /// See `Backend`.
     public var normSumRows: Int { backend.normSumRows }
     public var biasSumRows: Int { backend.biasSumRows }
+    public func stepParts(rows: Int, depth: Int, columns: Int) -> Int {
+        backend.stepParts(rows: rows, depth: depth, columns: columns)
+    }
 
     // MARK: - Parameters
 
@@ -76,6 +79,11 @@ public struct Plan {
     /// A factor of rows x columns, or its transpose, that is packed for many products.
     public mutating func packed(rows: Int, columns: Int) -> MatrixSlot {
         matrix(rows: 1, columns: backend.packedCount(rows: rows, columns: columns))
+    }
+
+    /// A weight that is packed for all steps of a window: nothing on a device that trains, which keeps weights in that form.
+    public mutating func packedWeight(rows: Int, columns: Int) -> MatrixSlot {
+        isFrugal || !isTraining ? packed(rows: rows, columns: columns) : matrix(rows: 0, columns: columns)
     }
 
     public mutating func numbers(_ count: Int) -> NumberSlot {

@@ -48,7 +48,7 @@ public struct ProjectedLSTM: RecurrentLayer {
     // The memory of a pass. Matrices are time-major; states and cells have one block more than there are steps: block 0 is
     // where the window began.
 
-    /// [rows, 4 cell]: pre-activations, then activations; on the way back their gradients.
+    /// [rows, 4 cell]: pre-activations, then activations where a backend keeps those; on the way back their gradients.
     private let gates: MatrixSlot
     /// m: [rows, cell], or with a projection, on the processor, [batch, cell], of one step: the way back computes it again, from c
     /// and in its place.
@@ -67,6 +67,9 @@ public struct ProjectedLSTM: RecurrentLayer {
     private let projectionGradient, normSums: MatrixSlot?
     /// The sums of the bias, if a device makes them step by step.
     private let biasSums: MatrixSlot?
+    /// The parts of a step's product with the projection, or on the way back with the recurrent weights, and their numbers.
+    private let parts: MatrixSlot
+    private let projectionParts, recurrentParts: Int
     /// The weights that meet every step, packed once for all of them, transposed on the way back.
     private let recurrentFactor: MatrixSlot
     private let projectionFactor: MatrixSlot?
@@ -100,11 +103,15 @@ public struct ProjectedLSTM: RecurrentLayer {
         normSums = plan.isFrugal || !options.layerNorm ? nil : plan.gradient(rows: plan.normSumRows, columns: 2 * output)
         // Of few rows the sums take longer to write than the gates to read again (an H200 at batch 128: 5.2 us a step and 1.8).
         biasSums = plan.isFrugal || batch <= 256 ? nil : plan.gradient(rows: plan.biasSumRows, columns: 4 * cell)
+        projectionParts = options.projection.map { plan.stepParts(rows: batch, depth: cell, columns: $0) } ?? 1
+        recurrentParts = plan.isTraining ? plan.stepParts(rows: batch, depth: 4 * cell, columns: output) : 1
+        let mostParts = max(projectionParts, recurrentParts)
+        parts = plan.matrix(rows: mostParts > 1 ? mostParts * batch : 0, columns: output)
         (recurrentFactor, projectionFactor) = plan.memory(of: "packed weights of a layer") { plan in
             guard let other, plan.isFrugal else {
                 return (
-                    plan.packed(rows: output, columns: 4 * cell),
-                    options.projection.map { plan.packed(rows: cell, columns: $0) }
+                    plan.packedWeight(rows: output, columns: 4 * cell),
+                    options.projection.map { plan.packedWeight(rows: cell, columns: $0) }
                 )
             }
             return (other.recurrentFactor, other.projectionFactor)
@@ -195,12 +202,19 @@ public struct ProjectedLSTM: RecurrentLayer {
                 gates: gates.rows(block), bias: bias, previous: cells.rows(block),
                 cells: cells.rows(block.lowerBound + shape.batch..<block.upperBound + shape.batch), outputs: cellOutputs,
                 clip: options.cellClip)
+            var ending = self.ending(block, mask, run)
             if let projection {
                 run.enter(.projectionProducts, of: .projection)
-                backend.multiply(cellOutputs, projection, into: raw)
+                if projectionParts > 1 {
+                    let parts = run.matrix(parts, rows: projectionParts * block.count)
+                    backend.multiply(cellOutputs, projection, intoParts: parts)
+                    ending.parts = parts
+                } else {
+                    backend.multiply(cellOutputs, projection, into: raw)
+                }
             }
             run.enter(.layerNorm)
-            backend.endStep(raw, self.ending(block, mask, run), into: output)
+            backend.endStep(raw, ending, into: output)
         }
         run.enter(.other, of: .recurrence)
         if shape.active == nil {
@@ -228,16 +242,9 @@ public struct ProjectedLSTM: RecurrentLayer {
         return (pack(run.value(recurrentWeight), recurrentFactor, run), packedProjection(run) { $0.operand })
     }
 
-    /// The transposed weights for the steps of a backward pass. A device has packed them for both ways.
+    /// The transposed weights for the steps of a backward pass.
     private func backwardFactors(_ run: Run) -> (recurrent: PackedFactor, projection: PackedFactor?) {
-        func transposed(_ weight: Parameter, _ slot: MatrixSlot) -> PackedFactor? {
-            run.backend.transposed(run.vector(slot), rows: weight.shape[0], columns: weight.shape[1])
-        }
-        guard let recurrent = transposed(recurrentWeight, recurrentFactor) else {
-            return (pack(run.value(recurrentWeight).transposed, recurrentFactor, run), packedProjection(run, \.transposed))
-        }
-        guard let projectionWeight, let projectionFactor else { return (recurrent, nil) }
-        return (recurrent, transposed(projectionWeight, projectionFactor))
+        (pack(run.value(recurrentWeight).transposed, recurrentFactor, run), packedProjection(run, \.transposed))
     }
 
     private func pack(_ factor: some Factor, _ slot: MatrixSlot, _ run: Run) -> PackedFactor {
@@ -289,11 +296,14 @@ public struct ProjectedLSTM: RecurrentLayer {
         if let biasSums { backend.fill(biasSums, with: 0) }
         run.enter(.recurrentProducts)
         let (recurrent, projection) = backwardFactors(run)
+        // What the step after a step gives to its output's gradient, while that is in parts.
+        var parts: Matrix?
         for step in stride(from: shape.steps - 1, through: 0, by: -1) {
             let block = shape.activeBlock(step)
             // From the output's gradient to that of p.
             run.enter(.layerNorm, of: .projection)
             var ending = self.ending(block, mask, run)
+            ending.parts = parts
             if let layerNorm {
                 ending.norm?.gainGradient = run.gradient(layerNorm.gain)
                 ending.norm?.biasGradient = run.gradient(layerNorm.bias)
@@ -309,7 +319,7 @@ public struct ProjectedLSTM: RecurrentLayer {
             }
             run.enter(.gates, of: .recurrence)
             backend.lstmStepBackward(
-                gates: gates.rows(block), previous: cells.rows(block),
+                gates: gates.rows(block), bias: run.value(self.bias), previous: cells.rows(block),
                 cells: cells.rows(block.lowerBound + shape.batch..<block.upperBound + shape.batch),
                 outputGradient: cellOutputGradient, cellGradient: cellGradient.rows(0..<block.count), clip: options.cellClip,
                 recomputesOutputs: !keepsCellOutputs, biasSums: biasSums)
@@ -317,7 +327,11 @@ public struct ProjectedLSTM: RecurrentLayer {
             // A processor has the rows in its caches now; a device is faster with all of them at once.
             if backend.computesInHostMemory { backend.addColumnSums(of: gates.rows(block), to: run.gradient(bias)) }
             run.enter(.recurrentProducts)
-            if step > 0 {
+            // Where the step before has more sequences, its rows are not those of the parts.
+            if step > 0 && recurrentParts > 1 && shape.active == nil {
+                parts = run.matrix(self.parts, rows: recurrentParts * block.count)
+                if let parts { backend.multiply(gates.rows(block), recurrent, intoParts: parts) }
+            } else if step > 0 {
                 let before = block.lowerBound - shape.batch..<block.upperBound - shape.batch
                 backend.multiply(gates.rows(block), recurrent, into: outputGradient.rows(before), adding: true)
             }

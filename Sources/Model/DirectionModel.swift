@@ -119,6 +119,9 @@ public final class DirectionModel {
         end(shape, carry: carry, run)
     }
 
+    /// Begins the norm that an update will ask for; see `ParameterStore`.
+    public func beginNorm() { parameters.beginSquaredNorm() }
+
     /// The losses added up since they were taken last, which are forgotten.
     public func takeLoss() -> Double {
         backend.wait()

@@ -6,6 +6,7 @@ struct DirectionNetwork {
     let direction: Direction
     let configuration: EncoderConfiguration
     let plan: Plan
+    private let backend: any Backend
     let input: any InputLayer
     let inputNorm: LayerNorm?
     let encoder: any SequenceEncoder
@@ -30,6 +31,7 @@ struct DirectionNetwork {
     ) {
         self.direction = direction
         self.configuration = configuration
+        self.backend = backend
         let name = direction.rawValue, width = configuration.width, isShared = configuration.sharesLayers
         var plan = Plan(backend, capacity: capacity, isTraining: isTraining)
         let rows = capacity.rows
@@ -70,7 +72,8 @@ struct DirectionNetwork {
     /// keeps beside them.
     /// - Parameter isFirst: whether layers that the directions have in common are this one's to count.
     func bill(training: (any Optimizer)?, isFirst: Bool) -> [(name: String, bytes: Int)] {
-        plan.own.bill(training: training, names: 2) + (isFirst ? plan.shared.bill(training: training, names: 1) : [])
+        plan.own.bill(training: training, names: 2, backend: backend)
+            + (isFirst ? plan.shared.bill(training: training, names: 1, backend: backend) : [])
             + plan.bill.map { ("\(direction.rawValue) \($0.name)", $0.bytes) }
     }
 }

@@ -112,6 +112,7 @@ final class TrainingStep {
             for task in tasks { if let failure = task.failure { throw failure } }
             isPlanned = false
         }
+        for model in encoder.directions { model.beginNorm() }
         if plansAhead { planNext((step + 1) * options.accumulation, stream) }
         var update = ParameterStore.Update(step: step + 1, rate: rate(step), clip: options.clip)
         update.weightDecay = options.weightDecay

@@ -21,6 +21,8 @@ import Testing
         Network(testDescription: "no projection") { $0.lstm.projection = nil },
         Network(testDescription: "dropout between layers") { $0.lstm.dropoutKind = .nonRecurrent },
         Network(testDescription: "forward alone") { $0.reading = .forward },
+        // Large enough for products in parts.
+        Network(testDescription: "large cells") { $0.lstm.cell = 512 },
     ]
 
     private func losses(
@@ -61,7 +63,7 @@ import Testing
             // Rounding grows from step to step, in gradients first.
             let count = precision == .float32 ? own.norms.count : configuration.directions.count
             for (norm, plain) in zip(own.norms, expected.norms).prefix(count) {
-                #expect(abs(norm - plain) <= 5 * bound * max(1, plain), "\(precision)")
+                #expect(abs(norm - plain) <= 10 * bound * max(1, plain), "\(precision)")
             }
         }
     }

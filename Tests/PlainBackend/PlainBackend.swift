@@ -278,7 +278,7 @@ extension PlainBackend {
     }
 
     public func lstmStepBackward(
-        gates: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float,
+        gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float,
         recomputesOutputs: Bool, biasSums: Matrix?
     ) {
         let (gates, previous, cells) = (Grid(gates), Grid(previous), Grid(cells))

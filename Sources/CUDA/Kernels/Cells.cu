@@ -4,45 +4,65 @@
 __device__ inline float fastSigmoid(float value) { return fastDivide(1, 1 + fastExponential(-value)); }
 __device__ inline float fastTanh(float value) { return fastDivide(2, 1 + fastExponential(-2 * value)) - 1; }
 
-/// `lstmStep` of gates and outputs in bfloat16, in groups of four units. All starts and strides are multiples of four elements.
+/// Those of the backward pass, whose gradients are rounded to bfloat16: one instruction, wrong by 2^-11 of the value.
+__device__ inline float roughTanh(float value) {
+#ifdef __CUDACC__
+    float result;
+    asm("tanh.approx.f32 %0, %1;" : "=f"(result) : "f"(value));
+    return result;
+#else
+    return tanhf(value);
+#endif
+}
+__device__ inline float roughSigmoid(float value) { return 0.5f + 0.5f * roughTanh(0.5f * value); }
+
+/// The activations of four units whose pre-activations are bfloat16, but for the bias.
+struct Gates {
+    float in[4], forget[4], candidate[4], out[4];
+};
+
+template <bool isRough>
+__device__ inline Gates activatedGates(const unsigned short *gate, const float *bias, int size, int unit) {
+    Halves i = *(const Halves *)gate, f = *(const Halves *)(gate + size), g = *(const Halves *)(gate + 2 * size);
+    Halves o = *(const Halves *)(gate + 3 * size);
+    Floats iBias = *(const Floats *)(bias + unit), fBias = *(const Floats *)(bias + size + unit);
+    Floats gBias = *(const Floats *)(bias + 2 * size + unit), oBias = *(const Floats *)(bias + 3 * size + unit);
+    Gates gates;
+    for (int place = 0; place < 4; place++) {
+        float in = fromBFloat16(i.values[place]) + iBias.values[place], forget = fromBFloat16(f.values[place]) + fBias.values[place];
+        float candidate = fromBFloat16(g.values[place]) + gBias.values[place], out = fromBFloat16(o.values[place]) + oBias.values[place];
+        gates.in[place] = isRough ? roughSigmoid(in) : fastSigmoid(in);
+        gates.forget[place] = isRough ? roughSigmoid(forget) : fastSigmoid(forget);
+        gates.candidate[place] = isRough ? roughTanh(candidate) : fastTanh(candidate);
+        gates.out[place] = isRough ? roughSigmoid(out) : fastSigmoid(out);
+    }
+    return gates;
+}
+
+/// `lstmStep` of gates and outputs in bfloat16, in groups of four units. All starts and strides are multiples of four elements. The
+/// gates stay as they are.
 extern "C" __global__ void lstmStepHalf(
     Matrix gates, const float *bias, Matrix previous, Matrix cells, Matrix outputs, float bound) {
     int size = cells.columns, groups = size / 4;
     EACH(index, gates.rows * groups) {
         int row = index / groups, unit = index % groups * 4;
-        unsigned short *gate = (unsigned short *)gates.start + (long long)row * gates.stride + unit;
-        Halves i = *(Halves *)gate, f = *(Halves *)(gate + size), g = *(Halves *)(gate + 2 * size);
-        Halves o = *(Halves *)(gate + 3 * size), m;
-        Floats before = *(Floats *)(rowOf(previous, row) + unit), c;
-        Floats iBias = *(Floats *)(bias + unit), fBias = *(Floats *)(bias + size + unit);
-        Floats gBias = *(Floats *)(bias + 2 * size + unit), oBias = *(Floats *)(bias + 3 * size + unit);
-        for (int part = 0; part < 4; part++) {
-            float in = fastSigmoid(fromBFloat16(i.values[part]) + iBias.values[part]);
-            float forget = fastSigmoid(fromBFloat16(f.values[part]) + fBias.values[part]);
-            float candidate = fastTanh(fromBFloat16(g.values[part]) + gBias.values[part]);
-            float out = fastSigmoid(fromBFloat16(o.values[part]) + oBias.values[part]);
-            float cell = clipped(in * candidate + forget * before.values[part], bound);
-            i.values[part] = toBFloat16(in);
-            f.values[part] = toBFloat16(forget);
-            g.values[part] = toBFloat16(candidate);
-            o.values[part] = toBFloat16(out);
-            c.values[part] = cell;
-            m.values[part] = toBFloat16(out * fastTanh(cell));
+        Gates own = activatedGates<false>((unsigned short *)gates.start + (long long)row * gates.stride + unit, bias, size, unit);
+        Floats before = *(Floats *)(rowOf(previous, row) + unit), c, m;
+        for (int place = 0; place < 4; place++) {
+            float cell = clipped(own.in[place] * own.candidate[place] + own.forget[place] * before.values[place], bound);
+            c.values[place] = cell;
+            m.values[place] = own.out[place] * fastTanh(cell);
         }
-        *(Halves *)gate = i;
-        *(Halves *)(gate + size) = f;
-        *(Halves *)(gate + 2 * size) = g;
-        *(Halves *)(gate + 3 * size) = o;
         *(Floats *)(rowOf(cells, row) + unit) = c;
-        *(Halves *)((unsigned short *)outputs.start + (long long)row * outputs.stride + unit) = m;
+        *(Halves *)((unsigned short *)outputs.start + (long long)row * outputs.stride + unit) = toHalves(m.values);
     }
 }
 
 /// `lstmStepBackward` of gates and the outputs' gradient in bfloat16, likewise. Rows are cut into `parts`; a thread has four units
 /// and the rows of a part, whose gradients it adds to a row of `biasSums` [parts or more, 4 size] if there is that.
 extern "C" __global__ void lstmStepBackwardHalf(
-    Matrix gates, Matrix previous, Matrix cells, Matrix outputGradient, Matrix cellGradient, float bound, int recomputesOutputs,
-    float *biasSums, int parts) {
+    Matrix gates, const float *bias, Matrix previous, Matrix cells, Matrix outputGradient, Matrix cellGradient, float bound,
+    int recomputesOutputs, float *biasSums, int parts) {
     int size = cells.columns, groups = size / 4;
     EACH(index, parts * groups) {
         int part = index / groups, unit = index % groups * 4;
@@ -50,33 +70,25 @@ extern "C" __global__ void lstmStepBackwardHalf(
         Floats sums[4] = {};
         for (int row = first; row < end; row++) {
             unsigned short *gate = (unsigned short *)gates.start + (long long)row * gates.stride + unit;
-            Halves i = *(Halves *)gate, f = *(Halves *)(gate + size), g = *(Halves *)(gate + 2 * size);
-            Halves o = *(Halves *)(gate + 3 * size);
+            Gates own = activatedGates<true>(gate, bias, size, unit);
             Halves dm = *(Halves *)((unsigned short *)outputGradient.start + (long long)row * outputGradient.stride + unit);
             Floats before = *(Floats *)(rowOf(previous, row) + unit), c = *(Floats *)(rowOf(cells, row) + unit);
-            Floats carried = *(Floats *)(rowOf(cellGradient, row) + unit);
+            Floats carried = *(Floats *)(rowOf(cellGradient, row) + unit), slopes[4];
             for (int place = 0; place < 4; place++) {
-                float in = fromBFloat16(i.values[place]), forget = fromBFloat16(f.values[place]);
-                float candidate = fromBFloat16(g.values[place]), out = fromBFloat16(o.values[place]);
-                float cell = c.values[place], t = fastTanh(cell), slope = fromBFloat16(dm.values[place]);
+                float in = own.in[place], forget = own.forget[place], candidate = own.candidate[place], out = own.out[place];
+                float cell = c.values[place], t = roughTanh(cell), slope = fromBFloat16(dm.values[place]);
                 float dc = fabsf(cell) >= bound ? 0 : carried.values[place] + slope * out * (1 - t * t);
-                float ofIn = dc * candidate * in * (1 - in), ofForget = dc * before.values[place] * forget * (1 - forget);
-                float ofCandidate = dc * in * (1 - candidate * candidate), ofOut = slope * t * out * (1 - out);
-                sums[0].values[place] += ofIn;
-                sums[1].values[place] += ofForget;
-                sums[2].values[place] += ofCandidate;
-                sums[3].values[place] += ofOut;
-                i.values[place] = toBFloat16(ofIn);
-                f.values[place] = toBFloat16(ofForget);
-                g.values[place] = toBFloat16(ofCandidate);
-                o.values[place] = toBFloat16(ofOut);
+                slopes[0].values[place] = dc * candidate * in * (1 - in);
+                slopes[1].values[place] = dc * before.values[place] * forget * (1 - forget);
+                slopes[2].values[place] = dc * in * (1 - candidate * candidate);
+                slopes[3].values[place] = slope * t * out * (1 - out);
                 carried.values[place] = dc * forget;
                 c.values[place] = out * t;
             }
-            *(Halves *)gate = i;
-            *(Halves *)(gate + size) = f;
-            *(Halves *)(gate + 2 * size) = g;
-            *(Halves *)(gate + 3 * size) = o;
+            for (int part = 0; part < 4; part++) {
+                *(Halves *)(gate + part * size) = toHalves(slopes[part].values);
+                for (int place = 0; place < 4; place++) sums[part].values[place] += slopes[part].values[place];
+            }
             *(Floats *)(rowOf(cellGradient, row) + unit) = carried;
             if (recomputesOutputs) *(Floats *)(rowOf(cells, row) + unit) = c;
         }
@@ -108,8 +120,8 @@ extern "C" __global__ void lstmStep(Matrix gates, const float *bias, Matrix prev
 }
 
 extern "C" __global__ void lstmStepBackward(
-    Matrix gates, Matrix previous, Matrix cells, Matrix outputGradient, Matrix cellGradient, float bound, int recomputesOutputs,
-    float *biasSums, int parts) {
+    Matrix gates, const float *, Matrix previous, Matrix cells, Matrix outputGradient, Matrix cellGradient, float bound,
+    int recomputesOutputs, float *biasSums, int parts) {
     int size = cells.columns;
     EACH(index, parts * size) {
         int part = index / size, unit = index % size;

@@ -61,44 +61,82 @@ extern "C" __global__ void maskClipped(Matrix gradient, Matrix values, float bou
     }
 }
 
-extern "C" __global__ void layerNorm(
-    Matrix input, const float *gain, const float *bias, double epsilon, Matrix output, Matrix statistics) {
+template <int width> __device__ inline void normRows(
+    const Matrix &input, const float *gain, const float *bias, double epsilon, const Matrix &output, const Matrix &statistics) {
     int size = input.columns;
-    EACH_ROW(row, input.rows) {
+    EACH_WARP_ROW(row, input.rows) {
         double sum = 0, square = 0;
-        EACH_COLUMN(column, size) sum += load(input, row, column);
-        float mean = (float)(blockSum(sum) / size);
-        EACH_COLUMN(column, size) {
-            double rest = load(input, row, column) - mean;
-            square += rest * rest;
+        EACH_WARP_GROUP(column, size) {
+            Group<width> values = loadGroup<width>(input, row, column);
+            for (float value : values.values) sum += value;
         }
-        float inverse = (float)(1 / sqrt(blockSum(square) / size + epsilon));
-        EACH_COLUMN(column, size) {
-            store(output, row, column, (load(input, row, column) - mean) * inverse * gain[column] + bias[column]);
+        float mean = (float)(warpSum(sum) / size);
+        EACH_WARP_GROUP(column, size) {
+            Group<width> values = loadGroup<width>(input, row, column);
+            for (float value : values.values) square += (double)(value - mean) * (value - mean);
         }
-        if (threadIdx.x == 0) {
+        float inverse = (float)(1 / sqrt(warpSum(square) / size + epsilon));
+        EACH_WARP_GROUP(column, size) {
+            Group<width> values = loadGroup<width>(input, row, column);
+            Group<width> gains = loadGroup<width>(gain + column), biases = loadGroup<width>(bias + column);
+            for (int place = 0; place < width; place++) {
+                values.values[place] = (values.values[place] - mean) * inverse * gains.values[place] + biases.values[place];
+            }
+            storeGroup(output, row, column, values);
+        }
+        if (threadIdx.x % LANES == 0) {
             store(statistics, row, 0, mean);
             store(statistics, row, 1, inverse);
         }
     }
 }
 
-/// The end of a recurrent step: clips values, and writes factors * layerNorm(values) to the output. Norm and factors may be missing.
-extern "C" __global__ void endStep(
-    Matrix values, float bound, const float *gain, const float *bias, double epsilon, Matrix statistics, Matrix factors,
-    Matrix output) {
+extern "C" __global__ void layerNorm(
+    Matrix input, const float *gain, const float *bias, double epsilon, Matrix output, Matrix statistics) {
+    if (liesInFours(input) && liesInFours(output)) normRows<4>(input, gain, bias, epsilon, output, statistics);
+    else normRows<1>(input, gain, bias, epsilon, output, statistics);
+}
+
+/// Adds the elements at a place in all parts of a product, which lie one below the other.
+template <int width> __device__ inline void addParts(Group<width> &values, const Matrix &parts, int row, int rows, int column) {
+    const float *start = rowOf(parts, row) + column;
+    long long step = (long long)rows * parts.stride;
+    int count = parts.rows / rows;
+    // Many reads at once: one after the other, they take longer than the product.
+#pragma unroll 8
+    for (int part = 0; part < count; part++) {
+        Group<width> own = loadGroup<width>(start + part * step);
+        for (int place = 0; place < width; place++) values.values[place] += own.values[place];
+    }
+}
+
+template <int width> __device__ inline void endStepRows(
+    const Matrix &values, const Matrix &parts, float bound, const float *gain, const float *bias, double epsilon,
+    const Matrix &statistics, const Matrix &factors, const Matrix &output) {
     int size = values.columns;
+    bool changes = bound < INFINITE || parts.start;
     EACH_ROW(row, values.rows) {
+        double sum = 0, square = 0;
+        if (gain || changes) {
+            EACH_GROUP(column, size) {
+                Group<width> group = {};
+                if (parts.start) addParts(group, parts, row, values.rows, column);
+                else group = loadGroup<width>(values, row, column);
+                for (float &value : group.values) value = clipped(value, bound);
+                if (changes) storeGroup(values, row, column, group);
+                for (float value : group.values) {
+                    // As it is stored.
+                    if (values.element) value = fromBFloat16(toBFloat16(value));
+                    sum += value;
+                    square += (double)value * value;
+                }
+            }
+        }
         float mean = 0, inverse = 1;
         if (gain) {
-            double sum = 0, square = 0;
-            EACH_COLUMN(column, size) {
-                float value = clipped(load(values, row, column), bound);
-                sum += value;
-                square += (double)value * value;
-            }
-            sum = blockSum(sum) / size;
-            double variance = blockSum(square) / size - sum * sum;
+            blockSums(sum, square);
+            sum /= size;
+            double variance = square / size - sum * sum;
             mean = (float)sum;
             inverse = (float)(1 / sqrt((variance > 0 ? variance : 0) + epsilon));
             if (threadIdx.x == 0) {
@@ -106,48 +144,96 @@ extern "C" __global__ void endStep(
                 store(statistics, row, 1, inverse);
             }
         }
-        EACH_COLUMN(column, size) {
-            float value = clipped(load(values, row, column), bound);
-            if (bound < INFINITE) store(values, row, column, value);
-            if (gain) value = (value - mean) * inverse * gain[column] + bias[column];
-            if (factors.start) value *= load(factors, row, column);
-            store(output, row, column, value);
+        EACH_GROUP(column, size) {
+            Group<width> group = loadGroup<width>(values, row, column);
+            if (gain) {
+                Group<width> gains = loadGroup<width>(gain + column), biases = loadGroup<width>(bias + column);
+                for (int place = 0; place < width; place++) {
+                    group.values[place] = (group.values[place] - mean) * inverse * gains.values[place] + biases.values[place];
+                }
+            }
+            if (factors.start) {
+                Group<width> factor = loadGroup<width>(factors, row, column);
+                for (int place = 0; place < width; place++) group.values[place] *= factor.values[place];
+            }
+            storeGroup(output, row, column, group);
         }
     }
 }
 
-/// Its backward pass. `sums` [blocks or more, 2 columns]: each block adds to a row of its own what its rows give to the gradients of
-/// gain and bias; there are at most as many blocks.
-extern "C" __global__ void endStepBackward(
-    Matrix values, float bound, const float *gain, Matrix statistics, float *sums, Matrix factors, Matrix gradient, Matrix result) {
+/// The end of a recurrent step: clips values, and writes factors * layerNorm(values) to the output. Norm and factors may be missing.
+/// If there are `parts`, values become their sum first.
+extern "C" __global__ void endStep(
+    Matrix values, Matrix parts, float bound, const float *gain, const float *bias, double epsilon, Matrix statistics,
+    Matrix factors, Matrix output) {
+    bool inFours = liesInFours(values) && liesInFours(parts) && liesInFours(factors) && liesInFours(output);
+    if (inFours) endStepRows<4>(values, parts, bound, gain, bias, epsilon, statistics, factors, output);
+    else endStepRows<1>(values, parts, bound, gain, bias, epsilon, statistics, factors, output);
+}
+
+template <int width> __device__ inline void endStepBackwardRows(
+    const Matrix &values, const Matrix &parts, float bound, const float *gain, const Matrix &statistics, float *sums,
+    const Matrix &factors, const Matrix &gradient, const Matrix &result) {
     int size = values.columns;
     EACH_ROW(row, values.rows) {
         float mean = 0, inverse = 1, meanU = 0, meanUZ = 0;
+        double sum = 0, along = 0;
         if (gain) {
             mean = load(statistics, row, 0);
             inverse = load(statistics, row, 1);
-            double sum = 0, along = 0;
-            float *own = sums + (long long)blockIdx.x * 2 * size;
-            EACH_COLUMN(column, size) {
-                float slope = load(gradient, row, column), z = (load(values, row, column) - mean) * inverse;
-                if (factors.start) slope *= load(factors, row, column);
-                own[column] += slope * z;
-                own[size + column] += slope;
-                float u = slope * gain[column];
+        }
+        float *own = sums + (long long)blockIdx.x * 2 * size;
+        EACH_GROUP(column, size) {
+            Group<width> slopes = loadGroup<width>(gradient, row, column);
+            if (parts.start) addParts(slopes, parts, row, values.rows, column);
+            if (factors.start) {
+                Group<width> factor = loadGroup<width>(factors, row, column);
+                for (int place = 0; place < width; place++) slopes.values[place] *= factor.values[place];
+            }
+            storeGroup(gradient, row, column, slopes);
+            if (!gain) continue;
+            Group<width> group = loadGroup<width>(values, row, column), gains = loadGroup<width>(gain + column);
+            Group<width> ofGain = loadGroup<width>(own + column), ofBias = loadGroup<width>(own + size + column);
+            for (int place = 0; place < width; place++) {
+                float slope = slopes.values[place], z = (group.values[place] - mean) * inverse, u = slope * gains.values[place];
+                ofGain.values[place] += slope * z;
+                ofBias.values[place] += slope;
                 sum += u;
                 along += (double)u * z;
             }
-            meanU = (float)(blockSum(sum) / size);
-            meanUZ = (float)(blockSum(along) / size);
+            storeGroup(own + column, ofGain);
+            storeGroup(own + size + column, ofBias);
         }
-        EACH_COLUMN(column, size) {
-            float slope = load(gradient, row, column), value = load(values, row, column);
-            if (factors.start) slope *= load(factors, row, column);
-            if (gain) slope = inverse * (slope * gain[column] - meanU - (value - mean) * inverse * meanUZ);
-            if (fabsf(value) >= bound) slope = 0;
-            store(result, row, column, slope);
+        if (gain) {
+            blockSums(sum, along);
+            meanU = (float)(sum / size);
+            meanUZ = (float)(along / size);
+        }
+        EACH_GROUP(column, size) {
+            Group<width> slopes = loadGroup<width>(gradient, row, column), group = loadGroup<width>(values, row, column);
+            if (gain) {
+                Group<width> gains = loadGroup<width>(gain + column);
+                for (int place = 0; place < width; place++) {
+                    float z = (group.values[place] - mean) * inverse;
+                    slopes.values[place] = inverse * (slopes.values[place] * gains.values[place] - meanU - z * meanUZ);
+                }
+            }
+            for (int place = 0; place < width; place++) {
+                if (fabsf(group.values[place]) >= bound) slopes.values[place] = 0;
+            }
+            storeGroup(result, row, column, slopes);
         }
     }
+}
+
+/// Its backward pass. If there are `parts`, the gradient grows by their sum first. `sums` [blocks or more, 2 columns]: each block adds
+/// to a row of its own what its rows give to the gradients of gain and bias; there are at most as many blocks.
+extern "C" __global__ void endStepBackward(
+    Matrix values, Matrix parts, float bound, const float *gain, Matrix statistics, float *sums, Matrix factors, Matrix gradient,
+    Matrix result) {
+    bool inFours = liesInFours(values) && liesInFours(parts) && liesInFours(factors) && liesInFours(gradient) && liesInFours(result);
+    if (inFours) endStepBackwardRows<4>(values, parts, bound, gain, statistics, sums, factors, gradient, result);
+    else endStepBackwardRows<1>(values, parts, bound, gain, statistics, sums, factors, gradient, result);
 }
 
 /// The gradients of gain and bias, in partial sums over parts of `height` rows: first those of the gain, [parts, columns], then
@@ -169,21 +255,36 @@ extern "C" __global__ void layerNormPartials(Matrix input, Matrix statistics, Ma
     }
 }
 
-/// With z = (x - mean) * inverse deviation and u = gain * dy: dx = inverse * (u - mean(u) - z * mean(u z)).
-extern "C" __global__ void layerNormBackward(Matrix input, const float *gain, Matrix statistics, Matrix gradient) {
+template <int width> __device__ inline void normRowsBackward(
+    const Matrix &input, const float *gain, const Matrix &statistics, const Matrix &gradient) {
     int size = input.columns;
-    EACH_ROW(row, input.rows) {
+    EACH_WARP_ROW(row, input.rows) {
         float mean = load(statistics, row, 0), inverse = load(statistics, row, 1);
         double sum = 0, along = 0;
-        EACH_COLUMN(column, size) {
-            float u = load(gradient, row, column) * gain[column];
-            sum += u;
-            along += (double)u * ((load(input, row, column) - mean) * inverse);
+        EACH_WARP_GROUP(column, size) {
+            Group<width> values = loadGroup<width>(input, row, column), slopes = loadGroup<width>(gradient, row, column);
+            Group<width> gains = loadGroup<width>(gain + column);
+            for (int place = 0; place < width; place++) {
+                float u = slopes.values[place] * gains.values[place];
+                sum += u;
+                along += (double)u * ((values.values[place] - mean) * inverse);
+            }
         }
-        float meanU = (float)(blockSum(sum) / size), meanUZ = (float)(blockSum(along) / size);
-        EACH_COLUMN(column, size) {
-            float u = load(gradient, row, column) * gain[column], z = (load(input, row, column) - mean) * inverse;
-            store(gradient, row, column, inverse * (u - meanU - z * meanUZ));
+        float meanU = (float)(warpSum(sum) / size), meanUZ = (float)(warpSum(along) / size);
+        EACH_WARP_GROUP(column, size) {
+            Group<width> values = loadGroup<width>(input, row, column), slopes = loadGroup<width>(gradient, row, column);
+            Group<width> gains = loadGroup<width>(gain + column);
+            for (int place = 0; place < width; place++) {
+                float u = slopes.values[place] * gains.values[place], z = (values.values[place] - mean) * inverse;
+                slopes.values[place] = inverse * (u - meanU - z * meanUZ);
+            }
+            storeGroup(gradient, row, column, slopes);
         }
     }
+}
+
+/// With z = (x - mean) * inverse deviation and u = gain * dy: dx = inverse * (u - mean(u) - z * mean(u z)).
+extern "C" __global__ void layerNormBackward(Matrix input, const float *gain, Matrix statistics, Matrix gradient) {
+    if (liesInFours(input) && liesInFours(gradient)) normRowsBackward<4>(input, gain, statistics, gradient);
+    else normRowsBackward<1>(input, gain, statistics, gradient);
 }

@@ -25,22 +25,46 @@ __device__ inline void writeGradient(
     EACH_COLUMN(column, p.columns) store(gradient, row, column, along * load(p, row, column) - towards * load(t, row, column));
 }
 
-/// 1 - cos(p, t). A gradient without memory is not wanted.
-extern "C" __global__ void cosineLoss(Matrix p, Matrix t, const double *factors, Matrix gradient, double *losses) {
-    EACH_ROW(row, p.rows) {
-        double weight = factors[row], loss = 0;
-        double square = rowProduct(p, row, p, row), norms = sqrt(square * rowProduct(t, row, t, row));
-        double product = rowProduct(p, row, t, row);
-        if (weight == 0 || norms == 0) {
-            loss = weight;
-            if (gradient.start) fillRow(gradient, row, 0);
-        } else {
+template <int width> __device__ inline void cosineRows(
+    const Matrix &p, const Matrix &t, const double *factors, const Matrix &gradient, double *losses) {
+    EACH_WARP_ROW(row, p.rows) {
+        double square = 0, targetSquare = 0, product = 0;
+        EACH_WARP_GROUP(column, p.columns) {
+            Group<width> own = loadGroup<width>(p, row, column), target = loadGroup<width>(t, row, column);
+            for (int place = 0; place < width; place++) {
+                square += (double)own.values[place] * own.values[place];
+                targetSquare += (double)target.values[place] * target.values[place];
+                product += (double)own.values[place] * target.values[place];
+            }
+        }
+        square = warpSum(square);
+        double weight = factors[row], norms = sqrt(square * warpSum(targetSquare)), loss = weight;
+        float along = 0, towards = 0;
+        product = warpSum(product);
+        if (weight != 0 && norms != 0) {
             double cosine = product / norms;
             loss = weight * (1 - cosine);
-            if (gradient.start) writeGradient(gradient, row, p, t, (float)(weight * cosine / square), (float)(weight / norms));
+            along = (float)(weight * cosine / square);
+            towards = (float)(weight / norms);
         }
-        if (threadIdx.x == 0) losses[row] = loss;
+        bool isZero = along == 0 && towards == 0;
+        if (gradient.start) {
+            EACH_WARP_GROUP(column, p.columns) {
+                Group<width> own = loadGroup<width>(p, row, column), target = loadGroup<width>(t, row, column);
+                for (int place = 0; place < width; place++) {
+                    own.values[place] = isZero ? 0 : along * own.values[place] - towards * target.values[place];
+                }
+                storeGroup(gradient, row, column, own);
+            }
+        }
+        if (threadIdx.x % LANES == 0) losses[row] = loss;
     }
+}
+
+/// 1 - cos(p, t). A gradient without memory is not wanted.
+extern "C" __global__ void cosineLoss(Matrix p, Matrix t, const double *factors, Matrix gradient, double *losses) {
+    if (liesInFours(p) && liesInFours(t) && liesInFours(gradient)) cosineRows<4>(p, t, factors, gradient, losses);
+    else cosineRows<1>(p, t, factors, gradient, losses);
 }
 
 /// |p - t|^2

@@ -79,11 +79,20 @@ extern "C" __global__ void columnSums(Matrix matrix, double *sums) {
     }
 }
 
-extern "C" __global__ void gather(const int *rows, Matrix table, Matrix target) {
-    EACH_ROW(row, target.rows) {
+template <int width> __device__ inline void gatherRows(const int *rows, const Matrix &table, const Matrix &target) {
+    EACH_WARP_ROW(row, target.rows) {
         int place = rows[row];
-        EACH_COLUMN(column, target.columns) store(target, row, column, place < 0 ? 0 : load(table, place, column));
+        EACH_WARP_GROUP(column, target.columns) {
+            Group<width> values = {};
+            if (place >= 0) values = loadGroup<width>(table, place, column);
+            storeGroup(target, row, column, values);
+        }
     }
+}
+
+extern "C" __global__ void gather(const int *rows, Matrix table, Matrix target) {
+    if (liesInFours(table) && liesInFours(target)) gatherRows<4>(rows, table, target);
+    else gatherRows<1>(rows, table, target);
 }
 
 /// table[rows[i]] += factors[i] x source[i], in the order of i, where rows[i] is not negative. The block of the first i that has a
@@ -152,14 +161,19 @@ extern "C" __global__ void rowProducts(Matrix one, Matrix other, double *product
     }
 }
 
+template <int width> __device__ inline double squaresOf(const Matrix &matrix) {
+    double sum = 0;
+    int groups = matrix.columns / width;
+    EACH(index, matrix.rows * groups) {
+        Group<width> values = loadGroup<width>(matrix, index / groups, index % groups * width);
+        for (float value : values.values) sum += (double)value * value;
+    }
+    return sum;
+}
+
 /// sums[block] = the squares of all elements that the block has looked at.
 extern "C" __global__ void squares(Matrix matrix, double *sums) {
-    double sum = 0;
-    EACH(index, matrix.rows * matrix.columns) {
-        double value = load(matrix, index / matrix.columns, index % matrix.columns);
-        sum += value * value;
-    }
-    sum = blockSum(sum);
+    double sum = blockSum(liesInFours(matrix) ? squaresOf<4>(matrix) : squaresOf<1>(matrix));
     if (threadIdx.x == 0) sums[blockIdx.x] = sum;
 }
 
@@ -204,9 +218,7 @@ extern "C" __global__ void toBFloat16s(Matrix matrix, Matrix target) {
         unsigned short *to = (unsigned short *)target.start + (long long)row * target.stride;
         if (inFours) {
             Floats values = *(Floats *)(rowOf(matrix, row) + 4 * column);
-            Halves result;
-            for (int place = 0; place < 4; place++) result.values[place] = toBFloat16(values.values[place]);
-            *(Halves *)(to + 4 * column) = result;
+            *(Halves *)(to + 4 * column) = toHalves(values.values);
         } else {
             to[column] = toBFloat16(rowOf(matrix, row)[column]);
         }
