@@ -60,6 +60,13 @@ public protocol Backend: AnyObject {
     func repeating(_ key: RecordKey?, _ body: () -> Void)
     /// Waits until all operations are done: before the host reads what they write, or writes again what they read.
     func wait()
+    /// A mark behind all operations so far.
+    func mark() -> any WorkMark
+    /// Has the operations from now on begin when those before a mark are done, be it of another backend of the same device.
+    func follow(_ mark: any WorkMark)
+    /// Copies a matrix to memory that the host sees (`allocateShared`), both without gaps, once the work before `marks` is done, and
+    /// beside the operations from now on. None may write either before the mark that is returned.
+    func deliver(_ source: Matrix, to target: Matrix, after marks: [any WorkMark]) -> any WorkMark
 
     // MARK: Rows
 
@@ -82,6 +89,9 @@ public protocol Backend: AnyObject {
     /// target[i] += factor x table[row], for each row of the i-th run of `rows` in its order. Runs lie one after the other, and
     /// the i-th ends before `ends[i]`.
     func addRuns(_ rows: Numbers, ends: Numbers, of table: Matrix, times factor: Float, to target: Matrix)
+    /// target[i] /= the length of the i-th run, which ends before `ends[i]`, if that is more than 1: a sum of its rows becomes their
+    /// mean.
+    func divideByRuns(_ target: Matrix, ends: Numbers)
     /// Returns true if all elements are finite.
     func isFinite(_ matrix: Matrix) -> Bool
     /// Copies floats of the host, row after row, into `target`.
@@ -140,6 +150,8 @@ public protocol Backend: AnyObject {
     /// and go out as activations, in the order input, forget, candidate, output:
     ///
     ///     c = clip(i * g + f * previous c),  m = o * tanh(c)
+    ///
+    /// On a device the cells may take the place of the previous ones; then the gates mean nothing afterwards.
     func lstmStep(gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float)
     /// The backward pass of `lstmStep`. The activations in `gates` become the gradients of the pre-activations, the cells become
     /// m; `cellGradient` comes in as the part of dc that later steps give, and goes out as the part for the step before.
@@ -267,6 +279,12 @@ extension Backend {
     public func allocate(_ count: Int) -> FloatBuffer { FloatBuffer(count: count) }
     public func allocateShared(_ count: Int) -> FloatBuffer { FloatBuffer(count: count) }
     public func wait() {}
+    public func mark() -> any WorkMark { DoneWork() }
+    public func follow(_ mark: any WorkMark) {}
+    public func deliver(_ source: Matrix, to target: Matrix, after marks: [any WorkMark]) -> any WorkMark {
+        copy(source, to: target)
+        return mark()
+    }
     public var freeBytes: Int { 0 }
     public var computesInHostMemory: Bool { true }
     public var factorElement: Matrix.Element { .float32 }
