@@ -5,6 +5,7 @@ __device__ inline float fastSigmoid(float value) { return fastDivide(1, 1 + fast
 __device__ inline float fastTanh(float value) { return fastDivide(2, 1 + fastExponential(-2 * value)) - 1; }
 
 /// `lstmStep` of gates and outputs in bfloat16, in groups of four units. All starts and strides are multiples of four elements.
+/// Where cells take the place of those before, no way back needs the gates, and they are not written.
 extern "C" __global__ void lstmStepHalf(
     Matrix gates, const float *bias, Matrix previous, Matrix cells, Matrix outputs, float bound) {
     int size = cells.columns, groups = size / 4;
@@ -29,10 +30,12 @@ extern "C" __global__ void lstmStepHalf(
             c.values[part] = cell;
             m.values[part] = toBFloat16(out * fastTanh(cell));
         }
-        *(Halves *)gate = i;
-        *(Halves *)(gate + size) = f;
-        *(Halves *)(gate + 2 * size) = g;
-        *(Halves *)(gate + 3 * size) = o;
+        if (cells.start != previous.start) {
+            *(Halves *)gate = i;
+            *(Halves *)(gate + size) = f;
+            *(Halves *)(gate + 2 * size) = g;
+            *(Halves *)(gate + 3 * size) = o;
+        }
         *(Floats *)(rowOf(cells, row) + unit) = c;
         *(Halves *)((unsigned short *)outputs.start + (long long)row * outputs.stride + unit) = m;
     }
