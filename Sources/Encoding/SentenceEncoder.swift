@@ -119,6 +119,7 @@ public final class SentenceEncoder {
 
     /// Runs the batches of the sentences that were taken, on a device beside what comes next, and writes the group before them.
     private func runGroup() throws {
+        guard !group.sentences.isEmpty else { return }
         let group = group
         // Longest first; equal lengths in the order of the text, so that nothing depends on the sort.
         let order = group.sentences.indices.sorted {
@@ -137,11 +138,12 @@ public final class SentenceEncoder {
             start = end
         }
         try writeGroup()
-        (self.group, running) = (running, group)
+        swap(&self.group, &running)
     }
 
     /// Writes the group whose batches run or have run, when they have.
     private func writeGroup() throws {
+        guard !running.sentences.isEmpty else { return }
         let start = monotonicSeconds()
         running.wait()
         waitedForGroups += monotonicSeconds() - start
@@ -151,6 +153,8 @@ public final class SentenceEncoder {
             try writer.end()
         }
         running.removeAll()
+        // The memory of one group is enough for the processor.
+        if encoder.directions[0].backend.computesInHostMemory { swap(&group, &running) }
     }
 
     /// Runs a batch. Each direction reads its mark first and then the words, as in training, so that a token's vector
@@ -199,6 +203,8 @@ private final class SentenceGroup {
     private var values = FloatBuffer(count: 0)
     private var firsts: [Int] = []
     private var columns = 0
+    /// Tokens that memory is rounded up to.
+    private static let step = 1 << 12
 
     init(_ encoder: ContextualEncoder) { backend = encoder.directions[0].backend }
 
@@ -215,8 +221,8 @@ private final class SentenceGroup {
     func makeRoom(_ order: [Int], values columns: Int) {
         self.columns = columns
         if values.count < tokens * columns {
-            // In few steps, where sentences are written one by one.
-            values = backend.allocateShared(max(tokens * columns, min(2 * values.count, 1 << 24)))
+            // Groups differ by a sentence, and page-locked memory takes long to get.
+            values = backend.allocateShared((tokens / Self.step + 1) * Self.step * columns)
         }
         firsts = Array(repeating: 0, count: sentences.count)
         var first = 0

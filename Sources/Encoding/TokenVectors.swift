@@ -19,13 +19,17 @@ final class TokenVectors {
     /// The vectors of two batches in the memory of a device, [tokens, layers x width], with the work that brings them to the host.
     private var collected: [(memory: FloatBuffer, delivery: (any WorkMark)?)]
     private var batches = 0
-    private let rows: Int
+    /// Rows of a batch at most, and its tokens.
+    private let rows, tokens: Int
+    /// Values of a batch of few sentences, 4 MiB; of a larger one memory has the size that any may need.
+    private static let few = 1 << 20
 
     init(_ encoder: ContextualEncoder, _ choice: LayerChoice, _ limits: BatchLimits) {
         self.encoder = encoder
         layers = choice.count(of: encoder.layerCount)
         factors = choice.factors(layers: encoder.layerCount)
         rows = limits.capacity.rows
+        tokens = min(rows, limits.groupTokens + SentenceEncoder.longestPiece)
         collected = (0..<2).map { _ in (FloatBuffer(count: 0), nil) }
         numbers = Turns((0..<limits.turns).map { [rows] _ in
             encoder.directions[0].backend.allocateShared((encoder.directions.count + 1) * rows)
@@ -51,7 +55,7 @@ final class TokenVectors {
         if collected[turn].memory.count < size {
             collected[turn].delivery?.wait()
             // Zeroed before another direction writes it.
-            collected[turn].memory = backend.allocate(max(size, min(rows * target.columns, 1 << 24)))
+            collected[turn].memory = backend.allocate(max(size, size > Self.few ? tokens * target.columns : Self.few))
             collected[turn].delivery = backend.mark()
         }
         for backend in encoder.backends { if let delivery = collected[turn].delivery { backend.follow(delivery) } }
