@@ -120,7 +120,7 @@ let package = Package(
         tests("VocabularyTests", ["Vocabulary", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("SubwordsTests", ["Subwords", "Shards", "Files", "TestSupport"]),
         tests("KernelsTests", ["Kernels", "PlainBackend", "Parallel"]),
-        tests("CUDATests", ["CUDA", "Benchmarking", "Model", "Layers", "Kernels", "PlainBackend", "Parallel", "Files", "TestSupport"]),
+        tests("CUDATests", ["CUDA", "Encoding", "WordVectors", "Shards", "Benchmarking", "Model", "Layers", "Kernels", "PlainBackend", "Parallel", "Files", "TestSupport"]),
         tests("LayersTests", ["Layers", "Kernels", "PlainBackend", "Parallel"]),
         tests("ModelTests", ["Model", "Layers", "Kernels", "PlainBackend", "Shards", "Files", "Parallel", "TestSupport"]),
         tests("WordVectorsTests", ["WordVectors", "Layers", "Kernels", "Shards", "Files", "Parallel", "TestSupport"]),

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# A check of an NVIDIA GPU: whether its operations and its training agree with the processor's, and how fast it trains.
+# A check of an NVIDIA GPU: whether it computes and trains as the processor does, and how fast it trains and encodes.
 #   pipelines/gpu-check.sh [part…]
-# Parts are operations, training and speed; without any, all run, operations first, in about five minutes. BIN names the folder of
-# the tools, DEVICE the GPU (cuda:0), and OUT a folder that keeps the results; nothing but the driver, cuBLAS and NVRTC is needed.
+# Parts are operations, training, speed and encoding; without any, all run, operations first, in six minutes. BIN names the folder
+# of the tools, DEVICE the GPU (cuda:0), OUT a folder for the results; nothing but the driver, cuBLAS and NVRTC is needed.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 bin=${BIN:-$here/../.build/release} device=${DEVICE:-cuda:0}
 out=${OUT:-$(mktemp -d)}
-parts=${*:-operations training speed}
+parts=${*:-operations training speed encoding}
 mkdir -p "$out"
 failed=0
 
@@ -147,9 +147,41 @@ speed() {
         --batch 256 --window 20 --seconds 3
 }
 
+# Text of made-up words in sentences of 5 to 60 words, 25 in the mean.
+sentences() {
+    awk -v lines="$1" 'BEGIN {
+        srand(3)
+        for (line = 0; line < lines; line++) {
+            text = ""
+            words = 5 + int(56 * rand() ^ 1.8)
+            for (word = 0; word < words; word++) text = text "w" int(exp(rand() * log(4000))) " "
+            print text
+        }
+    }'
+}
+
+# The median of words a second in the line of JSON of an event.
+median() { sed -n 's/.*"event": *"'"$1"'".*"wordsPerSecond": *{[^}]*"median": *\([0-9.e+]*\).*/\1/p'; }
+
+encoding() {
+    local work own peer
+    work=$(mktemp -d)
+    sentences 20000 > "$work/text"
+    step encoding "$bin/bench" encode --device "$device" --preset elmo-c --text "$work/text" --sentences 20000 --rounds 5 \
+        --json "$out/encoding.jsonl"
+    if python3 -c 'import torch' 2> /dev/null; then
+        step encoding-pytorch python3 "$here/gpu_pytorch_encode.py" "$work/text" 5
+        own=$(median encode < "$out/encoding.jsonl") peer=$(median peer < "$out/encoding-pytorch.txt")
+        awk -v own="${own:-0}" -v peer="${peer:-0}" \
+            'BEGIN { if (peer > 0) printf "encoding: %.2f times the words a second of PyTorch\n", own / peer }' |
+            tee "$out/encoding-ratio.txt"
+    fi
+    rm -rf "$work"
+}
+
 for part in $parts; do
     case $part in
-        operations | training | speed) $part ;;
+        operations | training | speed | encoding) $part ;;
         *)
             sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
             exit 64

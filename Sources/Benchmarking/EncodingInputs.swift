@@ -1,5 +1,6 @@
 internal import Encoding
 internal import Files
+internal import Kernels
 internal import Model
 internal import Parallel
 internal import Tokenization
@@ -69,8 +70,9 @@ final class EncodingInputs {
     }
 
     /// Reads the model as `encode` does.
-    func readModel(_ pool: ThreadPool) throws -> ContextualEncoder {
-        try ModelFile.read(model.path, capacity: SentenceEncoder.capacity, hasOutput: false, pool: pool)
+    /// - Parameter backends: of a device; none: the processor computes.
+    func readModel(_ pool: ThreadPool, backends: [any Backend] = []) throws -> ContextualEncoder {
+        try SentenceEncoder.readModel(model.path, pool: pool, backends: backends)
     }
 
     /// Runs `encode` for one short sentence and returns the seconds that it takes.

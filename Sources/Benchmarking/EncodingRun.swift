@@ -15,22 +15,24 @@ final class EncodingRun {
     /// The phases of all rounds.
     private(set) var phases: PhaseTally
 
-    init(_ inputs: EncodingInputs, pool: ThreadPool) throws {
+    /// - Parameter backends: of a device; none: the processor computes.
+    init(_ inputs: EncodingInputs, pool: ThreadPool, backends: [any Backend] = []) throws {
         self.inputs = inputs
-        encoder = try inputs.readModel(pool)
+        encoder = try inputs.readModel(pool, backends: backends)
         phases = PhaseTally(encoder)
         // Packs the weights.
-        _ = try stage()
+        if backends.isEmpty { _ = try stage() }
     }
 
     /// Returns a new stage, which has met no words.
-    private func stage() throws -> SentenceEncoder {
+    func stage() throws -> SentenceEncoder {
         try SentenceEncoder(encoder, table: inputs.table, tableName: "table", layers: .all, to: writer)
     }
 
-    /// Encodes all sentences and returns the seconds that it took. Throws `ToolError` if there are not as many vectors as tokens.
-    func encodeAll() throws -> Double {
-        let stage = try stage(), before = encoder.operations
+    /// Encodes all sentences on a new stage, or on one that has met their words, and returns the seconds that it took. Throws
+    /// `ToolError` if there are not as many vectors as tokens.
+    func encodeAll(_ known: SentenceEncoder? = nil) throws -> Double {
+        let stage = try known ?? stage(), before = (operations: encoder.operations, tokens: stage.statistics.tokens)
         writer.values = 0
         let seconds = try phases.measure(sideBySide: encoder.runsSideBySide) {
             try Benchmarking.seconds {
@@ -38,10 +40,11 @@ final class EncodingRun {
                 try stage.flush()
             }
         }
-        guard writer.values == stage.statistics.tokens * stage.layers * stage.width else {
-            throw ToolError(.software, "\(writer.values) values for \(stage.statistics.tokens) tokens")
+        let tokens = stage.statistics.tokens - before.tokens
+        guard writer.values == tokens * stage.layers * stage.width else {
+            throw ToolError(.software, "\(writer.values) values for \(tokens) tokens")
         }
-        operations += encoder.operations - before
+        operations += encoder.operations - before.operations
         return seconds
     }
 

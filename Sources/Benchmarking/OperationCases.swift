@@ -200,6 +200,11 @@ extension OperationCase {
             for index in 0..<rows { ends[index] = (index > 0 ? ends[index - 1] : 0) + Int32(index + 1) % 3 }
             return Prepared(run: { $0.addRuns(places, ends: ends, of: table, times: 0.75, to: target) }, results: [target])
         },
+        elementwise("means of runs", matrices: 2) { memory, rows, columns in
+            let target = memory.matrix(rows, columns), ends = memory.numbers(rows, below: 1)
+            for index in 0..<rows { ends[index] = (index > 0 ? ends[index - 1] : 0) + Int32(index + 1) % 4 }
+            return Prepared(run: { $0.divideByRuns(target, ends: ends) }, results: [target])
+        },
         elementwise("move sum", matrices: 4) { memory, rows, columns in
             let parts = (0..<3).map { _ in memory.matrix(rows, columns) }
             return Prepared(run: { $0.moveSum(of: Array(parts[1...]), to: parts[0]) }, results: parts)

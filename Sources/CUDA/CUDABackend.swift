@@ -19,6 +19,8 @@ public final class CUDABackend: Backend {
     public private(set) var phaseTimes = PhaseTimes()
     public internal(set) var operations = 0.0
     let stream: Handle?
+    /// The stream of what is delivered to the host; `nil` before the first.
+    private var deliveries: Handle?
     private let products: CuBLAS
     private let workspace: FloatBuffer
     /// Numbers that kernels write for the host: of `answerCount` blocks or rows.
@@ -64,6 +66,7 @@ public final class CUDABackend: Backend {
         wait()
         forgetRecords()
         _ = device.driver.destroyStream(stream)
+        if let deliveries { _ = device.driver.destroyStream(deliveries) }
         arguments.deallocate()
         argumentPlaces.deallocate()
     }
@@ -83,6 +86,12 @@ public final class CUDABackend: Backend {
     public func wait() {
         device.makeCurrent()
         device.check(device.driver.waitForStream(stream), "computing")
+    }
+
+    func deliveryStream() -> Handle? {
+        device.makeCurrent()
+        if deliveries == nil { device.check(device.driver.createStream(&deliveries, 1), "stream") }
+        return deliveries
     }
 
     /// At least `count` floats, valid until the next call for the same use.

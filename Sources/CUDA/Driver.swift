@@ -26,6 +26,11 @@ struct Driver: Sendable {
     let createStream: @convention(c) (UnsafeMutablePointer<Handle?>, UInt32) -> CInt
     let destroyStream: @convention(c) (Handle?) -> CInt
     let waitForStream: @convention(c) (Handle?) -> CInt
+    let createEvent: @convention(c) (UnsafeMutablePointer<Handle?>, UInt32) -> CInt
+    let destroyEvent: @convention(c) (Handle?) -> CInt
+    let recordEvent: @convention(c) (Handle?, Handle?) -> CInt
+    let waitForEvent: @convention(c) (Handle?) -> CInt
+    let waitOnStream: @convention(c) (Handle?, Handle?, UInt32) -> CInt
     let loadModule: @convention(c) (UnsafeMutablePointer<Handle?>, UnsafeRawPointer) -> CInt
     let function: @convention(c) (UnsafeMutablePointer<Handle?>, Handle?, UnsafePointer<CChar>) -> CInt
     let launch:
@@ -63,6 +68,11 @@ struct Driver: Sendable {
         createStream = try library.function("cuStreamCreate")
         destroyStream = try library.function("cuStreamDestroy_v2")
         waitForStream = try library.function("cuStreamSynchronize")
+        createEvent = try library.function("cuEventCreate")
+        destroyEvent = try library.function("cuEventDestroy_v2")
+        recordEvent = try library.function("cuEventRecord")
+        waitForEvent = try library.function("cuEventSynchronize")
+        waitOnStream = try library.function("cuStreamWaitEvent")
         loadModule = try library.function("cuModuleLoadData")
         function = try library.function("cuModuleGetFunction")
         launch = try library.function("cuLaunchKernel")

@@ -90,6 +90,11 @@ extension CUDABackend {
             DeviceMatrix(target))
     }
 
+    public func divideByRuns(_ target: Matrix, ends: Numbers) {
+        precondition(ends.count >= target.rows)
+        launch(.divideByRuns, blocks: rowBlocks(target.rows), address(ends), DeviceMatrix(target))
+    }
+
     public func moveSum(of sources: [Matrix], to target: Matrix) {
         for source in sources { launchElements(.move, target, DeviceMatrix(source), DeviceMatrix(target)) }
     }

@@ -2,6 +2,7 @@ import Files
 public import Kernels
 public import Layers
 public import Model
+internal import Parallel
 public import Subwords
 public import WordVectors
 
@@ -20,16 +21,14 @@ public final class SentenceEncoder {
         public var unknownTokens = 0
     }
 
-    /// The most that a batch holds: positions, padding included.
+    /// The most that a batch holds on the processor: positions, padding included.
     public static let batchRows = 4096
-    /// Sentences of a batch at most.
+    /// Sentences of such a batch at most.
     public static let batchSentences = 128
     /// Steps of a sentence at most that runs in a batch.
     public static let longestPiece = 1024
-    /// The size of a group of sentences: 192 MiB of output values, and enough tokens that many sentences have the same length.
-    private static let groupValues = 48 << 20, groupTokens = 1 << 15
 
-    /// The largest batch the encoder will be asked for.
+    /// The largest batch that an encoder will be asked for on the processor.
     public static let capacity = WindowCapacity(batch: batchSentences, rows: batchRows)
 
     public var statistics: Statistics {
@@ -38,38 +37,44 @@ public final class SentenceEncoder {
     public var layers: Int { vectors.layers }
     public var width: Int { vectors.width }
 
+    /// Seconds that the host has waited for a device.
+    public var waited: Double { input.waited + vectors.waited + waitedForGroups }
+
     private let encoder: ContextualEncoder
     private let vectors: TokenVectors
     private let writer: any VectorWriter
     private let input: SentenceInput
     private let sequential: SequentialRun
+    private let limits: BatchLimits
     private let isStateful: Bool
     private let longest: Int
     private var sentences = 0, tokens = 0
-    private var group: [(words: [String], steps: [Int])] = []
-    private var groupTokens = 0
-    /// The vectors of a group's tokens, [tokens, layers x width].
-    private var values = FloatBuffer(count: 0)
+    private var waitedForGroups = 0.0
+    /// The sentences that are taken, and those that a device computes meanwhile.
+    private var group: SentenceGroup, running: SentenceGroup
 
     /// - Parameters:
-    ///   - encoder: made with `capacity`; its weights are packed, and must not change.
+    ///   - encoder: made with `capacity`, or what it is on a device; its weights are packed, and must not change.
     ///   - table, merges: the vectors of words, or the merges that cut words into units, as the input layer reads them.
     ///   - isStateful: true if each sentence goes on from the state in which the one before it ended.
     ///   - longest: the number of steps of a sentence at most that is not run in pieces.
+    ///   - groupTokens: the number of tokens of the sentences that are sorted together; `nil`: as many as are good.
     ///   - writer: takes the sentences with their vectors, in order; who made it finishes it.
     /// Throws `ToolError`: `configuration` if table and model do not fit each other, `usage` if there is no such layer, and
     /// what reading the table throws.
     public init(
         _ encoder: ContextualEncoder, table: EmbeddingTable?, tableName: String, merges: (table: Merges, name: String)? = nil,
         layers choice: LayerChoice, isStateful: Bool = false, precision: WeightPrecision = .float32,
-        longest: Int = longestPiece, to writer: any VectorWriter
+        longest: Int = longestPiece, groupTokens: Int? = nil, to writer: any VectorWriter
     ) throws {
         self.encoder = encoder
         self.writer = writer
         self.isStateful = isStateful
         self.longest = longest
         if let complaint = choice.complaint(layers: encoder.layerCount) { throw ToolError(.usage, complaint) }
-        vectors = TokenVectors(encoder, choice)
+        limits = BatchLimits(encoder, groupTokens: groupTokens)
+        vectors = TokenVectors(encoder, choice, limits)
+        (group, running) = (SentenceGroup(encoder), SentenceGroup(encoder))
         let configuration = encoder.configuration
         try configuration.requireInputs(table: table != nil, merges: merges != nil, of: "the model")
         // The deepest products of bytes whose sums are exact.
@@ -78,7 +83,7 @@ public final class SentenceEncoder {
         }
         let words = configuration.input == .embeddings ? table.map { ($0, tableName) } : nil
         let units = configuration.input == .subwords ? merges : nil
-        input = try SentenceInput(encoder, table: words, merges: units, rows: Self.batchRows)
+        input = try SentenceInput(encoder, table: words, merges: units, limits)
         encoder.packWeights(precision)
         sequential = SequentialRun(encoder, input, vectors, isStateful: isStateful, longest: longest)
     }
@@ -95,143 +100,151 @@ public final class SentenceEncoder {
             try sequential.run(words, steps: steps) { try writer.append($0) }
             return try writer.end()
         }
-        group.append((words, steps))
-        groupTokens += words.count
-        if groupTokens >= Self.groupTokens || groupTokens * layers * width >= Self.groupValues || group.count >= 1 << 15 {
-            try flush()
+        group.sentences.append(.init(words: words, steps: steps, length: length))
+        group.tokens += words.count
+        if group.tokens >= limits.groupTokens || group.tokens * layers * width >= limits.groupValues
+            || group.sentences.count >= 1 << 15
+        {
+            try runGroup()
+            // Written as soon as they are there, unless a device can compute this group meanwhile.
+            if encoder.directions[0].backend.computesInHostMemory { try writeGroup() }
         }
     }
 
     /// Writes what is still under way.
     public func flush() throws {
-        let lengths = group.map { $0.steps.reduce(0, +) }
+        try runGroup()
+        try writeGroup()
+    }
+
+    /// Runs the batches of the sentences that were taken, on a device beside what comes next, and writes the group before them.
+    private func runGroup() throws {
+        guard !group.sentences.isEmpty else { return }
+        let group = group
         // Longest first; equal lengths in the order of the text, so that nothing depends on the sort.
-        let order = group.indices.filter { lengths[$0] > 0 }.sorted { (lengths[$1], $0) < (lengths[$0], $1) }
-        let size = groupTokens * layers * width
-        if values.count < size { values = FloatBuffer(count: size) }
-        let vectors = Matrix(values, rows: groupTokens, columns: layers * width)
-        var firsts: [Int] = [], tokens = 0
-        for sentence in group {
-            firsts.append(tokens)
-            tokens += sentence.words.count
+        let order = group.sentences.indices.sorted {
+            (group.sentences[$1].length, $0) < (group.sentences[$0].length, $1)
         }
-        func rows(_ index: Int) -> Matrix { vectors.rows(firsts[index]..<firsts[index] + group[index].words.count) }
-        for index in group.indices where lengths[index] == 0 { rows(index).fill(0) }
+        group.makeRoom(order, values: layers * width)
+        let count = order.prefix { group.sentences[$0].length > 0 }.count
+        for index in order[count...] { group.vectors(of: index).fill(0) }
         var start = 0
-        while start < order.count {
-            let steps = lengths[order[start]] + 1
-            let count = min(order.count - start, Self.batchSentences, max(1, Self.batchRows / steps))
-            try run(Array(order[start..<start + count]), lengths, into: rows)
-            start += count
+        while start < count {
+            let most = max(1, min(limits.capacity.batch, limits.capacity.rows / (group.sentences[order[start]].length + 1)))
+            // A device does best with batches of one size.
+            let batches = (count - start + most - 1) / most
+            let end = start + (limits.endsTogether == 1 ? min(most, count - start) : (count - start + batches - 1) / batches)
+            try run(order[start..<end], of: group)
+            start = end
         }
-        for index in group.indices {
-            try writer.begin(group[index].words)
-            try writer.append(rows(index))
+        try writeGroup()
+        swap(&self.group, &running)
+    }
+
+    /// Writes the group whose batches run or have run, when they have.
+    private func writeGroup() throws {
+        guard !running.sentences.isEmpty else { return }
+        let start = monotonicSeconds()
+        running.wait()
+        waitedForGroups += monotonicSeconds() - start
+        for (index, sentence) in running.sentences.enumerated() {
+            try writer.begin(sentence.words)
+            try writer.append(running.vectors(of: index))
             try writer.end()
         }
-        group.removeAll(keepingCapacity: true)
-        groupTokens = 0
+        running.removeAll()
+        // The memory of one group is enough for the processor.
+        if encoder.directions[0].backend.computesInHostMemory { swap(&group, &running) }
     }
 
     /// Runs a batch. Each direction reads its mark first and then the words, as in training, so that a token's vector
     /// comes from the step that has just read the token.
-    private func run(_ batch: [Int], _ lengths: [Int], into rows: (Int) -> Matrix) throws {
-        let shape = WindowShape(lengths: batch.map { lengths[$0] + 1 })
+    private func run(_ batch: ArraySlice<Int>, of group: SentenceGroup) throws {
+        let sentences = batch.map { group.sentences[$0] }
+        let shape = WindowShape(lengths: sentences.map { $0.length + 1 }, endingBy: limits.endsTogether)
         input.begin(rows: shape.rows)
-        for (column, sentence) in batch.enumerated() {
+        var places: [[StepRows]] = []
+        for (column, sentence) in sentences.enumerated() {
             for direction in encoder.directions.indices { input.putMark(direction, row: column, closing: false) }
-            var first = 0
-            for (word, steps) in zip(group[sentence].words, group[sentence].steps) {
-                input.put(word, counted: true) { row($0, step: first + $1, lengths[sentence], column, shape) }
-                first += steps
-            }
+            places.append(encoder.directions.map { rows($0.direction, sentence.length, column, shape) })
+            input.put(sentence.words, rows: places[column], counted: true)
         }
         encoder.encode(try input.words(rows: encoder.directions.map { _ in shape.rows }), shape: shape)
         let shapes = encoder.directions.map { _ in shape }
-        vectors.collect(batch.map { group[$0].steps[...] }, shapes, into: batch.map(rows)) { column, direction, step in
-            row(direction, step: step, lengths[batch[column]], column, shape)
-        }
+        group.marks.append(
+            vectors.collect(
+                zip(sentences, places).map { ($0.steps[...], $1) }, shapes, into: group.vectors(of: batch)))
     }
 
-    /// The row of a sentence's step in a direction, the mark's not counted.
-    private func row(_ direction: Int, step: Int, _ length: Int, _ column: Int, _ shape: WindowShape) -> Int {
-        (1 + encoder.directions[direction].direction.step(of: step, length: length)) * shape.batch + column
+    /// The rows of a sentence's steps in a direction: the mark's comes before them.
+    private func rows(_ direction: Direction, _ length: Int, _ column: Int, _ shape: WindowShape) -> StepRows {
+        let first = direction.step(of: 0, length: length)
+        return StepRows(
+            first: (1 + first) * shape.batch + column, stride: (direction.step(of: 1, length: length) - first) * shape.batch)
     }
 }
 
-/// The vectors of tokens out of the layers of an encoder that has just run.
-struct TokenVectors {
-    let layers: Int
-    var width: Int { encoder.layerWidth }
-    private let encoder: ContextualEncoder
-    /// The factor of each layer in their sum; `nil` if they are not added.
-    private let factors: [Float]?
-
-    init(_ encoder: ContextualEncoder, _ choice: LayerChoice) {
-        self.encoder = encoder
-        layers = choice.count(of: encoder.layerCount)
-        factors = choice.factors(layers: encoder.layerCount)
+/// Sentences that are sorted together, and their vectors.
+private final class SentenceGroup {
+    struct Sentence {
+        let words: [String]
+        /// The number of steps of each word, and of all.
+        let steps: [Int]
+        let length: Int
     }
 
-    /// Writes the vectors of the words of sentences to `targets`, each [words, layers x width]. A word of several steps has their
-    /// mean.
-    /// - Parameters:
-    ///   - sentences: the number of steps of each word.
-    ///   - shapes: the shape of each direction's pass.
-    ///   - row: gives the row of a step of a sentence in the pass of a direction.
-    func collect(
-        _ sentences: [ArraySlice<Int>], _ shapes: [WindowShape], into targets: [Matrix],
-        row: (_ sentence: Int, _ direction: Int, _ step: Int) -> Int
-    ) {
-        if encoder.directions[0].backend.computesInHostMemory {
-            for (number, steps) in sentences.enumerated() {
-                collect(steps: steps, shapes, into: targets[number]) { row(number, $0, $1) }
-            }
-            return
+    var sentences: [Sentence] = []
+    var tokens = 0
+    /// The work that makes the vectors.
+    var marks: [any WorkMark] = []
+    private let backend: any Backend
+    /// The vectors of all tokens, [tokens, layers x width], sentence after sentence in the order of the batches, and for each
+    /// sentence its first row.
+    private var values = FloatBuffer(count: 0)
+    private var firsts: [Int] = []
+    private var columns = 0
+    /// Tokens that memory is rounded up to.
+    private static let step = 1 << 12
+
+    init(_ encoder: ContextualEncoder) { backend = encoder.directions[0].backend }
+
+    /// No work may write to memory that is no more.
+    deinit { wait() }
+
+    func wait() {
+        for mark in marks { mark.wait() }
+        marks.removeAll(keepingCapacity: true)
+    }
+
+    /// Makes room for the vectors of all sentences, of so many values for each token.
+    /// - Parameter order: the sentences in the order of the batches.
+    func makeRoom(_ order: [Int], values columns: Int) {
+        self.columns = columns
+        if values.count < tokens * columns {
+            // Groups differ by a sentence, and page-locked memory takes long to get.
+            values = backend.allocateShared((tokens / Self.step + 1) * Self.step * columns)
         }
-        // A device gives the vectors of all sentences at once.
-        let steps = sentences.flatMap { $0 }, backend = encoder.directions[0].backend
-        let memory = backend.allocate(steps.count * layers * width)
-        let places = sentences.enumerated().flatMap { number, steps in (0..<steps.reduce(0, +)).map { (number, $0) } }
-        let target = Matrix(memory, rows: steps.count, columns: layers * width)
-        collect(steps: steps[...], shapes, into: target) { row(places[$1].0, $0, places[$1].1) }
-        let values = backend.read(target)
+        firsts = Array(repeating: 0, count: sentences.count)
         var first = 0
-        for (steps, target) in zip(sentences, targets) {
-            let end = first + steps.count * target.columns
-            target.copy(from: Array(values[first..<end]))
-            first = end
+        for index in order {
+            firsts[index] = first
+            first += sentences[index].words.count
         }
-        withExtendedLifetime(memory) {}
     }
 
-    /// Writes the vectors of one sentence's words to `target`, or those of several sentences one after the other.
-    private func collect(
-        steps: ArraySlice<Int>, _ shapes: [WindowShape], into target: Matrix, row: (_ direction: Int, _ step: Int) -> Int
-    ) {
-        let part = encoder.configuration.width, count = steps.reduce(0, +), directions = encoder.directions.count
-        let memory = encoder.directions[0].backend.allocateShared(directions * count + steps.count)
-        let ends = Numbers(memory, at: directions * count, count: steps.count)
-        var end = 0
-        for (word, steps) in steps.enumerated() {
-            end += steps
-            ends[word] = Int32(end)
-        }
-        encoder.directions[0].backend.fill(target, with: 0)
-        for (direction, model) in encoder.directions.enumerated() {
-            let rows = Numbers(memory, at: direction * count, count: count)
-            for step in 0..<count { rows[step] = Int32(row(direction, step)) }
-            for layer in 0..<encoder.layerCount where factors.map({ $0[layer] != 0 }) ?? true {
-                let first = (factors == nil ? layer * width : 0) + direction * part
-                model.backend.addRuns(
-                    rows, ends: ends, of: model.layerOutput(layer, shape: shapes[direction]), times: factors?[layer] ?? 1,
-                    to: target.columns(first..<first + part))
-            }
-        }
-        for (word, steps) in steps.enumerated() where steps > 1 {
-            encoder.directions[0].backend.scale(target.rows(word..<word + 1), by: 1 / Float(steps))
-        }
-        encoder.directions[0].backend.wait()
-        withExtendedLifetime(memory) {}
+    /// The vectors of a sentence.
+    func vectors(of index: Int) -> Matrix {
+        Matrix(values, at: firsts[index] * columns, rows: sentences[index].words.count, columns: columns)
+    }
+
+    /// The vectors of sentences that follow each other in the order of the batches.
+    func vectors(of batch: ArraySlice<Int>) -> Matrix {
+        let rows = batch.reduce(0) { $0 + sentences[$1].words.count }
+        return Matrix(values, at: (batch.first.map { firsts[$0] } ?? 0) * columns, rows: rows, columns: columns)
+    }
+
+    func removeAll() {
+        sentences.removeAll(keepingCapacity: true)
+        tokens = 0
     }
 }

@@ -22,9 +22,8 @@ final class SentenceInput: NumberedWords {
     /// The segmenter of a model that reads units, and the units by their numbers.
     private let segmenter: Segmenter?
     private var units = WordTable()
-    /// The number of a word or unit at each row, [rows] for each direction.
-    private let numbers: [Numbers]
-    private let numberMemory: [FloatBuffer]
+    /// The number of a word or unit at each row: [rows] for each direction.
+    private let numbers: Turns<RowNumbers>
 
     /// Words met, by their bytes: the marks first.
     private var words = WordTable()
@@ -37,37 +36,41 @@ final class SentenceInput: NumberedWords {
     /// The words of the batch that are still to be counted.
     private var uncounted: [Int32] = []
     /// New words on their way through the input layers, so many at once.
-    private let batch: InputBatch
-    private let batchRows: Int
+    private let batches: Turns<InputBatch>
+    private let newWords: Int
     /// For each input layer, its outputs for `words`: [capacity, projection].
     private let kept: [FloatBuffer]
     private let capacity: Int
     /// For each direction, the output of its input layer at each row: [rows, projection].
     private let outputs: [FloatBuffer]
 
-    /// The values kept for each input layer: 64 MiB of spellings, which take long to read, and 8 MiB of vectors.
-    private static let keptSpellings = 16 << 20, keptVectors = 2 << 20
+    /// Seconds that the host has waited for a device.
+    var waited: Double { numbers.waited + batches.waited }
+
     /// The number of words whose units are remembered.
     private static let mostCut = 1 << 20
 
-    /// Makes room for batches of at most `rows` rows. Throws `ToolError` with status `configuration` if the table, of a model
+    /// Makes room for batches within `limits`. Throws `ToolError` with status `configuration` if the table, of a model
     /// that reads vectors, or the merges, of a model that reads units, do not fit the model.
     init(
         _ encoder: ContextualEncoder, table: (table: EmbeddingTable, name: String)?, merges: (table: Merges, name: String)?,
-        rows: Int
+        _ limits: BatchLimits
     ) throws {
-        let configuration = encoder.configuration, width = configuration.width
+        let configuration = encoder.configuration, width = configuration.width, rows = limits.capacity.rows
         self.encoder = encoder
         self.table = table?.table
         segmenter = merges.map { Segmenter($0.table) }
-        numberMemory = encoder.directions.map { $0.backend.allocateShared(rows) }
-        numbers = numberMemory.map { Numbers($0, count: rows) }
-        batchRows = rows
-        let most = merges != nil ? Self.mostCut : (table == nil ? Self.keptSpellings : Self.keptVectors) / width
-        capacity = rows + configuration.markNames.count + most
-        batch = InputBatch(configuration, rows: rows, words: capacity, backend: encoder.directions[0].backend)
+        let backend = encoder.directions[0].backend
+        numbers = Turns((0..<limits.turns).map { _ in RowNumbers(encoder.directions.count, rows: rows, backend) })
+        newWords = limits.newWords
+        let most = merges != nil ? Self.mostCut : BatchLimits.keptWords(encoder)
+        let capacity = rows + configuration.markNames.count + most
+        self.capacity = capacity
+        batches = Turns((0..<min(2, limits.turns)).map { _ in
+            InputBatch(configuration, rows: limits.newWords, words: capacity, backend: backend)
+        })
         let layers = merges != nil ? 0 : configuration.sharesLayers ? 1 : encoder.directions.count
-        kept = (0..<layers).map { [capacity] in encoder.directions[$0].backend.allocate(capacity * width) }
+        kept = (0..<layers).map { encoder.directions[$0].backend.allocate(capacity * width) }
         outputs = encoder.directions.map { $0.backend.allocate(merges == nil ? rows * width : 0) }
         if let (table, name) = table {
             guard table.dimension == configuration.inputSize else {
@@ -99,11 +102,10 @@ final class SentenceInput: NumberedWords {
         read = 0
     }
 
-    /// Returns the number of each step of a word: its own, or those of its units. Of a word of more units than a piece of a
-    /// sentence has steps, only the first are read.
-    private func steps(of word: String) -> [Int32] {
+    /// Returns the numbers of a word's units. Of a word of more units than a piece of a sentence has steps, the first are read.
+    private func units(of word: String) -> [Int32] {
+        guard let segmenter else { return [] }
         let id = words.insert(word)
-        guard let segmenter else { return [Int32(id)] }
         for word in cut.count..<words.count {
             var numbers: [Int32] = []
             words.withWord(word) { bytes in
@@ -117,41 +119,50 @@ final class SentenceInput: NumberedWords {
     }
 
     /// Returns the number of steps that a word takes: one, or one for each of its units.
-    func stepCount(_ word: String) -> Int { segmenter == nil ? 1 : steps(of: word).count }
+    func stepCount(_ word: String) -> Int { segmenter == nil ? 1 : units(of: word).count }
 
     /// Begins a batch of at most `rows` rows for each direction: every place is empty.
     func begin(rows: Int) {
         if words.count + rows > capacity { forget() }
-        // The batch before is read until then.
-        for model in encoder.directions { model.backend.wait() }
-        for numbers in numbers { numbers[0..<rows].fill(EncoderConfiguration.Mark.begin) }
+        // The batches before may still be read.
+        numbers.advance(encoder.backends)
+        for numbers in numbers.current.each { numbers[0..<rows].fill(EncoderConfiguration.Mark.begin) }
     }
 
     /// Puts a mark of the sentence to a direction's row: the one with which the direction begins, or the one with which it ends.
     func putMark(_ direction: Int, row: Int, closing: Bool) {
-        numbers[direction][row] = encoder.directions[direction].direction.mark(closing: closing)
+        numbers.current.each[direction][row] = encoder.directions[direction].direction.mark(closing: closing)
     }
 
-    /// Puts a word; `row` gives the row of each of its steps in a direction, or `nil` if the direction is not to read it.
-    /// - Parameter counted: true if the word counts in `madeTokens` and `unknownTokens`: it may be put again.
-    func put(_ word: String, counted: Bool, _ row: (_ direction: Int, _ step: Int) -> Int?) {
-        let steps = steps(of: word)
-        if counted && segmenter != nil {
-            unknownTokens += steps.contains(EncoderConfiguration.Mark.unknown) ? 1 : 0
-        } else if counted && table != nil {
-            // Where its vector comes from is known when it has been read.
-            uncounted += steps
+    /// Puts words, one after the other.
+    /// - Parameters:
+    ///   - rows: for each direction the rows of their steps; `nil` for one that is not to read them.
+    ///   - counted: true if the words count in `madeTokens` and `unknownTokens`: they may be put again.
+    func put(_ words: some Sequence<String>, rows: [StepRows?], counted: Bool) {
+        let numbers = numbers.current.each
+        var step = 0
+        func put(_ number: Int32) {
+            for (direction, rows) in rows.enumerated() { if let rows { numbers[direction][rows[step]] = number } }
+            step += 1
         }
-        for direction in numbers.indices {
-            for (step, number) in steps.enumerated() {
-                if let row = row(direction, step) { numbers[direction][row] = number }
+        for word in words {
+            guard segmenter == nil else {
+                let units = units(of: word)
+                unknownTokens += counted && units.contains(EncoderConfiguration.Mark.unknown) ? 1 : 0
+                for number in units { put(number) }
+                continue
             }
+            let number = Int32(self.words.insert(word))
+            // Where its vector comes from is known when it has been read.
+            if counted && table != nil { uncounted.append(number) }
+            put(number)
         }
     }
 
     /// Returns the batch, for each direction: its first rows, as many as are asked for. Throws `ToolError` if the table's file
     /// cannot be read.
     func words(rows: [Int]) throws -> [InputWords] {
+        let numbers = numbers.current.each
         guard segmenter == nil else { return numbers.map { .numbers($0) } }
         try readNewWords()
         for word in uncounted {
@@ -170,14 +181,17 @@ final class SentenceInput: NumberedWords {
 
     /// Runs the input layers over the words that are new.
     private func readNewWords() throws {
-        let width = encoder.configuration.width
+        let width = encoder.configuration.width, backends = encoder.backends
         while read < words.count {
-            let new = (read..<min(words.count, read + batchRows)).map { UInt32($0) }
-            for model in encoder.directions { model.backend.wait() }
-            try batch.fill(new, of: self)
+            let new = (read..<min(words.count, read + newWords)).map { UInt32($0) }
+            batches.advance(backends)
+            try batches.current.fill(new, of: self)
+            // The words went to the device by way of the first direction.
+            let sent = backends[0].mark()
             for (layer, buffer) in kept.enumerated() {
                 let target = Matrix(buffer, at: read * width, rows: new.count, columns: width)
-                encoder.directions[layer].readWords(batch.words(rows: new.count), into: target)
+                backends[layer].follow(sent)
+                encoder.directions[layer].readWords(batches.current.words(rows: new.count), into: target)
             }
             read += new.count
         }
@@ -202,5 +216,25 @@ final class SentenceInput: NumberedWords {
         case EncoderConfiguration.Mark.end: body(.end)
         default: words.withWord(Int(word)) { body(.spelled($0)) }
         }
+    }
+}
+
+/// The rows of a sentence's steps in the pass of a direction, by the order of the text: each as many behind the one before.
+struct StepRows {
+    let first, stride: Int
+
+    @inline(__always)
+    subscript(step: Int) -> Int { first + stride * step }
+}
+
+/// Numbers of rows, for each of several directions.
+private final class RowNumbers {
+    let each: [Numbers]
+    private let memory: FloatBuffer
+
+    init(_ directions: Int, rows: Int, _ backend: any Backend) {
+        let memory = backend.allocateShared(directions * rows)
+        self.memory = memory
+        each = (0..<directions).map { Numbers(memory, at: $0 * rows, count: rows) }
     }
 }

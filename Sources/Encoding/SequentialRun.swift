@@ -15,6 +15,8 @@ final class SequentialRun {
     private let longest: Int
     /// The state in which each direction begins the next sentence.
     private var states: [FloatBuffer]
+    /// The vectors of a piece, [tokens, layers x width].
+    private var memory = FloatBuffer(count: 0)
 
     /// - Parameters:
     ///   - isStateful: true if a sentence goes on from the state in which the one before it ended, as ELMo's programs do: after
@@ -62,8 +64,8 @@ final class SequentialRun {
             let passes = passes(pieces, index).filter { reversed.contains($0.direction) }
             try read(words, steps, pieces[index], passes, counted: false)
         }
-        let columns = vectors.layers * vectors.width
-        let memory = FloatBuffer(count: (pieces.map(\.words.count).max() ?? 0) * columns)
+        let columns = vectors.layers * vectors.width, size = (pieces.map(\.words.count).max() ?? 0) * columns
+        if memory.count < size { memory = encoder.directions[0].backend.allocateShared(size) }
         for index in pieces.indices {
             for (direction, state) in zip(reversed, begins.popLast() ?? []) {
                 encoder.directions[direction].restoreState(state, batch: 1)
@@ -72,9 +74,8 @@ final class SequentialRun {
             try read(words, steps, pieces[index], passes, counted: true)
             if index == 0 { keepStates(reversed) }
             let target = Matrix(memory, rows: pieces[index].words.count, columns: columns)
-            vectors.collect(
-                [steps[pieces[index].words]], passes.map { WindowShape(steps: $0.rows, batch: 1) }, into: [target]
-            ) { row(passes[$1], $2) }
+            let shapes = passes.map { WindowShape(steps: $0.rows, batch: 1) }
+            vectors.collect([(steps[pieces[index].words], passes.map(stepRows))], shapes, into: target).wait()
             try deliver(target)
         }
         keepStates(encoder.directions.indices.filter { !reversed.contains($0) })
@@ -115,13 +116,8 @@ final class SequentialRun {
             if pass.opens { input.putMark(pass.direction, row: 0, closing: false) }
             if pass.closes { input.putMark(pass.direction, row: pass.rows - 1, closing: true) }
         }
-        var first = 0
-        for index in piece.words {
-            input.put(words[index], counted: counted) { direction, step in
-                passes.first { $0.direction == direction }.map { row($0, first + step) }
-            }
-            first += steps[index]
-        }
+        let places = encoder.directions.indices.map { direction in passes.first { $0.direction == direction }.map(stepRows) }
+        input.put(words[piece.words], rows: places, counted: counted)
         let rows = encoder.directions.indices.map { direction in passes.first { $0.direction == direction }?.rows ?? 0 }
         let inputs = try input.words(rows: rows)
         encoder.runEachDirection { direction in
@@ -130,9 +126,11 @@ final class SequentialRun {
         }
     }
 
-    /// The row of a piece's step in the pass of a direction.
-    private func row(_ pass: Pass, _ step: Int) -> Int {
-        (pass.opens ? 1 : 0) + encoder.directions[pass.direction].direction.step(of: step, length: pass.steps)
+    /// The rows of a piece's steps in the pass of a direction.
+    private func stepRows(_ pass: Pass) -> StepRows {
+        let direction = encoder.directions[pass.direction].direction, first = direction.step(of: 0, length: pass.steps)
+        return StepRows(
+            first: (pass.opens ? 1 : 0) + first, stride: direction.step(of: 1, length: pass.steps) - first)
     }
 
     private func keepStates(_ directions: [Int]) {

@@ -65,6 +65,13 @@ public protocol Backend: AnyObject {
     func repeating(_ key: RecordKey?, _ body: () -> Void)
     /// Waits until all operations are done: before the host reads what they write, or writes again what they read.
     func wait()
+    /// A mark behind all operations so far.
+    func mark() -> any WorkMark
+    /// Has the operations from now on begin when those before a mark are done, be it of another backend of the same device.
+    func follow(_ mark: any WorkMark)
+    /// Copies a matrix to memory that the host sees (`allocateShared`), both without gaps, once the work before `marks` is done, and
+    /// beside the operations from now on. None may write either before the mark that is returned.
+    func deliver(_ source: Matrix, to target: Matrix, after marks: [any WorkMark]) -> any WorkMark
 
     // MARK: Rows
 
@@ -87,6 +94,9 @@ public protocol Backend: AnyObject {
     /// target[i] += factor x table[row], for each row of the i-th run of `rows` in its order. Runs lie one after the other, and
     /// the i-th ends before `ends[i]`.
     func addRuns(_ rows: Numbers, ends: Numbers, of table: Matrix, times factor: Float, to target: Matrix)
+    /// target[i] /= the length of the i-th run, which ends before `ends[i]`, if that is more than 1: a sum of its rows becomes their
+    /// mean.
+    func divideByRuns(_ target: Matrix, ends: Numbers)
     /// Returns true if all elements are finite.
     func isFinite(_ matrix: Matrix) -> Bool
     /// Copies floats of the host, row after row, into `target`.
@@ -149,6 +159,7 @@ public protocol Backend: AnyObject {
     ///     c = clip(i * g + f * previous c),  m = o * tanh(c)
     ///
     /// Gates of bfloat16 stay as they are on a device, whose backward pass computes activations again: memory takes longer.
+    /// On a device the cells may take the place of the previous ones; then the gates mean nothing afterwards.
     func lstmStep(gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float)
     /// The backward pass of `lstmStep`. What that left in `gates` becomes the gradients of the pre-activations, the cells become
     /// m; `cellGradient` comes in as the part of dc that later steps give, and goes out as the part for the step before.
@@ -281,6 +292,12 @@ extension Backend {
     public var weightBytes: Int { 4 }
     public func beginSquaredNorm(_ matrix: Matrix) {}
     public func wait() {}
+    public func mark() -> any WorkMark { DoneWork() }
+    public func follow(_ mark: any WorkMark) {}
+    public func deliver(_ source: Matrix, to target: Matrix, after marks: [any WorkMark]) -> any WorkMark {
+        copy(source, to: target)
+        return mark()
+    }
     public var freeBytes: Int { 0 }
     public var computesInHostMemory: Bool { true }
     public var factorElement: Matrix.Element { .float32 }

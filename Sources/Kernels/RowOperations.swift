@@ -71,6 +71,16 @@ extension ProcessorBackend {
         }
     }
 
+    public func divideByRuns(_ target: Matrix, ends: Numbers) {
+        precondition(ends.count >= target.rows)
+        var first = 0
+        for index in 0..<target.rows {
+            let end = Int(ends[index])
+            if end - first > 1 { scale(target.rows(index..<index + 1), by: 1 / Float(end - first)) }
+            first = end
+        }
+    }
+
     public func isFinite(_ matrix: Matrix) -> Bool { matrix.isFinite }
 
     public func write(_ values: UnsafeBufferPointer<Float>, to target: Matrix) {

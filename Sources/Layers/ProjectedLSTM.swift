@@ -55,8 +55,9 @@ public struct ProjectedLSTM: RecurrentLayer {
     private let cellOutputs: MatrixSlot
     /// True if m is kept of all steps, which takes memory and saves time.
     private let keepsCellOutputs: Bool
-    /// [rows + batch, cell] and [rows + batch, output]
+    /// [rows + batch, cell], or [batch, cell], of one step, where a device only goes forward; and [rows + batch, output].
     private let cells, states: MatrixSlot
+    private let keepsCells: Bool
     /// [batch, cell]: c after the last step, which the way back overwrites.
     private let lastCells: MatrixSlot
     /// [rows, output]: p, where it is not itself the output.
@@ -88,11 +89,12 @@ public struct ProjectedLSTM: RecurrentLayer {
         dropout = Dropout(rate: options.dropout, rows: batch, width: output, keepsValues: false, in: &plan)
 
         let working = plan.isTraining ? nil : other
+        keepsCellOutputs = !plan.isFrugal && plan.isTraining
         gates = working?.gates ?? plan.factor(rows: rows, columns: 4 * cell)
         cellOutputs = working?.cellOutputs ?? plan.factor(
-            rows: options.projection == nil || !plan.isFrugal ? rows : batch, columns: cell)
-        keepsCellOutputs = !plan.isFrugal
-        cells = plan.matrix(rows: rows + batch, columns: cell)
+            rows: options.projection == nil || keepsCellOutputs ? rows : batch, columns: cell)
+        keepsCells = plan.isFrugal || plan.isTraining
+        cells = plan.matrix(rows: keepsCells ? rows + batch : batch, columns: cell)
         states = plan.factor(rows: rows + batch, columns: output)
         lastCells = plan.matrix(rows: batch, columns: cell)
         let hasRaw = options.projection != nil && (options.layerNorm || options.dropout > 0)
@@ -144,7 +146,9 @@ public struct ProjectedLSTM: RecurrentLayer {
     }
 
     private func states(_ shape: WindowShape, _ run: Run) -> Matrix { run.matrix(states, rows: shape.rows + shape.batch) }
-    private func cells(_ shape: WindowShape, _ run: Run) -> Matrix { run.matrix(cells, rows: shape.rows + shape.batch) }
+    private func cells(_ shape: WindowShape, _ run: Run) -> Matrix {
+        run.matrix(cells, rows: keepsCells ? shape.rows + shape.batch : shape.batch)
+    }
     func gates(_ shape: WindowShape, _ run: Run) -> Matrix { run.matrix(gates, rows: shape.rows) }
 
     private func raw(_ shape: WindowShape, _ run: Run) -> Matrix {
@@ -198,10 +202,10 @@ public struct ProjectedLSTM: RecurrentLayer {
             let raw = raw.rows(block), output = outputs.rows(block)
             let cellOutputs = projection == nil ? raw
                 : keepsCellOutputs ? run.matrix(cellOutputs, rows: shape.rows).rows(block) : run.matrix(cellOutputs, rows: block.count)
+            let before = cells.rows(keepsCells ? block : 0..<block.count)
+            let after = keepsCells ? cells.rows(block.lowerBound + shape.batch..<block.upperBound + shape.batch) : before
             backend.lstmStep(
-                gates: gates.rows(block), bias: bias, previous: cells.rows(block),
-                cells: cells.rows(block.lowerBound + shape.batch..<block.upperBound + shape.batch), outputs: cellOutputs,
-                clip: options.cellClip)
+                gates: gates.rows(block), bias: bias, previous: before, cells: after, outputs: cellOutputs, clip: options.cellClip)
             var ending = self.ending(block, mask, run)
             if let projection {
                 run.enter(.projectionProducts, of: .projection)
@@ -218,7 +222,7 @@ public struct ProjectedLSTM: RecurrentLayer {
         }
         run.enter(.other, of: .recurrence)
         if shape.active == nil {
-            backend.copy(cells.rows(shape.rows..<shape.rows + shape.batch), to: run.matrix(lastCells, rows: shape.batch))
+            backend.copy(cells.rows(cells.rows - shape.batch..<cells.rows), to: run.matrix(lastCells, rows: shape.batch))
         } else if run.memory.isTraining {
             // What products of the backward pass meet, times gradients that are zero.
             shape.forEachEnded { backend.fill(outputs.rows($0), with: 0) }

@@ -21,15 +21,18 @@ public struct WindowShape: Sendable {
         active = nil
     }
 
-    /// - Parameter lengths: of each sequence, in falling order.
-    public init(lengths: [Int]) {
+    /// - Parameters:
+    ///   - lengths: of each sequence, in falling order.
+    ///   - multiple: sequences that have ended run on until so many can end together. A device's products of few heights are chosen
+    ///     faster than those of many, and tiles that are not full take as long as full ones.
+    public init(lengths: [Int], endingBy multiple: Int = 1) {
         precondition(zip(lengths, lengths.dropFirst()).allSatisfy { $0 >= $1 }, "lengths must fall")
         steps = lengths.first ?? 0
         batch = lengths.count
         var running = lengths.count
         active = (0..<steps).map { step in
             while running > 0 && lengths[running - 1] <= step { running -= 1 }
-            return running
+            return min(lengths.count, (running + multiple - 1) / multiple * multiple)
         }
     }
 

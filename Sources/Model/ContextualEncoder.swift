@@ -50,6 +50,9 @@ public final class ContextualEncoder {
         directions.map(\.parameters) + [directions.first?.sharedParameters].compactMap { $0 }
     }
 
+    /// The backends of all directions, in their order.
+    public var backends: [any Backend] { directions.map(\.backend) }
+
     public func initialize(seed: UInt64) { for model in directions { model.initialize(seed: seed) } }
 
     /// True if directions can be trained side by side: not if they add to the same gradients. On a device they run side by side

@@ -83,28 +83,31 @@ extension EncoderConfiguration {
     /// - Parameters:
     ///   - capacity: the largest window it will see.
     ///   - training: how it will be trained; `nil` if it will not.
+    ///   - hasOutput: whether it will predict.
     ///   - backend: where; some keep more than others.
     public func memoryBill(
-        capacity: WindowCapacity, training: (any Optimizer)?, backend: any Backend = ProcessorBackend()
+        capacity: WindowCapacity, training: (any Optimizer)?, hasOutput: Bool = true, backend: any Backend = ProcessorBackend()
     ) -> [(name: String, bytes: Int)] {
-        networks(capacity: capacity, training: training, backend: backend).enumerated().flatMap {
+        networks(capacity: capacity, training: training, hasOutput: hasOutput, backend: backend).enumerated().flatMap {
             $1.bill(training: training, isFirst: $0 == 0)
         }
     }
 
     /// Trainable weights of all directions.
     public func parameterCount() -> Int {
-        networks(capacity: WindowCapacity(batch: 1, rows: 1), training: nil, backend: ProcessorBackend()).enumerated().reduce(0) {
+        networks(
+            capacity: WindowCapacity(batch: 1, rows: 1), training: nil, hasOutput: true, backend: ProcessorBackend()
+        ).enumerated().reduce(0) {
             $0 + $1.element.plan.own.count + ($1.offset == 0 ? $1.element.plan.shared.count : 0)
         }
     }
 
     private func networks(
-        capacity: WindowCapacity, training: (any Optimizer)?, backend: any Backend
+        capacity: WindowCapacity, training: (any Optimizer)?, hasOutput: Bool, backend: any Backend
     ) -> [DirectionNetwork] {
         directions.map {
             DirectionNetwork(
-                $0, self, capacity: capacity, isTraining: training != nil, hasOutput: true, backend: backend)
+                $0, self, capacity: capacity, isTraining: training != nil, hasOutput: hasOutput, backend: backend)
         }
     }
 }

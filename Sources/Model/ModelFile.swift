@@ -91,11 +91,19 @@ public enum ModelFile {
         _ path: String, capacity: WindowCapacity, training: (any Optimizer)? = nil, hasOutput: Bool = true,
         pool: ThreadPool, backends: [any Backend] = []
     ) throws -> ContextualEncoder {
+        try read(path, training: training, hasOutput: hasOutput, pool: pool, backends: backends) { _ in capacity }
+    }
+
+    /// Opens a model in the same way, with memory for batches of what `capacity` returns for it.
+    public static func read(
+        _ path: String, training: (any Optimizer)? = nil, hasOutput: Bool = true, pool: ThreadPool, backends: [any Backend] = [],
+        capacity: (EncoderConfiguration) -> WindowCapacity
+    ) throws -> ContextualEncoder {
         let reader = try SafetensorsReader(path: path)
         let configuration = try configuration(of: reader)
         try checkSize(configuration, reader)
         let encoder = ContextualEncoder(
-            configuration, capacity: capacity, training: training, hasOutput: hasOutput, pool: pool,
+            configuration, capacity: capacity(configuration), training: training, hasOutput: hasOutput, pool: pool,
             backends: Array(backends.prefix(configuration.directions.count)))
         if training == nil && backends.isEmpty { try borrow(reader, for: encoder, pool: pool) } else { try load(reader, into: encoder) }
         if training == nil { encoder.fileDigest = reader.metadata[digestKey] }

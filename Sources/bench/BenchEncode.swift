@@ -1,8 +1,10 @@
 import ArgumentParser
 import Benchmarking
+import CUDA
 import Files
 import Kernels
 import Model
+import NetworkArguments
 import ToolSupport
 
 /// `bench encode`
@@ -21,7 +23,11 @@ struct BenchEncode: BenchCommand {
 
             OpenBLAS is held to the same vectors as Contour, unless OPENBLAS_CORETYPE is set.
 
+            With --device only the sentences are measured, and no ceiling: rounds follow one that does not count, in which \
+            words are met for the first time. The host waits for the GPU where it has nothing left to prepare.
+
             Example: bench encode --preset elmo-c --text sentences.tok --sentences 2000
+            Example: bench encode --device cuda --preset elmo-c --text sentences.tok --sentences 20000
             """)
 
     @OptionGroup var network: EncodedNetwork
@@ -39,6 +45,7 @@ struct BenchEncode: BenchCommand {
     @Option(help: ArgumentHelp("Rounds to measure.", valueName: "n"))
     var rounds = 3
 
+    @OptionGroup var device: DeviceOptions
     @OptionGroup var results: ResultOptions
     @OptionGroup var common: CommonOptions
 
@@ -51,13 +58,14 @@ struct BenchEncode: BenchCommand {
     func perform() throws {
         let encoder = try network.encoder()
         let files = try results.openInterruptible()
-        OpenBLAS.hold(to: .fastest)
         let report = common.report
         var benchmark = EncodingBenchmark(encoder, threads: common.threads)
         benchmark.text = text
         benchmark.sentences = sentences
         benchmark.rounds = rounds
         benchmark.shouldStop = { StopRequest.isMade }
+        if let gpu = try device.open() { return try measure(benchmark, encoder, on: gpu, files) }
+        OpenBLAS.hold(to: .fastest)
         let result = try benchmark.run(
             onProgress: { report.progress($0) },
             onRound: { report.progress("round \($0): \(rounded($1.wordsPerSecond)) words/s") })
@@ -82,6 +90,41 @@ struct BenchEncode: BenchCommand {
             "packSeconds": result.start.pack, "toolSeconds": result.start.tool, "phases": result.phases.byName,
         ])
         try files.print(table(result, encoder))
+        try files.commit()
+    }
+
+    private func measure(
+        _ benchmark: EncodingBenchmark, _ encoder: EncoderConfiguration, on gpu: CUDADevice, _ files: Results
+    ) throws {
+        let free = gpu.freeMemory, report = common.report
+        let backends = try device.backends(encoder.directions.count, on: gpu)
+        var taken = 0
+        let result = try benchmark.run(
+            on: backends, onProgress: { report.progress($0) },
+            onRound: { number, round in
+                taken = free - gpu.freeMemory
+                report.progress("round \(number): \(rounded(round.wordsPerSecond)) words/s")
+            })
+        report.progress("")
+        for round in result.rounds { try files.log(["event": "round", "encoded": round.wordsPerSecond, "waited": round.waiting]) }
+        try files.log([
+            "event": "encode", "gpu": gpu.name, "precision": device.precision.rawValue, "input": encoder.input.rawValue,
+            "cell": encoder.encoder.cell, "projection": encoder.width, "dimension": encoder.inputSize,
+            "directions": encoder.directions.count, "threads": common.threads, "parameters": result.parameters,
+            "sentences": result.sentences, "tokens": result.tokens, "distinctWords": result.distinctWords,
+            "batchRows": result.batchRows, "batchSentences": result.batchSentences, "gpuMemory": taken,
+            "peakMemory": peakMemory(), "wordsPerSecond": result.spread(\.wordsPerSecond), "waiting": result.spread(\.waiting),
+        ])
+        var table = TextTable(["", "median", "lowest", "highest"])
+        table.append("words/s", result.spread(\.wordsPerSecond))
+        table.append("the host waited for the GPU", result.spread(\.waiting)) { percent($0) }
+        try files.print(
+            "\(gpu.name), \(device.precision.rawValue), cell \(encoder.encoder.cell), projection \(encoder.width), "
+                + "\(encoder.input.rawValue), \(encoder.directions.count == 1 ? "1 direction" : "2 directions"), "
+                + "\(grouped(result.parameters)) weights; \(grouped(result.sentences)) sentences, \(grouped(result.tokens)) words, "
+                + "\(grouped(result.distinctWords)) of them distinct; batches of at most \(grouped(result.batchRows)) positions "
+                + "and \(grouped(result.batchSentences)) sentences; \(result.rounds.count) rounds\n" + table.text
+                + "GPU memory \(megabytes(taken)), the host's at its peak \(megabytes(peakMemory()))\n")
         try files.commit()
     }
 

@@ -59,14 +59,12 @@ struct ModelOptions: ParsableArguments {
 
     /// Reads the model with its table or merges. Throws `ToolError` as `LoadedModel` does, and what reading the model throws.
     func load(_ common: CommonOptions, _ pool: WorkerPool) throws -> LoadedModel {
-        let capacity = SentenceEncoder.capacity, threads = ThreadPool(threads: common.threads), gpu = try device.open()
-        // Directions take turns on one stream: each batch is large enough for the whole GPU.
-        let backends = try gpu.map { try device.backends(1, on: $0) }?.first.map { [$0, $0] } ?? []
+        let threads = ThreadPool(threads: common.threads), gpu = try device.open()
+        let backends = try gpu.map { try device.backends(2, on: $0) } ?? []
         if let text = device.announcement(gpu) { common.report.print("encode: \(text)") }
-        let encoder = try model.map {
-            try ModelFile.read($0, capacity: capacity, hasOutput: false, pool: threads, backends: backends)
-        }
-            ?? ELMoWeights.read(options: elmoOptions ?? "", weights: elmoWeights ?? "", capacity: capacity, pool: threads)
+        let encoder = try model.map { try SentenceEncoder.readModel($0, pool: threads, backends: backends) }
+            ?? ELMoWeights.read(
+                options: elmoOptions ?? "", weights: elmoWeights ?? "", capacity: SentenceEncoder.capacity, pool: threads)
         return try LoadedModel(
             encoder, name: model ?? elmoWeights ?? "", table: table, takesOtherTable: otherTable, merges: bpe,
             precision: isQuantized ? .int8 : .float32, pool: pool)

@@ -123,6 +123,13 @@ extension PlainBackend {
         }
     }
 
+    public func divideByRuns(_ target: Matrix, ends: Numbers) {
+        let grid = Grid(target)
+        grid.fill { row, column in
+            grid[row, column] / Double(max(1, ends[row] - (row == 0 ? 0 : ends[row - 1])))
+        }
+    }
+
     public func isFinite(_ matrix: Matrix) -> Bool { read(matrix).allSatisfy(\.isFinite) }
 
     public func write(_ values: UnsafeBufferPointer<Float>, to target: Matrix) {

@@ -84,17 +84,97 @@ import Testing
         #expect(result.status == 0, "\(result.errors)")
     }
 
-    @Test func encodesAsTheProcessorDoes() async throws {
-        func vectors(_ device: String) async throws -> [Double] {
-            let result = try await runShell(
-                "head -n 40 '\(fixture.text)' | $BIN/tokenize -q | \(libraries.environment) $BIN/encode --model '\(fixture.model)' "
-                    + "--table '\(fixture.table)' --layers all --format text --device \(device) --precision float32 -q")
-            try #require(result.status == 0, "\(result.errors)")
-            return result.text.split { " \t\n".contains($0) }.compactMap { Double($0) }
+    /// The numbers that `encode` prints, in float32, in several batches: there is no room for a large one.
+    private func vectors(_ options: String, _ device: String, text: String? = nil) async throws -> [Double] {
+        let result = try await runShell(
+            "FAKE_CUDA_MEMORY=160000000 \(libraries.environment) $BIN/encode \(options) --device \(device) --precision float32 -q "
+                + "--whitespace '\(text ?? fixture.text)'")
+        try #require(result.status == 0, "\(result.errors)")
+        return result.text.split { " \t\n[],:{}\"".contains($0) }.compactMap { Double($0) }
+    }
+
+    @Test(arguments: [
+        "--layers all --format text", "--layers top --format json", "--layers average --format text", "--layers 1 --format text",
+        "--layers all --format json --pool mean", "--layers top --format text --line-buffered",
+        "--layers top --format text --stateful",
+    ])
+    func encodesAsTheProcessorDoes(options: String) async throws {
+        let lines = try String(contentsOfFile: fixture.text, encoding: .utf8).split(separator: "\n")
+        // Sentences of many lengths. In one that is too long for a batch, rounding grows in the top layer.
+        let longest = options.contains("--layers 1") ? 220 : 8
+        var text = ""
+        for (index, line) in lines.enumerated().prefix(options.contains("--format text --") ? 40 : 400) {
+            text += Array(repeating: line, count: index == 7 ? longest : 1 + index % 7).joined(separator: " ")
+            text += index % 50 == 3 ? "\n\n" : "\n"
         }
-        let (own, expected) = (try await vectors("cuda"), try await vectors("cpu"))
-        #expect(own.count == expected.count && own.count > 40 * 5 * 32)
+        try text.write(toFile: work.file("text"), atomically: true, encoding: .utf8)
+        let model = "--model '\(fixture.model)' --table '\(fixture.table)' \(options)"
+        let own = try await vectors(model, "cuda", text: work.file("text"))
+        let expected = try await vectors(model, "cpu", text: work.file("text"))
+        #expect(own.count == expected.count && own.count > 400 * 32)
         #expect(zip(own, expected).allSatisfy { abs($0 - $1) < 2e-3 })
+    }
+
+    /// Words that are letters or several units: the vectors of a word's units become their mean.
+    @Test func encodesLettersAndUnits() async throws {
+        let made = try await runShell(
+            """
+            set -e; cd '\(work.path)'
+            $BIN/build-vocab -q --bpe 25 '\(fixture.vocabulary)' -o codes
+            $BIN/tokenize -q --bpe codes '\(fixture.text)' -o units.tok && $BIN/build-vocab -q units.tok -o units.vocab
+            train() { $BIN/train -q --cell 8 --projection 6 --batch 4 --window 6 --steps 3 "$@"; }
+            train --preset tiny --input subwords --output subword-softmax --vocab units.vocab units.tok -o units
+            train --preset elmo --filters 1:16,2:32 --negatives 8 --vocab '\(fixture.vocabulary)' '\(fixture.tokens)' -o letters
+            """)
+        try #require(made.status == 0, "\(made.errors)")
+        for model in ["--model '\(work.path)/units' --bpe '\(work.path)/codes'", "--model '\(work.path)/letters'"] {
+            for layers in ["all", "average"] {
+                let options = "\(model) --layers \(layers) --format text"
+                let (own, expected) = (try await vectors(options, "cuda"), try await vectors(options, "cpu"))
+                #expect(own.count == expected.count && own.count > 600 * 6)
+                #expect(zip(own, expected).allSatisfy { abs($0 - $1) < 2e-3 }, "\(options)")
+            }
+        }
+    }
+
+    @Test func theSameVectorsTwice() async throws {
+        let encode = libraries.environment
+            + " $BIN/encode -q --model '\(fixture.model)' --table '\(fixture.table)' --device cuda"
+        let result = try await runShell(
+            """
+            set -e; cd '\(work.path)'
+            \(encode) '\(fixture.text)' -o one
+            FAKE_CUDA_SEED=7 FAKE_CUDA_BLOCK=32 \(encode) '\(fixture.text)' -o two
+            cmp one two && echo equal
+            """)
+        #expect(result.status == 0 && result.text == "equal\n", "\(result.errors)")
+    }
+
+    private struct EncodeLine: Decodable {
+        struct Range: Decodable {
+            let lowest, median, highest: Double
+        }
+
+        let event: String
+        let gpu, precision: String?
+        let sentences, tokens, gpuMemory: Int?
+        let wordsPerSecond, waiting: Range?
+    }
+
+    @Test func benchEncodeMeasuresAGPU() async throws {
+        let command = "\(libraries.environment) $BIN/bench encode --device cuda --preset tiny --cell 8 --projection 6 --dimension 5 "
+            + "--text '\(fixture.text)' --sentences 200 --rounds 2 --quiet"
+        let table = try await runShell("\(command) --json '\(work.path)/log'")
+        try #require(table.status == 0, "\(table.errors)")
+        #expect(table.text.contains("Fake GPU, bfloat16, cell 8, projection 6") && table.text.contains("words/s"))
+        #expect(table.text.contains("the host waited for the GPU") && !table.text.contains("OpenBLAS"))
+        let log = try String(contentsOfFile: work.file("log"), encoding: .utf8)
+        let lines = try log.split(separator: "\n").map { try JSONDecoder().decode(EncodeLine.self, from: Data($0.utf8)) }
+        #expect(lines.map(\.event) == ["round", "round", "encode"])
+        let last = try #require(lines.last), speed = try #require(last.wordsPerSecond), waiting = try #require(last.waiting)
+        #expect(last.gpu == "Fake GPU" && last.precision == "bfloat16" && last.sentences == 200)
+        #expect(last.tokens ?? 0 > 200 && last.gpuMemory ?? 0 > 1 << 20)
+        #expect(speed.lowest > 0 && speed.lowest <= speed.median && waiting.lowest >= 0 && waiting.highest < 1)
     }
 
     @Test func theBillAndWhatDoesNotFit() async throws {

@@ -130,6 +130,16 @@ extern "C" __global__ void addRuns(const int *rows, const int *ends, Matrix tabl
     }
 }
 
+/// target[i] /= the length of the i-th run, if that is more than 1.
+extern "C" __global__ void divideByRuns(const int *ends, Matrix target) {
+    EACH_ROW(index, target.rows) {
+        int length = ends[index] - (index == 0 ? 0 : ends[index - 1]);
+        if (length < 2) continue;
+        float factor = 1 / (float)length;
+        EACH_COLUMN(column, target.columns) store(target, index, column, load(target, index, column) * factor);
+    }
+}
+
 /// bad[block] = 1 if an element that the block has looked at is not finite.
 extern "C" __global__ void findNotFinite(Matrix matrix, double *bad) {
     double found = 0;

@@ -1,0 +1,55 @@
+internal import Encoding
+internal import Files
+public import Kernels
+internal import Layers
+internal import Model
+internal import Parallel
+
+extension EncodingBenchmark {
+    /// A round on a device.
+    public struct DeviceRound: Sendable {
+        public let wordsPerSecond: Double
+        /// The share of its time in which the host had nothing to prepare and waited for the device.
+        public let waiting: Double
+    }
+
+    /// What a device has encoded.
+    public struct DeviceResult: Sendable {
+        public let parameters, sentences, tokens, distinctWords: Int
+        /// The largest batch: positions, padding included, and sentences.
+        public let batchRows, batchSentences: Int
+        public let rounds: [DeviceRound]
+
+        public func spread(_ value: (DeviceRound) -> Double) -> Spread { Spread(rounds.map(value)) }
+    }
+
+    /// Measures on a device, from the words to the vectors of all layers in the memory of the host. Before the rounds is one that
+    /// does not count: in it memory is taken, and all words are met for the first time. Throws what `run` throws.
+    /// - Parameters:
+    ///   - backends: of the device, one for each direction.
+    ///   - onProgress, onRound: as of `run`.
+    public func run(
+        on backends: [any Backend], onProgress: (String) -> Void = { _ in },
+        onRound: (_ number: Int, DeviceRound) -> Void = { _, _ in }
+    ) throws -> DeviceResult {
+        if let complaint = configuration.complaint { throw ToolError(.usage, complaint) }
+        onProgress("preparing")
+        let pool = ThreadPool(threads: threads)
+        let inputs = try EncodingInputs(self, pool: pool)
+        let tokens = inputs.sentences.reduce(0) { $0 + $1.count }
+        let run = try EncodingRun(inputs, pool: pool, backends: backends)
+        let stage = try run.stage()
+        _ = try run.encodeAll(stage)
+        var measured: [DeviceRound] = []
+        while measured.isEmpty || measured.count < rounds && !shouldStop() {
+            let waited = stage.waited, seconds = try run.encodeAll(stage)
+            let round = DeviceRound(wordsPerSecond: Double(tokens) / seconds, waiting: (stage.waited - waited) / seconds)
+            measured.append(round)
+            onRound(measured.count, round)
+        }
+        let capacity = run.encoder.directions[0].capacity
+        return DeviceResult(
+            parameters: run.encoder.parameterCount, sentences: inputs.sentences.count, tokens: tokens,
+            distinctWords: inputs.distinctWords.count, batchRows: capacity.rows, batchSentences: capacity.batch, rounds: measured)
+    }
+}
