@@ -82,7 +82,7 @@ let package = Package(
             ["Encoding", "Model", "Layers", "Kernels", "WordVectors", "Subwords", "Tokenization", "Shards", "Files", "Parallel"]),
         library(
             "Benchmarking",
-            ["Training", "Encoding", "Model", "Layers", "Kernels", "WordVectors", "Vocabulary", "Tokenization",
+            ["Training", "Encoding", "Model", "Layers", "CUDA", "Kernels", "WordVectors", "Vocabulary", "Tokenization",
              "Shards", "Files", "Parallel"]),
 
         // Models of others.

@@ -25,6 +25,14 @@ extension ScratchFile {
         try output.commit()
     }
 
+    /// The last line that is not empty; `nil` if there is none. Throws what reading throws.
+    func lastLine() throws -> String? {
+        var last: String?
+        let lines = LineReader(try source())
+        while try lines.next({ if !$0.isEmpty { last = String(decoding: $0, as: UTF8.self) } }) {}
+        return last
+    }
+
     /// Reads the file as a vocabulary. Throws what `VocabularyShardReader` throws.
     func vocabulary() throws -> VocabularyShardReader {
         try VocabularyShardReader(FileSource(path: path), pool: WorkerPool(threads: 1))

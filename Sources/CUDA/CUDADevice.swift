@@ -5,6 +5,8 @@ internal import Parallel
 
 /// A GPU: its context, its memory, and the kernels compiled for it.
 public final class CUDADevice: @unchecked Sendable {
+    /// Its number, from 0.
+    public let index: Int
     /// NVIDIA's name for it, `NVIDIA H200` for example.
     public let name: String
     /// Its compute capability, 9.0 for example.
@@ -20,6 +22,7 @@ public final class CUDADevice: @unchecked Sendable {
 
     /// Opens GPU number `index`, from 0. Throws `ToolError`, `unavailable`, if there is none, or a library is missing.
     public init(_ index: Int = 0) throws(ToolError) {
+        self.index = index
         let driver = try Driver()
         self.driver = driver
         func check(_ status: CInt, _ doing: String) throws(ToolError) {

@@ -331,13 +331,17 @@ extension ParameterStore {
 
     /// Weights that `next` gives one after the other.
     public func fill(_ parameter: Parameter, _ next: () -> Double) {
-        let matrix = value(parameter)
-        var values = [Float](repeating: 0, count: matrix.columns)
-        for row in 0..<matrix.rows {
-            for column in values.indices { values[column] = Float(next()) }
-            backend.write(values, to: matrix.rows(row..<row + 1))
+        let matrix = value(parameter), rows = max(1, Self.filledAtOnce / max(1, matrix.columns))
+        for first in stride(from: 0, to: matrix.rows, by: rows) {
+            let block = matrix.rows(first..<min(matrix.rows, first + rows))
+            var values = [Float](repeating: 0, count: block.rows * block.columns)
+            for index in values.indices { values[index] = Float(next()) }
+            backend.write(values, to: block)
         }
     }
+
+    /// Weights that are written at once: a device takes many rows in hardly more time than one.
+    private static let filledAtOnce = 1 << 16
 }
 
 /// Weights packed once for many products: until the next update in training, or for good.

@@ -37,18 +37,24 @@ public struct DeviceMemory {
     /// Bytes of a direction for partial sums and small pieces, about. A backend has the workspace of its library already.
     private static let fixed = 8 << 20
 
+    private func bytes(_ batch: Int) -> Int { bill(batch: batch).reduce(0) { $0 + $1.bytes } }
+
+    /// The largest batch, up to `most`, whose training takes no more than `bytes`; 0 if not even one fits.
+    public func largestBatch(in bytes: Int, most: Int) -> Int {
+        var (fitting, tooLarge) = (0, most + 1)
+        while tooLarge - fitting > 1 {
+            let batch = (fitting + tooLarge) / 2
+            if self.bytes(batch) <= bytes { fitting = batch } else { tooLarge = batch }
+        }
+        return fitting
+    }
+
     /// Throws `ToolError`, `configuration`, with the largest batch that fits, if the device has not as much memory free.
     /// - Parameter name: the device's.
     public func check(_ name: String) throws(ToolError) {
-        let free = backend.freeBytes
-        func fits(_ batch: Int) -> Bool { bill(batch: batch).reduce(0) { $0 + $1.bytes } <= free }
-        guard !fits(options.batch) else { return }
-        var (fitting, tooLarge) = (0, options.batch)
-        while tooLarge - fitting > 1 {
-            let batch = (fitting + tooLarge) / 2
-            if fits(batch) { fitting = batch } else { tooLarge = batch }
-        }
-        let needed = bill().reduce(0) { $0 + $1.bytes }
+        let free = backend.freeBytes, needed = bytes(options.batch)
+        guard needed > free else { return }
+        let fitting = largestBatch(in: free, most: options.batch)
         throw ToolError(
             .configuration,
             "\(name): training takes \(needed >> 20) MiB, and \(free >> 20) MiB are free; "

@@ -13,7 +13,8 @@ public final class StepRunner {
         /// several units counts once.
         public var words = 0
         public var seconds = 0.0
-        /// Seconds of the wall clock by part; `data` is the waiting for windows too. In the order of `Part.allCases`.
+        /// Seconds of the wall clock by part; `data` is the waiting for windows too. In the order of `Part.allCases`. On a device,
+        /// those in which the host queued its work, which say nothing of the device's.
         public var costs = [Double](repeating: 0, count: Part.allCases.count)
         /// Bytes of the gradient that machines which train together would send; see `ParameterStore.gradientBytes`.
         public var gradientBytes = 0
@@ -72,6 +73,9 @@ public final class StepRunner {
         result.costs[Part.other.rawValue] = max(0, result.seconds - result.costs.reduce(0, +))
         return result
     }
+
+    /// Waits until a device has done all of the steps; the processor has when `run` returns.
+    public func wait() { for model in encoder.directions { model.backend.wait() } }
 
     private func parts() -> [Double] {
         Part.allCases.map { part in encoder.directions.reduce(0) { $0 + $1.backend.phaseTimes[part] } }

@@ -18,19 +18,23 @@ struct BenchCompare: BenchCommand {
             runs. Results call a network by what it is and how large (small: ELMo-C small 512/128; elmo-a: ELMo-A full size \
             4096/512), and say what else the networks differ in.
 
+            On a GPU the memory told is the GPU's, as its driver counts it, and there are no shares of a step's time.
+
             Example: bench compare elmo-c elmo --budget 5m
+            Example: bench compare --device cuda 'elmo --batch 128' 'elmo-c --batch 768'
             Example: bench compare 'small --vocabulary 50000' 'small --vocabulary 50000 --output softmax'
             """)
 
     @OptionGroup var networks: NamedSystems
+    @OptionGroup var device: DeviceOptions
     @OptionGroup var options: SystemOptions
 
     func perform() throws {
         let systems = try networks.parsed()
-        var run = try SystemsRun("compare", options, budget: 300)
-        let memory = options.memoryGiven
+        var run = try SystemsRun("compare", options, device, budget: 300)
+        let memory = run.memoryGiven
         try run.measure(systems, title: "step by step in one run; ratios are to the first row") {
-            SystemsRun.table($0, memory: memory) + "\n" + SystemsRun.costs($0)
+            SystemsRun.tables($0, memory: memory)
         }
         try run.finish()
     }
@@ -50,6 +54,16 @@ struct BenchCosts: BenchCommand {
 
     @OptionGroup var networks: NamedSystems
     @OptionGroup var options: SystemOptions
+    /// Known only to be refused with the reason.
+    @OptionGroup(visibility: .hidden) var device: DeviceOptions
+
+    func validate() throws {
+        guard device.device == .processor && device.chosenPrecision == nil else {
+            throw ValidationError(
+                "--device and --precision are not of costs: a GPU works on what was queued long before, and the times of its parts "
+                    + "are not known; bench compare measures on one")
+        }
+    }
 
     func perform() throws {
         let systems = try networks.parsed()

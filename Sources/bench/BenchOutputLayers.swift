@@ -35,6 +35,7 @@ struct BenchOutputLayers: BenchCommand {
     var negatives = PublishedSystem.Sizes().negatives
 
     @OptionGroup var sizes: SystemSizes
+    @OptionGroup var device: DeviceOptions
     @OptionGroup var options: SystemOptions
 
     func validate() throws {
@@ -57,7 +58,7 @@ struct BenchOutputLayers: BenchCommand {
     private var encoderNames: [String] { encoders.parts(separatedBy: ",", keepsEmpty: true) }
 
     func perform() throws {
-        var run = try SystemsRun("output-layers", options, budget: 1800)
+        var run = try SystemsRun("output-layers", options, device, budget: 1800)
         let systems = system.isEmpty ? PublishedSystem.allCases : system
         var made = PublishedSystem.Sizes()
         (made.units, made.negatives, made.dimension) = (sizes.units, negatives, sizes.dimension)
@@ -68,7 +69,7 @@ struct BenchOutputLayers: BenchCommand {
                 return (encoder, size, systems.compactMap { $0.system(encoder: encoder, made) })
             }
         }
-        let memory = options.memoryGiven
+        let memory = run.memoryGiven
         // A step of a large network takes longer, and its rounds more of the budget; what one group spares, others have.
         let weights = groups.map { ($0.2.map(\.configuration.weightsOfWord).max() ?? 1).squareRoot() }
         for (place, (encoder, vocabulary, systems)) in groups.enumerated() {
@@ -76,7 +77,7 @@ struct BenchOutputLayers: BenchCommand {
                 systems, share: weights[place] / weights[place...].reduce(0, +), later: groups[(place + 1)...].map(\.2),
                 title: "encoder \(encoder), vocabulary \(grouped(vocabulary)), batch \(made.batch), window \(made.window), "
                     + made.optimizer.rawValue
-            ) { SystemsRun.table($0, memory: memory) + "\n" + SystemsRun.costs($0) }
+            ) { SystemsRun.tables($0, memory: memory) }
         }
         try run.finish()
     }

@@ -22,9 +22,11 @@ struct SystemsRun {
     private var reasons: [String] = []
     private(set) var isInterrupted = false
 
-    /// Opens the results, before anything is measured, and reads the text. Throws `ToolError`.
-    /// - Parameter budget: the seconds of the whole run, if the options do not say otherwise.
-    init(_ name: String, _ options: SystemOptions, budget: Double) throws {
+    /// Opens the results, and the GPU if one is asked for, before anything is measured, and reads the text. Throws `ToolError`.
+    /// - Parameters:
+    ///   - device: where the systems are trained; `nil`: on the processor.
+    ///   - budget: the seconds of the whole run, if the options do not say otherwise.
+    init(_ name: String, _ options: SystemOptions, _ device: DeviceOptions? = nil, budget: Double) throws {
         self.name = name
         self.options = options
         self.budget = options.budget?.seconds ?? budget
@@ -32,7 +34,10 @@ struct SystemsRun {
         progress = RunProgress("bench \(name)", options.common.report)
         files = try options.results.openInterruptible()
         rows = try options.tsv.map { try OutputFile(path: $0, binary: false) }
-        do { benchmark = try options.benchmark(progress) } catch {
+        let gpu = try device?.open()
+        if let text = device?.announcement(gpu) { options.common.report.print("bench \(name): \(text)") }
+        let measured = device.flatMap { device in gpu.map { MeasuredDevice($0, precision: device.precision) } }
+        do { benchmark = try options.benchmark(on: measured, progress) } catch {
             // An interrupt from the terminal meets the tools that make the text ready, too.
             StopRequest.endBySignal()
             throw error
@@ -42,11 +47,15 @@ struct SystemsRun {
         try files.log(
             MachineRecord(
                 command: measuredCommand, version: contourVersion, text: text, textWords: size.tokens,
-                distinctWords: size.distinctWords, threads: options.common.threads))
+                distinctWords: size.distinctWords, threads: options.common.threads, device: measured))
+        let trained = measured.map { "\($0.name), \($0.precision), CUDA \($0.driver), \(megabytes($0.memory)) free; " } ?? ""
         try files.print(
-            "\(Machine.processor); \(options.common.threads) threads, \(Machine.kernels); text \(text), "
+            "\(trained)\(Machine.processor); \(options.common.threads) threads, \(Machine.kernels); text \(text), "
                 + "\(grouped(size.tokens)) tokens; \(Machine.date)\n")
     }
+
+    /// The memory in bytes that the largest batch is told for.
+    var memoryGiven: Int { benchmark.memoryGiven }
 
     /// Measures a group for `share` of what is left of the budget, and prints it: `title`, then what `table` makes of it, and
     /// what the systems differ in. Throws `ToolError` with status `usage` if the budget does not suffice for this group and
@@ -119,11 +128,18 @@ struct SystemsRun {
         }
     }
 
+    /// Returns what there is to tell of systems that were measured together: where the time goes only of the processor, which
+    /// would be that of queueing on a GPU.
+    static func tables(_ results: [SystemResult], memory: Int) -> String {
+        table(results, memory: memory) + (results[0].device == nil ? "\n" + costs(results) : "")
+    }
+
     /// Returns speeds, ratios and sizes of systems that were measured together; ratios are to the first.
-    static func table(_ results: [SystemResult], memory: Int) -> String {
+    private static func table(_ results: [SystemResult], memory: Int) -> String {
         var table = TextTable([
             "", "encoder", "vocabulary", "words/s", "lowest", "highest", "1 M words", "time, times", "95% interval",
-            "parameters", "optimiser", "peak memory", "gradient", "batch in \(megabytes(memory))", "joules, 1 M words",
+            "parameters", "optimiser", results[0].device == nil ? "peak memory" : "GPU memory", "gradient",
+            "batch in \(megabytes(memory))", "joules, 1 M words",
         ])
         for (place, result) in results.enumerated() {
             let speed = result.wordsPerSecond, ratio = result.ratio(to: results[0])
@@ -192,9 +208,10 @@ struct SystemOptions: ParsableArguments {
     var budget: TimeSpan?
 
     @Option(help: ArgumentHelp("End earlier when every ratio is known to this share of itself; 0 does not.", valueName: "x"))
-    var precision = 0.005
+    var ratioPrecision = 0.005
 
-    @Option(help: ArgumentHelp("Tell the largest batch for this much memory [the machine's].", valueName: "size"))
+    @Option(help: ArgumentHelp(
+        "Tell the largest batch for this much memory [the machine's, or what is free of the GPU's].", valueName: "size"))
     var memory: ByteSize?
 
     @Option(help: ArgumentHelp("The most memory for the vectors of words.", valueName: "size"))
@@ -213,20 +230,22 @@ struct SystemOptions: ParsableArguments {
         guard (1...1_000_000).contains(megabytes) else { throw ValidationError("--megabytes must be from 1 to 1000000") }
         guard budget?.seconds ?? 1 > 0 else { throw ValidationError("--budget must be above 0") }
         try results.checkDifferent(from: tsv)
-        guard precision >= 0 && precision < 1 else { throw ValidationError("--precision must be from 0 to less than 1") }
+        guard ratioPrecision >= 0 && ratioPrecision < 1 else {
+            throw ValidationError("--ratio-precision must be from 0 to less than 1")
+        }
     }
 
-    /// The memory in bytes that the largest batch is told for.
-    var memoryGiven: Int { memory?.bytes ?? memoryLimit() }
-
     /// Returns the benchmark that the options ask for, its text read. Throws what `SystemsBenchmark` throws.
-    /// - Parameter progress: shows what is going on.
-    func benchmark(_ progress: RunProgress) throws -> SystemsBenchmark {
+    /// - Parameters:
+    ///   - device: the GPU that trains; `nil`: the processor does.
+    ///   - progress: shows what is going on.
+    func benchmark(on device: MeasuredDevice?, _ progress: RunProgress) throws -> SystemsBenchmark {
         var benchmark = try SystemsBenchmark(
             text: text, megabytes: megabytes, threads: common.threads, onProgress: progress.show, onStage: progress.finish)
-        benchmark.memoryGiven = memoryGiven
+        benchmark.device = device
+        benchmark.memoryGiven = memory?.bytes ?? device?.memory ?? memoryLimit()
         benchmark.tableMemory = tableMemory.bytes
-        benchmark.precision = precision
+        benchmark.precision = ratioPrecision
         benchmark.shouldStop = { StopRequest.isMade }
         return benchmark
     }
@@ -302,9 +321,10 @@ extension SystemResult {
             ("ratio_to", reference.system.name), ("parameters", "\(parameters)"), ("optimizer_bytes", "\(optimizerBytes)"),
             ("peak_memory", "\(peakMemory)"), ("gradient_bytes", "\(gradientBytes)"), ("largest_batch", "\(largestBatch)"),
             ("joules_of_million_words", text(joulesOfMillionWords)),
-        ] + zip(Self.parts, shares).map { ("share_\($0)", text($1)) } + [
+        ] + zip(Self.parts, shares).map { ("share_\($0)", text(device == nil ? $1 : nil)) } + [
             ("options", system.options), ("cell", "\(configuration.encoder.cell)"), ("projection", "\(configuration.width)"),
             ("classes", configuration.output.hasVocabulary ? "\(configuration.vocabularySize)" : ""),
+            ("device", device.map { "\($0.name), \($0.precision)" } ?? ""),
         ]
     }
 }

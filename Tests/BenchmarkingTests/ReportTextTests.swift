@@ -118,6 +118,17 @@ import Testing
     }
 
     /// A record that lacks something, or names no machine, is no other machine.
+    /// A GPU is named before the processor, and its memory is told; a log without a device is one of the processor.
+    @Test func devices() throws {
+        let device = #""device":{"name":"NVIDIA H100","precision":"bfloat16","driver":"13.0","memory":85000000000},"#
+        let machine = ReportSamples.machine.replacing("\"threads\"", with: device + "\"threads\"")
+        let onGPU = try text(machine + ReportSamples.system("ELMo-C", run: "compare", device))
+        #expect(onGPU.hasPrefix("Systems side by side: NVIDIA H100, bfloat16, CUDA 13.0, AMD EPYC, "), "\(onGPU)")
+        #expect(onGPU.contains("GPU memory") && !onGPU.contains("peak memory"))
+        let onProcessor = try text(ReportSamples.machine + ReportSamples.system("ELMo-C", run: "compare"))
+        #expect(onProcessor.hasPrefix("Systems side by side: AMD EPYC, ") && onProcessor.contains("peak memory"), "\(onProcessor)")
+    }
+
     @Test func machines() throws {
         func remarks(_ machines: String...) throws -> [String] {
             let runs = machines.map { $0 + ReportSamples.quality("a", seed: 1, top1: 0.3) }
@@ -126,6 +137,8 @@ import Testing
         }
         let full = ReportSamples.machine
         let bare = #"{"event":"machine","processor":"AMD EPYC","threads":2,"version":"bench (Contour) 0.1.0"}"# + "\n"
+        let onGPU = full.replacing("\"threads\"", with: #""device":{"name":"NVIDIA H100","precision":"bfloat16"},"threads""#)
+        #expect(try remarks(onGPU, onGPU).isEmpty && remarks(onGPU, full).first?.contains("different settings (GPU") == true)
         let none = #"{"event":"probe","system":"a","task":"t","measure":"F1","value":0.5}"# + "\n"
         #expect(try remarks(full, full).isEmpty && remarks(full, bare).isEmpty)
         #expect(try remarks(full, bare.replacing("AMD EPYC", with: "AMD EPYC, family 26, model 2")).isEmpty)

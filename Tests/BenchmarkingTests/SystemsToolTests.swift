@@ -40,7 +40,7 @@ import Testing
         let result = try await runTool(
             "bench",
             ["output-layers", "--text", Self.text(directory), "--encoders", "small", "--vocabularies", "400", "--units", "150",
-             "--negatives", "50", "--budget", "100s", "--precision", "0.99", "--memory", "1G", "--json", json, "--tsv", table, "--threads", "2", "--quiet"]
+             "--negatives", "50", "--budget", "100s", "--ratio-precision", "0.99", "--memory", "1G", "--json", json, "--tsv", table, "--threads", "2", "--quiet"]
                 + Self.sizes)
         #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
         let lines = try Self.lines(String(decoding: contents(of: json), as: UTF8.self))
@@ -86,7 +86,7 @@ import Testing
             .map { $0 + Self.named }
         let result = try await runTool(
             "bench",
-            ["compare", "--text", text, "--budget", "100s", "--precision", "0.9", "--json", "-", "--quiet"] + Self.memory + networks)
+            ["compare", "--text", text, "--budget", "100s", "--ratio-precision", "0.9", "--json", "-", "--quiet"] + Self.memory + networks)
         #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
         let lines = try Self.lines(result.text), systems = lines.filter { $0.event == "system" }
         #expect(systems.map(\.options) == networks && lines.filter { $0.event == "ratio" }.count == 3)
@@ -108,7 +108,7 @@ import Testing
         }
         let result = try await runTool(
             "bench",
-            ["compare", "--text", Self.text(directory), "--budget", "100s", "--precision", "0.99", "--json", json, "--quiet"] + networks)
+            ["compare", "--text", Self.text(directory), "--budget", "100s", "--ratio-precision", "0.99", "--json", json, "--quiet"] + networks)
         #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
         let lines = try Self.lines(String(decoding: contents(of: json), as: UTF8.self))
         let names = lines.filter { $0.event == "system" }.compactMap(\.name)
@@ -146,7 +146,7 @@ import Testing
     /// A log, too, shows how far a run is; --quiet shows nothing.
     @Test func progressWithoutATerminal() async throws {
         let directory = try TemporaryDirectory()
-        let arguments = ["compare", "--text", try Self.text(directory), "--budget", "100s", "--precision", "0.99", "tiny" + Self.named]
+        let arguments = ["compare", "--text", try Self.text(directory), "--budget", "100s", "--ratio-precision", "0.99", "tiny" + Self.named]
         let lines = try await runTool("bench", arguments).errors.split(separator: "\n").map(String.init)
         #expect(lines.contains { $0.hasPrefix("bench compare: 3 rounds measured, a round takes ") }, "\(lines)")
         #expect(lines.first == "bench compare: the text is read: 4,800 tokens", "\(lines)")
@@ -161,7 +161,7 @@ import Testing
         let tokens = directory.file("tokens")
         #expect(try await runTool("tokenize", ["--quiet", Self.text(directory), "-o", tokens]).status == 0)
         let result = try await runTool(
-            "bench", ["costs", "--text", tokens, "--budget", "100s", "--precision", "0.99", "--quiet", "tiny" + Self.named] + Self.memory)
+            "bench", ["costs", "--text", tokens, "--budget", "100s", "--ratio-precision", "0.99", "--quiet", "tiny" + Self.named] + Self.memory)
         #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
         for part in ["input", "recurrence", "projection", "output", "optimiser", "data", "microseconds a word"] {
             #expect(result.text.contains("\n" + part), "\(part)")
@@ -176,7 +176,7 @@ import Testing
         let result = try await runTool(
             "bench",
             ["output-layers", "--text", Self.text(directory), "--encoders", "small", "--vocabularies", "400", "--system", "ELMo-C",
-             "--optimizer", "adagrad", "--table-memory", "0", "--budget", "100s", "--precision", "0.99", "--json", "-", "--quiet"] + Self.sizes + Self.memory)
+             "--optimizer", "adagrad", "--table-memory", "0", "--budget", "100s", "--ratio-precision", "0.99", "--json", "-", "--quiet"] + Self.sizes + Self.memory)
         #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
         let system = try #require(try Self.lines(result.text).first { $0.event == "system" })
         // One moment, with the padding of buffers.
@@ -190,7 +190,7 @@ import Testing
         let text = try Self.text(directory)
         let huge = "tiny --output softmax --projection 60000 --vocabulary 200000000 --batch 2 --window 3 --dimension 8"
         let small = "tiny" + Self.named
-        let result = try await runTool("bench", ["compare", "--text", text, "--budget", "100s", "--precision", "0.99", "--json", "-", huge, small] + Self.memory)
+        let result = try await runTool("bench", ["compare", "--text", text, "--budget", "100s", "--ratio-precision", "0.99", "--json", "-", huge, small] + Self.memory)
         #expect(result.status == 0, "\(result.errors)")
         let lines = try Self.lines(result.text)
         #expect(lines.first { $0.event == "left-out" }?.name == Self.huge)
@@ -223,7 +223,7 @@ import Testing
         let directory = try TemporaryDirectory()
         let json = directory.file("results.jsonl")
         let result = try await runShell(
-            "\"$BIN/bench\" compare 'tiny\(Self.named)' --text '\(Self.text(directory))' --budget 100s --precision 0.99 --quiet --json '\(json)' >&-")
+            "\"$BIN/bench\" compare 'tiny\(Self.named)' --text '\(Self.text(directory))' --budget 100s --ratio-precision 0.99 --quiet --json '\(json)' >&-")
         #expect(result.status == 74 && result.errors.split(separator: "\n").count == 1, "\(result.status) \(result.errors)")
         #expect(!directory.entries().contains("results.jsonl"))
     }
@@ -250,7 +250,7 @@ import Testing
         let result = try await runShell(
             """
             cd '\(directory.path)'
-            "$BIN/bench" compare --text '\(text)' --budget 1h --precision 0 --memory 256M --json lines -o table 'tiny\(Self.named)' \
+            "$BIN/bench" compare --text '\(text)' --budget 1h --ratio-precision 0 --memory 256M --json lines -o table 'tiny\(Self.named)' \
             'tiny --cell 40\(Self.named)' 2> errors & process=$!
             await $process grep -qs 'rounds measured' errors
             systems=$(children $process)
@@ -293,7 +293,7 @@ import Testing
         (["output-layers", "--vocabularies", "10,x"], 64, "--vocabularies"),
         (["output-layers", "--text", "/nowhere/text"], 66, "/nowhere/text"),
         (["output-layers", "--batch", "0"], 64, "--batch"), (["compare", "tiny --batch 0"], 64, "--batch"),
-        (["compare", "tiny", "--budget", "0s"], 64, "--budget"), (["compare", "tiny", "--precision", "2"], 64, "--precision"),
+        (["compare", "tiny", "--budget", "0s"], 64, "--budget"), (["compare", "tiny", "--ratio-precision", "2"], 64, "--ratio-precision"),
         (["compare", "tiny", "tiny"], 64, "once"), (["output-layers", "--encoders", "small,small"], 64, "--encoders"),
         (["output-layers", "--system", "ELMo", "--system", "ELMo"], 64, "--system"),
         (["compare", "tiny", "--json", "x", "--tsv", "x"], 64, "one file"),

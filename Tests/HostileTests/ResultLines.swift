@@ -3,7 +3,8 @@ enum ResultLines {
     static let lines = [
         """
         {"event":"machine","processor":"A processor","kernels":"avx512","threads":2,"memory":25769803776,"date":"2026-11-25",\
-        "version":"0.1.0","command":"bench output-layers","text":"synthetic","textWords":1000000,"distinctWords":5000}
+        "version":"0.1.0","command":"bench output-layers","text":"synthetic","textWords":1000000,"distinctWords":5000,\
+        "device":{"name":"A GPU","precision":"bfloat16","driver":"13.0","memory":85899345920}}
         """,
         system("ELMo-C", seconds: 1111), system("ELMo", seconds: 4677),
         """

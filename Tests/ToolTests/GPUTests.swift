@@ -208,6 +208,79 @@ import Testing
         }
     }
 
+    /// A command line of a comparison, after what stands before it; `systems` with sizes that take a moment.
+    private func compare(_ environment: String, _ options: String, _ systems: String...) -> String {
+        let systems = systems.map { "'\($0) --vocabulary 500 --dimension 12 --batch 4 --window 6'" }.joined(separator: " ")
+        return "\(environment) $BIN/bench compare --text '\(fixture.tokens)' --budget 100s --ratio-precision 0.9 \(options) \(systems)"
+    }
+
+    @Test func comparesSystemsOnTheGPU() async throws {
+        let log = work.file("log.jsonl"), table = work.file("table.tsv")
+        let options = "--device cuda --memory 1G --json '\(log)' --tsv '\(table)' --quiet"
+        let result = try await runShell(
+            compare(libraries.environment, options, "tiny", "tiny --loss contrastive", "tiny --output softmax")
+                + " && $BIN/bench report --text '\(log)'")
+        try #require(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
+        #expect(result.text.hasPrefix("Fake GPU, bfloat16, CUDA "))
+        for text in ["GPU memory", "95% interval"] { #expect(result.text.contains(text), "\(result.text)") }
+        // The host's times of parts are those of queueing.
+        for text in ["part of a step's time", "recurrence", "peak memory"] { #expect(!result.text.contains(text), "\(result.text)") }
+        #expect(result.text.contains("Systems side by side: Fake GPU, bfloat16, CUDA "))
+        let lines = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n")
+        let device = #""device":{"driver":"13.0","memory":"#
+        #expect(lines.count { $0.contains(#""event":"machine""#) && $0.contains(device) } == 1)
+        let systems = lines.filter { $0.contains(#""event":"system""#) }
+        #expect(systems.count == 3 && lines.count { $0.contains(#""event":"ratio""#) } == 2)
+        for system in systems {
+            #expect(system.contains(device) && system.contains(#""name":"Fake GPU","precision":"bfloat16"}"#))
+            #expect(!system.contains(#""costs""#) && !system.contains("joules"), "\(system)")
+            // Twice cuBLAS's workspace, weights, and no more than the stand-in has.
+            let place = try #require(system.firstRange(of: #""peakMemory":"#)).upperBound
+            let memory = try #require(Int(system[place...].prefix { $0.isNumber }))
+            #expect(memory > 2 << 20 && memory < 1 << 30, "\(memory)")
+        }
+        let rows = try String(contentsOfFile: table, encoding: .utf8).split(separator: "\n")
+            .map { $0.split(separator: "\t", omittingEmptySubsequences: false) }
+        #expect(rows.count == 4 && Set(rows.map(\.count)).count == 1 && rows[0].last == "device" && rows[1].last == "Fake GPU, bfloat16")
+    }
+
+    /// What does not fit, or fails, is left out with what its own process says of it.
+    @Test func comparesWhatFits() async throws {
+        let result = try await runShell(
+            compare(
+                "FAKE_CUDA_MEMORY=300000000 " + libraries.environment, "--device cuda --precision float32", "tiny",
+                "tiny --cell 8192 --projection 512"))
+        #expect(result.status == 0 && result.text.contains("left out: Fake GPU: training takes "), "\(result.text) \(result.errors)")
+        #expect(result.text.contains("Fake GPU, float32, CUDA "))
+        let failed = try await runShell(
+            compare("FAKE_CUDA_FAIL=cuMemAlloc_v2:12:2 " + libraries.environment, "--device cuda --quiet", "tiny"))
+        #expect(failed.status == 78 && failed.text.isEmpty, "\(failed.text)")
+        #expect(failed.errors.contains("nothing was measured") && failed.errors.contains("out of memory"), "\(failed.errors)")
+    }
+
+    @Test func comparisonsNeedTheGPUThatTheyAskFor() async throws {
+        let none = try Libraries([]), log = try work.write("log.jsonl", "as it was\n")
+        let costs = "$BIN/bench costs 'tiny --vocabulary 500'", layers = "$BIN/bench output-layers"
+        for (command, status, text) in [
+            (compare(none.environment, "--device cuda --json '\(log)'", "tiny"), 69, "bench compare: libcuda.so.1 is missing"),
+            ("\(none.environment) \(layers) --device cuda", 69, "bench output-layers: libcuda.so.1 is missing"),
+            (compare(libraries.environment, "--device cuda:3", "tiny"), 69, "GPU 3: there is 1 GPU, counted from 0"),
+            (compare(none.environment, "--device gpu", "tiny"), 64, "--device"),
+            (compare(none.environment, "--precision bfloat16", "tiny"), 64, "--precision"),
+            ("\(costs) --device cuda", 64, "--device and --precision are not of costs"),
+            ("\(costs) --precision float32", 64, "--device and --precision are not of costs"),
+        ] {
+            let result = try await runShell(command)
+            #expect(result.status == status && result.text.isEmpty, "\(command): \(result.status), \(result.text)")
+            #expect(result.errors.contains(text), "\(result.errors)")
+            #expect(result.errors.split(separator: "\n").count == 1, "\(result.errors)")
+        }
+        #expect(try String(contentsOfFile: log, encoding: .utf8) == "as it was\n")
+        let auto = try await runShell(compare(none.environment, "--device auto", "tiny"))
+        #expect(auto.status == 0 && auto.text.contains("part of a step's time"), "\(auto.errors)")
+        #expect(auto.errors.hasPrefix("bench compare: computing on the processor: there is no GPU\n"))
+    }
+
     @Test func aGPUThatFailsLeavesTheLastCheckpoint() async throws {
         let checkpoints = "--checkpoints '\(work.path)/run' --checkpoint-every 0 --device cuda"
         let failed = try await runShell(

@@ -13,11 +13,11 @@ extension SystemRecord {
             projection: configuration.width, directions: configuration.directions.count, vocabulary: system.vocabulary,
             batch: system.batch, window: system.window, threads: threads, rounds: result.rounds, parameters: result.parameters,
             classes: configuration.output.hasVocabulary ? configuration.vocabularySize : nil,
-            settings: configuration.comparedSettings,
+            settings: configuration.comparedSettings, device: result.device.map(DeviceRecord.init),
             optimizerBytes: result.optimizerBytes, peakMemory: result.peakMemory, gradientBytes: result.gradientBytes,
             memoryGiven: memoryGiven, largestBatch: result.largestBatch, wordsPerSecond: result.wordsPerSecond,
             millionWordsSeconds: result.secondsOfMillionWords, joulesPerMillionWords: result.joulesOfMillionWords,
-            costs: Dictionary(uniqueKeysWithValues: zip(SystemResult.parts, result.shares)))
+            costs: result.device == nil ? Dictionary(uniqueKeysWithValues: zip(SystemResult.parts, result.shares)) : nil)
     }
 }
 
@@ -51,10 +51,21 @@ extension LeftOutRecord {
 
 extension MachineRecord {
     /// This machine, today.
-    public init(command: String, version: String, text: String, textWords: Int, distinctWords: Int? = nil, threads: Int) {
+    /// - Parameter device: the GPU that is measured; `nil`: the processor is.
+    public init(
+        command: String, version: String, text: String, textWords: Int, distinctWords: Int? = nil, threads: Int,
+        device: MeasuredDevice? = nil
+    ) {
         self.init(
             processor: Machine.processor, kernels: Machine.kernels, date: Machine.date, version: version, command: command,
-            text: text, threads: threads, textWords: textWords, distinctWords: distinctWords, memory: memoryLimit())
+            text: text, threads: threads, textWords: textWords, distinctWords: distinctWords, memory: memoryLimit(),
+            device: device.map(DeviceRecord.init))
+    }
+}
+
+extension DeviceRecord {
+    init(_ device: MeasuredDevice) {
+        self.init(name: device.name, precision: device.precision, driver: device.driver, memory: device.memory)
     }
 }
 

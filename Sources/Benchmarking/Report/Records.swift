@@ -15,6 +15,19 @@ public struct MachineRecord: BenchmarkRecord {
     let threads, textWords, distinctWords: Int?
     /// The memory that a process may have, in bytes.
     let memory: Int?
+    /// Absent: the processor.
+    let device: DeviceRecord?
+}
+
+/// The GPU on which something was measured: a part of other records.
+struct DeviceRecord: Codable, Hashable {
+    let name: String
+    /// The precision of products.
+    let precision: String?
+    /// The version of CUDA that the driver supports.
+    let driver: String?
+    /// Bytes of its memory that were free.
+    let memory: Int?
 }
 
 /// The time and memory that one system took.
@@ -30,7 +43,9 @@ public struct SystemRecord: BenchmarkRecord {
     let classes: Int?
     /// Other settings of the network by their names: `layers`, `dropout`, …
     let settings: [String: String]?
-    /// Numbers of bytes.
+    /// Absent: the processor.
+    let device: DeviceRecord?
+    /// Numbers of bytes; `peakMemory` and `memoryGiven` are of the device, if there is one.
     let optimizerBytes, peakMemory, gradientBytes, memoryGiven: Int?
     /// The most sequences that fit into `memoryGiven`.
     let largestBatch: Int?

@@ -211,7 +211,8 @@ extension ReportRun {
     private var conditions: [String?] {
         guard let machine else { return [file] }
         let numbers = [machine.threads, machine.memory, machine.textWords, machine.distinctWords]
-        return [machine.processor, machine.kernels, machine.versionNumber, machine.text] + numbers.map { $0.map(String.init) }
+        let names = [machine.processor, machine.kernels, machine.device?.name, machine.versionNumber, machine.text]
+        return names + numbers.map { $0.map(String.init) }
     }
 
     /// Returns the runs with scores, put together if they were taken under the same conditions, as sections from `first` on.

@@ -39,7 +39,8 @@ enum RunFacts {
             remarks.append("The results come from more than one machine: speeds compare within a section only.")
         } else if differ({ $0.hasOtherSettings(than: $1) }) {
             remarks.append(
-                "The results come from runs with different settings (threads or kernels): speeds compare within a section only.")
+                "The results come from runs with different settings (GPU, threads or kernels): speeds compare within a section "
+                    + "only.")
         }
         let unnamed = runs.filter { $0.machine?.machineText == nil }
         if !unnamed.isEmpty && unnamed.count < runs.count { remarks.append("Some records name no machine.") }
@@ -62,10 +63,18 @@ enum RunFacts {
     }
 }
 
+extension DeviceRecord {
+    /// Name, precision and driver.
+    fileprivate var text: String {
+        [name, precision, driver.map { "CUDA \($0)" }].compactMap { $0 }.joined(separator: ", ")
+    }
+}
+
 extension MachineRecord {
-    /// Processor, kernels, threads and memory.
+    /// Processor, kernels, threads and memory, behind the GPU that was measured, if one was.
     fileprivate var machineText: String? {
         let parts = [
+            device?.text,
             processor, kernels.map { "\($0) kernels" }, threads.map { $0 == 1 ? "1 thread" : "\($0) threads" },
             memory.map { "\(NumberText.bytes($0)) of memory" },
         ].compactMap { $0 }
@@ -79,13 +88,15 @@ extension MachineRecord {
 
     fileprivate func hasOtherSettings(than other: MachineRecord) -> Bool {
         Self.differ(threads, other.threads) || Self.differ(kernels, other.kernels)
+            || device?.text != other.device?.text
     }
 
     /// True if everything that the other says is said here, too.
     fileprivate func covers(_ other: MachineRecord) -> Bool {
         func says<Value: Equatable>(_ mine: Value?, _ theirs: Value?) -> Bool { theirs == nil || mine == theirs }
         let namesIt = other.processor.map { name in processor?.hasPrefix(name) ?? false } ?? true
-        return namesIt && says(kernels, other.kernels) && says(threads, other.threads) && says(memory, other.memory)
+        return namesIt && device?.text == other.device?.text
+            && says(kernels, other.kernels) && says(threads, other.threads) && says(memory, other.memory)
     }
 
     /// Older records of pipelines name a processor without its family and model.

@@ -32,13 +32,14 @@ struct SpeedTables {
     }
 
     private func speed(_ group: SystemGroup) -> ReportTable {
+        let isOnDevice = group.systems.contains { $0.device != nil }
         let references = distinct(group.ratios.map { Reference(quantity: $0.quantity, to: $0.to) })
         var table = ReportTable(
             conditions(group), "system",
             ["vocabulary", "words/s", "seconds for a million words"]
                 + references.map { "\($0.quantity), in multiples of \($0.to.shortened(to: 40))’s" }
-                + ["encoder", "parameters", "optimiser’s state", "peak memory", "gradients", "largest batch",
-                   "joules for a million words"])
+                + ["encoder", "parameters", "optimiser’s state",
+                   isOnDevice ? "GPU memory" : "peak memory", "gradients", "largest batch", "joules for a million words"])
         let isMixed = distinct(group.systems.map(\.encoderName)).count > 1
         // A run that was interrupted may have compared systems that it no longer summed up.
         let compared = distinct(group.ratios.map(\.of)).filter { name in !group.systems.contains { $0.name == name } }

@@ -45,13 +45,18 @@ public struct MeasuredSystem: Codable, Sendable {
     /// Estimates the bytes that training it takes, before anything is allocated, and not too few.
     /// - Parameter tableMemory: the most bytes that the vectors of words may take.
     func bytes(tableMemory: Int) -> Double {
+        let moments = optimizer.optimizer.momentNames.count
+        return Self.margin * configuration.trainingBytes(batch: batch, window: window, moments: moments)
+            + bytesOfInput(tableMemory: tableMemory)
+    }
+
+    /// Estimates the bytes of words, vectors and program alone: what the host holds of a system that a device trains.
+    func bytesOfInput(tableMemory: Int) -> Double {
         let words = Double(vocabulary)
         let vectors = configuration.input == .embeddings || configuration.output == .continuous
         let dimension = Double(max(configuration.inputSize, configuration.outputSize))
         let table = vectors ? min(Double(tableMemory), 4 * words * dimension) : 0
-        let moments = optimizer.optimizer.momentNames.count
-        return Self.margin * configuration.trainingBytes(batch: batch, window: window, moments: moments)
-            + table + Self.bytesOfWord * words + Self.bytesOfProgram
+        return table + Self.bytesOfWord * words + Self.bytesOfProgram
     }
 
     /// The factor for what the estimate leaves out, at most a tenth: gathered rows of a sampled softmax, packed weights.

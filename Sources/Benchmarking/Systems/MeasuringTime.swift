@@ -43,10 +43,11 @@ struct TimeEstimate {
     /// the directions run faster.
     private static let usualShare = 0.5, settlingSteps = 7.0
 
-    /// Measures the machine's speed for a third of a second.
-    init(threads: Int, turnSeconds: Double) {
+    /// Measures the processor's speed for a third of a second; that of a device is assumed.
+    init(threads: Int, device: MeasuredDevice?, turnSeconds: Double) {
         self.turnSeconds = turnSeconds
-        operationsPerSecond = Self.usualShare * 1e9 * ProductCeiling(pool: ThreadPool(threads: threads)).rate(seconds: 0.3)
+        let ceiling = device?.assumedCeiling ?? 1e9 * ProductCeiling(pool: ThreadPool(threads: threads)).rate(seconds: 0.3)
+        operationsPerSecond = Self.usualShare * ceiling
     }
 
     /// Notes the seconds of a system's step, and of all steps until it was ready.

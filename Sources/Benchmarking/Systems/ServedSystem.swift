@@ -18,11 +18,11 @@ final class ServedSystem {
     struct Turn: Codable {
         var words = 0
         var seconds = 0.0
-        /// Seconds by part; see `StepRunner.Step`.
+        /// Seconds by part, see `StepRunner.Step`; empty on a device, which the host does not wait for part by part.
         var costs: [Double] = []
         /// Bytes of the last step's gradient.
         var gradientBytes = 0
-        /// The most memory of the process in bytes, by the system's account.
+        /// The most memory of the process in bytes, by the system's account; on a device, the device's memory, by its driver's.
         var peakMemory = 0
     }
 
@@ -30,7 +30,9 @@ final class ServedSystem {
     private var process: pid_t = 0
     private var socket: CInt = -1
     private var received: [UInt8] = []
-    private let workFile: ScratchFile
+    private let workFile, errors: ScratchFile
+    /// True if it must be told when it may take memory of a device.
+    private let opensDevice: Bool
     private let check: () throws -> Void
 
     /// Starts the process; it begins to read at once. Throws `ToolError` if it cannot be started.
@@ -38,7 +40,8 @@ final class ServedSystem {
     init(_ work: ServedWork, check: @escaping () throws -> Void) throws {
         name = work.system.name
         self.check = check
-        workFile = try ScratchFile()
+        (workFile, errors) = (try ScratchFile(), try ScratchFile())
+        opensDevice = work.device != nil
         guard let text = try? JSONEncoder().encode(work) else { throw ToolError(.software, "a system that is no JSON") }
         try workFile.write { try $0.write([UInt8](text)) }
         var ends: [CInt] = [-1, -1]
@@ -47,12 +50,9 @@ final class ServedSystem {
         }
         socket = ends[0]
         defer { close(ends[1]) }
-        // Its messages are answers; what is written when a program breaks down would only be noise.
-        let nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC)
-        defer { close(nowhere) }
         let (started, error) = startProgram(
             "/proc/self/exe", ["bench", "serve-steps", workFile.path],
-            descriptors: [(ends[1], STDIN_FILENO), (ends[1], STDOUT_FILENO), (nowhere, STDERR_FILENO)])
+            descriptors: [(ends[1], STDIN_FILENO), (ends[1], STDOUT_FILENO), (errors.descriptor, STDERR_FILENO)])
         guard error == 0 else { throw ToolError.system(.systemError, "bench", "cannot be started again", errno: error) }
         process = started
     }
@@ -60,7 +60,13 @@ final class ServedSystem {
     deinit { end() }
 
     /// Waits until the system is ready and returns its sizes. Throws `ToolError` with the system's message if something is wrong.
-    func ready() throws -> Sizes { try reply(\.sizes) }
+    ///
+    /// On a device it takes memory only now, since what it takes is measured as what is free no more: nobody else may be at work.
+    func ready() throws -> Sizes {
+        // One that has failed hears nothing any more, and has answered why.
+        if opensDevice { _ = tell("open") }
+        return try reply(\.sizes)
+    }
 
     /// Makes steps that count for nothing: memory is touched for the first time, and it is tried how directions run faster.
     /// - Returns: the seconds of the fastest.
@@ -85,8 +91,13 @@ final class ServedSystem {
     }
 
     private func ask(_ command: String) throws {
+        guard tell(command) else { throw ended() }
+    }
+
+    /// Returns false if the process does not listen.
+    private func tell(_ command: String) -> Bool {
         let bytes = Array((command + "\n").utf8)
-        guard send(socket, bytes, bytes.count, CInt(MSG_NOSIGNAL)) == bytes.count else { throw ended() }
+        return send(socket, bytes, bytes.count, CInt(MSG_NOSIGNAL)) == bytes.count
     }
 
     /// Waits for the next line of its answers and returns a part of it.
@@ -122,6 +133,8 @@ final class ServedSystem {
         process = 0
         close(socket)
         let signal = status & 0x7F
+        // The backtrace of one that broke down would only be noise.
+        if signal == 0, let message = try? errors.lastLine() { return ToolError(.software, message) }
         return ToolError(
             .software,
             signal == SIGKILL ? "its process was killed (signal 9), as the system does when memory runs out"
@@ -133,7 +146,7 @@ final class ServedSystem {
 
 /// One system in a process of its own, so that its memory is accounted to it, and several can take turns. It reads lines from its
 /// input and answers each with a line of JSON: `turn SECONDS` trains for at least that long, and at least a step; `settle`
-/// trains until it is known how the directions run faster.
+/// trains until it is known how the directions run faster; `open`, the first where a device trains, opens it.
 public struct StepServer {
     private let input: LineReader
     private let work: ServedWork
@@ -168,12 +181,18 @@ public struct StepServer {
         let read = peakMemory()
         var configuration = system.configuration
         input.describe(in: &configuration)
-        let runner = try StepRunner(configuration, system.training, input)
+        if try work.device != nil && nextCommand() == nil { return }
+        let device = try work.device.map { try OpenedDevice($0, directions: configuration.directions.count) }
+        let memory = device.map { DeviceMemory(configuration, system.training, input, backend: $0.backends[0]) }
+        try memory?.check(work.device?.name ?? "")
+        let runner = try StepRunner(configuration, system.training, input, backends: device?.backends ?? [])
+        let largest = try memory?.largestBatch(in: work.memoryGiven, most: mostStreams)
+            ?? largestBatch(input, configuration, read: read)
         answer(
             ServedReply(
                 sizes: ServedSystem.Sizes(
-                    parameters: runner.encoder.parameterCount, optimizerBytes: runner.encoder.momentBytes,
-                    largestBatch: try largestBatch(input, configuration, read: read))))
+                    parameters: runner.encoder.parameterCount, optimizerBytes: runner.encoder.momentBytes, largestBatch: largest)))
+        var taken: Int?
         while let command = try nextCommand() {
             switch command.name {
             case "settle":
@@ -182,9 +201,13 @@ public struct StepServer {
                     fastest = min(fastest, try runner.run().seconds)
                     steps += 1
                 }
+                runner.wait()
+                taken = device?.taken
                 answer(ServedReply(fastest: fastest))
             default:
-                answer(ServedReply(turn: try turn(runner, seconds: command.seconds)))
+                var turn = try turn(runner, seconds: command.seconds)
+                if let taken { (turn.peakMemory, turn.costs) = (taken, []) }
+                answer(ServedReply(turn: turn))
             }
         }
     }
@@ -198,6 +221,10 @@ public struct StepServer {
             turn.costs = turn.costs.isEmpty ? step.costs : zip(turn.costs, step.costs).map { $0 + $1 }
             turn.gradientBytes = step.gradientBytes
         } while turn.seconds < seconds
+        // What is still queued on a device belongs to this turn.
+        let start = now()
+        runner.wait()
+        turn.seconds += now() - start
         turn.peakMemory = peakMemory()
         return turn
     }
@@ -214,8 +241,7 @@ public struct StepServer {
             return try input.bytesOfSteps(configuration, options).reduce(read) { $0 + $1.bytes } <= work.memoryGiven
         }
         var low = 0, high = 1
-        let most = min(Self.mostStreams, Self.mostPositions / work.system.window)
-        while try low < most && fits(high) { (low, high) = (high, min(2 * high, most)) }
+        while try low < mostStreams && fits(high) { (low, high) = (high, min(2 * high, mostStreams)) }
         while high - low > 1 {
             let middle = (low + high) / 2
             if try fits(middle) { low = middle } else { high = middle }
@@ -226,8 +252,8 @@ public struct StepServer {
     /// The steps in which memory is touched for the first time; the second is the first that touches moments.
     private static let firstSteps = 2
 
-    /// The most that `train --batch` allows, and its product with `--window`.
-    private static let mostStreams = 1 << 16, mostPositions = 1 << 24
+    /// The most that `train --batch` allows, alone and in its product with `--window`.
+    private var mostStreams: Int { min(1 << 16, (1 << 24) / work.system.window) }
 
     private func nextCommand() throws -> (name: String, seconds: Double)? {
         var words: [String] = []
@@ -256,6 +282,8 @@ struct ServedWork: Codable {
     var threads: Int
     /// The memory that the largest batch is asked for.
     var memoryGiven: Int
+    /// The GPU that trains; `nil`: the processor does.
+    var device: MeasuredDevice?
 }
 
 /// An answer of a system's process, a line of JSON: one of these.

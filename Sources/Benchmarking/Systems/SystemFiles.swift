@@ -82,10 +82,7 @@ final class SystemFiles {
         do {
             try runner.run(commands, to: file, errors: errors, processors: threads)
         } catch let error as ToolError {
-            var last: String?
-            let lines = LineReader(try errors.source())
-            while try lines.next({ if !$0.isEmpty { last = String(decoding: $0, as: UTF8.self) } }) {}
-            guard let last else { throw error }
+            guard let last = try errors.lastLine() else { throw error }
             throw ToolError(error.status, last)
         }
     }

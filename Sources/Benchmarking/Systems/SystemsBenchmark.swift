@@ -11,6 +11,8 @@ public struct SystemsBenchmark {
     private let threads: Int
     /// The most memory for the vectors of words, in bytes.
     public var tableMemory = 256 << 20
+    /// The GPU that trains the systems; `nil`: the processor does.
+    public var device: MeasuredDevice?
     /// The memory, in bytes, that the largest batch is asked for.
     public var memoryGiven = Files.memoryLimit()
     /// A turn is one step, or as many as take this many seconds.
@@ -72,7 +74,7 @@ public struct SystemsBenchmark {
         let admitted: [MeasuredSystem]
         (admitted, outcome.leftOut) = admit(systems)
         guard !admitted.isEmpty else { return outcome }
-        var estimate = estimate ?? TimeEstimate(threads: threads, turnSeconds: turnSeconds)
+        var estimate = estimate ?? TimeEstimate(threads: threads, device: device, turnSeconds: turnSeconds)
         defer { self.estimate = estimate }
         let expected = later.map { admit($0).admitted }
         func times(_ time: MeasuringTime) -> [MeasuringTime] { [time] + expected.map { estimate.time(of: $0) } }
@@ -92,7 +94,7 @@ public struct SystemsBenchmark {
                     let step = try process.settle()
                     estimate.learn(served[index].system, step: step, settling: now() - begin)
                     settling += now() - begin
-                    served[index].result = SystemResult(served[index].system, ready)
+                    served[index].result = SystemResult(served[index].system, ready, on: device)
                     onStage("\(process.name): ready, a step takes \(NumberText.rounded(step)) s")
                 } catch where !(error is BudgetSpent) {
                     fail(index, error, &served, &outcome)
@@ -149,7 +151,8 @@ public struct SystemsBenchmark {
                 leftOut.append((system, complaint))
                 continue
             }
-            let needed = system.bytes(tableMemory: tableMemory)
+            // What fits on a device is known there, before anything is allocated.
+            let needed = device == nil ? system.bytes(tableMemory: tableMemory) : system.bytesOfInput(tableMemory: tableMemory)
             guard needed <= free else {
                 let (takes, left) = (Self.gigabytes(needed), Self.gigabytes(max(0, free)))
                 let beside = admitted.isEmpty ? "" : " beside the others"
@@ -189,7 +192,8 @@ public struct SystemsBenchmark {
     private func work(_ system: MeasuredSystem) throws -> ServedWork {
         let configuration = system.configuration
         var work = ServedWork(
-            system: system, tokens: files.tokens, tableMemory: tableMemory, threads: threads, memoryGiven: memoryGiven)
+            system: system, tokens: files.tokens, tableMemory: tableMemory, threads: threads, memoryGiven: memoryGiven,
+            device: device)
         if configuration.input == .subwords {
             let units = try files.units(size: configuration.vocabularySize)
             work.tokens = units.tokens.path
@@ -215,7 +219,8 @@ public struct SystemsBenchmark {
     private func measure(
         _ served: inout [Served], round expected: Double, until: Double, end: Double, _ outcome: inout Outcome
     ) {
-        var energy = EnergyCounter()
+        // The processor's counters say nothing of a device.
+        var energy = device == nil ? EnergyCounter() : nil
         var round = 0, longest = expected
         // A round that would end late is not begun.
         while round < Self.mostRounds, !outcome.isInterrupted, served.contains(where: { $0.result != nil }),
