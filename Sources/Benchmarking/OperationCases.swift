@@ -85,7 +85,7 @@ extension OperationCase {
                     $0.fill(cellGradient, with: 0)
                     $0.lstmStepBackward(
                         gates: own, bias: bias, previous: previous, cells: cells, outputGradient: gradient,
-                        cellGradient: cellGradient, clip: 3, recomputesOutputs: true, biasSums: nil)
+                        cellGradient: cellGradient, clip: 3, recomputesOutputs: true)
                 })
         }
     }

@@ -69,7 +69,10 @@ final class SyntheticTraining {
                 .vectors(task.inputs), targets: .vectors(task.targets), shape: shape, carry: true, seed: 1, step: steps)
             if !isDevice { finish(index) }
         }
-        if isDevice { encoder.directions.indices.forEach(finish) }
+        if isDevice {
+            for model in encoder.directions { model.beginNorm() }
+            encoder.directions.indices.forEach(finish)
+        }
         steps += 1
         guard tasks.allSatisfy({ $0.loss.isFinite && $0.norm.isFinite }) else {
             throw ToolError(.software, "step \(steps) of the synthetic training gave no number")

@@ -78,9 +78,8 @@ public final class CUDABackend: Backend {
 
     public var freeBytes: Int { device.freeMemory }
     public var computesInHostMemory: Bool { false }
-    /// Parts that rows are cut into by the kernels that add them up on the way.
+    /// Parts that rows are cut into by the kernel that adds them up on the way.
     public var normSumRows: Int { 8 * device.multiprocessors }
-    public var biasSumRows: Int { 128 }
     public var factorElement: Matrix.Element { precision == .bfloat16 ? .bfloat16 : .float32 }
 
     public func wait() {
@@ -204,7 +203,9 @@ public final class CUDABackend: Backend {
     /// Blocks for a kernel whose threads share out `count` indices.
     func blocks(_ count: Int) -> Int {
         precondition(count <= Int(UInt32.max) - (1 << 24), "\(count) elements in one operation")
-        return min((count + Self.threads - 1) / Self.threads, 16 * device.multiprocessors)
+        let needed = (count + Self.threads - 1) / Self.threads, room = 16 * device.multiprocessors
+        // Few rounds of all blocks would not come out even.
+        return needed <= 8 * room ? needed : room
     }
 
     /// Blocks for a kernel whose blocks share out rows.

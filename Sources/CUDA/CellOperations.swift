@@ -24,16 +24,14 @@ extension CUDABackend {
 
     public func lstmStepBackward(
         gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float,
-        recomputesOutputs: Bool, biasSums: Matrix?
+        recomputesOutputs: Bool
     ) {
         let isHalf = areHalf(gates)
         if isHalf { checkGroups([outputGradient], floats: [previous, cells, cellGradient, bias]) }
-        // Each thread goes through the rows of a part, which it adds up where that is wanted.
-        let parts = biasSums == nil ? gates.rows : min(biasSumRows, gates.rows)
         launch(
-            isHalf ? .lstmStepBackwardHalf : .lstmStepBackward, blocks: blocks(parts * cells.columns / (isHalf ? 4 : 1)),
+            isHalf ? .lstmStepBackwardHalf : .lstmStepBackward, blocks: blocks(cells.rows * cells.columns / (isHalf ? 4 : 1)),
             DeviceMatrix(gates), address(bias), DeviceMatrix(previous), DeviceMatrix(cells), DeviceMatrix(outputGradient),
-            DeviceMatrix(cellGradient), clip, Int32(recomputesOutputs ? 1 : 0), biasSums.map { address($0) } ?? 0, Int32(parts))
+            DeviceMatrix(cellGradient), clip, Int32(recomputesOutputs ? 1 : 0))
     }
 
     public func gruStep(gates: Matrix, products: Matrix, bias: Matrix, candidateBias: Matrix, previous: Matrix, outputs: Matrix) {

@@ -75,11 +75,12 @@ extension CUDABackend {
     public func layerNormBackward(
         _ input: Matrix, gain: Matrix, statistics: Matrix, gradient: Matrix, gainGradient: Matrix, biasGradient: Matrix
     ) {
-        let height = partHeight(input.rows), columns = input.columns, parts = (input.rows + height - 1) / height
-        let partials = scratch(.sums, 2 * parts * columns), runs = (columns + Self.threads - 1) / Self.threads
+        guard input.rows > 0 else { return }
+        let height = partHeight(input), columns = input.columns, parts = (input.rows + height - 1) / height
+        let partials = scratch(.sums, 2 * parts * columns)
         launch(
-            .layerNormPartials, blocks: parts * runs, DeviceMatrix(input), DeviceMatrix(statistics), DeviceMatrix(gradient), partials,
-            Int32(height))
+            .layerNormPartials, blocks: blocks((parts * columns + 3) / 4), DeviceMatrix(input), DeviceMatrix(statistics),
+            DeviceMatrix(gradient), partials, Int32(height))
         addPartials(partials, parts: parts, to: gainGradient)
         addPartials(partials + 4 * UInt64(parts * columns), parts: parts, to: biasGradient)
         launch(

@@ -45,20 +45,24 @@ extension CUDABackend {
         launchElements(.addRow, target, DeviceMatrix(row), DeviceMatrix(target))
     }
 
-    /// Rows whose sums are made at once, before these are added up: few enough for many threads, and enough for few sums.
-    func partHeight(_ rows: Int) -> Int { max(32, (rows + 63) / 64) }
+    /// Rows whose sums a thread makes, before these are added up: as many parts as keep the GPU busy, four columns to a thread.
+    func partHeight(_ matrix: Matrix) -> Int {
+        let parts = min(512, matrix.rows / 16, 4 * 1024 * device.multiprocessors / max(1, matrix.columns))
+        return (matrix.rows + max(1, parts) - 1) / max(1, parts)
+    }
 
     public func addColumnSums(of matrix: Matrix, to sums: Matrix) {
         precondition(matrix.columns == sums.columns)
-        let height = partHeight(matrix.rows), parts = (matrix.rows + height - 1) / height
+        guard matrix.rows > 0 else { return }
+        let height = partHeight(matrix), parts = (matrix.rows + height - 1) / height
         let partials = scratch(.sums, parts * matrix.columns)
-        let runs = (matrix.columns + Self.threads - 1) / Self.threads
-        launch(.columnPartials, blocks: parts * runs, DeviceMatrix(matrix), partials, Int32(height))
+        launch(.columnPartials, blocks: blocks((parts * matrix.columns + 3) / 4), DeviceMatrix(matrix), partials, Int32(height))
         addPartials(partials, parts: parts, to: sums)
     }
 
     func addPartials(_ partials: DeviceAddress, parts: Int, to sums: Matrix) {
-        launch(.addPartials, blocks: blocks(sums.columns), partials, Int32(parts), Int32(sums.columns), address(sums))
+        // A warp's columns to a block.
+        launch(.addPartials, blocks: (sums.columns + 31) / 32, partials, Int32(parts), Int32(sums.columns), address(sums))
     }
 
     public func gather(_ rows: Numbers, of table: Matrix, into target: Matrix) {
@@ -191,6 +195,6 @@ extension CUDABackend {
 
     /// Adds the loss of each row, [rows] in double precision, to `sum`.
     func add(_ numbers: DeviceAddress, _ count: Int, to sum: Scalars) {
-        launch(.addNumbers, blocks: 1, numbers, Int32(count), address(sum))
+        launch(.addNumbers, blocks: 1, threads: 1024, numbers, Int32(count), address(sum))
     }
 }

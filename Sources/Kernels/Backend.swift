@@ -147,9 +147,8 @@ public protocol Backend: AnyObject {
     /// The backward pass of `endStep`: writes the gradient of the values before they were clipped to `result`, from that of the
     /// output. On the processor `result` is `gradient`. Gradients of gain and bias are added now, or to `ending.norm`'s sums.
     func endStepBackward(_ values: Matrix, _ ending: StepEnding, gradient: Matrix, into result: Matrix)
-    /// Rows of a `StepNorm`'s partial sums, and of those of a cell's bias: 0 where gradients are added step by step.
+    /// Rows of a `StepNorm`'s partial sums: 0 where gradients are added step by step.
     var normSumRows: Int { get }
-    var biasSumRows: Int { get }
 
     // MARK: Recurrent cells
 
@@ -164,13 +163,10 @@ public protocol Backend: AnyObject {
     /// The backward pass of `lstmStep`. What that left in `gates` becomes the gradients of the pre-activations, the cells become
     /// m; `cellGradient` comes in as the part of dc that later steps give, and goes out as the part for the step before.
     /// A clipped cell passes nothing on.
-    /// - Parameters:
-    ///   - recomputesOutputs: whether the cells are to become m, or may stay.
-    ///   - biasSums: [biasSumRows, 4 size], to which a device adds what the rows give to the bias's gradient; `nil`: the caller adds
-    ///     the gates up.
+    /// - Parameter recomputesOutputs: whether the cells are to become m, or may stay.
     func lstmStepBackward(
         gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float,
-        recomputesOutputs: Bool, biasSums: Matrix?)
+        recomputesOutputs: Bool)
 
     /// A step of gated recurrent units between its products. Rows of `gates` [rows, 3 size] come in as products of the input
     /// and go out as activations, in the order reset, update, candidate; `products` [rows, 3 size] come in as products of the
@@ -303,7 +299,6 @@ extension Backend {
     public var factorElement: Matrix.Element { .float32 }
     public func repeating(_ key: RecordKey?, _ body: () -> Void) { body() }
     public var normSumRows: Int { 0 }
-    public var biasSumRows: Int { 0 }
     public func stepParts(rows: Int, depth: Int, columns: Int) -> Int { 1 }
     public func multiply(_ left: Matrix, _ right: PackedFactor, intoParts parts: Matrix) {
         preconditionFailure("products are made whole here")

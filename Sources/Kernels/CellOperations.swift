@@ -12,7 +12,7 @@ extension ProcessorBackend {
 
     public func lstmStepBackward(
         gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float,
-        recomputesOutputs: Bool, biasSums: Matrix?
+        recomputesOutputs: Bool
     ) {
         pool.run(
             LSTMStepBackward(

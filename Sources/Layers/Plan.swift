@@ -29,7 +29,6 @@ public struct Plan {
     public var isFrugal: Bool { backend.computesInHostMemory }
     /// See `Backend`.
     public var normSumRows: Int { backend.normSumRows }
-    public var biasSumRows: Int { backend.biasSumRows }
     public func stepParts(rows: Int, depth: Int, columns: Int) -> Int {
         backend.stepParts(rows: rows, depth: depth, columns: columns)
     }

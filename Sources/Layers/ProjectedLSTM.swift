@@ -66,8 +66,6 @@ public struct ProjectedLSTM: RecurrentLayer {
     private let cellOutputGradient, cellGradient: MatrixSlot
     /// dp of all steps, [rows, output], where it is not made in the place of the output's gradient; and the sums of the norm.
     private let projectionGradient, normSums: MatrixSlot?
-    /// The sums of the bias, if a device makes them step by step.
-    private let biasSums: MatrixSlot?
     /// The parts of a step's product with the projection, or on the way back with the recurrent weights, and their numbers.
     private let parts: MatrixSlot
     private let projectionParts, recurrentParts: Int
@@ -103,8 +101,6 @@ public struct ProjectedLSTM: RecurrentLayer {
         cellGradient = plan.gradient(rows: batch, columns: cell)
         projectionGradient = plan.isFrugal ? nil : plan.factor(rows: plan.isTraining ? rows : 0, columns: output)
         normSums = plan.isFrugal || !options.layerNorm ? nil : plan.gradient(rows: plan.normSumRows, columns: 2 * output)
-        // Of few rows the sums take longer to write than the gates to read again (an H200 at batch 128: 5.2 us a step and 1.8).
-        biasSums = plan.isFrugal || batch <= 256 ? nil : plan.gradient(rows: plan.biasSumRows, columns: 4 * cell)
         projectionParts = options.projection.map { plan.stepParts(rows: batch, depth: cell, columns: $0) } ?? 1
         recurrentParts = plan.isTraining ? plan.stepParts(rows: batch, depth: 4 * cell, columns: output) : 1
         let mostParts = max(projectionParts, recurrentParts)
@@ -296,8 +292,6 @@ public struct ProjectedLSTM: RecurrentLayer {
         let mask = dropout.mask(rows: shape.batch, run)
         let sums = normSums.map { run.matrix($0, rows: backend.normSumRows) }
         if let sums { backend.fill(sums, with: 0) }
-        let biasSums = biasSums.map { run.matrix($0, rows: backend.biasSumRows) }
-        if let biasSums { backend.fill(biasSums, with: 0) }
         run.enter(.recurrentProducts)
         let (recurrent, projection) = backwardFactors(run)
         // What the step after a step gives to its output's gradient, while that is in parts.
@@ -326,7 +320,7 @@ public struct ProjectedLSTM: RecurrentLayer {
                 gates: gates.rows(block), bias: run.value(self.bias), previous: cells.rows(block),
                 cells: cells.rows(block.lowerBound + shape.batch..<block.upperBound + shape.batch),
                 outputGradient: cellOutputGradient, cellGradient: cellGradient.rows(0..<block.count), clip: options.cellClip,
-                recomputesOutputs: !keepsCellOutputs, biasSums: biasSums)
+                recomputesOutputs: !keepsCellOutputs)
             run.enter(.sums)
             // A processor has the rows in its caches now; a device is faster with all of them at once.
             if backend.computesInHostMemory { backend.addColumnSums(of: gates.rows(block), to: run.gradient(bias)) }
@@ -340,7 +334,7 @@ public struct ProjectedLSTM: RecurrentLayer {
                 backend.multiply(gates.rows(block), recurrent, into: outputGradient.rows(before), adding: true)
             }
         }
-        if !backend.computesInHostMemory { backend.addColumnSums(of: biasSums ?? gates, to: run.gradient(bias)) }
+        if !backend.computesInHostMemory { backend.addColumnSums(of: gates, to: run.gradient(bias)) }
         if let sums, let layerNorm {
             backend.addColumnSums(of: sums.columns(0..<options.output), to: run.gradient(layerNorm.gain))
             backend.addColumnSums(of: sums.columns(options.output..<2 * options.output), to: run.gradient(layerNorm.bias))

@@ -82,7 +82,7 @@ import Testing
             let outputGradient = run(\.outputGradient), cellGradient = run(\.cellGradient)
             backend.lstmStepBackward(
                 gates: row(gates), bias: row(bias), previous: row(previous), cells: row(cell), outputGradient: row(outputGradient),
-                cellGradient: row(cellGradient), clip: Float(Self.clip), recomputesOutputs: true, biasSums: nil)
+                cellGradient: row(cellGradient), clip: Float(Self.clip), recomputesOutputs: true)
             for gate in 0..<4 { #expect(worst(gates.start + gate * size) { $0.gradients[gate] } < 5e-6) }
             #expect(worst(cellGradient.start) { $0.gradients[4] } < 5e-6)
             #expect(worst(cell.start, \.output) < 3e-6)

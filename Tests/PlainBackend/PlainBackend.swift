@@ -286,7 +286,7 @@ extension PlainBackend {
 
     public func lstmStepBackward(
         gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputGradient: Matrix, cellGradient: Matrix, clip: Float,
-        recomputesOutputs: Bool, biasSums: Matrix?
+        recomputesOutputs: Bool
     ) {
         let (gates, previous, cells) = (Grid(gates), Grid(previous), Grid(cells))
         let (outputGradient, cellGradient) = (Grid(outputGradient), Grid(cellGradient)), size = cells.columns

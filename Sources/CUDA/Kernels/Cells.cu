@@ -58,46 +58,32 @@ extern "C" __global__ void lstmStepHalf(
     }
 }
 
-/// `lstmStepBackward` of gates and the outputs' gradient in bfloat16, likewise. Rows are cut into `parts`; a thread has four units
-/// and the rows of a part, whose gradients it adds to a row of `biasSums` [parts or more, 4 size] if there is that.
+/// `lstmStepBackward` of gates and the outputs' gradient in bfloat16, likewise.
 extern "C" __global__ void lstmStepBackwardHalf(
     Matrix gates, const float *bias, Matrix previous, Matrix cells, Matrix outputGradient, Matrix cellGradient, float bound,
-    int recomputesOutputs, float *biasSums, int parts) {
+    int recomputesOutputs) {
     int size = cells.columns, groups = size / 4;
-    EACH(index, parts * groups) {
-        int part = index / groups, unit = index % groups * 4;
-        int first = (int)((long long)gates.rows * part / parts), end = (int)((long long)gates.rows * (part + 1) / parts);
-        Floats sums[4] = {};
-        for (int row = first; row < end; row++) {
-            unsigned short *gate = (unsigned short *)gates.start + (long long)row * gates.stride + unit;
-            Gates own = activatedGates<true>(gate, bias, size, unit);
-            Halves dm = *(Halves *)((unsigned short *)outputGradient.start + (long long)row * outputGradient.stride + unit);
-            Floats before = *(Floats *)(rowOf(previous, row) + unit), c = *(Floats *)(rowOf(cells, row) + unit);
-            Floats carried = *(Floats *)(rowOf(cellGradient, row) + unit), slopes[4];
-            for (int place = 0; place < 4; place++) {
-                float in = own.in[place], forget = own.forget[place], candidate = own.candidate[place], out = own.out[place];
-                float cell = c.values[place], t = roughTanh(cell), slope = fromBFloat16(dm.values[place]);
-                float dc = fabsf(cell) >= bound ? 0 : carried.values[place] + slope * out * (1 - t * t);
-                slopes[0].values[place] = dc * candidate * in * (1 - in);
-                slopes[1].values[place] = dc * before.values[place] * forget * (1 - forget);
-                slopes[2].values[place] = dc * in * (1 - candidate * candidate);
-                slopes[3].values[place] = slope * t * out * (1 - out);
-                carried.values[place] = dc * forget;
-                c.values[place] = out * t;
-            }
-            for (int part = 0; part < 4; part++) {
-                *(Halves *)(gate + part * size) = toHalves(slopes[part].values);
-                for (int place = 0; place < 4; place++) sums[part].values[place] += slopes[part].values[place];
-            }
-            *(Floats *)(rowOf(cellGradient, row) + unit) = carried;
-            if (recomputesOutputs) *(Floats *)(rowOf(cells, row) + unit) = c;
+    EACH(index, gates.rows * groups) {
+        int row = index / groups, unit = index % groups * 4;
+        unsigned short *gate = (unsigned short *)gates.start + (long long)row * gates.stride + unit;
+        Gates own = activatedGates<true>(gate, bias, size, unit);
+        Halves dm = *(Halves *)((unsigned short *)outputGradient.start + (long long)row * outputGradient.stride + unit);
+        Floats before = *(Floats *)(rowOf(previous, row) + unit), c = *(Floats *)(rowOf(cells, row) + unit);
+        Floats carried = *(Floats *)(rowOf(cellGradient, row) + unit), slopes[4];
+        for (int place = 0; place < 4; place++) {
+            float in = own.in[place], forget = own.forget[place], candidate = own.candidate[place], out = own.out[place];
+            float cell = c.values[place], t = roughTanh(cell), slope = fromBFloat16(dm.values[place]);
+            float dc = fabsf(cell) >= bound ? 0 : carried.values[place] + slope * out * (1 - t * t);
+            slopes[0].values[place] = dc * candidate * in * (1 - in);
+            slopes[1].values[place] = dc * before.values[place] * forget * (1 - forget);
+            slopes[2].values[place] = dc * in * (1 - candidate * candidate);
+            slopes[3].values[place] = slope * t * out * (1 - out);
+            carried.values[place] = dc * forget;
+            c.values[place] = out * t;
         }
-        if (!biasSums) continue;
-        for (int gate = 0; gate < 4; gate++) {
-            Floats *target = (Floats *)(biasSums + ((long long)part * 4 + gate) * size + unit), sum = *target;
-            for (int place = 0; place < 4; place++) sum.values[place] += sums[gate].values[place];
-            *target = sum;
-        }
+        for (int part = 0; part < 4; part++) *(Halves *)(gate + part * size) = toHalves(slopes[part].values);
+        *(Floats *)(rowOf(cellGradient, row) + unit) = carried;
+        if (recomputesOutputs) *(Floats *)(rowOf(cells, row) + unit) = c;
     }
 }
 
@@ -121,28 +107,20 @@ extern "C" __global__ void lstmStep(Matrix gates, const float *bias, Matrix prev
 
 extern "C" __global__ void lstmStepBackward(
     Matrix gates, const float *, Matrix previous, Matrix cells, Matrix outputGradient, Matrix cellGradient, float bound,
-    int recomputesOutputs, float *biasSums, int parts) {
+    int recomputesOutputs) {
     int size = cells.columns;
-    EACH(index, parts * size) {
-        int part = index / size, unit = index % size;
-        int first = (int)((long long)gates.rows * part / parts), end = (int)((long long)gates.rows * (part + 1) / parts);
-        float sums[4] = {};
-        for (int row = first; row < end; row++) {
-            float i = load(gates, row, unit), f = load(gates, row, size + unit);
-            float g = load(gates, row, 2 * size + unit), o = load(gates, row, 3 * size + unit);
-            float c = load(cells, row, unit), t = tanhf(c), dm = load(outputGradient, row, unit);
-            float dc = fabsf(c) >= bound ? 0 : load(cellGradient, row, unit) + dm * o * (1 - t * t);
-            float slopes[4] = {
-                dc * g * i * (1 - i), dc * load(previous, row, unit) * f * (1 - f), dc * i * (1 - g * g), dm * t * o * (1 - o)};
-            for (int gate = 0; gate < 4; gate++) {
-                store(gates, row, gate * size + unit, slopes[gate]);
-                sums[gate] += slopes[gate];
-            }
-            store(cellGradient, row, unit, dc * f);
-            if (recomputesOutputs) store(cells, row, unit, o * t);
-        }
-        if (!biasSums) continue;
-        for (int gate = 0; gate < 4; gate++) biasSums[((long long)part * 4 + gate) * size + unit] += sums[gate];
+    EACH(index, gates.rows * size) {
+        int row = index / size, unit = index % size;
+        float i = load(gates, row, unit), f = load(gates, row, size + unit);
+        float g = load(gates, row, 2 * size + unit), o = load(gates, row, 3 * size + unit);
+        float c = load(cells, row, unit), t = tanhf(c), dm = load(outputGradient, row, unit);
+        float dc = fabsf(c) >= bound ? 0 : load(cellGradient, row, unit) + dm * o * (1 - t * t);
+        store(gates, row, unit, dc * g * i * (1 - i));
+        store(gates, row, size + unit, dc * load(previous, row, unit) * f * (1 - f));
+        store(gates, row, 2 * size + unit, dc * i * (1 - g * g));
+        store(gates, row, 3 * size + unit, dm * t * o * (1 - o));
+        store(cellGradient, row, unit, dc * f);
+        if (recomputesOutputs) store(cells, row, unit, o * t);
     }
 }
 

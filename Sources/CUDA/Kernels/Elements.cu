@@ -236,23 +236,31 @@ extern "C" __global__ void endStepBackward(
     else endStepBackwardRows<1>(values, parts, bound, gain, statistics, sums, factors, gradient, result);
 }
 
+template <int width> __device__ inline void sumNormParts(
+    const Matrix &input, const Matrix &statistics, const Matrix &gradient, float *partials, int height) {
+    int columns = input.columns, parts = (input.rows + height - 1) / height, groups = columns / width;
+    EACH(index, parts * groups) {
+        int part = index / groups, column = index % groups * width, end = min(input.rows, (part + 1) * height);
+        Group<width> ofGain = {}, ofBias = {};
+#pragma unroll 2
+        for (int row = part * height; row < end; row++) {
+            Group<width> slopes = loadGroup<width>(gradient, row, column), values = loadGroup<width>(input, row, column);
+            float mean = load(statistics, row, 0), inverse = load(statistics, row, 1);
+            for (int place = 0; place < width; place++) {
+                ofGain.values[place] += slopes.values[place] * (values.values[place] - mean) * inverse;
+                ofBias.values[place] += slopes.values[place];
+            }
+        }
+        storeGroup(partials + (long long)part * columns + column, ofGain);
+        storeGroup(partials + (long long)(parts + part) * columns + column, ofBias);
+    }
+}
+
 /// The gradients of gain and bias, in partial sums over parts of `height` rows: first those of the gain, [parts, columns], then
 /// those of the bias.
 extern "C" __global__ void layerNormPartials(Matrix input, Matrix statistics, Matrix gradient, float *partials, int height) {
-    int columns = input.columns, parts = (input.rows + height - 1) / height, runs = (columns + blockDim.x - 1) / blockDim.x;
-    for (int task = blockIdx.x; task < parts * runs; task += gridDim.x) {
-        int part = task / runs, column = task % runs * blockDim.x + threadIdx.x;
-        if (column >= columns) continue;
-        int end = min(input.rows, (part + 1) * height);
-        float ofGain = 0, ofBias = 0;
-        for (int row = part * height; row < end; row++) {
-            float slope = load(gradient, row, column);
-            ofGain += slope * (load(input, row, column) - load(statistics, row, 0)) * load(statistics, row, 1);
-            ofBias += slope;
-        }
-        partials[(long long)part * columns + column] = ofGain;
-        partials[(long long)(parts + part) * columns + column] = ofBias;
-    }
+    if (liesInFours(input) && liesInFours(gradient)) sumNormParts<4>(input, statistics, gradient, partials, height);
+    else sumNormParts<1>(input, statistics, gradient, partials, height);
 }
 
 template <int width> __device__ inline void normRowsBackward(

@@ -48,25 +48,41 @@ extern "C" __global__ void move(Matrix source, Matrix target) {
     }
 }
 
-/// partials[part][column] = sum of the column over the rows of that part, of `height` rows; a part and a run of columns to a block.
-extern "C" __global__ void columnPartials(Matrix matrix, float *partials, int height) {
-    int parts = (matrix.rows + height - 1) / height, runs = (matrix.columns + blockDim.x - 1) / blockDim.x;
-    for (int task = blockIdx.x; task < parts * runs; task += gridDim.x) {
-        int part = task / runs, column = task % runs * blockDim.x + threadIdx.x;
-        if (column >= matrix.columns) continue;
-        int end = min(matrix.rows, (part + 1) * height);
-        float sum = 0;
-        for (int row = part * height; row < end; row++) sum += load(matrix, row, column);
-        partials[(long long)part * matrix.columns + column] = sum;
+template <int width> __device__ inline void sumParts(const Matrix &matrix, float *partials, int height) {
+    int parts = (matrix.rows + height - 1) / height, groups = matrix.columns / width;
+    EACH(index, parts * groups) {
+        int part = index / groups, column = index % groups * width, end = min(matrix.rows, (part + 1) * height);
+        Group<width> sum = {};
+#pragma unroll 4
+        for (int row = part * height; row < end; row++) {
+            Group<width> values = loadGroup<width>(matrix, row, column);
+            for (int place = 0; place < width; place++) sum.values[place] += values.values[place];
+        }
+        storeGroup(partials + (long long)part * matrix.columns + column, sum);
     }
 }
 
-/// sums[column] += the partial sums of the column.
+/// partials[part][column] = sum of the column over the rows of that part, of `height` rows.
+extern "C" __global__ void columnPartials(Matrix matrix, float *partials, int height) {
+    if (liesInFours(matrix)) sumParts<4>(matrix, partials, height);
+    else sumParts<1>(matrix, partials, height);
+}
+
+/// sums[column] += the partial sums of the column: a run of columns to a block, and the parts shared out among its warps.
 extern "C" __global__ void addPartials(const float *partials, int parts, int columns, float *sums) {
-    EACH(column, columns) {
-        float sum = sums[column];
-        for (int part = 0; part < parts; part++) sum += partials[(long long)part * columns + column];
-        sums[column] = sum;
+    __shared__ float shares[mostThreads];
+    int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES, warps = blockDim.x / LANES;
+    for (int first = blockIdx.x * LANES; first < columns; first += gridDim.x * LANES) {
+        int column = first + lane;
+        float sum = 0;
+        for (int part = warp; part < parts && column < columns; part += warps) sum += partials[(long long)part * columns + column];
+        shares[threadIdx.x] = sum;
+        __syncthreads();
+        if (warp == 0 && column < columns) {
+            for (int other = 1; other < warps; other++) sum += shares[other * LANES + lane];
+            sums[column] += sum;
+        }
+        __syncthreads();
     }
 }
 
