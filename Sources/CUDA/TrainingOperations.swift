@@ -5,8 +5,10 @@ internal import Glibc
 private struct DeviceUpdate: BitwiseCopyable {
     var scale, kept, rate: Float
     var beta1: Float = 0, fresh1: Float = 0, beta2: Float = 0, fresh2: Float = 0, epsilon: Float = 0, secondFactor: Float = 0
+    let keepsGradients: Int32
 
     init(_ step: OptimizerStep) {
+        keepsGradients = step.keepsGradients ? 1 : 0
         (scale, kept, rate) = (step.scale, 1 - step.rate * step.weightDecay, step.rate)
     }
 }

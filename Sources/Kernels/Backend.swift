@@ -6,18 +6,22 @@ public struct RecordKey: Hashable, Sendable {
     /// Steps and sequences of the window, and whether it begins in the zero state.
     let steps, batch: Int
     let startsAtZero: Bool
+    /// True if products overwrite the gradients that an update has left.
+    let overwrites: Bool
     /// The step of training, for what draws at random; no part of the key.
     @_spi(HostMemory) public let trainingStep: Int
 
-    public init(part: Int, memory: ObjectIdentifier, steps: Int, batch: Int, startsAtZero: Bool, trainingStep: Int) {
-        self.memory = memory
-        (self.part, self.steps, self.batch, self.startsAtZero) = (part, steps, batch, startsAtZero)
+    public init(
+        part: Int, memory: ObjectIdentifier, steps: Int, batch: Int, startsAtZero: Bool, overwrites: Bool, trainingStep: Int
+    ) {
+        (self.part, self.memory, self.steps, self.batch) = (part, memory, steps, batch)
+        (self.startsAtZero, self.overwrites) = (startsAtZero, overwrites)
         self.trainingStep = trainingStep
     }
 
     public static func == (one: RecordKey, other: RecordKey) -> Bool {
-        (one.part, one.steps, one.batch) == (other.part, other.steps, other.batch) && one.startsAtZero == other.startsAtZero
-            && one.memory == other.memory
+        (one.part, one.steps, one.batch) == (other.part, other.steps, other.batch) && one.memory == other.memory
+            && (one.startsAtZero, one.overwrites) == (other.startsAtZero, other.overwrites)
     }
 
     public func hash(into hasher: inout Hasher) {
@@ -26,6 +30,7 @@ public struct RecordKey: Hashable, Sendable {
         hasher.combine(steps)
         hasher.combine(batch)
         hasher.combine(startsAtZero)
+        hasher.combine(overwrites)
     }
 }
 

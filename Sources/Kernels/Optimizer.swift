@@ -87,6 +87,8 @@ public struct OptimizerStep: Sendable {
     public var scale: Float = 1
     /// Decoupled from the gradient (Loshchilov and Hutter 2019): w loses rate x decay x w.
     public var weightDecay: Float = 0
+    /// True if gradients of a run without rows stay as they are, on a device, because most of them will be overwritten.
+    public var keepsGradients = false
 
     public init(number: Int, rate: Float, scale: Float = 1, weightDecay: Float = 0) {
         self.number = number

@@ -23,7 +23,7 @@ public struct ContinuousOutput: VectorOutput {
         linear = Linear(name, inputs: inputs, outputs: outputs, rows: rows, in: &plan)
         self.loss = loss
         gradient = plan.gradient(rows: rows, columns: outputs)
-        factors = plan.scalars(rows)
+        factors = plan.scalars(rows, forHost: false)
     }
 
     public func initialize(_ parameters: ParameterStore, random: inout Random) {

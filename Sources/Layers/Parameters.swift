@@ -83,6 +83,12 @@ public final class ParameterStore {
     private var borrowed: [Int: Matrix] = [:]
     private var lenders: [AnyObject] = []
 
+    /// On a device, which of the layout's weights have a gradient that begins with a product, and which of those still have what the
+    /// last update left: the product overwrites it, which saves the writing of zeros and the reading of them.
+    private var beginsWithProduct, isStale: [Bool]
+    /// True if a gradient is stale.
+    public private(set) var hasStaleGradients = false
+
     /// Weights that are packed once for all threads; `nil` if none are.
     private(set) var packedWeights: PackedWeights?
 
@@ -97,6 +103,8 @@ public final class ParameterStore {
     public init(_ layout: ParameterLayout, training: (any Optimizer)?, backend: any Backend) {
         self.layout = layout
         self.backend = backend
+        beginsWithProduct = [Bool](repeating: false, count: layout.parameters.count)
+        isStale = beginsWithProduct
         values = training == nil ? backend.allocate(layout.extent) : backend.allocateWeights(layout.extent)
         self.training = training.map { optimizer in
             let moments = optimizer.momentNames.map { _ in
@@ -117,6 +125,8 @@ public final class ParameterStore {
     public init(sharing other: ParameterStore) {
         guard let training = other.training else { preconditionFailure("a network without gradients cannot share") }
         layout = other.layout
+        beginsWithProduct = other.beginsWithProduct
+        isStale = other.isStale
         values = other.values
         backend = other.backend
         self.training = Training(
@@ -185,8 +195,55 @@ public final class ParameterStore {
 
     /// Where backward passes add the gradient of `parameter`.
     public func gradient(_ parameter: Parameter) -> Matrix {
+        if hasStaleGradients { clearStaleGradients { $0.place == parameter.place } }
+        return gradientMatrix(parameter)
+    }
+
+    private func gradientMatrix(_ parameter: Parameter) -> Matrix {
         guard let training else { preconditionFailure("a network without gradients cannot go backward") }
         return view(parameter, of: training.gradients)
+    }
+
+    /// Adds a product to the gradient of a weight.
+    func addProduct(_ left: some Factor, _ right: some Factor, toGradientOf weight: Parameter) {
+        var adds = true
+        if !backend.computesInHostMemory, let index = layout.parameters.firstIndex(where: { $0.place == weight.place }) {
+            adds = !isStale[index]
+            isStale[index] = false
+            beginsWithProduct[index] = true
+        }
+        backend.multiply(left, right, into: gradientMatrix(weight), adding: adds)
+    }
+
+    /// Notes that the products of a backward pass have been added, which a device has replayed.
+    /// - Parameter range: parameters whose gradients have not been made yet.
+    public func gradientsAreWritten(except range: ParameterRange) {
+        for index in isStale.indices where range.isShared || !range.indices.contains(index) { isStale[index] = false }
+        hasStaleGradients = isStale.contains(true)
+    }
+
+    /// Sets stale gradients to zero.
+    private func clearStaleGradients(_ isMeant: (Parameter) -> Bool = { _ in true }) {
+        for (index, parameter) in layout.parameters.enumerated() where isStale[index] && isMeant(parameter) {
+            backend.fill(gradientMatrix(parameter), with: 0)
+            isStale[index] = false
+        }
+        hasStaleGradients = isStale.contains(true)
+    }
+
+    /// Sets the gradients to zero that do not begin with a product; the others are stale.
+    private func leaveGradients(_ training: Training) {
+        var first = 0
+        func clear(to end: Int) {
+            if end > first { backend.fill(Matrix(training.gradients, at: first, rows: 1, columns: end - first), with: 0) }
+        }
+        for (index, parameter) in layout.parameters.enumerated() where beginsWithProduct[index] {
+            clear(to: parameter.offset)
+            first = parameter.offset + parameter.extent
+            isStale[index] = true
+        }
+        clear(to: training.gradients.count)
+        hasStaleGradients = isStale.contains(true)
     }
 
     /// `parameter`'s part of a buffer of this layout.
@@ -254,7 +311,9 @@ public final class ParameterStore {
 
     /// Begins `squaredNorm` of the gradient as it will be once everything that is queued on a device is done.
     public func beginSquaredNorm() {
-        if let training { backend.beginSquaredNorm(allGradients(training)) }
+        guard let training else { return }
+        if hasStaleGradients { clearStaleGradients() }
+        backend.beginSquaredNorm(allGradients(training))
     }
 
     private func allGradients(_ training: Training) -> Matrix {
@@ -266,6 +325,7 @@ public final class ParameterStore {
         guard let training else { preconditionFailure("a network without gradients cannot be updated") }
         backend.enter(.optimiser, of: .optimiser)
         defer { backend.enter(.other, of: .other) }
+        if hasStaleGradients { clearStaleGradients() }
         let dense = backend.squaredNorm(allGradients(training)).squareRoot()
         return tables.reduce(dense * dense) { $0 + $1.squaredNorm() }
     }
@@ -280,6 +340,7 @@ public final class ParameterStore {
         packedWeights?.expire()
         var step = OptimizerStep(number: update.step, rate: update.rate, scale: Float(scale))
         if let clip = update.clip, norm > clip { step.scale = Float(scale * clip / norm) }
+        step.keepsGradients = beginsWithProduct.contains(true)
         func run(_ range: Range<Int>) -> WeightRun {
             func part(_ buffer: FloatBuffer) -> Matrix {
                 Matrix(buffer, at: range.lowerBound, rows: 1, columns: range.count)
@@ -297,6 +358,7 @@ public final class ParameterStore {
                 training.optimizer.update(run(parameter.offset..<parameter.offset + parameter.count), step, on: backend)
             }
         }
+        if step.keepsGradients { leaveGradients(training) }
     }
 }
 

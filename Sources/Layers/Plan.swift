@@ -89,8 +89,9 @@ public struct Plan {
         NumberSlot(offset: take(count, forHost: true), count: count)
     }
 
-    public mutating func scalars(_ count: Int) -> ScalarSlot {
-        ScalarSlot(offset: take(2 * count, forHost: true), count: count)
+    /// - Parameter forHost: whether the host reads or writes them.
+    public mutating func scalars(_ count: Int, forHost: Bool = true) -> ScalarSlot {
+        ScalarSlot(offset: take(2 * count, forHost: forHost), count: count, isForHost: forHost)
     }
 
     /// Says what the memory that `body` declares is for, in the bill.
@@ -147,6 +148,7 @@ public struct NumberSlot: Sendable {
 /// Room for numbers in double precision in the memory of a pass.
 public struct ScalarSlot: Sendable {
     let offset, count: Int
+    let isForHost: Bool
 }
 
 /// The memory of the passes of one network, one after the other, and whether the next one begins in the zero state.
@@ -201,6 +203,10 @@ public struct Run {
 
     public func value(_ parameter: Parameter) -> Matrix { store(of: parameter).value(parameter) }
     public func gradient(_ parameter: Parameter) -> Matrix { store(of: parameter).gradient(parameter) }
+    /// Adds a product to the gradient of a weight.
+    func addProduct(_ left: some Factor, _ right: some Factor, toGradientOf weight: Parameter) {
+        store(of: weight).addProduct(left, right, toGradientOf: weight)
+    }
     func rows(_ parameter: Parameter) -> ParameterRows { store(of: parameter).rows(parameter) }
     /// A weight as it was packed, if it was and is current.
     func packed(_ parameter: Parameter) -> PackedFactor? { store(of: parameter).packedWeights?.plain(parameter) }
@@ -234,7 +240,9 @@ public struct Run {
     func vector(_ slot: MatrixSlot) -> Matrix { matrix(slot, rows: 1, columns: slot.count) }
 
     public func numbers(_ slot: NumberSlot) -> Numbers { Numbers(memory.shared, at: slot.offset, count: slot.count) }
-    public func scalars(_ slot: ScalarSlot) -> Scalars { Scalars(memory.shared, at: slot.offset, count: slot.count) }
+    public func scalars(_ slot: ScalarSlot) -> Scalars {
+        Scalars(slot.isForHost ? memory.shared : memory.buffer, at: slot.offset, count: slot.count)
+    }
 
     func check(_ shape: WindowShape) {
         precondition(

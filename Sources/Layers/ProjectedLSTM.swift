@@ -266,7 +266,7 @@ public struct ProjectedLSTM: RecurrentLayer {
         recurBackward(outputGradient: outputGradient, shape, run)
         let gates = gates(shape, run)
         run.enter(.weightProducts, of: .recurrence)
-        run.backend.multiply(input.transposed, gates, into: run.gradient(inputWeight), adding: true)
+        run.addProduct(input.transposed, gates, toGradientOf: inputWeight)
         run.enter(.inputProducts)
         if let inputGradient { run.multiply(gates, byTransposed: inputWeight, into: inputGradient, adding: adding) }
         run.enter(.other)
@@ -341,12 +341,10 @@ public struct ProjectedLSTM: RecurrentLayer {
         }
         run.enter(.weightProducts)
         let rows = (startsAtZero ? shape.batch : 0)..<shape.rows
-        backend.multiply(
-            states.rows(rows).transposed, gates.rows(rows), into: run.gradient(recurrentWeight), adding: true)
+        run.addProduct(states.rows(rows).transposed, gates.rows(rows), toGradientOf: recurrentWeight)
         if let projectionWeight {
             run.enter(.weightProducts, of: .projection)
-            backend.multiply(
-                cellOutputs.transposed, projectionGradient, into: run.gradient(projectionWeight), adding: true)
+            run.addProduct(cellOutputs.transposed, projectionGradient, toGradientOf: projectionWeight)
         }
     }
 }

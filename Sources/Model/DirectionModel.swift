@@ -112,6 +112,7 @@ public final class DirectionModel {
                 finish?(network.normRange)
             }
         }
+        if parameters.hasStaleGradients { parameters.gradientsAreWritten(except: network.inputRange) }
         run.enter(.inputProducts)
         network.input.backward(input, outputGradient: lower, inputGradient: nil, adding: false, shape, run)
         finish?(network.inputRange)
@@ -340,7 +341,7 @@ public final class DirectionModel {
         // Several networks may compute on one backend.
         return RecordKey(
             part: part.rawValue, memory: ObjectIdentifier(memory), steps: shape.steps, batch: shape.batch,
-            startsAtZero: memory.startsAtZero, trainingStep: step)
+            startsAtZero: memory.startsAtZero, overwrites: part == .backward && parameters.hasStaleGradients, trainingStep: step)
     }
 
     /// - Parameter step: of training, whose passes are all the same for a device; `nil` for others.

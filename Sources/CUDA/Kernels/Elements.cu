@@ -110,26 +110,44 @@ template <int width> __device__ inline void addParts(Group<width> &values, const
     }
 }
 
-template <int width> __device__ inline void endStepRows(
+/// A group of elements and what they meet at the end of a step.
+template <int width> struct StepGroup {
+    Group<width> values, gains, biases, factors;
+};
+
+template <int width> __device__ inline StepGroup<width> loadStepGroup(
+    const Matrix &values, const float *gain, const float *bias, const Matrix &factors, int row, int column) {
+    StepGroup<width> group;
+    group.values = loadGroup<width>(values, row, column);
+    if (gain) group.gains = loadGroup<width>(gain + column);
+    if (bias) group.biases = loadGroup<width>(bias + column);
+    if (factors.start) group.factors = loadGroup<width>(factors, row, column);
+    return group;
+}
+
+/// `isWhole`: the threads of a block have a row in one group each, which they keep from the first pass over it to the second.
+template <int width, bool isWhole> __device__ inline void endStepRows(
     const Matrix &values, const Matrix &parts, float bound, const float *gain, const float *bias, double epsilon,
     const Matrix &statistics, const Matrix &factors, const Matrix &output) {
     int size = values.columns;
     bool changes = bound < INFINITE || parts.start;
     EACH_ROW(row, values.rows) {
+        StepGroup<width> group = {};
         double sum = 0, square = 0;
-        if (gain || changes) {
-            EACH_GROUP(column, size) {
-                Group<width> group = {};
-                if (parts.start) addParts(group, parts, row, values.rows, column);
-                else group = loadGroup<width>(values, row, column);
-                for (float &value : group.values) value = clipped(value, bound);
-                if (changes) storeGroup(values, row, column, group);
-                for (float value : group.values) {
-                    // As it is stored.
-                    if (values.element) value = fromBFloat16(toBFloat16(value));
-                    sum += value;
-                    square += (double)value * value;
-                }
+        EACH_GROUP(column, size) {
+            if (!isWhole && !gain && !changes) break;
+            group = loadStepGroup<width>(values, gain, bias, factors, row, column);
+            if (parts.start) {
+                group.values = {};
+                addParts(group.values, parts, row, values.rows, column);
+            }
+            for (float &value : group.values.values) value = clipped(value, bound);
+            if (changes) storeGroup(values, row, column, group.values);
+            for (float &value : group.values.values) {
+                // As it is stored.
+                if (values.element) value = fromBFloat16(toBFloat16(value));
+                sum += value;
+                square += (double)value * value;
             }
         }
         float mean = 0, inverse = 1;
@@ -145,18 +163,13 @@ template <int width> __device__ inline void endStepRows(
             }
         }
         EACH_GROUP(column, size) {
-            Group<width> group = loadGroup<width>(values, row, column);
-            if (gain) {
-                Group<width> gains = loadGroup<width>(gain + column), biases = loadGroup<width>(bias + column);
-                for (int place = 0; place < width; place++) {
-                    group.values[place] = (group.values[place] - mean) * inverse * gains.values[place] + biases.values[place];
-                }
+            if (!isWhole) group = loadStepGroup<width>(values, gain, bias, factors, row, column);
+            for (int place = 0; place < width; place++) {
+                float &value = group.values.values[place];
+                if (gain) value = (value - mean) * inverse * group.gains.values[place] + group.biases.values[place];
+                if (factors.start) value *= group.factors.values[place];
             }
-            if (factors.start) {
-                Group<width> factor = loadGroup<width>(factors, row, column);
-                for (int place = 0; place < width; place++) group.values[place] *= factor.values[place];
-            }
-            storeGroup(output, row, column, group);
+            storeGroup(output, row, column, group.values);
         }
     }
 }
@@ -167,11 +180,16 @@ extern "C" __global__ void endStep(
     Matrix values, Matrix parts, float bound, const float *gain, const float *bias, double epsilon, Matrix statistics,
     Matrix factors, Matrix output) {
     bool inFours = liesInFours(values) && liesInFours(parts) && liesInFours(factors) && liesInFours(output);
-    if (inFours) endStepRows<4>(values, parts, bound, gain, bias, epsilon, statistics, factors, output);
-    else endStepRows<1>(values, parts, bound, gain, bias, epsilon, statistics, factors, output);
+    if (inFours && values.columns <= 4 * blockDim.x) {
+        endStepRows<4, true>(values, parts, bound, gain, bias, epsilon, statistics, factors, output);
+    } else if (inFours) {
+        endStepRows<4, false>(values, parts, bound, gain, bias, epsilon, statistics, factors, output);
+    } else {
+        endStepRows<1, false>(values, parts, bound, gain, bias, epsilon, statistics, factors, output);
+    }
 }
 
-template <int width> __device__ inline void endStepBackwardRows(
+template <int width, bool isWhole> __device__ inline void endStepBackwardRows(
     const Matrix &values, const Matrix &parts, float bound, const float *gain, const Matrix &statistics, float *sums,
     const Matrix &factors, const Matrix &gradient, const Matrix &result) {
     int size = values.columns;
@@ -183,24 +201,29 @@ template <int width> __device__ inline void endStepBackwardRows(
             inverse = load(statistics, row, 1);
         }
         float *own = sums + (long long)blockIdx.x * 2 * size;
+        StepGroup<width> group = {};
+        Group<width> slopes = {};
         EACH_GROUP(column, size) {
-            Group<width> slopes = loadGroup<width>(gradient, row, column);
-            if (parts.start) addParts(slopes, parts, row, values.rows, column);
-            if (factors.start) {
-                Group<width> factor = loadGroup<width>(factors, row, column);
-                for (int place = 0; place < width; place++) slopes.values[place] *= factor.values[place];
+            group = loadStepGroup<width>(values, gain, nullptr, factors, row, column);
+            slopes = loadGroup<width>(gradient, row, column);
+            Group<width> ofGain = {}, ofBias = {};
+            if (gain) {
+                ofGain = loadGroup<width>(own + column);
+                ofBias = loadGroup<width>(own + size + column);
             }
-            storeGroup(gradient, row, column, slopes);
-            if (!gain) continue;
-            Group<width> group = loadGroup<width>(values, row, column), gains = loadGroup<width>(gain + column);
-            Group<width> ofGain = loadGroup<width>(own + column), ofBias = loadGroup<width>(own + size + column);
+            if (parts.start) addParts(slopes, parts, row, values.rows, column);
             for (int place = 0; place < width; place++) {
-                float slope = slopes.values[place], z = (group.values[place] - mean) * inverse, u = slope * gains.values[place];
+                if (factors.start) slopes.values[place] *= group.factors.values[place];
+                float slope = slopes.values[place], z = (group.values.values[place] - mean) * inverse;
                 ofGain.values[place] += slope * z;
                 ofBias.values[place] += slope;
+                float u = gain ? slope * group.gains.values[place] : 0;
                 sum += u;
                 along += (double)u * z;
             }
+            // For the second pass, where a thread does not keep them.
+            if (!isWhole) storeGroup(gradient, row, column, slopes);
+            if (!gain) continue;
             storeGroup(own + column, ofGain);
             storeGroup(own + size + column, ofBias);
         }
@@ -210,30 +233,34 @@ template <int width> __device__ inline void endStepBackwardRows(
             meanUZ = (float)(along / size);
         }
         EACH_GROUP(column, size) {
-            Group<width> slopes = loadGroup<width>(gradient, row, column), group = loadGroup<width>(values, row, column);
-            if (gain) {
-                Group<width> gains = loadGroup<width>(gain + column);
-                for (int place = 0; place < width; place++) {
-                    float z = (group.values[place] - mean) * inverse;
-                    slopes.values[place] = inverse * (slopes.values[place] * gains.values[place] - meanU - z * meanUZ);
-                }
+            if (!isWhole) {
+                group = loadStepGroup<width>(values, gain, nullptr, factors, row, column);
+                slopes = loadGroup<width>(gradient, row, column);
             }
             for (int place = 0; place < width; place++) {
-                if (fabsf(group.values[place]) >= bound) slopes.values[place] = 0;
+                float value = group.values.values[place], &slope = slopes.values[place];
+                if (gain) slope = inverse * (slope * group.gains.values[place] - meanU - (value - mean) * inverse * meanUZ);
+                if (fabsf(value) >= bound) slope = 0;
             }
             storeGroup(result, row, column, slopes);
         }
     }
 }
 
-/// Its backward pass. If there are `parts`, the gradient grows by their sum first. `sums` [blocks or more, 2 columns]: each block adds
-/// to a row of its own what its rows give to the gradients of gain and bias; there are at most as many blocks.
+/// Its backward pass. If there are `parts`, the gradient grows by their sum first; what is left in it means nothing. `sums` [blocks or
+/// more, 2 columns]: each block adds to a row of its own what its rows give to the gradients of gain and bias; there are at most as
+/// many blocks.
 extern "C" __global__ void endStepBackward(
     Matrix values, Matrix parts, float bound, const float *gain, Matrix statistics, float *sums, Matrix factors, Matrix gradient,
     Matrix result) {
     bool inFours = liesInFours(values) && liesInFours(parts) && liesInFours(factors) && liesInFours(gradient) && liesInFours(result);
-    if (inFours) endStepBackwardRows<4>(values, parts, bound, gain, statistics, sums, factors, gradient, result);
-    else endStepBackwardRows<1>(values, parts, bound, gain, statistics, sums, factors, gradient, result);
+    if (inFours && values.columns <= 4 * blockDim.x) {
+        endStepBackwardRows<4, true>(values, parts, bound, gain, statistics, sums, factors, gradient, result);
+    } else if (inFours) {
+        endStepBackwardRows<4, false>(values, parts, bound, gain, statistics, sums, factors, gradient, result);
+    } else {
+        endStepBackwardRows<1, false>(values, parts, bound, gain, statistics, sums, factors, gradient, result);
+    }
 }
 
 template <int width> __device__ inline void sumNormParts(

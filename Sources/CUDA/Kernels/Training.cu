@@ -5,6 +5,8 @@
 struct Update {
     float scale, kept, rate;
     float beta1, fresh1, beta2, fresh2, epsilon, secondFactor;
+    /// Gradients become zero otherwise; those of rows always do.
+    int keepsGradients;
 };
 
 /// `adam` of weights side by side, in groups of four; all starts are multiples of 16 bytes.
@@ -25,7 +27,7 @@ extern "C" __global__ void adamDense(
         }
         ((Floats *)weights)[index] = weight;
         if (twin) ((Halves *)twin)[index] = toHalves(weight.values);
-        ((Floats *)gradients)[index] = slope;
+        if (!update.keepsGradients) ((Floats *)gradients)[index] = slope;
         ((Floats *)first)[index] = moment;
         ((Floats *)second)[index] = square;
     }
@@ -48,7 +50,7 @@ extern "C" __global__ void adam(
         rowOf(second, place)[column] = square;
         float step = update.rate * moment / (sqrtf(square * update.secondFactor) + update.epsilon);
         setWeight(weights, place, column, update.kept * rowOf(weights, place)[column] - step, twin);
-        rowOf(gradients, row)[column] = 0;
+        if (rows || !update.keepsGradients) rowOf(gradients, row)[column] = 0;
     }
 }
 
@@ -60,6 +62,6 @@ extern "C" __global__ void adagrad(
         float sum = rowOf(squares, place)[column] + gradient * gradient;
         rowOf(squares, place)[column] = sum;
         setWeight(weights, place, column, update.kept * rowOf(weights, place)[column] - update.rate * gradient / sqrtf(sum), twin);
-        rowOf(gradients, row)[column] = 0;
+        if (rows || !update.keepsGradients) rowOf(gradients, row)[column] = 0;
     }
 }
