@@ -106,7 +106,7 @@ training() {
     rm -rf "$work"
 }
 
-# A run of `train` at the reference size on made-up text: words a second in its second half, and the time it waited for windows.
+# A run of `train` at the reference size on made-up text: words a second in its second half, and the time it waited for windows then.
 feed() {
     local name=$1 batch=$2 steps=$3
     shift 3
@@ -114,11 +114,12 @@ feed() {
         --log "$work/feed.jsonl" "$work/text.tok" -o "$work/feed.model" || return
     sed -n 's/.*"seconds":\([^,]*\),"secondsWaited":\([^,]*\),"step":[^,]*,"words":\([^,]*\),.*/\1 \2 \3/p' "$work/feed.jsonl" |
         awk -v name="$name" -v batch="$batch" '
-            { seconds[NR] = $1; waited += $2; words[NR] = $3 }
+            { seconds[NR] = $1; waited[NR] = waited[NR - 1] + $2; words[NR] = $3 }
             END {
                 half = int(NR / 2)
+                time = seconds[NR] - seconds[half]
                 printf "train, %s, batch %d: %d words/s, %.1f%% of the time spent waiting\n", name, batch,
-                    (words[NR] - words[half]) / (seconds[NR] - seconds[half]), 100 * waited / seconds[NR]
+                    (words[NR] - words[half]) / time, 100 * (waited[NR] - waited[half]) / time
             }'
 }
 

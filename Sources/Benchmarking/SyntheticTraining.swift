@@ -20,11 +20,21 @@ final class SyntheticTraining {
         let inputs, targets: Matrix
         /// Rows of the table, [positions].
         let inputRows, targetRows: Numbers
+        /// Those of the next step: first of the inputs, then of the targets.
+        var nextRows: [Int32]
         var loss = 0.0, norm = 0.0
 
         init(positions: Int, table: Matrix, in memory: OperationMemory) {
             (inputs, targets) = (memory.zeros(positions, table.columns), memory.zeros(positions, table.columns))
             (inputRows, targetRows) = (memory.numbers(positions, below: table.rows), memory.numbers(positions, below: table.rows))
+            nextRows = (0..<2 * positions).map { _ in 0 }
+        }
+
+        /// Makes the rows that were drawn those of the step that begins.
+        func begin() {
+            for place in 0..<inputRows.count {
+                (inputRows[place], targetRows[place]) = (nextRows[place], nextRows[inputRows.count + place])
+            }
         }
     }
 
@@ -44,6 +54,7 @@ final class SyntheticTraining {
         }
         encoder.directions.first?.backend.normalize(table)
         encoder.directions.first?.backend.wait()
+        drawRows()
     }
 
     /// The number of words of a step; each counts once, whether one direction learns from it or both.
@@ -52,12 +63,7 @@ final class SyntheticTraining {
     /// Makes a step: gather the vectors, forward, backward, clip, update. Throws `ToolError` if the result is not a number,
     /// because its speed would mean nothing.
     func step(sideBySide: Bool) throws {
-        for task in tasks {
-            for place in 0..<words {
-                task.inputRows[place] = Int32(random.below(table.rows))
-                task.targetRows[place] = Int32(random.below(table.rows))
-            }
-        }
+        for task in tasks { task.begin() }
         // A device works on both directions at once when both were started before anything is waited for.
         let isDevice = encoder.directions.contains { !$0.backend.computesInHostMemory }
         encoder.forEachDirection(sideBySide: sideBySide) { index in
@@ -69,13 +75,19 @@ final class SyntheticTraining {
                 .vectors(task.inputs), targets: .vectors(task.targets), shape: shape, carry: true, seed: 1, step: steps)
             if !isDevice { finish(index) }
         }
-        if isDevice {
-            for model in encoder.directions { model.beginNorm() }
-            encoder.directions.indices.forEach(finish)
-        }
+        if isDevice { for model in encoder.directions { model.beginNorm() } }
+        // Now, while a device is at work.
+        drawRows()
+        if isDevice { encoder.directions.indices.forEach(finish) }
         steps += 1
         guard tasks.allSatisfy({ $0.loss.isFinite && $0.norm.isFinite }) else {
             throw ToolError(.software, "step \(steps) of the synthetic training gave no number")
+        }
+    }
+
+    private func drawRows() {
+        for task in tasks {
+            for place in task.nextRows.indices { task.nextRows[place] = Int32(random.below(table.rows)) }
         }
     }
 

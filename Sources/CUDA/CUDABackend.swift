@@ -41,7 +41,7 @@ public final class CUDABackend: Backend {
 
     /// The uses of scratch memory. Each has a piece of its own, because several may be in use at once.
     enum Scratch: Int, CaseIterable {
-        case left, right, sums, numbers, moreNumbers, transfer, values
+        case left, right, sums, numbers, moreNumbers, places, transfer, values
     }
 
     static let answerCount = 4096

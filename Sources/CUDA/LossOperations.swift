@@ -81,14 +81,14 @@ extension CUDABackend {
     }
 
     public func scaleToNorm(_ input: Matrix, logScale: Matrix, into output: Matrix) {
-        launch(.scaleToNorm, blocks: rowBlocks(input.rows), DeviceMatrix(input), address(logScale), DeviceMatrix(output))
+        launch(.scaleToNorm, blocks: warpBlocks(input.rows), DeviceMatrix(input), address(logScale), DeviceMatrix(output))
     }
 
     public func scaleToNormBackward(_ input: Matrix, logScale: Matrix, gradient: Matrix, logScaleGradient: Matrix) {
         let slopes = scratch(.sums, 2 * input.rows)
         launch(
-            .scaleToNormBackward, blocks: rowBlocks(input.rows), DeviceMatrix(input), address(logScale), DeviceMatrix(gradient),
+            .scaleToNormBackward, blocks: warpBlocks(input.rows), DeviceMatrix(input), address(logScale), DeviceMatrix(gradient),
             slopes)
-        launch(.addNumbersToFloat, blocks: 1, slopes, Int32(input.rows), address(logScaleGradient))
+        launch(.addNumbersToFloat, blocks: 1, threads: 1024, slopes, Int32(input.rows), address(logScaleGradient))
     }
 }

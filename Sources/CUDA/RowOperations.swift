@@ -87,6 +87,13 @@ extension CUDABackend {
         return target
     }
 
+    /// Floats side by side, likewise.
+    func resident(_ values: Matrix, _ use: Scratch) -> DeviceAddress {
+        let count = values.rows * values.columns, target = scratch(use, count)
+        copy(address(values), to: target, bytes: 4 * count)
+        return target
+    }
+
     public func addRuns(_ rows: Numbers, ends: Numbers, of table: Matrix, times factor: Float, to target: Matrix) {
         precondition(ends.count >= target.rows && table.columns == target.columns)
         launch(

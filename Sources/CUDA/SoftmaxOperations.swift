@@ -2,9 +2,12 @@
 
 extension CUDABackend {
     public func softmax(_ logits: Matrix, _ pass: SoftmaxPass, loss: Scalars) {
-        let rows = logits.columns, blocks = SoftmaxPass.blocks, own: Int32 = pass.hasOwnTargets ? 1 : 0
+        let rows = logits.columns, own: Int32 = pass.hasOwnTargets ? 1 : 0
+        // Of as many classes as are worth a thread's sum.
+        let blocks = max(1, min(SoftmaxPass.blocks, logits.rows / 32))
         precondition(rows == pass.states.rows && rows == pass.scaled.rows)
-        let bias = pass.bias.map { address($0) } ?? 0, (highest, partials) = (address(pass.highest), address(pass.partials))
+        // Every thread reads all of it, and it may lie in the memory of the host.
+        let bias = pass.bias.map { resident($0, .values) } ?? 0, (highest, partials) = (address(pass.highest), address(pass.partials))
         func sum(_ highest: DeviceAddress) {
             launch(
                 .softmaxBlocks, blocks: self.blocks(blocks * rows), DeviceMatrix(logits), bias, highest, partials, Int32(blocks))
@@ -32,9 +35,10 @@ extension CUDABackend {
         slots: Numbers
     ) {
         let count = statesGradient.rows, used = scratch(.numbers, count), slopes = address(pass.slopes)
+        let places = resident(rows, .places), own = rows.pointer == slots.pointer ? places : address(slots)
         launch(
-            .targetGradients, blocks: rowBlocks(count), DeviceMatrix(statesGradient), DeviceMatrix(weights), address(rows),
-            address(slots), address(pass.factors), address(pass.stateFactors), slopes, used)
+            .targetGradients, blocks: warpBlocks(count), DeviceMatrix(statesGradient), DeviceMatrix(weights), places, own,
+            address(pass.factors), address(pass.stateFactors), slopes, used)
         if let gradient { scatterAdd(pass.states.rows(0..<count), to: gradient, at: used, factors: slopes) }
         if let biasGradient {
             // A column of slopes, each added to the number of its slot.
@@ -58,8 +62,8 @@ extension CUDABackend {
 
     public func targetLogits(_ states: Matrix, weights: Matrix, rows: Numbers, shifts: Matrix, into logits: Matrix) {
         launch(
-            .targetLogits, blocks: rowBlocks(states.rows), DeviceMatrix(states), DeviceMatrix(weights), address(rows),
-            address(shifts), address(logits))
+            .targetLogits, blocks: warpBlocks(states.rows), DeviceMatrix(states), DeviceMatrix(weights), resident(rows, .places),
+            resident(shifts, .values), address(logits))
     }
 
     public func logSoftmax(_ values: Matrix) { launch(.logSoftmax, blocks: rowBlocks(values.rows), DeviceMatrix(values)) }

@@ -53,7 +53,7 @@ public struct ContrastiveOutput: VectorOutput {
         logScale = learnsScale ? plan.parameter("\(name).scale", [1]) : nil
         let memory = LogitsMemory(bytes: logitsBytes, classes: negatives, rows: rows, in: &plan)
         chunks = LogitChunks(classes: negatives, inputs: size, rows: rows, memory, in: &plan)
-        factors = plan.scalars(rows)
+        factors = plan.scalars(rows, forHost: false)
         gradient = plan.matrix(rows: rows, columns: size)
         scaled = plan.matrix(rows: learnsScale ? rows : 0, columns: size)
         let words = trainedWords > 0 ? negatives + rows : 0

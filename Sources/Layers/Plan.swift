@@ -70,6 +70,11 @@ public struct Plan {
         return MatrixSlot(offset: take((count * element.size + 3) / 4), count: count, columns: columns, element: element)
     }
 
+    /// The input of an encoder: a factor of products, but for a device that only encodes, whose users ask for it.
+    public mutating func features(rows: Int, columns: Int) -> MatrixSlot {
+        isTraining ? factor(rows: rows, columns: columns) : matrix(rows: rows, columns: columns)
+    }
+
     /// A matrix that only backward passes need: nothing without training.
     public mutating func gradient(rows: Int, columns: Int) -> MatrixSlot {
         matrix(rows: isTraining ? rows : 0, columns: columns)

@@ -50,7 +50,7 @@ struct DirectionNetwork {
         }
         (features, upperGradient, lowerGradient) = plan.memory(of: "input activations") { plan in
             (
-                configuration.encoder.family.layerNorm ? plan.matrix(rows: rows, columns: width) : nil,
+                configuration.encoder.family.layerNorm ? plan.features(rows: rows, columns: width) : nil,
                 plan.gradient(rows: rows, columns: width), plan.gradient(rows: rows, columns: width)
             )
         }

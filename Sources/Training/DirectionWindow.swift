@@ -15,6 +15,8 @@ final class DirectionWindow {
     private let targetVectors: WindowVectors
     private let targetMemory: FloatBuffer
     private let targetClasses: Numbers
+    /// True if no operation reads the window that was published last any more.
+    private var isFree = true
     /// 1 where a position has a target that counts, else 0: [positions]; `weights` is where operations read it.
     private var counted: [Float]
     private let weights: FloatBuffer
@@ -67,8 +69,8 @@ final class DirectionWindow {
     /// The rest of `prepare`, for the window that was planned last.
     func publish(_ window: TrainingWindow) throws {
         let count = window.batch * window.window, targets = window.targets(direction)
-        // The window before is read until then.
-        backend.wait()
+        if !isFree { backend.wait() }
+        isFree = false
         try inputs.fill(window.inputs(direction), of: words)
         Matrix(weights, rows: 1, columns: positions).copy(from: counted)
         if let windowTargets {
@@ -79,6 +81,9 @@ final class DirectionWindow {
             for place in 0..<count { targetClasses[place] = words.classNumber(targets[place]) }
         }
     }
+
+    /// Says that the operations on the window are done. They need not be waited for then, nor what was queued after them.
+    func release() { isFree = true }
 
     /// The inputs of the window prepared last.
     func input(rows: Int) -> InputWords { inputs.words(rows: rows) }

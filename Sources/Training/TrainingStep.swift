@@ -118,7 +118,10 @@ final class TrainingStep {
         update.weightDecay = options.weightDecay
         update.windows = options.accumulation
         update.lossScale = options.lossScale ?? 1
-        for (task, model) in zip(tasks, encoder.directions) { task.loss = model.takeLoss() / Double(options.accumulation) }
+        for (task, model) in zip(tasks, encoder.directions) {
+            task.loss = model.takeLoss() / Double(options.accumulation)
+            task.words.release()
+        }
         // Weights are only touched when all directions have sound losses.
         for (task, model) in zip(tasks, encoder.directions) where !task.loss.isFinite {
             throw notANumber("the loss is no number", model.direction, step: step)

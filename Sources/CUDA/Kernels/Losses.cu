@@ -207,23 +207,56 @@ extern "C" __global__ void maxMarginLoss(
 }
 
 /// output = e^logScale x input / |input|
+template <int width> __device__ inline void scaleRowsToNorm(const Matrix &input, float logScale, const Matrix &output) {
+    EACH_WARP_ROW(row, input.rows) {
+        double square = 0;
+        EACH_WARP_GROUP(column, input.columns) {
+            Group<width> values = loadGroup<width>(input, row, column);
+            for (float value : values.values) square += (double)value * value;
+        }
+        double norm = sqrt(warpSum(square));
+        float factor = norm == 0 ? 0 : (float)(exp((double)logScale) / norm);
+        EACH_WARP_GROUP(column, input.columns) {
+            Group<width> values = loadGroup<width>(input, row, column);
+            for (float &value : values.values) value *= factor;
+            storeGroup(output, row, column, values);
+        }
+    }
+}
+
 extern "C" __global__ void scaleToNorm(Matrix input, const float *logScale, Matrix output) {
-    EACH_ROW(row, input.rows) {
-        double norm = sqrt(rowProduct(input, row, input, row));
-        float factor = norm == 0 ? 0 : (float)(exp((double)*logScale) / norm);
-        EACH_COLUMN(column, input.columns) store(output, row, column, load(input, row, column) * factor);
+    if (liesInFours(input) && liesInFours(output)) scaleRowsToNorm<4>(input, *logScale, output);
+    else scaleRowsToNorm<1>(input, *logScale, output);
+}
+
+template <int width> __device__ inline void scaleRowsToNormBackward(
+    const Matrix &input, float logScale, const Matrix &gradient, double *slopes) {
+    double factor = exp((double)logScale);
+    EACH_WARP_ROW(row, input.rows) {
+        double square = 0, product = 0;
+        EACH_WARP_GROUP(column, input.columns) {
+            Group<width> values = loadGroup<width>(input, row, column), slope = loadGroup<width>(gradient, row, column);
+            for (int place = 0; place < width; place++) {
+                square += (double)values.values[place] * values.values[place];
+                product += (double)values.values[place] * slope.values[place];
+            }
+        }
+        double norm = sqrt(warpSum(square));
+        product = warpSum(product);
+        float along = norm == 0 ? 0 : (float)(product / (norm * norm)), scale = norm == 0 ? 0 : (float)(factor / norm);
+        EACH_WARP_GROUP(column, input.columns) {
+            Group<width> values = loadGroup<width>(input, row, column), slope = loadGroup<width>(gradient, row, column);
+            for (int place = 0; place < width; place++) {
+                slope.values[place] = scale * (slope.values[place] - along * values.values[place]);
+            }
+            storeGroup(gradient, row, column, slope);
+        }
+        if (threadIdx.x % LANES == 0) slopes[row] = norm == 0 ? 0 : factor / norm * product;
     }
 }
 
 /// With y = s x / |x|: dx = s / |x| (dy - (x·dy) x / |x|^2), and d log s = y·dy, a number for each row.
 extern "C" __global__ void scaleToNormBackward(Matrix input, const float *logScale, Matrix gradient, double *slopes) {
-    double factor = exp((double)*logScale);
-    EACH_ROW(row, input.rows) {
-        double norm = sqrt(rowProduct(input, row, input, row)), product = rowProduct(input, row, gradient, row);
-        float along = norm == 0 ? 0 : (float)(product / (norm * norm)), scale = norm == 0 ? 0 : (float)(factor / norm);
-        EACH_COLUMN(column, input.columns) {
-            store(gradient, row, column, scale * (load(gradient, row, column) - along * load(input, row, column)));
-        }
-        if (threadIdx.x == 0) slopes[row] = norm == 0 ? 0 : factor / norm * product;
-    }
+    if (liesInFours(input) && liesInFours(gradient)) scaleRowsToNormBackward<4>(input, *logScale, gradient, slopes);
+    else scaleRowsToNormBackward<1>(input, *logScale, gradient, slopes);
 }

@@ -78,19 +78,30 @@ extern "C" __global__ void classSums(Matrix values, const float *factors, float 
     }
 }
 
+template <int width> __device__ inline void addTargets(
+    const Matrix &below, const Matrix &weights, const int *rows, const double *factors, const float *stateFactors,
+    const float *slopes) {
+    EACH_WARP_ROW(row, below.rows) {
+        float stateFactor = stateFactors[row], slope = factors[row] != 0 ? slopes[row] : 0;
+        bool counts = factors[row] != 0;
+        EACH_WARP_GROUP(column, below.columns) {
+            Group<width> values = loadGroup<width>(below, row, column), target = {};
+            if (counts) target = loadGroup<width>(weights, rows[row], column);
+            for (int place = 0; place < width; place++) {
+                values.values[place] = values.values[place] * stateFactor + slope * target.values[place];
+            }
+            storeGroup(below, row, column, values);
+        }
+    }
+}
+
 /// The gradient that a row's target gives its state. `usedSlots` gets the slot of each row that counts, and -1 for the others.
 extern "C" __global__ void targetGradients(
     Matrix below, Matrix weights, const int *rows, const int *slots, const double *factors, const float *stateFactors,
     const float *slopes, int *usedSlots) {
-    EACH_ROW(row, below.rows) {
-        bool counts = factors[row] != 0;
-        EACH_COLUMN(column, below.columns) {
-            float value = load(below, row, column) * stateFactors[row];
-            if (counts) value += slopes[row] * load(weights, rows[row], column);
-            store(below, row, column, value);
-        }
-        if (threadIdx.x == 0) usedSlots[row] = counts ? slots[row] : -1;
-    }
+    if (liesInFours(below) && liesInFours(weights)) addTargets<4>(below, weights, rows, factors, stateFactors, slopes);
+    else addTargets<1>(below, weights, rows, factors, stateFactors, slopes);
+    EACH(row, below.rows) usedSlots[row] = factors[row] != 0 ? slots[row] : -1;
 }
 
 extern "C" __global__ void exclude(const int *places, Matrix logits) {
@@ -101,11 +112,22 @@ extern "C" __global__ void classShifts(const float *biases, const int *rows, con
     EACH(index, count) shifts[index] = biases[rows[index]] - (float)corrections[index];
 }
 
-extern "C" __global__ void targetLogits(Matrix states, Matrix weights, const int *rows, const float *shifts, float *logits) {
-    EACH_ROW(row, states.rows) {
-        double product = rowProduct(states, row, weights, rows[row]);
-        if (threadIdx.x == 0) logits[row] = (float)product + shifts[row];
+template <int width> __device__ inline void multiplyByTargets(
+    const Matrix &states, const Matrix &weights, const int *rows, const float *shifts, float *logits) {
+    EACH_WARP_ROW(row, states.rows) {
+        double product = 0;
+        EACH_WARP_GROUP(column, states.columns) {
+            Group<width> own = loadGroup<width>(states, row, column), target = loadGroup<width>(weights, rows[row], column);
+            for (int place = 0; place < width; place++) product += (double)own.values[place] * target.values[place];
+        }
+        product = warpSum(product);
+        if (threadIdx.x % LANES == 0) logits[row] = (float)product + shifts[row];
     }
+}
+
+extern "C" __global__ void targetLogits(Matrix states, Matrix weights, const int *rows, const float *shifts, float *logits) {
+    if (liesInFours(states) && liesInFours(weights)) multiplyByTargets<4>(states, weights, rows, shifts, logits);
+    else multiplyByTargets<1>(states, weights, rows, shifts, logits);
 }
 
 extern "C" __global__ void logSoftmax(Matrix values) {
