@@ -135,9 +135,16 @@ public final class ContextualEncoder {
         runEachDirection { directions[$0].encode(inputs[$0], shape: shape) }
     }
 
+    /// True if each direction has a stream of a device, which a thread of its own fills: starting operations is most of the host's
+    /// work then.
+    private var hasStreams: Bool {
+        pool.threads > 1 && !directions[0].backend.computesInHostMemory
+            && directions.dropFirst().allSatisfy { $0.backend !== directions[0].backend }
+    }
+
     /// Runs `body` for every direction, by its index, in the way that is faster for encoding. Nothing that is shared is
     /// written, so that directions that share layers may run at once.
     public func runEachDirection(_ body: (Int) -> Void) {
-        if runsSideBySide { pool.forEach(directions.count, body) } else { directions.indices.forEach(body) }
+        if runsSideBySide || hasStreams { pool.forEach(directions.count, body) } else { directions.indices.forEach(body) }
     }
 }

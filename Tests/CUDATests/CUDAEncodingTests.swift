@@ -32,7 +32,7 @@ import WordVectors
         let backends = try precision.map { precision in try (0..<2).map { _ in try FakeGPU.backend(precision) } } ?? []
         let encoder = try ModelFile.read(
             fixture.model, capacity: precision == nil ? SentenceEncoder.capacity : capacity, hasOutput: false,
-            pool: ThreadPool(threads: 1), backends: backends)
+            pool: ThreadPool(threads: 2), backends: backends)
         let table = try EmbeddingTable(FileSource(path: fixture.table), pool: WorkerPool(threads: 1))
         var results: [SentenceVectors] = []
         // Several groups, each of several batches.
