@@ -29,7 +29,7 @@ extension CUDABackend {
         guard !words.isEmpty else { return }
         launch(
             .unfold, blocks: rowBlocks(words.count), DeviceMatrix(letters), Int32(words.lowerBound), Int32(words.count),
-            address(starts), ends(places, words), DeviceMatrix(windows))
+            resident(starts, .places), ends(places, words), DeviceMatrix(windows))
     }
 
     public func maxPool(
@@ -46,17 +46,25 @@ extension CUDABackend {
     public func addFilterGradients(
         _ gradient: Matrix, _ chosen: ChosenPlaces, letters: Matrix, starts: Numbers, weightGradient: Matrix, biasGradient: Matrix
     ) {
+        let filters = gradient.columns, columns = weightGradient.columns
+        guard gradient.rows > 0 else { return }
+        precondition(weightGradient.isDense)
+        let height = max(32, (gradient.rows + 31) / 32), parts = (gradient.rows + height - 1) / height
+        let partials = scratch(.sums, parts * filters * (columns + 1))
         launch(
-            .filterGradients, blocks: rowBlocks(gradient.columns), DeviceMatrix(gradient), resident(chosen.places, .numbers),
-            Int32(chosen.features), Int32(chosen.column), DeviceMatrix(letters), resident(starts, .moreNumbers),
-            DeviceMatrix(weightGradient), address(biasGradient))
+            .filterPartials, blocks: blocks(parts * filters * (columns + 1)), DeviceMatrix(gradient), address(chosen.places),
+            Int32(chosen.features), Int32(chosen.column), DeviceMatrix(letters), resident(starts, .places), Int32(columns),
+            Int32(height), partials)
+        addPartials(partials, parts: parts, to: Matrix(weightGradient.start, rows: 1, columns: filters * columns))
+        addPartials(partials + 4 * UInt64(parts * filters * columns), parts: parts, to: biasGradient)
     }
 
     public func addLetterGradients(
         _ gradient: Matrix, _ chosen: ChosenPlaces, weights: Matrix, starts: Numbers, lettersGradient: Matrix
     ) {
         launch(
-            .letterGradients, blocks: rowBlocks(gradient.rows), DeviceMatrix(gradient), resident(chosen.places, .numbers),
-            Int32(chosen.features), Int32(chosen.column), DeviceMatrix(weights), address(starts), DeviceMatrix(lettersGradient))
+            .letterGradients, blocks: rowBlocks(gradient.rows), DeviceMatrix(gradient), address(chosen.places),
+            Int32(chosen.features), Int32(chosen.column), DeviceMatrix(weights), resident(starts, .places),
+            DeviceMatrix(lettersGradient))
     }
 }

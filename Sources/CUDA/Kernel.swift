@@ -1,11 +1,11 @@
 /// The kernels, by their names in `Kernels`.
 enum Kernel: Int, CaseIterable {
-    case fill, copy, add, scale, broadcast, addRow, move, columnPartials, addPartials, columnSums, gather, scatterAdd, addRuns, divideByRuns
+    case fill, copy, add, scale, broadcast, addRow, move, columnPartials, addPartials, columnSums, gather, scatterAdd, scatterPartials, addRuns, divideByRuns
     case findNotFinite, normalize, rowProducts, squares, addNumbers, addNumbersToFloat, runningSums, toBFloat16s
     case activate, bend, dropout, multiplyBy, clip, maskClipped, layerNorm, layerNormPartials, layerNormBackward
     case endStep, endStepBackward
     case lstmStep, lstmStepHalf, lstmStepBackward, lstmStepBackwardHalf, gruStep, gruStepBackward
-    case highway, highwayBackward, unfold, maxPool, filterGradients, letterGradients
+    case highway, highwayBackward, unfold, maxPool, filterPartials, letterGradients
     case rowFactors, cosineLoss, squaredLoss, vonMisesFisherLoss, unitNegatives, findNearest, maxMarginLoss
     case scaleToNorm, scaleToNormBackward
     case softmaxBlocks, softmaxHighest, softmaxEnd, scaleRows, classSums, targetGradients, exclude, classShifts, targetLogits

@@ -73,8 +73,21 @@ extension CUDABackend {
 
     public func scatterAdd(_ source: Matrix, to table: Matrix, at rows: Numbers) {
         precondition(rows.count >= source.rows && table.columns == source.columns)
-        scatterAdd(source, to: table, at: resident(rows, .numbers), factors: 0)
+        let places = resident(rows, .numbers), parts = (source.rows + Self.scatterHeight - 1) / Self.scatterHeight
+        let size = table.rows * table.columns
+        // Rows of a small table come again and again, and one block would add them all up.
+        guard parts >= 4, parts * size <= 1 << 22, table.isDense, table.element == .float32 else {
+            return scatterAdd(source, to: table, at: places, factors: 0)
+        }
+        let partials = scratch(.sums, parts * size)
+        launch(
+            .scatterPartials, blocks: rowBlocks(parts), threads: 64, DeviceMatrix(source), places, Int32(table.rows),
+            Int32(Self.scatterHeight), partials)
+        addPartials(partials, parts: parts, to: Matrix(table.start, rows: 1, columns: size))
     }
+
+    /// Rows that one block adds to a small table.
+    private static let scatterHeight = 128
 
     func scatterAdd(_ source: Matrix, to table: Matrix, at rows: DeviceAddress, factors: DeviceAddress) {
         launch(.scatterAdd, blocks: rowBlocks(source.rows), DeviceMatrix(source), DeviceMatrix(table), rows, factors)

@@ -30,12 +30,12 @@ extension CUDABackend {
         }
         launchElements(
             .adam, run.gradients, DeviceMatrix(run.weights), DeviceMatrix(run.gradients), DeviceMatrix(run.firstMoments),
-            DeviceMatrix(second), run.rows.map { address($0) } ?? 0, twinAddress(run.weights), update)
+            DeviceMatrix(second), run.rows.map { resident($0, .numbers) } ?? 0, twinAddress(run.weights), update)
     }
 
     public func update(_ run: WeightRun, _ step: OptimizerStep, _ rule: Adagrad) {
         launchElements(
             .adagrad, run.gradients, DeviceMatrix(run.weights), DeviceMatrix(run.gradients), DeviceMatrix(run.firstMoments),
-            run.rows.map { address($0) } ?? 0, twinAddress(run.weights), DeviceUpdate(step))
+            run.rows.map { resident($0, .numbers) } ?? 0, twinAddress(run.weights), DeviceUpdate(step))
     }
 }

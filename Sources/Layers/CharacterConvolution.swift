@@ -72,8 +72,8 @@ public struct CharacterConvolution: Sendable {
     /// [words, features]: the gradient on its way down, by turns with that of the output.
     private let spare: MatrixSlot
 
-    /// Words whose places are multiplied at once.
-    private static let block = 64
+    /// Words whose places are multiplied at once: on a processor so few that they stay in its caches.
+    private let block: Int
 
     /// - Parameters:
     ///   - words: the most that come at once.
@@ -102,7 +102,8 @@ public struct CharacterConvolution: Sendable {
                 Highway("\(name).highway\(number)", size: size, rows: words, sharing: highways.first, in: &plan))
         }
         self.highways = highways
-        let most = Self.block * (longest + 1)
+        block = plan.isFrugal ? 64 : min(256, max(1, words))
+        let most = block * (longest + 1)
         let letterCount = letters + words * filters.reduce(1) { max($0, $1.width) }
         self.letters = plan.numbers(letterCount)
         embedded = plan.matrix(rows: letterCount, columns: inputs)
@@ -113,7 +114,7 @@ public struct CharacterConvolution: Sendable {
         windows = plan.matrix(rows: most, columns: filters.reduce(1) { max($0, $1.width) } * inputs)
         answers = plan.matrix(rows: most, columns: filters.reduce(0) { max($0, $1.count) })
         features = plan.matrix(rows: words, columns: size)
-        chosen = plan.numbers(plan.isTraining ? words * size : 0)
+        chosen = plan.numbers(plan.isTraining ? words * size : 0, forHost: false)
         spare = plan.gradient(rows: words, columns: size)
     }
 
@@ -160,8 +161,8 @@ public struct CharacterConvolution: Sendable {
         }
         let embedded = run.matrix(embedded, rows: next)
         run.backend.gather(letters, of: table, into: embedded)
-        for first in stride(from: 0, to: words, by: Self.block) {
-            let block = first..<min(words, first + Self.block)
+        for first in stride(from: 0, to: words, by: block) {
+            let block = first..<min(words, first + self.block)
             var column = 0
             for index in filters.indices {
                 convolve(index, block, embedded, into: features(words, run), column: column, run)

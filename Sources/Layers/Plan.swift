@@ -90,8 +90,9 @@ public struct Plan {
         isFrugal || !isTraining ? packed(rows: rows, columns: columns) : matrix(rows: 0, columns: columns)
     }
 
-    public mutating func numbers(_ count: Int) -> NumberSlot {
-        NumberSlot(offset: take(count, forHost: true), count: count)
+    /// - Parameter forHost: whether the host reads or writes them.
+    public mutating func numbers(_ count: Int, forHost: Bool = true) -> NumberSlot {
+        NumberSlot(offset: take(count, forHost: forHost), count: count, isForHost: forHost)
     }
 
     /// - Parameter forHost: whether the host reads or writes them.
@@ -148,6 +149,7 @@ public struct MatrixSlot: Sendable {
 /// Room for whole numbers in the memory of a pass.
 public struct NumberSlot: Sendable {
     let offset, count: Int
+    let isForHost: Bool
 }
 
 /// Room for numbers in double precision in the memory of a pass.
@@ -244,7 +246,9 @@ public struct Run {
     /// The whole slot as one row.
     func vector(_ slot: MatrixSlot) -> Matrix { matrix(slot, rows: 1, columns: slot.count) }
 
-    public func numbers(_ slot: NumberSlot) -> Numbers { Numbers(memory.shared, at: slot.offset, count: slot.count) }
+    public func numbers(_ slot: NumberSlot) -> Numbers {
+        Numbers(slot.isForHost ? memory.shared : memory.buffer, at: slot.offset, count: slot.count)
+    }
     public func scalars(_ slot: ScalarSlot) -> Scalars {
         Scalars(slot.isForHost ? memory.shared : memory.buffer, at: slot.offset, count: slot.count)
     }

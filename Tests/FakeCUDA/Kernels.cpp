@@ -99,7 +99,7 @@ template <auto kernel> constexpr Kernel entry(const char *name) {
 
 const Kernel kernels[] = {
     KERNEL(fill), KERNEL(copy), KERNEL(add), KERNEL(scale), KERNEL(broadcast), KERNEL(addRow), KERNEL(move),
-    KERNEL(columnPartials), KERNEL(addPartials), KERNEL(columnSums), KERNEL(gather), KERNEL(scatterAdd),
+    KERNEL(columnPartials), KERNEL(addPartials), KERNEL(columnSums), KERNEL(gather), KERNEL(scatterAdd), KERNEL(scatterPartials),
     KERNEL(addRuns), KERNEL(divideByRuns), KERNEL(findNotFinite), KERNEL(normalize), KERNEL(rowProducts), KERNEL(squares),
     KERNEL(addNumbers), KERNEL(addNumbersToFloat), KERNEL(runningSums), KERNEL(toBFloat16s), KERNEL(activate),
     KERNEL(bend), KERNEL(dropout), KERNEL(multiplyBy), KERNEL(clip), KERNEL(maskClipped), KERNEL(layerNorm),
@@ -107,7 +107,7 @@ const Kernel kernels[] = {
     KERNEL(lstmStep), KERNEL(lstmStepHalf),
     KERNEL(lstmStepBackward), KERNEL(lstmStepBackwardHalf),
     KERNEL(gruStep), KERNEL(gruStepBackward), KERNEL(highway), KERNEL(highwayBackward), KERNEL(unfold),
-    KERNEL(maxPool), KERNEL(filterGradients), KERNEL(letterGradients), KERNEL(rowFactors), KERNEL(cosineLoss),
+    KERNEL(maxPool), KERNEL(filterPartials), KERNEL(letterGradients), KERNEL(rowFactors), KERNEL(cosineLoss),
     KERNEL(squaredLoss), KERNEL(vonMisesFisherLoss), KERNEL(unitNegatives), KERNEL(findNearest),
     KERNEL(maxMarginLoss), KERNEL(scaleToNorm), KERNEL(scaleToNormBackward), KERNEL(softmaxBlocks),
     KERNEL(softmaxHighest), KERNEL(softmaxEnd), KERNEL(scaleRows), KERNEL(classSums), KERNEL(targetGradients),

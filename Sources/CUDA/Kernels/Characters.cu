@@ -58,41 +58,53 @@ extern "C" __global__ void maxPool(
     }
 }
 
-/// A filter to a block.
-extern "C" __global__ void filterGradients(
-    Matrix gradient, const int *chosen, int allFeatures, int firstFeature, Matrix letters, const int *starts, Matrix weights,
-    float *bias) {
-    EACH_ROW(filter, gradient.columns) {
-        EACH_COLUMN(index, weights.columns) {
-            float sum = load(weights, filter, index);
-            for (int word = 0; word < gradient.rows; word++) {
-                float slope = load(gradient, word, filter);
-                if (slope == 0) continue;
-                int place = starts[word] + chosen[(long long)word * allFeatures + firstFeature + filter];
-                sum += slope * rowOf(letters, place)[index];
-            }
-            store(weights, filter, index, sum);
-        }
-        if (threadIdx.x == 0) {
-            float sum = bias[filter];
-            for (int word = 0; word < gradient.rows; word++) sum += load(gradient, word, filter);
-            bias[filter] = sum;
-        }
-    }
-}
-
-/// A word to a block: no other word has its letters.
-extern "C" __global__ void letterGradients(
-    Matrix gradient, const int *chosen, int allFeatures, int firstFeature, Matrix weights, const int *starts, Matrix letters) {
-    EACH_ROW(word, gradient.rows) {
-        for (int filter = 0; filter < gradient.columns; filter++) {
+/// What words give to the gradients of filters, in parts of `height` words: first the sums of the weights, [parts, filters x columns],
+/// then those of the biases, [parts, filters].
+extern "C" __global__ void filterPartials(
+    Matrix gradient, const int *chosen, int allFeatures, int firstFeature, Matrix letters, const int *starts, int columns,
+    int height, float *partials) {
+    int filters = gradient.columns, parts = (gradient.rows + height - 1) / height, weights = parts * filters * columns;
+    EACH(index, weights + parts * filters) {
+        bool isBias = index >= weights;
+        int number = isBias ? index - weights : index / columns, column = isBias ? 0 : index % columns;
+        int part = number / filters, filter = number % filters, end = min(gradient.rows, (part + 1) * height);
+        float sum = 0;
+        for (int word = part * height; word < end; word++) {
             float slope = load(gradient, word, filter);
             if (slope == 0) continue;
             int place = starts[word] + chosen[(long long)word * allFeatures + firstFeature + filter];
-            float *target = rowOf(letters, place);
-            EACH_COLUMN(index, weights.columns) target[index] += slope * load(weights, filter, index);
-            // The windows of two filters overlap.
-            __syncthreads();
+            sum += isBias ? slope : slope * rowOf(letters, place)[column];
+        }
+        partials[index] = sum;
+    }
+}
+
+/// A word to a block, and to a thread an element of its letters, which no other word has.
+extern "C" __global__ void letterGradients(
+    Matrix gradient, const int *chosen, int allFeatures, int firstFeature, Matrix weights, const int *starts, Matrix letters) {
+    __shared__ float slopes[mostThreads];
+    __shared__ int places[mostThreads];
+    int size = letters.columns, width = weights.columns / size;
+    EACH_ROW(word, gradient.rows) {
+        int start = starts[word], end = word + 1 < gradient.rows ? starts[word + 1] : letters.rows, count = (end - start) * size;
+        for (int base = 0; base < count; base += blockDim.x) {
+            int element = base + threadIdx.x, letter = element / size, column = element % size;
+            float sum = 0;
+            for (int first = 0; first < gradient.columns; first += blockDim.x) {
+                int filter = first + threadIdx.x, filters = min((int)blockDim.x, gradient.columns - first);
+                __syncthreads();
+                if (filter < gradient.columns) {
+                    slopes[threadIdx.x] = load(gradient, word, filter);
+                    places[threadIdx.x] = chosen[(long long)word * allFeatures + firstFeature + filter];
+                }
+                __syncthreads();
+                for (int number = 0; number < filters && element < count; number++) {
+                    int offset = letter - places[number];
+                    if (slopes[number] == 0 || offset < 0 || offset >= width) continue;
+                    sum += slopes[number] * load(weights, first + number, offset * size + column);
+                }
+            }
+            if (element < count) rowOf(letters, start)[element] += sum;
         }
     }
 }

@@ -114,20 +114,46 @@ extern "C" __global__ void gather(const int *rows, Matrix table, Matrix target) 
 /// table[rows[i]] += factors[i] x source[i], in the order of i, where rows[i] is not negative. The block of the first i that has a
 /// row adds all that have it, so that there is one writer and one order. Without `factors` each counts once.
 extern "C" __global__ void scatterAdd(Matrix source, Matrix table, const int *rows, const float *factors) {
-    __shared__ int isFirst;
+    __shared__ int isFirst, isMet, meets[mostThreads];
     EACH_ROW(index, source.rows) {
         int place = rows[index];
         if (threadIdx.x == 0) isFirst = place >= 0;
         __syncthreads();
         for (int other = threadIdx.x; other < index && isFirst; other += blockDim.x) if (rows[other] == place) isFirst = 0;
         __syncthreads();
-        if (isFirst) {
-            for (int other = index; other < source.rows; other++) {
-                if (rows[other] != place) continue;
-                float factor = factors ? factors[other] : 1;
+        // Each thread looks at one of the next rows; most of these have other places.
+        for (int base = index; base < source.rows && isFirst; base += blockDim.x) {
+            int other = base + threadIdx.x;
+            if (threadIdx.x == 0) isMet = 0;
+            __syncthreads();
+            meets[threadIdx.x] = other < source.rows && rows[other] == place;
+            if (meets[threadIdx.x]) isMet = 1;
+            __syncthreads();
+            for (int number = 0; number < blockDim.x && isMet; number++) {
+                if (!meets[number]) continue;
+                float factor = factors ? factors[base + number] : 1;
                 EACH_COLUMN(column, source.columns) {
-                    store(table, place, column, load(table, place, column) + factor * load(source, other, column));
+                    store(table, place, column, load(table, place, column) + factor * load(source, base + number, column));
                 }
+            }
+            __syncthreads();
+        }
+        __syncthreads();
+    }
+}
+
+/// partials[part] = what the source's rows of a part, `height` of them, add to each row of a small table: a part to a block.
+extern "C" __global__ void scatterPartials(Matrix source, const int *rows, int tableRows, int height, float *partials) {
+    int parts = (source.rows + height - 1) / height, size = tableRows * source.columns;
+    EACH_ROW(part, parts) {
+        float *own = partials + (long long)part * size;
+        EACH_COLUMN(index, size) own[index] = 0;
+        __syncthreads();
+        int end = min(source.rows, (part + 1) * height);
+        EACH_COLUMN(column, source.columns) {
+            for (int row = part * height; row < end; row++) {
+                int place = rows[row];
+                if (place >= 0) own[(long long)place * source.columns + column] += load(source, row, column);
             }
         }
         __syncthreads();
