@@ -63,7 +63,8 @@ extension CUDABackend {
         precision == .bfloat16 ? (rows * columns + 1) / 2 : rows * columns
     }
 
-    /// A copy of a factor without gaps, in the precision of products. Weights that are trained are there already, in `memory` nothing is.
+    /// A copy of a factor without gaps, in the precision of products. Weights that are trained have one already, and `memory` stays as
+    /// it is.
     public func pack(_ factor: some Factor, into memory: Matrix) -> PackedFactor {
         let operand = factor.operand, matrix = operand.matrix
         if let trained = trainedFactor(matrix) {
