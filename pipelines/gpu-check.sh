@@ -69,7 +69,7 @@ training() {
     text 4000 | "$bin/tokenize" -q -o "$work/text.tok" && text 200 | "$bin/tokenize" -q -o "$work/held.tok" &&
         "$bin/build-vocab" -q "$work/text.tok" -o "$work/vocab" &&
         vectors 48 > "$work/vec" &&
-        "$bin/embed-oov" -q --vectors "$work/vec" "$work/vocab" -o "$work/table" || return
+        "$bin/embed-oov" -q --vectors "$work/vec" "$work/vocab" -o "$work/table" || { failed=1; return; }
     for run in "cosine --table $work/table" "contrastive --table $work/table --loss contrastive" \
         "trained --table $work/table --loss contrastive --targets trained" "dropout --table $work/table --dropout 0.2" \
         "vmf --table $work/table --loss vmf" "max-margin --table $work/table --loss max-margin" \
@@ -92,11 +92,12 @@ training() {
         for precision in float32 bfloat16; do
             paste "$work/$name-cpu-.steps" "$work/$name-cuda-$precision.steps" | awk -v name="$name" -v precision=$precision '
                 function far(one, other) { return one > other ? one - other : other - one }
-                { if (far($1, $3) > worst) worst = far($1, $3); last = $1; own = $3; size = $1 < 0 ? -$1 : $1 }
+                NF < 4 { next }
+                { steps++; if (far($1, $3) > worst) worst = far($1, $3); last = $1; own = $3; size = $1 < 0 ? -$1 : $1 }
                 END {
                     bound = (precision == "float32" ? 2e-4 : 0.05) * (size > 1 ? size : 1)
-                    right = NR == 10 && worst <= bound
-                    printf "%-12s %-9s steps %d, last loss %.6f and %.6f, furthest %.2e%s\n", name, precision, NR, last, own, worst,
+                    right = steps == 10 && worst <= bound
+                    printf "%-12s %-9s steps %d, last loss %.6f and %.6f, furthest %.2e%s\n", name, precision, steps, last, own, worst,
                         right ? "" : "  WRONG"
                     exit !right
                 }' || failed=1
@@ -111,7 +112,7 @@ feed() {
     local name=$1 batch=$2 steps=$3
     shift 3
     "$bin/train" --preset elmo-c --batch "$batch" --window 20 --steps "$steps" --quiet --device "$device" --table "$work/table" "$@" \
-        --log "$work/feed.jsonl" "$work/text.tok" -o "$work/feed.model" || return
+        --log "$work/feed.jsonl" "$work/text.tok" -o "$work/feed.model" || { echo "train, $name, batch $batch: FAILED"; return; }
     sed -n 's/.*"seconds":\([^,]*\),"secondsWaited":\([^,]*\),"step":[^,]*,"words":\([^,]*\),.*/\1 \2 \3/p' "$work/feed.jsonl" |
         awk -v name="$name" -v batch="$batch" '
             { seconds[NR] = $1; waited[NR] = waited[NR - 1] + $2; words[NR] = $3 }
@@ -138,12 +139,13 @@ speed() {
     local work
     work=$(mktemp -d)
     text 60000 | "$bin/tokenize" -q -o "$work/text.tok" && "$bin/build-vocab" -q "$work/text.tok" -o "$work/vocab" &&
-        vectors 300 > "$work/vec" && "$bin/embed-oov" -q --vectors "$work/vec" "$work/vocab" -o "$work/table" || return
+        vectors 300 > "$work/vec" && "$bin/embed-oov" -q --vectors "$work/vec" "$work/vocab" -o "$work/table" || { failed=1; return; }
     {
         for batch in 128 768; do
             for loss in cosine contrastive; do feed $loss $batch $((batch == 128 ? 240 : 80)) --loss $loss; done
         done
     } | tee "$out/feed.txt"
+    if grep -q FAILED "$out/feed.txt"; then failed=1; fi
     rm -rf "$work"
     step speed-float32 "$bin/bench" train --device "$device" --precision float32 --cell 4096 --projection 512 --dimension 300 \
         --batch 256 --window 20 --seconds 3
@@ -197,6 +199,10 @@ table() {
         failed=1
     fi
 }
+
+# Without the tools or a GPU nothing else is tried: bench says why.
+"$bin/bench" gpu --device "$device" --seconds 0 --rows 8 --columns 8 --depth 8 > "$out/device.txt" || exit
+head -n 1 "$out/device.txt"
 
 for part in $parts; do
     case $part in

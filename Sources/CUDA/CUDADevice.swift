@@ -36,9 +36,13 @@ public final class CUDADevice: @unchecked Sendable {
         }
         try check(driver.device(&device, CInt(index)), "cannot be opened")
         var context: Handle?
-        try check(driver.retainContext(&context, device), "gives no context")
-        try check(driver.setContext(context), "gives no context")
-        guard let context else { throw ToolError(.unavailable, "GPU \(index): gives no context") }
+        let status = driver.retainContext(&context, device), outOfMemory: CInt = 2
+        guard status != outOfMemory else {
+            throw ToolError(.systemError, "GPU \(index): out of memory; nvidia-smi shows what other processes hold")
+        }
+        try check(status, "a context")
+        try check(driver.setContext(context), "a context")
+        guard let context else { throw ToolError(.unavailable, "GPU \(index): no context") }
         self.context = context
         var text = [CChar](repeating: 0, count: 256)
         _ = driver.deviceName(&text, 255, device)
@@ -51,7 +55,7 @@ public final class CUDADevice: @unchecked Sendable {
         let (major, minor) = (attribute(75), attribute(76))
         capability = "\(major).\(minor)"
         guard major >= 8 else {
-            throw ToolError(.unavailable, "GPU \(index): \(name) has compute capability \(capability), and 8.0 is the least")
+            throw ToolError(.unavailable, "GPU \(index): \(name) has compute capability \(capability); at least 8.0 is needed")
         }
         var bytes = 0
         _ = driver.totalMemory(&bytes, device)
@@ -60,14 +64,25 @@ public final class CUDADevice: @unchecked Sendable {
         driverVersion = "\(version / 1000).\(version % 1000 / 10)"
         let code = try KernelCompiler.machineCode("sm_\(major)\(minor)")
         var module: Handle?
-        try check(code.withUnsafeBytes { driver.loadModule(&module, $0.baseAddress!) }, "does not take the kernels")
+        try check(code.withUnsafeBytes { driver.loadModule(&module, $0.baseAddress!) }, "loading the kernels")
         var functions: [Handle] = []
         for kernel in Kernel.allCases {
             var function: Handle?
-            try check(driver.function(&function, module, kernel.name), "has no kernel \(kernel.name)")
+            try check(driver.function(&function, module, kernel.name), "finding the kernel \(kernel.name)")
             functions.append(function!)
         }
         self.functions = functions
+    }
+
+    /// Returns true if there is a GPU, be it one that cannot be used. Throws `ToolError`, `unavailable`, if a driver is there that does
+    /// not start.
+    public static func isThere() throws(ToolError) -> Bool {
+        guard Driver.isInstalled else { return false }
+        let driver = try Driver(), noDevice: CInt = 100, status = driver.initialize(0)
+        guard status != noDevice else { return false }
+        guard status == 0 else { throw ToolError(.unavailable, "the driver does not start: \(driver.text(status))") }
+        var count: CInt = 0
+        return driver.deviceCount(&count) != 0 || count > 0
     }
 
     /// Bytes of the kernels' machine code for an architecture, sm_90 for example, compiled now if that was not done before. Throws
@@ -88,8 +103,8 @@ public final class CUDADevice: @unchecked Sendable {
     }
 
     private func end(_ status: CInt, _ doing: String) -> Never {
-        let isOutOfMemory = status == 2
-        let help = isOutOfMemory ? "; a smaller --batch takes less, and nvidia-smi shows what other processes hold" : ""
+        let isOutOfMemory = status == 2, isOfGPU = doing.hasPrefix("memory")
+        let help = isOutOfMemory && isOfGPU ? "; a smaller batch takes less, and nvidia-smi shows what other processes hold" : ""
         endProcess(
             saying: "\(name): \(doing): \(driver.text(status))\(help)",
             status: (isOutOfMemory ? ExitStatus.systemError : .software).rawValue)

@@ -31,7 +31,7 @@ final class CuBLAS {
         products = try library.function("cublasGemmStridedBatchedEx")
         destroy = try library.function("cublasDestroy_v2")
         guard create(&handle) == 0, setStream(handle, stream) == 0, setWorkspace(handle, workspace, Self.workspaceBytes) == 0 else {
-            throw ToolError(.unavailable, "\(library.name): cannot be used with this driver")
+            throw ToolError(.unavailable, "\(library.name): does not start with this driver; cuBLAS 13 needs driver 580, and cuBLAS 12 driver 525 (pip install nvidia-cublas-cu12)")
         }
     }
 

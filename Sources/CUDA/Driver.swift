@@ -46,9 +46,16 @@ struct Driver: Sendable {
     let destroyExecutable: @convention(c) (Handle?) -> CInt
     private let errorText: @convention(c) (CInt, UnsafeMutablePointer<UnsafePointer<CChar>?>) -> CInt
 
+    /// True if there is a driver, of whatever version.
+    static var isInstalled: Bool { (try? openLibrary()) != nil }
+
+    private static func openLibrary() throws(ToolError) -> SharedLibrary {
+        try SharedLibrary(["libcuda.so.1"], broughtBy: "it comes with NVIDIA's driver: apt install nvidia-driver")
+    }
+
     /// Opens the driver. Throws `ToolError`, `unavailable`, if there is none.
     init() throws(ToolError) {
-        let library = try SharedLibrary(["libcuda.so.1"], broughtBy: "it comes with NVIDIA's driver: apt install nvidia-driver")
+        let library = try Self.openLibrary()
         initialize = try library.function("cuInit")
         version = try library.function("cuDriverGetVersion")
         deviceCount = try library.function("cuDeviceGetCount")

@@ -26,7 +26,7 @@ struct SharedLibrary: @unchecked Sendable {
                 if folder != nil, let text = dlerror() { failure = failure ?? String(cString: text) }
             }
         }
-        throw ToolError(.unavailable, "\(names[0]) \(failure.map { "cannot be opened: \($0)" } ?? "is missing"); \(source)")
+        throw ToolError(.unavailable, "\(names[0]) \(failure.map { "cannot be opened: \($0)" } ?? "is missing\(Self.place)"); \(source)")
     }
 
     /// The function of a name. Throws `ToolError`, `unavailable`, if the library is too old to have it.
@@ -48,6 +48,11 @@ struct SharedLibrary: @unchecked Sendable {
             }
             if prefixes.contains(where: file.hasPrefix) { dlopen("\(folder)/\(file)", RTLD_NOW | RTLD_GLOBAL) }
         }
+    }
+
+    /// The folders that the user has named, in words.
+    private static var place: String {
+        getenv("CONTOUR_CUDA_PATH").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : " in CONTOUR_CUDA_PATH, \($0)" } ?? ""
     }
 
     /// Folders that are searched by name, before and after the loader's.

@@ -46,7 +46,7 @@ public struct DeviceOptions: ParsableArguments {
 
     public func validate() throws {
         guard device != .processor || chosenPrecision != .bfloat16 else {
-            throw ValidationError("--precision bfloat16 is of a GPU: --device cuda")
+            throw ValidationError("--precision bfloat16 needs --device cuda")
         }
     }
 
@@ -65,13 +65,13 @@ public struct DeviceOptions: ParsableArguments {
     }
 
     /// The GPU that was chosen; `nil` for the processor. Throws `ToolError`, `unavailable`, if there is no such GPU or a library
-    /// that it needs is missing.
+    /// that it needs is missing, also where the choice was left to the program: it would be slow without a reason.
     public func open() throws(ToolError) -> CUDADevice? {
         switch device {
         case .processor: return nil
         case .cuda(let number): return try CUDADevice(number)
         case .automatic:
-            do { return try CUDADevice() } catch { return nil }
+            return try CUDADevice.isThere() ? CUDADevice() : nil
         }
     }
 }

@@ -7,7 +7,10 @@ import Shards
 
 extension TrainingInput {
     /// Estimates the memory and the time of a run, by layer, in lines of a name, a tab and a figure, for people and for `cut`.
-    public func estimate(_ configuration: EncoderConfiguration, _ options: TrainingOptions) throws -> String {
+    /// - Parameter onDevice: whether a device trains, whose speed and memory are not told here.
+    public func estimate(
+        _ configuration: EncoderConfiguration, _ options: TrainingOptions, onDevice: Bool = false
+    ) throws -> String {
         // Asked before anything else is done: the memory of the program, and of the buffers of reading.
         let read = peakMemory()
         let steps = options.totalSteps(positions: corpus.positions)
@@ -25,13 +28,16 @@ extension TrainingInput {
             "steps of an epoch\t\(corpus.positions.quotientRoundedUp(by: options.positionsPerStep))", "steps in all\t\(steps)",
             "weights\t\(configuration.parameterCount())",
         ]
-        let items = try memory(configuration, options, read: read)
+        let items = try memory(configuration, options, read: read, onDevice: onDevice)
         lines += items.map { "memory, \($0.name)\t\(Self.megabytes($0.bytes))" }
         lines.append("memory in all\t\(Self.megabytes(items.reduce(0) { $0 + $1.bytes }))")
-        lines.append("large products\t\(Int(ceiling)) GFLOP/s")
-        lines.append("words a second at \(Int(100 * TrainingCost.usualShare))% of that, about\t\(Int(positions / training))")
+        if !onDevice {
+            lines.append("large products\t\(Int(ceiling)) GFLOP/s")
+            lines.append("words a second at \(Int(100 * TrainingCost.usualShare))% of that, about\t\(Int(positions / training))")
+        }
         lines.append("evaluations\t\(plan.count)")
         if plan.count > 0 { lines.append("held-out words of each, sentence ends counted, about\t\(plan.positions)") }
+        guard !onDevice else { return lines.joined(separator: "\n") + "\n" }
         lines.append("time of training, about\t\(Self.time(training))")
         lines.append("time of evaluations, at most about\t\(Self.time(evaluations))")
         lines.append("time in all, about\t\(Self.time(training + evaluations))")
@@ -45,14 +51,14 @@ extension TrainingInput {
     }
 
     private func memory(
-        _ configuration: EncoderConfiguration, _ options: TrainingOptions, read: Int
+        _ configuration: EncoderConfiguration, _ options: TrainingOptions, read: Int, onDevice: Bool
     ) throws -> [(name: String, bytes: Int)] {
         let tableBytes = words.vectors?.bytes ?? 0
         var items = [
             ("embedding table", tableBytes), ("program, text read and kept", max(0, read - tableBytes)),
             ("held-out text and its scores", heldOutBytes(configuration, options)),
         ]
-        items += try bytesOfSteps(configuration, options)
+        if !onDevice { items += try bytesOfSteps(configuration, options) }
         items.append(("sentences being shuffled", 4 * min(corpus.positions, ShuffledSentences.defaultBuffer)))
         return items
     }

@@ -60,7 +60,7 @@ struct BenchCosts: BenchCommand {
     func validate() throws {
         guard device.device == .processor && device.chosenPrecision == nil else {
             throw ValidationError(
-                "--device and --precision are not of costs: a GPU works on what was queued long before, and the times of its parts "
+                "bench costs does not run on a GPU: a GPU works on what was queued long before, and the times of its parts "
                     + "are not known; bench compare measures on one")
         }
     }
@@ -92,7 +92,7 @@ struct NamedSystems: ParsableArguments {
 
     func validate() throws {
         let typed = try parsed().map(\.options)
-        guard Set(typed).count == typed.count else { throw ValidationError("each network stands there once") }
+        guard Set(typed).count == typed.count else { throw ValidationError("the same network is given twice") }
     }
 
     /// Returns the systems, each with a name of its own. Throws `ValidationError` if one is no system.

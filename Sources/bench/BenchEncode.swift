@@ -64,7 +64,9 @@ struct BenchEncode: BenchCommand {
         benchmark.sentences = sentences
         benchmark.rounds = rounds
         benchmark.shouldStop = { StopRequest.isMade }
-        if let gpu = try device.open() { return try measure(benchmark, encoder, on: gpu, files) }
+        let gpu = try device.open()
+        if let text = device.announcement(gpu) { common.report.print("bench encode: \(text)") }
+        if let gpu { return try measure(benchmark, encoder, on: gpu, files) }
         OpenBLAS.hold(to: .fastest)
         let result = try benchmark.run(
             onProgress: { report.progress($0) },

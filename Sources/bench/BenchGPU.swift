@@ -29,11 +29,17 @@ struct BenchGPU: BenchCommand {
         valueName: "architecture"))
     var compile: String?
 
-    @OptionGroup var device: DeviceOptions
+    @Option(help: ArgumentHelp("The GPU: cuda, or cuda:1 for the second.", valueName: "device"))
+    var device = DeviceChoice.cuda(0)
+
+    @Option(help: "Precision of products: float32, or bfloat16 with sums in float32.")
+    var precision = CUDABackend.Precision.bfloat16
+
     @OptionGroup var results: ResultOptions
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
+        guard device != .processor else { throw ValidationError("--device must be a GPU: cuda, or cuda:1 for the second") }
         if let compile, !compile.hasPrefix("sm_") || Int(compile.dropFirst(3)).map({ !(50..<1000).contains($0) }) ?? true {
             throw ValidationError("--compile must be sm_ and a number, sm_90 for example")
         }
@@ -46,10 +52,9 @@ struct BenchGPU: BenchCommand {
             try files.print("\(compile)\t\(CUDADevice.compileKernels(compile))\n")
             return try files.commit()
         }
-        guard let gpu = try device.device == .processor ? CUDADevice() : device.open() else {
-            throw ToolError(.unavailable, "there is no GPU")
-        }
-        let own = try CUDABackend(gpu, precision: device.precision)
+        var number = 0
+        if case .cuda(let chosen) = device { number = chosen }
+        let gpu = try CUDADevice(number), own = try CUDABackend(gpu, precision: precision)
         let benchmark = DeviceBenchmark(
             own, processor: ProcessorBackend(pool: ThreadPool(threads: common.threads)), seconds: seconds)
         let sizes = matrices.sizes
@@ -57,22 +62,22 @@ struct BenchGPU: BenchCommand {
         for operation in OperationCase.all where !StopRequest.isMade {
             common.report.progress(operation.name)
             let result = benchmark.run(operation, sizes), unit = operation.isProduct ? "GFLOP/s" : "GB/s"
-            let bound = DeviceBenchmark.bound(operation, isRounded: device.precision == .bfloat16)
+            let bound = DeviceBenchmark.bound(operation, isRounded: precision == .bfloat16)
             let isWrong = !(result.difference <= bound)
             if isWrong { wrong.append(operation.name) }
             try files.log([
                 "event": "gpuOperation", "name": operation.name, "unit": unit, "rows": sizes.rows, "columns": sizes.columns, "depth": sizes.depth,
                 "difference": result.difference.isFinite ? result.difference : 1e300, "bound": bound, "speed": result.speed,
-                "gpu": gpu.name, "precision": device.precision.rawValue,
+                "gpu": gpu.name, "precision": precision.rawValue,
             ])
             table.append([
-                operation.name, String(result.difference), String(bound), isWrong ? "WRONG" : "", String(Int(result.speed)), unit,
+                operation.name, String(Float(result.difference)), String(bound), isWrong ? "WRONG" : "", String(Int(result.speed)), unit,
             ])
         }
         common.report.progress("")
         try files.print(
             "\(gpu.name), compute capability \(gpu.capability), CUDA \(gpu.driverVersion), \(gpu.memory >> 20) MiB, products in "
-                + "\(device.precision.rawValue), \(sizes.rows) x \(sizes.columns), depth \(sizes.depth)\n" + table.text)
+                + "\(precision.rawValue), \(sizes.rows) x \(sizes.columns), depth \(sizes.depth)\n" + table.text)
         try files.commit()
         guard wrong.isEmpty else {
             throw ToolError(.software, "\(gpu.name): \(wrong.count) operations differ from the processor's: \(wrong.joined(separator: ", "))")

@@ -44,7 +44,9 @@ struct BenchTrain: BenchCommand {
             (encoder.lstm.cellClip, encoder.lstm.projectionClip) = (nil, nil)
         }
         let files = try results.openInterruptible()
-        if let gpu = try device.open() { return try measure(encoder, on: gpu, files) }
+        let gpu = try device.open()
+        if let text = device.announcement(gpu) { common.report.print("bench train: \(text)") }
+        if let gpu { return try measure(encoder, on: gpu, files) }
         let kernels = kernels.chosen ?? .fastest
         OpenBLAS.hold(to: kernels)
         let report = common.report

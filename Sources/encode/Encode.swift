@@ -3,6 +3,7 @@ import Encoding
 import Files
 import HDF5
 import Model
+import NetworkArguments
 import Parallel
 import Shards
 import Subwords
@@ -71,6 +72,9 @@ struct Encode: Tool {
                 throw ValidationError("--print prints vector shards as they are: no other options are used")
             }
             return
+        }
+        guard !convert || source.device.device == .processor else {
+            throw ValidationError("--convert computes nothing; leave --device out")
         }
         try source.check()
         if neighbours != nil || convert {

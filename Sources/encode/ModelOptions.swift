@@ -50,18 +50,21 @@ struct ModelOptions: ParsableArguments {
             throw ValidationError("--model is missing: the model that train made, or --elmo-options and --elmo-weights")
         }
         guard model == nil || elmoWeights == nil else { throw ValidationError("--model and --elmo-weights exclude each other") }
-        guard device.device == .processor || (elmoWeights == nil && !isQuantized) else {
+        guard !isOfProcessor || device.device == .processor || device.device == .automatic else {
             throw ValidationError(
-                "--\(isQuantized ? "int8" : "elmo-weights") is of the processor"
-                    + (isQuantized ? "" : "; encode --convert makes a model of the weights, which a GPU takes"))
+                "--\(isQuantized ? "int8" : "elmo-weights") runs on the processor only; leave --device out"
+                    + (isQuantized ? "" : ", or let --convert make a model of the weights, which a GPU takes"))
         }
     }
 
+    /// True if the model is one that the processor alone computes.
+    private var isOfProcessor: Bool { isQuantized || elmoWeights != nil }
+
     /// Reads the model with its table or merges. Throws `ToolError` as `LoadedModel` does, and what reading the model throws.
     func load(_ common: CommonOptions, _ pool: WorkerPool) throws -> LoadedModel {
-        let threads = ThreadPool(threads: common.threads), gpu = try device.open()
+        let threads = ThreadPool(threads: common.threads), gpu = try isOfProcessor ? nil : device.open()
         let backends = try gpu.map { try device.backends(2, on: $0) } ?? []
-        if let text = device.announcement(gpu) { common.report.print("encode: \(text)") }
+        if !isOfProcessor, let text = device.announcement(gpu) { common.report.print("encode: \(text)") }
         let encoder = try model.map { try SentenceEncoder.readModel($0, pool: threads, backends: backends) }
             ?? ELMoWeights.read(
                 options: elmoOptions ?? "", weights: elmoWeights ?? "", capacity: SentenceEncoder.capacity, pool: threads)

@@ -128,11 +128,13 @@ struct Train: Tool {
         let gpu = try device.open()
         let backends = try gpu.map { try device.backends(configuration.directions.count, on: $0) } ?? []
         if dryRun {
-            try file.write(try input.estimate(configuration, options))
-            if let gpu, let backend = backends.first {
-                try file.write(gpuBill(DeviceMemory(configuration, options, input, backend: backend).bill(), gpu))
-            }
-            return try file.commit()
+            try file.write(try input.estimate(configuration, options, onDevice: gpu != nil))
+            guard let gpu, let backend = backends.first else { return try file.commit() }
+            let memory = DeviceMemory(configuration, options, input, backend: backend)
+            try withExtendedLifetime(backends) { try file.write(gpuBill(memory.bill(), gpu)) }
+            try file.commit()
+            // With the memory that the backends of all directions have.
+            return try withExtendedLifetime(backends) { try memory.check(gpu.name) }
         }
         if let gpu, let backend = backends.first {
             try DeviceMemory(configuration, options, input, backend: backend).check(gpu.name)
@@ -169,7 +171,7 @@ struct Train: Tool {
     }
 
     private func gpuBill(_ items: [(name: String, bytes: Int)], _ gpu: CUDADevice) -> String {
-        func line(_ name: String, _ bytes: Int) -> String { "GPU memory\(name)\t\((Double(bytes) / 1e5).rounded() / 10) MB\n" }
+        func line(_ name: String, _ bytes: Int) -> String { "GPU memory\(name)\t\(bytes >> 20) MiB\n" }
         return items.map { line(", \($0.name)", $0.bytes) }.joined() + line(" in all", items.reduce(0) { $0 + $1.bytes })
             + line(" free of \(gpu.name)", gpu.freeMemory)
     }

@@ -294,7 +294,7 @@ import Testing
         (["output-layers", "--text", "/nowhere/text"], 66, "/nowhere/text"),
         (["output-layers", "--batch", "0"], 64, "--batch"), (["compare", "tiny --batch 0"], 64, "--batch"),
         (["compare", "tiny", "--budget", "0s"], 64, "--budget"), (["compare", "tiny", "--ratio-precision", "2"], 64, "--ratio-precision"),
-        (["compare", "tiny", "tiny"], 64, "once"), (["output-layers", "--encoders", "small,small"], 64, "--encoders"),
+        (["compare", "tiny", "tiny"], 64, "twice"), (["output-layers", "--encoders", "small,small"], 64, "--encoders"),
         (["output-layers", "--system", "ELMo", "--system", "ELMo"], 64, "--system"),
         (["compare", "tiny", "--json", "x", "--tsv", "x"], 64, "one file"),
         (["costs", "tiny", "--json", "x", "-o", "x"], 64, "one file"),
