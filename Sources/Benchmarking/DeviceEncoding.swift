@@ -13,7 +13,7 @@ extension EncodingBenchmark {
         public let waiting: Double
     }
 
-    /// What a device has encoded.
+    /// The sizes and the rounds of what a device has encoded.
     public struct DeviceResult: Sendable {
         public let parameters, sentences, tokens, distinctWords: Int
         /// The largest batch: positions, padding included, and sentences.

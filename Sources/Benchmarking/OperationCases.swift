@@ -2,7 +2,7 @@ internal import Kernels
 
 extension OperationCase {
     /// An operation on [rows, columns] matrices that reads and writes so many of them.
-    private static func elementwise(
+    static func elementwise(
         _ name: String, matrices: Double,
         _ prepare: @escaping @Sendable (_ memory: OperationMemory, _ rows: Int, _ columns: Int) -> Prepared
     ) -> OperationCase {
@@ -52,41 +52,14 @@ extension OperationCase {
         }
     }
 
-    /// Times as deep as other products: that of a step, which a device makes in parts.
-    private static let stepDepth = 8
-
     /// Returns a function that packs a factor for a backend, and only once if it is called for the same backend again.
-    private static func packedOnce(_ factor: Operand) -> (any Backend) -> PackedFactor {
+    static func packedOnce(_ factor: Operand) -> (any Backend) -> PackedFactor {
         var kept: (backend: any Backend, factor: PackedFactor)?
         return { backend in
             if let kept, kept.backend === backend { return kept.factor }
             let factor = backend.packed(factor)
             kept = (backend, factor)
             return factor
-        }
-    }
-
-    /// - Parameter stored: whether gates and outputs are stored as factors of products are.
-    private static func lstm(_ name: String, stored: Bool) -> OperationCase {
-        elementwise(name, matrices: 7) { memory, rows, size in
-            func make(_ columns: Int, _ scale: Double = 1) -> Matrix {
-                stored ? memory.factor(rows, columns, scale: scale) : memory.matrix(rows, columns, scale: scale)
-            }
-            let gates = make(4 * size, 2), outputs = make(size), gradient = make(size), own = make(4 * size)
-            let bias = memory.matrix(1, 4 * size), previous = memory.matrix(rows, size), cells = memory.zeros(rows, size)
-            let cellGradient = memory.zeros(rows, size)
-            return Prepared(
-                run: { $0.lstmStep(gates: gates, bias: bias, previous: previous, cells: cells, outputs: outputs, clip: 3) },
-                results: stored ? [cells, outputs] : [gates, cells, outputs],
-                slope: Slope(
-                    inputs: [gates, previous], gradients: [own, cellGradient], output: outputs, outputGradient: gradient
-                ) {
-                    $0.copy(gates, to: own)
-                    $0.fill(cellGradient, with: 0)
-                    $0.lstmStepBackward(
-                        gates: own, bias: bias, previous: previous, cells: cells, outputGradient: gradient,
-                        cellGradient: cellGradient, clip: 3, recomputesOutputs: true)
-                })
         }
     }
 
@@ -257,71 +230,8 @@ extension OperationCase {
                     $0.copy(gradient, to: slope)
                     $0.scaleToNormBackward(input, logScale: logScale, gradient: slope, logScaleGradient: logScaleGradient)
                 })
-        },
-        elementwise("end of a step", matrices: 3) { memory, rows, columns in
-            let (values, output, gradient) = (memory.matrix(rows, columns, scale: 2), memory.zeros(rows, columns), memory.matrix(rows, columns))
-            let (gain, bias, statistics) = (memory.matrix(1, columns), memory.matrix(1, columns), memory.zeros(rows, 2))
-            let (slope, gainGradient, biasGradient) = (memory.zeros(rows, columns), memory.zeros(1, columns), memory.zeros(1, columns))
-            let factors = memory.matrix(rows, columns), sums = memory.normSums(columns)
-            var ending = StepEnding()
-            (ending.clip, ending.factors, ending.copies) = (1, factors, true)
-            ending.norm = StepNorm(gain: gain, bias: bias, epsilon: 1e-5, statistics: statistics)
-            var backwards = ending
-            backwards.norm?.gainGradient = gainGradient
-            backwards.norm?.biasGradient = biasGradient
-            backwards.norm?.sums = sums
-            return Prepared(
-                run: { [ending] in $0.endStep(values, ending, into: output) }, results: [values, output, statistics],
-                slope: Slope(
-                    inputs: [values, gain, bias], gradients: [slope, gainGradient, biasGradient], output: output,
-                    outputGradient: gradient
-                ) { [backwards] in
-                    $0.copy(gradient, to: slope)
-                    $0.endStepBackward(values, backwards, gradient: slope, into: slope)
-                    guard let sums else { return }
-                    $0.addColumnSums(of: sums.columns(0..<columns), to: gainGradient)
-                    $0.addColumnSums(of: sums.columns(columns..<2 * columns), to: biasGradient)
-                })
-        },
-        OperationCase("product and end of a step", isProduct: true, work: { Double(stepDepth) * $0.productOperations }) { memory, sizes in
-            let depth = stepDepth * sizes.depth, rows = sizes.rows, columns = sizes.columns
-            // A product of values of about 1, so that clipping changes some of them.
-            let left = memory.factor(rows, depth, scale: 3 / Double(depth).squareRoot()), right = memory.matrix(depth, columns)
-            let values = memory.zeros(rows, columns), output = memory.zeros(rows, columns), packing = packedOnce(right.operand)
-            let parts = memory.stepParts(rows: rows, depth: depth, columns: columns)
-            var ending = StepEnding()
-            (ending.clip, ending.parts, ending.copies) = (1, parts, true)
-            return Prepared(
-                run: { [ending] in
-                    if let parts {
-                        $0.multiply(left, packing($0), intoParts: parts)
-                    } else {
-                        $0.multiply(left, packing($0), into: values)
-                    }
-                    $0.endStep(values, ending, into: output)
-                }, results: [values, output])
-        },
-        lstm("LSTM step", stored: false), lstm("LSTM step, stored as factors", stored: true),
-        elementwise("GRU step", matrices: 9) { memory, rows, size in
-            let (gates, products) = (memory.matrix(rows, 3 * size, scale: 2), memory.matrix(rows, 3 * size, scale: 2))
-            let (bias, own, previous) = (memory.matrix(1, 3 * size), memory.matrix(1, size), memory.matrix(rows, size))
-            let (outputs, gradient, slope) = (memory.zeros(rows, size), memory.matrix(rows, size), memory.zeros(rows, size))
-            let (ofGates, ofProducts) = (memory.zeros(rows, 3 * size), memory.zeros(rows, 3 * size))
-            return Prepared(
-                run: {
-                    $0.gruStep(
-                        gates: gates, products: products, bias: bias, candidateBias: own, previous: previous, outputs: outputs)
-                }, results: [gates, products, outputs],
-                slope: Slope(
-                    inputs: [gates, products, previous], gradients: [ofGates, ofProducts, slope], output: outputs,
-                    outputGradient: gradient
-                ) {
-                    $0.copy(gates, to: ofGates)
-                    $0.copy(products, to: ofProducts)
-                    $0.copy(gradient, to: slope)
-                    $0.gruStepBackward(gates: ofGates, products: ofProducts, previous: previous, gradient: slope)
-                })
-        },
+        }
+    ] + recurrent + [
         elementwise("highway", matrices: 4) { memory, rows, columns in
             let inputs = (0..<3).map { _ in memory.matrix(rows, columns) }, output = memory.zeros(rows, columns)
             let gradient = memory.matrix(rows, columns), slopes = (0..<3).map { _ in memory.zeros(rows, columns) }

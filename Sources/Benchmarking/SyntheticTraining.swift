@@ -20,7 +20,7 @@ final class SyntheticTraining {
         let inputs, targets: Matrix
         /// Rows of the table, [positions].
         let inputRows, targetRows: Numbers
-        /// Those of the next step: first of the inputs, then of the targets.
+        /// Rows of the next step: first those of the inputs, then those of the targets.
         var nextRows: [Int32]
         var loss = 0.0, norm = 0.0
 

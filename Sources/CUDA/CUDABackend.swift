@@ -167,10 +167,9 @@ public final class CUDABackend: Backend {
         precondition(!isRecording, "a record draws for one step")
         step = number
         device.makeCurrent()
-        for (place, half) in [UInt32(truncatingIfNeeded: number), UInt32(number >> 32)].enumerated() {
-            device.check(
-                device.driver.fill(address(stepMemory.start) + 4 * UInt64(place), half, 1, stream), "the step's number")
-        }
+        let start = address(stepMemory.start)
+        device.check(device.driver.fill(start, UInt32(truncatingIfNeeded: number), 1, stream), "the step's number")
+        device.check(device.driver.fill(start + 4, UInt32(number >> 32), 1, stream), "the step's number")
     }
 
     // MARK: - Launching

@@ -3,7 +3,7 @@ public import Layers
 public import Model
 public import Parallel
 
-/// How much is encoded at once: on a processor, whose caches are small, a little; on a GPU, which a step of few sentences would
+/// Limits of what is encoded at once: a little on a processor, whose caches are small; on a GPU, which a step of few sentences would
 /// leave idle, and where each step of a batch costs the host some twenty calls, as much as there is room for.
 struct BatchLimits {
     /// Positions of a batch, padding included, and its sentences.

@@ -263,6 +263,20 @@ import Testing
         #expect(failed.errors.contains("nothing was measured") && failed.errors.contains("out of memory"), "\(failed.errors)")
     }
 
+    /// What does not run on a GPU says so before anything is read.
+    @Test func optionsThatAreNotOfAGPU() async throws {
+        for (command, text) in [
+            ("bench gpu --device cpu", "--device must be a GPU"),
+            ("encode --model m --int8 --device cuda", "--int8 runs on the processor only"),
+            ("encode --elmo-options o --elmo-weights w --device cuda", "--elmo-weights runs on the processor only"),
+            ("encode --convert --elmo-options o --elmo-weights w --device cuda", "--convert computes nothing"),
+            ("train --precision bfloat16 a.tok -o m", "--precision bfloat16 needs --device cuda"),
+        ] {
+            let result = try await runShell("\(libraries.environment) $BIN/\(command)")
+            #expect(result.status == 64 && result.errors.contains(text), "\(command): \(result.errors)")
+        }
+    }
+
     @Test func comparisonsNeedTheGPUThatTheyAskFor() async throws {
         let none = try Libraries([]), log = try work.write("log.jsonl", "as it was\n")
         let costs = "$BIN/bench costs 'tiny --vocabulary 500'", layers = "$BIN/bench output-layers"
