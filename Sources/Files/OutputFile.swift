@@ -81,7 +81,10 @@ public final class OutputFile {
     }
 
     deinit {
-        if path != nil && descriptor >= 0 { close(descriptor) }
+        if path != nil && descriptor >= 0 {
+            unlock()
+            close(descriptor)
+        }
         temporary?.remove()
         buffer.deallocate()
     }
@@ -152,6 +155,7 @@ public final class OutputFile {
             guard fsync(descriptor) == 0 else { throw failure("cannot write") }
             return
         }
+        unlock()
         let closed = close(descriptor)
         descriptor = -1
         guard closed == 0 else { throw failure("cannot write") }
@@ -170,6 +174,9 @@ public final class OutputFile {
         close(descriptor)
         descriptor = -1
     }
+
+    /// Unlocks the file before it is closed: a process that was forked from this one may hold it open for a moment longer.
+    private func unlock() { flock(descriptor, LOCK_UN) }
 
     private func writeAll(_ bytes: UnsafeRawBufferPointer) throws {
         guard let escaped = filter?.escaped(bytes) else { return try writeEvery(bytes) }

@@ -38,6 +38,24 @@ struct OutputFileTests {
         #expect(directory.entries() == ["first"])
     }
 
+    /// A growing file is locked while it is written and no longer, even if a process that was forked meanwhile still holds it open,
+    /// which a second descriptor of the same file does here.
+    @Test(arguments: [false, true]) func aClosedFileIsUnlocked(isCommitted: Bool) throws {
+        let directory = try TemporaryDirectory(), path = directory.file("log")
+        var log: OutputFile? = try OutputFile(path: path, binary: false, grows: true)
+        let number = try #require(
+            (3..<1024).first { number in
+                var opened = stat(), named = stat()
+                return fstat(number, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino && opened.st_dev == named.st_dev
+            })
+        let second = dup(number)
+        defer { close(second) }
+        #expect(throws: ToolError.self) { try OutputFile(path: path, binary: false, grows: true) }
+        if isCommitted { try log?.commit() }
+        log = nil
+        _ = try OutputFile(path: path, binary: false, grows: true)
+    }
+
     @Test func bytesHavePlaces() throws {
         let directory = try TemporaryDirectory()
         let output = try OutputFile(path: directory.file("out"), binary: true)
