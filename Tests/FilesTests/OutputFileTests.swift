@@ -44,7 +44,7 @@ struct OutputFileTests {
         let directory = try TemporaryDirectory(), path = directory.file("log")
         var log: OutputFile? = try OutputFile(path: path, binary: false, grows: true)
         let number = try #require(
-            (Int32(3)..<1024).first { number in
+            (3..<getdtablesize()).first { number in
                 var opened = stat(), named = stat()
                 return fstat(number, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino && opened.st_dev == named.st_dev
             })
