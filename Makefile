@@ -42,7 +42,7 @@ hostile:
 	HOSTILE=120 timeout 200 $(TEST) --filter HostileTests
 	timeout 120 pipelines/slow-text.sh 1024
 
-# Whether an NVIDIA GPU computes what the processor computes, and how fast: three minutes, where there is one.
+# Whether an NVIDIA GPU computes what the processor computes, and how fast: five and a half minutes, where there is one.
 gpu-check: build
 	pipelines/gpu-check.sh
 

@@ -9,6 +9,15 @@ here=$(cd "$(dirname "$0")" && pwd)
 bin=${BIN:-$here/../.build/release} device=${DEVICE:-cuda:0}
 out=${OUT:-$(mktemp -d)}
 parts=${*:-operations training speed encoding table}
+for part in $parts; do
+    case $part in
+        operations | training | speed | encoding | table) ;;
+        *)
+            sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
+            exit 64
+            ;;
+    esac
+done
 mkdir -p "$out"
 failed=0
 
@@ -204,14 +213,6 @@ table() {
 "$bin/bench" gpu --device "$device" --seconds 0 --rows 8 --columns 8 --depth 8 > "$out/device.txt" || exit
 head -n 1 "$out/device.txt"
 
-for part in $parts; do
-    case $part in
-        operations | training | speed | encoding | table) $part ;;
-        *)
-            sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
-            exit 64
-            ;;
-    esac
-done
+for part in $parts; do $part; done
 [ $failed = 0 ] && echo "== all as it should be" || echo "== FAILED"
 exit $failed

@@ -13,7 +13,8 @@ if ! python3 -m pip download --quiet --no-deps --timeout 20 --dest "$work" 'nvid
     echo "nvrtc.sh: NVRTC cannot be had from PyPI; kernels are not compiled for GPUs: $(grep -v '^ *$' "$work/log" | tail -n 1)" >&2
     exit 69
 fi
-mkdir -p "$folder.new"
-find "$work/wheel" -name 'libnvrtc*.so*' ! -name '*.alt.so*' -exec mv {} "$folder.new/" \;
-rm -rf "$folder"
-mv "$folder.new" "$folder"
+mkdir -p "$folder"
+# The library comes last, because it is what says that all of them are there.
+for part in builtins ''; do
+    find "$work/wheel" -name "libnvrtc${part:+-$part}.so*" ! -name '*.alt.so*' -exec mv -t "$folder" {} +
+done
