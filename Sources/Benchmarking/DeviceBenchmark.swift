@@ -25,7 +25,7 @@ public struct DeviceBenchmark {
     /// - Parameter isRounded: true if factors of products are rounded to bfloat16.
     public static func bound(_ operation: OperationCase, isRounded: Bool) -> Double {
         guard isRounded else { return 5e-5 }
-        return operation.isProduct || operation.name.hasSuffix("stored as factors") ? 2e-2 : 5e-5
+        return operation.isProduct || operation.storesFactors ? 2e-2 : 5e-5
     }
 
     public func run(_ operation: OperationCase, _ sizes: OperationCase.Sizes) -> Result {

@@ -38,6 +38,8 @@ public struct OperationCase: Sendable {
     public let name: String
     /// True for a product, whose multiplications and additions are counted; otherwise the floats that are read and written count.
     public let isProduct: Bool
+    /// True if the matrices are stored as factors of products are, which a device may round.
+    let storesFactors: Bool
     /// True if a product's factor is stored transposed.
     let isLeftTransposed, isRightTransposed: Bool
     /// Multiplications and additions of a product, or floats that are read and written otherwise.
@@ -45,11 +47,12 @@ public struct OperationCase: Sendable {
     let prepare: @Sendable (OperationMemory, Sizes) -> Prepared
 
     init(
-        _ name: String, isProduct: Bool = false, left isLeftTransposed: Bool = false, right isRightTransposed: Bool = false,
-        work: @escaping @Sendable (Sizes) -> Double, _ prepare: @escaping @Sendable (OperationMemory, Sizes) -> Prepared
+        _ name: String, isProduct: Bool = false, storesFactors: Bool = false, left isLeftTransposed: Bool = false,
+        right isRightTransposed: Bool = false, work: @escaping @Sendable (Sizes) -> Double,
+        _ prepare: @escaping @Sendable (OperationMemory, Sizes) -> Prepared
     ) {
         (self.name, self.isProduct, self.work, self.prepare) = (name, isProduct, work, prepare)
-        (self.isLeftTransposed, self.isRightTransposed) = (isLeftTransposed, isRightTransposed)
+        (self.storesFactors, self.isLeftTransposed, self.isRightTransposed) = (storesFactors, isLeftTransposed, isRightTransposed)
     }
 
     /// Makes the inputs in `memory`, which the result keeps alive.

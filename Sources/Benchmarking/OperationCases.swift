@@ -3,10 +3,12 @@ internal import Kernels
 extension OperationCase {
     /// An operation on [rows, columns] matrices that reads and writes so many of them.
     static func elementwise(
-        _ name: String, matrices: Double,
+        _ name: String, matrices: Double, storesFactors: Bool = false,
         _ prepare: @escaping @Sendable (_ memory: OperationMemory, _ rows: Int, _ columns: Int) -> Prepared
     ) -> OperationCase {
-        OperationCase(name, work: { matrices * Double($0.rows * $0.columns) }) { prepare($0, $1.rows, $1.columns) }
+        OperationCase(name, storesFactors: storesFactors, work: { matrices * Double($0.rows * $0.columns) }) {
+            prepare($0, $1.rows, $1.columns)
+        }
     }
 
     /// An elementwise operation that changes one matrix.

@@ -46,7 +46,7 @@ extension OperationCase {
                     $0.endStep(values, ending, into: output)
                 }, results: [values, output])
         },
-        lstm("LSTM step", stored: false), lstm("LSTM step, stored as factors", stored: true),
+        lstm("LSTM step", storesFactors: false), lstm("LSTM step, stored as factors", storesFactors: true),
         elementwise("GRU step", matrices: 9) { memory, rows, size in
             let (gates, products) = (memory.matrix(rows, 3 * size, scale: 2), memory.matrix(rows, 3 * size, scale: 2))
             let (bias, own, previous) = (memory.matrix(1, 3 * size), memory.matrix(1, size), memory.matrix(rows, size))
@@ -72,18 +72,18 @@ extension OperationCase {
     /// Times as deep as other products: that of a step, which a device makes in parts.
     private static let stepDepth = 8
 
-    /// - Parameter stored: whether gates and outputs are stored as factors of products are.
-    private static func lstm(_ name: String, stored: Bool) -> OperationCase {
-        elementwise(name, matrices: 7) { memory, rows, size in
+    /// - Parameter storesFactors: whether gates and outputs are stored as factors of products are.
+    private static func lstm(_ name: String, storesFactors: Bool) -> OperationCase {
+        elementwise(name, matrices: 7, storesFactors: storesFactors) { memory, rows, size in
             func make(_ columns: Int, _ scale: Double = 1) -> Matrix {
-                stored ? memory.factor(rows, columns, scale: scale) : memory.matrix(rows, columns, scale: scale)
+                storesFactors ? memory.factor(rows, columns, scale: scale) : memory.matrix(rows, columns, scale: scale)
             }
             let gates = make(4 * size, 2), outputs = make(size), gradient = make(size), own = make(4 * size)
             let bias = memory.matrix(1, 4 * size), previous = memory.matrix(rows, size), cells = memory.zeros(rows, size)
             let cellGradient = memory.zeros(rows, size)
             return Prepared(
                 run: { $0.lstmStep(gates: gates, bias: bias, previous: previous, cells: cells, outputs: outputs, clip: 3) },
-                results: stored ? [cells, outputs] : [gates, cells, outputs],
+                results: storesFactors ? [cells, outputs] : [gates, cells, outputs],
                 slope: Slope(
                     inputs: [gates, previous], gradients: [own, cellGradient], output: outputs, outputGradient: gradient
                 ) {

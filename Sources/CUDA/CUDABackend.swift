@@ -270,6 +270,13 @@ func address(_ pointer: UnsafeMutablePointer<some Any>) -> DeviceAddress { Devic
 func address(_ numbers: Numbers) -> DeviceAddress { address(numbers.pointer) }
 func address(_ scalars: Scalars) -> DeviceAddress { address(scalars.pointer) }
 
+extension Matrix {
+    /// True if kernels can read groups of four elements at once: as `liesInFours` of the kernels.
+    var liesInFours: Bool {
+        columns % 4 == 0 && stride % 4 == 0 && Int(bitPattern: start) % (4 * element.size) == 0
+    }
+}
+
 /// The floats of a matrix of one row, or of one column, that lie side by side.
 func address(_ vector: Matrix) -> DeviceAddress {
     precondition((vector.rows <= 1 || vector.isDense) && vector.element == .float32)

@@ -36,8 +36,8 @@ public final class CUDADevice: @unchecked Sendable {
         }
         try check(driver.device(&device, CInt(index)), "cannot be opened")
         var context: Handle?
-        let status = driver.retainContext(&context, device), outOfMemory: CInt = 2
-        guard status != outOfMemory else {
+        let status = driver.retainContext(&context, device)
+        guard status != Self.outOfMemory else {
             throw ToolError(.systemError, "GPU \(index): out of memory; nvidia-smi shows what other processes hold")
         }
         try check(status, "a context")
@@ -97,18 +97,21 @@ public final class CUDADevice: @unchecked Sendable {
     func function(_ kernel: Kernel) -> Handle { functions[kernel.rawValue] }
 
     /// Ends the process with one line if a call failed: an operation cannot throw, and what the GPU holds is lost.
+    /// - Parameter help: what to do about it, if memory ran out.
     @inline(__always)
-    func check(_ status: CInt, _ doing: @autoclosure () -> String) {
-        if status != 0 { end(status, doing()) }
+    func check(_ status: CInt, _ doing: @autoclosure () -> String, help: String = "") {
+        if status != 0 { end(status, doing(), help) }
     }
 
-    private func end(_ status: CInt, _ doing: String) -> Never {
-        let isOutOfMemory = status == 2, isOfGPU = doing.hasPrefix("memory")
-        let help = isOutOfMemory && isOfGPU ? "; a smaller batch takes less, and nvidia-smi shows what other processes hold" : ""
+    private func end(_ status: CInt, _ doing: String, _ help: String) -> Never {
+        let isOutOfMemory = status == Self.outOfMemory
         endProcess(
-            saying: "\(name): \(doing): \(driver.text(status))\(help)",
+            saying: "\(name): \(doing): \(driver.text(status))\(isOutOfMemory ? help : "")",
             status: (isOutOfMemory ? ExitStatus.systemError : .software).rawValue)
     }
+
+    /// The driver's status for memory that there is not.
+    private static let outOfMemory: CInt = 2
 
     /// Bytes of memory that are free now.
     public var freeMemory: Int {
@@ -123,7 +126,9 @@ public final class CUDADevice: @unchecked Sendable {
         makeCurrent()
         var address: DeviceAddress = 0
         let words = max(16, count)
-        check(driver.allocate(&address, 4 * words), "memory for \(4 * words) bytes")
+        check(
+            driver.allocate(&address, 4 * words), "memory for \(4 * words) bytes",
+            help: "; a smaller batch takes less, and nvidia-smi shows what other processes hold")
         check(driver.fill(address, 0, words, stream), "fill")
         return FloatBuffer(UnsafeMutablePointer(bitPattern: UInt(address))!, count: count) { [self] start in
             makeCurrent()

@@ -3,20 +3,21 @@
 extension CUDABackend {
     /// True if the kernels for gates of bfloat16 go through a step, four units at once. Other matrices lie as gates do.
     private func areHalf(_ gates: Matrix) -> Bool {
-        gates.element == .bfloat16 && gates.columns % 16 == 0 && gates.stride % 4 == 0 && Int(bitPattern: gates.start) % 8 == 0
+        gates.element == .bfloat16 && gates.columns % 16 == 0 && gates.liesInFours
     }
 
-    private func checkGroups(_ halves: [Matrix], floats: [Matrix]) {
-        precondition(
-            halves.allSatisfy { $0.element == .bfloat16 } && floats.allSatisfy { $0.element == .float32 }
-                && (halves + floats).allSatisfy {
-                    $0.columns % 4 == 0 && $0.stride % 4 == 0 && Int(bitPattern: $0.start) % (4 * $0.element.size) == 0
-                }, "matrices of a step that do not lie in groups of four")
+    private func checkFours(_ matrix: Matrix, _ element: Matrix.Element) {
+        precondition(matrix.element == element && matrix.liesInFours, "a matrix of a step that does not lie in groups of four")
     }
 
     public func lstmStep(gates: Matrix, bias: Matrix, previous: Matrix, cells: Matrix, outputs: Matrix, clip: Float) {
         let isHalf = areHalf(gates)
-        if isHalf { checkGroups([outputs], floats: [previous, cells, bias]) }
+        if isHalf {
+            checkFours(outputs, .bfloat16)
+            checkFours(previous, .float32)
+            checkFours(cells, .float32)
+            checkFours(bias, .float32)
+        }
         launch(
             isHalf ? .lstmStepHalf : .lstmStep, blocks: blocks(cells.rows * cells.columns / (isHalf ? 4 : 1)), DeviceMatrix(gates),
             address(bias), DeviceMatrix(previous), DeviceMatrix(cells), DeviceMatrix(outputs), clip)
@@ -27,7 +28,13 @@ extension CUDABackend {
         recomputesOutputs: Bool
     ) {
         let isHalf = areHalf(gates)
-        if isHalf { checkGroups([outputGradient], floats: [previous, cells, cellGradient, bias]) }
+        if isHalf {
+            checkFours(outputGradient, .bfloat16)
+            checkFours(previous, .float32)
+            checkFours(cells, .float32)
+            checkFours(cellGradient, .float32)
+            checkFours(bias, .float32)
+        }
         launch(
             isHalf ? .lstmStepBackwardHalf : .lstmStepBackward, blocks: blocks(cells.rows * cells.columns / (isHalf ? 4 : 1)),
             DeviceMatrix(gates), address(bias), DeviceMatrix(previous), DeviceMatrix(cells), DeviceMatrix(outputGradient),

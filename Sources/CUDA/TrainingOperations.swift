@@ -22,10 +22,9 @@ extension CUDABackend {
         update.epsilon = Float(rule.epsilon)
         update.rate = Float(Double(step.rate) / (1 - pow(rule.beta1, Double(step.number))))
         update.secondFactor = Float(1 / (1 - pow(rule.beta2, Double(step.number))))
-        func lies(_ matrix: Matrix) -> Bool { matrix.isDense && Int(bitPattern: matrix.start) % 16 == 0 }
+        func lies(_ matrix: Matrix) -> Bool { matrix.isDense && matrix.liesInFours }
         let count = run.weights.rows * run.weights.columns
-        let liesInFours = lies(run.weights) && lies(run.gradients) && lies(run.firstMoments) && lies(second)
-        if run.rows == nil && count % 4 == 0 && liesInFours {
+        if run.rows == nil && lies(run.weights) && lies(run.gradients) && lies(run.firstMoments) && lies(second) {
             return launch(
                 .adamDense, blocks: blocks(count / 4), address(run.weights.start), address(run.gradients.start),
                 address(run.firstMoments.start), address(second.start), twinAddress(run.weights), Int32(count / 4), update)

@@ -1,8 +1,8 @@
 import ArgumentParser
 import ELMoWeights
 import Encoding
-import Kernels
 import Files
+import Kernels
 import Model
 import NetworkArguments
 import Parallel
