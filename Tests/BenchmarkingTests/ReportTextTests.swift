@@ -117,7 +117,6 @@ import Testing
                 == "These systems differ in one thing: vocabulary 9 units against 9.")
     }
 
-    /// A record that lacks something, or names no machine, is no other machine.
     /// A GPU is named before the processor, and its memory is told; a log without a device is one of the processor.
     @Test func devices() throws {
         let device = #""device":{"name":"NVIDIA H100","precision":"bfloat16","driver":"13.0","memory":85000000000},"#
@@ -129,6 +128,7 @@ import Testing
         #expect(onProcessor.hasPrefix("Systems side by side: AMD EPYC, ") && onProcessor.contains("peak memory"), "\(onProcessor)")
     }
 
+    /// A record that lacks something, or names no machine, is no other machine.
     @Test func machines() throws {
         func remarks(_ machines: String...) throws -> [String] {
             let runs = machines.map { $0 + ReportSamples.quality("a", seed: 1, top1: 0.3) }

@@ -115,7 +115,7 @@ EXPORTED CUresult cuDeviceGetAttribute(int *value, int attribute, int device) {
     if (!isDevice(device)) return CUDA_ERROR_INVALID_DEVICE;
     switch (attribute) {
     case 16: *value = 4; break;     // multiprocessors
-    case 75: *value = 9; break;     // compute capability, major
+    case 75: *value = static_cast<int>(options().capability); break;    // compute capability, major
     default: *value = 0; break;     // its minor part (76) too
     }
     return CUDA_SUCCESS;

@@ -47,6 +47,7 @@ enum CUresult : int {
 
 struct Options {
     long long devices;      // FAKE_CUDA_DEVICES
+    long long capability;   // FAKE_CUDA_CAPABILITY, its first part
     long long memory;       // FAKE_CUDA_MEMORY, bytes of a device
     bool protects;          // FAKE_CUDA_PROTECT
     unsigned blockSize;     // FAKE_CUDA_BLOCK, threads of a block, at most

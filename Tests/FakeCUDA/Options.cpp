@@ -74,6 +74,7 @@ unsigned long long &randomState() {
 const Options &options() {
     static const Options options = {
         number("FAKE_CUDA_DEVICES", 1, 0, 16),
+        number("FAKE_CUDA_CAPABILITY", 9, 1, 99),
         number("FAKE_CUDA_MEMORY", 4LL << 30, 0, 1LL << 40),
         number("FAKE_CUDA_PROTECT", 1, 0, 1) != 0,
         powerOfTwo("FAKE_CUDA_BLOCK", 4, 1024),

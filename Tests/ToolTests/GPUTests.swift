@@ -8,11 +8,12 @@ import Testing
     private struct Libraries {
         let folder: TemporaryDirectory
 
-        init(_ names: [String] = ["libcuda.so.1", "libnvrtc.so.13", "libcublas.so.13"]) throws {
+        /// - Parameter library: the file that they are instead of the stand-in.
+        init(_ names: [String] = ["libcuda.so.1", "libnvrtc.so.13", "libcublas.so.13"], library: String? = nil) throws {
             folder = try TemporaryDirectory()
             for name in names {
                 try FileManager.default.createSymbolicLink(
-                    atPath: folder.file(name), withDestinationPath: "\(toolDirectory)/libFakeCUDA.so")
+                    atPath: folder.file(name), withDestinationPath: library ?? "\(toolDirectory)/libFakeCUDA.so")
             }
         }
 
@@ -197,7 +198,18 @@ import Testing
     @Test func whatIsMissingIsSaid() async throws {
         let (noCuBLAS, noNVRTC) = (try Libraries(["libcuda.so.1", "libnvrtc.so.13"]), try Libraries(["libcuda.so.1"]))
         let none = try Libraries([])
+        // A library without the driver's functions is as one that is too old for them; a text is no library.
+        let other = ["x86_64", "aarch64"].map { "/usr/lib/\($0)-linux-gnu/liblz4.so.1" }.first(where: FileManager.default.fileExists)
+        let old = try Libraries(["libcuda.so.1"], library: try #require(other))
+        let damaged = try Libraries(["libcuda.so.1"], library: fixture.text)
         for (environment, device, status, text) in [
+            (old.environment, "cuda", 69, "has no cuInit: the library is older than CUDA 12"),
+            (old.environment, "auto", 69, "has no cuInit: the library is older than CUDA 12"),
+            (damaged.environment, "cuda", 69, "libcuda.so.1 cannot be opened"),
+            ("FAKE_CUDA_CAPABILITY=7 " + libraries.environment, "cuda", 69, "has compute capability 7.0; at least 8.0 is needed"),
+            ("FAKE_CUDA_CAPABILITY=7 " + libraries.environment, "auto", 69, "has compute capability 7.0; at least 8.0 is needed"),
+            ("FAKE_CUDA_FAIL=cuDevicePrimaryCtxRetain:1:2 " + libraries.environment, "cuda", 71, "GPU 0: out of memory; nvidia-smi"),
+            ("FAKE_CUDA_FAIL=cublasCreate_v2:1:1 " + libraries.environment, "cuda", 69, "does not start with this driver"),
             (libraries.environment, "cuda:3", 69, "train: GPU 3: there is 1 GPU, counted from 0"),
             ("FAKE_CUDA_DEVICES=0 " + libraries.environment, "cuda", 69, "no CUDA-capable device is detected"),
             (none.environment, "cuda", 69, "libcuda.so.1 is missing"), (noNVRTC.environment, "cuda", 69, "libnvrtc.so.13 is missing"),

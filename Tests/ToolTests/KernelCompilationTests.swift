@@ -1,7 +1,6 @@
-import Files
+import Foundation
 import TestSupport
 import Testing
-import Foundation
 
 /// The kernels as NVIDIA's compiler takes them: for a GPU of each generation, none of which need be there.
 @Suite struct KernelCompilationTests {

@@ -10,6 +10,7 @@
 //     FAKE_CUDA_SEED       of all that is left to chance (1)
 //     FAKE_CUDA_BLOCK      threads of a block, at most: a power of two (4)
 //     FAKE_CUDA_DEVICES    number of GPUs (1); with 0, cuInit fails
+//     FAKE_CUDA_CAPABILITY the first part of their compute capability (9)
 //     FAKE_CUDA_MEMORY     bytes of a GPU's memory (4 GiB)
 //     FAKE_CUDA_FAIL       name:count:code, more after commas: that call of the function gives that code
 //     FAKE_CUDA_PROTECT    0: the host can touch device memory, so that a debugger can show it (1)
