@@ -18,7 +18,11 @@ for part in $parts; do
             ;;
     esac
 done
-mkdir -p "$out"
+if [ ! -x "$bin/bench" ]; then
+    echo "gpu-check.sh: $bin/bench is missing; make builds it, and BIN names another folder" >&2
+    exit 66
+fi
+mkdir -p "$out" || exit 73
 failed=0
 
 # Prints a title, then runs a command and keeps what it prints.
@@ -209,7 +213,7 @@ table() {
     fi
 }
 
-# Without the tools or a GPU nothing else is tried: bench says why.
+# Without a GPU nothing else is tried: bench says why.
 "$bin/bench" gpu --device "$device" --seconds 0 --rows 8 --columns 8 --depth 8 > "$out/device.txt" || exit
 head -n 1 "$out/device.txt"
 

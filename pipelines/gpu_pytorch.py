@@ -7,11 +7,17 @@ Two networks of one direction each: a linear layer over vectors of 300 numbers, 
 layer, and the cosine loss, in bfloat16 by autocast, with fused Adam and clipping; once as it is, and once by torch.compile.
 Steps of 20 words on random vectors that lie on the GPU. Prints a line of JSON for each.
 """
+import argparse
 import json
-import sys
 import time
 
-import torch
+# Before PyTorch, which help can do without.
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("batch", type=int)
+parser.add_argument("seconds", nargs="?", type=float, default=5)
+arguments = parser.parse_args()
+
+import torch  # noqa: E402
 
 CELL, PROJECTION, SIZE, WORDS, STEPS = 4096, 512, 300, 20_000, 20
 
@@ -74,7 +80,7 @@ def measure(name, batch, seconds, compiled):
 
 
 if __name__ == "__main__":
-    size, duration = int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 5
+    size, duration = arguments.batch, arguments.seconds
     measure("nn.LSTM", size, duration, False)
     try:
         measure("nn.LSTM, torch.compile", size, duration, True)

@@ -12,11 +12,17 @@ Sentences are sorted by length. Tried by turns on a part of them, and the best k
 batches; autocast, or weights of bfloat16; directions on one stream or on two; and copies to page-locked memory beside the next
 batch, or by .cpu(). Prints a line of JSON for each trial, and one for the rounds.
 """
+import argparse
 import json
-import sys
 import time
 
-import torch
+# Before PyTorch, which help can do without.
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("text")
+parser.add_argument("rounds", nargs="?", type=int, default=3)
+arguments = parser.parse_args()
+
+import torch  # noqa: E402
 from torch.nn.utils.rnn import pack_padded_sequence
 
 CELL, PROJECTION, SIZE, LAYERS = 4096, 512, 300, 2
@@ -185,4 +191,4 @@ def main(path, rounds):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 3)
+    main(arguments.text, arguments.rounds)
