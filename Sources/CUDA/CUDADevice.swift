@@ -128,7 +128,7 @@ public final class CUDADevice: @unchecked Sendable {
         let words = max(16, count)
         check(
             driver.allocate(&address, 4 * words), "memory for \(4 * words) bytes",
-            help: "; a smaller batch takes less, and nvidia-smi shows what other processes hold")
+            help: "; nvidia-smi shows what other processes hold")
         check(driver.fill(address, 0, words, stream), "fill")
         return FloatBuffer(UnsafeMutablePointer(bitPattern: UInt(address))!, count: count) { [self] start in
             makeCurrent()

@@ -46,16 +46,14 @@ struct Driver: Sendable {
     let destroyExecutable: @convention(c) (Handle?) -> CInt
     private let errorText: @convention(c) (CInt, UnsafeMutablePointer<UnsafePointer<CChar>?>) -> CInt
 
-    /// True if there is a driver, of whatever version.
-    static var isInstalled: Bool { (try? openLibrary()) != nil }
+    /// True if there is a driver, of whatever version, or one that cannot be opened.
+    static var isInstalled: Bool { SharedLibrary.isThere(names) }
 
-    private static func openLibrary() throws(ToolError) -> SharedLibrary {
-        try SharedLibrary(["libcuda.so.1"], broughtBy: "it comes with NVIDIA's driver: apt install nvidia-driver")
-    }
+    private static let names = ["libcuda.so.1"]
 
     /// Opens the driver. Throws `ToolError`, `unavailable`, if there is none.
     init() throws(ToolError) {
-        let library = try Self.openLibrary()
+        let library = try SharedLibrary(Self.names, broughtBy: "it comes with NVIDIA's driver: apt install nvidia-driver")
         initialize = try library.function("cuInit")
         version = try library.function("cuDriverGetVersion")
         deviceCount = try library.function("cuDeviceGetCount")

@@ -97,11 +97,11 @@ private struct NVRTC {
     }
 }
 
-/// Compiled kernels in the user's cache: $XDG_CACHE_HOME/contour, or ~/.cache/contour. Where it cannot be written, kernels are
-/// compiled each time.
+/// Compiled kernels in the user's cache: $XDG_CACHE_HOME/contour, if that is an absolute path, or ~/.cache/contour. Where it cannot be
+/// written, kernels are compiled each time.
 private enum KernelCache {
     private static let folder: String? = {
-        func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 } }
+        func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) }.flatMap { $0.hasPrefix("/") ? $0 : nil } }
         return variable("XDG_CACHE_HOME").map { "\($0)/contour" } ?? variable("HOME").map { "\($0)/.cache/contour" }
     }()
 
@@ -124,8 +124,9 @@ private enum KernelCache {
 
     static func write(_ code: [UInt8], _ name: String) {
         guard let path = path(name), let folder else { return }
-        let parent = folder.split(separator: "/").dropLast().joined(separator: "/")
-        mkdir("/\(parent)", 0o700)
+        for (place, letter) in folder.utf8.enumerated().dropFirst() where letter == UInt8(ascii: "/") {
+            mkdir(String(decoding: folder.utf8.prefix(place), as: UTF8.self), 0o700)
+        }
         mkdir(folder, 0o700)
         let draft = "\(path).\(getpid())"
         guard let file = fopen(draft, "w") else { return }

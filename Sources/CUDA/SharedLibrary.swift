@@ -11,22 +11,37 @@ struct SharedLibrary: @unchecked Sendable {
     ///
     /// Throws `ToolError`, `unavailable`, with what brings the library.
     init(_ names: [String], broughtBy source: String) throws(ToolError) {
-        var failure: String?
-        for folder in Self.folders + [nil] {
+        switch Self.find(names) {
+        case .opened(let path, let handle): (name, self.handle) = (path, handle)
+        case .failed(let why): throw ToolError(.unavailable, "\(names[0]) cannot be opened: \(why); \(source)")
+        case .missing: throw ToolError(.unavailable, "\(names[0]) is missing\(Self.place); \(source)")
+        }
+    }
+
+    /// Returns true if one of the libraries is there, be it one that cannot be opened.
+    static func isThere(_ names: [String]) -> Bool {
+        if case .missing = find(names) { false } else { true }
+    }
+
+    private enum Found {
+        case opened(path: String, handle: UnsafeMutableRawPointer)
+        case failed(String)
+        case missing
+    }
+
+    private static func find(_ names: [String]) -> Found {
+        var result = Found.missing
+        for folder in folders + [nil] {
             for name in names {
                 let path = folder.map { "\($0)/\(name)" } ?? name
                 if folder != nil && access(path, F_OK) != 0 { continue }
-                if let folder { Self.openCompanions(of: name, in: folder) }
-                if let handle = dlopen(path, RTLD_NOW | RTLD_GLOBAL) {
-                    self.name = path
-                    self.handle = handle
-                    return
-                }
+                if let folder { openCompanions(of: name, in: folder) }
+                if let handle = dlopen(path, RTLD_NOW | RTLD_GLOBAL) { return .opened(path: path, handle: handle) }
                 // A library that is there but cannot be opened says more than one that is not.
-                if folder != nil, let text = dlerror() { failure = failure ?? String(cString: text) }
+                if folder != nil, case .missing = result, let text = dlerror() { result = .failed(String(cString: text)) }
             }
         }
-        throw ToolError(.unavailable, "\(names[0]) \(failure.map { "cannot be opened: \($0)" } ?? "is missing\(Self.place)"); \(source)")
+        return result
     }
 
     /// The function of a name. Throws `ToolError`, `unavailable`, if the library is too old to have it.

@@ -21,13 +21,21 @@ public enum DeviceChoice: ExpressibleByArgument, Sendable, Equatable {
                 self = .cuda(0)
                 return
             }
-            guard let number = Int(parts[1]), number >= 0 && number < 1024 else { return nil }
+            guard let number = Int(parts[1]), (0..<1024).contains(number), String(number) == parts[1] else { return nil }
             self = .cuda(number)
         default: return nil
         }
     }
 
-    public static var allValueStrings: [String] { ["cpu", "cuda", "auto"] }
+    public static var allValueStrings: [String] { ["cpu", "cuda", "cuda:1", "auto"] }
+
+    public var defaultValueDescription: String {
+        switch self {
+        case .processor: "cpu"
+        case .cuda(let number): number == 0 ? "cuda" : "cuda:\(number)"
+        case .automatic: "auto"
+        }
+    }
 }
 
 /// `--device` and `--precision`.
@@ -51,6 +59,13 @@ public struct DeviceOptions: ParsableArguments {
     }
 
     public var precision: CUDABackend.Precision { chosenPrecision ?? .bfloat16 }
+
+    /// Throws `ValidationError` if a device or a precision is chosen for something that computes nothing.
+    public func refuse(for option: String) throws {
+        guard device == .processor && chosenPrecision == nil else {
+            throw ValidationError("\(option) computes nothing; leave --device and --precision out")
+        }
+    }
 
     /// A sentence on the device that was found, for whoever left the choice to the program; `nil` if the user made it.
     public func announcement(_ gpu: CUDADevice?) -> String? {

@@ -56,7 +56,9 @@ extension ParsableCommand {
             let code = exitCode(for: error)
             guard code.isSuccess else {
                 let isUsage = code == .validationFailure
-                let advice = isUsage ? "; see: \(name) --help" : "; this is an error of the program"
+                let subcommand = configuration.subcommands.map { $0._commandName }.first { $0 == commandLineArguments.first }
+                let help = [name, subcommand, "--help"].compactMap(\.self).joined(separator: " ")
+                let advice = isUsage ? "; see: \(help)" : "; this is an error of the program"
                 writeToStandardError("\(name): \(printable(oneLine(message(for: error))))\(advice)\n")
                 Glibc.exit((isUsage ? ExitStatus.usage : .software).rawValue)
             }

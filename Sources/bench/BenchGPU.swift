@@ -40,16 +40,18 @@ struct BenchGPU: BenchCommand {
 
     func validate() throws {
         guard device != .processor else { throw ValidationError("--device must be a GPU: cuda, or cuda:1 for the second") }
-        if let compile, !compile.hasPrefix("sm_") || Int(compile.dropFirst(3)).map({ !(50..<1000).contains($0) }) ?? true {
-            throw ValidationError("--compile must be sm_ and a number, sm_90 for example")
+        if let compile, !compile.hasPrefix("sm_") || Int(compile.dropFirst(3)).map({ !(80..<1000).contains($0) }) ?? true {
+            throw ValidationError("--compile must be sm_80 or a later architecture, sm_90 for example")
         }
-        guard seconds >= 0 && seconds < 1e6 else { throw ValidationError("--seconds must not be negative") }
+        guard seconds >= 0 && seconds < 1e6 else { throw ValidationError("--seconds must be from 0 to less than 1000000") }
     }
 
     func perform() throws {
         let files = try results.openInterruptible()
         if let compile {
-            try files.print("\(compile)\t\(CUDADevice.compileKernels(compile))\n")
+            let bytes = try CUDADevice.compileKernels(compile)
+            try files.log(["event": "compile", "architecture": compile, "bytes": bytes])
+            try files.print("\(compile)\t\(bytes)\n")
             return try files.commit()
         }
         var number = 0
@@ -71,7 +73,8 @@ struct BenchGPU: BenchCommand {
                 "gpu": gpu.name, "precision": precision.rawValue,
             ])
             table.append([
-                operation.name, String(Float(result.difference)), String(bound), isWrong ? "WRONG" : "", String(Int(result.speed)), unit,
+                operation.name, String(Float(result.difference)), String(bound), isWrong ? "WRONG" : "",
+                seconds > 0 ? String(Int(result.speed)) : "", seconds > 0 ? unit : "",
             ])
         }
         common.report.progress("")

@@ -35,6 +35,9 @@ struct BenchTrain: BenchCommand {
 
     func validate() throws {
         guard seconds > 0 && seconds < 1e6 else { throw ValidationError("--seconds must be above 0") }
+        guard kernels.kernels == nil || device.device == .processor else {
+            throw ValidationError("--kernels are the processor's; leave --device out")
+        }
     }
 
     func perform() throws {

@@ -71,11 +71,9 @@ struct Encode: Tool {
             guard neighbours == nil, query == nil, !convert, form.isDefault else {
                 throw ValidationError("--print prints vector shards as they are: no other options are used")
             }
-            return
+            return try source.device.refuse(for: "--print")
         }
-        guard !convert || source.device.device == .processor else {
-            throw ValidationError("--convert computes nothing; leave --device out")
-        }
+        if convert { try source.device.refuse(for: "--convert") }
         try source.check()
         if neighbours != nil || convert {
             let uses = neighbours == nil ? "--convert" : "--neighbours"

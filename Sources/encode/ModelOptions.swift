@@ -64,7 +64,11 @@ struct ModelOptions: ParsableArguments {
     func load(_ common: CommonOptions, _ pool: WorkerPool) throws -> LoadedModel {
         let threads = ThreadPool(threads: common.threads), gpu = try isOfProcessor ? nil : device.open()
         let backends = try gpu.map { try device.backends(2, on: $0) } ?? []
-        if !isOfProcessor, let text = device.announcement(gpu) { common.report.print("encode: \(text)") }
+        if isOfProcessor && device.device == .automatic {
+            common.report.print("encode: computing on the processor: --\(isQuantized ? "int8" : "elmo-weights") runs nowhere else")
+        } else if let text = device.announcement(gpu) {
+            common.report.print("encode: \(text)")
+        }
         let encoder = try model.map { try SentenceEncoder.readModel($0, pool: threads, backends: backends) }
             ?? ELMoWeights.read(
                 options: elmoOptions ?? "", weights: elmoWeights ?? "", capacity: SentenceEncoder.capacity, pool: threads)

@@ -75,7 +75,7 @@ struct Train: Tool {
             guard !inputs.contains("-") else {
                 throw ValidationError("--\(print ? "print" : "merge") needs the names of models; a pipe cannot be one")
             }
-            return
+            return try device.refuse(for: print ? "--print" : "--merge")
         }
         try network.requireInputs(table: table != nil, vocabulary: vocab != nil)
         guard table == nil || network.needsTable else {

@@ -206,6 +206,8 @@ import Testing
             (old.environment, "cuda", 69, "has no cuInit: the library is older than CUDA 12"),
             (old.environment, "auto", 69, "has no cuInit: the library is older than CUDA 12"),
             (damaged.environment, "cuda", 69, "libcuda.so.1 cannot be opened"),
+            (damaged.environment, "auto", 69, "libcuda.so.1 cannot be opened"),
+            (libraries.environment, "cuda:+0", 64, "--device"), (libraries.environment, "cuda:00", 64, "--device"),
             ("FAKE_CUDA_CAPABILITY=7 " + libraries.environment, "cuda", 69, "has compute capability 7.0; at least 8.0 is needed"),
             ("FAKE_CUDA_CAPABILITY=7 " + libraries.environment, "auto", 69, "has compute capability 7.0; at least 8.0 is needed"),
             ("FAKE_CUDA_FAIL=cuDevicePrimaryCtxRetain:1:2 " + libraries.environment, "cuda", 71, "GPU 0: out of memory; nvidia-smi"),
@@ -278,7 +280,12 @@ import Testing
     /// What does not run on a GPU says so before anything is read.
     @Test func optionsThatAreNotOfAGPU() async throws {
         for (command, text) in [
-            ("bench gpu --device cpu", "--device must be a GPU"),
+            ("bench gpu --device cpu", "--device must be a GPU"), ("bench gpu --device cpu", "see: bench gpu --help"),
+            ("bench gpu --compile sm_75", "--compile must be sm_80 or a later architecture"),
+            ("bench gpu --seconds nan", "--seconds must be from 0 to less than 1000000"),
+            ("bench train --device cuda --kernels sse2", "--kernels are the processor's"),
+            ("train --print --device cuda m", "--print computes nothing"), ("train --merge --precision float32 a b -o m", "--merge computes nothing"),
+            ("encode --print --device cuda v", "--print computes nothing"),
             ("encode --model m --int8 --device cuda", "--int8 runs on the processor only"),
             ("encode --elmo-options o --elmo-weights w --device cuda", "--elmo-weights runs on the processor only"),
             ("encode --convert --elmo-options o --elmo-weights w --device cuda", "--convert computes nothing"),
@@ -287,6 +294,15 @@ import Testing
             let result = try await runShell("\(libraries.environment) $BIN/\(command)")
             #expect(result.status == 64 && result.errors.contains(text), "\(command): \(result.errors)")
         }
+    }
+
+    /// What the processor alone computes takes no GPU, and says so to whoever left the choice to the program.
+    @Test func theChoiceIsSaid() async throws {
+        let encode = "$BIN/encode --model '\(fixture.model)' --table '\(fixture.table)' --device auto --format text '\(fixture.text)'"
+        let result = try await runShell("\(libraries.environment) \(encode) --int8 > '\(work.path)/vectors'")
+        #expect(result.status == 0 && result.errors.contains("encode: computing on the processor: --int8 runs nowhere else\n"), "\(result.errors)")
+        let other = try await runShell("\(libraries.environment) \(encode) > '\(work.path)/vectors'")
+        #expect(other.status == 0 && other.errors.contains("encode: computing on Fake GPU\n"), "\(other.errors)")
     }
 
     @Test func comparisonsNeedTheGPUThatTheyAskFor() async throws {

@@ -21,6 +21,10 @@ import Testing
         let damaged = try await runShell(
             "for file in '\(cache.path)'/contour/*; do truncate -s 1000 \"$file\"; done; \(command) && wc -c < '\(cache.path)'/contour/*.cubin")
         #expect(damaged.text.hasPrefix(first.text) && !damaged.text.hasSuffix("\n1000\n"), "\(damaged.errors)")
+        // A folder in a folder that is not there yet; and a log.
+        let logged = try await runShell("\(command.replacing(cache.path, with: cache.path + "/a/b")) --json - && ls '\(cache.path)/a/b/contour'")
+        let line = #"{"architecture":"\#(architecture)","bytes":"#
+        #expect(logged.status == 0 && logged.text.contains(line) && logged.text.contains(".cubin"), "\(logged.text) \(logged.errors)")
     }
 
     @Test(.enabled(if: folder != nil, "there is no NVRTC: pipelines/nvrtc.sh"))
