@@ -1,3 +1,5 @@
+public import Kernels
+
 /// The purpose of a forward pass.
 public enum PassMode: Sendable {
     /// Nothing is dropped.
@@ -14,21 +16,29 @@ public struct WindowShape: Sendable {
     /// The sequences still running at each step, where sequences of several lengths are sorted longest first; `nil`:
     /// all.
     public let active: [Int]?
+    /// The length of each sequence, [batch], where operations read it; `nil`: all steps. Layers ask for it that look at several
+    /// steps at once.
+    public let lengths: Numbers?
 
     public init(steps: Int, batch: Int) {
         self.steps = steps
         self.batch = batch
         active = nil
+        lengths = nil
     }
 
     /// - Parameters:
     ///   - lengths: of each sequence, in falling order.
     ///   - multiple: sequences that have ended run on until so many can end together. A device's products of few heights are chosen
     ///     faster than those of many, and tiles that are not full take as long as full ones.
-    public init(lengths: [Int], endingBy multiple: Int = 1) {
+    ///   - numbers: memory that these lengths are written to, of which no operation reads what it held before; `nil` for layers
+    ///     that go step by step.
+    public init(lengths: [Int], endingBy multiple: Int = 1, in numbers: Numbers? = nil) {
         precondition(zip(lengths, lengths.dropFirst()).allSatisfy { $0 >= $1 }, "lengths must fall")
         steps = lengths.first ?? 0
         batch = lengths.count
+        if let numbers { for (index, length) in lengths.enumerated() { numbers[index] = Int32(length) } }
+        self.lengths = numbers.map { $0[0..<lengths.count] }
         var running = lengths.count
         active = (0..<steps).map { step in
             while running > 0 && lengths[running - 1] <= step { running -= 1 }

@@ -54,7 +54,7 @@ struct DirectionNetwork {
                 plan.gradient(rows: rows, columns: width), plan.gradient(rows: rows, columns: width)
             )
         }
-        encoder = configuration.encoder.family.make(name, in: &plan)
+        encoder = configuration.encoder.family.make(name, isCausal: configuration.isCausal, in: &plan)
         state = encoder as? any StatefulEncoder
         (output, outputRange) = plan.sharing(isShared) { plan in
             plan.memory(of: "output activations") { plan in

@@ -87,6 +87,8 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
 
     /// The directions the model has, in the order of their outputs.
     public var directions: [Direction] { reading.directions }
+    /// True if what is predicted may follow from the words before it alone, in the direction of reading.
+    public var isCausal: Bool { objective == .nextWord }
     /// Width of a layer's output in one direction.
     public var width: Int { encoder.width }
 

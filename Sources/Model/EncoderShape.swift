@@ -56,7 +56,8 @@ public protocol EncoderFamily: Codable, Sendable, Equatable {
     var settings: [String: String] { get }
 
     /// The network that stands between the input layer's output and the output layer, all of them `width` wide.
-    func make(_ name: String, in plan: inout Plan) -> any SequenceEncoder
+    /// - Parameter isCausal: true if an output may follow from the words up to its own and from no later ones.
+    func make(_ name: String, isCausal: Bool, in plan: inout Plan) -> any SequenceEncoder
 }
 
 /// Options of an encoder that were asked for instead of a preset's.

@@ -46,7 +46,7 @@ public struct GRUShape: EncoderFamily {
         ]
     }
 
-    public func make(_ name: String, in plan: inout Plan) -> any SequenceEncoder {
+    public func make(_ name: String, isCausal: Bool, in plan: inout Plan) -> any SequenceEncoder {
         RecurrentStack(
             name, inputs: cell, width: cell, layers: layers, residual: residual, dropout: dropout, in: &plan
         ) { name, inputs, first, plan in

@@ -81,7 +81,7 @@ public struct LSTMShape: EncoderFamily {
         ]
     }
 
-    public func make(_ name: String, in plan: inout Plan) -> any SequenceEncoder {
+    public func make(_ name: String, isCausal: Bool, in plan: inout Plan) -> any SequenceEncoder {
         var options = ProjectedLSTM.Options(cell: cell, projection: projection)
         options.cellClip = cellClip ?? .infinity
         options.projectionClip = projectionClip ?? .infinity
