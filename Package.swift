@@ -93,7 +93,7 @@ let package = Package(
         library("Layers", ["Kernels", "Parallel"]),
         .target(
             name: "CUDA", dependencies: ["Kernels", "Files", "Parallel"],
-            resources: ["Common", "Rows", "Elements", "Cells", "Characters", "Losses", "Softmax", "Mix", "Training", "Scores"].map {
+            resources: ["Common", "Rows", "Elements", "Attention", "Cells", "Characters", "Losses", "Softmax", "Mix", "Training", "Scores"].map {
                 .embedInCode("Kernels/\($0).cu")
             }, swiftSettings: settings),
         library("Kernels", ["CKernels", "Parallel"]),

@@ -233,7 +233,7 @@ extension OperationCase {
                     $0.scaleToNormBackward(input, logScale: logScale, gradient: slope, logScaleGradient: logScaleGradient)
                 })
         }
-    ] + recurrent + [
+    ] + recurrent + transformer + [
         elementwise("highway", matrices: 4) { memory, rows, columns in
             let inputs = (0..<3).map { _ in memory.matrix(rows, columns) }, output = memory.zeros(rows, columns)
             let gradient = memory.matrix(rows, columns), slopes = (0..<3).map { _ in memory.zeros(rows, columns) }

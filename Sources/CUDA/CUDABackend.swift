@@ -41,7 +41,7 @@ public final class CUDABackend: Backend {
 
     /// The uses of scratch memory. Each has a piece of its own, because several may be in use at once.
     enum Scratch: Int, CaseIterable {
-        case left, right, sums, numbers, moreNumbers, places, transfer, values
+        case left, right, sums, numbers, moreNumbers, places, transfer, values, scores, slopes, weights, bentSlopes
     }
 
     static let answerCount = 4096
@@ -244,6 +244,19 @@ public final class CUDABackend: Backend {
             into: CuBLAS.Factor(start: address(parts.start), stride: columns, isTransposed: false, type: type(parts)))
         device.check(
             status == 0 ? 0 : 999, "\(count) parts of the product of \(rows) x \(depth) and \(depth) x \(columns): cuBLAS status \(status)")
+    }
+
+    /// Products of `count` pairs of factors, each so many elements behind the one before.
+    func multiply(
+        _ left: (factor: CuBLAS.Factor, step: Int), _ right: (factor: CuBLAS.Factor, step: Int), rows: Int, columns: Int, depth: Int,
+        into result: (factor: CuBLAS.Factor, step: Int), count: Int
+    ) {
+        guard rows > 0, columns > 0, count > 0 else { return }
+        device.makeCurrent()
+        operations += 2 * Double(rows) * Double(columns) * Double(depth) * Double(count)
+        let status = products.multiplyEach(left, right, rows: rows, columns: columns, depth: depth, into: result, count: count)
+        device.check(
+            status == 0 ? 0 : 999, "\(count) products of \(rows) x \(depth) and \(depth) x \(columns): cuBLAS status \(status)")
     }
 
     func type(_ matrix: Matrix) -> CInt { matrix.element == .float32 ? CuBLAS.float32 : CuBLAS.bfloat16 }

@@ -64,12 +64,22 @@ final class CuBLAS {
     func multiplyParts(
         _ left: Factor, _ right: Factor, rows: Int, columns: Int, depth: Int, count: Int, into result: Factor
     ) -> CInt {
+        let leftStep = depth * (left.isTransposed ? left.stride : 1), rightStep = depth * (right.isTransposed ? 1 : right.stride)
+        return multiplyEach(
+            (left, leftStep), (right, rightStep), rows: rows, columns: columns, depth: depth, into: (result, rows * columns),
+            count: count)
+    }
+
+    /// Products of `count` pairs of factors, each so many elements behind the one before.
+    func multiplyEach(
+        _ left: (factor: Factor, step: Int), _ right: (factor: Factor, step: Int), rows: Int, columns: Int, depth: Int,
+        into result: (factor: Factor, step: Int), count: Int
+    ) -> CInt {
         var one: Float = 1, zero: Float = 0
-        let leftStep = Int64(depth * (left.isTransposed ? left.stride : 1))
-        let rightStep = Int64(depth * (right.isTransposed ? 1 : right.stride))
+        let (a, b, c) = (right.factor, left.factor, result.factor)
         return products(
-            handle, right.isTransposed ? 1 : 0, left.isTransposed ? 1 : 0, CInt(columns), CInt(rows), CInt(depth), &one, right.start,
-            right.type, CInt(right.stride), rightStep, left.start, left.type, CInt(left.stride), leftStep, &zero, result.start,
-            result.type, CInt(result.stride), Int64(rows * columns), CInt(count), Self.inFloat32, -1)
+            handle, a.isTransposed ? 1 : 0, b.isTransposed ? 1 : 0, CInt(columns), CInt(rows), CInt(depth), &one, a.start, a.type,
+            CInt(a.stride), Int64(right.step), b.start, b.type, CInt(b.stride), Int64(left.step), &zero, c.start, c.type,
+            CInt(c.stride), Int64(result.step), CInt(count), Self.inFloat32, -1)
     }
 }

@@ -11,7 +11,56 @@ extension Activation {
     }
 }
 
+extension HiddenFunction {
+    /// Its number in the kernels.
+    var number: Int32 { self == .relu ? 0 : 1 }
+}
+
+/// A draw as kernels take it: the key of seed and site, where the step is, the bits below which an element is dropped, and the
+/// factor of others. Nothing is dropped where there is no step.
+struct DeviceDraw: BitwiseCopyable {
+    let site: UInt64
+    let step: DeviceAddress
+    let limit: UInt32
+    let kept: Float
+}
+
 extension CUDABackend {
+    /// A draw for a kernel that is launched next.
+    func deviceDraw(_ draw: DropoutDraw?) -> DeviceDraw {
+        guard let draw else { return DeviceDraw(site: 0, step: 0, limit: 0, kept: 1) }
+        setStep(draw.step)
+        return DeviceDraw(site: draw.site, step: address(stepMemory.start), limit: draw.threshold, kept: 1 / (1 - draw.rate))
+    }
+
+    public func drop(_ source: Matrix, _ draw: DropoutDraw?, into target: Matrix) {
+        precondition(source.rows == target.rows && source.columns == target.columns)
+        guard draw != nil else {
+            if source.start != target.start { copy(source, to: target) }
+            return
+        }
+        launchElements(.drop, target, DeviceMatrix(source), deviceDraw(draw), DeviceMatrix(target))
+    }
+
+    public func addResidual(_ input: Matrix, bias: Matrix, _ draw: DropoutDraw?, to values: Matrix) {
+        precondition(input.rows == values.rows && input.columns == values.columns && bias.columns == values.columns)
+        launchElements(.addResidual, values, DeviceMatrix(input), address(bias), deviceDraw(draw), DeviceMatrix(values))
+    }
+
+    public func activate(_ input: Matrix, bias: Matrix, _ function: HiddenFunction, into output: Matrix) {
+        precondition(input.rows == output.rows && input.columns == output.columns && bias.columns == input.columns)
+        launchElements(.activateHidden, output, DeviceMatrix(input), address(bias), function.number, DeviceMatrix(output))
+    }
+
+    public func activateBackward(
+        _ input: Matrix, bias: Matrix, _ function: HiddenFunction, gradient: Matrix, into output: Matrix
+    ) {
+        precondition(input.rows == output.rows && input.columns == output.columns && bias.columns == input.columns)
+        launchElements(
+            .activateHiddenBackward, output, DeviceMatrix(input), address(bias), function.number, DeviceMatrix(gradient),
+            DeviceMatrix(output))
+    }
+
     public func activate(_ values: Matrix, _ function: Activation) {
         launchElements(.activate, values, DeviceMatrix(values), function.number)
     }

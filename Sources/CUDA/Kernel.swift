@@ -1,7 +1,8 @@
 /// The kernels, by their names in `Kernels`.
 enum Kernel: Int, CaseIterable {
-    case fill, copy, add, scale, broadcast, addRow, move, columnPartials, addPartials, columnSums, gather, scatterAdd, scatterPartials, addRuns, divideByRuns
+    case fill, copy, add, scale, broadcast, addRow, addBlocks, addBlockSums, addSinusoids, move, columnPartials, addPartials, columnSums, gather, scatterAdd, scatterPartials, addRuns, divideByRuns
     case findNotFinite, normalize, rowProducts, squares, addNumbers, addNumbersToFloat, runningSums, toBFloat16s
+    case drop, addResidual, activateHidden, activateHiddenBackward, attentionWeights, attentionSlopes
     case activate, bend, dropout, multiplyBy, clip, maskClipped, layerNorm, layerNormPartials, layerNormBackward
     case endStep, endStepBackward
     case lstmStep, lstmStepHalf, lstmStepBackward, lstmStepBackwardHalf, gruStep, gruStepBackward

@@ -6,7 +6,8 @@ struct KernelCompiler {
     /// The kernels, as they are compiled: one program.
     private static let sources: [(name: String, text: [UInt8])] = [
         ("Common", PackageResources.Common_cu), ("Rows", PackageResources.Rows_cu), ("Elements", PackageResources.Elements_cu),
-        ("Cells", PackageResources.Cells_cu), ("Characters", PackageResources.Characters_cu),
+        ("Attention", PackageResources.Attention_cu), ("Cells", PackageResources.Cells_cu),
+        ("Characters", PackageResources.Characters_cu),
         ("Losses", PackageResources.Losses_cu), ("Softmax", PackageResources.Softmax_cu), ("Mix", PackageResources.Mix_cu),
         ("Training", PackageResources.Training_cu), ("Scores", PackageResources.Scores_cu),
     ]

@@ -40,6 +40,22 @@ extension CUDABackend {
         launchElements(.broadcast, target, DeviceMatrix(row), DeviceMatrix(target))
     }
 
+    public func addBlocks(_ rows: Matrix, to target: Matrix) {
+        precondition(rows.columns == target.columns && rows.rows > 0 && target.rows % rows.rows == 0)
+        launchElements(.addBlocks, target, DeviceMatrix(rows), DeviceMatrix(target))
+    }
+
+    public func addBlockSums(of matrix: Matrix, to sums: Matrix) {
+        precondition(matrix.columns == sums.columns && sums.rows > 0 && matrix.rows % sums.rows == 0)
+        launchElements(.addBlockSums, sums, DeviceMatrix(matrix), DeviceMatrix(sums))
+    }
+
+    public func addSinusoids(to target: Matrix, batch: Int) {
+        precondition(target.rows % batch == 0)
+        launch(
+            .addSinusoids, blocks: blocks(target.rows / batch * target.columns), DeviceMatrix(target), Int32(batch))
+    }
+
     public func addRow(_ row: Matrix, to target: Matrix) {
         precondition(row.columns == target.columns)
         launchElements(.addRow, target, DeviceMatrix(row), DeviceMatrix(target))

@@ -90,6 +90,12 @@ public protocol Backend: AnyObject {
     func broadcast(_ row: Matrix, to target: Matrix)
     /// target[i] += row, for every i; `row` is [1, columns].
     func addRow(_ row: Matrix, to target: Matrix)
+    /// target[i] += rows[i / n], where `target` has n times as many rows: a row of each step for its n sequences.
+    func addBlocks(_ rows: Matrix, to target: Matrix)
+    /// sums[i] += the sum of rows n i to n (i + 1) of `matrix`, which has n times as many rows.
+    func addBlockSums(of matrix: Matrix, to sums: Matrix)
+    /// target[t * batch + b] += the sinusoids of position t; see `Sinusoid`.
+    func addSinusoids(to target: Matrix, batch: Int)
     /// Adds the sum of each column of `matrix` to `sums` [1, columns].
     func addColumnSums(of matrix: Matrix, to sums: Matrix)
     /// target[i] = table[rows[i]], or zeros where rows[i] is negative.
@@ -134,6 +140,16 @@ public protocol Backend: AnyObject {
     func bend(_ gradient: Matrix, by values: Matrix, _ function: Activation)
     /// Writes factors of inverted dropout: 0, or 1 / (1 - rate).
     func fill(_ mask: Matrix, with draw: DropoutDraw)
+    /// target = source without what is dropped: times the factors of inverted dropout. `target` may be `source`; `nil` drops nothing.
+    func drop(_ source: Matrix, _ draw: DropoutDraw?, into target: Matrix)
+    /// values = input + dropout(values + bias), the end of a residual layer; `bias` is [1, columns].
+    func addResidual(_ input: Matrix, bias: Matrix, _ draw: DropoutDraw?, to values: Matrix)
+    /// output = function(input + bias), inside a feed-forward layer; `bias` is [1, columns].
+    func activate(_ input: Matrix, bias: Matrix, _ function: HiddenFunction, into output: Matrix)
+    /// The backward pass of `activate`: makes `gradient`, that of the output, that of the input, and writes the output again, which
+    /// nobody need keep.
+    func activateBackward(
+        _ input: Matrix, bias: Matrix, _ function: HiddenFunction, gradient: Matrix, into output: Matrix)
     /// target *= factors, element by element; further rows of `factors` are passed over.
     func multiply(_ target: Matrix, by factors: Matrix)
     /// values = min(max(values, -bound), bound); NaN stays.
@@ -182,6 +198,13 @@ public protocol Backend: AnyObject {
     /// The backward pass of `gruStep`. `gates` and `products` become the gradients of what they came in as; `gradient`, that of
     /// h, becomes the part of the gradient of the previous state that does not pass through the products.
     func gruStepBackward(gates: Matrix, products: Matrix, previous: Matrix, gradient: Matrix)
+
+    // MARK: Attention
+
+    /// Scaled dot-product attention: from queries, keys and values [rows, heads x 3 size] to [rows, heads x size]; see `Attention`.
+    func attend(_ attention: Attention, _ input: Matrix, into output: Matrix)
+    /// The backward pass of `attend`: writes the gradient of its input from that of its output.
+    func attendBackward(_ attention: Attention, _ input: Matrix, outputGradient: Matrix, into inputGradient: Matrix)
 
     // MARK: Words letter by letter
 

@@ -3,8 +3,10 @@ internal import Glibc
 /// An activity that a network spends time on. Products include the packing of their factors.
 public enum Phase: Int, CaseIterable, Sendable {
     case inputProducts, recurrentProducts, projectionProducts, weightProducts, outputProducts
-    /// Sigmoids, hyperbolic tangents and the cells of an LSTM.
+    /// Sigmoids, hyperbolic tangents and the cells of an LSTM; the functions inside a feed-forward layer.
     case gates
+    /// Attention, its products among it.
+    case attention
     case layerNorm
     /// Dropout and the clipping of projections.
     case dropout

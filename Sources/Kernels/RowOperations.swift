@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Parallel
 
 // Copies, sums and rows of tables.
@@ -21,9 +22,59 @@ extension ProcessorBackend {
         for index in 0..<target.rows { target.row(index).update(from: row.start, count: target.columns) }
     }
 
-    public func addRow(_ row: Matrix, to target: Matrix) {
-        precondition(row.columns == target.columns)
-        pool.forEach(target.rows) { Vector.add(row.start, to: target.row($0), count: target.columns) }
+    public func addRow(_ row: Matrix, to target: Matrix) { addBlocks(row, to: target) }
+
+    public func addBlocks(_ rows: Matrix, to target: Matrix) {
+        struct Job: ParallelJob {
+            let rows, target: Matrix
+            let block: Int
+
+            private var rowsPerTask: Int { max(1, 16384 / max(1, target.columns)) }
+            var tasks: Int { target.rows.groups(of: rowsPerTask) }
+
+            func run(_ task: Int) {
+                for row in target.rows.group(task, of: rowsPerTask) {
+                    Vector.add(rows.row(row / block), to: target.row(row), count: target.columns)
+                }
+            }
+        }
+        precondition(rows.columns == target.columns && rows.rows > 0 && target.rows % rows.rows == 0)
+        pool.run(Job(rows: rows, target: target, block: max(1, target.rows / rows.rows)))
+    }
+
+    public func addBlockSums(of matrix: Matrix, to sums: Matrix) {
+        struct Job: ParallelJob {
+            let matrix, sums: Matrix
+            let block: Int
+
+            var tasks: Int { sums.rows }
+
+            func run(_ row: Int) {
+                for index in row * block..<(row + 1) * block {
+                    Vector.add(matrix.row(index), to: sums.row(row), count: sums.columns)
+                }
+            }
+        }
+        precondition(matrix.columns == sums.columns && sums.rows > 0 && matrix.rows % sums.rows == 0)
+        pool.run(Job(matrix: matrix, sums: sums, block: matrix.rows / sums.rows))
+    }
+
+    public func addSinusoids(to target: Matrix, batch: Int) {
+        struct Job: ParallelJob {
+            let target: Matrix
+            let batch: Int
+
+            var tasks: Int { target.rows / batch }
+
+            func run(_ step: Int) {
+                for column in 0..<target.columns {
+                    let value = Float(Sinusoid.value(step, column, of: target.columns))
+                    for row in step * batch..<(step + 1) * batch { target.row(row)[column] += value }
+                }
+            }
+        }
+        precondition(target.rows % batch == 0)
+        pool.run(Job(target: target, batch: batch))
     }
 
     public func addColumnSums(of matrix: Matrix, to sums: Matrix) {
@@ -133,6 +184,16 @@ extension ProcessorBackend {
                 (source.start + start).update(repeating: 0, count: size)
             }
         }
+    }
+}
+
+/// The positions of a Transformer (Vaswani et al. 2017, section 3.5).
+@_spi(HostMemory) public enum Sinusoid {
+    /// What is added to column `column` of step `step`: sin(step / 10000^(column / columns)) in even columns, and the cosine of the
+    /// angle before it in odd ones.
+    public static func value(_ step: Int, _ column: Int, of columns: Int) -> Double {
+        let angle = Double(step) * exp(-log(10000) * Double(column / 2 * 2) / Double(columns))
+        return column % 2 == 0 ? sin(angle) : cos(angle)
     }
 }
 

@@ -55,3 +55,20 @@ public struct Dropout: Sendable {
         if let mask = mask(rows: gradient.rows, run) { run.backend.multiply(gradient, by: mask) }
     }
 }
+
+/// A place in a network that drops units without keeping what it drew: backward passes draw the same again.
+struct DropoutSite: Sendable {
+    let rate: Float
+    private let number: Int
+
+    init(rate: Float, in plan: inout Plan) {
+        self.rate = rate
+        number = plan.dropoutSite()
+    }
+
+    /// The draw of this pass; `nil` if nothing is dropped.
+    func draw(_ run: Run) -> DropoutDraw? {
+        guard case .training(let seed, let step) = run.mode, rate > 0 else { return nil }
+        return DropoutDraw(rate: rate, seed: seed, site: number, step: step)
+    }
+}

@@ -304,9 +304,11 @@ extension ParameterStore {
     public func fill(_ parameter: Parameter, with constant: Float) { backend.fill(value(parameter), with: constant) }
 
     /// Uniform in ±sqrt(6 / (inputs + outputs)) (Glorot and Bengio 2010).
-    /// - Parameter outputs: of one block, where a matrix holds several side by side, such as an LSTM's four gates.
-    public func fillGlorot(_ parameter: Parameter, inputs: Int, outputs: Int, random: inout Random) {
-        let bound = (6 / Double(inputs + outputs)).squareRoot()
+    /// - Parameters:
+    ///   - outputs: of one block, where a matrix holds several side by side, such as an LSTM's four gates.
+    ///   - scale: times so much.
+    public func fillGlorot(_ parameter: Parameter, inputs: Int, outputs: Int, scale: Double = 1, random: inout Random) {
+        let bound = scale * (6 / Double(inputs + outputs)).squareRoot()
         fill(parameter) { random.uniform(in: -bound..<bound) }
     }
 

@@ -80,6 +80,11 @@ public struct Plan {
         matrix(rows: isTraining ? rows : 0, columns: columns)
     }
 
+    /// A factor that only backward passes need.
+    public mutating func gradientFactor(rows: Int, columns: Int) -> MatrixSlot {
+        factor(rows: isTraining ? rows : 0, columns: columns)
+    }
+
     /// A factor of rows x columns, or its transpose, that is packed for many products.
     public mutating func packed(rows: Int, columns: Int) -> MatrixSlot {
         matrix(rows: 1, columns: backend.packedCount(rows: rows, columns: columns))

@@ -104,6 +104,7 @@ extension Phase {
         case .weightProducts: "products for weights' gradients"
         case .outputProducts: "products of the output layer"
         case .gates: "gates and cells"
+        case .attention: "attention"
         case .layerNorm: "layer norm"
         case .dropout: "dropout, clipping of projections"
         case .sums: "biases, residuals"

@@ -13,6 +13,7 @@ namespace gpu {
 #include "../../Sources/CUDA/Kernels/Common.cu"
 #include "../../Sources/CUDA/Kernels/Rows.cu"
 #include "../../Sources/CUDA/Kernels/Elements.cu"
+#include "../../Sources/CUDA/Kernels/Attention.cu"
 #include "../../Sources/CUDA/Kernels/Cells.cu"
 #include "../../Sources/CUDA/Kernels/Characters.cu"
 #include "../../Sources/CUDA/Kernels/Losses.cu"
@@ -63,6 +64,10 @@ void prepareArgument(const char *name, size_t position, gpu::Matrix &matrix) {
     matrix.start = static_cast<float *>(memoryOf(matrix.start));
 }
 
+void prepareArgument(const char *name, size_t position, gpu::Draw &draw) { prepareArgument(name, position, draw.step); }
+
+void prepareArgument(const char *name, size_t position, gpu::Heads &heads) { prepareArgument(name, position, heads.lengths); }
+
 /// Calls a kernel with the arguments that an array of addresses has.
 template <auto kernel> struct Wrapped;
 
@@ -98,10 +103,12 @@ template <auto kernel> constexpr Kernel entry(const char *name) {
 #define KERNEL(name) entry<&gpu::name>(#name)
 
 const Kernel kernels[] = {
-    KERNEL(fill), KERNEL(copy), KERNEL(add), KERNEL(scale), KERNEL(broadcast), KERNEL(addRow), KERNEL(move),
+    KERNEL(fill), KERNEL(copy), KERNEL(add), KERNEL(scale), KERNEL(broadcast), KERNEL(addRow), KERNEL(addBlocks), KERNEL(addBlockSums),
+    KERNEL(addSinusoids), KERNEL(move),
     KERNEL(columnPartials), KERNEL(addPartials), KERNEL(columnSums), KERNEL(gather), KERNEL(scatterAdd), KERNEL(scatterPartials),
     KERNEL(addRuns), KERNEL(divideByRuns), KERNEL(findNotFinite), KERNEL(normalize), KERNEL(rowProducts), KERNEL(squares),
-    KERNEL(addNumbers), KERNEL(addNumbersToFloat), KERNEL(runningSums), KERNEL(toBFloat16s), KERNEL(activate),
+    KERNEL(addNumbers), KERNEL(addNumbersToFloat), KERNEL(runningSums), KERNEL(toBFloat16s), KERNEL(drop), KERNEL(addResidual),
+    KERNEL(activateHidden), KERNEL(activateHiddenBackward), KERNEL(attentionWeights), KERNEL(attentionSlopes), KERNEL(activate),
     KERNEL(bend), KERNEL(dropout), KERNEL(multiplyBy), KERNEL(clip), KERNEL(maskClipped), KERNEL(layerNorm),
     KERNEL(layerNormPartials), KERNEL(layerNormBackward), KERNEL(endStep), KERNEL(endStepBackward),
     KERNEL(lstmStep), KERNEL(lstmStepHalf),

@@ -93,6 +93,21 @@ extension PlainBackend {
         sum.fill { sum[$0, $1] + row[0, $1] }
     }
 
+    public func addBlocks(_ rows: Matrix, to target: Matrix) {
+        let block = target.rows / rows.rows, rows = Grid(rows), sum = Grid(target)
+        sum.fill { sum[$0, $1] + rows[$0 / block, $1] }
+    }
+
+    public func addBlockSums(of matrix: Matrix, to sums: Matrix) {
+        let block = matrix.rows / sums.rows, matrix = Grid(matrix), sums = Grid(sums)
+        sums.fill { row, column in (row * block..<(row + 1) * block).reduce(sums[row, column]) { $0 + matrix[$1, column] } }
+    }
+
+    public func addSinusoids(to target: Matrix, batch: Int) {
+        let grid = Grid(target)
+        grid.fill { grid[$0, $1] + Sinusoid.value($0 / batch, $1, of: grid.columns) }
+    }
+
     public func addColumnSums(of matrix: Matrix, to sums: Matrix) {
         let matrix = Grid(matrix), sums = Grid(sums)
         for column in 0..<matrix.columns {
@@ -221,6 +236,31 @@ extension PlainBackend {
 
     public func fill(_ mask: Matrix, with draw: DropoutDraw) {
         Grid(mask).fill { Double(draw.factor(at: $0 * mask.columns + $1)) }
+    }
+
+    private func factor(_ draw: DropoutDraw?, at position: Int) -> Double { draw.map { Double($0.factor(at: position)) } ?? 1 }
+
+    public func drop(_ source: Matrix, _ draw: DropoutDraw?, into target: Matrix) {
+        let columns = source.columns, source = Grid(source)
+        Grid(target).fill { source[$0, $1] * factor(draw, at: $0 * columns + $1) }
+    }
+
+    public func addResidual(_ input: Matrix, bias: Matrix, _ draw: DropoutDraw?, to values: Matrix) {
+        let columns = input.columns, input = Grid(input), bias = Grid(bias), values = Grid(values)
+        values.fill { input[$0, $1] + (values[$0, $1] + bias[0, $1]) * factor(draw, at: $0 * columns + $1) }
+    }
+
+    public func activate(_ input: Matrix, bias: Matrix, _ function: HiddenFunction, into output: Matrix) {
+        let input = Grid(input), bias = Grid(bias)
+        Grid(output).fill { function.value(input[$0, $1] + bias[0, $1]).value }
+    }
+
+    public func activateBackward(
+        _ input: Matrix, bias: Matrix, _ function: HiddenFunction, gradient: Matrix, into output: Matrix
+    ) {
+        let input = Grid(input), bias = Grid(bias), gradient = Grid(gradient)
+        Grid(output).fill { function.value(input[$0, $1] + bias[0, $1]).value }
+        gradient.fill { gradient[$0, $1] * function.value(input[$0, $1] + bias[0, $1]).slope }
     }
 
     public func multiply(_ target: Matrix, by factors: Matrix) {

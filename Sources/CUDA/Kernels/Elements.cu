@@ -40,6 +40,72 @@ extern "C" __global__ void dropout(Matrix mask, unsigned long long site, const u
     }
 }
 
+/// What a draw of dropout decides; see `DeviceDraw`. Nothing is dropped without a step.
+struct Draw {
+    unsigned long long site;
+    const unsigned long long *step;
+    unsigned limit;
+    float kept;
+};
+
+/// The key of a draw in this step.
+__device__ inline unsigned long long keyOf(const Draw &draw) { return draw.step ? mixBits(draw.site ^ *draw.step) : 0; }
+
+/// The factor of the element at `place`, the processor's to the bit.
+__device__ inline float factorOf(const Draw &draw, unsigned long long key, unsigned long long place) {
+    if (!draw.step) return 1;
+    unsigned long long bits = mixBits(key + (place & ~1ull) * 0xD1342543DE82EF95ull);
+    return (unsigned)(place & 1 ? bits >> 32 : bits) < draw.limit ? 0 : draw.kept;
+}
+
+extern "C" __global__ void drop(Matrix source, Draw draw, Matrix target) {
+    unsigned long long key = keyOf(draw);
+    EACH(index, target.rows * target.columns) {
+        int row = index / target.columns, column = index % target.columns;
+        store(target, row, column, load(source, row, column) * factorOf(draw, key, index));
+    }
+}
+
+extern "C" __global__ void addResidual(Matrix input, const float *bias, Draw draw, Matrix values) {
+    unsigned long long key = keyOf(draw);
+    EACH(index, values.rows * values.columns) {
+        int row = index / values.columns, column = index % values.columns;
+        float value = (load(values, row, column) + bias[column]) * factorOf(draw, key, index);
+        store(values, row, column, load(input, row, column) + value);
+    }
+}
+
+/// The sigmoid inside GELU and the derivative of its argument: GELU is x times it.
+__device__ inline float sigmoidOfGELU(float x, float &slope) {
+    float square = x * x;
+    slope = 1.5957691f * (1 + 3 * 0.044715f * square);
+    return sigmoid(1.5957691f * (x + 0.044715f * square * x));
+}
+
+/// `function`: 0 ReLU, 1 GELU.
+extern "C" __global__ void activateHidden(Matrix input, const float *bias, int function, Matrix output) {
+    EACH(index, output.rows * output.columns) {
+        int row = index / output.columns, column = index % output.columns;
+        float x = load(input, row, column) + bias[column], slope;
+        store(output, row, column, function ? x * sigmoidOfGELU(x, slope) : x < 0 ? 0 : x);
+    }
+}
+
+extern "C" __global__ void activateHiddenBackward(Matrix input, const float *bias, int function, Matrix gradient, Matrix output) {
+    EACH(index, output.rows * output.columns) {
+        int row = index / output.columns, column = index % output.columns;
+        float x = load(input, row, column) + bias[column], above = load(gradient, row, column), slope;
+        if (function) {
+            float s = sigmoidOfGELU(x, slope);
+            store(output, row, column, x * s);
+            store(gradient, row, column, above * (s + x * s * (1 - s) * slope));
+        } else {
+            store(output, row, column, x < 0 ? 0 : x);
+            store(gradient, row, column, x > 0 ? above : 0);
+        }
+    }
+}
+
 extern "C" __global__ void multiplyBy(Matrix target, Matrix factors) {
     EACH(index, target.rows * target.columns) {
         int row = index / target.columns, column = index % target.columns;

@@ -40,6 +40,38 @@ extern "C" __global__ void addRow(Matrix source, Matrix target) {
 }
 
 /// target += source, and source = 0.
+/// target[i] += rows[i / n], where the target has n times as many rows.
+extern "C" __global__ void addBlocks(Matrix rows, Matrix target) {
+    int block = target.rows / rows.rows;
+    EACH(index, target.rows * target.columns) {
+        int row = index / target.columns, column = index % target.columns;
+        store(target, row, column, load(target, row, column) + load(rows, row / block, column));
+    }
+}
+
+/// sums[i] += the sum of the n rows of block i.
+extern "C" __global__ void addBlockSums(Matrix matrix, Matrix sums) {
+    int block = matrix.rows / sums.rows;
+    EACH(index, sums.rows * sums.columns) {
+        int row = index / sums.columns, column = index % sums.columns;
+        float sum = load(sums, row, column);
+        for (int place = 0; place < block; place++) sum += load(matrix, row * block + place, column);
+        store(sums, row, column, sum);
+    }
+}
+
+/// Adds a Transformer's positions: sin(step / 10000^(column / columns)) in even columns, the cosine of that angle in odd ones.
+extern "C" __global__ void addSinusoids(Matrix target, int batch) {
+    EACH(index, target.rows / batch * target.columns) {
+        int step = index / target.columns, column = index % target.columns;
+        double angle = step * exp(-9.210340371976184 * (column / 2 * 2) / target.columns);
+        float value = (float)(column % 2 ? cos(angle) : sin(angle));
+        for (int row = step * batch; row < (step + 1) * batch; row++) {
+            store(target, row, column, load(target, row, column) + value);
+        }
+    }
+}
+
 extern "C" __global__ void move(Matrix source, Matrix target) {
     EACH(index, target.rows * target.columns) {
         int row = index / target.columns, column = index % target.columns;

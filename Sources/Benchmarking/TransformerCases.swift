@@ -1,0 +1,92 @@
+internal import Kernels
+
+extension OperationCase {
+    /// The operations of a Transformer's layers between their products.
+    static let transformer: [OperationCase] = [
+        attention("attention, causal", isCausal: true), attention("attention", isCausal: false),
+        attention("attention of several lengths", isCausal: false, hasLengths: true),
+        attention("attention, causal, with dropout", isCausal: true, hasLengths: true, dropout: 0.3),
+        attention("attention, stored as factors", isCausal: true, storesFactors: true),
+        hidden("ReLU of a feed-forward layer", .relu), hidden("GELU of a feed-forward layer", .gelu),
+        elementwise("residual", matrices: 3) { memory, rows, columns in
+            let (input, values) = (memory.matrix(rows, columns), memory.matrix(rows, columns))
+            let (bias, own) = (memory.matrix(1, columns), memory.zeros(1, columns))
+            let (gradient, below) = (memory.matrix(rows, columns), memory.zeros(rows, columns))
+            let draw = DropoutDraw(rate: 0.3, seed: 5, site: 2, step: 9)
+            return Prepared(
+                run: { $0.addResidual(input, bias: bias, draw, to: values) }, results: [values],
+                slope: Slope(inputs: [values, bias], gradients: [below, own], output: values, outputGradient: gradient) {
+                    $0.drop(gradient, draw, into: below)
+                    $0.fill(own, with: 0)
+                    $0.addColumnSums(of: below, to: own)
+                })
+        },
+        elementwise("residual without dropout", matrices: 3) { memory, rows, columns in
+            let (input, values, bias) = (memory.matrix(rows, columns), memory.matrix(rows, columns), memory.matrix(1, columns))
+            return Prepared(run: { $0.addResidual(input, bias: bias, nil, to: values) }, results: [values])
+        },
+        elementwise("row of a step added", matrices: 2) { memory, rows, columns in
+            let (steps, values) = (memory.matrix(rows, columns), memory.matrix(3 * rows, columns))
+            let (gradient, own) = (memory.matrix(3 * rows, columns), memory.zeros(rows, columns))
+            return Prepared(
+                run: { $0.addBlocks(steps, to: values) }, results: [values],
+                slope: Slope(inputs: [steps], gradients: [own], output: values, outputGradient: gradient) {
+                    $0.fill(own, with: 0)
+                    $0.addBlockSums(of: gradient, to: own)
+                })
+        },
+        elementwise("sums of a step", matrices: 2) { memory, rows, columns in
+            let (values, sums) = (memory.matrix(3 * rows, columns), memory.matrix(rows, columns))
+            return Prepared(run: { $0.addBlockSums(of: values, to: sums) }, results: [sums])
+        },
+        elementwise("sinusoids", matrices: 1) { memory, rows, columns in
+            let values = memory.matrix(3 * rows, columns)
+            return Prepared(run: { $0.addSinusoids(to: values, batch: 3) }, results: [values])
+        },
+    ]
+
+    /// Three heads as large as the depth; a sequence for eight rows, of two steps for each column.
+    private static func attention(
+        _ name: String, isCausal: Bool, hasLengths: Bool = false, dropout: Float? = nil, storesFactors: Bool = false
+    ) -> OperationCase {
+        let heads = 3, batch = { @Sendable (sizes: Sizes) in max(1, sizes.rows / 8) }
+        let steps = { @Sendable (sizes: Sizes) in 2 * sizes.columns }
+        return OperationCase(
+            name, isProduct: true, storesFactors: storesFactors,
+            work: { sizes in
+                // Two products forward and five backward.
+                14 * Double(heads * batch(sizes) * sizes.depth) * Double(steps(sizes) * steps(sizes)) / (isCausal ? 2 : 1)
+            }
+        ) { memory, sizes in
+            let (batch, size, steps) = (batch(sizes), sizes.depth, steps(sizes)), rows = batch * steps
+            func make(_ columns: Int) -> Matrix {
+                storesFactors ? memory.factor(rows, columns, scale: 2) : memory.matrix(rows, columns, scale: 2)
+            }
+            let input = make(3 * heads * size), output = make(heads * size), gradient = make(heads * size), own = make(3 * heads * size)
+            let lengths = hasLengths ? memory.numbers(batch, below: steps + 1) : nil
+            let draw = dropout.map { DropoutDraw(rate: $0, seed: 7, site: 3, step: 4) }
+            let attention = Attention(heads: heads, batch: batch, isCausal: isCausal, lengths: lengths, dropout: draw)
+            return Prepared(
+                run: {
+                    $0.attend(attention, input, into: output)
+                    $0.attendBackward(attention, input, outputGradient: gradient, into: own)
+                }, results: [output, own],
+                slope: Slope(inputs: [input], gradients: [own], output: output, outputGradient: gradient) { _ in })
+        }
+    }
+
+    private static func hidden(_ name: String, _ function: HiddenFunction) -> OperationCase {
+        elementwise(name, matrices: 2) { memory, rows, columns in
+            let (input, bias) = (memory.matrix(rows, columns, scale: 3), memory.matrix(1, columns))
+            let (output, gradient) = (memory.zeros(rows, columns), memory.matrix(rows, columns))
+            let (own, again) = (memory.zeros(rows, columns), memory.zeros(rows, columns))
+            return Prepared(
+                run: {
+                    $0.activate(input, bias: bias, function, into: output)
+                    $0.copy(gradient, to: own)
+                    $0.activateBackward(input, bias: bias, function, gradient: own, into: again)
+                }, results: [output, own, again],
+                slope: Slope(inputs: [input], gradients: [own], output: output, outputGradient: gradient) { _ in })
+        }
+    }
+}

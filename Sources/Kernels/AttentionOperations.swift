@@ -1,0 +1,325 @@
+internal import CKernels
+internal import Glibc
+internal import Parallel
+internal import Synchronization
+
+/// Scaled dot-product attention of several heads over the sequences of a window (Vaswani et al. 2017, section 3.2):
+///
+///     output = dropout(softmax(Q K^T / sqrt(size))) V           for each sequence and head, all [steps, size]
+///
+/// Rows are time-major, as those of a window: row t * batch + b is step t of sequence b. A row of the input holds query, key and
+/// value of the first head, then those of the second, and so on: [rows, heads x 3 size]; a row of the output holds the heads side
+/// by side: [rows, heads x size].
+public struct Attention: Sendable {
+    public let heads: Int
+    /// Sequences side by side.
+    public let batch: Int
+    /// True if a step sees itself and those before it, false if it sees all steps.
+    public let isCausal: Bool
+    /// The steps of each sequence, [batch]; `nil`: all. Outputs of later rows are zeros, and nobody sees them.
+    public let lengths: Numbers?
+    /// What is dropped of the softmax, each of the steps x steps weights of each sequence and head by its place.
+    public let dropout: DropoutDraw?
+
+    public init(heads: Int, batch: Int, isCausal: Bool, lengths: Numbers? = nil, dropout: DropoutDraw? = nil) {
+        (self.heads, self.batch, self.isCausal) = (heads, batch, isCausal)
+        (self.lengths, self.dropout) = (lengths, dropout)
+    }
+
+    /// The size of a head whose input is [rows, heads x 3 size].
+    @_spi(HostMemory) public func size(_ input: Matrix) -> Int { input.columns / (3 * heads) }
+}
+
+extension ProcessorBackend {
+    public func attend(_ attention: Attention, _ input: Matrix, into output: Matrix) {
+        let shape = AttentionHeads(attention, input, kernels: kernels)
+        precondition(output.rows == input.rows && output.columns == attention.heads * shape.size)
+        operations += shape.productOperations * 2
+        let slots = min(pool.threads, shape.count)
+        pool.run(
+            AttentionForward(heads: shape, output: output, memory: scratch(slots * shape.forwardFloats), slots: slots))
+    }
+
+    public func attendBackward(_ attention: Attention, _ input: Matrix, outputGradient: Matrix, into inputGradient: Matrix) {
+        let shape = AttentionHeads(attention, input, kernels: kernels)
+        precondition(outputGradient.rows == input.rows && inputGradient.columns == input.columns)
+        operations += shape.productOperations * 5
+        let slots = min(pool.threads, shape.count)
+        pool.run(
+            AttentionBackward(
+                heads: shape, outputGradient: outputGradient, inputGradient: inputGradient,
+                memory: scratch(slots * shape.backwardFloats), slots: slots))
+    }
+}
+
+/// The heads of all sequences of a window, each a task of one thread, and the memory that a task needs. It grows with the window,
+/// not with its square: the softmax of a block of queries is there at a time, and is made again on the way back.
+private struct AttentionHeads {
+    let attention: Attention
+    let input: Matrix
+    let kernels: ProcessorKernels
+    let steps, size: Int
+
+    /// Queries of a block. Blocks begin at the same steps in every sequence, so that no result depends on what comes after it.
+    static let block = 64
+
+    init(_ attention: Attention, _ input: Matrix, kernels: ProcessorKernels) {
+        self.attention = attention
+        self.input = input
+        self.kernels = kernels
+        steps = input.rows / attention.batch
+        size = attention.size(input)
+        precondition(input.rows == steps * attention.batch && input.columns == 3 * attention.heads * size)
+    }
+
+    var count: Int { attention.batch * attention.heads }
+    var scale: Float { 1 / Float(size).squareRoot() }
+
+    /// Multiplications and additions of a product of all queries and keys.
+    var productOperations: Double {
+        2 * Double(count) * Double(size) * Double(steps) * Double(attention.isCausal ? steps + 1 : 2 * steps) / 2
+    }
+
+    func length(_ sequence: Int) -> Int { attention.lengths.map { min(Int($0[sequence]), steps) } ?? steps }
+
+    /// Query, key or value (0, 1, 2) of a head at all steps of a sequence.
+    func part(_ part: Int, of matrix: Matrix, _ sequence: Int, _ head: Int, _ steps: Range<Int>) -> Matrix {
+        columns(of: matrix, sequence, (3 * head + part) * size, steps)
+    }
+
+    /// `size` columns of some steps of a sequence.
+    func columns(of matrix: Matrix, _ sequence: Int, _ first: Int, _ steps: Range<Int>) -> Matrix {
+        Matrix(
+            matrix.row(steps.lowerBound * attention.batch + sequence) + first, rows: steps.count, columns: size,
+            stride: attention.batch * matrix.stride)
+    }
+
+    /// The blocks of queries of a sequence.
+    func forEachBlock(_ length: Int, _ body: (Range<Int>) -> Void) {
+        var first = 0
+        while first < length {
+            body(first..<min(first + Self.block, length))
+            first += Self.block
+        }
+    }
+
+    /// The keys that some query of a block sees.
+    func keys(_ queries: Range<Int>, _ length: Int) -> Int { attention.isCausal ? queries.upperBound : length }
+
+    /// Floats of a right factor of `depth` x `columns`, of a left factor of a block, and of a block's softmax.
+    private func right(_ depth: Int, _ columns: Int) -> Int {
+        RightPanels.size(depth: depth, columns: columns, width: kernels.columns).groups(of: 16) * 16
+    }
+    var keyFloats: Int { right(size, steps) }
+    var valueFloats: Int { right(steps, size) }
+    var queryFloats: Int { right(Self.block, size) }
+    /// Of a block times all steps, or its transpose.
+    var leftFloats: Int {
+        max(
+            LeftPanels.size(rows: Self.block, depth: max(steps, size)), LeftPanels.size(rows: steps, depth: Self.block)
+        ).groups(of: 16) * 16
+    }
+    var scoreFloats: Int { (Self.block * stride).groups(of: 16) * 16 }
+    /// From a row of scores to the next.
+    var stride: Int { steps.groups(of: 16) * 16 }
+
+    var forwardFloats: Int { keyFloats + valueFloats + leftFloats + scoreFloats }
+    var backwardFloats: Int { 2 * keyFloats + valueFloats + 2 * queryFloats + leftFloats + 2 * scoreFloats }
+
+    /// Packs a right factor, for one thread.
+    func pack(_ factor: some Factor, at memory: UnsafeMutablePointer<Float>) -> RightPanels {
+        let operand = factor.operand
+        let panels = RightPanels(start: memory, depth: operand.rows, columns: operand.columns, kernels: kernels)
+        panels.pack(FactorPart(factor: operand, row: 0, column: 0), panels: 0..<panels.count, steps: 0..<operand.rows)
+        return panels
+    }
+
+    /// result = left * right, or result += left * right: a product by one thread. `right` may be deeper than `left`.
+    func multiply(
+        _ left: some Factor, _ right: RightPanels, into result: Matrix, adding: Bool, packed memory: UnsafeMutablePointer<Float>
+    ) {
+        let left = left.operand, depth = left.columns
+        var first = 0
+        repeat {
+            let count = min(ProcessorBackend.blockDepth, depth - first)
+            let part = FactorPart(factor: left, row: 0, column: first)
+            let panels = LeftPanels(memory, rows: left.rows, depth: count, kernels: kernels, order: part.leftOrder)
+            panels.pack(part, panels: 0..<panels.count, steps: 0..<count)
+            for panel in 0..<panels.count {
+                let rows = panels.rows(panel)
+                kernels.multiplyStrip(
+                    rows.count, result.columns, count, panels.panel(row: rows.lowerBound, height: rows.count, depth: 0),
+                    panels.order == .steps, right.start + first * right.width, right.depth * right.width,
+                    result.row(rows.lowerBound), result.stride, adding || first > 0, ContourAhead())
+            }
+            first += count
+        } while first < depth
+    }
+
+    /// Makes scores the softmax that each query of a block has over the keys it sees, and zeros of the others.
+    func softmax(_ scores: Matrix, _ queries: Range<Int>, _ length: Int) {
+        let scale = SIMD8<Float>(repeating: scale)
+        for (row, query) in queries.enumerated() {
+            let count = attention.isCausal ? query + 1 : length, values = scores.row(row)
+            var highest = SIMD8<Float>(repeating: -.infinity), index = 0
+            while index + 8 <= count {
+                let value = values[vector: index] * scale
+                values[vector: index] = value
+                highest = highest.replacing(with: value, where: value .> highest)
+                index += 8
+            }
+            var top = highest.max()
+            while index < count {
+                values[index] *= scale[0]
+                if values[index] > top { top = values[index] }
+                index += 1
+            }
+            var sums = SIMD8<Float>(repeating: 0), rest: Float = 0
+            index = 0
+            while index + 8 <= count {
+                let value = (values[vector: index] - top).exponential()
+                values[vector: index] = value
+                sums += value
+                index += 8
+            }
+            while index < count {
+                values[index] = SIMD8(repeating: values[index] - top).exponential()[0]
+                rest += values[index]
+                index += 1
+            }
+            Vector.scale(values, by: 1 / (sums.sum() + rest), count: count)
+            (values + count).update(repeating: 0, count: scores.columns - count)
+        }
+    }
+
+    /// Drops weights of a block, or their gradients.
+    func drop(_ weights: Matrix, _ sequence: Int, _ head: Int, _ queries: Range<Int>) {
+        guard let draw = attention.dropout else { return }
+        for (row, query) in queries.enumerated() {
+            let first = ((sequence * attention.heads + head) * steps + query) * steps, values = weights.row(row)
+            draw.forEachFactor(weights.columns, at: first) { values[$0] *= $1 }
+        }
+    }
+
+    /// Sets what a sequence has after its end to zero.
+    func clearEnd(_ matrix: Matrix, _ sequence: Int, _ columns: Range<Int>, _ length: Int) {
+        for step in length..<steps {
+            (matrix.row(step * attention.batch + sequence) + columns.lowerBound).update(repeating: 0, count: columns.count)
+        }
+    }
+}
+
+private struct AttentionForward: ~Copyable, ParallelJob {
+    let heads: AttentionHeads
+    let output: Matrix
+    let memory: UnsafeMutablePointer<Float>
+    let slots: Int
+    private let next = Atomic<Int>(0)
+
+    init(heads: AttentionHeads, output: Matrix, memory: UnsafeMutablePointer<Float>, slots: Int) {
+        (self.heads, self.output, self.memory, self.slots) = (heads, output, memory, slots)
+    }
+
+    var tasks: Int { slots }
+
+    func run(_ slot: Int) {
+        while true {
+            let task = next.wrappingAdd(1, ordering: .relaxed).oldValue
+            guard task < heads.count else { return }
+            attend(task / heads.attention.heads, task % heads.attention.heads, memory + slot * heads.forwardFloats)
+        }
+    }
+
+    private func attend(_ sequence: Int, _ head: Int, _ memory: UnsafeMutablePointer<Float>) {
+        let heads = heads, input = heads.input, size = heads.size, length = heads.length(sequence)
+        heads.clearEnd(output, sequence, head * size..<(head + 1) * size, length)
+        guard length > 0 else { return }
+        let left = memory + heads.keyFloats + heads.valueFloats, scores = left + heads.leftFloats
+        let keys = heads.pack(heads.part(1, of: input, sequence, head, 0..<length).transposed, at: memory)
+        let values = heads.pack(heads.part(2, of: input, sequence, head, 0..<length), at: memory + heads.keyFloats)
+        heads.forEachBlock(length) { queries in
+            let weights = Matrix(scores, rows: queries.count, columns: heads.keys(queries, length), stride: heads.stride)
+            heads.multiply(
+                heads.part(0, of: input, sequence, head, queries), keys, into: weights, adding: false, packed: left)
+            heads.softmax(weights, queries, length)
+            heads.drop(weights, sequence, head, queries)
+            heads.multiply(
+                weights, values, into: heads.columns(of: output, sequence, head * size, queries), adding: false, packed: left)
+        }
+    }
+}
+
+/// With P the softmax, M what dropout multiplies it by, and dO the gradient of the output:
+///
+///     dV = (P M)^T dO,  dP = M (dO V^T),  dS = P (dP - sum over keys of P dP) / sqrt(size),  dQ = dS K,  dK = dS^T Q
+private struct AttentionBackward: ~Copyable, ParallelJob {
+    let heads: AttentionHeads
+    let outputGradient, inputGradient: Matrix
+    let memory: UnsafeMutablePointer<Float>
+    let slots: Int
+    private let next = Atomic<Int>(0)
+
+    init(
+        heads: AttentionHeads, outputGradient: Matrix, inputGradient: Matrix, memory: UnsafeMutablePointer<Float>, slots: Int
+    ) {
+        (self.heads, self.outputGradient, self.inputGradient) = (heads, outputGradient, inputGradient)
+        (self.memory, self.slots) = (memory, slots)
+    }
+
+    var tasks: Int { slots }
+
+    func run(_ slot: Int) {
+        while true {
+            let task = next.wrappingAdd(1, ordering: .relaxed).oldValue
+            guard task < heads.count else { return }
+            goBack(task / heads.attention.heads, task % heads.attention.heads, memory + slot * heads.backwardFloats)
+        }
+    }
+
+    private func goBack(_ sequence: Int, _ head: Int, _ memory: UnsafeMutablePointer<Float>) {
+        let heads = heads, input = heads.input, size = heads.size, length = heads.length(sequence)
+        heads.clearEnd(inputGradient, sequence, 3 * head * size..<3 * (head + 1) * size, length)
+        guard length > 0 else { return }
+        let valueMemory = memory + heads.keyFloats, rowMemory = valueMemory + heads.keyFloats
+        let queryMemory = rowMemory + heads.valueFloats, gradientMemory = queryMemory + heads.queryFloats
+        let left = gradientMemory + heads.queryFloats, scores = left + heads.leftFloats, slopes = scores + heads.scoreFloats
+        let keys = heads.part(1, of: input, sequence, head, 0..<length)
+        let keyColumns = heads.pack(keys.transposed, at: memory)
+        let valueColumns = heads.pack(heads.part(2, of: input, sequence, head, 0..<length).transposed, at: valueMemory)
+        let keyRows = heads.pack(keys, at: rowMemory)
+        var isFirst = true
+        heads.forEachBlock(length) { queries in
+            let count = heads.keys(queries, length)
+            let weights = Matrix(scores, rows: queries.count, columns: count, stride: heads.stride)
+            let gradient = Matrix(slopes, rows: queries.count, columns: count, stride: heads.stride)
+            let own = heads.part(0, of: input, sequence, head, queries)
+            let above = heads.columns(of: outputGradient, sequence, head * size, queries)
+            heads.multiply(own, keyColumns, into: weights, adding: false, packed: left)
+            heads.softmax(weights, queries, length)
+            heads.multiply(above, valueColumns, into: gradient, adding: false, packed: left)
+            heads.drop(gradient, sequence, head, queries)
+            for row in 0..<queries.count { bend(gradient.row(row), by: weights.row(row), count: count) }
+            heads.drop(weights, sequence, head, queries)
+            let queryRows = heads.pack(own, at: queryMemory), aboveRows = heads.pack(above, at: gradientMemory)
+            // The first block of a causal head meets some of the keys; the others' gradients begin with zeros.
+            if isFirst && count < length {
+                for part in 1...2 { heads.part(part, of: inputGradient, sequence, head, count..<length).fill(0) }
+            }
+            heads.multiply(
+                gradient.transposed, queryRows, into: heads.part(1, of: inputGradient, sequence, head, 0..<count),
+                adding: !isFirst, packed: left)
+            heads.multiply(
+                weights.transposed, aboveRows, into: heads.part(2, of: inputGradient, sequence, head, 0..<count),
+                adding: !isFirst, packed: left)
+            heads.multiply(
+                gradient, keyRows, into: heads.part(0, of: inputGradient, sequence, head, queries), adding: false, packed: left)
+            isFirst = false
+        }
+    }
+
+    /// Makes the gradient of weights that of the scores before they were scaled.
+    private func bend(_ gradient: UnsafeMutablePointer<Float>, by weights: UnsafeMutablePointer<Float>, count: Int) {
+        let mean = Float(Vector.dot(gradient, weights, count: count)), scale = heads.scale
+        for index in 0..<count { gradient[index] = weights[index] * (gradient[index] - mean) * scale }
+    }
+}

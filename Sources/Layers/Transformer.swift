@@ -1,0 +1,212 @@
+public import Kernels
+
+/// A Transformer (Vaswani et al. 2017) with the norm before each part, not behind the residual, so that it trains without a
+/// warm-up of thousands of steps (Xiong et al. 2020):
+///
+///     x = dropout(words + positions)
+///     x = x + dropout(attention(norm(x))),  x = x + dropout(feed-forward(norm(x)))       for each layer
+///     y = norm(x)
+///
+/// A window of a text is one sequence: steps see those before them in the window, or all, and nothing of other windows.
+public struct Transformer: SequenceEncoder {
+    /// The sizes and options of a Transformer.
+    public struct Options: Sendable {
+        public var width, heads, hidden, layers: Int
+        public var function = HiddenFunction.relu
+        /// True if a step sees itself and those before it, false if it sees all steps of its sequence.
+        public var isCausal = true
+        /// The steps that have a trained position, the most there are in a sequence; `nil`: positions are sinusoids.
+        public var learnedPositions: Int?
+        /// Dropout of the input, and of what each part adds.
+        public var dropout: Float = 0
+        /// Dropout of the weights of attention.
+        public var attentionDropout: Float = 0
+
+        public init(width: Int, heads: Int, hidden: Int, layers: Int) {
+            (self.width, self.heads, self.hidden, self.layers) = (width, heads, hidden, layers)
+        }
+    }
+
+    public let options: Options
+    private let layers: [TransformerLayer]
+    /// The parameters of each layer; of the positions; and of the last norm.
+    private let ranges: [ParameterRange]
+    private let positionRange, normRange: ParameterRange
+    /// [learned positions, width]
+    private let positions: Parameter?
+    private let norm: LayerNorm
+    private let dropout: DropoutSite
+    /// [rows, width]: the words with their positions, and the output.
+    private let first, output: MatrixSlot
+
+    public init(_ name: String, options: Options, in plan: inout Plan) {
+        self.options = options
+        let rows = plan.capacity.rows, width = options.width
+        (positions, positionRange) = plan.parameters { plan in
+            options.learnedPositions.map { plan.parameter("\(name).positions", [$0, width]) }
+        }
+        (dropout, first) = plan.memory(of: "input activations") {
+            (DropoutSite(rate: options.dropout, in: &$0), $0.matrix(rows: rows, columns: width))
+        }
+        var layers: [TransformerLayer] = [], ranges: [ParameterRange] = []
+        for index in 0..<options.layers {
+            let (layer, range) = plan.memory(of: "layer\(index + 1) activations") { plan in
+                plan.parameters { TransformerLayer("\(name).layer\(index + 1)", options, sharing: layers.first, in: &$0) }
+            }
+            layers.append(layer)
+            ranges.append(range)
+        }
+        (self.layers, self.ranges) = (layers, ranges)
+        ((norm, output), normRange) = plan.memory(of: "output activations") { plan in
+            plan.parameters { (LayerNorm("\(name).norm", size: width, rows: rows, in: &$0), $0.features(rows: rows, columns: width)) }
+        }
+    }
+
+    public var outputSize: Int { options.width }
+    public var layerCount: Int { layers.count }
+    public var factors: [Parameter] { layers.flatMap(\.factors) }
+
+    /// Glorot's weights; those that add to the residual are smaller by the root of the number of such (Radford et al. 2019).
+    public func initialize(_ parameters: ParameterStore, random: inout Random) {
+        if let positions { parameters.fill(positions) { 0.02 * random.normal() } }
+        let scale = 1 / (2 * Double(layers.count)).squareRoot()
+        for layer in layers { layer.initialize(parameters, outputScale: scale, random: &random) }
+        norm.initialize(parameters)
+    }
+
+    /// The input of layer `index`: [rows, width].
+    private func input(_ index: Int, _ shape: WindowShape, _ run: Run) -> Matrix {
+        index == 0 ? run.matrix(first, rows: shape.rows) : layers[index - 1].output(shape, run)
+    }
+
+    /// `input` [rows, width] to [rows, width].
+    public func forward(_ input: Matrix, _ shape: WindowShape, _ run: Run) -> Matrix {
+        run.check(shape)
+        let backend = run.backend, first = run.matrix(first, rows: shape.rows), output = run.matrix(output, rows: shape.rows)
+        run.enter(.sums)
+        backend.copy(input, to: first)
+        if let positions {
+            precondition(shape.steps <= positions.shape[0], "\(shape.steps) steps with \(positions.shape[0]) learned positions")
+            if shape.steps > 0 { backend.addBlocks(run.value(positions).rows(0..<shape.steps), to: first) }
+        } else {
+            backend.addSinusoids(to: first, batch: shape.batch)
+        }
+        run.enter(.dropout)
+        if let draw = dropout.draw(run) { backend.drop(first, draw, into: first) }
+        for index in layers.indices { layers[index].forward(self.input(index, shape, run), shape, run) }
+        run.enter(.layerNorm)
+        norm.forward(self.input(layers.count, shape, run), into: output, rows: 0..<shape.rows, run)
+        run.enter(.other)
+        return output
+    }
+
+    public func backward(
+        _ input: Matrix, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
+    ) {
+        let backend = run.backend, rows = 0..<shape.rows
+        run.enter(.layerNorm)
+        shape.forEachEnded { backend.fill(outputGradient.rows($0), with: 0) }
+        norm.backward(self.input(layers.count, shape, run), gradient: outputGradient, rows: rows, run)
+        run.finish?(normRange)
+        for index in layers.indices.reversed() {
+            layers[index].backward(self.input(index, shape, run), gradient: outputGradient, shape, run)
+            run.finish?(ranges[index])
+        }
+        run.enter(.dropout)
+        if let draw = dropout.draw(run) { backend.drop(outputGradient, draw, into: outputGradient) }
+        run.enter(.sums)
+        if let positions {
+            if shape.steps > 0 { backend.addBlockSums(of: outputGradient, to: run.gradient(positions).rows(0..<shape.steps)) }
+            run.finish?(positionRange)
+        }
+        if let inputGradient {
+            if adding { backend.add(outputGradient, to: inputGradient) } else { backend.copy(outputGradient, to: inputGradient) }
+        }
+        run.enter(.other)
+    }
+
+    /// Of all layers but the last the sum that goes up to the next; of the last that with the last norm.
+    public func layerOutput(_ index: Int, _ shape: WindowShape, _ run: Run) -> Matrix {
+        index == layers.count - 1 ? run.matrix(output, rows: shape.rows) : layers[index].output(shape, run)
+    }
+}
+
+/// A layer of a Transformer: attention and feed-forward, each with a norm before it and a residual connection around it.
+private struct TransformerLayer: Sendable {
+    private let attention: SelfAttention
+    private let feedForward: FeedForward
+    private let attentionNorm, feedForwardNorm: LayerNorm
+    private let attentionDropout, feedForwardDropout: DropoutSite
+    /// [rows, width]: the input of each part after its norm; the sum after attention; the output.
+    private let attentionInput, feedForwardInput, middle, output: MatrixSlot
+    /// [rows, width]: the gradient of what a part adds, and that of its input.
+    private let partGradient, lowerGradient: MatrixSlot
+
+    init(_ name: String, _ options: Transformer.Options, sharing other: TransformerLayer?, in plan: inout Plan) {
+        let rows = plan.capacity.rows, width = options.width, working = plan.isTraining ? nil : other
+        attentionNorm = LayerNorm("\(name).attention.norm", size: width, rows: rows, in: &plan)
+        attention = SelfAttention(
+            "\(name).attention", width: width, heads: options.heads, isCausal: options.isCausal, dropout: options.attentionDropout,
+            sharing: other?.attention, in: &plan)
+        feedForwardNorm = LayerNorm("\(name).feed-forward.norm", size: width, rows: rows, in: &plan)
+        feedForward = FeedForward(
+            "\(name).feed-forward", width: width, hidden: options.hidden, function: options.function, sharing: other?.feedForward,
+            in: &plan)
+        attentionDropout = DropoutSite(rate: options.dropout, in: &plan)
+        feedForwardDropout = DropoutSite(rate: options.dropout, in: &plan)
+        attentionInput = working?.attentionInput ?? plan.factor(rows: rows, columns: width)
+        feedForwardInput = working?.feedForwardInput ?? plan.factor(rows: rows, columns: width)
+        middle = working?.middle ?? plan.matrix(rows: rows, columns: width)
+        output = plan.matrix(rows: rows, columns: width)
+        partGradient = other?.partGradient ?? plan.gradientFactor(rows: rows, columns: width)
+        lowerGradient = other?.lowerGradient ?? plan.gradient(rows: rows, columns: width)
+    }
+
+    var factors: [Parameter] { attention.factors + feedForward.factors }
+
+    func initialize(_ parameters: ParameterStore, outputScale: Double, random: inout Random) {
+        attentionNorm.initialize(parameters)
+        attention.initialize(parameters, outputScale: outputScale, random: &random)
+        feedForwardNorm.initialize(parameters)
+        feedForward.initialize(parameters, outputScale: outputScale, random: &random)
+    }
+
+    /// The output of the last forward pass: [rows, width].
+    func output(_ shape: WindowShape, _ run: Run) -> Matrix { run.matrix(output, rows: shape.rows) }
+
+    func forward(_ input: Matrix, _ shape: WindowShape, _ run: Run) {
+        let backend = run.backend, count = shape.rows, rows = 0..<count
+        let middle = run.matrix(middle, rows: count), output = output(shape, run)
+        let attentionInput = run.matrix(attentionInput, rows: count), feedForwardInput = run.matrix(feedForwardInput, rows: count)
+        run.enter(.layerNorm)
+        attentionNorm.forward(input, into: attentionInput, rows: rows, run)
+        attention.forward(attentionInput, into: middle, shape, run)
+        run.enter(.dropout)
+        backend.addResidual(input, bias: run.value(attention.outputBias), attentionDropout.draw(run), to: middle)
+        run.enter(.layerNorm)
+        feedForwardNorm.forward(middle, into: feedForwardInput, rows: rows, run)
+        feedForward.forward(feedForwardInput, into: output, run)
+        run.enter(.dropout)
+        backend.addResidual(middle, bias: run.value(feedForward.outputBias), feedForwardDropout.draw(run), to: output)
+    }
+
+    /// Makes `gradient`, that of the output, that of the input.
+    func backward(_ input: Matrix, gradient: Matrix, _ shape: WindowShape, _ run: Run) {
+        let backend = run.backend, count = shape.rows, rows = 0..<count, middle = run.matrix(middle, rows: count)
+        let part = run.matrix(partGradient, rows: count), lower = run.matrix(lowerGradient, rows: count)
+        run.enter(.dropout)
+        backend.drop(gradient, feedForwardDropout.draw(run), into: part)
+        feedForward.backward(run.matrix(feedForwardInput, rows: count), outputGradient: part, into: lower, run)
+        run.enter(.layerNorm)
+        feedForwardNorm.backward(middle, gradient: lower, rows: rows, run)
+        run.enter(.sums)
+        backend.add(lower, to: gradient)
+        run.enter(.dropout)
+        backend.drop(gradient, attentionDropout.draw(run), into: part)
+        attention.backward(run.matrix(attentionInput, rows: count), outputGradient: part, into: lower, shape, run)
+        run.enter(.layerNorm)
+        attentionNorm.backward(input, gradient: lower, rows: rows, run)
+        run.enter(.sums)
+        backend.add(lower, to: gradient)
+    }
+}
