@@ -10,7 +10,7 @@ public import WordVectors
 ///
 /// Sentences are taken in groups of bounded size, sorted by length within a group, run in batches from the zero state,
 /// and handed on in the order in which they came. What a sentence gets does not depend on the others, to the last bit.
-/// Longer ones than a batch has room for run alone, in pieces.
+/// Longer ones than a batch has room for, or than the encoder sees at once, run alone, in pieces.
 public final class SentenceEncoder {
     /// The counts of what was encoded, and of words by the origin of their vectors.
     public struct Statistics: Sendable, Equatable {
@@ -45,6 +45,8 @@ public final class SentenceEncoder {
     private let writer: any VectorWriter
     private let input: SentenceInput
     private let sequential: SequentialRun
+    /// `nil` for encoders that carry a state from piece to piece.
+    private let overlapping: OverlappingRun?
     private let limits: BatchLimits
     private let isStateful: Bool
     private let longest: Int
@@ -70,7 +72,15 @@ public final class SentenceEncoder {
         self.encoder = encoder
         self.writer = writer
         self.isStateful = isStateful
-        self.longest = longest
+        let window = encoder.longestSequence.map { min($0, longest + 1) }
+        // A mark stands before the words.
+        var most = longest
+        if let window { most = window - 1 }
+        self.longest = most
+        guard window == nil || !isStateful else {
+            throw ToolError(
+                .usage, "--stateful: the encoder \(encoder.configuration.encoder.name) has no state that it could go on from")
+        }
         if let complaint = choice.complaint(layers: encoder.layerCount) { throw ToolError(.usage, complaint) }
         limits = BatchLimits(encoder, groupTokens: groupTokens)
         vectors = TokenVectors(encoder, choice, limits)
@@ -83,9 +93,14 @@ public final class SentenceEncoder {
         }
         let words = configuration.input == .embeddings ? table.map { ($0, tableName) } : nil
         let units = configuration.input == .subwords ? merges : nil
-        input = try SentenceInput(encoder, table: words, merges: units, limits)
+        input = try SentenceInput(encoder, table: words, merges: units, longestWord: most, limits)
         encoder.packWeights(precision)
         sequential = SequentialRun(encoder, input, vectors, isStateful: isStateful, longest: longest)
+        if let window {
+            overlapping = OverlappingRun(encoder, input, vectors, longest: window)
+        } else {
+            overlapping = nil
+        }
     }
 
     /// Takes a sentence; its vectors are written now or later. Throws what writing throws.
@@ -97,7 +112,11 @@ public final class SentenceEncoder {
         if isStateful || length > longest {
             try flush()
             try writer.begin(words)
-            try sequential.run(words, steps: steps) { try writer.append($0) }
+            if let overlapping {
+                try overlapping.run(words, steps: steps) { try writer.append($0) }
+            } else {
+                try sequential.run(words, steps: steps) { try writer.append($0) }
+            }
             return try writer.end()
         }
         group.sentences.append(.init(words: words, steps: steps, length: length))

@@ -47,15 +47,19 @@ final class SentenceInput: NumberedWords {
     /// Seconds that the host has waited for a device.
     var waited: Double { numbers.waited + batches.waited }
 
+    /// The number of units of a word that are read.
+    private let longestWord: Int
+
     /// The number of words whose units are remembered.
     private static let mostCut = 1 << 20
 
-    /// Makes room for batches within `limits`. Throws `ToolError` with status `configuration` if the table, of a model
+    /// Makes room for batches within `limits`, and words of at most `longestWord` units. Throws `ToolError` with status `configuration` if the table, of a model
     /// that reads vectors, or the merges, of a model that reads units, do not fit the model.
     init(
         _ encoder: ContextualEncoder, table: (table: EmbeddingTable, name: String)?, merges: (table: Merges, name: String)?,
-        _ limits: BatchLimits
+        longestWord: Int, _ limits: BatchLimits
     ) throws {
+        self.longestWord = longestWord
         let configuration = encoder.configuration, width = configuration.width, rows = limits.capacity.rows
         self.encoder = encoder
         self.table = table?.table
@@ -113,7 +117,7 @@ final class SentenceInput: NumberedWords {
                     numbers.append(units.find($0).map(Int32.init) ?? EncoderConfiguration.Mark.unknown)
                 }
             }
-            cut.append(Array(numbers.prefix(SentenceEncoder.longestPiece)))
+            cut.append(Array(numbers.prefix(longestWord)))
         }
         return cut[id]
     }
@@ -225,6 +229,9 @@ struct StepRows {
 
     @inline(__always)
     subscript(step: Int) -> Int { first + stride * step }
+
+    /// The rows from step `count` on.
+    func dropped(_ count: Int) -> StepRows { StepRows(first: self[count], stride: stride) }
 }
 
 /// Numbers of rows, for each of several directions.

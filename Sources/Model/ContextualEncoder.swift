@@ -50,6 +50,9 @@ public final class ContextualEncoder {
         directions.map(\.parameters) + [directions.first?.sharedParameters].compactMap { $0 }
     }
 
+    /// The steps of a sequence that the encoder sees at once at most; `nil`: any number, because it carries a state on.
+    public var longestSequence: Int? { configuration.encoder.family.longestSequence }
+
     /// The backends of all directions, in their order.
     public var backends: [any Backend] { directions.map(\.backend) }
 

@@ -271,6 +271,9 @@ public final class DirectionModel {
 
     // MARK: - State
 
+    /// True if a sequence may go on in a later pass.
+    public var carriesState: Bool { network.state != nil }
+
     public func resetState() { memory.startsAtZero = true }
 
     /// Floats of the state that a window takes over from the one before it, for `batch` sequences.

@@ -102,23 +102,27 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     }
 
     /// The presets' names and encoders.
-    public static let presets: [(name: String, shape: LSTMShape)] = [
-        ("elmo-c", reference), ("elmo", reference), ("elmo-a", reference), ("elmo-sub", reference),
-        ("elmo-c-wide", reference.twiceAsWide), ("elmo-c-deep", reference.deeper(by: 2)),
-        ("medium", LSTMShape(cell: 2048, projection: 256)),
-        ("base", LSTMShape(cell: 1024, projection: 256)),
-        ("small", LSTMShape(cell: 512, projection: 128)),
-        ("tiny", LSTMShape(cell: 32, projection: 16)),
+    public static let presets: [(name: String, shape: EncoderShape)] = [
+        ("elmo-c", .lstm(shape: reference)), ("elmo", .lstm(shape: reference)), ("elmo-a", .lstm(shape: reference)),
+        ("elmo-sub", .lstm(shape: reference)), ("elmo-c-wide", .lstm(shape: reference.twiceAsWide)),
+        ("elmo-c-deep", .lstm(shape: reference.deeper(by: 2))),
+        ("transformer-base", .transformer(shape: .base)), ("transformer-large", .transformer(shape: .large)),
+        ("gpt", .transformer(shape: .gpt)),
+        ("medium", .lstm(shape: LSTMShape(cell: 2048, projection: 256))),
+        ("base", .lstm(shape: LSTMShape(cell: 1024, projection: 256))),
+        ("small", .lstm(shape: LSTMShape(cell: 512, projection: 128))),
+        ("tiny", .lstm(shape: LSTMShape(cell: 32, projection: 16))),
     ]
     /// The encoder of Li et al. 2019.
     private static let reference = LSTMShape(cell: 4096, projection: 512)
 
     /// The configuration of a preset, `nil` if there is none of this name. `elmo-c` is the reference of Li et al. 2019,
     /// which has vectors of 300; `elmo` is Peters et al. 2018, and `elmo-a` and `elmo-sub` are what the former compare
-    /// with. The vocabulary is still to be set.
+    /// with; `transformer-base` and `transformer-large` are those of Vaswani et al. 2017, and `gpt` that of Radford et al. 2018. The
+    /// vocabulary is still to be set.
     public init?(preset name: String, vectorSize: Int) {
         guard let preset = Self.presets.first(where: { $0.name == name }) else { return nil }
-        self.init(.lstm(shape: preset.shape), vectorSize: vectorSize)
+        self.init(preset.shape, vectorSize: vectorSize)
         switch name {
         case "elmo":
             input = .characters

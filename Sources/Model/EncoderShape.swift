@@ -1,3 +1,4 @@
+public import Kernels
 public import Layers
 
 /// The sequence encoders there are, each with its own options. A new one is a layer, a file with its shape, and a case here:
@@ -5,11 +6,13 @@ public import Layers
 public enum EncoderShape: Codable, Sendable, Equatable {
     case lstm(shape: LSTMShape)
     case gru(shape: GRUShape)
+    case transformer(shape: TransformerShape)
 
     /// The name of each encoder for users, and the shape that it begins with.
     public static let kinds: [(name: String, shape: EncoderShape)] = [
         ("lstm", .lstm(shape: LSTMShape(cell: 0, projection: nil))),
         ("gru", .gru(shape: GRUShape(cell: 0))),
+        ("transformer", .transformer(shape: .asWide(as: 0))),
     ]
 
     public var family: any EncoderFamily {
@@ -17,12 +20,14 @@ public enum EncoderShape: Codable, Sendable, Equatable {
             switch self {
             case .lstm(let shape): shape
             case .gru(let shape): shape
+            case .transformer(let shape): shape
             }
         }
         set {
             switch newValue {
             case let shape as LSTMShape: self = .lstm(shape: shape)
             case let shape as GRUShape: self = .gru(shape: shape)
+            case let shape as TransformerShape: self = .transformer(shape: shape)
             default: preconditionFailure("\(type(of: newValue)) has no case in EncoderShape")
             }
         }
@@ -43,6 +48,15 @@ public protocol EncoderFamily: Codable, Sendable, Equatable {
     /// True if the output of the input layer is normalised, too.
     var layerNorm: Bool { get }
 
+    /// Takes over the size of another encoder: its cells and the width of its output.
+    mutating func takeSize(cell: Int, width: Int)
+    /// The words of a text that are usually trained together; `nil`: as many as a recurrent encoder's.
+    var usualWindow: Int? { get }
+    /// The steps of a sequence at most; `nil`: any number.
+    var longestSequence: Int? { get }
+    /// Says how many words will be trained together.
+    mutating func prepare(forWindow window: Int)
+
     /// Takes over what the user asked for; returns the option that this family does not have, if there is one.
     mutating func apply(_ options: EncoderOverrides) -> String?
     /// The complaint about values that make no encoder; `nil` if they make one.
@@ -60,9 +74,20 @@ public protocol EncoderFamily: Codable, Sendable, Equatable {
     func make(_ name: String, isCausal: Bool, in plan: inout Plan) -> any SequenceEncoder
 }
 
+extension EncoderFamily {
+    // What holds of recurrent encoders.
+    public var usualWindow: Int? { nil }
+    public var longestSequence: Int? { nil }
+    public mutating func prepare(forWindow window: Int) {}
+}
+
 /// Options of an encoder that were asked for instead of a preset's.
 public struct EncoderOverrides: Sendable {
     public var cell, projection, layers: Int?
+    /// Of a Transformer.
+    public var heads, feedForward, longest: Int?
+    public var activation: HiddenFunction?
+    public var positions: TransformerShape.PositionKind?
     public var dropout: Float?
     public var dropoutKind: DropoutKind?
     public var layerNorm, residual: Bool?
@@ -86,4 +111,15 @@ func sizeComplaint(_ sizes: [(name: String, size: Int)]) -> String? {
 /// The complaint that a share of units to drop is none.
 func dropoutComplaint(_ dropout: Float) -> String? {
     dropout >= 0 && dropout < 1 ? nil : "dropout is \(dropout), and must be at least 0 and below 1"
+}
+
+extension EncoderOverrides {
+    /// The first option that was given of a family that is not this one; `nil` if there is none.
+    var ofTransformer: String? {
+        let given = [
+            (heads != nil, "--heads"), (feedForward != nil, "--feed-forward"), (longest != nil, "--longest"),
+            (activation != nil, "--activation"), (positions != nil, "--positions"),
+        ]
+        return given.first { $0.0 }?.1
+    }
 }

@@ -16,7 +16,10 @@ public struct GRUShape: EncoderFamily {
 
     public var width: Int { cell }
 
+    public mutating func takeSize(cell: Int, width: Int) { self.cell = cell }
+
     public mutating func apply(_ options: EncoderOverrides) -> String? {
+        if let option = options.ofTransformer { return option }
         if options.projection != nil { return "--projection" }
         if options.dropoutKind == .recurrent { return "--dropout-kind recurrent" }
         cell = options.cell ?? cell

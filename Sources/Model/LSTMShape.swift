@@ -40,7 +40,13 @@ public struct LSTMShape: EncoderFamily {
         return shape
     }
 
+    public mutating func takeSize(cell: Int, width: Int) {
+        self.cell = cell
+        projection = width == cell ? nil : width
+    }
+
     public mutating func apply(_ options: EncoderOverrides) -> String? {
+        if let option = options.ofTransformer { return option }
         if let cell = options.cell { self.cell = cell }
         if let projection = options.projection { self.projection = projection }
         layers = options.layers ?? layers

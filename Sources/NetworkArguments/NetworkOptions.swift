@@ -1,5 +1,6 @@
 public import ArgumentParser
 import Files
+public import Kernels
 public import Model
 
 extension LossKind: ExpressibleByArgument {}
@@ -17,6 +18,8 @@ extension OutputKind: ExpressibleByArgument {
 }
 extension DropoutKind: ExpressibleByArgument {}
 extension Reading: ExpressibleByArgument {}
+extension HiddenFunction: ExpressibleByArgument {}
+extension TransformerShape.PositionKind: ExpressibleByArgument {}
 
 /// The options of a network: of `train`, and of the networks that `bench` compares.
 public struct NetworkOptions: ParsableArguments {
@@ -25,7 +28,7 @@ public struct NetworkOptions: ParsableArguments {
             A known encoder: tiny 32/16, small 512/128, base 1024/256, medium 2048/256, elmo-c 4096/512, elmo-c-wide \
             8192/1024, elmo-c-deep 4096/512 of 4 layers; or what elmo-c is compared with, of the same size: elmo \
             (characters, sampled softmax, shared by the directions), elmo-a (adaptive softmax), elmo-sub (subwords with one \
-            table for input and output).
+            table for input and output); or a Transformer: transformer-base 512 wide, transformer-large 1024, gpt 768 with 12 layers.
             """)
     public var preset: Preset = .small
 
@@ -68,11 +71,33 @@ public struct NetworkOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Cells of a layer and direction, instead of the preset's.", valueName: "n"))
     public var cell: Int?
 
-    @Option(help: ArgumentHelp("Width of a layer's output in a direction, instead of the preset's.", valueName: "n"))
+    @Option(
+        name: [.long, .customLong("width")],
+        help: ArgumentHelp("Width of a layer's output in a direction, instead of the preset's.", valueName: "n"))
     public var projection: Int?
 
-    @Option(help: ArgumentHelp("Layers of the encoder [2; preset elmo-c-deep: 4].", valueName: "n"))
+    @Option(help: ArgumentHelp(
+        "Layers of the encoder [2; preset elmo-c-deep: 4; transformer: 6; preset gpt: 12].", valueName: "n"))
     public var layers: Int?
+
+    @Option(help: ArgumentHelp("Of transformer: heads of attention, which divide the width [one for 64 of it].", valueName: "n"))
+    public var heads: Int?
+
+    @Option(help: ArgumentHelp("Of transformer: width of the feed-forward layers [4 times the width].", valueName: "n"))
+    public var feedForward: Int?
+
+    @Option(help: "Of transformer: the function in the feed-forward layers [relu; preset gpt: gelu].")
+    public var activation: HiddenFunction?
+
+    @Option(help: "Of transformer: how it knows where a word stands in its window [sinusoidal; preset gpt: learned].")
+    public var positions: TransformerShape.PositionKind?
+
+    @Option(help: ArgumentHelp(
+        """
+        Of transformer: words of a text that it sees at once at most; longer sentences are encoded in windows of so many, which \
+        overlap [the window of training; preset gpt: 512].
+        """, valueName: "n"))
+    public var longest: Int?
 
     @Option(help: ArgumentHelp("Share of the units that dropout drops.", valueName: "p"))
     public var dropout: Float = 0.1
@@ -136,6 +161,9 @@ public struct NetworkOptions: ParsableArguments {
         case elmoC = "elmo-c"
         case elmoCWide = "elmo-c-wide"
         case elmoCDeep = "elmo-c-deep"
+        case transformerBase = "transformer-base"
+        case transformerLarge = "transformer-large"
+        case gpt
         case elmo
         case elmoA = "elmo-a"
         case elmoSub = "elmo-sub"
@@ -145,7 +173,8 @@ public struct NetworkOptions: ParsableArguments {
         public var loss: LossKind {
             switch self {
             case .small, .base, .medium: .contrastive
-            case .tiny, .elmoC, .elmoCWide, .elmoCDeep, .elmo, .elmoA, .elmoSub: .cosine
+            case .tiny, .elmoC, .elmoCWide, .elmoCDeep, .transformerBase, .transformerLarge, .gpt, .elmo, .elmoA, .elmoSub:
+                .cosine
             }
         }
     }
@@ -156,10 +185,9 @@ public struct NetworkOptions: ParsableArguments {
     private var base: EncoderConfiguration? {
         guard var configuration = EncoderConfiguration(preset: preset.rawValue, vectorSize: 0) else { return nil }
         if let encoder, encoder.name != configuration.encoder.name {
-            var sizes = EncoderOverrides()
-            sizes.cell = configuration.encoder.cell
+            let (cell, width) = (configuration.encoder.cell, configuration.encoder.width)
             configuration.encoder = encoder.shape
-            _ = configuration.encoder.family.apply(sizes)
+            configuration.encoder.family.takeSize(cell: cell, width: width)
         }
         configuration.loss = loss ?? preset.loss
         if let input { configuration.input = input }
@@ -170,6 +198,8 @@ public struct NetworkOptions: ParsableArguments {
         return configuration
     }
 
+    /// The words of a stream that this encoder is usually trained on together; `nil`: as many as a recurrent one.
+    public var usualWindow: Int? { base?.encoder.family.usualWindow }
     public var needsTable: Bool { base.map { $0.input == .embeddings || $0.output == .continuous } ?? true }
     public var readsUnits: Bool { base?.input == .subwords }
     public var needsVocabulary: Bool { base?.output.hasVocabulary ?? false }
@@ -232,6 +262,8 @@ public struct NetworkOptions: ParsableArguments {
         var overrides = EncoderOverrides()
         (overrides.cell, overrides.projection, overrides.layers) = (cell, projection, layers)
         (overrides.dropout, overrides.dropoutKind) = (dropout, dropoutKind)
+        (overrides.heads, overrides.feedForward, overrides.longest) = (heads, feedForward, longest)
+        (overrides.activation, overrides.positions) = (activation, positions)
         if noLayerNorm { overrides.layerNorm = false }
         if noResidual { overrides.residual = false }
         return overrides

@@ -160,7 +160,7 @@ public final class HeldOutText {
             }
             return result
         }
-        if let unitText, model.direction == .forward { scores = try unitText.score(model) }
+        if let unitText, model.direction == .forward, model.carriesState { scores = try unitText.score(model) }
         scores.perplexity = exp(objective.mean * objective.count / Double(max(1, wordPositions)))
         let unknown = targets.count { $0 == .max || $0 == UInt32(EncoderConfiguration.Mark.unknown) }
         return HeldOutResult(

@@ -109,6 +109,10 @@ public final class TextScorer {
         scoreVocabulary = hasVocabulary ? nil : read
         self.batch = batch ?? record?.batch ?? TrainingOptions().batch
         self.window = window ?? record?.window ?? TrainingOptions().window
+        if let longest = configuration.encoder.family.longestSequence, self.window > longest {
+            throw ToolError(
+                .usage, "--window is \(self.window), and the encoder of \(model) sees at most \(longest) words at once")
+        }
         encoder = try ModelFile.read(model, capacity: WindowCapacity(batch: self.batch, rows: self.batch * self.window), pool: pool)
         encoder.packWeights()
     }
@@ -309,15 +313,21 @@ extension TextScorer {
         let text = try sentences(paths, limit: .max)
         let likeliest = try likeliest(model, count, open: open)
         let isContinuous = configuration.output == .continuous, begin = direction == .forward ? words.begin : words.end
-        let inputs = InputBatch(configuration, rows: 1, words: words.count, backend: model.backend), shape = WindowShape(steps: 1, batch: 1)
+        // Word by word, or, where no state is carried on, as many of the last words as the encoder sees at once.
+        let most = model.carriesState ? 1 : min(encoder.longestSequence ?? window, model.capacity.rows)
+        let inputs = InputBatch(configuration, rows: most, words: words.count, backend: model.backend)
         for index in 0..<text.count {
-            let sentence = direction == .forward ? Array(text[index]) : text[index].reversed()
+            let read = [begin] + (direction == .forward ? Array(text[index]) : text[index].reversed())
+            var shape = WindowShape(steps: 1, batch: 1)
             model.resetState()
-            for word in [begin] + sentence {
-                try inputs.fill([word], of: words)
-                model.advance(inputs.words(rows: 1), shape: shape)
+            for first in stride(from: model.carriesState ? 0 : max(0, read.count - most), to: read.count, by: most) {
+                let part = Array(read[first..<min(read.count, first + most)])
+                shape = WindowShape(steps: part.count, batch: 1)
+                try inputs.fill(part, of: words)
+                model.advance(inputs.words(rows: part.count), shape: shape)
             }
-            let row = isContinuous ? model.predictVectors(shape) : model.states(shape)
+            let rows = isContinuous ? model.predictVectors(shape) : model.states(shape)
+            let row = rows.rows(shape.rows - 1..<shape.rows)
             if isContinuous && !configuration.isContrastive { model.backend.normalize(row) }
             let found = try likeliest(row).map { number, logProbability in
                 Candidate(word: name(of: number), probability: exp(logProbability))

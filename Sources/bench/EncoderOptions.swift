@@ -72,8 +72,11 @@ struct SizeOptions: ParsableArguments {
     func encoder(_ setLayers: (inout EncoderConfiguration) -> Void) throws -> EncoderConfiguration {
         guard Self.presets.contains(preset), var configuration = EncoderConfiguration(preset: preset, vectorSize: dimension)
         else { throw ValidationError("no preset of the name \(preset) that reads words") }
-        if let cell { configuration.lstm.cell = cell }
-        if let projection { configuration.lstm.projection = projection }
+        var sizes = EncoderOverrides()
+        (sizes.cell, sizes.projection) = (cell, projection)
+        if let option = configuration.encoder.family.apply(sizes) {
+            throw ValidationError("\(option) is not used: \(configuration.encoder.name) has no such option")
+        }
         if directions == 1 { configuration.reading = .forward }
         configuration.cutoffs = []
         setLayers(&configuration)

@@ -17,11 +17,15 @@ struct ScheduleOptions: ParsableArguments {
             """)
     var recipe: Recipe = .quick
 
-    @Option(help: ArgumentHelp("Parallel streams of text [quick: 64].", valueName: "n"))
+    @Option(help: ArgumentHelp("Parallel streams of text [quick: 64; transformer: as many words in all].", valueName: "n"))
     var batch: Int?
 
-    @Option(help: ArgumentHelp("Words of a stream trained together (truncated BPTT).", valueName: "n"))
-    var window = 20
+    @Option(help: ArgumentHelp(
+        "Words of a stream trained together: truncated BPTT, or what a Transformer sees at once [20; transformer: 128].",
+        valueName: "n"))
+    var window: Int?
+
+    private static let usualWindow = 20
 
     @Option(help: ArgumentHelp("Windows whose gradients are added up for one step.", valueName: "n"))
     var accumulate = 1
@@ -68,7 +72,7 @@ struct ScheduleOptions: ParsableArguments {
     var resetState = false
 
     func validate() throws {
-        try checkWindow(batch: batch ?? recipe.options.batch, window: window)
+        try checkWindow(batch: batch ?? recipe.options.batch, window: window ?? Self.usualWindow)
         guard (1...65536).contains(accumulate) else { throw ValidationError("--accumulate must be from 1 to 65536") }
         guard (epochs ?? 1) > 0, (epochs ?? 1) < 1e6 else {
             throw ValidationError("--epochs must be above 0 and below 1000000")
@@ -85,11 +89,15 @@ struct ScheduleOptions: ParsableArguments {
         guard (clip ?? 0) >= 0, (clip ?? 0).isFinite else { throw ValidationError("--clip must be a number, 0 or above") }
     }
 
-    func options(seed: UInt64, _ evaluation: EvaluationOptions) -> TrainingOptions {
+    /// - Parameter usual: the words of a stream that the encoder is usually trained on together; `nil`: as many as a recurrent one.
+    func options(seed: UInt64, _ evaluation: EvaluationOptions, usualWindow usual: Int?) -> TrainingOptions {
         var options = recipe.options
+        let usual = usual ?? Self.usualWindow, window = window ?? usual
+        // Recipes are for windows of recurrent encoders; a step is of as many words in others.
+        if usual != Self.usualWindow { options.batch = max(1, options.batch * Self.usualWindow / usual) }
         if let batch {
             options.batch = batch
-            options.peakRate = recipe.peakRate(batch: batch * accumulate)
+            options.peakRate = recipe.peakRate(batch: batch * accumulate * usual / Self.usualWindow)
         }
         options.window = window
         options.accumulation = accumulate

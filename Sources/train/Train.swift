@@ -122,7 +122,7 @@ struct Train: Tool {
             heldOut: evaluation.heldOut, heldOutEvery: evaluation.heldOutEvery,
             heldOutTokens: evaluation.heldOutTokens ?? EvaluationOptions.defaultHeldOutTokens,
             centred: !network.rawTargets, threads: common.threads)
-        let options = schedule.options(seed: seed.seed, evaluation)
+        let options = schedule.options(seed: seed.seed, evaluation, usualWindow: network.usualWindow)
         let configuration = try self.configuration(input, options)
         try input.check(configuration, options)
         let gpu = try device.open()
@@ -180,6 +180,7 @@ struct Train: Tool {
     private func configuration(_ input: TrainingInput, _ options: TrainingOptions) throws -> EncoderConfiguration {
         var configuration = try network.configuration(
             dimension: input.words.vectors?.dimension ?? 0, classes: input.words.vocabulary?.size ?? 0)
+        configuration.encoder.family.prepare(forWindow: options.window)
         input.describe(in: &configuration)
         if network.negatives == nil { input.lowerNegatives(in: &configuration, options) }
         return configuration

@@ -15,7 +15,7 @@ import Model
 
     static func configuration(_ preset: String) throws -> EncoderConfiguration {
         var configuration: EncoderConfiguration, options = EncoderOverrides()
-        (options.cell, options.layers, options.dropout) = (9, 2, 0.2)
+        (options.layers, options.dropout) = (2, 0.2)
         if let targets = TargetKind(rawValue: preset) {
             configuration = EncoderConfiguration(vectorSize: 6, cell: 9, projection: 5)
             (configuration.loss, configuration.targets, configuration.learnsScale) = (.contrastive, targets, targets == .mapped)
@@ -23,8 +23,9 @@ import Model
             configuration = EncoderConfiguration(kind.shape, vectorSize: 6)
         } else {
             configuration = try #require(EncoderConfiguration(preset: preset, vectorSize: 6))
-            options.projection = 5
         }
+        configuration.encoder.family.takeSize(cell: 9, width: 5)
+        configuration.encoder.family.prepare(forWindow: 4)
         #expect(configuration.encoder.family.apply(options) == nil)
         (configuration.vocabularySize, configuration.negatives) = (40, 7)
         if !configuration.cutoffs.isEmpty { configuration.cutoffs = [8, 20] }

@@ -148,7 +148,8 @@ import Model
     @Test(arguments: EncoderShape.kinds.map(\.name)) func encodersAreKept(name: String) throws {
         let kind = try #require(EncoderShape.kinds.first { $0.name == name })
         var configured = EncoderConfiguration(kind.shape, vectorSize: 7), options = EncoderOverrides()
-        (options.cell, options.layers, options.dropout, options.residual, options.layerNorm) = (6, 3, 0.25, false, false)
+        (options.layers, options.dropout, options.layerNorm) = (3, 0.25, false)
+        configured.encoder.family.takeSize(cell: 6, width: 6)
         #expect(configured.encoder.family.apply(options) == nil && configured.complaint == nil)
         #expect(configured.encoder.name == name && configured.encoder.family.layers == 3)
         let (capacity, pool) = (WindowCapacity(batch: 1, rows: 1), ThreadPool(threads: 1))
@@ -160,10 +161,9 @@ import Model
         try output.commit()
         #expect(try ModelFile.read(path, capacity: capacity, pool: pool).configuration == configured)
         #expect(try ModelFile.describe(path).hasPrefix("\(path)\nencoder \(name), "))
-        #expect(EncoderConfiguration(vectorSize: 7, cell: 9, projection: 5).difference(from: configured).contains("cell 9, not 6"))
-        options.cell = 0
-        _ = configured.encoder.family.apply(options)
-        #expect(configured.complaint?.contains("cell is 0") == true)
+        #expect(EncoderConfiguration(vectorSize: 7, cell: 9, projection: 5).difference(from: configured).contains("encoder lstm, not \(name)") == (name != "lstm"))
+        configured.encoder.family.takeSize(cell: 0, width: 0)
+        #expect(configured.complaint?.contains("is 0, and must be from 1 to") == true)
     }
 
     @Test(arguments: [

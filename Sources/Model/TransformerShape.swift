@@ -1,0 +1,117 @@
+public import Kernels
+public import Layers
+
+/// A Transformer; see `Transformer`. It sees the words of one window, and has no state to carry to the next.
+public struct TransformerShape: EncoderFamily {
+    public var width: Int
+    public var heads: Int
+    /// Width of the feed-forward layers.
+    public var feedForward: Int
+    public var layers: Int
+    public var activation = HiddenFunction.relu
+    public var positions = PositionKind.sinusoidal
+    /// The steps of a sequence at most: a text is read in windows of so many. Training sets it to its own window if it is 0.
+    public var longest = 0
+    /// True if the output of the input layer is normalised.
+    public var layerNorm = true
+    /// Dropout in training, of the input and of what each part adds; and of the weights of attention.
+    public var dropout: Float = 0.1
+    public var attentionDropout: Float = 0
+
+    public init(width: Int, heads: Int, feedForward: Int, layers: Int) {
+        (self.width, self.heads, self.feedForward, self.layers) = (width, heads, feedForward, layers)
+    }
+
+    /// What says where in its sequence a word stands.
+    public enum PositionKind: String, Codable, Sendable, CaseIterable {
+        /// Sines and cosines of many wavelengths.
+        case sinusoidal
+        /// A vector of each position that is trained.
+        case learned
+    }
+
+    /// The base model and the large one of Vaswani et al. 2017, and GPT (Radford et al. 2018).
+    public static let base = TransformerShape(width: 512, heads: 8, feedForward: 2048, layers: 6)
+    public static let large = TransformerShape(width: 1024, heads: 16, feedForward: 4096, layers: 6)
+    public static var gpt: TransformerShape {
+        var shape = TransformerShape(width: 768, heads: 12, feedForward: 3072, layers: 12)
+        (shape.activation, shape.positions, shape.longest) = (.gelu, .learned, 512)
+        shape.attentionDropout = 0.1
+        return shape
+    }
+
+    public var cell: Int { feedForward }
+    public var longestSequence: Int? { longest }
+
+    public var usualWindow: Int? { 128 }
+
+    public mutating func prepare(forWindow window: Int) { if longest == 0 { longest = window } }
+
+    /// Returns a Transformer of this width, with heads of 64 and feed-forward layers four times as wide.
+    static func asWide(as width: Int) -> TransformerShape {
+        var heads = max(1, width / 64)
+        while width % heads != 0 { heads -= 1 }
+        return TransformerShape(width: width, heads: heads, feedForward: 4 * width, layers: 6)
+    }
+
+    public mutating func takeSize(cell: Int, width: Int) {
+        let wide = Self.asWide(as: width)
+        (self.width, heads, feedForward) = (width, wide.heads, wide.feedForward)
+    }
+
+    public mutating func apply(_ options: EncoderOverrides) -> String? {
+        if options.cell != nil { return "--cell" }
+        if options.dropoutKind == .recurrent { return "--dropout-kind recurrent" }
+        if options.residual == false { return "--no-residual" }
+        if let projection = options.projection { takeSize(cell: 0, width: projection) }
+        heads = options.heads ?? heads
+        feedForward = options.feedForward ?? feedForward
+        layers = options.layers ?? layers
+        activation = options.activation ?? activation
+        positions = options.positions ?? positions
+        longest = options.longest ?? longest
+        if let own = options.dropout { (dropout, attentionDropout) = (own, attentionDropout > 0 ? own : 0) }
+        layerNorm = options.layerNorm ?? layerNorm
+        return nil
+    }
+
+    public var complaint: String? {
+        if let complaint = sizeComplaint([
+            ("width", width), ("heads", heads), ("feedForward", feedForward), ("layers", layers),
+        ]) { return complaint }
+        if width % heads != 0 { return "heads is \(heads), and must divide the width, \(width)" }
+        if longest < 0 || longest > 1 << 16 { return "longest is \(longest), and must be from 1 to \(1 << 16)" }
+        return dropoutComplaint(dropout) ?? dropoutComplaint(attentionDropout)
+    }
+
+    public var weights: Double {
+        let width = Double(width)
+        return Double(layers) * width * (4 * width + 2 * Double(feedForward))
+            + (positions == .learned ? Double(longest) * width : 0)
+    }
+
+    public var activations: Double { Double(layers) * (9 * Double(width) + Double(feedForward)) + 2 * Double(feedForward) }
+
+    public var description: String {
+        "width \(width), heads \(heads), feed-forward \(feedForward), layers \(layers)\n"
+            + "positions \(positions.rawValue), windows of at most \(longest) steps, activation \(activation.rawValue), "
+            + "layer norm of the input \(layerNorm), dropout \(dropout), of attention \(attentionDropout)\n"
+    }
+
+    public var settings: [String: String] {
+        [
+            "layers": "\(layers)", "heads": "\(heads)", "positions": positions.rawValue, "activation": activation.rawValue,
+            "layer norm": layerNorm ? "before each part, and of the input" : "before each part",
+            "dropout": dropout > 0 ? "\(dropout), of attention \(attentionDropout)" : "none",
+        ]
+    }
+
+    public func make(_ name: String, isCausal: Bool, in plan: inout Plan) -> any SequenceEncoder {
+        var options = Transformer.Options(width: width, heads: heads, hidden: feedForward, layers: layers)
+        options.function = activation
+        options.isCausal = isCausal
+        options.learnedPositions = positions == .learned ? longest : nil
+        (options.dropout, options.attentionDropout) = (dropout, attentionDropout)
+        return Transformer(name, options: options, in: &plan)
+    }
+}
