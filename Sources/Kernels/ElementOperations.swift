@@ -235,8 +235,11 @@ private struct ActivatedRows: RowJob {
         let x = input.row(row), y = output.row(row)
         switch function {
         case .relu:
-            // Written so that NaN stays.
-            for index in 0..<columns {
+            forEachEight(columns) { index in
+                let value = x[vector: index] + bias[vector: index]
+                // Written so that NaN stays.
+                y[vector: index] = value.replacing(with: 0, where: value .< 0)
+            } rest: { index in
                 let value = x[index] + bias[index]
                 y[index] = value < 0 ? 0 : value
             }
@@ -268,7 +271,11 @@ private struct BentRows: RowJob {
         let x = input.row(row), y = output.row(row), slope = gradient.row(row)
         switch function {
         case .relu:
-            for index in 0..<columns {
+            forEachEight(columns) { index in
+                let value = x[vector: index] + bias[vector: index], own = slope[vector: index]
+                y[vector: index] = value.replacing(with: 0, where: value .< 0)
+                slope[vector: index] = own.replacing(with: 0, where: value .<= 0)
+            } rest: { index in
                 let value = x[index] + bias[index]
                 y[index] = value < 0 ? 0 : value
                 slope[index] = value > 0 ? slope[index] : 0
