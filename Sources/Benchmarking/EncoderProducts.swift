@@ -12,9 +12,10 @@ public struct EncoderProduct: Sendable {
         sizes = OperationCase.Sizes(rows: rows, columns: columns, depth: depth)
     }
 
-    /// The products of an LSTM layer in a training step, and the large one that is the ceiling of `bench train`. Right factors
+    /// The products of an encoder's layer in a training step, and the large one that is the ceiling of `bench train`. Right factors
     /// that serve all steps of a window are packed before.
     public static func ofTraining(_ encoder: EncoderConfiguration, batch: Int, window: Int) -> [EncoderProduct] {
+        if let shape = encoder.encoder.family as? TransformerShape { return ofTraining(shape, positions: batch * window) }
         let (gates, cell, width, positions) = (4 * encoder.encoder.cell, encoder.encoder.cell, encoder.width, batch * window)
         return [
             EncoderProduct("state, forward", batch, gates, width, packed: true),
@@ -27,6 +28,20 @@ public struct EncoderProduct: Sendable {
             EncoderProduct("gradient of projection", cell, width, positions, left: true),
             EncoderProduct("large", 2048, 2048, 2048),
         ]
+    }
+
+    private static func ofTraining(_ shape: TransformerShape, positions: Int) -> [EncoderProduct] {
+        let weights = [
+            ("attention's input", shape.width, 3 * shape.width), ("attention's output", shape.width, shape.width),
+            ("hidden layer", shape.width, shape.feedForward), ("its output", shape.feedForward, shape.width),
+        ]
+        return weights.flatMap { name, inputs, outputs in
+            [
+                EncoderProduct("\(name), forward", positions, outputs, inputs),
+                EncoderProduct("\(name), backward", positions, inputs, outputs, right: true),
+                EncoderProduct("\(name), gradient", inputs, outputs, positions, left: true),
+            ]
+        } + [EncoderProduct("large", 2048, 2048, 2048)]
     }
 
     /// The products of an LSTM layer in encoding: of one sentence, of some, of a whole batch.

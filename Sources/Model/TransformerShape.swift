@@ -10,8 +10,8 @@ public struct TransformerShape: EncoderFamily {
     public var layers: Int
     public var activation = HiddenFunction.relu
     public var positions = PositionKind.sinusoidal
-    /// The steps of a sequence at most: a text is read in windows of so many. Training sets it to its own window if it is 0.
-    public var longest = 0
+    /// The steps of a sequence at most: a longer text is read in windows of so many. `nil`: as many as it will be trained on together.
+    public var longest: Int?
     /// True if the output of the input layer is normalised.
     public var layerNorm = true
     /// Dropout in training, of the input and of what each part adds; and of the weights of attention.
@@ -35,7 +35,7 @@ public struct TransformerShape: EncoderFamily {
     public static let large = TransformerShape(width: 1024, heads: 16, feedForward: 4096, layers: 6)
     public static var gpt: TransformerShape {
         var shape = TransformerShape(width: 768, heads: 12, feedForward: 3072, layers: 12)
-        (shape.activation, shape.positions, shape.longest) = (.gelu, .learned, 512)
+        (shape.activation, shape.positions, shape.longest) = (.gelu, .learned, usualPositions)
         shape.attentionDropout = 0.1
         return shape
     }
@@ -43,9 +43,12 @@ public struct TransformerShape: EncoderFamily {
     public var cell: Int { feedForward }
     public var longestSequence: Int? { longest }
 
+    /// Learned positions, unless told otherwise: GPT's.
+    private static let usualPositions = 512
+
     public var usualWindow: Int? { 128 }
 
-    public mutating func prepare(forWindow window: Int) { if longest == 0 { longest = window } }
+    public mutating func prepare(forWindow window: Int) { if longest == nil { longest = window } }
 
     /// Returns a Transformer of this width, with heads of 64 and feed-forward layers four times as wide.
     static func asWide(as width: Int) -> TransformerShape {
@@ -70,6 +73,7 @@ public struct TransformerShape: EncoderFamily {
         activation = options.activation ?? activation
         positions = options.positions ?? positions
         longest = options.longest ?? longest
+        if positions == .learned && longest == nil { longest = Self.usualPositions }
         if let own = options.dropout { (dropout, attentionDropout) = (own, attentionDropout > 0 ? own : 0) }
         layerNorm = options.layerNorm ?? layerNorm
         return nil
@@ -80,21 +84,22 @@ public struct TransformerShape: EncoderFamily {
             ("width", width), ("heads", heads), ("feedForward", feedForward), ("layers", layers),
         ]) { return complaint }
         if width % heads != 0 { return "heads is \(heads), and must divide the width, \(width)" }
-        if longest < 0 || longest > 1 << 16 { return "longest is \(longest), and must be from 1 to \(1 << 16)" }
+        if let longest, longest < 1 || longest > 1 << 16 { return "longest is \(longest), and must be from 1 to \(1 << 16)" }
+        if positions == .learned && longest == nil { return "longest is missing: learned positions must have a number" }
         return dropoutComplaint(dropout) ?? dropoutComplaint(attentionDropout)
     }
 
     public var weights: Double {
         let width = Double(width)
         return Double(layers) * width * (4 * width + 2 * Double(feedForward))
-            + (positions == .learned ? Double(longest) * width : 0)
+            + (positions == .learned ? Double(longest ?? 0) * width : 0)
     }
 
     public var activations: Double { Double(layers) * (9 * Double(width) + Double(feedForward)) + 2 * Double(feedForward) }
 
     public var description: String {
         "width \(width), heads \(heads), feed-forward \(feedForward), layers \(layers)\n"
-            + "positions \(positions.rawValue), windows of at most \(longest) steps, activation \(activation.rawValue), "
+            + "positions \(positions.rawValue), windows of at most \(longest.map(String.init) ?? "any number of") steps, activation \(activation.rawValue), "
             + "layer norm of the input \(layerNorm), dropout \(dropout), of attention \(attentionDropout)\n"
     }
 
@@ -110,7 +115,7 @@ public struct TransformerShape: EncoderFamily {
         var options = Transformer.Options(width: width, heads: heads, hidden: feedForward, layers: layers)
         options.function = activation
         options.isCausal = isCausal
-        options.learnedPositions = positions == .learned ? longest : nil
+        options.learnedPositions = positions == .learned ? longest ?? Self.usualPositions : nil
         (options.dropout, options.attentionDropout) = (dropout, attentionDropout)
         return Transformer(name, options: options, in: &plan)
     }

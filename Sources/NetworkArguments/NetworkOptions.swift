@@ -95,7 +95,7 @@ public struct NetworkOptions: ParsableArguments {
     @Option(help: ArgumentHelp(
         """
         Of transformer: words of a text that it sees at once at most; longer sentences are encoded in windows of so many, which \
-        overlap [the window of training; preset gpt: 512].
+        overlap [the window of training; learned positions: 512].
         """, valueName: "n"))
     public var longest: Int?
 
