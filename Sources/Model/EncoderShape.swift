@@ -5,11 +5,15 @@ public import Layers
 public enum EncoderShape: Codable, Sendable, Equatable {
     case lstm(shape: LSTMShape)
     case gru(shape: GRUShape)
+    case qrnn(shape: QRNNShape)
+    case sru(shape: SRUShape)
 
     /// The name of each encoder for users, and the shape that it begins with.
     public static let kinds: [(name: String, shape: EncoderShape)] = [
         ("lstm", .lstm(shape: LSTMShape(cell: 0, projection: nil))),
         ("gru", .gru(shape: GRUShape(cell: 0))),
+        ("qrnn", .qrnn(shape: QRNNShape(cell: 0))),
+        ("sru", .sru(shape: SRUShape(cell: 0))),
     ]
 
     public var family: any EncoderFamily {
@@ -17,12 +21,16 @@ public enum EncoderShape: Codable, Sendable, Equatable {
             switch self {
             case .lstm(let shape): shape
             case .gru(let shape): shape
+            case .qrnn(let shape): shape
+            case .sru(let shape): shape
             }
         }
         set {
             switch newValue {
             case let shape as LSTMShape: self = .lstm(shape: shape)
             case let shape as GRUShape: self = .gru(shape: shape)
+            case let shape as QRNNShape: self = .qrnn(shape: shape)
+            case let shape as SRUShape: self = .sru(shape: shape)
             default: preconditionFailure("\(type(of: newValue)) has no case in EncoderShape")
             }
         }
@@ -66,8 +74,33 @@ public struct EncoderOverrides: Sendable {
     public var dropout: Float?
     public var dropoutKind: DropoutKind?
     public var layerNorm, residual: Bool?
+    /// Words that a convolution sees.
+    public var convolution: Int?
+    public var zoneout: Float?
+    public var outputGate: Bool?
+    public var highwayBias: Float?
 
     public init() {}
+
+    /// Options that not all families have.
+    enum Special: CaseIterable {
+        case projection, recurrentDropout, convolution, zoneout, outputGate, highwayBias
+    }
+
+    /// The first special option that was asked for and is not `known`, as users write it.
+    func option(otherThan known: [Special]) -> String? {
+        for special in Special.allCases where !known.contains(special) {
+            switch special {
+            case .projection: if projection != nil { return "--projection" }
+            case .recurrentDropout: if dropoutKind == .recurrent { return "--dropout-kind recurrent" }
+            case .convolution: if convolution != nil { return "--convolution" }
+            case .zoneout: if zoneout != nil { return "--zoneout" }
+            case .outputGate: if outputGate == false { return "--no-output-gate" }
+            case .highwayBias: if highwayBias != nil { return "--highway-bias" }
+            }
+        }
+        return nil
+    }
 }
 
 /// The units that dropout drops.

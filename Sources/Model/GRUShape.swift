@@ -17,8 +17,7 @@ public struct GRUShape: EncoderFamily {
     public var width: Int { cell }
 
     public mutating func apply(_ options: EncoderOverrides) -> String? {
-        if options.projection != nil { return "--projection" }
-        if options.dropoutKind == .recurrent { return "--dropout-kind recurrent" }
+        if let option = options.option(otherThan: []) { return option }
         cell = options.cell ?? cell
         layers = options.layers ?? layers
         dropout = options.dropout ?? dropout

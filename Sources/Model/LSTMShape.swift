@@ -41,6 +41,7 @@ public struct LSTMShape: EncoderFamily {
     }
 
     public mutating func apply(_ options: EncoderOverrides) -> String? {
+        if let option = options.option(otherThan: [.projection, .recurrentDropout]) { return option }
         if let cell = options.cell { self.cell = cell }
         if let projection = options.projection { self.projection = projection }
         layers = options.layers ?? layers
