@@ -6,7 +6,8 @@
 # WORDS are real words, one a line, for the characters; without them those are left out. CLASSES='10000 50000 200000 800000',
 # LAYERS='softmax sampled-softmax adaptive-softmax' (a softmax over 800,000 takes twenty minutes), RECURRENT='qrnn sru'
 # (either may be empty), DISTINCT=900 words of a window, ROUNDS=3 of RUNS=3 passes say how much; PYTHON names a Python that has
-# torch, numpy and lz4 (without it, one is made under .build/); torch.compile needs a C++ compiler; BIN names the folder of the tools. KERNELS=avx2 holds Contour to older processors' kernels (`bench layers --help`).
+# torch, numpy and lz4 (without it, one is made under .build/), and a C++ compiler for torch.compile; BIN the folder of the
+# tools. KERNELS=avx2 holds Contour to older processors' kernels (`bench layers --help`).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 bin=${BIN:-$here/../.build/release}
@@ -14,7 +15,7 @@ classes=${CLASSES:-10000 50000 200000 800000} layers=${LAYERS-softmax sampled-so
 recurrent=${RECURRENT-qrnn sru}
 distinct=${DISTINCT:-900} rounds=${ROUNDS:-3} runs=${RUNS:-3}
 if [ $# -gt 1 ] || { [ $# = 1 ] && [ ! -r "$1" ]; }; then
-    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
     exit 64
 fi
 words=${1:-}
