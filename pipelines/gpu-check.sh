@@ -86,13 +86,14 @@ training() {
     for run in "cosine --table $work/table" "contrastive --table $work/table --loss contrastive" \
         "trained --table $work/table --loss contrastive --targets trained" "dropout --table $work/table --dropout 0.2" \
         "vmf --table $work/table --loss vmf" "max-margin --table $work/table --loss max-margin" \
-        "gru --table $work/table --encoder gru" \
+        "gru --table $work/table --encoder gru" "qrnn --table $work/table --encoder qrnn --zoneout 0.1" \
+        "sru --table $work/table --encoder sru" \
         "softmax --table $work/table --output softmax --vocab $work/vocab" \
         "sampled --table $work/table --output sampled-softmax --negatives 512 --vocab $work/vocab" \
         "adaptive --table $work/table --output adaptive-softmax --cutoffs 500,2000 --vocab $work/vocab" \
         "elmo --preset elmo --filters 1:16,2:32 --negatives 512 --vocab $work/vocab"; do
         local name=${run%% *} options=${run#* } sizes="--cell 96 --projection 48"
-        [ "$name" = gru ] && sizes=
+        case $name in gru | qrnn | sru) sizes= ;; esac
         for place in cpu "$device float32" "$device bfloat16"; do
             set -- $place
             local file="$work/$name-${1%%:*}-${2:-}"

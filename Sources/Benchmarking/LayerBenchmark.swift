@@ -4,23 +4,37 @@ internal import Layers
 internal import Model
 internal import Parallel
 
-/// A benchmark of single layers that are expensive for large vocabularies: a window's words forth and back, without the
-/// optimiser.
+/// A benchmark of single layers, those that are expensive for large vocabularies and recurrent ones: a window's words forth and
+/// back, without the optimiser.
 public struct LayerBenchmark: Sendable {
     public enum Layer: String, CaseIterable, Sendable {
         case continuous, softmax
         case sampledSoftmax = "sampled-softmax"
         case adaptiveSoftmax = "adaptive-softmax"
         case characters
+        case qrnn, sru
+
+        /// True for layers that know no words, and are as wide as their inputs.
+        public var isRecurrent: Bool { self == .qrnn || self == .sru }
+    }
+
+    /// What was measured.
+    public struct Result: Sendable {
+        /// Of each run, after one that is not counted.
+        public let seconds: [Double]
+        /// The share of all runs that products of a recurrent layer took.
+        public let productShare: Double
     }
 
     public var layer: Layer
-    /// The number of words of the vocabulary; of `characters`, of distinct words of the window.
+    /// The number of words of the vocabulary; of `characters`, of distinct words of the window. Recurrent layers have none.
     public var classes: Int
     /// The number of positions of a window.
     public var rows = 2560
-    /// The width of the encoder's output.
+    /// The width of the encoder's output, and of a recurrent layer.
     public var width = 512
+    /// The sequences of a recurrent layer side by side: `rows` / `batch` steps.
+    public var batch = 128
     public var negatives = 8192
     public var logitsBytes = 512 << 20
     /// The words that `characters` reads, at least `classes` of them.
@@ -42,6 +56,7 @@ public struct LayerBenchmark: Sendable {
 
     /// The reason why these sizes make no layer, or take more memory than the process may have; `nil` if all is well.
     public var complaint: String? {
+        if layer.isRecurrent && rows % batch != 0 { return "\(rows) positions are not so many steps of \(batch) sequences" }
         if layer == .sampledSoftmax && negatives >= classes { return "\(negatives) negatives of \(classes) classes" }
         if layer == .characters && words.count < classes { return "\(classes) distinct words of \(words.count) in the file" }
         if layer == .adaptiveSoftmax,
@@ -49,8 +64,8 @@ public struct LayerBenchmark: Sendable {
             return complaint
         }
         if bytes > Self.usableShare * Double(memoryLimit()) {
-            return "\(rows) rows of \(width) numbers and \(classes) \(layer == .characters ? "words" : "classes") take more "
-                + "memory than there is"
+            let beside = layer.isRecurrent ? "" : " and \(classes) \(layer == .characters ? "words" : "classes")"
+            return "\(rows) rows of \(width) numbers\(beside) take more memory than there is"
         }
         return nil
     }
@@ -67,32 +82,37 @@ public struct LayerBenchmark: Sendable {
         return bill.reduce(4 * Double(touched)) { $0 + Double($1.bytes) }
     }
 
-    /// Returns the seconds of each run, after one that is not counted.
-    public func run() -> [Double] {
+    public func run() -> Result {
         let backend = ProcessorBackend(pool: ThreadPool(threads: threads), kernels: kernels)
         let (plan, prepare) = declared(backend)
         let parameters = ParameterStore(plan.own, training: NoOptimizer(), backend: backend)
         let run = Run(parameters, memory: PassMemory(plan), backend: backend, mode: .training(seed: 1, step: 0))
         let pass = prepare(run, parameters)
-        return (0...runs).map { run in
-            let time = seconds { pass(run) }
+        func products() -> Double { Phase.allCases.filter(\.isProduct).reduce(0) { $0 + backend.phaseTimes[$1] } }
+        func timed(_ step: Int) -> Double {
+            let time = seconds { pass(step) }
             parameters.clearSparseGradients()
             return time
-        }.dropFirst().map { $0 }
+        }
+        _ = timed(0)
+        let before = products(), times = (1...runs).map(timed)
+        return Result(seconds: times, productShare: (products() - before) / times.reduce(0, +))
     }
 
     /// A function that makes everything ready for a layer's passes, and returns one that makes the pass of a number.
     private typealias Preparation = (Run, ParameterStore) -> (_ step: Int) -> Void
 
     private func declared(_ backend: ProcessorBackend) -> (plan: Plan, prepare: Preparation) {
-        var plan = Plan(backend, capacity: WindowCapacity(batch: 1, rows: rows), isTraining: true)
-        let prepare = layer == .characters ? declareCharacters(in: &plan) : declareOutput(in: &plan)
+        let capacity = WindowCapacity(batch: layer.isRecurrent ? batch : 1, rows: rows)
+        var plan = Plan(backend, capacity: capacity, isTraining: true)
+        let prepare = layer.isRecurrent ? declareRecurrent(in: &plan)
+            : layer == .characters ? declareCharacters(in: &plan) : declareOutput(in: &plan)
         return (plan, prepare)
     }
 
     private func declareOutput(in plan: inout Plan) -> Preparation {
         let output: any OutputLayer = switch layer {
-        case .continuous, .characters:
+        case .continuous, .characters, .qrnn, .sru:
             ContinuousOutput(
                 "output", inputs: width, outputs: Self.vectorSize, loss: Distance.cosine, rows: rows, in: &plan)
         case .softmax:
@@ -143,6 +163,27 @@ public struct LayerBenchmark: Sendable {
                 _ = input.forward(.spellings(batch.spellings), shape, run)
                 input.backward(
                     .spellings(batch.spellings), outputGradient: gradient, inputGradient: nil, adding: false, shape, run)
+            }
+        }
+    }
+
+    private func declareRecurrent(in plan: inout Plan) -> Preparation {
+        let recurrent: any RecurrentLayer = layer == .qrnn
+            ? QRNN("layer", inputs: width, options: QRNN.Options(cell: width), in: &plan)
+            : SRU("layer", inputs: width, options: SRU.Options(cell: width), in: &plan)
+        let shape = WindowShape(steps: rows / batch, batch: batch)
+        let (input, slopes) = (plan.matrix(rows: rows, columns: width), plan.matrix(rows: rows, columns: width))
+        let inputGradient = plan.matrix(rows: rows, columns: width)
+        return { run, parameters in
+            var random = Random(seed: 1, stream: "layers")
+            recurrent.initialize(parameters, random: &random)
+            for slot in [input, slopes] { fill(run.matrix(slot, rows: rows), &random) }
+            return { _ in
+                let input = run.matrix(input, rows: rows)
+                _ = recurrent.forward(input, shape, run)
+                recurrent.backward(
+                    input, outputGradient: run.matrix(slopes, rows: rows), inputGradient: run.matrix(inputGradient, rows: rows),
+                    adding: false, shape, run)
             }
         }
     }

@@ -67,6 +67,9 @@ extension OperationCase {
                     $0.gruStepBackward(gates: ofGates, products: ofProducts, previous: previous, gradient: slope)
                 })
         },
+        qrnn("QRNN, all steps", isGated: true, isZoned: false), qrnn("QRNN with zoneout", isGated: true, isZoned: true),
+        qrnn("QRNN without output gates", isGated: false, isZoned: false),
+        sru("SRU, all steps", hasHighway: true), sru("SRU without a highway", hasHighway: false),
     ]
 
     /// Times as deep as other products: that of a step, which a device makes in parts.
@@ -92,6 +95,61 @@ extension OperationCase {
                     $0.lstmStepBackward(
                         gates: own, bias: bias, previous: previous, cells: cells, outputGradient: gradient,
                         cellGradient: cellGradient, clip: 3, recomputesOutputs: true)
+                })
+        }
+    }
+
+    /// Sequences side by side in recurrences over all steps; the last step may have fewer.
+    private static func sequences(_ rows: Int) -> Int { (rows + 19) / 20 }
+
+    private static func qrnn(_ name: String, isGated: Bool, isZoned: Bool) -> OperationCase {
+        let kinds = isGated ? 3 : 2
+        return elementwise(name, matrices: Double(kinds + (isGated ? 2 : 1) + (isZoned ? 1 : 0))) { memory, rows, size in
+            let batch = sequences(rows), gates = memory.matrix(rows, kinds * size, scale: 2), bias = memory.matrix(1, kinds * size)
+            let cells = memory.matrix(rows + batch, size), outputs = isGated ? memory.zeros(rows, size) : nil
+            let factors = isZoned ? memory.zeros(rows, size) : nil, share: Float = isZoned ? 0.7 : 1
+            let gradient = memory.matrix(rows, size), ofGates = memory.zeros(rows, kinds * size)
+            let sums = memory.zeros(batch, kinds * size), ofBias = memory.zeros(1, kinds * size)
+            if let factors { memory.write((0..<rows * size).map { $0 % 3 == 0 ? 0 : 1 / share }, to: factors) }
+            return Prepared(
+                run: { $0.qrnn(gates: gates, bias: bias, factors: factors, share: share, cells: cells, outputs: outputs) },
+                results: [cells] + [outputs].compactMap { $0 },
+                slope: Slope(
+                    inputs: [gates, bias], gradients: [ofGates, ofBias], output: outputs ?? cells.rows(batch..<batch + rows),
+                    outputGradient: gradient
+                ) {
+                    $0.copy(gates, to: ofGates)
+                    $0.qrnnBackward(
+                        gates: ofGates, bias: bias, factors: factors, share: share, cells: cells, outputGradient: gradient, sums: sums)
+                    $0.fill(ofBias, with: 0)
+                    $0.addColumnSums(of: sums, to: ofBias)
+                })
+        }
+    }
+
+    private static func sru(_ name: String, hasHighway: Bool) -> OperationCase {
+        elementwise(name, matrices: hasHighway ? 6 : 5) { memory, rows, size in
+            let batch = sequences(rows), gates = memory.matrix(rows, 3 * size, scale: 2), bias = memory.matrix(1, 2 * size)
+            let weights = memory.matrix(1, 2 * size), cells = memory.matrix(rows + batch, size), outputs = memory.zeros(rows, size)
+            let input = hasHighway ? memory.matrix(rows, size) : nil, ofInput = hasHighway ? memory.zeros(rows, size) : nil
+            let gradient = memory.matrix(rows, size), ofGates = memory.zeros(rows, 3 * size), sums = memory.zeros(batch, 4 * size)
+            let (ofBias, ofWeights) = (memory.zeros(1, 2 * size), memory.zeros(1, 2 * size))
+            return Prepared(
+                run: {
+                    $0.sru(gates: gates, bias: bias, weights: weights, input: input, scale: 1.5, cells: cells, outputs: outputs)
+                }, results: [cells, outputs],
+                slope: Slope(
+                    inputs: [gates, bias, weights] + [input].compactMap { $0 },
+                    gradients: [ofGates, ofBias, ofWeights] + [ofInput].compactMap { $0 }, output: outputs, outputGradient: gradient
+                ) {
+                    $0.copy(gates, to: ofGates)
+                    $0.sruBackward(
+                        gates: ofGates, bias: bias, weights: weights, input: input, scale: 1.5, cells: cells,
+                        outputGradient: gradient, inputGradient: ofInput, sums: sums)
+                    $0.fill(ofBias, with: 0)
+                    $0.fill(ofWeights, with: 0)
+                    $0.addColumnSums(of: sums.columns(0..<2 * size), to: ofBias)
+                    $0.addColumnSums(of: sums.columns(2 * size..<4 * size), to: ofWeights)
                 })
         }
     }

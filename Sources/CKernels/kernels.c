@@ -47,7 +47,7 @@ intptr_t contour_kernels(ContourKernels *kernels, intptr_t capacity)
     if (count++ < capacity)                                                                                 \
         kernels[count - 1] = (ContourKernels){                                                              \
             #name, rows, columns, name##_tile, name##_strip, name##_pack, name##_forward, name##_backward,               \
-            name##_add_scores};
+            name##_add_scores, name##_qrnn_forward, name##_qrnn_backward, name##_sru_forward, name##_sru_backward};
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f")) OFFER(avx512, 12, 32)

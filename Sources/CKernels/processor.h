@@ -1,6 +1,7 @@
 // All kernels for one kind of processor.
 #include "cells.h"
 #include "pack.h"
+#include "recurrences.h"
 #include "scores.h"
 #include "tile.h"
 

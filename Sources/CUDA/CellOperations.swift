@@ -51,4 +51,43 @@ extension CUDABackend {
         launchElements(
             .gruStepBackward, gradient, DeviceMatrix(gates), DeviceMatrix(products), DeviceMatrix(previous), DeviceMatrix(gradient))
     }
+
+    private func matrix(_ matrix: Matrix?) -> DeviceMatrix { matrix.map { DeviceMatrix($0) } ?? .none }
+
+    /// Launches a kernel with a thread for each unit of each sequence, which goes through all steps.
+    private func launchUnits<each Argument: BitwiseCopyable>(
+        _ kernel: Kernel, gates: Matrix, cells: Matrix, _ values: repeat each Argument
+    ) {
+        launch(
+            kernel, blocks: blocks((cells.rows - gates.rows) * cells.columns), DeviceMatrix(gates), DeviceMatrix(cells),
+            repeat each values)
+    }
+
+    public func qrnn(gates: Matrix, bias: Matrix, factors: Matrix?, share: Float, cells: Matrix, outputs: Matrix?) {
+        launchUnits(.qrnn, gates: gates, cells: cells, address(bias), matrix(factors), share, matrix(outputs))
+    }
+
+    public func qrnnBackward(
+        gates: Matrix, bias: Matrix, factors: Matrix?, share: Float, cells: Matrix, outputGradient: Matrix, sums: Matrix
+    ) {
+        launchUnits(
+            .qrnnBackward, gates: gates, cells: cells, address(bias), matrix(factors), share, DeviceMatrix(outputGradient),
+            DeviceMatrix(sums))
+    }
+
+    public func sru(
+        gates: Matrix, bias: Matrix, weights: Matrix, input: Matrix?, scale: Float, cells: Matrix, outputs: Matrix
+    ) {
+        launchUnits(
+            .sru, gates: gates, cells: cells, address(bias), address(weights), matrix(input), scale, DeviceMatrix(outputs))
+    }
+
+    public func sruBackward(
+        gates: Matrix, bias: Matrix, weights: Matrix, input: Matrix?, scale: Float, cells: Matrix, outputGradient: Matrix,
+        inputGradient: Matrix?, sums: Matrix
+    ) {
+        launchUnits(
+            .sruBackward, gates: gates, cells: cells, address(bias), address(weights), matrix(input), scale,
+            DeviceMatrix(outputGradient), matrix(inputGradient), DeviceMatrix(sums))
+    }
 }

@@ -6,6 +6,7 @@ enum Kernel: Int, CaseIterable {
     case activate, bend, dropout, multiplyBy, clip, maskClipped, layerNorm, layerNormPartials, layerNormBackward
     case endStep, endStepBackward
     case lstmStep, lstmStepHalf, lstmStepBackward, lstmStepBackwardHalf, gruStep, gruStepBackward
+    case qrnn, qrnnBackward, sru, sruBackward
     case highway, highwayBackward, unfold, maxPool, filterPartials, letterGradients
     case rowFactors, cosineLoss, squaredLoss, vonMisesFisherLoss, unitNegatives, findNearest, maxMarginLoss
     case scaleToNorm, scaleToNormBackward

@@ -199,6 +199,37 @@ public protocol Backend: AnyObject {
     /// h, becomes the part of the gradient of the previous state that does not pass through the products.
     func gruStepBackward(gates: Matrix, products: Matrix, previous: Matrix, gradient: Matrix)
 
+    // MARK: Recurrences without products
+
+    /// All steps of a quasi-recurrent layer after its products (Bradbury et al. 2016). Row t x batch + s of a matrix belongs to
+    /// sequence s at step t; `cells` [rows + batch, size] begin with those before the first step. `gates` [rows, 3 size] are
+    /// pre-activations but for the bias [1, 3 size], in the order candidate, forget, output, and stay as they are:
+    ///
+    ///     u = share * factor * (1 - f),  c_t = c_{t-1} + u * (z - c_{t-1}),  h_t = o * c_t
+    ///
+    /// - Parameters:
+    ///   - factors: [rows, size], of zoneout: 0 where a unit keeps its value; `nil`: all 1.
+    ///   - outputs: [rows, size]; `nil` for gates [rows, 2 size] without those of the output, where the cells are the outputs.
+    func qrnn(gates: Matrix, bias: Matrix, factors: Matrix?, share: Float, cells: Matrix, outputs: Matrix?)
+    /// The backward pass of `qrnn`. `gates` become the gradients of the pre-activations, and `sums` [batch, columns of the gates]
+    /// their sums over the steps of each sequence. The cells before the first step get no gradient.
+    func qrnnBackward(
+        gates: Matrix, bias: Matrix, factors: Matrix?, share: Float, cells: Matrix, outputGradient: Matrix, sums: Matrix)
+    /// All steps of a layer of simple recurrent units after its products (Lei et al. 2018), with rows as in `qrnn`. `gates`
+    /// [rows, 3 size] are products of the input, in the order candidate, forget, reset, and stay as they are; `bias` and `weights`
+    /// are [1, 2 size], of forget and reset:
+    ///
+    ///     f = sigmoid(a_f + v_f * c_{t-1} + b_f),  r = sigmoid(a_r + v_r * c_{t-1} + b_r)
+    ///     c_t = f * c_{t-1} + (1 - f) * a_z,  h_t = r * c_t + (1 - r) * scale * x_t
+    ///
+    /// - Parameter input: x, [rows, size]; `nil` for h = r * c.
+    func sru(gates: Matrix, bias: Matrix, weights: Matrix, input: Matrix?, scale: Float, cells: Matrix, outputs: Matrix)
+    /// The backward pass of `sru`. `gates` become their gradients, `inputGradient` gets the part of x's that does not pass through
+    /// them, and `sums` [batch, 4 size] get those of the biases and of the weights from the steps of each sequence.
+    func sruBackward(
+        gates: Matrix, bias: Matrix, weights: Matrix, input: Matrix?, scale: Float, cells: Matrix, outputGradient: Matrix,
+        inputGradient: Matrix?, sums: Matrix)
+
     // MARK: Attention
 
     /// Scaled dot-product attention: from queries, keys and values [rows, heads x 3 size] to [rows, heads x size]; see `Attention`.

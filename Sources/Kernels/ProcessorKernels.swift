@@ -1,7 +1,7 @@
 internal import CKernels
 
-/// The innermost loops, as fast as the processor allows: tiles of products, the cells of an LSTM, and the scores of an
-/// evaluation.
+/// The innermost loops, as fast as the processor allows: tiles of products, the cells of an LSTM, recurrences of single units, and
+/// the scores of an evaluation.
 public struct ProcessorKernels: @unchecked Sendable {
     private let title: UnsafePointer<CChar>
     /// The size of the largest tile of a product.
@@ -12,6 +12,7 @@ public struct ProcessorKernels: @unchecked Sendable {
     let forwardCells: ContourCellsForward
     let backwardCells: ContourCellsBackward
     let addScores: ContourAddScores
+    let forwardQRNN, backwardQRNN, forwardSRU, backwardSRU: ContourRecur
 
     public var name: String { String(cString: title) }
 
@@ -27,7 +28,9 @@ public struct ProcessorKernels: @unchecked Sendable {
                 ProcessorKernels(
                     title: $0.name, rows: $0.rows, columns: $0.columns, multiply: $0.multiply,
                     multiplyStrip: $0.multiply_strip, pack: $0.pack, forwardCells: $0.forward_cells,
-                    backwardCells: $0.backward_cells, addScores: $0.add_scores)
+                    backwardCells: $0.backward_cells, addScores: $0.add_scores,
+                    forwardQRNN: $0.qrnn_forward, backwardQRNN: $0.qrnn_backward, forwardSRU: $0.sru_forward,
+                    backwardSRU: $0.sru_backward)
             }
         }
     }()

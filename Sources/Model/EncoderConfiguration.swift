@@ -211,7 +211,8 @@ extension EncoderConfiguration {
     /// The names by which users know fields, where these have others.
     private static let names = [
         "inputSize": "vectors of", "outputSize": "targets of", "tableDigest": "table", "tokenizer": "tokens",
-        "layerNorm": "layer norm", "dropoutKind": "dropout kind", "normPenalty": "norm penalty", "dotScale": "dot scale",
+        "layerNorm": "layer norm", "dropoutKind": "dropout kind", "window": "convolution of", "outputGate": "output gate",
+        "highwayBias": "highway bias", "normPenalty": "norm penalty", "dotScale": "dot scale",
         "reading": "directions", "whitensTargets": "whitened targets", "randomShare": "random share",
         "negativeSource": "more negatives", "learnsScale": "learned scale", "sentenceCount": "sentences of the text",
         "otherCount": "mean count of words outside the table", "vocabularySize": "words of the vocabulary",

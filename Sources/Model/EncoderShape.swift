@@ -6,12 +6,16 @@ public import Layers
 public enum EncoderShape: Codable, Sendable, Equatable {
     case lstm(shape: LSTMShape)
     case gru(shape: GRUShape)
+    case qrnn(shape: QRNNShape)
+    case sru(shape: SRUShape)
     case transformer(shape: TransformerShape)
 
     /// The name of each encoder for users, and the shape that it begins with.
     public static let kinds: [(name: String, shape: EncoderShape)] = [
         ("lstm", .lstm(shape: LSTMShape(cell: 0, projection: nil))),
         ("gru", .gru(shape: GRUShape(cell: 0))),
+        ("qrnn", .qrnn(shape: QRNNShape(cell: 0))),
+        ("sru", .sru(shape: SRUShape(cell: 0))),
         ("transformer", .transformer(shape: .asWide(as: 0))),
     ]
 
@@ -20,6 +24,8 @@ public enum EncoderShape: Codable, Sendable, Equatable {
             switch self {
             case .lstm(let shape): shape
             case .gru(let shape): shape
+            case .qrnn(let shape): shape
+            case .sru(let shape): shape
             case .transformer(let shape): shape
             }
         }
@@ -27,6 +33,8 @@ public enum EncoderShape: Codable, Sendable, Equatable {
             switch newValue {
             case let shape as LSTMShape: self = .lstm(shape: shape)
             case let shape as GRUShape: self = .gru(shape: shape)
+            case let shape as QRNNShape: self = .qrnn(shape: shape)
+            case let shape as SRUShape: self = .sru(shape: shape)
             case let shape as TransformerShape: self = .transformer(shape: shape)
             default: preconditionFailure("\(type(of: newValue)) has no case in EncoderShape")
             }
@@ -91,8 +99,44 @@ public struct EncoderOverrides: Sendable {
     public var dropout: Float?
     public var dropoutKind: DropoutKind?
     public var layerNorm, residual: Bool?
+    /// Words that a convolution sees.
+    public var convolution: Int?
+    public var zoneout: Float?
+    public var outputGate: Bool?
+    public var highwayBias: Float?
 
     public init() {}
+
+    /// Options that not all families have.
+    enum Special: CaseIterable {
+        case cell, projection, residual, recurrentDropout, convolution, zoneout, outputGate, highwayBias
+        case heads, feedForward, activation, positions, longest
+
+        /// Those of all recurrent encoders.
+        static let recurrent: [Special] = [.cell, .residual]
+    }
+
+    /// The first special option that was asked for and is not `known`, as users write it.
+    func option(otherThan known: [Special]) -> String? {
+        for special in Special.allCases where !known.contains(special) {
+            switch special {
+            case .cell: if cell != nil { return "--cell" }
+            case .projection: if projection != nil { return "--projection" }
+            case .residual: if residual == false { return "--no-residual" }
+            case .recurrentDropout: if dropoutKind == .recurrent { return "--dropout-kind recurrent" }
+            case .convolution: if convolution != nil { return "--convolution" }
+            case .zoneout: if zoneout != nil { return "--zoneout" }
+            case .outputGate: if outputGate == false { return "--no-output-gate" }
+            case .highwayBias: if highwayBias != nil { return "--highway-bias" }
+            case .heads: if heads != nil { return "--heads" }
+            case .feedForward: if feedForward != nil { return "--feed-forward" }
+            case .activation: if activation != nil { return "--activation" }
+            case .positions: if positions != nil { return "--positions" }
+            case .longest: if longest != nil { return "--longest" }
+            }
+        }
+        return nil
+    }
 }
 
 /// The units that dropout drops.
@@ -111,15 +155,4 @@ func sizeComplaint(_ sizes: [(name: String, size: Int)]) -> String? {
 /// The complaint that a share of units to drop is none.
 func dropoutComplaint(_ dropout: Float) -> String? {
     dropout >= 0 && dropout < 1 ? nil : "dropout is \(dropout), and must be at least 0 and below 1"
-}
-
-extension EncoderOverrides {
-    /// The first option that was given of a family that is not this one; `nil` if there is none.
-    var ofTransformer: String? {
-        let given = [
-            (heads != nil, "--heads"), (feedForward != nil, "--feed-forward"), (longest != nil, "--longest"),
-            (activation != nil, "--activation"), (positions != nil, "--positions"),
-        ]
-        return given.first { $0.0 }?.1
-    }
 }

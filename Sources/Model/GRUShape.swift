@@ -19,9 +19,7 @@ public struct GRUShape: EncoderFamily {
     public mutating func takeSize(cell: Int, width: Int) { self.cell = cell }
 
     public mutating func apply(_ options: EncoderOverrides) -> String? {
-        if let option = options.ofTransformer { return option }
-        if options.projection != nil { return "--projection" }
-        if options.dropoutKind == .recurrent { return "--dropout-kind recurrent" }
+        if let option = options.option(otherThan: EncoderOverrides.Special.recurrent) { return option }
         cell = options.cell ?? cell
         layers = options.layers ?? layers
         dropout = options.dropout ?? dropout

@@ -46,7 +46,7 @@ public struct LSTMShape: EncoderFamily {
     }
 
     public mutating func apply(_ options: EncoderOverrides) -> String? {
-        if let option = options.ofTransformer { return option }
+        if let option = options.option(otherThan: EncoderOverrides.Special.recurrent + [.projection, .recurrentDropout]) { return option }
         if let cell = options.cell { self.cell = cell }
         if let projection = options.projection { self.projection = projection }
         layers = options.layers ?? layers

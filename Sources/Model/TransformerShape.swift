@@ -63,9 +63,7 @@ public struct TransformerShape: EncoderFamily {
     }
 
     public mutating func apply(_ options: EncoderOverrides) -> String? {
-        if options.cell != nil { return "--cell" }
-        if options.dropoutKind == .recurrent { return "--dropout-kind recurrent" }
-        if options.residual == false { return "--no-residual" }
+        if let option = options.option(otherThan: [.projection, .heads, .feedForward, .activation, .positions, .longest]) { return option }
         if let projection = options.projection { takeSize(cell: 0, width: projection) }
         heads = options.heads ?? heads
         feedForward = options.feedForward ?? feedForward

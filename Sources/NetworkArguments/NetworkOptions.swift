@@ -73,7 +73,8 @@ public struct NetworkOptions: ParsableArguments {
 
     @Option(
         name: [.long, .customLong("width")],
-        help: ArgumentHelp("Width of a layer's output in a direction, instead of the preset's.", valueName: "n"))
+        help: ArgumentHelp(
+            "Width of a layer's output in a direction, instead of the preset's; of sru, the inner size of its weights.", valueName: "n"))
     public var projection: Int?
 
     @Option(help: ArgumentHelp(
@@ -111,8 +112,21 @@ public struct NetworkOptions: ParsableArguments {
     @Flag(help: "No layer normalisation.")
     public var noLayerNorm = false
 
-    @Flag(help: "No residual connection.")
+    @Flag(help: "No residual connection; of sru, no highway.")
     public var noResidual = false
+
+    @Option(help: ArgumentHelp("Of qrnn: words that the gates of a step see, 1 or 2 [2].", valueName: "n"))
+    public var convolution: Int?
+
+    @Option(help: ArgumentHelp("Of qrnn: probability that a cell keeps its value in a step of training [0].", valueName: "p"))
+    public var zoneout: Float?
+
+    @Flag(help: "Of qrnn: no output gates, so that cells come out as they are.")
+    public var noOutputGate = false
+
+    @Option(help: ArgumentHelp(
+        "Of sru: what the bias of the highway's gate begins with; the lower, the more of the input comes through [0].", valueName: "x"))
+    public var highwayBias: Float?
 
     @Flag(help: "Use the vectors as they point, without taking away their mean.")
     public var rawTargets = false
@@ -266,6 +280,8 @@ public struct NetworkOptions: ParsableArguments {
         (overrides.activation, overrides.positions) = (activation, positions)
         if noLayerNorm { overrides.layerNorm = false }
         if noResidual { overrides.residual = false }
+        (overrides.convolution, overrides.zoneout, overrides.highwayBias) = (convolution, zoneout, highwayBias)
+        if noOutputGate { overrides.outputGate = false }
         return overrides
     }
 

@@ -7,12 +7,14 @@ struct LayerBenchmarkTests {
         var benchmark = LayerBenchmark(layer, classes: 50, threads: 2)
         benchmark.rows = 40
         benchmark.width = 16
+        benchmark.batch = 8
         benchmark.negatives = 10
         benchmark.words = (0..<60).map { "word\($0)" }
         benchmark.runs = 2
         #expect(benchmark.complaint == nil)
-        let seconds = benchmark.run()
-        #expect(seconds.count == 2 && seconds.allSatisfy { $0 > 0 })
+        let result = benchmark.run()
+        #expect(result.seconds.count == 2 && result.seconds.allSatisfy { $0 > 0 })
+        #expect(!layer.isRecurrent || result.productShare > 0 && result.productShare < 1)
     }
 
     @Test func complaints() {
@@ -20,6 +22,9 @@ struct LayerBenchmarkTests {
         #expect(benchmark.complaint == "8192 negatives of 50 classes")
         benchmark.layer = .characters
         #expect(benchmark.complaint == "50 distinct words of 0 in the file")
+        benchmark.layer = .qrnn
+        benchmark.rows = 130
+        #expect(benchmark.complaint == "130 positions are not so many steps of 128 sequences")
         benchmark.layer = .softmax
         #expect(benchmark.complaint == nil)
         benchmark.classes = 1 << 40

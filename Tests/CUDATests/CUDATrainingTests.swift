@@ -23,6 +23,22 @@ import Testing
         Network(testDescription: "no projection") { $0.lstm.projection = nil },
         Network(testDescription: "dropout between layers") { $0.lstm.dropoutKind = .nonRecurrent },
         Network(testDescription: "forward alone") { $0.reading = .forward },
+        Network(testDescription: "quasi-recurrent layers") {
+            var shape = QRNNShape(cell: 12)
+            shape.zoneout = 0.2
+            $0.encoder = .qrnn(shape: shape)
+        },
+        Network(testDescription: "quasi-recurrent layers without output gates") {
+            var shape = QRNNShape(cell: 12)
+            (shape.window, shape.outputGate) = (1, false)
+            $0.encoder = .qrnn(shape: shape)
+        },
+        Network(testDescription: "simple recurrent units") { $0.encoder = .sru(shape: SRUShape(cell: 12)) },
+        Network(testDescription: "simple recurrent units, projected, no highway") {
+            var shape = SRUShape(cell: 12)
+            (shape.projection, shape.residual) = (6, false)
+            $0.encoder = .sru(shape: shape)
+        },
         // Large enough for products in parts.
         Network(testDescription: "large cells", normBound: 10) { $0.lstm.cell = 512 },
     ]

@@ -379,4 +379,97 @@ extension PlainBackend {
     }
 }
 
+// MARK: - Recurrences without products
+
+extension PlainBackend {
+    /// Calls `body` for each unit of each sequence, with the rows of its steps.
+    private func forEachUnit(_ gates: Matrix, _ cells: Matrix, _ body: (_ sequence: Int, _ unit: Int, _ rows: [Int]) -> Void) {
+        let batch = cells.rows - gates.rows
+        for sequence in 0..<batch {
+            let rows = Array(stride(from: sequence, to: gates.rows, by: batch))
+            for unit in 0..<cells.columns { body(sequence, unit, rows) }
+        }
+    }
+
+    public func qrnn(gates: Matrix, bias: Matrix, factors: Matrix?, share: Float, cells: Matrix, outputs: Matrix?) {
+        let (a, b, c, size, batch) = (Grid(gates), Grid(bias), Grid(cells), cells.columns, cells.rows - gates.rows)
+        forEachUnit(gates, cells) { _, unit, rows in
+            for row in rows {
+                let z = tanh(a[row, unit] + b[0, unit]), f = sigmoid(a[row, size + unit] + b[0, size + unit])
+                let taken = Double(share) * (factors.map { Grid($0)[row, unit] } ?? 1) * (1 - f)
+                c[row + batch, unit] = (1 - taken) * c[row, unit] + taken * z
+                guard let outputs else { continue }
+                Grid(outputs)[row, unit] = sigmoid(a[row, 2 * size + unit] + b[0, 2 * size + unit]) * c[row + batch, unit]
+            }
+        }
+    }
+
+    public func qrnnBackward(
+        gates: Matrix, bias: Matrix, factors: Matrix?, share: Float, cells: Matrix, outputGradient: Matrix, sums: Matrix
+    ) {
+        let (a, b, c, size, batch) = (Grid(gates), Grid(bias), Grid(cells), cells.columns, cells.rows - gates.rows)
+        let kinds = gates.columns / size
+        forEachUnit(gates, cells) { sequence, unit, rows in
+            var carried = 0.0, total = [Double](repeating: 0, count: kinds)
+            for row in rows.reversed() {
+                let z = tanh(a[row, unit] + b[0, unit]), f = sigmoid(a[row, size + unit] + b[0, size + unit])
+                let factor = Double(share) * (factors.map { Grid($0)[row, unit] } ?? 1), dh = Grid(outputGradient)[row, unit]
+                let o = kinds == 3 ? sigmoid(a[row, 2 * size + unit] + b[0, 2 * size + unit]) : 1
+                let dc = carried + dh * o
+                let slopes = [
+                    dc * factor * (1 - f) * (1 - z * z), dc * factor * (c[row, unit] - z) * f * (1 - f),
+                    dh * c[row + batch, unit] * o * (1 - o),
+                ]
+                for kind in 0..<kinds {
+                    a[row, kind * size + unit] = slopes[kind]
+                    total[kind] += slopes[kind]
+                }
+                carried = dc * (1 - factor * (1 - f))
+            }
+            for kind in 0..<kinds { Grid(sums)[sequence, kind * size + unit] = total[kind] }
+        }
+    }
+
+    public func sru(
+        gates: Matrix, bias: Matrix, weights: Matrix, input: Matrix?, scale: Float, cells: Matrix, outputs: Matrix
+    ) {
+        let (a, b, v, c, size) = (Grid(gates), Grid(bias), Grid(weights), Grid(cells), cells.columns)
+        forEachUnit(gates, cells) { _, unit, rows in
+            for row in rows {
+                func gate(_ kind: Int) -> Double {
+                    sigmoid(a[row, (kind + 1) * size + unit] + b[0, kind * size + unit] + v[0, kind * size + unit] * c[row, unit])
+                }
+                let (f, r, after) = (gate(0), gate(1), row + cells.rows - gates.rows)
+                c[after, unit] = f * c[row, unit] + (1 - f) * a[row, unit]
+                let x = input.map { Double(scale) * Grid($0)[row, unit] } ?? 0
+                Grid(outputs)[row, unit] = r * c[after, unit] + (1 - r) * x
+            }
+        }
+    }
+
+    public func sruBackward(
+        gates: Matrix, bias: Matrix, weights: Matrix, input: Matrix?, scale: Float, cells: Matrix, outputGradient: Matrix,
+        inputGradient: Matrix?, sums: Matrix
+    ) {
+        let (a, b, v, c, size) = (Grid(gates), Grid(bias), Grid(weights), Grid(cells), cells.columns)
+        forEachUnit(gates, cells) { sequence, unit, rows in
+            var carried = 0.0, total = [0.0, 0, 0, 0]
+            for row in rows.reversed() {
+                let before = c[row, unit], after = c[row + cells.rows - gates.rows, unit], dh = Grid(outputGradient)[row, unit]
+                func gate(_ kind: Int) -> Double {
+                    sigmoid(a[row, (kind + 1) * size + unit] + b[0, kind * size + unit] + v[0, kind * size + unit] * before)
+                }
+                let (f, r) = (gate(0), gate(1)), x = input.map { Double(scale) * Grid($0)[row, unit] } ?? 0
+                let dc = carried + dh * r, ofF = dc * (before - a[row, unit]) * f * (1 - f)
+                let ofR = dh * (after - x) * r * (1 - r)
+                for (kind, slope) in [dc * (1 - f), ofF, ofR].enumerated() { a[row, kind * size + unit] = slope }
+                for (kind, slope) in [ofF, ofR, ofF * before, ofR * before].enumerated() { total[kind] += slope }
+                if let inputGradient { Grid(inputGradient)[row, unit] = dh * (1 - r) * Double(scale) }
+                carried = dc * f + ofF * v[0, unit] + ofR * v[0, size + unit]
+            }
+            for kind in 0..<4 { Grid(sums)[sequence, kind * size + unit] = total[kind] }
+        }
+    }
+}
+
 func sigmoid(_ value: Double) -> Double { 1 / (1 + exp(-value)) }

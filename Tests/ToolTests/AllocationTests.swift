@@ -25,6 +25,8 @@ struct AllocationTests {
         ["--loss", "cosine", "--batch", "5", "--accumulate", "3", "--weight-decay", "0.01", "--dropout-kind", "non-recurrent"],
         ["--loss", "max-margin", "--batch", "16", "--window", "7", "--reset-state"],
         ["--encoder", "gru", "--loss", "l2", "--batch", "3", "--optimizer", "adagrad", "--rate", "0.1"],
+        ["--encoder", "qrnn", "--zoneout", "0.2", "--loss", "cosine", "--batch", "3"],
+        ["--encoder", "sru", "--projection", "8", "--loss", "cosine", "--batch", "3"],
         ["--output", "adaptive-softmax", "--cutoffs", "5,12", "--batch", "9", "--direction", "backward"],
     ]
 

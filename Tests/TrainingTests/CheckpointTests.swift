@@ -64,6 +64,31 @@ struct CheckpointTests {
         #expect(try timeless(pieces) == timeless(whole))
     }
 
+    /// Encoders of every kind go on to the bit.
+    @Test(arguments: EncoderShape.kinds.map(\.name)) func everyEncoderGoesOn(name: String) throws {
+        let data = try TrainingData(sentences: TrainingData.sentences(45)), options = Variant.all[0].options
+        var sizes = EncoderOverrides(), encoder = try #require(EncoderShape.kinds.first { $0.name == name }).shape
+        (sizes.cell, sizes.dropout) = (12, 0.2)
+        #expect(encoder.family.apply(sizes) == nil)
+        if case .qrnn(var shape) = encoder {
+            shape.zoneout = 0.2
+            encoder = .qrnn(shape: shape)
+        }
+        func run(stop: Int?, _ name: String) throws -> [UInt8] {
+            for isRest in stop == nil ? [true] : [false, true] {
+                let trainer = try data.trainer(options, threads: isRest ? 1 : 2, checkpoints: data.checkpoints(name)) { [encoder] in
+                    $0.encoder = encoder
+                }
+                if isRest && stop != nil { #expect(try trainer.resume() == stop) }
+                trainer.shouldStop = { [unowned trainer] in !isRest && trainer.step == stop }
+                #expect(try trainer.run() == (isRest ? .finished : .stopped))
+                if isRest { return try data.bytes(of: trainer.encoder) }
+            }
+            return []
+        }
+        #expect(try run(stop: 11, "pieces") == run(stop: nil, "whole"))
+    }
+
     /// A checkpoint with everything after its writing lost, as after kill -9: the log has lines too many, and half of one.
     @Test func stepsAfterTheCheckpointAreMadeAgain() throws {
         let data = try TrainingData(sentences: TrainingData.sentences(45))

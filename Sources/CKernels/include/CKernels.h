@@ -54,6 +54,36 @@ typedef void (*ContourCellsBackward)(
     float *gates, const float *previous, float *cell, const float *output_gradient, float *cell_gradient, intptr_t size,
     float clip);
 
+/// Units of one sequence that a recurrence takes at once, at most.
+#define CONTOUR_RECURRENCE_UNITS 512
+
+/// A run of units of one sequence in a recurrence over all steps of a window; `Backend` says what each matrix is. Pointers are at the
+/// first step, and `..._step` is the way to the next one's, in floats.
+typedef struct {
+    intptr_t steps, units;
+    /// Floats from one kind of gates, biases, weights or sums to the next.
+    intptr_t size;
+    /// The share of `qrnn`, the scale of `sru`.
+    float scale;
+    /// True if `qrnn` has output gates.
+    bool gated;
+    float *gates;
+    intptr_t gates_step;
+    const float *bias, *weights;
+    /// Begins with the cells before the first step.
+    float *cells;
+    intptr_t cells_step;
+    /// NULL where there are none.
+    const float *factors, *input, *output_gradient;
+    intptr_t factors_step, input_step, output_gradient_step;
+    float *outputs, *input_gradient;
+    intptr_t outputs_step, input_gradient_step;
+    /// Of all steps.
+    float *sums;
+} ContourRecurrence;
+
+typedef void (*ContourRecur)(const ContourRecurrence *run);
+
 /// Lists that the candidates of a position are dealt out to, one for each lane of the widest vectors.
 #define CONTOUR_SCORE_LANES 16
 
@@ -88,6 +118,7 @@ typedef struct {
     ContourCellsForward forward_cells;
     ContourCellsBackward backward_cells;
     ContourAddScores add_scores;
+    ContourRecur qrnn_forward, qrnn_backward, sru_forward, sru_backward;
 } ContourKernels;
 
 /// Writes at most `capacity` of the sets of kernels that this processor runs, the fastest first, and returns how many

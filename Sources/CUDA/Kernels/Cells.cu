@@ -159,3 +159,111 @@ extern "C" __global__ void gruStepBackward(Matrix gates, Matrix products, Matrix
         store(gradient, row, unit, dh * z);
     }
 }
+
+/// Goes through all steps of a sequence, from the first or from the last. The last step may have fewer sequences.
+#define EACH_STEP(row, sequence, batch, rows) for (int row = sequence; row < (rows); row += batch)
+#define EACH_STEP_BACK(row, sequence, batch, rows)                                                               \
+    for (int row = sequence + ((rows) - 1 - sequence) / batch * batch; row >= 0; row -= batch)
+
+/// c = c + u * (z - c),  h = o * c,  u = share * factor * (1 - f); gates in the order candidate, forget, output. `cells` begin with
+/// those before the first step. A layer without output gates has no outputs.
+extern "C" __global__ void qrnn(Matrix gates, Matrix cells, const float *bias, Matrix factors, float share, Matrix outputs) {
+    int size = cells.columns, batch = cells.rows - gates.rows;
+    EACH(index, batch * size) {
+        int sequence = index / size, unit = index % size;
+        float c = load(cells, sequence, unit);
+        EACH_STEP(row, sequence, batch, gates.rows) {
+            float z = tanhf(load(gates, row, unit) + bias[unit]);
+            float taken = share * sigmoid(-(load(gates, row, size + unit) + bias[size + unit]));
+            if (factors.start) taken *= load(factors, row, unit);
+            c += taken * (z - c);
+            store(cells, row + batch, unit, c);
+            if (outputs.start) {
+                store(outputs, row, unit, c * sigmoid(load(gates, row, 2 * size + unit) + bias[2 * size + unit]));
+            }
+        }
+    }
+}
+
+extern "C" __global__ void qrnnBackward(
+    Matrix gates, Matrix cells, const float *bias, Matrix factors, float share, Matrix outputGradient, Matrix sums) {
+    int size = cells.columns, batch = cells.rows - gates.rows;
+    bool isGated = gates.columns == 3 * size;
+    EACH(index, batch * size) {
+        int sequence = index / size, unit = index % size;
+        float carried = 0, zSum = 0, fSum = 0, oSum = 0;
+        EACH_STEP_BACK(row, sequence, batch, gates.rows) {
+            float z = tanhf(load(gates, row, unit) + bias[unit]);
+            float rest = sigmoid(-(load(gates, row, size + unit) + bias[size + unit])), taken = share * rest;
+            if (factors.start) taken *= load(factors, row, unit);
+            float dh = load(outputGradient, row, unit);
+            if (isGated) {
+                float o = sigmoid(load(gates, row, 2 * size + unit) + bias[2 * size + unit]);
+                float slope = dh * load(cells, row + batch, unit) * o * (1 - o);
+                store(gates, row, 2 * size + unit, slope);
+                oSum += slope;
+                dh *= o;
+            }
+            float dc = carried + dh, ofZ = dc * taken * (1 - z * z);
+            float ofF = dc * (load(cells, row, unit) - z) * taken * (1 - rest);
+            store(gates, row, unit, ofZ);
+            store(gates, row, size + unit, ofF);
+            zSum += ofZ;
+            fSum += ofF;
+            carried = dc - dc * taken;
+        }
+        store(sums, sequence, unit, zSum);
+        store(sums, sequence, size + unit, fSum);
+        if (isGated) store(sums, sequence, 2 * size + unit, oSum);
+    }
+}
+
+/// c = f * c + (1 - f) * a,  h = r * c + (1 - r) * scale * x; gates in the order candidate, forget, reset. Without an input, h = r * c.
+extern "C" __global__ void sru(
+    Matrix gates, Matrix cells, const float *bias, const float *weights, Matrix input, float scale, Matrix outputs) {
+    int size = cells.columns, batch = cells.rows - gates.rows;
+    EACH(index, batch * size) {
+        int sequence = index / size, unit = index % size;
+        float c = load(cells, sequence, unit);
+        EACH_STEP(row, sequence, batch, gates.rows) {
+            float a = load(gates, row, unit);
+            float f = sigmoid(load(gates, row, size + unit) + bias[unit] + weights[unit] * c);
+            float r = sigmoid(load(gates, row, 2 * size + unit) + bias[size + unit] + weights[size + unit] * c);
+            c = a + f * (c - a);
+            store(cells, row + batch, unit, c);
+            float past = input.start ? scale * load(input, row, unit) : 0;
+            store(outputs, row, unit, past + r * (c - past));
+        }
+    }
+}
+
+extern "C" __global__ void sruBackward(
+    Matrix gates, Matrix cells, const float *bias, const float *weights, Matrix input, float scale, Matrix outputGradient,
+    Matrix inputGradient, Matrix sums) {
+    int size = cells.columns, batch = cells.rows - gates.rows;
+    EACH(index, batch * size) {
+        int sequence = index / size, unit = index % size;
+        float carried = 0, fSum = 0, rSum = 0, fWeightSum = 0, rWeightSum = 0;
+        EACH_STEP_BACK(row, sequence, batch, gates.rows) {
+            float a = load(gates, row, unit), before = load(cells, row, unit), dh = load(outputGradient, row, unit);
+            float f = sigmoid(load(gates, row, size + unit) + bias[unit] + weights[unit] * before);
+            float r = sigmoid(load(gates, row, 2 * size + unit) + bias[size + unit] + weights[size + unit] * before);
+            float past = input.start ? scale * load(input, row, unit) : 0;
+            float dc = carried + dh * r, ofR = dh * (load(cells, row + batch, unit) - past) * r * (1 - r);
+            float ofF = dc * (before - a) * f * (1 - f);
+            if (input.start) store(inputGradient, row, unit, dh * (1 - r) * scale);
+            store(gates, row, unit, dc * (1 - f));
+            store(gates, row, size + unit, ofF);
+            store(gates, row, 2 * size + unit, ofR);
+            fSum += ofF;
+            rSum += ofR;
+            fWeightSum += ofF * before;
+            rWeightSum += ofR * before;
+            carried = dc * f + ofF * weights[unit] + ofR * weights[size + unit];
+        }
+        store(sums, sequence, unit, fSum);
+        store(sums, sequence, size + unit, rSum);
+        store(sums, sequence, 2 * size + unit, fWeightSum);
+        store(sums, sequence, 3 * size + unit, rWeightSum);
+    }
+}
