@@ -183,19 +183,19 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
 extension EncoderConfiguration {
     /// In which fields this configuration differs from another, for a message: `cell 512, not 1024; table …`.
     public func difference(from other: EncoderConfiguration) -> String {
-        zip(Self.fields(self), Self.fields(other))
+        // Options of different encoders have nothing to do with each other.
+        let families = encoder.name == other.encoder.name ? (Self.fields(encoder.family), Self.fields(other.encoder.family)) : ([], [])
+        return zip(families.0 + Self.fields(self), families.1 + Self.fields(other))
             .filter { $0.text != $1.text }
             .map { "\($0.name) \($0.text), not \($1.text)" }
             .joined(separator: "; ")
     }
 
-    /// All fields by the names that users know, those of the encoder's shape among them.
+    /// All fields by the names that users know, and of the encoder its name.
     private static func fields(_ value: Any) -> [(name: String, text: String)] {
-        Mirror(reflecting: value).children.flatMap { child -> [(name: String, text: String)] in
-            if let encoder = child.value as? EncoderShape {
-                return [("encoder", encoder.name)] + fields(encoder.family)
-            }
-            return [(names[child.label ?? ""] ?? child.label ?? "", text(child.value))]
+        Mirror(reflecting: value).children.map { child in
+            if let encoder = child.value as? EncoderShape { return ("encoder", encoder.name) }
+            return (names[child.label ?? ""] ?? child.label ?? "", text(child.value))
         }
     }
 
