@@ -1,6 +1,6 @@
 /// The kernels, by their names in `Kernels`.
 enum Kernel: Int, CaseIterable {
-    case fill, copy, add, scale, broadcast, addRow, move, columnPartials, addPartials, columnSums, gather, scatterAdd, scatterPartials, addRuns, divideByRuns
+    case fill, copy, add, scale, broadcast, broadcastAt, addRow, move, columnPartials, addPartials, columnSums, gather, scatterAdd, scatterPartials, reverse, addRuns, divideByRuns
     case findNotFinite, normalize, rowProducts, squares, addNumbers, addNumbersToFloat, runningSums, toBFloat16s
     case activate, bend, dropout, multiplyBy, clip, maskClipped, layerNorm, layerNormPartials, layerNormBackward
     case endStep, endStepBackward
