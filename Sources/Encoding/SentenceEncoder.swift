@@ -10,7 +10,7 @@ public import WordVectors
 ///
 /// Sentences are taken in groups of bounded size, sorted by length within a group, run in batches from the zero state,
 /// and handed on in the order in which they came. What a sentence gets does not depend on the others, to the last bit.
-/// Longer ones than a batch has room for run alone, in pieces.
+/// Longer ones than a batch has room for run alone, in pieces, if the model carries a state from one to the next.
 public final class SentenceEncoder {
     /// The counts of what was encoded, and of words by the origin of their vectors.
     public struct Statistics: Sendable, Equatable {
@@ -57,7 +57,8 @@ public final class SentenceEncoder {
     ///   - encoder: made with `capacity`, or what it is on a device; its weights are packed, and must not change.
     ///   - table, merges: the vectors of words, or the merges that cut words into units, as the input layer reads them.
     ///   - isStateful: true if each sentence goes on from the state in which the one before it ended.
-    ///   - longest: the number of steps of a sentence at most that is not run in pieces.
+    ///   - longest: the number of steps of a sentence at most that is not run in pieces. A model that reads both ways at once takes
+    ///     no longer ones.
     ///   - groupTokens: the number of tokens of the sentences that are sorted together; `nil`: as many as are good.
     ///   - writer: takes the sentences with their vectors, in order; who made it finishes it.
     /// Throws `ToolError`: `configuration` if table and model do not fit each other, `usage` if there is no such layer, and
@@ -76,6 +77,9 @@ public final class SentenceEncoder {
         vectors = TokenVectors(encoder, choice, limits)
         (group, running) = (SentenceGroup(encoder), SentenceGroup(encoder))
         let configuration = encoder.configuration
+        guard configuration.objective == .nextWord || !isStateful else {
+            throw ToolError(.usage, "--stateful is not used: the model reads both ways at once, and has no state to go on from")
+        }
         try configuration.requireInputs(table: table != nil, merges: merges != nil, of: "the model")
         // The deepest products of bytes whose sums are exact.
         guard precision == .float32 || max(configuration.encoder.cell, configuration.width) <= 1 << 16 else {
@@ -88,12 +92,18 @@ public final class SentenceEncoder {
         sequential = SequentialRun(encoder, input, vectors, isStateful: isStateful, longest: longest)
     }
 
-    /// Takes a sentence; its vectors are written now or later. Throws what writing throws.
+    /// Takes a sentence; its vectors are written now or later. Throws what writing throws, and `ToolError` with status `dataError`,
+    /// naming the sentence's number, if it is longer than a model takes that sees whole sentences.
     public func encode(_ words: [String]) throws {
         sentences += 1
         tokens += words.count
         let steps = words.map(input.stepCount)
         let length = steps.reduce(0, +)
+        guard length <= longest || encoder.configuration.isCausal else {
+            throw ToolError(
+                .dataError, "sentence \(sentences): has \(length) \(length == words.count ? "words" : "units of words"), and a model "
+                    + "that reads both ways at once takes sentences of at most \(longest)")
+        }
         if isStateful || length > longest {
             try flush()
             try writer.begin(words)
@@ -130,7 +140,7 @@ public final class SentenceEncoder {
         for index in order[count...] { group.vectors(of: index).fill(0) }
         var start = 0
         while start < count {
-            let most = max(1, min(limits.capacity.batch, limits.capacity.rows / (group.sentences[order[start]].length + 1)))
+            let most = max(1, min(limits.capacity.batch, limits.capacity.rows / (group.sentences[order[start]].length + marks)))
             // A device does best with batches of one size.
             let batches = (count - start + most - 1) / most
             let end = start + (limits.endsTogether == 1 ? min(most, count - start) : (count - start + batches - 1) / batches)
@@ -157,15 +167,22 @@ public final class SentenceEncoder {
         if encoder.directions[0].backend.computesInHostMemory { swap(&group, &running) }
     }
 
+    /// The marks that each direction reads of a sentence: the one that it begins with, and, where both sides are read, the other.
+    private var marks: Int { encoder.configuration.isCausal ? 1 : 2 }
+
     /// Runs a batch. Each direction reads its mark first and then the words, as in training, so that a token's vector
     /// comes from the step that has just read the token.
     private func run(_ batch: ArraySlice<Int>, of group: SentenceGroup) throws {
         let sentences = batch.map { group.sentences[$0] }
-        let shape = WindowShape(lengths: sentences.map { $0.length + 1 }, endingBy: limits.endsTogether)
-        input.begin(rows: shape.rows)
+        let lengths = sentences.map { $0.length + marks }
+        input.begin(rows: (lengths.first ?? 0) * lengths.count)
+        let shape = WindowShape(lengths: lengths, endingBy: limits.endsTogether, in: input.lengths)
         var places: [[StepRows]] = []
         for (column, sentence) in sentences.enumerated() {
-            for direction in encoder.directions.indices { input.putMark(direction, row: column, closing: false) }
+            for direction in encoder.directions.indices {
+                input.putMark(direction, row: column, closing: false)
+                if marks > 1 { input.putMark(direction, row: (sentence.length + 1) * shape.batch + column, closing: true) }
+            }
             places.append(encoder.directions.map { rows($0.direction, sentence.length, column, shape) })
             input.put(sentence.words, rows: places[column], counted: true)
         }

@@ -217,7 +217,13 @@ final class ScoreTable {
     }
 
     private func header(_ results: [HeldOutResult], _ figures: [Figure]) -> String {
-        let directions = results.map { $0.direction == .forward ? "fwd" : "bwd" }
+        let directions = results.map { result in
+            switch result.direction {
+            case .forward: "fwd"
+            case .backward: "bwd"
+            case .bidirectional: "both"
+            }
+        }
         let names = figures.map { $0.column($0.name, of: results.count) }.joined()
         let columns = figures.map { figure in directions.map { figure.column($0) }.joined() }.joined()
         return Self.trimmed(Self.lead("") + names) + "\n" + Self.trimmed(Self.lead("step", "words", "time", "words/s") + columns)
