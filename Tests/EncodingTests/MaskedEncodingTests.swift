@@ -15,6 +15,7 @@ struct MaskedEncodingTests {
         _ kind: String = "lstm", threads: Int = 1, capacity: WindowCapacity = SentenceEncoder.capacity
     ) throws -> ContextualEncoder {
         var configuration = EncoderConfiguration(vectorSize: SentenceEncoderTests.dimension, cell: 7, projection: 3)
+        if kind == "wide" { (configuration.lstm.cell, configuration.lstm.projection) = (130, 40) }
         if kind == "gru" { configuration.encoder = .gru(shape: GRUShape(cell: 3)) }
         configuration.objective = .masked
         let encoder = ContextualEncoder(
@@ -25,12 +26,12 @@ struct MaskedEncodingTests {
 
     private static func encode(
         _ sentences: [[String]], _ kind: String = "lstm", threads: Int = 1, capacity: WindowCapacity = SentenceEncoder.capacity,
-        isStateful: Bool = false, longest: Int = SentenceEncoder.longestPiece
+        isStateful: Bool = false, precision: WeightPrecision = .float32, longest: Int = SentenceEncoder.longestPiece
     ) throws -> [SentenceVectors] {
         var results: [SentenceVectors] = []
         let stage = try SentenceEncoder(
             encoder(kind, threads: threads, capacity: capacity), table: SentenceEncoderTests.table(), tableName: "table", layers: .all,
-            isStateful: isStateful, longest: longest, to: SentenceCollector { results.append($0) })
+            isStateful: isStateful, precision: precision, longest: longest, to: SentenceCollector { results.append($0) })
         for sentence in sentences { try stage.encode(sentence) }
         try stage.flush()
         return results
@@ -70,6 +71,19 @@ struct MaskedEncodingTests {
                 #expect(Array(output[first..<first + 6]) == vector(encoded, token, layer))
             }
         }
+    }
+
+    @Test func weightsOf8BitsGiveNearlyTheSameVectors() throws {
+        let sentences = Array(SentenceEncoderTests.sentences.prefix(60))
+        let exact = try Self.encode(sentences, "wide"), rounded = try Self.encode(sentences, "wide", precision: .int8)
+        var product = 0.0, squares = (0.0, 0.0)
+        for (one, other) in zip(exact, rounded) {
+            for (x, y) in zip(one.values, other.values) {
+                product += Double(x * y)
+                squares = (squares.0 + Double(x * x), squares.1 + Double(y * y))
+            }
+        }
+        #expect(product / (squares.0 * squares.1).squareRoot() > 0.999 && exact.map(\.values) != rounded.map(\.values))
     }
 
     @Test func everyTokenSeesBothSides() throws {

@@ -108,6 +108,7 @@ struct CommandLines {
         case "--cutoffs": ([("--output", "adaptive-softmax"), ("--vocab", samples.vocabulary)], [])
         case "--filters": ([("--input", "characters"), ("--highways", "1")], [])
         case "--highways": ([("--input", "characters"), ("--filters", "1:2,2:2")], [])
+        case "--masked-share", "--mask-vector-share", "--random-word-share": ([("--objective", "masked")], [])
         case "--margin": ([("--loss", "max-margin")], [])
         case "--norm-penalty", "--dot-scale": ([("--loss", "vmf")], [])
         case "--targets", "--random-share", "--more-negatives": ([("--loss", "contrastive")], [])
