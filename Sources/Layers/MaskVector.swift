@@ -33,3 +33,17 @@ public struct MaskVector: Sendable {
         run.backend.broadcast(nil, to: gradient, at: places)
     }
 }
+
+/// The words of a window that a network is to predict, and those of them that it does not see.
+public struct Masking {
+    /// The rows of the words that are predicted, negative where there are fewer than places for them: [predicted rows].
+    public let rows: Numbers
+    /// For each row of the window its place among these, negative where it has none: [rows].
+    public let places: Numbers
+    /// The rows that have the mask vector, negative where there are fewer than places for them: [predicted rows].
+    public let masked: Numbers
+
+    public init(rows: Numbers, places: Numbers, masked: Numbers) {
+        (self.rows, self.places, self.masked) = (rows, places, masked)
+    }
+}
