@@ -21,6 +21,6 @@ done | awk -F'\t' '{
 
 # The last held-out evaluation in the log, beside the unigram model and the best constant vector.
 printf '\n'
-for direction in forward backward; do
+for direction in forward backward bidirectional; do
     awk -v system_name="$direction direction" -v direction=$direction -f "$here/scores.awk" "$out/train.jsonl"
 done | "${bin:+$bin/}bench" report --text --quiet -

@@ -125,6 +125,42 @@ extension OperationCase {
         }
     }
 
+    /// A row, or zeros, at every other row of a matrix; what is written over passes no gradient on.
+    private static func broadcastAt(_ name: String, hasRow: Bool) -> OperationCase {
+        elementwise(name, matrices: 1) { memory, rows, columns in
+            let row = memory.matrix(1, columns), target = memory.matrix(rows, columns), gradient = memory.matrix(rows, columns)
+            let count = (rows + 1) / 2, places = memory.numbers(count, below: 1)
+            for index in 0..<count { places[index] = index == 1 ? -1 : Int32(2 * index) }
+            let (slope, rowSlope, picked) = (memory.zeros(rows, columns), memory.zeros(1, columns), memory.zeros(count, columns))
+            return Prepared(
+                run: { $0.broadcast(hasRow ? row : nil, to: target, at: places) }, results: [target],
+                slope: Slope(
+                    inputs: hasRow ? [target, row] : [target], gradients: hasRow ? [slope, rowSlope] : [slope], output: target,
+                    outputGradient: gradient
+                ) {
+                    $0.copy(gradient, to: slope)
+                    $0.gather(places, of: slope, into: picked)
+                    $0.addColumnSums(of: picked, to: rowSlope)
+                    $0.broadcast(nil, to: slope, at: places)
+                })
+        }
+    }
+
+    /// Sequences turned round, three side by side where there are rows enough; the backward pass turns the gradient round.
+    private static func reversal(_ name: String, hasLengths: Bool, adding: Bool) -> OperationCase {
+        elementwise(name, matrices: adding ? 3 : 2) { memory, rows, columns in
+            let batch = rows % 3 == 0 ? 3 : 1, steps = rows / batch
+            let source = memory.matrix(rows, columns), target = memory.matrix(rows, columns)
+            let gradient = memory.matrix(rows, columns), slope = memory.zeros(rows, columns)
+            let lengths = hasLengths ? memory.numbers(batch, below: steps + 1) : nil
+            return Prepared(
+                run: { $0.reverse(source, batch: batch, lengths: lengths, into: target, adding: adding) }, results: [target],
+                slope: Slope(inputs: [source], gradients: [slope], output: target, outputGradient: gradient) {
+                    $0.reverse(gradient, batch: batch, lengths: lengths, into: slope, adding: false)
+                })
+        }
+    }
+
     private static func optimizer(_ name: String, _ optimizer: any Optimizer, sparse: Bool = false) -> OperationCase {
         elementwise(name, matrices: 2 * Double(2 + optimizer.momentNames.count)) { memory, rows, columns in
             let all = sparse ? 2 * rows + 1 : rows
@@ -162,6 +198,10 @@ extension OperationCase {
             let target = memory.matrix(rows, columns)
             return Prepared(run: { $0.gather(places, of: table, into: target) }, results: [target])
         },
+        broadcastAt("broadcast to some rows", hasRow: true), broadcastAt("zeros in some rows", hasRow: false),
+        reversal("reverse", hasLengths: false, adding: false), reversal("reverse, adding", hasLengths: false, adding: true),
+        reversal("reverse, by length", hasLengths: true, adding: false),
+        reversal("reverse, by length, adding", hasLengths: true, adding: true),
         elementwise("scatter", matrices: 3) { memory, rows, columns in
             let table = memory.matrix(rows, columns), places = memory.numbers(rows, below: rows)
             if rows > 2 { places[1] = -1 }

@@ -1,6 +1,7 @@
 /// The kernels, by their names in `Kernels`.
 enum Kernel: Int, CaseIterable {
-    case fill, copy, add, scale, broadcast, addRow, addBlocks, addBlockSums, addSinusoids, move, columnPartials, addPartials, columnSums, gather, scatterAdd, scatterPartials, addRuns, divideByRuns
+    case fill, copy, add, scale, broadcast, broadcastAt, addRow, addBlocks, addBlockSums, addSinusoids, move, columnPartials, addPartials
+    case columnSums, gather, scatterAdd, scatterPartials, reverse, addRuns, divideByRuns
     case findNotFinite, normalize, rowProducts, squares, addNumbers, addNumbersToFloat, runningSums, toBFloat16s
     case drop, addResidual, activateHidden, activateHiddenBackward, attentionWeights, attentionSlopes
     case activate, bend, dropout, multiplyBy, clip, maskClipped, layerNorm, layerNormPartials, layerNormBackward

@@ -56,6 +56,14 @@ extension CUDABackend {
             .addSinusoids, blocks: blocks(target.rows / batch * target.columns), DeviceMatrix(target), Int32(batch))
     }
 
+    public func broadcast(_ row: Matrix?, to target: Matrix, at rows: Numbers) {
+        precondition(row.map { $0.columns == target.columns } ?? true)
+        guard rows.count > 0 else { return }
+        launch(
+            .broadcastAt, blocks: warpBlocks(rows.count), row.map { DeviceMatrix($0) } ?? .none, resident(rows, .numbers),
+            Int32(rows.count), DeviceMatrix(target))
+    }
+
     public func addRow(_ row: Matrix, to target: Matrix) {
         precondition(row.columns == target.columns)
         launchElements(.addRow, target, DeviceMatrix(row), DeviceMatrix(target))
@@ -121,6 +129,14 @@ extension CUDABackend {
         let count = values.rows * values.columns, target = scratch(use, count)
         copy(address(values), to: target, bytes: 4 * count)
         return target
+    }
+
+    public func reverse(_ source: Matrix, batch: Int, lengths: Numbers?, into target: Matrix, adding: Bool) {
+        precondition(source.rows == target.rows && source.columns == target.columns && batch > 0 && source.rows % batch == 0)
+        guard source.rows > 0 else { return }
+        launch(
+            .reverse, blocks: warpBlocks(target.rows), DeviceMatrix(source), Int32(batch),
+            lengths.map { resident($0, .numbers) } ?? 0, DeviceMatrix(target), Int32(adding ? 1 : 0))
     }
 
     public func addRuns(_ rows: Numbers, ends: Numbers, of table: Matrix, times factor: Float, to target: Matrix) {

@@ -5,8 +5,8 @@ import Model
 /// Runs a sentence that is longer than what an encoder sees at once, piece after piece of the sentence: each in a window that has
 /// as much of the text beside the piece as there is room for. Windows of neighbouring pieces overlap.
 ///
-/// A piece is half of a window, and the other half is what the direction reads before it. Takes bounded memory, and gives the same
-/// vectors whatever stands around the sentence.
+/// A piece is half of a window, and the other half is what the direction reads before it, or, where both sides are read, a quarter
+/// on either side. Takes bounded memory, and gives the same vectors whatever stands around the sentence.
 final class OverlappingRun {
     private let encoder: ContextualEncoder
     private let input: SentenceInput
@@ -20,13 +20,13 @@ final class OverlappingRun {
         (self.encoder, self.input, self.vectors, self.longest) = (encoder, input, vectors, longest)
     }
 
-    /// The words of a direction's window, and its steps; with a mark before the first if the sentence begins there.
+    /// The words of a direction's window, and its steps; with the marks of the sentence where it begins or ends there.
     private struct Window {
         let words: Range<Int>
         let steps: Int
-        let opens: Bool
+        let opens, closes: Bool
 
-        var rows: Int { steps + (opens ? 1 : 0) }
+        var rows: Int { (opens ? 1 : 0) + steps + (closes ? 1 : 0) }
     }
 
     /// Gives the vectors of a sentence, piece after piece in the order of the text: `deliver` gets [tokens, layers x width].
@@ -35,7 +35,7 @@ final class OverlappingRun {
         let columns = vectors.layers * vectors.width
         var start = 0
         while start < words.count {
-            let piece = start..<end(from: start, steps, most: max(1, longest / 2))
+            let piece = start..<end(from: start, steps, most: max(1, longest / 2 - 1))
             let windows = encoder.directions.map { window(around: piece, $0.direction, steps) }
             if memory.count < piece.count * columns { memory = encoder.directions[0].backend.allocateShared(piece.count * columns) }
             let target = Matrix(memory, rows: piece.count, columns: columns)
@@ -55,24 +55,31 @@ final class OverlappingRun {
         return end
     }
 
-    /// The window in which a direction reads a piece.
+    /// The window in which a direction reads a piece: a language model that which it reads before the piece, and a network that
+    /// reads both ways as much of either side as there is.
     private func window(around piece: Range<Int>, _ direction: Direction, _ steps: [Int]) -> Window {
-        let isForward = direction == .forward
+        let isBoth = direction == .bidirectional, room = longest - (isBoth ? 2 : 1)
         var words = piece, length = steps[piece].reduce(0, +)
-        while true {
-            let next = isForward ? words.lowerBound - 1 : words.upperBound
-            // The mark takes a step, too.
-            guard steps.indices.contains(next), length + steps[next] < longest else { break }
+        func grow(_ next: Int) -> Bool {
+            guard steps.indices.contains(next), length + steps[next] <= room else { return false }
             length += steps[next]
-            words = isForward ? next..<words.upperBound : words.lowerBound..<next + 1
+            words = min(words.lowerBound, next)..<max(words.upperBound, next + 1)
+            return true
         }
-        return Window(words: words, steps: length, opens: isForward ? words.lowerBound == 0 : words.upperBound == steps.count)
+        while true {
+            let before = direction != .backward && grow(words.lowerBound - 1)
+            let after = direction != .forward && grow(words.upperBound)
+            guard before || after else { break }
+        }
+        let isFirst = words.lowerBound == 0, isLast = words.upperBound == steps.count
+        return Window(words: words, steps: length, opens: direction == .backward ? isLast : isFirst, closes: isBoth && isLast)
     }
 
     private func run(_ words: [String], _ steps: [Int], _ piece: Range<Int>, _ windows: [Window], into target: Matrix) throws {
         input.begin(rows: longest)
         for (direction, window) in windows.enumerated() {
             if window.opens { input.putMark(direction, row: 0, closing: false) }
+            if window.closes { input.putMark(direction, row: window.rows - 1, closing: true) }
             let rows = rows(window, encoder.directions[direction].direction)
             var first = 0
             for part in [window.words.lowerBound..<piece.lowerBound, piece, piece.upperBound..<window.words.upperBound] {

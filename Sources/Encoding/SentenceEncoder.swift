@@ -59,7 +59,8 @@ public final class SentenceEncoder {
     ///   - encoder: made with `capacity`, or what it is on a device; its weights are packed, and must not change.
     ///   - table, merges: the vectors of words, or the merges that cut words into units, as the input layer reads them.
     ///   - isStateful: true if each sentence goes on from the state in which the one before it ended.
-    ///   - longest: the number of steps of a sentence at most that is not run in pieces.
+    ///   - longest: the number of steps of a sentence at most that is not run in pieces. A model that reads both ways at once takes
+    ///     no longer ones.
     ///   - groupTokens: the number of tokens of the sentences that are sorted together; `nil`: as many as are good.
     ///   - writer: takes the sentences with their vectors, in order; who made it finishes it.
     /// Throws `ToolError`: `configuration` if table and model do not fit each other, `usage` if there is no such layer, and
@@ -72,20 +73,22 @@ public final class SentenceEncoder {
         self.encoder = encoder
         self.writer = writer
         self.isStateful = isStateful
-        let window = encoder.longestSequence.map { min($0, longest + 1) }
-        // A mark stands before the words.
+        let marks = encoder.configuration.isCausal ? 1 : 2
+        // A window has room for the marks, too.
+        let carriesState = encoder.configuration.isCausal && encoder.configuration.encoder.family.carriesState
+        let window = carriesState ? nil : min(encoder.longestSequence ?? .max, longest + marks)
         var most = longest
-        if let window { most = window - 1 }
+        if let window { most = window - marks }
         self.longest = most
-        guard window == nil || !isStateful else {
-            throw ToolError(
-                .usage, "--stateful: the encoder \(encoder.configuration.encoder.name) has no state that it could go on from")
-        }
         if let complaint = choice.complaint(layers: encoder.layerCount) { throw ToolError(.usage, complaint) }
         limits = BatchLimits(encoder, groupTokens: groupTokens)
         vectors = TokenVectors(encoder, choice, limits)
         (group, running) = (SentenceGroup(encoder), SentenceGroup(encoder))
         let configuration = encoder.configuration
+        guard carriesState || !isStateful else {
+            let network = configuration.isCausal ? "the encoder \(configuration.encoder.name)" : "a model that reads both ways at once"
+            throw ToolError(.usage, "--stateful is not used: \(network) has no state to go on from")
+        }
         try configuration.requireInputs(table: table != nil, merges: merges != nil, of: "the model")
         // The deepest products of bytes whose sums are exact.
         guard precision == .float32 || max(configuration.encoder.cell, configuration.width) <= 1 << 16 else {
@@ -149,7 +152,7 @@ public final class SentenceEncoder {
         for index in order[count...] { group.vectors(of: index).fill(0) }
         var start = 0
         while start < count {
-            let most = max(1, min(limits.capacity.batch, limits.capacity.rows / (group.sentences[order[start]].length + 1)))
+            let most = max(1, min(limits.capacity.batch, limits.capacity.rows / (group.sentences[order[start]].length + marks)))
             // A device does best with batches of one size.
             let batches = (count - start + most - 1) / most
             let end = start + (limits.endsTogether == 1 ? min(most, count - start) : (count - start + batches - 1) / batches)
@@ -176,15 +179,22 @@ public final class SentenceEncoder {
         if encoder.directions[0].backend.computesInHostMemory { swap(&group, &running) }
     }
 
+    /// The marks that each direction reads of a sentence: the one that it begins with, and, where both sides are read, the other.
+    private var marks: Int { encoder.configuration.isCausal ? 1 : 2 }
+
     /// Runs a batch. Each direction reads its mark first and then the words, as in training, so that a token's vector
     /// comes from the step that has just read the token.
     private func run(_ batch: ArraySlice<Int>, of group: SentenceGroup) throws {
         let sentences = batch.map { group.sentences[$0] }
-        let shape = WindowShape(lengths: sentences.map { $0.length + 1 }, endingBy: limits.endsTogether)
-        input.begin(rows: shape.rows)
+        let lengths = sentences.map { $0.length + marks }
+        input.begin(rows: (lengths.first ?? 0) * lengths.count)
+        let shape = WindowShape(lengths: lengths, endingBy: limits.endsTogether, in: input.lengths)
         var places: [[StepRows]] = []
         for (column, sentence) in sentences.enumerated() {
-            for direction in encoder.directions.indices { input.putMark(direction, row: column, closing: false) }
+            for direction in encoder.directions.indices {
+                input.putMark(direction, row: column, closing: false)
+                if marks > 1 { input.putMark(direction, row: (sentence.length + 1) * shape.batch + column, closing: true) }
+            }
             places.append(encoder.directions.map { rows($0.direction, sentence.length, column, shape) })
             input.put(sentence.words, rows: places[column], counted: true)
         }

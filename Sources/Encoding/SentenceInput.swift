@@ -65,7 +65,9 @@ final class SentenceInput: NumberedWords {
         self.table = table?.table
         segmenter = merges.map { Segmenter($0.table) }
         let backend = encoder.directions[0].backend
-        numbers = Turns((0..<limits.turns).map { _ in RowNumbers(encoder.directions.count, rows: rows, backend) })
+        numbers = Turns((0..<limits.turns).map { _ in
+            RowNumbers(encoder.directions.count, rows: rows, sequences: limits.capacity.batch, backend)
+        })
         newWords = limits.newWords
         let most = merges != nil ? Self.mostCut : BatchLimits.keptWords(encoder)
         let capacity = rows + configuration.markNames.count + most
@@ -132,6 +134,9 @@ final class SentenceInput: NumberedWords {
         numbers.advance(encoder.backends)
         for numbers in numbers.current.each { numbers[0..<rows].fill(EncoderConfiguration.Mark.begin) }
     }
+
+    /// Room for the lengths of the batch's sentences, which layers may read.
+    var lengths: Numbers { numbers.current.lengths }
 
     /// Puts a mark of the sentence to a direction's row: the one with which the direction begins, or the one with which it ends.
     func putMark(_ direction: Int, row: Int, closing: Bool) {
@@ -234,14 +239,16 @@ struct StepRows {
     func dropped(_ count: Int) -> StepRows { StepRows(first: self[count], stride: stride) }
 }
 
-/// Numbers of rows, for each of several directions.
+/// Numbers of rows, for each of several directions, and the lengths of sequences.
 private final class RowNumbers {
     let each: [Numbers]
+    let lengths: Numbers
     private let memory: FloatBuffer
 
-    init(_ directions: Int, rows: Int, _ backend: any Backend) {
-        let memory = backend.allocateShared(directions * rows)
+    init(_ directions: Int, rows: Int, sequences: Int, _ backend: any Backend) {
+        let memory = backend.allocateShared(directions * rows + sequences)
         self.memory = memory
         each = (0..<directions).map { Numbers(memory, at: $0 * rows, count: rows) }
+        lengths = Numbers(memory, at: directions * rows, count: sequences)
     }
 }

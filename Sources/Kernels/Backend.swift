@@ -88,6 +88,9 @@ public protocol Backend: AnyObject {
     func scale(_ target: Matrix, by factor: Float)
     /// target[i] = row, for every i; `row` is [1, columns].
     func broadcast(_ row: Matrix, to target: Matrix)
+    /// target[rows[i]] = row, or zeros without one; nothing where rows[i] is negative. `row` is [1, columns]; no two rows[i] are the
+    /// same.
+    func broadcast(_ row: Matrix?, to target: Matrix, at rows: Numbers)
     /// target[i] += row, for every i; `row` is [1, columns].
     func addRow(_ row: Matrix, to target: Matrix)
     /// target[i] += rows[i / n], where `target` has n times as many rows: a row of each step for its n sequences.
@@ -102,6 +105,10 @@ public protocol Backend: AnyObject {
     func gather(_ rows: Numbers, of table: Matrix, into target: Matrix)
     /// table[rows[i]] += source[i], in the order of i; nothing where rows[i] is negative.
     func scatterAdd(_ source: Matrix, to table: Matrix, at rows: Numbers)
+    /// Turns the sequences of a window round, each by itself: row (t, b) of the target, at t x batch + b, is row (length - 1 - t, b)
+    /// of the source, or is added to with `adding`. Behind the end of a sequence the target gets zeros, or nothing with `adding`.
+    /// - Parameter lengths: of the sequences, [batch]; `nil`: all are as long as the window.
+    func reverse(_ source: Matrix, batch: Int, lengths: Numbers?, into target: Matrix, adding: Bool)
     /// target[i] += factor x table[row], for each row of the i-th run of `rows` in its order. Runs lie one after the other, and
     /// the i-th ends before `ends[i]`.
     func addRuns(_ rows: Numbers, ends: Numbers, of table: Matrix, times factor: Float, to target: Matrix)

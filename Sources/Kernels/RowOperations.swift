@@ -77,6 +77,29 @@ extension ProcessorBackend {
         pool.run(Job(target: target, batch: batch))
     }
 
+    public func broadcast(_ row: Matrix?, to target: Matrix, at rows: Numbers) {
+        struct Job: ParallelJob {
+            let row: Matrix?
+            let target: Matrix
+            let rows: Numbers
+
+            var tasks: Int { rows.count.groups(of: 64) }
+
+            func run(_ task: Int) {
+                for index in rows.count.group(task, of: 64) where rows[index] >= 0 {
+                    let place = target.row(Int(rows[index]))
+                    if let row {
+                        place.update(from: row.start, count: target.columns)
+                    } else {
+                        place.update(repeating: 0, count: target.columns)
+                    }
+                }
+            }
+        }
+        precondition(row.map { $0.columns == target.columns } ?? true)
+        pool.run(Job(row: row, target: target, rows: rows))
+    }
+
     public func addColumnSums(of matrix: Matrix, to sums: Matrix) {
         struct Job: ParallelJob {
             let matrix, sums: Matrix
@@ -109,6 +132,33 @@ extension ProcessorBackend {
         for index in 0..<source.rows where rows[index] >= 0 {
             Vector.add(source.row(index), to: table.row(Int(rows[index])), count: source.columns)
         }
+    }
+
+    public func reverse(_ source: Matrix, batch: Int, lengths: Numbers?, into target: Matrix, adding: Bool) {
+        struct Job: ParallelJob {
+            let source, target: Matrix
+            let batch, steps: Int
+            let lengths: Numbers?
+            let adding: Bool
+
+            var tasks: Int { steps }
+
+            func run(_ step: Int) {
+                for sequence in 0..<batch {
+                    let length = lengths.map { Int($0[sequence]) } ?? steps
+                    let row = target.row(step * batch + sequence), columns = target.columns
+                    if step >= length {
+                        if !adding { row.update(repeating: 0, count: columns) }
+                        continue
+                    }
+                    let turned = source.row((length - 1 - step) * batch + sequence)
+                    if adding { Vector.add(turned, to: row, count: columns) } else { row.update(from: turned, count: columns) }
+                }
+            }
+        }
+        precondition(source.rows == target.rows && source.columns == target.columns && batch > 0 && source.rows % batch == 0)
+        pool.run(
+            Job(source: source, target: target, batch: batch, steps: source.rows / batch, lengths: lengths, adding: adding))
     }
 
     public func addRuns(_ rows: Numbers, ends: Numbers, of table: Matrix, times factor: Float, to target: Matrix) {

@@ -1,22 +1,29 @@
 public import Kernels
 
-/// A layer that goes through a sequence step by step, and carries a state of constant size from one window to the next.
-public protocol RecurrentLayer: Layer<Matrix> {
+/// A layer over sequences, of which a stack puts several above each other.
+public protocol SequenceLayer: Layer<Matrix> {
+    /// Width of its output.
     var width: Int { get }
-    /// Widths of the matrices that are the state: one row a sequence.
-    var stateWidths: [Int] { get }
 
     /// The output of the last forward pass: [rows, width].
     func outputs(_ shape: WindowShape, _ run: Run) -> Matrix
+}
+
+/// A layer that goes through a sequence step by step, and carries a state of constant size from one window to the next.
+public protocol RecurrentLayer: SequenceLayer {
+    /// Widths of the matrices that are the state: one row a sequence.
+    var stateWidths: [Int] { get }
+
     /// Calls `body` with each matrix of the state that a window of `batch` sequences begins in, [batch, width].
     func forEachState(batch: Int, _ run: Run, _ body: (Matrix) -> Void)
     /// Makes the state at the end of a full window the one that the next window begins in.
     func carryState(from shape: WindowShape, _ run: Run)
 }
 
-/// Recurrent layers one above the other; with `residual`, each layer from the second on adds its input to its output (ELMo:
-/// layer 1's output is added to layer 2's).
-public struct RecurrentStack<Recurrent: RecurrentLayer>: StatefulEncoder {
+/// Recurrent layers one above the other, or pairs of such layers that read both ways (`Bidirectional`); with `residual`, each layer
+/// from the second on adds its input to its output (ELMo: layer 1's output is added to layer 2's). It carries a state if its layers
+/// do.
+public struct RecurrentStack<Recurrent: SequenceLayer>: SequenceEncoder {
     public let outputSize: Int
     private let layers: [Recurrent]
     /// The parameters of each layer.
@@ -117,7 +124,9 @@ public struct RecurrentStack<Recurrent: RecurrentLayer>: StatefulEncoder {
     public func layerOutput(_ index: Int, _ shape: WindowShape, _ run: Run) -> Matrix {
         sums[index].map { run.matrix($0, rows: shape.rows) } ?? layers[index].outputs(shape, run)
     }
+}
 
+extension RecurrentStack: StatefulEncoder where Recurrent: RecurrentLayer {
     public var stateWidths: [Int] { layers.flatMap(\.stateWidths) }
 
     public func forEachState(batch: Int, _ run: Run, _ body: (Matrix) -> Void) {

@@ -2,13 +2,14 @@ public import Kernels
 public import Layers
 
 /// One direction of the contextual encoder, a language model of its own: it reads words and predicts the word that comes
-/// next in its direction.
+/// next in its direction. Or the only network of a model of masked words, which predicts some words of a window that it sees whole.
 ///
 ///     input layer   `InputKind`, layer norm      [rows, projection]
 ///     encoder       LSTM layers                  [rows, projection]
 ///     output layer  `OutputKind`: the continuous output of Li et al. 2019, or a softmax
 ///
-/// The backward direction is the same network; its caller reverses the text. Not for several threads at once: the
+/// Masked words have a trained vector in place of the input layer's output, and only words that are predicted go through the output
+/// layer. The backward direction is the same network; its caller reverses the text. Not for several threads at once: the
 /// threads are inside, in its backend.
 public final class DirectionModel {
     public var direction: Direction { network.direction }
@@ -62,6 +63,7 @@ public final class DirectionModel {
         network.inputNorm?.initialize(parameters)
         network.encoder.initialize(parameters, random: &random)
         if sharedParameters == nil { network.output?.initialize(parameters, random: &random) }
+        network.mask?.initialize(parameters, random: &random)
         guard let sharedParameters, isFirst else { return }
         random = Random(seed: seed, stream: "weights", number: 2)
         network.input.initialize(sharedParameters, random: &random)
@@ -83,24 +85,32 @@ public final class DirectionModel {
     ///
     /// - Parameters:
     ///   - input: of [rows], time-major, in the form of the configuration's input layer.
-    ///   - targets: of [rows], in the form of its output layer.
+    ///   - targets: of [rows], in the form of its output layer; of a model of masked words those of the words that are predicted, and
+    ///     so are the weights.
     ///   - weights: [1, rows], how often each position counts; `nil`: once.
+    ///   - masking: where the words are that are predicted; `nil`: at all positions. On a device the same numbers in every pass.
     ///   - carry: whether the next window goes on from this one's last state, or from the zero state.
     ///   - seed, step: of the dropout, which the directions draw apart, and of sampled classes.
     ///   - finish: called as soon as the gradients of some parameters are complete; see `Run.finish`.
     public func accumulate(
-        _ input: InputWords, targets: Targets, weights: Matrix? = nil, shape: WindowShape, carry: Bool, seed: UInt64,
-        step: Int, finish: ((ParameterRange) -> Void)? = nil
+        _ input: InputWords, targets: Targets, weights: Matrix? = nil, masking: Masking? = nil, shape: WindowShape, carry: Bool,
+        seed: UInt64, step: Int, finish: ((ParameterRange) -> Void)? = nil
     ) {
         var run = run(.training(seed: direction.dropoutSeed(seed), step: step))
         run.finish = finish
-        let states = forward(input, shape, run, recordsStep: step)
+        let states = forward(input, masking, shape, run, recordsStep: step)
         let upper = run.matrix(network.upperGradient, rows: shape.rows)
         let lower = run.matrix(network.lowerGradient, rows: shape.rows)
         run.enter(.other, of: .output)
+        let predicted = gatherPredicted(states, masking, shape, run)
+        let predictedGradient = network.predictedGradient.map { run.matrix($0, rows: predicted.rows) }
         output.accumulate(
-            states, targets, weights: weights, draw: draw(seed, step), statesGradient: upper,
+            predicted, targets, weights: weights, draw: draw(seed, step), statesGradient: predictedGradient ?? upper,
             loss: run.scalars(network.loss)[0..<1], run)
+        if let masking, let predictedGradient {
+            run.enter(.other)
+            backend.gather(masking.places, of: predictedGradient, into: upper)
+        }
         finish?(network.outputRange)
         run.enter(.other, of: .recurrence)
         backend.repeating(finish == nil ? recordKey(.backward, shape, step) : nil) {
@@ -113,6 +123,10 @@ public final class DirectionModel {
             }
         }
         if parameters.hasStaleGradients { parameters.gradientsAreWritten(except: network.inputRange) }
+        if let mask = network.mask, let masking {
+            mask.backward(lower, at: masking.masked, run)
+            finish?(network.maskRange)
+        }
         run.enter(.inputProducts)
         network.input.backward(input, outputGradient: lower, inputGradient: nil, adding: false, shape, run)
         finish?(network.inputRange)
@@ -163,21 +177,36 @@ public final class DirectionModel {
 
     /// The mean loss of a window without learning from it.
     public func evaluate(
-        _ input: InputWords, targets: Targets, weights: Matrix? = nil, shape: WindowShape, carry: Bool
+        _ input: InputWords, targets: Targets, weights: Matrix? = nil, masking: Masking? = nil, shape: WindowShape, carry: Bool
     ) -> Double {
-        let run = run(), states = forward(input, shape, run), loss = run.scalars(network.loss)[1..<2]
+        let run = run(), states = forward(input, masking, shape, run), loss = run.scalars(network.loss)[1..<2]
+        let predicted = gatherPredicted(states, masking, shape, run)
         backend.wait()
         loss[0] = 0
-        output.evaluate(states, targets, weights: weights, loss: loss, run)
+        output.evaluate(predicted, targets, weights: weights, loss: loss, run)
         end(shape, carry: carry, run)
         backend.wait()
         return loss[0]
     }
 
-    /// The vectors predicted in the last `evaluate`, [rows, outputSize]: of the continuous output only.
+    /// The states of the words that are predicted, [predicted rows, projection]: all of them, unless words are masked.
+    private func gatherPredicted(_ states: Matrix, _ masking: Masking?, _ shape: WindowShape, _ run: Run) -> Matrix {
+        guard let slot = network.predictedStates, let masking else { return states }
+        let predicted = run.matrix(slot, rows: configuration.predictedRows(of: shape.rows))
+        backend.gather(masking.rows, of: states, into: predicted)
+        return predicted
+    }
+
+    /// The vectors predicted in the last `evaluate`, [predicted rows, outputSize]: of the continuous output only.
     public func predictions(_ shape: WindowShape) -> Matrix {
         guard let output = output as? any VectorOutput else { preconditionFailure("a softmax predicts no vectors") }
-        return output.predictions(rows: shape.rows, run())
+        return output.predictions(rows: configuration.predictedRows(of: shape.rows), run())
+    }
+
+    /// The states from which words were predicted in the last `evaluate`: [predicted rows, projection].
+    public func predictedStates(_ shape: WindowShape) -> Matrix {
+        guard let slot = network.predictedStates else { return states(shape) }
+        return run().matrix(slot, rows: configuration.predictedRows(of: shape.rows))
     }
 
     /// The vectors predicted from the encoder's output in the last pass, [rows, outputSize]: of the continuous output only.
@@ -258,7 +287,7 @@ public final class DirectionModel {
     /// Runs sequences from the zero state; the layers' outputs are then in `layerOutput`.
     public func encode(_ input: InputWords, shape: WindowShape) {
         resetState()
-        _ = forward(input, shape, run())
+        _ = forward(input, nil, shape, run())
     }
 
     /// The input layer and the encoder's layers.
@@ -298,7 +327,8 @@ public final class DirectionModel {
     public func restoreState(_ state: FloatBuffer, batch: Int) {
         precondition(state.count == stateCount(batch: batch))
         forEachState(state, batch: batch) { backend.copy($1, to: $0) }
-        memory.startsAtZero = false
+        // Without a state every window begins in the same way.
+        memory.startsAtZero = network.state == nil
     }
 
     /// A state that was saved for `batch` sequences, held by all who will go on from one of them.
@@ -324,13 +354,13 @@ public final class DirectionModel {
             }
             before += state.columns
         }
-        memory.startsAtZero = false
+        memory.startsAtZero = network.state == nil
     }
 
     /// Reads on from the state there is, without predicting: the states are then in `states`.
     public func advance(_ input: InputWords, shape: WindowShape) {
         let run = run()
-        _ = forward(input, shape, run)
+        _ = forward(input, nil, shape, run)
         end(shape, carry: true, run)
     }
 
@@ -348,12 +378,15 @@ public final class DirectionModel {
     }
 
     /// - Parameter step: of training, whose passes are all the same for a device; `nil` for others.
-    private func forward(_ input: InputWords, _ shape: WindowShape, _ run: Run, recordsStep step: Int? = nil) -> Matrix {
+    private func forward(
+        _ input: InputWords, _ masking: Masking?, _ shape: WindowShape, _ run: Run, recordsStep step: Int? = nil
+    ) -> Matrix {
         precondition(capacity.holds(shape))
         run.enter(.inputProducts, of: .input)
         let words: Matrix
         if case .outputs(let outputs) = input { words = outputs } else { words = network.input.forward(input, shape, run) }
         self.words = words
+        if let mask = network.mask, let masking { mask.forward(words, at: masking.masked, run) }
         let key = step.flatMap { recordKey(.forward, shape, $0) }
         var states: Matrix?
         backend.repeating(key) {
@@ -376,6 +409,6 @@ public final class DirectionModel {
     }
 
     private func end(_ shape: WindowShape, carry: Bool, _ run: Run) {
-        if carry { network.state?.carryState(from: shape, run) } else { resetState() }
+        if carry, let state = network.state { state.carryState(from: shape, run) } else { resetState() }
     }
 }

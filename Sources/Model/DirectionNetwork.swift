@@ -17,10 +17,14 @@ struct DirectionNetwork {
     /// [rows, projection]: the input layer's output after its norm; the gradients above and below the encoder.
     let features: MatrixSlot?
     let upperGradient, lowerGradient: MatrixSlot
+    /// What masked words have in place of their own; `nil` in a network that learns the next word.
+    let mask: MaskVector?
+    /// [predicted rows, projection]: the states of the words that are predicted, where these are not all, and their gradient.
+    let predictedStates, predictedGradient: MatrixSlot?
     /// The losses of a step, added up, and that of an evaluation.
     let loss: ScalarSlot
     /// The parameters of each part.
-    let inputRange, normRange, outputRange: ParameterRange
+    let inputRange, normRange, outputRange, maskRange: ParameterRange
 
     /// - Parameters:
     ///   - capacity: the largest window it will see.
@@ -34,7 +38,8 @@ struct DirectionNetwork {
         self.backend = backend
         let name = direction.rawValue, width = configuration.width, isShared = configuration.sharesLayers
         var plan = Plan(backend, capacity: capacity, isTraining: isTraining)
-        let rows = capacity.rows
+        let rows = capacity.rows, isMasked = configuration.objective == .masked
+        let predicted = configuration.predictedRows(of: rows)
         func outer(_ part: String) -> String { isShared ? part : "\(name).\(part)" }
         let input: any InputLayer
         (input, inputRange) = plan.sharing(isShared) { plan in
@@ -60,9 +65,19 @@ struct DirectionNetwork {
             plan.memory(of: "output activations") { plan in
                 plan.parameters { plan in
                     let table = configuration.isTied ? (input as? TableInput)?.table : nil
-                    return hasOutput ? configuration.makeOutput(outer("output"), rows: rows, tiedTo: table, in: &plan) : nil
+                    return hasOutput
+                        ? configuration.makeOutput(outer("output"), rows: predicted, tiedTo: table, in: &plan) : nil
                 }
             }
+        }
+        (mask, maskRange) = plan.memory(of: "input activations") { plan in
+            plan.parameters { plan in
+                isMasked ? MaskVector("\(name).mask", width: width, places: predicted, in: &plan) : nil
+            }
+        }
+        (predictedStates, predictedGradient) = plan.memory(of: "output activations") { plan in
+            isMasked && hasOutput
+                ? (plan.factor(rows: predicted, columns: width), plan.gradient(rows: predicted, columns: width)) : (nil, nil)
         }
         loss = plan.memory(of: "output activations") { $0.scalars(2) }
         self.plan = plan

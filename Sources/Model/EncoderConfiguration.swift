@@ -4,9 +4,14 @@ public import Layers
 public struct EncoderConfiguration: Codable, Sendable, Equatable {
     /// The network between input and output layer.
     public var encoder: EncoderShape
-    /// The directions the model has, and what it learns to predict.
+    /// The directions that a language model has, and what the model learns to predict.
     public var reading = Reading.both
     public var objective = Objective.nextWord
+    /// The share of the words of a window that a model of masked words predicts; the share of these that the mask vector stands in
+    /// for, and the share that some other word does. The rest stand as they are.
+    public var maskedShare = 0.15
+    public var maskVectorShare = 0.8
+    public var randomWordShare = 0.1
     /// The layers by which words come in and are predicted.
     public var input = InputKind.embeddings
     public var output = OutputKind.continuous
@@ -40,7 +45,7 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     public var negatives = 8192
     /// The most negatives of the contrastive loss, unless told otherwise; fewer where there are not as many words. A thousand come
     /// within a few percent of the exact sum; beside a small encoder half as many cost half, and lose 1% (docs/language-model.md).
-    public var usualNegatives: Int { width > 128 ? 1024 : 512 }
+    public var usualNegatives: Int { encoder.width > 128 ? 1024 : 512 }
     /// The first class of each cluster of the adaptive softmax.
     public var cutoffs: [Int] = []
     /// The input layer of characters: numbers of a character's vector, filters as width and count, the function that they go
@@ -86,11 +91,15 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     }
 
     /// The directions the model has, in the order of their outputs.
-    public var directions: [Direction] { reading.directions }
+    public var directions: [Direction] { objective == .masked ? [.bidirectional] : reading.directions }
     /// True if what is predicted may follow from the words before it alone, in the direction of reading.
     public var isCausal: Bool { objective == .nextWord }
     /// Width of a layer's output in one direction.
-    public var width: Int { encoder.width }
+    public var width: Int { encoder.family.width(isCausal: isCausal) }
+    /// Rows of the output layer in a window of so many positions: all, or the words that are masked, at most.
+    public func predictedRows(of positions: Int) -> Int {
+        isCausal ? positions : Int((maskedShare * Double(positions)).rounded(.up))
+    }
 
     /// The options of LSTM layers, of a configuration that has them.
     public var lstm: LSTMShape {
@@ -149,7 +158,11 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
         for (name, size) in [("inputSize", inputSize), ("outputSize", outputSize)] where size < 0 || size > 1 << 20 {
             return "\(name) is \(size), and must be from 0 to \(1 << 20)"
         }
-        if let complaint = inputComplaint ?? outputComplaint ?? lossComplaint { return complaint }
+        if let complaint = inputComplaint ?? outputComplaint ?? lossComplaint ?? maskingComplaint { return complaint }
+        if !isCausal && !encoder.family.seesBothSides {
+            return "the encoder \(encoder.name) reads one way, and the objective masked needs one that sees both sides of a word"
+                + (encoder.name == "sru" ? "; without its highway, by --no-residual, it does" : "")
+        }
         if isTied && (input != .subwords || output != .subwordSoftmax) {
             return "only subwords have one table for input and output"
         }
@@ -157,11 +170,40 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     }
 
     /// About how many weights of a direction a word meets in training.
-    public var weightsOfWord: Double { encoder.family.weights + inputWeightsOfWord + outputWeightsOfWord }
+    public var weightsOfWord: Double { encoderWeights + inputWeightsOfWord + predictedShare * outputWeightsOfWord }
 
     /// About how many weights of a direction a word meets when it is scored: all of the output layer's, if it has classes.
     public var weightsOfScoredWord: Double {
-        encoder.family.weights + inputWeightsOfWord + (isContrastive ? outputWeightsOfWord : outputWeights)
+        encoderWeights + inputWeightsOfWord + predictedShare * (isContrastive ? outputWeightsOfWord : outputWeights)
+    }
+
+    private var encoderWeights: Double { encoder.family.weights(isCausal: isCausal) }
+    /// The share of the words that go through the output layer.
+    private var predictedShare: Double { isCausal ? 1 : maskedShare }
+
+    /// The shares of masked words in words.
+    var maskingDescription: String {
+        "masked words \(maskedShare) of all, mask vector for \(maskVectorShare), another word for \(randomWordShare) of them"
+    }
+
+    /// The complaint about shares of masked words; `nil` if there is none.
+    private var maskingComplaint: String? {
+        if !(maskedShare > 0 && maskedShare <= 1) {
+            return "maskedShare is \(maskedShare), and must be above 0 and at most 1; see --masked-share"
+        }
+        for (name, share, option) in [
+            ("maskVectorShare", maskVectorShare, "--mask-vector-share"), ("randomWordShare", randomWordShare, "--random-word-share"),
+        ] where !(share >= 0 && share <= 1) {
+            return "\(name) is \(share), and must be from 0 to 1; see \(option)"
+        }
+        // Shares such as 0.7 and 0.3 are not exact.
+        if maskVectorShare + randomWordShare > 1 + 1e-9 {
+            return "maskVectorShare and randomWordShare are \(maskVectorShare) and \(randomWordShare), and must not be above 1 together; "
+                + "see --mask-vector-share and --random-word-share"
+        }
+        guard objective == .masked else { return nil }
+        if reading != .both { return "a model of masked words reads both ways at once: it has no direction \(reading.rawValue)" }
+        return sharesLayers ? "a model of masked words has one network, and no directions that could share layers" : nil
     }
 
     /// About how many bytes training takes: weights with gradients, which sparse ones hardly have, and the optimiser's
@@ -174,9 +216,9 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
         let output = (isSparse ? kept : kept + 1) * outputWeights
         let outer = (input + output) / (sharesLayers ? Double(directions.count) : 1)
         let positions = Double(batch) * Double(window + 1)
-        let activations = positions * (encoder.family.activations + 4 * width + inputActivations)
-        let floats = (kept + 1) * encoder.family.weights + outer + activations + 5 * cell * width
-        return Double(directions.count) * (4 * floats + outputBytes(rows: positions))
+        let activations = positions * (encoder.family.activations(isCausal: isCausal) + 4 * width + inputActivations)
+        let floats = (kept + 1) * encoderWeights + outer + activations + 5 * cell * width
+        return Double(directions.count) * (4 * floats + outputBytes(rows: predictedShare * positions))
     }
 }
 
@@ -213,7 +255,8 @@ extension EncoderConfiguration {
         "inputSize": "vectors of", "outputSize": "targets of", "tableDigest": "table", "tokenizer": "tokens",
         "layerNorm": "layer norm", "dropoutKind": "dropout kind", "window": "convolution of", "outputGate": "output gate",
         "highwayBias": "highway bias", "normPenalty": "norm penalty", "dotScale": "dot scale",
-        "reading": "directions", "whitensTargets": "whitened targets", "randomShare": "random share",
+        "reading": "directions", "maskedShare": "masked share", "maskVectorShare": "mask vector's share",
+        "randomWordShare": "random words' share", "whitensTargets": "whitened targets", "randomShare": "random share",
         "negativeSource": "more negatives", "learnsScale": "learned scale", "sentenceCount": "sentences of the text",
         "otherCount": "mean count of words outside the table", "vocabularySize": "words of the vocabulary",
     ]

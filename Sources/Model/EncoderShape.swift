@@ -42,7 +42,7 @@ public enum EncoderShape: Codable, Sendable, Equatable {
     }
 
     public var name: String { Self.kinds.first { type(of: $0.shape.family) == type(of: family) }?.name ?? "" }
-    /// Width of a layer's output in one direction, and of the input layer's.
+    /// Width of a layer's output in one direction, and of the input layer's. See `EncoderFamily.width(isCausal:)`.
     public var width: Int { family.width }
     /// Units of a layer before they are projected to that width, if they are.
     public var cell: Int { family.cell }
@@ -62,6 +62,10 @@ public protocol EncoderFamily: Codable, Sendable, Equatable {
     var usualWindow: Int? { get }
     /// The steps of a sequence at most; `nil`: any number.
     var longestSequence: Int? { get }
+    /// True if a text may go on in a later pass.
+    var carriesState: Bool { get }
+    /// True if its layers can be made for an objective that sees both sides of a word.
+    var seesBothSides: Bool { get }
     /// Says how many words will be trained together.
     mutating func prepare(forWindow window: Int)
 
@@ -73,11 +77,15 @@ public protocol EncoderFamily: Codable, Sendable, Equatable {
     /// absurd sizes must not overflow.
     var weights: Double { get }
     var activations: Double { get }
+    /// The same of a network that sees the whole window: where each layer has a half for either way to read, it is twice as wide.
+    func width(isCausal: Bool) -> Int
+    func weights(isCausal: Bool) -> Double
+    func activations(isCausal: Bool) -> Double
     /// Sizes and options as text: two lines; and what reports compare beside sizes.
     var description: String { get }
     var settings: [String: String] { get }
 
-    /// The network that stands between the input layer's output and the output layer, all of them `width` wide.
+    /// The network that stands between the input layer's output and the output layer, all of them `width(isCausal:)` wide.
     /// - Parameter isCausal: true if an output may follow from the words up to its own and from no later ones.
     func make(_ name: String, isCausal: Bool, in plan: inout Plan) -> any SequenceEncoder
 }
@@ -86,7 +94,12 @@ extension EncoderFamily {
     // What holds of recurrent encoders.
     public var usualWindow: Int? { nil }
     public var longestSequence: Int? { nil }
+    public var carriesState: Bool { true }
+    public var seesBothSides: Bool { true }
     public mutating func prepare(forWindow window: Int) {}
+    public func width(isCausal: Bool) -> Int { width }
+    public func weights(isCausal: Bool) -> Double { weights }
+    public func activations(isCausal: Bool) -> Double { activations }
 }
 
 /// Options of an encoder that were asked for instead of a preset's.

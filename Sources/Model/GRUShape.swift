@@ -34,6 +34,12 @@ public struct GRUShape: EncoderFamily {
 
     public var weights: Double { Double(layers) * 6 * Double(cell) * Double(cell) }
     public var activations: Double { Double(layers) * 9 * Double(cell) }
+    public func width(isCausal: Bool) -> Int { isCausal ? cell : 2 * cell }
+    /// Each of two halves reads the outputs of both.
+    public func weights(isCausal: Bool) -> Double {
+        isCausal ? weights : 2 * (weights + Double(layers) * 3 * Double(cell) * Double(cell))
+    }
+    public func activations(isCausal: Bool) -> Double { isCausal ? activations : 2 * (activations + Double(layers) * 3 * Double(cell)) }
 
     public var description: String {
         "cell \(cell), layers \(layers)\nresidual \(residual), layer norm of the input \(layerNorm), dropout \(dropout)\n"
@@ -48,7 +54,14 @@ public struct GRUShape: EncoderFamily {
     }
 
     public func make(_ name: String, isCausal: Bool, in plan: inout Plan) -> any SequenceEncoder {
-        RecurrentStack(
+        guard isCausal else {
+            return RecurrentStack.bidirectional(
+                name, width: cell, layers: layers, residual: residual, dropout: dropout, in: &plan
+            ) { name, inputs, other, plan in
+                GRU(name, inputs: inputs, cell: cell, sharing: other, in: &plan)
+            }
+        }
+        return RecurrentStack(
             name, inputs: cell, width: cell, layers: layers, residual: residual, dropout: dropout, in: &plan
         ) { name, inputs, first, plan in
             GRU(name, inputs: inputs, cell: cell, sharing: first, in: &plan)

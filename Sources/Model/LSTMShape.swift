@@ -72,6 +72,12 @@ public struct LSTMShape: EncoderFamily {
     }
 
     public var activations: Double { Double(layers) * (5 * Double(cell) + 4 * Double(width)) }
+    public func width(isCausal: Bool) -> Int { isCausal ? width : 2 * width }
+    /// Each of two halves reads the outputs of both.
+    public func weights(isCausal: Bool) -> Double {
+        isCausal ? weights : 2 * (weights + Double(layers) * 4 * Double(cell) * Double(width))
+    }
+    public func activations(isCausal: Bool) -> Double { isCausal ? activations : 2 * (activations + Double(layers) * 3 * Double(width)) }
 
     public var description: String {
         func text(_ clip: Float?) -> String { clip.map { "\($0)" } ?? "none" }
@@ -93,8 +99,16 @@ public struct LSTMShape: EncoderFamily {
         options.projectionClip = projectionClip ?? .infinity
         options.layerNorm = layerNorm
         options.dropout = dropoutKind == .recurrent ? dropout : 0
+        let between = dropoutKind == .nonRecurrent ? dropout : 0
+        guard isCausal else {
+            return RecurrentStack.bidirectional(
+                name, width: width, layers: layers, residual: residual, dropout: between, in: &plan
+            ) { [options] name, inputs, other, plan in
+                ProjectedLSTM(name, inputs: inputs, options: options, sharing: other, in: &plan)
+            }
+        }
         return LSTMStack(
             name, inputs: width, options: options, layers: layers, residual: residual,
-            dropout: dropoutKind == .nonRecurrent ? dropout : 0, in: &plan)
+            dropout: between, in: &plan)
     }
 }

@@ -272,6 +272,9 @@ extension ModelFile {
         for path in paths {
             let reader = try SafetensorsReader(path: path)
             var configuration = try configuration(of: reader)
+            guard configuration.objective != .masked else {
+                throw ToolError(.configuration, "\(path): is a model of masked words, which has no directions to join")
+            }
             guard !configuration.sharesLayers else {
                 throw ToolError(.configuration, "\(path): its directions share layers, which cannot be trained apart")
             }
@@ -319,7 +322,8 @@ extension ModelFile {
         try checkTensors(reader, configuration)
         var text = "\(path)\n"
         text += "encoder \(configuration.encoder.name), directions "
-        text += configuration.directions.map(\.rawValue).joined(separator: " and ") + "\n"
+        text += configuration.directions.map(\.rawValue).joined(separator: " and ")
+        text += configuration.objective == .masked ? ", \(configuration.maskingDescription)\n" : "\n"
         text += "input \(configuration.input.rawValue), output \(configuration.outputDescription)"
         text += configuration.sharesLayers ? ", shared by the directions\n" : "\n"
         if configuration.input == .characters { text += "characters \(configuration.characterDescription)\n" }

@@ -47,6 +47,11 @@ public struct QRNNShape: EncoderFamily {
     public var weights: Double { Double(layers) * Double(window) * gates * Double(cell) * Double(cell) }
     public var activations: Double { Double(layers) * (gates + 4 + Double(window)) * Double(cell) }
 
+    public func width(isCausal: Bool) -> Int { isCausal ? cell : 2 * cell }
+    /// Each of two halves reads the outputs of both.
+    public func weights(isCausal: Bool) -> Double { isCausal ? weights : 4 * weights }
+    public func activations(isCausal: Bool) -> Double { isCausal ? activations : 2 * (activations + Double(layers) * 3 * Double(cell)) }
+
     public var description: String {
         "cell \(cell), layers \(layers), convolution of \(window), output gate \(outputGate)\n"
             + "residual \(residual), layer norm of the input \(layerNorm), dropout \(dropout), zoneout \(zoneout)\n"
@@ -64,6 +69,13 @@ public struct QRNNShape: EncoderFamily {
     public func make(_ name: String, isCausal: Bool, in plan: inout Plan) -> any SequenceEncoder {
         var options = QRNN.Options(cell: cell)
         (options.window, options.hasOutputGate, options.zoneout) = (window, outputGate, zoneout)
+        guard isCausal else {
+            return RecurrentStack.bidirectional(
+                name, width: cell, layers: layers, residual: residual, dropout: dropout, in: &plan
+            ) { name, inputs, other, plan in
+                QRNN(name, inputs: inputs, options: options, sharing: other, in: &plan)
+            }
+        }
         return RecurrentStack(
             name, inputs: cell, width: cell, layers: layers, residual: residual, dropout: dropout, in: &plan
         ) { name, inputs, first, plan in

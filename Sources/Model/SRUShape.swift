@@ -20,6 +20,9 @@ public struct SRUShape: EncoderFamily {
 
     public var width: Int { cell }
 
+    /// The highway takes a layer's input as it is, which is that of two halves where both sides are seen.
+    public var seesBothSides: Bool { !residual }
+
     public mutating func takeSize(cell: Int, width: Int) { self.cell = cell }
 
     public mutating func apply(_ options: EncoderOverrides) -> String? {
@@ -48,6 +51,14 @@ public struct SRUShape: EncoderFamily {
     }
     public var activations: Double { Double(layers) * (7 * Double(cell) + 2 * Double(projection ?? 0)) }
 
+    public func width(isCausal: Bool) -> Int { isCausal ? cell : 2 * cell }
+    /// Each of two halves reads the outputs of both.
+    public func weights(isCausal: Bool) -> Double {
+        let first = Double(projection ?? 3 * cell)
+        return isCausal ? weights : 2 * (weights + Double(layers) * Double(cell) * first)
+    }
+    public func activations(isCausal: Bool) -> Double { isCausal ? activations : 2 * (activations + Double(layers) * 3 * Double(cell)) }
+
     public var description: String {
         "cell \(cell), projection \(projection.map(String.init) ?? "none"), layers \(layers)\n"
             + "highway \(residual), its bias \(highwayBias) at first, layer norm of the input \(layerNorm), dropout \(dropout)\n"
@@ -63,6 +74,13 @@ public struct SRUShape: EncoderFamily {
     public func make(_ name: String, isCausal: Bool, in plan: inout Plan) -> any SequenceEncoder {
         var options = SRU.Options(cell: cell)
         (options.projection, options.hasHighway, options.highwayBias) = (projection, residual, highwayBias)
+        guard isCausal else {
+            return RecurrentStack.bidirectional(
+                name, width: cell, layers: layers, residual: false, dropout: dropout, in: &plan
+            ) { name, inputs, other, plan in
+                SRU(name, inputs: inputs, options: options, sharing: other, in: &plan)
+            }
+        }
         // The highway is the layer's own.
         return RecurrentStack(
             name, inputs: cell, width: cell, layers: layers, residual: false, dropout: dropout, in: &plan

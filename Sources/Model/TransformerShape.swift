@@ -47,8 +47,12 @@ public struct TransformerShape: EncoderFamily {
     private static let usualPositions = 512
 
     public var usualWindow: Int? { 128 }
+    public var carriesState: Bool { false }
 
-    public mutating func prepare(forWindow window: Int) { if longest == nil { longest = window } }
+    /// A word between two marks.
+    private static let leastSequence = 3
+
+    public mutating func prepare(forWindow window: Int) { if longest == nil { longest = max(Self.leastSequence, window) } }
 
     /// Returns a Transformer of this width, with heads of 64 and feed-forward layers four times as wide.
     static func asWide(as width: Int) -> TransformerShape {
@@ -82,7 +86,9 @@ public struct TransformerShape: EncoderFamily {
             ("width", width), ("heads", heads), ("feedForward", feedForward), ("layers", layers),
         ]) { return complaint }
         if width % heads != 0 { return "heads is \(heads), and must divide the width, \(width)" }
-        if let longest, longest < 1 || longest > 1 << 16 { return "longest is \(longest), and must be from 1 to \(1 << 16)" }
+        if let longest, longest < Self.leastSequence || longest > 1 << 16 {
+            return "longest is \(longest), and must be from \(Self.leastSequence) to \(1 << 16)"
+        }
         if positions == .learned && longest == nil { return "longest is missing: learned positions must have a number" }
         return dropoutComplaint(dropout) ?? dropoutComplaint(attentionDropout)
     }

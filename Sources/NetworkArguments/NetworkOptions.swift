@@ -20,6 +20,7 @@ extension DropoutKind: ExpressibleByArgument {}
 extension Reading: ExpressibleByArgument {}
 extension HiddenFunction: ExpressibleByArgument {}
 extension TransformerShape.PositionKind: ExpressibleByArgument {}
+extension Objective: ExpressibleByArgument {}
 
 /// The options of a network: of `train`, and of the networks that `bench` compares.
 public struct NetworkOptions: ParsableArguments {
@@ -35,10 +36,24 @@ public struct NetworkOptions: ParsableArguments {
     @Option(help: "The layers between input and output; sizes are the preset's [lstm].")
     public var encoder: EncoderChoice?
 
+    @Option(help: """
+            What is learnt: to predict the next word, in each direction by a network of its own (next-word); or words that are masked,             by one network that reads both ways at once, as BERT does (masked).
+            """)
+    public var objective: Objective = .nextWord
+
+    @Option(help: ArgumentHelp("Of masked: share of the words that are predicted [0.15].", valueName: "x"))
+    public var maskedShare: Double?
+
+    @Option(help: ArgumentHelp("Of masked: share of these that a trained vector stands in for [0.8].", valueName: "x"))
+    public var maskVectorShare: Double?
+
+    @Option(help: ArgumentHelp("Of masked: share of these that another word stands in for, at random [0.1].", valueName: "x"))
+    public var randomWordShare: Double?
+
     @Option(help: "How words come in: vectors of --table, ELMo's characters, or a table of units that is trained [embeddings].")
     public var input: InputKind?
 
-    @Option(help: "What is predicted: the next word's vector, or the word itself by one of the softmaxes [continuous].")
+    @Option(help: "What is predicted: a word's vector, or the word itself by one of the softmaxes [continuous].")
     public var output: OutputKind?
 
     @Option(help: ArgumentHelp(
@@ -204,6 +219,9 @@ public struct NetworkOptions: ParsableArguments {
             configuration.encoder.family.takeSize(cell: cell, width: width)
         }
         configuration.loss = loss ?? preset.loss
+        configuration.objective = objective
+        // A preset whose directions share layers has one network then.
+        if objective == .masked { configuration.sharesLayers = false }
         if let input { configuration.input = input }
         if let output {
             if output != configuration.output { configuration.cutoffs = [] }
@@ -232,7 +250,13 @@ public struct NetworkOptions: ParsableArguments {
     public var unused: (option: String, of: String)? {
         guard let base else { return nil }
         let loss = base.output == .continuous ? base.loss : nil, isContrastive = loss == .contrastive
+        let isMasked = objective == .masked
         let all: [(isGiven: Bool, option: String, of: String, isUsed: Bool)] = [
+            (maskedShare != nil, "--masked-share", "--objective masked", isMasked),
+            (maskVectorShare != nil, "--mask-vector-share", "--objective masked", isMasked),
+            (randomWordShare != nil, "--random-word-share", "--objective masked", isMasked),
+            (direction != .both, "--direction \(direction.rawValue)", "--objective next-word", !isMasked),
+            (shareLayers, "--share-layers", "--objective next-word", !isMasked),
             (negatives != nil, "--negatives", "--output sampled-softmax and --loss contrastive",
              base.output == .sampledSoftmax || isContrastive),
             (cutoffs != nil, "--cutoffs", "--output adaptive-softmax", base.output == .adaptiveSoftmax),
@@ -266,6 +290,9 @@ public struct NetworkOptions: ParsableArguments {
         if let dotScale { configuration.dotScale = dotScale }
         setTargets(&configuration, classes: classes)
         configuration.reading = direction
+        if let maskedShare { configuration.maskedShare = maskedShare }
+        if let maskVectorShare { configuration.maskVectorShare = maskVectorShare }
+        if let randomWordShare { configuration.randomWordShare = randomWordShare }
         setOuterLayers(&configuration, classes: classes)
         if let complaint = configuration.complaint { throw ToolError(.usage, complaint) }
         return configuration

@@ -93,7 +93,7 @@ enum Checkpoint {
             }
             return tensor
         }
-        var position = try streams(of: reader, state, rowCount: rowCount) { try take($0, shape: nil) }
+        var position = try streams(of: reader, state, configuration.objective, rowCount: rowCount) { try take($0, shape: nil) }
         if configuration.isContrastive && configuration.negativeSource == .earlier {
             for model in encoder.directions {
                 let kept = try reader.numbers(take(keptName(model), shape: nil))
@@ -135,7 +135,7 @@ enum Checkpoint {
     }
 
     private static func streams(
-        of reader: SafetensorsReader, _ state: TrainingState, rowCount: Int,
+        of reader: SafetensorsReader, _ state: TrainingState, _ objective: Objective, rowCount: Int,
         _ take: (String) throws -> SafetensorsReader.Tensor
     ) throws -> DataPosition {
         var position = DataPosition()
@@ -146,7 +146,7 @@ enum Checkpoint {
         position.words = try reader.numbers(take(Streams.words))
         guard position.lengths.count == state.options.batch, position.positions.count == state.options.batch,
             position.lengths.reduce(0, { $0 + Int($1) }) == position.words.count,
-            zip(position.positions, position.lengths).allSatisfy({ Int($0) <= Int($1) + 1 }),
+            zip(position.positions, position.lengths).allSatisfy({ Int($0) <= objective.positions(of: Int($1)) }),
             position.words.allSatisfy({ Int($0) < rowCount })
         else { throw ToolError.data(reader.file.name, "tensor \(Streams.words)", "does not fit the streams") }
         return position

@@ -1,5 +1,6 @@
 import Files
 import Kernels
+import Model
 public import Parallel
 public import Shards
 
@@ -10,7 +11,7 @@ public final class Corpus: @unchecked Sendable {
     public private(set) var tokens = 0
     /// Tokens in training that have a vector, or a class of their own.
     public private(set) var knownTokens = 0
-    /// The count of each word in training, by its number; empty for a text of classes.
+    /// The count of each word in training, by its number; empty for words without vectors.
     private(set) var counts: [UInt32] = []
     /// Sentences kept from training, where every n-th one is.
     public private(set) var heldOut = Sentences()
@@ -90,7 +91,7 @@ public final class Corpus: @unchecked Sendable {
         sentences += 1
         tokens += sentence.count
         knownTokens += sentence.count { words.isKnown($0) }
-        if words.vocabulary == nil { count(sentence) }
+        if words.vectors != nil { count(sentence) }
         memory?.append(sentence)
         if words.hasUnits { wordUnits.add(sentence, words) }
     }
@@ -104,6 +105,18 @@ public final class Corpus: @unchecked Sendable {
 
     /// Positions of an epoch: every sentence has one more than tokens, for its end.
     public var positions: Int { tokens + sentences }
+
+    /// The positions that an epoch takes in windows for an objective.
+    func positions(of objective: Objective) -> Int { tokens + sentences * objective.positions(of: 0) }
+
+    /// The words that may be read in the place of masked ones: those of the training text that the network can be asked for, or of
+    /// the vocabulary, if words have no vectors. Marks are none.
+    package var otherWords: [UInt32] {
+        let count = words.vectors == nil ? words.vocabulary?.size ?? 0 : counts.count
+        return (0..<UInt32(count)).filter {
+            (words.vectors == nil || counts[Int($0)] > 0) && words.isKnown($0) && !words.isMark($0)
+        }
+    }
 
     /// The sentences of an epoch in random order: shards one after the other in random order, sentences shuffled in a
     /// buffer that reaches over several of them. Decompressed by the thread that asks for them.

@@ -82,6 +82,9 @@ public final class CorpusWords: @unchecked Sendable {
         vocabulary == nil ? vectors?.isUsable(number) ?? false : classNumber(number) != EncoderConfiguration.Mark.unknown
     }
 
+    /// True for the marks between sentences, and that of unknown words.
+    func isMark(_ number: UInt32) -> Bool { number == begin || number == end || number == unknown }
+
     /// True if a word can be learned as a target: a zero vector cannot, and unknown words are a class.
     public func isTarget(_ number: UInt32) -> Bool { vocabulary != nil || isKnown(number) }
 
@@ -104,13 +107,15 @@ public final class CorpusWords: @unchecked Sendable {
 
     /// The `count` most frequent words, among them the mark that ends sentences in a direction. Throws `ToolError` if the
     /// table's file cannot be read.
-    /// - Parameter sentences: sentences of the training text: the count of the mark, which no vocabulary has.
-    public func candidates(_ count: Int, mark: UInt32, sentences: Int) throws -> Candidates {
+    /// - Parameters:
+    ///   - mark: `nil` where marks are not predicted.
+    ///   - sentences: sentences of the training text: the count of the mark, which no vocabulary has.
+    public func candidates(_ count: Int, mark: UInt32?, sentences: Int) throws -> Candidates {
         guard let vocabulary else {
             guard let vectors else { preconditionFailure("words need vectors or classes") }
             return try vectors.candidates(count, mark: mark, sentences: sentences)
         }
-        let mark = mark == begin ? EncoderConfiguration.Mark.begin : EncoderConfiguration.Mark.end
+        let mark = mark.map { $0 == begin ? EncoderConfiguration.Mark.begin : EncoderConfiguration.Mark.end }
         func frequency(_ number: Int32) -> UInt64 { number == mark ? UInt64(sentences) : vocabulary.counts[Int(number)] }
         let ordered = (0..<Int32(vocabulary.size)).filter { $0 == mark || vocabulary.counts[Int($0)] > 0 }
             .sorted { (frequency($0), $1) > (frequency($1), $0) }.prefix(count)

@@ -25,7 +25,8 @@ public struct DeviceMemory {
         let directions = configuration.directions.count, rows = options.capacity.rows
         let vectors = configuration.input == .embeddings ? rows * configuration.inputSize : 0
         let targets = configuration.output == .continuous
-            ? (rows + (configuration.isContrastive ? configuration.negatives : 0)) * configuration.outputSize : 0
+            ? (configuration.predictedRows(of: rows) + (configuration.isContrastive ? configuration.negatives : 0))
+                * configuration.outputSize : 0
         items.append(("words of a window", 4 * directions * (vectors + targets)))
         items.append(("vectors of all words", residentBytes))
         // Factors that are brought into the form of products one after the other.

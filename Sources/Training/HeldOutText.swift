@@ -6,7 +6,7 @@ public import Model
 /// The scores of one direction on the held-out text.
 public struct HeldOutResult: Sendable {
     public let direction: Direction
-    /// Positions of the text.
+    /// Positions of the text; where words are masked, those that are predicted.
     public let positions: Int
     /// The mean of the loss that training minimises, over the positions that have a target; of a sampled softmax, the full
     /// one's.
@@ -41,6 +41,8 @@ public final class HeldOutText {
     /// The source of the contrastive output's targets; `nil` with other outputs.
     private let source: TargetSource?
     private let windows: [TrainingWindow]
+    /// The words that may stand in the place of masked ones.
+    private let others: [UInt32]
     private let candidates: [Direction: Candidates]
     /// The text step by step, to rank whole words, if its tokens are units of words.
     private let unitText: UnitText?
@@ -50,9 +52,9 @@ public final class HeldOutText {
     public let plan: EvaluationPlan
     /// The number of words that a prediction is ranked among.
     public let candidateCount: Int
-    /// Positions in all.
+    /// Positions in all, or words that are masked.
     public let positions: Int
-    /// Words and sentence ends: as many as positions, unless tokens are units of words.
+    /// Words and sentence ends: as many as positions, unless tokens are units of words. Where words are masked, units are words.
     private let wordPositions: Int
 
     /// Cuts the text into windows of training's shape. Throws `ToolError` if the table's file cannot be read.
@@ -62,19 +64,30 @@ public final class HeldOutText {
     ///   - source: of the targets of the contrastive output; `nil` with others.
     ///   - vocabulary: over which a continuous output is scored as a softmax is; `nil`: over the table.
     public init(
-        _ sentences: Sentences, batch: Int, window: Int, candidates count: Int, corpus: Corpus, source: TargetSource?,
-        vocabulary: OutputVocabulary? = nil, plan: EvaluationPlan
+        _ sentences: Sentences, _ configuration: EncoderConfiguration, batch: Int, window: Int, candidates count: Int, corpus: Corpus,
+        source: TargetSource?, vocabulary: OutputVocabulary? = nil, plan: EvaluationPlan
     ) throws {
-        let words = corpus.words
+        let words = corpus.words, isMasked = configuration.objective == .masked
         self.vocabulary = vocabulary
         self.source = source
         self.words = words
         self.plan = plan
         let batch = min(batch, max(1, sentences.count))
-        windows = sentences.windows(batch: batch, window: window, words)
-        positions = windows.reduce(0) { $0 + $1.positions }
-        wordPositions = sentences.count + words.wordCount(sentences.rows)
-        if words.hasUnits {
+        windows = sentences.windows(batch: batch, window: window, words, configuration.objective)
+        others = isMasked ? corpus.otherWords : []
+        positions = windows.reduce(0) { sum, window in
+            guard isMasked else { return sum + window.positions }
+            let count = window.weights.indices.count { MaskedWords.canPredict(window, $0, words) }
+            return sum + MaskedWords.count(of: count, share: configuration.maskedShare)
+        }
+        wordPositions = isMasked ? positions : sentences.count + words.wordCount(sentences.rows)
+        if isMasked {
+            unitText = nil
+            let most = try words.candidates(count, mark: nil, sentences: corpus.sentences)
+            candidates = [.bidirectional: most]
+            candidateCount = most.count
+            source?.makeTargets(most, words)
+        } else if words.hasUnits && configuration.encoder.family.carriesState {
             let text = UnitText(
                 sentences, words, batch: batch,
                 UnitRanking(
@@ -110,13 +123,13 @@ public final class HeldOutText {
         var cosineLoss = 0.0, withoutVector = 0, sum = [Double](repeating: 0, count: width)
         let objective = try forEachWindow(model) { window, prepared, places, shape in
             let rows = Matrix(memory, at: targets.count * width, rows: places.count, columns: width)
-            let numbers = window.targets(model.direction)
+            let numbers = prepared.targetWords(of: window)
             guard isContinuous else {
-                model.backend.gather(places, of: model.states(shape), into: rows)
+                model.backend.gather(places, of: model.predictedStates(shape), into: rows)
                 return targets += places.map { classTarget(numbers[$0]) }
             }
             model.backend.gather(places, of: model.predictions(shape), into: rows)
-            if exactly && vocabulary != nil {
+            if exactly && vocabulary != nil && configuration.isCausal {
                 // They fill what the others leave, from the end.
                 let without = window.weights.indices.filter { window.weights[$0] == 1 && !words.isTarget(numbers[$0]) }
                 withoutVector += without.count
@@ -160,7 +173,7 @@ public final class HeldOutText {
             }
             return result
         }
-        if let unitText, model.direction == .forward, model.carriesState { scores = try unitText.score(model) }
+        if let unitText, model.direction == .forward { scores = try unitText.score(model) }
         scores.perplexity = exp(objective.mean * objective.count / Double(max(1, wordPositions)))
         let unknown = targets.count { $0 == .max || $0 == UInt32(EncoderConfiguration.Mark.unknown) }
         return HeldOutResult(
@@ -210,16 +223,17 @@ public final class HeldOutText {
         var total = 0.0, counted = 0.0
         let capacity = (windows.first?.batch ?? 0) * (windows.first?.window ?? 0)
         let prepared = DirectionWindow(
-            model.configuration, words, model.direction, source: source, positions: capacity, backend: model.backend)
+            model.configuration, words, model.direction, source: source, others: others, positions: capacity,
+            backend: model.backend)
         for (number, window) in windows.enumerated() {
             let shape = WindowShape(steps: window.window, batch: window.batch)
-            // The same negatives each time, so that losses can be compared.
+            // The same masks and negatives each time, so that losses can be compared.
             try prepared.prepare(window, draw: model.draw(0, number))
             let places = prepared.places
             total += Double(places.count)
                 * model.evaluate(
                     prepared.input(rows: shape.rows), targets: prepared.targets(rows: shape.rows),
-                    weights: prepared.weights(rows: shape.rows), shape: shape, carry: true)
+                    weights: prepared.weights(rows: shape.rows), masking: prepared.masking, shape: shape, carry: true)
             counted += Double(places.count)
             body(window, prepared, places, shape)
         }
@@ -229,8 +243,8 @@ public final class HeldOutText {
 
 extension Sentences {
     /// The sentences in streams side by side, cut into windows.
-    func windows(batch: Int, window: Int, _ words: CorpusWords) -> [TrainingWindow] {
-        var batcher = WindowBatcher(batch: batch, begin: words.begin, end: words.end)
+    func windows(batch: Int, window: Int, _ words: CorpusWords, _ objective: Objective = .nextWord) -> [TrainingWindow] {
+        var batcher = WindowBatcher(batch: batch, begin: words.begin, end: words.end, objective: objective)
         var windows: [TrainingWindow] = [], next = TrainingWindow(batch: batch, window: window), index = 0
         while batcher.fill(&next, next: { take in
             guard index < count else { return false }

@@ -39,8 +39,9 @@ public final class StepRunner {
         let rate = LearningRate(.constant, peak: options.peakRate, warmupSteps: 0, totalSteps: 1)
         let source = try input.targetSource(configuration)
         try source?.initializeTargets(of: encoder, words)
-        step = try TrainingStep(encoder, words, source: source, options, rate: rate, corpusName: input.corpus.name)
-        stream = WindowStream(input.corpus, batch: options.batch, window: options.window, seed: options.seed)
+        step = try TrainingStep(encoder, input.corpus, source: source, options, rate: rate)
+        stream = WindowStream(
+            input.corpus, objective: configuration.objective, batch: options.batch, window: options.window, seed: options.seed)
     }
 
     /// Called when the gradients of some parameters of a direction, by its index, are complete, once in a step.
@@ -83,6 +84,7 @@ public final class StepRunner {
 
     private func words(of window: TrainingWindow) -> Int {
         guard words.hasUnits else { return window.positions }
-        return window.forwardTargets.indices.count { window.weights[$0] == 1 && words.endsWord(window.forwardTargets[$0]) }
+        return window.positions
+            - window.forwardTargets.indices.count { window.weights[$0] == 1 && !words.endsWord(window.forwardTargets[$0]) }
     }
 }

@@ -57,7 +57,12 @@ package final class TableProbabilities {
         self.vectors = vectors
         unigram = UnigramDistribution(configuration, words)
         hasVocabulary = vocabulary != nil
-        let mark = direction.mark(closing: true) == EncoderConfiguration.Mark.end ? words.end : words.begin
+        let mark: UInt32? = switch direction {
+        case .forward: words.end
+        case .backward: words.begin
+        // Marks are not predicted.
+        case .bidirectional: nil
+        }
         var known: [UInt32] = [], others: [UInt32] = []
         for row in 0..<UInt32(table.tableCount) where row == mark || table.isWord(row) {
             guard try table.hasVector(row) else { continue }

@@ -17,7 +17,9 @@ public struct TargetSource: Sendable {
         // Words without a vector are no targets, and so no negatives.
         let usable = counts.indices.map { words.isKnown(UInt32($0)) ? counts[$0] : 0 }
         samplers = Dictionary(uniqueKeysWithValues: configuration.directions.map {
-            ($0, WordSampler(counts: usable, mark: $0 == .forward ? words.end : words.begin, sentences: sentences))
+            // Where words are masked, marks are no targets.
+            ($0, WordSampler(
+                counts: usable, mark: $0 == .bidirectional ? nil : $0 == .forward ? words.end : words.begin, sentences: sentences))
         })
     }
 

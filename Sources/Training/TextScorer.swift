@@ -88,6 +88,10 @@ public final class TextScorer {
         record = ModelFile.records(of: reader).last
         let hasVocabulary = configuration.output.hasVocabulary
         let needsTable = configuration.input == .embeddings || configuration.output == .continuous
+        guard configuration.objective == .nextWord else {
+            throw ToolError(
+                .configuration, "\(model): predicts masked words from both sides, and gives no text a probability")
+        }
         guard configuration.output != .none else {
             throw ToolError(.configuration, "\(model): has no output layer, and predicts nothing")
         }

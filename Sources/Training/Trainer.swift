@@ -57,7 +57,7 @@ public final class Trainer {
         corpus = input.corpus
         self.heldOut = heldOut
         self.checkpoints = checkpoints
-        totalSteps = options.totalSteps(positions: corpus.positions)
+        totalSteps = options.totalSteps(positions: corpus.positions(of: configuration.objective))
         rate = LearningRate(
             options.schedule, peak: options.peakRate, warmupSteps: min(options.warmupSteps, totalSteps / 10),
             totalSteps: totalSteps)
@@ -67,7 +67,7 @@ public final class Trainer {
         encoder.units = input.words.vocabulary?.units ?? []
         let source = try input.targetSource(configuration)
         try source?.initializeTargets(of: encoder, input.words)
-        trainingStep = try TrainingStep(encoder, input.words, source: source, options, rate: rate, corpusName: corpus.name)
+        trainingStep = try TrainingStep(encoder, corpus, source: source, options, rate: rate)
         state = TrainingState(options: options, corpus: corpus)
     }
 
@@ -119,7 +119,9 @@ public final class Trainer {
     /// reading, the log and checkpoints throw.
     public func run() throws -> TrainingOutcome {
         let firstStep = state.step
-        let stream = WindowStream(corpus, batch: options.batch, window: options.window, seed: options.seed, from: start)
+        let stream = WindowStream(
+            corpus, objective: encoder.configuration.objective, batch: options.batch, window: options.window, seed: options.seed,
+            from: start)
         begun = (monotonicSeconds(), state.elapsed ?? state.seconds)
         measure()
         onStart(estimatedSecondsLeft)

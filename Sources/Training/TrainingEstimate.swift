@@ -13,7 +13,7 @@ extension TrainingInput {
     ) throws -> String {
         // Asked before anything else is done: the memory of the program, and of the buffers of reading.
         let read = peakMemory()
-        let steps = options.totalSteps(positions: corpus.positions)
+        let epoch = corpus.positions(of: configuration.objective), steps = options.totalSteps(positions: epoch)
         let ceiling = ProductCeiling(pool: pool).rate(seconds: 0.3)
         let positions = Double(steps * options.positionsPerStep)
         let training = TrainingCost(configuration).secondsOfTraining(words: positions, options, ceiling: ceiling)
@@ -25,7 +25,7 @@ extension TrainingInput {
             "tokens without a \(words.vocabulary == nil ? "vector" : "class")\t\(corpus.tokens - corpus.knownTokens)",
             "words of an epoch, sentence ends counted\t\(corpus.positions)",
             "words of a step\t\(options.positionsPerStep)",
-            "steps of an epoch\t\(corpus.positions.quotientRoundedUp(by: options.positionsPerStep))", "steps in all\t\(steps)",
+            "steps of an epoch\t\(epoch.quotientRoundedUp(by: options.positionsPerStep))", "steps in all\t\(steps)",
             "weights\t\(configuration.parameterCount())",
         ]
         let items = try memory(configuration, options, read: read, onDevice: onDevice)
@@ -77,10 +77,11 @@ extension TrainingInput {
     ) throws -> [(name: String, bytes: Int)] {
         let source = try targetSource(configuration)
         let window = DirectionWindow(
-            configuration, words, .forward, source: source, positions: options.capacity.rows, backend: ProcessorBackend())
+            configuration, words, configuration.directions[0], source: source, positions: options.capacity.rows, backend: ProcessorBackend())
         return configuration.memoryBill(capacity: options.capacity, training: options.optimizer.optimizer)
             + [("words of a window", configuration.directions.count * window.bytes)]
             + (source.map { $0.bytes > 0 ? [("words to draw negatives from", $0.bytes)] : [] } ?? [])
+            + (configuration.objective == .masked ? [("words to read in place of masked ones", 4 * corpus.otherWords.count)] : [])
     }
 }
 
@@ -108,9 +109,9 @@ struct TrainingCost {
     /// others of its window.
     func operationsOfWord(_ options: TrainingOptions) -> Double {
         let others = configuration.loss == .maxMargin && configuration.output == .continuous
-            ? options.batch * options.window : 0
+            ? configuration.predictedRows(of: options.batch * options.window) : 0
         return Double(configuration.directions.count)
-            * (6 * configuration.weightsOfWord + 2 * Double(others) * Double(configuration.outputSize))
+            * (6 * configuration.weightsOfWord + 2 * predictedShare * Double(others) * Double(configuration.outputSize))
     }
 
     /// Operations of scoring a held-out position, in all directions.
@@ -119,9 +120,12 @@ struct TrainingCost {
         let directions = Double(configuration.directions.count)
         let forwardPass = 2 * configuration.weightsOfScoredWord
         switch configuration.output {
-        case .continuous: return directions * (forwardPass + 2 * Double(candidates) * Double(configuration.outputSize))
+        case .continuous:
+            return directions * (forwardPass + 2 * predictedShare * Double(candidates) * Double(configuration.outputSize))
         case .softmax, .sampledSoftmax, .adaptiveSoftmax, .none:
-            return directions * (forwardPass + 2 * configuration.outputWeights(ofFirst: candidates))
+            return directions * (forwardPass + 2 * predictedShare * configuration.outputWeights(ofFirst: candidates))
+        case .subwordSoftmax where configuration.objective == .masked || !configuration.encoder.family.carriesState:
+            return directions * (forwardPass + 2 * predictedShare * configuration.outputWeights(ofFirst: candidates))
         case .subwordSoftmax:
             // The forward direction reads the text twice again, and then ranks whole words with a bounded number of steps.
             let ranks = configuration.directions.contains(.forward)
@@ -129,10 +133,13 @@ struct TrainingCost {
         }
     }
 
+    /// The share of the positions that go through the output layer.
+    private var predictedShare: Double { configuration.isCausal ? 1 : configuration.maskedShare }
+
     /// Operations, of the ceiling's speed, that ranking a held-out position takes beside its products, in all directions.
     func operationsBesideProducts(candidates: Int) -> Double {
-        configuration.output == .subwordSoftmax
-            ? 0 : Double(configuration.directions.count) * Double(candidates) * Self.operationsOfRanking
+        configuration.output == .subwordSoftmax && configuration.isCausal && configuration.encoder.family.carriesState
+            ? 0 : Double(configuration.directions.count) * predictedShare * Double(candidates) * Self.operationsOfRanking
     }
 
     /// Seconds that training on so many words takes, on a machine whose large products reach `ceiling` GFLOP/s.

@@ -66,7 +66,7 @@ public struct TrainingInput {
             let what = copy == heldOut ? "is both training text and held-out text" : "is held-out text, and is also training text, as \(copy)"
             return "warning: \(heldOut ?? ""): \(what): its scores say nothing of text that the model has not seen"
         }
-        let uncounted = words.vectors.flatMap { [corpus] in Self.warning($0, corpus) }
+        let uncounted = words.vocabulary != nil ? nil : words.vectors.flatMap { [corpus] in Self.warning($0, corpus) }
         warnings = [copies, uncounted].compactMap { $0 } + others.map { [corpus] in
             "\(inputName($0.file)): was tokenised with \(Self.text($0.fields)), and the first text with "
                 + "\(Self.text(corpus.tokenizer)), as encode will do"
@@ -114,9 +114,9 @@ public struct TrainingInput {
     func heldOutBytes(_ configuration: EncoderConfiguration, _ options: TrainingOptions) -> Int {
         guard heldOut.count > 0 else { return 0 }
         let width = configuration.output == .continuous ? configuration.outputSize : configuration.width
-        let plan = evaluationPlan(configuration, options), positions = plan.positions
+        let plan = evaluationPlan(configuration, options), positions = configuration.predictedRows(of: plan.positions)
         let candidates = min(options.candidates, words.count)
-        return 4 * width * (positions + 2 * candidates) + 5 * 4 * positions
+        return 4 * width * (positions + 2 * candidates) + 5 * 4 * plan.positions
             + Ranking.bytes(candidates: candidates, dimension: width)
             + (configuration.output == .continuous ? TableProbabilities.bytes(positions: plan.exactPositions, size: width) : 0)
     }
@@ -124,7 +124,7 @@ public struct TrainingInput {
     /// The plan of a run's evaluations on the held-out text.
     func evaluationPlan(_ configuration: EncoderConfiguration, _ options: TrainingOptions) -> EvaluationPlan {
         EvaluationPlan(
-            configuration, options, words: corpus.positions, heldOut: heldOut.tokenCount + heldOut.count,
+            configuration, options, words: corpus.positions(of: configuration.objective), heldOut: heldOut.tokenCount + heldOut.count,
             candidates: min(options.candidates, words.count), vocabulary: words.vectors?.tableCount ?? 0)
     }
 
@@ -159,10 +159,11 @@ public struct TrainingInput {
                     + (merges.isEmpty ? "--input subwords reads units, as tokenize --bpe cuts them"
                         : "only --input subwords reads units"))
         }
-        guard corpus.positions >= options.positionsPerStep else {
+        let positions = corpus.positions(of: configuration.objective)
+        guard positions >= options.positionsPerStep else {
             throw ToolError(
                 .configuration,
-                "\(corpus.name): \(corpus.positions) words, sentence ends counted, are fewer than one step takes, "
+                "\(corpus.name): \(positions) words, sentence \(configuration.isCausal ? "ends" : "marks") counted, are fewer than one step takes, "
                     + "\(options.positionsPerStep); use smaller --batch, --window or --accumulate")
         }
     }
@@ -188,7 +189,7 @@ public struct TrainingInput {
                 .usage,
                 "--negatives is \(configuration.negatives), and there are at most \(most): the text has \(distinctWords) different words"
                     + (configuration.negativeSource == .window
-                        ? ", and a window \(options.batch * options.window) positions; see --more-negatives" : ""))
+                        ? ", and a window \(configuration.predictedRows(of: options.batch * options.window)) positions; see --more-negatives" : ""))
         }
     }
 
@@ -197,7 +198,9 @@ public struct TrainingInput {
 
     /// The most negatives of the contrastive loss that windows of this text can have.
     private func mostNegatives(_ configuration: EncoderConfiguration, _ options: TrainingOptions) -> Int {
-        configuration.negativeSource == .window ? min(options.batch * options.window, distinctWords) : distinctWords
+        let drawn = configuration.isCausal ? distinctWords : distinctWords - 1
+        return configuration.negativeSource == .window
+            ? min(configuration.predictedRows(of: options.batch * options.window), drawn) : drawn
     }
 
     /// Lowers the number of negatives of the contrastive loss to what the text can give: for a number that the user has not chosen.
@@ -212,7 +215,7 @@ public struct TrainingInput {
         guard heldOut.count > 0 else { return nil }
         let plan = evaluationPlan(configuration, options)
         return try HeldOutText(
-            heldOut.thinned(toPositions: plan.positions), batch: options.batch, window: options.window,
+            heldOut.thinned(toPositions: plan.positions), configuration, batch: options.batch, window: options.window,
             candidates: options.candidates, corpus: corpus, source: targetSource(configuration),
             vocabulary: scoreVocabulary, plan: plan)
     }

@@ -65,10 +65,10 @@ final class TrainingStep {
     }
 
     init(
-        _ encoder: ContextualEncoder, _ words: CorpusWords, source: TargetSource?, _ options: TrainingOptions, rate: LearningRate,
-        corpusName: String
+        _ encoder: ContextualEncoder, _ corpus: Corpus, source: TargetSource?, _ options: TrainingOptions, rate: LearningRate
     ) throws {
-        self.corpusName = corpusName
+        let words = corpus.words, others = encoder.configuration.objective == .masked ? corpus.otherWords : []
+        corpusName = corpus.name
         self.encoder = encoder
         self.options = options
         self.rate = rate
@@ -77,8 +77,8 @@ final class TrainingStep {
         tasks = encoder.directions.map {
             DirectionTask(
                 DirectionWindow(
-                    encoder.configuration, words, $0.direction, source: source, positions: options.batch * options.window,
-                    backend: $0.backend, resident: resident))
+                    encoder.configuration, words, $0.direction, source: source, others: others,
+                    positions: options.batch * options.window, backend: $0.backend, resident: resident))
         }
         window = TrainingWindow(batch: options.batch, window: options.window)
         nextWindow = window
@@ -173,8 +173,8 @@ final class TrainingStep {
         }
         model.accumulate(
             task.words.input(rows: shape.rows), targets: task.words.targets(rows: shape.rows),
-            weights: task.words.weights(rows: shape.rows), shape: shape, carry: options.carriesState, seed: options.seed,
-            step: pass, finish: isLast ? task.finish : nil)
+            weights: task.words.weights(rows: shape.rows), masking: task.words.masking, shape: shape, carry: options.carriesState,
+            seed: options.seed, step: pass, finish: isLast ? task.finish : nil)
     }
 
     /// The words that each direction keeps of earlier windows, as negatives of the windows to come; empty where it keeps none.

@@ -36,15 +36,17 @@ package struct WordSampler: Sendable {
 
     /// - Parameters:
     ///   - counts: of each word by its number; words with the count 0 are never drawn.
-    ///   - mark: the mark that ends sentences in a direction, and how often the text has it.
-    package init(counts: [UInt32], mark: UInt32, sentences: Int) {
+    ///   - mark: the mark that ends sentences in a direction, and how often the text has it; `nil`: marks are not drawn.
+    package init(counts: [UInt32], mark: UInt32?, sentences: Int) {
         var words: [UInt32] = [], weights: [Double] = []
-        for (word, count) in counts.enumerated() where count > 0 && word != Int(mark) {
+        for (word, count) in counts.enumerated() where count > 0 && mark.map(Int.init) != word {
             words.append(UInt32(word))
             weights.append(Double(count))
         }
-        words.append(mark)
-        weights.append(Double(max(1, sentences)))
+        if let mark {
+            words.append(mark)
+            weights.append(Double(max(1, sentences)))
+        }
         self.words = words
         let mean = weights.reduce(0, +) / Double(weights.count)
         others = Array(0..<UInt32(words.count))

@@ -2,7 +2,8 @@ public import Model
 
 /// One window of truncated BPTT for both directions: `window` x `batch` positions, position (t, b) at `t * batch + b`.
 ///
-/// Values are row numbers of the embedding table. The backward direction reads the same sentences from their ends.
+/// Values are row numbers of the embedding table. The backward direction reads the same sentences from their ends. A network that
+/// sees the whole window reads and predicts the words of the forward inputs, which are the forward targets then.
 public struct TrainingWindow: Sendable {
     public let batch: Int
     public let window: Int
@@ -10,17 +11,17 @@ public struct TrainingWindow: Sendable {
     public var forwardTargets: [UInt32]
     public var backwardInputs: [UInt32]
     public var backwardTargets: [UInt32]
-    /// 1 where a position counts, 0 where a stream has run dry at the end of the corpus.
+    /// 1 where a position counts, 0 where a stream has run dry at the end of the corpus. Where words are masked, a mark counts as none.
     public var weights: [Float]
-    /// The number of positions that count.
+    /// The number of positions that are trained on: words, and an end for each sentence.
     public var positions = 0
     /// The position of the data after this window.
     public var position = DataPosition()
 
     /// The word that a direction reads at each position.
-    public func inputs(_ direction: Direction) -> [UInt32] { direction == .forward ? forwardInputs : backwardInputs }
+    public func inputs(_ direction: Direction) -> [UInt32] { direction == .backward ? backwardInputs : forwardInputs }
     /// The word that comes next in a direction at each position.
-    public func targets(_ direction: Direction) -> [UInt32] { direction == .forward ? forwardTargets : backwardTargets }
+    public func targets(_ direction: Direction) -> [UInt32] { direction == .backward ? backwardTargets : forwardTargets }
 
     public init(batch: Int, window: Int) {
         self.batch = batch
@@ -37,26 +38,30 @@ public struct TrainingWindow: Sendable {
 /// Joins sentences into `batch` parallel streams and cuts these into windows.
 ///
 /// A sentence w1 … wn takes n + 1 positions, as in bilm-tf: forward inputs `<s>` w1 … wn with targets w1 … wn `</s>`;
-/// backward inputs `</s>` wn … w1 with targets wn … w1 `<s>`. A stream that comes to the end of its sentence takes the
-/// next one, wherever the others are; so streams never wait and no word is lost.
+/// backward inputs `</s>` wn … w1 with targets wn … w1 `<s>`. For masked words it takes n + 2, `<s>` w1 … wn `</s>`, which are
+/// inputs and targets alike. A stream that comes to the end of its sentence takes the next one, wherever the others are; so streams
+/// never wait and no word is lost.
 public struct WindowBatcher: Sendable {
     private let begin: UInt32
     private let end: UInt32
+    private let isMasked: Bool
     private var streams: [Stream]
 
     private struct Stream: Sendable {
         var sentence: [UInt32] = []
-        /// The position in the sentence, `sentence.count + 1` when it is used up.
-        var position = 1
+        /// The position in the sentence, one behind the last when it is used up.
+        var position: Int
     }
 
     /// - Parameters:
     ///   - begin, end: the rows of `<s>` and `</s>`.
+    ///   - objective: what the words will be used for.
     ///   - position: the position of `batch` streams that `save` wrote, to go on from; `nil` for the beginning.
-    public init(batch: Int, begin: UInt32, end: UInt32, from position: DataPosition? = nil) {
+    public init(batch: Int, begin: UInt32, end: UInt32, objective: Objective = .nextWord, from position: DataPosition? = nil) {
         self.begin = begin
         self.end = end
-        streams = Array(repeating: Stream(), count: batch)
+        isMasked = objective == .masked
+        streams = Array(repeating: Stream(position: objective.positions(of: 0)), count: batch)
         guard let position else { return }
         var words = position.words[...]
         for index in streams.indices {
@@ -84,10 +89,11 @@ public struct WindowBatcher: Sendable {
         _ window: inout TrainingWindow, next: ((ArraySlice<UInt32>) -> Void) throws -> Bool
     ) rethrows -> Bool {
         window.positions = 0
+        var isEmpty = true
         for time in 0..<window.window {
             for index in streams.indices {
                 let place = time * window.batch + index
-                if streams[index].position > streams[index].sentence.count {
+                if streams[index].position > streams[index].sentence.count + (isMasked ? 1 : 0) {
                     streams[index].sentence.removeAll(keepingCapacity: true)
                     guard try next({ streams[index].sentence.append(contentsOf: $0) }) else {
                         pad(&window, place)
@@ -95,12 +101,23 @@ public struct WindowBatcher: Sendable {
                     }
                     streams[index].position = 0
                 }
-                put(streams[index], in: &window, place)
+                if isMasked { putBothMarks(streams[index], in: &window, place) } else { put(streams[index], in: &window, place) }
+                isEmpty = false
+                // The beginning of a sentence is no position to be trained on where it has an end, too.
+                window.positions += isMasked && streams[index].position == 0 ? 0 : 1
                 streams[index].position += 1
-                window.positions += 1
             }
         }
-        return window.positions > 0
+        return !isEmpty
+    }
+
+    private func putBothMarks(_ stream: Stream, in window: inout TrainingWindow, _ place: Int) {
+        let words = stream.sentence, position = stream.position
+        let word = position == 0 ? begin : position <= words.count ? words[position - 1] : end
+        window.forwardInputs[place] = word
+        window.forwardTargets[place] = word
+        // A mark that stands in the text is the mark.
+        window.weights[place] = word == begin || word == end ? 0 : 1
     }
 
     private func put(_ stream: Stream, in window: inout TrainingWindow, _ place: Int) {
@@ -120,6 +137,11 @@ public struct WindowBatcher: Sendable {
         window.backwardTargets[place] = begin
         window.weights[place] = 0
     }
+}
+
+extension Objective {
+    /// The positions that a sentence of so many words takes in a window.
+    func positions(of words: Int) -> Int { words + (self == .masked ? 2 : 1) }
 }
 
 /// The place of a training run in its data: enough to go on with the very next word.

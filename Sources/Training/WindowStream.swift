@@ -1,3 +1,4 @@
+public import Model
 import Parallel
 
 /// The windows of a training run in their order, from any position on: read, decompressed, shuffled and cut on a thread
@@ -9,8 +10,10 @@ public final class WindowStream {
     static let ahead = 8
 
     /// - Parameter position: the position to go on from; `nil` for the beginning.
-    public init(_ corpus: Corpus, batch: Int, window: Int, seed: UInt64, from position: DataPosition? = nil) {
-        let reader = Reader(corpus, batch: batch, seed: seed, from: position)
+    public init(
+        _ corpus: Corpus, objective: Objective = .nextWord, batch: Int, window: Int, seed: UInt64, from position: DataPosition? = nil
+    ) {
+        let reader = Reader(corpus, objective, batch: batch, seed: seed, from: position)
         let windows = (0..<Self.ahead).map { _ in TrainingWindow(batch: batch, window: window) }
         prefetcher = Prefetcher(windows) { try reader.fill(&$0) }
     }
@@ -31,10 +34,11 @@ public final class WindowStream {
         /// Sentences to pass over before the first window of a run that goes on.
         private var skip: Int
 
-        init(_ corpus: Corpus, batch: Int, seed: UInt64, from position: DataPosition?) {
+        init(_ corpus: Corpus, _ objective: Objective, batch: Int, seed: UInt64, from position: DataPosition?) {
             self.corpus = corpus
             self.seed = seed
-            batcher = WindowBatcher(batch: batch, begin: corpus.words.begin, end: corpus.words.end, from: position)
+            batcher = WindowBatcher(
+                batch: batch, begin: corpus.words.begin, end: corpus.words.end, objective: objective, from: position)
             self.position.epoch = position?.epoch ?? 0
             skip = position?.sentences ?? 0
             sentences = corpus.shuffled(seed: seed, epoch: self.position.epoch)

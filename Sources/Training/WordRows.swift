@@ -170,8 +170,10 @@ public final class WordRows: @unchecked Sendable {
 
     /// The `count` most frequent words of the table, among them the mark that ends sentences in a direction. Throws
     /// `ToolError` if the table's file cannot be read.
-    /// - Parameter sentences: sentences of the training text: the count of the mark, which no vocabulary has.
-    public func candidates(_ count: Int, mark: UInt32, sentences: Int) throws -> Candidates {
+    /// - Parameters:
+    ///   - mark: `nil` where marks are not predicted.
+    ///   - sentences: sentences of the training text: the count of the mark, which no vocabulary has.
+    public func candidates(_ count: Int, mark: UInt32?, sentences: Int) throws -> Candidates {
         func frequency(_ row: UInt32) -> UInt64 { row == mark ? UInt64(sentences) : table.counts[Int(row)] }
         var rows: [UInt32] = []
         let ordered = (0..<UInt32(tableCount)).filter { $0 == mark || isWord($0) }

@@ -16,8 +16,8 @@ struct Train: Tool {
         "train", "Train a contextual encoder: token shards and a table in, model out.",
         """
         The encoder (ELMo-C, Li et al. 2019): a linear layer over the table's frozen vectors, LSTM layers with projection \
-        in both directions, and a linear layer that predicts the vector of the next word; the loss is their distance. Words \
-        that the table lacks get vectors from the generator it carries. The model is a safetensors file with its configuration \
+        in both directions, and a linear layer that predicts the vector of the next word; the loss is their distance. With \
+        --objective masked one network reads both ways at once, and predicts words that it is not shown. Words that the table lacks get vectors from the generator it carries. The model is a safetensors file with its configuration \
         in the metadata.
 
         With --checkpoints a run survives everything: the same command with --resume goes on where the last checkpoint \
@@ -86,6 +86,9 @@ struct Train: Tool {
         }
         if let (option, layer) = network.unused {
             throw ValidationError("\(option) is not used: it is of \(layer), which this network does not have")
+        }
+        guard network.objective == .nextWord || !schedule.resetState else {
+            throw ValidationError("--reset-state is not used: it is of --objective next-word; a network that reads both ways has no state")
         }
         let sources = [table, vocab, evaluation.heldOut].compactMap { $0 } + inputs
         try requireOneStandardInput("table, vocabulary, tokens and held-out text", sources)

@@ -116,7 +116,13 @@ final class ScoreTable {
     func add(_ evaluation: Evaluation) {
         guard let first = evaluation.results.first else { return }
         let showsObjective = first.cosine.map { abs(first.objective - $0.loss) >= 1e-3 } ?? false
-        let figures = evaluation.results.map { Figure.all(of: $0, showsObjective: showsObjective) }
+        let figures = evaluation.results.map { result in
+            Figure.all(of: result, showsObjective: showsObjective).map { figure in
+                var figure = figure
+                figure.isAlone = evaluation.results.count == 1
+                return figure
+            }
+        }
         if !hasLegend {
             hasLegend = true
             report.print(legend(evaluation, figures[0]))
@@ -154,8 +160,10 @@ final class ScoreTable {
 
         /// From here on a figure has no decimals, so that it fits its column.
         var limit: Double { name.hasSuffix("%") ? 99.95 : 999.95 }
+        /// True if it has one column, which must be as wide as its name.
+        var isAlone = false
         /// Characters of its column, with what separates it from the one before.
-        var width: Int { name.hasSuffix("%") ? 5 : isMarked ? 8 : 7 }
+        var width: Int { max(name.hasSuffix("%") ? 5 : isMarked ? 8 : 7, isAlone ? name.utf8.count + (isMarked ? 2 : 1) : 0) }
         /// True if the mark stands beside it.
         var isMarked: Bool { name == "perplexity" }
 
@@ -207,7 +215,8 @@ final class ScoreTable {
     private func legend(_ evaluation: Evaluation, _ figures: [Figure]) -> String {
         let first = evaluation.results[0], share = fixed(100 * first.scores.coverage, 1)
         let small = first.positions < UnigramComparison.fewPositions ? " (small: the last digits say little)" : ""
-        var text = "held-out text: \(grouped(first.positions)) positions\(small), \(share)% of them ranked among "
+        let what = first.direction == .bidirectional ? "masked words" : "positions"
+        var text = "held-out text: \(grouped(first.positions)) \(what)\(small), \(share)% of them ranked among "
         text += "\(grouped(evaluation.candidates)) words"
         if let vocabulary = first.vocabulary { text += ", \(fixed(100 * vocabulary.unknownShare, 1))% in no class of their own" }
         for figure in figures { text += "\n  \(padded(figure.name, 11, left: true)) \(figure.meaning)" }
@@ -217,7 +226,13 @@ final class ScoreTable {
     }
 
     private func header(_ results: [HeldOutResult], _ figures: [Figure]) -> String {
-        let directions = results.map { $0.direction == .forward ? "fwd" : "bwd" }
+        let directions = results.map { result in
+            switch result.direction {
+            case .forward: "fwd"
+            case .backward: "bwd"
+            case .bidirectional: "both"
+            }
+        }
         let names = figures.map { $0.column($0.name, of: results.count) }.joined()
         let columns = figures.map { figure in directions.map { figure.column($0) }.joined() }.joined()
         return Self.trimmed(Self.lead("") + names) + "\n" + Self.trimmed(Self.lead("step", "words", "time", "words/s") + columns)

@@ -19,6 +19,11 @@ import Testing
         #expect(try name(preset, preset) == expected)
     }
 
+    /// Sizes are those of a half of each layer.
+    @Test func networksThatReadBothWays() throws {
+        #expect(try name("small", "small --objective masked") { $0.objective = .masked } == "ELMo-C small 512/128 --objective masked")
+    }
+
     @Test func optionsThatTheNameSaysAreLeftOut() throws {
         #expect(
             try name("small", "small --output softmax --vocabulary 50000") { $0.output = .softmax } == "softmax small 512/128")

@@ -82,20 +82,21 @@ import Testing
     @Test func anyNetworksBesideEachOther() async throws {
         let directory = try TemporaryDirectory()
         let text = try Self.text(directory)
-        let networks = ["tiny", "tiny --output softmax", "tiny --cell 48 --loss l2", "tiny --optimizer adagrad"]
+        let networks = ["tiny", "tiny --output softmax", "tiny --cell 48 --loss l2", "tiny --optimizer adagrad", "tiny --objective masked"]
             .map { $0 + Self.named }
         let result = try await runTool(
             "bench",
             ["compare", "--text", text, "--budget", "100s", "--ratio-precision", "0.9", "--json", "-", "--quiet"] + Self.memory + networks)
         #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
         let lines = try Self.lines(result.text), systems = lines.filter { $0.event == "system" }
-        #expect(systems.map(\.options) == networks && lines.filter { $0.event == "ratio" }.count == 3)
+        #expect(systems.map(\.options) == networks && lines.filter { $0.event == "ratio" }.count == 4)
         // A precision that is easily reached ends it long before its budget, after the six rounds that an interval needs.
         #expect(systems.allSatisfy { $0.rounds ?? 0 >= 12 && $0.rounds ?? 0 < 1000 })
         // A softmax over 400 classes for each direction in place of 16 x 8 + 8.
         let weights = try systems.map { try #require($0.parameters) }
         #expect(weights[1] - weights[0] == 2 * (16 * 400 + 400 - 16 * 8 - 8))
-        #expect(weights[2] > weights[0] && weights[3] == weights[0])
+        // Layers of a network that reads both ways have 16 more inputs to each of four halves, and there is a mask vector.
+        #expect(weights[2] > weights[0] && weights[3] == weights[0] && weights[4] == weights[0] + 4 * 16 * 128 + 32 - 8)
         #expect(systems[3].optimizerBytes == systems[0].optimizerBytes.map { $0 / 2 })
     }
 

@@ -83,6 +83,36 @@ import WordVectors
         #expect(furthest(one, other) <= 1e-5)
     }
 
+    /// Networks that read both ways at once, whose sequences are turned round by their lengths.
+    @Test(arguments: ["lstm", "gru"]) func networksThatReadBothWays(kind: String) async throws {
+        let fixture = try await Fixture.shared.value, directory = try TemporaryDirectory(), pool = ThreadPool(threads: 1)
+        let table = try EmbeddingTable(FileSource(path: fixture.table), pool: WorkerPool(threads: 1))
+        var configuration = EncoderConfiguration(vectorSize: table.dimension, cell: 10, projection: 6)
+        if kind == "gru" { configuration.encoder = .gru(shape: GRUShape(cell: 6)) }
+        configuration.objective = .masked
+        let made = ContextualEncoder(configuration, capacity: WindowCapacity(batch: 1, rows: 1), training: nil, pool: pool)
+        made.initialize(seed: 3)
+        let output = try OutputFile(path: directory.file("model"), binary: true)
+        try ModelFile.write(made, to: output)
+        try output.commit()
+        func encode(_ precision: CUDABackend.Precision?, _ capacity: WindowCapacity) throws -> Encoded {
+            let backends = try precision.map { [try FakeGPU.backend($0)] } ?? []
+            let encoder = try ModelFile.read(
+                directory.file("model"), capacity: capacity, hasOutput: false, pool: pool, backends: backends)
+            var results: [SentenceVectors] = []
+            let stage = try SentenceEncoder(
+                encoder, table: table, tableName: "table", layers: .all, groupTokens: 700, to: SentenceCollector { results.append($0) })
+            for sentence in Self.sentences { try stage.encode(sentence) }
+            try stage.flush()
+            return Encoded(sentences: results, statistics: stage.statistics)
+        }
+        let expected = try encode(nil, SentenceEncoder.capacity)
+        let own = try encode(.float32, WindowCapacity(batch: 40, rows: 600)), half = try encode(.bfloat16, WindowCapacity(batch: 40, rows: 600))
+        #expect(own.sentences.map(\.words) == Self.sentences && expected.sentences.allSatisfy { $0.values.count == $0.words.count * 36 })
+        #expect(furthest(own, expected) <= 1e-4 && distance(half, expected) <= 0.05)
+        #expect(furthest(own, try encode(.float32, WindowCapacity(batch: 7, rows: 300))) <= 1e-5)
+    }
+
     /// Batches are as large as there is room for.
     @Test func batchesFollowTheMemory() throws {
         let backend = try FakeGPU.backend(.bfloat16)

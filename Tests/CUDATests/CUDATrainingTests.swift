@@ -39,6 +39,10 @@ import Testing
             (shape.projection, shape.residual) = (6, false)
             $0.encoder = .sru(shape: shape)
         },
+        Network(testDescription: "masked words") { $0.objective = .masked },
+        Network(testDescription: "masked words, gated recurrent units") {
+            ($0.objective, $0.encoder) = (.masked, .gru(shape: GRUShape(cell: 8)))
+        },
         // Large enough for products in parts.
         Network(testDescription: "large cells", normBound: 10) { $0.lstm.cell = 512 },
     ]
@@ -51,20 +55,37 @@ import Testing
             configuration, capacity: WindowCapacity(shape), training: Adam(), pool: ThreadPool(threads: 1), backends: backends)
         encoder.initialize(seed: 3)
         var random = Random(seed: 4), losses: [Double] = [], norms: [Double] = []
+        let rows = configuration.predictedRows(of: shape.rows), places = 2 * rows + shape.rows
+        let memory = encoder.directions[0].backend.allocateShared(places), numbers = Numbers(memory, count: places)
         for step in 0..<steps {
             let vectors = (0..<2).map { _ in (0..<shape.rows * 9).map { _ in Float(random.uniform(in: -1..<1)) } }
+            // Replayed passes see other words masked.
+            let masking = configuration.isCausal ? nil : mask(step, rows, numbers)
             for model in encoder.directions {
                 let memory = vectors.map { _ in model.backend.allocate(shape.rows * 9) }
                 let matrices = memory.map { Matrix($0, rows: shape.rows, columns: 9) }
                 for (values, matrix) in zip(vectors, matrices) { model.backend.write(values, to: matrix) }
                 model.accumulate(
-                    .vectors(matrices[0]), targets: .vectors(matrices[1]), shape: shape, carry: true, seed: 5, step: step)
+                    .vectors(matrices[0]), targets: .vectors(matrices[1].rows(0..<rows)), masking: masking, shape: shape, carry: true,
+                    seed: 5, step: step)
                 losses.append(model.takeLoss())
                 norms.append(model.update(.init(step: step + 1, rate: 0.01, clip: 1)))
                 withExtendedLifetime(memory) {}
             }
         }
+        withExtendedLifetime(memory) {}
         return (losses, norms)
+    }
+
+    /// Masks some words, in other places at each step.
+    private func mask(_ step: Int, _ rows: Int, _ numbers: Numbers) -> Masking {
+        for index in 0..<numbers.count { numbers[index] = -1 }
+        for index in 0..<rows {
+            let place = index * 5 + step % 5
+            (numbers[index], numbers[2 * rows + place]) = (Int32(place), Int32(index))
+            if (index + step) % 3 > 0 { numbers[rows + index] = Int32(place) }
+        }
+        return Masking(rows: numbers[0..<rows], places: numbers[2 * rows..<numbers.count], masked: numbers[rows..<2 * rows])
     }
 
     /// Steps beyond the first two are replayed from records: what a record has frozen that should change would show.

@@ -103,10 +103,10 @@ template <auto kernel> constexpr Kernel entry(const char *name) {
 #define KERNEL(name) entry<&gpu::name>(#name)
 
 const Kernel kernels[] = {
-    KERNEL(fill), KERNEL(copy), KERNEL(add), KERNEL(scale), KERNEL(broadcast), KERNEL(addRow), KERNEL(addBlocks), KERNEL(addBlockSums),
+    KERNEL(fill), KERNEL(copy), KERNEL(add), KERNEL(scale), KERNEL(broadcast), KERNEL(broadcastAt), KERNEL(addRow), KERNEL(addBlocks), KERNEL(addBlockSums),
     KERNEL(addSinusoids), KERNEL(move),
     KERNEL(columnPartials), KERNEL(addPartials), KERNEL(columnSums), KERNEL(gather), KERNEL(scatterAdd), KERNEL(scatterPartials),
-    KERNEL(addRuns), KERNEL(divideByRuns), KERNEL(findNotFinite), KERNEL(normalize), KERNEL(rowProducts), KERNEL(squares),
+    KERNEL(reverse), KERNEL(addRuns), KERNEL(divideByRuns), KERNEL(findNotFinite), KERNEL(normalize), KERNEL(rowProducts), KERNEL(squares),
     KERNEL(addNumbers), KERNEL(addNumbersToFloat), KERNEL(runningSums), KERNEL(toBFloat16s), KERNEL(drop), KERNEL(addResidual),
     KERNEL(activateHidden), KERNEL(activateHiddenBackward), KERNEL(attentionWeights), KERNEL(attentionSlopes), KERNEL(activate),
     KERNEL(bend), KERNEL(dropout), KERNEL(multiplyBy), KERNEL(clip), KERNEL(maskClipped), KERNEL(layerNorm),

@@ -45,7 +45,7 @@ struct FieldExtremesTests {
         let samples = try await Samples.shared.value
         let printing = Reading(["train", "--print", "FILE", "-o", "out"])
         for (path, options) in [
-            (samples.model, ["--table", samples.table]), (samples.characterModel, []), (samples.unitModel, ["--bpe", samples.merges]),
+            (samples.model, ["--table", samples.table]), (samples.maskedModel, ["--table", samples.table]), (samples.characterModel, []), (samples.unitModel, ["--bpe", samples.merges]),
         ] {
             let model = try ModelImage(contents(of: path))
             let encoding = Reading(["encode", "-q", "--threads", "2", "--model", "FILE", samples.text, "-o", "out"] + options)

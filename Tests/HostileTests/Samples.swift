@@ -19,6 +19,8 @@ struct Samples: Sendable {
     var unitModel: String { directory.file("unit-model") }
     /// A model that reads characters, with a sampled softmax.
     var characterModel: String { directory.file("character-model") }
+    /// A model of masked words.
+    var maskedModel: String { directory.file("masked-model") }
     var words: String { directory.file("words") }
     /// A table whose generator is a character model.
     var characterTable: String { directory.file("character-table") }
@@ -76,6 +78,7 @@ struct Samples: Sendable {
             ("build-vocab", ["--bpe", "20", tokens, "-o", merges]),
             ("tokenize", ["--bpe", merges, text, "-o", units]),
             ("build-vocab", [units, "-o", unitVocabulary]),
+            ("train", Self.embeddings + Self.run + ["--objective", "masked", "--table", table, tokens, "-o", maskedModel]),
             ("train", Self.subwords + Self.run + ["--vocab", unitVocabulary, units, "-o", unitModel]),
             (
                 "train",

@@ -11,9 +11,17 @@ import Model
     /// The presets, the other encoders by their names, and the contrastive loss by its targets.
     static let presets = EncoderConfiguration.presets.map(\.name) + EncoderShape.kinds.dropFirst().map(\.name)
         + TargetKind.allCases.map(\.rawValue)
+        // The same with masked words.
+        + ["small", "elmo", "elmo-a", "elmo-sub", "gru", "trained"].map { "masked " + $0 }
     static let shape = WindowShape(steps: 4, batch: 3)
 
     static func configuration(_ preset: String) throws -> EncoderConfiguration {
+        guard !preset.hasPrefix("masked ") else {
+            var configuration = try configuration(String(preset.dropFirst(7)))
+            (configuration.objective, configuration.sharesLayers, configuration.maskedShare) = (.masked, false, 0.4)
+            #expect(configuration.complaint == nil)
+            return configuration
+        }
         var configuration: EncoderConfiguration, options = EncoderOverrides()
         (options.layers, options.dropout) = (2, 0.2)
         if let targets = TargetKind(rawValue: preset) {
@@ -43,6 +51,7 @@ import Model
         private let input: InputWords
         private let targets: Targets
         private let weights: Matrix
+        private let masking: Masking?
 
         init(_ direction: Model.Direction, _ configuration: EncoderConfiguration, _ backend: any Backend, sharing other: DirectionModel? = nil) {
             model = DirectionModel(
@@ -52,7 +61,8 @@ import Model
             let buffer = FloatBuffer(count: 4096), rows = BackendTests.shape.rows, size = configuration.inputSize
             let vectors = Matrix(buffer, rows: rows, columns: size), own = Matrix(buffer, at: 1024, rows: rows, columns: size)
             let classes = Numbers(buffer, at: 2048, count: rows), numbers = Numbers(buffer, at: 2100, count: rows)
-            let weights = Matrix(buffer, at: 3000, rows: 1, columns: rows)
+            let predicted = configuration.predictedRows(of: rows)
+            let weights = Matrix(buffer, at: 3000, rows: 1, columns: predicted)
             let spellings = SpellingBatch(rows: rows, longest: configuration.longestWord)
             var random = Random(seed: 8)
             for matrix in [vectors, own] {
@@ -60,7 +70,7 @@ import Model
                 for _ in 0..<rows * size { values.append(Float(random.normal())) }
                 matrix.copy(from: values)
             }
-            weights.copy(from: (0..<rows).map { $0 == 4 ? 0 : 1 })
+            weights.copy(from: (0..<predicted).map { $0 == 4 ? 0 : 1 })
             for row in 0..<rows {
                 (classes[row], numbers[row]) = (Int32(random.below(40)), Int32(random.below(40)))
                 let word = (0...random.below(9)).map { UInt8(97 + (row * 7 + $0 * 5) % 26) }
@@ -73,30 +83,40 @@ import Model
             }
             // Of the contrastive loss every row's target is a word of its own, and the first seven are negatives.
             let (logs, ownNumbers) = (Matrix(buffer, at: 3100, rows: 1, columns: rows), Numbers(buffer, at: 3200, count: rows))
+            // Every third word is predicted, of which there are four, and two are masked.
+            let places = Numbers(buffer, at: 3300, count: 2 * predicted + rows)
+            for index in 0..<places.count { places[index] = -1 }
+            for index in 0..<min(4, predicted) { (places[index], places[2 * predicted + 3 * index]) = (Int32(3 * index), Int32(index)) }
+            (places[predicted], places[predicted + 1]) = (3, 9)
+            masking = configuration.objective == .masked
+                ? Masking(
+                    rows: places[0..<predicted], places: places[2 * predicted..<places.count], masked: places[predicted..<2 * predicted])
+                : nil
             logs.copy(from: (0..<rows).map { -0.5 * Float($0 % 5) - 1 })
             for row in 0..<rows { ownNumbers[row] = Int32(row) }
             let words = WordTargets(
-                vectors: own, rows: ownNumbers, negatives: 7, logShares: logs.columns(0..<7), places: ownNumbers, logFrequencies: logs)
+                vectors: own, rows: ownNumbers, negatives: 7, logShares: logs.columns(0..<7), places: ownNumbers[0..<predicted],
+                logFrequencies: logs.columns(0..<predicted))
             targets = configuration.isContrastive ? .words(words)
-                : configuration.output == .continuous ? .vectors(own) : .classes(classes)
+                : configuration.output == .continuous ? .vectors(own.rows(0..<predicted)) : .classes(classes[0..<predicted])
             (self.buffer, self.spellings, self.weights) = (buffer, spellings, weights)
         }
 
         func accumulate(step: Int, finish: ((ParameterRange) -> Void)? = nil) {
             model.accumulate(
-                input, targets: targets, weights: weights, shape: BackendTests.shape, carry: true, seed: 3, step: step,
-                finish: finish)
+                input, targets: targets, weights: weights, masking: masking, shape: BackendTests.shape, carry: true, seed: 3,
+                step: step, finish: finish)
         }
 
         func evaluate() -> Double {
-            model.evaluate(input, targets: targets, weights: weights, shape: BackendTests.shape, carry: false)
+            model.evaluate(input, targets: targets, weights: weights, masking: masking, shape: BackendTests.shape, carry: false)
         }
     }
 
     @Test(arguments: presets) func wholeTrainingStepsAgree(preset: String) throws {
         var configuration = try Self.configuration(preset)
         configuration.sharesLayers = false
-        for direction in Model.Direction.allCases {
+        for direction in configuration.directions {
             let own = Direction(direction, configuration, ProcessorBackend())
             let plain = Direction(direction, configuration, PlainBackend())
             for step in 0..<3 {
@@ -121,7 +141,7 @@ import Model
     /// output down.
     @Test(arguments: presets) func finishedGradientsAreComplete(preset: String) throws {
         let configuration = try Self.configuration(preset)
-        let forward = Direction(.forward, configuration, ProcessorBackend())
+        let forward = Direction(configuration.directions[0], configuration, ProcessorBackend())
         let all = configuration.sharesLayers
             ? [forward, Direction(.backward, configuration, ProcessorBackend(), sharing: forward.model)]
             : [forward]

@@ -120,6 +120,7 @@ import Model
         (changed.highways, changed.longestWord, changed.markNames) = (1, 20, ["<S>", "</S>"])
         (changed.sharesLayers, changed.isTied, changed.vocabularyDigest) = (true, true, "a\"b")
         (changed.centred, changed.tokenizer, changed.tableDigest) = (false, "x", "y")
+        (changed.maskedShare, changed.maskVectorShare, changed.randomWordShare) = (0.5, 0.25, 0.75)
         func fields(_ value: Any) -> [(String, String)] {
             Mirror(reflecting: value).children.map { ($0.label ?? "", "\($0.value)") }
         }

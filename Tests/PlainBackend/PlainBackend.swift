@@ -88,6 +88,13 @@ extension PlainBackend {
         Grid(target).fill { row[0, $1] }
     }
 
+    public func broadcast(_ row: Matrix?, to target: Matrix, at rows: Numbers) {
+        let target = Grid(target)
+        for index in 0..<rows.count where rows[index] >= 0 {
+            target.setRow(Int(rows[index]), row.map { Grid($0).row(0) } ?? [Double](repeating: 0, count: target.columns))
+        }
+    }
+
     public func addRow(_ row: Matrix, to target: Matrix) {
         let row = Grid(row), sum = Grid(target)
         sum.fill { sum[$0, $1] + row[0, $1] }
@@ -124,6 +131,19 @@ extension PlainBackend {
         let source = Grid(source), table = Grid(table)
         for row in 0..<source.rows where rows[row] >= 0 {
             for column in 0..<source.columns { table[Int(rows[row]), column] += source[row, column] }
+        }
+    }
+
+    public func reverse(_ source: Matrix, batch: Int, lengths: Numbers?, into target: Matrix, adding: Bool) {
+        let source = Grid(source), target = Grid(target), steps = source.rows / batch
+        for step in 0..<steps {
+            for sequence in 0..<batch {
+                let length = lengths.map { Int($0[sequence]) } ?? steps, row = step * batch + sequence
+                for column in 0..<target.columns {
+                    let turned = step < length ? source[(length - 1 - step) * batch + sequence, column] : 0
+                    target[row, column] = turned + (adding ? target[row, column] : 0)
+                }
+            }
         }
     }
 

@@ -28,6 +28,12 @@ struct AllocationTests {
         ["--encoder", "qrnn", "--zoneout", "0.2", "--loss", "cosine", "--batch", "3"],
         ["--encoder", "sru", "--projection", "8", "--loss", "cosine", "--batch", "3"],
         ["--output", "adaptive-softmax", "--cutoffs", "5,12", "--batch", "9", "--direction", "backward"],
+        ["--objective", "masked", "--loss", "cosine", "--batch", "3"],
+        ["--objective", "masked", "--encoder", "gru", "--output", "softmax", "--batch", "7", "--masked-share", "0.5"],
+        ["--objective", "masked", "--loss", "contrastive", "--negatives", "20", "--targets", "trained", "--batch", "4"],
+        ["--objective", "masked", "--input", "characters", "--filters", "1:8,3:8", "--highways", "1", "--output", "sampled-softmax",
+         "--negatives", "10"],
+        ["--objective", "masked", "--input", "subwords", "--output", "subword-softmax", "--tie", "--batch", "4"],
     ]
 
     /// A text that no system comes to the end of.

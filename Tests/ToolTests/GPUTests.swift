@@ -45,9 +45,18 @@ import Testing
         }
     }
 
-    @Test(arguments: ["--loss cosine", "--loss contrastive", "--loss contrastive --targets trained --accumulate 2", "--loss max-margin"])
+    @Test(arguments: [
+        "--loss cosine", "--loss contrastive", "--loss contrastive --targets trained --accumulate 2", "--loss max-margin",
+        "--objective masked --loss cosine --accumulate 2", "--objective masked --loss l2 --dropout 0.2 --no-layer-norm", "--objective masked --loss vmf",
+        "--objective masked --loss max-margin", "--objective masked --loss contrastive --negatives 20",
+        "--objective masked --loss contrastive --targets trained --more-negatives window",
+        "--objective masked --output softmax --vocab VOCABULARY", "--objective masked --output sampled-softmax --negatives 9 --vocab VOCABULARY",
+        "--objective masked --output adaptive-softmax --cutoffs 5,12 --vocab VOCABULARY",
+        "--objective masked --loss cosine --input characters --filters 1:4,3:4 --highways 1",
+    ])
     func trainsAsTheProcessorDoes(loss: String) async throws {
         var losses: [[Double]] = []
+        let loss = loss.replacingOccurrences(of: "VOCABULARY", with: "'\(fixture.vocabulary)'")
         for device in ["cpu", "cuda"] {
             let result = try await runShell(train(libraries.environment, "\(loss) --device \(device) --precision float32"))
             try #require(result.status == 0, "\(result.errors)")
@@ -57,15 +66,16 @@ import Testing
         for (own, expected) in zip(losses[1], losses[0]) { #expect(abs(own - expected) < 1e-3) }
     }
 
-    @Test func theSameBytesTwiceAndAfterResuming() async throws {
-        let checkpoints = "--checkpoints '\(work.path)/run' --checkpoint-every 0 --keep 9 --dropout 0.2 --device cuda"
+    @Test(arguments: ["next-word", "masked"]) func theSameBytesTwiceAndAfterResuming(objective: String) async throws {
+        let network = "--objective \(objective) --dropout 0.2 --device cuda"
+        let checkpoints = "--checkpoints '\(work.path)/run' --checkpoint-every 0 --keep 9 \(network)"
         let result = try await runShell(
             """
             set -e
             \(train(libraries.environment, checkpoints, output: "one"))
             rm '\(work.path)'/run/step-00000000[456]*
             \(train(libraries.environment, checkpoints + " --resume", output: "two"))
-            \(train("FAKE_CUDA_SEED=7 FAKE_CUDA_BLOCK=32 " + libraries.environment, "--dropout 0.2 --device cuda", output: "three"))
+            \(train("FAKE_CUDA_SEED=7 FAKE_CUDA_BLOCK=32 " + libraries.environment, network, output: "three"))
             cmp '\(work.path)/one' '\(work.path)/two' && echo equal
             """)
         #expect(result.status == 0 && result.text == "equal\n", "\(result.errors)")

@@ -26,6 +26,17 @@ struct TrainToolTests {
         #expect(lines.contains { $0.hasSuffix("*           no better than the unigram model") })
     }
 
+    /// A column of its own is as wide as its name.
+    @Test(arguments: [["--direction", "forward"], ["--objective", "masked"]]) func columnsOfOneNetwork(options: [String]) async throws {
+        let fixture = try await Fixture.shared.value, directory = try TemporaryDirectory()
+        let result = try await runTool(
+            "train", quick + options + ["--evaluations", "2", "--table", fixture.table, fixture.tokens, "-o", directory.file("model")])
+        let lines = result.errors.split(separator: "\n").map(String.init)
+        let header = try #require(lines.firstIndex { $0.hasSuffix(" loss top-1 % top-10 % perplexity") }, "\(result.errors)")
+        let rows = lines[(header + 1)...(header + 5)].map { $0.count - ($0.hasSuffix("*") ? 1 : 0) }
+        #expect(Set(rows).count == 1 && lines[(header + 1)...(header + 5)].allSatisfy { $0.count <= 80 }, "\(result.errors)")
+    }
+
     /// However short the time is, a step is made.
     @Test func aTimeTooShortForAStep() async throws {
         let fixture = try await Fixture.shared.value

@@ -21,7 +21,7 @@ struct TransformerToolTests {
         #expect(encoded.status == 0 && encoded.text.split(separator: "\n").count == 2, "\(encoded.errors)")
         let stateful = try await runTool(
             "encode", ["--model", model, "--table", fixture.table, "--stateful", "-"], input: Array("the cat\n".utf8))
-        #expect(stateful.status == 64 && isOneLine(stateful.errors, naming: "--stateful: the encoder transformer has no state"))
+        #expect(stateful.status == 64 && isOneLine(stateful.errors, naming: "--stateful is not used: the encoder transformer has no state"))
         let score = try await runTool("bench", ["score", "--model", model, "--table", fixture.table, fixture.tokens])
         #expect(score.status == 0, "\(score.errors)")
         let next = try await runTool(
@@ -54,7 +54,7 @@ struct TransformerToolTests {
     @Test(arguments: [
         (["--heads", "3"], "heads is 3, and must divide the width, 16"),
         (["--positions", "learned", "--longest", "7"], "--window is 8, and the encoder sees at most 7 words at once; see --longest"),
-        (["--longest", "0"], "longest is 0, and must be from 1 to 65536"), (["--longest", "100000"], "longest is 100000, and must be from 1 to 65536"),
+        (["--longest", "0"], "longest is 0, and must be from 3 to 65536"), (["--longest", "100000"], "longest is 100000, and must be from 3 to 65536"),
         (["--feed-forward", "0"], "feedForward is 0"), (["--cell", "5"], "--cell is not used: transformer has no such option"),
         (["--no-residual"], "--no-residual is not used"), (["--width", "0"], "width is 0"),
         (["--encoder", "lstm", "--heads", "2"], "--heads is not used: lstm has no such option"),

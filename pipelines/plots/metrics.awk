@@ -61,6 +61,7 @@ function flush_evaluations(i, next_kept, time) {
     at = number("words"); loss = number("loss"); top = number("top10")
     if (at == "-" || loss == "-") next
     output = /"constantLoss":/ ? "continuous" : "softmax"
+    # A model of masked words has one network, whose scores stand where those of the forward direction do.
     direction = /"direction": *"backward"/ ? "backward" : "forward"
     if (directions || !kept || kept_words[kept] != at) {
         kept++

@@ -10,7 +10,7 @@ extension SystemRecord {
         self.init(
             name: system.name, run: run, options: system.options, encoder: system.encoder, input: configuration.input.rawValue,
             output: configuration.output.rawValue, optimizer: system.optimizer.rawValue, cell: configuration.encoder.cell,
-            projection: configuration.width, directions: configuration.directions.count, vocabulary: system.vocabulary,
+            projection: configuration.encoder.width, directions: configuration.directions.count, vocabulary: system.vocabulary,
             batch: system.batch, window: system.window, threads: threads, rounds: result.rounds, parameters: result.parameters,
             classes: configuration.output.hasVocabulary ? configuration.vocabularySize : nil,
             settings: configuration.comparedSettings, device: result.device.map(DeviceRecord.init),
@@ -34,7 +34,7 @@ extension RatioRecord {
 
 extension MeasuredSystem {
     /// Cell and projection: `4096/512`.
-    public var sizeText: String { "\(configuration.encoder.cell)/\(configuration.width)" }
+    public var sizeText: String { "\(configuration.encoder.cell)/\(configuration.encoder.width)" }
 
     /// The classes of the softmax, or the words of the table.
     public var vocabularyText: String {
@@ -74,6 +74,8 @@ extension EncoderConfiguration {
     fileprivate var comparedSettings: [String: String] {
         var settings = encoder.family.settings
         settings["shared layers"] = sharesLayers ? "yes" : "no"
+        settings["objective"] = objective.rawValue
+        if objective == .masked { settings["masked words"] = "\(maskedShare)" }
         if max(inputSize, outputSize) > 0 { settings["vectors"] = "of \(max(inputSize, outputSize))" }
         if output == .continuous {
             settings["loss"] = loss.rawValue

@@ -141,9 +141,9 @@ public struct SystemName {
         case (.embeddings, let output): output.rawValue
         case (let input, let output): "\(output.rawValue) of \(input.rawValue)"
         }
-        let sizes = "\(configuration.encoder.cell)/\(configuration.width)"
+        let sizes = "\(configuration.encoder.cell)/\(configuration.encoder.width)"
         let preset = EncoderConfiguration.presets.last {
-            $0.shape.cell == configuration.encoder.cell && $0.shape.width == configuration.width
+            $0.shape.cell == configuration.encoder.cell && $0.shape.width == configuration.encoder.width
         }
         // The published size goes by the names of four systems.
         let size = preset.map { ($0.shape.cell == Self.fullSize ? "full size" : $0.name) + " \(sizes)" } ?? sizes

@@ -32,6 +32,17 @@ extern "C" __global__ void broadcast(Matrix source, Matrix target) {
     }
 }
 
+/// target[rows[i]] = the source's row, or zeros without a source; nothing where rows[i] is negative.
+extern "C" __global__ void broadcastAt(Matrix source, const int *rows, int count, Matrix target) {
+    EACH_WARP_ROW(index, count) {
+        int place = rows[index];
+        if (place < 0) continue;
+        for (int column = threadIdx.x % LANES; column < target.columns; column += LANES) {
+            store(target, place, column, source.start ? load(source, 0, column) : 0);
+        }
+    }
+}
+
 extern "C" __global__ void addRow(Matrix source, Matrix target) {
     EACH(index, target.rows * target.columns) {
         int row = index / target.columns, column = index % target.columns;
@@ -190,6 +201,31 @@ extern "C" __global__ void scatterPartials(Matrix source, const int *rows, int t
         }
         __syncthreads();
     }
+}
+
+template <int width>
+__device__ inline void reverseRows(const Matrix &source, int batch, const int *lengths, const Matrix &target, int adding) {
+    int steps = target.rows / batch;
+    EACH_WARP_ROW(row, target.rows) {
+        int step = row / batch, sequence = row % batch, length = lengths ? lengths[sequence] : steps;
+        if (step >= length && adding) continue;
+        int turned = (length - 1 - step) * batch + sequence;
+        EACH_WARP_GROUP(column, target.columns) {
+            Group<width> values = {};
+            if (step < length) values = loadGroup<width>(source, turned, column);
+            if (adding) {
+                Group<width> before = loadGroup<width>(target, row, column);
+                for (int place = 0; place < width; place++) values.values[place] += before.values[place];
+            }
+            storeGroup(target, row, column, values);
+        }
+    }
+}
+
+/// Row (t, b) of the target is, or gets added, row (length - 1 - t, b) of the source; behind the end of a sequence zeros, or nothing.
+extern "C" __global__ void reverse(Matrix source, int batch, const int *lengths, Matrix target, int adding) {
+    if (liesInFours(source) && liesInFours(target)) reverseRows<4>(source, batch, lengths, target, adding);
+    else reverseRows<1>(source, batch, lengths, target, adding);
 }
 
 /// target[i] += factor x table[row], for each row of the i-th run.

@@ -1,0 +1,102 @@
+public import Kernels
+
+/// Two recurrent layers over the same input, of which one reads each sequence from its beginning and the other from its end
+/// (Graves and Schmidhuber 2005):
+///
+///     h_t = [forward half of x_1 … x_t, backward half of x_n … x_t]     [batch, 2 width]
+///
+/// Every output depends on the whole sequence, and so no state is carried from window to window.
+public struct Bidirectional<Half: RecurrentLayer>: SequenceLayer {
+    public let forwardHalf, backwardHalf: Half
+    /// [rows, 2 width]
+    private let output: MatrixSlot
+    /// [rows, inputs]: the input as the backward half reads it, made again on the way back; and the gradient of that.
+    private let reversed, reversedGradient: MatrixSlot
+    /// [rows, width]: the gradient of one half's output.
+    private let halfGradient: MatrixSlot
+
+    /// - Parameters:
+    ///   - other: a layer of the same size, one of which at a time is at work: they share what a pass does not keep.
+    ///   - makeHalf: makes a half of a name; it gets another half of the same size, one of which at a time is at work, if there is
+    ///     one.
+    public init(
+        _ name: String, inputs: Int, sharing other: Bidirectional? = nil, in plan: inout Plan,
+        _ makeHalf: (_ name: String, _ other: Half?, _ plan: inout Plan) -> Half
+    ) {
+        let rows = plan.capacity.rows
+        forwardHalf = makeHalf("\(name).forward", other?.forwardHalf, &plan)
+        backwardHalf = makeHalf("\(name).backward", other?.forwardHalf ?? forwardHalf, &plan)
+        output = plan.factor(rows: rows, columns: 2 * forwardHalf.width)
+        reversed = other?.reversed ?? plan.features(rows: rows, columns: inputs)
+        reversedGradient = other?.reversedGradient ?? plan.gradient(rows: rows, columns: inputs)
+        halfGradient = other?.halfGradient ?? plan.gradient(rows: rows, columns: forwardHalf.width)
+    }
+
+    public var width: Int { 2 * forwardHalf.width }
+    public var factors: [Parameter] { forwardHalf.factors + backwardHalf.factors }
+
+    public func initialize(_ parameters: ParameterStore, random: inout Random) {
+        forwardHalf.initialize(parameters, random: &random)
+        backwardHalf.initialize(parameters, random: &random)
+    }
+
+    public func outputs(_ shape: WindowShape, _ run: Run) -> Matrix { run.matrix(output, rows: shape.rows) }
+
+    /// The columns of the two halves in a matrix [rows, 2 width].
+    private func halves(of matrix: Matrix) -> (forward: Matrix, backward: Matrix) {
+        let half = forwardHalf.width
+        return (matrix.columns(0..<half), matrix.columns(half..<2 * half))
+    }
+
+    private func reverse(_ source: Matrix, into target: Matrix, adding: Bool = false, _ shape: WindowShape, _ run: Run) {
+        run.enter(.sums)
+        run.backend.reverse(source, batch: shape.batch, lengths: shape.lengths, into: target, adding: adding)
+    }
+
+    /// `input` [rows, inputs]; of sequences of several lengths the shape has these as numbers.
+    public func forward(_ input: Matrix, _ shape: WindowShape, _ run: Run) -> Matrix {
+        precondition(shape.active == nil || shape.lengths != nil, "sequences are turned round by their lengths")
+        precondition(run.memory.startsAtZero, "no state is carried where both ends are read")
+        let outputs = outputs(shape, run), halves = halves(of: outputs), reversed = run.matrix(reversed, rows: shape.rows)
+        run.backend.copy(forwardHalf.forward(input, shape, run), to: halves.forward)
+        reverse(input, into: reversed, shape, run)
+        reverse(backwardHalf.forward(reversed, shape, run), into: halves.backward, shape, run)
+        run.enter(.other)
+        return outputs
+    }
+
+    /// The backward pass of the last forward pass. `outputGradient` [rows, 2 width] stays as it is.
+    public func backward(
+        _ input: Matrix, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
+    ) {
+        let halves = halves(of: outputGradient), gradient = run.matrix(halfGradient, rows: shape.rows)
+        let reversed = run.matrix(reversed, rows: shape.rows)
+        run.enter(.sums)
+        run.backend.copy(halves.forward, to: gradient)
+        forwardHalf.backward(input, outputGradient: gradient, inputGradient: inputGradient, adding: adding, shape, run)
+        reverse(halves.backward, into: gradient, shape, run)
+        reverse(input, into: reversed, shape, run)
+        let below = inputGradient.map { _ in run.matrix(reversedGradient, rows: shape.rows) }
+        backwardHalf.backward(reversed, outputGradient: gradient, inputGradient: below, adding: false, shape, run)
+        if let inputGradient, let below { reverse(below, into: inputGradient, adding: true, shape, run) }
+        run.enter(.other)
+    }
+}
+
+extension RecurrentStack {
+    /// Layers of two halves that read both ways, [rows, 2 width] each.
+    /// - Parameters:
+    ///   - inputs: the width of the stack's input, which layers from the second on have, too.
+    ///   - makeHalf: makes a half of a name for inputs of so many numbers; it gets another half of the same size, one of which at a
+    ///     time is at work, if there is one.
+    public static func bidirectional<Half: RecurrentLayer>(
+        _ name: String, width: Int, layers: Int, residual: Bool, dropout: Float, in plan: inout Plan,
+        _ makeHalf: (_ name: String, _ inputs: Int, _ other: Half?, _ plan: inout Plan) -> Half
+    ) -> RecurrentStack where Recurrent == Bidirectional<Half> {
+        RecurrentStack(
+            name, inputs: 2 * width, width: 2 * width, layers: layers, residual: residual, dropout: dropout, in: &plan
+        ) { name, inputs, first, plan in
+            Bidirectional(name, inputs: inputs, sharing: first, in: &plan) { makeHalf($0, inputs, $1, &$2) }
+        }
+    }
+}
