@@ -80,7 +80,7 @@ print_ratios() {
 }
 
 printf '%s threads; PyTorch %s\n\n' "$(nproc)" "$("$PYTHON" -c 'import torch; print(torch.__version__)')"
-printf '%-17s %9s %10s %10s %7s\n' layer classes 'Contour, s' 'PyTorch, s' ratio
+if [ -n "$layers$words" ]; then printf '%-17s %9s %10s %10s %7s\n' layer classes 'Contour, s' 'PyTorch, s' ratio; fi
 for size in $classes; do
     for layer in $layers; do compare "$layer" "$size"; done
 done
