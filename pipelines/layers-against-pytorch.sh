@@ -5,15 +5,15 @@
 #   pipelines/layers-against-pytorch.sh [WORDS]
 # WORDS are real words, one a line, for the characters; without them those are left out. CLASSES='10000 50000 200000 800000',
 # LAYERS='softmax sampled-softmax adaptive-softmax' (a softmax over 800,000 takes twenty minutes), RECURRENT='qrnn sru'
-# (either may be empty), DISTINCT=900 words of a window, ROUNDS=3 of RUNS=3 passes say how much; PYTHON names a Python that has
-# torch, numpy and lz4 (without it, one is made under .build/), and a C++ compiler for torch.compile; BIN the folder of the
-# tools. KERNELS=avx2 holds Contour to older processors' kernels (`bench layers --help`).
+# (either may be empty), DISTINCT=900 words of a window, ROUNDS=3 of RUNS=3 passes and THREADS (all processors) say how much; PYTHON
+# names a Python that has torch, numpy and lz4 (without it, one is made under .build/), and a C++ compiler for torch.compile; BIN the
+# folder of the tools. KERNELS=avx2 holds Contour to older processors' kernels (`bench layers --help`).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 bin=${BIN:-$here/../.build/release}
 classes=${CLASSES:-10000 50000 200000 800000} layers=${LAYERS-softmax sampled-softmax adaptive-softmax}
 recurrent=${RECURRENT-qrnn sru}
-distinct=${DISTINCT:-900} rounds=${ROUNDS:-3} runs=${RUNS:-3}
+threads=${THREADS:-$(nproc)} distinct=${DISTINCT:-900} rounds=${ROUNDS:-3} runs=${RUNS:-3}
 if [ $# -gt 1 ] || { [ $# = 1 ] && [ ! -r "$1" ]; }; then
     sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
     exit 64
@@ -26,14 +26,14 @@ trap 'rm -rf "$work"' EXIT
 # median: of the numbers of standard input.
 median() { tr ' ' '\n' | sort -g | awk 'NF { values[++n] = $1 } END { print values[int((n + 1) / 2)] }'; }
 measured() {
-    "$bin/bench" layers --quiet --layer "$1" --classes "$2" --runs "$runs" ${words:+--words "$words"} ${KERNELS:+--kernels "$KERNELS"} --json -
+    "$bin/bench" layers --quiet --layer "$1" --classes "$2" --runs "$runs" ${words:+--words "$words"} ${KERNELS:+--kernels "$KERNELS"} --threads "$threads" --json -
 }
 # field NAME: of the record of standard input.
 field() { sed 's/.*"'"$1"'":\([0-9.e-]*\).*/\1/'; }
 ours() { measured "$1" "$2" | field seconds; }
 # theirs LAYER CLASSES [OPTION...]
 theirs() {
-    "$PYTHON" "$here/pytorch_layers.py" "$@" --runs "$runs" --threads "$(nproc)" ${words:+--words "$words"} | median
+    "$PYTHON" "$here/pytorch_layers.py" "$@" --runs "$runs" --threads "$threads" ${words:+--words "$words"} | median
 }
 
 # compare LAYER CLASSES
@@ -79,8 +79,8 @@ print_ratios() {
         }' "$work/ratios"
 }
 
-printf '%s threads; PyTorch %s\n\n' "$(nproc)" "$("$PYTHON" -c 'import torch; print(torch.__version__)')"
-printf '%-17s %9s %10s %10s %7s\n' layer classes 'Contour, s' 'PyTorch, s' ratio
+printf '%s threads; PyTorch %s\n\n' "$threads" "$("$PYTHON" -c 'import torch; print(torch.__version__)')"
+if [ -n "$layers$words" ]; then printf '%-17s %9s %10s %10s %7s\n' layer classes 'Contour, s' 'PyTorch, s' ratio; fi
 for size in $classes; do
     for layer in $layers; do compare "$layer" "$size"; done
 done

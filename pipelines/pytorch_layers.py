@@ -211,7 +211,10 @@ def recurrent(loop, window):
         parameter.grad = torch.zeros_like(parameter)
 
     def run(gates):
-        return loop(gates, inputs, *states, cell) if states else loop(gates, cell)
+        if not states:
+            return loop(gates, cell)
+        # A row for each sequence: sums over all of them would part the loops of the steps.
+        return loop(gates, inputs, *(state[:, None].expand(2, batch, width) for state in states), cell)
 
     def whole():
         inputs.grad = None
