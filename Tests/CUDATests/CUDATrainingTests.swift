@@ -39,6 +39,18 @@ import Testing
             (shape.projection, shape.residual) = (6, false)
             $0.encoder = .sru(shape: shape)
         },
+        Network(testDescription: "Transformer") {
+            $0.encoder = .transformer(shape: TransformerShape(width: 12, heads: 2, feedForward: 20, layers: 2))
+        },
+        Network(testDescription: "GPT's layers") {
+            var shape = TransformerShape(width: 12, heads: 3, feedForward: 20, layers: 2)
+            (shape.activation, shape.positions, shape.longest, shape.attentionDropout) = (.gelu, .learned, 9, 0.1)
+            $0.encoder = .transformer(shape: shape)
+        },
+        Network(testDescription: "masked words, Transformer") {
+            $0.objective = .masked
+            $0.encoder = .transformer(shape: TransformerShape(width: 12, heads: 2, feedForward: 20, layers: 2))
+        },
         Network(testDescription: "masked words") { $0.objective = .masked },
         Network(testDescription: "masked words, gated recurrent units") {
             ($0.objective, $0.encoder) = (.masked, .gru(shape: GRUShape(cell: 8)))

@@ -111,6 +111,7 @@ struct CommandLines {
         case "--highways": ([("--input", "characters"), ("--filters", "1:2,2:2")], [])
         case "--convolution", "--zoneout": ([("--encoder", "qrnn")], [])
         case "--highway-bias": ([("--encoder", "sru")], [])
+        case "--heads", "--feed-forward", "--activation", "--positions", "--longest": ([("--encoder", "transformer")], [])
         case "--masked-share", "--mask-vector-share", "--random-word-share": ([("--objective", "masked")], [])
         case "--margin": ([("--loss", "max-margin")], [])
         case "--norm-penalty", "--dot-scale": ([("--loss", "vmf")], [])

@@ -68,8 +68,9 @@ struct CheckpointTests {
     @Test(arguments: EncoderShape.kinds.map(\.name)) func everyEncoderGoesOn(name: String) throws {
         let data = try TrainingData(sentences: TrainingData.sentences(45)), options = Variant.all[0].options
         var sizes = EncoderOverrides(), encoder = try #require(EncoderShape.kinds.first { $0.name == name }).shape
-        (sizes.cell, sizes.dropout) = (12, 0.2)
+        sizes.dropout = 0.2
         #expect(encoder.family.apply(sizes) == nil)
+        encoder.family.takeSize(cell: 12, width: 12)
         if case .qrnn(var shape) = encoder {
             shape.zoneout = 0.2
             encoder = .qrnn(shape: shape)
