@@ -13,7 +13,7 @@ struct BenchCompare: BenchCommand {
             A network is a preset's name, in quotes with options of train that make it another. The quotes may also \
             hold --vocabulary N (the words that the network has vectors or softmax classes for [793471]; fewer take less time \
             and memory), --units N (the subwords, of a network that reads these in place of words [32000]), --dimension N (the \
-            width of the words' vectors [300]), --batch N [128], --window N [20] and --optimizer NAME [adam]. Each network has a \
+            width of the words' vectors [300]), --batch N [128], --window N [20; of a Transformer 20 and 128] and --optimizer NAME [adam]. Each network has a \
             process of its own, and they take turns; ratios are to the first, of turns in the same round, never of different \
             runs. Results call a network by what it is and how large (small: ELMo-C small 512/128; elmo-a: ELMo-A full size \
             4096/512), and say what else the networks differ in.
@@ -130,11 +130,13 @@ private struct NamedSystem: ParsableArguments {
         do {
             let named = try parse((words[0].begins(with: "-") ? [] : ["--preset"]) + words)
             let sizes = named.sizes, classes = named.network.readsUnits ? sizes.units : named.vocabulary
-            let configuration = try named.network.configuration(dimension: sizes.dimension, classes: classes)
+            var configuration = try named.network.configuration(dimension: sizes.dimension, classes: classes)
+            let (batch, window) = sizes.shape(usualWindow: named.network.usualWindow)
+            configuration.encoder.family.prepare(forWindow: window)
             return MeasuredSystem(
                 name: SystemName(configuration).text(words), options: words.joined(separator: " "),
-                encoder: named.network.preset.rawValue, configuration: configuration, vocabulary: classes, batch: sizes.batch,
-                window: sizes.window, optimizer: sizes.optimizer)
+                encoder: named.network.preset.rawValue, configuration: configuration, vocabulary: classes, batch: batch, window: window,
+                optimizer: sizes.optimizer)
         } catch let error as ToolError {
             throw ValidationError("\(text): \(error.description)")
         } catch {

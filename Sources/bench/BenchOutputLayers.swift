@@ -62,7 +62,8 @@ struct BenchOutputLayers: BenchCommand {
         let systems = system.isEmpty ? PublishedSystem.allCases : system
         var made = PublishedSystem.Sizes()
         (made.units, made.negatives, made.dimension) = (sizes.units, negatives, sizes.dimension)
-        (made.batch, made.window, made.optimizer) = (sizes.batch, sizes.window, sizes.optimizer)
+        (made.batch, made.window) = sizes.shape(usualWindow: nil)
+        made.optimizer = sizes.optimizer
         let groups = encoderNames.flatMap { encoder in
             vocabularies.numbers.map { size in
                 made.vocabulary = size

@@ -54,6 +54,9 @@ struct SystemsRun {
                 + "\(grouped(size.tokens)) tokens; \(Machine.date)\n")
     }
 
+    /// Prints text behind the results.
+    func print(_ text: String) throws { try files.print(text) }
+
     /// The memory in bytes that the largest batch is told for.
     var memoryGiven: Int { benchmark.memoryGiven }
 
@@ -91,7 +94,7 @@ struct SystemsRun {
         for (system, reason) in outcome.leftOut { try files.log(LeftOutRecord(system, reason: reason, run: name)) }
         if isInterrupted { try files.log(InterruptedRecord(run: name)) }
         if let first = results.first {
-            progress.finish("measured \(first.rounds) rounds\(name == "output-layers" ? ": \(title)" : "")")
+            progress.finish("measured \(first.rounds) rounds\(name == "output-layers" || name == "encoders" ? ": \(title)" : "")")
             try files.print("\n\(title)\n" + table(results) + (differences.map { $0.text + "\n" } ?? ""))
         }
         for (system, reason) in outcome.leftOut {
@@ -103,7 +106,8 @@ struct SystemsRun {
 
     private func tooShort(_ error: BudgetTooShort) -> ToolError {
         let what = error.groups > 1 ? "of each of \(error.groups) groups " : ""
-        let help = error.groups > 1 ? "give more, or fewer --encoders or --vocabularies"
+        let help = error.groups > 1
+            ? "give more, or fewer \(name == "encoders" ? "of --encoder and --output" : "--encoders or --vocabularies")"
             : name == "compare" ? "give more, or a smaller --vocabulary inside the quotes of each network" : "give more"
         return ToolError(
             .usage,
@@ -190,7 +194,7 @@ struct SystemsRun {
     }
 }
 
-/// The options of `output-layers`, `costs` and `compare`, which measure systems together.
+/// The options of `encoders`, `output-layers`, `costs` and `compare`, which measure systems together.
 struct SystemOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp("Train on this text, plain or compressed, or a token shard [synthetic].", valueName: "file"),
@@ -202,7 +206,7 @@ struct SystemOptions: ParsableArguments {
 
     @Option(parsing: .unconditional, help: ArgumentHelp(
         """
-        Take no longer than this in all, starts included: 90s, 15m [output-layers 30m, compare 5m, costs 1m]. As many rounds are \
+        Take no longer than this in all, starts included: 90s, 15m [encoders 1h, output-layers 30m, compare 5m, costs 1m]. As many rounds are \
         measured as fit; where not even three do, it is refused, with the time that it needs.
         """, valueName: "time"))
     var budget: TimeSpan?
@@ -261,11 +265,11 @@ struct SystemSizes: ParsableArguments {
     @Option(help: ArgumentHelp("Width of the words' vectors.", valueName: "n"))
     var dimension = PublishedSystem.Sizes().dimension
 
-    @Option(help: ArgumentHelp("Parallel streams of text.", valueName: "n"))
-    var batch = PublishedSystem.Sizes().batch
+    @Option(help: ArgumentHelp("Parallel streams of text [128; transformer: as many words in all].", valueName: "n"))
+    var batch: Int?
 
-    @Option(help: ArgumentHelp("Words of a stream trained together (truncated BPTT).", valueName: "n"))
-    var window = PublishedSystem.Sizes().window
+    @Option(help: ArgumentHelp("Words of a stream trained together [20; transformer: 128].", valueName: "n"))
+    var window: Int?
 
     @Option(help: "The rule of the updates.")
     var optimizer = PublishedSystem.Sizes().optimizer
@@ -273,7 +277,14 @@ struct SystemSizes: ParsableArguments {
     func validate() throws {
         guard (100...1 << 28).contains(units) else { throw ValidationError("--units must be from 100 to \(1 << 28)") }
         guard (1...65536).contains(dimension) else { throw ValidationError("--dimension must be from 1 to 65536") }
+        let (batch, window) = shape(usualWindow: nil)
         try checkWindow(batch: batch, window: window)
+    }
+
+    /// Streams and window of a network whose encoder is usually trained on so many words together; `nil`: as many as a recurrent one.
+    func shape(usualWindow: Int?) -> (batch: Int, window: Int) {
+        let usual = PublishedSystem.Sizes(), window = window ?? usualWindow ?? usual.window
+        return (batch ?? (usualWindow == nil ? usual.batch : max(1, usual.batch * usual.window / window)), window)
     }
 }
 

@@ -55,6 +55,9 @@ struct CommandLines {
         case "bench output-layers":
             return ["--encoders", "small", "--vocabularies", "100", "--system", "ELMo-C", "--dimension", "6", "--batch", "2", "--window", "3"]
                 + Self.systems + [samples.tokens] + output + common
+        case "bench encoders":
+            return ["--encoder", "lstm", "--output", "cosine", "--vocabulary", "100", "--dimension", "6", "--words", "6", "--narrow", "32"]
+                + Self.systems + [samples.tokens] + output + common
         case "bench costs", "bench compare":
             return ["tiny --vocabulary 100 --dimension 6 --batch 2 --window 3"] + Self.systems + [samples.tokens] + output + common
         case "bench score": return [samples.tokens, "--model", samples.model, "--table", samples.table] + output + common
@@ -93,7 +96,7 @@ struct CommandLines {
         case ("bench stages", "--megabytes"): return ([], ["--text"])
         case ("bench output-layers", "--negatives"): return ([("--system", "ELMo")], [])
         case ("bench output-layers", "--units"): return ([("--system", "ELMo-Sub")], [])
-        case ("bench output-layers", "--megabytes"), ("bench costs", "--megabytes"), ("bench compare", "--megabytes"):
+        case ("bench output-layers", "--megabytes"), ("bench encoders", "--megabytes"), ("bench costs", "--megabytes"), ("bench compare", "--megabytes"):
             return ([], ["--text"])
         case ("bench probe", "--bpe"): return ([], [])
         case ("bench score", "--word"): return ([("--next", "3")], [])

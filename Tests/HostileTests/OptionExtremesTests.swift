@@ -8,7 +8,8 @@ import Testing
 /// unless the environment variable HOSTILE is set (`HostileRun`).
 struct OptionExtremesTests {
     private static let slow = [
-        "bench train", "bench encode", "bench products", "bench int8", "bench stages", "bench output-layers", "bench costs", "bench compare",
+        "bench train", "bench encode", "bench products", "bench int8", "bench stages", "bench output-layers", "bench encoders", "bench costs",
+        "bench compare",
     ]
 
     @Test func everyOptionHasARange() async throws {

@@ -29,6 +29,7 @@ struct SpeedSection: ReportSection {
     var title: String {
         switch kind {
         case "output-layers": "Output layers and vocabularies"
+        case "encoders": "Encoders and output layers"
         case "costs": "Where the time goes"
         case "compare": "Systems side by side"
         default: kind.isEmpty ? "Systems" : kind.printable

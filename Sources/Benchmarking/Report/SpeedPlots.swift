@@ -6,6 +6,7 @@ struct SpeedPlots {
     var plots: [Plot] {
         // Costs are bars of their own.
         guard section.kind != "costs" else { return [] }
+        if section.kind == "encoders" { return [timeByEncoder].compactMap { $0 } }
         let pairs = section.encoders.enumerated().flatMap { number, encoder in
             [
                 againstVocabulary(
@@ -18,6 +19,19 @@ struct SpeedPlots {
             ]
         }
         return (pairs + distinct(section.systems.map(\.vocabulary)).map(encoders)).compactMap { $0 }
+    }
+
+    /// A picture of the time for a million words with each encoder, a line for each output layer; `nil` if there are no values.
+    private var timeByEncoder: Plot? {
+        let encoders = section.encoders
+        let places = section.systems.compactMap { system -> Place? in
+            guard let index = encoders.firstIndex(of: system.encoderName), let time = system.millionWordsSeconds else { return nil }
+            return Place(system: system.name, x: Double(index + 1), xText: encoders[index], value: time)
+        }.filter(\.isFinite)
+        guard !places.isEmpty else { return nil }
+        return plot(
+            .encoders, 0, "", "", Axis("encoder", names: encoders), "seconds for a million words", places, column: "encoder",
+            caption: "Time to train on a million words with each encoder and output layer.")
     }
 
     /// Returns a picture with a line for each system with the encoder; `nil` if there are no values.

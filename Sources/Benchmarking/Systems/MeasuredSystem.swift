@@ -141,12 +141,14 @@ public struct SystemName {
         case (.embeddings, let output): output.rawValue
         case (let input, let output): "\(output.rawValue) of \(input.rawValue)"
         }
-        let sizes = "\(configuration.encoder.cell)/\(configuration.encoder.width)"
+        let encoder = configuration.encoder, sizes = "\(encoder.cell)/\(encoder.width)"
         let preset = EncoderConfiguration.presets.last {
-            $0.shape.cell == configuration.encoder.cell && $0.shape.width == configuration.encoder.width
+            $0.shape.name == encoder.name && $0.shape.cell == encoder.cell && $0.shape.width == encoder.width
         }
+        let isPublished = encoder.name == "lstm" && encoder.cell == Self.fullSize
         // The published size goes by the names of four systems.
-        let size = preset.map { ($0.shape.cell == Self.fullSize ? "full size" : $0.name) + " \(sizes)" } ?? sizes
+        let size = preset.map { (isPublished ? "full size" : $0.name) + " \(sizes)" }
+            ?? (encoder.name == "lstm" ? sizes : "\(encoder.name) \(sizes)")
         name = "\(system) \(size)"
     }
 
