@@ -2,7 +2,7 @@
 # The logs and probes that pipelines/compare.mk left in OUT/runs as one file of results, a line of JSON each (docs/report.md).
 #   pipelines/compare-results.sh OUT SYSTEM…
 # SEEDS and PROBE_COLUMNS are the seeds and columns to take; COMMAND, TEXT and VERSION go into the results. Scores are those of
-# the forward direction; words are whole words, also of a system that reads units of them.
+# the forward direction, or of masked words; words are whole words, also of a system that reads units of them.
 set -euo pipefail
 if [ $# -lt 2 ]; then
     sed -n '2,5s/^# \{0,1\}//p' "$0" >&2

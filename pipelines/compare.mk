@@ -5,8 +5,12 @@
 #   make -f pipelines/compare.mk TEXT='news.txt.gz books.txt' OUT=compare \
 #       PROBE_TRAIN=train.conll PROBE_TEST=test.conll PROBE_COLUMNS='4 2'
 #
-# For the same words, each system reads EPOCHS of the text. For the same time, each trains for as long as ELMo-C took for
-# that with the same seed: a slower system's model is written when the time is up, and the run goes on; a faster one's when
+# With ENCODERS it compares encoders and objectives in place of output layers, all with one loss:
+#
+#   make -f pipelines/compare.mk TEXT=news.txt OUT=encoders ENCODERS='lstm qrnn sru transformer masked-lstm masked-transformer'
+#
+# For the same words, each system reads EPOCHS of the text. For the same time, each trains for as long as the first system took
+# for that with the same seed: a slower system's model is written when the time is up, and the run goes on; a faster one's when
 # the words are through, and it goes on into further passes. ELMo and ELMo-Sub need no word vectors: where these are made here,
 # the two also train for as long as ELMo-C with its vectors took. So nothing else may run on the machine. The rate is constant
 # after its warm-up, so that a run that is cut short is not one that would have ended otherwise.
@@ -69,14 +73,38 @@ ifneq ($(strip $(MISSING)),)
 $(error there is no file $(strip $(MISSING)); names with blanks are not taken)
 endif
 
-# ELMo-C is the reference, and comes first. contrastive, mapped and trained are ELMo-C with the contrastive loss, by its targets.
-SYSTEMS ?= ELMo-C contrastive mapped trained ELMo-A ELMo ELMo-Sub softmax
+# Encoders to compare, in place of SYSTEMS; masked- before a name trains it on masked words. All have the loss LOSS, and about as many
+# weights in a direction as the LSTM of the preset small; the options of each may be set (SIZE_qrnn='--cell 512').
+ENCODERS ?=
+LOSS ?= contrastive
+SIZE_lstm ?=
+SIZE_gru ?= --cell 320
+SIZE_qrnn ?= --cell 320
+SIZE_sru ?= --cell 448
+SIZE_transformer ?= --width 128
+# Masked words need longer windows than an LSTM's 20: what stands beyond a window cannot be seen.
+SIZE_masked-lstm ?= --window 64 --batch 20
+SIZE_masked-gru ?= $(SIZE_gru) --window 64 --batch 20
+SIZE_masked-qrnn ?= $(SIZE_qrnn) --window 64 --batch 20
+SIZE_masked-transformer ?= $(SIZE_transformer)
+ALL_ENCODERS := lstm gru qrnn sru transformer masked-lstm masked-gru masked-qrnn masked-transformer
+ifneq ($(filter-out $(ALL_ENCODERS),$(ENCODERS)),)
+$(error ENCODERS are of $(ALL_ENCODERS), and there is no $(filter-out $(ALL_ENCODERS),$(ENCODERS)))
+endif
+
+# ELMo-C is the reference, and comes first; of ENCODERS it is the first. contrastive, mapped and trained are ELMo-C with the contrastive loss, by its targets.
+SYSTEMS ?= $(if $(strip $(ENCODERS)),$(ENCODERS),ELMo-C contrastive mapped trained ELMo-A ELMo ELMo-Sub softmax)
 ALL_SYSTEMS := ELMo-C contrastive mapped trained ELMo-A ELMo ELMo-Sub softmax
-ifneq ($(firstword $(SYSTEMS)),ELMo-C)
+REFERENCE := $(firstword $(SYSTEMS))
+ifeq ($(strip $(ENCODERS)),)
+ifneq ($(REFERENCE),ELMo-C)
 $(error SYSTEMS must begin with ELMo-C: it says how long the others may train)
 endif
 ifneq ($(filter-out $(ALL_SYSTEMS),$(SYSTEMS)),)
 $(error SYSTEMS are of $(ALL_SYSTEMS), and there is no $(filter-out $(ALL_SYSTEMS),$(SYSTEMS)))
+endif
+else ifneq ($(strip $(SYSTEMS)),$(strip $(ENCODERS)))
+$(error ENCODERS and SYSTEMS are different comparisons)
 endif
 # Systems without word vectors also get the time that these took.
 WITHOUT_VECTORS := $(if $(VECTORS),,ELMo ELMo-Sub)
@@ -172,11 +200,21 @@ PROBE_ELMo-A = --table $(OUT)/table
 PROBE_softmax = --table $(OUT)/table
 PROBE_ELMo-Sub = --bpe $(OUT)/codes
 
-FILES := $(OUT)/train.tok $(OUT)/held-out.tok $(OUT)/words.vocab $(OUT)/units.vocab $(OUT)/train.units $(OUT)/held-out.units \
-    $(OUT)/table
+# encoder-system NAME: what makes it.
+define encoder-system
+INPUT_$(1) = --table $$(OUT)/table --vocab $$(OUT)/words.vocab --loss $$(LOSS) --encoder $(1:masked-%=%) \
+    $(if $(filter masked-%,$(1)),--objective masked) $$(SIZE_$(1))
+TOKENS_$(1) = tok
+PROBE_$(1) = --table $$(OUT)/table
+endef
+$(foreach encoder,$(ALL_ENCODERS),$(eval $(call encoder-system,$(encoder))))
+
+FILES := $(OUT)/train.tok $(OUT)/held-out.tok $(OUT)/words.vocab $(OUT)/table \
+    $(if $(strip $(ENCODERS)),,$(OUT)/units.vocab $(OUT)/train.units $(OUT)/held-out.units)
 # Those that a system is trained with.
 FILES_ELMo-C = $(OUT)/train.tok $(OUT)/held-out.tok $(OUT)/table $(OUT)/words.vocab
 FILES_contrastive = $(FILES_ELMo-C)
+$(foreach encoder,$(ALL_ENCODERS),$(eval FILES_$(encoder) = $$(FILES_ELMo-C)))
 FILES_mapped = $(FILES_ELMo-C)
 FILES_trained = $(FILES_ELMo-C)
 FILES_ELMo-A = $(FILES_ELMo-C)
@@ -188,14 +226,14 @@ FILES_ELMo-Sub = $(OUT)/train.units $(OUT)/held-out.units $(OUT)/units.vocab
 run-options = $(COMMON_FLAGS) --preset $(PRESET) --schedule constant --candidates $(CANDIDATES) --seed $(2) \
     --held-out $(OUT)/held-out.$(TOKENS_$(1)) $(INPUT_$(1)) $(TRAIN_FLAGS) $(OUT)/train.$(TOKENS_$(1))
 
-# training SYSTEM SEED: both models of a run, and its log. ELMo-C comes first: it says how long the others may train.
+# training SYSTEM SEED: both models of a run, and its log. The reference comes first: it says how long the others may train.
 define training
 OPTIONS_runs/$(1)-$(2).words.model = --epochs $$(EPOCHS) $$(call run-options,$(1),$(2))
-$(OUT)/runs/$(1)-$(2).words.model: $$(FILES_$(1)) $(if $(filter-out ELMo-C,$(1)),$(OUT)/runs/ELMo-C-$(2).words.model) \
+$(OUT)/runs/$(1)-$(2).words.model: $$(FILES_$(1)) $(if $(filter-out $(REFERENCE),$(1)),$(OUT)/runs/$(REFERENCE)-$(2).words.model) \
     $$(call unless-made,runs/$(1)-$(2).words.model) | $(FILES)
 	@$(HERE)begin.sh $(OUT)/options/$(1)-$(2).begun $$(call quoted,$$(OPTIONS_runs/$(1)-$(2).words.model)) \
 	    $$(call quoted,$(TRAIN) --quiet --dry-run $$(call run-options,$(1),$(2))) $$(filter-out FORCE,$$^) -- $(OUT)/runs/$(1)-$(2).*
-	$(if $(filter $(1),$(WITHOUT_VECTORS)),VECTOR_SECONDS=$(OUT)/words.seconds )$(HERE)equal-cost.sh $(OUT)/runs/$(1)-$(2) $(if $(filter-out ELMo-C,$(1)),$(OUT)/runs/ELMo-C-$(2).words.jsonl,-) \
+	$(if $(filter $(1),$(WITHOUT_VECTORS)),VECTOR_SECONDS=$(OUT)/words.seconds )$(HERE)equal-cost.sh $(OUT)/runs/$(1)-$(2) $(if $(filter-out $(REFERENCE),$(1)),$(OUT)/runs/$(REFERENCE)-$(2).words.jsonl,-) \
 	    $$(EPOCHS) $(TRAIN) $$(call run-options,$(1),$(2))
 	@rm -f $(OUT)/options/$(1)-$(2).begun
 	$$(remember)

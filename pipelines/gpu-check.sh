@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # A check of an NVIDIA GPU: whether it computes and trains as the processor does, and how fast it trains and encodes.
 #   pipelines/gpu-check.sh [part…]
-# Parts are operations, training, speed, encoding and table (the systems of the paper beside each other); without any, all run,
-# operations first, in less than eight minutes. BIN names the folder of the tools, DEVICE the GPU (cuda:0), and OUT a folder that
+# Parts are operations, training, speed, encoding, table (the systems of the paper beside each other) and encoders (Transformers, and
+# encoders with all output layers); without any, all run, operations first, in about twelve minutes. BIN names the folder of the tools, DEVICE the GPU (cuda:0), and OUT a folder that
 # keeps the results; nothing but the driver, cuBLAS and NVRTC is needed.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 bin=${BIN:-$here/../.build/release} device=${DEVICE:-cuda:0}
 out=${OUT:-$(mktemp -d)}
-parts=${*:-operations training speed encoding table}
+parts=${*:-operations training speed encoding table encoders}
 for part in $parts; do
     case $part in
-        operations | training | speed | encoding | table) ;;
+        operations | training | speed | encoding | table | encoders) ;;
         *)
             sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
             exit 64
@@ -88,12 +88,16 @@ training() {
         "vmf --table $work/table --loss vmf" "max-margin --table $work/table --loss max-margin" \
         "gru --table $work/table --encoder gru" "qrnn --table $work/table --encoder qrnn --zoneout 0.1" \
         "sru --table $work/table --encoder sru" \
+        "transformer --table $work/table --encoder transformer --width 48 --heads 3 --layers 2" \
+        "gpt --table $work/table --encoder transformer --width 48 --layers 2 --activation gelu --positions learned" \
+        "masked --table $work/table --objective masked" \
+        "bert --table $work/table --objective masked --encoder transformer --width 48 --heads 2 --layers 2 --activation gelu" \
         "softmax --table $work/table --output softmax --vocab $work/vocab" \
         "sampled --table $work/table --output sampled-softmax --negatives 512 --vocab $work/vocab" \
         "adaptive --table $work/table --output adaptive-softmax --cutoffs 500,2000 --vocab $work/vocab" \
         "elmo --preset elmo --filters 1:16,2:32 --negatives 512 --vocab $work/vocab"; do
         local name=${run%% *} options=${run#* } sizes="--cell 96 --projection 48"
-        case $name in gru | qrnn | sru) sizes= ;; esac
+        case $name in gru | qrnn | sru | transformer | gpt | bert) sizes= ;; esac
         for place in cpu "$device float32" "$device bfloat16"; do
             set -- $place
             local file="$work/$name-${1%%:*}-${2:-}"
@@ -212,6 +216,28 @@ table() {
         echo "== table: WRONG, a system is missing"
         failed=1
     fi
+}
+
+# Transformers at 2,560 and 16,384 words a step beside PyTorch, and encoders with every output layer.
+encoders() {
+    local preset words own peer
+    for preset in transformer-base transformer-large gpt; do
+        for words in 2560 16384; do
+            step "encoders-$preset-$words" "$bin/bench" train --device "$device" --preset $preset --directions 1 --dimension 300 \
+                --batch $((words / 128)) --window 128 --seconds 3 --json "$out/encoders-$preset-$words.jsonl"
+            if python3 -c 'import torch' 2> /dev/null; then
+                step "encoders-pytorch-$preset-$words" python3 "$here/gpu_pytorch_encoders.py" $preset $words 2
+                own=$(median train < "$out/encoders-$preset-$words.jsonl")
+                peer=$(median peer < "$out/encoders-pytorch-$preset-$words.txt" | sort -g | tail -n 1)
+                awk -v own="${own:-0}" -v peer="${peer:-0}" -v name="$preset, $words words a step" \
+                    'BEGIN { if (peer > 0) printf "%s: %.2f times the words a second of PyTorch\n", name, own / peer }' |
+                    tee -a "$out/encoders-ratios.txt"
+            fi
+        done
+    done
+    step encoders-table "$bin/bench" encoders --device "$device" --words 16384 --budget "${ENCODERS_BUDGET:-200s}" \
+        --encoder elmo --encoder base --encoder large --encoder gpt --output cosine --output contrastive --output sampled \
+        --output softmax --json "$out/encoders-table.jsonl"
 }
 
 # Without a GPU nothing else is tried: bench says why.

@@ -6,7 +6,8 @@
 # Logs of units count units: `share` is how many words one is.
 
 BEGIN {
-    if (direction == "") direction = "forward"
+    # A model of masked words has one network, which reads both ways.
+    if (direction == "") direction = "forward|bidirectional"
     if (share == "") share = 1
     copied = "seconds positions heldOutPositions top1 top10 cosineTop1 cosineTop10 perplexity candidatePerplexity " \
         "unigramTop1 unigramTop10 unigramPerplexity"
@@ -34,7 +35,7 @@ function begin(event, names, count, i) {
     if (field("constantLoss") != "") { add("loss", field("loss")); add("constantLoss", field("constantLoss")) }
 }
 
-/"event": *"held-out"/ && index($0, "\"direction\":\"" direction "\"") {
+/"event": *"held-out"/ && $0 ~ "\"direction\":\"(" direction ")\"" {
     if (curves) {
         begin("curve")
         print line "}"

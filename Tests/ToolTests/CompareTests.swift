@@ -164,6 +164,29 @@ struct CompareTests {
         #expect(try await part("0 held-out").isEmpty)
     }
 
+    /// Encoders and objectives beside each other, in place of output layers.
+    @Test(.enabled(if: isInstalled("gnuplot"), "gnuplot is not installed")) func encodersBesideEachOther() async throws {
+        let directory = try TemporaryDirectory(), out = directory.file("out")
+        let text = try directory.write("text", Fixture.corpus(lines: 800)), vectors = try directory.write("words.vec", Fixture.wordVectors())
+        let make = """
+            make -f pipelines/compare.mk BIN=$BIN TEXT=\(text) VECTORS=\(vectors) OUT=\(out) PRESET=tiny SEEDS=3 VOCABULARY=30 \
+            CANDIDATES=20 HELD_OUT_EVERY=10 TRAIN_FLAGS='--batch 4 --evaluations 2' SIZE_qrnn='--cell 16' SIZE_sru='--cell 16' \
+            SIZE_transformer='--width 16 --layers 2 --window 10' SIZE_masked-lstm='--window 10'
+            """
+        let encoders = ["lstm", "qrnn", "sru", "transformer", "masked-lstm", "masked-transformer"]
+        let result = try await runShell("\(make) ENCODERS='\(encoders.joined(separator: " "))'")
+        try #require(result.status == 0, "\(result.errors)")
+        let quality = try Self.lines("\(out)/results.jsonl").filter { $0.event == "quality" }
+        for encoder in encoders {
+            let own = quality.filter { $0.system == encoder }
+            #expect(own.compactMap(\.budget).sorted() == ["time", "words"] && own.allSatisfy { $0.perplexity ?? 0 > 1 }, "\(encoder)")
+        }
+        let table = String(decoding: try contents(of: "\(out)/results.txt"), as: UTF8.self)
+        #expect(encoders.allSatisfy(table.contains))
+        let wrong = try await runShell("\(make) ENCODERS='lstm cnn'")
+        #expect(wrong.status != 0 && wrong.errors.contains("there is no cnn"), "\(wrong.errors)")
+    }
+
     /// The whole comparison at a size that takes seconds.
     @Test(.enabled(if: isInstalled("gnuplot"), "gnuplot is not installed")) func theWholeComparison() async throws {
         let directory = try TemporaryDirectory()
