@@ -48,7 +48,7 @@ public struct LSTMShape: EncoderFamily {
     public mutating func apply(_ options: EncoderOverrides) -> String? {
         if let option = options.option(otherThan: EncoderOverrides.Special.recurrent + [.projection, .recurrentDropout]) { return option }
         if let cell = options.cell { self.cell = cell }
-        if let projection = options.projection { self.projection = projection }
+        if let projection = options.projection { self.projection = projection == 0 ? nil : projection }
         layers = options.layers ?? layers
         dropout = options.dropout ?? dropout
         dropoutKind = options.dropoutKind ?? dropoutKind

@@ -89,7 +89,10 @@ public struct NetworkOptions: ParsableArguments {
     @Option(
         name: [.long, .customLong("width")],
         help: ArgumentHelp(
-            "Width of a layer's output in a direction, instead of the preset's; of sru, the inner size of its weights.", valueName: "n"))
+            """
+            Width of a layer's output in a direction, instead of the preset's; of lstm 0 for no projection; of sru, the inner size of \
+            its weights.
+            """, valueName: "n"))
     public var projection: Int?
 
     @Option(help: ArgumentHelp(
