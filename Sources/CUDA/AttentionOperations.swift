@@ -3,9 +3,6 @@
 // Attention: products of cuBLAS for many heads at once, and what lies between them. Scores are made for so many heads that they
 // take bounded memory, whatever the window.
 extension CUDABackend {
-    /// Scores that are there at a time, and their gradients: 16 Mi floats each.
-    private static let mostScores = 1 << 24
-
     /// The heads of all sequences, as kernels and products take them.
     private struct Heads {
         let attention: Attention
@@ -20,7 +17,7 @@ extension CUDABackend {
 
         var count: Int { attention.batch * attention.heads }
         /// Heads at a time.
-        var most: Int { max(1, min(count, mostScores / (steps * steps))) }
+        var most: Int { max(1, min(count, Attention.mostDeviceScores / (steps * steps))) }
 
         func forEachRun(_ body: (Range<Int>) -> Void) {
             for first in stride(from: 0, to: count, by: most) { body(first..<min(first + most, count)) }

@@ -21,6 +21,9 @@ public struct Attention: Sendable {
     /// What is dropped of the softmax, each of the steps x steps weights of each sequence and head by its place.
     public let dropout: DropoutDraw?
 
+    /// The scores that a device makes at a time: those of whole heads, and of one at least.
+    public static let mostDeviceScores = 1 << 24
+
     public init(heads: Int, batch: Int, isCausal: Bool, lengths: Numbers? = nil, dropout: DropoutDraw? = nil) {
         (self.heads, self.batch, self.isCausal) = (heads, batch, isCausal)
         (self.lengths, self.dropout) = (lengths, dropout)

@@ -64,6 +64,8 @@ public protocol EncoderFamily: Codable, Sendable, Equatable {
     var longestSequence: Int? { get }
     /// True if a text may go on in a later pass.
     var carriesState: Bool { get }
+    /// Bytes of a device's memory for attention's weights at a time, about.
+    func attentionBytes(batch: Int, window: Int) -> Int
     /// True if its layers can be made for an objective that sees both sides of a word.
     var seesBothSides: Bool { get }
     /// Says how many words will be trained together.
@@ -95,6 +97,7 @@ extension EncoderFamily {
     public var usualWindow: Int? { nil }
     public var longestSequence: Int? { nil }
     public var carriesState: Bool { true }
+    public func attentionBytes(batch: Int, window: Int) -> Int { 0 }
     public var seesBothSides: Bool { true }
     public mutating func prepare(forWindow window: Int) {}
     public func width(isCausal: Bool) -> Int { width }

@@ -235,8 +235,8 @@ public enum ModelFile {
     /// Before memory is taken: the weights the configuration speaks of must be about as many as the file has.
     private static func checkSize(_ configuration: EncoderConfiguration, _ reader: SafetensorsReader) throws {
         let floats = reader.file.bytes.count / 4
-        let (cell, width) = (configuration.encoder.cell, configuration.width)
-        guard configuration.encoder.family.layers <= reader.tensors.count, 4 * cell * width <= floats,
+        let family = configuration.encoder.family, width = configuration.width
+        guard family.layers <= reader.tensors.count, family.weights(isCausal: configuration.isCausal) <= Double(floats),
             width * max(configuration.inputSize, configuration.outputSize) <= floats, configuration.vocabularySize <= floats,
             configuration.inputWeights <= Double(floats)
         else {

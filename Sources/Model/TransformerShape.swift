@@ -49,6 +49,11 @@ public struct TransformerShape: EncoderFamily {
     public var usualWindow: Int? { 128 }
     public var carriesState: Bool { false }
 
+    /// Scores and their gradients as floats and as factors, of as many heads as a device takes at once.
+    public func attentionBytes(batch: Int, window: Int) -> Int {
+        12 * max(window * window, min(Attention.mostDeviceScores, batch * heads * window * window))
+    }
+
     /// A word between two marks.
     private static let leastSequence = 3
 

@@ -32,7 +32,8 @@ public struct DeviceMemory {
         // Factors that are brought into the form of products one after the other.
         let widest = max(configuration.width, configuration.inputSize, configuration.outputSize)
         items.append(("scratch", directions * (2 * 2 * rows * widest + 4 * configuration.encoder.cell * configuration.width + Self.fixed)))
-        return items
+        items.append(("attention", directions * configuration.encoder.family.attentionBytes(batch: options.batch, window: options.window)))
+        return items.filter { $0.bytes > 0 || $0.name != "attention" }
     }
 
     /// Bytes of a direction for partial sums and small pieces, about. A backend has the workspace of its library already.
