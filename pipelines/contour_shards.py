@@ -120,12 +120,20 @@ def model_header(path):
 
 
 def configuration(path):
-    """The configuration of a model file's network, without what follows from its absence, the encoder's options among the others."""
+    """The configuration of a model file's network, without what follows from its absence, the encoder's options among the others:
+    `family` names the encoder, and `projection` is the width of its layers. Where an option of the encoder has the name of
+    another, it is in `shape` only."""
     header, _ = model_header(path)
     fields = json.loads(header["__metadata__"]["contour"])
     if isinstance(fields.get("encoder"), dict):
-        (shape,) = fields["encoder"].values()
-        fields.update(shape["shape"])
+        ((fields["family"], encoder),) = fields["encoder"].items()
+        fields["shape"] = encoder["shape"]
+        fields = {**encoder["shape"], **fields}
+        if "width" in fields:
+            fields.setdefault("projection", fields["width"])
+    if "reading" in fields:
+        directions = ["forward", "backward"] if fields["reading"] == "both" else [fields["reading"]]
+        fields["directions"] = ["bidirectional"] if fields.get("objective") == "masked" else directions
     return fields
 
 

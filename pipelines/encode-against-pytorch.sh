@@ -3,8 +3,9 @@
 # before that, whether both give the same vectors.
 #   pipelines/encode-against-pytorch.sh [TEXT]
 # TEXT is a token shard, or text whose tokens stand between spaces, a sentence a line; without it the text is made up
-# (`bench text`). PRESET=elmo-c, or elmo, and CELL= and PROJECTION= say what the network is, of random weights; or MODEL= is a
-# model with its TABLE=. SENTENCES=1000 of the text are encoded ROUNDS=3 times.
+# (`bench text`). PRESET=elmo-c, elmo, transformer-base, transformer-large or gpt, and CELL= and PROJECTION= say what the network
+# is, of random weights; or MODEL= is a model with its TABLE=. SENTENCES=1000 of the text are encoded ROUNDS=3 times. A Transformer
+# reads at most so many words at once as it was made for; longer sentences are left out, and their number is printed.
 #
 # Contour's time is that of the whole process, which maps the model and writes all layers of all tokens to a NumPy file.
 # PyTorch's is that of encoding alone, the vectors in memory: its start takes many seconds, most of them for compiling. Of the
@@ -16,7 +17,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 bin=${BIN:-$here/../.build/release}
 preset=${PRESET:-elmo-c} sentences=${SENTENCES:-1000} rounds=${ROUNDS:-3}
 if [ $# -gt 1 ] || { [ $# = 1 ] && [ ! -r "$1" ]; }; then
-    sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,14s/^# \{0,1\}//p' "$0" >&2
     exit 64
 fi
 PYTHON=$("$here/pytorch-environment.sh")
@@ -55,6 +56,20 @@ if [ -z "${MODEL:-}" ]; then
         network+=(--table "$table")
     fi
     "$bin/train" --quiet "${network[@]}" --steps 1 --rate 1e-30 --batch 1 --held-out-every 0 "$work/some" -o "$model"
+fi
+
+# Sentences that the model would read in pieces, which PyTorch does not do here.
+longest=$(PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}" "$PYTHON" -c '
+import sys, contour_shards
+print(contour_shards.configuration(sys.argv[1]).get("longest") or 0)' "$model")
+if [ "$longest" != 0 ]; then
+    awk -v longest="$longest" 'NF < longest' "$work/text" > "$work/short"
+    left=$(($(wc -l < "$work/text") - $(wc -l < "$work/short")))
+    if [ "$left" != 0 ]; then
+        echo "Left out: $left sentences of more than $((longest - 1)) words"
+        mv "$work/short" "$work/text"
+        "$bin/tokenize" --quiet --whitespace "$work/text" -o "$work/tokens"
+    fi
 fi
 
 # PyTorch stays alive between its turns; its threads fall asleep within milliseconds.

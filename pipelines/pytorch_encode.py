@@ -15,8 +15,13 @@ eager     a loop over the steps as it stands
 compiled  the cell, and what follows the projection, under torch.compile
 frozen    the whole step under torch.compile with its weights packed for it (inductor's freezing)
 
+or for a Transformer, whose steps are computed together (pytorch_transformer.py), among these:
+
+eager     the network as it stands
+compiled  the whole network under torch.compile, for any length and number of sentences
+
 and whether the directions take turns on all threads or run at once on a part of them each, with batches of 128; then other sizes
-of batches are tried.
+of batches are tried. What stands behind a sentence in its batch needs no mask: a step of a Transformer sees only those before it.
 """
 import argparse
 import concurrent.futures
@@ -33,9 +38,15 @@ from torch.nn import functional
 
 import contour_shards
 from pytorch_model import prepare_thread
+from pytorch_transformer import Shape, TransformerDirection
 
 FORMULATIONS = ["eager", "compiled", "frozen"]
+TRANSFORMER_FORMULATIONS = ["eager", "compiled"]
+# Tried in this order; the last size for Transformers only, which lose less by small batches.
 BATCHES = [128, 64, 256]
+TRANSFORMER_BATCHES = [*BATCHES, 32]
+# Steps of a sentence at most that runs in one piece (SentenceEncoder.longestPiece), and its mark.
+MOST_STEPS = 1025
 # bilm-tf's alphabet (Sources/Model/InputKind.swift).
 BEGIN, END, WORD_BEGIN, WORD_END, PADDING = 256, 257, 258, 259, 260
 
@@ -46,6 +57,13 @@ class Weights:
     def __init__(self, path):
         self.tensors = contour_shards.weights(path)
         self.configuration = contour_shards.configuration(path)
+        family = self.configuration.get("family", "lstm")
+        if family not in ("lstm", "transformer") or "bidirectional" in self.configuration["directions"]:
+            sys.exit(f"pytorch_encode.py: {path}: only LSTMs and Transformers that read one way are written here")
+        self.is_transformer = family == "transformer"
+
+    def direction(self, name, formulation):
+        return Transformer(name, self) if self.is_transformer else Direction(name, self, formulation)
 
     def __call__(self, name):
         return torch.from_numpy(self.tensors[name].copy())
@@ -147,6 +165,24 @@ class Direction(nn.Module):
         return outputs
 
 
+class Transformer(nn.Module):
+    """[batch, steps, inputs] to the outputs of all layers, the input layer's first."""
+
+    def __init__(self, name, weights):
+        super().__init__()
+        configuration = weights.configuration
+        inputs = configuration["inputSize"] if configuration["input"] == "embeddings" else 0
+        # A sentence has no more steps than `longest`; without it, the sinusoids are for as many as a batch ever has.
+        self.network = TransformerDirection(
+            Shape(**configuration["shape"]), inputs, configuration["shape"].get("longest") or MOST_STEPS).eval()
+        for parameter, tensor in self.network.parameters_by_name().items():
+            shared = configuration["sharesLayers"] and parameter in ("input.weight", "input.bias")
+            tensor.requires_grad_(False).copy_(weights(parameter if shared else f"{name}.{parameter}"))
+
+    def forward(self, x):
+        return self.network(x)
+
+
 class Characters(nn.Module):
     """ELMo's characters (Sources/Layers/CharacterInput.swift): words as numbers of characters, [words, characters] in."""
 
@@ -219,8 +255,9 @@ class Text:
         count = -(-len(self.order) // size)
         return numpy.array_split(numpy.array(self.order), count)
 
-    def inputs(self, batch, names):
-        """For each direction its words [steps, batch] as the input layer takes them: [steps, batch, inputs]."""
+    def inputs(self, batch, names, batch_first):
+        """For each direction its words [steps, batch] as the input layer takes them: [steps, batch, inputs], or [batch, steps,
+        inputs] for networks that want the batch first."""
         steps = len(self.sentences[batch[0]]) + 1
         words = numpy.full((len(names), steps, len(batch)), self.end, numpy.int64)
         for column, sentence in enumerate(batch):
@@ -228,6 +265,8 @@ class Text:
             for number, name in enumerate(names):
                 words[number, 0, column] = self.begin if name == "forward" else self.end
                 words[number, 1:len(rows) + 1, column] = rows if name == "forward" else rows[::-1]
+        if batch_first:
+            words = words.transpose(0, 2, 1)
         if hasattr(self, "vectors"):
             return list(self.vectors[torch.from_numpy(words)])
         distinct, places = numpy.unique(words, return_inverse=True)
@@ -242,14 +281,16 @@ class Text:
             read[torch.tensor(part)] = vectors
         return list(read[torch.from_numpy(places.reshape(words.shape))])
 
-    def places(self, batch, name):
+    def places(self, batch, name, batch_first):
         """The numbers of the batch's tokens in the text, and the rows where a direction has just read them."""
         tokens, rows = [], []
+        most = len(self.sentences[batch[0]]) + 1
         for column, sentence in enumerate(batch):
             length = len(self.sentences[sentence])
             steps = numpy.arange(1, length + 1)
             tokens.append(self.starts[sentence] + numpy.arange(length))
-            rows.append((steps if name == "forward" else steps[::-1]) * len(batch) + column)
+            steps = steps if name == "forward" else steps[::-1]
+            rows.append(column * most + steps if batch_first else steps * len(batch) + column)
         return torch.from_numpy(numpy.concatenate(tokens)), torch.from_numpy(numpy.concatenate(rows))
 
 
@@ -260,7 +301,11 @@ class Encoder:
         self.text, self.formulation, self.at_once = text, formulation, at_once
         self.names = weights.configuration["directions"]
         self.width = weights.configuration["projection"]
-        self.directions = [Direction(name, weights, formulation) for name in self.names]
+        self.batch_first = weights.is_transformer
+        self.directions = [weights.direction(name, formulation) for name in self.names]
+        self.calls = self.directions
+        if weights.is_transformer and formulation == "compiled":
+            self.calls = [torch.compile(direction, dynamic=True) for direction in self.directions]
         part = max(1, threads // len(self.names))
         self.executors = [concurrent.futures.ThreadPoolExecutor(1, initializer=prepare_thread, initargs=(part,))
                           for _ in self.names] if at_once else []
@@ -272,15 +317,15 @@ class Encoder:
         """All layers of a batch's tokens, written to their places in `result` [tokens, layers, width]."""
         def run(number, x):
             with torch.inference_mode():
-                outputs = self.directions[number](x)
+                outputs = self.calls[number](x)
                 if result is None:
                     return
-                tokens, rows = self.text.places(batch, self.names[number])
+                tokens, rows = self.text.places(batch, self.names[number], self.batch_first)
                 columns = slice(number * self.width, (number + 1) * self.width)
                 for layer, output in enumerate(outputs):
-                    result[:, layer, columns].index_copy_(0, tokens, output.view(-1, self.width)[rows])
+                    result[:, layer, columns].index_copy_(0, tokens, output.reshape(-1, self.width)[rows])
         with torch.inference_mode():
-            inputs = self.text.inputs(batch, self.names)
+            inputs = self.text.inputs(batch, self.names, self.batch_first)
         if not self.executors:
             for pair in enumerate(inputs):
                 run(*pair)
@@ -319,12 +364,13 @@ def fastest(weights, text, result, options):
         return numpy.array(text.order[max(0, middle - size // 2):][:size])
     ways = [False, True] if len(weights.configuration["directions"]) > 1 and options.threads > 1 else [False]
     best, best_speed, size = None, 0, BATCHES[0]
-    for formulation, at_once in itertools.product(options.formulation or FORMULATIONS, ways):
+    formulations = TRANSFORMER_FORMULATIONS if weights.is_transformer else FORMULATIONS
+    for formulation, at_once in itertools.product(options.formulation or formulations, ways):
         encoder = Encoder(weights, text, formulation, at_once, options.threads)
         speed = trial(encoder, sample(size), result)
         if speed > best_speed:
             best, best_speed = encoder, speed
-    for other in BATCHES[1:]:
+    for other in (TRANSFORMER_BATCHES if weights.is_transformer else BATCHES)[1:]:
         speed = trial(best, sample(other), result)
         if speed > best_speed:
             best_speed, size = speed, other
@@ -352,7 +398,13 @@ def main():
     # A layer, a size of the batches and a number of threads each have code of their own.
     torch._dynamo.config.recompile_limit = 1000
     weights = Weights(options.model)
+    if weights.is_transformer and options.formulation and "frozen" in options.formulation:
+        parser.error("--formulation frozen: is for LSTMs only")
     text = Text(options.tokens, weights, options.table)
+    longest = weights.configuration["shape"].get("longest") or MOST_STEPS if weights.is_transformer else None
+    if longest and text.order and len(text.sentences[text.order[0]]) >= longest:
+        sys.exit(f"pytorch_encode.py: {options.tokens}: has a sentence of {len(text.sentences[text.order[0]])} words, and the "
+                 f"model reads at most {longest - 1} at once")
     names = weights.configuration["directions"]
     result = torch.zeros(
         text.tokens, weights.configuration["layers"] + 1, len(names) * weights.configuration["projection"])
