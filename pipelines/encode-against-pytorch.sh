@@ -4,8 +4,8 @@
 #   pipelines/encode-against-pytorch.sh [TEXT]
 # TEXT is a token shard, or text whose tokens stand between spaces, a sentence a line; without it the text is made up
 # (`bench text`). PRESET=elmo-c, elmo, transformer-base, transformer-large or gpt, and CELL= and PROJECTION= say what the network
-# is, of random weights; or MODEL= is a model with its TABLE=. SENTENCES=1000 of the text are encoded ROUNDS=3 times. A Transformer
-# reads at most so many words at once as it was made for; longer sentences are left out, and their number is printed.
+# is, of random weights; or MODEL= is a model with its TABLE=. SENTENCES=1000 of the text are encoded ROUNDS=3 times. Sentences
+# that are longer than a Transformer reads at once are left out, and their number is printed.
 #
 # Contour's time is that of the whole process, which maps the model and writes all layers of all tokens to a NumPy file.
 # PyTorch's is that of encoding alone, the vectors in memory: its start takes many seconds, most of them for compiling. Of the
