@@ -152,7 +152,7 @@ public final class SentenceEncoder {
         for index in order[count...] { group.vectors(of: index).fill(0) }
         var start = 0
         while start < count {
-            let most = max(1, min(limits.capacity.batch, limits.capacity.rows / (group.sentences[order[start]].length + marks)))
+            let most = max(1, min(limits.sentences, limits.capacity.rows / (group.sentences[order[start]].length + marks)))
             // A device does best with batches of one size.
             let batches = (count - start + most - 1) / most
             let end = start + (limits.endsTogether == 1 ? min(most, count - start) : (count - start + batches - 1) / batches)
