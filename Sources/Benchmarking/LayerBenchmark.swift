@@ -18,9 +18,9 @@ public struct LayerBenchmark: Sendable {
         public var isRecurrent: Bool { self == .qrnn || self == .sru }
     }
 
-    /// What was measured.
+    /// The measurements of a layer.
     public struct Result: Sendable {
-        /// Of each run, after one that is not counted.
+        /// Seconds of each run, after one that is not counted.
         public let seconds: [Double]
         /// The share of all runs that products of a recurrent layer took.
         public let productShare: Double

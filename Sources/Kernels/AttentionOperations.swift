@@ -18,7 +18,8 @@ public struct Attention: Sendable {
     public let isCausal: Bool
     /// The steps of each sequence, [batch]; `nil`: all. Outputs of later rows are zeros, and nobody sees them.
     public let lengths: Numbers?
-    /// What is dropped of the softmax, each of the steps x steps weights of each sequence and head by its place.
+    /// The draw of dropout, which decides for each of the steps x steps weights of a sequence and head whether it becomes zero; `nil`
+    /// drops none.
     public let dropout: DropoutDraw?
 
     /// The scores that a device makes at a time: those of whole heads, and of one at least.
@@ -38,20 +39,20 @@ extension ProcessorBackend {
         let shape = AttentionHeads(attention, input, kernels: kernels)
         precondition(output.rows == input.rows && output.columns == attention.heads * shape.size)
         operations += shape.productOperations * 2
-        let slots = min(pool.threads, shape.count)
+        let tasks = min(pool.threads, shape.count)
         pool.run(
-            AttentionForward(heads: shape, output: output, memory: scratch(slots * shape.forwardFloats), slots: slots))
+            AttentionForward(heads: shape, output: output, memory: scratch(tasks * shape.forwardFloats), tasks: tasks))
     }
 
     public func attendBackward(_ attention: Attention, _ input: Matrix, outputGradient: Matrix, into inputGradient: Matrix) {
         let shape = AttentionHeads(attention, input, kernels: kernels)
         precondition(outputGradient.rows == input.rows && inputGradient.columns == input.columns)
         operations += shape.productOperations * 5
-        let slots = min(pool.threads, shape.count)
+        let tasks = min(pool.threads, shape.count)
         pool.run(
             AttentionBackward(
                 heads: shape, outputGradient: outputGradient, inputGradient: inputGradient,
-                memory: scratch(slots * shape.backwardFloats), slots: slots))
+                memory: scratch(tasks * shape.backwardFloats), tasks: tasks))
     }
 }
 
@@ -116,7 +117,7 @@ private struct AttentionHeads {
     var keyFloats: Int { right(size, steps) }
     var valueFloats: Int { right(steps, size) }
     var queryFloats: Int { right(Self.block, size) }
-    /// Of a block times all steps, or its transpose.
+    /// Floats of a left factor: a block of queries by all steps, or its transpose.
     var leftFloats: Int {
         max(
             LeftPanels.size(rows: Self.block, depth: max(steps, size)), LeftPanels.size(rows: steps, depth: Self.block)
@@ -212,25 +213,30 @@ private struct AttentionHeads {
     }
 }
 
+/// The heads of all sequences that no task has begun. Each task has memory of its own, and takes one head after the other.
+private struct HeadQueue: ~Copyable {
+    private let begun = Atomic<Int>(0)
+
+    /// Returns the next head; `nil` if none is left.
+    func next(_ heads: AttentionHeads) -> (sequence: Int, head: Int)? {
+        let index = begun.wrappingAdd(1, ordering: .relaxed).oldValue
+        return index < heads.count ? (index / heads.attention.heads, index % heads.attention.heads) : nil
+    }
+}
+
 private struct AttentionForward: ~Copyable, ParallelJob {
     let heads: AttentionHeads
     let output: Matrix
     let memory: UnsafeMutablePointer<Float>
-    let slots: Int
-    private let next = Atomic<Int>(0)
+    let tasks: Int
+    let queue = HeadQueue()
 
-    init(heads: AttentionHeads, output: Matrix, memory: UnsafeMutablePointer<Float>, slots: Int) {
-        (self.heads, self.output, self.memory, self.slots) = (heads, output, memory, slots)
+    init(heads: AttentionHeads, output: Matrix, memory: UnsafeMutablePointer<Float>, tasks: Int) {
+        (self.heads, self.output, self.memory, self.tasks) = (heads, output, memory, tasks)
     }
 
-    var tasks: Int { slots }
-
-    func run(_ slot: Int) {
-        while true {
-            let task = next.wrappingAdd(1, ordering: .relaxed).oldValue
-            guard task < heads.count else { return }
-            attend(task / heads.attention.heads, task % heads.attention.heads, memory + slot * heads.forwardFloats)
-        }
+    func run(_ task: Int) {
+        while let (sequence, head) = queue.next(heads) { attend(sequence, head, memory + task * heads.forwardFloats) }
     }
 
     private func attend(_ sequence: Int, _ head: Int, _ memory: UnsafeMutablePointer<Float>) {
@@ -259,24 +265,18 @@ private struct AttentionBackward: ~Copyable, ParallelJob {
     let heads: AttentionHeads
     let outputGradient, inputGradient: Matrix
     let memory: UnsafeMutablePointer<Float>
-    let slots: Int
-    private let next = Atomic<Int>(0)
+    let tasks: Int
+    let queue = HeadQueue()
 
     init(
-        heads: AttentionHeads, outputGradient: Matrix, inputGradient: Matrix, memory: UnsafeMutablePointer<Float>, slots: Int
+        heads: AttentionHeads, outputGradient: Matrix, inputGradient: Matrix, memory: UnsafeMutablePointer<Float>, tasks: Int
     ) {
         (self.heads, self.outputGradient, self.inputGradient) = (heads, outputGradient, inputGradient)
-        (self.memory, self.slots) = (memory, slots)
+        (self.memory, self.tasks) = (memory, tasks)
     }
 
-    var tasks: Int { slots }
-
-    func run(_ slot: Int) {
-        while true {
-            let task = next.wrappingAdd(1, ordering: .relaxed).oldValue
-            guard task < heads.count else { return }
-            goBack(task / heads.attention.heads, task % heads.attention.heads, memory + slot * heads.backwardFloats)
-        }
+    func run(_ task: Int) {
+        while let (sequence, head) = queue.next(heads) { goBack(sequence, head, memory + task * heads.backwardFloats) }
     }
 
     private func goBack(_ sequence: Int, _ head: Int, _ memory: UnsafeMutablePointer<Float>) {

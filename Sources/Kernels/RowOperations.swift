@@ -239,8 +239,8 @@ extension ProcessorBackend {
 
 /// The positions of a Transformer (Vaswani et al. 2017, section 3.5).
 @_spi(HostMemory) public enum Sinusoid {
-    /// What is added to column `column` of step `step`: sin(step / 10000^(column / columns)) in even columns, and the cosine of the
-    /// angle before it in odd ones.
+    /// Returns the position of step `step` in column `column`: in even columns sin(step / 10000^(column / columns)), and in odd ones
+    /// the cosine of the angle of the column before.
     public static func value(_ step: Int, _ column: Int, of columns: Int) -> Double {
         let angle = Double(step) * exp(-log(10000) * Double(column / 2 * 2) / Double(columns))
         return column % 2 == 0 ? sin(angle) : cos(angle)

@@ -17,7 +17,7 @@ public struct SRU: RecurrentLayer {
         public var projection: Int?
         /// Needs as many inputs as there are cells.
         public var hasHighway = true
-        /// What the bias b_r of the reset gate begins with.
+        /// The initial value of b_r, the bias of the reset gate.
         public var highwayBias: Float = 0
 
         public init(cell: Int) { self.cell = cell }
