@@ -120,8 +120,8 @@ ifeq ($(strip $(TEXT)),)
 $(error TEXT is not set; try: make -f pipelines/compare.mk TEXT=corpus.txt)
 endif
 
-$(OUT):
-	mkdir -p $@/runs $@/options
+$(OUT)/runs:
+	mkdir -p $@ $(OUT)/options
 
 # $(call unless-made,FILE): a prerequisite of OUT/FILE that makes it anew if its options have changed; remember keeps them.
 unless-made = $(call changed,$(OUT)/$(1),$(OUT)/options/$(notdir $(1)),$(OPTIONS_$(1)))
@@ -142,10 +142,10 @@ OPTIONS_codes = --bpe $(MERGES)
 OPTIONS_words.vec = -dim $(DIMENSION) -bucket 50000 -minCount 3 -epoch 3
 OPTIONS_table = --vectors $(or $(VECTORS),$(OUT)/words.vec)
 
-$(OUT)/train.tok: $(TEXT) $(call unless-made,train.tok) | $(OUT)
+$(OUT)/train.tok: $(TEXT) $(call unless-made,train.tok) | $(OUT)/runs
 	$(TRAINING_LINES) | $(TOKENIZE) -o $@
 	$(remember)
-$(OUT)/held-out.tok: $(or $(HELD_OUT),$(TEXT)) $(call unless-made,held-out.tok) | $(OUT)
+$(OUT)/held-out.tok: $(or $(HELD_OUT),$(TEXT)) $(call unless-made,held-out.tok) | $(OUT)/runs
 	$(HELD_OUT_LINES) | $(TOKENIZE) -o $@
 	$(remember)
 $(OUT)/train.units: $(TEXT) $(OUT)/codes $(call unless-made,train.units)
@@ -256,7 +256,7 @@ $(OUT)/runs/$(1)-$(2).$(3).probe-$(4): $(OUT)/runs/$(1)-$(2).words.model $(PROBE
 endef
 define word-vectors-probe
 OPTIONS_runs/word-vectors.probe-$(1) = $$(call probe-options,$(1)) --seeds $$(words $$(SEEDS))
-$(OUT)/runs/word-vectors.probe-$(1): $(OUT)/table $(PROBE_TRAIN) $(PROBE_TEST) $$(call unless-made,runs/word-vectors.probe-$(1))
+$(OUT)/runs/word-vectors.probe-$(1): $(OUT)/table $(PROBE_TRAIN) $(PROBE_TEST) $$(call unless-made,runs/word-vectors.probe-$(1)) | $(OUT)/runs
 	$(TOOL)bench probe $$(COMMON_FLAGS) $$(call probe-options,$(1)) \
 	    --table $(OUT)/table --word-vectors --seeds $$(words $$(SEEDS)) --json $$@
 	$$(remember)
