@@ -35,21 +35,25 @@ extension OperationCase {
 
     static func product(
         _ name: String, left isLeftTransposed: Bool = false, right isRightTransposed: Bool = false, packed: Bool = false,
-        adding: Bool = false
+        adding: Bool = false, biased: Bool = false
     ) -> OperationCase {
         OperationCase(
             name, isProduct: true, left: isLeftTransposed, right: isRightTransposed, work: { $0.productOperations }
         ) { memory, sizes in
             let (left, right) = memory.factors(sizes, isLeftTransposed: isLeftTransposed, isRightTransposed: isRightTransposed)
-            let result = memory.matrix(sizes.rows, sizes.columns)
+            let result = memory.matrix(sizes.rows, sizes.columns), bias = memory.matrix(1, sizes.columns)
             let factors = (
                 isLeftTransposed ? left.transposed : left.operand, isRightTransposed ? right.transposed : right.operand
             )
             let packing = packedOnce(factors.1)
             return Prepared(
                 run: { backend in
-                    guard packed else { return backend.multiply(factors.0, factors.1, into: result, adding: adding) }
-                    backend.multiply(factors.0, packing(backend), into: result, adding: adding)
+                    switch (packed, biased) {
+                    case (false, false): backend.multiply(factors.0, factors.1, into: result, adding: adding)
+                    case (false, true): backend.multiply(factors.0, factors.1, bias: bias, into: result)
+                    case (true, false): backend.multiply(factors.0, packing(backend), into: result, adding: adding)
+                    case (true, true): backend.multiply(factors.0, packing(backend), bias: bias, into: result)
+                    }
                 }, results: [result])
         }
     }
@@ -125,6 +129,31 @@ extension OperationCase {
         }
     }
 
+    /// The norm; or its sum with its input, for whose backward pass the gradient goes both ways.
+    private static func layerNorm(_ name: String, isResidual: Bool) -> OperationCase {
+        elementwise(name, matrices: isResidual ? 5 : 2) { memory, rows, columns in
+            let (input, output, gradient) = (memory.matrix(rows, columns, scale: 2), memory.zeros(rows, columns), memory.matrix(rows, columns))
+            let (gain, bias, statistics) = (memory.matrix(1, columns), memory.matrix(1, columns), memory.zeros(rows, 2))
+            let (slope, gainGradient, biasGradient) = (memory.zeros(rows, columns), memory.zeros(1, columns), memory.zeros(1, columns))
+            let above = isResidual ? memory.zeros(rows, columns) : slope
+            return Prepared(
+                run: {
+                    $0.layerNorm(input, gain: gain, bias: bias, epsilon: 1e-5, into: output, statistics: statistics)
+                    if isResidual { $0.add(input, to: output) }
+                }, results: [output, statistics],
+                slope: Slope(
+                    inputs: [input, gain, bias], gradients: [slope, gainGradient, biasGradient], output: output,
+                    outputGradient: gradient
+                ) {
+                    $0.copy(gradient, to: above)
+                    if isResidual { $0.copy(gradient, to: slope) }
+                    $0.layerNormBackward(
+                        input, gain: gain, statistics: statistics, gradient: above, residual: isResidual ? slope : nil,
+                        gainGradient: gainGradient, biasGradient: biasGradient)
+                })
+        }
+    }
+
     /// A row, or zeros, at every other row of a matrix; what is written over passes no gradient on.
     private static func broadcastAt(_ name: String, hasRow: Bool) -> OperationCase {
         elementwise(name, matrices: 1) { memory, rows, columns in
@@ -183,7 +212,8 @@ extension OperationCase {
 
     public static let all: [OperationCase] = [
         product("product"), product("product, left transposed", left: true), product("product, right transposed", right: true),
-        product("product, adding", adding: true), product("product, packed", packed: true),
+        product("product, adding", adding: true), product("product, with a bias", biased: true),
+        product("product, packed", packed: true), product("product, packed, with a bias", packed: true, biased: true),
         product("product, packed, transposed", right: true, packed: true),
         pairwise("copy", matrices: 2) { $0.copy($1, to: $2) },
         inPlace("fill", matrices: 1) { $0.fill($1, with: 0.25) },
@@ -244,23 +274,7 @@ extension OperationCase {
                     $0.maskClipped(slope, by: values, bound: 1)
                 })
         },
-        elementwise("layer norm", matrices: 2) { memory, rows, columns in
-            let (input, output, gradient) = (memory.matrix(rows, columns, scale: 2), memory.zeros(rows, columns), memory.matrix(rows, columns))
-            let (gain, bias, statistics) = (memory.matrix(1, columns), memory.matrix(1, columns), memory.zeros(rows, 2))
-            let (slope, gainGradient, biasGradient) = (memory.zeros(rows, columns), memory.zeros(1, columns), memory.zeros(1, columns))
-            return Prepared(
-                run: { $0.layerNorm(input, gain: gain, bias: bias, epsilon: 1e-5, into: output, statistics: statistics) },
-                results: [output, statistics],
-                slope: Slope(
-                    inputs: [input, gain, bias], gradients: [slope, gainGradient, biasGradient], output: output,
-                    outputGradient: gradient
-                ) {
-                    $0.copy(gradient, to: slope)
-                    $0.layerNormBackward(
-                        input, gain: gain, statistics: statistics, gradient: slope, gainGradient: gainGradient,
-                        biasGradient: biasGradient)
-                })
-        },
+        layerNorm("layer norm", isResidual: false), layerNorm("layer norm with a connection around it", isResidual: true),
         elementwise("scale to norm", matrices: 2) { memory, rows, columns in
             let (input, output, gradient) = (memory.matrix(rows, columns, scale: 2), memory.zeros(rows, columns), memory.matrix(rows, columns))
             let (logScale, slope, logScaleGradient) = (memory.matrix(1, 1), memory.zeros(rows, columns), memory.zeros(1, 1))

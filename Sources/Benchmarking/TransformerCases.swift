@@ -16,9 +16,8 @@ extension OperationCase {
             return Prepared(
                 run: { $0.addResidual(input, bias: bias, draw, to: values) }, results: [values],
                 slope: Slope(inputs: [values, bias], gradients: [below, own], output: values, outputGradient: gradient) {
-                    $0.drop(gradient, draw, into: below)
                     $0.fill(own, with: 0)
-                    $0.addColumnSums(of: below, to: own)
+                    $0.addResidualBackward(gradient, draw, into: below, biasGradient: own)
                 })
         },
         elementwise("residual without dropout", matrices: 3) { memory, rows, columns in
@@ -63,14 +62,16 @@ extension OperationCase {
                 storesFactors ? memory.factor(rows, columns, scale: 2) : memory.matrix(rows, columns, scale: 2)
             }
             let input = make(3 * heads * size), output = make(heads * size), gradient = make(heads * size), own = make(3 * heads * size)
+            let sums = memory.zeros(1, 3 * heads * size)
             let lengths = hasLengths ? memory.numbers(batch, below: steps + 1) : nil
             let draw = dropout.map { DropoutDraw(rate: $0, seed: 7, site: 3, step: 4) }
             let attention = Attention(heads: heads, batch: batch, isCausal: isCausal, lengths: lengths, dropout: draw)
             return Prepared(
                 run: {
                     $0.attend(attention, input, into: output)
-                    $0.attendBackward(attention, input, outputGradient: gradient, into: own)
-                }, results: [output, own],
+                    $0.fill(sums, with: 0)
+                    $0.attendBackward(attention, input, outputGradient: gradient, into: own, biasGradient: sums)
+                }, results: [output, own, sums],
                 slope: Slope(inputs: [input], gradients: [own], output: output, outputGradient: gradient) { _ in })
         }
     }
@@ -79,14 +80,15 @@ extension OperationCase {
         elementwise(name, matrices: 2) { memory, rows, columns in
             let (input, bias) = (memory.matrix(rows, columns, scale: 3), memory.matrix(1, columns))
             let (output, gradient) = (memory.zeros(rows, columns), memory.matrix(rows, columns))
-            let (own, again) = (memory.zeros(rows, columns), memory.zeros(rows, columns))
+            let (own, again, sums) = (memory.zeros(rows, columns), memory.zeros(rows, columns), memory.zeros(1, columns))
             return Prepared(
                 run: {
                     $0.activate(input, bias: bias, function, into: output)
                     $0.copy(gradient, to: own)
-                    $0.activateBackward(input, bias: bias, function, gradient: own, into: again)
-                }, results: [output, own, again],
-                slope: Slope(inputs: [input], gradients: [own], output: output, outputGradient: gradient) { _ in })
+                    $0.fill(sums, with: 0)
+                    $0.activateBackward(input, bias: bias, function, gradient: own, biasGradient: sums, into: again)
+                }, results: [output, own, again, sums],
+                slope: Slope(inputs: [input, bias], gradients: [own, sums], output: output, outputGradient: gradient) { _ in })
         }
     }
 }

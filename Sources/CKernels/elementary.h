@@ -1,4 +1,4 @@
-// Elementary functions of a float, without branches, so that loops over them become vectors. The formulas of
+// Elementary functions of a number, without branches, so that loops over them become vectors. Of a float the formulas of
 // SIMDFunctions.swift; NaN goes in and comes out.
 #pragma once
 
@@ -45,4 +45,13 @@ INLINE float hyperbolic_tangent(float x)
     float power, q = split_exponential(clipped(x, 10) * 2, &power);
     float minus_one = (power - 1) + power * q;
     return minus_one / (minus_one + 2);
+}
+
+/// The bits that `SplitMix64.mix` makes of a number.
+INLINE uint64_t split_mix(uint64_t value)
+{
+    uint64_t bits = value + 0x9E3779B97F4A7C15u;
+    bits = (bits ^ bits >> 30) * 0xBF58476D1CE4E5B9u;
+    bits = (bits ^ bits >> 27) * 0x94D049BB133111EBu;
+    return bits ^ bits >> 31;
 }

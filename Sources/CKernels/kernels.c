@@ -8,7 +8,7 @@
 #if defined(__x86_64__)
 
 #define NAME avx512
-#define TARGET __attribute__((target("avx512f,fma")))
+#define TARGET __attribute__((target("avx512f,avx512dq,fma")))
 #define LANES 16
 #define VECTORS 2
 #define ROWS 12
@@ -47,10 +47,11 @@ intptr_t contour_kernels(ContourKernels *kernels, intptr_t capacity)
     if (count++ < capacity)                                                                                 \
         kernels[count - 1] = (ContourKernels){                                                              \
             #name, rows, columns, name##_tile, name##_strip, name##_pack, name##_forward, name##_backward,               \
-            name##_add_scores, name##_qrnn_forward, name##_qrnn_backward, name##_sru_forward, name##_sru_backward};
+            name##_add_scores, name##_qrnn_forward, name##_qrnn_backward, name##_sru_forward, name##_sru_backward, \
+            name##_dropout, name##_adam};
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f")) OFFER(avx512, 12, 32)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) OFFER(avx512, 12, 32)
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) OFFER(avx2, 6, 16)
     OFFER(sse2, 6, 8)
 #else

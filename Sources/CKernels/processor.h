@@ -1,5 +1,6 @@
 // All kernels for one kind of processor.
 #include "cells.h"
+#include "elementwise.h"
 #include "pack.h"
 #include "recurrences.h"
 #include "scores.h"

@@ -24,10 +24,17 @@ typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4)));
         right += COLUMNS;                                                           \
     }
 
+/// What is added from a column on.
+TARGET static inline __attribute__((always_inline)) ContourAddend JOIN(NAME, _moved)(ContourAddend addend, intptr_t column)
+{
+    if (addend.start) addend.start += column;
+    return addend;
+}
+
 /// `rows` and `run` are constants in every call, so that the sums are registers.
 TARGET static inline __attribute__((always_inline)) void JOIN(NAME, _rows)(
     const int rows, const int run, intptr_t depth, const float *restrict left, const float *restrict right,
-    float *restrict result, intptr_t stride, bool adding, const float *ahead, intptr_t ahead_run)
+    float *result, intptr_t stride, ContourAddend addend, const float *ahead, intptr_t ahead_run)
 {
     Vector sums[ROWS][VECTORS];
     UNROLL for (int r = 0; r < rows; r++)
@@ -49,23 +56,24 @@ TARGET static inline __attribute__((always_inline)) void JOIN(NAME, _rows)(
     for (int k = 0; k < depth; k++) STEP(left + k * step)
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int v = 0; v < VECTORS; v++) {
-            Vector *target = (Vector *)(result + r * stride + v * LANES);
-            *target = adding ? *target + sums[r][v] : sums[r][v];
+            Vector sum = sums[r][v];
+            if (addend.start) sum = *(const Vector *)(addend.start + r * addend.stride + v * LANES) + sum;
+            *(Vector *)(result + r * stride + v * LANES) = sum;
         }
 }
 
 /// Whole panels of the right factor, one after another: the left panel stays in the nearest cache.
 TARGET static inline __attribute__((always_inline)) void JOIN(NAME, _panels)(
     intptr_t rows, const int run, intptr_t panels, intptr_t depth, const float *left, const float *right,
-    intptr_t distance, float *result, intptr_t stride, bool adding, ContourAhead ahead)
+    intptr_t distance, float *result, intptr_t stride, ContourAddend addend, ContourAhead ahead)
 {
 #define CASE(n)                                                                                        \
     case n:                                                                                            \
         if (n <= ROWS)                                                                                 \
             for (intptr_t p = 0; p < panels; p++)                                                      \
                 JOIN(NAME, _rows)(                                                                     \
-                    n, run, depth, left, right + p * distance, result + p * COLUMNS, stride, adding,   \
-                    ahead.start + p * ahead.panel, ahead.run);                                         \
+                    n, run, depth, left, right + p * distance, result + p * COLUMNS, stride,           \
+                    JOIN(NAME, _moved)(addend, p * COLUMNS), ahead.start + p * ahead.panel, ahead.run); \
         break;
     switch (rows) {
         CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
@@ -75,38 +83,40 @@ TARGET static inline __attribute__((always_inline)) void JOIN(NAME, _panels)(
 
 TARGET static __attribute__((noinline)) void JOIN(NAME, _panels_of_runs)(
     intptr_t rows, intptr_t panels, intptr_t depth, const float *left, const float *right, intptr_t distance,
-    float *result, intptr_t stride, bool adding, ContourAhead ahead)
+    float *result, intptr_t stride, ContourAddend addend, ContourAhead ahead)
 {
-    JOIN(NAME, _panels)(rows, CONTOUR_LEFT_RUN, panels, depth, left, right, distance, result, stride, adding, ahead);
+    JOIN(NAME, _panels)(rows, CONTOUR_LEFT_RUN, panels, depth, left, right, distance, result, stride, addend, ahead);
 }
 
 TARGET static __attribute__((noinline)) void JOIN(NAME, _panels_of_steps)(
     intptr_t rows, intptr_t panels, intptr_t depth, const float *left, const float *right, intptr_t distance,
-    float *result, intptr_t stride, bool adding, ContourAhead ahead)
+    float *result, intptr_t stride, ContourAddend addend, ContourAhead ahead)
 {
-    JOIN(NAME, _panels)(rows, 1, panels, depth, left, right, distance, result, stride, adding, ahead);
+    JOIN(NAME, _panels)(rows, 1, panels, depth, left, right, distance, result, stride, addend, ahead);
 }
 
 TARGET static void JOIN(NAME, _strip)(
     intptr_t rows, intptr_t columns, intptr_t depth, const float *left, bool steps, const float *right,
-    intptr_t distance, float *result, intptr_t stride, bool adding, ContourAhead ahead)
+    intptr_t distance, float *result, intptr_t stride, ContourAddend addend, ContourAhead ahead)
 {
     void (*panels)(
-        intptr_t, intptr_t, intptr_t, const float *, const float *, intptr_t, float *, intptr_t, bool, ContourAhead) =
+        intptr_t, intptr_t, intptr_t, const float *, const float *, intptr_t, float *, intptr_t, ContourAddend,
+        ContourAhead) =
         steps ? JOIN(NAME, _panels_of_steps) : JOIN(NAME, _panels_of_runs);
     // Where nothing is to be fetched, what is there already is: a condition in the loop would cost more.
     const ContourAhead none = {left, 0, 0};
     if (!ahead.start) ahead = none;
     intptr_t whole = columns / COLUMNS, rest = columns % COLUMNS;
-    if (whole > 0) panels(rows, whole, depth, left, right, distance, result, stride, adding, ahead);
+    if (whole > 0) panels(rows, whole, depth, left, right, distance, result, stride, addend, ahead);
     if (rest == 0) return;
     float last[ROWS * COLUMNS];
-    panels(rows, 1, depth, left, right + whole * distance, distance, last, COLUMNS, false, none);
+    panels(rows, 1, depth, left, right + whole * distance, distance, last, COLUMNS, (ContourAddend){0}, none);
     result += whole * COLUMNS;
+    addend = JOIN(NAME, _moved)(addend, whole * COLUMNS);
     for (intptr_t r = 0; r < rows; r++)
         for (intptr_t c = 0; c < rest; c++) {
-            float *target = result + r * stride + c;
-            *target = adding ? *target + last[r * COLUMNS + c] : last[r * COLUMNS + c];
+            float sum = last[r * COLUMNS + c];
+            result[r * stride + c] = addend.start ? addend.start[r * addend.stride + c] + sum : sum;
         }
 }
 
@@ -114,7 +124,8 @@ TARGET static void JOIN(NAME, _tile)(
     intptr_t rows, intptr_t columns, intptr_t depth, const float *left, const float *right, float *result,
     intptr_t stride, bool adding)
 {
-    JOIN(NAME, _strip)(rows, columns, depth, left, false, right, 0, result, stride, adding, (ContourAhead){0});
+    ContourAddend addend = {adding ? result : 0, stride};
+    JOIN(NAME, _strip)(rows, columns, depth, left, false, right, 0, result, stride, addend, (ContourAhead){0});
 }
 
 #undef STEP

@@ -51,7 +51,9 @@ extension CUDABackend {
         }
     }
 
-    public func attendBackward(_ attention: Attention, _ input: Matrix, outputGradient: Matrix, into inputGradient: Matrix) {
+    public func attendBackward(
+        _ attention: Attention, _ input: Matrix, outputGradient: Matrix, into inputGradient: Matrix, biasGradient: Matrix
+    ) {
         let heads = Heads(attention, input), own = half(input, .left), above = half(outputGradient, .right)
         let lengths = attention.lengths.map { resident($0, .numbers) } ?? 0
         let scores = scratchMatrix(.scores, rows: heads.most * heads.steps, columns: heads.steps)
@@ -70,6 +72,7 @@ extension CUDABackend {
             multiply(slopeSquare.transposed, part(0, of: own, heads, run), part(1, of: inputGradient, heads, run), heads, run)
             multiply(weightSquare.transposed, gradient, part(2, of: inputGradient, heads, run), heads, run)
         }
+        addColumnSums(of: inputGradient, to: biasGradient)
     }
 
     /// A matrix in the precision of products, without gaps.

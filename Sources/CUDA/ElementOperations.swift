@@ -52,13 +52,19 @@ extension CUDABackend {
         launchElements(.activateHidden, output, DeviceMatrix(input), address(bias), function.number, DeviceMatrix(output))
     }
 
+    public func addResidualBackward(_ gradient: Matrix, _ draw: DropoutDraw?, into target: Matrix, biasGradient: Matrix) {
+        drop(gradient, draw, into: target)
+        addColumnSums(of: target, to: biasGradient)
+    }
+
     public func activateBackward(
-        _ input: Matrix, bias: Matrix, _ function: HiddenFunction, gradient: Matrix, into output: Matrix
+        _ input: Matrix, bias: Matrix, _ function: HiddenFunction, gradient: Matrix, biasGradient: Matrix, into output: Matrix
     ) {
         precondition(input.rows == output.rows && input.columns == output.columns && bias.columns == input.columns)
         launchElements(
             .activateHiddenBackward, output, DeviceMatrix(input), address(bias), function.number, DeviceMatrix(gradient),
             DeviceMatrix(output))
+        addColumnSums(of: gradient, to: biasGradient)
     }
 
     public func activate(_ values: Matrix, _ function: Activation) {
@@ -122,7 +128,8 @@ extension CUDABackend {
     }
 
     public func layerNormBackward(
-        _ input: Matrix, gain: Matrix, statistics: Matrix, gradient: Matrix, gainGradient: Matrix, biasGradient: Matrix
+        _ input: Matrix, gain: Matrix, statistics: Matrix, gradient: Matrix, residual: Matrix?, gainGradient: Matrix,
+        biasGradient: Matrix
     ) {
         guard input.rows > 0 else { return }
         let height = partHeight(input), columns = input.columns, parts = (input.rows + height - 1) / height
@@ -135,5 +142,6 @@ extension CUDABackend {
         launch(
             .layerNormBackward, blocks: warpBlocks(input.rows), DeviceMatrix(input), address(gain), DeviceMatrix(statistics),
             DeviceMatrix(gradient))
+        if let residual { add(gradient, to: residual) }
     }
 }

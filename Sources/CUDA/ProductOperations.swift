@@ -21,6 +21,22 @@ extension CUDABackend {
         multiply(left, right, into: result, adding: adding)
     }
 
+    public func multiply(_ left: some Factor, _ right: some Factor, bias: Matrix, into result: Matrix) {
+        withBias(bias, in: result) { multiply(left, right, into: result, adding: $0) }
+    }
+
+    public func multiply(_ left: some Factor, _ right: PackedFactor, bias: Matrix, into result: Matrix) {
+        withBias(bias, in: result) { multiply(left, right, into: result, adding: $0) }
+    }
+
+    /// Makes a product and adds a bias to it: beforehand where the result is of floats, so that the sum is rounded once.
+    private func withBias(_ bias: Matrix, in result: Matrix, _ product: (_ adding: Bool) -> Void) {
+        let isBefore = result.element == .float32
+        if isBefore { broadcast(bias, to: result) }
+        product(isBefore)
+        if !isBefore { addRow(bias, to: result) }
+    }
+
     public func stepParts(rows: Int, depth: Int, columns: Int) -> Int {
         guard precision == .bfloat16 else { return 1 }
         // As many blocks of results as the GPU has room for at once, each of a depth that is worth a block. On an H200, parts of 4 x

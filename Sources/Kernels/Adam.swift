@@ -1,3 +1,4 @@
+internal import CKernels
 internal import Glibc
 internal import Parallel
 
@@ -30,30 +31,21 @@ extension ProcessorBackend {
         precondition(run.secondMoments != nil, "Adam keeps two moments")
         let correction1 = 1 - pow(rule.beta1, Double(step.number))
         let correction2 = 1 - pow(rule.beta2, Double(step.number))
-        pool.run(
-            AdamPass(
-                part: run, beta1: Float(rule.beta1), fresh1: Float(1 - rule.beta1), beta2: Float(rule.beta2),
-                fresh2: Float(1 - rule.beta2), epsilon: Float(rule.epsilon), scale: step.scale,
-                kept: 1 - step.rate * step.weightDecay, rate: Float(Double(step.rate) / correction1),
-                secondFactor: Float(1 / correction2)))
+        let numbers = ContourAdam(
+            beta1: Float(rule.beta1), fresh1: Float(1 - rule.beta1), beta2: Float(rule.beta2), fresh2: Float(1 - rule.beta2),
+            epsilon: Float(rule.epsilon), scale: step.scale, second_factor: Float(1 / correction2),
+            kept: 1 - step.rate * step.weightDecay, rate: Float(Double(step.rate) / correction1))
+        pool.run(AdamPass(part: run, rule: numbers, kernel: kernels.adam))
     }
 }
 
 /// An update under way.
 private struct AdamPass: WeightPass {
     let part: WeightRun
-    let beta1, fresh1, beta2, fresh2, epsilon, scale, kept, rate, secondFactor: Float
+    let rule: ContourAdam
+    let kernel: ContourUpdate
 
     func update(_ piece: WeightRun.Piece) {
-        let (weights, gradients, first, second) = (piece.weights, piece.gradients, piece.first, piece.second)
-        for index in 0..<piece.count {
-            let gradient = gradients[index] * scale
-            let moment = beta1 * first[index] + fresh1 * gradient
-            let square = beta2 * second[index] + fresh2 * gradient * gradient
-            first[index] = moment
-            second[index] = square
-            weights[index] = kept * weights[index] - rate * moment / ((square * secondFactor).squareRoot() + epsilon)
-            gradients[index] = 0
-        }
+        withUnsafePointer(to: rule) { kernel($0, piece.weights, piece.gradients, piece.first, piece.second, piece.count) }
     }
 }

@@ -44,15 +44,21 @@ extension ProcessorBackend {
             AttentionForward(heads: shape, output: output, memory: scratch(tasks * shape.forwardFloats), tasks: tasks))
     }
 
-    public func attendBackward(_ attention: Attention, _ input: Matrix, outputGradient: Matrix, into inputGradient: Matrix) {
+    public func attendBackward(
+        _ attention: Attention, _ input: Matrix, outputGradient: Matrix, into inputGradient: Matrix, biasGradient: Matrix
+    ) {
         let shape = AttentionHeads(attention, input, kernels: kernels)
         precondition(outputGradient.rows == input.rows && inputGradient.columns == input.columns)
+        precondition(biasGradient.columns == input.columns)
         operations += shape.productOperations * 5
-        let tasks = min(pool.threads, shape.count)
+        let tasks = min(pool.threads, shape.count), sumFloats = (attention.batch * input.columns).groups(of: 16) * 16
+        let memory = scratch(sumFloats + tasks * shape.backwardFloats)
+        let sums = Matrix(memory, rows: attention.batch, columns: input.columns, stride: input.columns)
         pool.run(
             AttentionBackward(
-                heads: shape, outputGradient: outputGradient, inputGradient: inputGradient,
-                memory: scratch(tasks * shape.backwardFloats), tasks: tasks))
+                heads: shape, outputGradient: outputGradient, inputGradient: inputGradient, sums: sums,
+                memory: memory + sumFloats, tasks: tasks))
+        addColumnSums(of: sums, to: biasGradient)
     }
 }
 
@@ -150,11 +156,11 @@ private struct AttentionHeads {
             let panels = LeftPanels(memory, rows: left.rows, depth: count, kernels: kernels, order: part.leftOrder)
             panels.pack(part, panels: 0..<panels.count, steps: 0..<count)
             for panel in 0..<panels.count {
-                let rows = panels.rows(panel)
+                let rows = panels.rows(panel), start = result.row(rows.lowerBound)
                 kernels.multiplyStrip(
                     rows.count, result.columns, count, panels.panel(row: rows.lowerBound, height: rows.count, depth: 0),
-                    panels.order == .steps, right.start + first * right.width, right.depth * right.width,
-                    result.row(rows.lowerBound), result.stride, adding || first > 0, ContourAhead())
+                    panels.order == .steps, right.start + first * right.width, right.depth * right.width, start, result.stride,
+                    ContourAddend(start: adding || first > 0 ? start : nil, stride: result.stride), ContourAhead())
             }
             first += count
         } while first < depth
@@ -201,7 +207,7 @@ private struct AttentionHeads {
         guard let draw = attention.dropout else { return }
         for (row, query) in queries.enumerated() {
             let first = ((sequence * attention.heads + head) * steps + query) * steps, values = weights.row(row)
-            draw.forEachFactor(weights.columns, at: first) { values[$0] *= $1 }
+            draw.forEachFactor(weights.columns, at: first, by: kernels) { values[$0] *= $1 }
         }
     }
 
@@ -264,14 +270,17 @@ private struct AttentionForward: ~Copyable, ParallelJob {
 private struct AttentionBackward: ~Copyable, ParallelJob {
     let heads: AttentionHeads
     let outputGradient, inputGradient: Matrix
+    /// [batch, 3 heads x size]: of the rows of each sequence.
+    let sums: Matrix
     let memory: UnsafeMutablePointer<Float>
     let tasks: Int
     let queue = HeadQueue()
 
     init(
-        heads: AttentionHeads, outputGradient: Matrix, inputGradient: Matrix, memory: UnsafeMutablePointer<Float>, tasks: Int
+        heads: AttentionHeads, outputGradient: Matrix, inputGradient: Matrix, sums: Matrix, memory: UnsafeMutablePointer<Float>,
+        tasks: Int
     ) {
-        (self.heads, self.outputGradient, self.inputGradient) = (heads, outputGradient, inputGradient)
+        (self.heads, self.outputGradient, self.inputGradient, self.sums) = (heads, outputGradient, inputGradient, sums)
         (self.memory, self.tasks) = (memory, tasks)
     }
 
@@ -281,7 +290,9 @@ private struct AttentionBackward: ~Copyable, ParallelJob {
 
     private func goBack(_ sequence: Int, _ head: Int, _ memory: UnsafeMutablePointer<Float>) {
         let heads = heads, input = heads.input, size = heads.size, length = heads.length(sequence)
-        heads.clearEnd(inputGradient, sequence, 3 * head * size..<3 * (head + 1) * size, length)
+        let columns = 3 * head * size..<3 * (head + 1) * size, sum = sums.row(sequence) + columns.lowerBound
+        heads.clearEnd(inputGradient, sequence, columns, length)
+        sum.update(repeating: 0, count: columns.count)
         guard length > 0 else { return }
         let valueMemory = memory + heads.keyFloats, rowMemory = valueMemory + heads.keyFloats
         let queryMemory = rowMemory + heads.valueFloats, gradientMemory = queryMemory + heads.queryFloats
@@ -317,6 +328,10 @@ private struct AttentionBackward: ~Copyable, ParallelJob {
             heads.multiply(
                 gradient, keyRows, into: heads.part(0, of: inputGradient, sequence, head, queries), adding: false, packed: left)
             isFirst = false
+        }
+        for step in 0..<length {
+            let row = step * heads.attention.batch + sequence
+            Vector.add(inputGradient.row(row) + columns.lowerBound, to: sum, count: columns.count)
         }
     }
 

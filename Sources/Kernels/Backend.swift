@@ -92,6 +92,9 @@ public protocol Backend: AnyObject {
     func multiply(_ left: some Factor, _ right: some Factor, into result: Matrix, adding: Bool)
     /// Multiplies by a right factor that was packed before.
     func multiply(_ left: some Factor, _ right: PackedFactor, into result: Matrix, adding: Bool)
+    /// result = left * right + bias, for every row; `bias` is [1, n].
+    func multiply(_ left: some Factor, _ right: some Factor, bias: Matrix, into result: Matrix)
+    func multiply(_ left: some Factor, _ right: PackedFactor, bias: Matrix, into result: Matrix)
     /// Parts in which a device makes the product of a step, [rows, depth] x [depth, columns], whose sum the step's end makes; 1: whole.
     func stepParts(rows: Int, depth: Int, columns: Int) -> Int
     /// Writes a product in parts, [parts x rows, columns]: one below the other those of as many equal pieces of the depth.
@@ -115,12 +118,15 @@ public protocol Backend: AnyObject {
     func drop(_ source: Matrix, _ draw: DropoutDraw?, into target: Matrix)
     /// values = input + dropout(values + bias), the end of a residual layer; `bias` is [1, columns].
     func addResidual(_ input: Matrix, bias: Matrix, _ draw: DropoutDraw?, to values: Matrix)
+    /// The backward pass of `addResidual`, but for the input, whose gradient is `gradient` itself: writes that of `values` to `target`,
+    /// and adds to that of the bias. `target` may be `gradient`.
+    func addResidualBackward(_ gradient: Matrix, _ draw: DropoutDraw?, into target: Matrix, biasGradient: Matrix)
     /// output = function(input + bias), inside a feed-forward layer; `bias` is [1, columns].
     func activate(_ input: Matrix, bias: Matrix, _ function: HiddenFunction, into output: Matrix)
-    /// The backward pass of `activate`: makes `gradient`, that of the output, that of the input, and writes the output again, which
-    /// nobody need keep.
+    /// The backward pass of `activate`: makes `gradient`, that of the output, that of the input, adds to that of the bias, and writes the
+    /// output again, which nobody need keep.
     func activateBackward(
-        _ input: Matrix, bias: Matrix, _ function: HiddenFunction, gradient: Matrix, into output: Matrix)
+        _ input: Matrix, bias: Matrix, _ function: HiddenFunction, gradient: Matrix, biasGradient: Matrix, into output: Matrix)
     /// target *= factors, element by element; further rows of `factors` are passed over.
     func multiply(_ target: Matrix, by factors: Matrix)
     /// values = min(max(values, -bound), bound); NaN stays.
@@ -130,9 +136,11 @@ public protocol Backend: AnyObject {
     /// y = gain * (x - mean) / sqrt(variance + epsilon) + bias over each row; `statistics` [rows, 2] gets the mean and the
     /// inverse deviation. `gain` and `bias` are [1, columns]; `output` may be `input`.
     func layerNorm(_ input: Matrix, gain: Matrix, bias: Matrix, epsilon: Double, into output: Matrix, statistics: Matrix)
-    /// Adds to the gradients of gain and bias, and makes `gradient`, that of the output, that of the input.
+    /// Adds to the gradients of gain and bias, and makes `gradient`, that of the output, that of the input. Where `residual` is given,
+    /// the gradient of a connection around the norm, that of the input is added to it, and `gradient` is scratch memory afterwards.
     func layerNormBackward(
-        _ input: Matrix, gain: Matrix, statistics: Matrix, gradient: Matrix, gainGradient: Matrix, biasGradient: Matrix)
+        _ input: Matrix, gain: Matrix, statistics: Matrix, gradient: Matrix, residual: Matrix?, gainGradient: Matrix,
+        biasGradient: Matrix)
 
     /// The end of a step of a recurrent layer: clips `values` [rows, columns], and writes what `ending` makes of them to `output`.
     func endStep(_ values: Matrix, _ ending: StepEnding, into output: Matrix)
@@ -205,8 +213,10 @@ public protocol Backend: AnyObject {
 
     /// Scaled dot-product attention: from queries, keys and values [rows, heads x 3 size] to [rows, heads x size]; see `Attention`.
     func attend(_ attention: Attention, _ input: Matrix, into output: Matrix)
-    /// The backward pass of `attend`: writes the gradient of its input from that of its output.
-    func attendBackward(_ attention: Attention, _ input: Matrix, outputGradient: Matrix, into inputGradient: Matrix)
+    /// The backward pass of `attend`: writes the gradient of its input from that of its output, and adds the sum over its rows to
+    /// `biasGradient` [1, heads x 3 size], that of a bias in the input.
+    func attendBackward(
+        _ attention: Attention, _ input: Matrix, outputGradient: Matrix, into inputGradient: Matrix, biasGradient: Matrix)
 
     // MARK: Words letter by letter
 
@@ -349,8 +359,8 @@ extension Backend {
         if let factors = ending.factors { multiply(gradient, by: factors) }
         if let norm = ending.norm {
             layerNormBackward(
-                values, gain: norm.gain, statistics: norm.statistics, gradient: gradient, gainGradient: norm.gainGradient ?? norm.gain,
-                biasGradient: norm.biasGradient ?? norm.bias)
+                values, gain: norm.gain, statistics: norm.statistics, gradient: gradient, residual: nil,
+                gainGradient: norm.gainGradient ?? norm.gain, biasGradient: norm.biasGradient ?? norm.bias)
         }
         if ending.clip < .infinity { maskClipped(gradient, by: values, bound: ending.clip) }
     }

@@ -10,14 +10,18 @@ extension ProcessorBackend {
     /// else: not on the other rows, the number of threads, or whether `right` was packed before. It is the sum, in
     /// order, of one chain of multiply-adds for each `blockDepth` of the depth.
     public func multiply(_ left: some Factor, _ right: some Factor, into result: Matrix, adding: Bool) {
-        let left = left.operand
-        let right = right.operand
+        multiply(left.operand, right.operand, into: result, adding ? .result : .nothing)
+    }
+
+    public func multiply(_ left: some Factor, _ right: some Factor, bias: Matrix, into result: Matrix) {
+        precondition(bias.columns == result.columns)
+        multiply(left.operand, right.operand, into: result, .row(bias.start))
+    }
+
+    private func multiply(_ left: Operand, _ right: Operand, into result: Matrix, _ addend: ProductJob.Addend) {
         check(left, rows: right.rows, columns: right.columns, result)
         let depth = left.columns
-        guard depth > 0 && result.rows > 0 && result.columns > 0 else {
-            if !adding { result.fill(0) }
-            return
-        }
+        guard depth > 0 && result.rows > 0 && result.columns > 0 else { return write(addend, to: result) }
         operations += 2 * Double(result.rows) * Double(result.columns) * Double(depth)
         let cut = ProductCut(rows: result.rows, columns: result.columns, depth: depth, kernels: kernels, threads: pool.threads)
         let leftSize = cut.packsLeft ? LeftPanels.size(rows: cut.rows, depth: cut.depth) : 0
@@ -40,21 +44,19 @@ extension ProcessorBackend {
                     pool.run(ProductJob(
                         left: cut.packsLeft ? .packed(leftPanels) : .stored(leftPart),
                         right: cut.packsRight ? .packed(rightPanels) : .stored(rightPart),
-                        result: result.rows(rows).columns(columns), depth: extent, adding: adding || first > 0, cut: cut,
-                        memory: memory + leftSize + rightSize, kernels: kernels))
+                        result: result.rows(rows).columns(columns), depth: extent,
+                        addend: first > 0 ? .result : addend.moved(column), cut: cut, memory: memory + leftSize + rightSize,
+                        kernels: kernels))
                 }
             }
         }
     }
 
     /// Multiplies by a right factor that was packed before.
-    func multiply(_ left: some Factor, _ panels: RightPanels, into result: Matrix, adding: Bool = false) {
+    func multiply(_ left: some Factor, _ panels: RightPanels, into result: Matrix, _ addend: ProductJob.Addend) {
         let left = left.operand
         check(left, rows: panels.depth, columns: panels.columns, result)
-        guard panels.depth > 0 && result.rows > 0 && result.columns > 0 else {
-            if !adding { result.fill(0) }
-            return
-        }
+        guard panels.depth > 0 && result.rows > 0 && result.columns > 0 else { return write(addend, to: result) }
         operations += 2 * Double(result.rows) * Double(result.columns) * Double(panels.depth)
         let cut = ProductCut(rows: result.rows, packed: panels, kernels: kernels, threads: pool.threads)
         let leftSize = cut.packsLeft ? LeftPanels.size(rows: cut.rows, depth: cut.depth) : 0
@@ -66,7 +68,16 @@ extension ProcessorBackend {
             if cut.packsLeft { pack(Packing(part: part, panels: leftPanels), nil) }
             pool.run(ProductJob(
                 left: cut.packsLeft ? .packed(leftPanels) : .stored(part), right: .packed(panels), result: result.rows(rows),
-                depth: panels.depth, adding: adding, cut: cut, memory: memory + leftSize, kernels: kernels))
+                depth: panels.depth, addend: addend, cut: cut, memory: memory + leftSize, kernels: kernels))
+        }
+    }
+
+    /// The product of factors without depth.
+    private func write(_ addend: ProductJob.Addend, to result: Matrix) {
+        switch addend {
+        case .nothing: result.fill(0)
+        case .result: break
+        case .row(let row): for index in 0..<result.rows { result.row(index).update(from: row, count: result.columns) }
         }
     }
 

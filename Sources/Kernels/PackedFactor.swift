@@ -80,7 +80,17 @@ extension ProcessorBackend {
             precondition(!left.isTransposed, "rows become bytes, not columns")
             multiply(left.matrix, quantized, into: result, adding: adding)
         } else {
-            multiply(left, right.panels(kernels), into: result, adding: adding)
+            multiply(left, right.panels(kernels), into: result, adding ? .result : .nothing)
+        }
+    }
+
+    public func multiply(_ left: some Factor, _ right: PackedFactor, bias: Matrix, into result: Matrix) {
+        precondition(bias.columns == result.columns)
+        if right.quantized != nil {
+            multiply(left, right, into: result, adding: false)
+            addRow(bias, to: result)
+        } else {
+            multiply(left, right.panels(kernels), into: result, .row(bias.start))
         }
     }
 }

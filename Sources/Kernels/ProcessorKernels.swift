@@ -1,7 +1,7 @@
 internal import CKernels
 
-/// The innermost loops, as fast as the processor allows: tiles of products, the cells of an LSTM, recurrences of single units, and
-/// the scores of an evaluation.
+/// The innermost loops, as fast as the processor allows: tiles of products, the cells of an LSTM, recurrences of single units, the
+/// scores of an evaluation, dropout, and Adam.
 public struct ProcessorKernels: @unchecked Sendable {
     private let title: UnsafePointer<CChar>
     /// The size of the largest tile of a product.
@@ -13,6 +13,8 @@ public struct ProcessorKernels: @unchecked Sendable {
     let backwardCells: ContourCellsBackward
     let addScores: ContourAddScores
     let forwardQRNN, backwardQRNN, forwardSRU, backwardSRU: ContourRecur
+    let drop: ContourDropout
+    let adam: ContourUpdate
 
     public var name: String { String(cString: title) }
 
@@ -30,7 +32,7 @@ public struct ProcessorKernels: @unchecked Sendable {
                     multiplyStrip: $0.multiply_strip, pack: $0.pack, forwardCells: $0.forward_cells,
                     backwardCells: $0.backward_cells, addScores: $0.add_scores,
                     forwardQRNN: $0.qrnn_forward, backwardQRNN: $0.qrnn_backward, forwardSRU: $0.sru_forward,
-                    backwardSRU: $0.sru_backward)
+                    backwardSRU: $0.sru_backward, drop: $0.drop, adam: $0.adam)
             }
         }
     }()

@@ -11,11 +11,23 @@ struct ProductJob: ~Copyable, ParallelJob {
         case stored(FactorPart)
     }
 
+    /// What the product is added to.
+    enum Addend {
+        case nothing, result
+        /// A row of the result's columns, to each of its rows.
+        case row(UnsafeMutablePointer<Float>)
+
+        /// What the product's columns from `column` on are added to.
+        func moved(_ column: Int) -> Addend {
+            if case .row(let row) = self { .row(row + column) } else { self }
+        }
+    }
+
     let left: Source<LeftPanels>
     let right: Source<RightPanels>
     let result: Matrix
     let depth: Int
-    let adding: Bool
+    let addend: Addend
     let cut: ProductCut
     /// Floats for `memorySize(cut)`.
     let memory: UnsafeMutablePointer<Float>
@@ -154,13 +166,23 @@ struct ProductJob: ~Copyable, ParallelJob {
                     ahead = ContourAhead(
                         start: factor + rows.count * depth, panel: depth / ProcessorKernels.leftRun * width, run: width)
                 }
+                let start = result.row(row + rows.lowerBound) + block.columns.lowerBound + first
                 kernels.multiplyStrip(
-                    rows.count, columns, depth, factor, leftPanels.order == .steps, right, rightPanels.depth * width,
-                    result.row(row + rows.lowerBound) + block.columns.lowerBound + first, result.stride,
-                    adding || block.depth.lowerBound > 0, ahead)
+                    rows.count, columns, depth, factor, leftPanels.order == .steps, right, rightPanels.depth * width, start,
+                    result.stride, addend(block, column: first, result: start), ahead)
                 done += columns
                 packing?.advance(to: done, of: panels.count * block.columns.count)
             }
+        }
+    }
+
+    /// What is added to a block's part of the product from one of its columns on, where the result begins at `start`.
+    private func addend(_ block: Block, column: Int, result start: UnsafeMutablePointer<Float>) -> ContourAddend {
+        if block.depth.lowerBound > 0 { return ContourAddend(start: start, stride: result.stride) }
+        return switch addend {
+        case .nothing: ContourAddend(start: nil, stride: 0)
+        case .result: ContourAddend(start: start, stride: result.stride)
+        case .row(let row): ContourAddend(start: row + block.columns.lowerBound + column, stride: 0)
         }
     }
 

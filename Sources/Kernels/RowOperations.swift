@@ -5,14 +5,28 @@ internal import Parallel
 extension ProcessorBackend {
     public func fill(_ target: Matrix, with value: Float) { target.fill(value) }
 
-    public func copy(_ source: Matrix, to target: Matrix) { target.copy(from: source) }
+    public func copy(_ source: Matrix, to target: Matrix) {
+        struct Job: PairJob {
+            let source, target: Matrix
+
+            func run(_ source: UnsafeMutablePointer<Float>, _ target: UnsafeMutablePointer<Float>, count: Int) {
+                target.update(from: source, count: count)
+            }
+        }
+        precondition(source.rows == target.rows && source.columns == target.columns)
+        pool.run(Job(source: source, target: target))
+    }
 
     public func add(_ source: Matrix, to target: Matrix) {
-        precondition(source.rows == target.rows && source.columns == target.columns)
-        if source.isDense && target.isDense {
-            return Vector.add(source.start, to: target.start, count: source.rows * source.columns)
+        struct Job: PairJob {
+            let source, target: Matrix
+
+            func run(_ source: UnsafeMutablePointer<Float>, _ target: UnsafeMutablePointer<Float>, count: Int) {
+                Vector.add(source, to: target, count: count)
+            }
         }
-        for row in 0..<source.rows { Vector.add(source.row(row), to: target.row(row), count: source.columns) }
+        precondition(source.rows == target.rows && source.columns == target.columns)
+        pool.run(Job(source: source, target: target))
     }
 
     public func scale(_ target: Matrix, by factor: Float) { target.scale(by: factor) }
@@ -101,18 +115,8 @@ extension ProcessorBackend {
     }
 
     public func addColumnSums(of matrix: Matrix, to sums: Matrix) {
-        struct Job: ParallelJob {
-            let matrix, sums: Matrix
-
-            var tasks: Int { matrix.columns.groups(of: 256) }
-
-            func run(_ task: Int) {
-                let columns = matrix.columns.group(task, of: 256), first = columns.lowerBound
-                for row in 0..<matrix.rows { Vector.add(matrix.row(row) + first, to: sums.start + first, count: columns.count) }
-            }
-        }
         precondition(matrix.columns == sums.columns)
-        pool.run(Job(matrix: matrix, sums: sums))
+        pool.run(PartialSums(partials: matrix, target: sums.start))
     }
 
     public func gather(_ rows: Numbers, of table: Matrix, into target: Matrix) {

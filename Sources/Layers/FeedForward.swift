@@ -4,7 +4,7 @@ internal import Kernels
 ///
 ///     y = f(x W1 + b1) W2
 ///
-/// The bias of W2 is added with the residual (`Backend.addResidual`). What the function gives is not kept for the backward pass,
+/// The bias of W2 is added with the residual (`Backend.addResidual`), whose backward pass makes its gradient. What the function gives is not kept for the backward pass,
 /// which computes it again.
 struct FeedForward: Sendable {
     let function: HiddenFunction
@@ -56,17 +56,13 @@ struct FeedForward: Sendable {
     func backward(_ input: Matrix, outputGradient: Matrix, into inputGradient: Matrix, _ run: Run) {
         let backend = run.backend, products = run.matrix(products, rows: input.rows), hidden = run.matrix(hidden, rows: input.rows)
         let gradient = run.matrix(gradient, rows: input.rows)
-        run.enter(.sums)
-        backend.addColumnSums(of: outputGradient, to: run.gradient(outputBias))
         run.enter(.projectionProducts)
         run.multiply(outputGradient, byTransposed: outputWeight, into: gradient)
         run.enter(.gates)
-        backend.activateBackward(products, bias: run.value(hiddenBias), function, gradient: gradient, into: hidden)
+        backend.activateBackward(
+            products, bias: run.value(hiddenBias), function, gradient: gradient, biasGradient: run.gradient(hiddenBias), into: hidden)
         run.enter(.weightProducts)
         run.addProduct(hidden.transposed, outputGradient, toGradientOf: outputWeight)
-        run.enter(.sums)
-        backend.addColumnSums(of: gradient, to: run.gradient(hiddenBias))
-        run.enter(.weightProducts)
         run.addProduct(input.transposed, gradient, toGradientOf: hiddenWeight)
         run.enter(.inputProducts)
         run.multiply(gradient, byTransposed: hiddenWeight, into: inputGradient)

@@ -33,9 +33,10 @@ public struct LayerNorm: Sendable {
     }
 
     /// Adds to the gradients of gain and bias, and makes `gradient`, that of the output, that of the input.
-    public func backward(_ input: Matrix, gradient: Matrix, rows: Range<Int>, _ run: Run) {
+    /// - Parameter residual: the gradient of a connection around the norm; that of the input is then added to it, and `gradient` is lost.
+    public func backward(_ input: Matrix, gradient: Matrix, residual: Matrix? = nil, rows: Range<Int>, _ run: Run) {
         run.backend.layerNormBackward(
-            input, gain: run.value(gain), statistics: statistics(rows, run), gradient: gradient,
+            input, gain: run.value(gain), statistics: statistics(rows, run), gradient: gradient, residual: residual,
             gainGradient: run.gradient(gain), biasGradient: run.gradient(bias))
     }
 

@@ -32,8 +32,7 @@ public struct Linear: Layer {
     /// `input` [n, inputs] to [n, outputs].
     public func forward(_ input: Matrix, _ shape: WindowShape, _ run: Run) -> Matrix {
         let output = output(rows: input.rows, run)
-        if let bias { run.backend.broadcast(run.value(bias), to: output) }
-        run.multiply(input, by: weight, into: output, adding: bias != nil)
+        run.multiply(input, by: weight, bias: bias, into: output)
         return output
     }
 

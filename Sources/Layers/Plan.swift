@@ -232,6 +232,16 @@ public struct Run {
         }
     }
 
+    /// result = input * weight + bias: [n, inputs] to [n, outputs].
+    func multiply(_ input: Matrix, by weight: Parameter, bias: Parameter?, into result: Matrix) {
+        guard let bias else { return multiply(input, by: weight, into: result) }
+        if let packed = packed(weight) {
+            backend.multiply(input, packed, bias: value(bias), into: result)
+        } else {
+            backend.multiply(input, value(weight), bias: value(bias), into: result)
+        }
+    }
+
     /// result = gradient * transposed weight, or result += … with `adding`: [n, outputs] to [n, inputs].
     func multiply(_ gradient: Matrix, byTransposed weight: Parameter, into result: Matrix, adding: Bool = false) {
         if let packed = store(of: weight).packedWeights?.transposed(weight) {

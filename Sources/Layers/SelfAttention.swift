@@ -4,7 +4,7 @@ internal import Kernels
 ///
 ///     y = concatenation over heads of attention(x Wq, x Wk, x Wv), times Wo
 ///
-/// The bias of Wo is added with the residual (`Backend.addResidual`).
+/// The bias of Wo is added with the residual (`Backend.addResidual`), whose backward pass makes its gradient.
 struct SelfAttention: Sendable {
     let heads: Int
     /// True if a step sees itself and those before it, false if it sees all.
@@ -59,9 +59,8 @@ struct SelfAttention: Sendable {
     func forward(_ input: Matrix, into output: Matrix, _ shape: WindowShape, _ run: Run) {
         let backend = run.backend, parts = run.matrix(parts, rows: shape.rows), attended = run.matrix(attended, rows: shape.rows)
         run.enter(.inputProducts)
-        run.multiply(input, by: inputWeight, into: parts)
+        run.multiply(input, by: inputWeight, bias: inputBias, into: parts)
         run.enter(.attention)
-        backend.addRow(run.value(inputBias), to: parts)
         backend.attend(attention(shape, run), parts, into: attended)
         run.enter(.projectionProducts)
         run.multiply(attended, by: outputWeight, into: output)
@@ -72,16 +71,13 @@ struct SelfAttention: Sendable {
         let backend = run.backend, rows = shape.rows
         let parts = run.matrix(parts, rows: rows), attended = run.matrix(attended, rows: rows)
         let partsGradient = run.matrix(partsGradient, rows: rows), attendedGradient = run.matrix(attendedGradient, rows: rows)
-        run.enter(.sums)
-        backend.addColumnSums(of: outputGradient, to: run.gradient(outputBias))
         run.enter(.weightProducts)
         run.addProduct(attended.transposed, outputGradient, toGradientOf: outputWeight)
         run.enter(.projectionProducts)
         run.multiply(outputGradient, byTransposed: outputWeight, into: attendedGradient)
         run.enter(.attention)
-        backend.attendBackward(attention(shape, run), parts, outputGradient: attendedGradient, into: partsGradient)
-        run.enter(.sums)
-        backend.addColumnSums(of: partsGradient, to: run.gradient(inputBias))
+        backend.attendBackward(
+            attention(shape, run), parts, outputGradient: attendedGradient, into: partsGradient, biasGradient: run.gradient(inputBias))
         run.enter(.weightProducts)
         run.addProduct(input.transposed, partsGradient, toGradientOf: inputWeight)
         run.enter(.inputProducts)

@@ -88,6 +88,34 @@ private func buffer(_ values: [Float]) -> FloatBuffer {
         #expect(Array(result.elements) == [1, 2, 3, 4])
         compute.multiply(Matrix(empty, rows: 2, columns: 0), Matrix(empty, rows: 0, columns: 2), into: target)
         #expect(Array(result.elements) == [0, 0, 0, 0])
+        let bias = buffer([5, 6])
+        compute.multiply(
+            Matrix(empty, rows: 2, columns: 0), Matrix(empty, rows: 0, columns: 2), bias: Matrix(bias, rows: 1, columns: 2), into: target)
+        #expect(Array(result.elements) == [5, 6, 5, 6])
+    }
+
+    /// A bias gives the bits of a product that is added to rows of it, packed or not, for all kernels.
+    @Test(arguments: shapes) func addsABias(shape: (rows: Int, columns: Int, depth: Int)) {
+        let (rows, columns, depth) = shape
+        var random = Random(seed: 3, stream: "product")
+        let memory = (
+            buffer(randomFloats(rows * depth, &random)), buffer(randomFloats(depth * columns, &random)),
+            buffer(randomFloats(columns, &random)), FloatBuffer(count: rows * columns), FloatBuffer(count: rows * (columns + 3)))
+        let left = Matrix(memory.0, rows: rows, columns: depth), right = Matrix(memory.1, rows: depth, columns: columns)
+        let bias = Matrix(memory.2, rows: 1, columns: columns), expected = Matrix(memory.3, rows: rows, columns: columns)
+        let result = Matrix(memory.4.start, rows: rows, columns: columns, stride: columns + 3)
+        for kernels in ProcessorKernels.available {
+            let compute = ProcessorBackend(pool: ThreadPool(threads: 2), kernels: kernels)
+            compute.broadcast(bias, to: expected)
+            compute.multiply(left, right, into: expected, adding: true)
+            memory.4.fill(.nan)
+            compute.multiply(left, right, bias: bias, into: result)
+            #expect(result.values == expected.values, "\(kernels.name)")
+            memory.4.fill(.nan)
+            compute.multiply(left, compute.packed(right), bias: bias, into: result)
+            #expect(result.values == expected.values, "\(kernels.name)")
+            #expect((0..<rows).allSatisfy { result.row($0)[columns].isNaN })
+        }
     }
 
     @Test(arguments: shapes) func bitsDoNotDependOnThreads(shape: (rows: Int, columns: Int, depth: Int)) {

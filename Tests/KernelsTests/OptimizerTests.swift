@@ -27,9 +27,13 @@ import Testing
         ]
     }
 
-    @Test(arguments: Reference.all) func agreesWithPyTorch(reference: Reference) {
-        let final = Self.run(reference, weights: [0, 0.7, 1.4], steps: 3, threads: 1)
-        for (computed, expected) in zip(final, reference.expected) { #expect(abs(computed - expected) < 2e-7) }
+    /// With further weights behind the three, they are updated as vectors.
+    @Test(arguments: Reference.all, [0, 34]) func agreesWithPyTorch(reference: Reference, further: Int) {
+        for kernels in ProcessorKernels.available {
+            let weights = [0, 0.7, 1.4] + [Float](repeating: 0.3, count: further)
+            let final = Self.run(reference, weights: weights, steps: 3, threads: 1, kernels: kernels)
+            for (computed, expected) in zip(final, reference.expected) { #expect(abs(computed - expected) < 2e-7, "\(kernels.name)") }
+        }
     }
 
     @Test func clearsTheGradientAndScalesIt() {
@@ -73,9 +77,11 @@ import Testing
         }
     }
 
-    private static func run(_ reference: Reference, weights: [Float], steps: Int, threads: Int) -> [Float] {
+    private static func run(
+        _ reference: Reference, weights: [Float], steps: Int, threads: Int, kernels: ProcessorKernels = .fastest
+    ) -> [Float] {
         let memory = Memory(count: weights.count, reference.optimizer)
-        let compute = ProcessorBackend(pool: ThreadPool(threads: threads))
+        let compute = ProcessorBackend(pool: ThreadPool(threads: threads), kernels: kernels)
         for index in weights.indices { memory.weights.start[index] = weights[index] }
         for step in 1...steps {
             for index in weights.indices {

@@ -1,3 +1,4 @@
+import Parallel
 import Testing
 
 @_spi(HostMemory) import Kernels
@@ -65,5 +66,19 @@ import Testing
         #expect(factors() != factors(seed: 2))
         #expect(factors() != factors(site: 3))
         #expect(factors() != factors(step: 4))
+    }
+
+    /// The kernels draw what the definition says, from even and odd positions on, and for more numbers than they draw at a time.
+    @Test func kernelsDrawTheSameDropout() {
+        let draw = DropoutDraw(rate: 0.3, seed: 4, site: 1, step: 7)
+        for kernels in ProcessorKernels.available {
+            for (columns, rows) in [(1, 3), (7, 5), (64, 2), (65, 3), (512, 2), (513, 3), (1500, 2)] {
+                let factors = FloatBuffer(count: rows * columns), compute = ProcessorBackend(pool: ThreadPool(threads: 2), kernels: kernels)
+                compute.fill(Matrix(factors, rows: rows, columns: columns), with: draw)
+                #expect(
+                    factors.elements.indices.allSatisfy { factors.elements[$0] == draw.factor(at: $0) },
+                    "\(kernels.name), \(rows) x \(columns)")
+            }
+        }
     }
 }

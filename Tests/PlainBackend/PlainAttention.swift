@@ -19,7 +19,9 @@ extension PlainBackend {
         }
     }
 
-    public func attendBackward(_ attention: Attention, _ input: Matrix, outputGradient: Matrix, into inputGradient: Matrix) {
+    public func attendBackward(
+        _ attention: Attention, _ input: Matrix, outputGradient: Matrix, into inputGradient: Matrix, biasGradient: Matrix
+    ) {
         let above = Grid(outputGradient), result = Grid(inputGradient)
         var sums = [[Double]](repeating: [Double](repeating: 0, count: result.columns), count: result.rows)
         for head in PlainHead.all(attention, input) {
@@ -44,6 +46,7 @@ extension PlainBackend {
             }
         }
         for row in sums.indices { result.setRow(row, sums[row]) }
+        addColumnSums(of: inputGradient, to: biasGradient)
     }
 }
 

@@ -206,6 +206,16 @@ extension PlainBackend {
         multiply(Factored(left.operand), Factored(right.operand), into: result, adding: adding)
     }
 
+    public func multiply(_ left: some Factor, _ right: some Factor, bias: Matrix, into result: Matrix) {
+        broadcast(bias, to: result)
+        multiply(left, right, into: result, adding: true)
+    }
+
+    public func multiply(_ left: some Factor, _ right: PackedFactor, bias: Matrix, into result: Matrix) {
+        broadcast(bias, to: result)
+        multiply(left, right, into: result, adding: true)
+    }
+
     private func multiply(_ left: Factored, _ right: Factored, into result: Matrix, adding: Bool) {
         precondition(left.columns == right.rows && left.rows == result.rows && right.columns == result.columns)
         operations += 2 * Double(left.rows * right.columns * left.columns)
@@ -270,17 +280,23 @@ extension PlainBackend {
         values.fill { input[$0, $1] + (values[$0, $1] + bias[0, $1]) * factor(draw, at: $0 * columns + $1) }
     }
 
+    public func addResidualBackward(_ gradient: Matrix, _ draw: DropoutDraw?, into target: Matrix, biasGradient: Matrix) {
+        drop(gradient, draw, into: target)
+        addColumnSums(of: target, to: biasGradient)
+    }
+
     public func activate(_ input: Matrix, bias: Matrix, _ function: HiddenFunction, into output: Matrix) {
         let input = Grid(input), bias = Grid(bias)
         Grid(output).fill { function.value(input[$0, $1] + bias[0, $1]).value }
     }
 
     public func activateBackward(
-        _ input: Matrix, bias: Matrix, _ function: HiddenFunction, gradient: Matrix, into output: Matrix
+        _ input: Matrix, bias: Matrix, _ function: HiddenFunction, gradient: Matrix, biasGradient: Matrix, into output: Matrix
     ) {
-        let input = Grid(input), bias = Grid(bias), gradient = Grid(gradient)
+        let input = Grid(input), bias = Grid(bias), slopes = Grid(gradient)
         Grid(output).fill { function.value(input[$0, $1] + bias[0, $1]).value }
-        gradient.fill { gradient[$0, $1] * function.value(input[$0, $1] + bias[0, $1]).slope }
+        slopes.fill { slopes[$0, $1] * function.value(input[$0, $1] + bias[0, $1]).slope }
+        addColumnSums(of: gradient, to: biasGradient)
     }
 
     public func multiply(_ target: Matrix, by factors: Matrix) {
@@ -310,8 +326,10 @@ extension PlainBackend {
     }
 
     public func layerNormBackward(
-        _ input: Matrix, gain: Matrix, statistics: Matrix, gradient: Matrix, gainGradient: Matrix, biasGradient: Matrix
+        _ input: Matrix, gain: Matrix, statistics: Matrix, gradient: Matrix, residual: Matrix?, gainGradient: Matrix,
+        biasGradient: Matrix
     ) {
+        let residual = residual.map { Grid($0) }
         let (input, gain, statistics, gradient) = (Grid(input), Grid(gain), Grid(statistics), Grid(gradient))
         let (gainGradient, biasGradient) = (Grid(gainGradient), Grid(biasGradient))
         for row in 0..<input.rows {
@@ -322,7 +340,12 @@ extension PlainBackend {
                 biasGradient[0, column] += dy[column]
             }
             let size = Double(u.count), meanU = u.reduce(0, +) / size, meanUZ = zip(u, z).reduce(0) { $0 + $1.0 * $1.1 } / size
-            gradient.setRow(row, u.indices.map { inverse * (u[$0] - meanU - z[$0] * meanUZ) })
+            let own = u.indices.map { inverse * (u[$0] - meanU - z[$0] * meanUZ) }
+            if let residual {
+                residual.setRow(row, own.indices.map { residual[row, $0] + own[$0] })
+            } else {
+                gradient.setRow(row, own)
+            }
         }
     }
 }

@@ -30,7 +30,14 @@ typedef struct {
     intptr_t panel, run;
 } ContourAhead;
 
-/// result = left * right, or result += left * right: one panel of a left factor times as many of a right one as have `columns`
+/// What a product is added to: the result itself, or rows `stride` floats apart; with a stride of 0, one row.
+typedef struct {
+    /// NULL: nothing is added.
+    const float *start;
+    intptr_t stride;
+} ContourAddend;
+
+/// result = left * right + addend: one panel of a left factor times as many of a right one as have `columns`
 /// columns. Each element is that of a `ContourTileProduct`.
 ///
 /// - left: as a tile's; with `steps`, [depth][rows].
@@ -38,7 +45,7 @@ typedef struct {
 /// - result: [rows][stride]
 typedef void (*ContourStripProduct)(
     intptr_t rows, intptr_t columns, intptr_t depth, const float *left, bool steps, const float *right, intptr_t distance,
-    float *result, intptr_t stride, bool adding, ContourAhead ahead);
+    float *result, intptr_t stride, ContourAddend addend, ContourAhead ahead);
 
 /// Copies rows of a right factor, `stride` floats apart, into panels of the kernels' columns, whose starts are `distance` floats
 /// apart.
@@ -84,6 +91,24 @@ typedef struct {
 
 typedef void (*ContourRecur)(const ContourRecurrence *run);
 
+/// Writes factors of inverted dropout, 0 or `kept`, for the `count` numbers from `position` on, which is even; see `DropoutDraw`.
+typedef void (*ContourDropout)(
+    uint64_t key, uint64_t position, uint32_t threshold, float kept, float *factors, intptr_t count);
+
+/// The numbers of one update; see `Adam`.
+typedef struct {
+    float beta1, fresh1, beta2, fresh2, epsilon;
+    /// Of the gradient, and of the second moment.
+    float scale, second_factor;
+    /// What is left of a weight.
+    float kept;
+    float rate;
+} ContourAdam;
+
+/// Updates `count` weights and moments, and makes their gradients zero.
+typedef void (*ContourUpdate)(
+    const ContourAdam *rule, float *weights, float *gradients, float *first, float *second, intptr_t count);
+
 /// Lists that the candidates of a position are dealt out to, one for each lane of the widest vectors.
 #define CONTOUR_SCORE_LANES 16
 
@@ -119,6 +144,8 @@ typedef struct {
     ContourCellsBackward backward_cells;
     ContourAddScores add_scores;
     ContourRecur qrnn_forward, qrnn_backward, sru_forward, sru_backward;
+    ContourDropout drop;
+    ContourUpdate adam;
 } ContourKernels;
 
 /// Writes at most `capacity` of the sets of kernels that this processor runs, the fastest first, and returns how many
