@@ -12,6 +12,7 @@ extension CUDABackend {
             self.attention = attention
             steps = input.rows / attention.batch
             size = attention.size(input)
+            precondition(attention.starts == nil, "sequences lie side by side on a GPU")
             precondition(input.rows == steps * attention.batch && input.columns == 3 * attention.heads * size)
         }
 

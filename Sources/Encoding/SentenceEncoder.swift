@@ -187,13 +187,15 @@ public final class SentenceEncoder {
     private func run(_ batch: ArraySlice<Int>, of group: SentenceGroup) throws {
         let sentences = batch.map { group.sentences[$0] }
         let lengths = sentences.map { $0.length + marks }
-        input.begin(rows: (lengths.first ?? 0) * lengths.count)
-        let shape = WindowShape(lengths: lengths, endingBy: limits.endsTogether, in: input.lengths)
+        input.begin(rows: limits.isPacked ? lengths.reduce(0, +) : (lengths.first ?? 0) * lengths.count)
+        let shape = limits.isPacked
+            ? WindowShape(packing: lengths, in: input.sequences)
+            : WindowShape(lengths: lengths, endingBy: limits.endsTogether, in: input.sequences)
         var places: [[StepRows]] = []
         for (column, sentence) in sentences.enumerated() {
             for direction in encoder.directions.indices {
-                input.putMark(direction, row: column, closing: false)
-                if marks > 1 { input.putMark(direction, row: (sentence.length + 1) * shape.batch + column, closing: true) }
+                input.putMark(direction, row: shape.row(0, of: column), closing: false)
+                if marks > 1 { input.putMark(direction, row: shape.row(sentence.length + 1, of: column), closing: true) }
             }
             places.append(encoder.directions.map { rows($0.direction, sentence.length, column, shape) })
             input.put(sentence.words, rows: places[column], counted: true)
@@ -209,7 +211,7 @@ public final class SentenceEncoder {
     private func rows(_ direction: Direction, _ length: Int, _ column: Int, _ shape: WindowShape) -> StepRows {
         let first = direction.step(of: 0, length: length)
         return StepRows(
-            first: (1 + first) * shape.batch + column, stride: (direction.step(of: 1, length: length) - first) * shape.batch)
+            first: shape.row(1 + first, of: column), stride: (direction.step(of: 1, length: length) - first) * shape.rowStride)
     }
 }
 

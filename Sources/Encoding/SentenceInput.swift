@@ -135,8 +135,8 @@ final class SentenceInput: NumberedWords {
         for numbers in numbers.current.each { numbers[0..<rows].fill(EncoderConfiguration.Mark.begin) }
     }
 
-    /// Room for the lengths of the batch's sentences, which layers may read.
-    var lengths: Numbers { numbers.current.lengths }
+    /// Room for the lengths of the batch's sentences, and for their first rows, which layers may read.
+    var sequences: Numbers { numbers.current.sequences }
 
     /// Puts a mark of the sentence to a direction's row: the one with which the direction begins, or the one with which it ends.
     func putMark(_ direction: Int, row: Int, closing: Bool) {
@@ -239,16 +239,16 @@ struct StepRows {
     func dropped(_ count: Int) -> StepRows { StepRows(first: self[count], stride: stride) }
 }
 
-/// Numbers of rows, for each of several directions, and the lengths of sequences.
+/// Numbers of rows, for each of several directions, and two numbers for each sequence.
 private final class RowNumbers {
     let each: [Numbers]
-    let lengths: Numbers
+    let sequences: Numbers
     private let memory: FloatBuffer
 
     init(_ directions: Int, rows: Int, sequences: Int, _ backend: any Backend) {
-        let memory = backend.allocateShared(directions * rows + sequences)
+        let memory = backend.allocateShared(directions * rows + 2 * sequences)
         self.memory = memory
         each = (0..<directions).map { Numbers(memory, at: $0 * rows, count: rows) }
-        lengths = Numbers(memory, at: directions * rows, count: sequences)
+        self.sequences = Numbers(memory, at: directions * rows, count: 2 * sequences)
     }
 }

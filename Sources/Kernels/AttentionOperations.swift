@@ -9,7 +9,7 @@ internal import Synchronization
 ///
 /// Rows are time-major, as those of a window: row t * batch + b is step t of sequence b. A row of the input holds query, key and
 /// value of the first head, then those of the second, and so on: [rows, heads x 3 size]; a row of the output holds the heads side
-/// by side: [rows, heads x size].
+/// by side: [rows, heads x size]. On the processor sequences may also lie one behind the other (`starts`).
 public struct Attention: Sendable {
     public let heads: Int
     /// Sequences side by side.
@@ -18,6 +18,8 @@ public struct Attention: Sendable {
     public let isCausal: Bool
     /// The steps of each sequence, [batch]; `nil`: all. Outputs of later rows are zeros, and nobody sees them.
     public let lengths: Numbers?
+    /// The first row of each sequence, [batch], where they lie one behind the other: then all rows are steps of the `lengths` given.
+    public let starts: Numbers?
     /// The draw of dropout, which decides for each of the steps x steps weights of a sequence and head whether it becomes zero; `nil`
     /// drops none.
     public let dropout: DropoutDraw?
@@ -25,9 +27,12 @@ public struct Attention: Sendable {
     /// The scores that a device makes at a time: those of whole heads, and of one at least.
     public static let mostDeviceScores = 1 << 24
 
-    public init(heads: Int, batch: Int, isCausal: Bool, lengths: Numbers? = nil, dropout: DropoutDraw? = nil) {
+    public init(
+        heads: Int, batch: Int, isCausal: Bool, lengths: Numbers? = nil, starts: Numbers? = nil, dropout: DropoutDraw? = nil
+    ) {
+        precondition(starts == nil || lengths != nil, "sequences one behind the other have lengths")
         (self.heads, self.batch, self.isCausal) = (heads, batch, isCausal)
-        (self.lengths, self.dropout) = (lengths, dropout)
+        (self.lengths, self.starts, self.dropout) = (lengths, starts, dropout)
     }
 
     /// The size of a head whose input is [rows, heads x 3 size].
@@ -77,9 +82,14 @@ private struct AttentionHeads {
         self.attention = attention
         self.input = input
         self.kernels = kernels
-        steps = input.rows / attention.batch
         size = attention.size(input)
-        precondition(input.rows == steps * attention.batch && input.columns == 3 * attention.heads * size)
+        precondition(input.columns == 3 * attention.heads * size)
+        if attention.starts != nil, let lengths = attention.lengths {
+            steps = (0..<attention.batch).reduce(0) { max($0, Int(lengths[$1])) }
+        } else {
+            steps = input.rows / attention.batch
+            precondition(input.rows == steps * attention.batch)
+        }
     }
 
     var count: Int { attention.batch * attention.heads }
@@ -100,8 +110,13 @@ private struct AttentionHeads {
     /// `size` columns of some steps of a sequence.
     func columns(of matrix: Matrix, _ sequence: Int, _ first: Int, _ steps: Range<Int>) -> Matrix {
         Matrix(
-            matrix.row(steps.lowerBound * attention.batch + sequence) + first, rows: steps.count, columns: size,
-            stride: attention.batch * matrix.stride)
+            matrix.row(row(steps.lowerBound, sequence)) + first, rows: steps.count, columns: size,
+            stride: (attention.starts == nil ? attention.batch : 1) * matrix.stride)
+    }
+
+    /// The row of a step of a sequence.
+    func row(_ step: Int, _ sequence: Int) -> Int {
+        attention.starts.map { Int($0[sequence]) + step } ?? step * attention.batch + sequence
     }
 
     /// The blocks of queries of a sequence.
@@ -213,8 +228,9 @@ private struct AttentionHeads {
 
     /// Sets what a sequence has after its end to zero.
     func clearEnd(_ matrix: Matrix, _ sequence: Int, _ columns: Range<Int>, _ length: Int) {
+        guard attention.starts == nil else { return }
         for step in length..<steps {
-            (matrix.row(step * attention.batch + sequence) + columns.lowerBound).update(repeating: 0, count: columns.count)
+            (matrix.row(row(step, sequence)) + columns.lowerBound).update(repeating: 0, count: columns.count)
         }
     }
 }
@@ -330,8 +346,7 @@ private struct AttentionBackward: ~Copyable, ParallelJob {
             isFirst = false
         }
         for step in 0..<length {
-            let row = step * heads.attention.batch + sequence
-            Vector.add(inputGradient.row(row) + columns.lowerBound, to: sum, count: columns.count)
+            Vector.add(inputGradient.row(heads.row(step, sequence)) + columns.lowerBound, to: sum, count: columns.count)
         }
     }
 

@@ -52,7 +52,8 @@ struct SelfAttention: Sendable {
     private func attention(_ shape: WindowShape, _ run: Run) -> Attention {
         precondition(shape.active == nil || isCausal || shape.lengths != nil, "attention to all steps needs the sequences' lengths")
         return Attention(
-            heads: heads, batch: shape.batch, isCausal: isCausal, lengths: shape.lengths, dropout: dropout.draw(run))
+            heads: heads, batch: shape.batch, isCausal: isCausal, lengths: shape.lengths, starts: shape.starts,
+            dropout: dropout.draw(run))
     }
 
     /// `input` [rows, width] to `output` [rows, width].

@@ -85,12 +85,7 @@ public struct Transformer: SequenceEncoder {
         let backend = run.backend, first = run.matrix(first, rows: shape.rows), output = run.matrix(output, rows: shape.rows)
         run.enter(.sums)
         backend.copy(input, to: first)
-        if let positions {
-            precondition(shape.steps <= positions.shape[0], "\(shape.steps) steps with \(positions.shape[0]) learned positions")
-            if shape.steps > 0 { backend.addBlocks(run.value(positions).rows(0..<shape.steps), to: first) }
-        } else {
-            backend.addSinusoids(to: first, batch: shape.batch)
-        }
+        addPositions(to: first, shape, run)
         run.enter(.dropout)
         if let draw = dropout.draw(run) { backend.drop(first, draw, into: first) }
         for index in layers.indices { layers[index].forward(self.input(index, shape, run), shape, run) }
@@ -100,9 +95,30 @@ public struct Transformer: SequenceEncoder {
         return output
     }
 
+    private func addPositions(to words: Matrix, _ shape: WindowShape, _ run: Run) {
+        let backend = run.backend, own = positions.map { run.value($0) }
+        if let own { precondition(shape.steps <= own.rows, "\(shape.steps) steps with \(own.rows) learned positions") }
+        guard shape.steps > 0 else { return }
+        guard let starts = shape.starts, let lengths = shape.lengths else {
+            if let own { backend.addBlocks(own.rows(0..<shape.steps), to: words) } else { backend.addSinusoids(to: words, batch: shape.batch) }
+            return
+        }
+        // The output's memory is free until the last norm.
+        let table = own ?? run.matrix(output, rows: shape.steps)
+        if own == nil {
+            backend.fill(table, with: 0)
+            backend.addSinusoids(to: table, batch: 1)
+        }
+        for sequence in 0..<shape.batch {
+            let first = Int(starts[sequence]), count = Int(lengths[sequence])
+            backend.add(table.rows(0..<count), to: words.rows(first..<first + count))
+        }
+    }
+
     public func backward(
         _ input: Matrix, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
     ) {
+        precondition(shape.starts == nil, "training has sequences side by side")
         let backend = run.backend, rows = 0..<shape.rows
         run.enter(.layerNorm)
         shape.forEachEnded { backend.fill(outputGradient.rows($0), with: 0) }

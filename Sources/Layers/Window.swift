@@ -8,23 +8,47 @@ public enum PassMode: Sendable {
     case training(seed: UInt64, step: Int)
 }
 
-/// The shape of what goes through a recurrent network in one pass: `steps` blocks of `batch` rows, time-major, so that
-/// a sequence is one row of every block.
+/// The shape of what goes through a network in one pass: `steps` blocks of `batch` rows, time-major, so that a sequence is one row of
+/// every block; or, for layers that do not go step by step, sequences one behind the other.
 public struct WindowShape: Sendable {
+    /// Steps of the longest sequence.
     public let steps: Int
     public let batch: Int
+    public let rows: Int
     /// The sequences still running at each step, where sequences of several lengths are sorted longest first; `nil`:
     /// all.
     public let active: [Int]?
     /// The length of each sequence, [batch], where operations read it; `nil`: all steps. Layers ask for it that look at several
     /// steps at once.
     public let lengths: Numbers?
+    /// The first row of each sequence, [batch], where they lie one behind the other, without rows that belong to none; `nil`: side by
+    /// side.
+    public let starts: Numbers?
 
     public init(steps: Int, batch: Int) {
         self.steps = steps
         self.batch = batch
+        rows = steps * batch
         active = nil
         lengths = nil
+        starts = nil
+    }
+
+    /// Sequences one behind the other, in the memory of the host.
+    /// - Parameter numbers: [2 batch], as of `init(lengths:)`.
+    public init(packing lengths: [Int], in numbers: Numbers) {
+        steps = lengths.max() ?? 0
+        batch = lengths.count
+        var rows = 0
+        for (index, length) in lengths.enumerated() {
+            numbers[index] = Int32(length)
+            numbers[batch + index] = Int32(rows)
+            rows += length
+        }
+        self.rows = rows
+        self.lengths = numbers[0..<batch]
+        starts = numbers[batch..<2 * batch]
+        active = nil
     }
 
     /// - Parameters:
@@ -37,6 +61,8 @@ public struct WindowShape: Sendable {
         precondition(zip(lengths, lengths.dropFirst()).allSatisfy { $0 >= $1 }, "lengths must fall")
         steps = lengths.first ?? 0
         batch = lengths.count
+        rows = steps * batch
+        starts = nil
         if let numbers { for (index, length) in lengths.enumerated() { numbers[index] = Int32(length) } }
         self.lengths = numbers.map { $0[0..<lengths.count] }
         var running = lengths.count
@@ -46,7 +72,11 @@ public struct WindowShape: Sendable {
         }
     }
 
-    public var rows: Int { steps * batch }
+    /// The row of a sequence's step.
+    public func row(_ step: Int, of sequence: Int) -> Int { starts.map { Int($0[sequence]) + step } ?? step * batch + sequence }
+
+    /// Rows from one step of a sequence to the next.
+    public var rowStride: Int { starts == nil ? batch : 1 }
 
     /// The rows of step `step` in a matrix of this shape.
     public func block(_ step: Int) -> Range<Int> { step * batch..<(step + 1) * batch }

@@ -133,10 +133,13 @@ import Testing
         }
     }
 
-    /// A sequence's outputs are the same bits alone, and beside longer ones.
-    @Test(arguments: [true, false]) func aBatchDoesNotShow(isCausal: Bool) {
-        let lengths = [90, 65, 64, 3], numbers = FloatBuffer(count: 4), shape = window(lengths, numbers)
-        let options = options { $0.isCausal = isCausal }, whole = fixture(options, shape, training: false)
+    /// A sequence's outputs are the same bits alone, beside longer ones, and behind others.
+    @Test(arguments: [true, false], [true, false]) func aBatchDoesNotShow(isCausal: Bool, isPacked: Bool) {
+        let lengths = [90, 65, 64, 3], numbers = FloatBuffer(count: 8)
+        let shape = isPacked ? WindowShape(packing: lengths, in: Numbers(numbers, count: 8)) : window(lengths, numbers)
+        #expect(shape.rows == (isPacked ? 222 : 360) && shape.steps == 90 && shape.batch == 4)
+        let options = options { ($0.isCausal, $0.learnedPositions) = (isCausal, isCausal ? nil : 100) }
+        let whole = fixture(options, shape, training: false)
         var random = Random(seed: 3)
         let input = OwnedMatrix(shape.rows, 12, random: &random)
         whole.mode = .inference
@@ -144,14 +147,14 @@ import Testing
         for (sequence, length) in lengths.enumerated() {
             let own = OwnedMatrix(length, 12), alone = WindowShape(steps: length, batch: 1)
             for step in 0..<length {
-                let row = 4 * step + sequence
+                let row = shape.row(step, of: sequence)
                 own.matrix.rows(step..<step + 1).copy(from: input.matrix.rows(row..<row + 1))
             }
             let fixture = fixture(options, alone, training: false)
             fixture.mode = .inference
             let outputs = fixture.outputs(own.matrix, alone)
             for step in 0..<length {
-                let row = 4 * step + sequence
+                let row = shape.row(step, of: sequence)
                 #expect(outputs[12 * step..<12 * (step + 1)].elementsEqual(together[12 * row..<12 * (row + 1)]), "\(sequence), \(step)")
             }
         }
