@@ -24,7 +24,7 @@ typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4)));
         right += COLUMNS;                                                           \
     }
 
-/// What is added from a column on.
+/// The addend of the columns from `column` on.
 TARGET static inline __attribute__((always_inline)) ContourAddend JOIN(NAME, _moved)(ContourAddend addend, intptr_t column)
 {
     if (addend.start) addend.start += column;

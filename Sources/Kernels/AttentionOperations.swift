@@ -286,7 +286,7 @@ private struct AttentionForward: ~Copyable, ParallelJob {
 private struct AttentionBackward: ~Copyable, ParallelJob {
     let heads: AttentionHeads
     let outputGradient, inputGradient: Matrix
-    /// [batch, 3 heads x size]: of the rows of each sequence.
+    /// The sums over the rows of each sequence's gradient: [batch, 3 heads x size].
     let sums: Matrix
     let memory: UnsafeMutablePointer<Float>
     let tasks: Int

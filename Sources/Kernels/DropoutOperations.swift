@@ -74,7 +74,8 @@ extension ProcessorBackend {
 
     public func addResidualBackward(_ gradient: Matrix, _ draw: DropoutDraw?, into target: Matrix, biasGradient: Matrix) {
         precondition(gradient.rows == target.rows && gradient.columns == target.columns && biasGradient.columns == target.columns)
-        run(ResidualRowsBackward(gradient: gradient, target: target, draw: draw, kernels: kernels), addingTo: biasGradient.start)
+        let dropped = DroppedRows(source: gradient, target: target, draw: draw, kernels: kernels)
+        run(ResidualRowsBackward(dropped: dropped), addingTo: biasGradient.start)
     }
 }
 
@@ -129,22 +130,15 @@ private struct ResidualRows: RowJob {
     }
 }
 
-/// Writes the gradients of values that dropout and a residual connection come after, and sums those of their bias.
+/// The same rows as `DroppedRows`, of a gradient, and their sum: the gradient of the bias that was added before dropout.
 private struct ResidualRowsBackward: SummedRowJob {
-    let gradient, target: Matrix
-    let draw: DropoutDraw?
-    let kernels: ProcessorKernels
+    let dropped: DroppedRows
 
-    var rows: Int { gradient.rows }
-    var columns: Int { gradient.columns }
+    var rows: Int { dropped.rows }
+    var columns: Int { dropped.columns }
 
     func run(row: Int, sums: UnsafeMutablePointer<Float>) {
-        let gradient = gradient.row(row), target = target.row(row)
-        if let draw {
-            draw.forEachFactor(columns, at: row * columns, by: kernels) { target[$0] = gradient[$0] * $1 }
-        } else {
-            target.update(from: gradient, count: columns)
-        }
-        Vector.add(target, to: sums, count: columns)
+        dropped.run(row: row)
+        Vector.add(dropped.target.row(row), to: sums, count: columns)
     }
 }

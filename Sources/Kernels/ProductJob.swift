@@ -11,13 +11,13 @@ struct ProductJob: ~Copyable, ParallelJob {
         case stored(FactorPart)
     }
 
-    /// What the product is added to.
+    /// The matrix or row to which the product is added.
     enum Addend {
         case nothing, result
         /// A row of the result's columns, to each of its rows.
         case row(UnsafeMutablePointer<Float>)
 
-        /// What the product's columns from `column` on are added to.
+        /// The addend of the product's columns from `column` on.
         func moved(_ column: Int) -> Addend {
             if case .row(let row) = self { .row(row + column) } else { self }
         }
@@ -176,7 +176,7 @@ struct ProductJob: ~Copyable, ParallelJob {
         }
     }
 
-    /// What is added to a block's part of the product from one of its columns on, where the result begins at `start`.
+    /// The addend of a block's columns from `column` on, whose result begins at `start`.
     private func addend(_ block: Block, column: Int, result start: UnsafeMutablePointer<Float>) -> ContourAddend {
         if block.depth.lowerBound > 0 { return ContourAddend(start: start, stride: result.stride) }
         return switch addend {

@@ -19,8 +19,8 @@ public final class DirectionModel {
     public let sharedParameters: ParameterStore?
     public let backend: any Backend
     public let capacity: WindowCapacity
-    private let network: DirectionNetwork
-    private let memory: PassMemory
+    let network: DirectionNetwork
+    let memory: PassMemory
     private let optimizer: (any Optimizer)?
     /// True if the shared layers are this direction's to initialise.
     private let isFirst: Bool
@@ -75,7 +75,7 @@ public final class DirectionModel {
         return output
     }
 
-    private func run(_ mode: PassMode = .inference) -> Run {
+    func run(_ mode: PassMode = .inference) -> Run {
         Run(parameters, shared: sharedParameters, memory: memory, backend: backend, mode: mode)
     }
 
@@ -296,65 +296,6 @@ public final class DirectionModel {
     /// Layer 0 is the input layer; [rows, projection]. Rows of sequences that had ended mean nothing.
     public func layerOutput(_ index: Int, shape: WindowShape) -> Matrix {
         index == 0 ? features(shape, run()) : network.encoder.layerOutput(index - 1, shape, run())
-    }
-
-    // MARK: - State
-
-    /// True if a sequence may go on in a later pass.
-    public var carriesState: Bool { network.state != nil }
-
-    public func resetState() { memory.startsAtZero = true }
-
-    /// Floats of the state that a window takes over from the one before it, for `batch` sequences.
-    private func stateCount(batch: Int) -> Int { (network.state?.stateWidths.reduce(0, +) ?? 0) * batch }
-
-    /// Calls `body` with each matrix of the state, [batch, width], and its part of `buffer`.
-    private func forEachState(_ buffer: FloatBuffer, batch: Int, _ body: (Matrix, Matrix) -> Void) {
-        var first = 0
-        network.state?.forEachState(batch: batch, run()) { state in
-            body(state, Matrix(buffer, at: first, rows: batch, columns: state.columns))
-            first += batch * state.columns
-        }
-    }
-
-    /// The state the next window begins with, for `batch` sequences.
-    public func savedState(batch: Int) -> FloatBuffer {
-        let saved = backend.allocate(stateCount(batch: batch))
-        if !memory.startsAtZero { forEachState(saved, batch: batch) { backend.copy($0, to: $1) } }
-        return saved
-    }
-
-    public func restoreState(_ state: FloatBuffer, batch: Int) {
-        precondition(state.count == stateCount(batch: batch))
-        forEachState(state, batch: batch) { backend.copy($1, to: $0) }
-        // Without a state every window begins in the same way.
-        memory.startsAtZero = network.state == nil
-    }
-
-    /// A state that was saved for `batch` sequences, held by all who will go on from one of them.
-    public final class SavedState {
-        let state: FloatBuffer
-        let batch: Int
-
-        public init(_ model: DirectionModel, batch: Int) {
-            state = model.savedState(batch: batch)
-            self.batch = batch
-        }
-    }
-
-    /// Goes on from sequences of states that were saved: each the row of one.
-    public func restoreState(_ sequences: some Collection<(saved: SavedState, row: Int)>) {
-        var before = 0
-        network.state?.forEachState(batch: sequences.count, run()) { state in
-            for (row, sequence) in sequences.enumerated() {
-                let saved = sequence.saved
-                let source = Matrix(
-                    saved.state, at: before * saved.batch + sequence.row * state.columns, rows: 1, columns: state.columns)
-                backend.copy(source, to: state.rows(row..<row + 1))
-            }
-            before += state.columns
-        }
-        memory.startsAtZero = network.state == nil
     }
 
     /// Reads on from the state there is, without predicting: the states are then in `states`.

@@ -30,7 +30,7 @@ typedef struct {
     intptr_t panel, run;
 } ContourAhead;
 
-/// What a product is added to: the result itself, or rows `stride` floats apart; with a stride of 0, one row.
+/// The addend of a product: the result itself, or rows `stride` floats apart; with a stride of 0, one row.
 typedef struct {
     /// NULL: nothing is added.
     const float *start;
@@ -98,9 +98,9 @@ typedef void (*ContourDropout)(
 /// The numbers of one update; see `Adam`.
 typedef struct {
     float beta1, fresh1, beta2, fresh2, epsilon;
-    /// Of the gradient, and of the second moment.
+    /// Factors of the gradient, and of the second moment.
     float scale, second_factor;
-    /// What is left of a weight.
+    /// The share of a weight that its decay leaves.
     float kept;
     float rate;
 } ContourAdam;
