@@ -24,7 +24,9 @@ public struct OperationBenchmark: Sendable {
         let prepared = operation.prepare(in: memory, sizes)
         let work = operation.work(sizes)
         let yardstick = operation.isProduct ? try openBLAS(memory, operation, sizes) : copy(backend, memory, floats: work)
-        return compare(operation.isProduct ? work : 4 * work, operation.isProduct, { prepared.run(backend) }, yardstick)
+        return compare(
+            operation.isProduct ? work : 4 * work, besideOpenBLAS: operation.isProduct ? sizes.productOperations : nil,
+            { prepared.run(backend) }, yardstick)
     }
 
     /// Measures a product with weights of 8 bits beside the same with packed floats, in billions of operations a second.
@@ -35,17 +37,17 @@ public struct OperationBenchmark: Sendable {
         let packed = backend.packed(right), quantized = backend.quantize(right)
         return withExtendedLifetime(memory) {
             compare(
-                sizes.productOperations, false, { backend.multiply(left, quantized, into: result) },
+                sizes.productOperations, { backend.multiply(left, quantized, into: result) },
                 { backend.multiply(left, packed, into: result) })
         }
     }
 
     private func compare(
-        _ work: Double, _ isBesideOpenBLAS: Bool, _ own: () -> Void, _ yardstick: () -> Void
+        _ work: Double, besideOpenBLAS operations: Double? = nil, _ own: () -> Void, _ yardstick: () -> Void
     ) -> SpeedComparison {
         SpeedComparison(
-            amount: 1e-9 * work, seconds: seconds, threads: threads,
-            pause: isBesideOpenBLAS && threads > 1 ? OpenBLAS.spinning : 0, own: own, yardstick: yardstick)
+            amount: 1e-9 * work, yardstickAmount: operations.map { 1e-9 * $0 }, seconds: seconds, threads: threads,
+            pause: operations != nil && threads > 1 ? OpenBLAS.spinning : 0, own: own, yardstick: yardstick)
     }
 
     private func openBLAS(

@@ -16,12 +16,14 @@ public struct SpeedComparison: Sendable {
 
     /// Measures both in at least three rounds.
     /// - Parameters:
-    ///   - amount: units of work in one call of either.
+    ///   - amount: units of work in one call of the own.
+    ///   - yardstickAmount: units of work in one call of the yardstick, or `nil` where it is as much.
     ///   - seconds: the seconds to measure, about.
     ///   - threads: the threads that the work has; one is timed by the processor's time, which other processes do not take.
     ///   - pause: microseconds to wait before each round, so that threads which spin after their last call are out of the way.
     init(
-        amount: Double, seconds: Double, threads: Int, pause: UInt32 = 0, own: () -> Void, yardstick: () -> Void
+        amount: Double, yardstickAmount: Double? = nil, seconds: Double, threads: Int, pause: UInt32 = 0,
+        own: () -> Void, yardstick: () -> Void
     ) {
         let clock = threads == 1 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC
         func time(_ calls: Int, _ body: () -> Void) -> Double {
@@ -40,7 +42,7 @@ public struct SpeedComparison: Sendable {
         while rounds.count < 3 || now() - start < seconds {
             usleep(pause)
             let (own, yardstick) = (time(calls, own), time(calls, yardstick))
-            rounds.append((amount * Double(calls) / own, amount * Double(calls) / yardstick))
+            rounds.append((amount * Double(calls) / own, (yardstickAmount ?? amount) * Double(calls) / yardstick))
         }
         self.init(rounds)
     }

@@ -44,20 +44,22 @@ extension OperationCase {
         },
     ]
 
-    /// Three heads as large as the depth; a sequence for eight rows, of two steps for each column.
+    /// Three heads as large as the depth, and sequences of two steps for each column, within the measures of a Transformer: `bench
+    /// operations` runs it at the sizes of a layer's products. A sequence for eight rows, and about four times the rows in all at most.
     private static func attention(
         _ name: String, isCausal: Bool, hasLengths: Bool = false, dropout: Float? = nil, storesFactors: Bool = false
     ) -> OperationCase {
-        let heads = 3, batch = { @Sendable (sizes: Sizes) in max(1, sizes.rows / 8) }
-        let steps = { @Sendable (sizes: Sizes) in 2 * sizes.columns }
+        let heads = 3, steps = { @Sendable (sizes: Sizes) in min(2 * sizes.columns, 200) }
+        let batch = { @Sendable (sizes: Sizes) in max(1, min(sizes.rows / 8, 4 * sizes.rows / steps(sizes))) }
+        let size = { @Sendable (sizes: Sizes) in min(sizes.depth, 64) }
         return OperationCase(
             name, isProduct: true, storesFactors: storesFactors,
             work: { sizes in
                 // Two products forward and five backward.
-                14 * Double(heads * batch(sizes) * sizes.depth) * Double(steps(sizes) * steps(sizes)) / (isCausal ? 2 : 1)
+                14 * Double(heads * batch(sizes) * size(sizes)) * Double(steps(sizes) * steps(sizes)) / (isCausal ? 2 : 1)
             }
         ) { memory, sizes in
-            let (batch, size, steps) = (batch(sizes), sizes.depth, steps(sizes)), rows = batch * steps
+            let (batch, size, steps) = (batch(sizes), size(sizes), steps(sizes)), rows = batch * steps
             func make(_ columns: Int) -> Matrix {
                 storesFactors ? memory.factor(rows, columns, scale: 2) : memory.matrix(rows, columns, scale: 2)
             }
