@@ -216,11 +216,7 @@ public struct NetworkOptions: ParsableArguments {
     /// The preset with its input and output layers, as far as options go without having read anything.
     private var base: EncoderConfiguration? {
         guard var configuration = EncoderConfiguration(preset: preset.rawValue, vectorSize: 0) else { return nil }
-        if let encoder, encoder.name != configuration.encoder.name {
-            let (cell, width) = (configuration.encoder.cell, configuration.encoder.width)
-            configuration.encoder = encoder.shape
-            configuration.encoder.family.takeSize(cell: cell, width: width)
-        }
+        encoder?.replaceEncoder(of: &configuration)
         configuration.loss = loss ?? preset.loss
         configuration.objective = objective
         // A preset whose directions share layers has one network then.
@@ -355,6 +351,14 @@ public struct EncoderChoice: ExpressibleByArgument {
     }
 
     public static var allValueStrings: [String] { EncoderShape.kinds.map(\.name) }
+
+    /// Gives a network this encoder, as large as the one it has, unless it has one of this kind.
+    public func replaceEncoder(of configuration: inout EncoderConfiguration) {
+        guard name != configuration.encoder.name else { return }
+        let (cell, width) = (configuration.encoder.cell, configuration.encoder.width)
+        configuration.encoder = shape
+        configuration.encoder.family.takeSize(cell: cell, width: width)
+    }
 }
 
 /// Whole numbers with commas between them.

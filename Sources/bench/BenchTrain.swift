@@ -22,6 +22,9 @@ struct BenchTrain: BenchCommand {
 
     @OptionGroup var sizes: EncoderOptions
 
+    @Option(help: "The layers between input and output, as large as the preset's [the preset's].")
+    var encoder: EncoderChoice?
+
     @Option(help: ArgumentHelp("Measure for about this long, and at least three rounds.", valueName: "x"))
     var seconds = 20.0
 
@@ -38,10 +41,14 @@ struct BenchTrain: BenchCommand {
         guard kernels.kernels == nil || device.device == .processor else {
             throw ValidationError("--kernels are the processor's; leave --device out")
         }
+        let network = try sizes.encoder(encoder)
+        guard !plain || network.encoder.family is LSTMShape else {
+            throw ValidationError("--plain is for LSTM layers; \(network.encoder.name) has no such form")
+        }
     }
 
     func perform() throws {
-        var encoder = try sizes.encoder()
+        var encoder = try sizes.encoder(encoder)
         if plain {
             (encoder.lstm.layerNorm, encoder.lstm.residual, encoder.lstm.dropout) = (false, false, 0)
             (encoder.lstm.cellClip, encoder.lstm.projectionClip) = (nil, nil)

@@ -18,9 +18,11 @@ struct EncoderOptions: ParsableArguments {
         _ = try encoder()
     }
 
+    /// - Parameter kind: the encoder in place of the preset's; `nil`: the preset's.
+    ///
     /// Throws `ValidationError` for sizes that make no network.
-    func encoder() throws -> EncoderConfiguration {
-        try sizes.encoder { configuration in
+    func encoder(_ kind: EncoderChoice? = nil) throws -> EncoderConfiguration {
+        try sizes.encoder(kind) { configuration in
             (configuration.input, configuration.output, configuration.sharesLayers) = (.embeddings, .continuous, false)
         }
     }
@@ -69,9 +71,12 @@ struct SizeOptions: ParsableArguments {
 
     /// Returns the preset with these sizes and the outer layers that `setLayers` gives it. Throws `ValidationError` if there is no
     /// such preset, or the sizes make no network.
-    func encoder(_ setLayers: (inout EncoderConfiguration) -> Void) throws -> EncoderConfiguration {
+    func encoder(
+        _ kind: EncoderChoice? = nil, _ setLayers: (inout EncoderConfiguration) -> Void
+    ) throws -> EncoderConfiguration {
         guard Self.presets.contains(preset), var configuration = EncoderConfiguration(preset: preset, vectorSize: dimension)
         else { throw ValidationError("no preset of the name \(preset) that reads words") }
+        kind?.replaceEncoder(of: &configuration)
         var sizes = EncoderOverrides()
         (sizes.cell, sizes.projection) = (cell, projection)
         if let option = configuration.encoder.family.apply(sizes) {

@@ -11,6 +11,7 @@ import Testing
         let event: String
         let wordsPerSecond: Range?
         let phases: [String: Double]?
+        let withoutProducts: Double?
         let cell, batch, window, dimension, threads: Int?
         let kernels: String?
 
@@ -56,6 +57,16 @@ import Testing
         #expect(result.status == 0, "\(result.errors)")
         let last = try #require(try Self.lines(TrainLine.self, result.text).last)
         #expect(last.cell == 8 && last.dimension == 7 && last.phases?["gates"] != nil && last.phases?["characters"] == nil)
+    }
+
+    /// An encoder as large as that of the preset whose place it takes.
+    @Test func anotherEncoderOfAPresetsSize() async throws {
+        let result = try await runTool(
+            "bench", ["train", "--encoder", "sru", "--json", "-", "--quiet", "--threads", "1"] + Self.tiny)
+        #expect(result.status == 0, "\(result.errors)")
+        let last = try #require(try Self.lines(TrainLine.self, result.text).last)
+        let others = try #require(last.withoutProducts)
+        #expect(last.cell == 32 && last.phases?["gates"] != nil && others > 0 && others < 1)
     }
 
     private struct EncodeLine: Decodable {
@@ -243,7 +254,8 @@ import Testing
 
     @Test(arguments: [
         (["train", "--preset", "huge"], 64), (["train", "--preset", "elmo-sub"], 64), (["train", "--cell", "0"], 64),
-        (["train", "--directions", "3"], 64), (["train", "--kernels", "mmx"], 64),
+        (["train", "--directions", "3"], 64), (["train", "--kernels", "mmx"], 64), (["train", "--encoder", "rnn"], 64),
+        (["train", "--plain", "--encoder", "sru"], 64), (["train", "--plain", "--preset", "transformer-base"], 64),
         (["train", "--batch", "65536", "--window", "65536"], 64), (["train", "--seconds", "0"], 64),
         (["products", "--seconds", "0"], 64), (["products", "--preset", "huge"], 64), (["products", "--kernels", "mmx"], 64),
         (["products", "--int8", "--kernels", oldest], 64),
