@@ -35,7 +35,7 @@ final class OverlappingRun {
         let columns = vectors.layers * vectors.width
         var start = 0
         while start < words.count {
-            let piece = start..<end(from: start, steps, most: max(1, longest / 2 - 1))
+            let piece = start..<end(from: start, steps, most: most)
             let windows = encoder.directions.map { window(around: piece, $0.direction, steps) }
             if memory.count < piece.count * columns { memory = encoder.directions[0].backend.allocateShared(piece.count * columns) }
             let target = Matrix(memory, rows: piece.count, columns: columns)
@@ -44,6 +44,9 @@ final class OverlappingRun {
             start = piece.upperBound
         }
     }
+
+    /// The steps of a piece at most, unless it is one word.
+    private var most: Int { max(1, longest / 2 - 1) }
 
     /// The end of the words from `start` on that take at most so many steps, at least one word.
     private func end(from start: Int, _ steps: [Int], most: Int) -> Int {
@@ -57,9 +60,13 @@ final class OverlappingRun {
 
     /// The window in which a direction reads a piece: a language model that which it reads before the piece, and a network that
     /// reads both ways as much of either side as there is.
+    ///
+    /// Before a last piece that is short the forward direction reads no more than before others: its vectors do not depend on how many
+    /// words follow.
     private func window(around piece: Range<Int>, _ direction: Direction, _ steps: [Int]) -> Window {
         let isBoth = direction == .bidirectional, room = longest - (isBoth ? 2 : 1)
-        var words = piece, length = steps[piece].reduce(0, +)
+        let own = steps[piece].reduce(0, +)
+        var words = piece, length = direction == .forward ? max(own, most) : own
         func grow(_ next: Int) -> Bool {
             guard steps.indices.contains(next), length + steps[next] <= room else { return false }
             length += steps[next]
@@ -72,7 +79,7 @@ final class OverlappingRun {
             guard before || after else { break }
         }
         let isFirst = words.lowerBound == 0, isLast = words.upperBound == steps.count
-        return Window(words: words, steps: length, opens: direction == .backward ? isLast : isFirst, closes: isBoth && isLast)
+        return Window(words: words, steps: steps[words].reduce(0, +), opens: direction == .backward ? isLast : isFirst, closes: isBoth && isLast)
     }
 
     private func run(_ words: [String], _ steps: [Int], _ piece: Range<Int>, _ windows: [Window], into target: Matrix) throws {

@@ -160,7 +160,7 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
         }
         if let complaint = inputComplaint ?? outputComplaint ?? lossComplaint ?? maskingComplaint { return complaint }
         if !isCausal && !encoder.family.seesBothSides {
-            return "the encoder \(encoder.name) reads one way, and the objective masked needs one that sees both sides of a word"
+            return "the encoder \(encoder.name) reads one way, and masked words need one that sees both sides of a word"
                 + (encoder.name == "sru" ? "; without its highway, by --no-residual, it does" : "")
         }
         if isTied && (input != .subwords || output != .subwordSoftmax) {
@@ -253,7 +253,7 @@ extension EncoderConfiguration {
     /// The names by which users know fields, where these have others.
     private static let names = [
         "inputSize": "vectors of", "outputSize": "targets of", "tableDigest": "table", "tokenizer": "tokens",
-        "layerNorm": "layer norm", "dropoutKind": "dropout kind", "window": "convolution of", "outputGate": "output gate",
+        "layerNorm": "layer norm", "feedForward": "feed-forward", "dropoutKind": "dropout kind", "window": "convolution of", "outputGate": "output gate",
         "highwayBias": "highway bias", "normPenalty": "norm penalty", "dotScale": "dot scale",
         "reading": "directions", "maskedShare": "masked share", "maskVectorShare": "mask vector's share",
         "randomWordShare": "random words' share", "whitensTargets": "whitened targets", "randomShare": "random share",

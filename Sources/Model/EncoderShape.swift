@@ -66,10 +66,14 @@ public protocol EncoderFamily: Codable, Sendable, Equatable {
     var carriesState: Bool { get }
     /// Bytes of a device's memory for attention's weights at a time, about.
     func attentionBytes(batch: Int, window: Int) -> Int
+    /// Multiplications and additions of a training step that are those of no weight, for each word of a window: attention's.
+    func attentionOperations(window: Int, isCausal: Bool) -> Double
     /// True if its layers can be made for an objective that sees both sides of a word.
     var seesBothSides: Bool { get }
     /// Says how many words will be trained together.
     mutating func prepare(forWindow window: Int)
+    /// The complaint about windows of so many words to train on; `nil` if they are right.
+    func complaint(aboutWindow window: Int) -> String?
 
     /// Takes over what the user asked for; returns the option that this family does not have, if there is one.
     mutating func apply(_ options: EncoderOverrides) -> String?
@@ -98,8 +102,10 @@ extension EncoderFamily {
     public var longestSequence: Int? { nil }
     public var carriesState: Bool { true }
     public func attentionBytes(batch: Int, window: Int) -> Int { 0 }
+    public func attentionOperations(window: Int, isCausal: Bool) -> Double { 0 }
     public var seesBothSides: Bool { true }
     public mutating func prepare(forWindow window: Int) {}
+    public func complaint(aboutWindow window: Int) -> String? { nil }
     public func width(isCausal: Bool) -> Int { width }
     public func weights(isCausal: Bool) -> Double { weights }
     public func activations(isCausal: Bool) -> Double { activations }

@@ -34,13 +34,14 @@ public struct SRUShape: EncoderFamily {
         dropout = options.dropout ?? dropout
         layerNorm = options.layerNorm ?? layerNorm
         residual = options.residual ?? residual
+        if !residual && options.highwayBias != nil { return "--highway-bias with --no-residual" }
         return nil
     }
 
     public var complaint: String? {
         if let complaint = sizeComplaint([("cell", cell), ("projection", projection ?? 1), ("layers", layers)]) { return complaint }
         guard highwayBias >= -20 && highwayBias <= 20 else {
-            return "highwayBias is \(highwayBias), and must be from -20 to 20"
+            return "highway bias is \(highwayBias), and must be from -20 to 20"
         }
         return dropoutComplaint(dropout)
     }

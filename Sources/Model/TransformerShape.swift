@@ -35,7 +35,7 @@ public struct TransformerShape: EncoderFamily {
     public static let large = TransformerShape(width: 1024, heads: 16, feedForward: 4096, layers: 6)
     public static var gpt: TransformerShape {
         var shape = TransformerShape(width: 768, heads: 12, feedForward: 3072, layers: 12)
-        (shape.activation, shape.positions, shape.longest) = (.gelu, .learned, usualPositions)
+        (shape.activation, shape.positions) = (.gelu, .learned)
         shape.attentionDropout = 0.1
         return shape
     }
@@ -43,15 +43,28 @@ public struct TransformerShape: EncoderFamily {
     public var cell: Int { feedForward }
     public var longestSequence: Int? { longest }
 
-    /// Learned positions, unless told otherwise: GPT's.
+    /// Learned positions of a network that no window has been chosen for: GPT's.
     private static let usualPositions = 512
 
     public var usualWindow: Int? { 128 }
     public var carriesState: Bool { false }
 
+    public func complaint(aboutWindow window: Int) -> String? {
+        guard let longest else { return nil }
+        if window > longest { return "--window is \(window), and the encoder sees at most \(longest) words at once; see --longest" }
+        guard positions == .learned && longest > max(Self.leastSequence, window) else { return nil }
+        return "--longest is \(longest), and windows of training have \(window) words: positions behind these would never be learned; "
+            + "see --window"
+    }
+
     /// Scores and their gradients as floats and as factors, of as many heads as a device takes at once.
     public func attentionBytes(batch: Int, window: Int) -> Int {
         12 * max(window * window, min(Attention.mostDeviceScores, batch * heads * window * window))
+    }
+
+    /// Two products forward and five backward, of a word with all of its window, or on average half of it.
+    public func attentionOperations(window: Int, isCausal: Bool) -> Double {
+        14 * Double(layers) * Double(width) * Double(window) / (isCausal ? 2 : 1)
     }
 
     /// A word between two marks.
@@ -80,7 +93,6 @@ public struct TransformerShape: EncoderFamily {
         activation = options.activation ?? activation
         positions = options.positions ?? positions
         longest = options.longest ?? longest
-        if positions == .learned && longest == nil { longest = Self.usualPositions }
         if let own = options.dropout { (dropout, attentionDropout) = (own, attentionDropout > 0 ? own : 0) }
         layerNorm = options.layerNorm ?? layerNorm
         return nil
@@ -88,20 +100,19 @@ public struct TransformerShape: EncoderFamily {
 
     public var complaint: String? {
         if let complaint = sizeComplaint([
-            ("width", width), ("heads", heads), ("feedForward", feedForward), ("layers", layers),
+            ("width", width), ("heads", heads), ("feed-forward", feedForward), ("layers", layers),
         ]) { return complaint }
-        if width % heads != 0 { return "heads is \(heads), and must divide the width, \(width)" }
+        if width % heads != 0 { return "heads is \(heads), and must divide the width, \(width); see --heads" }
         if let longest, longest < Self.leastSequence || longest > 1 << 16 {
             return "longest is \(longest), and must be from \(Self.leastSequence) to \(1 << 16)"
         }
-        if positions == .learned && longest == nil { return "longest is missing: learned positions must have a number" }
         return dropoutComplaint(dropout) ?? dropoutComplaint(attentionDropout)
     }
 
     public var weights: Double {
         let width = Double(width)
         return Double(layers) * width * (4 * width + 2 * Double(feedForward))
-            + (positions == .learned ? Double(longest ?? 0) * width : 0)
+            + (positions == .learned ? Double(longest ?? Self.usualPositions) * width : 0)
     }
 
     public var activations: Double { Double(layers) * (9 * Double(width) + Double(feedForward)) + 2 * Double(feedForward) }

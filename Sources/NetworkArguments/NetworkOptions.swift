@@ -37,7 +37,7 @@ public struct NetworkOptions: ParsableArguments {
     public var encoder: EncoderChoice?
 
     @Option(help: """
-            What is learnt: to predict the next word, in each direction by a network of its own (next-word); or words that are masked,             by one network that reads both ways at once, as BERT does (masked).
+            What is learnt: to predict the next word, in each direction by a network of its own (next-word); or words that are masked, by one network that reads both ways at once, as BERT does (masked).
             """)
     public var objective: Objective = .nextWord
 
@@ -142,7 +142,8 @@ public struct NetworkOptions: ParsableArguments {
     @Flag(help: "Of qrnn: no output gates, so that cells come out as they are.")
     public var noOutputGate = false
 
-    @Option(help: ArgumentHelp(
+    // Also a number below zero is a value, and not an option.
+    @Option(parsing: .unconditional, help: ArgumentHelp(
         "Of sru: what the bias of the highway's gate begins with; the lower, the more of the input comes through [0].", valueName: "x"))
     public var highwayBias: Float?
 
@@ -231,6 +232,7 @@ public struct NetworkOptions: ParsableArguments {
 
     /// The words of a stream that this encoder is usually trained on together; `nil`: as many as a recurrent one.
     public var usualWindow: Int? { base?.encoder.family.usualWindow }
+    public var carriesState: Bool { base?.encoder.family.carriesState ?? true }
     public var needsTable: Bool { base.map { $0.input == .embeddings || $0.output == .continuous } ?? true }
     public var readsUnits: Bool { base?.input == .subwords }
     public var needsVocabulary: Bool { base?.output.hasVocabulary ?? false }

@@ -183,7 +183,7 @@ public final class SafetensorsReader {
             throw damaged("its shape takes \(bytes) bytes, its place has \(last - first)")
         }
         guard last <= size - base else {
-            throw damaged("lies behind the end of the file at byte \(size); the file is truncated")
+            throw damaged("reaches beyond the end of the file at byte \(size); the file is truncated")
         }
         return Tensor(name: name, type: entry.dtype, shape: entry.shape, range: base + first..<base + last)
     }

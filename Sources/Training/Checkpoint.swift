@@ -75,13 +75,14 @@ enum Checkpoint {
             throw ToolError.data(path, "metadata \(key)", "\(cause)the training state is damaged or of a later version")
         }
         if let complaint = state.complaint { throw ToolError.data(path, "metadata \(key)", complaint) }
+        // The options first: a network may differ because of them.
+        try check(state)
         guard configuration == encoder.configuration else {
             throw ToolError(
                 .configuration,
                 "\(path): was made with \(configuration.difference(from: encoder.configuration)); use the same options, or "
                     + "another directory for --checkpoints")
         }
-        try check(state)
         var remaining = Dictionary(
             uniqueKeysWithValues: reader.tensors.filter { $0.name.begins(with: ModelFile.trainingPrefix) }.map { ($0.name, $0) })
         func take(_ name: String, shape: [Int]?) throws -> SafetensorsReader.Tensor {

@@ -105,13 +105,14 @@ struct TrainingCost {
     init(_ configuration: EncoderConfiguration) { self.configuration = configuration }
 
     /// Operations of training on a word, in all directions: 6 for each weight that the word meets (a multiplication and an
-    /// addition in the forward pass, twice that in the backward pass), and what a loss does that compares the word with the
+    /// addition in the forward pass, twice that in the backward pass), attention's, and what a loss does that compares the word with the
     /// others of its window.
     func operationsOfWord(_ options: TrainingOptions) -> Double {
         let others = configuration.loss == .maxMargin && configuration.output == .continuous
             ? configuration.predictedRows(of: options.batch * options.window) : 0
+        let attention = configuration.encoder.family.attentionOperations(window: options.window, isCausal: configuration.isCausal)
         return Double(configuration.directions.count)
-            * (6 * configuration.weightsOfWord + 2 * predictedShare * Double(others) * Double(configuration.outputSize))
+            * (6 * configuration.weightsOfWord + attention + 2 * predictedShare * Double(others) * Double(configuration.outputSize))
     }
 
     /// Operations of scoring a held-out position, in all directions.

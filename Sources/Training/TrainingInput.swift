@@ -136,10 +136,7 @@ public struct TrainingInput {
             throw ToolError(
                 .configuration, "a model without an output layer only encodes: it predicts nothing, and cannot be trained")
         }
-        if let longest = configuration.encoder.family.longestSequence, options.window > longest {
-            throw ToolError(
-                .usage, "--window is \(options.window), and the encoder sees at most \(longest) words at once; see --longest")
-        }
+        if let complaint = configuration.encoder.family.complaint(aboutWindow: options.window) { throw ToolError(.usage, complaint) }
         let needed = configuration.trainingBytes(batch: options.batch, window: options.window)
         let available = Double(memoryLimit())
         guard needed <= available else {

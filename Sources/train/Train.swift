@@ -16,7 +16,8 @@ struct Train: Tool {
         "train", "Train a contextual encoder: token shards and a table in, model out.",
         """
         The encoder (ELMo-C, Li et al. 2019): a linear layer over the table's frozen vectors, LSTM layers with projection \
-        in both directions, and a linear layer that predicts the vector of the next word; the loss is their distance. With \
+        in both directions, and a linear layer that predicts the vector of the next word; the loss is their distance. --encoder \
+        puts other layers in the place of the LSTM's: GRU, QRNN, SRU or a Transformer. With \
         --objective masked one network reads both ways at once, and predicts words that it is not shown. Words that the table lacks get vectors from the generator it carries. The model is a safetensors file with its configuration \
         in the metadata.
 
@@ -89,6 +90,9 @@ struct Train: Tool {
         }
         guard network.objective == .nextWord || !schedule.resetState else {
             throw ValidationError("--reset-state is not used: it is of --objective next-word; a network that reads both ways has no state")
+        }
+        guard network.carriesState || !schedule.resetState else {
+            throw ValidationError("--reset-state is not used: this encoder carries no state from window to window")
         }
         let sources = [table, vocab, evaluation.heldOut].compactMap { $0 } + inputs
         try requireOneStandardInput("table, vocabulary, tokens and held-out text", sources)

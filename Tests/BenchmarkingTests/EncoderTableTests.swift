@@ -35,7 +35,7 @@ import Testing
             input(width) + layers * (4 * width * width + 4 * width + 2 * width * hidden + hidden + width + 4 * width) + 2 * width
         }
         #expect(weights(.base) == transformer(512, 2048, 6) && weights(.large) == transformer(1024, 4096, 6))
-        #expect(weights(.gpt) == transformer(768, 3072, 12) + 512 * 768)
+        #expect(weights(.gpt) == transformer(768, 3072, 12) + 128 * 768)
     }
 
     @Test func twoEncodersWithThreeOutputs() async throws {

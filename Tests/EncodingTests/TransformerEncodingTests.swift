@@ -86,6 +86,13 @@ import Testing
         }
     }
 
+    /// The forward vectors of a long sentence do not depend on how many words follow.
+    @Test(arguments: [9, 13, 17, 22, 39]) func lengthDoesNotMatter(count: Int) throws {
+        let words = (0..<40).map { "w\($0 * $0 % 12)" }
+        let whole = try Self.encode([words])[0], begun = try Self.encode([Array(words.prefix(count))])[0]
+        for token in 0..<count { #expect(values(begun, token, .forward) == values(whole, token, .forward), "\(token)") }
+    }
+
     @Test func thereIsNoStateToGoOnFrom() {
         #expect { try Self.encode([["w1"]], isStateful: true) } throws: {
             ($0 as? ToolError)?.status == .usage && "\($0)".contains("--stateful is not used: the encoder transformer has no state")
