@@ -141,7 +141,7 @@ struct BaselineToolTests {
             ("train", quick + ["--table", fixture.table, "--encoder", "qrnn", "--zoneout", "1", fixture.tokens], 64,
              "zoneout is 1.0, and must be at least 0 and below 1"),
             ("train", quick + ["--table", fixture.table, "--encoder", "sru", "--highway-bias", "nan", fixture.tokens], 64,
-             "highwayBias is nan, and must be from -20 to 20"),
+             "highway bias is nan, and must be from -20 to 20"),
             ("train", quick + ["--table", fixture.table, "--loss", "l2", "--margin", "1", fixture.tokens], 64,
              "--margin is not used"),
             ("train", characters + ["--output", "softmax", "--vocab", vocabulary, "--table", fixture.table, fixture.tokens], 64,
