@@ -34,21 +34,23 @@ ask() {
       probe; } | timeout -k 1 $((HOST_TIMEOUT + 5)) "$@" bash -s > "$run/answer.$number" 2> "$run/answer.$number.errors" || true
 }
 
+wrong() { echo "cluster: $HOSTS: $given: must be host, jobs/host with 1 to 9999 jobs, : or ssh OPTIONS host, without commas" >&2; exit 65; }
 lines=() logins=() jobs=() number=0
 while read -r line || [ -n "$line" ]; do
     case $line in '' | '#'*) continue ;; esac
     line=${line%%[[:blank:]]#*} count=
+    line=${line%"${line##*[![:blank:]]}"} given=$line
     if [[ $line =~ ^([0-9]+)/(.*)$ ]]; then count=${BASH_REMATCH[1]} line=${BASH_REMATCH[2]}; fi
     case $line in
-        @* | .. | -* | *,* | */*) echo "cluster: $HOSTS: $line: must be jobs/host, host or :" >&2; exit 65 ;;
+        *,* | @* | -*) wrong ;;
         : | ssh\ *) ;;
-        *[[:blank:]]*) echo "cluster: $HOSTS: $line: must be jobs/host, host or :, or begin with ssh" >&2; exit 65 ;;
+        *[[:blank:]/]* | .. | '') wrong ;;
     esac
-    if [[ $count =~ ^0*$ ]] && [ -n "$count" ]; then echo "cluster: $HOSTS: $count/$line: a host runs at least one job" >&2; exit 65; fi
+    if [ -n "$count" ] && [[ ! $count =~ ^[1-9][0-9]{0,3}$ ]]; then wrong; fi
     lines+=("$line") jobs+=("$count") number=$((number + 1))
-    # Options of ssh stand between the two words of a login that is a command.
-    logins+=("bash $run/cluster-ssh.sh ${line#ssh }")
-    login=(${line#ssh })
+    # A login of several words is a command and a host for parallel, which takes a comma for the end of it, and two for one.
+    logins+=("bash ${run//,/,,}/cluster-ssh.sh ${line#ssh }")
+    read -ra login <<< "${line#ssh }"
     if [ "$line" = : ]; then ask $number & else ask $number bash "$run/cluster-ssh.sh" "${login[@]}" -- & fi
 done < <(if [ -n "$HOSTS" ]; then cat -- "$HOSTS"; else echo :; fi)
 if [ "$number" = 0 ]; then echo "cluster: HOSTS=$HOSTS names no host" >&2; exit 65; fi
@@ -64,14 +66,14 @@ for i in "${!lines[@]}"; do
         answer=no rest="writes to another folder of the name of OUT: $run"
     fi
     case ${answer:-} in
-        yes) 
+        yes)
             login=${logins[$i]}
             [ "${lines[$i]}" != : ] || login=:
             echo "${jobs[$i]:-$rest}/$login" >> "$run/hosts"
             continue ;;
         no) ;;
         *) rest=$(tail -n 1 "$run/answer.$((i + 1)).errors")
-           rest="cannot be reached in $HOST_TIMEOUT seconds${rest:+: $rest}" ;;
+           rest="cannot be reached: ${rest:-no answer in $HOST_TIMEOUT seconds}" ;;
     esac
     unusable=$((unusable + 1))
     echo "cluster: host ${lines[$i]} $rest" >&2

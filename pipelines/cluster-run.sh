@@ -90,7 +90,7 @@ if [ "$todo" -gt 0 ]; then
     [ -z "$JOB_TIMEOUT" ] || flags+=(--timeout "$JOB_TIMEOUT")
     read -ra words <<< "$PARALLEL_FLAGS"
     # A job that a text makes fail ends well. So when many end badly after all tries, no host works: the disk is full, perhaps.
-    PARALLEL_SHELL=/bin/bash parallel --plain --will-cite --sshloginfile "$run/hosts" --retries "$retries" --halt soon,fail=20 \
+    PARALLEL_SHELL=/bin/bash parallel --plain --will-cite --sshloginfile "$run/hosts" --retries "$retries" --halt soon,fail=5 \
         --joblog "$stages/joblog" --colsep '\t' --arg-file "$run/todo" "${flags[@]}" "${words[@]}" \
         "$job {1} {2} $TOKENIZE_FLAGS" < /dev/null > "$run/done" 2> "$stages/log" & parallel=$!
     # Asked twice, parallel ends its jobs.

@@ -9,7 +9,16 @@ fi
 export CLUSTER_STATUS
 CLUSTER_STATUS=$(mktemp) || exit 73
 trap 'rm -f "$CLUSTER_STATUS"' EXIT
-make --no-print-directory -f "$@"
-status=$?
+# In the background, so that a signal to this process can be passed on; but not deaf to an interrupt from the terminal.
+(trap - INT; exec make --no-print-directory -f "$@") & make=$!
+trap 'kill -TERM "$make" 2> /dev/null' TERM HUP
+trap : INT
+status=130
+while kill -0 "$make" 2> /dev/null; do
+    wait "$make"
+    status=$?
+done
 written=$(cat "$CLUSTER_STATUS")
+# Make's 2 is a target or an option that there is not.
+if [ "$status" = 2 ]; then status=64; fi
 exit "${written:-$status}"
