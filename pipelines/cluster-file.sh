@@ -27,7 +27,7 @@ failed() {
 
 mkdir "$work" || exit 73
 if [ "$("${tool}tokenize" --version 2>&1 && "${tool}build-vocab" --version 2>&1)" != "$(cat "$run/version")" ]; then
-    echo "the tools ${tool}tokenize and ${tool}build-vocab are not there, or of another version than where the run was started" > "$work/errors"
+    echo "${tool}tokenize and ${tool}build-vocab are not there, or of another version than where the run began" > "$work/errors"
     failed 69
 fi
 if [ ! -f "$tokens" ] || [ "$text" -nt "$tokens" ]; then

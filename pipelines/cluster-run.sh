@@ -13,18 +13,22 @@ case ${OUT_FOLDER:+$goal} in
     *) echo "cluster-run.sh is run by cluster.mk" >&2; exit 64 ;;
 esac
 out=$OUT_FOLDER stages=$OUT_FOLDER/stages
+# Where cluster-status.sh waits for the status, make has nothing to say about it.
+trap 'status=$?; if [ -n "${CLUSTER_STATUS:-}" ]; then echo $status > "$CLUSTER_STATUS"; exit 0; fi' EXIT
 fail() { echo "cluster: $2" >&2; exit "$1"; }
 count() { wc -l < "$1" | tr -d ' '; }
 
-version=$("${TOOL_PREFIX}tokenize" --version && "${TOOL_PREFIX}build-vocab" --version) || fail 69 "the tools do not run: ${TOOL_PREFIX}tokenize"
+version=$("${TOOL_PREFIX}tokenize" --version && "${TOOL_PREFIX}build-vocab" --version) \
+    || fail 69 "the tools do not run: ${TOOL_PREFIX}tokenize"
 for variable in HOST_TIMEOUT ARRAY ${RETRIES:+RETRIES}; do
     [[ ${!variable} =~ ^[1-9][0-9]{0,5}$ ]] || fail 64 "$variable=${!variable} must be a whole number from 1 to 999999"
 done
-[ -z "$HOSTS" ] || [ -f "$HOSTS" ] || fail 66 "HOSTS=$HOSTS: there is no such file"
+[ -z "$HOSTS" ] || { [ -r "$HOSTS" ] && [ ! -d "$HOSTS" ]; } || fail 66 "HOSTS=$HOSTS: there is no such file"
 if [ "$goal" != slurm ] && ! command -v parallel > /dev/null; then fail 69 "GNU parallel is missing: apt install parallel"; fi
 
 mkdir -p "$out/tokens" "$out/counts" "$stages" || fail 73 "OUT=$out cannot be made"
-rm -rf "$stages"/run.*
+# Some NFS keep a file that a process elsewhere has open.
+rm -rf "$stages"/run.* 2> /dev/null || true
 run=$(mktemp -d "$stages/run.XXXXXX")
 mkdir "$run/failed" "$run/errors"
 cp "$here"/cluster-{ssh,file,plan,merge}.sh "$run"
@@ -32,7 +36,7 @@ printf '%s\n' "$version" > "$run/version"
 if [ "$goal" = hosts ]; then
     "$here/cluster-hosts.sh" "$run"
     echo "cluster: jobs on each host: $(sed 's/\(^[0-9]*\)\/.* /\1\//' "$run/hosts" | paste -sd ' ')" >&2
-    rm -r "$run"
+    rm -rf "$run"
     exit
 fi
 
@@ -114,4 +118,4 @@ if [ "$todo" -gt 0 ]; then
     fi
 fi
 bash -c "$merge"
-rm -rf "$run"
+rm -rf "$run" 2> /dev/null || true

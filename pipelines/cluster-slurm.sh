@@ -1,5 +1,5 @@
-# The part of cluster-run.sh that has Slurm do the work: an array of jobs that take the texts in turn, and a job that merges when all of them
-# have ended, however they ended; it says what is missing. Slurm runs the jobs of a node that is lost again on others (--requeue).
+# The part of cluster-run.sh that has Slurm do the work: an array of jobs that take the texts in turn, and a job that merges when all
+# of them have ended, however they ended; it says what is missing. Slurm runs the jobs of a lost node again on others (--requeue).
 tasks=$((todo < ARRAY ? todo : ARRAY))
 cat > "$run/array.sbatch" << END
 #!/bin/bash
@@ -23,7 +23,9 @@ cat > "$run/merge.sbatch" << END
 #SBATCH --job-name=contour-merge
 #SBATCH --output=$stages/merge.log
 #SBATCH --open-mode=truncate
+set -e
 $merge
+rm -rf ${run@Q}
 END
 dependency=
 read -ra flags <<< "$SBATCH_FLAGS"

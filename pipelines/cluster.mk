@@ -89,6 +89,6 @@ export HOSTS SKIP_UNUSABLE TOKENIZE_FLAGS VOCAB_FLAGS COMMON_FLAGS JOB_MEMORY HO
 export ARRAY SBATCH_FLAGS MERGE_SBATCH_FLAGS SUBMIT
 
 .PHONY: cluster slurm hosts
-# The targets of cluster-run.sh. Where cluster-status.sh waits for the status, make has nothing to say about it.
+# The targets of cluster-run.sh. It stands in the place of a shell, so that a signal to make reaches it.
 cluster slurm hosts:
-	@$(HERE)cluster-run.sh $@ || { status=$$?; [ "$$CLUSTER_STATUS" ] || exit $$status; echo $$status > "$$CLUSTER_STATUS"; }
+	@exec $(HERE)cluster-run.sh $@
