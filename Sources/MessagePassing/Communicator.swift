@@ -6,37 +6,81 @@ internal import Parallel
 ///
 /// One thread makes all calls of the library, which need not know of threads then: it takes what others post, tests what is under way,
 /// and naps while nothing moves. Once a second it tells every rank that this one is there; a rank that has not been heard of for
-/// `patience` seconds ends the run, so that none waits for ever.
+/// `patience` seconds ends the run, so that none waits for ever (`fail`).
 public final class Communicator: @unchecked Sendable {
     public let rank, size: Int
     /// The name and version of the library, and the file it is in.
     public let library: String
+    /// The name of this machine, and those of all ranks' machines, by rank.
+    public let host: String
+    public var hosts: [String] { monitor.withLock { names } }
     /// Seconds after which a rank that is silent counts as lost.
-    public static let patience = 20.0
+    public let patience: Double
+    /// Bytes of the pieces in which messages are sent, the same in all ranks. Each is a sign of life of its own, and 16 MiB take a
+    /// second at 140 Mbit/s.
+    let pieceBytes: Int
 
-    /// Bytes sent since the beginning, heartbeats not counted.
-    public var bytesSent: Int { monitor.withLock { sent } }
-    /// Called once, by the communicator's thread, when a rank is lost or a call has failed. The process is to end.
+    /// Called once, by the communicator's thread, when a rank is lost or a call has failed; `fail` if there is none. If it returns,
+    /// `wait(for:)` and `leave` do, too.
     public var onFailure: (@Sendable (ToolError) -> Void)?
 
+    let monitor: Monitor
     private let mpi: MPILibrary
-    private let monitor: Monitor
-    private var posted: [Message] = [], sent = 0
+    // With the lock held.
+    private var posted: [Message] = [], sent = 0, names: [String]
     private var failure: ToolError?
     private var isClosing = false, isClosed = false
+    private var step: Int?, threadSeconds = 0.0
+    /// Grows as long as the thread is not held up in a call.
+    private var rounds = 0
+    /// The status with which the run is to end.
+    private var ending: Int32?
+    // Of the communicator's thread.
+    private var requests: Requests
     private var pulse: Pulse
+    private let thread = pthread_self()
+    private var finished: [Message] = []
+    /// Messages under way, those of the pulse not counted.
+    private var underWay = 0
 
-    /// Joins the ranks that `launcher` started. Returns when the library has begun, in a thread of its own.
+    // MARK: Joining
+
+    /// Joins the ranks that `launcher` started. Returns when all are there.
     ///
     /// Throws `ToolError`, `unavailable`, if there is no library, or it is not the launcher's.
-    public static func join(_ launcher: Launcher, library path: String?) throws(ToolError) -> Communicator {
-        let mpi = try MPILibrary(for: launcher, path: path), monitor = Monitor()
+    /// - Parameters:
+    ///   - library: a library's file or name; `nil` for that of the launcher's family.
+    ///   - patience: seconds after which a rank that is silent counts as lost.
+    ///   - pieceBytes: bytes of the pieces in which messages are sent, the same in all ranks.
+    public static func join(
+        _ launcher: Launcher, library path: String? = nil, patience: Double = 20, pieceBytes: Int = 16 << 20
+    ) throws(ToolError) -> Communicator {
+        let host = nameOfThisMachine()
+        do throws(ToolError) {
+            let communicator = try begin(try MPILibrary(for: launcher, path: path), host, patience, pieceBytes)
+            if let size = launcher.size, size != communicator.size {
+                throw ToolError(
+                    .unavailable,
+                    "\(communicator.library): sees \(communicator.size) of the \(size) processes that were started: it is not the library of "
+                        + "this mpiexec; name that by --mpi-library")
+            }
+            try communicator.exchangeNames()
+            return communicator
+        } catch {
+            throw ToolError(error.status, "\(launcher.rank.map { "rank \($0) " } ?? "")on host \(host): \(error)")
+        }
+    }
+
+    /// Seconds that the library may take to bring all ranks together. `mpiexec` ends them if one dies meanwhile.
+    private static let longestBeginning = 600.0
+
+    private static func begin(_ mpi: MPILibrary, _ host: String, _ patience: Double, _ pieceBytes: Int) throws(ToolError) -> Communicator {
         final class Beginning: @unchecked Sendable { var result: Result<Communicator, ToolError>? }
-        let beginning = Beginning()
+        let beginning = Beginning(), monitor = Monitor()
         startThread {
             let result = Result { () throws(ToolError) in
                 try mpi.begin()
-                return Communicator(mpi, monitor, rank: try mpi.rank(), size: try mpi.size())
+                return Communicator(mpi, monitor, rank: try mpi.rank(), size: try mpi.size(), host, patience, pieceBytes)
             }
             monitor.withLock {
                 beginning.result = result
@@ -44,31 +88,79 @@ public final class Communicator: @unchecked Sendable {
             }
             if case .success(let communicator) = result { communicator.serve() }
         }
-        monitor.withLock { while beginning.result == nil { monitor.wait() } }
-        guard let result = beginning.result else { preconditionFailure("the thread gave a result") }
-        let communicator = try result.get()
-        if let size = launcher.size, size != communicator.size {
-            throw ToolError(
-                .unavailable,
-                "\(communicator.library): sees \(communicator.size) of the \(size) processes that were started: it is not the library of this "
-                    + "mpiexec; name that by --mpi-library")
+        let end = monotonicSeconds() + longestBeginning
+        let result = monitor.withLock {
+            while beginning.result == nil && monotonicSeconds() < end { monitor.wait(seconds: 1) }
+            return beginning.result
         }
-        return communicator
+        guard let result else {
+            throw ToolError(.unavailable, "\(mpi.name): MPI_Init_thread has not returned for \(Int(longestBeginning)) seconds")
+        }
+        return try result.get()
     }
 
-    private init(_ mpi: MPILibrary, _ monitor: Monitor, rank: Int, size: Int) {
+    private init(
+        _ mpi: MPILibrary, _ monitor: Monitor, rank: Int, size: Int, _ host: String, _ patience: Double, _ pieceBytes: Int
+    ) {
         (self.mpi, self.monitor, self.rank, self.size) = (mpi, monitor, rank, size)
+        (self.host, self.patience, self.pieceBytes) = (host, patience, pieceBytes)
         library = "\(mpi.version()), \(mpi.name)"
-        pulse = Pulse(rank: rank, size: size, requestSize: mpi.interface.requestSize)
+        requests = Requests(mpi)
+        pulse = Pulse(rank: rank, size: size, patience: patience)
+        names = (0..<size).map { $0 == rank ? host : "" }
         posted.reserveCapacity(1024)
+        finished.reserveCapacity(1024)
+    }
+
+    /// Tells all ranks this machine's name, and takes theirs.
+    private func exchangeNames() throws(ToolError) {
+        let length = 64
+        let own = UnsafeMutableRawBufferPointer.allocate(byteCount: length, alignment: 1)
+        let all = UnsafeMutableRawBufferPointer.allocate(byteCount: length * size, alignment: 1)
+        defer {
+            own.deallocate()
+            all.deallocate()
+        }
+        own.initializeMemory(as: UInt8.self, repeating: 0)
+        own.copyBytes(from: host.utf8.prefix(length - 1))
+        let others = (0..<size).filter { $0 != rank }
+        let messages = others.flatMap { other in
+            let place = UnsafeMutableRawBufferPointer(rebasing: all[length * other..<length * (other + 1)])
+            return [(Message.Direction.to, own), (.from, place)].map {
+                Message($0.0, other, tag: Self.tagOfNames, bytes: $0.1, pieceBytes: pieceBytes)
+            }
+        }
+        for message in messages { post(message) }
+        for message in messages { try wait(for: message) }
+        monitor.withLock {
+            for other in others { names[other] = String(decoding: all[length * other..<length * (other + 1)].prefix { $0 != 0 }, as: UTF8.self) }
+            sent = 0
+        }
+    }
+
+    private static let tagOfNames = Pulse.tag - 1
+
+    /// The name of this machine, in at most 63 bytes that can be printed.
+    private static func nameOfThisMachine() -> String {
+        var name = utsname()
+        guard uname(&name) == 0 else { return "unknown" }
+        let bytes = withUnsafeBytes(of: &name.nodename) { Array($0.prefix { $0 != 0 }.prefix(63)) }
+        return printable(String(decoding: bytes, as: UTF8.self))
     }
 
     // MARK: Messages
 
+    /// Bytes sent since the beginning, heartbeats not counted.
+    public var bytesSent: Int { monitor.withLock { sent } }
+
+    /// The processor's time that the communicator's thread has taken so far, in seconds, as it was some tenth of a second ago.
+    public var secondsOfThread: Double { monitor.withLock { threadSeconds } }
+
     /// A message that can be posted, to or from another rank.
+    /// - Parameter tag: a number below 31,999, the same at both ends.
     public func message(_ direction: Message.Direction, _ peer: Int, tag: Int, bytes: UnsafeMutableRawBufferPointer) -> Message {
-        precondition(peer != rank && (0..<size).contains(peer) && tag >= 0 && tag < Pulse.tag)
-        return Message(direction, peer, tag: tag, bytes: bytes, requestSize: mpi.interface.requestSize)
+        precondition(peer != rank && (0..<size).contains(peer) && tag >= 0 && tag < Self.tagOfNames)
+        return Message(direction, peer, tag: tag, bytes: bytes, pieceBytes: pieceBytes)
     }
 
     /// Sends a message on its way. Nobody may write to the bytes of one that is sent, nor read those of one that is received, before it
@@ -83,80 +175,202 @@ public final class Communicator: @unchecked Sendable {
         }
     }
 
-    /// Waits until a message is done. Throws `ToolError`, `unavailable`, if a rank is lost.
+    /// Waits until a message is done. Throws `ToolError`, `unavailable`, if a rank is lost and `onFailure` has returned.
     public func wait(for message: Message) throws(ToolError) {
-        let failure = monitor.withLock {
-            while !message.isDone && failure == nil { monitor.wait() }
-            return message.isDone ? nil : failure
-        }
-        if let failure { throw failure }
+        if let failure = waitWhile({ !message.isDone }), !isDone(message) { throw failure }
     }
 
     public func isDone(_ message: Message) -> Bool { monitor.withLock { message.isDone } }
 
-    /// Says goodbye to all ranks and ends the library; all ranks call this.
+    /// Says goodbye to all ranks and ends the library, when all ranks have called this.
     public func leave() {
         monitor.withLock {
             isClosing = true
             monitor.wakeAll()
-            while !isClosed && failure == nil { monitor.wait() }
         }
+        _ = waitWhile { !isClosed }
     }
 
-    /// Ends all ranks at once, after an error that the others cannot know of.
-    public func endAll(status: Int32) { mpi.endAll(status: status) }
+    /// Waits, and returns the failure that has ended the wait, if one has. A thread that is held up in a call of the library can tell of no
+    /// lost rank: then this ends the run.
+    @inline(__always)
+    private func waitWhile(_ condition: () -> Bool) -> ToolError? {
+        var heldUp = 0.0
+        let failure = monitor.withLock {
+            var seen = rounds, before = monotonicSeconds()
+            while condition() && self.failure == nil && heldUp <= 2 * patience {
+                monitor.wait(seconds: 1)
+                let now = monotonicSeconds()
+                heldUp = rounds == seen ? heldUp + min(now - before, 1.5) : 0
+                (seen, before) = (rounds, now)
+            }
+            return self.failure
+        }
+        guard heldUp > 2 * patience else { return failure }
+        fail(ToolError(.unavailable, "a call of \(mpi.name) has not returned for \(Int(heldUp)) seconds"))
+    }
+
+    // MARK: Failure
+
+    /// Says which step this rank is at, for messages.
+    public func note(step: Int) { monitor.withLock { self.step = step } }
+
+    /// Prints an error in one line with this rank, its machine and its step, and ends all ranks with the error's status. May be called by
+    /// any thread; of several calls the first one counts. The other ranks end without a word.
+    ///
+    /// What was found with Open MPI 4.1 and MPICH 4.0, and is tested in Tests/MessagePassingTests:
+    public func fail(_ error: ToolError) -> Never {
+        let place = monitor.withLock { step }.map { ", step \($0)" } ?? ""
+        end(with: error.status.rawValue, saying: "\(programName()): rank \(rank) on host \(host)\(place): \(printable(error.description))\n")
+    }
+
+    /// Ends all ranks with a status, without a word.
+    public func endAll(status: Int32) -> Never { end(with: status, saying: nil) }
+
+    private func end(with status: Int32, saying line: String?) -> Never {
+        let isFirst = monitor.withLock {
+            guard ending == nil else { return false }
+            ending = status
+            monitor.wakeAll()
+            return true
+        }
+        if isFirst {
+            _ = line?.utf8.withContiguousStorageIfAvailable { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+            // Whatever the library does, and whoever it waits for.
+            startThread {
+                sleep(Self.longestEnd)
+                Self.endProcess(status)
+            }
+        }
+        if pthread_equal(thread, pthread_self()) != 0 { endRun(status) }
+        while true { pause() }
+    }
+
+    /// Seconds after which a process ends if the library does not end it.
+    private static let longestEnd: UInt32 = 3
+
+    /// Ends the other ranks and this one. Only the communicator's thread calls this.
+    private func endRun(_ status: Int32) -> Never {
+        try? pulse.tell(of: status, &requests)
+        // They look ten times a second, and end by themselves; who is no longer there is the launcher's.
+        let end = monotonicSeconds() + 0.3
+        while monotonicSeconds() < end {
+            try? requests.test { _ in }
+            usleep(1000)
+        }
+        mpi.endAll(status: status)
+        Self.endProcess(status)
+    }
+
+    /// Ends this process alone. Not by `exit`, whose handlers are the library's, too, and may wait for other ranks.
+    private static func endProcess(_ status: Int32) -> Never {
+        removeTemporaryFiles()
+        _exit(status)
+    }
+
+    /// A rank, and its machine where that is known.
+    private func name(of rank: Int) -> String {
+        let host = monitor.withLock { names[rank] }
+        return host.isEmpty ? "rank \(rank)" : "rank \(rank) on host \(host)"
+    }
 
     // MARK: The thread
 
-    /// Naps while nothing moves, in seconds: at first, and at most. The longest still lets the buffers of a network of 10 Gbit/s not run
-    /// full.
-    private static let shortestNap = 20e-6, longestNap = 250e-6, idleNap = 0.2
+    /// Seconds of sleep: while messages are under way and nothing moves, at first, later, and after a time in which nothing has moved;
+    /// while this rank waits for others to leave; and with nothing under way. The longest of the first kind lets the buffers of a network
+    /// of 10 Gbit/s not run empty.
+    private enum Nap {
+        static let first = 20e-6, later = 250e-6, last = 1e-3, timeToLast = 0.1, closing = 20e-3, idle = 0.1
+    }
 
     private func serve() {
-        var active: [Message] = [], fresh: [Message] = [], nap = Self.shortestNap
-        active.reserveCapacity(1024)
-        fresh.reserveCapacity(1024)
-        do {
-            while true {
-                let closes = monitor.withLock {
-                    if posted.isEmpty && !isClosing { monitor.wait(seconds: active.isEmpty ? Self.idleNap : nap) }
-                    swap(&posted, &fresh)
-                    return isClosing && fresh.isEmpty
-                }
-                for message in fresh { try message.start(mpi) }
-                var moved = !fresh.isEmpty
-                active.append(contentsOf: fresh)
-                fresh.removeAll(keepingCapacity: true)
-                var kept = 0
-                for message in active {
-                    if try message.hasArrived(mpi) {
-                        monitor.withLock { message.isDone = true }
-                        moved = true
-                    } else {
-                        active[kept] = message
-                        kept += 1
-                    }
-                }
-                if kept < active.count {
-                    active.removeLast(active.count - kept)
-                    monitor.withLock { monitor.wakeAll() }
-                }
-                nap = moved ? Self.shortestNap : min(2 * nap, Self.longestNap)
-                try pulse.beat(mpi, closing: closes && active.isEmpty)
-                if pulse.allHaveLeft { break }
-            }
+        do throws(ToolError) {
+            try pulse.begin(&requests)
+            try run()
             mpi.end()
             monitor.withLock {
                 isClosed = true
                 monitor.wakeAll()
             }
         } catch {
-            let error = error as? ToolError ?? ToolError(.unavailable, "\(error)")
+            if let onFailure { onFailure(error) } else { fail(error) }
             monitor.withLock {
                 failure = error
                 monitor.wakeAll()
             }
-            onFailure?(error)
         }
+    }
+
+    private func run() throws(ToolError) {
+        var fresh: [Message] = [], nap = 0.0, quietSince = 0.0, idleCall = 1.0, timed = 0.0
+        fresh.reserveCapacity(1024)
+        while true {
+            let (closes, ending) = monitor.withLock {
+                if posted.isEmpty && self.ending == nil && nap > 0 { monitor.wait(seconds: nap) }
+                swap(&posted, &fresh)
+                rounds += 1
+                return (isClosing && fresh.isEmpty, self.ending)
+            }
+            if let ending { endRun(ending) }
+            for message in fresh {
+                try requests.start(message)
+                underWay += 1
+            }
+            var moves = !fresh.isEmpty
+            fresh.removeAll(keepingCapacity: true)
+
+            let before = monotonicSeconds()
+            if try move() { moves = true }
+            let now = monotonicSeconds()
+            // No library tells whether bytes have moved, but its call takes longer then.
+            idleCall = min(now - before, idleCall * 1.02)
+            if now - before > max(5e-6, 4 * idleCall) { moves = true }
+
+            switch try pulse.beat(now, closing: closes && underWay == 0, &requests) {
+            case .nothing: break
+            case .allHaveLeft: return
+            case .failure(let status): Self.endProcess(status)
+            case .silence(let peer): throw ToolError(.unavailable, "\(name(of: peer)) has not answered for \(Int(patience)) seconds")
+            }
+
+            if now >= timed + 0.05 {
+                timed = now
+                let seconds = Self.secondsOfThisThread()
+                monitor.withLock { threadSeconds = seconds }
+            }
+            if moves {
+                (nap, quietSince) = (0, now)
+            } else if underWay > 0 {
+                nap = min(max(Nap.first, 2 * nap), now - quietSince > Nap.timeToLast ? Nap.last : Nap.later)
+            } else {
+                nap = closes ? min(max(Nap.later, 2 * nap), Nap.closing) : Nap.idle
+            }
+        }
+    }
+
+    /// Has the library move what can be moved. Returns true if a message is done now.
+    private func move() throws(ToolError) -> Bool {
+        do {
+            try requests.test { message in
+                if message.direction == .from { pulse.hear(message) }
+                if message.open == 0 && message.tag != Pulse.tag { finished.append(message) }
+            }
+        } catch {
+            throw ToolError(.unavailable, "\(error.peer.map { "\(name(of: $0)): " } ?? "")\(error.text)")
+        }
+        guard !finished.isEmpty else { return false }
+        underWay -= finished.count
+        monitor.withLock {
+            for message in finished { message.isDone = true }
+            monitor.wakeAll()
+        }
+        finished.removeAll(keepingCapacity: true)
+        return true
+    }
+
+    private static func secondsOfThisThread() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
     }
 }

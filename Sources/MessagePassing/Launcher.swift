@@ -12,20 +12,21 @@ public struct Launcher: Sendable, Equatable {
     }
 
     public let family: Family
-    /// The processes that were started together, if the launcher says how many.
-    public let size: Int?
+    /// The place of this process among those that were started together, and their number, if the launcher says them.
+    public let rank, size: Int?
 
     /// The launcher of this process; `nil` if it was started by itself.
     public static var current: Launcher? { Launcher { name in getenv(name).map { String(cString: $0) } } }
 
     /// - Parameter variable: the value of a variable of the environment.
     init?(_ variable: (String) -> String?) {
-        if let size = variable("OMPI_COMM_WORLD_SIZE") {
-            (family, self.size) = (.openMPI, Int(size))
+        func number(_ name: String) -> Int? { variable(name).flatMap { Int($0) } }
+        if variable("OMPI_COMM_WORLD_SIZE") != nil {
+            (family, rank, size) = (.openMPI, number("OMPI_COMM_WORLD_RANK"), number("OMPI_COMM_WORLD_SIZE"))
         } else if variable("PMI_RANK") != nil {
-            (family, size) = (.mpich, variable("PMI_SIZE").flatMap { Int($0) })
+            (family, rank, size) = (.mpich, number("PMI_RANK"), number("PMI_SIZE"))
         } else if variable("PMIX_RANK") != nil {
-            (family, size) = (.pmix, variable("SLURM_STEP_NUM_TASKS").flatMap { Int($0) })
+            (family, rank, size) = (.pmix, number("PMIX_RANK"), number("SLURM_STEP_NUM_TASKS"))
         } else {
             return nil
         }

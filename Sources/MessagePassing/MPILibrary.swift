@@ -1,11 +1,11 @@
-public import Files
+internal import Files
 internal import Glibc
 
 /// An MPI library that is opened while the program runs: Open MPI, MPICH and all with its interface (Intel MPI, Cray MPICH,
 /// MVAPICH), or any with the standard interface of MPI 5.
 ///
 /// No header is needed, because little is asked of it: bytes are sent and received. Between the interfaces only the handles of the
-/// communicator, of bytes and of two further things differ, the size of a request, and the numbers of thread levels.
+/// communicator, of bytes and of the way of errors differ, the sizes of a request and a status, and the numbers of thread levels.
 struct MPILibrary: @unchecked Sendable {
     /// A handle: an address, or a number in its lower half.
     typealias Handle = UInt
@@ -13,8 +13,6 @@ struct MPILibrary: @unchecked Sendable {
     let name: String
     let interface: Interface
     let world, bytes, errorsReturn: Handle
-    /// Where a request that is over points, or what it is.
-    let nullRequest: Handle
 
     private let initThread: @convention(c) (UnsafeMutablePointer<CInt>?, UnsafeMutableRawPointer?, CInt, UnsafeMutablePointer<CInt>) -> CInt
     private let finalize: @convention(c) () -> CInt
@@ -26,7 +24,9 @@ struct MPILibrary: @unchecked Sendable {
     private let isend, irecv: @convention(c) (
         UnsafeMutableRawPointer?, CInt, Handle, CInt, CInt, Handle, UnsafeMutableRawPointer
     ) -> CInt
-    private let test: @convention(c) (UnsafeMutableRawPointer, UnsafeMutablePointer<CInt>, UnsafeMutableRawPointer?) -> CInt
+    private let testSome: @convention(c) (
+        CInt, UnsafeMutableRawPointer, UnsafeMutablePointer<CInt>, UnsafeMutablePointer<CInt>, UnsafeMutableRawPointer
+    ) -> CInt
 
     /// The conventions of a library's handles.
     enum Interface: Sendable {
@@ -47,21 +47,37 @@ struct MPILibrary: @unchecked Sendable {
         /// The level of threads at which only the thread that began makes calls.
         var funnelled: CInt { self == .standard ? 1024 : 1 }
 
-        /// What stands for a status that nobody wants.
-        var ignoredStatus: UnsafeMutableRawPointer? { self == .mpich ? UnsafeMutableRawPointer(bitPattern: 1) : nil }
+        /// Bytes of a status, and where in it the error is.
+        var statusSize: Int {
+            switch self {
+            case .openMPI: 24
+            case .mpich: 20
+            case .standard: 32
+            }
+        }
+        var errorInStatus: Int { self == .mpich ? 16 : 8 }
     }
 
     /// Opens the library that belongs to a launcher, or the one at `path`.
     ///
-    /// Throws `ToolError`, `unavailable`, if there is none, or it cannot be opened, or is no MPI library.
+    /// Throws `ToolError`, `unavailable`, if there is none, or it cannot be opened, or is no MPI library, or if the process has one already.
     init(for launcher: Launcher, path: String?) throws(ToolError) {
+        // Two would take each other's functions, for they have the same names.
+        let other = SharedLibrary.fileInProcess(with: "MPI_Init_thread")
+        let library = try Self.open(for: launcher, path: path)
+        if let other, other != library.file(of: "MPI_Init_thread") {
+            throw ToolError(.unavailable, "\(library.name): \(other) is in this process already, and two MPI libraries cannot be used at once")
+        }
+        try self.init(library)
+    }
+
+    private static func open(for launcher: Launcher, path: String?) throws(ToolError) -> SharedLibrary {
         if let path {
             switch SharedLibrary.open(path, isGlobal: true) {
-            case .opened(let library): try self.init(library)
+            case .opened(let library): return library
             case .failed(let why): throw ToolError(.unavailable, "\(path): cannot be opened: \(why)")
             case .missing: throw ToolError(.unavailable, "\(path): is not there; --mpi-library names a library of MPI, such as libmpi.so.40")
             }
-            return
         }
         let order: [Interface] = switch launcher.family {
         case .openMPI, .pmix: [.openMPI, .standard, .mpich]
@@ -70,12 +86,12 @@ struct MPILibrary: @unchecked Sendable {
         var failure: String?
         for name in order.flatMap(\.names) {
             switch SharedLibrary.open(name, isGlobal: true) {
-            case .opened(let library): return try self.init(library)
+            case .opened(let library): return library
             case .failed(let why): failure = failure ?? "\(name) cannot be opened: \(why)"
             case .missing: break
             }
         }
-        let package = launcher.family == .mpich ? "libmpich12" : "libopenmpi40"
+        let package = launcher.family == .mpich ? "mpich" : "openmpi-bin"
         throw ToolError(
             .unavailable,
             failure ?? "this process was started by mpiexec, and no MPI library is here (\(order[0].names[0])): apt install \(package), or "
@@ -101,18 +117,19 @@ struct MPILibrary: @unchecked Sendable {
         getVersion = try function("MPI_Get_library_version")
         isend = try function("MPI_Isend")
         irecv = try function("MPI_Irecv")
-        test = try function("MPI_Test")
+        testSome = try function("MPI_Testsome")
         func address(_ symbol: String) -> Handle { Handle(bitPattern: library.address(of: symbol)) }
         if library.address(of: "ompi_mpi_comm_world") != nil {
             interface = .openMPI
             (world, bytes) = (address("ompi_mpi_comm_world"), address("ompi_mpi_byte"))
-            (errorsReturn, nullRequest) = (address("ompi_mpi_errors_return"), address("ompi_request_null"))
-        } else if library.address(of: "MPI_Abi_get_version") != nil && library.name.contains("abi") {
+            errorsReturn = address("ompi_mpi_errors_return")
+        } else if library.name.utf8.split(separator: UInt8(ascii: "/")).last.map({ Substring($0).hasPrefix("libmpi_abi") }) ?? false {
+            // Told by the name alone: MPICH has the functions of the standard interface in its own library, too.
             interface = .standard
-            (world, bytes, errorsReturn, nullRequest) = (0x101, 0x247, 0x142, 0x180)
+            (world, bytes, errorsReturn) = (0x101, 0x247, 0x142)
         } else {
             interface = .mpich
-            (world, bytes, errorsReturn, nullRequest) = (0x4400_0000, 0x4c00_010d, 0x5400_0001, 0x2c00_0000)
+            (world, bytes, errorsReturn) = (0x4400_0000, 0x4c00_010d, 0x5400_0001)
         }
     }
 }
@@ -123,7 +140,12 @@ extension MPILibrary {
     /// Begins, with calls from this thread alone. Throws `ToolError`, `unavailable`.
     func begin() throws(ToolError) {
         var provided: CInt = 0
-        try check(initThread(nil, nil, interface.funnelled, &provided), "MPI_Init_thread")
+        // The library is not to take signals from the program: Open MPI and UCX print their own reports of a crash.
+        var actions = [Glibc.sigaction](repeating: Glibc.sigaction(), count: 32)
+        for number in 1..<32 { sigaction(CInt(number), nil, &actions[number]) }
+        let code = initThread(nil, nil, interface.funnelled, &provided)
+        for number in 1..<32 { sigaction(CInt(number), &actions[number], nil) }
+        try check(code, "MPI_Init_thread")
         guard provided >= interface.funnelled else {
             throw ToolError(.unavailable, "\(name): was built without threads, and messages travel beside the arithmetic")
         }
@@ -155,32 +177,45 @@ extension MPILibrary {
         return String(decoding: line.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// Begins to send bytes, at most `mostBytes`; `request` has room for `requestSize` bytes.
-    func send(_ start: UnsafeRawPointer, _ count: Int, to rank: Int, tag: Int, _ request: UnsafeMutableRawPointer) throws(ToolError) {
-        let start = UnsafeMutableRawPointer(mutating: start)
+    /// Begins to send bytes, fewer than 2 GiB; `request` has room for `requestSize` bytes.
+    func send(_ start: UnsafeMutableRawPointer?, _ count: Int, to rank: Int, tag: Int, _ request: UnsafeMutableRawPointer) throws(ToolError) {
         try check(isend(start, CInt(count), bytes, CInt(rank), CInt(tag), world, request), "MPI_Isend")
     }
 
     /// Begins to receive as many bytes as are sent.
-    func receive(_ start: UnsafeMutableRawPointer, _ count: Int, from rank: Int, tag: Int, _ request: UnsafeMutableRawPointer) throws(ToolError) {
+    func receive(_ start: UnsafeMutableRawPointer?, _ count: Int, from rank: Int, tag: Int, _ request: UnsafeMutableRawPointer) throws(ToolError) {
         try check(irecv(start, CInt(count), bytes, CInt(rank), CInt(tag), world, request), "MPI_Irecv")
     }
 
-    /// True if what a request stands for is done.
-    func isDone(_ request: UnsafeMutableRawPointer) throws(ToolError) -> Bool {
-        var flag: CInt = 0
-        try check(test(request, &flag, interface.ignoredStatus), "MPI_Test")
-        return flag != 0
+    /// Moves what can be moved, and tells which of `count` requests are done. Allocates nothing.
+    /// - Parameters:
+    ///   - places: room for the places of those that are done, in any order.
+    ///   - statuses: room for `statusSize` bytes for each request.
+    /// - Returns: how many are done, and the code of an error with the place of its request, if that is known.
+    func test(
+        _ count: Int, _ requests: UnsafeMutableRawPointer, places: UnsafeMutablePointer<CInt>, statuses: UnsafeMutableRawPointer
+    ) -> (done: Int, error: CInt, place: Int?) {
+        var done: CInt = 0
+        let code = testSome(CInt(count), requests, &done, places, statuses)
+        // Less than none: there is no request that could be done.
+        guard code != 0 else { return (max(0, Int(done)), 0, nil) }
+        for index in 0..<max(0, min(count, Int(done))) {
+            let error = statuses.load(fromByteOffset: index * interface.statusSize + interface.errorInStatus, as: CInt.self)
+            if error != 0 { return (0, error, Int(places[index])) }
+        }
+        return (0, code, nil)
     }
 
-    /// Bytes of one message at most.
-    static let mostBytes = 1 << 30
+    /// Throws `ToolError`, `unavailable`, with the library's words, if `code` is an error's.
+    func check(_ code: CInt, _ call: String) throws(ToolError) {
+        if code != 0 { throw ToolError(.unavailable, "\(call): \(text(of: code))") }
+    }
 
-    private func check(_ code: CInt, _ call: String) throws(ToolError) {
-        guard code != 0 else { return }
+    /// What an error is, in the library's words.
+    func text(of code: CInt) -> String {
         var text = [CChar](repeating: 0, count: 513), length: CInt = 0
-        let known = getError(code, &text, &length) == 0
-        let reason = known ? String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) : "error \(code)"
-        throw ToolError(.unavailable, "\(call): \(reason)")
+        guard getError(code, &text, &length) == 0 else { return "error \(code)" }
+        let words = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return words.split(whereSeparator: \.isNewline).joined(separator: "; ")
     }
 }

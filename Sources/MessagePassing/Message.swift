@@ -1,4 +1,6 @@
-/// Bytes that go to another rank, or come from one. A message may be posted again and again: it owns what that takes, so that steady
+internal import Files
+
+/// Bytes that go to another rank, or come from one. A message may be posted again and again, and takes no memory then, so that steady
 /// training allocates nothing.
 ///
 /// Two messages of one rank to another with the same tag arrive in the order in which they were posted.
@@ -12,42 +14,107 @@ public final class Message: @unchecked Sendable {
     public let peer: Int
     public let tag: Int
     public let bytes: UnsafeMutableRawBufferPointer
-    /// Requests of the library, one for each piece of the bytes that is still under way.
-    private let requests: UnsafeMutableRawPointer
-    private let requestSize, pieces: Int
-    private var open = 0
+    /// Bytes of a piece; the last one may be shorter. Both ranks cut in the same way.
+    let pieceBytes: Int
+    /// Pieces that are under way. Only the communicator's thread reads and writes it.
+    var open = 0
     /// True unless the message is under way. Only with the communicator's lock held.
     var isDone = true
 
     /// - Parameter bytes: memory of the caller's, which must outlive the message.
-    init(_ direction: Direction, _ peer: Int, tag: Int, bytes: UnsafeMutableRawBufferPointer, requestSize: Int) {
-        (self.direction, self.peer, self.tag, self.bytes, self.requestSize) = (direction, peer, tag, bytes, requestSize)
-        pieces = max(1, (bytes.count + MPILibrary.mostBytes - 1) / MPILibrary.mostBytes)
-        requests = .allocate(byteCount: pieces * requestSize, alignment: 8)
+    init(_ direction: Direction, _ peer: Int, tag: Int, bytes: UnsafeMutableRawBufferPointer, pieceBytes: Int) {
+        (self.direction, self.peer, self.tag, self.bytes, self.pieceBytes) = (direction, peer, tag, bytes, pieceBytes)
     }
 
-    deinit { requests.deallocate() }
+    /// A message without bytes is sent, too.
+    var pieces: Int { max(1, (bytes.count + pieceBytes - 1) / pieceBytes) }
+}
 
-    /// Hands all pieces to the library.
-    func start(_ library: MPILibrary) throws {
-        open = pieces
+/// The requests of the library that are under way, one for each piece of a message, side by side, so that one call asks for all of them:
+/// asking moves what can be moved, which costs more than the answers.
+struct Requests {
+    private(set) var count = 0
+    private var capacity = 0
+    /// For each request: the library's handle, the message that it belongs to, and whether it has been found done.
+    private var handles = UnsafeMutableRawPointer.allocate(byteCount: 8, alignment: 8)
+    private var messages: [Message] = []
+    private var isDone = UnsafeMutablePointer<Bool>.allocate(capacity: 1)
+    /// What the library answers.
+    private var places = UnsafeMutablePointer<CInt>.allocate(capacity: 1)
+    private var statuses = UnsafeMutableRawPointer.allocate(byteCount: 8, alignment: 8)
+    private let mpi: MPILibrary
+
+    init(_ mpi: MPILibrary) {
+        self.mpi = mpi
+        reserve(1024)
+    }
+
+    /// Hands all pieces of a message to the library. Throws `ToolError`, `unavailable`.
+    mutating func start(_ message: Message) throws(ToolError) {
+        let pieces = message.pieces, size = mpi.interface.requestSize
+        if count + pieces > capacity { reserve(2 * (count + pieces)) }
+        message.open = pieces
         for piece in 0..<pieces {
-            let first = piece * MPILibrary.mostBytes, count = min(MPILibrary.mostBytes, bytes.count - first)
-            // Messages without bytes have no memory.
-            let start = bytes.baseAddress.map { $0 + first } ?? requests
-            switch direction {
-            case .to: try library.send(start, count, to: peer, tag: tag, requests + piece * requestSize)
-            case .from: try library.receive(start, count, from: peer, tag: tag, requests + piece * requestSize)
+            let first = piece * message.pieceBytes, length = min(message.pieceBytes, message.bytes.count - first)
+            let start = message.bytes.baseAddress.map { $0 + first }
+            switch message.direction {
+            case .to: try mpi.send(start, length, to: message.peer, tag: message.tag, handles + count * size)
+            case .from: try mpi.receive(start, length, from: message.peer, tag: message.tag, handles + count * size)
+            }
+            messages.append(message)
+            count += 1
+        }
+    }
+
+    /// What went wrong with a request, and the rank at its other end, if the library says which request it was.
+    struct Failure: Error {
+        let peer: Int?
+        let text: String
+    }
+
+    /// Moves what can be moved, and calls `body` for each piece that is done, with its message, whose `open` no longer counts the piece.
+    @inline(__always)
+    mutating func test(_ body: (Message) -> Void) throws(Failure) {
+        guard count > 0 else { return }
+        let (done, error, place) = mpi.test(count, handles, places: places, statuses: statuses)
+        guard error == 0 else { throw Failure(peer: place.map { messages[$0].peer }, text: mpi.text(of: error)) }
+        guard done > 0 else { return }
+        for index in 0..<done { isDone[Int(places[index])] = true }
+        let size = mpi.interface.requestSize
+        var kept = 0
+        for index in 0..<count {
+            let message = messages[index]
+            if isDone[index] {
+                isDone[index] = false
+                message.open -= 1
+                body(message)
+            } else {
+                if kept < index {
+                    (handles + kept * size).copyMemory(from: handles + index * size, byteCount: size)
+                    messages[kept] = message
+                }
+                kept += 1
             }
         }
+        messages.removeLast(count - kept)
+        count = kept
     }
 
-    /// True once all pieces have arrived, or have left.
-    func hasArrived(_ library: MPILibrary) throws -> Bool {
-        while open > 0 {
-            guard try library.isDone(requests + (open - 1) * requestSize) else { return false }
-            open -= 1
-        }
-        return true
+    private mutating func reserve(_ capacity: Int) {
+        let size = mpi.interface.requestSize
+        let handles = UnsafeMutableRawPointer.allocate(byteCount: capacity * size, alignment: 8)
+        handles.copyMemory(from: self.handles, byteCount: count * size)
+        self.handles.deallocate()
+        self.handles = handles
+        isDone.deallocate()
+        isDone = .allocate(capacity: capacity)
+        isDone.initialize(repeating: false, count: capacity)
+        places.deallocate()
+        places = .allocate(capacity: capacity)
+        statuses.deallocate()
+        statuses = .allocate(byteCount: capacity * mpi.interface.statusSize, alignment: 8)
+        statuses.initializeMemory(as: UInt8.self, repeating: 0, count: capacity * mpi.interface.statusSize)
+        messages.reserveCapacity(capacity)
+        self.capacity = capacity
     }
 }
