@@ -29,7 +29,7 @@ public final class Communicator: @unchecked Sendable {
     // With the lock held.
     private var posted: [Message] = [], sent = 0, names: [String]
     private var failure: ToolError?
-    private var isClosing = false, isClosed = false
+    private var isClosing = false, haveAllLeft = false, isClosed = false
     private var step: Int?, threadSeconds = 0.0
     /// Grows as long as the thread is not held up in a call.
     private var rounds = 0
@@ -188,7 +188,10 @@ public final class Communicator: @unchecked Sendable {
             isClosing = true
             monitor.wakeAll()
         }
-        _ = waitWhile { !isClosed }
+        _ = waitWhile { !haveAllLeft }
+        // Nothing is lost any more: what the library does at its end may take its time, but is not worth a failure.
+        let end = monotonicSeconds() + Self.longestFarewell
+        monitor.withLock { while failure == nil && !isClosed && monotonicSeconds() < end { monitor.wait(seconds: 0.5) } }
     }
 
     /// Waits, and returns the failure that has ended the wait, if one has. A thread that is held up in a call of the library can tell of no
@@ -276,17 +279,26 @@ public final class Communicator: @unchecked Sendable {
 
     // MARK: The thread
 
-    /// Seconds of sleep: while messages are under way and nothing moves, at first, later, and after a time in which nothing has moved;
-    /// while this rank waits for others to leave; and with nothing under way. The longest of the first kind lets the buffers of a network
-    /// of 10 Gbit/s not run empty.
+    /// Seconds of sleep. With nothing under way `idle`, and up to `closing` while others have yet to leave. While messages are under way
+    /// and nothing moves, from `first` to `later`, which does not let the buffers of a network of 10 Gbit/s run empty; after a long quiet
+    /// time, in which this rank waits for a slower one, a `part` of that time, up to `last`.
     private enum Nap {
-        static let first = 20e-6, later = 250e-6, last = 1e-3, timeToLast = 0.1, closing = 20e-3, idle = 0.1
+        static let first = 20e-6, later = 250e-6, last = 5e-3, part = 0.02, closing = 20e-3, idle = 0.1
+        /// A call that takes longer has moved so much that there may be more at once.
+        static let longCall = 50e-6
     }
+
+    /// Seconds that the library's end may take.
+    private static let longestFarewell = 10.0
 
     private func serve() {
         do throws(ToolError) {
             try pulse.begin(&requests)
             try run()
+            monitor.withLock {
+                haveAllLeft = true
+                monitor.wakeAll()
+            }
             mpi.end()
             monitor.withLock {
                 isClosed = true
@@ -323,8 +335,10 @@ public final class Communicator: @unchecked Sendable {
             if try move() { moves = true }
             let now = monotonicSeconds()
             // No library tells whether bytes have moved, but its call takes longer then.
-            idleCall = min(now - before, idleCall * 1.02)
-            if now - before > max(5e-6, 4 * idleCall) { moves = true }
+            let call = now - before
+            idleCall = min(call, idleCall * 1.02)
+            let hasMovedSome = call > 4 * idleCall
+            if hasMovedSome && call > Nap.longCall { moves = true }
 
             switch try pulse.beat(now, closing: closes && underWay == 0, &requests) {
             case .nothing: break
@@ -341,7 +355,8 @@ public final class Communicator: @unchecked Sendable {
             if moves {
                 (nap, quietSince) = (0, now)
             } else if underWay > 0 {
-                nap = min(max(Nap.first, 2 * nap), now - quietSince > Nap.timeToLast ? Nap.last : Nap.later)
+                if hasMovedSome { quietSince = now }
+                nap = min(max(Nap.first, 2 * nap), max(Nap.later, min(Nap.last, Nap.part * (now - quietSince))))
             } else {
                 nap = closes ? min(max(Nap.later, 2 * nap), Nap.closing) : Nap.idle
             }

@@ -34,6 +34,7 @@ enum RankProbe {
             case "throw": try probe.throwing()
             case "signal": try probe.signalItself()
             case "exit": try probe.exitAlone()
+            case "quit": exit(0)
             case "wait": try probe.waitForNothing()
             default: end("\(mode): no such mode", .usage)
             }
