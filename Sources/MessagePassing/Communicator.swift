@@ -250,18 +250,26 @@ public final class Communicator: @unchecked Sendable {
     }
 
     /// Seconds after which a process ends if the library does not end it.
-    private static let longestEnd: UInt32 = 3
+    private static let longestEnd: UInt32 = 2
 
     /// Ends the other ranks and this one. Only the communicator's thread calls this.
     private func endRun(_ status: Int32) -> Never {
         try? pulse.tell(of: status, &requests)
-        // They look ten times a second, and end by themselves; who is no longer there is the launcher's.
-        let end = monotonicSeconds() + 0.3
+        // They look ten times a second; who is no longer there is the launcher's.
+        let end = monotonicSeconds() + 0.25
         while monotonicSeconds() < end {
             try? requests.test { _ in }
             usleep(1000)
         }
         mpi.endAll(status: status)
+        Self.endProcess(status)
+    }
+
+    /// Waits for the end that another rank brings, so that the launcher gets its status from that one, and says nothing. Where that does not
+    /// come, because the launcher is cut off, this process ends by itself.
+    private func awaitEnd(_ status: Int32) -> Never {
+        monitor.withLock { if ending == nil { ending = status } }
+        sleep(Self.longestEnd)
         Self.endProcess(status)
     }
 
@@ -343,7 +351,7 @@ public final class Communicator: @unchecked Sendable {
             switch try pulse.beat(now, closing: closes && underWay == 0, &requests) {
             case .nothing: break
             case .allHaveLeft: return
-            case .failure(let status): Self.endProcess(status)
+            case .failure(let status): awaitEnd(status)
             case .silence(let peer): throw ToolError(.unavailable, "\(name(of: peer)) has not answered for \(Int(patience)) seconds")
             }
 
