@@ -119,7 +119,7 @@ let package = Package(
         .executableTarget(name: "RankProbe", dependencies: ["MessagePassing", "Files", "Parallel"], path: "Tests/RankProbe", swiftSettings: settings),
         .target(name: "PlainBackend", dependencies: ["Kernels"], path: "Tests/PlainBackend", swiftSettings: settings),
         tests("ParallelTests", ["Parallel"]),
-        tests("MessagePassingTests", ["MessagePassing", "Files", "TestSupport"]),
+        tests("MessagePassingTests", ["MessagePassing", "TestSupport"]),
         tests("FilesTests", ["Files", "TestSupport"]),
         tests("HDF5Tests", ["HDF5", "Shards", "Files", "TestSupport"]),
         tests("ShardsTests", ["Shards", "Files", "Parallel", "TestSupport"]),

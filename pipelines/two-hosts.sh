@@ -102,7 +102,7 @@ exec $program -launcher rsh -launcher-exec $folder/on-host -hosts host-a,host-b 
 openmpi)
     program=$(command -v mpiexec.openmpi || command -v mpiexec)
     echo "exec $program --allow-run-as-root --oversubscribe --mca plm rsh --mca plm_rsh_agent $folder/on-host --host host-a:8,host-b:8 \
---map-by node --bind-to none --mca btl tcp,self --mca pml ob1 --mca btl_tcp_if_include link0 --mca oob_tcp_if_include link0 \"\$@\"" > "$folder/body" ;;
+--map-by node --bind-to none --mca btl tcp,self --mca pml ob1 --mca btl_tcp_if_include link0 --mca oob_tcp_if_include link0 --mca oob_tcp_keepalive_time 2 --mca oob_tcp_keepalive_intvl 1 --mca oob_tcp_keepalive_probes 3 \"\$@\"" > "$folder/body" ;;
 *) fail "IMPLEMENTATION is mpich or openmpi" 64 ;;
 esac
 { echo '#!/bin/sh'; cat "$folder/body"; } > "$folder/mpiexec"

@@ -67,7 +67,7 @@ public final class Communicator: @unchecked Sendable {
             try communicator.exchangeNames()
             return communicator
         } catch {
-            throw ToolError(error.status, "\(launcher.rank.map { "rank \($0) " } ?? "")on host \(host): \(error)")
+            throw ToolError(error.status, "\(launcher.rank.map { "rank \($0) on " } ?? "")host \(host): \(error)")
         }
     }
 
@@ -221,7 +221,20 @@ public final class Communicator: @unchecked Sendable {
     /// Prints an error in one line with this rank, its machine and its step, and ends all ranks with the error's status. May be called by
     /// any thread; of several calls the first one counts. The other ranks end without a word.
     ///
-    /// What was found with Open MPI 4.1 and MPICH 4.0, and is tested in Tests/MessagePassingTests:
+    /// This rank tells the others, which then wait in silence, and has the library end all, so that `mpiexec` exits with the error's status;
+    /// if the library cannot, each process ends by itself after two seconds. What else ends a run, as found with MPICH 4.0 and 5.0 and Open
+    /// MPI 4.1 (Tests/MessagePassingTests/FailureTests.swift, pipelines/two-hosts.sh for the last one):
+    ///
+    /// - A rank that is killed, gets a signal that it does not catch, or exits without `leave`: `mpiexec` kills the others, MPICH's in half
+    ///   a second and Open MPI's in two, before silence would be noticed. It names the rank itself, and its status is not 0, even if that
+    ///   rank's was.
+    /// - SIGTERM or SIGINT to `mpiexec`: it passes them on, and kills what is left, MPICH's at once and Open MPI's after one to three
+    ///   seconds. SIGHUP or SIGKILL: the ranks end all the same.
+    /// - A rank that is stopped, or hangs: the first of the others names it after `patience` seconds, and ends all.
+    /// - A cut link: the first rank on each side names one of the other side after `patience` seconds; all ranks end within two seconds of
+    ///   that. The line of the side where `mpiexec` is not gets lost with the link. MPICH's `mpiexec` ends, too; Open MPI's waits for its
+    ///   daemon until the connection counts as dead, eight minutes as it is set, some seconds with `--mca oob_tcp_keepalive_time 10 --mca
+    ///   oob_tcp_keepalive_intvl 2 --mca oob_tcp_keepalive_probes 3`.
     public func fail(_ error: ToolError) -> Never {
         let place = monitor.withLock { step }.map { ", step \($0)" } ?? ""
         end(with: error.status.rawValue, saying: "\(programName()): rank \(rank) on host \(host)\(place): \(printable(error.description))\n")

@@ -202,7 +202,7 @@ extension MPILibrary {
     /// The library's name and version, one line.
     func version() -> String {
         let line = wholeVersion().prefix { !$0.isNewline && $0 != "," }
-        return line.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        return line.split(whereSeparator: \.isWhitespace).filter { $0 != "Version:" }.joined(separator: " ")
     }
 
     /// All that the library tells of itself.

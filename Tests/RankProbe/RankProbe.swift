@@ -34,7 +34,6 @@ enum RankProbe {
             case "throw": try probe.throwing()
             case "signal": try probe.signalItself()
             case "exit": try probe.exitAlone()
-            case "quit": exit(0)
             case "wait": try probe.waitForNothing()
             default: end("\(mode): no such mode", .usage)
             }
@@ -192,7 +191,7 @@ struct Probe {
     private func waitForEver(besides action: (Int) -> Void = { _ in }) throws(ToolError) {
         let chosen = Int(number(0, else: -1))
         try meet()
-        say("rank \(rank) waits")
+        say("rank \(rank) waits, process \(getpid())")
         if rank == chosen { action(chosen) }
         let back = communicator.message(.from, others[0], tag: 2, bytes: memory(8))
         communicator.post(back)
