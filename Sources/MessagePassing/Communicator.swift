@@ -16,8 +16,7 @@ public final class Communicator: @unchecked Sendable {
     public var hosts: [String] { monitor.withLock { names } }
     /// Seconds after which a rank that is silent counts as lost.
     public let patience: Double
-    /// Bytes of the pieces in which messages are sent, the same in all ranks. Each is a sign of life of its own, and 16 MiB take a
-    /// second at 140 Mbit/s.
+    /// Bytes of the pieces in which messages are sent, the same in all ranks. Each is a sign of life of its own.
     let pieceBytes: Int
 
     /// Called once, by the communicator's thread, when a rank is lost or a call has failed; `fail` if there is none. If it returns,
@@ -53,7 +52,7 @@ public final class Communicator: @unchecked Sendable {
     ///   - patience: seconds after which a rank that is silent counts as lost.
     ///   - pieceBytes: bytes of the pieces in which messages are sent, the same in all ranks.
     public static func join(
-        _ launcher: Launcher, library path: String? = nil, patience: Double = 20, pieceBytes: Int = 16 << 20
+        _ launcher: Launcher, library path: String? = nil, patience: Double = 20, pieceBytes: Int = 1 << 20
     ) throws(ToolError) -> Communicator {
         let host = nameOfThisMachine()
         do throws(ToolError) {
@@ -79,7 +78,7 @@ public final class Communicator: @unchecked Sendable {
         let beginning = Beginning(), monitor = Monitor()
         startThread {
             let result = Result { () throws(ToolError) in
-                try mpi.begin()
+                try mpi.begin(longestMessage: pieceBytes)
                 return Communicator(mpi, monitor, rank: try mpi.rank(), size: try mpi.size(), host, patience, pieceBytes)
             }
             monitor.withLock {
@@ -163,7 +162,7 @@ public final class Communicator: @unchecked Sendable {
         return Message(direction, peer, tag: tag, bytes: bytes, pieceBytes: pieceBytes)
     }
 
-    /// Sends a message on its way. Nobody may write to the bytes of one that is sent, nor read those of one that is received, before it
+    /// Sends a message on its way. What arrives before the receiver has posted its message is kept in memory of the library. Nobody may write to the bytes of one that is sent, nor read those of one that is received, before it
     /// is done.
     public func post(_ message: Message) {
         monitor.withLock {

@@ -18,8 +18,9 @@ public struct Launcher: Sendable, Equatable {
     /// The launcher of this process; `nil` if it was started by itself.
     public static var current: Launcher? { Launcher { name in getenv(name).map { String(cString: $0) } } }
 
-    /// - Parameter variable: the value of a variable of the environment.
-    init?(_ variable: (String) -> String?) {
+    /// The launcher that an environment tells of; `nil` if it tells of none.
+    /// - Parameter variable: the value of a variable.
+    public init?(_ variable: (String) -> String?) {
         func number(_ name: String) -> Int? { variable(name).flatMap { Int($0) } }
         if variable("OMPI_COMM_WORLD_SIZE") != nil {
             (family, rank, size) = (.openMPI, number("OMPI_COMM_WORLD_RANK"), number("OMPI_COMM_WORLD_SIZE"))

@@ -140,7 +140,13 @@ struct MPILibrary: @unchecked Sendable {
 
 extension MPILibrary {
     /// Begins, with calls from this thread alone. Throws `ToolError`, `unavailable`.
-    func begin() throws(ToolError) {
+    /// - Parameter bytes: the longest message.
+    func begin(longestMessage bytes: Int) throws(ToolError) {
+        // Messages are sent without asking. A library otherwise asks the receiver first, from some size on, and the answer comes behind all
+        // that this one has been asked to send on the same connection: two ranks that send each other much take turns, and have half of
+        // the network. What the user has set stays.
+        let limit = String(max(bytes, 1 << 16) + 1024)
+        for name in ["UCX_RNDV_THRESH", "OMPI_MCA_btl_tcp_eager_limit", "OMPI_MCA_btl_tcp_rndv_eager_limit"] { setenv(name, limit, 0) }
         var provided: CInt = 0
         // The library is not to take signals from the program: Open MPI and UCX print their own reports of a crash.
         var actions = [Glibc.sigaction](repeating: Glibc.sigaction(), count: 32)

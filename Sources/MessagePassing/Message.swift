@@ -16,8 +16,8 @@ public final class Message: @unchecked Sendable {
     public let bytes: UnsafeMutableRawBufferPointer
     /// Bytes of a piece; the last one may be shorter. Both ranks cut in the same way.
     let pieceBytes: Int
-    /// Pieces that are under way. Only the communicator's thread reads and writes it.
-    var open = 0
+    /// Pieces that have been handed to the library, and those that are not yet done. Only the communicator's thread reads and writes them.
+    var started = 0, open = 0
     /// True unless the message is under way. Only with the communicator's lock held.
     var isDone = true
 
@@ -28,6 +28,9 @@ public final class Message: @unchecked Sendable {
 
     /// A message without bytes is sent, too.
     var pieces: Int { max(1, (bytes.count + pieceBytes - 1) / pieceBytes) }
+
+    /// Pieces that the library has.
+    var underWay: Int { started - (pieces - open) }
 }
 
 /// The requests of the library that are under way, one for each piece of a message, side by side, so that one call asks for all of them:
@@ -49,21 +52,55 @@ struct Requests {
         reserve(1024)
     }
 
-    /// Hands all pieces of a message to the library. Throws `ToolError`, `unavailable`.
+    /// Pieces of a message that are sent at a time: enough to keep a network of 10 Gbit/s busy for 3 ms, and little enough for signs of life
+    /// and answers, which come behind them.
+    private static let window = 4
+
+    /// Sends that the library does not have all of, in the order in which they were posted.
+    private var waiting: [Message] = []
+
+    /// Begins to send or receive a message. Throws `ToolError`, `unavailable`.
     mutating func start(_ message: Message) throws(ToolError) {
-        let pieces = message.pieces, size = mpi.interface.requestSize
-        if count + pieces > capacity { reserve(2 * (count + pieces)) }
-        message.open = pieces
-        for piece in 0..<pieces {
-            let first = piece * message.pieceBytes, length = min(message.pieceBytes, message.bytes.count - first)
-            let start = message.bytes.baseAddress.map { $0 + first }
-            switch message.direction {
-            case .to: try mpi.send(start, length, to: message.peer, tag: message.tag, handles + count * size)
-            case .from: try mpi.receive(start, length, from: message.peer, tag: message.tag, handles + count * size)
-            }
-            messages.append(message)
-            count += 1
+        (message.started, message.open) = (0, message.pieces)
+        if message.direction == .from {
+            while message.started < message.pieces { try startPiece(message) }
+        } else if waiting.contains(where: { $0.peer == message.peer && $0.tag == message.tag }) {
+            waiting.append(message)
+        } else {
+            try startPieces(message)
+            if message.started < message.pieces { waiting.append(message) }
         }
+    }
+
+    /// Hands to the library what it may have now that pieces are done. The pieces of messages with the same receiver and tag stay in order.
+    private mutating func startWaiting() throws(ToolError) {
+        var kept = 0
+        for index in waiting.indices {
+            let message = waiting[index]
+            if !waiting[..<kept].contains(where: { $0.peer == message.peer && $0.tag == message.tag }) { try startPieces(message) }
+            if message.started < message.pieces {
+                if kept < index { waiting[kept] = message }
+                kept += 1
+            }
+        }
+        waiting.removeLast(waiting.count - kept)
+    }
+
+    private mutating func startPieces(_ message: Message) throws(ToolError) {
+        while message.started < message.pieces && message.underWay < Self.window { try startPiece(message) }
+    }
+
+    private mutating func startPiece(_ message: Message) throws(ToolError) {
+        if count == capacity { reserve(2 * count) }
+        let first = message.started * message.pieceBytes, length = min(message.pieceBytes, message.bytes.count - first)
+        let start = message.bytes.baseAddress.map { $0 + first }, request = handles + count * mpi.interface.requestSize
+        switch message.direction {
+        case .to: try mpi.send(start, length, to: message.peer, tag: message.tag, request)
+        case .from: try mpi.receive(start, length, from: message.peer, tag: message.tag, request)
+        }
+        messages.append(message)
+        message.started += 1
+        count += 1
     }
 
     /// What went wrong with a request, and the rank at its other end, if the library says which request it was.
@@ -98,6 +135,9 @@ struct Requests {
         }
         messages.removeLast(count - kept)
         count = kept
+        if !waiting.isEmpty {
+            do throws(ToolError) { try startWaiting() } catch { throw Failure(peer: nil, text: error.description) }
+        }
     }
 
     private mutating func reserve(_ capacity: Int) {
@@ -115,6 +155,7 @@ struct Requests {
         statuses = .allocate(byteCount: capacity * mpi.interface.statusSize, alignment: 8)
         statuses.initializeMemory(as: UInt8.self, repeating: 0, count: capacity * mpi.interface.statusSize)
         messages.reserveCapacity(capacity)
+        waiting.reserveCapacity(capacity)
         self.capacity = capacity
     }
 }

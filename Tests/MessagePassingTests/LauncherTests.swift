@@ -1,6 +1,5 @@
+import MessagePassing
 import Testing
-
-@testable import MessagePassing
 
 @Suite struct LauncherTests {
     @Test func theEnvironmentSaysHowAProcessWasStarted() {

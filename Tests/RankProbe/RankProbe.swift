@@ -22,7 +22,7 @@ enum RankProbe {
         do throws(ToolError) {
             let communicator = try Communicator.join(
                 launcher, library: options["--library"], patience: options["--patience"].flatMap(Double.init) ?? 20,
-                pieceBytes: options["--piece"].flatMap { Int($0) } ?? 16 << 20)
+                pieceBytes: options["--piece"].flatMap { Int($0) } ?? 1 << 20)
             let probe = Probe(communicator, numbers: words.dropFirst().map { Double($0) ?? 0 })
             switch mode {
             case "exchange": try probe.exchange()
@@ -172,6 +172,11 @@ struct Probe {
     }
 
     private func pass(_ out: Message, _ back: Message) throws(ToolError) {
+        if numbers.count > 2 && numbers[2] == 1 {
+            // One way alone.
+            if rank % 2 == 0 { communicator.post(out); try communicator.wait(for: out) } else { communicator.post(back); try communicator.wait(for: back) }
+            return
+        }
         communicator.post(back)
         communicator.post(out)
         try communicator.wait(for: back)
