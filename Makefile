@@ -12,7 +12,7 @@ BIN = .build/release
 
 LIBRARIES = libopenblas-dev liblz4-dev zlib1g-dev pkg-config
 QUICKSTART_PACKAGES = $(LIBRARIES) wordnet-base fasttext gnuplot-nox
-TEST_PACKAGES = $(QUICKSTART_PACKAGES) libhdf5-dev lz4 xz-utils zstd bzip2 parallel python3 python3-numpy python3-h5py python3-lz4
+TEST_PACKAGES = $(QUICKSTART_PACKAGES) libhdf5-dev lz4 xz-utils zstd bzip2 mpich parallel python3 python3-numpy python3-h5py python3-lz4
 
 .PHONY: build test fuzz hostile gpu-check quickstart install uninstall man completions clean
 

@@ -43,6 +43,8 @@ let package = Package(
         .library(name: "AllocationCounter", type: .dynamic, targets: ["AllocationCounter"]),
         // Of tests only: stands in for the libraries of a GPU where there is none.
         .library(name: "FakeCUDA", type: .dynamic, targets: ["FakeCUDA"]),
+        // Of tests only: a program for mpiexec to start.
+        .executable(name: "RankProbe", targets: ["RankProbe"]),
     ],
     traits: [
         .trait(name: "HDF5", description: "Reads and writes HDF5 files (needs libhdf5-dev); make turns it on where the library is."),
@@ -105,14 +107,19 @@ let package = Package(
         library("Files", ["CLZ4", "CZlib", systemPackage]),
         library("Parallel"),
 
+        // Between processes that train together.
+        library("MessagePassing", ["Files", "Parallel"]),
+
         // Tests: one target a library, and one that runs the tools as a user does.
         .target(
             name: "TestSupport", dependencies: ["Files", subprocess, systemPackage], path: "Tests/TestSupport",
             swiftSettings: settings),
         .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
         .target(name: "FakeCUDA", path: "Tests/FakeCUDA"),
+        .executableTarget(name: "RankProbe", dependencies: ["MessagePassing", "Files", "Parallel"], path: "Tests/RankProbe", swiftSettings: settings),
         .target(name: "PlainBackend", dependencies: ["Kernels"], path: "Tests/PlainBackend", swiftSettings: settings),
         tests("ParallelTests", ["Parallel"]),
+        tests("MessagePassingTests", ["MessagePassing", "TestSupport"]),
         tests("FilesTests", ["Files", "TestSupport"]),
         tests("HDF5Tests", ["HDF5", "Shards", "Files", "TestSupport"]),
         tests("ShardsTests", ["Shards", "Files", "Parallel", "TestSupport"]),

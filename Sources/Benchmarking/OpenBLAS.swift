@@ -41,16 +41,14 @@ public struct OpenBLAS: Sendable {
             throw ToolError(.systemError, "\(name): the system gives no \(room >> 20) MiB of address space, which it needs")
         }
         munmap(place, room)
-        guard let library = dlopen(name, RTLD_NOW | RTLD_LOCAL), let product = dlsym(library, "cblas_sgemm"),
-            let setThreads = dlsym(library, "openblas_set_num_threads"), let core = dlsym(library, "openblas_get_corename")
+        guard case .opened(let library) = SharedLibrary.open(name), let product: Product = library.function("cblas_sgemm"),
+            let setThreads: @convention(c) (CInt) -> Void = library.function("openblas_set_num_threads"),
+            let core: @convention(c) () -> UnsafePointer<CChar>? = library.function("openblas_get_corename")
         else {
             throw ToolError(
                 .unavailable, "\(name) is missing, and products are measured beside it: apt install libopenblas-dev")
         }
-        return OpenBLAS(
-            product: unsafeBitCast(product, to: Product.self),
-            setThreads: unsafeBitCast(setThreads, to: (@convention(c) (CInt) -> Void).self),
-            core: unsafeBitCast(core, to: (@convention(c) () -> UnsafePointer<CChar>?).self)().map { String(cString: $0) } ?? "unknown")
+        return OpenBLAS(product: product, setThreads: setThreads, core: core().map { String(cString: $0) } ?? "unknown")
     }
 
     /// Writes `left` [rows, depth] times `right` [depth, columns], each as it is stored or transposed, into `result`

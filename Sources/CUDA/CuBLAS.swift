@@ -21,7 +21,7 @@ final class CuBLAS {
 
     /// Throws `ToolError`, `unavailable`, if there is no cuBLAS.
     init(stream: Handle?, workspace: DeviceAddress) throws(ToolError) {
-        let library = try SharedLibrary(
+        let library = try CUDALibrary(
             ["libcublas.so.13", "libcublas.so.12", "libcublas.so"],
             broughtBy: "it comes with the CUDA toolkit, or: pip install nvidia-cublas")
         let create: @convention(c) (UnsafeMutablePointer<Handle?>) -> CInt = try library.function("cublasCreate_v2")

@@ -47,13 +47,13 @@ struct Driver: Sendable {
     private let errorText: @convention(c) (CInt, UnsafeMutablePointer<UnsafePointer<CChar>?>) -> CInt
 
     /// True if there is a driver, of whatever version, or one that cannot be opened.
-    static var isInstalled: Bool { SharedLibrary.isThere(names) }
+    static var isInstalled: Bool { CUDALibrary.isThere(names) }
 
     private static let names = ["libcuda.so.1"]
 
     /// Opens the driver. Throws `ToolError`, `unavailable`, if there is none.
     init() throws(ToolError) {
-        let library = try SharedLibrary(Self.names, broughtBy: "it comes with NVIDIA's driver: apt install nvidia-driver")
+        let library = try CUDALibrary(Self.names, broughtBy: "it comes with NVIDIA's driver: apt install nvidia-driver")
         initialize = try library.function("cuInit")
         version = try library.function("cuDriverGetVersion")
         deviceCount = try library.function("cuDeviceGetCount")

@@ -17,7 +17,7 @@ struct KernelCompiler {
     static func machineCode(_ architecture: String) throws(ToolError) -> [UInt8] {
         var source: [UInt8] = []
         for (name, text) in sources { source += Array("#line 1 \"\(name).cu\"\n".utf8) + text }
-        let library = try SharedLibrary(
+        let library = try CUDALibrary(
             ["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"],
             broughtBy: "it comes with the CUDA toolkit, or: pip install nvidia-cuda-nvrtc")
         let compiler = try NVRTC(library)
@@ -49,7 +49,7 @@ private struct NVRTC {
     private let log, code: @convention(c) (Program?, UnsafeMutablePointer<CChar>) -> CInt
     private let destroy: @convention(c) (UnsafeMutablePointer<Program?>) -> CInt
 
-    init(_ library: SharedLibrary) throws(ToolError) {
+    init(_ library: CUDALibrary) throws(ToolError) {
         create = try library.function("nvrtcCreateProgram")
         compileProgram = try library.function("nvrtcCompileProgram")
         logSize = try library.function("nvrtcGetProgramLogSize")

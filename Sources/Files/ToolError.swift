@@ -50,3 +50,14 @@ public struct ToolError: Error, Sendable, CustomStringConvertible {
         ToolError(status, "\(file): \(doing): \(String(cString: strerror(code)))")
     }
 }
+
+/// A message with what names out of files may hold: control characters as their numbers, and of an endless one both ends.
+/// - Parameter keepsLines: true if ends of lines stay.
+public func printable(_ message: String, keepsLines: Bool = false) -> String {
+    var text = ""
+    for scalar in message.shownFileName.unicodeScalars {
+        let isControl = scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value) || [0x2028, 0x2029].contains(scalar.value)
+        if isControl && !(keepsLines && scalar == "\n") { text += "\\u{\(String(scalar.value, radix: 16))}" } else { text.unicodeScalars.append(scalar) }
+    }
+    return text.count > 2000 && !keepsLines ? "\(text.prefix(1000))…\(text.suffix(900))" : text
+}

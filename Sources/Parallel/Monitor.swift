@@ -2,13 +2,18 @@ import Glibc
 
 /// A mutex with one condition variable: the waiting side of every queue here. Foundation's `NSCondition` would cost start-up
 /// time.
-final class Monitor: @unchecked Sendable {
+public final class Monitor: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
-    init() {
+    public init() {
         pthread_mutex_init(mutex, nil)
-        pthread_cond_init(condition, nil)
+        // Of the clock that nobody sets: waits with a limit are otherwise wrong by what the clock is moved.
+        var attributes = pthread_condattr_t()
+        pthread_condattr_init(&attributes)
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        pthread_cond_init(condition, &attributes)
+        pthread_condattr_destroy(&attributes)
     }
 
     deinit {
@@ -18,17 +23,35 @@ final class Monitor: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    func withLock<Result>(_ body: () throws -> Result) rethrows -> Result {
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
+    /// Returns what `body` returns; it runs while no other thread is in `withLock`. Calls may not nest.
+    @inlinable
+    public func withLock<Result>(_ body: () throws -> Result) rethrows -> Result {
+        lock()
+        defer { unlock() }
         return try body()
     }
 
-    /// Sleeps until `wakeAll`; call with the lock held, and test the awaited state again afterwards.
-    func wait() { pthread_cond_wait(condition, mutex) }
+    @usableFromInline
+    func lock() { pthread_mutex_lock(mutex) }
 
-    /// Call with the lock held.
-    func wakeAll() { pthread_cond_broadcast(condition) }
+    @usableFromInline
+    func unlock() { pthread_mutex_unlock(mutex) }
+
+    /// Sleeps until `wakeAll`; call with the lock held, and test the awaited state again afterwards.
+    public func wait() { pthread_cond_wait(condition, mutex) }
+
+    /// Sleeps until `wakeAll`, or for so many seconds; call with the lock held. Allocates nothing.
+    public func wait(seconds: Double) {
+        var end = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &end)
+        let nanoseconds = end.tv_nsec + Int(seconds * 1e9)
+        end.tv_sec += nanoseconds / 1_000_000_000
+        end.tv_nsec = nanoseconds % 1_000_000_000
+        pthread_cond_timedwait(condition, mutex, &end)
+    }
+
+    /// Wakes all who wait; call with the lock held.
+    public func wakeAll() { pthread_cond_broadcast(condition) }
 }
 
 /// Starts a detached thread that runs `body` with signals blocked, so that the main thread alone takes them. Those of a crash are the
@@ -57,12 +80,17 @@ public func endForWant(of what: String) -> Never { endProcess(saying: "the syste
 
 /// Ends the process with one line on stderr, after the program's name, and a status.
 public func endProcess(saying message: String, status: Int32) -> Never {
+    let line = "\(programName()): \(message)\n"
+    _ = line.utf8.withContiguousStorageIfAvailable { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    exit(status)
+}
+
+/// The name of this process's program, with which its errors begin.
+public func programName() -> String {
     var name = [CChar](repeating: 0, count: 256)
     let length = readlink("/proc/self/exe", &name, name.count - 1)
     let path = String(decoding: name[..<max(0, length)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    let line = "\(path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? "contour"): \(message)\n"
-    _ = line.utf8.withContiguousStorageIfAvailable { write(STDERR_FILENO, $0.baseAddress, $0.count) }
-    exit(status)
+    return path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? "contour"
 }
 
 /// The number of processors this process may run on (`taskset` and containers included).

@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 /// The messages of a tool on stderr while it works: one line that is overwritten on a terminal, and summaries at the end.

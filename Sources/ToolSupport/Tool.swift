@@ -76,17 +76,6 @@ extension ParsableCommand {
     }
 }
 
-/// A message with what names out of files may hold: control characters as their numbers, and of an endless one both ends.
-/// - Parameter keepsLines: true if ends of lines stay.
-public func printable(_ message: String, keepsLines: Bool = false) -> String {
-    var text = ""
-    for scalar in message.shownFileName.unicodeScalars {
-        let isControl = scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value) || [0x2028, 0x2029].contains(scalar.value)
-        if isControl && !(keepsLines && scalar == "\n") { text += "\\u{\(String(scalar.value, radix: 16))}" } else { text.unicodeScalars.append(scalar) }
-    }
-    return text.count > 2000 && !keepsLines ? "\(text.prefix(1000))…\(text.suffix(900))" : text
-}
-
 /// A message as one line: the list of values that an option may have becomes part of the sentence.
 public func oneLine(_ message: String) -> String {
     let lines = message.split(whereSeparator: \.isNewline).map { $0.split(whereSeparator: \.isWhitespace).joined(separator: " ") }

@@ -1,3 +1,4 @@
+import Files
 import Shards
 import ToolSupport
 import WordVectors

@@ -69,3 +69,22 @@ struct ThreadTests {
         #expect(blocked.isDisjoint(with: crashes) && blocked.isSuperset(of: [SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGPIPE]), "\(blocked)")
     }
 }
+
+struct MonitorTests {
+    @Test func aWaitWithALimitEndsByItselfOrByAWake() {
+        let monitor = Monitor()
+        let before = monotonicSeconds()
+        monitor.withLock { monitor.wait(seconds: 0.01) }
+        #expect(monotonicSeconds() >= before + 0.01)
+
+        let isReady = Mutex(false)
+        startThread {
+            monitor.withLock {
+                isReady.withLock { $0 = true }
+                monitor.wakeAll()
+            }
+        }
+        // Without the wake, the test takes an hour.
+        monitor.withLock { while !isReady.withLock({ $0 }) { monitor.wait(seconds: 3600) } }
+    }
+}

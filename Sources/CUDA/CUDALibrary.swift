@@ -1,10 +1,10 @@
 internal import Files
 internal import Glibc
 
-/// A library that is opened while the program runs, so that no build needs it.
-struct SharedLibrary: @unchecked Sendable {
-    let name: String
-    private let handle: UnsafeMutableRawPointer
+/// A library of CUDA, wherever it is installed.
+struct CUDALibrary: Sendable {
+    var name: String { library.name }
+    private let library: SharedLibrary
 
     /// Opens the first of `names` that is found: in the folders of CONTOUR_CUDA_PATH (separated by colons), where the loader
     /// looks, and in the `nvidia` folder of Python's packages.
@@ -12,7 +12,7 @@ struct SharedLibrary: @unchecked Sendable {
     /// Throws `ToolError`, `unavailable`, with what brings the library.
     init(_ names: [String], broughtBy source: String) throws(ToolError) {
         switch Self.find(names) {
-        case .opened(let path, let handle): (name, self.handle) = (path, handle)
+        case .opened(let library): self.library = library
         case .failed(let why): throw ToolError(.unavailable, "\(names[0]) cannot be opened: \(why); \(source)")
         case .missing: throw ToolError(.unavailable, "\(names[0]) is missing\(Self.place); \(source)")
         }
@@ -23,22 +23,17 @@ struct SharedLibrary: @unchecked Sendable {
         if case .missing = find(names) { false } else { true }
     }
 
-    private enum Found {
-        case opened(path: String, handle: UnsafeMutableRawPointer)
-        case failed(String)
-        case missing
-    }
-
-    private static func find(_ names: [String]) -> Found {
-        var result = Found.missing
+    private static func find(_ names: [String]) -> SharedLibrary.Search {
+        var result = SharedLibrary.Search.missing
         for folder in folders + [nil] {
             for name in names {
                 let path = folder.map { "\($0)/\(name)" } ?? name
                 if folder != nil && access(path, F_OK) != 0 { continue }
                 if let folder { openCompanions(of: name, in: folder) }
-                if let handle = dlopen(path, RTLD_NOW | RTLD_GLOBAL) { return .opened(path: path, handle: handle) }
+                let search = SharedLibrary.open(path, isGlobal: true)
+                if case .opened = search { return search }
                 // A library that is there but cannot be opened says more than one that is not.
-                if folder != nil, case .missing = result, let text = dlerror() { result = .failed(String(cString: text)) }
+                if folder != nil, case .missing = result { result = search }
             }
         }
         return result
@@ -46,10 +41,10 @@ struct SharedLibrary: @unchecked Sendable {
 
     /// The function of a name. Throws `ToolError`, `unavailable`, if the library is too old to have it.
     func function<Function>(_ symbol: String) throws(ToolError) -> Function {
-        guard let pointer = dlsym(handle, symbol) else {
+        guard let function: Function = library.function(symbol) else {
             throw ToolError(.unavailable, "\(name): has no \(symbol): the library is older than CUDA 12")
         }
-        return unsafeBitCast(pointer, to: Function.self)
+        return function
     }
 
     /// NVRTC and cuBLAS find parts of themselves only where the loader looks, so that these are opened first.
@@ -61,7 +56,7 @@ struct SharedLibrary: @unchecked Sendable {
             let file = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
-            if prefixes.contains(where: file.hasPrefix) { dlopen("\(folder)/\(file)", RTLD_NOW | RTLD_GLOBAL) }
+            if prefixes.contains(where: file.hasPrefix) { _ = SharedLibrary.open("\(folder)/\(file)", isGlobal: true) }
         }
     }
 

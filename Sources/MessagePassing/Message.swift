@@ -1,0 +1,161 @@
+internal import Files
+
+/// Bytes that go to another rank, or come from one. A message may be posted again and again, and takes no memory then, so that steady
+/// training allocates nothing.
+///
+/// Two messages of one rank to another with the same tag arrive in the order in which they were posted.
+public final class Message: @unchecked Sendable {
+    public enum Direction: Sendable {
+        case to, from
+    }
+
+    public let direction: Direction
+    /// The other rank.
+    public let peer: Int
+    public let tag: Int
+    public let bytes: UnsafeMutableRawBufferPointer
+    /// Bytes of a piece; the last one may be shorter. Both ranks cut in the same way.
+    let pieceBytes: Int
+    /// Pieces that have been handed to the library, and those that are not yet done. Only the communicator's thread reads and writes them.
+    var started = 0, open = 0
+    /// True unless the message is under way. Only with the communicator's lock held.
+    var isDone = true
+
+    /// - Parameter bytes: memory of the caller's, which must outlive the message.
+    init(_ direction: Direction, _ peer: Int, tag: Int, bytes: UnsafeMutableRawBufferPointer, pieceBytes: Int) {
+        (self.direction, self.peer, self.tag, self.bytes, self.pieceBytes) = (direction, peer, tag, bytes, pieceBytes)
+    }
+
+    /// A message without bytes is sent, too.
+    var pieces: Int { max(1, (bytes.count + pieceBytes - 1) / pieceBytes) }
+
+    /// Pieces that the library has.
+    var underWay: Int { started - (pieces - open) }
+}
+
+/// The requests of the library that are under way, one for each piece of a message, side by side, so that one call asks for all of them:
+/// asking moves what can be moved, which costs more than the answers.
+struct Requests {
+    private(set) var count = 0
+    private var capacity = 0
+    /// For each request: the library's handle, the message that it belongs to, and whether it has been found done.
+    private var handles = UnsafeMutableRawPointer.allocate(byteCount: 8, alignment: 8)
+    private var messages: [Message] = []
+    private var isDone = UnsafeMutablePointer<Bool>.allocate(capacity: 1)
+    /// What the library answers.
+    private var places = UnsafeMutablePointer<CInt>.allocate(capacity: 1)
+    private var statuses = UnsafeMutableRawPointer.allocate(byteCount: 8, alignment: 8)
+    private let mpi: MPILibrary
+
+    init(_ mpi: MPILibrary) {
+        self.mpi = mpi
+        reserve(1024)
+    }
+
+    /// Pieces of a message that are sent at a time: enough to keep a network of 10 Gbit/s busy for 3 ms, and little enough for signs of life
+    /// and answers, which come behind them.
+    private static let window = 4
+
+    /// Sends that the library does not have all of, in the order in which they were posted.
+    private var waiting: [Message] = []
+
+    /// Begins to send or receive a message. Throws `ToolError`, `unavailable`.
+    mutating func start(_ message: Message) throws(ToolError) {
+        (message.started, message.open) = (0, message.pieces)
+        if message.direction == .from {
+            while message.started < message.pieces { try startPiece(message) }
+        } else if waiting.contains(where: { $0.peer == message.peer && $0.tag == message.tag }) {
+            waiting.append(message)
+        } else {
+            try startPieces(message)
+            if message.started < message.pieces { waiting.append(message) }
+        }
+    }
+
+    /// Hands to the library what it may have now that pieces are done. The pieces of messages with the same receiver and tag stay in order.
+    private mutating func startWaiting() throws(ToolError) {
+        var kept = 0
+        for index in waiting.indices {
+            let message = waiting[index]
+            if !waiting[..<kept].contains(where: { $0.peer == message.peer && $0.tag == message.tag }) { try startPieces(message) }
+            if message.started < message.pieces {
+                if kept < index { waiting[kept] = message }
+                kept += 1
+            }
+        }
+        waiting.removeLast(waiting.count - kept)
+    }
+
+    private mutating func startPieces(_ message: Message) throws(ToolError) {
+        while message.started < message.pieces && message.underWay < Self.window { try startPiece(message) }
+    }
+
+    private mutating func startPiece(_ message: Message) throws(ToolError) {
+        if count == capacity { reserve(2 * count) }
+        let first = message.started * message.pieceBytes, length = min(message.pieceBytes, message.bytes.count - first)
+        let start = message.bytes.baseAddress.map { $0 + first }, request = handles + count * mpi.interface.requestSize
+        switch message.direction {
+        case .to: try mpi.send(start, length, to: message.peer, tag: message.tag, request)
+        case .from: try mpi.receive(start, length, from: message.peer, tag: message.tag, request)
+        }
+        messages.append(message)
+        message.started += 1
+        count += 1
+    }
+
+    /// What went wrong with a request, and the rank at its other end, if the library says which request it was.
+    struct Failure: Error {
+        let peer: Int?
+        let text: String
+    }
+
+    /// Moves what can be moved, and calls `body` for each piece that is done, with its message, whose `open` no longer counts the piece.
+    @inline(__always)
+    mutating func test(_ body: (Message) -> Void) throws(Failure) {
+        guard count > 0 else { return }
+        let (done, error, place) = mpi.test(count, handles, places: places, statuses: statuses)
+        guard error == 0 else { throw Failure(peer: place.map { messages[$0].peer }, text: mpi.text(of: error)) }
+        guard done > 0 else { return }
+        for index in 0..<done { isDone[Int(places[index])] = true }
+        let size = mpi.interface.requestSize
+        var kept = 0
+        for index in 0..<count {
+            let message = messages[index]
+            if isDone[index] {
+                isDone[index] = false
+                message.open -= 1
+                body(message)
+            } else {
+                if kept < index {
+                    (handles + kept * size).copyMemory(from: handles + index * size, byteCount: size)
+                    messages[kept] = message
+                }
+                kept += 1
+            }
+        }
+        messages.removeLast(count - kept)
+        count = kept
+        if !waiting.isEmpty {
+            do throws(ToolError) { try startWaiting() } catch { throw Failure(peer: nil, text: error.description) }
+        }
+    }
+
+    private mutating func reserve(_ capacity: Int) {
+        let size = mpi.interface.requestSize
+        let handles = UnsafeMutableRawPointer.allocate(byteCount: capacity * size, alignment: 8)
+        handles.copyMemory(from: self.handles, byteCount: count * size)
+        self.handles.deallocate()
+        self.handles = handles
+        isDone.deallocate()
+        isDone = .allocate(capacity: capacity)
+        isDone.initialize(repeating: false, count: capacity)
+        places.deallocate()
+        places = .allocate(capacity: capacity)
+        statuses.deallocate()
+        statuses = .allocate(byteCount: capacity * mpi.interface.statusSize, alignment: 8)
+        statuses.initializeMemory(as: UInt8.self, repeating: 0, count: capacity * mpi.interface.statusSize)
+        messages.reserveCapacity(capacity)
+        waiting.reserveCapacity(capacity)
+        self.capacity = capacity
+    }
+}
