@@ -2,7 +2,7 @@
 # Looks at what pipelines/one-billion.mk is given, before anything is made.
 #   pipelines/one-billion-check.sh CORPUS=folder [NAME=VALUE…]
 # The variables are those of one-billion.mk, which may stand in the environment too; other words are passed over. Prints the folder of
-# the training files, that of the held-out files, and how many processes HOSTS is for. The first thing that is wrong gives a line,
+# the training files, that of the held-out files, and how many hosts HOSTS names. The first thing that is wrong gives a line,
 # and a status of sysexits.h: 64 for a value that cannot be, 66 for a file that is not there, 69 for a program that is missing.
 set -euo pipefail
 fail() { echo "one-billion.mk: $2" >&2; exit "$1"; }
@@ -66,13 +66,12 @@ for name in VECTORS ENCODE; do
     file=${!name-}
     if [ "$file" ] && { [ ! -f "$file" ] || [ ! -r "$file" ]; }; then fail 66 "$name=$file: there is no such file"; fi
 done
-ranks=1
+hostCount=1
 if [ "$device" = cluster ]; then
-    [ "$hosts" ] || fail 64 "DEVICE=cluster needs HOSTS, a file with the name of a machine a line"
+    [ "$hosts" ] || fail 64 "DEVICE=cluster needs HOSTS, a file with the name of a host a line"
     if [ ! -f "$hosts" ] || [ ! -r "$hosts" ]; then fail 66 "HOSTS=$hosts: there is no such file"; fi
-    ranks=$(awk '$1 !~ /^#/ && NF { n += match($0, /slots=[0-9]+/) ? substr($0, RSTART + 6, RLENGTH - 6) : 1 } END { print n + 0 }' \
-        "$hosts")
-    [ "$ranks" -gt 0 ] || fail 65 "HOSTS=$hosts: names no machine"
+    hostCount=$(awk '$1 !~ /^#/ && NF { n += 1 } END { print n + 0 }' "$hosts")
+    [ "$hostCount" -gt 0 ] || fail 65 "HOSTS=$hosts: names no host"
     command -v "${MPIEXEC-mpiexec}" > /dev/null || fail 69 "${MPIEXEC-mpiexec} is missing: apt install openmpi-bin, or set MPIEXEC"
 fi
 case " $systems " in
@@ -81,4 +80,4 @@ case " $systems " in
             fail 69 "fasttext is missing, which makes vectors where VECTORS is not set: apt install fasttext"
         fi ;;
 esac
-echo "$training $heldOut $ranks"
+echo "$training $heldOut $hostCount"

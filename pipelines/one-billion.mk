@@ -31,7 +31,7 @@ FASTTEXT_FLAGS ?= -dim 300 -minCount 5 -epoch 5
 SYSTEMS ?= elmo-c elmo-a elmo-sub elmo
 # Text to encode, cut into words at its white space.
 ENCODE ?=
-# cpu, cuda (an NVIDIA GPU), or cluster: the machines of the file HOSTS, a name a line, which share this folder.
+# cpu, cuda (an NVIDIA GPU), or cluster: the hosts of the file HOSTS, one a line as cluster.mk has it, which share this folder.
 DEVICE ?= cpu
 HOSTS ?=
 
@@ -62,28 +62,32 @@ ENCODE_FLAGS ?=
 # Options of every tool that change no result, such as --threads 8 or --quiet: a change of them runs nothing again.
 COMMON_FLAGS ?=
 
-# What computes: what starts train, and the options of train and encode. A cluster starts train as RANKS processes by MPI, as many as
-# HOSTS has lines, or slots where a line says slots=4; DEVICE_FLAGS_cluster='--device cuda' computes on the GPUs of its machines.
+# What computes: what starts train, and the options of train and encode. A cluster starts train as RANKS processes by MPI, by default
+# one on each host; for hosts with 4 GPUs each, RANKS is 4 times their number, and DEVICE_FLAGS_cluster='--device cuda'. MPICH reads
+# another form of the hosts: MPIEXEC_FLAGS='-hosts a,b'.
 MPIEXEC ?= mpiexec
-MPIEXEC_FLAGS ?= --hostfile $(HOSTS)
-RANKS ?= $(word 3,$(FOUND))
+MPIEXEC_FLAGS ?= --hostfile $(OUT)/stages/mpi-hosts
+RANKS ?= $(HOST_COUNT)
 LAUNCH_cluster = $(MPIEXEC) $(MPIEXEC_FLAGS) -n $(RANKS)
 DEVICE_FLAGS_cuda ?= --device cuda
 DEVICE_FLAGS_cluster ?=
 LAUNCH = $(LAUNCH_$(DEVICE))
 DEVICE_FLAGS = $(DEVICE_FLAGS_$(DEVICE))
 
-# $(call cluster,FOLDER,OPTIONS): how the machines of a cluster cut the training text, with these options of tokenize: FOLDER then holds
-# NAME.tok of every text file.
+# $(call cluster,FOLDER,OPTIONS): how the hosts of a cluster cut the training text into words or units, with these options of tokenize.
+# FOLDER then holds tokens/NAME.tok of every text file, and vocab.shard, which counts the words of all. Names are those of the text
+# files, because it runs in their folder.
 CLUSTER_MAKE ?= make
-cluster = $(CLUSTER_MAKE) -f $(HERE)cluster.mk HOSTS=$(HOSTS) OUT=$(1) TEXT='$(TEXTS)' TOKENIZE_FLAGS='$(2)'
+CLUSTER_FLAGS ?=
+cluster = $(CLUSTER_MAKE) -C $(TRAINING_FOLDER) -f $(abspath $(HERE)cluster.mk) HOSTS=$(abspath $(HOSTS)) OUT=$(abspath $(1)) \
+    TEXT='$(NAMES)' TOKENIZE_FLAGS='$(2)' $(if $(BIN),BIN=$(abspath $(BIN))) $(CLUSTER_FLAGS)
 
 # BIN is the folder of the tools; what is done without it, tools.mk says.
 HERE := $(dir $(lastword $(MAKEFILE_LIST)))
 include $(HERE)options.mk
 include $(HERE)tools.mk
 
-# Once all that is needed is there: the folders of the training and the held-out files, and how many processes HOSTS is for.
+# Once all that is needed is there: the folders of the training and the held-out files, and how many hosts HOSTS names.
 CHECKED := CORPUS OUT FILES HELD_OUT_FILES VECTORS SYSTEMS ENCODE DEVICE HOSTS MPIEXEC
 FOUND := $(shell $(HERE)one-billion-check.sh $(foreach name,$(CHECKED),$(name)=$(call quoted,$($(name)))) 2>&1)
 ifneq ($(.SHELLSTATUS),0)
@@ -91,6 +95,7 @@ $(error $(FOUND))
 endif
 TRAINING_FOLDER := $(word 1,$(FOUND))
 HELD_OUT_FOLDER := $(word 2,$(FOUND))
+HOST_COUNT := $(word 3,$(FOUND))
 
 NAMES := $(shell seq -f 'news.en-%05g-of-00100' $(FILES))
 TEXTS := $(NAMES:%=$(TRAINING_FOLDER)/%)
@@ -98,8 +103,8 @@ HELD_OUT := $(shell seq -f '$(HELD_OUT_FOLDER)/news.en.heldout-%05g-of-00050' 0 
 TEST := $(firstword $(HELD_OUT))
 VALIDATION := $(or $(wordlist 2,$(HELD_OUT_FILES),$(HELD_OUT)),$(TEST))
 ENCODED := $(or $(ENCODE),$(TEST))
-TOKENS := $(NAMES:%=$(OUT)/tokens/%.tok)
-UNITS := $(NAMES:%=$(OUT)/units/%.tok)
+TOKENS := $(NAMES:%=$(OUT)/words/tokens/%.tok)
+UNITS := $(NAMES:%=$(OUT)/units/tokens/%.tok)
 WORD_VECTORS := $(or $(VECTORS),$(OUT)/words.vec)
 
 SHELL := /bin/bash
@@ -130,24 +135,27 @@ unless-made = $(call changed,$(2),$(OUT)/stages/$(1).options,$(OPTIONS_$(1)))
 stage = $(HERE)stage.sh $(OUT)/stages $(call quoted,$(STAGES)) $(1) $(call quoted,$(2)) $@ \
     $(if $(COUNT_$(1)),-w $(call quoted,$(COUNT_$(1)))) -o $(call quoted,$(OPTIONS_$(1))) --
 
-$(OUT)/stages $(OUT)/runs $(OUT)/tokens $(OUT)/units:
+$(OUT)/stages $(OUT)/runs $(OUT)/words/tokens $(OUT)/units/tokens:
 	@mkdir -p $@
 
 # The folder that the tokens are of: other text of an older date is not taken for the same.
 $(OUT)/stages/corpus: $(call changed,$(OUT)/stages/corpus,$(OUT)/stages/corpus,$(TRAINING_FOLDER)) | $(OUT)/stages
 	@$(call keep,$@,$(TRAINING_FOLDER))
 
-# Tokens, a shard of each file.
+# Tokens, a shard of each file, and the count of all. What a cluster has counted already it counts no second time.
+UNIT_FLAGS = --whitespace --bpe $(abspath $(OUT)/codes)
 ifeq ($(DEVICE),cluster)
-$(TOKENS) &: $(TEXTS) $(OUT)/stages/corpus | $(OUT)/tokens
-	$(call cluster,$(OUT)/tokens,--whitespace)
-$(UNITS) &: $(TEXTS) $(OUT)/codes $(OUT)/stages/corpus | $(OUT)/units
-	$(call cluster,$(OUT)/units,--whitespace --bpe $(OUT)/codes)
+$(TOKENS) &: $(TEXTS) $(OUT)/stages/corpus | $(OUT)/words/tokens
+	$(call cluster,$(OUT)/words,--whitespace)
+$(UNITS) &: $(TEXTS) $(OUT)/codes $(OUT)/stages/corpus | $(OUT)/units/tokens
+	$(call cluster,$(OUT)/units,$(UNIT_FLAGS))
+count = bash -c $(call quoted,$(call cluster,$(OUT)/$(1),$(2)) && cp $(OUT)/$(1)/vocab.shard $@.tmp && mv $@.tmp $@)
 else
-$(TOKENS): $(OUT)/tokens/%.tok: $(TRAINING_FOLDER)/% $(OUT)/stages/corpus | $(OUT)/tokens
+$(TOKENS): $(OUT)/words/tokens/%.tok: $(TRAINING_FOLDER)/% $(OUT)/stages/corpus | $(OUT)/words/tokens
 	$(TOOL)tokenize $(COMMON_FLAGS) --whitespace -o $@ $<
-$(UNITS): $(OUT)/units/%.tok: $(TRAINING_FOLDER)/% $(OUT)/codes $(OUT)/stages/corpus | $(OUT)/units
-	$(TOOL)tokenize $(COMMON_FLAGS) --whitespace --bpe $(OUT)/codes -o $@ $<
+$(UNITS): $(OUT)/units/tokens/%.tok: $(TRAINING_FOLDER)/% $(OUT)/codes $(OUT)/stages/corpus | $(OUT)/units/tokens
+	$(TOOL)tokenize $(COMMON_FLAGS) $(UNIT_FLAGS) -o $@ $<
+count = $(TOOL)build-vocab $(COMMON_FLAGS) -o $@ $(3)
 endif
 $(OUT)/validation.tok: $(VALIDATION) $(call unless-made,validation,$(OUT)/validation.tok) | $(OUT)/stages
 	@$(call stage,validation,$(VALIDATION)) $(TOOL)tokenize $(COMMON_FLAGS) -o $@ $(OPTIONS_validation)
@@ -160,13 +168,13 @@ $(OUT)/test.units: $(TEST) $(OUT)/codes $(call unless-made,test-units,$(OUT)/tes
 
 # All words, which get vectors, and those that the softmaxes tell apart. MERGES come of all words.
 $(OUT)/all.vocab: $(TOKENS) $(call unless-made,count,$(OUT)/all.vocab)
-	@$(call stage,count,$(TOKENS)) $(TOOL)build-vocab $(COMMON_FLAGS) -o $@ $(TOKENS)
+	@$(call stage,count,$(TOKENS)) $(call count,words,--whitespace,$(TOKENS))
 $(OUT)/words.vocab: $(OUT)/all.vocab $(call unless-made,vocabulary,$(OUT)/words.vocab)
 	@$(call stage,vocabulary,$<) $(TOOL)build-vocab $(COMMON_FLAGS) $(OPTIONS_vocabulary) -o $@ $<
 $(OUT)/codes: $(OUT)/all.vocab $(call unless-made,merges,$(OUT)/codes)
 	@$(call stage,merges,$<) $(TOOL)build-vocab $(COMMON_FLAGS) $(OPTIONS_merges) -o $@ $<
 $(OUT)/units.vocab: $(UNITS) $(call unless-made,units,$(OUT)/units.vocab)
-	@$(call stage,units,$(UNITS)) $(TOOL)build-vocab $(COMMON_FLAGS) -o $@ $(UNITS)
+	@$(call stage,units,$(UNITS)) $(call count,units,$(UNIT_FLAGS),$(UNITS))
 # Words and sentence ends of a pass.
 $(OUT)/positions: $(OUT)/all.vocab $(TEXTS)
 	@$(TOOL)build-vocab --print $< | awk -F'\t' -v lines="$$(cat $(TEXTS) | wc -l)" '{ n += $$2 } END { printf "%.0f\n", n + lines }' > $@
@@ -207,6 +215,11 @@ SCORED_elmo-a = --table $(OUT)/table --vocab $(OUT)/words.vocab
 SCORED_elmo-sub = --vocab $(OUT)/units.vocab
 SCORED_elmo = --vocab $(OUT)/words.vocab
 
+# The hosts in the form of Open MPI, with as many processes on each.
+$(OUT)/stages/mpi-hosts: $(HOSTS) | $(OUT)/stages
+	@awk -v slots=$$(( ($(RANKS) + $(HOST_COUNT) - 1) / $(HOST_COUNT) )) '$$1 !~ /^\043/ && NF { sub(/[ \t]#.*/, ""); \
+	    host = $$NF; sub(/.*\//, "", host); print (host == ":" ? "localhost" : host) " slots=" slots }' $< > $@
+
 # one-system NAME: its training, its vectors, its scores. Checkpoints of other options, or of an earlier text, are of no use; those of a
 # finished run have served. OUT/stages/NAME.devices says where it was trained.
 define one-system
@@ -214,7 +227,7 @@ OPTIONS_train-$(1) = --preset $$(PRESET_$(1)) --recipe $$(RECIPE_$(1)) --epochs 
     $$(NETWORK_$(1)) --held-out $(OUT)/validation.$(HELD_$(1)) $$(TRAIN_FLAGS) $$(TRAIN_FLAGS_$(1))
 TRAIN_$(1) = $(TOOL)train $$(COMMON_FLAGS) $$(DEVICE_FLAGS) $$(OPTIONS_train-$(1))
 $(OUT)/$(1).safetensors: $(TOKENS_$(1)) $(OUT)/validation.$(HELD_$(1)) $(NEEDS_$(1)) \
-    $$(call unless-made,train-$(1),$(OUT)/$(1).safetensors) | $(OUT)/stages $(OUT)/runs
+    $$(call unless-made,train-$(1),$(OUT)/$(1).safetensors) | $(OUT)/stages $(OUT)/runs $(if $(LAUNCH),$(OUT)/stages/mpi-hosts)
 	@$(HERE)begin.sh $(OUT)/stages/$(1).begun $$(call quoted,$$(OPTIONS_train-$(1))) \
 	    $$(call quoted,$$(TRAIN_$(1)) --quiet --dry-run $(TOKENS_$(1))) $$(filter-out FORCE,$$^) -- \
 	    $(OUT)/runs/$(1).checkpoints $(OUT)/stages/$(1).devices
