@@ -215,10 +215,9 @@ SCORED_elmo-a = --table $(OUT)/table --vocab $(OUT)/words.vocab
 SCORED_elmo-sub = --vocab $(OUT)/units.vocab
 SCORED_elmo = --vocab $(OUT)/words.vocab
 
-# The hosts in the form of Open MPI, with as many processes on each.
-$(OUT)/stages/mpi-hosts: $(HOSTS) | $(OUT)/stages
-	@awk -v slots=$$(( ($(RANKS) + $(HOST_COUNT) - 1) / $(HOST_COUNT) )) '$$1 !~ /^\043/ && NF { sub(/[ \t]#.*/, ""); \
-	    host = $$NF; sub(/.*\//, "", host); print (host == ":" ? "localhost" : host) " slots=" slots }' $< > $@
+# Writes the hosts in the form of Open MPI, with as many processes on each; by train's recipe, for that is all that needs it.
+write-hosts = awk -v slots=$$(( ($(RANKS) + $(HOST_COUNT) - 1) / $(HOST_COUNT) )) '$$1 !~ /^\043/ && NF { sub(/[ \t]\043.*/, ""); \
+    host = $$NF; sub(/.*\//, "", host); print (host == ":" ? "localhost" : host) " slots=" slots }' $(HOSTS) > $(OUT)/stages/mpi-hosts
 
 # one-system NAME: its training, its vectors, its scores. Checkpoints of other options, or of an earlier text, are of no use; those of a
 # finished run have served. OUT/stages/NAME.devices says where it was trained.
@@ -227,11 +226,11 @@ OPTIONS_train-$(1) = --preset $$(PRESET_$(1)) --recipe $$(RECIPE_$(1)) --epochs 
     $$(NETWORK_$(1)) --held-out $(OUT)/validation.$(HELD_$(1)) $$(TRAIN_FLAGS) $$(TRAIN_FLAGS_$(1))
 TRAIN_$(1) = $(TOOL)train $$(COMMON_FLAGS) $$(DEVICE_FLAGS) $$(OPTIONS_train-$(1))
 $(OUT)/$(1).safetensors: $(TOKENS_$(1)) $(OUT)/validation.$(HELD_$(1)) $(NEEDS_$(1)) \
-    $$(call unless-made,train-$(1),$(OUT)/$(1).safetensors) | $(OUT)/stages $(OUT)/runs $(if $(LAUNCH),$(OUT)/stages/mpi-hosts)
+    $$(call unless-made,train-$(1),$(OUT)/$(1).safetensors) | $(OUT)/stages $(OUT)/runs
 	@$(HERE)begin.sh $(OUT)/stages/$(1).begun $$(call quoted,$$(OPTIONS_train-$(1))) \
 	    $$(call quoted,$$(TRAIN_$(1)) --quiet --dry-run $(TOKENS_$(1))) $$(filter-out FORCE,$$^) -- \
 	    $(OUT)/runs/$(1).checkpoints $(OUT)/stages/$(1).devices
-	@echo $(DEVICE) >> $(OUT)/stages/$(1).devices
+	@echo $(DEVICE) >> $(OUT)/stages/$(1).devices$(if $(LAUNCH), && $$(write-hosts))
 	@$$(call stage,train-$(1),$(TOKENS_$(1))) $$(LAUNCH) $$(TRAIN_$(1)) --log $(OUT)/runs/$(1)-$$(SEED).words.jsonl \
 	    --checkpoints $(OUT)/runs/$(1).checkpoints --resume -o $$@ $(TOKENS_$(1))
 	@rm -rf $(OUT)/runs/$(1).checkpoints $(OUT)/stages/$(1).begun
