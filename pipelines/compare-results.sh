@@ -2,10 +2,11 @@
 # The logs and probes that pipelines/compare.mk left in OUT/runs as one file of results, a line of JSON each (docs/report.md).
 #   pipelines/compare-results.sh OUT SYSTEM…
 # SEEDS and PROBE_COLUMNS are the seeds and columns to take; COMMAND, TEXT and VERSION go into the results. Scores are those of
-# the forward direction, or of masked words; words are whole words, also of a system that reads units of them.
+# the forward direction, or of masked words; words are whole words, also of a system that reads units of them: WHOLE is how many
+# positions a pass has by words, if the first system does not say it.
 set -euo pipefail
 if [ $# -lt 2 ]; then
-    sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
     exit 64
 fi
 here=$(cd "$(dirname "$0")" && pwd)
@@ -31,7 +32,7 @@ for system in "$@"; do
     for seed in $SEEDS; do
         log=$system-$seed.words.jsonl
         [ -e "$log" ] || continue
-        whole=$(perEpoch "${1}-$seed.words.jsonl")
+        whole=${WHOLE:-$(perEpoch "$1-$seed.words.jsonl")}
         for budget in words time vectors; do
             file=$system-$seed.$budget.jsonl
             [ -e "$file" ] || continue
