@@ -59,7 +59,7 @@ let package = Package(
         tool("tokenize", ["Tokenization", "Subwords", "Shards", "Files"]),
         tool("build-vocab", ["Vocabulary", "Subwords", "Shards", "Files"]),
         tool("embed-oov", ["WordVectors", "Shards", "Files"]),
-        tool("train", ["NetworkArguments", "CUDA", "Training", "Model", "Kernels", "WordVectors", "Shards", "Files", "Parallel"]),
+        tool("train", ["NetworkArguments", "CUDA", "Training", "MessagePassing", "Model", "Kernels", "WordVectors", "Shards", "Files", "Parallel"]),
         tool(
             "encode",
             ["NetworkArguments", "Encoding", "ELMoWeights", "Model", "Kernels", "WordVectors", "Subwords", "Tokenization", "HDF5", "Shards", "Files", "Parallel"]),
@@ -75,7 +75,7 @@ let package = Package(
         library("Vocabulary", ["Shards", "Files", "Parallel"]),
         library("Subwords", ["Shards", "Files"]),
         library("WordVectors", ["Layers", "Kernels", "Shards", "Files", "Parallel"]),
-        library("Training", ["Model", "Layers", "Kernels", "WordVectors", "Subwords", "Shards", "Files", "Parallel"]),
+        library("Training", ["Model", "Layers", "Kernels", "MessagePassing", "WordVectors", "Subwords", "Shards", "Files", "Parallel"]),
         library(
             "Encoding",
             ["Model", "Layers", "Kernels", "WordVectors", "Subwords", "Tokenization", "HDF5", "Shards", "Files", "Parallel"]),

@@ -102,6 +102,21 @@ public struct Matrix: @unchecked Sendable {
         for index in 0..<rows { row(index).update(repeating: value, count: columns) }
     }
 
+    /// Adds a matrix of the same shape; both are in the memory of the host.
+    public func add(_ other: Matrix) {
+        precondition(other.rows == rows && other.columns == columns)
+        for index in 0..<rows { Vector.add(other.row(index), to: row(index), count: columns) }
+    }
+
+    /// Gives back the memory of a large matrix of the host without gaps, as far as pages go, which is zero then.
+    @_spi(HostMemory) public func discard() {
+        let page = Int(sysconf(CInt(_SC_PAGESIZE))), first = Int(bitPattern: start), end = first + floats.count * 4
+        let pages = (first + page - 1) / page * page..<max((first + page - 1) / page * page, end / page * page)
+        // Memory that is not of a mapping of its own stays as it is.
+        guard pages.count >= 1 << 20, let place = UnsafeMutableRawPointer(bitPattern: pages.lowerBound) else { return }
+        madvise(place, pages.count, CInt(MADV_DONTNEED))
+    }
+
     /// Copies a matrix of the same shape; both are in the memory of the host.
     public func copy(from other: Matrix) {
         precondition(other.rows == rows && other.columns == columns)
@@ -155,6 +170,9 @@ public struct NumberRun<Number: BitwiseCopyable>: @unchecked Sendable {
 
     /// Where the numbers are.
     @_spi(HostMemory) public var pointer: UnsafeMutablePointer<Number> { start }
+
+    /// Their memory, for messages.
+    @_spi(HostMemory) public var bytes: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(start: start, count: count * MemoryLayout<Number>.stride) }
 
     @usableFromInline init(_ start: UnsafeMutablePointer<Number>, count: Int) {
         self.start = start

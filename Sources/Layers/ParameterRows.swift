@@ -11,9 +11,9 @@ public final class ParameterRows {
     public let values: FloatBuffer
     public let moments: [FloatBuffer]
     private let optimizer: (any Optimizer)?
-    private let backend: any Backend
+    let backend: any Backend
     /// The place of each row's gradient, -1 for rows that have none: [rows] in training.
-    private let slots: FloatBuffer
+    let slots: FloatBuffer
     /// Rows that have a gradient, in the order in which they were touched, and the gradients: [room], [room, columns]. They grow
     /// to the most rows a step touches, then stay.
     private var touched, gradients: FloatBuffer
@@ -76,7 +76,7 @@ public final class ParameterRows {
     }
 
     /// The squared norm of the whole gradient.
-    func squaredNorm() -> Double {
+    public func squaredNorm() -> Double {
         let norm = backend.squaredNorm(gradient).squareRoot()
         return norm * norm
     }

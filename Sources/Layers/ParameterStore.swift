@@ -12,7 +12,7 @@ public final class ParameterStore {
     public let training: Training?
 
     /// The sparse parameters, in the order of the layout.
-    private let tables: [ParameterRows]
+    let tables: [ParameterRows]
 
     /// Weights that lie in a file, by their parameter's place, and the files.
     private var borrowed: [Int: Matrix] = [:]
@@ -266,7 +266,9 @@ public final class ParameterStore {
     }
 
     /// `update` with the norm given, of this gradient and others that are clipped together.
-    public func apply(_ update: Update, norm: Double) {
+    /// - Parameter share: the floats of the layout that are updated here, in pieces of whole cache lines; other machines update the
+    ///   others, whose gradients stay as they are. `nil`: all. Sparse parameters are always updated.
+    public func apply(_ update: Update, norm: Double, share: [Range<Int>]? = nil) {
         guard let training else { preconditionFailure("a network without gradients cannot be updated") }
         guard norm.isFinite else { return }
         backend.enter(.optimiser, of: .optimiser)
@@ -275,7 +277,7 @@ public final class ParameterStore {
         packedWeights?.expire()
         var step = OptimizerStep(number: update.step, rate: update.rate, scale: Float(scale))
         if let clip = update.clip, norm > clip { step.scale = Float(scale * clip / norm) }
-        step.keepsGradients = beginsWithProduct.contains(true)
+        step.keepsGradients = share == nil && beginsWithProduct.contains(true)
         func run(_ range: Range<Int>) -> WeightRun {
             func part(_ buffer: FloatBuffer) -> Matrix {
                 Matrix(buffer, at: range.lowerBound, rows: 1, columns: range.count)
@@ -284,13 +286,26 @@ public final class ParameterStore {
                 weights: part(values), gradients: part(training.gradients), firstMoments: part(training.moments[0]),
                 secondMoments: training.moments.count > 1 ? part(training.moments[1]) : nil)
         }
-        if update.weightDecay == 0 { training.optimizer.update(run(0..<values.count), step, on: backend) }
+        if update.weightDecay == 0 {
+            if let share {
+                for range in share { training.optimizer.update(run(range), step, on: backend) }
+            } else {
+                training.optimizer.update(run(0..<values.count), step, on: backend)
+            }
+        }
         for parameter in layout.parameters {
             step.weightDecay = parameter.isMatrix ? update.weightDecay : 0
+            let floats = parameter.offset..<parameter.offset + parameter.count
             if parameter.isSparse {
                 tables[parameter.offset].update(step)
             } else if update.weightDecay != 0 {
-                training.optimizer.update(run(parameter.offset..<parameter.offset + parameter.count), step, on: backend)
+                if let share {
+                    for range in share where range.overlaps(floats) {
+                        training.optimizer.update(run(range.clamped(to: floats)), step, on: backend)
+                    }
+                } else {
+                    training.optimizer.update(run(floats), step, on: backend)
+                }
             }
         }
         if step.keepsGradients { leaveGradients(training) }

@@ -17,7 +17,7 @@ public final class ContextualEncoder {
     var file: MappedFile?
     /// The digest in that file.
     var fileDigest: String?
-    @usableFromInline let pool: ThreadPool
+    public let pool: ThreadPool
     private var sharedNorm = 0.0
 
     /// - Parameters:

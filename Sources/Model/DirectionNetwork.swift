@@ -108,6 +108,17 @@ extension EncoderConfiguration {
         }
     }
 
+    /// Trainable weights of some directions whose gradients are whole: those of sparse parameters are not counted. As a Double, for sums
+    /// of bytes.
+    public func denseWeights(of directions: Range<Int>) -> Double {
+        let networks = networks(
+            capacity: WindowCapacity(batch: 1, rows: 1), training: nil, hasOutput: true, backend: ProcessorBackend())
+        return networks.enumerated().filter { directions.contains($0.offset) }.reduce(0.0) { sum, network in
+            let layouts = [network.element.plan.own] + (network.offset == 0 ? [network.element.plan.shared] : [])
+            return layouts.flatMap(\.parameters).reduce(sum) { $0 + ($1.isSparse ? 0 : Double($1.count)) }
+        }
+    }
+
     /// Trainable weights of all directions.
     public func parameterCount() -> Int {
         networks(

@@ -9,7 +9,7 @@ extension DirectionModel {
     public func resetState() { memory.startsAtZero = true }
 
     /// Floats of the state that a window takes over from the one before it, for `batch` sequences.
-    private func stateCount(batch: Int) -> Int { (network.state?.stateWidths.reduce(0, +) ?? 0) * batch }
+    public func stateCount(batch: Int) -> Int { (network.state?.stateWidths.reduce(0, +) ?? 0) * batch }
 
     /// Calls `body` with each matrix of the state, [batch, width], and its part of `buffer`.
     private func forEachState(_ buffer: FloatBuffer, batch: Int, _ body: (Matrix, Matrix) -> Void) {
@@ -36,13 +36,30 @@ extension DirectionModel {
 
     /// A state that was saved for `batch` sequences, held by all who will go on from one of them.
     public final class SavedState {
-        let state: FloatBuffer
+        public let state: FloatBuffer
         let batch: Int
+        /// True if it is the state that a text begins with, whatever the floats are.
+        fileprivate var isZero: Bool
 
         public init(_ model: DirectionModel, batch: Int) {
             state = model.savedState(batch: batch)
             self.batch = batch
+            isZero = model.memory.startsAtZero
         }
+
+        /// Says that the floats were written to by others than a model.
+        public func wasRead() { isZero = false }
+    }
+
+    /// Saves the state in memory that is there.
+    public func saveState(in saved: SavedState) {
+        saved.isZero = memory.startsAtZero
+        if !saved.isZero { forEachState(saved.state, batch: saved.batch) { backend.copy($0, to: $1) } }
+    }
+
+    /// Goes on from a state with all its sequences.
+    public func restoreState(_ saved: SavedState) {
+        if saved.isZero { resetState() } else { restoreState(saved.state, batch: saved.batch) }
     }
 
     /// Goes on from sequences of states that were saved: each the row of one.

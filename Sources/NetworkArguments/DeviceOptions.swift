@@ -73,20 +73,25 @@ public struct DeviceOptions: ParsableArguments {
     }
 
     /// A backend on a GPU for each of `count` directions. Throws what `open` throws.
-    public func backends(_ count: Int, on gpu: CUDADevice) throws(ToolError) -> [any Backend] {
+    /// - Parameter directions: those that are computed here; others have a processor's backend, which is only memory. `nil`: all.
+    public func backends(_ count: Int, on gpu: CUDADevice, computing directions: Range<Int>? = nil) throws(ToolError) -> [any Backend] {
         var backends: [any Backend] = []
-        for _ in 0..<count { backends.append(try CUDABackend(gpu, precision: precision)) }
+        for direction in 0..<count {
+            let isOwn = directions?.contains(direction) ?? true
+            backends.append(isOwn ? try CUDABackend(gpu, precision: precision) : ProcessorBackend())
+        }
         return backends
     }
 
     /// The GPU that was chosen; `nil` for the processor. Throws `ToolError`, `unavailable`, if there is no such GPU or a library
     /// that it needs is missing, also where the choice was left to the program: it would be slow without a reason.
-    public func open() throws(ToolError) -> CUDADevice? {
+    /// - Parameter place: of this process among those of its machine, each of which has a GPU of its own.
+    public func open(place: Int = 0) throws(ToolError) -> CUDADevice? {
         switch device {
         case .processor: return nil
-        case .cuda(let number): return try CUDADevice(number)
+        case .cuda(let number): return try CUDADevice(number + place)
         case .automatic:
-            return try CUDADevice.isThere() ? CUDADevice() : nil
+            return try CUDADevice.isThere() ? CUDADevice(place) : nil
         }
     }
 }

@@ -15,12 +15,12 @@ enum Checkpoint {
 
     /// Writes a checkpoint; `output` is still to be committed. Throws `ToolError` with status `ioError`.
     static func write(
-        _ encoder: ContextualEncoder, _ state: TrainingState, _ position: DataPosition, to output: OutputFile
+        _ encoder: ContextualEncoder, _ state: TrainingState, _ position: DataPosition, _ carried: CarriedStates, to output: OutputFile
     ) throws {
         let json = JSONEncoder()
         json.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let text = String(decoding: try json.encode(state), as: UTF8.self)
-        var states: [FloatBuffer] = [], keptTargets: [UnsafeMutableBufferPointer<UInt32>] = []
+        var keptTargets: [UnsafeMutableBufferPointer<UInt32>] = []
         var tensors: [SafetensorsOutput] = []
         let copies = HostCopies()
         for store in encoder.stores {
@@ -29,17 +29,19 @@ enum Checkpoint {
                 tensors.append(SafetensorsOutput(name: name, shape: parameter.shape, start: start))
             }
         }
-        for model in encoder.directions {
-            let saved = model.savedState(batch: state.options.batch)
-            states.append(saved)
-            let start = copies.start(of: Matrix(saved, rows: 1, columns: saved.count), on: model.backend)
-            tensors.append(SafetensorsOutput(name: stateName(model), shape: [saved.count], start: start))
+        for (model, saved) in zip(encoder.directions, carried.states) {
+            tensors.append(SafetensorsOutput(name: stateName(model), shape: [saved.count], start: UnsafePointer(saved.start)))
         }
-        for (model, kept) in zip(encoder.directions, position.keptTargets) {
-            let numbers = UnsafeMutableBufferPointer<UInt32>.allocate(capacity: kept.count)
-            _ = numbers.initialize(fromContentsOf: kept)
-            keptTargets.append(numbers)
-            tensors.append(SafetensorsOutput(name: keptName(model), numbers: UnsafeBufferPointer(numbers)))
+        if keepsTargets(encoder.configuration) {
+            for (model, lanes) in zip(encoder.directions, carried.keptTargets) {
+                for (lane, kept) in lanes.enumerated() {
+                    let numbers = UnsafeMutableBufferPointer<UInt32>.allocate(capacity: kept.count)
+                    _ = numbers.initialize(fromContentsOf: kept)
+                    keptTargets.append(numbers)
+                    tensors.append(
+                        SafetensorsOutput(name: keptName(model, lane, of: lanes.count), numbers: UnsafeBufferPointer(numbers)))
+                }
+            }
         }
         defer { for numbers in keptTargets { numbers.deallocate() } }
         try position.lengths.withUnsafeBufferPointer { lengths in
@@ -52,7 +54,13 @@ enum Checkpoint {
                 }
             }
         }
-        withExtendedLifetime((states, copies)) {}
+        withExtendedLifetime((carried, copies)) {}
+    }
+
+    /// The lanes of the run that made a checkpoint; `nil` if it cannot be read.
+    static func lanes(_ path: String) -> Int? {
+        guard let text = try? SafetensorsReader(path: path).metadata[key] else { return nil }
+        return try? JSONDecoder().decode(TrainingState.self, from: Data(text.utf8)).options.laneCount
     }
 
     /// Brings `encoder` and its optimiser to where a checkpoint has them.
@@ -62,7 +70,7 @@ enum Checkpoint {
     /// it is of another encoder; and what `check` throws, which looks at the state before anything is loaded.
     static func read(
         _ path: String, into encoder: ContextualEncoder, rowCount: Int, check: (TrainingState) throws -> Void
-    ) throws -> (TrainingState, DataPosition) {
+    ) throws -> Resumed {
         let reader = try SafetensorsReader(path: path)
         try ModelFile.checkDigest(reader)
         let configuration = try ModelFile.configuration(of: reader)
@@ -94,14 +102,19 @@ enum Checkpoint {
             }
             return tensor
         }
-        var position = try streams(of: reader, state, configuration.objective, rowCount: rowCount) { try take($0, shape: nil) }
-        if configuration.isContrastive && configuration.negativeSource == .earlier {
+        let position = try streams(of: reader, state, configuration.objective, rowCount: rowCount) { try take($0, shape: nil) }
+        let lanes = state.options.laneCount
+        var carried = CarriedStates()
+        if keepsTargets(configuration) {
             for model in encoder.directions {
-                let kept = try reader.numbers(take(keptName(model), shape: nil))
-                guard kept.allSatisfy({ Int($0) < rowCount }) else {
-                    throw ToolError.data(path, "tensor \(keptName(model))", "does not fit the words")
-                }
-                position.keptTargets.append(kept)
+                carried.keptTargets.append(
+                    try (0..<lanes).map { lane in
+                        let name = keptName(model, lane, of: lanes), kept = try reader.numbers(take(name, shape: nil))
+                        guard kept.allSatisfy({ Int($0) < rowCount }) else {
+                            throw ToolError.data(path, "tensor \(name)", "does not fit the words")
+                        }
+                        return kept
+                    })
             }
         }
         try ModelFile.load(reader, into: encoder)
@@ -111,12 +124,13 @@ enum Checkpoint {
             }
         }
         for model in encoder.directions {
-            let saved = model.savedState(batch: state.options.batch), tensor = try take(stateName(model), shape: [saved.count])
-            try ModelFile.read(tensor, of: reader, into: Matrix(saved, rows: 1, columns: saved.count), on: model.backend)
-            model.restoreState(saved, batch: state.options.batch)
+            let saved = FloatBuffer(count: lanes * model.stateCount(batch: state.options.laneBatch))
+            let tensor = try take(stateName(model), shape: [saved.count])
+            try ModelFile.read(tensor, of: reader, into: Matrix(saved, rows: 1, columns: saved.count), on: ProcessorBackend())
+            carried.states.append(saved)
         }
         if let name = remaining.keys.min() { throw ToolError.data(path, "tensor \(name)", "is unknown to this run") }
-        return (state, position)
+        return Resumed(state: state, position: position, carried: carried)
     }
 
     private enum Streams {
@@ -125,7 +139,13 @@ enum Checkpoint {
         static let words = "training.streams.words"
     }
 
-    private static func keptName(_ model: DirectionModel) -> String { "training.\(model.direction.rawValue).targets" }
+    private static func keptName(_ model: DirectionModel, _ lane: Int, of lanes: Int) -> String {
+        "training.\(model.direction.rawValue).\(lanes > 1 ? "lane\(lane)." : "")targets"
+    }
+
+    private static func keepsTargets(_ configuration: EncoderConfiguration) -> Bool {
+        configuration.isContrastive && configuration.negativeSource == .earlier
+    }
 
     private static func stateName(_ model: DirectionModel) -> String { "training.\(model.direction.rawValue).state" }
 
@@ -203,11 +223,13 @@ public final class CheckpointDirectory {
 
     /// Writes a checkpoint under its final name, then removes the oldest. Throws `ToolError` with status `ioError`, on a
     /// full disk for example; earlier checkpoints are as they were.
-    func write(_ encoder: ContextualEncoder, _ state: TrainingState, _ position: DataPosition) throws {
+    func write(
+        _ encoder: ContextualEncoder, _ state: TrainingState, _ position: DataPosition, _ carried: CarriedStates
+    ) throws {
         let start = monotonicSeconds()
         let digits = String(state.step), zeros = String(repeating: "0", count: max(0, 9 - digits.count))
         try write(to: directory.file("step-\(zeros)\(digits).safetensors")) {
-            try Checkpoint.write(encoder, state, position, to: $0)
+            try Checkpoint.write(encoder, state, position, carried, to: $0)
         }
         for path in try checkpoints().dropFirst(keep) { directory.remove(pathParts(path).name) }
         last = monotonicSeconds()
@@ -229,6 +251,12 @@ public final class CheckpointDirectory {
         }
     }
 
+    /// The lanes of the newest checkpoint whose beginning is sound; `nil` if there is none.
+    public func lanes() throws -> Int? {
+        for path in try checkpoints() { if let lanes = Checkpoint.lanes(path) { return lanes } }
+        return nil
+    }
+
     func loadBest(into encoder: ContextualEncoder) throws { try ModelFile.load(SafetensorsReader(path: best), into: encoder) }
 
     /// Loads the newest checkpoint that is sound into `encoder`; damaged ones are passed over with a warning.
@@ -237,7 +265,7 @@ public final class CheckpointDirectory {
     /// one of another encoder, and what `check` throws, which gets the state and its file.
     func newest(
         for encoder: ContextualEncoder, rowCount: Int, warn: (String) -> Void, check: (TrainingState, String) throws -> Void
-    ) throws -> (state: TrainingState, position: DataPosition)? {
+    ) throws -> Resumed? {
         var damage: ToolError?
         let paths = try checkpoints()
         for path in paths {

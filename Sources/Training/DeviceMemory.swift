@@ -19,7 +19,8 @@ public struct DeviceMemory {
     /// The bytes by part, for this batch or another.
     public func bill(batch: Int? = nil) -> [(name: String, bytes: Int)] {
         var options = options
-        options.batch = batch ?? options.batch
+        options.batch = batch ?? options.laneBatch
+        options.lanes = nil
         var items = configuration.memoryBill(
             capacity: options.capacity, training: options.optimizer.optimizer, backend: backend)
         let directions = configuration.directions.count, rows = options.capacity.rows
@@ -54,12 +55,12 @@ public struct DeviceMemory {
     /// Throws `ToolError`, `configuration`, with the largest batch that fits, if the device has not as much memory free.
     /// - Parameter name: the device's.
     public func check(_ name: String) throws(ToolError) {
-        let free = backend.freeBytes, needed = bytes(options.batch)
+        let free = backend.freeBytes, needed = bytes(options.laneBatch)
         guard needed > free else { return }
-        let fitting = largestBatch(in: free, most: options.batch)
+        let fitting = largestBatch(in: free, most: options.laneBatch)
         throw ToolError(
             .configuration,
             "\(name): training takes \(needed >> 20) MiB, and \(free >> 20) MiB are free; "
-                + (fitting > 0 ? "the largest batch that fits: --batch \(fitting)" : "not even --batch 1 fits"))
+                + (fitting > 0 ? "the largest batch that fits: --batch \(fitting * options.laneCount)" : "not even --batch 1 fits"))
     }
 }

@@ -21,6 +21,10 @@ struct TrainingMetrics: Encodable {
     let secondsWaited: Double
     /// Peak memory of the process in bytes.
     let memory: Int
+    /// Of several ranks their number, seconds since the last line in which the first one waited for others, and bytes that it sent.
+    var ranks: Int?
+    var secondsWaitedForRanks: Double?
+    var bytesSent: Int?
 }
 
 /// A line of the log about an evaluation of one direction. What a network does not have is left out, as are ranks where nothing

@@ -39,7 +39,8 @@ public final class StepRunner {
         let rate = LearningRate(.constant, peak: options.peakRate, warmupSteps: 0, totalSteps: 1)
         let source = try input.targetSource(configuration)
         try source?.initializeTargets(of: encoder, words)
-        step = try TrainingStep(encoder, input.corpus, source: source, options, rate: rate)
+        let plan = try RankPlan(lanes: options.laneCount, batch: options.batch, configuration)
+        step = try TrainingStep(encoder, input.corpus, source: source, options, rate: rate, plan: plan)
         stream = WindowStream(
             input.corpus, objective: configuration.objective, batch: options.batch, window: options.window, seed: options.seed)
     }

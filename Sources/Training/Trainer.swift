@@ -2,6 +2,7 @@ import Files
 import Glibc
 public import Kernels
 import Layers
+import MessagePassing
 public import Model
 import Parallel
 
@@ -34,6 +35,12 @@ public final class Trainer {
     private let checkpoints: CheckpointDirectory?
     private let rate: LearningRate
     private let trainingStep: TrainingStep
+    private let plan: RankPlan
+    /// The ranks that train together; `nil` if this process trains alone.
+    private let ranks: Ranks?
+    private let remote: RemoteState?
+    /// What all ranks know after a step: of each direction its loss, of each its norm, and three decisions.
+    private var summary: [Double]
     private var state: TrainingState
     private var ceiling: Double?
     /// The time at which the ceiling was measured, and the seconds from one measurement to the next at least.
@@ -44,16 +51,28 @@ public final class Trainer {
     /// The operations of the products of all steps of this process, and the words trained on in them.
     private var operations = (sum: 0.0, words: 0)
     private var start: DataPosition?
+    /// Seconds waited for other ranks, and bytes sent to them, up to the last line of the log.
+    private var reported = (waited: 0.0, sent: 0)
 
     /// - Parameters:
     ///   - heldOut: the held-out text of `input`, if it is to be scored.
     ///   - checkpoints: the directory of checkpoints, if there are to be any.
     ///   - backends: of a device, one for each direction; none: the processor trains.
+    ///   - ranks: that train together; the first one has the checkpoints and the log. `nil`: this process trains alone.
+    ///   - precision: in which gradients travel.
+    ///
+    /// Throws `ToolError`: `usage` if the ranks cannot share the lanes, and if the table's file cannot be read.
     public init(
         _ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput, heldOut: HeldOutText?,
-        checkpoints: CheckpointDirectory? = nil, backends: [any Backend] = []
+        checkpoints: CheckpointDirectory? = nil, backends: [any Backend] = [], ranks: Ranks? = nil,
+        precision: SendPrecision = .float32
     ) throws {
         self.options = options
+        self.ranks = ranks
+        let plan = try RankPlan(
+            rank: ranks?.rank ?? 0, ranks: ranks?.count ?? 1, lanes: options.laneCount, batch: options.batch, configuration)
+        self.plan = plan
+        summary = Array(repeating: 0, count: 2 * configuration.directions.count + 3)
         corpus = input.corpus
         self.heldOut = heldOut
         self.checkpoints = checkpoints
@@ -62,12 +81,16 @@ public final class Trainer {
             options.schedule, peak: options.peakRate, warmupSteps: min(options.warmupSteps, totalSteps / 10),
             totalSteps: totalSteps)
         encoder = ContextualEncoder(
-            configuration, capacity: options.capacity, training: options.optimizer.optimizer, pool: input.pool, backends: backends)
-        encoder.initialize(seed: options.seed)
+            configuration, capacity: options.capacity, training: options.optimizer.optimizer, pool: input.pool,
+            backends: backends)
+        // Those that others train are theirs.
+        for direction in plan.directions { encoder.directions[direction].initialize(seed: options.seed) }
         encoder.units = input.words.vocabulary?.units ?? []
         let source = try input.targetSource(configuration)
         try source?.initializeTargets(of: encoder, input.words)
-        trainingStep = try TrainingStep(encoder, corpus, source: source, options, rate: rate)
+        trainingStep = try TrainingStep(
+            encoder, corpus, source: source, options, rate: rate, plan: plan, communicator: ranks?.communicator, precision: precision)
+        remote = ranks.map { [encoder, trainingStep] in RemoteState(encoder, plan, $0, trainingStep, batch: options.laneBatch) }
         state = TrainingState(options: options, corpus: corpus)
     }
 
@@ -87,14 +110,14 @@ public final class Trainer {
     /// Returns the step it was made after, `nil` if there is none and training begins at the beginning. Throws
     /// `ToolError`: `dataError` if all are damaged, `configuration` if it is of another run.
     public func resume() throws -> Int? {
-        guard let checkpoints else { return nil }
-        let found = try checkpoints.newest(for: encoder, rowCount: corpus.words.count, warn: onWarning) { [options, corpus] in
+        let found = try checkpoints?.newest(for: encoder, rowCount: corpus.words.count, warn: onWarning) { [options, corpus] in
             try $0.check(options, corpus, file: $1)
         }
-        guard let found else { return nil }
-        state = found.state
+        guard let resumed = try remote?.spread(found) ?? found else { return nil }
+        state = resumed.state
         state.options = options
-        start = found.position
+        start = resumed.position
+        if remote == nil { try trainingStep.restore(resumed.carried, plan) }
         return state.step
     }
 
@@ -126,13 +149,13 @@ public final class Trainer {
         measure()
         onStart(estimatedSecondsLeft)
         checkpoints?.begin()
-        if let kept = start?.keptTargets { trainingStep.keptTargets = kept }
-        var position: DataPosition {
-            var position = state.step == firstStep ? start ?? DataPosition() : trainingStep.window.position
-            if encoder.configuration.isContrastive && encoder.configuration.negativeSource == .earlier {
-                position.keptTargets = trainingStep.keptTargets
-            }
-            return position
+        let keepsCheckpoints = try ranks?.spread([checkpoints == nil ? 0 : 1]) == [1] || checkpoints != nil
+        var position: DataPosition { state.step == firstStep ? start ?? DataPosition() : trainingStep.window.position }
+        func write() throws {
+            let carried = try remote?.gather(withMoments: keepsCheckpoints) ?? trainingStep.carried(plan)
+            encoder.records = [record]
+            try checkpoints?.write(encoder, state, position, carried)
+            remote?.forget()
         }
         var end = outcome
         while end == nil {
@@ -145,16 +168,14 @@ public final class Trainer {
             if heldOut?.plan.isDue(step: state.step, isLast: end != nil) == true { try evaluate(isLast: end != nil) }
             if end == nil && hasLostPatience { end = .noProgress }
             state.elapsed = elapsed
-            let isStopped = end == nil && shouldStop()
-            if isStopped || end == nil && checkpoints?.isDue == true {
+            let isStopped = end == nil && isToStop
+            if isStopped || end == nil && isCheckpointDue {
                 try trainingStep.checkWeights(after: state.step)
-                encoder.records = [record]
-                try checkpoints?.write(encoder, state, position)
+                if keepsCheckpoints { try write() }
             }
             if isStopped { return .stopped }
         }
-        encoder.records = [record]
-        try checkpoints?.write(encoder, state, position)
+        try write()
         if options.patience != nil { try checkpoints?.loadBest(into: encoder) }
         return end ?? .finished
     }
@@ -165,9 +186,67 @@ public final class Trainer {
         if hasLostPatience { return .noProgress }
         // However short the time, a model that has made no step at all is none.
         guard state.step > 0 else { return nil }
-        if let limit = options.trainingSeconds, state.seconds >= limit { return .outOfTime }
-        if let limit = options.seconds, elapsed + secondsOfLastEvaluation >= limit { return .outOfTime }
-        return nil
+        return isOutOfTime ? .outOfTime : nil
+    }
+
+    /// True if the time is up: by the first rank's clock, where there are several.
+    private var isOutOfTime: Bool { ranks == nil ? isTimeUp : decides(.timeIsUp) }
+    private var isTimeUp: Bool {
+        if let limit = options.trainingSeconds, state.seconds >= limit { return true }
+        if let limit = options.seconds, elapsed + secondsOfLastEvaluation >= limit { return true }
+        return false
+    }
+
+    /// True if somebody asked for an end: of any rank.
+    private var isToStop: Bool { ranks == nil ? shouldStop() : decides(.stop) }
+    private var isCheckpointDue: Bool { ranks == nil ? checkpoints?.isDue == true : decides(.checkpoint) }
+
+    /// What all ranks do alike after a step.
+    private enum Decision: Int {
+        case stop, timeIsUp, checkpoint
+    }
+
+    private func decides(_ decision: Decision) -> Bool { summary[summary.count - 3 + decision.rawValue] > 0 }
+
+    /// Learns the losses and norms of all directions, and what is to be done after this step. Throws `ToolError` if a rank is lost, or a
+    /// loss or gradient is no number.
+    private func agree() throws {
+        let count = encoder.directions.count
+        for (index, direction) in plan.directions.enumerated() {
+            (summary[direction], summary[count + direction]) = (trainingStep.losses[index], trainingStep.norms[index])
+        }
+        if let ranks {
+            summary[2 * count + Decision.stop.rawValue] = shouldStop() ? 1 : 0
+            summary[2 * count + Decision.timeIsUp.rawValue] = ranks.isFirst && isTimeUp ? 1 : 0
+            summary[2 * count + Decision.checkpoint.rawValue] = checkpoints?.isDue == true ? 1 : 0
+            let width = summary.count
+            try ranks.summarize(&summary) { [plan] all in
+                for (direction, group) in plan.groups.enumerated() {
+                    let leader = group.lowerBound * width
+                    (all[direction], all[count + direction]) = (all[leader + direction], all[leader + count + direction])
+                }
+                for decision in 2 * count..<width {
+                    for rank in 1..<plan.ranks { all[decision] = max(all[decision], all[rank * width + decision]) }
+                }
+            }
+        }
+        for (index, model) in encoder.directions.enumerated() {
+            try trainingStep.checkNumbers(model.direction, loss: summary[index], norm: summary[count + index], step: state.step)
+        }
+    }
+
+    private var lastLoss: Double {
+        var sum = 0.0
+        for index in encoder.directions.indices { sum += summary[index] / Double(encoder.directions.count) }
+        return sum
+    }
+
+    /// The largest of the directions' gradient norms.
+    private var lastNorm: Double {
+        let count = encoder.directions.count
+        var norm = 0.0
+        for index in count..<2 * count { norm = max(norm, summary[index]) }
+        return norm
     }
 
     private var hasLostPatience: Bool { options.patience.map { state.evaluationsSinceBest >= $0 } ?? false }
@@ -201,7 +280,9 @@ public final class Trainer {
 
     private func step(_ stream: WindowStream) throws {
         let (begin, waitedBefore) = (monotonicSeconds(), stream.waited)
+        ranks?.communicator.note(step: state.step + 1)
         try trainingStep.run(state.step, stream)
+        try agree()
         state.epoch = trainingStep.window.position.epoch
         state.sentences = trainingStep.window.position.sentences
         let seconds = monotonicSeconds() - begin
@@ -211,19 +292,19 @@ public final class Trainer {
         operations.words += trainingStep.positions
         state.seconds += seconds
         state.interval.add(
-            loss: trainingStep.loss, norm: trainingStep.norm, words: trainingStep.positions, seconds: seconds,
+            loss: lastLoss, norm: lastNorm, words: trainingStep.positions, seconds: seconds,
             waited: stream.waited - waitedBefore)
         warnEarly()
-        state.smoothedLoss = state.smoothedLoss.map { 0.98 * $0 + 0.02 * trainingStep.loss } ?? trainingStep.loss
-        state.smoothedNorm = state.smoothedNorm.map { 0.98 * $0 + 0.02 * trainingStep.norm } ?? trainingStep.norm
+        state.smoothedLoss = state.smoothedLoss.map { [lastLoss] in 0.98 * $0 + 0.02 * lastLoss } ?? lastLoss
+        state.smoothedNorm = state.smoothedNorm.map { [lastNorm] in 0.98 * $0 + 0.02 * lastNorm } ?? lastNorm
     }
 
     /// A gradient far beyond what it was before announces a run that falls apart.
     private func warnEarly() {
-        guard let usual = state.smoothedNorm, state.step > 50, trainingStep.norm > 20 * usual else { return }
+        guard let usual = state.smoothedNorm, state.step > 50, lastNorm > 20 * usual else { return }
         onWarning(
-            "step \(state.step): the gradient's norm is \(Float(trainingStep.norm)), and was \(Float(usual)) on average; loss "
-                + "\(Float(trainingStep.loss)), in the batch that ends with sentence \(state.sentences) of pass "
+            "step \(state.step): the gradient's norm is \(Float(lastNorm)), and was \(Float(usual)) on average; loss "
+                + "\(Float(lastLoss)), in the batch that ends with sentence \(state.sentences) of pass "
                 + "\(state.epoch + 1)")
     }
 
@@ -236,10 +317,12 @@ public final class Trainer {
         let start = monotonicSeconds()
         // One after the other, each on all threads: a ranking is one large product.
         var results: [HeldOutResult] = [], clocks = [start]
-        for model in encoder.directions {
-            results.append(try heldOut.score(model, trainingBatch: options.batch, exactly: isLast))
+        for (direction, model) in encoder.directions.enumerated() where plan.leads(direction) {
+            results.append(try heldOut.score(model, trainingBatch: options.laneBatch, exactly: isLast))
             clocks.append(monotonicSeconds())
         }
+        if let ranks { results = try ranks.share(results, plan, encoder.directions.map(\.direction)) }
+        while clocks.count <= results.count { clocks.append(monotonicSeconds()) }
         state.evaluationSeconds = (state.evaluationSeconds ?? 0) + monotonicSeconds() - start
         state.evaluations = (state.evaluations ?? 0) + 1
         state.heldOut = results.map { TrainingRecord.Scores($0, step: state.step, candidates: heldOut.candidateCount) }
@@ -256,6 +339,7 @@ public final class Trainer {
             state.bestLoss = loss
             state.evaluationsSinceBest = 0
             encoder.records = [record]
+            _ = try remote?.gather(withMoments: false)
             try checkpoints?.writeBest(encoder)
         } else {
             state.evaluationsSinceBest += 1
@@ -264,12 +348,18 @@ public final class Trainer {
 
     private func writeInterval() throws {
         let interval = state.interval
-        try log?.write(
-            TrainingMetrics(
-                step: state.step, epoch: Double(state.words) / Double(corpus.positions), words: state.words,
-                loss: interval.meanLoss, rate: rate(state.step - 1), gradientNorm: interval.largestNorm,
-                seconds: state.seconds, wordsPerSecond: interval.wordsPerSecond, ceilingShare: share(interval.wordsPerSecond),
-                secondsWaited: interval.waited, memory: peakMemory()))
+        var metrics = TrainingMetrics(
+            step: state.step, epoch: Double(state.words) / Double(corpus.positions), words: state.words,
+            loss: interval.meanLoss, rate: rate(state.step - 1), gradientNorm: interval.largestNorm,
+            seconds: state.seconds, wordsPerSecond: interval.wordsPerSecond, ceilingShare: share(interval.wordsPerSecond),
+            secondsWaited: interval.waited, memory: peakMemory())
+        if let ranks {
+            let waited = trainingStep.waited + ranks.waited, sent = ranks.communicator.bytesSent
+            (metrics.ranks, metrics.secondsWaitedForRanks) = (ranks.count, waited - reported.waited)
+            metrics.bytesSent = sent - reported.sent
+            reported = (waited, sent)
+        }
+        try log?.write(metrics)
         state.interval = IntervalSums()
     }
 

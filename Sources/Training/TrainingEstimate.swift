@@ -7,9 +7,13 @@ import Shards
 
 extension TrainingInput {
     /// Estimates the memory and the time of a run, by layer, in lines of a name, a tab and a figure, for people and for `cut`.
-    /// - Parameter onDevice: whether a device trains, whose speed and memory are not told here.
+    /// - Parameters:
+    ///   - onDevice: whether a device trains, whose speed and memory are not told here.
+    ///   - plan: the part of the run that this rank has, of several; `nil`: all of it. Memory is that of this rank.
+    ///   - precision: in which ranks send gradients.
     public func estimate(
-        _ configuration: EncoderConfiguration, _ options: TrainingOptions, onDevice: Bool = false
+        _ configuration: EncoderConfiguration, _ options: TrainingOptions, onDevice: Bool = false, plan: RankPlan? = nil,
+        precision: SendPrecision = .float32
     ) throws -> String {
         // Asked before anything else is done: the memory of the program, and of the buffers of reading.
         let read = peakMemory()
@@ -17,9 +21,10 @@ extension TrainingInput {
         let ceiling = ProductCeiling(pool: pool).rate(seconds: 0.3)
         let positions = Double(steps * options.positionsPerStep)
         let training = TrainingCost(configuration).secondsOfTraining(words: positions, options, ceiling: ceiling)
-        let plan = evaluationPlan(configuration, options)
-        let evaluations = Double(plan.count) * plan.secondsOfEvaluation(ceiling: ceiling)
-            + (plan.count > 0 ? plan.secondsOfExactScores(ceiling: ceiling) : 0)
+            / Double(plan?.ranks ?? 1)
+        let evaluation = evaluationPlan(configuration, options)
+        let evaluations = Double(evaluation.count) * evaluation.secondsOfEvaluation(ceiling: ceiling)
+            + (evaluation.count > 0 ? evaluation.secondsOfExactScores(ceiling: ceiling) : 0)
         var lines = [
             "sentences\t\(corpus.sentences)", "tokens\t\(corpus.tokens)",
             "tokens without a \(words.vocabulary == nil ? "vector" : "class")\t\(corpus.tokens - corpus.knownTokens)",
@@ -28,15 +33,18 @@ extension TrainingInput {
             "steps of an epoch\t\(epoch.quotientRoundedUp(by: options.positionsPerStep))", "steps in all\t\(steps)",
             "weights\t\(configuration.parameterCount())",
         ]
-        let items = try memory(configuration, options, read: read, onDevice: onDevice)
+        let items = try memory(configuration, options, read: read, onDevice: onDevice, plan)
         lines += items.map { "memory, \($0.name)\t\(Self.megabytes($0.bytes))" }
         lines.append("memory in all\t\(Self.megabytes(items.reduce(0) { $0 + $1.bytes }))")
         if !onDevice {
             lines.append("large products\t\(Int(ceiling)) GFLOP/s")
             lines.append("words a second at \(Int(100 * TrainingCost.usualShare))% of that, about\t\(Int(positions / training))")
         }
-        lines.append("evaluations\t\(plan.count)")
-        if plan.count > 0 { lines.append("held-out words of each, sentence ends counted, about\t\(plan.positions)") }
+        if let plan {
+            lines += messages(configuration, plan, precision, secondsOfStep: onDevice ? nil : training / Double(max(1, steps)))
+        }
+        lines.append("evaluations\t\(evaluation.count)")
+        if evaluation.count > 0 { lines.append("held-out words of each, sentence ends counted, about\t\(evaluation.positions)") }
         guard !onDevice else { return lines.joined(separator: "\n") + "\n" }
         lines.append("time of training, about\t\(Self.time(training))")
         lines.append("time of evaluations, at most about\t\(Self.time(evaluations))")
@@ -50,16 +58,58 @@ extension TrainingInput {
         return lines.joined(separator: "\n") + "\n"
     }
 
+    /// What ranks send each other in a step, and the network that it asks for.
+    private func messages(
+        _ configuration: EncoderConfiguration, _ plan: RankPlan, _ precision: SendPrecision, secondsOfStep: Double?
+    ) -> [String] {
+        let count = plan.group.count, others = Double(count - 1) / Double(count)
+        let weights = others * 4 * configuration.denseWeights(of: plan.directions)
+        let gradients = precision == .bf16 ? weights / 2 : weights
+        var lines = [
+            "ranks\t\(plan.ranks)", "lanes of a direction\t\(plan.lanes)", "ranks of a direction\t\(count)",
+            "gradients sent by a rank in a step, rows of sparse parameters not counted\t\(Self.megabytes(Int(gradients)))",
+            "weights sent by a rank in a step\t\(Self.megabytes(Int(weights)))",
+        ]
+        if let secondsOfStep, gradients > 0 {
+            // The backward pass takes two thirds of a step.
+            let bandwidth = 8e-9 * gradients / (secondsOfStep * 2 / 3)
+            lines.append(
+                "bandwidth below which gradients no longer hide behind the backward pass, about\t\((100 * bandwidth).rounded(.up) / 100) Gbit/s")
+            lines.append("seconds of a step in which weights are waited for, at 10 Gbit/s about\t\((1e3 * 8e-10 * weights).rounded() / 1e3)")
+        }
+        return lines
+    }
+
     private func memory(
-        _ configuration: EncoderConfiguration, _ options: TrainingOptions, read: Int, onDevice: Bool
+        _ configuration: EncoderConfiguration, _ options: TrainingOptions, read: Int, onDevice: Bool, _ plan: RankPlan?
     ) throws -> [(name: String, bytes: Int)] {
         let tableBytes = words.vectors?.bytes ?? 0
         var items = [
             ("embedding table", tableBytes), ("program, text read and kept", max(0, read - tableBytes)),
             ("held-out text and its scores", heldOutBytes(configuration, options)),
         ]
-        if !onDevice { items += try bytesOfSteps(configuration, options) }
+        if !onDevice { items += try plan.map { try bytesOfSteps(configuration, options, $0) } ?? bytesOfSteps(configuration, options) }
         items.append(("sentences being shuffled", 4 * min(corpus.positions, ShuffledSentences.defaultBuffer)))
+        return items
+    }
+
+    /// The bytes of one rank: of the directions that it trains, with its share of the moments, and memory for what others send.
+    private func bytesOfSteps(
+        _ configuration: EncoderConfiguration, _ options: TrainingOptions, _ plan: RankPlan
+    ) throws -> [(name: String, bytes: Int)] {
+        let own = configuration.directions[plan.directions].map(\.rawValue), all = configuration.directions.map(\.rawValue)
+        let moments = Double(options.optimizer.optimizer.momentNames.count), share = 1 / Double(plan.group.count)
+        var items = try bytesOfSteps(configuration, options).filter { item in
+            !all.contains { item.name.hasPrefix($0) } || own.contains { item.name.hasPrefix($0) }
+        }
+        for index in items.indices where items[index].name.hasSuffix("parameters") {
+            // Weights, gradients and moments are as many each.
+            items[index].bytes = Int(Double(items[index].bytes) * (2 + moments * share) / (2 + moments))
+        }
+        let gradient = 4 * configuration.denseWeights(of: plan.directions)
+        items.append(("gradients from other ranks", Int(gradient * (1 - share))))
+        let levels = plan.ownLanes.count > 1 ? Double(Int.bitWidth - (plan.ownLanes.count - 1).leadingZeroBitCount) : 0
+        items.append(("sums of lanes", Int(gradient * levels)))
         return items
     }
 
@@ -109,7 +159,7 @@ struct TrainingCost {
     /// others of its window.
     func operationsOfWord(_ options: TrainingOptions) -> Double {
         let others = configuration.loss == .maxMargin && configuration.output == .continuous
-            ? configuration.predictedRows(of: options.batch * options.window) : 0
+            ? configuration.predictedRows(of: options.capacity.rows) : 0
         let attention = configuration.encoder.family.attentionOperations(window: options.window, isCausal: configuration.isCausal)
         return Double(configuration.directions.count)
             * (6 * configuration.weightsOfWord + attention + 2 * predictedShare * Double(others) * Double(configuration.outputSize))

@@ -1,4 +1,5 @@
 import Files
+import Layers
 public import Model
 public import Parallel
 import Shards
@@ -84,6 +85,11 @@ public struct TrainingInput {
             + "once: the table's vocabulary is of another text"
     }
 
+    /// Digests of the training text and of the held-out text: what ranks that train together must have alike.
+    public var digests: [String] {
+        corpus.digests.map { String($0, radix: 16) } + ["\(corpus.sentences)", "\(heldOut.count)", "\(heldOut.tokenCount)"]
+    }
+
     /// Notes in a configuration the text, the table and the vocabulary that it is trained with.
     public func describe(in configuration: inout EncoderConfiguration) {
         configuration.tokenizer = Self.text(corpus.tokenizer)
@@ -137,7 +143,7 @@ public struct TrainingInput {
                 .configuration, "a model without an output layer only encodes: it predicts nothing, and cannot be trained")
         }
         if let complaint = configuration.encoder.family.complaint(aboutWindow: options.window) { throw ToolError(.usage, complaint) }
-        let needed = configuration.trainingBytes(batch: options.batch, window: options.window)
+        let needed = configuration.trainingBytes(batch: options.laneBatch, window: options.window)
         let available = Double(memoryLimit())
         guard needed <= available else {
             func gibibytes(_ bytes: Double) -> String { "\((bytes / Double(1 << 30) * 10).rounded() / 10) GiB" }
@@ -186,7 +192,7 @@ public struct TrainingInput {
                 .usage,
                 "--negatives is \(configuration.negatives), and there are at most \(most): the text has \(distinctWords) different words"
                     + (configuration.negativeSource == .window
-                        ? ", and a window \(configuration.predictedRows(of: options.batch * options.window)) positions; see --more-negatives" : ""))
+                        ? ", and a window \(configuration.predictedRows(of: options.capacity.rows)) positions; see --more-negatives" : ""))
         }
     }
 
@@ -197,7 +203,7 @@ public struct TrainingInput {
     private func mostNegatives(_ configuration: EncoderConfiguration, _ options: TrainingOptions) -> Int {
         let drawn = configuration.isCausal ? distinctWords : distinctWords - 1
         return configuration.negativeSource == .window
-            ? min(configuration.predictedRows(of: options.batch * options.window), drawn) : drawn
+            ? min(configuration.predictedRows(of: options.capacity.rows), drawn) : drawn
     }
 
     /// Lowers the number of negatives of the contrastive loss to what the text can give: for a number that the user has not chosen.
@@ -212,7 +218,7 @@ public struct TrainingInput {
         guard heldOut.count > 0 else { return nil }
         let plan = evaluationPlan(configuration, options)
         return try HeldOutText(
-            heldOut.thinned(toPositions: plan.positions), configuration, batch: options.batch, window: options.window,
+            heldOut.thinned(toPositions: plan.positions), configuration, batch: options.laneBatch, window: options.window,
             candidates: options.candidates, corpus: corpus, source: targetSource(configuration),
             vocabulary: scoreVocabulary, plan: plan)
     }

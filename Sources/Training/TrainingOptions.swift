@@ -4,8 +4,11 @@ import Layers
 
 /// The settings of training that are not in the model's own configuration. Kept in checkpoints.
 public struct TrainingOptions: Codable, Sendable, Equatable {
-    /// Parallel streams of text.
+    /// Parallel streams of text, of all lanes together.
     public var batch = 64
+    /// Parts of a batch whose gradients are computed apart and added up in a fixed tree, so that machines may share them; `nil`: one.
+    /// They decide the result, where the number of machines does not. A divisor of `batch`.
+    public var lanes: Int?
     /// Positions of a stream that are trained together (truncated BPTT).
     public var window = 20
     /// Windows whose gradients are added up for one step.
@@ -47,8 +50,11 @@ public struct TrainingOptions: Codable, Sendable, Equatable {
 
     public init() {}
 
+    public var laneCount: Int { lanes ?? 1 }
+    /// Streams of a lane: what a network sees at once.
+    public var laneBatch: Int { batch / laneCount }
     /// The largest window that a network sees in training.
-    var capacity: WindowCapacity { WindowCapacity(batch: batch, rows: batch * window) }
+    var capacity: WindowCapacity { WindowCapacity(batch: laneBatch, rows: laneBatch * window) }
 
     /// Positions of a step.
     public var positionsPerStep: Int { batch * window * accumulation }
@@ -62,7 +68,7 @@ public struct TrainingOptions: Codable, Sendable, Equatable {
     /// checkpoint's.
     func disagreements(with other: TrainingOptions) -> [String] {
         [
-            ("--batch", batch == other.batch), ("--window", window == other.window),
+            ("--batch", batch == other.batch), ("--window", window == other.window), ("--lanes", laneCount == other.laneCount),
             ("--accumulate", accumulation == other.accumulation), ("--seed", seed == other.seed),
             ("--optimizer", optimizer == other.optimizer), ("--loss-scale", lossScale == other.lossScale),
             ("--reset-state", carriesState == other.carriesState),

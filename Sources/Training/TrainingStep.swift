@@ -2,18 +2,21 @@ import Files
 import Glibc
 import Kernels
 import Layers
+import MessagePassing
 import Model
 import Parallel
 
 /// One step of training: its windows through every direction, then the update of each. Allocates nothing.
 ///
+/// A batch may have several lanes: their gradients are made one after the other, each from streams of its own with a state of its own, and
+/// added up in a tree. Ranks share directions and lanes; see `RankPlan` and `GradientExchange`.
+///
 /// Directions run side by side or one after the other on all threads: both are tried in the first steps, and the faster
 /// one stays. What comes out is the same.
 final class TrainingStep {
-    /// The mean loss over the step's windows and the directions.
-    private(set) var loss = 0.0
-    /// The largest of the directions' gradient norms, before clipping.
-    private(set) var norm = 0.0
+    /// Of each direction that this rank trains, the mean loss over the step's windows and the norm of the gradient before clipping.
+    private(set) var losses: [Double]
+    private(set) var norms: [Double]
     /// Positions of the step.
     private(set) var positions = 0
     /// Multiplications and additions of its products.
@@ -26,25 +29,41 @@ final class TrainingStep {
     /// Called when the gradients of some parameters of a direction, by its index, are complete: in the last window of a step, and
     /// of layers that the directions have in common in the turn of the last direction.
     var finish: ((_ direction: Int, _ parameters: ParameterRange) -> Void)? {
-        didSet {
-            for index in tasks.indices {
-                tasks[index].finish = finish.map { [count = tasks.count] finish in
-                    { range in if !range.isShared || index == count - 1 { finish(index, range) } }
-                }
+        didSet { connect() }
+    }
+
+    /// Has the layers tell what is complete to those who send it, and to `finish`.
+    private func connect() {
+        // What a device has queued is not complete.
+        let sends = group != nil && models[0].backend.computesInHostMemory
+        guard sends || finish != nil else { return tasks.forEach { $0.finish = nil } }
+        for (index, task) in tasks.enumerated() {
+            task.finish = { [finish, exchanges, count = tasks.count, direction = task.direction] range in
+                guard !range.isShared || index == count - 1 else { return }
+                if sends { exchanges[range.isShared ? count : index].finish(range) }
+                finish?(direction, range)
             }
         }
     }
 
     private let encoder: ContextualEncoder
     private let options: TrainingOptions
+    private let plan: RankPlan
     private let rate: LearningRate
     private let corpusName: String
+    /// Of the directions that this rank trains.
     private let tasks: [DirectionTask]
+    private let models: [DirectionModel]
     private var arrangement: Arrangement
-    /// The window trained on last, and the number of its pass.
-    private(set) var window: TrainingWindow
+    /// The windows of a step, with the streams of all lanes.
+    private var windows: [TrainingWindow]
+    /// The streams of one lane of one of them, where there are several.
+    private var laneWindow: TrainingWindow
+    /// The number of the pass under way.
     private var pass = 0
-    /// True if that window is the last of its step.
+    /// The window under way, by its place among those of the step.
+    private var numberOfWindow = 0
+    /// True if it is the last of the last lane.
     private var isLast = false
     /// The first window of the next step, if it was planned while a device was at work, and the error that was met in that.
     private var nextWindow: TrainingWindow
@@ -52,98 +71,181 @@ final class TrainingStep {
     private var planningFailure: (any Error)?
     /// True if windows can be planned ahead: not if negatives are those of earlier windows, which a checkpoint keeps.
     private let plansAhead: Bool
+    /// What carries over from step to step of each lane of this rank, if there are several.
+    private let lanes: LaneStates?
+    /// The gradients of all lanes, of each store that this rank trains; none if there is one lane.
+    private let exchanges: [GradientExchange]
+    private let group: RankGroup?
+    /// The losses of all lanes in their order, of each direction that this rank trains.
+    private let laneLosses: LaneLosses
 
     /// The words of one direction, and the results of its step.
     private final class DirectionTask {
+        /// Its place among all directions.
+        let direction: Int
         let words: DirectionWindow
-        var loss = 0.0, norm = 0.0
         var finish: ((ParameterRange) -> Void)?
         /// The reason why its words could not be had.
         var failure: (any Error)?
 
-        init(_ words: DirectionWindow) { self.words = words }
+        init(_ direction: Int, _ words: DirectionWindow) { (self.direction, self.words) = (direction, words) }
     }
 
+    /// - Parameters:
+    ///   - plan: the part of the run that this rank has.
+    ///   - communicator: to the other ranks; `nil` if there are none.
     init(
-        _ encoder: ContextualEncoder, _ corpus: Corpus, source: TargetSource?, _ options: TrainingOptions, rate: LearningRate
+        _ encoder: ContextualEncoder, _ corpus: Corpus, source: TargetSource?, _ options: TrainingOptions, rate: LearningRate,
+        plan: RankPlan, communicator: Communicator? = nil, precision: SendPrecision = .float32
     ) throws {
         let words = corpus.words, others = encoder.configuration.objective == .masked ? corpus.otherWords : []
         corpusName = corpus.name
         self.encoder = encoder
         self.options = options
+        self.plan = plan
         self.rate = rate
+        models = Array(encoder.directions[plan.directions])
         // After everything else has its memory.
-        let resident = try words.vectors.flatMap { try ResidentWordVectors($0, on: encoder.directions[0].backend) }
-        tasks = encoder.directions.map {
-            DirectionTask(
+        let backend = models[0].backend
+        let resident = try words.vectors.flatMap { try ResidentWordVectors($0, on: backend) }
+        tasks = plan.directions.map { direction in
+            let model = encoder.directions[direction]
+            return DirectionTask(
+                direction,
                 DirectionWindow(
-                    encoder.configuration, words, $0.direction, source: source, others: others,
-                    positions: options.batch * options.window, backend: $0.backend, resident: resident))
+                    encoder.configuration, words, model.direction, source: source, others: others,
+                    positions: options.capacity.rows, backend: model.backend, resident: resident))
         }
-        window = TrainingWindow(batch: options.batch, window: options.window)
-        nextWindow = window
-        plansAhead = !encoder.directions[0].backend.computesInHostMemory
-            && !(encoder.configuration.isContrastive && encoder.configuration.negativeSource == .earlier)
-        arrangement = Arrangement(isFree: encoder.directions.count > 1 && !encoder.configuration.sharesLayers)
+        losses = tasks.map { _ in 0 }
+        norms = losses
+        windows = (0..<options.accumulation).map { _ in TrainingWindow(batch: options.batch, window: options.window) }
+        nextWindow = windows[0]
+        let laneBatch = options.laneBatch
+        laneWindow = TrainingWindow(batch: laneBatch, window: options.window)
+        let keepsTargets = encoder.configuration.isContrastive && encoder.configuration.negativeSource == .earlier
+        plansAhead = !backend.computesInHostMemory && !keepsTargets
+        arrangement = Arrangement(isFree: tasks.count > 1 && !encoder.configuration.sharesLayers)
+        lanes = plan.ownLanes.count == 1 ? nil
+            : LaneStates(models, tasks.map(\.words), lanes: plan.ownLanes.count, batch: laneBatch, keepsTargets: keepsTargets)
+        let group = plan.group.count == 1 ? nil : communicator.map { RankGroup($0, plan.group) }
+        self.group = group
+        laneLosses = LaneLosses(directions: tasks.count, plan, group)
+        let stores = plan.lanes == 1 ? [] : encoder.stores.enumerated().filter { number, _ in
+            number >= encoder.directions.count || plan.directions.contains(number)
+        }
+        exchanges = stores.map { number, store in
+            GradientExchange(
+                store, number: number, lanes: plan.ownLanes.count, group: group, precision: precision, pool: encoder.pool)
+        }
+        connect()
     }
+
+    /// Bytes that this rank sends in a step, rows of sparse parameters left out; and seconds that it has waited for gradients and weights.
+    var bytesSent: Int { exchanges.reduce(0) { $0 + $1.bytesOfStep } }
+    var waited: Double { group?.waited ?? 0 }
+
+    /// The window trained on last, with the streams of all lanes.
+    var window: TrainingWindow { windows[windows.count - 1] }
 
     /// Trains on the windows of step `step`, from 0, which come from `stream`. Throws what it throws, and `ToolError`:
     /// with status `dataError`, naming step and sentences, if a loss or gradient is no number; and if the table's file cannot
-    /// be read any more.
+    /// be read any more, or a rank is lost.
     func run(_ step: Int, _ stream: WindowStream) throws {
-        for model in encoder.directions { _ = model.takeLoss() }
+        for model in models { _ = model.takeLoss() }
         positions = 0
         let before = encoder.operations
         defer { operations = encoder.operations - before }
-        for number in 0..<options.accumulation {
+        for number in windows.indices {
             if number == 0 && isPlanned {
-                swap(&window, &nextWindow)
+                swap(&windows[0], &nextWindow)
                 if let planningFailure { throw planningFailure }
             } else {
-                try stream.next(&window)
+                try stream.next(&windows[number])
             }
-            positions += window.positions
-            pass = step * options.accumulation + number
-            isLast = number == options.accumulation - 1
-            let start = monotonicSeconds()
-            ranSideBySide = arrangement.isSideBySide
-            encoder.runDirections(sideBySide: arrangement.isSideBySide, Pass(step: self))
-            arrangement.took(monotonicSeconds() - start)
-            for task in tasks { if let failure = task.failure { throw failure } }
-            isPlanned = false
+            positions += windows[number].positions
         }
-        for model in encoder.directions { model.beginNorm() }
-        if plansAhead { planNext((step + 1) * options.accumulation, stream) }
+        for (place, lane) in plan.ownLanes.enumerated() {
+            let isLastLane = lane == plan.ownLanes.upperBound - 1
+            lanes?.restore(place)
+            if isLastLane { for exchange in exchanges { try exchange.begin() } }
+            for number in windows.indices {
+                isLast = isLastLane && number == windows.count - 1
+                try train(number, lane: lane, pass: pass(step, number, lane: lane))
+            }
+            if lanes == nil { continue }
+            lanes?.save(place)
+            takeLosses(of: lane)
+            if !isLastLane { for exchange in exchanges { exchange.keep(lane: place) } }
+        }
+        if exchanges.isEmpty { for model in models { model.beginNorm() } }
+        if plansAhead { planNext(step + 1, stream) }
+        if lanes == nil { takeLosses(of: plan.ownLanes.lowerBound) }
+        for task in tasks { task.words.release() }
+        for exchange in exchanges { try exchange.complete() }
+        try laneLosses.exchange()
+        // Weights are only touched when all directions have sound losses.
+        for index in tasks.indices {
+            losses[index] = laneLosses.sum(index) / Double(options.accumulation * plan.lanes)
+            guard losses[index].isFinite else {
+                norms[index] = .nan
+                return
+            }
+        }
+        try update(step)
+    }
+
+    private func update(_ step: Int) throws {
         var update = ParameterStore.Update(step: step + 1, rate: rate(step), clip: options.clip)
         update.weightDecay = options.weightDecay
-        update.windows = options.accumulation
+        update.windows = options.accumulation * plan.lanes
         update.lossScale = options.lossScale ?? 1
-        for (task, model) in zip(tasks, encoder.directions) {
-            task.loss = model.takeLoss() / Double(options.accumulation)
-            task.words.release()
+        guard !exchanges.isEmpty else {
+            for (index, task) in tasks.enumerated() { norms[index] = encoder.update(update, direction: task.direction) }
+            return
         }
-        // Weights are only touched when all directions have sound losses.
-        for (task, model) in zip(tasks, encoder.directions) where !task.loss.isFinite {
-            throw notANumber("the loss is no number", model.direction, step: step)
-        }
-        for (index, task) in tasks.enumerated() { task.norm = encoder.update(update, direction: index) }
-        loss = 0
-        norm = 0
-        for (task, model) in zip(tasks, encoder.directions) {
-            guard task.norm.isFinite else {
-                throw notANumber("loss \(task.loss), but the gradient is no number", model.direction, step: step)
-            }
-            loss += task.loss / Double(tasks.count)
-            norm = max(norm, task.norm)
+        if encoder.configuration.sharesLayers { update.windows *= tasks.count }
+        var shared = 0.0
+        for exchange in exchanges { shared += exchange.squaredNorm() }
+        for (index, exchange) in exchanges.enumerated() {
+            let square = encoder.configuration.sharesLayers ? shared : exchange.squaredNorm()
+            let norm = square.squareRoot() * update.gradientScale
+            if index < norms.count { norms[index] = norm }
+            try exchange.update(update, norm: norm)
         }
     }
 
+    /// The number of a pass: lanes draw apart, and one alone as if there were none.
+    private func pass(_ step: Int, _ number: Int, lane: Int) -> Int { (step * options.accumulation + number) * plan.lanes + lane }
+
+    /// The passes of all directions over a lane of a window.
+    private func train(_ number: Int, lane: Int, pass: Int) throws {
+        self.pass = pass
+        if plan.lanes > 1 { laneWindow.take(streamsFrom: lane * laneWindow.batch, of: windows[number]) }
+        numberOfWindow = number
+        let start = monotonicSeconds()
+        ranSideBySide = arrangement.isSideBySide
+        if tasks.count == encoder.directions.count {
+            encoder.runDirections(sideBySide: arrangement.isSideBySide, Pass(step: self))
+        } else {
+            for index in tasks.indices { accumulate(index) }
+        }
+        arrangement.took(monotonicSeconds() - start)
+        for task in tasks { if let failure = task.failure { throw failure } }
+        isPlanned = false
+    }
+
+    private func takeLosses(of lane: Int) {
+        for (index, model) in models.enumerated() { laneLosses[index, lane] = model.takeLoss() }
+    }
+
     /// Takes the first window of the next step and plans it, while the device is at work.
-    private func planNext(_ pass: Int, _ stream: WindowStream) {
+    private func planNext(_ step: Int, _ stream: WindowStream) {
         isPlanned = true
         do { try stream.next(&nextWindow) } catch { return planningFailure = error }
-        for (task, model) in zip(tasks, encoder.directions) {
-            task.words.plan(nextWindow, draw: model.draw(options.seed, pass))
+        let lane = plan.ownLanes.lowerBound, pass = pass(step, 0, lane: lane)
+        if plan.lanes > 1 { laneWindow.take(streamsFrom: lane * laneWindow.batch, of: nextWindow) }
+        for (task, model) in zip(tasks, models) {
+            task.words.plan(plan.lanes > 1 ? laneWindow : nextWindow, draw: model.draw(options.seed, pass))
         }
     }
 
@@ -157,14 +259,14 @@ final class TrainingStep {
     }
 
     private func accumulate(_ index: Int) {
-        let model = encoder.directions[index], task = tasks[index]
-        let shape = WindowShape(steps: window.window, batch: window.batch)
+        let model = models[index], task = tasks[index]
+        let shape = WindowShape(steps: options.window, batch: options.laneBatch)
         model.backend.enter(.gathering, of: .data)
         do {
             if isPlanned {
-                try task.words.publish(window)
+                try task.words.publish(plan.lanes > 1 ? laneWindow : windows[numberOfWindow])
             } else {
-                try task.words.prepare(window, draw: model.draw(options.seed, pass))
+                try task.words.prepare(plan.lanes > 1 ? laneWindow : windows[numberOfWindow], draw: model.draw(options.seed, pass))
             }
         } catch {
             // There is nobody to throw it to: `run` does when all directions are done.
@@ -177,16 +279,44 @@ final class TrainingStep {
             seed: options.seed, step: pass, finish: isLast ? task.finish : nil)
     }
 
-    /// The words that each direction keeps of earlier windows, as negatives of the windows to come; empty where it keeps none.
-    var keptTargets: [[UInt32]] {
-        get { tasks.map { $0.words.windowTargets?.kept ?? [] } }
-        set { for (task, kept) in zip(tasks, newValue) { task.words.windowTargets?.kept = kept } }
+    /// The state with which a direction begins the next step of a lane that this rank has, in the memory of the host.
+    func hostState(_ index: Int, lane: Int) -> FloatBuffer {
+        lanes?.restore(lane - plan.ownLanes.lowerBound)
+        let model = models[index], saved = model.savedState(batch: options.laneBatch)
+        guard !model.backend.computesInHostMemory else { return saved }
+        let copy = FloatBuffer(count: saved.count)
+        Matrix(copy, rows: 1, columns: copy.count).copy(from: model.backend.read(Matrix(saved, rows: 1, columns: saved.count)))
+        return copy
+    }
+
+    /// Has a direction begin the next step of a lane with a state in the memory of the host.
+    func restoreState(_ floats: UnsafePointer<Float>, count: Int, _ index: Int, lane: Int) {
+        let model = models[index], state = model.backend.allocate(count)
+        // The other direction's stays as it is.
+        lanes?.restore(lane - plan.ownLanes.lowerBound)
+        model.backend.write(UnsafeBufferPointer(start: floats, count: count), to: Matrix(state, rows: 1, columns: count))
+        model.restoreState(state, batch: options.laneBatch)
+        lanes?.save(lane - plan.ownLanes.lowerBound)
+        model.backend.wait()
+    }
+
+    /// The words that a direction keeps of earlier windows of a lane, as negatives of the windows to come; empty where it keeps none.
+    func keptTargets(_ index: Int, lane: Int) -> [UInt32] {
+        lanes?.restore(lane - plan.ownLanes.lowerBound)
+        return tasks[index].words.windowTargets?.kept ?? []
+    }
+
+    func keepTargets(_ kept: [UInt32], _ index: Int, lane: Int) {
+        lanes?.restore(lane - plan.ownLanes.lowerBound)
+        tasks[index].words.windowTargets?.kept = kept
+        lanes?.save(lane - plan.ownLanes.lowerBound)
     }
 
     /// Throws `ToolError` with status `dataError` if a weight has become infinite or no number at all, as the next step
     /// would find.
     func checkWeights(after step: Int) throws {
-        for store in encoder.stores {
+        for (number, store) in encoder.stores.enumerated()
+        where number >= encoder.directions.count || plan.directions.contains(number) {
             for parameter in store.layout.parameters where !store.isFinite(parameter) {
                 let direction = encoder.directions.first { parameter.name.hasPrefix($0.direction.rawValue) }?.direction
                 throw notANumber(
@@ -194,6 +324,12 @@ final class TrainingStep {
                     step: step - 1)
             }
         }
+    }
+
+    /// Throws `ToolError` with status `dataError`, naming step and sentences, if the loss or the gradient of a direction is no number.
+    func checkNumbers(_ direction: Direction, loss: Double, norm: Double, step: Int) throws {
+        guard loss.isFinite else { throw notANumber("the loss is no number", direction, step: step) }
+        guard norm.isFinite else { throw notANumber("loss \(loss), but the gradient is no number", direction, step: step) }
     }
 
     private func notANumber(_ what: String, _ direction: Direction, step: Int) -> ToolError {

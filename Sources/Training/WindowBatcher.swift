@@ -33,6 +33,21 @@ public struct TrainingWindow: Sendable {
         backwardTargets = zeros
         weights = [Float](repeating: 0, count: batch * window)
     }
+
+    /// Takes over the streams of a lane: as many as this window has, from `first` on in one of as many steps.
+    package mutating func take(streamsFrom first: Int, of whole: TrainingWindow) {
+        precondition(window == whole.window && first + batch <= whole.batch)
+        for time in 0..<window {
+            let target = time * batch, source = time * whole.batch + first
+            for stream in 0..<batch {
+                forwardInputs[target + stream] = whole.forwardInputs[source + stream]
+                forwardTargets[target + stream] = whole.forwardTargets[source + stream]
+                backwardInputs[target + stream] = whole.backwardInputs[source + stream]
+                backwardTargets[target + stream] = whole.backwardTargets[source + stream]
+                weights[target + stream] = whole.weights[source + stream]
+            }
+        }
+    }
 }
 
 /// Joins sentences into `batch` parallel streams and cuts these into windows.
@@ -154,8 +169,6 @@ public struct DataPosition: Sendable, Equatable {
     public var lengths: [UInt32] = []
     public var positions: [UInt32] = []
     public var words: [UInt32] = []
-    /// For each direction, the targets of earlier windows that negatives of later ones are taken from; empty without any.
-    public var keptTargets: [[UInt32]] = []
 
     public init() {}
 }

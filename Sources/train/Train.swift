@@ -1,7 +1,9 @@
 import ArgumentParser
 import CUDA
 import Files
+import Glibc
 import Kernels
+import MessagePassing
 import Model
 import NetworkArguments
 import Parallel
@@ -23,6 +25,8 @@ struct Train: Tool {
 
         With --checkpoints a run survives everything: the same command with --resume goes on where the last checkpoint \
         was made, and gives the same bytes as a run that was never stopped.
+
+        Under mpiexec, ranks train together: each host has its own copy of the inputs, and the first rank writes.
 
         Example: train --preset small --table table.shard --held-out test.tok --log log.jsonl corpus.tok -o model.safetensors
         """)
@@ -54,6 +58,7 @@ struct Train: Tool {
     @OptionGroup(title: "Held-out text") var evaluation: EvaluationOptions
     @OptionGroup(title: "Device") var device: DeviceOptions
     @OptionGroup(title: "Checkpoints") var checkpoints: CheckpointOptions
+    @OptionGroup(title: "Ranks of mpiexec") var rankOptions: RankOptions
 
     @Flag(help: "Check all inputs, and print to standard output what training takes: memory, steps, time. Writes no model.")
     var dryRun = false
@@ -113,6 +118,9 @@ struct Train: Tool {
     }
 
     func perform() throws {
+        if print || merge, let launcher = Launcher.current, launcher.size != 1 {
+            throw ToolError(.usage, "--\(print ? "print" : "merge") is nothing for several ranks: start it without mpiexec")
+        }
         if print {
             return try output.write(binary: false) { for path in inputs { try $0.write(ModelFile.describe(path)) } }
         }
@@ -120,61 +128,114 @@ struct Train: Tool {
             let pool = ThreadPool(threads: common.threads)
             return try output.write(binary: true) { try ModelFile.write(ModelFile.merge(inputs, pool: pool), to: $0) }
         }
+        guard let ranks = try rankOptions.join() else { return try train(nil) }
+        do { try train(ranks) } catch {
+            // What all ranks meet, the first one tells: it ends the others.
+            if !ranks.isFirst { sleep(1) }
+            ranks.communicator.fail(error as? ToolError ?? ToolError(.software, "\(error)"))
+        }
+        ranks.communicator.leave()
+        if StopRequest.isMade && checkpoints.checkpoints != nil { StopRequest.endBySignal() }
+    }
+
+    /// Trains alone, or as one of several ranks, of which the first one writes and reports.
+    private func train(_ ranks: Ranks?) throws {
+        let isFirst = ranks?.isFirst ?? true, report = Report(quiet: common.quiet || !isFirst)
+        if ranks != nil, ([table, vocab, evaluation.heldOut].compactMap { $0 } + inputs).contains("-") {
+            throw ToolError(.usage, "standard input goes to one rank alone: name files that all ranks can read")
+        }
         // Before the output, which may lie in its directory.
-        let checkpointDirectory = dryRun ? nil : try checkpoints.open()
-        let file = try dryRun ? OutputFile(path: "-", binary: false) : output.open(binary: true)
+        let checkpointDirectory = dryRun || !isFirst ? nil : try checkpoints.open()
+        let file = try !isFirst ? nil : dryRun ? OutputFile(path: "-", binary: false) : output.open(binary: true)
         let input = try TrainingInput(
             table: table, tableMemory: tableMemory?.bytes ?? WordRows.defaultMemory,
             vocabulary: network.needsVocabulary ? vocab : nil, scoreVocabulary: network.needsVocabulary ? nil : vocab, tokens: inputs,
             heldOut: evaluation.heldOut, heldOutEvery: evaluation.heldOutEvery,
             heldOutTokens: evaluation.heldOutTokens ?? EvaluationOptions.defaultHeldOutTokens,
             centred: !network.rawTargets, threads: common.threads)
-        let options = schedule.options(seed: seed.seed, evaluation, usualWindow: network.usualWindow)
+        var options = schedule.options(seed: seed.seed, evaluation, usualWindow: network.usualWindow)
+        options.lanes = try lanes(input, options, checkpointDirectory, ranks)
         let configuration = try self.configuration(input, options)
         try input.check(configuration, options)
-        let gpu = try device.open()
-        let backends = try gpu.map { try device.backends(configuration.directions.count, on: $0) } ?? []
+        try ranks?.compare(facts(input, configuration, options))
+        let plan = try RankPlan(
+            rank: ranks?.rank ?? 0, ranks: ranks?.count ?? 1, lanes: options.lanes, batch: options.batch, configuration)
+        let gpu = try device.open(place: ranks?.placeOnHost ?? 0)
+        let backends = try gpu.map {
+            try device.backends(configuration.directions.count, on: $0, computing: plan.directions)
+        } ?? []
         if dryRun {
-            try file.write(try input.estimate(configuration, options, onDevice: gpu != nil))
-            guard let gpu, let backend = backends.first else { return try file.commit() }
+            guard let file else { return }
+            try file.write(
+                try input.estimate(
+                    configuration, options, onDevice: gpu != nil, plan: ranks.map { _ in plan }, precision: rankOptions.send))
+            guard let gpu, let backend = backends.dropFirst(plan.directions.lowerBound).first else { return try file.commit() }
             let memory = DeviceMemory(configuration, options, input, backend: backend)
             try withExtendedLifetime(backends) { try file.write(gpuBill(memory.bill(), gpu)) }
             try file.commit()
             // With the memory that the backends of all directions have.
             return try withExtendedLifetime(backends) { try memory.check(gpu.name) }
         }
-        if let gpu, let backend = backends.first {
+        if let gpu, let backend = backends.dropFirst(plan.directions.lowerBound).first {
             try DeviceMemory(configuration, options, input, backend: backend).check(gpu.name)
         }
-        if let text = device.announcement(gpu) { common.report.print("train: \(text)") }
+        if let text = device.announcement(gpu) { report.print("train: \(text)") }
 
-        let report = TrainingReport(common.report)
+        let reports = TrainingReport(report)
         let trainer = try Trainer(
             configuration, options, input, heldOut: try input.heldOutText(configuration, options),
-            checkpoints: checkpointDirectory, backends: backends)
-        report.attach(to: trainer)
-        report.begin(trainer, input, options)
-        if checkpoints.resume { report.resumed(at: try trainer.resume(), of: trainer) }
-        if let log = evaluation.log { trainer.log = try MetricsLog(path: log, resumingAt: trainer.step) }
+            checkpoints: checkpointDirectory, backends: backends, ranks: ranks, precision: rankOptions.send)
+        reports.attach(to: trainer)
+        reports.begin(trainer, input, options)
+        if let ranks { reports.began(ranks) }
+        if checkpoints.resume { reports.resumed(at: try trainer.resume(), of: trainer) }
+        if isFirst, let log = evaluation.log { trainer.log = try MetricsLog(path: log, resumingAt: trainer.step) }
         // A third of a second, for which the shortest runs have no use.
-        if gpu != nil {
+        if gpu != nil || !isFirst {
             // What the processor's speed says of the time is nothing.
-        } else if evaluation.log != nil || common.report.showsProgress || schedule.time != nil
+        } else if evaluation.log != nil || report.showsProgress || schedule.time != nil
             || trainer.mayTakeMinutes(atGigaflops: 100, threads: common.threads) {
             trainer.measureCeiling = { ProductCeiling(pool: input.pool).rate(seconds: 0.3) }
         }
-        if checkpointDirectory != nil {
+        if checkpoints.checkpoints != nil {
             StopRequest.listen()
             trainer.shouldStop = { StopRequest.isMade }
         } else {
-            report.attachWithoutCheckpoints(to: trainer)
+            reports.attachWithoutCheckpoints(to: trainer)
         }
         let outcome = try trainer.run()
         try trainer.log?.commit()
-        report.end(outcome, trainer, checkpointDirectory)
-        if case .stopped = outcome { return StopRequest.endBySignal() }
+        reports.end(outcome, trainer, checkpointDirectory)
+        if case .stopped = outcome { return ranks == nil ? StopRequest.endBySignal() : () }
+        guard let file else { return }
         try ModelFile.write(trainer.encoder, to: file)
         try file.commit()
+    }
+
+    /// The lanes of a run: as asked for, or those of the checkpoint to go on from, or as many as ranks train a direction; `nil` for one.
+    private func lanes(
+        _ input: TrainingInput, _ options: TrainingOptions, _ checkpoints: CheckpointDirectory?, _ ranks: Ranks?
+    ) throws -> Int? {
+        var lanes = rankOptions.lanes
+        if lanes == nil && self.checkpoints.resume {
+            let found = try checkpoints?.lanes() ?? 0
+            lanes = try ranks.map { try $0.spread(number: found) } ?? found
+            if lanes == 0 { lanes = nil }
+        }
+        let shape = try network(for: input)
+        let plan = try RankPlan(rank: ranks?.rank ?? 0, ranks: ranks?.count ?? 1, lanes: lanes, batch: options.batch, shape)
+        return plan.lanes == 1 ? nil : plan.lanes
+    }
+
+    /// What must be the same in all ranks.
+    private func facts(
+        _ input: TrainingInput, _ configuration: EncoderConfiguration, _ options: TrainingOptions
+    ) -> [(name: String, value: String)] {
+        [
+            ("version of train", contourVersion), ("network, table or vocabulary", "\(configuration)"),
+            ("text", input.digests.joined(separator: " ")),
+            ("checkpoints", "\(checkpoints.checkpoints != nil) \(checkpoints.resume)"), ("--send", rankOptions.send.rawValue),
+        ] + Mirror(reflecting: options).children.map { ($0.label ?? "", "\($0.value)") }
     }
 
     private func gpuBill(_ items: [(name: String, bytes: Int)], _ gpu: CUDADevice) -> String {
@@ -183,10 +244,14 @@ struct Train: Tool {
             + line(" free of \(gpu.name)", gpu.freeMemory)
     }
 
+    private func network(for input: TrainingInput) throws -> EncoderConfiguration {
+        try network.configuration(
+            dimension: input.words.vectors?.dimension ?? 0, classes: input.words.vocabulary?.size ?? 0)
+    }
+
     /// The network, with a description of its text, table and vocabulary.
     private func configuration(_ input: TrainingInput, _ options: TrainingOptions) throws -> EncoderConfiguration {
-        var configuration = try network.configuration(
-            dimension: input.words.vectors?.dimension ?? 0, classes: input.words.vocabulary?.size ?? 0)
+        var configuration = try network(for: input)
         configuration.encoder.family.prepare(forWindow: options.window)
         input.describe(in: &configuration)
         if network.negatives == nil { input.lowerNegatives(in: &configuration, options) }

@@ -1,3 +1,4 @@
+import MessagePassing
 import Model
 import Parallel
 import Synchronization
@@ -73,6 +74,11 @@ struct TrainingReport {
         report.print(
             "\(grouped(trainer.encoder.parameterCount)) weights, \(grouped(trainer.totalSteps)) steps of "
                 + "\(options.accumulation > 1 ? "\(options.accumulation) x " : "")\(options.batch) x \(options.window) words")
+    }
+
+    func began(_ ranks: Ranks) {
+        let hosts = Set(ranks.communicator.hosts).count
+        report.print("\(ranks.count) ranks on \(hosts) host\(hosts == 1 ? "" : "s"), by \(ranks.communicator.library)")
     }
 
     func resumed(at step: Int?, of trainer: Trainer) {

@@ -37,6 +37,20 @@ import Testing
             + "--table '\(fixture.table)' --log '\(work.path)/log' \(options) '\(fixture.tokens)' -o '\(work.path)/\(output)'"
     }
 
+    /// Ranks with a GPU each have the bits of one GPU that has all lanes.
+    @Test(.enabled(if: !MPIImplementation.installed.isEmpty, "no mpiexec is installed"), arguments: [
+        "--loss cosine", "--loss contrastive --targets trained --direction forward", "--objective masked --loss cosine",
+    ])
+    func ranksWithAGPUEach(options: String) async throws {
+        let environment = "\(libraries.environment) FAKE_CUDA_DEVICES=2", options = "\(options) --device cuda --lanes 2"
+        let alone = try await runShell(train(environment, options, output: "alone"))
+        #expect(alone.status == 0, "\(alone.errors)")
+        let start = MPIImplementation.installed[0].command(2, "train", []).dropLast().joined(separator: " ")
+        let together = try await runShell(train("\(environment) \(start)", options, output: "together"))
+        #expect(together.status == 0, "\(together.errors)")
+        #expect(try contents(of: work.file("alone")) == contents(of: work.file("together")))
+    }
+
     /// The numbers of a log under a name.
     private func numbers(_ name: String) throws -> [Double] {
         let text = try String(contentsOfFile: work.file("log"), encoding: .utf8)

@@ -1,0 +1,74 @@
+@_spi(HostMemory) import Kernels
+import MessagePassing
+import Model
+
+/// What carries over from step to step of each lane of a rank that has several: the encoder's state, and the targets that are kept as
+/// negatives.
+final class LaneStates {
+    private let models: [DirectionModel]
+    private let words: [DirectionWindow]
+    /// For each lane, of each direction.
+    private let states: [[DirectionModel.SavedState]]
+    private var kept: [[[UInt32]]]
+
+    init(_ models: [DirectionModel], _ words: [DirectionWindow], lanes: Int, batch: Int, keepsTargets: Bool) {
+        (self.models, self.words) = (models, words)
+        states = (0..<lanes).map { _ in models.map { DirectionModel.SavedState($0, batch: batch) } }
+        kept = keepsTargets ? (0..<lanes).map { _ in models.map { _ in [] } } : []
+    }
+
+    /// Has the models go on where lane number `place` was left.
+    func restore(_ place: Int) {
+        for (index, model) in models.enumerated() {
+            model.restoreState(states[place][index])
+            if !kept.isEmpty { words[index].windowTargets?.kept = kept[place][index] }
+        }
+    }
+
+    /// Leaves lane number `place` where the models are.
+    func save(_ place: Int) {
+        for (index, model) in models.enumerated() {
+            model.saveState(in: states[place][index])
+            if !kept.isEmpty { kept[place][index] = words[index].windowTargets?.kept ?? [] }
+        }
+    }
+}
+
+/// The losses of all lanes of a step, those of other ranks among them.
+final class LaneLosses {
+    private let directions: Int
+    private let lanes: Int
+    private let memory: FloatBuffer
+    private let losses: Scalars
+    private var messages: [Message] = []
+    private let group: RankGroup?
+
+    init(directions: Int, _ plan: RankPlan, _ group: RankGroup?) {
+        (self.directions, lanes, self.group) = (directions, plan.lanes, group)
+        memory = FloatBuffer(count: 2 * directions * plan.lanes)
+        losses = Scalars(memory, count: directions * plan.lanes)
+        guard let group else { return }
+        messages = group.messagesToAll(tag: 29_000) { [losses] place in
+            let each = plan.ownLanes.count * directions
+            return losses[(place ?? group.place) * each..<((place ?? group.place) + 1) * each].bytes
+        }
+    }
+
+    subscript(direction: Int, lane: Int) -> Double {
+        get { losses[lane * directions + direction] }
+        set { losses[lane * directions + direction] = newValue }
+    }
+
+    /// Tells the other ranks the losses of this one's lanes, and takes theirs. Throws `ToolError` if a rank is lost.
+    func exchange() throws {
+        for message in messages { group?.post(message) }
+        for message in messages { try group?.wait(for: message) }
+    }
+
+    /// The losses of a direction, added up in the order of the lanes.
+    func sum(_ direction: Int) -> Double {
+        var sum = 0.0
+        for lane in 0..<lanes { sum += self[direction, lane] }
+        return sum
+    }
+}

@@ -1,0 +1,71 @@
+@_spi(HostMemory) import Kernels
+import Layers
+import MessagePassing
+
+/// The gradient of a sparse parameter, added up over lanes and ranks: unions of the rows that were touched, in the order of the tree.
+final class RowExchange {
+    private let table: ParameterRows
+    private let group: RankGroup?
+    private let tag: Int
+    /// Sums of 1, 2, 4, ... lanes that wait for as many more.
+    private var waiting: [RowGradient]
+    private var sum, spare: RowGradient
+    /// The contributions of all ranks, in the order of the group.
+    private var parts: [RowGradient]
+    private let counts: FloatBuffer
+
+    init(_ table: ParameterRows, lanes: Int, _ group: RankGroup?, tag: Int) {
+        (self.table, self.group, self.tag) = (table, group, tag)
+        func make() -> RowGradient { RowGradient(of: table) }
+        waiting = (0..<(lanes > 1 ? Int.bitWidth - (lanes - 1).leadingZeroBitCount : 0)).map { _ in make() }
+        (sum, spare) = (make(), make())
+        parts = (group?.members ?? 0..<1).map { _ in make() }
+        counts = FloatBuffer(count: group?.members.count ?? 1)
+    }
+
+    /// Takes in the gradient of a lane that is not the last.
+    func keep(lane: Int) {
+        sum.take(from: table)
+        var level = 0
+        while lane >> level & 1 == 1 {
+            add(level)
+            level += 1
+        }
+        swap(&sum, &waiting[level])
+    }
+
+    /// Adds the sum to the one that waits at a level, which was made of the lanes before.
+    private func add(_ level: Int) {
+        spare.add(waiting[level], sum)
+        swap(&sum, &spare)
+    }
+
+    /// Adds up the last lane, what waits, and what the other ranks have, and gives the parameter the whole.
+    func complete(lanes: Int) throws {
+        sum.take(from: table)
+        for level in waiting.indices where lanes > 1 && (lanes - 1) >> level & 1 == 1 { add(level) }
+        if let group { try exchange(group) }
+        sum.put(into: table)
+    }
+
+    private func exchange(_ group: RankGroup) throws {
+        let counts = Numbers(counts, count: group.members.count), place = group.place
+        counts[place] = Int32(sum.count)
+        try group.toAll(tag: tag) { member in
+            UnsafeMutableRawBufferPointer(start: counts.pointer + (member ?? place), count: 4)
+        }
+        swap(&parts[place], &sum)
+        for index in parts.indices where index != place { parts[index].resize(Int(counts[index])) }
+        try group.toAll(tag: tag + 1) { parts[$0 ?? place].bytes.rows }
+        try group.toAll(tag: tag + 2) { parts[$0 ?? place].bytes.gradient }
+        var distance = 1
+        while distance < parts.count {
+            for index in stride(from: 0, to: parts.count - distance, by: 2 * distance) {
+                spare.add(parts[index], parts[index + distance])
+                swap(&spare, &parts[index])
+            }
+            distance *= 2
+        }
+        swap(&sum, &parts[0])
+    }
+}
