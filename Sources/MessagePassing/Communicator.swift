@@ -162,8 +162,8 @@ public final class Communicator: @unchecked Sendable {
         return Message(direction, peer, tag: tag, bytes: bytes, pieceBytes: pieceBytes)
     }
 
-    /// Sends a message on its way. What arrives before the receiver has posted its message is kept in memory of the library. Nobody may write to the bytes of one that is sent, nor read those of one that is received, before it
-    /// is done.
+    /// Sends a message on its way. Nobody may write to the bytes of one that is sent, nor read those of one that is received, before it is
+    /// done. What arrives before the receiver has posted its message lies in the library's memory until then: receive early.
     public func post(_ message: Message) {
         monitor.withLock {
             precondition(message.isDone, "a message that is under way was posted again")
@@ -305,7 +305,7 @@ public final class Communicator: @unchecked Sendable {
     private enum Nap {
         static let first = 20e-6, later = 250e-6, last = 5e-3, part = 0.02, closing = 20e-3, idle = 0.1
         /// A call that takes longer has moved so much that there may be more at once.
-        static let longCall = 50e-6
+        static let longCall = 20e-6
     }
 
     /// Seconds that the library's end may take.
