@@ -132,7 +132,9 @@ public final class Communicator: @unchecked Sendable {
         for message in messages { post(message) }
         for message in messages { try wait(for: message) }
         monitor.withLock {
-            for other in others { names[other] = String(decoding: all[length * other..<length * (other + 1)].prefix { $0 != 0 }, as: UTF8.self) }
+            for other in others {
+                names[other] = String(decoding: all[length * other..<length * (other + 1)].prefix { $0 != 0 }, as: UTF8.self)
+            }
             sent = 0
         }
     }
@@ -225,8 +227,8 @@ public final class Communicator: @unchecked Sendable {
     /// MPI 4.1 (Tests/MessagePassingTests/FailureTests.swift, pipelines/two-hosts.sh for the last one):
     ///
     /// - A rank that is killed, gets a signal that it does not catch, or exits without `leave`: `mpiexec` kills the others, MPICH's in half
-    ///   a second and Open MPI's in two, before silence would be noticed. It names the rank itself, and its status is not 0, even if that
-    ///   rank's was.
+    ///   a second and Open MPI's in two, before silence would be noticed. It names the rank itself. Its status is not 0, but for MPICH's
+    ///   now and then where that rank's was: whoever exits with 0 and has not left hides a failure.
     /// - SIGTERM or SIGINT to `mpiexec`: it passes them on, and kills what is left, MPICH's at once and Open MPI's after one to three
     ///   seconds. SIGHUP or SIGKILL: the ranks end all the same.
     /// - A rank that is stopped, or hangs: the first of the others names it after `patience` seconds, and ends all.

@@ -25,6 +25,8 @@ struct TrainingMetrics: Encodable {
     var ranks: Int?
     var secondsWaitedForRanks: Double?
     var bytesSent: Int?
+    /// The processor's time that the first rank's communicator took since the last line, known ten times a second.
+    var secondsOfCommunicator: Double?
 }
 
 /// A line of the log about an evaluation of one direction. What a network does not have is left out, as are ranks where nothing

@@ -111,6 +111,18 @@ public final class Ranks {
         try wait(for: message)
     }
 
+    /// Returns, in the first rank, the ranks whose value is another than its own, with their values. Throws `ToolError` if a rank is lost.
+    public func others(than value: String) throws -> [(rank: Int, value: String)] {
+        guard isFirst else {
+            try send(Array(value.utf8), to: 0)
+            return []
+        }
+        return try (1..<count).compactMap { other in
+            let theirs = String(decoding: try receive(from: other), as: UTF8.self)
+            return theirs == value ? nil : (other, theirs)
+        }
+    }
+
     /// Checks that all ranks have the first one's facts: name and value. Throws `ToolError`, `configuration`, in all ranks, naming a rank,
     /// its host and the facts that differ.
     public func compare(_ facts: [(name: String, value: String)]) throws {

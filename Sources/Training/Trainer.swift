@@ -52,7 +52,7 @@ public final class Trainer {
     private var operations = (sum: 0.0, words: 0)
     private var start: DataPosition?
     /// Seconds waited for other ranks, and bytes sent to them, up to the last line of the log.
-    private var reported = (waited: 0.0, sent: 0)
+    private var reported = (waited: 0.0, sent: 0, thread: 0.0)
 
     /// - Parameters:
     ///   - heldOut: the held-out text of `input`, if it is to be scored.
@@ -356,8 +356,10 @@ public final class Trainer {
         if let ranks {
             let waited = trainingStep.waited + ranks.waited, sent = ranks.communicator.bytesSent
             (metrics.ranks, metrics.secondsWaitedForRanks) = (ranks.count, waited - reported.waited)
+            let thread = ranks.communicator.secondsOfThread
             metrics.bytesSent = sent - reported.sent
-            reported = (waited, sent)
+            metrics.secondsOfCommunicator = thread - reported.thread
+            reported = (waited, sent, thread)
         }
         try log?.write(metrics)
         state.interval = IntervalSums()

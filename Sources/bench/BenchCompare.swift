@@ -96,7 +96,9 @@ struct NamedSystems: ParsableArguments {
     }
 
     /// Returns the systems, each with a name of its own. Throws `ValidationError` if one is no system.
-    func parsed() throws -> [MeasuredSystem] {
+    func parsed() throws -> [MeasuredSystem] { try Self.parsed(systems) }
+
+    static func parsed(_ systems: [String]) throws -> [MeasuredSystem] {
         var systems = try systems.map(NamedSystem.parse(system:))
         // Systems that differ only in what names leave out, such as the vocabulary, have all their options as names.
         let names = systems.map(\.name)

@@ -158,6 +158,11 @@ struct Train: Tool {
         let configuration = try self.configuration(input, options)
         try input.check(configuration, options)
         try ranks?.compare(facts(input, configuration, options))
+        if let ranks, let other = try ranks.others(than: ProcessorKernels.fastest.name).first {
+            report.print(
+                "train: warning: rank \(other.rank) on host \(ranks.communicator.hosts[other.rank]) has a processor with \(other.value), and rank 0 one with "
+                    + "\(ProcessorKernels.fastest.name): the last bits depend on which lanes each has")
+        }
         let plan = try RankPlan(
             rank: ranks?.rank ?? 0, ranks: ranks?.count ?? 1, lanes: options.lanes, batch: options.batch, configuration)
         let gpu = try device.open(place: ranks?.placeOnHost ?? 0)

@@ -60,6 +60,9 @@ struct CommandLines {
                 + Self.systems + [samples.tokens] + output + common
         case "bench costs", "bench compare":
             return ["tiny --vocabulary 100 --dimension 6 --batch 2 --window 3"] + Self.systems + [samples.tokens] + output + common
+        case "bench scaling":
+            return ["tiny --vocabulary 100 --dimension 6 --batch 2 --window 3", "--ranks", "1", "--mpiexec", "nice", "--steps", "1", "--text",
+                samples.tokens] + output + common
         case "bench score": return [samples.tokens, "--model", samples.model, "--table", samples.table] + output + common
         case "bench report": return [samples.results, "--text", "-o", "out", "--quiet"]
         case "bench probe":
@@ -98,6 +101,7 @@ struct CommandLines {
         case ("bench output-layers", "--units"): return ([("--system", "ELMo-Sub")], [])
         case ("bench output-layers", "--megabytes"), ("bench encoders", "--megabytes"), ("bench costs", "--megabytes"), ("bench compare", "--megabytes"):
             return ([], ["--text"])
+        case ("bench scaling", "--megabytes"): return ([], ["--text"])
         case ("bench probe", "--bpe"): return ([], [])
         case ("bench score", "--word"): return ([("--next", "3")], [])
         default: return ([], [])

@@ -9,7 +9,7 @@ import Testing
 struct OptionExtremesTests {
     private static let slow = [
         "bench train", "bench encode", "bench products", "bench int8", "bench stages", "bench output-layers", "bench encoders", "bench costs",
-        "bench compare",
+        "bench compare", "bench scaling",
     ]
 
     @Test func everyOptionHasARange() async throws {

@@ -2,10 +2,10 @@ import TestSupport
 import Testing
 
 /// Messages between processes, under every mpiexec that is here; `make test` installs one.
-@Suite(.enabled(if: !MPIImplementation.installed.isEmpty, "no mpiexec is installed"), .serialized)
+@Suite(.enabled(if: !MPIImplementation.installed.isEmpty, "no mpiexec is installed"))
 struct ExchangeTests {
-    /// All ranks send each other messages of 0 bytes to 5 MB, in pieces of a mebibyte and of 1000 bytes, again and again.
-    @Test(arguments: MPIImplementation.installed, [1 << 20, 1000])
+    /// All ranks send each other messages of 0 bytes to 5 MB, in pieces of a mebibyte and of 30,000 bytes, again and again.
+    @Test(arguments: MPIImplementation.installed, [1 << 20, 30_000])
     func messagesOfManySizesArriveWholeAndInOrder(_ implementation: MPIImplementation, pieceBytes: Int) async throws {
         let result = try await runRanks(3, "RankProbe", ["--piece", String(pieceBytes), "exchange"], with: implementation)
         #expect(result.status == 0, "\(result.errors)")
@@ -36,10 +36,30 @@ struct ExchangeTests {
         #expect(result.status == 0 && result.text == "started by itself\n")
     }
 
+    /// A thousand messages more take no more memory, be it ever so little: neither this code nor the library allocates for them.
+    @Test(arguments: MPIImplementation.installed)
+    func messagesAllocateNothing(_ implementation: MPIImplementation) async throws {
+        func allocations(messages: Int) async throws -> Int {
+            let command = implementation.command(2, "RankProbe", ["stream", "1000", String(messages)]).map {
+                $0.hasSuffix("/RankProbe") ? "env LD_PRELOAD=$BIN/libAllocationCounter.so \($0)" : $0
+            }
+            let result = try await runShell(command.joined(separator: " "))
+            #expect(result.status == 0, "\(result.errors)")
+            let counts = result.errors.split(separator: "\n").compactMap { Int($0.drop { !$0.isNumber }) }
+            #expect(counts.count == 2)
+            return counts.max() ?? 0
+        }
+        let (few, many) = (try await allocations(messages: 100), try await allocations(messages: 1100))
+        // The beginning and the end vary a little.
+        #expect(many - few < 500, "\(few) allocations with 100 messages, \(many) with 1100")
+    }
+
     // MARK: Libraries
 
     /// With the library of another implementation, each process is alone. It says so in one line.
-    @Test(.enabled(if: MPIImplementation.installed.count > 1, "only one implementation of MPI is installed"), arguments: MPIImplementation.installed)
+    @Test(
+        .enabled(if: MPIImplementation.installed.count > 1, "only one implementation of MPI is installed"),
+        arguments: MPIImplementation.installed)
     func theLibraryOfAnotherMpiexecIsRefused(_ implementation: MPIImplementation) async throws {
         let other = implementation.family == .mpich ? "libmpi.so.40" : "libmpich.so.12"
         let result = try await runRanks(2, "RankProbe", ["--library", other, "exchange"], with: implementation)
@@ -51,7 +71,9 @@ struct ExchangeTests {
     @Test(.enabled(if: MPIImplementation.installed.count > 1, "only one implementation of MPI is installed"))
     func twoLibrariesInOneProcessAreRefused() async throws {
         let implementation = try #require(MPIImplementation.installed.first { $0.family == .mpich })
-        let command = implementation.command(2, "RankProbe", ["exchange"]).map { $0.hasSuffix("/RankProbe") ? "env LD_PRELOAD=libmpi.so.40 \($0)" : $0 }
+        let command = implementation.command(2, "RankProbe", ["exchange"]).map {
+            $0.hasSuffix("/RankProbe") ? "env LD_PRELOAD=libmpi.so.40 \($0)" : $0
+        }
         let result = try await runShell(command.joined(separator: " "))
         #expect(result.status == 69)
         #expect(result.errors.contains("is in this process already, and two MPI libraries cannot be used at once"))

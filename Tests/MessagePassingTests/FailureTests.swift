@@ -2,17 +2,18 @@ import TestSupport
 import Testing
 
 /// What ends a run: nothing may hang, and the reason is named once. `Communicator.fail` lists what was found.
-@Suite(.enabled(if: !MPIImplementation.installed.isEmpty, "no mpiexec is installed"), .serialized)
+@Suite(.enabled(if: !MPIImplementation.installed.isEmpty, "no mpiexec is installed"))
 struct FailureTests {
     /// The lines that are RankProbe's and not mpiexec's.
     private func lines(_ result: ToolResult) -> [String] {
         result.errors.split(separator: "\n").map(String.init).filter { $0.hasPrefix("RankProbe: ") }
     }
 
-    /// Runs three ranks; the status must not be that of `timeout`.
+    /// Runs three ranks, of which none comes to its end.
     private func run(_ arguments: String..., with implementation: MPIImplementation) async throws -> ToolResult {
         let result = try await runRanks(3, "RankProbe", arguments, with: implementation)
-        #expect(result.status != 0 && result.status != 124 && result.status != 137 || arguments.contains("9"), "\(result.errors)")
+        // The status of `timeout`: they have hung.
+        #expect(result.status != 124, "\(result.errors)")
         #expect(!result.text.contains("has left"))
         return result
     }
@@ -46,11 +47,12 @@ struct FailureTests {
         #expect(lines(result).contains { $0.hasPrefix("RankProbe: rank 1 on host ") && $0.hasSuffix(" has not answered for 3 seconds") })
     }
 
-    /// SIGKILL, SIGTERM, and ends without `leave`: mpiexec ends the others, and no status is 0.
-    @Test(arguments: MPIImplementation.installed, [["signal", "1", "9"], ["signal", "2", "15"], ["exit", "1", "3"]])
+    /// SIGKILL, SIGTERM, and ends without `leave`: mpiexec ends the others. If a rank has said 0, MPICH's may say so, too.
+    @Test(arguments: MPIImplementation.installed, [["signal", "1", "9"], ["signal", "2", "15"], ["exit", "1", "3"], ["exit", "0", "0"]])
     func aRankThatIsGoneEndsAll(_ implementation: MPIImplementation, arguments: [String]) async throws {
         let result = try await run(arguments[0], arguments[1], arguments[2], with: implementation)
-        // Or else a rank that lives long enough.
+        #expect(result.status != 0 || arguments.last == "0")
+        // None, or one of a rank that has lived long enough.
         #expect(lines(result).count <= 1)
     }
 
@@ -73,7 +75,8 @@ struct FailureTests {
             while running $ranks; do sleep 0.05; done
             grep RankProbe: errors
             """)
-        #expect(result.text.hasPrefix("status ") && result.text != "status 0\n")
+        // MPICH's mpiexec may end with 0 after SIGTERM.
+        #expect(result.text.hasPrefix("status ") && (result.text != "status 0\n" || implementation.family == .mpich), "\(result.text)")
         #expect(!result.text.contains("RankProbe:"), "\(result.text)")
     }
 }

@@ -135,7 +135,8 @@ struct Probe {
 
     // MARK: Costs
 
-    /// Sends messages of so many bytes round the ring of ranks, so many times; prints the speed and the thread's time.
+    /// Sends messages of so many bytes round the ring of ranks, so many times, or with a third argument of 1 from even ranks to odd ones
+    /// alone; prints the speed and the thread's time.
     func stream() throws(ToolError) {
         let bytes = Int(number(0, else: 100e6)), count = Int(number(1, else: 10))
         let out = communicator.message(.to, (rank + 1) % size, tag: 1, bytes: memory(bytes))
@@ -173,9 +174,9 @@ struct Probe {
 
     private func pass(_ out: Message, _ back: Message) throws(ToolError) {
         if numbers.count > 2 && numbers[2] == 1 {
-            // One way alone.
-            if rank % 2 == 0 { communicator.post(out); try communicator.wait(for: out) } else { communicator.post(back); try communicator.wait(for: back) }
-            return
+            let message = rank % 2 == 0 ? out : back
+            communicator.post(message)
+            return try communicator.wait(for: message)
         }
         communicator.post(back)
         communicator.post(out)

@@ -12,7 +12,17 @@ public struct MPIImplementation: Sendable, Equatable, CustomStringConvertible {
 
     /// Those that are here: the condition of `.enabled`, so that a test is reported as skipped where there is none, and the arguments of a
     /// test. Where the names do not say whose an mpiexec is, it says so itself.
-    public static let installed: [MPIImplementation] = {
+    ///
+    /// One that cannot bring two processes together on this machine, as in some containers, is left out with a line on stderr.
+    public static let installed: [MPIImplementation] = found.filter { implementation in
+        let words = implementation.command(2, "RankProbe", ["names"]).map { "'\($0)'" }.joined(separator: " ")
+        guard firstOutput(of: "timeout -k 5 60 \(words) 2>&1")?.contains("rank 1 of 2 on ") != true else { return true }
+        let line = "\(implementation) (\(implementation.path)) cannot run two processes here: its tests are skipped\n"
+        _ = line.utf8.withContiguousStorageIfAvailable { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        return false
+    }
+
+    private static let found: [MPIImplementation] = {
         let named = [("mpiexec.mpich", Family.mpich), ("mpiexec.openmpi", .openMPI)].compactMap { name, family in
             place(of: name).map { MPIImplementation(family: family, path: $0) }
         }

@@ -1,0 +1,161 @@
+/// The time of a training step of R machines, each with as many words as one would have alone (weak scaling), by the bytes that
+/// `GradientExchange` sends and the network that they cross.
+///
+/// S ranks share a direction's lanes: R, or R / 2 where directions are shared out. Of a gradient of g bytes a rank sends (S - 1) / S g
+/// while the backward pass goes on, its largest bucket, of l bytes, last; then as many bytes of weights, which nothing hides; and the
+/// rows of sparse parameters, r bytes, to each of the others. With C seconds for the step of one machine alone, B bytes a second of the
+/// network, a share e of which ranks get, and L seconds of latency,
+///
+///     T(R) = C (1 + k) + (x + 4 L + n m) + c b
+///     x    = ((S - 1) / S (l + g) + (S - 1) r) / (e B) + max(0, (S - 1) / S (g - l) / (e B) - C h)
+///
+/// where n is the number of messages of a rank, each of which takes m seconds, b the bytes that it sends, c the processor's seconds for a
+/// byte, k the share of a step for which ranks wait because one is late, and h the share of a step, a third, in which buckets but the
+/// last can travel: a network of two layers has the upper one's gradient when half of the backward pass is through, which is two thirds
+/// of a step. Latency counts for gradients, norms, weights, and the summary of a step. T(1) is C.
+///
+/// e, k and c are fitted (`init(fitting:)`). L and m are given. What the model leaves out: a network that is not as fast between all
+/// machines at once; the update, of which each of S ranks makes a part alone, so that C falls with S; the time in which a rank adds up the
+/// rows of all others; and what a batch of R times the words is worth to learning.
+public struct ScalingModel: Sendable {
+    /// What the model knows of a network that is trained.
+    public struct System: Sendable {
+        public let name: String
+        /// Words of a step and machine.
+        public let words: Int
+        /// Seconds of a step of one machine alone.
+        public let seconds: Double
+        public let gradient: GradientSize
+        /// Bytes of the rows that a rank's step touches.
+        public let rows: Int
+
+        public init(name: String, words: Int, seconds: Double, gradient: GradientSize, rows: Int) {
+            (self.name, self.words, self.seconds, self.gradient, self.rows) = (name, words, seconds, gradient, rows)
+        }
+    }
+
+    /// The link of each machine, used in both directions at once.
+    public struct Network: Sendable {
+        public let gigabits, latency: Double
+
+        /// - Parameters:
+        ///   - gigabits: Gbit/s.
+        ///   - latency: seconds of a message of no bytes.
+        public init(gigabits: Double, latency: Double = 25e-6) { (self.gigabits, self.latency) = (gigabits, latency) }
+
+        var bytesPerSecond: Double { 1e9 / 8 * gigabits }
+    }
+
+    /// e: the share of the nominal rate that ranks get.
+    public var efficiency = 1.0
+    /// k: the share of a step for which ranks wait because one is late.
+    public var lateness = 0.0
+    /// c: the processor's seconds for a byte that is sent, and one that is received.
+    public var secondsOfByte = 0.0
+    /// m: seconds of a message.
+    public var secondsOfMessage = 10e-6
+    /// h.
+    private static let hidden = 1.0 / 3
+    /// Exchanges of a step in which each waits for all others.
+    private static let phases = 4.0
+
+    public init() {}
+
+    // MARK: The formula
+
+    /// The ranks that share the lanes of a direction.
+    private static func sharing(_ gradient: GradientSize, _ ranks: Int) -> Int { gradient.isSplit && ranks % 2 == 0 ? ranks / 2 : ranks }
+
+    /// Returns the bytes that a rank sends in a step.
+    public static func bytes(_ system: System, ranks: Int) -> Double {
+        let sharing = Double(sharing(system.gradient, ranks)), half = system.gradient.isSplit && ranks % 2 == 0 ? 0.5 : 1
+        return 2 * (sharing - 1) / sharing * half * Double(system.gradient.dense) + (sharing - 1) * half * Double(system.rows)
+    }
+
+    /// Returns x, the seconds of a step for which nothing but the network is at work.
+    func exposedSeconds(_ system: System, ranks: Int, _ network: Network) -> Double {
+        let sharing = Double(Self.sharing(system.gradient, ranks)), part = (sharing - 1) / sharing
+        let half = system.gradient.isSplit && ranks % 2 == 0 ? 0.5 : 1, rate = efficiency * network.bytesPerSecond
+        let gradient = half * Double(system.gradient.dense), last = min(gradient, Double(system.gradient.largestBucket))
+        let late = part * (last + gradient) + (sharing - 1) * half * Double(system.rows)
+        return late / rate + max(0, part * (gradient - last) / rate - Self.hidden * system.seconds)
+    }
+
+    /// Returns T, the seconds of a step.
+    public func seconds(_ system: System, ranks: Int, _ network: Network) -> Double {
+        guard ranks > 1 else { return system.seconds }
+        let sharing = Self.sharing(system.gradient, ranks)
+        let buckets = system.gradient.isSplit && ranks % 2 == 0 ? (system.gradient.buckets + 1) / 2 : system.gradient.buckets
+        // Gradients, squares and weights of each bucket, and counts, numbers and rows of sparse parameters; the summary goes to the first.
+        let messages = Double((sharing - 1) * (3 * buckets + (system.gradient.hasRows ? 6 : 0)) + ranks - 1)
+        return system.seconds * (1 + lateness) + exposedSeconds(system, ranks: ranks, network)
+            + Self.phases * network.latency + messages * secondsOfMessage + secondsOfByte * Self.bytes(system, ranks: ranks)
+    }
+
+    /// Returns the seconds of a step for which a rank waits for others.
+    public func secondsWaited(_ system: System, ranks: Int, _ network: Network) -> Double {
+        ranks > 1 ? lateness * system.seconds + exposedSeconds(system, ranks: ranks, network) + Self.phases * network.latency : 0
+    }
+
+    /// Returns the words that all ranks train on in a second.
+    public func wordsPerSecond(_ system: System, ranks: Int, _ network: Network) -> Double {
+        Double(ranks * system.words) / seconds(system, ranks: ranks, network)
+    }
+
+    /// Returns the share of R times one machine's speed that is left.
+    public func share(_ system: System, ranks: Int, _ network: Network) -> Double {
+        system.seconds / seconds(system, ranks: ranks, network)
+    }
+
+    // MARK: Fitting
+
+    /// Fits e and k to the seconds that ranks waited, by least squares, and c to what the communicator's thread took of a processor. The
+    /// steps of ranks apart are left out; without a measurement on a network of known rate, e is 1 and k 0.
+    public init(fitting results: [ScalingResult]) {
+        let systems = Self.systems(results)
+        let points = results.compactMap { result -> (exposed: Double, seconds: Double, waited: Double)? in
+            guard result.ranks > 1, !result.isApart, let gigabits = result.gigabits, let waited = result.waited,
+                let system = systems.first(where: { $0.name == result.system })
+            else { return nil }
+            let exposed = ScalingModel().exposedSeconds(system, ranks: result.ranks, Network(gigabits: gigabits))
+            return (exposed, system.seconds, waited.median * result.seconds.median)
+        }
+        func sum(_ term: ((exposed: Double, seconds: Double, waited: Double)) -> Double) -> Double { points.reduce(0) { $0 + term($1) } }
+        let (xx, xs, ss) = (sum { $0.exposed * $0.exposed }, sum { $0.exposed * $0.seconds }, sum { $0.seconds * $0.seconds })
+        let (xw, sw) = (sum { $0.exposed * $0.waited }, sum { $0.seconds * $0.waited })
+        if ss > 0 {
+            let determinant = xx * ss - xs * xs
+            var slowness = determinant > 1e-9 * xx * ss ? (xw * ss - sw * xs) / determinant : 1
+            if slowness < 1 { slowness = 1 }
+            lateness = (sw - slowness * xs) / ss
+            if lateness < 0 {
+                lateness = 0
+                slowness = xx > 0 ? max(1, xw / xx) : 1
+            }
+            efficiency = 1 / slowness
+        }
+        let sending = results.filter { $0.ranks > 1 && !$0.isApart && $0.bytes > 1_000_000 && $0.threadShare != nil }
+        let bytes = sending.reduce(0) { $0 + Double($1.bytes) }
+        if bytes > 0 { secondsOfByte = sending.reduce(0) { $0 + ($1.threadShare ?? 0) * $1.seconds.median } / bytes }
+    }
+
+    /// Returns the systems that one rank was measured with, in their order; the bytes of rows are those that ranks sent beside their
+    /// dense gradients.
+    /// - Parameter speed: the speed of the machines to come as a multiple of that which was measured.
+    public static func systems(_ results: [ScalingResult], speed: Double = 1) -> [System] {
+        var systems: [System] = []
+        for one in results where one.ranks == 1 && !systems.contains(where: { $0.name == one.system }) {
+            let own = results.filter { $0.system == one.system }
+            // Of several runs the fastest: what disturbs a machine only ever slows it.
+            let seconds = own.filter { $0.ranks == 1 }.map(\.seconds.median).min() ?? one.seconds.median
+            var rows = 0
+            if one.gradient.hasRows, let several = own.first(where: { $0.ranks > 1 && !$0.isApart }) {
+                let dense = bytes(System(name: "", words: 0, seconds: 0, gradient: one.gradient, rows: 0), ranks: several.ranks)
+                let others = sharing(one.gradient, several.ranks) - 1
+                if others > 0 { rows = max(0, several.bytes - Int(dense)) / others }
+            }
+            systems.append(System(name: one.system, words: one.words, seconds: seconds / speed, gradient: one.gradient, rows: rows))
+        }
+        return systems
+    }
+}
