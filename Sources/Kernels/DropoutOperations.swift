@@ -130,7 +130,7 @@ private struct ResidualRows: RowJob {
     }
 }
 
-/// The same rows as `DroppedRows`, of a gradient, and their sum: the gradient of the bias that was added before dropout.
+/// Gradients of rows behind dropout, as `DroppedRows` makes them, and their sum: the gradient of the bias that was added before dropout.
 private struct ResidualRowsBackward: SummedRowJob {
     let dropped: DroppedRows
 

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// How `mpiexec`, or another launcher of MPI programs, started this process: it says so in the environment.
+/// The launcher of MPI programs, such as `mpiexec`, that started this process, as the environment tells.
 public struct Launcher: Sendable, Equatable {
     /// The family of a launcher, whose libraries know how to find the other processes.
     public enum Family: Sendable {

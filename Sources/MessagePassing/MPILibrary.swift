@@ -252,7 +252,7 @@ extension MPILibrary {
         if code != 0 { throw ToolError(.unavailable, "\(call): \(text(of: code))") }
     }
 
-    /// What an error is, in the library's words.
+    /// The text of an error, in the library's words.
     func text(of code: CInt) -> String {
         var text = [CChar](repeating: 0, count: 513), length: CInt = 0
         guard getError(code, &text, &length) == 0 else { return "error \(code)" }

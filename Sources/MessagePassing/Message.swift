@@ -42,7 +42,7 @@ struct Requests {
     private var handles = UnsafeMutableRawPointer.allocate(byteCount: 8, alignment: 8)
     private var messages: [Message] = []
     private var isDone = UnsafeMutablePointer<Bool>.allocate(capacity: 1)
-    /// What the library answers.
+    /// The answer of the library.
     private var places = UnsafeMutablePointer<CInt>.allocate(capacity: 1)
     private var statuses = UnsafeMutableRawPointer.allocate(byteCount: 8, alignment: 8)
     private let mpi: MPILibrary

@@ -18,7 +18,7 @@
 /// machines at once; the update, of which each of S ranks makes a part alone, so that C falls with S; the time in which a rank adds up the
 /// rows of all others; and what a batch of R times the words is worth to learning.
 public struct ScalingModel: Sendable {
-    /// What the model knows of a network that is trained.
+    /// The facts of a trained network that the model needs.
     public struct System: Sendable {
         public let name: String
         /// Words of a step and machine.

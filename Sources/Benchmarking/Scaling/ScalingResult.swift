@@ -5,7 +5,7 @@ internal import Layers
 public import Model
 internal import Parallel
 
-/// What was measured of a system that so many ranks train, each on a batch of its own size: weak scaling.
+/// The measurements of a system that some number of ranks train, each on a batch of the same size (weak scaling).
 public struct ScalingResult: BenchmarkRecord {
     public static let event = "scaling"
 
