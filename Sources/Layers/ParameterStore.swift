@@ -13,6 +13,8 @@ public final class ParameterStore {
 
     /// The sparse parameters, in the order of the layout.
     let tables: [ParameterRows]
+    /// All floats, as the share of a machine that trains alone.
+    private let whole: [Range<Int>]
 
     /// Weights that lie in a file, by their parameter's place, and the files.
     private var borrowed: [Int: Matrix] = [:]
@@ -40,6 +42,7 @@ public final class ParameterStore {
         self.backend = backend
         beginsWithProduct = [Bool](repeating: false, count: layout.parameters.count)
         isStale = beginsWithProduct
+        whole = [0..<layout.extent]
         values = training == nil ? backend.allocate(layout.extent) : backend.allocateWeights(layout.extent)
         self.training = training.map { optimizer in
             let moments = optimizer.momentNames.map { _ in
@@ -63,6 +66,7 @@ public final class ParameterStore {
         beginsWithProduct = other.beginsWithProduct
         isStale = other.isStale
         values = other.values
+        whole = other.whole
         backend = other.backend
         self.training = Training(
             optimizer: training.optimizer, gradients: backend.allocate(layout.extent), moments: [])
@@ -286,25 +290,16 @@ public final class ParameterStore {
                 weights: part(values), gradients: part(training.gradients), firstMoments: part(training.moments[0]),
                 secondMoments: training.moments.count > 1 ? part(training.moments[1]) : nil)
         }
-        if update.weightDecay == 0 {
-            if let share {
-                for range in share { training.optimizer.update(run(range), step, on: backend) }
-            } else {
-                training.optimizer.update(run(0..<values.count), step, on: backend)
-            }
-        }
+        let ranges = share ?? whole
+        if update.weightDecay == 0 { for range in ranges { training.optimizer.update(run(range), step, on: backend) } }
         for parameter in layout.parameters {
             step.weightDecay = parameter.isMatrix ? update.weightDecay : 0
             let floats = parameter.offset..<parameter.offset + parameter.count
             if parameter.isSparse {
                 tables[parameter.offset].update(step)
             } else if update.weightDecay != 0 {
-                if let share {
-                    for range in share where range.overlaps(floats) {
-                        training.optimizer.update(run(range.clamped(to: floats)), step, on: backend)
-                    }
-                } else {
-                    training.optimizer.update(run(floats), step, on: backend)
+                for range in ranges where range.overlaps(floats) {
+                    training.optimizer.update(run(range.clamped(to: floats)), step, on: backend)
                 }
             }
         }

@@ -89,13 +89,6 @@ public final class RowGradient {
         count = place
     }
 
-    /// Takes over the rows of another.
-    public func copy(from other: RowGradient) {
-        resize(other.count)
-        for place in 0..<count { rows[place] = other.rows[place] }
-        gradient.copy(from: other.gradient)
-    }
-
     /// The bytes that others are sent: the rows' numbers, and their floats.
     public var bytes: (rows: UnsafeMutableRawBufferPointer, gradient: UnsafeMutableRawBufferPointer) {
         (

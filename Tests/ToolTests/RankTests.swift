@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -35,6 +36,26 @@ struct RankTests {
             #expect(result.status == 0, "\(network.name), \(ranks) ranks: \(result.errors)")
             #expect(try contents(of: directory.file("alone")) == contents(of: directory.file("together")), "\(network.name), \(ranks) ranks")
         }
+    }
+
+    /// Rounded gradients are half of the bytes, weights as many as before: three quarters in all.
+    @Test func gradientsOfHalfPrecision() async throws {
+        let fixture = try await Fixture.shared.value, directory = try TemporaryDirectory()
+        func run(_ precision: String) async throws -> Double {
+            let result = try await runRanks(
+                2, "train", options(["--direction", "forward", "--cell", "200"], fixture)
+                    + ["--send", precision, fixture.tokens, "--log", directory.file("log"), "-o", directory.file(precision)],
+                with: MPIImplementation.installed[0])
+            #expect(result.status == 0, "\(result.errors)")
+            let log = String(decoding: try contents(of: directory.file("log")), as: UTF8.self)
+            let sent = log.split(separator: "\n").compactMap { line in
+                line.range(of: "\"bytesSent\":").flatMap { Double(line[$0.upperBound...].prefix { $0.isNumber }) }
+            }
+            return try #require(sent.dropFirst(3).min())
+        }
+        let ratio = try await run("bf16") / run("float32")
+        #expect(ratio > 0.74 && ratio < 0.78, "\(ratio)")
+        #expect(try contents(of: directory.file("bf16")) != contents(of: directory.file("float32")))
     }
 
     /// Lanes are part of a run: more of them make another model, of about the same losses.
