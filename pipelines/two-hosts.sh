@@ -1,22 +1,19 @@
 #!/usr/bin/env bash
 # Runs a command on two hosts, as it were: network namespaces of this machine, joined by a link of a rate that is kept in both directions.
-#   pipelines/two-hosts.sh RATE [DELAY] -- COMMAND…     RATE as of tc: 1gbit, 10gbit, or max; DELAY of one way: 50us, none by default
+#   pipelines/two-hosts.sh RATE COMMAND…     RATE as of tc: 1gbit, 10gbit, or max
 # The command runs on host-a. There, $MPIEXEC starts one rank on each host: mpiexec of MPICH if it is installed, else Open MPI's, or what
 # IMPLEMENTATION=mpich|openmpi says, and `on-host host-b COMMAND…` runs a command on the other one; `link down` and `link up` cut and
 # mend the link. Ranks talk by TCP alone, since a real network's hosts share no memory.
-#   pipelines/two-hosts.sh 10gbit -- sh -c '$MPIEXEC -n 2 .build/release/RankProbe stream 100000000 10'
+#   pipelines/two-hosts.sh 10gbit sh -c '$MPIEXEC -n 2 .build/release/RankProbe stream 100000000 10'
 # Needs root, iproute2, util-linux. The processors are shared: two ranks that compute have half of them each.
 set -euo pipefail
 
 fail() { echo "two-hosts.sh: $1" >&2; exit "$2"; }
 
-[ $# -ge 2 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 64; }
+[ $# -ge 2 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 64; }
 rate=$1
 shift
-delay=
-if [ "$1" != -- ]; then delay=$1; shift; fi
-[ "${1:-}" != -- ] || shift
-[ $# -gt 0 ] || fail "which command?" 64
+[ "$1" != -- ] || shift
 [ "$(id -u)" = 0 ] || fail "network namespaces are made by root; try: sudo $0 …" 69
 for program in ip tc unshare nsenter; do
     command -v $program > /dev/null || fail "$program is missing; try: apt install iproute2 util-linux" 69
@@ -67,11 +64,6 @@ for host in a b; do
     ip -n $name-$host address add $address/24 dev link0
     ip -n $name-$host link set link0 up
     [ "$rate" = max ] || ip netns exec $name-$host tc qdisc add dev link0 root handle 1: tbf rate "$rate" burst 256kb limit 8mb
-    if [ -n "$delay" ]; then
-        parent=(root)
-        [ "$rate" = max ] || parent=(parent 1:1)
-        ip netns exec $name-$host tc qdisc add dev link0 "${parent[@]}" netem delay "$delay" limit 100000
-    fi
 done
 # The kernel takes a moment to see that both ends are up.
 for host in a b; do
@@ -97,14 +89,17 @@ case $implementation in
 mpich)
     program=$(command -v mpiexec.mpich || command -v mpiexec)
     # UCX would find that both hosts are one machine.
-    echo "export UCX_TLS=tcp,self UCX_NET_DEVICES=link0
-exec $program -launcher rsh -launcher-exec $folder/on-host -hosts host-a,host-b -ppn 1 -iface link0 \"\$@\"" > "$folder/body" ;;
+    echo export UCX_TLS=tcp,self UCX_NET_DEVICES=link0
+    echo exec "$program" -launcher rsh -launcher-exec "$folder/on-host" -hosts host-a,host-b -ppn 1 -iface link0 '"$@"' ;;
 openmpi)
     program=$(command -v mpiexec.openmpi || command -v mpiexec)
-    echo "exec $program --allow-run-as-root --oversubscribe --mca plm rsh --mca plm_rsh_agent $folder/on-host --host host-a:8,host-b:8 \
---map-by node --bind-to none --mca btl tcp,self --mca pml ob1 --mca btl_tcp_if_include link0 --mca oob_tcp_if_include link0 --mca oob_tcp_keepalive_time 2 --mca oob_tcp_keepalive_intvl 1 --mca oob_tcp_keepalive_probes 3 \"\$@\"" > "$folder/body" ;;
+    # Its mpiexec is to notice within seconds that the link is cut.
+    echo exec "$program" --allow-run-as-root --oversubscribe --mca plm rsh --mca plm_rsh_agent "$folder/on-host" \
+        --host host-a:8,host-b:8 --map-by node --bind-to none --mca btl tcp,self --mca pml ob1 --mca btl_tcp_if_include link0 \
+        --mca oob_tcp_if_include link0 --mca oob_tcp_keepalive_time 2 --mca oob_tcp_keepalive_intvl 1 \
+        --mca oob_tcp_keepalive_probes 3 '"$@"' ;;
 *) fail "IMPLEMENTATION is mpich or openmpi" 64 ;;
-esac
+esac > "$folder/body"
 { echo '#!/bin/sh'; cat "$folder/body"; } > "$folder/mpiexec"
 chmod +x "$folder/on-host" "$folder/link" "$folder/mpiexec"
 

@@ -325,8 +325,7 @@ public final class Communicator: @unchecked Sendable {
             // No library tells whether bytes have moved, but its call takes longer then.
             let call = now - before
             idleCall = min(call, idleCall * 1.02)
-            let hasMovedSome = call > 4 * idleCall
-            if hasMovedSome && call > Nap.longCall { moves = true }
+            let hasMovedMuch = call > max(Nap.longCall, 4 * idleCall)
 
             switch try pulse.beat(now, closing: closes && underWay == 0, &requests) {
             case .nothing: break
@@ -340,10 +339,10 @@ public final class Communicator: @unchecked Sendable {
                 let seconds = Self.secondsOfThisThread()
                 monitor.withLock { threadSeconds = seconds }
             }
-            if moves {
-                (nap, quietSince) = (0, now)
+            if moves { quietSince = now }
+            if moves || hasMovedMuch {
+                nap = 0
             } else if underWay > 0 {
-                if hasMovedSome { quietSince = now }
                 nap = min(max(Nap.first, 2 * nap), max(Nap.later, min(Nap.last, Nap.part * (now - quietSince))))
             } else {
                 nap = closes ? min(max(Nap.later, 2 * nap), Nap.closing) : Nap.idle
@@ -351,17 +350,20 @@ public final class Communicator: @unchecked Sendable {
         }
     }
 
-    /// Has the library move what can be moved. Returns true if a message is done now.
+    /// Has the library move what can be moved. Returns true if a piece of a message is done now.
     private func move() throws(ToolError) -> Bool {
+        var hasMoved = false
         do {
             try requests.test { message in
                 if message.direction == .from { pulse.hear(message) }
-                if message.open == 0 && message.tag != Pulse.tag { finished.append(message) }
+                guard message.tag != Pulse.tag else { return }
+                hasMoved = true
+                if message.open == 0 { finished.append(message) }
             }
         } catch {
             throw ToolError(.unavailable, "\(error.peer.map { "\(name(of: $0)): " } ?? "")\(error.text)")
         }
-        guard !finished.isEmpty else { return false }
+        guard !finished.isEmpty else { return hasMoved }
         underWay -= finished.count
         monitor.withLock {
             for message in finished { message.isDone = true }
