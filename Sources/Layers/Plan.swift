@@ -193,6 +193,9 @@ public struct Run {
     /// Called by a backward pass as soon as the gradients of some parameters are complete, in the order in which they are:
     /// where machines begin to communicate. `nil`: not wanted, or more windows will add to the gradients.
     public var finish: ((ParameterRange) -> Void)?
+    /// Called by a forward pass before it reads the weights of some parameters: where machines wait for weights that others have
+    /// updated. `nil`: all weights are there.
+    public var begin: ((ParameterRange) -> Void)?
 
     public init(
         _ parameters: ParameterStore, shared: ParameterStore? = nil, memory: PassMemory, backend: any Backend,

@@ -78,6 +78,7 @@ public struct RecurrentStack<Recurrent: SequenceLayer>: SequenceEncoder {
     public func forward(_ input: Matrix, _ shape: WindowShape, _ run: Run) -> Matrix {
         var below = input
         for index in layers.indices {
+            run.begin?(ranges[index])
             run.enter(.dropout)
             below = dropouts[index].forward(below, run)
             let output = layers[index].forward(below, shape, run)

@@ -83,12 +83,17 @@ public struct Transformer: SequenceEncoder {
     public func forward(_ input: Matrix, _ shape: WindowShape, _ run: Run) -> Matrix {
         run.check(shape)
         let backend = run.backend, first = run.matrix(first, rows: shape.rows), output = run.matrix(output, rows: shape.rows)
+        run.begin?(positionRange)
         run.enter(.sums)
         backend.copy(input, to: first)
         addPositions(to: first, shape, run)
         run.enter(.dropout)
         if let draw = dropout.draw(run) { backend.drop(first, draw, into: first) }
-        for index in layers.indices { layers[index].forward(self.input(index, shape, run), shape, run) }
+        for index in layers.indices {
+            run.begin?(ranges[index])
+            layers[index].forward(self.input(index, shape, run), shape, run)
+        }
+        run.begin?(normRange)
         run.enter(.layerNorm)
         norm.forward(self.input(layers.count, shape, run), into: output, rows: 0..<shape.rows, run)
         run.enter(.other)

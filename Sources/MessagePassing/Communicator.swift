@@ -55,20 +55,16 @@ public final class Communicator: @unchecked Sendable {
     public static func join(
         _ launcher: Launcher, library path: String? = nil, patience: Double = 20, pieceBytes: Int = 1 << 20
     ) throws(ToolError) -> Communicator {
-        let host = nameOfThisMachine()
-        do throws(ToolError) {
-            let communicator = try begin(try MPILibrary(for: launcher, path: path), host, patience, pieceBytes)
-            if let size = launcher.size, size != communicator.size {
-                throw ToolError(
-                    .unavailable,
-                    "\(communicator.library): sees \(communicator.size) of the \(size) processes that were started: it is not the library of "
-                        + "this mpiexec; name that by --mpi-library")
-            }
-            try communicator.exchangeNames()
-            return communicator
-        } catch {
-            throw ToolError(error.status, "\(launcher.rank.map { "rank \($0) on " } ?? "")host \(host): \(error)")
+        let communicator = try begin(
+            try MPILibrary(for: launcher, path: path), nameOfThisMachine(), patience, pieceBytes)
+        if let size = launcher.size, size != communicator.size {
+            throw ToolError(
+                .unavailable,
+                "\(communicator.library): sees \(communicator.size) of the \(size) processes that were started: it is not the library of "
+                    + "this mpiexec; name that by --mpi-library")
         }
+        try communicator.exchangeNames()
+        return communicator
     }
 
     /// Seconds that the library may take to bring all ranks together. `mpiexec` ends them if one dies meanwhile.
@@ -105,7 +101,7 @@ public final class Communicator: @unchecked Sendable {
         (self.mpi, self.monitor, self.rank, self.size) = (mpi, monitor, rank, size)
         (self.host, self.patience, self.pieceBytes) = (host, patience, pieceBytes)
         library = "\(mpi.version()), \(mpi.name)"
-        requests = Requests(mpi)
+        requests = Requests(mpi, ranks: size)
         pulse = Pulse(rank: rank, size: size, patience: patience)
         names = (0..<size).map { $0 == rank ? host : "" }
         posted.reserveCapacity(1024)

@@ -15,6 +15,9 @@ public struct Launcher: Sendable, Equatable {
     /// The place of this process among those that were started together, and their number, if the launcher says them.
     public let rank, size: Int?
 
+    /// The rank and the machine of this process, for errors that are met before the ranks have joined.
+    public var place: String { "\(rank.map { "rank \($0) on " } ?? "")host \(Communicator.nameOfThisMachine())" }
+
     /// The launcher of this process; `nil` if it was started by itself.
     public static var current: Launcher? { Launcher { name in getenv(name).map { String(cString: $0) } } }
 

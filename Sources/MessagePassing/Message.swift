@@ -13,24 +13,23 @@ public final class Message: @unchecked Sendable {
     /// The other rank.
     public let peer: Int
     public let tag: Int
-    public let bytes: UnsafeMutableRawBufferPointer
+    /// Memory of the caller's, which must outlive the message. May be changed while the message is not under way.
+    public var bytes: UnsafeMutableRawBufferPointer
     /// Bytes of a piece; the last one may be shorter. Both ranks cut in the same way.
     let pieceBytes: Int
     /// Pieces that have been handed to the library, and those that are not yet done. Only the communicator's thread reads and writes them.
     var started = 0, open = 0
+    /// True of a message whose pieces are handed over a few at a time. Of the communicator's thread, too.
+    var isQueued = false
     /// True unless the message is under way. Only with the communicator's lock held.
     var isDone = true
 
-    /// - Parameter bytes: memory of the caller's, which must outlive the message.
     init(_ direction: Direction, _ peer: Int, tag: Int, bytes: UnsafeMutableRawBufferPointer, pieceBytes: Int) {
         (self.direction, self.peer, self.tag, self.bytes, self.pieceBytes) = (direction, peer, tag, bytes, pieceBytes)
     }
 
     /// A message without bytes is sent, too.
     var pieces: Int { max(1, (bytes.count + pieceBytes - 1) / pieceBytes) }
-
-    /// Pieces that the library has.
-    var underWay: Int { started - (pieces - open) }
 }
 
 /// The requests of the library that are under way, one for each piece of a message, side by side, so that one call asks for all of them:
@@ -47,47 +46,50 @@ struct Requests {
     private var statuses = UnsafeMutableRawPointer.allocate(byteCount: 8, alignment: 8)
     private let mpi: MPILibrary
 
-    init(_ mpi: MPILibrary) {
+    init(_ mpi: MPILibrary, ranks: Int) {
         self.mpi = mpi
+        open = Array(repeating: 0, count: ranks)
         reserve(1024)
     }
 
-    /// Pieces of a message that are sent at a time: enough to keep a network of 10 Gbit/s busy for 3 ms, and little enough for signs of life
-    /// and answers, which come behind them.
+    /// Pieces that are sent to a rank at a time: enough to keep a network of 10 Gbit/s busy for 3 ms, and little enough for signs of life,
+    /// answers and other short messages, which come behind them.
     private static let window = 4
 
-    /// Sends that the library does not have all of, in the order in which they were posted.
+    /// Sends of several pieces that the library does not have all of, in the order in which they were posted.
     private var waiting: [Message] = []
+    /// Of such messages, the pieces to each rank that the library has.
+    private var open: [Int]
 
     /// Begins to send or receive a message. Throws `ToolError`, `unavailable`.
     mutating func start(_ message: Message) throws(ToolError) {
         (message.started, message.open) = (0, message.pieces)
-        if message.direction == .from {
+        let mustWait = message.direction == .to
+            && (message.pieces > 1 || waiting.contains { $0.peer == message.peer && $0.tag == message.tag })
+        message.isQueued = mustWait
+        guard mustWait else {
             while message.started < message.pieces { try startPiece(message) }
-        } else if waiting.contains(where: { $0.peer == message.peer && $0.tag == message.tag }) {
-            waiting.append(message)
-        } else {
-            try startPieces(message)
-            if message.started < message.pieces { waiting.append(message) }
+            return
         }
+        waiting.append(message)
+        try startWaiting()
     }
 
-    /// Hands to the library what it may have now that pieces are done. The pieces of messages with the same receiver and tag stay in order.
+    /// Hands to the library what it may have now. The pieces for a rank stay in the order in which messages were posted.
     private mutating func startWaiting() throws(ToolError) {
         var kept = 0
         for index in waiting.indices {
             let message = waiting[index]
-            if !waiting[..<kept].contains(where: { $0.peer == message.peer && $0.tag == message.tag }) { try startPieces(message) }
+            while message.started < message.pieces && open[message.peer] < Self.window {
+                try startPiece(message)
+                open[message.peer] += 1
+            }
             if message.started < message.pieces {
                 if kept < index { waiting[kept] = message }
                 kept += 1
             }
         }
         waiting.removeLast(waiting.count - kept)
-    }
-
-    private mutating func startPieces(_ message: Message) throws(ToolError) {
-        while message.started < message.pieces && message.underWay < Self.window { try startPiece(message) }
     }
 
     private mutating func startPiece(_ message: Message) throws(ToolError) {
@@ -124,6 +126,7 @@ struct Requests {
             if isDone[index] {
                 isDone[index] = false
                 message.open -= 1
+                if message.isQueued { open[message.peer] -= 1 }
                 body(message)
             } else {
                 if kept < index {

@@ -91,18 +91,20 @@ public final class DirectionModel {
     ///   - masking: where the words are that are predicted; `nil`: at all positions. On a device the same numbers in every pass.
     ///   - carry: whether the next window goes on from this one's last state, or from the zero state.
     ///   - seed, step: of the dropout, which the directions draw apart, and of sampled classes.
+    ///   - begin: called before the weights of some parameters are read; see `Run.begin`.
     ///   - finish: called as soon as the gradients of some parameters are complete; see `Run.finish`.
     public func accumulate(
         _ input: InputWords, targets: Targets, weights: Matrix? = nil, masking: Masking? = nil, shape: WindowShape, carry: Bool,
-        seed: UInt64, step: Int, finish: ((ParameterRange) -> Void)? = nil
+        seed: UInt64, step: Int, begin: ((ParameterRange) -> Void)? = nil, finish: ((ParameterRange) -> Void)? = nil
     ) {
         var run = run(.training(seed: direction.dropoutSeed(seed), step: step))
-        run.finish = finish
+        (run.begin, run.finish) = (begin, finish)
         let states = forward(input, masking, shape, run, recordsStep: step)
         let upper = run.matrix(network.upperGradient, rows: shape.rows)
         let lower = run.matrix(network.lowerGradient, rows: shape.rows)
         run.enter(.other, of: .output)
         let predicted = gatherPredicted(states, masking, shape, run)
+        begin?(network.outputRange)
         let predictedGradient = network.predictedGradient.map { run.matrix($0, rows: predicted.rows) }
         output.accumulate(
             predicted, targets, weights: weights, draw: draw(seed, step), statesGradient: predictedGradient ?? upper,
@@ -323,14 +325,19 @@ public final class DirectionModel {
         _ input: InputWords, _ masking: Masking?, _ shape: WindowShape, _ run: Run, recordsStep step: Int? = nil
     ) -> Matrix {
         precondition(capacity.holds(shape))
+        run.begin?(network.inputRange)
         run.enter(.inputProducts, of: .input)
         let words: Matrix
         if case .outputs(let outputs) = input { words = outputs } else { words = network.input.forward(input, shape, run) }
         self.words = words
-        if let mask = network.mask, let masking { mask.forward(words, at: masking.masked, run) }
+        if let mask = network.mask, let masking {
+            run.begin?(network.maskRange)
+            mask.forward(words, at: masking.masked, run)
+        }
         let key = step.flatMap { recordKey(.forward, shape, $0) }
         var states: Matrix?
         backend.repeating(key) {
+            run.begin?(network.normRange)
             run.enter(.layerNorm)
             network.inputNorm?.forward(words, into: features(shape, run), rows: 0..<shape.rows, run)
             run.enter(.other, of: .recurrence)

@@ -1,5 +1,5 @@
 public import ArgumentParser
-import Files
+public import Files
 import Glibc
 
 /// The version of all six tools.
@@ -13,11 +13,21 @@ public protocol Tool: ParsableCommand {
 
     /// Does the work. Errors are `ToolError`s.
     func perform() throws
+
+    /// True in a process that was started together with others, of which the first one prints what is asked for.
+    static var isFollower: Bool { get }
+
+    /// Says what is wrong, and ends this process and those that were started together with it.
+    static func fail(_ error: ToolError) -> Never
 }
 
 extension Tool {
     /// The tool's name, as the user typed it.
     public static var name: String { configuration.commandName ?? String(describing: Self.self) }
+
+    public static var isFollower: Bool { false }
+
+    public static func fail(_ error: ToolError) -> Never { endProcess(name, error) }
 
     /// The maker that shards name.
     public static var signature: String { "\(name) \(contourVersion)" }
@@ -25,12 +35,7 @@ extension Tool {
     public static func main() { runAsRoot() }
 
     public func run() throws {
-        do {
-            try perform()
-        } catch let error as ToolError {
-            writeToStandardError("\(Self.name): \(printable(error.description))\n")
-            throw ExitCode(error.status.rawValue)
-        }
+        do { try perform() } catch let error as ToolError { Self.fail(error) }
     }
 
     /// The configuration every tool has in common: name, version, help with an example at its end.
@@ -40,16 +45,22 @@ extension Tool {
     }
 }
 
+/// Writes an error in one line, and ends this process.
+private func endProcess(_ name: String, _ error: ToolError) -> Never {
+    writeToStandardError("\(name): \(printable(error.description))\n")
+    Glibc.exit(error.status.rawValue)
+}
+
 extension ParsableCommand {
     /// Parses the command line and runs. What is wrong with a command line takes one line, too; help is asked for.
     public static func runAsRoot() {
-        let name = configuration.commandName ?? String(describing: Self.self)
+        let name = configuration.commandName ?? String(describing: Self.self), tool = Self.self as? any Tool.Type
         openStandardStreams()
         installSignalHandlers(name)
         watchInputs()
         do {
-            var tool = try parseAsRoot(commandLineArguments)
-            try tool.run()
+            var command = try parseAsRoot(commandLineArguments)
+            try command.run()
         } catch {
             // An exit code alone comes from a tool that has said what is wrong.
             if let code = error as? ExitCode { Glibc.exit(code.rawValue) }
@@ -59,17 +70,18 @@ extension ParsableCommand {
                 let subcommand = configuration.subcommands.map { $0._commandName }.first { $0 == commandLineArguments.first }
                 let help = [name, subcommand, "--help"].compactMap(\.self).joined(separator: " ")
                 let advice = isUsage ? "; see: \(help)" : "; this is an error of the program"
-                writeToStandardError("\(name): \(printable(oneLine(message(for: error))))\(advice)\n")
-                Glibc.exit((isUsage ? ExitStatus.usage : .software).rawValue)
+                let failure = ToolError(isUsage ? .usage : .software, oneLine(message(for: error)) + advice)
+                if let tool { tool.fail(failure) }
+                endProcess(name, failure)
             }
             // Help, the version, or completions.
+            if tool?.isFollower == true { Glibc.exit(0) }
             do {
                 let output = try OutputFile(path: "-", binary: false)
                 try output.write(fullMessage(for: error) + "\n")
                 try output.commit()
             } catch let failure as ToolError {
-                writeToStandardError("\(name): \(printable(failure.description))\n")
-                Glibc.exit(failure.status.rawValue)
+                endProcess(name, failure)
             } catch {}
             Glibc.exit(0)
         }

@@ -10,6 +10,8 @@ final class BucketExchange {
     /// The floats that this rank updates.
     let own: Range<Int>
     private(set) var isSent = false
+    /// True while weights of other ranks are awaited.
+    private var awaitsWeights = false
     private let group: RankGroup?
     private let gradients, values: UnsafeMutablePointer<Float>
     /// Of all chunks of the bucket.
@@ -142,21 +144,24 @@ final class BucketExchange {
 
     func awaitSquares() throws { for message in squareReceives { try group?.wait(for: message) } }
 
-    /// Waits until nobody reads the gradient any more.
+    /// Waits until nobody reads gradient and weights any more: they may be written to.
     func awaitSent() throws {
         for message in sends { try group?.wait(for: message) }
         for message in squareSends { try group?.wait(for: message) }
+        for message in weightSends { try group?.wait(for: message) }
     }
 
-    /// Sends the own part of the weights to the other ranks.
+    /// Sends the own part of the weights to the other ranks, and receives theirs.
     func sendWeights() {
         for message in weightReceives { group?.post(message) }
         for message in weightSends { group?.post(message) }
+        awaitsWeights = true
     }
 
-    /// Waits for the other parts.
+    /// Waits for the parts of the other ranks, if they are under way.
     func awaitWeights() throws {
+        guard awaitsWeights else { return }
         for message in weightReceives { try group?.wait(for: message) }
-        for message in weightSends { try group?.wait(for: message) }
+        awaitsWeights = false
     }
 }

@@ -6,9 +6,10 @@ import Parallel
 /// The gradient of a store, added up over the lanes of a batch and the ranks that share them, and the weights that come of it.
 ///
 /// A rank adds up its own lanes. Of each bucket it sends every other rank of its group that rank's part, adds up what it gets in the
-/// tree's order, and updates its part alone, with moments that no other rank has (ZeRO-1, Rajbhandari et al. 2020). Then weights are
-/// gathered. A bucket is sent as soon as its gradient is complete, beside the backward pass of the layers below. The rows of sparse
-/// parameters are few, and go to all: every rank adds and updates them all.
+/// tree's order, and updates its part alone, with moments that no other rank has (ZeRO-1, Rajbhandari et al. 2020). Then every rank sends
+/// its part of the weights to all others. A bucket's gradient is sent as soon as it is complete, beside the backward pass of the layers
+/// below, and its weights are awaited when the next forward pass gets to it, beside that of the layers below. The rows of sparse parameters
+/// are few, and go to all: every rank adds and updates them all.
 ///
 /// Whatever the ranks, the same floats are added in the same order, and squares in the same chunks: so all ranks have the bits of one.
 final class GradientExchange {
@@ -28,6 +29,10 @@ final class GradientExchange {
     private let squares: Scalars
     /// The floats that this rank updates, and those that others do.
     private let share, others: [Range<Int>]
+    /// Why weights could not be had when a forward pass awaited them.
+    private var failure: (any Error)?
+    /// False while weights may be under way.
+    private var isSettled = true
 
     /// - Parameters:
     ///   - number: of the store, the same in all ranks.
@@ -81,7 +86,14 @@ final class GradientExchange {
     }
 
     /// Prepares for the gradient of the last lane.
-    func begin() throws { for bucket in buckets { try bucket.begin() } }
+    func beginLast() throws { for bucket in buckets { try bucket.begin() } }
+
+    /// Waits for the weights of some parameters, if they are under way. `complete` throws what goes wrong here.
+    func begin(_ range: ParameterRange) {
+        for bucket in buckets where bucket.bucket.indices.overlaps(range.indices) {
+            do { try bucket.awaitWeights() } catch { failure = error }
+        }
+    }
 
     /// Takes in that the gradients of some parameters are complete in the last lane, and sends them on their way.
     func finish(_ range: ParameterRange) {
@@ -108,6 +120,7 @@ final class GradientExchange {
 
     /// Waits for the gradients of all lanes, and adds them up. Throws `ToolError` if a rank is lost.
     func complete() throws {
+        if let failure { throw failure }
         for bucket in buckets where !bucket.isSent { sumAndSend(bucket) }
         for table in rows { try table.complete(lanes: lanes) }
         for bucket in buckets { try bucket.receive(pool) }
@@ -122,8 +135,8 @@ final class GradientExchange {
         return sum
     }
 
-    /// Updates this rank's share of the weights by the sum, clears the gradient, and has all weights from all ranks then. Throws
-    /// `ToolError` if a rank is lost.
+    /// Updates this rank's share of the weights by the sum, clears the gradient, and begins to give all ranks all weights: they are there
+    /// after `settle`. Throws `ToolError` if a rank is lost.
     func update(_ update: ParameterStore.Update, norm: Double) throws {
         for bucket in buckets { try bucket.awaitSent() }
         guard norm.isFinite else { return }
@@ -142,14 +155,21 @@ final class GradientExchange {
             }
             backend.wait()
         }
+        // In the order in which the next forward pass needs them.
         for bucket in buckets { bucket.sendWeights() }
+        isSettled = false
+    }
+
+    /// Waits for all weights that are under way. Throws `ToolError` if a rank is lost.
+    func settle() throws {
+        guard !isSettled else { return }
         for bucket in buckets { try bucket.awaitWeights() }
         if let hostValues {
             for range in others {
-                backend.copy(Matrix(hostValues, at: range.lowerBound, rows: 1, columns: range.count), to: store.values(range))
+                store.backend.copy(Matrix(hostValues, at: range.lowerBound, rows: 1, columns: range.count), to: store.values(range))
             }
         }
-        store.weightsHaveChanged()
+        isSettled = true
     }
 
     /// Bytes that this rank sends in a step, rows of sparse parameters left out.

@@ -40,18 +40,15 @@ final class LaneLosses {
     private let lanes: Int
     private let memory: FloatBuffer
     private let losses: Scalars
-    private var messages: [Message] = []
-    private let group: RankGroup?
+    private let messages: MessagesToAll?
+    /// Losses of a rank: of its lanes and directions.
+    private let each: Int
 
     init(directions: Int, _ plan: RankPlan, _ group: RankGroup?) {
-        (self.directions, lanes, self.group) = (directions, plan.lanes, group)
+        (self.directions, lanes, each) = (directions, plan.lanes, plan.ownLanes.count * directions)
         memory = FloatBuffer(count: 2 * directions * plan.lanes)
         losses = Scalars(memory, count: directions * plan.lanes)
-        guard let group else { return }
-        messages = group.messagesToAll(tag: 29_000) { [losses] place in
-            let each = plan.ownLanes.count * directions
-            return losses[(place ?? group.place) * each..<((place ?? group.place) + 1) * each].bytes
-        }
+        messages = group.map { MessagesToAll($0, tag: 29_000) }
     }
 
     subscript(direction: Int, lane: Int) -> Double {
@@ -61,8 +58,7 @@ final class LaneLosses {
 
     /// Tells the other ranks the losses of this one's lanes, and takes theirs. Throws `ToolError` if a rank is lost.
     func exchange() throws {
-        for message in messages { group?.post(message) }
-        for message in messages { try group?.wait(for: message) }
+        try messages?.exchange { losses[$0 * each..<($0 + 1) * each].bytes }
     }
 
     /// The losses of a direction, added up in the order of the lanes.

@@ -1,5 +1,6 @@
 import MessagePassing
 import Parallel
+import Synchronization
 
 /// The ranks that train the same directions, in the order of their lanes, and messages among them.
 final class RankGroup {
@@ -7,8 +8,9 @@ final class RankGroup {
     let members: Range<Int>
     /// The place of this rank among them.
     let place: Int
-    /// Seconds that this rank has waited for messages.
-    private(set) var waited = 0.0
+    /// Seconds that this rank has waited for messages. Directions that run side by side may both wait.
+    var waited: Double { seconds.withLock { $0 } }
+    private let seconds = Mutex(0.0)
 
     init(_ communicator: Communicator, _ members: Range<Int>) {
         (self.communicator, self.members) = (communicator, members)
@@ -21,25 +23,41 @@ final class RankGroup {
     func wait(for message: Message) throws {
         let start = monotonicSeconds()
         try communicator.wait(for: message)
-        waited += monotonicSeconds() - start
+        let end = monotonicSeconds()
+        seconds.withLock { $0 += end - start }
     }
+}
 
-    /// Messages that bring bytes to every other member, and theirs here.
-    /// - Parameter bytes: of a member, by its place; with `nil` those that are sent.
-    func messagesToAll(tag: Int, _ bytes: (_ member: Int?) -> UnsafeMutableRawBufferPointer) -> [Message] {
-        var messages: [Message] = []
-        for (place, member) in members.enumerated() where place != self.place {
-            let incoming = bytes(place), outgoing = bytes(nil)
-            if incoming.count > 0 { messages.append(communicator.message(.from, member, tag: tag, bytes: incoming)) }
-            if outgoing.count > 0 { messages.append(communicator.message(.to, member, tag: tag, bytes: outgoing)) }
+/// Messages that bring bytes to every other member of a group, and theirs here. They are made once and posted in every step, with bytes of
+/// any number.
+final class MessagesToAll {
+    private let group: RankGroup
+    /// By the place of the other member.
+    private let incoming, outgoing: [(member: Int, message: Message)]
+
+    init(_ group: RankGroup, tag: Int) {
+        self.group = group
+        func make(_ direction: Message.Direction) -> [(member: Int, message: Message)] {
+            group.members.enumerated().filter { $0.offset != group.place }.map { place, member in
+                let none = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+                return (place, group.communicator.message(direction, member, tag: tag, bytes: none))
+            }
         }
-        return messages
+        (incoming, outgoing) = (make(.from), make(.to))
     }
 
-    /// Sends such messages and waits for them.
-    func toAll(tag: Int, _ bytes: (_ member: Int?) -> UnsafeMutableRawBufferPointer) throws {
-        let messages = messagesToAll(tag: tag, bytes)
-        for message in messages { post(message) }
-        for message in messages { try wait(for: message) }
+    /// Sends and receives, and waits for both. Throws `ToolError` if a rank is lost.
+    /// - Parameter bytes: those of a member, by its place: where they are, or are to be. As many in all ranks; of none no message is sent.
+    func exchange(_ bytes: (_ member: Int) -> UnsafeMutableRawBufferPointer) throws {
+        for (member, message) in incoming { post(message, bytes(member)) }
+        let own = bytes(group.place)
+        for (_, message) in outgoing { post(message, own) }
+        for (_, message) in incoming { try group.wait(for: message) }
+        for (_, message) in outgoing { try group.wait(for: message) }
+    }
+
+    private func post(_ message: Message, _ bytes: UnsafeMutableRawBufferPointer) {
+        message.bytes = bytes
+        if bytes.count > 0 { group.post(message) }
     }
 }

@@ -1,4 +1,5 @@
 public import Files
+import Glibc
 @_spi(HostMemory) import Kernels
 public import MessagePassing
 import Parallel
@@ -25,6 +26,12 @@ public final class Ranks {
     }
 
     public init(_ communicator: Communicator) { self.communicator = communicator }
+
+    /// Prints an error in one line, and ends all ranks. What all ranks meet, the first one tells, and ends the others.
+    public func fail(_ error: ToolError) -> Never {
+        if !isFirst { sleep(1) }
+        communicator.fail(error)
+    }
 
     private func wait(for message: Message) throws {
         let start = monotonicSeconds()

@@ -38,7 +38,7 @@ final class RemoteState {
     /// Frees the memory that `gather` has filled and this rank does not use.
     func forget() {
         guard ranks.isFirst else { return }
-        try? forEachMoment { moments, owner, store in
+        forEachMoment { moments, owner, store in
             if owner != 0 && store.backend.computesInHostMemory { moments.discard() }
         }
     }

@@ -6,7 +6,8 @@ import MessagePassing
 final class RowExchange {
     private let table: ParameterRows
     private let group: RankGroup?
-    private let tag: Int
+    /// How many rows each rank has, which they are, and their gradients.
+    private let countMessages, rowMessages, gradientMessages: MessagesToAll?
     /// Sums of 1, 2, 4, ... lanes that wait for as many more.
     private var waiting: [RowGradient]
     private var sum, spare: RowGradient
@@ -15,7 +16,10 @@ final class RowExchange {
     private let counts: FloatBuffer
 
     init(_ table: ParameterRows, lanes: Int, _ group: RankGroup?, tag: Int) {
-        (self.table, self.group, self.tag) = (table, group, tag)
+        (self.table, self.group) = (table, group)
+        countMessages = group.map { MessagesToAll($0, tag: tag) }
+        rowMessages = group.map { MessagesToAll($0, tag: tag + 1) }
+        gradientMessages = group.map { MessagesToAll($0, tag: tag + 2) }
         func make() -> RowGradient { RowGradient(of: table) }
         waiting = (0..<(lanes > 1 ? Int.bitWidth - (lanes - 1).leadingZeroBitCount : 0)).map { _ in make() }
         (sum, spare) = (make(), make())
@@ -51,13 +55,11 @@ final class RowExchange {
     private func exchange(_ group: RankGroup) throws {
         let counts = Numbers(counts, count: group.members.count), place = group.place
         counts[place] = Int32(sum.count)
-        try group.toAll(tag: tag) { member in
-            UnsafeMutableRawBufferPointer(start: counts.pointer + (member ?? place), count: 4)
-        }
+        try countMessages?.exchange { UnsafeMutableRawBufferPointer(start: counts.pointer + $0, count: 4) }
         swap(&parts[place], &sum)
         for index in parts.indices where index != place { parts[index].resize(Int(counts[index])) }
-        try group.toAll(tag: tag + 1) { parts[$0 ?? place].bytes.rows }
-        try group.toAll(tag: tag + 2) { parts[$0 ?? place].bytes.gradient }
+        try rowMessages?.exchange { parts[$0].bytes.rows }
+        try gradientMessages?.exchange { parts[$0].bytes.gradient }
         var distance = 1
         while distance < parts.count {
             for index in stride(from: 0, to: parts.count - distance, by: 2 * distance) {

@@ -36,6 +36,9 @@ final class TrainingStep {
     private func connect() {
         // What a device has queued is not complete.
         let sends = group != nil && models[0].backend.computesInHostMemory
+        for (index, task) in tasks.enumerated() where sends {
+            task.begin = { [exchanges, count = tasks.count] range in exchanges[range.isShared ? count : index].begin(range) }
+        }
         guard sends || finish != nil else { return tasks.forEach { $0.finish = nil } }
         for (index, task) in tasks.enumerated() {
             task.finish = { [finish, exchanges, count = tasks.count, direction = task.direction] range in
@@ -84,7 +87,8 @@ final class TrainingStep {
         /// Its place among all directions.
         let direction: Int
         let words: DirectionWindow
-        var finish: ((ParameterRange) -> Void)?
+        /// See `Run.begin` and `Run.finish`.
+        var begin, finish: ((ParameterRange) -> Void)?
         /// The reason why its words could not be had.
         var failure: (any Error)?
 
@@ -151,6 +155,8 @@ final class TrainingStep {
     /// with status `dataError`, naming step and sentences, if a loss or gradient is no number; and if the table's file cannot
     /// be read any more, or a rank is lost.
     func run(_ step: Int, _ stream: WindowStream) throws {
+        // What a device replays does not wait.
+        if !models[0].backend.computesInHostMemory { try settle() }
         for model in models { _ = model.takeLoss() }
         positions = 0
         let before = encoder.operations
@@ -167,7 +173,7 @@ final class TrainingStep {
         for (place, lane) in plan.ownLanes.enumerated() {
             let isLastLane = lane == plan.ownLanes.upperBound - 1
             lanes?.restore(place)
-            if isLastLane { for exchange in exchanges { try exchange.begin() } }
+            if isLastLane { for exchange in exchanges { try exchange.beginLast() } }
             for number in windows.indices {
                 isLast = isLastLane && number == windows.count - 1
                 try train(number, lane: lane, pass: pass(step, number, lane: lane))
@@ -276,8 +282,11 @@ final class TrainingStep {
         model.accumulate(
             task.words.input(rows: shape.rows), targets: task.words.targets(rows: shape.rows),
             weights: task.words.weights(rows: shape.rows), masking: task.words.masking, shape: shape, carry: options.carriesState,
-            seed: options.seed, step: pass, finish: isLast ? task.finish : nil)
+            seed: options.seed, step: pass, begin: task.begin, finish: isLast ? task.finish : nil)
     }
+
+    /// Waits for the weights that other ranks have updated: before anything but a step reads weights. Throws `ToolError` if a rank is lost.
+    func settle() throws { for exchange in exchanges { try exchange.settle() } }
 
     /// The state with which a direction begins the next step of a lane that this rank has, in the memory of the host.
     func hostState(_ index: Int, lane: Int) -> FloatBuffer {
@@ -312,9 +321,10 @@ final class TrainingStep {
         lanes?.save(lane - plan.ownLanes.lowerBound)
     }
 
-    /// Throws `ToolError` with status `dataError` if a weight has become infinite or no number at all, as the next step
+    /// Has all weights, and throws `ToolError` with status `dataError` if one has become infinite or no number at all, as the next step
     /// would find.
     func checkWeights(after step: Int) throws {
+        try settle()
         for (number, store) in encoder.stores.enumerated()
         where number >= encoder.directions.count || plan.directions.contains(number) {
             for parameter in store.layout.parameters where !store.isFinite(parameter) {

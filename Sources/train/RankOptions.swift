@@ -28,10 +28,13 @@ struct RankOptions: ParsableArguments {
         guard (1...65536).contains(lanes ?? 1) else { throw ValidationError("--lanes must be from 1 to 65536") }
     }
 
+    /// The launcher that has started this process together with others; `nil` if this one is alone.
+    static var launcher: Launcher? { Launcher.current.flatMap { $0.size == 1 ? nil : $0 } }
+
     /// Joins the ranks that `mpiexec` has started with this one; `nil` if it was started alone. Throws `ToolError`, `unavailable`, without
     /// an MPI library.
     func join() throws -> Ranks? {
-        guard let launcher = Launcher.current, launcher.size != 1 else {
+        guard let launcher = Self.launcher else {
             guard mpiLibrary == nil else {
                 throw ToolError(.usage, "--mpi-library is not used: this process was not started by mpiexec, or alone")
             }

@@ -118,7 +118,7 @@ struct Train: Tool {
     }
 
     func perform() throws {
-        if print || merge, let launcher = Launcher.current, launcher.size != 1 {
+        if print || merge, RankOptions.launcher != nil {
             throw ToolError(.usage, "--\(print ? "print" : "merge") is nothing for several ranks: start it without mpiexec")
         }
         if print {
@@ -129,13 +129,21 @@ struct Train: Tool {
             return try output.write(binary: true) { try ModelFile.write(ModelFile.merge(inputs, pool: pool), to: $0) }
         }
         guard let ranks = try rankOptions.join() else { return try train(nil) }
-        do { try train(ranks) } catch {
-            // What all ranks meet, the first one tells: it ends the others.
-            if !ranks.isFirst { sleep(1) }
-            ranks.communicator.fail(error as? ToolError ?? ToolError(.software, "\(error)"))
-        }
+        do { try train(ranks) } catch { ranks.fail(error as? ToolError ?? ToolError(.software, "\(error)")) }
         ranks.communicator.leave()
         if StopRequest.isMade && checkpoints.checkpoints != nil { StopRequest.endBySignal() }
+    }
+
+    static var isFollower: Bool { RankOptions.launcher?.rank ?? 0 > 0 }
+
+    /// What is wrong with a command line, one rank says for all.
+    static func fail(_ error: ToolError) -> Never {
+        let launcher = RankOptions.launcher
+        if let launcher, let communicator = try? Communicator.join(launcher) { Ranks(communicator).fail(error) }
+        // Most launchers end the others when the first has ended.
+        if isFollower { sleep(1) }
+        writeToStandardError("\(name): \(launcher.map { "\($0.place): " } ?? "")\(printable(error.description))\n")
+        Glibc.exit(error.status.rawValue)
     }
 
     /// Trains alone, or as one of several ranks, of which the first one writes and reports.

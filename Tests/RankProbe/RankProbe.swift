@@ -40,7 +40,7 @@ enum RankProbe {
             communicator.leave()
             say("rank \(communicator.rank) has left")
         } catch {
-            end(error.description, error.status)
+            end("\(launcher.place): \(error)", error.status)
         }
     }
 

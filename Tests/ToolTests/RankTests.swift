@@ -112,6 +112,34 @@ struct RankTests {
         #expect(!directory.entries().contains("model"))
     }
 
+    /// A rank is killed in the middle of a run: `mpiexec` ends the others, and the same command goes on from the last checkpoint, to the
+    /// bytes of a run that was left alone.
+    @Test(arguments: MPIImplementation.installed)
+    func aRunWithAKilledRankGoesOn(_ implementation: MPIImplementation) async throws {
+        let fixture = try await Fixture.shared.value, directory = try TemporaryDirectory()
+        func options(_ model: String) -> [String] {
+            self.options(["--direction", "forward", "--lanes", "2", "--evaluations", "0", "--steps", "400"], fixture)
+                + [fixture.tokens, "-o", directory.file(model)]
+        }
+        let alone = try await runTool("train", options("alone"))
+        #expect(alone.status == 0, "\(alone.errors)")
+        let checkpoints = ["--checkpoints", directory.file("kept"), "--checkpoint-every", "0s", "--resume"]
+        let words = implementation.command(2, "train", options("together") + checkpoints).map { "'\($0)'" }.joined(separator: " ")
+        let killed = try await runShell(
+            """
+            \(words) > '\(directory.file("out"))' 2>&1 & mpiexec=$!
+            ready() { ls '\(directory.file("kept"))' 2> /dev/null | grep -q safetensors; }
+            await $mpiexec ready
+            pkill -KILL -n -f '\(directory.file("together"))' || exit 99
+            wait $mpiexec
+            """)
+        #expect(killed.status != 0 && killed.status != 99, "\(killed.text) \(killed.errors)")
+        #expect(!directory.entries().contains("together"))
+        let resumed = try await runRanks(2, "train", options("together") + checkpoints, with: implementation)
+        #expect(resumed.status == 0, "\(resumed.errors)")
+        #expect(try contents(of: directory.file("alone")) == contents(of: directory.file("together")))
+    }
+
     /// The lines that are train's and not mpiexec's.
     private func lines(_ result: ToolResult) -> [String] {
         result.errors.split(separator: "\n").map(String.init).filter { $0.hasPrefix("train: ") }
@@ -124,6 +152,8 @@ struct RankTests {
         (["--lanes", "3"], 3, 64, "--batch is 8, and must be a multiple of the lanes, 3"),
         (["--checkpoints", "/proc/none"], 2, 73, "/proc/none"),
         (["--rate", "1e30", "--clip", "0"], 2, 65, "is no number"),
+        (["--no-such-option"], 2, 64, "Unknown option '--no-such-option'"),
+        (["--mpi-library", "none.so"], 2, 69, "none.so: is not there"),
     ] as [([String], Int, Int, String)])
     func whatRanksCannotDo(arguments: [String], ranks: Int, status: Int, complaint: String) async throws {
         let fixture = try await Fixture.shared.value, directory = try TemporaryDirectory()

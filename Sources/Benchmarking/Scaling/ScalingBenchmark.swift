@@ -1,4 +1,4 @@
-public import Files
+import Files
 internal import FoundationEssentials
 internal import Glibc
 internal import Model

@@ -2,7 +2,7 @@ internal import Files
 internal import FoundationEssentials
 internal import Kernels
 internal import Layers
-public import Model
+import Model
 internal import Parallel
 
 /// The measurements of a system that some number of ranks train, each on a batch of the same size (weak scaling).
