@@ -267,9 +267,9 @@ public final class Communicator: @unchecked Sendable {
     /// and nothing moves, from `first` to `later`, which does not let the buffers of a network of 10 Gbit/s run empty; after a long quiet
     /// time, in which this rank waits for a slower one, a `part` of that time, up to `last`.
     private enum Nap {
-        static let first = 20e-6, later = 250e-6, last = 5e-3, part = 0.02, closing = 20e-3, idle = 0.1
+        static let first = 50e-6, later = 500e-6, last = 5e-3, part = 0.02, closing = 20e-3, idle = 0.1
         /// A call that takes longer has moved so much that there may be more at once.
-        static let longCall = 20e-6
+        static let longCall = 60e-6
     }
 
     /// Seconds that the library's end may take.

@@ -72,10 +72,11 @@ extension TrainingInput {
         ]
         if let secondsOfStep, gradients > 0 {
             // The backward pass takes two thirds of a step.
-            let bandwidth = 8e-9 * gradients / (secondsOfStep * 2 / 3)
-            lines.append(
-                "bandwidth below which gradients no longer hide behind the backward pass, about\t\((100 * bandwidth).rounded(.up) / 100) Gbit/s")
-            lines.append("seconds of a step in which weights are waited for, at 10 Gbit/s about\t\((1e3 * 8e-10 * weights).rounded() / 1e3)")
+            for (bytes, what, pass, share) in [(gradients, "gradients", "backward", 2.0 / 3), (weights, "weights", "next forward", 1.0 / 3)] {
+                let bandwidth = 8e-9 * bytes / (secondsOfStep * share)
+                lines.append(
+                    "bandwidth below which \(what) no longer hide behind the \(pass) pass, about\t\((100 * bandwidth).rounded(.up) / 100) Gbit/s")
+            }
         }
         return lines
     }

@@ -2,17 +2,17 @@
 /// `GradientExchange` sends and the network that they cross.
 ///
 /// S ranks share a direction's lanes: R, or R / 2 where directions are shared out. Of a gradient of g bytes a rank sends (S - 1) / S g
-/// while the backward pass goes on, its largest bucket, of l bytes, last; then as many bytes of weights, which nothing hides; and the
-/// rows of sparse parameters, r bytes, to each of the others. With C seconds for the step of one machine alone, B bytes a second of the
+/// while the backward pass goes on, its largest bucket, of l bytes, last; then as many bytes of weights while the next forward pass goes on,
+/// the largest bucket first; and between the two the rows of sparse parameters, r bytes, to each of the others. With C seconds for the step of one machine alone, B bytes a second of the
 /// network, a share e of which ranks get, and L seconds of latency,
 ///
 ///     T(R) = C (1 + k) + (x + 4 L + n m) + c b
-///     x    = ((S - 1) / S (l + g) + (S - 1) r) / (e B) + max(0, (S - 1) / S (g - l) / (e B) - C h)
+///     x    = (2 (S - 1) / S l + (S - 1) r) / (e B) + max(0, t - C h) + max(0, t - C h / 2),    t = (S - 1) / S (g - l) / (e B)
 ///
 /// where n is the number of messages of a rank, each of which takes m seconds, b the bytes that it sends, c the processor's seconds for a
-/// byte, k the share of a step for which ranks wait because one is late, and h the share of a step, a third, in which buckets but the
-/// last can travel: a network of two layers has the upper one's gradient when half of the backward pass is through, which is two thirds
-/// of a step. Latency counts for gradients, norms, weights, and the summary of a step. T(1) is C.
+/// byte, k the share of a step for which ranks wait because one is late, and h the share of a step, a third, in which the gradients of all
+/// buckets but the last can travel: a network of two layers has the upper one's gradient when half of the backward pass is through, which is
+/// two thirds of a step. In the forward pass, the other third, the upper layer's weights have half of it. Latency counts for gradients, norms, weights, and the summary of a step. T(1) is C.
 ///
 /// e, k and c are fitted (`init(fitting:)`). L and m are given. What the model leaves out: a network that is not as fast between all
 /// machines at once; the update, of which each of S ranks makes a part alone, so that C falls with S; the time in which a rank adds up the
@@ -77,8 +77,9 @@ public struct ScalingModel: Sendable {
         let sharing = Double(Self.sharing(system.gradient, ranks)), part = (sharing - 1) / sharing
         let half = system.gradient.isSplit && ranks % 2 == 0 ? 0.5 : 1, rate = efficiency * network.bytesPerSecond
         let gradient = half * Double(system.gradient.dense), last = min(gradient, Double(system.gradient.largestBucket))
-        let late = part * (last + gradient) + (sharing - 1) * half * Double(system.rows)
-        return late / rate + max(0, part * (gradient - last) / rate - Self.hidden * system.seconds)
+        let late = 2 * part * last + (sharing - 1) * half * Double(system.rows)
+        let others = part * (gradient - last) / rate, hidden = Self.hidden * system.seconds
+        return late / rate + max(0, others - hidden) + max(0, others - hidden / 2)
     }
 
     /// Returns T, the seconds of a step.
