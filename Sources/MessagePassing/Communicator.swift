@@ -68,7 +68,7 @@ public final class Communicator: @unchecked Sendable {
     }
 
     /// Seconds that the library may take to bring all ranks together. `mpiexec` ends them if one dies meanwhile.
-    private static let longestBeginning = 600.0
+    private static let longestBeginning = 120.0
 
     private static func begin(_ mpi: MPILibrary, _ host: String, _ patience: Double, _ pieceBytes: Int) throws(ToolError) -> Communicator {
         final class Beginning: @unchecked Sendable { var result: Result<Communicator, ToolError>? }

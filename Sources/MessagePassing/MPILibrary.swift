@@ -77,7 +77,7 @@ struct MPILibrary: @unchecked Sendable {
             switch SharedLibrary.open(path, isGlobal: true) {
             case .opened(let library): return library
             case .failed(let why): throw ToolError(.unavailable, "\(path): cannot be opened: \(why)")
-            case .missing: throw ToolError(.unavailable, "\(path): is not there; --mpi-library names a library of MPI, such as libmpi.so.40")
+            case .missing: throw ToolError(.unavailable, "\(path): is not there\(path.contains("/") ? "" : ": a name without / is looked for where libraries are"); --mpi-library names a library of MPI, such as libmpi.so.40")
             }
         }
         let order: [Interface] = switch launcher.family {

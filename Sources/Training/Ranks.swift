@@ -131,7 +131,7 @@ public final class Ranks {
     }
 
     /// Checks that all ranks have the first one's facts: name and value. Throws `ToolError`, `configuration`, in all ranks, naming a rank,
-    /// its host and the facts that differ.
+    /// its host and the first fact that differs.
     public func compare(_ facts: [(name: String, value: String)]) throws {
         let own = facts.map { "\($0.name)\t\($0.value)" }.joined(separator: "\n")
         var complaint = ""
@@ -140,9 +140,8 @@ public final class Ranks {
                 let theirs = String(decoding: try receive(from: other), as: UTF8.self)
                 guard theirs != own, complaint.isEmpty else { continue }
                 let lines = theirs.split(separator: "\n", omittingEmptySubsequences: false)
-                let names = facts.enumerated().filter { $0 >= lines.count || lines[$0] != "\($1.name)\t\($1.value)" }.map(\.element.name)
-                complaint = "rank \(other) on host \(communicator.hosts[other]) has another \(names.joined(separator: ", ")) than rank 0 on "
-                    + "host \(communicator.hosts[0])"
+                let first = facts.enumerated().first { $0 >= lines.count || lines[$0] != "\($1.name)\t\($1.value)" }
+                complaint = "rank \(other) on host \(communicator.hosts[other]) has another \(first?.element.name ?? "command") than this one"
             }
         } else {
             try send(Array(own.utf8), to: 0)

@@ -64,6 +64,15 @@ public struct TrainingOptions: Codable, Sendable, Equatable {
         steps ?? max(1, Int((epochs * Double(positions) / Double(positionsPerStep)).rounded(.up)))
     }
 
+    /// The options that set these properties, by the properties' names.
+    public static let optionNames = [
+        "batch": "--batch", "lanes": "--lanes", "window": "--window", "accumulation": "--accumulate", "epochs": "--epochs", "steps": "--steps",
+        "seconds": "--time", "trainingSeconds": "--training-time", "optimizer": "--optimizer", "schedule": "--schedule", "peakRate": "--rate",
+        "warmupSteps": "--warmup", "weightDecay": "--weight-decay", "clip": "--clip", "lossScale": "--loss-scale", "seed": "--seed",
+        "carriesState": "--reset-state", "evaluations": "--evaluations", "evaluationInterval": "--evaluate-every", "patience": "--patience",
+        "candidates": "--candidates", "heldOutTokens": "--held-out-tokens",
+    ]
+
     /// Returns the names, as on the command line, of the options that a run cannot change on its way and that differ from a
     /// checkpoint's.
     func disagreements(with other: TrainingOptions) -> [String] {

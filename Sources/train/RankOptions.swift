@@ -25,6 +25,7 @@ struct RankOptions: ParsableArguments {
     var send: SendPrecision = .float32
 
     func validate() throws {
+        guard mpiLibrary != "" else { throw ValidationError("--mpi-library is empty: it names a library, such as libmpi.so.40") }
         guard (1...65536).contains(lanes ?? 1) else { throw ValidationError("--lanes must be from 1 to 65536") }
     }
 
@@ -35,8 +36,9 @@ struct RankOptions: ParsableArguments {
     /// an MPI library.
     func join() throws -> Ranks? {
         guard let launcher = Self.launcher else {
-            guard mpiLibrary == nil else {
-                throw ToolError(.usage, "--mpi-library is not used: this process was not started by mpiexec, or alone")
+            // One rank of mpiexec has nobody to talk to, and the same command line as several.
+            guard mpiLibrary == nil || Launcher.current != nil else {
+                throw ToolError(.usage, "--mpi-library is not used: this process was not started by mpiexec")
             }
             return nil
         }

@@ -152,6 +152,7 @@ struct Train: Tool {
         if ranks != nil, ([table, vocab, evaluation.heldOut].compactMap { $0 } + inputs).contains("-") {
             throw ToolError(.usage, "standard input goes to one rank alone: name files that all ranks can read")
         }
+        try ranks?.compare(ways)
         // Before the output, which may lie in its directory.
         let checkpointDirectory = dryRun || !isFirst ? nil : try checkpoints.open()
         let file = try !isFirst ? nil : dryRun ? OutputFile(path: "-", binary: false) : output.open(binary: true)
@@ -245,10 +246,21 @@ struct Train: Tool {
         _ input: TrainingInput, _ configuration: EncoderConfiguration, _ options: TrainingOptions
     ) -> [(name: String, value: String)] {
         [
-            ("version of train", contourVersion), ("network, table or vocabulary", "\(configuration)"),
-            ("text", input.digests.joined(separator: " ")),
-            ("checkpoints", "\(checkpoints.checkpoints != nil) \(checkpoints.resume)"), ("--send", rankOptions.send.rawValue),
-        ] + Mirror(reflecting: options).children.map { ($0.label ?? "", "\($0.value)") }
+            ("table", configuration.tableDigest), ("vocabulary", configuration.vocabularyDigest),
+            ("text or held-out text", input.digests.joined(separator: " ")),
+        ]
+            + Mirror(reflecting: options).children.map { child in
+                let name = child.label ?? ""
+                return (TrainingOptions.optionNames[name] ?? name, "\(child.value)")
+            } + [("network", "\(configuration)")]
+    }
+
+    /// What ranks do together, which all of them must know before they ask each other anything.
+    private var ways: [(name: String, value: String)] {
+        [
+            ("version of train", contourVersion), ("--dry-run", "\(dryRun)"), ("--checkpoints", "\(checkpoints.checkpoints != nil)"),
+            ("--resume", "\(checkpoints.resume)"), ("--lanes", "\(rankOptions.lanes ?? 0)"), ("--send", rankOptions.send.rawValue),
+        ]
     }
 
     private func gpuBill(_ items: [(name: String, bytes: Int)], _ gpu: CUDADevice) -> String {

@@ -180,9 +180,14 @@ struct RankTests {
         #expect(try await runTool("tokenize", [fixture.text, other, "-o", tokens]).status == 0)
         let seeds = try await run([fixture.tokens] + model, ["--seed", "2", fixture.tokens] + model)
         #expect(seeds.status == 78 && lines(seeds).count == 1, "\(seeds.errors)")
-        #expect(lines(seeds).first?.contains("rank 1 on host ") == true && lines(seeds).first?.contains("has another seed than rank 0") == true)
+        #expect(lines(seeds).first?.contains("rank 1 on host ") == true && lines(seeds).first?.contains("has another --seed than this one") == true)
         let texts = try await run([fixture.tokens] + model, [tokens] + model)
-        #expect(texts.status == 78 && lines(texts).first?.contains("text") == true, "\(texts.errors)")
+        #expect(texts.status == 78 && lines(texts).first?.contains("has another text") == true, "\(texts.errors)")
+        let kept = ["--checkpoints", directory.file("kept")]
+        for (first, second, option) in [([], ["--dry-run"], "--dry-run"), (kept, kept + ["--resume"], "--resume"), ([], kept, "--checkpoints")] {
+            let ways = try await run(first + [fixture.tokens] + model, second + [fixture.tokens] + model)
+            #expect(ways.status == 78 && lines(ways).first?.contains("has another \(option) than") == true, "\(ways.errors)")
+        }
         #expect(!directory.entries().contains("model"))
     }
 
