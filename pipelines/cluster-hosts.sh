@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
 # Looks whether the hosts of HOSTS can be used, all at the same time: that they answer within HOST_TIMEOUT seconds, have the tools in the
 # version of this machine, and see this machine's OUT and the first text.
-#   cluster-hosts.sh OUT/stages/run.XXXXXX
+#   cluster-hosts.sh [OUT/stages/run.XXXXXX]
+# Without the folder of a run it only looks whether HOSTS is written as it must be.
 # The run's file `hosts` gets them as GNU parallel takes them. A host that cannot be used is named, with the reason, in a line; the status
 # is 69 then unless SKIP_UNUSABLE is set.
 set -euo pipefail
-run=$1
-mark=$(od -An -N 16 -t x1 /dev/urandom | tr -d ' \n')
-printf %s "$mark" > "$run/mark"
-read -r text < <(cut -f 2 "$run/list" 2> /dev/null) || text=
+run=${1:-}
+if [ "$run" ]; then
+    mark=$(od -An -N 16 -t x1 /dev/urandom | tr -d ' \n')
+    printf %s "$mark" > "$run/mark"
+    read -r text < <(cut -f 2 "$run/list" 2> /dev/null) || text=
+fi
 
 # What each host runs; it answers with its number of processors, or with what is wrong.
 probe() {
@@ -34,9 +37,13 @@ ask() {
       probe; } | timeout -k 1 $((HOST_TIMEOUT + 5)) "$@" bash -s > "$run/answer.$number" 2> "$run/answer.$number.errors" || true
 }
 
-wrong() { echo "cluster: $HOSTS: $given: must be host, jobs/host with 1 to 9999 jobs, : or ssh OPTIONS host, without commas" >&2; exit 65; }
-lines=() logins=() jobs=() number=0
+wrong() {
+    echo "cluster: $HOSTS, line $place: '$given' must be host, jobs/host with 1 to 9999 jobs, : or ssh OPTIONS host, without commas" >&2
+    exit 65
+}
+lines=() logins=() jobs=() number=0 place=0
 while read -r line || [ -n "$line" ]; do
+    place=$((place + 1))
     case $line in '' | '#'*) continue ;; esac
     line=${line%%[[:blank:]]#*} count=
     line=${line%"${line##*[![:blank:]]}"} given=$line
@@ -48,12 +55,14 @@ while read -r line || [ -n "$line" ]; do
     esac
     if [ -n "$count" ] && [[ ! $count =~ ^[1-9][0-9]{0,3}$ ]]; then wrong; fi
     lines+=("$line") jobs+=("$count") number=$((number + 1))
+    [ "$run" ] || continue
     # A login of several words is a command and a host for parallel, which takes a comma for the end of it, and two for one.
     logins+=("bash ${run//,/,,}/cluster-ssh.sh ${line#ssh }")
     read -ra login <<< "${line#ssh }"
     if [ "$line" = : ]; then ask $number & else ask $number bash "$run/cluster-ssh.sh" "${login[@]}" -- & fi
 done < <(if [ -n "$HOSTS" ]; then cat -- "$HOSTS"; else echo :; fi)
 if [ "$number" = 0 ]; then echo "cluster: HOSTS=$HOSTS names no host" >&2; exit 65; fi
+[ "$run" ] || exit 0
 wait
 rm -f "$run/lost"
 

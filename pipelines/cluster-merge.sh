@@ -43,4 +43,7 @@ rm -f "$out/stages/vocab.record"
 mv "$run/vocab.shard" "$out/vocab.shard"
 printf %s "$record" > "$run/record"
 mv "$run/record" "$out/stages/vocab.record"
-echo "cluster: $(wc -l < "$run/list") texts are in $out/tokens, their words in $out/vocab.shard" >&2
+case $(wc -l < "$run/list") in
+    1) echo "cluster: 1 text is in $out/tokens, its words in $out/vocab.shard" >&2 ;;
+    *) echo "cluster: $(wc -l < "$run/list") texts are in $out/tokens, their words in $out/vocab.shard" >&2 ;;
+esac

@@ -17,6 +17,7 @@ out=$OUT_FOLDER stages=$OUT_FOLDER/stages
 trap 'status=$?; if [ -n "${CLUSTER_STATUS:-}" ]; then echo $status > "$CLUSTER_STATUS"; exit 0; fi' EXIT
 fail() { echo "cluster: $2" >&2; exit "$1"; }
 count() { wc -l < "$1" | tr -d ' '; }
+texts() { if [ "$1" = 1 ]; then echo "1 text"; else echo "$1 texts"; fi; }
 
 version=$("${TOOL_PREFIX}tokenize" --version && "${TOOL_PREFIX}build-vocab" --version) \
     || fail 69 "the tools do not run: ${TOOL_PREFIX}tokenize"
@@ -26,7 +27,10 @@ done
 [ -z "$HOSTS" ] || { [ -r "$HOSTS" ] && [ ! -d "$HOSTS" ]; } || fail 66 "HOSTS=$HOSTS: there is no such file"
 if [ "$goal" != slurm ] && ! command -v parallel > /dev/null; then fail 69 "GNU parallel is missing: apt install parallel"; fi
 
-mkdir -p "$out/tokens" "$out/counts" "$stages" || fail 73 "OUT=$out cannot be made"
+# Whether the hosts answer is seen later, where there is something for them to do.
+[ "$goal" = slurm ] || "$here/cluster-hosts.sh"
+
+mkdir -p "$out/tokens" "$out/counts" "$stages" 2> /dev/null || fail 73 "OUT=$out cannot be made or written"
 # Some NFS keep a file that a process elsewhere has open.
 rm -rf "$stages"/run.* 2> /dev/null || true
 run=$(mktemp -d "$stages/run.XXXXXX")
@@ -69,15 +73,17 @@ done
 "$here/begin.sh" "$stages/tokenize.options" "$TOKENIZE_FLAGS of $version" "$check" "${inputs[@]}" -- "$out/tokens" "$out/counts"
 mkdir -p "$out/tokens" "$out/counts"
 
+bash "$run/cluster-plan.sh" > "$run/todo"
+all=$(count "$run/list") todo=$(count "$run/todo")
+if [ "$goal" = cluster ] && [ "$todo" -gt 0 ]; then "$here/cluster-hosts.sh" "$run"; fi
+
 # OUT/tokens is what train reads: it holds the tokens of TEXT and no others.
 removed=$(comm -13 <(cut -f 1 "$run/list" | LC_ALL=C sort) <(
     { ls "$out/tokens" | sed -n 's/\.tok$//p'; ls "$out/counts" | sed -n 's/\.vocab$//p'; } | LC_ALL=C sort -u) \
     | while IFS= read -r name; do rm -f "$out/tokens/$name.tok" "$out/counts/$name.vocab"; echo "$name"; done | wc -l)
-if [ "$removed" -gt 0 ]; then echo "cluster: files of $removed texts that TEXT does not name are removed" >&2; fi
+if [ "$removed" -gt 0 ]; then echo "cluster: files of $(texts "$removed") that TEXT does not name are removed" >&2; fi
 
-bash "$run/cluster-plan.sh" > "$run/todo"
-all=$(count "$run/list") todo=$(count "$run/todo")
-echo "cluster: $all texts, $((all - todo)) done before" >&2
+echo "cluster: $(texts "$all"), $((all - todo)) done before" >&2
 # What tokenises and counts a text, but for its name and its place; and what merges.
 job="bash ${run@Q}/cluster-file.sh ${TOOL_PREFIX@Q} ${JOB_MEMORY@Q} ${COMMON_FLAGS@Q}"
 merge="bash ${run@Q}/cluster-merge.sh ${TOOL_PREFIX@Q} $VOCAB_FLAGS"
@@ -88,7 +94,6 @@ if [ "$goal" = slurm ]; then
 fi
 
 if [ "$todo" -gt 0 ]; then
-    "$here/cluster-hosts.sh" "$run"
     retries=${RETRIES:-$(($(count "$run/hosts") + 2))}
     flags=() interrupted=
     [ -z "$JOB_TIMEOUT" ] || flags+=(--timeout "$JOB_TIMEOUT")
@@ -105,16 +110,17 @@ if [ "$todo" -gt 0 ]; then
         sleep 0.2 || true
         if [ "$SECONDS" -ge "$next" ]; then
             next=$((SECONDS + 10))
-            echo "cluster: $(count "$run/done") of $todo texts" >&2
+            echo "cluster: $(count "$run/done") of $(texts "$todo")" >&2
         fi
     done
     wait "$parallel" || true
     [ -z "$interrupted" ] || exit "$interrupted"
     trap - INT TERM HUP
-    sort "$run/done" | awk -F '\t' '{ n[$2]++ } END { for (host in n) print "cluster: " n[host] " texts on " host }' | sort >&2
+    sort "$run/done" | awk -F '\t' '{ n[$2]++ }
+        END { for (host in n) print "cluster: " n[host] (n[host] == 1 ? " text on " : " texts on ") host }' | sort >&2
     if [ -f "$run/lost" ]; then
         sort "$run/lost" | uniq -c \
-            | awk '{ print "cluster: " $2 " was lost or did not answer " $1 " times; other tries took over" }' >&2
+            | awk '{ print "cluster: " $2 " was lost or did not answer " ($1 == 1 ? "once" : $1 " times") "; other tries took over" }' >&2
     fi
 fi
 bash -c "$merge"

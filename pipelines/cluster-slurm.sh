@@ -40,7 +40,7 @@ command -v sbatch > /dev/null || fail 69 "sbatch is missing: this is no machine 
 if [ "$todo" -gt 0 ]; then
     array=$(sbatch --parsable --array=1-"$tasks" "${flags[@]}" "$run/array.sbatch") || fail 69 "sbatch did not take the array"
     dependency=--dependency=afterany:${array%%;*}
-    echo "cluster: array ${array%%;*}: $todo texts in $tasks jobs" >&2
+    echo "cluster: array ${array%%;*}: $(texts "$todo") in $tasks job$([ "$tasks" = 1 ] || echo s)" >&2
 fi
 merging=$(sbatch --parsable $dependency "${mergeFlags[@]}" "$run/merge.sbatch") || fail 69 "sbatch did not take the job that merges"
 echo "cluster: job ${merging%%;*} merges; it writes $out/vocab.shard, and $stages/merge.log says how it went" >&2

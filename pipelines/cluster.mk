@@ -46,6 +46,8 @@ SUBMIT ?= yes
 HERE := $(dir $(lastword $(MAKEFILE_LIST)))
 # Which status cluster-status.sh ends with, if make stops here.
 status = $(if $(CLUSTER_STATUS),$(file > $(CLUSTER_STATUS),$(1)))
+$(call status,64)
+include $(HERE)variables.mk
 $(call status,69)
 include $(HERE)tools.mk
 $(call status,64)
@@ -75,7 +77,7 @@ define line-end
 endef
 TEXTS := $(subst $(space),$(line-end),$(sort $(wildcard $(TEXT))))
 $(call status,73)
-ifneq ($(shell mkdir -p $(OUT)/stages && [ -w $(OUT)/stages ] && echo made),made)
+ifneq ($(shell mkdir -p $(OUT)/stages 2> /dev/null && [ -w $(OUT)/stages ] && echo made),made)
 $(error OUT=$(OUT) cannot be made or written)
 endif
 $(file > $(OUT)/stages/texts,$(TEXTS))

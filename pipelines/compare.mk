@@ -51,6 +51,7 @@ PROBE_FLAGS ?=
 COMMON_FLAGS ?=
 
 HERE := $(dir $(lastword $(MAKEFILE_LIST)))
+include $(HERE)variables.mk
 include $(HERE)options.mk
 include $(HERE)tools.mk
 TRAIN ?= $(TOOL)train

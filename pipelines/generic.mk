@@ -30,6 +30,7 @@ COMMON_FLAGS ?=
 
 # BIN is the folder of the tools; what is done without it, tools.mk says.
 HERE := $(dir $(lastword $(MAKEFILE_LIST)))
+include $(HERE)variables.mk
 include $(HERE)options.mk
 include $(HERE)tools.mk
 

@@ -31,7 +31,8 @@ FASTTEXT_FLAGS ?= -dim 300 -minCount 5 -epoch 5
 SYSTEMS ?= elmo-c elmo-a elmo-sub elmo
 # Text to encode, cut into words at its white space.
 ENCODE ?=
-# cpu, cuda (an NVIDIA GPU), or cluster: the hosts of the file HOSTS, one a line as cluster.mk has it, which share this folder.
+# cpu, cuda (an NVIDIA GPU), or cluster: the hosts of the file HOSTS, one a line as cluster.mk has it, which share this folder. The number
+# before a host is of the texts that it cuts at the same time, and says nothing of training; see RANKS.
 DEVICE ?= cpu
 HOSTS ?=
 
@@ -56,19 +57,28 @@ RECIPE_elmo-c ?= elmo-c
 RECIPE_elmo-a ?= elmo-c
 RECIPE_elmo-sub ?= elmo-c
 RECIPE_elmo ?= elmo
-# Options of every training; those of one are TRAIN_FLAGS_elmo-c and so on.
+# The lanes of a batch, which ranks share (docs/training.md). A training depends on its lanes, and not on its ranks, nor on the device. By
+# default there are as many as RANKS need, one on one machine. Set them from the start where a run may move to a cluster, or go on with
+# more ranks: LANES=16 serves 1, 2, 4, 8 and 16 ranks.
+LANES ?=
+# Options of every training, and those of one.
 TRAIN_FLAGS ?=
+TRAIN_FLAGS_elmo-c ?=
+TRAIN_FLAGS_elmo-a ?=
+TRAIN_FLAGS_elmo-sub ?=
+TRAIN_FLAGS_elmo ?=
 ENCODE_FLAGS ?=
 # Options of every tool that change no result, such as --threads 8 or --quiet: a change of them runs nothing again.
 COMMON_FLAGS ?=
 
 # What computes: what starts train, and the options of train and encode. A cluster starts train as RANKS processes by MPI, by default
-# one on each host; for hosts with 4 GPUs each, RANKS is 4 times their number, and DEVICE_FLAGS_cluster='--device cuda'. MPICH reads
-# another form of the hosts: MPIEXEC_FLAGS='-hosts a,b'.
+# one for each line of HOSTS, so that a host which is named twice has two; for hosts with 4 GPUs each, RANKS is 4 times their number, and
+# DEVICE_FLAGS_cluster='--device cuda'. MPIEXEC is a command without options. MPIEXEC_FLAGS replace those that name the hosts to Open MPI.
+# MPICH does not take these: MPIEXEC_FLAGS= for this machine alone, else MPIEXEC_FLAGS='-hosts a,b'.
 MPIEXEC ?= mpiexec
 MPIEXEC_FLAGS ?= --hostfile $(OUT)/stages/mpi-hosts
-RANKS ?= $(HOST_COUNT)
-LAUNCH_cluster = $(MPIEXEC) $(MPIEXEC_FLAGS) -n $(RANKS)
+RANKS ?=
+LAUNCH_cluster = $(MPIEXEC) $(MPIEXEC_FLAGS) -n $(RANK_COUNT)
 DEVICE_FLAGS_cuda ?= --device cuda
 DEVICE_FLAGS_cluster ?=
 LAUNCH = $(LAUNCH_$(DEVICE))
@@ -84,11 +94,13 @@ cluster = $(CLUSTER_MAKE) -C $(TRAINING_FOLDER) -f $(abspath $(HERE)cluster.mk) 
 
 # BIN is the folder of the tools; what is done without it, tools.mk says.
 HERE := $(dir $(lastword $(MAKEFILE_LIST)))
+include $(HERE)variables.mk
 include $(HERE)options.mk
 include $(HERE)tools.mk
 
 # Once all that is needed is there: the folders of the training and the held-out files, and how many hosts HOSTS names.
-CHECKED := CORPUS OUT FILES HELD_OUT_FILES VECTORS SYSTEMS ENCODE DEVICE HOSTS MPIEXEC
+CHECKED := CORPUS OUT FILES HELD_OUT_FILES VECTORS SYSTEMS ENCODE DEVICE HOSTS MPIEXEC BIN RANKS LANES EPOCHS SEED FEWEST MERGES \
+    PRESET BATCH $(foreach system,elmo-c elmo-a elmo-sub elmo,PRESET_$(system) BATCH_$(system) RECIPE_$(system))
 FOUND := $(shell $(HERE)one-billion-check.sh $(foreach name,$(CHECKED),$(name)=$(call quoted,$($(name)))) 2>&1)
 ifneq ($(.SHELLSTATUS),0)
 $(error $(FOUND))
@@ -96,6 +108,7 @@ endif
 TRAINING_FOLDER := $(word 1,$(FOUND))
 HELD_OUT_FOLDER := $(word 2,$(FOUND))
 HOST_COUNT := $(word 3,$(FOUND))
+RANK_COUNT := $(or $(RANKS),$(HOST_COUNT))
 
 NAMES := $(shell seq -f 'news.en-%05g-of-00100' $(FILES))
 TEXTS := $(NAMES:%=$(TRAINING_FOLDER)/%)
@@ -215,15 +228,22 @@ SCORED_elmo-a = --table $(OUT)/table --vocab $(OUT)/words.vocab
 SCORED_elmo-sub = --vocab $(OUT)/units.vocab
 SCORED_elmo = --vocab $(OUT)/words.vocab
 
-# Writes the hosts in the form of Open MPI, with as many processes on each; by train's recipe, for that is all that needs it.
-write-hosts = awk -v slots=$$(( ($(RANKS) + $(HOST_COUNT) - 1) / $(HOST_COUNT) )) '$$1 !~ /^\043/ && NF { sub(/[ \t]\043.*/, ""); \
-    host = $$NF; sub(/.*\//, "", host); print (host == ":" ? "localhost" : host) " slots=" slots }' $(HOSTS) > $(OUT)/stages/mpi-hosts
+# Writes the hosts in the form of Open MPI, with as many processes for each line; by train's recipe, for that is all that needs it. Open MPI
+# wants a host once, whatever its user, and knows this machine by each of its names.
+write-hosts = awk -v slots=$$(( ($(RANK_COUNT) + $(HOST_COUNT) - 1) / $(HOST_COUNT) )) -v here="$$(hostname)" '$$1 !~ /^\043/ && NF { \
+    sub(/[ \t]\043.*/, ""); host = $$NF; sub(/.*\//, "", host); name = host; sub(/.*@/, "", name); \
+    if (name == ":" || name == "127.0.0.1" || name == here || index(here, name ".") == 1) host = name = "localhost"; \
+    if (!(name in sum)) hosts[++count] = host; names[host] = name; sum[name] += slots } \
+    END { for (i = 1; i <= count; i++) print hosts[i] " slots=" sum[names[hosts[i]]] }' $(HOSTS) > $(OUT)/stages/mpi-hosts
+
+# With a blank at its end.
+LANE_OPTION = $(if $(LANES),--lanes $(LANES) )
 
 # one-system NAME: its training, its vectors, its scores. Checkpoints of other options, or of an earlier text, are of no use; those of a
 # finished run have served. OUT/stages/NAME.devices says where it was trained.
 define one-system
 OPTIONS_train-$(1) = --preset $$(PRESET_$(1)) --recipe $$(RECIPE_$(1)) --epochs $$(EPOCHS) --batch $$(BATCH_$(1)) --seed $$(SEED) \
-    $$(NETWORK_$(1)) --held-out $(OUT)/validation.$(HELD_$(1)) $$(TRAIN_FLAGS) $$(TRAIN_FLAGS_$(1))
+    $$(LANE_OPTION)$$(NETWORK_$(1)) --held-out $(OUT)/validation.$(HELD_$(1)) $$(TRAIN_FLAGS) $$(TRAIN_FLAGS_$(1))
 TRAIN_$(1) = $(TOOL)train $$(COMMON_FLAGS) $$(DEVICE_FLAGS) $$(OPTIONS_train-$(1))
 $(OUT)/$(1).safetensors: $(TOKENS_$(1)) $(OUT)/validation.$(HELD_$(1)) $(NEEDS_$(1)) \
     $$(call unless-made,train-$(1),$(OUT)/$(1).safetensors) | $(OUT)/stages $(OUT)/runs

@@ -26,6 +26,7 @@ MIN_COUNT ?= 3
 EPOCHS ?= 3
 
 # FIRST is build where that has been a stage, too.
+FIRST ?=
 STAGES = $(FIRST) text tokenize held-out build-vocab fasttext embed-oov train encode
 OPTIONS_text = $(if $(LINES),$(LINES) lines,all) of $(WORDNET)
 OPTIONS_fasttext = -dim $(DIMENSION) -bucket 50000 -minCount $(MIN_COUNT) -epoch $(EPOCHS)

@@ -169,16 +169,16 @@ struct OneBillionTests {
     func aClusterMakesTheSame() async throws {
         var run = try await Run()
         run.variables.merge(["SYSTEMS": "elmo-sub", "FILES": "5"]) { $1 }
-        // Instead of mpiexec: its options, the number of processes, and what is started.
+        // Instead of mpiexec: its options, the number of processes, and what is started. A host that is named twice has the slots of both.
         let result = try await runShell(
             """
-            cd \(run.directory.path); printf '2/:\\n' > hosts.txt
-            printf '%s\\n' '#!/bin/bash' '[ "$1 $(cat $2) $3 $4" = "--hostfile localhost slots=1 -n 1" ] && shift 4 && exec "$@"' > start
+            cd \(run.directory.path); printf '2/:\\n1/:\\n' > hosts.txt
+            printf '%s\\n' '#!/bin/bash' '[ "$1 $(cat $2) $3 $4" = "--hostfile localhost slots=4 -n 4" ] && shift 4 && exec "$@"' > start
             chmod +x start
-            \(run.command(["DEVICE": "cluster", "HOSTS": "hosts.txt", "MPIEXEC": "./start"])) >&2 &&
-            \(run.command(["OUT": "alone"])) >&2 &&
+            \(run.command(["DEVICE": "cluster", "HOSTS": "hosts.txt", "MPIEXEC": "./start", "RANKS": "4", "LANES": "2"])) >&2 &&
+            \(run.command(["OUT": "alone", "LANES": "2"])) >&2 &&
             for file in all.vocab units.vocab elmo-sub.safetensors; do cmp run/$file alone/$file || exit 1; done
-            cat run/stages/elmo-sub.devices; \(run.command([:], "-q"))
+            cat run/stages/elmo-sub.devices; \(run.command(["LANES": "2"], "-q"))
             """)
         #expect(result.status == 0 && result.text == "cluster\n", "\(result.text) \(result.errors)")
     }
@@ -213,6 +213,12 @@ struct OneBillionTests {
         (":", ["DEVICE": "cluster", "HOSTS": "none"], 66, "HOSTS=none: there is no such file"),
         ("echo '#' > empty", ["DEVICE": "cluster", "HOSTS": "empty"], 65, "HOSTS=empty: names no host"),
         (":", ["DEVICE": "cluster", "HOSTS": "hosts.txt", "MPIEXEC": "no-mpiexec"], 69, "no-mpiexec is missing"),
+        (":", ["MPIEXEC": "mpiexec --oversubscribe"], 64, "MPIEXEC=mpiexec --oversubscribe: its options go into MPIEXEC_FLAGS"),
+        (":", ["RANKS": "1.5"], 64, "RANKS=1.5: must be a whole number"), (":", ["LANES": "0"], 64, "LANES=0: --lanes must be from 1"),
+        (":", ["EPOCHS": "x"], 64, "EPOCHS=x: The value 'x' is invalid"), (":", ["EPOCHS": "0"], 64, "EPOCHS=0: --epochs must be above 0"),
+        (":", ["PRESET_elmo": "huge"], 64, "PRESET_elmo=huge: The value 'huge' is invalid"),
+        (":", ["OUT": "/proc/none"], 73, "OUT=/proc/none cannot be made or written"),
+        (":", ["EPOCH": "3"], 64, "there is no variable EPOCH; the nearest is EPOCHS"),
     ] as [(String, [String: String], Int, String)])
     func refused(change: String, variables: [String: String], status: Int, hint: String) async throws {
         func named(_ text: String) -> String { text.replacing("TRAINING", with: Run.training).replacing("HELDOUT", with: Run.heldOut) }
