@@ -65,7 +65,7 @@ let package = Package(
             ["NetworkArguments", "Encoding", "ELMoWeights", "Model", "Kernels", "WordVectors", "Subwords", "Tokenization", "HDF5", "Shards", "Files", "Parallel"]),
         tool(
             "bench",
-            ["Benchmarking", "NetworkArguments", "CUDA", "Probing", "Training", "Encoding", "Subwords", "Model", "WordVectors", "Kernels",
+            ["Benchmarking", "NetworkArguments", "CUDA", "Probing", "Tasks", "Training", "Encoding", "Subwords", "Model", "WordVectors", "Kernels",
              "Shards", "Files", "Parallel"]),
         library("ToolSupport", ["Files", "Shards", "Parallel", argumentParser]),
         library("NetworkArguments", ["Model", "CUDA", "Kernels", "Files", argumentParser]),
@@ -83,6 +83,10 @@ let package = Package(
             "Probing",
             ["Encoding", "Model", "Layers", "Kernels", "WordVectors", "Subwords", "Tokenization", "Shards", "Files", "Parallel"]),
         library(
+            "Tasks",
+            ["Differentiation", "Probing", "Encoding", "Model", "Layers", "Kernels", "WordVectors", "Subwords", "Tokenization", "HDF5", "Shards",
+             "Files", "Parallel"]),
+        library(
             "Benchmarking",
             ["Training", "Encoding", "Model", "Layers", "CUDA", "Kernels", "WordVectors", "Vocabulary", "Tokenization",
              "Shards", "Files", "Parallel"]),
@@ -92,6 +96,8 @@ let package = Package(
 
         // Networks, from the whole encoder down to the arithmetic.
         library("Model", ["Layers", "Kernels", "Shards", "Files", "Parallel"]),
+        // Networks of tasks: the same operations, differentiated as they ran.
+        library("Differentiation", ["Layers", "Kernels", "Parallel"]),
         library("Layers", ["Kernels", "Parallel"]),
         .target(
             name: "CUDA", dependencies: ["Kernels", "Files", "Parallel"],
@@ -119,6 +125,8 @@ let package = Package(
         .executableTarget(name: "RankProbe", dependencies: ["MessagePassing", "Files", "Parallel"], path: "Tests/RankProbe", swiftSettings: settings),
         .target(name: "PlainBackend", dependencies: ["Kernels"], path: "Tests/PlainBackend", swiftSettings: settings),
         tests("ParallelTests", ["Parallel"]),
+        tests("TasksTests", ["Tasks", "Differentiation", "Probing", "Shards", "Layers", "Kernels", "Files", "Parallel", "TestSupport"]),
+        tests("DifferentiationTests", ["Differentiation", "Layers", "Kernels", "Parallel"]),
         tests("MessagePassingTests", ["MessagePassing", "TestSupport"]),
         tests("FilesTests", ["Files", "TestSupport"]),
         tests("HDF5Tests", ["HDF5", "Shards", "Files", "TestSupport"]),

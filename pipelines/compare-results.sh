@@ -13,21 +13,12 @@ here=$(cd "$(dirname "$0")" && pwd)
 out=$1
 shift
 cd "$out/runs"
-# quoted TEXT: as a string of JSON.
-quoted() { local text=${1//\\/\\\\}; text=${text//\"/\\\"}; printf '"%s"' "${text//[[:cntrl:]]/ }"; }
-
 # last NAME LOG: a field of the last line of training.
 last() { grep '"event":"train"' "$2" | tail -n 1 | sed -n "s/.*\"$1\":\([-+0-9.eE]*\).*/\1/p"; }
 # perEpoch LOG: positions of a pass over the text.
 perEpoch() { awk -v words="$(last words "$1")" -v epoch="$(last epoch "$1")" 'BEGIN { printf "%.0f", words / epoch }'; }
 
-# The processor, called as the benchmarks call it.
-processor=$(awk -F' *: *' '{ gsub(/[ \t]+/, " "); sub(/ $/, "", $1); if (!($1 in field)) field[$1] = $2 }
-    END { print field["model name"] (field["cpu family"] != "" && field["model"] != "" ? \
-        ", family " field["cpu family"] ", model " field["model"] : "") }' /proc/cpuinfo)
-printf '{"command":%s,"date":"%s","event":"machine","processor":%s,"text":%s,"threads":%d,"version":%s}\n' \
-    "$(quoted "${COMMAND:-make -f pipelines/compare.mk}")" "$(date +%F)" "$(quoted "$processor")" "$(quoted "${TEXT:-}")" "$(nproc)" \
-    "$(quoted "${VERSION:-}")"
+COMMAND=${COMMAND:-make -f pipelines/compare.mk} "$here/machine-record.sh"
 for system in "$@"; do
     for seed in $SEEDS; do
         log=$system-$seed.words.jsonl

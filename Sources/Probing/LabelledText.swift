@@ -1,4 +1,4 @@
-import Files
+public import Files
 import Tokenization
 
 /// Text with a label for every word, in the columns of CoNLL's shared tasks: a word a line, what belongs to it in columns with
@@ -7,6 +7,8 @@ public struct LabelledText: Sendable {
     public struct Sentence: Sendable, Equatable {
         public var words: [String] = []
         public var labels: [String] = []
+        /// The line of the first word, from 1; the others are on the lines behind it.
+        public var line = 0
     }
 
     /// The name that the user gave to the file.
@@ -50,6 +52,7 @@ public struct LabelledText: Sendable {
                     lines.name, "line \(lines.number)",
                     "has \(columns.count) columns, and those before \(column); --column says where the labels are")
             }
+            if sentence.words.isEmpty { sentence.line = lines.number }
             sentence.words.append(columns[wordColumn - 1])
             sentence.labels.append(columns[column - 1])
         }
@@ -70,13 +73,16 @@ public struct LabelledText: Sendable {
         let isLine = try lines.next { line in
             let fields = line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
             let texts = line.contains(0) ? [] : fields.compactMap { String(validating: $0, as: UTF8.self) }
-            guard texts.count == fields.count else { throw Self.notText(line, lines) }
+            guard texts.count == fields.count else { throw ToolError.notText(line, lines) }
             columns = texts
         }
         return isLine ? columns : nil
     }
+}
 
-    private static func notText(_ line: UnsafeRawBufferPointer, _ lines: LineReader) -> ToolError {
+extension ToolError {
+    /// The error for a line that a reader has just given and that is not text: it names the byte and what is wrong with it.
+    public static func notText(_ line: UnsafeRawBufferPointer, _ lines: LineReader) -> ToolError {
         do {
             _ = try Tokenizer(mode: .whitespace).tokenize(line)
         } catch let error as TextError {

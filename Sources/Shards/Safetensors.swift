@@ -40,24 +40,31 @@ public enum Safetensors {
         _ tensors: [SafetensorsOutput], metadata: [String: String], to output: OutputFile
     ) throws {
         let tensors = tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+        try writeHeader(tensors.map { ($0.name, $0.type, $0.shape, $0.bytes.count) }, metadata: metadata, to: output)
+        for tensor in tensors { try output.write(tensor.bytes) }
+    }
+
+    /// Writes what comes before the bytes of the tensors, which the caller writes in the order given: that of their names. Throws
+    /// `ToolError` with status `ioError`.
+    public static func writeHeader(
+        _ tensors: [(name: String, type: String, shape: [Int], bytes: Int)], metadata: [String: String], to output: OutputFile
+    ) throws {
         var header = "{\"__metadata__\":{"
         header += metadata.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
             .map { "\(jsonString($0.key)):\(jsonString($0.value))" }.joined(separator: ",")
         header += "}"
         var offset = 0
         for tensor in tensors {
-            let bytes = tensor.bytes.count
             let shape = tensor.shape.map(String.init).joined(separator: ",")
             header += ",\(jsonString(tensor.name)):{\"dtype\":\"\(tensor.type)\",\"shape\":[\(shape)],"
-            header += "\"data_offsets\":[\(offset),\(offset + bytes)]}"
-            offset += bytes
+            header += "\"data_offsets\":[\(offset),\(offset + tensor.bytes)]}"
+            offset += tensor.bytes
         }
         header += "}"
         header += String(repeating: " ", count: (8 - header.utf8.count % 8) % 8)
         let length = UInt64(header.utf8.count).littleEndian
         try withUnsafeBytes(of: length) { try output.write($0) }
         try output.write(header)
-        for tensor in tensors { try output.write(tensor.bytes) }
     }
 }
 

@@ -68,6 +68,10 @@ struct CommandLines {
         case "bench probe":
             return [samples.model, "--train", samples.labelled, "--test", samples.labelled, "--table", samples.table, "--epochs", "1",
                 "--seeds", "1"] + output + common
+        case "bench task":
+            return ["ner", "--train", samples.entities, "--dev", samples.entities, "--table", samples.table, "--size", "small", "--epochs", "1",
+                "--cache", "cache"] + output + common
+        case "bench task-table": return [samples.results] + output + common
         default: return nil
         }
     }
@@ -103,6 +107,8 @@ struct CommandLines {
             return ([], ["--text"])
         case ("bench scaling", "--megabytes"): return ([], ["--text"])
         case ("bench probe", "--bpe"): return ([], [])
+        case ("bench task", "--bpe"): return ([("--model", samples.model)], [])
+        case ("bench task", "--subtrees"): return ([], [])
         case ("bench score", "--word"): return ([("--next", "3")], [])
         default: return ([], [])
         }

@@ -22,6 +22,7 @@ enum ResultLines {
         quality("ELMo-C", 1, 0.21), quality("ELMo-C", 2, 0.22), quality("ELMo", 1, 0.2), quality("ELMo", 2, 0.21),
         curve(1000, 20, 0.2), curve(2000, 40, 0.4), curve(3000, 60, 0.5),
         probe("word vectors", 1, 0.7), probe("word vectors", 2, 0.6), probe("ELMo-C", 1, 0.81), probe("ELMo-C", 2, 0.73),
+        task("word vectors", 1, 3), task("word vectors", 2, 2), task("ELMo-C", 1, 4), task("ELMo-C", 2, 4),
     ]
 
     static let all = lines.map { $0 + "\n" }.joined()
@@ -49,6 +50,14 @@ enum ResultLines {
         {"event":"curve","system":"ELMo-C","seed":1,"words":\(words),"seconds":\(seconds),"top1":0.1,"top10":\(top10),\
         "candidatePerplexity":\(100 / top10),"loss":0.61,"constantLoss":0.72,"unigramTop1":0.15,"unigramTop10":0.39,\
         "unigramPerplexity":500.5,"positions":28500}
+        """
+    }
+
+    private static func task(_ system: String, _ seed: Int, _ correct: Int) -> String {
+        """
+        {"event":"task","system":"\(system)","task":"ner","measure":"F1","statistic":"f1","value":\(Double(correct) / 5),"dev":0.8,\
+        "details":{"precision":0.8,"recall":0.8},"taskSeed":\(seed),"epoch":3,"epochs":5,"secondsOfEpoch":1.5,"wordsPerSecond":1000,\
+        "bytes":100000,"units":[[\(correct - 1),3,3],[1,2,2]]}
         """
     }
 

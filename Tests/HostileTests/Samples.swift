@@ -32,6 +32,8 @@ struct Samples: Sendable {
     var elmoWeights: String { directory.file("elmo.hdf5") }
     /// Labelled text, and results of benchmarks.
     var labelled: String { directory.file("labelled") }
+    /// Text whose words are named entities or not.
+    var entities: String { directory.file("entities") }
     var results: String { directory.file("results") }
 
     static let shared = Task { try await Samples() }
@@ -58,6 +60,8 @@ struct Samples: Sendable {
         try directory.write("vectors.vec", "\(Self.lexicon.count) 6\n" + Self.lexicon.map(Self.vector).joined())
         try directory.write("words", Self.lexicon.map { $0 + "\n" }.joined())
         try directory.write("labelled", Self.corpus.map { $0.map { "\($0) \($0.utf8.count % 2)\n" }.joined() + "\n" }.joined())
+        try directory.write(
+            "entities", Self.corpus.map { $0.map { "\($0) \($0.utf8.count % 3 == 0 ? "B-LONG" : "O")\n" }.joined() + "\n" }.joined())
         try directory.write("results", ResultLines.all)
         // Without h5py the options are refused with a file that is not there.
         if try await Python.has("h5py", "numpy") {

@@ -24,6 +24,12 @@ import Testing
             Reference(
                 testDescription: "torch.optim.Adagrad(lr=0.2, initial_accumulator_value=1, eps=0)", optimizer: Adagrad(),
                 rate: 0.2, expected: [-0.001337126, 0.724433661, 1.442166328]),
+            Reference(
+                testDescription: "torch.optim.Adadelta(rho=0.95)", optimizer: Adadelta(), rate: 1,
+                expected: [0.001420202, 0.696739793, 1.401473522]),
+            Reference(
+                testDescription: "torch.optim.Adadelta(lr=0.5, rho=0.9)", optimizer: Adadelta(rho: 0.9), rate: 0.5,
+                expected: [0.000547703, 0.698826194, 1.400521636]),
         ]
     }
 
@@ -44,6 +50,23 @@ import Testing
         #expect(abs(memory.first.start[0] - 0.1) < 1e-7)
         #expect(abs(memory.second.start[0] - 0.001) < 1e-8)
         #expect(abs(memory.weights.start[0] + 0.5) < 1e-5)
+    }
+
+    @Test func adadeltaOfNoGradientChangesNothing() {
+        let memory = Memory(count: 3, Adadelta())
+        memory.weights.fill(0.5)
+        Adadelta().update(memory.run, OptimizerStep(number: 1, rate: 1), on: ProcessorBackend())
+        #expect(Array(memory.weights.elements) == [0.5, 0.5, 0.5])
+        #expect(Array(memory.first.elements) == [0, 0, 0] && Array(memory.second.elements) == [0, 0, 0])
+    }
+
+    @Test func adadeltaClearsTheGradientAndScalesIt() {
+        let memory = Memory(count: 1, Adadelta())
+        memory.gradients.start[0] = 4
+        Adadelta().update(memory.run, OptimizerStep(number: 1, rate: 0.5, scale: 0.25, weightDecay: 0.1), on: ProcessorBackend())
+        #expect(memory.gradients.start[0] == 0)
+        #expect(abs(memory.first.start[0] - 0.05) < 1e-7)
+        #expect(abs(memory.weights.start[0] + 0.5 * sqrt(1e-6 / 0.050001)) < 1e-7)
     }
 
     @Test func adagradOfNoGradientChangesNothing() {

@@ -1,0 +1,26 @@
+// Sums of rows into rows that several of them share. Threads each take some columns, so that no two add to the same number, and the order
+// of the sums is that of the rows.
+
+/// target += factor * source
+@inline(__always)
+func addRow(_ source: UnsafePointer<Float>, times factor: Float, to target: UnsafeMutablePointer<Float>, _ columns: Range<Int>) {
+    for index in columns { target[index] += factor * source[index] }
+}
+
+/// target += one * other
+@inline(__always)
+func addProduct(
+    _ one: UnsafePointer<Float>, _ other: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, _ columns: Range<Int>
+) {
+    for index in columns { target[index] += one[index] * other[index] }
+}
+
+extension Range<Int> {
+    /// The range in pieces of at most `size`.
+    func pieces(of size: Int) -> [Range<Int>] {
+        stride(from: lowerBound, to: upperBound, by: size).map { $0..<Swift.min(upperBound, $0 + size) }
+    }
+}
+
+/// Columns that a thread takes at a time.
+let columnsTogether = 32

@@ -1,0 +1,72 @@
+import Files
+public import Kernels
+internal import Layers
+
+/// A system that learns a task: from texts, vectors and seeds to scores.
+public struct TaskRun<Task: LabelledTask> {
+    /// A text with its vectors.
+    public struct Side {
+        public let text: Task.Text
+        public let vectors: CachedVectors
+
+        public init(_ text: Task.Text, _ vectors: CachedVectors) { (self.text, self.vectors) = (text, vectors) }
+    }
+
+    /// What one seed has come to.
+    public struct Result {
+        public let seed: UInt64
+        public let outcome: TaskTrainer<Task.Network>.Outcome
+        public let development: TaskScore
+        /// `nil` without a test set.
+        public let test: TaskScore?
+        /// Seconds of training a pass, the median, and words a second.
+        public let secondsOfEpoch, wordsPerSecond: Double
+        public let bytes: Int
+    }
+
+    public let task: Task
+    public let size: TaskSize
+    public let schedule: TaskSchedule
+    private let backend: ProcessorBackend
+
+    public init(_ task: Task, size: TaskSize, schedule: TaskSchedule, on backend: ProcessorBackend) {
+        (self.task, self.size, self.schedule, self.backend) = (task, size, schedule, backend)
+    }
+
+    /// A network with the weights that training begins with.
+    public func trainer(_ form: VectorForm, seed: UInt64) -> TaskTrainer<Task.Network> {
+        TaskTrainer(schedule, seed: seed, on: backend) { task.network(form, size: size, in: &$0) }
+    }
+
+    /// Learns from the training text. Throws what `TaskTrainer.train` throws.
+    public func learn(
+        _ training: Side, development: Side, test: Side?, seed: UInt64, shouldStop: () -> Bool,
+        onProgress: (TaskTrainer<Task.Network>.Progress) -> Void
+    ) throws -> (result: Result, trainer: TaskTrainer<Task.Network>) {
+        let trainer = trainer(training.vectors.form, seed: seed)
+        var seconds: [Double] = [], words = 0
+        let outcome = try trainer.train(
+            try task.examples(of: training.text, training: true), training.vectors, shouldStop: shouldStop,
+            development: { try score($0, development).value },
+            onProgress: { progress in
+                seconds.append(progress.seconds)
+                words = max(words, progress.words)
+                onProgress(progress)
+            })
+        let median = seconds.sorted()[seconds.count / 2]
+        let result = Result(
+            seed: seed, outcome: outcome, development: try score(trainer, development), test: try test.map { try score(trainer, $0) },
+            secondsOfEpoch: median, wordsPerSecond: Double(words) / max(1e-9, median), bytes: trainer.bytes)
+        return (result, trainer)
+    }
+
+    /// The score of a network on a text.
+    public func score(_ trainer: TaskTrainer<Task.Network>, _ side: Side) throws -> TaskScore {
+        task.score(try predict(trainer, side), of: side.text)
+    }
+
+    /// What a network finds in a text.
+    public func predict(_ trainer: TaskTrainer<Task.Network>, _ side: Side) throws -> [Task.Network.Prediction] {
+        trainer.predict(try task.examples(of: side.text, training: false), side.vectors)
+    }
+}

@@ -1,0 +1,161 @@
+import Differentiation
+import Files
+@_spi(HostMemory) public import Kernels
+public import Layers
+internal import Parallel
+
+/// The training of a task network: passes over the examples in random batches, the best of which, by the score on a development set, counts.
+public final class TaskTrainer<Network: TaskNetwork> {
+    public let network: Network
+    public let parameters: ParameterStore
+    private let schedule: TaskSchedule
+    private let tape: Tape
+    private let seed: UInt64
+    private let mix: [Parameter]
+    private let best: FloatBuffer
+
+    /// What is known after each pass over the training set.
+    public struct Progress: Sendable {
+        /// From 1.
+        public let epoch: Int
+        /// The mean loss of a batch.
+        public let loss: Double
+        public let score: Double
+        public let isBest: Bool
+        public let rate: Double
+        /// Seconds of training, without the scoring.
+        public let seconds: Double
+        public let words: Int
+    }
+
+    /// The end of training.
+    public struct Outcome: Sendable {
+        /// The pass that counts, from 1, its score, and the passes that there were.
+        public let bestEpoch: Int
+        public let bestScore: Double
+        public let epochs: Int
+    }
+
+    /// - Parameter make: declares the network in a plan.
+    public init(
+        _ schedule: TaskSchedule, seed: UInt64, on backend: ProcessorBackend, _ make: (inout Plan) -> (Network, VectorInput)
+    ) {
+        self.schedule = schedule
+        self.seed = seed
+        var plan = Plan(backend, capacity: WindowCapacity(batch: 1, rows: 1), isTraining: true)
+        let input: VectorInput
+        (network, input) = make(&plan)
+        mix = [input.weights, input.gain].compactMap { $0 }
+        let rule: any Optimizer = switch schedule.rule {
+        case .adam: Adam(epsilon: 1e-8)
+        case .adadelta: Adadelta()
+        }
+        parameters = ParameterStore(plan.own, training: rule, backend: backend)
+        best = FloatBuffer(count: parameters.values.count)
+        tape = Tape(parameters, on: backend)
+        var random = Random(seed: seed, stream: "task weights")
+        network.initialize(parameters, random: &random)
+    }
+
+    /// Bytes of the network and of the largest batch.
+    public var bytes: Int { parameters.bytes + best.bytes + tape.bytes }
+
+    /// Trains until the score no longer grows, and leaves the network with the weights of the best pass.
+    /// - Parameters:
+    ///   - development: gives the score of predictions for the development set.
+    ///   - shouldStop: asked between batches; true ends training as if patience were at its end.
+    /// Throws `ToolError` with status `dataError` if a loss or a gradient is no number.
+    public func train(
+        _ examples: [Network.Example], _ vectors: some FrozenVectors, shouldStop: () -> Bool = { false },
+        development: (TaskTrainer) throws -> Double, onProgress: (Progress) -> Void
+    ) throws -> Outcome {
+        var step = 0, rate = schedule.rate, bestScore = -Double.infinity, bestEpoch = 0, sinceHalving = 0, epoch = 0
+        while epoch < schedule.epochs && epoch - bestEpoch < schedule.patience {
+            epoch += 1
+            let start = monotonicSeconds()
+            var loss = 0.0, words = 0, count = 0, isStopped = false
+            for batch in batches(examples, epoch: epoch) {
+                isStopped = shouldStop()
+                if isStopped { break }
+                step += 1
+                loss += try learn(batch.map { examples[$0] }, vectors, step: step, rate: rate, epoch: epoch)
+                count += 1
+                for index in batch { words += network.length(of: examples[index]) }
+            }
+            if isStopped && epoch > 1 {
+                epoch -= 1
+                break
+            }
+            let seconds = monotonicSeconds() - start, score = try development(self), isBest = score > bestScore
+            if isBest {
+                (bestScore, bestEpoch, sinceHalving) = (score, epoch, 0)
+                best.copy(from: parameters.values)
+            } else {
+                sinceHalving += 1
+            }
+            onProgress(
+                Progress(
+                    epoch: epoch, loss: loss / Double(max(1, count)), score: score, isBest: isBest, rate: rate, seconds: seconds,
+                    words: words))
+            if let patience = schedule.halvingPatience, sinceHalving > patience {
+                rate /= 2
+                sinceHalving = 0
+            }
+            if isStopped { break }
+        }
+        parameters.values.copy(from: best)
+        return Outcome(bestEpoch: bestEpoch, bestScore: bestScore, epochs: epoch)
+    }
+
+    /// Learns from one batch. Returns its mean loss.
+    private func learn(
+        _ batch: [Network.Example], _ vectors: some FrozenVectors, step: Int, rate: Double, epoch: Int
+    ) throws -> Double {
+        tape.begin(.training(seed: seed, step: step))
+        network.addLoss(batch, vectors, on: tape)
+        tape.backward()
+        if schedule.mixPenalty > 0 { addPenalty() }
+        if let bound = schedule.greatestElement { tape.backend.clip(parameters.gradients(0..<parameters.values.count), to: bound) }
+        let norm = parameters.update(ParameterStore.Update(step: step, rate: Float(rate), clip: schedule.greatestNorm))
+        guard tape.loss.isFinite && norm.isFinite else {
+            throw ToolError(
+                .dataError,
+                "training stopped in pass \(epoch), batch \(step): the \(tape.loss.isFinite ? "gradient" : "loss") is no number; a smaller "
+                    + "--rate may help")
+        }
+        return tape.loss
+    }
+
+    /// Adds the gradient of the penalty, twice the weights times its factor.
+    private func addPenalty() {
+        for parameter in mix {
+            let values = parameters.value(parameter), gradient = parameters.gradient(parameter)
+            for index in 0..<values.columns { gradient.start[index] += Float(2 * schedule.mixPenalty) * values.start[index] }
+        }
+    }
+
+    /// Batches of examples of about the same length, in random order.
+    private func batches(_ examples: [Network.Example], epoch: Int) -> [[Int]] {
+        var random = Random(seed: seed, stream: "task batches", number: epoch)
+        // Lengths are blurred by a tenth, so that batches differ from pass to pass.
+        let keys = examples.map { Double(network.length(of: $0)) * random.uniform(in: 0.9..<1.1) }
+        let order = examples.indices.sorted { (keys[$0], $0) < (keys[$1], $1) }
+        var batches = stride(from: 0, to: order.count, by: schedule.batch).map { Array(order[$0..<min(order.count, $0 + schedule.batch)]) }
+        batches.shuffle(using: &random)
+        return batches
+    }
+
+    /// What the network finds for each example.
+    public func predict(_ examples: [Network.Example], _ vectors: some FrozenVectors) -> [Network.Prediction] {
+        let order = examples.indices.sorted { (network.length(of: examples[$0]), $0) < (network.length(of: examples[$1]), $1) }
+        var predictions = [Network.Prediction?](repeating: nil, count: examples.count)
+        for first in stride(from: 0, to: order.count, by: schedule.batch) {
+            let batch = order[first..<min(order.count, first + schedule.batch)]
+            tape.begin(.inference)
+            for (index, prediction) in zip(batch, network.predict(batch.map { examples[$0] }, vectors, on: tape)) {
+                predictions[index] = prediction
+            }
+        }
+        return predictions.compactMap { $0 }
+    }
+}

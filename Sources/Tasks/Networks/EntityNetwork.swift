@@ -1,0 +1,109 @@
+public import Differentiation
+@_spi(HostMemory) public import Kernels
+public import Layers
+
+/// The network for named entities of Peters et al. (2018), after Lample et al. (2016) and Ma and Hovy (2016), with the settings of
+/// AllenNLP's configuration for ELMo:
+///
+///     words     mix of frozen layers, the word's own vector, 128 filters of 3 letters
+///     encoder   two bidirectional LSTM layers of 200 cells a direction
+///     labels    conditional random field over BIOUL labels
+///
+/// Half of the units are dropped before, between and behind the LSTM layers.
+public struct EntityNetwork: TaskNetwork {
+    /// A sentence, with the label of each word.
+    public struct Example: Sendable {
+        public let sentence: Int
+        /// The letters of each word, as rows of the table of characters.
+        public let letters: [[Int32]]
+        public let labels: [Int32]
+
+        public init(sentence: Int, letters: [[Int32]], labels: [Int32]) {
+            (self.sentence, self.letters, self.labels) = (sentence, letters, labels)
+        }
+    }
+
+    public let input: VectorInput
+    private let filters: CharacterFilters
+    private let layers: [BidirectionalLSTM]
+    private let weight, bias: Parameter
+    private let field: ConditionalRandomField
+    private let constraints: ConditionalRandomField.Constraints
+    private let dropout: Float = 0.5
+
+    /// - Parameters:
+    ///   - letters: rows of the table of characters.
+    ///   - constraints: labels that may follow each other.
+    public init(
+        _ form: VectorForm, letters: Int, constraints: ConditionalRandomField.Constraints, size: TaskSize, in plan: inout Plan
+    ) {
+        let isSmall = size == .small, cells = isSmall ? 100 : 200, labels = constraints.starts.count
+        input = VectorInput(form, in: &plan)
+        filters = CharacterFilters("words", alphabet: letters, size: 16, width: 3, count: isSmall ? 32 : 128, in: &plan)
+        var inputs = input.size + filters.count, layers: [BidirectionalLSTM] = []
+        for number in 1...(isSmall ? 1 : 2) {
+            layers.append(BidirectionalLSTM("encoder.layer\(number)", inputs: inputs, size: cells, in: &plan))
+            inputs = 2 * cells
+        }
+        self.layers = layers
+        weight = plan.parameter("labels.weight", [inputs, labels])
+        bias = plan.parameter("labels.bias", [labels])
+        field = ConditionalRandomField("labels", labels: labels, in: &plan)
+        self.constraints = constraints
+    }
+
+    public static func schedule(_ size: TaskSize) -> TaskSchedule {
+        var schedule = TaskSchedule(rate: 0.001, batch: 64, epochs: 75, patience: 25)
+        if size == .small { (schedule.epochs, schedule.patience) = (20, 5) }
+        schedule.greatestNorm = 5
+        schedule.mixPenalty = 0.1
+        return schedule
+    }
+
+    public func initialize(_ parameters: ParameterStore, random: inout Random) {
+        input.initialize(parameters)
+        filters.initialize(parameters, random: &random)
+        for layer in layers { layer.initialize(parameters, random: &random) }
+        parameters.fillGlorot(weight, inputs: weight.shape[0], outputs: weight.shape[1], random: &random)
+        parameters.fill(bias, with: 0)
+        field.initialize(parameters, random: &random)
+    }
+
+    public func length(of example: Example) -> Int { example.labels.count }
+
+    public func addLoss(_ batch: [Example], _ vectors: some FrozenVectors, on tape: Tape) {
+        let sentences = Sequences(batch.map(\.labels.count), on: tape)
+        field.addLoss(scores(batch, sentences, vectors, on: tape), labels: batch.flatMap(\.labels), sentences, on: tape)
+    }
+
+    /// The labels of each sentence.
+    public func predict(_ batch: [Example], _ vectors: some FrozenVectors, on tape: Tape) -> [[Int32]] {
+        let sentences = Sequences(batch.map(\.labels.count), on: tape)
+        let scores = scores(batch, sentences, vectors, on: tape)
+        let labels = field.decode(scores.value, sentences, constraints, tape.parameters, pool: tape.backend.pool)
+        return batch.indices.map { Array(labels[sentences.rows(of: $0)]) }
+    }
+
+    /// The scores of the labels at each word: [rows, labels].
+    private func scores(_ batch: [Example], _ sentences: Sequences, _ vectors: some FrozenVectors, on tape: Tape) -> Node {
+        let frozen = input.forward(batch.map { vectors.rows(of: $0.sentence) }, on: tape)
+        var states = tape.concatenate([frozen, lettersOfWords(batch, on: tape)])
+        states = tape.drop(states, rate: dropout)
+        for layer in layers { states = tape.drop(layer.forward(states, sentences, on: tape), rate: dropout) }
+        return tape.multiply(states, by: weight, bias: bias)
+    }
+
+    /// The features of the words' letters, which are made once for words that are spelled alike.
+    private func lettersOfWords(_ batch: [Example], on tape: Tape) -> Node {
+        var places: [[Int32]: Int] = [:], words: [[Int32]] = [], rows: [Int] = []
+        for word in batch.lazy.flatMap(\.letters) {
+            let place = places[word] ?? words.count
+            if place == words.count {
+                places[word] = place
+                words.append(word)
+            }
+            rows.append(place)
+        }
+        return tape.gather(tape.numbers(rows), of: filters.forward(words, on: tape))
+    }
+}

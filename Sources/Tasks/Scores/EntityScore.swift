@@ -1,0 +1,26 @@
+public import Probing
+
+/// How many named entities were found, by their borders and type, as the script conlleval counts them (Tjong Kim Sang and De Meulder 2003).
+public struct EntityScore: Sendable, Equatable {
+    /// The counts of each type that was expected or found.
+    public private(set) var types: [String: SpanCounts] = [:]
+    /// Those of all types together: the score that is published is its `f1`.
+    public private(set) var total = SpanCounts()
+
+    public init() {}
+
+    /// Takes a sentence: for each word a label in BIOUL. Predicted labels that cannot follow one another are read as by
+    /// `EntityLabels.spans`.
+    public mutating func add(predicted: [String], expected: [String]) {
+        precondition(predicted.count == expected.count, "a label for each word")
+        add(predicted: EntityLabels.spans(of: predicted), expected: EntityLabels.spans(of: expected))
+    }
+
+    /// Takes a sentence's spans.
+    public mutating func add(predicted: [LabelledSpans.Span], expected: [LabelledSpans.Span]) {
+        total.add(found: predicted, expected: expected)
+        for span in predicted { types[span.type, default: SpanCounts()].found += 1 }
+        for span in expected { types[span.type, default: SpanCounts()].expected += 1 }
+        for span in Set(predicted).intersection(expected) { types[span.type, default: SpanCounts()].correct += 1 }
+    }
+}

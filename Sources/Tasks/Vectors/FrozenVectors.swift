@@ -1,0 +1,29 @@
+@_spi(HostMemory) public import Kernels
+
+/// What the vectors of a word are made of: the layers of an encoder, and the word's own vector.
+public struct VectorForm: Sendable, Equatable {
+    /// Layers of the encoder, and the numbers of each; no layers if there is no encoder.
+    public let layers, width: Int
+    /// Numbers of the word's own vector; 0 if there is none.
+    public let wordWidth: Int
+
+    public init(layers: Int, width: Int, wordWidth: Int) { (self.layers, self.width, self.wordWidth) = (layers, width, wordWidth) }
+
+    /// Numbers of a word: the layers one after the other, then its own vector.
+    public var columns: Int { layers * width + wordWidth }
+}
+
+/// The vectors of the words of many sentences, which no task changes.
+public protocol FrozenVectors: Sendable {
+    var form: VectorForm { get }
+    /// The vectors of a sentence, by its number: [words, form.columns]. Valid as long as this object.
+    func rows(of sentence: Int) -> Matrix
+}
+
+extension VectorForm: CustomStringConvertible {
+    public var description: String {
+        let layers = layers > 0 ? "\(self.layers) x \(width) numbers" : ""
+        let words = wordWidth > 0 ? "\(wordWidth) of the word" : ""
+        return [layers, words].filter { !$0.isEmpty }.joined(separator: " and ")
+    }
+}

@@ -1,0 +1,122 @@
+public import Encoding
+import Files
+@_spi(HostMemory) import Kernels
+import Model
+import Probing
+import Shards
+public import WordVectors
+
+/// Where the vectors of a task's words come from: an encoder, whose layers the task mixes, or files that another program has made; a table
+/// of word vectors; or both.
+///
+/// Vectors of sentences are made once, and kept in a cache under the digests of what they were made of and by.
+public final class VectorSource {
+    public let form: VectorForm
+    /// The name of the encoder or the table, for messages.
+    public let name: String
+    private let model: LoadedModel?
+    /// True if the layers of each text come from a file.
+    private let readsFiles: Bool
+    private let words: (table: EmbeddingTable, name: String)?
+
+    /// - Parameter words: the table whose vectors stand beside the encoder's, or alone.
+    public init(model: LoadedModel?, words: (table: EmbeddingTable, name: String)?) {
+        precondition(model != nil || words != nil, "vectors come from somewhere")
+        (self.model, self.words, readsFiles) = (model, words, false)
+        name = model?.name ?? words?.name ?? ""
+        form = VectorForm(
+            layers: model?.encoder.layerCount ?? 0, width: model?.encoder.layerWidth ?? 0, wordWidth: words?.table.dimension ?? 0)
+    }
+
+    /// Vectors that come with each text.
+    /// - Parameter first: one of the files, which must all have as many layers and numbers.
+    public init(_ first: ImportedVectors, words: (table: EmbeddingTable, name: String)?) {
+        (model, self.words, readsFiles, name) = (nil, words, true, first.name)
+        form = VectorForm(layers: first.layers, width: first.width, wordWidth: words?.table.dimension ?? 0)
+    }
+
+    /// The vectors of a text's sentences, from the cache or made now.
+    /// - Parameters:
+    ///   - text: the name of the text, for messages.
+    ///   - file: those of this text, of a source that reads files.
+    ///   - onProgress: told of the words that are done.
+    /// Throws `ToolError`: `dataError` for a vector that is not of numbers, and what encoder, table and cache throw.
+    public func vectors(
+        of sentences: [[String]], text: String, file: ImportedVectors? = nil, in cache: VectorCache, onProgress: @escaping (Int) -> Void = { _ in }
+    ) throws -> CachedVectors {
+        precondition(readsFiles == (file != nil), "files come with every text or with none")
+        if let file, (file.layers, file.width) != (form.layers, form.width) {
+            throw ToolError(
+                .configuration, "\(file.name): has \(file.layers) layers of \(file.width) numbers, and \(name) \(form.layers) of \(form.width)")
+        }
+        var digest = XXH64()
+        for sentence in sentences {
+            for word in sentence {
+                var word = word + "\0"
+                word.withUTF8 { digest.update(UnsafeRawBufferPointer($0)) }
+            }
+            withUnsafeBytes(of: UInt8(ascii: "\n")) { digest.update($0) }
+        }
+        let key = [
+            "text \(String(digest.digest(), radix: 16))", model.map { "model \($0.digest)" }, try file.map { "file \(try $0.digest())" },
+            model?.table.map { "table \(String($0.table.digest, radix: 16))" }, words.map { "words \(String($0.table.digest, radix: 16))" },
+        ].compactMap { $0 }.joined(separator: ", ")
+        return try cache.vectors(key: key, form: form, lengths: sentences.map(\.count)) { take in
+            var done = 0
+            let memory = RowBuffer()
+            func add(_ words: [String], _ layers: [Float]) throws {
+                let matrix = memory.matrix(rows: words.count, columns: form.columns)
+                try fill(matrix, words, layers, text)
+                try take(matrix)
+                done += words.count
+                onProgress(done)
+            }
+            var number = 0
+            if let file {
+                return try file.forEach(sentences.map(\.count), text: text) { layers in
+                    try add(sentences[number], layers)
+                    number += 1
+                }
+            }
+            guard let model else { return try sentences.forEach { try add($0, []) } }
+            var forms = WordForms(model.encoder.configuration)
+            let collector = SentenceCollector { vectors in
+                try add(sentences[number], vectors.values)
+                number += 1
+            }
+            let stage = try model.stage(.all, to: collector)
+            for sentence in sentences { try stage.encode(sentence.map { forms.form(of: $0) }) }
+            try stage.flush()
+        }
+    }
+
+    private lazy var tableForms = words.map { WordForms($0.table) }
+
+    /// Writes the rows of a sentence: the layers of each word, [words, layers x width], and its own vector.
+    private func fill(_ matrix: Matrix, _ sentence: [String], _ layers: [Float], _ text: String) throws {
+        let deep = form.layers * form.width
+        if deep > 0 { matrix.columns(0..<deep).copy(from: layers) }
+        if let words {
+            let own = matrix.columns(deep..<form.columns)
+            own.fill(0)
+            for (index, word) in sentence.enumerated() {
+                var word = tableForms?.form(of: word) ?? word
+                let row = Matrix(own.row(index), rows: 1, columns: own.columns)
+                _ = try word.withUTF8 { try words.table.vector(for: UnsafeRawBufferPointer($0), into: row) }
+            }
+        }
+        for index in 0..<matrix.rows where !Vector.isFinite(matrix.row(index), count: matrix.columns) {
+            throw ToolError.data(name, "", "the vector of '\(sentence[index])' in \(text) holds what is no number")
+        }
+    }
+}
+
+/// Memory for the rows of a sentence, which grows to the longest.
+private final class RowBuffer {
+    private var buffer = FloatBuffer(count: 0)
+
+    func matrix(rows: Int, columns: Int) -> Matrix {
+        if buffer.count < rows * columns { buffer = FloatBuffer(count: rows * columns) }
+        return Matrix(buffer, rows: rows, columns: columns)
+    }
+}
