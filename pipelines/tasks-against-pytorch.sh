@@ -20,7 +20,7 @@ python=$("$here/pytorch-environment.sh")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-words=$("$bin/embed-oov" --print "$table" 2> /dev/null | awk 'NR == 1 { print $2; exit }')
+words=$("$bin/embed-oov" --print "$table" 2> /dev/null | awk 'NR == 1 { print $2 }')
 task() {
     "$@" "$bin/bench" task ner --quiet --train "$train" --dev "$dev" --model "$model" --table "$table" --cache "$work/cache" --epochs 2 \
         --threads "$threads" --json "$work/own.jsonl" -o "$work/own.txt"
