@@ -8,7 +8,7 @@ public import Parallel
 ///     p(y | x) = exp(sum over t of scores[t, y_t] + transitions[y_{t-1}, y_t]) / Z
 public struct ConditionalRandomField: Sendable {
     public let labels: Int
-    /// From a label to the next one: [labels, labels].
+    /// Scores of a label (row) and the one that follows it (column): [labels, labels].
     public let transitions: Parameter
 
     /// Labels that may follow each other, and with which a sentence may begin and end.

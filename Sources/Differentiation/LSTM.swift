@@ -111,23 +111,23 @@ public struct LSTM: Sendable {
     private struct Pass: @unchecked Sendable {
         let layer: LSTM
         let sentences: Sequences
-        /// Where each row lies in input and output.
+        /// The row of input and output in which each row lies.
         let order: Numbers
         let input, output: Node
         let inputWeight, recurrentWeight, bias: Node
-        /// Of the input and its weights, in the order of the input: [rows, gates and what passes by].
+        /// The products of the input and its weights, rows in the order of the input: [rows, 4 size], or [rows, 6 size] with a highway.
         let products: Matrix
         let gates, cells, memories, states: Matrix
-        /// Of recurrent dropout, [sentences, size], the longest sentence first.
+        /// The factors of recurrent dropout, [sentences, size], the longest sentence first.
         let factors: Matrix?
         /// [sentences, size]
         let zeros: Matrix
         let packed: Matrix
-        /// Those of the states; of the cells at one step.
+        /// The gradients of the states, [rows, size], and of the cells at one step, [sentences, size].
         let stateGradient, cellGradient: Matrix?
         /// The states before each row, times the factors.
         let previous: Matrix?
-        /// With factors, the gradient of the states before at one step.
+        /// The gradient of the states before one step; only needed with factors.
         let dropped: Matrix?
 
         private var size: Int { layer.size }
@@ -185,7 +185,7 @@ public struct LSTM: Sendable {
             for index in 0..<size { h[index] = x[index] + r[index] * (m[index] - x[index]) }
         }
 
-        /// From the gradient of h, in `states`, those of r before its sigmoid, of x, and of m, which takes its place.
+        /// Computes the gradients of r before its sigmoid, of x and of m from `gradient`, that of h, which m's replaces.
         private func passBackward(_ row: Int, gates: Matrix, memories: Matrix, gradient: Matrix) {
             let r = gates.row(row) + 4 * size, x = r + size, m = memories.row(row), d = gradient.row(row)
             for index in 0..<size {

@@ -8,7 +8,7 @@ internal import Parallel
 ///
 /// Behind each layer units are dropped.
 public struct Maxout: Sendable {
-    /// Those of a unit lie side by side: [inputs, units x pieces].
+    /// The maps of each layer, [inputs, units x pieces]; the pieces of a unit lie side by side.
     public let layers: [AffineMap]
     /// Maps of each unit.
     public let pieces: Int

@@ -3,8 +3,8 @@ internal import Glibc
 internal import Parallel
 
 extension Tape {
-    /// What the words of each sentence find in another sentence (Parikh et al. 2016; Chen et al. 2017, equations 11 to 13), or in their own
-    /// (McCann et al. 2017): with the words X of a sentence and Y of the other one,
+    /// Attends from the words of each sentence to those of another one (Parikh et al. 2016; Chen et al. 2017, equations 11 to 13), or to its
+    /// own (McCann et al. 2017). With the words X of a sentence and Y of the other one, the result is
     ///
     ///     softmax(X Y^T) Y        the softmax over the words of Y
     ///
@@ -78,7 +78,7 @@ private struct SentenceAttention: @unchecked Sendable {
         }
     }
 
-    /// From the gradient of a sentence's result to that of its scores, and of the words that it looked at.
+    /// Computes the gradients of a sentence's scores and of the words that it attended to from that of its result.
     private func lookBack(_ sentence: Int, _ backend: ProcessorBackend, _ gradients: [Matrix], _ target: Matrix) {
         guard let above = result.gradient?.rows(sentences.rows(of: sentence)) else { return }
         let weights = weights[sentence], gradient = gradients[sentence], other = others[sentence]

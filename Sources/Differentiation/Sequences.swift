@@ -11,7 +11,7 @@ public struct Sequences {
     let active: [Int]
     /// The row, step by step, with which each step begins.
     let offsets: [Int]
-    /// Of each row step by step, the row in which that word lies: read from the beginning of the sentences, and from their ends.
+    /// The row of the word that each row of the step-by-step order holds, for reading from the beginning and from the end.
     let rowsFromBeginning, rowsFromEnd: Numbers
     public var count: Int { lengths.count }
     public var longest: Int { active.count }

@@ -70,7 +70,7 @@ public struct SpanMap: Sendable {
         parameters.fillUniform(bias, inputs: inputs, random: &random)
     }
 
-    /// What the map gives for the vectors that `representation.forward` would make: [spans, outputs].
+    /// Returns the map's outputs for the vectors that `representation.forward` would make: [spans, outputs].
     public func forward(
         _ representation: SpanRepresentation, states: Node, words: Node, headScores: Node, _ spans: Spans, on tape: Tape
     ) -> Node {

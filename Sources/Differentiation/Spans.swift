@@ -8,7 +8,7 @@ public struct Spans {
     public let ranges: [Range<Int>]
     /// Words of the longest that there may be.
     public let widest: Int
-    /// Of each span, its first word, its last word, and its length less 1.
+    /// The first word, the last word, and the length less 1 of each span.
     let firsts, lasts, widths: Numbers
     public var count: Int { ranges.count }
 
@@ -38,7 +38,7 @@ public struct Spans {
 }
 
 extension Tape {
-    /// Of each span, the shares of its words by their scores, softmax over the words of the span: [words, 1] to [spans, widest], zeros
+    /// Returns the shares of each span's words, the softmax of their scores over the span: [words, 1] to [spans, widest], zeros
     /// behind the last word.
     public func headShares(_ scores: Node, _ spans: Spans) -> Node {
         precondition(scores.columns == 1)
@@ -70,7 +70,7 @@ extension Tape {
         return result
     }
 
-    /// Of each span, the sum of its words' rows by their shares, and rows for its first word, its last word and its length:
+    /// Returns the sum of each span's words by their shares, plus rows for its first word, its last word and its length:
     ///
     ///     sum over words w of shares[w] heads[w] + firsts[first word] + lasts[last word] + widths[length - 1]
     ///

@@ -58,7 +58,7 @@ struct Requests {
 
     /// Sends of several pieces that the library does not have all of, in the order in which they were posted.
     private var waiting: [Message] = []
-    /// Of such messages, the pieces to each rank that the library has.
+    /// The pieces of such messages that the library has, for each rank.
     private var open: [Int]
 
     /// Begins to send or receive a message. Throws `ToolError`, `unavailable`.
@@ -105,7 +105,7 @@ struct Requests {
         count += 1
     }
 
-    /// What went wrong with a request, and the rank at its other end, if the library says which request it was.
+    /// The failure of a request, and the rank at its other end, if the library says which request it was.
     struct Failure: Error {
         let peer: Int?
         let text: String

@@ -6,12 +6,12 @@ struct Pulse {
     /// Above the tags of all other messages; the least upper bound that MPI promises is 32,767.
     static let tag = 32_000
 
-    /// What a byte says. From `ExitStatus.usage` on it is the exit status of a rank that ends the run.
+    /// The meanings of a byte. From `ExitStatus.usage` on it is the exit status of a rank that ends the run.
     private enum Sign {
         static let alive: UInt8 = 1, leaving: UInt8 = 2, leastStatus: UInt8 = 3
     }
 
-    /// What is known of another rank.
+    /// The last news of another rank.
     private struct Peer {
         let outgoing, incoming: Message
         /// One byte each.
@@ -21,7 +21,7 @@ struct Pulse {
         var silence = 0.0
     }
 
-    /// What has to be done after a look.
+    /// The consequence of a look.
     enum Finding {
         case nothing, allHaveLeft
         /// A rank ends the run, with this status. It has said why.

@@ -54,7 +54,7 @@ public struct NpyReader: Sendable {
 }
 
 extension String {
-    /// What stands behind the first occurrence of a text; `nil` if there is none.
+    /// Returns what stands behind the first occurrence of a text; `nil` if there is none.
     fileprivate func text(behind text: String) -> Substring? {
         var rest = self[...]
         while !rest.isEmpty {

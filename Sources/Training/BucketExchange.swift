@@ -14,10 +14,10 @@ final class BucketExchange {
     private var awaitsWeights = false
     private let group: RankGroup?
     private let gradients, values: UnsafeMutablePointer<Float>
-    /// Of all chunks of the bucket.
+    /// The sums of squares of all chunks of the bucket.
     private let squares: Scalars
     private let precision: SendPrecision
-    /// Whether each parameter of the bucket is complete in this step.
+    /// True for each parameter of the bucket that is complete in this step.
     private var isComplete: [Bool]
     private var sends: [Message] = [], receives: [Message] = []
     private var weightSends: [Message] = [], weightReceives: [Message] = []
@@ -25,7 +25,7 @@ final class BucketExchange {
     /// The contributions to the own part, in the order of the group; this rank's is its gradient.
     private let parts: UnsafeMutableBufferPointer<UnsafeMutablePointer<Float>>
     private let received: FloatBuffer
-    /// In half precision: what is sent, for each other rank, and what is received.
+    /// The gradients in half precision that are sent to each other rank, and those that are received.
     private let narrowSent, narrowReceived: FloatBuffer
 
     private enum Kind: Int {

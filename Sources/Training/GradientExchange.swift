@@ -24,7 +24,7 @@ final class GradientExchange {
     private let waiting: [FloatBuffer]
     /// The gradient and the weights of a device in the memory of the host; `nil` of a processor, whose own they are.
     private let hostGradients, hostValues: FloatBuffer?
-    /// Of each chunk of the gradient, the sum of its squares.
+    /// The sum of squares of each chunk of the gradient.
     private let squareMemory: FloatBuffer
     private let squares: Scalars
     /// The floats that this rank updates, and those that others do.

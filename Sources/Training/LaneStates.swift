@@ -2,7 +2,7 @@
 import MessagePassing
 import Model
 
-/// What carries over from step to step of each lane of a rank that has several: the encoder's state, and the targets that are kept as
+/// The state that carries over from step to step of each lane of a rank that has several: the encoder's state, and the targets that are kept as
 /// negatives.
 final class LaneStates {
     private let models: [DirectionModel]

@@ -94,10 +94,7 @@ struct BenchProbe: BenchCommand {
         if let name = systemNames.first(where: { name in systemNames.count { $0 == name } > 1 }) {
             throw ValidationError("two models have the name \(name)")
         }
-        let given = field.map(\.name), own = ProbeReport.ownFields
-        guard Set(given).count == given.count, !given.contains(where: own.contains) else {
-            throw ValidationError("each --field must have a name of its own, and none of \(own.joined(separator: ", "))")
-        }
+        try ResultField.check(field, own: ProbeReport.ownFields)
     }
 
     private var systemNames: [String] {
@@ -256,6 +253,14 @@ struct ResultField: ExpressibleByArgument {
         guard let sign = argument.firstIndex(of: "="), sign != argument.startIndex else { return nil }
         name = String(argument[..<sign])
         value = String(argument[argument.index(after: sign)...])
+    }
+
+    /// Throws `ValidationError` if two fields have one name, or one has that of a record's own.
+    static func check(_ fields: [ResultField], own: [String]) throws {
+        let given = fields.map(\.name)
+        guard Set(given).count == given.count, !given.contains(where: own.contains) else {
+            throw ValidationError("each --field must have a name of its own, and none of \(own.joined(separator: ", "))")
+        }
     }
 
     /// An integer if the value is written as one, else a string.

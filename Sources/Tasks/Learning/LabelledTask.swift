@@ -2,9 +2,9 @@ import Differentiation
 public import Files
 public import Layers
 
-/// What a user decides about a task.
+/// The options of a task.
 public struct TaskOptions: Sendable {
-    /// Whether the sentiment of phrases inside sentences is learned, too.
+    /// True if the sentiment of phrases inside sentences is learned, too.
     public var usesSubtrees = true
 
     public init() {}
@@ -21,9 +21,9 @@ public protocol LabelledTask: Sendable {
     /// Reads a labelled text. Throws `ToolError`.
     static func read(_ path: String) throws -> Text
 
-    /// What the training text defines, such as its labels.
+    /// Makes the task that a training text defines by its labels.
     init(_ training: Text, _ options: TaskOptions) throws
-    /// What a saved network needs to know beside its weights; a name may have several values.
+    /// The labels, letters and so on that a saved network needs beside its weights, by name.
     var facts: [String: [String]] { get }
     /// The task of a saved network; `nil` if facts are missing.
     init?(_ facts: [String: [String]])
@@ -41,7 +41,7 @@ public protocol LabelledTask: Sendable {
 
 /// The score of a system on a text.
 public struct TaskScore: Sendable {
-    /// What the task is judged by, such as `F1`.
+    /// The measure that publications give, such as `F1`.
     public let measure: String
     public let statistic: PairedTest.Statistic
     /// The counts of each sentence, pair or document; the score is a function of their sums.
@@ -53,7 +53,7 @@ public struct TaskScore: Sendable {
         (self.measure, self.statistic, self.units, self.details) = (measure, statistic, units, details)
     }
 
-    /// From 0 to 1.
+    /// The score of all units together, from 0 to 1.
     public var value: Double {
         guard let width = units.first?.count else { return 0 }
         var sums = [Double](repeating: 0, count: width)

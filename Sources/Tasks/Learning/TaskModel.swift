@@ -6,12 +6,12 @@ internal import Shards
 
 /// The network of a task in a file: safetensors, with what the network needs to know as JSON in its metadata.
 public struct TaskModel {
-    /// What a file says about its network.
+    /// The description of a network in its file.
     public struct Facts: Codable, Sendable {
         public var task: String
         public var size: String
         public var layers, width, wordWidth: Int
-        /// What the vectors were made by, as the user named it.
+        /// The model or table that made the vectors, as the user named it.
         public var vectors: String
         /// See `LabelledTask.facts`.
         public var facts: [String: [String]]

@@ -5,7 +5,7 @@ public import Layers
 /// A network that learns a task from examples on frozen vectors. It is a value that declared its parameters in a `Plan`; its passes are
 /// plain code on a `Tape`.
 public protocol TaskNetwork: Sendable {
-    /// What a batch is made of: a sentence with its labels, a pair of sentences, a document.
+    /// The unit of a batch: a sentence with its labels, a pair of sentences, a document.
     associatedtype Example: Sendable
     associatedtype Prediction: Sendable
 
@@ -18,7 +18,7 @@ public protocol TaskNetwork: Sendable {
     /// Adds the loss of a batch to the tape.
     func addLoss(_ batch: [Example], _ vectors: some FrozenVectors, on tape: Tape)
 
-    /// What the network finds for each example of a batch.
+    /// Returns the network's prediction for each example of a batch.
     func predict(_ batch: [Example], _ vectors: some FrozenVectors, on tape: Tape) -> [Prediction]
 }
 
@@ -27,7 +27,7 @@ public enum TaskSize: String, Sendable, CaseIterable {
     case paper, small
 }
 
-/// How a task is learned.
+/// The optimiser, batches and stopping rule of a task.
 public struct TaskSchedule: Sendable {
     /// The rule of the updates.
     public enum Rule: Sendable { case adam, adadelta }

@@ -7,12 +7,15 @@ public struct TaskRun<Task: LabelledTask> {
     /// A text with its vectors.
     public struct Side {
         public let text: Task.Text
+        public let examples: [Task.Network.Example]
         public let vectors: CachedVectors
 
-        public init(_ text: Task.Text, _ vectors: CachedVectors) { (self.text, self.vectors) = (text, vectors) }
+        public init(_ text: Task.Text, _ examples: [Task.Network.Example], _ vectors: CachedVectors) {
+            (self.text, self.examples, self.vectors) = (text, examples, vectors)
+        }
     }
 
-    /// What one seed has come to.
+    /// The outcome of one seed.
     public struct Result {
         public let seed: UInt64
         public let outcome: TaskTrainer<Task.Network>.Outcome
@@ -46,8 +49,7 @@ public struct TaskRun<Task: LabelledTask> {
         let trainer = trainer(training.vectors.form, seed: seed)
         var seconds: [Double] = [], words = 0
         let outcome = try trainer.train(
-            try task.examples(of: training.text, training: true), training.vectors, shouldStop: shouldStop,
-            development: { try score($0, development).value },
+            training.examples, training.vectors, shouldStop: shouldStop, development: { score($0, development).value },
             onProgress: { progress in
                 seconds.append(progress.seconds)
                 words = max(words, progress.words)
@@ -55,18 +57,18 @@ public struct TaskRun<Task: LabelledTask> {
             })
         let median = seconds.sorted()[seconds.count / 2]
         let result = Result(
-            seed: seed, outcome: outcome, development: try score(trainer, development), test: try test.map { try score(trainer, $0) },
+            seed: seed, outcome: outcome, development: score(trainer, development), test: test.map { score(trainer, $0) },
             secondsOfEpoch: median, wordsPerSecond: Double(words) / max(1e-9, median), bytes: trainer.bytes)
         return (result, trainer)
     }
 
     /// The score of a network on a text.
-    public func score(_ trainer: TaskTrainer<Task.Network>, _ side: Side) throws -> TaskScore {
-        task.score(try predict(trainer, side), of: side.text)
+    public func score(_ trainer: TaskTrainer<Task.Network>, _ side: Side) -> TaskScore {
+        task.score(predict(trainer, side), of: side.text)
     }
 
-    /// What a network finds in a text.
-    public func predict(_ trainer: TaskTrainer<Task.Network>, _ side: Side) throws -> [Task.Network.Prediction] {
-        trainer.predict(try task.examples(of: side.text, training: false), side.vectors)
+    /// Returns a network's predictions for a text.
+    public func predict(_ trainer: TaskTrainer<Task.Network>, _ side: Side) -> [Task.Network.Prediction] {
+        trainer.predict(side.examples, side.vectors)
     }
 }

@@ -14,9 +14,9 @@ public final class TaskTrainer<Network: TaskNetwork> {
     private let mix: [Parameter]
     private let best: FloatBuffer
 
-    /// What is known after each pass over the training set.
+    /// The state of training after a pass over the training set.
     public struct Progress: Sendable {
-        /// From 1.
+        /// The number of the pass, from 1.
         public let epoch: Int
         /// The mean loss of a batch.
         public let loss: Double
@@ -145,7 +145,7 @@ public final class TaskTrainer<Network: TaskNetwork> {
         return batches
     }
 
-    /// What the network finds for each example.
+    /// Returns the network's prediction for each example.
     public func predict(_ examples: [Network.Example], _ vectors: some FrozenVectors) -> [Network.Prediction] {
         let order = examples.indices.sorted { (network.length(of: examples[$0]), $0) < (network.length(of: examples[$1]), $1) }
         var predictions = [Network.Prediction?](repeating: nil, count: examples.count)

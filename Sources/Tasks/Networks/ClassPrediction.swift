@@ -16,7 +16,7 @@ public struct ClassPrediction: Sendable {
         probabilities = exponentials.map { Float($0 / sum) }
     }
 
-    /// Those of the rows of a matrix, [examples, classes].
+    /// Returns the predictions of the rows of a matrix of scores, [examples, classes].
     static func all(_ scores: Matrix) -> [ClassPrediction] {
         (0..<scores.rows).map { ClassPrediction(scores: UnsafeBufferPointer(start: scores.row($0), count: scores.columns)) }
     }

@@ -1,4 +1,4 @@
-/// How many of all were right.
+/// The number of right answers among all.
 public struct Accuracy: Sendable, Equatable {
     public var correct = 0
     public var total = 0
@@ -18,7 +18,7 @@ public struct Accuracy: Sendable, Equatable {
     public var value: Double { total > 0 ? Double(correct) / Double(total) : 0 }
 }
 
-/// How well the names that pronouns mean were found, each name a decision of its own, as the scorer of GAP counts (Webster et al. 2018).
+/// The score of finding the names that pronouns mean, each name a decision of its own, as the scorer of GAP counts (Webster et al. 2018).
 public struct PronounScore: Sendable, Equatable {
     /// Decisions, by what is true and what was said.
     public struct Counts: Sendable, Equatable {

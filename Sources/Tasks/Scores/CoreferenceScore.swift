@@ -1,4 +1,4 @@
-/// How well groups of mentions were found, by the measures of the reference scorer of CoNLL-2011 and 2012 (Pradhan et al. 2014, version 8):
+/// The score of finding groups of mentions, by the measures of the reference scorer of CoNLL-2011 and 2012 (Pradhan et al. 2014, version 8):
 /// MUC, B-cubed and CEAF-e, without any change to mentions that only one side has, and with groups of one mention. Numerators and
 /// denominators are added over documents.
 public struct CoreferenceScore: Sendable, Equatable {
@@ -63,7 +63,7 @@ extension CoreferenceScore.Measure {
     }
 }
 
-/// How many mentions each two groups share.
+/// The number of mentions that each two groups share.
 private struct Overlaps {
     /// Two groups that share mentions, and how many.
     struct Pair {

@@ -1,10 +1,10 @@
 public import Probing
 
-/// How many named entities were found, by their borders and type, as the script conlleval counts them (Tjong Kim Sang and De Meulder 2003).
+/// The counts of named entities that were found, by their borders and type, as the script conlleval counts them (Tjong Kim Sang and De Meulder 2003).
 public struct EntityScore: Sendable, Equatable {
     /// The counts of each type that was expected or found.
     public private(set) var types: [String: SpanCounts] = [:]
-    /// Those of all types together: the score that is published is its `f1`.
+    /// The counts of all types together: the score that is published is its `f1`.
     public private(set) var total = SpanCounts()
 
     public init() {}

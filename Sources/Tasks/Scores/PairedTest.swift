@@ -30,7 +30,7 @@ public struct PairedTest: Sendable {
         }
     }
 
-    /// What is swapped at once.
+    /// The results that are swapped together.
     public enum Swaps: Sendable {
         /// A sentence's results, of all seeds together: the question is whether the systems would differ on other sentences. It does
         /// not take what both systems do alike with every seed for several observations.
@@ -97,7 +97,7 @@ public struct PairedTest: Sendable {
 private struct Trial {
     private let width: Int
     private let statistic: PairedTest.Statistic
-    /// What a swap adds to the first system's counts and takes from the second one's: [seeds × sentences × width].
+    /// The counts that a swap adds to the first system's and takes from the second one's: [seeds × sentences × width].
     private let changes: [[Double]]
     private let firstSums, secondSums: [[Double]]
     private var moved: [[Double]]

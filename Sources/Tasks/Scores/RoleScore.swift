@@ -28,12 +28,12 @@ public struct RoleArgument: Hashable, Sendable {
     }
 }
 
-/// How many arguments were found, by all their parts and role, as the script srl-eval.pl of CoNLL-2005 counts them (Carreras and Màrquez
+/// The counts of arguments that were found, by all their parts and role, as the script srl-eval.pl of CoNLL-2005 counts them (Carreras and Màrquez
 /// 2005): V does not count.
 public struct RoleScore: Sendable, Equatable {
     /// The counts of each role that was expected or found; continuations count with their roles.
     public private(set) var roles: [String: SpanCounts] = [:]
-    /// Those of all roles together: the score that is published is its `f1`.
+    /// The counts of all roles together: the score that is published is its `f1`.
     public private(set) var total = SpanCounts()
     public private(set) var predicates = 0
     /// The number of predicates with all arguments right, and none too many.

@@ -6,7 +6,7 @@ import Probing
 /// Semantic roles of given predicates in PropBank's columns, scored as by the script of CoNLL-2005.
 public struct RoleTask: LabelledTask {
     public static let name = "srl"
-    /// In IOB2; the first is O. A role that training has not seen has no label, and cannot be found.
+    /// The labels in IOB2, the first of which is O. A role that training has not seen has no label, and cannot be found.
     private let labels: [String]
     private let numbers: [String: Int32]
 

@@ -4,30 +4,14 @@ public import Layers
 
 /// Sentiment in the trees of the Stanford Sentiment Treebank (Socher et al. 2013): a class of five for each sentence, and for the phrases
 /// inside those that are trained on, which are read apart.
-public struct SentimentTask: LabelledTask {
+public struct SentimentTask: TreeTask {
     public static let name = "sst"
-    private static let classes = 5
-    private let usesSubtrees: Bool
+    public static let labels = (0..<5).map { "\($0)" }
+    public let usesSubtrees: Bool
 
-    public static func schedule(_ size: TaskSize) -> TaskSchedule { SentimentNetwork.schedule(size) }
+    public init(usesSubtrees: Bool) { self.usesSubtrees = usesSubtrees }
     public static func read(_ path: String) throws -> SentimentTrees { try SentimentTrees(path: path) }
-
-    public init(_ training: SentimentTrees, _ options: TaskOptions) { usesSubtrees = options.usesSubtrees }
-    public init?(_ facts: [String: [String]]) { usesSubtrees = false }
-    public var facts: [String: [String]] { ["labels": (0..<Self.classes).map { "\($0)" }] }
-
-    public func network(_ form: VectorForm, size: TaskSize, in plan: inout Plan) -> (SentimentNetwork, VectorInput) {
-        let network = SentimentNetwork(form, classes: Self.classes, size: size, in: &plan)
-        return (network, network.input)
-    }
-
-    public func sentences(of text: SentimentTrees, training: Bool) -> [[String]] {
-        SentimentPhrases(text, withSubtrees: training && usesSubtrees).sentences
-    }
-
-    public func examples(of text: SentimentTrees, training: Bool) -> [SentimentNetwork.Example] {
-        SentimentPhrases(text, withSubtrees: training && usesSubtrees).examples { Int32($0) }
-    }
+    public static func label(_ sentiment: Int) -> Int? { sentiment }
 
     public func score(_ predictions: [ClassPrediction], of text: SentimentTrees) -> TaskScore {
         // Whether a sentence is good or bad is a question of those that are not neutral.
@@ -37,38 +21,52 @@ public struct SentimentTask: LabelledTask {
             let shares = prediction.probabilities
             polarity.add((shares[3] + shares[4] > shares[0] + shares[1]) == (expected == 1))
         }
-        return TaskScore(
-            "accuracy", .accuracy, units: zip(predictions, text.trees).map { [Int($0.label) == $1.label ? 1 : 0, 1] },
-            details: [("two of five", polarity.value)])
-    }
-
-    /// The class of each sentence, a line each.
-    public func write(_ predictions: [ClassPrediction], of text: SentimentTrees, to output: OutputFile) throws {
-        for prediction in predictions { try output.write("\(prediction.label)\n") }
+        return TaskScore("accuracy", .accuracy, units: units(predictions, text), details: [("two of five", polarity.value)])
     }
 }
 
 /// Sentiment as good or bad: sentences and phrases that are neither are left out.
-public struct PolarityTask: LabelledTask {
+public struct PolarityTask: TreeTask {
     public static let name = "sst2"
-    private let usesSubtrees: Bool
+    public static let labels = ["0", "1"]
+    public let usesSubtrees: Bool
 
-    public static func schedule(_ size: TaskSize) -> TaskSchedule { SentimentNetwork.schedule(size) }
+    public init(usesSubtrees: Bool) { self.usesSubtrees = usesSubtrees }
 
     public static func read(_ path: String) throws -> SentimentTrees {
         let text = try SentimentTrees(path: path)
-        guard text.trees.contains(where: { SentimentTree.polarity($0.label) != nil }) else {
+        guard text.trees.contains(where: { label($0.label) != nil }) else {
             throw ToolError.data(text.name, "", "has no sentence that is good or bad: all have the label 2")
         }
         return text
     }
 
-    public init(_ training: SentimentTrees, _ options: TaskOptions) { usesSubtrees = options.usesSubtrees }
-    public init?(_ facts: [String: [String]]) { usesSubtrees = false }
-    public var facts: [String: [String]] { ["labels": ["0", "1"]] }
+    public static func label(_ sentiment: Int) -> Int? { SentimentTree.polarity(sentiment) }
+
+    public func score(_ predictions: [ClassPrediction], of text: SentimentTrees) -> TaskScore {
+        TaskScore("accuracy", .accuracy, units: units(predictions, text))
+    }
+}
+
+/// A task of classes of trees.
+public protocol TreeTask: LabelledTask where Text == SentimentTrees, Network == SentimentNetwork {
+    static var labels: [String] { get }
+    var usesSubtrees: Bool { get }
+
+    init(usesSubtrees: Bool)
+    /// Returns the class of a sentiment from 0 to 4; `nil` leaves the phrase out.
+    static func label(_ sentiment: Int) -> Int?
+}
+
+extension TreeTask {
+    public static func schedule(_ size: TaskSize) -> TaskSchedule { SentimentNetwork.schedule(size) }
+
+    public init(_ training: SentimentTrees, _ options: TaskOptions) { self.init(usesSubtrees: options.usesSubtrees) }
+    public init?(_ facts: [String: [String]]) { self.init(usesSubtrees: false) }
+    public var facts: [String: [String]] { ["labels": Self.labels] }
 
     public func network(_ form: VectorForm, size: TaskSize, in plan: inout Plan) -> (SentimentNetwork, VectorInput) {
-        let network = SentimentNetwork(form, classes: 2, size: size, in: &plan)
+        let network = SentimentNetwork(form, classes: Self.labels.count, size: size, in: &plan)
         return (network, network.input)
     }
 
@@ -77,16 +75,15 @@ public struct PolarityTask: LabelledTask {
     }
 
     public func examples(of text: SentimentTrees, training: Bool) -> [SentimentNetwork.Example] {
-        SentimentPhrases(text, withSubtrees: training && usesSubtrees).examples { SentimentTree.polarity($0).map { Int32($0) } }
+        SentimentPhrases(text, withSubtrees: training && usesSubtrees).examples { Self.label($0).map { Int32($0) } }
     }
 
-    private func judged(_ text: SentimentTrees) -> [Int] { text.trees.compactMap { SentimentTree.polarity($0.label) } }
-
-    public func score(_ predictions: [ClassPrediction], of text: SentimentTrees) -> TaskScore {
-        TaskScore("accuracy", .accuracy, units: zip(predictions, judged(text)).map { [Int($0.label) == $1 ? 1 : 0, 1] })
+    /// Returns the counts of the sentences that have a class: whether its prediction is right, and 1.
+    func units(_ predictions: [ClassPrediction], _ text: SentimentTrees) -> [[Double]] {
+        zip(predictions, text.trees.compactMap { Self.label($0.label) }).map { [Int($0.label) == $1 ? 1 : 0, 1] }
     }
 
-    /// The class of each sentence that is good or bad, 1 or 0, a line each.
+    /// The class of each sentence that has one, a line each.
     public func write(_ predictions: [ClassPrediction], of text: SentimentTrees, to output: OutputFile) throws {
         for prediction in predictions { try output.write("\(prediction.label)\n") }
     }

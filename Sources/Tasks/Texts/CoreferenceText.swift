@@ -2,7 +2,7 @@ import Files
 
 /// A document with the groups of mentions that name one thing each.
 public struct CoreferenceDocument: Sendable, Equatable {
-    /// What stands behind `#begin document`: a name in brackets, and a part.
+    /// The text behind `#begin document`: a name in brackets, and a part.
     public let name: String
     public let sentences: [[String]]
     /// The speaker of each word; `nil` if the file names none.

@@ -9,7 +9,7 @@ public struct PronounText: Sendable {
         public let sentences: [[String]]
         /// Ranges of the words of all sentences: those that a mention shares a character with.
         public let pronoun, a, b: Range<Int>
-        /// Whether the pronoun means this name.
+        /// True if the pronoun means this name.
         public let aIsMeant, bIsMeant: Bool
         public let isFeminine: Bool
 
@@ -27,7 +27,7 @@ public struct PronounText: Sendable {
 
     /// The name that the user gave to the file.
     public let name: String
-    /// At least one.
+    /// The passages of the file, at least one.
     public let passages: [Passage]
 
     private static let header = [

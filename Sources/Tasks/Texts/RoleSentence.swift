@@ -17,7 +17,7 @@ public struct RoleSentence: Sendable, Equatable {
         /// The word that the annotation calls the predicate. A span of V holds it, or nearly always.
         public let word: Int
         public let lemma: String
-        /// In order, without overlaps, V included.
+        /// The spans in order, without overlaps, V included.
         public let spans: [RoleSpan]
 
         public init(word: Int, lemma: String, spans: [RoleSpan]) {
@@ -26,7 +26,7 @@ public struct RoleSentence: Sendable, Equatable {
     }
 
     public let words: [String]
-    /// In the order of their columns; a sentence may have none.
+    /// The predicates in the order of their columns; a sentence may have none.
     public let predicates: [Predicate]
 
     public init(words: [String], predicates: [Predicate]) {

@@ -55,7 +55,7 @@ public struct RoleText: Sendable {
     }
 }
 
-/// Where what stands in the columns of a text with roles.
+/// The columns of a text with roles.
 private struct RoleColumns {
     /// Columns from 0: the words, the lemmas of predicates, and what is `-` but for predicates.
     let word, lemma, predicate: Int

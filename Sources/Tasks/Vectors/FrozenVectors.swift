@@ -1,6 +1,6 @@
 @_spi(HostMemory) public import Kernels
 
-/// What the vectors of a word are made of: the layers of an encoder, and the word's own vector.
+/// The parts of a word's vector: the layers of an encoder, and the word's own vector.
 public struct VectorForm: Sendable, Equatable {
     /// Layers of the encoder, and the numbers of each; no layers if there is no encoder.
     public let layers, width: Int

@@ -49,7 +49,7 @@ public struct ImportedVectors {
         guard layers > 0, width > 0 else { throw ToolError.data(path, "", "has vectors without numbers") }
     }
 
-    /// What tells this file from others: the hash of its bytes. Throws `ToolError` with status `noInput`.
+    /// Returns the hash of the file's bytes. Throws `ToolError` with status `noInput`.
     func digest() throws -> String {
         let file = try MappedFile(path: name)
         return withExtendedLifetime(file) { String(XXH64.hash(file.bytes), radix: 16) }
@@ -101,7 +101,7 @@ public struct ImportedVectors {
         }
     }
 
-    /// From layers of words to words of layers.
+    /// Turns values that lie layer after layer into values that lie word after word.
     private func turned(_ values: [Float], words: Int) -> [Float] {
         guard layers > 1 else { return values }
         var turned = [Float](repeating: 0, count: values.count)

@@ -74,7 +74,7 @@ public struct VectorCache: Sendable {
                     + "\(Self.gigabytes(limit)); --cache-size allows more")
         }
         try makeFolder()
-        try makeRoom(for: bytes, except: path)
+        try makeRoom(for: bytes)
         let output = try OutputFile(path: path, binary: true)
         try Safetensors.writeHeader(
             [("vectors", "F32", [rows, form.columns], bytes)], metadata: [CachedVectors.keyName: key], to: output)
@@ -104,7 +104,7 @@ public struct VectorCache: Sendable {
     }
 
     /// Removes the files that were used longest ago, until there is room.
-    private func makeRoom(for bytes: Int, except path: String) throws {
+    private func makeRoom(for bytes: Int) throws {
         guard let directory = opendir(folder) else { throw ToolError.system(.cannotCreate, folder, "cannot read", errno: errno) }
         var files: [(path: String, bytes: Int, used: Int)] = []
         while let entry = readdir(directory) {

@@ -6,7 +6,7 @@ import Probing
 import Shards
 public import WordVectors
 
-/// Where the vectors of a task's words come from: an encoder, whose layers the task mixes, or files that another program has made; a table
+/// The source of the vectors of a task's words: an encoder, whose layers the task mixes, or files that another program has made; a table
 /// of word vectors; or both.
 ///
 /// Vectors of sentences are made once, and kept in a cache under the digests of what they were made of and by.
