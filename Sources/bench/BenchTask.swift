@@ -1,5 +1,6 @@
 public import ArgumentParser
 import Benchmarking
+import CUDA
 import Encoding
 import Files
 import Kernels
@@ -13,7 +14,7 @@ import WordVectors
 
 /// The tasks by name.
 enum TaskName: String, ExpressibleByArgument, CaseIterable {
-    case ner, sst, sst2, snli, srl, coref
+    case ner, sst, sst2, snli, srl, coref, gap
 
     /// Calls `body` with the task's type.
     func open<Result>(_ body: (any LabelledTask.Type) throws -> Result) rethrows -> Result {
@@ -24,6 +25,7 @@ enum TaskName: String, ExpressibleByArgument, CaseIterable {
         case .snli: try body(InferenceTask.self)
         case .srl: try body(RoleTask.self)
         case .coref: try body(CoreferenceTask.self)
+        case .gap: try body(PronounTask.self)
         }
     }
 }
@@ -40,9 +42,10 @@ struct BenchTask: BenchCommand {
             conditional random field, F1 of entities. sst and sst2: sentiment of trees in brackets, five classes or two, a biattentive \
             classification network, accuracy. snli: inference between two sentences, JSON Lines or columns with tabs, ESIM, accuracy. \
             srl: semantic roles of predicates in PropBank's columns, an alternating LSTM with highways, F1 of arguments. coref: coreference in \
-            CoNLL-2012's columns, end to end over spans, the mean F1 of MUC, B-cubed and CEAF-e. docs/tasks.md says more, and where others' vectors come in.
+            CoNLL-2012's columns, end to end over spans, the mean F1 of MUC, B-cubed and CEAF-e. gap: the same network, tested on passages of \
+            GAP, accuracy of their pronouns. docs/tasks.md says more, and how to use vectors of other programs.
 
-            The vectors are made once, and kept in a cache.
+            The vectors are made once, and kept in a cache, or made anew for each batch with --no-cache.
 
             Example: bench task ner --train train.txt --dev dev.txt --test test.txt --model model.safetensors --table table.shard
             """)
@@ -126,6 +129,9 @@ struct BenchTask: BenchCommand {
     @Option(help: ArgumentHelp("Bytes that all kept vectors may take; the oldest make room.", valueName: "size"))
     var cacheSize = ByteSize(bytes: 20 << 30)
 
+    @Flag(help: "Keep no vectors: make them anew for each batch. With --device cuda this costs little.")
+    var noCache = false
+
     @Option(help: ArgumentHelp("The name of the system in the results [the model's file].", valueName: "name"))
     var systemName: String?
 
@@ -135,6 +141,7 @@ struct BenchTask: BenchCommand {
             "Add this to the records of --json, as an integer or a string; may be given several times.", valueName: "name=value"))
     var field: [ResultField] = []
 
+    @OptionGroup var device: DeviceOptions
     @OptionGroup var seed: SeedOption
     @OptionGroup var results: ResultOptions
     @OptionGroup var common: CommonOptions
@@ -163,6 +170,9 @@ struct BenchTask: BenchCommand {
             throw ValidationError("nothing to learn from: name a --model, --vectors, or a --table of word vectors")
         }
         guard model == nil || vectors == nil else { throw ValidationError("give --model or --vectors, not both") }
+        if model == nil { try device.refuse(for: "a task without --model") }
+        guard !noCache || vectors == nil else { throw ValidationError("--no-cache is not used with --vectors: they are in files already") }
+        guard !noCache || cache == nil else { throw ValidationError("--cache is not used with --no-cache") }
         guard !noWords || model != nil else { throw ValidationError("--no-words leaves nothing without a --model") }
         let texts = [train, dev, test].count { $0 != nil }
         guard vectors == nil || vectorPaths.count == texts else {
@@ -210,8 +220,8 @@ struct BenchTask: BenchCommand {
         let stored = try load.map { try TaskModel(path: $0) }
         let task: T
         if let stored {
-            guard stored.facts.task == T.name else {
-                throw ToolError(.configuration, "\(load ?? ""): is a network for \(stored.facts.task), and not for \(T.name)")
+            guard stored.facts.task == T.learnedTask else {
+                throw ToolError(.configuration, "\(load ?? ""): is a network for \(stored.facts.task), and not for \(T.learnedTask)")
             }
             guard let known = T(stored.facts.facts) else { throw ToolError.data(load ?? "", "", "does not say what its labels are") }
             task = known
@@ -220,7 +230,7 @@ struct BenchTask: BenchCommand {
         } else {
             return
         }
-        let pool = ThreadPool(threads: common.threads), cache = try openCache()
+        let pool = ThreadPool(threads: common.threads), cache = noCache ? nil : try openCache()
         var vectorFiles = try vectorPaths.map { try ImportedVectors(path: $0, pool: common.workerPool()) }[...]
         let source = try openSource(vectorFiles.first, pool)
         func side(_ text: T.Text?, _ path: String?, training: Bool) throws -> TaskRun<T>.Side? {
@@ -229,6 +239,7 @@ struct BenchTask: BenchCommand {
             // Labels are checked before anything is encoded.
             let examples = try task.examples(of: text, training: training)
             let sentences = task.sentences(of: text, training: training), words = sentences.reduce(0) { $0 + $1.count }
+            guard let cache else { return TaskRun<T>.Side(text, examples, VectorsOnDemand(source, sentences: sentences, text: path)) }
             let vectors = try source.vectors(of: sentences, text: path, file: file, in: cache) { done in
                 common.report.progress("\(source.name): vectors of \(grouped(done)) of \(grouped(words)) words of \(path)")
             }
@@ -252,7 +263,7 @@ struct BenchTask: BenchCommand {
             }
             best = run.trainer(source.form, seed: 1)
             try stored.load(into: best.parameters)
-            try report.add(run.score(best, scored))
+            try report.add(run.score(best, scored), to: common.report)
         } else if let training = sides.training, let development = sides.development {
             var winner: (score: Double, trainer: TaskTrainer<T.Network>)?
             for number in 0..<seeds where !StopRequest.isMade {
@@ -265,7 +276,7 @@ struct BenchTask: BenchCommand {
                                 + "dev \(fixed(100 * progress.score, 2)), \(fixed(progress.seconds, 1)) s")
                         try? report.add(progress, seed: seed)
                     })
-                try report.add(result)
+                try report.add(result, to: common.report)
                 if result.development.value > winner?.score ?? -1 { winner = (result.development.value, trainer) }
             }
             common.report.progress("")
@@ -277,7 +288,7 @@ struct BenchTask: BenchCommand {
         if let found { try task.write(run.predict(best, scored), of: scored.text, to: found) }
         if let saved {
             try TaskModel.write(
-                TaskModel.Facts(task: T.name, size: run.size, form: source.form, vectors: source.name, facts: task.facts), best.parameters,
+                TaskModel.Facts(task: T.learnedTask, size: run.size, form: source.form, vectors: source.name, facts: task.facts), best.parameters,
                 to: saved)
         }
         try files.print(report.text(scored: self.test ?? dev ?? ""))
@@ -309,11 +320,14 @@ struct BenchTask: BenchCommand {
         let words = try noWords ? nil : table.map { (table: try EmbeddingTable(FileSource(path: $0), pool: workers), name: $0) }
         if let file { return VectorSource(file, words: words) }
         guard let model else { return VectorSource(model: nil, words: words) }
-        let encoder = try SentenceEncoder.readModel(model, pool: pool), readsVectors = encoder.configuration.input == .embeddings
+        let gpu = try device.open(), backends = try gpu.map { try device.backends(2, on: $0) } ?? []
+        if let text = device.announcement(gpu) { common.report.print("bench: \(text)") }
+        let encoder = try SentenceEncoder.readModel(model, pool: pool, backends: backends)
+        let readsVectors = encoder.configuration.input == .embeddings
         guard table == nil || readsVectors || !noWords else {
             throw ToolError(.usage, "--table is not used: \(model) reads \(encoder.configuration.input.rawValue), and --no-words is there")
         }
         let loaded = try LoadedModel(encoder, name: model, table: readsVectors ? table : nil, merges: bpe, pool: workers)
-        return VectorSource(model: loaded, words: words)
+        return VectorSource(model: loaded, device: gpu.map { "\($0.name) in \(device.precision)" }, words: words)
     }
 }

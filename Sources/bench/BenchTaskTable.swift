@@ -10,10 +10,11 @@ struct BenchTaskTable: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "task-table", abstract: "The results of bench task side by side, and which differences are more than chance.",
         discussion: """
-            Reads what bench task --json wrote, of any tasks and systems. Of each task and system it prints the mean and the deviation over the \
-            seeds, and, beside the system that --against names, the p value of a paired test: how often the difference would be as large \
-            if the two systems were alike and their results of each sentence were swapped at random, of all seeds together. A \
-            difference with a p below 0.05 is marked.
+            Reads what bench task --json wrote, of any tasks and systems. Of each task and system it prints the mean and the standard \
+            deviation over the seeds, the difference from the system that --against names, and the p value of that difference: how \
+            probable one as large would be, with other sentences and other seeds, if the two systems were alike. The test swaps the \
+            systems' results of each sentence at random, and adds the chance in the seeds by Student's t distribution. A p below \
+            0.05 is marked with *. With one seed p knows the chance in the sentences alone, and stands in brackets.
 
             Example: bench task-table results/*.jsonl --against ELMo
             """)
@@ -43,6 +44,7 @@ struct BenchTaskTable: BenchCommand {
         let value: Double?
         let units: [[Double]]?
         let taskSeed: UInt64?
+        let warning: String?
     }
 
     /// The networks of one system that learned one task.
@@ -53,6 +55,7 @@ struct BenchTaskTable: BenchCommand {
 
     func perform() throws {
         let files = try results.open()
+        var warnings: [String] = []
         var tasks: [String] = [], systems: [String] = [], measures: [String: (name: String, statistic: PairedTest.Statistic)] = [:]
         var cells: [String: [String: Cell]] = [:]
         for path in inputs {
@@ -69,6 +72,9 @@ struct BenchTaskTable: BenchCommand {
                 else { throw ToolError.data(lines.name, "line \(lines.number)", "is not a whole record of bench task") }
                 if !tasks.contains(task) { tasks.append(task) }
                 if !systems.contains(system) { systems.append(system) }
+                if let warning = record.warning {
+                    warnings.append("\(task), \(system)\(record.taskSeed.map { ", seed \($0)" } ?? ""): \(warning)")
+                }
                 measures[task] = (measure, statistic)
                 cells[task, default: [:]][system, default: Cell()].values.append(value)
                 cells[task]?[system]?.units.append(units)
@@ -94,6 +100,7 @@ struct BenchTaskTable: BenchCommand {
             }
             try files.print((task == tasks[0] ? "" : "\n") + table.text)
         }
+        if !warnings.isEmpty { try files.print("\n" + warnings.joined(separator: "\n") + "\n") }
         try files.commit()
     }
 
@@ -111,35 +118,7 @@ struct BenchTaskTable: BenchCommand {
         }
         let outcome = PairedTest(trials: trials, seed: seed.seed)
             .compare(Array(cell.units.prefix(seeds)), Array(reference.units.prefix(seeds)), by: statistic)
-        return ((outcome.difference < 0 ? "" : "+") + fixed(100 * outcome.difference, 2), fixed(outcome.p, 4) + (outcome.p < 0.05 ? " *" : ""))
-    }
-}
-
-extension PairedTest.Statistic {
-    /// The name in results.
-    var name: String {
-        switch self {
-        case .accuracy: "accuracy"
-        case .f1: "f1"
-        case .meanF1: "meanF1"
-        }
-    }
-
-    init?(name: String) {
-        switch name {
-        case "accuracy": self = .accuracy
-        case "f1": self = .f1
-        case "meanF1": self = .meanF1
-        default: return nil
-        }
-    }
-
-    /// Counts of a sentence at least.
-    var leastCounts: Int {
-        switch self {
-        case .accuracy: 2
-        case .f1: 3
-        case .meanF1: 4
-        }
+        let p = fixed(outcome.p, 4), mark = outcome.p < 0.05 ? " *" : ""
+        return ((outcome.difference < 0 ? "" : "+") + fixed(100 * outcome.difference, 2), (seeds > 1 ? p : "(\(p))") + mark)
     }
 }

@@ -9,7 +9,7 @@ struct TaskReport {
     /// The names of a record's own fields, which `--field` cannot take.
     static let ownFields = [
         "event", "system", "task", "measure", "value", "dev", "details", "taskSeed", "epoch", "epochs", "secondsOfEpoch", "wordsPerSecond",
-        "bytes", "units", "loss", "statistic",
+        "bytes", "units", "loss", "statistic", "warning",
     ]
 
     private let task, system: String
@@ -37,7 +37,7 @@ struct TaskReport {
         ])
     }
 
-    mutating func add(_ result: TaskRun<some LabelledTask>.Result) throws {
+    mutating func add(_ result: TaskRun<some LabelledTask>.Result, to notes: Report) throws {
         let score = result.test ?? result.development
         var fields = record(of: score)
         fields["taskSeed"] = result.seed
@@ -48,23 +48,27 @@ struct TaskReport {
         fields["wordsPerSecond"] = result.wordsPerSecond
         fields["bytes"] = result.bytes
         try record(fields)
+        if let warning = score.warning { notes.print("bench: warning: \(task), \(system), seed \(result.seed): \(warning)") }
         measure = score.measure
         scores.append(
             (result.seed, score.value, result.development.value, score.details, result.outcome.bestEpoch, result.secondsOfEpoch))
     }
 
     /// The score of a network that was trained before.
-    mutating func add(_ score: TaskScore) throws {
+    mutating func add(_ score: TaskScore, to notes: Report) throws {
         try record(record(of: score))
+        if let warning = score.warning { notes.print("bench: warning: \(task), \(system): \(warning)") }
         measure = score.measure
         scores.append((nil, score.value, nil, score.details, nil, nil))
     }
 
     private func record(of score: TaskScore) -> ResultFields {
-        return [
+        var fields: ResultFields = [
             "event": "task", "measure": score.measure, "value": score.value, "statistic": score.statistic.name, "units": score.units,
             "details": Dictionary(score.details.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first }),
         ]
+        if let warning = score.warning { fields["warning"] = warning }
+        return fields
     }
 
     func text(scored: String) -> String {

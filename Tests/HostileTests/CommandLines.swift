@@ -107,7 +107,7 @@ struct CommandLines {
             return ([], ["--text"])
         case ("bench scaling", "--megabytes"): return ([], ["--text"])
         case ("bench probe", "--bpe"): return ([], [])
-        case ("bench task", "--bpe"): return ([("--model", samples.model)], [])
+        case ("bench task", "--bpe"), ("bench task", "--device"), ("bench task", "--precision"): return ([("--model", samples.model)], [])
         case ("bench task", "--subtrees"): return ([], [])
         case ("bench score", "--word"): return ([("--next", "3")], [])
         default: return ([], [])

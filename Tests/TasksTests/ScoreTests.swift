@@ -116,3 +116,14 @@ struct PronounScoreTests {
         #expect(abs(accuracy.value - 1 / Double(classes)) < 0.015)
     }
 }
+
+struct TaskScoreTests {
+    @Test func whatNoLearnerFindsIsToldOf() {
+        #expect(TaskScore("accuracy", .accuracy, units: [[1, 1], [0, 1]], classes: 1).warning == "the network gives all 2 examples one class")
+        #expect(TaskScore("accuracy", .accuracy, units: [[1, 1], [0, 1]], classes: 2).warning == nil)
+        #expect(TaskScore("accuracy", .accuracy, units: [[1, 1], [0, 1]]).warning == nil)
+        #expect(TaskScore("F1", .f1, units: [[0, 0, 3], [0, 0, 1]]).warning == "the network finds nothing")
+        #expect(TaskScore("F1", .f1, units: [[0, 0, 3], [0, 1, 1]]).warning == nil && TaskScore("F1", .f1, units: []).value == 0)
+        #expect(TaskScore("mean F1", .meanF1, units: [[0, 3, 0, 0, 0, 3, 0, 0]]).warning == "the network finds nothing")
+    }
+}

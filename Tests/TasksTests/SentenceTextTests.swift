@@ -90,6 +90,7 @@ struct PronounTextTests {
     init() throws { directory = try TemporaryDirectory() }
 
     static let header = "ID\tText\tPronoun\tPronoun-offset\tA\tA-offset\tA-coref\tB\tB-offset\tB-coref\tURL\n"
+    private static let headerAndFewColumns = header + "a\tb\n"
     /// Offsets count characters, of which é is one.
     static let line = "x-1\tZoé Ag Jr. met Al's aunt. Her (own) dog barked.\tHer\t26\tZoé Ag Jr\t0\tTRUE\tAl\t15\tFALSE\thttp\n"
 
@@ -105,9 +106,30 @@ struct PronounTextTests {
         #expect(!text.passages[1].isFeminine)
     }
 
+    /// The words that mentions of one cluster begin and end with, and whether the pronoun means each name.
+    private static let answers: [(cluster: [[Int]], a: Bool, b: Bool)] = [
+        ([[0, 2], [8, 8]], true, false), ([[4, 4], [8, 8]], false, true), ([[0, 2], [4, 4]], false, false), ([], false, false),
+        // "Al's", and not "Al's aunt"; a name without its last word is another one; the pronoun itself must be there.
+        ([[4, 5], [8, 8]], false, true), ([[4, 6], [8, 8]], false, false), ([[0, 1], [8, 8]], false, false), ([[0, 2], [8, 12]], false, false),
+        ([[1, 2], [4, 4], [8, 8]], true, true),
+    ]
+
+    /// A pronoun means a name if its cluster has a mention that names the same person.
+    @Test(arguments: answers.indices)
+    func namesThatAPronounMeans(_ number: Int) throws {
+        let (cluster, a, b) = Self.answers[number], clusters = [cluster.map { $0[0]..<$0[1] + 1 }]
+        let text = PronounTask.Text.passages(try read(Self.header + Self.line)), task = try #require(PronounTask([:]))
+        let score = task.score([clusters], of: text)
+        #expect(score.value == (a && !b ? 1 : 0) && score.measure == "accuracy")
+        let output = try OutputFile(path: directory.file("found"), binary: false)
+        try task.write([clusters], of: text, to: output)
+        try output.commit()
+        #expect(try String(decoding: contents(of: directory.file("found")), as: UTF8.self) == "x-1\t\(a ? "TRUE" : "FALSE")\t\(b ? "TRUE" : "FALSE")\n")
+    }
+
     @Test(arguments: [
         ("", "t.tsv: has no passages"), (header, "t.tsv: has no passages"), (line, "line 1: is not the header"),
-        ("a\tb\n", "line 1: has 2 columns"),
+        ("a\tb\n", "line 1: is not the header"), (headerAndFewColumns, "line 2: has 2 columns"),
         (header + line.replacingBytes(of: "\thttp", with: ""), "line 2: has 10 columns, and must have 11"),
         (header + line.replacingBytes(of: "\t26\t", with: "\t25\t"), "line 2: has another text than 'Her' at Pronoun-offset 25"),
         (header + line.replacingBytes(of: "\t26\t", with: "\t99\t"), "line 2: has '99' as Pronoun-offset"),

@@ -17,6 +17,8 @@ public protocol LabelledTask: Sendable {
 
     /// The name in commands and results.
     static var name: String { get }
+    /// The name of the task that its networks learn, as their files have it.
+    static var learnedTask: String { get }
     static func schedule(_ size: TaskSize) -> TaskSchedule
     /// Reads a labelled text. Throws `ToolError`.
     static func read(_ path: String) throws -> Text
@@ -39,6 +41,10 @@ public protocol LabelledTask: Sendable {
     func write(_ predictions: [Network.Prediction], of text: Text, to output: OutputFile) throws
 }
 
+extension LabelledTask {
+    public static var learnedTask: String { name }
+}
+
 /// The score of a system on a text.
 public struct TaskScore: Sendable {
     /// The measure that publications give, such as `F1`.
@@ -48,16 +54,33 @@ public struct TaskScore: Sendable {
     public let units: [[Double]]
     /// Further figures, by name: shares from 0 to 1.
     public let details: [(name: String, value: Double)]
+    /// The number of classes among the predictions; `nil` where the task has no classes.
+    private let classes: Int?
 
-    public init(_ measure: String, _ statistic: PairedTest.Statistic, units: [[Double]], details: [(name: String, value: Double)] = []) {
-        (self.measure, self.statistic, self.units, self.details) = (measure, statistic, units, details)
+    public init(
+        _ measure: String, _ statistic: PairedTest.Statistic, units: [[Double]], details: [(name: String, value: Double)] = [],
+        classes: Int? = nil
+    ) {
+        (self.measure, self.statistic, self.units, self.details, self.classes) = (measure, statistic, units, details, classes)
     }
 
     /// The score of all units together, from 0 to 1.
-    public var value: Double {
-        guard let width = units.first?.count else { return 0 }
-        var sums = [Double](repeating: 0, count: width)
-        for unit in units { for index in 0..<width { sums[index] += unit[index] } }
-        return statistic.value(of: sums)
+    public var value: Double { statistic.value(of: sums) }
+
+    /// A sentence about predictions that no network which has learned anything makes; `nil` if there is nothing to say.
+    public var warning: String? {
+        let found: Double
+        switch statistic {
+        case .accuracy: return classes == 1 && units.count > 1 ? "the network gives all \(units.count) examples one class" : nil
+        case .f1: found = sums[1]
+        case .meanF1: found = stride(from: 3, to: sums.count, by: 4).reduce(0) { $0 + sums[$1] }
+        }
+        return found == 0 ? "the network finds nothing" : nil
+    }
+
+    private var sums: [Double] {
+        units.reduce(into: [Double](repeating: 0, count: max(statistic.leastCounts, units.first?.count ?? 0))) { sums, unit in
+            for index in unit.indices { sums[index] += unit[index] }
+        }
     }
 }

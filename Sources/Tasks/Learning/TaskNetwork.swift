@@ -15,6 +15,9 @@ public protocol TaskNetwork: Sendable {
     /// Words of an example; batches are of examples of about the same length.
     func length(of example: Example) -> Int
 
+    /// Returns the numbers of the sentences whose vectors an example asks for.
+    func sentences(of example: Example) -> [Int]
+
     /// Adds the loss of a batch to the tape.
     func addLoss(_ batch: [Example], _ vectors: some FrozenVectors, on tape: Tape)
 
@@ -43,7 +46,7 @@ public struct TaskSchedule: Sendable {
     public var greatestElement: Float?
     /// The rate is halved when more passes than this have brought no better score; `nil`: never.
     public var halvingPatience: Int?
-    /// Factor of the sum of the squares of the shares' weights and of gamma, which is added to the loss.
+    /// Factor of the sum of the squares of the weights of the layers' shares, which is added to the loss.
     public var mixPenalty = 0.0
 
     public init(rate: Double, batch: Int, epochs: Int, patience: Int) {

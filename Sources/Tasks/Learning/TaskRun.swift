@@ -8,9 +8,9 @@ public struct TaskRun<Task: LabelledTask> {
     public struct Side {
         public let text: Task.Text
         public let examples: [Task.Network.Example]
-        public let vectors: CachedVectors
+        public let vectors: any FrozenVectors
 
-        public init(_ text: Task.Text, _ examples: [Task.Network.Example], _ vectors: CachedVectors) {
+        public init(_ text: Task.Text, _ examples: [Task.Network.Example], _ vectors: any FrozenVectors) {
             (self.text, self.examples, self.vectors) = (text, examples, vectors)
         }
     }
@@ -49,7 +49,7 @@ public struct TaskRun<Task: LabelledTask> {
         let trainer = trainer(training.vectors.form, seed: seed)
         var seconds: [Double] = [], words = 0
         let outcome = try trainer.train(
-            training.examples, training.vectors, shouldStop: shouldStop, development: { score($0, development).value },
+            training.examples, training.vectors, shouldStop: shouldStop, development: { try score($0, development).value },
             onProgress: { progress in
                 seconds.append(progress.seconds)
                 words = max(words, progress.words)
@@ -57,18 +57,18 @@ public struct TaskRun<Task: LabelledTask> {
             })
         let median = seconds.sorted()[seconds.count / 2]
         let result = Result(
-            seed: seed, outcome: outcome, development: score(trainer, development), test: test.map { score(trainer, $0) },
+            seed: seed, outcome: outcome, development: try score(trainer, development), test: try test.map { try score(trainer, $0) },
             secondsOfEpoch: median, wordsPerSecond: Double(words) / max(1e-9, median), bytes: trainer.bytes)
         return (result, trainer)
     }
 
-    /// The score of a network on a text.
-    public func score(_ trainer: TaskTrainer<Task.Network>, _ side: Side) -> TaskScore {
-        task.score(predict(trainer, side), of: side.text)
+    /// Returns the score of a network on a text. Throws what the vectors throw.
+    public func score(_ trainer: TaskTrainer<Task.Network>, _ side: Side) throws -> TaskScore {
+        try task.score(predict(trainer, side), of: side.text)
     }
 
-    /// Returns a network's predictions for a text.
-    public func predict(_ trainer: TaskTrainer<Task.Network>, _ side: Side) -> [Task.Network.Prediction] {
-        trainer.predict(side.examples, side.vectors)
+    /// Returns a network's predictions for a text. Throws what the vectors throw.
+    public func predict(_ trainer: TaskTrainer<Task.Network>, _ side: Side) throws -> [Task.Network.Prediction] {
+        try trainer.predict(side.examples, side.vectors)
     }
 }

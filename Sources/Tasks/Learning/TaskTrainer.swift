@@ -11,7 +11,8 @@ public final class TaskTrainer<Network: TaskNetwork> {
     private let schedule: TaskSchedule
     private let tape: Tape
     private let seed: UInt64
-    private let mix: [Parameter]
+    /// The weights of the layers' shares; `nil` without an encoder.
+    private let shares: Parameter?
     private let best: FloatBuffer
 
     /// The state of training after a pass over the training set.
@@ -45,7 +46,7 @@ public final class TaskTrainer<Network: TaskNetwork> {
         var plan = Plan(backend, capacity: WindowCapacity(batch: 1, rows: 1), isTraining: true)
         let input: VectorInput
         (network, input) = make(&plan)
-        mix = [input.weights, input.gain].compactMap { $0 }
+        shares = input.weights
         let rule: any Optimizer = switch schedule.rule {
         case .adam: Adam(epsilon: 1e-8)
         case .adadelta: Adadelta()
@@ -64,7 +65,7 @@ public final class TaskTrainer<Network: TaskNetwork> {
     /// - Parameters:
     ///   - development: gives the score of predictions for the development set.
     ///   - shouldStop: asked between batches; true ends training as if patience were at its end.
-    /// Throws `ToolError` with status `dataError` if a loss or a gradient is no number.
+    /// Throws `ToolError` with status `dataError` if a loss or a gradient is no number, and what `vectors` throw.
     public func train(
         _ examples: [Network.Example], _ vectors: some FrozenVectors, shouldStop: () -> Bool = { false },
         development: (TaskTrainer) throws -> Double, onProgress: (Progress) -> Void
@@ -111,10 +112,11 @@ public final class TaskTrainer<Network: TaskNetwork> {
     private func learn(
         _ batch: [Network.Example], _ vectors: some FrozenVectors, step: Int, rate: Double, epoch: Int
     ) throws -> Double {
+        try vectors.prepare(sentences(of: batch))
         tape.begin(.training(seed: seed, step: step))
         network.addLoss(batch, vectors, on: tape)
         tape.backward()
-        if schedule.mixPenalty > 0 { addPenalty() }
+        if schedule.mixPenalty > 0, let shares { addPenalty(shares) }
         if let bound = schedule.greatestElement { tape.backend.clip(parameters.gradients(0..<parameters.values.count), to: bound) }
         let norm = parameters.update(ParameterStore.Update(step: step, rate: Float(rate), clip: schedule.greatestNorm))
         guard tape.loss.isFinite && norm.isFinite else {
@@ -126,12 +128,12 @@ public final class TaskTrainer<Network: TaskNetwork> {
         return tape.loss
     }
 
+    private func sentences(of batch: [Network.Example]) -> [Int] { batch.flatMap { network.sentences(of: $0) } }
+
     /// Adds the gradient of the penalty, twice the weights times its factor.
-    private func addPenalty() {
-        for parameter in mix {
-            let values = parameters.value(parameter), gradient = parameters.gradient(parameter)
-            for index in 0..<values.columns { gradient.start[index] += Float(2 * schedule.mixPenalty) * values.start[index] }
-        }
+    private func addPenalty(_ parameter: Parameter) {
+        let values = parameters.value(parameter), gradient = parameters.gradient(parameter)
+        for index in 0..<values.columns { gradient.start[index] += Float(2 * schedule.mixPenalty) * values.start[index] }
     }
 
     /// Batches of examples of about the same length, in random order.
@@ -145,14 +147,16 @@ public final class TaskTrainer<Network: TaskNetwork> {
         return batches
     }
 
-    /// Returns the network's prediction for each example.
-    public func predict(_ examples: [Network.Example], _ vectors: some FrozenVectors) -> [Network.Prediction] {
+    /// Returns the network's prediction for each example. Throws what `vectors` throw.
+    public func predict(_ examples: [Network.Example], _ vectors: some FrozenVectors) throws -> [Network.Prediction] {
         let order = examples.indices.sorted { (network.length(of: examples[$0]), $0) < (network.length(of: examples[$1]), $1) }
         var predictions = [Network.Prediction?](repeating: nil, count: examples.count)
         for first in stride(from: 0, to: order.count, by: schedule.batch) {
             let batch = order[first..<min(order.count, first + schedule.batch)]
+            let batchExamples = batch.map { examples[$0] }
+            try vectors.prepare(sentences(of: batchExamples))
             tape.begin(.inference)
-            for (index, prediction) in zip(batch, network.predict(batch.map { examples[$0] }, vectors, on: tape)) {
+            for (index, prediction) in zip(batch, network.predict(batchExamples, vectors, on: tape)) {
                 predictions[index] = prediction
             }
         }

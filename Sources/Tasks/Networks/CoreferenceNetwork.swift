@@ -112,6 +112,7 @@ public struct CoreferenceNetwork: TaskNetwork {
     }
 
     public func length(of example: Example) -> Int { example.lengths.reduce(0, +) }
+    public func sentences(of example: Example) -> [Int] { example.sentences }
 
     // MARK: Passes
 

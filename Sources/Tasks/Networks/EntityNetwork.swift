@@ -23,28 +23,50 @@ public struct EntityNetwork: TaskNetwork {
         }
     }
 
+    /// The sizes of a network.
+    public struct Widths: Sendable {
+        /// Cells of each direction of an LSTM layer, and the number of such layers.
+        public var cells, layers: Int
+        /// Numbers of a letter's vector, and filters over the letters.
+        public var letters, filters: Int
+        /// False turns dropout off.
+        public var drops = true
+
+        public init(cells: Int, layers: Int, letters: Int, filters: Int) {
+            (self.cells, self.layers, self.letters, self.filters) = (cells, layers, letters, filters)
+        }
+
+        public init(_ size: TaskSize) {
+            switch size {
+            case .paper: self.init(cells: 200, layers: 2, letters: 16, filters: 128)
+            case .small: self.init(cells: 100, layers: 1, letters: 16, filters: 32)
+            }
+        }
+    }
+
     public let input: VectorInput
     private let filters: CharacterFilters
     private let layers: [BidirectionalLSTM]
     private let weight, bias: Parameter
     private let field: ConditionalRandomField
     private let constraints: ConditionalRandomField.Constraints
-    private let dropout: Float = 0.5
+    private let dropout: Float
 
     /// - Parameters:
     ///   - letters: rows of the table of characters.
     ///   - constraints: labels that may follow each other.
     public init(
-        _ form: VectorForm, letters: Int, constraints: ConditionalRandomField.Constraints, size: TaskSize, in plan: inout Plan
+        _ form: VectorForm, letters: Int, constraints: ConditionalRandomField.Constraints, _ widths: Widths, in plan: inout Plan
     ) {
-        let isSmall = size == .small, cells = isSmall ? 100 : 200, labels = constraints.starts.count
+        let labels = constraints.starts.count
         input = VectorInput(form, in: &plan)
-        filters = CharacterFilters("words", alphabet: letters, size: 16, width: 3, count: isSmall ? 32 : 128, in: &plan)
+        filters = CharacterFilters("words", alphabet: letters, size: widths.letters, width: 3, count: widths.filters, in: &plan)
         var inputs = input.size + filters.count, layers: [BidirectionalLSTM] = []
-        for number in 1...(isSmall ? 1 : 2) {
-            layers.append(BidirectionalLSTM("encoder.layer\(number)", inputs: inputs, size: cells, in: &plan))
-            inputs = 2 * cells
+        for number in 1...widths.layers {
+            layers.append(BidirectionalLSTM("encoder.layer\(number)", inputs: inputs, size: widths.cells, in: &plan))
+            inputs = 2 * widths.cells
         }
+        dropout = widths.drops ? 0.5 : 0
         self.layers = layers
         weight = plan.parameter("labels.weight", [inputs, labels])
         bias = plan.parameter("labels.bias", [labels])
@@ -70,6 +92,7 @@ public struct EntityNetwork: TaskNetwork {
     }
 
     public func length(of example: Example) -> Int { example.labels.count }
+    public func sentences(of example: Example) -> [Int] { [example.sentence] }
 
     public func addLoss(_ batch: [Example], _ vectors: some FrozenVectors, on tape: Tape) {
         let sentences = Sequences(batch.map(\.labels.count), on: tape)

@@ -75,6 +75,7 @@ public struct InferenceNetwork: TaskNetwork {
     }
 
     public func length(of example: Example) -> Int { example.premiseWords + example.hypothesisWords }
+    public func sentences(of example: Example) -> [Int] { [example.premise, example.hypothesis] }
 
     /// Adds the mean of the pairs' cross-entropies.
     public func addLoss(_ batch: [Example], _ vectors: some FrozenVectors, on tape: Tape) {

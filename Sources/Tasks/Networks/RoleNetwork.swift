@@ -93,6 +93,7 @@ public struct RoleNetwork: TaskNetwork {
     }
 
     public func length(of example: Example) -> Int { example.words }
+    public func sentences(of example: Example) -> [Int] { [example.sentence] }
 
     /// Adds the cross-entropy, the mean over the words of each sentence, then over the sentences.
     public func addLoss(_ batch: [Example], _ vectors: some FrozenVectors, on tape: Tape) {

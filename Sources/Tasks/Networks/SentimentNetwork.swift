@@ -87,6 +87,7 @@ public struct SentimentNetwork: TaskNetwork {
     }
 
     public func length(of example: Example) -> Int { example.words }
+    public func sentences(of example: Example) -> [Int] { [example.sentence] }
 
     /// Adds the mean of the sentences' cross-entropies.
     public func addLoss(_ batch: [Example], _ vectors: some FrozenVectors, on tape: Tape) {

@@ -1,8 +1,12 @@
 public import Probing
 
-/// Tells whether two systems differ by more than chance would have it: a permutation test for pairs, by approximate randomisation (Noreen
-/// 1989). The systems' results of a sentence (a document, a passage) are swapped at random, and the p-value is how often the difference of
-/// the scores is at least as large then as it was.
+/// Tells whether two systems differ by more than chance would have it: the chance in the test's sentences, and the chance in the seeds.
+///
+/// The systems' results of a sentence (a document, a passage) are swapped at random, which makes differences as systems have that are alike
+/// (approximate randomisation, Noreen 1989). With one seed the p-value is how often such a difference is at least as large as the one
+/// that was seen. With several, the variance of such differences is added to that of the scores' means over the seeds, and the difference is
+/// compared with Student's t distribution, whose degrees of freedom are those of Welch and Satterthwaite. Both variances hold the chance in
+/// how a seed meets a sentence, so that p is rather too large than too small.
 public struct PairedTest: Sendable {
     /// A score that is a function of counts which are added over sentences.
     public enum Statistic: Sendable {
@@ -30,26 +34,15 @@ public struct PairedTest: Sendable {
         }
     }
 
-    /// The results that are swapped together.
-    public enum Swaps: Sendable {
-        /// A sentence's results, of all seeds together: the question is whether the systems would differ on other sentences. It does
-        /// not take what both systems do alike with every seed for several observations.
-        case sentences
-        /// A sentence's results of one seed: the question is whether these trained networks differ on these sentences. With several seeds it
-        /// finds smaller differences, and takes seeds for further sentences.
-        case sentencesWithinSeeds
-    }
-
     /// The outcome of a test.
     public struct Outcome: Sendable, Equatable {
         /// The first system's score less the second one's, in the mean over seeds.
         public let difference: Double
-        /// The probability of a difference as large, in either direction, if the systems were alike. It is never below 1 / (trials + 1).
+        /// The probability of a difference as large, in either direction, if the systems were alike: on other sentences and with other
+        /// seeds. With one seed it is `pOfSentences`.
         public let p: Double
-
-        public init(difference: Double, p: Double) {
-            (self.difference, self.p) = (difference, p)
-        }
+        /// The probability of a difference as large between these trained networks on other sentences. It is never below 1 / (trials + 1).
+        public let pOfSentences: Double
     }
 
     public let trials: Int
@@ -63,9 +56,7 @@ public struct PairedTest: Sendable {
     /// - Parameters:
     ///   - first, second: counts by seed, and by sentence, of two systems on the same sentences: [seeds × sentences × counts].
     ///   - statistic: the score; the difference is that of its means over seeds.
-    public func compare(
-        _ first: [[[Double]]], _ second: [[[Double]]], by statistic: Statistic, swapping swaps: Swaps = .sentences
-    ) -> Outcome {
+    public func compare(_ first: [[[Double]]], _ second: [[[Double]]], by statistic: Statistic) -> Outcome {
         let sentences = first.first?.count ?? 0, width = first.first?.first?.count ?? 0
         precondition(
             first.count == second.count && sentences > 0 && (first + second).allSatisfy { $0.count == sentences },
@@ -75,21 +66,71 @@ public struct PairedTest: Sendable {
         // What only rounding makes smaller is as large.
         let bound = abs(observed) - 1e-12
         var generator = SplitMix(state: seed), asLarge = 0
+        var squares = 0.0
         for _ in 0..<trials {
             trial.restart()
-            switch swaps {
-            case .sentences:
-                for sentence in trial.differing where generator.nextBit() {
-                    for seed in first.indices { trial.swap(seed, sentence) }
-                }
-            case .sentencesWithinSeeds:
-                for seed in first.indices {
-                    for sentence in trial.differing where generator.nextBit() { trial.swap(seed, sentence) }
-                }
+            // A sentence's results with all seeds together: what both systems do alike with every seed is one observation, not several.
+            for sentence in trial.differing where generator.nextBit() {
+                for seed in first.indices { trial.swap(seed, sentence) }
             }
-            if abs(trial.difference) >= bound { asLarge += 1 }
+            let difference = trial.difference
+            squares += difference * difference
+            if abs(difference) >= bound { asLarge += 1 }
         }
-        return Outcome(difference: observed, p: Double(asLarge + 1) / Double(trials + 1))
+        let pOfSentences = Double(asLarge + 1) / Double(trials + 1), scores = trial.scores
+        guard first.count > 1 else { return Outcome(difference: observed, p: pOfSentences, pOfSentences: pOfSentences) }
+        let ofSentences = Variance(value: squares / Double(trials), degreesOfFreedom: Double(max(1, sentences - 1)))
+        let variance = ofSentences + Self.varianceOfMean(scores.first) + Self.varianceOfMean(scores.second)
+        let p = variance.value > 0
+            ? StudentDistribution.twoSidedP(observed / variance.value.squareRoot(), degreesOfFreedom: variance.degreesOfFreedom) : 1
+        return Outcome(difference: observed, p: p, pOfSentences: pOfSentences)
+    }
+
+    private struct Variance {
+        var value, degreesOfFreedom: Double
+
+        /// That of a sum of independent parts (Satterthwaite 1946).
+        static func + (first: Self, second: Self) -> Self {
+            let sum = first.value + second.value
+            let fourth = first.value * first.value / first.degreesOfFreedom + second.value * second.value / second.degreesOfFreedom
+            return Self(value: sum, degreesOfFreedom: fourth > 0 ? sum * sum / fourth : first.degreesOfFreedom)
+        }
+    }
+
+    /// The variance of the mean of some values.
+    private static func varianceOfMean(_ values: [Double]) -> Variance {
+        let count = Double(values.count), mean = values.reduce(0, +) / count
+        let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+        return Variance(value: squares / (count - 1) / count, degreesOfFreedom: count - 1)
+    }
+}
+
+extension PairedTest.Statistic {
+    /// The name in results.
+    public var name: String {
+        switch self {
+        case .accuracy: "accuracy"
+        case .f1: "f1"
+        case .meanF1: "meanF1"
+        }
+    }
+
+    public init?(name: String) {
+        switch name {
+        case "accuracy": self = .accuracy
+        case "f1": self = .f1
+        case "meanF1": self = .meanF1
+        default: return nil
+        }
+    }
+
+    /// The number of counts of a sentence, at least.
+    public var leastCounts: Int {
+        switch self {
+        case .accuracy: 2
+        case .f1: 3
+        case .meanF1: 4
+        }
     }
 }
 
@@ -133,7 +174,12 @@ private struct Trial {
         for index in 0..<width { moved[seed][index] += changes[seed][sentence * width + index] }
     }
 
-    /// The difference of both systems' means over seeds.
+    /// The scores of both systems with each seed, without swaps.
+    var scores: (first: [Double], second: [Double]) {
+        (firstSums.map { statistic.value(of: $0) }, secondSums.map { statistic.value(of: $0) })
+    }
+
+    /// The difference of both systems' means over seeds, after the swaps.
     var difference: Double {
         var sum = 0.0
         for seed in moved.indices {

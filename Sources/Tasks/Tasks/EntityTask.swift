@@ -39,7 +39,7 @@ public struct EntityTask: LabelledTask {
 
     public func network(_ form: VectorForm, size: TaskSize, in plan: inout Plan) -> (EntityNetwork, VectorInput) {
         // The first row is of all letters that training has not seen.
-        let network = EntityNetwork(form, letters: letters.count + 1, constraints: constraints, size: size, in: &plan)
+        let network = EntityNetwork(form, letters: letters.count + 1, constraints: constraints, EntityNetwork.Widths(size), in: &plan)
         return (network, network.input)
     }
 

@@ -44,7 +44,7 @@ public struct InferenceTask: LabelledTask {
         for (prediction, pair) in zip(predictions, text.pairs) { classes[pair.label].add(Int(prediction.label) == pair.label) }
         return TaskScore(
             "accuracy", .accuracy, units: zip(predictions, text.pairs).map { [Int($0.label) == $1.label ? 1 : 0, 1] },
-            details: zip(InferencePairs.labels, classes).map { ($0, $1.value) })
+            details: zip(InferencePairs.labels, classes).map { ($0, $1.value) }, classes: Set(predictions.map(\.label)).count)
     }
 
     /// A label, the premise and the hypothesis, with tabs between them.

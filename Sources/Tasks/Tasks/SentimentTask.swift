@@ -21,7 +21,8 @@ public struct SentimentTask: TreeTask {
             let shares = prediction.probabilities
             polarity.add((shares[3] + shares[4] > shares[0] + shares[1]) == (expected == 1))
         }
-        return TaskScore("accuracy", .accuracy, units: units(predictions, text), details: [("two of five", polarity.value)])
+        return TaskScore("accuracy", .accuracy, units: units(predictions, text), details: [("two of five", polarity.value)],
+            classes: Set(predictions.map(\.label)).count)
     }
 }
 
@@ -44,7 +45,7 @@ public struct PolarityTask: TreeTask {
     public static func label(_ sentiment: Int) -> Int? { SentimentTree.polarity(sentiment) }
 
     public func score(_ predictions: [ClassPrediction], of text: SentimentTrees) -> TaskScore {
-        TaskScore("accuracy", .accuracy, units: units(predictions, text))
+        TaskScore("accuracy", .accuracy, units: units(predictions, text), classes: Set(predictions.map(\.label)).count)
     }
 }
 

@@ -42,10 +42,16 @@ public struct CoreferenceText: Sendable {
     /// Throws `ToolError`: `noInput`, `ioError`, and `dataError` with the line for what is not UTF-8, missing columns, words outside of
     /// documents, documents that do not end, what is no mention, mentions that do not end in their sentence, or end without having begun,
     /// and no documents at all. Where several mentions of one group are open, the one that began last ends first.
-    public init(path: String) throws {
-        let lines = try TextLines(path: path)
-        var documents: [CoreferenceDocument] = [], repeated = 0, builder: DocumentBuilder?
-        while let line = try lines.next() {
+    public init(path: String) throws { try self.init(TextLines(path: path), first: nil) }
+
+    /// - Parameter first: the first line, if it was read before.
+    init(_ lines: TextLines, first: String?) throws {
+        var documents: [CoreferenceDocument] = [], repeated = 0, builder: DocumentBuilder?, first = first
+        func next() throws -> String? {
+            defer { first = nil }
+            return try first ?? lines.next()
+        }
+        while let line = try next() {
             if line.begins(with: "#begin document") {
                 if let builder { throw lines.error("begins a document within that of line \(builder.line)") }
                 builder = DocumentBuilder(name: line.parts(separatedBy: " ", most: 2).dropFirst(2).joined(), line: lines.number)

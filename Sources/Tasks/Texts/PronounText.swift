@@ -41,20 +41,24 @@ public struct PronounText: Sendable {
     /// names that are not where the offsets say, pronouns other than forms of she and he, and no passages at all.
     public init(path: String) throws {
         let lines = try TextLines(path: path)
+        try self.init(lines, header: lines.next())
+    }
+
+    /// True if a file that begins with this line is meant to hold passages.
+    static func isHeader(_ line: String?) -> Bool { line?.begins(with: "ID\t") == true }
+
+    /// Reads the lines behind the header.
+    init(_ lines: TextLines, header: String?) throws {
         let needed = Self.header.count
-        var passages: [Passage] = [], hasHeader = false
+        var passages: [Passage] = []
         let tokenizer = Tokenizer(sentences: .withinLines, maximumSentenceLength: .max)
+        if let header, header.parts(separatedBy: "\t", keepsEmpty: true) != Self.header {
+            throw lines.error("is not the header of such a file: \(Self.header.joined(separator: ", "))")
+        }
         while let line = try lines.next() {
             guard !line.isEmpty else { continue }
             let columns = line.parts(separatedBy: "\t", keepsEmpty: true)
             guard columns.count == needed else { throw lines.error("has \(counted(columns.count, "column")), and must have \(needed)") }
-            guard hasHeader else {
-                hasHeader = true
-                guard columns == Self.header else {
-                    throw lines.error("is not the header of such a file: \(Self.header.joined(separator: ", "))")
-                }
-                continue
-            }
             passages.append(try Self.passage(columns, lines, tokenizer))
         }
         guard !passages.isEmpty else { throw lines.error(ofAll: "has no passages") }

@@ -16,8 +16,16 @@ public struct VectorForm: Sendable, Equatable {
 /// The vectors of the words of many sentences, which no task changes.
 public protocol FrozenVectors: Sendable {
     var form: VectorForm { get }
-    /// The vectors of a sentence, by its number: [words, form.columns]. Valid as long as this object.
+    /// Gets the vectors of these sentences ready; until it is called again, `rows` is asked for no others. Throws `ToolError` as the
+    /// source of the vectors does.
+    func prepare(_ sentences: [Int]) throws
+    /// The vectors of a sentence, by its number: [words, form.columns]. Valid until `prepare` is called again.
     func rows(of sentence: Int) -> Matrix
+}
+
+extension FrozenVectors {
+    /// Does nothing: all vectors are there.
+    public func prepare(_ sentences: [Int]) {}
 }
 
 extension VectorForm: CustomStringConvertible {

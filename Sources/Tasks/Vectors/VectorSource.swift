@@ -9,20 +9,25 @@ public import WordVectors
 /// The source of the vectors of a task's words: an encoder, whose layers the task mixes, or files that another program has made; a table
 /// of word vectors; or both.
 ///
-/// Vectors of sentences are made once, and kept in a cache under the digests of what they were made of and by.
+/// Vectors of sentences are made once, and kept in a cache under the digests of what they were made of and by; or anew for each batch
+/// (`VectorsOnDemand`).
 public final class VectorSource {
     public let form: VectorForm
     /// The name of the encoder or the table, for messages.
     public let name: String
     private let model: LoadedModel?
+    /// A sentence on what computed the encoder's vectors, if its results differ from the processor's.
+    private let device: String?
     /// True if the layers of each text come from a file.
     private let readsFiles: Bool
     private let words: (table: EmbeddingTable, name: String)?
 
-    /// - Parameter words: the table whose vectors stand beside the encoder's, or alone.
-    public init(model: LoadedModel?, words: (table: EmbeddingTable, name: String)?) {
+    /// - Parameters:
+    ///   - device: the GPU that computes, and its precision; vectors in a cache are those of one device. `nil`: the processor.
+    ///   - words: the table whose vectors stand beside the encoder's, or alone.
+    public init(model: LoadedModel?, device: String? = nil, words: (table: EmbeddingTable, name: String)?) {
         precondition(model != nil || words != nil, "vectors come from somewhere")
-        (self.model, self.words, readsFiles) = (model, words, false)
+        (self.model, self.device, self.words, readsFiles) = (model, device, words, false)
         name = model?.name ?? words?.name ?? ""
         form = VectorForm(
             layers: model?.encoder.layerCount ?? 0, width: model?.encoder.layerWidth ?? 0, wordWidth: words?.table.dimension ?? 0)
@@ -31,7 +36,7 @@ public final class VectorSource {
     /// Vectors that come with each text.
     /// - Parameter first: one of the files, which must all have as many layers and numbers.
     public init(_ first: ImportedVectors, words: (table: EmbeddingTable, name: String)?) {
-        (model, self.words, readsFiles, name) = (nil, words, true, first.name)
+        (model, device, self.words, readsFiles, name) = (nil, nil, words, true, first.name)
         form = VectorForm(layers: first.layers, width: first.width, wordWidth: words?.table.dimension ?? 0)
     }
 
@@ -58,39 +63,59 @@ public final class VectorSource {
             withUnsafeBytes(of: UInt8(ascii: "\n")) { digest.update($0) }
         }
         let key = [
-            "text \(String(digest.digest(), radix: 16))", model.map { "model \($0.digest)" }, try file.map { "file \(try $0.digest())" },
+            "text \(String(digest.digest(), radix: 16))", model.map { "model \($0.digest)" }, device.map { "computed on \($0)" },
+            try file.map { "file \(try $0.digest())" },
             model?.table.map { "table \(String($0.table.digest, radix: 16))" }, words.map { "words \(String($0.table.digest, radix: 16))" },
         ].compactMap { $0 }.joined(separator: ", ")
         return try cache.vectors(key: key, form: form, lengths: sentences.map(\.count)) { take in
             var done = 0
-            let memory = RowBuffer()
-            func add(_ words: [String], _ layers: [Float]) throws {
-                let matrix = memory.matrix(rows: words.count, columns: form.columns)
-                try fill(matrix, words, layers, text)
-                try take(matrix)
-                done += words.count
+            func add(_ rows: Matrix) throws {
+                try take(rows)
+                done += rows.rows
                 onProgress(done)
             }
+            guard let file else { return try encode(sentences, text: text, add) }
             var number = 0
-            if let file {
-                return try file.forEach(sentences.map(\.count), text: text) { layers in
-                    try add(sentences[number], layers)
-                    number += 1
-                }
-            }
-            guard let model else { return try sentences.forEach { try add($0, []) } }
-            var forms = WordForms(model.encoder.configuration)
-            let collector = SentenceCollector { vectors in
-                try add(sentences[number], vectors.values)
+            try file.forEach(sentences.map(\.count), text: text) { layers in
+                try add(rows(of: sentences[number], layers, text))
                 number += 1
             }
-            let stage = try model.stage(.all, to: collector)
-            for sentence in sentences { try stage.encode(sentence.map { forms.form(of: $0) }) }
-            try stage.flush()
         }
     }
 
+    /// Calls `body` with the rows of one sentence after the other, [words, form.columns]; they are valid until it returns.
+    func encode(_ sentences: [[String]], text: String, _ body: @escaping (Matrix) throws -> Void) throws {
+        guard let model else { return try sentences.forEach { try body(rows(of: $0, [], text)) } }
+        var number = 0
+        receive = { [unowned self] layers in
+            try body(rows(of: sentences[number], layers, text))
+            number += 1
+        }
+        let stage = try openStage(model)
+        for sentence in sentences { try stage.encode(sentence.map { modelForms?.form(of: $0) ?? $0 }) }
+        try stage.flush()
+    }
+
+    /// The encoder's stage, which is made when it is needed first, and who takes what it makes.
+    private var stage: SentenceEncoder?
+    private var receive: ([Float]) throws -> Void = { _ in }
+
+    private func openStage(_ model: LoadedModel) throws -> SentenceEncoder {
+        if let stage { return stage }
+        let opened = try model.stage(.all, to: SentenceCollector { [unowned self] in try receive($0.values) })
+        stage = opened
+        return opened
+    }
+
+    private lazy var modelForms = model.map { WordForms($0.encoder.configuration) }
     private lazy var tableForms = words.map { WordForms($0.table) }
+    private let memory = RowBuffer()
+
+    private func rows(of sentence: [String], _ layers: [Float], _ text: String) throws -> Matrix {
+        let matrix = memory.matrix(rows: sentence.count, columns: form.columns)
+        try fill(matrix, sentence, layers, text)
+        return matrix
+    }
 
     /// Writes the rows of a sentence: the layers of each word, [words, layers x width], and its own vector.
     private func fill(_ matrix: Matrix, _ sentence: [String], _ layers: [Float], _ text: String) throws {
