@@ -88,7 +88,7 @@ let package = Package(
              "Files", "Parallel"]),
         library(
             "Benchmarking",
-            ["Training", "Encoding", "Model", "Layers", "CUDA", "Kernels", "WordVectors", "Vocabulary", "Tokenization",
+            ["Tasks", "Training", "Encoding", "Model", "Layers", "CUDA", "Kernels", "WordVectors", "Vocabulary", "Tokenization",
              "Shards", "Files", "Parallel"]),
 
         // Models of others.

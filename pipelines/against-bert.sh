@@ -8,7 +8,7 @@
 # for everything that is made; what is there is made again only if its options or files have changed. Nothing else may run meanwhile.
 #
 # TIME=10m       how long each is trained (90s, 15m, 2h): steps alone, without reading and evaluations
-# NER_TRAIN, NER_DEV, NER_TEST, and the same of SST, SNLI, SRL and COREF: the tasks; TASKS= says which, as in tasks.mk
+# NER_TRAIN, NER_DEV, NER_TEST, and the same of SST, SNLI, SRL and COREF; GAP_TEST: the tasks; TASKS= says which, as in tasks.mk
 # SIZE=small     of the task networks, or paper; SEEDS='1 2 3' theirs; TASK_FLAGS= their options, and
 #                TASK_FLAGS_ner= those of a task; WORDS=no, as in tasks.mk
 # COUNT_TOOLS=no yes: BERT trains longer, by the time that Contour's word vectors took and its own WordPiece did not
@@ -29,7 +29,8 @@ text=$1 out=$2
 shift 2
 data=() flags=()
 for task in NER SST SNLI SRL COREF; do data+=("${task}_TRAIN" "${task}_DEV" "${task}_TEST"); done
-for task in ner sst sst2 snli srl coref; do flags+=("TASK_FLAGS_$task"); done
+data+=(GAP_TEST)
+for task in ner sst sst2 snli srl coref gap; do flags+=("TASK_FLAGS_$task"); done
 names=" TIME TASKS SIZE SEEDS TASK_FLAGS WORDS COUNT_TOOLS PRESET TRAIN_FLAGS BERT_FLAGS PIECES SEED DIMENSION VECTOR_EPOCHS TOKENIZE_FLAGS \
 HELD_OUT_EVERY THREADS PYTHON BIN ${data[*]} ${flags[*]} "
 for word; do

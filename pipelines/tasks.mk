@@ -52,7 +52,10 @@ SRL_TEST ?=
 COREF_TRAIN ?=
 COREF_DEV ?=
 COREF_TEST ?=
-# The tasks: those of ner, sst, snli, srl and coref that have a training text; sst2, sentiment in two classes, if it is named.
+# Passages of GAP, whose pronouns the networks of coref are asked for.
+GAP_TEST ?=
+# The tasks: those of ner, sst, snli, srl and coref that have a training text, and gap if coref is among them and GAP_TEST is set; sst2,
+# sentiment in two classes, if it is named.
 TASKS ?=
 # The size of the task networks: paper or small.
 SIZE ?= paper
@@ -70,17 +73,18 @@ HERE := $(dir $(lastword $(MAKEFILE_LIST)))
 include $(HERE)options.mk
 include $(HERE)tools.mk
 
-ALL_TASKS := ner sst sst2 snli srl coref
+ALL_TASKS := ner sst sst2 snli srl coref gap
 DATA_ner := NER
 DATA_sst := SST
 DATA_sst2 := SST
 DATA_snli := SNLI
 DATA_srl := SRL
 DATA_coref := COREF
+DATA_gap := GAP
 
 # What is wrong is said now, not after an hour. First, names that nothing reads.
 VARIABLES := RUN BUDGET MODELS TABLE BPE ELMO_OPTIONS ELMO_WEIGHTS SYSTEMS AGAINST WORDS TASKS SIZE SEEDS TASK_FLAGS CACHE_SIZE OUT \
-    COMMON_FLAGS BIN $(foreach data,NER SST SNLI SRL COREF,$(addprefix $(data)_,TRAIN DEV TEST))
+    COMMON_FLAGS BIN GAP_TEST $(foreach data,NER SST SNLI SRL COREF,$(addprefix $(data)_,TRAIN DEV TEST))
 PATTERNS := TABLE_% BPE_% COMMAND_% $(ALL_TASKS:%=TASK_FLAGS_%) $(ALL_TASKS:%=VECTORS_%_%)
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 # Those of a pattern may be set by a makefile that includes this one, but not by the environment.
@@ -117,14 +121,20 @@ endif
 
 # $(call text,TASK,TRAIN|DEV|TEST): the file.
 text = $($(DATA_$(1))_$(2))
-override TASKS := $(strip $(or $(strip $(TASKS)),$(foreach task,ner sst snli srl coref,$(if $(call text,$(task),TRAIN),$(task)))))
+override TASKS := $(strip $(or $(strip $(TASKS)),$(foreach task,ner sst snli srl coref,$(if $(call text,$(task),TRAIN),$(task))) \
+    $(if $(COREF_TRAIN),$(if $(GAP_TEST),gap))))
 ifeq ($(strip $(TASKS)),)
 $(error no task has a text to learn from; try: make -f $(HERE)tasks.mk RUN=compare NER_TRAIN=train.txt NER_DEV=dev.txt)
 endif
 ifneq ($(filter-out $(ALL_TASKS),$(TASKS)),)
 $(error TASKS are of $(ALL_TASKS), and there is no $(filter-out $(ALL_TASKS),$(TASKS)))
 endif
-$(foreach task,$(TASKS),$(foreach part,TRAIN DEV,$(if $(call text,$(task),$(part)),,\
+ifneq ($(filter gap,$(TASKS)),)
+ifneq ($(if $(filter coref,$(TASKS)),$(if $(GAP_TEST),both)),both)
+$(error gap asks the networks of coref: it needs GAP_TEST, and coref among TASKS)
+endif
+endif
+$(foreach task,$(filter-out gap,$(TASKS)),$(foreach part,TRAIN DEV,$(if $(call text,$(task),$(part)),,\
     $(error $(task) needs both $(DATA_$(task))_TRAIN and $(DATA_$(task))_DEV))))
 
 # Models by their names. RUN has those of compare.mk in runs, those of one-billion.mk under small letters, or one of generic.mk.
@@ -178,7 +188,7 @@ ifneq ($(strip $(MISSING)),)
 $(error there is no file $(firstword $(MISSING)); names with blanks are not taken)
 endif
 $(foreach task,$(TASKS),$(foreach name,$(IMPORTED),$(if $(VECTORS_$(task)_$(name)),\
-    $(if $(filter $(words $(subst $(comma), ,$(VECTORS_$(task)_$(name)))),$(if $(call text,$(task),TEST),3,2)),,\
+    $(if $(filter $(words $(subst $(comma), ,$(VECTORS_$(task)_$(name)))),$(words $(foreach part,TRAIN DEV TEST,$(call text,$(task),$(part))))),,\
     $(error VECTORS_$(task)_$(name)=$(VECTORS_$(task)_$(name)): must be a file for each text of $(task), with commas between them)))))
 ifneq ($(filter $(AGAINST) $(AGAINST:%+words=%),$(SYSTEMS)),)
 else
@@ -241,18 +251,21 @@ files = $(if $(filter $(2),$(COMMANDED)),$(foreach part,$(PARTS),$(if $(call tex
 table = $(or $(TABLE_$(1)),$(TABLE))
 merges = $(or $(BPE_$(1)),$(BPE))
 
+# $(call learning,TASK,NAME,SEED): what a network learns from, or, of gap, the file of the one that has learned coref.
+learning = $(if $(filter gap,$(1)),--load $(call network,$(2),$(3)),--size $(SIZE) --seed $(3) --seeds 1 --train $(call text,$(1),TRAIN) \
+    --dev $(call text,$(1),DEV))
+network = $(OUT)/runs/coref.$(1).$(2).network
 # one-run TASK NAME SEED SYSTEM words|alone: NAME is SYSTEM, and +words where both are compared.
 define one-run
-OPTIONS_runs/$(1).$(2).$(3).jsonl = task $(1) --size $$(SIZE) --seed $(3) --seeds 1 --system-name $(2) \
-    --train $$(call text,$(1),TRAIN) --dev $$(call text,$(1),DEV) $$(addprefix --test ,$$(call text,$(1),TEST)) \
-    $$(addprefix --vectors ,$$(subst $$(space),$$(comma),$$(strip $$(call files,$(1),$(4))))) $$(TASK_FLAGS) $$(TASK_FLAGS_$(1))
+OPTIONS_runs/$(1).$(2).$(3).jsonl = task $(1) --system-name $(2) $$(call learning,$(1),$(2),$(3)) \
+    $$(addprefix --test ,$$(call text,$(1),TEST)) $$(addprefix --vectors ,$$(subst $$(space),$$(comma),$$(strip $$(call files,$(1),$(4))))) $(if $(filter gap,$(1)),,$$(TASK_FLAGS)) $$(TASK_FLAGS_$(1))
 INPUTS_runs/$(1).$(2).$(3).jsonl = $(or $(call model,$(4),$(3)),-) $$(or $$(call table,$(4)),-) $$(or $$(call merges,$(4)),-) $(5)
 $(OUT)/runs/$(1).$(2).$(3).jsonl: $$(foreach part,TRAIN DEV TEST,$$(call text,$(1),$$(part))) $$(call files,$(1),$(4)) \
-    $$(filter-out - words alone,$$(INPUTS_runs/$(1).$(2).$(3).jsonl)) \
+    $$(filter-out - words alone,$$(INPUTS_runs/$(1).$(2).$(3).jsonl)) $(if $(filter gap,$(1)),$(OUT)/runs/coref.$(2).$(3).jsonl) \
     $$(call changed,$(OUT)/runs/$(1).$(2).$(3).jsonl,$(OUT)/options/$(1).$(2).$(3).jsonl,$$(RECORD_runs/$(1).$(2).$(3).jsonl)) \
     | $(OUT)/runs $(OUT)/options
 	$(HERE)task-run.sh $$@ $$(INPUTS_runs/$(1).$(2).$(3).jsonl) $(TOOL)bench $$(OPTIONS_runs/$(1).$(2).$(3).jsonl) \
-	    --cache $(OUT)/cache --cache-size $(CACHE_SIZE) $$(COMMON_FLAGS)
+	    --cache $(OUT)/cache --cache-size $(CACHE_SIZE) $(if $(filter coref,$(1)),--save $$(call network,$(2),$(3))) $$(COMMON_FLAGS)
 	@$$(call keep,$(OUT)/options/$$(@F),$$(RECORD_runs/$(1).$(2).$(3).jsonl))
 endef
 record-of = $(INPUTS_$(1)) $(OPTIONS_$(1))

@@ -18,7 +18,8 @@ struct Bench: ParsableCommand {
         subcommands: [
             BenchTrain.self, BenchEvaluation.self, BenchEncode.self, BenchProducts.self, BenchOperations.self, BenchGPU.self, BenchInt8.self,
             BenchLayers.self, BenchStages.self, BenchSpelling.self, BenchText.self, BenchOutputLayers.self, BenchEncoders.self, BenchCosts.self,
-            BenchCompare.self, BenchScaling.self, BenchServeSteps.self, BenchReport.self, BenchProbe.self, BenchTask.self, BenchTaskTable.self, BenchScore.self,
+            BenchCompare.self, BenchScaling.self, BenchServeSteps.self, BenchReport.self, BenchProbe.self, BenchTask.self, BenchTaskTable.self,
+            BenchVectorCache.self, BenchScore.self,
         ])
 
     static func main() { runAsRoot() }

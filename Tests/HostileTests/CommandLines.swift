@@ -71,6 +71,7 @@ struct CommandLines {
         case "bench task":
             return ["ner", "--train", samples.entities, "--dev", samples.entities, "--table", samples.table, "--size", "small", "--epochs", "1",
                 "--cache", "cache"] + output + common
+        case "bench vector-cache": return ["--size", "1M", "--rounds", "1", "--cache", "cache"] + output + common
         case "bench task-table": return [samples.results] + output + common
         default: return nil
         }

@@ -7,6 +7,7 @@ internal import Shards
 /// long as there is room.
 public final class CachedVectors: FrozenVectors, @unchecked Sendable {
     public let form: VectorForm
+    public let path: String
     private let file: SafetensorsReader
     private let start: UnsafeMutablePointer<Float>
     /// The row of each sentence, and those of all.
@@ -14,7 +15,7 @@ public final class CachedVectors: FrozenVectors, @unchecked Sendable {
 
     /// Throws `ToolError`, `dataError`, for a file that is not of this form and these sentences.
     fileprivate init(path: String, key: String, form: VectorForm, lengths: [Int]) throws {
-        self.form = form
+        (self.form, self.path) = (form, path)
         starts = lengths.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1) }
         file = try SafetensorsReader(path: path)
         guard file.metadata[Self.keyName] == key, let tensor = file.tensors.first, tensor.shape == [starts[lengths.count], form.columns],
