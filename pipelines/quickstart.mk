@@ -1,4 +1,4 @@
-# From WordNet's glosses to contextual vectors in a few minutes: `make quickstart`, or
+# From WordNet's glosses to contextual vectors, what they know, and a page about them, in a few minutes: `make quickstart`, or
 #
 #   make -f pipelines/quickstart.mk [OUT=quickstart] [LINES=3000] [TRAIN_FLAGS='--preset tiny']
 #
@@ -24,6 +24,9 @@ TRAIN_FLAGS ?= --preset small --epochs 0.7 --evaluations 5
 DIMENSION ?= 100
 MIN_COUNT ?= 3
 EPOCHS ?= 3
+
+# How the senses of words are told apart: options of bench probe.
+PROBE_FLAGS ?=
 
 # FIRST is build where that has been a stage, too.
 FIRST ?=
@@ -70,15 +73,50 @@ $(OUT)/$(WORD).vectors: $(OUT)/corpus.tokens.txt $(MODEL) $(OUT)/table.shard
 $(OUT)/training.svg: $(MODEL)
 	$(HERE)plots/training.sh $(OUT)/train.jsonl -o $@
 
+# Which class of meanings a word belongs to in an example of WordNet's: a task that shows what the vectors are worth.
+SENSES_OF := $(HERE)wordnet-senses.awk
+$(OUT)/senses.train $(OUT)/senses.test: $(WORDNET_FILES) $(SENSES_OF) | $(OUT)/stages
+	@awk -v part=$(subst .,,$(suffix $@)) -f $(SENSES_OF) $(WORDNET)/noun.exc $(WORDNET)/verb.exc \
+	    pass=1 $(WORDNET_FILES) pass=2 $(WORDNET_FILES) > $@.tmp
+	@mv $@.tmp $@
+
+$(OUT)/senses.jsonl: $(OUT)/senses.train $(OUT)/senses.test $(MODEL) $(OUT)/table.shard
+	@echo "== senses of words" >&2
+	@$(TOOL)bench probe $(COMMON_FLAGS) $(PROBE_FLAGS) --train $(OUT)/senses.train --test $(OUT)/senses.test \
+	    --table $(OUT)/table.shard --word-vectors --names 'this model' --json $@ -o $(OUT)/senses.txt $(MODEL)
+
+$(OUT)/results.jsonl: $(OUT)/senses.jsonl $(MODEL)
+	@COMMAND='make quickstart' TEXT="WordNet's glosses" VERSION=$$($(TOOL)bench --version | sed 's/.* //') \
+	    $(HERE)machine-record.sh > $@.tmp
+	@awk -v system_name='this model' -v curves=1 -f $(HERE)scores.awk $(OUT)/train.jsonl >> $@.tmp
+	@cat $(OUT)/senses.jsonl >> $@.tmp
+	@mv $@.tmp $@
+
+$(OUT)/report.html: $(OUT)/results.jsonl
+	@$(TOOL)bench report --quiet --title 'A first model, of WordNet' $< -o $@
+
 .PHONY: show
-show: pipeline $(OUT)/$(WORD).vectors $(OUT)/training.svg
+show: pipeline $(OUT)/$(WORD).vectors $(OUT)/training.svg $(OUT)/report.html
+	@echo; echo "What each stage took. MB are what it read and wrote; words/s are words of its text by its seconds."
 	@BIN=$(BIN) $(HERE)summary.sh $(OUT) $(STAGES)
+	@echo
+	@echo "That was how well the model predicts the next word of glosses that it has not read. top-1 % is how often the right word"
+	@echo "is its first choice, top-10 % how often it is among its first ten; perplexity is among how many words, as it were, it"
+	@echo "hesitates. The unigram model always says the most frequent words: whatever is better has learned something."
+	@echo
+	@echo "What its vectors are worth: in examples of WordNet's, to which of 45 classes of meanings (noun.animal, verb.motion) an"
+	@echo "ambiguous word belongs, told by a linear classifier. Word vectors are the same in every sentence; the model's are not."
+	@echo
+	@sed -n '/^system/,$$p' $(OUT)/senses.txt
+	@echo
+	@echo "And what it takes for similar: of all glosses with \"$(WORD)\", those in which its vector is nearest to that of the word in"
+	@echo "brackets. The number is the cosine of the two vectors, 1 if they are alike."
 	@for sense in $(SENSES); do \
 	    echo; echo "Nearest to: $$sense"; \
 	    $(TOOL)encode --quiet $(COMMON_FLAGS) --neighbours 5 --query "$$sense" \
 	        --model $(MODEL) --table $(OUT)/table.shard $(OUT)/$(WORD).vectors || exit 1; \
 	done
-	@echo; echo "Likeliest after: $(BEGINNING)"
+	@echo; echo "Likeliest after: $(BEGINNING) (the word, its probability and ...)"
 	@echo $(call quoted,$(BEGINNING)) | $(TOOL)tokenize --quiet $(TOKENIZE_FLAGS) \
 	    | $(TOOL)bench score --quiet $(COMMON_FLAGS) --model $(MODEL) --table $(OUT)/table.shard --next 5
-	@echo; echo "The training curve: $(OUT)/training.svg"
+	@echo; echo "All of it on a page to open: $(OUT)/report.html; the training curve alone: $(OUT)/training.svg"

@@ -37,6 +37,13 @@ public enum ModelFile {
         return try content(of: encoder, metadata: [:], further: [], HostCopies()).metadata[digestKey] ?? ""
     }
 
+    /// The digest in the metadata of an open model. Throws `ToolError` with status `dataError` if it is none.
+    public static func digest(of reader: SafetensorsReader) throws -> String {
+        _ = try configuration(of: reader)
+        guard let digest = reader.metadata[digestKey] else { throw ToolError.data(reader.file.name, "", "has no digest of its content") }
+        return digest
+    }
+
     /// The content of a model's file.
     private static func content(
         of encoder: ContextualEncoder, metadata: [String: String], further: [SafetensorsOutput], _ copies: HostCopies

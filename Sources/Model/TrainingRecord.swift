@@ -18,6 +18,8 @@ public struct TrainingRecord: Codable, Sendable, Equatable {
     /// Sentences of the text, and the XXH64 digests of its shards' parts, in hexadecimal.
     public var sentences: Int
     public var texts: [String]
+    /// The digest of the model whose weights training began with; `nil`: with random ones.
+    public var initialModel: String?
     /// The scores of each direction after the last evaluation; empty if there was none.
     public var heldOut: [Scores] = []
 
@@ -113,6 +115,7 @@ extension TrainingRecord {
         var text = "trained \(steps) steps, \(words) words, \(rounded(passes, 2)) passes over \(sentences) sentences\n"
         text += "batch \(batch), window \(window)\(accumulation > 1 ? ", accumulated \(accumulation)" : ""), \(optimizer), "
         text += "rate \(rate), schedule \(schedule), warm-up \(warmupSteps) steps, seed \(seed)\n"
+        if let initialModel { text += "began with the weights of model \(initialModel)\n" }
         text += "text \(texts.joined(separator: " "))\n"
         if heldOut.isEmpty { text += "held-out text: not scored\n" }
         for scores in heldOut {

@@ -18,11 +18,17 @@ public struct ProbeTask: Sendable {
         case accuracy
     }
 
-    /// A text as numbers: its sentences as runs of tokens, and the number of each token's label, [tokens].
+    /// A text as numbers: its sentences as runs of tokens, and the number of each token's label, [tokens]; -1 where there is none.
     public struct Tokens: Sendable {
         public let sentences: [Range<Int>]
         public let targets: [Int32]
+
+        /// The number of tokens that have a label.
+        public var labelled: Int { targets.count { $0 >= 0 } }
     }
+
+    /// The label of a token that has none: its vector depends on its sentence as any other's, but it is neither fitted to nor scored.
+    public static let noLabel = "_"
 
     /// The labels of the training text, in the order in which they come, and behind them those that only the test has.
     public let labels: [String]
@@ -40,7 +46,7 @@ public struct ProbeTask: Sendable {
     /// One sentence of so many is held out.
     public static let heldOutEvery = 10
 
-    /// Throws `ToolError` with status `dataError` if the training text has no tenth sentence.
+    /// Throws `ToolError` with status `dataError` if the training text has no tenth sentence, and for texts without labels.
     public init(training: LabelledText, test: LabelledText) throws {
         guard training.sentences.count >= Self.heldOutEvery else {
             throw ToolError.data(
@@ -54,6 +60,10 @@ public struct ProbeTask: Sendable {
             for sentence in text.sentences {
                 sentences.append(targets.count..<targets.count + sentence.labels.count)
                 for label in measure == .f1 ? LabelledSpans.inIOB2(sentence.labels) : sentence.labels {
+                    guard label != Self.noLabel else {
+                        targets.append(-1)
+                        continue
+                    }
                     // By their bytes: two spellings of a letter are two labels.
                     let number = numbers[Array(label.utf8)] ?? Int32(labels.count)
                     if Int(number) == labels.count {
@@ -74,7 +84,10 @@ public struct ProbeTask: Sendable {
         spanLabels = labels.map { SpanLabel($0) }
         let parts = self.training.sentences.enumerated()
         heldOut = parts.filter { Self.isHeldOut($0.offset) }.map(\.element)
-        fitted = parts.filter { !Self.isHeldOut($0.offset) }.flatMap { Array($0.element) }
+        fitted = parts.filter { !Self.isHeldOut($0.offset) }.flatMap { Array($0.element) }.filter { [targets = self.training.targets] in targets[$0] >= 0 }
+        for (text, count) in [(training, fitted.count), (test, self.test.labelled)] where count == 0 {
+            throw ToolError.data(text.name, "", "has no labels in column \(text.column): all are \(Self.noLabel)")
+        }
     }
 
     private static func isHeldOut(_ sentence: Int) -> Bool { sentence % heldOutEvery == heldOutEvery - 1 }
@@ -83,12 +96,14 @@ public struct ProbeTask: Sendable {
     ///   - predictions: numbers of labels, one for each token of `sentences`, in order.
     ///   - sentences: the sentences of `tokens` that are scored.
     public func score(_ predictions: [Int32], _ sentences: [Range<Int>], of tokens: Tokens) -> ProbeScore {
-        var spans = SpanCounts(), right = 0, first = 0
+        var spans = SpanCounts(), right = 0, labelled = 0, first = 0
         for sentence in sentences {
             let found = predictions[first..<first + sentence.count], expected = tokens.targets[sentence]
             first += sentence.count
             switch measure {
-            case .accuracy: right += zip(found, expected).count { $0 == $1 }
+            case .accuracy:
+                right += zip(found, expected).count { $0 == $1 }
+                labelled += expected.count { $0 >= 0 }
             case .f1:
                 spans.add(
                     found: LabelledSpans.spans(of: found.map { spanLabels[Int($0)] }),
@@ -96,7 +111,7 @@ public struct ProbeTask: Sendable {
             }
         }
         switch measure {
-        case .accuracy: return ProbeScore(value: first > 0 ? Double(right) / Double(first) : 0)
+        case .accuracy: return ProbeScore(value: labelled > 0 ? Double(right) / Double(labelled) : 0)
         case .f1: return ProbeScore(value: spans.f1, precision: spans.precision, recall: spans.recall)
         }
     }

@@ -36,6 +36,7 @@ struct PieceTokenizer: ~Copyable {
     private var end = 0
     private let splits: Bool
     private let runningText: Bool
+    private let keepsLines: Bool
 
     private var piece = TokenizedPiece()
     private var ids: IdBuffer
@@ -58,6 +59,7 @@ struct PieceTokenizer: ~Copyable {
         self.tokenizer = tokenizer
         splits = tokenizer.sentences.splits
         runningText = tokenizer.sentences == .runningText
+        keepsLines = tokenizer.sentences == .everyLine
         // Of a megabyte of English, an eighth of the chunks or less are new.
         cache = ChunkCache(capacity: pieceSize / 48)
         expander = ChunkExpander(tokenizer)
@@ -98,7 +100,7 @@ struct PieceTokenizer: ~Copyable {
             position = takeChunk(at: position)
         }
         if end > 0 && base.load(fromByteOffset: end - 1, as: UInt8.self) != 0x0A { endLine() }
-        endSentence()
+        if !keepsLines { endSentence() }
     }
 
     // MARK: Chunks
@@ -230,7 +232,7 @@ struct PieceTokenizer: ~Copyable {
         var length = ids.count - sentenceStart
         sentenceStart = ids.count
         lastEnd = .none
-        if length == 0 { return }
+        if length == 0 && !keepsLines { return }
         if length > tokenizer.maximumSentenceLength { piece.cutSentences += 1 }
         while length > tokenizer.maximumSentenceLength {
             piece.batch.sentenceLengths.append(UInt32(tokenizer.maximumSentenceLength))

@@ -7,7 +7,7 @@ public struct TokenizeStatistics: Sendable, Equatable {
     /// Bytes of text, after decompression.
     public var bytes = 0
     public var lines = 0
-    /// Lines without tokens, which leave no trace in the output.
+    /// Lines without tokens, which leave no trace in the output, except where every line is a sentence.
     public var emptyLines = 0
     public var sentences = 0
     public var tokens = 0

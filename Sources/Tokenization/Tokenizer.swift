@@ -12,21 +12,23 @@ public struct Tokenizer: Sendable {
 
     /// The rule for cutting text into sentences.
     public enum Sentences: String, CaseIterable, Sendable {
-        /// Each line is one sentence.
+        /// Each line is one sentence; lines without tokens are left out.
         case lines
+        /// Each line is one sentence, and one without tokens is a sentence of none: sentences and lines correspond. No sentence is cut.
+        case everyLine = "every-line"
         /// Each line is running text, a paragraph for example, and is split into sentences.
         case withinLines
         /// The whole is running text: line breaks are spaces, a blank line ends the paragraph.
         case runningText
 
-        var splits: Bool { self != .lines }
+        var splits: Bool { self == .withinLines || self == .runningText }
     }
 
     public var mode: Mode
     public var sentences: Sentences
     public var lowercase: Bool
     public var normalization: Normalization
-    /// Tokens in a sentence at most: a longer one is cut.
+    /// Tokens in a sentence at most: a longer one is cut, except where every line is a sentence.
     public var maximumSentenceLength: Int
 
     /// Bytes without white space that are looked at together: longer runs are cut there, between characters. No word of
@@ -42,14 +44,14 @@ public struct Tokenizer: Sendable {
         self.sentences = sentences
         self.lowercase = lowercase
         self.normalization = normalization
-        self.maximumSentenceLength = maximumSentenceLength
+        self.maximumSentenceLength = sentences == .everyLine ? .max : maximumSentenceLength
     }
 
     /// The settings as the header of a token shard names them.
     public var fields: ShardFields {
         [
             "mode": mode.rawValue, "sentences": sentences.rawValue, "lowercase": String(lowercase),
-            "normalize": normalization.rawValue, "max-length": String(maximumSentenceLength),
+            "normalize": normalization.rawValue, "max-length": sentences == .everyLine ? "none" : String(maximumSentenceLength),
         ]
     }
 
@@ -132,7 +134,7 @@ public struct TokenizedPiece: Sendable {
     public var batch = TokenBatch()
     /// Lines, an unfinished last one included.
     public var lines = 0
-    /// Lines without tokens: they have no place in a batch.
+    /// Lines without tokens: they have no place in a batch, except where every line is a sentence.
     public var emptyLines = 0
     /// Sentences longer than the limit.
     public var cutSentences = 0

@@ -58,13 +58,15 @@ public final class SentenceReader {
     /// The header of the tokens read last, `nil` before the first.
     public var header: ShardHeader? { reader.header }
 
-    /// Appends the sentences of the next block; false when there is none. Throws `ToolError`.
+    /// Appends the sentences of the next block; false when there is none. Sentences without tokens (`tokenize --every-line`) are nothing to
+    /// train on, and are passed over. Throws `ToolError`.
     /// - Parameter keep: returns true for the number of a sentence that is wanted, counted from 0 by this reader.
     public func next(into sentences: inout Sentences, keep: (Int) -> Bool = { _ in true }) throws -> Bool {
         guard let block = try reader.next() else { return false }
         if block.firstNewWord == 0 { map.removeAll(keepingCapacity: true) }
         try block.forEachNewWord { map.append(try row($0)) }
         block.forEachSentence { sentence in
+            if sentence.isEmpty { return }
             if keep(number) { sentences.append(sentence.lazy.map { [map] in map[Int($0)] }) }
             number += 1
         }

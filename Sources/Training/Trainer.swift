@@ -105,6 +105,14 @@ public final class Trainer {
         return "\(names.joined(separator: ", ")): rows are updated in the steps that touch them, \(effect)"
     }
 
+    /// Begins with the weights of a finished model where they fit; to be called before `run`, and not after `resume`. The options hold the model's
+    /// digest. Returns what was taken. Throws `ToolError` as `ModelFile.inherit` does, and `dataError` if the file is not that model.
+    public func begin(from path: String) throws -> ModelInheritance {
+        let inheritance = try ModelFile.inherit(from: path, into: encoder)
+        guard inheritance.digest == options.initialModel else { throw ToolError.data(path, "", "has changed since training began") }
+        return inheritance
+    }
+
     /// Goes back to the newest checkpoint that is sound. Damaged ones are reported and passed over.
     ///
     /// Returns the step it was made after, `nil` if there is none and training begins at the beginning. Throws

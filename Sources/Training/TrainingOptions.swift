@@ -9,6 +9,8 @@ public struct TrainingOptions: Codable, Sendable, Equatable {
     /// Parts of a batch whose gradients are computed apart and added up in a fixed tree, so that machines may share them; `nil`: one.
     /// They decide the result, where the number of machines does not. A divisor of `batch`.
     public var lanes: Int?
+    /// The digest of the model whose weights training begins with; `nil`: with random ones.
+    public var initialModel: String?
     /// Positions of a stream that are trained together (truncated BPTT).
     public var window = 20
     /// Windows whose gradients are added up for one step.
@@ -70,7 +72,7 @@ public struct TrainingOptions: Codable, Sendable, Equatable {
         "seconds": "--time", "trainingSeconds": "--training-time", "optimizer": "--optimizer", "schedule": "--schedule", "peakRate": "--rate",
         "warmupSteps": "--warmup", "weightDecay": "--weight-decay", "clip": "--clip", "lossScale": "--loss-scale", "seed": "--seed",
         "carriesState": "--reset-state", "evaluations": "--evaluations", "evaluationInterval": "--evaluate-every", "patience": "--patience",
-        "candidates": "--candidates", "heldOutTokens": "--held-out-tokens",
+        "candidates": "--candidates", "heldOutTokens": "--held-out-tokens", "initialModel": "--init",
     ]
 
     /// Returns the names, as on the command line, of the options that a run cannot change on its way and that differ from a
@@ -80,7 +82,7 @@ public struct TrainingOptions: Codable, Sendable, Equatable {
             ("--batch", batch == other.batch), ("--window", window == other.window), ("--lanes", laneCount == other.laneCount),
             ("--accumulate", accumulation == other.accumulation), ("--seed", seed == other.seed),
             ("--optimizer", optimizer == other.optimizer), ("--loss-scale", lossScale == other.lossScale),
-            ("--reset-state", carriesState == other.carriesState),
+            ("--reset-state", carriesState == other.carriesState), ("--init", initialModel == other.initialModel),
         ].filter { !$0.1 }.map(\.0)
     }
 }

@@ -65,6 +65,7 @@ struct TrainingState: Codable {
             schedule: options.schedule.rawValue, rate: options.peakRate, warmupSteps: warmupSteps, seed: options.seed,
             sentences: corpusSentences, texts: corpusDigests)
         record.heldOut = heldOut ?? []
+        record.initialModel = options.initialModel
         return record
     }
 }

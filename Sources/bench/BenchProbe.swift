@@ -214,7 +214,7 @@ private struct ProbeReport {
                 "event": "probe", "system": system, "task": "column \(column)", "measure": task.measure.rawValue,
                 "value": result.score.value, "precision": result.score.precision, "recall": result.score.recall,
                 "layerWeights": result.layerShares, "gamma": result.gamma, "probeSeed": seed, "epoch": result.epoch,
-                "trainTokens": task.fitted.count, "testTokens": task.test.targets.count,
+                "trainTokens": task.fitted.count, "testTokens": task.test.labelled,
             ]
             for field in self.fields { record[field.name] = field.json }
             try files.log(record)
@@ -233,11 +233,11 @@ private struct ProbeReport {
     }
 
     func text(training: String, test: String) -> String {
-        let heldOut = task.training.targets.count - task.fitted.count
+        let heldOut = task.training.labelled - task.fitted.count
         let first =
             "column \(column), \(task.classes) labels: \(grouped(task.fitted.count)) tokens of \(training) to fit to, "
             + "\(grouped(heldOut)) held out; "
-            + "\(grouped(task.test.targets.count)) of \(test) to test with; median of \(fits) fits\n"
+            + "\(grouped(task.test.labelled)) of \(test) to test with; median of \(fits) fits\n"
         let unseen =
             task.unseen > 0 ? "tokens of \(test) with labels that \(training) lacks, never right: \(grouped(task.unseen))\n" : ""
         return first + unseen + "\n" + table.text

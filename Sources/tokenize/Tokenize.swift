@@ -33,14 +33,17 @@ struct Tokenize: Tool {
     @Flag(help: "Split into sentences, and take every line for a paragraph.")
     var sentencesInLines = false
 
+    @Flag(help: "Make every line one sentence, so that sentences and lines correspond: empty lines are kept, and long ones are not cut.")
+    var everyLine = false
+
     @Flag(help: "Turn tokens into lower case.")
     var lowercase = false
 
     @Option(help: "Unicode normalisation of tokens.")
     var normalize = Normalization.none
 
-    @Option(help: ArgumentHelp("Cut sentences that are longer than this many tokens.", valueName: "n"))
-    var maxLength: Int = 1_000
+    @Option(help: ArgumentHelp("Cut sentences that are longer than this many tokens [1000].", valueName: "n"))
+    var maxLength: Int?
 
     @Option(
         help: ArgumentHelp("Cut words into units by these merges, from build-vocab --bpe or subword-nmt.", valueName: "file"),
@@ -53,8 +56,13 @@ struct Tokenize: Tool {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        guard (1...1_000_000).contains(maxLength) else { throw ValidationError("--max-length must be from 1 to 1000000") }
+        guard (1...1_000_000).contains(maxLength ?? 1) else { throw ValidationError("--max-length must be from 1 to 1000000") }
         if sentences && sentencesInLines { throw ValidationError("--sentences and --sentences-in-lines exclude each other") }
+        for (option, isGiven) in [
+            ("--sentences", sentences), ("--sentences-in-lines", sentencesInLines), ("--max-length", maxLength != nil),
+        ] where everyLine && isGiven {
+            throw ValidationError("\(option) and --every-line exclude each other: every line is one sentence, however long")
+        }
         try requireOneStandardInput("merges and texts", [bpe] + inputs)
     }
 
@@ -92,16 +100,16 @@ struct Tokenize: Tool {
     private var tokenizer: Tokenizer {
         Tokenizer(
             mode: whitespace ? .whitespace : .penn,
-            sentences: sentences ? .runningText : sentencesInLines ? .withinLines : .lines, lowercase: lowercase,
-            normalization: normalize, maximumSentenceLength: maxLength)
+            sentences: sentences ? .runningText : sentencesInLines ? .withinLines : everyLine ? .everyLine : .lines, lowercase: lowercase,
+            normalization: normalize, maximumSentenceLength: maxLength ?? 1_000)
     }
 
     private func summary(_ text: TokenizeStatistics, _ seconds: Double) -> String {
         var parts = [
             "\(grouped(text.lines)) lines", "\(grouped(text.sentences)) sentences", "\(grouped(text.tokens)) tokens",
         ]
-        if text.emptyLines > 0 { parts.append("\(grouped(text.emptyLines)) empty lines dropped") }
-        if text.cutSentences > 0 { parts.append("\(grouped(text.cutSentences)) sentences cut at \(maxLength) tokens") }
+        if text.emptyLines > 0 { parts.append("\(grouped(text.emptyLines)) empty lines \(everyLine ? "kept" : "dropped")") }
+        if text.cutSentences > 0 { parts.append("\(grouped(text.cutSentences)) sentences cut at \(maxLength ?? 1_000) tokens") }
         parts.append("\(fixed(Double(text.bytes) / 1e6 / max(seconds, 1e-9), 1)) MB/s")
         return "tokenize: " + parts.joined(separator: ", ")
     }

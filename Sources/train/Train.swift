@@ -53,6 +53,15 @@ struct Train: Tool {
         """, valueName: "size"))
     var tableMemory: ByteSize?
 
+    @Option(
+        name: .customLong("init"),
+        help: ArgumentHelp(
+            """
+            Begin with the weights of this finished model: what fits is taken, and what does not is listed. The text, the table and the \
+            vocabulary may be others.
+            """, valueName: "file"), completion: .file())
+    var initialModel: String?
+
     @OptionGroup(title: "Encoder") var network: NetworkOptions
     @OptionGroup(title: "Training") var schedule: ScheduleOptions
     @OptionGroup(title: "Held-out text") var evaluation: EvaluationOptions
@@ -78,6 +87,7 @@ struct Train: Tool {
             throw ValidationError("--print, --merge and --dry-run are different things to do")
         }
         if print || merge {
+            guard initialModel == nil else { throw ValidationError("--init trains; --\(print ? "print" : "merge") does not") }
             guard !inputs.contains("-") else {
                 throw ValidationError("--\(print ? "print" : "merge") needs the names of models; a pipe cannot be one")
             }
@@ -112,7 +122,7 @@ struct Train: Tool {
             throw ValidationError("log and model cannot both go to standard output")
         }
         // The log is written in place, so it must be nothing that is read, nor the model.
-        for other in sources + [output.output] where isSameFile(log, other) {
+        for other in sources + [output.output] + [initialModel].compactMap({ $0 }) where isSameFile(log, other) {
             throw ValidationError("--log \(log) is another file of this run")
         }
     }
@@ -163,6 +173,7 @@ struct Train: Tool {
             heldOutTokens: evaluation.heldOutTokens ?? EvaluationOptions.defaultHeldOutTokens,
             centred: !network.rawTargets, threads: common.threads)
         var options = schedule.options(seed: seed.seed, evaluation, usualWindow: network.usualWindow)
+        options.initialModel = try initialModel.map { try ModelFile.digest(of: SafetensorsReader(path: $0)) }
         options.lanes = try lanes(input, options, checkpointDirectory, ranks)
         let configuration = try self.configuration(input, options)
         try input.check(configuration, options)
@@ -202,7 +213,9 @@ struct Train: Tool {
         reports.attach(to: trainer)
         reports.begin(trainer, input, options)
         if let ranks { reports.began(ranks) }
-        if checkpoints.resume { reports.resumed(at: try trainer.resume(), of: trainer) }
+        let resumed = checkpoints.resume ? try trainer.resume() : nil
+        if let initialModel, resumed == nil { reports.inherited(try trainer.begin(from: initialModel), from: initialModel) }
+        if checkpoints.resume { reports.resumed(at: resumed, of: trainer) }
         if isFirst, let log = evaluation.log { trainer.log = try MetricsLog(path: log, resumingAt: trainer.step) }
         // A third of a second, for which the shortest runs have no use.
         if gpu != nil || !isFirst {

@@ -76,6 +76,20 @@ struct TrainingReport {
                 + "\(options.accumulation > 1 ? "\(options.accumulation) x " : "")\(options.batch) x \(options.window) words")
     }
 
+    /// Lists what was taken from a finished model, and what was not.
+    func inherited(_ inheritance: ModelInheritance, from path: String) {
+        let count = inheritance.taken.count + inheritance.rows.count + inheritance.left.count
+        report.print("begins with \(path): \(inheritance.taken.count) of \(count) weights are taken whole")
+        for (name, taken, rows) in inheritance.rows { report.print("\(name): \(grouped(taken)) of \(grouped(rows)) rows are taken") }
+        for (name, reason) in inheritance.left { report.print("\(name): begins anew: \(reason)") }
+        if inheritance.hasOtherTable {
+            report.print("train: warning: \(path) was trained with another table; to its weights, only vectors of the same source mean the same")
+        }
+        if !inheritance.unused.isEmpty {
+            report.print("not used of \(path): \(inheritance.unused.joined(separator: ", "))")
+        }
+    }
+
     func began(_ ranks: Ranks) {
         let hosts = Set(ranks.communicator.hosts).count
         report.print("\(ranks.count) ranks on \(hosts) host\(hosts == 1 ? "" : "s"), by \(ranks.communicator.library)")

@@ -35,6 +35,18 @@ struct ProbeTaskTests {
         #expect(task.measure == .accuracy && task.labels == ["I-LOC", "NNPS"])
     }
 
+    /// Words without a label are part of their sentence, and of nothing else.
+    @Test func wordsWithoutLabels() throws {
+        let training = (0..<20).map { "the/_ bank/\($0 % 2 == 0 ? "noun.object" : "noun.possession") of/_" }
+        let task = try ProbeTask(training: labelled(training), test: labelled(["a/_ bank/noun.object", "bank/noun.possession x/_"]))
+        #expect(task.measure == .accuracy && task.labels == ["noun.object", "noun.possession"] && task.classes == 2 && task.unseen == 0)
+        #expect(task.fitted.count == 18 && task.fitted.allSatisfy { $0 % 3 == 1 } && task.training.labelled == 20)
+        #expect(task.test.targets == [-1, 0, 1, -1] && task.test.labelled == 2)
+        #expect(task.score([1, 0, 0, 0], task.test.sentences, of: task.test).value == 0.5)
+        let error = #expect(throws: ToolError.self) { try ProbeTask(training: labelled(training), test: labelled(["a/_"])) }
+        #expect(error?.description.contains("has no labels in column 2") == true)
+    }
+
     @Test func tooFewSentences() throws {
         let error = #expect(throws: ToolError.self) {
             try ProbeTask(training: labelled(Array(Self.tags.prefix(9))), test: labelled(["a/DT"]))

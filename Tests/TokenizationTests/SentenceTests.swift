@@ -32,6 +32,17 @@ struct SentenceTests {
         #expect(tokens == [["你好", "。"], ["「", "我是人", "！", "」"], ["他说", "。"]])
     }
 
+    /// Every line is a sentence: empty lines too, and no line is cut.
+    @Test(arguments: [
+        ("One. Two\n\n \t\nthree\n", ["One. Two", "", "", "three"]), ("\n\na", ["", "", "a"]), ("a\n\n", ["a", ""]), ("", []), ("\r\n", [""]),
+    ])
+    func everyLine(_ text: String, _ sentences: [String]) throws {
+        #expect(try split(text, .everyLine) == sentences)
+        let long = String(repeating: "word ", count: 3000)
+        let tokens = try Tokenizer(sentences: .everyLine, maximumSentenceLength: 5).tokens("\(long)\n\nend")
+        #expect(tokens.map(\.count) == [3000, 0, 1])
+    }
+
     @Test func linesAreParagraphsIfAskedFor() throws {
         #expect(try split("A title\nIt is. So\nit goes", .withinLines) == ["A title", "It is.", "So", "it goes"])
         #expect(try split("It is. So\nit goes", .lines) == ["It is. So", "it goes"])

@@ -56,6 +56,34 @@ struct EncodeTests {
         #expect(joined.text.split(separator: "\n").count == 605)
     }
 
+    /// A shard of every line gives a sentence a line, as the text does; training on it is training on the text.
+    @Test func shardsOfEveryLineCorrespondToTheirText() async throws {
+        let fixture = try await Fixture.shared.value, directory = try TemporaryDirectory()
+        let long = String(repeating: "the cat ", count: 700)
+        let text = try directory.write("text", "the cat sees\n\n\(long)\nmoney\n\n")
+        let shard = directory.file("shard"), plain = directory.file("plain")
+        let made = try await runTool("tokenize", ["--every-line", text, "-o", shard])
+        #expect(made.status == 0 && made.errors.contains("5 sentences, 1,404 tokens, 2 empty lines kept"), "\(made.errors)")
+        #expect(try await runTool("tokenize", ["--max-length", "5000", "-q", text, "-o", plain]).status == 0)
+        let printed = try await runTool("tokenize", ["--print", shard])
+        #expect(printed.text == "the cat sees\n\n\(long.dropLast())\nmoney\n\n")
+        let ofText = try await encode(["--format", "json", text], fixture: fixture)
+        let ofShard = try await encode(["--format", "json", shard], fixture: fixture)
+        #expect(ofText.status == 0 && ofText.text == ofShard.text && ofShard.text.split(separator: "\n").count == 5, "\(ofShard.errors)")
+        var models: [[UInt8]] = []
+        for tokens in [shard, plain] {
+            let result = try await runTool(
+                "train", ["--preset", "tiny", "--batch", "2", "--steps", "3", "--held-out-every", "0", "-q", "--table", fixture.table, tokens, "-o",
+                    directory.file("model")])
+            #expect(result.status == 0, "\(result.errors)")
+            // The header names the shards and their options.
+            models.append(Array(try contents(of: directory.file("model")).suffix(40_000)))
+        }
+        #expect(models[0] == models[1])
+        let both = try await runTool("tokenize", ["--every-line", "--max-length", "7", text, "-o", shard])
+        #expect(both.status == 64 && isOneLine(both.errors, naming: "--every-line"), "\(both.errors)")
+    }
+
     /// Of vectors and tokens both appear, or neither.
     @Test func tokensAppearWithTheirVectors() async throws {
         let fixture = try await Fixture.shared.value

@@ -13,7 +13,7 @@ struct PipelineTests {
         let out = directory.file("quickstart")
         let make =
             "make -f pipelines/quickstart.mk BIN=$BIN OUT=\(out) LINES=4000 DIMENSION=20 EPOCHS=1 "
-            + "TRAIN_FLAGS='--preset tiny --batch 16' WORD=small SENSES='\"a [small] amount\" \"a [small] house\"'"
+            + "TRAIN_FLAGS='--preset tiny --batch 16' WORD=small SENSES='\"a [small] amount\" \"a [small] house\"' PROBE_FLAGS='--sentences 800 --epochs 2'"
         let result = try await runShell(make)
         try #require(result.status == 0, "\(result.errors)")
         let stages = ["text", "tokenize", "held-out", "build-vocab", "fasttext", "embed-oov", "train", "encode"]
@@ -23,6 +23,9 @@ struct PipelineTests {
         }
         #expect(result.text.contains("\nconstant vector") && result.text.contains("\nunigram model"))
         #expect(result.text.contains("[small]"))
+        #expect(result.text.contains("\nword vectors ") && result.text.contains("\nthis model "))
+        let page = String(decoding: try contents(of: "\(out)/report.html"), as: UTF8.self)
+        #expect(page.contains("<svg") && page.contains("this model") && page.contains("</html>"))
         let picture = String(decoding: try contents(of: "\(out)/training.svg"), as: UTF8.self)
         #expect(picture.contains("<svg") && picture.contains("train.jsonl"))
         // Nothing has changed, so nothing is made again.
