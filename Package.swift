@@ -15,6 +15,7 @@ let settings: [SwiftSetting] = [
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
 func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -53,6 +54,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.4.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
+        // Templates of the pages that `bench report` makes.
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.0.0"),
     ],
     targets: [
         // The tools: arguments in, one call of a library, exit status out.
@@ -86,10 +89,13 @@ let package = Package(
             "Tasks",
             ["Differentiation", "Probing", "Encoding", "Model", "Layers", "Kernels", "WordVectors", "Subwords", "Tokenization", "HDF5", "Shards",
              "Files", "Parallel"]),
-        library(
-            "Benchmarking",
-            ["Tasks", "Training", "Encoding", "Model", "Layers", "CUDA", "Kernels", "WordVectors", "Vocabulary", "Tokenization",
-             "Shards", "Files", "Parallel"]),
+        .target(
+            name: "Benchmarking",
+            dependencies: ["Tasks", "Training", "Encoding", "Model", "Layers", "CUDA", "Kernels", "WordVectors", "Vocabulary", "Tokenization",
+                           "Shards", "Files", "Parallel", mustache],
+            resources: ["page", "method", "part", "table", "cell", "head", "figure", "frame", "axis", "lines", "scores", "bars"].map {
+                .embedInCode("Report/Templates/\($0).mustache")
+            } + [.embedInCode("Report/Templates/style.css")], swiftSettings: settings),
 
         // Models of others.
         library("ELMoWeights", ["Model", "Layers", "Kernels", "HDF5", "Files", "Parallel"]),

@@ -9,7 +9,7 @@
 #   make -f pipelines/tasks.mk … VECTORS_ner_bert=train.npy,dev.npy,test.npy
 #   make -f pipelines/tasks.mk … COMMAND_bert='pipelines/bert_pytorch.py encode my-bert'
 #
-# Results: OUT/results.txt, a table for each task; OUT/results.jsonl. Each task of each
+# Results: OUT/results.txt, a table for each task; OUT/results.html, a page with pictures; OUT/results.jsonl. Each task of each
 # system and seed is a run of its own, OUT/runs/TASK.SYSTEM.SEED.jsonl: what was interrupted goes on with the first that is missing, and
 # what has other options, or another model or text, than before is made again. Vectors are made once for all seeds, in OUT/cache.
 # docs/tasks.md says more.
@@ -97,6 +97,9 @@ $(error there is no variable $(firstword $(STRANGE)); those that there are stand
 endif
 ifneq ($(words $(OUT)),1)
 $(error OUT must be a folder's name without blanks: $(OUT))
+endif
+ifeq ($(shell command -v gnuplot 2> /dev/null),)
+$(error gnuplot is missing, which draws the results: apt install gnuplot-nox)
 endif
 ifneq ($(words $(WORDS)):$(words $(filter yes no both,$(WORDS))),1:1)
 $(error WORDS=$(WORDS): must be yes, no or both)
@@ -289,7 +292,11 @@ OPTIONS_results.jsonl = $(RUNS)
 $(OUT)/results.jsonl: $(RUNS) $(call unless-made,results.jsonl) | $(OUT)/options
 	@{ VERSION=$$($(TOOL)bench --version | sed 's/.* //') $(HERE)machine-record.sh && cat $(RUNS); } > $@
 	$(remember)
+OPTIONS_results.html = --title 'Frozen vectors in tasks' --against $(AGAINST)
+$(OUT)/results.html: $(OUT)/results.jsonl $(call unless-made,results.html)
+	$(TOOL)bench report --quiet $(OPTIONS_results.html) $< -o $@
+	$(remember)
 # Written anew each time: it costs seconds, and AGAINST may be another.
-$(OUT)/results.txt: $(OUT)/results.jsonl FORCE
+$(OUT)/results.txt: $(OUT)/results.jsonl $(OUT)/results.html FORCE
 	@$(TOOL)bench task-table --quiet --against $(AGAINST) $< -o $@
-	@cat $@
+	@cat $@; echo; echo "the page: $(OUT)/results.html"

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Benchmarking
 import Files
+import Tasks
 import ToolSupport
 
 /// `bench report`
@@ -32,6 +33,9 @@ struct BenchReport: BenchCommand {
     @Flag(help: "Print the tables as text, without a page and pictures.")
     var text = false
 
+    @Option(help: ArgumentHelp("Of tasks: the system that the others are compared with [the first one].", valueName: "name"))
+    var against: String?
+
     @OptionGroup var output: OutputOption
 
     @Flag(name: .shortAndLong, help: "Print nothing on stderr but errors.")
@@ -51,7 +55,14 @@ struct BenchReport: BenchCommand {
         let page = pictures == nil || output.output != "-" ? try output.open(binary: false) : nil
         let report = Report(quiet: quiet)
         let files = try read(differentInputs(report), report)
-        let results = BenchmarkReport(files)
+        if let against, !files.contains(where: { $0.taskSystems.contains(against) }) {
+            throw ToolError(.usage, "--against \(against): no result of a task is of this system")
+        }
+        let results = BenchmarkReport(files, reference: against) { name, first, second in
+            guard let statistic = PairedTest.Statistic(rawValue: name), PairedTest.fits(first + second, statistic) else { return nil }
+            let outcome = PairedTest().compare(first, second, by: statistic)
+            return (outcome.difference, outcome.p)
+        }
         if let gnuplot {
             try results.write(page: page, folder: folder, title: title, command: command, gnuplot: gnuplot) {
                 report.progress("drawing \($0)")
@@ -94,7 +105,7 @@ struct BenchReport: BenchCommand {
 
     /// The command line that makes the same page.
     private var command: String {
-        let titles = title == "Contour: benchmarks" ? [] : ["--title", title]
+        let titles = (title == "Contour: benchmarks" ? [] : ["--title", title]) + (against.map { ["--against", $0] } ?? [])
         let outputs = output.output == "-" ? [] : ["-o", output.output]
         return (["bench", "report"] + titles + inputs + outputs).map(shellQuoted).joined(separator: " ")
     }

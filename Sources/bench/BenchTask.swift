@@ -253,7 +253,9 @@ struct BenchTask: BenchCommand {
         let run = TaskRun(
             task, size: stored.flatMap { TaskSize(rawValue: $0.facts.size) } ?? size, schedule: schedule(T.self),
             on: ProcessorBackend(pool: pool))
-        var report = TaskReport(T.name, systemName ?? model ?? vectors ?? table ?? "", fields: field, files)
+        var report = TaskReport(
+            T.name, systemName ?? model ?? vectors ?? table ?? "", scored: self.test ?? dev ?? "", part: sides.test == nil ? "dev" : "test",
+            fields: field, files)
         let best: TaskTrainer<T.Network>
         if let stored {
             guard stored.facts.form == source.form else {
@@ -291,7 +293,7 @@ struct BenchTask: BenchCommand {
                 TaskModel.Facts(task: T.learnedTask, size: run.size, form: source.form, vectors: source.name, facts: task.facts), best.parameters,
                 to: saved)
         }
-        try files.print(report.text(scored: self.test ?? dev ?? ""))
+        try files.print(report.table)
         try saved?.commit()
         try found?.commit()
         try files.commit()

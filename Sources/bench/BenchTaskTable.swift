@@ -67,8 +67,7 @@ struct BenchTaskTable: BenchCommand {
                 }
                 guard record.event == "task" else { continue }
                 guard let task = record.task, let system = record.system, let value = record.value, let units = record.units,
-                    let measure = record.measure, let statistic = PairedTest.Statistic(name: record.statistic ?? ""),
-                    units.allSatisfy({ $0.count == units[0].count && $0.count >= statistic.leastCounts })
+                    let measure = record.measure, let statistic = PairedTest.Statistic(rawValue: record.statistic ?? ""), PairedTest.fits([units], statistic)
                 else { throw ToolError.data(lines.name, "line \(lines.number)", "is not a whole record of bench task") }
                 if !tasks.contains(task) { tasks.append(task) }
                 if !systems.contains(system) { systems.append(system) }
@@ -111,10 +110,15 @@ struct BenchTaskTable: BenchCommand {
     ) throws -> (difference: String, p: String) {
         guard let reference, !isReference else { return ("", "") }
         let seeds = min(cell.units.count, reference.units.count)
-        guard cell.units[0].count == reference.units[0].count else {
+        let counts = (cell.units + reference.units).map(\.count)
+        if let other = counts.first(where: { $0 != counts[0] }) {
             throw ToolError(
                 .configuration,
-                "\(task): \(system) was scored on \(cell.units[0].count) sentences, and the system it is compared with on \(reference.units[0].count)")
+                "\(task): \(system) and the system it is compared with were scored on different texts, of \(counts[0]) and of \(other) sentences")
+        }
+        guard PairedTest.fits(cell.units + reference.units, statistic) else {
+            throw ToolError(
+                .configuration, "\(task): \(system) and the system it is compared with have different numbers of counts for a sentence")
         }
         let outcome = PairedTest(trials: trials, seed: seed.seed)
             .compare(Array(cell.units.prefix(seeds)), Array(reference.units.prefix(seeds)), by: statistic)

@@ -9,17 +9,19 @@ struct TaskReport {
     /// The names of a record's own fields, which `--field` cannot take.
     static let ownFields = [
         "event", "system", "task", "measure", "value", "dev", "details", "taskSeed", "epoch", "epochs", "secondsOfEpoch", "wordsPerSecond",
-        "bytes", "units", "loss", "statistic", "warning",
+        "bytes", "units", "loss", "statistic", "warning", "text", "part",
     ]
 
     private let task, system: String
+    /// The labelled text that is scored, and whether it is that of `--test` or of `--dev`.
+    private let text, part: String
     private let fields: [ResultField]
     private let files: Results
     private var scores: [(seed: UInt64?, value: Double, dev: Double?, details: [(name: String, value: Double)], epoch: Int?, seconds: Double?)] = []
     private var measure = ""
 
-    init(_ task: String, _ system: String, fields: [ResultField], _ files: Results) {
-        (self.task, self.system, self.fields, self.files) = (task, system, fields, files)
+    init(_ task: String, _ system: String, scored text: String, part: String, fields: [ResultField], _ files: Results) {
+        (self.task, self.system, self.text, self.part, self.fields, self.files) = (task, system, text, part, fields, files)
     }
 
     private func record(_ fields: ResultFields) throws {
@@ -64,14 +66,15 @@ struct TaskReport {
 
     private func record(of score: TaskScore) -> ResultFields {
         var fields: ResultFields = [
-            "event": "task", "measure": score.measure, "value": score.value, "statistic": score.statistic.name, "units": score.units,
+            "event": "task", "text": text, "part": part, "measure": score.measure, "value": score.value, "statistic": score.statistic.rawValue,
+            "units": score.units,
             "details": Dictionary(score.details.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first }),
         ]
         if let warning = score.warning { fields["warning"] = warning }
         return fields
     }
 
-    func text(scored: String) -> String {
+    var table: String {
         let details = scores.first?.details.map(\.name) ?? []
         var table = TextTable(["seed", "\(measure) %", "dev %"] + details + ["pass", "s a pass"])
         func share(_ value: Double?) -> String { value.map { fixed(100 * $0, 2) } ?? "" }
@@ -80,7 +83,7 @@ struct TaskReport {
                 [score.seed.map { "\($0)" } ?? "", share(score.value), share(score.dev)] + score.details.map { share($0.value) }
                     + [score.epoch.map { "\($0)" } ?? "", score.seconds.map { fixed($0, 1) } ?? ""])
         }
-        var text = "\(task), \(system), scored on \(scored)\n\n" + table.text
+        var text = "\(task), \(system), scored on \(text)\n\n" + table.text
         if scores.count > 1 {
             let values = scores.map { 100 * $0.value }, mean = values.reduce(0, +) / Double(values.count)
             let deviation = (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count - 1)).squareRoot()

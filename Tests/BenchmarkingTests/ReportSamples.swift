@@ -82,6 +82,32 @@ enum ReportSamples {
             """
     }
 
+    /// A network that learned a task; `right` are the sentences of which it was right, of four.
+    static func task(
+        _ system: String, seed: Int, right: [Int], task: String = "sst", details: String = "\"two of five\":0.9", _ others: String = ""
+    ) -> String {
+        let units = (0..<40).map { "[\(right.contains($0 % 4) ? 1 : 0),1]" }.joined(separator: ",")
+        return """
+            {\(others)"event":"task","system":"\(system)","task":"\(task)","measure":"accuracy","statistic":"accuracy","text":"test.txt",\
+            "part":"test","value":\(Double(right.count) / 4),"dev":0.625,"details":{\(details)},"taskSeed":\(seed),"epoch":3,"epochs":5,\
+            "secondsOfEpoch":1.5,"wordsPerSecond":1000,"bytes":54191808,"units":[\(units)]}
+
+            """
+    }
+
+    static func pass(_ system: String, seed: Int, _ pass: Int, _ score: Double, task: String = "sst") -> String {
+        """
+        {"event":"taskEpoch","system":"\(system)","task":"\(task)","taskSeed":\(seed),"epoch":\(pass),"dev":\(score),"loss":1.5,\
+        "secondsOfEpoch":1.5}
+
+        """
+    }
+
+    /// Two systems with two seeds, and their passes.
+    static let tasks = machine + task("word-vectors", seed: 1, right: [0]) + task("word-vectors", seed: 2, right: [0, 1])
+        + task("ELMo-C", seed: 1, right: [0, 1, 2]) + task("ELMo-C", seed: 2, right: [0, 1, 2])
+        + pass("ELMo-C", seed: 1, 1, 0.25) + pass("ELMo-C", seed: 1, 2, 0.5) + pass("ELMo-C", seed: 2, 1, 0.75)
+
     static let scores =
         machine + (1...3).map { quality("ELMo-C", seed: $0, top1: [0.213, 0.217, 0.225][$0 - 1], constant + unigram(0.15)) }.joined()
         + curve(1, 1000, 20, 0.2) + curve(1, 2000, 40, 0.4) + curve(2, 1000, 24, 0.3) + curve(2, 2000, 44, 0.5)
@@ -91,4 +117,9 @@ enum ReportSamples {
 extension String {
     /// How often `text` is in it.
     func count(of text: String) -> Int { ranges(of: text).count }
+}
+
+extension StringProtocol {
+    /// True if the bytes of `text` are in it, whatever Characters they are part of.
+    func hasBytes(of text: String) -> Bool { !utf8.ranges(of: text.utf8).isEmpty }
 }

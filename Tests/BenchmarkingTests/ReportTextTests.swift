@@ -154,6 +154,38 @@ import Testing
         for figure in ["0.625 (0.600 to 0.650)", "0.500", "1.25 (1.20 to 1.30)", "2,000"] { #expect(row.contains(figure), "\(text)") }
     }
 
+    /// Means and deviations over the seeds, and the difference from the first system, which a test of the caller's computes.
+    @Test func tasks() throws {
+        var asked: [[Int]] = []
+        let files = [try ReportFile(MemorySource(Array(ReportSamples.tasks.utf8)))]
+        let text = BenchmarkReport(files) { statistic, first, second in
+            asked.append([first.count, first[0].count, second.count, second[0].count])
+            return statistic == "accuracy" ? (0.375, 0.04) : nil
+        }.text
+        #expect(asked == [[2, 40, 2, 40]])
+        #expect(text.hasPrefix("Task sst: AMD EPYC") && text.contains("accuracy, scored on the test text test.txt; means over the seeds"))
+        let words = rows(text, "word-vectors"), model = rows(text, "ELMo-C")
+        for figure in ["37.50 (25.00 to 50.00)", "17.68", "2 (small)", "the reference", "62.50", "5 (best 3)", "1.50", "54.2 MB", "90.00"] {
+            #expect(words.contains(figure), "\(figure): \(words)")
+        }
+        for figure in ["75.00 ", " 0.00 ", "+37.50", "0.0400 *"] { #expect(model.contains(figure), "\(figure): \(model)") }
+        let alone = BenchmarkReport(files).text
+        #expect(!alone.contains("0.0400") && alone.contains("75.00"))
+        // Another reference, and a test that finds no counts to compare.
+        let other = BenchmarkReport(files, reference: "ELMo-C") { _, _, _ in nil }.text
+        #expect(other.contains("Not compared with ELMo-C: word-vectors;") && other.contains("less ELMo-C") == false, "\(other)")
+    }
+
+    /// Of a record only what it is of, by whom and how good must be there; other tasks are sections of their own, other texts tables.
+    @Test func tasksWithLittle() throws {
+        let bare = #"{"event":"task","system":"a","task":"ner","measure":"F1","value":0.5}"# + "\n"
+        let text = try text(bare + bare.replacing("\"value\"", with: "\"text\":\"x\",\"value\"") + bare.replacing("ner", with: "srl"))
+        #expect(text.contains("F1; means") && text.contains("F1, scored on x; means") && text.contains("Task srl\n"), "\(text)")
+        #expect(try self.text(ReportSamples.pass("a", seed: 1, 1, 0.5)).hasPrefix("Task sst"))
+        let strange = bare.replacing("0.5", with: "\"nan\"") + bare.replacing("\"a\"", with: "\"b\"")
+        #expect(try rows(self.text(strange), "a").contains("nan"))
+    }
+
     @Test func versionsAreContours() throws {
         let bare = #"{"event":"machine","processor":"AMD EPYC","version":"bench (Contour) 0.1.0"}"# + "\n"
         let text = try text(bare + ReportSamples.quality("a", seed: 1, top1: 0.3))

@@ -22,7 +22,7 @@ enum ResultLines {
         quality("ELMo-C", 1, 0.21), quality("ELMo-C", 2, 0.22), quality("ELMo", 1, 0.2), quality("ELMo", 2, 0.21),
         curve(1000, 20, 0.2), curve(2000, 40, 0.4), curve(3000, 60, 0.5),
         probe("word vectors", 1, 0.7), probe("word vectors", 2, 0.6), probe("ELMo-C", 1, 0.81), probe("ELMo-C", 2, 0.73),
-        task("word vectors", 1, 3), task("word vectors", 2, 2), task("ELMo-C", 1, 4), task("ELMo-C", 2, 4),
+        task("word vectors", 1, 3), task("word vectors", 2, 2), task("ELMo-C", 1, 4), task("ELMo-C", 2, 4), pass(1, 0.3), pass(2, 0.5),
     ]
 
     static let all = lines.map { $0 + "\n" }.joined()
@@ -56,8 +56,15 @@ enum ResultLines {
     private static func task(_ system: String, _ seed: Int, _ correct: Int) -> String {
         """
         {"event":"task","system":"\(system)","task":"ner","measure":"F1","statistic":"f1","value":\(Double(correct) / 5),"dev":0.8,\
+        "text":"test.txt","part":"test",\
         "details":{"precision":0.8,"recall":0.8},"taskSeed":\(seed),"epoch":3,"epochs":5,"secondsOfEpoch":1.5,"wordsPerSecond":1000,\
         "bytes":100000,"units":[[\(correct - 1),3,3],[1,2,2]]}
+        """
+    }
+
+    private static func pass(_ pass: Int, _ score: Double) -> String {
+        """
+        {"event":"taskEpoch","system":"ELMo-C","task":"ner","taskSeed":1,"epoch":\(pass),"dev":\(score),"loss":1.5,"secondsOfEpoch":1.5}
         """
     }
 

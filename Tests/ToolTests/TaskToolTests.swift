@@ -184,6 +184,29 @@ import Testing
         #expect(missing.status == 64 && isOneLine(missing.errors, naming: "four"))
     }
 
+    /// The pipeline makes a page of what it measured, and makes it again where another system is the reference.
+    @Test(.enabled(if: isInstalled("gnuplot"), "gnuplot is not installed")) func thePipelineMakesAPage() async throws {
+        let fixture = try await Fixture.shared.value, directory = try TemporaryDirectory()
+        let text = try directory.write("text", Self.columns), page = directory.file("tasks/results.html")
+        func make(_ variables: String) async throws -> ToolResult {
+            try await runShell(
+                "make -f pipelines/tasks.mk BIN=$BIN OUT='\(directory.path)/tasks' TABLE='\(fixture.table)' MODELS='mine=\(fixture.model)' "
+                    + "TABLE_mine='\(fixture.table)' NER_TRAIN='\(text)' NER_DEV='\(text)' SEEDS='1 2' SIZE=small TASK_FLAGS='--epochs 2' "
+                    + "COMMON_FLAGS='--threads 1 --quiet' \(variables)")
+        }
+        let first = try await make("")
+        #expect(first.status == 0 && first.text.hasSuffix("\nthe page: \(page)\n"), "\(first.text)\(first.errors)")
+        let bytes = try contents(of: page), html = String(decoding: bytes, as: UTF8.self)
+        for part in ["<h2>Task ner</h2>", "<bdi>word-vectors</bdi>", "<bdi>mine</bdi>", "less word-vectors", "the development text \(text)"] {
+            #expect(html.contains(part), "\(part)")
+        }
+        #expect(html.ranges(of: "<svg role=\"img\"").count == 2)
+        #expect(try await make("").status == 0 && contents(of: page) == bytes)
+        let other = try await make("AGAINST=mine")
+        #expect(other.status == 0 && !other.text.contains("bench task "), "\(other.text)\(other.errors)")
+        #expect(try String(decoding: contents(of: page), as: UTF8.self).contains("less mine"))
+    }
+
     @Test(arguments: [
         ("a B-X\nb\n", 65, "line 2"), ("a O\nb I-X extra\n", 65, "line 2"), ("a O\n\nb O\n", 65, "has no entities"), ("", 65, "text"),
         ("a B-X\nb L-Y\n", 65, "line 2"), ("a Q-X\n", 65, "line 1"),

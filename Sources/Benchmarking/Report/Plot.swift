@@ -1,35 +1,28 @@
 import Files
 internal import Glibc
 
-/// A picture before it is drawn: commands for gnuplot, and a table of the numbers in it.
+/// A picture before it is drawn: a script for gnuplot, and a table of the numbers in it.
 package struct Plot {
-    /// The subject, which decides where a picture stands on a page.
-    package enum Family { case time, memory, encoders, costs, curves, probes }
-
-    package let family: Family
-    /// The number of the section that it belongs to.
-    let section: Int
     /// The names of its files without their endings: letters, digits and hyphens.
     package let name: String
     /// The sentence below it.
     let caption: String
-    /// The width in pixels: narrow, so that letters can be read on a phone.
-    static let width = 480
-    let height: Int
-    let commands: [String]
+    package let script: String
     /// The titles and rows of the table.
     package let columns: [String]
     package let rows: [[String]]
 
-    /// All commands for gnuplot.
-    package var script: String {
-        let terminal =
-            "set terminal svg size \(Self.width),\(height) fixed font 'sans-serif,13' background 'white' noenhanced"
-        let common = [
-            "set encoding utf8", terminal, "set border 3 lc rgb '#888888'",
-            "set tics nomirror scale 0.5 textcolor rgb '#333333'",
-        ]
-        return (common + commands).joined(separator: "\n") + "\n"
+    /// The width in pixels: narrow, so that letters can be read on a phone.
+    private static let width = 480
+    /// The height of a row of the legend, which has 22.4.
+    private static let legendRow = 23
+
+    /// A picture by a template of gnuplot's scripts.
+    init(
+        _ template: String, name: String, caption: String, height: Int, columns: [String], rows: [[String]], _ values: [String: Any?]
+    ) {
+        (self.name, self.caption, self.columns, self.rows) = (name, caption, columns, rows)
+        script = Templates.render(template, values.merging(["width": Self.width, "height": height]) { $1 })
     }
 
     /// The table as tab-separated text.
@@ -37,71 +30,94 @@ package struct Plot {
         ([columns] + rows).map { row in row.map(\.printable).joined(separator: "\t") + "\n" }.joined()
     }
 
-    /// Returns text for gnuplot, which neither runs nor replaces anything within single quotes. It comes from files of results, so an
-    /// apostrophe becomes the typographic one: no text can end its quotes. What ends a section of XML is cut in two, because
-    /// gnuplot does not escape it.
-    package static func quoted(_ text: String) -> String {
-        var safe = String.UnicodeScalarView()
-        for scalar in text.printable.unicodeScalars { safe.append(scalar == "'" ? "\u{2019}" : scalar) }
-        return "'\(String(safe).replacingBytes(of: "]]>", with: "]] >"))'"
-    }
-
-    /// Returns a command that gives data a name for several plot commands.
-    static func dataBlock(_ name: String, _ rows: [[Double]]) -> String {
-        let lines = rows.map { row in row.map { "\($0)" }.joined(separator: " ") + "\n" }.joined()
-        return "$\(name) << END\n\(lines)END"
+    /// Returns rows of numbers for a block of data.
+    static func data(_ rows: [[Double]]) -> String {
+        rows.map { row in row.map { "\($0)" }.joined(separator: " ") + "\n" }.joined()
     }
 }
 
-/// Lines over two axes, and a legend below them with one line a name.
-struct LineChart {
-    struct Line {
-        let style: SystemStyles.Style
-        /// The name in the legend; `nil` if it is not in it.
-        let name: String?
-        /// x and y of each point; with `hasRange` also the lowest and highest y.
-        let points: [[Double]]
-        var hasRange = false
-        var isThin = false
+/// A line of a picture.
+struct PlotLine {
+    let style: SystemStyles.Style
+    /// The name in the legend; `nil` if it is not in it.
+    let name: String?
+    /// x and y of each point; with `hasRange` also the lowest and highest y.
+    let points: [[Double]]
+    var hasRange = false
+    var isThin = false
 
-        /// The width in gnuplot's unit; a thin line with a name of its own must still be seen.
-        fileprivate var width: Double { isThin ? (name == nil ? 0.6 : 1.2) : 2 }
+    fileprivate func values(_ number: Int) -> Templates.Values {
+        Templates.present([
+            "number": number, "name": name?.shortened(to: 52), "data": Plot.data(points), "hasRange": hasRange, "isThin": isThin,
+            "form": isThin ? "lines" : hasRange ? "yerrorlines" : "linespoints",
+            // A thin line with a name of its own must still be seen.
+            "width": isThin ? (name == nil ? 0.6 : 1.2) : 2,
+            "dash": style.dash, "point": style.point, "colour": style.colour,
+        ])
+    }
+}
+
+extension Plot {
+    /// A picture of lines over two axes, with a legend below them that has a row for each name.
+    init(
+        name: String, caption: String, title: String = "", x: Axis, y: Axis, _ lines: [PlotLine], columns: [String], rows: [[String]]
+    ) {
+        let names = lines.count { $0.name != nil }, keyTop = 330
+        self.init(
+            "lines", name: name, caption: caption, height: keyTop + Self.legendRow * names + 8, columns: columns, rows: rows,
+            [
+                "title": title, "top": title.isEmpty ? 16 : 36, "keyTop": keyTop, "names": max(1, names),
+                "labelWidth": 8 * (y.tics.map(\.text.count).max() ?? 0), "axes": [x.values("x"), y.values("y")],
+                "lines": lines.enumerated().map { $1.values($0) },
+            ])
     }
 
-    let title: String
-    let x: Axis
-    let y: Axis
-    let lines: [Line]
+    /// A score in a picture.
+    struct Score {
+        /// What was scored, which has a heading of its own, and whose score it is.
+        let group: String
+        let system: BudgetedSystem
+        let values: [Double]
+        /// The median or the mean of the values.
+        let middle: Double
+    }
 
-    private var names: Int { lines.count { $0.name != nil } }
-    private static let frame = 330, lineHeight = 20
-
-    /// The height in pixels.
-    var height: Int { Self.frame + Self.lineHeight * names + 12 }
-
-    var commands: [String] {
-        let height = Double(height), width = Double(Plot.width)
-        let labelWidth = 8 * Double(y.tics.map(\.text.count).max() ?? 0)
-        var commands = [
-            "set lmargin at screen \((38 + labelWidth) / width)", "set rmargin at screen \(1 - 24 / width)",
-            "set tmargin at screen \(1 - (title.isEmpty ? 16 : 36) / height)", "set bmargin at screen \(1 - 274 / height)",
-            "set title \(Plot.quoted(title)) offset 0, -0.4", "set grid lt 1 lw 0.5 lc rgb '#dddddd'",
-            "set key at screen 0.03, screen \(1 - Double(Self.frame) / height) left top vertical maxrows \(max(1, names))"
-                + " Left reverse samplen 2.5 spacing 1.15",
-        ]
-        commands += x.commands("x") + ["set xlabel offset 0, 0.4"] + y.commands("y")
-        var plots: [String] = []
-        for (number, line) in lines.enumerated() {
-            commands.append(Plot.dataBlock("line\(number)", line.points))
-            let form = line.isThin ? "lines" : line.hasRange ? "yerrorlines" : "linespoints"
-            let points = line.isThin ? "" : " pt \(line.style.point) ps 0.7"
-            plots.append(
-                "$line\(number) using \(line.hasRange ? "1:2:3:4" : "1:2") with \(form) lw \(line.width)"
-                    + " dt \(line.style.dash) lc rgb '\(line.style.colour)'\(points) "
-                    + (line.name.map { "title \(Plot.quoted($0.shortened(to: 52)))" } ?? "notitle"))
+    /// A picture of scores: for each group a row for each system, with all values and the middle of them, and a bar from the lowest to
+    /// the highest; `nil` if there are none.
+    init?(
+        name: String, caption: String, axis: String, middle: String, scores: [Score], styles: SystemStyles
+    ) {
+        let scores = scores.filter { !$0.values.isEmpty }, systems = distinct(scores.map(\.system))
+        guard !scores.isEmpty else { return nil }
+        var labels: [Templates.Values] = [], all = systems.map { _ in [[Double]]() }, middles = all, y = 12
+        for group in distinct(scores.map(\.group)) {
+            labels.append(["text": group.shortened(to: 56), "y": y + 8])
+            y += 26
+            for (number, system) in systems.enumerated() {
+                guard let score = scores.first(where: { $0.group == group && $0.system == system }) else { continue }
+                all[number] += score.values.map { [$0, Double(y)] }
+                middles[number].append([score.middle, Double(y), score.values.min() ?? 0, score.values.max() ?? 0])
+                y += 16
+            }
+            y += 4
         }
-        commands.append("plot \(plots.joined(separator: ", "))")
-        return commands
+        self.init(
+            "scores", name: name, caption: caption, height: y + 54 + Self.legendRow * systems.count + 14,
+            columns: ["task", "system", "budget", middle, "lowest", "highest"],
+            rows: scores.map { score in
+                [score.group, score.system.name, score.system.budget ?? "", "\(score.middle)"]
+                    + [score.values.min(), score.values.max()].map { "\($0 ?? 0)" }
+            },
+            [
+                "bottom": y, "x": Axis(axis, scores.flatMap(\.values), logarithmic: false, fromZero: false).values("x"), "labels": labels,
+                "systems": systems.enumerated().map { number, system in
+                    [
+                        "number": number, "title": system.title.shortened(to: 52), "colour": styles[system.name].colour,
+                        // The shape says what the systems had as much of.
+                        "point": system.budget == "time" ? 9 : 7, "all": Plot.data(all[number]), "middles": Plot.data(middles[number]),
+                    ] as Templates.Values
+                },
+            ])
     }
 }
 
@@ -157,15 +173,14 @@ package struct Axis {
         tics = names.enumerated().map { (Double($0 + 1), $1) }
     }
 
-    /// Returns gnuplot's commands for axis `x` or `y`.
-    func commands(_ axis: String) -> [String] {
-        // The names of tics are formats.
-        let texts = tics.map { "\(Plot.quoted($0.text.replacing("%", with: "%%"))) \($0.value)" }.joined(separator: ", ")
+    /// The values of the template of axis `x` or `y`.
+    fileprivate func values(_ axis: String) -> Templates.Values {
         // gnuplot leaves out a tic at the very end of a logarithmic axis.
         let margin = isLogarithmic ? 1e-7 : 0
         return [
-            "set \(axis)label \(Plot.quoted(label))", "\(isLogarithmic ? "set" : "unset") logscale \(axis)",
-            "set \(axis)range [\(low * (1 - margin)):\(high * (1 + margin))]", "set \(axis)tics (\(texts))",
+            "axis": axis, "label": label, "isLogarithmic": isLogarithmic, "low": low * (1 - margin), "high": high * (1 + margin),
+            // The names of tics are formats.
+            "tics": tics.map { ["value": $0.value, "text": $0.text.replacing("%", with: "%%")] as Templates.Values },
         ]
     }
 
@@ -215,7 +230,8 @@ package struct SystemStyles {
     /// - Parameter names: the names of systems, in the order of the colours.
     package init(_ names: [String]) {
         var numbers: [String: Int] = [:]
-        for name in names where name != Self.baseline && numbers[name] == nil { numbers[name] = numbers.count }
+        // A pipeline writes it with a hyphen.
+        for name in names where name.replacing("-", with: " ") != Self.baseline && numbers[name] == nil { numbers[name] = numbers.count }
         self.numbers = numbers
     }
 
@@ -223,6 +239,7 @@ package struct SystemStyles {
         self.init(
             runs.flatMap { run in
                 let scored = run.qualities.map(\.system) + run.curves.map(\.system) + run.probes.map(\.system)
+                    + run.tasks.map(\.system) + run.passes.map(\.system)
                 return run.systems.map(\.name) + scored + run.ratios.flatMap { [$0.of, $0.to] } + run.leftOut.map(\.name)
             })
     }

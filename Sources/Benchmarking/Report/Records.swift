@@ -141,6 +141,38 @@ public struct ProbeRecord: BenchmarkRecord {
     let precision, recall: Double?
 }
 
+/// The score of a network that learned a task on frozen vectors.
+public struct TaskRecord: BenchmarkRecord {
+    public static let event = "task"
+
+    let system, task, measure: String
+    /// The labelled text that was scored, and whether it is the one of `--test` or of `--dev`.
+    let text, part: String?
+    /// The score, and that on the development text: shares.
+    let value: Double
+    let dev: Double?
+    let details: [String: Double]?
+    let taskSeed: UInt64?
+    /// The pass whose network was scored, and how many there were.
+    let epoch, epochs: Int?
+    /// Bytes of the network, with what training it takes.
+    let bytes: Int?
+    let secondsOfEpoch, wordsPerSecond: Double?
+    /// The score as a function of counts, and the counts of each sentence.
+    let statistic: String?
+    let units: [[Double]]?
+}
+
+/// A pass of such a network over its training text.
+public struct TaskPassRecord: BenchmarkRecord {
+    public static let event = "taskEpoch"
+
+    let system, task: String
+    let taskSeed: UInt64?
+    let epoch: Int
+    let dev, loss, secondsOfEpoch: Double?
+}
+
 /// The time that scoring held-out text took, beside its matrix products at the machine's ceiling.
 public struct EvaluationRecord: BenchmarkRecord {
     public static let event = "evaluation"
@@ -191,7 +223,7 @@ extension ResultLog {
 private let shownKinds: [String: any BenchmarkRecord.Type] = Dictionary(
     uniqueKeysWithValues: [
         MachineRecord.self, SystemRecord.self, RatioRecord.self, LeftOutRecord.self, QualityRecord.self, CurveRecord.self,
-        ProbeRecord.self, EvaluationRecord.self, InterruptedRecord.self,
+        ProbeRecord.self, TaskRecord.self, TaskPassRecord.self, EvaluationRecord.self, InterruptedRecord.self,
     ].map { (kind: any BenchmarkRecord.Type) in (kind.event, kind) })
 
 /// Reads one line of JSON; returns `nil` for events that a report does not show. Throws `DecodingError`.

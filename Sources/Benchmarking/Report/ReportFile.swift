@@ -12,6 +12,8 @@ struct ReportRun {
     let qualities: [QualityRecord]
     let curves: [CurveRecord]
     let probes: [ProbeRecord]
+    let tasks: [TaskRecord]
+    let passes: [TaskPassRecord]
     let evaluations: [EvaluationRecord]
     let isInterrupted: Bool
 
@@ -20,14 +22,17 @@ struct ReportRun {
         self.file = file
         machine = records.first as? MachineRecord
         (systems, ratios, leftOut, evaluations) = (all(), all(), all(), all())
-        (qualities, curves, probes) = (all(), all(), all())
+        (qualities, curves, probes, tasks, passes) = (all(), all(), all(), all(), all())
         isInterrupted = isTorn || records.contains { $0 is InterruptedRecord }
     }
 
     /// True if a report has anything of it to show.
     var hasResults: Bool {
-        !systems.isEmpty || !ratios.isEmpty || !leftOut.isEmpty || !evaluations.isEmpty || hasQuality
+        !systems.isEmpty || !ratios.isEmpty || !leftOut.isEmpty || !evaluations.isEmpty || hasQuality || !taskNames.isEmpty
     }
+
+    var hasQuality: Bool { !qualities.isEmpty || !curves.isEmpty || !probes.isEmpty }
+    var taskNames: [String] { distinct(tasks.map(\.task) + passes.map(\.task)) }
 }
 
 /// A file of results in JSON Lines, plain or compressed: `--json` of the benchmarks writes them.
@@ -36,6 +41,8 @@ public struct ReportFile {
     let runs: [ReportRun]
     /// The number of the last line if it was torn off, and is passed over.
     public let tornLine: Int?
+    /// The systems that tasks were learned with.
+    public var taskSystems: Set<String> { Set(runs.flatMap { $0.tasks.map(\.system) }) }
     /// The reason why a report has nothing of this file to show, with status `dataError`; `nil` if it has something.
     public let lack: ToolError?
 

@@ -5,35 +5,29 @@ struct ScoreGroup {
     let system: BudgetedSystem
     let records: [QualityRecord]
 
-    func spread(_ value: (QualityRecord) -> Double?) -> Spread? {
-        let values = records.compactMap(value)
-        return values.isEmpty ? nil : Spread(values)
-    }
+    func spread(_ value: (QualityRecord) -> Double?) -> Spread? { records.compactMap(value).spread }
 
     func count(_ value: (QualityRecord) -> Int?) -> Spread? { spread { value($0).map(Double.init) } }
 
-    /// The fewest positions that a seed was ranked over.
-    private var positions: Int? { records.compactMap(\.positions).min() }
-
-    var size: SampleSize { SampleSize(positions: positions, seeds: distinct(records.map(\.seed)).count) }
+    var size: SampleSize {
+        SampleSize(positions: records.compactMap(\.positions).min(), seeds: distinct(records.map(\.seed)).count)
+    }
 
     /// The number of positions of the held-out text: as recorded, or by the share of them that were ranked.
     var heldOutPositions: Int? {
         records.compactMap { record in
-            record.heldOutPositions
-                ?? record.positions.flatMap { ranked in record.coverage.flatMap { Self.whole(ranked, share: $0) } }
+            if let all = record.heldOutPositions { return all }
+            guard let ranked = record.positions, let share = record.coverage, share > 0, share <= 1, Double(ranked) / share < 1e15 else {
+                return nil
+            }
+            return Int((Double(ranked) / share).rounded())
         }.min()
-    }
-
-    private static func whole(_ part: Int, share: Double) -> Int? {
-        guard share > 0, share <= 1, Double(part) / share < 1e15 else { return nil }
-        return Int((Double(part) / share).rounded())
     }
 
     var unigram: ReferenceScores {
         ReferenceScores(
             top1: spread(\.unigramTop1)?.median, top10: spread(\.unigramTop10)?.median,
-            perplexity: spread(\.unigramPerplexity)?.median, positions: positions)
+            perplexity: spread(\.unigramPerplexity)?.median, positions: size.positions)
     }
 
     var constant: ReferenceScores {
@@ -45,15 +39,7 @@ struct ScoreGroup {
         return UnigramComparison(
             top1: records.compactMap(\.top1), top10: records.compactMap(\.top10),
             perplexity: records.compactMap(\.candidatePerplexity), unigram: (unigram.top1, unigram.top10, unigram.perplexity),
-            positions: positions)
-    }
-}
-
-extension QualitySection {
-    var scoreGroups: [ScoreGroup] {
-        distinct(qualities.map { BudgetedSystem($0.system, $0.budget) }).map { system in
-            ScoreGroup(system: system, records: qualities.filter { BudgetedSystem($0.system, $0.budget) == system })
-        }
+            positions: unigram.positions)
     }
 }
 
@@ -76,7 +62,7 @@ struct BudgetedSystem: Hashable {
     var title: String { budgetText.map { "\(name), \($0)" } ?? name }
 
     func head(_ styles: SystemStyles, mark: String = "") -> ReportTable.Head {
-        ReportTable.Head(name + mark, details: budgetText, colour: styles[name].colour)
+        ReportTable.Head(text: name + mark, details: budgetText, colour: styles[name].colour)
     }
 }
 
@@ -109,6 +95,20 @@ package struct SampleSize: Hashable, Sendable {
         if hasFewPositions && hasFewSeeds { return "small: \(size), \(draws)" }
         return "\(size)\(hasFewPositions ? " (small)" : ""), \(draws)\(hasFewSeeds ? " (small)" : "")"
     }
+
+    /// The cell of the number of seeds in a table.
+    var seedsCell: ReportTable.Cell { ReportTable.Cell("\(seeds)", hasFewSeeds ? "small" : nil) }
+
+    /// Returns the cell of the number of positions in a table.
+    /// - Parameter all: the number of positions that were not all counted.
+    func positionsCell(of all: Int? = nil) -> ReportTable.Cell {
+        ReportTable.Cell(
+            (positions.map(NumberText.grouped) ?? "not recorded") + (all.map { " of \(NumberText.grouped($0))" } ?? ""),
+            hasFewPositions ? "small" : nil)
+    }
+
+    /// Returns the different sizes in one sentence.
+    static func text(_ sizes: [SampleSize]) -> String { distinct(sizes.map(\.text)).joined(separator: "; or ") }
 }
 
 extension UnigramComparison.Verdict {
@@ -140,53 +140,33 @@ struct ReferenceScores {
     var top1, top10, perplexity, loss: Double?
     var positions: Int?
 
-    var isEmpty: Bool { top1 == nil && top10 == nil && perplexity == nil && loss == nil }
+    private var values: [Double?] { [top1, top10, perplexity, loss] }
 
     /// True if the two are the same to four digits: sums over the same positions may end in other bits.
-    func agrees(with other: ReferenceScores) -> Bool {
-        func same(_ a: Double?, _ b: Double?) -> Bool {
+    private func agrees(with other: ReferenceScores) -> Bool {
+        positions == other.positions && zip(values, other.values).allSatisfy { a, b in
             guard let a, let b else { return a == nil && b == nil }
             return a == b || (a - b).magnitude <= 1e-4 * max(a.magnitude, b.magnitude)
         }
-        return same(top1, other.top1) && same(top10, other.top10) && same(perplexity, other.perplexity)
-            && same(loss, other.loss) && positions == other.positions
-    }
-}
-
-/// The different references of a table's or picture's systems, and whose they are.
-struct References {
-    struct Row {
-        let scores: ReferenceScores
-        fileprivate var systems: [BudgetedSystem]
-        /// `of ELMo and ELMo-Sub`; `nil` if all systems have these.
-        fileprivate(set) var owners: String?
     }
 
-    private(set) var rows: [Row] = []
-
-    /// - Parameter systems: each with its reference; those that are empty count for none.
-    init(_ systems: [(system: BudgetedSystem, scores: ReferenceScores)]) {
-        for (system, scores) in systems where !scores.isEmpty {
-            if let index = rows.firstIndex(where: { $0.scores.agrees(with: scores) }) {
-                rows[index].systems.append(system)
+    /// Returns the different references of a table's or picture's systems, those that are empty left out, each with the systems that
+    /// it belongs to: `of ELMo and ELMo-Sub`, or `nil` if there is one reference for all.
+    static func distinct(_ systems: [(system: BudgetedSystem, scores: ReferenceScores)]) -> [(scores: ReferenceScores, owners: String?)] {
+        var found: [(scores: ReferenceScores, systems: [BudgetedSystem])] = []
+        for (system, scores) in systems where scores.values.contains(where: { $0 != nil }) {
+            if let index = found.firstIndex(where: { $0.scores.agrees(with: scores) }) {
+                found[index].systems.append(system)
             } else {
-                rows.append(Row(scores: scores, systems: [system]))
+                found.append((scores, [system]))
             }
         }
-        guard rows.count > 1 else { return }
-        // A system that has another reference for each of its budgets is named with the budget.
-        let names = rows.map { distinct($0.systems.map(\.name)) }
-        for index in rows.indices {
-            let titles = rows[index].systems.map { system in
-                names.count { $0.contains(system.name) } > 1 ? system.title : system.name
+        return found.map { scores, systems in
+            // A system that has another reference for each of its budgets is named with the budget.
+            let titles = systems.map { system in
+                found.count { $0.systems.contains { $0.name == system.name } } > 1 ? system.title : system.name
             }
-            rows[index].owners = "of \(listed(distinct(titles)))"
+            return (scores, found.count > 1 ? "of \(listed(Benchmarking.distinct(titles)))" : nil)
         }
     }
-}
-
-/// `a`, `a and b`, `a, b and c`.
-func listed(_ names: [String]) -> String {
-    guard let last = names.last, names.count > 1 else { return names.first ?? "" }
-    return "\(names.dropLast().joined(separator: ", ")) and \(last)"
 }

@@ -8,14 +8,23 @@ public import Probing
 /// compared with Student's t distribution, whose degrees of freedom are those of Welch and Satterthwaite. Both variances hold the chance in
 /// how a seed meets a sentence, so that p is rather too large than too small.
 public struct PairedTest: Sendable {
-    /// A score that is a function of counts which are added over sentences.
-    public enum Statistic: Sendable {
+    /// A score that is a function of counts which are added over sentences. Its name is that in results.
+    public enum Statistic: String, Sendable {
         /// Counts are those that are right, and all.
         case accuracy
         /// Counts are those that are correct, found and expected.
         case f1
         /// Counts are recall's numerator and denominator and precision's, of one measure after the other: the mean of their F1.
         case meanF1
+
+        /// True if a sentence has so many counts.
+        fileprivate func takes(_ counts: Int) -> Bool {
+            switch self {
+            case .accuracy: counts == 2
+            case .f1: counts == 3
+            case .meanF1: counts > 0 && counts % 4 == 0
+            }
+        }
 
         /// The score of added counts, from 0 to 1.
         public func value(of counts: [Double]) -> Double {
@@ -51,6 +60,15 @@ public struct PairedTest: Sendable {
     public init(trials: Int = 10_000, seed: UInt64 = 1) {
         precondition(trials > 0, "a test has at least one trial")
         (self.trials, self.seed) = (trials, seed)
+    }
+
+    /// True if counts by seed and by sentence, [seeds × sentences × counts], are those of one statistic on the same sentences: what
+    /// `compare` needs, and what a file may lack.
+    public static func fits(_ counts: [[[Double]]], _ statistic: Statistic) -> Bool {
+        guard let width = counts.first?.first?.count, statistic.takes(width), let sentences = counts.first?.count else { return false }
+        return counts.allSatisfy { sentence in
+            sentence.count == sentences && sentence.allSatisfy { $0.count == width && $0.allSatisfy { (0...1e15).contains($0) } }
+        }
     }
 
     /// - Parameters:
@@ -106,24 +124,6 @@ public struct PairedTest: Sendable {
 }
 
 extension PairedTest.Statistic {
-    /// The name in results.
-    public var name: String {
-        switch self {
-        case .accuracy: "accuracy"
-        case .f1: "f1"
-        case .meanF1: "meanF1"
-        }
-    }
-
-    public init?(name: String) {
-        switch name {
-        case "accuracy": self = .accuracy
-        case "f1": self = .f1
-        case "meanF1": self = .meanF1
-        default: return nil
-        }
-    }
-
     /// The number of counts of a sentence, at least.
     public var leastCounts: Int {
         switch self {
