@@ -125,8 +125,7 @@ public struct TaskResults {
         }
         if isCompared {
             table.footnotes.append(
-                "* a p below 0.05: so large a difference is rare where two systems are alike and the results of sentences are swapped "
-                    + "between them at random.")
+                "* a p below 0.05: so large a difference is rare between systems that are alike, on other sentences and with other seeds.")
         }
         let unfit = zip(systems, comparisons).filter { $1 == nil && $0.name != against.name }.map(\.0.name)
         if pairedTest != nil && !unfit.isEmpty {
