@@ -25,8 +25,8 @@
 #define DOT(sums, left, more, right) (Sums) _mm256_dpbusd_avx_epi32((__m256i)(sums), (__m256i)(left), (__m256i)(right))
 #include "bytes.h"
 
-// The sums of pmaddubsw have 16 bits, which products of bytes overflow: values of the left factor have 16 bits, and those of
-// the right one are made so, the even ones and the odd ones of each four apart.
+// pmaddubsw sums in 16 bits, which products of bytes overflow. Values of the left factor therefore have 16 bits, and those of the
+// right factor are widened, the even and the odd ones of each four separately.
 #define NAME avx2
 #define TARGET __attribute__((target("avx2")))
 #define LANES 8
@@ -52,7 +52,7 @@
 
 #endif
 
-// Any processor's 128-bit vectors. Products of a byte of either factor fit 16 bits; their sums do not.
+// 128-bit vectors, for any processor. Products of a byte of either factor fit 16 bits; their sums do not.
 typedef int16_t Shorts __attribute__((vector_size(16)));
 typedef uint16_t UnsignedShorts __attribute__((vector_size(16)));
 typedef int32_t Integers __attribute__((vector_size(16)));

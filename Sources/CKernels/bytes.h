@@ -1,15 +1,15 @@
-// A tile of a product of bytes, and how rows of floats become bytes. Included once for each kind of processor, with
+// A tile of a product of bytes, and the conversion of rows of floats to bytes. Included once for each kind of processor, with
 //
-//   NAME     of the kernels
-//   TARGET   the functions' attribute, or nothing
-//   LANES    32-bit sums in a vector
-//   VECTORS  vectors in a row of the tile
-//   ROWS     of the largest tile, at most 12
-//   WIDTH    bytes of a value of the left factor: 1, or 2 in the order 0, 2, 1, 3 of each four
-//   DOT      (sums, left, more, right): sums + the dot products of four values of both factors in each lane; `more` are
-//            the second two of the left one where WIDTH is 2
+//   NAME     name of the kernels
+//   TARGET   attribute of the functions, or nothing
+//   LANES    number of 32-bit sums in a vector
+//   VECTORS  number of vectors in a row of the tile
+//   ROWS     rows of the largest tile, at most 12
+//   WIDTH    bytes of one value of the left factor: 1, or 2 in the order 0, 2, 1, 3 of each four
+//   DOT      (sums, left, more, right): sums + the dot products of four values of both factors in each lane; if WIDTH is 2,
+//            `more` are the second two of the left factor
 //
-// All kinds give the same bits: sums of integers are exact, and what follows is not contracted.
+// All kinds give the same bits: sums of integers are exact, and the following arithmetic is not contracted.
 
 #define COLUMNS (LANES * VECTORS)
 #define Sums JOIN(NAME, _sums)
@@ -21,7 +21,7 @@ typedef int32_t Sums __attribute__((vector_size(4 * LANES), aligned(4)));
 typedef int32_t Word __attribute__((may_alias));
 typedef float Floats __attribute__((vector_size(4 * LANES), aligned(4)));
 
-/// `rows` is a constant in every call, so that the sums are registers.
+/// `rows` is a constant in every call, so that the sums stay in registers.
 TARGET static inline __attribute__((always_inline)) void JOIN(NAME, _rows)(
     const int rows, intptr_t depth, const uint8_t *restrict left, const float *restrict left_scales,
     const int8_t *restrict right, const int32_t *restrict corrections, const float *restrict right_scales,
@@ -31,7 +31,7 @@ TARGET static inline __attribute__((always_inline)) void JOIN(NAME, _rows)(
     Sums sums[ROWS][VECTORS];
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int v = 0; v < VECTORS; v++) sums[r][v] = *(const Sums *)(corrections + v * LANES);
-    // The result is wanted at the end, and is on its way from memory meanwhile.
+    // Prefetch the result, which is needed at the end.
     UNROLL for (int r = 0; r < rows; r++) {
         __builtin_prefetch(result + r * stride, 1);
         __builtin_prefetch(result + r * stride + COLUMNS - 1, 1);
@@ -98,7 +98,7 @@ TARGET static void JOIN(NAME, _tile)(
 TARGET static float JOIN(NAME, _quantize)(const float *row, intptr_t depth, uint8_t *bytes, intptr_t stride)
 {
     _Pragma("clang fp contract(off)")
-    // As integers, magnitudes are in order, and infinity and NaN above all others.
+    // Compared as integers, magnitudes are in order, with infinity and NaN above all others.
     int32_t largest = 0;
     for (intptr_t k = 0; k < depth; k++) {
         int32_t bits;
@@ -108,9 +108,9 @@ TARGET static float JOIN(NAME, _quantize)(const float *row, intptr_t depth, uint
     }
     float magnitude;
     __builtin_memcpy(&magnitude, &largest, sizeof largest);
-    // Below, 127 / magnitude would not be finite.
+    // For smaller magnitudes 127 / magnitude would not be finite.
     float inverse = magnitude >= CONTOUR_LEAST_MAGNITUDE ? 127 / magnitude : 0;
-    const float magic = 12582912 + 128; // 1.5 * 2^23: adding it rounds
+    const float magic = 12582912 + 128; // Adding 1.5 * 2^23 rounds.
     for (intptr_t first = 0; first < depth; first += CONTOUR_BYTE_RUN, bytes += stride) {
         intptr_t run = depth - first < CONTOUR_BYTE_RUN ? depth - first : CONTOUR_BYTE_RUN;
 #if WIDTH == 2

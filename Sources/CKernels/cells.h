@@ -1,4 +1,4 @@
-// The cells of an LSTM step for one sequence: plain loops, which the compiler turns into the processor's vectors.
+// The cells of an LSTM step for one sequence: plain loops, which the compiler vectorises.
 // Included once for each kind of processor, with NAME and TARGET.
 
 #include "elementary.h"

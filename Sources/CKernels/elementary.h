@@ -1,5 +1,5 @@
-// Elementary functions of a number, without branches, so that loops over them become vectors. Of a float the formulas of
-// SIMDFunctions.swift; NaN goes in and comes out.
+// Elementary functions of one number without branches, so that loops over them vectorise. Functions of floats use the formulas of
+// SIMDFunctions.swift; NaN gives NaN.
 #pragma once
 
 #include <stdint.h>
@@ -12,14 +12,14 @@ INLINE float clipped(float x, float bound)
     return lowered < -bound ? -bound : lowered;
 }
 
-/// `*power` and the result q with e^x = power * (1 + q), |q| < 0.42.
+/// Returns q, and writes `*power`, such that e^x = power * (1 + q) and |q| < 0.42.
 INLINE float split_exponential(float x, float *power)
 {
-    const float magic = 12582912; // 1.5 * 2^23: adding it rounds
+    const float magic = 12582912; // Adding 1.5 * 2^23 rounds.
     float bounded = clipped(x, 87);
     float shifted = bounded * 1.44269504f + magic;
     float exponent = shifted - magic;
-    // ln 2 in two parts, so that the product with a small integer is exact.
+    // ln 2 as a sum of two numbers, so that the product of the first with a small integer is exact.
     float r = bounded - exponent * 0.693359375f - exponent * -2.1219444e-4f;
     float series = 1.0f / 5040;
     series = series * r + 1.0f / 720;
@@ -47,7 +47,7 @@ INLINE float hyperbolic_tangent(float x)
     return minus_one / (minus_one + 2);
 }
 
-/// The bits that `SplitMix64.mix` makes of a number.
+/// Returns the result of `SplitMix64.mix`.
 INLINE uint64_t split_mix(uint64_t value)
 {
     uint64_t bits = value + 0x9E3779B97F4A7C15u;

@@ -1,4 +1,4 @@
-// Dropout's factors and Adam's update: plain loops, which the compiler turns into the processor's vectors. Included once for each
+// Dropout factors and the update of Adam: plain loops, which the compiler vectorises. Included once for each
 // kind of processor, with NAME, TARGET and LANES.
 
 #include "elementary.h"
@@ -31,7 +31,7 @@ TARGET static void JOIN(NAME, _adam)(
     intptr_t count)
 {
     const ContourAdam r = *rule;
-    // The same expressions for a vector and for a single number.
+    // The same expressions for a vector and for one number.
 #define UPDATE(Type, n)                                                                                       \
     {                                                                                                         \
         Type gradient = *(Type *)(gradients + n) * r.scale;                                                   \

@@ -3,7 +3,7 @@
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 
-// Tiles as large as the registers allow: each vector loaded is then used most often.
+// Tiles as large as the registers allow, so that each vector loaded is used as often as possible.
 
 #if defined(__x86_64__)
 
@@ -30,7 +30,7 @@
 
 #else
 
-// 128-bit vectors and 32 registers: NEON's measures, and what other processors' compilers make of them.
+// 128-bit vectors and 32 registers: the sizes of NEON, which compilers map to other processors.
 #define NAME vector128
 #define TARGET
 #define LANES 4

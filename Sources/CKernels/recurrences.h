@@ -1,9 +1,9 @@
 // Recurrences of single units over all steps of a window, for one sequence and a run of its units: plain loops, which the
-// compiler turns into the processor's vectors. Included once for each kind of processor, with NAME and TARGET.
+// compiler vectorises. Included once for each kind of processor, with NAME and TARGET.
 
 #include "elementary.h"
 
-/// A step of `qrnn_forward`. `gated` and `zoned` are constants in every call, so that there are no branches in the loop.
+/// One step of `qrnn_forward`. `gated` and `zoned` are constants in every call, so that the loop has no branches.
 TARGET static inline __attribute__((always_inline)) void JOIN(NAME, _qrnn_step)(
     const float *restrict z, const float *restrict f, const float *restrict o, const float *restrict bias, intptr_t size,
     const float *restrict factors, float share, const float *restrict previous, float *restrict cell, float *restrict output,

@@ -1,10 +1,10 @@
-// Products of a panel of a left factor with panels of a right one, tile by tile. Included once for each kind of processor, with
+// Products of a panel of a left factor with panels of a right factor, tile by tile. Included once for each kind of processor, with
 //
-//   NAME     of the processor
-//   TARGET   the functions' attribute, or nothing
-//   LANES    floats in a vector
-//   VECTORS  vectors in a row of the tile
-//   ROWS     of the largest tile, at most 12: ROWS * VECTORS sums stay in registers
+//   NAME     name of the processor
+//   TARGET   attribute of the functions, or nothing
+//   LANES    number of floats in a vector
+//   VECTORS  number of vectors in a row of the tile
+//   ROWS     rows of the largest tile, at most 12: ROWS * VECTORS sums stay in registers
 
 #define COLUMNS (LANES * VECTORS)
 #define Vector JOIN(NAME, _vector)
@@ -12,8 +12,8 @@
 
 typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4)));
 
-/// One step along the depth: an outer product of a column of the left panel, whose floats are `run` apart, and a row of the right
-/// one.
+/// One step along the depth: the outer product of a column of the left panel, whose floats are `run` apart, and a row of the right
+/// panel.
 #define STEP(left)                                                                  \
     {                                                                               \
         Vector row[VECTORS];                                                        \
@@ -24,14 +24,14 @@ typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4)));
         right += COLUMNS;                                                           \
     }
 
-/// The addend of the columns from `column` on.
+/// Returns the addend of the columns from `column` on.
 TARGET static inline __attribute__((always_inline)) ContourAddend JOIN(NAME, _moved)(ContourAddend addend, intptr_t column)
 {
     if (addend.start) addend.start += column;
     return addend;
 }
 
-/// `rows` and `run` are constants in every call, so that the sums are registers.
+/// `rows` and `run` are constants in every call, so that the sums stay in registers.
 TARGET static inline __attribute__((always_inline)) void JOIN(NAME, _rows)(
     const int rows, const int run, intptr_t depth, const float *restrict left, const float *restrict right,
     float *result, intptr_t stride, ContourAddend addend, const float *ahead, intptr_t ahead_run)
@@ -39,12 +39,12 @@ TARGET static inline __attribute__((always_inline)) void JOIN(NAME, _rows)(
     Vector sums[ROWS][VECTORS];
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int v = 0; v < VECTORS; v++) sums[r][v] = (Vector){0};
-    // The result is wanted at the end, and is on its way from memory meanwhile.
+    // Prefetch the result, which is needed at the end.
     UNROLL for (int r = 0; r < rows; r++) {
         __builtin_prefetch(result + r * stride, 1);
         __builtin_prefetch(result + r * stride + COLUMNS - 1, 1);
     }
-    // From one step along the depth to the next.
+    // Distance between two steps along the depth.
     const int step = run == 1 ? rows : 1;
     for (; depth >= CONTOUR_LEFT_RUN; depth -= CONTOUR_LEFT_RUN, left += rows * CONTOUR_LEFT_RUN) {
         UNROLL for (int c = 0; c < COLUMNS; c += 16) __builtin_prefetch(ahead + c, 0, 2);
@@ -62,7 +62,7 @@ TARGET static inline __attribute__((always_inline)) void JOIN(NAME, _rows)(
         }
 }
 
-/// Whole panels of the right factor, one after another: the left panel stays in the nearest cache.
+/// Whole panels of the right factor, one after another; the left panel stays in the first-level cache.
 TARGET static inline __attribute__((always_inline)) void JOIN(NAME, _panels)(
     intptr_t rows, const int run, intptr_t panels, intptr_t depth, const float *left, const float *right,
     intptr_t distance, float *result, intptr_t stride, ContourAddend addend, ContourAhead ahead)
@@ -103,7 +103,7 @@ TARGET static void JOIN(NAME, _strip)(
         intptr_t, intptr_t, intptr_t, const float *, const float *, intptr_t, float *, intptr_t, ContourAddend,
         ContourAhead) =
         steps ? JOIN(NAME, _panels_of_steps) : JOIN(NAME, _panels_of_runs);
-    // Where nothing is to be fetched, what is there already is: a condition in the loop would cost more.
+    // If there is nothing to prefetch, prefetch what is in the cache already: a condition in the loop would cost more.
     const ContourAhead none = {left, 0, 0};
     if (!ahead.start) ahead = none;
     intptr_t whole = columns / COLUMNS, rest = columns % COLUMNS;

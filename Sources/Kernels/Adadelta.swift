@@ -1,26 +1,34 @@
 internal import Parallel
 
-/// Adadelta (Zeiler 2012): steps of about the size of the last ones, so that hardly a rate has to be chosen. For networks of tasks; on the
-/// processor alone.
+/// Adadelta (Zeiler 2012): steps about as large as the previous ones, so that the learning rate hardly needs tuning. Used for the
+/// networks of tasks; runs on the processor only.
 ///
 /// With g = scale x gradient:
 ///
 ///     s = rho s + (1 - rho) g^2,  d = sqrt(u + epsilon) / sqrt(s + epsilon) * g,  u = rho u + (1 - rho) d^2,
 ///     w = w - rate * decay * w - rate * d
+///
+/// ```swift
+/// let rule: any Optimizer = Adadelta(rho: 0.95, epsilon: 1e-6)
+/// ```
 public struct Adadelta: Optimizer {
-    /// The share of the past in both means of squares.
+    /// Decay rate of both running means of squares.
     public var rho: Float
-    /// Added to both means before the root; the first steps are of about its root.
+    /// Added to both means before the square root; the first steps are about as large as the square root of epsilon.
     public var epsilon: Float
 
+    /// Creates the rule.
     public init(rho: Float = 0.95, epsilon: Float = 1e-6) {
         precondition(rho >= 0 && rho < 1 && epsilon > 0)
         (self.rho, self.epsilon) = (rho, epsilon)
     }
 
+    /// Names of the two running means kept for each weight.
     public var momentNames: [String] { ["squares", "steps"] }
+    /// Initial value of both running means.
     public var initialMoment: Float { 0 }
 
+    /// Updates a run of weights and clears its gradients. The backend must be a `ProcessorBackend`.
     public func update(_ run: WeightRun, _ step: OptimizerStep, on backend: any Backend) {
         guard let backend = backend as? ProcessorBackend else { preconditionFailure("Adadelta is for the processor") }
         precondition(run.secondMoments != nil, "Adadelta keeps two moments")
@@ -29,7 +37,7 @@ public struct Adadelta: Optimizer {
     }
 }
 
-/// An update under way.
+/// One update of a run of weights.
 private struct AdadeltaPass: WeightPass {
     let part: WeightRun
     let rule: Adadelta

@@ -7,26 +7,34 @@ internal import Synchronization
 ///
 ///     output = dropout(softmax(Q K^T / sqrt(size))) V           for each sequence and head, all [steps, size]
 ///
-/// Rows are time-major, as those of a window: row t * batch + b is step t of sequence b. A row of the input holds query, key and
-/// value of the first head, then those of the second, and so on: [rows, heads x 3 size]; a row of the output holds the heads side
-/// by side: [rows, heads x size]. On the processor sequences may also lie one behind the other (`starts`).
+/// Rows are time-major like those of a window: row t * batch + b is step t of sequence b. A row of the input holds query, key and
+/// value of the first head, then those of the second, and so on: [rows, heads x 3 size]. A row of the output holds the heads side
+/// by side: [rows, heads x size]. On the processor, sequences may also lie one after the other (`starts`).
+///
+/// ```swift
+/// let attention = Attention(heads: 8, batch: 16, isCausal: true)
+/// backend.attend(attention, input, into: output)
+/// ```
 public struct Attention: Sendable {
+    /// Number of heads.
     public let heads: Int
-    /// Sequences side by side.
+    /// Number of sequences.
     public let batch: Int
-    /// True if a step sees itself and those before it, false if it sees all steps.
+    /// True if a step attends to itself and earlier steps only, false if it attends to all steps.
     public let isCausal: Bool
-    /// The steps of each sequence, [batch]; `nil`: all. Outputs of later rows are zeros, and nobody sees them.
+    /// Lengths of the sequences in steps, [batch]; `nil` means all steps. Output rows past the end of a sequence are zeros, and no
+    /// step attends to them.
     public let lengths: Numbers?
-    /// The first row of each sequence, [batch], where they lie one behind the other: then all rows are steps of the `lengths` given.
+    /// First row of each sequence, [batch], if sequences lie one after the other. `lengths` is then required, and together the
+    /// lengths cover all rows.
     public let starts: Numbers?
-    /// The draw of dropout, which decides for each of the steps x steps weights of a sequence and head whether it becomes zero; `nil`
-    /// drops none.
+    /// The dropout decision for each of the steps x steps attention weights of a sequence and head; `nil` means no dropout.
     public let dropout: DropoutDraw?
 
-    /// The scores that a device makes at a time: those of whole heads, and of one at least.
+    /// Number of scores that a device holds at a time: whole heads up to this number, and at least one head.
     public static let mostDeviceScores = 1 << 24
 
+    /// Describes attention over a window. `starts` requires `lengths`.
     public init(
         heads: Int, batch: Int, isCausal: Bool, lengths: Numbers? = nil, starts: Numbers? = nil, dropout: DropoutDraw? = nil
     ) {
@@ -35,11 +43,12 @@ public struct Attention: Sendable {
         (self.lengths, self.starts, self.dropout) = (lengths, starts, dropout)
     }
 
-    /// The size of a head whose input is [rows, heads x 3 size].
+    /// Size of one head, from an input of shape [rows, heads x 3 size].
     @_spi(HostMemory) public func size(_ input: Matrix) -> Int { input.columns / (3 * heads) }
 }
 
 extension ProcessorBackend {
+    /// Scaled dot-product attention; see `Attention` for shapes.
     public func attend(_ attention: Attention, _ input: Matrix, into output: Matrix) {
         let shape = AttentionHeads(attention, input, kernels: kernels)
         precondition(output.rows == input.rows && output.columns == attention.heads * shape.size)
@@ -49,6 +58,7 @@ extension ProcessorBackend {
             AttentionForward(heads: shape, output: output, memory: scratch(tasks * shape.forwardFloats), tasks: tasks))
     }
 
+    /// The backward pass of `attend`; see `Backend.attendBackward`.
     public func attendBackward(
         _ attention: Attention, _ input: Matrix, outputGradient: Matrix, into inputGradient: Matrix, biasGradient: Matrix
     ) {
@@ -67,15 +77,15 @@ extension ProcessorBackend {
     }
 }
 
-/// The heads of all sequences of a window, each a task of one thread, and the memory that a task needs. It grows with the window,
-/// not with its square: the softmax of a block of queries is there at a time, and is made again on the way back.
+/// The heads of all sequences of a window, each a task for one thread, and the memory that a task needs. Memory grows linearly with
+/// the window, not quadratically: only the softmax of one block of queries exists at a time, and the backward pass recomputes it.
 private struct AttentionHeads {
     let attention: Attention
     let input: Matrix
     let kernels: ProcessorKernels
     let steps, size: Int
 
-    /// Queries of a block. Blocks begin at the same steps in every sequence, so that no result depends on what comes after it.
+    /// Queries in a block. Blocks start at the same steps in every sequence, so that no result depends on later steps.
     static let block = 64
 
     init(_ attention: Attention, _ input: Matrix, kernels: ProcessorKernels) {
@@ -95,31 +105,31 @@ private struct AttentionHeads {
     var count: Int { attention.batch * attention.heads }
     var scale: Float { 1 / Float(size).squareRoot() }
 
-    /// Multiplications and additions of a product of all queries and keys.
+    /// Multiplications and additions in a product of all queries with all keys.
     var productOperations: Double {
         2 * Double(count) * Double(size) * Double(steps) * Double(attention.isCausal ? steps + 1 : 2 * steps) / 2
     }
 
     func length(_ sequence: Int) -> Int { attention.lengths.map { min(Int($0[sequence]), steps) } ?? steps }
 
-    /// Query, key or value (0, 1, 2) of a head at all steps of a sequence.
+    /// Returns the queries (0), keys (1) or values (2) of one head for some steps of a sequence.
     func part(_ part: Int, of matrix: Matrix, _ sequence: Int, _ head: Int, _ steps: Range<Int>) -> Matrix {
         columns(of: matrix, sequence, (3 * head + part) * size, steps)
     }
 
-    /// `size` columns of some steps of a sequence.
+    /// Returns `size` columns of some steps of a sequence.
     func columns(of matrix: Matrix, _ sequence: Int, _ first: Int, _ steps: Range<Int>) -> Matrix {
         Matrix(
             matrix.row(row(steps.lowerBound, sequence)) + first, rows: steps.count, columns: size,
             stride: (attention.starts == nil ? attention.batch : 1) * matrix.stride)
     }
 
-    /// The row of a step of a sequence.
+    /// Returns the row of a step of a sequence.
     func row(_ step: Int, _ sequence: Int) -> Int {
         attention.starts.map { Int($0[sequence]) + step } ?? step * attention.batch + sequence
     }
 
-    /// The blocks of queries of a sequence.
+    /// Calls `body` with each block of queries of a sequence.
     func forEachBlock(_ length: Int, _ body: (Range<Int>) -> Void) {
         var first = 0
         while first < length {
@@ -128,30 +138,30 @@ private struct AttentionHeads {
         }
     }
 
-    /// The keys that some query of a block sees.
+    /// Number of keys that at least one query of a block attends to.
     func keys(_ queries: Range<Int>, _ length: Int) -> Int { attention.isCausal ? queries.upperBound : length }
 
-    /// Floats of a right factor of `depth` x `columns`, of a left factor of a block, and of a block's softmax.
+    /// Floats of a packed right factor of `depth` x `columns`.
     private func right(_ depth: Int, _ columns: Int) -> Int {
         RightPanels.size(depth: depth, columns: columns, width: kernels.columns).groups(of: 16) * 16
     }
     var keyFloats: Int { right(size, steps) }
     var valueFloats: Int { right(steps, size) }
     var queryFloats: Int { right(Self.block, size) }
-    /// Floats of a left factor: a block of queries by all steps, or its transpose.
+    /// Floats of a packed left factor: a block of queries by all steps, or its transpose.
     var leftFloats: Int {
         max(
             LeftPanels.size(rows: Self.block, depth: max(steps, size)), LeftPanels.size(rows: steps, depth: Self.block)
         ).groups(of: 16) * 16
     }
     var scoreFloats: Int { (Self.block * stride).groups(of: 16) * 16 }
-    /// From a row of scores to the next.
+    /// Distance in floats between rows of scores.
     var stride: Int { steps.groups(of: 16) * 16 }
 
     var forwardFloats: Int { keyFloats + valueFloats + leftFloats + scoreFloats }
     var backwardFloats: Int { 2 * keyFloats + valueFloats + 2 * queryFloats + leftFloats + 2 * scoreFloats }
 
-    /// Packs a right factor, for one thread.
+    /// Packs a right factor on one thread.
     func pack(_ factor: some Factor, at memory: UnsafeMutablePointer<Float>) -> RightPanels {
         let operand = factor.operand
         let panels = RightPanels(start: memory, depth: operand.rows, columns: operand.columns, kernels: kernels)
@@ -159,7 +169,7 @@ private struct AttentionHeads {
         return panels
     }
 
-    /// result = left * right, or result += left * right: a product by one thread. `right` may be deeper than `left`.
+    /// Computes result = left * right, or result += left * right, on one thread. `right` may be deeper than `left`.
     func multiply(
         _ left: some Factor, _ right: RightPanels, into result: Matrix, adding: Bool, packed memory: UnsafeMutablePointer<Float>
     ) {
@@ -181,7 +191,7 @@ private struct AttentionHeads {
         } while first < depth
     }
 
-    /// Makes scores the softmax that each query of a block has over the keys it sees, and zeros of the others.
+    /// Replaces each query's scores by their softmax over the keys it attends to, and all others by zeros.
     func softmax(_ scores: Matrix, _ queries: Range<Int>, _ length: Int) {
         let scale = SIMD8<Float>(repeating: scale)
         for (row, query) in queries.enumerated() {
@@ -217,7 +227,7 @@ private struct AttentionHeads {
         }
     }
 
-    /// Drops weights of a block, or their gradients.
+    /// Applies dropout to a block of attention weights or to their gradients.
     func drop(_ weights: Matrix, _ sequence: Int, _ head: Int, _ queries: Range<Int>) {
         guard let draw = attention.dropout else { return }
         for (row, query) in queries.enumerated() {
@@ -226,7 +236,7 @@ private struct AttentionHeads {
         }
     }
 
-    /// Sets what a sequence has after its end to zero.
+    /// Sets the rows past the end of a sequence to zero.
     func clearEnd(_ matrix: Matrix, _ sequence: Int, _ columns: Range<Int>, _ length: Int) {
         guard attention.starts == nil else { return }
         for step in length..<steps {
@@ -235,11 +245,11 @@ private struct AttentionHeads {
     }
 }
 
-/// The heads of all sequences that no task has begun. Each task has memory of its own, and takes one head after the other.
+/// The heads that no task has started yet. Each task has memory of its own and takes one head after another.
 private struct HeadQueue: ~Copyable {
     private let begun = Atomic<Int>(0)
 
-    /// Returns the next head; `nil` if none is left.
+    /// Returns the next head, or `nil` if none is left.
     func next(_ heads: AttentionHeads) -> (sequence: Int, head: Int)? {
         let index = begun.wrappingAdd(1, ordering: .relaxed).oldValue
         return index < heads.count ? (index / heads.attention.heads, index % heads.attention.heads) : nil
@@ -280,13 +290,13 @@ private struct AttentionForward: ~Copyable, ParallelJob {
     }
 }
 
-/// With P the softmax, M what dropout multiplies it by, and dO the gradient of the output:
+/// The backward pass. With P the softmax, M the dropout factors, and dO the gradient of the output:
 ///
 ///     dV = (P M)^T dO,  dP = M (dO V^T),  dS = P (dP - sum over keys of P dP) / sqrt(size),  dQ = dS K,  dK = dS^T Q
 private struct AttentionBackward: ~Copyable, ParallelJob {
     let heads: AttentionHeads
     let outputGradient, inputGradient: Matrix
-    /// The sums over the rows of each sequence's gradient: [batch, 3 heads x size].
+    /// Sums over the rows of each sequence's gradient: [batch, 3 heads x size].
     let sums: Matrix
     let memory: UnsafeMutablePointer<Float>
     let tasks: Int
@@ -331,7 +341,7 @@ private struct AttentionBackward: ~Copyable, ParallelJob {
             for row in 0..<queries.count { bend(gradient.row(row), by: weights.row(row), count: count) }
             heads.drop(weights, sequence, head, queries)
             let queryRows = heads.pack(own, at: queryMemory), aboveRows = heads.pack(above, at: gradientMemory)
-            // The first block of a causal head meets some of the keys; the others' gradients begin with zeros.
+            // The first block of a causal head reaches only some of the keys; the gradients of the others start at zero.
             if isFirst && count < length {
                 for part in 1...2 { heads.part(part, of: inputGradient, sequence, head, count..<length).fill(0) }
             }
@@ -350,7 +360,7 @@ private struct AttentionBackward: ~Copyable, ParallelJob {
         }
     }
 
-    /// Makes the gradient of weights that of the scores before they were scaled.
+    /// Turns the gradient of the attention weights into the gradient of the unscaled scores.
     private func bend(_ gradient: UnsafeMutablePointer<Float>, by weights: UnsafeMutablePointer<Float>, count: Int) {
         let mean = Float(Vector.dot(gradient, weights, count: count)), scale = heads.scale
         for index in 0..<count { gradient[index] = weights[index] * (gradient[index] - mean) * scale }

@@ -1,4 +1,4 @@
-/// The requirements as they are where operations compute in the memory of the host, and are done when they return.
+/// Implementations for backends that compute in the host's memory and have finished an operation when it returns.
 extension Backend {
     public func allocate(_ count: Int) -> FloatBuffer { FloatBuffer(count: count) }
     public func allocateShared(_ count: Int) -> FloatBuffer { FloatBuffer(count: count) }
@@ -44,14 +44,17 @@ extension Backend {
     }
 }
 
-/// Further operations, made of those that a backend has.
+/// Further operations, composed of those of the backend.
 extension Backend {
+    /// Attributes the time from now on to a phase, in the current part of the network.
     public func enter(_ phase: Phase) { enter(phase, of: nil) }
 
+    /// result = left * right
     public func multiply(_ left: some Factor, _ right: some Factor, into result: Matrix) {
         multiply(left, right, into: result, adding: false)
     }
 
+    /// result = left * right, with a right factor that is already packed.
     public func multiply(_ left: some Factor, _ right: PackedFactor, into result: Matrix) {
         multiply(left, right, into: result, adding: false)
     }
@@ -65,7 +68,7 @@ extension Backend {
         withExtendedLifetime(buffer) {}
     }
 
-    /// A factor that is packed for good, with memory of its own.
+    /// Packs a factor permanently, in memory of its own.
     public func packed(_ factor: some Factor) -> PackedFactor {
         let operand = factor.operand
         let memory = allocate(packedCount(rows: operand.rows, columns: operand.columns))
@@ -74,13 +77,13 @@ extension Backend {
         return packed
     }
 
-    /// Copies floats of the host, row after row, into `target`.
+    /// Copies the host's floats, in row order, to `target`.
     public func write(_ values: [Float], to target: Matrix) {
         values.withUnsafeBufferPointer { write($0, to: target) }
     }
 
-    /// Where each row's target stands among the columns of `right`; see `scoreSums`.
-    /// - Parameter targets: [rows], each a column.
+    /// Returns where each row's target stands among the columns of `right`; see `scoreSums`.
+    /// - `targets`: a column for each row, [rows].
     public func candidateScores(
         _ left: Matrix, _ right: PackedFactor, prior: Matrix, scale: Float = 1, targets: [Int]
     ) -> [CandidateScores] {
@@ -93,7 +96,7 @@ extension Backend {
         }
     }
 
-    /// Mean and variance of each row's values under the softmax over its scores; see `scoreSums`.
+    /// Returns the mean and variance of each row's values under the softmax of its scores; see `scoreSums`.
     public func valueMoments(
         _ left: Matrix, _ right: PackedFactor, prior: Matrix, scale: Float
     ) -> [(mean: Double, variance: Double)] {

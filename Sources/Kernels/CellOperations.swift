@@ -45,7 +45,7 @@ private protocol CellJob: ParallelJob {
 
 extension CellJob {
     var size: Int { previous.columns }
-    /// At least 4,096 cells, which are worth a task of their own.
+    /// Rows in a task: at least 4,096 cells, which make a task worth starting.
     private var rowsPerTask: Int { max(1, 4096 / size) }
     var tasks: Int { gates.rows.groups(of: rowsPerTask) }
 

@@ -1,20 +1,26 @@
 internal import Parallel
 
-/// Where the filters of one width answered most, in each word: places among those that `unfold` has.
+/// The place in each word where each filter of one width had its largest answer, counted as in `Backend.unfold`.
+///
+/// ```swift
+/// let places = Numbers(backend.allocateShared(words * features), count: words * features)
+/// let chosen = ChosenPlaces(places, features: features, column: 0)
+/// ```
 public struct ChosenPlaces: Sendable {
-    /// [words, features] of all widths.
+    /// The places of all widths, [words, features].
     @_spi(HostMemory) public let places: Numbers
     @_spi(HostMemory) public let features: Int
-    /// The first feature of this width.
+    /// First feature of this width.
     @_spi(HostMemory) public let column: Int
 
+    /// Describes the places of the filters whose features start at `column`.
     public init(_ places: Numbers, features: Int, column: Int) {
         self.places = places
         self.features = features
         self.column = column
     }
 
-    /// The place at which filter `number` answered most in a word.
+    /// Place of the largest answer of filter `number` in a word.
     @inline(__always)
     public subscript(word: Int, number: Int) -> Int {
         get { Int(places[word * features + column + number]) }
@@ -95,8 +101,8 @@ extension ProcessorBackend {
         activate(features.rows(words), activation)
     }
 
-    /// Each filter answers at one place of a word only, so that its gradient is a sum of that many windows of letters: far
-    /// fewer than a product over all places. Filters are the threads' tasks.
+    /// Each filter passes a gradient on at one place of a word only, so its gradient is the sum of that many windows of letters,
+    /// far fewer than in a product over all places. Each task handles some filters.
     public func addFilterGradients(
         _ gradient: Matrix, _ chosen: ChosenPlaces, letters: Matrix, starts: Numbers, weightGradient: Matrix,
         biasGradient: Matrix
@@ -117,19 +123,19 @@ extension ProcessorBackend {
     }
 }
 
-/// The backward pass of filters: filters are tasks where their own gradients are wanted, words where those of letters are.
+/// The backward pass of filters. Tasks are filters if the gradients of filters are wanted, and words if those of letters are.
 private struct FilterJob: ParallelJob {
-    /// [words, count], of the filters' largest sums.
+    /// Gradient of the filters' largest sums, [words, count].
     let gradient: Matrix
     let chosen: ChosenPlaces
     let letters: Matrix
     let starts: Numbers
-    /// [count, width * size]: weights, or their gradient.
+    /// Weights or their gradient, [count, width * size].
     let filters: Matrix
-    /// `nil`: the gradient of the letters is wanted.
+    /// `nil` if the gradient of the letters is wanted.
     let biasGradient: Matrix?
 
-    /// Filters, or words, of a task.
+    /// Filters, or words, in a task.
     private static let group = 16
 
     var tasks: Int { (biasGradient == nil ? gradient.rows : gradient.columns).groups(of: Self.group) }
@@ -142,7 +148,7 @@ private struct FilterJob: ParallelJob {
         }
     }
 
-    /// The window of letters at which a filter answered most.
+    /// Returns the letters where a filter had its largest answer.
     private func window(_ word: Int, _ number: Int) -> UnsafeMutablePointer<Float> {
         letters.row(Int(starts[word]) + chosen[word, number])
     }

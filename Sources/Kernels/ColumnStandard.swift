@@ -1,8 +1,8 @@
 internal import Parallel
 
 extension ProcessorBackend {
-    /// Subtracts a mean from each column of `targets`, [any rows, columns], and divides it by a deviation: those of the rows
-    /// `rows` of `reference`, [rows, columns]. Columns that are constant there become zero.
+    /// Standardises the columns of each matrix in `targets` [any rows, columns]: subtracts the mean and divides by the standard
+    /// deviation of the rows `rows` of `reference`, [rows, columns]. Columns that are constant in `reference` become zero.
     public func standardizeColumns(of targets: [Matrix], by reference: Matrix, rows: [Int]) {
         let block = 64
         pool.forEach((reference.columns + block - 1) / block) { index in
@@ -22,7 +22,7 @@ extension ProcessorBackend {
             }
             let factors = (0..<count).map { column in
                 let deviation = (squares[column] / Double(max(1, rows.count))).squareRoot()
-                // What is left of a constant is the rounding of its mean.
+                // After the mean is subtracted, a constant column holds only rounding errors of its mean.
                 return deviation > 1e-6 * abs(means[column]) ? 1 / deviation : 0
             }
             for target in targets {

@@ -1,15 +1,21 @@
-/// The mean and the scale that directions are standardised by, so that a network can learn them:
-/// (vector / |vector| - mean) x scale.
+/// The mean and scale by which directions of vectors are standardised so that a network can learn them: (vector / |vector| - mean)
+/// x scale.
+///
+/// ```swift
+/// let standard = DirectionStandard(table, ids: Array(0..<table.rows))
+/// standard.standardize(table, into: targets)
+/// ```
 public struct DirectionStandard: Sendable, Equatable {
     /// The mean of the unit vectors, [dimension].
     public let mean: [Float]
-    /// One over the root of the mean square of what is left.
+    /// 1 / the root mean square of the directions after the mean is subtracted.
     public let scale: Float
     /// The mean norm of the vectors.
     public let norm: Float
-    /// True if outputs are directions alone, as a fit by cosine leaves them: they get the targets' mean norm.
+    /// True if outputs are directions only, as after a fit by cosine: restored vectors then get the targets' mean norm.
     public var isDirection = false
 
+    /// Creates a standard from its numbers.
     public init(mean: [Float], scale: Float, norm: Float, isDirection: Bool = false) {
         self.isDirection = isDirection
         self.mean = mean
@@ -17,17 +23,17 @@ public struct DirectionStandard: Sendable, Equatable {
         self.norm = norm
     }
 
-    /// Measures the rows `ids` of a matrix [rows, dimension], none of which is zero.
+    /// Measures the rows `ids` of a matrix [rows, dimension]. None of them may be zero.
     public init(_ rows: Matrix, ids: [Int]) {
         let (direction, norm) = rows.meanDirection(of: ids)
-        // Unit vectors have a mean square of 1, of which the mean vector takes its own.
+        // Unit vectors have mean square 1, of which the mean vector accounts for its own square.
         let variance = 1 - direction.reduce(0) { $0 + $1 * $1 }
         mean = direction.map { Float($0) }
         scale = variance > 1e-6 ? Float((Double(rows.columns) / variance).squareRoot()) : 1
         self.norm = Float(norm)
     }
 
-    /// Writes the standardised directions of rows, [rows, dimension], none of which is zero, to `target`, of the same shape.
+    /// Writes the standardised directions of `rows` [rows, dimension] to `target`, of the same shape. No row may be zero.
     public func standardize(_ rows: Matrix, into target: Matrix) {
         precondition(rows.rows == target.rows && rows.columns == mean.count && target.columns == mean.count)
         mean.withUnsafeBufferPointer { mean in
@@ -39,7 +45,7 @@ public struct DirectionStandard: Sendable, Equatable {
         }
     }
 
-    /// Writes the vectors whose standardised directions are `values`, [rows, dimension], to `target`, of the same shape.
+    /// Writes the vectors whose standardised directions are `values` [rows, dimension] to `target`, of the same shape.
     public func restore(_ values: Matrix, into target: Matrix) {
         precondition(values.rows == target.rows && values.columns == mean.count && target.columns == mean.count)
         mean.withUnsafeBufferPointer { mean in
@@ -48,7 +54,7 @@ public struct DirectionStandard: Sendable, Equatable {
                 var factor = 1 / scale
                 if isDirection {
                     let length = Vector.norm(values, count: mean.count)
-                    // Targets have unit variance in each number.
+                    // Targets have unit variance in each component.
                     if length > 0 { factor *= Float(Double(mean.count).squareRoot() / length) }
                 }
                 for column in mean.indices { target[column] = (values[column] * factor + mean[column]) * norm }
@@ -56,7 +62,7 @@ public struct DirectionStandard: Sendable, Equatable {
         }
     }
 
-    /// Writes the columns `columns` of the unit vectors of the rows `ids`, less their mean, to `target`, [ids, columns].
+    /// Writes some columns of the unit vectors of the rows `ids`, minus their mean, to `target` [ids, columns].
     public func directions(of rows: Matrix, ids: [Int], columns: Range<Int>, into target: Matrix) {
         precondition(target.rows == ids.count && target.columns == columns.count && rows.columns == mean.count)
         for (index, id) in ids.enumerated() {
@@ -66,8 +72,8 @@ public struct DirectionStandard: Sendable, Equatable {
         }
     }
 
-    /// Writes the vectors of the mean norm whose directions less their mean have `values`, [rows, columns], in the columns
-    /// `columns` to these columns of `target`, [at least rows, dimension].
+    /// Writes vectors of mean norm to the columns `columns` of `target` [at least rows, dimension]. `values` [rows, columns] are
+    /// their directions minus the mean.
     public func restoreDirections(_ values: Matrix, columns: Range<Int>, into target: Matrix) {
         precondition(values.columns == columns.count && values.rows <= target.rows && target.columns == mean.count)
         for index in 0..<values.rows {

@@ -1,6 +1,11 @@
 internal import Glibc
 
-/// A distance between a predicted vector p and a target t, row by row.
+/// A distance between a predicted vector p and its target t, computed row by row.
+///
+/// ```swift
+/// let distance = Distance.cosine
+/// backend.addDistance(distance, prediction, target, factors: factors, gradient: nil, loss: loss)
+/// ```
 public enum Distance: Sendable {
     /// 1 - cos(p, t) (Li et al. 2019). A zero vector has cosine 0 and no gradient.
     case cosine
@@ -14,15 +19,15 @@ public enum Distance: Sendable {
     ///     loss = -log C_m(|p|) - dotScale p·t + normPenalty |p|,  t the unit target, m its size,
     ///     -log C_m(k) = log I_v(k) - v log k + (m / 2) log 2 pi,  v = m / 2 - 1
     ///
-    /// The paper's first regularisation is the penalty (0.02), its second the scale (0.1); 0 and 1 leave them out. The
+    /// The penalty is the paper's first regularisation (0.02), the scale its second (0.1); the values 0 and 1 disable them. The
     /// gradient is (I_{v+1}(k) / I_v(k) + normPenalty) p / k - dotScale t.
     ///
-    /// A zero prediction has the loss of the uniform distribution, the logarithm of the sphere's surface, and the gradient
-    /// -dotScale t: there the normaliser is flat, and of the penalty, which has a kink, 0 is taken. A zero target has no
-    /// direction, and p·t is 0.
+    /// A zero prediction has the loss of the uniform distribution, the logarithm of the sphere's surface. Its gradient is -dotScale
+    /// t: the normaliser is flat there, and the penalty, which has a kink there, counts as 0. A zero target has no direction, and
+    /// p·t is then 0.
     case vonMisesFisher(ModifiedBessel, normPenalty: Double, dotScale: Double)
 
-    /// The von Mises-Fisher loss of vectors of `size` numbers.
+    /// Returns the von Mises-Fisher loss for vectors of `size` components.
     public static func vonMisesFisher(size: Int, normPenalty: Double = 0.02, dotScale: Double = 0.1) -> Distance {
         precondition(size > 0)
         return .vonMisesFisher(
@@ -88,7 +93,7 @@ extension ProcessorBackend {
     }
 }
 
-/// A prediction, its target, and what the row counts. Each function returns the loss times the weight, and writes its gradient.
+/// A prediction, its target, and the factor of the row. Each function returns the loss times the factor and writes the gradient.
 private struct Pair {
     let p, t: UnsafeMutablePointer<Float>
     let size: Int
@@ -97,7 +102,7 @@ private struct Pair {
     func cosine(_ gradient: UnsafeMutablePointer<Float>?) -> Double {
         let square = Vector.dot(p, p, count: size)
         let norms = (square * Vector.dot(t, t, count: size)).squareRoot()
-        // NaN takes the other way, so that it is noticed.
+        // The comparison fails for NaN, which therefore reaches the result.
         guard norms != 0 else {
             gradient?.update(repeating: 0, count: size)
             return weight

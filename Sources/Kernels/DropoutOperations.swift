@@ -1,22 +1,27 @@
 internal import CKernels
 internal import Parallel
 
-/// The random decisions of dropout, computed from where they are used instead of drawn one after the other.
+/// The random decisions of dropout, computed where they are used rather than drawn one after another.
 ///
-/// An element is kept or not by the seed, the layer, the training step and the element's position, and by nothing else: not
-/// by the number of threads, nor by what was computed before, so a resumed run drops the same units.
+/// Whether an element is kept depends only on the seed, the layer, the training step and the element's position: not on the number
+/// of threads, nor on what was computed before, so that a resumed run drops the same units.
+///
+/// ```swift
+/// let draw = DropoutDraw(rate: 0.1, seed: 1, site: 0, step: 100)
+/// backend.drop(source, draw, into: target)
+/// ```
 public struct DropoutDraw: Sendable {
     /// Probability that an element becomes zero, in 0 ..< 1.
     public let rate: Float
-    /// The bits of seed and site, and the step, which together are the key.
+    /// Seed, site and step combined; the key of the random numbers.
     @_spi(HostMemory) public let site: UInt64
     @_spi(HostMemory) public let step: UInt64
     private let key: UInt64
+    /// An element is dropped if its 32 random bits are below this.
     @_spi(HostMemory) public let threshold: UInt32
 
-    /// - Parameters:
-    ///   - site: a number for the layer, unique in the network.
-    ///   - step: the training step.
+    /// - `site`: a number for the layer, unique in the network.
+    /// - `step`: the training step.
     public init(rate: Float, seed: UInt64, site: Int, step: Int) {
         precondition(rate >= 0 && rate < 1)
         self.rate = rate
@@ -26,26 +31,26 @@ public struct DropoutDraw: Sendable {
         key = SplitMix64.mix(self.site ^ self.step)
     }
 
-    /// The factor of the element at `position`: 0 with probability `rate`, otherwise 1 / (1 - rate).
+    /// Returns the factor of the element at `position`: 0 with probability `rate`, otherwise 1 / (1 - rate).
     public func factor(at position: Int) -> Float {
         let half = bits(position & ~1) >> (position % 2 == 0 ? 0 : 32)
         return UInt32(truncatingIfNeeded: half) < threshold ? 0 : 1 / (1 - rate)
     }
 
-    /// The random bits of the element at `position`, which is even, and of that behind it: 32 each.
+    /// Random bits of the element at `position`, which must be even, and of the next one: 32 each.
     func bits(_ position: Int) -> UInt64 { SplitMix64.mix(key &+ UInt64(position) &* 0xD134_2543_DE82_EF95) }
 
-    /// Calls `body` with the index and the factor of each of `count` elements, the first of them at `position`.
+    /// Calls `body` with the index and the factor of each of `count` elements starting at `position`.
     @inline(__always)
     func forEachFactor(
         _ count: Int, at position: Int, by kernels: ProcessorKernels, _ body: (_ index: Int, _ factor: Float) -> Void
     ) {
-        // 1,024 bytes, the most that are taken from the stack.
+        // 1,024 bytes is the most that Swift allocates on the stack here.
         withUnsafeTemporaryAllocation(of: Float.self, capacity: 256) { space in
             guard let factors = space.baseAddress else { return }
             var first = 0
             while first < count {
-                // The kernel begins with an even position.
+                // The kernel must start at an even position.
                 let skipped = (position + first) % 2, run = min(count - first, space.count - skipped)
                 kernels.drop(
                     key, UInt64(position + first - skipped), threshold, 1 / (1 - rate), factors, skipped + run)
@@ -130,7 +135,7 @@ private struct ResidualRows: RowJob {
     }
 }
 
-/// Gradients of rows behind dropout, as `DroppedRows` makes them, and their sum: the gradient of the bias that was added before dropout.
+/// Computes gradients of rows behind dropout, as `DroppedRows` does, and their sum: the gradient of the bias added before dropout.
 private struct ResidualRowsBackward: SummedRowJob {
     let dropped: DroppedRows
 

@@ -1,15 +1,25 @@
 internal import Parallel
 
-/// A function of single numbers.
+/// An activation function, applied to single elements.
+///
+/// ```swift
+/// backend.activate(values, .tanh)
+/// ```
 public enum Activation: Sendable {
+    /// max(x, 0), the hyperbolic tangent, and 1 / (1 + e^-x).
     case relu, tanh, sigmoid
 }
 
-/// The function between the two products of a feed-forward layer.
+/// The activation between the two products of a feed-forward layer.
+///
+/// ```swift
+/// backend.activate(input, bias: bias, HiddenFunction.gelu, into: output)
+/// ```
 public enum HiddenFunction: String, Sendable, Codable, CaseIterable {
+    /// max(x, 0).
     case relu
-    /// x times the normal distribution up to x (Hendrycks and Gimpel 2016), in the approximation that GPT and BERT compute:
-    /// 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
+    /// x times the cumulative normal distribution at x (Hendrycks and Gimpel 2016), in the approximation used by GPT and BERT: 0.5
+    /// x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
     case gelu
 }
 
@@ -60,7 +70,7 @@ extension ProcessorBackend {
         for row in 0..<values.rows {
             let row = values.row(row)
             for index in 0..<values.columns {
-                // Written so that NaN stays.
+                // Comparisons are written so that NaN stays NaN.
                 if row[index] > bound { row[index] = bound }
                 if row[index] < -bound { row[index] = -bound }
             }
@@ -84,7 +94,7 @@ private struct MultipliedRows: RowJob {
     func run(row: Int) { Vector.multiply(target.row(row), by: factors.row(row), count: columns) }
 }
 
-/// The parts of GELU: 2 sqrt(2 / pi) and the factor of the cube.
+/// The constants of GELU: 2 sqrt(2 / pi) and the factor of the cube.
 private enum GELU {
     static let slope: Float = 1.595_769_1, cube: Float = 0.044_715
 }
@@ -103,7 +113,7 @@ private struct ActivatedRows: RowJob {
         case .relu:
             forEachEight(columns) { index in
                 let value = x[vector: index] + bias[vector: index]
-                // Written so that NaN stays.
+                // Written so that NaN stays NaN.
                 y[vector: index] = value.replacing(with: 0, where: value .< 0)
             } rest: { index in
                 let value = x[index] + bias[index]
@@ -125,7 +135,7 @@ private struct ActivatedRows: RowJob {
     private func sigmoid(_ x: SIMD8<Float>) -> SIMD8<Float> { (GELU.slope * (x + GELU.cube * x * x * x)).sigmoid() }
 }
 
-/// The backward pass of `ActivatedRows`; the sums are the gradient of the bias.
+/// The backward pass of `ActivatedRows`; its sums are the gradient of the bias.
 private struct BentRows: SummedRowJob {
     let input, output, gradient: Matrix
     let bias: UnsafeMutablePointer<Float>
@@ -161,7 +171,7 @@ private struct BentRows: SummedRowJob {
         Vector.add(slope, to: sums, count: columns)
     }
 
-    /// The function and its derivative: s + x s (1 - s) du/dx, with s the sigmoid of u.
+    /// Returns the function and its derivative s + x s (1 - s) du/dx, with s the sigmoid of u.
     @inline(__always)
     private func bend(_ x: SIMD8<Float>) -> (SIMD8<Float>, SIMD8<Float>) {
         let square = x * x, s = (GELU.slope * (x + GELU.cube * square * x)).sigmoid()
@@ -169,7 +179,7 @@ private struct BentRows: SummedRowJob {
     }
 }
 
-/// Calls `body` for every eight of `count` places, by the first of them, and `rest` for each of those left over.
+/// Calls `body` with the first index of every eight of `count` elements, and `rest` with the index of each remaining one.
 @inline(__always)
 private func forEachEight(_ count: Int, _ body: (Int) -> Void, rest: (Int) -> Void) {
     var index = 0

@@ -1,21 +1,25 @@
 public import Parallel
 
-/// Sums of gradients that several lanes of a batch have made, in an order that only the number of lanes decides.
+/// Sums of the gradients of several lanes of a batch, in an order that depends only on the number of lanes.
 ///
-/// A lane's neighbour is added to it, then pairs are added to pairs, and so on: a binary tree. Whoever has the sums of aligned blocks
-/// of lanes goes on from there with the same additions, so that the sum does not depend on how many machines share the lanes.
+/// Lanes are added in pairs, then pairs of pairs, and so on: a binary tree. A process that has the sums of aligned blocks of lanes
+/// continues with the same additions, so that the sum does not depend on how many machines share the lanes.
+///
+/// ```swift
+/// let chunks = LaneSums.chunks(1_000_000)      // 245 partial sums of squares
+/// ```
 public enum LaneSums {
-    /// Floats whose squares are added up together. The norm of a gradient is the sum of its chunks' squares, in their order.
+    /// Number of floats whose squares are summed together. The squared norm of a gradient is the sum over its chunks, in order.
     public static let chunk = 4096
 
-    /// The chunks of a run of floats.
+    /// Returns the number of chunks in a run of `count` floats.
     public static func chunks(_ count: Int) -> Int { (count + chunk - 1) / chunk }
 
-    /// Sums parts of `count` floats each, in the order of the tree.
+    /// Adds up parts of `count` floats each in the order of the tree.
     /// - Parameters:
-    ///   - parts: the first is overwritten with its share of the tree.
-    ///   - target: where the sum goes: the memory of a part, or other memory.
-    ///   - squares: of each chunk of the sum, the sum of its squares.
+    ///   - parts: the lanes' floats; the first part is overwritten with its share of the tree.
+    ///   - target: memory for the sum: one of the parts, or other memory.
+    ///   - squares: gets the sum of squares of each chunk of the sum.
     @_spi(HostMemory)
     public static func add(
         _ parts: UnsafeMutableBufferPointer<UnsafeMutablePointer<Float>>, count: Int, to target: UnsafeMutablePointer<Float>,

@@ -1,31 +1,48 @@
 internal import Glibc
 internal import Parallel
 
-/// A row-major matrix in the memory of a backend: a handle with a shape, which neither owns nor copies. `stride` floats lie
-/// between the starts of two rows.
+/// A row-major matrix in a backend's memory: a handle with a shape that neither owns nor copies its elements. Rows start `stride`
+/// floats apart.
 ///
-/// Layers hand matrices to the operations of a `Backend` and never look inside. Only code that imports this module with
-/// `@_spi(HostMemory)`, to read and write files, sees where the floats are.
+/// Layers pass matrices to the operations of a `Backend` and never look inside. Only code that imports this module with
+/// `@_spi(HostMemory)`, in order to read and write files, sees where the floats are.
 ///
-/// The memory's owner must outlive the handle: a stored property, or `withExtendedLifetime` where the owner is local.
+/// The owner of the memory must outlive the handle: keep it in a stored property, or use `withExtendedLifetime` for a local one.
+///
+/// ```swift
+/// let buffer = FloatBuffer(count: 6)
+/// let matrix = Matrix(buffer, rows: 2, columns: 3)
+/// matrix.copy(from: [1, 2, 3, 4, 5, 6])
+/// let second = matrix.rows(1..<2)            // [1, 3]: 4, 5, 6
+/// ```
 public struct Matrix: @unchecked Sendable {
+    /// Address of the first element.
     @_spi(HostMemory) public let start: UnsafeMutablePointer<Float>
+    /// Number of rows.
     public let rows: Int
+    /// Number of columns.
     public let columns: Int
+    /// Distance between the starts of two rows, in elements.
     @_spi(HostMemory) public let stride: Int
-    /// The form of the elements. Only a device has any but floats.
+    /// Type of the elements. Only devices have types other than `float32`.
     public let element: Element
 
-    /// A form of the elements of a matrix.
+    /// An element type of a matrix.
+    ///
+    /// ```swift
+    /// let size = Matrix.Element.bfloat16.size      // 2
+    /// ```
     public enum Element: Int32, Sendable {
+        /// A 32-bit float.
         case float32
-        /// The upper half of a float: what a device multiplies fastest.
+        /// The upper half of a float, the type that devices multiply fastest.
         case bfloat16
 
-        /// Bytes of an element.
+        /// Size of an element in bytes.
         @inlinable public var size: Int { self == .float32 ? 4 : 2 }
     }
 
+    /// Creates a handle for memory at `start`; the default stride leaves no gaps between rows.
     @_spi(HostMemory)
     @inlinable
     public init(
@@ -38,7 +55,7 @@ public struct Matrix: @unchecked Sendable {
         self.element = element
     }
 
-    /// `rows` x `columns` elements in a buffer, from float `first` on.
+    /// Creates a handle for `rows` x `columns` elements of a buffer, starting at float `first`.
     public init(_ buffer: FloatBuffer, at first: Int = 0, rows: Int, columns: Int, element: Element = .float32) {
         precondition(
             first >= 0 && first + (rows * columns * element.size + 3) / 4 <= buffer.count,
@@ -46,49 +63,49 @@ public struct Matrix: @unchecked Sendable {
         self.init(buffer.start + first, rows: rows, columns: columns, element: element)
     }
 
-    /// Where row `index` of a matrix of floats starts.
+    /// Address of row `index`, in a matrix of floats.
     @_spi(HostMemory)
     @inlinable
     public func row(_ index: Int) -> UnsafeMutablePointer<Float> { start + index * stride }
 
-    /// Where an element is, counted from the start.
+    /// Address of an element, counted from the start.
     private func place(_ element: Int) -> UnsafeMutablePointer<Float> {
         if self.element == .float32 { return start + element }
         return (UnsafeMutableRawPointer(start) + element * self.element.size).assumingMemoryBound(to: Float.self)
     }
 
-    /// Rows `range` as a matrix of their own.
+    /// Returns rows `range` as a matrix over the same memory.
     public func rows(_ range: Range<Int>) -> Matrix {
         assert(range.lowerBound >= 0 && range.upperBound <= rows)
         return Matrix(place(range.lowerBound * stride), rows: range.count, columns: columns, stride: stride, element: element)
     }
 
-    /// Columns `range` as a matrix of their own.
+    /// Returns columns `range` as a matrix over the same memory.
     public func columns(_ range: Range<Int>) -> Matrix {
         assert(range.lowerBound >= 0 && range.upperBound <= columns)
         return Matrix(place(range.lowerBound), rows: rows, columns: range.count, stride: stride, element: element)
     }
 
-    /// Returns the floats of a matrix without gaps in rows of another length.
+    /// Returns a dense matrix's floats with another row length.
     public func reshaped(rows: Int, columns: Int) -> Matrix {
         precondition(isDense && rows * columns == self.rows * self.columns)
         return Matrix(start, rows: rows, columns: columns, element: element)
     }
 
-    /// The matrix read as its transpose, in the same memory; only products take it.
+    /// The matrix read as its transpose, in the same memory. Only products accept it.
     public var transposed: Operand { Operand(matrix: self, isTransposed: true) }
 
-    /// True if nothing lies between two rows.
+    /// True if there is no gap between rows.
     @_spi(HostMemory) public var isDense: Bool { stride == columns }
 
-    /// The floats of all rows of a matrix without gaps, for reading and writing files.
+    /// The floats of all rows of a dense matrix, for reading and writing files.
     @_spi(HostMemory)
     public var floats: UnsafeMutableBufferPointer<Float> {
         precondition(isDense)
         return UnsafeMutableBufferPointer(start: start, count: rows * columns)
     }
 
-    /// Copies floats of the host, row after row, into a matrix in its memory.
+    /// Copies the host's floats, in row order, to a matrix in the host's memory.
     public func copy(from values: [Float]) {
         precondition(values.count == rows * columns)
         values.withUnsafeBufferPointer { values in
@@ -97,81 +114,114 @@ public struct Matrix: @unchecked Sendable {
         }
     }
 
-    /// Sets every element of a matrix in the memory of the host.
+    /// Sets every element of a matrix in the host's memory.
     public func fill(_ value: Float) {
         for index in 0..<rows { row(index).update(repeating: value, count: columns) }
     }
 
-    /// Adds a matrix of the same shape; both are in the memory of the host.
+    /// Adds a matrix of the same shape; both must be in the host's memory.
     public func add(_ other: Matrix) {
         precondition(other.rows == rows && other.columns == columns)
         for index in 0..<rows { Vector.add(other.row(index), to: row(index), count: columns) }
     }
 
-    /// Gives back the memory of a large matrix of the host without gaps, as far as pages go, which is zero then.
+    /// Gives the pages of a large dense matrix in the host's memory back to the system; its elements are zero afterwards.
     @_spi(HostMemory) public func discard() {
         let page = Int(sysconf(CInt(_SC_PAGESIZE))), first = Int(bitPattern: start), end = first + floats.count * 4
         let pages = (first + page - 1) / page * page..<max((first + page - 1) / page * page, end / page * page)
-        // Memory that is not of a mapping of its own stays as it is.
+        // Memory that is not part of its own mapping is left alone.
         guard pages.count >= 1 << 20, let place = UnsafeMutableRawPointer(bitPattern: pages.lowerBound) else { return }
         madvise(place, pages.count, CInt(MADV_DONTNEED))
     }
 
-    /// Copies a matrix of the same shape; both are in the memory of the host.
+    /// Copies a matrix of the same shape; both must be in the host's memory.
     public func copy(from other: Matrix) {
         precondition(other.rows == rows && other.columns == columns)
         for index in 0..<rows { row(index).update(from: other.row(index), count: columns) }
     }
 }
 
-/// A factor of a product: a matrix, or one to be read as its transpose.
+/// A factor of a product: a matrix, or a matrix to be read as its transpose.
+///
+/// ```swift
+/// backend.multiply(left, right.transposed, into: result, adding: false)
+/// ```
 public protocol Factor {
+    /// The matrix and whether it is transposed.
     var operand: Operand { get }
 }
 
 extension Matrix: Factor {
+    /// The matrix itself, not transposed.
     public var operand: Operand { Operand(matrix: self, isTransposed: false) }
 }
 
-/// A matrix or its transpose as a factor of a product: `rows` and `columns` are those after transposition.
+/// A factor of a product, a matrix or its transpose. `rows` and `columns` are those after transposition.
+///
+/// ```swift
+/// let operand = matrix.transposed            // rows and columns exchanged, same memory
+/// ```
 public struct Operand: Factor, Sendable {
+    /// The matrix as stored.
     @_spi(HostMemory) public let matrix: Matrix
+    /// True if the product uses the transpose of `matrix`.
     @_spi(HostMemory) public let isTransposed: Bool
 
+    /// Creates a factor from a matrix.
     @_spi(HostMemory) public init(matrix: Matrix, isTransposed: Bool) {
         self.matrix = matrix
         self.isTransposed = isTransposed
     }
 
+    /// The operand itself.
     public var operand: Operand { self }
+    /// Number of rows after transposition.
     public var rows: Int { isTransposed ? matrix.columns : matrix.rows }
+    /// Number of columns after transposition.
     public var columns: Int { isTransposed ? matrix.rows : matrix.columns }
 
-    /// The part of the operand that starts at (`row`, `column`).
+    /// Address of the part of the operand that starts at (`row`, `column`).
     @_spi(HostMemory)
     public func element(_ row: Int, _ column: Int) -> UnsafeMutablePointer<Float> {
         isTransposed ? matrix.row(column) + row : matrix.row(row) + column
     }
 }
 
-/// Whole numbers of 32 bits in the memory of a backend: rows of tables, classes, places. The host writes them one by one;
-/// operations read them.
+/// 32-bit integers in a backend's memory: rows of tables, classes, places. The host writes them one by one, and operations read
+/// them.
+///
+/// ```swift
+/// let rows = Numbers(backend.allocateShared(3), count: 3)
+/// rows[0] = 7
+/// ```
 public typealias Numbers = NumberRun<Int32>
 
-/// Numbers in double precision in the memory of a backend: losses, and what each row counts. Reading one waits for the operations
-/// that write it.
+/// Double-precision numbers in a backend's memory: losses, and factors of rows. Call `Backend.wait` before reading what operations
+/// write.
+///
+/// ```swift
+/// let loss = Scalars(backend.allocateShared(2), count: 1)
+/// backend.wait()
+/// let value = loss[0]
+/// ```
 public typealias Scalars = NumberRun<Double>
 
-/// A run of numbers in the memory of a backend: a handle, which neither owns nor copies. Unlike the floats of a `Matrix`, its
-/// numbers can be read and written one by one.
+/// A run of numbers in a backend's memory: a handle that neither owns nor copies them. Unlike the floats of a `Matrix`, they can be
+/// read and written one by one.
+///
+/// ```swift
+/// let numbers = NumberRun<Int32>(FloatBuffer(count: 8), count: 8)
+/// numbers.fill(-1)
+/// ```
 public struct NumberRun<Number: BitwiseCopyable>: @unchecked Sendable {
     @usableFromInline let start: UnsafeMutablePointer<Number>
+    /// Number of elements.
     public let count: Int
 
-    /// Where the numbers are.
+    /// Address of the numbers.
     @_spi(HostMemory) public var pointer: UnsafeMutablePointer<Number> { start }
 
-    /// Their memory, for messages.
+    /// The memory of the numbers as bytes, for messages.
     @_spi(HostMemory) public var bytes: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(start: start, count: count * MemoryLayout<Number>.stride) }
 
     @usableFromInline init(_ start: UnsafeMutablePointer<Number>, count: Int) {
@@ -179,7 +229,7 @@ public struct NumberRun<Number: BitwiseCopyable>: @unchecked Sendable {
         self.count = count
     }
 
-    /// `count` numbers of a buffer, from the place of float `first` on, which is even for numbers of two floats.
+    /// Creates a handle for `count` numbers of a buffer, starting at float `first`, which must be even for numbers of 8 bytes.
     public init(_ buffer: FloatBuffer, at first: Int = 0, count: Int) {
         let floats = MemoryLayout<Number>.stride / MemoryLayout<Float>.stride
         precondition(
@@ -188,6 +238,7 @@ public struct NumberRun<Number: BitwiseCopyable>: @unchecked Sendable {
         self.init(UnsafeMutableRawPointer(buffer.start + first).bindMemory(to: Number.self, capacity: count), count: count)
     }
 
+    /// The number at `index`.
     @inlinable
     public subscript(index: Int) -> Number {
         get {
@@ -200,24 +251,33 @@ public struct NumberRun<Number: BitwiseCopyable>: @unchecked Sendable {
         }
     }
 
-    /// The numbers in `range`.
+    /// The numbers in `range`, as a handle to the same memory.
     @inlinable
     public subscript(range: Range<Int>) -> NumberRun {
         precondition(range.lowerBound >= 0 && range.upperBound <= count)
         return NumberRun(start + range.lowerBound, count: range.count)
     }
 
+    /// Sets all numbers to `value`.
     public func fill(_ value: Number) { start.update(repeating: value, count: count) }
 }
 
-/// Owned, zeroed, 64-byte aligned memory for `count` floats: the host's, or what a backend has allocated (`Backend.allocate`).
+/// Owned, zeroed, 64-byte aligned memory for `count` floats, in the host's memory or allocated by a backend (`Backend.allocate`).
 ///
-/// A class, because the parameters of a 76-million-weight encoder must have one owner and never be copied by accident.
-/// Whoever holds a handle of memory in it keeps the buffer alive.
+/// A class, because the parameters of an encoder with 76 million weights must have one owner and never be copied by accident. A
+/// handle does not keep the buffer alive; the owner of the buffer must.
+///
+/// ```swift
+/// let buffer = FloatBuffer(count: 1024)
+/// buffer.fill(1)
+/// ```
 public final class FloatBuffer: @unchecked Sendable {
+    /// Number of floats.
     public let count: Int
+    /// Address of the first float.
     @_spi(HostMemory) public let start: UnsafeMutablePointer<Float>
 
+    /// Allocates zeroed memory in the host. Ends the process with a message if the system has no memory left.
     public init(count: Int) {
         self.count = count
         let size = max(1, count) * MemoryLayout<Float>.stride
@@ -228,8 +288,8 @@ public final class FloatBuffer: @unchecked Sendable {
         if !isMapped { start.initialize(repeating: 0, count: count) }
     }
 
-    /// Zeroed memory of a device.
-    /// - Parameter release: gives it back.
+    /// Wraps zeroed memory of a device.
+    /// - Parameter release: frees the memory when the buffer is destroyed.
     @_spi(HostMemory)
     public init(_ start: UnsafeMutablePointer<Float>, count: Int, release: @escaping (UnsafeMutablePointer<Float>) -> Void) {
         self.start = start
@@ -245,8 +305,8 @@ public final class FloatBuffer: @unchecked Sendable {
         if isMapped { munmap(start, bytes) } else { UnsafeMutableRawPointer(start).deallocate() }
     }
 
-    /// Large buffers are pages of their own, which are zero without being written, take memory when they are first
-    /// used, and may be huge: products walk through columns, a page a row.
+    /// Large buffers are mapped pages of their own. They are zero without being written, take memory only once used, and may be
+    /// huge pages, which helps products that walk through columns, one page for each row.
     private let isMapped: Bool
     private static let leastMapping = 1 << 20
 
@@ -257,13 +317,16 @@ public final class FloatBuffer: @unchecked Sendable {
         return memory
     }
 
+    /// Size in bytes.
     public var bytes: Int { count * MemoryLayout<Float>.stride }
 
-    /// The floats, for as long as the buffer lives.
+    /// The floats, valid as long as the buffer lives.
     @_spi(HostMemory) public var elements: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: start, count: count) }
 
+    /// Sets every float to `value`.
     public func fill(_ value: Float) { start.update(repeating: value, count: count) }
 
+    /// Copies the floats of another buffer of the same size.
     public func copy(from other: FloatBuffer) {
         precondition(other.count == count, "buffers of \(count) and \(other.count) floats")
         start.update(from: other.start, count: count)

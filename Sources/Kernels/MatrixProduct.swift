@@ -4,15 +4,16 @@ internal import Parallel
 extension ProcessorBackend {
     /// `result = left * right`, or `result += left * right` with `adding`.
     ///
-    /// `left` is [m, k], `right` [k, n], `result` [m, n]; `result` must not overlap the factors.
+    /// `left` is [m, k], `right` [k, n] and `result` [m, n]; `result` must not overlap the factors.
     ///
-    /// An element's bits depend on its row of `left`, its column of `right` and what it is added to, and on nothing
-    /// else: not on the other rows, the number of threads, or whether `right` was packed before. It is the sum, in
-    /// order, of one chain of multiply-adds for each `blockDepth` of the depth.
+    /// The bits of an element depend only on its row of `left`, its column of `right` and what it is added to: not on other rows,
+    /// the number of threads, or whether `right` was packed before. Each `blockDepth` steps of the depth are summed in order by one
+    /// chain of multiply-adds.
     public func multiply(_ left: some Factor, _ right: some Factor, into result: Matrix, adding: Bool) {
         multiply(left.operand, right.operand, into: result, adding ? .result : .nothing)
     }
 
+    /// `result = left * right + bias` for every row; `bias` is [1, n].
     public func multiply(_ left: some Factor, _ right: some Factor, bias: Matrix, into result: Matrix) {
         precondition(bias.columns == result.columns)
         multiply(left.operand, right.operand, into: result, .row(bias.start))
@@ -52,7 +53,7 @@ extension ProcessorBackend {
         }
     }
 
-    /// Multiplies by a right factor that was packed before.
+    /// Multiplies by a right factor that is already packed.
     func multiply(_ left: some Factor, _ panels: RightPanels, into result: Matrix, _ addend: ProductJob.Addend) {
         let left = left.operand
         check(left, rows: panels.depth, columns: panels.columns, result)
@@ -72,7 +73,7 @@ extension ProcessorBackend {
         }
     }
 
-    /// The product of factors without depth.
+    /// Writes the product of factors of depth 0, which is the addend.
     private func write(_ addend: ProductJob.Addend, to result: Matrix) {
         switch addend {
         case .nothing: result.fill(0)
@@ -81,15 +82,15 @@ extension ProcessorBackend {
         }
     }
 
-    /// Packs a factor for products that it will be the right factor of, until it is packed again.
+    /// Packs the right factor of later products; the panels are valid until packed again.
     func pack(_ factor: Operand, into panels: RightPanels) {
         pack(nil, Packing(part: FactorPart(factor: factor, row: 0, column: 0), panels: panels))
     }
 
-    /// Steps of the depth that are done at once: a panel of the left factor then stays in the first cache. The results' bits
-    /// depend on this number.
+    /// Steps of the depth in one block: a panel of the left factor then stays in the first-level cache. The bits of results depend
+    /// on this number.
     static let blockDepth = 512
-    /// Rows of a factor, or columns, that are packed at once.
+    /// Rows or columns of a factor that are packed in one block.
     static let blockRows = 4096
 
     private func check(_ left: Operand, rows: Int, columns: Int, _ result: Matrix) {
@@ -100,7 +101,7 @@ extension ProcessorBackend {
     }
 }
 
-/// A part of a factor, and where it is packed.
+/// A part of a factor and the place where it is packed.
 private struct Packing<Panels> {
     let part: FactorPart
     let panels: Panels
@@ -111,7 +112,7 @@ extension ProcessorBackend {
         struct Job: ParallelJob {
             let left: Packing<LeftPanels>?
             let right: Packing<RightPanels>?
-            /// Panels that are one task: those of a left factor are small, those of a right one lie side by side.
+            /// Panels in a task: those of a left factor are small, those of a right factor lie side by side.
             static let leftGroup = 8, rightGroup = 4
 
             var leftTasks: Int { ((left?.panels.count ?? 0) + Self.leftGroup - 1) / Self.leftGroup }

@@ -1,33 +1,42 @@
 internal import Parallel
 
-/// The memory and the margin of the max-margin loss,
+/// The margin and scratch memory of the max-margin loss,
 ///
 ///     max(0, margin + cos(p, t') - cos(p, t)),
-///
+/// where t' is the most informative negative (Lazaridou, Dinu and Baroni 2015; Kumar and Tsvetkov 2019, arXiv:1812.04616).
 /// t' being the most informative negative (Lazaridou, Dinu and Baroni 2015; Kumar and Tsvetkov 2019, arXiv:1812.04616).
 ///
-/// t' is, of the targets at the other positions of the window, the one of another word (whose vector differs) that is
-/// nearest to the prediction by cosine. It is the one that violates the margin most, so the loss is the maximum over
-/// all negatives, and continuous. To look for it in the whole vocabulary would cost what a softmax does; a window has
-/// its words at hand, frequent ones more often. Positions that do not count, and zero vectors, are no negatives; where
+/// Among the targets at other positions of the window, t' is the one nearest to the prediction by cosine whose word, and so whose
+/// vector, differs. It violates the margin most, so the loss is continuous and the maximum over all negatives. Searching the whole
+/// vocabulary would cost as much as a softmax; the words of a window are at hand, frequent ones more often. Positions of factor 0
+/// and zero vectors are not used as negatives; without any negative the loss is 0. A zero vector has cosine 0 and no gradient.
 /// there is none at all, the loss is 0. A zero vector has cosine 0 and no gradient.
+/// Cosines of all predictions with all targets are computed as products of blocks.
 ///
+/// ```swift
+/// backend.addMaxMargin(margin, prediction, target, factors: factors, gradient: nil, loss: loss)
+/// ```
 /// The cosines of all predictions with all targets are products of blocks.
 public struct MaxMargin: Sendable {
+    /// The margin in cosine, such as 0.5.
     public let margin: Double
-    /// [rows, size]: the unit vectors of the targets that can be negatives, one after the other.
+    /// Unit vectors of the targets that can be negatives, one after another, [rows, size].
     public let negatives: Matrix
-    /// [blockRows, blockColumns]: products of some predictions with some negatives.
+    /// Products of one block of predictions with one block of negatives, [blockRows, blockColumns].
     public let products: Matrix
-    /// [rows]: the row that each negative is the target of.
+    /// The row whose target each negative is, [rows].
     public let places: Numbers
-    /// [1, rows] and [rows]: the greatest product of each row so far, p·t' / |t'|, and with which negative; -1: none.
+    /// Largest product of each row so far, p·t' / |t'|, [1, rows].
     public let nearestProducts: Matrix
+    /// The negative with the largest product of each row so far, or -1 for none, [rows].
     public let nearest: Numbers
 
+    /// Predictions in a block.
     public static let blockRows = 256
+    /// Negatives in a block.
     public static let blockColumns = 1024
 
+    /// Creates the loss over scratch memory of the shapes given at the properties.
     public init(
         margin: Double, negatives: Matrix, products: Matrix, places: Numbers, nearestProducts: Matrix, nearest: Numbers
     ) {
@@ -62,7 +71,7 @@ extension ProcessorBackend {
             let negative = margin.nearest[row] < 0 ? nil : unit.row(Int(margin.nearest[row]))
             let negativeCosine = negative.map { Vector.dot(p, $0, count: size) * inverse } ?? -.infinity
             let violation = margin.margin + negativeCosine - cosine
-            // Written so that NaN is noticed.
+            // The comparison fails for NaN, which therefore reaches the loss.
             guard !(violation <= 0) else { continue }
             sum += weight * violation
             guard let gradient, let negative else { continue }
@@ -77,7 +86,7 @@ extension ProcessorBackend {
         loss[0] += sum
     }
 
-    /// Fills `negatives` and `places`; the result is the part of them that is in use.
+    /// Fills `negatives` and `places`, and returns the part of `negatives` in use.
     private func gatherNegatives(_ margin: MaxMargin, _ target: Matrix, _ factors: Scalars) -> Matrix {
         var count = 0
         for row in 0..<target.rows where factors[row] != 0 {
@@ -107,7 +116,7 @@ extension ProcessorBackend {
         }
     }
 
-    /// The search through one block of products, cut by rows for the threads.
+    /// The search through one block of products, split by rows among the threads.
     private struct Search: ParallelJob {
         let margin: MaxMargin
         let products, target: Matrix
@@ -131,7 +140,7 @@ extension ProcessorBackend {
             }
         }
 
-        /// Returns true if the target vectors of two rows differ; most differ in the first number.
+        /// Returns true if two rows have different target vectors; most differ in the first component.
         private func isAnotherWord(_ one: Int, _ other: Int) -> Bool {
             let (one, other) = (target.row(one), target.row(other))
             for index in 0..<target.columns where one[index] != other[index] { return true }

@@ -1,7 +1,7 @@
 internal import Glibc
 internal import Parallel
 
-// The mix of an encoder's layers that a task learns.
+// The mix of an encoder's layers that a task learns (Peters et al. 2018).
 extension ProcessorBackend {
     public func mixLayers(_ input: Matrix, weights: Matrix, gain: Matrix, into output: Matrix) {
         withShares(weights, input, output) { shares in
@@ -9,8 +9,8 @@ extension ProcessorBackend {
         }
     }
 
-    /// With d_l = sum over rows of dy · h_l: dgamma += sum over l of p_l d_l, ds_l += gamma p_l (d_l - sum over k of p_k d_k),
-    /// dh_l = gamma p_l dy.
+    /// The backward pass. With d_l = sum over rows of dy · h_l: dgamma += sum over l of p_l d_l, ds_l += gamma p_l (d_l - sum over
+    /// k of p_k d_k), dh_l = gamma p_l dy.
     public func mixLayersBackward(
         _ input: Matrix, weights: Matrix, gain: Matrix, outputGradient: Matrix, inputGradient: Matrix?, partials: Scalars,
         weightGradient: Matrix, gainGradient: Matrix
@@ -34,7 +34,7 @@ extension ProcessorBackend {
         }
     }
 
-    /// Calls `body` with the share of each layer.
+    /// Calls `body` with the weight of each layer in the mix.
     private func withShares(
         _ weights: Matrix, _ input: Matrix, _ output: Matrix, _ body: (UnsafeMutableBufferPointer<Double>) -> Void
     ) {
@@ -49,7 +49,7 @@ extension ProcessorBackend {
     }
 }
 
-/// Probabilities in proportion to e^weight.
+/// Returns the softmax of `weights`: probabilities proportional to e^weight.
 public func softmaxShares(of weights: [Double]) -> [Double] {
     var shares = weights
     shares.withUnsafeMutableBufferPointer { softmaxInPlace($0) }
@@ -66,7 +66,7 @@ private func softmaxInPlace(_ values: UnsafeMutableBufferPointer<Double>) {
     for index in values.indices { values[index] /= total }
 }
 
-/// A mix, cut by rows.
+/// A mix of layers, split by rows.
 private struct MixJob: ParallelJob {
     let input, output: Matrix
     let shares: UnsafeMutableBufferPointer<Double>
@@ -86,13 +86,13 @@ private struct MixJob: ParallelJob {
     }
 }
 
-/// The backward pass of a mix, cut by rows into as many blocks as there are partial sums.
+/// The backward pass of a mix, split by rows into as many blocks as there are partial sums.
 private struct MixGradientJob: ParallelJob {
     let input, outputGradient: Matrix
     let inputGradient: Matrix?
     let shares: UnsafeMutableBufferPointer<Double>
     let gain: Double
-    /// [blocks, layers]
+    /// Partial sums, [blocks, layers].
     let partials: Scalars
 
     var tasks: Int { mixBlocks }
@@ -111,5 +111,5 @@ private struct MixGradientJob: ParallelJob {
     }
 }
 
-/// The number of partial sums in the backward pass of a mix, for each layer.
+/// Number of partial sums for each layer in the backward pass of a mix.
 public let mixBlocks = 32

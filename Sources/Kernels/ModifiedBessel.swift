@@ -1,23 +1,34 @@
 internal import Glibc
 
-/// The modified Bessel function of the first kind, I_v(x), of one order v, by its logarithm and by the ratio
-/// I_{v+1}(x) / I_v(x): I itself leaves the range of Double where the von Mises-Fisher distribution needs it.
+/// The modified Bessel function of the first kind, I_v(x), for one order v, given by its logarithm and by the ratio I_{v+1}(x) /
+/// I_v(x). I_v itself exceeds the range of Double where the von Mises-Fisher distribution needs it.
 ///
-/// An order of at least `leastOrder` is evaluated by the expansion that holds for all arguments at once (Abramowitz and
-/// Stegun 9.7.7; in Olver's notation DLMF 10.41.3). With z = x / v, w = sqrt(1 + z^2) and t = 1 / w,
+/// Orders of at least `leastOrder` are evaluated by an expansion that is uniform in the argument (Abramowitz and Stegun 9.7.7; DLMF
+/// 10.41.3 in Olver's notation). With z = x / v, w = sqrt(1 + z^2) and t = 1 / w,
 ///
 ///     I_v(x) ~ e^(v w) (z / (1 + w))^v / sqrt(2 pi v w) * sum over k of u_k(t) / v^k.
 ///
-/// A smaller order begins at v + n >= `leastOrder` and comes down n steps by the recurrence
-/// 1 / ratio(v - 1) = 2 v / x + ratio(v), the direction in which errors shrink. Both are written without the powers of
-/// x that make I_v(0) zero or infinite, so that nothing is special about x = 0.
+/// Smaller orders start at v + n >= `leastOrder` and go down n steps by the recurrence 1 / ratio(v - 1) = 2 v / x + ratio(v), the
+/// direction in which errors shrink. Both are written without the powers of x that make I_v(0) zero or infinite, so that x = 0
+/// needs no special case.
+///
+/// ```swift
+/// let bessel = ModifiedBessel(order: 149)
+/// let value = bessel(0.4)
+/// print(value.logarithm, value.ratio)
+/// ```
 public struct ModifiedBessel: Sendable {
-    /// The function at one argument x.
+    /// The value of the function at one argument x.
+    ///
+    /// ```swift
+    /// let ratio = ModifiedBessel(order: 149)(0.4).ratio
+    /// ```
     public struct Value: Sendable {
+        /// The order v and the argument x.
         public let order, argument: Double
-        /// log(I_v(x) / x^v), finite at x = 0 too.
+        /// log(I_v(x) / x^v), which is finite at x = 0 too.
         public let scaledLogarithm: Double
-        /// I_{v+1}(x) / (x I_v(x)), which is the derivative of `scaledLogarithm` by x, divided by x; finite at x = 0.
+        /// I_{v+1}(x) / (x I_v(x)): the derivative of `scaledLogarithm` with respect to x, divided by x; finite at x = 0.
         public let scaledRatio: Double
 
         /// log I_v(x), for x > 0.
@@ -26,17 +37,19 @@ public struct ModifiedBessel: Sendable {
         public var ratio: Double { argument * scaledRatio }
     }
 
+    /// The order v.
     public let order: Double
-    /// Steps down from the order of the expansion, v + `steps`.
+    /// Number of steps down from the order of the expansion, v + `steps`.
     @_spi(HostMemory) public let steps: Int
     /// Coefficients of t^0, t^1, ... in the sum over k of u_k(t) / v^k, and in that of
     /// (u_{k-1}(t) / 2 + t u'_{k-1}(t)) / v^k, which the ratio needs.
     @_spi(HostMemory) public let sum, slope: [Double]
 
-    /// The terms of the expansion after the first, and the least order for which they are enough.
+    /// Number of terms after the first, and the least order for which they suffice.
     private static let terms = 10
     private static let leastOrder = 32.0
 
+    /// Computes the coefficients for an order.
     /// - Parameter order: v, at least -1/2.
     public init(order: Double) {
         precondition(order >= -0.5, "I_v of order \(order)")
@@ -58,7 +71,7 @@ public struct ModifiedBessel: Sendable {
         (self.sum, self.slope) = (sum, slope)
     }
 
-    /// u_{k+1} from u_k, by coefficients (Abramowitz and Stegun 9.3.10):
+    /// Returns u_{k+1} from u_k, as coefficients (Abramowitz and Stegun 9.3.10):
     ///
     ///     u_{k+1}(t) = t^2 (1 - t^2) u_k'(t) / 2 + 1/8 integral from 0 to t of (1 - 5 s^2) u_k(s) ds
     private static func successor(_ polynomial: [Double]) -> [Double] {
@@ -71,7 +84,7 @@ public struct ModifiedBessel: Sendable {
         return next
     }
 
-    /// The logarithm and the ratio at `x`, 0 or above; NaN comes out where NaN went in.
+    /// Returns the logarithm and the ratio at `x` >= 0; NaN if `x` is NaN.
     public func callAsFunction(_ x: Double) -> Value {
         precondition(!(x < 0), "I_v of \(x)")
         let expanded = order + Double(steps)
@@ -80,7 +93,7 @@ public struct ModifiedBessel: Sendable {
         let t = 1 / w
         let sum = Self.evaluate(sum, t)
         var logarithm = expanded * (w - log(expanded * (1 + w))) - log(2 * Double.pi * expanded * w) / 2 + log(sum)
-        // I'_v / I_v - v / x from the expansions of both (9.7.7, 9.7.9), with what cancels taken out.
+        // I'_v / I_v - v / x from the expansions of both (9.7.7, 9.7.9), with the terms that cancel removed.
         var ratio = (1 / (1 + w) - t * t * Self.evaluate(slope, t) / sum) / expanded
         for step in 0..<steps {
             ratio = 1 / (2 * (expanded - Double(step)) + x * x * ratio)

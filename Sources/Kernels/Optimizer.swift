@@ -1,24 +1,36 @@
 internal import Parallel
 
-/// A rule that turns gradients into new weights, all of it in one pass over memory: clipping, moments, weight decay,
-/// update, and the gradient set to zero for the next step.
+/// A rule that turns gradients into new weights in one pass over memory: clipping, moments, weight decay, update, and clearing the
+/// gradient for the next step.
+///
+/// ```swift
+/// let rule: any Optimizer = Adam()
+/// rule.update(run, OptimizerStep(number: 1, rate: 1e-3), on: backend)
+/// ```
 public protocol Optimizer: Sendable {
-    /// Names of the numbers that the rule keeps for each weight, one or two.
+    /// Names of the one or two numbers that the rule keeps for each weight.
     var momentNames: [String] { get }
-    /// The value of these numbers before the first update.
+    /// Value of these numbers before the first update.
     var initialMoment: Float { get }
 
+    /// Updates a run of weights and clears its gradients.
     func update(_ run: WeightRun, _ step: OptimizerStep, on backend: any Backend)
 }
 
-/// Weights with what belongs to each: gradients, and one or two numbers that the rule keeps.
+/// Weights with what belongs to each: the gradient, and one or two numbers kept by the optimiser.
+///
+/// ```swift
+/// let run = WeightRun(weights: weights, gradients: gradients, firstMoments: first, secondMoments: second)
+/// ```
 public struct WeightRun: Sendable {
-    /// Matrices of one shape, unless `rows` says to which rows of weights and moments the rows of gradients belong.
+    /// Matrices of one shape, unless `rows` gives the rows of weights and moments to which the rows of gradients belong.
     public let weights, gradients, firstMoments: Matrix
-    /// `nil` for a rule that keeps one number only.
+    /// The second number of each weight; `nil` for a rule that keeps only one.
     public let secondMoments: Matrix?
+    /// The rows of weights and moments to which the rows of `gradients` belong; `nil` means all rows, in order.
     public let rows: Numbers?
 
+    /// Creates a run of weights; see the properties for shapes.
     public init(weights: Matrix, gradients: Matrix, firstMoments: Matrix, secondMoments: Matrix?, rows: Numbers? = nil) {
         precondition(gradients.columns == weights.columns && (rows?.count ?? weights.rows) == gradients.rows)
         self.weights = weights
@@ -30,18 +42,18 @@ public struct WeightRun: Sendable {
 }
 
 extension WeightRun {
-    /// Weights side by side, and what belongs to them.
+    /// A piece of the weights and what belongs to them.
     struct Piece {
         let weights, gradients, first: UnsafeMutablePointer<Float>
-        /// `first` again for a rule that keeps one number only.
+        /// The second moments, or `first` again for a rule that keeps only one.
         let second: UnsafeMutablePointer<Float>
         let count: Int
     }
 
-    /// Rows of a task.
+    /// Rows in a task.
     private static let group = 64
 
-    /// Tasks that the run is cut into for the threads.
+    /// Number of tasks into which the run is split.
     var tasks: Int {
         rows == nil ? Reduction.blockCount(weights.rows * weights.columns) : gradients.rows.groups(of: Self.group)
     }
@@ -65,7 +77,7 @@ extension WeightRun {
     }
 }
 
-/// An update of a run, cut into tasks.
+/// An update of a run, split into tasks.
 protocol WeightPass: ParallelJob {
     var part: WeightRun { get }
 
@@ -78,18 +90,24 @@ extension WeightPass {
     func run(_ task: Int) { part.forEachPiece(of: task, update) }
 }
 
-/// The numbers that one update needs beside the weights and gradients.
+/// The numbers of one update beside the weights and gradients.
+///
+/// ```swift
+/// let step = OptimizerStep(number: 1, rate: 1e-3, weightDecay: 0.01)
+/// ```
 public struct OptimizerStep: Sendable {
     /// 1 for the first update.
     public var number: Int
+    /// Learning rate.
     public var rate: Float
-    /// A factor of all gradients: what clipping asks for, and the mean over accumulated windows.
+    /// Factor applied to all gradients: for clipping, and for the mean over accumulated windows.
     public var scale: Float = 1
-    /// Decoupled from the gradient (Loshchilov and Hutter 2019): w loses rate x decay x w.
+    /// Weight decay, decoupled from the gradient (Loshchilov and Hutter 2019): each update subtracts rate x decay x w from w.
     public var weightDecay: Float = 0
-    /// True if gradients of a run without rows stay as they are, on a device, because most of them will be overwritten.
+    /// True if a device should leave the gradients of a run without `rows` uncleared, because most will be overwritten.
     public var keepsGradients = false
 
+    /// Creates the numbers of an update.
     public init(number: Int, rate: Float, scale: Float = 1, weightDecay: Float = 0) {
         self.number = number
         self.rate = rate

@@ -1,16 +1,23 @@
-/// The right factor of several products, packed once in the order of its backend: the weights of an LSTM, which meet every time
-/// step of a window, or those of a network that is only used.
+/// The right factor of several products, packed once in the order of its backend: weights of an LSTM, which are used at every time
+/// step of a window, or those of a network that is not trained.
+///
+/// ```swift
+/// let weights = backend.packed(matrix)
+/// backend.multiply(left, weights, into: result)
+/// ```
 public struct PackedFactor: @unchecked Sendable {
+    /// Shape of the factor.
     public let rows, columns: Int
-    /// Its floats, in an order of the backend's own.
+    /// The packed floats, in an order private to the backend.
     @_spi(HostMemory) public let start: UnsafeMutablePointer<Float>
-    /// As integers of 8 bits instead.
+    /// The factor as 8-bit integers, if it was quantized.
     let quantized: QuantizedMatrix?
     /// The factor as a device stores it; `nil` on the processor.
     @_spi(HostMemory) public let stored: Operand?
-    /// The owner of the floats, if this factor has memory of its own.
+    /// Owner of the floats, if the factor has memory of its own.
     var memory: FloatBuffer?
 
+    /// Describes a factor packed into `memory` by the processor's backend.
     @_spi(HostMemory)
     public init(_ memory: Matrix, rows: Int, columns: Int) {
         self.rows = rows
@@ -20,7 +27,7 @@ public struct PackedFactor: @unchecked Sendable {
         stored = nil
     }
 
-    /// A factor that a device stores as an operand.
+    /// Wraps a factor that a device stores as an operand.
     @_spi(HostMemory)
     public init(_ stored: Operand) {
         rows = stored.rows
@@ -38,7 +45,7 @@ public struct PackedFactor: @unchecked Sendable {
         stored = nil
     }
 
-    /// Memory of its own.
+    /// Size in bytes of the memory that the factor owns.
     public var bytes: Int { memory?.bytes ?? quantized?.bytes ?? 0 }
 
     func panels(_ kernels: ProcessorKernels) -> RightPanels {
@@ -47,11 +54,16 @@ public struct PackedFactor: @unchecked Sendable {
     }
 }
 
-/// The precision of products with the weights of a network that is only used.
+/// The precision of products with the weights of a network that is not trained.
+///
+/// ```swift
+/// let precision = WeightPrecision.int8
+/// ```
 public enum WeightPrecision: String, Sendable, CaseIterable {
+    /// Single precision.
     case float32
-    /// Integers of 8 bits, with what they meet (`QuantizedMatrix`): faster, and not exact. Of the sequence encoder alone; the
-    /// input layer stays as it is.
+    /// 8-bit integers for weights and for the values they are multiplied by (`QuantizedMatrix`): faster, but approximate. Applies
+    /// to the sequence encoder only, not to the input layer.
     case int8
 }
 

@@ -1,12 +1,12 @@
-/// A part of a factor: from (`row`, `column`) on.
+/// A part of a factor, starting at (`row`, `column`).
 struct FactorPart {
     let factor: Operand
     let row, column: Int
 
     var start: UnsafeMutablePointer<Float> { factor.element(row, column) }
-    /// From one row of the memory, which is a column of a transposed factor, to the next.
+    /// Distance between rows of the memory, which are columns of a transposed factor.
     var stride: Int { factor.matrix.stride }
-    /// The order in which its floats lie in memory, too.
+    /// The packing order in which floats are read in the order of their addresses.
     var leftOrder: LeftPanels.Order { factor.isTransposed ? .steps : .runs }
 
     func moved(rows: Int, columns: Int) -> FactorPart {
@@ -16,11 +16,11 @@ struct FactorPart {
 
 /// Part of a left factor in the kernel's order: panels of up to `kernels.rows` rows, along the depth.
 struct LeftPanels {
-    /// The order of a panel's floats.
+    /// The order of floats in a panel.
     enum Order {
-        /// For every `ProcessorKernels.leftRun` of the depth, that run of each row. For factors that are stored by rows.
+        /// For every `ProcessorKernels.leftRun` steps of the depth, that run of each row. For factors stored by rows.
         case runs
-        /// For every step of the depth, the float of each row. For factors that are stored as their transpose.
+        /// For every step of the depth, the float of each row. For factors stored as their transpose.
         case steps
     }
 
@@ -37,15 +37,15 @@ struct LeftPanels {
         count = (rows + kernels.rows - 1) / kernels.rows
     }
 
-    /// Panels are as equal as can be: 64 rows in panels of up to 12 are four of 11 and two of 10.
+    /// Returns the rows of a panel. Panels are as equal as possible: 64 rows in panels of up to 12 make four of 11 and two of 10.
     func rows(_ panel: Int) -> Range<Int> { rows * panel / count..<rows * (panel + 1) / count }
 
-    /// Where row `row`, the first of a panel, is at `depth`, a multiple of the run.
+    /// Address of row `row`, the first of a panel, at step `first` of the depth, a multiple of the run.
     func panel(row: Int, height: Int, depth first: Int) -> UnsafeMutablePointer<Float> {
         start + row * Self.extent(depth) + first * height
     }
 
-    /// The depth, filled up to whole runs.
+    /// Returns the depth rounded up to whole runs.
     static func extent(_ depth: Int) -> Int {
         let run = ProcessorKernels.leftRun
         return (depth + run - 1) / run * run
@@ -53,12 +53,12 @@ struct LeftPanels {
 
     static func size(rows: Int, depth: Int) -> Int { rows * extent(depth) }
 
-    /// Fills `panels` from `factor`, whose rows and columns from (`row`, `column`) on this is. It must be stored in this order.
+    /// Fills `panels` from the rows and columns of `factor` that start at (`row`, `column`). `factor` must be stored in this order.
     func pack(_ factor: Operand, row: Int, column: Int, panels: Range<Int>) {
         pack(FactorPart(factor: factor, row: row, column: column), panels: panels, steps: 0..<depth)
     }
 
-    /// - Parameter steps: of the depth: from a whole run on.
+    /// - Parameter steps: steps of the depth, starting at a whole run.
     func pack(_ part: FactorPart, panels: Range<Int>, steps: Range<Int>) {
         precondition(part.leftOrder == order)
         switch order {
@@ -87,14 +87,14 @@ struct LeftPanels {
     }
 
     private func packSteps(_ source: UnsafeMutablePointer<Float>, stride: Int, _ panels: Range<Int>, _ steps: Range<Int>) {
-        // Some steps of all panels at a time: lines of the factor's memory span panels.
+        // A few steps of all panels at a time, because cache lines of the factor span panels.
         for first in Swift.stride(from: steps.lowerBound, to: steps.upperBound, by: 16) {
             for panel in panels {
                 let range = rows(panel)
                 let target = self.panel(row: range.lowerBound, height: range.count, depth: first)
                 let source = source + range.lowerBound + first * stride
                 let count = min(16, steps.upperBound - first)
-                // The usual heights as constants.
+                // Constants for the usual heights, so that the compiler unrolls them.
                 switch range.count {
                 case 4: copySteps(source, stride: stride, to: target, 4, count)
                 case 5: copySteps(source, stride: stride, to: target, 5, count)
@@ -120,7 +120,7 @@ struct LeftPanels {
         }
     }
 
-    /// At most 15 floats, without a call.
+    /// Copies at most 15 floats without a call.
     @inline(__always)
     private func copy(_ source: UnsafeMutablePointer<Float>, to target: UnsafeMutablePointer<Float>, _ count: Int) {
         var index = 0
@@ -140,15 +140,15 @@ struct LeftPanels {
     }
 }
 
-/// As many floats as a vector has.
+/// Copies as many floats as a vector has.
 @inline(__always)
 private func copyVector<V: SIMD>(_ source: UnsafeMutablePointer<Float>, to target: UnsafeMutablePointer<Float>, as: V.Type)
 where V.Scalar == Float {
     UnsafeMutableRawPointer(target).storeBytes(of: UnsafeRawPointer(source).loadUnaligned(as: V.self), as: V.self)
 }
 
-/// Part of a right factor in the kernel's order: panels of `kernels.columns` columns, in each of them row after row.
-/// The last panel is filled up with zeros.
+/// Part of a right factor in the kernel's order: panels of `kernels.columns` columns, each stored row after row. The last panel is
+/// padded with zeros.
 struct RightPanels {
     let start: UnsafeMutablePointer<Float>
     let depth, columns: Int
@@ -162,7 +162,7 @@ struct RightPanels {
 
     static func size(depth: Int, columns: Int, width: Int) -> Int { (columns + width - 1) / width * width * depth }
 
-    /// Fills `steps` of the depth of `panels` from the part of a factor that this is.
+    /// Fills `steps` of the depth of `panels` from a part of a factor.
     func pack(_ part: FactorPart, panels: Range<Int>, steps: Range<Int>) {
         let whole = panels.lowerBound..<max(panels.lowerBound, min(panels.upperBound, columns / width))
         if part.factor.isTransposed {
@@ -172,7 +172,7 @@ struct RightPanels {
                 steps.count, whole.count, part.start + steps.lowerBound * part.stride + whole.lowerBound * width, part.stride,
                 panel(whole.lowerBound) + steps.lowerBound * width, depth * width)
         }
-        // The last one has fewer columns.
+        // The last panel has fewer columns.
         for index in whole.upperBound..<panels.upperBound {
             let filled = columns - index * width, target = panel(index)
             (target + steps.lowerBound * width).update(repeating: 0, count: steps.count * width)
@@ -185,10 +185,10 @@ struct RightPanels {
         }
     }
 
-    /// One panel of a transposed factor, whose columns are rows of the memory.
+    /// Packs one panel of a transposed factor, whose columns are rows in memory.
     private func packRows(_ part: FactorPart, panel index: Int, filled: Int, _ steps: Range<Int>) {
         let target = panel(index), source = part.start + index * width * part.stride, stride = part.stride
-        // A few lines of the target at a time, so that they stay in the nearest cache.
+        // A few lines of the target at a time, so that they stay in the first-level cache.
         for start in Swift.stride(from: steps.lowerBound, to: steps.upperBound, by: 16) {
             let end = min(start + 16, steps.upperBound)
             var lane = 0
@@ -213,7 +213,7 @@ struct RightPanels {
         }
     }
 
-    /// Four floats of each of four rows, `stride` apart, into four lanes of four lines of a panel.
+    /// Transposes four floats of each of four rows, `stride` apart, into four lanes of four lines of a panel.
     @inline(__always)
     private func transpose(_ source: UnsafeMutablePointer<Float>, stride: Int, into target: UnsafeMutablePointer<Float>) {
         func row(_ index: Int) -> SIMD4<Float> {

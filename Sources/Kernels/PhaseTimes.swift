@@ -1,59 +1,80 @@
 internal import Glibc
 
-/// An activity that a network spends time on. Products include the packing of their factors.
+/// A kind of work that a network spends time on. Products include packing of their factors.
+///
+/// ```swift
+/// backend.enter(.gates)
+/// ```
 public enum Phase: Int, CaseIterable, Sendable {
+    /// Products of a layer's input, of its state, of projections, for the gradients of weights, and of the output layer.
     case inputProducts, recurrentProducts, projectionProducts, weightProducts, outputProducts
-    /// Sigmoids, hyperbolic tangents and the cells of an LSTM; the functions inside a feed-forward layer.
+    /// Sigmoids, hyperbolic tangents and LSTM cells; activations inside feed-forward layers.
     case gates
-    /// Attention, its products among it.
+    /// Attention, including its products.
     case attention
+    /// Layer normalisation and its backward pass.
     case layerNorm
     /// Dropout and the clipping of projections.
     case dropout
-    /// Biases, residuals, and their gradients.
+    /// Additions of biases and residuals, and their gradients.
     case sums
+    /// The loss and its gradient.
     case loss
     /// The gradient's norm and the update of the weights.
     case optimiser
-    /// Copying the vectors of words into batches.
+    /// Copying word vectors into batches.
     case gathering
     /// Convolutions over the letters of words.
     case characters
-    /// Drawing classes for a sampled softmax, and moving their weights and gradients.
+    /// Drawing classes for a sampled softmax and moving their weights and gradients.
     case sampling
-    /// None of these; the turn of another direction is in it.
+    /// Everything else, including time in which another direction computes.
     case other
 
+    /// True for phases that are matrix products.
     public var isProduct: Bool { rawValue <= Phase.outputProducts.rawValue }
 }
 
-/// The part of a network that the time is spent for, whatever is done there.
+/// The part of a network on which time is spent, whatever the phase.
+///
+/// ```swift
+/// backend.enter(.loss, of: .output)
+/// ```
 public enum Part: Int, CaseIterable, Sendable {
     /// The layer from words to the encoder, its norm included.
     case input
-    /// The LSTM layers but for their projections, or another encoder.
+    /// The LSTM layers without their projections, or another encoder.
     case recurrence
-    /// The projected states: products, clipping, norm, dropout.
+    /// Projected states: products, clipping, norm and dropout.
     case projection
-    /// The layer from the encoder to the loss, and the loss.
+    /// The layer from the encoder to the loss, and the loss itself.
     case output
     /// The gradient's norm and the update of the weights.
     case optimiser
-    /// Words becoming what the input and output layers ask for.
+    /// Conversion of words into the form that input and output layers need.
     case data
+    /// Everything else.
     case other
 }
 
-/// A stopwatch with a hand for each part and phase: one of them runs at any time.
+/// A stopwatch for each part and phase, of which exactly one runs at any time.
+///
+/// ```swift
+/// var times = PhaseTimes()
+/// times.enter(.gates, of: .recurrence)
+/// times.enter(.other, of: nil)
+/// print(times[.gates])                   // seconds
+/// ```
 public struct PhaseTimes: Sendable {
     private var nanoseconds = [UInt64](repeating: 0, count: Part.allCases.count * Phase.allCases.count)
     private var phase = Phase.other
     private var part = Part.other
     private var since: UInt64
 
+    /// Starts the stopwatch of `other`.
     public init() { since = Self.now() }
 
-    /// Stops the hand that runs and lets that of `phase` run, in `part` or the part it is in.
+    /// Stops the running stopwatch and starts that of `phase`, in `part` or, for `nil`, in the current part.
     public mutating func enter(_ phase: Phase, of part: Part?) {
         let now = Self.now()
         nanoseconds[self.part.rawValue * Phase.allCases.count + self.phase.rawValue] += now - since
@@ -62,12 +83,12 @@ public struct PhaseTimes: Sendable {
         if let part { self.part = part }
     }
 
-    /// Seconds in `phase` so far, of all parts.
+    /// Seconds spent in `phase` so far, over all parts.
     public subscript(phase: Phase) -> Double {
         seconds(Part.allCases.indices.map { $0 * Phase.allCases.count + phase.rawValue })
     }
 
-    /// Seconds in `part` so far, of all phases.
+    /// Seconds spent in `part` so far, over all phases.
     public subscript(part: Part) -> Double {
         seconds(Phase.allCases.indices.map { part.rawValue * Phase.allCases.count + $0 })
     }

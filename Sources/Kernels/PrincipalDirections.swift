@@ -1,10 +1,10 @@
-/// The leading principal directions of rows, and rows without their parts in them (Mu and Viswanath 2018).
+/// Leading principal directions of rows, and their removal from rows (Mu and Viswanath 2018).
 extension ProcessorBackend {
-    /// Rows multiplied at once.
+    /// Number of rows multiplied at once.
     private static let covarianceRows = 4096
 
-    /// The leading directions of the rows `ids` of a matrix [rows, columns] less their mean, [columns]: `count` unit vectors,
-    /// [columns] each, from that of the largest variance on.
+    /// Returns the leading principal directions of the rows `ids` of a matrix [rows, columns] after `mean` [columns] is subtracted:
+    /// `count` unit vectors [columns], ordered from the largest variance down.
     public func principalDirections(of rows: Matrix, ids: [Int], less mean: [Float], count: Int) -> [[Float]] {
         let side = rows.columns, block = Self.covarianceRows
         let memory = FloatBuffer(count: block * side), square = FloatBuffer(count: side * side)
@@ -24,8 +24,8 @@ extension ProcessorBackend {
 }
 
 extension Matrix {
-    /// Subtracts from each row that is not zero `offset`, [columns] or empty, and then its part in each of `directions`, unit
-    /// vectors [columns], one after the other.
+    /// Subtracts `offset` [columns], unless empty, from each row that is not zero, and then the row's component along each of
+    /// `directions`, unit vectors [columns], in order.
     public func subtract(_ offset: [Float], directions: [[Float]]) {
         for index in 0..<rows {
             let row = row(index)

@@ -1,10 +1,14 @@
 internal import CKernels
 
-/// The innermost loops, as fast as the processor allows: tiles of products, the cells of an LSTM, recurrences of single units, the
-/// scores of an evaluation, dropout, and Adam.
+/// The innermost loops for one kind of processor: tiles of products, LSTM cells, recurrences of single units, scores of an
+/// evaluation, dropout, and Adam.
+///
+/// ```swift
+/// print(ProcessorKernels.fastest.name)
+/// ```
 public struct ProcessorKernels: @unchecked Sendable {
     private let title: UnsafePointer<CChar>
-    /// The size of the largest tile of a product.
+    /// Size of the largest tile of a product.
     let rows, columns: Int
     let multiply: ContourTileProduct
     let multiplyStrip: ContourStripProduct
@@ -16,12 +20,13 @@ public struct ProcessorKernels: @unchecked Sendable {
     let drop: ContourDropout
     let adam: ContourUpdate
 
+    /// Name of the instruction set, such as `avx512`.
     public var name: String { String(cString: title) }
 
-    /// Along the depth: the floats of a row that lie side by side in a packed left factor.
+    /// Number of floats of a row that lie side by side in a packed left factor, along the depth.
     static let leftRun = Int(CONTOUR_LEFT_RUN)
 
-    /// The kernels that this processor runs, the fastest first.
+    /// The kernels that run on this processor, fastest first.
     public static let available: [ProcessorKernels] = {
         let most = 8
         return withUnsafeTemporaryAllocation(of: ContourKernels.self, capacity: most) { space in
@@ -37,5 +42,6 @@ public struct ProcessorKernels: @unchecked Sendable {
         }
     }()
 
+    /// The fastest kernels that run on this processor.
     public static let fastest = available[0]
 }

@@ -3,12 +3,18 @@ public import Parallel
 
 /// The speed at which this machine multiplies large matrices in single precision. No training step can exceed it, because nearly
 /// all of a step is such products.
+///
+/// ```swift
+/// let ceiling = ProductCeiling(pool: pool)
+/// print(ceiling.rate(seconds: 1), "GFLOP/s")
+/// ```
 public final class ProductCeiling {
-    /// Rows and columns of all matrices; large enough that reading the factors costs nothing beside the multiplications.
+    /// Rows and columns of all matrices, large enough that the cost of reading the factors is negligible.
     public let size: Int
     private let backend: ProcessorBackend
     private let buffer: FloatBuffer
 
+    /// Allocates the matrices.
     public init(size: Int = 1024, pool: ThreadPool, kernels: ProcessorKernels = .fastest) {
         self.size = size
         backend = ProcessorBackend(pool: pool, kernels: kernels)
@@ -23,13 +29,14 @@ public final class ProductCeiling {
         return (matrix(0), matrix(1), matrix(2))
     }
 
-    /// GFLOP/s of these products, over at least `seconds`.
+    /// Measures these products for at least `seconds`, in GFLOP/s.
     public func rate(seconds: Double) -> Double {
         let (left, right, product) = matrices
         return rate(seconds: seconds) { backend.multiply(left, right, into: product) }
     }
 
-    /// GFLOP/s of `multiply`, which makes such a product. The first is left out: threads wake up in it.
+    /// Measures `multiply`, which computes one such product, in GFLOP/s. The first call is not timed, because threads wake up in
+    /// it.
     public func rate(seconds: Double, _ multiply: () -> Void) -> Double {
         func now() -> Double {
             var time = timespec()

@@ -1,30 +1,31 @@
-/// The plan by which a product is cut: the factors that are packed before its tasks begin, and the size of the tasks.
+/// The plan for splitting a product: the factors packed before its tasks begin, and the size of the tasks.
 ///
-/// Each factor is packed once. The smaller one is packed before the tasks begin, and each task packs its share of the larger one,
-/// which is then in the second cache when it is multiplied. Only where that makes too few tasks for the threads are both packed
+/// Each factor is packed once. The smaller one is packed before the tasks begin; each task packs its share of the larger one, which
+/// is then in the second-level cache when it is multiplied. If that makes too few tasks for the threads, both are packed before. No
+/// result depends on any of this.
 /// before. No result depends on any of this.
 struct ProductCut {
-    /// True if all of a factor is packed before the tasks begin.
+    /// True if the whole factor is packed before the tasks begin.
     let packsLeft, packsRight: Bool
-    /// Rows and columns of the result, and of the depth, that are done before the next ones begin.
+    /// Rows, columns and depth of the part of the product that is finished before the next one begins.
     let rows, columns, depth: Int
-    /// Rows and columns of a task: whole panels.
+    /// Rows and columns of a task, in whole panels.
     let rowGroup, columnGroup: Int
-    /// Tasks that run at the same time.
+    /// Number of tasks that run at the same time.
     let slots: Int
-    /// Floats of the share that a task packs of a factor.
+    /// Floats of the share of a factor that a task packs.
     let shareSize: Int
 
-    /// Enough to keep the threads busy to the end, if one of them is slower.
+    /// Enough to keep all threads busy to the end if one of them is slower.
     private static let tasksPerThread = 8
-    /// Below this many multiplications a task is not worth handing out.
+    /// Number of multiplications below which a task is not worth starting.
     private static let leastWork = 1 << 18
-    /// Rows of a task that packs them: with `ProcessorBackend.blockDepth`, less than half of a second cache of 512 KB.
+    /// Rows of a task that packs them: with `ProcessorBackend.blockDepth`, less than half of a 512 KB second-level cache.
     private static let groupRows = 96
-    /// Floats of the right factor that stay in the second cache while panels of the left one pass by: half of one of 512 KB.
+    /// Floats of the right factor that stay in the second-level cache while panels of the left one pass by: half of 512 KB.
     private static let stripFloats = 1 << 16
 
-    /// The columns of the right factor, of so many rows, that stay in the second cache.
+    /// Returns how many columns of the right factor, at this depth, stay in the second-level cache.
     static func stripColumns(depth: Int, kernels: ProcessorKernels) -> Int {
         max(1, stripFloats / depth / kernels.columns) * kernels.columns
     }
@@ -32,7 +33,7 @@ struct ProductCut {
 }
 
 extension ProductCut {
-    /// Cuts a product whose factors are not packed.
+    /// Plans a product whose factors are not packed.
     init(rows: Int, columns: Int, depth: Int, kernels: ProcessorKernels, threads: Int) {
         let wanted = Self.wanted(rows, columns, depth, threads)
         let depth = min(depth, ProcessorBackend.blockDepth)
@@ -59,11 +60,11 @@ extension ProductCut {
         }
     }
 
-    /// Cuts a product whose right factor is `packed`.
+    /// Plans a product whose right factor is packed.
     init(rows: Int, packed: RightPanels, kernels: ProcessorKernels, threads: Int) {
         let wanted = Self.wanted(rows, packed.columns, packed.depth, threads)
         let rowGroup = Self.groupRows.roundedUp(to: kernels.rows)
-        // Each task reads the whole right factor, so that few rows are better packed for all.
+        // Each task reads the whole right factor, so with few rows it is better packed for all tasks.
         if threads == 1 || rows / rowGroup >= 4 * threads {
             self.init(
                 packsLeft: false, packsRight: false, rows: rows, columns: packed.columns, depth: packed.depth,
@@ -76,7 +77,7 @@ extension ProductCut {
         }
     }
 
-    /// Both factors are packed before the tasks begin, the right one perhaps long before.
+    /// Plans a product whose factors are both packed before the tasks begin, the right one perhaps long before.
     private init(
         rows: Int, columns: Int, depth: Int, packsRight: Bool, wanted: Int, kernels: ProcessorKernels, threads: Int
     ) {
@@ -97,9 +98,9 @@ extension ProductCut {
 extension Int {
     fileprivate func roundedUp(to step: Int) -> Int { groups(of: step) * step }
 
-    /// The number of groups of `size`, the last of which may be smaller, that make up so many.
+    /// Number of groups of `size` that cover this many members; the last group may be smaller.
     func groups(of size: Int) -> Int { (self + size - 1) / size }
 
-    /// The members of group `index`, of groups of `size`.
+    /// Returns the members of group `index`, in groups of `size`.
     func group(_ index: Int, of size: Int) -> Range<Int> { index * size..<Swift.min((index + 1) * size, self) }
 }

@@ -2,22 +2,22 @@ internal import CKernels
 internal import Parallel
 internal import Synchronization
 
-/// A product cut into tasks: groups of rows of the result times groups of its columns. The whole depth is in each of them, so
-/// that no result depends on the cut.
+/// A product split into tasks: groups of rows times groups of columns of the result. Each task covers the whole depth, so that no
+/// result depends on the split.
 struct ProductJob: ~Copyable, ParallelJob {
     enum Source<Panels> {
         case packed(Panels)
-        /// Each task packs its share. At most one of the factors is so.
+        /// Packed by each task, its share only. At most one factor may be stored.
         case stored(FactorPart)
     }
 
-    /// The matrix or row to which the product is added.
+    /// The matrix or row that is added to the product.
     enum Addend {
         case nothing, result
-        /// A row of the result's columns, to each of its rows.
+        /// A row that is added to each row of the result.
         case row(UnsafeMutablePointer<Float>)
 
-        /// The addend of the product's columns from `column` on.
+        /// Returns the addend of the product's columns from `column` on.
         func moved(_ column: Int) -> Addend {
             if case .row(let row) = self { .row(row + column) } else { self }
         }
@@ -29,10 +29,10 @@ struct ProductJob: ~Copyable, ParallelJob {
     let depth: Int
     let addend: Addend
     let cut: ProductCut
-    /// Floats for `memorySize(cut)`.
+    /// Memory for `memorySize(cut)` floats.
     let memory: UnsafeMutablePointer<Float>
     let kernels: ProcessorKernels
-    /// The first task that nobody has begun.
+    /// The first task that no thread has started.
     private let next = Atomic<Int>(0)
 
     private var rowTasks: Int {
@@ -44,17 +44,17 @@ struct ProductJob: ~Copyable, ParallelJob {
 
     private var columnTasks: Int { result.columns.groups(of: cut.columnGroup) }
 
-    /// Floats of memory that the tasks need: two shares for each that runs.
+    /// Floats of memory needed by the tasks: two shares for each running task.
     static func memorySize(_ cut: ProductCut) -> Int { 2 * cut.slots * cut.shareSize }
 
-    /// Each task has a slot of memory of its own.
+    /// Each task has its own slot of memory.
     var tasks: Int { min(cut.slots, blocks) }
     private var blocks: Int { rowTasks * columnTasks }
 
     /// Multiplies blocks until none is left.
     ///
-    /// While a block is multiplied, the next one's share is packed, some of it after each panel. The kernel fetches from memory what
-    /// is packed or multiplied next: waiting for it took a tenth of the time where factors are larger than the caches.
+    /// While a block is multiplied, the share of the next block is packed, a part after each panel. The kernel prefetches what is
+    /// packed or multiplied next; waiting for memory took a tenth of the time where factors exceed the caches.
     func run(_ slot: Int) {
         guard var block = claim() else { return }
         var share = memory + 2 * slot * cut.shareSize, other = share + cut.shareSize
@@ -71,7 +71,7 @@ struct ProductJob: ~Copyable, ParallelJob {
         }
     }
 
-    /// A task's part of the result, and a part of the depth.
+    /// A task's part of the result and of the depth.
     private struct Block {
         let task: Int
         let rows, columns, depth: Range<Int>
@@ -95,7 +95,7 @@ struct ProductJob: ~Copyable, ParallelJob {
             depth: first..<min(first + ProcessorBackend.blockDepth, depth))
     }
 
-    /// The packing of a block's share of a stored factor; `nil` if both are packed.
+    /// Returns how to pack a block's share of a stored factor; `nil` if both factors are packed.
     private func packing(_ block: Block, _ share: UnsafeMutablePointer<Float>) -> SharePacking? {
         if case .stored(let part) = left {
             return SharePacking(
@@ -119,13 +119,13 @@ struct ProductJob: ~Copyable, ParallelJob {
     }
 
     /// - Parameters:
-    ///   - share: the block's share of a stored factor, packed.
-    ///   - packing: that of the block `next`.
+    ///   - share: the block's packed share of a stored factor.
+    ///   - packing: the packing of the share of block `next`.
     private func multiply(
         _ block: Block, _ share: UnsafeMutablePointer<Float>, before next: Block?, meanwhile packing: inout SharePacking?
     ) {
         let leftPanels: LeftPanels, panels: Range<Int>, rightPanels: RightPanels
-        // Where the block begins: a share is there for the block alone.
+        // First row, column and depth of the block; a share contains only the block and starts at 0.
         var row = 0, column = 0, leftDepth = 0, rightDepth = 0
         switch left {
         case .packed(let all):
@@ -162,7 +162,7 @@ struct ProductJob: ~Copyable, ParallelJob {
                     ahead = following
                     ahead.start += depth * (panel - panels.lowerBound) / panels.count * width
                 } else {
-                    // The next panel of the left factor, or what lies behind the last one.
+                    // The next panel of the left factor, or what follows the last one.
                     ahead = ContourAhead(
                         start: factor + rows.count * depth, panel: depth / ProcessorKernels.leftRun * width, run: width)
                 }
@@ -176,7 +176,7 @@ struct ProductJob: ~Copyable, ParallelJob {
         }
     }
 
-    /// The addend of a block's columns from `column` on, whose result begins at `start`.
+    /// Returns the addend of a block's columns from `column` on, whose result begins at `start`.
     private func addend(_ block: Block, column: Int, result start: UnsafeMutablePointer<Float>) -> ContourAddend {
         if block.depth.lowerBound > 0 { return ContourAddend(start: start, stride: result.stride) }
         return switch addend {
@@ -186,7 +186,7 @@ struct ProductJob: ~Copyable, ParallelJob {
         }
     }
 
-    /// The panels of a packed right factor from a column of a block on, which no cache may have yet.
+    /// Returns the panels of a packed right factor from a column of a block on, which may be in no cache yet.
     private func ahead(_ block: Block, _ column: Int) -> ContourAhead? {
         guard case .packed(let panels) = right else { return nil }
         return ContourAhead(

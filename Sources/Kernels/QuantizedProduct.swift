@@ -2,15 +2,16 @@ internal import CKernels
 public import Parallel
 
 extension ProcessorBackend {
-    /// `result ≈ left * right`, or `result += …` with `adding`, by integers of 8 bits: those of `right`, and of `left`,
+    /// `result ≈ left * right`, or `result += …` with `adding`, in 8-bit integers: those of `right` and those of each row of
+    /// `left`,
     ///
     ///     q = round(127 x / m),  scale = m / 127      m: the largest magnitude of x's row
     ///
-    /// with ties to even. Their products are summed without rounding; the sum times the row's scale, then times the
-    /// column's, is the element. A row that is not finite becomes NaN; one whose magnitudes are below 1e-30 counts as zero.
+    /// rounded to nearest, ties to even. Products of integers are summed exactly; the sum times the row's scale and the column's
+    /// scale is the element. A row that is not finite becomes NaN; a row whose magnitudes are all below 1e-30 counts as zero.
     ///
-    /// `left` is [m, k], `right` [k, n], `result` [m, n]; `result` must not overlap `left`. An element's bits depend on its
-    /// row of `left`, its column of `right` and what it is added to, and on nothing else: not on the processor either.
+    /// `left` is [m, k], `right` [k, n] and `result` [m, n]; `result` must not overlap `left`. The bits of an element depend only
+    /// on its row of `left`, its column of `right` and what it is added to, and not on the processor.
     public func multiply(_ left: Matrix, _ right: QuantizedMatrix, into result: Matrix, adding: Bool = false) {
         precondition(
             left.rows == result.rows && right.columns == result.columns && left.columns == right.rows,
@@ -33,8 +34,8 @@ extension ProcessorBackend {
     }
 }
 
-/// A left factor as bytes in the kernel's order: panels of up to `kernels.rows` rows, in each of them, for every
-/// `ByteKernels.leftRun` of the depth, that run of each row. The scales of the rows are before it.
+/// A left factor as bytes in the kernel's order: panels of up to `kernels.rows` rows, each holding, for every `ByteKernels.leftRun`
+/// steps of the depth, that run of each row. The scales of the rows come first.
 private struct ByteRows {
     let scales: UnsafeMutablePointer<Float>
     let bytes: UnsafeMutablePointer<UInt8>
@@ -52,20 +53,20 @@ private struct ByteRows {
         panels = (rows + kernels.rows - 1) / kernels.rows
     }
 
-    /// As equal as can be, like those of `LeftPanels`.
+    /// Returns the rows of a panel; panels are as equal as possible, like those of `LeftPanels`.
     func rows(_ panel: Int) -> Range<Int> { rows * panel / panels..<rows * (panel + 1) / panels }
 
     func panel(row: Int) -> UnsafeMutablePointer<UInt8> { bytes + row * Self.extent(depth, kernels) }
 
-    /// Bytes of a run of a row.
+    /// Bytes in a run of one row.
     var run: Int { ByteKernels.leftRun * kernels.width }
 
-    /// Bytes of a row, filled up to whole runs.
+    /// Bytes of a row, rounded up to whole runs.
     static func extent(_ depth: Int, _ kernels: ByteKernels) -> Int {
         (depth + ByteKernels.leftRun - 1) / ByteKernels.leftRun * ByteKernels.leftRun * kernels.width
     }
 
-    /// Floats of all: what follows the scales starts a line of the cache.
+    /// Total size in floats; the bytes after the scales start on a cache line.
     static func size(rows: Int, depth: Int, _ kernels: ByteKernels) -> Int {
         scaleCount(rows) + rows * extent(depth, kernels) / 4
     }
@@ -73,12 +74,12 @@ private struct ByteRows {
     private static func scaleCount(_ rows: Int) -> Int { (rows + 15) / 16 * 16 }
 }
 
-/// Rows of floats that become bytes, cut by panels.
+/// Conversion of rows of floats to bytes, split by panels.
 private struct QuantizingJob: ParallelJob {
     let source: Matrix
     let target: ByteRows
 
-    /// Values that are worth a task of their own.
+    /// Number of values that make a task worth starting.
     private static let leastValues = 1 << 15
 
     private var panelsPerTask: Int { max(1, Self.leastValues / (target.depth * target.kernels.rows)) }
@@ -97,8 +98,7 @@ private struct QuantizingJob: ParallelJob {
     }
 }
 
-/// A product of bytes, cut into tasks: groups of left panels times groups of right ones. The whole depth is in each of
-/// them.
+/// A product of bytes, split into tasks: groups of left panels times groups of right panels. Each task covers the whole depth.
 private struct QuantizedProductJob: ParallelJob {
     let left: ByteRows
     let right: QuantizedMatrix
@@ -108,9 +108,9 @@ private struct QuantizedProductJob: ParallelJob {
     let leftGroup, rightGroup: Int
 
     private static let tasksPerThread = 8
-    /// Below this many multiplications a task is not worth handing out.
+    /// Number of multiplications below which a task is not worth starting.
     private static let leastWork = 1 << 20
-    /// Left rows of a task: they stay in the second cache.
+    /// Left rows in a task; they stay in the second-level cache.
     private static let groupRows = 128
 
     init(_ left: ByteRows, _ right: QuantizedMatrix, into result: Matrix, adding: Bool, threads: Int) {
@@ -145,25 +145,32 @@ private struct QuantizedProductJob: ParallelJob {
     }
 }
 
-/// The right factor of products of bytes: a matrix of weights as integers of 8 bits and a scale for each column,
+/// The right factor of 8-bit products: a matrix of weights as 8-bit integers with a scale for each column,
 ///
 ///     q = round(127 x / m),  scale = m / 127      m: the largest magnitude of x's column
 ///
-/// with ties to even. A column that is not finite makes NaN of its part of every product; one whose magnitudes are below
-/// 1e-30 counts as zero. A quarter of the matrix's memory.
+/// rounded to nearest, ties to even. It takes a quarter of the memory of the matrix. A column that is not finite makes its part of
+/// every product NaN; a column whose magnitudes are all below 1e-30 counts as zero.
+///
+/// ```swift
+/// let quantized = QuantizedMatrix(weights, pool: pool)
+/// backend.multiply(left, quantized, into: result)
+/// ```
 public final class QuantizedMatrix: @unchecked Sendable {
+    /// Shape of the factor.
     public let rows, columns: Int
     let kernels: ByteKernels
-    /// Panels of `kernels.columns` columns, in each of them for every four rows those of each column. The last rows and
-    /// columns are filled up with zeros.
+    /// Panels of `kernels.columns` columns, each holding, for every four rows, those of each column. The last rows and columns are
+    /// padded with zeros.
     private let values: FloatBuffer
-    /// The scale of each of the panels' columns, and -128 times the sum of its integers.
+    /// For each column of the panels, its scale, and -128 times the sum of its integers.
     private let scaleBuffer, correctionBuffer: FloatBuffer
 
-    /// The deepest product whose sums fit 32 bits for certain.
+    /// The greatest depth at which sums are certain to fit 32 bits.
     static let mostRows = 1 << 16
 
-    /// - Parameter kernels: one of `ByteKernels.available`.
+    /// Quantizes a matrix.
+    /// - `kernels`: one of `ByteKernels.available`.
     public init(_ matrix: Matrix, pool: ThreadPool, kernels: ByteKernels = .fastest) {
         precondition(matrix.rows <= Self.mostRows, "\(matrix.rows) rows in a matrix of bytes")
         rows = matrix.rows
@@ -177,6 +184,7 @@ public final class QuantizedMatrix: @unchecked Sendable {
     }
 
     var memory: UnsafeMutablePointer<Float> { values.start }
+    /// Size in bytes.
     public var bytes: Int { values.bytes + scaleBuffer.bytes + correctionBuffer.bytes }
 
     var panels: Int { (columns + kernels.columns - 1) / kernels.columns }
@@ -197,7 +205,7 @@ public final class QuantizedMatrix: @unchecked Sendable {
         let width = kernels.columns, first = index * width
         let source = matrix.columns(first..<min(first + width, columns))
         let target = panel(index), scales = scales(index), corrections = corrections(index)
-        // First the columns' magnitudes: NaN and infinity are above all others as they are in order of their bits.
+        // First the columns' magnitudes: in the order of their bits, NaN and infinity are above all other numbers.
         for row in 0..<rows {
             let values = source.row(row)
             for column in 0..<source.columns {
@@ -210,7 +218,7 @@ public final class QuantizedMatrix: @unchecked Sendable {
             let inverse = magnitude >= Float(CONTOUR_LEAST_MAGNITUDE) ? 127 / magnitude : 0
             var sum: Int32 = 0
             for row in 0..<rows {
-                // 1.5 * 2^23: adding it rounds, and leaves the integer in the lowest bits.
+                // Adding 1.5 * 2^23 rounds and leaves the integer in the lowest bits.
                 let shifted = source.row(row)[column] * inverse + 12_582_912
                 let value = Int8(truncatingIfNeeded: shifted.bitPattern)
                 target[(row / 4 * width + column) * 4 + row % 4] = value
@@ -222,22 +230,27 @@ public final class QuantizedMatrix: @unchecked Sendable {
     }
 }
 
-/// The innermost loops of products of bytes, as fast as the processor allows. All compute the same bits.
+/// The innermost loops of 8-bit products for one kind of processor. All kinds compute the same bits.
+///
+/// ```swift
+/// print(ByteKernels.fastest.name)
+/// ```
 public struct ByteKernels: @unchecked Sendable {
     private let title: UnsafePointer<CChar>
-    /// The size of the largest tile.
+    /// Size of the largest tile.
     let rows, columns: Int
-    /// Bytes of a value of the left factor.
+    /// Bytes of one value of the left factor.
     let width: Int
     let multiply: ContourByteTile
     let quantize: ContourQuantize
 
+    /// Name of the instruction set.
     public var name: String { String(cString: title) }
 
-    /// Along the depth: the values of a row that lie side by side in a packed left factor.
+    /// Number of values of a row that lie side by side in a packed left factor, along the depth.
     static let leftRun = Int(CONTOUR_BYTE_RUN)
 
-    /// The kernels that this processor runs, the fastest first.
+    /// The kernels that run on this processor, fastest first.
     public static let available: [ByteKernels] = {
         let most = 8
         return withUnsafeTemporaryAllocation(of: ContourByteKernels.self, capacity: most) { space in
@@ -250,5 +263,6 @@ public struct ByteKernels: @unchecked Sendable {
         }
     }()
 
+    /// The fastest kernels that run on this processor.
     public static let fastest = available[0]
 }

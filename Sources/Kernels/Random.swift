@@ -1,8 +1,12 @@
 internal import Glibc
 
-/// SplitMix64 (Steele, Lea and Flood 2014): spreads a seed or a counter over 64 bits.
+/// SplitMix64 (Steele, Lea and Flood 2014), which spreads a seed or a counter over 64 bits.
+///
+/// ```swift
+/// let bits = SplitMix64.mix(42)
+/// ```
 public enum SplitMix64 {
-    /// The finaliser: a bijection of 64-bit numbers in which each input bit changes half of the output's.
+    /// Returns the finaliser of a number: a bijection on 64 bits in which each input bit flips half of the output bits on average.
     @inlinable @inline(__always)
     public static func mix(_ value: UInt64) -> UInt64 {
         var bits = value &+ 0x9E37_79B9_7F4A_7C15
@@ -12,11 +16,17 @@ public enum SplitMix64 {
     }
 }
 
-/// xoshiro256** 1.0 (Blackman and Vigna 2018). The same seed and stream give the same numbers on every machine.
+/// The generator xoshiro256** 1.0 (Blackman and Vigna 2018). The same seed and stream give the same numbers on every machine.
+///
+/// ```swift
+/// var random = Random(seed: 1, stream: "example")
+/// let number = random.uniform()
+/// ```
 public struct Random: RandomNumberGenerator, Sendable {
     private var state: (UInt64, UInt64, UInt64, UInt64)
 
-    /// - Parameter stream: a name for what the numbers are for; different names give independent streams of one seed.
+    /// Creates a generator.
+    /// - `stream`: a name for the purpose of the numbers; different names give independent streams of one seed.
     public init(seed: UInt64, stream: StaticString = "") {
         var key = SplitMix64.mix(seed)
         stream.withUTF8Buffer { name in
@@ -25,7 +35,7 @@ public struct Random: RandomNumberGenerator, Sendable {
         self.init(key: key)
     }
 
-    /// A numbered stream of a seed: one for each shard, say.
+    /// Creates a numbered stream of a seed, one for each shard for example.
     public init(seed: UInt64, stream: StaticString, number: Int) {
         var parent = Random(seed: seed, stream: stream)
         self.init(key: SplitMix64.mix(parent.next() ^ UInt64(bitPattern: Int64(number))))
@@ -39,6 +49,7 @@ public struct Random: RandomNumberGenerator, Sendable {
         )
     }
 
+    /// Returns 64 random bits.
     public mutating func next() -> UInt64 {
         let product = state.1 &* 5
         let result = (product << 7 | product >> 57) &* 9
@@ -52,15 +63,15 @@ public struct Random: RandomNumberGenerator, Sendable {
         return result
     }
 
-    /// Uniform in 0 ..< 1, with 53 random bits.
+    /// Returns a number uniform in 0 ..< 1, with 53 random bits.
     public mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
 
-    /// Uniform in `range`.
+    /// Returns a number uniform in `range`.
     public mutating func uniform(in range: Range<Double>) -> Double {
         range.lowerBound + (range.upperBound - range.lowerBound) * uniform()
     }
 
-    /// Uniform in 0 ..< `bound`, without bias (Lemire 2019).
+    /// Returns an integer uniform in 0 ..< `bound`, without bias (Lemire 2019).
     public mutating func below(_ bound: Int) -> Int {
         precondition(bound > 0)
         let bound = UInt64(bound)
@@ -70,13 +81,12 @@ public struct Random: RandomNumberGenerator, Sendable {
         }
     }
 
-    /// Standard normal, by Box and Muller's transform.
+    /// Returns a standard normal number (Box and Muller's transform).
     public mutating func normal() -> Double {
         (-2 * log(1 - uniform())).squareRoot() * cos(2 * Double.pi * uniform())
     }
 
-    /// Puts the elements in random order (Fisher and Yates). Inlined, because a generic swap that is not specialised
-    /// allocates memory.
+    /// Shuffles an array (Fisher and Yates). Inlined, because an unspecialised generic swap allocates memory.
     @inlinable
     public mutating func shuffle<Element>(_ elements: inout [Element]) {
         for last in stride(from: elements.count - 1, to: 0, by: -1) {

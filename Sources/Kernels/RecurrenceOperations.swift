@@ -1,7 +1,7 @@
 internal import CKernels
 internal import Parallel
 
-// Recurrences of single units over all steps of a window, cut by sequences and runs of units for the threads.
+// Recurrences of single units over all steps of a window, split among the threads by sequences and runs of units.
 extension ProcessorBackend {
     public func qrnn(gates: Matrix, bias: Matrix, factors: Matrix?, share: Float, cells: Matrix, outputs: Matrix?) {
         var job = Recurrence(gates: gates, bias: bias, scale: share, cells: cells, kernel: kernels.forwardQRNN)
@@ -38,11 +38,11 @@ extension ProcessorBackend {
     }
 }
 
-/// The steps of all sequences. A task is a run of units of one sequence, which no other run has to do with.
+/// The steps of all sequences. A task is a run of units of one sequence, which is independent of all others.
 private struct Recurrence: ParallelJob {
     let gates, bias: Matrix
     let scale: Float
-    /// [rows + batch, size], beginning with the cells before the first step.
+    /// Cells, [rows + batch, size], beginning with those before the first step.
     let cells: Matrix
     let kernel: ContourRecur
     var isGated = false
@@ -52,7 +52,7 @@ private struct Recurrence: ParallelJob {
     init(gates: Matrix, bias: Matrix, scale: Float, cells: Matrix, kernel: @escaping ContourRecur) {
         (self.gates, self.bias, self.scale, self.cells, self.kernel) = (gates, bias, scale, cells, kernel)
         batch = cells.rows - gates.rows
-        // Long runs lie best in memory, but there must be tasks for all threads.
+        // Long runs make better use of memory, but there must be tasks for all threads.
         let size = cells.columns, wanted = (batch * size / 64 + 15) / 16 * 16
         unitsOfTask = min(max(64, wanted), Int(CONTOUR_RECURRENCE_UNITS))
         tasksOfSequence = size.groups(of: unitsOfTask)
@@ -63,7 +63,7 @@ private struct Recurrence: ParallelJob {
     func run(_ task: Int) {
         let sequence = task / tasksOfSequence
         let units = cells.columns.group(task % tasksOfSequence, of: unitsOfTask), first = units.lowerBound
-        /// The first number of the run in a matrix, if there is one, and the way to the next step's.
+        /// Returns the address of the run's first number in a matrix, if there is one, and the distance to the next step.
         func place(_ matrix: Matrix?) -> (start: UnsafeMutablePointer<Float>?, step: Int) {
             guard let matrix else { return (nil, 0) }
             return (matrix.row(sequence) + first, batch * matrix.stride)

@@ -1,22 +1,28 @@
 public import Parallel
 
-/// Solves (A^T W A + P) R = A^T W T, P diagonal, by conjugate gradients, preconditioned by the diagonal (Hestenes and Stiefel
-/// 1952), for all columns of T at once: each column has its own step lengths.
+/// Weighted ridge regression: solves (A^T W A + P) R = A^T W T with diagonal W and P by conjugate gradients, preconditioned by the
+/// diagonal (Hestenes and Stiefel 1952). All columns of T are solved at once, each with its own step lengths.
+///
+/// ```swift
+/// let regression = RidgeRegression(
+///     sparse, weights: rowWeights, penalties: penalties, steps: 50, tolerance: 1e-4, pool: pool)
+/// let solution = regression.solve(targets)
+/// ```
 public struct RidgeRegression {
     private let matrix, transpose: SparseMatrix
     private let weights, penalties: [Float]
-    /// One over the diagonal of A^T W A + P.
+    /// 1 / the diagonal of A^T W A + P.
     private let inverse: [Float]
     private let steps: Int
     private let tolerance: Double
     private let pool: ThreadPool
     private var unknowns: Int { transpose.rows }
 
-    /// - Parameters:
-    ///   - matrix: A, [rows, unknowns].
-    ///   - weights: the diagonal of W, [rows].
-    ///   - penalties: the diagonal of P, [unknowns].
-    ///   - steps: at most; they end when the residual is `tolerance` of what it was.
+    /// Prepares the system.
+    /// - `matrix`: A, [rows, unknowns].
+    /// - `weights`: the diagonal of W, [rows].
+    /// - `penalties`: the diagonal of P, [unknowns].
+    /// - `steps`: maximum number of iterations; they stop when the residual has fallen to `tolerance` times its start.
     public init(
         _ matrix: SparseMatrix, weights: [Float], penalties: [Float], steps: Int, tolerance: Double, pool: ThreadPool
     ) {
@@ -30,7 +36,7 @@ public struct RidgeRegression {
         self.pool = pool
     }
 
-    /// R, [unknowns, width], for targets T, [rows, width].
+    /// Returns R [unknowns, width] for targets T [rows, width].
     public func solve(_ targets: Matrix) -> FloatBuffer {
         let width = targets.columns, size = unknowns * width
         let solution = FloatBuffer(count: size), residual = FloatBuffer(count: size)
@@ -85,7 +91,7 @@ public struct RidgeRegression {
         }
     }
 
-    /// Calls `body` with where each unknown's row starts.
+    /// Calls `body` with the first index of each unknown's row.
     private func forEachRow(_ width: Int, _ body: (Int) -> Void) {
         let chunk = 1024
         pool.forEach((unknowns + chunk - 1) / chunk) { piece in
@@ -93,7 +99,7 @@ public struct RidgeRegression {
         }
     }
 
-    /// For each column the scalar product of two matrices' columns: sums of pieces, added in the pieces' order.
+    /// Returns the scalar product of each column of two matrices. Sums of pieces are added in the order of the pieces.
     private func products(_ a: FloatBuffer, _ b: FloatBuffer, _ width: Int) -> [Double] {
         let chunk = 4096, pieces = (unknowns + chunk - 1) / chunk
         var partials = [Double](repeating: 0, count: pieces * width)

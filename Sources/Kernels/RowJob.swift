@@ -1,6 +1,6 @@
 internal import Parallel
 
-/// Rows of matrices, each computed by itself, so many to a task that it is worth handing out.
+/// A job that computes each row of matrices independently, with enough rows in a task to make it worth starting.
 protocol RowJob: ParallelJob {
     var rows: Int { get }
     var columns: Int { get }
@@ -15,7 +15,7 @@ extension RowJob {
     func run(_ task: Int) { for row in rows.group(task, of: rowsPerTask) { run(row: row) } }
 }
 
-/// The elements of two matrices of one shape, in runs that are worth handing out.
+/// A job over the elements of two matrices of one shape, in runs that are worth a task.
 protocol PairJob: ParallelJob {
     var source: Matrix { get }
     var target: Matrix { get }
@@ -40,18 +40,18 @@ extension PairJob {
     }
 }
 
-/// Rows of matrices that are also summed: gradients of what belongs to the columns. The rows come in groups, whose number does not
-/// depend on that of the threads, and sums of the groups are added in their order.
+/// A job over rows whose results are also summed, such as gradients of parameters that belong to columns. Rows form groups, whose
+/// number does not depend on the number of threads; sums of groups are added in order.
 protocol SummedRowJob {
     var rows: Int { get }
     var columns: Int { get }
 
-    /// Computes a row, and adds to the sums of its group: [columns], or [2 columns] with two targets.
+    /// Computes a row and adds to the sums of its group: [columns], or [2 columns] if there are two targets.
     func run(row: Int, sums: UnsafeMutablePointer<Float>)
 }
 
 extension ProcessorBackend {
-    /// Runs a job, and adds its sums to `target`, and the second half of them to `second`: [columns] each.
+    /// Runs a job and adds its sums to `target`, and the second half of them, if any, to `second`: [columns] each.
     func run(_ job: some SummedRowJob, addingTo target: UnsafeMutablePointer<Float>, _ second: UnsafeMutablePointer<Float>? = nil) {
         let width = (second == nil ? 1 : 2) * job.columns, height = max(32, 8192 / max(1, job.columns))
         let partials = Matrix(scratch(job.rows.groups(of: height) * width), rows: job.rows.groups(of: height), columns: width)
@@ -63,9 +63,9 @@ extension ProcessorBackend {
 
 private struct SummedGroups<Job: SummedRowJob>: ParallelJob {
     let job: Job
-    /// Rows of a group.
+    /// Rows in a group.
     let height: Int
-    /// [groups, sums]
+    /// Partial sums, [groups, sums].
     let partials: Matrix
 
     var tasks: Int { partials.rows }
@@ -77,7 +77,7 @@ private struct SummedGroups<Job: SummedRowJob>: ParallelJob {
     }
 }
 
-/// Adds the rows of a matrix, in their order, to `target` [columns].
+/// Adds the rows of a matrix, in order, to `target` [columns].
 struct PartialSums: ParallelJob {
     let partials: Matrix
     let target: UnsafeMutablePointer<Float>

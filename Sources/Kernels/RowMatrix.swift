@@ -1,22 +1,29 @@
 internal import Glibc
 internal import Parallel
 
-/// Owned memory for rows of floats, [count, dimension], zero at first.
+/// Owned, zeroed memory for rows of floats, [count, dimension].
 ///
-/// Pages that nobody touches cost nothing, so a matrix with a row for every word of a vocabulary takes memory only for
-/// the words that get a vector. Threads may write different rows at once; whoever shares the object sees to that.
+/// Untouched pages cost nothing, so a matrix with a row for every word of a vocabulary takes memory only for words that get a
+/// vector. Threads may write different rows at once; the callers make sure that the rows differ.
+///
+/// ```swift
+/// let table = RowMatrix(count: 50_000, dimension: 300)
+/// table.row(7).copy(from: vector)
+/// ```
 public final class RowMatrix: @unchecked Sendable {
+    /// Number of rows.
     public let count: Int
+    /// Number of columns.
     public let dimension: Int
     private let start: UnsafeMutablePointer<Float>
 
-    /// For sizes of this process's own: ends it if the system gives no memory.
+    /// Allocates memory for sizes that this process has chosen; ends the process if the system has none.
     public init(count: Int, dimension: Int) {
         guard let start = Self.memory(count, dimension) else { endForWant(of: "memory for \(count) vectors of \(dimension) numbers") }
         (self.count, self.dimension, self.start) = (count, dimension, start)
     }
 
-    /// Takes memory for a count that a file claims: `nil` if there is none.
+    /// Allocates memory for a count that a file claims; returns `nil` if the system has none.
     public init?(claimed count: Int, dimension: Int) {
         guard let start = Self.memory(count, dimension) else { return nil }
         (self.count, self.dimension, self.start) = (count, dimension, start)
@@ -31,10 +38,10 @@ public final class RowMatrix: @unchecked Sendable {
 
     deinit { free(start) }
 
-    /// All rows, [count, dimension]. Valid as long as this object.
+    /// All rows, [count, dimension]. Valid as long as this object lives.
     public var matrix: Matrix { Matrix(start, rows: count, columns: dimension) }
 
-    /// Row `index`, [1, dimension]. Valid as long as this object.
+    /// Returns row `index`, [1, dimension], valid as long as this object lives.
     public func row(_ index: Int) -> Matrix {
         precondition(index >= 0 && index < count)
         return Matrix(start + index * dimension, rows: 1, columns: dimension)

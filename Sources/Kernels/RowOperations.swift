@@ -241,21 +241,25 @@ extension ProcessorBackend {
     }
 }
 
-/// The positions of a Transformer (Vaswani et al. 2017, section 3.5).
+/// Positions of a Transformer (Vaswani et al. 2017, section 3.5).
+///
+/// ```swift
+/// let position = Sinusoid.value(3, 0, of: 512)
+/// ```
 @_spi(HostMemory) public enum Sinusoid {
-    /// Returns the position of step `step` in column `column`: in even columns sin(step / 10000^(column / columns)), and in odd ones
-    /// the cosine of the angle of the column before.
+    /// Returns the position of step `step` in column `column`: sin(step / 10000^(column / columns)) in even columns, and in odd
+    /// ones the cosine of the angle of the column before.
     public static func value(_ step: Int, _ column: Int, of columns: Int) -> Double {
         let angle = Double(step) * exp(-log(10000) * Double(column / 2 * 2) / Double(columns))
         return column % 2 == 0 ? sin(angle) : cos(angle)
     }
 }
 
-/// The cutting of long runs of floats for several threads: into at most `blocks` pieces, by their length alone.
+/// Splitting of long runs of floats among threads: into at most `blocks` pieces that depend only on the length.
 enum Reduction {
     static let blocks = 256
 
-    /// Elements in a block, a multiple of 16: at least 8,192.
+    /// Returns the number of elements in a block: at least 8,192, and a multiple of 16.
     static func blockSize(_ count: Int) -> Int { max(8192, ((count + blocks - 1) / blocks + 15) / 16 * 16) }
 
     static func blockCount(_ count: Int) -> Int { (count + blockSize(count) - 1) / blockSize(count) }

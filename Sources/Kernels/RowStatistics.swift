@@ -1,7 +1,7 @@
-// Small operations on rows in the memory of the host, one thread each: what tables of word vectors are measured by, and what
-// is done to single vectors.
+// Small operations on rows in the host's memory, on one thread: measurements of tables of word vectors, and changes of single
+// vectors.
 extension Matrix {
-    /// The elements, row after row.
+    /// The elements in row order.
     public var values: [Float] {
         [Float](unsafeUninitializedCapacity: rows * columns) { values, count in
             count = rows * columns
@@ -26,15 +26,15 @@ extension Matrix {
         return true
     }
 
-    /// The Euclidean norm of the first row; NaN or infinity if an element is.
+    /// Euclidean norm of the first row; not finite if an element is not.
     public var norm: Double { Vector.norm(start, count: columns) }
 
-    /// Multiplies all elements.
+    /// Multiplies all elements by `factor`.
     public func scale(by factor: Float) {
         for index in 0..<rows { Vector.scale(row(index), by: factor, count: columns) }
     }
 
-    /// Draws a direction for each row, uniform on the unit sphere.
+    /// Fills each row with a direction uniform on the unit sphere.
     public func fillWithDirections(_ random: inout Random) {
         for index in 0..<rows {
             let row = row(index)
@@ -43,8 +43,8 @@ extension Matrix {
         }
     }
 
-    /// Makes each row a unit vector; with a mean, [columns], the unit vector of what is left of that without the mean. Rows of
-    /// zeros stay as they are, and rows that hold NaN or infinity.
+    /// Scales each row to unit norm. If a mean [columns] is given, it is then subtracted, and the rest scaled to unit norm again.
+    /// Rows that are zero or not finite are left alone.
     public func normalize(less mean: [Float]? = nil) {
         precondition(mean.map { $0.count == columns } ?? true)
         for index in 0..<rows {
@@ -55,8 +55,8 @@ extension Matrix {
         }
     }
 
-    /// Replaces a unit vector, [1, columns], by that of (1 - share) v + share r, r being a unit vector of random signs that the seed
-    /// decides.
+    /// Replaces a unit vector v [1, columns] by the unit vector of (1 - share) v + share r, where r is a unit vector whose signs
+    /// are random and determined by the seed.
     public func mixSigns(seed: UInt64, share: Float) {
         var random = Random(seed: seed, stream: "signs"), bits: UInt64 = 0
         let part = share / Float(columns).squareRoot(), row = row(0)
@@ -68,7 +68,7 @@ extension Matrix {
         Vector.normalize(row, count: columns)
     }
 
-    /// The mean of the rows `ids`, [columns]; zeros for no rows.
+    /// Returns the mean of the rows `ids`, [columns]; zeros if there are no rows.
     public func mean(of ids: some Collection<Int>) -> [Float] {
         var sums = [Double](repeating: 0, count: columns)
         for id in ids {
@@ -79,7 +79,7 @@ extension Matrix {
         return sums.map { Float($0 / Double(max(1, ids.count))) }
     }
 
-    /// The mean of the unit vectors of the rows `ids`, [columns], and the mean norm; rows of zeros do not count.
+    /// Returns the mean of the unit vectors of the rows `ids`, [columns], and the mean norm. Rows of zeros are left out.
     public func meanDirection(of ids: some Collection<Int>) -> (direction: [Double], norm: Double) {
         var sums = [Double](repeating: 0, count: columns), norms = 0.0, count = 0
         for id in ids {
@@ -93,14 +93,14 @@ extension Matrix {
         return (sums.map { $0 / Double(max(1, count)) }, norms / Double(max(1, count)))
     }
 
-    /// The cosine of the angle between the first row and a vector, [columns]; 0 if one of them is zero.
+    /// Returns the cosine of the angle between the first row and a vector [columns]; 0 if one is zero.
     public func cosine(_ vector: [Float]) -> Double {
         precondition(vector.count == columns)
         return Vector.cosine(vector, start, count: columns)
     }
 
-    /// The cosine of the first rows of two matrices after a mean, [columns], is taken from their unit vectors; 0 if nothing is
-    /// left of one.
+    /// Returns the cosine between the first rows of two matrices, after `mean` [columns] is subtracted from their unit vectors; 0
+    /// if nothing remains of one.
     public func cosine(_ other: Matrix, less mean: [Float]?) -> Double {
         precondition(other.columns == columns && mean.map { $0.count == columns } ?? true)
         func inverseNorm(_ row: UnsafeMutablePointer<Float>) -> Double {
@@ -116,18 +116,18 @@ extension Matrix {
             squareOne += x * x
             squareTwo += y * y
         }
-        // What is left of a vector that was the mean itself is rounding, which has no direction.
+        // What remains of a vector equal to the mean is rounding error, which has no direction.
         return squareOne > 1e-9 && squareTwo > 1e-9 ? product / (squareOne * squareTwo).squareRoot() : 0
     }
 
-    /// The places of the greatest elements of the first row, from the greatest on, without that at `place`, and how many
-    /// elements are greater than it, or than nothing where it is negative.
-    /// - Parameter count: how many places at most.
+    /// Returns the places of the greatest elements of the first row, in descending order and without `place`, and the number of
+    /// elements greater than the one at `place`, or of all elements above -infinity if `place` is negative.
+    /// - `count`: maximum number of places.
     public func greatest(_ count: Int, except place: Int) -> (places: [Int], greater: Int) {
         precondition(count > 0 && place < columns)
         let own = place >= 0 ? start[place] : -.infinity
         var greater = 0
-        // The best so far in descending order: most elements are turned away by the last.
+        // The best so far in descending order; most elements are rejected by comparison with the last.
         var best: [(value: Float, place: Int)] = []
         for index in 0..<columns where index != place {
             let value = start[index]
@@ -140,10 +140,21 @@ extension Matrix {
     }
 }
 
-/// One vector made of the rows of several matrices: their mean, or the greatest value of each column.
+/// One vector made from the rows of several matrices: their mean, or the maximum of each column.
+///
+/// ```swift
+/// var pool = RowPool(.mean, columns: 512)
+/// pool.add(layers)
+/// let vector = pool.result
+/// ```
 public struct RowPool {
-    /// The way in which rows become one.
+    /// A way to combine rows into one.
+    ///
+    /// ```swift
+    /// let kind = RowPool.Kind.greatest
+    /// ```
     public enum Kind: Sendable {
+        /// The mean of the rows, and the maximum of each column.
         case mean, greatest
     }
 
@@ -152,13 +163,14 @@ public struct RowPool {
     private var greatest: [Float]
     private var sums: [Double]
 
+    /// Creates a pool without rows.
     public init(_ kind: Kind, columns: Int) {
         self.kind = kind
         greatest = [Float](repeating: 0, count: columns)
         sums = [Double](repeating: 0, count: columns)
     }
 
-    /// Takes the rows of `matrix`, [rows, columns].
+    /// Adds the rows of `matrix` [rows, columns].
     public mutating func add(_ matrix: Matrix) {
         precondition(matrix.rows == 0 || matrix.columns == sums.count)
         for index in 0..<matrix.rows {
@@ -172,6 +184,6 @@ public struct RowPool {
         }
     }
 
-    /// The vector that the rows so far become, [columns]; zeros if there were none.
+    /// The vector of the rows added so far, [columns]; zeros if there are none.
     public var result: [Float] { kind == .greatest ? greatest : sums.map { Float($0 / Double(max(1, rows))) } }
 }

@@ -2,11 +2,11 @@ internal import CKernels
 internal import Glibc
 internal import Parallel
 
-// Products that are scored as they are made, a few candidates at a time, and never kept: memory and time of writing and
-// reading them would be more than that of making them.
+// Products that are scored as they are computed, a few candidates at a time, and never stored: writing and reading them would take
+// more time and memory than computing them.
 extension ProcessorBackend {
-    /// The product of each row of `left` with one column of `right`, in the bits that the whole product has.
-    /// - Parameter columns: [rows]; where it is negative, the result is NaN.
+    /// Returns the product of each row of `left` with one column of `right`, equal bit for bit to the element of the whole product.
+    /// - `columns`: a column for each row, [rows]; if negative, the result is NaN.
     public func values(_ left: Matrix, _ right: PackedFactor, at columns: [Int]) -> [Float] {
         let panels = checked(left, right)
         precondition(columns.count == left.rows && columns.allSatisfy { $0 < panels.columns })
@@ -20,7 +20,7 @@ extension ProcessorBackend {
                     guard let tile = tile.baseAddress else { return }
                     for row in task * group..<min((task + 1) * group, left.rows) where columns[row] >= 0 {
                         for first in stride(from: 0, to: panels.depth, by: ProcessorBackend.blockDepth) {
-                            // A row alone lies in a panel as it does in its matrix.
+                            // A row by itself lies in a panel as it does in its matrix.
                             kernels.multiply(
                                 1, panels.width, min(ProcessorBackend.blockDepth, panels.depth - first), left.row(row) + first,
                                 panels.panel(columns[row] / panels.width) + first * panels.width, tile, panels.width, first > 0)
@@ -32,10 +32,9 @@ extension ProcessorBackend {
         }
     }
 
-    /// The scores of all columns of `right` at each row of `left`, added up; see `candidateScores`.
-    /// - Parameters:
-    ///   - targets: [rows]
-    ///   - moments: whether there are to be mean and variance of the values.
+    /// Sums the scores of all columns of `right` for each row of `left`; see `candidateScores`.
+    /// - `targets`: [rows].
+    /// - `moments`: whether to compute mean and variance of the values.
     public func scoreSums(
         _ left: Matrix, _ right: PackedFactor, prior: Matrix, scale: Float, targets: [ScoreTarget], moments: Bool
     ) -> [ScoreSums] {
@@ -50,7 +49,7 @@ extension ProcessorBackend {
                 threads: pool.threads)
             targets.withUnsafeBufferPointer { targets in
                 guard let targets = targets.baseAddress else { return }
-                // Tasks are taken in turns, so that memory is that of some of them.
+                // Tasks run in rounds, so that only some of them hold memory.
                 for first in stride(from: 0, to: job.tasks, by: ScoreJob.most) {
                     let tasks = min(ScoreJob.most, job.tasks - first)
                     let memory = scratch(tasks * job.memory)
@@ -67,7 +66,7 @@ extension ProcessorBackend {
     }
 }
 
-/// A product and the scores of its elements, cut into tasks by rows of the left factor.
+/// A product and the scores of its elements, split into tasks by rows of the left factor.
 private struct ScoreJob {
     let left: Matrix
     let right: RightPanels
@@ -76,16 +75,16 @@ private struct ScoreJob {
     let moments: Bool
     let sums: UnsafeMutablePointer<ScoreSums>
     let kernels: ProcessorKernels
-    /// Rows of a task.
+    /// Rows in a task.
     let rows: Int
 
-    /// Rows of a task, at most: the right factor is read once for all of them.
+    /// Maximum rows in a task: the right factor is read once for all of them.
     static let groupRows = 64
-    /// Columns whose values are there at once: with the rows of a task they stay in the second cache.
+    /// Columns whose values exist at one time: with the rows of a task they fit the second-level cache.
     private static let strip = 1024
-    /// Floats from one row of values to the next: not a power of two, or rows would displace each other from the cache.
+    /// Distance in floats between rows of values: not a power of two, or rows would evict each other from the cache.
     private static let stride = strip + 16
-    /// Tasks that have memory at once.
+    /// Tasks that hold memory at one time.
     static let most = 256
 
     init(
@@ -99,14 +98,14 @@ private struct ScoreJob {
         self.moments = moments
         self.sums = sums
         self.kernels = kernels
-        // Few rows are shared out among the threads all the same.
+        // Few rows are still shared among all threads.
         let shares = (left.rows + threads - 1) / threads
         rows = max(1, min(Self.groupRows, (shares + kernels.rows - 1) / kernels.rows * kernels.rows))
     }
 
     var tasks: Int { (left.rows + rows - 1) / rows }
 
-    /// Floats of scratch memory that a task takes.
+    /// Floats of scratch memory for a task.
     var memory: Int { LeftPanels.size(rows: rows, depth: right.depth) + rows * Self.stride }
 
     func run(_ task: Int, _ targets: UnsafePointer<ScoreTarget>, _ memory: UnsafeMutablePointer<Float>) {
@@ -133,7 +132,7 @@ private struct ScoreJob {
         }
     }
 
-    /// Products with some panels of the right factor.
+    /// Computes products with some panels of the right factor.
     private func multiply(_ left: LeftPanels, _ strip: Range<Int>, into values: UnsafeMutablePointer<Float>) {
         for first in Swift.stride(from: 0, to: left.depth, by: ProcessorBackend.blockDepth) {
             let depth = min(ProcessorBackend.blockDepth, left.depth - first)
@@ -160,18 +159,23 @@ private struct ScoreJob {
     }()
 }
 
-/// Where a target stands among candidates at one position.
+/// The standing of a target among the candidates at one position.
+///
+/// ```swift
+/// let scores = backend.candidateScores(left, weights, prior: prior, targets: [3, 17])
+/// print(scores[0].higherScores + 1)        // rank of the right word
+/// ```
 public struct CandidateScores: Sendable, Equatable {
-    /// Candidates whose value is above the target's.
+    /// Number of candidates whose value is above the target's.
     public let higherValues: Int
-    /// Candidates whose score is above the target's.
+    /// Number of candidates whose score is above the target's.
     public let higherScores: Int
-    /// log p(target) under the softmax over the scores.
+    /// log p(target) under the softmax of the scores.
     public let logProbability: Double
 
-    /// - Parameters:
-    ///   - targetScore: NaN is below all candidates.
-    ///   - count: of all candidates.
+    /// Creates the standing of a target from sums over all candidates.
+    /// - `targetScore`: NaN ranks below all candidates.
+    /// - `count`: number of all candidates.
     public init(_ sums: ScoreSums, targetScore: Double, count: Int) {
         let isNumber = targetScore == targetScore
         higherValues = isNumber ? sums.higherValues : count
@@ -180,35 +184,47 @@ public struct CandidateScores: Sendable, Equatable {
     }
 }
 
-/// The target that candidates are compared with at one position: its score is scale x value + prior, as theirs are.
+/// The target that candidates at one position are compared with. Its score is scale x value + prior, like theirs.
+///
+/// ```swift
+/// let target = ScoreTarget(value: 0.8, prior: -7.5)
+/// ```
 public struct ScoreTarget: Sendable {
+    /// The target's product with the prediction, and its prior.
     public let value, prior: Float
 
+    /// Creates a target.
     public init(value: Float, prior: Float) {
         self.value = value
         self.prior = prior
     }
 
-    /// A score to be compared with, where the target is not among the candidates.
+    /// Creates a score to compare with where the target is not among the candidates.
     public init(score: Float) { self.init(value: 0, prior: score) }
 
-    /// No candidate's score is above this.
+    /// A target above which no candidate scores.
     public static let none = ScoreTarget(score: .infinity)
 }
 
-/// The scores of candidates at one position, added up.
+/// Sums over the scores of candidates at one position.
+///
+/// ```swift
+/// var sums = part
+/// sums.add(otherPart)
+/// print(sums.logTotal)
+/// ```
 public struct ScoreSums: Sendable {
-    /// Candidates whose value, and whose score, is above the target's.
+    /// Numbers of candidates whose value, and whose score, is above the target's.
     public private(set) var higherValues = 0, higherScores = 0
     private var highest = -Double.infinity
-    /// Sums of e^(score - highest), times 1, value and value squared.
+    /// Sums over candidates of e^(score - highest) times 1, the value, and the value squared.
     private var zeroth = 0.0, first = 0.0, second = 0.0
 
-    /// No candidates.
+    /// Creates sums over no candidates.
     public init() {}
 
-    /// Candidates added up by another backend.
-    /// - Parameter sums: of e^(score - highest), times 1, value and value squared.
+    /// Creates sums computed by another backend.
+    /// - `sums`: sums of e^(score - highest) times 1, the value, and the value squared.
     public init(highest: Double, sums: (Double, Double, Double), higherValues: Int, higherScores: Int) {
         self.highest = highest
         (zeroth, first, second) = sums
@@ -234,7 +250,7 @@ public struct ScoreSums: Sendable {
         higherScores = withUnsafeBytes(of: lanes.higher_scores) { $0.bindMemory(to: Int32.self).reduce(0) { $0 + Int($1) } }
     }
 
-    /// Adds other candidates of the same position, whose scores are all `offset` more than they were when they were added up.
+    /// Adds other candidates of the same position, whose scores are greater by `offset` than those that were summed.
     public mutating func add(_ other: ScoreSums, offset: Double = 0) {
         higherValues += other.higherValues
         higherScores += other.higherScores
@@ -247,9 +263,10 @@ public struct ScoreSums: Sendable {
         highest = common
     }
 
-    /// log of the sum of e^score: -infinity of no candidates.
+    /// log of the sum of e^score; -infinity without candidates.
     public var logTotal: Double { highest + log(zeroth) }
-    /// Mean and variance of the values under the softmax over the scores, if they were asked for.
+    /// Mean of the values under the softmax of the scores, if moments were requested.
     public var mean: Double { first / zeroth }
+    /// Variance of the values under the softmax of the scores, if moments were requested.
     public var variance: Double { second / zeroth - mean * mean }
 }

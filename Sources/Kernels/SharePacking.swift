@@ -1,6 +1,6 @@
 internal import CKernels
 
-/// The packing of a task's share of a factor, a little at a time, while another product is computed.
+/// The gradual packing of a task's share of a factor while another product is computed.
 struct SharePacking {
     enum Panels {
         case left(LeftPanels)
@@ -10,7 +10,7 @@ struct SharePacking {
     private let part: FactorPart
     private let panels: Panels
     private let columns: Int
-    /// The part that is packed: panels of a left factor that is stored by rows, or else steps of the depth.
+    /// The part that has been packed: panels of a left factor stored by rows, otherwise steps of the depth.
     private var done = 0
     private var fetched = 0
 
@@ -20,9 +20,9 @@ struct SharePacking {
         columns = kernels.columns
     }
 
-    /// Returns the part that is packed next, if it lies across the factor's rows in memory (processors foresee only what lies
-    /// along them) and was not fetched yet.
-    /// - Parameter runs: along the depth of the product that fetches it.
+    /// Returns the part to be packed next if it lies across the factor's rows in memory and has not been fetched: processors
+    /// prefetch only along rows.
+    /// - Parameter runs: runs along the depth of the product that fetches the part.
     mutating func takeAhead(runs: Int) -> ContourAhead? {
         let depth: Int
         switch panels {
@@ -36,7 +36,7 @@ struct SharePacking {
         return ContourAhead(start: part.start + first * part.stride, panel: columns, run: part.stride)
     }
 
-    /// Goes on until `share` of `shares` are done.
+    /// Packs until `share` of `shares` parts are done.
     mutating func advance(to share: Int, of shares: Int) {
         let end: Int
         switch panels {
@@ -55,7 +55,7 @@ struct SharePacking {
 
     mutating func finish() { advance(to: 1, of: 1) }
 
-    /// Whole runs, but for the last.
+    /// Returns the steps of a share, in whole runs except for the last.
     private static func steps(_ depth: Int, _ share: Int, _ shares: Int) -> Int {
         share == shares ? depth : depth * share / shares / ProcessorKernels.leftRun * ProcessorKernels.leftRun
     }

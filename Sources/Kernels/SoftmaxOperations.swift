@@ -1,35 +1,44 @@
 internal import Glibc
 internal import Parallel
 
-/// A softmax over classes whose logits lie class by class, so that sums over classes are vectors over rows: what goes in, and
-/// the memory of what comes out.
+/// A softmax over classes whose logits are stored class by class, so that sums over classes are vector operations over rows: its
+/// inputs and the memory for its results.
 ///
 ///     p(class | row) = e^(logit + bias) / total,  loss = sum over rows of factor x -log p(target)
+///
+/// ```swift
+/// let memory = Matrix(buffer, rows: 1, columns: SoftmaxPass.memoryCount(rows: states.rows))
+/// let pass = SoftmaxPass(targets: targets, bias: nil, factors: factors, states: states, scaled: scaled, memory: memory)
+/// backend.softmax(logits, pass, loss: loss)
+/// ```
 public struct SoftmaxPass: Sendable {
-    /// Blocks that classes are cut into by their number alone; the blocks' sums are added in order.
+    /// Number of blocks of classes, which depends only on the number of classes; sums of blocks are added in order.
     public static let blocks = 128
 
-    /// [1, classes]: added to the logits of each class; `nil`: nothing.
+    /// Added to the logits of each class, [1, classes]; `nil` adds nothing.
     public var bias: Matrix?
-    /// [rows]: the class of each row's target.
+    /// The class of each row's target, [rows].
     public var targets: Numbers
-    /// True if the targets are not among the classes. `targetLogits` then holds their logits, which count among the others.
+    /// True if the targets are not among the classes; `targetLogits` then holds their logits, which take part in the softmax.
     public var hasOwnTargets = false
-    /// [rows]: what each row counts.
+    /// The factor of each row in the loss, [rows].
     public var factors: Scalars
-    /// [rows, inputs]: the states, and room for each times the factor of its exponentials; without them there is no gradient.
+    /// The states, and room for each state times the factor of its exponentials, [rows, inputs]. Without states there is no
+    /// gradient.
     public var states, scaled: Matrix
-    /// [1, rows] each: the highest logit, the target's, what the exponentials are multiplied by to be gradients
-    /// (factor / total), and the gradient of the target's logit beside that.
+    /// For each row, [1, rows]: the highest logit; the target's logit; what turns exponentials into gradients (factor / total); and
+    /// the additional gradient of the target's logit.
     public let highest, targetLogits, stateFactors, slopes: Matrix
-    /// [blocks, rows], and [rows]: the sums of e^(logit - highest).
+    /// Sums of e^(logit - highest) by block, [blocks, rows].
     public let partials: Matrix
+    /// Sums of e^(logit - highest), [rows].
     public let totals: Scalars
 
-    /// Floats of `memory` for `rows` rows.
+    /// Floats of `memory` needed for `rows` rows.
     public static func memoryCount(rows: Int) -> Int { (4 + blocks + 2) * rows }
 
-    /// - Parameter memory: [1, memoryCount], for the rows of `states`.
+    /// Creates a pass over scratch memory.
+    /// - `memory`: [1, memoryCount], for the rows of `states`.
     public init(
         targets: Numbers, bias: Matrix?, factors: Scalars, states: Matrix, scaled: Matrix, memory: Matrix
     ) {
@@ -65,10 +74,10 @@ extension ProcessorBackend {
         for row in 0..<rows {
             if pass.hasOwnTargets {
                 let logit = pass.targetLogits.start[row]
-                // Not max, which would let NaN pass.
+                // Not `max`, which would hide NaN.
                 if !(logit <= pass.highest.start[row]) { pass.highest.start[row] = logit }
             } else {
-                // Before their exponentials take the logits' place.
+                // Before exponentials replace the logits.
                 let target = Int(pass.targets[row])
                 pass.targetLogits.start[row] = logits.row(target)[row] + (pass.bias?.start[target] ?? 0)
             }
@@ -93,8 +102,8 @@ extension ProcessorBackend {
         loss[0] += sum
     }
 
-    /// Finds the highest logit + bias of each row in each block of classes, or adds up e^(logit + bias - highest), which then
-    /// takes the place of the logit.
+    /// Finds the highest logit + bias of each row in each block of classes, or sums e^(logit + bias - highest) and replaces the
+    /// logits by these exponentials.
     private func sum(_ logits: Matrix, _ pass: SoftmaxPass, raising: Bool) {
         struct Job: ParallelJob {
             let logits, highest, partials: Matrix

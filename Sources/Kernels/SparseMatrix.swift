@@ -1,28 +1,36 @@
 internal import Parallel
 
-/// A matrix with few elements that are not zero, kept row by row.
+/// A matrix with few nonzero elements, stored row by row.
+///
+/// ```swift
+/// var sparse = SparseMatrix()
+/// sparse.append(column: 3, value: 0.5)
+/// sparse.endRow()
+/// ```
 public struct SparseMatrix: Sendable {
-    /// Where each row's elements end; those of the first start at 0.
+    /// End index of each row's elements; the first row starts at 0.
     private var ends: [Int] = []
     private var indices: [Int32] = []
     private var elements: [Float] = []
 
+    /// Creates a matrix without rows.
     public init() {}
 
+    /// Number of rows.
     public var rows: Int { ends.count }
 
-    /// Adds an element to the last row; a column may come several times, and its elements then add up.
+    /// Adds an element to the last row. Elements of the same column add up.
     public mutating func append(column: Int32, value: Float) {
         indices.append(column)
         elements.append(value)
     }
 
-    /// Ends a row: what is added next is of the row after it.
+    /// Ends the current row; the next element starts another.
     public mutating func endRow() { ends.append(indices.count) }
 
     private func range(_ row: Int) -> Range<Int> { (row == 0 ? 0 : ends[row - 1])..<ends[row] }
 
-    /// The transpose, whose rows are this matrix's `columns` columns, each in the order of the rows.
+    /// Returns the transpose; its `columns` rows hold their elements in the order of this matrix's rows.
     public func transposed(columns: Int) -> SparseMatrix {
         var starts = [Int](repeating: 0, count: columns)
         for column in indices { starts[Int(column)] += 1 }
@@ -43,17 +51,17 @@ public struct SparseMatrix: Sendable {
         return result
     }
 
-    /// For each row the sum of the squares of its elements, each times the weight of its column: [rows].
+    /// Returns for each row the sum of its squared elements, each weighted by its column's weight, [rows].
     func squares(weights: [Float]) -> [Float] {
         (0..<rows).map { row in
             range(row).reduce(0) { $0 + weights[Int(indices[$1])] * elements[$1] * elements[$1] }
         }
     }
 
-    /// Columns of a product that are summed at once: what the registers hold.
+    /// Columns of a product summed at once: as many as registers hold.
     public static let lanes = 32
 
-    /// result = this matrix * right, [columns, width], to [rows, width]: each sum is made by one thread in the order of the row.
+    /// Computes result [rows, width] = this matrix * right [columns, width]. One thread makes each sum, in the order of the row.
     func multiply(_ right: Matrix, into result: Matrix, pool: ThreadPool) {
         let chunk = 256
         indices.withUnsafeBufferPointer { indices in
@@ -63,7 +71,7 @@ public struct SparseMatrix: Sendable {
                         let run = range(row), target = result.row(row)
                         var column = 0
                         while column + Self.lanes <= result.columns {
-                            // The sum stays in registers.
+                            // Keeps the sum in registers.
                             var (a, b) = (SIMD8<Float>.zero, SIMD8<Float>.zero)
                             var (c, d) = (a, b)
                             for entry in run {

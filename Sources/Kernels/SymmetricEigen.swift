@@ -1,22 +1,28 @@
 /// The leading eigenvectors of a symmetric positive semi-definite matrix, by subspace iteration with a Rayleigh-Ritz step
 /// (Saad, "Numerical Methods for Large Eigenvalue Problems", algorithm 5.3).
+///
+/// ```swift
+/// let eigen = SymmetricEigen([2, 1, 1, 2], side: 2, count: 1)
+/// print(eigen.values, eigen.vectors)        // [3.0], [[0.707, 0.707]]
+/// ```
 public struct SymmetricEigen {
-    /// From the largest eigenvalue on.
+    /// Eigenvalues in descending order.
     public private(set) var values: [Double] = []
-    /// Unit vectors, [count][side]; the largest component of each is positive. Zeros where the eigenvalue is zero.
+    /// Unit eigenvectors, [count][side], each with a positive largest component; zeros where the eigenvalue is zero.
     public private(set) var vectors: [[Double]] = []
 
-    /// Vectors beyond those asked for: with them a step shrinks the error by the ratio of the eigenvalues far behind.
+    /// Vectors iterated beyond those requested, so that each step shrinks the error by the ratio of eigenvalues far apart.
     private static let extra = 10
     private static let steps = 1000
     private static let tolerance = 1e-10
 
-    /// - Parameter matrix: row-major, side * side.
+    /// Computes the `count` leading eigenvectors.
+    /// - `matrix`: row-major, side * side.
     public init(_ matrix: [Double], side: Int, count: Int) {
         precondition(matrix.count == side * side && count >= 0 && count <= side)
         guard count > 0 else { return }
         let width = min(side, count + Self.extra)
-        // Any start does that is not orthogonal to what is sought; this one is the same on every machine.
+        // Any start that is not orthogonal to the result works; this one is the same on every machine.
         var bits: UInt64 = 0x9E37_79B9_7F4A_7C15
         var basis = (0..<width).map { _ in
             (0..<side).map { _ -> Double in
@@ -60,7 +66,7 @@ public struct SymmetricEigen {
 
     private static func dot(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
 
-    /// The sums of `vectors` with each column of `rotation` as weights.
+    /// Returns the sums of `vectors` weighted by each column of `rotation`.
     private static func combine(_ vectors: [[Double]], _ rotation: [[Double]]) -> [[Double]] {
         rotation.indices.map { column in
             var sum = [Double](repeating: 0, count: vectors[0].count)
@@ -71,7 +77,7 @@ public struct SymmetricEigen {
         }
     }
 
-    /// Gram-Schmidt, twice; a vector that depends on those before becomes zero.
+    /// Gram-Schmidt, applied twice; a vector that depends on the previous ones becomes zero.
     private static func orthonormalise(_ vectors: inout [[Double]]) {
         for index in vectors.indices {
             let length = dot(vectors[index], vectors[index]).squareRoot()
@@ -87,7 +93,7 @@ public struct SymmetricEigen {
         }
     }
 
-    /// All eigenvalues of a small symmetric matrix, largest first, and the eigenvectors as columns, by cyclic Jacobi
+    /// Returns all eigenvalues of a small symmetric matrix, largest first, and its eigenvectors as columns, by cyclic Jacobi
     /// rotations.
     private static func jacobi(_ matrix: [[Double]]) -> (values: [Double], vectors: [[Double]]) {
         let side = matrix.count

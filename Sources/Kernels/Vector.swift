@@ -1,7 +1,10 @@
 internal import Glibc
 
-/// Arithmetic on plain runs of floats, one thread each. Sums run in a fixed order, so the same floats give the same
-/// bits.
+/// Arithmetic on runs of floats, on one thread. Sums have a fixed order, so that the same floats give the same bits.
+///
+/// ```swift
+/// let product = Vector.dot(a, b, count: 300)
+/// ```
 @_spi(HostMemory) public enum Vector {
     /// `target += source`
     static func add(_ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, count: Int) {
@@ -20,14 +23,14 @@ internal import Glibc
         for index in 0..<count { target[index] *= factor }
     }
 
-    /// `target *= source`, element by element.
+    /// `target *= source`, element by element
     static func multiply(
         _ target: UnsafeMutablePointer<Float>, by source: UnsafePointer<Float>, count: Int
     ) {
         for index in 0..<count { target[index] *= source[index] }
     }
 
-    /// The inner product. Sixteen running sums in single precision, moved to double precision every 1,024 elements.
+    /// Returns the inner product: sixteen running sums in single precision, moved to double precision every 1,024 elements.
     public static func dot(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count: Int) -> Double {
         var total = 0.0
         var start = 0
@@ -52,7 +55,7 @@ internal import Glibc
         return total
     }
 
-    /// |a - b|^2
+    /// Returns |a - b|^2.
     static func squaredDistance(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count: Int) -> Double {
         total(
             count,
@@ -63,11 +66,11 @@ internal import Glibc
             { (a[$0] - b[$0]) * (a[$0] - b[$0]) })
     }
 
-    /// The sum of all elements.
+    /// Returns the sum of all elements.
     public static func sum(_ a: UnsafePointer<Float>, count: Int) -> Double { total(count, { a[vector: $0] }, { a[$0] }) }
 
-    /// The sum of what `eight` gives for the eight elements from an index on, and `one` for one of the rest. Eight running sums
-    /// in single precision, moved to double precision every 1,024 elements.
+    /// Returns the sum of `eight` over every eight elements, given their first index, and of `one` over the remaining ones. Eight
+    /// running sums in single precision are moved to double precision every 1,024 elements.
     @inline(__always)
     static func total(_ count: Int, _ eight: (Int) -> SIMD8<Float>, _ one: (Int) -> Float) -> Double {
         var total = 0.0, start = 0
@@ -88,14 +91,14 @@ internal import Glibc
         return total
     }
 
-    /// The Euclidean norm; NaN or infinity if an element is.
+    /// Returns the Euclidean norm; not finite if an element is not.
     public static func norm(_ a: UnsafePointer<Float>, count: Int) -> Double {
         let norm = dot(a, a, count: count).squareRoot()
-        // Where squares of the elements neither overflow nor vanish.
+        // Valid where squares of the elements neither overflow nor underflow.
         return norm > 1e-15 && norm < 1e18 ? norm : normOfExtremes(a, count: count)
     }
 
-    /// The Euclidean norm where squares of the elements overflow or vanish.
+    /// Returns the Euclidean norm where squares of the elements overflow or underflow.
     @inline(never)
     private static func normOfExtremes(_ a: UnsafePointer<Float>, count: Int) -> Double {
         let greatest = magnitude(a, count: count)
@@ -111,7 +114,7 @@ internal import Glibc
         (0..<count).reduce(0) { max($0, abs(a[$1])) }
     }
 
-    /// Scales to unit norm and returns the norm before; leaves a zero vector as it is, and one that holds NaN or infinity.
+    /// Scales to unit norm and returns the previous norm. A vector that is zero or not finite is left alone.
     @discardableResult
     public static func normalize(_ a: UnsafeMutablePointer<Float>, count: Int) -> Double {
         let norm = norm(a, count: count)
@@ -120,7 +123,7 @@ internal import Glibc
         return norm
     }
 
-    /// Scales to unit norm where squares of the elements overflow or vanish: the greatest element becomes 1 first.
+    /// Scales to unit norm where squares of the elements overflow or underflow, after scaling the greatest element to 1.
     @inline(never)
     private static func normalizeExtreme(_ a: UnsafeMutablePointer<Float>, count: Int) -> Double {
         guard isFinite(a, count: count) else { return .nan }
@@ -132,7 +135,7 @@ internal import Glibc
         return Double(greatest) * rest
     }
 
-    /// The cosine of the angle between two vectors; 0 if one of them is zero.
+    /// Returns the cosine of the angle between two vectors; 0 if one is zero.
     public static func cosine(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count: Int) -> Double {
         let norms = norm(a, count: count) * norm(b, count: count)
         return norms > 0 ? dot(a, b, count: count) / norms : 0
@@ -140,11 +143,11 @@ internal import Glibc
 
     /// Returns true if no element is NaN or infinite.
     public static func isFinite(_ a: UnsafePointer<Float>, count: Int) -> Bool {
-        // x - x is 0 for finite x and NaN for every other, and NaN survives addition.
+        // x - x is 0 for finite x and NaN otherwise, and sums keep NaN.
         total(count, { a[vector: $0] - a[vector: $0] }, { a[$0] - a[$0] }) == 0
     }
 
-    /// `target = function(source)`, eight at a time; `source` may be `target`.
+    /// `target = function(source)`, eight elements at a time; `source` may be `target`.
     @inline(__always)
     static func map(
         _ source: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>, count: Int,
@@ -174,7 +177,7 @@ internal import Glibc
     }
 }
 
-// The arithmetic of a softmax on runs of logits.
+// Softmax arithmetic on runs of logits.
 @_spi(HostMemory) extension Vector {
     /// `target = factor * source`
     static func scaled(
@@ -183,7 +186,7 @@ internal import Glibc
         for index in 0..<count { target[index] = factor * source[index] }
     }
 
-    /// `target = max(target, source + shift)`; NaN in the source is passed over.
+    /// `target = max(target, source + shift)`; NaN in the source is skipped.
     static func raise(
         _ target: UnsafeMutablePointer<Float>, to source: UnsafePointer<Float>, plus shift: Float, count: Int
     ) {
@@ -200,7 +203,7 @@ internal import Glibc
         }
     }
 
-    /// log(sum of e^value); NaN if one of the values is.
+    /// Returns log(sum of e^value); NaN if a value is NaN.
     public static func logSumOfExponentials(_ values: UnsafePointer<Float>, count: Int) -> Double {
         var maxima = SIMD8<Float>(repeating: -.infinity), index = 0
         while index + 8 <= count {
@@ -211,7 +214,7 @@ internal import Glibc
         let highest = (index..<count).reduce(maxima.max()) { values[$1] > $0 ? values[$1] : $0 }
         guard highest.isFinite else { return Double(highest) }
         var total = 0.0, first = 0
-        // Runs short enough for single precision to add up.
+        // Runs short enough to be summed in single precision.
         while first < count {
             let end = min(first + 1024, count)
             var sums = SIMD8<Float>(repeating: 0), index = first
@@ -229,7 +232,7 @@ internal import Glibc
         return Double(highest) + log(total)
     }
 
-    /// `sums += e^(values + shift - base)`, element by element; the exponentials take the place of the values. NaN stays NaN.
+    /// `sums += e^(values + shift - base)`, element by element. The exponentials replace the values; NaN stays NaN.
     public static func addExponentials(
         of values: UnsafeMutablePointer<Float>, plus shift: Float, minus base: UnsafePointer<Float>,
         to sums: UnsafeMutablePointer<Float>, count: Int

@@ -1,10 +1,15 @@
-/// A point in the work of a device: behind the operations that were queued before it was made.
+/// A point in a device's work, behind the operations queued before it was created.
+///
+/// ```swift
+/// let mark = backend.mark()
+/// mark.wait()
+/// ```
 public protocol WorkMark: AnyObject {
-    /// Waits until these operations are done.
+    /// Waits until these operations have finished.
     func wait()
 }
 
-/// The mark of operations that were done when they returned.
+/// A mark for operations that finish when they return.
 final class DoneWork: WorkMark {
     func wait() {}
 }

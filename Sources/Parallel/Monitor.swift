@@ -1,14 +1,14 @@
 import Glibc
 
-/// A mutex with one condition variable: the waiting side of every queue here. Foundation's `NSCondition` would cost start-up
-/// time.
+/// A mutex with one condition variable, on which every queue here waits. Foundation's `NSCondition` would cost start-up time.
 public final class Monitor: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
+    /// Creates an unlocked monitor.
     public init() {
         pthread_mutex_init(mutex, nil)
-        // Of the clock that nobody sets: waits with a limit are otherwise wrong by what the clock is moved.
+        // Use the clock that cannot be set: otherwise changes of the clock would falsify waits with a limit.
         var attributes = pthread_condattr_t()
         pthread_condattr_init(&attributes)
         pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
@@ -23,7 +23,7 @@ public final class Monitor: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    /// Returns what `body` returns; it runs while no other thread is in `withLock`. Calls may not nest.
+    /// Runs `body` while no other thread is in `withLock`, and returns its result. Calls must not nest.
     @inlinable
     public func withLock<Result>(_ body: () throws -> Result) rethrows -> Result {
         lock()
@@ -37,10 +37,10 @@ public final class Monitor: @unchecked Sendable {
     @usableFromInline
     func unlock() { pthread_mutex_unlock(mutex) }
 
-    /// Sleeps until `wakeAll`; call with the lock held, and test the awaited state again afterwards.
+    /// Sleeps until `wakeAll`. Call it with the lock held, and test the awaited condition again afterwards.
     public func wait() { pthread_cond_wait(condition, mutex) }
 
-    /// Sleeps until `wakeAll`, or for so many seconds; call with the lock held. Allocates nothing.
+    /// Sleeps until `wakeAll`, or for at most this many seconds. Call it with the lock held. Allocates nothing.
     public func wait(seconds: Double) {
         var end = timespec()
         clock_gettime(CLOCK_MONOTONIC, &end)
@@ -50,12 +50,12 @@ public final class Monitor: @unchecked Sendable {
         pthread_cond_timedwait(condition, mutex, &end)
     }
 
-    /// Wakes all who wait; call with the lock held.
+    /// Wakes all waiting threads. Call it with the lock held.
     public func wakeAll() { pthread_cond_broadcast(condition) }
 }
 
-/// Starts a detached thread that runs `body` with signals blocked, so that the main thread alone takes them. Those of a crash are the
-/// thread's own: blocked, they would end the process before its handler has cleared away.
+/// Starts a detached thread that runs `body` with signals blocked, so that only the main thread handles them. Signals of a crash
+/// are not blocked: a blocked one would end the process before its handler could clean up.
 public func startThread(_ body: @escaping @Sendable () -> Void) {
     final class Box { let body: @Sendable () -> Void; init(_ body: @escaping @Sendable () -> Void) { self.body = body } }
     var all = sigset_t(), before = sigset_t()
@@ -74,18 +74,18 @@ public func startThread(_ body: @escaping @Sendable () -> Void) {
     pthread_detach(thread)
 }
 
-/// Ends the process with one line on stderr and the status for what the system does not give: there is nobody to catch an error
-/// where threads are started and memory is planned. What `atexit` was told to remove is removed.
+/// Ends the process with one line on stderr and the exit status for missing system resources. Used where threads are started and
+/// memory is planned, where nobody could catch an error. `atexit` handlers run.
 public func endForWant(of what: String) -> Never { endProcess(saying: "the system gives no \(what)", status: 71) }
 
-/// Ends the process with one line on stderr, after the program's name, and a status.
+/// Ends the process with one line on stderr that starts with the program's name, and with `status`.
 public func endProcess(saying message: String, status: Int32) -> Never {
     let line = "\(programName()): \(message)\n"
     _ = line.utf8.withContiguousStorageIfAvailable { write(STDERR_FILENO, $0.baseAddress, $0.count) }
     exit(status)
 }
 
-/// The name of this process's program, with which its errors begin.
+/// Returns the name of this process's program, with which its error messages start.
 public func programName() -> String {
     var name = [CChar](repeating: 0, count: 256)
     let length = readlink("/proc/self/exe", &name, name.count - 1)
@@ -93,9 +93,9 @@ public func programName() -> String {
     return path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? "contour"
 }
 
-/// The number of processors this process may run on (`taskset` and containers included).
+/// Returns the number of processors that this process may use, as limited by `taskset` or a container.
 public func availableProcessors() -> Int {
-    // The Glibc module hides GNU extensions, so the function is looked up by name.
+    // The Glibc module hides GNU extensions, so look the function up by name.
     typealias GetAffinity = @convention(c) (pid_t, Int, UnsafeMutableRawPointer?) -> CInt
     var mask = [UInt8](repeating: 0, count: 1024)
     if let symbol = dlsym(nil, "sched_getaffinity"),

@@ -1,32 +1,33 @@
 import Glibc
 
-/// Makes items ahead of their use on a thread of its own, in order, in memory that goes round: a fixed number of items
-/// is filled, handed over by exchange, and filled again.
+/// Prepares items ahead of their use on a thread of its own, in order and in a fixed set of memory: an item is filled, exchanged
+/// for a used one, and filled again.
 public final class Prefetcher<Item> {
     private let queue: Queue
-    /// Seconds that `next` has waited for its items: 0 where the data is always there in time.
+    /// Seconds that `next` has waited; 0 if items were always ready in time.
     public private(set) var waited = 0.0
 
+    /// Starts the thread.
     /// - Parameters:
-    ///   - items: the memory to fill; as many are made ahead.
-    ///   - fill: the function that makes the next item, in place, on the other thread. What it throws, `next` throws.
+    ///   - items: the memory to fill; as many items are prepared ahead.
+    ///   - fill: prepares the next item in place, on the other thread. `next` rethrows its errors.
     public init(_ items: [Item], fill: @escaping (inout Item) throws -> Void) {
         let queue = Queue(items, fill)
         self.queue = queue
         startThread { queue.run() }
     }
 
-    /// Returns when the thread no longer calls `fill`.
+    /// Waits until the thread no longer calls `fill`.
     deinit { queue.close() }
 
-    /// Exchanges `item` for the next one.
+    /// Exchanges `item` for the next one. Throws what `fill` has thrown.
     public func next(_ item: inout Item) throws {
         let start = monotonicSeconds()
         try queue.exchange(&item)
         waited += monotonicSeconds() - start
     }
 
-    /// Slots in a ring: `filled` of them, from `first` on, hold items ready for use.
+    /// A ring of slots, of which `filled`, from `first` on, hold items ready for use.
     private final class Queue: @unchecked Sendable {
         private let monitor = Monitor()
         private let slots: UnsafeMutableBufferPointer<Item>
@@ -64,7 +65,7 @@ public final class Prefetcher<Item> {
             }
         }
 
-        /// The next slot to fill, once there is one; `nil` when there will be none.
+        /// Waits for a slot to fill and returns it; `nil` when no more will come.
         private func emptySlot() -> Int? {
             monitor.withLock {
                 while filled == slots.count && !isClosed { monitor.wait() }
@@ -95,7 +96,7 @@ public final class Prefetcher<Item> {
     }
 }
 
-/// Seconds on a clock that only goes forward.
+/// Returns the seconds on a clock that never goes back.
 public func monotonicSeconds() -> Double {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)

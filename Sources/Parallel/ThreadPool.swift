@@ -1,14 +1,16 @@
 import Glibc
 import Synchronization
 
-/// Fork and join for arithmetic: `run` shares out the tasks of a job among all threads and returns when all are done.
+/// Threads for fork-and-join arithmetic: `run` distributes the tasks of a job among all threads and returns when all are done.
 ///
 /// Calls may nest (a direction of the encoder splits its matrix products) and may come from several threads.
 public final class ThreadPool: Sendable {
+    /// Number of threads, including the caller's.
     public let threads: Int
     private let board = Board()
 
-    /// - Parameter threads: the number of threads in all, the caller's included; 1 starts none and runs everything in line.
+    /// Starts the threads.
+    /// - Parameter threads: number of threads, including the caller's; with 1, everything runs on the calling thread.
     public init(threads: Int) {
         self.threads = max(1, threads)
         for _ in 1..<max(1, threads) {
@@ -18,7 +20,7 @@ public final class ThreadPool: Sendable {
 
     deinit { board.close() }
 
-    /// Runs all tasks of `job`, each once, in any order, and returns when all have returned. Allocates nothing.
+    /// Runs each task of `job` once, in any order, and returns when all have finished. Allocates nothing.
     @inlinable
     public func run<Job: ParallelJob & ~Copyable>(_ job: borrowing Job) {
         let tasks = job.tasks
@@ -34,7 +36,7 @@ public final class ThreadPool: Sendable {
         board.run(count, job, run)
     }
 
-    /// Runs `body(0)`, …, `body(count - 1)` in the same way, for places where one small allocation does not matter.
+    /// Runs `body(0)`, …, `body(count - 1)` like `run`. Makes one small allocation.
     public func forEach(_ count: Int, _ body: (Int) -> Void) {
         withoutActuallyEscaping(body) { run(Calls(tasks: count, call: $0)) }
     }
@@ -47,21 +49,23 @@ public final class ThreadPool: Sendable {
     }
 }
 
-/// Work that is cut into numbered tasks, which may run at the same time. What a task computes must not depend on which thread
-/// runs it; then no result depends on the number of threads.
+/// Work divided into numbered tasks that may run at the same time. The result of a task must not depend on the thread that runs it,
+/// so that no result depends on the number of threads.
 public protocol ParallelJob: ~Copyable {
+    /// Number of tasks.
     var tasks: Int { get }
 
+    /// Runs one task, a number in 0 ..< `tasks`.
     func run(_ task: Int)
 }
 
-/// A job under way: the next task to hand out, and how many helpers are at work on it.
+/// A job in progress: the next task to hand out, and the number of helping threads.
 private final class OpenJob: @unchecked Sendable {
     var count = 0
     var job: UnsafeRawPointer?
     var run: ((UnsafeRawPointer, Int) -> Void)?
     let next = Atomic<Int>(0)
-    /// Threads other than the caller that hold this job; it is over, and may be used again, when they are gone.
+    /// Threads other than the caller that hold this job. When none is left, the job is finished and may be reused.
     let helpers = Atomic<Int>(0)
 
     var hasTasks: Bool { next.load(ordering: .relaxed) < count }
@@ -76,17 +80,17 @@ private final class OpenJob: @unchecked Sendable {
     }
 }
 
-/// The open jobs of a pool, and the threads that look for work on them.
+/// The open jobs of a pool, and the threads that look for work.
 private final class Board: @unchecked Sendable {
     private let monitor = Monitor()
     private var open: [OpenJob] = []
     private var spare: [OpenJob] = (0..<8).map { _ in OpenJob() }
     private var closed = false
     private var sleepers = 0
-    /// Counts jobs, so that a thread can look for news without the lock.
+    /// Counts jobs, so that a thread can check for new ones without the lock.
     private let posts = Atomic<Int>(0)
 
-    /// About 20 microseconds: the pause between two products of one time step. Longer waits sleep.
+    /// About 20 microseconds, the pause between two products of one time step. Longer waits sleep.
     private static let spins = 4_000
 
     init() {
@@ -108,12 +112,12 @@ private final class Board: @unchecked Sendable {
         }
         job.work()
         monitor.withLock { open.removeAll { $0 === job } }
-        // No new helper can come now. Those at work finish their task; the caller does not take up another job
-        // meanwhile, so that a short one is not held up by a long one.
+        // No new helper can join now, and those at work finish their task. The caller does not start on another job meanwhile, so
+        // that a short job is not held up by a long one.
         var spun = 0
         while job.helpers.load(ordering: .acquiring) > 0 {
             spun += 1
-            // Waits are short but not bounded.
+            // Waits are short but unbounded.
             if spun % Self.spins == 0 { sched_yield() }
         }
         monitor.withLock { spare.append(job) }
@@ -148,8 +152,8 @@ private final class Board: @unchecked Sendable {
         }
     }
 
-    /// The oldest job that has tasks left, with the caller counted as its helper: a direction of the encoder is begun before
-    /// another one's products are helped with. Call with the lock held.
+    /// Returns the oldest job with tasks left, and counts the caller as its helper: a direction of the encoder is started before
+    /// another one's products get help. Call it with the lock held.
     private func openJob() -> OpenJob? {
         guard let job = open.first(where: { $0.hasTasks }) else { return nil }
         job.helpers.wrappingAdd(1, ordering: .relaxed)
@@ -158,8 +162,8 @@ private final class Board: @unchecked Sendable {
 }
 
 extension ThreadPool {
-    /// Calls `body` with each number below `count` on all threads, each of which takes `together` numbers at a time, and
-    /// returns the results in order.
+    /// Calls `body` with each number below `count` on all threads, which take `together` numbers at a time, and returns the results
+    /// in order.
     @discardableResult
     public func map<Result: Sendable>(_ count: Int, together: Int = 1, _ body: (Int) -> Result) -> [Result] {
         [Result](unsafeUninitializedCapacity: count) { results, initialized in

@@ -1,5 +1,4 @@
-/// One parallel step of a stream: inputs go in, outputs come out in the order of their inputs, at most `window` are
-/// under way at once.
+/// A parallel step of a stream: outputs come in the order of their inputs, and at most `window` items are in progress at a time.
 ///
 ///     let compress = OrderedWorkers(pool: pool, window: 8, transform: compressFrame)
 ///     for block in blocks {
@@ -8,8 +7,8 @@
 ///     }
 ///     while !compress.isEmpty { try write(compress.next()) }
 ///
-/// Because order is kept here, no stage's output depends on the number of threads. One thread owns the object; only
-/// `transform` runs elsewhere.
+/// Because the order is kept, no output depends on the number of threads. One thread owns the object; only `transform` runs on
+/// others.
 public final class OrderedWorkers<Input: Sendable, Output: Sendable> {
     private final class Slot: @unchecked Sendable {
         var output: Result<Output, any Error>?
@@ -20,18 +19,21 @@ public final class OrderedWorkers<Input: Sendable, Output: Sendable> {
     private let transform: @Sendable (Input) throws -> Output
     private var slots: [Slot] = []
 
-    /// - Parameter window: the number of inputs under way at most; `nil` is one without threads to share the work, else two
-    ///   more than threads: enough to keep all busy while the oldest output is used.
+    /// Creates a step on the threads of a pool.
+    /// - `window`: maximum number of inputs in progress. The default is 1 without helper threads, otherwise two more than
+    ///   threads: enough to keep all busy while the oldest output is used.
     public init(pool: WorkerPool, window: Int? = nil, transform: @escaping @Sendable (Input) throws -> Output) {
         self.pool = pool
         self.window = max(1, window ?? (pool.threads == 1 ? 1 : pool.threads + 2))
         self.transform = transform
     }
 
+    /// True if `next` must be called before the next `submit`.
     public var isFull: Bool { slots.count >= window }
+    /// True if no input is in progress.
     public var isEmpty: Bool { slots.isEmpty }
 
-    /// Puts an input in line. The caller keeps the window by taking outputs while `isFull`.
+    /// Submits an input. Callers keep within the window by taking outputs while `isFull`.
     public func submit(_ input: Input) {
         let slot = Slot()
         slots.append(slot)
@@ -44,8 +46,8 @@ public final class OrderedWorkers<Input: Sendable, Output: Sendable> {
         }
     }
 
-    /// The oldest output, of which there must be one; works for the pool while it is not ready. Throws what `transform` threw
-    /// for it.
+    /// Waits for the oldest output and returns it; there must be one. While it waits, the caller works for the pool. Throws what
+    /// `transform` threw for this input.
     public func next() throws -> Output {
         let slot = slots.removeFirst()
         pool.queue.run(until: { slot.output != nil })
@@ -56,14 +58,16 @@ public final class OrderedWorkers<Input: Sendable, Output: Sendable> {
     }
 }
 
-/// Threads that run independent jobs in the order of their submission, for the streaming stages.
+/// Threads that run independent jobs in the order of submission, for the stages that process streams.
 ///
-/// A pool of `threads` has `threads - 1` threads of its own; the caller is the last one, and works whenever it would
-/// otherwise wait. So `threads: 1` starts no thread at all.
+/// A pool of `threads` has `threads - 1` threads of its own. The caller is the last one and works whenever it would otherwise wait,
+/// so `threads: 1` starts no thread.
 public final class WorkerPool: Sendable {
+    /// Number of threads, including the caller's.
     public let threads: Int
     fileprivate let queue = JobQueue()
 
+    /// Starts the threads.
     public init(threads: Int) {
         self.threads = max(1, threads)
         for _ in 1..<max(1, threads) {
@@ -74,13 +78,13 @@ public final class WorkerPool: Sendable {
     deinit { queue.close() }
 }
 
-/// Jobs in line, and the lock that guards both them and whatever the jobs report. Threads hold the queue, not the pool, so that
-/// a pool nobody uses any more ends its threads.
+/// The queue of jobs, and the lock for it and for what jobs report. Threads hold the queue, not the pool, so that they end when the
+/// pool is no longer used.
 private final class JobQueue: @unchecked Sendable {
     typealias Job = @Sendable () -> Void
 
     let monitor = Monitor()
-    /// Few: each stream has no more under way than its window.
+    /// Holds few jobs, because each stream has at most its window in progress.
     private var jobs: [Job] = []
     private var closed = false
 
@@ -98,7 +102,7 @@ private final class JobQueue: @unchecked Sendable {
         }
     }
 
-    /// Runs jobs, and sleeps while there are none, until `ready` (asked with the lock held) says so or the queue closes.
+    /// Runs jobs, sleeping while there are none, until `ready` (called with the lock held) returns true or the queue closes.
     func run(until ready: () -> Bool) {
         while true {
             let job: Job? = monitor.withLock {
