@@ -1,21 +1,26 @@
 public import Kernels
 
-/// The adaptive softmax (Grave et al. 2017): frequent classes in a head, the others in clusters that the head predicts as
-/// one class each, with the state projected to ever smaller sizes.
+/// The adaptive softmax (Grave et al. 2017): frequent classes are predicted by a head, the others in clusters. The head predicts
+/// each cluster as one class, and the state is projected to a smaller size for each further cluster.
 ///
 ///     p(class | x) = head(x)[class]                                      for class < cutoffs[0]
 ///                  = head(x)[cluster i] * softmax(x P_i W_i^T)[class - first of i]   in cluster i
 ///
-/// Cluster i, from 0, has inputs / divisor^(i + 1) of the state's numbers. Nothing has a bias, as in PyTorch's
+/// Cluster i, from 0, uses inputs / divisor^(i + 1) numbers of the state. There are no biases, as in PyTorch's
 /// `AdaptiveLogSoftmaxWithLoss`. Classes must be sorted by frequency.
+///
+/// ```swift
+/// let output = AdaptiveSoftmaxOutput(
+///     "output", inputs: 512, classes: 50_000, cutoffs: [2_000, 10_000], rows: 320, in: &plan)
+/// ```
 public struct AdaptiveSoftmaxOutput: OutputLayer {
     let head: ClassSoftmax
     let clusters: [Cluster]
-    /// Classes of the head that are words.
+    /// Number of words among the head's classes.
     let shortlist: Int
     private let inputs: Int
     private let factors, clusterFactors: ScalarSlot
-    /// The rows whose targets are in a cluster: their numbers, targets there and factors, states and gradients.
+    /// The rows whose targets are in a cluster: row numbers, targets within the cluster, and factors, states and gradients.
     private let rowNumbers, headTargets, clusterTargets: NumberSlot
     private let clusterStates, clusterGradient, projectedGradient: MatrixSlot
 
@@ -25,9 +30,9 @@ public struct AdaptiveSoftmaxOutput: OutputLayer {
         let softmax: ClassSoftmax
     }
 
-    /// - Parameters:
-    ///   - cutoffs: the first class of each cluster, rising, between 1 and `classes`.
-    ///   - divisor: what a cluster's size is less than that of the one before.
+    /// Declares the head and the clusters.
+    /// - `cutoffs`: first class of each cluster, ascending, between 1 and `classes`.
+    /// - `divisor`: factor by which each cluster is smaller than the previous one.
     public init(
         _ name: String, inputs: Int, classes: Int, cutoffs: [Int], divisor: Int = 4, rows: Int,
         logitsBytes: Int = LogitsMemory.defaultBytes, in plan: inout Plan
@@ -67,7 +72,7 @@ public struct AdaptiveSoftmaxOutput: OutputLayer {
         projectedGradient = plan.gradient(rows: rows, columns: max(1, inputs / divisor))
     }
 
-    /// The complaint about cut-offs that make no clusters; `nil` if they make some.
+    /// Returns what is wrong with `cutoffs`, or `nil` if they define clusters.
     public static func complaint(cutoffs: [Int], classes: Int) -> String? {
         guard let first = cutoffs.first, first > 0 else { return "--cutoffs must be numbers of words above 0" }
         guard zip(cutoffs, cutoffs.dropFirst()).allSatisfy({ $0 < $1 }) else { return "--cutoffs must rise" }
@@ -129,7 +134,7 @@ public struct AdaptiveSoftmaxOutput: OutputLayer {
         return headTargets
     }
 
-    /// The rows that count and whose targets are in a cluster.
+    /// The rows with nonzero factors whose targets are in a cluster.
     private struct ClusterRows {
         let rows, targets: Numbers
         let factors: Scalars
@@ -141,7 +146,7 @@ public struct AdaptiveSoftmaxOutput: OutputLayer {
     ) -> ClusterRows? {
         let numbers = run.numbers(rowNumbers), own = run.numbers(clusterTargets), ownFactors = run.scalars(clusterFactors)
         var count = 0
-        // The factors are read, and what the cluster before has used is written again.
+        // The host reads the factors, and overwrites what the previous cluster used.
         run.backend.wait()
         for row in 0..<states.rows where cluster.classes.contains(Int(targets[row])) && factors[row] != 0 {
             numbers[count] = Int32(row)
@@ -158,18 +163,22 @@ public struct AdaptiveSoftmaxOutput: OutputLayer {
 }
 
 extension AdaptiveSoftmaxOutput: ClassifyingOutput {
-    /// Some classes of an adaptive softmax, part by part: those of the head, and those of each cluster.
+    /// Some classes of an adaptive softmax, part by part: those of the head, then those of each cluster.
+    ///
+    /// ```swift
+    /// let subset = output.subset([0, 5, 2_100], run)
+    /// ```
     public struct Subset {
         fileprivate let count: Int
         fileprivate let parts: [Part]
-        /// Which part each class is of, and its place there.
+        /// The part to which each class belongs, and its place in the part.
         fileprivate let places: [(part: Int, place: Int)]
-        /// The head's classes that are clusters: [clusters].
+        /// The classes of the head that stand for clusters, [clusters].
         fileprivate let heads: ClassSubset
     }
 
     fileprivate struct Part {
-        /// `nil`: the head.
+        /// `nil` for the head.
         let cluster: Int?
         let classes: ClassSubset
     }
@@ -188,11 +197,11 @@ extension AdaptiveSoftmaxOutput: ClassifyingOutput {
         return Subset(count: classes.count, parts: parts, places: places, heads: heads)
     }
 
-    /// The head's normaliser is the same for all classes, and left out. A class of a cluster has its logit there, and, the same
-    /// for all classes there, log p(cluster).
+    /// Ranks targets by log-probabilities without the head's normaliser, which is the same for all classes. A class of a cluster
+    /// has its logit there plus log p(cluster), which is the same for all its classes.
     public func rank(_ states: Matrix, among subset: Subset, targets: [Int], _ run: Run) -> [CandidateScores] {
         let inputs = inputs(of: subset, states, run)
-        // For each part, at each row: the target, if it is there.
+        // For each part and row, the target if it is in that part.
         let own = zip(subset.parts, inputs).enumerated().map { number, part -> [ScoreTarget?] in
             let places = targets.map { subset.places[$0].part == number ? subset.places[$0].place : -1 }
             let values = run.backend.values(part.1.states, part.0.classes.weights, at: places)
@@ -230,7 +239,7 @@ extension AdaptiveSoftmaxOutput: ClassifyingOutput {
         }
     }
 
-    /// The states as a part of a subset reads them, and what its scores lack at each row.
+    /// The states as the input of one part of a subset, and what must be added to its scores at each row.
     private struct PartInput {
         var states: Matrix
         var offsets: [Double]

@@ -1,24 +1,31 @@
 public import Kernels
 
-/// Two recurrent layers over the same input, of which one reads each sequence from its beginning and the other from its end
-/// (Graves and Schmidhuber 2005):
+/// Two recurrent layers over the same input, one reading each sequence from its start and one from its end (Graves and Schmidhuber
+/// 2005):
 ///
 ///     h_t = [forward half of x_1 … x_t, backward half of x_n … x_t]     [batch, 2 width]
 ///
-/// Every output depends on the whole sequence, and so no state is carried from window to window.
+/// Every output depends on the whole sequence, so no state is carried from window to window.
+///
+/// ```swift
+/// let layer = Bidirectional<GRU>("layer1", inputs: 64, in: &plan) { name, other, plan in
+///     GRU(name, inputs: 64, cell: 32, sharing: other, in: &plan)
+/// }
+/// ```
 public struct Bidirectional<Half: RecurrentLayer>: SequenceLayer {
+    /// The half that reads sequences from their start, and the half that reads them from their end.
     public let forwardHalf, backwardHalf: Half
     /// [rows, 2 width]
     private let output: MatrixSlot
-    /// [rows, inputs]: the input as the backward half reads it, made again on the way back; and the gradient of that.
+    /// The input as the backward half reads it, recomputed in the backward pass, and its gradient, [rows, inputs].
     private let reversed, reversedGradient: MatrixSlot
-    /// [rows, width]: the gradient of one half's output.
+    /// Gradient of the output of one half, [rows, width].
     private let halfGradient: MatrixSlot
 
-    /// - Parameters:
-    ///   - other: a layer of the same size, one of which at a time is at work: they share what a pass does not keep.
-    ///   - makeHalf: makes a half of a name; it gets another half of the same size, one of which at a time is at work, if there is
-    ///     one.
+    /// Declares both halves.
+    /// - `other`: a layer of the same size that never works at the same time; the two share memory that no pass keeps.
+    /// - `makeHalf`: makes the half with the given name. It gets another half of the same size that never works at the same time,
+    ///   if there is one.
     public init(
         _ name: String, inputs: Int, sharing other: Bidirectional? = nil, in plan: inout Plan,
         _ makeHalf: (_ name: String, _ other: Half?, _ plan: inout Plan) -> Half
@@ -42,7 +49,7 @@ public struct Bidirectional<Half: RecurrentLayer>: SequenceLayer {
 
     public func outputs(_ shape: WindowShape, _ run: Run) -> Matrix { run.matrix(output, rows: shape.rows) }
 
-    /// The columns of the two halves in a matrix [rows, 2 width].
+    /// Returns the columns of the two halves in a matrix [rows, 2 width].
     private func halves(of matrix: Matrix) -> (forward: Matrix, backward: Matrix) {
         let half = forwardHalf.width
         return (matrix.columns(0..<half), matrix.columns(half..<2 * half))
@@ -53,7 +60,7 @@ public struct Bidirectional<Half: RecurrentLayer>: SequenceLayer {
         run.backend.reverse(source, batch: shape.batch, lengths: shape.lengths, into: target, adding: adding)
     }
 
-    /// `input` [rows, inputs]; of sequences of several lengths the shape has these as numbers.
+    /// Reads `input` [rows, inputs]. If sequences differ in length, the shape must hold the lengths as numbers.
     public func forward(_ input: Matrix, _ shape: WindowShape, _ run: Run) -> Matrix {
         precondition(shape.active == nil || shape.lengths != nil, "sequences are turned round by their lengths")
         precondition(run.memory.startsAtZero, "no state is carried where both ends are read")
@@ -65,7 +72,7 @@ public struct Bidirectional<Half: RecurrentLayer>: SequenceLayer {
         return outputs
     }
 
-    /// The backward pass of the last forward pass. `outputGradient` [rows, 2 width] stays as it is.
+    /// The backward pass of the last forward pass. `outputGradient` [rows, 2 width] is not changed.
     public func backward(
         _ input: Matrix, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
     ) {
@@ -84,11 +91,9 @@ public struct Bidirectional<Half: RecurrentLayer>: SequenceLayer {
 }
 
 extension RecurrentStack {
-    /// Layers of two halves that read both ways, [rows, 2 width] each.
-    /// - Parameters:
-    ///   - inputs: the width of the stack's input, which layers from the second on have, too.
-    ///   - makeHalf: makes a half of a name for inputs of so many numbers; it gets another half of the same size, one of which at a
-    ///     time is at work, if there is one.
+    /// Creates a stack of bidirectional layers, whose input and outputs are [rows, 2 width].
+    /// - `makeHalf`: makes the half with the given name and input width. It gets another half of the same size that never
+    ///   works at the same time, if there is one.
     public static func bidirectional<Half: RecurrentLayer>(
         _ name: String, width: Int, layers: Int, residual: Bool, dropout: Float, in plan: inout Plan,
         _ makeHalf: (_ name: String, _ inputs: Int, _ other: Half?, _ plan: inout Plan) -> Half

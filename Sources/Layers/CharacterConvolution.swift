@@ -1,43 +1,64 @@
 internal import Kernels
 
-/// Convolutions over the letters of a word, each taken at its largest place, then highway layers (Kim, Jernite, Sontag
-/// and Rush 2016): what reads words in ELMo.
+/// Convolutions over the letters of a word with max pooling, followed by highway layers (Kim, Jernite, Sontag and Rush 2016):
+/// ELMo's reader of words.
 ///
 /// For each width w and its filters W_w:
 ///
 ///     f_w[n] = act(b_w[n] + max over places t of [x_t; ...; x_{t+w-1}] . W_w[n])        act: relu or tanh
 ///     features = highways([f_1; f_2; ...])
+///
+/// ```swift
+/// let filters = [CharacterConvolution.Filters(width: 1, count: 32), .init(width: 2, count: 64)]
+/// let encoder = ConvolutionEncoder("letters", inputs: 16, filters: filters, highways: 1, in: &plan)
+/// ```
 public struct CharacterConvolution: Sendable {
-    /// Filters of one width.
+    /// The filters of one width.
+    ///
+    /// ```swift
+    /// let filters = CharacterConvolution.Filters(width: 3, count: 128)
+    /// ```
     public struct Filters: Sendable, Equatable {
+        /// Letters that a filter spans.
         public let width: Int
+        /// Number of filters.
         public let count: Int
 
+        /// Describes `count` filters over `width` letters.
         public init(width: Int, count: Int) {
             self.width = width
             self.count = count
         }
     }
 
-    /// The function that a filter's largest sum goes through. Both rise, so that the largest sum gives the largest answer.
+    /// The activation applied to a filter's largest sum. Both functions increase, so the largest sum gives the largest answer.
+    ///
+    /// ```swift
+    /// let activation = CharacterConvolution.Activation.relu
+    /// ```
     public enum Activation: String, Codable, Sendable, CaseIterable {
+        /// max(x, 0), and the hyperbolic tangent.
         case relu, tanh
 
         var function: Kernels.Activation { self == .relu ? .relu : .tanh }
     }
 
-    /// The content of the places behind a word's last letter, and the reach of filters.
+    /// The content of the places after a word's last letter, and the reach of filters.
+    ///
+    /// ```swift
+    /// let padding = CharacterConvolution.Padding.zeros
+    /// ```
     public enum Padding: Sendable {
-        /// Zeros, which only words that are shorter than a filter have under it.
+        /// Zeros, which a filter sees only in words shorter than itself.
         case zeros
-        /// A letter, up to `longest` letters in all, as in bilm-tf. Places of padding alone are all equal, so that one of them
-        /// is enough.
+        /// A padding letter, up to `longest` letters in all, as in bilm-tf. All places that hold only padding are equal, so one of
+        /// them is enough.
         case letter(Int32, longest: Int)
 
-        /// The row of the letter in the table of characters; -1: zeros.
+        /// Row of the padding letter in the table of characters; -1 stands for zeros.
         var letter: Int32 { if case .letter(let letter, _) = self { letter } else { -1 } }
 
-        /// Places of a filter that can differ.
+        /// Number of places of a filter that can differ.
         func places(length: Int, width: Int) -> Int {
             switch self {
             case .zeros: max(1, length - width + 1)
@@ -46,40 +67,44 @@ public struct CharacterConvolution: Sendable {
         }
     }
 
+    /// Size of a character's vector.
     public let inputs: Int
+    /// The filters, by width.
     public let filters: [Filters]
+    /// Features of a word: the total number of filters.
     public var outputs: Int { filters.reduce(0) { $0 + $1.count } }
+    /// Width of the widest filter.
     public var widest: Int { filters.reduce(1) { max($0, $1.width) } }
     private let activation: Activation
     private let padding: Padding
     private let wordCapacity: Int
-    /// For each width [count, width * inputs] and [count].
+    /// Weights [count, width * inputs] and biases [count] for each width.
     let weights, biases: [Parameter]
     private let highways: [Highway]
-    /// The letters of all words, each followed by as much padding as the widest filter has: their rows in the table, vectors and
-    /// gradients, [letters, inputs].
+    /// The letters of all words, each word followed by as much padding as the widest filter reaches: their rows in the table,
+    /// vectors and gradients, [letters, inputs].
     private let letters: NumberSlot
     private let embedded, embeddedGradient: MatrixSlot
-    /// Where each word starts there, and how many letters it has, the padding not counted: [words].
+    /// Start of each word among the letters, and its length without padding, [words].
     private let starts, lengths: NumberSlot
-    /// The number of places that each filter has in each word: [filters * words].
+    /// Number of places of each filter in each word, [filters * words].
     private let places: NumberSlot
-    /// [places of a block, widest * inputs] and [places, largest count]
+    /// Windows [places of a block, widest * inputs] and answers [places, largest count].
     private let windows, answers: MatrixSlot
-    /// [words, features]: the largest answers, and where in the word they were.
+    /// Largest answer of each filter and its place in the word, [words, features].
     private let features: MatrixSlot
     private let chosen: NumberSlot
-    /// [words, features]: the gradient on its way down, by turns with that of the output.
+    /// The gradient on its way down, alternating with that of the output, [words, features].
     private let spare: MatrixSlot
 
-    /// Words whose places are multiplied at once: on a processor so few that they stay in its caches.
+    /// Words whose places are multiplied together: few enough to stay in a processor's caches.
     private let block: Int
 
-    /// - Parameters:
-    ///   - words: the most that come at once.
-    ///   - letters: the most that they have together.
-    ///   - longest: letters of a word at most.
-    ///   - firstHighway: the number of the first of the highway layers, in their names.
+    /// Declares filters and highway layers.
+    /// - `words`: maximum number of words in one pass.
+    /// - `letters`: maximum number of their letters in total.
+    /// - `longest`: maximum number of letters in a word.
+    /// - `firstHighway`: number of the first highway layer, used in parameter names.
     public init(
         _ name: String, inputs: Int, filters: [Filters], activation: Activation, highways count: Int, firstHighway: Int,
         words: Int, letters: Int, longest: Int, padding: Padding, in plan: inout Plan
@@ -118,10 +143,11 @@ public struct CharacterConvolution: Sendable {
         spare = plan.gradient(rows: words, columns: size)
     }
 
-    /// The filters are small.
+    /// The matrices of the highway layers; the filters are too small to be worth packing.
     public var factors: [Parameter] { highways.flatMap(\.factors) }
 
-    /// - Parameter bound: of the filters' weights, which are uniform; `nil`: Glorot's.
+    /// Initialises filters and highway layers.
+    /// - Parameter bound: bound of the uniform filter weights; `nil` means Glorot's.
     func initialize(_ parameters: ParameterStore, bound: Double? = nil, random: inout Random) {
         for (filter, weight) in zip(filters, weights) {
             if let bound {
@@ -136,15 +162,15 @@ public struct CharacterConvolution: Sendable {
 
     // MARK: - Forward
 
-    /// Reads `words` words and returns their features: [words, outputs].
+    /// Reads `words` words and returns their features, [words, outputs].
     /// - Parameters:
     ///   - table: the vectors of characters, [characters, inputs].
-    ///   - length, letter: the number of letters of a word, and each of them.
+    ///   - length, letter: functions that return the number of letters of a word, and each letter.
     func forward(
         _ words: Int, of table: Matrix, length: (_ word: Int) -> Int, letter: (_ word: Int, _ index: Int) -> Int32, _ run: Run
     ) -> Matrix {
         precondition(words <= wordCapacity)
-        // What the pass before has used is written again.
+        // The host overwrites what the previous pass has used.
         run.backend.wait()
         let letters = run.numbers(letters), starts = run.numbers(starts), lengths = run.numbers(lengths)
         var next = 0
@@ -175,7 +201,7 @@ public struct CharacterConvolution: Sendable {
         return below
     }
 
-    /// The output of the last forward pass: [words, outputs].
+    /// Returns the output of the last forward pass, [words, outputs].
     func output(words: Int, _ run: Run) -> Matrix { highways.last?.output(rows: words, run) ?? features(words, run) }
 
     private func features(_ words: Int, _ run: Run) -> Matrix { run.matrix(features, rows: words) }
@@ -188,7 +214,7 @@ public struct CharacterConvolution: Sendable {
         ChosenPlaces(run.numbers(chosen), features: outputs, column: column)
     }
 
-    /// The filters of one width over a block of words: their largest answers go to the features from `column` on.
+    /// Applies the filters of one width to a block of words and writes their largest answers to the features from `column` on.
     private func convolve(
         _ index: Int, _ block: Range<Int>, _ embedded: Matrix, into features: Matrix, column: Int, _ run: Run
     ) {
@@ -206,8 +232,8 @@ public struct CharacterConvolution: Sendable {
 
     // MARK: - Backward
 
-    /// The backward pass of the last forward pass, over `count` words: adds to the gradients of the parameters and of the table
-    /// of characters, and overwrites `outputGradient` [words, outputs].
+    /// The backward pass of the last forward pass, over `count` words: adds to the gradients of the parameters and of the table of
+    /// characters, and overwrites `outputGradient` [words, outputs].
     func backward(_ count: Int, outputGradient: Matrix, tableGradient: Matrix, _ run: Run) {
         guard count > 0 else { return }
         let features = features(count, run), starts = run.numbers(starts)[0..<count]

@@ -1,25 +1,38 @@
 public import Kernels
 
-/// ELMo's input layer (Kim et al. 2016; bilm-tf): the characters of a word, convolutions, highway layers, and a projection.
-/// Each distinct word of a window goes through it once.
+/// ELMo's input layer (Kim et al. 2016; bilm-tf): characters of a word, convolutions, highway layers, and a projection. Each
+/// distinct word of a window is computed once.
 ///
 ///     output = CharacterConvolution(characters) P + p
 ///
-/// The original pads every word to fifty characters, and the padding takes part. Here a word ends at the first place that
-/// is padding alone for every filter: all places behind it are equal, so that the results are the same.
+/// The original pads every word to fifty characters, and the padding takes part in pooling. Here a word ends at the first place
+/// that holds only padding for every filter; all later places are equal, so the results are the same.
+///
+/// ```swift
+/// let input = CharacterInput("input", shape: .elmo, outputs: 512, in: &plan)
+/// ```
 public struct CharacterInput: Layer {
-    /// The sizes of the network.
+    /// Sizes of the network.
+    ///
+    /// ```swift
+    /// var shape = CharacterInput.Shape.elmo
+    /// shape.highways = 1
+    /// ```
     public struct Shape: Sendable, Equatable {
-        /// Kinds of characters, the padding included, which is the last.
+        /// Number of characters, including the padding, which comes last.
         public var alphabet: Int
-        /// Numbers in a character's vector.
+        /// Size of a character's vector.
         public var characterSize: Int
+        /// The convolution's filters.
         public var filters: [CharacterConvolution.Filters]
+        /// Activation of the filters.
         public var activation: CharacterConvolution.Activation
+        /// Number of highway layers.
         public var highways: Int
-        /// Characters of a word at most, padded with marks at both ends.
+        /// Maximum number of characters in a word, including the marks at both ends.
         public var longest: Int
 
+        /// Creates a shape from its sizes.
         public init(
             alphabet: Int, characterSize: Int, filters: [CharacterConvolution.Filters],
             activation: CharacterConvolution.Activation = .relu, highways: Int, longest: Int
@@ -32,22 +45,24 @@ public struct CharacterInput: Layer {
             self.longest = longest
         }
 
-        /// ELMo's (bilm-tf).
+        /// The shape of ELMo (bilm-tf).
         public static let elmo = Shape(
             alphabet: 261, characterSize: 16,
             filters: zip([1, 2, 3, 4, 5, 6, 7], [32, 32, 64, 128, 256, 512, 1024]).map { .init(width: $0, count: $1) },
             highways: 2, longest: 50)
     }
 
+    /// Sizes of the network.
     public let shape: Shape
-    /// [alphabet, characterSize]
+    /// Table of characters, [alphabet, characterSize].
     private let characters: Parameter
     private let convolution: CharacterConvolution
     private let projection: Linear
-    /// [words, features] and [words, outputs]; [rows, outputs]
+    /// Gradients [words, features] and [words, outputs]; the output [rows, outputs].
     private let featureGradient, projectedGradient, output: MatrixSlot
 
-    /// - Parameter words: the most distinct words there can be in a window; `nil`: as many as it has rows.
+    /// Declares the layer.
+    /// - `words`: maximum number of distinct words in a window; `nil` means as many as it has rows.
     public init(_ name: String, shape: Shape, outputs: Int, words: Int? = nil, in plan: inout Plan) {
         self.shape = shape
         let words = words ?? plan.capacity.rows
@@ -64,7 +79,7 @@ public struct CharacterInput: Layer {
 
     public var factors: [Parameter] { convolution.factors + projection.factors }
 
-    /// As bilm-tf: characters uniform in ±1, filters in ±0.05.
+    /// Initialises like bilm-tf: characters uniform in ±1, filters uniform in ±0.05.
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
         parameters.fill(characters) { random.uniform(in: -1..<1) }
         convolution.initialize(parameters, bound: 0.05, random: &random)

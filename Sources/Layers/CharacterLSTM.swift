@@ -1,33 +1,40 @@
 public import Kernels
 
-/// A bidirectional LSTM over the characters of a word (Ling et al. 2015), and the layer that MIMICK puts on it (Pinter,
-/// Guthrie and Eisenstein 2017, equation 2):
+/// A bidirectional LSTM over the characters of a word (Ling et al. 2015) with the output layer of MIMICK (Pinter, Guthrie and
+/// Eisenstein 2017, equation 2):
 ///
 ///     h_f = last output of an LSTM from the first character to the last, h_b = the same from the last to the first
 ///     features = tanh([h_f; h_b] W + b)
+///
+/// ```swift
+/// let encoder = CharacterLSTM("word", inputs: 20, hidden: 50, outputs: 300, in: &plan)
+/// ```
 public struct CharacterLSTM: CharacterEncoder {
+    /// Size of a character's embedding.
     public let inputs: Int
+    /// Number of features of a word.
     public let outputs: Int
     private let hidden: Int
     private let readings: [Reading]
     private let layer: Linear
-    /// [characters, 4 hidden]: what each character adds to the gates, and its gradient.
+    /// Contribution of each character to the gates, and its gradient, [characters, 4 hidden].
     private let products: MatrixSlot
-    /// [rows, hidden]
+    /// Gradient of the states, [rows, hidden].
     private let stateGradient: MatrixSlot
-    /// [words, 2 hidden]
+    /// Last outputs of both directions, and their gradient, [words, 2 hidden].
     private let joined, joinedGradient: MatrixSlot
 
-    /// An LSTM that reads the words one way round.
+    /// An LSTM that reads words in one direction.
     private struct Reading {
         let layer: ProjectedLSTM
-        /// The character that each row of the steps reads; `nil` for the forward LSTM, which reads them in their order.
+        /// The character at each row of the steps; `nil` for the forward LSTM, which reads characters in their stored order.
         let letters: NumberSlot?
-        /// Where its last output stands among the features.
+        /// Columns of its last output among the features.
         let columns: Range<Int>
     }
 
-    /// - Parameter hidden: cells of each direction.
+    /// Declares the layer.
+    /// - `hidden`: cells of each direction.
     public init(_ name: String, inputs: Int, hidden: Int, outputs: Int, in plan: inout Plan) {
         self.inputs = inputs
         self.outputs = outputs
@@ -72,7 +79,7 @@ public struct CharacterLSTM: CharacterEncoder {
         return features
     }
 
-    /// Which of the group's characters each row of the steps reads.
+    /// Returns the character of the group that each row of the steps reads.
     private func letters(_ reading: Reading, _ group: CharacterGroup, _ run: Run) -> Numbers {
         guard let slot = reading.letters else { return group.letters }
         let letters = run.numbers(slot)[0..<group.letters.count]

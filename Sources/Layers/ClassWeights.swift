@@ -1,15 +1,21 @@
 public import Kernels
 
-/// The weights of a softmax's classes, [classes, inputs], and their biases, [classes], where it has some: what scoring takes,
-/// without gradients.
+/// The weights of a softmax's classes, [classes, inputs], and their biases, [classes], if there are any: all that scoring without
+/// gradients needs.
+///
+/// ```swift
+/// let subset = output.weights.weight.shape[0]     // number of classes
+/// ```
 public struct ClassWeights: Sendable {
+    /// Weights, [classes, inputs].
     public let weight: Parameter
+    /// Biases, [classes]; `nil` if there are none.
     public let bias: Parameter?
 
     var classes: Int { weight.shape[0] }
     var inputs: Int { weight.shape[1] }
 
-    /// Classes whose weights are packed at once.
+    /// Classes whose weights are packed together.
     private static let blockClasses = 8192
 
     /// Adds the sum over rows of factor x -log p(class) to `loss`.
@@ -30,7 +36,7 @@ public struct ClassWeights: Sendable {
         }
     }
 
-    /// log(sum over classes of e^logit) for each row of `states`.
+    /// Returns log(sum over classes of e^logit) for each row of `states`.
     func logNormalizers(_ states: Matrix, _ run: Run) -> [Double] {
         var sums = [ScoreSums](repeating: ScoreSums(), count: states.rows)
         forEachBlock(run) { _, subset in subset.add(states, to: &sums, run) }
@@ -51,7 +57,7 @@ public struct ClassWeights: Sendable {
         for (place, number) in classes.enumerated() { rows[place] = number }
         let packed: PackedFactor
         if let first = classes.first, classes.indices.allSatisfy({ classes[$0] == first + Int32($0) }) {
-            // Side by side as they are, as all classes of a vocabulary.
+            // The classes are adjacent, as all classes of a vocabulary are.
             packed = run.backend.packed(values.rows(Int(first)..<Int(first) + classes.count).transposed)
         } else {
             let chosen = run.backend.allocate(classes.count * inputs)
@@ -73,22 +79,28 @@ public struct ClassWeights: Sendable {
     }
 }
 
-/// Some classes of a softmax: their weights packed for products, [inputs, classes], and their biases, [classes].
+/// Some classes of a softmax: packed weights, [inputs, classes], and biases, [classes].
+///
+/// ```swift
+/// let subset = output.subset([3, 17, 42], run)
+/// let scores = output.rank(states, among: subset, targets: targets, run)
+/// ```
 public struct ClassSubset {
+    /// Number of classes.
     public let count: Int
     let weights: PackedFactor
     fileprivate let biases: FloatBuffer
 
-    /// [1, classes]
+    /// Biases as a row, [1, classes].
     var bias: Matrix { Matrix(biases, rows: 1, columns: count) }
 
-    /// Writes the logits at `states` to `logits` [rows, classes].
+    /// Writes the logits of `states` to `logits` [rows, classes].
     func logits(_ states: Matrix, into logits: Matrix, _ run: Run) {
         run.backend.multiply(states, weights, into: logits)
         run.backend.addRow(bias, to: logits)
     }
 
-    /// Adds the logits at each row of `states` to its sum.
+    /// Adds the logits of each row of `states` to the row's sums.
     fileprivate func add(_ states: Matrix, to sums: inout [ScoreSums], _ run: Run) {
         let targets = [ScoreTarget](repeating: .none, count: states.rows)
         let found = run.backend.scoreSums(states, weights, prior: bias, scale: 1, targets: targets, moments: false)
@@ -96,25 +108,35 @@ public struct ClassSubset {
     }
 }
 
-/// An output layer that predicts one of a vocabulary, and ranks some of its classes without the others.
+/// An output layer that predicts a class of a vocabulary, and can rank some classes without the others.
+///
+/// ```swift
+/// let subset = output.subset([3, 17, 42], run)
+/// let logProbabilities = output.logScores(states, of: subset, run)      // plus a constant
+/// ```
 public protocol ClassifyingOutput: OutputLayer {
-    /// The classes among which an output layer ranks, prepared for it.
+    /// Classes prepared for ranking.
     associatedtype Subset
 
-    /// Prepares classes for ranking, with the weights that they have now.
+    /// Prepares classes for ranking with their current weights.
     func subset(_ classes: [Int32], _ run: Run) -> Subset
 
-    /// Ranks the target of each row of `states` [rows, inputs] among the classes of `subset`, by their probabilities.
-    /// - Parameter targets: [rows], places in the subset.
+    /// Ranks the target of each row of `states` [rows, inputs] by probability among the classes of `subset`.
+    /// - `targets`: index in the subset of each row's target, [rows].
     func rank(_ states: Matrix, among subset: Subset, targets: [Int], _ run: Run) -> [CandidateScores]
 
-    /// The logarithms of the probabilities of a subset's classes at each row of `states`, plus a number that is the same for all
-    /// classes: [rows x classes], row after row.
+    /// Returns log-probabilities of a subset's classes for each row of `states`, up to a constant for each row: [rows x classes] in
+    /// row order.
     func logScores(_ states: Matrix, of subset: Subset, _ run: Run) -> [Float]
 }
 
-/// A softmax whose probabilities are those of its logits.
+/// An output layer whose probabilities are the softmax of its logits.
+///
+/// ```swift
+/// output.logits(states, of: output.subset([3, 17], run), into: logits, run)
+/// ```
 public protocol SoftmaxClasses: ClassifyingOutput where Subset == ClassSubset {
+    /// Weights and biases of the classes.
     var weights: ClassWeights { get }
 }
 
@@ -132,7 +154,7 @@ extension SoftmaxClasses {
         return run.backend.read(logits)
     }
 
-    /// Writes the logits of the classes of `subset` at `states` [rows, inputs] to `logits` [rows, classes].
+    /// Writes the logits of a subset's classes for `states` [rows, inputs] to `logits` [rows, classes].
     public func logits(_ states: Matrix, of subset: ClassSubset, into logits: Matrix, _ run: Run) {
         subset.logits(states, into: logits, run)
     }

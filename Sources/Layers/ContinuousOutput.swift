@@ -1,22 +1,31 @@
 public import Kernels
 
 /// An output layer that predicts the vector of a word.
+///
+/// ```swift
+/// let vectors = vectorOutput.predict(states, run)
+/// ```
 public protocol VectorOutput: OutputLayer {
-    /// The vectors predicted from states [rows, inputs], without a loss: [rows, size], valid until the next pass.
+    /// Returns the vectors predicted from states [rows, inputs], without a loss: [rows, size], valid until the next pass.
     func predict(_ states: Matrix, _ run: Run) -> Matrix
 
-    /// The predicted vectors of the last evaluation: [rows, size].
+    /// Returns the vectors predicted in the last evaluation, [rows, size].
     func predictions(rows: Int, _ run: Run) -> Matrix
 }
 
-/// The continuous output (Li et al. 2019): a linear layer to the embedding's size and a distance to the target's
-/// vector.
+/// The continuous output (Li et al. 2019): a linear layer to the size of the embedding, and a distance to the target's vector.
+///
+/// ```swift
+/// let output = ContinuousOutput("output", inputs: 512, outputs: 300, loss: Distance.cosine, rows: 320, in: &plan)
+/// ```
 public struct ContinuousOutput: VectorOutput {
+    /// The layer from the encoder's size to the embedding's size.
     public let linear: Linear
     private let loss: any EmbeddingLoss
     private let gradient: MatrixSlot
     private let factors: ScalarSlot
 
+    /// Declares the linear layer and the memory of the loss.
     public init(
         _ name: String, inputs: Int, outputs: Int, loss: any EmbeddingLoss, rows: Int, in plan: inout Plan
     ) {
@@ -61,7 +70,7 @@ public struct ContinuousOutput: VectorOutput {
 }
 
 extension Run {
-    /// The factor of each row in a mean, by its weight: [rows].
+    /// Returns the factor of each row in a mean weighted by `weights`, [rows].
     func rowFactors(_ slot: ScalarSlot, _ weights: Matrix?, rows: Int) -> Scalars {
         let factors = scalars(slot)[0..<rows]
         backend.fillRowFactors(factors, weights: weights)

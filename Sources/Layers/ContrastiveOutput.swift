@@ -2,47 +2,53 @@ internal import Glibc
 public import Kernels
 
 /// The continuous output as a language model: a linear layer to a vector o of the embedding's size, and a softmax over the words'
-/// own vectors w and their unigram frequencies u,
+/// vectors w, weighted by their unigram frequencies u,
 ///
 ///     p(w | o) = u(w) e^(o·w) / Z,  Z = sum over all words of u(w) e^(o·w).
 ///
-/// Training draws words from u in place of the sum: the targets of the window, which are such draws, and others where these are
-/// few. With q(j) the share of word j among the words drawn, the loss of a position with target t is
+/// Instead of summing over all words, training draws words from u: the targets of the window, which are such draws, and further
+/// words if these are few. With q(j) the share of word j among the words drawn, the loss of a position with target t is
 ///
 ///     -log [ u(t) e^(o·t) / (u(t) e^(o·t) + sum over drawn words j other than t of q(j) e^(o·j)) ],
 ///
-/// a sampled softmax (Jean et al. 2015) whose candidates are those of the batch (Yih et al. 2011; InfoNCE, van den Oord et al.
-/// 2018), corrected for how often each is drawn (Yi et al. 2019). No step depends on the size of the vocabulary, and every word
+/// This is a sampled softmax (Jean et al. 2015) whose candidates are those of the batch (Yih et al. 2011; InfoNCE, van den Oord et
+/// al. 2018), corrected for how often each is drawn (Yi et al. 2019). No step depends on the size of the vocabulary, and every word
 /// that has a vector can be a target.
 ///
-/// Vectors are frozen, or, with a map M, o·Mw = (M^T o)·w: the map is applied to the prediction, once for each position, and words
-/// outside the vocabulary go through it too. Or they are trained from the frozen ones on, as sparse parameters (`ParameterRows`);
-/// words that have no row there keep their frozen vector.
+/// Vectors are frozen by default. With a map M, o·Mw = (M^T o)·w: the map is applied to the prediction, once for each position, and
+/// so covers words outside the vocabulary, too. Alternatively vectors are trained, starting from the frozen ones, as sparse
+/// parameters (`ParameterRows`); words without a row there keep their frozen vectors.
+///
+/// ```swift
+/// let output = ContrastiveOutput(
+///     "output", inputs: 512, size: 300, negatives: 8192, isMapped: true, trainedWords: 0, learnsScale: true, rows: 320, in: &plan)
+/// ```
 public struct ContrastiveOutput: VectorOutput {
+    /// The layer from the encoder's size to the embedding's size.
     public let linear: Linear
-    /// [size, size]: the transposed map, identity at first; `nil` without one.
+    /// The transposed map, [size, size], initially the identity; `nil` without a map.
     public let map: Linear?
-    /// [words, size]: the trained vectors, which the caller fills; `nil` if all are frozen.
+    /// The trained vectors, [words, size], filled by the caller; `nil` if all are frozen.
     public let table: Parameter?
-    /// [1]: the logarithm of the norm of every prediction; `nil` if predictions have the norm that comes out.
+    /// Logarithm of the norm of all predictions, [1]; `nil` if predictions keep their own norms.
     public let logScale: Parameter?
     private let chunks: LogitChunks
     private let factors: ScalarSlot
     private let gradient, scaled: MatrixSlot
-    /// Trained targets: the vectors of a window's words, and their gradients, [words, size].
+    /// If targets are trained: vectors of a window's words, and their gradients, [words, size].
     private let vectors, vectorGradients: MatrixSlot
-    /// [words]: the rows of a window's words, or where their gradients are.
+    /// Rows of a window's words, or of their gradients, [words].
     private let rowPlaces: NumberSlot
-    /// [rows]: the place of each target among the negatives, -1 if it is none of them.
+    /// Place of each target among the negatives, or -1, [rows].
     private let excluded: NumberSlot
 
-    /// The norm of predictions that a learned scale begins with.
+    /// Initial norm of predictions if the scale is learned.
     private static let firstScale = 10.0
 
-    /// - Parameters:
-    ///   - negatives: words that each target is told from, at most.
-    ///   - trainedWords: words with vectors that are trained; 0 if all are frozen.
-    ///   - rows: the most that come at once.
+    /// Declares the layer.
+    /// - `negatives`: maximum number of words that each target is compared with.
+    /// - `trainedWords`: number of words whose vectors are trained; 0 if all are frozen.
+    /// - `rows`: maximum number of rows in one pass.
     public init(
         _ name: String, inputs: Int, size: Int, negatives: Int, isMapped: Bool, trainedWords: Int, learnsScale: Bool, rows: Int,
         logitsBytes: Int = LogitsMemory.defaultBytes, in plan: inout Plan
@@ -87,7 +93,7 @@ public struct ContrastiveOutput: VectorOutput {
                 unscaled, logScale: run.value(logScale), gradient: gradient, logScaleGradient: run.gradient(logScale))
         }
         if let map {
-            // The map's input is not needed any more when its gradient is written over the map's output.
+            // The map's input is no longer needed when its gradient overwrites the map's output.
             let output = map.output(rows: states.rows, run)
             map.backward(below, outputGradient: gradient, inputGradient: output, run)
             below = output
@@ -98,7 +104,7 @@ public struct ContrastiveOutput: VectorOutput {
         run.enter(.other)
     }
 
-    /// Adds the mean loss among the negatives of this window, without learning.
+    /// Adds the mean loss among the negatives of this window, without gradients.
     public func evaluate(_ states: Matrix, _ targets: Targets, weights: Matrix?, loss: Scalars, _ run: Run) {
         let words = targets.words
         addLoss(
@@ -123,7 +129,7 @@ public struct ContrastiveOutput: VectorOutput {
         return predictions
     }
 
-    /// The vectors of a window's words as they are now: [words, size].
+    /// Returns the current vectors of a window's words, [words, size].
     private func vectors(of words: WordTargets, _ run: Run) -> Matrix {
         guard let table else { return words.vectors }
         run.enter(.sampling)
@@ -140,7 +146,7 @@ public struct ContrastiveOutput: VectorOutput {
         loss: Scalars, _ run: Run
     ) {
         let backend = run.backend, negatives = vectors.rows(0..<words.negatives)
-        // Without a target in the window nothing is told from anything.
+        // Without a target in the window there is nothing to compare.
         guard words.negatives > 0 else { return backend.fill(gradient, with: 0) }
         let excluded = run.numbers(excluded)
         for row in 0..<predictions.rows { excluded[row] = words.places[row] < words.negatives ? words.places[row] : -1 }
@@ -174,21 +180,27 @@ public struct ContrastiveOutput: VectorOutput {
     }
 }
 
-/// The words of a window by which the contrastive output tells targets from other words, each word once.
+/// The words with which the contrastive output compares the targets of a window, each word once.
+///
+/// ```swift
+/// let targets = Targets.words(WordTargets(
+///     vectors: vectors, rows: numbers, negatives: 64, logShares: shares, places: places, logFrequencies: frequencies))
+/// ```
 public struct WordTargets {
-    /// Their frozen vectors, those of the negatives first: [words, size].
+    /// Frozen vectors, those of the negatives first, [words, size].
     public let vectors: Matrix
-    /// The number of each in the trained vectors, -1 for words that have none there: [words].
+    /// Row of each word in the trained vectors, or -1, [words].
     public let rows: Numbers
-    /// The number of words that each target is told from.
+    /// Number of words with which each target is compared.
     public let negatives: Int
-    /// log q: the share of each negative among the words drawn, [1, negatives].
+    /// log q: logarithm of the share of each negative among the words drawn, [1, negatives].
     public let logShares: Matrix
-    /// The word that is the target at each row of the states, any for rows that do not count: [rows].
+    /// Target word at each row of the states, [rows]; any word for rows of weight 0.
     public let places: Numbers
-    /// log u of these targets: [1, rows].
+    /// log u of these targets, [1, rows].
     public let logFrequencies: Matrix
 
+    /// Creates the targets of a window; see the properties for shapes.
     public init(
         vectors: Matrix, rows: Numbers, negatives: Int, logShares: Matrix, places: Numbers, logFrequencies: Matrix
     ) {

@@ -1,9 +1,14 @@
 public import Kernels
 
-/// Frozen vectors through a linear layer: the input of ELMo-C and ELMo-A (Li et al. 2019).
+/// Frozen vectors followed by a linear layer: the input of ELMo-C and ELMo-A (Li et al. 2019).
+///
+/// ```swift
+/// let input = EmbeddingInput("input", inputs: 300, outputs: 512, in: &plan)
+/// ```
 public struct EmbeddingInput: Layer {
     private let linear: Linear
 
+    /// Declares the linear layer.
     public init(_ name: String, inputs: Int, outputs: Int, in plan: inout Plan) {
         linear = Linear(name, inputs: inputs, outputs: outputs, rows: plan.capacity.rows, in: &plan)
     }

@@ -1,20 +1,24 @@
 public import Kernels
 
-/// A distance between predicted and target vectors: a value, which declares in a `Plan` what memory it needs.
+/// A distance between predicted and target vectors: a value that declares its scratch memory in a `Plan`.
+///
+/// ```swift
+/// let loss: any EmbeddingLoss = Distance.cosine
+/// ```
 public protocol EmbeddingLoss: Sendable {
-    /// Adds the distances of all rows, each times its factor, to `loss`, and writes their gradient.
+    /// Adds the distance of each row, times its factor, to `loss`, and writes the gradient if `gradient` is given.
     ///
-    /// - Parameters:
-    ///   - prediction, target: [n, size]
-    ///   - factors: [n], 0 for positions that have no target.
-    ///   - gradient: [n, size], written where one is wanted; may not be `prediction`'s memory.
+    /// - `prediction`, `target`: [n, size]
+    /// - `factors`: [n], 0 for positions without a target.
+    /// - `gradient`: [n, size]; must not overlap `prediction`.
     ///
-    /// The loss is NaN if a prediction that counts is not a number.
+    /// The loss is NaN if a prediction with a nonzero factor contains NaN.
     func add(
         prediction: Matrix, target: Matrix, factors: Scalars, gradient: Matrix?, to loss: Scalars, _ run: Run)
 }
 
 extension Distance: EmbeddingLoss {
+    /// Adds the distance of each row, times its factor, to `loss`, and writes the gradient if `gradient` is given.
     public func add(
         prediction: Matrix, target: Matrix, factors: Scalars, gradient: Matrix?, to loss: Scalars, _ run: Run
     ) {
@@ -22,16 +26,21 @@ extension Distance: EmbeddingLoss {
     }
 }
 
-/// max(0, margin + cos(p, t') - cos(p, t)), t' being the most informative negative of the window; see `MaxMargin`.
+/// max(0, margin + cos(p, t') - cos(p, t)), where t' is the most informative negative of the window; see `MaxMargin`.
+///
+/// ```swift
+/// let loss = MaxMarginLoss(margin: 0.5, rows: 320, size: 300, in: &plan)
+/// ```
 public struct MaxMarginLoss: EmbeddingLoss {
+    /// The margin in cosine.
     public let margin: Double
     private let rows: Int
     private let negatives, products, nearestProducts: MatrixSlot
     private let places, nearest: NumberSlot
 
-    /// - Parameters:
-    ///   - rows: the most there are in one call.
-    ///   - size: of the vectors.
+    /// Declares the memory of the loss.
+    /// - `rows`: maximum number of rows in one call.
+    /// - `size`: size of the vectors.
     public init(margin: Double = 0.5, rows: Int, size: Int, in plan: inout Plan) {
         self.margin = margin
         self.rows = rows

@@ -4,20 +4,20 @@ internal import Kernels
 ///
 ///     y = f(x W1 + b1) W2
 ///
-/// The bias of W2 is added with the residual (`Backend.addResidual`), whose backward pass makes its gradient. What the function gives is not kept for the backward pass,
-/// which computes it again.
+/// The bias of W2 is added with the residual (`Backend.addResidual`), whose backward pass computes its gradient. The output of f is
+/// not kept; the backward pass recomputes it.
 struct FeedForward: Sendable {
     let function: HiddenFunction
-    /// [width, hidden] and [hidden]
+    /// Weight [width, hidden] and bias [hidden] of the first product.
     let hiddenWeight, hiddenBias: Parameter
-    /// [hidden, width] and [width]
+    /// Weight [hidden, width] and bias [width] of the second product.
     let outputWeight, outputBias: Parameter
-    /// [rows, hidden]: x W1, and the function of it, which all layers have in common.
+    /// x W1, and f of it, [rows, hidden]; all layers share the memory.
     private let products, hidden: MatrixSlot
-    /// [rows, hidden]
+    /// Gradient of x W1, [rows, hidden].
     private let gradient: MatrixSlot
 
-    /// - Parameter other: layers of the same size share the memory of passes that need not be kept.
+    /// - Parameter other: a layer of the same size, whose scratch memory is shared.
     init(_ name: String, width: Int, hidden size: Int, function: HiddenFunction, sharing other: FeedForward?, in plan: inout Plan) {
         self.function = function
         hiddenWeight = plan.parameter("\(name).hidden.weight", [width, size])
@@ -32,7 +32,7 @@ struct FeedForward: Sendable {
 
     var factors: [Parameter] { [hiddenWeight, outputWeight] }
 
-    /// - Parameter scale: of the output's weight, beside Glorot's.
+    /// - Parameter scale: factor of the output weight, in addition to Glorot's.
     func initialize(_ parameters: ParameterStore, outputScale scale: Double, random: inout Random) {
         let (width, size) = (hiddenWeight.shape[0], hiddenWeight.shape[1])
         parameters.fillGlorot(hiddenWeight, inputs: width, outputs: size, random: &random)
@@ -41,7 +41,7 @@ struct FeedForward: Sendable {
         parameters.fill(outputBias, with: 0)
     }
 
-    /// `input` [rows, width] to `output` [rows, width].
+    /// Computes `output` [rows, width] from `input` [rows, width].
     func forward(_ input: Matrix, into output: Matrix, _ run: Run) {
         let products = run.matrix(products, rows: input.rows), hidden = run.matrix(hidden, rows: input.rows)
         run.enter(.inputProducts)
@@ -52,7 +52,7 @@ struct FeedForward: Sendable {
         run.multiply(hidden, by: outputWeight, into: output)
     }
 
-    /// From the gradient of the output, [rows, width], that of the input.
+    /// Writes the gradient of the input from that of the output, [rows, width].
     func backward(_ input: Matrix, outputGradient: Matrix, into inputGradient: Matrix, _ run: Run) {
         let backend = run.backend, products = run.matrix(products, rows: input.rows), hidden = run.matrix(hidden, rows: input.rows)
         let gradient = run.matrix(gradient, rows: input.rows)

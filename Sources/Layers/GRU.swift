@@ -1,29 +1,35 @@
 public import Kernels
 
-/// One layer of gated recurrent units (Cho et al. 2014), with the reset gate after the product, as cuDNN and PyTorch have it:
+/// A layer of gated recurrent units (Cho et al. 2014) with the reset gate after the product, as in cuDNN and PyTorch:
 ///
 ///     a_t = x_t Wx + b,  s_t = h_{t-1} Wh + d            [batch, 3 cell]: reset, update, candidate
 ///     r_t = sigmoid(a_r + s_r),  z_t = sigmoid(a_z + s_z)
 ///     n_t = tanh(a_n + r_t s_n)
 ///     h_t = (1 - z_t) n_t + z_t h_{t-1}                  [batch, cell]
 ///
-/// Only the candidate's part of d is a parameter, because the gates' parts would be added to those of b.
+/// Only the candidate's part of d is a parameter, because the parts of the gates would be added to those of b.
+///
+/// ```swift
+/// let layer = GRU("forward.layer1", inputs: 64, cell: 128, in: &plan)
+/// ```
 public struct GRU: RecurrentLayer {
+    /// Number of units.
     public let cell: Int
-    /// [inputs, 3 cell] and [cell, 3 cell]
+    /// Weights of the input [inputs, 3 cell] and of the state [cell, 3 cell].
     public let inputWeight, recurrentWeight: Parameter
-    /// [3 cell] and [cell]
+    /// Biases b [3 cell] and d [cell].
     public let bias, candidateBias: Parameter
-    /// [rows, 3 cell]: a, then the activations; on the way back the gradient of a.
+    /// a, then the activations; in the backward pass the gradient of a, [rows, 3 cell].
     private let gates: MatrixSlot
-    /// [rows, 3 cell]: s, with d; on the way back its gradient.
+    /// s including d; in the backward pass its gradient, [rows, 3 cell].
     private let products: MatrixSlot
-    /// [rows + batch, cell]: block 0 is where the window began.
+    /// States, [rows + batch, cell]; block 0 is the state at the start of the window.
     private let states: MatrixSlot
     /// The recurrent weight, packed for all steps of a window.
     private let recurrentFactor: MatrixSlot
 
-    /// - Parameter other: a layer of the same size, one of which at a time is at work.
+    /// Declares the layer.
+    /// - `other`: a layer of the same size that never works at the same time; the two share memory.
     public init(_ name: String, inputs: Int, cell: Int, sharing other: GRU? = nil, in plan: inout Plan) {
         self.cell = cell
         let (rows, batch) = (plan.capacity.rows, plan.capacity.batch)
@@ -42,7 +48,7 @@ public struct GRU: RecurrentLayer {
     public var stateWidths: [Int] { [cell] }
     public var factors: [Parameter] { [inputWeight, recurrentWeight] }
 
-    /// Glorot's weights, biases 0.
+    /// Initialises weights as Glorot and biases with 0.
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
         parameters.fillGlorot(inputWeight, inputs: inputWeight.shape[0], outputs: cell, random: &random)
         parameters.fillGlorot(recurrentWeight, inputs: cell, outputs: cell, random: &random)
@@ -82,14 +88,14 @@ public struct GRU: RecurrentLayer {
                 gates: gates.rows(block), products: products.rows(block), bias: run.value(bias),
                 candidateBias: run.value(candidateBias), previous: states.rows(block), outputs: outputs.rows(block))
         }
-        // What products of the backward pass meet, times gradients that are zero.
+        // Products of the backward pass multiply these rows by zero gradients, so they must be finite.
         if run.memory.isTraining { shape.forEachEnded { backend.fill(outputs.rows($0), with: 0) } }
         run.enter(.other)
         return outputs
     }
 
-    /// The backward pass of the last forward pass, once (truncated BPTT: nothing flows into the state it began with).
-    /// `outputGradient` [rows, cell] is overwritten.
+    /// The backward pass of the last forward pass. Call it once: it is truncated (BPTT), so no gradient flows into the initial
+    /// state. `outputGradient` [rows, cell] is overwritten.
     public func backward(
         _ input: Matrix, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
     ) {

@@ -3,14 +3,19 @@ public import Kernels
 /// A highway layer (Srivastava, Greff and Schmidhuber 2015), which mixes its input with a transformation of it:
 ///
 ///     t = relu(x W + b),  g = sigmoid(x V + c),  y = g * t + (1 - g) * x
+///
+/// ```swift
+/// let layer = Highway("highway1", size: 2048, rows: 320, in: &plan)
+/// ```
 public struct Highway: Layer {
+    /// Width of input and output.
     public let size: Int
     let transform, gate: Linear
     private let output: MatrixSlot
     private let transformedGradient, gateGradient, carried: MatrixSlot
 
-    /// - Parameter other: a highway of the same size, whose memory for gradients this one uses too: one of them at a time is at
-    ///   work.
+    /// Declares the layer.
+    /// - `other`: a highway layer of the same size that never works at the same time; the two share memory for gradients.
     public init(_ name: String, size: Int, rows: Int, sharing other: Highway? = nil, in plan: inout Plan) {
         self.size = size
         transform = Linear("\(name).transform", inputs: size, outputs: size, rows: rows, in: &plan)
@@ -23,14 +28,14 @@ public struct Highway: Layer {
 
     public var factors: [Parameter] { transform.factors + gate.factors }
 
-    /// The gate's bias is -2: at first most of the input is carried on (as in ELMo's encoder).
+    /// Initialises the gate's bias with -2, so that at first most of the input is carried (as in ELMo's encoder).
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
         transform.initialize(parameters, random: &random)
         gate.initialize(parameters, random: &random)
         if let bias = gate.bias { parameters.fill(bias, with: -2) }
     }
 
-    /// The output of the last forward pass: [rows, size].
+    /// Returns the output of the last forward pass, [rows, size].
     func output(rows: Int, _ run: Run) -> Matrix { run.matrix(output, rows: rows) }
 
     public func forward(_ input: Matrix, _ shape: WindowShape, _ run: Run) -> Matrix {
@@ -40,7 +45,7 @@ public struct Highway: Layer {
         return output
     }
 
-    /// The gradient of the input may not be in the memory of `outputGradient`.
+    /// The gradient of the input must not overlap `outputGradient`.
     public func backward(
         _ input: Matrix, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
     ) {

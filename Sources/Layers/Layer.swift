@@ -1,29 +1,40 @@
 public import Kernels
 
-/// A layer of a network: a value that declared its parameters, its memory for a pass and its dropout sites in a `Plan` when it
-/// was made. It owns nothing: weights, memory and backend come with each pass (`Run`). No pass allocates.
+/// A layer of a network: a value that declared its parameters, its memory for a pass and its dropout places in a `Plan` when it was
+/// created. It owns nothing: weights, memory and backend come with each pass (`Run`). No pass allocates memory.
+///
+/// ```swift
+/// var plan = Plan(backend, capacity: WindowCapacity(batch: 16, rows: 320), isTraining: true)
+/// let layer = Linear("projection", inputs: 300, outputs: 512, rows: 320, in: &plan)
+/// let store = ParameterStore(plan.own, training: Adam(), backend: backend)
+/// layer.initialize(store, random: &random)
+/// let run = Run(store, memory: PassMemory(plan), backend: backend, mode: .training(seed: 1, step: 1))
+/// let output = layer.forward(input, run)
+/// ```
 public protocol Layer<Input>: Sendable {
-    /// The kind of input: a matrix, or words in the form that the layer reads.
+    /// Type of the input: a matrix, or words in the form that the layer reads.
     associatedtype Input
 
-    /// Matrices that every pass multiplies by: worth packing once where they stay as they are.
+    /// Matrices that every pass multiplies by, which are worth packing once if they do not change.
     var factors: [Parameter] { get }
 
+    /// Sets the initial weights.
     func initialize(_ parameters: ParameterStore, random: inout Random)
 
-    /// The output of the layer, [rows, width], valid until its next pass.
+    /// Returns the output of the layer, [rows, width], valid until its next pass.
     func forward(_ input: Input, _ shape: WindowShape, _ run: Run) -> Matrix
 
-    /// The backward pass of the last forward pass with the same input: adds to the gradients of the parameters, and may overwrite
+    /// The backward pass of the last forward pass, with the same input: adds to the gradients of the parameters, and may overwrite
     /// `outputGradient` [rows, width].
-    /// - Parameter inputGradient: written where one is wanted, or added to with `adding`. A layer of words writes none. Layers that
-    ///   make their own gradients in its memory (`Highway`, `RecurrentStack`) need one and do not add.
+    /// - `inputGradient`: set to the gradient of the input if given, or increased by it with `adding`. Layers that read
+    ///   words write none. Layers that compute their own gradients in this memory (`Highway`, `RecurrentStack`) require it and do
+    ///   not add.
     func backward(
         _ input: Input, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run)
 }
 
 extension Layer<Matrix> {
-    /// The forward pass of a layer that does not look at the order of the rows: `input` [n, inputs] to [n, width].
+    /// Runs a layer to which the order of the rows does not matter, from `input` [n, inputs] to [n, width].
     func forward(_ input: Matrix, _ run: Run) -> Matrix { forward(input, WindowShape(steps: 1, batch: input.rows), run) }
 
     func backward(_ input: Matrix, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool = false, _ run: Run) {
@@ -33,56 +44,78 @@ extension Layer<Matrix> {
     }
 }
 
-/// The first layer of a network: from words to the encoder's input.
+/// The first layer of a network, from words to the encoder's input.
+///
+/// ```swift
+/// let input: any InputLayer = EmbeddingInput("input", inputs: 300, outputs: 512, in: &plan)
+/// ```
 public typealias InputLayer = Layer<InputWords>
 
-/// A network over sequences: what stands between the input vectors and the output layer.
+/// A network over sequences, between the input layer and the output layer.
+///
+/// ```swift
+/// let encoder: any SequenceEncoder = LSTMStack(
+///     "forward", inputs: 512, options: ProjectedLSTM.Options(cell: 4096, projection: 512), layers: 2, residual: true, in: &plan)
+/// ```
 public protocol SequenceEncoder: Layer<Matrix> {
+    /// Width of the output.
     var outputSize: Int { get }
-    /// Layers whose outputs can be asked for.
+    /// Number of layers whose outputs can be requested.
     var layerCount: Int { get }
 
-    /// The output of layer `index`, from 0, in the last forward pass: [rows, outputSize]. Rows of sequences that had ended
-    /// mean nothing.
+    /// Returns the output of layer `index`, from 0, in the last forward pass, [rows, outputSize]. Rows past the end of a sequence
+    /// are undefined.
     func layerOutput(_ index: Int, _ shape: WindowShape, _ run: Run) -> Matrix
 }
 
 /// A sequence encoder that carries a state of constant size from one window to the next (truncated BPTT).
+///
+/// ```swift
+/// encoder.carryState(from: shape, run)
+/// ```
 public protocol StatefulEncoder: SequenceEncoder {
-    /// Widths of the matrices that are the state: one row a sequence.
+    /// Widths of the state's matrices, which have one row for each sequence.
     var stateWidths: [Int] { get }
 
-    /// Calls `body` with each matrix of the state that the next window begins in, [batch, width], in the order of
-    /// `stateWidths`.
+    /// Calls `body` with each matrix of the state in which the next window starts, [batch, width], in the order of `stateWidths`.
     func forEachState(batch: Int, _ run: Run, _ body: (Matrix) -> Void)
 
-    /// Makes the state at the end of a window without shorter sequences the one that the next window begins in.
+    /// Makes the state at the end of a window the initial state of the next. All sequences must be as long as the window.
     func carryState(from shape: WindowShape, _ run: Run)
 }
 
-/// The words at each row of a network's input, in the form its input layer asks for.
+/// The words at each row of a network's input, in the form that its input layer reads.
+///
+/// ```swift
+/// let words = InputWords.vectors(matrix)
+/// ```
 public enum InputWords {
-    /// Their vectors: [rows, size].
+    /// Vectors of the words, [rows, size].
     case vectors(Matrix)
-    /// Their numbers in the input layer's table: [rows].
+    /// Rows of the words in the input layer's table, [rows].
     case numbers(Numbers)
-    /// Their spellings.
+    /// Spellings of the words.
     case spellings(Spellings)
-    /// The output of the input layer for the words in an earlier pass: [rows, width]. No layer reads it.
+    /// Outputs of the input layer for the words, from an earlier pass, [rows, width]; the input layer is skipped.
     case outputs(Matrix)
 }
 
 /// The words of a window letter by letter, each distinct word once.
+///
+/// ```swift
+/// let words = InputWords.spellings(Spellings(letters: letters, ends: ends, words: 2, places: places))
+/// ```
 public struct Spellings {
-    /// The characters of all distinct words, one word after the other: numbers of an alphabet.
+    /// Characters of all distinct words, one word after another, as numbers of an alphabet.
     public let letters: Numbers
-    /// Where each of them ends in `letters`: [words].
+    /// End of each distinct word in `letters`, [words].
     public let ends: Numbers
-    /// Distinct words.
+    /// Number of distinct words.
     public let words: Int
-    /// Which of them each row is: [rows].
+    /// The distinct word at each row, [rows].
     public let places: Numbers
 
+    /// Creates the words of a window; see the properties for shapes.
     public init(letters: Numbers, ends: Numbers, words: Int, places: Numbers) {
         self.letters = letters
         self.ends = ends
@@ -90,17 +123,21 @@ public struct Spellings {
         self.places = places
     }
 
-    /// The range of a word's letters.
+    /// Returns the range of a word's letters.
     func range(_ word: Int) -> Range<Int> { Int(word == 0 ? 0 : ends[word - 1])..<Int(ends[word]) }
 }
 
-/// The targets of a network at each row of its states, in the form that its output layer asks for.
+/// The targets at each row of a network's states, in the form that its output layer needs.
+///
+/// ```swift
+/// let targets = Targets.classes(classes)
+/// ```
 public enum Targets {
-    /// The vectors of words: [rows, size].
+    /// Vectors of words, [rows, size].
     case vectors(Matrix)
-    /// The numbers of words in the output layer's vocabulary: [rows].
+    /// Numbers of words in the output layer's vocabulary, [rows].
     case classes(Numbers)
-    /// The words of a window with their vectors, and those that each target is told from.
+    /// The words of a window with their vectors, and the words they are compared with.
     case words(WordTargets)
 
     /// The targets of a softmax.
@@ -116,29 +153,41 @@ public enum Targets {
     }
 }
 
-/// The last layer of a network: from the encoder's states to a loss. A value like a `Layer`, whose passes forward and backward
-/// are one, because what lies between them may be too large to keep.
+/// The last layer of a network, from the encoder's states to a loss. It is a value like a `Layer`, but its forward and backward
+/// passes are one, because what lies between them may be too large to keep.
+///
+/// ```swift
+/// output.accumulate(
+///     states, .vectors(matrix), weights: nil, draw: Draw(seed: 1, step: 1), statesGradient: gradient, loss: loss, run)
+/// ```
 public protocol OutputLayer: Sendable {
+    /// Sets the initial weights.
     func initialize(_ parameters: ParameterStore, random: inout Random)
 
-    /// Adds the mean loss of `states` [rows, size] to `loss`, which stays in the backend's memory, and the gradients: adds those
-    /// of the parameters, writes that of the states, [rows, size].
+    /// Adds the mean loss of `states` [rows, size] to `loss`, which stays in the backend's memory. Adds to the gradients of the
+    /// parameters, and writes that of the states, [rows, size].
     ///
-    /// - Parameters:
-    ///   - weights: [1, rows], how often each row counts; `nil`: once.
-    ///   - draw: number of this pass, for layers that draw words at random; no two of a training run have the same.
+    /// - `weights`: weight of each row, [1, rows]; `nil` means 1.
+    /// - `draw`: identifies this pass for layers that draw words at random; it must be unique within a training run.
     func accumulate(
         _ states: Matrix, _ targets: Targets, weights: Matrix?, draw: Draw, statesGradient: Matrix, loss: Scalars, _ run: Run)
 
-    /// Adds the mean loss alone. A softmax that approximates its loss in training gives the exact one. May allocate.
+    /// Adds only the mean loss. A softmax that approximates its loss in training computes the exact one here. May allocate memory.
     func evaluate(_ states: Matrix, _ targets: Targets, weights: Matrix?, loss: Scalars, _ run: Run)
 }
 
-/// Names the random draws of one training pass.
+/// Identifies the random draws of one training pass.
+///
+/// ```swift
+/// let draw = Draw(seed: 1, step: 100)
+/// ```
 public struct Draw: Sendable {
+    /// Seed of the training run.
     public let seed: UInt64
+    /// Number of the pass.
     public let step: Int
 
+    /// Creates the identity of a pass.
     public init(seed: UInt64, step: Int) {
         self.seed = seed
         self.step = step

@@ -1,16 +1,23 @@
 public import Kernels
 
-/// y = x W + b.
+/// A linear layer, y = x W + b.
+///
+/// ```swift
+/// let layer = Linear("projection", inputs: 300, outputs: 512, rows: 320, in: &plan)
+/// ```
 public struct Linear: Layer {
-    /// [inputs, outputs]
+    /// W, [inputs, outputs].
     public let weight: Parameter
-    /// [outputs]
+    /// b, [outputs]; `nil` if there is none.
     public let bias: Parameter?
+    /// Width of the input.
     public let inputs: Int
+    /// Width of the output.
     public let outputs: Int
     private let output: MatrixSlot
 
-    /// - Parameter rows: the most that come at once.
+    /// Declares the layer.
+    /// - `rows`: maximum number of rows in one pass.
     public init(_ name: String, inputs: Int, outputs: Int, bias: Bool = true, rows: Int, in plan: inout Plan) {
         self.inputs = inputs
         self.outputs = outputs
@@ -26,17 +33,19 @@ public struct Linear: Layer {
         if let bias { parameters.fill(bias, with: 0) }
     }
 
-    /// The output of the last forward pass: [rows, outputs].
+    /// Returns the output of the last forward pass, [rows, outputs].
     public func output(rows: Int, _ run: Run) -> Matrix { run.matrix(output, rows: rows) }
 
-    /// `input` [n, inputs] to [n, outputs].
+    /// Computes [n, outputs] from `input` [n, inputs].
     public func forward(_ input: Matrix, _ shape: WindowShape, _ run: Run) -> Matrix {
         let output = output(rows: input.rows, run)
         run.multiply(input, by: weight, bias: bias, into: output)
         return output
     }
 
-    ///     dW += x^T dy,  db += sum over rows of dy,  dx = dy W^T
+    /// The backward pass:
+    ///
+    ///      dW += x^T dy,  db += sum over rows of dy,  dx = dy W^T
     public func backward(
         _ input: Matrix, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
     ) {

@@ -1,8 +1,8 @@
 import Kernels
 
-/// Weights packed once for many products: until the next update in training, or for good.
+/// Weights packed once for many products: until the next update in training, or permanently.
 ///
-/// A product packs its factors for itself otherwise, which for few rows costs as much as the product.
+/// Otherwise each product packs its factors, which for few rows costs as much as the product itself.
 final class PackedWeights {
     private struct Packed {
         let parameter: Parameter
@@ -11,11 +11,11 @@ final class PackedWeights {
     }
 
     private var weights: [Packed]
-    /// The factors of a network that is only used, by their parameter's place.
+    /// The packed factors of a network that is not trained, by the place of the parameter.
     private var constants: [Int: PackedFactor] = [:]
     private var isCurrent = false
 
-    /// For training: both ways, packed by `pack`.
+    /// Prepares weights for training: both orientations, packed by `pack`.
     init(_ parameters: [Parameter], _ backend: any Backend) {
         weights = parameters.map { parameter in
             let count = backend.packedCount(rows: parameter.shape[0], columns: parameter.shape[1])
@@ -24,7 +24,7 @@ final class PackedWeights {
         }
     }
 
-    /// For the forward pass of a network that is only used.
+    /// Packs weights for the forward pass of a network that is not trained.
     init(constants parameters: [(Parameter, WeightPrecision)], in store: ParameterStore) {
         weights = []
         for (parameter, precision) in parameters {

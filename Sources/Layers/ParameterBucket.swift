@@ -1,16 +1,21 @@
 public import Kernels
 
-/// Parameters whose gradients are complete together, about a layer's: what machines that train together send at once.
+/// Parameters whose gradients are complete at the same time, roughly those of one layer. Machines that train together send them in
+/// one piece.
+///
+/// ```swift
+/// for bucket in layout.buckets { print(bucket.floats) }
+/// ```
 public struct ParameterBucket: Sendable, Equatable {
-    /// Their places in `ParameterLayout.parameters`.
+    /// Indices in `ParameterLayout.parameters`.
     public let indices: Range<Int>
-    /// The floats of those that are not sparse, in a store's memory.
+    /// Floats of the parameters that are not sparse, in a store's memory.
     public let floats: Range<Int>
 
     package init(indices: Range<Int>, floats: Range<Int>) { (self.indices, self.floats) = (indices, floats) }
 
-    /// The part of the floats that one of `count` machines updates: whole chunks of `LaneSums`, so that a norm does not depend on the
-    /// number of machines. Parts may be empty.
+    /// Returns the floats that machine `index` of `count` updates. Parts consist of whole chunks of `LaneSums`, so that a norm does
+    /// not depend on the number of machines; they may be empty.
     public func part(_ index: Int, of count: Int) -> Range<Int> {
         let chunks = LaneSums.chunks(floats.count)
         func cut(_ index: Int) -> Int { floats.lowerBound + min(floats.count, chunks * index / count * LaneSums.chunk) }
@@ -19,7 +24,7 @@ public struct ParameterBucket: Sendable, Equatable {
 }
 
 extension ParameterLayout {
-    /// All parameters in buckets, by the first parts of their names: those of a direction and layer, or of a shared layer.
+    /// All parameters, grouped by the first parts of their names: those of a direction and layer, or of a shared layer.
     public var buckets: [ParameterBucket] {
         var buckets: [ParameterBucket] = [], before: Substring?
         for (index, parameter) in parameters.enumerated() {
@@ -38,20 +43,20 @@ extension ParameterLayout {
 }
 
 extension ParameterStore {
-    /// Some floats of the gradient, in a single row.
+    /// Returns some floats of the gradient as one row.
     public func gradients(_ floats: Range<Int>) -> Matrix {
         guard let training else { preconditionFailure("a network without gradients has none") }
         return Matrix(training.gradients, at: floats.lowerBound, rows: 1, columns: floats.count)
     }
 
-    /// Some floats of the weights, in a single row.
+    /// Returns some floats of the weights as one row.
     public func values(_ floats: Range<Int>) -> Matrix {
         Matrix(values, at: floats.lowerBound, rows: 1, columns: floats.count)
     }
 
-    /// The sparse parameters, in the order of the layout.
+    /// Sparse parameters in the order of the layout.
     public var sparseRows: [ParameterRows] { tables }
 
-    /// Says that weights were written to by others than `update`.
+    /// Call this after changing weights other than by `update`: packed copies are discarded.
     public func weightsHaveChanged() { packedWeights?.expire() }
 }

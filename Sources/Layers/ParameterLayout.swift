@@ -1,37 +1,48 @@
 public import Kernels
 
 /// A named tensor among the trainable weights of a network.
+///
+/// ```swift
+/// let weight = plan.parameter("forward.layer1.recurrent.weight", [512, 2048])
+/// ```
 public struct Parameter: Sendable, Equatable {
-    /// Its path, `forward.layer1.recurrent.weight` for example: the name in the model file too.
+    /// Path such as `forward.layer1.recurrent.weight`, also the name in the model file.
     public let name: String
-    /// Row-major; one or two dimensions.
+    /// Shape, row-major, of one or two dimensions.
     public let shape: [Int]
-    /// True if a step touches few of its rows: see `ParameterRows`.
+    /// True if a step touches few of its rows; see `ParameterRows`.
     public let isSparse: Bool
-    /// True if the parameter is of layers that networks have in common.
+    /// True if the parameter belongs to a layer that networks share.
     public let isShared: Bool
-    /// Where it starts in the store, in floats; of a sparse one, its number among those.
+    /// Offset in the store in floats; for a sparse parameter, its number among the sparse ones.
     let offset: Int
 
+    /// Number of weights.
     public var count: Int { shape.reduce(1, *) }
 
-    /// Unlike that of any other in its store.
+    /// A number unique within the store.
     var place: Int { isSparse ? -1 - offset : offset }
 
-    /// Floats that it takes: each parameter starts on a cache line, but for a sparse one's.
+    /// Floats of memory: each parameter starts on a cache line, except sparse ones.
     var extent: Int { isSparse ? count : (count + 15) / 16 * 16 }
 
-    /// True if it is more than a bias or a gain; a sparse bias has rows of one number.
+    /// True for anything but a bias or a gain; a sparse bias has rows of one number.
     var isMatrix: Bool { shape.count > 1 && !(isSparse && shape[1] == 1) }
 }
 
-/// The list of a network's parameters: layers declare theirs in a `Plan`, then one store holds them all.
+/// The list of a network's parameters. Layers declare theirs in a `Plan`, and one store then holds them all.
+///
+/// ```swift
+/// for parameter in plan.own.parameters { print(parameter.name, parameter.shape) }
+/// ```
 public struct ParameterLayout: Sendable {
+    /// Parameters in the order of their declaration.
     public private(set) var parameters: [Parameter] = []
     /// Floats to allocate: each parameter starts on a cache line.
     private(set) var extent = 0
     private var sparseCount = 0
 
+    /// Creates an empty layout.
     public init() {}
 
     mutating func declare(_ name: String, _ shape: [Int], isSparse: Bool, isShared: Bool) -> Parameter {
@@ -43,9 +54,9 @@ public struct ParameterLayout: Sendable {
         return parameter
     }
 
-    /// The bytes that a store of these parameters takes, added up by the first `names` parts of their names: the weights, and
-    /// everything that training keeps beside them. Gradients of sparse parameters are not counted: they grow as rows are touched.
-    /// - Parameter backend: where the store is; some keep more than others.
+    /// Returns the bytes that a store of these parameters takes, grouped by the first `names` parts of their names: the weights and
+    /// everything that training keeps beside them. Gradients of sparse parameters are not included: they grow as rows are touched.
+    /// - `backend`: the backend of the store; some keep more than others.
     public func bill(
         training: (any Optimizer)?, names: Int, backend: any Backend = ProcessorBackend()
     ) -> [(name: String, bytes: Int)] {
@@ -61,6 +72,6 @@ public struct ParameterLayout: Sendable {
         return bill
     }
 
-    /// The number of trainable weights.
+    /// Number of trainable weights.
     public var count: Int { parameters.reduce(0) { $0 + $1.count } }
 }

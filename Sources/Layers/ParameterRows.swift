@@ -1,24 +1,33 @@
 public import Kernels
 
-/// A parameter of many rows of which a step touches few, such as the word matrix of a sampled softmax: gradients are kept,
-/// and weights updated, for the rows that were touched alone.
+/// A parameter with many rows of which a step touches few, such as the word matrix of a sampled softmax. Gradients are kept, and
+/// weights updated, only for the rows touched.
 ///
-/// Adagrad's arithmetic stays as it is, because a row without gradient would not change.
-/// Adam's moments of a row decay only in steps that touch it, and a row does not drift on between them ("lazy Adam");
-/// its bias correction counts all steps. Weight decay acts on touched rows only.
+/// Adagrad gives the same result as without sparsity, because a row without gradient would not change. Adam's moments of a row
+/// decay only in steps that touch it, and the row does not move in between ("lazy Adam"); the bias correction counts all steps.
+/// Weight decay acts only on the rows touched.
+///
+/// ```swift
+/// let table = store.rows(parameter)
+/// table.touch(numbers)                    // makes room for the gradients of these rows
+/// ```
 public final class ParameterRows {
+    /// Shape of the parameter.
     public let rows, columns: Int
+    /// The weights, [rows, columns].
     public let values: FloatBuffer
+    /// The optimiser's numbers for each weight, [rows, columns] each.
     public let moments: [FloatBuffer]
     private let optimizer: (any Optimizer)?
     let backend: any Backend
-    /// The place of each row's gradient, -1 for rows that have none: [rows] in training.
+    /// Index of each row's gradient, or -1, [rows]; in training only.
     let slots: FloatBuffer
-    /// Rows that have a gradient, in the order in which they were touched, and the gradients: [room], [room, columns]. They grow
-    /// to the most rows a step touches, then stay.
+    /// Rows that have a gradient, in the order in which they were touched, [room], and their gradients, [room, columns]. Both grow
+    /// to the greatest number of rows touched in a step.
     private var touched, gradients: FloatBuffer
+    /// Number of rows that have a gradient.
     public private(set) var touchedCount = 0
-    /// The number of rows that the last update touched.
+    /// Number of rows touched by the last update.
     public private(set) var updatedCount = 0
 
     init(rows: Int, columns: Int, training: (any Optimizer)?, backend: any Backend) {
@@ -40,17 +49,17 @@ public final class ParameterRows {
         Numbers(slots, count: slots.count).fill(-1)
     }
 
-    /// The weights: [rows, columns].
+    /// The weights, [rows, columns].
     var value: Matrix { Matrix(values, rows: rows, columns: columns) }
 
-    /// Gradients of the rows touched, in the order in which they were: [touchedCount, columns]. They move when more are touched.
+    /// Gradients of the rows touched, in the order of touching, [touchedCount, columns]. Touching more rows moves them.
     public var gradient: Matrix { Matrix(gradients, rows: touchedCount, columns: columns) }
 
-    /// The rows touched.
+    /// Rows that have a gradient, in the order in which they were touched.
     public var touchedRows: Numbers { Numbers(touched, count: touchedCount) }
 
-    /// Makes room for the gradients of `rows`, sets them to zero unless there are some already, and writes to `places` where in
-    /// `gradient` they are; a negative number is passed over.
+    /// Makes room for the gradients of `rows` and sets new ones to zero. Writes the index of each row's gradient in `gradient` to
+    /// `places`. Negative rows are skipped.
     public func touch(_ rows: Numbers, places: Numbers? = nil) {
         let slots = Numbers(slots, count: slots.count)
         for index in 0..<rows.count {
@@ -75,13 +84,13 @@ public final class ParameterRows {
         return Int32(touchedCount - 1)
     }
 
-    /// The squared norm of the whole gradient.
+    /// Returns the squared norm of the whole gradient.
     public func squaredNorm() -> Double {
         let norm = backend.squaredNorm(gradient).squareRoot()
         return norm * norm
     }
 
-    /// Updates the touched rows and forgets their gradients.
+    /// Updates the rows touched and discards their gradients.
     func update(_ step: OptimizerStep) {
         guard let optimizer, !moments.isEmpty else { preconditionFailure("rows without moments cannot be updated") }
         func matrix(_ buffer: FloatBuffer) -> Matrix { Matrix(buffer, rows: rows, columns: columns) }
@@ -93,7 +102,7 @@ public final class ParameterRows {
         forget()
     }
 
-    /// Drops the gradients.
+    /// Discards the gradients.
     func clear() {
         backend.fill(gradient, with: 0)
         forget()
@@ -104,7 +113,7 @@ public final class ParameterRows {
         touchedCount = 0
     }
 
-    /// Memory of the weights and moments, and of the gradients as many as there have been.
+    /// Bytes of weights, moments, and the room for gradients.
     var bytes: Int {
         moments.reduce(values.bytes + slots.bytes + touched.bytes + gradients.bytes) { $0 + $1.bytes }
     }

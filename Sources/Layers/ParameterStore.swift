@@ -1,42 +1,57 @@
 public import Kernels
 internal import Parallel
 
-/// All weights of a network in one piece of memory, and what training adds: gradients and the optimiser's moments, each
-/// one piece of the same layout, so that clipping and updating are single passes. Sparse parameters have memory of their
-/// own.
+/// All weights of a network in one piece of memory and, in training, gradients and the optimiser's moments, each in one piece with
+/// the same layout, so that clipping and updating are single passes. Sparse parameters have memory of their own.
+///
+/// ```swift
+/// let store = ParameterStore(plan.own, training: Adam(), backend: backend)
+/// let norm = store.update(.init(step: 1, rate: 1e-3, clip: 5))
+/// ```
 public final class ParameterStore {
+    /// Names, shapes and offsets of the parameters.
     public let layout: ParameterLayout
+    /// Weights, in the order of the layout.
     public let values: FloatBuffer
+    /// Backend in whose memory the weights are.
     public let backend: any Backend
-    /// `nil` in a network that is only used.
+    /// Gradients and moments; `nil` in a network that is not trained.
     public let training: Training?
 
-    /// The sparse parameters, in the order of the layout.
+    /// Sparse parameters in the order of the layout.
     let tables: [ParameterRows]
-    /// All floats, as the share of a machine that trains alone.
+    /// All floats: what a machine that trains alone updates.
     private let whole: [Range<Int>]
 
-    /// Weights that lie in a file, by their parameter's place, and the files.
+    /// Weights that lie in a file, by the place of their parameter, with the owners of the files.
     private var borrowed: [Int: Matrix] = [:]
     private var lenders: [AnyObject] = []
 
-    /// On a device, which of the layout's weights have a gradient that begins with a product, and which of those still have what the
-    /// last update left: the product overwrites it, which saves the writing of zeros and the reading of them.
+    /// On a device: the layout's weights whose gradient starts with a product, and those among them that still hold what the last
+    /// update left. The product overwrites it, which saves writing and reading zeros.
     private var beginsWithProduct, isStale: [Bool]
-    /// True if a gradient is stale.
+    /// True if the gradient of some weight is stale.
     public private(set) var hasStaleGradients = false
 
-    /// Weights that are packed once for all threads; `nil` if none are.
+    /// Weights packed once for all threads; `nil` if there are none.
     private(set) var packedWeights: PackedWeights?
 
+    /// The state of training beside the weights.
+    ///
+    /// ```swift
+    /// if let training = store.training { print(training.optimizer.momentNames) }
+    /// ```
     public struct Training {
+        /// The rule that updates the weights.
         public let optimizer: any Optimizer
+        /// Gradients, in the order of the layout.
         public let gradients: FloatBuffer
-        /// One for each of the optimiser's `momentNames`.
+        /// One buffer for each of the optimiser's `momentNames`.
         public let moments: [FloatBuffer]
     }
 
-    /// - Parameter training: the rule by which the weights will be updated; `nil` for a network that is only used.
+    /// Allocates the weights, which are zero.
+    /// - `training`: the rule that will update the weights; `nil` for a network that is not trained.
     public init(_ layout: ParameterLayout, training: (any Optimizer)?, backend: any Backend) {
         self.layout = layout
         self.backend = backend
@@ -59,7 +74,8 @@ public final class ParameterStore {
         }
     }
 
-    /// The weights of another store, with gradients of its own: for a thread that goes backward over its part of a batch.
+    /// Creates a store that shares the weights of another but has gradients of its own: for a thread that runs backward passes over
+    /// its part of a batch.
     public init(sharing other: ParameterStore) {
         guard let training = other.training else { preconditionFailure("a network without gradients cannot share") }
         layout = other.layout
@@ -75,21 +91,20 @@ public final class ParameterStore {
         packedWeights = other.packedWeights
     }
 
-    /// Chooses weights of two dimensions that `packWeights` will pack, for this store and those made to share its weights
-    /// from now on.
+    /// Chooses two-dimensional weights for `packWeights` to pack, in this store and in stores created later that share its weights.
     public func planPacking(_ weights: [Parameter]) { packedWeights = PackedWeights(weights, backend) }
 
-    /// Packs weights of two dimensions for good: for a network that is only used.
+    /// Packs two-dimensional weights permanently, for a network that is not trained.
     public func packConstants(_ weights: [(Parameter, WeightPrecision)]) {
         precondition(training == nil, "weights that are trained are no constants")
         packedWeights = PackedWeights(constants: weights, in: self)
     }
 
-    /// Packs the weights that were chosen by `planPacking`: layers use them so until the next `update`. Whoever changes
-    /// them otherwise packs again.
+    /// Packs the weights chosen by `planPacking`. Layers use the packed form until the next `update`; whoever changes weights in
+    /// another way must pack again.
     public func packWeights() { packedWeights?.pack(self) }
 
-    /// Moves the gradients of `others` to this store: they are added in the order given, whatever the threads, and cleared.
+    /// Adds the gradients of `others` to this store, in the order given, whatever the number of threads, and clears them.
     public func addGradients(of others: some Sequence<ParameterStore>) {
         guard let sum = training?.gradients else { preconditionFailure("a network without gradients has none to add") }
         backend.moveSum(
@@ -97,15 +112,15 @@ public final class ParameterStore {
             to: Matrix(sum, rows: 1, columns: sum.count))
     }
 
-    /// A weight of two dimensions as a matrix; one of one dimension as a single row.
+    /// Returns a two-dimensional weight as a matrix, or a one-dimensional one as a row.
     public func value(_ parameter: Parameter) -> Matrix {
         if !borrowed.isEmpty, let matrix = borrowed[parameter.place] { return matrix }
         guard parameter.isSparse else { return view(parameter, of: values) }
         return rows(parameter).value
     }
 
-    /// Uses the weights of `parameter` where they are, in a mapped file for example, instead of memory of its own. Nobody
-    /// writes to them: this network is only used.
+    /// Uses the weights of `parameter` in place, for example in a mapped file, instead of copying them. The network must not be
+    /// trained, because nobody may write to them.
     public func borrow(_ parameter: Parameter, at weights: Matrix, from lender: AnyObject) {
         precondition(training == nil, "weights that are trained are not borrowed")
         precondition(weights.columns == parameter.shape.last ?? 1 && weights.rows * weights.columns == parameter.count)
@@ -113,26 +128,26 @@ public final class ParameterStore {
         if !lenders.contains(where: { $0 === lender }) { lenders.append(lender) }
     }
 
-    /// A sparse parameter with its gradients.
+    /// Returns a sparse parameter with its gradients.
     public func rows(_ parameter: Parameter) -> ParameterRows {
         precondition(parameter.isSparse, "\(parameter.name) is not sparse")
         return tables[parameter.offset]
     }
 
-    /// The optimiser's numbers for `parameter`, named as by its `momentNames`: none in a network that is only used.
+    /// Returns the optimiser's numbers for `parameter`, in the order of its `momentNames`; none in a network that is not trained.
     public func moments(of parameter: Parameter) -> [Matrix] {
         guard parameter.isSparse else { return (training?.moments ?? []).map { view(parameter, of: $0) } }
         let table = rows(parameter)
         return table.moments.map { Matrix($0, rows: table.rows, columns: table.columns) }
     }
 
-    /// Takes over all weights of a store of the same layout.
+    /// Copies all weights of a store with the same layout.
     public func copyValues(of other: ParameterStore) {
         precondition(layout.parameters == other.layout.parameters)
         for parameter in layout.parameters { backend.copy(other.value(parameter), to: value(parameter)) }
     }
 
-    /// Where backward passes add the gradient of `parameter`.
+    /// Returns the matrix to which backward passes add the gradient of `parameter`.
     public func gradient(_ parameter: Parameter) -> Matrix {
         if hasStaleGradients { clearStaleGradients { $0.place == parameter.place } }
         return gradientMatrix(parameter)
@@ -154,8 +169,8 @@ public final class ParameterStore {
         backend.multiply(left, right, into: gradientMatrix(weight), adding: adds)
     }
 
-    /// Notes that the products of a backward pass have been added, which a device has replayed.
-    /// - Parameter range: parameters whose gradients have not been made yet.
+    /// Records that the products of a backward pass have been added, by a device that replayed them.
+    /// - Parameter range: parameters whose gradients have not been computed yet.
     public func gradientsAreWritten(except range: ParameterRange) {
         for index in isStale.indices where range.isShared || !range.indices.contains(index) { isStale[index] = false }
         hasStaleGradients = isStale.contains(true)
@@ -170,7 +185,7 @@ public final class ParameterStore {
         hasStaleGradients = isStale.contains(true)
     }
 
-    /// Sets the gradients to zero that do not begin with a product; the others are stale.
+    /// Sets gradients that do not start with a product to zero; the others become stale.
     private func leaveGradients(_ training: Training) {
         var first = 0
         func clear(to end: Int) {
@@ -185,48 +200,54 @@ public final class ParameterStore {
         hasStaleGradients = isStale.contains(true)
     }
 
-    /// `parameter`'s part of a buffer of this layout.
+    /// Returns the part of a buffer of this layout that belongs to `parameter`.
     public func view(_ parameter: Parameter, of buffer: FloatBuffer) -> Matrix {
         precondition(!parameter.isSparse, "\(parameter.name) has its own memory")
         let columns = parameter.shape.last ?? 1
         return Matrix(buffer, at: parameter.offset, rows: parameter.count / max(1, columns), columns: columns)
     }
 
-    /// Memory of the weights, and of everything that training keeps beside them.
+    /// Bytes of the weights and of everything that training keeps beside them.
     public var bytes: Int {
         values.bytes * (1 + (training.map { 1 + $0.moments.count } ?? 0))
             + (training == nil ? 0 : (backend.weightBytes - 4) * values.count) + tables.reduce(0) { $0 + $1.bytes }
     }
 
-    /// Memory of the numbers that the optimiser keeps beside weights and gradients.
+    /// Bytes of the numbers that the optimiser keeps beside weights and gradients.
     public var momentBytes: Int {
         (training?.moments ?? []).reduce(0) { $0 + $1.bytes } + tables.reduce(0) { $0 + $1.moments.reduce(0) { $0 + $1.bytes } }
     }
 
-    /// The gradient of the last update: what machines that train together send each other in a step. Of sparse parameters the
-    /// rows that were touched, with their numbers.
+    /// Bytes of the last update's gradient, which machines that train together exchange in a step. Sparse parameters count with the
+    /// rows touched and their numbers.
     public var gradientBytes: Int {
         let dense = layout.parameters.reduce(0) { $0 + ($1.isSparse ? 0 : 4 * $1.count) }
         return dense + tables.reduce(0) { $0 + $1.updatedCount * 4 * ($1.columns + 1) }
     }
 
-    /// The options of an update by the gradient that has been added up.
+    /// Options of one update.
+    ///
+    /// ```swift
+    /// let update = ParameterStore.Update(step: 1, rate: 1e-3, clip: 5)
+    /// ```
     public struct Update: Sendable {
-        /// 1 for the first.
+        /// Number of the update, from 1.
         public var step: Int
+        /// Learning rate.
         public var rate: Float
-        /// Greatest Euclidean norm of the whole gradient; `nil` for none.
+        /// Maximum Euclidean norm of the whole gradient; `nil` means no clipping.
         public var clip: Double?
-        /// Decay of the matrices; biases and gains are left alone.
+        /// Weight decay of matrices; biases and gains are not decayed.
         public var weightDecay: Float = 0
-        /// Over how many windows the gradient was added up: their mean counts.
+        /// Number of windows over which the gradient was summed; the update uses their mean.
         public var windows = 1
-        /// A factor of the loss: the number of steps makes ELMo's sum over a window out of the mean over positions.
+        /// Factor of the loss. The number of steps turns the mean over positions into ELMo's sum over a window.
         public var lossScale = 1.0
 
-        /// From the gradient that was added up to the loss's.
+        /// Factor that turns the sum of gradients into the gradient of the loss.
         public var gradientScale: Double { lossScale / Double(windows) }
 
+        /// Creates the options of an update.
         public init(step: Int, rate: Float, clip: Double?) {
             self.step = step
             self.rate = rate
@@ -234,12 +255,12 @@ public final class ParameterStore {
         }
     }
 
-    /// Drops the gradients of sparse parameters, without an update.
+    /// Discards the gradients of sparse parameters without an update.
     public func clearSparseGradients() { for table in tables { table.clear() } }
 
-    /// Scales the gradient to at most `clip` in norm, updates all weights, and clears the gradient.
+    /// Scales the gradient to a norm of at most `clip`, updates all weights, and clears the gradient.
     ///
-    /// Does nothing to the weights, and keeps the gradient for inspection, if the norm is not finite.
+    /// If the norm is not finite, the weights are not changed and the gradient is kept for inspection.
     /// - Returns: the norm before clipping.
     @discardableResult
     public func update(_ update: Update) -> Double {
@@ -248,7 +269,7 @@ public final class ParameterStore {
         return norm
     }
 
-    /// Begins `squaredNorm` of the gradient as it will be once everything that is queued on a device is done.
+    /// Starts computing `squaredNorm` of the gradient as it will be after everything queued on a device.
     public func beginSquaredNorm() {
         guard let training else { return }
         if hasStaleGradients { clearStaleGradients() }
@@ -259,7 +280,7 @@ public final class ParameterStore {
         Matrix(training.gradients, rows: 1, columns: training.gradients.count)
     }
 
-    /// The squared norm of the whole gradient, as it was added up.
+    /// Returns the squared norm of the whole gradient, as summed.
     public func squaredNorm() -> Double {
         guard let training else { preconditionFailure("a network without gradients cannot be updated") }
         backend.enter(.optimiser, of: .optimiser)
@@ -269,9 +290,9 @@ public final class ParameterStore {
         return tables.reduce(dense * dense) { $0 + $1.squaredNorm() }
     }
 
-    /// `update` with the norm given, of this gradient and others that are clipped together.
-    /// - Parameter share: the floats of the layout that are updated here, in pieces of whole cache lines; other machines update the
-    ///   others, whose gradients stay as they are. `nil`: all. Sparse parameters are always updated.
+    /// Performs an update with a given norm, that of all gradients that are clipped together.
+    /// - `share`: the floats of the layout to update, in pieces of whole cache lines; other machines update the rest, whose
+    ///   gradients are not touched here. `nil` means all. Sparse parameters are always updated.
     public func apply(_ update: Update, norm: Double, share: [Range<Int>]? = nil) {
         guard let training else { preconditionFailure("a network without gradients cannot be updated") }
         guard norm.isFinite else { return }
@@ -308,21 +329,21 @@ public final class ParameterStore {
 }
 
 extension ParameterStore {
-    /// Returns true if every weight of `parameter` is a number.
+    /// Returns true if every weight of `parameter` is finite.
     public func isFinite(_ parameter: Parameter) -> Bool { backend.isFinite(value(parameter)) }
 
+    /// Sets all weights of `parameter` to a constant.
     public func fill(_ parameter: Parameter, with constant: Float) { backend.fill(value(parameter), with: constant) }
 
-    /// Uniform in ±sqrt(6 / (inputs + outputs)) (Glorot and Bengio 2010).
-    /// - Parameters:
-    ///   - outputs: of one block, where a matrix holds several side by side, such as an LSTM's four gates.
-    ///   - scale: times so much.
+    /// Fills a weight with numbers uniform in ±sqrt(6 / (inputs + outputs)) (Glorot and Bengio 2010).
+    /// - `outputs`: outputs of one block, if a matrix holds several side by side, such as an LSTM's four gates.
+    /// - `scale`: factor applied to the bound.
     public func fillGlorot(_ parameter: Parameter, inputs: Int, outputs: Int, scale: Double = 1, random: inout Random) {
         let bound = scale * (6 / Double(inputs + outputs)).squareRoot()
         fill(parameter) { random.uniform(in: -bound..<bound) }
     }
 
-    /// The identity, for a square matrix.
+    /// Sets a square matrix to the identity.
     func fillIdentity(_ parameter: Parameter) {
         let side = parameter.shape[1]
         var index = 0
@@ -332,13 +353,13 @@ extension ParameterStore {
         }
     }
 
-    /// The weights of classes: normal with deviation 1 / sqrt(inputs), as bilm-tf begins.
+    /// Fills the weights of classes with normal numbers of standard deviation 1 / sqrt(inputs), as in bilm-tf.
     func fillClasses(_ weight: Parameter, random: inout Random) {
         let scale = 1 / Double(weight.shape[1]).squareRoot()
         fill(weight) { scale * random.normal() }
     }
 
-    /// Weights that `next` gives one after the other.
+    /// Fills a parameter with the numbers that `next` returns, in order.
     public func fill(_ parameter: Parameter, _ next: () -> Double) {
         let matrix = value(parameter), rows = max(1, Self.filledAtOnce / max(1, matrix.columns))
         for first in stride(from: 0, to: matrix.rows, by: rows) {
@@ -349,6 +370,6 @@ extension ParameterStore {
         }
     }
 
-    /// Weights that are written at once: a device takes many rows in hardly more time than one.
+    /// Number of weights written at once: for a device, many rows take hardly more time than one.
     private static let filledAtOnce = 1 << 16
 }

@@ -1,6 +1,6 @@
 public import Kernels
 
-/// One LSTM layer with an optional projection of its output (Sak, Senior and Beaufays 2014), clipped as in ELMo:
+/// An LSTM layer with optional projection of its output (Sak, Senior and Beaufays 2014) and with ELMo's clipping:
 ///
 ///     a_t = x_t Wx + h_{t-1} Wh + b                     [batch, 4 cell]: input, forget, candidate, output
 ///     c_t = clip(sigmoid(a_i) tanh(a_g) + sigmoid(a_f) c_{t-1})
@@ -8,73 +8,94 @@ public import Kernels
 ///     p_t = clip(m_t Wp)                                [batch, projection]
 ///     h_t = mask * layerNorm(p_t)                       [batch, projection]
 ///
-/// h_t is both the layer's output and what the next step sees. The mask is the recurrent dropout of the ELMo-C authors'
+/// h_t is both the layer's output and the state that the next step reads. The mask is the recurrent dropout of the ELMo-C authors'
 /// code: one draw for a window, the same at all its steps. Without a projection p_t is m_t.
 ///
-/// The input's product, and the weights' gradients, are single products over the whole window; a step computes only
-/// what depends on the step before it.
+/// The product of the input, and the gradients of weights, are single products over the whole window; a step computes only what
+/// depends on the previous step.
+///
+/// ```swift
+/// let options = ProjectedLSTM.Options(cell: 4096, projection: 512)
+/// let layer = ProjectedLSTM("forward.layer1", inputs: 512, options: options, in: &plan)
+/// ```
 public struct ProjectedLSTM: RecurrentLayer {
+    /// Sizes and options of a layer.
+    ///
+    ///  ```swift
+    ///  var options = ProjectedLSTM.Options(cell: 4096, projection: 512)
+    ///  options.cellClip = 3
+    ///  ```
     public struct Options: Sendable, Equatable {
+        /// Number of cells.
         public var cell: Int
-        /// `nil`: the output is the cell's, unprojected.
+        /// Width of the projection; `nil` means that the output is the cell's.
         public var projection: Int?
-        /// Bounds of ±c and ±p; infinite for none.
+        /// Bound of ±c; infinity means no clipping.
         public var cellClip = Float.infinity
+        /// Bound of ±p; infinity means no clipping.
         public var projectionClip = Float.infinity
+        /// Whether p is normalised.
         public var layerNorm = false
+        /// Rate of the recurrent dropout.
         public var dropout: Float = 0
 
+        /// Creates options without clipping, norm and dropout.
         public init(cell: Int, projection: Int?) {
             self.cell = cell
             self.projection = projection
         }
 
+        /// Width of the output.
         public var output: Int { projection ?? cell }
     }
 
+    /// Sizes and options.
     public let options: Options
+    /// Width of the input.
     public let inputs: Int
-    /// [inputs, 4 cell]
+    /// Wx, [inputs, 4 cell].
     public let inputWeight: Parameter
-    /// [output, 4 cell]
+    /// Wh, [output, 4 cell].
     public let recurrentWeight: Parameter
-    /// [4 cell]
+    /// b, [4 cell].
     public let bias: Parameter
-    /// [cell, projection]
+    /// Wp, [cell, projection]; `nil` without a projection.
     public let projectionWeight: Parameter?
     private let layerNorm: LayerNorm?
     private let dropout: Dropout
 
-    // The memory of a pass. Matrices are time-major; states and cells have one block more than there are steps: block 0 is
-    // where the window began.
+    // The memory of a pass. Matrices are time-major. States and cells have one block more than there are steps: block 0 is the
+    // state at the start of the window.
 
-    /// [rows, 4 cell]: pre-activations, then activations where a backend keeps those; on the way back their gradients.
+    /// Pre-activations, then activations if the backend keeps them; in the backward pass their gradients. [rows, 4 cell].
     private let gates: MatrixSlot
-    /// m: [rows, cell], or with a projection, on the processor, [batch, cell], of one step: the way back computes it again, from c
-    /// and in its place.
+    /// m, [rows, cell]. With a projection, on the processor, only that of one step, [batch, cell]: the backward pass recomputes it
+    /// from c, in place of c.
     private let cellOutputs: MatrixSlot
-    /// True if m is kept of all steps, which takes memory and saves time.
+    /// True if m is kept for all steps, which takes memory and saves time.
     private let keepsCellOutputs: Bool
-    /// [rows + batch, cell], or [batch, cell], of one step, where a device only goes forward; and [rows + batch, output].
+    /// Cells, [rows + batch, cell], or only those of one step, [batch, cell], if a device only runs forward passes; and states,
+    /// [rows + batch, output].
     private let cells, states: MatrixSlot
     private let keepsCells: Bool
-    /// [batch, cell]: c after the last step, which the way back overwrites.
+    /// c after the last step, which the backward pass overwrites, [batch, cell].
     private let lastCells: MatrixSlot
-    /// [rows, output]: p, where it is not itself the output.
+    /// p, if it is not itself the output, [rows, output].
     private let raw: MatrixSlot?
-    /// [batch, cell]: dm of a step, and dc on its way to the step before.
+    /// dm of one step, and dc on its way to the previous step, [batch, cell].
     private let cellOutputGradient, cellGradient: MatrixSlot
-    /// dp of all steps, [rows, output], where it is not made in the place of the output's gradient; and the sums of the norm.
+    /// dp of all steps, [rows, output], if it does not replace the output's gradient; and the sums of the norm.
     private let projectionGradient, normSums: MatrixSlot?
-    /// The parts of a step's product with the projection, or on the way back with the recurrent weights, and their numbers.
+    /// Parts of a step's product with the projection, or in the backward pass with the recurrent weights, and their number.
     private let parts: MatrixSlot
     private let projectionParts, recurrentParts: Int
-    /// The weights that meet every step, packed once for all of them, transposed on the way back.
+    /// The weights used at every step, packed once for all steps, transposed for the backward pass.
     private let recurrentFactor: MatrixSlot
     private let projectionFactor: MatrixSlot?
 
-    /// - Parameter other: a layer of the same options: both use its packed weights and, without training, its working memory,
-    ///   because one of them at a time is at work.
+    /// Declares the layer.
+    /// - `other`: a layer with the same options that never works at the same time. The two share packed weights and,
+    ///   without training, scratch memory.
     public init(_ name: String, inputs: Int, options: Options, sharing other: ProjectedLSTM? = nil, in plan: inout Plan) {
         self.options = options
         self.inputs = inputs
@@ -121,7 +142,7 @@ public struct ProjectedLSTM: RecurrentLayer {
 
     public var factors: [Parameter] { [inputWeight, recurrentWeight] + [projectionWeight].compactMap { $0 } }
 
-    /// Glorot's weights; biases 0, those of the forget gate 1 (Jozefowicz et al. 2015).
+    /// Initialises weights as Glorot, the biases of the forget gate with 1 (Jozefowicz et al. 2015), and other biases with 0.
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
         let cell = options.cell
         parameters.fillGlorot(inputWeight, inputs: inputs, outputs: cell, random: &random)
@@ -136,7 +157,7 @@ public struct ProjectedLSTM: RecurrentLayer {
 
     // MARK: - Memory
 
-    /// h of all steps: [rows, output].
+    /// Returns h of all steps, [rows, output].
     public func outputs(_ shape: WindowShape, _ run: Run) -> Matrix {
         states(shape, run).rows(shape.batch..<shape.batch + shape.rows)
     }
@@ -152,13 +173,13 @@ public struct ProjectedLSTM: RecurrentLayer {
         return raw.map { run.matrix($0, rows: shape.rows) } ?? outputs(shape, run)
     }
 
-    /// Calls `body` with the state that a window of `batch` sequences begins in: h, then c.
+    /// Calls `body` with the state in which a window of `batch` sequences starts: h, then c.
     public func forEachState(batch: Int, _ run: Run, _ body: (Matrix) -> Void) {
         body(run.matrix(states, rows: batch))
         body(run.matrix(cells, rows: batch))
     }
 
-    /// Makes the state at the end of a full window the one the next window begins with.
+    /// Makes the state at the end of a full window the initial state of the next.
     public func carryState(from shape: WindowShape, _ run: Run) {
         let states = states(shape, run), cells = cells(shape, run)
         run.backend.copy(states.rows(shape.rows..<shape.rows + shape.batch), to: states.rows(0..<shape.batch))
@@ -167,7 +188,7 @@ public struct ProjectedLSTM: RecurrentLayer {
 
     // MARK: - Forward
 
-    /// `input` [rows, inputs] through all steps of the window, from the state that the memory holds.
+    /// Runs `input` [rows, inputs] through all steps of the window, starting from the state in the memory.
     public func forward(_ input: Matrix, _ shape: WindowShape, _ run: Run) -> Matrix {
         run.check(shape)
         run.enter(.inputProducts)
@@ -176,7 +197,7 @@ public struct ProjectedLSTM: RecurrentLayer {
         return recur(shape, run)
     }
 
-    /// Goes through all steps of the window when the gates already hold the input's products. A zero state is not multiplied.
+    /// Runs all steps of the window with the input's products already in the gates. A zero state is not multiplied.
     func recur(_ shape: WindowShape, _ run: Run) -> Matrix {
         run.check(shape)
         let backend = run.backend, bias = run.value(bias)
@@ -220,13 +241,13 @@ public struct ProjectedLSTM: RecurrentLayer {
         if shape.active == nil {
             backend.copy(cells.rows(cells.rows - shape.batch..<cells.rows), to: run.matrix(lastCells, rows: shape.batch))
         } else if run.memory.isTraining {
-            // What products of the backward pass meet, times gradients that are zero.
+            // Products of the backward pass multiply these rows by zero gradients, so they must be finite.
             shape.forEachEnded { backend.fill(outputs.rows($0), with: 0) }
         }
         return outputs
     }
 
-    /// The operations at the end of a step.
+    /// Returns the operations at the end of a step.
     private func ending(_ block: Range<Int>, _ mask: Matrix?, _ run: Run) -> StepEnding {
         var ending = StepEnding()
         if options.projection != nil { ending.clip = options.projectionClip }
@@ -236,13 +257,13 @@ public struct ProjectedLSTM: RecurrentLayer {
         return ending
     }
 
-    /// The weights for the steps of a forward pass: packed now, unless they are packed for good.
+    /// Returns the weights for the steps of a forward pass, packed now unless they are packed permanently.
     private func stepFactors(_ run: Run) -> (recurrent: PackedFactor, projection: PackedFactor?) {
         if let packed = run.packed(recurrentWeight) { return (packed, projectionWeight.flatMap { run.packed($0) }) }
         return (pack(run.value(recurrentWeight), recurrentFactor, run), packedProjection(run) { $0.operand })
     }
 
-    /// The transposed weights for the steps of a backward pass.
+    /// Returns the transposed weights for the steps of a backward pass.
     private func backwardFactors(_ run: Run) -> (recurrent: PackedFactor, projection: PackedFactor?) {
         (pack(run.value(recurrentWeight).transposed, recurrentFactor, run), packedProjection(run, \.transposed))
     }
@@ -258,8 +279,8 @@ public struct ProjectedLSTM: RecurrentLayer {
 
     // MARK: - Backward
 
-    /// The backward pass of the last forward pass, once (truncated BPTT: nothing flows into the state it began with).
-    /// `outputGradient` [rows, output] is overwritten.
+    /// The backward pass of the last forward pass. Call it once: it is truncated (BPTT), so no gradient flows into the initial
+    /// state. `outputGradient` [rows, output] is overwritten.
     public func backward(
         _ input: Matrix, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
     ) {
@@ -272,14 +293,14 @@ public struct ProjectedLSTM: RecurrentLayer {
         run.enter(.other)
     }
 
-    /// Goes back through all steps, and leaves the input alone. The gates hold the gradient of the input's products afterwards,
-    /// which is zero where sequences had ended.
+    /// Runs the backward pass through all steps, without the input. The gates then hold the gradient of the input's products, which
+    /// is zero past the end of sequences.
     func recurBackward(outputGradient: Matrix, startsAtZero: Bool = false, _ shape: WindowShape, _ run: Run) {
         let backend = run.backend
         let gates = gates(shape, run), states = states(shape, run), cells = cells(shape, run), raw = raw(shape, run)
         let cellGradient = run.matrix(cellGradient, rows: shape.batch)
         let projectionGradient = projectionGradient.map { run.matrix($0, rows: shape.rows) } ?? outputGradient
-        // m of all steps, which the way back puts in the place of c where it was not kept.
+        // m of all steps. Where it was not kept, the backward pass writes it in place of c.
         let cellOutputs = keepsCellOutputs
             ? run.matrix(cellOutputs, rows: shape.rows) : cells.rows(shape.batch..<shape.batch + shape.rows)
         backend.fill(cellGradient, with: 0)
@@ -294,11 +315,11 @@ public struct ProjectedLSTM: RecurrentLayer {
         if let sums { backend.fill(sums, with: 0) }
         run.enter(.recurrentProducts)
         let (recurrent, projection) = backwardFactors(run)
-        // What the step after a step gives to its output's gradient, while that is in parts.
+        // The gradient of a step's output from the next step, while it is in parts.
         var parts: Matrix?
         for step in stride(from: shape.steps - 1, through: 0, by: -1) {
             let block = shape.activeBlock(step)
-            // From the output's gradient to that of p.
+            // From the gradient of the output to that of p.
             run.enter(.layerNorm, of: .projection)
             var ending = self.ending(block, mask, run)
             ending.parts = parts
@@ -325,7 +346,7 @@ public struct ProjectedLSTM: RecurrentLayer {
             // A processor has the rows in its caches now; a device is faster with all of them at once.
             if backend.computesInHostMemory { backend.addColumnSums(of: gates.rows(block), to: run.gradient(bias)) }
             run.enter(.recurrentProducts)
-            // Where the step before has more sequences, its rows are not those of the parts.
+            // If the previous step has more sequences, its rows differ from those of the parts.
             if step > 0 && recurrentParts > 1 && shape.active == nil {
                 parts = run.matrix(self.parts, rows: recurrentParts * block.count)
                 if let parts { backend.multiply(gates.rows(block), recurrent, intoParts: parts) }

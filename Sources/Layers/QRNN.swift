@@ -1,49 +1,65 @@
 public import Kernels
 
-/// One quasi-recurrent layer (Bradbury et al. 2016): a convolution over the last one or two inputs makes the gates of all steps at
-/// once, and what goes from step to step is one unit at a time:
+/// A quasi-recurrent layer (Bradbury et al. 2016): a convolution over the last one or two inputs computes the gates of all steps at
+/// once, and the recurrence acts on single units:
 ///
 ///     a_t = x_t W + x_{t-1} V + b                        [batch, 3 cell]: candidate, forget, output
 ///     z_t = tanh(a_z),  f_t = sigmoid(a_f),  o_t = sigmoid(a_o)
 ///     c_t = f_t c_{t-1} + (1 - f_t) z_t                  [batch, cell]
 ///     h_t = o_t c_t                                      [batch, cell]
 ///
-/// With a window of 1 there is no V. Without output gates (f-pooling) h_t is c_t. Zoneout (Krueger et al. 2017) makes f_t 1 in
-/// training with a probability of p, so that a unit keeps its value; otherwise 1 - f_t counts 1 - p times, as it does on average.
+/// With a window of 1 there is no V. Without output gates (f-pooling) h_t is c_t. In training, zoneout (Krueger et al. 2017) sets
+/// f_t to 1 with probability p, so that a unit keeps its value; in inference 1 - f_t is multiplied by 1 - p, its average factor.
+///
+/// ```swift
+/// let layer = QRNN("forward.layer1", inputs: 512, options: QRNN.Options(cell: 1024), in: &plan)
+/// ```
 public struct QRNN: RecurrentLayer {
+    /// Sizes and options of a layer.
+    ///
+    ///  ```swift
+    ///  var options = QRNN.Options(cell: 1024)
+    ///  options.zoneout = 0.1
+    ///  ```
     public struct Options: Sendable, Equatable {
+        /// Number of units.
         public var cell: Int
-        /// Inputs that the gates of a step see: 1, or 2.
+        /// Number of inputs that the gates of a step see: 1 or 2.
         public var window = 2
+        /// Whether there are output gates.
         public var hasOutputGate = true
-        /// The probability p that a unit keeps its value, at least 0 and below 1.
+        /// Probability p that a unit keeps its value, in 0 ..< 1.
         public var zoneout: Float = 0
 
+        /// Creates options with a window of 2, output gates, and no zoneout.
         public init(cell: Int) { self.cell = cell }
     }
 
+    /// Sizes and options.
     public let options: Options
+    /// Width of the input.
     public let inputs: Int
-    /// W, [inputs, gates]
+    /// W, [inputs, gates].
     public let inputWeight: Parameter
-    /// V, [inputs, gates], with a window of 2.
+    /// V, [inputs, gates]; `nil` with a window of 1.
     public let previousWeight: Parameter?
-    /// [gates]
+    /// b, [gates].
     public let bias: Parameter
     private let zoneout: Dropout
-    /// [rows, gates]: pre-activations but for the bias; on the way back their gradients.
+    /// Pre-activations without the bias; in the backward pass their gradients, [rows, gates].
     private let gates: MatrixSlot
-    /// c, [rows + batch, cell]: block 0 is where the window began.
+    /// c, [rows + batch, cell]; block 0 is the state at the start of the window.
     private let cells: MatrixSlot
-    /// h, [rows, cell], if it is not c.
+    /// h, [rows, cell], if it differs from c.
     private let hidden: MatrixSlot?
-    /// With a window of 2, [rows + batch, inputs]: block 0 is the input before the window, so that row i is the input before row i
-    /// of the window.
+    /// With a window of 2, the inputs, [rows + batch, inputs]; block 0 is the input before the window, so that row i is the input
+    /// before row i of the window.
     private let inputsBefore: MatrixSlot?
-    /// [batch, gates]: the gradient of the bias by sequences.
+    /// Gradient of the bias for each sequence, [batch, gates].
     private let sums: MatrixSlot
 
-    /// - Parameter other: a layer of the same options, one of which at a time is at work.
+    /// Declares the layer.
+    /// - `other`: a layer with the same options that never works at the same time; the two share memory.
     public init(_ name: String, inputs: Int, options: Options, sharing other: QRNN? = nil, in plan: inout Plan) {
         self.options = options
         self.inputs = inputs
@@ -64,7 +80,7 @@ public struct QRNN: RecurrentLayer {
     public var stateWidths: [Int] { inputsBefore == nil ? [options.cell] : [options.cell, inputs] }
     public var factors: [Parameter] { [inputWeight] + [previousWeight].compactMap { $0 } }
 
-    /// Glorot's weights, of all inputs that a gate sees; biases 0.
+    /// Initialises weights as Glorot, counting all inputs that a gate sees, and biases with 0.
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
         for weight in factors {
             parameters.fillGlorot(weight, inputs: options.window * inputs, outputs: options.cell, random: &random)
@@ -83,13 +99,12 @@ public struct QRNN: RecurrentLayer {
         inputsBefore.map { run.matrix($0, rows: shape.rows + shape.batch) }
     }
 
-    /// The factors of zoneout in this pass, and the share of 1 - f that counts beside them: inverted dropout's factors are
-    /// divided by 1 - p.
+    /// Returns the zoneout factors of this pass, and a further factor of 1 - f: factors of inverted dropout are divided by 1 - p.
     private func kept(_ shape: WindowShape, _ run: Run) -> (factors: Matrix?, share: Float) {
         (zoneout.mask(rows: shape.rows, run), 1 - options.zoneout)
     }
 
-    /// Calls `body` with the state that a window of `batch` sequences begins in: c, and with a window of 2 the input before it.
+    /// Calls `body` with the state in which a window of `batch` sequences starts: c, and with a window of 2 the previous input.
     public func forEachState(batch: Int, _ run: Run, _ body: (Matrix) -> Void) {
         body(run.matrix(cells, rows: batch))
         if let inputsBefore { body(run.matrix(inputsBefore, rows: batch)) }
@@ -122,25 +137,25 @@ public struct QRNN: RecurrentLayer {
         run.enter(.dropout)
         _ = zoneout.draw(rows: shape.rows, run)
         run.enter(.gates)
-        // What is not a number would spoil gradients that are zero.
+        // NaN would spread into gradients that are zero.
         if run.memory.isTraining { shape.forEachEnded { backend.fill(gates.rows($0), with: 0) } }
         let (factors, share) = kept(shape, run), outputs = outputs(shape, run)
         backend.qrnn(
             gates: gates, bias: run.value(bias), factors: factors, share: share, cells: cells(shape, run),
             outputs: options.hasOutputGate ? outputs : nil)
-        // What products of the backward pass meet, times gradients that are zero.
+        // Products of the backward pass multiply these rows by zero gradients, so they must be finite.
         if run.memory.isTraining { shape.forEachEnded { backend.fill(outputs.rows($0), with: 0) } }
         run.enter(.other)
         return outputs
     }
 
-    /// The input of the window in the form that products take, if it is kept.
+    /// Returns the input of the window in the form for products, if it is kept.
     private func ownInput(_ input: Matrix, _ shape: WindowShape, _ run: Run) -> Matrix {
         inputsBefore(shape, run)?.rows(shape.batch..<shape.batch + shape.rows) ?? input
     }
 
-    /// The backward pass of the last forward pass, once (truncated BPTT: nothing flows into the state it began with).
-    /// `outputGradient` [rows, cell] is overwritten where sequences had ended.
+    /// The backward pass of the last forward pass. Call it once: it is truncated (BPTT), so no gradient flows into the initial
+    /// state. `outputGradient` [rows, cell] is overwritten past the end of sequences.
     public func backward(
         _ input: Matrix, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
     ) {
@@ -161,7 +176,7 @@ public struct QRNN: RecurrentLayer {
         run.enter(.inputProducts)
         if let inputGradient {
             run.multiply(gates, byTransposed: inputWeight, into: inputGradient, adding: adding)
-            // Each step's gates saw the input of the step before.
+            // Each step's gates saw the input of the previous step.
             if let previousWeight, shape.steps > 1 {
                 run.multiply(
                     gates.rows(shape.batch..<shape.rows), byTransposed: previousWeight,

@@ -1,44 +1,59 @@
 public import Kernels
 
-/// A layer over sequences, of which a stack puts several above each other.
+/// A layer over sequences that can be stacked.
+///
+/// ```swift
+/// let states = layer.outputs(shape, run)     // [rows, width] of the last forward pass
+/// ```
 public protocol SequenceLayer: Layer<Matrix> {
-    /// Width of its output.
+    /// Width of the output.
     var width: Int { get }
 
-    /// The output of the last forward pass: [rows, width].
+    /// Returns the output of the last forward pass, [rows, width].
     func outputs(_ shape: WindowShape, _ run: Run) -> Matrix
 }
 
-/// A layer that goes through a sequence step by step, and carries a state of constant size from one window to the next.
+/// A layer that runs through a sequence step by step, and carries a state of constant size from one window to the next.
+///
+/// ```swift
+/// let layer: any RecurrentLayer = GRU("forward.layer1", inputs: 64, cell: 128, in: &plan)
+/// ```
 public protocol RecurrentLayer: SequenceLayer {
-    /// Widths of the matrices that are the state: one row a sequence.
+    /// Widths of the state's matrices, which have one row for each sequence.
     var stateWidths: [Int] { get }
 
-    /// Calls `body` with each matrix of the state that a window of `batch` sequences begins in, [batch, width].
+    /// Calls `body` with each matrix of the state in which a window of `batch` sequences starts, [batch, width].
     func forEachState(batch: Int, _ run: Run, _ body: (Matrix) -> Void)
-    /// Makes the state at the end of a full window the one that the next window begins in.
+    /// Makes the state at the end of a full window the initial state of the next.
     func carryState(from shape: WindowShape, _ run: Run)
 }
 
-/// Recurrent layers one above the other, or pairs of such layers that read both ways (`Bidirectional`); with `residual`, each layer
-/// from the second on adds its input to its output (ELMo: layer 1's output is added to layer 2's). It carries a state if its layers
-/// do.
+/// A stack of recurrent layers, or of pairs of such layers that read in both directions (`Bidirectional`). With `residual`, each
+/// layer from the second on adds its input to its output (as in ELMo: layer 1's output is added to layer 2's). The stack carries a
+/// state if its layers do.
+///
+/// ```swift
+/// let stack = RecurrentStack<GRU>("forward", inputs: 64, width: 64, layers: 2, residual: true, dropout: 0.1, in: &plan) {
+///     name, inputs, first, plan in GRU(name, inputs: inputs, cell: 64, sharing: first, in: &plan)
+/// }
+/// ```
 public struct RecurrentStack<Recurrent: SequenceLayer>: SequenceEncoder {
+    /// Width of the output of each layer.
     public let outputSize: Int
     private let layers: [Recurrent]
-    /// The parameters of each layer.
+    /// Parameters of each layer.
     private let ranges: [ParameterRange]
-    /// Layer outputs with the residual added, for the layers that have one: [rows, output].
+    /// Outputs with the residual added, for the layers that have one, [rows, output].
     private let sums: [MatrixSlot?]
-    /// Below each layer, and above the last.
+    /// Dropout below each layer and above the last.
     private let dropouts: [Dropout]
-    /// The gradient on its way down: [rows, output].
+    /// The gradient on its way down, [rows, output].
     private let gradient: MatrixSlot
 
-    /// - Parameters:
-    ///   - dropout: of what goes into each layer and out of the last. A residual connection adds the layer's input as the
-    ///     layer saw it, as in ELMo.
-    ///   - makeLayer: makes the layer of a name, for inputs of so many numbers; it gets the first layer too.
+    /// Declares the layers.
+    /// - `dropout`: rate of dropout of each layer's input and of the last layer's output. A residual connection adds the layer's
+    ///   input after dropout, as in ELMo.
+    /// - `makeLayer`: makes the layer with the given name and input width; it also gets the first layer, if there is one.
     public init(
         _ name: String, inputs: Int, width: Int, layers count: Int, residual: Bool, dropout: Float, in plan: inout Plan,
         _ makeLayer: (_ name: String, _ inputs: Int, _ first: Recurrent?, _ plan: inout Plan) -> Recurrent
@@ -107,7 +122,7 @@ public struct RecurrentStack<Recurrent: SequenceLayer>: SequenceEncoder {
         var spare = run.matrix(self.gradient, rows: shape.rows)
         for index in layers.indices.reversed() {
             let lower = index == 0 ? inputGradient : spare
-            // A residual hands the gradient on as it is; it is copied before the layer overwrites its own.
+            // A residual passes the gradient on unchanged; it is copied before the layer overwrites it.
             let isResidual = sums[index] != nil
             run.enter(.sums)
             if isResidual { run.backend.copy(gradient, to: lower) }
@@ -141,11 +156,17 @@ extension RecurrentStack: StatefulEncoder where Recurrent: RecurrentLayer {
     }
 }
 
-/// LSTM layers one above the other.
+/// A stack of LSTM layers.
+///
+/// ```swift
+/// let options = ProjectedLSTM.Options(cell: 4096, projection: 512)
+/// let stack = LSTMStack("forward", inputs: 512, options: options, layers: 2, residual: true, in: &plan)
+/// ```
 public typealias LSTMStack = RecurrentStack<ProjectedLSTM>
 
 extension LSTMStack {
-    /// - Parameter dropout: not of the recurrence, whose dropout is one of `options`.
+    /// Creates a stack of LSTM layers.
+    /// - `dropout`: rate of the dropout between layers; the recurrent dropout is one of `options`.
     public init(
         _ name: String, inputs: Int, options: ProjectedLSTM.Options, layers: Int, residual: Bool, dropout: Float = 0,
         in plan: inout Plan

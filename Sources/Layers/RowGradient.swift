@@ -1,18 +1,26 @@
 @_spi(HostMemory) public import Kernels
 
-/// The gradient of the rows of a sparse parameter that were touched, in the order of their numbers, in the memory of the host: what
-/// lanes add up, and machines send each other. Its memory grows to the most rows that there were, then stays.
+/// The gradient of the touched rows of a sparse parameter, ordered by row number, in the host's memory: lanes add such gradients
+/// up, and machines exchange them. Its memory grows to the greatest number of rows.
+///
+/// ```swift
+/// let gradient = RowGradient(of: store.rows(parameter))
+/// gradient.take(from: store.rows(parameter))
+/// ```
 public final class RowGradient {
+    /// Columns of the parameter.
     public let columns: Int
+    /// Number of rows.
     public private(set) var count = 0
     private let backend: any Backend
     private var numbers, floats: FloatBuffer
     /// On a device, the rows in its memory, in order.
     private var staged: FloatBuffer?
     private var order: FloatBuffer
-    /// A bit for each row of the parameter.
+    /// One bit for each row of the parameter.
     private var marks: [UInt64] = []
 
+    /// Creates an empty gradient.
     /// - Parameter table: the parameter.
     public init(of table: ParameterRows) {
         (columns, backend) = (table.columns, table.backend)
@@ -20,12 +28,12 @@ public final class RowGradient {
         floats = backend.allocateShared(0)
     }
 
-    /// The numbers of the rows, ascending: [count].
+    /// Row numbers in ascending order, [count].
     public var rows: Numbers { Numbers(numbers, count: count) }
-    /// [count, columns]
+    /// The rows of the gradient, [count, columns].
     public var gradient: Matrix { Matrix(floats, rows: count, columns: columns) }
 
-    /// Makes room for `count` rows, whose numbers and floats are to be written.
+    /// Makes room for `count` rows, whose numbers and floats the caller then writes.
     public func resize(_ count: Int) {
         if count > numbers.count {
             let room = max(1024, count + count / 4)
@@ -36,7 +44,7 @@ public final class RowGradient {
         self.count = count
     }
 
-    /// Takes over the gradient of a parameter, which has none then.
+    /// Moves the gradient of a parameter here; the parameter then has none.
     public func take(from table: ParameterRows) {
         resize(table.touchedCount)
         if marks.isEmpty { marks = Array(repeating: 0, count: (table.rows + 63) / 64) }
@@ -59,14 +67,14 @@ public final class RowGradient {
         table.clear()
     }
 
-    /// Gives a parameter without a gradient this one.
+    /// Moves this gradient to a parameter that has none.
     public func put(into table: ParameterRows) {
         precondition(table.touchedCount == 0)
         table.touch(rows)
         backend.copy(gradient, to: table.gradient)
     }
 
-    /// Makes this the sum of two others: a row that one of them lacks is the other's.
+    /// Makes this the sum of two others. A row that is missing in one is taken from the other.
     public func add(_ left: RowGradient, _ right: RowGradient) {
         resize(left.count + right.count)
         var (place, first, second) = (0, 0, 0)
@@ -89,7 +97,7 @@ public final class RowGradient {
         count = place
     }
 
-    /// The bytes that others are sent: the rows' numbers, and their floats.
+    /// The bytes to send to others: row numbers, and floats.
     public var bytes: (rows: UnsafeMutableRawBufferPointer, gradient: UnsafeMutableRawBufferPointer) {
         (
             UnsafeMutableRawBufferPointer(start: numbers.start, count: 4 * count),

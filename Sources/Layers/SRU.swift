@@ -1,53 +1,68 @@
 internal import Glibc
 public import Kernels
 
-/// One layer of simple recurrent units (Lei et al. 2018), whose products are those of the input alone:
+/// A layer of simple recurrent units (Lei et al. 2018), whose only products are those of the input:
 ///
 ///     a_t = x_t W                                        [batch, 3 cell]: candidate, forget, reset
 ///     f_t = sigmoid(a_f + v_f c_{t-1} + b_f),  r_t = sigmoid(a_r + v_r c_{t-1} + b_r)
 ///     c_t = f_t c_{t-1} + (1 - f_t) a_z                  [batch, cell]
 ///     h_t = r_t c_t + (1 - r_t) alpha x_t                [batch, cell]
 ///
-/// alpha = sqrt(1 + 2 e^b) keeps the variance from layer to layer, b being what b_r begins with. Without the highway connection h_t
-/// is r_t c_t. With a projection W is a product of two matrices, and a_t = (x_t P) W.
+/// alpha = sqrt(1 + 2 e^b) preserves the variance from layer to layer, where b is the initial value of b_r. Without the highway
+/// connection h_t is r_t c_t. With a projection W is a product of two matrices, and a_t = (x_t P) W.
+///
+/// ```swift
+/// let layer = SRU("forward.layer1", inputs: 512, options: SRU.Options(cell: 512), in: &plan)
+/// ```
 public struct SRU: RecurrentLayer {
+    /// Sizes and options of a layer.
+    ///
+    ///  ```swift
+    ///  var options = SRU.Options(cell: 512)
+    ///  options.projection = 128
+    ///  ```
     public struct Options: Sendable, Equatable {
+        /// Number of units.
         public var cell: Int
-        /// The columns of P; `nil`: there is none.
+        /// Columns of P; `nil` means no projection.
         public var projection: Int?
-        /// Needs as many inputs as there are cells.
+        /// Whether there is a highway connection, which requires as many inputs as units.
         public var hasHighway = true
-        /// The initial value of b_r, the bias of the reset gate.
+        /// Initial value of b_r, the bias of the reset gate.
         public var highwayBias: Float = 0
 
+        /// Creates options with a highway connection and without projection.
         public init(cell: Int) { self.cell = cell }
 
         /// alpha
         var inputScale: Float { Float((1 + 2 * exp(Double(highwayBias))).squareRoot()) }
     }
 
+    /// Sizes and options.
     public let options: Options
+    /// Width of the input.
     public let inputs: Int
-    /// P, [inputs, projection]
+    /// P, [inputs, projection]; `nil` without a projection.
     public let projectionWeight: Parameter?
-    /// W, [inputs or projection, 3 cell]
+    /// W, [inputs or projection, 3 cell].
     public let inputWeight: Parameter
-    /// v_f and v_r side by side, [2 cell], and b_f and b_r.
+    /// v_f and v_r side by side, and b_f and b_r side by side, [2 cell] each.
     public let stateWeight, bias: Parameter
-    /// [rows, projection]: x P.
+    /// x P, [rows, projection].
     private let projected: MatrixSlot?
-    /// [rows, 3 cell]: a; on the way back its gradient.
+    /// a; in the backward pass its gradient, [rows, 3 cell].
     private let gates: MatrixSlot
-    /// c, [rows + batch, cell]: block 0 is where the window began.
+    /// c, [rows + batch, cell]; block 0 is the state at the start of the window.
     private let cells: MatrixSlot
-    /// h, [rows, cell]
+    /// h, [rows, cell].
     private let hidden: MatrixSlot
-    /// [rows, projection]: the gradient of x P.
+    /// Gradient of x P, [rows, projection].
     private let projectedGradient: MatrixSlot?
-    /// [batch, 4 cell]: the gradients of biases and of v by sequences.
+    /// Gradients of the biases and of v for each sequence, [batch, 4 cell].
     private let sums: MatrixSlot
 
-    /// - Parameter other: a layer of the same options, one of which at a time is at work.
+    /// Declares the layer.
+    /// - `other`: a layer with the same options that never works at the same time; the two share memory.
     public init(_ name: String, inputs: Int, options: Options, sharing other: SRU? = nil, in plan: inout Plan) {
         precondition(inputs == options.cell || !options.hasHighway, "a highway from \(inputs) numbers to \(options.cell)")
         self.options = options
@@ -71,8 +86,8 @@ public struct SRU: RecurrentLayer {
     public var stateWidths: [Int] { [options.cell] }
     public var factors: [Parameter] { [projectionWeight].compactMap { $0 } + [inputWeight] }
 
-    /// As in the paper: weights uniform with variance 1 / inputs, v with variance 1, those of the gates with half as much; biases 0,
-    /// that of the reset gate `highwayBias`.
+    /// Initialises as in the paper: weights uniform with variance 1 / inputs, v with variance 1 and the gates' weights with half as
+    /// much; biases 0, that of the reset gate `highwayBias`.
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
         func bound(_ variance: Double) -> Double { (3 * variance).squareRoot() }
         if let projectionWeight {
@@ -122,9 +137,9 @@ public struct SRU: RecurrentLayer {
         if run.memory.startsAtZero { forEachState(batch: shape.batch, run) { backend.fill($0, with: 0) } }
         if run.memory.isTraining {
             shape.forEachEnded { rows in
-                // What is not a number would spoil gradients that are zero.
+                // NaN would spread into gradients that are zero.
                 backend.fill(gates.rows(rows), with: 0)
-                // What products of the backward pass meet, times gradients that are zero.
+                // Products of the backward pass multiply these rows by zero gradients, so they must be finite.
                 if let projected { backend.fill(projected.rows(rows), with: 0) }
             }
         }
@@ -136,9 +151,9 @@ public struct SRU: RecurrentLayer {
         return outputs
     }
 
-    /// The backward pass of the last forward pass, once (truncated BPTT: nothing flows into the state it began with).
-    /// `outputGradient` [rows, cell] is overwritten where sequences had ended. With the highway the input's gradient is needed, and
-    /// not added to.
+    /// The backward pass of the last forward pass. Call it once: it is truncated (BPTT), so no gradient flows into the initial
+    /// state. `outputGradient` [rows, cell] is overwritten past the end of sequences. With the highway connection, `inputGradient`
+    /// is required and not added to.
     public func backward(
         _ input: Matrix, outputGradient: Matrix, inputGradient: Matrix?, adding: Bool, _ shape: WindowShape, _ run: Run
     ) {

@@ -1,34 +1,39 @@
 internal import Glibc
 public import Kernels
 
-/// The sampled softmax of ELMo (Jean et al. 2015; bilm-tf): each row's target against some thousand classes that are drawn
-/// anew for each pass and shared by all its rows.
+/// The sampled softmax of ELMo (Jean et al. 2015; bilm-tf): compares each row's target with a few thousand classes, which are drawn
+/// for each pass and shared by its rows.
 ///
-/// A logit loses the logarithm of the class's expected count among those drawn, so that in expectation the gradient is about
-/// that of the full softmax; a row whose target was drawn has it once only. Classes must be sorted by frequency. Held-out
-/// text is scored by the full softmax of the same weights.
+/// The logarithm of a class's expected count among those drawn is subtracted from its logit, so that the expected gradient is close
+/// to that of the full softmax. A target that was also drawn counts once. Classes must be sorted by frequency. Held-out text is
+/// scored by the full softmax over the same weights.
 ///
-/// A pass touches few rows of the weights: they are sparse parameters (`ParameterRows`).
+/// A pass touches few rows of the weights, which are therefore sparse parameters (`ParameterRows`).
+///
+/// ```swift
+/// let output = SampledSoftmaxOutput("output", inputs: 512, classes: 800_000, negatives: 8192, rows: 320, in: &plan)
+/// ```
 public struct SampledSoftmaxOutput: SoftmaxClasses {
-    /// The weights are [classes, inputs], the biases [classes, 1].
+    /// Weights [classes, inputs] and biases [classes, 1].
     public let weights: ClassWeights
     private let bias: Parameter
     private let inputs: Int
     private let sampler: LogUniformSampler
     private let chunks: LogitChunks
     private let factors: ScalarSlot
-    /// The weights of the classes drawn and their gradient, [negatives, inputs], and the same of what is added to logits.
+    /// Weights of the classes drawn and their gradient, [negatives, inputs], and the same for what is added to logits.
     private let drawn, drawnGradient, shifts, shiftGradient: MatrixSlot
-    /// [1, rows]: what is added to the targets' logits.
+    /// Correction of the targets' logits, [1, rows].
     private let targetShifts: MatrixSlot
-    /// The logarithms of the expected counts of the classes drawn, and of the targets.
+    /// Logarithms of the expected counts of the classes drawn, and of the targets.
     private let corrections, targetCorrections: ScalarSlot
-    /// [rows]: where each target is among the classes drawn, -1 if it is not; and among the rows touched.
+    /// For each target, its index among the classes drawn, or -1, and its index among the rows touched, [rows].
     private let drawnPlaces, targetPlaces: NumberSlot
-    /// [negatives]: where each class drawn is among the rows touched.
+    /// Index of each class drawn among the rows touched, [negatives].
     private let negativePlaces: NumberSlot
 
-    /// - Parameter negatives: classes drawn for a pass, at most `classes`.
+    /// Declares the layer.
+    /// - `negatives`: number of classes drawn for a pass, at most `classes`.
     public init(
         _ name: String, inputs: Int, classes: Int, negatives: Int, rows: Int,
         logitsBytes: Int = LogitsMemory.defaultBytes, in plan: inout Plan
@@ -67,7 +72,7 @@ public struct SampledSoftmaxOutput: SoftmaxClasses {
         let tries = sampler.draw(&random, run)
         gather(tries, run)
         let factors = run.rowFactors(factors, weights, rows: states.rows)
-        // The host reads them.
+        // The host reads the factors.
         run.backend.wait()
         prepareTargets(targets, factors, tries, run)
         chunks.forEach(states, run) { chunk, states in
@@ -78,7 +83,7 @@ public struct SampledSoftmaxOutput: SoftmaxClasses {
         run.enter(.other)
     }
 
-    /// Copies the weights of the classes drawn to one place.
+    /// Copies the weights of the classes drawn together.
     private func gather(_ tries: Int, _ run: Run) {
         let numbers = sampler.drawn(run), drawn = run.matrix(drawn, rows: numbers.count)
         run.backend.gather(numbers, of: run.value(weights.weight), into: drawn)
@@ -101,7 +106,7 @@ public struct SampledSoftmaxOutput: SoftmaxClasses {
         setCorrections(targetCorrections, targets, tries, run)
         for row in 0..<targets.count {
             drawnPlaces[row] = sampler.place(of: Int(targets[row]), run) ?? -1
-            // Rows that do not count touch nothing.
+            // Rows with factor 0 touch nothing.
             targetPlaces[row] = factors[row] == 0 ? -1 : targets[row]
         }
         touch(targetPlaces[0..<targets.count], run)
@@ -110,7 +115,7 @@ public struct SampledSoftmaxOutput: SoftmaxClasses {
             into: run.matrix(targetShifts, rows: 1, columns: targets.count))
     }
 
-    /// Replaces numbers of classes by their places among the rows touched, which are the same of weights and biases.
+    /// Replaces class numbers by their indices among the rows touched, which are the same for weights and biases.
     private func touch(_ numbers: Numbers, _ run: Run) {
         run.rows(bias).touch(numbers)
         run.rows(weights.weight).touch(numbers, places: numbers)
@@ -157,23 +162,29 @@ public struct SampledSoftmaxOutput: SoftmaxClasses {
     }
 }
 
-/// Draws distinct classes of a vocabulary that is sorted by frequency, without looking at its counts: words follow Zipf's
-/// law, so that
+/// Draws distinct classes of a vocabulary sorted by frequency, without its counts. Words follow Zipf's law, so
 ///
 ///     P(class) = log((class + 2) / (class + 1)) / log(classes + 1)
 ///
-/// is about how frequent a class is. Jozefowicz et al. 2016, and TensorFlow's `log_uniform_candidate_sampler`.
+/// is close to the frequency of a class (Jozefowicz et al. 2016; TensorFlow's `log_uniform_candidate_sampler`).
+///
+/// ```swift
+/// let sampler = LogUniformSampler(classes: 800_000, count: 8192, in: &plan)
+/// let tries = sampler.draw(&random, run)
+/// ```
 public struct LogUniformSampler: Sendable {
+    /// Number of classes.
     public let classes: Int
-    /// Distinct classes in a draw.
+    /// Number of distinct classes in a draw.
     public let count: Int
     private let logRange: Double
     /// The classes drawn last, in the order of their first draw.
     private let drawn: NumberSlot
-    /// For each class its place among those drawn, if that is where it stands (Briggs and Torczon 1993): a class that was drawn
-    /// earlier has a place at which another one stands now.
+    /// For each class, its index among those drawn, valid if that class is stored there (Briggs and Torczon 1993): an index left
+    /// from an earlier draw now leads to another class.
     private let places: NumberSlot
 
+    /// Declares memory for a draw.
     public init(classes: Int, count: Int, in plan: inout Plan) {
         precondition(count > 0 && count <= classes, "\(count) distinct classes of \(classes)")
         self.classes = classes
@@ -183,24 +194,25 @@ public struct LogUniformSampler: Sendable {
         places = plan.numbers(classes)
     }
 
+    /// Probability of drawing `class`.
     public func probability(_ class: Int) -> Double { log1p(1 / (Double(`class`) + 1)) / logRange }
 
-    /// The expected count of `class` among the classes drawn, given how many draws that took: at most 1.
+    /// Returns the expected count of `class` among the classes drawn, at most 1, given the number of draws made.
     public func expectedCount(_ class: Int, tries: Int) -> Double { -expm1(Double(tries) * log1p(-probability(`class`))) }
 
-    /// The classes drawn last.
+    /// Returns the classes drawn last.
     public func drawn(_ run: Run) -> Numbers { run.numbers(drawn) }
 
-    /// The place of `class` among the classes drawn last, `nil` if it was not drawn. There must have been a draw.
+    /// Returns the index of `class` among the classes drawn last, or `nil`. A draw must have been made.
     public func place(of class: Int, _ run: Run) -> Int32? {
         let place = run.numbers(places)[`class`]
         return drawn(run)[Int(place)] == Int32(`class`) ? place : nil
     }
 
-    /// One class.
+    /// Draws one class.
     public func draw(_ random: inout Random) -> Int { min(classes - 1, Int(exp(random.uniform() * logRange)) - 1) }
 
-    /// Draws `count` distinct classes; returns how many draws that took, repeated ones counted.
+    /// Draws `count` distinct classes and returns the number of draws made, repeated ones included.
     public func draw(_ random: inout Random, _ run: Run) -> Int {
         let drawn = drawn(run), places = run.numbers(places)
         var tries = 0, found = 0

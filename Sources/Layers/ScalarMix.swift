@@ -4,17 +4,23 @@ public import Kernels
 ///
 ///     y = gamma x sum over layers l of p_l h_l,  p = softmax(s)
 ///
-/// The input is [n, layers x width], the layers of a token one after the other, the output [n, width].
+/// The input is [n, layers x width], with the layers of a token one after another; the output is [n, width].
+///
+/// ```swift
+/// let mix = ScalarMix("mix", layers: 3, width: 1024, rows: 320, in: &plan)
+/// ```
 public struct ScalarMix: Layer {
-    /// s: [layers]
+    /// s, [layers].
     public let weight: Parameter
-    /// gamma: [1]
+    /// gamma, [1].
     public let gain: Parameter
+    /// Number and width of the layers.
     public let layers, width: Int
     private let output: MatrixSlot
     private let partials: ScalarSlot
 
-    /// - Parameter rows: the most that come at once.
+    /// Declares the weights.
+    /// - `rows`: maximum number of rows in one pass.
     public init(_ name: String, layers: Int, width: Int, rows: Int, in plan: inout Plan) {
         self.layers = layers
         self.width = width
@@ -26,13 +32,13 @@ public struct ScalarMix: Layer {
 
     public var factors: [Parameter] { [] }
 
-    /// The mean of the layers.
+    /// Initialises the mix as the mean of the layers.
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
         parameters.fill(weight, with: 0)
         parameters.fill(gain, with: 1)
     }
 
-    /// The share of each layer, p: [layers].
+    /// Returns the weight of each layer in the mix, p, [layers].
     public func layerShares(_ run: Run) -> [Double] {
         softmaxShares(of: run.backend.read(run.value(weight)).map(Double.init))
     }

@@ -1,27 +1,27 @@
 internal import Kernels
 
-/// Self-attention of several heads (Vaswani et al. 2017, section 3.2.2), without the residual connection around it:
+/// Self-attention with several heads (Vaswani et al. 2017, section 3.2.2), without the residual connection around it:
 ///
 ///     y = concatenation over heads of attention(x Wq, x Wk, x Wv), times Wo
 ///
-/// The bias of Wo is added with the residual (`Backend.addResidual`), whose backward pass makes its gradient.
+/// The bias of Wo is added with the residual (`Backend.addResidual`), whose backward pass computes its gradient.
 struct SelfAttention: Sendable {
     let heads: Int
-    /// True if a step sees itself and those before it, false if it sees all.
+    /// True if a step attends to itself and earlier steps only, false if it attends to all.
     let isCausal: Bool
-    /// [width, 3 width] and [3 width]: query, key and value of the first head, then those of the second, and so on.
+    /// Weight [width, 3 width] and bias [3 width]: query, key and value of the first head, then those of the second, and so on.
     let inputWeight, inputBias: Parameter
-    /// [width, width] and [width]
+    /// Weight [width, width] and bias [width] of the output.
     let outputWeight, outputBias: Parameter
     private let dropout: DropoutSite
-    /// [rows, 3 width] and [rows, width]: queries, keys and values, and what the heads give.
+    /// Queries, keys and values, [rows, 3 width], and the output of the heads, [rows, width].
     private let parts, attended: MatrixSlot
-    /// [rows, 3 width] and [rows, width]
+    /// Their gradients, [rows, 3 width] and [rows, width].
     private let partsGradient, attendedGradient: MatrixSlot
 
     /// - Parameters:
-    ///   - dropout: of the weights of attention.
-    ///   - other: layers of the same size share the memory of passes that need not be kept.
+    ///   - dropout: rate of dropout of the attention weights.
+    ///   - other: a layer of the same size, whose scratch memory is shared.
     init(
         _ name: String, width: Int, heads: Int, isCausal: Bool, dropout: Float, sharing other: SelfAttention?, in plan: inout Plan
     ) {
@@ -40,7 +40,7 @@ struct SelfAttention: Sendable {
 
     var factors: [Parameter] { [inputWeight, outputWeight] }
 
-    /// - Parameter scale: of the output's weight, beside Glorot's.
+    /// - Parameter scale: factor of the output weight, in addition to Glorot's.
     func initialize(_ parameters: ParameterStore, outputScale scale: Double, random: inout Random) {
         let width = outputWeight.shape[0]
         parameters.fillGlorot(inputWeight, inputs: width, outputs: width, random: &random)
@@ -56,7 +56,7 @@ struct SelfAttention: Sendable {
             dropout: dropout.draw(run))
     }
 
-    /// `input` [rows, width] to `output` [rows, width].
+    /// Computes `output` [rows, width] from `input` [rows, width].
     func forward(_ input: Matrix, into output: Matrix, _ shape: WindowShape, _ run: Run) {
         let backend = run.backend, parts = run.matrix(parts, rows: shape.rows), attended = run.matrix(attended, rows: shape.rows)
         run.enter(.inputProducts)
@@ -67,7 +67,7 @@ struct SelfAttention: Sendable {
         run.multiply(attended, by: outputWeight, into: output)
     }
 
-    /// From the gradient of the output, [rows, width], that of the input.
+    /// Writes the gradient of the input from that of the output, [rows, width].
     func backward(_ input: Matrix, outputGradient: Matrix, into inputGradient: Matrix, _ shape: WindowShape, _ run: Run) {
         let backend = run.backend, rows = shape.rows
         let parts = run.matrix(parts, rows: rows), attended = run.matrix(attended, rows: rows)

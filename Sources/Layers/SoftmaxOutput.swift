@@ -1,15 +1,22 @@
 public import Kernels
 
-/// The full softmax over a vocabulary: exact, and as dear as the vocabulary is large.
+/// The full softmax over a vocabulary. It is exact, and its cost grows with the vocabulary.
+///
+/// ```swift
+/// let output = SoftmaxOutput("output", inputs: 512, classes: 10_000, rows: 320, in: &plan)
+/// ```
 public struct SoftmaxOutput: SoftmaxClasses {
+    /// The softmax and its weights.
     public let softmax: ClassSoftmax
+    /// Weights and biases of the classes.
     public var weights: ClassWeights { softmax.weights }
-    /// True if the weights are the caller's, who initialises them: an input layer's table.
+    /// True if the weights are those of an input layer's table, which the caller initialises.
     private let isTied: Bool
     private let factors: ScalarSlot
 
-    /// - Parameter table: weights [classes, inputs] declared elsewhere, to be used here too (tied embeddings, Press and
-    ///   Wolf 2017); `nil` declares some.
+    /// Declares the layer.
+    /// - `table`: weights [classes, inputs] declared elsewhere, to be used here, too (tied embeddings, Press and Wolf
+    ///   2017); `nil` declares new ones.
     public init(
         _ name: String, inputs: Int, classes: Int, tiedTo table: Parameter? = nil, rows: Int,
         logitsBytes: Int = LogitsMemory.defaultBytes, in plan: inout Plan

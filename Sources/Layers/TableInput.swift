@@ -1,17 +1,22 @@
 public import Kernels
 
-/// A trainable vector for each unit of a vocabulary: the input of ELMo-Sub, where units are pieces of words.
+/// A trained vector for each unit of a vocabulary: the input of ELMo-Sub, where units are pieces of words.
 ///
-/// A window has few of all units, so the table is a sparse parameter, unless the output layer shares it and has a gradient
-/// for every row anyway.
+/// A window contains few of all units, so the table is a sparse parameter, unless the output layer shares it and computes a
+/// gradient for every row anyway.
+///
+/// ```swift
+/// let input = TableInput("input", units: 8000, outputs: 512, isDense: false, in: &plan)
+/// ```
 public struct TableInput: Layer {
-    /// [units, outputs]
+    /// The vectors, [units, outputs].
     public let table: Parameter
     private let output: MatrixSlot
-    /// [rows]: where in the table's sparse gradient each row's unit is.
+    /// Index of each row's unit in the table's sparse gradient, [rows].
     private let places: NumberSlot
 
-    /// - Parameter isDense: true if the output layer uses the table too.
+    /// Declares the table.
+    /// - `isDense`: true if the output layer uses the table, too.
     public init(_ name: String, units: Int, outputs: Int, isDense: Bool, in plan: inout Plan) {
         table = plan.parameter("\(name).table", [units, outputs], isSparse: !isDense)
         output = plan.matrix(rows: plan.capacity.rows, columns: outputs)

@@ -1,44 +1,59 @@
 public import Kernels
 
-/// A Transformer (Vaswani et al. 2017) with the norm before each part, not behind the residual, so that it trains without a
+/// A Transformer (Vaswani et al. 2017) with the norm before each part rather than after the residual, so that it trains without a
 /// warm-up of thousands of steps (Xiong et al. 2020):
 ///
 ///     x = dropout(words + positions)
 ///     x = x + dropout(attention(norm(x))),  x = x + dropout(feed-forward(norm(x)))       for each layer
 ///     y = norm(x)
 ///
-/// A window of a text is one sequence: steps see those before them in the window, or all, and nothing of other windows.
+/// A window of text is one sequence: steps attend to earlier steps of the window, or to all, and never to other windows.
+///
+/// ```swift
+/// let options = Transformer.Options(width: 512, heads: 8, hidden: 2048, layers: 6)
+/// let encoder = Transformer("forward", options: options, in: &plan)
+/// ```
 public struct Transformer: SequenceEncoder {
-    /// The sizes and options of a Transformer.
+    /// Sizes and options of a Transformer.
+    ///
+    /// ```swift
+    /// var options = Transformer.Options(width: 768, heads: 12, hidden: 3072, layers: 12)
+    /// options.function = .gelu
+    /// ```
     public struct Options: Sendable {
+        /// Width of states, number of heads, width inside feed-forward layers, and number of layers.
         public var width, heads, hidden, layers: Int
+        /// Activation of feed-forward layers.
         public var function = HiddenFunction.relu
-        /// True if a step sees itself and those before it, false if it sees all steps of its sequence.
+        /// True if a step attends to itself and earlier steps only, false if it attends to all steps of its sequence.
         public var isCausal = true
-        /// The steps that have a trained position, the most there are in a sequence; `nil`: positions are sinusoids.
+        /// Number of trained positions, the maximum length of a sequence; `nil` means that positions are sines and cosines.
         public var learnedPositions: Int?
-        /// Dropout of the input, and of what each part adds.
+        /// Dropout rate of the input and of what each part adds.
         public var dropout: Float = 0
-        /// Dropout of the weights of attention.
+        /// Dropout rate of attention weights.
         public var attentionDropout: Float = 0
 
+        /// Creates options of a causal Transformer without dropout.
         public init(width: Int, heads: Int, hidden: Int, layers: Int) {
             (self.width, self.heads, self.hidden, self.layers) = (width, heads, hidden, layers)
         }
     }
 
+    /// Sizes and options.
     public let options: Options
     private let layers: [TransformerLayer]
-    /// The parameters of each layer; of the positions; and of the last norm.
+    /// Parameters of each layer, of the positions, and of the last norm.
     private let ranges: [ParameterRange]
     private let positionRange, normRange: ParameterRange
-    /// [learned positions, width]
+    /// Trained positions, [learned positions, width].
     private let positions: Parameter?
     private let norm: LayerNorm
     private let dropout: DropoutSite
-    /// [rows, width]: the words with their positions, and the output.
+    /// Words with their positions, and the output, [rows, width].
     private let first, output: MatrixSlot
 
+    /// Declares the layers.
     public init(_ name: String, options: Options, in plan: inout Plan) {
         self.options = options
         let rows = plan.capacity.rows, width = options.width
@@ -66,7 +81,8 @@ public struct Transformer: SequenceEncoder {
     public var layerCount: Int { layers.count }
     public var factors: [Parameter] { layers.flatMap(\.factors) }
 
-    /// Glorot's weights; those that add to the residual are smaller by the root of the number of such (Radford et al. 2019).
+    /// Initialises weights as Glorot; those that add to the residual are divided by the square root of their number (Radford et al.
+    /// 2019).
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
         if let positions { parameters.fill(positions) { 0.02 * random.normal() } }
         let scale = 1 / (2 * Double(layers.count)).squareRoot()
@@ -74,12 +90,12 @@ public struct Transformer: SequenceEncoder {
         norm.initialize(parameters)
     }
 
-    /// The input of layer `index`: [rows, width].
+    /// Returns the input of layer `index`, [rows, width].
     private func input(_ index: Int, _ shape: WindowShape, _ run: Run) -> Matrix {
         index == 0 ? run.matrix(first, rows: shape.rows) : layers[index - 1].output(shape, run)
     }
 
-    /// `input` [rows, width] to [rows, width].
+    /// Computes the output [rows, width] from `input` [rows, width].
     public func forward(_ input: Matrix, _ shape: WindowShape, _ run: Run) -> Matrix {
         run.check(shape)
         let backend = run.backend, first = run.matrix(first, rows: shape.rows), output = run.matrix(output, rows: shape.rows)
@@ -146,7 +162,8 @@ public struct Transformer: SequenceEncoder {
         run.enter(.other)
     }
 
-    /// Of all layers but the last the sum that goes up to the next; of the last that with the last norm.
+    /// Returns the output of a layer, [rows, width]: the sum that it passes up, and for the last layer that sum after the last
+    /// norm.
     public func layerOutput(_ index: Int, _ shape: WindowShape, _ run: Run) -> Matrix {
         index == layers.count - 1 ? run.matrix(output, rows: shape.rows) : layers[index].output(shape, run)
     }
@@ -158,9 +175,9 @@ private struct TransformerLayer: Sendable {
     private let feedForward: FeedForward
     private let attentionNorm, feedForwardNorm: LayerNorm
     private let attentionDropout, feedForwardDropout: DropoutSite
-    /// [rows, width]: the input of each part after its norm; the sum after attention; the output.
+    /// Input of each part after its norm; the sum after attention; the output, [rows, width].
     private let attentionInput, feedForwardInput, middle, output: MatrixSlot
-    /// [rows, width]: the gradient of what a part adds, and that of its input.
+    /// Gradient of what a part adds, and of the part's input, [rows, width].
     private let partGradient, lowerGradient: MatrixSlot
 
     init(_ name: String, _ options: Transformer.Options, sharing other: TransformerLayer?, in plan: inout Plan) {
@@ -192,7 +209,7 @@ private struct TransformerLayer: Sendable {
         feedForward.initialize(parameters, outputScale: outputScale, random: &random)
     }
 
-    /// The output of the last forward pass: [rows, width].
+    /// Returns the output of the last forward pass, [rows, width].
     func output(_ shape: WindowShape, _ run: Run) -> Matrix { run.matrix(output, rows: shape.rows) }
 
     func forward(_ input: Matrix, _ shape: WindowShape, _ run: Run) {
@@ -211,7 +228,7 @@ private struct TransformerLayer: Sendable {
         backend.addResidual(middle, bias: run.value(feedForward.outputBias), feedForwardDropout.draw(run), to: output)
     }
 
-    /// Makes `gradient`, that of the output, that of the input.
+    /// Turns the gradient of the output into that of the input, in place.
     func backward(_ input: Matrix, gradient: Matrix, _ shape: WindowShape, _ run: Run) {
         let backend = run.backend, count = shape.rows, rows = 0..<count, middle = run.matrix(middle, rows: count)
         let part = run.matrix(partGradient, rows: count), lower = run.matrix(lowerGradient, rows: count)

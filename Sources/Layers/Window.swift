@@ -1,30 +1,41 @@
 public import Kernels
 
 /// The purpose of a forward pass.
+///
+/// ```swift
+/// let mode = PassMode.training(seed: 1, step: 100)
+/// ```
 public enum PassMode: Sendable {
-    /// Nothing is dropped.
+    /// Inference: nothing is dropped.
     case inference
-    /// Units are dropped as `DropoutMask` decides for this seed and step.
+    /// Training: seed and step determine the units dropped (`DropoutDraw`).
     case training(seed: UInt64, step: Int)
 }
 
-/// The shape of what goes through a network in one pass: `steps` blocks of `batch` rows, time-major, so that a sequence is one row of
-/// every block; or, for layers that do not go step by step, sequences one behind the other.
+/// The shape of the input of one pass: `steps` blocks of `batch` rows, time-major, so that a sequence has one row in every block.
+/// For layers that do not proceed step by step, sequences may also lie one after another.
+///
+/// ```swift
+/// let shape = WindowShape(steps: 20, batch: 16)
+/// let varied = WindowShape(lengths: [20, 17, 4])
+/// ```
 public struct WindowShape: Sendable {
-    /// Steps of the longest sequence.
+    /// Length of the longest sequence in steps.
     public let steps: Int
+    /// Number of sequences.
     public let batch: Int
+    /// Number of rows.
     public let rows: Int
-    /// The sequences still running at each step, where sequences of several lengths are sorted longest first; `nil`:
-    /// all.
+    /// Number of sequences that have not ended at each step, for sequences of different lengths sorted in descending order; `nil`
+    /// if all have the same length.
     public let active: [Int]?
-    /// The length of each sequence, [batch], where operations read it; `nil`: all steps. Layers ask for it that look at several
-    /// steps at once.
+    /// Length of each sequence, [batch], for operations that look at several steps at once; `nil` means all steps.
     public let lengths: Numbers?
-    /// The first row of each sequence, [batch], where they lie one behind the other, without rows that belong to none; `nil`: side by
+    /// First row of each sequence, [batch], for sequences that lie one after another without unused rows; `nil` if they lie side by
     /// side.
     public let starts: Numbers?
 
+    /// Creates the shape of sequences of one length.
     public init(steps: Int, batch: Int) {
         self.steps = steps
         self.batch = batch
@@ -34,8 +45,8 @@ public struct WindowShape: Sendable {
         starts = nil
     }
 
-    /// Sequences one behind the other, in the memory of the host.
-    /// - Parameter numbers: [2 batch], as of `init(lengths:)`.
+    /// Creates the shape of sequences that lie one after another, in the host's memory.
+    /// - `numbers`: memory for lengths and first rows, [2 batch]; see `numbers` of `init(lengths:endingBy:in:)`.
     public init(packing lengths: [Int], in numbers: Numbers) {
         steps = lengths.max() ?? 0
         batch = lengths.count
@@ -51,12 +62,13 @@ public struct WindowShape: Sendable {
         active = nil
     }
 
+    /// Creates the shape of sequences of several lengths.
     /// - Parameters:
-    ///   - lengths: of each sequence, in falling order.
-    ///   - multiple: sequences that have ended run on until so many can end together. A device's products of few heights are chosen
-    ///     faster than those of many, and tiles that are not full take as long as full ones.
-    ///   - numbers: memory that these lengths are written to, of which no operation reads what it held before; `nil` for layers
-    ///     that go step by step.
+    ///   - lengths: length of each sequence, in descending order.
+    ///   - multiple: sequences that have ended continue until so many can end together. A device chooses products of few heights
+    ///     faster than those of many, and partly filled tiles take as long as full ones.
+    ///   - numbers: memory to write the lengths to, whose previous contents no operation reads any more; `nil` for layers that
+    ///     proceed step by step.
     public init(lengths: [Int], endingBy multiple: Int = 1, in numbers: Numbers? = nil) {
         precondition(zip(lengths, lengths.dropFirst()).allSatisfy { $0 >= $1 }, "lengths must fall")
         steps = lengths.first ?? 0
@@ -72,28 +84,28 @@ public struct WindowShape: Sendable {
         }
     }
 
-    /// The row of a sequence's step.
+    /// Returns the row of a step of a sequence.
     public func row(_ step: Int, of sequence: Int) -> Int { starts.map { Int($0[sequence]) + step } ?? step * batch + sequence }
 
-    /// Rows from one step of a sequence to the next.
+    /// Distance in rows between steps of a sequence.
     public var rowStride: Int { starts == nil ? batch : 1 }
 
-    /// The rows of step `step` in a matrix of this shape.
+    /// Returns the rows of step `step` in a matrix of this shape.
     public func block(_ step: Int) -> Range<Int> { step * batch..<(step + 1) * batch }
 
-    /// The rows of step `step` that belong to sequences still running.
+    /// Returns the rows of step `step` that belong to sequences that have not ended.
     public func activeBlock(_ step: Int) -> Range<Int> {
         step * batch..<step * batch + (active?[step] ?? batch)
     }
 
-    /// Calls `body` with the rows of each step that belong to sequences that had ended.
+    /// Calls `body` with the rows of each step that belong to sequences that have ended.
     func forEachEnded(_ body: (Range<Int>) -> Void) {
         guard let active else { return }
         for step in 0..<steps where active[step] < batch { body(step * batch + active[step]..<(step + 1) * batch) }
     }
 
-    /// Calls `body` with ranges of rows, as few as possible, that hold all rows of sequences still running, and of those that
-    /// had ended no more than a thirty-second.
+    /// Calls `body` with ranges of rows, as few as possible, that together hold all rows of sequences that have not ended, and at
+    /// most a thirty-second of other rows.
     func forEachRun(_ body: (Range<Int>) -> Void) {
         guard active != nil else { return body(0..<rows) }
         var run = 0..<0, running = 0
@@ -111,19 +123,26 @@ public struct WindowShape: Sendable {
     }
 }
 
-/// The most that goes through a network in one pass. Memory is planned from it once, before the first.
+/// The maximum size of one pass of a network. Memory is planned from it once, before the first pass.
+///
+/// ```swift
+/// let capacity = WindowCapacity(batch: 16, rows: 320)
+/// ```
 public struct WindowCapacity: Sendable {
-    /// Sequences side by side.
+    /// Number of sequences side by side.
     public let batch: Int
     /// Steps x sequences.
     public let rows: Int
 
+    /// Creates a capacity from its numbers.
     public init(batch: Int, rows: Int) {
         self.batch = batch
         self.rows = rows
     }
 
+    /// Creates the capacity for windows of one shape.
     public init(_ shape: WindowShape) { self.init(batch: shape.batch, rows: shape.rows) }
 
+    /// Returns true if a window of this shape fits.
     public func holds(_ shape: WindowShape) -> Bool { shape.batch <= batch && shape.rows <= rows }
 }
