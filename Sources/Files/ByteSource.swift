@@ -1,17 +1,17 @@
 import Glibc
 
-/// Anything that yields bytes in order: a file, a pipe, or a decompressor round one of them.
+/// A source of bytes in order: a file, a pipe, or a decompressor around one of them.
 public protocol ByteSource: AnyObject {
-    /// The user's name for it, for messages: a path, or `standard input`.
+    /// The user's name for the source, for messages: a path, or `standard input`.
     var name: String { get }
 
-    /// Reads at most `buffer.count` bytes; 0 only at the end. Throws `ToolError` (`ioError`, or `dataError` for damaged
-    /// compressed input).
+    /// Reads at most `buffer.count` bytes and returns their number, which is 0 only at the end. Throws `ToolError`: `ioError`, or
+    /// `dataError` for damaged compressed input.
     func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int
 }
 
 extension ByteSource {
-    /// Reads until `buffer` is full or the input ends, and returns how much there was.
+    /// Reads until `buffer` is full or the input ends, and returns the number of bytes read.
     public func readFully(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
         var filled = 0
         while filled < buffer.count {
@@ -23,8 +23,9 @@ extension ByteSource {
     }
 }
 
-/// A file or pipe as it is, without decompression.
+/// A file or pipe, without decompression.
 public final class FileSource: ByteSource {
+    /// The user's name for the file.
     public let name: String
     private let descriptor: Int32
     private let ownsDescriptor: Bool
@@ -40,7 +41,7 @@ public final class FileSource: ByteSource {
         name = path
         ownsDescriptor = true
         descriptor = path.withFileName { open($0, O_RDONLY | O_CLOEXEC) }
-        // Once all properties are set, a throwing init runs deinit, which closes.
+        // Once all properties are set, an initialiser that throws runs deinit, which closes the file.
         guard descriptor >= 0 else { throw ToolError.system(.noInput, path, "cannot open", errno: errno) }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else {
@@ -49,7 +50,7 @@ public final class FileSource: ByteSource {
         posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
     }
 
-    /// Reads a file that is open already and stays so.
+    /// Reads an open file, which the caller closes.
     init(name: String, descriptor: Int32) {
         self.name = name
         self.descriptor = descriptor
@@ -58,14 +59,14 @@ public final class FileSource: ByteSource {
 
     deinit { if ownsDescriptor && descriptor >= 0 { close(descriptor) } }
 
-    /// The size of a regular file, `nil` for a pipe: for progress only.
+    /// Size of a regular file, or `nil` for a pipe; for progress only.
     public var size: Int? {
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
         return Int(status.st_size)
     }
 
-    /// A descriptor of the caller's own for a plain file of which nothing has been read; `nil` for anything else.
+    /// Returns a separate descriptor of a plain file from which nothing has been read; `nil` for anything else.
     func ownDescriptor() -> Int32? {
         guard size != nil, lseek(descriptor, 0, SEEK_CUR) == 0 else { return nil }
         let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
@@ -81,12 +82,14 @@ public final class FileSource: ByteSource {
     }
 }
 
-/// Bytes in memory: what a test or a header sniffer reads from.
+/// Bytes in memory, for tests and for parsing headers.
 public final class MemorySource: ByteSource {
+    /// The name for messages.
     public let name: String
     private let bytes: [UInt8]
     private var position = 0
 
+    /// Creates a source from bytes.
     public init(_ bytes: [UInt8], name: String = "memory") {
         self.bytes = bytes
         self.name = name
@@ -100,14 +103,16 @@ public final class MemorySource: ByteSource {
     }
 }
 
-/// A source whose first bytes have been looked at.
+/// A source whose first bytes have been examined.
 public final class PeekedSource: ByteSource {
+    /// The user's name for the source.
     public var name: String { source.name }
-    /// The first bytes, at least as many as asked for, or all there are.
+    /// The first bytes: at least as many as requested, or all there are.
     public let head: [UInt8]
     private let begun: MemorySource
     private let source: any ByteSource
 
+    /// Reads at least `count` bytes ahead, or all there are. Throws `ToolError`.
     public convenience init(_ source: any ByteSource, count: Int) throws {
         var head = [UInt8](repeating: 0, count: count)
         let filled = try head.withUnsafeMutableBytes { try source.readFully(into: $0) }
@@ -115,8 +120,8 @@ public final class PeekedSource: ByteSource {
         self.init(source, head: head)
     }
 
-    /// Looks for one of several beginnings, and waits for no more than it takes: who types a line gets an answer to it. What
-    /// comes with the last bytes needed is looked at too.
+    /// Looks for one of several beginnings and reads no more than that takes, so that a user who types a line gets an answer to it.
+    /// `head` includes what arrived together with the last byte needed.
     public convenience init(_ source: any ByteSource, oneOf magics: [[UInt8]]) throws {
         var head: [UInt8] = [], buffer = [UInt8](repeating: 0, count: max(4 << 10, magics.map(\.count).max() ?? 0))
         while magics.contains(where: { $0.count > head.count && $0.starts(with: head) }) {

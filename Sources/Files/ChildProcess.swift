@@ -1,14 +1,14 @@
 import Glibc
 
-/// Starts a program as a process of its own.
+/// Starts a program in a new process.
 /// - Parameters:
 ///   - path: the program's file.
-///   - isOnPath: true if the program is looked for on the PATH.
-///   - arguments: its arguments, its own name in front.
-///   - environment: its variables as `NAME=value`; `nil` for those of this process.
-///   - descriptors: the open files of this process, and the numbers that they have in the other.
-///   - signals: the signals that the other process no longer ignores or catches; with any, it blocks none either.
-/// - Returns: the number of the process, and 0; or else the error's `errno`.
+///   - isOnPath: true to search for the program on the PATH.
+///   - arguments: its arguments, starting with its own name.
+///   - environment: its variables as `NAME=value`; `nil` means those of this process.
+///   - descriptors: open files of this process, and their numbers in the new one.
+///   - signals: signals that the new process neither ignores nor catches; if there are any, it blocks none either.
+/// - Returns: the process id and 0, or an `errno`.
 public func startProgram(
     _ path: String, isOnPath: Bool = false, _ arguments: [String], environment: [String]? = nil,
     descriptors: [(own: CInt, other: CInt)], resetting signals: [CInt] = []
@@ -41,8 +41,7 @@ public func startProgram(
     return (process, error)
 }
 
-/// Waits for the end of a process, and returns its status as the system has it; `nil` if the system does not tell, with the reason in
-/// `errno`.
+/// Waits for a process to end and returns the status that the system reports; `nil` with the reason in `errno` if it reports none.
 public func waitForEnd(of process: CInt) -> CInt? {
     var status: CInt = 0
     while waitpid(process, &status, 0) < 0 { guard errno == EINTR else { return nil } }

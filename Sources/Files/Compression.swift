@@ -1,8 +1,9 @@
-/// A form of compression, told from the first bytes of a file.
+/// A compression format, recognised by the first bytes of a file.
 public enum Compression: String, Sendable, CaseIterable {
+    /// The formats; gzip and lz4 are read by libraries, the others by programs.
     case gzip, lz4, xz, lzma, zstd, bzip2
 
-    /// The form of data that begin with `head`; `nil` if they are not compressed in a known form.
+    /// Recognises the format of data that start with `head`; `nil` if they are not compressed in a known format.
     public init?(head: [UInt8]) {
         guard let form = Self.allCases.first(where: { form in form.beginnings.contains { head.starts(with: $0) } }) else {
             return nil
@@ -15,11 +16,12 @@ public enum Compression: String, Sendable, CaseIterable {
         case .gzip: [[0x1F, 0x8B]]
         case .lz4: [lz4Magic]
         case .xz: [[0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]]
-        // The properties that every encoder uses, and a dictionary of whole pages.
+        // The properties that every encoder uses, and a dictionary size in whole pages.
         case .lzma: [[0x5D, 0x00, 0x00]]
-        // A frame, or one to be skipped, with which pzstd begins.
+        // A frame, or a skippable frame, with which pzstd starts.
         case .zstd: [[0x28, 0xB5, 0x2F, 0xFD]] + (0x50...0x5F).map { [$0, 0x2A, 0x4D, 0x18] }
-        // BZh and the size of blocks, then the first block, or the end where there is none: digits of pi and of its root.
+        // BZh and the block size, then the start of the first block, or of the end if there is no block: digits of pi and of its
+        // square root.
         case .bzip2:
             (0x31...0x39).flatMap { size in
                 [[0x31, 0x41, 0x59, 0x26, 0x53, 0x59], [0x17, 0x72, 0x45, 0x38, 0x50, 0x90]].map { [0x42, 0x5A, 0x68, size] + $0 }
@@ -27,17 +29,17 @@ public enum Compression: String, Sendable, CaseIterable {
         }
     }
 
-    /// The program that packs and unpacks data of this form.
+    /// Program that compresses and decompresses this format.
     var program: String { self == .lzma ? "xz" : rawValue }
 
-    /// The program's options to unpack from its standard input to its standard output. A file may ask xz for gibibytes of memory; what
-    /// xz -9 has packed takes 65 MiB. The other programs have limits of their own.
+    /// Options to decompress from standard input to standard output. A file may make xz request gibibytes of memory; files made by
+    /// xz -9 need 65 MiB. The other programs have limits of their own.
     var unpackingOptions: [String] { program == "xz" ? ["-dc", "--memlimit-decompress=512MiB"] : ["-dc"] }
 
-    /// The package of Debian that has the program.
+    /// Debian package that contains the program.
     var package: String { program == "xz" ? "xz-utils" : rawValue }
 
-    /// The ending of the names of files of this form.
+    /// File name suffix of this format.
     private var suffix: String {
         switch self {
         case .gzip: ".gz"
@@ -49,11 +51,11 @@ public enum Compression: String, Sendable, CaseIterable {
         }
     }
 
-    /// A message for places where data of this form cannot be read as they are: what the file is, and the command that helps.
+    /// Returns a message for places that cannot read this format: what the file is, and the command that helps.
     /// - Parameter name: the file, or `standard input`.
     public func advice(_ name: String) -> String { "is compressed with \(rawValue); unpack it first: \(unpacking(name))" }
 
-    /// The command that unpacks a file of this form, or standard input.
+    /// Returns the command that decompresses a file of this format, or standard input.
     func unpacking(_ name: String) -> String {
         name == "standard input"
             ? "\(program) -dc in front of this tool"
@@ -64,14 +66,16 @@ public enum Compression: String, Sendable, CaseIterable {
 /// The first bytes of an LZ4 frame.
 public let lz4Magic: [UInt8] = [0x04, 0x22, 0x4D, 0x18]
 
-/// The first bytes of all kinds of files that are told by them.
+/// The first bytes of all kinds of files that are recognised by them.
 let knownBeginnings = Compression.allCases.flatMap(\.beginnings) + ForeignKind.allCases.flatMap(\.beginnings)
 
-/// A kind of file that no tool reads but that people give as text, told from its first bytes.
+/// A kind of file that no tool reads but that users pass as text, recognised by its first bytes.
 public enum ForeignKind: CaseIterable {
+    /// Encodings other than UTF-8, archives, and PDF.
     case utf32, utf16, zip, sevenZip, pdf, tar, utf16LE, utf16BE
 
-    /// The kind of what begins with `head`; `nil` for everything else. A tar archive is told from 262 bytes or more.
+    /// Recognises the kind of a file that starts with `head`; `nil` for anything else. Recognising a tar archive takes at least 262
+    /// bytes.
     public init?(head: [UInt8]) {
         guard let kind = Self.allCases.first(where: { $0.matches(head) }) else { return nil }
         self = kind
@@ -79,7 +83,7 @@ public enum ForeignKind: CaseIterable {
 
     fileprivate var beginnings: [[UInt8]] {
         switch self {
-        // Byte order marks; those of UTF-32 begin like those of UTF-16.
+        // Byte order marks; those of UTF-32 start like those of UTF-16.
         case .utf32: [[0xFF, 0xFE, 0, 0], [0, 0, 0xFE, 0xFF]]
         case .utf16: [[0xFF, 0xFE], [0xFE, 0xFF]]
         case .zip: [Array("PK\u{3}\u{4}".utf8)]
@@ -98,8 +102,8 @@ public enum ForeignKind: CaseIterable {
         }
     }
 
-    /// True for what looks like the first bytes of UTF-16 without a byte order mark, in a script whose letters, or at least
-    /// whose spaces, are in ASCII: of most units the high byte is NUL, and the low byte is never NUL.
+    /// Returns true if the bytes look like UTF-16 without a byte order mark, in a script whose letters, or at least whose spaces,
+    /// are ASCII: the high byte of most units is NUL, and the low byte never is.
     private static func isUTF16(_ head: [UInt8], highByte: Int) -> Bool {
         let units = head.count / 2
         guard units >= 2 else { return false }
@@ -107,10 +111,10 @@ public enum ForeignKind: CaseIterable {
         return 4 * high >= 3 * units && (0..<units).allSatisfy { head[2 * $0 + 1 - highByte] != 0 }
     }
 
-    /// The message for the user: the kind of the file, and the command that makes text of it.
+    /// Returns the message for the user: the kind of the file, and the command that turns it into text.
     /// - Parameters:
     ///   - name: the file, or `standard input`.
-    ///   - compression: the compression of the file, if there is any.
+    ///   - compression: compression of the file, if any.
     public func advice(_ name: String, in compression: Compression? = nil) -> String {
         let isPipe = name == "standard input"
         let file = isPipe ? "" : " " + name

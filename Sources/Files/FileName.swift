@@ -1,13 +1,13 @@
 import Glibc
 
-// The names of files are bytes and need not be UTF-8, and neither need arguments. A String holds them all the same: a byte that
-// belongs to no UTF-8 stands in it as a scalar of a private range, which turns into the byte again wherever the system takes a
-// name. A name that holds such scalars itself has their bytes escaped too, so that no two names become one String.
+// File names and arguments are bytes and need not be UTF-8. A String can hold them all the same: a byte that is not part of UTF-8
+// is represented by a scalar in a private range, and turned back into the byte where the system takes a name. If a name contains
+// such scalars itself, their bytes are escaped, too, so that no two names become the same String.
 private let firstEscape: UInt32 = 0x10F700
 private let escapes = firstEscape + 0x80...firstEscape + 0xFF
 
 extension String {
-    /// A name, or an argument, as the system gives it.
+    /// Creates a name or argument from the system's bytes.
     public init(fileName bytes: some Collection<UInt8>) {
         if let text = String(validating: bytes, as: UTF8.self), !text.hasEscapes {
             self = text
@@ -36,17 +36,17 @@ extension String {
         }
     }
 
-    /// A name, or an argument, as the system gives it.
+    /// Creates a name or argument from the system's C string.
     public init(fileName: UnsafePointer<CChar>) {
         self.init(fileName: UnsafeRawBufferPointer(start: fileName, count: strlen(fileName)))
     }
 
-    /// Appends a byte of a name that must not join what stands before it.
+    /// Appends a byte of a name that must not join the previous ones.
     public mutating func appendEscape(of byte: UInt8) {
         if let scalar = Unicode.Scalar(firstEscape + UInt32(byte)), byte >= 0x80 { unicodeScalars.append(scalar) }
     }
 
-    /// The bytes of a name, or an argument, as the system takes it.
+    /// The bytes of a name or argument as the system takes them.
     public var fileNameBytes: [UInt8] {
         guard hasEscapes else { return Array(utf8) }
         return unicodeScalars.flatMap { scalar in
@@ -60,7 +60,7 @@ extension String {
         return try body(fileNameBytes.map { CChar(bitPattern: $0) } + [0])
     }
 
-    /// The name for people to read: bytes that belong to no UTF-8 as `\xFF`.
+    /// The name in readable form, with bytes that are not UTF-8 as `\xFF`.
     public var shownFileName: String {
         guard hasEscapes else { return self }
         return String(fileName: fileNameBytes).unicodeScalars.reduce(into: "") { text, scalar in
@@ -78,8 +78,8 @@ extension String {
     }
 }
 
-/// The arguments of this process, the program's own name aside. A value in one word with its option (`--output=file`, `-ofile`) stays
-/// apart from it whatever it begins with or holds: Swift takes a letter's mark at its start for a part of the `=` before it.
+/// The arguments of this process, without the program's name. A value joined to its option (`--output=file`, `-ofile`) is separated
+/// whatever it starts with: Swift would treat a combining mark at its start as part of the preceding `=`.
 public let commandLineArguments: [String] = {
     let arguments = (1..<max(1, Int(CommandLine.argc))).compactMap { CommandLine.unsafeArgv[$0] }
     var words: [String] = [], areOptions = true

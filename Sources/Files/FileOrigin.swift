@@ -1,18 +1,17 @@
 import Glibc
 import Synchronization
 
-/// The size and time that a file had when it was opened to be read at any place as long as this object lives. In a process that
-/// works for one run (`watchInputs`), `checkUnchanged` notices before an output gets its name if another process has written to
-/// the file.
+/// Size and time of a file when it was opened for random access. In a process that serves a single run (`watchInputs`),
+/// `checkUnchanged` detects before an output gets its name whether another process has written to the file.
 final class FileOrigin: Sendable {
     private let name: String
     private let descriptor: CInt
     private let size, seconds, nanoseconds: Int
 
-    /// The objects that live, and the names of files that had changed when their objects died.
+    /// The live objects, and the names of files that had changed when their objects were destroyed.
     private static let all = Mutex<(living: [ObjectIdentifier: Unmanaged<FileOrigin>], changed: Set<String>)>(([:], []))
 
-    /// - Parameter descriptor: the open file, which stays open as long as the object lives.
+    /// - Parameter descriptor: the open file, which must stay open as long as the object lives.
     init(name: String, descriptor: CInt) {
         var status = stat()
         fstat(descriptor, &status)
@@ -39,8 +38,7 @@ final class FileOrigin: Sendable {
 
     fileprivate static let areWatched = Atomic<Bool>(false)
 
-    /// Throws `ToolError` with status `dataError` if one of the files has been written to since it was opened and inputs are
-    /// watched.
+    /// Throws `ToolError` with status `dataError` if inputs are watched and one of them has been written to since it was opened.
     static func checkUnchanged() throws {
         guard areWatched.load(ordering: .relaxed) else { return }
         let changed = all.withLock { all in
@@ -51,6 +49,6 @@ final class FileOrigin: Sendable {
     }
 }
 
-/// Lets no output get its name from now on if an input has been written to since it was opened: for a process whose outputs are
-/// all made from all inputs.
+/// From now on, prevents outputs from getting their names if an input has been written to since it was opened. For processes in
+/// which all outputs are made from all inputs.
 public func watchInputs() { FileOrigin.areWatched.store(true, ordering: .relaxed) }

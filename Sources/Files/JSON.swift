@@ -1,5 +1,5 @@
-/// The field that an error of a JSON decoder is about, for a message: `options.batch is missing, or has a value that it cannot have`; `nil` if
-/// the text is no JSON.
+/// Describes which field an error of a JSON decoder concerns, for a message: `options.batch is missing, or has a value that it
+/// cannot have`; `nil` if the text is not JSON.
 public func jsonFault(_ error: any Error) -> String? {
     let path: [any CodingKey]
     switch error as? DecodingError {
@@ -12,9 +12,10 @@ public func jsonFault(_ error: any Error) -> String? {
     return "\(name) is missing, or has a value that it cannot have"
 }
 
-/// The first name that stands twice in one object of a JSON text, which is sound: readers differ in which of the two counts.
+/// Returns the first name that occurs twice in one object of valid JSON text, or `nil`. Readers differ in which of the two values
+/// they use.
 public func repeatedJSONName(_ text: [UInt8]) -> String? {
-    // The names of each open object so far; `nil` for a list.
+    // Names of each open object so far; `nil` for an array.
     var open: [Set<ArraySlice<UInt8>>?] = []
     var isName = false, index = 0
     while index < text.count {
@@ -43,7 +44,7 @@ public func repeatedJSONName(_ text: [UInt8]) -> String? {
     return nil
 }
 
-/// A string as JSON writes it, quotes included.
+/// Returns a string in JSON notation, including quotes.
 public func jsonString(_ text: String) -> String {
     var json = "\""
     for scalar in text.unicodeScalars {

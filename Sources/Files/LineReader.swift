@@ -1,9 +1,10 @@
-/// Cuts a stream into lines, for stages that look at one line at a time.
+/// Splits a stream into lines, for stages that process one line at a time.
 public final class LineReader {
+    /// The user's name for the input.
     public var name: String { source.name }
-    /// The number of lines given so far.
+    /// Number of lines returned so far.
     public private(set) var number = 0
-    /// True if the last one had an end: text that was cut within a line has none.
+    /// True if the last line was terminated; the last line of truncated text is not.
     public private(set) var isEnded = true
 
     private let source: any ByteSource
@@ -12,7 +13,8 @@ public final class LineReader {
     private var unread = 0..<0
     private var line: [UInt8] = []
 
-    /// - Parameter limit: the longest line allowed, in bytes.
+    /// Creates a reader.
+    /// - `limit`: maximum length of a line in bytes.
     public init(_ source: any ByteSource, limit: Int = 64 << 20) {
         self.source = source
         self.limit = limit
@@ -20,8 +22,8 @@ public final class LineReader {
 
     deinit { buffer.deallocate() }
 
-    /// Calls `body` with the next line, without its end (LF or CR LF); false at the end of the stream. Throws
-    /// `ToolError.data` for a line over the limit.
+    /// Calls `body` with the next line without its terminator (LF or CR LF); returns false at the end of the stream. Throws
+    /// `ToolError.data` for a line longer than the limit.
     public func next(_ body: (UnsafeRawBufferPointer) throws -> Void) throws -> Bool {
         line.removeAll(keepingCapacity: true)
         var ended = false

@@ -1,19 +1,21 @@
 import Glibc
 
-/// A directory that one process at a time works in. The lock is the system's (flock), on a file `lock` in it; it is gone when
-/// the process is, however it ends.
+/// A directory in which one process at a time works. The lock is the system's (flock), on a file `lock` in it, and ends with the
+/// process, however that ends.
 public final class LockedDirectory {
+    /// Path of the directory.
     public let path: String
     private let descriptor: Int32
 
-    /// Makes the directory if there is none. Throws `ToolError`: `cannotCreate`, or `inUse` if another process has it.
+    /// Creates the directory if it does not exist, and locks it. Throws `ToolError`: `cannotCreate`, or `inUse` if another process
+    /// holds the lock.
     public init(path: String) throws {
         self.path = path
         guard path.withFileName({ mkdir($0, 0o777) }) == 0 || errno == EEXIST else {
             throw ToolError.system(.cannotCreate, path, "cannot make the directory", errno: errno)
         }
         let lock = "\(path)/lock"
-        // In a folder that others may write to, a link could lead anywhere.
+        // In a folder that others can write to, a link could lead anywhere.
         let opened = lock.withFileName { open($0, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o666) }
         guard opened >= 0 else { throw ToolError.system(.cannotCreate, lock, "cannot create", errno: errno) }
         guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
@@ -24,21 +26,22 @@ public final class LockedDirectory {
     }
 
     deinit {
-        // A process that was forked from this one may hold the file open for a moment longer.
+        // A forked child may hold the file open for a moment longer.
         flock(descriptor, LOCK_UN)
         close(descriptor)
     }
 
-    /// The names in the directory, sorted by their bytes. Throws `ToolError` with status `ioError`.
+    /// Returns the names in the directory, sorted by their bytes. Throws `ToolError` with status `ioError`.
     public func names() throws -> [String] { try directoryNames(path) }
 
+    /// Returns the path of a file in the directory.
     public func file(_ name: String) -> String { "\(path)/\(name)" }
 
-    /// Removes a file; one that is not there is no error.
+    /// Removes a file; a missing file is not an error.
     public func remove(_ name: String) { _ = file(name).withFileName { unlink($0) } }
 }
 
-/// The names in a directory, sorted by their bytes. Throws `ToolError` with status `ioError`.
+/// Returns the names in a directory, sorted by their bytes. Throws `ToolError` with status `ioError`.
 func directoryNames(_ path: String) throws -> [String] {
     guard let directory = path.withFileName({ opendir($0) }) else {
         throw ToolError.system(.ioError, path, "cannot read the directory", errno: errno)

@@ -1,16 +1,17 @@
 import CLZ4
 import CZlib
 
-/// Opens `path` (`-` for standard input) and undoes its compression, which is recognised by content and not by name.
+/// Opens `path` (`-` for standard input) and decompresses it. Compression is recognised by content, not by name.
 ///
-/// gzip and LZ4 are read here; xz, zstd and bzip2 by the programs of these names, lzma by xz. Concatenated members and frames read as one
-/// stream. Throws `ToolError`: `noInput`, `ioError`, `dataError`, and `unavailable` if the program that it takes is missing.
+/// gzip and LZ4 are decompressed by their libraries, xz, zstd and bzip2 by the programs of these names, and lzma by xz.
+/// Concatenated members and frames form one stream. Throws `ToolError`: `noInput`, `ioError`, `dataError`, or `unavailable` if the
+/// necessary program is missing.
 public func openInput(_ path: String) throws -> any ByteSource {
     try decompressed(FileSource(path: path))
 }
 
-/// Undoes the compression of `source`, if its first bytes say that there is any. Throws `ToolError` as `openInput` does; what
-/// is an archive, a document or UTF-16 is a `dataError` that says so.
+/// Decompresses `source` if its first bytes show that it is compressed. Throws `ToolError` like `openInput`; an archive, a document
+/// or UTF-16 is a `dataError` that says so.
 public func decompressed(_ source: any ByteSource) throws -> any ByteSource {
     let peeked = try PeekedSource(source, oneOf: knownBeginnings)
     guard let compression = Compression(head: peeked.head) else { return try checked(peeked) }
@@ -30,8 +31,8 @@ public func decompressed(_ source: any ByteSource) throws -> any ByteSource {
     return try checked(inner, in: compression)
 }
 
-/// All bytes of an input that is known to be small, such as a file of options. Throws `ToolError`: `ioError`, or `dataError` if
-/// it is longer than `limit`.
+/// Returns all bytes of a small input, such as a file of options. Throws `ToolError`: `ioError`, or `dataError` if it is longer
+/// than `limit`.
 public func readSmall(_ source: any ByteSource, limit: Int = 1 << 20) throws -> [UInt8] {
     try [UInt8](unsafeUninitializedCapacity: limit + 1) { buffer, initialized in
         initialized = try source.readFully(into: UnsafeMutableRawBufferPointer(buffer))
@@ -41,19 +42,19 @@ public func readSmall(_ source: any ByteSource, limit: Int = 1 << 20) throws -> 
     }
 }
 
-/// Throws `ToolError` with status `dataError` for what is no text in UTF-8, nor vectors.
+/// Throws `ToolError` with status `dataError` for a file that is neither UTF-8 text nor vectors.
 private func checked(_ source: PeekedSource, in compression: Compression? = nil) throws -> PeekedSource {
     if let kind = ForeignKind(head: source.head) { throw ToolError.data(source.name, "", kind.advice(source.name, in: compression)) }
     return source
 }
 
-/// The content of a gzip stream of any number of members.
+/// The content of a gzip stream with any number of members.
 final class GzipSource: ByteSource {
     var name: String { source.name }
     private let source: any ByteSource
     private let input = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
     private let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
-    /// Compressed bytes read so far.
+    /// Number of compressed bytes read so far.
     private var taken = 0
     private var memberEnded = false
     private var inputEnded = false
@@ -62,7 +63,7 @@ final class GzipSource: ByteSource {
     init(_ source: any ByteSource) throws {
         self.source = source
         stream.initialize(to: z_stream())
-        // 15 bits of window, +16: gzip and nothing else.
+        // A window of 15 bits, + 16 for gzip only.
         let status = inflateInit2_(stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
         guard status == Z_OK else { throw ToolError.noMemory(toDecompress: source.name) }
     }
@@ -109,13 +110,13 @@ final class GzipSource: ByteSource {
     }
 }
 
-/// The content of a stream of any number of LZ4 frames.
+/// The content of a stream with any number of LZ4 frames.
 final class LZ4Source: ByteSource {
     var name: String { source.name }
     private let source: any ByteSource
     private let input = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
     private var unread = 0..<0
-    /// Compressed bytes read so far.
+    /// Number of compressed bytes read so far.
     private var taken = 0
     private let context: OpaquePointer
     private var insideFrame = false
@@ -161,13 +162,13 @@ final class LZ4Source: ByteSource {
 }
 
 extension ToolError {
-    /// The error for an input that the system gives no memory to decompress.
+    /// Returns the error for lack of memory to decompress an input.
     public static func noMemory(toDecompress file: String) -> ToolError {
         ToolError(.systemError, "\(file): the system gives no memory to decompress it")
     }
 
-    /// The error that LZ4's `code` means for an input: damage, or no memory.
-    /// - Parameter thing: what the input is, `the shard` for example.
+    /// Returns the error that LZ4's `code` means for an input: damage, or lack of memory.
+    /// - `thing`: what the input is, such as `the shard`.
     public static func lz4(_ file: String, _ place: String, _ thing: String, code: Int) -> ToolError {
         let cause = String(cString: LZ4F_getErrorName(code))
         return cause == "ERROR_allocation_failed"

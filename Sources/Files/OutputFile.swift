@@ -2,32 +2,33 @@ import Glibc
 
 /// An output of a tool: a file that appears whole under its name or not at all, or standard output.
 ///
-/// The bytes go to a temporary file beside the target, which `commit` renames. If the process is interrupted, or the
-/// object dies before `commit`, the temporary file is removed and an earlier file of that name stays as it was. The new file has
-/// the permissions of one that it replaces, and a link to it stays a link.
+/// The bytes go to a temporary file beside the target, which `commit` renames. If the process is interrupted, or the object is
+/// destroyed before `commit`, the temporary file is removed, and an existing file with the target's name is not changed. The new
+/// file gets the permissions of the file it replaces, and a link to that file stays a link.
 public final class OutputFile {
-    /// The user's name for it, for messages.
+    /// The user's name for the output, for messages.
     public let name: String
-    /// The file itself, behind all links; `nil` for a descriptor that others opened.
+    /// Path of the file with all links resolved; `nil` for a descriptor opened by others.
     private let path: String?
     private let temporary: TemporaryName?
     private var descriptor: Int32
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
     private var buffered = 0
-    /// Escapes text that goes onto a terminal, which words out of files could otherwise command.
+    /// Escapes text written to a terminal, because words from files could contain control sequences.
     private var filter: TerminalFilter?
-    /// Bytes accepted so far.
+    /// Number of bytes accepted so far.
     public private(set) var bytesWritten = 0
 
-    /// - Parameters:
-    ///   - path: the file to make; `-` is standard output.
-    ///   - name: the name in messages, if it is not the path.
-    ///   - binary: true if a terminal is to be refused, with status `usage`.
-    ///   - grows: true to write under the name itself from the start, as for a log that people watch.
-    ///   - appends: true to begin behind what a growing file has already.
-    /// Throws `ToolError`: `cannotCreate` if the file cannot be made there, `inUse` if another process writes a growing one.
+    /// Opens the output.
+    /// - `path`: the file to create; `-` is standard output.
+    /// - `name`: the name in messages, if it differs from the path.
+    /// - `binary`: true to refuse a terminal, with status `usage`.
+    /// - `grows`: true to write under the final name from the start, as for a log that users follow.
+    /// - `appends`: true to continue after the existing contents of a growing file.
+    /// - Throws: `ToolError`: `cannotCreate` if the file cannot be created there, `inUse` if another process writes to a growing
+    ///   file.
     public init(path: String, name shown: String? = nil, binary: Bool, grows: Bool = false, appends: Bool = false) throws {
-        // From the point where all properties are set, a throwing init runs deinit too, which cleans up.
+        // Once all properties are set, an initialiser that throws runs deinit, which cleans up.
         guard !path.isEmpty else { throw ToolError(.cannotCreate, "the name of the output is empty; - is standard output") }
         let place = try OutputPlace(path)
         let title = shown ?? (path == "-" ? "standard output" : path)
@@ -37,7 +38,7 @@ public final class OutputFile {
             (self.path, temporary, descriptor) = (nil, nil, number)
             let flags = fcntl(number, F_GETFD)
             guard flags >= 0 else { throw ToolError.system(.cannotCreate, title, "cannot create", errno: errno) }
-            // What this process has opened itself is closed in others, and none of the caller's.
+            // Descriptors that this process opened are close-on-exec; those of the caller are not.
             guard flags & FD_CLOEXEC == 0 else { throw ToolError.system(.cannotCreate, title, "cannot create", errno: EBADF) }
         case .device(let file),
             .file(let file) where grows:
@@ -45,13 +46,13 @@ public final class OutputFile {
             (self.path, temporary, descriptor) = (file, nil, file.withFileName { Glibc.open($0, O_WRONLY | O_CLOEXEC | O_NOCTTY | creation, 0o666) })
             guard descriptor >= 0 else { throw ToolError.system(.cannotCreate, path, "cannot create", errno: errno) }
             guard case .file = place else { break }
-            // Two processes would mix their lines. A file system without locks cannot tell.
+            // Two processes would mix their lines. A file system without locks cannot detect that.
             guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
                 throw ToolError(.inUse, "\(path): another process is writing this file")
             }
             if !appends { ftruncate(descriptor, 0) }
         case .file(let file):
-            // Nobody may read what replaces a file of theirs only.
+            // A private file must not be replaced by one that others can read.
             var status = stat()
             let mode = file.withFileName({ stat($0, &status) }) == 0 ? status.st_mode & 0o777 : nil
             let made = TemporaryName.make(beside: file) {
@@ -72,7 +73,7 @@ public final class OutputFile {
         }
     }
 
-    /// Writes to a file that is open already and stays so.
+    /// Writes to an open file, which the caller closes.
     init(name: String, descriptor: Int32) {
         self.name = name
         path = nil
@@ -89,7 +90,7 @@ public final class OutputFile {
         buffer.deallocate()
     }
 
-    /// Appends bytes. Throws `ToolError` with status `ioError`, on a full disk for example.
+    /// Appends bytes. Throws `ToolError` with status `ioError`, for example on a full disk.
     public func write(_ bytes: UnsafeRawBufferPointer) throws {
         bytesWritten += bytes.count
         if buffered + bytes.count > buffer.count { try flush() }
@@ -101,21 +102,23 @@ public final class OutputFile {
         }
     }
 
+    /// Appends bytes. Throws `ToolError` with status `ioError`.
     public func write(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try write($0) } }
 
+    /// Appends text as UTF-8. Throws `ToolError` with status `ioError`.
     public func write(_ text: String) throws {
         var text = text
         try text.withUTF8 { try write(UnsafeRawBufferPointer($0)) }
     }
 
-    /// Hands what is buffered to the system, so that a reader downstream sees it now.
+    /// Passes buffered bytes to the system, so that a reader of a pipe gets them now. Throws `ToolError` with status `ioError`.
     public func flush() throws {
         try writeAll(UnsafeRawBufferPointer(rebasing: buffer[..<buffered]))
         buffered = 0
     }
 
-    /// Replaces bytes at the start, for formats whose header is known last. Throws `ToolError` with status `usage` where
-    /// that cannot be done, on a pipe for example.
+    /// Overwrites bytes at the start, for formats whose header is known last. Throws `ToolError` with status `usage` if that is
+    /// impossible, for example on a pipe.
     public func overwriteStart(_ bytes: [UInt8]) throws {
         try flush()
         guard pwrite(descriptor, bytes, bytes.count, 0) == bytes.count else {
@@ -124,34 +127,34 @@ public final class OutputFile {
         }
     }
 
-    /// True if it is a file that appears by `commit`, so that its bytes have places.
+    /// True if the output is a file that appears by `commit`, so that its bytes can be addressed by offset.
     public var hasPlaces: Bool { temporary != nil }
 
-    /// Writes bytes at a place, beyond the end too, for formats that are not written in order (which use nothing else).
-    /// Only if it `hasPlaces`. Throws `ToolError` with status `ioError`.
+    /// Writes bytes at an offset, which may lie beyond the end, for formats that are not written in order; such formats must use
+    /// nothing else. Requires `hasPlaces`. Throws `ToolError` with status `ioError`.
     public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
         bytesWritten += bytes.count
         try writeEvery(bytes, at: offset)
     }
 
-    /// Reads what has been written at a place; zeros where nothing has. Throws `ToolError` with status `ioError`.
+    /// Reads what has been written at an offset; zeros where nothing has. Throws `ToolError` with status `ioError`.
     public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
         guard let filled = readPlace(descriptor, at: offset, into: buffer) else { throw failure("cannot read") }
         UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]).initializeMemory(as: UInt8.self, repeating: 0)
     }
 
-    /// Cuts the file, or lengthens it with zeros. Throws `ToolError` with status `ioError`.
+    /// Truncates the file, or extends it with zeros. Throws `ToolError` with status `ioError`.
     public func resize(to size: Int) throws {
         guard ftruncate(descriptor, size) == 0 else { throw failure("cannot write") }
     }
 
-    /// Writes everything to the disk, so that `commit` needs no more room: for outputs that appear together, or not at all. Nothing
-    /// may be written after it. Throws `ToolError` with status `ioError`.
+    /// Writes everything to disk, so that `commit` needs no more space: for outputs that must appear together or not at all.
+    /// Nothing may be written afterwards. Throws `ToolError` with status `ioError`.
     public func prepare() throws {
         try flush()
         guard path != nil, descriptor >= 0 else { return }
         if temporary != nil {
-            // Stays open, and so locked, until it has its name.
+            // Stays open, and therefore locked, until it has its name.
             guard fsync(descriptor) == 0 else { throw failure("cannot write") }
             return
         }
@@ -161,8 +164,8 @@ public final class OutputFile {
         guard closed == 0 else { throw failure("cannot write") }
     }
 
-    /// Makes the output final: everything written, on disk, and under its name. Throws `ToolError`: `ioError`, `cannotCreate`;
-    /// `dataError` if what it was made from has changed meanwhile (`FileOrigin`).
+    /// Completes the output: everything is written to disk, and the file gets its name. Throws `ToolError`: `ioError`,
+    /// `cannotCreate`, or `dataError` if an input has changed meanwhile (`FileOrigin`).
     public func commit() throws {
         try FileOrigin.checkUnchanged()
         try prepare()
@@ -175,7 +178,7 @@ public final class OutputFile {
         descriptor = -1
     }
 
-    /// Unlocks the file before it is closed: a process that was forked from this one may hold it open for a moment longer.
+    /// Unlocks the file before closing it: a forked child may hold it open for a moment longer.
     private func unlock() { flock(descriptor, LOCK_UN) }
 
     private func writeAll(_ bytes: UnsafeRawBufferPointer) throws {
@@ -183,7 +186,7 @@ public final class OutputFile {
         try escaped.withUnsafeBytes { try writeEvery($0) }
     }
 
-    /// - Parameter offset: the place in the file; `nil` is behind what was written last.
+    /// - Parameter offset: offset in the file; `nil` means after the last write.
     private func writeEvery(_ bytes: UnsafeRawBufferPointer, at offset: Int? = nil) throws {
         var done = 0
         while done < bytes.count {
@@ -196,12 +199,12 @@ public final class OutputFile {
     private func failure(_ doing: String) -> ToolError { .system(.ioError, name, doing, errno: errno) }
 }
 
-/// Text as a terminal may have it: control characters, but for tabs and ends of lines, are shown as their numbers.
+/// Text made safe for a terminal: control characters except tabs and line ends are shown as numbers.
 private struct TerminalFilter {
-    /// True if the last byte was the one with which control characters beyond ASCII begin.
+    /// True if the last byte was the first byte of a control character beyond ASCII.
     private var isPending = false
 
-    /// The next bytes of UTF-8, which may begin and end anywhere.
+    /// Escapes the next bytes of UTF-8, which may start and end anywhere.
     mutating func escaped(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
         var result: [UInt8] = []
         result.reserveCapacity(bytes.count)

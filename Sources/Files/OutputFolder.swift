@@ -1,17 +1,18 @@
 import Glibc
 
 /// A folder of numbered files, `0.npy`, `1.npy` and so on, that appears whole under its name or not at all: `commit` renames a
-/// hidden folder beside the target, which is removed if the process is interrupted or the object dies before.
+/// hidden folder beside the target. The hidden folder is removed if the process is interrupted or the object is destroyed before.
 public final class OutputFolder {
     private let path: String
     private let temporary: TemporaryName
-    /// The open temporary folder, which is locked through it.
+    /// Descriptor of the temporary folder, which also locks it.
     private let descriptor: CInt
     private let suffix: String
     private var count = 0
 
-    /// - Parameter suffix: the ending of the files' names, `.npy` for example.
-    /// Throws `ToolError` with status `cannotCreate` if there is such a folder with something in it, or it cannot be made.
+    /// Creates the temporary folder. Throws `ToolError` with status `cannotCreate` if a folder with contents has the name, or the
+    /// folder cannot be created.
+    /// - `suffix`: suffix of the files' names, such as `.npy`.
     public init(path: String, suffix: String) throws {
         guard !path.isEmpty else { throw ToolError(.cannotCreate, "the name of the output is empty") }
         var trimmed = path
@@ -36,7 +37,7 @@ public final class OutputFolder {
         }
         guard let made else { throw ToolError.system(.cannotCreate, trimmed, "cannot make the folder", errno: errno) }
         (temporary, descriptor) = made
-        // An empty folder of that name is replaced at the end, and its permissions stay.
+        // An empty folder with the name is replaced at the end, and its permissions are kept.
         if isThere { fchmod(descriptor, status.st_mode & 0o777) }
     }
 
@@ -45,7 +46,7 @@ public final class OutputFolder {
         close(descriptor)
     }
 
-    /// The next file, for its writer to commit. Throws `ToolError` with status `cannotCreate`.
+    /// Returns the next file, which its writer commits. Throws `ToolError` with status `cannotCreate`.
     public func next() throws -> OutputFile {
         defer { count += 1 }
         let name = "\(count)\(suffix)"

@@ -1,15 +1,15 @@
 import Glibc
 
-/// The place where the bytes for a path go, once its links are followed.
+/// The destination of the bytes for a path once links are followed.
 enum OutputPlace {
-    /// A descriptor of this process: `-`, /dev/stdout, /dev/fd/3, a link to one of them.
+    /// A descriptor of this process: `-`, /dev/stdout, /dev/fd/3, or a link to one of them.
     case descriptor(CInt)
-    /// A plain file, there already or not, by its own name.
+    /// A plain file, which may exist or not, with all links resolved.
     case file(String)
-    /// A device, a named pipe: written in place, because a rename would put a file there instead.
+    /// A device or named pipe. It is written in place, because a rename would replace it by a file.
     case device(String)
 
-    /// Throws `ToolError` with status `cannotCreate` for links that go in circles.
+    /// Follows the links of a path. Throws `ToolError` with status `cannotCreate` for links that form a cycle.
     init(_ path: String) throws {
         var place = path
         for _ in 0..<40 {
@@ -28,7 +28,7 @@ enum OutputPlace {
         throw ToolError.system(.cannotCreate, path, "cannot create", errno: ELOOP)
     }
 
-    /// The number of the open descriptor that a path means.
+    /// Returns the number of the open descriptor that a path refers to, or `nil`.
     private static func ownDescriptor(_ path: String) -> CInt? {
         switch path {
         case "-", "/dev/stdout": return STDOUT_FILENO
@@ -42,15 +42,15 @@ enum OutputPlace {
     }
 }
 
-/// The path that a symbolic link names; `nil` for anything else, with the reason in `errno`.
+/// Returns the path that a symbolic link points to; `nil` for anything else, with the reason in `errno`.
 public func linkTarget(_ path: String) -> String? {
     var name = [CChar](repeating: 0, count: Int(PATH_MAX))
     let count = path.withFileName { readlink($0, &name, name.count) }
     return count > 0 ? String(fileName: name[..<count].map { UInt8(bitPattern: $0) }) : nil
 }
 
-/// True if two paths name the same file, also through links and other spellings; neither need exist yet. Standard input and
-/// output are never the same as a path.
+/// Returns true if two paths name the same file, even through links or different spellings; neither has to exist. Standard input
+/// and output are never the same as a path.
 public func isSameFile(_ first: String, _ second: String) -> Bool {
     guard first != "-", second != "-" else { return false }
     var a = stat(), b = stat()
@@ -60,14 +60,14 @@ public func isSameFile(_ first: String, _ second: String) -> Bool {
     return resolved(first).isIdentical(to: resolved(second))
 }
 
-/// True if `path` is no pipe, device or standard input (`-`), so that it can be read again and again, or if it does not exist,
-/// which opening it will tell.
+/// Returns true if `path` is not a pipe, device or standard input (`-`), so that it can be read repeatedly. Also true if it does
+/// not exist, which opening it will report.
 public func isRegularFile(_ path: String) -> Bool {
     var status = stat()
     return path != "-" && (path.withFileName { stat($0, &status) } != 0 || status.st_mode & S_IFMT == S_IFREG)
 }
 
-/// The path with its own links and those of its directory resolved.
+/// Returns the path with its own links and those of its directory resolved.
 private func resolved(_ path: String) -> String {
     guard case .file(let path)? = try? OutputPlace(path) else { return path }
     let (directory, name) = pathParts(path)

@@ -1,24 +1,25 @@
 import Glibc
 
-/// A plain file that is read at any place, by any thread. One that is written to meanwhile is noticed (`FileOrigin`).
+/// A plain file that any thread may read at any offset. Changes by others are detected (`FileOrigin`).
 public final class PlacedFile: Sendable {
-    /// The user's name for it.
+    /// The user's name for the file.
     public let name: String
+    /// Size in bytes.
     public let size: Int
-    /// The open file, for handing it to another process; the object closes it.
+    /// Descriptor of the open file, for passing to another process; the object closes it.
     public let descriptor: Int32
     private let origin: FileOrigin
 
-    /// The file behind a source of which nothing has been read; `nil` if it is a pipe, or no file at all.
-    /// - Parameter isScattered: true if it will be read in no order.
+    /// Opens the file behind a source from which nothing has been read; `nil` if it is a pipe or not a file.
+    /// - `isScattered`: true if it will be read in no particular order.
     public convenience init?(_ source: any ByteSource, isScattered: Bool = true) {
         guard let source = source as? FileSource, let descriptor = source.ownDescriptor() else { return nil }
         self.init(name: source.name, descriptor: descriptor)
-        // Rows of a table lie anywhere: what the system reads ahead is not what is wanted next.
+        // Rows of a table lie anywhere, so the system's read-ahead would be useless.
         if isScattered { posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM) }
     }
 
-    /// An open file, which the object closes; `nil` if it is no plain file.
+    /// Takes over an open file, which the object closes; `nil` if it is not a plain file.
     public init?(name: String, descriptor: Int32) {
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
@@ -30,7 +31,7 @@ public final class PlacedFile: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Fills `buffer` from byte `offset` on. Throws `ToolError` (`ioError`, or `dataError` if the file ends before).
+    /// Fills `buffer` from byte `offset` on. Throws `ToolError`: `ioError`, or `dataError` if the file ends before.
     public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
         guard let filled = readPlace(descriptor, at: offset, into: buffer) else {
             throw ToolError.system(.ioError, name, "cannot read", errno: errno)
@@ -40,7 +41,7 @@ public final class PlacedFile: Sendable {
         }
     }
 
-    /// Reads `count` bytes, which the caller knows to be few. Throws as the other `read`.
+    /// Reads `count` bytes, which must be few. Throws like the other `read`.
     public func read(at offset: Int, count: Int) throws -> [UInt8] {
         try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
             try read(at: offset, into: UnsafeMutableRawBufferPointer(buffer))
@@ -49,12 +50,14 @@ public final class PlacedFile: Sendable {
     }
 }
 
-/// The bytes of a file from a place on.
+/// The bytes of a file from an offset on.
 public final class PlacedSource: ByteSource {
+    /// The user's name for the file.
     public var name: String { file.name }
     private let file: PlacedFile
     private var offset: Int
 
+    /// Creates a source that starts at byte `offset`.
     public init(_ file: PlacedFile, at offset: Int) {
         self.file = file
         self.offset = offset
@@ -68,16 +71,18 @@ public final class PlacedSource: ByteSource {
     }
 }
 
-/// A regular file in memory without loading it: pages come from disk when they are touched. One that is written to meanwhile is
-/// noticed (`FileOrigin`); one that is cut short is SIGBUS before that.
+/// A regular file mapped into memory: pages are loaded from disk when touched. Changes by others are detected (`FileOrigin`), but
+/// touching a page of a truncated file raises SIGBUS before that.
 public final class MappedFile: @unchecked Sendable {
+    /// The user's name for the file.
     public var name: String { file.name }
+    /// The contents, valid as long as the object lives.
     public let bytes: UnsafeRawBufferPointer
     private let file: PlacedFile
 
-    /// Throws `ToolError` with status `noInput`; a pipe cannot be mapped.
+    /// Maps a file. Throws `ToolError` with status `noInput`, also for a pipe, which cannot be mapped.
     public init(path: String) throws {
-        // A pipe is no file to map, and must not be waited for.
+        // Do not wait for the other end of a pipe.
         let descriptor = path.withFileName { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
         guard descriptor >= 0 else { throw ToolError.system(.noInput, path, "cannot open", errno: errno) }
         guard let file = PlacedFile(name: path, descriptor: descriptor) else {
@@ -90,7 +95,7 @@ public final class MappedFile: @unchecked Sendable {
         self.file = file
     }
 
-    /// Gives back the memory of what has been read; it comes from the file again when it is touched.
+    /// Releases the memory of pages that have been read; they are loaded again when touched.
     public func release() {
         if let start = bytes.baseAddress { madvise(UnsafeMutableRawPointer(mutating: start), bytes.count, MADV_DONTNEED) }
     }
@@ -100,7 +105,8 @@ public final class MappedFile: @unchecked Sendable {
     }
 }
 
-/// Reads at a place until `buffer` is full or the file ends, and returns how much there was; `nil` for an error, which is in `errno`.
+/// Reads at an offset until `buffer` is full or the file ends, and returns the number of bytes read; `nil` for an error, which is
+/// in `errno`.
 func readPlace(_ descriptor: Int32, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) -> Int? {
     var filled = 0
     while filled < buffer.count {

@@ -1,26 +1,26 @@
 import Glibc
 
-/// The content of compressed data, unpacked by a program (`xz -dc`) that runs as a child process.
+/// Compressed data, decompressed by a program (such as `xz -dc`) that runs as a child process.
 ///
-/// One thread does it all: it waits until the program has made something, or takes something. The program's status is looked
-/// at when its output has ended. An object that dies earlier ends its program.
+/// One thread does everything: it waits until the program has output or accepts input. The exit status is checked when the output
+/// has ended. Destroying the object earlier ends the program.
 final class ProgramSource: ByteSource {
     var name: String { source.name }
     private let source: any ByteSource
     private let compression: Compression
     private let process: pid_t
     private var isRunning = true
-    /// This end of the program's three standard streams; -1 for one that is closed. They are sockets: to write to one whose reader
-    /// has gone can be an error without being a signal.
+    /// This process's ends of the program's three standard streams; -1 for a closed one. They are sockets, because writing to one
+    /// without a reader can be an error rather than a signal.
     private var input, output, errors: CInt
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 16)
-    /// The bytes that have been read of the source and not yet been taken by the program.
+    /// Bytes that have been read from the source but not yet accepted by the program.
     private var pending = 0..<0
-    /// The beginning of what the program says on its standard error.
+    /// The start of the program's standard error.
     private var message: [UInt8] = []
     private var failure: ToolError?
 
-    /// Starts the program. Throws `ToolError`: `unavailable` if it is not on the PATH, `systemError`.
+    /// Starts the program. Throws `ToolError`: `unavailable` if it is not on the PATH, or `systemError`.
     init(_ source: any ByteSource, _ compression: Compression) throws {
         self.source = source
         self.compression = compression
@@ -52,7 +52,7 @@ final class ProgramSource: ByteSource {
             guard errno == EAGAIN || errno == EINTR else {
                 throw ToolError.system(.ioError, name, "cannot read from \(compression.program)", errno: errno)
             }
-            // A negative descriptor is passed over.
+            // Negative descriptors are ignored.
             var streams = [
                 pollfd(fd: output, events: Int16(POLLIN), revents: 0), pollfd(fd: errors, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: input, events: Int16(POLLOUT), revents: 0),
@@ -65,7 +65,7 @@ final class ProgramSource: ByteSource {
             if streams[2].revents & Int16(POLLERR | POLLHUP) != 0 {
                 close(&input)
             } else if streams[0].revents == 0 && streams[2].revents != 0 {
-                // To read more may take long: what there is comes first.
+                // Reading more may take long, so existing output is returned first.
                 try feed()
             }
         }
@@ -73,7 +73,7 @@ final class ProgramSource: ByteSource {
         return 0
     }
 
-    /// Gives the program what it takes now; closes its input when there is no more, or when it wants no more.
+    /// Sends the program as much input as it accepts now, and closes its input at the end of the source or if it accepts no more.
     private func feed() throws {
         if pending.isEmpty {
             pending = 0..<(try source.read(into: buffer))
@@ -91,7 +91,7 @@ final class ProgramSource: ByteSource {
         }
     }
 
-    /// Waits for more of what the program says, or for its end.
+    /// Waits for more of the program's standard error, or for its end.
     private func readMessage() throws {
         var piece = [UInt8](repeating: 0, count: 4096)
         let count = Glibc.read(errors, &piece, piece.count)
@@ -102,7 +102,7 @@ final class ProgramSource: ByteSource {
         if message.count < piece.count { message += piece[..<max(0, count)] }
     }
 
-    /// The output has ended: whether it was all that there is, the program's status says.
+    /// Called at the end of the output: the program's exit status tells whether the output is complete.
     private func finish() throws {
         if isRunning {
             close(&input)
@@ -113,7 +113,7 @@ final class ProgramSource: ByteSource {
         if let failure { throw failure }
     }
 
-    /// The error that a status means; `nil` if all went well.
+    /// Returns the error that an exit status means; `nil` for success.
     private func refusal(_ status: CInt?) -> ToolError? {
         let program = compression.program
         guard let status else {
@@ -139,13 +139,13 @@ final class ProgramSource: ByteSource {
     }
 }
 
-/// Starts the program that unpacks, and returns its number and this process's ends of its three standard streams, which are the
-/// caller's. Throws `ToolError`: `unavailable`, `systemError`.
+/// Starts the decompressor and returns its process id and this process's ends of its three standard streams, which the caller
+/// closes. Throws `ToolError`: `unavailable` or `systemError`.
 private func start(_ compression: Compression, reading name: String) throws -> (process: pid_t, streams: [CInt]) {
     var own: [CInt] = [], child: [CInt] = [], isStarted = false
     defer { for descriptor in isStarted ? child : own + child { close(descriptor) } }
     for _ in 0..<3 {
-        // Sockets, because they are closed in other children from the start, as pipes are not.
+        // Sockets, because they are created close-on-exec; pipes are not.
         var ends: [CInt] = [-1, -1]
         guard socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
             throw ToolError.system(.systemError, name, "cannot make a pipe", errno: errno)
@@ -153,7 +153,7 @@ private func start(_ compression: Compression, reading name: String) throws -> (
         own.append(ends[0])
         child.append(ends[1])
     }
-    // That this process ignores or blocks signals is none of the program's business.
+    // Signals that this process ignores or blocks must not be ignored or blocked in the program.
     let (process, error) = startProgram(
         compression.program, isOnPath: true, [compression.program] + compression.unpackingOptions,
         descriptors: (0..<3).map { (child[$0], CInt($0)) }, resetting: [SIGPIPE])

@@ -1,7 +1,7 @@
 import Glibc
 
-/// Bytes of memory that this process may have: those of the machine, or less where the system (`ulimit -v`, a container)
-/// says so.
+/// Returns the bytes of memory that this process may use: the machine's memory, or less if the system (`ulimit -v`, a container)
+/// sets a limit.
 public func memoryLimit() -> Int {
     var limit = sysconf(CInt(_SC_PHYS_PAGES)) * sysconf(CInt(_SC_PAGESIZE))
     var resource = rlimit()
@@ -16,8 +16,8 @@ public func memoryLimit() -> Int {
     return limit
 }
 
-/// The most memory in bytes that this process has held since it became this program, by the system's account (`VmHWM`): that of
-/// `getrusage` begins with the process which started it. Allocates nothing.
+/// Returns the peak memory of this process in bytes since it started this program, as counted by the system (`VmHWM`); `getrusage`
+/// would count from the process that started it. Allocates nothing.
 public func peakMemory() -> Int {
     if let bytes = processStatus("VmHWM:") { return bytes }
     var usage = rusage()
@@ -25,12 +25,12 @@ public func peakMemory() -> Int {
     return usage.ru_maxrss << 10
 }
 
-/// The bytes of address space that this process has; `nil` if the system does not say. Allocates nothing.
+/// Returns the size of this process's address space in bytes; `nil` if the system does not report it. Allocates nothing.
 public func addressSpace() -> Int? { processStatus("VmSize:") }
 
-/// A size in bytes that the system tells of this process in kibibytes.
+/// Returns a size in bytes that the system reports for this process in kibibytes.
 private func processStatus(_ name: String) -> Int? {
-    // The sizes stand in the first half kibibyte, and a kibibyte is as much as is taken from the stack.
+    // The sizes are in the first half kibibyte; at most a kibibyte is allocated on the stack.
     withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 16) { buffer in
         let file = open("/proc/self/status", O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return nil }
@@ -42,20 +42,21 @@ private func processStatus(_ name: String) -> Int? {
     }
 }
 
-/// A file system that files are to be made on.
+/// A file system on which files are to be created.
 public struct Volume: Hashable, Sendable {
-    /// Tells it from others.
+    /// Identifies the file system.
     public let number: UInt64
-    /// Bytes that this user may still write there.
+    /// Bytes that this user can still write there.
     public let free: Int
 
+    /// Creates a volume from its numbers.
     public init(number: UInt64, free: Int) {
         self.number = number
         self.free = free
     }
 
     /// Finds the file system of the file or folder `path`, which need not exist; `-` is the file that standard output goes to.
-    /// `nil` for pipes and devices, for a folder that is not there, and where the system knows no size.
+    /// Returns `nil` for pipes, devices and missing folders, and if the system reports no size.
     public init?(of path: String) {
         var status = stat(), space = statvfs()
         if path == "-" {

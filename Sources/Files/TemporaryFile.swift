@@ -1,15 +1,15 @@
 import Glibc
 import Synchronization
 
-/// A file without a name: it is removed from its directory as soon as it is made, so nothing is left behind however the
-/// process ends. For data that does not fit in memory: write it once, then read it once.
+/// A file without a name: it is unlinked as soon as it is created, so that nothing is left behind however the process ends. For
+/// data that exceed memory: write the file once, then read it once.
 public final class TemporaryFile {
     private let name: String
-    /// The open file, for handing it to another process; the object closes it.
+    /// Descriptor of the open file, for passing to another process; the object closes it.
     public let descriptor: Int32
 
-    /// - Parameter directory: a directory with room; `nil` is `$TMPDIR`, or /tmp.
-    /// Throws `ToolError` with status `cannotCreate`.
+    /// Creates the file. Throws `ToolError` with status `cannotCreate`.
+    /// - Parameter directory: a directory with enough space; `nil` means `$TMPDIR`, or /tmp.
     public init(in directory: String? = nil) throws {
         let place = directory ?? temporaryDirectory
         name = "temporary file in \(place)"
@@ -22,10 +22,11 @@ public final class TemporaryFile {
 
     deinit { close(descriptor) }
 
-    /// Appends to the file. The output lives no longer than this object; `commit` it to have everything written.
+    /// Returns an output that appends to the file. It must not outlive this object; `commit` it to make sure that everything is
+    /// written.
     public func output() -> OutputFile { OutputFile(name: name, descriptor: descriptor) }
 
-    /// Reads the file from its start. The source lives no longer than this object, and there is one at a time.
+    /// Returns a source that reads the file from its start. It must not outlive this object, and there may be only one at a time.
     public func source() throws -> FileSource {
         guard lseek(descriptor, 0, SEEK_SET) == 0 else {
             throw ToolError.system(.ioError, name, "cannot rewind", errno: errno)
@@ -34,39 +35,38 @@ public final class TemporaryFile {
     }
 }
 
-/// `$TMPDIR`, or /tmp if it is not set or empty.
+/// `$TMPDIR`, or /tmp if it is unset or empty.
 private var temporaryDirectory: String {
     let given = getenv("TMPDIR").map { String(fileName: $0) } ?? ""
     return given.isEmpty ? "/tmp" : given
 }
 
-/// The name of a file, or of a folder of numbered files, that must not outlive the process unless it is renamed: removed on
-/// `remove`, and by `removeTemporaryFiles` when a signal ends the process.
+/// The name of a file, or of a folder of numbered files, that must not outlive the process unless it is renamed: `remove` deletes
+/// it, as does `removeTemporaryFiles` when a signal ends the process.
 ///
-/// It is drawn at random, so that no other process, dead or malicious, has it already. Its file is locked (flock) as long as it
-/// is open: what is not locked belongs to a process that was killed, and the next one with the same target removes it.
+/// The name is random, so that no other process, dead or malicious, uses it. The file is locked (flock) as long as it is open: a
+/// file that is not locked belongs to a process that was killed, and is removed by the next process with the same target.
 final class TemporaryName: Sendable {
     let path: String
-    /// The text in the registry.
+    /// The entry's text in the registry.
     private let entry: String
-    /// The entry's place in the registry, given back once, because it may be another's a moment later: -1 if there was none, -2
-    /// when there is nothing to remove any more.
+    /// Index of the entry in the registry. It is released only once, because another name may use it a moment later; -1 if the
+    /// registry was full, -2 when there is nothing left to remove.
     private let slot: Atomic<Int>
 
-    /// - Parameter suffix: the ending of the files `0`, `1`, … in a folder of this name; `nil` for a file.
+    /// - Parameter suffix: suffix of the files `0`, `1`, … in a folder of this name; `nil` for a file.
     private init(_ path: String, folderOf suffix: String?) {
         self.path = path
         entry = suffix.map { "folder \(path)/\($0)" } ?? "file \(path)"
         slot = Atomic(TemporaryRegistry.shared.add(entry) ?? -1)
     }
 
-    /// Makes a hidden file or folder in the directory of `target`, so that a rename is atomic, and removes those that killed
-    /// processes have left of the same target.
+    /// Creates a hidden file or folder in the directory of `target`, so that renaming is atomic, and removes those that killed
+    /// processes have left for the same target.
     /// - Parameters:
-    ///   - suffix: the ending of the files `0`, `1`, … in a folder; `nil` for a file.
-    ///   - create: a function that makes and opens a file or folder of the name given; a negative result is an error in
-    ///     `errno`.
-    /// - Returns: the name, and the descriptor, which is locked until it is closed; `nil`: an error, in `errno`.
+    ///   - suffix: suffix of the files `0`, `1`, … in a folder; `nil` for a file.
+    ///   - create: creates and opens a file or folder with the given name; a negative result is an error in `errno`.
+    /// - Returns: the name, and the descriptor, which is locked until it is closed; `nil` for an error in `errno`.
     static func make(
         beside target: String, folderOf suffix: String? = nil, create: (UnsafePointer<CChar>) -> CInt
     ) -> (name: TemporaryName, descriptor: CInt)? {
@@ -83,8 +83,8 @@ final class TemporaryName: Sendable {
                 if code == EEXIST { continue }
                 return nil
             }
-            // Another process may have taken it for a dead one's before it was locked. A file system without locks has no
-            // process that clears away.
+            // Before it was locked, another process may have taken it for a dead process's. On a file system without locks no
+            // process removes files of others.
             var status = stat()
             if flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK || fstat(descriptor, &status) == 0 && status.st_nlink == 0 {
                 close(descriptor)
@@ -100,7 +100,7 @@ final class TemporaryName: Sendable {
 
     private static let digits = 16, ending = ".tmp"
 
-    /// The directory of the names for a target, and what they begin with there. A name has 255 bytes at most.
+    /// Returns the directory of the names for a target, and their common prefix. A name has at most 255 bytes.
     private static func pattern(_ target: String) -> (directory: String, start: String) {
         let (directory, base) = pathParts(target)
         var start = ".\(base)."
@@ -111,7 +111,7 @@ final class TemporaryName: Sendable {
         return (directory, start)
     }
 
-    /// Removes the files, or folders, of this target that no process holds.
+    /// Removes files or folders for this target that no process has locked.
     private static func clear(beside target: String, folderOf suffix: String?) {
         let (directory, start) = pattern(target)
         guard let names = try? directoryNames(directory.isEmpty ? "." : directory) else { return }
@@ -129,12 +129,12 @@ final class TemporaryName: Sendable {
 
     func remove() { giveBack(removing: true) }
 
-    /// Gives the file its final name, or says false, and why in `errno`.
+    /// Gives the file its final name. Returns false with the reason in `errno` if that fails.
     func rename(to target: String) -> Bool {
         path.withFileName { name in target.withFileName { Glibc.rename(name, $0) } } == 0
     }
 
-    /// The file has its final name: nothing to remove any more.
+    /// The file has its final name, so there is nothing left to remove.
     func forget() { giveBack(removing: false) }
 
     private func giveBack(removing isUnfinished: Bool) {
@@ -145,7 +145,7 @@ final class TemporaryName: Sendable {
     }
 }
 
-/// Removes every temporary file that is still open for writing. Safe to call from a signal handler.
+/// Removes every temporary file that is still being written. Safe to call from a signal handler.
 public func removeTemporaryFiles() { TemporaryRegistry.shared.removeAll() }
 
 /// C strings in a fixed array of atomics, because a signal handler may neither lock nor allocate.
@@ -160,7 +160,7 @@ private final class TemporaryRegistry: @unchecked Sendable {
         for index in 0..<Self.capacity { (slots + index).initialize(to: Atomic(0)) }
     }
 
-    /// The slot taken, or nil when all are in use (the file is then left behind by a killed process, nothing worse).
+    /// Returns the index used, or `nil` if all are in use; a killed process then leaves the file behind, which does no other harm.
     func add(_ path: String) -> Int? {
         guard let copy = path.withFileName({ strdup($0) }) else { return nil }
         let value = UInt(bitPattern: copy)
@@ -172,22 +172,22 @@ private final class TemporaryRegistry: @unchecked Sendable {
         return nil
     }
 
-    /// Empties a slot.
+    /// Empties an index.
     func take(_ index: Int) { if let entry = empty(index) { free(entry) } }
 
     func removeAll() {
         for index in 0..<Self.capacity {
-            // Not freed: free() is not allowed in a signal handler, and the process is about to end.
+            // Not freed: a signal handler must not call free(), and the process is about to end.
             if let entry = empty(index) { Self.removeFiles(entry) }
         }
     }
 
-    /// `nil` if that has been done before.
+    /// Returns `nil` if the index is empty already.
     private func empty(_ index: Int) -> UnsafeMutablePointer<CChar>? {
         UnsafeMutablePointer(bitPattern: slots[index].exchange(0, ordering: .acquiringAndReleasing))
     }
 
-    /// Removes what an entry names: `file PATH`, or with `folder PATH/SUFFIX` the files `PATH/0SUFFIX`, `PATH/1SUFFIX`, … and the
+    /// Removes the files of an entry: `file PATH`, or for `folder PATH/SUFFIX` the files `PATH/0SUFFIX`, `PATH/1SUFFIX`, … and the
     /// folder. Neither locks nor allocates.
     static func removeFiles(_ entry: UnsafePointer<CChar>) {
         guard entry[1] == CChar(UInt8(ascii: "o")) else {
@@ -197,7 +197,7 @@ private final class TemporaryRegistry: @unchecked Sendable {
         let path = entry + 7
         guard let slash = strrchr(path, CInt(UInt8(ascii: "/"))) else { return }
         let length = UnsafePointer(slash) - path + 1, suffix = strlen(slash + 1)
-        // Twenty digits at most, and the end.
+        // At most twenty digits, and the terminator.
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: length + 20 + suffix + 1) { name in
             guard let end = name.baseAddress.map({ $0 + length + 20 }) else { return }
             memcpy(end, slash + 1, suffix + 1)

@@ -1,5 +1,5 @@
-/// xxHash of 64 bits (Yann Collet, "xxHash fast digest algorithm", specification 0.1.1), for digests: `update` any number of
-/// times, then `digest`.
+/// The 64-bit hash xxHash (Yann Collet, "xxHash fast digest algorithm", specification 0.1.1), for digests: call `update` any number
+/// of times, then `digest`.
 public struct XXH64: Sendable {
     private var lane1, lane2, lane3, lane4: UInt64
     private var tail: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
@@ -12,6 +12,7 @@ public struct XXH64: Sendable {
     private static let prime4: UInt64 = 0x85EB_CA77_C2B2_AE63
     private static let prime5: UInt64 = 0x27D4_EB2F_1656_67C5
 
+    /// Creates the hash of no bytes.
     public init() {
         lane1 = Self.prime1 &+ Self.prime2
         lane2 = Self.prime2
@@ -19,13 +20,14 @@ public struct XXH64: Sendable {
         lane4 = 0 &- Self.prime1
     }
 
-    /// The hash of `bytes` alone.
+    /// Returns the hash of `bytes`.
     public static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
         var state = XXH64()
         state.update(bytes)
         return state.digest()
     }
 
+    /// Adds bytes.
     public mutating func update(_ bytes: UnsafeRawBufferPointer) {
         total &+= UInt64(bytes.count)
         var rest = bytes
@@ -55,6 +57,7 @@ public struct XXH64: Sendable {
         }
     }
 
+    /// Returns the hash of the bytes added so far.
     public func digest() -> UInt64 {
         var hash: UInt64
         if total >= 32 {
@@ -87,7 +90,7 @@ public struct XXH64: Sendable {
         return hash ^ hash >> 32
     }
 
-    /// Takes 32 bytes in.
+    /// Adds 32 bytes.
     @inline(__always)
     private mutating func consume(_ bytes: UnsafeRawBufferPointer, _ offset: Int) {
         lane1 = Self.round(lane1, Self.word(bytes, offset))
@@ -110,7 +113,7 @@ public struct XXH64: Sendable {
     }
 }
 
-/// xxHash of 32 bits (of the same specification): the checksums of LZ4 frames, for code that makes or reads their blocks
+/// The 32-bit hash xxHash (same specification), which LZ4 frames use for checksums, for code that makes or reads their blocks
 /// itself.
 public enum XXH32 {
     private static let prime1: UInt32 = 0x9E37_79B1
@@ -119,7 +122,7 @@ public enum XXH32 {
     private static let prime4: UInt32 = 0x27D4_EB2F
     private static let prime5: UInt32 = 0x1656_67B1
 
-    /// The hash of `bytes`.
+    /// Returns the hash of `bytes`.
     public static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
         var offset = 0
         var hash: UInt32

@@ -4,16 +4,16 @@ import Files
 import Glibc
 import Shards
 
-/// The data sets of an open file, and the links that are not followed: soft ones and those to other files.
+/// The data sets of an open file, and the links that are not followed: soft links and links to other files.
 struct Catalogue: Codable {
     var datasets: [HDF5Dataset] = []
     var links: [String] = []
 
-    /// More links, and groups inside each other, than any file of weights or vectors has: beyond them is damage.
+    /// No file of weights or vectors has more links or deeper groups; a file that does is damaged.
     private static let mostLinks = 4_000_000, deepest = 100
 
-    /// Walks through the groups of `file`; data sets come in the order of their names' bytes, group by group.
-    /// Throws `ToolError` with status `dataError`.
+    /// Walks the groups of `file`. Data sets are ordered by the bytes of their names, group by group. Throws `ToolError` with
+    /// status `dataError`.
     init(of file: hid_t, name: String) throws {
         var visited = 0
         try add("", of: file, name: name, inside: [], &visited)
@@ -71,7 +71,7 @@ struct Catalogue: Codable {
         }
         var shape = sizes.map { Int($0) }
         if H5Sget_simple_extent_type(space.id) == H5S_NULL { shape = [0] }
-        // Values that are kept in other files are not read.
+        // Values stored in other files are not read.
         let isElsewhere = H5Pget_layout(creation.id) == H5D_VIRTUAL || H5Pget_external_count(creation.id) != 0
         return HDF5Dataset(
             path: path, shape: shape, kind: isElsewhere ? .other : kind(type.id),
@@ -99,8 +99,8 @@ private let visitLink: hdf5_link_visitor = { name, hard, address, context in
     return 0
 }
 
-/// In a process that reads for another: opens `file` in the library and closes it behind `body`. Throws what `body` throws,
-/// `dataError` if the library refuses the file, `ioError` if the system does.
+/// Opens `file` in the library and closes it after `body`, in a process that reads for another. Throws what `body` throws,
+/// `dataError` if the library refuses the file, and `ioError` if the system does.
 func withLibrary<Value>(reading file: PlacedFile, _ body: (hid_t) throws -> Value) throws -> Value {
     prepareLibrary()
     let bytes = FileBytes(file)
@@ -120,23 +120,23 @@ func withLibrary<Value>(reading file: PlacedFile, _ body: (hid_t) throws -> Valu
             }
             return try body(opened.id)
         } catch {
-            // The system's word on it is nearer to the cause.
+            // The system's error is closer to the cause.
             throw bytes.failure ?? error
         }
     }
 }
 
-/// Reads all of a data set into `buffer`, as floats. Throws `ToolError` with status `dataError`.
+/// Reads a whole data set into `buffer` as floats. Throws `ToolError` with status `dataError`.
 func readFloats(_ dataset: HDF5Dataset, of file: hid_t, name: String, into buffer: UnsafeMutableRawBufferPointer) throws {
     let refuse = { (cause: String) in ToolError.data(name, "data set \(quoted(dataset.path))", "is damaged\(cause)") }
     let opened = try Handle(H5Dopen2(file, dataset.path, hdf5_default()), H5Dclose, refuse)
-    // The room is that of the data set which was listed, should another process have written meanwhile.
+    // The buffer has the size of the data set when it was listed, and another process may have written to the file since.
     guard try Catalogue.dataset(opened.id, dataset.path, name) == dataset else { throw refuse(": it has changed meanwhile") }
     let read = H5Dread(opened.id, hdf5_native_float(), hdf5_all(), hdf5_all(), hdf5_default(), buffer.baseAddress)
     guard read >= 0 else { throw refuse(libraryCause()) }
 }
 
-/// The file from which the library's driver reads.
+/// The file that the library's driver reads.
 private final class FileBytes {
     let file: PlacedFile
     var failure: ToolError?
@@ -148,7 +148,7 @@ private let readBytes: @convention(c) (UnsafeMutableRawPointer?, UInt64, UnsafeM
     context, offset, buffer, size in
     guard let context else { return -1 }
     let bytes = Unmanaged<FileBytes>.fromOpaque(context).takeUnretainedValue()
-    // What a damaged file points to may be anywhere.
+    // A damaged file may point anywhere.
     guard let offset = Int(exactly: offset), size >= 0, offset <= bytes.file.size, size <= bytes.file.size - offset else {
         return -1
     }

@@ -1,13 +1,13 @@
 import Files
 
-/// Data sets of numbers in an HDF5 file, read as floats.
+/// The numeric data sets of an HDF5 file, read as floats.
 ///
-/// Links to other places and other files are not followed. The library works in a process of its own, a new one for each call
-/// (`HDF5ReaderService`): however damaged a file is, the answer is a value or a `ToolError`.
+/// Links to other places and other files are not followed. Each call starts a separate process in which the library works
+/// (`HDF5ReaderService`), so that however damaged a file is, the result is a value or a `ToolError`.
 public final class HDF5File: Sendable {
-    /// The user's name for it.
+    /// The user's name for the file.
     public let name: String
-    /// All data sets, in the order of their names' bytes, group by group.
+    /// All data sets, ordered by the bytes of their names, group by group.
     public let datasets: [HDF5Dataset]
     private let file: PlacedFile
     #if HDF5
@@ -16,11 +16,10 @@ public final class HDF5File: Sendable {
     private let links: Set<String>
     private let indices: [String: Int]
 
-    /// Opens a file for reading and lists what is in it.
-    /// - Parameter reader: the path of a program that calls `HDF5ReaderService`; `nil` for this program if it does so, and
-    ///   otherwise for `encode` in the folder of this program.
-    /// Throws `ToolError`: `noInput` if it cannot be opened, `dataError` if it is no HDF5 file, or damaged; `unavailable` if
-    /// the tools were built without the library, or the program that reads such files is missing.
+    /// Opens a file and lists its contents. Throws `ToolError`: `noInput` if it cannot be opened, `dataError` if it is damaged or
+    /// not an HDF5 file, `unavailable` if the tools were built without the library or the program that reads such files is missing.
+    /// - `reader`: path of a program that calls `HDF5ReaderService`; `nil` means this program if it does so, otherwise
+    ///   `encode` in this program's folder.
     public init(path: String, reader: String? = nil) throws {
         #if HDF5
         guard let file = PlacedFile(try FileSource(path: path)) else {
@@ -44,7 +43,7 @@ public final class HDF5File: Sendable {
         #endif
     }
 
-    /// The data set at `path` (`/RNN_0/B`). Throws `ToolError` with status `dataError` if there is none.
+    /// Returns the data set at `path`, such as `/RNN_0/B`. Throws `ToolError` with status `dataError` if there is none.
     public func dataset(_ path: String) throws -> HDF5Dataset {
         if let index = indices[path] { return datasets[index] }
         let isBehindLink =
@@ -53,14 +52,14 @@ public final class HDF5File: Sendable {
             name, "data set \(path)", isBehindLink ? "is behind a link, and links are not followed" : "is not in the file")
     }
 
-    /// All values of a data set, in rows. Floats and integers of any width and byte order become floats as by assignment in C.
-    /// Throws `ToolError`, mostly with status `dataError`, if the data set is missing or damaged, holds no numbers, or claims
-    /// more of them than the file can hold.
+    /// Returns all values of a data set in row-major order. Floats and integers of any width and byte order are converted to floats
+    /// as by assignment in C. Throws `ToolError`, mostly `dataError`, if the data set is missing or damaged, is not numeric, or
+    /// claims more values than the file can hold.
     public func values(_ path: String) throws -> [Float] {
         let dataset = try dataset(path)
         func refusal(_ cause: String) -> ToolError { .data(name, "data set \(path)", cause) }
         guard dataset.kind != .other else { throw refusal("does not hold floats or integers in this file") }
-        // The best that deflate can do is 1032 to 1.
+        // The maximum compression ratio of deflate is 1032 to 1.
         let stored = min(dataset.stored.bytes, file.size)
         let (held, overflow) = stored.multipliedReportingOverflow(by: dataset.stored.isCompressed ? 1032 : 1)
         guard overflow || dataset.count * dataset.elementSize <= held else {
@@ -80,7 +79,7 @@ public final class HDF5File: Sendable {
     }
 
     #if HDF5
-    /// The signature is at the start, or at a power of two from 512 on.
+    /// Returns true if the signature is at the start, or at a power of two from 512 on.
     private static func hasSignature(_ file: PlacedFile) throws -> Bool {
         let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
         var offset = 0
@@ -95,20 +94,22 @@ public final class HDF5File: Sendable {
 
 /// A data set in an HDF5 file.
 public struct HDF5Dataset: Sendable, Equatable, Codable {
-    /// The names of its groups and its own, behind a slash each (`/RNN_0/B`).
+    /// Names of its groups and its own, each after a slash, such as `/RNN_0/B`.
     public let path: String
-    /// Empty for a single value.
+    /// Shape; empty for a single value.
     public let shape: [Int]
+    /// Type of the values.
     public let kind: Kind
-    /// The room that it takes in the file.
+    /// Space that the data set takes in the file.
     let stored: Storage
 
+    /// A type of values.
     public enum Kind: Sendable, Equatable, Codable {
-        /// Floating-point numbers of so many bits (16, 32 or 64).
+        /// Floating-point numbers of 16, 32 or 64 bits.
         case float(bits: Int)
-        /// Integers of so many bits (8 to 64), with a sign or without.
+        /// Integers of 8 to 64 bits, signed or unsigned.
         case integer(bits: Int)
-        /// Strings, compounds, and whatever else is not read here.
+        /// Strings, compounds, and everything else that is not read here.
         case other
     }
 
@@ -117,10 +118,10 @@ public struct HDF5Dataset: Sendable, Equatable, Codable {
         var isCompressed: Bool
     }
 
-    /// The number of values.
+    /// Number of values.
     public var count: Int { shape.reduce(1, *) }
 
-    /// Bytes of a value, 0 where it is not read here.
+    /// Bytes of a value; 0 for types that are not read here.
     var elementSize: Int {
         switch kind {
         case .float(let bits), .integer(let bits): bits / 8

@@ -5,12 +5,12 @@ import CHDF5
 import Synchronization
 #endif
 
-/// Makes an HDF5 file, which appears under its name whole or not at all. The same calls make the same bytes.
+/// Writes an HDF5 file that appears whole under its name or not at all. The same calls give the same bytes.
 ///
-/// The library arranges the file; numbers and long strings are written straight to the places that it gives them, and cost no
-/// memory. Data sets are written one after the other.
+/// The library lays out the file. Numbers and long strings are written directly to the places it assigns, and take no memory. Data
+/// sets are written one after another.
 public final class HDF5Writer {
-    /// The user's name for it.
+    /// The user's name for the file.
     public let name: String
     #if HDF5
     private let output: OutputFile
@@ -19,9 +19,9 @@ public final class HDF5Writer {
     private var dataset: ArrayPlace?
     #endif
 
-    /// - Parameter path: the file to make.
-    /// Throws `ToolError`: `usage` for standard output or a pipe, `cannotCreate` if the file cannot be made there, `unavailable`
-    /// if the tools were built without the library.
+    /// Creates a file. Throws `ToolError`: `usage` for standard output or a pipe, `cannotCreate` if the file cannot be created
+    /// there, `unavailable` if the tools were built without the library.
+    /// - Parameter path: the file to create.
     public init(path: String) throws {
         #if HDF5
         guard path != "-" else { throw ToolError(.usage, "HDF5 needs a file, not standard output; use -o FILE") }
@@ -37,7 +37,7 @@ public final class HDF5Writer {
 
     #if HDF5
     deinit {
-        // The library writes when it closes: to nowhere, if this was not committed.
+        // The library writes when it closes; discard that unless the file was committed.
         bytes.isAbandoned = true
         libraryLock.withLock { _ in
             prepareLibrary()
@@ -46,11 +46,10 @@ public final class HDF5Writer {
     }
     #endif
 
-    /// Begins a data set, whose values `write` brings; the one before must be complete.
-    /// - Parameters:
-    ///   - dataset: the name, behind the names of its groups if it is to be in any (`a/b`).
-    ///   - shape: the shape: (layers, tokens, width), (tokens, width) or (values), each of them 0 or more.
-    /// Throws `ToolError`: `dataError` if the name is taken or is no name, `ioError` on a full disk for example.
+    /// Starts a data set, whose values follow by `write`; the previous one must be complete. Throws `ToolError`: `dataError` if the
+    /// name is taken or invalid, `ioError` for example on a full disk.
+    /// - `dataset`: the name, after the names of its groups if there are any (`a/b`).
+    /// - `shape`: (layers, tokens, width), (tokens, width) or (values); sizes may be 0.
     public func beginDataset(_ dataset: String, shape: [Int], type: RowStorage) throws {
         precondition(!shape.isEmpty && shape.count <= 3 && shape.allSatisfy { $0 >= 0 })
         #if HDF5
@@ -61,9 +60,9 @@ public final class HDF5Writer {
         #endif
     }
 
-    /// Appends tokens to the data set.
-    /// - Parameter values: the vectors of any number of tokens: (tokens, layers, width), or (tokens, width).
-    /// Throws `ToolError`: `dataError` if a number is too large for float16, `ioError` on a full disk for example.
+    /// Appends vectors of tokens to the data set. Throws `ToolError`: `dataError` if a number is too large for float16, `ioError`
+    /// for example on a full disk.
+    /// - Parameter values: vectors of any number of tokens, (tokens, layers, width) or (tokens, width).
     public func write(_ values: UnsafeBufferPointer<Float>) throws {
         #if HDF5
         guard var dataset else { preconditionFailure("no data set was begun") }
@@ -73,9 +72,9 @@ public final class HDF5Writer {
         #endif
     }
 
-    /// Adds a data set of one string of variable length, in UTF-8, as h5py makes for `(1,)` of `special_dtype(vlen=str)`.
-    /// - Parameter text: the string, of at most 4 GiB; it is never in memory as a whole.
-    /// Throws `ToolError` as `beginDataset` does, and what `text` throws.
+    /// Adds a data set of one UTF-8 string of variable length, like h5py's for `(1,)` of `special_dtype(vlen=str)`. Throws
+    /// `ToolError` like `beginDataset`, and what `text` throws.
+    /// - `text`: the string, of at most 4 GiB, which is never in memory as a whole.
     public func writeString(_ dataset: String, from text: any ByteSource) throws {
         #if HDF5
         finishDataset()
@@ -86,8 +85,8 @@ public final class HDF5Writer {
         #endif
     }
 
-    /// Writes everything to the disk, so that `commit` needs no more room: for outputs that appear together, or not at all. Nothing
-    /// may be added after it. Throws `ToolError`.
+    /// Writes everything to disk, so that `commit` needs no more space: for outputs that must appear together or not at all.
+    /// Nothing may be added afterwards. Throws `ToolError`.
     public func prepare() throws {
         #if HDF5
         guard file != nil else { return }
@@ -101,7 +100,7 @@ public final class HDF5Writer {
         #endif
     }
 
-    /// Makes the file final: everything written, on disk, and under its name. Throws `ToolError`.
+    /// Completes the file: everything is written to disk, and the file gets its name. Throws `ToolError`.
     public func commit() throws {
         #if HDF5
         try prepare()
@@ -132,7 +131,7 @@ public final class HDF5Writer {
 }
 
 #if HDF5
-/// The place of an array's values in the file, and the number that have come.
+/// The place of an array's values in the file, and the number written so far.
 private struct ArrayPlace {
     private let name: String
     private let offset: Int
@@ -144,7 +143,7 @@ private struct ArrayPlace {
 
     /// - Parameters:
     ///   - name: the file and the data set, for messages.
-    ///   - shape: the shape: (layers, tokens, width), (tokens, width) or (values).
+    ///   - shape: (layers, tokens, width), (tokens, width) or (values).
     init(of name: String, offset: Int, shape: [Int], type: RowStorage) {
         self.name = name
         self.offset = offset
@@ -156,8 +155,8 @@ private struct ArrayPlace {
 
     var isComplete: Bool { done == tokens || layers * width == 0 }
 
-    /// Writes `values` (tokens, layers, width) behind those that came before. Throws `ToolError`: `dataError` for a number that
-    /// is too large, `ioError`.
+    /// Writes `values` (tokens, layers, width) after those written before. Throws `ToolError`: `dataError` for a number that is too
+    /// large, or `ioError`.
     mutating func write(_ values: UnsafeBufferPointer<Float>, to bytes: OutputBytes) throws {
         guard let start = values.baseAddress, !values.isEmpty else { return }
         let row = layers * width
@@ -189,7 +188,7 @@ private struct ArrayPlace {
             for index in values.indices {
                 let half = HalfFloat.bits(values[index])
                 halves[index] = half
-                // What was infinite or no number before stays so.
+                // Values that were infinite or NaN before stay so.
                 tooLarge &+= half & 0x7FFF == 0x7C00 && values[index].isFinite ? 1 : 0
             }
             guard tooLarge == 0 else {

@@ -4,7 +4,7 @@ import CHDF5
 import Synchronization
 #endif
 
-/// The error in a build without the library for a `file` that would have been read or written.
+/// Returns the error of a build without the library, for a `file` to be read or written.
 func withoutLibrary(_ file: String) -> ToolError {
     ToolError(
         .unavailable,
@@ -12,23 +12,22 @@ func withoutLibrary(_ file: String) -> ToolError {
 }
 
 #if HDF5
-/// The library is used by one thread at a time.
+/// Only one thread at a time may use the library.
 let libraryLock = Mutex<Void>(())
 
-/// Prepares the calling thread: no message of the library on stderr, whatever fails, and nothing done behind the back of the
-/// process when it ends.
+/// Prepares the calling thread: the library prints no messages on stderr and does nothing at exit.
 func prepareLibrary() {
     _ = atExitIsOff
     hdf5_quieten()
 }
 
-// Before anything else of the library. At exit it would write what is unfinished.
+// Must precede everything else of the library, which would otherwise write unfinished data at exit.
 private let atExitIsOff: Void = { _ = H5dont_atexit() }()
 
-/// The library asks for bytes by functions of its own driver.
+/// The driver by which the library reads and writes bytes through functions of this module.
 let bytesDriver: hid_t = hdf5_register_driver()
 
-/// The innermost cause of the library's last error, behind a colon, or nothing.
+/// Returns the innermost cause of the library's last error after a colon, or an empty text.
 func libraryCause() -> String {
     let text = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer -> String in
         guard let start = buffer.baseAddress else { return "" }
@@ -39,18 +38,18 @@ func libraryCause() -> String {
     return plain.isEmpty ? "" : ": \(plain)"
 }
 
-/// A name without characters that would break a line or steer a terminal.
+/// Returns a name without characters that would break a line or control a terminal.
 func quoted(_ path: String) -> String {
     String(String.UnicodeScalarView(path.unicodeScalars.prefix(300).map { $0.value < 0x20 || $0.value == 0x7F ? "?" : $0 }))
 }
 
-/// An open thing of the library, closed when this dies.
+/// An open object of the library, closed when the handle is destroyed.
 struct Handle: ~Copyable {
     let id: hid_t
     private let close: (hid_t) -> herr_t
 
-    /// Throws what `refuse` makes of the library's cause if it could not open the thing. The cause is asked for at once: whatever
-    /// the library does next, closing other things too, clears it.
+    /// Throws what `refuse` makes of the library's cause if the object could not be opened. The cause is read at once, because
+    /// whatever the library does next, even closing objects, clears it.
     init(_ id: hid_t, _ close: @escaping (hid_t) -> herr_t, _ refuse: (_ cause: String) -> ToolError) throws {
         guard id >= 0 else { throw refuse(libraryCause()) }
         self.id = id

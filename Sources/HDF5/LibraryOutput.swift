@@ -3,7 +3,7 @@ import CHDF5
 import Files
 import Shards
 
-/// A file that the library arranges; to be used with the lock held.
+/// A file laid out by the library. Use it with the lock held.
 final class LibraryOutput {
     private let name: String
     private let file: hid_t
@@ -12,7 +12,7 @@ final class LibraryOutput {
     private let types: (float32: hid_t, float16: hid_t, string: hid_t)
     private var isOpen = true
 
-    /// Throws `ToolError` with status `software` if the library fails; what the system says is in `bytes`.
+    /// Throws `ToolError` with status `software` if the library fails; errors of the system are in `bytes`.
     init(_ bytes: OutputBytes, name: String) throws {
         prepareLibrary()
         self.name = name
@@ -21,12 +21,12 @@ final class LibraryOutput {
         arrays = H5Pcreate(hdf5_class_dataset_create())
         links = H5Pcreate(hdf5_class_link_create())
         types = (hdf5_little_endian_float32(), hdf5_little_endian_float16(), hdf5_string())
-        // Room for what describes data sets is taken in larger pieces than the library's 2 kB, which are quicker to fill.
+        // Space for descriptions of data sets is allocated in larger pieces than the library's 2 kB, which are filled faster.
         let isReady =
             H5Pset_driver(access, bytesDriver, &functions) >= 0 && H5Pset_meta_block_size(access, 64 << 10) >= 0
-            // The time of writing would be in the file.
+            // Otherwise the file would contain the time of writing.
             && H5Pset_obj_track_times(arrays, false) >= 0
-            // Values are not written by the library, which has to say where they belong.
+            // The library does not write values, but must say where they belong.
             && H5Pset_layout(arrays, H5D_CONTIGUOUS) >= 0 && H5Pset_alloc_time(arrays, H5D_ALLOC_TIME_EARLY) >= 0
             && H5Pset_fill_time(arrays, H5D_FILL_TIME_NEVER) >= 0
             && H5Pset_create_intermediate_group(links, 1) >= 0 && H5Pset_char_encoding(links, H5T_CSET_UTF8) >= 0
@@ -43,7 +43,7 @@ final class LibraryOutput {
         }
     }
 
-    /// Closes the file, which writes what is unwritten; false if the library says that it has failed.
+    /// Closes the file, which writes unwritten data; returns false if the library has failed.
     @discardableResult
     func close() -> Bool {
         guard isOpen else { return true }
@@ -57,14 +57,14 @@ final class LibraryOutput {
         for id in [types.float32, types.float16, types.string] where id >= 0 { H5Tclose(id) }
     }
 
-    /// Makes an array and returns where in the file its values are to be; anything if there are none.
+    /// Creates an array and returns the offset of its values in the file, or any number if there are none.
     func makeArray(_ dataset: String, shape: [Int], type: RowStorage) throws -> Int {
         try make(dataset, shape: shape, type: type == .float32 ? types.float32 : types.float16)
     }
 
-    /// Makes an array of one string and returns where its reference to the global heap is to be.
+    /// Creates an array of one string and returns the offset of its reference to the global heap.
     func makeString(_ dataset: String) throws -> Int {
-        // Here the library insists on writing an empty string first.
+        // The library insists on writing an empty string here first.
         H5Pset_fill_time(arrays, H5D_FILL_TIME_IFSET)
         defer { H5Pset_fill_time(arrays, H5D_FILL_TIME_NEVER) }
         return try make(dataset, shape: [1], type: types.string)
@@ -81,7 +81,7 @@ final class LibraryOutput {
             refuse("cannot be made\($0)")
         }
         let offset = H5Dget_offset(made.id)
-        // There is no place for no values.
+        // An array without values has no place.
         guard let place = Int(exactly: offset) else {
             guard shape.contains(0) else { throw refuse("has no place\(libraryCause())") }
             return 0
@@ -89,13 +89,13 @@ final class LibraryOutput {
         return place
     }
 
-    /// Writes a string to the end of the file as a global heap of one object, and to `element` the reference to it (HDF5 File
-    /// Format Specification 3.0, III.E and VIII.A). The library would hold it in memory, more than once.
+    /// Writes a string to the end of the file as a global heap with one object, and the reference to it to `element` (HDF5 File
+    /// Format Specification 3.0, III.E and VIII.A). The library would hold the string in memory, more than once.
     func writeText(from text: any ByteSource, element: Int, to bytes: OutputBytes, dataset: String) throws {
         guard let start = Int(exactly: hdf5_allocated(file)) else {
             throw ToolError(.software, "\(name): the HDF5 library does not tell the size of the file")
         }
-        // The heap's, then the object's.
+        // Header of the heap, then of the object.
         let headers = 16 + 16
         var count = 0
         while true {
@@ -110,20 +110,20 @@ final class LibraryOutput {
             }
         }
         guard count > 0 else {
-            // No reference: the empty string.
+            // A null reference means the empty string.
             try put([UInt8](repeating: 0, count: 16), at: element, to: bytes)
             return
         }
         let used = headers + (count + 7) / 8 * 8
         let size = max(4096, used)
         try put([UInt8](repeating: 0, count: used - headers - count), at: start + headers + count, to: bytes)
-        // What is left of the least size is an object too, unless it is too short for a header.
+        // The rest of the minimum size is an object, too, unless it is too short for a header.
         if size - used >= 16 {
             try put(littleEndian(UInt64(0)) + littleEndian(UInt64(size - used)), at: start + used, to: bytes)
             try put([UInt8](repeating: 0, count: size - used - 16), at: start + used + 16, to: bytes)
         }
         let collection = Array("GCOL".utf8) + [1, 0, 0, 0] + littleEndian(UInt64(size))
-        // Object 1, once referred to.
+        // Object 1, with one reference.
         let object: [UInt8] = [1, 0, 1, 0, 0, 0, 0, 0] + littleEndian(UInt64(count))
         try put(collection + object, at: start, to: bytes)
         try put(littleEndian(UInt32(count)) + littleEndian(UInt64(start)) + littleEndian(UInt32(1)), at: element, to: bytes)
@@ -143,10 +143,10 @@ final class LibraryOutput {
 
 private func littleEndian(_ number: some FixedWidthInteger) -> [UInt8] { withUnsafeBytes(of: number.littleEndian, Array.init) }
 
-/// The file to which the library's driver writes, and to which values go past it.
+/// The file to which the library's driver writes, and to which values are written without it.
 ///
-/// The library is told that every write was done: after an error it would try again whenever it is called, and at last when it
-/// closes. The error is kept here, and nothing is written after it.
+/// The library is told that every write has succeeded: after an error it would try again in every call, and finally when it
+/// closes. The first error is kept here, and nothing is written after it.
 final class OutputBytes {
     private(set) var failure: ToolError?
     var isAbandoned = false
@@ -159,11 +159,11 @@ final class OutputBytes {
 
     deinit { buffer.deallocate() }
 
-    /// Throws the first error that has happened.
+    /// Throws the first error that has occurred.
     func check() throws { if let failure { throw failure } }
 
-    /// Room for at most `size` bytes, at least one, that will be at `offset` of the file; all there is if more is asked for.
-    /// Bytes that follow each other go to the system in one call.
+    /// Returns room for bytes that will be written at `offset` of the file: `size` bytes, or at least one if there is less room.
+    /// Adjacent bytes are written in one system call.
     func room(at offset: Int, _ size: Int) throws -> UnsafeMutableRawBufferPointer {
         if offset != start + count || count + min(size, 64) > buffer.count {
             try flush()
@@ -172,10 +172,10 @@ final class OutputBytes {
         return UnsafeMutableRawBufferPointer(rebasing: buffer[count..<min(buffer.count, count + size)])
     }
 
-    /// Takes what has been put into `room`.
+    /// Accepts `size` bytes that have been put into `room`.
     func add(_ size: Int) { count += size }
 
-    /// Hands over what was added. Throws `ToolError` with status `ioError`.
+    /// Writes the accepted bytes. Throws `ToolError` with status `ioError`.
     func flush() throws {
         keep { try output.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), at: start) }
         count = 0
@@ -187,7 +187,7 @@ final class OutputBytes {
         do { try body() } catch { failure = error as? ToolError ?? ToolError(.ioError, "\(output.name): \(error)") }
     }
 
-    /// The functions that the driver calls; this object must live as long as the file is open.
+    /// The functions that the driver calls. This object must outlive the open file.
     var functions: hdf5_bytes {
         hdf5_bytes(
             context: Unmanaged.passUnretained(self).toOpaque(), size: 0,

@@ -3,22 +3,22 @@ import Files
 import FoundationEssentials
 import Glibc
 
-/// A request to another process, which gets the HDF5 file as an open descriptor: to list the file, or to read a data set.
+/// A request to another process, which gets the HDF5 file as an open descriptor: list the file, or read a data set.
 struct ReadRequest: Codable {
     /// The user's name for the file, for messages.
     let file: String
-    /// The data set to read, as it was listed; `nil` to list the file.
+    /// The data set to read, as listed; `nil` to list the file.
     let dataset: HDF5Dataset?
-    /// The limit of the processor's time, many times what is needed.
+    /// Limit of processor time, many times what is needed.
     let seconds: Int
     private var version = Self.currentVersion
 
-    /// Changes with the form of requests and answers, so that programs of two versions do not misunderstand each other.
+    /// Changes with the format of requests and answers, so that two versions of the program do not misunderstand each other.
     private static let currentVersion = 2
-    /// Bytes of memory that reading may take beyond the answer.
+    /// Bytes of memory that reading may take in addition to the answer.
     static let memory = 1 << 30
 
-    /// - Parameter bytes: the size of the file and the answer.
+    /// - Parameter bytes: size of the file and of the answer.
     init(_ dataset: HDF5Dataset? = nil, of file: String, reading bytes: Int) {
         self.file = file
         self.dataset = dataset
@@ -31,16 +31,16 @@ struct ReadRequest: Codable {
 /// The answer to a `ReadRequest`.
 enum ReadAnswer: Codable {
     case list(Catalogue)
-    /// The values of the data set follow as floats.
+    /// Success; the values of the data set follow as floats.
     case values
-    /// A `ToolError` as its status and its text.
+    /// A `ToolError`, as its status and text.
     case refused(status: Int32, text: String)
 }
 
-/// One end of the connection between a program and the process that reads for it. A message is JSON behind its length, a number
-/// of 8 bytes.
+/// One end of the connection between a program and the process that reads for it. A message is its length, as a number of 8 bytes,
+/// followed by JSON.
 final class ReaderSocket {
-    /// Bytes of a message at most: nearly all are the paths of data sets.
+    /// Maximum bytes of a message, nearly all of them paths of data sets.
     static let largestMessage = 256 << 20
 
     struct MessageIsTooLong: Error {}
@@ -51,14 +51,14 @@ final class ReaderSocket {
 
     deinit { close(descriptor) }
 
-    /// Sends a message; false if there is no one at the other end. Throws `MessageIsTooLong`.
+    /// Sends a message; returns false if there is no receiver. Throws `MessageIsTooLong`.
     func send(_ message: some Encodable) throws -> Bool {
         let bytes = try JSONEncoder().encode(message)
         guard bytes.count <= Self.largestMessage else { throw MessageIsTooLong() }
         return withUnsafeBytes(of: UInt64(bytes.count).littleEndian) { send($0) } && bytes.withUnsafeBytes { send($0) }
     }
 
-    /// Receives a message; `nil` if no whole one of this type comes.
+    /// Receives a message; returns `nil` unless a whole message of this type arrives.
     func receive<Message: Decodable>(_ type: Message.Type) -> Message? {
         var size: UInt64 = 0
         guard withUnsafeMutableBytes(of: &size, { receive(into: $0) }) else { return nil }
@@ -69,7 +69,7 @@ final class ReaderSocket {
         return try? JSONDecoder().decode(type, from: bytes)
     }
 
-    /// Sends all bytes; false if there is no one at the other end. No signal is raised.
+    /// Sends all bytes; returns false if there is no receiver. Raises no signal.
     func send(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var rest = bytes
         while !rest.isEmpty {
@@ -81,7 +81,7 @@ final class ReaderSocket {
         return true
     }
 
-    /// Fills `buffer`; false if the connection ends before.
+    /// Fills `buffer`; returns false if the connection ends before that.
     func receive(into buffer: UnsafeMutableRawBufferPointer) -> Bool {
         var rest = buffer
         while !rest.isEmpty {

@@ -4,19 +4,19 @@ import Files
 import Glibc
 import Synchronization
 
-/// Has a process of its own carry out `request`, because some damaged files make the library crash (1.10 frees what it never
-/// allocated when an index of links is damaged): there, that is no harm. The process is a new program, not a fork, so that it costs
-/// the same however large this one is, and finds no locks that other threads hold.
-/// - Parameter values: the room for the values, if the request is for those.
-/// - Returns: the answer, which is not `refused`.
-/// Throws `ToolError`: `dataError` or whatever the process says, `dataError` if it came to harm, `unavailable` or `systemError`
-/// if it cannot be started.
+/// Has a separate process carry out `request`, because some damaged files make the library crash (1.10 frees memory that it never
+/// allocated when an index of links is damaged); there, a crash does no harm. The process runs a new program rather than a fork, so
+/// that its cost does not depend on the size of this process, and no locks of other threads are held.
+/// - Parameter values: memory for the values, if the request is for values.
+/// - Returns: the answer, which is never `refused`.
+/// - Throws: `ToolError`: what the process answers; `dataError` if it crashed or exceeded a limit; `unavailable` or `systemError`
+///   if it cannot be started.
 func carryOut(
     _ request: ReadRequest, on file: PlacedFile, by program: ReaderProgram, values: UnsafeMutableRawBufferPointer? = nil
 ) throws -> ReadAnswer {
     let (child, socket) = try start(program, file, for: request.file)
     let answer = exchange(request, through: socket, values: values)
-    // Whatever has not answered has nothing more to say.
+    // A process that has not answered by now never will.
     if answer == nil { kill(child, SIGKILL) }
     guard let state = waitForEnd(of: child) else {
         throw ToolError.system(.systemError, request.file, "cannot wait for what reads it", errno: errno)
@@ -28,7 +28,7 @@ func carryOut(
             "\(request.file): \(program.shown), which reads HDF5 files, ended with status \(state >> 8); "
                 + "build all tools again: make")
     }
-    // An answer is not believed if its sender's end was not its own.
+    // Accept an answer only if the process then exited normally.
     guard let answer, state == 0 else {
         throw ToolError.data(
             request.file, "",
@@ -38,31 +38,31 @@ func carryOut(
     return answer
 }
 
-/// Starts `program` with the file and an end of a connection; returns the process's number and the other end.
+/// Starts `program` with the file and one end of a connection; returns its process id and the other end.
 private func start(
     _ program: ReaderProgram, _ file: PlacedFile, for name: String
 ) throws -> (process: pid_t, socket: ReaderSocket) {
     var ends: [CInt] = [-1, -1]
-    // SOCK_CLOEXEC: no other program that is started now may hold an end of it.
+    // SOCK_CLOEXEC: no other program started at the same time may inherit an end.
     guard socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
         throw ToolError.system(.systemError, name, "no connection to what reads it", errno: errno)
     }
     let socket = ReaderSocket(ends[0])
-    // Once this end of theirs is closed, the end of the other process ends the connection.
+    // The connection ends when the other process closes its end, once this process has closed its copy.
     defer { close(ends[1]) }
-    // Above the numbers that they get, lest one should take the place of the other.
+    // Numbers above those that the child uses, so that none replaces another.
     let theirs = fcntl(ends[1], F_DUPFD_CLOEXEC, ReaderProgram.firstFree)
     guard theirs >= 0 else { throw ToolError.system(.systemError, name, "no connection to what reads it", errno: errno) }
     defer { close(theirs) }
     let input = fcntl(file.descriptor, F_DUPFD_CLOEXEC, ReaderProgram.firstFree)
     guard input >= 0 else { throw ToolError.system(.systemError, name, "cannot be handed on", errno: errno) }
     defer { close(input) }
-    // Whatever the program and the library have to say about it: the answer says enough.
+    // Messages of the program and the library are discarded: the answer says enough.
     let nowhere = open("/dev/null", O_RDWR | O_CLOEXEC)
     defer { if nowhere >= 0 { close(nowhere) } }
     let standard = nowhere < 0 ? [] : (STDIN_FILENO...STDERR_FILENO).map { (nowhere, $0) }
-    // No signal is blocked, and what the library or the limits may raise ends the process. Others that this process ignores, as
-    // under nohup, stay ignored; those that it catches end the other.
+    // No signal is blocked, and those that the library or the limits may raise end the process. Others that this process ignores,
+    // for example under nohup, stay ignored; those that it catches end the child.
     let (child, error) = startProgram(
         program.path, ["encode", ReaderProgram.argument],
         descriptors: standard + [(input, ReaderProgram.file), (theirs, ReaderProgram.connection)],
@@ -71,7 +71,7 @@ private func start(
     return (child, socket)
 }
 
-/// Sends a request and receives the answer and the values; `nil` if no whole one comes.
+/// Sends a request and receives the answer and the values; returns `nil` unless a whole answer arrives.
 private func exchange(
     _ request: ReadRequest, through socket: ReaderSocket, values: UnsafeMutableRawBufferPointer?
 ) -> ReadAnswer? {
@@ -83,36 +83,37 @@ private func exchange(
     }
 }
 
-/// The program that is started to read an HDF5 file: this one, if it serves, or `encode` beside it.
+/// The program that is started to read an HDF5 file: this program if it calls `HDF5ReaderService`, otherwise `encode` in its
+/// folder.
 struct ReaderProgram {
-    /// The path for the system.
+    /// Path for the system.
     let path: String
-    /// The path for messages.
+    /// Path for messages.
     let shown: String
 
-    /// The only argument of a program that is to serve; `--help` does not name it.
+    /// The only argument of a program started to read; `--help` does not list it.
     static let argument = "--read-hdf5-for-parent"
     /// The descriptors that it gets, and the first that it does not.
     static let file: CInt = 3, connection: CInt = 4, firstFree: CInt = 5
-    /// Signals by which it may end when the library breaks down, time or memory is used up, or this process is gone.
+    /// Signals that may end it if the library crashes, a limit of time or memory is exceeded, or this process is gone.
     static let endings = [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGXCPU, SIGSYS, SIGPIPE]
 
-    /// True if this program itself serves when it is started with `argument`.
+    /// True if this program itself calls `HDF5ReaderService`.
     static let isThisOne = Atomic<Bool>(false)
 
-    /// Throws `ToolError` with status `unavailable` if it is not known where this program is.
+    /// Finds the program. Throws `ToolError` with status `unavailable` if the path of this program is unknown.
     static func find(for file: String) throws -> ReaderProgram {
         let this = "/proc/self/exe"
         guard let path = linkTarget(this) else {
             throw ToolError.system(.unavailable, file, "cannot be read without \(this)", errno: errno)
         }
-        // By this name it is found even if the file has been replaced meanwhile.
+        // This name works even if the file has been replaced meanwhile.
         if isThisOne.load(ordering: .relaxed) { return ReaderProgram(path: this, shown: path) }
         let beside = "\(pathParts(path).folder)encode"
         return ReaderProgram(path: beside, shown: beside)
     }
 
-    /// The error for a program that was not started.
+    /// Returns the error for a program that could not be started.
     func refusal(for file: String, errno code: CInt) -> ToolError {
         let isMissing = [ENOENT, ENOTDIR, EACCES].contains(code)
         return .system(

@@ -5,10 +5,10 @@ import Glibc
 import Synchronization
 #endif
 
-/// The other side of `HDF5File`: the work of a program that was started to read a file for another.
+/// The other side of `HDF5File`: what a program does that was started to read a file for another.
 public enum HDF5ReaderService {
-    /// Carries out the request and ends the process if it was started for that, and otherwise notes that the program can be
-    /// started so. A program that has HDF5 files read calls this first.
+    /// If the program was started to read a file, carries out the request and ends the process. Otherwise, records that the program
+    /// can be started in this way. A program that reads HDF5 files calls this first.
     public static func serveIfAsked() {
         #if HDF5
         ReaderProgram.isThisOne.store(true, ordering: .relaxed)
@@ -19,10 +19,10 @@ public enum HDF5ReaderService {
             _ = Array(text.utf8).withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
             exit(ExitStatus.usage.rawValue)
         }
-        // Nothing of the parent's is open but what was given, a crash leaves no core and prints nothing, and the parent's end
-        // is this process's, too.
+        // Keep nothing of the parent's open except what was passed. A crash leaves no core file and prints nothing, and this
+        // process ends with its parent.
         hdf5_close_from(ReaderProgram.firstFree)
-        // Swift's own handlers among them, which the environment may ask for.
+        // Including Swift's own handlers, which the environment can request.
         for number in ReaderProgram.endings { signal(number, SIG_DFL) }
         limit(RLIMIT_CORE.rawValue, 0)
         hdf5_end_with_parent()
@@ -36,8 +36,8 @@ public enum HDF5ReaderService {
     }
 
     #if HDF5
-    /// The library is closed before anything is sent: an answer is that of a process whose work is done.
-    /// - Returns: false if there is no one to take the answer.
+    /// Closes the library before sending anything, so that an answer means that the work is done.
+    /// - Returns: false if nobody receives the answer.
     private static func serve(_ request: ReadRequest, _ file: PlacedFile, to socket: ReaderSocket) throws -> Bool {
         limit(RLIMIT_CPU.rawValue, request.seconds)
         do {

@@ -1,17 +1,17 @@
 import CLZ4
 import Files
 
-/// Single LZ4 frames as shards use them: independent blocks, content size, block and content checksums always present. Without
-/// the checksums of compressed blocks some flipped bits would pass: a match may point to another place with the same text.
+/// LZ4 frames as shards use them: independent blocks, and always content size, block checksums and content checksum. Without
+/// checksums of compressed blocks some flipped bits would go unnoticed: a match may refer to another place with the same text.
 enum Frame {
-    /// No frame's content is larger, so that a damaged size never makes a reader ask for absurd memory.
+    /// Maximum size of a frame's content, so that a damaged size never makes a reader request absurd amounts of memory.
     static let maximumContent = 256 << 20
     static let magic: UInt32 = 0x184D_2204
     /// Bits of the FLG byte (LZ4 frame format 1.6.4): version 01, independent blocks, block checksums, content size,
     /// content checksum, no dictionary.
     fileprivate static let flags: UInt8 = 0b0111_1100
 
-    /// Makes one frame that holds `content`: the first bytes of `frame`, as many as returned. `frame` only ever grows.
+    /// Compresses `content` to one frame in the first bytes of `frame`, and returns their number. `frame` only grows.
     static func compress(_ content: [UInt8], into frame: inout [UInt8]) throws -> Int {
         var preferences = LZ4F_preferences_t()
         preferences.frameInfo.blockSizeID = LZ4F_max4MB
@@ -32,7 +32,7 @@ enum Frame {
         return size
     }
 
-    /// The content of one whole frame, checksum verified. Throws `ToolError`.
+    /// Returns the content of a whole frame after checking its checksums. Throws `ToolError`.
     static func decompress(_ frame: ScannedFrame, file: String) throws -> [UInt8] {
         var context: OpaquePointer?
         let status = LZ4F_createDecompressionContext(&context, UInt32(LZ4F_VERSION))
@@ -66,23 +66,23 @@ enum Frame {
     }
 }
 
-/// Frames whose blocks are stored as they are: any reader of LZ4 takes them, and who knows where a block lies can read
-/// it there, and check it, without the rest of the frame.
+/// Frames with uncompressed blocks. Any LZ4 reader accepts them, and a reader that knows the place of a block can read and check it
+/// without the rest of the frame.
 extension Frame {
     /// Bytes before the first block: magic, FLG, BD, content size, header checksum.
     static let headerSize = 15
-    /// Bytes behind the last block: an end mark and the content's checksum.
+    /// Bytes after the last block: an end mark and the checksum of the content.
     static let endSize = 8
-    /// The bytes that a block adds to its content: the size before it, the checksum behind.
+    /// Bytes that a block adds to its content: the size before it, and the checksum after it.
     static let blockExtra = 8
-    /// The bit of a block's size that says it is stored.
+    /// The bit of a block's size that marks it as uncompressed.
     static let storedBit: UInt32 = 1 << 31
     static let largestBlock = 4 << 20
     /// BD: blocks of at most 4 MiB.
     private static let blockSizes: UInt8 = 0x70
 
-    /// Makes one frame that holds `content` in stored blocks, which end at `cuts`: rising, the last one at its end. As
-    /// `compress`, it fills the first bytes of `frame`, as many as returned.
+    /// Writes `content` as one frame of uncompressed blocks that end at `cuts`, which ascend to the end of the content. Like
+    /// `compress`, it fills the first bytes of `frame` and returns their number.
     static func store(_ content: [UInt8], cuts: [Int], into frame: inout [UInt8]) -> Int {
         let size = headerSize + content.count + blockExtra * cuts.count + endSize
         if frame.count < size { frame = [UInt8](repeating: 0, count: size) }
@@ -111,7 +111,7 @@ extension Frame {
         return size
     }
 
-    /// The first bytes of a frame.
+    /// Returns the first bytes of a frame.
     static func header(contentSize: Int) -> [UInt8] {
         var header: [UInt8] = []
         withUnsafeBytes(of: magic.littleEndian) { header += $0 }
@@ -121,7 +121,7 @@ extension Frame {
         return header + [UInt8(truncatingIfNeeded: checksum >> 8)]
     }
 
-    /// The content of a stored block, of which `bytes` holds size, content and checksum; `nil` if it is not whole.
+    /// Returns the content of an uncompressed block, given its size, content and checksum; `nil` if it is damaged.
     static func storedBlock(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         guard bytes.count >= blockExtra else { return nil }
         let content = UnsafeRawBufferPointer(rebasing: bytes[4..<bytes.count - 4])
@@ -132,29 +132,29 @@ extension Frame {
     }
 }
 
-/// A compressed frame cut out of a stream, not yet decompressed.
+/// A compressed frame cut from a stream.
 struct ScannedFrame: Sendable {
     let bytes: [UInt8]
     let contentSize: Int
-    /// The place of its first byte in the stream.
+    /// Offset of its first byte in the stream.
     let offset: Int
 
     var place: String { "byte \(offset)" }
 }
 
-/// Cuts a stream into LZ4 frames by their block sizes alone, so that they can be decompressed in parallel.
+/// Cuts a stream into LZ4 frames by their block sizes, without decompressing them, so that they can be decompressed in parallel.
 final class FrameScanner {
     var name: String { source.name }
-    /// The kind of shard that the stream should be.
+    /// The kind of shard that the stream should contain.
     private let kind: ShardKind
     private let source: any ByteSource
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
     private var unread = 0..<0
-    /// The place of the next byte in the stream.
+    /// Offset of the next byte in the stream.
     private var offset: Int
     private var frame: [UInt8] = []
 
-    /// - Parameter offset: the place in the stream where the source begins, for messages.
+    /// - Parameter offset: offset in the stream at which the source starts, for messages.
     init(_ source: any ByteSource, kind: ShardKind, at offset: Int = 0) {
         self.source = source
         self.kind = kind
@@ -163,8 +163,8 @@ final class FrameScanner {
 
     deinit { buffer.deallocate() }
 
-    /// The next frame, `nil` at the end of the stream. Throws `ToolError.data` if the stream ends inside a frame or
-    /// holds something else.
+    /// Returns the next frame, or `nil` at the end of the stream. Throws `ToolError.data` if the stream ends inside a frame or
+    /// contains something else.
     func next() throws -> ScannedFrame? {
         let start = offset
         frame = []
@@ -198,7 +198,7 @@ final class FrameScanner {
         frame.withUnsafeBytes { UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: index, as: UInt32.self)) }
     }
 
-    /// Moves `count` bytes from the source to the frame; false if there are none at all and that is all right.
+    /// Moves `count` bytes from the source to the frame. Returns false if the stream has ended and `orEnd` allows that.
     @discardableResult
     private func take(_ count: Int, orEnd: Bool = false) throws -> Bool {
         var missing = count
@@ -220,7 +220,7 @@ final class FrameScanner {
         return true
     }
 
-    /// Guesses what the user gave instead of a shard.
+    /// Returns an error that guesses what the user passed instead of a shard.
     private func notAShard(_ start: Int) -> ToolError {
         guard start == 0 else {
             return .data(name, "byte \(start)", "there is something behind the end of the shard that is not a shard")
@@ -240,21 +240,21 @@ final class FrameScanner {
 
     private static func looksLikeText(_ head: [UInt8]) -> Bool {
         guard head.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 || $0 == 0x0A || $0 == 0x0D }) else { return false }
-        // The last character may be cut.
+        // The last character may be incomplete.
         return (0..<4).contains { String(validating: head.dropLast($0), as: UTF8.self) != nil }
     }
 }
 
 extension PlacedFile {
-    /// The content of the frame at `offset` and where the frame ends; `nil` at the end of the file. Throws `ToolError`
-    /// (`ioError`; `dataError` for a frame that is cut short or damaged, or something else).
+    /// Returns the content of the frame at `offset` and the offset of its end; `nil` at the end of the file. Throws `ToolError`:
+    /// `ioError`, or `dataError` if the frame is truncated or damaged, or is something else.
     func frame(at offset: Int, kind: ShardKind) throws -> (content: [UInt8], end: Int)? {
         guard let frame = try FrameScanner(PlacedSource(self, at: offset), kind: kind, at: offset).next() else { return nil }
         return (try Frame.decompress(frame, file: name), offset + frame.bytes.count)
     }
 
-    /// The end of the frame at `offset`, whose blocks are stepped over unread; `nil` if no frame of so much content begins
-    /// there. Throws `ToolError` (`ioError`; `dataError` for a frame that is cut short or damaged).
+    /// Returns the end of the frame at `offset`, stepping over its blocks without reading them; `nil` if no frame with at least
+    /// this much content starts there. Throws `ToolError`: `ioError`, or `dataError` if the frame is truncated or damaged.
     func endOfFrame(at offset: Int, leastContent: Int) throws -> Int? {
         guard size - offset >= Frame.headerSize else { return nil }
         func number(_ place: Int) throws -> Int {

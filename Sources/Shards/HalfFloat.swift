@@ -1,11 +1,17 @@
 import Files
 
-/// IEEE 754 binary16 in integer arithmetic: the same on every processor.
+/// Conversion to and from IEEE 754 binary16 in integer arithmetic, the same on every processor.
+///
+/// ```swift
+/// let bits = HalfFloat.bits(0.5)
+/// let value = HalfFloat.value(bits)          // 0.5
+/// ```
 public enum HalfFloat {
-    /// The largest number there is.
+    /// The largest finite number.
     public static let greatest: Float = 65504
 
-    /// Appends the halves nearest to `values`; returns the first value that is none: too large, infinite or NaN.
+    /// Appends `values` rounded to halves, and returns the first value that cannot be converted (too large, infinite or NaN), or
+    /// `nil`.
     static func append(_ values: UnsafeBufferPointer<Float>, to halves: inout [UInt16]) -> Float? {
         withUnsafeTemporaryAllocation(of: UInt16.self, capacity: values.count) { converted in
             var others = 0
@@ -19,7 +25,7 @@ public enum HalfFloat {
         }
     }
 
-    /// Replaces `halves` by those nearest to `values`. Throws `ToolError.data` for a number that has none.
+    /// Replaces `halves` by `values` rounded to halves. Throws `ToolError.data` for a value that is too large, infinite or NaN.
     public static func convert(_ values: UnsafeBufferPointer<Float>, into halves: inout [UInt16], file: String) throws {
         halves.removeAll(keepingCapacity: true)
         if let value = append(values, to: &halves) {
@@ -27,34 +33,38 @@ public enum HalfFloat {
         }
     }
 
-    /// The half nearest to `value`, ties to even; infinity for what rounds to 65520 or more, a NaN for NaN.
+    /// Returns `value` rounded to the nearest half, ties to even; infinity for what rounds to 65520 or more, NaN for NaN.
     public static func bits(_ value: Float) -> UInt16 {
         let sign = value.bitPattern >> 16 & 0x8000
         let magnitude = value.bitPattern & 0x7FFF_FFFF
-        // All three are computed and one is taken, so that loops become vectors. 65536 and above:
+        // All three cases are computed and one is selected, so that loops vectorise. 65536 and above:
         let large: UInt32 = magnitude > 0x7F80_0000 ? 0x7E00 : 0x7C00
-        // Below 2^-14, halves lie 2^-24 apart, as floats do from 0.5 on: the addition rounds.
+        // Below 2^-14, halves are 2^-24 apart, like floats from 0.5 on: the addition rounds.
         let small = (Float(bitPattern: magnitude) + 0.5).bitPattern &- 0x3F00_0000
-        // The exponent from bias 127 to 15, and half a unit less one, or a whole half where the last bit kept is odd.
+        // Changes the exponent's bias from 127 to 15, and adds half a unit minus one, or half a unit if the last kept bit is odd.
         let normal = (magnitude &- 0x3800_0000 &+ 0xFFF &+ (magnitude >> 13 & 1)) >> 13
         let rounded = magnitude >= 0x4780_0000 ? large : magnitude < 0x3880_0000 ? small : normal
         return UInt16(truncatingIfNeeded: sign | rounded)
     }
 
-    /// The value of a half, exactly.
+    /// Returns the exact value of a half.
     public static func value(_ bits: UInt16) -> Float {
         let sign = UInt32(bits & 0x8000) << 16, magnitude = UInt32(bits & 0x7FFF) << 13
         if bits & 0x7C00 == 0x7C00 { return Float(bitPattern: sign | magnitude | 0x7F80_0000) }
-        // Numbers and subnormals alike: the exponent's bias is put right by a multiplication.
+        // Handles normal and subnormal numbers alike: a multiplication corrects the exponent's bias.
         return Float(bitPattern: sign | (Float(bitPattern: magnitude) * 0x1p112).bitPattern)
     }
 }
 
-/// The form in which vectors are stored.
+/// The type in which vectors are stored.
+///
+/// ```swift
+/// let bytes = 300 * RowStorage.float16.stride      // bytes of a row of 300 numbers
+/// ```
 public enum RowStorage: String, Sendable, CaseIterable {
-    /// Floats as they are.
+    /// 32-bit floats.
     case float32
-    /// Rounded to 11 binary digits: half the size.
+    /// Floats rounded to 11 binary digits, half the size.
     case float16
 
     var element: ShardColumn.Element {
@@ -64,10 +74,10 @@ public enum RowStorage: String, Sendable, CaseIterable {
         }
     }
 
-    /// The number of bytes of a value.
+    /// Bytes of a value.
     public var stride: Int { element.stride }
 
-    /// Reads the values in `bytes`, little-endian, into `row`.
+    /// Reads little-endian values from `bytes` into `row`.
     func read(_ bytes: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
         precondition(bytes.count == row.count * stride)
         switch self {
@@ -80,10 +90,10 @@ public enum RowStorage: String, Sendable, CaseIterable {
         }
     }
 
-    /// True if all values in `bytes` are finite.
+    /// Returns true if all values in `bytes` are finite.
     func isFinite(_ bytes: UnsafeRawBufferPointer) -> Bool {
         func isFinite<Bits: FixedWidthInteger>(_ exponent: Bits) -> Bool {
-            // Every value is looked at, so that the loop vectorises.
+            // Every value is examined, so that the loop vectorises.
             var others = 0
             for offset in Swift.stride(from: 0, to: bytes.count, by: MemoryLayout<Bits>.size) {
                 let value = Bits(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Bits.self))

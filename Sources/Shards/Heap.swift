@@ -1,21 +1,29 @@
-/// A binary heap: elements of which the first in an order is at hand. The order is given to every call, and must be the
-/// same each time.
+/// A binary heap, whose first element in an order is available at once. The order is passed to every call and must always be the
+/// same.
+///
+/// ```swift
+/// var heap = Heap([3, 1, 2], by: <)
+/// let least = heap.popFirst(by: <)        // 1
+/// ```
 public struct Heap<Element> {
     @usableFromInline var elements: [Element]
 
+    /// Creates an empty heap.
     @inlinable
     public init() { elements = [] }
 
-    /// Takes elements in any order.
+    /// Creates a heap from elements in any order.
     @inlinable
     public init(_ elements: [Element], by precedes: (Element, Element) -> Bool) {
         self.elements = elements
         for index in stride(from: elements.count / 2 - 1, through: 0, by: -1) { sink(index, precedes) }
     }
 
+    /// The first element in the order; `nil` if the heap is empty.
     @inlinable
     public var first: Element? { elements.first }
 
+    /// Adds an element.
     @inlinable
     public mutating func insert(_ element: Element, by precedes: (Element, Element) -> Bool) {
         elements.append(element)
@@ -26,7 +34,7 @@ public struct Heap<Element> {
         }
     }
 
-    /// Removes the first element and returns it; `nil` if there is none.
+    /// Removes the first element and returns it; `nil` if the heap is empty.
     @inlinable @discardableResult
     public mutating func popFirst(by precedes: (Element, Element) -> Bool) -> Element? {
         guard !elements.isEmpty else { return nil }
@@ -35,7 +43,7 @@ public struct Heap<Element> {
         return elements.removeLast()
     }
 
-    /// Puts an element in the place of the first one, which may be itself after a change.
+    /// Replaces the first element, possibly by a changed version of itself.
     @inlinable
     public mutating func replaceFirst(with element: Element, by precedes: (Element, Element) -> Bool) {
         elements[0] = element

@@ -1,14 +1,21 @@
 import Files
 
-/// An array of floats in NumPy's `.npy` format, mapped (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
+/// A mapped array of floats in NumPy's `.npy` format (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
+///
+/// ```swift
+/// let array = try NpyReader(path: "vectors.npy")
+/// let first = array.values(0..<array.shape[1])
+/// ```
 public struct NpyReader: Sendable {
+    /// The first bytes of every such file.
     public static let signature: [UInt8] = [0x93] + Array("NUMPY".utf8)
 
+    /// Shape of the array.
     public let shape: [Int]
     private let file: MappedFile
     private let start, size: Int
 
-    /// Throws `ToolError` with status `dataError` for what is no array of floats of 16, 32 or 64 bits in rows.
+    /// Opens a file. Throws `ToolError` with status `dataError` unless it holds 16-, 32- or 64-bit floats in row-major order.
     public init(path: String) throws {
         file = try MappedFile(path: path)
         let bytes = file.bytes
@@ -40,7 +47,7 @@ public struct NpyReader: Sendable {
         }
     }
 
-    /// Numbers in a range, in the order of the rows.
+    /// Returns the numbers in a range of the row-major array as floats.
     public func values(_ range: Range<Int>) -> [Float] {
         range.map { index in
             let offset = start + index * size
@@ -54,7 +61,7 @@ public struct NpyReader: Sendable {
 }
 
 extension String {
-    /// Returns what stands behind the first occurrence of a text; `nil` if there is none.
+    /// Returns the text after the first occurrence of `text`; `nil` if there is none.
     fileprivate func text(behind text: String) -> Substring? {
         var rest = self[...]
         while !rest.isEmpty {

@@ -1,19 +1,26 @@
 public import Files
 
-/// Writes an array in NumPy's `.npy` format, version 1.0, row by row; the number of rows is filled in at the end
+/// Writes an array in NumPy's `.npy` format, version 1.0, row by row, and fills in the number of rows at the end
 /// (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
+///
+/// ```swift
+/// let writer = try NpyWriter(output, type: "<f4", rowShape: [300])
+/// try writer.append([Float](repeating: 0, count: 300))
+/// try writer.finish()
+/// try output.commit()
+/// ```
 public final class NpyWriter {
     private let output: OutputFile
     private let type: String
     private let rowShape: [Int]
     private var rows = 0
 
-    /// Room for 20 digits more than any header here needs; a multiple of 64, as the format asks.
+    /// Size of the header, with room for 20 more digits than any header here needs; a multiple of 64, as the format requires.
     public static let headerSize = 128
 
-    /// - Parameters:
-    ///   - type: `<f4`, `<f2` or `<i8`.
-    ///   - rowShape: the shape of one row; the array's is (rows, …).
+    /// Writes a provisional header. Throws `ToolError` with status `ioError`.
+    /// - `type`: `<f4`, `<f2` or `<i8`.
+    /// - `rowShape`: shape of one row; the array has the shape (rows, …).
     public init(_ output: OutputFile, type: String, rowShape: [Int]) throws {
         self.output = output
         self.type = type
@@ -29,9 +36,11 @@ public final class NpyWriter {
         try output.write(UnsafeRawBufferPointer(values))
     }
 
+    /// Appends whole rows.
     public func append(_ values: [some BitwiseCopyable]) throws { try values.withUnsafeBufferPointer { try append($0) } }
 
-    /// Fills in the shape. Throws `ToolError` with status `usage` if the output is a pipe. The caller commits.
+    /// Writes the shape into the header. Throws `ToolError` with status `usage` if the output is a pipe. The caller commits the
+    /// output.
     public func finish() throws { try output.overwriteStart(header()) }
 
     private func header() -> [UInt8] {

@@ -2,15 +2,22 @@ public import Files
 internal import FoundationEssentials
 
 /// A tensor to be written to a safetensors file.
+///
+/// ```swift
+/// let tensor = SafetensorsOutput(name: "projection.weight", shape: [300, 512], start: floats)
+/// ```
 public struct SafetensorsOutput: @unchecked Sendable {
+    /// Name of the tensor.
     public let name: String
-    /// The type of its numbers as the format spells it.
+    /// Type of its numbers as the format spells it.
     public let type: String
+    /// Shape, row-major.
     public let shape: [Int]
     /// The numbers, which must stay in memory until they are written.
     public let bytes: UnsafeRawBufferPointer
 
-    /// - Parameter start: the floats, as many as the shape has, row-major.
+    /// Creates a tensor of floats.
+    /// - `start`: the floats in row-major order, as many as the shape has.
     public init(name: String, shape: [Int], start: UnsafePointer<Float>) {
         self.name = name
         type = "F32"
@@ -18,7 +25,7 @@ public struct SafetensorsOutput: @unchecked Sendable {
         bytes = UnsafeRawBufferPointer(start: start, count: shape.reduce(4, *))
     }
 
-    /// Makes a tensor of a list of whole numbers.
+    /// Creates a one-dimensional tensor of integers.
     public init(name: String, numbers: UnsafeBufferPointer<UInt32>) {
         self.name = name
         type = "U32"
@@ -27,15 +34,20 @@ public struct SafetensorsOutput: @unchecked Sendable {
     }
 }
 
-/// The safetensors format: eight bytes of header length, a JSON header, the tensors' bytes one after the other.
+/// The safetensors format: a header length of eight bytes, a JSON header, and the bytes of the tensors one after another.
 ///
-/// Names are sorted by their bytes, and the header is filled up with spaces so that the tensors start at a multiple of eight:
-/// the same tensors and metadata give the same bytes.
+/// Names are sorted by their bytes, and the header is padded with spaces so that the tensors start at a multiple of eight: the same
+/// tensors and metadata give the same bytes.
+///
+/// ```swift
+/// try Safetensors.write([tensor], metadata: ["format": "pt"], to: output)
+/// try output.commit()
+/// ```
 public enum Safetensors {
-    /// The largest header that is read, as in the format's own library.
+    /// Maximum size of a header that is read, as in the format's own library.
     fileprivate static let greatestHeader = 100_000_000
 
-    /// Writes a whole file. Throws `ToolError` with status `ioError`.
+    /// Writes a whole file without committing it. Throws `ToolError` with status `ioError`.
     public static func write(
         _ tensors: [SafetensorsOutput], metadata: [String: String], to output: OutputFile
     ) throws {
@@ -44,8 +56,8 @@ public enum Safetensors {
         for tensor in tensors { try output.write(tensor.bytes) }
     }
 
-    /// Writes what comes before the bytes of the tensors, which the caller writes in the order given: that of their names. Throws
-    /// `ToolError` with status `ioError`.
+    /// Writes what precedes the bytes of the tensors. The caller then writes the tensors in the order given, which must be that of
+    /// their names. Throws `ToolError` with status `ioError`.
     public static func writeHeader(
         _ tensors: [(name: String, type: String, shape: [Int], bytes: Int)], metadata: [String: String], to output: OutputFile
     ) throws {
@@ -68,26 +80,41 @@ public enum Safetensors {
     }
 }
 
-/// A safetensors file in memory, its header checked against its size before anything is read by it.
+/// A safetensors file in memory, whose header is checked against the file's size before it is used.
+///
+/// ```swift
+/// let file = try SafetensorsReader(path: "model.safetensors")
+/// for tensor in file.tensors { print(tensor.name, tensor.type, tensor.shape) }
+/// ```
 public final class SafetensorsReader {
+    /// A tensor in a file.
+    ///
+    ///  ```swift
+    ///  let total = file.tensors.reduce(0) { $0 + $1.byteCount }
+    ///  ```
     public struct Tensor: Sendable {
+        /// Name of the tensor.
         public let name: String
-        /// `F32`, `I64`, ... as the file spells it.
+        /// Type as the file spells it: `F32`, `I64` and so on.
         public let type: String
+        /// Shape, row-major.
         public let shape: [Int]
         /// The place of its bytes in the file.
         let range: Range<Int>
 
+        /// Size in bytes.
         public var byteCount: Int { range.count }
     }
 
+    /// The mapped file.
     public let file: MappedFile
-    /// Sorted by name.
+    /// The tensors, sorted by name.
     public let tensors: [Tensor]
+    /// Names and values of the file's `__metadata__`.
     public let metadata: [String: String]
 
-    /// Throws `ToolError`: `noInput` if the file cannot be opened or is a pipe, `dataError` if it is not what it should
-    /// be.
+    /// Opens a file and checks its header. Throws `ToolError`: `noInput` if the file cannot be opened or is a pipe, `dataError` if
+    /// it is not a sound safetensors file.
     public init(path: String) throws {
         file = try MappedFile(path: path)
         let name = file.name
@@ -138,20 +165,20 @@ public final class SafetensorsReader {
         }
     }
 
-    /// Calls `body` with the tensor's bytes as they are in the file.
+    /// Calls `body` with the tensor's bytes as stored.
     public func withBytes<Result>(of tensor: Tensor, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         withExtendedLifetime(file) { body(UnsafeRawBufferPointer(rebasing: file.bytes[tensor.range])) }
     }
 
-    /// Copies the tensor's floats. Throws `ToolError` if it is of another type.
-    /// - Parameter target: the room for them.
+    /// Copies the tensor's floats. Throws `ToolError` if it has another type.
+    /// - `target`: memory for the floats.
     public func copy(_ tensor: Tensor, into target: UnsafeMutablePointer<Float>) throws {
         try checkFloats(tensor)
         withBytes(of: tensor) { UnsafeMutableRawBufferPointer(start: target, count: tensor.byteCount).copyMemory(from: $0) }
     }
 
-    /// The tensor's floats in the file's memory, valid as long as `file` lives; `nil` if they are not aligned. Throws
-    /// `ToolError` if the tensor is of another type.
+    /// Returns the tensor's floats in the file's memory, valid as long as `file` lives; `nil` if they are not aligned. Throws
+    /// `ToolError` if the tensor has another type.
     public func floats(_ tensor: Tensor) throws -> UnsafePointer<Float>? {
         try checkFloats(tensor)
         guard let start = file.bytes.baseAddress.map({ $0 + tensor.range.lowerBound }), UInt(bitPattern: start) % 4 == 0
@@ -165,7 +192,7 @@ public final class SafetensorsReader {
         }
     }
 
-    /// The whole numbers of a tensor of one dimension. Throws `ToolError` if it is of another type.
+    /// Returns the integers of a one-dimensional tensor. Throws `ToolError` if it has another type.
     public func numbers(_ tensor: Tensor) throws -> [UInt32] {
         guard tensor.type == "U32", tensor.shape.count == 1 else {
             throw ToolError.data(file.name, "tensor \(tensor.name)", "is of type \(tensor.type), and must be a list of U32")
@@ -195,13 +222,13 @@ public final class SafetensorsReader {
         return Tensor(name: name, type: entry.dtype, shape: entry.shape, range: base + first..<base + last)
     }
 
-    /// Bytes of an element.
+    /// Bytes of an element, by type.
     private static let widths = [
         "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2,
         "U8": 1, "BOOL": 1,
     ]
 
-    /// One line for an error of the JSON decoder.
+    /// Returns one line that describes an error of the JSON decoder.
     private static func cause(_ error: any Error) -> String {
         if let fault = jsonFault(error) { return fault }
         guard case .dataCorrupted(let context)? = error as? DecodingError else { return "not JSON" }
@@ -209,7 +236,7 @@ public final class SafetensorsReader {
     }
 }
 
-/// The product of sizes, 1 for none; `nil` if it is beyond `Int`.
+/// Returns the product of sizes, 1 for none; `nil` if it exceeds `Int`.
 public func product(of sizes: some Sequence<Int>) -> Int? {
     sizes.reduce(1) { total, size in
         guard let (product, overflow) = total?.multipliedReportingOverflow(by: size), !overflow else { return nil }
@@ -217,12 +244,12 @@ public func product(of sizes: some Sequence<Int>) -> Int? {
     }
 }
 
-/// The JSON header: an object of tensors, and one of strings under `__metadata__`.
+/// The JSON header: an object of tensors, and an object of strings under `__metadata__`.
 private struct Header: Decodable {
     struct Entry: Decodable {
         let dtype: String
         let shape: [Int]
-        // The format's own spelling.
+        // Spelled as in the format.
         let data_offsets: [Int]
     }
 

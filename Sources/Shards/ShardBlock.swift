@@ -1,21 +1,25 @@
 import Files
 
-/// One block of a shard: every column of the schema, each with any number of elements.
+/// A block of a shard: all columns of the schema, each with any number of elements.
 ///
-/// On disk, a block is a prefix of 16 bytes (`blok`, the block's number in its part, the bytes that follow) and then, for
-/// each column, a 64-bit element count and the elements, padded to a multiple of 8 bytes. Little-endian.
+/// On disk, a block is a prefix of 16 bytes (`blok`, the block's number in its part, the number of bytes that follow) and then, for
+/// each column, a 64-bit element count and the elements, padded to a multiple of 8 bytes. All numbers are little-endian.
+///
+/// ```swift
+/// let count = block.count(0, stride: 4)      // elements of the first column, of 32 bits each
+/// ```
 public struct ShardBlock: Sendable {
-    /// Prefix and columns, as they are compressed.
+    /// Prefix and columns, as they are before compression.
     let payload: [UInt8]
     private let ranges: [Range<Int>]
-    /// The place of the block, for messages.
+    /// The place of the block in the file, for messages.
     public let place: String
 
     static let magic = Array("blok".utf8)
     static let endMagic = Array("end\n".utf8)
     static let prefixSize = 16
 
-    /// Parses the columns of a block. Throws `ToolError.data` if they do not fill the payload exactly.
+    /// Parses the columns of a block. Throws `ToolError.data` unless they fill the payload exactly.
     init(payload: [UInt8], columns: [ShardColumn], file: String, place: String) throws {
         var ranges: [Range<Int>] = []
         var offset = Self.prefixSize
@@ -36,20 +40,20 @@ public struct ShardBlock: Sendable {
         self.place = place
     }
 
-    /// Calls `body` with the elements of a column. `Element` is the column's type: UInt8, UInt32, UInt64 or Float.
+    /// Calls `body` with the elements of a column. `Element` must be the column's type: UInt8, UInt32, UInt64 or Float.
     public func withColumn<Element: BitwiseCopyable, Result>(
         _ index: Int, as type: Element.Type = Element.self, _ body: (UnsafeBufferPointer<Element>) throws -> Result
     ) rethrows -> Result {
         try payload.withUnsafeBytes { bytes in
-            // Columns begin at multiples of 8 from the start of an array, which malloc aligns to 16.
+            // Columns start at multiples of 8 bytes of an array, which malloc aligns to 16.
             try UnsafeRawBufferPointer(rebasing: bytes[ranges[index]]).withMemoryRebound(to: Element.self, body)
         }
     }
 
-    /// Elements in a column.
+    /// Returns the number of elements in a column.
     public func count(_ index: Int, stride: Int) -> Int { ranges[index].count / stride }
 
-    /// Cuts a column of bytes by a column of lengths.
+    /// Splits a column of bytes according to a column of lengths.
     func forEachWord(lengths: Int, bytes: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) rethrows {
         try withColumn(lengths, as: UInt32.self) { lengths in
             try withColumn(bytes, as: UInt8.self) { bytes in
@@ -63,16 +67,16 @@ public struct ShardBlock: Sendable {
         }
     }
 
-    /// True if a column of lengths adds up to `total`.
+    /// Returns true if a column of lengths adds up to `total`.
     func adds(up lengths: Int, to total: Int) -> Bool {
         withColumn(lengths, as: UInt32.self) { $0.reduce(0) { $0 + Int($1) } } == total
     }
 
-    /// Checks the prefix of a block or an end: the magic, the block's number in its part, the size of what follows. Throws
-    /// `ToolError.data` for another one.
+    /// Checks the prefix of a block or an end: the magic, the block's number in its part, and the size of what follows. Throws
+    /// `ToolError.data` if it differs.
     /// - Parameters:
-    ///   - content: the prefix, and any part of what follows.
-    ///   - size: the size of the whole, prefix included.
+    ///   - content: the prefix and any part of what follows.
+    ///   - size: total size, including the prefix.
     static func checkPrefix(
         _ content: [UInt8], _ magic: [UInt8], number: Int, size: Int, file: String, place: String
     ) throws {
@@ -88,11 +92,17 @@ public struct ShardBlock: Sendable {
     }
 }
 
-/// Builds the payload of a block, column after column, in the order of the schema. `ShardWriter.newBlock` makes it.
+/// Builds the payload of a block, column by column in the order of the schema; see `ShardWriter.newBlock`.
+///
+/// ```swift
+/// var block = writer.newBlock()
+/// block.append(column: [1, 2, 3] as [UInt32])
+/// try writer.append(block)
+/// ```
 public struct ShardBlockBuilder: ~Copyable {
     let memory: BlockMemory
 
-    /// - Parameter capacity: the expected size in bytes.
+    /// - Parameter capacity: expected size in bytes.
     init(_ memory: BlockMemory, capacity: Int = 0) {
         self.memory = memory
         memory.payload.removeAll(keepingCapacity: true)
@@ -100,29 +110,30 @@ public struct ShardBlockBuilder: ~Copyable {
         memory.payload.append(contentsOf: repeatElement(0, count: ShardBlock.prefixSize))
     }
 
-    /// Adds the next column.
+    /// Appends the next column.
     public mutating func append<Element: BitwiseCopyable>(column elements: UnsafeBufferPointer<Element>) {
         append(count: elements.count)
         appendRaw(UnsafeRawBufferPointer(elements))
         pad()
     }
 
+    /// Appends the next column.
     public mutating func append<Element: BitwiseCopyable>(column elements: [Element]) {
         elements.withUnsafeBufferPointer { append(column: $0) }
     }
 
-    /// Adds the next column, and empties the array.
+    /// Appends the next column and empties the array.
     mutating func append<Element: BitwiseCopyable>(taking elements: inout [Element]) {
         append(column: elements)
         elements.removeAll(keepingCapacity: true)
     }
 
-    /// Adds the next columns without elements, so many of them.
+    /// Appends this many columns without elements.
     mutating func append(emptyColumns columns: Int) {
         for _ in 0..<columns { append(count: 0) }
     }
 
-    /// Adds the next column, `count` zeros that `fill` overwrites: saves copying a large column.
+    /// Appends the next column as `count` zeros for `fill` to overwrite, which saves copying a large column.
     mutating func append(columnOf count: Int, fill: (UnsafeMutableBufferPointer<UInt32>) -> Void) {
         append(count: count)
         let start = memory.payload.count
@@ -133,10 +144,10 @@ public struct ShardBlockBuilder: ~Copyable {
         pad()
     }
 
-    /// Bytes so far, prefix included.
+    /// Bytes so far, including the prefix.
     var count: Int { memory.payload.count }
 
-    /// Adds bytes as they are: the text of a header or an end.
+    /// Appends raw bytes: the text of a header or an end.
     mutating func appendRaw(_ bytes: UnsafeRawBufferPointer) { memory.payload.append(contentsOf: bytes) }
 
     private func append(count: Int) {
@@ -147,7 +158,7 @@ public struct ShardBlockBuilder: ~Copyable {
         while memory.payload.count & 7 != 0 { memory.payload.append(0) }
     }
 
-    /// Fills the prefix in.
+    /// Writes the prefix.
     mutating func finish(magic: [UInt8], number: Int) {
         memory.payload.withUnsafeMutableBytes { bytes in
             bytes.copyBytes(from: magic)
@@ -158,13 +169,13 @@ public struct ShardBlockBuilder: ~Copyable {
     }
 }
 
-/// The memory of a block on its way to the output, used again for later blocks: fresh memory costs as much time as
+/// The memory of a block on its way to the output. It is reused for later blocks, because getting fresh memory takes as long as
 /// filling it. One thread at a time owns it.
 final class BlockMemory: @unchecked Sendable {
     var payload: [UInt8] = []
-    /// The ends of the LZ4 blocks in a payload that is to be stored; empty if it is to be compressed.
+    /// Ends of the LZ4 blocks in a payload to be stored uncompressed; empty if it is to be compressed.
     var cuts: [Int] = []
-    /// The compressed payload is the first `frameSize` bytes.
+    /// The compressed payload is in the first `frameSize` bytes.
     var frame: [UInt8] = []
     var frameSize = 0
 }

@@ -1,7 +1,12 @@
 import Files
 
-/// A kind of shard. The name stands in the header and in messages.
+/// A kind of shard. Its name appears in the header and in messages.
+///
+/// ```swift
+/// print(ShardKind.tokens.tool)              // tokenize
+/// ```
 public enum ShardKind: String, Sendable, CaseIterable {
+    /// Tokens of sentences, words with counts, words with vectors, and contextual vectors.
     case tokens, vocabulary, table, vectors
 
     /// The tool that writes shards of this kind.
@@ -14,8 +19,8 @@ public enum ShardKind: String, Sendable, CaseIterable {
         }
     }
 
-    /// The command line that makes a shard of this kind of text, or, for a table, of word vectors.
-    /// - Parameter name: the text, or `standard input`.
+    /// Returns the command line that makes a shard of this kind from text or, for a table, from word vectors.
+    /// - Parameter name: the input file, or `standard input`.
     func command(making name: String) -> String {
         let isPiped = name == "standard input"
         let input = isPiped ? "" : " " + name
@@ -28,9 +33,19 @@ public enum ShardKind: String, Sendable, CaseIterable {
     }
 }
 
-/// One column of every block of a shard: a name and the type of its elements.
+/// A column of every block of a shard: a name and an element type.
+///
+/// ```swift
+/// let column = ShardColumn("ids", .u32)
+/// ```
 public struct ShardColumn: Sendable, Equatable {
+    /// An element type: unsigned integers of 8, 32 and 64 bits, and floats of 16 and 32 bits.
+    ///
+    ///  ```swift
+    ///  let element = ShardColumn.Element.u32
+    ///  ```
     public enum Element: String, Sendable {
+        /// Unsigned integers of 8, 32 and 64 bits, and floats of 16 and 32 bits.
         case u8, u32, u64, f16, f32
 
         var stride: Int {
@@ -43,37 +58,49 @@ public struct ShardColumn: Sendable, Equatable {
         }
     }
 
+    /// Name of the column.
     public let name: String
+    /// Type of the elements.
     public let element: Element
 
+    /// Creates a column.
     public init(_ name: String, _ element: Element) {
         self.name = name
         self.element = element
     }
 }
 
-/// Text fields in order, a name and a value each: what headers and trailers are made of.
+/// Text fields in order, each a name and a value, of which headers and ends consist.
+///
+/// ```swift
+/// var fields: ShardFields = ["lowercase": "true"]
+/// fields.append("sentences", "120")
+/// let sentences = fields.integer("sentences")
+/// ```
 public struct ShardFields: Sendable, Equatable, ExpressibleByDictionaryLiteral {
+    /// Names and values in order.
     public private(set) var pairs: [(name: String, value: String)] = []
 
+    /// Creates fields from a literal.
     public init(dictionaryLiteral elements: (String, String)...) {
         for (name, value) in elements { append(name, value) }
     }
 
-    /// Adds a field. Names have no spaces; line ends in a value become spaces, because a field is a line.
+    /// Appends a field. Names must not contain spaces. Line ends in a value become spaces, because a field is one line.
     public mutating func append(_ name: String, _ value: String) {
         pairs.append((name, String(String.UnicodeScalarView(value.unicodeScalars.map { Character($0).isNewline ? " " : $0 }))))
     }
 
-    /// Adds the fields of `other` behind these.
+    /// Appends the fields of `other`.
     public mutating func append(contentsOf other: ShardFields) { pairs += other.pairs }
 
-    /// The first value of that name.
+    /// The first value with this name; `nil` if there is none.
     public subscript(name: String) -> String? { pairs.first { $0.name.isIdentical(to: name) }?.value }
 
+    /// Returns the first value with this name as an integer; `nil` if it is missing or not an integer.
     public func integer(_ name: String) -> Int? { self[name].flatMap { Int($0) } }
 
-    /// A whole number of a header. Throws `ToolError.data` if it is missing, no whole number, or outside `range`.
+    /// Returns an integer field. Throws `ToolError.data` if it is missing, not an integer, or outside `range`.
     func integer(_ name: String, in range: ClosedRange<Int>, file: String) throws -> Int {
         guard let text = self[name] else { throw ToolError.data(file, "header", "lacks the field '\(name)'") }
         guard let number = Int(text), range.contains(number) else {
@@ -82,7 +109,7 @@ public struct ShardFields: Sendable, Equatable, ExpressibleByDictionaryLiteral {
         return number
     }
 
-    /// True if a field says `true`; false if it is missing. Throws `ToolError.data` for anything but `true` and `false`.
+    /// Returns true if a field is `true`, and false if it is `false` or missing. Throws `ToolError.data` for any other value.
     public func truth(_ name: String, file: String) throws -> Bool {
         switch self[name] {
         case "true": return true
@@ -91,13 +118,14 @@ public struct ShardFields: Sendable, Equatable, ExpressibleByDictionaryLiteral {
         }
     }
 
+    /// Returns true if both have the same names and values in the same order.
     public static func == (left: ShardFields, right: ShardFields) -> Bool {
         left.pairs.elementsEqual(right.pairs) { $0.name.isIdentical(to: $1.name) && $0.value.isIdentical(to: $1.value) }
     }
 
     func lines() -> String { pairs.map { "\($0.name) \($0.value)\n" }.joined() }
 
-    /// Parses `name value` lines; `nil` if a line has no name.
+    /// Parses `name value` lines; returns `nil` if a line has no name.
     init?(lines: some Sequence<String>) {
         for line in lines {
             let parts = line.parts(separatedBy: " ", most: 1, keepsEmpty: true)
@@ -107,7 +135,7 @@ public struct ShardFields: Sendable, Equatable, ExpressibleByDictionaryLiteral {
     }
 }
 
-/// The text at the start of a shard's every part: what it is, and what made it with which options.
+/// The text at the start of each part of a shard: what it is, and which tool made it with which options.
 ///
 ///     contour shard 1
 ///     kind tokens
@@ -116,19 +144,28 @@ public struct ShardFields: Sendable, Equatable, ExpressibleByDictionaryLiteral {
 ///     …
 ///     lowercase false
 ///
-/// It names no file, no date and no number of threads, so that the same input and options give the same bytes.
+/// It names no file, date or number of threads, so that the same input and options give the same bytes.
+///
+/// ```swift
+/// let reader = try VocabularyShardReader(openInput("vocab.shard"), pool: pool)
+/// print(reader.header.tool, reader.header.fields["words"] ?? "")
+/// ```
 public struct ShardHeader: Sendable, Equatable {
-    /// The version of the format that this code writes and reads: docs/format.md.
+    /// Version of the format that this code reads and writes; see docs/format.md.
     public static let version = 1
+    /// The start of the first line of every header.
     public static let magic = "contour shard "
 
+    /// Kind of the shard.
     public let kind: ShardKind
-    /// Name and version of the tool that wrote it.
+    /// Name and version of the tool that wrote the shard.
     public let tool: String
+    /// Columns of every block.
     public let columns: [ShardColumn]
-    /// The tool's options that shaped the content, and digests of what it was made from.
+    /// Options of the tool that affect the content, and digests of its inputs.
     public let fields: ShardFields
 
+    /// Creates a header.
     public init(kind: ShardKind, tool: String, columns: [ShardColumn], fields: ShardFields) {
         self.kind = kind
         self.tool = tool
@@ -136,15 +173,15 @@ public struct ShardHeader: Sendable, Equatable {
         self.fields = fields
     }
 
-    /// The bytes of the header, with the empty line that ends it.
+    /// The bytes of the header, including the empty line that ends it.
     var text: String {
         "\(Self.magic)\(Self.version)\nkind \(kind.rawValue)\ntool \(tool)\n"
             + columns.map { "column \($0.name) \($0.element.rawValue)\n" }.joined() + fields.lines() + "\n"
     }
 
-    /// Parses the content of a part's first frame. Throws `ToolError.data` if it is not the header of a shard of this kind and
+    /// Parses the content of a part's first frame. Throws `ToolError.data` unless it is the header of a shard of this kind and
     /// version.
-    /// - Parameter columns: the columns that the shard may have.
+    /// - Parameter columns: the sets of columns that the shard may have.
     init(content: [UInt8], kind needed: ShardKind, columns known: [[ShardColumn]], file: String, place: String) throws {
         guard content.count <= 1 << 20, let text = String(validating: content, as: UTF8.self), text.begins(with: Self.magic),
             text.ends(with: "\n\n")

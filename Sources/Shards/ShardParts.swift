@@ -1,24 +1,24 @@
 import Files
 
-/// The parts of a shard as they are read: the header of the last one, and what its blocks have been found to hold.
+/// The parts of a shard while they are read: the header of the current part, and counts of what its blocks contain.
 struct ShardParts {
     /// The user's name for the shard.
     let file: String
     private let kind: ShardKind
     private let columns: [[ShardColumn]]
-    /// The header of the part that was begun last.
+    /// Header of the part that started last.
     private(set) var header: ShardHeader
-    /// The number of that part, from 0; -1 before the first.
+    /// Number of that part, from 0; -1 before the first.
     private(set) var number = -1
-    /// True from a part's header to its end.
+    /// True between a part's header and its end.
     private(set) var isOpen = true
-    /// The number of blocks of the part so far.
+    /// Number of blocks read in this part.
     private(set) var blocks = 0
-    /// The digests of the parts that have ended.
+    /// Digests of the parts that have ended.
     private(set) var digests: [UInt64] = []
     private var counted: PartTotals
 
-    /// - Parameter columns: the columns that shards of this kind may have.
+    /// - Parameter columns: the sets of columns that shards of this kind may have.
     init(_ kind: ShardKind, columns: [[ShardColumn]], file: String) {
         self.file = file
         self.kind = kind
@@ -27,7 +27,7 @@ struct ShardParts {
         counted = PartTotals(kind)
     }
 
-    /// Begins a part with the content of its first frame. Throws `ToolError.data` for anything but the header of such a shard.
+    /// Starts a part with the content of its first frame. Throws `ToolError.data` unless that is the header of such a shard.
     mutating func begin(_ content: [UInt8], place: String) throws {
         header = try ShardHeader(content: content, kind: kind, columns: columns, file: file, place: place)
         number += 1
@@ -38,21 +38,21 @@ struct ShardParts {
 
     /// Counts a block. Throws `ToolError.data` unless its prefix is that of the part's next block.
     /// - Parameters:
-    ///   - content: the beginning of the block, or all of it.
-    ///   - size: the size of the whole block.
+    ///   - content: the start of the block, or the whole block.
+    ///   - size: size of the whole block.
     mutating func checkBlock(_ content: [UInt8], size: Int, place: String) throws {
         try ShardBlock.checkPrefix(content, ShardBlock.magic, number: blocks, size: size, file: file, place: place)
         blocks += 1
     }
 
-    /// Counts a block that was passed over.
+    /// Counts a block that was skipped.
     mutating func skipBlock() { blocks += 1 }
 
-    /// Adds what a block holds to the totals. Throws `ToolError.data`.
+    /// Adds the contents of a block to the totals. Throws `ToolError.data`.
     mutating func count(_ block: ShardBlock) throws { try counted.add(block, file: file) }
 
-    /// Ends the part. Throws `ToolError.data` if its end does not say what was read.
-    /// - Parameter digest: the digest of the content, to compare with; `nil` if not all of it was read.
+    /// Ends the part. Throws `ToolError.data` if the totals in its end differ from what was read.
+    /// - Parameter digest: digest of the content to compare; `nil` if not all of it was read.
     mutating func end(_ content: [UInt8], digest: UInt64?, place: String) throws {
         try ShardBlock.checkPrefix(content, ShardBlock.endMagic, number: blocks, size: content.count, file: file, place: place)
         guard let totals = ShardFields(endOfPart: content) else {
@@ -78,15 +78,14 @@ struct ShardParts {
 }
 
 extension ShardFields {
-    /// The totals in the content of a part's last frame; `nil` if that is no text.
+    /// Parses the totals in a part's last frame; returns `nil` if that is not text.
     init?(endOfPart content: [UInt8]) {
         let text = String(validating: content.dropFirst(ShardBlock.prefixSize), as: UTF8.self) ?? ""
         self.init(lines: text.parts(separatedBy: "\n"))
     }
 }
 
-/// The counts of what a part's blocks hold, taken as they are read, for comparison with the totals in the part's end
-/// (docs/format.md).
+/// Counts of what a part's blocks contain, for comparison with the totals in the part's end (docs/format.md).
 struct PartTotals {
     private let kind: ShardKind
     private var counted: [(name: String, value: UInt64)]
@@ -96,7 +95,7 @@ struct PartTotals {
         counted = Self.names(kind).map { ($0, 0) }
     }
 
-    /// The totals that every end has, in the order of `amounts`.
+    /// Names of the totals that every end has, in the order of `amounts`.
     private static func names(_ kind: ShardKind) -> [String] {
         switch kind {
         case .tokens: ["sentences", "tokens", "words"]
@@ -106,7 +105,7 @@ struct PartTotals {
         }
     }
 
-    /// The amounts that a block adds to the totals; `nil` for a vocabulary's counts that add up to more than 2^64.
+    /// Returns what a block adds to the totals; `nil` for counts of a vocabulary that add up to more than 2^64.
     private func amounts(_ block: ShardBlock) -> [UInt64?] {
         func count(_ column: Int, _ stride: Int) -> UInt64 { UInt64(block.count(column, stride: stride)) }
         switch kind {
@@ -127,7 +126,7 @@ struct PartTotals {
         return overflow ? nil : sum
     }
 
-    /// Counts a block. Throws `ToolError.data`, naming `file`, if a vocabulary's counts add up to more than 2^64.
+    /// Counts a block. Throws `ToolError.data`, naming `file`, if the counts of a vocabulary add up to more than 2^64.
     mutating func add(_ block: ShardBlock, file: String) throws {
         for (place, amount) in amounts(block).enumerated() {
             guard let total = Self.sum(counted[place].value, amount) else {
@@ -137,12 +136,12 @@ struct PartTotals {
         }
     }
 
-    /// Throws `ToolError.data`, naming `file` and the total, if one of an end's is missing, no number, or another than what was
-    /// counted.
+    /// Throws `ToolError.data`, naming `file` and the total, if a total of an end is missing, not a number, or different from what
+    /// was counted.
     func check(_ totals: ShardFields, header: ShardHeader, file: String, place: String) throws {
         for (name, value) in counted {
             try Self.check(name, totals[name], is: value, file: file, place: place)
-            // A vocabulary may have left words out.
+            // A vocabulary may omit words.
             if kind == .vocabulary, let whole = totals["counted-\(name)"], UInt64(whole) ?? 0 < value {
                 throw ToolError.data(
                     file, place, "the shard's end has the total 'counted-\(name) \(whole)', fewer than the \(value) \(name) that were kept")
@@ -161,7 +160,7 @@ struct PartTotals {
         }
     }
 
-    /// Throws `ToolError.data` if a total of an end is not `value`.
+    /// Throws `ToolError.data` unless a total of an end equals `value`.
     static func check(_ name: String, _ total: String?, is value: UInt64, file: String, place: String) throws {
         guard let total else { throw ToolError.data(file, place, "the shard's end lacks the total '\(name)'") }
         guard UInt64(total) == value else {

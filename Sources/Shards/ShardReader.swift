@@ -1,16 +1,20 @@
 public import Files
 import Parallel
 
-/// Reads a shard, or several joined by `cat`: block after block, decompressed on the threads of a pool, everything
-/// checked (checksums, order, digest, end and its totals).
+/// Reads a shard, or several joined by `cat`, block by block. Blocks are decompressed on the threads of a pool, and everything is
+/// checked: checksums, order, digest, and the totals in the end.
+///
+/// ```swift
+/// let reader = try VocabularyShardReader(openInput("vocab.shard"), pool: pool)     // uses a ShardReader
+/// ```
 public final class ShardReader {
     /// The user's name for the input.
     public var name: String { parts.file }
-    /// The header of the part that the last block belongs to.
+    /// Header of the part of the last block.
     public var header: ShardHeader { parts.header }
-    /// The number of the part that the last block belongs to, from 0.
+    /// Number of the part of the last block, from 0.
     public var part: Int { parts.number }
-    /// The digests of the parts that have ended.
+    /// Digests of the parts that have ended.
     public var digests: [UInt64] { parts.digests }
 
     private let scanner: FrameScanner
@@ -24,8 +28,8 @@ public final class ShardReader {
         let place: String
     }
 
-    /// Opens a shard and reads its first header. Throws `ToolError`, with `dataError` for anything but a sound shard of `kind`.
-    /// - Parameter columns: the columns that shards of this kind may have.
+    /// Opens a shard and reads its first header. Throws `ToolError`, with `dataError` unless it is a sound shard of `kind`.
+    /// - Parameter columns: the sets of columns that shards of this kind may have.
     init(_ source: any ByteSource, kind: ShardKind, columns: [[ShardColumn]], pool: WorkerPool) throws {
         scanner = FrameScanner(source, kind: kind)
         let file = source.name
@@ -37,7 +41,7 @@ public final class ShardReader {
         try begin(first)
     }
 
-    /// The next block, of this part or, at its end, of the next one; `nil` after the last part.
+    /// Returns the next block, across parts; `nil` after the last part. Throws `ToolError`.
     public func next() throws -> ShardBlock? {
         while true {
             guard let content = try nextContent() else {
@@ -76,20 +80,26 @@ public final class ShardReader {
     }
 }
 
-/// A shard whose first header has been looked at, for tools that take more than one kind.
+/// A source whose first header has been examined, for tools that accept several kinds of shards.
+///
+/// ```swift
+/// let peeked = try PeekedShard(openInput("input"))
+/// if peeked.kind == .tokens { let reader = try TokenShardReader(peeked.source, pool: pool) }
+/// ```
 public struct PeekedShard {
-    /// `nil` if the input is no shard: opening it as one says what is wrong.
+    /// Kind of the shard; `nil` if the input is not a shard. Opening it as one then throws what is wrong.
     public let kind: ShardKind?
-    /// The shard from its start.
+    /// The shard, from its start.
     public let source: any ByteSource
 
+    /// Reads the first bytes of a source. Throws `ToolError`.
     public init(_ source: any ByteSource) throws {
         let begun = try PeekedSource(source, oneOf: [lz4Magic])
         guard begun.head.starts(with: lz4Magic) else {
             (kind, self.source) = (nil, begun)
             return
         }
-        // The header is a frame of its own, and its first lines lie in the first bytes.
+        // The header is a frame of its own whose first lines lie in the first bytes.
         let peeked = try PeekedSource(begun, count: 4 << 10)
         var bytes = [UInt8](repeating: 0, count: 256)
         let content = try? decompressed(MemorySource(peeked.head))

@@ -1,10 +1,20 @@
 public import Files
 public import Parallel
 
-/// Writes a shard: a header, any number of blocks, an end. Blocks are compressed on the threads of a pool.
+/// Writes a shard: a header, any number of blocks, and an end. Blocks are compressed on the threads of a pool.
 ///
-/// A part ends with the totals the caller gives and the digest of its content; `beginPart` may start another one in the
-/// same file, exactly as `cat` would append it. The output is not committed here: that is the tool's last act.
+/// A part ends with the totals passed by the caller and the digest of its content. `beginPart` may start another part in the same
+/// file, exactly as `cat` would append it. The writer does not commit the output; that is the tool's last action.
+///
+/// ```swift
+/// let writer = ShardWriter(output, pool: pool)
+/// try writer.beginPart(header)
+/// var block = writer.newBlock()
+/// block.append(column: [1, 2, 3] as [UInt32])
+/// try writer.append(block)
+/// try writer.endPart(["numbers": "3"])
+/// try output.commit()
+/// ```
 public final class ShardWriter {
     private let output: OutputFile
     /// The user's name for the output, for messages.
@@ -13,12 +23,13 @@ public final class ShardWriter {
     private var spare: [BlockMemory] = []
     private var bytesUnderWay = 0
 
-    /// Bytes of blocks that may wait for compression, unless there is but one; and of a block whose memory is kept.
+    /// Maximum bytes of blocks waiting for compression, unless there is only one, and of blocks whose memory is reused.
     private static let mostUnderWay = 64 << 20
     private static let largestKept = 8 << 20
     private var digest = XXH64()
     private var blocks = 0
 
+    /// Creates a writer to an output.
     public init(_ output: OutputFile, pool: WorkerPool) {
         self.output = output
         compressor = OrderedWorkers(pool: pool) { memory in
@@ -30,7 +41,7 @@ public final class ShardWriter {
         }
     }
 
-    /// Starts a part with its header.
+    /// Starts a part with its header. Throws `ToolError` with status `ioError`.
     public func beginPart(_ header: ShardHeader) throws {
         digest = XXH64()
         blocks = 0
@@ -39,24 +50,25 @@ public final class ShardWriter {
         try submit(memory)
     }
 
-    /// An empty block. `capacity` is the expected size of its columns in bytes.
+    /// Returns an empty block.
+    /// - Parameter capacity: expected size of its columns in bytes.
     public func newBlock(capacity: Int = 0) -> ShardBlockBuilder { ShardBlockBuilder(takeMemory(), capacity: capacity) }
 
-    /// Appends a block, whose columns the caller has added in the order of the header.
+    /// Appends a block, whose columns the caller has appended in the order of the header. Throws `ToolError` with status `ioError`.
     public func append(_ block: consuming ShardBlockBuilder) throws {
         block.finish(magic: ShardBlock.magic, number: blocks)
         try submit(block.memory)
         blocks += 1
     }
 
-    /// Appends a block that is stored as it is, so that its content can be read at its place in the file. `cuts` are the
-    /// ends of the LZ4 blocks in its payload but for the last one's, and no LZ4 block is larger than 4 MiB.
+    /// Appends a block uncompressed, so that its contents can be read at their place in the file. `cuts` are the ends of the LZ4
+    /// blocks in its payload except the last, each of at most 4 MiB.
     func append(_ block: consuming ShardBlockBuilder, storedAt cuts: [Int]) throws {
         block.memory.cuts = cuts + [block.memory.payload.count]
         try append(block)
     }
 
-    /// Ends the part: without this a reader takes it for truncated.
+    /// Ends the part; without an end, readers consider it truncated. Throws `ToolError` with status `ioError`.
     public func endPart(_ totals: ShardFields) throws {
         var fields = totals
         fields.append("blocks", String(blocks))
@@ -96,7 +108,7 @@ public final class ShardWriter {
     }
 }
 
-/// A digest as it stands in shards: 16 hexadecimal digits.
+/// Returns a digest as written in shards: 16 hexadecimal digits.
 public func hexadecimal(_ value: UInt64) -> String {
     let digits = String(value, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits

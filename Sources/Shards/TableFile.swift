@@ -1,50 +1,75 @@
 public import Files
 import Synchronization
 
-/// A table in a plain file, read without its rows: words, counts and sources as they come, pieces of tensors, and at the
-/// end the places of the rows. It is checked as `ShardReader` checks it, but for the digest, which is over the rows as well.
+/// A table in a plain file, read without its rows: words, counts and sources in order, pieces of tensors, and at the end the places
+/// of the rows. It is checked like `ShardReader` checks, except for the digest, which covers the rows, too.
+///
+/// ```swift
+/// if let table = try TableFile(openInput("table.shard")) {
+///     while let item = try table.next() {
+///         if case .words(let words) = item { print(words.count) }
+///     }
+///     let rows = table.rows()
+/// }
+/// ```
 public final class TableFile {
+    /// Width of the rows.
     public let dimension: Int
-    /// The header of the part that the last item belongs to.
+    /// Header of the part of the last item.
     public var header: ShardHeader { parts.header }
-    /// The number of that part, from 0.
+    /// Number of that part, from 0.
     public var part: Int { parts.number }
-    /// The digests that the ended parts say they have.
+    /// Digests that the parts' ends state.
     public var digests: [UInt64] { parts.digests }
+    /// The user's name for the file.
     public var name: String { file.name }
-    /// The storage of the rows so far: float32 if some are.
+    /// Storage of the rows read so far: float32 if any are.
     public private(set) var storage = RowStorage.float16
 
     private let file: PlacedFile
     private var offset = 0
     private var parts: ShardParts
-    /// The rows in an LZ4 block of this part.
+    /// Number of rows in an LZ4 block of this part.
     private var together = 0
-    /// The storage of this part's rows.
+    /// Storage of this part's rows.
     private var partStorage = RowStorage.float32
     private var runs: [StoredRows.Run] = []
     private var rowCount = 0, rowBlocks = 0
     private let firstColumns: [ShardColumn]
     private var passedOver: [DeferredTensors.Place] = []
 
+    /// A piece of the file: words, or part of a small tensor.
+    ///
+    /// ```swift
+    /// while let item = try table.next() {
+    ///     if case .tensor(let piece) = item { print(piece.name) }
+    /// }
+    /// ```
     public enum Item {
+        /// A run of words, with their counts and sources.
         case words(Words)
+        /// A piece of a small tensor.
         case tensor(TableShardReader.TensorPiece)
     }
 
-    /// A run of words; their rows follow those of the runs before.
+    /// A run of words; their rows follow those of the previous runs.
+    ///
+    /// ```swift
+    /// try words.forEach { word, count, source in print(String(decoding: word, as: UTF8.self), count, source) }
+    /// ```
     public struct Words {
         let block: ShardBlock
+        /// Number of words.
         public let count: Int
 
-        /// Calls `body` with every word, its count and source, in order.
+        /// Calls `body` with each word, its count and its source, in order.
         public func forEach(_ body: (UnsafeRawBufferPointer, UInt64, VectorSource) throws -> Void) rethrows {
             try TablePart.forEachWord(block) { _, word, count, source in try body(word, count, source) }
         }
     }
 
-    /// `nil` for a source that is not a plain file, and for a table whose rows do not lie in stored blocks: neither has
-    /// been touched then, and `TableShardReader` reads it. Throws `ToolError` (`ioError`, `dataError`).
+    /// Opens a table. Returns `nil` if the source is not a plain file, or if the table's rows are not stored uncompressed; nothing
+    /// has then been read, and `TableShardReader` can read the source. Throws `ToolError` (`ioError`, `dataError`).
     public init?(_ source: any ByteSource) throws {
         guard let file = PlacedFile(source), let (content, end) = try file.frame(at: 0, kind: .table) else { return nil }
         var parts = ShardParts(.table, columns: TableColumn.forms, file: file.name)
@@ -58,13 +83,13 @@ public final class TableFile {
         try begin(together)
     }
 
-    /// The places of all rows; to be called when `next` has returned `nil`.
+    /// Returns the places of all rows. Call it after `next` has returned `nil`.
     public func rows() -> StoredRows { StoredRows(file, dimension: dimension, runs: runs) }
 
-    /// The large tensors of the first part, which `next` passes over; to be called when it has returned `nil`.
+    /// Returns the large tensors of the first part, which `next` skips. Call it after `next` has returned `nil`.
     public func deferred() -> DeferredTensors { DeferredTensors(file, columns: firstColumns, places: passedOver) }
 
-    /// The next words or piece of a small tensor, `nil` after the last.
+    /// Returns the next words or the next piece of a small tensor; `nil` after the last.
     public func next() throws -> Item? {
         while offset < file.size {
             if parts.isOpen, let words = try wordsOfStoredFrame() { return .words(words) }
@@ -95,7 +120,7 @@ public final class TableFile {
         return nil
     }
 
-    /// Begins a part with so many rows in an LZ4 block.
+    /// Starts a part whose LZ4 blocks hold `together` rows.
     private func begin(_ together: Int) throws {
         partStorage = TablePart.storage(of: header)
         if partStorage == .float32 { storage = .float32 }
@@ -106,10 +131,10 @@ public final class TableFile {
         self.together = together
     }
 
-    /// The words of the frame at `offset`, if that is a stored one with rows; its rows are stepped over.
+    /// Returns the words of the frame at `offset`, skipping its rows, if the frame is uncompressed and has rows.
     private func wordsOfStoredFrame() throws -> Words? {
         let place = "byte \(offset)"
-        // Size of the first block, prefix of the shard's block, number of words.
+        // Size of the first LZ4 block, prefix of the shard's block, number of words.
         let fixed = Frame.headerSize + 4 + ShardBlock.prefixSize + 8
         guard file.size - offset >= fixed else { return nil }
         let head = try file.read(at: offset, count: fixed)
@@ -154,9 +179,9 @@ public final class TableFile {
         return Words(block: block, count: count)
     }
 
-    /// Checks what lies behind the rows, and steps over it: empty columns, and the end of the frame.
+    /// Checks and skips what follows the rows: empty columns, and the end of the frame.
     private func checkEnd(of contentSize: UInt64, at behind: Int, size: Int, _ place: String) throws {
-        // Up to 7 bytes that pad the rows, and four counts.
+        // At most 7 bytes that pad the rows, and four counts.
         guard (32..<40).contains(size) else { throw ToolError.data(name, place, "the shard is damaged (a frame's size)") }
         let bytes = try file.read(at: behind, count: size + Frame.blockExtra + Frame.endSize)
         let isSound = bytes.withUnsafeBytes { bytes in
@@ -169,28 +194,35 @@ public final class TableFile {
     }
 }
 
-/// The rows of a table where they lie in its file: read when they are asked for, a stored LZ4 block checked when the first
-/// of its rows is. Any thread may ask.
+/// The rows of a table at their places in the file. A row is read when requested, and its LZ4 block is checked when the first of
+/// its rows is read. Any thread may call it.
+///
+/// ```swift
+/// let rows = table.rows()
+/// var row = [Float](repeating: 0, count: rows.dimension)
+/// try row.withUnsafeMutableBufferPointer { try rows.read(7, into: $0) }
+/// ```
 public final class StoredRows: Sendable {
-    /// Rows of one frame.
+    /// The rows of one frame.
     struct Run: Sendable {
-        /// The number of the first row, among all rows of the file, and of its LZ4 block among all.
+        /// Number of the first row among all rows of the file, and of its LZ4 block among all LZ4 blocks.
         let first: Int
         let firstBlock: Int
         let count: Int
-        /// Rows in an LZ4 block, the last one excepted.
+        /// Number of rows in each LZ4 block except the last.
         let together: Int
-        /// The place in the file of the first row's LZ4 block.
+        /// Offset in the file of the first row's LZ4 block.
         let offset: Int
         let storage: RowStorage
 
         var blocks: Int { (count + together - 1) / together }
     }
 
+    /// Width of the rows.
     public let dimension: Int
     private let file: PlacedFile
     private let runs: [Run]
-    /// A bit for each LZ4 block that has been found whole.
+    /// A bit for each LZ4 block that has been checked.
     private let sound: Mutex<[UInt64]>
 
     init(_ file: PlacedFile, dimension: Int, runs: [Run]) {
@@ -201,8 +233,8 @@ public final class StoredRows: Sendable {
         sound = Mutex(Array(repeating: 0, count: (blocks + 63) / 64))
     }
 
-    /// Reads row `index` into `row`, [dimension]. Throws `ToolError` (`ioError`; `dataError` if the block in which it lies
-    /// is damaged or holds what is no number). Allocates nothing when the block has been checked.
+    /// Reads row `index` into `row` [dimension]. Throws `ToolError`: `ioError`, or `dataError` if its block is damaged or holds NaN
+    /// or infinity. Allocates nothing if the block has been checked before.
     public func read(_ index: Int, into row: UnsafeMutableBufferPointer<Float>) throws {
         precondition(row.count == dimension)
         let run = runs[self.run(of: index)], rowBytes = run.storage.stride * dimension
@@ -229,14 +261,14 @@ public final class StoredRows: Sendable {
         sound.withLock { $0[block / 64] |= 1 << UInt64(block % 64) }
     }
 
-    /// Reads the values that begin at byte `place` of the file, which are known to be sound.
+    /// Reads the values that start at byte `place` of the file and have been checked.
     private func read(at place: Int, _ storage: RowStorage, into row: UnsafeMutableBufferPointer<Float>) throws {
         let bytes = UnsafeMutableRawBufferPointer(row)
         guard storage == .float16 else { return try file.read(at: place, into: bytes) }
-        // Halves wait in the back half of the row: floats, made from the front on, never reach one that is still to be read.
+        // Halves are read to the second half of the row: floats, written from the start, never reach a half that is still needed.
         let halves = UnsafeMutableRawBufferPointer(rebasing: bytes[(bytes.count / 2)...])
         try file.read(at: place, into: halves)
-        // Some at a time, because of more than a KiB the stack may not have the room. In place, the loop would not vectorise.
+        // A few at a time, because the stack may not have room for more than one KiB. Converting in place would not vectorise.
         let most = 256
         withUnsafeTemporaryAllocation(byteCount: 2 * most, alignment: 2) { some in
             for start in stride(from: 0, to: row.count, by: most) {
@@ -248,7 +280,7 @@ public final class StoredRows: Sendable {
         }
     }
 
-    /// The last run that begins at or before a row.
+    /// Returns the last run that starts at or before a row.
     private func run(of index: Int) -> Int {
         var low = 0, high = runs.count
         while high - low > 1 {
@@ -259,15 +291,19 @@ public final class StoredRows: Sendable {
     }
 }
 
-/// The large tensors of a table in a plain file, passed over at first: what they belong to may never be asked for.
+/// The large tensors of a table in a plain file. They are skipped at first, because what they belong to may never be needed.
+///
+/// ```swift
+/// try table.deferred().forEach { piece in print(piece.name, piece.offset) }
+/// ```
 public struct DeferredTensors: Sendable {
     struct Place: Sendable {
         let offset: Int
-        /// The number of the block in its part.
+        /// Number of the block in its part.
         let number: Int
     }
 
-    /// Content of a frame that is passed over, at least.
+    /// Minimum content of a frame that is skipped.
     static let leastContent = 1 << 20
 
     private let file: PlacedFile
@@ -280,7 +316,7 @@ public struct DeferredTensors: Sendable {
         self.places = places
     }
 
-    /// Reads the pieces in the order of the file. Throws `ToolError` (`ioError`, `dataError`).
+    /// Reads the pieces in file order and calls `body` with each. Throws `ToolError` (`ioError`, `dataError`).
     public func forEach(_ body: (TableShardReader.TensorPiece) throws -> Void) throws {
         for place in places {
             guard let (content, _) = try file.frame(at: place.offset, kind: .table) else { continue }
@@ -289,8 +325,7 @@ public struct DeferredTensors: Sendable {
     }
 }
 
-/// The piece of a tensor that a block holds. Throws `ToolError.data` if it is another block than block `number` of its part, or one with
-/// rows.
+/// Returns the piece of a tensor in a block. Throws `ToolError.data` unless it is block `number` of its part and has no rows.
 private func tensorPiece(
     _ content: [UInt8], number: Int, _ columns: [ShardColumn], file: String, place: String
 ) throws -> TableShardReader.TensorPiece {

@@ -18,23 +18,38 @@ enum TableColumn {
 }
 
 /// The source of a word's vector in a table.
+///
+/// ```swift
+/// let source = VectorSource.pretrained
+/// ```
 public enum VectorSource: UInt8, Sendable, CaseIterable {
-    /// The pre-trained vectors have the word.
+    /// From the pre-trained vectors.
     case pretrained = 0
-    /// The mean of its character n-grams' vectors (fastText).
+    /// The mean of the vectors of its character n-grams (fastText).
     case ngrams = 1
-    /// A character model (MIMICK).
+    /// From a character model (MIMICK).
     case mimick = 2
-    /// A mark of the pipeline, such as the sentence end.
+    /// A mark of the pipeline, such as the end of a sentence.
     case special = 3
-    /// Nothing could be made of it: the row is zero.
+    /// No vector could be made: the row is zero.
     case none = 4
-    /// A random direction that stands for the word.
+    /// A random direction.
     case random = 5
 }
 
-/// Writes an embedding table: words with their counts and vectors, and the tensors that travel with them (the mean for
-/// centring, the generator of vectors for further words).
+/// Writes an embedding table: words with counts and vectors, and the tensors that belong to them, such as the mean for centring and
+/// the generator of vectors for further words.
+///
+/// ```swift
+/// let writer = try TableShardWriter(output, tool: "example 1", dimension: 3, count: 1, fields: [:], pool: pool)
+/// try Array("word".utf8).withUnsafeBytes { word in
+///     try [Float](repeating: 1, count: 3).withUnsafeBufferPointer { row in
+///         try writer.append(word, count: 12, source: .pretrained, row: row)
+///     }
+/// }
+/// try writer.finish()
+/// try output.commit()
+/// ```
 public final class TableShardWriter {
     private let writer: ShardWriter
     private let dimension: Int
@@ -48,15 +63,15 @@ public final class TableShardWriter {
     private var halves: [UInt16] = []
     private var words = 0
 
-    /// The most that a block holds: values, words, bytes of words. Its words lie in one LZ4 block, of at most 4 MiB.
+    /// Limits of a block: values, words, and bytes of words. Its words are in one LZ4 block of at most 4 MiB.
     private static let blockValues = 1 << 18
     private static let blockWords = 1 << 16
     private static let blockBytes = 1 << 20
     private static let tensorBlockValues = 1 << 22
 
-    /// - Parameters:
-    ///   - count: the number of words that will be appended.
-    ///   - fields: options and digests; `dimension` and `words` are added here.
+    /// Starts a table. Throws `ToolError` with status `ioError`.
+    /// - `count`: number of words that will be appended.
+    /// - `fields`: options and digests, to which `dimension` and `words` are added.
     public init(
         _ output: OutputFile, tool: String, dimension: Int, count: Int, storage: RowStorage = .float32,
         fields: ShardFields, pool: WorkerPool
@@ -73,8 +88,8 @@ public final class TableShardWriter {
         try writer.beginPart(ShardHeader(kind: .table, tool: tool, columns: TableColumn.all(storage), fields: all))
     }
 
-    /// Appends a word. `row` has `dimension` values. Throws `ToolError` for a word that is larger than a block, and for a
-    /// value that is too large for float16.
+    /// Appends a word with a row of `dimension` values. Throws `ToolError` for a word larger than a block, and for a value too
+    /// large for float16.
     public func append(
         _ word: UnsafeRawBufferPointer, count: UInt64, source: VectorSource, row: UnsafeBufferPointer<Float>
     ) throws {
@@ -101,7 +116,7 @@ public final class TableShardWriter {
         }
     }
 
-    /// Appends a tensor, in blocks of at most 16 MiB.
+    /// Appends a tensor in blocks of at most 16 MiB.
     public func append(tensor name: String, shape: [Int], values: [Float]) throws {
         precondition(shape.reduce(1, *) == values.count)
         try flush()
@@ -119,6 +134,7 @@ public final class TableShardWriter {
         } while offset < values.count
     }
 
+    /// Ends the shard. The caller commits the output. Throws `ToolError` with status `ioError`.
     public func finish() throws {
         try flush()
         precondition(words == count, "a table must hold as many words as its header says")
@@ -140,33 +156,50 @@ public final class TableShardWriter {
     }
 }
 
-/// Reads an embedding table in the order of the file: rows of words, then pieces of tensors.
+/// Reads an embedding table in file order: rows of words, then pieces of tensors.
+///
+/// ```swift
+/// let reader = try TableShardReader(openInput("table.shard"), pool: pool)
+/// while let item = try reader.next() {
+///     if case .rows(let rows) = item {
+///         try rows.forEach { word, count, source, row in print(String(decoding: word, as: UTF8.self), count, row[0]) }
+///     }
+/// }
+/// ```
 public final class TableShardReader {
     private let reader: ShardReader
-    /// The width of the rows.
+    /// Width of the rows.
     public let dimension: Int
     private var words = 0
 
-    /// Throws `ToolError` (`noInput`, `ioError`, `dataError`).
+    /// Opens a table. Throws `ToolError` (`noInput`, `ioError`, `dataError`).
     public init(_ source: any ByteSource, pool: WorkerPool) throws {
         reader = try ShardReader(source, kind: .table, columns: TableColumn.forms, pool: pool)
         dimension = try TablePart.dimension(of: reader.header, file: reader.name)
     }
 
+    /// The user's name for the input.
     public var name: String { reader.name }
-    /// The storage of the rows so far: float32 if some are.
+    /// Storage of the rows read so far: float32 if any are.
     public private(set) var storage = RowStorage.float16
+    /// Header of the part of the last item.
     public var header: ShardHeader { reader.header }
-    /// The number of the part that the last block belongs to.
+    /// Number of the part of the last block.
     public var part: Int { reader.part }
+    /// Digests of the parts that have ended.
     public var digests: [UInt64] { reader.digests }
 
     /// A run of rows of the table.
+    ///
+    /// ```swift
+    /// try rows.forEach { word, count, source, row in print(String(decoding: word, as: UTF8.self), row.count) }
+    /// ```
     public struct Rows {
         let block: ShardBlock
+        /// Number of rows.
         public let count: Int
         let dimension: Int
-        /// The rows of a block that stores them as halves; empty where the block has them as they are.
+        /// The rows of a block that stores halves, as floats; empty if the block stores floats.
         let values: [Float]
 
         private func withRows(_ body: (UnsafeBufferPointer<Float>) throws -> Void) rethrows {
@@ -174,7 +207,7 @@ public final class TableShardReader {
             try values.withUnsafeBufferPointer(body)
         }
 
-        /// Calls `body` with every word, its count, source and row, in order.
+        /// Calls `body` with each word, its count, source and row, in order.
         public func forEach(
             _ body: (UnsafeRawBufferPointer, UInt64, VectorSource, UnsafeBufferPointer<Float>) throws -> Void
         ) rethrows {
@@ -187,24 +220,41 @@ public final class TableShardReader {
         }
     }
 
-    /// A piece of a tensor: `values` begin at element `offset`.
+    /// A piece of a tensor, whose `values` start at element `offset`.
+    ///
+    /// ```swift
+    /// piece.withValues { values in print(piece.name, piece.offset, values.count) }
+    /// ```
     public struct TensorPiece {
         let block: ShardBlock
+        /// Name of the tensor.
         public let name: String
+        /// Shape of the whole tensor.
         public let shape: [Int]
+        /// Index of the piece's first element in the tensor.
         public let offset: Int
 
+        /// Calls `body` with the elements of the piece.
         public func withValues<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result {
             try block.withColumn(TableColumn.tensorValues, body)
         }
     }
 
+    /// A piece of the file: rows, or part of a tensor.
+    ///
+    /// ```swift
+    /// while let item = try reader.next() {
+    ///     if case .tensor(let piece) = item { print(piece.name) }
+    /// }
+    /// ```
     public enum Item {
+        /// A run of words with their rows.
         case rows(Rows)
+        /// A piece of a tensor.
         case tensor(TensorPiece)
     }
 
-    /// The next rows or piece of a tensor, `nil` after the last. All values are finite numbers, or it throws.
+    /// Returns the next rows or piece of a tensor; `nil` after the last. Throws `ToolError`, also for values that are not finite.
     public func next() throws -> Item? {
         guard let block = try reader.next() else { return nil }
         guard try TablePart.dimension(of: reader.header, file: reader.name) == dimension else {
@@ -237,11 +287,12 @@ public final class TableShardReader {
     }
 }
 
-/// Prints table shards in word2vec's text form: a line with the number of words and the width, then word and values.
+/// Prints table shards in word2vec's text format: a line with the number of words and the width, then a line for each word with its
+/// values.
 public func printTable(paths: [String], to output: OutputFile, pool: WorkerPool) throws {
     for path in paths {
         let reader = try TableShardReader(FileSource(path: path), pool: pool)
-        // Joined tables tell their number of words part by part, so a file is read once just to count.
+        // Joined tables state their numbers of words part by part, so a file is first read once for counting.
         let announced = path == "-" ? reader.header.fields.integer("words") ?? 0 : try countWords(path, pool: pool)
         try output.write("\(announced) \(reader.dimension)\n")
         var printed = 0
@@ -269,9 +320,9 @@ private func countWords(_ path: String, pool: WorkerPool) throws -> Int {
     return count
 }
 
-/// The checks that both readers of tables make.
+/// Checks that both readers of tables make.
 enum TablePart {
-    /// The storage of the part's rows.
+    /// Returns the storage of the part's rows.
     static func storage(of header: ShardHeader) -> RowStorage {
         RowStorage.allCases.first { TableColumn.all($0) == header.columns } ?? .float32
     }
@@ -280,13 +331,13 @@ enum TablePart {
         try header.fields.integer("dimension", in: 1...1 << 20, file: file)
     }
 
-    /// True if the columns before the rows are those of so many words.
+    /// Returns true if the columns before the rows match this number of words.
     static func fits(_ block: ShardBlock, words: Int) -> Bool {
         block.adds(up: TableColumn.wordLengths, to: block.count(TableColumn.wordBytes, stride: 1))
             && block.count(TableColumn.counts, stride: 8) == words && block.count(TableColumn.sources, stride: 1) == words
     }
 
-    /// Calls `body` with the number of every word in the block, the word, its count and source, in order.
+    /// Calls `body` with the index of each word in the block, the word, its count and its source, in order.
     static func forEachWord(
         _ block: ShardBlock, _ body: (Int, UnsafeRawBufferPointer, UInt64, VectorSource) throws -> Void
     ) rethrows {
@@ -316,22 +367,22 @@ enum TablePart {
     }
 }
 
-/// The places of a table's rows in its frames, so that they can be read there.
+/// The places of a table's rows in its frames, which allow them to be read directly.
 ///
-/// The frame of a block with rows is stored. Its first LZ4 block has all that lies before the rows' values, the next ones
-/// have the same number of rows each (the last one fewer), and one more has what comes behind.
+/// The frame of a block with rows is stored uncompressed. Its first LZ4 block holds everything before the values of the rows; the
+/// next ones hold the same number of rows each, except the last; one more holds what follows.
 enum RowPlaces {
-    /// The field of the header that says how many rows an LZ4 block has.
+    /// The header field for the number of rows in an LZ4 block.
     static let field = "rows-together"
-    /// Bytes of rows in an LZ4 block, about: what must be read for the first of its rows, to check all of them.
+    /// Approximate bytes of rows in an LZ4 block, all of which must be read and checked for the first of its rows.
     private static let bytes = 64 << 10
 
-    /// The number of rows in an LZ4 block.
+    /// Returns the number of rows in an LZ4 block.
     static func rows(_ rowBytes: Int) -> Int { max(1, bytes / rowBytes) }
 
-    /// The ends of a frame's LZ4 blocks but the last; the rows' column begins `behind` so many bytes of the content.
+    /// Returns the ends of a frame's LZ4 blocks except the last. The column of rows starts at byte `behind` of the content.
     static func cuts(behind: Int, rows: Int, rowBytes: Int) -> [Int] {
-        // A column begins with its count.
+        // A column starts with its count.
         let start = behind + 8, together = Self.rows(rowBytes)
         return [start] + stride(from: 0, to: rows, by: together).map { start + rowBytes * min(rows, $0 + together) }
     }

@@ -1,18 +1,24 @@
 public import Files
 public import Parallel
 
-/// Sentences coded with a dictionary of their own: what one thread makes of one piece of text.
+/// Sentences encoded with a dictionary of their own, as one thread makes them from one piece of text.
 ///
-/// A `TokenShardWriter` joins the dictionaries of the batches it is given, in order; only the distinct words of each
-/// batch are looked up there.
+/// A `TokenShardWriter` joins the dictionaries of its batches in order and looks up only the distinct words of each batch.
+///
+/// ```swift
+/// var batch = TokenBatch()
+/// for word in ["a", "b", "a"] { batch.ids.append(UInt32(batch.words.insert(word))) }
+/// batch.sentenceLengths.append(3)
+/// ```
 public struct TokenBatch: Sendable {
-    /// The distinct words of this batch, in the order of their first use.
+    /// The distinct words of this batch in the order of their first occurrence.
     public var words = WordTable()
-    /// Tokens in each sentence. No sentence is empty.
+    /// Number of tokens in each sentence, at least 1.
     public var sentenceLengths: [UInt32] = []
-    /// The words' ids in `words`, sentence after sentence.
+    /// The id in `words` of each token, sentence after sentence.
     public var ids: [UInt32] = []
 
+    /// Creates an empty batch.
     public init() {}
 
     /// Empties the batch and keeps its memory.
@@ -32,11 +38,19 @@ enum TokenColumn {
     ]
 }
 
-/// Writes sentences with a dictionary: each word is spelt once, where it first occurs, and is a number from then on.
+/// Writes sentences with a dictionary: each word is spelled out at its first occurrence, and is a number afterwards.
+///
+/// ```swift
+/// let writer = try TokenShardWriter(output, tool: "example 1", options: [:], pool: pool)
+/// try writer.append(batch)
+/// try writer.finish()
+/// try output.commit()
+/// ```
 public final class TokenShardWriter {
-    /// The words and bytes of a part's dictionary after which a new part begins with an empty one: this bounds the memory here
-    /// and in every reader.
+    /// Number of words in a part's dictionary after which a new part with an empty one starts. It limits memory here and in every
+    /// reader.
     public static let dictionaryWords = 2_000_000
+    /// Number of bytes in a part's dictionary after which a new part starts.
     public static let dictionaryBytes = 32 << 20
 
     private let writer: ShardWriter
@@ -46,9 +60,9 @@ public final class TokenShardWriter {
     private var totals = (sentences: 0, tokens: 0)
     private var map: [UInt32] = []
 
-    /// - Parameters:
-    ///   - options: the options that shaped the tokens, for the header.
-    ///   - dictionaryWords: the words after which a new part begins; tests take fewer.
+    /// Starts a shard. Throws `ToolError` with status `ioError`.
+    /// - `options`: options that affected the tokens, for the header.
+    /// - `dictionaryWords`: number of words after which a new part starts; tests pass fewer.
     public init(
         _ output: OutputFile, tool: String, options: ShardFields, pool: WorkerPool,
         dictionaryWords: Int = TokenShardWriter.dictionaryWords
@@ -60,7 +74,7 @@ public final class TokenShardWriter {
         try writer.beginPart(header)
     }
 
-    /// Appends a batch as one block. Throws `ToolError` (`ioError`; `dataError` if a sentence is over the format's limit).
+    /// Appends a batch as one block. Throws `ToolError`: `ioError`, or `dataError` if a sentence exceeds the format's limit.
     public func append(_ batch: borrowing TokenBatch) throws {
         if words.count >= wordLimit || words.bytes.count >= Self.dictionaryBytes {
             try finish()
@@ -79,7 +93,7 @@ public final class TokenShardWriter {
         }
         block.append(column: batch.sentenceLengths)
         block.append(columnOf: batch.ids.count) { ids in
-            // Pointers, because every access to a property of a class is checked.
+            // Pointers, because each access to a property of a class is checked.
             map.withUnsafeBufferPointer { map in
                 batch.ids.withUnsafeBufferPointer { old in
                     for index in 0..<old.count { ids[index] = map[Int(old[index])].littleEndian }
@@ -91,7 +105,8 @@ public final class TokenShardWriter {
         totals.tokens += batch.ids.count
     }
 
-    /// Ends the shard. `source` says what text it was made from (a digest, a size).
+    /// Ends the shard. The caller commits the output. Throws `ToolError` with status `ioError`.
+    /// - Parameter source: describes the text it was made from, by digest and size.
     public func finish(source: ShardFields = [:]) throws {
         var fields: ShardFields = [
             "sentences": String(totals.sentences), "tokens": String(totals.tokens), "words": String(words.count),
@@ -101,11 +116,16 @@ public final class TokenShardWriter {
     }
 }
 
-/// One block of a token shard, checked: sentences of ids, and the words that are new in it.
+/// A checked block of a token shard: sentences of ids, and the words that are new in it.
+///
+/// ```swift
+/// block.forEachSentence { ids in print(ids.count) }
+/// ```
 public struct TokenBlock: Sendable {
     let block: ShardBlock
-    /// The id of the block's first new word: 0 at the start of a part, where ids count from 0 again.
+    /// Id of the block's first new word: 0 at the start of a part, where ids start again from 0.
     public let firstNewWord: Int
+    /// Number of tokens in the block.
     public let tokenCount: Int
 
     /// Calls `body` with each new word; the first has id `firstNewWord`.
@@ -132,32 +152,43 @@ public struct TokenBlock: Sendable {
     }
 }
 
-/// Reads token shards, one after the other, block by block.
+/// Reads token shards, one after another, block by block.
+///
+/// ```swift
+/// let reader = TokenShardReader(paths: ["corpus.tok"], pool: WorkerPool(threads: 2))
+/// var words: [String] = []
+/// while let block = try reader.next() {
+///     if block.firstNewWord == 0 { words.removeAll() }
+///     block.forEachNewWord { words.append(String(decoding: $0, as: UTF8.self)) }
+///     block.forEachSentence { ids in print(ids.map { words[Int($0)] }.joined(separator: " ")) }
+/// }
+/// ```
 public final class TokenShardReader {
     private let pool: WorkerPool
     private var paths: ArraySlice<String>
     private var reader: ShardReader?
-    /// The number of the part in its shard, and the number of words in its dictionary so far.
+    /// Number of the part in its shard, and number of words in its dictionary so far.
     private var part = 0, words = 0
-    /// The digests of all parts read to their ends.
+    /// Digests of all parts read to their ends.
     public private(set) var digests: [UInt64] = []
-    /// The header of the part that the last block belongs to.
+    /// Header of the part of the last block.
     public private(set) var header: ShardHeader?
 
-    /// - Parameter paths: shards to read in this order; `-` is standard input.
+    /// Creates a reader of several shards.
+    /// - `paths`: shards to read in this order; `-` is standard input.
     public init(paths: [String], pool: WorkerPool) {
         self.paths = paths[...]
         self.pool = pool
     }
 
-    /// Reads one source.
+    /// Creates a reader of one source. Throws `ToolError`.
     public init(_ source: any ByteSource, pool: WorkerPool) throws {
         paths = []
         self.pool = pool
         reader = try ShardReader(source, kind: .tokens, columns: [TokenColumn.all], pool: pool)
     }
 
-    /// The next block, `nil` after the last. Throws `ToolError`.
+    /// Returns the next block; `nil` after the last. Throws `ToolError`.
     public func next() throws -> TokenBlock? {
         while true {
             if reader == nil {
@@ -193,17 +224,24 @@ public final class TokenShardReader {
 }
 
 /// The totals in the ends of a token shard's parts, read without the blocks.
+///
+/// ```swift
+/// let totals = try PlacedFile(openInput("corpus.tok")).map { try TokenTotals($0) }
+/// ```
 public struct TokenTotals: Sendable, Equatable {
+    /// Number of sentences.
     public private(set) var sentences = 0
+    /// Number of tokens.
     public private(set) var tokens = 0
     /// True if tokens are units of words (`tokenize --bpe`).
     public private(set) var areUnits = false
 
-    /// Throws `ToolError` for what is no token shard, or damaged where it was read: `dataError`, `ioError`.
+    /// Reads the totals. Throws `ToolError`: `ioError`, or `dataError` if the file is not a token shard or is damaged where it was
+    /// read.
     public init(_ file: PlacedFile) throws {
         var offset = 0
         while offset < file.size {
-            // A part's header and end are small frames; so may a block be.
+            // A part's header and end are small frames; a block may be small, too.
             if let end = try file.endOfFrame(at: offset, leastContent: 1 << 16) {
                 offset = end
                 continue
@@ -227,7 +265,7 @@ public struct TokenTotals: Sendable, Equatable {
     }
 }
 
-/// Prints token shards as text: a sentence a line, one space between tokens.
+/// Prints token shards as text: a sentence on each line, with one space between tokens.
 public func printTokens(paths: [String], to output: OutputFile, pool: WorkerPool) throws {
     let reader = TokenShardReader(paths: paths, pool: pool)
     var words = WordList()

@@ -10,20 +10,34 @@ enum VectorColumn {
     }
 }
 
-/// Contextual vectors of one sentence.
+/// The contextual vectors of one sentence.
+///
+/// ```swift
+/// let sentence = SentenceVectors(words: ["a", "word"], values: [Float](repeating: 0, count: 2 * 3 * 512))
+/// ```
 public struct SentenceVectors: Sendable {
+    /// Tokens of the sentence.
     public var words: [String]
-    /// Shape (tokens, layers, width), row-major.
+    /// Vectors, (tokens, layers, width), row-major.
     public var values: [Float]
 
+    /// Creates the vectors of a sentence.
     public init(words: [String], values: [Float]) {
         self.words = words
         self.values = values
     }
 }
 
-/// Writes contextual vectors, sentence after sentence; a sentence may be empty, so that every input line keeps its place. A
-/// long one is written in pieces as they come, and goes on in the blocks that follow.
+/// Writes contextual vectors sentence by sentence. Sentences may be empty, so that every input line keeps its place. A long
+/// sentence is written in pieces as they come, and continues in the following blocks.
+///
+/// ```swift
+/// let writer = try VectorShardWriter(output, tool: "example 1", layers: 1, width: 2, fields: [:], pool: pool)
+/// try writer.begin(["a"])
+/// try [0.5, 1].withUnsafeBufferPointer { try writer.append($0) }
+/// try writer.finish()
+/// try output.commit()
+/// ```
 public final class VectorShardWriter {
     private let writer: ShardWriter
     private let name: String
@@ -35,15 +49,15 @@ public final class VectorShardWriter {
     private var values: [Float] = []
     private var halves: [UInt16] = []
     private var totals = (sentences: 0, tokens: 0)
-    /// The tokens of the sentence begun last whose vectors are still to come.
+    /// Number of tokens of the current sentence whose vectors are still missing.
     private var missing = 0
 
-    /// The values of a block, about, and the most, after which a sentence goes on in the next one.
+    /// Approximate number of values in a block, and the maximum, after which a sentence continues in the next block.
     private static let blockValues = 1 << 19, mostValues = 1 << 22
 
-    /// - Parameters:
-    ///   - layers: the number of vectors a token.
-    ///   - width: the number of values a vector.
+    /// Starts a shard. Throws `ToolError` with status `ioError`.
+    /// - `layers`: number of vectors for each token.
+    /// - `width`: number of values in a vector.
     public init(
         _ output: OutputFile, tool: String, layers: Int, width: Int, storage: RowStorage = .float32, fields: ShardFields,
         pool: WorkerPool
@@ -57,7 +71,7 @@ public final class VectorShardWriter {
         try writer.beginPart(ShardHeader(kind: .vectors, tool: tool, columns: VectorColumn.all(storage), fields: all))
     }
 
-    /// Begins a sentence; its vectors follow in `append`.
+    /// Starts a sentence, whose vectors follow by `append`. Throws `ToolError`.
     public func begin(_ words: [String]) throws {
         precondition(missing == 0, "the vectors of the sentence before are not complete")
         if values.count >= Self.blockValues || sentenceLengths.count >= 1 << 16 { try flush() }
@@ -71,8 +85,8 @@ public final class VectorShardWriter {
         totals.tokens += words.count
     }
 
-    /// The vectors of the next tokens of the sentence: shape (tokens, layers, width). Throws `ToolError`: `dataError` for a
-    /// number that has no half, `ioError`.
+    /// Appends the vectors of the sentence's next tokens, (tokens, layers, width). Throws `ToolError`: `ioError`, or `dataError`
+    /// for a number that float16 cannot represent.
     public func append(_ vectors: UnsafeBufferPointer<Float>) throws {
         let tokens = vectors.count / valuesPerToken
         precondition(tokens * valuesPerToken == vectors.count && tokens <= missing)
@@ -86,14 +100,15 @@ public final class VectorShardWriter {
         }
     }
 
+    /// Ends the shard. The caller commits the output. Throws `ToolError` with status `ioError`.
     public func finish() throws {
         precondition(missing == 0, "the vectors of the last sentence are not complete")
         try flush()
         try writer.endPart(["sentences": String(totals.sentences), "tokens": String(totals.tokens)])
     }
 
-    /// Bytes of a shard of one part, if nothing of it can be compressed: the columns, and what blocks, frames, header and end have
-    /// beside them.
+    /// Returns the maximum bytes of a shard with one part, in which nothing can be compressed: the columns, and the overhead of
+    /// blocks, frames, header and end.
     public static func largestSize(
         values: Double, valueBytes: Double, wordBytes: Double, tokens: Double, sentences: Double
     ) -> Double {
@@ -120,24 +135,33 @@ public final class VectorShardWriter {
     }
 }
 
-/// A block of a vector shard: the vectors of tokens, and what sentences they belong to.
+/// A block of a vector shard: vectors of tokens, and the sentences they belong to.
+///
+/// ```swift
+/// for run in block.runs { print(block.words(of: run), run.tokens) }
+/// ```
 public struct VectorBlock: Sendable {
     /// A run of the block's tokens that belong to one sentence.
+    ///
+    /// ```swift
+    /// for run in block.runs { print(run.sentence, run.length, run.tokens) }
+    /// ```
     public struct Run: Sendable {
-        /// The number of the sentence in the shard, from 0.
+        /// Number of the sentence in the shard, from 0.
         public let sentence: Int
-        /// The number of tokens of the whole sentence.
+        /// Number of tokens in the whole sentence.
         public let length: Int
-        /// The block's tokens in the run, and the place of the first of them in its sentence.
+        /// Position in the sentence of the tokens that are in this block.
         public fileprivate(set) var tokens = 0..<0
         public fileprivate(set) var first = 0
-        /// The block in which the sentence begins, and the place of its words there.
+        /// The block in which the sentence starts, and the place of its words there.
         fileprivate let block: ShardBlock
         fileprivate let firstWord, firstByte: Int
     }
 
-    /// In the order of the text; a sentence without tokens is an empty run.
+    /// Runs in the order of the text; a sentence without tokens is an empty run.
     public let runs: [Run]
+    /// Vectors for each token, and values in a vector.
     public let layers, width: Int
     private let block: ShardBlock
     private let storage: RowStorage
@@ -150,7 +174,7 @@ public struct VectorBlock: Sendable {
         self.storage = storage
     }
 
-    /// The words of the sentence that a run is of.
+    /// Returns the words of the whole sentence that a run belongs to.
     public func words(of run: Run) -> [String] {
         run.block.withColumn(VectorColumn.wordLengths, as: UInt32.self) { lengths in
             run.block.withColumn(VectorColumn.wordBytes, as: UInt8.self) { bytes in
@@ -163,12 +187,12 @@ public struct VectorBlock: Sendable {
         }
     }
 
-    /// Reads layer `layer` of a token of this block into `target`: `width` values.
+    /// Copies layer `layer` of a token of this block to `target`, `width` values.
     public func copy(layer: Int, of token: Int, into target: UnsafeMutableBufferPointer<Float>) {
         withBytes(from: (token * layers + layer) * width, count: width) { storage.read($0, into: target) }
     }
 
-    /// All vectors of a run: shape (tokens, layers, width).
+    /// Returns all vectors of a run, (tokens, layers, width).
     public func values(of run: Run) -> [Float] {
         let size = layers * width, count = run.tokens.count * size
         return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
@@ -186,25 +210,31 @@ public struct VectorBlock: Sendable {
     }
 }
 
-/// Reads contextual vectors, block after block or sentence after sentence.
+/// Reads contextual vectors, block by block or sentence by sentence.
+///
+/// ```swift
+/// let reader = try VectorShardReader(openInput("vectors.shard"), pool: pool)
+/// while let sentence = try reader.next() { print(sentence.words, sentence.values.count) }
+/// ```
 public final class VectorShardReader {
     private let reader: ShardReader
-    /// Vectors a token, and values a vector; the same in all joined parts.
+    /// Vectors for each token; the same in all joined parts.
     public let layers: Int
+    /// Values in a vector; the same in all joined parts.
     public let width: Int
-    /// The header of the part that the last block belongs to: joined parts may be stored in different forms.
+    /// Header of the part of the last block. Joined parts may differ in storage.
     public var header: ShardHeader { reader.header }
     private var waiting: ArraySlice<SentenceVectors> = []
-    /// The number of sentences that have been put there.
+    /// Number of sentences started.
     private var begun = 0
-    /// The sentence that the next block goes on with, and how many of its tokens have been read.
+    /// The sentence that the next block continues, and how many of its tokens have been read.
     private var open: (run: VectorBlock.Run, read: Int)?
     private var sentences = 0
     private var tokens = 0
     private let check: (ShardHeader) throws -> Void
 
-    /// - Parameter check: a function that throws if a part's header is not what the caller wants.
-    /// Throws `ToolError`.
+    /// Opens a vector shard. Throws `ToolError`.
+    /// - `check`: throws if the caller cannot use a part with this header.
     public init(
         _ source: any ByteSource, pool: WorkerPool, check: @escaping (ShardHeader) throws -> Void = { _ in }
     ) throws {
@@ -215,7 +245,7 @@ public final class VectorShardReader {
         try check(reader.header)
     }
 
-    /// The next block, `nil` after the last. Throws `ToolError`.
+    /// Returns the next block; `nil` after the last. Throws `ToolError`.
     public func nextBlock() throws -> VectorBlock? {
         let part = reader.part
         guard let block = try reader.next() else {
@@ -232,10 +262,10 @@ public final class VectorShardReader {
         return try parse(block)
     }
 
-    /// The next sentence, `nil` after the last. Throws `ToolError`.
+    /// Returns the next sentence; `nil` after the last. Throws `ToolError`.
     public func next() throws -> SentenceVectors? {
         while true {
-            // A sentence that the next block goes on with is not whole yet.
+            // A sentence that the next block continues is not complete yet.
             if let first = waiting.first, waiting.count > 1 || open == nil {
                 waiting.removeFirst()
                 return first
@@ -281,7 +311,7 @@ public final class VectorShardReader {
         try block.withColumn(VectorColumn.sentenceLengths, as: UInt32.self) { lengths in
             try block.withColumn(VectorColumn.wordLengths, as: UInt32.self) { wordLengths in
                 for length in lengths {
-                    // No sentence begins before the one before it is complete.
+                    // No sentence starts before the previous one is complete.
                     guard open == nil else { throw damaged(block) }
                     let length = Int(length)
                     let run = VectorBlock.Run(
@@ -297,7 +327,7 @@ public final class VectorShardReader {
         return VectorBlock(block, runs: runs, layers: layers, width: width, storage: storage)
     }
 
-    /// Throws `ToolError.data` for a token that is no word; where a sentence has one vector, its token is its text.
+    /// Throws `ToolError.data` for a token that is not a word. Where each sentence has one vector, its token is its text.
     private func checkTokens(_ block: ShardBlock) throws {
         let isPooled = reader.header.fields["pool"] != nil
         try block.forEachWord(lengths: VectorColumn.wordLengths, bytes: VectorColumn.wordBytes) { token in

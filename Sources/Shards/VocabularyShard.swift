@@ -8,7 +8,14 @@ enum VocabularyColumn {
     ]
 }
 
-/// Writes words with their counts, most frequent first and equal counts by bytes.
+/// Writes words with their counts, ordered by descending count, and by bytes for equal counts.
+///
+/// ```swift
+/// let writer = try VocabularyShardWriter(output, tool: "example 1", options: [:], pool: pool)
+/// try Array("word".utf8).withUnsafeBytes { try writer.append($0, count: 12) }
+/// try writer.finish()
+/// try output.commit()
+/// ```
 public final class VocabularyShardWriter {
     private let writer: ShardWriter
     private var counts: [UInt64] = []
@@ -18,14 +25,16 @@ public final class VocabularyShardWriter {
 
     /// Words in a block: about half a mebibyte.
     private static let blockWords = 1 << 15
-    /// Bytes of words in a block, for words that are long.
+    /// Maximum bytes of words in a block, for long words.
     private static let blockBytes = 1 << 20
 
+    /// Starts a shard. Throws `ToolError` with status `ioError`.
     public init(_ output: OutputFile, tool: String, options: ShardFields, pool: WorkerPool) throws {
         writer = ShardWriter(output, pool: pool)
         try writer.beginPart(ShardHeader(kind: .vocabulary, tool: tool, columns: VocabularyColumn.all, fields: options))
     }
 
+    /// Appends a word, which must follow the previous one in the order of the shard. Throws `ToolError` with status `ioError`.
     public func append(_ word: UnsafeRawBufferPointer, count: UInt64) throws {
         counts.append(count)
         lengths.append(UInt32(word.count))
@@ -35,7 +44,8 @@ public final class VocabularyShardWriter {
         if counts.count == Self.blockWords || bytes.count >= Self.blockBytes { try flush() }
     }
 
-    /// Ends the shard. `source` are totals of what was counted, beside the words and tokens kept.
+    /// Ends the shard. The caller commits the output. Throws `ToolError` with status `ioError`.
+    /// - Parameter source: totals of what was counted, in addition to those of the words kept.
     public func finish(source: ShardFields = [:]) throws {
         try flush()
         var fields: ShardFields = ["words": String(totals.words), "tokens": String(totals.tokens)]
@@ -54,19 +64,27 @@ public final class VocabularyShardWriter {
 }
 
 /// Reads a vocabulary shard word by word.
+///
+/// ```swift
+/// let reader = try VocabularyShardReader(openInput("vocab.shard"), pool: pool)
+/// while try reader.nextBlock({ word, count in print(String(decoding: word, as: UTF8.self), count) }) {}
+/// ```
 public final class VocabularyShardReader {
     private let reader: ShardReader
     private var words = 0
 
+    /// Opens a vocabulary. Throws `ToolError` (`ioError`, `dataError`).
     public init(_ source: any ByteSource, pool: WorkerPool) throws {
         reader = try ShardReader(source, kind: .vocabulary, columns: [VocabularyColumn.all], pool: pool)
     }
 
-    /// The header of the current part, and the digests of all that have ended.
+    /// Header of the current part.
     public var header: ShardHeader { reader.header }
+    /// Digests of the parts that have ended.
     public var digests: [UInt64] { reader.digests }
 
-    /// Calls `body` with the words and counts of the next block; false after the last. Throws `ToolError`, also for what is no word.
+    /// Calls `body` with the words and counts of the next block; returns false after the last. Throws `ToolError`, also for invalid
+    /// words.
     public func nextBlock(_ body: (_ word: UnsafeRawBufferPointer, _ count: UInt64) throws -> Void) throws -> Bool {
         guard let block = try reader.next() else { return false }
         let words = block.count(VocabularyColumn.counts, stride: 8)
@@ -85,11 +103,11 @@ public final class VocabularyShardReader {
         return true
     }
 
-    /// Reads a vocabulary to its end, and calls `body` with every word, its count and its number, from 1.
+    /// Reads a vocabulary to its end and calls `body` with each word, its count and its number, from 1.
     ///
-    /// Throws `ToolError.data`: with the number for what is no word and for one that came before; for counts that add up to
-    /// more than 2^64; for joined vocabularies, because the order would not be that of the counts; for one without words.
-    /// - Returns: the words, in order.
+    /// Throws `ToolError.data`: with the number, for an invalid or repeated word; for counts that add up to more than 2^64; for
+    /// joined vocabularies, because they are not in the order of counts; and for a vocabulary without words.
+    /// - Returns: the words in order.
     @discardableResult
     public func readWords(
         _ body: (_ word: UnsafeRawBufferPointer, _ count: UInt64, _ number: Int) throws -> Void

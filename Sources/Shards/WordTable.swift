@@ -1,11 +1,17 @@
-/// Words as bytes, each with an id: 0, 1, 2, … in the order in which they first came.
+/// Words as bytes, each with an id: 0, 1, 2, … in the order of their first insertion.
 ///
-/// Whatever belongs to the words, such as counts, is an array beside the table, indexed by id. Memory is the words' bytes, 8
-/// bytes a word for their ends, and 12 to 24 bytes a word for the slots.
+/// Counts and other properties of words are kept in arrays indexed by id. Memory is the words' bytes, 8 bytes for the end of
+/// each word, and 12 to 24 bytes of slots for each word.
+///
+/// ```swift
+/// var words = WordTable()
+/// let id = words.insert("word")               // 0
+/// print(words.find("word") ?? -1, words.count)
+/// ```
 public struct WordTable: Sendable {
     private var words = WordList()
-    /// The id plus one, 0 where a slot is empty; beside it the high half of the hash, so that bytes are compared only
-    /// when the words are almost surely the same.
+    /// The id plus one, or 0 in an empty slot, and the high half of the hash, so that bytes are compared only if the words are
+    /// almost certainly equal.
     private var slots: [Slot]
     private var mask: Int
     private let secret = HashSecret.ofProcess
@@ -15,7 +21,8 @@ public struct WordTable: Sendable {
         var tag: UInt32 = 0
     }
 
-    /// - Parameter capacity: the number of words that fit before the table grows.
+    /// Creates an empty table.
+    /// - Parameter capacity: number of words that fit before the table grows.
     public init(capacity: Int = 0) {
         var size = 64
         while size * 2 < capacity * 3 { size *= 2 }
@@ -24,17 +31,18 @@ public struct WordTable: Sendable {
         words.ends.reserveCapacity(capacity)
     }
 
+    /// Number of words.
     public var count: Int { words.count }
 
-    /// All words, one after the other without separators.
+    /// All words, one after another without separators.
     public var bytes: [UInt8] { words.bytes }
 
-    /// Bytes of memory held, slots included.
+    /// Bytes of memory held, including slots.
     public var memory: Int {
         words.bytes.capacity + words.ends.capacity * MemoryLayout<Int>.stride + slots.capacity * MemoryLayout<Slot>.stride
     }
 
-    /// The place of word `id` in `bytes`.
+    /// Returns the place of word `id` in `bytes`.
     public func range(of id: Int) -> Range<Int> { words.range(of: id) }
 
     /// Calls `body` with the bytes of word `id`.
@@ -42,22 +50,23 @@ public struct WordTable: Sendable {
         try words.withWord(id, body)
     }
 
-    /// Word `id` as text.
+    /// Returns word `id` as text.
     public func word(_ id: Int) -> String { words.word(id) }
 
-    /// The id of a word, `nil` if the table does not have it.
+    /// Returns the id of a word; `nil` if the table does not contain it.
     public func find(_ word: UnsafeRawBufferPointer) -> Int? {
         let hash = hash(word)
         let slot = slots[position(of: word, hash)]
         return slot.idPlusOne == 0 ? nil : Int(slot.idPlusOne) - 1
     }
 
+    /// Returns the id of a word; `nil` if the table does not contain it.
     public func find(_ word: String) -> Int? {
         var word = word
         return word.withUTF8 { find(UnsafeRawBufferPointer($0)) }
     }
 
-    /// The id of a word, which joins the table if it is new: then the id is the count before the call.
+    /// Returns the id of a word and inserts the word if it is new; its id is then the previous `count`.
     public mutating func insert(_ word: UnsafeRawBufferPointer) -> Int {
         let hash = hash(word)
         let place = position(of: word, hash)
@@ -70,6 +79,7 @@ public struct WordTable: Sendable {
         return id
     }
 
+    /// Returns the id of a word and inserts the word if it is new.
     public mutating func insert(_ word: String) -> Int {
         var word = word
         return word.withUTF8 { insert(UnsafeRawBufferPointer($0)) }
@@ -77,8 +87,8 @@ public struct WordTable: Sendable {
 
     /// Inserts all words of `other` in the order of their ids; `map[id]` becomes the id here of its word `id`.
     ///
-    /// A large table lies outside the caches, and every look-up waits for memory three times. Words are looked up in groups,
-    /// each step for the whole group, so that the waits of a step overlap.
+    /// A large table exceeds the caches, and each look-up waits for memory three times. Words are looked up in groups, step by step
+    /// for the whole group, so that the waits overlap.
     public mutating func insert(contentsOf other: borrowing WordTable, map: inout [UInt32]) {
         map.removeAll(keepingCapacity: true)
         map.reserveCapacity(other.count)
@@ -88,13 +98,13 @@ public struct WordTable: Sendable {
             touched &+= touch(other, group)
             for id in group { map.append(UInt32(truncatingIfNeeded: other.withWord(id) { insert($0) })) }
         }
-        // Without a use the loads would be optimised away.
+        // Without a use, the compiler would remove the loads.
         withExtendedLifetime(touched) {}
     }
 
     private static let group = 32
 
-    /// Brings the slots, ends and bytes into the cache that looking up `group` of `other` will read.
+    /// Loads the slots, ends and bytes that looking up `group` of `other` will read.
     private func touch(_ other: borrowing WordTable, _ group: Range<Int>) -> UInt8 {
         withUnsafeTemporaryAllocation(of: Int.self, capacity: Self.group) { candidates in
             slots.withUnsafeBufferPointer { slots in
@@ -116,7 +126,7 @@ public struct WordTable: Sendable {
         }
     }
 
-    /// Forgets all words and keeps the memory.
+    /// Removes all words and keeps the memory.
     public mutating func removeAll() {
         words.removeAll()
         slots.withUnsafeMutableBufferPointer { $0.update(repeating: Slot()) }
@@ -165,8 +175,8 @@ public struct WordTable: Sendable {
         self.mask = mask
     }
 
-    /// Eight bytes at a time by a widening multiplication whose halves are folded together (the mixing step of wyhash,
-    /// Wang Yi 2019). Words are short, so what counts is the cost of the first 16 bytes.
+    /// Hashes eight bytes at a time by a widening multiplication whose halves are combined (the mixing step of wyhash, Wang Yi
+    /// 2019). Words are short, so the cost of the first 16 bytes matters most.
     @inline(__always)
     private func hash(_ word: UnsafeRawBufferPointer) -> UInt64 {
         let count = word.count
@@ -202,16 +212,25 @@ public struct WordTable: Sendable {
     }
 }
 
-/// Words as bytes in the order given, without a hash table: the dictionary of a token shard as a reader keeps it.
+/// Words as bytes in the given order, without a hash table: the dictionary of a token shard in a reader.
+///
+/// ```swift
+/// var words = WordList()
+/// Array("word".utf8).withUnsafeBytes { words.append($0) }
+/// print(words.word(0))
+/// ```
 public struct WordList: Sendable {
     fileprivate var bytes: [UInt8] = []
-    /// The places in `bytes` where the words end.
+    /// End of each word in `bytes`.
     fileprivate var ends: [Int] = []
 
+    /// Creates an empty list.
     public init() {}
 
+    /// Number of words.
     public var count: Int { ends.count }
 
+    /// Appends a word.
     public mutating func append(_ word: UnsafeRawBufferPointer) {
         bytes.append(contentsOf: word)
         ends.append(bytes.count)
@@ -224,23 +243,30 @@ public struct WordList: Sendable {
         try bytes.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[range(of: index)])) }
     }
 
+    /// Returns word `index` as text.
     public func word(_ index: Int) -> String { withWord(index) { String(decoding: $0, as: UTF8.self) } }
 
-    /// Forgets all words and keeps the memory.
+    /// Removes all words and keeps the memory.
     public mutating func removeAll() {
         bytes.removeAll(keepingCapacity: true)
         ends.removeAll(keepingCapacity: true)
     }
 }
 
-/// The secret that the hashes of this process are made with: random, so that nobody can write words that all fall into one slot. No result
-/// depends on it, because tables number words in the order in which they come.
+/// The secret in the hashes of this process. It is random, so that nobody can craft words that all fall into one slot. No result
+/// depends on it, because tables number words in the order of insertion.
+///
+/// ```swift
+/// let secret = HashSecret.ofProcess
+/// ```
 public struct HashSecret: Sendable {
+    /// The numbers that hashing starts from, multiplies by, and ends with.
     public let start, step, end: UInt64
 
+    /// The secret of this process.
     public static let ofProcess = HashSecret()
 
-    /// Multipliers are odd and have about as many ones as zeros, so that a product mixes well.
+    /// Multipliers are odd and have about as many ones as zeros, so that products mix well.
     private init() {
         var random = SystemRandomNumberGenerator()
         func multiplier() -> UInt64 {

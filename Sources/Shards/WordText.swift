@@ -1,14 +1,14 @@
 import Files
 
-/// Throws `ToolError.data`, with its number, for what is no word: nothing, what is not UTF-8, and what holds white space or a
-/// control character, where every tokenizer cuts.
-/// - Parameter number: the word's number in the file, from 1.
+/// Checks a word. Throws `ToolError.data` with the word's number if it is empty, not UTF-8, or contains white space or a control
+/// character, at which every tokenizer splits.
+/// - `number`: number of the word in the file, from 1.
 public func checkWord(_ word: UnsafeRawBufferPointer, number: Int, file: String) throws {
     if let fault = fault(word) { throw ToolError.data(file, "word \(number)", fault) }
 }
 
-/// Checks all words of a block: a column of lengths, and one of their UTF-8. Throws as `checkWord` does.
-/// - Parameter words: the number of words that came before.
+/// Checks all words of a block, given as a column of lengths and one of UTF-8. Throws like `checkWord`.
+/// - Parameter words: number of words before the block.
 func checkWords(_ block: ShardBlock, _ lengths: Int, _ bytes: Int, after words: Int, file: String) throws {
     var number = words
     try block.forEachWord(lengths: lengths, bytes: bytes) { word in
@@ -17,7 +17,7 @@ func checkWords(_ block: ShardBlock, _ lengths: Int, _ bytes: Int, after words: 
     }
 }
 
-/// Checks the text of a sentence, words with a space between them, or nothing. Throws as `checkWord` does.
+/// Checks the text of a sentence: empty, or words separated by single spaces. Throws like `checkWord`.
 func checkSentence(_ text: UnsafeRawBufferPointer, number: Int, file: String) throws {
     guard !text.isEmpty else { return }
     for word in text.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false) {
@@ -33,7 +33,7 @@ private func fault(_ word: UnsafeRawBufferPointer) -> String? {
     return isCut ? "has white space or a control character in it, where every tokenizer cuts" : nil
 }
 
-/// A word in lower case by Unicode's rules, with the final form of sigma at its end; `nil` if it is so already.
+/// Returns a word in lower case by Unicode's rules, with final sigma at its end; `nil` if it is in lower case already.
 /// - Parameter word: valid UTF-8.
 public func lowerCase(_ word: UnsafeRawBufferPointer) -> [UInt8]? {
     if word.allSatisfy({ $0 < 0x80 }) {
@@ -45,7 +45,7 @@ public func lowerCase(_ word: UnsafeRawBufferPointer) -> [UInt8]? {
     return lower.elementsEqual(word) ? nil : lower
 }
 
-/// True if a word may have capital letters. This is a quick look by leading bytes of UTF-8, and true for many words that have none.
+/// Returns false if a word has no capital letters. A quick test by the leading bytes of UTF-8, true for many other words, too.
 private func mayHaveCapitals(_ word: UnsafeRawBufferPointer) -> Bool {
     var place = 0
     while place < word.count {
