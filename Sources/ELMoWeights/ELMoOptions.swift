@@ -2,30 +2,34 @@ public import Files
 public import Layers
 public import Model
 
-/// The options file of an ELMo model (bilm-tf's `options.json`): the sizes of its network. What its training adds is known
-/// and passed over.
+/// The options file of an ELMo model (bilm-tf's `options.json`), which gives the sizes of its network. Fields that only training
+/// uses are recognised and ignored.
 public struct ELMoOptions: Sendable, Equatable {
     /// The name that the user gave to the file.
     public let file: String
+    /// Number of cells, width of the projection, and number of layers.
     public let cell, projection, layers: Int
+    /// Bounds of cells and of projected states; `nil` means none.
     public let cellClip, projectionClip: Float?
     /// True if layers from the second on add their input to their output.
     public let hasSkips: Bool
+    /// Activation of the filters.
     public let activation: CharacterConvolution.Activation
-    /// Width and count.
+    /// Width and count of each filter.
     public let filters: [[Int]]
+    /// Number of highway layers, and size of a character's vector.
     public let highways, characterSize: Int
-    /// Characters of a word at most, its two marks counted.
+    /// Maximum number of characters of a word, including its two marks.
     public let longestWord: Int
 
-    /// Fields of training, of any type.
+    /// Fields of training, which may have any type.
     private static let ofTraining: Set<String> = [
         "all_clip_norm_val", "batch_size", "bidirectional", "dropout", "learning_rate", "n_epochs", "n_negative_samples_batch",
         "n_tokens_vocab", "n_train_tokens", "sample_softmax", "share_embedding_softmax", "unroll_steps",
     ]
 
-    /// Throws `ToolError`: `ioError`; `dataError`, with the field's name, if the file is not JSON, if a field is missing, is
-    /// unknown, has another type or a value of which no network can be made, or if the model reads words.
+    /// Reads a file. Throws `ToolError`: `ioError`; `dataError`, naming the field, if the file is not JSON, if a field is missing,
+    /// unknown, of another type or of a value that no network can have, or if the model reads words.
     public init(_ source: any ByteSource) throws {
         file = source.name
         let fields = try JSONFields(readSmall(source), file: file)
@@ -51,7 +55,7 @@ public struct ELMoOptions: Sendable, Equatable {
         try characters.check(
             known: ["activation", "embedding", "filters", "max_characters_per_token", "n_characters", "n_highway"])
         activation = try characters.choice("activation", CharacterConvolution.Activation.self)
-        // bilm-tf's vectors count the padding of sentences only where they are read; the file has never one for it.
+        // bilm-tf adds a vector for the padding of sentences when it reads the file; the file itself never contains one.
         _ = try characters.count("n_characters", in: 261...262)
         longestWord = try characters.count("max_characters_per_token", in: 3...1024)
         highways = try characters.count("n_highway", in: 0...64, missing: 0)
@@ -66,11 +70,11 @@ public struct ELMoOptions: Sendable, Equatable {
 
     /// Features of a word before the projection.
     var features: Int { filters.reduce(0) { $0 + $1[1] } }
-    /// False for projections that bilm-tf leaves out because sizes are equal.
+    /// False if there is no projection, which bilm-tf omits when the sizes are equal.
     var projectsFeatures: Bool { features != projection }
     var projectsCells: Bool { projection != cell }
 
-    /// The network as Contour has it.
+    /// The network as a configuration of Contour.
     public var configuration: EncoderConfiguration {
         var shape = LSTMShape(cell: cell, projection: projectsCells ? projection : nil)
         (shape.layers, shape.residual, shape.layerNorm) = (layers, hasSkips, false)

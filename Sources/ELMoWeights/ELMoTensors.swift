@@ -1,13 +1,13 @@
 import Files
 public import HDF5
 
-/// The data sets of a file of weights in bilm-tf's layout, each with the shape that the options ask for.
+/// The data sets of a file of weights in bilm-tf's layout, with the shapes that the options require.
 struct ELMoTensors {
     private(set) var shapes: [(path: String, shape: [Int])] = []
 
     init(_ options: ELMoOptions) {
         let features = options.features, cell = options.cell, width = options.projection
-        // The padding between sentences, which bilm-tf puts in front when it reads the file, is not in it.
+        // The file does not contain the padding between sentences, which bilm-tf prepends when it reads the file.
         shapes.append(("/char_embed", [261, options.characterSize]))
         for (index, filter) in options.filters.enumerated() {
             shapes.append((Self.filter(index), [1, filter[0], options.characterSize, filter[1]]))
@@ -39,8 +39,8 @@ struct ELMoTensors {
         "/RNN_\(direction)/RNN/MultiRNNCell/Cell\(layer)/LSTMCell/\(part)"
     }
 
-    /// Throws `ToolError` with status `dataError` for a data set that is missing, has another shape, or is none of these. A
-    /// softmax may be in the file: encoding needs none.
+    /// Throws `ToolError` with status `dataError` for a data set that is missing, unknown, or of another shape. A softmax may be
+    /// present, although encoding does not need it.
     func check(_ file: some WeightFile, _ options: ELMoOptions) throws {
         var remaining = file.shapes
         for (path, shape) in shapes {
@@ -62,13 +62,14 @@ struct ELMoTensors {
 public protocol WeightFile {
     /// The name that the user gave.
     var name: String { get }
-    /// The shapes of all tensors by their paths (`/CNN/W_cnn_0`).
+    /// Shapes of all tensors by path, such as `/CNN/W_cnn_0`.
     var shapes: [String: [Int]] { get }
-    /// The numbers of a tensor, row-major. Throws `ToolError` if they cannot be read as floats.
+    /// Returns the numbers of a tensor, row-major. Throws `ToolError` if they cannot be read as floats.
     func values(_ path: String) throws -> [Float]
 }
 
 extension HDF5File: WeightFile {
+    /// Shapes of all data sets by path.
     public var shapes: [String: [Int]] {
         Dictionary(datasets.map { ($0.path, $0.shape) }, uniquingKeysWith: { first, _ in first })
     }

@@ -5,12 +5,13 @@ public import Layers
 public import Model
 public import Parallel
 
-/// ELMo's weights as they were published (Peters et al. 2018; bilm-tf), in Contour's network. docs/elmo.md has the layout.
+/// Reader of ELMo's published weights (Peters et al. 2018; bilm-tf) into Contour's network. docs/elmo.md describes the layout.
 public enum ELMoWeights {
-    /// The encoder of an options file and an HDF5 file of weights, with memory for batches of `capacity`. It has no output layer.
+    /// Returns the encoder defined by an options file and an HDF5 file of weights, with memory for batches of `capacity`. It has no
+    /// output layer.
     ///
-    /// Throws `ToolError`: what `ELMoOptions` and `HDF5File` throw for files that cannot be read, and `dataError` for a data set
-    /// that is missing, unknown, of another shape than the options ask for, or that holds a number that is not finite.
+    /// Throws `ToolError`: what `ELMoOptions` and `HDF5File` throw for unreadable files, and `dataError` for a data set that is
+    /// missing, unknown, of another shape than the options require, or that contains a number that is not finite.
     public static func read(
         options: String, weights: String, capacity: WindowCapacity, pool: ThreadPool
     ) throws -> ContextualEncoder {
@@ -18,11 +19,11 @@ public enum ELMoWeights {
         return try read(options: options, weights: HDF5File(path: weights), capacity: capacity, pool: pool)
     }
 
-    /// The encoder of options that have been read, and of any file of tensors.
+    /// Returns the encoder for options already read and any file of tensors.
     public static func read(
         options: ELMoOptions, weights file: some WeightFile, capacity: WindowCapacity, pool: ThreadPool
     ) throws -> ContextualEncoder {
-        // Before memory is taken.
+        // Check before memory is allocated.
         try ELMoTensors(options).check(file, options)
         let configuration = options.configuration
         if let complaint = configuration.complaint { throw ToolError.data(options.file, "", complaint) }
@@ -32,7 +33,7 @@ public enum ELMoWeights {
     }
 }
 
-/// Copies the data sets, turned as Contour's layers have them.
+/// Copies the data sets, rearranged for Contour's layers.
 private struct Loader<File: WeightFile> {
     private let options: ELMoOptions
     private let file: File
@@ -86,7 +87,7 @@ private struct Loader<File: WeightFile> {
         parameter("input.projection.bias").fill(0)
     }
 
-    /// The input's rows stand above the state's in one matrix.
+    /// One matrix holds the rows of the input above those of the state.
     private func loadLayer(_ direction: Int, _ layer: Int, _ name: String) throws {
         let weights = try values(ELMoTensors.layer(direction, layer, "W_0"))
         var first = 0
@@ -97,13 +98,13 @@ private struct Loader<File: WeightFile> {
             }
         }
         var bias = gates(try values(ELMoTensors.layer(direction, layer, "B"))[...])
-        // TensorFlow's cell adds it when it runs.
+        // TensorFlow's cell adds 1 when it runs.
         for index in options.cell..<2 * options.cell { bias[index] += 1 }
         parameter("\(name).bias").copy(from: bias)
         if options.projectsCells { try copy(ELMoTensors.layer(direction, layer, "W_P_0"), to: "\(name).projection.weight") }
     }
 
-    /// Returns the gates of a row, input, candidate, forget and output (TensorFlow), as input, forget, candidate and output.
+    /// Reorders the gates of a row from input, candidate, forget, output (TensorFlow) to input, forget, candidate, output.
     private func gates(_ row: ArraySlice<Float>) -> [Float] {
         [0, 2, 1, 3].flatMap { row.dropFirst($0 * options.cell).prefix(options.cell) }
     }

@@ -3,7 +3,7 @@ internal import FoundationEssentials
 import Model
 
 extension JSONValue {
-    /// The value in a message: short, whatever it is.
+    /// A short form of any value for messages.
     fileprivate var description: String {
         switch self {
         case .object: "an object"
@@ -25,16 +25,16 @@ extension JSONValue {
     }
 }
 
-/// The fields of a JSON object, by name. Every error is `ToolError.data` with the file and the field's path.
+/// The fields of a JSON object by name. Every error is a `ToolError.data` with the file and the field's path.
 struct JSONFields {
     let file: String
-    /// The path of this object, with which the names of its fields begin.
+    /// Path of this object, with which the names of its fields start.
     let prefix: String
     let values: [String: JSONValue]
 }
 
 extension JSONFields {
-    /// Reads a text. Throws if it is not a JSON object in UTF-8.
+    /// Parses a text. Throws unless it is a JSON object in UTF-8.
     init(_ bytes: [UInt8], file: String) throws {
         guard String(validating: bytes, as: UTF8.self) != nil else { throw ToolError.data(file, "", "is not UTF-8") }
         guard let value = try? JSONDecoder().decode(JSONValue.self, from: Data(bytes)) else {
@@ -53,18 +53,18 @@ extension JSONFields {
 
     func error(_ name: String, _ cause: String) -> ToolError { ToolError.data(file, "field \(prefix)\(name)", cause) }
 
-    /// Throws for a field of another name.
+    /// Throws for a field with any other name.
     func check(known: Set<String>) throws {
         if let name = values.keys.filter({ !known.contains($0) }).min() { throw error(String(name.prefix(40)), "is unknown") }
     }
 
-    /// An object that must be there.
+    /// Returns a required object.
     func object(_ name: String) throws -> JSONFields {
         guard case .object(let fields) = try value(name) else { throw try wrongType(name, "an object") }
         return JSONFields(file: file, prefix: "\(prefix)\(name).", values: fields)
     }
 
-    /// A whole number within bounds; `missing` stands for a field that is not there, or null, if one is given.
+    /// Returns an integer within bounds. `missing`, if given, is the value of a field that is missing or null.
     func count(_ name: String, in range: ClosedRange<Int>, missing: Int? = nil) throws -> Int {
         if let missing, isMissing(name) { return missing }
         return try count(value(name), name, in: range)
@@ -78,7 +78,7 @@ extension JSONFields {
         return Int(number)
     }
 
-    /// A bound above 0; `nil` for a field that is not there, or null.
+    /// Returns a bound above 0; `nil` for a field that is missing or null.
     func bound(_ name: String) throws -> Float? {
         if isMissing(name) { return nil }
         guard let number = try value(name).number else { throw try wrongType(name, "a number") }
@@ -88,14 +88,14 @@ extension JSONFields {
         return Float(number)
     }
 
-    /// True or false; false for a field that is not there.
+    /// Returns a truth value; false for a missing field.
     func truth(_ name: String) throws -> Bool {
         guard has(name) else { return false }
         guard case .bool(let truth) = try value(name) else { throw try wrongType(name, "true or false") }
         return truth
     }
 
-    /// One of some words.
+    /// Returns one of the values of `type`.
     func choice<Choice: RawRepresentable<String> & CaseIterable>(_ name: String, _ type: Choice.Type) throws -> Choice {
         guard case .string(let text) = try value(name) else { throw try wrongType(name, "a word") }
         guard let choice = Choice(rawValue: text) else {
@@ -105,7 +105,7 @@ extension JSONFields {
         return choice
     }
 
-    /// A list of pairs of whole numbers, of which there must be one at least.
+    /// Returns a list of at least one pair of integers.
     func pairs(_ name: String, first: ClosedRange<Int>, second: ClosedRange<Int>) throws -> [[Int]] {
         guard case .array(let values) = try value(name), !values.isEmpty else { throw try wrongType(name, "a list of pairs") }
         return try values.enumerated().map { index, pair in

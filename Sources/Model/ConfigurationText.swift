@@ -1,7 +1,7 @@
 internal import Files
 internal import FoundationEssentials
 
-/// A configuration as JSON, as a model's file keeps it.
+/// A configuration as JSON, in which form it is stored in a model's file.
 enum ConfigurationText {
     static func encode(_ configuration: EncoderConfiguration) throws -> String {
         let encoder = JSONEncoder()
@@ -9,8 +9,8 @@ enum ConfigurationText {
         return String(decoding: try encoder.encode(configuration), as: UTF8.self)
     }
 
-    /// Reads a configuration. Fields that a file lacks, because it is older than they are, have the values they begin with;
-    /// sizes must be there. A clip that is missing is none: that is how none is written. Throws what `JSONDecoder` throws.
+    /// Reads a configuration. Fields that an older file lacks get their default values; sizes are required. A missing clip means no
+    /// clipping, which is how that is written. Throws what `JSONDecoder` throws.
     static func decode(_ text: String) throws -> EncoderConfiguration {
         var value = try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
         if case .object(let fields) = value, fields["cell"] != nil { value = .object(restructured(fields)) }
@@ -18,7 +18,7 @@ enum ConfigurationText {
         return try JSONDecoder().decode(EncoderConfiguration.self, from: JSONEncoder().encode(complete))
     }
 
-    /// The values that the fields of a configuration with this kind of encoder begin with, without those that may not be missing.
+    /// Returns the default values of a configuration with this kind of encoder, without the required fields.
     private static func defaults(for value: JSONValue) throws -> JSONValue {
         let named = EncoderShape.kinds.first { value["encoder"]?[$0.name] != nil }?.shape ?? EncoderShape.kinds[0].shape
         let configuration = EncoderConfiguration(named, vectorSize: 0)
@@ -26,7 +26,7 @@ enum ConfigurationText {
         return all.without(["inputSize", "outputSize", "cell", "projection", "cellClip", "projectionClip"])
     }
 
-    /// The fields of files that were written when all of them stood side by side, and the LSTM was the only encoder.
+    /// Converts the fields of files from the time when all fields were on one level and the LSTM was the only encoder.
     private static func restructured(_ fields: [String: JSONValue]) -> [String: JSONValue] {
         var fields = fields, shape: [String: JSONValue] = [:]
         let ofShape = [
@@ -91,13 +91,13 @@ package indirect enum JSONValue: Codable {
         if case .object(let fields) = self { fields[name] } else { nil }
     }
 
-    /// The fields of this object, and those of another that it lacks.
+    /// Returns the fields of this object, and those of another that it lacks.
     func over(_ other: JSONValue) -> JSONValue {
         guard case .object(let own) = self, case .object(let others) = other else { return self }
         return .object(own.merging(others) { $0.over($1) })
     }
 
-    /// Returns this value without fields of these names, wherever they stand.
+    /// Returns this value without the fields of these names, on any level.
     func without(_ names: Set<String>) -> JSONValue {
         guard case .object(let fields) = self else { return self }
         return .object(fields.filter { !names.contains($0.key) }.mapValues { $0.without(names) })

@@ -3,29 +3,32 @@ public import Kernels
 public import Layers
 public import Parallel
 
-/// The whole encoder: its directions, each a model of its own, side by side on the threads of one pool.
+/// The whole encoder: its directions, each a model of its own, which work in parallel on the threads of one pool.
 public final class ContextualEncoder {
+    /// Sizes and options of the network.
     public let configuration: EncoderConfiguration
-    /// In the order of `configuration.directions`.
+    /// The directions in the order of `configuration.directions`.
     public let directions: [DirectionModel]
     let hasOutput: Bool
-    /// The units of a model that reads units of words, in the order of their numbers, marks first. Kept in its file.
+    /// Units of a model that reads subwords, in the order of their numbers, marks first. Stored in its file.
     public var units: [String] = []
-    /// The record of its training; several records if its directions were trained apart. Kept in its file.
+    /// The record of its training; several if its directions were trained separately. Stored in its file.
     public var records: [TrainingRecord] = []
     /// The file that the weights lie in, if they do.
     var file: MappedFile?
     /// The digest in that file.
     var fileDigest: String?
+    /// Threads shared by the directions.
     public let pool: ThreadPool
     private var sharedNorm = 0.0
 
-    /// - Parameters:
-    ///   - capacity: the largest window or batch of sentences it will see.
-    ///   - training: how it will be trained; `nil` if it will not.
-    ///   - hasOutput: whether it will predict; encoding needs no output layers.
-    ///   - kernels: one of `ProcessorKernels.available`.
-    ///   - backends: of a device, one for each direction, or one if the directions share layers; none: the processor computes.
+    /// Allocates the encoder.
+    /// - `capacity`: the largest window or batch of sentences it will process.
+    /// - `training`: the rule that will update the weights; `nil` if the encoder will not be trained.
+    /// - `hasOutput`: whether it will predict; encoding needs no output layers.
+    /// - `kernels`: one of `ProcessorKernels.available`.
+    /// - `backends`: backends of a device, one for each direction, or a single one if the directions share layers; empty to use the
+    ///   processor.
     public init(
         _ configuration: EncoderConfiguration, capacity: WindowCapacity, training: (any Optimizer)?,
         hasOutput: Bool = true, pool: ThreadPool, kernels: ProcessorKernels = .fastest, backends: [any Backend] = []
@@ -45,40 +48,41 @@ public final class ContextualEncoder {
         self.directions = directions
     }
 
-    /// All weights: of each direction, then of the layers that they share.
+    /// All weights: those of each direction, then those of shared layers.
     public var stores: [ParameterStore] {
         directions.map(\.parameters) + [directions.first?.sharedParameters].compactMap { $0 }
     }
 
-    /// The steps of a sequence that the encoder sees at once at most; `nil`: any number, because it carries a state on.
+    /// Maximum number of steps that the encoder sees at once; `nil` if there is no maximum, because it carries a state.
     public var longestSequence: Int? { configuration.encoder.family.longestSequence }
 
-    /// The backends of all directions, in their order.
+    /// Backends of all directions, in order.
     public var backends: [any Backend] { directions.map(\.backend) }
 
+    /// Sets random weights. The same seed gives the same weights.
     public func initialize(seed: UInt64) { for model in directions { model.initialize(seed: seed) } }
 
-    /// True if directions can be trained side by side: not if they add to the same gradients. On a device they run side by side
-    /// when they are started one after the other.
+    /// True if directions can be trained in parallel: not if they add to the same gradients. On a device, they run in parallel when
+    /// they are started one after another.
     @usableFromInline var isDivisible: Bool { !configuration.sharesLayers && directions[0].backend.computesInHostMemory }
 
-    /// Runs `job`, which has a task for each direction: at once where there are threads, or one after the other, each on all
-    /// threads. What a direction computes does not depend on the other, nor on the threads. Directions that share layers take
-    /// turns. Inlined, because a generic function that is not specialised allocates memory.
+    /// Runs `job`, which has a task for each direction, either in parallel on the available threads, or one after another on all
+    /// threads. A direction's results depend neither on the other direction nor on the threads. Directions that share layers take
+    /// turns. Inlined, because an unspecialised generic function allocates memory.
     @inlinable
     public func runDirections(sideBySide: Bool, _ job: some ParallelJob) {
         precondition(job.tasks == directions.count)
         if sideBySide && isDivisible { pool.run(job) } else { for index in directions.indices { job.run(index) } }
     }
 
-    /// Runs `body` for every direction, by its index, in the same way, with an allocation.
+    /// Calls `body` with the index of each direction, like `runDirections`; allocates memory.
     public func forEachDirection(sideBySide: Bool, _ body: (Int) -> Void) {
         if sideBySide && isDivisible { pool.forEach(directions.count, body) } else { directions.indices.forEach(body) }
     }
 
-    /// Clips the gradient of direction `index`, updates its weights, clears the gradient. Where layers are shared, the
-    /// first direction's turn updates everything, by the mean of the directions' losses, and the others give its norm.
-    /// - Returns: the norm before clipping; if it is not finite, nothing was updated.
+    /// Clips the gradient of direction `index`, updates its weights, and clears the gradient. If layers are shared, the first
+    /// direction's call updates everything, by the mean of the directions' losses, and the other calls return the same norm.
+    /// - Returns: the norm before clipping. If it is not finite, nothing was updated.
     public func update(_ update: ParameterStore.Update, direction index: Int) -> Double {
         guard let shared = directions[index].sharedParameters else { return directions[index].update(update) }
         guard index == 0 else { return sharedNorm }
@@ -92,7 +96,7 @@ public final class ContextualEncoder {
         return sharedNorm
     }
 
-    /// Multiplications and additions of all products so far.
+    /// Multiplications and additions in all products so far.
     public var operations: Double {
         var sum = 0.0
         // Directions that share layers may share a backend.
@@ -102,51 +106,54 @@ public final class ContextualEncoder {
         return sum
     }
 
-    /// Memory of the optimiser's numbers, and of the gradient of the last update; see `ParameterStore`.
+    /// Bytes of the optimiser's numbers; see `ParameterStore`.
     public var momentBytes: Int { stores.reduce(0) { $0 + $1.momentBytes } }
+    /// Bytes of the last update's gradient; see `ParameterStore`.
     public var gradientBytes: Int { stores.reduce(0) { $0 + $1.gradientBytes } }
 
-    /// Trainable weights of all directions.
+    /// Number of trainable weights of all directions.
     public var parameterCount: Int { stores.reduce(0) { $0 + $1.layout.count } }
 
     // MARK: - Inference
 
+    /// Number of layers of a direction, including the input layer.
     public var layerCount: Int { directions.first?.layerCount ?? 0 }
 
-    /// Width of a layer's output, all directions side by side.
+    /// Width of a layer's output, with all directions side by side.
     public var layerWidth: Int { directions.count * configuration.width }
 
-    /// Packs weights once for all passes to come. For a model that is not trained.
+    /// Packs weights once for all later passes. For a model that is not trained.
     public func packWeights(_ precision: WeightPrecision = .float32) {
         for model in directions {
             model.packWeights(precision)
-            // Each weight is in memory once, not twice.
+            // Keep each weight in memory once rather than twice.
             file?.release()
         }
     }
 
-    /// True if directions encode side by side, each on a thread: not where there are more threads than directions.
+    /// True if directions encode in parallel, each on one thread: not if there are more threads than directions.
     public var runsSideBySide: Bool { pool.threads <= directions.count && directions[0].backend.computesInHostMemory }
 
-    /// Runs a batch of sentences through all directions, each from the zero state.
+    /// Runs a batch of sentences through all directions, each starting from the zero state.
     ///
     /// - Parameters:
-    ///   - inputs: for each direction its words, time-major; sentences longest first, reversed for the backward direction.
-    ///   - shape: with the sentences' lengths.
+    ///   - inputs: words for each direction, time-major, sorted by descending sentence length, and reversed for the backward
+    ///     direction.
+    ///   - shape: the shape with the lengths of sentences.
     public func encode(_ inputs: [InputWords], shape: WindowShape) {
         precondition(inputs.count == directions.count)
         runEachDirection { directions[$0].encode(inputs[$0], shape: shape) }
     }
 
-    /// True if each direction has a stream of a device, which a thread of its own fills: starting operations is most of the host's
-    /// work then.
+    /// True if each direction has a stream of a device, filled by a thread of its own: most of the host's work is then to start
+    /// operations.
     private var hasStreams: Bool {
         pool.threads > 1 && !directions[0].backend.computesInHostMemory
             && directions.dropFirst().allSatisfy { $0.backend !== directions[0].backend }
     }
 
-    /// Runs `body` for every direction, by its index, in the way that is faster for encoding. Nothing that is shared is
-    /// written, so that directions that share layers may run at once.
+    /// Calls `body` with the index of each direction, in the way that is faster for encoding. Nothing shared is written, so
+    /// directions that share layers may run in parallel.
     public func runEachDirection(_ body: (Int) -> Void) {
         if runsSideBySide || hasStreams { pool.forEach(directions.count, body) } else { directions.indices.forEach(body) }
     }

@@ -1,39 +1,45 @@
 public import Kernels
 public import Layers
 
-/// One direction of the contextual encoder, a language model of its own: it reads words and predicts the word that comes
-/// next in its direction. Or the only network of a model of masked words, which predicts some words of a window that it sees whole.
+/// One direction of the contextual encoder, a language model of its own that reads words and predicts the next word in its
+/// direction; or the only network of a masked-word model, which sees whole windows and predicts some of their words.
 ///
 ///     input layer   `InputKind`, layer norm      [rows, projection]
 ///     encoder       LSTM layers                  [rows, projection]
 ///     output layer  `OutputKind`: the continuous output of Li et al. 2019, or a softmax
 ///
-/// Masked words have a trained vector in place of the input layer's output, and only words that are predicted go through the output
-/// layer. The backward direction is the same network; its caller reverses the text. Not for several threads at once: the
-/// threads are inside, in its backend.
+/// Masked words have a trained vector in place of the input layer's output, and only predicted words go through the output layer.
+/// The backward direction is the same network; its caller reverses the text. Only one thread at a time may use a model; its backend
+/// has threads of its own.
 public final class DirectionModel {
+    /// Direction of reading.
     public var direction: Direction { network.direction }
+    /// Sizes and options of the network.
     public var configuration: EncoderConfiguration { network.configuration }
+    /// Weights that belong to this direction only.
     public let parameters: ParameterStore
-    /// The weights of the layers that the directions have in common; `nil` if there are none.
+    /// Weights of layers shared by the directions; `nil` if there are none.
     public let sharedParameters: ParameterStore?
+    /// Backend that computes the passes.
     public let backend: any Backend
+    /// The largest window that it can process.
     public let capacity: WindowCapacity
     let network: DirectionNetwork
     let memory: PassMemory
     private let optimizer: (any Optimizer)?
-    /// True if the shared layers are this direction's to initialise.
+    /// True if this direction initialises the shared layers.
     private let isFirst: Bool
-    /// The output of the input layer in the last pass.
+    /// Output of the input layer in the last pass.
     private var words: Matrix?
-    /// The encoder's outputs in passes that a device replays.
+    /// Outputs of the encoder in passes that a device replays.
     private var recordedStates: [RecordKey: Matrix] = [:]
 
-    /// - Parameters:
-    ///   - capacity: the largest window it will see.
-    ///   - training: how it will be trained, which takes three or four times the memory for parameters; `nil` if not.
-    ///   - hasOutput: whether it will predict; encoding needs no output layer, which may be most of a model.
-    ///   - other: the direction to share layers with, if the configuration says so; `nil` for the first.
+    /// Allocates the model.
+    /// - `capacity`: the largest window it will process.
+    /// - `training`: the rule that will update the weights, which takes three or four times the memory for parameters; `nil` if the
+    ///   model will not be trained.
+    /// - `hasOutput`: whether it will predict; encoding needs no output layer, which may be most of a model.
+    /// - `other`: the direction to share layers with, if the configuration says so; `nil` for the first direction.
     public init(
         _ direction: Direction, _ configuration: EncoderConfiguration, capacity: WindowCapacity,
         training: (any Optimizer)?, hasOutput: Bool = true, backend: any Backend, sharing other: DirectionModel? = nil
@@ -44,7 +50,7 @@ public final class DirectionModel {
             direction, configuration, capacity: capacity, isTraining: training != nil, hasOutput: hasOutput,
             backend: backend)
         parameters = ParameterStore(network.plan.own, training: training, backend: backend)
-        // Both directions declare the same layers, in the same places of the layout.
+        // Both directions declare the same layers at the same places of the layout.
         sharedParameters = configuration.sharesLayers
             ? other?.sharedParameters ?? ParameterStore(network.plan.shared, training: training, backend: backend) : nil
         memory = PassMemory(network.plan)
@@ -52,11 +58,12 @@ public final class DirectionModel {
         isFirst = other == nil
     }
 
-    /// The bytes that weights and passes are planned to take, by part, and those that they do take.
+    /// Planned bytes of weights and passes, by part.
     public var memoryBill: [(name: String, bytes: Int)] { network.bill(training: optimizer, isFirst: isFirst) }
+    /// Allocated bytes of weights and passes.
     public var bytes: Int { parameters.bytes + memory.bytes + (isFirst ? sharedParameters?.bytes ?? 0 : 0) }
 
-    /// Random weights, different for the two directions.
+    /// Sets random weights, different for the two directions.
     public func initialize(seed: UInt64) {
         var random = Random(seed: seed, stream: "weights", number: direction.number)
         if sharedParameters == nil { network.input.initialize(parameters, random: &random) }
@@ -81,18 +88,17 @@ public final class DirectionModel {
 
     // MARK: - Training
 
-    /// Loss and gradients of one window; both are added to what there is.
+    /// Runs the forward and backward passes of one window, and adds to the loss and the gradients.
     ///
-    /// - Parameters:
-    ///   - input: of [rows], time-major, in the form of the configuration's input layer.
-    ///   - targets: of [rows], in the form of its output layer; of a model of masked words those of the words that are predicted, and
-    ///     so are the weights.
-    ///   - weights: [1, rows], how often each position counts; `nil`: once.
-    ///   - masking: where the words are that are predicted; `nil`: at all positions. On a device the same numbers in every pass.
-    ///   - carry: whether the next window goes on from this one's last state, or from the zero state.
-    ///   - seed, step: of the dropout, which the directions draw apart, and of sampled classes.
-    ///   - begin: called before the weights of some parameters are read; see `Run.begin`.
-    ///   - finish: called as soon as the gradients of some parameters are complete; see `Run.finish`.
+    /// - `input`: words of [rows], time-major, in the form of the configuration's input layer.
+    /// - `targets`: targets of [rows], in the form of its output layer; in a masked-word model targets and weights of the predicted
+    ///   words only.
+    /// - `weights`: weight of each position, [1, rows]; `nil` means 1.
+    /// - `masking`: the rows of predicted words; `nil` means all. On a device, pass the same `Numbers` in every pass.
+    /// - `carry`: whether the next window continues from the last state of this one, or starts from the zero state.
+    /// - `seed`, `step`: determine the dropout, which differs between directions, and the sampled classes.
+    /// - `begin`: called before the weights of some parameters are read; see `Run.begin`.
+    /// - `finish`: called as soon as the gradients of some parameters are complete; see `Run.finish`.
     public func accumulate(
         _ input: InputWords, targets: Targets, weights: Matrix? = nil, masking: Masking? = nil, shape: WindowShape, carry: Bool,
         seed: UInt64, step: Int, begin: ((ParameterRange) -> Void)? = nil, finish: ((ParameterRange) -> Void)? = nil
@@ -136,10 +142,10 @@ public final class DirectionModel {
         end(shape, carry: carry, run)
     }
 
-    /// Begins the norm that an update will ask for; see `ParameterStore`.
+    /// Starts computing the norm for the next update; see `ParameterStore`.
     public func beginNorm() { parameters.beginSquaredNorm() }
 
-    /// The losses added up since they were taken last, which are forgotten.
+    /// Returns the sum of losses since the last call, and resets it.
     public func takeLoss() -> Double {
         backend.wait()
         let loss = run().scalars(network.loss)
@@ -147,21 +153,22 @@ public final class DirectionModel {
         return loss[0]
     }
 
-    /// The random draws of a step. The two directions draw different classes.
+    /// Returns the identity of a step's random draws. The two directions draw different classes.
     public func draw(_ seed: UInt64, _ step: Int) -> Draw {
         Draw(seed: seed, step: 2 * step + direction.number)
     }
 
-    /// Writes the vectors of words, [words, outputSize] in the memory of the host, to the trained targets from number `first` on: what they begin with.
-    /// Nothing happens in a model that has none.
+    /// Initialises trained targets from number `first` on with the vectors of words, [words, outputSize] in the host's memory. Does
+    /// nothing in a model without trained targets.
     public func initializeTargets(_ vectors: Matrix, from first: Int) {
         guard let table = (network.output as? ContrastiveOutput)?.table, let store = table.isShared ? sharedParameters : parameters
         else { return }
         backend.write(vectors.values, to: store.value(table).rows(first..<first + vectors.rows))
     }
 
-    /// Replaces target vectors, [words, outputSize] in the memory of the host, by the trained ones of the same words, if targets are trained.
-    /// - Parameter rows: the rows of the words in the table.
+    /// Replaces target vectors, [words, outputSize] in the host's memory, by the trained ones of the same words, if targets are
+    /// trained.
+    /// - `rows`: rows of the words in the table.
     public func replaceTargets(_ vectors: Matrix, of rows: [UInt32]) {
         guard let table = (network.output as? ContrastiveOutput)?.table else { return }
         let rows = rows.map(Int.init), weights = run().value(table)
@@ -173,11 +180,11 @@ public final class DirectionModel {
         withExtendedLifetime(memory) {}
     }
 
-    /// Clips the gradient, updates the weights, clears the gradient. Shared layers are `ContextualEncoder`'s to update.
-    /// - Returns: the gradient's norm before clipping; if it is not finite, nothing was updated.
+    /// Clips the gradient, updates the weights, and clears the gradient. `ContextualEncoder` updates shared layers.
+    /// - Returns: the norm of the gradient before clipping. If it is not finite, nothing was updated.
     public func update(_ update: ParameterStore.Update) -> Double { parameters.update(update) }
 
-    /// The mean loss of a window without learning from it.
+    /// Returns the mean loss of a window, without computing gradients.
     public func evaluate(
         _ input: InputWords, targets: Targets, weights: Matrix? = nil, masking: Masking? = nil, shape: WindowShape, carry: Bool
     ) -> Double {
@@ -191,7 +198,7 @@ public final class DirectionModel {
         return loss[0]
     }
 
-    /// The states of the words that are predicted, [predicted rows, projection]: all of them, unless words are masked.
+    /// Returns the states of the predicted words, [predicted rows, projection]: all states, unless words are masked.
     private func gatherPredicted(_ states: Matrix, _ masking: Masking?, _ shape: WindowShape, _ run: Run) -> Matrix {
         guard let slot = network.predictedStates, let masking else { return states }
         let predicted = run.matrix(slot, rows: configuration.predictedRows(of: shape.rows))
@@ -199,29 +206,30 @@ public final class DirectionModel {
         return predicted
     }
 
-    /// The vectors predicted in the last `evaluate`, [predicted rows, outputSize]: of the continuous output only.
+    /// Returns the vectors predicted in the last `evaluate`, [predicted rows, outputSize]. For the continuous output only.
     public func predictions(_ shape: WindowShape) -> Matrix {
         guard let output = output as? any VectorOutput else { preconditionFailure("a softmax predicts no vectors") }
         return output.predictions(rows: configuration.predictedRows(of: shape.rows), run())
     }
 
-    /// The states from which words were predicted in the last `evaluate`: [predicted rows, projection].
+    /// Returns the states from which words were predicted in the last `evaluate`, [predicted rows, projection].
     public func predictedStates(_ shape: WindowShape) -> Matrix {
         guard let slot = network.predictedStates else { return states(shape) }
         return run().matrix(slot, rows: configuration.predictedRows(of: shape.rows))
     }
 
-    /// The vectors predicted from the encoder's output in the last pass, [rows, outputSize]: of the continuous output only.
+    /// Returns the vectors predicted from the encoder's output in the last pass, [rows, outputSize]. For the continuous output
+    /// only.
     public func predictVectors(_ shape: WindowShape) -> Matrix {
         guard let output = output as? any VectorOutput else { preconditionFailure("a softmax predicts no vectors") }
         return output.predict(states(shape), run())
     }
 
-    /// The encoder's output in the last pass: [rows, projection].
+    /// Returns the encoder's output in the last pass, [rows, projection].
     public func states(_ shape: WindowShape) -> Matrix { layerOutput(layerCount - 1, shape: shape) }
 
-    /// Prepares ranking among some classes of a softmax, with the weights that they have now. The result ranks the target of
-    /// each row of `states` [rows, projection], which is a place among `classes`, by its probability.
+    /// Prepares ranking among some classes of a softmax with their current weights. The function returned ranks the target of
+    /// each row of `states` [rows, projection], an index in `classes`, by probability.
     public func ranking(among classes: [Int32]) -> (_ states: Matrix, _ targets: [Int]) -> [CandidateScores] {
         func prepare(_ output: some ClassifyingOutput) -> (Matrix, [Int]) -> [CandidateScores] {
             let run = run(), subset = output.subset(classes, run)
@@ -231,8 +239,8 @@ public final class DirectionModel {
         return prepare(output)
     }
 
-    /// Prepares all classes of a softmax for scoring. The result gives log p of each at every row of `states` [rows, projection], row
-    /// after row.
+    /// Prepares scoring of all classes of a softmax. The function returned gives log p of each class for each row of `states`
+    /// [rows, projection], in row order.
     public func scoringOfClasses() -> (_ states: Matrix) -> [Float] {
         func prepare(_ output: some ClassifyingOutput) -> (Matrix) -> [Float] {
             let run = run(), all = output.subset(Array(0..<Int32(configuration.vocabularySize)), run)
@@ -248,7 +256,7 @@ public final class DirectionModel {
         return prepare(output)
     }
 
-    /// Prepares all classes of a softmax for `logProbabilities`, with the weights that they have now.
+    /// Prepares all classes of a softmax for `logProbabilities` with their current weights.
     public func allClasses() -> ClassSubset {
         softmax.subset(Array(0..<Int32(configuration.vocabularySize)), run())
     }
@@ -267,8 +275,7 @@ public final class DirectionModel {
 
     // MARK: - Inference
 
-    /// Packs the weights that every pass multiplies by. For a model that is not trained: the weights stay as they are from
-    /// now on.
+    /// Packs the weights that every pass multiplies by. For a model that is not trained: its weights must not change any more.
     func packWeights(_ precision: WeightPrecision) {
         let own = network.encoder.factors.map { ($0, precision) }
         let outer = network.input.factors.map { ($0, WeightPrecision.float32) }
@@ -276,8 +283,8 @@ public final class DirectionModel {
         if isFirst { sharedParameters?.packConstants(outer) }
     }
 
-    /// Writes the input layer's output for words alone, before its norm, to `output` [rows, projection], which may come in again
-    /// as `InputWords.outputs`.
+    /// Writes the input layer's output for single words, before its norm, to `output` [rows, projection], which can be passed in
+    /// again as `InputWords.outputs`.
     public func readWords(_ words: InputWords, into output: Matrix) {
         precondition(output.rows <= capacity.rows)
         let run = run()
@@ -286,28 +293,29 @@ public final class DirectionModel {
         run.enter(.other, of: .other)
     }
 
-    /// Runs sequences from the zero state; the layers' outputs are then in `layerOutput`.
+    /// Runs sequences from the zero state. `layerOutput` then returns the layers' outputs.
     public func encode(_ input: InputWords, shape: WindowShape) {
         resetState()
         _ = forward(input, nil, shape, run())
     }
 
-    /// The input layer and the encoder's layers.
+    /// Number of layers: the input layer and the encoder's.
     public var layerCount: Int { network.encoder.layerCount + 1 }
 
-    /// Layer 0 is the input layer; [rows, projection]. Rows of sequences that had ended mean nothing.
+    /// Returns the output of a layer, [rows, projection]; layer 0 is the input layer. Rows past the end of a sequence are
+    /// undefined.
     public func layerOutput(_ index: Int, shape: WindowShape) -> Matrix {
         index == 0 ? features(shape, run()) : network.encoder.layerOutput(index - 1, shape, run())
     }
 
-    /// Reads on from the state there is, without predicting: the states are then in `states`.
+    /// Continues from the current state, without predicting. `states` then returns the encoder's output.
     public func advance(_ input: InputWords, shape: WindowShape) {
         let run = run()
         _ = forward(input, nil, shape, run)
         end(shape, carry: true, run)
     }
 
-    /// The parts of a pass that a device records.
+    /// The parts of a pass that a device records separately.
     private enum Recorded: Int {
         case forward, backward
     }
@@ -320,7 +328,7 @@ public final class DirectionModel {
             startsAtZero: memory.startsAtZero, overwrites: part == .backward && parameters.hasStaleGradients, trainingStep: step)
     }
 
-    /// - Parameter step: of training, whose passes are all the same for a device; `nil` for others.
+    /// - Parameter step: the training step, for passes that a device records and replays; `nil` for others.
     private func forward(
         _ input: InputWords, _ masking: Masking?, _ shape: WindowShape, _ run: Run, recordsStep step: Int? = nil
     ) -> Matrix {
@@ -349,7 +357,7 @@ public final class DirectionModel {
         return recordedStates[key] ?? words
     }
 
-    /// The input of the encoder.
+    /// Returns the input of the encoder.
     private func features(_ shape: WindowShape, _ run: Run) -> Matrix {
         if let features = network.features { return run.matrix(features, rows: shape.rows) }
         guard let words else { preconditionFailure("there was no pass yet") }

@@ -1,7 +1,7 @@
 public import Kernels
 public import Layers
 
-/// The layers of one direction, which have declared what they need in a plan. No memory is taken.
+/// The layers of one direction, which have declared their needs in a plan. No memory is allocated.
 struct DirectionNetwork {
     let direction: Direction
     let configuration: EncoderConfiguration
@@ -12,22 +12,22 @@ struct DirectionNetwork {
     let encoder: any SequenceEncoder
     /// The encoder, if it carries a state from window to window.
     let state: (any StatefulEncoder)?
-    /// `nil` in a model that only encodes, or was made for that.
+    /// `nil` in a model that only encodes, or is used only for that.
     let output: (any OutputLayer)?
-    /// [rows, projection]: the input layer's output after its norm; the gradients above and below the encoder.
+    /// Output of the input layer after its norm; gradients above and below the encoder, [rows, projection].
     let features: MatrixSlot?
     let upperGradient, lowerGradient: MatrixSlot
-    /// What masked words have in place of their own; `nil` in a network that learns the next word.
+    /// The vector that replaces masked words; `nil` in a network that predicts the next word.
     let mask: MaskVector?
-    /// [predicted rows, projection]: the states of the words that are predicted, where these are not all, and their gradient.
+    /// States of the predicted words, unless these are all words, and their gradient, [predicted rows, projection].
     let predictedStates, predictedGradient: MatrixSlot?
-    /// The losses of a step, added up, and that of an evaluation.
+    /// Sum of the losses of a step, and the loss of an evaluation.
     let loss: ScalarSlot
-    /// The parameters of each part.
+    /// Parameters of each part.
     let inputRange, normRange, outputRange, maskRange: ParameterRange
 
     /// - Parameters:
-    ///   - capacity: the largest window it will see.
+    ///   - capacity: the largest window it will process.
     ///   - hasOutput: whether it will predict; encoding needs no output layer, which may be most of a model.
     init(
         _ direction: Direction, _ configuration: EncoderConfiguration, capacity: WindowCapacity, isTraining: Bool,
@@ -83,9 +83,9 @@ struct DirectionNetwork {
         self.plan = plan
     }
 
-    /// The bytes that weights and passes take, by part. Parameters are those of the weights, and of everything that training
-    /// keeps beside them.
-    /// - Parameter isFirst: whether layers that the directions have in common are this one's to count.
+    /// Returns the bytes of weights and passes, by part. Those of parameters include everything that training keeps beside the
+    /// weights.
+    /// - Parameter isFirst: whether to include layers that the directions share.
     func bill(training: (any Optimizer)?, isFirst: Bool) -> [(name: String, bytes: Int)] {
         plan.own.bill(training: training, names: 2, backend: backend)
             + (isFirst ? plan.shared.bill(training: training, names: 1, backend: backend) : [])
@@ -94,12 +94,12 @@ struct DirectionNetwork {
 }
 
 extension EncoderConfiguration {
-    /// The bytes that a model of this configuration takes, by direction and part; nothing is allocated.
+    /// Returns the bytes that a model of this configuration takes, by direction and part. Allocates nothing.
     /// - Parameters:
-    ///   - capacity: the largest window it will see.
-    ///   - training: how it will be trained; `nil` if it will not.
+    ///   - capacity: the largest window it will process.
+    ///   - training: the rule that will update the weights; `nil` if the model will not be trained.
     ///   - hasOutput: whether it will predict.
-    ///   - backend: where; some keep more than others.
+    ///   - backend: where it will run; some backends keep more than others.
     public func memoryBill(
         capacity: WindowCapacity, training: (any Optimizer)?, hasOutput: Bool = true, backend: any Backend = ProcessorBackend()
     ) -> [(name: String, bytes: Int)] {
@@ -108,8 +108,7 @@ extension EncoderConfiguration {
         }
     }
 
-    /// Trainable weights of some directions whose gradients are whole: those of sparse parameters are not counted. As a Double, for sums
-    /// of bytes.
+    /// Returns the number of trainable weights of some directions, without sparse parameters. A Double, for sums of bytes.
     public func denseWeights(of directions: Range<Int>) -> Double {
         let networks = networks(
             capacity: WindowCapacity(batch: 1, rows: 1), training: nil, hasOutput: true, backend: ProcessorBackend())
@@ -119,7 +118,7 @@ extension EncoderConfiguration {
         }
     }
 
-    /// Trainable weights of all directions.
+    /// Returns the number of trainable weights of all directions.
     public func parameterCount() -> Int {
         networks(
             capacity: WindowCapacity(batch: 1, rows: 1), training: nil, hasOutput: true, backend: ProcessorBackend()

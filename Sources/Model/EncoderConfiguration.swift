@@ -1,107 +1,119 @@
 public import Layers
 
-/// Everything that makes a network out of a file of weights, and what it must be used with. Stored with the model.
+/// Everything needed to build a network from a file of weights, and to find the files it must be used with. Stored in the model's
+/// file.
 public struct EncoderConfiguration: Codable, Sendable, Equatable {
     /// The network between input and output layer.
     public var encoder: EncoderShape
-    /// The directions that a language model has, and what the model learns to predict.
+    /// The directions of a language model.
     public var reading = Reading.both
+    /// The words that the model learns to predict.
     public var objective = Objective.nextWord
-    /// The share of the words of a window that a model of masked words predicts; the share of these that the mask vector stands in
-    /// for, and the share that some other word does. The rest stand as they are.
+    /// The share of words in a window that a masked-word model predicts. The others are never hidden.
     public var maskedShare = 0.15
+    /// The share of predicted words that the mask vector replaces.
     public var maskVectorShare = 0.8
+    /// The share of predicted words that another word replaces; the rest are not changed.
     public var randomWordShare = 0.1
-    /// The layers by which words come in and are predicted.
+    /// The input layer.
     public var input = InputKind.embeddings
+    /// The output layer.
     public var output = OutputKind.continuous
-    /// Width of the vectors that come in; 0 if none do.
+    /// Width of the input vectors; 0 if there are none.
     public var inputSize: Int
-    /// Width of the vectors that are predicted; 0 if none are.
+    /// Width of the predicted vectors; 0 if there are none.
     public var outputSize: Int
     /// The loss of the continuous output.
     public var loss = LossKind.cosine
-    /// The margin of the max-margin loss, in cosines: the target must be so much nearer than any other word.
+    /// The margin of the max-margin loss, in cosines, by which the target must be nearer than any other word.
     public var margin = 0.5
-    /// The two regularisations of the von Mises-Fisher loss. A penalty of 0 and a scale of 1 are none.
+    /// The penalty of the von Mises-Fisher loss; 0 disables it.
     public var normPenalty = 0.02
+    /// The scale of the dot product in the von Mises-Fisher loss; 1 disables it.
     public var dotScale = 0.1
-    /// The targets of the contrastive loss: their kind, whether they are whitened by frequency, and the share of them that is a
-    /// random vector of the word (Tokarchuk and Niculae 2024).
+    /// The kind of targets of the contrastive loss.
     public var targets = TargetKind.frozen
+    /// Whether targets are whitened, weighting words by frequency.
     public var whitensTargets = false
+    /// The share of a target that is a random vector of the word (Tokarchuk and Niculae 2024).
     public var randomShare = 0.0
     /// The source of negatives beyond those of the window.
     public var negativeSource = NegativeSource.unigram
-    /// True if predictions have a norm that is learned, one for all.
+    /// Whether the norm of predictions is learned, one for all.
     public var learnsScale = false
-    /// The number of sentences of the training text, and the mean count there of a word that the table lacks: they give the words
-    /// that no table counts a unigram frequency. 0 in a model that predicts no vectors.
+    /// Number of sentences of the training text. With `otherCount` it gives the unigram frequencies of words that no table counts;
+    /// 0 in a model that predicts no vectors.
     public var sentenceCount = 0
+    /// Mean count in the training text of a word that the table lacks.
     public var otherCount = 0.0
-    /// Classes of a softmax, units of a trainable table, or words of trained targets: words and marks.
+    /// Number of classes of a softmax, units of a trained table, or words of trained targets, including marks.
     public var vocabularySize = 0
-    /// Classes that the sampled softmax draws for a pass, or words that a target of the contrastive loss is told from, at most.
+    /// Number of classes drawn for a sampled softmax, or maximum number of words that a contrastive target is compared with.
     public var negatives = 8192
-    /// The most negatives of the contrastive loss, unless told otherwise; fewer where there are not as many words. A thousand come
-    /// within a few percent of the exact sum; beside a small encoder half as many cost half, and lose 1% (docs/language-model.md).
+    /// Default maximum of contrastive negatives; fewer if there are not as many words. A thousand come within a few percent of the
+    /// exact sum; for a small encoder half as many cost half as much, and lose 1% (docs/language-model.md).
     public var usualNegatives: Int { encoder.width > 128 ? 1024 : 512 }
-    /// The first class of each cluster of the adaptive softmax.
+    /// First class of each cluster of the adaptive softmax.
     public var cutoffs: [Int] = []
-    /// The input layer of characters: numbers of a character's vector, filters as width and count, the function that they go
-    /// through, and highway layers.
+    /// Size of a character's vector in the character input.
     public var characterSize = 16
+    /// Filters of the character input, as width and count.
     public var filters = zip([1, 2, 3, 4, 5, 6, 7], [32, 32, 64, 128, 256, 512, 1024]).map { [$0, $1] }
+    /// Activation of the filters.
     public var activation = CharacterConvolution.Activation.relu
+    /// Number of highway layers of the character input.
     public var highways = 2
-    /// The most characters of a word that are read, its two marks counted.
+    /// Maximum number of characters read of a word, including its two marks.
     public var longestWord = 50
-    /// The names of the marks between sentences, the beginning's and the end's, as characters read them.
+    /// Names of the marks between sentences, start and end, as the character input reads them.
     public var markNames = Array(Mark.names[..<2])
-    /// True if the directions have their input and output layers in common, as in ELMo. The mean of their losses is then
-    /// minimised, and their gradients are clipped together.
+    /// Whether the directions share input and output layers, as in ELMo. The mean of their losses is then minimised, and their
+    /// gradients are clipped together.
     public var sharesLayers = false
-    /// True if the output layer uses the table of the input layer (Press and Wolf 2017).
+    /// Whether the output layer uses the table of the input layer (Press and Wolf 2017).
     public var isTied = false
-    /// The digest of the vocabulary; empty without one.
+    /// Digest of the vocabulary; empty without one.
     public var vocabularyDigest = ""
-    /// True if the table's mean is taken from the unit vectors, in inputs and targets.
+    /// Whether the table's mean is subtracted from the unit vectors, in inputs and targets.
     public var centred = true
-    /// The way the training text was made into tokens, so that `encode` can do the same.
+    /// Tokenisation of the training text, recorded so that `encode` can do the same.
     public var tokenizer = ""
-    /// The digest of the table the model was trained with; empty if it is not known.
+    /// Digest of the table that the model was trained with; empty if unknown.
     public var tableDigest = ""
 
-    /// The classes of the marks in every vocabulary; its words follow.
+    /// Classes of the marks, which precede the words in every vocabulary.
     public enum Mark {
+        /// Start and end of a sentence, and unknown words.
         public static let begin: Int32 = 0, end: Int32 = 1, unknown: Int32 = 2
+        /// Names of the marks, in the order of their classes.
         public static let names = ["<s>", "</s>", "<unk>"]
     }
 
-    /// - Parameter vectorSize: of the embedding table: width of both input and prediction.
+    /// Creates a configuration with default options.
+    /// - `vectorSize`: width of the embedding table, and so of input and prediction.
     public init(_ encoder: EncoderShape, vectorSize: Int) {
         self.encoder = encoder
         inputSize = vectorSize
         outputSize = vectorSize
     }
 
-    /// LSTM layers of so many cells, projected.
+    /// Creates a configuration with projected LSTM layers.
     public init(vectorSize: Int, cell: Int, projection: Int) {
         self.init(.lstm(shape: LSTMShape(cell: cell, projection: projection)), vectorSize: vectorSize)
     }
 
-    /// The directions the model has, in the order of their outputs.
+    /// Directions of the model, in the order of their outputs.
     public var directions: [Direction] { objective == .masked ? [.bidirectional] : reading.directions }
-    /// True if what is predicted may follow from the words before it alone, in the direction of reading.
+    /// True if predictions may depend only on preceding words, in the direction of reading.
     public var isCausal: Bool { objective == .nextWord }
     /// Width of a layer's output in one direction.
     public var width: Int { encoder.family.width(isCausal: isCausal) }
-    /// Rows of the output layer in a window of so many positions: all, or the words that are masked, at most.
+    /// Returns the number of rows of the output layer in a window of `positions`: all, or at most the number of masked words.
     public func predictedRows(of positions: Int) -> Int {
         isCausal ? positions : Int((maskedShare * Double(positions)).rounded(.up))
     }
 
-    /// The options of LSTM layers, of a configuration that has them.
+    /// Options of the LSTM layers, in a configuration that has them.
     public var lstm: LSTMShape {
         get {
             guard let shape = encoder.family as? LSTMShape else { preconditionFailure("the encoder is no LSTM") }
@@ -110,7 +122,7 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
         set { encoder = .lstm(shape: newValue) }
     }
 
-    /// The presets' names and encoders.
+    /// Names and encoders of the presets.
     public static let presets: [(name: String, shape: EncoderShape)] = [
         ("elmo-c", .lstm(shape: reference)), ("elmo", .lstm(shape: reference)), ("elmo-a", .lstm(shape: reference)),
         ("elmo-sub", .lstm(shape: reference)), ("elmo-c-wide", .lstm(shape: reference.twiceAsWide)),
@@ -125,10 +137,10 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     /// The encoder of Li et al. 2019.
     private static let reference = LSTMShape(cell: 4096, projection: 512)
 
-    /// The configuration of a preset, `nil` if there is none of this name. `elmo-c` is the reference of Li et al. 2019,
-    /// which has vectors of 300; `elmo` is Peters et al. 2018, and `elmo-a` and `elmo-sub` are what the former compare
-    /// with; `transformer-base` and `transformer-large` are those of Vaswani et al. 2017, and `gpt` that of Radford et al. 2018. The
-    /// vocabulary is still to be set.
+    /// Creates the configuration of a preset; `nil` if there is none of this name. `elmo-c` is the model of Li et al. 2019, with
+    /// vectors of 300; `elmo` is that of Peters et al. 2018, and `elmo-a` and `elmo-sub` are the models that Li et al. compare
+    /// with; `transformer-base` and `transformer-large` are those of Vaswani et al. 2017, and `gpt` that of Radford et al. 2018.
+    /// The vocabulary must be set afterwards.
     public init?(preset name: String, vectorSize: Int) {
         guard let preset = Self.presets.first(where: { $0.name == name }) else { return nil }
         self.init(preset.shape, vectorSize: vectorSize)
@@ -151,10 +163,10 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
         }
     }
 
-    /// The complaint about values that make no network, for a message; `nil` if they make one.
+    /// The complaint about values that do not form a network, for a message; `nil` if they are valid.
     public var complaint: String? {
         if let complaint = encoder.family.complaint { return complaint }
-        // Also those that the kind of input or output has no use for: sizes are multiplied.
+        // Includes sizes that this kind of input or output does not use, because sizes are multiplied.
         for (name, size) in [("inputSize", inputSize), ("outputSize", outputSize)] where size < 0 || size > 1 << 20 {
             return "\(name) is \(size), and must be from 0 to \(1 << 20)"
         }
@@ -169,24 +181,25 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
         return nil
     }
 
-    /// About how many weights of a direction a word meets in training.
+    /// Approximate number of weights of a direction that take part in training on one word.
     public var weightsOfWord: Double { encoderWeights + inputWeightsOfWord + predictedShare * outputWeightsOfWord }
 
-    /// About how many weights of a direction a word meets when it is scored: all of the output layer's, if it has classes.
+    /// Approximate number of weights of a direction that take part in scoring one word: all of the output layer's if it has
+    /// classes.
     public var weightsOfScoredWord: Double {
         encoderWeights + inputWeightsOfWord + predictedShare * (isContrastive ? outputWeightsOfWord : outputWeights)
     }
 
     private var encoderWeights: Double { encoder.family.weights(isCausal: isCausal) }
-    /// The share of the words that go through the output layer.
+    /// Share of words that go through the output layer.
     private var predictedShare: Double { isCausal ? 1 : maskedShare }
 
-    /// The shares of masked words in words.
+    /// Describes the shares of masked words.
     var maskingDescription: String {
         "masked words \(maskedShare) of all, mask vector for \(maskVectorShare), another word for \(randomWordShare) of them"
     }
 
-    /// The complaint about shares of masked words; `nil` if there is none.
+    /// The complaint about the shares of masked words; `nil` if they are valid.
     private var maskingComplaint: String? {
         if !(maskedShare > 0 && maskedShare <= 1) {
             return "maskedShare is \(maskedShare), and must be above 0 and at most 1; see --masked-share"
@@ -206,8 +219,8 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
         return sharesLayers ? "a model of masked words has one network, and no directions that could share layers" : nil
     }
 
-    /// About how many bytes training takes: weights with gradients, which sparse ones hardly have, and the optimiser's
-    /// moments, the activations of a window, and a layer's weights packed. A Double, because absurd sizes must not overflow.
+    /// Returns the approximate bytes that training takes: weights with gradients (sparse ones have hardly any), the optimiser's
+    /// moments, the activations of a window, and one layer's packed weights. A Double, because absurd sizes must not overflow.
     public func trainingBytes(batch: Int, window: Int, moments: Int = 2) -> Double {
         let (cell, width) = (Double(encoder.cell), Double(width))
         let kept = Double(1 + moments)
@@ -223,9 +236,9 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
 }
 
 extension EncoderConfiguration {
-    /// In which fields this configuration differs from another, for a message: `cell 512, not 1024; table …`.
+    /// Returns the fields in which this configuration differs from another, for a message: `cell 512, not 1024; table …`.
     public func difference(from other: EncoderConfiguration) -> String {
-        // Options of different encoders have nothing to do with each other.
+        // Options of different encoders are not comparable.
         let families = encoder.name == other.encoder.name ? (Self.fields(encoder.family), Self.fields(other.encoder.family)) : ([], [])
         return zip(families.0 + Self.fields(self), families.1 + Self.fields(other))
             .filter { $0.text != $1.text }
@@ -233,7 +246,7 @@ extension EncoderConfiguration {
             .joined(separator: "; ")
     }
 
-    /// All fields by the names that users know, and of the encoder its name.
+    /// Returns all fields by the names that users know, and the name of the encoder.
     private static func fields(_ value: Any) -> [(name: String, text: String)] {
         Mirror(reflecting: value).children.map { child in
             if let encoder = child.value as? EncoderShape { return ("encoder", encoder.name) }
@@ -250,7 +263,7 @@ extension EncoderConfiguration {
         }
     }
 
-    /// The names by which users know fields, where these have others.
+    /// Names by which users know fields, where these differ.
     private static let names = [
         "inputSize": "vectors of", "outputSize": "targets of", "tableDigest": "table", "tokenizer": "tokens",
         "layerNorm": "layer norm", "feedForward": "feed-forward", "dropoutKind": "dropout kind", "window": "convolution of", "outputGate": "output gate",

@@ -1,16 +1,21 @@
 public import Kernels
 public import Layers
 
-/// The sequence encoders there are, each with its own options. A new one is a layer, a file with its shape, and a case here:
-/// docs/architecture.md has the steps.
+/// The available sequence encoders, each with its options. To add one, write a layer, a file with its shape, and a case here;
+/// docs/architecture.md lists the steps.
 public enum EncoderShape: Codable, Sendable, Equatable {
+    /// Projected LSTM layers.
     case lstm(shape: LSTMShape)
+    /// Layers of gated recurrent units.
     case gru(shape: GRUShape)
+    /// Quasi-recurrent layers.
     case qrnn(shape: QRNNShape)
+    /// Layers of simple recurrent units.
     case sru(shape: SRUShape)
+    /// A Transformer.
     case transformer(shape: TransformerShape)
 
-    /// The name of each encoder for users, and the shape that it begins with.
+    /// The name of each encoder for users, and its default shape.
     public static let kinds: [(name: String, shape: EncoderShape)] = [
         ("lstm", .lstm(shape: LSTMShape(cell: 0, projection: nil))),
         ("gru", .gru(shape: GRUShape(cell: 0))),
@@ -19,6 +24,7 @@ public enum EncoderShape: Codable, Sendable, Equatable {
         ("transformer", .transformer(shape: .asWide(as: 0))),
     ]
 
+    /// The options, as a value of their family.
     public var family: any EncoderFamily {
         get {
             switch self {
@@ -41,63 +47,72 @@ public enum EncoderShape: Codable, Sendable, Equatable {
         }
     }
 
+    /// Name of the encoder for users.
     public var name: String { Self.kinds.first { type(of: $0.shape.family) == type(of: family) }?.name ?? "" }
-    /// Width of a layer's output in one direction, and of the input layer's. See `EncoderFamily.width(isCausal:)`.
+    /// Width of the input layer's output, and of each layer's output in one direction. See `EncoderFamily.width(isCausal:)`.
     public var width: Int { family.width }
-    /// Units of a layer before they are projected to that width, if they are.
+    /// Number of units in a layer before any projection.
     public var cell: Int { family.cell }
 }
 
-/// The options of a family of sequence encoders, with all that follows from them. Encoder and input layer are equally wide.
+/// The options of a family of sequence encoders, and everything that follows from them. The encoder is as wide as the input layer.
 public protocol EncoderFamily: Codable, Sendable, Equatable {
+    /// Width of each layer's output.
     var width: Int { get }
+    /// Number of units in a layer before any projection.
     var cell: Int { get }
+    /// Number of layers.
     var layers: Int { get }
     /// True if the output of the input layer is normalised, too.
     var layerNorm: Bool { get }
 
-    /// Takes over the size of another encoder: its cells and the width of its output.
+    /// Takes over the number of cells and the width of another encoder.
     mutating func takeSize(cell: Int, width: Int)
-    /// The words of a text that are usually trained together; `nil`: as many as a recurrent encoder's.
+    /// Default number of words of a text trained together; `nil` means that of recurrent encoders.
     var usualWindow: Int? { get }
-    /// The steps of a sequence at most; `nil`: any number.
+    /// Maximum number of steps of a sequence; `nil` if there is none.
     var longestSequence: Int? { get }
-    /// True if a text may go on in a later pass.
+    /// True if a text may continue in a later pass.
     var carriesState: Bool { get }
-    /// Bytes of a device's memory for attention's weights at a time, about.
+    /// Returns the approximate bytes of device memory for attention weights at one time.
     func attentionBytes(batch: Int, window: Int) -> Int
-    /// Multiplications and additions of a training step that are those of no weight, for each word of a window: attention's.
+    /// Returns the multiplications and additions of a training step that belong to no weight, for each word of a window: those of
+    /// attention.
     func attentionOperations(window: Int, isCausal: Bool) -> Double
-    /// True if its layers can be made for an objective that sees both sides of a word.
+    /// True if its layers can serve an objective that sees both sides of a word.
     var seesBothSides: Bool { get }
-    /// Says how many words will be trained together.
+    /// Sets the number of words that will be trained together.
     mutating func prepare(forWindow window: Int)
-    /// The complaint about windows of so many words to train on; `nil` if they are right.
+    /// Returns what is wrong with training on windows of this many words; `nil` if they are valid.
     func complaint(aboutWindow window: Int) -> String?
 
-    /// Takes over what the user asked for; returns the option that this family does not have, if there is one.
+    /// Applies the options that the user gave. Returns an option that this family does not have, if there is one.
     mutating func apply(_ options: EncoderOverrides) -> String?
-    /// The complaint about values that make no encoder; `nil` if they make one.
+    /// The complaint about values that do not form an encoder; `nil` if they are valid.
     var complaint: String? { get }
-    /// The number of weights in the matrices, and about how many numbers each position of a window takes. Both are Doubles, because
-    /// absurd sizes must not overflow.
+    /// Number of weights in the matrices. A Double, because absurd sizes must not overflow.
     var weights: Double { get }
+    /// Approximate number of values kept for each position of a window. A Double, because absurd sizes must not overflow.
     var activations: Double { get }
-    /// The same of a network that sees the whole window: where each layer has a half for either way to read, it is twice as wide.
+    /// Returns the width in a network that sees only preceding words, or the whole window. In the latter, each layer has a half for
+    /// each direction of reading, and is twice as wide.
     func width(isCausal: Bool) -> Int
+    /// Returns the number of weights in the matrices of either kind of network.
     func weights(isCausal: Bool) -> Double
+    /// Returns the approximate number of values kept for each position, in either kind of network.
     func activations(isCausal: Bool) -> Double
-    /// Sizes and options as text: two lines; and what reports compare beside sizes.
+    /// Sizes and options as two lines of text.
     var description: String { get }
+    /// Settings that reports compare in addition to sizes.
     var settings: [String: String] { get }
 
-    /// The network that stands between the input layer's output and the output layer, all of them `width(isCausal:)` wide.
-    /// - Parameter isCausal: true if an output may follow from the words up to its own and from no later ones.
+    /// Declares the network between the input layer's output and the output layer, all of them `width(isCausal:)` wide.
+    /// - `isCausal`: true if an output may depend only on its own and preceding words.
     func make(_ name: String, isCausal: Bool, in plan: inout Plan) -> any SequenceEncoder
 }
 
 extension EncoderFamily {
-    // What holds of recurrent encoders.
+    // Defaults, which hold for recurrent encoders.
     public var usualWindow: Int? { nil }
     public var longestSequence: Int? { nil }
     public var carriesState: Bool { true }
@@ -111,22 +126,32 @@ extension EncoderFamily {
     public func activations(isCausal: Bool) -> Double { activations }
 }
 
-/// Options of an encoder that were asked for instead of a preset's.
+/// Options of an encoder that were requested instead of a preset's; `nil` keeps the preset's.
 public struct EncoderOverrides: Sendable {
+    /// Number of cells, width of the projection, and number of layers.
     public var cell, projection, layers: Int?
-    /// Of a Transformer.
+    /// For a Transformer: number of heads, width of feed-forward layers, and maximum length of a sequence.
     public var heads, feedForward, longest: Int?
+    /// Activation of a Transformer's feed-forward layers.
     public var activation: HiddenFunction?
+    /// Kind of a Transformer's positions.
     public var positions: TransformerShape.PositionKind?
+    /// Rate of dropout.
     public var dropout: Float?
+    /// The places of dropout in LSTM layers.
     public var dropoutKind: DropoutKind?
+    /// Whether there are layer norms and residual connections.
     public var layerNorm, residual: Bool?
-    /// Words that a convolution sees.
+    /// Number of words that a convolution sees.
     public var convolution: Int?
+    /// Rate of zoneout.
     public var zoneout: Float?
+    /// Whether there are output gates.
     public var outputGate: Bool?
+    /// Initial bias of the reset gate.
     public var highwayBias: Float?
 
+    /// Creates overrides that change nothing.
     public init() {}
 
     /// Options that not all families have.
@@ -138,7 +163,7 @@ public struct EncoderOverrides: Sendable {
         static let recurrent: [Special] = [.cell, .residual]
     }
 
-    /// The first special option that was asked for and is not `known`, as users write it.
+    /// Returns the first special option that was requested and is not in `known`, as users write it.
     func option(otherThan known: [Special]) -> String? {
         for special in Special.allCases where !known.contains(special) {
             switch special {
@@ -161,20 +186,20 @@ public struct EncoderOverrides: Sendable {
     }
 }
 
-/// The units that dropout drops.
+/// The places where dropout applies.
 public enum DropoutKind: String, Codable, Sendable, CaseIterable {
-    /// Units of a layer's output, which its next step sees too, by one draw for all steps of a window (the ELMo-C authors' code).
+    /// To a layer's output, which its next step reads, too, with one draw for all steps of a window (the ELMo-C authors' code).
     case recurrent
-    /// Units of what goes into each layer and out of the last, by a draw for each step (ELMo).
+    /// To the input of each layer and the output of the last, with a draw for each step (ELMo).
     case nonRecurrent = "non-recurrent"
 }
 
-/// The complaint that a size is out of range, of the first that is.
+/// Returns what is wrong with the first size that is out of range; `nil` if none is.
 func sizeComplaint(_ sizes: [(name: String, size: Int)]) -> String? {
     sizes.first { $0.size < 1 || $0.size > 1 << 20 }.map { "\($0.name) is \($0.size), and must be from 1 to \(1 << 20)" }
 }
 
-/// The complaint that a share of units to drop is none.
+/// Returns what is wrong with a dropout rate; `nil` if it is valid.
 func dropoutComplaint(_ dropout: Float) -> String? {
     dropout >= 0 && dropout < 1 ? nil : "dropout is \(dropout), and must be at least 0 and below 1"
 }

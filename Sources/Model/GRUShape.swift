@@ -1,17 +1,19 @@
 public import Layers
 
-/// Layers of gated recurrent units; see `GRU`. They have no projection: layers are as wide as they have cells.
+/// Layers of gated recurrent units; see `GRU`. There is no projection: layers are as wide as they have cells.
 public struct GRUShape: EncoderFamily {
-    /// Cells of a layer and direction.
+    /// Number of cells of a layer and direction.
     public var cell: Int
+    /// Number of layers.
     public var layers = 2
-    /// True if layers from the second on add their input to their output.
+    /// Whether layers from the second on add their input to their output.
     public var residual = true
-    /// True if the output of the input layer is normalised.
+    /// Whether the output of the input layer is normalised.
     public var layerNorm = true
-    /// Dropout in training, of what goes into each layer and out of the last.
+    /// Dropout rate of the input of each layer and the output of the last.
     public var dropout: Float = 0.1
 
+    /// Creates two layers with default options.
     public init(cell: Int) { self.cell = cell }
 
     public var width: Int { cell }
@@ -35,7 +37,7 @@ public struct GRUShape: EncoderFamily {
     public var weights: Double { Double(layers) * 6 * Double(cell) * Double(cell) }
     public var activations: Double { Double(layers) * 9 * Double(cell) }
     public func width(isCausal: Bool) -> Int { isCausal ? cell : 2 * cell }
-    /// Each of two halves reads the outputs of both.
+    /// Each of the two halves reads the outputs of both.
     public func weights(isCausal: Bool) -> Double {
         isCausal ? weights : 2 * (weights + Double(layers) * 3 * Double(cell) * Double(cell))
     }

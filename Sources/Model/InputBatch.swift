@@ -1,40 +1,39 @@
 public import Kernels
 public import Layers
 
-/// The words of a text by number, with what a network's input layer may ask of each.
+/// The numbered words of a text, with everything that an input layer may need of each.
 public protocol NumberedWords {
     /// Writes the vectors of words to `matrix`, [words, inputSize]. Throws `ToolError` if they cannot be read.
     func gather(_ words: [UInt32], into matrix: Matrix) throws
-    /// The number of a word in the input layer's table.
+    /// Returns the number of a word in the input layer's table.
     func classNumber(_ word: UInt32) -> Int32
-    /// Calls `body` with a word letter by letter, or with the mark that it is.
+    /// Calls `body` with the spelling of a word, or with the mark that it is.
     func spell(_ word: UInt32, _ body: (SpellingBatch.Word) -> Int32) -> Int32
 }
 
 extension NumberedWords {
-    /// The number of the word itself, for texts whose words are numbered as the table is.
+    /// Returns the word's own number, for texts whose words are numbered like the table.
     public func classNumber(_ word: UInt32) -> Int32 { Int32(word) }
 }
 
-/// The words of a window in the form that a network's input layer reads. Planned once: `fill` allocates nothing.
+/// The words of a window in the form that an input layer reads. Memory is planned once: `fill` allocates nothing.
 ///
-/// It stands beside the kinds of input layer because training, for each window, and encoding, for words that it has not met
-/// before, both fill it.
+/// It belongs to the kinds of input layer because both training, for each window, and encoding, for words not met before, fill it.
 public final class InputBatch {
     private let configuration: EncoderConfiguration
-    /// The memory of `.embeddings`, [rows, inputSize], and that of `.subwords`, [rows].
+    /// Memory for `.embeddings`, [rows, inputSize], and for `.subwords`, [rows].
     private let vectors: WindowVectors
     private let numberMemory: FloatBuffer
     private let numbers: Numbers
-    /// The memory of `.characters`.
+    /// Memory for `.characters`.
     private let spellings: SpellingBatch?
-    /// The distinct words in `spellings`, and for each word of the text the place among them, if that is where the word stands.
+    /// The distinct words in `spellings`, and for each word of the text its index among them, valid if that entry is the word.
     private var distinct: [UInt32] = [], places: [Int32] = []
 
-    /// - Parameters:
-    ///   - rows: the greatest number of rows.
-    ///   - words: the number of words of the text.
-    ///   - resident: the vectors of all words, if a device has them.
+    /// Allocates the batch.
+    /// - `rows`: maximum number of rows.
+    /// - `words`: number of words of the text.
+    /// - `resident`: the vectors of all words, if a device holds them.
     public init(
         _ configuration: EncoderConfiguration, rows: Int, words: Int, backend: any Backend, resident: (any ResidentVectors)? = nil
     ) {
@@ -50,7 +49,7 @@ public final class InputBatch {
         }
     }
 
-    /// Takes the word of each row, in place of those it held, which no operation may still be reading. Throws what `text` throws.
+    /// Fills in the word of each row. No operation may still be reading the previous words. Throws what `text` throws.
     public func fill(_ words: [UInt32], of text: some NumberedWords) throws {
         switch configuration.input {
         case .embeddings:
@@ -76,7 +75,7 @@ public final class InputBatch {
         }
     }
 
-    /// The words that were filled in last, as many rows as that were.
+    /// Returns the words filled in last, in as many rows.
     public func words(rows: Int) -> InputWords {
         switch configuration.input {
         case .embeddings: .vectors(vectors.matrix(rows: rows))
@@ -85,6 +84,7 @@ public final class InputBatch {
         }
     }
 
+    /// Size in bytes.
     public var bytes: Int {
         vectors.bytes + numberMemory.bytes + (spellings?.bytes ?? 0) + 4 * (places.count + (spellings?.capacity ?? 0))
     }

@@ -1,17 +1,17 @@
 internal import Layers
 
-/// The input layers there are. A new one is a file in Layers and a line in each switch here.
+/// The available input layers. To add one, write a file in Layers and a line in each switch here.
 public enum InputKind: String, Codable, Sendable, CaseIterable {
-    /// Frozen vectors of an embedding table, through a linear layer.
+    /// Frozen vectors of an embedding table and a linear layer.
     case embeddings
-    /// ELMo's characters: convolutions, highway layers, a projection.
+    /// ELMo's characters: convolutions, highway layers and a projection.
     case characters
-    /// A trainable vector for each unit of the vocabulary.
+    /// A trained vector for each unit of the vocabulary.
     case subwords
 }
 
 extension EncoderConfiguration {
-    /// The layer from words to the encoder's input, `width` wide.
+    /// Declares the layer from words to the encoder's input, `width` wide.
     func makeInput(_ name: String, in plan: inout Plan) -> any InputLayer {
         switch input {
         case .embeddings: EmbeddingInput(name, inputs: inputSize, outputs: width, in: &plan)
@@ -20,7 +20,7 @@ extension EncoderConfiguration {
         }
     }
 
-    /// bilm-tf's alphabet: bytes, four marks, and padding.
+    /// Alphabet of bilm-tf: bytes, four marks, and padding.
     public static let alphabet = (
         size: 261, sentenceBegin: UInt16(256), sentenceEnd: UInt16(257), wordBegin: UInt16(258), wordEnd: UInt16(259)
     )
@@ -32,13 +32,13 @@ extension EncoderConfiguration {
             longest: longestWord)
     }
 
-    /// The sizes of characters in words.
+    /// Describes the sizes of the character input.
     var characterDescription: String {
         "\(characterSize), filters \(filters.map { "\($0[0]):\($0[1])" }.joined(separator: ",")) \(activation.rawValue), "
             + "highways \(highways), words of \(longestWord)"
     }
 
-    /// The complaint about values that make no input layer; `nil` if they make one.
+    /// The complaint about values that do not form an input layer; `nil` if they are valid.
     var inputComplaint: String? {
         switch input {
         case .embeddings:
@@ -60,7 +60,7 @@ extension EncoderConfiguration {
         return nil
     }
 
-    /// About how many weights.
+    /// Approximate number of weights.
     var inputWeights: Double {
         let width = Double(self.width)
         switch input {
@@ -70,13 +70,14 @@ extension EncoderConfiguration {
         }
     }
 
-    /// Features of a word that is read by characters, and the weights that make them.
+    /// Number of features of a word read by characters.
     private var features: Double { filters.reduce(0.0) { $0 + Double($1[1]) } }
     private var filterWeights: Double { filters.reduce(0.0) { $0 + Double($1[0] * $1[1]) } * Double(characterSize) }
     private var highwayWeights: Double { 2 * Double(highways) * features * features }
 
-    /// About how many of them a word meets in training: characters are read once for each distinct word, of which there are
-    /// two for five words of a window, with a filter at each of some eight places; a row of a table costs nothing.
+    /// Approximate number of weights that take part in training on one word. Characters are read once for each distinct word, of
+    /// which there are about two for five words of a window, with a filter at each of about eight places; a row of a table costs
+    /// nothing.
     var inputWeightsOfWord: Double {
         switch input {
         case .embeddings: inputWeights
@@ -85,7 +86,7 @@ extension EncoderConfiguration {
         }
     }
 
-    /// About how many numbers the layer keeps for each position of a window.
+    /// Approximate number of values that the layer keeps for each position of a window.
     var inputActivations: Double {
         guard input == .characters else { return 0 }
         let letters = Double(longestWord + (filters.map { $0[0] }.max() ?? 0))

@@ -2,22 +2,26 @@ public import Layers
 
 /// Projected LSTM layers, as in ELMo; see `LSTMStack`.
 public struct LSTMShape: EncoderFamily {
-    /// Cells of a layer and direction.
+    /// Number of cells of a layer and direction.
     public var cell: Int
-    /// Width of a layer's output in one direction; `nil`: the cells' outputs as they are.
+    /// Width of a layer's output in one direction; `nil` means the cells' outputs without projection.
     public var projection: Int?
+    /// Number of layers.
     public var layers = 2
-    /// True if layers from the second on add their input to their output.
+    /// Whether layers from the second on add their input to their output.
     public var residual = true
-    /// True if the output of the input layer and the projected states are normalised.
+    /// Whether the output of the input layer and the projected states are normalised.
     public var layerNorm = true
-    /// Bounds of the cells and of the projected states; `nil` for none.
+    /// Bound of the cells; `nil` means none.
     public var cellClip: Float? = 3
+    /// Bound of the projected states; `nil` means none.
     public var projectionClip: Float? = 3
-    /// Dropout in training, and what of.
+    /// Rate of dropout.
     public var dropout: Float = 0.1
+    /// The places where dropout applies.
     public var dropoutKind = DropoutKind.recurrent
 
+    /// Creates two layers with default options.
     public init(cell: Int, projection: Int?) {
         self.cell = cell
         self.projection = projection
@@ -25,7 +29,7 @@ public struct LSTMShape: EncoderFamily {
 
     public var width: Int { projection ?? cell }
 
-    /// Layers of twice as many cells and twice the width.
+    /// These layers with twice as many cells and twice the width.
     public var twiceAsWide: LSTMShape {
         var shape = self
         shape.cell *= 2
@@ -33,7 +37,7 @@ public struct LSTMShape: EncoderFamily {
         return shape
     }
 
-    /// Returns these layers and so many more of them above.
+    /// Returns these layers with `count` more on top.
     public func deeper(by count: Int) -> LSTMShape {
         var shape = self
         shape.layers += count
@@ -73,7 +77,7 @@ public struct LSTMShape: EncoderFamily {
 
     public var activations: Double { Double(layers) * (5 * Double(cell) + 4 * Double(width)) }
     public func width(isCausal: Bool) -> Int { isCausal ? width : 2 * width }
-    /// Each of two halves reads the outputs of both.
+    /// Each of the two halves reads the outputs of both.
     public func weights(isCausal: Bool) -> Double {
         isCausal ? weights : 2 * (weights + Double(layers) * 4 * Double(cell) * Double(width))
     }

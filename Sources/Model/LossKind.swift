@@ -1,7 +1,7 @@
 internal import Kernels
 internal import Layers
 
-/// The losses of the continuous output there are. A new one is a file in Layers and a line in each switch here.
+/// The available losses of the continuous output. To add one, write a file in Layers and a line in each switch here.
 public enum LossKind: String, Codable, Sendable, CaseIterable {
     /// 1 - cosine, as in ELMo-C.
     case cosine
@@ -16,7 +16,7 @@ public enum LossKind: String, Codable, Sendable, CaseIterable {
 }
 
 extension EncoderConfiguration {
-    /// The continuous output with its loss, from `width` numbers, for windows of `rows` positions.
+    /// Declares the continuous output with its loss, from `width` numbers, for windows of `rows` positions.
     func makeContinuousOutput(_ name: String, rows: Int, in plan: inout Plan) -> any VectorOutput {
         func output(_ loss: any EmbeddingLoss) -> ContinuousOutput {
             ContinuousOutput(name, inputs: width, outputs: outputSize, loss: loss, rows: rows, in: &plan)
@@ -37,7 +37,7 @@ extension EncoderConfiguration {
     /// True if the loss makes the continuous output a language model, which gives every word a probability.
     public var isContrastive: Bool { output == .continuous && loss == .contrastive }
 
-    /// The loss and its parameters in words.
+    /// Describes the loss and its parameters.
     var lossDescription: String {
         switch loss {
         case .cosine, .squaredDistance: loss.rawValue
@@ -49,17 +49,17 @@ extension EncoderConfiguration {
         }
     }
 
-    /// The targets of the contrastive loss in words.
+    /// Describes the targets of the contrastive loss.
     private var targetDescription: String {
         targets.rawValue + (whitensTargets ? ", whitened" : "") + (randomShare > 0 ? ", \(randomShare) random" : "")
     }
 
-    /// The complaint about parameters that make no loss; `nil` if they make one.
+    /// The complaint about parameters that do not form a loss; `nil` if they are valid.
     var lossComplaint: String? {
-        // Cosines differ by 2 at most.
+        // Cosines differ by at most 2.
         if !(margin > 0 && margin <= 2) { return "margin is \(margin), and must be above 0 and at most 2" }
         if !(dotScale > 0 && dotScale <= 1) { return "dotScale is \(dotScale), and must be above 0 and at most 1" }
-        // With a greater penalty the best prediction of all is the zero vector.
+        // With a greater penalty, the best prediction would be the zero vector.
         if !(normPenalty >= 0 && normPenalty < dotScale) {
             return "normPenalty is \(normPenalty), and must be at least 0 and below dotScale, \(dotScale)"
         }
@@ -67,7 +67,7 @@ extension EncoderConfiguration {
         if !(otherCount >= 0 && otherCount < 1e15) { return "otherCount is \(otherCount), and must be at least 0 and below 1e15" }
         if !(0..<1 << 56).contains(sentenceCount) { return "sentenceCount is \(sentenceCount), and must be from 0 to \(1 << 56)" }
         guard isContrastive else { return nil }
-        // With one, the target itself would be all there is.
+        // A single one would be the target itself.
         if negatives < 2 || negatives > 1 << 20 { return "negatives is \(negatives), and must be from 2 to \(1 << 20); see --negatives" }
         if targets == .trained && !(1...1 << 28).contains(vocabularySize) {
             return "vocabularySize is \(vocabularySize), and must be from 1 to \(1 << 28)"

@@ -5,22 +5,21 @@ public import Parallel
 public import Shards
 import Synchronization
 
-/// Models on disk: a safetensors file, the weights under their paths, the configuration as JSON in its metadata.
+/// Models on disk: a safetensors file with the weights under their paths, and the configuration as JSON in its metadata.
 public enum ModelFile {
-    /// The metadata's key for the configuration.
+    /// Metadata key of the configuration.
     static let key = "contour"
-    /// The metadata's key for the digest: XXH64 of the metadata's other texts and of all tensors, both in the order of
-    /// their names, because safetensors itself has no checksum.
+    /// Metadata key of the digest: XXH64 of the other texts of the metadata and of all tensors, both sorted by name. safetensors
+    /// itself has no checksum.
     static let digestKey = "contour-digest"
-    /// The metadata's key for the units of words, with spaces between them.
+    /// Metadata key of the units of words, separated by spaces.
     static let unitsKey = "contour-units"
-    /// The prefix of tensors that only a training run needs. A checkpoint is a model with more tensors.
+    /// Prefix of tensors that only a training run needs. A checkpoint is a model with additional tensors.
     public static let trainingPrefix = "training."
 
-    /// Writes all weights of `encoder`; `output` is still to be committed. Throws `ToolError` with status `ioError`.
-    /// - Parameters:
-    ///   - metadata: further strings to keep with the model.
-    ///   - further: tensors of a training run, their names with `trainingPrefix`.
+    /// Writes all weights of `encoder`. The caller commits `output`. Throws `ToolError` with status `ioError`.
+    /// - `metadata`: further strings to store with the model.
+    /// - `further`: tensors of a training run, whose names start with `trainingPrefix`.
     public static func write(
         _ encoder: ContextualEncoder, metadata: [String: String] = [:], further: [SafetensorsOutput] = [],
         to output: OutputFile
@@ -31,7 +30,7 @@ public enum ModelFile {
         withExtendedLifetime(copies) {}
     }
 
-    /// The digest that a file of this model has: the name by which its vectors know it.
+    /// Returns the digest that a file of this model has, which identifies the model in its vectors.
     public static func digest(of encoder: ContextualEncoder) throws -> String {
         if let digest = encoder.fileDigest { return digest }
         return try content(of: encoder, metadata: [:], further: [], HostCopies()).metadata[digestKey] ?? ""
@@ -44,7 +43,7 @@ public enum ModelFile {
         return digest
     }
 
-    /// The content of a model's file.
+    /// Returns the content of a model's file.
     private static func content(
         of encoder: ContextualEncoder, metadata: [String: String], further: [SafetensorsOutput], _ copies: HostCopies
     ) throws -> (tensors: [SafetensorsOutput], metadata: [String: String]) {
@@ -65,7 +64,7 @@ public enum ModelFile {
         return (tensors, metadata)
     }
 
-    /// The configuration of an open model file. Throws `ToolError` with status `dataError`.
+    /// Returns the configuration of an open model file. Throws `ToolError` with status `dataError`.
     public static func configuration(of reader: SafetensorsReader) throws -> EncoderConfiguration {
         let file = reader.file.name
         guard let text = reader.metadata[key] else {
@@ -82,18 +81,17 @@ public enum ModelFile {
         return configuration
     }
 
-    /// The records of the training that an open model went through; none in one that was made without.
+    /// Returns the records of an open model's training; empty for a model that was not trained here.
     public static func records(of reader: SafetensorsReader) -> [TrainingRecord] { TrainingRecord.decode(reader) }
 
-    /// Opens a model with memory for batches of `capacity`. The weights of one that is not trained stay in the file, which is
-    /// mapped: start-up is a look at each of them.
+    /// Opens a model with memory for batches of `capacity`. Unless it is to be trained, its weights stay in the mapped file, and
+    /// start-up only checks each of them.
     ///
-    /// - Parameters:
-    ///   - hasOutput: whether it will predict; without, the weights of output layers are left where they are.
-    ///   - backends: of a device, which gets the weights, one for each direction; none: the processor computes.
+    /// - `hasOutput`: whether it will predict; if not, weights of output layers are not read.
+    /// - `backends`: backends of a device, which get the weights, one for each direction; empty to use the processor.
     ///
-    /// Throws `ToolError`: `noInput` if the file cannot be opened, `dataError` if a tensor is missing, unknown, of
-    /// another shape than the configuration asks for, or holds a number that is not finite.
+    /// - Throws: `ToolError`: `noInput` if the file cannot be opened; `dataError` if a tensor is missing, unknown, of another shape
+    ///   than the configuration requires, or holds a number that is not finite.
     public static func read(
         _ path: String, capacity: WindowCapacity, training: (any Optimizer)? = nil, hasOutput: Bool = true,
         pool: ThreadPool, backends: [any Backend] = []
@@ -101,7 +99,7 @@ public enum ModelFile {
         try read(path, training: training, hasOutput: hasOutput, pool: pool, backends: backends) { _ in capacity }
     }
 
-    /// Opens a model in the same way, with memory for batches of what `capacity` returns for it.
+    /// Opens a model in the same way, with memory for batches of the size that `capacity` returns for it.
     public static func read(
         _ path: String, training: (any Optimizer)? = nil, hasOutput: Bool = true, pool: ThreadPool, backends: [any Backend] = [],
         capacity: (EncoderConfiguration) -> WindowCapacity
@@ -124,8 +122,8 @@ public enum ModelFile {
         return encoder
     }
 
-    /// Copies the weights of an open model of the same configuration, or of a checkpoint. Throws `ToolError` like
-    /// `read`; then only a part of the weights may have been copied.
+    /// Copies the weights of an open model or checkpoint of the same configuration. Throws `ToolError` like `read`; some weights
+    /// may have been copied by then.
     public static func load(_ reader: SafetensorsReader, into encoder: ContextualEncoder) throws {
         for (tensor, parameter, store) in try tensors(of: reader, for: encoder) {
             try read(tensor, of: reader, into: store.value(parameter), on: store.backend)
@@ -135,7 +133,7 @@ public enum ModelFile {
         encoder.records = TrainingRecord.decode(reader)
     }
 
-    /// Copies a tensor to a matrix in the memory of a backend. Throws what `SafetensorsReader.copy` throws.
+    /// Copies a tensor to a matrix of a backend. Throws what `SafetensorsReader.copy` throws.
     public static func read(
         _ tensor: SafetensorsReader.Tensor, of reader: SafetensorsReader, into matrix: Matrix, on backend: any Backend
     ) throws {
@@ -145,7 +143,7 @@ public enum ModelFile {
         backend.write(UnsafeBufferPointer(copy.elements), to: matrix)
     }
 
-    /// Lets `encoder` use the weights where they are in the file, and checks them on all threads. Throws `ToolError` like `read`.
+    /// Makes `encoder` use the weights in place in the file, and checks them on all threads. Throws `ToolError` like `read`.
     private static func borrow(_ reader: SafetensorsReader, for encoder: ContextualEncoder, pool: ThreadPool) throws {
         let tensors = try tensors(of: reader, for: encoder)
         (encoder.file, encoder.fileDigest) = (reader.file, reader.metadata[digestKey])
@@ -160,7 +158,7 @@ public enum ModelFile {
             store.borrow(parameter, at: weights, from: reader.file)
         }
         let failures = Mutex<[Int: any Error]>([:])
-        // The digest is the longest task, and one thread's.
+        // The digest is the longest task and runs on one thread.
         pool.forEach(1 + tensors.count) { index in
             do {
                 if index == 0 { return try checkDigest(reader) }
@@ -171,7 +169,7 @@ public enum ModelFile {
             }
         }
         let found = failures.withLock { $0 }
-        // A tensor is named before the digest of all.
+        // An error in a tensor is reported before one in the digest.
         if let first = found.keys.filter({ $0 > 0 }).min() ?? found.keys.first, let error = found[first] { throw error }
     }
 
@@ -181,18 +179,17 @@ public enum ModelFile {
         }
     }
 
-    /// Throws `ToolError` with status `dataError` if the tensors are not those that the configuration asks for, by their
-    /// names and shapes.
+    /// Throws `ToolError` with status `dataError` unless names and shapes of the tensors are those that the configuration requires.
     static func checkTensors(_ reader: SafetensorsReader, _ configuration: EncoderConfiguration) throws {
         try checkSize(configuration, reader)
-        // Its memory is not touched.
+        // Its memory is never touched.
         let encoder = ContextualEncoder(
             configuration, capacity: WindowCapacity(batch: 1, rows: 1), training: nil, pool: ThreadPool(threads: 1))
         _ = try tensors(of: reader, for: encoder)
     }
 
-    /// The tensors of a file, each with the weight that it is of; those of a training run are passed over, and those of
-    /// output layers that `encoder` was made without.
+    /// Returns the tensors of a file, each with its weight. Skips tensors of a training run, and those of output layers that
+    /// `encoder` does not have.
     private static func tensors(
         of reader: SafetensorsReader, for encoder: ContextualEncoder
     ) throws -> [(SafetensorsReader.Tensor, Parameter, ParameterStore)] {
@@ -221,7 +218,7 @@ public enum ModelFile {
         return result
     }
 
-    /// Throws `ToolError` with status `dataError` if the digest in the metadata is not that of the content.
+    /// Throws `ToolError` with status `dataError` unless the digest in the metadata matches the content.
     public static func checkDigest(_ reader: SafetensorsReader) throws {
         var digest = digest(of: reader.metadata)
         for tensor in reader.tensors { reader.withBytes(of: tensor) { digest.update($0) } }
@@ -239,7 +236,7 @@ public enum ModelFile {
         return digest
     }
 
-    /// Before memory is taken: the weights the configuration speaks of must be about as many as the file has.
+    /// Checks, before memory is allocated, that the configuration has about as many weights as the file.
     private static func checkSize(_ configuration: EncoderConfiguration, _ reader: SafetensorsReader) throws {
         let floats = reader.file.bytes.count / 4
         let family = configuration.encoder.family, width = configuration.width
@@ -252,13 +249,14 @@ public enum ModelFile {
     }
 }
 
-/// Matrices in the memory of the host, where files are written from: those of a device are copied, and kept.
+/// Copies of matrices in the host's memory for writing to files: those of a device are copied and kept.
 public final class HostCopies {
     private var copies: [FloatBuffer] = []
 
+    /// Creates an empty set of copies.
     public init() {}
 
-    /// The floats of a matrix without gaps, for as long as its owner and this live.
+    /// Returns the floats of a dense matrix, valid as long as its owner and this object live.
     public func start(of matrix: Matrix, on backend: any Backend) -> UnsafePointer<Float> {
         if backend.computesInHostMemory { return UnsafePointer(matrix.start) }
         let copy = FloatBuffer(count: matrix.rows * matrix.columns)
@@ -269,10 +267,10 @@ public final class HostCopies {
 }
 
 extension ModelFile {
-    /// Joins models of one direction each, trained apart, into one that has both.
+    /// Joins models of one direction each, trained separately, to one model with both directions.
     ///
-    /// Throws `ToolError` like `read`; `configuration` if the models are not two directions of the same encoder, trained
-    /// with the same table on text of the same kind.
+    /// Throws `ToolError` like `read`, and `configuration` unless the models are two directions of the same encoder, trained with
+    /// the same table on text of the same kind.
     public static func merge(_ paths: [String], pool: ThreadPool) throws -> ContextualEncoder {
         var merged: EncoderConfiguration?
         var models: [(Direction, SafetensorsReader)] = []
@@ -318,13 +316,14 @@ extension ModelFile {
 }
 
 extension ModelFile {
-    /// A model as text: its configuration, how it was trained and how it scored, then a line for each tensor with name, shape and number of weights.
+    /// Describes a model: its configuration, how it was trained and how it scored, then a line for each tensor with name, shape and
+    /// number of weights.
     ///
     /// Throws `ToolError` like `read`.
     public static func describe(_ path: String) throws -> String {
         let reader = try SafetensorsReader(path: path)
         let configuration = try configuration(of: reader)
-        // The digest does not know the tensors' names; the configuration does.
+        // The digest does not cover the tensors' names; the configuration does.
         try checkDigest(reader)
         try checkTensors(reader, configuration)
         var text = "\(path)\n"

@@ -1,27 +1,27 @@
 internal import Layers
 
-/// The output layers there are. A new one is a file in Layers and a line in each switch here.
+/// The available output layers. To add one, write a file in Layers and a line in each switch here.
 public enum OutputKind: String, Codable, Sendable, CaseIterable {
     /// The vector of the next word (ELMo-C).
     case continuous
     /// The full softmax over a vocabulary.
     case softmax
-    /// The softmax over classes drawn at random (ELMo).
+    /// The softmax over randomly drawn classes (ELMo).
     case sampledSoftmax = "sampled-softmax"
     /// The adaptive softmax (ELMo-A).
     case adaptiveSoftmax = "adaptive-softmax"
     /// The full softmax over units of words (ELMo-Sub).
     case subwordSoftmax = "subword-softmax"
-    /// None: a model that only encodes. It cannot be trained.
+    /// None: a model that only encodes and cannot be trained.
     case none
 
-    /// True if it predicts one of a vocabulary.
+    /// True if it predicts a class of a vocabulary.
     public var hasVocabulary: Bool { self != .continuous && self != .none }
 }
 
 extension EncoderConfiguration {
-    /// The layer from the encoder's output, `width` wide, to the loss; `nil` of a model that only encodes.
-    /// - Parameter table: the input layer's, if the output has the same.
+    /// Declares the layer from the encoder's output, `width` wide, to the loss; returns `nil` for a model that only encodes.
+    /// - Parameter table: the input layer's table, if the output layer shares it.
     func makeOutput(
         _ name: String, rows: Int, tiedTo table: Parameter?, in plan: inout Plan
     ) -> (any OutputLayer)? {
@@ -40,7 +40,7 @@ extension EncoderConfiguration {
         }
     }
 
-    /// The output layer and its sizes in words.
+    /// Describes the output layer and its sizes.
     var outputDescription: String {
         switch output {
         case .continuous, .none: output.rawValue
@@ -52,7 +52,7 @@ extension EncoderConfiguration {
         }
     }
 
-    /// The complaint about values that make no output layer; `nil` if they make one.
+    /// The complaint about values that do not form an output layer; `nil` if they are valid.
     var outputComplaint: String? {
         if output == .none { return nil }
         guard output.hasVocabulary else {
@@ -74,7 +74,7 @@ extension EncoderConfiguration {
         }
     }
 
-    /// About how many weights.
+    /// Approximate number of weights.
     var outputWeights: Double {
         switch output {
         case .none: 0
@@ -83,7 +83,7 @@ extension EncoderConfiguration {
         }
     }
 
-    /// Weights of a contrastive loss's targets: trained vectors, or a map.
+    /// Number of weights of a contrastive loss's targets: trained vectors, or a map.
     private var targetWeights: Double {
         guard isContrastive else { return 0 }
         let size = Double(outputSize)
@@ -94,7 +94,7 @@ extension EncoderConfiguration {
         }
     }
 
-    /// About how many weights of a softmax tell the `classes` most frequent words from one another.
+    /// Returns the approximate number of weights of a softmax that distinguish the `classes` most frequent words.
     public func outputWeights(ofFirst classes: Int) -> Double {
         let width = Double(self.width)
         guard output == .adaptiveSoftmax else { return width * Double(classes) }
@@ -106,7 +106,7 @@ extension EncoderConfiguration {
         return total
     }
 
-    /// About how many bytes the logits of `rows` positions take.
+    /// Returns the approximate bytes of the logits of `rows` positions.
     func outputBytes(rows: Double) -> Double {
         let classes: Double
         switch output {
@@ -119,12 +119,12 @@ extension EncoderConfiguration {
         return min(Double(LogitsMemory.defaultBytes), 4 * classes * rows)
     }
 
-    /// About how many of them a word meets in training: of the clusters of an adaptive softmax, one word in ten the first,
-    /// and one in thirty each of the others.
+    /// Approximate number of weights that take part in training on one word. For an adaptive softmax, one word in ten uses the
+    /// first cluster, and one in thirty each of the others.
     var outputWeightsOfWord: Double {
         let width = Double(self.width)
         switch output {
-        // Products with the negatives, twice where their vectors are frozen, as with weights three times.
+        // Products with the negatives: two if their vectors are frozen, compared with three for weights.
         case .continuous where isContrastive:
             let size = Double(outputSize), share = targets == .trained ? 1 : 2.0 / 3
             return width * size + (targets == .mapped ? size * size : 0) + share * size * Double(negatives)

@@ -1,23 +1,25 @@
 public import Layers
 
-/// Quasi-recurrent layers; see `QRNN`. They have no projection: layers are as wide as they have cells.
+/// Quasi-recurrent layers; see `QRNN`. There is no projection: layers are as wide as they have cells.
 public struct QRNNShape: EncoderFamily {
-    /// Cells of a layer and direction.
+    /// Number of cells of a layer and direction.
     public var cell: Int
+    /// Number of layers.
     public var layers = 2
-    /// Words that a layer's convolution sees: 1 or 2, the second being the word before.
+    /// Number of words that a layer's convolution sees: 1, or 2 to include the previous word.
     public var window = 2
-    /// True if gates decide how much of a cell comes out; otherwise the cells come out as they are.
+    /// Whether gates determine how much of a cell is output; otherwise the cells are the output.
     public var outputGate = true
-    /// The probability that a cell keeps its value in a step of training.
+    /// Probability that a cell keeps its value in a training step.
     public var zoneout: Float = 0
-    /// True if layers from the second on add their input to their output.
+    /// Whether layers from the second on add their input to their output.
     public var residual = true
-    /// True if the output of the input layer is normalised.
+    /// Whether the output of the input layer is normalised.
     public var layerNorm = true
-    /// Dropout in training, of what goes into each layer and out of the last.
+    /// Dropout rate of the input of each layer and the output of the last.
     public var dropout: Float = 0.1
 
+    /// Creates two layers with default options.
     public init(cell: Int) { self.cell = cell }
 
     public var width: Int { cell }
@@ -48,7 +50,7 @@ public struct QRNNShape: EncoderFamily {
     public var activations: Double { Double(layers) * (gates + 4 + Double(window)) * Double(cell) }
 
     public func width(isCausal: Bool) -> Int { isCausal ? cell : 2 * cell }
-    /// Each of two halves reads the outputs of both.
+    /// Each of the two halves reads the outputs of both.
     public func weights(isCausal: Bool) -> Double { isCausal ? weights : 4 * weights }
     public func activations(isCausal: Bool) -> Double { isCausal ? activations : 2 * (activations + Double(layers) * 3 * Double(cell)) }
 

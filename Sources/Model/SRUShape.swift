@@ -2,25 +2,27 @@ public import Layers
 
 /// Layers of simple recurrent units; see `SRU`. Layers are as wide as they have cells.
 public struct SRUShape: EncoderFamily {
-    /// Cells of a layer and direction.
+    /// Number of cells of a layer and direction.
     public var cell: Int
-    /// The inner size of a layer's weights, which are then a product of two matrices; `nil`: they are one.
+    /// Inner size of a layer's weights, which are then a product of two matrices; `nil` means a single matrix.
     public var projection: Int?
+    /// Number of layers.
     public var layers = 2
-    /// True if each layer has a highway connection from its input to its output.
+    /// Whether each layer has a highway connection from its input to its output.
     public var residual = true
-    /// What the bias of the highway's gate begins with: the lower, the more of the input comes through.
+    /// Initial bias of the reset gate: the lower it is, the more of the input passes through.
     public var highwayBias: Float = 0
-    /// True if the output of the input layer is normalised.
+    /// Whether the output of the input layer is normalised.
     public var layerNorm = true
-    /// Dropout in training, of what goes into each layer and out of the last.
+    /// Dropout rate of the input of each layer and the output of the last.
     public var dropout: Float = 0.1
 
+    /// Creates two layers with default options.
     public init(cell: Int) { self.cell = cell }
 
     public var width: Int { cell }
 
-    /// The highway takes a layer's input as it is, which is that of two halves where both sides are seen.
+    /// The highway connection adds a layer's input unchanged, which would be that of two halves if both sides were seen.
     public var seesBothSides: Bool { !residual }
 
     public mutating func takeSize(cell: Int, width: Int) { self.cell = cell }
@@ -53,7 +55,7 @@ public struct SRUShape: EncoderFamily {
     public var activations: Double { Double(layers) * (7 * Double(cell) + 2 * Double(projection ?? 0)) }
 
     public func width(isCausal: Bool) -> Int { isCausal ? cell : 2 * cell }
-    /// Each of two halves reads the outputs of both.
+    /// Each of the two halves reads the outputs of both.
     public func weights(isCausal: Bool) -> Double {
         let first = Double(projection ?? 3 * cell)
         return isCausal ? weights : 2 * (weights + Double(layers) * Double(cell) * first)
@@ -82,7 +84,7 @@ public struct SRUShape: EncoderFamily {
                 SRU(name, inputs: inputs, options: options, sharing: other, in: &plan)
             }
         }
-        // The highway is the layer's own.
+        // The highway connection belongs to the layer.
         return RecurrentStack(
             name, inputs: cell, width: cell, layers: layers, residual: false, dropout: dropout, in: &plan
         ) { name, inputs, first, plan in

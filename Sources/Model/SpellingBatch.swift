@@ -1,21 +1,23 @@
 public import Kernels
 public import Layers
 
-/// The distinct words of a window as characters of bilm-tf's alphabet: the bytes between a mark that begins a word and one
-/// that ends it. Of longer words only the beginning is read. Planned once.
+/// The distinct words of a window as characters of bilm-tf's alphabet: their bytes between a mark for the start and one for the end
+/// of a word. Only the start of longer words is read. Memory is planned once.
 public final class SpellingBatch {
     private let buffer: FloatBuffer
     private let letters, ends: Numbers
-    /// Which of the distinct words each row is: [rows].
+    /// The distinct word at each row, [rows].
     public let places: Numbers
+    /// Maximum number of distinct words.
     public let capacity: Int
     private let longest: Int
     private var letterCount = 0
+    /// Number of distinct words.
     public private(set) var words = 0
 
-    /// - Parameters:
-    ///   - rows: of a window, and the most distinct words.
-    ///   - longest: characters of a word at most, its marks counted.
+    /// Allocates the batch.
+    /// - `rows`: rows of a window, and maximum number of distinct words.
+    /// - `longest`: maximum number of characters of a word, including its marks.
     public init(rows: Int, longest: Int, backend: any Backend = ProcessorBackend()) {
         capacity = rows
         self.longest = longest
@@ -27,10 +29,13 @@ public final class SpellingBatch {
 
     /// A word, or a mark between sentences.
     public enum Word {
+        /// A word, as UTF-8.
         case spelled(UnsafeRawBufferPointer)
+        /// Start and end of a sentence.
         case begin, end
     }
 
+    /// Removes all words.
     public func removeAll() {
         letterCount = 0
         words = 0
@@ -57,7 +62,9 @@ public final class SpellingBatch {
         letterCount += 1
     }
 
+    /// The words in the form that `CharacterInput` reads.
     public var spellings: Spellings { Spellings(letters: letters, ends: ends, words: words, places: places) }
 
+    /// Size in bytes.
     public var bytes: Int { buffer.bytes }
 }

@@ -2,19 +2,19 @@
 public enum TargetKind: String, Codable, Sendable, CaseIterable {
     /// The vectors of the table, unchanged.
     case frozen
-    /// The vectors of the table, and those made for words that it lacks, each times a trained matrix.
+    /// The vectors of the table, and those made for words that it lacks, each multiplied by a trained matrix.
     case mapped
-    /// A trained vector for each word of the table, which begins as the table's; words that the table lacks keep the vector made
+    /// A trained vector for each word of the table, initialised with the table's; words that the table lacks keep the vector made
     /// for them.
     case trained
 }
 
 /// The source of further negatives of the contrastive loss, for windows with too few distinct words.
 public enum NegativeSource: String, Codable, Sendable, CaseIterable {
-    /// None: the words of the window are all there are.
+    /// None: only the words of the window are used.
     case window
     /// Words drawn from the unigram distribution.
     case unigram
-    /// The targets of the windows before.
+    /// The targets of previous windows.
     case earlier
 }

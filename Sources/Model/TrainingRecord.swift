@@ -1,48 +1,57 @@
 internal import FoundationEssentials
 internal import Shards
 
-/// The way a model was trained, and its scores: kept in its file, and shown by `train --print`. Nothing in it depends on the
-/// machine, the number of threads or the names of files.
+/// The record of a model's training, and its scores. It is stored in the model's file and shown by `train --print`. Nothing in it
+/// depends on the machine, the number of threads, or file names.
 public struct TrainingRecord: Codable, Sendable, Equatable {
-    /// Steps made, words trained on (each sentence end counts as one), and passes over the text.
+    /// Number of steps made.
     public var steps: Int
+    /// Number of words trained on; each end of a sentence counts as one.
     public var words: Int
+    /// Number of passes over the text.
     public var passes: Double
-    /// Streams, their positions in a window, and windows of a step.
+    /// Number of streams, their positions in a window, and windows in a step.
     public var batch, window, accumulation: Int
+    /// Names of the optimiser and of the learning rate's schedule.
     public var optimizer, schedule: String
-    /// The learning rate at the end of the warm-up.
+    /// Learning rate at the end of the warm-up.
     public var rate: Float
+    /// Number of warm-up steps.
     public var warmupSteps: Int
+    /// Seed of the run.
     public var seed: UInt64
-    /// Sentences of the text, and the XXH64 digests of its shards' parts, in hexadecimal.
+    /// Number of sentences of the text.
     public var sentences: Int
+    /// XXH64 digests of the parts of the text's shards, in hexadecimal.
     public var texts: [String]
-    /// The digest of the model whose weights training began with; `nil`: with random ones.
+    /// Digest of the model whose weights training began with; `nil` if it began with random ones.
     public var initialModel: String?
-    /// The scores of each direction after the last evaluation; empty if there was none.
+    /// Scores of each direction in the last evaluation; empty if there was none.
     public var heldOut: [Scores] = []
 
-    /// The scores of one direction on the held-out text. Shares are of the positions that are ranked.
+    /// The scores of one direction on the held-out text. Shares refer to the positions that are ranked.
     public struct Scores: Codable, Sendable, Equatable {
+        /// Direction that was scored.
         public var direction: Direction
-        /// The step after which the model was scored.
+        /// Step after which the model was scored.
         public var step: Int
-        /// Positions of the held-out text, those of them that are ranked, and the words that they are ranked among.
+        /// Number of positions of the held-out text, number of ranked ones among them, and number of words that they are ranked
+        /// among.
         public var positions, ranked, candidates: Int
-        /// The mean cosine loss of the continuous output, and that of the best constant vector; or the mean negative
-        /// log-likelihood of a softmax.
+        /// Mean cosine loss of the continuous output, or mean negative log-likelihood of a softmax.
         public var loss: Double
+        /// Loss of the best constant vector; `nil` for a softmax.
         public var constantLoss: Double?
-        /// The perplexity of a softmax among its classes, with units of words that of a whole word; of a continuous output over all
+        /// Perplexity of a softmax among its classes (for units of words, that of a whole word), or of a continuous output over all
         /// words.
         public var classPerplexity: Double?
-        /// The share of positions whose word is none of these, if it is known; the scale of unit vectors that made the probabilities
-        /// of a continuous output.
+        /// Share of positions whose word is none of these, if known; and the scale of unit vectors that gives the probabilities of
+        /// a continuous output.
         public var unknownShare, scale: Double?
-        /// Among the candidates, beside those of the unigram model; `nil` where nothing is ranked.
+        /// Scores among the candidates, and those of the unigram model; `nil` if nothing is ranked.
         public var top1, top10, perplexity, unigramTop1, unigramTop10, unigramPerplexity: Double?
 
+        /// Creates scores without ranking.
         public init(direction: Direction, step: Int, positions: Int, ranked: Int, candidates: Int, loss: Double) {
             self.direction = direction
             self.step = step
@@ -53,6 +62,7 @@ public struct TrainingRecord: Codable, Sendable, Equatable {
         }
     }
 
+    /// Creates a record.
     public init(
         steps: Int, words: Int, passes: Double, batch: Int, window: Int, accumulation: Int, optimizer: String,
         schedule: String, rate: Float, warmupSteps: Int, seed: UInt64, sentences: Int, texts: [String]
@@ -72,8 +82,8 @@ public struct TrainingRecord: Codable, Sendable, Equatable {
         self.texts = texts
     }
 
-    /// The records of models whose directions were trained apart, as if they had been trained together where they were
-    /// trained alike.
+    /// Joins the records of models whose directions were trained separately: where they were trained alike, as if they had been
+    /// trained together.
     static func joined(_ records: [TrainingRecord]) -> [TrainingRecord] {
         guard var first = records.first else { return [] }
         let alike = records.allSatisfy { record in
@@ -90,7 +100,7 @@ public struct TrainingRecord: Codable, Sendable, Equatable {
 }
 
 extension TrainingRecord {
-    /// The metadata's key for the records of a model file: a JSON array, with several if directions were trained apart.
+    /// Metadata key of the records in a model file: a JSON array, with several records if directions were trained separately.
     static let key = "contour-record"
 
     static func encode(_ records: [TrainingRecord]) throws -> String {
@@ -101,7 +111,7 @@ extension TrainingRecord {
         return String(decoding: try encoder.encode(records), as: UTF8.self)
     }
 
-    /// The records in a model file; none in one that was made without, or by a later version.
+    /// Returns the records in a model file; empty if it has none, or was written by a later version.
     static func decode(_ reader: SafetensorsReader) -> [TrainingRecord] {
         guard let text = reader.metadata[key] else { return [] }
         let decoder = JSONDecoder()

@@ -1,38 +1,48 @@
 public import Kernels
 public import Layers
 
-/// A Transformer; see `Transformer`. It sees the words of one window, and has no state to carry to the next.
+/// A Transformer; see `Transformer`. It sees the words of one window, and carries no state to the next.
 public struct TransformerShape: EncoderFamily {
+    /// Width of states.
     public var width: Int
+    /// Number of attention heads.
     public var heads: Int
     /// Width of the feed-forward layers.
     public var feedForward: Int
+    /// Number of layers.
     public var layers: Int
+    /// Activation of feed-forward layers.
     public var activation = HiddenFunction.relu
+    /// Kind of positions.
     public var positions = PositionKind.sinusoidal
-    /// The steps of a sequence at most: a longer text is read in windows of so many. `nil`: as many as it will be trained on together.
+    /// Maximum number of steps of a sequence: longer texts are read in windows of this length. `nil` means the number of words
+    /// trained together.
     public var longest: Int?
-    /// True if the output of the input layer is normalised.
+    /// Whether the output of the input layer is normalised.
     public var layerNorm = true
-    /// Dropout in training, of the input and of what each part adds; and of the weights of attention.
+    /// Dropout rate of the input and of what each part adds.
     public var dropout: Float = 0.1
+    /// Dropout rate of attention weights.
     public var attentionDropout: Float = 0
 
+    /// Creates a Transformer with default options.
     public init(width: Int, heads: Int, feedForward: Int, layers: Int) {
         (self.width, self.heads, self.feedForward, self.layers) = (width, heads, feedForward, layers)
     }
 
-    /// What says where in its sequence a word stands.
+    /// The way in which the position of a word in its sequence enters the network.
     public enum PositionKind: String, Codable, Sendable, CaseIterable {
         /// Sines and cosines of many wavelengths.
         case sinusoidal
-        /// A vector of each position that is trained.
+        /// A trained vector for each position.
         case learned
     }
 
-    /// The base model and the large one of Vaswani et al. 2017, and GPT (Radford et al. 2018).
+    /// The base model of Vaswani et al. 2017.
     public static let base = TransformerShape(width: 512, heads: 8, feedForward: 2048, layers: 6)
+    /// The large model of Vaswani et al. 2017.
     public static let large = TransformerShape(width: 1024, heads: 16, feedForward: 4096, layers: 6)
+    /// GPT (Radford et al. 2018).
     public static var gpt: TransformerShape {
         var shape = TransformerShape(width: 768, heads: 12, feedForward: 3072, layers: 12)
         (shape.activation, shape.positions) = (.gelu, .learned)
@@ -43,7 +53,7 @@ public struct TransformerShape: EncoderFamily {
     public var cell: Int { feedForward }
     public var longestSequence: Int? { longest }
 
-    /// Learned positions of a network that no window has been chosen for: GPT's.
+    /// Number of learned positions of a network for which no window has been chosen: GPT's.
     private static let usualPositions = 512
 
     public var usualWindow: Int? { 128 }
@@ -57,12 +67,13 @@ public struct TransformerShape: EncoderFamily {
             + "see --window"
     }
 
-    /// Scores and their gradients as floats and as factors, of as many heads as a device takes at once.
+    /// Scores and their gradients, as floats and as factors, for as many heads as a device processes at once.
     public func attentionBytes(batch: Int, window: Int) -> Int {
         12 * max(window * window, min(Attention.mostDeviceScores, batch * heads * window * window))
     }
 
-    /// Two products forward and five backward, of a word with all of its window, or on average half of it.
+    /// Two products in the forward pass and five in the backward pass, of a word with its whole window, or on average with half of
+    /// it.
     public func attentionOperations(window: Int, isCausal: Bool) -> Double {
         14 * Double(layers) * Double(width) * Double(window) / (isCausal ? 2 : 1)
     }
@@ -72,7 +83,7 @@ public struct TransformerShape: EncoderFamily {
 
     public mutating func prepare(forWindow window: Int) { if longest == nil { longest = max(Self.leastSequence, window) } }
 
-    /// Returns a Transformer of this width, with heads of 64 and feed-forward layers four times as wide.
+    /// Returns a Transformer of this width, with heads of width 64 and feed-forward layers four times as wide.
     static func asWide(as width: Int) -> TransformerShape {
         var heads = max(1, width / 64)
         while width % heads != 0 { heads -= 1 }

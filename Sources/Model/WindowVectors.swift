@@ -1,24 +1,25 @@
 public import Kernels
 
-/// The vectors of all words of a text in the memory of a device.
+/// The vectors of all words of a text, in a device's memory.
 public protocol ResidentVectors: AnyObject {
-    /// Writes the vectors of words to `matrix`, [words, size] in the memory of the device.
-    /// - Parameter places: room for as many numbers, which no operation may still be reading.
+    /// Writes the vectors of words to `matrix`, [words, size], in the device's memory.
+    /// - `places`: room for as many numbers, which no operation may still be reading.
     func gather(_ words: [UInt32], into matrix: Matrix, places: Numbers, on backend: any Backend)
 }
 
-/// The vectors of the words of a window, where operations read them. The host gathers them and they are sent to a device, unless
-/// the device has those of all words. Planned once: `gather` allocates nothing.
+/// The vectors of the words of a window, where operations read them. Unless the device holds the vectors of all words, the host
+/// gathers them and sends them to it. Memory is planned once: `gather` allocates nothing.
 public final class WindowVectors {
     private let backend: any Backend
     private let size: Int
     private let resident: (any ResidentVectors)?
-    /// The memory for vectors that are not resident; `nil` if all are.
+    /// Memory for vectors that are not resident; `nil` if all are.
     private let staged: StagedMemory?
-    /// The memory for resident vectors: where in their table each word is, and the vectors gathered.
+    /// Memory for resident vectors: the row of each word in their table, and the gathered vectors.
     private let placeMemory, vectors: FloatBuffer
 
-    /// - Parameter rows: words at most.
+    /// Allocates the vectors.
+    /// - `rows`: maximum number of words.
     public init(rows: Int, size: Int, resident: (any ResidentVectors)?, on backend: any Backend) {
         self.backend = backend
         self.size = size
@@ -28,13 +29,14 @@ public final class WindowVectors {
         vectors = backend.allocate(resident == nil ? 0 : rows * size)
     }
 
-    /// Takes the vectors of words in place of those it held, which no operation may still be reading. Throws what `text` throws.
+    /// Replaces the vectors by those of other words. No operation may still be reading the previous ones. Throws what `text`
+    /// throws.
     public func gather(_ words: [UInt32], of text: some NumberedWords) throws {
         try gather(words) { try text.gather(words, into: $0) }
     }
 
-    /// Takes the vectors of words, which `body` writes to a matrix in the host's memory, [words, size], unless they are resident. Throws
-    /// what `body` throws.
+    /// Replaces the vectors by those of other words, which `body` writes to a matrix in the host's memory, [words, size], unless
+    /// they are resident. Throws what `body` throws.
     public func gather(_ words: [UInt32], _ body: (Matrix) throws -> Void) throws {
         if let resident {
             let places = Numbers(placeMemory, count: placeMemory.count)
@@ -45,10 +47,11 @@ public final class WindowVectors {
         }
     }
 
-    /// The vectors that were gathered last: [rows, size].
+    /// Returns the vectors gathered last, [rows, size].
     public func matrix(rows: Int) -> Matrix {
         staged?.sent(rows: rows, columns: size) ?? Matrix(vectors, rows: rows, columns: size)
     }
 
+    /// Size in bytes.
     public var bytes: Int { (staged?.bytes ?? 0) + placeMemory.bytes + vectors.bytes }
 }
