@@ -3,8 +3,8 @@ import Layers
 import MessagePassing
 import Parallel
 
-/// The messages of a bucket, all made before training: parts of the gradient go to their owners, squares of chunks and new weights come
-/// back.
+/// The messages for one bucket, all created before training. Parts of the gradient go to their owners; squares of chunks and new
+/// weights come back.
 final class BucketExchange {
     let bucket: ParameterBucket
     /// The floats that this rank updates.
@@ -14,18 +14,18 @@ final class BucketExchange {
     private var awaitsWeights = false
     private let group: RankGroup?
     private let gradients, values: UnsafeMutablePointer<Float>
-    /// The sums of squares of all chunks of the bucket.
+    /// Sums of squares of all chunks of the bucket.
     private let squares: Scalars
     private let precision: SendPrecision
-    /// True for each parameter of the bucket that is complete in this step.
+    /// For each parameter of the bucket, true if it is complete in this step.
     private var isComplete: [Bool]
     private var sends: [Message] = [], receives: [Message] = []
     private var weightSends: [Message] = [], weightReceives: [Message] = []
     private var squareSends: [Message] = [], squareReceives: [Message] = []
-    /// The contributions to the own part, in the order of the group; this rank's is its gradient.
+    /// Contributions to the own part, in the order of the group; this rank's is its gradient.
     private let parts: UnsafeMutableBufferPointer<UnsafeMutablePointer<Float>>
     private let received: FloatBuffer
-    /// The gradients in half precision that are sent to each other rank, and those that are received.
+    /// Gradients in half precision sent to each other rank, and those received.
     private let narrowSent, narrowReceived: FloatBuffer
 
     private enum Kind: Int {
@@ -44,7 +44,7 @@ final class BucketExchange {
         parts = .allocate(capacity: members)
         received = FloatBuffer(count: (members - 1) * own.count)
         let isNarrow = precision == .bf16
-        // Two numbers of half precision in a float.
+        // Two half-precision numbers in a float.
         let room = (own.count + 1) / 2
         narrowSent = FloatBuffer(count: isNarrow ? (bucket.floats.count - own.count + members) / 2 + members : 0)
         narrowReceived = FloatBuffer(count: isNarrow ? (members - 1) * room : 0)
@@ -100,7 +100,7 @@ final class BucketExchange {
         for message in receives { group?.post(message) }
     }
 
-    /// Takes in that some parameters are complete; returns true if all of the bucket are, now.
+    /// Records that some parameters are complete; returns true if all of the bucket are complete now.
     func complete(_ indices: Range<Int>) -> Bool {
         guard !isSent else { return false }
         for index in indices where bucket.indices.contains(index) { isComplete[index - bucket.indices.lowerBound] = true }
@@ -126,7 +126,7 @@ final class BucketExchange {
         }
     }
 
-    /// Waits for the contributions of the other ranks to the own part, adds them up, and sends the squares of its chunks.
+    /// Waits for the other ranks' contributions to the own part, adds them up, and sends the squares of its chunks.
     func receive(_ pool: ThreadPool) throws {
         for message in squareReceives { group?.post(message) }
         guard !own.isEmpty else { return }
@@ -144,7 +144,7 @@ final class BucketExchange {
 
     func awaitSquares() throws { for message in squareReceives { try group?.wait(for: message) } }
 
-    /// Waits until nobody reads gradient and weights any more: they may be written to.
+    /// Waits until gradient and weights are no longer read, so that they may be overwritten.
     func awaitSent() throws {
         for message in sends { try group?.wait(for: message) }
         for message in squareSends { try group?.wait(for: message) }
@@ -158,7 +158,7 @@ final class BucketExchange {
         awaitsWeights = true
     }
 
-    /// Waits for the parts of the other ranks, if they are under way.
+    /// Waits for the other ranks' parts, if they are on their way.
     func awaitWeights() throws {
         guard awaitsWeights else { return }
         for message in weightReceives { try group?.wait(for: message) }

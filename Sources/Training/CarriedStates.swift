@@ -1,15 +1,15 @@
 @_spi(HostMemory) import Kernels
 import Model
 
-/// What carries over from step to step beside weights and moments, of all directions and lanes.
+/// The state that carries over from step to step in addition to weights and moments, for all directions and lanes.
 struct CarriedStates {
-    /// For each direction the encoder's states, lane after lane, in the memory of the host.
+    /// For each direction the encoder's states, lane after lane, in the host's memory.
     var states: [FloatBuffer] = []
-    /// For each direction and lane, the words that are kept of earlier windows as negatives; empty if none are.
+    /// For each direction and lane, the words of earlier windows kept as negatives; empty if none are kept.
     var keptTargets: [[[UInt32]]] = []
 }
 
-/// A run as a checkpoint has it, whose weights and moments have been loaded.
+/// A run as stored in a checkpoint whose weights and moments have been loaded.
 struct Resumed {
     var state: TrainingState
     var position: DataPosition
@@ -17,7 +17,7 @@ struct Resumed {
 }
 
 extension TrainingStep {
-    /// What carries over, of a rank that trains alone.
+    /// Returns what carries over, in a rank that trains alone.
     func carried(_ plan: RankPlan) -> CarriedStates {
         var carried = CarriedStates()
         for index in plan.directions.indices {
@@ -32,7 +32,7 @@ extension TrainingStep {
         return carried
     }
 
-    /// Goes on from what another process of such a run left.
+    /// Continues from the state of another process of the same run.
     func restore(_ carried: CarriedStates, _ plan: RankPlan) throws {
         for (index, direction) in plan.directions.enumerated() {
             for lane in plan.ownLanes {

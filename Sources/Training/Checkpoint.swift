@@ -7,13 +7,13 @@ import Model
 import Parallel
 import Shards
 
-/// A training run on disk: a model file (docs/format.md) with further tensors, `training.` before their names, and the
-/// run's numbers as JSON in the metadata. `encode` takes it as the model it is.
+/// A training run on disk: a model file (docs/format.md) with additional tensors, whose names start with `training.`, and the run's
+/// numbers as JSON in the metadata. `encode` accepts it as a model.
 enum Checkpoint {
-    /// The metadata's key for `TrainingState`.
+    /// Metadata key of `TrainingState`.
     private static let key = "contour-training"
 
-    /// Writes a checkpoint; `output` is still to be committed. Throws `ToolError` with status `ioError`.
+    /// Writes a checkpoint without committing `output`. Throws `ToolError` with status `ioError`.
     static func write(
         _ encoder: ContextualEncoder, _ state: TrainingState, _ position: DataPosition, _ carried: CarriedStates, to output: OutputFile
     ) throws {
@@ -57,17 +57,17 @@ enum Checkpoint {
         withExtendedLifetime((carried, copies)) {}
     }
 
-    /// The lanes of the run that made a checkpoint; `nil` if it cannot be read.
+    /// Returns the number of lanes of the run that made a checkpoint; `nil` if it cannot be read.
     static func lanes(_ path: String) -> Int? {
         guard let text = try? SafetensorsReader(path: path).metadata[key] else { return nil }
         return try? JSONDecoder().decode(TrainingState.self, from: Data(text.utf8)).options.laneCount
     }
 
-    /// Brings `encoder` and its optimiser to where a checkpoint has them.
+    /// Restores `encoder` and its optimiser from a checkpoint.
     ///
-    /// Throws `ToolError`: `noInput`, or `dataError` if a tensor is missing, unknown, of another shape or type, or
-    /// the file is damaged (then the encoder may be half loaded, and another checkpoint must follow); `configuration` if
-    /// it is of another encoder; and what `check` throws, which looks at the state before anything is loaded.
+    /// Throws `ToolError`: `noInput`; `dataError` if a tensor is missing, unknown, or of another shape or type, or if the file is
+    /// damaged (the encoder may then be partly loaded, and another checkpoint must be read); `configuration` if it is of another
+    /// encoder; and what `check` throws, which examines the state before anything is loaded.
     static func read(
         _ path: String, into encoder: ContextualEncoder, rowCount: Int, check: (TrainingState) throws -> Void
     ) throws -> Resumed {
@@ -83,7 +83,7 @@ enum Checkpoint {
             throw ToolError.data(path, "metadata \(key)", "\(cause)the training state is damaged or of a later version")
         }
         if let complaint = state.complaint { throw ToolError.data(path, "metadata \(key)", complaint) }
-        // The options first: a network may differ because of them.
+        // The options come first, because a network may differ because of them.
         try check(state)
         guard configuration == encoder.configuration else {
             throw ToolError(
@@ -174,21 +174,23 @@ enum Checkpoint {
     }
 }
 
-/// The directory in which a run keeps its checkpoints: `step-….safetensors`, the last few of them, and `best.safetensors`, the
-/// model of the lowest held-out loss. One run at a time. Writes checkpoints when they are due, and finds the one to go on from.
+/// The directory in which a run keeps its checkpoints: the last few `step-….safetensors`, and `best.safetensors`, the model with
+/// the lowest held-out loss. Only one run at a time may use it. It writes checkpoints when they are due, and finds the one to
+/// resume from.
 public final class CheckpointDirectory {
     private let directory: LockedDirectory
-    /// The number of checkpoints that stay.
+    /// Number of checkpoints kept.
     private let keep: Int
-    /// Seconds from one checkpoint to the next.
+    /// Seconds between checkpoints.
     private let interval: Double
     private var last = 0.0
     /// Seconds spent on writing.
     public private(set) var secondsWriting = 0.0
 
-    /// Makes the directory, takes its lock, and clears away what a killed run has left half-written. Throws `ToolError`
-    /// (`cannotCreate`, `ioError`; `inUse` if another run has it).
-    /// - Parameter interval: the seconds from one checkpoint to the next.
+    /// Creates the directory, locks it, and removes unfinished files of killed runs. Throws `ToolError`: `cannotCreate`, `ioError`,
+    /// or `inUse` if another run holds the lock.
+    /// - `keep`: number of checkpoints to keep.
+    /// - `interval`: seconds between checkpoints.
     public init(path: String, keep: Int, interval: Double) throws {
         precondition(keep > 0)
         directory = try LockedDirectory(path: path)
@@ -199,13 +201,13 @@ public final class CheckpointDirectory {
 
     private var best: String { directory.file("best.safetensors") }
 
-    /// The checkpoints there are, newest first.
+    /// Returns the existing checkpoints, newest first.
     public func checkpoints() throws -> [String] {
         try directory.names().filter { Self.step(of: $0) != nil }
             .sorted { (Self.step(of: $0) ?? 0, $1) > (Self.step(of: $1) ?? 0, $0) }.map(directory.file)
     }
 
-    /// True if a file is a checkpoint, or best model, that a killed run had not finished. Other temporary files are others'.
+    /// Returns true if a file is an unfinished checkpoint or best model of a killed run. Other temporary files belong to others.
     private static func isLeftOver(_ name: String) -> Bool {
         name.ends(with: ".tmp") && (name.begins(with: ".step-") || name.begins(with: ".best.safetensors."))
     }
@@ -221,8 +223,8 @@ public final class CheckpointDirectory {
 
     var isDue: Bool { monotonicSeconds() - last >= interval }
 
-    /// Writes a checkpoint under its final name, then removes the oldest. Throws `ToolError` with status `ioError`, on a
-    /// full disk for example; earlier checkpoints are as they were.
+    /// Writes a checkpoint under its final name, then removes the oldest. Throws `ToolError` with status `ioError`, for example on
+    /// a full disk; earlier checkpoints are not affected.
     func write(
         _ encoder: ContextualEncoder, _ state: TrainingState, _ position: DataPosition, _ carried: CarriedStates
     ) throws {
@@ -239,7 +241,7 @@ public final class CheckpointDirectory {
     /// Keeps the model as the best so far.
     func writeBest(_ encoder: ContextualEncoder) throws { try write(to: best) { try ModelFile.write(encoder, to: $0) } }
 
-    /// Writes a file, and adds to an error in it which checkpoint the run can go on from, if there is one.
+    /// Writes a file. To an error it adds the checkpoint that the run can be resumed from, if there is one.
     private func write(to path: String, _ body: (OutputFile) throws -> Void) throws {
         do {
             let output = try OutputFile(path: path, binary: true)
@@ -251,7 +253,7 @@ public final class CheckpointDirectory {
         }
     }
 
-    /// The lanes of the newest checkpoint whose beginning is sound; `nil` if there is none.
+    /// Returns the number of lanes of the newest checkpoint with a sound header; `nil` if there is none.
     public func lanes() throws -> Int? {
         for path in try checkpoints() { if let lanes = Checkpoint.lanes(path) { return lanes } }
         return nil
@@ -259,10 +261,10 @@ public final class CheckpointDirectory {
 
     func loadBest(into encoder: ContextualEncoder) throws { try ModelFile.load(SafetensorsReader(path: best), into: encoder) }
 
-    /// Loads the newest checkpoint that is sound into `encoder`; damaged ones are passed over with a warning.
+    /// Loads the newest sound checkpoint into `encoder`; damaged ones are skipped with a warning.
     ///
-    /// Returns `nil` if there is none at all. Throws `ToolError`: the first damage if none is sound; `configuration` for
-    /// one of another encoder, and what `check` throws, which gets the state and its file.
+    /// Returns `nil` if there are no checkpoints. Throws `ToolError`: the first error if all are damaged; `configuration` for one
+    /// of another encoder; and what `check` throws, which gets the state and its file.
     func newest(
         for encoder: ContextualEncoder, rowCount: Int, warn: (String) -> Void, check: (TrainingState, String) throws -> Void
     ) throws -> Resumed? {
@@ -282,7 +284,7 @@ public final class CheckpointDirectory {
 }
 
 extension TrainingState {
-    /// Throws `ToolError` with status `configuration` if a run of these options and data cannot go on from here.
+    /// Throws `ToolError` with status `configuration` if a run with these options and data cannot continue from this state.
     func check(_ options: TrainingOptions, _ corpus: Corpus, file: String) throws {
         let options = self.options.disagreements(with: options)
         guard options.isEmpty else {

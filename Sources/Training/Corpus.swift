@@ -4,26 +4,27 @@ import Model
 public import Parallel
 public import Shards
 
-/// The training text, as often as it is asked for: token shards read again for each epoch, or a pipe kept in memory.
+/// The training text, which can be read repeatedly: token shards, read again for each epoch, or a pipe, kept in memory.
 public final class Corpus: @unchecked Sendable {
-    /// Sentences and tokens in training, held-out ones not counted.
+    /// Number of training sentences, without held-out ones.
     public private(set) var sentences = 0
+    /// Number of training tokens, without held-out ones.
     public private(set) var tokens = 0
-    /// Tokens in training that have a vector, or a class of their own.
+    /// Number of training tokens that have a vector, or a class of their own.
     public private(set) var knownTokens = 0
-    /// The count of each word in training, by its number; empty for words without vectors.
+    /// Count of each word in training, by number; empty for words without vectors.
     private(set) var counts: [UInt32] = []
-    /// Sentences kept from training, where every n-th one is.
+    /// The held-out sentences, if every n-th sentence is held out.
     public private(set) var heldOut = Sentences()
-    /// The whole words of a text of units.
+    /// The whole words of a text of subword units.
     private(set) var wordUnits = WordUnits()
-    /// The options with which the text was tokenised, as the first shard's header tells them.
+    /// Options with which the text was tokenised, according to the first shard's header.
     public private(set) var tokenizer = ShardFields()
-    /// The shards whose headers name other options of tokenising than the first, and these options.
+    /// The shards whose headers state other tokenisation options than the first, and these options.
     public private(set) var otherTokenizers: [(file: String, fields: ShardFields)] = []
-    /// The digests of all parts, which say what the model was trained on.
+    /// Digests of all parts, which identify the text that the model was trained on.
     public var digests: [UInt64] { partDigests.flatMap { $0 } }
-    /// The user's name for it, for messages.
+    /// The user's name for the text, for messages.
     public let name: String
 
     private let paths: [String]
@@ -31,21 +32,19 @@ public final class Corpus: @unchecked Sendable {
     private var partDigests: [[UInt64]] = []
     let words: CorpusWords
     private let heldOutEvery: Int
-    /// Words kept from training; units are counted as the words they make, so that all networks get the same text.
+    /// Number of held-out words; units are counted as the words they form, so that all networks get the same text.
     private var heldOutWords = 0
-    /// For each path, the number of its first sentence, held-out ones counted.
+    /// For each path, the number of its first sentence, including held-out ones.
     private var firstSentences: [Int] = []
     /// The text of a pipe, which cannot be read twice.
     private var memory: Sentences?
 
-    /// Reads everything once: to check every shard before the first step, to count, and to give new words their rows in
-    /// the order of the files.
+    /// Reads everything once: to check every shard before the first step, to count, and to assign rows to new words in the order of
+    /// the files. Throws `ToolError`: `noInput`, `ioError`, or `dataError` for damage, for a corpus without sentences, and for one
+    /// in which no word has a vector or a class.
     ///
-    /// - Parameters:
-    ///   - heldOutEvery: n, to keep every n-th sentence from training; 0 keeps none.
-    ///   - heldOutTokens: the number of words of them to keep in memory.
-    /// Throws `ToolError` (`noInput`, `ioError`; `dataError` for damage, for a corpus without sentences, and for one in
-    /// which no word has a vector or a class).
+    /// - `heldOutEvery`: n to hold out every n-th sentence; 0 holds out none.
+    /// - `heldOutTokens`: number of words of these to keep in memory.
     public init(
         paths: [String], words: CorpusWords, heldOutEvery: Int, heldOutTokens: Int, pool: WorkerPool
     ) throws {
@@ -53,7 +52,7 @@ public final class Corpus: @unchecked Sendable {
         self.words = words
         self.heldOutEvery = heldOutEvery
         name = paths.map(inputName).joined(separator: ", ")
-        // What comes through a pipe, named or not, comes once.
+        // What comes through a pipe, named or not, comes only once.
         if !paths.allSatisfy(isRegularFile) { memory = Sentences() }
         var number = 0
         for path in paths {
@@ -103,14 +102,14 @@ public final class Corpus: @unchecked Sendable {
         }
     }
 
-    /// Positions of an epoch: every sentence has one more than tokens, for its end.
+    /// Number of positions in an epoch: every sentence has one more than tokens, for its end.
     public var positions: Int { tokens + sentences }
 
-    /// The positions that an epoch takes in windows for an objective.
+    /// Returns the number of positions that an epoch takes in windows for an objective.
     func positions(of objective: Objective) -> Int { tokens + sentences * objective.positions(of: 0) }
 
-    /// The words that may be read in the place of masked ones: those of the training text that the network can be asked for, or of
-    /// the vocabulary, if words have no vectors. Marks are none.
+    /// The words that may replace masked ones: those of the training text that the network can predict, or of the vocabulary if
+    /// words have no vectors; no marks.
     package var otherWords: [UInt32] {
         let count = words.vectors == nil ? words.vocabulary?.size ?? 0 : counts.count
         return (0..<UInt32(count)).filter {
@@ -118,8 +117,8 @@ public final class Corpus: @unchecked Sendable {
         }
     }
 
-    /// The sentences of an epoch in random order: shards one after the other in random order, sentences shuffled in a
-    /// buffer that reaches over several of them. Decompressed by the thread that asks for them.
+    /// Returns the sentences of an epoch in random order: shards in random order, and sentences shuffled within a buffer that spans
+    /// several of them. The calling thread decompresses them.
     public func shuffled(seed: UInt64, epoch: Int) -> ShuffledSentences {
         if let memory {
             var given = false
@@ -141,7 +140,7 @@ public final class Corpus: @unchecked Sendable {
             while true {
                 if let reader {
                     if try reader.next(into: &buffer, keep: { !isHeldOut(first + $0) }) { return true }
-                    // Another file may have got the name meanwhile.
+                    // Another file may have got this name in the meantime.
                     guard source?.digests == partDigests[current] else {
                         throw ToolError.data(paths[current], "", "has changed since training began")
                     }
@@ -164,8 +163,8 @@ public final class Corpus: @unchecked Sendable {
 }
 
 extension Sentences {
-    /// The first sentences of a token shard, until they have `limit` words. Throws `ToolError`.
-    /// - Parameter fields: becomes the header of the shard, which says how the text was tokenised.
+    /// Reads the first sentences of a token shard until they have `limit` words. Throws `ToolError`.
+    /// - `fields`: set to the header of the shard, which says how the text was tokenised.
     public init(path: String, words: CorpusWords, limit: Int, pool: WorkerPool, fields: inout ShardFields) throws {
         self.init()
         let reader = SentenceReader(TokenShardReader(paths: [path], pool: pool)) { try words.number(of: $0) }
@@ -183,8 +182,8 @@ extension Sentences {
 }
 
 extension Corpus {
-    /// The name of a training text that is the held-out text as well: the same file, or one of the same size and content; `nil` if
-    /// there is none. Reads the held-out text to its end only where a size is the same. Throws `ToolError`.
+    /// Returns the name of a training text that is also the held-out text (the same file, or one of the same size and content);
+    /// `nil` if there is none. Reads the held-out text to its end only if a size is equal. Throws `ToolError`.
     func copy(of heldOut: String, pool: WorkerPool) throws -> String? {
         guard isRegularFile(heldOut) else { return nil }
         if let same = paths.first(where: { isSameFile($0, heldOut) }) { return same }
@@ -201,5 +200,5 @@ extension Corpus {
     }
 }
 
-/// The name of an input for messages.
+/// Returns the name of an input for messages.
 func inputName(_ path: String) -> String { path == "-" ? "standard input" : path }

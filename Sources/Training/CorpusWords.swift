@@ -4,27 +4,27 @@ public import Model
 import Shards
 import Subwords
 
-/// The words of a corpus by number, with the vector, the class and the spelling of each for a network.
+/// The words of a corpus by number, with each word's vector, class and spelling for a network.
 ///
-/// With a table, numbers are those of its rows and of the words met later (`WordRows`); otherwise those of the vocabulary's
-/// classes, and behind them words that are no class, in the order in which they are first met.
+/// With a table, numbers are those of its rows and of words met later (`WordRows`). Otherwise they are the classes of the
+/// vocabulary, followed by words without a class in the order of their first occurrence.
 ///
-/// Numbers are given by one thread, while the corpus is read for the first time; from then on any thread may read.
+/// One thread assigns numbers while the corpus is read for the first time; afterwards any thread may read.
 public final class CorpusWords: @unchecked Sendable {
-    /// The words' vectors, if the network asks for vectors.
+    /// Vectors of the words, if the network needs vectors.
     public let vectors: WordRows?
-    /// The words' classes, if it predicts one of a vocabulary.
+    /// Classes of the words, if the network predicts classes.
     public let vocabulary: OutputVocabulary?
-    /// The numbers of `<s>` and `</s>`.
+    /// Numbers of `<s>` and `</s>`.
     public let begin, end: UInt32
-    /// The number of `<unk>`, if there is one.
+    /// Number of `<unk>`, if it exists.
     private let unknown: UInt32?
     /// Every word met, classes first; empty with vectors.
     private var words = WordTable()
-    /// The class of each number, -1 for rows that were not met; filled only with vectors and a vocabulary.
+    /// Class of each number, -1 for rows that were not met; used only with both vectors and a vocabulary.
     private var classes: [Int32] = []
 
-    /// Makes the words; at least one of the two is needed.
+    /// Creates the words; at least one of the two arguments is required.
     public init(vectors: WordRows?, vocabulary: OutputVocabulary?) {
         self.vectors = vectors
         self.vocabulary = vocabulary
@@ -46,12 +46,12 @@ public final class CorpusWords: @unchecked Sendable {
         }
     }
 
+    /// Number of words.
     public var count: Int { vectors?.count ?? words.count }
-    /// Rows of the table: numbers from here on are of words that it lacks. 0 without a table.
+    /// Rows of the table; numbers from here on are words that it lacks. 0 without a table.
     var tableCount: Int { vectors?.tableCount ?? 0 }
 
-    /// The number of a word, which is given one if it is met for the first time. Throws `ToolError` if the table's file
-    /// cannot be read.
+    /// Returns the number of a word, and assigns one if the word is new. Throws `ToolError` if the table's file cannot be read.
     public func number(of word: UnsafeRawBufferPointer) throws -> UInt32 {
         guard let vectors else { return UInt32(words.insert(word)) }
         let number = try vectors.row(of: word)
@@ -61,31 +61,32 @@ public final class CorpusWords: @unchecked Sendable {
         return number
     }
 
-    /// The number of a word that has one already.
+    /// Returns the number of a word that has one; `nil` for other words.
     public func find(_ word: UnsafeRawBufferPointer) -> UInt32? {
         vectors.map { $0.find(word) } ?? words.find(word).map(UInt32.init)
     }
 
-    /// The class of a number: that of `<unk>` for words outside the vocabulary.
+    /// Returns the class of a number: that of `<unk>` for words outside the vocabulary.
     public func classNumber(_ number: UInt32) -> Int32 {
         guard vectors == nil else { return classes[Int(number)] }
         return Int(number) < (vocabulary?.size ?? 0) ? Int32(number) : EncoderConfiguration.Mark.unknown
     }
 
-    /// True if a word has a class of its own. `<unk>` has one, which a text may name; the words it stands for have none.
+    /// Returns true if a word has a class of its own. `<unk>` itself, which may occur in a text, has one; the words it stands for
+    /// do not.
     public func hasClass(_ number: UInt32) -> Bool {
         classNumber(number) != EncoderConfiguration.Mark.unknown || number == unknown
     }
 
-    /// True if a word has a vector, or a class of its own, so that the network can be asked for it.
+    /// Returns true if a word has a vector, or a class of its own, so that the network can predict it.
     public func isKnown(_ number: UInt32) -> Bool {
         vocabulary == nil ? vectors?.isUsable(number) ?? false : classNumber(number) != EncoderConfiguration.Mark.unknown
     }
 
-    /// True for the marks between sentences, and that of unknown words.
+    /// Returns true for the marks between sentences, and for that of unknown words.
     func isMark(_ number: UInt32) -> Bool { number == begin || number == end || number == unknown }
 
-    /// True if a word can be learned as a target: a zero vector cannot, and unknown words are a class.
+    /// Returns true if a word can be a target: a zero vector cannot, and unknown words have a class.
     public func isTarget(_ number: UInt32) -> Bool { vocabulary != nil || isKnown(number) }
 
     /// Calls `body` with the spelling of a word.
@@ -94,22 +95,21 @@ public final class CorpusWords: @unchecked Sendable {
         return try words.withWord(Int(number), body)
     }
 
-    /// True if tokens are units of words.
+    /// True if tokens are subword units.
     public var hasUnits: Bool { vocabulary?.merges.isEmpty == false }
 
-    /// The number of words in a sentence of tokens.
+    /// Returns the number of words in a sentence of tokens.
     public func wordCount(_ sentence: some Sequence<UInt32>) -> Int {
         hasUnits ? sentence.count(where: endsWord) : sentence.count { _ in true }
     }
 
-    /// True if a unit is the last of its word.
+    /// Returns true if a unit is the last of its word.
     public func endsWord(_ number: UInt32) -> Bool { withSpelling(number) { !UnitMark.isContinued($0) } }
 
-    /// The `count` most frequent words, among them the mark that ends sentences in a direction. Throws `ToolError` if the
+    /// Returns the `count` most frequent words, including the mark that ends sentences in a direction. Throws `ToolError` if the
     /// table's file cannot be read.
-    /// - Parameters:
-    ///   - mark: `nil` where marks are not predicted.
-    ///   - sentences: sentences of the training text: the count of the mark, which no vocabulary has.
+    /// - `mark`: the mark; `nil` if marks are not predicted.
+    /// - `sentences`: number of sentences of the training text, which is the count of the mark; no vocabulary contains it.
     public func candidates(_ count: Int, mark: UInt32?, sentences: Int) throws -> Candidates {
         guard let vocabulary else {
             guard let vectors else { preconditionFailure("words need vectors or classes") }
@@ -126,9 +126,10 @@ public final class CorpusWords: @unchecked Sendable {
 }
 
 extension CorpusWords: NumberedWords {
-    /// Writes the unit vectors of words that have been met to `matrix`, [words, dimension]; see `WordRows.gather`.
+    /// Writes the unit vectors of words that have been met to `matrix` [words, dimension]; see `WordRows.gather`.
     public func gather(_ words: [UInt32], into matrix: Matrix) throws { try vectors?.gather(words, into: matrix) }
 
+    /// Calls `body` with the spelling of a word, or with the mark that it is.
     public func spell(_ word: UInt32, _ body: (SpellingBatch.Word) -> Int32) -> Int32 {
         if word == begin { return body(.begin) }
         return word == end ? body(.end) : withSpelling(word) { body(.spelled($0)) }

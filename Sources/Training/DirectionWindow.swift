@@ -2,32 +2,32 @@ import Kernels
 import Layers
 import Model
 
-/// The inputs and targets of one direction in a window, in the form that its layers ask for. Planned once.
+/// The inputs and targets of one direction in a window, in the form that its layers need. Memory is planned once.
 final class DirectionWindow {
     private let configuration: EncoderConfiguration
     private let words: CorpusWords
     private let direction: Direction
     private let positions: Int
     private let inputs: InputBatch
-    /// The targets of the contrastive output.
+    /// Targets of the contrastive output.
     let windowTargets: WindowTargets?
-    /// The words that are predicted, if these are not all.
+    /// The predicted words, if these are not all words.
     private let maskedWords: MaskedWords?
     private let backend: any Backend
     private let targetVectors: WindowVectors
     private let targetMemory: FloatBuffer
     private let targetClasses: Numbers
-    /// True if no operation reads the window that was published last any more.
+    /// True if no operation reads the last published window any more.
     private var isFree = true
-    /// 1 where a row of the output layer has a target that counts, else 0: [rows]; `weights` is where operations read it.
+    /// 1 where a row of the output layer has a target that counts, otherwise 0, [rows]. Operations read `weights` instead.
     private var counted: [Float]
     private let weights: FloatBuffer
 
     /// - Parameters:
-    ///   - source: of the targets of the contrastive output; `nil` with others.
-    ///   - others: the words that may stand in the place of masked ones.
-    ///   - positions: of a window.
-    ///   - resident: the vectors of all words, if a device has them.
+    ///   - source: source of targets of the contrastive output; `nil` for others.
+    ///   - others: words that may replace masked ones.
+    ///   - positions: positions of a window.
+    ///   - resident: vectors of all words, if a device holds them.
     init(
         _ configuration: EncoderConfiguration, _ words: CorpusWords, _ direction: Direction, source: TargetSource?,
         others: [UInt32] = [], positions: Int, backend: any Backend, resident: ResidentWordVectors? = nil
@@ -55,15 +55,16 @@ final class DirectionWindow {
             ? MaskedWords(configuration, words, others: others, positions: positions, backend: backend) : nil
     }
 
-    /// Brings the window's words into form, as the direction reads them. Throws `ToolError` if the table's file cannot be read
-    /// any more.
-    /// - Parameter draw: number of the pass, for masked words, and for targets with negatives that are drawn.
+    /// Converts the window's words to the form that the direction reads. Throws `ToolError` if the table's file can no longer be
+    /// read.
+    /// - Parameter draw: identity of the pass, for masked words and for randomly drawn negatives.
     func prepare(_ window: TrainingWindow, draw: Draw) throws {
         plan(window, draw: draw)
         try publish(window)
     }
 
-    /// The part of `prepare` that takes time, and touches nothing that operations read: a device may be at work on the window before.
+    /// Does the part of `prepare` that takes time but touches nothing that operations read: a device may still be working on the
+    /// previous window.
     func plan(_ window: TrainingWindow, draw: Draw) {
         let count = window.batch * window.window
         precondition(count <= positions)
@@ -76,10 +77,10 @@ final class DirectionWindow {
         windowTargets?.plan(targets, counted: counted, draw: draw)
     }
 
-    /// The word to predict at each row of the output layer, of a window that was planned last.
+    /// Returns the word to predict at each row of the output layer, for the window that was planned last.
     func targetWords(of window: TrainingWindow) -> [UInt32] { maskedWords?.targets ?? window.targets(direction) }
 
-    /// The rest of `prepare`, for the window that was planned last.
+    /// Does the rest of `prepare`, for the window that was planned last.
     func publish(_ window: TrainingWindow) throws {
         let count = configuration.predictedRows(of: window.batch * window.window), targets = targetWords(of: window)
         if !isFree { backend.wait() }
@@ -96,14 +97,14 @@ final class DirectionWindow {
         }
     }
 
-    /// Says that the operations on the window are done. They need not be waited for then, nor what was queued after them.
+    /// Records that the operations on the window are done, so that neither they nor operations queued later need be waited for.
     func release() { isFree = true }
 
-    /// The inputs of the window prepared last.
+    /// Returns the inputs of the window prepared last.
     func input(rows: Int) -> InputWords { inputs.words(rows: rows) }
 
-    /// The targets of the window prepared last.
-    /// - Parameter rows: of the window.
+    /// Returns the targets of the window prepared last.
+    /// - Parameter rows: rows of the window.
     func targets(rows: Int) -> Targets {
         let rows = configuration.predictedRows(of: rows)
         if let windowTargets { return .words(windowTargets.targets(rows: rows)) }
@@ -111,11 +112,11 @@ final class DirectionWindow {
             ? .vectors(targetVectors.matrix(rows: rows)) : .classes(targetClasses)
     }
 
-    /// The weight of each row of the output layer in the window prepared last: [1, rows].
-    /// - Parameter rows: of the window.
+    /// Returns the weight of each row of the output layer in the window prepared last, [1, rows].
+    /// - Parameter rows: rows of the window.
     func weights(rows: Int) -> Matrix { Matrix(weights, rows: 1, columns: configuration.predictedRows(of: rows)) }
 
-    /// The words that the window prepared last has masked; `nil` if all are predicted.
+    /// The masked words of the window prepared last; `nil` if all words are predicted.
     var masking: Masking? { maskedWords?.masking }
 
     /// The rows of the output layer that count in the window prepared last.

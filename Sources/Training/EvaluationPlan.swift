@@ -1,33 +1,34 @@
 import Model
 
-/// The times at which a run is evaluated, and the part of the held-out text that is scored.
+/// The times at which a run is evaluated, and the amount of held-out text that is scored.
 ///
-/// Unless `--evaluations` or `--evaluate-every` says otherwise, there are at most ten, and as many as take a tenth of the run's
-/// time together. Where one alone would take more, it scores fewer positions, unless `--held-out-tokens` says how many. A continuous
-/// output is scored over all words after the last step, at as many of these positions as take another tenth at most. All of
-/// this is decided by counting operations, so the same options and text give the same evaluations on every machine.
+/// Unless `--evaluations` or `--evaluate-every` says otherwise, there are at most ten evaluations, and as many as take a tenth of
+/// the run's time together. If a single one would take more, it scores fewer positions, unless `--held-out-tokens` sets their
+/// number. After the last step, a continuous output is scored over all words, at as many of these positions as take at most another
+/// tenth. All of this is determined by counting operations, so that the same options and text give the same evaluations on every
+/// machine.
 public struct EvaluationPlan: Sendable, Equatable {
-    /// Steps from one evaluation to the next; `nil` if there are none. The last step is always evaluated.
+    /// Steps between evaluations; `nil` if there are none. The last step is always evaluated.
     public let interval: Int?
-    /// Evaluations of a run that makes all its steps.
+    /// Number of evaluations of a run that makes all its steps.
     public let count: Int
-    /// Positions of the held-out text that are scored, at most.
+    /// Maximum number of positions of the held-out text that are scored.
     public let positions: Int
-    /// Positions at which a continuous output is scored over all words after the last step, at most.
+    /// Maximum number of positions at which a continuous output is scored over all words after the last step.
     public let exactPositions: Int
-    /// Multiplications and additions of one evaluation's products, in all directions.
+    /// Multiplications and additions in the products of one evaluation, in all directions.
     public let operations: Double
-    /// Operations of the ceiling's speed that ranking takes beside them, and those of scoring over all words.
+    /// Operations that ranking takes in addition, at the ceiling's speed, and those of scoring over all words.
     private let operationsBeside, exactOperations: Double
 
-    /// The share of a run's time that all evaluations may take.
+    /// Share of a run's time for all evaluations together.
     private static let share = 0.1
     private static let most = 10
-    /// Scores over fewer positions than these would say little.
+    /// Scores over fewer positions would mean little.
     private static let fewestPositions = 2_000
 
-    /// Plans for an epoch of `words` positions, a held-out text of `heldOut` positions, the number of words ranked, and that of all
-    /// words that a continuous output may predict.
+    /// Plans evaluations for an epoch of `words` positions, a held-out text of `heldOut` positions, the number of words ranked, and
+    /// the number of all words that a continuous output may predict.
     init(
         _ configuration: EncoderConfiguration, _ options: TrainingOptions, words: Int, heldOut: Int, candidates: Int,
         vocabulary: Int = 0
@@ -65,27 +66,27 @@ public struct EvaluationPlan: Sendable, Equatable {
         operationsBeside = Double(positions) * beside
     }
 
-    /// Returns true if there is an evaluation after a step.
+    /// Returns true if a step is followed by an evaluation.
     func isDue(step: Int, isLast: Bool) -> Bool { interval.map { isLast || step % $0 == 0 } ?? false }
 
-    /// Evaluations after `step`, of a run of so many steps.
+    /// Returns the number of evaluations after `step` in a run of this many steps.
     func remaining(after step: Int, of steps: Int) -> Int {
         guard let interval, step < steps else { return 0 }
         return steps.quotientRoundedUp(by: interval) - step / interval
     }
 
-    /// Seconds that an evaluation takes, at most, on a machine whose large products reach `ceiling` GFLOP/s.
+    /// Returns the maximum seconds of an evaluation on a machine whose large products reach `ceiling` GFLOP/s.
     func secondsOfEvaluation(ceiling: Double) -> Double {
         TrainingCost.secondsOfEvaluation(operations: operations + operationsBeside, ceiling: ceiling)
     }
 
-    /// Seconds that scoring over all words takes after the last step, at most.
+    /// Returns the maximum seconds of scoring over all words after the last step.
     func secondsOfExactScores(ceiling: Double) -> Double {
         exactOperations > 0 ? TrainingCost.secondsOfEvaluation(operations: exactOperations, ceiling: ceiling) : 0
     }
 }
 
 extension Int {
-    /// The quotient of two positive numbers, rounded up, without a sum that could overflow.
+    /// Returns the quotient of two positive numbers rounded up, without a sum that could overflow.
     func quotientRoundedUp(by divisor: Int) -> Int { self / divisor + (self % divisor > 0 ? 1 : 0) }
 }

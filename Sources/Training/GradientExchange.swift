@@ -3,41 +3,42 @@ import Layers
 import MessagePassing
 import Parallel
 
-/// The gradient of a store, added up over the lanes of a batch and the ranks that share them, and the weights that come of it.
+/// Sums the gradient of a store over the lanes of a batch and the ranks that share them, and distributes the updated weights.
 ///
-/// A rank adds up its own lanes. Of each bucket it sends every other rank of its group that rank's part, adds up what it gets in the
-/// tree's order, and updates its part alone, with moments that no other rank has (ZeRO-1, Rajbhandari et al. 2020). Then every rank sends
-/// its part of the weights to all others. A bucket's gradient is sent as soon as it is complete, beside the backward pass of the layers
-/// below, and its weights are awaited when the next forward pass gets to it, beside that of the layers below. The rows of sparse parameters
-/// are few, and go to all: every rank adds and updates them all.
+/// A rank sums its own lanes. For each bucket it sends every other rank of its group that rank's part, sums what it receives in the
+/// tree's order, and updates only its own part, with moments that no other rank holds (ZeRO-1, Rajbhandari et al. 2020). Then every
+/// rank sends its part of the weights to all others. A bucket's gradient is sent as soon as it is complete, while the backward pass
+/// of lower layers runs, and its weights are awaited when the next forward pass needs them, while that of lower layers runs. The
+/// rows of sparse parameters are few, and are sent to all: every rank sums and updates all of them.
 ///
-/// Whatever the ranks, the same floats are added in the same order, and squares in the same chunks: so all ranks have the bits of one.
+/// Whatever the number of ranks, the same floats are added in the same order, and squares in the same chunks, so that all ranks get
+/// the bits of a single one.
 final class GradientExchange {
     let store: ParameterStore
-    /// Lanes of this rank.
+    /// Number of lanes of this rank.
     private let lanes: Int
     private let group: RankGroup?
     private let pool: ThreadPool
     private let buckets: [BucketExchange]
     private let rows: [RowExchange]
-    /// Sums of 1, 2, 4, ... lanes that wait for as many more.
+    /// Sums of 1, 2, 4, ... lanes, each waiting for another sum of as many lanes.
     private let waiting: [FloatBuffer]
-    /// The gradient and the weights of a device in the memory of the host; `nil` of a processor, whose own they are.
+    /// Copies of a device's gradient and weights in the host's memory; `nil` for a processor, whose own memory is used.
     private let hostGradients, hostValues: FloatBuffer?
-    /// The sum of squares of each chunk of the gradient.
+    /// Sum of squares of each chunk of the gradient.
     private let squareMemory: FloatBuffer
     private let squares: Scalars
-    /// The floats that this rank updates, and those that others do.
+    /// The floats that this rank updates, and those that others update.
     private let share, others: [Range<Int>]
-    /// Why weights could not be had when a forward pass awaited them.
+    /// The reason why weights were not received when a forward pass awaited them.
     private var failure: (any Error)?
-    /// False while weights may be under way.
+    /// False while weights may be on their way.
     private var isSettled = true
 
     /// - Parameters:
-    ///   - number: of the store, the same in all ranks.
-    ///   - lanes: of this rank.
-    ///   - group: the ranks that share the lanes; `nil` if this one has them all.
+    ///   - number: number of the store, the same in all ranks.
+    ///   - lanes: number of lanes of this rank.
+    ///   - group: ranks that share the lanes; `nil` if this rank has them all.
     init(_ store: ParameterStore, number: Int, lanes: Int, group: RankGroup?, precision: SendPrecision, pool: ThreadPool) {
         guard let training = store.training else { preconditionFailure("a network without gradients cannot share them") }
         (self.store, self.lanes, self.group, self.pool) = (store, lanes, group, pool)
@@ -72,7 +73,7 @@ final class GradientExchange {
 
     private static func levels(_ lanes: Int) -> Int { lanes > 1 ? Int.bitWidth - (lanes - 1).leadingZeroBitCount : 0 }
 
-    /// Takes in the gradient of a lane, by its number among this rank's, that is not the last.
+    /// Takes the gradient of a lane that is not the last, given its number among this rank's lanes.
     func keep(lane: Int) {
         let whole = 0..<store.values.count, gradients = store.gradients(whole)
         var level = 0
@@ -88,14 +89,14 @@ final class GradientExchange {
     /// Prepares for the gradient of the last lane.
     func beginLast() throws { for bucket in buckets { try bucket.begin() } }
 
-    /// Waits for the weights of some parameters, if they are under way. `complete` throws what goes wrong here.
+    /// Waits for the weights of some parameters, if they are on their way. Errors are thrown later, by `complete`.
     func begin(_ range: ParameterRange) {
         for bucket in buckets where bucket.bucket.indices.overlaps(range.indices) {
             do { try bucket.awaitWeights() } catch { failure = error }
         }
     }
 
-    /// Takes in that the gradients of some parameters are complete in the last lane, and sends them on their way.
+    /// Records that the gradients of some parameters are complete in the last lane, and starts to send them.
     func finish(_ range: ParameterRange) {
         guard store.backend.computesInHostMemory else { return }
         for bucket in buckets where bucket.bucket.indices.overlaps(range.indices) {
@@ -118,7 +119,7 @@ final class GradientExchange {
         bucket.send(pool)
     }
 
-    /// Waits for the gradients of all lanes, and adds them up. Throws `ToolError` if a rank is lost.
+    /// Waits for the gradients of all lanes, and sums them. Throws `ToolError` if a rank is lost.
     func complete() throws {
         if let failure { throw failure }
         for bucket in buckets where !bucket.isSent { sumAndSend(bucket) }
@@ -127,7 +128,7 @@ final class GradientExchange {
         for bucket in buckets { try bucket.awaitSquares() }
     }
 
-    /// The squared norm of the whole gradient; after `complete`, the same in all ranks of the group.
+    /// Returns the squared norm of the whole gradient after `complete`, the same in all ranks of the group.
     func squaredNorm() -> Double {
         var sum = 0.0
         for chunk in 0..<squares.count { sum += squares[chunk] }
@@ -135,8 +136,8 @@ final class GradientExchange {
         return sum
     }
 
-    /// Updates this rank's share of the weights by the sum, clears the gradient, and begins to give all ranks all weights: they are there
-    /// after `settle`. Throws `ToolError` if a rank is lost.
+    /// Updates this rank's share of the weights by the sum, clears the gradient, and starts to distribute the weights; all are
+    /// there after `settle`. Throws `ToolError` if a rank is lost.
     func update(_ update: ParameterStore.Update, norm: Double) throws {
         for bucket in buckets { try bucket.awaitSent() }
         guard norm.isFinite else { return }
@@ -160,7 +161,7 @@ final class GradientExchange {
         isSettled = false
     }
 
-    /// Waits for all weights that are under way. Throws `ToolError` if a rank is lost.
+    /// Waits for all weights that are on their way. Throws `ToolError` if a rank is lost.
     func settle() throws {
         guard !isSettled else { return }
         for bucket in buckets { try bucket.awaitWeights() }
@@ -172,10 +173,10 @@ final class GradientExchange {
         isSettled = true
     }
 
-    /// Bytes that this rank sends in a step, rows of sparse parameters left out.
+    /// Bytes that this rank sends in a step, without rows of sparse parameters.
     var bytesOfStep: Int { buckets.reduce(0) { $0 + $1.bytesOfStep } }
 
-    /// Calls `body` with each run of floats that a rank of the group updates, by its place there.
+    /// Calls `body` with each run of floats that a rank of the group updates, and with the rank's index in the group.
     static func forEachPart(of layout: ParameterLayout, ranks: Int, _ body: (_ member: Int, _ floats: Range<Int>) throws -> Void) rethrows {
         for bucket in layout.buckets {
             for member in 0..<ranks {
@@ -186,10 +187,10 @@ final class GradientExchange {
     }
 }
 
-/// The form in which gradients travel.
+/// The precision in which gradients are sent.
 public enum SendPrecision: String, Sendable, CaseIterable {
-    /// As they are: the result does not depend on the number of ranks.
+    /// Unchanged: the result does not depend on the number of ranks.
     case float32
-    /// Rounded once, by each rank that sends; sums are float32. Half of the bytes.
+    /// Rounded once, by the rank that sends; sums are in float32. Half of the bytes.
     case bf16
 }

@@ -1,8 +1,8 @@
 package import Model
 
-// Scores as doubles, for other ranks.
+// Scores as doubles, for sending to other ranks.
 extension HeldOutResult {
-    /// Its numbers, one behind the other; NaN where there is none.
+    /// Its numbers, one after another; NaN for missing ones.
     package var numbers: [Double] {
         let optional = [
             cosine?.loss, cosine?.constantLoss, vocabulary.map { Double($0.size) }, vocabulary?.unknownShare, scores.cosineTop1,
@@ -40,7 +40,7 @@ extension HeldOutResult {
 
 extension Ranks {
     /// Returns the scores of all directions in all ranks. Throws `ToolError` if a rank is lost.
-    /// - Parameter own: of the directions that this rank speaks for.
+    /// - Parameter own: scores of the directions that this rank leads.
     func share(_ own: [HeldOutResult], _ plan: RankPlan, _ directions: [Direction]) throws -> [HeldOutResult] {
         var own = own[...]
         return try directions.enumerated().map { direction, name in

@@ -5,64 +5,67 @@ public import Model
 
 /// The scores of one direction on the held-out text.
 public struct HeldOutResult: Sendable {
+    /// Direction that was scored.
     public let direction: Direction
-    /// Positions of the text; where words are masked, those that are predicted.
+    /// Number of positions of the text; with masked words, of those that are predicted.
     public let positions: Int
-    /// The mean of the loss that training minimises, over the positions that have a target; of a sampled softmax, the full
-    /// one's.
+    /// Mean of the loss that training minimises, over the positions that have a target; for a sampled softmax, that of the full
+    /// softmax.
     public let objective: Double
-    /// The mean cosine loss of the continuous output over all positions, and that of the constant vector that is best for
-    /// exactly these positions: 1 - |mean of the unit targets|.
+    /// Mean cosine loss of the continuous output over all positions, and that of the constant vector that is best for exactly these
+    /// positions: 1 - |mean of the unit targets|.
     public let cosine: (loss: Double, constantLoss: Double)?
-    /// The number of a softmax's classes, and the share of the targets that are none of them.
+    /// Number of a softmax's classes, and share of the targets that have none.
     public let vocabulary: (size: Int, unknownShare: Double)?
+    /// Scores of ranking among the candidates.
     public let scores: RankingScores
-    /// Over all words, of a continuous output; `nil` before the last evaluation.
+    /// Scores over all words, for a continuous output; `nil` before the last evaluation.
     public var exact: ExactScores?
 }
 
-/// The scores of a continuous output over the whole vocabulary, without any approximation.
+/// Exact scores of a continuous output over the whole vocabulary.
 public struct ExactScores: Sendable {
-    /// Words that have a probability of their own; `<unk>` is one, if predictions are scored over a vocabulary.
+    /// Number of words with a probability of their own, including `<unk>` if predictions are scored over a vocabulary.
     public var words = 0
-    /// Positions that have a probability, and the share of all positions whose word is none of these.
+    /// Number of positions that have a probability.
     public var positions = 0
+    /// Share of all positions whose word has no probability of its own.
     public var unknownShare = 0.0
-    /// Over the positions that have a probability: all with a vocabulary, otherwise those whose word the table has.
+    /// Perplexity over the positions that have a probability: all with a vocabulary, otherwise those whose word is in the table.
     public var perplexity: Double?
-    /// Positions whose word the table lacks but its generator has made a vector for, and the shares of them at which the word ranks
-    /// first, and among the first ten, of the table's words and all such words; and its median rank, from 1.
+    /// Positions whose word is not in the table but has a vector from its generator; the shares of them at which the word ranks
+    /// first, and within the first ten, among the table's words and all such words; and its median rank, from 1.
     public var open: (positions: Int, top1: Double, top10: Double, medianRank: Int)?
 }
 
-/// The held-out text, cut into windows once, and the scores of a model on it.
+/// The held-out text, divided into windows once, and the scoring of models on it.
 public final class HeldOutText {
     private let words: CorpusWords
-    /// The source of the contrastive output's targets; `nil` with other outputs.
+    /// Source of the contrastive output's targets; `nil` for other outputs.
     private let source: TargetSource?
     private let windows: [TrainingWindow]
-    /// The words that may stand in the place of masked ones.
+    /// Words that may replace masked ones.
     private let others: [UInt32]
     private let candidates: [Direction: Candidates]
-    /// The text step by step, to rank whole words, if its tokens are units of words.
+    /// The text step by step, for ranking whole words, if its tokens are subword units.
     private let unitText: UnitText?
-    /// The vocabulary over which a continuous output is scored; `nil`: over the table.
+    /// Vocabulary over which a continuous output is scored; `nil` means the table.
     private let vocabulary: OutputVocabulary?
-    /// The plan of the evaluations on the text.
+    /// Plan of the evaluations on the text.
     public let plan: EvaluationPlan
-    /// The number of words that a prediction is ranked among.
+    /// Number of words among which predictions are ranked.
     public let candidateCount: Int
-    /// Positions in all, or words that are masked.
+    /// Number of positions, or of masked words.
     public let positions: Int
-    /// Words and sentence ends: as many as positions, unless tokens are units of words. Where words are masked, units are words.
+    /// Number of words and ends of sentences, which equals the number of positions unless tokens are subword units. With masked
+    /// words, units count as words.
     private let wordPositions: Int
 
-    /// Cuts the text into windows of training's shape. Throws `ToolError` if the table's file cannot be read.
-    /// - Parameters:
-    ///   - count: the number of words to rank predictions among.
-    ///   - corpus: the training text, for its words, and for the frequency of the marks between its sentences.
-    ///   - source: of the targets of the contrastive output; `nil` with others.
-    ///   - vocabulary: over which a continuous output is scored as a softmax is; `nil`: over the table.
+    /// Divides the text into windows of training's shape. Throws `ToolError` if the table's file cannot be read.
+    /// - `count`: number of words among which to rank predictions.
+    /// - `corpus`: training text, for its words and for the frequency of the marks between its sentences.
+    /// - `source`: source of the contrastive output's targets; `nil` for other outputs.
+    /// - `vocabulary`: vocabulary over which a continuous output is scored like a softmax; `nil` means the table.
     public init(
         _ sentences: Sentences, _ configuration: EncoderConfiguration, batch: Int, window: Int, candidates count: Int, corpus: Corpus,
         source: TargetSource?, vocabulary: OutputVocabulary? = nil, plan: EvaluationPlan
@@ -107,9 +110,8 @@ public final class HeldOutText {
         }
     }
 
-    /// Scores one direction. Its training state is left as it was. Throws `ToolError` if the table's file cannot be read any
-    /// more.
-    /// - Parameter exactly: whether a continuous output is scored over all words, too, which may take longer than all the rest.
+    /// Scores one direction without changing its training state. Throws `ToolError` if the table's file can no longer be read.
+    /// - `exactly`: whether to score a continuous output over all words, too, which may take longer than everything else.
     public func score(_ model: DirectionModel, trainingBatch: Int, exactly: Bool = false) throws -> HeldOutResult {
         let saved = model.savedState(batch: trainingBatch)
         defer { model.restoreState(saved, batch: trainingBatch) }
@@ -130,7 +132,7 @@ public final class HeldOutText {
             }
             model.backend.gather(places, of: model.predictions(shape), into: rows)
             if exactly && vocabulary != nil && configuration.isCausal {
-                // They fill what the others leave, from the end.
+                // They fill the places that the others leave, from the end.
                 let without = window.weights.indices.filter { window.weights[$0] == 1 && !words.isTarget(numbers[$0]) }
                 withoutVector += without.count
                 let last = Matrix(memory, at: (positions - withoutVector) * width, rows: without.count, columns: width)
@@ -195,7 +197,7 @@ public final class HeldOutText {
         model.backend.gather(places, of: predictions, into: rows)
         let scores = try probabilities.scores(model, rows, targets: places.map { targets[$0] }, scale: scale)
         var exact = ExactScores(words: probabilities.count, positions: count)
-        // Positions that are no target at all have a word without a vector.
+        // Positions that are not targets have a word without a vector.
         let unknown = Double(targets.count) * Double(scores.count { !$0.isKnown }) / Double(max(1, count))
         exact.unknownShare = (unknown + Double(positions - targets.count)) / Double(max(1, positions))
         let logs = scores.compactMap(\.logProbability)
@@ -209,14 +211,14 @@ public final class HeldOutText {
         return exact
     }
 
-    /// The class that a word must be ranked as; none for a word that is unknown: to foresee that some unknown word comes is to
-    /// foresee none.
+    /// Returns the class as which a word must be ranked; none for an unknown word, because predicting that some unknown word comes
+    /// predicts no word.
     private func classTarget(_ number: UInt32) -> UInt32 {
         words.hasClass(number) ? UInt32(words.classNumber(number)) : .max
     }
 
-    /// Runs all windows, and calls `body` with each and the places in it that count. Returns the mean of the loss over these,
-    /// and their number.
+    /// Runs all windows, and calls `body` with each and the places in it that count. Returns the mean loss over these places, and
+    /// their number.
     private func forEachWindow(
         _ model: DirectionModel, _ body: (TrainingWindow, DirectionWindow, _ places: [Int], WindowShape) -> Void
     ) throws -> (mean: Double, count: Double) {
@@ -227,7 +229,7 @@ public final class HeldOutText {
             backend: model.backend)
         for (number, window) in windows.enumerated() {
             let shape = WindowShape(steps: window.window, batch: window.batch)
-            // The same masks and negatives each time, so that losses can be compared.
+            // The same masks and negatives each time, so that losses are comparable.
             try prepared.prepare(window, draw: model.draw(0, number))
             let places = prepared.places
             total += Double(places.count)
@@ -242,7 +244,7 @@ public final class HeldOutText {
 }
 
 extension Sentences {
-    /// The sentences in streams side by side, cut into windows.
+    /// Returns the sentences in parallel streams, divided into windows.
     func windows(batch: Int, window: Int, _ words: CorpusWords, _ objective: Objective = .nextWord) -> [TrainingWindow] {
         var batcher = WindowBatcher(batch: batch, begin: words.begin, end: words.end, objective: objective)
         var windows: [TrainingWindow] = [], next = TrainingWindow(batch: batch, window: window), index = 0
@@ -256,7 +258,7 @@ extension Sentences {
     }
 }
 
-/// A held-out text of units of words, step by step, so that words can be ranked where they begin.
+/// A held-out text of subword units, step by step, so that words can be ranked where they start.
 struct UnitText {
     let ranking: UnitRanking
     private let words: CorpusWords
@@ -270,11 +272,11 @@ struct UnitText {
         steps = sentences.windows(batch: batch, window: 1, words)
     }
 
-    /// Ranks the words of the text by the forward direction, which starts from the zero state: all of them, or those of the
-    /// first steps, as far as the work for it goes. Throws `ToolError` if the table's file cannot be read any more.
+    /// Ranks the words of the text by the forward direction, starting from the zero state: all of them, or those of the first steps
+    /// if ranking takes too much work. Throws `ToolError` if the table's file can no longer be read.
     func score(_ model: DirectionModel) throws -> RankingScores {
         var ranking = ranking
-        // A word is as probable as its units, which are read after its place is reached: they are scored before.
+        // A word is as probable as its units, which are read after its place is reached, so they are scored first.
         var own: [[Double]] = []
         try forEachStep(model) { _, window, logs, _ in
             let values = model.backend.read(logs)
@@ -290,7 +292,7 @@ struct UnitText {
         return ranking.finish(positions: count)
     }
 
-    /// The word that begins at a step of a stream, if one does and the text has all of it.
+    /// Returns the word that starts at a step of a stream, if the text contains all of it.
     private func target(_ step: Int, _ stream: Int, _ own: [[Double]]) -> (units: [Int32], logProbability: Double)? {
         let input = steps[step].forwardInputs[stream]
         guard steps[step].weights[stream] == 1, input == words.begin || words.endsWord(input) else { return nil }

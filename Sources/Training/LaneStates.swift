@@ -2,12 +2,12 @@
 import MessagePassing
 import Model
 
-/// The state that carries over from step to step of each lane of a rank that has several: the encoder's state, and the targets that are kept as
-/// negatives.
+/// The state of each lane that carries over from step to step, in a rank with several lanes: the encoder's state, and the targets
+/// kept as negatives.
 final class LaneStates {
     private let models: [DirectionModel]
     private let words: [DirectionWindow]
-    /// For each lane, of each direction.
+    /// For each lane, the state of each direction.
     private let states: [[DirectionModel.SavedState]]
     private var kept: [[[UInt32]]]
 
@@ -17,7 +17,7 @@ final class LaneStates {
         kept = keepsTargets ? (0..<lanes).map { _ in models.map { _ in [] } } : []
     }
 
-    /// Has the models go on where lane number `place` was left.
+    /// Makes the models continue from the state of lane number `place`.
     func restore(_ place: Int) {
         for (index, model) in models.enumerated() {
             model.restoreState(states[place][index])
@@ -25,7 +25,7 @@ final class LaneStates {
         }
     }
 
-    /// Leaves lane number `place` where the models are.
+    /// Saves the models' state as that of lane number `place`.
     func save(_ place: Int) {
         for (index, model) in models.enumerated() {
             model.saveState(in: states[place][index])
@@ -34,14 +34,14 @@ final class LaneStates {
     }
 }
 
-/// The losses of all lanes of a step, those of other ranks among them.
+/// The losses of all lanes of a step, including those of other ranks.
 final class LaneLosses {
     private let directions: Int
     private let lanes: Int
     private let memory: FloatBuffer
     private let losses: Scalars
     private let messages: MessagesToAll?
-    /// Losses of a rank: of its lanes and directions.
+    /// Number of losses of a rank: one for each of its lanes and directions.
     private let each: Int
 
     init(directions: Int, _ plan: RankPlan, _ group: RankGroup?) {
@@ -56,12 +56,12 @@ final class LaneLosses {
         set { losses[lane * directions + direction] = newValue }
     }
 
-    /// Tells the other ranks the losses of this one's lanes, and takes theirs. Throws `ToolError` if a rank is lost.
+    /// Sends this rank's losses to the other ranks, and receives theirs. Throws `ToolError` if a rank is lost.
     func exchange() throws {
         try messages?.exchange { losses[$0 * each..<($0 + 1) * each].bytes }
     }
 
-    /// The losses of a direction, added up in the order of the lanes.
+    /// Returns the sum of a direction's losses, in the order of the lanes.
     func sum(_ direction: Int) -> Double {
         var sum = 0.0
         for lane in 0..<lanes { sum += self[direction, lane] }

@@ -2,20 +2,20 @@ package import Kernels
 package import Layers
 package import Model
 
-/// The words of a window that a model of masked words predicts, and what it reads in their place (Devlin et al. 2019). Planned once:
-/// `plan` allocates nothing.
+/// The words of a window that a masked-word model predicts, and what it reads in their place (Devlin et al. 2019). Memory is
+/// planned once: `plan` allocates nothing.
 ///
-/// A fixed share of the window's words is predicted, drawn anew for each pass. Each of them is read as the mask vector, as some other
-/// word, or as it is, by a draw of its own. Marks are neither predicted nor read in a word's place.
+/// A fixed share of the window's words is predicted, chosen anew for each pass. For each of them, another draw decides whether the
+/// mask vector, another word, or the word itself is read. Marks are neither predicted nor used as replacements.
 package final class MaskedWords {
     private let configuration: EncoderConfiguration
     private let words: CorpusWords
-    /// The words that may stand in the place of others.
+    /// Words that may replace others.
     private let others: [UInt32]
-    /// What the network reads at each position, [positions]. Where the mask vector stands, the word is that of a mark, which any
-    /// window has.
+    /// Words that the network reads, one for each position, [positions]. Where the mask vector is read, the word is a mark, which
+    /// every window has.
     package private(set) var inputs: [UInt32]
-    /// The word to predict at each row of the output layer, [rows], and 1 where there is one, else 0.
+    /// The word to predict at each row of the output layer, [rows], and 1 where there is one, otherwise 0.
     package private(set) var targets: [UInt32]
     package private(set) var counted: [Float]
     /// The numbers of `masking`, before operations may read them.
@@ -24,8 +24,8 @@ package final class MaskedWords {
     private let numbers: Numbers
 
     /// - Parameters:
-    ///   - others: the words that may stand in the place of others; without any, words stay as they are instead.
-    ///   - positions: of a window.
+    ///   - others: words that may replace others; if there are none, words are left alone instead.
+    ///   - positions: positions of a window.
     package init(
         _ configuration: EncoderConfiguration, _ words: CorpusWords, others: [UInt32], positions: Int, backend: any Backend
     ) {
@@ -39,19 +39,18 @@ package final class MaskedWords {
         numbers = Numbers(memory, count: count)
     }
 
-    /// The number of words that are predicted in a window of so many that can be: the share of them that was asked for, and at least
-    /// one.
+    /// Returns the number of words predicted in a window with this many predictable words: the requested share, and at least one.
     package static func count(of words: Int, share: Double) -> Int {
         words == 0 ? 0 : max(1, Int((share * Double(words)).rounded()))
     }
 
-    /// True if the word at a place of a window can be predicted: it is no mark, and has a target.
+    /// Returns true if the word at a place of a window can be predicted: it is not a mark, and has a target.
     package static func canPredict(_ window: TrainingWindow, _ place: Int, _ words: CorpusWords) -> Bool {
         window.weights[place] == 1 && words.isTarget(window.forwardTargets[place])
     }
 
-    /// Draws the words of a window of as many positions as there are.
-    /// - Parameter draw: of the pass.
+    /// Chooses the words of a window.
+    /// - Parameter draw: identity of the pass.
     package func plan(_ window: TrainingWindow, draw: Draw) {
         precondition(window.forwardInputs.count == inputs.count, "windows have one size")
         let places = window.forwardInputs.indices, rows = targets.count
@@ -63,7 +62,8 @@ package final class MaskedWords {
         for index in planned.indices { planned[index] = -1 }
         var random = Random(seed: draw.seed, stream: "masks", number: draw.step)
         var wanted = Self.count(of: eligible, share: configuration.maskedShare), row = 0, masked = 0
-        // Each is taken with the chance that so many of those left are wanted (Knuth, algorithm S): exactly as many as are.
+        // Selection sampling (Knuth, algorithm S): each is chosen with the probability that so many of those left are needed, which
+        // gives exactly that number.
         for place in places where wanted > 0 && Self.canPredict(window, place, words) {
             let isTaken = random.below(eligible) < wanted
             eligible -= 1

@@ -7,34 +7,35 @@ struct TrainingMetrics: Encodable {
     let event = "train"
     let step: Int
     let epoch: Double
-    /// Positions trained on so far; each counts once, whether one direction learns from it or both.
+    /// Number of positions trained on so far; each counts once, whether one direction learns from it or both.
     let words: Int
-    /// The mean over the directions and the steps since the last line.
+    /// Mean over the directions, and over the steps since the last line.
     let loss: Double
     let rate: Float
-    /// The largest norm of the directions, before clipping.
+    /// Largest norm of the directions' gradients before clipping.
     let gradientNorm: Double
     let seconds, wordsPerSecond: Double
-    /// The share of the machine's speed at large matrix products.
+    /// Share of the machine's speed at large matrix products.
     let ceilingShare: Double?
     /// Seconds since the last line in which training waited for data.
     let secondsWaited: Double
     /// Peak memory of the process in bytes.
     let memory: Int
-    /// Of several ranks their number, seconds since the last line in which the first one waited for others, and bytes that it sent.
+    /// With several ranks, their number, the seconds since the last line in which the first one waited for others, and the bytes
+    /// that it sent.
     var ranks: Int?
     var secondsWaitedForRanks: Double?
     var bytesSent: Int?
-    /// The processor's time that the first rank's communicator took since the last line, known ten times a second.
+    /// Processor time used by the first rank's communicator since the last line, updated ten times a second.
     var secondsOfCommunicator: Double?
 }
 
-/// A line of the log about an evaluation of one direction. What a network does not have is left out, as are ranks where nothing
-/// was ranked, and a perplexity beyond all numbers.
+/// A line of the log about an evaluation of one direction. Fields that a network does not have are left out, as are ranks if
+/// nothing was ranked, and an infinite perplexity.
 struct HeldOutMetrics: Encodable {
     let event = "held-out"
     let step, words, candidates: Int
-    /// Seconds of training, evaluations left out, and those that scoring this direction took.
+    /// Seconds of training without evaluations, and seconds of scoring this direction.
     let seconds, evaluationSeconds: Double
     let direction: Direction
     let heldOutPositions: Int
@@ -47,12 +48,12 @@ struct HeldOutMetrics: Encodable {
     let perplexity: Double?
     private(set) var candidatePerplexity, cosineTop1, cosineTop10, top1, top10, scale: Double?
     private(set) var unigramTop1, unigramTop10, unigramPerplexity: Double?
-    /// The positions at which a continuous output was scored over all words after the last step, and the ranks of the words that
-    /// the table lacks.
+    /// Positions at which a continuous output was scored over all words after the last step, and ranks of the words that the table
+    /// lacks.
     private(set) var exactPositions, openPositions, openMedianRank: Int?
     private(set) var openTop1, openTop10: Double?
 
-    /// - Parameter seconds: the seconds that scoring this direction took.
+    /// - Parameter seconds: seconds of scoring this direction.
     init(_ result: HeldOutResult, of evaluation: Evaluation, seconds: Double) {
         (step, words, candidates) = (evaluation.step, evaluation.words, evaluation.candidates)
         self.seconds = evaluation.secondsOfTraining
@@ -79,37 +80,37 @@ struct HeldOutMetrics: Encodable {
     }
 }
 
-/// The log of a training run in JSON Lines, one object a line with its keys in alphabetical order.
+/// The log of a training run as JSON Lines: one object on each line, with keys in alphabetical order.
 public final class MetricsLog {
     private let output: OutputFile
     private let encoder = JSONEncoder()
 
-    /// Opens a log under its own name, where people can watch it grow.
+    /// Opens a log under its final name, so that users can follow it. Throws `ToolError`: `cannotCreate`, `ioError`; `inUse` if
+    /// another run writes it; `dataError` if the existing file is not a log.
     ///
-    /// - Parameter step: the step of the checkpoint that a run goes on from: earlier lines stay, later ones are forgotten,
-    ///   because they will be written again; 0 begins a new log.
-    /// Throws `ToolError` (`cannotCreate`, `ioError`; `inUse` if another run writes it; `dataError` if the file that is there is no log).
+    /// - `step`: step of the checkpoint that the run resumes from: earlier lines are kept, later ones removed, because they
+    ///   will be written again; 0 starts a new log.
     public init(path: String, resumingAt step: Int) throws {
         if step > 0 && path != "-" {
-            // Nothing is forgotten of a log that another run is writing: its lock comes first.
+            // Lock the file first, so that nothing is removed from a log that another run is writing.
             let old = try OutputFile(path: path, binary: false, grows: true, appends: true)
             try Self.forget(path, after: step)
             try old.commit()
         }
         output = try OutputFile(path: path, binary: false, grows: true, appends: step > 0)
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // JSON has no infinity; a run is not to end for one.
+        // JSON has no infinity, and a run must not end because of one.
         encoder.nonConformingFloatEncodingStrategy = .convertToString(
             positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     }
 
     func write(_ metrics: some Encodable) throws {
         try output.write([UInt8](encoder.encode(metrics)) + [UInt8(ascii: "\n")])
-        // Line by line, for those who watch it.
+        // Line by line, for users who follow it.
         try output.flush()
     }
 
-    /// Makes the log final.
+    /// Completes the log. Throws `ToolError`.
     public func commit() throws { try output.commit() }
 
     private static func forget(_ path: String, after step: Int) throws {
@@ -122,7 +123,7 @@ public final class MetricsLog {
             number += 1
             let line = try? JSONDecoder().decode(Line.self, from: Data(bytes))
             if line == nil && number == 1 && !bytes.isEmpty { throw ToolError.data(path, "line 1", "is not of a log of train") }
-            // What cannot be read is the line at which a run was killed.
+            // An unreadable line is where a run was killed.
             guard let line, line.step <= step else { return }
             try kept.write(UnsafeRawBufferPointer(bytes))
             try kept.write("\n")
@@ -133,15 +134,19 @@ public final class MetricsLog {
 
 /// The state of a run after a step, for a progress line.
 public struct TrainingProgress: Sendable {
+    /// Number of steps made.
     public let step: Int
+    /// Number of steps of the whole run.
     public let totalSteps: Int
+    /// Number of words trained on.
     public let words: Int
-    /// The mean over the last steps.
+    /// Mean over the last steps.
     public let loss: Double
+    /// Words trained on in a second.
     public let wordsPerSecond: Double
-    /// The share of the machine's speed at large matrix products; `nil` if that is not known.
+    /// Share of the machine's speed at large matrix products; `nil` if unknown.
     public let ceilingShare: Double?
-    /// Seconds of training and evaluations to come.
+    /// Seconds of training and evaluations left.
     public let secondsLeft: Double
     /// True while the held-out text is being scored.
     public let isEvaluating: Bool
@@ -149,23 +154,24 @@ public struct TrainingProgress: Sendable {
 
 /// One evaluation: the scores of all directions on the held-out text.
 public struct Evaluation: Sendable {
-    /// Steps made so far, and words trained on.
+    /// Number of steps made so far, and of words trained on.
     public let step, words: Int
-    /// Seconds of training so far, evaluations left out.
+    /// Seconds of training so far, without evaluations.
     public let secondsOfTraining: Double
-    /// Words that predictions are ranked among.
+    /// Number of words among which predictions are ranked.
     public let candidates: Int
+    /// Scores of each direction.
     public let results: [HeldOutResult]
 }
 
 /// The reason why a run ended.
 public enum TrainingOutcome: Sendable {
-    /// All steps are made.
+    /// All steps have been made.
     case finished
     /// The time was up.
     case outOfTime
-    /// The held-out loss has not fallen for as long as was asked.
+    /// The held-out loss has not fallen for the requested number of evaluations.
     case noProgress
-    /// Somebody asked to stop; the run can be resumed.
+    /// A stop was requested; the run can be resumed.
     case stopped
 }

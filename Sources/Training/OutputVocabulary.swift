@@ -5,24 +5,25 @@ public import Shards
 
 /// The classes of a softmax: the marks, then the words of a vocabulary, most frequent first.
 public struct OutputVocabulary: Sendable {
-    /// The class of a word is its number here.
+    /// Words, whose number here is their class.
     public let words: WordTable
-    /// The count of each class in the text that the vocabulary was made from; marks only if the text has them.
+    /// Count of each class in the text that the vocabulary was made from; for marks, only if the text contains them.
     public let counts: [UInt64]
-    /// The digest of words and counts, in their order.
+    /// Digest of words and counts, in order.
     public let digest: UInt64
-    /// The merges that its units were made with; empty if its words are words.
+    /// The merges that its units were made with; empty if its words are whole.
     public let merges: String
 
+    /// Number of classes.
     public var size: Int { words.count }
 
-    /// Its words in the order of their classes, if they are units of words; else none.
+    /// Its words in the order of their classes, if they are subword units; otherwise empty.
     public var units: [String] { merges.isEmpty ? [] : (0..<size).map(words.word) }
 
     /// Reads a vocabulary shard.
     ///
-    /// Throws `ToolError`: `noInput`, `ioError`, `dataError` as `VocabularyShardReader.readWords` does, for a vocabulary of
-    /// marks alone, and for one that is not sorted by frequency, as classes must be for samplers and cut-offs.
+    /// Throws `ToolError`: `noInput`, `ioError`, `dataError` like `VocabularyShardReader.readWords`, for a vocabulary of marks
+    /// alone, and for one not sorted by frequency, as samplers and cut-offs require.
     public init(path: String, pool: WorkerPool) throws {
         var words = WordTable(), counts: [UInt64] = EncoderConfiguration.Mark.names.map { _ in 0 }
         for mark in EncoderConfiguration.Mark.names { _ = words.insert(mark) }
@@ -48,6 +49,6 @@ public struct OutputVocabulary: Sendable {
         self.digest = digest.digest()
     }
 
-    /// The class of a word: that of `<unk>` if it has none.
+    /// Returns the class of a word: that of `<unk>` if it has none.
     public func number(of word: UnsafeRawBufferPointer) -> Int32 { words.find(word).map(Int32.init) ?? EncoderConfiguration.Mark.unknown }
 }

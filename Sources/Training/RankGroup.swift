@@ -6,9 +6,9 @@ import Synchronization
 final class RankGroup {
     let communicator: Communicator
     let members: Range<Int>
-    /// The place of this rank among them.
+    /// Index of this rank in the group.
     let place: Int
-    /// Seconds that this rank has waited for messages. Directions that run side by side may both wait.
+    /// Seconds that this rank has waited for messages. Directions that run in parallel may both wait.
     var waited: Double { seconds.withLock { $0 } }
     private let seconds = Mutex(0.0)
 
@@ -28,11 +28,11 @@ final class RankGroup {
     }
 }
 
-/// Messages that bring bytes to every other member of a group, and theirs here. They are made once and posted in every step, with bytes of
-/// any number.
+/// Messages that send bytes to every other member of a group, and receive theirs. They are created once and posted in every step,
+/// with any number of bytes.
 final class MessagesToAll {
     private let group: RankGroup
-    /// By the place of the other member.
+    /// By the index of the other member.
     private let incoming, outgoing: [(member: Int, message: Message)]
 
     init(_ group: RankGroup, tag: Int) {
@@ -47,7 +47,8 @@ final class MessagesToAll {
     }
 
     /// Sends and receives, and waits for both. Throws `ToolError` if a rank is lost.
-    /// - Parameter bytes: those of a member, by its place: where they are, or are to be. As many in all ranks; of none no message is sent.
+    /// - Parameter bytes: returns the memory for the bytes of a member, given its index. The number of bytes must be the same in
+    ///   all ranks; if it is 0, no message is sent.
     func exchange(_ bytes: (_ member: Int) -> UnsafeMutableRawBufferPointer) throws {
         for (member, message) in incoming { post(message, bytes(member)) }
         let own = bytes(group.place)

@@ -1,22 +1,25 @@
 public import Files
 public import Model
 
-/// The part of a training run that each of its ranks has: directions first, because these share nothing, then lanes.
+/// The division of a training run among its ranks: first by directions, because these share nothing, then by lanes.
 ///
 /// With an even number of ranks, half of them train the forward direction and half the backward one, unless the directions share
-/// layers. The ranks of a direction have as many of its lanes each, one behind the other.
+/// layers. Each rank of a direction has the same number of consecutive lanes.
 public struct RankPlan: Sendable, Equatable {
+    /// This rank, and the number of ranks.
     public let rank, ranks: Int
-    /// Lanes of a direction.
+    /// Number of lanes of a direction.
     public let lanes: Int
     /// The ranks that train each direction, in the order of their lanes.
     package let groups: [Range<Int>]
-    /// The directions that this rank trains, and the lanes that it has of them.
+    /// The directions that this rank trains.
     public let directions: Range<Int>
+    /// The lanes of these directions that this rank has.
     public let ownLanes: Range<Int>
 
-    /// Throws `ToolError` with status `usage` for ranks that cannot share the lanes, or lanes that cannot share the batch.
-    /// - Parameter lanes: of a direction; `nil`: as many as ranks train one.
+    /// Divides a run. Throws `ToolError` with status `usage` if the ranks cannot share the lanes, or if the lanes cannot share the
+    /// batch.
+    /// - `lanes`: number of lanes of a direction; `nil` means as many as ranks train one.
     public init(
         rank: Int = 0, ranks: Int = 1, lanes: Int?, batch: Int, _ configuration: EncoderConfiguration
     ) throws(ToolError) {
@@ -47,10 +50,10 @@ public struct RankPlan: Sendable, Equatable {
         ownLanes = place * each..<(place + 1) * each
     }
 
-    /// The ranks that train what this one trains.
+    /// The ranks that train the same directions as this one.
     package var group: Range<Int> { groups[directions.lowerBound] }
-    /// The rank that has lane `lane` of a direction.
+    /// Returns the rank that has lane `lane` of a direction.
     package func rank(ofLane lane: Int, direction: Int) -> Int { groups[direction].lowerBound + lane / ownLanes.count }
-    /// True if this rank speaks for a direction: it has its first lane.
+    /// Returns true if this rank leads a direction, that is, has its first lane.
     package func leads(_ direction: Int) -> Bool { groups[direction].lowerBound == rank }
 }

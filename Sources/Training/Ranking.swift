@@ -1,36 +1,36 @@
 import Glibc
 public import Kernels
 
-/// Ranks predictions among candidates. Of the continuous output by cosine and by scale x cosine + log unigram probability, or, if it
-/// is contrastive, by its product with the candidate's vector + log unigram probability; of a softmax by its probabilities.
+/// Ranks predictions among candidates. For the continuous output, by cosine and by scale x cosine + log unigram probability or, if
+/// it is contrastive, by the product with the candidate's vector + log unigram probability; for a softmax, by its probabilities.
 ///
-/// Cosine alone ignores how frequent a word is; with the unigram prior the continuous output is a language model with a
-/// true perplexity over the candidates.
+/// Cosine alone ignores how frequent a word is. With the unigram prior, the continuous output is a language model with a true
+/// perplexity over the candidates.
 public struct Ranking {
-    /// Positions ranked at once.
+    /// Number of positions ranked at once.
     private static let blockRows = 4096
-    /// Positions on which a scale is fitted, at most. A scale fitted on n positions adds about 1/(2n) to the logarithm of the
-    /// perplexity.
+    /// Maximum number of positions on which a scale is fitted. A scale fitted on n positions adds about 1/(2n) to the logarithm of
+    /// the perplexity.
     private static let fitRows = 512
 
     private let candidates: Candidates
-    /// The predictions or states to rank: [positions, size].
+    /// Predictions or states to rank, [positions, size].
     private let rows: Matrix
     private let backend: any Backend
     /// Ranks the targets, [rows], of some rows.
     private let rank: Measure<CandidateScores>
-    /// Gives the excess of each row's cosine with its target over the mean of all under the softmax, and their variance there;
-    /// `nil` if values are no cosines.
+    /// Returns for each row the cosine with its target minus the mean over all candidates under the softmax, and their variance;
+    /// `nil` if values are not cosines.
     private let moments: Measure<Moments>?
 
     private typealias Moments = (excess: Double, variance: Double)
     private typealias Measure<Result> = (_ rows: Matrix, _ targets: [Int], _ scale: Float) -> [Result]
 
-    /// - Parameters:
-    ///   - predictions: the vectors of the positions that `score` will be asked for, [positions, dimension]: unit vectors, unless they
-    ///     bring their scale with them.
-    ///   - hasScale: true for predictions of a language model, whose products with the candidates are logarithms of probabilities
-    ///     beside the unigram ones.
+    /// Prepares ranking of predicted vectors.
+    /// - `predictions`: vectors of the positions that `score` will be called for, [positions, dimension]; unit vectors, unless they
+    ///   have a scale of their own.
+    /// - `hasScale`: true for predictions of a language model, whose products with the candidates, plus log unigram probabilities,
+    ///   are logarithms of probabilities.
     public init(candidates: Candidates, predictions: Matrix, hasScale: Bool = false, backend: any Backend) {
         let copies = backend.allocate(candidates.vectors.count)
         let vectors = Matrix(copies, rows: candidates.count, columns: candidates.dimension)
@@ -56,9 +56,9 @@ public struct Ranking {
         }
     }
 
-    /// - Parameters:
-    ///   - states: the states of the positions that `score` will be asked for: [positions, size].
-    ///   - rank: ranks the targets of some states among the candidates by their probabilities.
+    /// Prepares ranking by a softmax.
+    /// - `states`: states of the positions that `score` will be called for, [positions, size].
+    /// - `rank`: ranks the targets of some states among the candidates by their probabilities.
     public init(
         candidates: Candidates, states: Matrix, backend: any Backend,
         rank: @escaping (_ states: Matrix, _ targets: [Int]) -> [CandidateScores]
@@ -70,11 +70,11 @@ public struct Ranking {
         moments = nil
     }
 
-    /// Bytes that ranking takes beside predictions and candidates.
+    /// Returns the bytes that ranking takes in addition to predictions and candidates.
     static func bytes(candidates: Int, dimension: Int) -> Int { 4 * dimension * (candidates + blockRows) }
 
-    /// Scores positions by their targets. A scale is never fitted on the positions it ranks: that of the first half ranks the
-    /// second, and the other way round.
+    /// Scores positions by their targets. A scale is never fitted on the positions that it ranks: the scale of the first half ranks
+    /// the second, and vice versa.
     public func score(targets: [UInt32]) -> RankingScores {
         let known = targets.indices.compactMap { position in
             candidates.index(ofRow: targets[position]).map { (position: position, target: $0) }
@@ -104,7 +104,7 @@ public struct Ranking {
         return scores
     }
 
-    /// A position that is ranked, and the candidate that is right there.
+    /// A ranked position, and the candidate that is correct there.
     private typealias Known = (position: Int, target: Int)
 
     /// Returns the results of `rank` or `moments` for some positions, block by block.
@@ -121,24 +121,24 @@ public struct Ranking {
         return results
     }
 
-    /// The scale that makes positions most probable, of which a sample spread over all is looked at: Newton's method on a
-    /// concave function of one variable.
+    /// Returns the scale that makes positions most probable, by Newton's method on a concave function of one variable, for a sample
+    /// spread over all positions.
     ///
-    /// With p(j) proportional to exp(s cos(j) + log u(j)), the gradient of the log-likelihood is cos(target) - E[cos] and
-    /// its second derivative -Var[cos].
-    /// - Parameter near: a scale that is about right; `nil` if none is known.
+    /// With p(j) proportional to exp(s cos(j) + log u(j)), the gradient of the log-likelihood is cos(target) - E[cos], and its
+    /// second derivative is -Var[cos].
+    /// - Parameter near: an approximate scale; `nil` if none is known.
     private func fitScale(_ known: ArraySlice<Known>, _ moments: Measure<Moments>, near: Double?) -> Double {
         guard !known.isEmpty else { return 0 }
         let count = min(known.count, Self.fitRows)
         let sample = (0..<count).map { known[known.startIndex + $0 * known.count / count] }
         var scale = near ?? 5
-        // The first steps are made on fewer positions, spread over all as the sample is; from where they end, few are left.
+        // The first steps use fewer positions, spread over all like the sample; few steps remain from where they end.
         if near == nil { improve(&scale, stride(from: 0, to: count, by: 8).map { sample[$0] }, moments) }
         improve(&scale, sample, moments)
         return scale
     }
 
-    /// Makes positions more probable, until what is left to gain is nothing beside the error of a sample.
+    /// Makes positions more probable, until the remaining gain is negligible compared with the error of a sample.
     private func improve(_ scale: inout Double, _ sample: [Known], _ moments: Measure<Moments>) {
         for _ in 0..<20 {
             var gradient = 0.0, curvature = 0.0
@@ -147,33 +147,35 @@ public struct Ranking {
                 curvature += row.variance
             }
             guard curvature > 0 else { break }
-            // Steps are bounded: far from the optimum the curvature says little.
+            // Steps are bounded, because the curvature far from the optimum means little.
             let step = max(-5, min(5, gradient / curvature))
             scale = max(0, scale + step)
-            // In standard deviations of the cosines, the error after a step is about the square of that before it, and what is
-            // left to gain the square of that.
+            // In standard deviations of the cosines, the error after a step is about the square of the error before it, and the
+            // remaining gain is the square of that.
             if abs(step) * (curvature / Double(sample.count)).squareRoot() < 0.1 { break }
         }
     }
 }
 
-/// The words among which a prediction is ranked: the N most frequent ones, as unit vectors with their probabilities.
+/// The words among which predictions are ranked: the N most frequent ones, as unit vectors with their probabilities.
 public struct Candidates: Sendable {
-    /// Unit vectors, shape (count, dimension).
+    /// Unit vectors, [count, dimension].
     let vectors: FloatBuffer
+    /// Number of candidates.
     public let count: Int
-    /// The rows of the table, or the classes, that they are.
+    /// Row in the table, or class, of each candidate.
     public let rows: [UInt32]
+    /// Size of a vector.
     public let dimension: Int
-    /// log p of each word in the unigram model of these words.
+    /// log p of each word in the unigram model over these words.
     let logUnigram: [Float]
-    /// The candidate that each row of the table is, -1 for none.
+    /// The candidate of each row of the table, or -1.
     private let candidateOfRow: [Int32]
 
-    /// - Parameters:
-    ///   - rows: the rows of the table to rank, most frequent first, of `tableRows`.
-    ///   - counts: their counts in the training text; 0 counts as 1.
-    ///   - vector: writes the unit target vector of a row; what it throws is passed on.
+    /// Creates candidates.
+    /// - `rows`: rows of the table to rank, most frequent first, out of `tableRows`.
+    /// - `counts`: their counts in the training text; 0 counts as 1.
+    /// - `vector`: writes the unit target vector of a row; its errors are rethrown.
     public init(
         rows: [UInt32], counts: [UInt64], tableRows: Int, dimension: Int,
         vector: (_ row: UInt32, _ target: Matrix) throws -> Void
@@ -191,7 +193,7 @@ public struct Candidates: Sendable {
         logUnigram = RankTally.logUnigram(counts).map { Float($0) }
     }
 
-    /// The candidate that a row of the table is, `nil` for a word that is not ranked (rows made later included).
+    /// Returns the candidate of a row of the table; `nil` for a word that is not ranked, including rows made later.
     func index(ofRow row: UInt32) -> Int? {
         guard Int(row) < candidateOfRow.count, candidateOfRow[Int(row)] >= 0 else { return nil }
         return Int(candidateOfRow[Int(row)])

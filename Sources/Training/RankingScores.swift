@@ -1,42 +1,50 @@
 import Glibc
 
-/// The quality of predictions as ranks of the right word among the candidates. Shares are of the positions whose target is one.
+/// The quality of predictions, as ranks of the correct word among the candidates. Shares refer to the positions whose target is a
+/// candidate.
 public struct RankingScores: Sendable, Equatable {
-    /// Positions ranked, and the share of all positions that they are.
+    /// Number of positions ranked.
     public var positions = 0
+    /// Share of all positions that are ranked.
     public var coverage = 0.0
-    /// Shares by cosine alone, of the continuous output.
+    /// Share of positions at which the correct word ranks first by cosine alone, for the continuous output.
     public var cosineTop1: Double?
+    /// Share of positions at which it ranks within the first ten by cosine alone, for the continuous output.
     public var cosineTop10: Double?
-    /// Shares by the model's probability, which of the continuous output is scale x cosine + log unigram probability.
+    /// Share of positions at which the correct word ranks first by the model's probability; for the continuous output by scale x
+    /// cosine + log unigram probability.
     public var top1 = 0.0
+    /// Share of positions at which it ranks within the first ten by the model's probability.
     public var top10 = 0.0
-    /// The perplexity of the continuous output among the candidates, or of a softmax among its vocabulary, at all positions.
+    /// Perplexity of the continuous output among the candidates, or of a softmax among its vocabulary, at all positions.
     public var perplexity = 0.0
-    /// The perplexity among the candidates and over the positions ranked, whatever the output: comparable where these are the
-    /// same. `nil` for units of words, of which not every candidate is scored.
+    /// Perplexity among the candidates over the positions ranked, for any output: comparable if these are the same. `nil` for
+    /// subword units, for which not every candidate is scored.
     public var candidatePerplexity: Double?
-    /// The scale of the continuous output: the mean of two, each fitted on the positions that the other ranks.
+    /// Scale of the continuous output: the mean of two, each fitted on the positions that the other ranks.
     public var scale: Double?
-    /// The shares and the perplexity of the unigram model alone.
+    /// Share of positions at which the unigram model alone ranks the correct word first.
     public var unigramTop1 = 0.0
+    /// Share of positions at which the unigram model alone ranks it within the first ten.
     public var unigramTop10 = 0.0
+    /// Perplexity of the unigram model alone.
     public var unigramPerplexity = 0.0
 
+    /// Creates scores of no positions.
     public init() {}
 }
 
-/// The ranks of right words among candidates, of which the most frequent is the first, counted position by position.
+/// Counts of the ranks of correct words among candidates, of which the most frequent is the first, position by position.
 struct RankTally {
-    /// The greatest number of words that a rank counts among.
+    /// The greatest rank that counts.
     static let most = 10
 
     private var positions = 0
     private var top1 = 0, top10 = 0, unigramTop1 = 0, unigramTop10 = 0
     private var logUnigram = 0.0
 
-    /// Counts a position: the candidate that is right, the number of candidates that are more probable, and the right one's
-    /// log p in the unigram model.
+    /// Counts a position, given the correct candidate, the number of more probable candidates, and log p of the correct one in the
+    /// unigram model.
     mutating func add(target: Int, better: Int, logUnigram: Double) {
         positions += 1
         top1 += better < 1 ? 1 : 0
@@ -47,7 +55,7 @@ struct RankTally {
     }
 
     /// Returns the scores of the positions counted.
-    /// - Parameter total: the number of positions of the text.
+    /// - Parameter total: number of positions of the text.
     func scores(of total: Int) -> RankingScores {
         var scores = RankingScores()
         let count = Double(max(1, positions))
@@ -61,7 +69,7 @@ struct RankTally {
         return scores
     }
 
-    /// Returns log p of each word in the unigram model of these words. A count of 0 counts as 1.
+    /// Returns log p of each word in the unigram model over these words. A count of 0 counts as 1.
     static func logUnigram(_ counts: [UInt64]) -> [Double] {
         let total = counts.reduce(0.0) { $0 + Double(max(1, $1)) }
         return counts.map { log(Double(max(1, $0)) / total) }

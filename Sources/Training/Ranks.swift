@@ -4,18 +4,23 @@ import Glibc
 public import MessagePassing
 import Parallel
 
-/// The ranks of a training run, and what they tell each other beside gradients: the first one decides, writes and reports.
+/// The ranks of a training run, and what they exchange besides gradients. The first rank decides, writes and reports.
 public final class Ranks {
+    /// Messages between the ranks.
     public let communicator: Communicator
+    /// This rank, from 0.
     public var rank: Int { communicator.rank }
+    /// Number of ranks.
     public var count: Int { communicator.size }
+    /// True for the first rank.
     public var isFirst: Bool { rank == 0 }
-    /// The place of this rank among those of its machine, from 0.
+    /// Index of this rank among those of its machine, from 0.
     public var placeOnHost: Int { communicator.hosts[..<rank].count { $0 == communicator.host } }
-    /// Seconds that this rank has waited for others, gradients and weights left out.
+    /// Seconds that this rank has waited for others, without waits for gradients and weights.
     public private(set) var waited = 0.0
 
-    /// Of each rank its words on a step, as many doubles as the last summary had, then those of all: in the memory of the first rank.
+    /// Values of each rank after a step, as many doubles as in the last summary, followed by the result; in the first rank's
+    /// memory.
     private var memory = FloatBuffer(count: 0)
     private var gathering: [Message] = [], spreading: [Message] = []
     private var width = 0
@@ -25,9 +30,11 @@ public final class Ranks {
         static let summary = 30_000, spread = 30_001, count = 30_002, bytes = 30_003, tensor = 30_004
     }
 
+    /// Creates the ranks of a run.
     public init(_ communicator: Communicator) { self.communicator = communicator }
 
-    /// Prints an error in one line, and ends all ranks. What all ranks meet, the first one tells, and ends the others.
+    /// Prints an error in one line, and ends all ranks. An error that all ranks encounter is printed by the first, which ends the
+    /// others.
     public func fail(_ error: ToolError) -> Never {
         if !isFirst { sleep(1) }
         communicator.fail(error)
@@ -41,11 +48,11 @@ public final class Ranks {
 
     // MARK: After each step
 
-    /// Brings the doubles of all ranks to the first, has it make of them what all are to know, and brings that to all. Throws
-    /// `ToolError` if a rank is lost.
+    /// Sends the doubles of all ranks to the first, which combines them and sends the result to all. Throws `ToolError` if a rank
+    /// is lost.
     /// - Parameters:
-    ///   - values: of this rank; overwritten with what the first makes of all. Always of one length.
-    ///   - combine: called in the first rank, with the doubles of each, rank after rank; writes the result to the front.
+    ///   - values: values of this rank, overwritten with the result. The number must always be the same.
+    ///   - combine: called in the first rank with the doubles of each, rank after rank; writes the result to the front.
     func summarize(_ values: inout [Double], _ combine: (UnsafeMutableBufferPointer<Double>) -> Void) throws {
         if width == 0 { plan(values.count) }
         precondition(values.count == width)
@@ -78,7 +85,7 @@ public final class Ranks {
     // MARK: Now and then
 
     /// Returns the first rank's bytes in all ranks. Throws `ToolError` if a rank is lost.
-    /// - Parameter bytes: of the first rank.
+    /// - Parameter bytes: bytes of the first rank.
     func spread(_ bytes: [UInt8]?) throws -> [UInt8] {
         if isFirst {
             for other in 1..<count { try send(bytes ?? [], to: other) }
@@ -87,7 +94,7 @@ public final class Ranks {
         return try receive(from: 0)
     }
 
-    /// Returns the first rank's number in all ranks.
+    /// Returns the first rank's number in all ranks. Throws `ToolError` if a rank is lost.
     public func spread(number: Int) throws -> Int {
         Int(String(decoding: try spread(Array("\(number)".utf8)), as: UTF8.self)) ?? number
     }
@@ -106,7 +113,7 @@ public final class Ranks {
         return bytes
     }
 
-    /// Sends a matrix without gaps in the memory of the host, or receives one.
+    /// Sends or receives a dense matrix in the host's memory.
     func pass(_ direction: Message.Direction, _ other: Int, _ matrix: Matrix) throws {
         try pass(direction, other, Tag.tensor, UnsafeMutableRawBufferPointer(matrix.floats))
     }
@@ -118,7 +125,8 @@ public final class Ranks {
         try wait(for: message)
     }
 
-    /// Returns, in the first rank, the ranks whose value is another than its own, with their values. Throws `ToolError` if a rank is lost.
+    /// Returns in the first rank the ranks whose value differs from its own, with their values. Throws `ToolError` if a rank is
+    /// lost.
     public func others(than value: String) throws -> [(rank: Int, value: String)] {
         guard isFirst else {
             try send(Array(value.utf8), to: 0)
@@ -130,8 +138,8 @@ public final class Ranks {
         }
     }
 
-    /// Checks that all ranks have the first one's facts: name and value. Throws `ToolError`, `configuration`, in all ranks, naming a rank,
-    /// its host and the first fact that differs.
+    /// Checks that all ranks have the same facts, as pairs of name and value. Otherwise throws `ToolError` with status
+    /// `configuration` in all ranks, naming a rank, its host and the first fact that differs.
     public func compare(_ facts: [(name: String, value: String)]) throws {
         let own = facts.map { "\($0.name)\t\($0.value)" }.joined(separator: "\n")
         var complaint = ""

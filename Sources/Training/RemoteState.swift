@@ -5,25 +5,26 @@ import Layers
 import MessagePassing
 import Model
 
-/// What the other ranks have of a run and the first one writes, and what it reads and the others go on from: weights of directions that
-/// it does not train, moments of the parts that it does not update, and states of lanes that it does not have.
+/// The part of a run's state that other ranks hold and the first rank writes, or that it reads and the others continue from:
+/// weights of directions that it does not train, moments of parts that it does not update, and states of lanes that it does not
+/// have.
 ///
-/// The first rank has room for all of it, which takes memory when it is used, and none any more after `forget`.
+/// The first rank has address space for all of it, which takes memory only while it is used, until `forget`.
 final class RemoteState {
     private let encoder: ContextualEncoder
     private let plan: RankPlan
     private let ranks: Ranks
     private let step: TrainingStep
-    /// Streams of a lane.
+    /// Number of streams of a lane.
     private let batch: Int
 
     init(_ encoder: ContextualEncoder, _ plan: RankPlan, _ ranks: Ranks, _ step: TrainingStep, batch: Int) {
         (self.encoder, self.plan, self.ranks, self.step, self.batch) = (encoder, plan, ranks, step, batch)
     }
 
-    /// Brings everything to the first rank; all ranks call this. Throws `ToolError` if a rank is lost.
-    /// - Returns: what carries over, of all directions and lanes: complete in the first rank.
-    /// - Parameter withMoments: also what only a checkpoint has: moments, states and kept targets.
+    /// Collects everything in the first rank. All ranks must call it. Throws `ToolError` if a rank is lost.
+    /// - Returns: what carries over, for all directions and lanes; complete in the first rank only.
+    /// - Parameter withMoments: whether to collect what only a checkpoint needs, too: moments, states and kept targets.
     func gather(withMoments: Bool) throws -> CarriedStates {
         try forEachStore { store, group in
             guard !group.contains(0) else { return }
@@ -35,7 +36,7 @@ final class RemoteState {
         return try carried()
     }
 
-    /// Frees the memory that `gather` has filled and this rank does not use.
+    /// Frees memory that `gather` has filled and this rank does not use.
     func forget() {
         guard ranks.isFirst else { return }
         forEachMoment { moments, owner, store in
@@ -43,8 +44,8 @@ final class RemoteState {
         }
     }
 
-    /// Gives the other ranks what the first one has read, or nothing, and returns it in all of them, with their models where it left them.
-    /// Throws `ToolError` if a rank is lost.
+    /// Distributes what the first rank has read, or that it has read nothing, and returns it in all ranks, with their models
+    /// restored. Throws `ToolError` if a rank is lost.
     func spread(_ found: Resumed?) throws -> Resumed? {
         guard try ranks.spread([found == nil ? 0 : 1]) == [1] else { return nil }
         let text = try ranks.spread(try found.map { Array(try JSONEncoder().encode($0.state)) })
@@ -118,8 +119,8 @@ final class RemoteState {
         for (number, store) in encoder.stores.enumerated() { try body(store, plan.groups[min(number, plan.groups.count - 1)]) }
     }
 
-    /// Calls `body` with each run of moments and the rank that has it; of sparse parameters, which all ranks of a group have, the first
-    /// of the group when they are brought, and each of them when they are given.
+    /// Calls `body` with each run of moments and the rank that holds it. All ranks of a group hold those of sparse parameters: they
+    /// are collected from the first rank of the group, and distributed to each.
     private func forEachMoment(_ body: (Matrix, _ owner: Int, ParameterStore) throws -> Void) rethrows {
         try forEachStore { store, group in
             for moments in store.training?.moments ?? [] {
@@ -138,8 +139,8 @@ final class RemoteState {
 
     // MARK: Moving
 
-    /// Moves a matrix of another rank to the first one, in which it has its place.
-    /// - Parameter store: whose backend has the matrix; `nil`: the host.
+    /// Moves a matrix of another rank to its place in the first one.
+    /// - Parameter store: the store whose backend has the matrix; `nil` means the host.
     private func bring(from owner: Int, _ matrix: Matrix, on store: ParameterStore?) throws {
         if owner != 0 { try pass(from: owner, to: 0, matrix, on: store) }
     }

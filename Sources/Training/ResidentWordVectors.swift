@@ -2,18 +2,18 @@ import Files
 import Kernels
 import Model
 
-/// The unit vectors of all words that a corpus has, in the memory of a device: windows are gathered there.
+/// The unit vectors of all words of a corpus, in a device's memory, where windows are gathered.
 final class ResidentWordVectors: ResidentVectors {
     private let memory: FloatBuffer
     private let table: Matrix
-    /// Where in `table` the word of each number is, -1 for those that the corpus does not have.
+    /// Row in `table` of each word, -1 for words that do not occur in the corpus.
     private var places: [Int32]
 
-    /// Rows that are sent at once.
+    /// Number of rows sent at once.
     private static let block = 8192
 
-    /// Returns `nil` if a quarter of the memory that the device has left does not hold them. Throws `ToolError` if the table's file
-    /// cannot be read.
+    /// Returns `nil` if a quarter of the device's free memory cannot hold them. Throws `ToolError` if the table's file cannot be
+    /// read.
     init?(_ words: WordRows, on backend: any Backend) throws {
         guard Self.bytes(words, on: backend) > 0 else { return nil }
         let met = words.met, size = words.dimension
@@ -37,7 +37,7 @@ final class ResidentWordVectors: ResidentVectors {
         backend.gather(places[0..<words.count], of: table, into: matrix)
     }
 
-    /// The bytes that the vectors take on a device; 0 if they stay with the host.
+    /// Returns the bytes that the vectors take on a device; 0 if they stay with the host.
     static func bytes(_ words: WordRows, on backend: any Backend) -> Int {
         let bytes = 4 * words.met.count * words.dimension
         return bytes <= backend.freeBytes / 4 ? bytes : 0

@@ -2,16 +2,16 @@
 import Layers
 import MessagePassing
 
-/// The gradient of a sparse parameter, added up over lanes and ranks: unions of the rows that were touched, in the order of the tree.
+/// Sums the gradient of a sparse parameter over lanes and ranks: unions of the rows touched, in the order of the tree.
 final class RowExchange {
     private let table: ParameterRows
     private let group: RankGroup?
-    /// How many rows each rank has, which they are, and their gradients.
+    /// Number of rows of each rank, their row numbers, and their gradients.
     private let countMessages, rowMessages, gradientMessages: MessagesToAll?
-    /// Sums of 1, 2, 4, ... lanes that wait for as many more.
+    /// Sums of 1, 2, 4, ... lanes, each waiting for another sum of as many lanes.
     private var waiting: [RowGradient]
     private var sum, spare: RowGradient
-    /// The contributions of all ranks, in the order of the group.
+    /// Contributions of all ranks, in the order of the group.
     private var parts: [RowGradient]
     private let counts: FloatBuffer
 
@@ -27,7 +27,7 @@ final class RowExchange {
         counts = FloatBuffer(count: group?.members.count ?? 1)
     }
 
-    /// Takes in the gradient of a lane that is not the last.
+    /// Takes the gradient of a lane that is not the last.
     func keep(lane: Int) {
         sum.take(from: table)
         var level = 0
@@ -38,13 +38,13 @@ final class RowExchange {
         swap(&sum, &waiting[level])
     }
 
-    /// Adds the sum to the one that waits at a level, which was made of the lanes before.
+    /// Adds the sum to the waiting one at a level, which is of the preceding lanes.
     private func add(_ level: Int) {
         spare.add(waiting[level], sum)
         swap(&sum, &spare)
     }
 
-    /// Adds up the last lane, what waits, and what the other ranks have, and gives the parameter the whole.
+    /// Adds up the last lane, the waiting sums, and the other ranks' contributions, and stores the total in the parameter.
     func complete(lanes: Int) throws {
         sum.take(from: table)
         for level in waiting.indices where lanes > 1 && (lanes - 1) >> level & 1 == 1 { add(level) }

@@ -1,33 +1,39 @@
 import Kernels
 public import Shards
 
-/// Sentences as row numbers of an embedding table, one after the other.
+/// Sentences as row numbers of an embedding table, one after another.
 public struct Sentences: Sendable {
+    /// Row numbers of all tokens.
     public private(set) var rows: [UInt32] = []
-    /// The end of each sentence in `rows`.
+    /// End of each sentence in `rows`.
     public private(set) var ends: [Int] = []
 
+    /// Creates an empty list.
     public init() {}
 
+    /// Number of sentences.
     public var count: Int { ends.count }
+    /// Number of tokens.
     public var tokenCount: Int { rows.count }
 
+    /// The row numbers of a sentence.
     public subscript(index: Int) -> ArraySlice<UInt32> { rows[(index == 0 ? 0 : ends[index - 1])..<ends[index]] }
 
+    /// Appends a sentence.
     public mutating func append(_ sentence: some Sequence<UInt32>) {
         rows.append(contentsOf: sentence)
         ends.append(rows.count)
     }
 
-    /// Some of the sentences, spread evenly over all, with at most about `limit` positions; every sentence has one more than
-    /// tokens. All if they are no more.
+    /// Returns sentences spread evenly over all, with at most about `limit` positions, where every sentence has one more than
+    /// tokens; all if there are no more.
     public func thinned(toPositions limit: Int) -> Sentences {
         let total = tokenCount + count
         guard total > limit else { return self }
         var kept = Sentences(), passed = 0, taken = 0
         for index in 0..<count {
             passed += self[index].count + 1
-            // As many as belong to the share of the text that has passed.
+            // As many as correspond to the share of the text passed so far.
             guard Double(taken + self[index].count + 1) <= Double(passed) * Double(limit) / Double(total) else { continue }
             taken += self[index].count + 1
             kept.append(self[index])
@@ -36,31 +42,33 @@ public struct Sentences: Sendable {
         return kept
     }
 
+    /// Removes all sentences and keeps the memory.
     public mutating func removeAll() {
         rows.removeAll(keepingCapacity: true)
         ends.removeAll(keepingCapacity: true)
     }
 }
 
-/// Turns token shards into sentences of row numbers: each word is looked up once for each part of a shard.
+/// Converts token shards to sentences of row numbers. Each word is looked up once for each part of a shard.
 public final class SentenceReader {
     private let reader: TokenShardReader
     private let row: (UnsafeRawBufferPointer) throws -> UInt32
     private var map: [UInt32] = []
     private var number = 0
 
-    /// - Parameter row: the row number of a word, which it may make on the spot.
+    /// Creates a reader.
+    /// - `row`: returns the row number of a word, and may assign a new one.
     public init(_ reader: TokenShardReader, row: @escaping (UnsafeRawBufferPointer) throws -> UInt32) {
         self.reader = reader
         self.row = row
     }
 
-    /// The header of the tokens read last, `nil` before the first.
+    /// Header of the tokens read last; `nil` before the first.
     public var header: ShardHeader? { reader.header }
 
-    /// Appends the sentences of the next block; false when there is none. Sentences without tokens (`tokenize --every-line`) are nothing to
-    /// train on, and are passed over. Throws `ToolError`.
-    /// - Parameter keep: returns true for the number of a sentence that is wanted, counted from 0 by this reader.
+    /// Appends the sentences of the next block; returns false when there is none. Skips sentences without
+    /// tokens (`tokenize --every-line`), which are nothing to train on. Throws `ToolError`.
+    /// - `keep`: returns true for the number of a sentence to keep, counted from 0 by this reader.
     public func next(into sentences: inout Sentences, keep: (Int) -> Bool = { _ in true }) throws -> Bool {
         guard let block = try reader.next() else { return false }
         if block.firstNewWord == 0 { map.removeAll(keepingCapacity: true) }
@@ -74,9 +82,9 @@ public final class SentenceReader {
     }
 }
 
-/// Sentences in random order: shuffled within a buffer of bounded size, which is filled again and again.
+/// Sentences in random order: shuffled within a buffer of bounded size, which is filled repeatedly.
 ///
-/// The order depends on the seed, the epoch and the data alone.
+/// The order depends only on the seed, the epoch and the data.
 public final class ShuffledSentences {
     private let read: (inout Sentences) throws -> Bool
     private let bufferTokens: Int
@@ -86,9 +94,9 @@ public final class ShuffledSentences {
     private var next = 0
     private var ended = false
 
-    /// - Parameters:
-    ///   - bufferTokens: the number of tokens held, and so the distance that a sentence can move.
-    ///   - read: appends the next block of sentences; false when there is none.
+    /// Creates a shuffle.
+    /// - `bufferTokens`: number of tokens in the buffer, which limits how far a sentence can move.
+    /// - `read`: appends the next block of sentences; returns false when there is none.
     public init(
         seed: UInt64, epoch: Int, bufferTokens: Int = defaultBuffer, read: @escaping (inout Sentences) throws -> Bool
     ) {
@@ -97,10 +105,10 @@ public final class ShuffledSentences {
         random = Random(seed: seed, stream: "sentences", number: epoch)
     }
 
-    /// 16 MB of tokens.
+    /// Default size of the buffer, 16 MB of tokens.
     public static let defaultBuffer = 4 << 20
 
-    /// Calls `body` with the next sentence's rows; false when there is none.
+    /// Calls `body` with the next sentence's rows; returns false when there is none. Throws what `read` throws.
     public func nextSentence(_ body: (ArraySlice<UInt32>) -> Void) throws -> Bool {
         if next == order.count { try refill() }
         guard next < order.count else { return false }

@@ -4,30 +4,31 @@ public import Model
 import Parallel
 import Shards
 
-/// Training steps by themselves, for benchmarks: what `Trainer` does for each step on the same data, without log, evaluation
-/// and checkpoint.
+/// Single training steps for benchmarks: what `Trainer` does in each step on the same data, without log, evaluation and checkpoint.
 public final class StepRunner {
     /// The size of a step, and the time of each of its parts.
     public struct Step: Sendable {
-        /// Words and sentence ends trained on; each counts once, whether one direction learns from it or both, and a word of
-        /// several units counts once.
+        /// Number of words and ends of sentences trained on. Each counts once, whether one direction learns from it or both, and a
+        /// word of several units counts once.
         public var words = 0
+        /// Duration of the step in seconds.
         public var seconds = 0.0
-        /// Seconds of the wall clock by part; `data` is the waiting for windows too. In the order of `Part.allCases`. On a device,
-        /// those in which the host queued its work, which say nothing of the device's.
+        /// Seconds of wall-clock time by part, in the order of `Part.allCases`; `data` includes waiting for windows. On a device,
+        /// the time in which the host queued its work, which says nothing about the device's time.
         public var costs = [Double](repeating: 0, count: Part.allCases.count)
-        /// Bytes of the gradient that machines which train together would send; see `ParameterStore.gradientBytes`.
+        /// Bytes of the gradient that machines would exchange if they trained together; see `ParameterStore.gradientBytes`.
         public var gradientBytes = 0
     }
 
+    /// The encoder being trained.
     public let encoder: ContextualEncoder
     private let words: CorpusWords
     private let step: TrainingStep
     private let stream: WindowStream
     private var number = 0
 
-    /// Throws `ToolError` if the table's file cannot be read.
-    /// - Parameter backends: of a device, one for each direction; none: the processor trains.
+    /// Prepares training. Throws `ToolError` if the table's file cannot be read.
+    /// - `backends`: backends of a device, one for each direction; empty to use the processor.
     public init(
         _ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput,
         backends: [any Backend] = []
@@ -45,13 +46,13 @@ public final class StepRunner {
             input.corpus, objective: configuration.objective, batch: options.batch, window: options.window, seed: options.seed)
     }
 
-    /// Called when the gradients of some parameters of a direction, by its index, are complete, once in a step.
+    /// Called once in a step when the gradients of some parameters of a direction, given by its index, are complete.
     public var finish: ((_ direction: Int, _ parameters: ParameterRange) -> Void)? {
         get { step.finish }
         set { step.finish = newValue }
     }
 
-    /// True once it is known which way the directions run faster; until then steps are slower than training is.
+    /// True once it is known which arrangement of directions is faster; until then steps are slower than in training.
     public var isSettled: Bool { step.isSettled }
 
     /// Trains one step. Throws what `TrainingStep.run` throws.
@@ -68,7 +69,7 @@ public final class StepRunner {
         let directions = step.ranSideBySide ? Double(encoder.directions.count) : 1
         for part in Part.allCases where part != .other {
             let seconds = after[part.rawValue] - before[part.rawValue]
-            // Directions that run side by side share the wall clock; they are updated one after the other.
+            // Directions that run in parallel share the wall clock, but are updated one after another.
             result.costs[part.rawValue] = part == .optimiser ? seconds : seconds / directions
         }
         result.costs[Part.data.rawValue] += stream.waited - waitedBefore
@@ -76,7 +77,7 @@ public final class StepRunner {
         return result
     }
 
-    /// Waits until a device has done all of the steps; the processor has when `run` returns.
+    /// Waits until a device has done all steps; the processor has done a step when `run` returns.
     public func wait() { for model in encoder.directions { model.backend.wait() } }
 
     private func parts() -> [Double] {

@@ -7,20 +7,21 @@ package import Model
 ///
 ///     p(w | o) = u(w) e^(scale o·w) / Z,  Z = sum over all words of the table,
 ///
-/// with u of `UnigramDistribution`. Predictions of the contrastive output bring their scale with them (1); those of a distance are
+/// with u from `UnigramDistribution`. Predictions of the contrastive output contain their scale (1 here); those of a distance are
 /// unit vectors, whose scale was fitted.
 ///
-/// Beside a softmax over a vocabulary, words of the table outside that vocabulary are one class, `<unk>`, as they are there: its
-/// probability is the sum of theirs, and words that the table lacks are of it, too. Without a vocabulary these have none.
+/// When compared with a softmax over a vocabulary, the table's words outside that vocabulary form one class, `<unk>`, as they do
+/// there: its probability is the sum of theirs, and words that the table lacks belong to it, too. Without a vocabulary, these have
+/// no probability.
 package final class TableProbabilities {
     /// The exact scores of one position.
     package struct Score {
         /// log p of the target, or of `<unk>`; `nil` if it has none.
         package var logProbability: Double?
-        /// True if the target is a word of its own, not `<unk>`.
+        /// True if the target is a word of its own rather than `<unk>`.
         package var isKnown = false
-        /// The number of words that are more probable than a target that the table lacks, among the words of the table and all such
-        /// targets; `nil` for other targets, and for one without a vector.
+        /// Number of words more probable than a target that the table lacks, among the table's words and all such targets; `nil`
+        /// for other targets, and for one without a vector.
         package var higherThanOpen: Int?
     }
 
@@ -28,25 +29,25 @@ package final class TableProbabilities {
     private let table: WordRows
     private let vectors: TargetVectors
     private let unigram: UnigramDistribution
-    /// The rows of the table that are words of their own, and those that are `<unk>`.
+    /// Rows of the table that are words of their own, and rows that are `<unk>`.
     private let known, others: [UInt32]
-    /// True if there is a vocabulary beside the table, and the table has words outside it, which are `<unk>`.
+    /// True if there is a vocabulary, and the table has words outside it, which are `<unk>`.
     var hasUnknownClass: Bool { hasVocabulary && !others.isEmpty }
     private let hasVocabulary: Bool
 
     /// The target of a position whose word has no vector.
     package static let noWord = UInt32.max
 
-    /// Rows of the table that are multiplied at once.
+    /// Number of rows of the table multiplied at once.
     private static let blockRows = 4096
 
-    /// Bytes that scoring takes: predictions, some vectors with their packed form, and the sums of each position.
+    /// Returns the bytes that scoring takes: predictions, some vectors with their packed form, and the sums of each position.
     static func bytes(positions: Int, size: Int) -> Int {
         4 * size * (positions + 3 * blockRows) + positions * 4 * MemoryLayout<ScoreSums>.stride
     }
 
-    /// - Parameter vocabulary: of a softmax to be compared with; `nil` makes every word of the table one of its own.
-    /// Throws `ToolError` if the table's file cannot be read.
+    /// Prepares scoring. Throws `ToolError` if the table's file cannot be read.
+    /// - Parameter vocabulary: vocabulary of a softmax to compare with; `nil` makes every word of the table one of its own.
     package init(
         _ configuration: EncoderConfiguration, _ words: CorpusWords, _ direction: Direction, vectors: TargetVectors,
         vocabulary: OutputVocabulary?
@@ -74,13 +75,13 @@ package final class TableProbabilities {
         (self.known, self.others) = (known, others)
     }
 
-    /// Words with a probability of their own, `<unk>` among them if there is a vocabulary.
+    /// Number of words with a probability of their own, including `<unk>` if there is a vocabulary.
     package var count: Int { known.count + (hasUnknownClass ? 1 : 0) }
 
     /// Scores positions. Throws `ToolError` if the table's file cannot be read.
     /// - Parameters:
     ///   - predictions: [positions, size].
-    ///   - targets: their words, which have a vector, or `noWord`.
+    ///   - targets: the words of the positions, which have a vector, or `noWord`.
     package func scores(_ model: DirectionModel, _ predictions: Matrix, targets: [UInt32], scale: Double) throws -> [Score] {
         let backend = model.backend, scale = Float(scale)
         let open = Set(targets.filter { Int($0) >= table.tableCount && $0 != Self.noWord }).sorted()
@@ -106,7 +107,7 @@ package final class TableProbabilities {
         }
 
         var openSums = [ScoreSums](repeating: ScoreSums(), count: targets.count), sums = openSums, otherSums = openSums
-        // First, because the others are compared with what it finds.
+        // These come first, because the others are compared with the result.
         try forEachBlock(open, model) { add($0, to: &openSums, areOpen: true) }
         try forEachBlock(known, model) { add($0, to: &sums) }
         try forEachBlock(others, model) { add($0, to: &otherSums) }
@@ -127,8 +128,8 @@ package final class TableProbabilities {
         }
     }
 
-    /// The likeliest words at one predicted vector, [1, size], the likeliest first: of the table and of `open`, words outside it that
-    /// have a vector. Throws `ToolError` if the table's file cannot be read.
+    /// Returns the most probable words at one predicted vector, [1, size], in descending order: words of the table, and of `open`,
+    /// words outside it that have a vector. Throws `ToolError` if the table's file cannot be read.
     func likeliest(
         _ model: DirectionModel, _ prediction: Matrix, count: Int, open: [UInt32], scale: Double
     ) throws -> [(number: UInt32, logProbability: Double)] {
@@ -149,14 +150,14 @@ package final class TableProbabilities {
         return best.map { ($0.number, $0.score - total.logTotal) }
     }
 
-    /// Words with their targets' vectors, [words, size], and the logarithms of their unigram frequencies.
+    /// Words with their target vectors, [words, size], and the logarithms of their unigram frequencies.
     private struct Words {
         let numbers: [UInt32]
         let vectors: Matrix
         let logFrequencies: [Float]
     }
 
-    /// Calls `body` with some of the words after the other, all of which are of the table or all outside it.
+    /// Calls `body` with some of the words after another, all of which are in the table or all outside it.
     private func forEachBlock(_ numbers: [UInt32], _ model: DirectionModel, _ body: (Words) -> Void) throws {
         let size = table.dimension, most = min(Self.blockRows, numbers.count)
         let memory = model.backend.allocateShared(most * size), scratch = FloatBuffer(count: most * size)

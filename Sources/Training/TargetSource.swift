@@ -1,8 +1,8 @@
 import Kernels
 import Model
 
-/// What the targets and negatives of all windows are taken from, by the contrastive output: the words' target vectors, and the
-/// words of the text to be drawn.
+/// The source of the contrastive output's targets and negatives of all windows: the words' target vectors, and the words of the
+/// text to draw from.
 public struct TargetSource: Sendable {
     let vectors: TargetVectors
     private let samplers: [Direction: WordSampler]
@@ -14,16 +14,16 @@ public struct TargetSource: Sendable {
             samplers = [:]
             return
         }
-        // Words without a vector are no targets, and so no negatives.
+        // Words without a vector are not targets, and so not negatives.
         let usable = counts.indices.map { words.isKnown(UInt32($0)) ? counts[$0] : 0 }
         samplers = Dictionary(uniqueKeysWithValues: configuration.directions.map {
-            // Where words are masked, marks are no targets.
+            // With masked words, marks are not targets.
             ($0, WordSampler(
                 counts: usable, mark: $0 == .bidirectional ? nil : $0 == .forward ? words.end : words.begin, sentences: sentences))
         })
     }
 
-    /// Gives trained targets the vectors that they begin with. Throws `ToolError` if the table's file cannot be read.
+    /// Sets the initial vectors of trained targets. Throws `ToolError` if the table's file cannot be read.
     func initializeTargets(of encoder: ContextualEncoder, _ words: CorpusWords) throws {
         guard encoder.configuration.targets == .trained, let table = words.vectors else { return }
         let block = 1024, size = table.dimension
@@ -36,7 +36,7 @@ public struct TargetSource: Sendable {
         }
     }
 
-    /// Makes the candidates' vectors, which are unit vectors of the table, targets.
+    /// Turns the candidates' vectors, unit vectors of the table, into targets.
     func makeTargets(_ candidates: Candidates, _ words: CorpusWords) {
         let matrix = candidates.matrix, scratch = FloatBuffer(count: matrix.rows * matrix.columns)
         vectors.change(

@@ -2,8 +2,8 @@ import Files
 package import Kernels
 package import Model
 
-/// The frozen vectors that words have as targets of the contrastive loss: those of the table, whitened by frequency if that is
-/// asked for, and with a random vector of the word mixed in.
+/// The frozen vectors of words as targets of the contrastive loss: those of the table, whitened by frequency if requested, and
+/// mixed with a random vector of the word.
 package struct TargetVectors {
     private let words: CorpusWords
     private let whitening: Whitening?
@@ -16,16 +16,16 @@ package struct TargetVectors {
         whitening = try configuration.whitensTargets ? words.vectors.map { try Whitening($0) } : nil
     }
 
-    /// Writes the vectors of words that have been met to `matrix`, [words, size]; a word that has none gets zeros. Throws
-    /// `ToolError` if the table's file cannot be read. Allocates nothing.
-    /// - Parameter scratch: room for as many vectors.
+    /// Writes the vectors of words that have been met to `matrix` [words, size]; a word without one gets zeros. Throws `ToolError`
+    /// if the table's file cannot be read. Allocates nothing.
+    /// - Parameter scratch: memory for as many vectors.
     package func gather(_ numbers: [UInt32], into matrix: Matrix, scratch: Matrix, _ backend: some Backend) throws {
         try words.gather(numbers, into: matrix)
         change(matrix, scratch: scratch, backend) { index, body in words.withSpelling(numbers[index], body) }
     }
 
-    /// Makes targets of the unit vectors of words, [words, size].
-    /// - Parameter spelling: calls what it is given with the spelling of word `index`.
+    /// Turns unit vectors of words, [words, size], into targets.
+    /// - Parameter spelling: calls its argument with the spelling of word `index`.
     package func change(
         _ matrix: Matrix, scratch: Matrix, _ backend: some Backend,
         spelling: (_ index: Int, _ body: (UnsafeRawBufferPointer) -> Void) -> Void
@@ -40,18 +40,18 @@ package struct TargetVectors {
     }
 }
 
-/// The linear change after which the vectors of a table have mean zero and the identity as covariance, words counting as often as
-/// the text has them (Yokoi et al. 2024), and are unit vectors again: x to L^-1 (x - mean), L L^T being the covariance.
+/// The linear map after which the vectors of a table have mean zero and identity covariance, with words weighted by their frequency
+/// in the text (Yokoi et al. 2024), and are scaled to unit norm again: x to L^-1 (x - mean), where L L^T is the covariance.
 private final class Whitening: Sendable {
     private let mean: [Float]
     /// The transposed inverse of L, [size, size].
     private let factor: FloatBuffer
     private let size: Int
 
-    /// Rows of the table that are looked at at once.
+    /// Number of rows of the table processed at once.
     private static let block = 4096
-    /// The share of the mean variance that is added to each, so that directions without any do not swell, and the least that is
-    /// added: more than the rounding of sums in which one word outweighs all others.
+    /// Share of the mean variance that is added to each variance, so that directions without variance are not blown up, and the
+    /// minimum added: more than the rounding errors of sums in which one word outweighs all others.
     private static let floor = 1e-3, leastFloor = 1e-5
 
     init(_ table: WordRows) throws {
@@ -85,7 +85,7 @@ private final class Whitening: Sendable {
         Matrix(factor, rows: size, columns: size).copy(from: transposed)
     }
 
-    /// The inverse of the lower triangle L of a positive definite matrix L L^T (Cholesky).
+    /// Returns the inverse of the lower triangle L of a positive definite matrix L L^T (Cholesky).
     private static func inverseOfFactor(_ matrix: [Double], _ size: Int) -> [Double] {
         var lower = [Double](repeating: 0, count: size * size), inverse = lower
         for row in 0..<size {

@@ -9,26 +9,30 @@ import WordVectors
 
 /// The scores of a text by a finished model, sentence by sentence.
 public struct TextScores: Sendable {
-    /// One sentence; a position is a token, or the end of the sentence.
+    /// One sentence. A position is a token, or the end of the sentence.
     public struct Sentence: Sendable {
+        /// Number of positions.
         public var positions = 0
-        /// Whole words and the end: as many as positions, unless tokens are units of words.
+        /// Number of whole words, plus the end: equal to `positions` unless tokens are subword units.
         public var words = 0
-        /// Positions whose word is none of the vocabulary.
+        /// Number of positions whose word is not in the vocabulary.
         public var unknown = 0
-        /// Positions that have a probability, and the sum of log p over them, by direction.
+        /// Number of positions that have a probability, by direction.
         public var scored: [Int]
+        /// Sum of log p over these positions, by direction.
         public var logProbability: [Double]
     }
 
+    /// Directions of the model.
     public var directions: [Direction]
+    /// Scores of each sentence.
     public var sentences: [Sentence]
-    /// Words that have a probability of their own.
+    /// Number of words with a probability of their own.
     public var vocabulary: Int
     /// True if unknown words have the probability of `<unk>`, false if they have none.
     public var scoresUnknown: Bool
 
-    /// The sum of all sentences.
+    /// The sum over all sentences.
     public var total: Sentence {
         var total = Sentence(scored: directions.map { _ in 0 }, logProbability: directions.map { _ in 0 })
         for sentence in sentences {
@@ -45,20 +49,21 @@ public struct TextScores: Sendable {
 }
 
 extension TextScores.Sentence {
-    /// The perplexity of a word in a direction: e to the mean -log p over the positions that have a probability, or, of units, over
-    /// whole words; `nil` if nothing was scored.
+    /// Returns the perplexity of a word in a direction: e to the mean -log p over the positions that have a probability or, for
+    /// subword units, over whole words; `nil` if nothing was scored.
     public func perplexity(_ direction: Int) -> Double? {
         let count = words < positions ? words : scored[direction]
         return count > 0 && scored[direction] > 0 ? exp(-logProbability[direction] / Double(count)) : nil
     }
 }
 
-/// A finished model as a language model: the probabilities of a text, and the likeliest words after a beginning.
+/// A finished model as a language model: probabilities of a text, and most probable words after a beginning.
 ///
-/// A text is laid out as held-out text is in training, in the same streams and windows, so that its scores are the same.
+/// A text is divided into streams and windows like held-out text in training, so that its scores are the same.
 public final class TextScorer {
+    /// Sizes and options of the network.
     public let configuration: EncoderConfiguration
-    /// Warnings of slips that do not keep a text from being scored.
+    /// Warnings about mistakes that do not prevent scoring.
     public private(set) var warnings: [String] = []
     private let encoder: ContextualEncoder
     private let words: CorpusWords
@@ -68,15 +73,14 @@ public final class TextScorer {
     private let workers: WorkerPool
     private let name: String
 
-    /// Positions that are scored at once: the words of a table are gone through for each such part of a text.
+    /// Number of positions scored at once: each such part of a text runs through all words of a table.
     private static let partPositions = 1 << 15
 
-    /// - Parameters:
-    ///   - table: of a model that reads or predicts vectors.
-    ///   - vocabulary: of a softmax; of a continuous output, the words to score over, as a softmax over them would be.
-    ///   - batch, window: the streams, and positions in a window; `nil`: as in training.
-    /// Throws `ToolError`: `usage` if a file is missing or not used, `configuration` for a model that predicts nothing, and for a
-    /// table or vocabulary that the model was not trained with; and what reading the files throws.
+    /// Opens a model. Throws `ToolError`: `usage` if a file is missing or not used; `configuration` for a model that predicts
+    /// nothing, and for a table or vocabulary that the model was not trained with; and what reading the files throws.
+    /// - `table`: table of a model that reads or predicts vectors.
+    /// - `vocabulary`: vocabulary of a softmax; for a continuous output, the words to score over, as a softmax over them would.
+    /// - `batch`, `window`: number of streams, and of positions in a window; `nil` means those of training.
     public init(
         model: String, table: String?, vocabulary: String?, batch: Int? = nil, window: Int? = nil, threads: Int
     ) throws {
@@ -121,7 +125,7 @@ public final class TextScorer {
         encoder.packWeights()
     }
 
-    /// The probabilities that a direction gives words, in the form that suits its output layer.
+    /// The probabilities that a direction gives words, in a form that suits its output layer.
     private enum Probabilities {
         case classes((_ states: Matrix, _ targets: [Int]) -> [CandidateScores])
         case table(TableProbabilities, scale: Double)
@@ -139,7 +143,7 @@ public final class TextScorer {
             configuration, words, model.direction, vectors: TargetVectors(configuration, words), vocabulary: scoreVocabulary)
     }
 
-    /// The scale of predictions that have none of their own.
+    /// Returns the scale of predictions that have none of their own.
     private func scale(of direction: Direction) throws -> Double {
         if configuration.isContrastive { return 1 }
         guard let scale = record?.heldOut.first(where: { $0.direction == direction })?.scale else {
@@ -151,8 +155,8 @@ public final class TextScorer {
         return scale
     }
 
-    /// Reads the sentences of token shards, until they have `limit` words. Throws `ToolError` as reading does, and `configuration` for
-    /// units where the model reads whole words, or the other way round.
+    /// Reads the sentences of token shards until they have `limit` words. Throws `ToolError` like reading, and `configuration` for
+    /// subword units if the model reads whole words, or vice versa.
     private func sentences(_ paths: [String], limit: Int) throws -> Sentences {
         var all = Sentences()
         for path in paths where all.tokenCount < limit {
@@ -174,8 +178,8 @@ public final class TextScorer {
         return all
     }
 
-    /// Scores the text of token shards in all directions that the model has. Throws `ToolError` as reading does.
-    /// - Parameter limit: words to read at most, to the end of a sentence.
+    /// Scores the text of token shards in all directions of the model. Throws `ToolError` like reading.
+    /// - `limit`: maximum number of words to read, up to the end of a sentence.
     public func score(_ paths: [String], limit: Int = .max) throws -> TextScores {
         let text = try sentences(paths, limit: limit)
         let directions = encoder.directions.map(\.direction)
@@ -189,7 +193,7 @@ public final class TextScorer {
         return scores
     }
 
-    /// A part of a text whose predictions are there and wait to be scored.
+    /// A part of a text whose predictions are waiting to be scored.
     private struct Part {
         let memory: FloatBuffer
         let width: Int
@@ -211,7 +215,7 @@ public final class TextScorer {
         let width = isContinuous ? configuration.outputSize : configuration.width
         let room = Self.partPositions + batch * window
         var part = Part(memory: FloatBuffer(count: room * width), width: width)
-        // The sentence of each stream, and its positions to come: streams take sentences as the batcher gives them.
+        // The sentence of each stream, and its positions left: streams take sentences in the order of the batcher.
         var current = [Int](repeating: 0, count: batch), left = current, next = 0
         model.resetState()
         for window in windows {
@@ -229,7 +233,7 @@ public final class TextScorer {
                 }
                 left[stream] -= 1
                 let isTarget = words.isTarget(targets[place])
-                // Without a vector a word has the probability of <unk>, if there is one.
+                // A word without a vector has the probability of <unk>, if there is one.
                 if isTarget || scoreVocabulary != nil {
                     places.append(place)
                     kept.append(isTarget ? targets[place] : TableProbabilities.noWord)
@@ -284,16 +288,16 @@ public final class TextScorer {
 extension TextScorer {
     /// A word with its probability.
     public struct Candidate: Sendable {
+        /// The word.
         public let word: String
+        /// Its probability.
         public let probability: Double
     }
 
-    /// The `count` likeliest words after each sentence of token shards, read from the zero state, the likeliest first; the end of the
-    /// sentence is `</s>`, or `<s>` for a backward model. Throws `ToolError` as `score` does.
-    /// - Parameters:
-    ///   - others: words outside the table that are to be among them, by the vectors that the table's generator makes of them; of a
-    ///     continuous output only.
-    ///   - body: called with the words of each sentence and the likeliest after it.
+    /// Finds the `count` most probable words after each sentence of token shards, read from the zero state, in descending order.
+    /// The end of the sentence is `</s>`, or `<s>` for a backward model. Throws `ToolError` like `score`.
+    /// - `others`: words outside the table to include, by vectors that the table's generator makes; for a continuous output only.
+    /// - `body`: called with the words of each sentence and the most probable words after it.
     public func next(
         _ count: Int, after paths: [String], others: [String] = [], direction: Direction = .forward,
         _ body: (_ beginning: [String], _ candidates: [Candidate]) throws -> Void
@@ -317,7 +321,7 @@ extension TextScorer {
         let text = try sentences(paths, limit: .max)
         let likeliest = try likeliest(model, count, open: open)
         let isContinuous = configuration.output == .continuous, begin = direction == .forward ? words.begin : words.end
-        // Word by word, or, where no state is carried on, as many of the last words as the encoder sees at once.
+        // Word by word or, if no state is carried, as many of the last words as the encoder sees at once.
         let most = model.carriesState ? 1 : min(encoder.longestSequence ?? window, model.capacity.rows)
         let inputs = InputBatch(configuration, rows: most, words: words.count, backend: model.backend)
         for index in 0..<text.count {
@@ -340,13 +344,13 @@ extension TextScorer {
         }
     }
 
-    /// The word of a number, or of a class of a softmax.
+    /// Returns the word of a number, or of a class of a softmax.
     private func name(of number: UInt32) -> String {
         if let vocabulary = words.vocabulary { return vocabulary.words.word(Int(number)) }
         return words.withSpelling(number) { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// Prepares the search for the likeliest words at one state or predicted vector: by their numbers, or classes.
+    /// Prepares the search for the most probable words, as numbers or classes, at one state or predicted vector.
     private func likeliest(
         _ model: DirectionModel, _ count: Int, open: [UInt32]
     ) throws -> (Matrix) throws -> [(number: UInt32, logProbability: Double)] {

@@ -6,28 +6,31 @@ import MessagePassing
 public import Model
 import Parallel
 
-/// Trains an encoder on a corpus, step by step, with evaluations and checkpoints on the way.
+/// Trains an encoder on a corpus, step by step, with evaluations and checkpoints along the way.
 ///
-/// Whatever a run does is decided by its options, its seed and its data: stopped at any step and resumed from the
-/// checkpoint, it gives the same losses and the same weights, to the bit.
+/// A run is determined by its options, its seed and its data: if it is stopped at any step and resumed from the checkpoint, it has
+/// the same losses and weights, to the bit.
 public final class Trainer {
-    /// Called once, before the first step, with the seconds that the rest of the run will take by the machine's speed.
+    /// Called once, before the first step, with the estimated seconds of the rest of the run.
     public var onStart: (_ secondsLeft: Double) -> Void = { _ in }
     /// Called after every step, and before every evaluation.
     public var onProgress: (TrainingProgress) -> Void = { _ in }
     /// Called after every evaluation.
     public var onEvaluation: (Evaluation) -> Void = { _ in }
-    /// Called with a sentence when something looks wrong but training goes on.
+    /// Called with a sentence when something looks wrong but training continues.
     public var onWarning: (String) -> Void = { _ in }
-    /// Called after every step; true writes a checkpoint and stops.
+    /// Called after every step; returning true writes a checkpoint and stops.
     public var shouldStop: () -> Bool = { false }
     /// The log of metrics, if there is one.
     public var log: MetricsLog?
-    /// Measures GFLOP/s of large products on this machine: the speed of training is compared with it, and times are estimated by
-    /// it. Called at the start, and again after evaluations of longer runs, since neighbours come and go; the greatest counts.
+    /// Measures GFLOP/s of large products on this machine. The speed of training is compared with it, and times are estimated from
+    /// it. It is called at the start, and again after evaluations of longer runs, because other processes come and go; the greatest
+    /// result is used.
     public var measureCeiling: (() -> Double)?
 
+    /// The encoder being trained.
     public let encoder: ContextualEncoder
+    /// Number of steps of the whole run.
     public let totalSteps: Int
     private let options: TrainingOptions
     private let corpus: Corpus
@@ -39,29 +42,28 @@ public final class Trainer {
     /// The ranks that train together; `nil` if this process trains alone.
     private let ranks: Ranks?
     private let remote: RemoteState?
-    /// What all ranks know after a step: of each direction its loss, of each its norm, and three decisions.
+    /// The summary of a step that all ranks get: the loss and the norm of each direction, and three decisions.
     private var summary: [Double]
     private var state: TrainingState
     private var ceiling: Double?
-    /// The time at which the ceiling was measured, and the seconds from one measurement to the next at least.
+    /// Time at which the ceiling was measured, and the minimum number of seconds between measurements.
     private var measured = 0.0
     private static let measuringInterval = 120.0
-    /// The time at which this process began to train, and the seconds that the run had taken before.
+    /// Time at which this process started to train, and the seconds that the run had taken before.
     private var begun = (at: 0.0, after: 0.0)
-    /// The operations of the products of all steps of this process, and the words trained on in them.
+    /// Operations in the products of all steps of this process, and number of words trained on in them.
     private var operations = (sum: 0.0, words: 0)
     private var start: DataPosition?
     /// Seconds waited for other ranks, and bytes sent to them, up to the last line of the log.
     private var reported = (waited: 0.0, sent: 0, thread: 0.0)
 
-    /// - Parameters:
-    ///   - heldOut: the held-out text of `input`, if it is to be scored.
-    ///   - checkpoints: the directory of checkpoints, if there are to be any.
-    ///   - backends: of a device, one for each direction; none: the processor trains.
-    ///   - ranks: that train together; the first one has the checkpoints and the log. `nil`: this process trains alone.
-    ///   - precision: in which gradients travel.
-    ///
-    /// Throws `ToolError`: `usage` if the ranks cannot share the lanes, and if the table's file cannot be read.
+    /// Prepares a run. Throws `ToolError`: `usage` if the ranks cannot share the lanes, and if the table's file cannot be read.
+    /// - `heldOut`: the held-out text of `input`, if it is to be scored.
+    /// - `checkpoints`: directory of checkpoints, if there are to be any.
+    /// - `backends`: backends of a device, one for each direction; empty to use the processor.
+    /// - `ranks`: ranks that train together, the first of which has the checkpoints and the log; `nil` if this process trains
+    ///   alone.
+    /// - `precision`: precision in which gradients are sent.
     public init(
         _ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput, heldOut: HeldOutText?,
         checkpoints: CheckpointDirectory? = nil, backends: [any Backend] = [], ranks: Ranks? = nil,
@@ -83,7 +85,7 @@ public final class Trainer {
         encoder = ContextualEncoder(
             configuration, capacity: options.capacity, training: options.optimizer.optimizer, pool: input.pool,
             backends: backends)
-        // Those that others train are theirs.
+        // The others belong to other ranks.
         for direction in plan.directions { encoder.directions[direction].initialize(seed: options.seed) }
         encoder.units = input.words.vocabulary?.units ?? []
         let source = try input.targetSource(configuration)
@@ -94,7 +96,7 @@ public final class Trainer {
         state = TrainingState(options: options, corpus: corpus)
     }
 
-    /// The effect of sparse updates on the optimiser's arithmetic, in words; `nil` if no weights are updated so.
+    /// Describes how sparse updates change the optimiser's arithmetic; `nil` if no weights are updated sparsely.
     public var sparseUpdates: String? {
         let names = encoder.stores.flatMap { $0.layout.parameters.filter(\.isSparse).map(\.name) }
         guard !names.isEmpty else { return nil }
@@ -113,10 +115,10 @@ public final class Trainer {
         return inheritance
     }
 
-    /// Goes back to the newest checkpoint that is sound. Damaged ones are reported and passed over.
+    /// Returns to the newest sound checkpoint. Damaged ones are reported and skipped.
     ///
-    /// Returns the step it was made after, `nil` if there is none and training begins at the beginning. Throws
-    /// `ToolError`: `dataError` if all are damaged, `configuration` if it is of another run.
+    /// Returns the step after which it was made; `nil` if there is none and training starts from the beginning. Throws `ToolError`:
+    /// `dataError` if all are damaged, `configuration` if it belongs to another run.
     public func resume() throws -> Int? {
         let found = try checkpoints?.newest(for: encoder, rowCount: corpus.words.count, warn: onWarning) { [options, corpus] in
             try $0.check(options, corpus, file: $1)
@@ -129,25 +131,25 @@ public final class Trainer {
         return state.step
     }
 
-    /// The step that a run goes on after; log lines of later ones are to be forgotten.
+    /// The step after which a run resumes; log lines of later ones must be removed.
     public var step: Int { state.step }
 
-    /// Seconds that were spent on training, and on evaluations.
+    /// Seconds spent on training, and on evaluations.
     public var seconds: (training: Double, evaluation: Double) { (state.seconds, state.evaluationSeconds ?? 0) }
 
-    /// Returns true if the run would take minutes with `gigaflops` GFLOP/s for each thread: then measuring is worth its time.
+    /// Returns true if the run would take minutes at `gigaflops` GFLOP/s for each thread, so that measuring is worth its time.
     public func mayTakeMinutes(atGigaflops gigaflops: Double, threads: Int) -> Bool {
         secondsOfTrainingLeft(ceiling: gigaflops * Double(threads)) > 60
     }
 
-    /// Seconds of training in the rest of the run, at so many GFLOP/s of large products.
+    /// Returns the seconds of training left, given the GFLOP/s of large products.
     private func secondsOfTrainingLeft(ceiling: Double) -> Double {
         let words = Double(max(0, totalSteps - state.step)) * Double(options.positionsPerStep)
         return TrainingCost(encoder.configuration).secondsOfTraining(words: words, options, ceiling: ceiling)
     }
 
-    /// Trains to the end. Throws `ToolError`: `dataError` naming the step if a loss or gradient is not a number, and what
-    /// reading, the log and checkpoints throw.
+    /// Trains to the end. Throws `ToolError`: `dataError` naming the step if a loss or gradient is not finite, and what reading,
+    /// the log and checkpoints throw.
     public func run() throws -> TrainingOutcome {
         let firstStep = state.step
         let stream = WindowStream(
@@ -168,7 +170,7 @@ public final class Trainer {
         var end = outcome
         while end == nil {
             try step(stream)
-            // Asked once a step: the clock goes on.
+            // Determined once in each step, because the clock runs on.
             end = outcome
             if state.interval.steps == logInterval || end != nil { try writeInterval() }
             report()
@@ -192,12 +194,12 @@ public final class Trainer {
     private var outcome: TrainingOutcome? {
         if state.step >= totalSteps { return .finished }
         if hasLostPatience { return .noProgress }
-        // However short the time, a model that has made no step at all is none.
+        // However short the time, a model without a single step is useless.
         guard state.step > 0 else { return nil }
         return isOutOfTime ? .outOfTime : nil
     }
 
-    /// True if the time is up: by the first rank's clock, where there are several.
+    /// True if the time is up; with several ranks, by the first rank's clock.
     private var isOutOfTime: Bool { ranks == nil ? isTimeUp : decides(.timeIsUp) }
     private var isTimeUp: Bool {
         if let limit = options.trainingSeconds, state.seconds >= limit { return true }
@@ -205,19 +207,19 @@ public final class Trainer {
         return false
     }
 
-    /// True if somebody asked for an end: of any rank.
+    /// True if a stop was requested in any rank.
     private var isToStop: Bool { ranks == nil ? shouldStop() : decides(.stop) }
     private var isCheckpointDue: Bool { ranks == nil ? checkpoints?.isDue == true : decides(.checkpoint) }
 
-    /// What all ranks do alike after a step.
+    /// Decisions that all ranks take together after a step.
     private enum Decision: Int {
         case stop, timeIsUp, checkpoint
     }
 
     private func decides(_ decision: Decision) -> Bool { summary[summary.count - 3 + decision.rawValue] > 0 }
 
-    /// Learns the losses and norms of all directions, and what is to be done after this step. Throws `ToolError` if a rank is lost, or a
-    /// loss or gradient is no number.
+    /// Learns the losses and norms of all directions, and what to do after this step. Throws `ToolError` if a rank is lost, or if a
+    /// loss or gradient is not finite.
     private func agree() throws {
         let count = encoder.directions.count
         for (index, direction) in plan.directions.enumerated() {
@@ -259,25 +261,25 @@ public final class Trainer {
 
     private var hasLostPatience: Bool { options.patience.map { state.evaluationsSinceBest >= $0 } ?? false }
 
-    /// Seconds by the clock on the wall that the run has taken, those between a stop and a resume left out.
+    /// Seconds of wall-clock time that the run has taken, without those between a stop and a resume.
     private var elapsed: Double { begun.after + monotonicSeconds() - begun.at }
 
-    /// Seconds that the last evaluation will take, which scores over all words, too.
+    /// Seconds that the last evaluation will take, which includes scoring over all words.
     private var secondsOfLastEvaluation: Double {
         guard let plan = heldOut?.plan, plan.interval != nil, let ceiling else { return secondsOfEvaluation }
         return secondsOfEvaluation + plan.secondsOfExactScores(ceiling: ceiling)
     }
 
-    /// Seconds that the next evaluation will take: as long as those before, or by the machine's speed.
+    /// Seconds that the next evaluation will take, estimated from previous ones or from the machine's speed.
     private var secondsOfEvaluation: Double {
         guard let plan = heldOut?.plan, plan.interval != nil else { return 0 }
         if let seconds = state.evaluationSeconds, let count = state.evaluations, count > 0 { return seconds / Double(count) }
-        // Asked every step, and so without a closure, which would be allocated.
+        // Called in every step, so without a closure, which would be allocated.
         guard let ceiling else { return 0 }
         return plan.secondsOfEvaluation(ceiling: ceiling)
     }
 
-    /// The record of the run, for the model's file.
+    /// The record of the run for the model's file.
     private var record: TrainingRecord { state.record(positions: corpus.positions, warmupSteps: rate.warmupSteps) }
 
     private func measure() {
@@ -307,7 +309,7 @@ public final class Trainer {
         state.smoothedNorm = state.smoothedNorm.map { [lastNorm] in 0.98 * $0 + 0.02 * lastNorm } ?? lastNorm
     }
 
-    /// A gradient far beyond what it was before announces a run that falls apart.
+    /// Warns of a gradient far larger than before, which announces that a run diverges.
     private func warnEarly() {
         guard let usual = state.smoothedNorm, state.step > 50, lastNorm > 20 * usual else { return }
         onWarning(
@@ -323,7 +325,7 @@ public final class Trainer {
         try trainingStep.checkWeights(after: state.step)
         report(isEvaluating: true)
         let start = monotonicSeconds()
-        // One after the other, each on all threads: a ranking is one large product.
+        // One after another, each on all threads: a ranking is one large product.
         var results: [HeldOutResult] = [], clocks = [start]
         for (direction, model) in encoder.directions.enumerated() where plan.leads(direction) {
             results.append(try heldOut.score(model, trainingBatch: options.laneBatch, exactly: isLast))
@@ -373,17 +375,17 @@ public final class Trainer {
         state.interval = IntervalSums()
     }
 
-    /// The products of training as a share of the ceiling.
+    /// Returns the speed of training's products as a share of the ceiling.
     private func share(_ wordsPerSecond: Double) -> Double? {
         ceiling.map { 1e-9 * operations.sum / Double(max(1, operations.words)) * wordsPerSecond / $0 }
     }
 
-    /// Seconds that the rest of the run takes, by the machine's speed at large products; 0 if that is not known.
+    /// Seconds that the rest of the run takes, estimated from the machine's speed at large products; 0 if that is unknown.
     private var estimatedSecondsLeft: Double {
         ceiling.map { secondsLeft(training: secondsOfTrainingLeft(ceiling: $0)) } ?? 0
     }
 
-    /// Seconds left if training alone takes so many more.
+    /// Returns the seconds left, given those of training alone.
     private func secondsLeft(training: Double) -> Double {
         var left = options.trainingSeconds.map { min(training, $0 - state.seconds) } ?? training
         left += Double(heldOut?.plan.remaining(after: state.step, of: totalSteps) ?? 0) * secondsOfEvaluation

@@ -6,16 +6,15 @@ import Parallel
 import Shards
 
 extension TrainingInput {
-    /// Estimates the memory and the time of a run, by layer, in lines of a name, a tab and a figure, for people and for `cut`.
-    /// - Parameters:
-    ///   - onDevice: whether a device trains, whose speed and memory are not told here.
-    ///   - plan: the part of the run that this rank has, of several; `nil`: all of it. Memory is that of this rank.
-    ///   - precision: in which ranks send gradients.
+    /// Estimates memory and time of a run, by layer, in lines of a name, a tab and a figure, for reading and for `cut`.
+    /// - `onDevice`: whether a device trains, whose speed and memory are not estimated.
+    /// - `plan`: the part of the run that this rank has, if there are several; `nil` means all of it. Memory is that of this rank.
+    /// - `precision`: precision in which ranks send gradients.
     public func estimate(
         _ configuration: EncoderConfiguration, _ options: TrainingOptions, onDevice: Bool = false, plan: RankPlan? = nil,
         precision: SendPrecision = .float32
     ) throws -> String {
-        // Asked before anything else is done: the memory of the program, and of the buffers of reading.
+        // Measured first: the memory of the program, and of the buffers for reading.
         let read = peakMemory()
         let epoch = corpus.positions(of: configuration.objective), steps = options.totalSteps(positions: epoch)
         let ceiling = ProductCeiling(pool: pool).rate(seconds: 0.3)
@@ -49,7 +48,7 @@ extension TrainingInput {
         lines.append("time of training, about\t\(Self.time(training))")
         lines.append("time of evaluations, at most about\t\(Self.time(evaluations))")
         lines.append("time in all, about\t\(Self.time(training + evaluations))")
-        // Which steps and evaluations such a run will make, nobody knows before.
+        // How many steps and evaluations such a run will make is unknown.
         for (limit, name, needed) in [
             (options.seconds, "--time", training + evaluations), (options.trainingSeconds, "--training-time", training),
         ] {
@@ -58,7 +57,7 @@ extension TrainingInput {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// What ranks send each other in a step, and the network that it asks for.
+    /// Describes what ranks send each other in a step, and the network speed that it requires.
     private func messages(
         _ configuration: EncoderConfiguration, _ plan: RankPlan, _ precision: SendPrecision, secondsOfStep: Double?
     ) -> [String] {
@@ -94,7 +93,8 @@ extension TrainingInput {
         return items
     }
 
-    /// The bytes of one rank: of the directions that it trains, with its share of the moments, and memory for what others send.
+    /// Returns the bytes of one rank: those of the directions that it trains, with its share of the moments, and memory for what
+    /// others send.
     private func bytesOfSteps(
         _ configuration: EncoderConfiguration, _ options: TrainingOptions, _ plan: RankPlan
     ) throws -> [(name: String, bytes: Int)] {
@@ -104,7 +104,7 @@ extension TrainingInput {
             !all.contains { item.name.hasPrefix($0) } || own.contains { item.name.hasPrefix($0) }
         }
         for index in items.indices where items[index].name.hasSuffix("parameters") {
-            // Weights, gradients and moments are as many each.
+            // Weights, gradients and moments take the same memory each.
             items[index].bytes = Int(Double(items[index].bytes) * (2 + moments * share) / (2 + moments))
         }
         let gradient = 4 * configuration.denseWeights(of: plan.directions)
@@ -122,7 +122,7 @@ extension TrainingInput {
             : seconds < 172_800 ? "\((seconds / 360).rounded() / 10) h" : "\((seconds / 8640).rounded() / 10) days"
     }
 
-    /// The bytes of training steps, by part, at any batch: memory that is only counted is not touched.
+    /// Returns the bytes of training steps, by part, for any batch. Memory is only counted, never touched.
     public func bytesOfSteps(
         _ configuration: EncoderConfiguration, _ options: TrainingOptions
     ) throws -> [(name: String, bytes: Int)] {
@@ -136,28 +136,27 @@ extension TrainingInput {
     }
 }
 
-/// Multiplications and additions of matrix products, from which times are estimated before anything has been measured.
-/// They depend on options and text alone, so what is decided by them is the same on every machine.
+/// Multiplications and additions of matrix products, from which times are estimated before anything has been measured. They depend
+/// only on options and text, so decisions based on them are the same on every machine.
 struct TrainingCost {
     private let configuration: EncoderConfiguration
 
-    /// The share of the ceiling of large products that training reaches on small and large machines alike; `bench train`
-    /// measures it.
+    /// Share of the ceiling of large products that training reaches on small and large machines alike; measured by `bench train`.
     static let usualShare = 0.75
-    /// The cost of a word to a direction beside its products, in operations of that speed: reading, shuffling, looking up,
-    /// starting small products. It shows in the smallest encoders alone; measured with preset tiny.
+    /// Cost of a word for a direction in addition to its products, in operations at that speed: reading, shuffling, looking up,
+    /// starting small products. It matters only for the smallest encoders; measured with preset tiny.
     private static let operationsBesideProducts = 150_000.0
-    /// An evaluation takes at most this many times the time that its operations take at the ceiling (`bench evaluation`).
+    /// An evaluation takes at most this many times the time of its operations at the ceiling (`bench evaluation`).
     private static let evaluationOverhead = 1.5
-    /// The cost of ranking a position among one candidate beside the product, in operations of the ceiling's speed: its score is
-    /// compared, and the exponential of it added up. It shows where vectors are short.
+    /// Cost of ranking a position against one candidate in addition to the product, in operations at the ceiling's speed: comparing
+    /// its score and summing its exponential. It matters if vectors are short.
     private static let operationsOfRanking = 50.0
 
     init(_ configuration: EncoderConfiguration) { self.configuration = configuration }
 
-    /// Operations of training on a word, in all directions: 6 for each weight that the word meets (a multiplication and an
-    /// addition in the forward pass, twice that in the backward pass), attention's, and what a loss does that compares the word with the
-    /// others of its window.
+    /// Returns the operations of training on a word, in all directions: 6 for each weight that takes part (a multiplication and an
+    /// addition in the forward pass, twice that in the backward pass), those of attention, and those of a loss that compares the
+    /// word with the others of its window.
     func operationsOfWord(_ options: TrainingOptions) -> Double {
         let others = configuration.loss == .maxMargin && configuration.output == .continuous
             ? configuration.predictedRows(of: options.capacity.rows) : 0
@@ -166,8 +165,8 @@ struct TrainingCost {
             * (6 * configuration.weightsOfWord + attention + 2 * predictedShare * Double(others) * Double(configuration.outputSize))
     }
 
-    /// Operations of scoring a held-out position, in all directions.
-    /// - Parameter candidates: the number of words that its prediction is ranked among.
+    /// Returns the operations of scoring a held-out position, in all directions.
+    /// - Parameter candidates: number of words among which its prediction is ranked.
     func operationsOfHeldOutPosition(candidates: Int) -> Double {
         let directions = Double(configuration.directions.count)
         let forwardPass = 2 * configuration.weightsOfScoredWord
@@ -179,28 +178,29 @@ struct TrainingCost {
         case .subwordSoftmax where configuration.objective == .masked || !configuration.encoder.family.carriesState:
             return directions * (forwardPass + 2 * predictedShare * configuration.outputWeights(ofFirst: candidates))
         case .subwordSoftmax:
-            // The forward direction reads the text twice again, and then ranks whole words with a bounded number of steps.
+            // The forward direction reads the text twice more, and then ranks whole words in a bounded number of steps.
             let ranks = configuration.directions.contains(.forward)
             return forwardPass * (directions + (ranks ? 2 + Double(UnitRanking.workPerWord) : 0))
         }
     }
 
-    /// The share of the positions that go through the output layer.
+    /// Share of the positions that go through the output layer.
     private var predictedShare: Double { configuration.isCausal ? 1 : configuration.maskedShare }
 
-    /// Operations, of the ceiling's speed, that ranking a held-out position takes beside its products, in all directions.
+    /// Returns the operations, at the ceiling's speed, that ranking a held-out position takes in addition to its products, in all
+    /// directions.
     func operationsBesideProducts(candidates: Int) -> Double {
         configuration.output == .subwordSoftmax && configuration.isCausal && configuration.encoder.family.carriesState
             ? 0 : Double(configuration.directions.count) * predictedShare * Double(candidates) * Self.operationsOfRanking
     }
 
-    /// Seconds that training on so many words takes, on a machine whose large products reach `ceiling` GFLOP/s.
+    /// Returns the seconds of training on this many words, on a machine whose large products reach `ceiling` GFLOP/s.
     func secondsOfTraining(words: Double, _ options: TrainingOptions, ceiling: Double) -> Double {
         let beside = Double(configuration.directions.count) * Self.operationsBesideProducts
         return words * (operationsOfWord(options) + beside) / (Self.usualShare * ceiling * 1e9)
     }
 
-    /// Seconds that an evaluation of so many operations takes at most, on a machine whose large products reach `ceiling`
+    /// Returns the maximum seconds of an evaluation with this many operations, on a machine whose large products reach `ceiling`
     /// GFLOP/s.
     static func secondsOfEvaluation(operations: Double, ceiling: Double) -> Double {
         evaluationOverhead * operations / (ceiling * 1e9)

@@ -5,25 +5,27 @@ public import Parallel
 import Shards
 import WordVectors
 
-/// Everything a run reads, checked to its last byte before the first step.
+/// Everything that a run reads, checked to its last byte before the first step.
 public struct TrainingInput {
+    /// The words of the corpus by number.
     public let words: CorpusWords
+    /// The training text.
     public let corpus: Corpus
+    /// Threads for training.
     public let pool: ThreadPool
     private let heldOut: Sentences
-    /// The vocabulary over which a continuous output is scored.
+    /// Vocabulary over which a continuous output is scored.
     private let scoreVocabulary: OutputVocabulary?
-    /// Warnings of slips that do not keep training from going on.
+    /// Warnings about mistakes that do not prevent training.
     public let warnings: [String]
 
-    /// - Parameters:
-    ///   - table: the embedding table; `-` is standard input, as for all files. `nil` if no layer asks for vectors.
-    ///   - vocabulary: the classes of the output layer; `nil` if it has none. One of the two must be there.
-    ///   - scoreVocabulary: over which a continuous output is scored, as a softmax over it would be; `nil`: over the table.
-    ///   - tableMemory: bytes of the table's vectors kept in memory at most, as `WordRows` keeps them.
-    ///   - heldOut: a token shard; `nil` keeps every `heldOutEvery`-th sentence of the corpus.
-    /// Throws `ToolError` (`noInput`, `ioError`, `dataError`; `configuration` for a table without sentence marks,
-    /// and for a vocabulary and text that were cut into units by different merges).
+    /// Reads all inputs. Throws `ToolError`: `noInput`, `ioError`, `dataError`; `configuration` for a table without sentence marks,
+    /// and for a vocabulary and text that were split into units by different merges.
+    /// - `table`: embedding table; `-` is standard input, as for all files. `nil` if no layer needs vectors.
+    /// - `vocabulary`: classes of the output layer; `nil` if it has none. A table or a vocabulary is required.
+    /// - `scoreVocabulary`: vocabulary over which a continuous output is scored, like a softmax; `nil` means the table.
+    /// - `tableMemory`: maximum bytes of the table's vectors kept in memory; see `WordRows`.
+    /// - `heldOut`: token shard of the held-out text; `nil` holds out every `heldOutEvery`-th sentence of the corpus.
     public init(
         table: String?, tableMemory: Int = WordRows.defaultMemory, vocabulary: String?, scoreVocabulary: String? = nil,
         tokens: [String], heldOut: String?, heldOutEvery: Int, heldOutTokens: Int, centred: Bool, threads: Int
@@ -74,7 +76,8 @@ public struct TrainingInput {
         }
     }
 
-    /// A warning of words that the text has and the table has without a count; `nil` if there are none, or the table counts nothing.
+    /// Returns a warning about words of the text that the table contains without a count; `nil` if there are none, or if the table
+    /// has no counts.
     private static func warning(_ table: WordRows, _ corpus: Corpus) -> String? {
         guard table.hasCounts else { return nil }
         let uncounted = corpus.counts.indices.count {
@@ -85,12 +88,12 @@ public struct TrainingInput {
             + "once: the table's vocabulary is of another text"
     }
 
-    /// Digests of the training text and of the held-out text: what ranks that train together must have alike.
+    /// Digests of the training text and the held-out text, which must be equal in all ranks that train together.
     public var digests: [String] {
         corpus.digests.map { String($0, radix: 16) } + ["\(corpus.sentences)", "\(heldOut.count)", "\(heldOut.tokenCount)"]
     }
 
-    /// Notes in a configuration the text, the table and the vocabulary that it is trained with.
+    /// Records in a configuration the text, table and vocabulary that it is trained with.
     public func describe(in configuration: inout EncoderConfiguration) {
         configuration.tokenizer = Self.text(corpus.tokenizer)
         if let vectors = words.vectors { configuration.tableDigest = hexadecimal(vectors.tableDigest) }
@@ -102,8 +105,8 @@ public struct TrainingInput {
         if configuration.isContrastive && configuration.targets == .trained { configuration.vocabularySize = vectors.tableCount }
     }
 
-    /// The source of the targets of the contrastive output; `nil` of other outputs. Throws `ToolError` if the table's file cannot be
-    /// read.
+    /// Returns the source of the contrastive output's targets; `nil` for other outputs. Throws `ToolError` if the table's file
+    /// cannot be read.
     func targetSource(_ configuration: EncoderConfiguration) throws -> TargetSource? {
         guard configuration.isContrastive else { return nil }
         return try TargetSource(configuration, words, counts: corpus.counts, sentences: corpus.sentences)
@@ -113,10 +116,10 @@ public struct TrainingInput {
         fields.pairs.map { "\($0.name)=\($0.value)" }.joined(separator: " ")
     }
 
-    /// A name for tokens that were cut by some merges, or by none.
+    /// Returns a name for tokens that were split by some merges, or by none.
     static func name(_ merges: String) -> String { merges.isEmpty ? "whole words" : "units of merges \(merges)" }
 
-    /// Memory of the held-out text, cut into windows, and of what its scores are made from.
+    /// Returns the bytes of the held-out text, divided into windows, and of what its scores are computed from.
     func heldOutBytes(_ configuration: EncoderConfiguration, _ options: TrainingOptions) -> Int {
         guard heldOut.count > 0 else { return 0 }
         let width = configuration.output == .continuous ? configuration.outputSize : configuration.width
@@ -127,16 +130,15 @@ public struct TrainingInput {
             + (configuration.output == .continuous ? TableProbabilities.bytes(positions: plan.exactPositions, size: width) : 0)
     }
 
-    /// The plan of a run's evaluations on the held-out text.
+    /// Returns the plan of a run's evaluations on the held-out text.
     func evaluationPlan(_ configuration: EncoderConfiguration, _ options: TrainingOptions) -> EvaluationPlan {
         EvaluationPlan(
             configuration, options, words: corpus.positions(of: configuration.objective), heldOut: heldOut.tokenCount + heldOut.count,
             candidates: min(options.candidates, words.count), vocabulary: words.vectors?.tableCount ?? 0)
     }
 
-    /// Refuses a run that cannot be made. Throws `ToolError`: `configuration` for a corpus shorter than one step and for units of
-    /// words where the network reads whole ones, or the other way round, `usage` for a network far larger than the machine,
-    /// which is a slip of the keyboard.
+    /// Checks that a run is possible. Throws `ToolError`: `configuration` for a corpus shorter than one step, and for subword units
+    /// if the network reads whole words, or vice versa; `usage` for a network far larger than the machine, which is a typing error.
     public func check(_ configuration: EncoderConfiguration, _ options: TrainingOptions) throws {
         guard configuration.output != .none else {
             throw ToolError(
@@ -171,8 +173,8 @@ public struct TrainingInput {
         }
     }
 
-    /// Refuses targets of the contrastive loss that table and text do not give. Throws `ToolError`: `usage` if more negatives were
-    /// asked for than there can be, `configuration` for a table without counts.
+    /// Checks that table and text provide the targets of the contrastive loss. Throws `ToolError`: `usage` if more negatives were
+    /// requested than there can be, `configuration` for a table without counts.
     private func checkTargets(_ configuration: EncoderConfiguration, _ options: TrainingOptions) throws {
         guard configuration.isContrastive, let vectors = words.vectors else { return }
         guard vectors.hasCounts else {
@@ -196,24 +198,24 @@ public struct TrainingInput {
         }
     }
 
-    /// Different words of the training text, the mark between sentences among them.
+    /// Number of distinct words in the training text, including the mark between sentences.
     private var distinctWords: Int { 1 + corpus.counts.count { $0 > 0 } }
 
-    /// The most negatives of the contrastive loss that windows of this text can have.
+    /// Returns the maximum number of contrastive negatives that windows of this text can have.
     private func mostNegatives(_ configuration: EncoderConfiguration, _ options: TrainingOptions) -> Int {
         let drawn = configuration.isCausal ? distinctWords : distinctWords - 1
         return configuration.negativeSource == .window
             ? min(configuration.predictedRows(of: options.capacity.rows), drawn) : drawn
     }
 
-    /// Lowers the number of negatives of the contrastive loss to what the text can give: for a number that the user has not chosen.
+    /// Lowers the number of contrastive negatives to what the text can provide, if the user has not chosen the number.
     public func lowerNegatives(in configuration: inout EncoderConfiguration, _ options: TrainingOptions) {
         guard configuration.isContrastive else { return }
         configuration.negatives = min(configuration.negatives, max(2, mostNegatives(configuration, options)))
     }
 
-    /// The held-out text in the shape of training, `nil` if there is none. Throws `ToolError` if the table's file cannot be
-    /// read.
+    /// Returns the held-out text in windows of training's shape; `nil` if there is none. Throws `ToolError` if the table's file
+    /// cannot be read.
     public func heldOutText(_ configuration: EncoderConfiguration, _ options: TrainingOptions) throws -> HeldOutText? {
         guard heldOut.count > 0 else { return nil }
         let plan = evaluationPlan(configuration, options)

@@ -2,71 +2,78 @@ import Glibc
 public import Kernels
 import Layers
 
-/// The settings of training that are not in the model's own configuration. Kept in checkpoints.
+/// The settings of training that are not part of the model's configuration. Stored in checkpoints.
 public struct TrainingOptions: Codable, Sendable, Equatable {
-    /// Parallel streams of text, of all lanes together.
+    /// Number of parallel streams of text, in all lanes together.
     public var batch = 64
-    /// Parts of a batch whose gradients are computed apart and added up in a fixed tree, so that machines may share them; `nil`: one.
-    /// They decide the result, where the number of machines does not. A divisor of `batch`.
+    /// Number of parts of a batch whose gradients are computed separately and summed in a fixed tree, so that machines can share
+    /// them; `nil` means 1. The number of lanes affects the result, that of machines does not. It must divide `batch`.
     public var lanes: Int?
-    /// The digest of the model whose weights training begins with; `nil`: with random ones.
+    /// Digest of the model whose weights training begins with; `nil` if it begins with random ones.
     public var initialModel: String?
-    /// Positions of a stream that are trained together (truncated BPTT).
+    /// Number of positions of a stream that are trained together (truncated BPTT).
     public var window = 20
-    /// Windows whose gradients are added up for one step.
+    /// Number of windows whose gradients are summed for one step.
     public var accumulation = 1
-    /// Passes over the text; fractions are allowed.
+    /// Number of passes over the text, possibly fractional.
     public var epochs = 1.0
-    /// Steps in all, instead of epochs.
+    /// Number of steps, instead of epochs.
     public var steps: Int?
-    /// Seconds that the run takes at most, evaluations and checkpoints included, whatever the epochs; the rate's schedule does
-    /// not know of it.
+    /// Maximum seconds of the run, including evaluations and checkpoints, whatever the epochs; the schedule of the learning rate
+    /// does not take it into account.
     public var seconds: Double?
-    /// Seconds of training alone at most: for comparing systems whose evaluations differ in cost.
+    /// Maximum seconds of training alone, for comparing systems whose evaluations differ in cost.
     public var trainingSeconds: Double?
+    /// The rule that updates the weights.
     public var optimizer = OptimizerKind.adam
+    /// Course of the learning rate after the warm-up.
     public var schedule = RateSchedule.exponential
-    /// The learning rate at the end of the warm-up.
+    /// Learning rate at the end of the warm-up.
     public var peakRate: Float = 1e-3
-    /// Steps of warm-up, or a tenth of all if that is less.
+    /// Number of warm-up steps, but at most a tenth of all steps.
     public var warmupSteps = 200
-    /// Decay of the matrices at each step, times the rate.
+    /// Weight decay of matrices in each step, as a factor of the learning rate.
     public var weightDecay: Float = 0
-    /// Greatest norm of a direction's gradient.
+    /// Maximum norm of a direction's gradient; `nil` means no clipping.
     public var clip: Double? = 1
-    /// The factor of the mean loss over positions; `nil` for none. Adagrad's first sums and the clip see it.
+    /// Factor of the mean loss over positions; `nil` means none. It affects the start of Adagrad's sums and clipping.
     public var lossScale: Double?
+    /// Seed of all random numbers.
     public var seed: UInt64 = 1
-    /// True if the state goes on from window to window (ELMo), false if it begins at zero in each (the authors' option).
+    /// True if the state carries over from window to window (ELMo), false if every window starts from zero (an option of the ELMo-C
+    /// authors).
     public var carriesState = true
-    /// Evaluations on the held-out text during training, the one at the end included; `nil`: as `EvaluationPlan` chooses.
+    /// Number of evaluations on the held-out text during training, including the one at the end; `nil` lets `EvaluationPlan`
+    /// choose.
     public var evaluations: Int?
-    /// Steps from one evaluation to the next, instead.
+    /// Number of steps between evaluations, instead of `evaluations`.
     public var evaluationInterval: Int?
-    /// Evaluations without a lower held-out loss after which training stops; `nil`: none.
+    /// Number of evaluations without a lower held-out loss after which training stops; `nil` means never.
     public var patience: Int?
-    /// Words among which predictions are ranked.
+    /// Number of words among which predictions are ranked.
     public var candidates = 10_000
-    /// Words of held-out text to score, where a number was asked for; `nil`: as `EvaluationPlan` chooses.
+    /// Number of words of held-out text to score, if it was requested; `nil` lets `EvaluationPlan` choose.
     public var heldOutTokens: Int?
 
+    /// Creates the default options.
     public init() {}
 
+    /// Number of lanes.
     public var laneCount: Int { lanes ?? 1 }
-    /// Streams of a lane: what a network sees at once.
+    /// Number of streams of a lane, which a network processes at once.
     public var laneBatch: Int { batch / laneCount }
-    /// The largest window that a network sees in training.
+    /// The largest window that a network processes in training.
     var capacity: WindowCapacity { WindowCapacity(batch: laneBatch, rows: laneBatch * window) }
 
-    /// Positions of a step.
+    /// Number of positions in a step.
     public var positionsPerStep: Int { batch * window * accumulation }
 
-    /// Steps of the whole run over a text of so many positions.
+    /// Returns the number of steps of the whole run over a text of this many positions.
     public func totalSteps(positions: Int) -> Int {
         steps ?? max(1, Int((epochs * Double(positions) / Double(positionsPerStep)).rounded(.up)))
     }
 
-    /// The options that set these properties, by the properties' names.
+    /// Names of the command-line options that set these properties, by property.
     public static let optionNames = [
         "batch": "--batch", "lanes": "--lanes", "window": "--window", "accumulation": "--accumulate", "epochs": "--epochs", "steps": "--steps",
         "seconds": "--time", "trainingSeconds": "--training-time", "optimizer": "--optimizer", "schedule": "--schedule", "peakRate": "--rate",
@@ -75,8 +82,7 @@ public struct TrainingOptions: Codable, Sendable, Equatable {
         "candidates": "--candidates", "heldOutTokens": "--held-out-tokens", "initialModel": "--init",
     ]
 
-    /// Returns the names, as on the command line, of the options that a run cannot change on its way and that differ from a
-    /// checkpoint's.
+    /// Returns the command-line names of options that must not change during a run and that differ from a checkpoint's.
     func disagreements(with other: TrainingOptions) -> [String] {
         [
             ("--batch", batch == other.batch), ("--window", window == other.window), ("--lanes", laneCount == other.laneCount),
@@ -87,10 +93,12 @@ public struct TrainingOptions: Codable, Sendable, Equatable {
     }
 }
 
-/// The optimisers there are. A new one is a file in Kernels, a line in each switch here.
+/// The available optimisers. To add one, write a file in Kernels and a line in each switch here.
 public enum OptimizerKind: String, Codable, Sendable, CaseIterable {
+    /// Adam, and Adagrad.
     case adam, adagrad
 
+    /// The rule with its default constants.
     public var optimizer: any Optimizer {
         switch self {
         case .adam: Adam()
@@ -99,18 +107,19 @@ public enum OptimizerKind: String, Codable, Sendable, CaseIterable {
     }
 }
 
-/// Settings that belong together, as published or as they serve well at a size.
+/// Settings that belong together, as published or as found to work well at a size.
 public enum Recipe: String, Sendable, CaseIterable {
-    /// For encoders and texts of a workstation: a high rate and a short warm-up.
+    /// For encoders and texts of a workstation: a high learning rate and a short warm-up.
     case quick
-    /// The ELMo-C authors' configuration (Li et al. 2019): Adam, 10,000 steps of warm-up to 1e-4 for a batch of 128,
-    /// then exponential decay to half, clip 1, ten epochs. Their batch on a GPU is 768; here 128, as a processor needs
-    /// no more to be busy.
+    /// The configuration of the ELMo-C authors (Li et al. 2019): Adam, 10,000 steps of warm-up to 1e-4 for a batch of 128, then
+    /// exponential decay to half, clipping at 1, ten epochs. Their batch on a GPU is 768; here it is 128, which suffices to keep a
+    /// processor busy.
     case elmoC = "elmo-c"
-    /// ELMo's (Peters et al. 2018, bilm-tf): Adagrad at 0.2 throughout, clip 10, batch 128, ten epochs. Its loss is the
-    /// mean over streams, but the sum over the steps of a window; see `lossScale`.
+    /// ELMo's (Peters et al. 2018, bilm-tf): Adagrad at a constant 0.2, clipping at 10, batch 128, ten epochs. Its loss is the mean
+    /// over streams but the sum over the steps of a window; see `lossScale`.
     case elmo
 
+    /// The settings as options.
     public var options: TrainingOptions {
         var options = TrainingOptions()
         switch self {
@@ -132,23 +141,23 @@ public enum Recipe: String, Sendable, CaseIterable {
         return options
     }
 
-    /// The factor of the mean loss. Adagrad's sums begin at 1: by ELMo's own loss they are outgrown at once, by the mean over
-    /// positions they would keep the rate small for thousands of steps.
+    /// Returns the factor of the mean loss. Adagrad's sums start at 1: with ELMo's own loss, gradients outgrow them at once; with
+    /// the mean over positions, they would keep the learning rate small for thousands of steps.
     public func lossScale(window: Int) -> Double? { self == .elmo ? Double(window) : nil }
 
-    /// The peak for another batch than the recipe's: the authors' grows with it.
+    /// Returns the peak learning rate for another batch than the recipe's; that of the ELMo-C authors grows with the batch.
     public func peakRate(batch: Int) -> Float {
         self == .elmoC ? options.peakRate * Float(batch) / 128 : options.peakRate
     }
 }
 
-/// The course of the rate after the warm-up.
+/// Course of the learning rate after the warm-up.
 public enum RateSchedule: String, Codable, Sendable, CaseIterable {
-    /// Exponential decay that reaches half of the peak at the last step (the ELMo-C authors' `train.py`).
+    /// Exponential decay to half of the peak at the last step (the ELMo-C authors' `train.py`).
     case exponential
-    /// The peak to the end, as ELMo trained.
+    /// The peak until the end, as for ELMo.
     case constant
-    /// Half a cosine wave from the peak down to nothing (Loshchilov and Hutter 2017).
+    /// Half a cosine wave from the peak down to zero (Loshchilov and Hutter 2017).
     case cosine
     /// Peak x sqrt(warm-up / step) (Vaswani et al. 2017).
     case inverseSquareRoot = "inverse-square-root"
@@ -156,12 +165,16 @@ public enum RateSchedule: String, Codable, Sendable, CaseIterable {
 
 /// The learning rate of each step: linear warm-up to the peak, then a schedule.
 public struct LearningRate: Sendable {
+    /// Course after the warm-up.
     public let schedule: RateSchedule
-    /// The rate at the end of the warm-up.
+    /// Learning rate at the end of the warm-up.
     public let peak: Float
+    /// Number of warm-up steps.
     public let warmupSteps: Int
+    /// Number of steps of the whole run.
     public let totalSteps: Int
 
+    /// Creates a learning rate.
     public init(_ schedule: RateSchedule = .exponential, peak: Float, warmupSteps: Int, totalSteps: Int) {
         self.schedule = schedule
         self.peak = peak
@@ -169,7 +182,7 @@ public struct LearningRate: Sendable {
         self.totalSteps = max(totalSteps, 1)
     }
 
-    /// The rate of step `step`, counted from 0.
+    /// Returns the learning rate of step `step`, counted from 0.
     public func callAsFunction(_ step: Int) -> Float {
         if step < warmupSteps { return peak * Float(step + 1) / Float(warmupSteps) }
         let progress = min(1, Double(step - warmupSteps) / Double(max(1, totalSteps - warmupSteps)))

@@ -1,32 +1,32 @@
 import Model
 
-/// Everything that a run has to know beside weights, moments and words to go on as if it had never stopped.
+/// Everything that a run needs besides weights, moments and words in order to continue as if it had never stopped.
 struct TrainingState: Codable {
-    /// Steps made.
+    /// Number of steps made.
     var step = 0
-    /// Positions trained on.
+    /// Number of positions trained on.
     var words = 0
-    /// Seconds of training, evaluations left out.
+    /// Seconds of training, without evaluations.
     var seconds = 0.0
-    /// Seconds by the clock on the wall since the run began, without those between a stop and a resume; seconds of
-    /// evaluations, and how many there were. `nil` in checkpoints of earlier versions.
+    /// Seconds of wall-clock time since the run started, without those between a stop and a resume; seconds and number of
+    /// evaluations. `nil` in checkpoints of earlier versions.
     var elapsed: Double?
     var evaluationSeconds: Double?
     var evaluations: Int?
-    /// The scores of the last evaluation.
+    /// Scores of the last evaluation.
     var heldOut: [TrainingRecord.Scores]?
-    /// Pass over the text, and sentences of it taken.
+    /// Number of the pass over the text, and of sentences of it taken.
     var epoch = 0, sentences = 0
     /// Sums since the last line of the log.
     var interval = IntervalSums()
-    /// Running means over some fifty steps.
+    /// Running means over about fifty steps.
     var smoothedLoss: Double?
     var smoothedNorm: Double?
-    /// The lowest mean of the directions' held-out objectives so far, and how many evaluations ago it was.
+    /// Lowest mean of the directions' held-out objectives so far, and number of evaluations since then.
     var bestLoss: Double?
     var evaluationsSinceBest = 0
 
-    /// The facts on which a run must agree with its checkpoint.
+    /// The facts in which a run must agree with its checkpoint.
     var options: TrainingOptions
     var corpusDigests: [String]
     var corpusSentences: Int
@@ -37,8 +37,8 @@ struct TrainingState: Codable {
         corpusSentences = corpus.sentences
     }
 
-    /// A number that no run has, for a message, since a file may hold any; `nil` if there is none. Sums of those that a run may
-    /// have do not overflow.
+    /// A number that no run can have, for a message, because a file may contain any; `nil` if there is none. Sums of valid numbers
+    /// do not overflow.
     var complaint: String? {
         let counts = [
             ("step", step), ("words", words), ("epoch", epoch), ("sentences", sentences), ("interval.steps", interval.steps),
@@ -56,8 +56,8 @@ struct TrainingState: Codable {
         return "\(name) is \(time), and must be at least 0 and below 1e12"
     }
 
-    /// The record of the run so far, for the model's file.
-    /// - Parameter positions: the positions of an epoch.
+    /// Returns the record of the run so far, for the model's file.
+    /// - Parameter positions: number of positions in an epoch.
     func record(positions: Int, warmupSteps: Int) -> TrainingRecord {
         var record = TrainingRecord(
             steps: step, words: words, passes: Double(words) / Double(positions), batch: options.batch,
@@ -71,7 +71,7 @@ struct TrainingState: Codable {
 }
 
 extension TrainingRecord.Scores {
-    /// The record of an evaluation, for the model's file.
+    /// Returns the record of an evaluation, for the model's file.
     init(_ result: HeldOutResult, step: Int, candidates: Int) {
         let scores = result.scores
         self.init(

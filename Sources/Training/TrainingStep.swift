@@ -6,33 +6,34 @@ import MessagePassing
 import Model
 import Parallel
 
-/// One step of training: its windows through every direction, then the update of each. Allocates nothing.
+/// One step of training: its windows through every direction, then the update of each direction. Allocates nothing.
 ///
-/// A batch may have several lanes: their gradients are made one after the other, each from streams of its own with a state of its own, and
-/// added up in a tree. Ranks share directions and lanes; see `RankPlan` and `GradientExchange`.
+/// A batch may have several lanes. Their gradients are computed one after another, each from streams and a state of its own, and
+/// summed in a tree. Ranks share directions and lanes; see `RankPlan` and `GradientExchange`.
 ///
-/// Directions run side by side or one after the other on all threads: both are tried in the first steps, and the faster
-/// one stays. What comes out is the same.
+/// Directions run either in parallel, or one after another on all threads. Both are tried in the first steps, and the faster one is
+/// kept. The result is the same.
 final class TrainingStep {
-    /// Of each direction that this rank trains, the mean loss over the step's windows and the norm of the gradient before clipping.
+    /// For each direction that this rank trains, the mean loss over the step's windows, and the norm of the gradient before
+    /// clipping.
     private(set) var losses: [Double]
     private(set) var norms: [Double]
-    /// Positions of the step.
+    /// Number of positions in the step.
     private(set) var positions = 0
-    /// Multiplications and additions of its products.
+    /// Multiplications and additions in its products.
     private(set) var operations = 0.0
-    /// True if the directions of its last window ran side by side.
+    /// True if the directions ran in parallel in its last window.
     private(set) var ranSideBySide = false
-    /// True once it has been found out which way is the faster one.
+    /// True once it is known which arrangement is faster.
     var isSettled: Bool { arrangement.isSettled }
 
-    /// Called when the gradients of some parameters of a direction, by its index, are complete: in the last window of a step, and
-    /// of layers that the directions have in common in the turn of the last direction.
+    /// Called when the gradients of some parameters of a direction, given by its index, are complete: in the last window of a step
+    /// and, for shared layers, during the last direction's turn.
     var finish: ((_ direction: Int, _ parameters: ParameterRange) -> Void)? {
         didSet { connect() }
     }
 
-    /// Has the layers tell what is complete to those who send it, and to `finish`.
+    /// Makes the layers report completed gradients to the exchange that sends them, and to `finish`.
     private func connect() {
         // What a device has queued is not complete.
         let sends = group != nil && models[0].backend.computesInHostMemory
@@ -54,42 +55,42 @@ final class TrainingStep {
     private let plan: RankPlan
     private let rate: LearningRate
     private let corpusName: String
-    /// Of the directions that this rank trains.
+    /// The directions that this rank trains.
     private let tasks: [DirectionTask]
     private let models: [DirectionModel]
     private var arrangement: Arrangement
     /// The windows of a step, with the streams of all lanes.
     private var windows: [TrainingWindow]
-    /// The streams of one lane of one of them, where there are several.
+    /// The streams of one lane of a window, if there are several lanes.
     private var laneWindow: TrainingWindow
-    /// The number of the pass under way.
+    /// Number of the current pass.
     private var pass = 0
-    /// The window under way, by its place among those of the step.
+    /// Index of the current window in the step.
     private var numberOfWindow = 0
-    /// True if it is the last of the last lane.
+    /// True in the last window of the last lane.
     private var isLast = false
-    /// The first window of the next step, if it was planned while a device was at work, and the error that was met in that.
+    /// The first window of the next step, if it was planned while a device was working, and the error that occurred in doing so.
     private var nextWindow: TrainingWindow
     private var isPlanned = false
     private var planningFailure: (any Error)?
-    /// True if windows can be planned ahead: not if negatives are those of earlier windows, which a checkpoint keeps.
+    /// True if windows can be planned ahead: not if negatives come from earlier windows, which a checkpoint stores.
     private let plansAhead: Bool
-    /// What carries over from step to step of each lane of this rank, if there are several.
+    /// The state of each lane of this rank that carries over from step to step, if there are several lanes.
     private let lanes: LaneStates?
-    /// The gradients of all lanes, of each store that this rank trains; none if there is one lane.
+    /// The sums of all lanes' gradients, for each store that this rank trains; empty if there is one lane.
     private let exchanges: [GradientExchange]
     private let group: RankGroup?
-    /// The losses of all lanes in their order, of each direction that this rank trains.
+    /// The losses of all lanes, in order, for each direction that this rank trains.
     private let laneLosses: LaneLosses
 
     /// The words of one direction, and the results of its step.
     private final class DirectionTask {
-        /// Its place among all directions.
+        /// Index among all directions.
         let direction: Int
         let words: DirectionWindow
         /// See `Run.begin` and `Run.finish`.
         var begin, finish: ((ParameterRange) -> Void)?
-        /// The reason why its words could not be had.
+        /// The reason why its words could not be read.
         var failure: (any Error)?
 
         init(_ direction: Int, _ words: DirectionWindow) { (self.direction, self.words) = (direction, words) }
@@ -97,7 +98,7 @@ final class TrainingStep {
 
     /// - Parameters:
     ///   - plan: the part of the run that this rank has.
-    ///   - communicator: to the other ranks; `nil` if there are none.
+    ///   - communicator: messages to the other ranks; `nil` if there are none.
     init(
         _ encoder: ContextualEncoder, _ corpus: Corpus, source: TargetSource?, _ options: TrainingOptions, rate: LearningRate,
         plan: RankPlan, communicator: Communicator? = nil, precision: SendPrecision = .float32
@@ -109,7 +110,7 @@ final class TrainingStep {
         self.plan = plan
         self.rate = rate
         models = Array(encoder.directions[plan.directions])
-        // After everything else has its memory.
+        // Allocated after everything else.
         let backend = models[0].backend
         let resident = try words.vectors.flatMap { try ResidentWordVectors($0, on: backend) }
         tasks = plan.directions.map { direction in
@@ -144,18 +145,18 @@ final class TrainingStep {
         connect()
     }
 
-    /// Bytes that this rank sends in a step, rows of sparse parameters left out; and seconds that it has waited for gradients and weights.
+    /// Bytes that this rank sends in a step, without rows of sparse parameters.
     var bytesSent: Int { exchanges.reduce(0) { $0 + $1.bytesOfStep } }
     var waited: Double { group?.waited ?? 0 }
 
-    /// The window trained on last, with the streams of all lanes.
+    /// The last window trained on, with the streams of all lanes.
     var window: TrainingWindow { windows[windows.count - 1] }
 
-    /// Trains on the windows of step `step`, from 0, which come from `stream`. Throws what it throws, and `ToolError`:
-    /// with status `dataError`, naming step and sentences, if a loss or gradient is no number; and if the table's file cannot
-    /// be read any more, or a rank is lost.
+    /// Trains on the windows of step `step`, from 0, taken from `stream`. Throws what `stream` throws, and `ToolError`:
+    /// `dataError`, naming step and sentences, if a loss or gradient is not finite; and if the table's file can no longer be read,
+    /// or a rank is lost.
     func run(_ step: Int, _ stream: WindowStream) throws {
-        // What a device replays does not wait.
+        // Replayed operations cannot wait for messages.
         if !models[0].backend.computesInHostMemory { try settle() }
         for model in models { _ = model.takeLoss() }
         positions = 0
@@ -189,7 +190,7 @@ final class TrainingStep {
         for task in tasks { task.words.release() }
         for exchange in exchanges { try exchange.complete() }
         try laneLosses.exchange()
-        // Weights are only touched when all directions have sound losses.
+        // Weights are updated only if the losses of all directions are finite.
         for index in tasks.indices {
             losses[index] = laneLosses.sum(index) / Double(options.accumulation * plan.lanes)
             guard losses[index].isFinite else {
@@ -220,10 +221,10 @@ final class TrainingStep {
         }
     }
 
-    /// The number of a pass: lanes draw apart, and one alone as if there were none.
+    /// Returns the number of a pass. Random draws of lanes differ; a single lane draws as if there were no lanes.
     private func pass(_ step: Int, _ number: Int, lane: Int) -> Int { (step * options.accumulation + number) * plan.lanes + lane }
 
-    /// The passes of all directions over a lane of a window.
+    /// Runs the passes of all directions over a lane of a window.
     private func train(_ number: Int, lane: Int, pass: Int) throws {
         self.pass = pass
         if plan.lanes > 1 { laneWindow.take(streamsFrom: lane * laneWindow.batch, of: windows[number]) }
@@ -244,7 +245,7 @@ final class TrainingStep {
         for (index, model) in models.enumerated() { laneLosses[index, lane] = model.takeLoss() }
     }
 
-    /// Takes the first window of the next step and plans it, while the device is at work.
+    /// Takes the first window of the next step and plans it, while the device is working.
     private func planNext(_ step: Int, _ stream: WindowStream) {
         isPlanned = true
         do { try stream.next(&nextWindow) } catch { return planningFailure = error }
@@ -275,7 +276,7 @@ final class TrainingStep {
                 try task.words.prepare(plan.lanes > 1 ? laneWindow : windows[numberOfWindow], draw: model.draw(options.seed, pass))
             }
         } catch {
-            // There is nobody to throw it to: `run` does when all directions are done.
+            // Errors cannot be thrown here; `run` throws them when all directions are done.
             task.failure = error
             return
         }
@@ -285,10 +286,11 @@ final class TrainingStep {
             seed: options.seed, step: pass, begin: task.begin, finish: isLast ? task.finish : nil)
     }
 
-    /// Waits for the weights that other ranks have updated: before anything but a step reads weights. Throws `ToolError` if a rank is lost.
+    /// Waits for the weights that other ranks have updated, before anything but a step reads weights. Throws `ToolError` if a rank
+    /// is lost.
     func settle() throws { for exchange in exchanges { try exchange.settle() } }
 
-    /// The state with which a direction begins the next step of a lane that this rank has, in the memory of the host.
+    /// Returns the state in which a direction starts the next step of a lane of this rank, in the host's memory.
     func hostState(_ index: Int, lane: Int) -> FloatBuffer {
         lanes?.restore(lane - plan.ownLanes.lowerBound)
         let model = models[index], saved = model.savedState(batch: options.laneBatch)
@@ -298,10 +300,10 @@ final class TrainingStep {
         return copy
     }
 
-    /// Has a direction begin the next step of a lane with a state in the memory of the host.
+    /// Makes a direction start the next step of a lane from a state in the host's memory.
     func restoreState(_ floats: UnsafePointer<Float>, count: Int, _ index: Int, lane: Int) {
         let model = models[index], state = model.backend.allocate(count)
-        // The other direction's stays as it is.
+        // Leave the other direction's state unchanged.
         lanes?.restore(lane - plan.ownLanes.lowerBound)
         model.backend.write(UnsafeBufferPointer(start: floats, count: count), to: Matrix(state, rows: 1, columns: count))
         model.restoreState(state, batch: options.laneBatch)
@@ -309,7 +311,7 @@ final class TrainingStep {
         model.backend.wait()
     }
 
-    /// The words that a direction keeps of earlier windows of a lane, as negatives of the windows to come; empty where it keeps none.
+    /// Returns the words of earlier windows of a lane that a direction keeps as negatives; empty if it keeps none.
     func keptTargets(_ index: Int, lane: Int) -> [UInt32] {
         lanes?.restore(lane - plan.ownLanes.lowerBound)
         return tasks[index].words.windowTargets?.kept ?? []
@@ -321,8 +323,7 @@ final class TrainingStep {
         lanes?.save(lane - plan.ownLanes.lowerBound)
     }
 
-    /// Has all weights, and throws `ToolError` with status `dataError` if one has become infinite or no number at all, as the next step
-    /// would find.
+    /// Waits for all weights, and throws `ToolError` with status `dataError` if one is not finite, as the next step would find.
     func checkWeights(after step: Int) throws {
         try settle()
         for (number, store) in encoder.stores.enumerated()
@@ -336,7 +337,7 @@ final class TrainingStep {
         }
     }
 
-    /// Throws `ToolError` with status `dataError`, naming step and sentences, if the loss or the gradient of a direction is no number.
+    /// Throws `ToolError` with status `dataError`, naming step and sentences, if the loss or gradient of a direction is not finite.
     func checkNumbers(_ direction: Direction, loss: Double, norm: Double, step: Int) throws {
         guard loss.isFinite else { throw notANumber("the loss is no number", direction, step: step) }
         guard norm.isFinite else { throw notANumber("loss \(loss), but the gradient is no number", direction, step: step) }
@@ -350,15 +351,15 @@ final class TrainingStep {
     }
 }
 
-/// The way in which the directions run: measured in the first windows, by turns, and then kept.
+/// The arrangement of the directions: both arrangements are timed in turn in the first windows, and the faster one is kept.
 private struct Arrangement {
-    /// Windows of each way that are measured, after one that is not, since memory is first touched in it.
+    /// Windows timed for each arrangement, after one that is not timed, because memory is first touched in it.
     private static let trials = 3
     private var windows = 0
     private var best = (sideBySide: Double.infinity, inTurn: Double.infinity)
     private var choice: Bool?
 
-    /// - Parameter isFree: true if there are directions that can run side by side; else there is nothing to try.
+    /// - Parameter isFree: true if there are directions that can run in parallel; otherwise there is nothing to try.
     init(isFree: Bool) {
         if !isFree { choice = false }
     }

@@ -2,15 +2,15 @@ import Glibc
 package import Kernels
 package import Model
 
-/// The unigram distribution u of the words that a network predicts: words of the table by their counts there, the mark between
-/// sentences by the sentences of the training text, and each word outside the table by the mean count of such words in that
-/// text. A count of 0 counts as 1.
+/// The unigram distribution u of the words that a network predicts. Words of the table have their counts there, the mark between
+/// sentences has the number of sentences of the training text, and each word outside the table has the mean count of such words in
+/// that text. A count of 0 counts as 1.
 package struct UnigramDistribution {
     private let words: CorpusWords
     /// The counts of the mark and of a word outside the table, and the sum over the table's words and the mark.
     private let mark, other, total: Double
 
-    /// - Parameter configuration: of the contrastive loss, with what is known of the training text.
+    /// - Parameter configuration: a configuration with the contrastive loss, which records numbers of the training text.
     package init(_ configuration: EncoderConfiguration, _ words: CorpusWords) {
         self.words = words
         mark = Double(max(1, configuration.sentenceCount))
@@ -18,7 +18,7 @@ package struct UnigramDistribution {
         total = mark + (words.vectors?.countOfWords ?? 0)
     }
 
-    /// The logarithm of u.
+    /// Returns the logarithm of u.
     package func log(_ word: UInt32) -> Double { Glibc.log(count(word) / total) }
 
     private func count(_ word: UInt32) -> Double {
@@ -27,16 +27,17 @@ package struct UnigramDistribution {
     }
 }
 
-/// Draws words as often as the training text has them, the mark between sentences among them (Walker 1977, Vose 1991).
+/// Draws words with their frequencies in the training text, including the mark between sentences (Walker 1977, Vose 1991).
 package struct WordSampler: Sendable {
     private let words: [UInt32]
-    /// For each place the chance that its own word is meant, and the place of the word that is meant otherwise.
+    /// For each place, the probability that its own word is drawn, and the place of the word that is drawn otherwise.
     private var chances: [Float]
     private var others: [UInt32]
 
     /// - Parameters:
-    ///   - counts: of each word by its number; words with the count 0 are never drawn.
-    ///   - mark: the mark that ends sentences in a direction, and how often the text has it; `nil`: marks are not drawn.
+    ///   - counts: count of each word, by number; words with count 0 are never drawn.
+    ///   - mark: the mark that ends sentences in a direction; `nil` if marks are not drawn.
+    /// - sentences: number of sentences in the text, which is the count of the mark.
     package init(counts: [UInt32], mark: UInt32?, sentences: Int) {
         var words: [UInt32] = [], weights: [Double] = []
         for (word, count) in counts.enumerated() where count > 0 && mark.map(Int.init) != word {
@@ -61,7 +62,7 @@ package struct WordSampler: Sendable {
         }
     }
 
-    /// Distinct words that can be drawn.
+    /// Number of distinct words that can be drawn.
     package var count: Int { words.count }
 
     package func draw(_ random: inout Random) -> UInt32 {

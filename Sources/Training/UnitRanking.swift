@@ -4,44 +4,44 @@ import Model
 import Shards
 import Subwords
 
-/// Ranks whole words by a model that predicts units of words, so that it has the same figure as models of words: p(word) is
-/// the product of its units' probabilities, each after those before it.
+/// Ranks whole words by a model that predicts subword units, so that it has the same figures as models of words: p(word) is the
+/// product of the probabilities of its units, each given the previous ones.
 ///
-/// Exact: a word cannot be more probable than its first units are, so candidates are read on only where their units so far
-/// are more probable than the right word, the most probable first, until ten words are found that are more probable, or none
-/// is left. That is cheap for a model that has learned something; for one that has not, ranking ends with the step at which
-/// `workPerWord` has been spent. Forward direction only: read backward, a word's units do not say where it ends.
+/// The ranking is exact. A word is at most as probable as its first units, so candidates are followed only where their units so far
+/// are more probable than the correct word, the most probable first, until ten more probable words are found or no candidate is
+/// left. That is cheap for a model that has learned something; otherwise, ranking ends with the step at which `workPerWord` has
+/// been spent. For the forward direction only: read backward, a word's units do not show where it ends.
 struct UnitRanking {
-    /// The steps of the model for a word of the text, on average and at most.
+    /// Steps of the model for a word of the text, on average, at most.
     static let workPerWord = 32
-    /// Prefixes of one word's search that are read at once, at most.
+    /// Maximum number of prefixes of one word's search that are read at once.
     private static let mostAtOnce = 16
 
-    /// A node of the tree of candidates, reached by the units that they have in common.
+    /// A node in the tree of candidates, reached by the units that they share.
     private struct Node {
-        /// Units that end a candidate, with that candidate, and units that go on, with the node that they lead to.
+        /// Units that end a candidate, with the candidate, and units that continue, with the node that they lead to.
         var ends: [(unit: Int32, candidate: Int)] = []
         var inner: [(unit: Int32, node: Int)] = []
     }
 
-    /// The tree, its root first.
+    /// The tree, starting with its root.
     private let nodes: [Node]
     private let known: [[Int32]: Int]
     /// log p of each candidate in the unigram model.
     private let logUnigram: [Double]
     private let classes: Int
-    /// Steps that are left.
+    /// Number of steps left.
     private var work: Int
 
     /// - Parameters:
-    ///   - count: the number of candidates at most, among `words` and sentence ends of the training text.
-    ///   - sentences: the count of these ends.
-    ///   - positions: the number of words and sentence ends that will be ranked.
+    ///   - count: maximum number of candidates, among `words` and ends of sentences in the training text.
+    ///   - sentences: count of these ends.
+    ///   - positions: number of words and ends of sentences that will be ranked.
     init(_ words: WordUnits, count: Int, sentences: Int, classes: Int, positions: Int) {
         let mark = (units: [EncoderConfiguration.Mark.end], count: UInt64(sentences), spelling: [UInt8]())
-        // Words with an unknown unit cannot be told from others.
+        // Words with an unknown unit cannot be distinguished from others.
         let usable = words.counts.indices.filter { !words.units[$0].contains(EncoderConfiguration.Mark.unknown) }
-        // In the order of a vocabulary, so that models of words have the same candidates: equal counts by bytes.
+        // In the order of a vocabulary, by bytes for equal counts, so that models of words have the same candidates.
         let ordered = ([mark] + usable.map { (words.units[$0], words.counts[$0], words.spelling($0)) })
             .sorted {
                 $0.count != $1.count ? $0.count > $1.count : $0.spelling.lexicographicallyPrecedes($1.spelling)
@@ -73,10 +73,10 @@ struct UnitRanking {
 
     var count: Int { logUnigram.count }
 
-    /// Units of a candidate that are more probable than the word they are compared with.
+    /// Units of a candidate that are more probable than the word that it is compared with.
     private struct Prefix {
         let node: Int
-        /// The last of the units, and where the state before it is.
+        /// The last unit, and the place of the state before it.
         let unit: Int32
         let state: DirectionModel.SavedState
         let row: Int
@@ -87,15 +87,15 @@ struct UnitRanking {
     private struct Query {
         let target: Int
         let logProbability: Double
-        /// Candidates known to be more probable.
+        /// Number of candidates known to be more probable.
         var better = 0
-        /// The prefixes that are still to be read on.
+        /// The prefixes still to be read.
         var prefixes: [Prefix] = []
 
         var isOpen: Bool { better < RankTally.most && !prefixes.isEmpty }
 
-        /// Takes notice of the units that may follow at a node, to which units of log p `before` led: `logs` is log p of all
-        /// units there, [classes], and the state there is a row of `state`.
+        /// Considers the units that may follow at a node, reached by units of total log p `before`. `logs` is log p of all units
+        /// there, [classes], and the state there is a row of `state`.
         mutating func extend(
             _ node: Node, before: Double, _ logs: ArraySlice<Float>, _ state: DirectionModel.SavedState, row: Int
         ) {
@@ -121,15 +121,15 @@ struct UnitRanking {
     /// The ranks at all positions.
     private var tally = RankTally()
 
-    /// Ranks the words that begin at one step of all streams.
+    /// Ranks the words that start at one step of all streams.
     ///
     /// - Parameters:
-    ///   - model: the model, whose state is that after the step, and may be changed.
+    ///   - model: the model, in the state after the step, which may be changed.
     ///   - logProbabilities: log p of all units after the step, [batch, classes].
-    ///   - targets: for each stream the units of the word that begins, and the logarithm of its probability; `nil` for streams
+    ///   - targets: for each stream the units of the word that starts, and the logarithm of its probability; `nil` for streams
     ///     within a word, or at their end.
-    /// - Returns: true if that was within the work that may be done. If not, nothing of the step counts: what is easy to rank
-    ///   must not count more than what is hard.
+    /// - Returns: true if the work was within its limit. If not, nothing of the step counts, because easy words must not count more
+    ///   than difficult ones.
     mutating func rank(
         _ model: DirectionModel, _ logProbabilities: Matrix, of all: ClassSubset, targets: [(units: [Int32], logProbability: Double)?]
     ) -> Bool {
@@ -149,7 +149,7 @@ struct UnitRanking {
         return true
     }
 
-    /// Reads prefixes on until all queries are answered.
+    /// Reads prefixes until all queries are answered.
     private mutating func search(_ model: DirectionModel, _ all: ClassSubset, _ queries: inout [Query]) -> Bool {
         var open = queries.indices.filter { queries[$0].isOpen }
         guard !open.isEmpty else { return true }
@@ -183,16 +183,16 @@ struct UnitRanking {
         return true
     }
 
-    /// Returns the scores of all that was ranked.
-    /// - Parameter positions: the number of words of the text.
+    /// Returns the scores of everything ranked.
+    /// - Parameter positions: number of words of the text.
     func finish(positions: Int) -> RankingScores { tally.scores(of: positions) }
 }
 
-/// Whole words of a text that was cut into units, with their counts.
+/// The whole words of a text that was split into units, with their counts.
 struct WordUnits: Sendable {
     private(set) var words = WordTable()
     private(set) var counts: [UInt64] = []
-    /// The classes of each word's units.
+    /// Classes of each word's units.
     private(set) var units: [[Int32]] = []
 
     /// Counts the words of a sentence of units.
@@ -209,7 +209,7 @@ struct WordUnits: Sendable {
         }
     }
 
-    /// The bytes of a word.
+    /// Returns the bytes of a word.
     func spelling(_ word: Int) -> [UInt8] { words.withWord(word) { Array($0) } }
 
     private mutating func add(_ spelling: [UInt8], _ classes: [Int32]) {

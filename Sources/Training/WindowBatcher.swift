@@ -1,28 +1,35 @@
 public import Model
 
-/// One window of truncated BPTT for both directions: `window` x `batch` positions, position (t, b) at `t * batch + b`.
+/// One window of truncated BPTT for both directions: `window` x `batch` positions, with position (t, b) at `t * batch + b`.
 ///
 /// Values are row numbers of the embedding table. The backward direction reads the same sentences from their ends. A network that
-/// sees the whole window reads and predicts the words of the forward inputs, which are the forward targets then.
+/// sees the whole window reads and predicts the words of the forward inputs, which then equal the forward targets.
 public struct TrainingWindow: Sendable {
+    /// Number of streams.
     public let batch: Int
+    /// Number of positions of each stream.
     public let window: Int
+    /// Words that the forward direction reads.
     public var forwardInputs: [UInt32]
+    /// Words that the forward direction predicts.
     public var forwardTargets: [UInt32]
+    /// Words that the backward direction reads.
     public var backwardInputs: [UInt32]
+    /// Words that the backward direction predicts.
     public var backwardTargets: [UInt32]
-    /// 1 where a position counts, 0 where a stream has run dry at the end of the corpus. Where words are masked, a mark counts as none.
+    /// 1 where a position counts, 0 where a stream has ended with the corpus. With masked words, marks have 0, too.
     public var weights: [Float]
-    /// The number of positions that are trained on: words, and an end for each sentence.
+    /// Number of positions that are trained on: words, and an end for each sentence.
     public var positions = 0
-    /// The position of the data after this window.
+    /// Position in the data after this window.
     public var position = DataPosition()
 
-    /// The word that a direction reads at each position.
+    /// Returns the word that a direction reads at each position.
     public func inputs(_ direction: Direction) -> [UInt32] { direction == .backward ? backwardInputs : forwardInputs }
-    /// The word that comes next in a direction at each position.
+    /// Returns the next word in a direction at each position.
     public func targets(_ direction: Direction) -> [UInt32] { direction == .backward ? backwardTargets : forwardTargets }
 
+    /// Creates an empty window.
     public init(batch: Int, window: Int) {
         self.batch = batch
         self.window = window
@@ -34,7 +41,7 @@ public struct TrainingWindow: Sendable {
         weights = [Float](repeating: 0, count: batch * window)
     }
 
-    /// Takes over the streams of a lane: as many as this window has, from `first` on in one of as many steps.
+    /// Copies the streams of a lane: as many as this window has, from `first` on, of a window with the same number of steps.
     package mutating func take(streamsFrom first: Int, of whole: TrainingWindow) {
         precondition(window == whole.window && first + batch <= whole.batch)
         for time in 0..<window {
@@ -50,12 +57,12 @@ public struct TrainingWindow: Sendable {
     }
 }
 
-/// Joins sentences into `batch` parallel streams and cuts these into windows.
+/// Joins sentences to `batch` parallel streams, and divides these into windows.
 ///
-/// A sentence w1 … wn takes n + 1 positions, as in bilm-tf: forward inputs `<s>` w1 … wn with targets w1 … wn `</s>`;
-/// backward inputs `</s>` wn … w1 with targets wn … w1 `<s>`. For masked words it takes n + 2, `<s>` w1 … wn `</s>`, which are
-/// inputs and targets alike. A stream that comes to the end of its sentence takes the next one, wherever the others are; so streams
-/// never wait and no word is lost.
+/// A sentence w1 … wn takes n + 1 positions, as in bilm-tf: forward inputs `<s>` w1 … wn with targets w1 … wn `</s>`; backward
+/// inputs `</s>` wn … w1 with targets wn … w1 `<s>`. For masked words it takes n + 2, `<s>` w1 … wn `</s>`, which are both inputs
+/// and targets. A stream at the end of its sentence takes the next one, wherever the other streams are, so streams never wait and
+/// no word is lost.
 public struct WindowBatcher: Sendable {
     private let begin: UInt32
     private let end: UInt32
@@ -64,14 +71,14 @@ public struct WindowBatcher: Sendable {
 
     private struct Stream: Sendable {
         var sentence: [UInt32] = []
-        /// The position in the sentence, one behind the last when it is used up.
+        /// Position in the sentence; one past the last when it is used up.
         var position: Int
     }
 
-    /// - Parameters:
-    ///   - begin, end: the rows of `<s>` and `</s>`.
-    ///   - objective: what the words will be used for.
-    ///   - position: the position of `batch` streams that `save` wrote, to go on from; `nil` for the beginning.
+    /// Creates a batcher.
+    /// - `begin`, `end`: rows of `<s>` and `</s>`.
+    /// - `objective`: what the words will be used for.
+    /// - `position`: position of `batch` streams written by `save`, to continue from; `nil` starts at the beginning.
     public init(batch: Int, begin: UInt32, end: UInt32, objective: Objective = .nextWord, from position: DataPosition? = nil) {
         self.begin = begin
         self.end = end
@@ -86,7 +93,7 @@ public struct WindowBatcher: Sendable {
         }
     }
 
-    /// Writes the sentence of every stream, and the place in it, into `position`.
+    /// Writes the sentence of every stream, and the place in it, to `position`.
     public func save(into position: inout DataPosition) {
         position.lengths.removeAll(keepingCapacity: true)
         position.positions.removeAll(keepingCapacity: true)
@@ -98,8 +105,8 @@ public struct WindowBatcher: Sendable {
         }
     }
 
-    /// Fills a window; `next` calls its argument with the next sentence, or returns false when there is none. Returns
-    /// false when no position is left at all.
+    /// Fills a window. `next` calls its argument with the next sentence, or returns false when there is none. Returns false when no
+    /// position is left.
     public mutating func fill(
         _ window: inout TrainingWindow, next: ((ArraySlice<UInt32>) -> Void) throws -> Bool
     ) rethrows -> Bool {
@@ -118,7 +125,7 @@ public struct WindowBatcher: Sendable {
                 }
                 if isMasked { putBothMarks(streams[index], in: &window, place) } else { put(streams[index], in: &window, place) }
                 isEmpty = false
-                // The beginning of a sentence is no position to be trained on where it has an end, too.
+                // If a sentence has a position for its end, its start is not a position to be trained on.
                 window.positions += isMasked && streams[index].position == 0 ? 0 : 1
                 streams[index].position += 1
             }
@@ -131,7 +138,7 @@ public struct WindowBatcher: Sendable {
         let word = position == 0 ? begin : position <= words.count ? words[position - 1] : end
         window.forwardInputs[place] = word
         window.forwardTargets[place] = word
-        // A mark that stands in the text is the mark.
+        // A mark that occurs in the text is treated as a mark.
         window.weights[place] = word == begin || word == end ? 0 : 1
     }
 
@@ -155,20 +162,23 @@ public struct WindowBatcher: Sendable {
 }
 
 extension Objective {
-    /// The positions that a sentence of so many words takes in a window.
+    /// Returns the number of positions that a sentence of `words` words takes in a window.
     func positions(of words: Int) -> Int { words + (self == .masked ? 2 : 1) }
 }
 
-/// The place of a training run in its data: enough to go on with the very next word.
+/// The position of a training run in its data, which suffices to continue with the very next word.
 public struct DataPosition: Sendable, Equatable {
-    /// The pass over the text, from 0.
+    /// Number of the pass over the text, from 0.
     public var epoch = 0
-    /// Sentences of this pass that have been taken.
+    /// Number of sentences of this pass that have been taken.
     public var sentences = 0
-    /// For each stream, the length of its sentence in words, and the position in it; the words, one stream after another.
+    /// Length of each stream's sentence in words.
     public var lengths: [UInt32] = []
+    /// Position of each stream in its sentence.
     public var positions: [UInt32] = []
+    /// The words of the sentences, one stream after another.
     public var words: [UInt32] = []
 
+    /// Creates the position at the start of the data.
     public init() {}
 }

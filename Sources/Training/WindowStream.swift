@@ -1,15 +1,16 @@
 public import Model
 import Parallel
 
-/// The windows of a training run in their order, from any position on: read, decompressed, shuffled and cut on a thread
-/// of its own, some windows ahead of the training, so that training need not wait.
+/// The windows of a training run in order, from any position on. They are read, decompressed, shuffled and divided on a thread of
+/// its own, a few windows ahead, so that training need not wait.
 public final class WindowStream {
     private let prefetcher: Prefetcher<TrainingWindow>
 
-    /// The number of windows made ahead.
+    /// Number of windows prepared ahead.
     static let ahead = 8
 
-    /// - Parameter position: the position to go on from; `nil` for the beginning.
+    /// Starts the thread.
+    /// - `position`: position to continue from; `nil` starts at the beginning.
     public init(
         _ corpus: Corpus, objective: Objective = .nextWord, batch: Int, window: Int, seed: UInt64, from position: DataPosition? = nil
     ) {
@@ -31,7 +32,7 @@ public final class WindowStream {
         private var batcher: WindowBatcher
         private var sentences: ShuffledSentences
         private var position = DataPosition()
-        /// Sentences to pass over before the first window of a run that goes on.
+        /// Number of sentences to skip before the first window of a resumed run.
         private var skip: Int
 
         init(_ corpus: Corpus, _ objective: Objective, batch: Int, seed: UInt64, from position: DataPosition?) {
@@ -50,7 +51,7 @@ public final class WindowStream {
                 position.sentences += 1
                 skip -= 1
             }
-            // Streams run on into the next epoch, so every window is full.
+            // Streams continue into the next epoch, so every window is full.
             _ = try batcher.fill(&window) { take in
                 if try !sentences.nextSentence(take) {
                     position.epoch += 1

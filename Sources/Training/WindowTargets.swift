@@ -3,45 +3,46 @@ package import Kernels
 package import Layers
 package import Model
 
-/// The targets of windows for the contrastive output: each distinct word once, and the negatives, which are the first of them.
-/// Planned once; `fill` allocates nothing.
+/// The targets of windows for the contrastive output: each distinct word once, starting with the negatives. Memory is planned once;
+/// `fill` allocates nothing.
 ///
-/// The targets of the window are negatives, each counted as often as it stands there, until there are as many distinct words as
-/// asked for; the search begins at a random position. Where the window has fewer, words follow from elsewhere
-/// (`NegativeSource`), until there are enough or no more are to be had.
+/// The targets of the window are used as negatives, each weighted by its occurrences, until there are as many distinct words as
+/// requested; the search starts at a random position. If the window has fewer, words from elsewhere follow (`NegativeSource`),
+/// until there are enough or no more are available.
 package final class WindowTargets {
     private let configuration: EncoderConfiguration
     private let words: CorpusWords
     private let unigram: UnigramDistribution
     private let sampler: WordSampler?
     private let vectors: TargetVectors
-    /// The backend that makes vectors targets, in the host's memory.
+    /// The backend that turns vectors into targets, in the host's memory.
     private let backend: any Backend
     private let direction: Direction
     private let positions: Int
-    /// Distinct words, and for each word of the text its place among them, if that is where it stands (Briggs and Torczon 1993).
+    /// The distinct words, and for each word of the text its index among them, valid if that entry is the word (Briggs and Torczon
+    /// 1993).
     private var distinct: [UInt32] = []
     private var placeOfWord: [Int32]
-    /// How often each negative was drawn.
+    /// Number of draws of each negative.
     private var draws: [Int32] = []
     private let vectorMemory: WindowVectors
     private let scratch, shareMemory, frequencyMemory, numberMemory: FloatBuffer
     private var shares, frequencies: [Float]
     private let rows, places: Numbers
-    /// The place of each position's target, before operations may read it.
+    /// Index of each position's target, before operations may read it.
     private var plannedPlaces: [Int32]
-    /// The targets of earlier windows, the oldest at `nextEarlier` once there are as many as there is room for.
+    /// Targets of earlier windows, a ring whose oldest entry is at `nextEarlier` once it is full.
     private var earlier: [UInt32] = []
     private var nextEarlier = 0
 
-    /// Targets of earlier windows that are kept for each negative: frequent words are drawn again and again.
+    /// Number of earlier targets kept for each negative: frequent words are drawn repeatedly.
     private static let earlierTargets = 4
-    /// Draws for each negative, at most.
+    /// Maximum number of draws for each negative.
     private static let tries = 16
 
     /// - Parameters:
-    ///   - sampler: of the words that the text has; needed where they are drawn from it.
-    ///   - positions: the most there are in a window.
+    ///   - sampler: sampler of the words of the text; required if words are drawn from it.
+    ///   - positions: maximum number of positions in a window.
     package init(
         _ configuration: EncoderConfiguration, _ words: CorpusWords, _ direction: Direction, sampler: WordSampler?,
         vectors: TargetVectors, positions: Int, backend: any Backend, resident: (any ResidentVectors)? = nil
@@ -58,7 +59,7 @@ package final class WindowTargets {
         placeOfWord = Array(repeating: 0, count: words.count)
         distinct.reserveCapacity(most)
         draws.reserveCapacity(configuration.negatives)
-        // Vectors that are changed are made by the host.
+        // Vectors that are changed are computed by the host.
         let isChanged = configuration.whitensTargets || configuration.randomShare > 0
         vectorMemory = WindowVectors(rows: most, size: size, resident: isChanged ? nil : resident, on: backend)
         scratch = FloatBuffer(count: configuration.whitensTargets ? most * size : 0)
@@ -73,16 +74,16 @@ package final class WindowTargets {
         if configuration.negativeSource == .earlier { earlier.reserveCapacity(Self.earlierTargets * configuration.negatives) }
     }
 
-    /// Takes the targets of a window, in place of those it held. Throws `ToolError` if the table's file cannot be read.
+    /// Replaces the targets by those of a window. Throws `ToolError` if the table's file cannot be read.
     /// - Parameters:
-    ///   - targets: of each position.
-    ///   - counted: 1 where a position counts, else 0.
+    ///   - targets: target of each position.
+    ///   - counted: 1 where a position counts, otherwise 0.
     package func fill(_ targets: [UInt32], counted: [Float], draw: Draw) throws {
         plan(targets, counted: counted, draw: draw)
         try publish()
     }
 
-    /// The part of `fill` that touches nothing that operations read.
+    /// Does the part of `fill` that touches nothing that operations read.
     func plan(_ targets: [UInt32], counted: [Float], draw: Draw) {
         var random = Random(seed: draw.seed, stream: "negatives", number: draw.step)
         distinct.removeAll(keepingCapacity: true)
@@ -106,7 +107,7 @@ package final class WindowTargets {
         keep(targets, counted)
     }
 
-    /// The rest of `fill`, for the targets that were planned last. Throws what `fill` throws.
+    /// Does the rest of `fill`, for the targets that were planned last. Throws what `fill` throws.
     func publish() throws {
         for position in plannedPlaces.indices { places[position] = plannedPlaces[position] }
         let own = configuration.targets == .trained ? words.vectors?.tableCount ?? 0 : 0
@@ -121,7 +122,7 @@ package final class WindowTargets {
         Matrix(frequencyMemory, rows: 1, columns: frequencies.count).copy(from: frequencies)
     }
 
-    /// The place of a word among the distinct ones, where it is put if it is new.
+    /// Returns the index of a word among the distinct ones, adding it if it is new.
     private func place(of word: UInt32) -> Int32 {
         let place = Int(placeOfWord[Int(word)])
         if place < distinct.count && distinct[place] == word { return Int32(place) }
@@ -130,14 +131,14 @@ package final class WindowTargets {
         return Int32(distinct.count - 1)
     }
 
-    /// Counts a word drawn; returns 1.
+    /// Counts a drawn word, and returns 1.
     private func count(_ word: UInt32) -> Int {
         let place = Int(place(of: word))
         if place == draws.count { draws.append(1) } else { draws[place] += 1 }
         return 1
     }
 
-    /// Draws words from elsewhere where the window has too few; returns how many.
+    /// Draws words from elsewhere if the window has too few, and returns their number.
     private func addOthers(_ random: inout Random) -> Int {
         let most = configuration.negatives
         var drawn = 0
@@ -169,7 +170,7 @@ package final class WindowTargets {
         }
     }
 
-    /// The targets of earlier windows that further negatives are taken from, the oldest first.
+    /// The targets of earlier windows from which further negatives are taken, oldest first.
     package var kept: [UInt32] {
         get { Array(earlier[nextEarlier...] + earlier[..<nextEarlier]) }
         set {
@@ -179,7 +180,7 @@ package final class WindowTargets {
         }
     }
 
-    /// The window filled in last, of so many positions.
+    /// Returns the targets of the last window, with this many positions.
     package func targets(rows count: Int) -> WordTargets {
         WordTargets(
             vectors: vectorMemory.matrix(rows: distinct.count), rows: rows,
