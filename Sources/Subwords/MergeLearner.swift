@@ -1,35 +1,36 @@
 import Files
 import Shards
 
-/// Learns merges from words and their counts (Sennrich, Haddow and Birch 2016): again and again the most frequent pair of
-/// neighbouring symbols becomes one, of equally frequent ones that which is last in the order of code points.
+/// Learns merges from words and their counts (Sennrich, Haddow and Birch 2016): repeatedly, the most frequent pair of adjacent
+/// symbols becomes one symbol; among equally frequent pairs, the last by code points.
 ///
-/// Gives the merges of subword-nmt, also where its pruning of rare pairs forgets a count: pairs below a threshold are put
-/// aside, and looked at again when all others have fallen below it.
+/// The merges equal those of subword-nmt, even where its pruning of rare pairs loses counts: pairs below a threshold are set aside,
+/// and examined again when all others have fallen below it.
 public struct MergeLearner {
     private var symbols = WordTable()
     private var units = WordUnits()
     private var counts: [Int] = []
-    /// The places where each symbol of several characters came to be, and perhaps is no more.
+    /// The places where each symbol of several characters was formed, some of which may no longer hold it.
     private var places: [[UInt32]] = []
     private var pairs = PairCounts()
-    /// All pairs of all words, each as often as its word occurs.
+    /// Total occurrences of pairs, each counted as often as its word occurs.
     private var occurrences: UInt64 = 0
-    /// So few that no count of a pair overflows, though one that was put aside may be out of date.
+    /// Low enough that no count of a pair overflows, even if one that was set aside is out of date.
     private static let mostOccurrences: UInt64 = 1 << 60
     private let name: String
 
     private var placesSeen = 0
-    /// The number of places and pairs that have been looked at, which takes the time: counted for tests.
+    /// Number of places and pairs examined, which determines the time; counted for tests.
     package var work: Int { placesSeen + pairs.comparisons }
 
-    /// - Parameter name: the words' origin, for messages.
+    /// Creates a learner without words.
+    /// - Parameter name: where the words come from, for messages.
     public init(of name: String = "the words") { self.name = name }
 
-    /// Words, as far as they have letters.
+    /// Number of words that have letters.
     public var wordCount: Int { units.wordCount }
 
-    /// Adds a word. Throws `ToolError.data` where counts become too large to be added.
+    /// Adds a word. Throws `ToolError.data` if counts become too large to be added.
     public mutating func add(_ word: UnsafeRawBufferPointer, count: UInt64) throws {
         guard !word.isEmpty else { return }
         let first = units.placeCount
@@ -55,8 +56,8 @@ public struct MergeLearner {
         occurrences = sum.partialValue
     }
 
-    /// Learns at most `count` merges, of pairs that occur at least `minimumCount` times.
-    /// - Parameter onMerge: called after each merge, with the number of merges so far.
+    /// Learns at most `count` merges of pairs that occur at least `minimumCount` times.
+    /// - `onMerge`: called after each merge with the number of merges so far.
     public mutating func learn(_ count: Int, minimumCount: Int = 2, onMerge: (Int) -> Void = { _ in }) -> Merges {
         countPairs()
         var merges: [Merges.Pair] = []
@@ -99,9 +100,9 @@ public struct MergeLearner {
         pairs.begin(symbols)
     }
 
-    /// Merges a pair in all words, from the left, and counts the neighbours anew.
+    /// Merges a pair in all words, from the left, and updates the counts of neighbouring pairs.
     ///
-    /// Looks at the places where the pair is and at no others, so that all merges together take time in proportion to the letters,
+    /// Only places where the pair occurs are examined, so that the time for all merges is proportional to the number of letters,
     /// however long the words are.
     private mutating func merge(_ pair: Int32, _ left: Int32, _ right: Int32) {
         let known = symbols.count
@@ -112,14 +113,14 @@ public struct MergeLearner {
         let found = occurrences(of: left, right, at: places)
         for (place, word) in found { removeNeighbours(of: left, right, at: place, counts[word]) }
         for (place, _) in found { units.join(place, into: merged) }
-        // Where another pair has made the same symbol before, subword-nmt counts its neighbours in these words again.
+        // If another pair has formed the same symbol before, subword-nmt counts its neighbours in these words again.
         let old = Int(merged) < known ? self.places(of: merged, inWordsOf: found) : []
         for (place, word) in found + old { addNeighbours(of: merged, at: place, counts[word]) }
         for (place, _) in found { remember(merged, at: place) }
         pairs.clear(pair)
     }
 
-    /// The places, in their order and each with its word, at which a pair is to be merged, of those where it has been seen.
+    /// Returns, in order and each with its word, the places where a pair must be merged, among those where it has been seen.
     private func occurrences(of left: Int32, _ right: Int32, at places: [UInt32]) -> [(place: Int, word: Int)] {
         var found: [(place: Int, word: Int)] = [], end = 0
         for place in places.sorted().lazy.map({ Int($0) }) where place >= end && units.symbol(at: place) == left {
@@ -131,7 +132,7 @@ public struct MergeLearner {
         return found
     }
 
-    /// The places of a symbol in the words of `found`, but for those of `found` itself, which have just become that symbol.
+    /// Returns the places of a symbol in the words of `found`, except the places in `found`, which have just become that symbol.
     private mutating func places(of symbol: Int32, inWordsOf found: [(place: Int, word: Int)]) -> [(place: Int, word: Int)] {
         guard Int(symbol) < places.count else { return [] }
         placesSeen += places[Int(symbol)].count
@@ -152,7 +153,7 @@ public struct MergeLearner {
         if let before = units.previous(place) { pairs.add(-count, to: units.symbol(at: before), left, at: nil) }
         let behind = units.next(units.next(place)), next = units.symbol(at: behind)
         guard next >= 0 else { return }
-        // In A B A B the pair B A is the second A B's to remove.
+        // In A B A B, the pair B A is removed by the second A B.
         if next != left || units.symbol(at: units.next(behind)) != right { pairs.add(-count, to: right, next, at: nil) }
     }
 
@@ -163,31 +164,31 @@ public struct MergeLearner {
     }
 }
 
-/// The units of all words in one list of letters, in which neighbours join.
+/// The units of all words in one list of letters, in which neighbours can be joined.
 ///
-/// A unit of several letters stands at the place of its first one, and the places of the others are below zero: the first and the
-/// last of them hold the number of the unit's letters, so that its neighbours on both sides are found in one step.
+/// A unit of several letters is stored at the place of its first letter. The places of its other letters are negative; the first
+/// and last of them hold the number of letters, so that neighbours on both sides are found in one step.
 private struct WordUnits {
-    /// Symbols; below zero what is none.
+    /// Symbols; negative where no unit starts.
     private var letters: [Int32] = [wordBreak]
-    /// The first place of each word.
+    /// First place of each word.
     private var starts: [Int] = []
 
-    /// Before each word and behind the last.
+    /// Separates words, and precedes the first and follows the last.
     private static let wordBreak: Int32 = -1
 
     var wordCount: Int { starts.count }
-    /// Places of all words' letters and of what is between the words.
+    /// Number of places: all letters, and what separates words.
     var placeCount: Int { letters.count }
 
     mutating func beginWord() { starts.append(letters.count) }
     mutating func append(_ symbol: Int32) { letters.append(symbol) }
     mutating func endWord() { letters.append(Self.wordBreak) }
 
-    /// The first place of a word; one place is between two words.
+    /// Returns the first place of a word; one place separates two words.
     func start(of word: Int) -> Int { starts[word] }
 
-    /// The word in which a place is.
+    /// Returns the word that contains a place.
     func word(at place: Int) -> Int {
         var low = 0, high = starts.count
         while high - low > 1 {
@@ -197,23 +198,23 @@ private struct WordUnits {
         return low
     }
 
-    /// The symbol of the unit at a place; below zero if no unit begins there.
+    /// Returns the symbol of the unit at a place; negative if no unit starts there.
     func symbol(at place: Int) -> Int32 { letters[place] }
 
-    /// The first place of the unit behind that at `place`, or the place behind the word.
+    /// Returns the first place of the next unit, or the place after the word.
     func next(_ place: Int) -> Int {
         let behind = letters[place + 1]
         return behind < Self.wordBreak ? place - Int(behind) : place + 1
     }
 
-    /// The first place of the unit before that at `place`; `nil` if this is the word's first.
+    /// Returns the first place of the previous unit; `nil` for the first unit of a word.
     func previous(_ place: Int) -> Int? {
         let before = letters[place - 1]
         if before == Self.wordBreak { return nil }
         return before < 0 ? place + Int(before) : place - 1
     }
 
-    /// Joins the unit at a place and the one behind it.
+    /// Joins the unit at a place with the next one.
     mutating func join(_ place: Int, into symbol: Int32) {
         let second = next(place), end = next(second), length = Int32(end - place)
         letters[place] = symbol
@@ -228,7 +229,7 @@ func forEachCharacter(of word: UnsafeRawBufferPointer, _ body: (_ range: Range<I
     var start = 0
     while start < word.count {
         var end = start + 1
-        // What goes on with 10xxxxxx.
+        // Continuation bytes, 10xxxxxx.
         while end < word.count && word[end] & 0xC0 == 0x80 { end += 1 }
         body(start..<end, end == word.count)
         start = end

@@ -1,29 +1,35 @@
 import Files
 
-/// The merges of byte pair encoding, first learnt first, and their file: that of subword-nmt, version 0.2.
+/// The merges of byte pair encoding in the order in which they were learned, and their file format, that of subword-nmt, version
+/// 0.2.
 ///
-/// A line is two symbols that become one. The last character of a word carries `</w>`.
+/// Each line holds two symbols that become one. The last character of a word ends in `</w>`.
 public struct Merges: Sendable {
+    /// Two symbols that become one.
     public struct Pair: Sendable, Equatable {
+        /// UTF-8 of the symbols.
         public let left, right: [UInt8]
 
+        /// Creates a pair from UTF-8.
         public init(_ left: some Sequence<UInt8>, _ right: some Sequence<UInt8>) {
             self.left = Array(left)
             self.right = Array(right)
         }
     }
 
+    /// The pairs in the order in which they were learned.
     public let pairs: [Pair]
     /// The mark that the last character of a word carries.
     static let wordEnd = Array("</w>".utf8)
-    /// Far more than anyone learns.
+    /// A limit far beyond any use.
     private static let most = 1 << 24
     private static let version = "#version: 0.2"
 
+    /// Creates merges from pairs.
     public init(_ pairs: [Pair]) { self.pairs = pairs }
 
-    /// Reads a file, which may be compressed. Throws `ToolError` as `openInput` does; `dataError`, with the line, for another
-    /// version, for lines that are not two symbols, and for a last line without an end.
+    /// Reads a file, which may be compressed. Throws `ToolError` like `openInput`, and `dataError` with the line for another
+    /// version, lines that are not two symbols, and a last line without an end.
     public init(path: String) throws {
         let lines = LineReader(try openInput(path))
         var pairs: [Pair] = []
@@ -51,12 +57,12 @@ public struct Merges: Sendable {
             pairs.append(Pair(symbols[0], symbols[1]))
         }) {}
         guard hasVersion else { throw ToolError.data(lines.name, "", "is empty, and no file of merges") }
-        // Half a symbol is a symbol too.
+        // Half a symbol would be a valid symbol, too.
         guard lines.isEnded else { throw ToolError.data(lines.name, "line \(lines.number)", "is cut off: it has no line end") }
         self.pairs = pairs
     }
 
-    /// The file's text.
+    /// Text of the file.
     public var text: [UInt8] {
         var text = Array("\(Self.version)\n".utf8)
         for pair in pairs {
@@ -68,7 +74,7 @@ public struct Merges: Sendable {
         return text
     }
 
-    /// The name by which shards know what their units were made with: XXH64 of the file's text.
+    /// XXH64 of the file's text, which identifies in shards the merges that their units were made with.
     public var digest: UInt64 {
         var digest = XXH64()
         text.withUnsafeBytes { digest.update($0) }

@@ -1,27 +1,27 @@
 import Shards
 
-/// Counts and places of pairs of symbols. Pairs that are too rare to be next are put aside.
+/// Counts and places of pairs of symbols. Pairs too rare to be merged next are set aside.
 struct PairCounts {
     private var numbers: [UInt64: Int32] = [:]
     private var left: [Int32] = [], right: [Int32] = []
-    /// The count of a pair that is looked at, and of one that was put aside, when it was.
+    /// Counts of active pairs, and counts of pairs set aside, as of that time.
     private var values: [Int] = [], aside: [Int?] = []
     private var isLive: [Bool] = []
     private var live: [Int32] = []
-    /// The pairs that are looked at, with values that they do not exceed but may have fallen below.
+    /// Active pairs, with values that are upper bounds of their counts.
     private var queue = Heap<PairOrder.Entry>()
-    /// The value that counts in the queue, and the pairs that have a greater one by now or are not in the queue.
+    /// The value of each pair in the queue, and the pairs that are not in the queue or have greater values by now.
     private var queued: [Int] = [], raised: [Int32] = []
-    /// Places where pairs have been; at some they may be no more, and some are listed twice.
+    /// Places where pairs have occurred; some may no longer hold them, and some are listed twice.
     private var places: [[UInt32]] = []
 
-    /// The number of comparisons of two pairs so far.
+    /// Number of comparisons of two pairs so far.
     private(set) var comparisons = 0
 
     func value(_ pair: Int32) -> Int { values[Int(pair)] }
     func symbols(_ pair: Int32) -> (Int32, Int32) { (left[Int(pair)], right[Int(pair)]) }
 
-    /// - Parameter place: the place of a new occurrence, if `count` is of one.
+    /// - Parameter place: place of a new occurrence, if `count` is for one.
     mutating func add(_ count: Int, to first: Int32, _ second: Int32, at place: Int?) {
         let number = Int(number(first, second))
         if !isLive[number] {
@@ -51,7 +51,7 @@ struct PairCounts {
         return number
     }
 
-    /// After the first counting: everything counted is known aside too.
+    /// Call this after the first counting: the counts then also serve as those set aside.
     mutating func begin(_ table: WordTable) {
         for pair in live { aside[Int(pair)] = values[Int(pair)] }
         fillQueue(table)
@@ -72,7 +72,7 @@ struct PairCounts {
         return places[Int(pair)]
     }
 
-    /// The most frequent of the pairs looked at; of equals the last by their symbols.
+    /// Returns the most frequent active pair; among equals, the last by symbols.
     mutating func greatest(_ table: WordTable) -> Int32? {
         var order = PairOrder(left: left, right: right, table: table)
         defer { comparisons += order.comparisons }
@@ -106,7 +106,7 @@ struct PairCounts {
         }
     }
 
-    /// Looks at all pairs again.
+    /// Makes all pairs active again.
     mutating func restore(_ table: WordTable) {
         live.removeAll(keepingCapacity: true)
         for number in left.indices {
@@ -120,7 +120,7 @@ struct PairCounts {
     }
 }
 
-/// The order of pairs in the queue: the greatest value first, and of equal ones the last by their symbols.
+/// The order of pairs in the queue: descending by value, and for equal values descending by symbols.
 private struct PairOrder {
     typealias Entry = (value: Int, pair: Int32)
 
@@ -135,7 +135,7 @@ private struct PairOrder {
         return follows(left[pair], left[other]) ?? follows(right[pair], right[other]) ?? false
     }
 
-    /// `nil` for equal symbols.
+    /// Returns `nil` for equal symbols.
     private func follows(_ first: Int32, _ second: Int32) -> Bool? {
         guard first != second else { return nil }
         return table.withWord(Int(second)) { second in

@@ -1,20 +1,21 @@
 public import Shards
 
-/// Cuts words into units by merges: subword-nmt's `apply_bpe`. Every unit but a word's last carries `@@`, so that words can be
-/// put together again.
+/// Splits words into units by merges, like subword-nmt's `apply_bpe`. Every unit except the last of a word ends in `@@`, so that
+/// words can be restored.
 ///
-/// A last unit that would end with `@@` itself, which subword-nmt takes no notice of, is cut before its last `@`.
+/// A last unit that would itself end in `@@`, a case that subword-nmt ignores, is split before its last `@`.
 public struct Segmenter: Sendable {
     private var symbols = WordTable()
-    /// The number of each pair's merge, and the symbol that the pair becomes.
+    /// For each pair, the rank of its merge and the symbol it becomes.
     private var merges: [UInt64: (rank: Int32, symbol: Int32)] = [:]
 
+    /// Creates a segmenter.
     public init(_ merges: Merges) {
         for (rank, pair) in merges.pairs.enumerated() {
             let left = Int32(pair.left.withUnsafeBytes { symbols.insert($0) })
             let right = Int32(pair.right.withUnsafeBytes { symbols.insert($0) })
             let merged = Int32((pair.left + pair.right).withUnsafeBytes { symbols.insert($0) })
-            // The first of equal ones counts.
+            // The first of equal merges takes effect.
             if self.merges[Self.key(left, right)] == nil { self.merges[Self.key(left, right)] = (Int32(rank), merged) }
         }
     }
@@ -23,7 +24,7 @@ public struct Segmenter: Sendable {
         UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
     }
 
-    /// Calls `body` with the units of a word, in their order.
+    /// Calls `body` with the units of a word, in order.
     public func forEachUnit(of word: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void) {
         var ends = boundaries(of: word)
         let last = ends.count > 1 ? ends[ends.count - 2] : 0
@@ -40,20 +41,20 @@ public struct Segmenter: Sendable {
         }
     }
 
-    /// The ends of a word's units, found in n log n steps: merges of each rank are made from left to right, before pairs that
-    /// they make are looked at.
+    /// Finds the ends of a word's units in O(n log n) steps: merges of each rank are made from left to right before the pairs that
+    /// they form are examined.
     private func boundaries(of word: UnsafeRawBufferPointer) -> [Int] {
         var ends: [Int] = [], units: [Int32] = []
         forEachCharacter(of: word) { range, isLast in
             let symbol = isLast
                 ? (Array(word[range]) + Merges.wordEnd).withUnsafeBytes { symbols.find($0) }
                 : symbols.find(UnsafeRawBufferPointer(rebasing: word[range]))
-            // Characters that no merge has are different from all others.
+            // Characters without merges differ from all others.
             units.append(symbol.map(Int32.init) ?? -1)
             ends.append(range.upperBound)
         }
         let count = units.count
-        // Neighbours by their places; a unit that has been merged into the one before it has none.
+        // Neighbours by place; a unit that was merged into the previous one has none.
         var next = Array(1..<count + 1), previous = Array(-1..<count - 1)
         var waiting = Heap<(rank: Int32, place: Int)>()
         func merge(_ place: Int) -> (rank: Int32, symbol: Int32)? {
@@ -72,7 +73,7 @@ public struct Segmenter: Sendable {
         while let rank = waiting.first?.rank {
             changed.removeAll(keepingCapacity: true)
             while waiting.first?.rank == rank, let (_, place) = waiting.popFirst(by: isBefore) {
-                // What was merged meanwhile, or stands before another unit now, does not count.
+                // Skip pairs that were merged meanwhile, or that are now followed by another unit.
                 guard next[place] >= 0, let merge = merge(place), merge.rank == rank, changed.last != place else { continue }
                 let second = next[place], behind = next[second]
                 units[place] = merge.symbol
@@ -91,17 +92,19 @@ public struct Segmenter: Sendable {
     }
 }
 
-/// The mark at the end of a unit that is not its word's last.
+/// The mark at the end of each unit that is not the last of its word.
 public enum UnitMark {
+    /// UTF-8 of the mark.
     public static let bytes = Array("@@".utf8)
 
-    /// True if a unit goes on in the next one, by its bytes: a character before the mark may be one with it.
+    /// Returns true if a unit continues in the next one. Compares bytes, because the mark may form one Character with what precedes
+    /// it.
     @inlinable
     public static func isContinued(_ unit: some BidirectionalCollection<UInt8>) -> Bool {
         unit.suffix(bytes.count).elementsEqual(bytes)
     }
 
-    /// The words that units make together. What is left of a word whose last unit is missing is a word, too.
+    /// Joins units to words. A word whose last unit is missing is kept without it.
     public static func joined(_ units: [String]) -> [String] {
         var words: [String] = [], word = ""
         for unit in units {
@@ -117,25 +120,26 @@ public enum UnitMark {
     }
 }
 
-/// Turns batches of words into batches of units. Each distinct word is cut once and remembered.
+/// Turns batches of words into batches of units. Each distinct word is split once and remembered.
 public struct BatchSegmenter {
     private let segmenter: Segmenter
-    /// Words met, and for each the range of its units in `unitNumbers`, which are numbers in `units`.
+    /// Words seen, and for each the range of its units in `unitNumbers`, which holds indices into `units`.
     private var words = WordTable()
     private var ends: [Int] = []
     private var unitNumbers: [UInt32] = []
     private var units = WordTable()
     private var map: [UInt32] = []
-    /// Numbers of units in the batch under way, if `batches` says that they are of it.
+    /// Ids of units in the current batch, valid if `batches` says so.
     private var numbers: [UInt32] = [], batches: [UInt32] = []
     private var batchNumber: UInt32 = 0
 
-    /// Words remembered at most: then everything is forgotten, so that memory stays bounded.
+    /// Maximum number of words remembered; beyond it everything is forgotten, so that memory is limited.
     private static let mostWords = 2_000_000
 
+    /// Creates a segmenter of batches.
     public init(_ merges: Merges) { segmenter = Segmenter(merges) }
 
-    /// The units of a batch's words. Sentences stay sentences.
+    /// Returns a batch of the units of a batch's words, with the same sentences.
     public mutating func segment(_ batch: borrowing TokenBatch) -> TokenBatch {
         if words.count > Self.mostWords {
             words = WordTable()

@@ -1,6 +1,6 @@
-/// The classes of characters that the rules know.
+/// The character classes of the rules.
 enum CharacterClass: UInt8 {
-    /// White space of any kind, control characters and the zero-width space: never part of a token.
+    /// White space of any kind, control characters and the zero-width space, which are never part of a token.
     case space
     case lower
     case upper
@@ -12,9 +12,9 @@ enum CharacterClass: UInt8 {
     case dot
     case comma
     case colon
-    /// `!` and `?`: end a sentence when the next one begins behind them.
+    /// `!` and `?`, which end a sentence if the next one starts after them.
     case ender
-    /// `。！？؟।`: end a sentence whatever follows, for their languages have no capitals, some no spaces.
+    /// `。！？؟।`, which end a sentence whatever follows, because their languages have no capitals, and some no spaces.
     case fullStop
     case ellipsis
     case opening
@@ -24,13 +24,13 @@ enum CharacterClass: UInt8 {
     case dash
     case currency
     case percent
-    /// `/ & @ # _ + \ =`-like characters that stay in words: paths, addresses, tags.
+    /// Characters like `/ & @ # _ + \ =`, which stay in words: paths, addresses, tags.
     case joining
     /// `* ^ ~`: tokens at the edges of a word, part of it inside.
     case edge
-    /// Any other punctuation: always a token.
+    /// Any other punctuation, which is always a token.
     case separate
-    /// Symbols such as emoji and arrows: tokens, with the modifiers that follow them.
+    /// Symbols such as emoji and arrows: tokens, together with the modifiers after them.
     case symbol
 
     var isCased: Bool { self == .lower || self == .upper }
@@ -48,7 +48,7 @@ enum CharacterClasses {
 
     private static let ascii = table(0..<0x80)
 
-    /// Made when text that is not ASCII is first met, in about 5 ms.
+    /// Computed when text that is not ASCII is first met, in about 5 ms.
     private static let basicPlane = table(0..<0x1_0000)
 
     private static func table(_ scalars: Range<UInt32>) -> [CharacterClass] {

@@ -1,15 +1,15 @@
 import Shards
 
-/// Turns a chunk into the ids of its tokens: normalises, applies the rules, lowers case, and looks words up.
+/// Turns a chunk into the ids of its tokens: normalises, applies the rules, lowercases, and looks words up.
 struct ChunkExpander: ~Copyable {
-    /// Set in an expanded id: a sentence ends before this token.
+    /// Set in an expanded id if a sentence ends before this token.
     static let beginsSentence: UInt32 = 1 << 31
 
-    /// The ids of all chunks of more than one token that are remembered.
+    /// The ids of all remembered chunks of more than one token.
     private(set) var expansions: [UInt32] = []
-    /// The number of them that belong to remembered chunks.
+    /// Number of these ids that belong to remembered chunks.
     private var remembered = 0
-    /// True if the last expansion holds only for this place in the text.
+    /// True if the last expansion is valid only at this place in the text.
     private(set) var dependsOnNext = false
 
     private let tokenizer: Tokenizer
@@ -20,10 +20,10 @@ struct ChunkExpander: ~Copyable {
 
     mutating func removeAll() { expansions.removeAll(keepingCapacity: true) }
 
-    /// Drops the expansions of a chunk that is not remembered, once its ids are used.
+    /// Drops the expansion of a chunk that is not remembered, after its ids have been used.
     mutating func forgetExpansions() { expansions.removeLast(expansions.count - remembered) }
 
-    /// The slot, without its key, of the chunk in `bytes`; new words join `words`.
+    /// Returns the slot, without key, of the chunk in `bytes`; new words are added to `words`.
     mutating func expand(
         _ bytes: UnsafeRawBufferPointer, next: FollowingText, words: inout WordTable
     ) -> ChunkCache.Slot {
@@ -33,14 +33,14 @@ struct ChunkExpander: ~Copyable {
         return normal.withUnsafeBytes { expandNormal($0, next, &words) }
     }
 
-    /// The way in which the chunk in `bytes` may end a sentence.
+    /// Returns how the chunk in `bytes` may end a sentence.
     mutating func end(of bytes: UnsafeRawBufferPointer, next: FollowingText) -> ChunkEnd {
         chunk.decode(bytes)
         return rules.apply(to: &chunk, next: next)
     }
 
-    /// The short way for ASCII letters with hyphens between them and one mark or `'s` at the end: most of what is new in
-    /// a text. Gives what the rules give, or `nil` where it takes the rules to say.
+    /// A fast path for ASCII letters with hyphens between them and one mark or `'s` at the end, which is most of what is new in a
+    /// text. Returns what the rules would give, or `nil` if the rules are needed.
     private mutating func expandPlain(_ bytes: UnsafeRawBufferPointer, _ words: inout WordTable) -> ChunkCache.Slot? {
         var length = 0
         var afterLetter = false
@@ -118,19 +118,19 @@ struct ChunkExpander: ~Copyable {
     }
 }
 
-/// The results of the rules for each chunk of text, so that they run once for each distinct chunk of a piece. The key is the
-/// chunk itself, at most 16 bytes filled up with zeros; text holds no NUL, so that the length is part of it.
+/// The results of the rules for each chunk of text, so that they run once for each distinct chunk of a piece. The key is the chunk
+/// itself, at most 16 bytes padded with zeros; text contains no NUL, so the padding determines the length.
 struct ChunkCache: ~Copyable {
     struct Slot {
         var low: UInt64 = 0
         var high: UInt64 = 0
-        /// The token's id, or the place of the tokens' ids in the list of expansions.
+        /// Id of the token, or index of the tokens' ids in the list of expansions.
         var first: UInt32 = 0
-        /// The number of tokens, and in the low 3 bits the way in which the chunk may end a sentence (`ChunkEnd`).
+        /// Number of tokens, and in the low 3 bits how the chunk may end a sentence (`ChunkEnd`).
         var info: UInt32 = 0
     }
 
-    /// `info` of a chunk that is one token and cannot end a sentence: nearly all of them.
+    /// `info` of a chunk that is one token and cannot end a sentence, as nearly all are.
     static let oneWord: UInt32 = 1 << 3
 
     private var slots: UnsafeMutablePointer<Slot>
@@ -148,7 +148,7 @@ struct ChunkCache: ~Copyable {
 
     deinit { slots.deallocate() }
 
-    /// The slot of a chunk, or the empty one (`low` is 0) where it belongs. Valid until the next `insert`.
+    /// Returns the slot of a chunk, or the empty slot (`low` is 0) where it belongs. Valid until the next `insert`.
     @inline(__always)
     func slot(_ low: UInt64, _ high: UInt64) -> UnsafeMutablePointer<Slot> {
         var place = hash(low, high) & mask

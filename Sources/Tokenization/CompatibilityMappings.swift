@@ -1,8 +1,8 @@
-/// Compatibility decompositions (NFKD) of every scalar that has one by itself: the scalars whose entry in
-/// UnicodeData.txt (Unicode 14) bears a tag such as `<compat>` or `<wide>`, with the mapping applied to the end.
+/// Compatibility decompositions (NFKD) of every scalar that has one of its own: the scalars whose entry in UnicodeData.txt (Unicode
+/// 14) has a tag such as `<compat>` or `<wide>`, with the mapping applied fully.
 ///
-/// Entries are separated by spaces. `A=x.y,z` maps A to x y, A + 1 to z; `A-B=x.C+` maps A to x C, A + 1 to x C + 1, and so
-/// on up to B. All in hexadecimal. Pairs that compose canonically are written as one scalar.
+/// Entries are separated by spaces. `A=x.y,z` maps A to x y and A + 1 to z; `A-B=x.C+` maps A to x C, A + 1 to x C + 1, and so on
+/// up to B. All numbers are hexadecimal. Pairs that compose canonically are written as one scalar.
 let compatibilityMappings = """
     A0=20 A8=20.308 AA=61 AF=20.304 B2=32,33,20.301,3BC B8=20.327,31,6F BC=31.2044.34,31.2044.32,33.2044.34 132=49.4A,\
     69.6A 13F=4C.B7,6C.B7 149=2BC.6E 17F=73 1C4=44.17D,44.17E,64.17E,4C.4A,4C.6A,6C.6A,4E.4A,4E.6A,6E.6A 1F1=44.5A,\

@@ -1,18 +1,18 @@
-/// A run of text between white space, decoded, with the cuts that the rules make in it. Arrays would cost the rules, which look
-/// at single characters all the time, as much again for checks of ownership and bounds.
+/// A decoded run of text between white space, with the cuts that the rules make in it. The rules look at single characters all the
+/// time; in arrays, checks of ownership and bounds would double their cost.
 struct DecodedChunk: ~Copyable {
     private(set) var scalars: UnsafeMutablePointer<UInt32>
     private(set) var classes: UnsafeMutablePointer<CharacterClass>
-    /// The place of each scalar in the bytes; one entry more, for the end.
+    /// Offset of each scalar in the bytes, and one more entry for the end.
     private(set) var offsets: UnsafeMutablePointer<Int>
-    /// For each scalar, true if a token begins at it; one entry more.
+    /// For each scalar, true if a token starts at it; one more entry for the end.
     private var cuts: UnsafeMutablePointer<Bool>
-    /// For each scalar, true if a sentence ends before it; one entry more.
+    /// For each scalar, true if a sentence ends before it; one more entry for the end.
     private(set) var breaks: UnsafeMutablePointer<Bool>
     private(set) var count = 0
     private var capacity: Int
 
-    /// - Parameter capacity: the number of bytes that fit before the memory grows.
+    /// - Parameter capacity: number of bytes that fit before the memory grows.
     init(capacity: Int = 256) {
         self.capacity = capacity
         scalars = .allocate(capacity: capacity)
@@ -30,7 +30,7 @@ struct DecodedChunk: ~Copyable {
         breaks.deallocate()
     }
 
-    /// Decodes `bytes`, valid UTF-8.
+    /// Decodes `bytes`, which must be valid UTF-8.
     mutating func decode(_ bytes: UnsafeRawBufferPointer) {
         if bytes.count >= capacity { self = DecodedChunk(capacity: 2 * bytes.count) }
         count = 0
@@ -50,7 +50,7 @@ struct DecodedChunk: ~Copyable {
 
     mutating func cut(_ index: Int) { cuts[index] = true }
 
-    /// Makes `range` a token of its own, as far as its ends go.
+    /// Cuts at both ends of `range`.
     mutating func isolate(_ range: Range<Int>) {
         cuts[range.lowerBound] = true
         cuts[range.upperBound] = true
@@ -60,14 +60,14 @@ struct DecodedChunk: ~Copyable {
 
     func isCut(_ index: Int) -> Bool { cuts[index] }
 
-    /// The next cut behind `index`, `limit` if there is none before it.
+    /// Returns the next cut after `index`, or `limit` if there is none before it.
     func nextCut(after index: Int, limit: Int) -> Int {
         var next = index + 1
         while next < limit && !cuts[next] { next += 1 }
         return next
     }
 
-    /// The ASCII letter at `index` in lower case, 0 if there is none.
+    /// Returns the ASCII letter at `index` in lower case, or 0.
     func lowercaseLetter(_ index: Int) -> UInt8 {
         let scalar = scalars[index]
         guard scalar < 0x80 else { return 0 }
@@ -78,7 +78,7 @@ struct DecodedChunk: ~Copyable {
         }
     }
 
-    /// True if `range` spells `word`, ASCII in lower case, in letters of any case; `'` stands for any apostrophe.
+    /// Returns true if `range` spells `word`, given as lower-case ASCII, in letters of any case; `'` matches any apostrophe.
     func spells(_ word: StaticString, _ range: Range<Int>) -> Bool {
         guard range.count == word.utf8CodeUnitCount else { return false }
         for (step, index) in range.enumerated() {
@@ -96,29 +96,29 @@ struct DecodedChunk: ~Copyable {
         range.allSatisfy { condition(classes[$0]) }
     }
 
-    /// The range as text, for the lists of words.
+    /// Returns the range as text, for look-up in word lists.
     func text(_ range: Range<Int>) -> String {
         String(String.UnicodeScalarView(range.compactMap { Unicode.Scalar(scalars[$0]) }))
     }
 }
 
-/// The text behind a chunk, as far as the rules look at it: to the end of the line, or of the paragraph.
+/// The text after a chunk as far as the rules look: to the end of the line or paragraph.
 struct FollowingText {
     let base: UnsafeRawPointer
     let position: Int
     let end: Int
-    /// True if single line breaks are spaces.
+    /// True if single line breaks count as spaces.
     let passesLines: Bool
     let memory: UnsafeMutablePointer<Memory>
 
-    /// The last look behind openers. Looks from anywhere within it end at the same place, so that many full stops in a row do not
-    /// each look over all those behind.
+    /// The last search past openers. Searches from anywhere within it end at the same place, so that many full stops in a row do
+    /// not each search past all the following ones.
     struct Memory {
         fileprivate var range = 0..<0
         fileprivate var found: (at: Int, scalar: UInt32, length: Int)?
     }
 
-    /// The first character behind white space; `nil` if nothing follows.
+    /// Returns the first character after white space; `nil` if nothing follows.
     private func firstVisible(from start: Int) -> (at: Int, scalar: UInt32, length: Int)? {
         var place = start
         var lines = 0
@@ -140,15 +140,15 @@ struct FollowingText {
         firstVisible(from: position).map { CharacterClasses.of($0.scalar) == .digit } ?? false
     }
 
-    /// True if a sentence can begin here: behind quotes, brackets and dashes comes no small letter.
+    /// True if a sentence can start here: no lower-case letter follows after quotes, brackets and dashes.
     var canBeginSentence: Bool {
         guard let first = firstBehindOpeners() else { return false }
-        // What closes still belongs to the sentence before.
+        // A closing character still belongs to the previous sentence.
         let kind = CharacterClasses.of(first.scalar)
         return kind != .lower && kind != .closing
     }
 
-    /// True if the next word is one that begins many sentences, or nothing follows at all.
+    /// True if the next word starts many sentences, or if nothing follows.
     var surelyBeginsSentence: Bool {
         guard let first = firstBehindOpeners() else { return isNothing }
         var place = first.at
@@ -172,12 +172,12 @@ struct FollowingText {
                 break look
             }
         }
-        // From behind the last opener on the same is found, and from within the white space there may be another.
+        // Searches from the last opener on find the same place; from within the white space there may be another opener.
         memory.pointee = Memory(range: position..<place + 1, found: found)
         return found
     }
 
-    /// True if a sentence that `chunkEnd` may end does end before this text.
+    /// Returns true if a sentence that `chunkEnd` may end does end before this text.
     func endsSentence(_ chunkEnd: ChunkEnd) -> Bool {
         switch chunkEnd {
         case .none, .closing: false
@@ -190,14 +190,14 @@ struct FollowingText {
 
 /// The way in which a chunk of text may end a sentence.
 enum ChunkEnd: UInt8 {
-    /// Not at all.
+    /// It cannot.
     case none
-    /// An abbreviation: where a word follows that begins sentences.
+    /// An abbreviation: ends a sentence if a word follows that starts sentences.
     case abbreviation
-    /// `. ! ? …`: where something follows that is not in lower case.
+    /// `. ! ? …`: ends a sentence if something follows that is not in lower case.
     case ender
-    /// `。 ؟ ।`: always.
+    /// `。 ؟ ।`: always ends a sentence.
     case fullStop
-    /// Closing quotes and brackets only: like the chunk before.
+    /// Closing quotes and brackets only: like the previous chunk.
     case closing
 }

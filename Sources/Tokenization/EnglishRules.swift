@@ -1,13 +1,12 @@
-/// English tokenisation in the Penn Treebank manner, for one chunk of text without white space inside.
+/// English tokenisation in the manner of the Penn Treebank, for one chunk of text without white space.
 ///
-/// docs/tokenization.md has every rule with an example. Tokens are pieces of the text: nothing is replaced, so quotes
-/// and brackets stay what they are. The rules peel punctuation from both ends, then cut what is left inside, then look
-/// for contractions.
+/// docs/tokenization.md lists every rule with an example. Tokens are pieces of the text: nothing is replaced, so quotes and
+/// brackets stay as they are. The rules detach punctuation at both ends, then split the rest, then look for contractions.
 struct EnglishRules {
-    /// True if the last result depends on what follows the chunk, and so cannot be remembered for it.
+    /// True if the last result depends on what follows the chunk, and so cannot be remembered.
     private(set) var consultedNext = false
 
-    /// Cuts `chunk` and says how it may end a sentence.
+    /// Cuts `chunk` and returns how it may end a sentence.
     mutating func apply(to chunk: inout DecodedChunk, next: FollowingText) -> ChunkEnd {
         consultedNext = false
         var end = ChunkEnd.closing
@@ -70,12 +69,12 @@ struct EnglishRules {
         return start
     }
 
-    /// - Parameter periodEnd: the end that the sentence may have if a period stays on the last word.
+    /// - Parameter periodEnd: how the sentence may end if a period stays on the last word.
     private mutating func peelBack(
         _ chunk: inout DecodedChunk, _ range: Range<Int>, _ next: FollowingText, _ periodEnd: inout ChunkEnd?
     ) -> Int {
         var stop = range.upperBound
-        // What has been found out stays, or a long chunk would be looked through again for each of its marks.
+        // Findings are kept; otherwise a long chunk would be searched again for each of its marks.
         var run = stop..<stop, brackets: BracketBalance?, address: (end: Int?, isKnown: Bool) = (nil, false)
         let classes = chunk.classes
         func bracket(_ place: Int) -> Int { classes[place] == .opening ? 1 : classes[place] == .closing ? -1 : 0 }
@@ -124,11 +123,11 @@ struct EnglishRules {
         return stop
     }
 
-    /// True if the period behind `range` belongs to the word.
+    /// Returns true if the period after `range` belongs to the word.
     private mutating func keepsPeriod(
         _ chunk: borrowing DecodedChunk, _ range: Range<Int>, _ next: FollowingText, _ periodEnd: inout ChunkEnd?
     ) -> Bool {
-        // What is behind the last hyphen or slash decides: pre-U.S., and/or. Of other marks no word is made that keeps a period.
+        // What follows the last hyphen or slash decides: pre-U.S., and/or. Other marks do not form words that keep a period.
         var first = range.upperBound
         while first > range.lowerBound && (chunk.classes[first - 1].isLetter || chunk.classes[first - 1] == .dot) { first -= 1 }
         guard first == range.lowerBound || [.hyphen, .joining, .opening].contains(chunk.classes[first - 1]) else { return false }
@@ -158,7 +157,7 @@ struct EnglishRules {
         }
     }
 
-    /// Letters, alone or in pairs, with periods between them: U.S, e.g, Ph.D.
+    /// Returns true for letters, single or in pairs, separated by periods: U.S, e.g, Ph.D.
     private static func isDotted(_ chunk: borrowing DecodedChunk, _ range: Range<Int>) -> Bool {
         let groups = range.split(omittingEmptySubsequences: false) { chunk.classes[$0] == .dot }
         return groups.count > 1 && groups.allSatisfy { (1...2).contains($0.count) && chunk.all($0, \.isLetter) }
@@ -198,7 +197,7 @@ struct EnglishRules {
         }
     }
 
-    /// A period between words without a space: cut in "over.Then" and "Mr.Smith", not in names of files and hosts.
+    /// Handles a period between words without a space: cut in "over.Then" and "Mr.Smith", but not in names of files and hosts.
     private func cutSentencePeriod(_ chunk: inout DecodedChunk, _ core: Range<Int>, _ dot: Int) {
         var left = dot
         while left > core.lowerBound && chunk.classes[left - 1].isCased { left -= 1 }
@@ -217,10 +216,10 @@ struct EnglishRules {
 
     // MARK: Units
 
-    /// Marks that form one token when they are repeated: `--`, `...`, `''`, two backquotes.
+    /// Returns true for marks that form one token when repeated: `--`, `...`, `''`, two backquotes.
     private static func runs(_ kind: CharacterClass) -> Bool { kind == .hyphen || kind == .dot || kind == .apostrophe }
 
-    /// The token of punctuation that begins at `index`: one character, a run, or a symbol with its modifiers.
+    /// Returns the token of punctuation that starts at `index`: one character, a run, or a symbol with its modifiers.
     private static func unit(_ chunk: borrowing DecodedChunk, _ index: Int, _ limit: Int) -> Range<Int> {
         var stop = index + 1
         switch chunk.classes[index] {
@@ -238,16 +237,16 @@ struct EnglishRules {
 
     // MARK: Addresses
 
-    /// `scheme://…`, `www.…`, `mailto:…` and `host.domain/…`: whole, whatever marks they hold.
+    /// Returns true for `scheme://…`, `www.…`, `mailto:…` and `host.domain/…`, which stay whole whatever marks they contain.
     static func isAddress(_ chunk: borrowing DecodedChunk, _ range: Range<Int>) -> Bool { addressEnd(chunk, range) != nil }
 
-    /// The least end of a range that is an address; `nil` if it is none.
+    /// Returns the minimum end of a range that is an address; `nil` if it is not an address.
     private static func addressEnd(_ chunk: borrowing DecodedChunk, _ range: Range<Int>) -> Int? {
         if range.count > 4 && chunk.spells("www", range.lowerBound..<range.lowerBound + 3)
             && chunk.classes[range.lowerBound + 3] == .dot { return range.lowerBound + 5 }
         if range.count > 7 && chunk.spells("mailto", range.lowerBound..<range.lowerBound + 6)
             && chunk.classes[range.lowerBound + 6] == .colon { return range.lowerBound + 8 }
-        // The first mark that no host name has: "://" behind a scheme, "/" behind a host with a period in it.
+        // Find the first mark that no host name contains: "://" after a scheme, "/" after a host with a period in it.
         var letters = 0
         var dots = 0
         for index in range {
@@ -270,7 +269,7 @@ struct EnglishRules {
 
     // MARK: Ends of sentences
 
-    /// Full stops of scripts without capitals end a sentence also inside a chunk, behind the quotes that close after them.
+    /// Marks full stops of scripts without capitals, which end a sentence even inside a chunk, after any closing quotes.
     private func markFullStops(_ chunk: inout DecodedChunk, _ range: Range<Int>) {
         var index = range.lowerBound
         while index < range.upperBound {
@@ -310,7 +309,7 @@ private enum Symbols {
     private static let joiner: UInt32 = 0x200D
     private static let regionalIndicators: ClosedRange<UInt32> = 0x1F1E6...0x1F1FF
 
-    /// Variation selectors, joiners, marks round a symbol, skin tones, tags.
+    /// Returns true for variation selectors, joiners, enclosing marks, skin tones and tags.
     static func isModifier(_ scalar: UInt32) -> Bool {
         switch scalar {
         case joiner, 0xFE00...0xFE0F, 0x20D0...0x20FF, 0x1F3FB...0x1F3FF, 0xE0020...0xE007F: true
@@ -318,7 +317,7 @@ private enum Symbols {
         }
     }
 
-    /// The end of the symbol at `index`, of its modifiers and whatever is joined to it.
+    /// Returns the end of the symbol at `index` with its modifiers and everything joined to it.
     static func end(_ chunk: borrowing DecodedChunk, _ index: Int, _ limit: Int) -> Int {
         var stop = index + 1
         if regionalIndicators.contains(chunk.scalars[index]) && stop < limit
@@ -332,19 +331,19 @@ private enum Symbols {
     }
 }
 
-/// The balance of brackets that open and close in a range whose end moves to the left. Each place of the range is looked at
-/// twice at most, however often the end moves.
+/// The balance of opening and closing brackets in a range whose end moves left. Each place of the range is examined at most twice,
+/// however often the end moves.
 package struct BracketBalance {
     private var stop: Int
     private var balance = 0
 
-    /// - Parameter step: the number for a place: 1 for a bracket that opens, -1 for one that closes, 0 for anything else.
+    /// - Parameter step: returns the value of a place: 1 for an opening bracket, -1 for a closing one, 0 for anything else.
     package init(_ range: Range<Int>, _ step: (Int) -> Int) {
         stop = range.upperBound
         for place in range { balance += step(place) }
     }
 
-    /// Moves the end to `newStop`, which is not behind it.
+    /// Moves the end back to `newStop`.
     package mutating func shorten(to newStop: Int, _ step: (Int) -> Int) {
         while stop > newStop {
             stop -= 1
@@ -352,6 +351,6 @@ package struct BracketBalance {
         }
     }
 
-    /// True if at least as many brackets are opened as closed, so that one that closes at the end was opened before.
+    /// True if at least as many brackets open as close, so that a closing one at the end was opened before.
     package var opensInside: Bool { balance >= 0 }
 }

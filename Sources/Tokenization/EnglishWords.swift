@@ -1,9 +1,9 @@
 import Shards
 
-/// Words whose final period belongs to them. Letters with periods between them (`U.S.`, `e.g.`, `Ph.D.`) and initials (`J.`)
-/// are known by rule, and not listed.
+/// Words to which their final period belongs. Letters with periods between them (`U.S.`, `e.g.`, `Ph.D.`) and initials (`J.`) are
+/// recognised by rule and not listed.
 enum Abbreviations {
-    /// Before a name or a number: never the end of a sentence.
+    /// Before a name or a number; they never end a sentence.
     private static let titles = wordTable(
         """
         Mr Mrs Ms Mx Messrs Mmes Dr Drs Prof Rev Hon Fr Sr Sra Msgr Gen Col Maj Capt Cmdr Cpl Lt Sgt Pvt Adm Brig Sen Sens \
@@ -11,7 +11,7 @@ enum Abbreviations {
         capt lt sgt sen gov
         """)
 
-    /// May end a sentence: they do where a word follows that begins sentences.
+    /// May end a sentence: they do if a word follows that starts sentences.
     private static let others = wordTable(
         """
         Inc Corp Co Cos Ltd Bros Plc Assn Dept Univ Ave Blvd Rd Sq Jr Esq Ph etc al et seq ibid Jan Feb Apr Jun Jul Aug \
@@ -20,14 +20,14 @@ enum Abbreviations {
         yrs hrs mins lbs oz ft v
         """)
 
-    /// Abbreviations before a number, words elsewhere.
+    /// Abbreviations before a number, ordinary words elsewhere.
     private static let beforeNumbers = wordTable(
         """
         No Nos no nos Art art Fig Figs fig figs Vol Vols vol vols Ch ch Chap chap Sec sec Sect sect p pp P Pp para Eq eq \
         Ed ed Op op Mar Sat Sun
         """)
 
-    /// Words that begin so many sentences that an abbreviation before them ends one.
+    /// Words that start so many sentences that an abbreviation before them ends one.
     private static let sentenceStarters = wordTable(
         """
         A After All Although An And As At Because Before But By Each Every For From He Her Here His How However I If In \
@@ -36,7 +36,7 @@ enum Abbreviations {
         When Where Whether While Who Why With Yes Yet You Your
         """)
 
-    /// Letters in the longest abbreviation listed.
+    /// Number of letters in the longest listed abbreviation.
     private static let longest = 8
 
     enum Kind { case title, other, beforeNumber }
@@ -63,18 +63,18 @@ enum Abbreviations {
     }
 }
 
-/// Cuts inside words that the Penn Treebank makes: `do n't`, `she 's`, `can not`, `gon na`.
+/// Splits inside words that the Penn Treebank makes: `do n't`, `she 's`, `can not`, `gon na`.
 enum Contractions {
-    /// Endings that become tokens; `n't` is told apart below, for its first letter is not an apostrophe.
+    /// Endings that become tokens. `n't` is recognised below, because its first letter is not an apostrophe.
     private static let clitics: [StaticString] = ["'s", "'m", "'d", "'re", "'ve", "'ll"]
 
-    /// Words that are two, with the length of the first.
+    /// Words that are split in two, with the length of the first part.
     private static let compounds: [(word: StaticString, first: Int)] = [
         ("cannot", 3), ("gonna", 3), ("gotta", 3), ("gimme", 3), ("lemme", 3), ("wanna", 3), ("d'ye", 2), ("more'n", 4),
         ("'tis", 2), ("'twas", 2),
     ]
 
-    /// A quick look at ASCII letters: false if they are surely not one of the compounds.
+    /// A quick test of ASCII letters: returns false for words that are certainly not compounds.
     @inline(__always)
     static func mayBeCompound(_ word: UnsafeRawBufferPointer) -> Bool {
         guard word.count == 5 || word.count == 6, let first = word.first else { return false }
@@ -84,13 +84,13 @@ enum Contractions {
         }
     }
 
-    /// Words that begin with an apostrophe. The clitics too: text may be tokenised already.
+    /// Words that start with an apostrophe. Includes the clitics, because text may be tokenised already.
     private static let elisions: [StaticString] = [
         "s", "m", "d", "re", "ve", "ll", "em", "til", "till", "cause", "cos", "bout", "round", "neath", "n", "tis", "twas",
         "twere", "twill",
     ]
 
-    /// Cuts the word in `range`, which holds no punctuation but apostrophes, hyphens and the like.
+    /// Cuts the word in `range`, whose only punctuation is apostrophes, hyphens and the like.
     static func cut(_ chunk: inout DecodedChunk, _ range: Range<Int>) {
         var stop = range.upperBound
         if (range.contains { chunk.classes[$0] == .apostrophe }) {
@@ -116,7 +116,7 @@ enum Contractions {
         return nil
     }
 
-    /// True if the apostrophe at the start of `range` belongs to the word behind it: `'em`, `'90s`, `'s`.
+    /// Returns true if the apostrophe at the start of `range` belongs to the word after it: `'em`, `'90s`, `'s`.
     static func startsElision(_ chunk: borrowing DecodedChunk, _ range: Range<Int>) -> Bool {
         let first = range.lowerBound + 1
         var stop = first

@@ -1,17 +1,17 @@
-// Unicode's normal forms are in the standard library, behind this door; Foundation, which has them in front, would triple the
-// start-up time of a tool.
+// The standard library provides Unicode's normal forms only through this SPI. Foundation, which offers them publicly, would triple
+// a tool's start-up time.
 @_spi(_Unicode) import Swift
 
 /// Unicode normalisation of text (Unicode Standard Annex 15).
 public enum Normalization: String, CaseIterable, Sendable {
-    /// Text stays as it is.
+    /// Leaves text unchanged.
     case none
     /// Canonical composition: one form for what looks the same (`e` and an accent become `é`).
     case nfc
-    /// Compatibility composition: also ligatures, full-width and styled letters become plain ones, `…` becomes `...`.
+    /// Compatibility composition: ligatures, full-width and styled letters become plain ones, too, and `…` becomes `...`.
     case nfkc
 
-    /// The normal form of `bytes`, valid UTF-8; `nil` if that is what they are, as far as a quick look shows.
+    /// Returns the normal form of `bytes`, which must be valid UTF-8; `nil` if a quick test shows that they are normal already.
     package func apply(to bytes: UnsafeRawBufferPointer) -> [UInt8]? {
         guard self != .none, let base = bytes.baseAddress else { return nil }
         var position = 0
@@ -23,8 +23,8 @@ public enum Normalization: String, CaseIterable, Sendable {
         return nil
     }
 
-    /// True if a scalar is its own normal form and does not combine with what stands before it. A quick look: false for
-    /// many that are.
+    /// A quick test: returns true if a scalar is its own normal form and does not combine with what precedes it, and false for many
+    /// other such scalars, too.
     func isInert(_ scalar: UInt32) -> Bool {
         switch scalar {
         case 0..<0xA0, 0xC0...0x131, 0x0400...0x0482, 0x0621...0x064A: true
@@ -49,7 +49,7 @@ public enum Normalization: String, CaseIterable, Sendable {
             if self == .nfc || isInert(value) {
                 composer.take(scalar)
             } else {
-                // Mappings are those of scalars that are not composed.
+                // Mappings are defined for scalars that are not composed.
                 CanonicalMappings.shared.forEachPart(of: scalar) { part in
                     CompatibilityTable.shared.forEachScalar(of: part) { composer.take($0) }
                 }
@@ -60,7 +60,7 @@ public enum Normalization: String, CaseIterable, Sendable {
     }
 }
 
-/// `compatibilityMappings`, scalar by scalar.
+/// `compatibilityMappings`, indexed by scalar.
 private struct CompatibilityTable {
     static let shared = CompatibilityTable(compatibilityMappings)
 
@@ -84,21 +84,21 @@ private struct CompatibilityTable {
         }
     }
 
-    /// Calls `body` with the scalars that a scalar maps to: itself, if it has no mapping.
+    /// Calls `body` with the scalars that a scalar maps to, or with the scalar itself if it has no mapping.
     func forEachScalar(of scalar: Unicode.Scalar, _ body: (Unicode.Scalar) -> Void) {
         guard let mapped = mappings[scalar.value] else { return body(scalar) }
         for scalar in mapped { body(scalar) }
     }
 }
 
-/// Canonical composition (NFC, Unicode Standard Annex 15) of scalars that come one after the other, in time that grows with their
-/// number only: the standard library sorts the marks behind a letter by insertion, which takes the square of their number.
+/// Canonical composition (NFC, Unicode Standard Annex 15) of a sequence of scalars in linear time. The standard library sorts the
+/// marks after a letter by insertion, which takes quadratic time.
 private struct CanonicalComposer {
-    /// The normal form of what has been taken, as UTF-8; complete after `finish`.
+    /// Normal form, as UTF-8, of the scalars taken so far; complete after `finish`.
     private(set) var result: [UInt8] = []
-    /// An inert scalar (`Normalization`): its own normal form, unless something combines with it.
+    /// An inert scalar (`Normalization`), which is its own normal form unless something combines with it.
     private var waiting: Unicode.Scalar?
-    /// The scalars that may still change, decomposed, and their combining classes. None combines with what was before them.
+    /// Decomposed scalars that may still change, and their combining classes. None combines with what precedes them.
     private var segment: [Unicode.Scalar] = []
     private var classes: [UInt8] = []
     private let mappings = CanonicalMappings.shared
@@ -141,7 +141,7 @@ private struct CanonicalComposer {
         }
     }
 
-    /// Sorts each run of marks by their classes; those of one class stay in their order.
+    /// Sorts each run of marks by class; marks of one class keep their order.
     private mutating func reorder() {
         var start = 0
         while start < segment.count {
@@ -162,7 +162,7 @@ private struct CanonicalComposer {
         for (place, mark) in zip(range, marks) { (segment[place], classes[place]) = mark }
     }
 
-    /// Joins starters with what stands behind them and is not blocked (D117 of the Unicode Standard).
+    /// Joins starters with scalars after them that are not blocked (D117 of the Unicode Standard).
     private mutating func compose() {
         var count = 0, starter: Int?
         for place in segment.indices {
@@ -182,15 +182,15 @@ private struct CanonicalComposer {
     }
 }
 
-/// Tables of Unicode's canonical decompositions, compositions and combining classes, taken from the standard library.
+/// Tables of Unicode's canonical decompositions, compositions and combining classes, built from the standard library.
 ///
-/// The library answers for strings only, which takes several hundred nanoseconds a scalar. Scalars of the upper planes, which are
-/// rare, are still asked for in this way.
+/// The library answers only for strings, which takes several hundred nanoseconds for each scalar. It is still asked for scalars of
+/// the upper planes, which are rare.
 private struct CanonicalMappings: Sendable {
-    /// Made when it is first needed, in a few milliseconds.
+    /// Built when first needed, in a few milliseconds.
     static let shared = CanonicalMappings()
 
-    /// The decomposition of each scalar of the basic plane; empty if it is its own.
+    /// Decomposition of each scalar of the basic plane; empty if it is the scalar itself.
     private var decompositions = [[Unicode.Scalar]](repeating: [], count: 0x1_0000)
     private var classes = [UInt8](repeating: 0, count: 0x1_0000)
     private var composites: [UInt64: Unicode.Scalar] = [:]
@@ -203,14 +203,14 @@ private struct CanonicalMappings: Sendable {
             let decomposition = Array(String(Character(scalar))._nfd)
             guard decomposition != [scalar] else { continue }
             decompositions[Int(value)] = decomposition
-            // The last part joins what the others make together, unless the scalar is one that text is never composed to.
+            // The last part joins the composition of the others, unless text is never composed to this scalar.
             guard decomposition.count > 1, Self.composed(decomposition) == scalar, let first = Self.composed(decomposition.dropLast())
             else { continue }
             composites[Self.key(first, decomposition[decomposition.count - 1])] = scalar
         }
     }
 
-    /// The scalar that a sequence composes to; `nil` if it is more than one.
+    /// Returns the scalar that a sequence composes to; `nil` if there is no single one.
     private static func composed(_ scalars: some Sequence<Unicode.Scalar>) -> Unicode.Scalar? {
         var text = "", composed: Unicode.Scalar?, count = 0
         text.unicodeScalars.append(contentsOf: scalars)
@@ -223,7 +223,7 @@ private struct CanonicalMappings: Sendable {
 
     private static func key(_ first: Unicode.Scalar, _ second: Unicode.Scalar) -> UInt64 { UInt64(first.value) << 32 | UInt64(second.value) }
 
-    /// The canonical combining class: 0 for what is no mark or does not move.
+    /// Returns the canonical combining class; 0 for scalars that are not marks or do not move.
     func combiningClass(of scalar: Unicode.Scalar) -> UInt8 {
         scalar.value < 0x1_0000 ? classes[Int(scalar.value)] : scalar.properties.canonicalCombiningClass.rawValue
     }
@@ -240,7 +240,7 @@ private struct CanonicalMappings: Sendable {
         for part in parts { body(part) }
     }
 
-    /// The scalar that two others compose to, if they do.
+    /// Returns the scalar that two others compose to, or `nil`.
     func composite(_ first: Unicode.Scalar, _ second: Unicode.Scalar) -> Unicode.Scalar? {
         if first.value >= 0x1_0000 || second.value >= 0x1_0000 { return Self.composed([first, second]) }
         return composites[Self.key(first, second)] ?? Hangul.composite(first.value, second.value)
@@ -250,7 +250,7 @@ private struct CanonicalMappings: Sendable {
 /// Syllables of Hangul and their letters (section 3.12 of the Unicode Standard).
 private enum Hangul {
     static let syllables: ClosedRange<UInt32> = 0xAC00...0xD7A3
-    /// Initial consonants, vowels and final consonants; each final consonant's number begins at 1.
+    /// First initial consonant, vowel and final consonant; numbers of final consonants start at 1.
     private static let initial: UInt32 = 0x1100, vowel: UInt32 = 0x1161, final: UInt32 = 0x11A7
     private static let initials: UInt32 = 19, vowels: UInt32 = 21, finals: UInt32 = 28
 

@@ -1,9 +1,9 @@
 import Shards
 import Synchronization
 
-/// Piece tokenizers that wait for their next piece; a thread takes one, and puts it back.
+/// Piece tokenizers that wait for work; a thread takes one and puts it back.
 final class PieceTokenizers: Sendable {
-    /// One thread at a time has it.
+    /// Only one thread at a time uses it.
     private final class Entry: @unchecked Sendable {
         var tokenizer: PieceTokenizer
         init(_ tokenizer: consuming PieceTokenizer) { self.tokenizer = tokenizer }
@@ -18,18 +18,18 @@ final class PieceTokenizers: Sendable {
         self.pieceSize = pieceSize
     }
 
-    /// Replaces `result` with what `text` holds. Throws `TextError`.
+    /// Replaces `result` with the tokens of `text`. Throws `TextError`.
     func tokenize(_ text: UnsafeRawBufferPointer, into result: inout TokenizedPiece) throws {
         if let invalid = firstInvalidByte(in: text) { throw TextError(at: invalid, in: text) }
         let entry = waiting.withLock { $0.popLast() } ?? Entry(PieceTokenizer(tokenizer, pieceSize: pieceSize))
         entry.tokenizer.run(text, into: &result)
-        // A piece out of the ordinary leaves much memory behind.
+        // An unusually large piece would leave much memory behind.
         if text.count <= pieceSize { waiting.withLock { $0.append(entry) } }
     }
 }
 
-/// Tokenises one piece of text after the other: finds chunks between white space eight bytes at a time, looks them up, and lets
-/// `ChunkExpander` run the rules for those not met before in the piece. Pieces share nothing but memory.
+/// Tokenises pieces of text one after another: finds chunks between white space eight bytes at a time, looks them up, and runs the
+/// rules (`ChunkExpander`) on those that are new in the piece. Pieces share nothing but memory.
 struct PieceTokenizer: ~Copyable {
     private let tokenizer: Tokenizer
     private var base = UnsafeRawPointer(bitPattern: 8).unsafelyUnwrapped
@@ -46,21 +46,21 @@ struct PieceTokenizer: ~Copyable {
     private var longChunks = WordTable()
     private var longSlots: [ChunkCache.Slot] = []
 
-    /// The beginnings of the current sentence and the current line in `ids`.
+    /// Start of the current sentence and of the current line in `ids`.
     private var sentenceStart = 0
     private var lineStart = 0
     private var lastEnd = ChunkEnd.none
 
-    /// Chunks longer than a cache slot and up to this many bytes are remembered by a `WordTable`.
+    /// Chunks longer than a cache slot and up to this many bytes are remembered in a `WordTable`.
     private static let longestRemembered = 64
 
-    /// - Parameter pieceSize: the usual size of a piece in bytes.
+    /// - Parameter pieceSize: usual size of a piece in bytes.
     init(_ tokenizer: Tokenizer, pieceSize: Int) {
         self.tokenizer = tokenizer
         splits = tokenizer.sentences.splits
         runningText = tokenizer.sentences == .runningText
         keepsLines = tokenizer.sentences == .everyLine
-        // Of a megabyte of English, an eighth of the chunks or less are new.
+        // In a megabyte of English, at most an eighth of the chunks are new.
         cache = ChunkCache(capacity: pieceSize / 48)
         expander = ChunkExpander(tokenizer)
         ids = IdBuffer(capacity: pieceSize / 4 + 64)
@@ -70,7 +70,7 @@ struct PieceTokenizer: ~Copyable {
 
     deinit { lookAhead.deallocate() }
 
-    /// Replaces `result` with what `text` holds, valid UTF-8 without NUL; its memory is used again.
+    /// Replaces `result`, reusing its memory, with the tokens of `text`, valid UTF-8 without NUL.
     mutating func run(_ text: UnsafeRawBufferPointer, into result: inout TokenizedPiece) {
         base = text.baseAddress ?? UnsafeRawPointer(bitPattern: 8).unsafelyUnwrapped
         end = text.count
@@ -105,7 +105,7 @@ struct PieceTokenizer: ~Copyable {
 
     // MARK: Chunks
 
-    /// Takes the chunk at `start` and returns where it ends.
+    /// Processes the chunk at `start` and returns its end.
     @inline(__always)
     private mutating func takeChunk(at start: Int) -> Int {
         guard start + 16 <= end else { return takeLastChunk(at: start) }
@@ -124,7 +124,7 @@ struct PieceTokenizer: ~Copyable {
         return takeLongChunk(start, chunkEnd(from: start + 16))
     }
 
-    /// Near the end of the text, where sixteen bytes cannot be loaded.
+    /// Processes a chunk near the end of the text, where sixteen bytes cannot be loaded.
     @inline(never)
     private mutating func takeLastChunk(at start: Int) -> Int {
         let stop = chunkEnd(from: start)
@@ -184,7 +184,7 @@ struct PieceTokenizer: ~Copyable {
         return stop
     }
 
-    /// `stop`, or a place between characters before it if the run is longer than is looked at together.
+    /// Returns `stop`, or a place between characters before it if the run is longer than the limit.
     private func cutPoint(_ start: Int, _ stop: Int) -> Int {
         guard stop - start > Tokenizer.longestRun else { return stop }
         var place = start + Tokenizer.longestRun
@@ -248,7 +248,7 @@ struct PieceTokenizer: ~Copyable {
         UInt64(littleEndian: (base + position).loadUnaligned(as: UInt64.self))
     }
 
-    /// Marks the bytes up to 0x20 by their top bits; the lowest mark is right, higher ones may be false.
+    /// Sets the top bits of bytes up to 0x20; the lowest mark is correct, higher ones may be false.
     @inline(__always)
     private static func spaces(_ word: UInt64) -> UInt64 {
         (word &- 0x2121_2121_2121_2121) & ~word & 0x8080_8080_8080_8080
@@ -266,7 +266,7 @@ struct PieceTokenizer: ~Copyable {
     }
 }
 
-/// A growing list of ids: `Array.append` with its checks of ownership is a tenth of the time here.
+/// A growing list of ids. Here, `Array.append` would spend a tenth of the time on checks of ownership.
 private struct IdBuffer: ~Copyable {
     private var base: UnsafeMutablePointer<UInt32>
     private var capacity: Int

@@ -2,30 +2,34 @@ public import Files
 public import Parallel
 public import Shards
 
-/// The counts of a stream of text.
+/// Counts over a stream of text.
 public struct TokenizeStatistics: Sendable, Equatable {
-    /// Bytes of text, after decompression.
+    /// Bytes of text after decompression.
     public var bytes = 0
+    /// Number of lines.
     public var lines = 0
-    /// Lines without tokens, which leave no trace in the output, except where every line is a sentence.
+    /// Number of lines without tokens. The output leaves them out, except where every line is a sentence.
     public var emptyLines = 0
+    /// Number of sentences.
     public var sentences = 0
+    /// Number of tokens.
     public var tokens = 0
-    /// Sentences longer than the limit, which were cut into several.
+    /// Number of sentences that exceeded the limit and were split.
     public var cutSentences = 0
-    /// XXH64 of all bytes of text in order: says which text a shard was made from.
+    /// XXH64 of all bytes of text in order; identifies the text that a shard was made from.
     public var digest: UInt64 = 0
 }
 
-/// Tokenises any number of inputs one after the other, in pieces, on all threads of a pool.
+/// Tokenises any number of inputs one after another, in pieces, on all threads of a pool.
 ///
-/// Pieces of about `pieceSize` bytes are cut by the text alone, so the batches are the same for any number of threads; two more
-/// than threads are under way, and never more text than `mostPieces` of them. Text is UTF-8; a byte order mark at the start of
-/// an input is dropped. An input's end ends its last line and its last sentence.
+/// The boundaries of pieces, of about `pieceSize` bytes each, depend only on the text, so the batches are the same for any number
+/// of threads. Two more pieces than threads are in progress, and never more text than `mostPieces` of them. Text must be UTF-8; a
+/// byte order mark at the start of an input is dropped. The end of an input ends its last line and its last sentence.
 public final class TokenizeStream {
-    /// The longest line, and in running text the longest stretch without an end of a sentence at the end of a line.
+    /// Maximum length of a line in bytes; in running text, of a stretch without a sentence that ends at a line's end.
     public static let longestLine = 16 << 20
-    /// Pieces under way at once at most. Text, its tokens and the memory to make them take five to ten times its bytes.
+    /// Maximum number of pieces in progress. Text, its tokens and the memory to make them take five to ten times the bytes of the
+    /// text.
     private static let mostPieces = 12
 
     private let tokenizer: Tokenizer
@@ -37,11 +41,12 @@ public final class TokenizeStream {
     private var digest = XXH64()
     private var spare: [Piece] = []
     private var bytesUnderWay = 0
-    /// The input in work, and how many of its lines are tokenised.
+    /// Name of the current input, and number of its lines tokenised.
     private var name = ""
     private var linesOfInput = 0
 
-    /// - Parameter sink: the function that takes the batches, in the order of the text, on the caller's thread.
+    /// Creates a stream.
+    /// - `sink`: receives the batches in the order of the text, on the caller's thread.
     public init(
         tokenizer: Tokenizer, pool: WorkerPool, pieceSize: Int = 2 << 20, lineLimit: Int = TokenizeStream.longestLine,
         sink: @escaping (TokenBatch) throws -> Void
@@ -59,15 +64,15 @@ public final class TokenizeStream {
         }
     }
 
-    /// Tokenises `source` to its end. Throws `ToolError`: `dataError` with file, line and byte where it is not text or a
-    /// line is too long, and whatever reading and the sink throw.
+    /// Tokenises `source` to its end. Throws `ToolError`: `dataError` with file, line and byte for invalid text or too long a line,
+    /// and what reading and the sink throw.
     public func read(_ source: any ByteSource) throws {
         name = source.name
         linesOfInput = 0
         var mark: [UInt8] = [0xEF, 0xBB, 0xBF]
         let source = try PeekedSource(source, oneOf: [mark])
         if source.head.starts(with: mark) {
-            // It belongs to the bytes of the text all the same.
+            // The mark still counts among the bytes of the text.
             statistics.bytes += try mark.withUnsafeMutableBytes { try source.readFully(into: $0) }
             mark.withUnsafeBytes { digest.update($0) }
         }
@@ -77,7 +82,7 @@ public final class TokenizeStream {
             do {
                 count = try source.readFully(into: piece.free)
             } catch {
-                // What is wrong further up in the text comes first.
+                // Errors in earlier text must be reported first.
                 try drain()
                 throw error
             }
@@ -102,18 +107,18 @@ public final class TokenizeStream {
         try drain()
     }
 
-    /// The counts of all text; to be called after the last `read`.
+    /// Ends the stream and returns the counts of all text. Call it after the last `read`.
     public func finish() -> TokenizeStatistics {
         statistics.digest = digest.digest()
         return statistics
     }
 
-    /// The place to cut a full piece; `nil` if it must grow first.
+    /// Returns where to cut a full piece; `nil` if it must grow first.
     private func cut(_ piece: Piece) throws -> Int? {
         if let cut = tokenizer.lastCut(in: piece.text, behind: piece.searched) { return cut }
         piece.searched = tokenizer.decided(in: piece.text)
         guard piece.count >= lineLimit else { return nil }
-        // Running text: a stretch without an end of a sentence at any line's end is cut between lines.
+        // Running text in which no sentence ends at a line's end is cut between lines.
         if let lineBreak = piece.text.lastIndex(of: 0x0A) { return lineBreak + 1 }
         try drain()
         throw ToolError.data(
@@ -122,7 +127,7 @@ public final class TokenizeStream {
     }
 
     private func submit(_ piece: Piece) throws {
-        // Pieces with long lines count for as many as they are long.
+        // Pieces with long lines count according to their length.
         let limit = Self.mostPieces * pieceSize
         while workers.isFull || (!workers.isEmpty && bytesUnderWay + piece.count > limit) { try takeOutcome() }
         bytesUnderWay += piece.count
@@ -159,8 +164,8 @@ public final class TokenizeStream {
     }
 }
 
-/// Opens text for `TokenizeStream.read`, and undoes its compression. Throws `ToolError` as `openInput` does, and `dataError` for a
-/// shard, which is LZ4 data too.
+/// Opens text for `TokenizeStream.read` and decompresses it. Throws `ToolError` like `openInput`, and `dataError` for a shard,
+/// which is LZ4 data, too.
 public func openText(_ path: String) throws -> any ByteSource {
     let input = try PeekedShard(FileSource(path: path))
     guard input.kind == nil else {
@@ -169,11 +174,11 @@ public func openText(_ path: String) throws -> any ByteSource {
     return try decompressed(input.source)
 }
 
-/// A piece of text, filled by the reader, and its tokens, filled by a worker. One of them at a time has it.
+/// A piece of text, filled by the reader, and its tokens, filled by a worker; only one of them at a time uses it.
 private final class Piece: @unchecked Sendable {
     private var buffer: UnsafeMutableRawBufferPointer
     var count = 0
-    /// The number of bytes at the beginning that are known to have no place for a cut.
+    /// Number of bytes at the start that are known to allow no cut.
     var searched = 0
     var tokenized = TokenizedPiece()
 
@@ -195,7 +200,7 @@ private final class Piece: @unchecked Sendable {
         buffer = larger
     }
 
-    /// Moves what `piece` holds behind `cut` here.
+    /// Moves what follows `cut` in `piece` here.
     func take(from piece: Piece, behind cut: Int) {
         let rest = UnsafeRawBufferPointer(rebasing: piece.text[cut...])
         if buffer.count <= rest.count { resize(piece.buffer.count) }

@@ -2,39 +2,44 @@ public import Shards
 
 /// The settings by which text is turned into tokens. Any number of threads may use them at once.
 public struct Tokenizer: Sendable {
-    /// The rule for cutting text into tokens.
+    /// The rule for splitting text into tokens.
     public enum Mode: String, CaseIterable, Sendable {
-        /// English rules in the Penn Treebank manner (docs/tokenization.md); letters of other languages pass unharmed.
+        /// English rules in the manner of the Penn Treebank (docs/tokenization.md); letters of other languages are not affected.
         case penn
-        /// White space only: for text that is already tokenised.
+        /// White space only, for text that is already tokenised.
         case whitespace
     }
 
-    /// The rule for cutting text into sentences.
+    /// The rule for splitting text into sentences.
     public enum Sentences: String, CaseIterable, Sendable {
         /// Each line is one sentence; lines without tokens are left out.
         case lines
-        /// Each line is one sentence, and one without tokens is a sentence of none: sentences and lines correspond. No sentence is cut.
+        /// Each line is one sentence, and a line without tokens is an empty one: sentences and lines correspond. None is split.
         case everyLine = "every-line"
-        /// Each line is running text, a paragraph for example, and is split into sentences.
+        /// Each line is running text, such as a paragraph, and is split into sentences.
         case withinLines
-        /// The whole is running text: line breaks are spaces, a blank line ends the paragraph.
+        /// The whole text is running text: line breaks are spaces, and a blank line ends a paragraph.
         case runningText
 
         var splits: Bool { self == .withinLines || self == .runningText }
     }
 
+    /// The rule for tokens.
     public var mode: Mode
+    /// The rule for sentences.
     public var sentences: Sentences
+    /// Whether tokens are lowercased.
     public var lowercase: Bool
+    /// Unicode normalisation of the text.
     public var normalization: Normalization
-    /// Tokens in a sentence at most: a longer one is cut, except where every line is a sentence.
+    /// Maximum number of tokens in a sentence; longer ones are split, except where every line is a sentence.
     public var maximumSentenceLength: Int
 
-    /// Bytes without white space that are looked at together: longer runs are cut there, between characters. No word of
-    /// any language is so long, and no token of any shard is longer, unless compatibility normalisation makes it so.
+    /// Maximum number of bytes without white space that are processed together; longer runs are cut there, between characters. No
+    /// word of any language is so long, and no token of a shard is longer, unless compatibility normalisation makes it so.
     public static let longestRun = 16 << 10
 
+    /// Creates settings.
     public init(
         mode: Mode = .penn, sentences: Sentences = .lines, lowercase: Bool = false, normalization: Normalization = .none,
         maximumSentenceLength: Int = 1_000
@@ -47,7 +52,7 @@ public struct Tokenizer: Sendable {
         self.maximumSentenceLength = sentences == .everyLine ? .max : maximumSentenceLength
     }
 
-    /// The settings as the header of a token shard names them.
+    /// The settings as named in the header of a token shard.
     public var fields: ShardFields {
         [
             "mode": mode.rawValue, "sentences": sentences.rawValue, "lowercase": String(lowercase),
@@ -55,8 +60,8 @@ public struct Tokenizer: Sendable {
         ]
     }
 
-    /// The tokens of `text`, whole lines of UTF-8; in running text, whole paragraphs or sentences. Throws `TextError` at the
-    /// first byte that is not text.
+    /// Tokenises `text`, which consists of whole lines of UTF-8; in running text, of whole paragraphs or sentences. Throws
+    /// `TextError` at the first byte that is not text.
     public func tokenize(_ text: UnsafeRawBufferPointer) throws -> TokenizedPiece {
         if let invalid = firstInvalidByte(in: text) { throw TextError(at: invalid, in: text) }
         var worker = PieceTokenizer(self, pieceSize: text.count)
@@ -65,9 +70,9 @@ public struct Tokenizer: Sendable {
         return piece
     }
 
-    /// The last place where `text`, the beginning of something longer, may be cut without cutting a sentence: behind the last
-    /// line break that ends a sentence, whatever comes after `text`. `nil` if there is none.
-    /// - Parameter searched: the number of bytes at the beginning that are known to have none (`decided`).
+    /// Returns the last place where `text`, the start of a longer text, may be cut without splitting a sentence: after the last
+    /// line break that ends a sentence whatever follows. `nil` if there is none.
+    /// - Parameter searched: number of bytes at the start that are known to allow no cut (`decided`).
     func lastCut(in text: UnsafeRawBufferPointer, behind searched: Int = 0) -> Int? {
         guard let base = text.baseAddress else { return nil }
         var expander = ChunkExpander(self)
@@ -82,8 +87,8 @@ public struct Tokenizer: Sendable {
         return nil
     }
 
-    /// The number of bytes of a text without a cut that have none whatever comes behind it: to the white space before its last
-    /// chunk, which may go on.
+    /// Returns how many bytes of a text without a cut allow none whatever follows: up to the white space before the last chunk,
+    /// which may continue.
     func decided(in text: UnsafeRawBufferPointer) -> Int {
         var end = text.count
         while end > 0 && text[end - 1] > 0x20 { end -= 1 }
@@ -97,9 +102,9 @@ public struct Tokenizer: Sendable {
         func byte(_ position: Int) -> UInt8 { base.load(fromByteOffset: position, as: UInt8.self) }
         var stop = lineBreak
         while stop > 0 && byte(stop - 1) <= 0x20 && byte(stop - 1) != 0x0A { stop -= 1 }
-        // A blank line ends what was before it.
+        // A blank line ends what precedes it.
         if stop == 0 || byte(stop - 1) == 0x0A { return true }
-        // What follows must be there to be looked at: at least one whole chunk.
+        // What follows must be available for inspection: at least one whole chunk.
         var next = lineBreak + 1
         while next < count && byte(next) <= 0x20 { next += 1 }
         while next < count && byte(next) > 0x20 { next += 1 }
@@ -117,7 +122,7 @@ public struct Tokenizer: Sendable {
         }
     }
 
-    /// The tokens of one sentence or text as strings: for tests and small uses.
+    /// Returns the tokens of a short text as strings, for tests and small uses.
     public func tokens(_ text: String) throws -> [[String]] {
         var text = text
         let piece = try text.withUTF8 { try tokenize(UnsafeRawBufferPointer($0)) }
@@ -129,19 +134,21 @@ public struct Tokenizer: Sendable {
     }
 }
 
-/// The tokens of one piece of text, and counts of it.
+/// The tokens of one piece of text, and its counts.
 public struct TokenizedPiece: Sendable {
+    /// Tokens, by sentence.
     public var batch = TokenBatch()
-    /// Lines, an unfinished last one included.
+    /// Number of lines, including an unfinished last one.
     public var lines = 0
-    /// Lines without tokens: they have no place in a batch, except where every line is a sentence.
+    /// Number of lines without tokens. A batch leaves them out, except where every line is a sentence.
     public var emptyLines = 0
-    /// Sentences longer than the limit.
+    /// Number of sentences that exceeded the limit.
     public var cutSentences = 0
 
+    /// Creates an empty piece.
     public init() {}
 
-    /// Empties it and keeps its memory.
+    /// Empties the piece and keeps its memory.
     mutating func removeAll() {
         batch.removeAll()
         (lines, emptyLines, cutSentences) = (0, 0, 0)

@@ -1,11 +1,13 @@
-/// A byte that is not text, by line and place in the piece of text where it stands. Both count from 1.
+/// A byte that is not text, located by line and byte in the piece of text, both counted from 1.
 public struct TextError: Error, Equatable {
+    /// Line in the piece, from 1.
     public let line: Int
+    /// Byte in the line, from 1.
     public let byte: Int
-    /// The fault, and what helps.
+    /// Description of the fault, with the remedy.
     public let cause: String
 
-    /// - Parameter offset: the place that `firstInvalidByte` has found.
+    /// - Parameter offset: the place found by `firstInvalidByte`.
     init(at offset: Int, in text: UnsafeRawBufferPointer) {
         let before = text[..<offset]
         line = before.count(where: { $0 == 0x0A }) + 1
@@ -14,7 +16,7 @@ public struct TextError: Error, Equatable {
             let order = offset % 2 == 0 ? "BE" : "LE"
             cause = "is NUL, which text never holds; if this is UTF-16, try: iconv -f UTF-16\(order) -t UTF-8"
         } else {
-            // What has a NUL is not text in Latin-1 either.
+            // Text with NUL is not Latin-1 either.
             cause =
                 "is not UTF-8 (0x\(String(text[offset], radix: 16))); "
                 + (text.prefix(4 << 10).contains(0)
@@ -24,8 +26,8 @@ public struct TextError: Error, Equatable {
     }
 }
 
-/// Returns the place of the first byte that cannot stand there in UTF-8 (Unicode 15, table 3-7) or is NUL, which is never in
-/// text but everywhere in UTF-16 and in binary files; `nil` if there is none. ASCII is read 32 bytes at a time.
+/// Returns the place of the first byte that is invalid in UTF-8 (Unicode 15, table 3-7) or is NUL, which never occurs in text but
+/// everywhere in UTF-16 and binary files; `nil` if there is none. ASCII is read 32 bytes at a time.
 func firstInvalidByte(in bytes: UnsafeRawBufferPointer) -> Int? {
     guard let base = bytes.baseAddress else { return nil }
     let end = bytes.count
@@ -33,12 +35,12 @@ func firstInvalidByte(in bytes: UnsafeRawBufferPointer) -> Int? {
     while position < end {
         while position + 32 <= end {
             let words = (base + position).loadUnaligned(as: SIMD4<UInt64>.self)
-            // The top bit of a byte is set if the byte is not ASCII, or (only if no lower byte is NUL) NUL.
+            // The top bit of a byte is set if the byte is not ASCII or (only if no lower byte is NUL) NUL.
             let suspect = (words | ((words &- 0x0101_0101_0101_0101) & ~words)) & 0x8080_8080_8080_8080
             if (suspect[0] | suspect[1]) | (suspect[2] | suspect[3]) != 0 { break }
             position += 32
         }
-        // At least one character by the book, then as long as the text is not ASCII.
+        // At least one character with full checks, then as long as the text is not ASCII.
         let stop = min(position + 32, end)
         while position < stop {
             let byte = base.load(fromByteOffset: position, as: UInt8.self)
@@ -55,7 +57,7 @@ func firstInvalidByte(in bytes: UnsafeRawBufferPointer) -> Int? {
     return nil
 }
 
-/// The length of the well-formed sequence at `start`, 0 if there is none. For bytes from 0x80 on.
+/// Returns the length of the well-formed sequence at `start`, or 0. For bytes from 0x80 on.
 @inline(__always)
 private func sequenceLength(_ start: UnsafeRawPointer, _ available: Int) -> Int {
     @inline(__always) func byte(_ index: Int) -> UInt8 { start.load(fromByteOffset: index, as: UInt8.self) }
@@ -78,7 +80,7 @@ private func sequenceLength(_ start: UnsafeRawPointer, _ available: Int) -> Int 
     }
 }
 
-/// The scalar at `position` of valid UTF-8, and its length.
+/// Returns the scalar at `position` of valid UTF-8, and its length.
 @inline(__always)
 func decodeScalar(_ base: UnsafeRawPointer, _ position: Int) -> (scalar: UInt32, length: Int) {
     @inline(__always) func byte(_ index: Int) -> UInt32 {

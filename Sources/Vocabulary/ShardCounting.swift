@@ -3,16 +3,17 @@ public import Parallel
 import Shards
 
 extension WordCounter {
-    /// The kind of a counted input.
+    /// Properties of an input that was counted.
     public struct Input: Sendable {
-        /// The least count of a vocabulary's words, if some were left out of it: then merging is not exact.
+        /// True if the input is a vocabulary from which words below a minimum count, or beyond a maximum size, were left out;
+        /// merging is then not exact.
         public let isFiltered: Bool
-        /// The merges that cut its words into units, as its header names them; empty if its words are words.
+        /// The merges that split its words into units, as its header names them; empty if its words are whole.
         public let merges: String
     }
 
-    /// Adds the words of a token or vocabulary shard. Throws `ToolError`: `dataError` for any other input, or a damaged
-    /// one; `configuration` if its words were cut into units otherwise than those of the shards before it.
+    /// Adds the words of a token or vocabulary shard. Throws `ToolError`: `dataError` for a damaged or any other input,
+    /// `configuration` if its words were split into units by other merges than those of previous shards.
     public func addShard(_ source: any ByteSource, pool: WorkerPool) throws -> Input {
         let input = try count(source, pool: pool)
         guard merges ?? input.merges == input.merges else {
@@ -48,7 +49,7 @@ extension WordCounter {
         return Input(isFiltered: isFiltered, merges: merges)
     }
 
-    /// Counts ids, part after part, and looks each word up once in a part.
+    /// Counts ids, part by part, so that each word of a part is looked up once.
     private func addTokens(
         _ reader: TokenShardReader, _ add: (UnsafeRawBufferPointer, UInt64) throws -> Void
     ) throws {
@@ -71,9 +72,9 @@ extension WordCounter {
     }
 }
 
-/// Counts `counter`'s words into a vocabulary shard.
+/// Writes the words of `counter` with their counts as a vocabulary shard.
 ///
-/// Header and totals say nothing of how the text was divided, so that counting at once and merging give the same bytes.
+/// Header and totals do not depend on how the text was divided, so that counting at once and merging give the same bytes.
 public func writeVocabulary(
     of counter: WordCounter, minimumCount: UInt64, maximumSize: Int?, to output: OutputFile, tool: String, pool: WorkerPool
 ) throws -> CountedText {

@@ -2,14 +2,14 @@ import Files
 import Parallel
 import Shards
 
-/// Words with counts in some order, in a nameless temporary file. Inside it is a vocabulary shard, so it is compressed
-/// and checked like every other.
+/// Words with counts in some order, in an unnamed temporary file. The file is a vocabulary shard, so it is compressed and checked
+/// like any other.
 final class SortedRun {
     private let file: TemporaryFile
-    /// Bytes on disk.
+    /// Size on disk in bytes.
     let size: Int
 
-    /// Writes what `body` appends.
+    /// Writes the words that `body` appends.
     init(in directory: String?, pool: WorkerPool, _ body: (VocabularyShardWriter) throws -> Void) throws {
         file = try TemporaryFile(in: directory)
         let output = file.output()
@@ -44,7 +44,7 @@ private final class RunCursor {
         try words.withWord(position, body)
     }
 
-    /// Goes to the next word; false at the end.
+    /// Moves to the next word; returns false at the end.
     func advance() throws -> Bool {
         position += 1
         while position == counts.count {
@@ -61,12 +61,12 @@ private final class RunCursor {
     }
 }
 
-/// Merges runs of one order: calls `body` with every word in this order until it returns false. A word that several runs have
-/// comes once, with the sum of its counts, if the order is by bytes.
+/// Merges runs of the same order: calls `body` with every word in this order until it returns false. If the order is by bytes, a
+/// word in several runs is passed once with the sum of its counts.
 func mergeRuns(
     _ runs: [SortedRun], order: WordOrder, _ body: (UnsafeRawBufferPointer, UInt64) throws -> Bool
 ) throws {
-    // With one thread, so that each of many runs is read only little ahead.
+    // One thread, so that little is read ahead of each of many runs.
     let pool = WorkerPool(threads: 1)
     func precedes(_ left: RunCursor, _ right: RunCursor) -> Bool {
         left.withWord { leftWord in
@@ -89,16 +89,16 @@ func mergeRuns(
     if total > 0 { _ = try current.withUnsafeBytes { try body($0, total) } }
 }
 
-/// The orders in which words with counts are kept.
+/// The orders of words with counts.
 enum WordOrder: Sendable {
-    /// The order of bytes, in which counts of one word meet.
+    /// By bytes, which brings counts of one word together.
     case bytes
-    /// The order of a vocabulary: by count, greatest first, and equal counts by bytes.
+    /// The order of a vocabulary: by descending count, and by bytes for equal counts.
     case frequency
 
-    /// The ids 0, 1, 2, … of words in this order.
+    /// Returns the ids 0, 1, 2, … of words in this order.
     ///
-    /// Sorts keys of the first eight bytes, and looks at words only where those are equal.
+    /// Sorts by the first eight bytes, and compares whole words only if those are equal.
     func sorted(count: Int, counts: [UInt64], word: (Int) -> UnsafeRawBufferPointer) -> [UInt32] {
         var keys = (0..<count).map { id in
             SortKey(count: self == .frequency ? counts[id] : 0, prefix: prefix(word(id)), id: UInt32(id))
@@ -111,7 +111,7 @@ enum WordOrder: Sendable {
         return keys.map(\.id)
     }
 
-    /// True if a word with its count comes before another; false for equal ones.
+    /// Returns true if a word with its count comes before another; false if they are equal.
     func precedes(
         _ left: UnsafeRawBufferPointer, _ leftCount: UInt64, _ right: UnsafeRawBufferPointer, _ rightCount: UInt64
     ) -> Bool {
@@ -126,7 +126,7 @@ private struct SortKey {
     var id: UInt32
 }
 
-/// The first eight bytes as a number that orders like them.
+/// Returns the first eight bytes as a number with the same order.
 private func prefix(_ word: UnsafeRawBufferPointer) -> UInt64 {
     var value: UInt64 = 0
     for index in 0..<min(8, word.count) { value |= UInt64(word[index]) << UInt64(56 - 8 * index) }

@@ -2,46 +2,49 @@ import Files
 public import Parallel
 import Shards
 
-/// The sums of a count, before words were left out.
+/// The totals of a count, before and after leaving words out.
 public struct CountedText: Sendable, Equatable {
-    /// The sum of all counts.
+    /// Sum of all counts.
     public var tokens: UInt64 = 0
-    /// Distinct words.
+    /// Number of distinct words.
     public var types = 0
-    /// The sum of XXH64(word) x count modulo 2^64: the same however the text was divided and in whatever order.
+    /// Sum of XXH64(word) x count modulo 2^64, which does not depend on the division or order of the text.
     public var digest: UInt64 = 0
-    /// Words and tokens kept.
+    /// Number of distinct words kept.
     public var keptTypes = 0
+    /// Sum of the counts of the words kept.
     public var keptTokens: UInt64 = 0
-    /// Bytes that went to temporary files, compressed.
+    /// Compressed bytes written to temporary files.
     public var spilled = 0
 
+    /// Creates the totals of no text.
     public init() {}
 }
 
-/// Counts words in bounded memory.
+/// Counts words in limited memory.
 ///
-/// A hash table counts; when it is full its words go to a temporary file, sorted by bytes, and in the end all such runs
-/// are merged. Sorting by frequency is done the same way if the words do not fit. The result depends on the counts
-/// alone, not on memory, threads or the order of the input.
+/// A hash table counts. When it is full, its words are sorted by bytes and written to a temporary file; at the end all these runs
+/// are merged. Sorting by frequency works in the same way if the words do not fit in memory. The result depends only on the counts,
+/// not on memory, threads or the order of the input.
 public final class WordCounter {
     private let settings: SpillSettings
     private let pool: WorkerPool
     private var words: SpillingTable
     private var result = CountedText()
-    /// The merges that cut the words of all shards into units, as their headers name them; `nil` before the first shard, and
-    /// empty if words are words.
+    /// The merges that split the words of all shards into units, as their headers name them; `nil` before the first shard, and
+    /// empty if words are whole.
     var merges: String?
 
+    /// Creates a counter.
     public init(_ settings: SpillSettings = SpillSettings(), pool: WorkerPool) {
         self.settings = settings
         self.pool = pool
         words = SpillingTable(order: .bytes, settings: settings, pool: pool)
     }
 
-    /// Adds `count` occurrences of a word. Throws `ToolError` if a temporary file cannot be written, or counts add up to
-    /// 2^64.
-    /// - Parameter file: the word's origin, for that message.
+    /// Adds `count` occurrences of a word. Throws `ToolError` if a temporary file cannot be written, or if the counts add up to
+    /// 2^64 or more.
+    /// - `file`: the input that contains the word, for that message.
     public func add(_ word: UnsafeRawBufferPointer, count: UInt64, file: String = "") throws {
         guard count > 0 else { return }
         let sum = result.tokens.addingReportingOverflow(count)
@@ -51,8 +54,8 @@ public final class WordCounter {
         try words.add(word, count)
     }
 
-    /// Calls `body` with the words that occur at least `minimumCount` times, most frequent first and equal counts by
-    /// bytes, at most `maximumSize` of them. The counter is empty afterwards.
+    /// Calls `body` with the words that occur at least `minimumCount` times, in descending order of count and by bytes for equal
+    /// counts, `maximumSize` words at most. The counter is empty afterwards.
     public func finish(
         minimumCount: UInt64 = 1, maximumSize: Int? = nil, _ body: (UnsafeRawBufferPointer, UInt64) throws -> Void
     ) throws -> CountedText {
@@ -85,7 +88,7 @@ public final class WordCounter {
     }
 }
 
-/// Words with counts, to be had in one order: a table, and sorted runs on disk of what it held each time it was full.
+/// Words with counts that can be read in one order: a table, and the sorted runs that were written to disk each time it was full.
 private struct SpillingTable {
     let order: WordOrder
     let settings: SpillSettings
@@ -125,7 +128,7 @@ private struct SpillingTable {
         spilled += run.size
     }
 
-    /// Writes a run of the words that `forEach` gives to its argument.
+    /// Writes a run of the words that `forEach` passes to its argument.
     private func run(_ forEach: ((UnsafeRawBufferPointer, UInt64) throws -> Bool) throws -> Void) throws -> SortedRun {
         try SortedRun(in: settings.directory, pool: pool) { writer in
             try forEach { word, count in
@@ -161,33 +164,36 @@ private struct CountTable {
     }
 }
 
-/// The memory that counting may take, and the place for the rest.
+/// The memory that counting may use, and the folder for the rest.
 public struct SpillSettings: Sendable {
-    /// Bytes for the whole of counting.
+    /// Total bytes for counting.
     public var memory: Int
-    /// The folder of temporary files; `nil` is `$TMPDIR`, or /tmp.
+    /// Folder of temporary files; `nil` means `$TMPDIR`, or /tmp.
     public var directory: String?
-    /// Runs merged at once: each takes an open file and about 4 MiB.
+    /// Number of runs merged at once. Each needs an open file and about 4 MiB.
     public var fanIn: Int
 
+    /// Default of `memory`, 400 MiB.
     public static let defaultMemory = 400 << 20
-    /// The dictionary of a token shard's part and its counts, and the blocks on their way.
+    /// Bytes for the dictionary of a token shard's part, its counts, and blocks in progress.
     public static let reserved = 96 << 20
+    /// Minimum of `memory`, 128 MiB.
     public static let leastMemory = 128 << 20
 
+    /// Creates settings.
     public init(memory: Int = SpillSettings.defaultMemory, directory: String? = nil) {
         self.memory = memory
         self.directory = directory
         fanIn = min(64, max(2, (memory - Self.reserved) / (4 << 20)))
     }
 
-    /// Settings of tests: a table of so many bytes, so few runs at once.
+    /// Creates settings for tests, with a table of this many bytes and few runs at once.
     package init(tableMemory: Int, fanIn: Int) {
         memory = Self.reserved + tableMemory * 3
         directory = nil
         self.fanIn = fanIn
     }
 
-    /// Bytes of a table that is full: when it next grows it may double, and its sorting takes as much as its slots.
+    /// Bytes of a full table: it may double when it grows next, and sorting takes as much as its slots.
     var tableMemory: Int { max(1 << 10, (memory - Self.reserved) / 3) }
 }

@@ -1,11 +1,11 @@
-/// The Levenshtein distances of one word to others, all of a column's cells at once in the bits of a machine word (Myers 1999,
-/// in the form of Hyyrö 2003).
+/// Levenshtein distances of one word to others, computed for all cells of a column at once in the bits of a machine word (Myers
+/// 1999, in the form of Hyyrö 2003).
 package struct EditDistance {
-    /// Characters of the word at most.
+    /// Maximum number of characters in the word.
     package static let longest = UInt64.bitWidth
 
     private let count: Int
-    /// The places of each character in the word, as bits.
+    /// Places of each character in the word, as bits.
     private var ascii = [UInt64](repeating: 0, count: 128)
     private var others: [UInt32: UInt64] = [:]
 
@@ -22,10 +22,10 @@ package struct EditDistance {
         }
     }
 
-    /// The distance to a word of any length, or `limit` if it is not below `limit`.
+    /// Returns the distance to a word of any length, or `limit` if it is not below `limit`.
     package func distance(to other: ArraySlice<UInt32>, below limit: Int) -> Int {
         guard count > 0 else { return min(other.count, limit) }
-        // Cells that are one more, or one less, than the one above.
+        // Bits of cells that exceed, or fall below, the cell above by one.
         var more = ~UInt64(0), less = UInt64(0), distance = count, remaining = other.count
         let last = UInt64(1) << UInt64(count - 1)
         for character in other {

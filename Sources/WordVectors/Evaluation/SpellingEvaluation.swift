@@ -2,21 +2,24 @@ public import Kernels
 import Parallel
 public import Shards
 
-/// The nearness of generated vectors to the true ones, on known words that the generators have not seen.
+/// The closeness of generated vectors to the true ones, for known words that the generators have not seen.
 ///
-/// Cosines are of unit vectors, as they are and less their mean. Neighbours are looked for among all known words, by the
-/// cosine of unit vectors less their mean, as `train` ranks its predictions.
+/// Cosines are computed between unit vectors, both as they are and with their mean subtracted. Neighbours are searched among all
+/// known words by the cosine of unit vectors minus their mean, as `train` ranks its predictions.
 public struct SpellingEvaluation: Sendable {
-    /// A way to make a vector: writes that of word `id` into a row, [1, dimension]; false if it makes none.
+    /// A way to make a vector: writes that of word `id` to a row, [1, dimension]; returns false if it makes none.
     public struct Method {
+        /// Name of the method, for reports.
         public let name: String
         package let make: (_ id: Int, _ row: Matrix) -> Bool
 
+        /// Creates a method from a function.
         public init(_ name: String, _ make: @escaping (Int, Matrix) -> Bool) {
             self.name = name
             self.make = make
         }
 
+        /// Creates a method from a generator.
         public init(_ name: String, _ generator: any OutOfVocabularyGenerator, _ words: WordTable) {
             self.init(name) { id, row in words.withWord(id) { generator.vector(for: $0, into: row) } }
         }
@@ -24,39 +27,45 @@ public struct SpellingEvaluation: Sendable {
 
     /// The result for one word.
     public struct Outcome: Sendable {
+        /// Cosine of the generated vector and the true one.
         public var cosine: Float = 0
+        /// Cosine of the two unit vectors minus the mean.
         public var centredCosine: Float = 0
-        /// 1 if no other known word is nearer to the generated vector than the true word.
+        /// Rank of the true word among the known words nearest to the generated vector, from 1.
         public var rank = 0
-        /// The number of the ten words next to the true vector that are among the ten next to the generated one.
+        /// Number of the true vector's ten nearest words that are also among the generated vector's ten.
         public var sharedNeighbours = 0
+        /// True if a vector was made.
         public var isMade = false
     }
 
+    /// The scores of one method.
     public struct Score: Sendable {
+        /// Name of the method.
         public let name: String
         /// Means over the words; a word without a vector counts with cosine 0 and the middle rank.
         public let cosine, centredCosine, rank: Double
-        /// Shares of the words whose true word is the nearest to the generated vector, or among the nearest ten.
+        /// Shares of words whose true word is the nearest to the generated vector, or among the nearest ten.
         public let top1, top10: Double
-        /// The mean share of the true vector's ten neighbours that the generated vector has too.
+        /// Mean share of the true vector's ten neighbours that the generated vector has, too.
         public let sharedNeighbours: Double
-        /// The share of words for which a vector was made.
+        /// Share of words for which a vector was made.
         public let made: Double
     }
 
-    /// Ids of the words looked at.
+    /// Ids of the words examined.
     public let asked: [Int]
-    /// Known words among which neighbours are looked for.
+    /// Number of known words among which neighbours are searched.
     public let candidates: Int
+    /// Names of the methods.
     public let names: [String]
-    /// The results of each method for each of the words asked.
+    /// Results of each method for each of the words examined.
     public let outcomes: [[Outcome]]
 
-    /// - Parameters:
-    ///   - fitted: ids of the words that the generators know, most frequent first.
-    ///   - heldOut: ids of the words to ask for; more than `mostWords` are sampled evenly.
-    ///   - rows: the true vectors of both.
+    /// Evaluates methods.
+    /// - `fitted`: ids of the words that the generators know, most frequent first.
+    /// - `heldOut`: ids of the words to examine; if there are more than `mostWords`, an even sample.
+    /// - `rows`: true vectors of both.
     public init(
         _ methods: [Method], _ words: WordTable, _ rows: RowMatrix, fitted: [Int], heldOut: [Int], mostWords: Int = 1000,
         threads: Int
@@ -79,7 +88,7 @@ public struct SpellingEvaluation: Sendable {
                 let row = made.row(index), original = rows.row(asked[index])
                 outcome.cosine = Float(row.cosine(original, less: nil))
                 outcome.centredCosine = Float(row.cosine(original, less: mean))
-                // The mean itself points nowhere, so nothing is near it.
+                // The mean has no direction, so nothing is near it.
                 guard outcome.centredCosine != 0 else { return outcome }
                 outcome.rank = found[index].rank
                 outcome.sharedNeighbours = Set(found[index].ids).intersection(truth[index].ids).count
@@ -88,7 +97,7 @@ public struct SpellingEvaluation: Sendable {
         }
     }
 
-    /// The methods' scores over the words asked for which `isIncluded` holds.
+    /// Returns the methods' scores over the words for which `isIncluded` returns true.
     public func scores(where isIncluded: (Int) -> Bool = { _ in true }) -> [Score] {
         let chosen = asked.indices.filter { isIncluded(asked[$0]) }
         return zip(names, outcomes).map { name, outcomes in
@@ -104,7 +113,7 @@ public struct SpellingEvaluation: Sendable {
 }
 
 extension SpellingEvaluation.Method {
-    /// The mean of the known words' unit vectors: what is known of a word of which nothing is known.
+    /// Returns the method that knows nothing of a word: the mean of the known words' unit vectors.
     public static func meanVector(_ rows: RowMatrix, fitted: [Int]) -> Self {
         let mean = DirectionStandard(rows.matrix, ids: fitted).mean
         return Self("mean vector") { _, row in
@@ -113,8 +122,9 @@ extension SpellingEvaluation.Method {
         }
     }
 
-    /// The vector of the known word with the least edit distance (Levenshtein); of equals the most frequent.
-    /// - Parameter fitted: known words, most frequent first, of which the first 20,000 are compared.
+    /// Returns the method that takes the vector of the known word with the least edit distance (Levenshtein); the most frequent of
+    /// equals.
+    /// - `fitted`: known words, most frequent first; only the first 20,000 are compared.
     public static func nearestSpelling(_ words: WordTable, _ rows: RowMatrix, fitted: [Int]) -> Self {
         let ids = Array(fitted.prefix(20_000)), candidates = WordSpellings(words, ids: ids)
         return Self("nearest spelling") { id, row in
@@ -130,15 +140,15 @@ extension SpellingEvaluation.Method {
     }
 }
 
-/// Finds the known words with the nearest vectors, by the cosine of unit vectors less their mean.
+/// A search for the known words with the nearest vectors, by the cosine of unit vectors minus their mean.
 struct VectorNeighbours {
     private let ids: [Int]
     private let mean: [Float]
-    /// The known words' directions, [ids, dimension].
+    /// Directions of the known words, [ids, dimension].
     private let directions: RowMatrix
     private let compute: ProcessorBackend
 
-    /// Vectors looked at together.
+    /// Number of vectors examined together.
     private static let block = 64
 
     init(_ rows: RowMatrix, ids: [Int], mean: [Float], threads: Int) {
@@ -153,13 +163,13 @@ struct VectorNeighbours {
     }
 
     struct Nearest {
-        /// The rank of the excepted word among the known words.
+        /// Rank of the excepted word among the known words.
         var rank = 1
-        /// The ten nearest words but the excepted one.
+        /// The ten nearest words, without the excepted one.
         var ids: [Int] = []
     }
 
-    /// Returns the nearest words of each vector, [1, dimension], and the rank of the word of the same position in `except`.
+    /// Returns the nearest words of each vector, [1, dimension], and the rank of the corresponding word in `except`.
     func nearest(_ vectors: [Matrix], except: [Int]) -> [Nearest] {
         let places = Dictionary(uniqueKeysWithValues: ids.enumerated().map { ($1, $0) })
         var results: [Nearest] = []

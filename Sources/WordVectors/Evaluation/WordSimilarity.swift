@@ -1,12 +1,14 @@
 public import Files
 
-/// Pairs of words with how similar people find them.
+/// Pairs of words with similarity ratings by people.
 public struct WordSimilarity: Sendable {
+    /// The user's name for the file.
     public let name: String
+    /// Pairs with their ratings.
     public let pairs: [(first: String, second: String, score: Double)]
 
-    /// Reads lines of two words and a number, separated by tabs or spaces; lines that begin with `#` are passed over.
-    /// Throws `ToolError` (`noInput`, `ioError`; `dataError` for a line of another kind, and for fewer than two pairs).
+    /// Reads lines of two words and a number, separated by tabs or spaces; lines that start with `#` are skipped. Throws
+    /// `ToolError`: `noInput`, `ioError`, or `dataError` for any other line and for fewer than two pairs.
     public init(_ source: any ByteSource) throws {
         name = source.name
         var pairs: [(String, String, Double)] = []
@@ -24,8 +26,8 @@ public struct WordSimilarity: Sendable {
         self.pairs = pairs
     }
 
-    /// Spearman's correlation of people's scores with `similarity` over the pairs for which it is not `nil`, and their
-    /// number. NaN where fewer than two pairs have one.
+    /// Returns Spearman's correlation of people's ratings with `similarity`, over the pairs for which it is not `nil`, and their
+    /// number. NaN for fewer than two pairs.
     public func correlation(_ similarity: (String, String) -> Double?) -> (spearman: Double, pairs: Int) {
         var ours: [Double] = [], theirs: [Double] = []
         for pair in pairs {
@@ -37,8 +39,8 @@ public struct WordSimilarity: Sendable {
     }
 }
 
-/// Spearman's rank correlation: Pearson's of the ranks, equal values sharing the mean of theirs. NaN if there are fewer
-/// than two values, or all are equal.
+/// Returns Spearman's rank correlation: Pearson's correlation of the ranks, where equal values share the mean of theirs. NaN if
+/// there are fewer than two values, or if all are equal.
 package func spearmanCorrelation(_ a: [Double], _ b: [Double]) -> Double {
     precondition(a.count == b.count)
     let x = ranks(a), y = ranks(b)

@@ -3,10 +3,10 @@ import Kernels
 import Parallel
 import Shards
 
-/// A fastText model file (.bin, or quantised .ftz), mapped: only the rows that are asked for are read from disk.
+/// A mapped fastText model file (.bin, or quantised .ftz); only the rows requested are read from disk.
 ///
-/// A word's vector is the mean of its own row and the rows of its character n-grams, summed in fastText's order, so it
-/// equals what `fasttext print-word-vectors` prints. Of equal words in the dictionary the last wins, as there.
+/// The vector of a word is the mean of its own row and the rows of its character n-grams, summed in fastText's order, so that it
+/// equals the output of `fasttext print-word-vectors`. Among equal words in the dictionary the last is used, as in fastText.
 final class FastTextFile: VectorFile {
     let name: String
     let format = VectorFormat.fastText
@@ -20,7 +20,7 @@ final class FastTextFile: VectorFile {
         return Int32(littleEndian: magic) == FastTextHeader.magic
     }
 
-    /// Checks all counts of the file, and steps through its dictionary, before anything is allocated for them.
+    /// Opens a file. All its counts are checked, and its dictionary is walked, before anything is allocated for them.
     init(path: String) throws {
         guard path != "-" else {
             throw ToolError.data("standard input", "", "a fastText .bin cannot be read from a pipe; give the file's name")
@@ -45,8 +45,8 @@ final class FastTextFile: VectorFile {
         return lookup
     }
 
-    /// The vectors of words that the dictionary does not have, from their n-grams; `nil` if the model has no n-grams.
-    /// The generator keeps the file mapped and reads its rows there.
+    /// Returns a generator of vectors from n-grams, for words that the dictionary lacks; `nil` if the model has no n-grams. The
+    /// generator keeps the file mapped and reads its rows there.
     func ownGenerator() -> (any OutOfVocabularyGenerator)? {
         let hash = header.subwords.hash
         guard hash.buckets > 0, hash.maximum >= max(1, hash.minimum), header.rows.count > header.words else {
@@ -55,7 +55,7 @@ final class FastTextFile: VectorFile {
         return NGramGenerator(header.subwords, rows: header.rows)
     }
 
-    /// Entries of the dictionary, words and labels.
+    /// Number of entries in the dictionary, words and labels.
     var entryCount: Int { header.entries }
 
     /// Calls `body` with the number and the bytes of each entry of the dictionary, in order.
@@ -69,8 +69,8 @@ final class FastTextFile: VectorFile {
         }
     }
 
-    /// Writes the vector of the dictionary's entry `entry`, whose word is `word`, into `row`, [1, dimension]; may be zero.
-    /// Throws `ToolError` with status `dataError` if it is not finite.
+    /// Writes the vector of entry `entry` of the dictionary, whose word is `word`, to `row` [1, dimension]; it may be zero. Throws
+    /// `ToolError` with status `dataError` if it is not finite.
     func vector(of word: UnsafeRawBufferPointer, entry: Int, into row: Matrix) throws {
         makeVector(word, entry: entry, into: row)
         guard row.isFinite else { throw notFinite(word) }
@@ -106,28 +106,27 @@ final class FastTextFile: VectorFile {
     }
 }
 
-/// The header of a fastText .bin, all that lies before its matrices, checked against the size of the file.
+/// The header of a fastText .bin, everything before its matrices, checked against the size of the file.
 ///
-/// Layout (little-endian): Int32 magic 793712314, Int32 version; the arguments `dim ws epoch minCount neg wordNgrams
-/// loss model bucket minn maxn lrUpdateRate` as Int32 and `t` as Float64; the dictionary: Int32 words and labels,
-/// words, labels, Int64 tokens, Int64 size of the pruning index (-1: not pruned), then for each word its bytes, a zero, Int64
-/// count, Int8 type (0 word, 1 label), then the pruning index as pairs of Int32; a byte that says whether the input
-/// matrix is quantised; Int64 rows, Int64 columns, Float32 elements, or what `QuantisedRows` reads; the same for the output
-/// matrix.
+/// Layout (little-endian): Int32 magic 793712314, Int32 version; the arguments `dim ws epoch minCount neg wordNgrams loss model
+/// bucket minn maxn lrUpdateRate` as Int32 and `t` as Float64; the dictionary: Int32 words and labels, words, labels, Int64 tokens,
+/// Int64 size of the pruning index (-1: not pruned), then for each word its bytes, a zero, Int64 count, Int8 type (0 word, 1
+/// label), then the pruning index as pairs of Int32; a byte that says whether the input matrix is quantised; Int64 rows, Int64
+/// columns, Float32 elements, or what `QuantisedRows` reads; the same for the output matrix.
 private struct FastTextHeader {
     static let magic: Int32 = 793_712_314
-    /// The newest, and the one before: the same layout, but supervised models had no character n-grams then.
+    /// The latest version, and the one before: it has the same layout, but its supervised models had no character n-grams.
     static let versions: ClosedRange<Int32> = 11...12
     private static let supervised = 3
 
     let dimension: Int
-    /// The n-grams' rows follow those of the words; where the dictionary was pruned, not every bucket has one.
+    /// Rows of n-grams follow those of words. If the dictionary was pruned, not every bucket has a row.
     let subwords: SubwordPlaces
-    /// Entries of the dictionary, labels included.
+    /// Number of entries in the dictionary, including labels.
     let entries: Int
-    /// Entries that are words: n-gram rows follow this many word rows.
+    /// Number of entries that are words; this many word rows precede those of n-grams.
     let words: Int
-    /// The place in the file where the dictionary's entries start.
+    /// Offset in the file at which the dictionary's entries start.
     let entriesOffset: Int
     /// The input matrix: words, then n-grams.
     let rows: any SummableRows
@@ -158,7 +157,7 @@ private struct FastTextHeader {
         let labels = Int(try cursor.read(Int32.self, "the dictionary"))
         try cursor.skip(8, "the dictionary")
         let pruned = Int(try cursor.read(Int64.self, "the dictionary"))
-        // An entry takes 10 bytes at least.
+        // An entry takes at least 10 bytes.
         guard words >= 0, labels >= 0, entries == words + labels, entries <= cursor.remaining / 10, pruned >= -1,
             pruned <= cursor.remaining / 8
         else {
@@ -198,7 +197,7 @@ private struct FastTextHeader {
                 "the matrix of \(rows.count) rows of \(rows.dimension) numbers does not fit \(words) words, \(bucket) buckets, "
                     + "dimension \(dimension): the file is damaged")
         }
-        // The output matrix is not used, but a file that ends within it has been cut.
+        // The output matrix is not used, but a file that ends within it is truncated.
         _ = try Self.readMatrix(&cursor, "the output matrix", owner: owner)
     }
 
@@ -218,7 +217,7 @@ private struct FastTextHeader {
     }
 }
 
-/// Reads little-endian numbers from bytes in memory, and never beyond their end.
+/// A reader of little-endian numbers from bytes in memory that never reads past their end.
 struct BinaryCursor {
     let name: String
     let bytes: UnsafeRawBufferPointer
@@ -242,14 +241,14 @@ struct BinaryCursor {
         offset += count
     }
 
-    /// The next `count` bytes, which are in the file or it throws.
+    /// Returns the next `count` bytes; throws if the file does not contain them.
     mutating func take(_ count: Int, _ what: String) throws -> UnsafeRawBufferPointer {
         let start = offset
         try skip(count, what)
         return UnsafeRawBufferPointer(rebasing: bytes[start..<offset])
     }
 
-    /// Bytes up to the next zero byte, which is passed over.
+    /// Returns the bytes up to the next zero byte, which is skipped.
     mutating func readString(_ what: String) throws -> UnsafeRawBufferPointer {
         let rest = bytes[offset...]
         guard let end = rest.firstIndex(of: 0) else { throw cut(what) }

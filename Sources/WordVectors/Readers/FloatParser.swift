@@ -1,8 +1,8 @@
 import Glibc
 
-/// Decimal numbers in text to Float32, correctly rounded: the same bits as `strtof`, several times as fast.
+/// Conversion of decimal text to Float32, correctly rounded: the same bits as `strtof`, several times as fast.
 package enum FloatParser {
-    /// The kind of text that was read.
+    /// The kind of text that was parsed.
     package enum Outcome: Equatable {
         case number(Float)
         /// NaN, an infinity, or a number too large for Float32.
@@ -15,7 +15,7 @@ package enum FloatParser {
         1e20, 1e21, 1e22,
     ]
 
-    /// Reads the whole of `text` as one number: a sign, digits with at most one point, an exponent.
+    /// Parses the whole of `text` as one number: a sign, digits with at most one point, an exponent.
     package static func parse(_ text: UnsafeRawBufferPointer) -> Outcome {
         var position = 0
         let outcome = parse(text, &position)
@@ -23,12 +23,12 @@ package enum FloatParser {
         return isSpelledOut(text) ? .notFinite : .notANumber
     }
 
-    /// Reads the number that starts at `position` and moves `position` behind it.
+    /// Parses the number that starts at `position`, and moves `position` past it.
     ///
-    /// The significand is collected as an integer. While it stays below 2^53 and the power of ten is at most 22, both
-    /// are exact in Float64, so one multiplication or division gives the correctly rounded Float64 (Clinger 1990).
-    /// Rounding that once more to Float32 is wrong only where the Float64 lies exactly midway between two Float32
-    /// values, or where Float32 is subnormal; these, and all longer numbers, go to `strtof`.
+    /// The significand is collected as an integer. While it is below 2^53 and the power of ten is at most 22, both are exact in
+    /// Float64, so one multiplication or division gives the correctly rounded Float64 (Clinger 1990). Rounding that to Float32 is
+    /// wrong only where the Float64 is exactly midway between two Float32 values, or where the Float32 is subnormal; these, and all
+    /// longer numbers, are passed to `strtof`.
     @inline(__always)
     static func parse(_ text: UnsafeRawBufferPointer, _ position: inout Int) -> Outcome {
         let start = position
@@ -85,7 +85,7 @@ package enum FloatParser {
         return value < 10 ? UInt64(value) : nil
     }
 
-    /// The exponent at `start` and the place behind it, `nil` where there are no digits.
+    /// Returns the exponent at `start` and the place after it; `nil` if there are no digits.
     private static func exponent(_ text: UnsafeRawBufferPointer, _ start: Int) -> (Int, Int)? {
         var place = start
         var negative = false
@@ -102,7 +102,7 @@ package enum FloatParser {
         return place > firstDigit ? (negative ? -value : value, place) : nil
     }
 
-    /// `strtof` in the C locale, which the tools never leave.
+    /// Calls `strtof` in the C locale, which the tools never leave.
     private static func slow(_ text: UnsafeRawBufferPointer) -> Outcome {
         withUnsafeTemporaryAllocation(byteCount: text.count + 1, alignment: 1) { copy in
             copy.copyMemory(from: text)
@@ -113,7 +113,7 @@ package enum FloatParser {
         }
     }
 
-    /// True if the text is `nan`, `inf` or `infinity`, in any case, with or without a sign.
+    /// Returns true if the text is `nan`, `inf` or `infinity` in any case, with or without a sign.
     private static func isSpelledOut(_ text: UnsafeRawBufferPointer) -> Bool {
         guard text.count <= 9 else { return false }
         var letters = text.map { $0 | 0x20 }

@@ -1,10 +1,10 @@
 import Shards
 
-/// The character n-grams of a word, hashed into buckets as fastText does (Bojanowski et al. 2017).
+/// The character n-grams of a word, hashed into buckets as in fastText (Bojanowski et al. 2017).
 ///
-/// The word is set between `<` and `>`; an n-gram is `minimum` to `maximum` characters of that, where a character is a
-/// byte that does not continue a UTF-8 sequence and the bytes that do. The marks alone are no n-gram. The hash is
-/// FNV-1a of 32 bits with each byte sign-extended, which is a slip in fastText that its models rely on.
+/// The word is enclosed in `<` and `>`. An n-gram is `minimum` to `maximum` characters of that, where a character is a byte that
+/// does not continue a UTF-8 sequence together with the bytes that do; a mark alone is not an n-gram. The hash is 32-bit FNV-1a
+/// with each byte sign-extended, a slip in fastText on which its models rely.
 struct SubwordHash: Sendable, Equatable {
     let minimum: Int
     let maximum: Int
@@ -40,12 +40,12 @@ struct SubwordHash: Sendable, Equatable {
     private func continues(_ byte: UInt8) -> Bool { byte & 0xC0 == 0x80 }
 }
 
-/// The places of n-grams' rows: by their bucket, or by an index.
+/// The rows of n-grams: by bucket, or by an index.
 struct SubwordPlaces: Sendable {
     let hash: SubwordHash
-    /// The row of each bucket, where not every bucket has one: buckets not listed have none.
+    /// The row of each bucket, if not every bucket has one; buckets not listed have none.
     let index: [Int32: Int32]?
-    /// Rows of the matrix before those of the n-grams.
+    /// Number of rows of the matrix before those of n-grams.
     var first = 0
 
     /// Calls `body` with the row of each n-gram that has one, in fastText's order.

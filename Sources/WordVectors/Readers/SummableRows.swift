@@ -1,20 +1,20 @@
 import Files
 @_spi(HostMemory) import Kernels
 
-/// Rows whose sums make the vectors of words, [count, dimension]: the words' and n-grams' rows of a fastText model, in a
-/// mapped file or in memory.
+/// Rows whose sums are the vectors of words, [count, dimension]: the rows of words and n-grams of a fastText model, in a mapped
+/// file or in memory.
 protocol SummableRows: Sendable {
     var count: Int { get }
     var dimension: Int { get }
 
-    /// Adds the rows `numbers` to `sum`, [dimension], one after the other: the order decides the last bits, and it is
-    /// fastText's.
+    /// Adds the rows `numbers` to `sum` [dimension], one after another, in fastText's order, because the order determines the last
+    /// bits.
     func add(_ numbers: UnsafeBufferPointer<Int>, to sum: UnsafeMutableBufferPointer<Float>)
 }
 
 extension SummableRows {
-    /// Writes the mean of the rows that `name` gives to its argument to `row`, [1, dimension], and returns how many they are;
-    /// the mean of none is zero.
+    /// Writes the mean of the rows that `name` passes to its argument to `row` [1, dimension], and returns their number; the mean
+    /// of no rows is zero.
     func writeMean(to row: Matrix, of name: (_ add: (Int) -> Void) -> Void) -> Int {
         row.fill(0)
         let sum = row.floats
@@ -39,7 +39,7 @@ extension SummableRows {
     }
 }
 
-/// The Float32 that some bytes hold, little-endian and at any alignment.
+/// Returns the Float32 values in some bytes, little-endian and at any alignment.
 func littleEndianFloats(_ bytes: UnsafeRawBufferPointer) -> [Float] {
     guard let start = bytes.baseAddress else { return [] }
     return (0..<bytes.count / 4).map { littleEndianFloat(start, $0) }
@@ -50,9 +50,9 @@ private func littleEndianFloat(_ start: UnsafeRawPointer, _ index: Int) -> Float
     Float(bitPattern: UInt32(littleEndian: start.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)))
 }
 
-/// Rows of little-endian Float32 in a mapped file or in memory, at any alignment; [count, dimension].
+/// Rows of little-endian Float32 in a mapped file or in memory, at any alignment, [count, dimension].
 ///
-/// fastText writes its matrices right behind words of any length, so their floats are not aligned.
+/// fastText writes its matrices directly after words of any length, so their floats are not aligned.
 struct UnalignedRows: SummableRows, @unchecked Sendable {
     let bytes: UnsafeRawBufferPointer
     let count: Int
@@ -60,7 +60,7 @@ struct UnalignedRows: SummableRows, @unchecked Sendable {
     /// Keeps the bytes in memory.
     let owner: AnyObject
 
-    /// All rows of a matrix in memory.
+    /// Creates rows from a matrix in memory.
     init(_ rows: RowMatrix) {
         self.init(
             bytes: UnsafeRawBufferPointer(rows.matrix.floats), count: rows.count,
@@ -97,12 +97,12 @@ struct UnalignedRows: SummableRows, @unchecked Sendable {
     }
 }
 
-/// Rows as a table's tensors hold them, in pieces that are kept as they came: [count, dimension].
+/// Rows in the form of a table's tensors, in the pieces in which they were read, [count, dimension].
 struct ChunkedRows: SummableRows {
     let count: Int
     let dimension: Int
     private let chunks: [[Float]]
-    /// Rows in a chunk, but for the last, which may have fewer.
+    /// Rows in each chunk except the last, which may have fewer.
     private let size: Int
 
     init(_ chunks: [[Float]], size: Int, count: Int, dimension: Int) {
@@ -126,19 +126,19 @@ struct ChunkedRows: SummableRows {
 
 /// The rows of a quantised fastText model (.ftz): product quantisation (Jégou, Douze and Schmid 2011; Joulin et al. 2016).
 ///
-/// A row is cut into parts, and each part is one of 256 centroids of its own; with `-qnorm` the row was made a unit vector
+/// A row is divided into parts, each of which is one of 256 centroids of its own. With `-qnorm` the row was scaled to unit norm
 /// before, and its norm is one of 256 numbers.
 struct QuantisedRows: SummableRows, @unchecked Sendable {
     let count: Int
     let dimension: Int
-    /// Numbers in a part of a row, but for the last, which may have fewer.
+    /// Numbers in each part of a row except the last, which may have fewer.
     private let width: Int
     private let parts: Int
-    /// [rows, parts]
+    /// Codes, [rows, parts].
     private let codes: UnsafeRawBufferPointer
-    /// The centroids of one part after the other, each [256, its numbers].
+    /// Centroids of the parts, one part after another, each [256, numbers of the part].
     private let centroids: [Float]
-    /// The number of each row's norm; `nil` if rows are as the centroids are.
+    /// Code of each row's norm; `nil` if rows are not scaled.
     private let normCodes: UnsafeRawBufferPointer?
     private let norms: [Float]
     /// Keeps the bytes in memory.
@@ -146,9 +146,9 @@ struct QuantisedRows: SummableRows, @unchecked Sendable {
 
     private static let centroidCount = 256
 
-    /// Reads what fastText writes of a quantised matrix: a byte that says whether norms are apart; Int64 rows and columns;
-    /// Int32 count of codes, the codes; the quantiser; then the norms' codes and their quantiser. A quantiser is Int32
-    /// `dimension`, parts, width of a part, width of the last one, and Float32 centroids. Throws `ToolError.data`.
+    /// Reads a quantised matrix as fastText writes it: a byte that says whether norms are separate; Int64 rows and columns; Int32
+    /// number of codes, the codes; the quantiser; then the codes of norms and their quantiser. A quantiser is Int32 `dimension`,
+    /// parts, width of a part, width of the last one, and Float32 centroids. Throws `ToolError.data`.
     init(_ cursor: inout BinaryCursor, _ what: String, owner: AnyObject) throws {
         let hasNorms = try cursor.read(UInt8.self, what) != 0
         let rows = try cursor.read(Int64.self, what), columns = try cursor.read(Int64.self, what)

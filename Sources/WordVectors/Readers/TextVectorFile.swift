@@ -3,16 +3,16 @@ import Glibc
 import Parallel
 import Shards
 
-/// Vectors as text, a word and its numbers on each line: GloVe, word2vec's text form, fastText's .vec.
+/// Vectors as text, a word and its numbers on each line: GloVe, word2vec's text format, fastText's .vec.
 ///
-/// - The first line may be a header `count dimension`; then the file must hold `count` vectors. Without one, the first
-///   line's fields but one are the dimension.
-/// - Fields are separated by spaces or tabs; spaces at the end of a line, CR LF and empty lines are allowed.
-/// - A line with fewer numbers is an error that names the line. On one with more fields than that, the last `dimension`
-///   fields are the numbers and the rest is a word with spaces in it (GloVe's 840B file has `. . .`), unless the rest
-///   ends with a number itself: then the line is too long, which is an error.
-/// - The last line must have an end too: without one, nothing tells whether its last number is whole.
-/// - The numbers of words that nobody asked for are not looked at.
+/// - The first line may be a header `count dimension`; the file must then contain `count` vectors. Without a header, the dimension
+///   is the number of fields on the first line minus one.
+/// - Fields are separated by spaces or tabs; trailing spaces, CR LF and empty lines are allowed.
+/// - A line with fewer numbers is an error that names the line. If a line has more fields, the last `dimension` fields are the
+///   numbers and the rest is a word with spaces in it (GloVe's 840B file contains `. . .`), unless the rest itself ends with a
+///   number: then the line is too long, which is an error.
+/// - The last line must be terminated; otherwise nothing tells whether its last number is complete.
+/// - The numbers of words that were not requested are not parsed.
 final class TextVectorFile: VectorFile {
     var name: String { source.name }
     let format: VectorFormat
@@ -83,20 +83,20 @@ final class TextVectorFile: VectorFile {
     }
 }
 
-/// Cuts a stream into pieces of whole lines, for several threads to work on.
+/// Splits a stream into pieces of whole lines, for several threads.
 private struct LinePieces {
     let source: any ByteSource
     private var carry: [UInt8] = []
     private var ended = false
 
-    /// Bytes that are read for a piece.
+    /// Number of bytes read for a piece.
     private static let size = 1 << 20
-    /// A line longer than this is not a word and its vector.
+    /// A line longer than this is not a word with its vector.
     private static let longestLine = 16 << 20
 
     init(_ source: any ByteSource) { self.source = source }
 
-    /// The next piece, with its last line's end if the line has one; `nil` at the end of the input.
+    /// Returns the next piece, including the last line's terminator if it has one; `nil` at the end of the input.
     mutating func next() throws -> [UInt8]? {
         while !ended {
             let capacity = carry.count + Self.size
@@ -125,7 +125,7 @@ private struct LinePieces {
     }
 }
 
-/// Parses lines `word number number …`, keeps the vectors of the words in a table, and notes which others there are.
+/// Parses lines `word number number …`, keeps the vectors of requested words, and records which others occur.
 private struct TextVectorParser: Sendable {
     let words: WordTable
     let others: WordTable
@@ -152,12 +152,12 @@ private struct TextVectorParser: Sendable {
         while end > 0 && (isSeparator(line[end - 1]) || line[end - 1] == 0x0D) { end -= 1 }
         guard end > 0 else { return }
         let line = UnsafeRawBufferPointer(rebasing: line[..<end])
-        // Nearly every line: as many single separators as there are numbers, so the word ends at the first.
+        // Nearly every line has as many single separators as numbers, so the word ends at the first.
         if countSeparators(line) == dimension, !isSeparator(line[0]),
             let space = line.firstIndex(where: isSeparator) {
             return accept(0..<space, line, &result)
         }
-        // A word with spaces in it, doubled separators, or a line that is wrong.
+        // A word with spaces in it, doubled separators, or an invalid line.
         let fields = line.split(whereSeparator: isSeparator)
         guard fields.count > dimension else {
             return fail(&result, "has \(max(0, fields.count - 1)) numbers, should have \(dimension)")
@@ -169,7 +169,7 @@ private struct TextVectorParser: Sendable {
         accept(fields[0].startIndex..<last.endIndex, line, &result)
     }
 
-    /// Keeps the vector of the word at `place`, which the numbers follow to the end of the line, if it was asked for.
+    /// Keeps the vector of the word at `place`, whose numbers fill the rest of the line, if it was requested.
     private func accept(_ place: Range<Int>, _ line: UnsafeRawBufferPointer, _ result: inout ParsedPiece) {
         let word = UnsafeRawBufferPointer(rebasing: line[place])
         result.words += 1
@@ -189,7 +189,7 @@ private struct TextVectorParser: Sendable {
             let start = position
             var outcome = FloatParser.parse(line, &position)
             if position < line.count && !isSeparator(line[position]) || outcome == .notANumber {
-                // Not a plain number: look at the whole field.
+                // Not a plain number: examine the whole field.
                 let field = line[start...].prefix { !isSeparator($0) }
                 position = field.endIndex
                 outcome = FloatParser.parse(UnsafeRawBufferPointer(rebasing: field))
@@ -208,7 +208,7 @@ private struct TextVectorParser: Sendable {
 
     private func fail(_ result: inout ParsedPiece, _ cause: String) { result.failure = (result.lines, cause) }
 
-    /// The number of spaces and tabs. Sums of bytes, which up to 255 of them fit, are what the compiler makes vectors of.
+    /// Returns the number of spaces and tabs. Compilers vectorise sums of bytes, and a byte can count up to 255 of them.
     private func countSeparators(_ line: UnsafeRawBufferPointer) -> Int {
         var total = 0, place = 0
         while place < line.count {
@@ -224,7 +224,7 @@ private struct TextVectorParser: Sendable {
     }
 }
 
-/// Whole lines of a vector file; the first `start` bytes are not looked at.
+/// Whole lines of a vector file; the first `start` bytes are skipped.
 private struct TextPiece: Sendable {
     let bytes: [UInt8]
     let start: Int
@@ -232,18 +232,18 @@ private struct TextPiece: Sendable {
 
 /// The result of one thread for a piece.
 private struct ParsedPiece: Sendable {
-    /// Words that were asked for, with their vectors.
+    /// Requested words with their vectors.
     var vectors: [(id: Int, values: [Float])] = []
     /// Other words that the reader looks out for.
     var noticed: [Int] = []
     var lines = 0
     var words = 0
     var invalidWords = 0
-    /// The first line that is wrong, counted from 1 within the piece, and why.
+    /// The first invalid line, counted from 1 within the piece, and the reason.
     var failure: (line: Int, cause: String)?
 }
 
-/// A word of an input as it may stand in a message: short, on one line.
+/// Returns a word of an input in a form fit for a message: short, and on one line.
 func quoted(_ word: UnsafeRawBufferPointer) -> String {
     let text = String(decoding: word.prefix(60), as: UTF8.self)
     return "\"" + text.map { $0.unicodeScalars.allSatisfy { $0.value >= 0x20 } ? String($0) : "?" }.joined() + "\""

@@ -2,82 +2,87 @@ import Files
 public import Kernels
 public import Shards
 
-/// The layout of a file of word vectors.
+/// A format of word vectors.
 public enum VectorFormat: String, Sendable {
-    /// fastText's own model file, version 12.
+    /// fastText's model file, version 12.
     case fastText = "fastText .bin"
-    /// `count dimension`, then for each word its bytes, a space, and the numbers as little-endian Float32.
+    /// `count dimension`, then for each word its bytes, a space, and its numbers as little-endian Float32.
     case word2vecBinary = "word2vec binary"
-    /// `count dimension`, then a line for each word: the .vec files of fastText are these too.
+    /// `count dimension`, then a line for each word; fastText's .vec files have this format, too.
     case word2vecText = "word2vec text"
-    /// A line for each word, without a first line that says how many.
+    /// A line for each word, without a first line that states their number.
     case glove = "GloVe text"
     /// No file at all.
     case random = "random"
 
-    /// The source that a table names for vectors that were read in this form.
+    /// The source that a table records for vectors read in this format.
     var source: VectorSource { self == .random ? .random : .pretrained }
 }
 
 /// A file of pre-trained word vectors, read once.
 ///
-/// All readers have in common:
-/// - A number that is NaN or infinite, in the vector of a word that is asked for, is an error that names the place and
-///   the word. Vectors of other words are stepped over unread.
-/// - Words that are not UTF-8 are skipped and counted; so are vectors that are zero.
-/// - A file that holds more or fewer words than its header says is an error.
-/// - Errors are `ToolError` with status `dataError`; no count in a header is believed before the file has shown it.
+/// Rules for all readers:
+/// - NaN or infinity in the vector of a requested word is an error that names place and word. Vectors of other words are skipped
+///   unread.
+/// - Words that are not UTF-8 are skipped and counted; so are zero vectors.
+/// - It is an error if a file contains more or fewer words than its header says.
+/// - Errors are `ToolError` with status `dataError`. No count in a header is trusted before the file has confirmed it.
 public protocol VectorFile: AnyObject {
     /// The name that the user gave.
     var name: String { get }
+    /// Format of the file.
     var format: VectorFormat { get }
-    /// Numbers in each vector.
+    /// Size of a vector.
     var dimension: Int { get }
 
-    /// The vectors of `words`, and which of `others` are in the file too. Call once: a stream cannot be read again.
+    /// Returns the vectors of `words`, and which of `others` occur in the file, too. Call it once: a stream cannot be read again.
     func lookUp(_ words: WordTable, noticing others: WordTable, threads: Int) throws -> VectorLookup
 
-    /// The generator that the file itself has for words that it does not hold: the character n-grams of a fastText .bin.
+    /// Returns the file's own generator for words that it lacks: the character n-grams of a fastText .bin.
     func ownGenerator() -> (any OutOfVocabularyGenerator)?
 }
 
 extension VectorFile {
-    /// The vectors of `words`. Call once.
+    /// Returns the vectors of `words`. Call it once.
     public func lookUp(_ words: WordTable, threads: Int) throws -> VectorLookup {
         try lookUp(words, noticing: WordTable(), threads: threads)
     }
 
+    /// Returns `nil`: the file has no generator.
     public func ownGenerator() -> (any OutOfVocabularyGenerator)? { nil }
 }
 
-/// The pre-trained vectors of the words that were asked for.
+/// The pre-trained vectors of the requested words.
 public struct VectorLookup: Sendable {
-    /// A row for each word, in the order of the words' ids; zero for words that have no vector.
+    /// A row for each word in the order of ids; zero for words without a vector.
     public let rows: RowMatrix
-    /// True for words that have a vector.
+    /// For each word, true if it has a vector.
     public internal(set) var found: [Bool]
-    /// True for the other words looked out for that are in the file.
+    /// For each of the other words looked out for, true if the file contains it.
     public internal(set) var noticed: [Bool]
+    /// Counts of the reader.
     public internal(set) var counts = Counts()
 
-    /// Counts of a reader, the last four of lines or records of the file.
+    /// Counts of a reader; the last four count lines or records of the file.
     public struct Counts: Sendable, Equatable {
-        /// Words that got a vector.
+        /// Number of words that got a vector.
         public var found = 0
-        /// Words that the file holds in all.
+        /// Number of words in the file.
         public var inFile = 0
-        /// Further vectors of a word that already had one: the first wins (in a fastText .bin the last, as there).
+        /// Number of further vectors of words that already had one. The first is used (in a fastText .bin the last, as in
+        /// fastText).
         public var duplicates = 0
-        /// Words that are not UTF-8: skipped.
+        /// Number of words that are not UTF-8 and were skipped.
         public var invalidWords = 0
-        /// Words whose vector is zero: treated as words without a vector, because zero has no direction.
+        /// Number of words with a zero vector. They count as words without a vector, because zero has no direction.
         public var zeroVectors = 0
 
+        /// Creates counts of nothing.
         public init() {}
     }
 
-    /// Throws `ToolError` if there is no memory for vectors of the dimension that `file` claims: `systemError`, or `dataError` for
-    /// one that no vectors have.
+    /// Allocates memory for vectors of the dimension that `file` claims. Throws `ToolError`: `systemError` if there is none, or
+    /// `dataError` for a dimension that no vectors have.
     init(words: Int, others: Int, dimension: Int, file: String) throws {
         guard let rows = RowMatrix(claimed: words, dimension: dimension) else {
             guard dimension > 1 << 16 else {
@@ -99,7 +104,7 @@ public struct VectorLookup: Sendable {
         return limited
     }
 
-    /// Takes the vector of word `id`, [dimension], as a reader meets it; the first one of a word counts.
+    /// Takes the vector of word `id`, [dimension], as a reader finds it; only the first one of a word is used.
     mutating func accept(_ id: Int, _ values: [Float]) {
         guard !found[id] else {
             counts.duplicates += 1
@@ -109,20 +114,20 @@ public struct VectorLookup: Sendable {
         count(id)
     }
 
-    /// Counts the vector that has been written to row `id`: a zero is none.
+    /// Counts the vector in row `id` as found, unless it is zero.
     mutating func count(_ id: Int) {
         found[id] = !rows.row(id).isZero
         if found[id] { counts.found += 1 } else { counts.zeroVectors += 1 }
     }
 }
 
-/// Vectors longer than this are taken for a damaged header.
+/// A greater dimension indicates a damaged header.
 let largestDimension = 1 << 16
 
-/// Opens a file of word vectors; its format is told from its content.
+/// Opens a file of word vectors, whose format is recognised by its content.
 ///
-/// Text and word2vec files may be compressed, as `openInput` has it, and may come through a pipe (`-` is standard input).
-/// A fastText .bin is mapped, not read, so it must be a plain file. Throws `ToolError`.
+/// Text and word2vec files may be compressed in any format of `openInput`, and may come through a pipe (`-` is standard input). A
+/// fastText .bin is mapped, so it must be a plain file. Throws `ToolError`.
 public func openVectors(_ path: String) throws -> any VectorFile {
     let raw = try PeekedSource(FileSource(path: path), count: 512)
     let content = try PeekedSource(decompressed(raw), count: 64 << 10)
@@ -148,10 +153,10 @@ public func openVectors(_ path: String) throws -> any VectorFile {
 struct VectorHeader {
     let count: Int
     let dimension: Int
-    /// Bytes of the line, its end included.
+    /// Bytes of the line, including its terminator.
     let length: Int
 
-    /// `nil` if the text does not start with a line of exactly two whole numbers.
+    /// Returns `nil` unless the text starts with a line of exactly two integers.
     init?(_ head: [UInt8]) {
         guard let end = head.prefix(64).firstIndex(of: UInt8(ascii: "\n")) else { return nil }
         let fields = head[..<end].split { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }
@@ -172,8 +177,8 @@ struct VectorHeader {
         }
     }
 
-    /// True if the bytes behind the first word are not text. Float32 numbers practically never are: one byte in nine is a
-    /// control character, and their sign and exponent bytes do not make UTF-8.
+    /// Returns true if the bytes after the first word are not text. Float32 numbers practically never are: one byte in nine is a
+    /// control character, and their sign and exponent bytes do not form UTF-8.
     func bodyIsBinary(_ head: [UInt8]) -> Bool {
         guard let space = head[length...].firstIndex(of: 0x20) else { return false }
         var sample = head[(space + 1)...].prefix(4 * dimension)
@@ -184,7 +189,7 @@ struct VectorHeader {
     }
 }
 
-/// True if `bytes` are well-formed UTF-8.
+/// Returns true if `bytes` are well-formed UTF-8.
 func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
     bytes.allSatisfy { $0 < 0x80 } || String(validating: bytes, as: UTF8.self) != nil
 }

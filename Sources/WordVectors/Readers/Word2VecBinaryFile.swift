@@ -2,11 +2,11 @@ import Files
 import Glibc
 import Shards
 
-/// word2vec's binary form: a line `count dimension`, then for each word its bytes, a space, `dimension` little-endian
-/// Float32, and usually a line end.
+/// word2vec's binary format: a line `count dimension`, then for each word its bytes, a space, `dimension` little-endian Float32,
+/// and usually a line end.
 ///
-/// The file must hold exactly `count` words. The place of a record is known only when its word has been read, so one
-/// thread steps through the file; it copies nothing but the vectors asked for.
+/// The file must contain exactly `count` words. The place of a record is known only once the previous word has been read, so one
+/// thread walks the file; it copies only the requested vectors.
 final class Word2VecBinaryFile: VectorFile {
     var name: String { source.name }
     let format = VectorFormat.word2vecBinary
@@ -16,7 +16,7 @@ final class Word2VecBinaryFile: VectorFile {
     private let source: any ByteSource
     private let window: ByteWindow
 
-    /// word2vec itself cuts words at 100 bytes, others do not; longer than this is damage.
+    /// word2vec itself truncates words at 100 bytes, others do not; a longer word indicates damage.
     private static let longestWord = 4096
 
     init(_ source: any ByteSource, header: VectorHeader) {
@@ -77,7 +77,7 @@ final class Word2VecBinaryFile: VectorFile {
     }
 }
 
-/// A stretch of a stream in memory that moves forward.
+/// A section of a stream in memory that moves forward.
 private final class ByteWindow {
     private let source: any ByteSource
     private let memory: UnsafeMutableRawBufferPointer
@@ -93,7 +93,7 @@ private final class ByteWindow {
 
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[start..<end]) }
 
-    /// Tries to have `count` bytes in the window; false if the stream ends before.
+    /// Tries to get `count` bytes into the window; returns false if the stream ends before.
     func fill(_ count: Int) throws -> Bool {
         if end - start >= count { return true }
         memory.copyMemory(from: bytes)
@@ -103,6 +103,6 @@ private final class ByteWindow {
         return end >= count
     }
 
-    /// Moves the window on by `count` of its bytes.
+    /// Moves the window forward by `count` of its bytes.
     func drop(_ count: Int) { start += count }
 }

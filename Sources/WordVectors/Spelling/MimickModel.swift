@@ -5,18 +5,19 @@ import Parallel
 public import Shards
 import Synchronization
 
-/// Vectors from spelling: the character model MIMICK (Pinter, Guthrie and Eisenstein 2017), fitted on words that have a
-/// vector, then asked for those that have none.
+/// Vectors from spelling: the character model MIMICK (Pinter, Guthrie and Eisenstein 2017), fitted to words that have a vector,
+/// then applied to those that have none.
 ///
-/// The network predicts directions: unit vectors less their mean, scaled to unit variance. A generated vector is that
-/// undone, times the mean norm of the vectors it was fitted on.
+/// The network predicts directions: unit vectors minus their mean, scaled to unit variance. A generated vector reverses that, times
+/// the mean norm of the vectors it was fitted to.
 public final class MimickModel: OutOfVocabularyGenerator, @unchecked Sendable {
+    /// Size of a vector.
     public var dimension: Int { network.shape.dimension }
     private let network: MimickNetwork
     private let parameters: ParameterStore
     private let characters: CharacterTable
     private let standard: DirectionStandard
-    /// Workspaces at rest.
+    /// Idle workspaces.
     private let spare = Mutex<[MimickWorkspace]>([])
 
     init(_ network: MimickNetwork, _ parameters: ParameterStore, characters: CharacterTable, standard: DirectionStandard) {
@@ -26,6 +27,7 @@ public final class MimickModel: OutOfVocabularyGenerator, @unchecked Sendable {
         self.standard = standard
     }
 
+    /// Writes the vector of `word` to `row` [1, dimension]; returns false for a word without characters.
     public func vector(for word: UnsafeRawBufferPointer, into row: Matrix) -> Bool {
         let spelling = WordSpellings(word).numbered(by: characters)
         guard spelling.length(0) > 0 else { return false }
@@ -33,7 +35,7 @@ public final class MimickModel: OutOfVocabularyGenerator, @unchecked Sendable {
         return true
     }
 
-    /// Makes vectors in batches of equal length on all threads.
+    /// Makes vectors in batches of words of equal length, on all threads.
     public func fill(_ ids: [Int], of words: WordTable, into rows: RowMatrix, threads: Int) -> [Bool] {
         let spellings = WordSpellings(words, ids: ids).numbered(by: characters), groups = spellings.groups(Array(ids.indices))
         ThreadPool(threads: threads).forEach(groups.count) { number in
@@ -56,11 +58,14 @@ public final class MimickModel: OutOfVocabularyGenerator, @unchecked Sendable {
 
 /// The form of a MIMICK model in a table.
 extension MimickModel {
+    /// The source that a table records for vectors of this model.
     public var source: VectorSource { .mimick }
+    /// Fields of a table's header that describe the model.
     public var fields: ShardFields { ["generator": "mimick", "mimick": network.shape.text] }
 
+    /// Calls `body` with each tensor of the model.
     public func forEachTensor(_ body: (String, [Int], [Float]) throws -> Void) throws {
-        // Unicode scalars are below 2^21, so Float32 holds them exactly.
+        // Unicode scalars are below 2^21, so Float32 represents them exactly.
         try body("mimick.characters", [characters.scalars.count], characters.scalars.map { Float($0) })
         try body("mimick.mean", [standard.mean.count], standard.mean)
         try body("mimick.standard", [3], [standard.scale, standard.norm, standard.isDirection ? 1 : 0])
@@ -74,7 +79,7 @@ extension MimickModel {
         }
     }
 
-    /// Makes a model of what lies in a table. Throws `ToolError.data`.
+    /// Restores a model from a table. Throws `ToolError.data`.
     convenience init(_ stored: StoredGenerator) throws {
         let dimension = stored.dimension, scalars = try stored.values("mimick.characters")
         guard scalars.allSatisfy({ $0 >= 0 && $0 <= 0x10FFFF }),
@@ -87,7 +92,8 @@ extension MimickModel {
             shape.characters == characters.count, standard[0] > 0
         else { throw stored.error("", "the table's description of its character model cannot be") }
         let backend = ProcessorBackend(), network = MimickNetwork(shape, backend)
-        // All tensors before any memory: none is taken for shapes that the table does not hold.
+        // All tensors are read before memory is allocated, so that no memory is allocated for shapes that the table does not
+        // contain.
         let values = try network.layout.parameters.map {
             try stored.values("mimick.\($0.name)", shape: network.storedShape($0))
         }
@@ -104,14 +110,14 @@ extension MimickModel {
 }
 
 extension MimickNetwork {
-    /// The shape of a parameter's tensor in a file: filters lie there as [width * inputs, count].
+    /// Returns the shape of a parameter's tensor in a file, where filters are [width * inputs, count].
     fileprivate func storedShape(_ parameter: Parameter) -> [Int] {
         (reader as? ConvolutionEncoder)?.filterWeights.contains(parameter) == true
             ? parameter.shape.reversed() : parameter.shape
     }
 }
 
-/// The transpose of a matrix of so many rows.
+/// Returns the transpose of a matrix with `rows` rows.
 private func transposed(_ values: [Float], rows: Int) -> [Float] {
     let columns = values.count / rows
     return values.indices.map { values[$0 % rows * columns + $0 / rows] }

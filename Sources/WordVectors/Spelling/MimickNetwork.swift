@@ -8,22 +8,22 @@ public enum CharacterReader: Sendable, Equatable {
     /// Convolutions and highway layers (Kim et al. 2016): the input layer of ELMo.
     case convolution(filters: [CharacterConvolution.Filters], highways: Int)
 
-    /// The convolutions of Kim et al. 2016 ("small"): 25 filters for each character of their width, and a highway.
+    /// The convolutions of Kim et al. 2016 ("small"): 25 filters for each character of their width, and one highway layer.
     public static let defaultConvolution = CharacterReader.convolution(
         filters: (1...6).map { CharacterConvolution.Filters(width: $0, count: 25 * $0) }, highways: 1)
 }
 
 /// Sizes of a character model.
 package struct MimickShape: Sendable {
-    /// Rows of the character embedding; row 0 is the unknown character's.
+    /// Rows of the character embedding; row 0 is for unknown characters.
     let characters: Int
-    /// Numbers in a character's embedding.
+    /// Size of a character's embedding.
     let embedding: Int
     let reader: CharacterReader
-    /// Numbers in a word's vector.
+    /// Size of a word's vector.
     let dimension: Int
 
-    /// The reader as layers. A new kind is a case above, a line here and two in `text`.
+    /// Declares the reader's layers. To add a kind, add a case above, a line here, and two in `text`.
     func makeReader(in plan: inout Plan) -> any CharacterEncoder {
         switch reader {
         case .lstm(let hidden):
@@ -36,7 +36,7 @@ package struct MimickShape: Sendable {
 }
 
 extension MimickShape {
-    /// The shape as a table's header names it: `lstm CHARACTERS EMBEDDING HIDDEN`, or
+    /// The shape as a table's header states it: `lstm CHARACTERS EMBEDDING HIDDEN`, or
     /// `convolution CHARACTERS EMBEDDING HIGHWAYS WIDTHxCOUNT...`.
     package var text: String {
         switch reader {
@@ -47,7 +47,7 @@ extension MimickShape {
         }
     }
 
-    /// Reads `text`; `nil` if it names no shape, or its numbers are absurd.
+    /// Parses `text`; `nil` if it is not a shape, or if its numbers are absurd.
     package init?(_ text: String, dimension: Int) {
         let words = text.split(separator: " ")
         func number(_ text: Substring?, _ range: ClosedRange<Int>) -> Int? {
@@ -79,36 +79,36 @@ extension MimickShape {
     }
 }
 
-/// The layers of a character model, from the characters of words of equal length to their vectors:
+/// The layers of a character model, from the characters of words of equal length to the words' vectors:
 ///
 ///     vector = reader(embeddings of the characters) W + b
 ///
-/// Groups of words go through it; each character of a group is read once, and letters are places in the list of them.
+/// Groups of words go through it. Each character of a group is read once, and letters are indices in the list of these characters.
 package struct MimickNetwork: @unchecked Sendable {
     package let shape: MimickShape
     let plan: Plan
     package var layout: ParameterLayout { plan.own }
     /// The weights to pack once for all threads in a step of the fit.
     var packedWeights: [Parameter] { output.factors + reader.factors }
-    /// [characters, embedding]
+    /// Embeddings of characters, [characters, embedding].
     let embedding: Parameter
     let reader: any CharacterEncoder
     let output: Linear
-    /// The characters of a group, [length, words]; which of the listed ones each is; those that are listed; and of all
-    /// characters the place in that list, 0 for none, else 1 more.
+    /// The characters of a group, [length, words]; their indices in the list; the listed characters; and for every character its
+    /// index in that list plus 1, or 0.
     let characters, letters, listed, places: NumberSlot
-    /// [characters listed, embedding]
+    /// Embeddings of the listed characters, and their gradients, [characters listed, embedding].
     let embeddings, embeddingGradient: MatrixSlot
-    /// [words, dimension] and [1, words]: the vectors wanted and how much each counts.
+    /// The target vectors, [words, dimension], and the weight of each, [1, words].
     let targets, weights: MatrixSlot
-    /// [words, dimension], and for the reader's features [words, reader's outputs].
+    /// Gradients of the output, [words, dimension], and of the reader's features, [words, reader's outputs].
     let gradient, featureGradient: MatrixSlot
-    /// The share of each word in the loss, and the loss.
+    /// The factor of each word in the loss, and the loss.
     let factors, loss: ScalarSlot
 
-    /// Words in a group, at most.
+    /// Maximum number of words in a group.
     package static let groupSize = 64
-    /// Characters of a word that are read, at most.
+    /// Maximum number of characters read of a word.
     package static let longestWord = 40
 
     package init(_ shape: MimickShape, _ backend: any Backend, isTraining: Bool = false) {
@@ -134,7 +134,7 @@ package struct MimickNetwork: @unchecked Sendable {
         self.plan = plan
     }
 
-    /// Embeddings uniform in ±1, the layers by their own rules.
+    /// Initialises embeddings uniformly in ±1, and the layers by their own rules.
     package func initialize(_ parameters: ParameterStore, seed: UInt64) {
         var random = Random(seed: seed, stream: "mimick parameters")
         parameters.fill(embedding) { random.uniform(in: -1..<1) }
@@ -143,17 +143,17 @@ package struct MimickNetwork: @unchecked Sendable {
     }
 }
 
-/// The memory of one thread that works on groups of words of equal length, and the weights that it works with.
+/// The memory of one thread that works on groups of words of equal length, and the weights it uses.
 package final class MimickWorkspace: @unchecked Sendable {
     private let network: MimickNetwork
     private let run: Run
-    /// The group: its words, and the characters of each.
+    /// Number of words in the group, and of characters in each.
     private var words = 0, length = 0
     private var listedCount = 0
     /// The reader's output in the last pass.
     private var features: Matrix?
 
-    /// - Parameter backend: one that no other thread uses.
+    /// - Parameter backend: a backend that no other thread uses.
     package init(_ network: MimickNetwork, _ parameters: ParameterStore, _ backend: any Backend) {
         self.network = network
         run = Run(parameters, memory: PassMemory(network.plan), backend: backend)
@@ -161,7 +161,7 @@ package final class MimickWorkspace: @unchecked Sendable {
 
     package var parameters: ParameterStore { run.parameters }
 
-    /// Begins a group of words, and returns the place for the numbers of their characters, [length, words].
+    /// Starts a group of words, and returns the memory for the numbers of their characters, [length, words].
     package func begin(words: Int, length: Int) -> Numbers {
         precondition(words > 0 && words <= MimickNetwork.groupSize && length > 0 && length <= MimickNetwork.longestWord)
         self.words = words
@@ -169,8 +169,8 @@ package final class MimickWorkspace: @unchecked Sendable {
         return run.numbers(network.characters)[0..<words * length]
     }
 
-    /// Begins a group of the words `group`, whose spellings are numbers of characters.
-    /// - Parameter isHidden: a question for each character, word by word; true hides it behind the unknown character.
+    /// Starts a group of the words `group`, whose spellings are numbers of characters.
+    /// - Parameter isHidden: called for each character, word by word; true replaces it by the unknown character.
     func take(_ group: [Int], of spellings: WordSpellings, isHidden: () -> Bool = { false }) {
         let characters = begin(words: group.count, length: group.first.map(spellings.length) ?? 0)
         for (column, word) in group.enumerated() {
@@ -180,12 +180,12 @@ package final class MimickWorkspace: @unchecked Sendable {
         }
     }
 
-    /// The place for the vectors that the group's words should get, [words, dimension].
+    /// Memory for the target vectors of the group's words, [words, dimension].
     package var targets: Matrix { run.matrix(network.targets, rows: words) }
-    /// The place for the weights of the group's words in the loss, [1, words].
+    /// Memory for the weights of the group's words in the loss, [1, words].
     package var weights: Matrix { run.matrix(network.weights, rows: 1, columns: words) }
 
-    /// The network's vectors of the group, [words, dimension]. Valid until the next call.
+    /// Returns the network's vectors of the group, [words, dimension], valid until the next call.
     package func predict() -> Matrix {
         listCharacters()
         let group = group
@@ -195,7 +195,7 @@ package final class MimickWorkspace: @unchecked Sendable {
         return network.output.forward(features, group.shape, run)
     }
 
-    /// Lists the group's characters in the order of their first letters.
+    /// Lists the group's characters in the order of their first occurrence.
     private func listCharacters() {
         let characters = run.numbers(network.characters), letters = run.numbers(network.letters)
         let listed = run.numbers(network.listed), places = run.numbers(network.places)
@@ -212,8 +212,8 @@ package final class MimickWorkspace: @unchecked Sendable {
         }
     }
 
-    /// Adds to the parameters' gradients those of `scale` times the loss of the group, and returns the loss: its mean over
-    /// the words, each counted as often as its weight says, times the sum of the weights.
+    /// Adds the gradients of `scale` times the loss of the group to those of the parameters. Returns the loss: its weighted mean
+    /// over the words times the sum of the weights.
     package func train(_ loss: some EmbeddingLoss, scale: Float) -> Double {
         let gradient = run.matrix(network.gradient, rows: words), (value, total) = add(loss, gradient: gradient)
         run.backend.scale(gradient, by: scale * Float(total))
@@ -228,10 +228,10 @@ package final class MimickWorkspace: @unchecked Sendable {
         return value
     }
 
-    /// The loss alone, as `train` returns it.
+    /// Returns the loss like `train`, without computing gradients.
     func measure(_ loss: some EmbeddingLoss) -> Double { add(loss, gradient: nil).loss }
 
-    /// The loss as `train` returns it, and the sum of the weights; writes the gradient of the mean, [words, dimension].
+    /// Returns the loss like `train` and the sum of the weights; writes the gradient of the mean, [words, dimension].
     private func add(_ loss: some EmbeddingLoss, gradient: Matrix?) -> (loss: Double, weight: Double) {
         let prediction = predict(), factors = run.scalars(network.factors)[0..<words], sum = run.scalars(network.loss)
         run.backend.fillRowFactors(factors, weights: weights)

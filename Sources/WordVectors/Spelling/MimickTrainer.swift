@@ -5,37 +5,42 @@ import Layers
 import Parallel
 public import Shards
 
-/// The distance between a character model's vectors and their targets that a fit makes small.
+/// The distance between a character model's vectors and their targets that a fit minimises.
 public enum MimickLoss: String, Sendable, CaseIterable {
-    /// Squared distance: the paper's.
+    /// Squared distance, as in the paper.
     case squared
-    /// 1 - cosine: what `train` asks of its predictions.
+    /// 1 - cosine, which `train` minimises for its predictions.
     case cosine
 }
 
-/// Sizes and training settings of a `MimickModel`. The sizes are those of Pinter et al. 2017.
+/// Sizes and training settings of a `MimickModel`. The default sizes are those of Pinter et al. 2017.
 public struct MimickConfiguration: Sendable, Equatable {
-    /// Numbers in a character's embedding.
+    /// Size of a character's embedding.
     public var embedding = 20
+    /// The part that reads characters.
     public var reader = CharacterReader.lstm(hidden: 50)
+    /// The loss to minimise.
     public var loss = MimickLoss.squared
-    /// Known words are used for fitting from the most frequent on, up to this many.
+    /// Maximum number of known words used for fitting, from the most frequent on.
     public var words = 100_000
-    /// The share of the words used that is kept out of the fit, to stop by and to report on.
+    /// Share of these words that is held out, for early stopping and for the report.
     public var heldOut = 0.05
+    /// Maximum number of epochs.
     public var epochs = 30
-    /// Epochs without a better held-out loss after which the fit ends.
+    /// Number of epochs without a lower held-out loss after which the fit ends.
     public var patience = 4
-    /// Words in a step of the optimiser.
+    /// Number of words in a step of the optimiser.
     public var batch = 256
-    /// The largest rate of Adam; it falls to a twentieth over the epochs along a cosine.
+    /// Maximum learning rate of Adam, which decreases to a twentieth over the epochs along a cosine.
     public var learningRate: Float = 0.01
-    /// Share of characters that are hidden in the fit, so that the unknown character's vector is trained.
+    /// Share of characters that are hidden during the fit, so that the unknown character's vector is trained.
     public var hidingRate = 0.01
-    /// A word of count c weighs c to this power (0: all the same), with a mean weight of 1.
+    /// The weight of a word is its count to this power, scaled to a mean of 1; 0 gives all words the same weight.
     public var frequencyPower: Float = 0
+    /// Seed of the fit.
     public var seed: UInt64 = 1
 
+    /// Creates the default configuration.
     public init() {}
 
     /// The model's name in reports.
@@ -49,32 +54,35 @@ public struct MimickConfiguration: Sendable, Equatable {
 
 /// Fits a `MimickModel` to words that have a vector.
 ///
-/// A step of Adam takes several groups of words of equal length; threads share the groups, and their gradients are
-/// added in the groups' order, so the model does not depend on the number of threads.
+/// A step of Adam takes several groups of words of equal length. Threads share the groups, and their gradients are added in the
+/// order of the groups, so that the model does not depend on the number of threads.
 public struct MimickTrainer {
     /// The state of the fit after an epoch.
     public struct Progress: Sendable {
+        /// Number of the epoch, from 1.
         public let epoch: Int
+        /// Maximum number of epochs.
         public let epochs: Int
-        /// Squared distance per number of standardised vectors, where 1 is what the mean vector reaches; or 1 - cosine.
+        /// Squared distance for each number of standardised vectors, where the mean vector has 1; or 1 - cosine.
         public let heldOutLoss: Double
     }
 
-    /// Fewer words than this with a vector make no model.
+    /// Minimum number of words with a vector.
     public static let fewestWords = 20
 
     private let configuration: MimickConfiguration
     private let threads: Int
 
+    /// Creates a trainer.
     public init(_ configuration: MimickConfiguration, threads: Int) {
         self.configuration = configuration
         self.threads = threads
     }
 
-    /// Fits a model to the words of `words` that `lookup` found, whose ids ascend from the most frequent word on.
+    /// Fits a model to the words of `words` that `lookup` found, whose ids ascend from the most frequent word on. Throws
+    /// `ToolError`: `dataError` for too few words, `configuration` for a fit that diverges.
     ///
-    /// - Parameter counts: occurrences of each word, for `frequencyPower`.
-    /// Throws `ToolError`: `dataError` for too few words, `configuration` for a fit that diverges.
+    /// - `counts`: occurrences of each word, for `frequencyPower`.
     public func fit(
         _ words: WordTable, counts: [UInt64], _ lookup: VectorLookup, progress: (Progress) throws -> Void
     ) throws -> SpellingFit {
@@ -106,13 +114,13 @@ public struct MimickTrainer {
     }
 }
 
-/// The state of a fit: the words, the network's weights and moments, and for each group of a step the memory of a thread.
+/// The state of a fit: the words, the network's weights and moments, and the memory of a thread for each group of a step.
 ///
-/// A step takes several groups of words; threads share the groups, and their gradients are added in the groups' order,
-/// so the model does not depend on the number of threads. Words are numbered from 0.
+/// A step takes several groups of words. Threads share the groups, and their gradients are added in the order of the groups, so
+/// that the model does not depend on the number of threads. Words are numbered from 0.
 final class MimickFitting {
     private let configuration: MimickConfiguration
-    /// Numbers of characters.
+    /// Spellings as numbers of characters.
     private let spellings: WordSpellings
     private let characters: CharacterTable
     private let standard: DirectionStandard
@@ -125,16 +133,16 @@ final class MimickFitting {
     private let parameters: ParameterStore
     private let workspaces: [MimickWorkspace]
     private var step = 0
-    /// The weights of the last `keep`.
+    /// The weights at the last `keep`.
     private let best: ParameterStore
 
     /// A character must occur this often among the words fitted to; rarer ones are unknown.
     private static let fewestOccurrences = 2
-    /// The gradient's norm is clipped to this.
+    /// Maximum norm of the gradient.
     private static let clip = 5.0
 
     /// - Parameters:
-    ///   - ids: the words' numbers in `words`, `counts` and `rows`.
+    ///   - ids: numbers of the words in `words`, `counts` and `rows`.
     ///   - split: places in `ids`.
     init(
         _ words: WordTable, _ ids: [Int], counts: [UInt64], _ rows: RowMatrix, _ split: HeldOutWords,
@@ -167,7 +175,7 @@ final class MimickFitting {
         self.parameters = parameters
     }
 
-    /// Goes once over the words; returns their mean loss on the way.
+    /// Runs through the words once, and returns their mean loss on the way.
     func epoch(_ epoch: Int) -> Double {
         var random = Random(seed: configuration.seed, stream: "mimick order", number: epoch)
         var groups = spellings.groups(split.fitted, shuffledBy: &random)
@@ -176,7 +184,7 @@ final class MimickFitting {
         for index in 0..<steps {
             let first = index * workspaces.count
             let count = min(workspaces.count, groups.count - first)
-            // The longest first, so that the threads end together.
+            // The longest first, so that the threads end at about the same time.
             groups[first..<first + count].sort { letters($0) > letters($1) }
             let weight = groups[first..<first + count].joined().reduce(0) { $0 + Double(weights[$1]) }
             let losses = compute.pool.map(count) { place in
@@ -196,7 +204,7 @@ final class MimickFitting {
         return loss / Double(max(1, split.fitted.count))
     }
 
-    /// The loss over the words held out, each counted as often as its weight says.
+    /// Returns the weighted loss over the held-out words.
     func heldOutLoss() -> Double {
         let groups = spellings.groups(split.heldOut)
         let losses = compute.pool.map(workspaces.count) { place in
@@ -211,7 +219,7 @@ final class MimickFitting {
 
     func keep() { best.values.copy(from: parameters.values) }
 
-    /// The model with the weights of the last `keep`.
+    /// The model with the weights at the last `keep`.
     var model: MimickModel {
         var standard = standard
         standard.isDirection = configuration.loss == .cosine
@@ -220,7 +228,7 @@ final class MimickFitting {
 
     private func letters(_ group: [Int]) -> Int { group.count * (group.first.map(spellings.length) ?? 0) }
 
-    /// Hands a group of words with targets and weights to a workspace.
+    /// Passes a group of words with targets and weights to a workspace.
     private func take(_ group: [Int], _ workspace: MimickWorkspace, isHidden: () -> Bool) {
         workspace.take(group, of: spellings, isHidden: isHidden)
         let targets = workspace.targets
@@ -230,10 +238,10 @@ final class MimickFitting {
 
     private var distance: Distance { configuration.loss == .squared ? .squared : .cosine }
 
-    /// Squared distances count per number, so that the mean vector's loss is 1 whatever the dimension.
+    /// Squared distances are divided by the dimension, so that the mean vector's loss is 1.
     private var divisor: Int { configuration.loss == .squared ? targets.dimension : 1 }
 
-    /// A warm-up of 100 steps, then half a cosine wave down to a twentieth.
+    /// Returns the learning rate: a warm-up of 100 steps, then half a cosine wave down to a twentieth.
     private func rate(_ progress: Double) -> Float {
         let warmUp = min(1, Float(step) / 100)
         let cosine = 0.5 * (1 + cos(progress * Double.pi))

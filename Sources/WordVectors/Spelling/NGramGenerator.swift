@@ -2,14 +2,15 @@ import Files
 public import Kernels
 public import Shards
 
-/// Vectors as fastText makes them for words outside its dictionary: the mean of the rows of their character n-grams
+/// Generator of vectors as fastText makes them for words outside its dictionary: the mean of the rows of their character n-grams
 /// (Bojanowski et al. 2017).
 public final class NGramGenerator: OutOfVocabularyGenerator {
+    /// Size of a vector.
     public var dimension: Int { rows.dimension }
     let places: SubwordPlaces
-    /// Rows of numbers, those of the n-grams from row `places.first` on.
+    /// Rows of numbers; those of n-grams start at row `places.first`.
     let rows: any SummableRows
-    /// N-grams that have a row.
+    /// Number of n-grams that have a row.
     private var count: Int { rows.count - places.first }
 
     init(_ places: SubwordPlaces, rows: any SummableRows) {
@@ -17,6 +18,8 @@ public final class NGramGenerator: OutOfVocabularyGenerator {
         self.rows = rows
     }
 
+    /// Writes the vector of `word` to `row` [1, dimension]; returns false if none of its n-grams has a
+    /// row, or if the mean is zero or not finite.
     public func vector(for word: UnsafeRawBufferPointer, into row: Matrix) -> Bool {
         rows.writeMean(to: row) { add in places.forEach(word, add) } > 0 && row.isFinite && !row.isZero
     }
@@ -24,8 +27,10 @@ public final class NGramGenerator: OutOfVocabularyGenerator {
 
 /// The form of character n-grams in a table.
 extension NGramGenerator {
+    /// The source that a table records for vectors of this generator.
     public var source: VectorSource { .ngrams }
 
+    /// Fields of a table's header that describe the generator.
     public var fields: ShardFields {
         [
             "generator": "ngrams",
@@ -34,9 +39,10 @@ extension NGramGenerator {
         ]
     }
 
-    /// Rows in a tensor: a matrix of gigabytes is written and read in pieces of some megabytes.
+    /// Rows in a tensor: a matrix of gigabytes is written and read in pieces of a few megabytes.
     private static func chunk(_ dimension: Int) -> Int { max(1, (1 << 22) / dimension) }
 
+    /// Calls `body` with each tensor of the generator.
     public func forEachTensor(_ body: (String, [Int], [Float]) throws -> Void) throws {
         let chunk = Self.chunk(dimension)
         for (number, first) in stride(from: 0, to: count, by: chunk).enumerated() {
@@ -45,7 +51,7 @@ extension NGramGenerator {
             try body("ngrams.rows.\(number)", [copy.count, dimension], copy.matrix.values)
         }
         if let index = places.index {
-            // Halves of 16 bits, which Float32 holds exactly.
+            // Halves of 16 bits, which Float32 represents exactly.
             let pairs = index.sorted { $0.key < $1.key }.flatMap { key, value in
                 [key >> 16, key & 0xFFFF, value >> 16, value & 0xFFFF].map { Float($0) }
             }
@@ -53,7 +59,7 @@ extension NGramGenerator {
         }
     }
 
-    /// Makes a generator of what lies in a table. Throws `ToolError.data`.
+    /// Restores a generator from a table. Throws `ToolError.data`.
     convenience init(_ stored: StoredGenerator) throws {
         let text = stored.fields["ngrams"] ?? "", most = Int(Int32.max)
         let numbers = text.split(separator: " ").compactMap { Int($0) }

@@ -3,23 +3,23 @@ public import Kernels
 import Parallel
 public import Shards
 
-/// Makes vectors for words that the pre-trained vectors do not have, from their spelling.
+/// A generator of vectors from spelling, for words that the pre-trained vectors lack.
 public protocol OutOfVocabularyGenerator: AnyObject, Sendable {
-    /// Numbers in each vector.
+    /// Size of a vector.
     var dimension: Int { get }
 
-    /// Writes the vector of `word` into `row`, [1, dimension]. False, with `row` undefined, if there is nothing to make
-    /// one from. May be called from several threads at once.
+    /// Writes the vector of `word` to `row` [1, dimension]. Returns false, with `row` undefined, if it cannot make one. Several
+    /// threads may call it at once.
     func vector(for word: UnsafeRawBufferPointer, into row: Matrix) -> Bool
 
-    /// Writes the vectors of the words `ids` into the rows of the same numbers. False where there is none; the row is
-    /// zero then.
+    /// Writes the vectors of the words `ids` to the rows with the same numbers. Returns false for words without a vector, whose
+    /// rows become zero.
     func fill(_ ids: [Int], of words: WordTable, into rows: RowMatrix, threads: Int) -> [Bool]
 
-    /// The mark, in a table, of words whose vectors this generator made.
+    /// The source that a table records for words whose vectors this generator made.
     var source: VectorSource { get }
 
-    /// The fields of a table's header that describe the generator; `StoredGenerator` makes it again from them and the tensors.
+    /// Fields of a table's header that describe the generator; `StoredGenerator` restores it from them and the tensors.
     var fields: ShardFields { get }
     /// Calls `body` with each of the generator's tensors.
     func forEachTensor(_ body: (_ name: String, _ shape: [Int], _ values: [Float]) throws -> Void) throws
@@ -36,14 +36,14 @@ extension OutOfVocabularyGenerator {
     }
 }
 
-/// A generator as it lies in a table: the tensors that come with the rows, and the fields that say what they are.
+/// A generator as stored in a table: the tensors that come with the rows, and the fields that describe them.
 struct StoredGenerator: Sendable {
     let fields: ShardFields
     let dimension: Int
     let file: String
     private(set) var tensors: [String: (shape: [Int], values: [Float])] = [:]
 
-    /// Takes the next piece of a tensor; pieces must follow one another.
+    /// Adds the next piece of a tensor; pieces must follow each other.
     mutating func append(_ piece: TableShardReader.TensorPiece) throws {
         var tensor = tensors.removeValue(forKey: piece.name) ?? (piece.shape, [])
         guard piece.shape == tensor.shape, piece.offset == tensor.values.count else {
@@ -53,7 +53,7 @@ struct StoredGenerator: Sendable {
         tensors[piece.name] = tensor
     }
 
-    /// The values of a tensor that must be there, whole, with this shape where one is given. Throws `ToolError.data`.
+    /// Returns the values of a required tensor, which must be complete and have the given shape, if any. Throws `ToolError.data`.
     func values(_ name: String, shape: [Int]? = nil) throws -> [Float] {
         guard let tensor = tensors[name], tensor.shape.reduce(1, *) == tensor.values.count,
             shape == nil || tensor.shape == shape
@@ -63,7 +63,7 @@ struct StoredGenerator: Sendable {
 
     func error(_ place: String, _ cause: String) -> ToolError { .data(file, place, cause) }
 
-    /// The generator that the fields name; `nil` if they name none. Throws `ToolError.data`.
+    /// Returns the generator that the fields name; `nil` if they name none. Throws `ToolError.data`.
     func generator() throws -> (any OutOfVocabularyGenerator)? {
         switch fields["generator"] {
         case nil, "none": return nil

@@ -6,56 +6,61 @@ public import Shards
 
 /// Settings of a `SubwordFit`.
 public struct SubwordConfiguration: Sendable, Equatable {
-    /// Known words are used for fitting from the most frequent on, up to this many.
+    /// Maximum number of known words used for fitting, from the most frequent on.
     public var words = 200_000
-    /// Known words kept out of the fit to report on, at most; a twentieth of few.
+    /// Maximum number of known words held out for the report; a twentieth if there are few.
     public var heldOut = 1000
-    /// Characters of an n-gram, with the marks `<` and `>` of a word's ends counted.
+    /// Minimum number of characters of an n-gram, including the marks `<` and `>` of a word's ends.
     public var minimum = 2
+    /// Maximum number of characters of an n-gram, including these marks.
     public var maximum = 6
-    /// N-grams that fewer of the words fitted to have get no vector.
+    /// N-grams that occur in fewer of the words fitted to get no vector.
     public var fewestWords = 2
-    /// The penalty on the n-grams' squared norms, beside the mean squared error over words: ridge regression.
+    /// Penalty on the squared norms of n-grams' vectors, added to the mean squared error over words (ridge regression).
     public var ridge: Float = 0.005
-    /// The penalty grows by this factor with each character that an n-gram is shorter than the longest.
+    /// Factor by which the penalty grows for each character that an n-gram is shorter than the longest.
     public var lengthPenalty: Float = 1.5
-    /// Steps of conjugate gradients, at most; they end when the residual is `tolerance` of what it was.
+    /// Maximum number of steps of conjugate gradients, which end when the residual has fallen to `tolerance` times its start.
     public var steps = 50
+    /// Relative residual at which conjugate gradients end.
     public var tolerance = 3e-2
-    /// A word of count c weighs c to this power (0: all the same), with a mean weight of 1.
+    /// The weight of a word is its count to this power, scaled to a mean of 1; 0 gives all words the same weight.
     public var frequencyPower: Float = 0
+    /// Seed that chooses the held-out words.
     public var seed: UInt64 = 1
 
+    /// Creates the default settings.
     public init() {}
 }
 
-/// Vectors of character n-grams whose means come nearest to the vectors of known words: what fastText would have
-/// learned, as far as finished vectors still tell it (bag of subwords: Zhao, Mudgal and Liang 2018).
+/// Fits vectors of character n-grams whose means approximate the vectors of known words: what fastText would have learned, as far
+/// as finished vectors still reveal it (bag of subwords: Zhao, Mudgal and Liang 2018).
 ///
-/// With A the means (`SubwordIncidence`), W the words' weights and T the unit vectors less their mean, the n-grams' rows R
-/// minimise
+/// With A the means (`SubwordIncidence`), W the weights of words, and T the unit vectors minus their mean, the rows R of the
+/// n-grams minimise
 ///
 ///     sum_w W_w |A_w R - T_w|^2 + ridge |R|^2
 ///
-/// whose normal equations conjugate gradients solve, for all numbers of a vector at once. Every row then gets the mean
-/// added, because a mean of rows shifts as its rows do, and the mean norm as a factor: the result is a plain
+/// whose normal equations are solved by conjugate gradients, for all components of a vector at once. The mean is then added to
+/// every row, because a mean of rows shifts by what its rows shift, and rows are scaled by the mean norm: the result is a plain
 /// `NGramGenerator`.
 public struct SubwordFit {
     private let configuration: SubwordConfiguration
     private let threads: Int
 
+    /// Creates a fit.
     public init(_ configuration: SubwordConfiguration, threads: Int) {
         self.configuration = configuration
         self.threads = threads
     }
 
-    /// The count of a vector's numbers that are solved for together: as many as registers hold of a sum.
+    /// Number of components solved for together: as many sums as registers hold.
     private static let width = SparseMatrix.lanes
 
-    /// Fits n-grams to the words that `lookup` found, whose ids ascend from the most frequent word on.
+    /// Fits n-grams to the words that `lookup` found, whose ids ascend from the most frequent word on. Throws `ToolError` with
+    /// status `dataError` for too few words.
     ///
-    /// - Parameter counts: occurrences of each word, for `frequencyPower`.
-    /// Throws `ToolError` (`dataError`) for too few words.
+    /// - `counts`: occurrences of each word, for `frequencyPower`.
     public func fit(_ words: WordTable, counts: [UInt64], _ lookup: VectorLookup) throws -> SpellingFit {
         let known = try lookup.known(most: configuration.words, toFit: "n-grams to")
         let share = min(0.05, Double(configuration.heldOut) / Double(known.count))
@@ -68,9 +73,9 @@ public struct SubwordFit {
             seconds: monotonicSeconds() - start)
     }
 
-    /// Fits n-grams to the words `ids`, whose vectors are `rows` and none of which is zero.
+    /// Fits n-grams to the words `ids`, whose vectors in `rows` are not zero.
     ///
-    /// - Parameter weights: one for each of `ids`, with a mean of 1; `nil` weighs all the same.
+    /// - `weights`: a weight for each of `ids`, with a mean of 1; `nil` gives all the same weight.
     public func fit(_ words: WordTable, ids: [Int], _ rows: RowMatrix, weights: [Float]? = nil) -> NGramGenerator {
         let pool = ThreadPool(threads: threads)
         let hash = SubwordHash(
@@ -101,16 +106,16 @@ public struct SubwordFit {
 
 /// The character n-grams of some words: a sparse matrix [words, n-grams] whose rows are means.
 ///
-/// Element (w, g) is how often word w has n-gram g, over the number of its n-grams that count.
+/// Element (w, g) is the number of occurrences of n-gram g in word w, divided by the number of n-grams of w that count.
 struct SubwordIncidence: Sendable {
-    /// The column of each n-gram, by its hash.
+    /// Column of each n-gram, by hash.
     let columns: [Int32: Int32]
-    /// Characters of each n-gram, the marks of a word's ends counted.
+    /// Number of characters of each n-gram, including the marks of a word's ends.
     let lengths: [Int]
     let matrix: SparseMatrix
     var nGrams: Int { lengths.count }
 
-    /// - Parameter fewestWords: n-grams that fewer of the words have do not count.
+    /// - Parameter fewestWords: n-grams that occur in fewer words do not count.
     init(_ words: WordTable, ids: [Int], hash: SubwordHash, fewestWords: Int) {
         var lists: [[(nGram: Int32, length: Int)]] = []
         lists.reserveCapacity(ids.count)
@@ -124,7 +129,7 @@ struct SubwordIncidence: Sendable {
             }
             lists.append(list)
         }
-        // Columns in the order in which n-grams first occur, because a dictionary has no order to rely on.
+        // Columns are in the order of the n-grams' first occurrence, because a dictionary has no defined order.
         var columns: [Int32: Int32] = [:]
         var lengths: [Int] = []
         var matrix = SparseMatrix()

@@ -1,7 +1,7 @@
 import Kernels
 import Shards
 
-/// Words decoded to Unicode scalars, cut at `MimickNetwork.longestWord` of them. Bytes that are not UTF-8 read as U+FFFD.
+/// Words decoded to Unicode scalars, at most `MimickNetwork.longestWord` each. Bytes that are not UTF-8 become U+FFFD.
 struct WordSpellings: Sendable {
     private var scalars: [UInt32] = []
     private var ends: [Int] = [0]
@@ -30,11 +30,11 @@ struct WordSpellings: Sendable {
         return result
     }
 
-    /// Cuts the words `indices` into groups of equal length, so that a group is one dense batch without padding or masks: in
-    /// ascending order of length, and in their order within. Words without characters are in none.
+    /// Divides the words `indices` into groups of equal length, so that a group is a dense batch without padding or masks: in
+    /// ascending order of length, and in their own order within a group. Words without characters are left out.
     func groups(_ indices: [Int]) -> [[Int]] { Self.cut(byLength(indices)) }
 
-    /// Cuts the words `indices` into random groups of equal length, in random order.
+    /// Divides the words `indices` into random groups of equal length, in random order.
     func groups(_ indices: [Int], shuffledBy random: inout Random) -> [[Int]] {
         var lengths = byLength(indices)
         for length in lengths.indices { random.shuffle(&lengths[length]) }
@@ -58,15 +58,15 @@ struct WordSpellings: Sendable {
     }
 }
 
-/// The characters a spelling model knows, as Unicode scalars; number 0 stands for all others.
+/// The characters that a spelling model knows, as Unicode scalars; number 0 stands for all others.
 ///
-/// Scalars, not grapheme clusters, because they are the same under every version of Unicode and combine freely.
+/// Scalars rather than grapheme clusters, because they are the same in every version of Unicode and combine freely.
 struct CharacterTable: Sendable {
     /// Known scalars in ascending order; number `i + 1` is `scalars[i]`.
     let scalars: [UInt32]
     private let numbers: [UInt32: Int32]
 
-    /// Numbers in all, the unknown character's included.
+    /// Number of characters, including the unknown one.
     var count: Int { scalars.count + 1 }
 
     init(scalars: [UInt32]) {
@@ -74,7 +74,7 @@ struct CharacterTable: Sendable {
         numbers = Dictionary(zip(self.scalars, 1...), uniquingKeysWith: { first, _ in first })
     }
 
-    /// The scalars that occur at least `minimum` times in the words given.
+    /// Creates a table of the scalars that occur at least `minimum` times in the given words.
     init(words: WordSpellings, ids: [Int], minimum: Int) {
         var counts: [UInt32: Int] = [:]
         for id in ids { for scalar in words[id] { counts[scalar, default: 0] += 1 } }

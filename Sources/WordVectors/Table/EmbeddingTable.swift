@@ -5,35 +5,38 @@ public import Shards
 
 /// An embedding table: a vector for every word of a vocabulary, and a generator for all others.
 ///
-/// Words and counts are in memory; the rows of a table that is a plain file stay there until they are asked for.
+/// Words and counts are in memory. The rows of a table in a plain file stay there until they are needed.
 public final class EmbeddingTable: Sendable {
+    /// Words of the vocabulary.
     public let words: WordTable
-    /// Tokens of each word in the corpus that the vocabulary was counted on.
+    /// Occurrences of each word in the corpus that the vocabulary was counted on.
     public let counts: [UInt64]
+    /// Source of each word's vector.
     public let sources: [VectorSource]
-    /// [words, dimension].
+    /// Vectors, [words, dimension].
     public let rows: TableRows
-    /// The mean of the unit vectors, [dimension].
+    /// Mean of the unit vectors, [dimension].
     public let mean: [Float]
-    /// Makes vectors and changes them as the rows were.
+    /// Makes vectors and transforms them like the rows.
     private let lateGenerator: TableGenerator
-    /// The change that was made to the rows.
+    /// The transform that was applied to the rows.
     let transform: VectorTransform
-    /// The header of the shard, without what stands in all of them; of the first one of joined tables.
+    /// Header of the shard, without the fields common to all shards; for joined tables, of the first.
     let fields: ShardFields
-    /// The form in which the shard stores its rows; float32 if one of joined tables does.
+    /// Storage type of the shard's rows; for joined tables, float32 if any of them uses it.
     let storage: RowStorage
-    /// The digest of the shard: a model names the table it was trained with by it.
+    /// Digest of the shard, by which a model identifies the table it was trained with.
     public let digest: UInt64
     /// Vectors made for words outside the table, or read from its file.
     private let made: MadeVectors
 
+    /// Size of a vector.
     public var dimension: Int { rows.dimension }
 
-    /// Opens a table shard. Throws `ToolError` (`noInput`, `ioError`, `dataError`). In joined tables the first vector
-    /// of a word, and the first table's mean and generator, count.
+    /// Opens a table shard. Throws `ToolError` (`noInput`, `ioError`, `dataError`). In joined tables, the first vector of a word is
+    /// used, and the first table's mean and generator.
     ///
-    /// Rows of a plain file are neither read nor checked here: `vector` and `rows` do so.
+    /// Rows of a plain file are neither read nor checked here, but by `vector` and `rows`.
     public convenience init(_ source: any ByteSource, pool: WorkerPool) throws {
         if let file = try TableFile(source) {
             try self.init(file)
@@ -42,14 +45,14 @@ public final class EmbeddingTable: Sendable {
         }
     }
 
-    /// All but the rows of a table.
+    /// Everything of a table except the rows.
     private struct Index {
         var words = WordTable()
         var counts: [UInt64] = []
         var sources: [VectorSource] = []
         var stored: StoredGenerator
 
-        /// Takes a word; false for one that is there already.
+        /// Adds a word; returns false if it exists already.
         mutating func append(_ word: UnsafeRawBufferPointer, _ count: UInt64, _ source: VectorSource) -> Bool {
             guard words.insert(word) == counts.count else { return false }
             counts.append(count)
@@ -75,7 +78,7 @@ public final class EmbeddingTable: Sendable {
             try deferred?.forEach { try stored.append($0) }
             return TransformedGenerator.make(try stored.generator(), transform)
         }
-        // What is all here is checked at once.
+        // If everything is in memory, it is checked at once.
         if deferred == nil { _ = try lateGenerator.get() }
         fields = stored.fields
         self.storage = storage
@@ -83,11 +86,11 @@ public final class EmbeddingTable: Sendable {
         made = MadeVectors(dimension: rows.dimension)
     }
 
-    /// A table whose rows stay in their file.
+    /// Creates a table whose rows stay in their file.
     private convenience init(_ file: TableFile) throws {
         var index = Index(stored: StoredGenerator(fields: file.header.fields, dimension: file.dimension, file: file.name))
         var row: UInt32 = 0
-        // Rows are numbered as words are until a word comes twice.
+        // Rows are numbered like words until a word occurs twice.
         var numbers: [UInt32]?
         while let item = try file.next() {
             switch item {
@@ -109,7 +112,7 @@ public final class EmbeddingTable: Sendable {
             deferred: file.deferred())
     }
 
-    /// A table that comes through a pipe, whose rows are kept in memory.
+    /// Creates a table read through a pipe, whose rows are kept in memory.
     convenience init(_ reader: TableShardReader) throws {
         let fields = reader.header.fields, claimed = fields.integer("words") ?? 0
         guard claimed >= 0, var rows = RowMatrix(claimed: max(1, claimed), dimension: reader.dimension) else {
@@ -136,7 +139,7 @@ public final class EmbeddingTable: Sendable {
         try self.init(index, .memory(rows), reader.storage, digest: reader.digests.first ?? 0)
     }
 
-    /// A table that has just been built.
+    /// Creates a table that has just been built.
     public init(_ table: TableBuilder.Table) {
         words = table.words
         counts = table.counts
@@ -152,14 +155,14 @@ public final class EmbeddingTable: Sendable {
         made = MadeVectors(dimension: table.rows.dimension)
     }
 
-    /// Makes vectors for words that the table does not have, transformed as its own are; `nil` if it has none. Read from the
-    /// table's file when it is first asked for, which then may throw `ToolError` (`ioError`, `dataError`).
+    /// Returns a generator of vectors for words that the table lacks, transformed like the table's own; `nil` if it has none. It is
+    /// read from the table's file at the first call, which may throw `ToolError` (`ioError`, `dataError`).
     public func generator() throws -> (any OutOfVocabularyGenerator)? { try lateGenerator.get() }
 
-    /// Writes the vector of any word into `row`, [1, dimension], and says where it comes from; `none` leaves zeros.
+    /// Writes the vector of any word to `row` [1, dimension], and returns its source; for `none`, the row is zeros.
     ///
-    /// Words outside the table come from the generator. May be called from several threads at once. Throws `ToolError` if
-    /// the row must be read from a file and cannot be.
+    /// Words outside the table get vectors from the generator. Several threads may call it at once. Throws `ToolError` if the row
+    /// must be read from a file and cannot be.
     public func vector(for word: UnsafeRawBufferPointer, into row: Matrix) throws -> VectorSource {
         if let id = words.find(word) {
             func read() throws -> VectorSource {
@@ -179,17 +182,19 @@ public final class EmbeddingTable: Sendable {
         }
     }
 
-    /// The target of the continuous output for a vector: the unit vector, less the mean if `centred`, made a unit
-    /// vector again. Zero stays zero. `row` is [1, dimension].
+    /// Turns a vector into the target of the continuous output: the unit vector, minus the mean if `centred`, scaled to unit norm
+    /// again. Zero stays zero. `row` is [1, dimension].
     public func normalise(_ row: Matrix, centred: Bool) { row.normalize(less: centred ? mean : nil) }
 }
 
-/// The rows of a table, [count, dimension]: in memory, or in its file, from which they are read one by one.
+/// The rows of a table, [count, dimension]: in memory, or in the table's file, from which they are read one by one.
 public enum TableRows: Sendable {
+    /// Rows in memory.
     case memory(RowMatrix)
-    /// `numbers[id]` is the number of a word's row in the file; without it, the word's id is.
+    /// Rows in the file. `numbers[id]` is the number of a word's row; without `numbers`, it equals the id.
     case file(StoredRows, numbers: [UInt32]?)
 
+    /// Size of a vector.
     public var dimension: Int {
         switch self {
         case .memory(let rows): rows.dimension
@@ -197,14 +202,14 @@ public enum TableRows: Sendable {
         }
     }
 
-    /// True if reading a row means reading a file.
+    /// True if rows are read from a file.
     public var areStored: Bool {
         if case .file = self { return true }
         return false
     }
 
-    /// Reads the row of word `id` into `row`, [1, dimension]. Throws `ToolError` (`ioError`; `dataError` where the file is
-    /// damaged). May be called from several threads at once.
+    /// Reads the row of word `id` to `row` [1, dimension]. Throws `ToolError`: `ioError`, or `dataError` if the file is damaged.
+    /// Several threads may call it at once.
     public func read(_ id: Int, into row: Matrix) throws {
         switch self {
         case .memory(let rows): row.copy(from: rows.row(id))
@@ -214,6 +219,7 @@ public enum TableRows: Sendable {
 }
 
 extension EmbeddingTable: WordVectorModel {
+    /// Writes the vector of a word of the table to `row` [1, dimension], and returns its source; `nil` for other words.
     public func known(_ word: UnsafeRawBufferPointer, into row: Matrix) throws -> VectorSource? {
         guard let id = words.find(word), sources[id] != .none else { return nil }
         try rows.read(id, into: row)

@@ -3,9 +3,9 @@ public import Kernels
 public import Parallel
 public import Shards
 
-/// The ways to make vectors for words that the pre-trained vectors do not have.
+/// A way to make vectors for words that the pre-trained vectors lack.
 public enum UnknownWords: String, Sendable, CaseIterable {
-    /// The n-grams of the vectors' own model if they have any, else n-grams fitted to the vectors.
+    /// The n-grams of the vectors' own model if it has any, otherwise n-grams fitted to the vectors.
     case auto
     /// The n-grams of the vectors' own model.
     case ngrams
@@ -15,41 +15,51 @@ public enum UnknownWords: String, Sendable, CaseIterable {
     case mimick
     /// A character model of convolutions.
     case cnn
-    /// Not at all: such words keep a zero vector.
+    /// None: such words keep a zero vector.
     case none
 }
 
-/// Makes an embedding table: for each word of a vocabulary the pre-trained vector, or one made from its spelling; then
-/// the marks; the mean for centring; the generator.
+/// Builds an embedding table: for each word of a vocabulary the pre-trained vector, or one made from its spelling; then the marks,
+/// the mean for centring, and the generator.
 public struct TableBuilder {
+    /// The way to make vectors for words that the pre-trained vectors lack.
     public var unknown = UnknownWords.auto
+    /// Settings of fitted n-grams.
     public var subwords = SubwordConfiguration()
+    /// Settings of a fitted character model.
     public var mimick = MimickConfiguration()
-    /// Makes the vectors of unknown words whatever `unknown` says, and nothing is fitted.
+    /// If given, makes the vectors of unknown words whatever `unknown` says, and nothing is fitted.
     public var model: SpellingModel?
+    /// Changes to make to all vectors.
     public var transform = TransformConfiguration()
 
+    /// Creates a builder with default settings.
     public init() {}
 
-    /// Everything of a table, ready to be written.
+    /// Everything in a table, ready to be written.
     public struct Table {
+        /// Words of the vocabulary, then the marks.
         public let words: WordTable
+        /// Occurrences of each word.
         public let counts: [UInt64]
+        /// Source of each word's vector.
         public let sources: [VectorSource]
+        /// Vectors, [words, dimension].
         public let rows: RowMatrix
-        /// The mean of the unit vectors of all words but marks and words without a vector, [dimension].
+        /// Mean of the unit vectors of all words except marks and words without a vector, [dimension].
         public let mean: [Float]
-        /// Makes vectors as the pre-trained ones are, before `transform`.
+        /// Makes vectors like the pre-trained ones, before `transform`.
         public let generator: (any OutOfVocabularyGenerator)?
-        /// The change that was made to the rows.
+        /// The transform that was applied to the rows.
         public let transform: VectorTransform
-        /// XXH64 of the pre-trained rows as they were, in order: says which vectors the table was made from.
+        /// XXH64 of the original pre-trained rows, in order, which identifies the vectors that the table was made from.
         let pretrainedDigest: UInt64
+        /// Sources of the vectors, and scores of the generator.
         public let summary: TableSummary
     }
 
-    /// Throws `ToolError`: what the reader of `vectors` throws; `configuration` if `unknown` asks for n-grams that the
-    /// vectors do not have, if `model` makes vectors of another dimension, or `transform` asks for more directions than
+    /// Builds a table. Throws `ToolError`: what the reader of `vectors` throws; `configuration` if `unknown` requires n-grams that
+    /// the vectors do not have, if `model` makes vectors of another dimension, or if `transform` requires more directions than
     /// there are; `dataError` if no word of the vocabulary has a vector, or too few for a fit.
     public func build(
         _ vocabulary: VocabularyWords, _ vectors: any VectorFile, threads: Int,
@@ -108,7 +118,7 @@ public struct TableBuilder {
             generator: generator, transform: transform, pretrainedDigest: digest, summary: summary)
     }
 
-    /// Three of the words, or as many as there are, by count, and equal counts in the order of the vocabulary.
+    /// Returns the three most frequent of the words, or as many as there are; equal counts are in the order of the vocabulary.
     private func mostFrequent(_ ids: [Int], _ counts: [UInt64]) -> [Int] {
         Array(ids.sorted { (counts[$0], $1) > (counts[$1], $0) }.prefix(3))
     }
@@ -135,7 +145,7 @@ public struct TableBuilder {
         return try MimickTrainer(mimick, threads: threads).fit(words, counts: counts, known, progress: progress)
     }
 
-    /// A model that was fitted before, to be judged on known words: it may have been fitted to them.
+    /// Prepares a model that was fitted earlier for evaluation on known words, to which it may have been fitted.
     private func reuse(_ model: SpellingModel, _ known: [Int], _ vectors: any VectorFile) throws -> SpellingFit? {
         guard let generator = model.generator() else { return nil }
         guard generator.dimension == vectors.dimension else {
@@ -156,7 +166,7 @@ public struct TableBuilder {
                 + "both of one language and case? --unknown none does without")
     }
 
-    /// Judges what was fitted, beside what needs no fit, on words that it has not seen.
+    /// Evaluates the fitted generator, and methods that need no fit, on words that it has not seen.
     private func evaluate(
         _ fit: SpellingFit, _ words: WordTable, _ rows: RowMatrix, threads: Int
     ) -> SpellingEvaluation? {
@@ -176,8 +186,8 @@ public struct TableBuilder {
 }
 
 extension TableBuilder.Table {
-    /// Writes the table as a shard; `fields` are options and digests that the header is to name. Throws
-    /// `ToolError` (`ioError`; `dataError` for a value that `storage` cannot hold).
+    /// Writes the table as a shard; `fields` are options and digests for the header. Throws `ToolError`: `ioError`, or `dataError`
+    /// for a value that `storage` cannot represent.
     public func write(
         to output: OutputFile, tool: String, fields: ShardFields, storage: RowStorage = .float32, pool: WorkerPool
     ) throws {
@@ -196,7 +206,7 @@ extension TableBuilder.Table {
     }
 }
 
-/// The contents of a table shard, but for its rows.
+/// The contents of a table shard, except for its rows.
 struct TableContents {
     let words: WordTable
     let counts: [UInt64]
@@ -227,24 +237,28 @@ struct TableContents {
 
 /// The sources of a table's vectors.
 public struct TableSummary {
+    /// A number of words, and of their occurrences.
     public struct Share: Sendable, Equatable {
+        /// Number of words.
         public var words = 0
+        /// Number of their occurrences in the corpus.
         public var tokens: UInt64 = 0
 
+        /// Creates the share of no words.
         public init() {}
     }
 
-    /// Words and their tokens in the corpus, by `VectorSource.rawValue`.
+    /// Words and their occurrences by `VectorSource.rawValue`.
     public private(set) var shares = [Share](repeating: Share(), count: VectorSource.allCases.count)
-    /// The counts of the reader of the vectors.
+    /// Counts of the reader of the vectors.
     public let lookup: VectorLookup.Counts
-    /// Words, and their tokens, that have no vector among the pre-trained ones as they are, and have one in lower case.
+    /// Words that have no pre-trained vector as spelled but have one in lower case.
     public let inLowerCase: Share
-    /// The most frequent words that have no pre-trained vector, marks left out: three, or as many as there are.
+    /// The three most frequent words without a pre-trained vector, or as many as there are, without marks.
     public let frequentMissing: [String]
     /// The generator that was fitted to make vectors from spellings; `nil` if none was.
     public let fit: SpellingFit?
-    /// The scores of that generator.
+    /// Scores of that generator.
     public let evaluation: SpellingEvaluation?
 
     init(
@@ -262,5 +276,6 @@ public struct TableSummary {
         }
     }
 
+    /// The share of words whose vectors come from a source.
     public subscript(source: VectorSource) -> Share { shares[Int(source.rawValue)] }
 }

@@ -2,8 +2,8 @@ import Kernels
 import Shards
 import Synchronization
 
-/// The generator of a table, made when it is first asked for: its tensors may be gigabytes, and a text whose words are all in
-/// the table needs none of them.
+/// The generator of a table, created when first needed: its tensors may take gigabytes, and a text whose words are all in the table
+/// needs none of them.
 final class TableGenerator: Sendable {
     typealias Generator = any OutOfVocabularyGenerator
 
@@ -16,8 +16,8 @@ final class TableGenerator: Sendable {
 
     init(_ make: @escaping @Sendable () throws -> Generator?) { state = Mutex(.unmade(make)) }
 
-    /// The generator, whose vectors are transformed as the table's are; `nil` if the table has none. Throws `ToolError`
-    /// (`ioError`; `dataError` where its tensors are damaged or missing).
+    /// Returns the generator, whose vectors are transformed like the table's; `nil` if the table has none. Throws `ToolError`:
+    /// `ioError`, or `dataError` if its tensors are damaged or missing.
     func get() throws -> Generator? {
         try state.withLock { state in
             switch state {
@@ -31,7 +31,7 @@ final class TableGenerator: Sendable {
     }
 }
 
-/// Vectors that took some work, kept for the next time a word is met.
+/// A cache of vectors that took some work.
 final class MadeVectors: Sendable {
     private let state = Mutex(State())
     private let dimension: Int
@@ -39,20 +39,20 @@ final class MadeVectors: Sendable {
     private struct State: Sendable {
         var words = WordTable()
         var sources: [VectorSource] = []
-        /// The vectors, some at a time.
+        /// The vectors, in pieces.
         var pieces: [RowMatrix] = []
 
         func row(_ id: Int) -> Matrix { pieces[id / MadeVectors.pieceRows].row(id % MadeVectors.pieceRows) }
     }
 
     private static let pieceRows = 1 << 10
-    /// About 100 MB of vectors of 300 numbers; then everything starts anew.
+    /// About 100 MB of vectors of size 300; beyond that, the cache is emptied.
     private static let most = 1 << 16
 
     init(dimension: Int) { self.dimension = dimension }
 
-    /// Writes the vector of `word` into `row`, [1, dimension]: the one kept, or what `make` writes there. Threads may ask at
-    /// once; `make` must give the same to all.
+    /// Writes the vector of `word` to `row` [1, dimension]: the cached one, or what `make` writes there. Several threads may call
+    /// it at once; `make` must return the same for all.
     func vector(of word: UnsafeRawBufferPointer, into row: Matrix, make: () throws -> VectorSource) rethrows -> VectorSource {
         let kept: VectorSource? = state.withLock { state in
             guard let id = state.words.find(word) else { return nil }

@@ -1,16 +1,17 @@
 import Kernels
 import Shards
 
-/// The marks that every table has a vector for. They are not spelled: none gets a vector from its letters.
+/// The marks for which every table has a vector. They are not spelled, so no generator makes vectors for them.
 public enum TableMarks {
-    /// Behind the words of the vocabulary, in this order; a mark that the vocabulary has itself keeps its place there.
+    /// The marks in the order in which they follow the words of the vocabulary. A mark that the vocabulary itself contains keeps
+    /// its place there.
     public static let all = [begin, end, unknown, padding]
     static let begin = "<s>", end = "</s>", unknown = "<unk>", padding = "<pad>"
 
-    /// Fills the rows of the marks: of padding with zeros, so that it is no target; of the others with the pre-trained
-    /// vector if there is one; else of sentence begin and end with a random direction of the mean norm, and of the unknown
-    /// word with the mean of the rarest tenth of the words that have a vector, which an unknown word is most like.
-    /// - Parameter found: the words with a pre-trained vector, from the most frequent on.
+    /// Fills the rows of the marks: padding with zeros, so that it is no target; the others with the pre-trained vector if there is
+    /// one; otherwise the start and the end of a sentence with a random direction of mean norm, and the unknown word with the mean
+    /// of the rarest tenth of the words that have a vector, which unknown words resemble most.
+    /// - Parameter found: words with a pre-trained vector, from the most frequent on.
     static func make(
         _ words: WordTable, _ lookup: VectorLookup, _ found: [Int], seed: UInt64,
         _ sources: inout [VectorSource]

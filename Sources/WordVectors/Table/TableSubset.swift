@@ -3,28 +3,30 @@ import Kernels
 public import Parallel
 import Shards
 
-/// A table for a vocabulary, from a larger table: its rows as they are, to the bit, for the words that it has; vectors
-/// from its generator for the others; its marks, mean, transform and generator.
+/// A table for a vocabulary, made from a larger table: the larger table's rows, bit for bit, for words that it has; vectors from
+/// its generator for the others; and its marks, mean, transform and generator.
 public struct TableSubset {
     private let table: EmbeddingTable
     private let words: WordTable
     private let counts: [UInt64]
     private let vocabularyDigest: UInt64
-    /// The words that the larger table lacks, and their vectors, [lacking words, dimension].
+    /// Words that the larger table lacks, and their vectors, [lacking words, dimension].
     private let lacking: WordTable
     private let made: RowMatrix
     private let isMade: [Bool]
 
-    /// Words of the vocabulary that the larger table has, those that its generator made a vector for, and the others.
+    /// Number of words of the vocabulary that the larger table has.
     public let kept: Int
+    /// Number of words for which its generator made a vector.
     public var madeCount: Int { isMade.count { $0 } }
+    /// Number of words without a vector.
     public var unknownCount: Int { isMade.count { !$0 } }
-    /// Words that the larger table lacks as they are, while it has a pre-trained vector for their lower case.
+    /// Words that the larger table lacks as spelled but for whose lower case it has a pre-trained vector.
     public let inLowerCase: TableSummary.Share
-    /// Tokens of all words of the vocabulary.
+    /// Occurrences of all words of the vocabulary.
     public var tokens: Double { counts.reduce(0) { $0 + Double($1) } }
 
-    /// Throws `ToolError` with status `dataError` if the table has none of the words.
+    /// Selects the words. Throws `ToolError` with status `dataError` if the table has none of them.
     public init(of table: EmbeddingTable, name: String, _ vocabulary: VocabularyWords, threads: Int) throws {
         self.table = table
         vocabularyDigest = vocabulary.digest

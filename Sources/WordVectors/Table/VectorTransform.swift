@@ -5,19 +5,20 @@ import Shards
 
 /// The changes to make to the vectors of a table.
 public struct TransformConfiguration: Sendable, Equatable {
-    /// Subtract the mean vector.
+    /// Whether to subtract the mean vector.
     public var centre = false
-    /// Subtract the mean vector, and what lies in this many leading principal directions.
+    /// Number of leading principal directions to remove after subtracting the mean vector.
     public var directions = 0
-    /// Make every vector a unit vector, after the other changes.
+    /// Whether to scale every vector to unit norm after the other changes.
     public var normalise = false
 
+    /// Creates a configuration that changes nothing.
     public init() {}
 }
 
-/// The change that was made to the vectors of a table and is made to all later ones: v becomes v - mean, less its parts in
-/// the leading principal directions, v - sum over i of (u_i . v) u_i (Mu and Viswanath 2018, "All-but-the-Top"), and then
-/// v / |v|, each of the three by option. Zeros stay zeros: they are no vector.
+/// The transform that was applied to the vectors of a table and is applied to all later ones: v becomes v - mean, then v - sum over
+/// i of (u_i . v) u_i, which removes the leading principal directions (Mu and Viswanath 2018, "All-but-the-Top"), and then v / |v|;
+/// each of the three is optional. Zeros, which are not vectors, stay zeros.
 public struct VectorTransform: Sendable, Equatable {
     /// The mean, [dimension], or empty.
     let offset: [Float]
@@ -48,7 +49,7 @@ extension VectorTransform {
     private static let widest = 8192
 
     /// Measures mean and directions on the rows `ids`, whose vectors come from `file`. Throws `ToolError` with status
-    /// `configuration` if there are not so many directions.
+    /// `configuration` if there are fewer directions.
     init(_ configuration: TransformConfiguration, _ rows: RowMatrix, ids: [Int], file: String, threads: Int) throws {
         let dimension = rows.dimension, count = configuration.directions
         guard count == 0 || count < dimension && dimension <= Self.widest else {
@@ -68,7 +69,7 @@ extension VectorTransform {
         self.init(offset: mean, directions: directions, normalises: configuration.normalise)
     }
 
-    // How a transform travels in a table.
+    // The form of a transform in a table.
     private static let offsetName = "transform.offset", directionsName = "transform.directions"
 
     var fields: ShardFields {
@@ -83,7 +84,7 @@ extension VectorTransform {
         if !directions.isEmpty { try body(Self.directionsName, [directions.count, offset.count], directions.flatMap(\.self)) }
     }
 
-    /// The transform that a table's header names; `none` for a header without. Throws `ToolError.data`.
+    /// Reads the transform from a table; `none` if it has none. Throws `ToolError.data`.
     init(_ stored: StoredGenerator) throws {
         let fields = stored.fields, dimension = stored.dimension
         let count = fields["remove-directions"].map { Int($0) ?? -1 } ?? 0
@@ -103,12 +104,12 @@ extension VectorTransform {
     }
 }
 
-/// A generator whose vectors are transformed as those of its table are.
+/// A generator whose vectors are transformed like those of its table.
 final class TransformedGenerator: OutOfVocabularyGenerator {
     let base: any OutOfVocabularyGenerator
     private let transform: VectorTransform
 
-    /// `base` itself where there is nothing to do.
+    /// Returns `base` itself if there is nothing to do.
     static func make(
         _ base: (any OutOfVocabularyGenerator)?, _ transform: VectorTransform
     ) -> (any OutOfVocabularyGenerator)? {

@@ -4,12 +4,14 @@ public import Shards
 
 /// A vocabulary in memory: words from the most frequent on, and their counts.
 public struct VocabularyWords: Sendable {
+    /// The words, most frequent first.
     public private(set) var words = WordTable()
+    /// Count of each word.
     public private(set) var counts: [UInt64] = []
-    /// The digest of the shard, by which a table says what it was made from.
+    /// Digest of the shard, which a table records.
     public private(set) var digest: UInt64 = 0
 
-    /// Reads a vocabulary shard. Throws `ToolError`: `ioError`, and `dataError` as `VocabularyShardReader.readWords` does.
+    /// Reads a vocabulary shard. Throws `ToolError`: `ioError`, and `dataError` like `VocabularyShardReader.readWords`.
     public init(_ source: any ByteSource, pool: WorkerPool) throws {
         let reader = try VocabularyShardReader(source, pool: pool)
         var counts: [UInt64] = []
@@ -18,7 +20,7 @@ public struct VocabularyWords: Sendable {
         digest = reader.digests.first ?? 0
     }
 
-    /// Words and counts, in order.
+    /// Creates a vocabulary from words and counts, in order.
     public init(_ pairs: [(word: String, count: UInt64)]) {
         for (word, count) in pairs where words.find(word) == nil {
             _ = words.insert(word)
@@ -27,16 +29,16 @@ public struct VocabularyWords: Sendable {
     }
 }
 
-/// The lower-case forms of words: what vectors would know if the text were in lower case.
+/// The lower-case forms of words, for estimating what lowercasing the text would gain.
 extension VocabularyWords {
-    /// The forms that are no words of the vocabulary themselves.
+    /// The forms that are not words of the vocabulary themselves.
     var lowerCaseForms: WordTable {
         var forms = WordTable()
         forEachLowerCaseForm { _, form in if words.find(form) == nil { _ = forms.insert(form) } }
         return forms
     }
 
-    /// The words, and their tokens, that are not in lower case and for whose ids and forms `isGain` returns true.
+    /// Returns the words, and their occurrences, that are not in lower case and for whose id and form `isGain` returns true.
     func gainInLowerCase(where isGain: (_ id: Int, _ form: UnsafeRawBufferPointer) -> Bool) -> TableSummary.Share {
         var gain = TableSummary.Share()
         forEachLowerCaseForm { id, form in

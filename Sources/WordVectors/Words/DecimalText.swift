@@ -1,17 +1,17 @@
 import Glibc
 
-/// Numbers as text with five significant digits, as C's `%.5g` and therefore fastText print them.
+/// Numbers as text with five significant digits, as printed by C's `%.5g` and therefore by fastText.
 package struct DecimalText: Sendable {
-    /// Powers of ten from 10^-50 to 10^54, as near as Float64 comes.
+    /// Powers of ten from 10^-50 to 10^54, as exact as Float64 allows.
     private let powers: [Double]
-    /// The digits of each number of four digits, in the order of memory.
+    /// The digits of each number of four digits, in memory order.
     private let fourDigits: [UInt32]
-    /// The number of these digits without the zeros at the end.
+    /// The number of these digits without trailing zeros.
     private let lengths: [UInt8]
     private static let lowest = -50
-    /// Digits printed at most.
+    /// Maximum number of digits printed.
     private static let digits = 5
-    /// Bytes that are written for a number at most, of which it may need fewer.
+    /// Maximum number of bytes written for a number, which may need fewer.
     package static let longest = 24
 
     package init() {
@@ -23,17 +23,17 @@ package struct DecimalText: Sendable {
         lengths = (0..<10_000).map { $0 == 0 ? 0 : $0 % 1000 == 0 ? 1 : $0 % 100 == 0 ? 2 : $0 % 10 == 0 ? 3 : 4 }
     }
 
-    /// Writes `value` to `target`, which has room for `longest` bytes, and returns the number of bytes it takes.
+    /// Writes `value` to `target`, which has room for `longest` bytes, and returns the number of bytes that it takes.
     ///
-    /// A Float32 times a power of ten is known in Float64 to one part in 2^50. So its fifth digit is certain unless the
-    /// rest is that near to one half: only then the C library decides.
+    /// A Float32 times a power of ten is known in Float64 to one part in 2^50, so its fifth digit is certain unless the rest is
+    /// that close to one half; only then the C library decides.
     @inline(__always)
     package func write(_ value: Float, to target: UnsafeMutablePointer<UInt8>) -> Int {
         let magnitude = Double(value.magnitude)
         guard magnitude > 0 && magnitude < .infinity else { return Self.writeBySystem(value, to: target) }
         return powers.withUnsafeBufferPointer { powers in
-            // log10(2) * the binary exponent is at most one below the decimal one; there is no Float32 that is almost a
-            // power of ten without being one.
+            // log10(2) * the binary exponent is at most one below the decimal exponent; no Float32 is almost a power of ten without
+            // being one.
             var exponent = (Int(magnitude.exponent) * 315_653) >> 20
             if magnitude >= powers[exponent + 1 - Self.lowest] { exponent += 1 }
             let scaled = magnitude * powers[Self.digits - 1 - exponent - Self.lowest]
@@ -51,12 +51,12 @@ package struct DecimalText: Sendable {
         }
     }
 
-    /// `number`, of five digits, is the value times 10^(4 - exponent).
+    /// Writes `number`, of five digits, which is the value times 10^(4 - exponent).
     @inline(__always)
     private func write(_ number: Int, _ exponent: Int, to target: UnsafeMutablePointer<UInt8>) -> Int {
         let first = number / 10_000, others = number - 10_000 * first
         let count = 1 + Int(lengths.withUnsafeBufferPointer { $0[others] })
-        // All five digits, and zeros behind them.
+        // All five digits, followed by zeros.
         let text = fourDigits.withUnsafeBufferPointer { UInt64(UInt32(littleEndian: $0[others])) } << 8 | UInt64(0x30 + first)
             | 0x303030 << 40
         if exponent < 0 && exponent >= -4 {
@@ -90,7 +90,7 @@ package struct DecimalText: Sendable {
         UnsafeMutableRawPointer(target).storeBytes(of: text.littleEndian, as: UInt64.self)
     }
 
-    /// Zeros, ties, infinity and NaN.
+    /// Writes zeros, ties, infinity and NaN.
     private static func writeBySystem(_ value: Float, to target: UnsafeMutablePointer<UInt8>) -> Int {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 32) { text in
             let count = withVaList([Double(value)]) { Int(vsnprintf(text.baseAddress, text.count, "%.5g", $0)) }

@@ -3,38 +3,42 @@ import Kernels
 public import Parallel
 public import Shards
 
-/// Prints the vectors of words as text, in the form of `fasttext print-word-vectors`.
+/// Prints the vectors of words as text, in the format of `fasttext print-word-vectors`.
 ///
-/// White space parts words. Each gives a line: the word, a space, and its numbers with five significant digits, a space
-/// behind each. Words that nothing is known of have zeros.
+/// Words are separated by white space. Each gives a line: the word, a space, and its numbers with five significant digits, each
+/// followed by a space. Unknown words get zeros.
 public final class WordFilter {
-    /// Words printed, by where their vectors come from.
+    /// Numbers of words printed, by the source of their vectors.
     public struct Counts: Sendable, Equatable {
-        /// Words by `VectorSource.rawValue`.
+        /// Number of words by `VectorSource.rawValue`.
         fileprivate(set) var bySource = [Int](repeating: 0, count: VectorSource.allCases.count)
 
+        /// Number of words whose vectors come from a source.
         public subscript(source: VectorSource) -> Int { bySource[Int(source.rawValue)] }
+        /// Number of all words.
         public var words: Int { bySource.reduce(0, +) }
     }
 
+    /// Counts so far.
     public private(set) var counts = Counts()
     private let output: OutputFile
     private let workers: OrderedWorkers<WordList, Lines>
 
-    /// Words that a thread takes at a time.
+    /// Number of words that a thread takes at a time.
     private static let batch = 512
     private static let longestWord = 1 << 20
 
+    /// Creates a filter.
     public init(_ model: any WordVectorModel, to output: OutputFile, pool: WorkerPool) {
         self.output = output
         let printer = LinePrinter(model: model)
         workers = OrderedWorkers(pool: pool) { try printer.print($0) }
     }
 
-    /// Prints the vectors of all words of `source`, in order. What has come so far is printed before waiting for more, so
-    /// that the other end of a pipe may ask word by word.
+    /// Prints the vectors of all words of `source`, in order. What has been read is printed before waiting for more, so that the
+    /// other end of a pipe may ask word by word.
     ///
-    /// Throws `ToolError`: `dataError` for a word of more than 1 MiB or a vector that is not finite; `ioError`.
+    /// Throws `ToolError`: `dataError` for a word longer than 1 MiB or a vector that is not finite; `ioError`.
     public func run(_ source: any ByteSource) throws {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
         defer { buffer.deallocate() }
@@ -44,7 +48,7 @@ public final class WordFilter {
         while true {
             let count = try source.read(into: buffer)
             begun.append(contentsOf: buffer[..<count])
-            // At the end of the text its last word is whole.
+            // At the end of the text its last word is complete.
             let end = count == 0 ? begun.count : begun.lastIndex(where: Self.isSpace).map { $0 + 1 } ?? 0
             for word in begun[..<end].split(whereSeparator: Self.isSpace) {
                 word.withUnsafeBytes { words.append($0) }
@@ -76,7 +80,7 @@ public final class WordFilter {
         for (index, count) in lines.counts.bySource.enumerated() { counts.bySource[index] += count }
     }
 
-    /// True for what C's `isspace` takes for white space.
+    /// Returns true for bytes that C's `isspace` considers white space.
     @inline(__always)
     private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte >= 0x09 && byte <= 0x0D }
 }
@@ -86,13 +90,13 @@ private struct Lines: Sendable {
     var counts = WordFilter.Counts()
 }
 
-/// Makes the lines of a batch of words, in one thread.
+/// Makes the lines of a batch of words, on one thread.
 private struct LinePrinter: Sendable {
     let model: any WordVectorModel
     let decimals = DecimalText()
 
     func print(_ list: WordList) throws -> Lines {
-        // Each word once, in the order of first coming.
+        // Each word once, in the order of first occurrence.
         var words = WordTable(capacity: list.count)
         let ids = (0..<list.count).map { index in list.withWord(index) { words.insert($0) } }
         let rows = RowMatrix(count: words.count, dimension: model.dimension)

@@ -3,25 +3,25 @@ public import Kernels
 public import Parallel
 public import Shards
 
-/// Something that knows a vector for any word: a fastText .bin, an embedding table, or a model of spelling alone.
+/// A model that knows a vector for any word: a fastText .bin, an embedding table, or a model of spelling alone.
 public protocol WordVectorModel: AnyObject, Sendable {
-    /// Numbers in each vector.
+    /// Size of a vector.
     var dimension: Int { get }
 
-    /// Makes vectors for the words that are not known; `nil` if they have none. Throws `ToolError` if it must be read first
-    /// and cannot be.
+    /// Returns a generator of vectors for unknown words; `nil` if there is none. Throws `ToolError` if it must be read first and
+    /// cannot be.
     func generator() throws -> (any OutOfVocabularyGenerator)?
 
-    /// Writes the vector of a word that the model holds into `row`, [1, dimension], and says where it comes from; `nil`,
-    /// with `row` undefined, for all other words. May be called from several threads at once.
+    /// Writes the vector of a word that the model contains to `row` [1, dimension], and returns its source. Returns `nil`, with
+    /// `row` undefined, for all other words. Several threads may call it at once.
     ///
     /// Throws `ToolError` with status `dataError` for a vector that is not finite.
     func known(_ word: UnsafeRawBufferPointer, into row: Matrix) throws -> VectorSource?
 }
 
-/// Opens a model of word vectors; its kind is told from its content.
+/// Opens a model of word vectors, whose kind is recognised by its content.
 ///
-/// Throws `ToolError`: `noInput`, `ioError`, `dataError` for a damaged file, or one that is no model.
+/// Throws `ToolError`: `noInput`, `ioError`, or `dataError` for a file that is damaged or not a model.
 public func openWordVectorModel(_ path: String, pool: WorkerPool) throws -> any WordVectorModel {
     let file = try FileSource(path: path)
     let source = try PeekedSource(file, count: 16)
@@ -38,18 +38,18 @@ public func openWordVectorModel(_ path: String, pool: WorkerPool) throws -> any 
     }
     let reader = try TableShardReader(shard.source, pool: pool)
     if reader.header.fields.integer("words") == 0 { return try SpellingModel(reader) }
-    // Opened anew, a plain file's rows can stay there; what came through a pipe is gone.
+    // If a plain file is opened again, its rows can stay in it; what came through a pipe is gone.
     guard path != "-" && file.size != nil else { return try EmbeddingTable(reader) }
     return try EmbeddingTable(FileSource(path: path), pool: pool)
 }
 
-/// A fastText model to be asked for single words: the file stays mapped, in memory is an index of its dictionary.
+/// A fastText model that is asked for single words: the file stays mapped, and an index of its dictionary is in memory.
 private final class FastTextModel: WordVectorModel, @unchecked Sendable {
     let dimension: Int
     private let nGrams: (any OutOfVocabularyGenerator)?
     private let file: FastTextFile
     private let words: WordTable
-    /// The number of the dictionary's entry for each of `words`; of equal words the last, as in fastText.
+    /// Number of the dictionary's entry for each of `words`; the last of equal words, as in fastText.
     private let entries: [Int32]
 
     init(_ file: FastTextFile) throws {
@@ -76,15 +76,17 @@ private final class FastTextModel: WordVectorModel, @unchecked Sendable {
     }
 }
 
-/// A generator of vectors as a file of its own, to be used again without another fit: a table without words.
+/// A generator of vectors in a file of its own, which can be reused without another fit: a table without words.
 public final class SpellingModel: WordVectorModel {
+    /// The user's name for the file.
     public let name: String
+    /// Size of a vector.
     public let dimension: Int
     private let made: any OutOfVocabularyGenerator
 
-    /// Reads the generator of a saved model or of a table, whose rows are stepped over.
+    /// Reads the generator of a saved model or of a table, whose rows are skipped.
     ///
-    /// Throws `ToolError` (`noInput`, `ioError`, `dataError`); a table without a generator is a `dataError` too.
+    /// Throws `ToolError`: `noInput`, `ioError`, or `dataError`, also for a table without a generator.
     public convenience init(_ source: any ByteSource, pool: WorkerPool) throws {
         try self.init(TableShardReader(source, pool: pool))
     }
@@ -102,11 +104,13 @@ public final class SpellingModel: WordVectorModel {
         made = generator
     }
 
+    /// Returns the generator.
     public func generator() -> (any OutOfVocabularyGenerator)? { made }
 
+    /// Returns `nil`: the model contains no words.
     public func known(_ word: UnsafeRawBufferPointer, into row: Matrix) throws -> VectorSource? { nil }
 
-    /// Writes `generator` to a file; `fields` say what it was fitted to.
+    /// Writes `generator` to a file; `fields` describe what it was fitted to.
     public static func write(
         _ generator: any OutOfVocabularyGenerator, to output: OutputFile, tool: String, fields: ShardFields,
         pool: WorkerPool
