@@ -2,22 +2,25 @@ internal import Glibc
 @_spi(HostMemory) public import Kernels
 internal import Parallel
 
-/// Mentions of a document in their order, each with so many of those before it as antecedents that it may refer to, the nearest first. The
-/// rows of a matrix over them are the pairs, those of the first mention first.
+/// The mentions of a document in order, each paired with a number of preceding mentions that it may refer to, the nearest first.
+/// Rows of matrices over them are pairs, those of the first mention first.
 public struct AntecedentPairs {
+    /// Number of mentions, and maximum number of antecedents of each.
     public let mentions, limit: Int
-    /// The first pair of each mention, and the end of the last.
+    /// First pair of each mention, and the end of the last.
     let starts: [Int]
-    /// The mention and the antecedent of each pair.
+    /// Mention and antecedent of each pair.
     let anchors, antecedents: Numbers
-    /// The bucket of the distance of each pair.
+    /// Bucket of the distance of each pair.
     let buckets: Numbers
+    /// Number of pairs.
     public var count: Int { starts[mentions] }
 
     /// Rows of a table with an embedding for each bucket.
     public static let bucketCount = 10
 
-    /// - Parameter limit: antecedents of a mention at most.
+    /// Creates all pairs.
+    /// - `limit`: maximum number of antecedents of a mention.
     public init(mentions: Int, limit: Int, on tape: Tape) {
         (self.mentions, self.limit) = (mentions, limit)
         var starts = [0]
@@ -35,7 +38,8 @@ public struct AntecedentPairs {
         }
     }
 
-    /// The bucket of a distance in mentions: 1, 2, 3, 4, 5 to 7, 8 to 15, 16 to 31, 32 to 63, 64 and more, from bucket 1 on.
+    /// Returns the bucket of a distance in mentions: 1, 2, 3, 4, 5 to 7, 8 to 15, 16 to 31, 32 to 63, 64 and more, starting at
+    /// bucket 1.
     public static func bucket(ofDistance distance: Int) -> Int {
         if distance <= 4 { return distance }
         return min(bucketCount - 1, 3 + (Int.bitWidth - 1 - distance.leadingZeroBitCount))
@@ -43,7 +47,7 @@ public struct AntecedentPairs {
 
     func pairs(of mention: Int) -> Range<Int> { starts[mention]..<starts[mention + 1] }
 
-    /// Runs of mentions with about so many pairs together.
+    /// Returns ranges of mentions with about `size` pairs each.
     func blocks(of size: Int) -> [Range<Int>] {
         var blocks: [Range<Int>] = [], first = 0
         for mention in 0..<mentions where mention + 1 == mentions || starts[mention + 2] - starts[first] > size {
@@ -55,16 +59,17 @@ public struct AntecedentPairs {
 }
 
 extension Tape {
-    /// An affine map of the vectors of pairs, [g_i; g_j; g_i * g_j; distance], whose parts for one mention alone are given:
+    /// Applies an affine map to the vectors of pairs, [g_i; g_j; g_i * g_j; distance]. The parts that depend on one mention only
+    /// are given:
     ///
     ///     anchors[i] + antecedents[j] + distances[bucket of i and j] + (g_i * g_j) W
     ///
-    /// The products g_i * g_j, which would be larger than everything else, are made for some mentions at a time, and again backwards.
-    /// - Parameters:
-    ///   - vectors: g, [mentions, m]
-    ///   - weight: W, [m, n]
-    ///   - anchors: [mentions, n], and so are the antecedents.
-    ///   - distances: [buckets, n]
+    /// The products g_i * g_j, which would take more memory than everything else, are computed for some mentions at a time, and
+    /// again in the backward pass.
+    /// - `vectors`: g, [mentions, m]
+    /// - `weight`: W, [m, n]
+    /// - `anchors`: [mentions, n], like `antecedents`.
+    /// - `distances`: [buckets, n]
     /// - Returns: [pairs, n]
     public func sums(
         over pairs: AntecedentPairs, vectors: Node, weight: Node, anchors: Node, antecedents: Node, distances: Node
@@ -133,10 +138,9 @@ extension Tape {
         return result
     }
 
-    /// The scores of pairs, with the scores of both mentions added: [pairs, 1].
-    /// - Parameters:
-    ///   - mentions: their scores, [mentions, 1].
-    ///   - scores: [pairs, 1]
+    /// Adds the scores of both mentions to the scores of pairs, [pairs, 1].
+    /// - `mentions`: scores of mentions, [mentions, 1].
+    /// - `scores`: [pairs, 1]
     public func add(mentions: Node, to scores: Node, _ pairs: AntecedentPairs) -> Node {
         precondition(mentions.rows == pairs.mentions && scores.rows == pairs.count && scores.columns == 1)
         let result = node(rows: pairs.count, columns: 1)
@@ -158,11 +162,11 @@ extension Tape {
         return result
     }
 
-    /// Adds -log of the probability that each mention refers to any antecedent of its own cluster, summed over the mentions, to the loss,
-    /// and its gradient (Lee et al. 2017). A mention without one there is to refer to nothing, whose score is 0.
-    /// - Parameters:
-    ///   - scores: [pairs, 1]
-    ///   - clusters: that of each mention; negative: none.
+    /// Adds to the loss, summed over mentions, -log of the probability that a mention refers to any antecedent of its own cluster
+    /// (Lee et al. 2017), and computes the gradient. A mention without such an antecedent should refer to nothing, which has score
+    /// 0.
+    /// - `scores`: [pairs, 1]
+    /// - `clusters`: cluster of each mention; negative for none.
     public func addAntecedentLoss(_ scores: Node, _ pairs: AntecedentPairs, clusters: [Int32]) {
         precondition(scores.rows == pairs.count && scores.columns == 1 && clusters.count == pairs.mentions)
         var loss = 0.0
@@ -193,7 +197,7 @@ extension Tape {
 }
 
 extension AntecedentPairs {
-    /// The best antecedent of each mention, of several that are equal the nearest; `nil` if none has a score above 0.
+    /// Returns the best antecedent of each mention, the nearest of equals; `nil` if none has a score above 0.
     /// - Parameter scores: [pairs, 1]
     public func best(_ scores: Matrix) -> [Int?] {
         (0..<mentions).map { mention in

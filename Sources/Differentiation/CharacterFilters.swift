@@ -1,21 +1,23 @@
 @_spi(HostMemory) public import Kernels
 public import Layers
 
-/// Filters over the letters of a word, each taken where it answers most (Kim, Jernite, Sontag and Rush 2016):
+/// Filters over the letters of a word with max pooling (Kim, Jernite, Sontag and Rush 2016):
 ///
 ///     features[n] = relu(b[n] + max over places t of [x_t; ...; x_{t+w-1}] . W[n])
 ///
-/// Words that are shorter than a filter end in zeros.
+/// Words shorter than a filter are padded with zeros.
 public struct CharacterFilters: Sendable {
+    /// Letters that a filter spans, and number of filters.
     public let width, count: Int
-    /// Vectors of characters: [alphabet, size].
+    /// Vectors of characters, [alphabet, size].
     public let table: Parameter
-    /// [count, width x size]
+    /// Weights of the filters, [count, width x size].
     public let weight: Parameter
-    /// [count]
+    /// Biases, [count].
     public let bias: Parameter
     private let size: Int
 
+    /// Declares table and filters.
     public init(_ name: String, alphabet: Int, size: Int, width: Int, count: Int, in plan: inout Plan) {
         (self.width, self.count, self.size) = (width, count, size)
         table = plan.parameter("\(name).characters", [alphabet, size])
@@ -23,14 +25,15 @@ public struct CharacterFilters: Sendable {
         bias = plan.parameter("\(name).filters.bias", [count])
     }
 
+    /// Sets the initial weights.
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
         parameters.fillGlorot(table, inputs: table.shape[0], outputs: size, random: &random)
         parameters.fillGlorot(weight, inputs: width * size, outputs: count, random: &random)
         parameters.fill(bias, with: 0)
     }
 
-    /// The features of words: [words, count].
-    /// - Parameter words: their letters, as rows of the table.
+    /// Returns the features of words, [words, count].
+    /// - `words`: letters of each word, as rows of the table.
     public func forward(_ words: [[Int32]], on tape: Tape) -> Node {
         let backend = tape.backend, table = tape.value(table), weight = tape.value(weight), bias = tape.value(bias)
         let starts = tape.numbers(words.count), places = tape.numbers(words.count)

@@ -2,9 +2,9 @@
 internal import Parallel
 
 extension Tape {
-    /// Rows beside what they are compared with, their differences and their products (Mou et al. 2016): [one, other, one - other,
-    /// one * other], or [one, one - other, one * other]; [n, m] to [n, 4 m] or [n, 3 m].
-    /// - Parameter keepsOther: true for the former.
+    /// Returns rows beside the rows they are compared with, their differences and their products (Mou et al. 2016): [one, other,
+    /// one - other, one * other], or [one, one - other, one * other]; [n, m] to [n, 4 m] or [n, 3 m].
+    /// - `keepsOther`: true for the first form.
     public func compare(_ one: Node, _ other: Node, keepsOther: Bool) -> Node {
         precondition(one.rows == other.rows && one.columns == other.columns)
         let count = one.columns, result = node(rows: one.rows, columns: (keepsOther ? 4 : 3) * count), pool = backend.pool

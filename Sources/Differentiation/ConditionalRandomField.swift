@@ -7,40 +7,44 @@ public import Parallel
 ///
 ///     p(y | x) = exp(sum over t of scores[t, y_t] + transitions[y_{t-1}, y_t]) / Z
 public struct ConditionalRandomField: Sendable {
+    /// Number of labels.
     public let labels: Int
-    /// Scores of a label (row) and the one that follows it (column): [labels, labels].
+    /// Scores of a label (row) and the next one (column), [labels, labels].
     public let transitions: Parameter
 
-    /// Labels that may follow each other, and with which a sentence may begin and end.
+    /// The labels that may follow each other, and those with which a sentence may start and end.
     public struct Constraints: Sendable {
-        /// [labels x labels], from a label to the next one.
+        /// Whether each label may be followed by each other label, [labels x labels].
         public let transitions: [Bool]
+        /// Whether a sentence may start, and end, with each label.
         public let starts, ends: [Bool]
 
+        /// Creates constraints.
         public init(transitions: [Bool], starts: [Bool], ends: [Bool]) {
             (self.transitions, self.starts, self.ends) = (transitions, starts, ends)
         }
     }
 
+    /// Declares the transitions.
     public init(_ name: String, labels: Int, in plan: inout Plan) {
         self.labels = labels
         transitions = plan.parameter("\(name).transitions", [labels, labels])
     }
 
+    /// Sets the initial transitions.
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
         parameters.fillGlorotNormal(transitions, inputs: labels, outputs: labels, random: &random)
     }
 
     // MARK: Learning
 
-    /// Adds -log p of the labels, summed over the sentences, to the loss, and the gradients.
-    /// - Parameters:
-    ///   - scores: [rows, labels]
-    ///   - labels: that of each row.
+    /// Adds -log p of the labels, summed over the sentences, to the loss, and computes the gradients.
+    /// - `scores`: [rows, labels]
+    /// - `labels`: label of each row.
     public func addLoss(_ scores: Node, labels classes: [Int32], _ sentences: Sequences, on tape: Tape) {
         precondition(scores.columns == labels && classes.count == scores.rows)
         let weights = tape.value(transitions), count = labels * labels
-        // Of each sentence, how often it is expected to go from one label to another, less how often it does.
+        // For each sentence, the expected number of transitions between two labels minus the actual number.
         let expected = weights.gradient == nil ? nil : tape.memory(rows: sentences.count, columns: count)
         let losses = tape.scalars(sentences.count), start = weights.value.start
         let factors = (0..<count).map { exp(Double(start[$0])) }
@@ -58,14 +62,14 @@ public struct ConditionalRandomField: Sendable {
         }
     }
 
-    /// The loss of a sentence by the forward algorithm, and, with `expected`, its gradients by the backward one. Probabilities are scaled at
-    /// every word (Rabiner 1989), in double precision.
+    /// Returns the loss of a sentence by the forward algorithm and, with `expected`, computes its gradients by the backward
+    /// algorithm. Probabilities are rescaled at every word (Rabiner 1989), in double precision.
     private func loss(
         _ scores: Node, _ classes: [Int32], _ rows: Range<Int>, _ weights: Matrix, _ factors: [Double],
         expected: UnsafeMutablePointer<Float>?
     ) -> Double {
         let length = rows.count, labels = labels
-        // exp(score - highest), and prefixes' and suffixes' sums, scaled: [length, labels] each.
+        // exp(score - highest), and the rescaled sums of prefixes and suffixes, [length, labels] each.
         var own = [Double](repeating: 0, count: length * labels), prefixes = own
         var logarithm = 0.0, chosen = 0.0
         for step in 0..<length {
@@ -99,7 +103,7 @@ public struct ConditionalRandomField: Sendable {
             for index in 0..<labels { target[index] += Float(prefixes[step * labels + index] * suffix[index] / sum) }
             target[label] -= 1
             guard step > 0 else { break }
-            // What follows each label of the word before.
+            // What follows each label of the previous word.
             var total = 0.0
             for index in 0..<labels { suffix[index] *= own[step * labels + index] }
             for last in 0..<labels {
@@ -120,8 +124,7 @@ public struct ConditionalRandomField: Sendable {
 
     // MARK: Decoding
 
-    /// The most probable labels of each row among those that the constraints allow (Viterbi 1967); of several that are equally probable,
-    /// the first.
+    /// Returns the most probable labels of each row among those that the constraints allow (Viterbi 1967); the first of equals.
     public func decode(_ scores: Matrix, _ sentences: Sequences, _ constraints: Constraints?, _ parameters: ParameterStore, pool: ThreadPool) -> [Int32] {
         Viterbi.decode(scores, sentences, transitions: parameters.value(transitions), constraints, pool: pool)
     }

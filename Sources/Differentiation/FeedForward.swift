@@ -1,18 +1,18 @@
 public import Kernels
 public import Layers
 
-/// Layers of rectified units, with dropout behind each, and an affine map at the end:
+/// Layers of rectified linear units, each followed by dropout, and an affine map at the end:
 ///
 ///     h = drop(relu(x W_1 + b_1)),  …,  y = h W + b
 public struct FeedForward: Sendable {
-    /// The hidden layers, then the last map.
+    /// Hidden layers, then the last map.
     public let layers: [AffineMap]
     private let dropout: Float
 
-    /// - Parameters:
-    ///   - sizes: units of each hidden layer.
-    ///   - dropout: rate behind each of them.
-    ///   - first: the number of the first one, in the names of the parameters.
+    /// Declares the layers.
+    /// - `sizes`: width of each hidden layer.
+    /// - `dropout`: dropout rate after each of them.
+    /// - `first`: number of the first layer, used in parameter names.
     public init(
         _ name: String, inputs: Int, sizes: [Int], outputs: Int, dropout: Float, first: Int = 1, in plan: inout Plan
     ) {
@@ -25,7 +25,8 @@ public struct FeedForward: Sendable {
         (self.layers, self.dropout) = (layers, dropout)
     }
 
-    /// Hidden weights as Glorot's normal ones; the last map, and all biases, uniform in ±1 / sqrt(inputs), as PyTorch begins.
+    /// Initialises hidden weights with Glorot's normal distribution, and the last map and all biases uniformly in ±1 /
+    /// sqrt(inputs), as PyTorch does.
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
         for (index, layer) in layers.enumerated() {
             layer.initializeUniformly(parameters, random: &random)
@@ -34,7 +35,7 @@ public struct FeedForward: Sendable {
         }
     }
 
-    /// [n, inputs] to [n, outputs]
+    /// Computes [n, outputs] from [n, inputs].
     public func forward(_ input: Node, on tape: Tape) -> Node {
         var values = input
         for layer in layers.dropLast() { values = tape.rectify(layer.forward(values, on: tape), dropout: dropout) }
@@ -43,8 +44,8 @@ public struct FeedForward: Sendable {
 }
 
 extension Tape {
-    /// drop(relu(input)), in the memory of the input: for large results of operations whose backward passes do not read them, such as
-    /// products and sums.
+    /// Returns drop(relu(input)), in the memory of the input: for large results of operations whose backward passes do not read
+    /// them, such as products and sums.
     public func rectify(_ input: Node, dropout: Float) -> Node {
         let draw = draw(rate: dropout)
         backend.activate(input.value, .relu)
@@ -52,7 +53,7 @@ extension Tape {
         record { [backend] in
             guard let gradient = input.gradient else { return }
             if let draw { backend.drop(gradient, draw, into: gradient) }
-            // Units that were dropped are 0, and so is their gradient.
+            // Dropped units are 0, and so is their gradient.
             backend.bend(gradient, by: input.value, .relu)
         }
         return input

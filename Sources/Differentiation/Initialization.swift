@@ -2,8 +2,8 @@ public import Kernels
 public import Layers
 
 extension ParameterStore {
-    /// Random orthogonal matrices (Saxe, McClelland and Ganguli 2014), so many side by side in a weight [n, blocks x n]; of one that is
-    /// not square, rows or columns that are orthogonal to each other.
+    /// Fills a weight [n, blocks x n] with random orthogonal matrices side by side (Saxe, McClelland and Ganguli 2014). If a block
+    /// is not square, its rows or columns are orthogonal to each other.
     public func fillOrthogonal(_ weight: Parameter, blocks: Int = 1, random: inout Random) {
         let rows = weight.shape[0], columns = weight.shape[1] / blocks
         let matrices = (0..<blocks).map { _ in orthogonal(rows, columns, random: &random) }
@@ -15,22 +15,23 @@ extension ParameterStore {
         }
     }
 
-    /// Normal with deviation sqrt(2 / (inputs + outputs)) (Glorot and Bengio 2010).
+    /// Fills a weight with normal numbers of standard deviation sqrt(2 / (inputs + outputs)) (Glorot and Bengio 2010).
     public func fillGlorotNormal(_ weight: Parameter, inputs: Int, outputs: Int, random: inout Random) {
         let deviation = (2 / Double(inputs + outputs)).squareRoot()
         fill(weight) { deviation * random.normal() }
     }
 
-    /// Uniform in ±1 / sqrt(inputs), as the layers of PyTorch begin.
+    /// Fills a parameter with numbers uniform in ±1 / sqrt(inputs), as PyTorch's layers do.
     public func fillUniform(_ parameter: Parameter, inputs: Int, random: inout Random) {
         let bound = 1 / Double(inputs).squareRoot()
         fill(parameter) { random.uniform(in: -bound..<bound) }
     }
 }
 
-// The beginnings of the networks of AllenNLP, which are not those of `LSTM.initialize`.
+// Initialisations of AllenNLP's networks, which differ from `LSTM.initialize`.
 extension BidirectionalLSTM {
-    /// Glorot's input weights and orthogonal recurrent ones, all gates together as one matrix; a bias of 1 for the forget gates.
+    /// Initialises input weights as Glorot and recurrent weights as orthogonal, with all gates together as one matrix, and the
+    /// biases of the forget gates with 1.
     public func initializeGatesTogether(_ parameters: ParameterStore, random: inout Random) {
         for layer in [fromBeginning, fromEnd] {
             parameters.fillGlorot(layer.inputWeight, inputs: layer.inputs, outputs: layer.inputWeight.shape[1], random: &random)
@@ -39,7 +40,8 @@ extension BidirectionalLSTM {
         }
     }
 
-    /// Uniform in ±1 / sqrt(size); a bias is the sum of two such numbers, as an LSTM of PyTorch has two of them.
+    /// Initialises weights uniformly in ±1 / sqrt(size). A bias is the sum of two such numbers, because PyTorch's LSTM has two of
+    /// them.
     public func initializeUniformly(_ parameters: ParameterStore, random: inout Random) {
         for layer in [fromBeginning, fromEnd] {
             for weight in [layer.inputWeight, layer.recurrentWeight] { parameters.fillUniform(weight, inputs: layer.size, random: &random) }
@@ -49,8 +51,8 @@ extension BidirectionalLSTM {
     }
 }
 
-/// A matrix whose rows, or columns if there are fewer, have unit length and are orthogonal to each other: normal numbers, made so by
-/// Gram and Schmidt's method, twice for the sake of precision.
+/// Returns a matrix whose rows, or columns if there are fewer, have unit length and are orthogonal to each other: normal numbers,
+/// orthogonalised twice by the Gram-Schmidt process for precision.
 private func orthogonal(_ rows: Int, _ columns: Int, random: inout Random) -> [Double] {
     let count = min(rows, columns), length = max(rows, columns)
     var vectors = (0..<count * length).map { _ in random.normal() }

@@ -7,27 +7,31 @@ internal import Parallel
 ///     i, f, g, o = sigmoid, sigmoid, tanh, sigmoid of x_t W + h_{t-1} U + b
 ///     c_t = i * g + f * c_{t-1},    h_t = o * tanh(c_t)
 ///
-/// With a highway (Srivastava et al. 2015; Zhang et al. 2016; He et al. 2017) a further gate lets the input pass by:
+/// With a highway connection (Srivastava et al. 2015; Zhang et al. 2016; He et al. 2017), another gate lets the input pass by:
 ///
 ///     r = sigmoid(x_t W_r + h_{t-1} U_r + b_r),    h_t = r * o * tanh(c_t) + (1 - r) * x_t W_h
 ///
-/// Recurrent dropout multiplies h_{t-1}, where the gates take it in, by factors that are the same at all steps of a sentence (Gal and
-/// Ghahramani 2016), as AllenNLP does; what the layer puts out is not dropped, other than in He et al.'s formula.
+/// Recurrent dropout multiplies h_{t-1}, as input to the gates, by factors that are the same at all steps of a sentence (Gal and
+/// Ghahramani 2016), as in AllenNLP. Unlike in He et al.'s formula, the layer's output is not dropped.
 public struct LSTM: Sendable {
+    /// Width of the input, and number of units.
     public let inputs, size: Int
+    /// True if the layer reads each sentence from its end.
     public let readsFromEnd: Bool
     private let hasHighway: Bool
     private let recurrentDropout: Float
-    /// [inputs, 4 size], or [inputs, 6 size] with a highway: those of its gate and of the input that passes by come last.
+    /// Weights of the input, [inputs, 4 size], or [inputs, 6 size] with a highway connection: those of its gate and of the input
+    /// that passes by come last.
     public let inputWeight: Parameter
-    /// [size, 4 size] or [size, 5 size]
+    /// Weights of the state, [size, 4 size] or [size, 5 size].
     public let recurrentWeight: Parameter
-    /// [4 size] or [5 size]
+    /// Biases, [4 size] or [5 size].
     public let bias: Parameter
 
-    /// Gates that the state takes part in.
+    /// Number of gates that depend on the state.
     private var gates: Int { hasHighway ? 5 : 4 }
 
+    /// Declares the layer.
     public init(
         _ name: String, inputs: Int, size: Int, readsFromEnd: Bool = false, highway: Bool = false, recurrentDropout: Float = 0,
         in plan: inout Plan
@@ -40,14 +44,15 @@ public struct LSTM: Sendable {
         bias = plan.parameter("\(name).bias", [gates * size])
     }
 
-    /// Orthogonal recurrent weights, and input weights as Glorot's, each gate by itself; a bias of 1 for the forget gates.
+    /// Initialises recurrent weights as orthogonal and input weights as Glorot, each gate separately, and the biases of the forget
+    /// gates with 1.
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
         parameters.fillGlorot(inputWeight, inputs: inputs, outputs: size, random: &random)
         parameters.fillOrthogonal(recurrentWeight, blocks: gates, random: &random)
         openForgetGates(parameters)
     }
 
-    /// A bias of 1 for the forget gates, and of 0 for the others (Jozefowicz, Zaremba and Sutskever 2015).
+    /// Sets the biases of the forget gates to 1, and the others to 0 (Jozefowicz, Zaremba and Sutskever 2015).
     func openForgetGates(_ parameters: ParameterStore) {
         let size = size
         var index = 0
@@ -57,7 +62,7 @@ public struct LSTM: Sendable {
         }
     }
 
-    /// The outputs at all words: [rows, inputs] to [rows, size].
+    /// Computes the outputs at all words, from [rows, inputs] to [rows, size].
     public func forward(_ input: Node, _ sentences: Sequences, on tape: Tape) -> Node {
         let pass = prepare(input, sentences, on: tape)
         pass.forward(tape.backend)
@@ -65,7 +70,8 @@ public struct LSTM: Sendable {
         return pass.output
     }
 
-    /// The outputs of two layers over the same input, side by side: [rows, one's size + other's size]. They run beside each other.
+    /// Computes the outputs of two layers over the same input in parallel, and returns them side by side, [rows, one's size +
+    /// other's size].
     public static func forward(
         _ one: LSTM, _ other: LSTM, _ input: Node, _ sentences: Sequences, on tape: Tape
     ) -> Node {
@@ -107,27 +113,28 @@ public struct LSTM: Sendable {
             dropped: factors == nil ? nil : tape.memory(rows: sentences.count, columns: size))
     }
 
-    /// The memory of one pass. All matrices of words but products, input and output have their rows step by step.
+    /// The memory of one pass. All matrices over words except products, input and output are ordered step by step.
     private struct Pass: @unchecked Sendable {
         let layer: LSTM
         let sentences: Sequences
-        /// The row of input and output in which each row lies.
+        /// The row of input and output at each row of this order.
         let order: Numbers
         let input, output: Node
         let inputWeight, recurrentWeight, bias: Node
-        /// The products of the input and its weights, rows in the order of the input: [rows, 4 size], or [rows, 6 size] with a highway.
+        /// Products of the input with the weights, in the order of the input, [rows, 4 size], or [rows, 6 size] with a highway
+        /// connection.
         let products: Matrix
         let gates, cells, memories, states: Matrix
-        /// The factors of recurrent dropout, [sentences, size], the longest sentence first.
+        /// Factors of recurrent dropout, the longest sentence first, [sentences, size].
         let factors: Matrix?
-        /// [sentences, size]
+        /// Zeros, [sentences, size].
         let zeros: Matrix
         let packed: Matrix
-        /// The gradients of the states, [rows, size], and of the cells at one step, [sentences, size].
+        /// Gradients of the states, [rows, size], and of the cells at one step, [sentences, size].
         let stateGradient, cellGradient: Matrix?
-        /// The states before each row, times the factors.
+        /// The state before each row, times the factors.
         let previous: Matrix?
-        /// The gradient of the states before one step; only needed with factors.
+        /// Gradient of the states before one step; needed only with factors.
         let dropped: Matrix?
 
         private var size: Int { layer.size }
@@ -179,13 +186,14 @@ public struct LSTM: Sendable {
             }
         }
 
-        /// h = r m + (1 - r) x
+        /// Computes h = r m + (1 - r) x.
         private func pass(_ row: Int, gates: Matrix, memories: Matrix, into states: Matrix) {
             let r = gates.row(row) + 4 * size, x = r + size, m = memories.row(row), h = states.row(row)
             for index in 0..<size { h[index] = x[index] + r[index] * (m[index] - x[index]) }
         }
 
-        /// Computes the gradients of r before its sigmoid, of x and of m from `gradient`, that of h, which m's replaces.
+        /// From `gradient`, that of h, computes the gradients of r before its sigmoid and of x, and replaces `gradient` by that of
+        /// m.
         private func passBackward(_ row: Int, gates: Matrix, memories: Matrix, gradient: Matrix) {
             let r = gates.row(row) + 4 * size, x = r + size, m = memories.row(row), d = gradient.row(row)
             for index in 0..<size {
@@ -223,7 +231,7 @@ public struct LSTM: Sendable {
                 }
                 let stepped = gates.columns(0..<gateCount)
                 if let factors, let dropped {
-                    // The states before are in `previous` already.
+                    // `previous` holds the previous states already.
                     let gradient = dropped.rows(0..<rows.count)
                     backend.multiply(stepped, weight, into: gradient, adding: false)
                     backend.multiply(gradient, by: factors)
@@ -233,11 +241,11 @@ public struct LSTM: Sendable {
                     backend.copy(states.rows(last), to: previous.rows(rows))
                 }
             }
-            // Back to the order of the input.
+            // Restores the order of the input.
             for row in 0..<order.count { products.row(Int(order[row])).update(from: gates.row(row), count: products.columns) }
         }
 
-        /// The gradients of the weights and of the input.
+        /// Computes the gradients of the weights and of the input.
         func multiplyGradients(_ backend: ProcessorBackend) {
             guard let previous, let inputGradient = inputWeight.gradient, let recurrentGradient = recurrentWeight.gradient,
                 let biasGradient = bias.gradient
@@ -251,22 +259,27 @@ public struct LSTM: Sendable {
     }
 }
 
-/// Two LSTM layers over the same input, of which one reads each sentence from its beginning and the other from its end (Graves and
-/// Schmidhuber 2005): [rows, inputs] to [rows, 2 size].
+/// Two LSTM layers over the same input, one reading each sentence from its start and one from its end (Graves and Schmidhuber
+/// 2005): [rows, inputs] to [rows, 2 size].
 public struct BidirectionalLSTM: Sendable {
+    /// The layer that reads from the start, and the layer that reads from the end.
     public let fromBeginning, fromEnd: LSTM
+    /// Width of the output.
     public var width: Int { 2 * fromBeginning.size }
 
+    /// Declares both layers.
     public init(_ name: String, inputs: Int, size: Int, in plan: inout Plan) {
         fromBeginning = LSTM("\(name).forward", inputs: inputs, size: size, in: &plan)
         fromEnd = LSTM("\(name).backward", inputs: inputs, size: size, readsFromEnd: true, in: &plan)
     }
 
+    /// Sets the initial weights of both layers.
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
         fromBeginning.initialize(parameters, random: &random)
         fromEnd.initialize(parameters, random: &random)
     }
 
+    /// Computes the outputs of both layers at all words.
     public func forward(_ input: Node, _ sentences: Sequences, on tape: Tape) -> Node {
         LSTM.forward(fromBeginning, fromEnd, input, sentences, on: tape)
     }

@@ -2,12 +2,11 @@ internal import Glibc
 @_spi(HostMemory) import Kernels
 
 extension Tape {
-    /// Adds the cross-entropy of classes, `scale` times the sum over the rows that have one, to the loss, and its gradient: with
-    /// p = softmax(scores), -log p[class].
-    /// - Parameters:
-    ///   - scores: [rows, classes]
-    ///   - classes: of each row; rows of a negative one do not count.
-    /// - Returns: rows that count.
+    /// Adds to the loss the cross-entropy of classes, `scale` times the sum over the rows that have one of -log p[class] with p =
+    /// softmax(scores), and computes its gradient.
+    /// - `scores`: [rows, classes]
+    /// - `classes`: class of each row; rows with a negative class are ignored.
+    /// - Returns: number of rows that count.
     @discardableResult
     public func addCrossEntropy(_ scores: Node, _ classes: [Int32], scale: Double) -> Int {
         precondition(classes.count == scores.rows)

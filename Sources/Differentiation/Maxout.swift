@@ -2,21 +2,21 @@
 public import Layers
 internal import Parallel
 
-/// Layers of units each of which is the greatest of some affine maps of its inputs (Goodfellow et al. 2013):
+/// Layers of maxout units, each the maximum of several affine maps of the inputs (Goodfellow et al. 2013):
 ///
 ///     h[u] = max over k of x . W[u, k] + b[u, k]
 ///
-/// Behind each layer units are dropped.
+/// Each layer is followed by dropout.
 public struct Maxout: Sendable {
-    /// The maps of each layer, [inputs, units x pieces]; the pieces of a unit lie side by side.
+    /// Maps of each layer, [inputs, units x pieces], with the pieces of a unit side by side.
     public let layers: [AffineMap]
-    /// Maps of each unit.
+    /// Number of maps of each unit.
     public let pieces: Int
     private let dropout: [Float]
 
-    /// - Parameters:
-    ///   - sizes: units of each layer.
-    ///   - dropout: the rate behind each layer.
+    /// Declares the layers.
+    /// - `sizes`: number of units of each layer.
+    /// - `dropout`: dropout rate after each layer.
     public init(_ name: String, inputs: Int, sizes: [Int], pieces: Int, dropout: [Float], in plan: inout Plan) {
         precondition(sizes.count == dropout.count)
         (self.pieces, self.dropout) = (pieces, dropout)
@@ -28,12 +28,12 @@ public struct Maxout: Sendable {
         self.layers = layers
     }
 
-    /// Weights and bias uniform in ±1 / sqrt(inputs), as PyTorch begins.
+    /// Initialises weights and biases uniformly in ±1 / sqrt(inputs), as PyTorch does.
     public func initializeUniformly(_ parameters: ParameterStore, random: inout Random) {
         for layer in layers { layer.initializeUniformly(parameters, random: &random) }
     }
 
-    /// [n, inputs] to [n, units of the last layer]
+    /// Computes [n, units of the last layer] from [n, inputs].
     public func forward(_ input: Node, on tape: Tape) -> Node {
         var values = input
         for (layer, rate) in zip(layers, dropout) {
@@ -44,7 +44,7 @@ public struct Maxout: Sendable {
 }
 
 extension Tape {
-    /// The greatest of each `count` columns that lie side by side, the first of several that are equal: [n, m x count] to [n, m].
+    /// Returns the maximum of every `count` adjacent columns, the first of equals: [n, m x count] to [n, m].
     public func maxima(_ input: Node, ofEach count: Int) -> Node {
         precondition(input.columns % count == 0)
         let units = input.columns / count, result = node(rows: input.rows, columns: units), pool = backend.pool

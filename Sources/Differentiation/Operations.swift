@@ -5,10 +5,9 @@ public import Layers
 extension Tape {
     // MARK: Products
 
-    /// input * weight + bias: [n, inputs] to [n, outputs].
-    /// - Parameters:
-    ///   - weight: [inputs, outputs]
-    ///   - bias: [outputs]; `nil`: none.
+    /// Returns input * weight + bias: [n, inputs] to [n, outputs].
+    /// - `weight`: [inputs, outputs]
+    /// - `bias`: [outputs]; `nil` means none.
     public func multiply(_ input: Node, by weight: Parameter, bias: Parameter? = nil) -> Node {
         let weight = value(weight), bias = bias.map { value($0) }, result = node(rows: input.rows, columns: weight.columns)
         if let bias {
@@ -29,7 +28,7 @@ extension Tape {
 
     // MARK: Elements
 
-    /// function(input), element by element.
+    /// Returns function(input), element by element.
     public func activate(_ input: Node, _ function: Activation) -> Node {
         let result = node(rows: input.rows, columns: input.columns)
         backend.copy(input.value, to: result.value)
@@ -42,7 +41,7 @@ extension Tape {
         return result
     }
 
-    /// one + other
+    /// Returns one + other.
     public func add(_ one: Node, _ other: Node) -> Node {
         let result = node(rows: one.rows, columns: one.columns)
         backend.copy(one.value, to: result.value)
@@ -55,7 +54,7 @@ extension Tape {
         return result
     }
 
-    /// one - other
+    /// Returns one - other.
     public func subtract(_ one: Node, _ other: Node) -> Node {
         let result = node(rows: one.rows, columns: one.columns)
         backend.copy(other.value, to: result.value)
@@ -71,7 +70,7 @@ extension Tape {
         return result
     }
 
-    /// one * other, element by element.
+    /// Returns one * other, element by element.
     public func multiply(_ one: Node, _ other: Node) -> Node {
         let result = node(rows: one.rows, columns: one.columns)
         backend.copy(one.value, to: result.value)
@@ -89,7 +88,7 @@ extension Tape {
         return result
     }
 
-    /// `input` times the factors of inverted dropout (Srivastava et al. 2014), in training.
+    /// Returns `input` times the factors of inverted dropout (Srivastava et al. 2014) in training, and `input` itself in inference.
     public func drop(_ input: Node, rate: Float) -> Node {
         guard let draw = draw(rate: rate) else { return input }
         let result = node(rows: input.rows, columns: input.columns)
@@ -104,7 +103,7 @@ extension Tape {
 
     // MARK: Rows and columns
 
-    /// Nodes side by side: [n, a], [n, b], … to [n, a + b + …].
+    /// Returns nodes side by side: [n, a], [n, b], … to [n, a + b + …].
     public func concatenate(_ nodes: [Node]) -> Node {
         let result = node(rows: nodes[0].rows, columns: nodes.reduce(0) { $0 + $1.columns })
         var first = 0
@@ -122,17 +121,17 @@ extension Tape {
         return result
     }
 
-    /// Columns of a node, in the same memory.
+    /// Returns columns of a node, in the same memory.
     public func columns(_ range: Range<Int>, of node: Node) -> Node {
         Node(value: node.value.columns(range), gradient: node.gradient?.columns(range))
     }
 
-    /// Rows of a node, in the same memory.
+    /// Returns rows of a node, in the same memory.
     public func rows(_ range: Range<Int>, of node: Node) -> Node {
         Node(value: node.value.rows(range), gradient: node.gradient?.rows(range))
     }
 
-    /// Rows of a table in the order of `rows`, zeros where one is negative: [m, n] to [count of rows, n].
+    /// Returns rows of a table in the order of `rows`, zeros for negative ones: [m, n] to [count of rows, n].
     public func gather(_ rows: Numbers, of table: Node) -> Node {
         let result = node(rows: rows.count, columns: table.columns)
         backend.gather(rows, of: table.value, into: result.value)
@@ -145,10 +144,9 @@ extension Tape {
 
     // MARK: Layers mixed
 
-    /// gamma x sum over layers l of softmax(s)_l h_l (Peters et al. 2018, equation 1): [n, layers x width] to [n, width].
-    /// - Parameters:
-    ///   - weights: s, [layers]
-    ///   - gain: gamma, [1]
+    /// Returns gamma x sum over layers l of softmax(s)_l h_l (Peters et al. 2018, equation 1): [n, layers x width] to [n, width].
+    /// - `weights`: s, [layers]
+    /// - `gain`: gamma, [1]
     public func mix(_ layers: Node, weights: Parameter, gain: Parameter) -> Node {
         let weights = value(weights), gain = value(gain), result = node(rows: layers.rows, columns: layers.columns / weights.columns)
         backend.mixLayers(layers.value, weights: weights.value, gain: gain.value, into: result.value)

@@ -1,20 +1,20 @@
 public import Kernels
 public import Layers
 
-/// An affine map of the vectors of pairs of mentions, [g_i; g_j; g_i * g_j; distance] W + b: all that depends on one mention, or on the
-/// distance, is multiplied once, not for each pair that has it.
+/// An affine map of the vectors of pairs of mentions, [g_i; g_j; g_i * g_j; distance] W + b. What depends on one mention, or on the
+/// distance, is multiplied once rather than for each pair.
 public struct PairMap: Sendable {
-    /// Embeddings of distances: [buckets, features].
+    /// Embeddings of distances, [buckets, features].
     public let distances: Parameter
     /// The parts of W for g_i, g_j and their product, [inputs, outputs] each, and for the distance, [features, outputs].
     public let anchorWeight, antecedentWeight, productWeight, distanceWeight: Parameter
-    /// [outputs]
+    /// b, [outputs].
     public let bias: Parameter
     private var columns: Int { 3 * productWeight.shape[0] + distanceWeight.shape[0] }
 
-    /// - Parameters:
-    ///   - inputs: numbers of a mention's vector.
-    ///   - features: numbers of a distance's embedding.
+    /// Declares the map.
+    /// - `inputs`: size of a mention's vector.
+    /// - `features`: size of a distance's embedding.
     public init(_ name: String, inputs: Int, features: Int, outputs: Int, in plan: inout Plan) {
         distances = plan.parameter("\(name).distances", [AntecedentPairs.bucketCount, features])
         anchorWeight = plan.parameter("\(name).anchor.weight", [inputs, outputs])
@@ -24,7 +24,8 @@ public struct PairMap: Sendable {
         bias = plan.parameter("\(name).bias", [outputs])
     }
 
-    /// As Glorot's normal weights of the whole matrix, with a bias uniform in ±1 / sqrt(inputs), as PyTorch begins.
+    /// Initialises the whole matrix with Glorot's normal distribution, and the bias uniformly in ±1 / sqrt(inputs), as PyTorch
+    /// does.
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
         parameters.fillGlorotNormal(distances, inputs: distances.shape[1], outputs: distances.shape[0], random: &random)
         for weight in [anchorWeight, antecedentWeight, productWeight, distanceWeight] {
@@ -33,7 +34,7 @@ public struct PairMap: Sendable {
         parameters.fillUniform(bias, inputs: columns, random: &random)
     }
 
-    /// The vectors of mentions, [mentions, inputs], to the map of their pairs, [pairs, outputs].
+    /// Computes the map of all pairs, [pairs, outputs], from the vectors of mentions, [mentions, inputs].
     public func forward(_ vectors: Node, _ pairs: AntecedentPairs, on tape: Tape) -> Node {
         tape.sums(
             over: pairs, vectors: vectors, weight: tape.value(productWeight),

@@ -1,5 +1,5 @@
-// Sums of rows into rows that several of them share. Threads each take some columns, so that no two add to the same number, and the order
-// of the sums is that of the rows.
+// Sums of rows into rows that several of them share. Each thread handles some columns, so that no two add to the same number, and
+// the order of the sums is that of the rows.
 
 /// target += factor * source
 @inline(__always)
@@ -16,11 +16,11 @@ func addProduct(
 }
 
 extension Range<Int> {
-    /// The range in pieces of at most `size`.
+    /// Returns the range in pieces of at most `size`.
     func pieces(of size: Int) -> [Range<Int>] {
         stride(from: lowerBound, to: upperBound, by: size).map { $0..<Swift.min(upperBound, $0 + size) }
     }
 }
 
-/// Columns that a thread takes at a time.
+/// Number of columns that a thread handles at a time.
 let columnsTogether = 32

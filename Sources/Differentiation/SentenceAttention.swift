@@ -3,13 +3,13 @@ internal import Glibc
 internal import Parallel
 
 extension Tape {
-    /// Attends from the words of each sentence to those of another one (Parikh et al. 2016; Chen et al. 2017, equations 11 to 13), or to its
-    /// own (McCann et al. 2017). With the words X of a sentence and Y of the other one, the result is
+    /// Attends from the words of each sentence to those of another sentence (Parikh et al. 2016; Chen et al. 2017, equations 11 to
+    /// 13), or to its own words (McCann et al. 2017). With the words X of a sentence and the words Y of the other, the result is
     ///
     ///     softmax(X Y^T) Y        the softmax over the words of Y
     ///
-    /// [rows, n] to [rows, n]. The scores of two sentences that look at each other are computed once.
-    /// - Parameter others: the sentence that each one looks at, which looks back: itself, or that of a pair.
+    /// [rows, n] to [rows, n]. The scores of two sentences that attend to each other are computed once.
+    /// - `others`: the sentence that each one attends to, which must attend back: itself, or its partner in a pair.
     public func attend(_ words: Node, _ sentences: Sequences, to others: [Int]) -> Node {
         precondition(words.rows == sentences.rows && others.count == sentences.count)
         precondition(others.indices.allSatisfy { others[others[$0]] == $0 }, "two sentences look at each other")
@@ -26,17 +26,17 @@ extension Tape {
         return result
     }
 
-    /// Memory for a number of each word of each sentence and each word of the other one: [words, the other's words] each.
+    /// Returns memory for one number for each word of each sentence and each word of the other: [words, the other's words] each.
     private func squares(_ sentences: Sequences, _ others: [Int]) -> [Matrix] {
         others.indices.map { memory(rows: sentences.lengths[$0], columns: sentences.lengths[others[$0]]) }
     }
 }
 
-/// One pass of attention. A thread has every so-many-th pair, and writes the rows of its sentences alone.
+/// One pass of attention. Threads take pairs in turn, and each writes only the rows of its own sentences.
 private struct SentenceAttention: @unchecked Sendable {
     let sentences: Sequences
     let others: [Int]
-    /// The first sentence of each pair; one that looks at itself is a pair of its own.
+    /// First sentence of each pair; a sentence that attends to itself is a pair of its own.
     let pairs: [Int]
     let words, result: Node
     /// The softmax of each sentence.
@@ -54,14 +54,14 @@ private struct SentenceAttention: @unchecked Sendable {
         }
     }
 
-    /// Makes a sentence's scores its softmax, and its result of that.
+    /// Replaces a sentence's scores by their softmax, and computes its result.
     private func look(_ sentence: Int, _ backend: ProcessorBackend) {
         let weights = weights[sentence]
         for row in 0..<weights.rows { SoftmaxRow.makeSoftmax(weights.row(row), count: weights.columns) }
         backend.multiply(weights, words(others[sentence]), into: result.value.rows(sentences.rows(of: sentence)))
     }
 
-    /// With P the softmax, S the scores, and dO the gradient of the result:
+    /// The backward pass. With P the softmax, S the scores, and dO the gradient of the result:
     ///
     ///     dY += P^T dO,  dP = dO Y^T,  dS = P (dP - sum over words of P dP),  dX += dS Y,  dY += dS^T X
     func backward(part: Int, of parts: Int, _ backend: ProcessorBackend, _ gradients: [Matrix]) {
@@ -78,7 +78,7 @@ private struct SentenceAttention: @unchecked Sendable {
         }
     }
 
-    /// Computes the gradients of a sentence's scores and of the words that it attended to from that of its result.
+    /// Computes the gradients of a sentence's scores, and of the words it attended to, from the gradient of its result.
     private func lookBack(_ sentence: Int, _ backend: ProcessorBackend, _ gradients: [Matrix], _ target: Matrix) {
         guard let above = result.gradient?.rows(sentences.rows(of: sentence)) else { return }
         let weights = weights[sentence], gradient = gradients[sentence], other = others[sentence]
@@ -104,7 +104,7 @@ private struct SentenceAttention: @unchecked Sendable {
 
 /// A softmax over a run of scores, and its derivative.
 enum SoftmaxRow {
-    /// Makes scores their softmax.
+    /// Replaces scores by their softmax.
     static func makeSoftmax(_ scores: UnsafeMutablePointer<Float>, count: Int) {
         var highest = scores[0], sum: Float = 0
         for index in 1..<max(1, count) where scores[index] > highest { highest = scores[index] }
@@ -116,7 +116,7 @@ enum SoftmaxRow {
         for index in 0..<count { scores[index] *= factor }
     }
 
-    /// Makes the gradient of a softmax that of its scores: dS = P (dP - sum of P dP).
+    /// Replaces the gradient of a softmax by that of its scores: dS = P (dP - sum of P dP).
     static func bend(_ gradient: UnsafeMutablePointer<Float>, by weights: UnsafeMutablePointer<Float>, count: Int) {
         let mean = Float(Vector.dot(gradient, weights, count: count))
         for index in 0..<count { gradient[index] = weights[index] * (gradient[index] - mean) }

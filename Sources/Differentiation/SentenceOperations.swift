@@ -1,17 +1,17 @@
 @_spi(HostMemory) import Kernels
 internal import Parallel
 
-// Operations over the words of each sentence, which lie one behind the other: pooling, and dropout that is the same at all words.
+// Operations over the words of each sentence, with sentences one after another: pooling, and dropout that is the same at all words.
 extension Tape {
     // MARK: Pooling
 
-    /// The greatest number of each column among the words of each sentence: [rows, n] to [sentences, n].
+    /// Returns the maximum of each column over the words of each sentence: [rows, n] to [sentences, n].
     public func maxima(_ words: Node, _ sentences: Sequences) -> Node { extremes(words, sentences) { $0 > $1 } }
 
-    /// The smallest number of each column among the words of each sentence: [rows, n] to [sentences, n].
+    /// Returns the minimum of each column over the words of each sentence: [rows, n] to [sentences, n].
     public func minima(_ words: Node, _ sentences: Sequences) -> Node { extremes(words, sentences) { $0 < $1 } }
 
-    /// The first number of each column that no other one of its sentence precedes.
+    /// Returns the first number of each column that no other number of its sentence precedes.
     @inline(__always)
     private func extremes(_ words: Node, _ sentences: Sequences, _ precedes: (Float, Float) -> Bool) -> Node {
         precondition(words.rows == sentences.rows)
@@ -39,7 +39,7 @@ extension Tape {
         return result
     }
 
-    /// The mean of the words of each sentence: [rows, n] to [sentences, n].
+    /// Returns the mean of the words of each sentence: [rows, n] to [sentences, n].
     public func means(_ words: Node, _ sentences: Sequences) -> Node {
         precondition(words.rows == sentences.rows)
         let count = words.columns, result = node(rows: sentences.count, columns: count), pool = backend.pool
@@ -58,9 +58,9 @@ extension Tape {
         return result
     }
 
-    /// The mean of the words of each sentence, each weighted by the softmax of its score over the words of the sentence: [rows, n] to
+    /// Returns the mean of the words of each sentence, weighted by the softmax of their scores over the sentence: [rows, n] to
     /// [sentences, n].
-    /// - Parameter scores: [rows, 1]
+    /// - `scores`: [rows, 1]
     public func means(_ words: Node, weightedBy scores: Node, _ sentences: Sequences) -> Node {
         precondition(words.rows == sentences.rows && scores.rows == words.rows && scores.columns == 1)
         let count = words.columns, result = node(rows: sentences.count, columns: count), pool = backend.pool
@@ -91,7 +91,8 @@ extension Tape {
 
     // MARK: Dropout
 
-    /// `words` times the factors of inverted dropout, which are the same at all words of a sentence, in training (Gal and Ghahramani 2016).
+    /// Returns `words` times the factors of inverted dropout, the same at all words of a sentence, in training (Gal and Ghahramani
+    /// 2016).
     public func drop(_ words: Node, _ sentences: Sequences, rate: Float) -> Node {
         precondition(words.rows == sentences.rows)
         guard let draw = draw(rate: rate) else { return words }

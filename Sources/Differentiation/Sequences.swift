@@ -1,22 +1,27 @@
 internal import Kernels
 
-/// The sentences of a batch, of different lengths. The rows of a matrix over them are their words, one sentence behind the other, without
+/// The sentences of a batch, which differ in length. Rows of matrices over them are words, one sentence after another, without
 /// padding.
 public struct Sequences {
+    /// Number of words of each sentence.
     public let lengths: [Int]
-    /// The row of the first word of each sentence.
+    /// Row of the first word of each sentence.
     public let starts: [Int]
+    /// Number of words in all.
     public let rows: Int
-    /// The sentences that have a word at each step, when the longest come first.
+    /// Number of sentences with a word at each step, when the longest come first.
     let active: [Int]
-    /// The row, step by step, with which each step begins.
+    /// First row of each step in the step-by-step order.
     let offsets: [Int]
-    /// The row of the word that each row of the step-by-step order holds, for reading from the beginning and from the end.
+    /// Row of the word at each row of the step-by-step order, for reading from the start and from the end.
     let rowsFromBeginning, rowsFromEnd: Numbers
+    /// Number of sentences.
     public var count: Int { lengths.count }
+    /// Number of words of the longest sentence.
     public var longest: Int { active.count }
 
-    /// - Parameter lengths: words of each sentence, at least one each.
+    /// Creates a batch.
+    /// - `lengths`: number of words of each sentence, at least 1.
     public init(_ lengths: [Int], on tape: Tape) {
         precondition(lengths.allSatisfy { $0 > 0 }, "a sentence has a word at least")
         self.lengths = lengths
@@ -46,6 +51,6 @@ public struct Sequences {
         (self.active, self.offsets) = (active, offsets)
     }
 
-    /// The rows of a sentence.
+    /// Returns the rows of a sentence.
     public func rows(of sentence: Int) -> Range<Int> { starts[sentence]..<starts[sentence] + lengths[sentence] }
 }

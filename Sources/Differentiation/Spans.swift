@@ -2,16 +2,18 @@ internal import Glibc
 @_spi(HostMemory) import Kernels
 internal import Parallel
 
-/// Runs of words, such as candidates for mentions, in a matrix whose rows are words.
+/// Runs of words, such as candidate mentions, in a matrix whose rows are words.
 public struct Spans {
-    /// The words of each.
+    /// Words of each span.
     public let ranges: [Range<Int>]
-    /// Words of the longest that there may be.
+    /// Maximum number of words of a span.
     public let widest: Int
-    /// The first word, the last word, and the length less 1 of each span.
+    /// First word, last word, and length less 1 of each span.
     let firsts, lasts, widths: Numbers
+    /// Number of spans.
     public var count: Int { ranges.count }
 
+    /// Creates spans.
     public init(_ ranges: [Range<Int>], widest: Int, on tape: Tape) {
         precondition(ranges.allSatisfy { !$0.isEmpty && $0.count <= widest }, "a span has 1 to \(widest) words")
         (self.ranges, self.widest) = (ranges, widest)
@@ -20,8 +22,10 @@ public struct Spans {
         widths = tape.numbers(ranges.map { $0.count - 1 })
     }
 
-    /// All runs of up to `widest` words that stay in a sentence, by their first words, the shorter first.
-    /// - Parameter lengths: words of each sentence, one behind the other.
+    /// Returns all runs of up to `widest` words within a sentence, ordered by first word, shorter ones first.
+    /// - Parameters:
+    ///   - lengths: number of words of each sentence; sentences lie one after another.
+    ///   - widest: maximum number of words of a run.
     public static func ranges(inSentencesOf lengths: [Int], widest: Int) -> [Range<Int>] {
         var ranges: [Range<Int>] = [], sentence = 0
         for length in lengths {
@@ -32,14 +36,14 @@ public struct Spans {
         return ranges
     }
 
-    /// Spans that a thread takes at a time.
+    /// Number of spans that a thread takes at a time.
     private static let together = 64
     var groups: [Range<Int>] { (0..<count).pieces(of: Self.together) }
 }
 
 extension Tape {
-    /// Returns the shares of each span's words, the softmax of their scores over the span: [words, 1] to [spans, widest], zeros
-    /// behind the last word.
+    /// Returns the weights of each span's words, the softmax of their scores over the span: [words, 1] to [spans, widest], with
+    /// zeros after the last word.
     public func headShares(_ scores: Node, _ spans: Spans) -> Node {
         precondition(scores.columns == 1)
         let result = node(rows: spans.count, columns: spans.widest), groups = spans.groups
@@ -59,7 +63,7 @@ extension Tape {
         }
         record {
             guard let gradient = result.gradient, let target = scores.gradient else { return }
-            // Spans share words: one thread adds up, which is little work.
+            // Spans share words, so one thread adds up, which is little work.
             for (span, words) in spans.ranges.enumerated() {
                 let shares = result.value.row(span), given = gradient.row(span)
                 var mean: Float = 0
@@ -70,14 +74,13 @@ extension Tape {
         return result
     }
 
-    /// Returns the sum of each span's words by their shares, plus rows for its first word, its last word and its length:
+    /// Returns the weighted sum of each span's words, plus rows for its first word, its last word and its length:
     ///
     ///     sum over words w of shares[w] heads[w] + firsts[first word] + lasts[last word] + widths[length - 1]
     ///
-    /// - Parameters:
-    ///   - heads: [words, n]
-    ///   - shares: [spans, widest]
-    ///   - firsts: [words, n], and so are `lasts`; `widths` are [widest, n]; `nil`: none.
+    /// - `heads`: [words, n]
+    /// - `shares`: [spans, widest]
+    /// - `firsts`: [words, n], like `lasts`; `widths` are [widest, n]; `nil` means none.
     /// - Returns: [spans, n]
     public func sums(
         over spans: Spans, heads: Node, shares: Node, firsts: Node? = nil, lasts: Node? = nil, widths: Node? = nil

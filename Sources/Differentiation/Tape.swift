@@ -4,20 +4,23 @@ internal import Parallel
 
 /// A value on a tape, [rows, columns], and the gradient of the loss with respect to it.
 public struct Node {
+    /// The value.
     public let value: Matrix
-    /// Backward passes add to it. `nil` of a constant, and in inference.
+    /// The gradient, to which backward passes add. `nil` for a constant, and in inference.
     public let gradient: Matrix?
 
+    /// Number of rows.
     public var rows: Int { value.rows }
+    /// Number of columns.
     public var columns: Int { value.columns }
 }
 
-/// The operations of one batch in the order in which they ran, so that their backward passes can run in the opposite order
-/// (reverse-mode differentiation; Speelpenning 1980).
+/// The operations of one batch in the order in which they ran, so that their backward passes can run in reverse order (reverse-mode
+/// differentiation; Speelpenning 1980).
 ///
-/// A network is written as plain code that calls operations; each computes its result at once, over the operations of a `Backend`, and
-/// leaves its backward pass on the tape. Batches may differ in every shape: memory comes from an arena that `begin` resets, and which has
-/// grown to the largest batch after a while. Pre-training does not run on a tape: its passes are planned (`Plan`).
+/// A network is plain code that calls operations. Each operation computes its result at once, by the operations of a `Backend`, and
+/// records its backward pass on the tape. Batches may differ in every shape: memory comes from an arena that `begin` resets, and
+/// that soon has the size of the largest batch. Pre-training does not use a tape; its passes are planned (`Plan`).
 ///
 ///     tape.begin(.training(seed: 1, step: step))
 ///     let hidden = tape.activate(tape.multiply(input, by: weight, bias: bias), .tanh)
@@ -25,10 +28,11 @@ public struct Node {
 ///     tape.backward()
 ///     parameters.update(…)
 public final class Tape {
+    /// The weights of the network.
     public let parameters: ParameterStore
-    /// The processor: networks of tasks are small, and some of their operations are for it alone.
+    /// The processor: networks of tasks are small, and some of their operations exist only for it.
     public let backend: ProcessorBackend
-    /// The sum of all losses of this batch.
+    /// Sum of all losses of this batch.
     public private(set) var loss = 0.0
     private var mode = PassMode.inference
     private let arena = Arena()
@@ -36,11 +40,12 @@ public final class Tape {
     private var sites = 0
     private var others: [ProcessorBackend] = []
 
+    /// Creates an empty tape.
     public init(_ parameters: ParameterStore, on backend: ProcessorBackend) {
         (self.parameters, self.backend) = (parameters, backend)
     }
 
-    /// Begins a batch: all nodes and all memory of the last one are forgotten.
+    /// Starts a batch, and discards all nodes and memory of the last one.
     public func begin(_ mode: PassMode) {
         self.mode = mode
         loss = 0
@@ -52,7 +57,7 @@ public final class Tape {
     /// True if operations keep what their backward passes need.
     public var isTraining: Bool { if case .training = mode { true } else { false } }
 
-    /// Runs the backward passes of all operations, the last one first: adds to the gradients of all parameters that were used.
+    /// Runs the backward passes of all operations in reverse order: adds to the gradients of all parameters used.
     public func backward() {
         for step in steps.reversed() { step() }
         steps.removeAll(keepingCapacity: true)
@@ -61,10 +66,10 @@ public final class Tape {
     /// Bytes of memory that the largest batch has taken.
     public var bytes: Int { arena.bytes }
 
-    /// Backends for so many parts of an operation that run beside each other, each with scratch memory of its own.
+    /// Returns backends for `count` parts of an operation that run in parallel, each with scratch memory of its own.
     func backendsSideBySide(_ count: Int) -> [ProcessorBackend] {
         while others.count < count {
-            // With a thread for each part there is nobody to help.
+            // With a thread for each part, no thread is left to help.
             let pool = backend.pool.threads <= count ? ThreadPool(threads: 1) : backend.pool
             others.append(ProcessorBackend(pool: pool, kernels: backend.kernels))
         }
@@ -73,13 +78,13 @@ public final class Tape {
 
     // MARK: What operations are made of
 
-    /// A weight, and its gradient in the store.
+    /// Returns a weight with its gradient in the store.
     public func value(_ parameter: Parameter) -> Node {
         Node(value: parameters.value(parameter), gradient: isTraining ? parameters.gradient(parameter) : nil)
     }
 
-    /// A value that an operation will write, with a gradient of zeros.
-    /// - Parameter isConstant: true of one that no gradient passes through.
+    /// Returns a value for an operation to write, with a gradient of zeros.
+    /// - `isConstant`: true if no gradient passes through it.
     public func node(rows: Int, columns: Int, isConstant: Bool = false) -> Node {
         let value = memory(rows: rows, columns: columns)
         guard isTraining && !isConstant else { return Node(value: value, gradient: nil) }
@@ -88,42 +93,42 @@ public final class Tape {
         return Node(value: value, gradient: gradient)
     }
 
-    /// A value that has been computed, without a gradient.
+    /// Returns a computed value without a gradient.
     public func constant(_ value: Matrix) -> Node { Node(value: value, gradient: nil) }
 
-    /// Memory for floats until the next batch; it holds what it held before.
+    /// Returns memory for floats, valid until the next batch; its contents are undefined.
     public func memory(rows: Int, columns: Int) -> Matrix {
         let (buffer, first) = arena.place(rows * columns)
         return Matrix(buffer, at: first, rows: rows, columns: columns)
     }
 
-    /// Zeros until the next batch.
+    /// Returns zeros, valid until the next batch.
     public func zeros(rows: Int, columns: Int) -> Matrix {
         let zeros = memory(rows: rows, columns: columns)
         backend.fill(zeros, with: 0)
         return zeros
     }
 
-    /// Memory for whole numbers until the next batch.
+    /// Returns memory for integers, valid until the next batch.
     public func numbers(_ count: Int) -> Numbers {
         let (buffer, first) = arena.place(count)
         return Numbers(buffer, at: first, count: count)
     }
 
-    /// Memory for numbers in double precision until the next batch.
+    /// Returns memory for double-precision numbers, valid until the next batch.
     public func scalars(_ count: Int) -> Scalars {
         let (buffer, first) = arena.place(2 * count)
         return Scalars(buffer, at: first, count: count)
     }
 
-    /// Whole numbers until the next batch.
+    /// Returns integers, valid until the next batch.
     public func numbers(_ values: some Collection<Int>) -> Numbers {
         let numbers = numbers(values.count)
         for (index, value) in values.enumerated() { numbers[index] = Int32(value) }
         return numbers
     }
 
-    /// Leaves the backward pass of an operation on the tape, in training.
+    /// Records the backward pass of an operation, in training.
     public func record(_ backward: @escaping () -> Void) {
         if isTraining { steps.append(backward) }
     }
@@ -131,8 +136,8 @@ public final class Tape {
     /// Adds to the loss.
     public func add(loss: Double) { self.loss += loss }
 
-    /// The random decisions of the next place in the network that drops units; `nil` in inference, or if none are dropped. The places are
-    /// numbered in the order in which they are asked for, which must be the same for every batch.
+    /// Returns the random decisions of the next place with dropout; `nil` in inference, or if nothing is dropped. Places are
+    /// numbered in the order of these calls, which must be the same for every batch.
     public func draw(rate: Float) -> DropoutDraw? {
         sites += 1
         guard case .training(let seed, let step) = mode, rate > 0 else { return nil }
@@ -140,7 +145,7 @@ public final class Tape {
     }
 }
 
-/// Memory that is taken piece after piece, and given back all at once.
+/// Memory that is taken piece by piece and released all at once.
 private final class Arena {
     private var chunks: [FloatBuffer] = []
     private var chunk = 0, used = 0
@@ -149,12 +154,12 @@ private final class Arena {
     var bytes: Int { chunks.reduce(0) { $0 + $1.bytes } }
 
     func reset() {
-        // One piece for the largest batch, after the first ones.
+        // One piece for the largest batch, after the first few.
         if chunks.count > 1 { chunks = [FloatBuffer(count: chunks.reduce(0) { $0 + $1.count })] }
         (chunk, used) = (0, 0)
     }
 
-    /// Room for so many floats, on a cache line of its own.
+    /// Returns room for `count` floats, starting on a cache line.
     func place(_ count: Int) -> (buffer: FloatBuffer, first: Int) {
         let extent = (count + 15) / 16 * 16
         while chunk < chunks.count && used + extent > chunks[chunk].count { (chunk, used) = (chunk + 1, 0) }

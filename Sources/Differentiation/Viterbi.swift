@@ -1,13 +1,12 @@
 @_spi(HostMemory) public import Kernels
 public import Parallel
 
-/// The search for the best labels of a sentence by the sum of scores at its words and between them (Viterbi 1967).
+/// Search for the labels of a sentence with the highest sum of scores at its words and between them (Viterbi 1967).
 public enum Viterbi {
-    /// The labels of each row with the highest sum over a sentence, among those that the constraints allow; of several that are equal, the
-    /// first.
-    /// - Parameters:
-    ///   - scores: [rows, labels]
-    ///   - transitions: from a label to the next one, [labels, labels]; `nil`: zeros.
+    /// Returns the labels of each row with the highest sum over a sentence, among those that the constraints allow; the first of
+    /// equals.
+    /// - `scores`: [rows, labels]
+    /// - `transitions`: scores of a label (row) and the next one (column), [labels, labels]; `nil` means zeros.
     public static func decode(
         _ scores: Matrix, _ sentences: Sequences, transitions: Matrix? = nil, _ constraints: ConditionalRandomField.Constraints?,
         pool: ThreadPool

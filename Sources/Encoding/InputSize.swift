@@ -3,33 +3,35 @@ public import Parallel
 import Shards
 public import Tokenization
 
-/// The amount of text to encode, counted or estimated before it is encoded.
+/// The amount of text to encode, counted or estimated in advance.
 public struct InputSize: Sendable, Equatable {
+    /// Number of sentences.
     public var sentences = 0.0
-    /// The sentences without words.
+    /// Number of sentences without words.
     public var emptySentences = 0.0
-    /// Words, each of which gets its vectors.
+    /// Number of words, each of which gets its vectors.
     public var tokens = 0.0
     /// Bytes of all words.
     public var wordBytes = 0.0
-    /// True if sentences and tokens are counted, not estimated.
+    /// True if sentences and tokens are counted rather than estimated.
     public var isCounted = true
-    /// True if `wordBytes` is counted, not estimated.
+    /// True if `wordBytes` is counted rather than estimated.
     public var hasExactWords = true
 
+    /// Creates the size of no text.
     public init() {}
 
-    /// Bytes of text of all inputs together that are looked at.
+    /// Bytes of text that are examined, over all inputs.
     public static let sample = 1 << 20
 
-    /// Counts what token shards say at their ends, and estimates by a sample from the start of texts; a text that is no longer than
-    /// the sample is counted. `nil` if that cannot be had: of pipes, compressed text, and inputs that encoding will refuse.
-    /// - Parameter sample: the bytes of text that are looked at.
+    /// Reads the totals at the ends of token shards, and estimates texts by a sample from their start; texts no longer than the
+    /// sample are counted. Returns `nil` if that is impossible: for pipes, compressed text, and inputs that encoding will refuse.
+    /// - `sample`: number of bytes of text to examine.
     public init?(paths: [String], tokenizer: Tokenizer, pool: WorkerPool, sample: Int = InputSize.sample) {
         self.init()
         var texts = TextSample(left: sample)
         for path in paths {
-            // Opening a pipe could take from it.
+            // Opening a pipe could consume some of it.
             guard path == "-" || isRegularFile(path), let source = try? FileSource(path: path),
                 let file = PlacedFile(source, isScattered: false), let input = try? PeekedShard(PlacedSource(file, at: 0))
             else { return nil }
@@ -44,7 +46,7 @@ public struct InputSize: Sendable, Equatable {
                 sentences += Double(totals.sentences)
                 tokens += Double(totals.tokens)
                 wordBytes += Double(totals.tokens) * words
-                // Units are put together to fewer words.
+                // Units are joined to fewer words.
                 if totals.areUnits { isCounted = false }
                 if totals.tokens > 0 { hasExactWords = false }
             }
@@ -58,7 +60,7 @@ public struct InputSize: Sendable, Equatable {
         hasExactWords = hasExactWords && factor == 1
     }
 
-    /// Bytes of a token in the first block of a shard.
+    /// Returns the mean bytes of a token in the first block of a shard.
     private static func meanWord(_ source: any ByteSource, _ pool: WorkerPool) throws -> Double {
         guard let block = try TokenShardReader(source, pool: pool).next(), block.tokenCount > 0 else { return 0 }
         var lengths: [Int] = []
@@ -70,7 +72,7 @@ public struct InputSize: Sendable, Equatable {
 
 /// The starts of texts, tokenised, and how much more there is.
 private struct TextSample {
-    /// Bytes that may still be looked at.
+    /// Number of bytes that may still be examined.
     var left: Int
     private var counted = InputSize()
     private var seen = 0, all = 0
@@ -83,7 +85,7 @@ private struct TextSample {
         var bytes = try file.read(at: 0, count: min(left, file.size))
         left -= bytes.count
         if bytes.count < file.size {
-            // Whole lines; of a line that is longer, whole words.
+            // Whole lines, or whole words of a longer line.
             guard let end = bytes.lastIndex(of: UInt8(ascii: "\n")) ?? bytes.lastIndex(of: UInt8(ascii: " ")) else { return }
             bytes.removeSubrange((end + 1)...)
         }
@@ -98,7 +100,7 @@ private struct TextSample {
         }) {}
     }
 
-    /// The size of what was looked at, and the factor by which there is more; `nil` if nothing was seen of what there is.
+    /// Returns the size of what was examined, and the factor to the whole; `nil` if nothing of a text was examined.
     func total() -> (InputSize, factor: Double)? {
         guard seen < all else { return (counted, 1) }
         return seen > 0 ? (counted, Double(all) / Double(seen)) : nil

@@ -3,20 +3,20 @@ import FoundationEssentials
 import Kernels
 import Layers
 
-/// A choice of the encoder's layers, to give for each token. Layer 0 is the input layer.
+/// The layers of an encoder that are returned for each token. Layer 0 is the input layer.
 public enum LayerChoice: Sendable, Equatable {
     /// Every layer.
     case all
-    /// The last one.
+    /// The last layer.
     case top
-    /// The mean of all.
+    /// The mean of all layers.
     case average
-    /// One of them.
+    /// A single layer.
     case number(Int)
-    /// The sum of all with weights that a task has learned.
+    /// The sum of all layers with learned weights.
     case mix(LayerMix)
 
-    /// Parses a choice as a user writes it: `all`, `top`, `average`, or a number.
+    /// Parses a choice as users write it: `all`, `top`, `average`, or a number.
     public init?(_ text: String) {
         switch text {
         case "all": self = .all
@@ -28,7 +28,7 @@ public enum LayerChoice: Sendable, Equatable {
         }
     }
 
-    /// The choice as a user writes it, for the header of a shard.
+    /// The choice as users write it, for the header of a shard.
     public var description: String {
         switch self {
         case .all: "all"
@@ -39,7 +39,7 @@ public enum LayerChoice: Sendable, Equatable {
         }
     }
 
-    /// The number of vectors that a token gets.
+    /// Returns the number of vectors for each token.
     public func count(of layers: Int) -> Int { self == .all ? layers : 1 }
 
     /// Returns the factor of each of `layers` layers in their sum; `nil` if they are not added.
@@ -53,7 +53,7 @@ public enum LayerChoice: Sendable, Equatable {
         }
     }
 
-    /// The reason why a model of `layers` layers cannot give these; `nil` if it can.
+    /// Returns why a model of `layers` layers cannot provide these; `nil` if it can.
     func complaint(layers: Int) -> String? {
         switch self {
         case .number(let number) where number >= layers:
@@ -65,17 +65,19 @@ public enum LayerChoice: Sendable, Equatable {
     }
 }
 
-/// Learned weights of an encoder's layers, from a file: gamma x sum over layers l of softmax(s)_l h_l (Peters et al. 2018,
+/// Learned weights of an encoder's layers, read from a file: gamma x sum over layers l of softmax(s)_l h_l (Peters et al. 2018,
 /// equation 1), the mix that `ScalarMix` learns.
 ///
 ///     {"weights": [-0.2, 0.9, 0.1], "gamma": 1.3}
 public struct LayerMix: Sendable, Equatable {
-    /// The name of the file, for messages.
+    /// Name of the file, for messages.
     public let name: String
-    /// s, before the softmax: the input layer's first.
+    /// s, before the softmax, starting with the input layer.
     public let weights: [Double]
+    /// Factor of the mix.
     public let gamma: Double
 
+    /// Creates a mix.
     public init(name: String = "mix", weights: [Double], gamma: Double = 1) {
         self.name = name
         self.weights = weights
@@ -87,7 +89,7 @@ public struct LayerMix: Sendable, Equatable {
         let gamma: Double?
     }
 
-    /// Reads a file. Throws `ToolError`: `noInput`, or `dataError` if it is not such an object.
+    /// Reads a file. Throws `ToolError`: `noInput`, or `dataError` unless it contains such an object.
     public init(path: String) throws {
         let bytes = try readSmall(openInput(path))
         func refuse(_ cause: String) -> ToolError { .data(path, "", cause) }
@@ -108,7 +110,7 @@ public struct LayerMix: Sendable, Equatable {
         self.init(name: path, weights: fields.weights, gamma: fields.gamma ?? 1)
     }
 
-    /// Any value.
+    /// A value of any type.
     private struct Ignored: Decodable {
         init(from decoder: any Decoder) throws {}
     }
@@ -116,11 +118,11 @@ public struct LayerMix: Sendable, Equatable {
     /// The factor of each layer.
     var factors: [Float] { softmaxShares(of: weights).map { Float(gamma * $0) } }
 
-    /// For the header of a shard: the file's name is not what matters.
+    /// For the header of a shard, in which the file's name does not matter.
     var description: String {
         "mix weights \(weights.map { "\($0)" }.joined(separator: " ")) gamma \(gamma)"
     }
 }
 
-/// A name out of a file, fit for a message.
+/// Returns a name from a file in a form fit for a message.
 private func jsonName(_ name: String) -> String { name.count > 40 ? "\(name.prefix(40))…" : name }

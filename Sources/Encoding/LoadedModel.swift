@@ -9,22 +9,24 @@ public import WordVectors
 
 /// A model with everything that it needs to encode.
 public struct LoadedModel {
+    /// The encoder.
     public let encoder: ContextualEncoder
-    /// The embedding table of a model that reads vectors, and the merges of one that reads units of words; each with its file's name.
+    /// The embedding table of a model that reads vectors, with the name of its file.
     public let table: (table: EmbeddingTable, name: String)?
+    /// The merges of a model that reads subwords, with the name of their file.
     public let merges: (table: Merges, name: String)?
     /// The user's name for the model.
     public let name: String
-    /// The name by which vector shards know the model.
+    /// Digest by which vector shards identify the model.
     public let digest: String
+    /// Precision of products with weights.
     public let precision: WeightPrecision
 
-    /// Reads the table or the merges of a model without an output layer, from the files that the user names.
-    /// - Parameters:
-    ///   - name: the model's file, for messages.
-    ///   - takesOtherTable: true if the table may be another than the one that the model was trained with.
-    /// Throws `ToolError`: `usage` if a table or merges are missing or not used, `configuration` for a table that the model was not
-    /// trained with, and what reading the files throws.
+    /// Reads the table or merges of a model without an output layer, from files named by the user. Throws `ToolError`: `usage` if a
+    /// table or merges are missing or not used, `configuration` for a table that the model was not trained with, and what reading
+    /// the files throws.
+    /// - `name`: file of the model, for messages.
+    /// - `takesOtherTable`: true to allow a table that the model was not trained with.
     public init(
         _ encoder: ContextualEncoder, name: String, table: String?, takesOtherTable: Bool = false, merges: String?,
         precision: WeightPrecision = .float32, pool: WorkerPool
@@ -41,7 +43,7 @@ public struct LoadedModel {
         digest = try ModelFile.digest(of: encoder)
         self.table = try table.map { path in
             let table = try EmbeddingTable(FileSource(path: path), pool: pool)
-            // Vectors of another size are refused later, whatever table they are of.
+            // Vectors of another size are refused later, whatever their table.
             if !takesOtherTable && table.dimension == configuration.inputSize {
                 try configuration.requireTrainingTable(
                     table.digest, name: path, advice: "; if its vectors come from the same source, say --other-table")
@@ -51,16 +53,16 @@ public struct LoadedModel {
         self.merges = try merges.map { (try Merges(path: $0), $0) }
     }
 
-    /// A stage that encodes sentences. Throws `ToolError` like `SentenceEncoder`.
+    /// Returns a stage that encodes sentences. Throws `ToolError` like `SentenceEncoder`.
     public func stage(_ choice: LayerChoice, isStateful: Bool = false, to writer: any VectorWriter) throws -> SentenceEncoder {
         try SentenceEncoder(
             encoder, table: table?.table, tableName: table?.name ?? "", merges: merges, layers: choice, isStateful: isStateful,
             precision: precision, to: writer)
     }
 
-    /// The occurrences in vector shards that are nearest to the marked word of `query`, the nearest first. Throws `ToolError`:
-    /// `configuration` for a shard that does not hold this model's top layer, and what reading throws.
-    /// - Parameter count: the number of occurrences to find at most.
+    /// Returns the occurrences in vector shards nearest to the marked word of `query`, in descending order of cosine. Throws
+    /// `ToolError`: `configuration` for a shard that does not contain this model's top layer, and what reading throws.
+    /// - `count`: maximum number of occurrences.
     public func neighbours(
         of query: MarkedSentence, count: Int, in paths: [String], pool: WorkerPool
     ) throws -> [Neighbour] {
@@ -77,7 +79,7 @@ public struct LoadedModel {
         return search.neighbours
     }
 
-    /// The top layer's vector of the marked word.
+    /// Returns the top layer's vector of the marked word.
     private func vector(of query: MarkedSentence) throws -> [Float] {
         var values: [Float] = []
         let stage = try stage(.top, to: SentenceCollector { values = $0.values })
@@ -86,7 +88,7 @@ public struct LoadedModel {
         return Array(values[query.position * encoder.layerWidth..<(query.position + 1) * encoder.layerWidth])
     }
 
-    /// The reason why a vector shard cannot be searched with this model; `nil` if it can.
+    /// Returns why a vector shard cannot be searched with this model; `nil` if it can.
     private func complaint(_ header: ShardHeader, width: Int) -> String? {
         let fields = header.fields, choice = fields["layer-choice"]
         guard fields.integer("width") == width else {

@@ -3,12 +3,14 @@ import Files
 public import Parallel
 public import Shards
 
-/// A tokenised sentence in which one word is marked: `the [bank] of the river`.
+/// A tokenised sentence with one marked word: `the [bank] of the river`.
 public struct MarkedSentence: Sendable, Equatable {
+    /// Words of the sentence.
     public let words: [String]
+    /// Index of the marked word.
     public let position: Int
 
-    /// Parses words separated by white space, of which exactly one stands in square brackets.
+    /// Parses words separated by white space, exactly one of which is in square brackets.
     public static func parse(_ text: String) throws -> MarkedSentence {
         var words = text.words
         let marked = words.indices.filter { words[$0].begins(with: "[") && words[$0].ends(with: "]") && words[$0].utf8.count > 2 }
@@ -22,10 +24,13 @@ public struct MarkedSentence: Sendable, Equatable {
 
 /// An occurrence of a word in a sentence, and its cosine with the query.
 public struct Neighbour: Sendable {
+    /// Cosine with the query.
     public let cosine: Double
+    /// Words of the sentence.
     public let words: [String]
+    /// Index of the word in the sentence.
     public let position: Int
-    /// The number of its sentence in the inputs, from 0.
+    /// Number of its sentence in the inputs, from 0.
     let sentence: Int
 
     /// The sentence with the word marked: `the [bank] of the river`.
@@ -34,32 +39,32 @@ public struct Neighbour: Sendable {
     }
 }
 
-/// The occurrences whose vectors have the largest cosine with a query: exact, over vector shards of any size, their blocks
-/// looked at on the threads of a pool, with memory for the best alone. Of a sentence, the nearest occurrence is kept, and a
-/// sentence that comes again is no news.
+/// An exact search for the occurrences whose vectors have the largest cosine with a query, over vector shards of any size. Blocks
+/// are examined on the threads of a pool, and only the best are kept in memory: one for each sentence, its nearest, and none for a
+/// repeated sentence.
 public final class NeighbourSearch {
     private let query: [Float]
     private let pool: WorkerPool
     private var best: BestNeighbours
     private var sentences = 0
 
-    /// - Parameters:
-    ///   - query: a vector of the width of one layer.
-    ///   - count: the number to keep.
+    /// Creates a search.
+    /// - `query`: a vector of the width of one layer.
+    /// - `count`: number of occurrences to keep.
     public init(query: [Float], count: Int, pool: WorkerPool) {
         self.query = query
         self.pool = pool
         best = BestNeighbours(count: count)
     }
 
-    /// Looks at one layer of all sentences of a shard. Throws `ToolError` like the reader.
+    /// Examines one layer of all sentences of a shard. Throws `ToolError` like the reader.
     public func look(at reader: VectorShardReader, layer: Int) throws {
         precondition(reader.width == query.count && layer < reader.layers)
         let count = best.count, query = query, first = sentences
         let workers = OrderedWorkers<VectorBlock, BestNeighbours>(pool: pool) { block in
             Self.best(in: block, layer: layer, query: query, count: count, first: first)
         }
-        // Blocks are looked at in any order, and put together in theirs.
+        // Blocks are examined in any order, and combined in their order.
         while let block = try reader.nextBlock() {
             if workers.isFull { best.add(try workers.next()) }
             if let last = block.runs.last { sentences = first + last.sentence + 1 }
@@ -90,11 +95,11 @@ public final class NeighbourSearch {
         return best
     }
 
-    /// The nearest first; of equals, the first in the text.
+    /// The nearest occurrences, in descending order of cosine; among equals, in the order of the text.
     public var neighbours: [Neighbour] { best.neighbours }
 }
 
-/// The nearest few, one a sentence.
+/// The nearest few, one for each sentence.
 private struct BestNeighbours: Sendable {
     let count: Int
     private(set) var neighbours: [Neighbour] = []
@@ -103,12 +108,12 @@ private struct BestNeighbours: Sendable {
 
     func hasRoom(for cosine: Double) -> Bool { neighbours.count < count || cosine > neighbours[count - 1].cosine }
 
-    /// Adds the neighbours of a later part of the text.
+    /// Adds the neighbours from a later part of the text.
     mutating func add(_ others: BestNeighbours) { for neighbour in others.neighbours { add(neighbour) } }
 
     mutating func add(_ found: Neighbour) {
         guard hasRoom(for: found.cosine) else { return }
-        // The rest of a sentence may be nearer than what came before; the same sentence again is no news.
+        // A later part of a sentence may be nearer than an earlier one; a repeated sentence is skipped.
         if let index = neighbours.firstIndex(where: { $0.sentence == found.sentence || Self.areSame($0.words, found.words) }) {
             guard found.cosine > neighbours[index].cosine else { return }
             neighbours.remove(at: index)
@@ -117,7 +122,7 @@ private struct BestNeighbours: Sendable {
         if neighbours.count > count { neighbours.removeLast() }
     }
 
-    /// Byte by byte: strings are equal in Swift, too, if only the composition of their characters differs.
+    /// Compares bytes: Swift also considers strings equal if only the composition of their characters differs.
     private static func areSame(_ first: [String], _ second: [String]) -> Bool {
         first.elementsEqual(second) { $0.utf8.elementsEqual($1.utf8) }
     }

@@ -1,35 +1,42 @@
 public import Files
 import Shards
 
-/// The bytes that an output will take, and their accuracy.
+/// The bytes that an output will take, and how accurate the number is.
 public struct OutputSize: Sendable, Equatable {
-    /// From the best known to the least.
+    /// Accuracy, from the best to the worst.
     public enum Accuracy: Int, Sendable, Comparable {
+        /// The exact size, an upper bound, and an estimate.
         case exact, atMost, about
 
+        /// Returns true if one accuracy is better than another.
         public static func < (a: Accuracy, b: Accuracy) -> Bool { a.rawValue < b.rawValue }
     }
 
+    /// Number of bytes.
     public var bytes: Int
+    /// Accuracy of the number.
     public var accuracy: Accuracy
 
+    /// Creates a size.
     public init(bytes: Double, _ accuracy: Accuracy) {
         self.bytes = Int(min(bytes.rounded(.up), 9e18))
         self.accuracy = accuracy
     }
 
+    /// Returns the sum, with the worse of both accuracies.
     public static func + (a: OutputSize, b: OutputSize) -> OutputSize {
         OutputSize(bytes: Double(a.bytes) + Double(b.bytes), max(a.accuracy, b.accuracy))
     }
 }
 
-/// The amount that a form is to write: sentences of tokens, each token with its vectors.
+/// The amount that a form must write: sentences of tokens, each token with its vectors.
 public struct OutputExtent: Sendable {
     /// The input as the form gets it: pooled sentences have one token each, their text.
     let input: InputSize
     let layout: VectorLayout
     let isPooled: Bool
 
+    /// Creates an extent.
     public init(_ input: InputSize, _ layout: VectorLayout, isPooled: Bool) {
         var input = input
         if isPooled {
@@ -42,28 +49,29 @@ public struct OutputExtent: Sendable {
         self.isPooled = isPooled
     }
 
-    /// The accuracy of sizes that follow from the counts alone.
+    /// Accuracy of sizes that follow from the counts alone.
     var accuracy: OutputSize.Accuracy { input.isCounted ? .exact : .about }
     var values: Double { input.tokens * Double(layout.values) }
     var valueBytes: Double { values * (layout.storage == .float32 ? 4 : 2) }
 }
 
-/// A comparison of the room that outputs will take with the room there is.
+/// A comparison of the space that outputs will take with the space available.
 public struct DiskPlan: Sendable {
     private struct Share {
-        /// The first of the outputs there.
+        /// The first of the outputs on the disk.
         let path: String
         let volume: Volume
         var size: OutputSize
     }
 
     private var shares: [Share] = []
-    /// The outputs that go to a disk, if others do not.
+    /// The outputs on a disk, if not all outputs are.
     private var alone: [String] = []
 
+    /// Groups outputs by disk.
     /// - Parameters:
-    ///   - outputs: their paths and sizes.
-    ///   - volume: gives the volume that a path leads to; `nil` for a place without a limit, as a pipe, which is passed over.
+    ///   - outputs: paths and sizes of the outputs.
+    ///   - volume: returns the volume of a path; `nil` for a place without a limit, such as a pipe, which is ignored.
     public init(_ outputs: [(path: String, size: OutputSize)], volume: (String) -> Volume? = { Volume(of: $0) }) {
         var onDisk: [String] = []
         for (path, size) in outputs {
@@ -89,7 +97,7 @@ public struct DiskPlan: Sendable {
         return "output\(alone.isEmpty ? "" : " to \(alone.joined(separator: " and ")) alone"): " + parts.joined(separator: "; ")
     }
 
-    /// Throws `ToolError` with status `cannotCreate` if there is too little room: less than an exact size, or clearly less than an
+    /// Throws `ToolError` with status `cannotCreate` if there is too little space: less than an exact size, or clearly less than an
     /// estimate.
     public func check() throws {
         for share in shares {
@@ -104,10 +112,10 @@ public struct DiskPlan: Sendable {
         }
     }
 
-    /// The factor by which an estimate must exceed the room: its error, and what compression may save.
+    /// Factor by which an estimate must exceed the space: its error, and what compression may save.
     private static let clearly = 1.25
 
-    /// `1,234,567 bytes`; an estimate has three digits that count.
+    /// Writes a size: `1,234,567 bytes`, or an estimate with three significant digits.
     private static func spelt(_ size: OutputSize) -> String {
         switch size.accuracy {
         case .exact: return "\(grouped(size.bytes)) bytes"

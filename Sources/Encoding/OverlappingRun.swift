@@ -2,16 +2,16 @@ import Kernels
 import Layers
 import Model
 
-/// Runs a sentence that is longer than what an encoder sees at once, piece after piece of the sentence: each in a window that has
-/// as much of the text beside the piece as there is room for. Windows of neighbouring pieces overlap.
+/// Runs a sentence longer than the encoder can see at once, piece by piece: each piece in a window that includes as much of the
+/// surrounding text as fits. Windows of neighbouring pieces overlap.
 ///
-/// A piece is half of a window, and the other half is what the direction reads before it, or, where both sides are read, a quarter
-/// on either side. Takes bounded memory, and gives the same vectors whatever stands around the sentence.
+/// A piece is half a window. The other half is the text that the direction reads before it or, for a network that sees both sides,
+/// a quarter on either side. Memory is bounded, and the vectors do not depend on other sentences.
 final class OverlappingRun {
     private let encoder: ContextualEncoder
     private let input: SentenceInput
     private let vectors: TokenVectors
-    /// The steps of a window at most.
+    /// Maximum number of steps of a window.
     private let longest: Int
     /// The vectors of a piece, [tokens, layers x width].
     private var memory = FloatBuffer(count: 0)
@@ -20,7 +20,7 @@ final class OverlappingRun {
         (self.encoder, self.input, self.vectors, self.longest) = (encoder, input, vectors, longest)
     }
 
-    /// The words of a direction's window, and its steps; with the marks of the sentence where it begins or ends there.
+    /// The words of a direction's window, and its steps, including marks of the sentence that fall into it.
     private struct Window {
         let words: Range<Int>
         let steps: Int
@@ -29,8 +29,9 @@ final class OverlappingRun {
         var rows: Int { (opens ? 1 : 0) + steps + (closes ? 1 : 0) }
     }
 
-    /// Gives the vectors of a sentence, piece after piece in the order of the text: `deliver` gets [tokens, layers x width].
-    /// - Parameter steps: of each word, no more than a window has.
+    /// Computes the vectors of a sentence, and calls `deliver` with those of each piece, [tokens, layers x width], in the order of
+    /// the text.
+    /// - Parameter steps: number of steps of each word, at most those of a window.
     func run(_ words: [String], steps: [Int], deliver: (Matrix) throws -> Void) throws {
         let columns = vectors.layers * vectors.width
         var start = 0
@@ -45,10 +46,10 @@ final class OverlappingRun {
         }
     }
 
-    /// The steps of a piece at most, unless it is one word.
+    /// Maximum number of steps of a piece, unless it is a single word.
     private var most: Int { max(1, longest / 2 - 1) }
 
-    /// The end of the words from `start` on that take at most so many steps, at least one word.
+    /// Returns the end of the words from `start` on that take at most `most` steps, but at least one word.
     private func end(from start: Int, _ steps: [Int], most: Int) -> Int {
         var end = start + 1, length = steps[start]
         while end < steps.count, length + steps[end] <= most {
@@ -58,11 +59,11 @@ final class OverlappingRun {
         return end
     }
 
-    /// The window in which a direction reads a piece: a language model that which it reads before the piece, and a network that
-    /// reads both ways as much of either side as there is.
+    /// Returns the window in which a direction reads a piece: for a language model the text before the piece, for a network that
+    /// sees both sides as much of either side as fits.
     ///
-    /// Before a last piece that is short the forward direction reads no more than before others: its vectors do not depend on how many
-    /// words follow.
+    /// Before a short last piece, the forward direction reads no more than before others, so that its vectors do not depend on the
+    /// number of following words.
     private func window(around piece: Range<Int>, _ direction: Direction, _ steps: [Int]) -> Window {
         let isBoth = direction == .bidirectional, room = longest - (isBoth ? 2 : 1)
         let own = steps[piece].reduce(0, +)
@@ -105,7 +106,7 @@ final class OverlappingRun {
         vectors.collect([(steps[piece], places)], shapes, into: target).wait()
     }
 
-    /// The rows of a window's steps, by the order of the text.
+    /// Returns the rows of a window's steps in the order of the text.
     private func rows(_ window: Window, _ direction: Direction) -> StepRows {
         let first = direction.step(of: 0, length: window.steps)
         return StepRows(

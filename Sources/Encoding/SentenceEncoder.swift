@@ -6,35 +6,41 @@ internal import Parallel
 public import Subwords
 public import WordVectors
 
-/// Gives every token of every sentence its contextual vectors.
+/// A stage that computes contextual vectors of every token of every sentence.
 ///
-/// Sentences are taken in groups of bounded size, sorted by length within a group, run in batches from the zero state,
-/// and handed on in the order in which they came. What a sentence gets does not depend on the others, to the last bit.
-/// Longer ones than a batch has room for, or than the encoder sees at once, run alone, in pieces.
+/// Sentences are collected in groups of bounded size, sorted by length within a group, run in batches from the zero state, and
+/// passed on in their original order. The vectors of a sentence do not depend on the others, to the last bit. Sentences longer than
+/// a batch, or than the encoder sees at once, run alone, in pieces.
 public final class SentenceEncoder {
-    /// The counts of what was encoded, and of words by the origin of their vectors.
+    /// Counts of what was encoded, and of words by the origin of their vectors.
     public struct Statistics: Sendable, Equatable {
+        /// Number of sentences.
         public var sentences = 0
+        /// Number of tokens.
         public var tokens = 0
-        /// Tokens whose word is not in the table: made by its generator, and those for which nothing could be made.
+        /// Number of tokens whose word is not in the table and whose vector its generator made.
         public var madeTokens = 0
+        /// Number of tokens for which no vector could be made.
         public var unknownTokens = 0
     }
 
-    /// The most that a batch holds on the processor: positions, padding included.
+    /// Maximum number of positions in a batch on the processor, including padding.
     public static let batchRows = 4096
-    /// Sentences of such a batch at most.
+    /// Maximum number of sentences in such a batch.
     public static let batchSentences = 128
-    /// Steps of a sentence at most that runs in a batch.
+    /// Maximum number of steps of a sentence that runs in a batch.
     public static let longestPiece = 1024
 
-    /// The largest batch that an encoder will be asked for on the processor.
+    /// The largest batch that an encoder will process on the processor.
     public static let capacity = WindowCapacity(batch: batchSentences, rows: batchRows)
 
+    /// Counts so far.
     public var statistics: Statistics {
         Statistics(sentences: sentences, tokens: tokens, madeTokens: input.madeTokens, unknownTokens: input.unknownTokens)
     }
+    /// Number of vectors for each token.
     public var layers: Int { vectors.layers }
+    /// Width of a vector.
     public var width: Int { vectors.width }
 
     /// Seconds that the host has waited for a device.
@@ -52,19 +58,18 @@ public final class SentenceEncoder {
     private let longest: Int
     private var sentences = 0, tokens = 0
     private var waitedForGroups = 0.0
-    /// The sentences that are taken, and those that a device computes meanwhile.
+    /// The group being collected, and the group that a device computes meanwhile.
     private var group: SentenceGroup, running: SentenceGroup
 
-    /// - Parameters:
-    ///   - encoder: made with `capacity`, or what it is on a device; its weights are packed, and must not change.
-    ///   - table, merges: the vectors of words, or the merges that cut words into units, as the input layer reads them.
-    ///   - isStateful: true if each sentence goes on from the state in which the one before it ended.
-    ///   - longest: the number of steps of a sentence at most that is not run in pieces. A model that reads both ways at once takes
-    ///     no longer ones.
-    ///   - groupTokens: the number of tokens of the sentences that are sorted together; `nil`: as many as are good.
-    ///   - writer: takes the sentences with their vectors, in order; who made it finishes it.
-    /// Throws `ToolError`: `configuration` if table and model do not fit each other, `usage` if there is no such layer, and
+    /// Creates a stage. Throws `ToolError`: `configuration` if table and model do not match, `usage` if there is no such layer, and
     /// what reading the table throws.
+    /// - `encoder`: created with `capacity`, or the capacity for its device; its weights are packed and must not change.
+    /// - `table`, `merges`: vectors of words, or merges that split words into units, as the input layer needs.
+    /// - `isStateful`: true if each sentence continues from the last state of the previous one.
+    /// - `longest`: maximum number of steps of a sentence that is not run in pieces. A model that sees both sides has this limit
+    ///   anyway.
+    /// - `groupTokens`: number of tokens of the sentences sorted together; `nil` uses a suitable number.
+    /// - `writer`: gets the sentences with their vectors, in order; the caller finishes it.
     public init(
         _ encoder: ContextualEncoder, table: EmbeddingTable?, tableName: String, merges: (table: Merges, name: String)? = nil,
         layers choice: LayerChoice, isStateful: Bool = false, precision: WeightPrecision = .float32,
@@ -74,7 +79,7 @@ public final class SentenceEncoder {
         self.writer = writer
         self.isStateful = isStateful
         let marks = encoder.configuration.isCausal ? 1 : 2
-        // A window has room for the marks, too.
+        // A window needs room for the marks, too.
         let carriesState = encoder.configuration.isCausal && encoder.configuration.encoder.family.carriesState
         let window = carriesState ? nil : min(encoder.longestSequence ?? .max, longest + marks)
         var most = longest
@@ -90,7 +95,7 @@ public final class SentenceEncoder {
             throw ToolError(.usage, "--stateful is not used: \(network) has no state to go on from")
         }
         try configuration.requireInputs(table: table != nil, merges: merges != nil, of: "the model")
-        // The deepest products of bytes whose sums are exact.
+        // The deepest 8-bit products whose sums are exact.
         guard precision == .float32 || max(configuration.encoder.cell, configuration.width) <= 1 << 16 else {
             throw ToolError(.usage, "--int8: layers of more than \(1 << 16) cells have no products of 8 bits")
         }
@@ -106,7 +111,7 @@ public final class SentenceEncoder {
         }
     }
 
-    /// Takes a sentence; its vectors are written now or later. Throws what writing throws.
+    /// Adds a sentence, whose vectors are written now or later. Throws what writing throws.
     public func encode(_ words: [String]) throws {
         sentences += 1
         tokens += words.count
@@ -128,22 +133,22 @@ public final class SentenceEncoder {
             || group.sentences.count >= 1 << 15
         {
             try runGroup()
-            // Written as soon as they are there, unless a device can compute this group meanwhile.
+            // Written as soon as they are computed, unless a device can compute this group in the meantime.
             if encoder.directions[0].backend.computesInHostMemory { try writeGroup() }
         }
     }
 
-    /// Writes what is still under way.
+    /// Writes everything still in progress. Throws what writing throws.
     public func flush() throws {
         try runGroup()
         try writeGroup()
     }
 
-    /// Runs the batches of the sentences that were taken, on a device beside what comes next, and writes the group before them.
+    /// Runs the batches of the collected sentences, on a device in parallel with what follows, and writes the previous group.
     private func runGroup() throws {
         guard !group.sentences.isEmpty else { return }
         let group = group
-        // Longest first; equal lengths in the order of the text, so that nothing depends on the sort.
+        // Longest first, and equal lengths in the order of the text, so that nothing depends on the sorting algorithm.
         let order = group.sentences.indices.sorted {
             (group.sentences[$1].length, $0) < (group.sentences[$0].length, $1)
         }
@@ -153,7 +158,7 @@ public final class SentenceEncoder {
         var start = 0
         while start < count {
             let most = max(1, min(limits.sentences, limits.capacity.rows / (group.sentences[order[start]].length + marks)))
-            // A device does best with batches of one size.
+            // A device works best with batches of one size.
             let batches = (count - start + most - 1) / most
             let end = start + (limits.endsTogether == 1 ? min(most, count - start) : (count - start + batches - 1) / batches)
             try run(order[start..<end], of: group)
@@ -163,7 +168,7 @@ public final class SentenceEncoder {
         swap(&self.group, &running)
     }
 
-    /// Writes the group whose batches run or have run, when they have.
+    /// Waits for the group whose batches are running, and writes it.
     private func writeGroup() throws {
         guard !running.sentences.isEmpty else { return }
         let start = monotonicSeconds()
@@ -175,15 +180,16 @@ public final class SentenceEncoder {
             try writer.end()
         }
         running.removeAll()
-        // The memory of one group is enough for the processor.
+        // The processor needs the memory of only one group.
         if encoder.directions[0].backend.computesInHostMemory { swap(&group, &running) }
     }
 
-    /// The marks that each direction reads of a sentence: the one that it begins with, and, where both sides are read, the other.
+    /// Number of marks that each direction reads of a sentence: the one at its start and, if both sides are seen, the one at its
+    /// end.
     private var marks: Int { encoder.configuration.isCausal ? 1 : 2 }
 
-    /// Runs a batch. Each direction reads its mark first and then the words, as in training, so that a token's vector
-    /// comes from the step that has just read the token.
+    /// Runs a batch. Each direction reads its mark and then the words, as in training, so that a token's vector comes from the step
+    /// that has just read the token.
     private func run(_ batch: ArraySlice<Int>, of group: SentenceGroup) throws {
         let sentences = batch.map { group.sentences[$0] }
         let lengths = sentences.map { $0.length + marks }
@@ -207,7 +213,7 @@ public final class SentenceEncoder {
                 zip(sentences, places).map { ($0.steps[...], $1) }, shapes, into: group.vectors(of: batch)))
     }
 
-    /// The rows of a sentence's steps in a direction: the mark's comes before them.
+    /// Returns the rows of a sentence's steps in a direction, which follow that of the mark.
     private func rows(_ direction: Direction, _ length: Int, _ column: Int, _ shape: WindowShape) -> StepRows {
         let first = direction.step(of: 0, length: length)
         return StepRows(
@@ -219,27 +225,27 @@ public final class SentenceEncoder {
 private final class SentenceGroup {
     struct Sentence {
         let words: [String]
-        /// The number of steps of each word, and of all.
+        /// Number of steps of each word, and of all words.
         let steps: [Int]
         let length: Int
     }
 
     var sentences: [Sentence] = []
     var tokens = 0
-    /// The work that makes the vectors.
+    /// The work that computes the vectors.
     var marks: [any WorkMark] = []
     private let backend: any Backend
-    /// The vectors of all tokens, [tokens, layers x width], sentence after sentence in the order of the batches, and for each
-    /// sentence its first row.
+    /// The vectors of all tokens, [tokens, layers x width], sentence by sentence in the order of the batches, and the first row of
+    /// each sentence.
     private var values = FloatBuffer(count: 0)
     private var firsts: [Int] = []
     private var columns = 0
-    /// Tokens that memory is rounded up to.
+    /// Memory is rounded up to a multiple of this number of tokens.
     private static let step = 1 << 12
 
     init(_ encoder: ContextualEncoder) { backend = encoder.directions[0].backend }
 
-    /// No work may write to memory that is no more.
+    /// No work may write to memory that has been freed.
     deinit { wait() }
 
     func wait() {
@@ -247,12 +253,12 @@ private final class SentenceGroup {
         marks.removeAll(keepingCapacity: true)
     }
 
-    /// Makes room for the vectors of all sentences, of so many values for each token.
+    /// Allocates memory for the vectors of all sentences, with `columns` values for each token.
     /// - Parameter order: the sentences in the order of the batches.
     func makeRoom(_ order: [Int], values columns: Int) {
         self.columns = columns
         if values.count < tokens * columns {
-            // Groups differ by a sentence, and page-locked memory takes long to get.
+            // Groups differ in size by about a sentence, and allocating page-locked memory is slow.
             values = backend.allocateShared((tokens / Self.step + 1) * Self.step * columns)
         }
         firsts = Array(repeating: 0, count: sentences.count)
@@ -263,12 +269,12 @@ private final class SentenceGroup {
         }
     }
 
-    /// The vectors of a sentence.
+    /// Returns the vectors of a sentence.
     func vectors(of index: Int) -> Matrix {
         Matrix(values, at: firsts[index] * columns, rows: sentences[index].words.count, columns: columns)
     }
 
-    /// The vectors of sentences that follow each other in the order of the batches.
+    /// Returns the vectors of consecutive sentences in the order of the batches.
     func vectors(of batch: ArraySlice<Int>) -> Matrix {
         let rows = batch.reduce(0) { $0 + sentences[$1].words.count }
         return Matrix(values, at: (batch.first.map { firsts[$0] } ?? 0) * columns, rows: rows, columns: columns)

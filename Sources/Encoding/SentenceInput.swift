@@ -6,55 +6,56 @@ import Shards
 import Subwords
 import WordVectors
 
-/// Brings the words of a batch of sentences into the form that a model's input layer reads.
+/// Converts the words of a batch of sentences into the form that a model's input layer reads.
 ///
-/// Each row is the number of a unit, which the input layer reads as it is, or that of a word. The output of the input layer for
-/// a word is kept for the next time that the word comes, and directions that share their input layer share it too.
+/// Each row holds the number of a unit, which the input layer reads, or of a word. The input layer's output for a word is kept for
+/// the next occurrence of the word, and shared by directions that share their input layer.
 final class SentenceInput: NumberedWords {
-    /// The number of words met so far whose vector the table's generator made.
+    /// Number of words so far whose vector was made by the table's generator.
     private(set) var madeTokens = 0
-    /// The number of words met so far that have no vector, or units that the model does not know.
+    /// Number of words so far without a vector, or of units that the model does not know.
     private(set) var unknownTokens = 0
 
     private let encoder: ContextualEncoder
     /// The table of a model that reads vectors.
     private let table: EmbeddingTable?
-    /// The segmenter of a model that reads units, and the units by their numbers.
+    /// The segmenter of a model that reads units, and the units by number.
     private let segmenter: Segmenter?
     private var units = WordTable()
-    /// The number of a word or unit at each row: [rows] for each direction.
+    /// Number of the word or unit at each row, [rows] for each direction.
     private let numbers: Turns<RowNumbers>
 
-    /// Words met, by their bytes: the marks first.
+    /// Words seen, by their bytes, after the marks.
     private var words = WordTable()
     /// For each of them the numbers of its units, if the model reads units.
     private var cut: [[Int32]] = []
-    /// The number of the first word that the input layers have not read.
+    /// Number of the first word that the input layers have not read.
     private var read = 0
-    /// For each word that has been read from the table, what one such token adds to the counts.
+    /// For each word read from the table, what one occurrence adds to the counts.
     private var counts: [(made: Int, unknown: Int)] = []
     /// The words of the batch that are still to be counted.
     private var uncounted: [Int32] = []
-    /// New words on their way through the input layers, so many at once.
+    /// New words on their way through the input layers, a number of them at a time.
     private let batches: Turns<InputBatch>
     private let newWords: Int
-    /// For each input layer, its outputs for `words`: [capacity, projection].
+    /// For each input layer, its outputs for `words`, [capacity, projection].
     private let kept: [FloatBuffer]
     private let capacity: Int
-    /// For each direction, the output of its input layer at each row: [rows, projection].
+    /// For each direction, the output of its input layer at each row, [rows, projection].
     private let outputs: [FloatBuffer]
 
     /// Seconds that the host has waited for a device.
     var waited: Double { numbers.waited + batches.waited }
 
-    /// The number of units of a word that are read.
+    /// Maximum number of units read of a word.
     private let longestWord: Int
 
-    /// The number of words whose units are remembered.
+    /// Maximum number of words whose units are remembered.
     private static let mostCut = 1 << 20
 
-    /// Makes room for batches within `limits`, and words of at most `longestWord` units. Throws `ToolError` with status `configuration` if the table, of a model
-    /// that reads vectors, or the merges, of a model that reads units, do not fit the model.
+    /// Allocates memory for batches within `limits`, and for words of at most `longestWord` units. Throws `ToolError` with status
+    /// `configuration` if the table of a model that reads vectors, or the merges of a model that reads units, do not match the
+    /// model.
     init(
         _ encoder: ContextualEncoder, table: (table: EmbeddingTable, name: String)?, merges: (table: Merges, name: String)?,
         longestWord: Int, _ limits: BatchLimits
@@ -99,7 +100,7 @@ final class SentenceInput: NumberedWords {
         forget()
     }
 
-    /// A mark that stands in the text is the mark, as in training: both have one number.
+    /// Removes all words but the marks. A mark that occurs in the text is the mark, as in training: both have the same number.
     private func forget() {
         words = WordTable()
         for mark in encoder.configuration.markNames { _ = words.insert(mark) }
@@ -108,7 +109,8 @@ final class SentenceInput: NumberedWords {
         read = 0
     }
 
-    /// Returns the numbers of a word's units. Of a word of more units than a piece of a sentence has steps, the first are read.
+    /// Returns the numbers of a word's units. Of a word with more units than a piece of a sentence has steps, only the first are
+    /// read.
     private func units(of word: String) -> [Int32] {
         guard let segmenter else { return [] }
         let id = words.insert(word)
@@ -124,29 +126,29 @@ final class SentenceInput: NumberedWords {
         return cut[id]
     }
 
-    /// Returns the number of steps that a word takes: one, or one for each of its units.
+    /// Returns the number of steps of a word: 1, or the number of its units.
     func stepCount(_ word: String) -> Int { segmenter == nil ? 1 : units(of: word).count }
 
-    /// Begins a batch of at most `rows` rows for each direction: every place is empty.
+    /// Starts a batch of at most `rows` rows for each direction, all of them empty.
     func begin(rows: Int) {
         if words.count + rows > capacity { forget() }
-        // The batches before may still be read.
+        // Previous batches may still be read.
         numbers.advance(encoder.backends)
         for numbers in numbers.current.each { numbers[0..<rows].fill(EncoderConfiguration.Mark.begin) }
     }
 
-    /// Room for the lengths of the batch's sentences, and for their first rows, which layers may read.
+    /// Memory for the lengths of the batch's sentences and for their first rows, which layers may read.
     var sequences: Numbers { numbers.current.sequences }
 
-    /// Puts a mark of the sentence to a direction's row: the one with which the direction begins, or the one with which it ends.
+    /// Places a mark of the sentence at a row of a direction: the mark at its start, or with `closing` at its end.
     func putMark(_ direction: Int, row: Int, closing: Bool) {
         numbers.current.each[direction][row] = encoder.directions[direction].direction.mark(closing: closing)
     }
 
-    /// Puts words, one after the other.
+    /// Places words, one after another.
     /// - Parameters:
-    ///   - rows: for each direction the rows of their steps; `nil` for one that is not to read them.
-    ///   - counted: true if the words count in `madeTokens` and `unknownTokens`: they may be put again.
+    ///   - rows: the rows of their steps for each direction; `nil` for a direction that does not read them.
+    ///   - counted: true to include the words in `madeTokens` and `unknownTokens`; the same words may be placed again.
     func put(_ words: some Sequence<String>, rows: [StepRows?], counted: Bool) {
         let numbers = numbers.current.each
         var step = 0
@@ -162,14 +164,14 @@ final class SentenceInput: NumberedWords {
                 continue
             }
             let number = Int32(self.words.insert(word))
-            // Where its vector comes from is known when it has been read.
+            // The origin of its vector is known once it has been read.
             if counted && table != nil { uncounted.append(number) }
             put(number)
         }
     }
 
-    /// Returns the batch, for each direction: its first rows, as many as are asked for. Throws `ToolError` if the table's file
-    /// cannot be read.
+    /// Returns the batch: for each direction, as many of its first rows as requested. Throws `ToolError` if the table's file cannot
+    /// be read.
     func words(rows: [Int]) throws -> [InputWords] {
         let numbers = numbers.current.each
         guard segmenter == nil else { return numbers.map { .numbers($0) } }
@@ -188,14 +190,14 @@ final class SentenceInput: NumberedWords {
         }
     }
 
-    /// Runs the input layers over the words that are new.
+    /// Runs the input layers over new words.
     private func readNewWords() throws {
         let width = encoder.configuration.width, backends = encoder.backends
         while read < words.count {
             let new = (read..<min(words.count, read + newWords)).map { UInt32($0) }
             batches.advance(backends)
             try batches.current.fill(new, of: self)
-            // The words went to the device by way of the first direction.
+            // The words were sent to the device through the first direction.
             let sent = backends[0].mark()
             for (layer, buffer) in kept.enumerated() {
                 let target = Matrix(buffer, at: read * width, rows: new.count, columns: width)
@@ -206,7 +208,7 @@ final class SentenceInput: NumberedWords {
         }
     }
 
-    /// Writes the vectors of new words to `matrix`, [words, inputSize], and notes where they come from.
+    /// Writes the vectors of new words to `matrix`, [words, inputSize], and records their origin.
     func gather(_ numbers: [UInt32], into matrix: Matrix) throws {
         guard let table else { return }
         for (row, number) in numbers.enumerated() {
@@ -228,18 +230,18 @@ final class SentenceInput: NumberedWords {
     }
 }
 
-/// The rows of a sentence's steps in the pass of a direction, by the order of the text: each as many behind the one before.
+/// The rows of a sentence's steps in a direction's pass, in the order of the text, at equal distances.
 struct StepRows {
     let first, stride: Int
 
     @inline(__always)
     subscript(step: Int) -> Int { first + stride * step }
 
-    /// The rows from step `count` on.
+    /// Returns the rows from step `count` on.
     func dropped(_ count: Int) -> StepRows { StepRows(first: self[count], stride: stride) }
 }
 
-/// Numbers of rows, for each of several directions, and two numbers for each sequence.
+/// Numbers of rows for each of several directions, and two numbers for each sequence.
 private final class RowNumbers {
     let each: [Numbers]
     let sequences: Numbers

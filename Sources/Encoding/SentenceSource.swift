@@ -5,9 +5,9 @@ import Shards
 import Subwords
 public import Tokenization
 
-/// The sentences to encode, from text or from token shards, whichever the inputs are.
+/// The sentences to encode, read from text or token shards, whichever the inputs are.
 ///
-/// Each line of text is a sentence, and an empty line an empty one, so that output and input lines correspond.
+/// Each line of text is a sentence, possibly empty, so that output and input lines correspond.
 public final class SentenceSource {
     private let tokenizer: Tokenizer
     private let pool: WorkerPool
@@ -15,9 +15,9 @@ public final class SentenceSource {
     private var current: (() throws -> [String]?)?
     private let onShard: (_ name: String, _ tokenizer: String) -> Void
 
-    /// - Parameters:
-    ///   - tokenizer: makes tokens of text; token shards are tokens already.
-    ///   - onShard: called with the description of each token shard's tokenizer, as `Tokenizer.description` makes it.
+    /// Creates a source.
+    /// - `tokenizer`: tokenises text; token shards contain tokens already.
+    /// - `onShard`: called with the description of each token shard's tokenizer, as returned by `Tokenizer.description`.
     public init(
         paths: [String], tokenizer: Tokenizer, pool: WorkerPool,
         onShard: @escaping (_ name: String, _ tokenizer: String) -> Void = { _, _ in }
@@ -28,7 +28,7 @@ public final class SentenceSource {
         self.pool = pool
     }
 
-    /// The next sentence's words, `nil` after the last. Throws `ToolError`.
+    /// Returns the words of the next sentence; `nil` after the last. Throws `ToolError`.
     public func next() throws -> [String]? {
         while true {
             if let sentence = try current?() { return sentence }
@@ -65,7 +65,7 @@ public final class SentenceSource {
                 isFirst = false
                 if block.firstNewWord == 0 { words.removeAll() }
                 block.forEachNewWord { words.append(String(decoding: $0, as: UTF8.self)) }
-                // Units are put together: there is a vector for each word.
+                // Units are joined to words: vectors belong to words.
                 let hasUnits = reader.header?.fields["bpe"] != nil
                 block.forEachSentence { ids in
                     let sentence = ids.map { words[Int($0)] }
@@ -78,14 +78,14 @@ public final class SentenceSource {
 }
 
 extension Tokenizer {
-    /// Returns all tokens of one line, without sentence borders.
+    /// Returns all tokens of one line, without sentence boundaries.
     func words(_ line: UnsafeRawBufferPointer) throws -> [String] {
         let batch = try tokenize(line).batch
         return batch.ids.map { batch.words.word(Int($0)) }
     }
 
-    /// Tokenises text as the training text of a model was; the model says how. Sentences are not cut.
-    /// - Parameter mode: another way of finding tokens.
+    /// Creates the tokenizer of a model's training text, as recorded in the model. Sentences are not split.
+    /// - `mode`: replaces the way of finding tokens.
     public init(for configuration: EncoderConfiguration, mode: Mode? = nil) {
         let fields = Self.fields(configuration)
         self.init(
@@ -93,15 +93,15 @@ extension Tokenizer {
             normalization: fields["normalize"].flatMap(Normalization.init(rawValue:)) ?? .none, maximumSentenceLength: .max)
     }
 
-    /// The part of a token shard's header that says how its words were made: sentences, and units of words, are another matter.
+    /// Describes how the words of a token shard were made, according to its header. Sentences and subword units are not included.
     static func description(_ fields: ShardFields) -> String {
         ["mode", "lowercase", "normalize"].compactMap { name in fields[name].map { "\(name)=\($0)" } }.joined(separator: " ")
     }
 
-    /// The description of a model's training text in the same words; empty if that is not known.
+    /// Describes a model's training text in the same terms; empty if unknown.
     public static func description(_ configuration: EncoderConfiguration) -> String { description(fields(configuration)) }
 
-    /// The header of a model's training text, which the configuration keeps as `name=value` with spaces between them.
+    /// Returns the header of a model's training text, which the configuration stores as `name=value` separated by spaces.
     private static func fields(_ configuration: EncoderConfiguration) -> ShardFields {
         var fields = ShardFields()
         for option in configuration.tokenizer.parts(separatedBy: " ") {

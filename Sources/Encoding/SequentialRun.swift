@@ -2,26 +2,26 @@ import Kernels
 import Layers
 import Model
 
-/// Runs sentences one at a time, in pieces that hand on their state, so that a sentence of any length takes bounded memory
-/// and gets the vectors that one pass would give it, to the last bit.
+/// Runs sentences one at a time, in pieces that pass on their state, so that a sentence of any length takes bounded memory and gets
+/// the vectors of a single pass, to the last bit.
 ///
-/// A direction that begins with the last piece goes through a sentence of several pieces twice: once to learn the state in
-/// which it begins each of them, and once more piece by piece beside the other direction.
+/// A direction that starts with the last piece runs through a sentence of several pieces twice: once to compute the state at the
+/// start of each piece, and again piece by piece together with the other direction.
 final class SequentialRun {
     private let encoder: ContextualEncoder
     private let input: SentenceInput
     private let vectors: TokenVectors
     private let isStateful: Bool
     private let longest: Int
-    /// The state in which each direction begins the next sentence.
+    /// The state in which each direction starts the next sentence.
     private var states: [FloatBuffer]
     /// The vectors of a piece, [tokens, layers x width].
     private var memory = FloatBuffer(count: 0)
 
     /// - Parameters:
-    ///   - isStateful: true if a sentence goes on from the state in which the one before it ended, as ELMo's programs do: after
-    ///     its words each direction then reads the other mark, too. Otherwise every sentence begins with zeros.
-    ///   - longest: the number of steps of a piece at most.
+    ///   - isStateful: true if a sentence continues from the last state of the previous one, as in ELMo's programs; after its words
+    ///     each direction then also reads the other mark. Otherwise every sentence starts from zeros.
+    ///   - longest: maximum number of steps of a piece.
     init(_ encoder: ContextualEncoder, _ input: SentenceInput, _ vectors: TokenVectors, isStateful: Bool, longest: Int) {
         self.encoder = encoder
         self.input = input
@@ -32,7 +32,7 @@ final class SequentialRun {
         states = encoder.directions.map { $0.savedState(batch: 1) }
     }
 
-    /// The rows that a direction reads of a piece: its steps, with a mark before the first word or behind the last.
+    /// The rows that a direction reads of a piece: its steps, with a mark before the first word or after the last.
     private struct Pass {
         let direction: Int
         let opens, closes: Bool
@@ -46,7 +46,8 @@ final class SequentialRun {
         let steps: Int
     }
 
-    /// Gives the vectors of a sentence, piece after piece in the order of the text: `deliver` gets [tokens, layers x width].
+    /// Computes the vectors of a sentence, and calls `deliver` with those of each piece, [tokens, layers x width], in the order of
+    /// the text.
     func run(_ words: [String], steps: [Int], deliver: (Matrix) throws -> Void) throws {
         let pieces = cut(steps)
         if !isStateful {
@@ -55,7 +56,7 @@ final class SequentialRun {
             }
         }
         let reversed = encoder.directions.indices.filter { turn(of: 0, $0, pieces) > 0 }
-        // The states in which the reversed directions begin each piece, the last piece's first.
+        // The states in which the reversed directions start each piece, beginning with the last piece.
         var begins: [[FloatBuffer]] = []
         for direction in encoder.directions.indices { encoder.directions[direction].restoreState(states[direction], batch: 1) }
         for index in pieces.indices.reversed() where !reversed.isEmpty {
@@ -81,7 +82,7 @@ final class SequentialRun {
         keepStates(encoder.directions.indices.filter { !reversed.contains($0) })
     }
 
-    /// A sentence without words is one piece: its marks.
+    /// Divides a sentence into pieces. A sentence without words is one piece, its marks.
     private func cut(_ steps: [Int]) -> [Piece] {
         var pieces: [Piece] = [], start = 0
         repeat {
@@ -105,7 +106,7 @@ final class SequentialRun {
         }
     }
 
-    /// The place of a piece in the order in which a direction reads the pieces.
+    /// Returns the position of a piece in the order in which a direction reads the pieces.
     private func turn(of index: Int, _ direction: Int, _ pieces: [Piece]) -> Int {
         encoder.directions[direction].direction.step(of: index, length: pieces.count)
     }
@@ -126,7 +127,7 @@ final class SequentialRun {
         }
     }
 
-    /// The rows of a piece's steps in the pass of a direction.
+    /// Returns the rows of a piece's steps in a direction's pass.
     private func stepRows(_ pass: Pass) -> StepRows {
         let direction = encoder.directions[pass.direction].direction, first = direction.step(of: 0, length: pass.steps)
         return StepRows(

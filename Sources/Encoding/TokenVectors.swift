@@ -2,9 +2,9 @@ import Kernels
 import Layers
 import Model
 
-/// The vectors of tokens out of the layers of an encoder that has just run.
+/// The vectors of tokens, taken from the layers of an encoder that has just run.
 ///
-/// A device puts those of a batch together in its own memory, and sends them to the host while it computes the next batch.
+/// A device combines those of a batch in its own memory, and sends them to the host while it computes the next batch.
 final class TokenVectors {
     let layers: Int
     var width: Int { encoder.layerWidth }
@@ -12,16 +12,16 @@ final class TokenVectors {
     var waited: Double { numbers.waited }
 
     private let encoder: ContextualEncoder
-    /// The factor of each layer in their sum; `nil` if they are not added.
+    /// Factor of each layer in their sum; `nil` if they are not added.
     private let factors: [Float]?
-    /// Room for the rows of each direction's steps, and for the number of each word's last step.
+    /// Memory for the rows of each direction's steps, and for the number of each word's last step.
     private let numbers: Turns<FloatBuffer>
-    /// The vectors of two batches in the memory of a device, [tokens, layers x width], with the work that brings them to the host.
+    /// The vectors of two batches in a device's memory, [tokens, layers x width], and the work that sends them to the host.
     private var collected: [(memory: FloatBuffer, delivery: (any WorkMark)?)]
     private var batches = 0
-    /// Rows of a batch at most, and its tokens.
+    /// Maximum number of rows and of tokens in a batch.
     private let rows, tokens: Int
-    /// Values of a batch of few sentences, 4 MiB; of a larger one memory has the size that any may need.
+    /// Number of values of a small batch, 4 MiB; memory for a larger batch has the maximum size.
     private static let few = 1 << 20
 
     init(_ encoder: ContextualEncoder, _ choice: LayerChoice, _ limits: BatchLimits) {
@@ -37,10 +37,10 @@ final class TokenVectors {
     }
 
     /// Writes the vectors of the words of sentences to `target`, [words, layers x width] in memory that the host sees, and returns
-    /// the work that does so. A word of several steps has their mean.
+    /// the work that does so. A word of several steps gets their mean.
     /// - Parameters:
-    ///   - sentences: the number of steps of each word, and the rows of the steps in the pass of each direction.
-    ///   - shapes: the shape of each direction's pass.
+    ///   - sentences: number of steps of each word, and rows of the steps in each direction's pass.
+    ///   - shapes: shape of each direction's pass.
     func collect(
         _ sentences: [(steps: ArraySlice<Int>, rows: [StepRows])], _ shapes: [WindowShape], into target: Matrix
     ) -> any WorkMark {

@@ -1,12 +1,12 @@
 import Kernels
 import Parallel
 
-/// Pieces of memory that the host fills by turns: one of them while a device reads what it filled before.
+/// Pieces of memory that the host fills in turn: one while a device reads those filled before.
 final class Turns<Piece> {
-    /// Seconds that the host has waited for a piece which the device still read.
+    /// Seconds that the host has waited for a piece that the device was still reading.
     private(set) var waited = 0.0
     private let pieces: [Piece]
-    /// For each piece the work that reads what it held last.
+    /// For each piece, the work that reads its last contents.
     private var readers: [[any WorkMark]]
     private var place = 0
 
@@ -18,7 +18,7 @@ final class Turns<Piece> {
     /// The piece whose turn it is.
     var current: Piece { pieces[place] }
 
-    /// Goes on to the next piece. All that backends have been asked for until now may read the current one, and nothing else.
+    /// Moves to the next piece. Everything requested from backends so far, and nothing else, may read the current one.
     func advance(_ backends: [any Backend]) {
         readers[place] = backends.map { $0.mark() }
         place = (place + 1) % pieces.count

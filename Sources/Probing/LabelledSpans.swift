@@ -1,15 +1,15 @@
-/// A label of a word in a span: `B-PER` begins one of type PER, `I-PER` goes on in it, `E-PER` ends it, `S-PER` is one by
-/// itself, and `O` is outside of all.
+/// The label of a word in a span: `B-PER` starts a span of type PER, `I-PER` continues it, `E-PER` ends it, `S-PER` is a span of
+/// one word, and `O` is outside all spans.
 struct SpanLabel: Equatable {
     enum Mark: Character {
         case outside = "O", begin = "B", inside = "I", end = "E", single = "S"
     }
 
     let mark: Mark
-    /// Empty outside.
+    /// Type of the span; empty outside.
     let type: String
 
-    /// `nil` for a label that is not of this form.
+    /// Parses a label; `nil` if it does not have this form.
     init?(_ label: String) {
         if label == "O" {
             mark = .outside
@@ -24,27 +24,30 @@ struct SpanLabel: Equatable {
     }
 }
 
-/// The spans that labels of words stand for, in the sense of the script conlleval: an I- after another type, or after none,
-/// begins a span just as a B- does, and spans count for their borders and type alone.
+/// The spans that the labels of words stand for, as defined by the script conlleval: an I- after another type, or outside a span,
+/// starts a span like B-, and spans are compared by borders and type only.
 public enum LabelledSpans {
-    /// A span of one type over the words in a range.
+    /// A span of one type over a range of words.
     public struct Span: Hashable, Sendable {
+        /// Type of the span.
         public let type: String
+        /// Range of the words.
         public let words: Range<Int>
 
+        /// Creates a span.
         public init(_ type: String, _ words: Range<Int>) {
             self.type = type
             self.words = words
         }
     }
 
-    /// True if all of `labels` are of spans, and one of them at least begins or goes on in one.
+    /// Returns true if all of `labels` are span labels, and at least one of them is inside a span.
     public static func areSpans(_ labels: some Collection<String>) -> Bool {
         let parsed = labels.map { SpanLabel($0) }
         return !parsed.contains(nil) && parsed.contains { $0?.mark == .begin || $0?.mark == .inside }
     }
 
-    /// A sentence's labels in IOB2, of IOB1 and of IOB2 itself: every span begins with B-. Labels of IOBES stay as they are.
+    /// Converts a sentence's labels from IOB1 to IOB2, in which every span starts with B-. IOB2 and IOBES labels do not change.
     public static func inIOB2(_ labels: [String]) -> [String] {
         let parsed = labels.map { SpanLabel($0) }
         guard parsed.allSatisfy({ $0?.mark != .end && $0?.mark != .single }) else { return labels }
@@ -56,12 +59,12 @@ public enum LabelledSpans {
         }
     }
 
-    /// The spans of a sentence, in order.
+    /// Returns the spans of a sentence in order.
     public static func spans(of labels: [String]) -> [Span] {
         spans(of: labels.map { SpanLabel($0) })
     }
 
-    /// The spans of parsed labels, in order; `nil` is outside.
+    /// Returns the spans of parsed labels in order; `nil` is outside.
     static func spans(of labels: [SpanLabel?]) -> [Span] {
         var spans: [Span] = [], start: Int?, before: SpanLabel?
         func isBorder(_ label: SpanLabel) -> Bool {
@@ -81,23 +84,29 @@ public enum LabelledSpans {
     }
 }
 
-/// The numbers of spans that were expected, that were found, and that were found and right, over all types (micro average).
+/// Numbers of expected spans, found spans, and correctly found spans over all types (micro average).
 public struct SpanCounts: Sendable, Equatable {
+    /// Number of correctly found spans.
     public var correct = 0
+    /// Number of spans found.
     public var found = 0
+    /// Number of spans expected.
     public var expected = 0
 
+    /// Creates counts of nothing.
     public init() {}
 
-    /// Takes a sentence's spans.
+    /// Adds the spans of a sentence.
     public mutating func add(found spans: [LabelledSpans.Span], expected others: [LabelledSpans.Span]) {
         correct += Set(spans).intersection(others).count
         found += spans.count
         expected += others.count
     }
 
-    /// Shares from 0 to 1; 0 of nothing.
+    /// Share of correct spans among those found, from 0 to 1; 0 if none was found.
     public var precision: Double { found > 0 ? Double(correct) / Double(found) : 0 }
+    /// Share of correct spans among those expected, from 0 to 1; 0 if none was expected.
     public var recall: Double { expected > 0 ? Double(correct) / Double(expected) : 0 }
+    /// Harmonic mean of precision and recall, from 0 to 1.
     public var f1: Double { found + expected > 0 ? 2 * Double(correct) / Double(found + expected) : 0 }
 }

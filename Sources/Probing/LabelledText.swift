@@ -1,31 +1,35 @@
 public import Files
 import Tokenization
 
-/// Text with a label for every word, in the columns of CoNLL's shared tasks: a word a line, what belongs to it in columns with
-/// blanks between them, an empty line behind every sentence. Lines of `-DOCSTART-` only part sentences.
+/// Text with a label for every word, in the columns of CoNLL's shared tasks: one word on each line, columns separated by blanks,
+/// and an empty line after every sentence. Lines of `-DOCSTART-` only separate sentences.
 public struct LabelledText: Sendable {
+    /// A sentence with the labels of its words.
     public struct Sentence: Sendable, Equatable {
+        /// Words of the sentence.
         public var words: [String] = []
+        /// Label of each word.
         public var labels: [String] = []
-        /// The line of the first word, from 1; the others are on the lines behind it.
+        /// Line of the first word, from 1; the other words are on the following lines.
         public var line = 0
     }
 
     /// The name that the user gave to the file.
     public let name: String
-    /// The column of the labels, from 1.
+    /// Column of the labels, from 1.
     public let column: Int
-    /// The sentences: at least one, none of them empty.
+    /// Sentences: at least one, and none of them empty.
     public let sentences: [Sentence]
 
+    /// Number of words.
     public var tokenCount: Int { sentences.reduce(0) { $0 + $1.words.count } }
 
-    /// - Parameters:
-    ///   - path: `-` for standard input; may be compressed.
-    ///   - wordColumn, labelColumn: columns, from 1; without the latter, the last of as many as all lines must have.
-    ///   - most: the most sentences to read.
-    /// Throws `ToolError`: `noInput`, `ioError`, and `dataError` for bytes that are not text, lines with too few columns and
-    /// no sentences at all.
+    /// Reads a file. Throws `ToolError`: `noInput`, `ioError`, and `dataError` for bytes that are not text, lines with too few
+    /// columns, and a file without sentences.
+    /// - `path`: the file, possibly compressed; `-` is standard input.
+    /// - `wordColumn`, `labelColumn`: columns, from 1. Without `labelColumn`, the last of the columns, whose number must be the same
+    ///   on all lines.
+    /// - `most`: maximum number of sentences to read.
     public init(path: String, wordColumn: Int = 1, labelColumn: Int? = nil, most: Int = .max) throws {
         let lines = LineReader(try openInput(path))
         var sentences: [Sentence] = [], sentence = Sentence(), last: Int?
@@ -67,7 +71,7 @@ public struct LabelledText: Sendable {
         [0, wordColumn - 1].contains { $0 < columns.count && columns[$0] == "-DOCSTART-" }
     }
 
-    /// The columns of the next line, none if it is empty; `nil` after the last line.
+    /// Returns the columns of the next line, none if it is empty; `nil` after the last line.
     private static func columns(of lines: LineReader) throws -> [String]? {
         var columns: [String] = []
         let isLine = try lines.next { line in
@@ -81,7 +85,7 @@ public struct LabelledText: Sendable {
 }
 
 extension ToolError {
-    /// The error for a line that a reader has just given and that is not text: it names the byte and what is wrong with it.
+    /// Returns the error for a line of a reader that is not text: it names the byte and what is wrong with it.
     public static func notText(_ line: UnsafeRawBufferPointer, _ lines: LineReader) -> ToolError {
         do {
             _ = try Tokenizer(mode: .whitespace).tokenize(line)

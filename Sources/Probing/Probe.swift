@@ -1,38 +1,41 @@
 public import Kernels
 import Layers
 
-/// A test of the frozen vectors of an encoder in a labelled task: a linear classifier for every token, on a mix of the
-/// layers that it learns (Peters et al. 2018, equation 1), and nothing else that could learn.
+/// A probe of an encoder's frozen vectors in a labelled task: a linear classifier of every token, on a learned mix of the layers
+/// (Peters et al. 2018, equation 1), and nothing else that learns.
 ///
-/// Adam makes the mean cross-entropy small; after each epoch the held-out sentences are scored, and the best epoch's
-/// classifier, the first of equals, is the one that is tested.
+/// Adam minimises the mean cross-entropy. After each epoch the held-out sentences are scored, and the classifier of the best epoch,
+/// the first of equals, is tested.
 public struct Probe: Sendable {
+    /// Number of epochs.
     public var epochs = 10
 
     // The same for all systems and tasks.
-    /// Tokens of a step: few, so that a text of some hundred sentences makes steps enough in as many epochs.
+    /// Tokens in a step; few, so that a text of a few hundred sentences makes enough steps in the same number of epochs.
     public static let batch = 32
-    /// The rate of the first step; it falls in a straight line to nothing after the last.
+    /// Learning rate of the first step, which decreases linearly to 0 after the last.
     public static let rate = 2e-3
-    /// Decoupled, of the classifier's matrix.
+    /// Decoupled weight decay of the classifier's matrix.
     public static let weightDecay = 0.01
 
+    /// Creates a probe of 10 epochs.
     public init() {}
 
+    /// The outcome of a probe.
     public struct Result: Sendable, Equatable {
-        /// The score on the test text.
+        /// Score on the test text.
         public let score: ProbeScore
-        /// The share of each layer, from the input layer on, and the factor of the mix.
+        /// Weight of each layer in the mix, starting with the input layer.
         public let layerShares: [Double]
+        /// Factor of the mix.
         public let gamma: Double
-        /// The number of the best epoch, from 1.
+        /// Number of the best epoch, from 1.
         public let epoch: Int
     }
 
     /// Fits a classifier and tests it.
-    /// - Parameters:
-    ///   - training, test: the standardised features of the task's texts.
-    ///   - seed: the seed of the first weights and of the order of tokens.
+    /// - `training`, `test`: standardised features of the task's texts.
+    /// - `seed`: seed of the initial weights and of the order of tokens.
     public func run(
         _ task: ProbeTask, training: ProbeFeatures, test: ProbeFeatures, seed: UInt64, _ compute: ProcessorBackend
     ) -> Result {
@@ -66,23 +69,23 @@ public struct Probe: Sendable {
     }
 }
 
-/// A linear classifier of tokens on a learned mix of their layers: softmax(W y + b), y the `ScalarMix`.
+/// A linear classifier of tokens on a learned mix of their layers: softmax(W y + b), where y is the `ScalarMix`.
 final class LayerClassifier {
     private let mix: ScalarMix
     private let output: SoftmaxOutput
     private let parameters: ParameterStore
-    /// The weights that were kept, of the same layout.
+    /// The saved weights, with the same layout.
     private let kept: ParameterStore
     private let run: Run
     private let rows, classes: Int
-    /// [rows, layers x width], [rows, width], [rows, classes]
+    /// [rows, layers x width], [rows, width], [rows, classes].
     private let input, gradient, logits: MatrixSlot
-    /// [rows]: the tokens and the classes of a step.
+    /// Tokens and classes of a step, [rows].
     private let tokens, targets: Numbers
     private let loss: ScalarSlot
     private var step = 0
 
-    /// - Parameter rows: the most tokens of a step.
+    /// - Parameter rows: maximum number of tokens in a step.
     init(layers: Int, width: Int, classes: Int, rows: Int, random: inout Random, _ backend: any Backend) {
         self.rows = rows
         self.classes = classes
@@ -102,15 +105,15 @@ final class LayerClassifier {
         output.initialize(parameters, random: &random)
     }
 
-    /// The share of each layer in the mix, [layers], and the factor of it all.
+    /// Weight of each layer in the mix, [layers].
     var layerShares: [Double] { mix.layerShares(run) }
     var gamma: Double { Double(run.backend.read(parameters.value(mix.gain))[0]) }
 
     func keep() { kept.copyValues(of: parameters) }
     func restore() { parameters.copyValues(of: kept) }
 
-    /// A step of Adam on the mean loss of `tokens`, at most `rows`.
-    /// - Parameter labels: [tokens of the features], the class of each.
+    /// Makes a step of Adam on the mean loss of `tokens`, at most `rows`.
+    /// - Parameter labels: class of each token of the features.
     func train(_ features: ProbeFeatures, tokens: ArraySlice<Int>, labels: [Int32], rate: Float, decay: Float) {
         let input = gather(features, tokens), shape = WindowShape(steps: 1, batch: tokens.count)
         let mixed = mix.forward(input, shape, run), gradient = run.matrix(gradient, rows: tokens.count)
@@ -125,7 +128,7 @@ final class LayerClassifier {
         parameters.update(update)
     }
 
-    /// The likeliest class of each of `tokens`; the first of equals.
+    /// Returns the most probable class of each of `tokens`; the first of equals.
     func predict(_ features: ProbeFeatures, tokens: [Int]) -> [Int32] {
         var predictions: [Int32] = []
         predictions.reserveCapacity(tokens.count)
@@ -145,7 +148,7 @@ final class LayerClassifier {
         return predictions
     }
 
-    /// The layers of tokens.
+    /// Gathers the layers of tokens.
     private func gather(_ features: ProbeFeatures, _ tokens: ArraySlice<Int>) -> Matrix {
         let input = run.matrix(input, rows: tokens.count)
         for (row, token) in tokens.enumerated() { self.tokens[row] = Int32(token) }

@@ -7,19 +7,20 @@ public import Subwords
 import Tokenization
 public import WordVectors
 
-/// The source of the vectors that a probe judges: all layers of an encoder, or a table of word vectors, which is one layer.
+/// The source of the vectors that are probed: all layers of an encoder, or a table of word vectors, which counts as one layer.
 public enum ProbeSystem {
     /// An encoder, with the table or the merges that its input layer reads; names are for messages.
     case encoder(
         ContextualEncoder, name: String, table: (table: EmbeddingTable, name: String)?, merges: (table: Merges, name: String)?)
+    /// A table of word vectors.
     case words(EmbeddingTable, name: String)
 
-    /// The vectors of a text's words. Throws `ToolError`: `configuration` if encoder, table and merges do not fit each other,
-    /// `dataError` for a vector that is not of numbers, and what reading the table throws.
+    /// Returns the vectors of a text's words. Throws `ToolError`: `configuration` if encoder, table and merges do not match,
+    /// `dataError` for a vector that is not finite, and what reading the table throws.
     public func features(of text: LabelledText) throws -> ProbeFeatures {
         let features: ProbeFeatures, name: String
         var count = 0
-        /// The rows of the next tokens.
+        /// Returns the rows of the next tokens.
         func next(_ tokens: Int) -> Matrix {
             count += tokens
             return features.matrix.rows(count - tokens..<count)
@@ -52,11 +53,13 @@ public enum ProbeSystem {
     }
 }
 
-/// The vectors of every token of a text: all that a classifier sees of it.
+/// The vectors of every token of a text, which is all that a classifier sees of it.
 public final class ProbeFeatures {
+    /// Number of tokens, of layers, and of values in a layer.
     public let tokens, layers, width: Int
     private let rows: RowMatrix
 
+    /// Allocates zeros.
     public init(tokens: Int, layers: Int, width: Int) {
         self.tokens = tokens
         self.layers = layers
@@ -64,13 +67,12 @@ public final class ProbeFeatures {
         rows = RowMatrix(count: tokens, dimension: layers * width)
     }
 
-    /// [tokens, layers x width]: the layers of a token one after the other. Valid as long as this object.
+    /// The layers of each token, one after another, [tokens, layers x width]. Valid as long as this object lives.
     public var matrix: Matrix { rows.matrix }
 
-    /// Throws `ToolError` with status `usage` if so many vectors do not fit into memory.
-    /// - Parameters:
-    ///   - tokens: the tokens of all texts together.
-    ///   - available: the bytes that there are.
+    /// Throws `ToolError` with status `usage` if this many vectors do not fit into memory.
+    /// - `tokens`: number of tokens in all texts together.
+    /// - `available`: available bytes.
     public static func check(tokens: Int, layers: Int, width: Int, name: String, available: Int = memoryLimit()) throws {
         let needed = 4 * Double(tokens) * Double(layers) * Double(width)
         guard needed > Double(available) else { return }
@@ -81,36 +83,36 @@ public final class ProbeFeatures {
                 + "\(gibibytes(Double(available))); --sentences takes fewer")
     }
 
-    /// Subtracts from each column a mean and divides by a deviation: those of `rows` of `reference`, [tokens, the same
-    /// columns]. Columns that are constant there become zero.
+    /// Standardises the columns of all features: subtracts the mean and divides by the standard deviation of `rows` of `reference`,
+    /// [tokens, the same columns]. Columns that are constant there become zero.
     public static func standardise(_ all: [ProbeFeatures], by reference: ProbeFeatures, rows: [Int], _ compute: ProcessorBackend) {
         compute.standardizeColumns(of: all.map(\.matrix), by: reference.matrix, rows: rows)
     }
 }
 
-/// The words of a labelled text as a model's training text has them: lower-cased and normalised alike, but never cut, because
-/// every word has one label.
+/// The words of a labelled text in the form in which a model's training text has them: lowercased and normalised in the same way,
+/// but never split, because every word has one label.
 public struct WordForms {
     private let tokenizer: Tokenizer
-    /// Words met, by their bytes, and the form of each.
+    /// Words seen, by their bytes, and the form of each.
     private var words = WordTable()
     private var forms: [String] = []
 
-    /// The forms of words in the training text of a model.
+    /// Creates the forms of words in a model's training text.
     public init(_ configuration: EncoderConfiguration) {
         tokenizer = Tokenizer(for: configuration, mode: .whitespace)
     }
 
-    /// The forms of words for a table alone, which does not say how its text was made: lower case, if none of its words has a
-    /// letter from A to Z.
+    /// Creates the forms of words for a table alone, which does not record how its text was made: lower case if none of its words
+    /// contains a letter from A to Z.
     public init(_ table: EmbeddingTable) {
         let capitals = UInt8(ascii: "A")...UInt8(ascii: "Z")
         tokenizer = Tokenizer(
             mode: .whitespace, lowercase: !table.words.bytes.contains(where: capitals.contains), maximumSentenceLength: .max)
     }
 
-    /// The form of a word that came from a text. What normalisation would cut is put together again, and what it would
-    /// take away altogether stays as it is.
+    /// Returns the form of a word. What normalisation would split is joined again, and what it would remove altogether does not
+    /// change.
     public mutating func form(of word: String) -> String {
         let id = words.insert(word)
         if id == forms.count {

@@ -1,52 +1,61 @@
 import Files
 
-/// The quality of a text's labels.
+/// The quality of predicted labels.
 public struct ProbeScore: Sendable, Equatable {
-    /// F1, or the share of right labels: from 0 to 1.
+    /// F1, or the share of correct labels, from 0 to 1.
     public let value: Double
-    /// The shares of spans that were right; `nil` for labels of other kinds.
+    /// Share of correct spans among those found; `nil` for labels that are not of spans.
     public var precision: Double?
+    /// Share of correct spans among those expected; `nil` for labels that are not of spans.
     public var recall: Double?
 }
 
-/// A labelled task: a text to fit to, a tenth of which is held out, and one to test with.
+/// A labelled task: a text to fit to, a tenth of which is held out, and a test text.
 public struct ProbeTask: Sendable {
+    /// A measure by which a task is scored.
     public enum Measure: String, Sendable {
-        /// Over exact spans, micro average.
+        /// F1 over exact spans, micro average.
         case f1 = "F1"
-        /// Over tokens.
+        /// Share of correct labels of tokens.
         case accuracy
     }
 
-    /// A text as numbers: its sentences as runs of tokens, and the number of each token's label, [tokens]; -1 where there is none.
+    /// A text as numbers: its sentences as ranges of tokens, and the number of each token's label, [tokens]; -1 for a token
+    /// without a label.
     public struct Tokens: Sendable {
+        /// Range of tokens of each sentence.
         public let sentences: [Range<Int>]
+        /// Number of each token's label.
         public let targets: [Int32]
 
         /// The number of tokens that have a label.
         public var labelled: Int { targets.count { $0 >= 0 } }
     }
 
-    /// The label of a token that has none: its vector depends on its sentence as any other's, but it is neither fitted to nor scored.
+    /// Label of a token that has none. Its vector depends on its sentence like any other, but it is neither fitted to nor scored.
     public static let noLabel = "_"
 
-    /// The labels of the training text, in the order in which they come, and behind them those that only the test has.
+    /// Labels in the order of their first occurrence in the training text, then those that only the test text has.
     public let labels: [String]
-    /// The number of labels that the training text has, from which a classifier chooses.
+    /// Number of labels in the training text, from which a classifier chooses.
     public let classes: Int
+    /// The measure by which the task is scored.
     public let measure: Measure
+    /// The training text and the test text.
     public let training, test: Tokens
-    /// Tokens of the training text to fit to, and its sentences that are held out: every tenth.
+    /// Tokens of the training text to fit to.
     public let fitted: [Int]
+    /// Sentences of the training text that are held out: every tenth.
     public let heldOut: [Range<Int>]
-    /// Tokens of the test whose label the training text lacks: they are never right.
+    /// Number of test tokens whose label the training text lacks; they can never be correct.
     public let unseen: Int
     private let spanLabels: [SpanLabel?]
 
-    /// One sentence of so many is held out.
+    /// One of this many sentences is held out.
     public static let heldOutEvery = 10
 
-    /// Throws `ToolError` with status `dataError` if the training text has no tenth sentence, and for texts without labels.
+    /// Creates a task. Throws `ToolError` with status `dataError` if the training text has fewer than ten sentences or
+    /// either text has no labels.
     public init(training: LabelledText, test: LabelledText) throws {
         guard training.sentences.count >= Self.heldOutEvery else {
             throw ToolError.data(
@@ -64,7 +73,7 @@ public struct ProbeTask: Sendable {
                         targets.append(-1)
                         continue
                     }
-                    // By their bytes: two spellings of a letter are two labels.
+                    // Compared by bytes: two spellings of a letter are different labels.
                     let number = numbers[Array(label.utf8)] ?? Int32(labels.count)
                     if Int(number) == labels.count {
                         labels.append(label)
@@ -92,9 +101,9 @@ public struct ProbeTask: Sendable {
 
     private static func isHeldOut(_ sentence: Int) -> Bool { sentence % heldOutEvery == heldOutEvery - 1 }
 
-    /// - Parameters:
-    ///   - predictions: numbers of labels, one for each token of `sentences`, in order.
-    ///   - sentences: the sentences of `tokens` that are scored.
+    /// Scores predictions.
+    /// - `predictions`: numbers of labels, one for each token of `sentences`, in order.
+    /// - `sentences`: the sentences of `tokens` that are scored.
     public func score(_ predictions: [Int32], _ sentences: [Range<Int>], of tokens: Tokens) -> ProbeScore {
         var spans = SpanCounts(), right = 0, labelled = 0, first = 0
         for sentence in sentences {

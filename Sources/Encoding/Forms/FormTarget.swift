@@ -9,22 +9,28 @@ import WordVectors
 
 /// The form in which vectors are written.
 public struct VectorForm: Sendable, Equatable {
+    /// A file format.
     public enum Format: String, CaseIterable, Sendable {
+        /// A vector shard, and a NumPy array.
         case shard, npy
+        /// A folder with a NumPy array for each sentence.
         case npyFolder = "npy-folder"
+        /// HDF5, JSON Lines, and text.
         case hdf5, json, text
 
         var isText: Bool { self == .json || self == .text }
     }
 
+    /// File format.
     public var format: Format
-    /// The storage of numbers.
+    /// Storage type of numbers.
     public var storage: RowStorage
-    /// The way in which the vectors of a sentence's tokens become one; `nil` if they stay as they are.
+    /// Pooling of a sentence's vectors to one; `nil` keeps them.
     public var pooling: PoolingWriter.Pooling?
-    /// True if each sentence is handed on before the next one is read.
+    /// True if each sentence is output before the next one is read.
     public var isFlushed: Bool
 
+    /// Creates a form.
     public init(
         _ format: Format = .shard, storage: RowStorage = .float32, pooling: PoolingWriter.Pooling? = nil, isFlushed: Bool = false
     ) {
@@ -34,8 +40,8 @@ public struct VectorForm: Sendable, Equatable {
         self.isFlushed = isFlushed
     }
 
-    /// The reason why this form cannot be written to a file or folder and a file of tokens, of which one may be `-`, standard
-    /// output, in the words of `encode`'s options; `nil` if it can.
+    /// Returns why this form cannot be written to a file or folder and a file of tokens, one of which may be `-` for standard
+    /// output, in terms of `encode`'s options; `nil` if it can.
     public func complaint(output: String, tokens: String?) -> String? {
         if format.isText && storage != .float32 {
             return "--storage float16 is for binary forms, not for --format \(format.rawValue)"
@@ -54,7 +60,7 @@ public struct VectorForm: Sendable, Equatable {
         }
     }
 
-    /// Makes the outputs, empty. Throws `ToolError` like what makes them.
+    /// Creates the outputs, which are empty. Throws `ToolError`.
     public func open(output: String, tokens: String?) throws -> FormTarget {
         let outputs: [any PreparedOutput], makeWriter: FormTarget.MakeWriter
         switch format {
@@ -85,12 +91,12 @@ public struct VectorForm: Sendable, Equatable {
         return FormTarget(form: self, tokens: tokens, vectors: outputs, makeWriter: makeWriter)
     }
 
-    /// `vectors.npy` has its offsets in `vectors.offsets.npy`.
+    /// The offsets of `vectors.npy` are in `vectors.offsets.npy`.
     private static func offsets(of path: String) -> String {
         "\(path.ends(with: ".npy") ? String(Substring(path.utf8.dropLast(4))) : path).offsets.npy"
     }
 
-    /// The room that the outputs will take where they are written, with `layers` vectors of `width` values for each token.
+    /// Returns how much space the outputs will take on their disks, with `layers` vectors of `width` values for each token.
     public func plan(_ input: InputSize, layers: Int, width: Int, output: String, tokens: String?) -> DiskPlan {
         let extent = OutputExtent(
             input, VectorLayout(layers: layers, width: width, storage: storage), isPooled: pooling != nil)
@@ -107,20 +113,20 @@ public struct VectorForm: Sendable, Equatable {
     }
 }
 
-/// The open outputs that vectors and tokens are written to. `VectorForm.open` makes it.
+/// Open outputs for vectors and tokens, created by `VectorForm.open`.
 public struct FormTarget {
-    /// The header of a shard, and the pool that packs it.
+    /// The header of a shard, and the pool that compresses it.
     fileprivate typealias Header = (tool: String, fields: ShardFields, pool: WorkerPool)
     fileprivate typealias MakeWriter = (VectorLayout, Header) throws -> any VectorWriter
 
     fileprivate let form: VectorForm
     fileprivate let tokens: OutputFile?
-    /// The outputs of the vectors, in the order in which they get their names.
+    /// The outputs of the vectors in the order in which they get their names.
     fileprivate let vectors: [any PreparedOutput]
     fileprivate let makeWriter: MakeWriter
 
-    /// Returns a writer of the form. Throws `ToolError` if it cannot begin.
-    /// - Parameter tool: name and version of the program, for the header of a shard.
+    /// Returns a writer of the form. Throws `ToolError` if it cannot start.
+    /// - `tool`: name and version of the program, for the header of a shard.
     public func writer(_ model: LoadedModel, _ choice: LayerChoice, tool: String, pool: WorkerPool) throws -> any VectorWriter {
         let layout = VectorLayout(
             layers: choice.count(of: model.encoder.layerCount), width: model.encoder.layerWidth, storage: form.storage)
@@ -133,12 +139,12 @@ public struct FormTarget {
         if let pooling = form.pooling { fields.append("pool", pooling.rawValue) }
         let writer = try makeWriter(layout, (tool, fields, pool))
         let pooled = form.pooling.map { PoolingWriter(writer, $0, layout) } ?? writer
-        // Before sentences become their only tokens.
+        // Before pooling makes a sentence a single token.
         let whole = tokens.map { TokenTextWriter($0, beside: pooled, isFlushed: form.isFlushed) } ?? pooled
         return FiniteVectors(whole, of: model.name)
     }
 
-    /// Gives the outputs their names, once all of them are on the disk; that of the vectors comes last.
+    /// Gives the outputs their names after all of them are on disk; the vectors come last. Throws `ToolError`.
     public func commit() throws {
         let outputs = (tokens.map { [$0] } ?? []) + vectors
         for output in outputs { try output.prepare() }
@@ -146,7 +152,7 @@ public struct FormTarget {
     }
 }
 
-/// An output that can be brought to the disk as a whole before it gets its name.
+/// An output that can be written to disk completely before it gets its name.
 private protocol PreparedOutput {
     func prepare() throws
     func commit() throws
@@ -155,6 +161,6 @@ private protocol PreparedOutput {
 extension OutputFile: PreparedOutput {}
 extension HDF5Writer: PreparedOutput {}
 extension OutputFolder: PreparedOutput {
-    /// Does nothing: its files are on the disk.
+    /// Does nothing: its files are on disk.
     fileprivate func prepare() {}
 }

@@ -3,18 +3,18 @@ import Files
 public import HDF5
 import Shards
 
-/// HDF5 in the layout of AllenNLP's `elmo` command: a data set a sentence, its name the sentence's number from 0, of shape
-/// (layers, tokens, width), or (tokens, width) where there is one layer; and `sentence_to_index`, a JSON object from each
-/// sentence, its words with spaces between them, to the name of its data set.
+/// Writer of HDF5 in the layout of AllenNLP's `elmo` command: a data set for each sentence, named by the sentence's number from 0,
+/// of shape (layers, tokens, width), or (tokens, width) for one layer; and `sentence_to_index`, a JSON object from each sentence,
+/// its words joined by spaces, to the name of its data set.
 public final class HDF5VectorWriter: VectorWriter {
     private let writer: HDF5Writer
     private let layout: VectorLayout
     private var sentences = 0
-    /// The object, which may be large, waits in a file.
+    /// The object, which may be large, is kept in a file.
     private let index: TemporaryFile
     private let indexOutput: OutputFile
 
-    /// Throws `ToolError` with status `cannotCreate` if there can be no temporary file.
+    /// Creates a writer. Throws `ToolError` with status `cannotCreate` if no temporary file can be created.
     public init(_ writer: HDF5Writer, _ layout: VectorLayout) throws {
         self.writer = writer
         self.layout = layout
@@ -40,8 +40,8 @@ public final class HDF5VectorWriter: VectorWriter {
         try writer.writeString("sentence_to_index", from: index.source())
     }
 
-    /// The size of the file: what the library writes about a data set takes some 320 bytes, measured, and the object has the
-    /// sentence and some 14 bytes more.
+    /// Returns the size of the file: the library writes about 320 bytes for a data set, as measured, and the object holds the
+    /// sentence and about 14 more bytes.
     public static func size(_ extent: OutputExtent) -> OutputSize {
         let input = extent.input
         return OutputSize(bytes: extent.valueBytes + input.wordBytes + input.tokens + 334 * input.sentences + 4096, .about)

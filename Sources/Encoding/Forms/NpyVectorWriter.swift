@@ -2,12 +2,13 @@ public import Files
 @_spi(HostMemory) public import Kernels
 import Shards
 
-/// NumPy: one array of shape (tokens, layers, width), and beside it the offsets of the sentences, shape (sentences + 1).
+/// Writer of a NumPy array of shape (tokens, layers, width), and an array of the sentences' offsets, of shape (sentences + 1).
 public final class NpyVectorWriter: VectorWriter {
     private let rows: NpyRows
     private let offsets: NpyWriter
     private var tokens = 0
 
+    /// Creates a writer. Throws `ToolError` with status `ioError`.
     public init(_ output: OutputFile, offsets: OutputFile, _ layout: VectorLayout) throws {
         rows = try NpyRows(output, layout)
         self.offsets = try NpyWriter(offsets, type: "<i8", rowShape: [])
@@ -23,19 +24,20 @@ public final class NpyVectorWriter: VectorWriter {
         try offsets.finish()
     }
 
-    /// The size of both files.
+    /// Returns the size of both files.
     public static func size(_ extent: OutputExtent) -> OutputSize {
         let headers = 2 * Double(NpyWriter.headerSize)
         return OutputSize(bytes: headers + extent.valueBytes + 8 * (extent.input.sentences + 1), extent.accuracy)
     }
 }
 
-/// NumPy: a folder with one array of shape (tokens, layers, width) a sentence, `0.npy`, `1.npy` and so on.
+/// Writer of a folder with one NumPy array of shape (tokens, layers, width) for each sentence: `0.npy`, `1.npy` and so on.
 public final class NpyFolderWriter: VectorWriter {
     private let folder: OutputFolder
     private let layout: VectorLayout
     private var current: (file: OutputFile, rows: NpyRows)?
 
+    /// Creates a writer.
     public init(_ folder: OutputFolder, _ layout: VectorLayout) {
         self.folder = folder
         self.layout = layout
@@ -54,8 +56,8 @@ public final class NpyFolderWriter: VectorWriter {
         current = nil
     }
 
-    /// The size of all files in whole blocks of the disk, which have 4 KiB mostly. Pooled sentences are files of one size; of others,
-    /// half of the last block is unused in the mean.
+    /// Returns the size of all files in whole disk blocks, usually of 4 KiB. Files of pooled sentences all have the same size; for
+    /// others, half of the last block is unused on average.
     public static func size(_ extent: OutputExtent) -> OutputSize {
         let files = extent.input.sentences, block = 4096.0
         guard files > 0 else { return OutputSize(bytes: 0, .about) }
@@ -65,7 +67,7 @@ public final class NpyFolderWriter: VectorWriter {
     }
 }
 
-/// Vectors as the rows of an array.
+/// Writes vectors as rows of an array.
 private final class NpyRows {
     private let writer: NpyWriter
     private let output: OutputFile

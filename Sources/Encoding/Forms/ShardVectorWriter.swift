@@ -3,10 +3,11 @@ public import Files
 public import Parallel
 public import Shards
 
-/// Vector shards: the form that the other tools read.
+/// Writer of vector shards, the form that the other tools read.
 public final class ShardVectorWriter: VectorWriter {
     private let writer: VectorShardWriter
 
+    /// Starts a shard. Throws `ToolError` with status `ioError`.
     public init(_ output: OutputFile, _ layout: VectorLayout, tool: String, fields: ShardFields, pool: WorkerPool) throws {
         writer = try VectorShardWriter(
             output, tool: tool, layers: layout.layers, width: layout.width, storage: layout.storage, fields: fields, pool: pool)
@@ -16,10 +17,10 @@ public final class ShardVectorWriter: VectorWriter {
     public func append(_ vectors: Matrix) throws { try writer.append(UnsafeBufferPointer(vectors.floats)) }
     public func finish() throws { try writer.finish() }
 
-    /// The size of the shard if nothing of it could be compressed, which is nearly so.
+    /// Returns the size of the shard if nothing could be compressed, which is nearly true.
     public static func size(_ extent: OutputExtent) -> OutputSize {
         let input = extent.input
-        // Of a sample, words may have been short.
+        // The words of a sample may have been short.
         let words = input.hasExactWords ? input.wordBytes : 2 * input.wordBytes
         let bytes = VectorShardWriter.largestSize(
             values: extent.values, valueBytes: extent.valueBytes, wordBytes: words, tokens: input.tokens,

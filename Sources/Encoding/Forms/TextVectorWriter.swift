@@ -3,15 +3,16 @@ public import Files
 public import Parallel
 import Shards
 
-/// Text in the manner of word2vec's and GloVe's, for a look: a line a token, the word and its numbers, layer after layer; an
-/// empty line ends a sentence.
+/// Writer of text in the style of word2vec and GloVe, for inspection: a line for each token with the word and its numbers, layer
+/// after layer. An empty line ends a sentence.
 public final class TextVectorWriter: VectorWriter {
     private let output: OutputFile
     private let layout: VectorLayout
     private let isFlushed: Bool
     private var words: ArraySlice<String> = []
 
-    /// - Parameter isFlushed: true if a sentence is to be handed on as soon as it is complete.
+    /// Creates a writer.
+    /// - `isFlushed`: true to output each sentence as soon as it is complete.
     public init(_ output: OutputFile, _ layout: VectorLayout, isFlushed: Bool = false) {
         self.output = output
         self.layout = layout
@@ -34,21 +35,22 @@ public final class TextVectorWriter: VectorWriter {
         if isFlushed { try output.flush() }
     }
 
-    /// The size of the text. A number and the space before it take some 11 bytes, measured.
+    /// Returns the size of the text. A number and the preceding space take about 11 bytes, as measured.
     public static func size(_ extent: OutputExtent) -> OutputSize {
         let input = extent.input
         return OutputSize(bytes: 11 * extent.values + input.wordBytes + input.tokens + input.sentences, .about)
     }
 }
 
-/// JSON Lines: an object a sentence, `{"tokens": […], "vectors": [token][layer][value]}`.
+/// Writer of JSON Lines: an object for each sentence, `{"tokens": […], "vectors": [token][layer][value]}`.
 public final class JSONVectorWriter: VectorWriter {
     private let output: OutputFile
     private let layout: VectorLayout
     private let isFlushed: Bool
     private var isFirst = true
 
-    /// - Parameter isFlushed: true if a line is to be handed on as soon as it is complete.
+    /// Creates a writer.
+    /// - `isFlushed`: true to output each line as soon as it is complete.
     public init(_ output: OutputFile, _ layout: VectorLayout, isFlushed: Bool = false) {
         self.output = output
         self.layout = layout
@@ -77,7 +79,7 @@ public final class JSONVectorWriter: VectorWriter {
         if isFlushed { try output.flush() }
     }
 
-    /// The size of the text. A number and what separates it take some 12 bytes, measured.
+    /// Returns the size of the text. A number and its separators take about 12 bytes, as measured.
     public static func size(_ extent: OutputExtent) -> OutputSize {
         let input = extent.input
         let brackets = 4 * input.tokens * Double(1 + extent.layout.layers) + 31 * input.sentences
@@ -94,23 +96,24 @@ public func printVectors(paths: [String], to output: OutputFile, pool: WorkerPoo
     }
 }
 
-/// The tokens beside vectors in any form: a line a sentence, its tokens with a space between them, an empty line for an empty
-/// sentence. Token i of the file, counted through all lines, is row i of the vectors; of pooled sentences, line i is row i.
+/// Writer of the tokens beside vectors in any form: a line for each sentence, its tokens separated by spaces, and an empty line for
+/// an empty sentence. Token i of the file, counted over all lines, is row i of the vectors; with pooling, line i is row i.
 public final class TokenTextWriter: VectorWriter {
     private let writer: any VectorWriter
     private let output: OutputFile
     private let isFlushed: Bool
     private var tokens = 0
 
-    /// - Parameter isFlushed: true if a line is to be handed on before its vectors are written.
+    /// Creates a writer.
+    /// - `isFlushed`: true to output each line before its vectors are written.
     public init(_ output: OutputFile, beside writer: any VectorWriter, isFlushed: Bool = false) {
         self.output = output
         self.writer = writer
         self.isFlushed = isFlushed
     }
 
-    /// Throws `ToolError` with status `dataError` for a token that is empty or has white space in it, which a token shard of other
-    /// makers may hold, and which could not be found again.
+    /// Starts a sentence. Throws `ToolError` with status `dataError` for a token that is empty or contains white space, as a token
+    /// shard made by others may, and which could not be found again.
     public func begin(_ words: [String]) throws {
         var line: [UInt8] = []
         for var word in words {
@@ -131,9 +134,9 @@ public final class TokenTextWriter: VectorWriter {
     public func end() throws { try writer.end() }
     public func finish() throws { try writer.finish() }
 
-    /// The size of the file.
+    /// Returns the size of the file.
     public static func size(_ input: InputSize) -> OutputSize {
-        // Behind each token is a space or a line end, and in an empty line its end.
+        // Each token is followed by a space or line end, and an empty line has its end.
         let size = input.wordBytes + input.tokens + input.emptySentences
         return OutputSize(bytes: size, input.isCounted && input.hasExactWords ? .exact : .about)
     }

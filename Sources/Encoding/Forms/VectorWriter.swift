@@ -2,13 +2,14 @@ import Files
 public import Kernels
 public import Shards
 
-/// The shape of each token's vectors, and the storage of their numbers.
+/// The shape of each token's vectors, and the storage type of their numbers.
 public struct VectorLayout: Sendable {
     let layers, width: Int
     let storage: RowStorage
-    /// The values of a token.
+    /// Number of values of a token.
     var values: Int { layers * width }
 
+    /// Creates a layout.
     public init(layers: Int, width: Int, storage: RowStorage = .float32) {
         self.layers = layers
         self.width = width
@@ -16,16 +17,16 @@ public struct VectorLayout: Sendable {
     }
 }
 
-/// A form in which contextual vectors are written, sentence after sentence. A long sentence comes in pieces.
+/// A writer of contextual vectors in some form, sentence by sentence. Long sentences come in pieces.
 public protocol VectorWriter: AnyObject {
-    /// Begins a sentence; it may have no words.
+    /// Starts a sentence, which may have no words.
     func begin(_ words: [String]) throws
-    /// Takes the vectors of its next tokens, [tokens, layers x width], without gaps: the layers of a token one after the other.
-    /// They are valid during the call.
+    /// Writes the vectors of its next tokens, [tokens, layers x width], dense: the layers of a token one after another. The memory
+    /// is valid only during the call.
     func append(_ vectors: Matrix) throws
-    /// Ends the sentence. Most forms have nothing to do.
+    /// Ends the sentence. Does nothing in most forms.
     func end() throws
-    /// Ends the output; the caller commits what it opened. Most forms have nothing to do.
+    /// Ends the output, which the caller that opened it commits. Does nothing in most forms.
     func finish() throws
 }
 
@@ -33,14 +34,14 @@ extension VectorWriter {
     public func end() {}
     public func finish() {}
 
-    /// Takes a whole sentence.
+    /// Writes a whole sentence.
     public func append(_ sentence: SentenceVectors) throws {
         try begin(sentence.words)
         try append(sentence.values, tokens: sentence.words.count)
         try end()
     }
 
-    /// Takes the vectors of the sentence's next `tokens` tokens: shape (tokens, layers, width).
+    /// Writes the vectors of the sentence's next `tokens` tokens, of shape (tokens, layers, width).
     public func append(_ values: [Float], tokens: Int) throws {
         let memory = FloatBuffer(count: values.count)
         let vectors = Matrix(memory, rows: tokens, columns: values.count / max(1, tokens))
@@ -50,11 +51,12 @@ extension VectorWriter {
     }
 }
 
-/// Hands on whole sentences in memory.
+/// A writer that passes on whole sentences in memory.
 public final class SentenceCollector: VectorWriter {
     private let deliver: (SentenceVectors) throws -> Void
     private var sentence = SentenceVectors(words: [], values: [])
 
+    /// Creates a writer that calls `deliver` with each sentence.
     public init(_ deliver: @escaping (SentenceVectors) throws -> Void) { self.deliver = deliver }
 
     public func begin(_ words: [String]) { sentence = SentenceVectors(words: words, values: []) }
@@ -62,13 +64,14 @@ public final class SentenceCollector: VectorWriter {
     public func end() throws { try deliver(sentence) }
 }
 
-/// Makes one vector for each layer of a whole sentence, from those of its tokens. To the form behind it a sentence is one token,
-/// its text; a sentence without words has zeros.
+/// A writer that turns the vectors of a sentence's tokens into one vector for each layer. The writer behind it gets each sentence
+/// as a single token, the sentence's text; a sentence without words becomes zeros.
 public final class PoolingWriter: VectorWriter {
-    /// The way in which vectors become one.
+    /// A way to turn vectors into one.
     public enum Pooling: String, CaseIterable, Sendable {
+        /// The mean of each value.
         case mean
-        /// The greatest value at each place.
+        /// The maximum of each value.
         case max
     }
 
@@ -76,9 +79,10 @@ public final class PoolingWriter: VectorWriter {
     private let pooling: Pooling
     /// The pool of a sentence's tokens, [layers x width].
     private var pool: RowPool
-    /// The sentence's vector: [1, layers x width].
+    /// The sentence's vector, [1, layers x width].
     private let result: RowMatrix
 
+    /// Creates a writer in front of another.
     public init(_ writer: any VectorWriter, _ pooling: Pooling, _ layout: VectorLayout) {
         self.writer = writer
         self.pooling = pooling
@@ -102,13 +106,14 @@ public final class PoolingWriter: VectorWriter {
     public func finish() throws { try writer.finish() }
 }
 
-/// Sees that only numbers are written: weights may be numbers, and what they make of a sentence not.
+/// A writer that makes sure that only finite numbers are written: even finite weights may turn a sentence into NaN or infinity.
 public final class FiniteVectors: VectorWriter {
     private let writer: any VectorWriter
     private let model: String
     private var sentences = 0
 
-    /// - Parameter model: the name of the model, for messages.
+    /// Creates a writer in front of another.
+    /// - `model`: name of the model, for messages.
     public init(_ writer: any VectorWriter, of model: String) {
         self.writer = writer
         self.model = model
@@ -119,7 +124,7 @@ public final class FiniteVectors: VectorWriter {
         try writer.begin(words)
     }
 
-    /// Throws `ToolError` with status `dataError` for a value that is infinite or no number.
+    /// Throws `ToolError` with status `dataError` for a value that is infinite or NaN.
     public func append(_ vectors: Matrix) throws {
         guard vectors.isFinite else {
             throw ToolError.data(model, "sentence \(sentences)", "the model makes vectors of it that hold what is no number")
