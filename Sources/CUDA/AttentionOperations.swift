@@ -1,9 +1,9 @@
 @_spi(HostMemory) public import Kernels
 
-// Attention: products of cuBLAS for many heads at once, and what lies between them. Scores are made for so many heads that they
-// take bounded memory, whatever the window.
+// Attention: cuBLAS products for many heads at once, and what lies between them. Scores are computed for a limited number of heads
+// at a time, so that memory is bounded whatever the window.
 extension CUDABackend {
-    /// The heads of all sequences, as kernels and products take them.
+    /// The heads of all sequences, as kernels and products need them.
     private struct Heads {
         let attention: Attention
         let steps, size: Int
@@ -17,7 +17,7 @@ extension CUDABackend {
         }
 
         var count: Int { attention.batch * attention.heads }
-        /// Heads at a time.
+        /// Number of heads at a time.
         var most: Int { max(1, min(count, Attention.mostDeviceScores / (steps * steps))) }
 
         func forEachRun(_ body: (Range<Int>) -> Void) {
@@ -31,7 +31,7 @@ extension CUDABackend {
         }
     }
 
-    /// `Heads` of the kernels.
+    /// `Heads` in the layout of the kernels.
     private struct DeviceHeads: BitwiseCopyable {
         let lengths: DeviceAddress
         let first, heads, steps, isCausal: Int32
@@ -76,7 +76,7 @@ extension CUDABackend {
         addColumnSums(of: inputGradient, to: biasGradient)
     }
 
-    /// A matrix in the precision of products, without gaps.
+    /// Returns dense scratch memory for a matrix in the precision of products.
     private func half(_ matrix: Matrix, _ use: Scratch) -> Matrix {
         precondition(matrix.isDense)
         guard precision == .bfloat16 && matrix.element == .float32 else { return matrix }
@@ -85,13 +85,14 @@ extension CUDABackend {
         return target
     }
 
-    /// Room for what becomes of scores: in the precision of products, and in their place where that is theirs.
+    /// Returns memory for what replaces the scores: scratch memory in the precision of products, or the scores themselves if they
+    /// have that precision.
     private func room(_ use: Scratch, _ scores: Matrix) -> Matrix {
         guard precision == .bfloat16 else { return scores }
         return scratchMatrix(use, rows: scores.rows, columns: scores.columns, element: .bfloat16)
     }
 
-    /// A factor of each of some heads, or the result of a product.
+    /// A factor for each of some heads, or the result of a product.
     private struct Batched {
         let start: DeviceAddress
         let stride, step: Int
@@ -105,7 +106,7 @@ extension CUDABackend {
         }
     }
 
-    /// Part `part` of `parts` of a row's numbers of each head: [steps, size].
+    /// Returns part `part` of `parts` of each head's numbers in a row, [steps, size].
     private func part(_ part: Int, of matrix: Matrix, _ heads: Heads, _ run: Range<Int>, parts: Int = 3) -> Batched {
         precondition(matrix.isDense && matrix.columns == parts * heads.attention.heads * heads.size)
         let first = (run.lowerBound * parts + part) * heads.size
@@ -114,12 +115,12 @@ extension CUDABackend {
             step: parts * heads.size, type: type(matrix))
     }
 
-    /// Scores or weights of each head: [steps, steps].
+    /// Returns the scores or weights of each head, [steps, steps].
     private func square(_ matrix: Matrix, _ heads: Heads) -> Batched {
         Batched(start: address(matrix.start), stride: heads.steps, step: heads.steps * heads.steps, type: type(matrix))
     }
 
-    /// The product for each of some heads: `result` is [steps, steps] if the right factor is transposed, else [steps, size].
+    /// Multiplies for each of some heads; `result` is [steps, steps] if the right factor is transposed, otherwise [steps, size].
     private func multiply(_ left: Batched, _ right: Batched, _ result: Batched, _ heads: Heads, _ run: Range<Int>) {
         let columns = right.isTransposed ? heads.steps : heads.size, depth = right.isTransposed ? heads.size : heads.steps
         func factor(_ factor: Batched) -> CuBLAS.Factor {

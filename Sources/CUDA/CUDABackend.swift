@@ -1,41 +1,45 @@
 public import Files
 @_spi(HostMemory) public import Kernels
 
-/// A GPU as a backend: a stream of work, the products of cuBLAS, and scratch memory. Several may be on one GPU, and run side by
-/// side.
+/// A GPU as a backend: a stream of work, cuBLAS products, and scratch memory. Several backends may use one GPU and run in parallel.
 ///
-/// Operations are queued and return at once. Those that give the host a number wait for it. Results are the same bits each time
-/// on the same model of GPU with the same libraries, because no kernel adds up in an order that could change.
+/// Operations are queued and return at once; those that return a number to the host wait for it. On the same model of GPU with the
+/// same libraries, results are the same bits each time, because no kernel adds numbers in an order that could change.
 public final class CUDABackend: Backend {
     /// The precision of products.
     public enum Precision: String, Sendable, CaseIterable {
-        /// Factors of bfloat16, sums in float32. Weights, their gradients and all sums stay float32.
+        /// Factors in bfloat16, sums in float32. Weights, gradients and all sums stay in float32.
         case bfloat16
+        /// Factors and sums in float32.
         case float32
     }
 
+    /// The GPU.
     public let device: CUDADevice
+    /// Precision of products.
     public let precision: Precision
+    /// Time spent in each phase and part since the backend was created, up to the last call of `enter`.
     public private(set) var phaseTimes = PhaseTimes()
+    /// Multiplications and additions in all products so far.
     public internal(set) var operations = 0.0
     let stream: Handle?
-    /// The stream of what is delivered to the host; `nil` before the first.
+    /// The stream for deliveries to the host; `nil` before the first.
     private var deliveries: Handle?
     private let products: CuBLAS
     private let workspace: FloatBuffer
-    /// Numbers that kernels write for the host: of `answerCount` blocks or rows.
+    /// Numbers that kernels write for the host, from `answerCount` blocks or rows.
     let answers: Scalars
     private let answerMemory: FloatBuffer
-    /// The step of training of dropout's draws, which kernels read: a number of 64 bits.
+    /// The training step for draws of dropout, which kernels read as a 64-bit number.
     let stepMemory: FloatBuffer
     private var step: UInt64 = 0
-    /// Scratch memory by its use; each grows to the largest size asked for, then stays.
+    /// Scratch memory for each use; it grows to the largest request and stays.
     private var scratch = [FloatBuffer?](repeating: nil, count: Scratch.allCases.count)
-    /// Where the matrix begins whose squared norm the host has not fetched yet.
+    /// Start of the matrix whose squared norm the host has not fetched yet.
     var begunNorm: DeviceAddress?
-    /// The weights that are trained.
+    /// The trained weights.
     var twins: [WeightTwin] = []
-    /// Arguments of the kernel that is launched, and where each begins.
+    /// Arguments of the kernel being launched, and the offset of each.
     private let arguments = UnsafeMutableRawPointer.allocate(byteCount: 2048, alignment: 16)
     private let argumentPlaces = UnsafeMutablePointer<UnsafeMutableRawPointer?>.allocate(capacity: 32)
 
@@ -46,13 +50,13 @@ public final class CUDABackend: Backend {
 
     static let answerCount = 4096
 
-    /// Throws `ToolError`, `unavailable`, if there is no cuBLAS.
+    /// Creates a backend with a stream of its own. Throws `ToolError` with status `unavailable` if there is no cuBLAS.
     public init(_ device: CUDADevice, precision: Precision = .float32) throws(ToolError) {
         self.device = device
         self.precision = precision
         device.makeCurrent()
         var stream: Handle?
-        // Does not wait for the default stream.
+        // A stream that does not wait for the default stream.
         device.check(device.driver.createStream(&stream, 1), "stream")
         self.stream = stream
         workspace = device.allocate(CuBLAS.workspaceBytes / 4, on: stream)
@@ -76,10 +80,13 @@ public final class CUDABackend: Backend {
     public func allocate(_ count: Int) -> FloatBuffer { device.allocate(count, on: stream) }
     public func allocateShared(_ count: Int) -> FloatBuffer { device.allocateShared(count) }
 
+    /// Free memory of the GPU in bytes.
     public var freeBytes: Int { device.freeMemory }
+    /// False: operations are queued and use the GPU's memory.
     public var computesInHostMemory: Bool { false }
-    /// Parts that rows are cut into by the kernel that adds them up on the way.
+    /// Number of parts into which rows are divided by the kernel that sums gradients on the way.
     public var normSumRows: Int { 8 * device.multiprocessors }
+    /// Element type in which values are stored that become factors of products.
     public var factorElement: Matrix.Element { precision == .bfloat16 ? .bfloat16 : .float32 }
 
     public func wait() {
@@ -93,10 +100,10 @@ public final class CUDABackend: Backend {
         return deliveries
     }
 
-    /// At least `count` floats, valid until the next call for the same use.
+    /// Returns at least `count` floats, valid until the next call for the same use.
     func scratch(_ use: Scratch, _ count: Int) -> DeviceAddress {
         if let memory = scratch[use.rawValue], memory.count >= count { return address(memory.start) }
-        // What is queued may use the old piece.
+        // Queued operations may still use the old piece.
         wait()
         precondition(!isRecording, "scratch memory grows in a recording")
         forgetRecords()
@@ -105,7 +112,7 @@ public final class CUDABackend: Backend {
         return address(memory.start)
     }
 
-    /// A piece of scratch memory as a matrix.
+    /// Returns a piece of scratch memory as a matrix.
     func scratchMatrix(_ use: Scratch, rows: Int, columns: Int, element: Matrix.Element = .float32) -> Matrix {
         let start = scratch(use, (rows * columns * element.size + 3) / 4)
         return Matrix(
@@ -114,10 +121,10 @@ public final class CUDABackend: Backend {
 
     // MARK: - Recording
 
-    /// Operations that were recorded as a graph, or that ran once and will be.
+    /// Operations that have been recorded as a graph, or that ran once and will be recorded.
     private struct Record {
         var graph: Handle?
-        /// Multiplications and additions of the products in it.
+        /// Multiplications and additions of their products.
         var operations = 0.0
     }
 
@@ -129,7 +136,7 @@ public final class CUDABackend: Backend {
         setStep(UInt64(bitPattern: Int64(key.trainingStep)))
         refreshTwins()
         guard let record = records[key] else {
-            // Once as it is, so that scratch memory has its size.
+            // Run once without recording, so that scratch memory reaches its size.
             body()
             records[key] = Record()
             return
@@ -155,13 +162,13 @@ public final class CUDABackend: Backend {
         return executable!
     }
 
-    /// Forgets all records: they use scratch memory that is no more.
+    /// Discards all records, because they use scratch memory that has been freed.
     private func forgetRecords() {
         for record in records.values { if let graph = record.graph { _ = device.driver.destroyExecutable(graph) } }
         records.removeAll()
     }
 
-    /// Sets the step of training that draws are of, for what is queued from now on.
+    /// Sets the training step for draws in operations queued from now on.
     func setStep(_ number: UInt64) {
         guard step != number else { return }
         precondition(!isRecording, "a record draws for one step")
@@ -176,7 +183,7 @@ public final class CUDABackend: Backend {
 
     static let threads = 256
 
-    /// Queues a kernel. Its arguments are copied now.
+    /// Queues a kernel and copies its arguments.
     func launch<each Argument: BitwiseCopyable>(
         _ kernel: Kernel, blocks: Int, threads: Int = CUDABackend.threads, _ values: repeat each Argument
     ) {
@@ -199,18 +206,18 @@ public final class CUDABackend: Backend {
         count += 1
     }
 
-    /// Blocks for a kernel whose threads share out `count` indices.
+    /// Returns the number of blocks for a kernel whose threads divide `count` indices.
     func blocks(_ count: Int) -> Int {
         precondition(count <= Int(UInt32.max) - (1 << 24), "\(count) elements in one operation")
         let needed = (count + Self.threads - 1) / Self.threads, room = 16 * device.multiprocessors
-        // Few rounds of all blocks would not come out even.
+        // With few rounds of all blocks, the last round would leave many idle.
         return needed <= 8 * room ? needed : room
     }
 
-    /// Blocks for a kernel whose blocks share out rows.
+    /// Returns the number of blocks for a kernel whose blocks divide rows.
     func rowBlocks(_ rows: Int) -> Int { min(rows, 32 * device.multiprocessors) }
 
-    /// Blocks for a kernel whose groups of 32 threads share out rows.
+    /// Returns the number of blocks for a kernel whose groups of 32 threads divide rows.
     func warpBlocks(_ rows: Int) -> Int { blocks(32 * rows) }
 
     // MARK: - Products
@@ -233,7 +240,7 @@ public final class CUDABackend: Backend {
         device.check(status == 0 ? 0 : 999, "product of \(rows) x \(depth) and \(depth) x \(columns): cuBLAS status \(status)")
     }
 
-    /// A product in parts of its depth, one below the other in `parts`.
+    /// Computes a product in parts of its depth, written one below the other to `parts`.
     func multiply(_ left: CuBLAS.Factor, _ right: CuBLAS.Factor, rows: Int, columns: Int, depth: Int, intoParts parts: Matrix) {
         let count = parts.rows / rows
         precondition(parts.rows == count * rows && depth % count == 0 && parts.isDense)
@@ -246,7 +253,7 @@ public final class CUDABackend: Backend {
             status == 0 ? 0 : 999, "\(count) parts of the product of \(rows) x \(depth) and \(depth) x \(columns): cuBLAS status \(status)")
     }
 
-    /// Products of `count` pairs of factors, each so many elements behind the one before.
+    /// Computes the products of `count` pairs of factors, each at a fixed distance in elements from the previous one.
     func multiply(
         _ left: (factor: CuBLAS.Factor, step: Int), _ right: (factor: CuBLAS.Factor, step: Int), rows: Int, columns: Int, depth: Int,
         into result: (factor: CuBLAS.Factor, step: Int), count: Int
@@ -262,7 +269,7 @@ public final class CUDABackend: Backend {
     func type(_ matrix: Matrix) -> CInt { matrix.element == .float32 ? CuBLAS.float32 : CuBLAS.bfloat16 }
 }
 
-/// A matrix as kernels take it.
+/// A matrix in the layout of the kernels.
 struct DeviceMatrix: BitwiseCopyable {
     let start: DeviceAddress
     let rows, columns, stride, element: Int32
@@ -284,13 +291,13 @@ func address(_ numbers: Numbers) -> DeviceAddress { address(numbers.pointer) }
 func address(_ scalars: Scalars) -> DeviceAddress { address(scalars.pointer) }
 
 extension Matrix {
-    /// True if kernels can read groups of four elements at once: as `liesInFours` of the kernels.
+    /// True if kernels can read groups of four elements at once, like `liesInFours` of the kernels.
     var liesInFours: Bool {
         columns % 4 == 0 && stride % 4 == 0 && Int(bitPattern: start) % (4 * element.size) == 0
     }
 }
 
-/// The floats of a matrix of one row, or of one column, that lie side by side.
+/// Returns the address of the adjacent floats of a matrix with one row or one column.
 func address(_ vector: Matrix) -> DeviceAddress {
     precondition((vector.rows <= 1 || vector.isDense) && vector.element == .float32)
     return address(vector.start)

@@ -7,20 +7,20 @@ internal import Parallel
 public final class CUDADevice: @unchecked Sendable {
     /// Its number, from 0.
     public let index: Int
-    /// NVIDIA's name for it, `NVIDIA H200` for example.
+    /// NVIDIA's name for it, such as `NVIDIA H200`.
     public let name: String
-    /// Its compute capability, 9.0 for example.
+    /// Its compute capability, such as 9.0.
     public let capability: String
-    /// Bytes of its memory.
+    /// Its memory in bytes.
     public let memory: Int
-    /// The version of CUDA that the driver supports, 13.0 for example.
+    /// Version of CUDA that the driver supports, such as 13.0.
     public let driverVersion: String
     let multiprocessors: Int
     let driver: Driver
     private let context: Handle
     private let functions: [Handle]
 
-    /// Opens GPU number `index`, from 0. Throws `ToolError`, `unavailable`, if there is none, or a library is missing.
+    /// Opens GPU number `index`, from 0. Throws `ToolError` with status `unavailable` if there is none, or if a library is missing.
     public init(_ index: Int = 0) throws(ToolError) {
         self.index = index
         let driver = try Driver()
@@ -74,8 +74,8 @@ public final class CUDADevice: @unchecked Sendable {
         self.functions = functions
     }
 
-    /// Returns true if there is a GPU, be it one that cannot be used. Throws `ToolError`, `unavailable`, if a driver is there that does
-    /// not start.
+    /// Returns true if there is a GPU, even one that cannot be used. Throws `ToolError` with status `unavailable` if there is a
+    /// driver that does not start.
     public static func isThere() throws(ToolError) -> Bool {
         guard Driver.isInstalled else { return false }
         let driver = try Driver(), noDevice: CInt = 100, status = driver.initialize(0)
@@ -85,8 +85,8 @@ public final class CUDADevice: @unchecked Sendable {
         return driver.deviceCount(&count) != 0 || count > 0
     }
 
-    /// Bytes of the kernels' machine code for an architecture, sm_90 for example, compiled now if that was not done before. Throws
-    /// `ToolError`: `unavailable` if there is no NVRTC, `software` if it does not compile them.
+    /// Compiles the kernels for an architecture such as sm_90, unless they are in the cache, and returns the bytes of their machine
+    /// code. Throws `ToolError`: `unavailable` if there is no NVRTC, `software` if it does not compile them.
     public static func compileKernels(_ architecture: String) throws(ToolError) -> Int {
         try KernelCompiler.machineCode(architecture).count
     }
@@ -97,7 +97,7 @@ public final class CUDADevice: @unchecked Sendable {
     func function(_ kernel: Kernel) -> Handle { functions[kernel.rawValue] }
 
     /// Ends the process with one line if a call failed: an operation cannot throw, and what the GPU holds is lost.
-    /// - Parameter help: what to do about it, if memory ran out.
+    /// - Parameter help: what to do if memory ran out.
     @inline(__always)
     func check(_ status: CInt, _ doing: @autoclosure () -> String, help: String = "") {
         if status != 0 { end(status, doing(), help) }
@@ -110,10 +110,10 @@ public final class CUDADevice: @unchecked Sendable {
             status: (isOutOfMemory ? ExitStatus.systemError : .software).rawValue)
     }
 
-    /// The driver's status for memory that there is not.
+    /// The driver's status for lack of memory.
     private static let outOfMemory: CInt = 2
 
-    /// Bytes of memory that are free now.
+    /// Free memory in bytes.
     public var freeMemory: Int {
         makeCurrent()
         var (free, total) = (0, 0)
@@ -121,7 +121,7 @@ public final class CUDADevice: @unchecked Sendable {
         return free
     }
 
-    /// Zeroed memory of the GPU.
+    /// Allocates zeroed memory of the GPU.
     func allocate(_ count: Int, on stream: Handle?) -> FloatBuffer {
         makeCurrent()
         var address: DeviceAddress = 0
@@ -136,7 +136,7 @@ public final class CUDADevice: @unchecked Sendable {
         }
     }
 
-    /// Zeroed memory of the host that the GPU sees under the same address.
+    /// Allocates zeroed memory of the host that the GPU accesses at the same address.
     func allocateShared(_ count: Int) -> FloatBuffer {
         makeCurrent()
         var start: UnsafeMutableRawPointer?

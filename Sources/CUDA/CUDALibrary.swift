@@ -7,9 +7,9 @@ struct CUDALibrary: Sendable {
     private let library: SharedLibrary
 
     /// Opens the first of `names` that is found: in the folders of CONTOUR_CUDA_PATH (separated by colons), where the loader
-    /// looks, and in the `nvidia` folder of Python's packages.
+    /// searches, and in the `nvidia` folder of Python's packages.
     ///
-    /// Throws `ToolError`, `unavailable`, with what brings the library.
+    /// Throws `ToolError` with status `unavailable`, which says where the library comes from.
     init(_ names: [String], broughtBy source: String) throws(ToolError) {
         switch Self.find(names) {
         case .opened(let library): self.library = library
@@ -18,7 +18,7 @@ struct CUDALibrary: Sendable {
         }
     }
 
-    /// Returns true if one of the libraries is there, be it one that cannot be opened.
+    /// Returns true if one of the libraries exists, even if it cannot be opened.
     static func isThere(_ names: [String]) -> Bool {
         if case .missing = find(names) { false } else { true }
     }
@@ -32,14 +32,14 @@ struct CUDALibrary: Sendable {
                 if let folder { openCompanions(of: name, in: folder) }
                 let search = SharedLibrary.open(path, isGlobal: true)
                 if case .opened = search { return search }
-                // A library that is there but cannot be opened says more than one that is not.
+                // An existing library that cannot be opened says more than a missing one.
                 if folder != nil, case .missing = result { result = search }
             }
         }
         return result
     }
 
-    /// The function of a name. Throws `ToolError`, `unavailable`, if the library is too old to have it.
+    /// Returns a function by name. Throws `ToolError` with status `unavailable` if the library is too old to have it.
     func function<Function>(_ symbol: String) throws(ToolError) -> Function {
         guard let function: Function = library.function(symbol) else {
             throw ToolError(.unavailable, "\(name): has no \(symbol): the library is older than CUDA 12")
@@ -47,7 +47,7 @@ struct CUDALibrary: Sendable {
         return function
     }
 
-    /// NVRTC and cuBLAS find parts of themselves only where the loader looks, so that these are opened first.
+    /// Opens parts of NVRTC and cuBLAS first, which these find only where the loader searches.
     private static func openCompanions(of name: String, in folder: String) {
         let prefixes = name.hasPrefix("libnvrtc") ? ["libnvrtc-builtins.so"] : name.hasPrefix("libcublas.") ? ["libcublasLt.so"] : []
         guard !prefixes.isEmpty, let directory = opendir(folder) else { return }
@@ -60,7 +60,7 @@ struct CUDALibrary: Sendable {
         }
     }
 
-    /// The folders that the user has named, in words.
+    /// Describes the folders that the user has named.
     private static var place: String {
         getenv("CONTOUR_CUDA_PATH").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : " in CONTOUR_CUDA_PATH, \($0)" } ?? ""
     }

@@ -1,6 +1,6 @@
 @_spi(HostMemory) public import Kernels
 
-/// An event of the driver: a point that a stream will have reached when all that was queued on it before is done.
+/// An event of the driver: a point that a stream reaches when everything queued on it before is done.
 final class CUDAMark: WorkMark {
     private let device: CUDADevice
     fileprivate let event: Handle?
@@ -24,13 +24,13 @@ final class CUDAMark: WorkMark {
     }
 }
 
-// How the host and several streams keep step without waiting for each other's last operation.
+// Synchronisation of the host and several streams without waiting for each other's last operation.
 extension CUDABackend {
     public func mark() -> any WorkMark { CUDAMark(device, on: stream) }
 
     public func follow(_ mark: any WorkMark) { follow([mark], on: stream) }
 
-    /// Has what is queued on a stream from now on wait for marks.
+    /// Makes what is queued on a stream from now on wait for marks.
     private func follow(_ marks: [any WorkMark], on stream: Handle?) {
         device.makeCurrent()
         for case let mark as CUDAMark in marks {

@@ -1,7 +1,8 @@
 @_spi(HostMemory) public import Kernels
 
 extension CUDABackend {
-    /// True if the kernels for gates of bfloat16 go through a step, four units at once. Other matrices lie as gates do.
+    /// Returns true if the kernels for bfloat16 gates, which process four units at once, run the step. The other matrices are laid
+    /// out like gates.
     private func areHalf(_ gates: Matrix) -> Bool {
         gates.element == .bfloat16 && gates.columns % 16 == 0 && gates.liesInFours
     }
@@ -54,7 +55,7 @@ extension CUDABackend {
 
     private func matrix(_ matrix: Matrix?) -> DeviceMatrix { matrix.map { DeviceMatrix($0) } ?? .none }
 
-    /// Launches a kernel with a thread for each unit of each sequence, which goes through all steps.
+    /// Launches a kernel with one thread for each unit of each sequence, which runs through all steps.
     private func launchUnits<each Argument: BitwiseCopyable>(
         _ kernel: Kernel, gates: Matrix, cells: Matrix, _ values: repeat each Argument
     ) {

@@ -15,7 +15,7 @@ extension CUDABackend {
             DeviceMatrix(outputGradient), DeviceMatrix(transformedGradient), DeviceMatrix(gateGradient), DeviceMatrix(carried))
     }
 
-    /// Running sums of the places of words, in the memory of the GPU.
+    /// Returns running sums of the words' places, in the GPU's memory.
     private func ends(_ places: Numbers, _ words: Range<Int>) -> DeviceAddress {
         let ends = scratch(.moreNumbers, words.count)
         launch(.runningSums, blocks: 1, resident(places, .numbers), Int32(words.lowerBound), Int32(words.count), ends)

@@ -15,11 +15,11 @@ final class CuBLAS {
     private let destroy: @convention(c) (Handle?) -> CInt
     private var handle: Handle?
 
-    /// Bytes of the workspace of a stream: what NVIDIA advises for Hopper. With one of its own, each stream's products have the
-    /// same bits whatever the others do.
+    /// Bytes of the workspace of a stream, as NVIDIA recommends for Hopper. With a workspace of its own, a stream's products have
+    /// the same bits whatever the other streams do.
     static let workspaceBytes = 32 << 20
 
-    /// Throws `ToolError`, `unavailable`, if there is no cuBLAS.
+    /// Throws `ToolError` with status `unavailable` if there is no cuBLAS.
     init(stream: Handle?, workspace: DeviceAddress) throws(ToolError) {
         let library = try CUDALibrary(
             ["libcublas.so.13", "libcublas.so.12", "libcublas.so"],
@@ -37,7 +37,7 @@ final class CuBLAS {
 
     deinit { _ = destroy(handle) }
 
-    /// A matrix of rows one after the other, or its transpose.
+    /// A row-major matrix, or its transpose.
     struct Factor {
         let start: DeviceAddress
         let stride: Int
@@ -48,8 +48,8 @@ final class CuBLAS {
     static let float32: CInt = 0, bfloat16: CInt = 14
     private static let inFloat32: CInt = 68
 
-    /// result [rows, columns] = left [rows, depth] x right [depth, columns], or adds that. cuBLAS counts by columns, so that the
-    /// factors change places.
+    /// Computes result [rows, columns] = left [rows, depth] x right [depth, columns], or adds the product. The factors are
+    /// exchanged, because cuBLAS is column-major.
     func multiply(
         _ left: Factor, _ right: Factor, rows: Int, columns: Int, depth: Int, into result: Factor, adding: Bool
     ) -> CInt {
@@ -60,7 +60,8 @@ final class CuBLAS {
             CInt(result.stride), Self.inFloat32, -1)
     }
 
-    /// The products of `count` pieces of the depth, each of `depth` columns of `left` and rows of `right`; results lie one below the other.
+    /// Computes the products of `count` pieces of the depth, each `depth` columns of `left` by as many rows of `right`. Results lie
+    /// one below the other.
     func multiplyParts(
         _ left: Factor, _ right: Factor, rows: Int, columns: Int, depth: Int, count: Int, into result: Factor
     ) -> CInt {
@@ -70,7 +71,7 @@ final class CuBLAS {
             count: count)
     }
 
-    /// Products of `count` pairs of factors, each so many elements behind the one before.
+    /// Computes the products of `count` pairs of factors, each at a fixed distance in elements from the previous one.
     func multiplyEach(
         _ left: (factor: Factor, step: Int), _ right: (factor: Factor, step: Int), rows: Int, columns: Int, depth: Int,
         into result: (factor: Factor, step: Int), count: Int

@@ -1,8 +1,8 @@
 internal import Files
 
-/// An address in the memory of a device, or in memory of the host that the device sees.
+/// An address in a device's memory, or in memory of the host that the device accesses.
 typealias DeviceAddress = UInt64
-/// Contexts, streams, modules and what else the driver hands out.
+/// Contexts, streams, modules and other objects of the driver.
 typealias Handle = OpaquePointer
 
 /// The functions of the driver, libcuda.so.1, that Contour calls.
@@ -46,12 +46,12 @@ struct Driver: Sendable {
     let destroyExecutable: @convention(c) (Handle?) -> CInt
     private let errorText: @convention(c) (CInt, UnsafeMutablePointer<UnsafePointer<CChar>?>) -> CInt
 
-    /// True if there is a driver, of whatever version, or one that cannot be opened.
+    /// True if there is a driver, of any version, even one that cannot be opened.
     static var isInstalled: Bool { CUDALibrary.isThere(names) }
 
     private static let names = ["libcuda.so.1"]
 
-    /// Opens the driver. Throws `ToolError`, `unavailable`, if there is none.
+    /// Opens the driver. Throws `ToolError` with status `unavailable` if there is none.
     init() throws(ToolError) {
         let library = try CUDALibrary(Self.names, broughtBy: "it comes with NVIDIA's driver: apt install nvidia-driver")
         initialize = try library.function("cuInit")
@@ -90,7 +90,7 @@ struct Driver: Sendable {
         errorText = try library.function("cuGetErrorString")
     }
 
-    /// The driver's words for a status.
+    /// Returns the driver's text for a status.
     func text(_ status: CInt) -> String {
         var text: UnsafePointer<CChar>?
         _ = errorText(status, &text)

@@ -1,9 +1,9 @@
 internal import Files
 internal import Glibc
 
-/// The compiler of kernels, NVRTC. What it makes for a kind of GPU is kept in a folder, because it takes seconds.
+/// The compiler of kernels, NVRTC. Its output for each kind of GPU is cached in a folder, because compiling takes seconds.
 struct KernelCompiler {
-    /// The kernels, as they are compiled: one program.
+    /// The kernels, which are compiled as one program.
     private static let sources: [(name: String, text: [UInt8])] = [
         ("Common", PackageResources.Common_cu), ("Rows", PackageResources.Rows_cu), ("Elements", PackageResources.Elements_cu),
         ("Attention", PackageResources.Attention_cu), ("Cells", PackageResources.Cells_cu),
@@ -12,8 +12,8 @@ struct KernelCompiler {
         ("Training", PackageResources.Training_cu), ("Scores", PackageResources.Scores_cu),
     ]
 
-    /// The machine code of all kernels for `architecture`, sm_90 for example. Throws `ToolError`, `unavailable`, if there is no
-    /// NVRTC; `software` if it does not compile them.
+    /// Returns the machine code of all kernels for `architecture`, such as sm_90. Throws `ToolError`: `unavailable` if there is no
+    /// NVRTC, `software` if it does not compile them.
     static func machineCode(_ architecture: String) throws(ToolError) -> [UInt8] {
         var source: [UInt8] = []
         for (name, text) in sources { source += Array("#line 1 \"\(name).cu\"\n".utf8) + text }
@@ -28,7 +28,7 @@ struct KernelCompiler {
         return code
     }
 
-    /// FNV-1a of 64 bits, as text.
+    /// Returns the 64-bit FNV-1a hash as text.
     static func hash(_ bytes: [UInt8]) -> String {
         String(bytes.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }, radix: 16)
     }
@@ -38,7 +38,7 @@ struct KernelCompiler {
 private struct NVRTC {
     typealias Program = OpaquePointer
 
-    /// For example 13.0.
+    /// Version, such as 13.0.
     let version: String
     private let create:
         @convention(c) (
@@ -78,7 +78,7 @@ private struct NVRTC {
         guard status == 0 else {
             let lines = fetch(program, logSize, log).split(separator: UInt8(ascii: "\n")).map { String(decoding: $0, as: UTF8.self) }
             let first = lines.first { $0.contains("error") } ?? "error \(status)"
-            // An option that it does not know is the architecture: one that is too new, or no longer there.
+            // The only option that it may not know is the architecture, which is too new or no longer supported.
             let invalidOption: CInt = 5
             throw ToolError(
                 status == invalidOption ? .unavailable : .software,
@@ -98,8 +98,8 @@ private struct NVRTC {
     }
 }
 
-/// Compiled kernels in the user's cache: $XDG_CACHE_HOME/contour, if that is an absolute path, or ~/.cache/contour. Where it cannot be
-/// written, kernels are compiled each time.
+/// Compiled kernels in the user's cache: $XDG_CACHE_HOME/contour if that is an absolute path, otherwise ~/.cache/contour. If it
+/// cannot be written, kernels are compiled each time.
 private enum KernelCache {
     private static let folder: String? = {
         func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) }.flatMap { $0.hasPrefix("/") ? $0 : nil } }
@@ -108,7 +108,7 @@ private enum KernelCache {
 
     private static func path(_ name: String) -> String? { folder.map { "\($0)/kernels-\(name).cubin" } }
 
-    /// The bytes kept under a name, if they are whole: their hash lies behind them.
+    /// Returns the bytes stored under a name, if they match the hash stored after them.
     static func read(_ name: String) -> [UInt8]? {
         guard let path = path(name), let file = fopen(path, "r") else { return nil }
         defer { fclose(file) }

@@ -1,12 +1,12 @@
 @_spi(HostMemory) public import Kernels
 
-// Products, by cuBLAS. With bfloat16, factors that are not of that form are brought into it first.
+// Products by cuBLAS. With bfloat16, factors of other types are converted first.
 extension CUDABackend {
     public func multiply(_ left: some Factor, _ right: some Factor, into result: Matrix, adding: Bool) {
         multiply(left.operand, right.operand, into: result, adding: adding, precision)
     }
 
-    /// The product in a precision of its own: losses are float32 whatever other products are.
+    /// Multiplies in a given precision: losses use float32 whatever other products use.
     func multiply(_ left: Operand, _ right: Operand, into result: Matrix, adding: Bool, _ precision: Precision) {
         precondition(
             left.columns == right.rows && left.rows == result.rows && right.columns == result.columns,
@@ -29,7 +29,7 @@ extension CUDABackend {
         withBias(bias, in: result) { multiply(left, right, into: result, adding: $0) }
     }
 
-    /// Makes a product and adds a bias to it: beforehand where the result is of floats, so that the sum is rounded once.
+    /// Computes a product plus a bias. If the result is in floats, the bias is written first, so that the sum is rounded once.
     private func withBias(_ bias: Matrix, in result: Matrix, _ product: (_ adding: Bool) -> Void) {
         let isBefore = result.element == .float32
         if isBefore { broadcast(bias, to: result) }
@@ -39,8 +39,8 @@ extension CUDABackend {
 
     public func stepParts(rows: Int, depth: Int, columns: Int) -> Int {
         guard precision == .bfloat16 else { return 1 }
-        // As many blocks of results as the GPU has room for at once, each of a depth that is worth a block. On an H200, parts of 4 x
-        // rows in depth, and 16 at most, gave the most words a second at batches of 128, 256 and 768.
+        // As many blocks of results as the GPU can run at once, each deep enough to be worth a block. On an H200, parts of depth 4
+        // x rows, and at most 16 of them, gave the most words a second at batches of 128, 256 and 768.
         let blocks = ((rows + 127) / 128) * ((columns + 127) / 128), leastDepth = max(256, 4 * rows)
         var parts = 1
         while parts < 16, 2 * parts * blocks <= device.multiprocessors, depth / (2 * parts) >= leastDepth, depth % (16 * parts) == 0 {
@@ -57,10 +57,10 @@ extension CUDABackend {
             depth: left.columns, intoParts: parts)
     }
 
-    /// A factor in the form that cuBLAS gets.
+    /// Returns a factor in the form for cuBLAS.
     private func factor(_ operand: Operand, _ use: Scratch, _ precision: Precision) -> CuBLAS.Factor {
         var matrix = operand.matrix
-        // Rows of whole 16 bytes: products of others are slow.
+        // Rows of whole 16 bytes; products of others are slow.
         if precision == .bfloat16, max(matrix.stride, matrix.columns) % 8 == 0, let trained = trainedFactor(matrix) {
             matrix = trained
         } else if precision == .bfloat16 && matrix.element == .float32 {
@@ -79,8 +79,8 @@ extension CUDABackend {
         precision == .bfloat16 ? (rows * columns + 1) / 2 : rows * columns
     }
 
-    /// A copy of a factor without gaps, in the precision of products. Weights that are trained have one already, and `memory` stays as
-    /// it is.
+    /// Copies a factor to dense memory in the precision of products. Trained weights have such a copy already, and `memory` is then
+    /// not used.
     public func pack(_ factor: some Factor, into memory: Matrix) -> PackedFactor {
         let operand = factor.operand, matrix = operand.matrix
         if let trained = trainedFactor(matrix) {
@@ -97,6 +97,6 @@ extension CUDABackend {
         return PackedFactor(Operand(matrix: packed, isTransposed: operand.isTransposed))
     }
 
-    /// A GPU has no use for integers of 8 bits here: the factor is packed as others are.
+    /// The GPU does not use 8-bit integers here: the factor is packed like any other.
     public func quantize(_ factor: Matrix) -> PackedFactor { packed(factor) }
 }

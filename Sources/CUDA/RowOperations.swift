@@ -2,7 +2,7 @@
 
 // Copies, sums and rows of tables.
 extension CUDABackend {
-    /// Launches a kernel that goes through all elements of a matrix.
+    /// Launches a kernel over all elements of a matrix.
     func launchElements<each Argument: BitwiseCopyable>(_ kernel: Kernel, _ shape: Matrix, _ values: repeat each Argument) {
         launch(kernel, blocks: blocks(shape.rows * shape.columns), repeat each values)
     }
@@ -21,7 +21,7 @@ extension CUDABackend {
         copy(address(source.start), to: address(target.start), bytes: source.rows * source.columns * source.element.size)
     }
 
-    /// Copies bytes between memory of the host and of the GPU, in whatever direction.
+    /// Copies bytes between the host's and the GPU's memory, in any direction.
     func copy(_ source: DeviceAddress, to target: DeviceAddress, bytes: Int) {
         guard bytes > 0 else { return }
         device.makeCurrent()
@@ -69,7 +69,8 @@ extension CUDABackend {
         launchElements(.addRow, target, DeviceMatrix(row), DeviceMatrix(target))
     }
 
-    /// Rows whose sums a thread makes, before these are added up: as many parts as keep the GPU busy, four columns to a thread.
+    /// Returns how many rows one thread sums before these sums are added: enough parts to keep the GPU busy, with four columns to a
+    /// thread.
     func partHeight(_ matrix: Matrix) -> Int {
         let parts = min(512, matrix.rows / 16, 4 * 1024 * device.multiprocessors / max(1, matrix.columns))
         return (matrix.rows + max(1, parts) - 1) / max(1, parts)
@@ -85,7 +86,7 @@ extension CUDABackend {
     }
 
     func addPartials(_ partials: DeviceAddress, parts: Int, to sums: Matrix) {
-        // A warp's columns to a block.
+        // The columns of one warp to a block.
         launch(.addPartials, blocks: (sums.columns + 31) / 32, partials, Int32(parts), Int32(sums.columns), address(sums))
     }
 
@@ -99,7 +100,7 @@ extension CUDABackend {
         precondition(rows.count >= source.rows && table.columns == source.columns)
         let places = resident(rows, .numbers), parts = (source.rows + Self.scatterHeight - 1) / Self.scatterHeight
         let size = table.rows * table.columns
-        // Rows of a small table come again and again, and one block would add them all up.
+        // Rows of a small table occur repeatedly, and one block would add them all.
         guard parts >= 4, parts * size <= 1 << 22, table.isDense, table.element == .float32 else {
             return scatterAdd(source, to: table, at: places, factors: 0)
         }
@@ -110,21 +111,21 @@ extension CUDABackend {
         addPartials(partials, parts: parts, to: Matrix(table.start, rows: 1, columns: size))
     }
 
-    /// Rows that one block adds to a small table.
+    /// Number of rows that one block adds to a small table.
     private static let scatterHeight = 128
 
     func scatterAdd(_ source: Matrix, to table: Matrix, at rows: DeviceAddress, factors: DeviceAddress) {
         launch(.scatterAdd, blocks: rowBlocks(source.rows), DeviceMatrix(source), DeviceMatrix(table), rows, factors)
     }
 
-    /// The numbers in the memory of the GPU, for kernels that read each many times.
+    /// Returns numbers in the GPU's memory, for kernels that read each many times.
     func resident(_ numbers: Numbers, _ use: Scratch) -> DeviceAddress {
         let target = scratch(use, numbers.count)
         copy(address(numbers), to: target, bytes: 4 * numbers.count)
         return target
     }
 
-    /// Floats side by side, likewise.
+    /// Returns adjacent floats in the GPU's memory.
     func resident(_ values: Matrix, _ use: Scratch) -> DeviceAddress {
         let count = values.rows * values.columns, target = scratch(use, count)
         copy(address(values), to: target, bytes: 4 * count)
@@ -155,7 +156,7 @@ extension CUDABackend {
         for source in sources { launchElements(.move, target, DeviceMatrix(source), DeviceMatrix(target)) }
     }
 
-    // MARK: - What the host gets to know
+    // MARK: - Results for the host
 
     public func isFinite(_ matrix: Matrix) -> Bool { blockAnswers(.findNotFinite, matrix) == 0 }
 
@@ -169,7 +170,7 @@ extension CUDABackend {
         return blockAnswers(.squares, matrix)
     }
 
-    /// The sum of the numbers that the blocks of a kernel write, each one.
+    /// Returns the sum of the numbers written by the blocks of a kernel, one each.
     private func blockAnswers(_ kernel: Kernel, _ matrix: Matrix) -> Double {
         begin(kernel, matrix)
         return endAnswers(matrix)
@@ -234,7 +235,7 @@ extension CUDABackend {
         doubles(matrix.columns) { launch(.columnSums, blocks: blocks(matrix.columns), DeviceMatrix(matrix), $0) }
     }
 
-    /// Returns the `count` numbers in double precision that a kernel writes to the address which `write` gets.
+    /// Returns `count` double-precision numbers that a kernel writes to the address passed to `write`.
     func doubles(_ count: Int, _ write: (DeviceAddress) -> Void) -> [Double] {
         let memory = scratch(.sums, 2 * count)
         write(memory)

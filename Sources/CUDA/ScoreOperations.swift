@@ -1,14 +1,14 @@
 @_spi(HostMemory) public import Kernels
 
-/// The sums over all candidates at one row, as the kernel writes them.
+/// Sums over all candidates at one row, in the layout of the kernel.
 private struct DeviceScore: BitwiseCopyable {
     var highest = 0.0, zeroth = 0.0, first = 0.0, second = 0.0
     var higherValues: Int32 = 0, higherScores: Int32 = 0
 }
 
-// Scores of candidates: products of some rows at a time, which are scored where they are.
+// Scores of candidates: products of some rows at a time, which are scored in place.
 extension CUDABackend {
-    /// Floats of the products of a block.
+    /// Number of floats in the products of a block.
     private static let blockFloats = 1 << 26
 
     /// Calls `body` with each block of rows and its products with all candidates.

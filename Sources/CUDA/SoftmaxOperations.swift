@@ -3,10 +3,10 @@
 extension CUDABackend {
     public func softmax(_ logits: Matrix, _ pass: SoftmaxPass, loss: Scalars) {
         let rows = logits.columns, own: Int32 = pass.hasOwnTargets ? 1 : 0
-        // Of as many classes as are worth a thread's sum.
+        // A block for as many classes as make a thread's sum worthwhile.
         let blocks = max(1, min(SoftmaxPass.blocks, logits.rows / 32))
         precondition(rows == pass.states.rows && rows == pass.scaled.rows)
-        // Every thread reads all of it, and it may lie in the memory of the host.
+        // Every thread reads the whole bias, which may be in the host's memory.
         let bias = pass.bias.map { resident($0, .values) } ?? 0, (highest, partials) = (address(pass.highest), address(pass.partials))
         func sum(_ highest: DeviceAddress) {
             launch(

@@ -1,7 +1,7 @@
 internal import Glibc
 @_spi(HostMemory) public import Kernels
 
-/// The numbers of one update, as kernels take them.
+/// The numbers of one update in the layout of the kernels.
 private struct DeviceUpdate: BitwiseCopyable {
     var scale, kept, rate: Float
     var beta1: Float = 0, fresh1: Float = 0, beta2: Float = 0, fresh2: Float = 0, epsilon: Float = 0, secondFactor: Float = 0

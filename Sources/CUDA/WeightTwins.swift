@@ -1,12 +1,12 @@
 @_spi(HostMemory) public import Kernels
 
-/// Weights that are trained, and their twin in the form of factors, which products meet instead: in bfloat16, or the weights
-/// themselves. The kernels of the updates write both.
+/// Trained weights and their twin, the form in which products use them: in bfloat16, or the weights themselves. The kernels of
+/// updates write both.
 final class WeightTwin {
     fileprivate let weights: Range<DeviceAddress>
-    /// `nil`: the weights themselves are factors.
+    /// `nil` if the weights themselves are the factors.
     fileprivate let memory: FloatBuffer?
-    /// False if something else than an update has written to the weights.
+    /// False if anything but an update has written to the weights.
     fileprivate var isCurrent = false
 
     fileprivate init(weights: FloatBuffer, memory: FloatBuffer?) {
@@ -14,7 +14,7 @@ final class WeightTwin {
         self.memory = memory
     }
 
-    /// The twin of a matrix of weights.
+    /// Returns the twin of a matrix of weights.
     fileprivate func matrix(_ matrix: Matrix) -> Matrix {
         guard let memory else { return matrix }
         return Matrix(
@@ -32,36 +32,37 @@ extension CUDABackend {
         let memory = allocate(count)
         let twin = WeightTwin(weights: memory, memory: precision == .bfloat16 ? allocate((count + 1) / 2) : nil)
         twins.append(twin)
-        // The buffer that is handed out keeps the memory, and the twin with it.
+        // The buffer that is returned owns the memory, and with it the twin.
         return FloatBuffer(memory.start, count: count) { [weak self] _ in
             self?.twins.removeAll { $0 === twin }
             withExtendedLifetime(memory) {}
         }
     }
 
+    /// Bytes of a trained weight, including its twin.
     public var weightBytes: Int { precision == .bfloat16 ? 6 : 4 }
 
     private func twin(of matrix: Matrix) -> WeightTwin? {
         twins.first { matrix.element == .float32 && $0.weights.contains(address(matrix.start)) }
     }
 
-    /// Weights as a factor, if these are weights that are trained.
+    /// Returns trained weights as a factor; `nil` for any other matrix.
     func trainedFactor(_ matrix: Matrix) -> Matrix? {
         guard let twin = twin(of: matrix) else { return nil }
         if !twin.isCurrent { refresh(twin) }
         return twin.matrix(matrix)
     }
 
-    /// The address at which an update writes the twins of weights, 0 if there are none.
+    /// Returns the address at which an update writes the twins of weights; 0 if there are none.
     func twinAddress(_ weights: Matrix) -> DeviceAddress {
         guard let twin = twin(of: weights), let memory = twin.memory else { return 0 }
         return twin.place(of: weights, in: memory)
     }
 
-    /// Notes that an operation writes to `target`, which may be weights.
+    /// Records that an operation writes to `target`, which may be weights.
     func willWrite(_ target: Matrix) { twin(of: target)?.isCurrent = false }
 
-    /// Makes all twins true: before a record is made or replayed, which takes them to be.
+    /// Updates all twins, which recorded operations assume to be current.
     func refreshTwins() { for twin in twins where !twin.isCurrent { refresh(twin) } }
 
     private func refresh(_ twin: WeightTwin) {

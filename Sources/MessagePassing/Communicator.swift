@@ -2,56 +2,57 @@ public import Files
 internal import Glibc
 internal import Parallel
 
-/// The processes that `mpiexec` started together, the ranks, and messages between them.
+/// The processes that `mpiexec` started together, called ranks, and messages between them.
 ///
-/// One thread makes all calls of the library, which need not know of threads then: it takes what others post, tests what is under way,
-/// and naps while nothing moves. Once a second it tells every rank that this one is there; a rank that has not been heard of for
-/// `patience` seconds ends the run, so that none waits for ever (`fail`).
+/// One thread makes all calls of the library, which therefore need not support threads: it takes the messages that others post,
+/// tests those in progress, and naps while nothing moves. Once a second it tells every rank that this one is alive. A rank that has
+/// not been heard from for `patience` seconds ends the run, so that none waits for ever (`fail`).
 public final class Communicator: @unchecked Sendable {
+    /// This rank, from 0, and the number of ranks.
     public let rank, size: Int
-    /// The name and version of the library, and the file it is in.
+    /// Name and version of the library, and its file.
     public let library: String
-    /// The name of this machine, and those of all ranks' machines, by rank.
+    /// Name of this machine.
     public let host: String
+    /// Names of the machines of all ranks, by rank.
     public var hosts: [String] { monitor.withLock { names } }
-    /// Seconds after which a rank that is silent counts as lost.
+    /// Seconds of silence after which a rank counts as lost.
     public let patience: Double
-    /// Bytes of the pieces in which messages are sent, the same in all ranks. Each is a sign of life of its own.
+    /// Bytes of the pieces in which messages are sent, the same in all ranks. Each piece also counts as a sign of life.
     let pieceBytes: Int
 
-    /// Called once, by the communicator's thread, when a rank is lost or a call has failed; `fail` if there is none. If it returns,
-    /// `wait(for:)` and `leave` do, too.
+    /// Called once, by the communicator's thread, when a rank is lost or a call has failed; `nil` calls `fail`. If it returns,
+    /// `wait(for:)` and `leave` return, too.
     public var onFailure: (@Sendable (ToolError) -> Void)?
 
     let monitor: Monitor
     private let mpi: MPILibrary
-    // With the lock held.
+    // Access only with the lock held.
     private var posted: [Message] = [], sent = 0
     var names: [String]
     private var failure: ToolError?
     private var isClosing = false, haveAllLeft = false, isClosed = false
     private var step: Int?, threadSeconds = 0.0
-    /// Grows as long as the thread is not held up in a call.
+    /// Increases as long as the thread is not blocked in a call.
     private var rounds = 0
-    /// The status with which the run is to end.
+    /// Exit status with which the run must end.
     private var ending: Int32?
-    // Of the communicator's thread.
+    // Access only from the communicator's thread.
     private var requests: Requests
     private var pulse: Pulse
     private let thread = pthread_self()
     private var finished: [Message] = []
-    /// Messages under way, those of the pulse not counted.
+    /// Number of messages in progress, without those of the pulse.
     private var underWay = 0
 
     // MARK: Joining
 
-    /// Joins the ranks that `launcher` started. Returns when all are there.
+    /// Joins the ranks that `launcher` started, and returns when all are there.
     ///
-    /// Throws `ToolError`, `unavailable`, if there is no library, or it is not the launcher's.
-    /// - Parameters:
-    ///   - library: a library's file or name; `nil` for that of the launcher's family.
-    ///   - patience: seconds after which a rank that is silent counts as lost.
-    ///   - pieceBytes: bytes of the pieces in which messages are sent, the same in all ranks.
+    /// Throws `ToolError` with status `unavailable` if there is no library, or if it does not belong to the launcher.
+    /// - `library`: file or name of a library; `nil` means that of the launcher's family.
+    /// - `patience`: seconds of silence after which a rank counts as lost.
+    /// - `pieceBytes`: bytes of the pieces in which messages are sent, the same in all ranks.
     public static func join(
         _ launcher: Launcher, library path: String? = nil, patience: Double = 20, pieceBytes: Int = 1 << 20
     ) throws(ToolError) -> Communicator {
@@ -67,7 +68,7 @@ public final class Communicator: @unchecked Sendable {
         return communicator
     }
 
-    /// Seconds that the library may take to bring all ranks together. `mpiexec` ends them if one dies meanwhile.
+    /// Seconds that the library may take to bring all ranks together. If one dies meanwhile, `mpiexec` ends them.
     private static let longestBeginning = 120.0
 
     private static func begin(_ mpi: MPILibrary, _ host: String, _ patience: Double, _ pieceBytes: Int) throws(ToolError) -> Communicator {
@@ -110,24 +111,24 @@ public final class Communicator: @unchecked Sendable {
 
     // MARK: Messages
 
-    /// Bytes sent since the beginning, heartbeats not counted.
+    /// Number of bytes sent since the start, without heartbeats.
     public var bytesSent: Int { monitor.withLock { sent } }
 
-    /// Begins to count sent bytes anew; with the lock held.
+    /// Resets the count of bytes sent. Call it with the lock held.
     func forgetWhatWasSent() { sent = 0 }
 
-    /// The processor's time that the communicator's thread has taken so far, in seconds, as it was some tenth of a second ago.
+    /// Processor time used by the communicator's thread so far, in seconds, as of about a tenth of a second ago.
     public var secondsOfThread: Double { monitor.withLock { threadSeconds } }
 
-    /// A message that can be posted, to or from another rank.
-    /// - Parameter tag: a number below 31,999, the same at both ends.
+    /// Creates a message to or from another rank.
+    /// - `tag`: a number below 31,999, the same at both ends.
     public func message(_ direction: Message.Direction, _ peer: Int, tag: Int, bytes: UnsafeMutableRawBufferPointer) -> Message {
         precondition(peer != rank && (0..<size).contains(peer) && tag >= 0 && tag < Self.tagOfNames)
         return Message(direction, peer, tag: tag, bytes: bytes, pieceBytes: pieceBytes)
     }
 
-    /// Sends a message on its way. Nobody may write to the bytes of one that is sent, nor read those of one that is received, before it is
-    /// done. What arrives before the receiver has posted its message lies in the library's memory until then: receive early.
+    /// Starts a message. Until it is done, nobody may write to the bytes of a sent message, or read those of a received one. What
+    /// arrives before the receiver has posted its message stays in the library's memory until then, so post receives early.
     public func post(_ message: Message) {
         monitor.withLock {
             precondition(message.isDone, "a message that is under way was posted again")
@@ -138,27 +139,28 @@ public final class Communicator: @unchecked Sendable {
         }
     }
 
-    /// Waits until a message is done. Throws `ToolError`, `unavailable`, if a rank is lost and `onFailure` has returned.
+    /// Waits until a message is done. Throws `ToolError` with status `unavailable` if a rank is lost and `onFailure` has returned.
     public func wait(for message: Message) throws(ToolError) {
         if let failure = waitWhile({ !message.isDone }), !isDone(message) { throw failure }
     }
 
+    /// Returns true if a message is done.
     public func isDone(_ message: Message) -> Bool { monitor.withLock { message.isDone } }
 
-    /// Says goodbye to all ranks and ends the library, when all ranks have called this.
+    /// Says goodbye to all ranks and ends the library once all ranks have called this.
     public func leave() {
         monitor.withLock {
             isClosing = true
             monitor.wakeAll()
         }
         _ = waitWhile { !haveAllLeft }
-        // Nothing is lost any more: what the library does at its end may take its time, but is not worth a failure.
+        // Nothing can be lost any more: the library may take time to end, but that is not a failure.
         let end = monotonicSeconds() + Self.longestFarewell
         monitor.withLock { while failure == nil && !isClosed && monotonicSeconds() < end { monitor.wait(seconds: 0.5) } }
     }
 
-    /// Waits, and returns the failure that has ended the wait, if one has. A thread that is held up in a call of the library can tell of no
-    /// lost rank: then this ends the run.
+    /// Waits, and returns the failure that has ended the wait, if any. If the communicator's thread is blocked in a call of the
+    /// library, it cannot report lost ranks, and this function ends the run.
     @inline(__always)
     private func waitWhile(_ condition: () -> Bool) -> ToolError? {
         var heldUp = 0.0
@@ -178,32 +180,33 @@ public final class Communicator: @unchecked Sendable {
 
     // MARK: Failure
 
-    /// Says which step this rank is at, for messages.
+    /// Records the step of this rank, for messages.
     public func note(step: Int) { monitor.withLock { self.step = step } }
 
-    /// Prints an error in one line with this rank, its machine and its step, and ends all ranks with the error's status. May be called by
-    /// any thread; of several calls the first one counts. The other ranks end without a word.
+    /// Prints an error in one line with this rank, its machine and its step, and ends all ranks with the error's status. Any thread
+    /// may call it; only the first call counts. The other ranks end silently.
     ///
-    /// This rank tells the others, which then wait in silence, and has the library end all, so that `mpiexec` exits with the error's status;
-    /// if the library cannot, each process ends by itself after two seconds. What else ends a run, as found with MPICH 4.0 and 5.0 and Open
-    /// MPI 4.1 (Tests/MessagePassingTests/FailureTests.swift, pipelines/two-hosts.sh for the last one):
+    /// This rank tells the others, which then wait silently, and has the library end all, so that `mpiexec` exits with the error's
+    /// status. If the library cannot do that, each process ends by itself after two seconds. A run also ends in the following
+    /// cases, as observed with MPICH 4.0 and 5.0 and Open MPI 4.1 (Tests/MessagePassingTests/FailureTests.swift, and
+    /// pipelines/two-hosts.sh for the last case):
     ///
-    /// - A rank that is killed, gets a signal that it does not catch, or exits without `leave`: `mpiexec` kills the others, MPICH's in half
-    ///   a second and Open MPI's in two, before silence would be noticed. It names the rank itself. Its status is not 0, but for MPICH's
-    ///   now and then where that rank's was: whoever exits with 0 and has not left hides a failure.
-    /// - SIGTERM or SIGINT to `mpiexec`: it passes them on, and kills what is left, MPICH's at once and Open MPI's after one to three
-    ///   seconds. SIGHUP or SIGKILL: the ranks end all the same.
-    /// - A rank that is stopped, or hangs: the first of the others names it after `patience` seconds, and ends all.
-    /// - A cut link: the first rank on each side names one of the other side after `patience` seconds; all ranks end within two seconds of
-    ///   that. The line of the side where `mpiexec` is not gets lost with the link. MPICH's `mpiexec` ends, too; Open MPI's waits for its
-    ///   daemon until the connection counts as dead, eight minutes as it is set, some seconds with `--mca oob_tcp_keepalive_time 10 --mca
-    ///   oob_tcp_keepalive_intvl 2 --mca oob_tcp_keepalive_probes 3`.
+    /// - A rank is killed, gets a signal that it does not catch, or exits without `leave`: `mpiexec` kills the others, MPICH's
+    ///   within half a second and Open MPI's within two, before silence would be noticed, and names the rank. Its exit status is
+    ///   not 0, except that MPICH's sometimes is if the rank's was: a rank that exits with 0 without having left hides a failure.
+    /// - `mpiexec` gets SIGTERM or SIGINT: it passes the signal on and kills what is left, MPICH's at once and Open MPI's after one
+    ///   to three seconds. After SIGHUP or SIGKILL, the ranks end, too.
+    /// - A rank is stopped or hangs: the first of the others names it after `patience` seconds and ends all.
+    /// - A link is cut: on each side, the first rank names one of the other side after `patience` seconds, and all ranks end within
+    ///   two seconds after that. The line of the side without `mpiexec` is lost with the link. MPICH's `mpiexec` ends, too; Open
+    ///   MPI's waits for its daemon until the connection counts as dead, which takes eight minutes by default, and a few seconds
+    ///   with `--mca oob_tcp_keepalive_time 10 --mca oob_tcp_keepalive_intvl 2 --mca oob_tcp_keepalive_probes 3`.
     public func fail(_ error: ToolError) -> Never {
         let place = monitor.withLock { step }.map { ", step \($0)" } ?? ""
         end(with: error.status.rawValue, saying: "\(programName()): rank \(rank) on host \(host)\(place): \(printable(error.description))\n")
     }
 
-    /// Ends all ranks with a status, without a word.
+    /// Ends all ranks with a status, silently.
     public func endAll(status: Int32) -> Never { end(with: status, saying: nil) }
 
     private func end(with status: Int32, saying line: String?) -> Never {
@@ -215,7 +218,7 @@ public final class Communicator: @unchecked Sendable {
         }
         if isFirst {
             _ = line?.utf8.withContiguousStorageIfAvailable { write(STDERR_FILENO, $0.baseAddress, $0.count) }
-            // Whatever the library does, and whoever it waits for.
+            // Takes effect whatever the library does or waits for.
             startThread {
                 sleep(Self.longestEnd)
                 Self.endProcess(status)
@@ -225,13 +228,13 @@ public final class Communicator: @unchecked Sendable {
         while true { pause() }
     }
 
-    /// Seconds after which a process ends if the library does not end it.
+    /// Seconds after which a process ends by itself if the library does not end it.
     private static let longestEnd: UInt32 = 2
 
-    /// Ends the other ranks and this one. Only the communicator's thread calls this.
+    /// Ends the other ranks and this one. Called only by the communicator's thread.
     private func endRun(_ status: Int32) -> Never {
         try? pulse.tell(of: status, &requests)
-        // They look ten times a second; who is no longer there is the launcher's.
+        // They check ten times a second; the launcher deals with those that no longer run.
         let end = monotonicSeconds() + 0.25
         while monotonicSeconds() < end {
             try? requests.test { _ in }
@@ -241,21 +244,21 @@ public final class Communicator: @unchecked Sendable {
         Self.endProcess(status)
     }
 
-    /// Waits for the end that another rank brings, so that the launcher gets its status from that one, and says nothing. Where that does not
-    /// come, because the launcher is cut off, this process ends by itself.
+    /// Waits silently for another rank to end the run, so that the launcher gets its status from that rank. If that does not
+    /// happen, because the launcher is cut off, this process ends by itself.
     private func awaitEnd(_ status: Int32) -> Never {
         monitor.withLock { if ending == nil { ending = status } }
         sleep(Self.longestEnd)
         Self.endProcess(status)
     }
 
-    /// Ends this process alone. Not by `exit`, whose handlers are the library's, too, and may wait for other ranks.
+    /// Ends only this process. Does not call `exit`, which also runs the library's handlers, and these may wait for other ranks.
     private static func endProcess(_ status: Int32) -> Never {
         removeTemporaryFiles()
         _exit(status)
     }
 
-    /// A rank, and its machine where that is known.
+    /// Returns a rank, with its machine if that is known.
     private func name(of rank: Int) -> String {
         let host = monitor.withLock { names[rank] }
         return host.isEmpty ? "rank \(rank)" : "rank \(rank) on host \(host)"
@@ -263,16 +266,16 @@ public final class Communicator: @unchecked Sendable {
 
     // MARK: The thread
 
-    /// Seconds of sleep. With nothing under way `idle`, and up to `closing` while others have yet to leave. While messages are under way
-    /// and nothing moves, from `first` to `later`, which does not let the buffers of a network of 10 Gbit/s run empty; after a long quiet
-    /// time, in which this rank waits for a slower one, a `part` of that time, up to `last`.
+    /// Durations of sleep in seconds: `idle` if nothing is in progress, and up to `closing` while others have yet to leave. While
+    /// messages are in progress and nothing moves, from `first` to `later`, short enough that the buffers of a 10 Gbit/s network do
+    /// not run empty; after a long quiet time, in which this rank waits for a slower one, a `part` of that time, up to `last`.
     private enum Nap {
         static let first = 50e-6, later = 500e-6, last = 5e-3, part = 0.02, closing = 20e-3, idle = 0.1
-        /// A call that takes longer has moved so much that there may be more at once.
+        /// A call that takes longer has moved so much that more may be available at once.
         static let longCall = 60e-6
     }
 
-    /// Seconds that the library's end may take.
+    /// Seconds that ending the library may take.
     private static let longestFarewell = 10.0
 
     private func serve() {
@@ -318,7 +321,7 @@ public final class Communicator: @unchecked Sendable {
             let before = monotonicSeconds()
             if try move() { moves = true }
             let now = monotonicSeconds()
-            // No library tells whether bytes have moved, but its call takes longer then.
+            // No library tells whether bytes have moved, but its call then takes longer.
             let call = now - before
             idleCall = min(call, idleCall * 1.02)
             let hasMovedMuch = call > max(Nap.longCall, 4 * idleCall)
@@ -346,7 +349,7 @@ public final class Communicator: @unchecked Sendable {
         }
     }
 
-    /// Has the library move what can be moved. Returns true if a piece of a message is done now.
+    /// Lets the library move what it can. Returns true if a piece of a message is done now.
     private func move() throws(ToolError) -> Bool {
         var hasMoved = false
         do {

@@ -2,9 +2,9 @@ internal import Files
 internal import Glibc
 internal import Parallel
 
-/// The names of the machines of all ranks, for messages.
+/// Names of the machines of all ranks, for messages.
 extension Communicator {
-    /// Tells all ranks this machine's name, and takes theirs.
+    /// Sends this machine's name to all ranks, and receives theirs.
     func exchangeNames() throws(ToolError) {
         let length = 64
         let own = UnsafeMutableRawBufferPointer.allocate(byteCount: length, alignment: 1)
@@ -34,7 +34,7 @@ extension Communicator {
 
     static let tagOfNames = Pulse.tag - 1
 
-    /// The name of this machine, in at most 63 bytes that can be printed.
+    /// Name of this machine, in at most 63 printable bytes.
     static func nameOfThisMachine() -> String {
         var name = utsname()
         guard uname(&name) == 0 else { return "unknown" }

@@ -1,28 +1,30 @@
 internal import Glibc
 
-/// The launcher of MPI programs, such as `mpiexec`, that started this process, as the environment tells.
+/// The launcher of MPI programs, such as `mpiexec`, that started this process, according to the environment.
 public struct Launcher: Sendable, Equatable {
-    /// The family of a launcher, whose libraries know how to find the other processes.
+    /// A family of launchers, whose libraries can find the other processes.
     public enum Family: Sendable {
+        /// Open MPI.
         case openMPI
-        /// MPICH's, and of all that speak its protocol, PMI: Intel MPI, Cray MPICH, MVAPICH, Slurm's `srun --mpi=pmi2`.
+        /// MPICH, and all that use its protocol PMI: Intel MPI, Cray MPICH, MVAPICH, Slurm's `srun --mpi=pmi2`.
         case mpich
         /// PMIx without a sign of Open MPI: `srun --mpi=pmix`, PRRTE.
         case pmix
     }
 
+    /// Family of the launcher.
     public let family: Family
-    /// The place of this process among those that were started together, and their number, if the launcher says them.
+    /// Index of this process among those started together, and their number, if the launcher states them.
     public let rank, size: Int?
 
-    /// The rank and the machine of this process, for errors that are met before the ranks have joined.
+    /// Rank and machine of this process, for errors before the ranks have joined.
     public var place: String { "\(rank.map { "rank \($0) on " } ?? "")host \(Communicator.nameOfThisMachine())" }
 
-    /// The launcher of this process; `nil` if it was started by itself.
+    /// The launcher of this process; `nil` if it was started alone.
     public static var current: Launcher? { Launcher { name in getenv(name).map { String(cString: $0) } } }
 
-    /// The launcher that an environment tells of; `nil` if it tells of none.
-    /// - Parameter variable: the value of a variable.
+    /// Recognises a launcher from the environment; `nil` if there is none.
+    /// - Parameter variable: returns the value of a variable.
     public init?(_ variable: (String) -> String?) {
         func number(_ name: String) -> Int? { variable(name).flatMap { Int($0) } }
         if variable("OMPI_COMM_WORLD_SIZE") != nil {

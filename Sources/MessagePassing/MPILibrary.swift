@@ -1,11 +1,11 @@
 internal import Files
 internal import Glibc
 
-/// An MPI library that is opened while the program runs: Open MPI, MPICH and all with its interface (Intel MPI, Cray MPICH,
-/// MVAPICH), or any with the standard interface of MPI 5.
+/// An MPI library opened at run time: Open MPI, MPICH and all with its interface (Intel MPI, Cray MPICH, MVAPICH), or any with the
+/// standard interface of MPI 5.
 ///
-/// No header is needed, because little is asked of it: bytes are sent and received. Between the interfaces only the handles of the
-/// communicator, of bytes and of the way of errors differ, the sizes of a request and a status, and the numbers of thread levels.
+/// Only sending and receiving bytes is needed, so no header is. The interfaces differ only in the handles of the communicator, of
+/// bytes and of the error mode, in the sizes of a request and a status, and in the numbers of thread levels.
 struct MPILibrary: @unchecked Sendable {
     /// A handle: an address, or a number in its lower half.
     typealias Handle = UInt
@@ -29,11 +29,11 @@ struct MPILibrary: @unchecked Sendable {
         CInt, UnsafeMutableRawPointer, UnsafeMutablePointer<CInt>, UnsafeMutablePointer<CInt>, UnsafeMutableRawPointer
     ) -> CInt
 
-    /// The conventions of a library's handles.
+    /// The conventions for a library's handles.
     enum Interface: Sendable {
         case openMPI, mpich, standard
 
-        /// Names under which libraries of the interface are found.
+        /// Names of the libraries with the interface.
         var names: [String] {
             switch self {
             case .openMPI: ["libmpi.so.40"]
@@ -42,13 +42,13 @@ struct MPILibrary: @unchecked Sendable {
             }
         }
 
-        /// Bytes of a request.
+        /// Size of a request in bytes.
         var requestSize: Int { self == .mpich ? 4 : 8 }
 
-        /// The level of threads at which only the thread that began makes calls.
+        /// The thread level at which only the thread that initialised the library makes calls.
         var funnelled: CInt { self == .standard ? 1024 : 1 }
 
-        /// Bytes of a status, and where in it the error is.
+        /// Size of a status in bytes, and offset of the error in it.
         var statusSize: Int {
             switch self {
             case .openMPI: 24
@@ -61,9 +61,10 @@ struct MPILibrary: @unchecked Sendable {
 
     /// Opens the library that belongs to a launcher, or the one at `path`.
     ///
-    /// Throws `ToolError`, `unavailable`, if there is none, or it cannot be opened, or is no MPI library, or if the process has one already.
+    /// Throws `ToolError` with status `unavailable` if there is none, if it cannot be opened or is not an MPI library, or if the
+    /// process has one already.
     init(for launcher: Launcher, path: String?) throws(ToolError) {
-        // Two would take each other's functions, for they have the same names.
+        // Two libraries would call each other's functions, which have the same names.
         let other = SharedLibrary.fileInProcess(with: "MPI_Init_thread")
         let library = try Self.open(for: launcher, path: path)
         if let other, other != library.file(of: "MPI_Init_thread") {
@@ -99,7 +100,7 @@ struct MPILibrary: @unchecked Sendable {
                 + "name one by --mpi-library")
     }
 
-    /// Finds the functions and handles of a library. Throws `ToolError`, `unavailable`, if one is missing.
+    /// Looks up the functions and handles of a library. Throws `ToolError` with status `unavailable` if one is missing.
     private init(_ library: SharedLibrary) throws(ToolError) {
         func function<Function>(_ symbol: String) throws(ToolError) -> Function {
             guard let function: Function = library.function(symbol) else {
@@ -126,7 +127,7 @@ struct MPILibrary: @unchecked Sendable {
             (world, bytes) = (address("ompi_mpi_comm_world"), address("ompi_mpi_byte"))
             errorsReturn = address("ompi_mpi_errors_return")
         } else if library.name.utf8.split(separator: UInt8(ascii: "/")).last.map({ Substring($0).hasPrefix("libmpi_abi") }) ?? false {
-            // Told by the name alone: MPICH has the functions of the standard interface in its own library, too.
+            // Recognised by name only, because MPICH's own library also has the functions of the standard interface.
             interface = .standard
             (world, bytes, errorsReturn) = (0x101, 0x247, 0x142)
         } else {
@@ -139,16 +140,16 @@ struct MPILibrary: @unchecked Sendable {
 // MARK: - Calls, each by the thread that called `begin`
 
 extension MPILibrary {
-    /// Begins, with calls from this thread alone. Throws `ToolError`, `unavailable`.
-    /// - Parameter bytes: the longest message.
+    /// Initialises the library for calls from this thread only. Throws `ToolError` with status `unavailable`.
+    /// - Parameter bytes: size of the longest message.
     func begin(longestMessage bytes: Int) throws(ToolError) {
-        // Messages are sent without asking. A library otherwise asks the receiver first, from some size on, and the answer comes behind all
-        // that this one has been asked to send on the same connection: two ranks that send each other much take turns, and have half of
-        // the network. What the user has set stays.
+        // Send messages without a handshake. From some size on, a library would ask the receiver first, and the answer would come
+        // after everything else sent on the same connection: two ranks that send each other much would take turns, and get half of
+        // the network. Settings of the user take precedence.
         let limit = String(max(bytes, 1 << 16) + 1024)
         for name in ["UCX_RNDV_THRESH", "OMPI_MCA_btl_tcp_eager_limit", "OMPI_MCA_btl_tcp_rndv_eager_limit"] { setenv(name, limit, 0) }
         var provided: CInt = 0
-        // The library is not to take signals from the program: Open MPI and UCX print their own reports of a crash.
+        // The library must not replace the program's signal handlers: Open MPI and UCX print their own crash reports.
         var actions = [Glibc.sigaction](repeating: Glibc.sigaction(), count: 32)
         for number in 1..<32 { sigaction(CInt(number), nil, &actions[number]) }
         let code = initThread(nil, nil, interface.funnelled, &provided)
@@ -160,15 +161,16 @@ extension MPILibrary {
         try check(setErrorHandler(world, errorsReturn), "MPI_Comm_set_errhandler")
     }
 
-    /// Ends the library, when all ranks do.
+    /// Ends the library. All ranks must call it.
     func end() {
         _ = barrier(world)
         if !hangsAtItsEnd || !sayGoodbyeToHydra() { _ = finalize() }
     }
 
-    /// True if one rank's end may wait for ever for an answer of another that is further: MPICH before 4.2 over UCX. The one that is further
-    /// waits for all ranks in a call that answers nobody (github.com/pmodels/mpich/pull/6596). With 4.0.2 over TCP, ranks that end a tenth
-    /// of a second apart always hang, and ranks that end after a barrier one time in twenty on a busy machine.
+    /// True if a rank may wait for ever for an answer from a rank that is further ahead in ending: MPICH before 4.2 over UCX. The
+    /// rank ahead waits for all ranks in a call that answers nobody (github.com/pmodels/mpich/pull/6596). With 4.0.2 over TCP,
+    /// ranks that end a tenth of a second apart always hang, and ranks that end after a barrier do so one time in twenty on a busy
+    /// machine.
     private var hangsAtItsEnd: Bool {
         let text = wholeVersion()
         guard interface == .mpich, text.contains("ch4:ucx"), let start = text.firstRange(of: "MPICH Version:") else { return false }
@@ -176,15 +178,15 @@ extension MPILibrary {
         return numbers.lexicographicallyPrecedes([4, 2])
     }
 
-    /// Tells MPICH's process manager, in its own protocol (PMI 1), that this process ends in good order, as the library does after its own
-    /// end; otherwise the others are killed when this one exits. Returns false if it is another manager.
+    /// Tells MPICH's process manager, in its protocol (PMI 1), that this process ends normally, as the library does after ending;
+    /// otherwise the manager kills the other processes when this one exits. Returns false for any other manager.
     private func sayGoodbyeToHydra() -> Bool {
         guard getenv("MPI_LOCALNRANKS") != nil, let descriptor = getenv("PMI_FD").flatMap({ CInt(String(cString: $0)) }) else { return false }
         let message = "cmd=finalize\n"
         guard message.utf8.withContiguousStorageIfAvailable({ write(descriptor, $0.baseAddress, $0.count) }) == message.utf8.count else {
             return false
         }
-        // The answer; it has nothing to tell, and whoever exits before it comes may be taken for killed.
+        // The answer carries no information, but a process that exits before it arrives may be taken for killed.
         var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0), answer = [UInt8](repeating: 0, count: 256)
         if poll(&ready, 1, 5_000) > 0 { _ = read(descriptor, &answer, answer.count) }
         return true
@@ -205,40 +207,40 @@ extension MPILibrary {
         return Int(size)
     }
 
-    /// The library's name and version, one line.
+    /// Returns the library's name and version in one line.
     func version() -> String {
         let line = wholeVersion().prefix { !$0.isNewline && $0 != "," }
         return line.split(whereSeparator: \.isWhitespace).filter { $0 != "Version:" }.joined(separator: " ")
     }
 
-    /// All that the library tells of itself.
+    /// Returns everything that the library reports about itself.
     private func wholeVersion() -> String {
         var text = [CChar](repeating: 0, count: 8193), length: CInt = 0
         guard getVersion(&text, &length) == 0 else { return name }
         return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// Begins to send bytes, fewer than 2 GiB; `request` has room for `requestSize` bytes.
+    /// Starts to send bytes, fewer than 2 GiB; `request` has room for `requestSize` bytes.
     func send(_ start: UnsafeMutableRawPointer?, _ count: Int, to rank: Int, tag: Int, _ request: UnsafeMutableRawPointer) throws(ToolError) {
         try check(isend(start, CInt(count), bytes, CInt(rank), CInt(tag), world, request), "MPI_Isend")
     }
 
-    /// Begins to receive as many bytes as are sent.
+    /// Starts to receive as many bytes as are sent.
     func receive(_ start: UnsafeMutableRawPointer?, _ count: Int, from rank: Int, tag: Int, _ request: UnsafeMutableRawPointer) throws(ToolError) {
         try check(irecv(start, CInt(count), bytes, CInt(rank), CInt(tag), world, request), "MPI_Irecv")
     }
 
-    /// Moves what can be moved, and tells which of `count` requests are done. Allocates nothing.
+    /// Moves what can be moved, and reports which of `count` requests are done. Allocates nothing.
     /// - Parameters:
-    ///   - places: room for the places of those that are done, in any order.
-    ///   - statuses: room for `statusSize` bytes for each request.
-    /// - Returns: how many are done, and the code of an error with the place of its request, if that is known.
+    ///   - places: gets the indices of finished requests, in any order.
+    ///   - statuses: has room for `statusSize` bytes for each request.
+    /// - Returns: the number of finished requests; after an error its code, and the index of its request if known.
     func test(
         _ count: Int, _ requests: UnsafeMutableRawPointer, places: UnsafeMutablePointer<CInt>, statuses: UnsafeMutableRawPointer
     ) -> (done: Int, error: CInt, place: Int?) {
         var done: CInt = 0
         let code = testSome(CInt(count), requests, &done, places, statuses)
-        // Less than none: there is no request that could be done.
+        // Negative if no request was active.
         guard code != 0 else { return (max(0, Int(done)), 0, nil) }
         for index in 0..<max(0, min(count, Int(done))) {
             let error = statuses.load(fromByteOffset: index * interface.statusSize + interface.errorInStatus, as: CInt.self)
@@ -247,12 +249,12 @@ extension MPILibrary {
         return (0, code, nil)
     }
 
-    /// Throws `ToolError`, `unavailable`, with the library's words, if `code` is an error's.
+    /// Throws `ToolError` with status `unavailable` and the library's text if `code` is an error.
     func check(_ code: CInt, _ call: String) throws(ToolError) {
         if code != 0 { throw ToolError(.unavailable, "\(call): \(text(of: code))") }
     }
 
-    /// The text of an error, in the library's words.
+    /// Returns the library's text for an error.
     func text(of code: CInt) -> String {
         var text = [CChar](repeating: 0, count: 513), length: CInt = 0
         guard getError(code, &text, &length) == 0 else { return "error \(code)" }

@@ -1,47 +1,51 @@
 internal import Files
 
-/// Bytes that go to another rank, or come from one. A message may be posted again and again, and takes no memory then, so that steady
-/// training allocates nothing.
+/// Bytes to send to another rank, or to receive from one. A message can be posted repeatedly without allocating memory, so that
+/// steady training allocates nothing.
 ///
-/// Two messages of one rank to another with the same tag arrive in the order in which they were posted.
+/// Two messages from one rank to another with the same tag arrive in the order in which they were posted.
 public final class Message: @unchecked Sendable {
+    /// Whether a message is sent or received.
     public enum Direction: Sendable {
+        /// Sent to the other rank, or received from it.
         case to, from
     }
 
+    /// Whether the message is sent or received.
     public let direction: Direction
     /// The other rank.
     public let peer: Int
+    /// Number that is the same at both ends.
     public let tag: Int
-    /// Memory of the caller's, which must outlive the message. May be changed while the message is not under way.
+    /// The caller's memory, which must outlive the message. May be changed while the message is not in progress.
     public var bytes: UnsafeMutableRawBufferPointer
-    /// Bytes of a piece; the last one may be shorter. Both ranks cut in the same way.
+    /// Bytes of a piece, except that the last piece may be shorter. Both ranks divide messages in the same way.
     let pieceBytes: Int
-    /// Pieces that have been handed to the library, and those that are not yet done. Only the communicator's thread reads and writes them.
+    /// Number of pieces passed to the library, and of those not yet done. Accessed only by the communicator's thread.
     var started = 0, open = 0
-    /// True of a message whose pieces are handed over a few at a time. Of the communicator's thread, too.
+    /// True for a message whose pieces are passed on a few at a time. Accessed only by the communicator's thread.
     var isQueued = false
-    /// True unless the message is under way. Only with the communicator's lock held.
+    /// False while the message is in progress. Accessed only with the communicator's lock held.
     var isDone = true
 
     init(_ direction: Direction, _ peer: Int, tag: Int, bytes: UnsafeMutableRawBufferPointer, pieceBytes: Int) {
         (self.direction, self.peer, self.tag, self.bytes, self.pieceBytes) = (direction, peer, tag, bytes, pieceBytes)
     }
 
-    /// A message without bytes is sent, too.
+    /// A message without bytes is sent as one piece.
     var pieces: Int { max(1, (bytes.count + pieceBytes - 1) / pieceBytes) }
 }
 
-/// The requests of the library that are under way, one for each piece of a message, side by side, so that one call asks for all of them:
-/// asking moves what can be moved, which costs more than the answers.
+/// The library's requests in progress, one for each piece of a message, side by side, so that one call tests all of them. The call
+/// also moves data, which costs more than the answers.
 struct Requests {
     private(set) var count = 0
     private var capacity = 0
-    /// For each request: the library's handle, the message that it belongs to, and whether it has been found done.
+    /// For each request, the library's handle, the message it belongs to, and whether it has been found done.
     private var handles = UnsafeMutableRawPointer.allocate(byteCount: 8, alignment: 8)
     private var messages: [Message] = []
     private var isDone = UnsafeMutablePointer<Bool>.allocate(capacity: 1)
-    /// The answer of the library.
+    /// The library's answer.
     private var places = UnsafeMutablePointer<CInt>.allocate(capacity: 1)
     private var statuses = UnsafeMutableRawPointer.allocate(byteCount: 8, alignment: 8)
     private let mpi: MPILibrary
@@ -52,16 +56,16 @@ struct Requests {
         reserve(1024)
     }
 
-    /// Pieces that are sent to a rank at a time: enough to keep a network of 10 Gbit/s busy for 3 ms, and little enough for signs of life,
-    /// answers and other short messages, which come behind them.
+    /// Number of pieces that are sent to a rank at a time: enough to keep a 10 Gbit/s network busy for 3 ms, and few enough for
+    /// short messages after them, such as signs of life and answers.
     private static let window = 4
 
-    /// Sends of several pieces that the library does not have all of, in the order in which they were posted.
+    /// Messages with pieces not yet passed to the library, in the order in which they were posted.
     private var waiting: [Message] = []
-    /// The pieces of such messages that the library has, for each rank.
+    /// Number of pieces of such messages that the library has, for each rank.
     private var open: [Int]
 
-    /// Begins to send or receive a message. Throws `ToolError`, `unavailable`.
+    /// Starts to send or receive a message. Throws `ToolError` with status `unavailable`.
     mutating func start(_ message: Message) throws(ToolError) {
         (message.started, message.open) = (0, message.pieces)
         let mustWait = message.direction == .to
@@ -75,7 +79,7 @@ struct Requests {
         try startWaiting()
     }
 
-    /// Hands to the library what it may have now. The pieces for a rank stay in the order in which messages were posted.
+    /// Passes to the library what it may have now. The pieces for a rank keep the order in which messages were posted.
     private mutating func startWaiting() throws(ToolError) {
         var kept = 0
         for index in waiting.indices {
@@ -105,13 +109,13 @@ struct Requests {
         count += 1
     }
 
-    /// The failure of a request, and the rank at its other end, if the library says which request it was.
+    /// A failed request, and the rank at its other end, if the library tells which request it was.
     struct Failure: Error {
         let peer: Int?
         let text: String
     }
 
-    /// Moves what can be moved, and calls `body` for each piece that is done, with its message, whose `open` no longer counts the piece.
+    /// Moves what can be moved, and calls `body` for each finished piece with its message, whose `open` no longer includes it.
     @inline(__always)
     mutating func test(_ body: (Message) -> Void) throws(Failure) {
         guard count > 0 else { return }

@@ -1,11 +1,12 @@
 import Files
 import Glibc
 
-/// The messages of a tool on stderr while it works: one line that is overwritten on a terminal, and summaries at the end.
+/// Messages of a tool on stderr while it works: a progress line that is overwritten on a terminal, and summaries at the end.
 public struct Report: Sendable {
     private let quiet: Bool
     private let terminal: Bool
 
+    /// Creates messages, which `quiet` suppresses.
     public init(quiet: Bool) {
         self.quiet = quiet
         terminal = isatty(STDERR_FILENO) == 1
@@ -19,23 +20,23 @@ public struct Report: Sendable {
         if showsProgress { writeToStandardError("\r\u{1B}[K" + String(printable(text()).prefix(Self.columns - 1))) }
     }
 
-    /// The width of the terminal: a longer line would wrap, and only its end would be overwritten.
+    /// Width of the terminal. A longer line would wrap, and only its end would be overwritten.
     private static var columns: Int {
         var size = winsize()
         guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 1 else { return 80 }
         return Int(size.ws_col)
     }
 
-    /// Prints lines to keep, after wiping the progress line.
+    /// Prints lines to keep, after erasing the progress line.
     public func print(_ text: @autoclosure () -> String) {
         if !quiet { writeToStandardError((terminal ? "\r\u{1B}[K" : "") + printable(text(), keepsLines: true) + "\n") }
     }
 }
 
-/// A number without its decimals, or the nearest that Int has: a speed is beyond Int where next to no time has passed.
+/// Returns a number without its decimals, limited to the range of Int: a speed exceeds it if almost no time has passed.
 public func whole(_ number: Double) -> Int { number.isNaN ? 0 : Int(max(-9e18, min(9e18, number))) }
 
-/// A number with thousands separators: 1,234,567.
+/// Returns a number with thousands separators: 1,234,567.
 public func grouped(_ number: Int) -> String {
     let digits = Array(String(number.magnitude))
     var text = number < 0 ? "-" : ""
@@ -46,7 +47,7 @@ public func grouped(_ number: Int) -> String {
     return text
 }
 
-/// A number in at most five characters: 9999, 12.3K, 124K, 1.23M.
+/// Returns a number in at most five characters: 9999, 12.3K, 124K, 1.23M.
 public func short(_ number: Int) -> String {
     guard number.magnitude >= 10_000 else { return "\(number)" }
     var value = Double(number), units = "KMGTP"[...]
@@ -58,7 +59,7 @@ public func short(_ number: Int) -> String {
     return fixed(value, value.magnitude < 9.995 ? 2 : value.magnitude < 99.95 ? 1 : 0) + unit
 }
 
-/// A number with a fixed count of decimals, without Foundation.
+/// Returns a number with a fixed number of decimals, without Foundation.
 public func fixed(_ number: Double, _ decimals: Int) -> String {
     guard number.isFinite else { return "\(number)" }
     var scale = 1.0
@@ -72,8 +73,8 @@ public func fixed(_ number: Double, _ decimals: Int) -> String {
         ? "\(sign)\(whole)" : "\(sign)\(whole).\(String(repeating: "0", count: decimals - part.count))\(part)"
 }
 
-/// A length of time for people: `2 d 3 h`, `5 h 12 min`, `3 min 20 s`.
-/// - Parameter tenths: true if few seconds are told to a tenth.
+/// Returns a duration in readable form: `2 d 3 h`, `5 h 12 min`, `3 min 20 s`.
+/// - `tenths`: true to give few seconds with one decimal.
 public func spelt(seconds: Double, tenths: Bool = false) -> String {
     let total = Int(max(0, seconds).rounded())
     let (days, hours, minutes) = (total / 86400, total / 3600 % 24, total / 60 % 60)

@@ -3,16 +3,15 @@ import Glibc
 import Parallel
 import Synchronization
 
-/// Lets SIGINT, SIGTERM, SIGHUP and SIGQUIT remove temporary files before the process dies of them as the shell expects, and
-/// SIGPIPE likewise, even where a parent ignores it. SIGXFSZ does nothing: writing beyond `ulimit -f` then fails as on a full
-/// disk. SIGCHLD is not ignored, even where a parent does: the status of a process that this one started would be lost.
+/// Installs handlers: SIGINT, SIGTERM, SIGHUP and SIGQUIT remove temporary files before they end the process as the shell expects,
+/// and so does SIGPIPE, even if the parent ignores it. SIGXFSZ does nothing, so that writing beyond `ulimit -f` fails like on a
+/// full disk. SIGCHLD is not ignored, even if the parent ignores it, because the exit status of child processes would be lost.
 ///
-/// A crash leaves no temporary files either, and says in one line what it was. Two of them are no fault of the program: SIGBUS,
-/// when a file that was mapped has become shorter or its disk cannot be read, and SIGABRT, when the Swift runtime gets no
-/// memory.
+/// A crash also leaves no temporary files, and prints one line that says what happened. Two crashes are not the program's fault:
+/// SIGBUS, when a mapped file has been truncated or its disk cannot be read, and SIGABRT, when the Swift runtime gets no memory.
 /// - Parameter name: the tool's name, for that line.
 func installSignalHandlers(_ name: String) {
-    // Makes the registry now, because a handler must not allocate.
+    // Creates the registry now, because a handler must not allocate.
     removeTemporaryFiles()
     atexit { removeTemporaryFiles() }
     for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] where !isIgnored(number) { signal(number, endBySignal) }
@@ -38,30 +37,31 @@ private let endByCrash: @convention(c) (CInt) -> Void = { number in
     raise(number)
 }
 
-/// A background job of a shell without job control ignores SIGINT, and nohup SIGHUP: both are to be left so.
+/// Background jobs of a shell without job control ignore SIGINT, and nohup ignores SIGHUP; both must stay ignored.
 private func isIgnored(_ number: CInt) -> Bool {
     var action = sigaction()
     guard sigaction(number, nil, &action) == 0 else { return false }
     return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
 }
 
-/// A wish to end soon and in good order, made by SIGINT, SIGTERM or SIGHUP, for a tool that can save what it has done. The
-/// first signal is only noted; the second ends the process as usual. An ignored signal stays ignored.
+/// A request to end soon and cleanly, made by SIGINT, SIGTERM or SIGHUP, for a tool that can save what it has done. The first
+/// signal is only recorded; the second ends the process as usual. An ignored signal stays ignored.
 public enum StopRequest {
-    /// The signal that has come, 0 for none.
+    /// The signal received, or 0.
     private static let signal = Atomic<CInt>(0)
 
-    /// Notes signals from now on, instead of ending.
+    /// From now on, records signals instead of ending.
     public static func listen() {
         for number in [SIGINT, SIGTERM, SIGHUP] where !isIgnored(number) { Glibc.signal(number, note) }
     }
 
+    /// True if a signal has been received.
     public static var isMade: Bool { signal.load(ordering: .relaxed) != 0 }
 
-    /// The writing end of the pipe on which `explain` waits, -1 for none.
+    /// Write end of the pipe on which `explain` waits; -1 if there is none.
     private static let bell = Atomic<CInt>(-1)
 
-    /// Lets the first signal call `body`, on a thread of its own, before it ends the process, to say what is lost. A second one
+    /// Makes the first signal call `body`, on a thread of its own, before it ends the process, to say what is lost. A second signal
     /// ends the process at once.
     public static func explain(_ body: @escaping @Sendable () -> Void) {
         var ends: [CInt] = [-1, -1]
@@ -84,7 +84,7 @@ public enum StopRequest {
         _ = write(bell.load(ordering: .relaxed), &byte, 1)
     }
 
-    /// Ends the process by the signal that came, as the shell expects; returns if none did.
+    /// Ends the process by the signal received, as the shell expects; returns if there was none.
     public static func endBySignal() {
         let number = signal.load(ordering: .relaxed)
         if number != 0 { die(by: number) }
@@ -97,15 +97,15 @@ public enum StopRequest {
     private static func die(by number: CInt) {
         removeTemporaryFiles()
         Glibc.signal(number, SIG_DFL)
-        // Not `raise`: the thread of `explain` takes no signals.
+        // Not `raise`: the thread of `explain` handles no signals.
         kill(getpid(), number)
     }
 }
 
-/// The one line that a crash prints. Its memory is taken in advance, because a signal handler must not allocate.
+/// The one line that a crash prints. Its memory is allocated in advance, because a signal handler must not allocate.
 ///
-/// The Swift runtime and the C library say why they end a process on C's `stderr`, which the tools themselves do not use. It is
-/// made to lead nowhere, and what is written to it stays in its buffer, where the handler of the signal finds it.
+/// The Swift runtime and the C library say why they end a process on C's `stderr`, which the tools do not use themselves. It is
+/// redirected to /dev/null, and what is written to it stays in its buffer, where the signal handler finds it.
 private struct CrashReport {
     /// The signals of a crash.
     static let signals = [SIGBUS, SIGABRT, SIGILL, SIGTRAP, SIGSEGV]
@@ -113,9 +113,9 @@ private struct CrashReport {
     private static let size = 4096
     /// The line so far, and its end.
     private let line = UnsafeMutablePointer<CChar>.allocate(capacity: 2 * size)
-    /// The text last written to `stderr`, and zeros.
+    /// The text last written to `stderr`, followed by zeros.
     private let message = UnsafeMutablePointer<CChar>.allocate(capacity: size)
-    /// The thread that has crashed, 0 for none.
+    /// The thread that crashed, or 0.
     private let thread = UnsafeMutablePointer<Atomic<UInt>>.allocate(capacity: 1)
 
     /// - Parameter name: the tool's name.
@@ -125,7 +125,7 @@ private struct CrashReport {
         message.initialize(repeating: 0, count: Self.size)
         name.withCString(append)
         append(": ")
-        // Found by its name, because Swift lets no variable of C be assigned to. The last byte of the buffer stays zero.
+        // Looked up by name, because Swift does not allow assigning to a C variable. The last byte of the buffer stays zero.
         if let stderr = dlsym(nil, "stderr"), let nowhere = fopen("/dev/null", "we") {
             setvbuf(nowhere, message, _IOFBF, Self.size - 1)
             stderr.assumingMemoryBound(to: UnsafeMutablePointer<FILE>.self).pointee = nowhere
@@ -133,9 +133,9 @@ private struct CrashReport {
     }
 
     /// Prints the line for a signal. Allocates nothing.
-    /// - Returns: the status to end with; `nil` to end by the signal itself.
+    /// - Returns: the exit status, or `nil` to end by the signal itself.
     func print(_ signal: CInt) -> ExitStatus? {
-        // Of threads that crash together, such as all that read a file, the first ends the process.
+        // If threads crash together, such as all those that read a file, the first ends the process.
         let own = UInt(pthread_self())
         let (isFirst, first) = thread.pointee.compareExchange(expected: 0, desired: own, ordering: .relaxed)
         if !isFirst && first == own { return nil }
@@ -185,7 +185,7 @@ private struct CrashReport {
         }
     }
 
-    /// True if the system gives a mebibyte. The runtime cannot say that there is no memory where there is none to say it with.
+    /// True if the system grants a mebibyte. Without memory, the runtime cannot even report that there is none.
     private var hasMemory: Bool {
         let size = 1 << 20
         let place = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
