@@ -97,26 +97,27 @@ $(OUT)/report.html: $(OUT)/results.jsonl
 
 .PHONY: show
 show: pipeline $(OUT)/$(WORD).vectors $(OUT)/training.svg $(OUT)/report.html
-	@echo; echo "What each stage took. MB are what it read and wrote; words/s are words of its text by its seconds."
+	@echo; echo "Each stage: its seconds, the megabytes that it read and wrote, and how many words of its text it did in a second."
 	@BIN=$(BIN) $(HERE)summary.sh $(OUT) $(STAGES)
 	@echo
-	@echo "That was how well the model predicts the next word of glosses that it has not read. top-1 % is how often the right word"
-	@echo "is its first choice, top-10 % how often it is among its first ten; perplexity is among how many words, as it were, it"
-	@echo "hesitates. The unigram model always says the most frequent words: whatever is better has learned something."
+	@echo "This is how well the model predicts the next word (forward) or the one before (backward) in glosses that it has not read:"
+	@echo "how often the right word is its first choice, or among its first ten, and its perplexity, which is lower the better it"
+	@echo "predicts. The unigram model gives every word its share of the text; a model that is better has learned something."
 	@echo
-	@echo "What its vectors are worth: in examples of WordNet's, to which of 45 classes of meanings (noun.animal, verb.motion) an"
-	@echo "ambiguous word belongs, told by a linear classifier. Word vectors are the same in every sentence; the model's are not."
+	@echo "What the vectors are worth: a linear classifier reads them and says to which of WordNet's 45 classes of meanings, such as"
+	@echo "noun.animal or verb.motion, an ambiguous word belongs in an example sentence. A word vector is the same in every sentence;"
+	@echo "the model's vector depends on the sentence. The layer weights say how much of each layer the classifier uses."
 	@echo
 	@sed -n '/^system/,$$p' $(OUT)/senses.txt
 	@echo
-	@echo "And what it takes for similar: of all glosses with \"$(WORD)\", those in which its vector is nearest to that of the word in"
-	@echo "brackets. The number is the cosine of the two vectors, 1 if they are alike."
+	@echo "Which uses of a word the model takes for similar: the glosses with \"$(WORD)\" in which some word's vector is nearest to that"
+	@echo "of the word in brackets. The number is the cosine of the two vectors, which is 1 if they are alike."
 	@for sense in $(SENSES); do \
 	    echo; echo "Nearest to: $$sense"; \
 	    $(TOOL)encode --quiet $(COMMON_FLAGS) --neighbours 5 --query "$$sense" \
 	        --model $(MODEL) --table $(OUT)/table.shard $(OUT)/$(WORD).vectors || exit 1; \
 	done
-	@echo; echo "Likeliest after: $(BEGINNING) (the word, its probability and ...)"
+	@echo; echo "The likeliest next words and their probabilities, p, after: $(BEGINNING)"
 	@echo $(call quoted,$(BEGINNING)) | $(TOOL)tokenize --quiet $(TOKENIZE_FLAGS) \
 	    | $(TOOL)bench score --quiet $(COMMON_FLAGS) --model $(MODEL) --table $(OUT)/table.shard --next 5
 	@echo; echo "All of it on a page to open: $(OUT)/report.html; the training curve alone: $(OUT)/training.svg"

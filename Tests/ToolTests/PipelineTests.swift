@@ -53,10 +53,10 @@ struct PipelineTests {
         #expect(result.status == status && result.errors.contains(hint), "\(result.status) \(result.errors)")
     }
 
-    /// The pipe in the README, with a smaller network.
-    private static func pipeOfReadme() throws -> String {
-        let readme = String(decoding: try contents(of: "README.md"), as: UTF8.self)
-        let section = try #require(readme.split(separator: "## In one pipe\n").dropFirst().first)
+    /// The pipe in docs/tools.md, with a smaller network.
+    private static func pipeOfTheManual() throws -> String {
+        let manual = String(decoding: try contents(of: "docs/tools.md"), as: UTF8.self)
+        let section = try #require(manual.split(separator: "## In one pipe\n").dropFirst().first)
         let lines = section.split(separator: "\n").prefix { $0.hasPrefix("    ") }
         #expect(lines.count == 3 && lines[0] == "    set -o pipefail")
         return lines.joined(separator: "\n").replacing("--preset small", with: "--preset tiny")
@@ -72,7 +72,7 @@ struct PipelineTests {
         let result = try await runShell(
             """
             cd \(directory.path); PATH=$BIN:$PATH; cp \(fixture.text) text.txt; cp \(fixture.vectors) words.vec
-            \(Self.pipeOfReadme())
+            \(Self.pipeOfTheManual())
             \(Self.filesOfThePipe) && train -q --preset tiny --table table text.tok -o model && cmp model model.safetensors
             cmp tok text.tok; cmp table table.shard; rm tok vocab table model
             """)
@@ -80,7 +80,7 @@ struct PipelineTests {
         #expect(directory.entries() == ["model.safetensors", "table.shard", "text.tok", "text.txt", "words.vec"])
     }
 
-    /// A stage of the README's pipe that dies in the middle of its output, or before, or of what it reads: the pipe fails,
+    /// A stage of the manual's pipe that dies in the middle of its output, or before, or of what it reads: the pipe fails,
     /// there is no model, and no tool takes what else is there for whole.
     @Test(arguments: ["tokenize", "build-vocab", "embed-oov", "train"], ["output", "start", "end"])
     func aStageOfThePipeFails(stage: String, place: String) async throws {
@@ -106,7 +106,7 @@ struct PipelineTests {
             """
             cd \(directory.path); mkdir bin; mv stage bin/\(stage); chmod +x bin/\(stage); PATH=$PWD/bin:$BIN:$PATH
             cp \(fixture.text) text.txt; cp \(fixture.vectors) words.vec
-            \(Self.pipeOfReadme())
+            \(Self.pipeOfTheManual())
             status=$?; PATH=$BIN:$PATH; \(Self.filesOfThePipe); exit $status
             """)
         #expect(result.status != 0, "\(result.errors)")
