@@ -14,7 +14,7 @@ LIBRARIES = libopenblas-dev liblz4-dev zlib1g-dev pkg-config
 QUICKSTART_PACKAGES = $(LIBRARIES) wordnet-base fasttext gnuplot-nox
 TEST_PACKAGES = $(QUICKSTART_PACKAGES) libhdf5-dev lz4 xz-utils zstd bzip2 mpich parallel python3 python3-numpy python3-h5py python3-lz4
 
-.PHONY: build test fuzz hostile gpu-check quickstart install uninstall man completions clean
+.PHONY: build test example docs fuzz hostile gpu-check quickstart install uninstall man completions clean
 
 build:
 	@pipelines/install-packages.sh $(LIBRARIES)
@@ -26,6 +26,21 @@ test:
 	@pipelines/nvrtc.sh || true
 	$(BUILD) --build-tests
 	$(TEST)
+
+# A package that uses the libraries, built as its users would build it, and its program run on a small text.
+example: build
+	printf '%s\n' 'the cat sees a bird today .' 'a dog follows the cat today .' 'the bird meets a dog today .' \
+	    | awk '{ lines[NR] = $$0 } END { for (n = 0; n < 40; n++) for (i = 1; i <= NR; i++) print lines[i] }' \
+	    | $(BIN)/tokenize --quiet --whitespace - -o .build/example.tok
+	cd docs/example-package && $(SWIFT) run --quiet --scratch-path ../../.build/example train-language-model ../../.build/example.tok
+
+# The documentation of the libraries, one site: .build/docs.
+DOCUMENTED = Layers Kernels Shards Model Training Encoding WordVectors Tokenization Vocabulary Subwords ELMoWeights Probing Differentiation \
+    HDF5 Files Parallel MessagePassing CUDA NetworkArguments ToolSupport
+docs:
+	$(SWIFT) package $(TRAITS) --allow-writing-to-directory .build/docs generate-documentation \
+	    --enable-experimental-combined-documentation $(DOCUMENTED:%=--target %) --warnings-as-errors \
+	    --transform-for-static-hosting --output-path .build/docs
 
 # A million damaged files for each reader of binary vectors, and a fiftieth of that for HDF5, where a process is started for each
 # call; also a thousand HDF5 reads beside busy threads. FUZZ_ITERATIONS and FUZZ_SEED give more files, and others.

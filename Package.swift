@@ -40,11 +40,15 @@ let package = Package(
         .executable(name: "train", targets: ["train"]),
         .executable(name: "encode", targets: ["encode"]),
         .executable(name: "bench", targets: ["bench"]),
-        // Of tests only: preloaded into a tool, it counts allocations.
+        // For other packages: networks, arithmetic, and the files that pass between the tools (docs/example-package).
+        .library(name: "Layers", targets: ["Layers"]),
+        .library(name: "Kernels", targets: ["Kernels", "Parallel"]),
+        .library(name: "Shards", targets: ["Shards", "Files", "Parallel"]),
+        // For tests only: preloaded into a tool, it counts allocations.
         .library(name: "AllocationCounter", type: .dynamic, targets: ["AllocationCounter"]),
-        // Of tests only: stands in for the libraries of a GPU where there is none.
+        // For tests only: stands in for the libraries of a GPU where there is none.
         .library(name: "FakeCUDA", type: .dynamic, targets: ["FakeCUDA"]),
-        // Of tests only: a program for mpiexec to start.
+        // For tests only: a program for mpiexec to start.
         .executable(name: "RankProbe", targets: ["RankProbe"]),
     ],
     traits: [
@@ -56,6 +60,7 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
         // Templates of the pages that `bench report` makes.
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.0.0"),
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0"),
     ],
     targets: [
         // The tools: arguments in, one call of a library, exit status out.
@@ -130,6 +135,10 @@ let package = Package(
         .target(name: "FakeCUDA", path: "Tests/FakeCUDA"),
         .executableTarget(name: "RankProbe", dependencies: ["MessagePassing", "Files", "Parallel"], path: "Tests/RankProbe", swiftSettings: settings),
         .target(name: "PlainBackend", dependencies: ["Kernels"], path: "Tests/PlainBackend", swiftSettings: settings),
+        // The program of docs/example-package, built here for its test; `make example` builds the package itself.
+        .executableTarget(
+            name: "ExampleProgram", dependencies: ["Layers", "Kernels", "Shards", "Files", "Parallel"],
+            path: "docs/example-package/Sources/train-language-model", swiftSettings: settings),
         tests("ParallelTests", ["Parallel"]),
         tests("TasksTests", ["Tasks", "Differentiation", "Probing", "Shards", "Layers", "Kernels", "Files", "Parallel", "TestSupport"]),
         tests("DifferentiationTests", ["Differentiation", "Layers", "Kernels", "Parallel"]),
