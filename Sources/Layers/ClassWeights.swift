@@ -141,12 +141,15 @@ public protocol SoftmaxClasses: ClassifyingOutput where Subset == ClassSubset {
 }
 
 extension SoftmaxClasses {
+    /// Prepares classes for ranking with their current weights.
     public func subset(_ classes: [Int32], _ run: Run) -> ClassSubset { weights.subset(classes, run) }
 
+    /// Ranks the target of each row of `states` [rows, inputs], an index in the subset, by the softmax of the subset's logits.
     public func rank(_ states: Matrix, among subset: ClassSubset, targets: [Int], _ run: Run) -> [CandidateScores] {
         run.backend.candidateScores(states, subset.weights, prior: subset.bias, targets: targets)
     }
 
+    /// Returns the logits of a subset's classes for each row of `states` [rows, inputs]: [rows x classes] in row order.
     public func logScores(_ states: Matrix, of subset: ClassSubset, _ run: Run) -> [Float] {
         let memory = run.backend.allocate(states.rows * subset.count)
         let logits = Matrix(memory, rows: states.rows, columns: subset.count)

@@ -173,10 +173,10 @@ public struct NetworkOptions: ParsableArguments {
     @Flag(help: "Of qrnn: no output gates, so that cells come out as they are.")
     public var noOutputGate = false
 
-    // Also a number below zero is a value, and not an option.
+    // A negative number must be read as a value, not as an option.
+    /// Initial bias of the reset gate of simple recurrent units.
     @Option(parsing: .unconditional, help: ArgumentHelp(
         "Of sru: what the bias of the highway's gate begins with; the lower, the more of the input comes through [0].", valueName: "x"))
-    /// Initial bias of the reset gate of simple recurrent units.
     public var highwayBias: Float?
 
     /// Whether targets are the vectors as they are, without centring.

@@ -151,8 +151,9 @@ public struct VectorBlock: Sendable {
         public let sentence: Int
         /// Number of tokens in the whole sentence.
         public let length: Int
-        /// Position in the sentence of the tokens that are in this block.
+        /// The block's tokens that belong to the run.
         public fileprivate(set) var tokens = 0..<0
+        /// Position of the first of these tokens in the sentence, from 0.
         public fileprivate(set) var first = 0
         /// The block in which the sentence starts, and the place of its words there.
         fileprivate let block: ShardBlock
