@@ -19,7 +19,7 @@ struct BenchProbe: BenchCommand {
             A linear classifier is fitted to the vectors of every token, with a mix of the encoder's layers that it learns, \
             and tested on another text: entities, parts of speech, chunks, whatever a column of the texts says. Texts are in \
             CoNLL's columns: a word a line, an empty line behind every sentence. Labels such as B-PER, I-PER and O are of \
-            spans, and scored by F1; all others by accuracy. docs/probing.md says how it is done.
+            spans, and scored by F1; all others by accuracy. A word whose label is _ has none. docs/probing.md says how it is done.
 
             Example: bench probe --train train.conll --test test.conll --table table.shard --word-vectors model.safetensors
             """)
