@@ -4,20 +4,21 @@ public import Layers
 
 /// The options of a task.
 public struct TaskOptions: Sendable {
-    /// True if the sentiment of phrases inside sentences is learned, too.
+    /// True if training also uses the labels of the phrases inside sentences.
     public var usesSubtrees = true
 
+    /// Makes the default options.
     public init() {}
 }
 
-/// A task: its labelled texts, the network that learns it, and its score. A value of it knows the labels of a training text.
+/// A task: its labelled texts, the network that learns it, and its score. A value of this type holds the labels of a training text.
 public protocol LabelledTask: Sendable {
     associatedtype Text: Sendable
     associatedtype Network: TaskNetwork
 
     /// The name in commands and results.
     static var name: String { get }
-    /// The name of the task that its networks learn, as their files have it.
+    /// The name of the task in the files of its networks. It differs from `name` if a task uses the networks of another one.
     static var learnedTask: String { get }
     static func schedule(_ size: TaskSize) -> TaskSchedule
     /// Reads a labelled text. Throws `ToolError`.
@@ -25,23 +26,24 @@ public protocol LabelledTask: Sendable {
 
     /// Makes the task that a training text defines by its labels.
     init(_ training: Text, _ options: TaskOptions) throws
-    /// The labels, letters and so on that a saved network needs beside its weights, by name.
+    /// The labels, characters and other facts that a saved network needs beside its weights, by name.
     var facts: [String: [String]] { get }
-    /// The task of a saved network; `nil` if facts are missing.
+    /// Makes the task of a saved network. Returns `nil` if facts are missing.
     init?(_ facts: [String: [String]])
 
     func network(_ form: VectorForm, size: TaskSize, in plan: inout Plan) -> (Network, VectorInput)
-    /// The sentences whose vectors examples ask for, by their numbers.
+    /// The sentences whose vectors the examples need. An example refers to a sentence by its position here.
     func sentences(of text: Text, training: Bool) -> [[String]]
-    /// Throws `ToolError`, `dataError`, for labels that the training text lacks.
+    /// Returns the examples of a text. Throws `ToolError`, `dataError`, for labels that the training text lacks.
     func examples(of text: Text, training: Bool) throws -> [Network.Example]
-    /// The score of predictions for the examples of a text that is not trained on.
+    /// Returns the score of predictions for the examples of a text that is not used for training.
     func score(_ predictions: [Network.Prediction], of text: Text) -> TaskScore
-    /// Predictions in the form of the task's own texts.
+    /// Writes predictions in the format of the task's own texts. Throws what `output` throws.
     func write(_ predictions: [Network.Prediction], of text: Text, to output: OutputFile) throws
 }
 
 extension LabelledTask {
+    /// The name of the task itself.
     public static var learnedTask: String { name }
 }
 
@@ -49,14 +51,16 @@ extension LabelledTask {
 public struct TaskScore: Sendable {
     /// The measure that publications give, such as `F1`.
     public let measure: String
+    /// The function from counts to the score.
     public let statistic: PairedTest.Statistic
-    /// The counts of each sentence, pair or document; the score is a function of their sums.
+    /// The counts of each sentence, pair or document, [units][counts]; the score is a function of their sums.
     public let units: [[Double]]
-    /// Further figures, by name: shares from 0 to 1.
+    /// Further figures, by name: fractions from 0 to 1.
     public let details: [(name: String, value: Double)]
     /// The number of classes among the predictions; `nil` where the task has no classes.
     private let classes: Int?
 
+    /// Makes a score from the counts of each unit.
     public init(
         _ measure: String, _ statistic: PairedTest.Statistic, units: [[Double]], details: [(name: String, value: Double)] = [],
         classes: Int? = nil
@@ -67,7 +71,7 @@ public struct TaskScore: Sendable {
     /// The score of all units together, from 0 to 1.
     public var value: Double { statistic.value(of: sums) }
 
-    /// A sentence about predictions that no network which has learned anything makes; `nil` if there is nothing to say.
+    /// A warning about predictions that no trained network makes, or `nil` if there is nothing to say.
     public var warning: String? {
         let found: Double
         switch statistic {

@@ -4,29 +4,34 @@ internal import FoundationEssentials
 public import Layers
 internal import Shards
 
-/// The network of a task in a file: safetensors, with what the network needs to know as JSON in its metadata.
+/// A task network in a safetensors file, with the facts that the network needs as JSON in the metadata.
 public struct TaskModel {
     /// The description of a network in its file.
     public struct Facts: Codable, Sendable {
+        /// The name of the task that the network learns, `LabelledTask.learnedTask`.
         public var task: String
+        /// The size of the network, a raw value of `TaskSize`.
         public var size: String
+        /// The sizes of `VectorForm`.
         public var layers, width, wordWidth: Int
-        /// The model or table that made the vectors, as the user named it.
+        /// The model or table that made the vectors, by the name that the user gave.
         public var vectors: String
         /// See `LabelledTask.facts`.
         public var facts: [String: [String]]
 
+        /// Makes the description of a network.
         public init(task: String, size: TaskSize, form: VectorForm, vectors: String, facts: [String: [String]]) {
             (self.task, self.size, self.vectors, self.facts) = (task, size.rawValue, vectors, facts)
             (layers, width, wordWidth) = (form.layers, form.width, form.wordWidth)
         }
 
+        /// The form of the vectors that the network reads.
         public var form: VectorForm { VectorForm(layers: layers, width: width, wordWidth: wordWidth) }
     }
 
     private static let key = "contour-task"
 
-    /// Writes a network; the caller commits. Throws `ToolError` with status `ioError`.
+    /// Writes a network; the caller commits the file. Throws `ToolError` with status `ioError`.
     public static func write(_ facts: Facts, _ parameters: ParameterStore, to output: OutputFile) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -36,10 +41,11 @@ public struct TaskModel {
             metadata: [key: text], to: output)
     }
 
+    /// The description of the network.
     public let facts: Facts
     private let reader: SafetensorsReader
 
-    /// Opens a network. Throws `ToolError`: `noInput`, and `dataError` if it is none.
+    /// Opens a file. Throws `ToolError`: `noInput` if it cannot be opened, and `dataError` if it holds no task network.
     public init(path: String) throws {
         reader = try SafetensorsReader(path: path)
         guard let text = reader.metadata[Self.key] else {
@@ -50,7 +56,7 @@ public struct TaskModel {
         }
     }
 
-    /// Copies the weights. Throws `ToolError`, `dataError`, if they are not those of this network.
+    /// Copies the weights into `parameters`. Throws `ToolError`, `dataError`, if they do not fit this network.
     public func load(into parameters: ParameterStore) throws {
         let layout = parameters.layout.parameters
         guard reader.tensors.count == layout.count else { throw damaged("has \(reader.tensors.count) tensors, and must have \(layout.count)") }

@@ -2,20 +2,20 @@ public import Differentiation
 public import Kernels
 public import Layers
 
-/// A network that learns a task from examples on frozen vectors. It is a value that declared its parameters in a `Plan`; its passes are
-/// plain code on a `Tape`.
+/// A network that learns a task from examples on frozen vectors. A value of this type has declared its parameters in a `Plan`; its
+/// forward pass is plain code on a `Tape`, which runs the backward pass.
 public protocol TaskNetwork: Sendable {
-    /// The unit of a batch: a sentence with its labels, a pair of sentences, a document.
+    /// The unit of a batch, such as a sentence with its labels, a pair of sentences or a document.
     associatedtype Example: Sendable
     associatedtype Prediction: Sendable
 
-    /// The weights with which training begins.
+    /// Sets the weights with which training begins.
     func initialize(_ parameters: ParameterStore, random: inout Random)
 
-    /// Words of an example; batches are of examples of about the same length.
+    /// Returns the number of words of an example; a batch has examples of about the same length.
     func length(of example: Example) -> Int
 
-    /// Returns the numbers of the sentences whose vectors an example asks for.
+    /// Returns the numbers of the sentences whose vectors an example needs.
     func sentences(of example: Example) -> [Int]
 
     /// Adds the loss of a batch to the tape.
@@ -25,30 +25,35 @@ public protocol TaskNetwork: Sendable {
     func predict(_ batch: [Example], _ vectors: some FrozenVectors, on tape: Tape) -> [Prediction]
 }
 
-/// The size of a task network: that of the publications, or one for a machine of two cores.
+/// The size of a task network: the size of the publications, or a smaller one for a machine with two cores.
 public enum TaskSize: String, Sendable, CaseIterable {
     case paper, small
 }
 
 /// The optimiser, batches and stopping rule of a task.
 public struct TaskSchedule: Sendable {
-    /// The rule of the updates.
+    /// The rule by which the optimiser updates weights.
     public enum Rule: Sendable { case adam, adadelta }
 
+    /// The rule of the optimiser.
     public var rule = Rule.adam
+    /// The learning rate.
     public var rate: Double
-    /// Examples of a batch.
+    /// The number of examples in a batch.
     public var batch: Int
-    /// Passes over the training set at most, and after how many without a better score on the development set training ends.
+    /// The largest number of passes over the training set, and the number of passes without a better score on the development set
+    /// after which training ends.
     public var epochs, patience: Int
-    /// Greatest norm of the gradient, and greatest size of one of its numbers; `nil`: any.
+    /// The largest allowed norm of the gradient; `nil` means no limit.
     public var greatestNorm: Double?
+    /// The largest allowed absolute value of an element of the gradient; `nil` means no limit.
     public var greatestElement: Float?
-    /// The rate is halved when more passes than this have brought no better score; `nil`: never.
+    /// The number of passes without a better score after which the rate is halved; `nil` means never.
     public var halvingPatience: Int?
-    /// Factor of the sum of the squares of the weights of the layers' shares, which is added to the loss.
+    /// The factor of the penalty that is added to the loss: the sum of the squared weights of the layer mix.
     public var mixPenalty = 0.0
 
+    /// Makes a schedule with Adam and without limits of the gradient.
     public init(rate: Double, batch: Int, epochs: Int, patience: Int) {
         (self.rate, self.batch, self.epochs, self.patience) = (rate, batch, epochs, patience)
     }

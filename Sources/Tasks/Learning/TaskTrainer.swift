@@ -4,14 +4,17 @@ import Files
 public import Layers
 internal import Parallel
 
-/// The training of a task network: passes over the examples in random batches, the best of which, by the score on a development set, counts.
+/// The training of a task network: passes over the examples in random batches. The result is the network after the pass with the best
+/// score on a development set.
 public final class TaskTrainer<Network: TaskNetwork> {
+    /// The network that is trained.
     public let network: Network
+    /// The weights of the network.
     public let parameters: ParameterStore
     private let schedule: TaskSchedule
     private let tape: Tape
     private let seed: UInt64
-    /// The weights of the layers' shares; `nil` without an encoder.
+    /// The weights of the layer mix; `nil` without an encoder.
     private let shares: Parameter?
     private let best: FloatBuffer
 
@@ -19,25 +22,32 @@ public final class TaskTrainer<Network: TaskNetwork> {
     public struct Progress: Sendable {
         /// The number of the pass, from 1.
         public let epoch: Int
-        /// The mean loss of a batch.
+        /// The mean loss of the batches.
         public let loss: Double
+        /// The score on the development set, from 0 to 1.
         public let score: Double
+        /// True if no earlier pass has a better score.
         public let isBest: Bool
+        /// The learning rate of the pass.
         public let rate: Double
-        /// Seconds of training, without the scoring.
+        /// The training time in seconds, without the scoring.
         public let seconds: Double
+        /// The number of words in the training set.
         public let words: Int
     }
 
     /// The end of training.
     public struct Outcome: Sendable {
-        /// The pass that counts, from 1, its score, and the passes that there were.
+        /// The number of the best pass, from 1.
         public let bestEpoch: Int
+        /// The score of the best pass on the development set.
         public let bestScore: Double
+        /// The number of passes that ran.
         public let epochs: Int
     }
 
-    /// - Parameter make: declares the network in a plan.
+    /// Makes a trainer with newly initialised weights.
+    /// - `make`: declares the network in a plan.
     public init(
         _ schedule: TaskSchedule, seed: UInt64, on backend: ProcessorBackend, _ make: (inout Plan) -> (Network, VectorInput)
     ) {
@@ -58,14 +68,13 @@ public final class TaskTrainer<Network: TaskNetwork> {
         network.initialize(parameters, random: &random)
     }
 
-    /// Bytes of the network and of the largest batch.
+    /// The size of the network and of the largest batch in bytes.
     public var bytes: Int { parameters.bytes + best.bytes + tape.bytes }
 
-    /// Trains until the score no longer grows, and leaves the network with the weights of the best pass.
-    /// - Parameters:
-    ///   - development: gives the score of predictions for the development set.
-    ///   - shouldStop: asked between batches; true ends training as if patience were at its end.
-    /// Throws `ToolError` with status `dataError` if a loss or a gradient is no number, and what `vectors` throw.
+    /// Trains until the score no longer improves, and leaves the weights of the best pass in the network. Throws `ToolError` with
+    /// status `dataError` if a loss or a gradient is not a finite number, and what `vectors` throw.
+    /// - `development`: returns the score of predictions for the development set.
+    /// - `shouldStop`: called between batches; true ends training in the same way as the end of patience.
     public func train(
         _ examples: [Network.Example], _ vectors: some FrozenVectors, shouldStop: () -> Bool = { false },
         development: (TaskTrainer) throws -> Double, onProgress: (Progress) -> Void
@@ -108,7 +117,7 @@ public final class TaskTrainer<Network: TaskNetwork> {
         return Outcome(bestEpoch: bestEpoch, bestScore: bestScore, epochs: epoch)
     }
 
-    /// Learns from one batch. Returns its mean loss.
+    /// Trains on one batch. Returns its mean loss.
     private func learn(
         _ batch: [Network.Example], _ vectors: some FrozenVectors, step: Int, rate: Double, epoch: Int
     ) throws -> Double {
@@ -130,16 +139,16 @@ public final class TaskTrainer<Network: TaskNetwork> {
 
     private func sentences(of batch: [Network.Example]) -> [Int] { batch.flatMap { network.sentences(of: $0) } }
 
-    /// Adds the gradient of the penalty, twice the weights times its factor.
+    /// Adds the gradient of the penalty: twice the weights times the penalty's factor.
     private func addPenalty(_ parameter: Parameter) {
         let values = parameters.value(parameter), gradient = parameters.gradient(parameter)
         for index in 0..<values.columns { gradient.start[index] += Float(2 * schedule.mixPenalty) * values.start[index] }
     }
 
-    /// Batches of examples of about the same length, in random order.
+    /// Returns batches of examples of about the same length, in random order.
     private func batches(_ examples: [Network.Example], epoch: Int) -> [[Int]] {
         var random = Random(seed: seed, stream: "task batches", number: epoch)
-        // Lengths are blurred by a tenth, so that batches differ from pass to pass.
+        // Lengths vary by a tenth at random, so that batches differ from pass to pass.
         let keys = examples.map { Double(network.length(of: $0)) * random.uniform(in: 0.9..<1.1) }
         let order = examples.indices.sorted { (keys[$0], $0) < (keys[$1], $1) }
         var batches = stride(from: 0, to: order.count, by: schedule.batch).map { Array(order[$0..<min(order.count, $0 + schedule.batch)]) }
@@ -147,7 +156,7 @@ public final class TaskTrainer<Network: TaskNetwork> {
         return batches
     }
 
-    /// Returns the network's prediction for each example. Throws what `vectors` throw.
+    /// Returns the prediction for each example. Throws what `vectors` throw.
     public func predict(_ examples: [Network.Example], _ vectors: some FrozenVectors) throws -> [Network.Prediction] {
         let order = examples.indices.sorted { (network.length(of: examples[$0]), $0) < (network.length(of: examples[$1]), $1) }
         var predictions = [Network.Prediction?](repeating: nil, count: examples.count)

@@ -1,13 +1,15 @@
 internal import Glibc
 @_spi(HostMemory) import Kernels
 
-/// The most probable class of an example, and the probabilities of all of them.
+/// The most probable class of an example, and the probabilities of all classes.
 public struct ClassPrediction: Sendable {
-    /// The first of several classes that are equally probable.
+    /// The most probable class; the first one if several are equally probable.
     public let label: Int32
+    /// The probability of each class, [classes].
     public let probabilities: [Float]
 
-    /// - Parameter scores: those of the classes, before a softmax: a row of a matrix.
+    /// Applies a softmax to the scores of the classes.
+    /// - `scores`: a row of a matrix, [classes].
     init(scores: UnsafeBufferPointer<Float>) {
         var label = 0
         for index in scores.indices where scores[index] > scores[label] { label = index }

@@ -2,28 +2,29 @@ public import Differentiation
 @_spi(HostMemory) public import Kernels
 public import Layers
 
-/// The end-to-end network for coreference of Lee et al. (2017), with the settings of AllenNLP's configuration:
+/// The end-to-end coreference network of Lee et al. (2017), with the settings of AllenNLP's configuration:
 ///
-///     words        mix of frozen layers, and the word's own vector if there is one; half of the numbers are dropped
-///     states       bidirectional LSTM of 200 cells a direction over the document as one sequence
-///     spans        up to 10 words of a sentence: states at both ends, embedding of the length, sum of words by their shares in the head
-///     mentions     the 0.4 spans per word of the document with the highest score, two layers of 150 units
-///     antecedents  of each mention the 100 before it, each with the score of the pair, two layers of 150 units over
-///                  [g_i; g_j; g_i * g_j; distance], and the scores of both mentions; 0 is that of no antecedent
+///     words        mix of frozen layers, and the word's own vector if there is one; dropout 0.5
+///     states       bidirectional LSTM with 200 cells per direction over the document as one sequence
+///     spans        up to 10 words of a sentence: states at both ends, embedding of the length, attention-weighted sum of the words
+///     mentions     the 0.4 spans per word of the document with the highest score from two layers of 150 units
+///     antecedents  the 100 mentions before each mention; the score of a pair is the sum of the two mentions' scores and that of
+///                  two layers of 150 units over [g_i; g_j; g_i * g_j; distance]; "no antecedent" has score 0
 ///
-/// Speakers and genres, which Lee et al. know of, are not used. A batch is one document, and its loss the sum over mentions. AllenNLP
-/// trains on whole documents. Here too, but of one that is longer than `Widths.wordsInTraining` a random run of its sentences is taken at
-/// each step, as Lee et al. do with documents of more than 50 sentences, so that memory is bounded.
+/// Speakers and genres, which Lee et al. use, are not used. A batch is one document, and its loss is the sum over mentions. AllenNLP
+/// trains on whole documents. This network does so, too, unless a document is longer than `Widths.wordsInTraining`: then each step
+/// takes a random run of its sentences, as Lee et al. do with documents of more than 50 sentences. This bounds the memory.
 public struct CoreferenceNetwork: TaskNetwork {
-    /// A document, with the clusters of mentions that refer to the same.
+    /// A document, with its clusters of mentions that refer to the same thing.
     public struct Example: Sendable {
-        /// The numbers of its sentences among the vectors.
+        /// The numbers of the document's sentences among the vectors.
         public let sentences: [Int]
-        /// Words of each sentence.
+        /// The number of words in each sentence.
         public let lengths: [Int]
-        /// Mentions as ranges over the words of the document.
+        /// The clusters of mentions; a mention is a range of the document's words.
         public let clusters: [[Range<Int>]]
 
+        /// Makes an example.
         public init(sentences: [Int], lengths: [Int], clusters: [[Range<Int>]]) {
             precondition(sentences.count == lengths.count)
             (self.sentences, self.lengths, self.clusters) = (sentences, lengths, clusters)
@@ -32,23 +33,26 @@ public struct CoreferenceNetwork: TaskNetwork {
 
     /// The widths of the layers, and the numbers of spans.
     public struct Widths: Sendable {
-        /// Cells of each direction, units of the hidden layers, and numbers of the embeddings of lengths and distances.
+        /// The number of cells per direction, of units in a hidden layer, and of values in the embeddings of lengths and distances.
         public var cells, units, features: Int
-        /// Words of a span at most.
+        /// The largest number of words in a span.
         public var widest = 10
-        /// Mentions per word of a document, and antecedents of a mention at most.
+        /// The number of mentions per word of a document.
         public var mentionsPerWord = 0.4
+        /// The largest number of antecedents of a mention.
         public var antecedents = 100
-        /// Words of a document that are learned from at once, a sentence at least; at the paper's size 2,000 with
-        /// layers of 512 numbers take about 360 MB.
+        /// The number of words of a document in one training step, but at least one sentence. At the paper's size, 2,000 words with
+        /// layers of 512 values take about 360 MB.
         public var wordsInTraining: Int
-        /// False: no units are dropped, for comparisons.
+        /// True if training uses dropout. Comparisons with other implementations turn it off.
         public var drops = true
 
+        /// Makes the sizes of a network, with the defaults for the numbers of spans.
         public init(cells: Int, units: Int, features: Int, wordsInTraining: Int) {
             (self.cells, self.units, self.features, self.wordsInTraining) = (cells, units, features, wordsInTraining)
         }
 
+        /// Makes the sizes for a task size.
         public init(_ size: TaskSize) {
             switch size {
             case .paper: self.init(cells: 200, units: 150, features: 20, wordsInTraining: 4000)
@@ -59,6 +63,7 @@ public struct CoreferenceNetwork: TaskNetwork {
         }
     }
 
+    /// The layer that reads the vectors.
     public let input: VectorInput
     private let widths: Widths
     private let encoder: BidirectionalLSTM
@@ -70,8 +75,10 @@ public struct CoreferenceNetwork: TaskNetwork {
 
     private var dropout: Float { widths.drops ? 0.2 : 0 }
 
+    /// Declares a network of a task size.
     public init(_ form: VectorForm, size: TaskSize, in plan: inout Plan) { self.init(form, Widths(size), in: &plan) }
 
+    /// Declares a network.
     public init(_ form: VectorForm, _ widths: Widths, in plan: inout Plan) {
         self.widths = widths
         let dropout: Float = widths.drops ? 0.2 : 0, units = widths.units
@@ -85,6 +92,7 @@ public struct CoreferenceNetwork: TaskNetwork {
         pairScores = FeedForward("antecedents", inputs: units, sizes: [units], outputs: 1, dropout: dropout, first: 2, in: &plan)
     }
 
+    /// Returns the schedule for a task size.
     public static func schedule(_ size: TaskSize) -> TaskSchedule {
         var schedule = TaskSchedule(rate: 0.001, batch: 1, epochs: 150, patience: 10)
         if size == .small { (schedule.epochs, schedule.patience) = (30, 5) }
@@ -106,7 +114,7 @@ public struct CoreferenceNetwork: TaskNetwork {
         mentionScores.initialize(parameters, random: &random)
         pairs.initialize(parameters, random: &random)
         pairScores.initialize(parameters, random: &random)
-        // AllenNLP names this one, and not the last map of the mentions.
+        // AllenNLP's configuration names this layer, and does not name the last layer of the mention scores.
         let last = pairScores.layers[pairScores.layers.count - 1]
         parameters.fillGlorotNormal(last.weight, inputs: last.inputs, outputs: 1, random: &random)
     }
@@ -126,7 +134,7 @@ public struct CoreferenceNetwork: TaskNetwork {
         }
     }
 
-    /// The clusters of each document, of two mentions at least, by their first mentions.
+    /// Returns the clusters of each document in the order of their first mentions. Each cluster has at least two mentions.
     public func predict(_ batch: [Example], _ vectors: some FrozenVectors, on tape: Tape) -> [[[Range<Int>]]] {
         batch.map { example in
             guard let document = read(example, vectors, on: tape) else { return [] }
@@ -134,14 +142,14 @@ public struct CoreferenceNetwork: TaskNetwork {
         }
     }
 
-    /// The mentions of a document in their order, and the scores of antecedents of each: [pairs, 1].
+    /// The mentions of a document in order, and the scores of the antecedents of each mention, [pairs, 1].
     private struct Document {
         let mentions: [Range<Int>]
         let pairs: AntecedentPairs
         let scores: Node
     }
 
-    /// `nil` for a document without words.
+    /// Computes the mentions and scores of a document. Returns `nil` for a document without words.
     private func read(_ example: Example, _ vectors: some FrozenVectors, on tape: Tape) -> Document? {
         let length = length(of: example)
         guard length > 0 else { return nil }
@@ -166,18 +174,18 @@ public struct CoreferenceNetwork: TaskNetwork {
         return Document(mentions: spans.ranges, pairs: pairs, scores: pairScores)
     }
 
-    /// The places of the highest scores, in order; of several that are equal, the first.
+    /// Returns the positions of the highest scores in ascending order. Among equal scores, the first ones win.
     private func best(_ scores: Matrix, count: Int) -> [Int] {
         let order = (0..<scores.rows).sorted { (scores.row($1)[0], $0) < (scores.row($0)[0], $1) }
         return order.prefix(count).sorted()
     }
 
-    /// A random run of sentences of a document that is too long for training; in inference the whole.
+    /// Returns a random run of sentences if the document is too long for training; in inference, returns the whole document.
     private func part(of example: Example, on tape: Tape) -> Example {
         let draw = tape.draw(rate: 0.5), limit = widths.wordsInTraining
         guard let draw, length(of: example) > limit else { return example }
         var random = Random(seed: draw.site ^ SplitMix64.mix(draw.step), stream: "sentences of a document")
-        // The last sentence with which a full run may begin.
+        // The last sentence at which a run of full length may begin.
         var last = example.lengths.count, words = 0
         while last > 0 && words < limit {
             last -= 1
@@ -199,7 +207,7 @@ public struct CoreferenceNetwork: TaskNetwork {
             })
     }
 
-    /// Mentions that antecedents connect.
+    /// Returns the clusters of mentions that are connected by antecedents.
     static func clusters(_ mentions: [Range<Int>], _ antecedents: [Int?]) -> [[Range<Int>]] {
         var clusters: [[Range<Int>]] = [], numbers = [Int?](repeating: nil, count: mentions.count)
         for (mention, antecedent) in antecedents.enumerated() {

@@ -2,22 +2,25 @@ public import Differentiation
 @_spi(HostMemory) public import Kernels
 public import Layers
 
-/// The network for named entities of Peters et al. (2018), after Lample et al. (2016) and Ma and Hovy (2016), with the settings of
+/// The named entity network of Peters et al. (2018), after Lample et al. (2016) and Ma and Hovy (2016), with the settings of
 /// AllenNLP's configuration for ELMo:
 ///
-///     words     mix of frozen layers, the word's own vector, 128 filters of 3 letters
-///     encoder   two bidirectional LSTM layers of 200 cells a direction
+///     words     mix of frozen layers, the word's own vector, 128 filters over 3 characters
+///     encoder   two bidirectional LSTM layers with 200 cells per direction
 ///     labels    conditional random field over BIOUL labels
 ///
-/// Half of the units are dropped before, between and behind the LSTM layers.
+/// Dropout of 0.5 is applied before, between and after the LSTM layers.
 public struct EntityNetwork: TaskNetwork {
     /// A sentence, with the label of each word.
     public struct Example: Sendable {
+        /// The number of the sentence among the vectors.
         public let sentence: Int
-        /// The letters of each word, as rows of the table of characters.
+        /// The characters of each word, as rows of the character table.
         public let letters: [[Int32]]
+        /// The label of each word.
         public let labels: [Int32]
 
+        /// Makes an example.
         public init(sentence: Int, letters: [[Int32]], labels: [Int32]) {
             (self.sentence, self.letters, self.labels) = (sentence, letters, labels)
         }
@@ -25,17 +28,19 @@ public struct EntityNetwork: TaskNetwork {
 
     /// The sizes of a network.
     public struct Widths: Sendable {
-        /// Cells of each direction of an LSTM layer, and the number of such layers.
+        /// The number of cells per direction in an LSTM layer, and the number of LSTM layers.
         public var cells, layers: Int
-        /// Numbers of a letter's vector, and filters over the letters.
+        /// The number of values in a character's vector, and the number of filters over characters.
         public var letters, filters: Int
-        /// False turns dropout off.
+        /// True if training uses dropout.
         public var drops = true
 
+        /// Makes the sizes of a network.
         public init(cells: Int, layers: Int, letters: Int, filters: Int) {
             (self.cells, self.layers, self.letters, self.filters) = (cells, layers, letters, filters)
         }
 
+        /// Makes the sizes for a task size.
         public init(_ size: TaskSize) {
             switch size {
             case .paper: self.init(cells: 200, layers: 2, letters: 16, filters: 128)
@@ -44,6 +49,7 @@ public struct EntityNetwork: TaskNetwork {
         }
     }
 
+    /// The layer that reads the vectors.
     public let input: VectorInput
     private let filters: CharacterFilters
     private let layers: [BidirectionalLSTM]
@@ -52,9 +58,9 @@ public struct EntityNetwork: TaskNetwork {
     private let constraints: ConditionalRandomField.Constraints
     private let dropout: Float
 
-    /// - Parameters:
-    ///   - letters: rows of the table of characters.
-    ///   - constraints: labels that may follow each other.
+    /// Declares the network.
+    /// - `letters`: the number of rows in the character table.
+    /// - `constraints`: the pairs of labels that may follow each other.
     public init(
         _ form: VectorForm, letters: Int, constraints: ConditionalRandomField.Constraints, _ widths: Widths, in plan: inout Plan
     ) {
@@ -74,6 +80,7 @@ public struct EntityNetwork: TaskNetwork {
         self.constraints = constraints
     }
 
+    /// Returns the schedule for a task size.
     public static func schedule(_ size: TaskSize) -> TaskSchedule {
         var schedule = TaskSchedule(rate: 0.001, batch: 64, epochs: 75, patience: 25)
         if size == .small { (schedule.epochs, schedule.patience) = (20, 5) }
@@ -99,7 +106,7 @@ public struct EntityNetwork: TaskNetwork {
         field.addLoss(scores(batch, sentences, vectors, on: tape), labels: batch.flatMap(\.labels), sentences, on: tape)
     }
 
-    /// The labels of each sentence.
+    /// Returns the labels of each sentence.
     public func predict(_ batch: [Example], _ vectors: some FrozenVectors, on tape: Tape) -> [[Int32]] {
         let sentences = Sequences(batch.map(\.labels.count), on: tape)
         let scores = scores(batch, sentences, vectors, on: tape)
@@ -107,7 +114,7 @@ public struct EntityNetwork: TaskNetwork {
         return batch.indices.map { Array(labels[sentences.rows(of: $0)]) }
     }
 
-    /// The scores of the labels at each word: [rows, labels].
+    /// Returns the scores of the labels at each word, [rows, labels].
     private func scores(_ batch: [Example], _ sentences: Sequences, _ vectors: some FrozenVectors, on tape: Tape) -> Node {
         let frozen = input.forward(batch.map { vectors.rows(of: $0.sentence) }, on: tape)
         var states = tape.concatenate([frozen, lettersOfWords(batch, on: tape)])
@@ -116,7 +123,7 @@ public struct EntityNetwork: TaskNetwork {
         return tape.multiply(states, by: weight, bias: bias)
     }
 
-    /// The features of the words' letters, which are made once for words that are spelled alike.
+    /// Returns the character features of the words. Words with the same spelling share one computation.
     private func lettersOfWords(_ batch: [Example], on tape: Tape) -> Node {
         var places: [[Int32]: Int] = [:], words: [[Int32]] = [], rows: [Int] = []
         for word in batch.lazy.flatMap(\.letters) {

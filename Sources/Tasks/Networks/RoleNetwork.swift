@@ -2,24 +2,27 @@ public import Differentiation
 @_spi(HostMemory) public import Kernels
 public import Layers
 
-/// The network for semantic roles of He et al. (2017), with the settings of AllenNLP's configuration for ELMo:
+/// The semantic role network of He et al. (2017), with the settings of AllenNLP's configuration for ELMo:
 ///
-///     words      mix of frozen layers, and the word's own vector if there is one; a tenth of the numbers is dropped
-///     predicate  an embedding of 100 numbers of whether the word is the predicate
-///     encoder    eight LSTM layers of 300 cells with highways, every other one of which reads from the end; recurrent dropout of 0.1
-///     labels     IOB2, found by Viterbi's algorithm such that I-X follows B-X or I-X only
+///     words      mix of frozen layers, and the word's own vector if there is one; dropout 0.1
+///     predicate  an embedding of 100 values that tells whether the word is the predicate
+///     encoder    eight highway LSTM layers of 300 cells in alternating directions; recurrent dropout 0.1
+///     labels     IOB2, found by the Viterbi algorithm with the constraint that I-X follows only B-X or I-X
 ///
 /// The labels of a sentence have the highest sum of log probabilities; AllenNLP's decoder takes the sum of probabilities.
 public struct RoleNetwork: TaskNetwork {
     /// A predicate of a sentence, with the label of each word.
     public struct Example: Sendable {
-        /// Its number among the vectors.
+        /// The number of the sentence among the vectors.
         public let sentence: Int
+        /// The number of words in the sentence.
         public let words: Int
-        /// The place of the predicate in the sentence; negative: none.
+        /// The position of the predicate in the sentence; a negative number means that there is none.
         public let predicate: Int
+        /// The label of each word.
         public let labels: [Int32]
 
+        /// Makes an example.
         public init(sentence: Int, words: Int, predicate: Int, labels: [Int32]) {
             (self.sentence, self.words, self.predicate, self.labels) = (sentence, words, predicate, labels)
         }
@@ -27,13 +30,16 @@ public struct RoleNetwork: TaskNetwork {
 
     /// The widths of the layers.
     public struct Widths: Sendable {
+        /// The number of LSTM layers, of cells in a layer, and of values in the predicate's embedding.
         public var layers, cells, features: Int
-        /// False: no units are dropped, for comparisons.
+        /// True if training uses dropout. Comparisons with other implementations turn it off.
         public var drops = true
 
-        /// - Parameter features: numbers of the predicate's embedding.
+        /// Makes the sizes of a network.
+        /// - `features`: the number of values in the predicate's embedding.
         public init(layers: Int, cells: Int, features: Int) { (self.layers, self.cells, self.features) = (layers, cells, features) }
 
+        /// Makes the sizes for a task size.
         public init(_ size: TaskSize) {
             switch size {
             case .paper: self.init(layers: 8, cells: 300, features: 100)
@@ -42,19 +48,22 @@ public struct RoleNetwork: TaskNetwork {
         }
     }
 
+    /// The layer that reads the vectors.
     public let input: VectorInput
-    /// Embeddings of other words and of the predicate: [2, features].
+    /// The embedding of words other than the predicate, and that of the predicate, [2, features].
     private let marks: Parameter
     private let layers: [LSTM]
     private let output: AffineMap
     private let constraints: ConditionalRandomField.Constraints
     private let dropout: Float
 
-    /// - Parameter labels: their names, such as O, B-V, B-A0 and I-A0.
+    /// Declares a network of a task size.
+    /// - `labels`: the names of the labels, such as O, B-V, B-A0 and I-A0.
     public init(_ form: VectorForm, labels: [String], size: TaskSize, in plan: inout Plan) {
         self.init(form, labels: labels, Widths(size), in: &plan)
     }
 
+    /// Declares a network.
     public init(_ form: VectorForm, labels: [String], _ widths: Widths, in plan: inout Plan) {
         input = VectorInput(form, in: &plan)
         dropout = widths.drops ? 0.1 : 0
@@ -72,6 +81,7 @@ public struct RoleNetwork: TaskNetwork {
         constraints = .iob2(labels)
     }
 
+    /// Returns the schedule for a task size.
     public static func schedule(_ size: TaskSize) -> TaskSchedule {
         var schedule = TaskSchedule(rate: 1, batch: 80, epochs: 500, patience: 200)
         if size == .small { (schedule.epochs, schedule.patience) = (60, 10) }
@@ -95,7 +105,7 @@ public struct RoleNetwork: TaskNetwork {
     public func length(of example: Example) -> Int { example.words }
     public func sentences(of example: Example) -> [Int] { [example.sentence] }
 
-    /// Adds the cross-entropy, the mean over the words of each sentence, then over the sentences.
+    /// Adds the cross-entropy: the mean over the words of each sentence, then over the sentences.
     public func addLoss(_ batch: [Example], _ vectors: some FrozenVectors, on tape: Tape) {
         let sentences = Sequences(batch.map(\.words), on: tape)
         let scores = scores(batch, sentences, vectors, on: tape)
@@ -105,14 +115,14 @@ public struct RoleNetwork: TaskNetwork {
         }
     }
 
-    /// The labels of each sentence.
+    /// Returns the labels of each sentence.
     public func predict(_ batch: [Example], _ vectors: some FrozenVectors, on tape: Tape) -> [[Int32]] {
         let sentences = Sequences(batch.map(\.words), on: tape)
         let labels = Viterbi.decode(scores(batch, sentences, vectors, on: tape).value, sentences, constraints, pool: tape.backend.pool)
         return batch.indices.map { Array(labels[sentences.rows(of: $0)]) }
     }
 
-    /// The scores of the labels at each word: [rows, labels].
+    /// Returns the scores of the labels at each word, [rows, labels].
     private func scores(_ batch: [Example], _ sentences: Sequences, _ vectors: some FrozenVectors, on tape: Tape) -> Node {
         let words = tape.drop(input.forward(batch.map { vectors.rows(of: $0.sentence) }, on: tape), rate: dropout)
         let isPredicate = tape.numbers(sentences.rows)
@@ -128,7 +138,7 @@ public struct RoleNetwork: TaskNetwork {
 }
 
 extension ConditionalRandomField.Constraints {
-    /// IOB2: I-X follows B-X or I-X only, and begins no sentence.
+    /// Returns the constraints of IOB2: I-X follows only B-X or I-X, and never begins a sentence.
     static func iob2(_ labels: [String]) -> Self {
         let pairs = labels.flatMap { before in labels.map { (before, $0) } }
         return Self(

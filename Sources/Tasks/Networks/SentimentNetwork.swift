@@ -2,39 +2,44 @@ public import Differentiation
 @_spi(HostMemory) public import Kernels
 public import Layers
 
-/// The biattentive classification network of McCann et al. (2017), for a sentence that looks at itself, with the settings of AllenNLP's
-/// configuration for ELMo:
+/// The biattentive classification network of McCann et al. (2017), for a sentence that attends to itself, with the settings of
+/// AllenNLP's configuration for ELMo:
 ///
 ///     words        mix of frozen layers, the word's own vector; a layer of 300 units
-///     encoder X    bidirectional LSTM of 300 cells a direction
+///     encoder X    bidirectional LSTM with 300 cells per direction
 ///     attention    C = softmax(X X^T) X
-///     integrator   bidirectional LSTM over [X, X - C, X * C], 300 cells a direction
-///     pooling      greatest, smallest and mean numbers, and a mean weighted by a softmax of a score of each word
-///     classes      maxout layers of 1200 and 600 units, and of the classes; 4 maps a unit
+///     integrator   bidirectional LSTM over [X, X - C, X * C] with 300 cells per direction
+///     pooling      maximum, minimum and mean over the words, and a mean weighted by a softmax of a score of each word
+///     classes      maxout layers of 1200 and 600 units and of the classes, with 4 linear maps per unit
 ///
-/// As in AllenNLP, and unlike in McCann et al., no layer normalises batches.
+/// There is no batch normalisation, as in AllenNLP and unlike McCann et al.
 public struct SentimentNetwork: TaskNetwork {
     /// A sentence or phrase, and its class.
     public struct Example: Sendable {
-        /// Its number among the vectors.
+        /// The number of the sentence among the vectors.
         public let sentence: Int
+        /// The number of words.
         public let words: Int
+        /// The class of the sentence.
         public let label: Int32
 
+        /// Makes an example.
         public init(sentence: Int, words: Int, label: Int32) { (self.sentence, self.words, self.label) = (sentence, words, label) }
     }
 
     /// The widths of the layers.
     public struct Widths: Sendable {
-        /// Units in front of the encoder, and cells of each direction.
+        /// The number of units before the encoder, and of cells per direction.
         public var cells: Int
-        /// Units of the maxout layers in front of the classes.
+        /// The number of units in each maxout layer before the classes.
         public var hidden: [Int]
-        /// False: no units are dropped, for comparisons.
+        /// True if training uses dropout. Comparisons with other implementations turn it off.
         public var drops = true
 
+        /// Makes the sizes of a network.
         public init(cells: Int, hidden: [Int]) { (self.cells, self.hidden) = (cells, hidden) }
 
+        /// Makes the sizes for a task size.
         public init(_ size: TaskSize) {
             switch size {
             case .paper: self.init(cells: 300, hidden: [1200, 600])
@@ -43,19 +48,23 @@ public struct SentimentNetwork: TaskNetwork {
         }
     }
 
+    /// The layer that reads the vectors.
     public let input: VectorInput
+    /// The number of classes.
     public let classes: Int
     private let reduction: AffineMap
     private let encoder, integrator: BidirectionalLSTM
-    /// The scores of words in pooling: [2 cells, 1]. A bias would change no softmax.
+    /// The weights of the word scores in pooling, [2 cells, 1]. There is no bias, because a softmax does not depend on it.
     private let attention: Parameter
     private let output: Maxout
     private let drops: Bool
 
+    /// Declares a network of a task size.
     public init(_ form: VectorForm, classes: Int, size: TaskSize, in plan: inout Plan) {
         self.init(form, classes: classes, Widths(size), in: &plan)
     }
 
+    /// Declares a network.
     public init(_ form: VectorForm, classes: Int, _ widths: Widths, in plan: inout Plan) {
         let cells = widths.cells
         (self.classes, drops) = (classes, widths.drops)
@@ -70,6 +79,7 @@ public struct SentimentNetwork: TaskNetwork {
             dropout: dropout.map { widths.drops ? $0 : 0 } + [0], in: &plan)
     }
 
+    /// Returns the schedule for a task size.
     public static func schedule(_ size: TaskSize) -> TaskSchedule {
         var schedule = TaskSchedule(rate: 0.001, batch: 100, epochs: 40, patience: 5)
         if size == .small { (schedule.epochs, schedule.patience) = (20, 3) }
@@ -77,7 +87,7 @@ public struct SentimentNetwork: TaskNetwork {
         return schedule
     }
 
-    /// Weights as those of PyTorch's layers.
+    /// Initialises the weights as PyTorch's layers do.
     public func initialize(_ parameters: ParameterStore, random: inout Random) {
         input.initialize(parameters)
         reduction.initializeUniformly(parameters, random: &random)
@@ -89,7 +99,7 @@ public struct SentimentNetwork: TaskNetwork {
     public func length(of example: Example) -> Int { example.words }
     public func sentences(of example: Example) -> [Int] { [example.sentence] }
 
-    /// Adds the mean of the sentences' cross-entropies.
+    /// Adds the mean cross-entropy of the sentences.
     public func addLoss(_ batch: [Example], _ vectors: some FrozenVectors, on tape: Tape) {
         precondition(batch.allSatisfy { $0.label >= 0 && $0.label < classes })
         tape.addCrossEntropy(scores(batch, vectors, on: tape), batch.map(\.label), scale: 1 / Double(batch.count))
@@ -99,7 +109,7 @@ public struct SentimentNetwork: TaskNetwork {
         ClassPrediction.all(scores(batch, vectors, on: tape).value)
     }
 
-    /// The scores of the classes: [sentences, classes].
+    /// Returns the scores of the classes, [sentences, classes].
     private func scores(_ batch: [Example], _ vectors: some FrozenVectors, on tape: Tape) -> Node {
         let sentences = Sequences(batch.map(\.words), on: tape)
         func drop(_ node: Node, _ rate: Float) -> Node { tape.drop(node, rate: drops ? rate : 0) }

@@ -1,12 +1,13 @@
-/// The best way to pair rows with columns, each with one at most (Kuhn 1955, Munkres 1957), by shortest augmenting paths (Jonker and
-/// Volgenant 1987): rows² × columns steps.
+/// The assignment of rows to columns, at most one to one, with the largest total weight (Kuhn 1955, Munkres 1957), found by shortest
+/// augmenting paths (Jonker and Volgenant 1987) in rows² × columns steps.
 public struct Assignment: Sendable {
-    /// The column of each row; `nil` if there are fewer columns than rows, and this one goes without.
+    /// The column of each row; `nil` for a row without a column, if there are fewer columns than rows.
     public let columns: [Int?]
-    /// The sum of the weights of all pairs.
+    /// The sum of the weights of all assigned pairs.
     public let weight: Double
 
-    /// - Parameter weights: row by row, rows of one length. None is negative.
+    /// Solves an assignment.
+    /// - `weights`: the weights row by row, all rows of the same length. No weight is negative.
     public init(weights: [[Double]]) {
         let rows = weights.count, width = weights.first?.count ?? 0
         guard rows > 0 && width > 0 else {
@@ -15,7 +16,7 @@ public struct Assignment: Sendable {
         }
         let isTall = rows > width
         let short = min(rows, width), long = max(rows, width)
-        // Costs are negative weights; each of the shorter side gets one of the longer.
+        // Costs are negative weights. Each row of the shorter side gets a column of the longer side.
         var costs = [Double](repeating: 0, count: short * long)
         for row in 0..<rows {
             for column in 0..<width { costs[isTall ? column * long + row : row * long + column] = -weights[row][column] }
@@ -30,7 +31,7 @@ public struct Assignment: Sendable {
         (self.columns, self.weight) = (columns, weight)
     }
 
-    /// For each of `short` rows the column, of `long`, at the least total cost.
+    /// Returns the column, of `long`, for each of `short` rows, at the least total cost.
     private static func partners(_ costs: [Double], _ short: Int, _ long: Int) -> [Int] {
         let none = -1
         var rowPrices = [Double](repeating: 0, count: short), columnPrices = [Double](repeating: 0, count: long)
@@ -48,7 +49,7 @@ public struct Assignment: Sendable {
                 for column in 0..<long where !isDone[column] {
                     let distance = base + costs[line + column] - columnPrices[column]
                     if distance < distances[column] { (distances[column], origins[column]) = (distance, row) }
-                    // Of columns as near, one without a row ends the search.
+                    // Among equally near columns, one without a row ends the search.
                     if distances[column] < least || distances[column] == least && rows[column] == none {
                         (least, nearest) = (distances[column], column)
                     }

@@ -1,35 +1,41 @@
-/// The score of finding groups of mentions, by the measures of the reference scorer of CoNLL-2011 and 2012 (Pradhan et al. 2014, version 8):
-/// MUC, B-cubed and CEAF-e, without any change to mentions that only one side has, and with groups of one mention. Numerators and
-/// denominators are added over documents.
+/// The score of finding clusters of mentions, by the measures of the reference scorer of CoNLL-2011 and 2012 (Pradhan et al. 2014,
+/// version 8): MUC, B-cubed and CEAF-e. Mentions that only one side has stay as they are, and clusters of one mention count.
+/// Numerators and denominators are added over documents.
 public struct CoreferenceScore: Sendable, Equatable {
     /// Precision and recall as fractions.
     public struct Measure: Sendable, Equatable {
+        /// The fraction of recall.
         public var recallNumerator = 0.0, recallDenominator = 0.0
+        /// The fraction of precision.
         public var precisionNumerator = 0.0, precisionDenominator = 0.0
 
+        /// Makes a measure without counts.
         public init() {}
 
-        /// Shares from 0 to 1; 0 of nothing.
+        /// The recall from 0 to 1; 0 if there is nothing to find.
         public var recall: Double { recallDenominator > 0 ? recallNumerator / recallDenominator : 0 }
+        /// The precision from 0 to 1; 0 if nothing was found.
         public var precision: Double { precisionDenominator > 0 ? precisionNumerator / precisionDenominator : 0 }
+        /// The harmonic mean of precision and recall.
         public var f1: Double { recall + precision > 0 ? 2 * recall * precision / (recall + precision) : 0 }
     }
 
-    /// Mentions by their borders alone.
+    /// The measure of mentions by their boundaries alone.
     public private(set) var mentions = Measure()
-    /// Links (Vilain et al. 1995).
+    /// The measure of links between mentions, MUC (Vilain et al. 1995).
     public private(set) var muc = Measure()
-    /// The mentions that a mention's two groups share (Bagga and Baldwin 1998).
+    /// The measure of how many mentions the two clusters of a mention share (Bagga and Baldwin 1998).
     public private(set) var bCubed = Measure()
-    /// Groups, each paired with one at most so that the pairs fit best (CEAF with φ4, Luo 2005).
+    /// The measure of clusters under the best one-to-one alignment (CEAF with φ4, Luo 2005).
     public private(set) var ceafE = Measure()
 
-    /// The mean of three F1, which is the score of CoNLL-2012.
+    /// The mean F1 of the three measures, which is the score of CoNLL-2012.
     public var mean: Double { (muc.f1 + bCubed.f1 + ceafE.f1) / 3 }
 
+    /// Makes a score without documents.
     public init() {}
 
-    /// Takes a document's groups of mentions. A mention that is there twice on one side counts in its first group.
+    /// Adds a document's clusters of mentions. A mention that occurs twice on one side counts in its first cluster.
     public mutating func add(predicted: [[Range<Int>]], expected: [[Range<Int>]]) {
         let found = Self.withoutRepeated(predicted), key = Self.withoutRepeated(expected)
         let overlaps = Overlaps(found, key)
@@ -63,16 +69,16 @@ extension CoreferenceScore.Measure {
     }
 }
 
-/// The number of mentions that each two groups share.
+/// The numbers of mentions that pairs of clusters share.
 private struct Overlaps {
-    /// Two groups that share mentions, and how many.
+    /// Two clusters that share mentions, and the number of these mentions.
     struct Pair {
         let found, key: Int
         let count: Int
     }
 
     let foundSizes, keySizes: [Int]
-    /// By found groups, in order.
+    /// The pairs in the order of the predicted clusters.
     let pairs: [Pair]
 
     var sharedMentions: Int { pairs.reduce(0) { $0 + $1.count } }
@@ -95,19 +101,21 @@ private struct Overlaps {
         keySizes = key.map(\.count)
     }
 
-    /// MUC: the sizes of groups, less the numbers of parts into which the other side cuts each, where every mention that it lacks is a
-    /// part. What two groups share is one part of both, and keeps a link less than it has mentions.
+    /// The numerator of MUC. Each cluster counts its size less the number of parts into which the other side cuts it, where every
+    /// mention that the other side lacks is a part. The mentions that two clusters share are one part of both, and keep one link less
+    /// than there are mentions.
     var sharedLinks: Int { pairs.reduce(0) { $0 + $1.count - 1 } }
 
-    /// B-cubed: over all mentions, the share of a mention's group that its other group has.
+    /// Returns the numerator of B-cubed: the sum over all mentions of the fraction of a mention's cluster that its other cluster
+    /// contains.
     func sharedShares(of sizes: [Int], by side: (Pair) -> Int) -> Double {
         pairs.reduce(0) { $0 + Double($1.count * $1.count) / Double(sizes[side($1)]) }
     }
 
-    /// CEAF-e: the sum of φ4 over the best pairs of groups. Groups that share no mention, directly or through others, do not compete: each
-    /// such set is solved by itself.
+    /// Returns the numerator of CEAF-e: the sum of φ4 over the best pairs of clusters. Clusters that share no mention, directly or
+    /// through others, do not compete, so that each connected set is solved by itself.
     func bestSimilarity() -> Double {
-        // The sets: trees of found groups and, behind them, key groups.
+        // The connected sets: trees of predicted clusters, followed by the clusters of the key.
         var parents = Array(0..<foundSizes.count + keySizes.count)
         func root(_ node: Int) -> Int {
             var node = node

@@ -1,23 +1,25 @@
 public import Probing
 
-/// Tells whether two systems differ by more than chance would have it: the chance in the test's sentences, and the chance in the seeds.
+/// A significance test of the difference between two systems. It accounts for the choice of the test's sentences and for the choice of
+/// the seeds.
 ///
-/// The systems' results of a sentence (a document, a passage) are swapped at random, which makes differences as systems have that are alike
-/// (approximate randomisation, Noreen 1989). With one seed the p-value is how often such a difference is at least as large as the one
-/// that was seen. With several, the variance of such differences is added to that of the scores' means over the seeds, and the difference is
-/// compared with Student's t distribution, whose degrees of freedom are those of Welch and Satterthwaite. Both variances hold the chance in
-/// how a seed meets a sentence, so that p is rather too large than too small.
+/// The test swaps the systems' results of a sentence (or document, or passage) at random, which yields differences as between equal
+/// systems (approximate randomisation, Noreen 1989). With one seed, the p-value is the fraction of such differences that are at least
+/// as large as the observed one. With several seeds, the variance of such differences is added to the variance of the scores' means
+/// over the seeds, and the difference is compared with Student's t distribution, with the degrees of freedom of Welch and
+/// Satterthwaite. Both variances contain the chance in how a seed meets a sentence, so that p is rather too large than too small.
 public struct PairedTest: Sendable {
-    /// A score that is a function of counts which are added over sentences. Its name is that in results.
+    /// A score that is a function of counts which are added over sentences. Its raw value is its name in results.
     public enum Statistic: String, Sendable {
-        /// Counts are those that are right, and all.
+        /// The fraction of correct answers. The counts are the correct answers and all answers.
         case accuracy
-        /// Counts are those that are correct, found and expected.
+        /// The F1 of spans. The counts are the correct, predicted and expected spans.
         case f1
-        /// Counts are recall's numerator and denominator and precision's, of one measure after the other: the mean of their F1.
+        /// The mean F1 of several measures. The counts are the numerator and denominator of recall and those of precision, for one
+        /// measure after the other.
         case meanF1
 
-        /// True if a sentence has so many counts.
+        /// Returns true if a sentence has this number of counts.
         fileprivate func takes(_ counts: Int) -> Bool {
             switch self {
             case .accuracy: counts == 2
@@ -26,7 +28,7 @@ public struct PairedTest: Sendable {
             }
         }
 
-        /// The score of added counts, from 0 to 1.
+        /// Returns the score of added counts, from 0 to 1.
         public func value(of counts: [Double]) -> Double {
             switch self {
             case .accuracy: return counts[1] > 0 ? counts[0] / counts[1] : 0
@@ -45,25 +47,29 @@ public struct PairedTest: Sendable {
 
     /// The outcome of a test.
     public struct Outcome: Sendable, Equatable {
-        /// The first system's score less the second one's, in the mean over seeds.
+        /// The first system's score minus the second one's, as means over seeds.
         public let difference: Double
-        /// The probability of a difference as large, in either direction, if the systems were alike: on other sentences and with other
-        /// seeds. With one seed it is `pOfSentences`.
+        /// The probability of a difference at least as large, in either direction, between equal systems on other sentences and with
+        /// other seeds. With one seed it is `pOfSentences`.
         public let p: Double
-        /// The probability of a difference as large between these trained networks on other sentences. It is never below 1 / (trials + 1).
+        /// The probability of a difference at least as large between these trained networks on other sentences. It is never below 1 /
+        /// (trials + 1).
         public let pOfSentences: Double
     }
 
+    /// The number of random trials.
     public let trials: Int
+    /// The seed of the random trials.
     public let seed: UInt64
 
+    /// Makes a test.
     public init(trials: Int = 10_000, seed: UInt64 = 1) {
         precondition(trials > 0, "a test has at least one trial")
         (self.trials, self.seed) = (trials, seed)
     }
 
-    /// True if counts by seed and by sentence, [seeds × sentences × counts], are those of one statistic on the same sentences: what
-    /// `compare` needs, and what a file may lack.
+    /// Returns true if the counts, [seeds × sentences × counts], belong to one statistic and to the same sentences. `compare` needs
+    /// such counts, and a file may lack them.
     public static func fits(_ counts: [[[Double]]], _ statistic: Statistic) -> Bool {
         guard let width = counts.first?.first?.count, statistic.takes(width), let sentences = counts.first?.count else { return false }
         return counts.allSatisfy { sentence in
@@ -71,9 +77,11 @@ public struct PairedTest: Sendable {
         }
     }
 
+    /// Tests the difference between two systems.
     /// - Parameters:
-    ///   - first, second: counts by seed, and by sentence, of two systems on the same sentences: [seeds × sentences × counts].
-    ///   - statistic: the score; the difference is that of its means over seeds.
+    ///   - first: the counts of the first system, [seeds × sentences × counts].
+    ///   - second: the counts of the second system on the same sentences, [seeds × sentences × counts].
+    ///   - statistic: the score. The difference is that of its means over seeds.
     public func compare(_ first: [[[Double]]], _ second: [[[Double]]], by statistic: Statistic) -> Outcome {
         let sentences = first.first?.count ?? 0, width = first.first?.first?.count ?? 0
         precondition(
@@ -81,13 +89,14 @@ public struct PairedTest: Sendable {
             "two systems have the same seeds and sentences")
         var trial = Trial(first, second, width, statistic)
         let observed = trial.difference
-        // What only rounding makes smaller is as large.
+        // A difference that is smaller only by rounding counts as equally large.
         let bound = abs(observed) - 1e-12
         var generator = SplitMix(state: seed), asLarge = 0
         var squares = 0.0
         for _ in 0..<trials {
             trial.restart()
-            // A sentence's results with all seeds together: what both systems do alike with every seed is one observation, not several.
+            // The results of a sentence with all seeds are swapped together: what both systems do in the same way with every seed is
+            // one observation, not several.
             for sentence in trial.differing where generator.nextBit() {
                 for seed in first.indices { trial.swap(seed, sentence) }
             }
@@ -107,7 +116,7 @@ public struct PairedTest: Sendable {
     private struct Variance {
         var value, degreesOfFreedom: Double
 
-        /// That of a sum of independent parts (Satterthwaite 1946).
+        /// The variance of a sum of independent parts (Satterthwaite 1946).
         static func + (first: Self, second: Self) -> Self {
             let sum = first.value + second.value
             let fourth = first.value * first.value / first.degreesOfFreedom + second.value * second.value / second.degreesOfFreedom
@@ -115,7 +124,7 @@ public struct PairedTest: Sendable {
         }
     }
 
-    /// The variance of the mean of some values.
+    /// Returns the variance of the mean of some values.
     private static func varianceOfMean(_ values: [Double]) -> Variance {
         let count = Double(values.count), mean = values.reduce(0, +) / count
         let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
@@ -124,7 +133,7 @@ public struct PairedTest: Sendable {
 }
 
 extension PairedTest.Statistic {
-    /// The number of counts of a sentence, at least.
+    /// The smallest number of counts of a sentence.
     public var leastCounts: Int {
         switch self {
         case .accuracy: 2
@@ -138,11 +147,11 @@ extension PairedTest.Statistic {
 private struct Trial {
     private let width: Int
     private let statistic: PairedTest.Statistic
-    /// The counts that a swap adds to the first system's and takes from the second one's: [seeds × sentences × width].
+    /// The counts that a swap adds to the first system and subtracts from the second one, [seeds × sentences × width].
     private let changes: [[Double]]
     private let firstSums, secondSums: [[Double]]
     private var moved: [[Double]]
-    /// The sentences on which the systems differ with some seed; to swap others changes nothing.
+    /// The sentences on which the systems differ with at least one seed; a swap of other sentences changes nothing.
     let differing: [Int]
 
     init(_ first: [[[Double]]], _ second: [[[Double]]], _ width: Int, _ statistic: PairedTest.Statistic) {
@@ -179,7 +188,7 @@ private struct Trial {
         (firstSums.map { statistic.value(of: $0) }, secondSums.map { statistic.value(of: $0) })
     }
 
-    /// The difference of both systems' means over seeds, after the swaps.
+    /// The difference between both systems' means over seeds, after the swaps.
     var difference: Double {
         var sum = 0.0
         for seed in moved.indices {
@@ -190,7 +199,7 @@ private struct Trial {
     }
 }
 
-/// SplitMix64 (Steele et al. 2014), bit by bit.
+/// The random number generator SplitMix64 (Steele et al. 2014), bit by bit.
 private struct SplitMix {
     var state: UInt64
     private var bits: UInt64 = 0

@@ -1,16 +1,19 @@
 public import Probing
 
-/// An argument of a predicate: its role, and the parts of the sentence that it consists of, in order. Most have one part.
+/// An argument of a predicate: its role, and the ordered parts of the sentence that form it. Most arguments have one part.
 public struct RoleArgument: Hashable, Sendable {
+    /// The name of the role.
     public let role: String
+    /// The ranges of words, in order.
     public let parts: [Range<Int>]
 
+    /// Makes an argument.
     public init(role: String, parts: [Range<Int>]) {
         (self.role, self.parts) = (role, parts)
     }
 
-    /// The arguments that a predicate's spans make, in the order of their beginnings: a span of `C-ARG1` goes on with the last `ARG1` before
-    /// it, and is an ARG1 itself if there is none. `R-ARG1` is a role like any other.
+    /// Returns the arguments that the spans of a predicate form, in the order of their beginnings. A span of `C-ARG1` continues the
+    /// last `ARG1` before it, and is an ARG1 itself if there is none. `R-ARG1` is a role like any other.
     public static func arguments(of spans: [RoleSpan]) -> [RoleArgument] {
         var arguments: [RoleArgument] = []
         var last: [String: Int] = [:]
@@ -28,20 +31,22 @@ public struct RoleArgument: Hashable, Sendable {
     }
 }
 
-/// The counts of arguments that were found, by all their parts and role, as the script srl-eval.pl of CoNLL-2005 counts them (Carreras and Màrquez
-/// 2005): V does not count.
+/// The counts of arguments that were found, by all their parts and role, as the script srl-eval.pl of CoNLL-2005 counts them (Carreras
+/// and Màrquez 2005): V does not count.
 public struct RoleScore: Sendable, Equatable {
     /// The counts of each role that was expected or found; continuations count with their roles.
     public private(set) var roles: [String: SpanCounts] = [:]
-    /// The counts of all roles together: the score that is published is its `f1`.
+    /// The counts of all roles together. The published score is its `f1`.
     public private(set) var total = SpanCounts()
+    /// The number of predicates.
     public private(set) var predicates = 0
-    /// The number of predicates with all arguments right, and none too many.
+    /// The number of predicates whose arguments are all found, without any additional ones.
     public private(set) var perfect = 0
 
+    /// Makes a score without predicates.
     public init() {}
 
-    /// Takes the spans of a predicate; those of one side do not overlap.
+    /// Adds the spans of a predicate; spans of the same side do not overlap.
     public mutating func add(predicted: [RoleSpan], expected: [RoleSpan]) {
         let found = Set(RoleArgument.arguments(of: predicted)).filter { $0.role != Self.predicate }
         let expected = Set(RoleArgument.arguments(of: expected)).filter { $0.role != Self.predicate }

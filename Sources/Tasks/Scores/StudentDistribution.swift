@@ -2,16 +2,16 @@ internal import Glibc
 
 /// Student's t distribution.
 package enum StudentDistribution {
-    /// The probability of a value that lies at least as far from 0 as `t`, on either side: I_x(df / 2, 1 / 2) with x = df / (df + t²).
+    /// Returns the probability of a value at least as far from 0 as `t`, on either side: I_x(df / 2, 1 / 2) with x = df / (df + t²).
     package static func twoSidedP(_ t: Double, degreesOfFreedom df: Double) -> Double {
         guard t.isFinite else { return 0 }
         return incompleteBeta(df / (df + t * t), df / 2, 0.5)
     }
 
-    /// The regularised incomplete beta function I_x(a, b), by its continued fraction (Abramowitz and Stegun 26.5.8).
+    /// Returns the regularised incomplete beta function I_x(a, b), computed by its continued fraction (Abramowitz and Stegun 26.5.8).
     private static func incompleteBeta(_ x: Double, _ a: Double, _ b: Double) -> Double {
         guard x > 0, x < 1 else { return x <= 0 ? 0 : 1 }
-        // The fraction converges fast on this side, and the other one follows from it.
+        // The fraction converges fast on this side, and the value on the other side follows from it.
         guard x <= (a + 1) / (a + b + 2) else { return 1 - incompleteBeta(1 - x, b, a) }
         let beta = lgamma(a) + lgamma(b) - lgamma(a + b)
         let factor = exp(a * log(x) + b * log(1 - x) - beta) / a

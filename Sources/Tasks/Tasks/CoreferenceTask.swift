@@ -2,7 +2,7 @@ import Differentiation
 public import Files
 public import Layers
 
-/// Coreference in the columns of CoNLL-2012, scored by the mean F1 of MUC, B-cubed and CEAF-e as the reference scorer counts.
+/// Coreference in the columns of CoNLL-2012, scored by the mean F1 of MUC, B-cubed and CEAF-e, counted as in the reference scorer.
 public struct CoreferenceTask: LabelledTask {
     public static let name = "coref"
 
@@ -50,10 +50,10 @@ public struct CoreferenceTask: LabelledTask {
             ])
     }
 
-    /// The columns of CoNLL-2012 that the reference scorer reads: document, part, number of the word, word, coreference.
+    /// Writes the columns of CoNLL-2012 that the reference scorer reads: document, part, number of the word, word, coreference.
     public func write(_ predictions: [[[Range<Int>]]], of text: CoreferenceText, to output: OutputFile) throws {
         for (prediction, document) in zip(predictions, text.documents) {
-            // The name is what stood behind `#begin document`: the document in parentheses, and its part.
+            // The name is the text after `#begin document`: the document in parentheses, and its part.
             try output.write("#begin document \(document.name)\n")
             let name = document.name.split(whereSeparator: { "();".contains($0) }).first.map(String.init) ?? "document"
             var word = 0

@@ -3,11 +3,11 @@ public import Files
 public import Layers
 internal import Probing
 
-/// Named entities in the columns of CoNLL-2003, scored as by the script conlleval.
+/// Named entities in the columns of CoNLL-2003, scored as in the script conlleval.
 public struct EntityTask: LabelledTask {
     public static let name = "ner"
 
-    /// The labels in BIOUL, the first of which is O, and the letters that the training text has.
+    /// The labels in BIOUL, the first of which is O, and the characters of the training text.
     private let labels: [String]
     private let letters: [String]
     private let labelNumbers: [String: Int32], letterNumbers: [Character: Int32]
@@ -38,7 +38,7 @@ public struct EntityTask: LabelledTask {
     public var facts: [String: [String]] { ["labels": labels, "letters": letters] }
 
     public func network(_ form: VectorForm, size: TaskSize, in plan: inout Plan) -> (EntityNetwork, VectorInput) {
-        // The first row is of all letters that training has not seen.
+        // The first row stands for all characters that do not occur in the training text.
         let network = EntityNetwork(form, letters: letters.count + 1, constraints: constraints, EntityNetwork.Widths(size), in: &plan)
         return (network, network.input)
     }
@@ -75,7 +75,7 @@ public struct EntityTask: LabelledTask {
             "F1", .f1, units: units, details: [("precision", total.total.precision), ("recall", total.total.recall)] + types)
     }
 
-    /// The columns that the script conlleval reads: a word, its label and what was found, in IOB2.
+    /// Writes the columns that the script conlleval reads: a word, its label and the predicted label, in IOB2.
     public func write(_ predictions: [[Int32]], of text: EntityText, to output: OutputFile) throws {
         for (prediction, sentence) in zip(predictions, text.sentences) {
             let columns = [sentence.labels, names(prediction)].map { labels in labels.map(Self.inIOB2) }

@@ -2,7 +2,8 @@ import Differentiation
 public import Files
 public import Layers
 
-/// Inference between two sentences, as in SNLI (Bowman et al. 2015): whether the second follows from the first, contradicts it, or neither.
+/// Inference between two sentences, as in SNLI (Bowman et al. 2015): the second sentence follows from the first, contradicts it, or
+/// neither.
 public struct InferenceTask: LabelledTask {
     public static let name = "snli"
 
@@ -18,7 +19,7 @@ public struct InferenceTask: LabelledTask {
         return (network, network.input)
     }
 
-    /// The different sentences of all pairs, in the order in which they come.
+    /// Returns the distinct sentences of all pairs, in the order of their first occurrences, and the number of each.
     private func numbered(_ text: InferencePairs) -> (sentences: [[String]], numbers: [[String]: Int]) {
         var sentences: [[String]] = [], numbers: [[String]: Int] = [:]
         for words in text.pairs.lazy.flatMap({ [$0.premise, $0.hypothesis] }) where numbers[words] == nil {
@@ -47,7 +48,7 @@ public struct InferenceTask: LabelledTask {
             details: zip(InferencePairs.labels, classes).map { ($0, $1.value) }, classes: Set(predictions.map(\.label)).count)
     }
 
-    /// A label, the premise and the hypothesis, with tabs between them.
+    /// Writes a line per pair: the predicted label, the premise and the hypothesis, with tabs between them.
     public func write(_ predictions: [ClassPrediction], of text: InferencePairs, to output: OutputFile) throws {
         for (prediction, pair) in zip(predictions, text.pairs) {
             let columns = [InferencePairs.labels[Int(prediction.label)], pair.premise.joined(separator: " "), pair.hypothesis.joined(separator: " ")]

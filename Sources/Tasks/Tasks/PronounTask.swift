@@ -2,10 +2,11 @@ import Differentiation
 public import Files
 public import Layers
 
-/// Pronouns and the names that they mean (GAP, Webster et al. 2018): a coreference network, which learns from documents in CoNLL-2012's
-/// columns, is tested on passages. A passage is right if of both its names it is said correctly whether the pronoun means them.
+/// Pronouns and the names to which they refer (GAP, Webster et al. 2018): a coreference network learns from documents in the columns
+/// of CoNLL-2012, and is tested on passages. A passage is correct if both decisions are correct, on whether the pronoun refers to name
+/// A and to name B.
 public struct PronounTask: LabelledTask {
-    /// A text to learn from or to stop by, or one to test with.
+    /// A text: documents for training and early stopping, or passages for a test.
     public enum Text: Sendable {
         case documents(CoreferenceText)
         case passages(PronounText)
@@ -82,7 +83,8 @@ public struct PronounTask: LabelledTask {
         }
     }
 
-    /// Of passages the columns that the script gap_scorer.py reads: the passage, and whether the pronoun means each of its names.
+    /// Writes, for passages, the columns that the script gap_scorer.py reads: the passage, and whether the pronoun refers to each of
+    /// its names.
     public func write(_ predictions: [[[Range<Int>]]], of text: Text, to output: OutputFile) throws {
         switch text {
         case .documents(let text): try coreference.write(predictions, of: text, to: output)
@@ -96,15 +98,15 @@ public struct PronounTask: LabelledTask {
 }
 
 extension PronounText.Passage {
-    /// Returns whether the pronoun means name A, and name B, if these are the clusters of the passage's mentions.
+    /// Returns whether the pronoun refers to name A, and to name B, given the clusters of the passage's mentions.
     func names(in clusters: [[Range<Int>]]) -> (a: Bool, b: Bool) {
         let cluster = clusters.first { $0.contains(pronoun) } ?? [], words = words
         func holds(_ name: Range<Int>) -> Bool { cluster.contains { Self.stands($0, for: name, in: words) } }
         return (holds(a), holds(b))
     }
 
-    /// Returns whether a mention names who the name names: it is the name, perhaps with words before it ("President Obama"), with an
-    /// apostrophe behind it, or with what follows a comma or a bracket. "Obama's wife" is somebody else.
+    /// Returns true if a mention refers to the bearer of a name: the mention is the name, possibly with words before it ("President
+    /// Obama"), with an apostrophe after it, or with the text that follows a comma or a bracket. "Obama's wife" is a different person.
     private static func stands(_ mention: Range<Int>, for name: Range<Int>, in words: [String]) -> Bool {
         guard mention.overlaps(name), mention.upperBound >= name.upperBound else { return false }
         let behind = words[name.upperBound..<mention.upperBound]

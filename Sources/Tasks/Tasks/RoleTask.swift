@@ -3,10 +3,10 @@ public import Files
 public import Layers
 import Probing
 
-/// Semantic roles of given predicates in PropBank's columns, scored as by the script of CoNLL-2005.
+/// Semantic roles of given predicates in PropBank's columns, scored as in the script of CoNLL-2005.
 public struct RoleTask: LabelledTask {
     public static let name = "srl"
-    /// The labels in IOB2, the first of which is O. A role that training has not seen has no label, and cannot be found.
+    /// The labels in IOB2, the first of which is O. A role that does not occur in the training text has no label, and cannot be found.
     private let labels: [String]
     private let numbers: [String: Int32]
 
@@ -48,7 +48,7 @@ public struct RoleTask: LabelledTask {
         }
     }
 
-    /// The spans that were found, in the order of the predicates.
+    /// Returns the predicted spans, in the order of the predicates.
     private func spans(_ predictions: [[Int32]]) -> [[RoleSpan]] { predictions.map { RoleLabels.spans(of: $0.map { labels[Int($0)] }) } }
 
     public func score(_ predictions: [[Int32]], of text: RoleText) -> TaskScore {
@@ -66,7 +66,7 @@ public struct RoleTask: LabelledTask {
         return TaskScore("F1", .f1, units: units, details: [("precision", total.total.precision), ("recall", total.total.recall)])
     }
 
-    /// The columns of CoNLL-2005: the lemma of a predicate or -, and a bracketed column for each predicate.
+    /// Writes the columns of CoNLL-2005: the lemma of a predicate or -, and a bracketed column for each predicate.
     public func write(_ predictions: [[Int32]], of text: RoleText, to output: OutputFile) throws {
         var place = 0
         let found = spans(predictions)

@@ -2,19 +2,21 @@ import Differentiation
 public import Files
 public import Layers
 
-/// Sentiment in the trees of the Stanford Sentiment Treebank (Socher et al. 2013): a class of five for each sentence, and for the phrases
-/// inside those that are trained on, which are read apart.
+/// Sentiment in the trees of the Stanford Sentiment Treebank (Socher et al. 2013), in five classes. Each sentence has a class. For
+/// training, the phrases inside sentences have one, too, and are read as separate inputs.
 public struct SentimentTask: TreeTask {
     public static let name = "sst"
     public static let labels = (0..<5).map { "\($0)" }
+    /// True if training also uses phrases inside sentences.
     public let usesSubtrees: Bool
 
+    /// Makes the task.
     public init(usesSubtrees: Bool) { self.usesSubtrees = usesSubtrees }
     public static func read(_ path: String) throws -> SentimentTrees { try SentimentTrees(path: path) }
     public static func label(_ sentiment: Int) -> Int? { sentiment }
 
     public func score(_ predictions: [ClassPrediction], of text: SentimentTrees) -> TaskScore {
-        // Whether a sentence is good or bad is a question of those that are not neutral.
+        // Polarity, positive or negative, is defined only for sentences that are not neutral.
         var polarity = Accuracy()
         for (prediction, tree) in zip(predictions, text.trees) {
             guard let expected = SentimentTree.polarity(tree.label) else { continue }
@@ -26,12 +28,14 @@ public struct SentimentTask: TreeTask {
     }
 }
 
-/// Sentiment as good or bad: sentences and phrases that are neither are left out.
+/// Sentiment in two classes, positive and negative. Neutral sentences and phrases are left out.
 public struct PolarityTask: TreeTask {
     public static let name = "sst2"
     public static let labels = ["0", "1"]
+    /// True if training also uses phrases inside sentences.
     public let usesSubtrees: Bool
 
+    /// Makes the task.
     public init(usesSubtrees: Bool) { self.usesSubtrees = usesSubtrees }
 
     public static func read(_ path: String) throws -> SentimentTrees {
@@ -49,7 +53,7 @@ public struct PolarityTask: TreeTask {
     }
 }
 
-/// A task of classes of trees.
+/// A task that assigns classes to trees.
 public protocol TreeTask: LabelledTask where Text == SentimentTrees, Network == SentimentNetwork {
     static var labels: [String] { get }
     var usesSubtrees: Bool { get }
@@ -79,21 +83,21 @@ extension TreeTask {
         SentimentPhrases(text, withSubtrees: training && usesSubtrees).examples { Self.label($0).map { Int32($0) } }
     }
 
-    /// Returns the counts of the sentences that have a class: whether its prediction is right, and 1.
+    /// Returns the counts of the sentences that have a class: 1 for a correct prediction and 0 otherwise, and 1.
     func units(_ predictions: [ClassPrediction], _ text: SentimentTrees) -> [[Double]] {
         zip(predictions, text.trees.compactMap { Self.label($0.label) }).map { [Int($0.label) == $1 ? 1 : 0, 1] }
     }
 
-    /// The class of each sentence that has one, a line each.
+    /// Writes the class of each sentence that has one, one per line.
     public func write(_ predictions: [ClassPrediction], of text: SentimentTrees, to output: OutputFile) throws {
         for prediction in predictions { try output.write("\(prediction.label)\n") }
     }
 }
 
-/// The phrases of trees. Of phrases with the same words the vectors are made once.
+/// The phrases of trees. Phrases with the same words share their vectors.
 private struct SentimentPhrases {
     private(set) var sentences: [[String]] = []
-    /// The number of each phrase's words among the sentences, and its label.
+    /// The number of each phrase's words among the sentences, and the phrase's label.
     private var phrases: [(sentence: Int, label: Int)] = []
 
     init(_ text: SentimentTrees, withSubtrees: Bool) {
@@ -111,7 +115,8 @@ private struct SentimentPhrases {
         }
     }
 
-    /// - Parameter label: the class of a label; `nil` leaves the phrase out.
+    /// Returns the examples of the phrases.
+    /// - `label`: the class of a label; `nil` leaves the phrase out.
     func examples(_ label: (Int) -> Int32?) -> [SentimentNetwork.Example] {
         phrases.compactMap { phrase in
             label(phrase.label).map {

@@ -1,50 +1,55 @@
 import Files
 
-/// A document with the groups of mentions that name one thing each.
+/// A document with its clusters of mentions; the mentions of a cluster refer to the same thing.
 public struct CoreferenceDocument: Sendable, Equatable {
-    /// The text behind `#begin document`: a name in brackets, and a part.
+    /// The text after `#begin document`: a name in brackets, and a part.
     public let name: String
+    /// The words of each sentence.
     public let sentences: [[String]]
     /// The speaker of each word; `nil` if the file names none.
     public let speakers: [[String]]?
-    /// The groups, in the order of their first mentions, each with its mentions in order. Mentions are ranges of the document's words, each
-    /// within a sentence, and none is there twice. A group may have one mention.
+    /// The clusters in the order of their first mentions, each with its mentions in order. A mention is a range of the document's
+    /// words within one sentence, and occurs once. A cluster may have one mention.
     public let clusters: [[Range<Int>]]
 
     /// The words of all sentences.
     public var words: [String] { Array(sentences.joined()) }
 
+    /// Makes a document.
     public init(name: String, sentences: [[String]], speakers: [[String]]? = nil, clusters: [[Range<Int>]]) {
         (self.name, self.sentences, self.speakers, self.clusters) = (name, sentences, speakers, clusters)
     }
 
-    /// Mentions, and groups, in the order of a document.
+    /// Returns clusters in the order of a document, with their mentions in order.
     public static func sorted(_ clusters: [[Range<Int>]]) -> [[Range<Int>]] {
         func key(_ mention: Range<Int>) -> (Int, Int) { (mention.lowerBound, mention.upperBound) }
         return clusters.map { $0.sorted { key($0) < key($1) } }.filter { !$0.isEmpty }.sorted { key($0[0]) < key($1[0]) }
     }
 }
 
-/// Documents with coreference in the columns of CoNLL-2012 (Pradhan et al. 2012): `#begin document`, a word a line, which is the fourth
-/// column, an empty line behind every sentence, `#end document`. In the last column, `(12` begins a mention of group 12, `12)` ends one, and
-/// `(12)` is one of a single word; several have `|` between them, or nothing. A line without mentions whose fourth column is empty is
-/// passed over.
+/// Documents with coreference in the columns of CoNLL-2012 (Pradhan et al. 2012): `#begin document`, lines of one word each in the
+/// fourth column, an empty line after every sentence, and `#end document`. In the last column, `(12` begins a mention of cluster 12,
+/// `12)` ends one, and `(12)` is a mention of a single word. Several of these have `|` between them, or nothing. A line without
+/// mentions whose fourth column is empty is ignored.
 public struct CoreferenceText: Sendable {
     /// The name that the user gave to the file.
     public let name: String
-    /// The documents: at least one, none without words.
+    /// The documents: at least one, and none without words.
     public let documents: [CoreferenceDocument]
-    /// The number of mentions that were left out because another one has the same words: of the same group, or of one before it.
+    /// The number of mentions that were left out because another mention has the same words, either of the same cluster or of an
+    /// earlier one.
     public let repeated: Int
 
-    /// - Parameter path: `-` for standard input; may be compressed.
+    /// Reads a file. Where several mentions of one cluster are open, the one that began last ends first.
+    /// - `path`: `-` for standard input; the file may be compressed.
     ///
-    /// Throws `ToolError`: `noInput`, `ioError`, and `dataError` with the line for what is not UTF-8, missing columns, words outside of
-    /// documents, documents that do not end, what is no mention, mentions that do not end in their sentence, or end without having begun,
-    /// and no documents at all. Where several mentions of one group are open, the one that began last ends first.
+    /// Throws `ToolError`: `noInput`, `ioError`, and `dataError` with the line for text that is not UTF-8, missing columns, words
+    /// outside of documents, documents that do not end, malformed mentions, mentions that do not end in their sentence or end without
+    /// a beginning, and a file without documents.
     public init(path: String) throws { try self.init(TextLines(path: path), first: nil) }
 
-    /// - Parameter first: the first line, if it was read before.
+    /// Reads documents from lines. Throws as `init(path:)` does.
+    /// - `first`: the first line, if it has already been read.
     init(_ lines: TextLines, first: String?) throws {
         var documents: [CoreferenceDocument] = [], repeated = 0, builder: DocumentBuilder?, first = first
         func next() throws -> String? {
@@ -82,7 +87,8 @@ public struct CoreferenceText: Sendable {
 /// The lines of a document so far.
 private struct DocumentBuilder {
     static let fewestColumns = 5
-    /// The column of the speakers, from 0, in lines of the form of CoNLL-2012, which have this many columns.
+    /// The column of the speakers, from 0, and the number of columns of the lines that have it, which are in the full format of
+    /// CoNLL-2012.
     private static let speakerColumn = 9, fullColumns = 12
 
     let name: String
@@ -90,10 +96,10 @@ private struct DocumentBuilder {
     private var sentences: [[String]] = [], speakers: [[String]] = []
     private var sentence: [String] = [], sentenceSpeakers: [String] = []
     private var words = 0
-    /// Mentions that have begun, by group: first words and lines.
+    /// The mentions that have begun, by cluster: their first words and lines.
     private var open: [Int: [(word: Int, line: Int)]] = [:]
     private var mentions: [Int: [Range<Int>]] = [:]
-    /// Groups in the order in which their first mentions ended.
+    /// The clusters in the order in which their first mentions ended.
     private var groups: [Int] = []
 
     init(name: String, line: Int) {
@@ -152,7 +158,7 @@ private struct DocumentBuilder {
         (sentence, sentenceSpeakers) = ([], [])
     }
 
-    /// The document, and how many mentions had the words of another one.
+    /// Returns the document, and the number of mentions with the same words as another one.
     mutating func document(_ lines: TextLines) throws -> (document: CoreferenceDocument, repeated: Int) {
         try endSentence(lines)
         guard !sentences.isEmpty else { throw lines.error("ends a document without words") }

@@ -1,7 +1,7 @@
 public import Probing
 
-/// A label of a word in BIOUL: `B-PER` begins an entity of type PER, `I-PER` goes on in it, `L-PER` is its last word, `U-PER` is an entity
-/// of one word, and `O` is outside of all.
+/// A label of a word in BIOUL: `B-PER` begins an entity of type PER, `I-PER` continues it, `L-PER` is its last word, `U-PER` is an
+/// entity of one word, and `O` is a word outside of all entities.
 ///
 /// BIOES is the same with E for L and S for U.
 struct EntityLabel: Equatable {
@@ -10,12 +10,12 @@ struct EntityLabel: Equatable {
     }
 
     let mark: Mark
-    /// Empty outside.
+    /// The type of the entity; empty outside of entities.
     let type: String
-    /// The letter that stood there: E and S are other names of L and U.
+    /// The letter in the text: E and S are other names of L and U.
     let letter: Character
 
-    /// `nil` for a label that is not of this form.
+    /// Parses a label. Returns `nil` if it is not of this form.
     init?(_ label: String) {
         if label.utf8.elementsEqual("O".utf8) {
             (mark, type, letter) = (.outside, "", "O")
@@ -34,16 +34,16 @@ struct EntityLabel: Equatable {
         type = String(Substring(bytes.dropFirst(2)))
     }
 
-    /// True if the label is of an entity that goes on with the next word, in BIOUL.
+    /// True if the label belongs to an entity that continues with the next word, in BIOUL.
     var isOpen: Bool { mark == .begin || mark == .inside }
 
-    /// True if a word with this label belongs to the entity of the word before it, or ends it, in BIOUL.
+    /// True if a word with this label continues or ends the entity of the word before it, in BIOUL.
     var isContinuation: Bool { mark == .inside || mark == .last }
 }
 
-/// Entities as the labels of their words, and back.
+/// The conversion between entities and the labels of their words.
 public enum EntityLabels {
-    /// The labels in BIOUL of `count` words with these spans, which do not overlap.
+    /// Returns the BIOUL labels of `count` words with these spans, which do not overlap.
     public static func labels(of spans: [LabelledSpans.Span], count: Int) -> [String] {
         var labels = [String](repeating: "O", count: count)
         for span in spans {
@@ -58,8 +58,8 @@ public enum EntityLabels {
         return labels
     }
 
-    /// The spans of a sentence's labels in BIOUL, in order. Labels that cannot follow one another are read as the script conlleval reads
-    /// them: an I- or L- after another type, or after none, begins a span, and a span ends where another one begins.
+    /// Returns the spans of a sentence's BIOUL labels, in order. Labels that cannot follow one another are read as in the script
+    /// conlleval: an I- or L- after another type, or after no entity, begins a span, and a span ends where another one begins.
     public static func spans(of labels: [String]) -> [LabelledSpans.Span] {
         LabelledSpans.spans(of: labels.map { label in
             guard let parsed = EntityLabel(label) else { return "O" }
@@ -72,7 +72,8 @@ public enum EntityLabels {
         })
     }
 
-    /// True if label `next` may stand behind `label` in BIOUL; `nil` is the border of a sentence. Other texts than labels never may.
+    /// Returns true if label `next` may follow `label` in BIOUL. `nil` is the boundary of a sentence. A text that is not a label never
+    /// may.
     public static func mayFollow(_ label: String?, _ next: String?) -> Bool {
         guard let before = EntityLabel(label ?? "O"), let after = EntityLabel(next ?? "O") else { return false }
         return before.isOpen ? after.isContinuation && after.type.utf8.elementsEqual(before.type.utf8) : !after.isContinuation

@@ -1,30 +1,33 @@
 import Files
 import Probing
 
-/// Text with named entities, one label a word, in the columns of CoNLL-2003 (Tjong Kim Sang and De Meulder 2003). The file's labels are in
-/// IOB1, IOB2, BIOES or BIOUL, the whole file in one of them; here they are in BIOUL.
+/// Text with named entities, one label per word, in the columns of CoNLL-2003 (Tjong Kim Sang and De Meulder 2003). The labels of a
+/// file are in IOB1, IOB2, BIOES or BIOUL, one scheme for the whole file; this type converts them to BIOUL.
 public struct EntityText: Sendable {
+    /// A sentence with the labels of its words.
     public struct Sentence: Sendable, Equatable {
+        /// The words of the sentence.
         public let words: [String]
-        /// A label in BIOUL for each word.
+        /// The BIOUL label of each word.
         public let labels: [String]
-        /// The line of the first word, from 1; the others are on the lines behind it.
+        /// The line of the first word, from 1; the other words are on the lines after it.
         public let line: Int
 
+        /// Makes a sentence.
         public init(words: [String], labels: [String], line: Int) {
             (self.words, self.labels, self.line) = (words, labels, line)
         }
     }
 
-    /// A way to write spans as labels of words.
+    /// A scheme of labels for spans of words.
     public enum Scheme: String, Sendable {
-        /// B- only between two spans of one type that touch.
+        /// The scheme with B- only between two adjacent spans of one type.
         case iob1 = "IOB1"
-        /// B- at the beginning of every span.
+        /// The scheme with B- at the beginning of every span.
         case iob2 = "IOB2"
-        /// E- at the end of a span, S- for one of one word.
+        /// The scheme with E- at the end of a span, and S- for a span of one word.
         case bioes = "BIOES"
-        /// L- at the end of a span, U- for one of one word.
+        /// The scheme with L- at the end of a span, and U- for a span of one word.
         case bioul = "BIOUL"
     }
 
@@ -32,7 +35,7 @@ public struct EntityText: Sendable {
     public let name: String
     /// The scheme of the file; `nil` if it has no entities.
     public let scheme: Scheme?
-    /// The sentences: at least one, none of them empty.
+    /// The sentences: at least one, and none without words.
     public let sentences: [Sentence]
 
     /// The types of entities, sorted.
@@ -40,17 +43,20 @@ public struct EntityText: Sendable {
         Set(sentences.lazy.flatMap(\.labels).compactMap { EntityLabel($0)?.type }).subtracting([""]).sorted()
     }
 
+    /// Reads a file.
     /// - Parameters:
-    ///   - path: `-` for standard input; may be compressed.
-    ///   - wordColumn, labelColumn: columns, from 1; without the latter, the last of as many as all lines must have.
+    ///   - path: `-` for standard input; the file may be compressed.
+    ///   - wordColumn: the column of the words, from 1.
+    ///   - labelColumn: the column of the labels, from 1; by default the last of the columns, whose number must be the same in all
+    ///     lines.
     ///
-    /// Throws what `LabelledText` throws, and `ToolError` with status `dataError` and the line for what is no label of a span, labels of two
-    /// schemes, and labels that cannot follow one another.
+    /// Throws what `LabelledText` throws, and `ToolError` with status `dataError` and the line for text that is not a label of a span,
+    /// labels of two schemes, and labels that cannot follow one another.
     public init(path: String, wordColumn: Int = 1, labelColumn: Int? = nil) throws {
         try self.init(LabelledText(path: path, wordColumn: wordColumn, labelColumn: labelColumn))
     }
 
-    /// Throws as the other one does.
+    /// Converts a labelled text. Throws as `init(path:wordColumn:labelColumn:)` does, apart from errors of reading.
     init(_ text: LabelledText) throws {
         let parsed = try text.sentences.map { sentence in
             try sentence.labels.enumerated().map { index, label in
@@ -72,7 +78,8 @@ public struct EntityText: Sendable {
         }
     }
 
-    /// Throws `ToolError` with status `dataError` and the line at the first type of entity that is not among `types`.
+    /// Checks the types of entities. Throws `ToolError` with status `dataError` and the line at the first type that is not among
+    /// `types`.
     public func check(types: Set<String>) throws {
         for sentence in sentences {
             for (index, label) in sentence.labels.enumerated() {

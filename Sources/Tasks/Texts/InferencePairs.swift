@@ -2,38 +2,42 @@ import Files
 internal import FoundationEssentials
 import Tokenization
 
-/// Two sentences, and whether the second one follows from the first.
+/// A premise, a hypothesis, and whether the hypothesis follows from the premise.
 public struct InferencePair: Sendable, Equatable {
+    /// The words of the premise.
     public let premise: [String]
+    /// The words of the hypothesis.
     public let hypothesis: [String]
     /// The number of the label in `InferencePairs.labels`.
     public let label: Int
 
+    /// Makes a pair.
     public init(premise: [String], hypothesis: [String], label: Int) {
         (self.premise, self.hypothesis, self.label) = (premise, hypothesis, label)
     }
 }
 
-/// Pairs of sentences of natural language inference (SNLI, Bowman et al. 2015), tokenised by Contour's English rules, neither lower-cased
-/// nor cut.
+/// Pairs of sentences for natural language inference (SNLI, Bowman et al. 2015), tokenised by Contour's English rules, without
+/// lower-casing or truncation.
 public struct InferencePairs: Sendable {
+    /// The names of the labels.
     public static let labels = ["entailment", "neutral", "contradiction"]
 
     /// The name that the user gave to the file.
     public let name: String
-    /// The pairs that have a label and words: at least one.
+    /// The pairs that have a label and words; at least one.
     public let pairs: [InferencePair]
     /// The number of pairs without a label (`-`: the annotators did not agree), which are left out as usual.
     public let unlabelled: Int
-    /// The number of pairs with a label, but without a word in one of both texts, which are left out, too.
+    /// The number of pairs with a label but without words in at least one sentence, which are also left out.
     public let empty: Int
 
-    /// Reads SNLI's JSON Lines (fields `gold_label`, `sentence1`, `sentence2`), or lines of label, premise and hypothesis with tabs between
-    /// them: a file of the former begins with `{`.
-    /// - Parameter path: `-` for standard input; may be compressed. Empty lines are passed over.
+    /// Reads SNLI's JSON Lines (fields `gold_label`, `sentence1`, `sentence2`), or lines of label, premise and hypothesis with tabs
+    /// between them. A file in JSON Lines begins with `{`. Empty lines are ignored.
+    /// - `path`: `-` for standard input; the file may be compressed.
     ///
-    /// Throws `ToolError`: `noInput`, `ioError`, and `dataError` with the line for what is not UTF-8, missing columns or fields, unknown
-    /// labels, and no pairs at all.
+    /// Throws `ToolError`: `noInput`, `ioError`, and `dataError` with the line for text that is not UTF-8, missing columns or fields,
+    /// unknown labels, and a file without pairs.
     public init(path: String) throws {
         let lines = try TextLines(path: path)
         let tokenizer = Tokenizer(maximumSentenceLength: .max)
@@ -64,7 +68,7 @@ public struct InferencePairs: Sendable {
     private typealias Fields = (label: String, premise: String, hypothesis: String)
 
     private struct Line: Decodable {
-        // The names in the file.
+        // The names are those of the file's fields.
         let gold_label, sentence1, sentence2: String
     }
 

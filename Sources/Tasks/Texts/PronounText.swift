@@ -1,18 +1,23 @@
 import Files
 import Tokenization
 
-/// Passages with a pronoun and two names, of which at most one is who the pronoun means (GAP, Webster et al. 2018), tokenised by Contour's
-/// English rules, neither lower-cased nor cut.
+/// Passages with a pronoun and two names, at most one of which the pronoun refers to (GAP, Webster et al. 2018), tokenised by
+/// Contour's English rules, without lower-casing or truncation.
 public struct PronounText: Sendable {
+    /// A passage with a pronoun and two names.
     public struct Passage: Sendable, Equatable {
+        /// The identifier in the file.
         public let id: String
+        /// The words of each sentence.
         public let sentences: [[String]]
-        /// Ranges of the words of all sentences: those that a mention shares a character with.
+        /// The ranges of the passage's words that share a character with the pronoun, with name A, and with name B.
         public let pronoun, a, b: Range<Int>
-        /// True if the pronoun means this name.
+        /// True if the pronoun refers to name A, and to name B.
         public let aIsMeant, bIsMeant: Bool
+        /// True if the pronoun is a form of "she".
         public let isFeminine: Bool
 
+        /// Makes a passage.
         public init(
             id: String, sentences: [[String]], pronoun: Range<Int>, a: Range<Int>, b: Range<Int>, aIsMeant: Bool, bIsMeant: Bool,
             isFeminine: Bool
@@ -27,27 +32,28 @@ public struct PronounText: Sendable {
 
     /// The name that the user gave to the file.
     public let name: String
-    /// The passages of the file, at least one.
+    /// The passages of the file; at least one.
     public let passages: [Passage]
 
     private static let header = [
         "ID", "Text", "Pronoun", "Pronoun-offset", "A", "A-offset", "A-coref", "B", "B-offset", "B-coref", "URL",
     ]
 
-    /// Reads lines with tabs between their columns: a header, and a passage a line. Offsets count characters (Unicode scalars) from 0.
-    /// - Parameter path: `-` for standard input; may be compressed.
+    /// Reads lines of columns with tabs between them: a header, then one passage per line. Offsets count characters (Unicode scalars)
+    /// from 0.
+    /// - `path`: `-` for standard input; the file may be compressed.
     ///
-    /// Throws `ToolError`: `noInput`, `ioError`, and `dataError` with the line for what is not UTF-8, another header, missing columns,
-    /// names that are not where the offsets say, pronouns other than forms of she and he, and no passages at all.
+    /// Throws `ToolError`: `noInput`, `ioError`, and `dataError` with the line for text that is not UTF-8, a different header, missing
+    /// columns, names that are not at their offsets, pronouns other than forms of she and he, and a file without passages.
     public init(path: String) throws {
         let lines = try TextLines(path: path)
         try self.init(lines, header: lines.next())
     }
 
-    /// True if a file that begins with this line is meant to hold passages.
+    /// Returns true if a file with this first line is meant to hold passages.
     static func isHeader(_ line: String?) -> Bool { line?.begins(with: "ID\t") == true }
 
-    /// Reads the lines behind the header.
+    /// Reads the lines after the header.
     init(_ lines: TextLines, header: String?) throws {
         let needed = Self.header.count
         var passages: [Passage] = []
@@ -70,7 +76,7 @@ public struct PronounText: Sendable {
         let text = Array(columns[1].utf8)
         let sentences = try lines.tokens(of: columns[1], by: tokenizer)
         let places = try Self.places(of: sentences.joined(), in: text, lines)
-        /// The words of the mention in a column, whose offset is in the next.
+        /// Returns the words of the mention in a column; the next column holds its offset.
         func words(_ column: Int) throws -> Range<Int> {
             let mention = Array(columns[column].utf8)
             let scalars = columns[1].unicodeScalars
@@ -103,7 +109,7 @@ public struct PronounText: Sendable {
             bIsMeant: try truth(9), isFeminine: isFeminine)
     }
 
-    /// The bytes of each word in a text. The tokeniser takes words out of the text as they are.
+    /// Returns the bytes of each word in a text. The tokeniser copies words from the text without changes.
     private static func places(of words: some Sequence<String>, in text: [UInt8], _ lines: TextLines) throws -> [Range<Int>] {
         var place = 0
         return try words.map { word in

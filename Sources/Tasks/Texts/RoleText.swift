@@ -1,33 +1,34 @@
 import Files
 
-/// Text with semantic roles in columns: one word a line, one column of bracketed spans for each predicate, `(ARG0*`, `*`, `*)`, `(V*)`, and
-/// an empty line behind every sentence.
+/// Text with semantic roles in columns: one word per line, one column of bracketed spans for each predicate, `(ARG0*`, `*`, `*)`,
+/// `(V*)`, and an empty line after every sentence.
 ///
-/// Columns may stand in front in three ways, which are told apart by their number:
-/// PropBank's word, tag, parse, lemma or `-`, roleset or `-`; those of CoNLL-2005 (Carreras and Màrquez 2005), word, entity, tag, chunk,
-/// clause, parse, sense, lemma or `-`, or only the first and the last of these; and those of CoNLL-2012 (Pradhan et al. 2012), document,
-/// part, number, word, tag, parse, lemma, roleset or `-`, sense, speaker, entity, with coreference in the last one.
+/// There are three formats of the other columns, which are told apart by their number. PropBank has word, tag, parse, lemma or `-`,
+/// roleset or `-`. CoNLL-2005 (Carreras and Màrquez 2005) has word, entity, tag, chunk, clause, parse, sense, lemma or `-`, or only
+/// the first and the last of these. CoNLL-2012 (Pradhan et al. 2012) has document, part, number, word, tag, parse, lemma, roleset or
+/// `-`, sense, speaker, entity, and coreference in the last column.
 public struct RoleText: Sendable {
     /// The name that the user gave to the file.
     public let name: String
-    /// The sentences: at least one, none of them empty, and one with a predicate.
+    /// The sentences: at least one, none without words, and at least one with a predicate.
     public let sentences: [RoleSentence]
 
-    /// The roles, V included, sorted.
+    /// The roles, including V, sorted.
     public var roles: [String] {
         Set(sentences.lazy.flatMap(\.predicates).flatMap(\.spans).map(\.role)).sorted()
     }
 
-    /// - Parameter path: `-` for standard input; may be compressed.
+    /// Reads a file.
+    /// - `path`: `-` for standard input; the file may be compressed.
     ///
-    /// Throws `ToolError`: `noInput`, `ioError`, and `dataError` with the line for what is not UTF-8, missing or further columns, what is no
-    /// bracketed role, spans of one predicate within each other, that never close or close without having begun, and no sentences or
-    /// no predicates at all.
+    /// Throws `ToolError`: `noInput`, `ioError`, and `dataError` with the line for text that is not UTF-8, missing or additional
+    /// columns, malformed bracketed roles, nested spans of one predicate, spans that do not close or close without a beginning, and a
+    /// file without sentences or without predicates.
     public init(path: String) throws {
         let lines = try TextLines(path: path)
         var sentences: [RoleSentence] = [], form: RoleColumns?
         var rows: [[String]] = []
-        /// Makes the lines so far a sentence; they are those before the line that was read last, which is number `end`.
+        /// Makes a sentence of the lines so far, which end before line `end`, the line that was read last.
         func finish(_ end: Int) throws {
             guard !rows.isEmpty else { return }
             defer { rows.removeAll(keepingCapacity: true) }
@@ -57,9 +58,9 @@ public struct RoleText: Sendable {
 
 /// The columns of a text with roles.
 private struct RoleColumns {
-    /// Columns from 0: the words, the lemmas of predicates, and what is `-` but for predicates.
+    /// The columns, from 0, of the words, of the lemmas of predicates, and of the text that is `-` at all words but predicates.
     let word, lemma, predicate: Int
-    /// The number of columns in front of the predicates' and behind them.
+    /// The number of columns before and after the columns of the predicates.
     let before, behind: Int
 
     private static let all = [
@@ -73,7 +74,7 @@ private struct RoleColumns {
         (self.word, self.lemma, self.predicate, self.before, self.behind) = (word, lemma, predicate, before, behind)
     }
 
-    /// The columns that the first sentence has. Throws `ToolError.data` for one that has none of these.
+    /// Finds the format of the first sentence. Throws `ToolError.data` if it has none of the three.
     init(_ rows: [[String]], _ lines: TextLines, line: Int) throws {
         guard let form = Self.all.first(where: { $0.fits(rows) }) else {
             throw lines.error(
@@ -84,7 +85,7 @@ private struct RoleColumns {
         self = form
     }
 
-    /// The columns of predicates.
+    /// Returns the columns of predicates.
     private func columns(_ row: [String]) -> Range<Int> { before..<max(before, row.count - behind) }
 
     private func fits(_ rows: [[String]]) -> Bool {
@@ -112,8 +113,8 @@ private struct RoleColumns {
             })
     }
 
-    /// The spans of a column of brackets.
-    /// - Parameter error: the error in a row.
+    /// Returns the spans of a column of brackets.
+    /// - `error`: makes the error in a row.
     private static func spans(_ cells: [String], error: (Int, String) -> ToolError) throws -> [RoleSpan] {
         var spans: [RoleSpan] = [], open: (role: String, start: Int)?
         for (row, cell) in cells.enumerated() {

@@ -1,15 +1,16 @@
 import Files
 
-/// A sentence as a tree of phrases, each with how positive it is, from 0 (very negative) to 4 (very positive), as in the Stanford Sentiment
-/// Treebank (Socher et al. 2013).
+/// A sentence as a tree of phrases. Each phrase has a sentiment from 0 (very negative) to 4 (very positive), as in the Stanford
+/// Sentiment Treebank (Socher et al. 2013).
 public struct SentimentTree: Sendable {
+    /// The words of the sentence.
     public let words: [String]
-    /// The label of the whole.
+    /// The label of the root.
     public let label: Int
-    /// All nodes, the root and single words included, in the order of their opening brackets.
+    /// All nodes, including the root and single words, in the order of their opening brackets.
     public let subtrees: [(words: Range<Int>, label: Int)]
 
-    /// 1 for a positive phrase, 0 for a negative one, `nil` for one between them: the two classes of the treebank.
+    /// Returns 1 for a positive phrase, 0 for a negative one, and `nil` for a neutral one: the two classes of the treebank.
     public static func polarity(_ label: Int) -> Int? { label == 2 ? nil : label > 2 ? 1 : 0 }
 
     init(words: [String], subtrees: [(words: Range<Int>, label: Int)]) {
@@ -18,19 +19,20 @@ public struct SentimentTree: Sendable {
     }
 }
 
-/// Labelled trees, one a line, in brackets: `(3 (2 It) (4 (2 's) (4 lovely)))`.
+/// Labelled trees in brackets, one per line: `(3 (2 It) (4 (2 's) (4 lovely)))`.
 ///
-/// The escapes of the Penn Treebank are undone: `-LRB-` is `(`, and `\/` is `/`.
+/// The escapes of the Penn Treebank are undone: `-LRB-` becomes `(`, and `\/` becomes `/`.
 public struct SentimentTrees: Sendable {
     /// The name that the user gave to the file.
     public let name: String
-    /// The trees: at least one, none without words.
+    /// The trees: at least one, and none without words.
     public let trees: [SentimentTree]
 
-    /// - Parameter path: `-` for standard input; may be compressed. Empty lines are passed over.
+    /// Reads a file. Empty lines are ignored.
+    /// - `path`: `-` for standard input; the file may be compressed.
     ///
-    /// Throws `ToolError`: `noInput`, `ioError`, and `dataError` with the line for what is not UTF-8, missing brackets, nodes without label
-    /// or content, labels other than 0 to 4, and no trees at all.
+    /// Throws `ToolError`: `noInput`, `ioError`, and `dataError` with the line for text that is not UTF-8, missing brackets, nodes
+    /// without label or content, labels other than 0 to 4, and a file without trees.
     public init(path: String) throws {
         let lines = try TextLines(path: path)
         var trees: [SentimentTree] = []
@@ -66,7 +68,7 @@ private struct TreeParser {
 
     init(_ line: String) { bytes = Array(line.utf8) }
 
-    /// `nil` for a line without anything.
+    /// Returns the tree, or `nil` for an empty line.
     mutating func tree() throws -> SentimentTree? {
         skipBlanks()
         guard place < bytes.count else { return nil }

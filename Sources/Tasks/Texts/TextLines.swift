@@ -2,22 +2,23 @@ import Files
 import Probing
 import Tokenization
 
-/// The lines of a labelled text, one after the other, each checked to be text.
+/// The lines of a labelled text, one after the other, each of them checked to be UTF-8.
 struct TextLines {
     let name: String
     private let reader: LineReader
 
-    /// The number of the line that `next` gave last, from 1.
+    /// The number of the line that `next` returned last, from 1.
     var number: Int { reader.number }
 
-    /// - Parameter path: `-` for standard input; may be compressed. Throws `ToolError` as `openInput` does.
+    /// Opens a file. Throws `ToolError` as `openInput` does.
+    /// - `path`: `-` for standard input; the file may be compressed.
     init(path: String) throws {
         reader = LineReader(try openInput(path))
         name = reader.name
     }
 
-    /// The next line without its end; `nil` behind the last one. Throws `ToolError`: `ioError`, and `dataError` for bytes that are
-    /// not UTF-8.
+    /// Returns the next line without its end, or `nil` after the last one. Throws `ToolError`: `ioError`, and `dataError` for bytes
+    /// that are not UTF-8.
     func next() throws -> String? {
         var text: String?
         let isLine = try reader.next { line in
@@ -27,7 +28,7 @@ struct TextLines {
         return isLine ? text : nil
     }
 
-    /// The tokens of a text in the line that was given last, sentence by sentence. Throws `ToolError` with status `dataError` for characters
+    /// Returns the tokens of each sentence of a text from the current line. Throws `ToolError` with status `dataError` for characters
     /// that are not text.
     func tokens(of text: String, by tokenizer: Tokenizer) throws -> [[String]] {
         do {
@@ -37,16 +38,16 @@ struct TextLines {
         }
     }
 
-    /// An error in the line that was given last, or in another one.
+    /// Returns an error in the current line, or in the given one.
     func error(line: Int? = nil, _ cause: String) -> ToolError {
         ToolError.data(name, "line \(line ?? number)", cause)
     }
 
-    /// An error of the whole.
+    /// Returns an error of the whole file.
     func error(ofAll cause: String) -> ToolError { ToolError.data(name, "", cause) }
 }
 
-/// The columns of a line: with tabs between them if it has any, which may leave columns empty, and otherwise with blanks.
+/// Returns the columns of a line. If the line contains tabs, they separate the columns, which may be empty; otherwise blanks do.
 func columns(of line: String) -> [String] {
     guard line.utf8.contains(UInt8(ascii: "\t")) else { return line.parts(separatedBy: " ") }
     return line.parts(separatedBy: "\t", keepsEmpty: true).map { cell in
@@ -54,5 +55,5 @@ func columns(of line: String) -> [String] {
     }
 }
 
-/// A number of things in a message: `1 column`, `2 columns`.
+/// Returns a number with its noun for a message: `1 column`, `2 columns`.
 func counted(_ count: Int, _ thing: String) -> String { "\(count) \(thing)\(count == 1 ? "" : "s")" }

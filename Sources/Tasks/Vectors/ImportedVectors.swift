@@ -4,23 +4,24 @@ internal import HDF5
 public import Parallel
 internal import Shards
 
-/// The vectors of the sentences of a text that another program has made: a NumPy array, HDF5 in the layout of AllenNLP's `elmo` command, or
-/// shards of `encode`.
+/// The vectors of a text's sentences from another program: a NumPy array, HDF5 in the layout of AllenNLP's `elmo` command, or shards
+/// of `encode`.
 public struct ImportedVectors {
-    /// The layers of each word, and the numbers of each layer.
+    /// The number of layers, and the number of values in each.
     public let layers, width: Int
+    /// The name that the user gave to the file.
     public let name: String
     private let content: Content
     private let pool: WorkerPool
 
     private enum Content {
         case array(NpyReader)
-        /// A data set a sentence, named by its number from 0: (layers, words, width), or (words, width).
+        /// One data set per sentence, named by the sentence's number from 0, of shape (layers, words, width) or (words, width).
         case sets(HDF5File)
         case shard
     }
 
-    /// Opens a file. Throws `ToolError`: `noInput` if it cannot be opened, `dataError` if it is of none of these kinds.
+    /// Opens a file. Throws `ToolError`: `noInput` if it cannot be opened, `dataError` if it is of none of these formats.
     public init(path: String, pool: WorkerPool) throws {
         (name, self.pool) = (path, pool)
         guard let file = PlacedFile(try FileSource(path: path)) else {
@@ -55,9 +56,9 @@ public struct ImportedVectors {
         return withExtendedLifetime(file) { String(XXH64.hash(file.bytes), radix: 16) }
     }
 
-    /// Calls `body` with each sentence's vectors, the layers of a word one after the other, [words x layers x width].
-    /// - Parameter lengths: words of each sentence, which the file must have.
-    /// Throws `ToolError` with status `dataError` at the first sentence that differs, and for a damaged file.
+    /// Calls `body` with the vectors of each sentence, the layers of a word one after the other, [words x layers x width]. Throws
+    /// `ToolError` with status `dataError` at the first sentence of a different length, and for a damaged file.
+    /// - `lengths`: the number of words in each sentence; the file must have the same.
     func forEach(_ lengths: [Int], text: String, _ body: ([Float]) throws -> Void) throws {
         func differs(_ sentence: Int, _ words: Int) -> ToolError {
             .data(name, "sentence \(sentence + 1)", "has the vectors of \(words) words, and \(text) has \(lengths[sentence])")
@@ -101,7 +102,7 @@ public struct ImportedVectors {
         }
     }
 
-    /// Turns values that lie layer after layer into values that lie word after word.
+    /// Transposes values from layer after layer to word after word.
     private func turned(_ values: [Float], words: Int) -> [Float] {
         guard layers > 1 else { return values }
         var turned = [Float](repeating: 0, count: values.count)

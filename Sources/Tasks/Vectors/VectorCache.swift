@@ -3,17 +3,19 @@ internal import Glibc
 @_spi(HostMemory) public import Kernels
 internal import Shards
 
-/// The vectors of the sentences of a text in a file, which is mapped: what is read comes from the disk, and stays in the system's cache as
-/// long as there is room.
+/// The vectors of a text's sentences in a memory-mapped file. Reads come from the disk, and stay in the system's cache as long as
+/// there is room.
 public final class CachedVectors: FrozenVectors, @unchecked Sendable {
+    /// The form of the vectors.
     public let form: VectorForm
+    /// The path of the file.
     public let path: String
     private let file: SafetensorsReader
     private let start: UnsafeMutablePointer<Float>
-    /// The row of each sentence, and those of all.
+    /// The first row of each sentence, followed by the number of all rows.
     private let starts: [Int]
 
-    /// Throws `ToolError`, `dataError`, for a file that is not of this form and these sentences.
+    /// Maps a file. Throws `ToolError`, `dataError`, if it does not have this form and these sentences.
     fileprivate init(path: String, key: String, form: VectorForm, lengths: [Int]) throws {
         (self.form, self.path) = (form, path)
         starts = lengths.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1) }
@@ -21,7 +23,7 @@ public final class CachedVectors: FrozenVectors, @unchecked Sendable {
         guard file.metadata[Self.keyName] == key, let tensor = file.tensors.first, tensor.shape == [starts[lengths.count], form.columns],
             let floats = try file.floats(tensor)
         else { throw ToolError.data(path, "", "is not what the cache should have under this name; remove it") }
-        // Nobody writes to what is mapped for reading.
+        // The memory is mapped for reading, and nothing writes to it.
         start = UnsafeMutablePointer(mutating: floats)
     }
 
@@ -29,32 +31,33 @@ public final class CachedVectors: FrozenVectors, @unchecked Sendable {
         Matrix(start + starts[sentence] * form.columns, rows: starts[sentence + 1] - starts[sentence], columns: form.columns)
     }
 
+    /// The size of the file in bytes.
     public var bytes: Int { file.file.bytes.count }
 
     fileprivate static let keyName = "contour-vectors"
 }
 
-/// A folder of vectors that were made once, of bounded size: those that were used longest ago make room for new ones.
+/// A folder of vectors of bounded size. The least recently used files make room for new ones.
 public struct VectorCache: Sendable {
+    /// The path of the folder.
     public let folder: String
-    /// Bytes of all files at most.
+    /// The largest size of all files together in bytes.
     public let limit: Int
 
+    /// Makes a cache; the folder need not exist yet.
     public init(folder: String, limit: Int) { (self.folder, self.limit) = (folder, limit) }
 
-    /// $XDG_CACHE_HOME/contour/vectors, or ~/.cache/contour/vectors; `nil` if the environment names neither.
+    /// The path $XDG_CACHE_HOME/contour/vectors, or ~/.cache/contour/vectors; `nil` if the environment defines neither.
     public static var usualFolder: String? {
         func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) }.flatMap { $0.hasPrefix("/") ? $0 : nil } }
         return variable("XDG_CACHE_HOME").map { "\($0)/contour/vectors" } ?? variable("HOME").map { "\($0)/.cache/contour/vectors" }
     }
 
-    /// The vectors with a key, from the cache, or made and kept there.
-    /// - Parameters:
-    ///   - key: what the vectors depend on, in text: the same key, the same vectors.
-    ///   - lengths: words of each sentence.
-    ///   - make: calls its argument with the rows of one sentence after the other, [words, form.columns].
-    /// Throws `ToolError`: `usage` if they are larger than the whole cache, `cannotCreate` and `ioError` for a folder that cannot be
-    /// written, and what `make` throws.
+    /// Returns the vectors with a key from the cache, or makes them and keeps them there. Throws `ToolError`: `usage` if they are
+    /// larger than the whole cache, `cannotCreate` and `ioError` for a folder that cannot be written, and what `make` throws.
+    /// - `key`: a text of everything that the vectors depend on: equal keys mean equal vectors.
+    /// - `lengths`: the number of words in each sentence.
+    /// - `make`: calls its argument with the rows of one sentence after the other, [words, form.columns].
     public func vectors(
         key: String, form: VectorForm, lengths: [Int], make: (_ take: @escaping (Matrix) throws -> Void) throws -> Void
     ) throws -> CachedVectors {
@@ -62,7 +65,7 @@ public struct VectorCache: Sendable {
         let name = text.withUTF8 { String(XXH64.hash(UnsafeRawBufferPointer($0)), radix: 16) }
         let path = "\(folder)/\(name).safetensors"
         if path.withFileName({ access($0, R_OK) }) == 0 {
-            // Read just now. The time of the last change stays: by that readers see that a file is as it was.
+            // The access time becomes now. The modification time stays, because readers use it to see that a file is unchanged.
             let times = [timespec(tv_sec: 0, tv_nsec: Self.now), timespec(tv_sec: 0, tv_nsec: Self.unchanged)]
             _ = path.withFileName { utimensat(AT_FDCWD, $0, times, 0) }
             return try CachedVectors(path: path, key: key, form: form, lengths: lengths)
@@ -90,7 +93,7 @@ public struct VectorCache: Sendable {
         return try CachedVectors(path: path, key: key, form: form, lengths: lengths)
     }
 
-    /// UTIME_NOW and UTIME_OMIT, which the Glibc module does not have.
+    /// The constants UTIME_NOW and UTIME_OMIT, which the Glibc module lacks.
     private static let now = (1 << 30) - 1, unchanged = (1 << 30) - 2
 
     private static func gigabytes(_ bytes: Int) -> String { "\((Double(bytes) / 1e8).rounded(.up) / 10) GB" }
@@ -104,7 +107,7 @@ public struct VectorCache: Sendable {
         }
     }
 
-    /// Removes the files that were used longest ago, until there is room.
+    /// Removes the least recently used files until there is room.
     private func makeRoom(for bytes: Int) throws {
         guard let directory = opendir(folder) else { throw ToolError.system(.cannotCreate, folder, "cannot read", errno: errno) }
         var files: [(path: String, bytes: Int, used: Int)] = []

@@ -6,25 +6,27 @@ import Probing
 import Shards
 public import WordVectors
 
-/// The source of the vectors of a task's words: an encoder, whose layers the task mixes, or files that another program has made; a table
-/// of word vectors; or both.
+/// The source of the vectors of a task's words: an encoder, whose layers the task mixes, or files from another program; a table of
+/// word vectors; or both.
 ///
-/// Vectors of sentences are made once, and kept in a cache under the digests of what they were made of and by; or anew for each batch
-/// (`VectorsOnDemand`).
+/// The vectors of sentences are either made once and kept in a cache, with the digests of all that they depend on as the key, or made
+/// anew for each batch (`VectorsOnDemand`).
 public final class VectorSource {
+    /// The form of the vectors.
     public let form: VectorForm
     /// The name of the encoder or the table, for messages.
     public let name: String
     private let model: LoadedModel?
-    /// A sentence on what computed the encoder's vectors, if its results differ from the processor's.
+    /// A description of the device that computes the encoder's vectors, if its results differ from the processor's.
     private let device: String?
     /// True if the layers of each text come from a file.
     private let readsFiles: Bool
     private let words: (table: EmbeddingTable, name: String)?
 
-    /// - Parameters:
-    ///   - device: the GPU that computes, and its precision; vectors in a cache are those of one device. `nil`: the processor.
-    ///   - words: the table whose vectors stand beside the encoder's, or alone.
+    /// Makes a source with an encoder, a table, or both.
+    /// - `device`: the GPU that computes, and its precision; the cache keeps the vectors of different devices apart. `nil` means the
+    ///   processor.
+    /// - `words`: the table whose vectors follow the encoder's, or stand alone.
     public init(model: LoadedModel?, device: String? = nil, words: (table: EmbeddingTable, name: String)?) {
         precondition(model != nil || words != nil, "vectors come from somewhere")
         (self.model, self.device, self.words, readsFiles) = (model, device, words, false)
@@ -33,19 +35,18 @@ public final class VectorSource {
             layers: model?.encoder.layerCount ?? 0, width: model?.encoder.layerWidth ?? 0, wordWidth: words?.table.dimension ?? 0)
     }
 
-    /// Vectors that come with each text.
-    /// - Parameter first: one of the files, which must all have as many layers and numbers.
+    /// Makes a source whose vectors come from a file for each text.
+    /// - `first`: one of the files. All of them must have the same number of layers and of values.
     public init(_ first: ImportedVectors, words: (table: EmbeddingTable, name: String)?) {
         (model, device, self.words, readsFiles, name) = (nil, nil, words, true, first.name)
         form = VectorForm(layers: first.layers, width: first.width, wordWidth: words?.table.dimension ?? 0)
     }
 
-    /// The vectors of a text's sentences, from the cache or made now.
-    /// - Parameters:
-    ///   - text: the name of the text, for messages.
-    ///   - file: those of this text, of a source that reads files.
-    ///   - onProgress: told of the words that are done.
-    /// Throws `ToolError`: `dataError` for a vector that is not of numbers, and what encoder, table and cache throw.
+    /// Returns the vectors of a text's sentences, from the cache or newly made. Throws `ToolError`: `dataError` for a vector with
+    /// values that are not finite, and what the encoder, the table and the cache throw.
+    /// - `text`: the name of the text, for messages.
+    /// - `file`: the file of this text, if the source reads files.
+    /// - `onProgress`: called with the number of words done.
     public func vectors(
         of sentences: [[String]], text: String, file: ImportedVectors? = nil, in cache: VectorCache, onProgress: @escaping (Int) -> Void = { _ in }
     ) throws -> CachedVectors {
@@ -96,7 +97,7 @@ public final class VectorSource {
         try stage.flush()
     }
 
-    /// The encoder's stage, which is made when it is needed first, and who takes what it makes.
+    /// The encoder's stage, which is made at its first use, and the receiver of its output.
     private var stage: SentenceEncoder?
     private var receive: ([Float]) throws -> Void = { _ in }
 
@@ -117,7 +118,7 @@ public final class VectorSource {
         return matrix
     }
 
-    /// Writes the rows of a sentence: the layers of each word, [words, layers x width], and its own vector.
+    /// Writes the rows of a sentence: the layers of each word, [words, layers x width], and the word's own vector.
     private func fill(_ matrix: Matrix, _ sentence: [String], _ layers: [Float], _ text: String) throws {
         let deep = form.layers * form.width
         if deep > 0 { matrix.columns(0..<deep).copy(from: layers) }
@@ -136,7 +137,7 @@ public final class VectorSource {
     }
 }
 
-/// Memory for the rows of a sentence, which grows to the longest.
+/// Memory for the rows of a sentence, which grows to the longest sentence.
 private final class RowBuffer {
     private var buffer = FloatBuffer(count: 0)
 

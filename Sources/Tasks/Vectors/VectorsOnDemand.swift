@@ -1,17 +1,19 @@
 @_spi(HostMemory) public import Kernels
 
-/// The vectors of a text's sentences, made anew for each batch. No disk needs to hold them, and nothing is kept from batch to batch, so that
-/// this is for an encoder on a GPU, or for a text that is read once.
+/// The vectors of a text's sentences, made anew for each batch. They need no disk space, and nothing is kept from batch to batch, so
+/// that this type suits an encoder on a GPU, or a text that is read once.
 public final class VectorsOnDemand: FrozenVectors, @unchecked Sendable {
+    /// The form of the vectors.
     public let form: VectorForm
     private let source: VectorSource
     private let sentences: [[String]]
     private let text: String
     private var memory = FloatBuffer(count: 0)
-    /// The rows of each sentence that is ready.
+    /// The rows of each prepared sentence.
     private var places: [Int: Range<Int>] = [:]
 
-    /// - Parameter text: the name of the text, for messages.
+    /// Makes the vectors of a text.
+    /// - `text`: the name of the text, for messages.
     public init(_ source: VectorSource, sentences: [[String]], text: String) {
         (self.source, self.sentences, self.text, form) = (source, sentences, text, source.form)
     }
