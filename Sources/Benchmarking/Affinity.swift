@@ -1,13 +1,13 @@
 internal import Glibc
 
-/// The processors that this thread, and the processes it starts, may run on. The Glibc module hides GNU extensions, so the two
+/// The processors on which this thread, and the processes that it starts, may run. The Glibc module hides GNU extensions, so the two
 /// functions are looked up by name; if they are missing, nothing is pinned.
 enum Affinity {
     private typealias Get = @convention(c) (pid_t, Int, UnsafeMutableRawPointer?) -> CInt
     private typealias Set = @convention(c) (pid_t, Int, UnsafeRawPointer?) -> CInt
     private static let maskBytes = 128
 
-    /// Runs `body` with this thread on the first `count` of the processors it may use.
+    /// Runs `body` with this thread on the first `count` of its allowed processors.
     static func with<Result>(processors count: Int, _ body: () throws -> Result) rethrows -> Result {
         guard let get = dlsym(nil, "sched_getaffinity"), let set = dlsym(nil, "sched_setaffinity") else {
             return try body()

@@ -1,33 +1,35 @@
 internal import Glibc
 public import Kernels
 
-/// The operations of a device's backend: how far each is from the processor's on the same numbers, and how fast it is.
+/// A benchmark of a device's operations: the difference of each from the processor's on the same values, and its speed.
 public struct DeviceBenchmark {
     private let device: any Backend
     private let processor: ProcessorBackend
-    /// The time that each operation is measured for, about.
+    /// The approximate measuring time of each operation in seconds.
     private let seconds: Double
 
+    /// Makes a benchmark of a device, with about `seconds` of measuring time per operation.
     public init(_ device: any Backend, processor: ProcessorBackend, seconds: Double) {
         (self.device, self.processor, self.seconds) = (device, processor, seconds)
     }
 
     /// The difference from the processor and the speed of an operation.
     public struct Result: Sendable {
-        /// The greatest difference of a number in a result from the processor's, in multiples of the greatest number of that result,
-        /// or of 1 if that is less; infinite if one is NaN and the other is not.
+        /// The greatest difference of a value in a result from the processor's, in multiples of the greatest absolute value of that
+        /// result, or of 1 if that is less; infinite if one is NaN and the other is not.
         public let difference: Double
-        /// Floating point operations of a product, otherwise bytes, in billions a second.
+        /// The speed in billions per second of floating point operations for a product, and of bytes otherwise.
         public let speed: Double
     }
 
-    /// The greatest difference that rounding explains.
-    /// - Parameter isRounded: true if factors of products are rounded to bfloat16.
+    /// Returns the greatest difference that rounding explains.
+    /// - `isRounded`: true if factors of products are rounded to bfloat16.
     public static func bound(_ operation: OperationCase, isRounded: Bool) -> Double {
         guard isRounded else { return 5e-5 }
         return operation.isProduct || operation.storesFactors ? 2e-2 : 5e-5
     }
 
+    /// Compares and measures an operation.
     public func run(_ operation: OperationCase, _ sizes: OperationCase.Sizes) -> Result {
         let expected = operation.prepare(in: OperationMemory(on: processor), sizes)
         let own = operation.prepare(in: OperationMemory(on: device), sizes)
@@ -65,7 +67,7 @@ public struct DeviceBenchmark {
         return worst / magnitude
     }
 
-    /// Seconds of one call, in a row of calls.
+    /// Returns the seconds of one call in a series of calls.
     private func time(_ prepared: OperationCase.Prepared) -> Double {
         func time(_ calls: Int) -> Double {
             let start = now()

@@ -6,28 +6,31 @@ internal import Model
 internal import Parallel
 
 extension EncodingBenchmark {
-    /// A round on a device.
+    /// The measurements of one round on a device.
     public struct DeviceRound: Sendable {
+        /// The speed in words per second.
         public let wordsPerSecond: Double
-        /// The share of its time in which the host had nothing to prepare and waited for the device.
+        /// The fraction of the time in which the host had nothing to prepare and waited for the device.
         public let waiting: Double
     }
 
-    /// The sizes and the rounds of what a device has encoded.
+    /// The sizes and the rounds of encoding on a device.
     public struct DeviceResult: Sendable {
+        /// The number of weights, and of the text's sentences, tokens and distinct words.
         public let parameters, sentences, tokens, distinctWords: Int
-        /// The largest batch: positions, padding included, and sentences.
+        /// The largest batch: its positions, including padding, and its sentences.
         public let batchRows, batchSentences: Int
+        /// The rounds that count.
         public let rounds: [DeviceRound]
 
+        /// Returns the spread of a value over the rounds.
         public func spread(_ value: (DeviceRound) -> Double) -> Spread { Spread(rounds.map(value)) }
     }
 
-    /// Measures on a device, from the words to the vectors of all layers in the memory of the host. Before the rounds is one that
-    /// does not count: in it memory is taken, and all words are met for the first time. Throws what `run` throws.
-    /// - Parameters:
-    ///   - backends: of the device, one for each direction.
-    ///   - onProgress, onRound: as of `run`.
+    /// Measures encoding on a device, from the words to the vectors of all layers in the memory of the host. A first round does not
+    /// count: it allocates memory, and meets all words for the first time. Throws what `run` throws.
+    /// - `backends`: one of the device for each direction.
+    /// - `onProgress`, `onRound`: called as in `run`.
     public func run(
         on backends: [any Backend], onProgress: (String) -> Void = { _ in },
         onRound: (_ number: Int, DeviceRound) -> Void = { _, _ in }

@@ -2,7 +2,9 @@ public import Model
 
 /// A matrix product of an encoder's layer, to be measured.
 public struct EncoderProduct: Sendable {
+    /// The product as an operation.
     public let operation: OperationCase
+    /// The sizes of its matrices.
     public let sizes: OperationCase.Sizes
 
     private init(
@@ -12,8 +14,8 @@ public struct EncoderProduct: Sendable {
         sizes = OperationCase.Sizes(rows: rows, columns: columns, depth: depth)
     }
 
-    /// The products of an encoder's layer in a training step, and the large one that is the ceiling of `bench train`. Right factors
-    /// that serve all steps of a window are packed before.
+    /// Returns the products of an encoder's layer in a training step, and the large product that is the ceiling of `bench train`.
+    /// Right factors that serve all steps of a window are packed before the measurement.
     public static func ofTraining(_ encoder: EncoderConfiguration, batch: Int, window: Int) -> [EncoderProduct] {
         if let shape = encoder.encoder.family as? TransformerShape { return ofTraining(shape, positions: batch * window) }
         let (gates, cell, width, positions) = (4 * encoder.encoder.cell, encoder.encoder.cell, encoder.width, batch * window)
@@ -44,7 +46,7 @@ public struct EncoderProduct: Sendable {
         } + [EncoderProduct("large", 2048, 2048, 2048)]
     }
 
-    /// The products of an LSTM layer in encoding: of one sentence, of some, of a whole batch.
+    /// Returns the products of an LSTM layer in encoding: of one sentence, of several sentences, and of a whole batch.
     public static func ofEncoding(_ encoder: EncoderConfiguration, batch: Int, window: Int) -> [EncoderProduct] {
         let (gates, cell, width) = (4 * encoder.encoder.cell, encoder.encoder.cell, encoder.width)
         let batches = [1, 16, 64].filter { $0 < batch } + [batch]

@@ -5,25 +5,27 @@ internal import Layers
 public import Model
 internal import Parallel
 
-/// Encoding with random weights beside the machine's ceiling for matrix products, by turns in one run: many sentences, single
+/// A benchmark of encoding with random weights, in turns with the machine's ceiling for matrix products: many sentences, single
 /// sentences, and the start from a model file.
 public struct EncodingBenchmark: Sendable {
     let configuration: EncoderConfiguration
     let threads: Int
-    /// A token shard, or a text with a sentence a line and spaces between its tokens; `nil` for synthetic text.
+    /// The path of a token shard, or of a text with one sentence per line and spaces between its tokens; `nil` means synthetic text.
     public var text: String?
-    /// The number of sentences to encode in a round, if the text has as many that are not empty.
+    /// The number of sentences in a round; fewer if the text has fewer that are not empty.
     public var sentences = 1000
+    /// The number of rounds.
     public var rounds = 3
-    /// The lengths in words of sentences that are encoded alone, and how many of each.
+    /// The lengths in words of sentences that are encoded alone, and the number of sentences of each length.
     private static let lengths = [5, 10, 20], alone = 30
-    /// The number of times that the start is measured.
+    /// The number of measurements of the start.
     private static let starts = 5
-    /// The rows and columns of the matrices whose product is the ceiling, and the seconds that it is measured for in a round.
+    /// The rows and columns of the matrices whose product is the ceiling, and its measuring time per round in seconds.
     private static let ceilingSize = 2048, ceilingSeconds = 1.0
-    /// Returns true, after a round, if there are to be no more rounds.
+    /// Returns true, after a round, to end the measurement.
     public var shouldStop: @Sendable () -> Bool = { false }
 
+    /// Makes a benchmark of an encoder.
     public init(_ configuration: EncoderConfiguration, threads: Int) {
         self.configuration = configuration
         self.threads = threads
@@ -31,7 +33,7 @@ public struct EncodingBenchmark: Sendable {
 
     /// Measures. Throws `ToolError`: `usage` if the sizes make no network, and what reading the text or running a tool throws.
     /// - Parameters:
-    ///   - onProgress: called with what is being done.
+    ///   - onProgress: called with the name of each step.
     ///   - onRound: called after every round.
     public func run(
         onProgress: (String) -> Void = { _ in }, onRound: (_ number: Int, Round) -> Void = { _, _ in }
@@ -63,8 +65,8 @@ public struct EncodingBenchmark: Sendable {
             peakMemory: Files.peakMemory())
     }
 
-    /// The number of weights of the encoder's layers that a word meets in a product of its own, in all directions. Norms and
-    /// gates are not counted.
+    /// Returns the number of the encoder's weights that each word meets in a product, in all directions. Norms and gates are not
+    /// counted.
     static func weightsMet(_ configuration: EncoderConfiguration) -> Double {
         Double(configuration.directions.count) * configuration.encoder.family.weights
     }
@@ -86,51 +88,60 @@ public struct EncodingBenchmark: Sendable {
 extension EncodingBenchmark {
     /// The measurements of one round.
     public struct Round: Sendable {
+        /// The speed in words per second.
         public let wordsPerSecond: Double
-        /// GFLOP/s of encoding, by the operations that are counted.
+        /// The speed of encoding in GFLOP/s, by the counted operations.
         public let encodingRate: Double
         /// The machine's ceiling in this round.
         public let ceiling: MachineCeiling.Rates
 
+        /// The speed of encoding as a fraction of the ceiling.
         public var share: Double { encodingRate / ceiling.best }
     }
 
-    /// The measurements of sentences of one length, each encoded alone after its words have been met before.
+    /// The measurements of sentences of one length, each encoded alone after an earlier sentence with its words.
     public struct Alone: Sendable {
+        /// The number of words in a sentence.
         public let words: Int
-        /// Seconds from the words to the vectors of all layers.
+        /// The time from the words to the vectors of all layers in seconds.
         public let seconds: Spread
-        /// Seconds of them that are not for the encoder's arithmetic: products, gates, norms, sums.
+        /// The part of these seconds outside of the encoder's arithmetic (products, gates, norms, sums).
         public let overhead: Spread
     }
 
     /// The measurements of the start, in seconds.
     public struct Start: Sendable {
-        /// Mapping a model file that is in the page cache, and checking its numbers and its digest.
+        /// The time to map a model file that is in the page cache, and to check its values and its digest.
         public let read: Spread
-        /// Packing its weights.
+        /// The time to pack the weights.
         public let pack: Spread
-        /// `encode` as a process of its own, from its start to its end, for one short sentence.
+        /// The time of the process `encode` from its start to its end, for one short sentence.
         public let tool: Spread
     }
 
+    /// The measurements of an encoder.
     public struct Result: Sendable {
         /// The number of weights, without an output layer.
         public let parameters: Int
+        /// The numbers of sentences, tokens and distinct words in a round.
         public let sentences, tokens, distinctWords: Int
-        /// Multiplications and additions of a round: two for each weight and word of the text and, of characters, those of each
-        /// distinct word once. Sentences' marks and the padding of batches are not counted.
+        /// The multiplications and additions of a round: two for each weight and word of the text and, with characters, those of each
+        /// distinct word once. Sentence marks and the padding of batches are not counted.
         public let counted: Double
-        /// Multiplications and additions of all products that were computed in a round.
+        /// The multiplications and additions of all products that were computed in a round.
         public let computed: Double
+        /// The measured rounds.
         public let rounds: [Round]
-        /// The shares of a round's time, together 1; phases that the encoder does not have are left out.
+        /// The fractions of a round's time, with a sum of 1. Phases that the encoder does not have are left out.
         public let phases: [(phase: Phase, share: Double)]
+        /// The measurements of single sentences, for each length.
         public let alone: [Alone]
+        /// The measurements of the start.
         public let start: Start
-        /// The peak memory of the whole process in bytes; the ceiling's three matrices are in it.
+        /// The peak memory of the whole process in bytes, including the ceiling's three matrices.
         public let peakMemory: Int
 
+        /// Returns the spread of a value over the rounds.
         public func spread(_ value: (Round) -> Double) -> Spread { Spread(rounds.map(value)) }
     }
 }

@@ -6,21 +6,21 @@ internal import Parallel
 internal import Tokenization
 internal import WordVectors
 
-/// The inputs of an encoding benchmark: sentences, a model file with random weights, and a table with a random vector for each
-/// word.
+/// The inputs of an encoding benchmark: sentences, a model file with random weights, and a table with a random vector for each word.
 final class EncodingInputs {
     let configuration: EncoderConfiguration
     let sentences: [[String]]
-    /// The words of the sentences, each once, in the order in which they come.
+    /// The distinct words of the sentences, in the order of their first occurrences.
     let distinctWords: [String]
-    /// `nil` for a model that reads characters.
+    /// The table of vectors; `nil` for a model that reads characters.
     private(set) var table: EmbeddingTable?
     private let threads: Int
     private let runner: PipelineRunner
     private let model, shortText: ScratchFile
     private var tableFile: ScratchFile?
 
-    /// Throws `ToolError`: what reading the text throws, `dataError` if it is empty, and what running a tool throws.
+    /// Makes the inputs. Throws `ToolError`: what reading the text throws, `dataError` if the text is empty, and what running a tool
+    /// throws.
     init(_ benchmark: EncodingBenchmark, pool: ThreadPool) throws {
         configuration = benchmark.configuration
         threads = benchmark.threads
@@ -38,7 +38,7 @@ final class EncodingInputs {
     }
 
     private static func sentences(of benchmark: EncodingBenchmark) throws -> [[String]] {
-        // A sentence of synthetic text has some hundred bytes.
+        // A sentence of synthetic text has about a hundred bytes.
         let synthetic = benchmark.text == nil ? try ScratchFile(syntheticText: 250 * benchmark.sentences) : nil
         let path = benchmark.text ?? synthetic?.path ?? ""
         let source = SentenceSource(
@@ -70,12 +70,12 @@ final class EncodingInputs {
     }
 
     /// Reads the model as `encode` does.
-    /// - Parameter backends: of a device; none: the processor computes.
+    /// - `backends`: those of a device; if there are none, the processor computes.
     func readModel(_ pool: ThreadPool, backends: [any Backend] = []) throws -> ContextualEncoder {
         try SentenceEncoder.readModel(model.path, pool: pool, backends: backends)
     }
 
-    /// Runs `encode` for one short sentence and returns the seconds that it takes.
+    /// Runs `encode` for one short sentence and returns its time in seconds.
     func runTool() throws -> Double {
         var arguments = ["--quiet", "--threads", "\(threads)", "--whitespace", "--model", model.path]
         if let tableFile { arguments += ["--table", tableFile.path, "--other-table"] }

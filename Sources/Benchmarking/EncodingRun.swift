@@ -5,17 +5,18 @@ internal import Layers
 internal import Model
 internal import Parallel
 
-/// An encoder at work, its weights packed, and the phases of its time.
+/// A running encoder with packed weights, and the phases of its time.
 final class EncodingRun {
     let encoder: ContextualEncoder
     private let inputs: EncodingInputs
     private let writer = Discarding()
-    /// Multiplications and additions of all rounds.
+    /// The multiplications and additions of all rounds.
     private(set) var operations = 0.0
     /// The phases of all rounds.
     private(set) var phases: PhaseTally
 
-    /// - Parameter backends: of a device; none: the processor computes.
+    /// Reads the model and packs the weights.
+    /// - `backends`: those of a device; if there are none, the processor computes.
     init(_ inputs: EncodingInputs, pool: ThreadPool, backends: [any Backend] = []) throws {
         self.inputs = inputs
         encoder = try inputs.readModel(pool, backends: backends)
@@ -24,13 +25,13 @@ final class EncodingRun {
         if backends.isEmpty { _ = try stage() }
     }
 
-    /// Returns a new stage, which has met no words.
+    /// Returns a new stage, which has met no words yet.
     func stage() throws -> SentenceEncoder {
         try SentenceEncoder(encoder, table: inputs.table, tableName: "table", layers: .all, to: writer)
     }
 
-    /// Encodes all sentences on a new stage, or on one that has met their words, and returns the seconds that it took. Throws
-    /// `ToolError` if there are not as many vectors as tokens.
+    /// Encodes all sentences and returns the time in seconds. Throws `ToolError` if the numbers of vectors and tokens differ.
+    /// - `known`: a stage that has already met the words; `nil` means a new stage.
     func encodeAll(_ known: SentenceEncoder? = nil) throws -> Double {
         let stage = try known ?? stage(), before = (operations: encoder.operations, tokens: stage.statistics.tokens)
         writer.values = 0
@@ -48,7 +49,7 @@ final class EncodingRun {
         return seconds
     }
 
-    /// Seconds of all phases but `other` so far, of each direction.
+    /// The seconds of all phases but `other` so far, for each direction.
     private var arithmetic: [Double] {
         encoder.directions.map { model in
             Phase.allCases.reduce(0) { $0 + ($1 == .other ? 0 : model.backend.phaseTimes[$1]) }
@@ -69,7 +70,7 @@ final class EncodingRun {
                 }
                 guard isCounted else { continue }
                 all.append(seconds)
-                // Of directions side by side, the longer one counts.
+                // Where directions run side by side, the longer one counts.
                 let each = zip(arithmetic, before).map { $0 - $1 }
                 overheads.append(seconds - (encoder.runsSideBySide ? each.max() ?? 0 : each.reduce(0, +)))
             }
@@ -77,8 +78,7 @@ final class EncodingRun {
         return .init(words: words, seconds: Spread(all), overhead: Spread(overheads))
     }
 
-    /// Returns the multiplications and additions of reading each distinct word, and the marks, once; 0 for a model that reads
-    /// units.
+    /// Returns the multiplications and additions for reading each distinct word, and the marks, once; 0 for a model that reads units.
     func operationsOfDistinctWords() -> Double {
         let configuration = inputs.configuration, rows = SentenceEncoder.batchRows
         let layers = configuration.sharesLayers ? 1 : encoder.directions.count
@@ -107,7 +107,7 @@ final class EncodingRun {
     }
 }
 
-/// Takes vectors and throws them away.
+/// A writer that discards its vectors.
 private final class Discarding: VectorWriter {
     var values = 0
 

@@ -5,19 +5,20 @@ public import Model
 internal import Parallel
 public import Training
 
-/// Evaluations of a network on held-out text beside the time that their matrix products would take at the machine's ceiling, by
-/// turns in one run. The network is untrained: predictions do not change the cost of ranking them, except for units of words.
+/// A benchmark of evaluations on held-out text, in turns with the time of their matrix products at the machine's ceiling. The network
+/// is untrained: except for units of words, predictions do not change the cost of ranking them.
 public struct EvaluationBenchmark {
     private let configuration: EncoderConfiguration
     private let options: TrainingOptions
     private let input: TrainingInput
-    /// The number of evaluations to time, after one that is not counted.
+    /// The number of timed evaluations, after one that does not count.
     public var runs = 5
-    /// The kernels that evaluations and Contour's products of the ceiling are held to.
+    /// The kernels to which evaluations and Contour's products of the ceiling are limited.
     public var kernels = ProcessorKernels.fastest
-    /// Returns true, after a run, if there are to be no more runs.
+    /// Returns true, after a run, to end the measurement.
     public var shouldStop: () -> Bool = { false }
 
+    /// Makes a benchmark with an untrained network.
     public init(_ configuration: EncoderConfiguration, _ options: TrainingOptions, _ input: TrainingInput) {
         self.configuration = configuration
         self.options = options

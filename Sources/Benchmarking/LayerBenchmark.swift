@@ -4,9 +4,10 @@ internal import Layers
 internal import Model
 internal import Parallel
 
-/// A benchmark of single layers, those that are expensive for large vocabularies and recurrent ones: a window's words forth and
-/// back, without the optimiser.
+/// A benchmark of single layers, namely recurrent ones and those that are expensive for large vocabularies: the forward and backward
+/// pass over a window's words, without the optimiser.
 public struct LayerBenchmark: Sendable {
+    /// A layer to measure.
     public enum Layer: String, CaseIterable, Sendable {
         case continuous, softmax
         case sampledSoftmax = "sampled-softmax"
@@ -14,47 +15,53 @@ public struct LayerBenchmark: Sendable {
         case characters
         case qrnn, sru
 
-        /// True for layers that know no words, and are as wide as their inputs.
+        /// True for layers that have no vocabulary, and are as wide as their inputs.
         public var isRecurrent: Bool { self == .qrnn || self == .sru }
     }
 
     /// The measurements of a layer.
     public struct Result: Sendable {
-        /// Seconds of each run, after one that is not counted.
+        /// The seconds of each run, after one that does not count.
         public let seconds: [Double]
-        /// The share of all runs that products of a recurrent layer took.
+        /// The fraction of the time of all runs that the products of a recurrent layer take.
         public let productShare: Double
     }
 
+    /// The layer to measure.
     public var layer: Layer
-    /// The number of words of the vocabulary; of `characters`, of distinct words of the window. Recurrent layers have none.
+    /// The number of words of the vocabulary or, for `characters`, of distinct words of the window. Recurrent layers have none.
     public var classes: Int
     /// The number of positions of a window.
     public var rows = 2560
     /// The width of the encoder's output, and of a recurrent layer.
     public var width = 512
-    /// The sequences of a recurrent layer side by side: `rows` / `batch` steps.
+    /// The number of sequences side by side in a recurrent layer, which makes `rows` / `batch` steps.
     public var batch = 128
+    /// The number of sampled words of the sampled softmax.
     public var negatives = 8192
+    /// The largest memory of logits in bytes.
     public var logitsBytes = 512 << 20
-    /// The words that `characters` reads, at least `classes` of them.
+    /// The words that `characters` reads; there must be at least `classes` of them.
     public var words: [String] = []
     private let threads: Int
+    /// The number of runs.
     public var runs = 5
+    /// The kernels to use.
     public var kernels = ProcessorKernels.fastest
     /// The width of a target of `continuous`.
     private static let vectorSize = 300
 
+    /// Makes a benchmark of a layer.
     public init(_ layer: Layer, classes: Int, threads: Int) {
         self.layer = layer
         self.classes = classes
         self.threads = threads
     }
 
-    /// The cut-offs of the adaptive softmax: smaller ones for a vocabulary of less than 400,000 words.
+    /// The cut-offs of the adaptive softmax, which are smaller for a vocabulary of less than 400,000 words.
     public var cutoffs: [Int] { classes >= 400_000 ? [40_000, 200_000] : [max(1, classes / 20), max(2, classes / 4)] }
 
-    /// The reason why these sizes make no layer, or take more memory than the process may have; `nil` if all is well.
+    /// The reason why these sizes make no layer, or need more memory than the process may have; `nil` if there is none.
     public var complaint: String? {
         if layer.isRecurrent && rows % batch != 0 { return "\(rows) positions are not so many steps of \(batch) sequences" }
         if layer == .sampledSoftmax && negatives >= classes { return "\(negatives) negatives of \(classes) classes" }
@@ -70,18 +77,19 @@ public struct LayerBenchmark: Sendable {
         return nil
     }
 
-    /// The share of the memory that a layer may take; the rest is the program's, and its threads'.
+    /// The fraction of the memory that a layer may take; the rest is for the program and its threads.
     private static let usableShare = 0.9
 
-    /// The bytes that the layer takes: weights and gradients, logits, and all that has rows.
+    /// The memory of the layer in bytes: weights and gradients, logits, and everything with rows.
     private var bytes: Double {
         let plan = declared(ProcessorBackend()).plan
         let bill = plan.bill + plan.own.bill(training: NoOptimizer(), names: 1)
-        // Gradients of the rows that are touched grow by doubling.
+        // The gradient of touched rows grows by doubling.
         let touched = layer == .sampledSoftmax ? 3 * min(classes, negatives + rows) * (width + 1) : 0
         return bill.reduce(4 * Double(touched)) { $0 + Double($1.bytes) }
     }
 
+    /// Measures the layer.
     public func run() -> Result {
         let backend = ProcessorBackend(pool: ThreadPool(threads: threads), kernels: kernels)
         let (plan, prepare) = declared(backend)
@@ -99,7 +107,7 @@ public struct LayerBenchmark: Sendable {
         return Result(seconds: times, productShare: (products() - before) / times.reduce(0, +))
     }
 
-    /// A function that makes everything ready for a layer's passes, and returns one that makes the pass of a number.
+    /// A function that prepares the passes of a layer, and returns a function that makes the pass with a given number.
     private typealias Preparation = (Run, ParameterStore) -> (_ step: Int) -> Void
 
     private func declared(_ backend: ProcessorBackend) -> (plan: Plan, prepare: Preparation) {
@@ -125,7 +133,7 @@ public struct LayerBenchmark: Sendable {
             AdaptiveSoftmaxOutput(
                 "output", inputs: width, classes: classes, cutoffs: cutoffs, rows: rows, logitsBytes: logitsBytes, in: &plan)
         }
-        // Words follow Zipf's law, as the sampler takes for granted.
+        // Words follow Zipf's law, as the sampler assumes.
         let sampler = LogUniformSampler(classes: classes, count: 1, in: &plan)
         let (states, gradient) = (plan.matrix(rows: rows, columns: width), plan.matrix(rows: rows, columns: width))
         let vectors = plan.matrix(rows: rows, columns: Self.vectorSize)

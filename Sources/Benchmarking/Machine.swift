@@ -3,9 +3,10 @@ internal import Glibc
 internal import Kernels
 internal import Parallel
 
-/// The machine that a benchmark runs on.
+/// The machine on which a benchmark runs.
 public enum Machine {
-    /// The processor's name, with family and model if the kernel tells them: names of virtual ones say little.
+    /// The name of the processor, with family and model if the kernel reports them, because the names of virtual processors say
+    /// little.
     public static var processor: String {
         let fields = fields(of: "/proc/cpuinfo")
         guard let name = fields["model name"] else {
@@ -15,15 +16,15 @@ public enum Machine {
         return "\(name), family \(family), model \(model)"
     }
 
-    /// The vectors that Contour's kernels use on it.
+    /// The vector instructions that Contour's kernels use on this machine.
     public static var kernels: String { ProcessorKernels.fastest.name }
 
-    /// Memory that a new process can have without others losing theirs, in bytes; `nil` if the system does not say.
+    /// The memory that a new process can have without others losing theirs, in bytes; `nil` if the system does not report it.
     static var availableMemory: Int? {
         fields(of: "/proc/meminfo")["MemAvailable"]?.split(separator: " ").first.flatMap { Int($0) }.map { $0 << 10 }
     }
 
-    /// The first value of each name in a file with a name, a colon and a value in each line; nothing if it cannot be read.
+    /// Returns the first value of each name in a file whose lines have a name, a colon and a value; empty if it cannot be read.
     private static func fields(of path: String) -> [String: String] {
         guard let file = try? FileSource(path: path) else { return [:] }
         var fields: [String: String] = [:]
@@ -36,7 +37,7 @@ public enum Machine {
         return fields
     }
 
-    /// Today, as year-month-day.
+    /// The current date as year-month-day.
     public static var date: String {
         var moment = time(nil), parts = tm()
         localtime_r(&moment, &parts)
@@ -45,10 +46,10 @@ public enum Machine {
     }
 }
 
-/// The time in seconds, by a clock that never jumps.
+/// Returns the time in seconds, by a monotonic clock.
 func now() -> Double { monotonicSeconds() }
 
-/// Returns the seconds that `body` takes.
+/// Returns the time of `body` in seconds.
 func seconds(_ body: () throws -> Void) rethrows -> Double {
     let start = now()
     try body()

@@ -3,10 +3,11 @@ internal import Glibc
 @_spi(HostMemory) public import Kernels
 internal import Parallel
 
-/// The library OpenBLAS, which products are measured against. It is opened then and not before: its threads and their memory
-/// are there from the moment it is loaded, and no other command needs them.
+/// The library OpenBLAS, with which products are compared. It is opened at its first use, because its threads and their memory exist
+/// from the moment of loading, and no other command needs them.
 public struct OpenBLAS: Sendable {
-    /// `cblas_sgemm`: order, which factors are transposed, sizes, and of each matrix its start and the length of its rows.
+    /// The function `cblas_sgemm`: order, transposition of the factors, sizes, and for each matrix its start and the length of its
+    /// rows.
     private typealias Product = @convention(c) (
         CInt, CInt, CInt, CInt, CInt, CInt, Float, UnsafePointer<Float>?, CInt, UnsafePointer<Float>?, CInt, Float,
         UnsafeMutablePointer<Float>?, CInt
@@ -14,27 +15,27 @@ public struct OpenBLAS: Sendable {
 
     private let product: Product
     private let setThreads: @convention(c) (CInt) -> Void
-    /// The processor whose kernels the library took, in its own words.
+    /// The processor whose kernels the library has chosen, in its own words.
     public let core: String
 
-    /// Makes the library take its kernels for a processor that has the vectors of `kernels` and no wider ones. It chooses when it is
-    /// opened: call this before. A choice that is in the environment already stays.
+    /// Makes the library choose kernels for a processor that has the vectors of `kernels` and no wider ones. The library chooses when
+    /// it is opened, so this must be called before. A choice that is already in the environment stays.
     public static func hold(to kernels: ProcessorKernels) {
         guard let core = cores[kernels.name] else { return }
         setenv("OPENBLAS_CORETYPE", core, 0)
     }
 
-    /// Microseconds after which its threads no longer spin in the way of what is measured next: they do for some 30 ms after
-    /// their last product.
+    /// The time in microseconds after which the library's threads no longer spin and so disturb the next measurement. They spin for
+    /// about 30 ms after their last product.
     static let spinning: UInt32 = 50_000
 
-    /// The library's names for processors, by the widest vectors that they have.
+    /// The library's names of processors, by their widest vectors.
     private static let cores = ["avx512": "SkylakeX", "avx2": "Haswell", "sse2": "Prescott"]
 
     fileprivate static let library = Result { () throws(ToolError) in
-        // Debian's name for any of its builds; each has integers of 32 bits.
+        // Debian's name for all builds of the library; each has integers of 32 bits.
         let name = "libopenblas.so.0"
-        // It tries for ever where it gets no memory: 32 MiB for each thread, and stacks.
+        // The library retries for ever if it gets no memory: 32 MiB for each thread, and stacks.
         let room = (256 + 64 * sysconf(CInt(_SC_NPROCESSORS_ONLN))) << 20
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
         guard let place = mmap(nil, room, PROT_NONE, flags, -1, 0), place != MAP_FAILED else {
@@ -51,8 +52,8 @@ public struct OpenBLAS: Sendable {
         return OpenBLAS(product: product, setThreads: setThreads, core: core().map { String(cString: $0) } ?? "unknown")
     }
 
-    /// Writes `left` [rows, depth] times `right` [depth, columns], each as it is stored or transposed, into `result`
-    /// [rows, columns], on so many threads of the library's own.
+    /// Writes `left` [rows, depth] times `right` [depth, columns], each as it is stored or transposed, into `result` [rows, columns],
+    /// on the given number of the library's own threads.
     func multiply(
         _ left: Matrix, isTransposed isLeftTransposed: Bool = false, _ right: Matrix, isTransposed isRightTransposed: Bool = false,
         into result: Matrix, threads: Int
@@ -67,15 +68,17 @@ public struct OpenBLAS: Sendable {
 }
 
 extension OpenBLAS {
-    /// Throws `ToolError`: `unavailable` if the library is not installed, `systemError` if there is no room for it.
+    /// Opens the library. Throws `ToolError`: `unavailable` if it is not installed, `systemError` if there is no memory for it.
     public init() throws { self = try Self.library.get() }
 }
 
 /// The machine's ceiling: the speed of large products by Contour's kernels and by OpenBLAS.
 public struct MachineCeiling {
-    /// GFLOP/s of the two.
+    /// The two speeds in GFLOP/s.
     public struct Rates: Sendable {
+        /// The speeds of Contour's kernels and of OpenBLAS.
         public let own, openBLAS: Double
+        /// The larger of the two speeds.
         public var best: Double { max(own, openBLAS) }
     }
 
@@ -83,13 +86,13 @@ public struct MachineCeiling {
     private let library: OpenBLAS
     private let threads: Int
 
-    /// - Parameter size: rows and columns of the matrices.
-    /// Throws what `OpenBLAS` throws.
+    /// Prepares the matrices. Throws what `OpenBLAS` throws.
+    /// - `size`: the rows and columns of the matrices.
     init(size: Int, pool: ThreadPool, kernels: ProcessorKernels = .fastest) throws {
         library = try OpenBLAS()
         products = ProductCeiling(size: size, pool: pool, kernels: kernels)
         threads = pool.threads
-        // OpenBLAS makes its threads in its first product.
+        // OpenBLAS starts its threads in its first product.
         _ = rates(seconds: 0)
     }
 

@@ -2,23 +2,23 @@ internal import Files
 public import Kernels
 internal import Parallel
 
-/// The speed of the operations of the processor's backend, each beside a yardstick, by turns: products beside OpenBLAS's in
-/// GFLOP/s, all others beside a plain copy of as much memory in GB/s.
+/// A benchmark of the operations of the processor's backend, each in turns with a yardstick. Products are compared with OpenBLAS's in
+/// GFLOP/s, and all others with a plain copy of the same amount of memory in GB/s.
 public struct OperationBenchmark: Sendable {
     private let threads: Int
     private let kernels: ProcessorKernels
-    /// The time that each operation is measured for, about.
+    /// The approximate measuring time of each operation in seconds.
     private let seconds: Double
 
-    /// - Parameter kernels: Contour's kernels; `OpenBLAS.hold` holds OpenBLAS to the same vectors.
+    /// Makes a benchmark.
+    /// - `kernels`: Contour's kernels; `OpenBLAS.hold` limits OpenBLAS to the same vectors.
     public init(threads: Int, kernels: ProcessorKernels, seconds: Double) {
         self.threads = threads
         self.kernels = kernels
         self.seconds = seconds
     }
 
-    /// Measures one operation. Throws `ToolError` if a product is to be measured and there is no OpenBLAS: `unavailable`,
-    /// `systemError`.
+    /// Measures one operation. Throws `ToolError`, `unavailable` or `systemError`, for a product without OpenBLAS.
     public func run(_ operation: OperationCase, _ sizes: OperationCase.Sizes) throws -> SpeedComparison {
         let backend = ProcessorBackend(pool: ThreadPool(threads: threads), kernels: kernels), memory = OperationMemory()
         let prepared = operation.prepare(in: memory, sizes)
@@ -29,7 +29,7 @@ public struct OperationBenchmark: Sendable {
             { prepared.run(backend) }, yardstick)
     }
 
-    /// Measures a product with weights of 8 bits beside the same with packed floats, in billions of operations a second.
+    /// Measures a product with 8-bit weights beside the same product with packed floats, in billions of operations per second.
     public func runQuantized(_ sizes: OperationCase.Sizes) -> SpeedComparison {
         let backend = ProcessorBackend(pool: ThreadPool(threads: threads), kernels: kernels), memory = OperationMemory()
         let left = memory.matrix(sizes.rows, sizes.depth), right = memory.matrix(sizes.depth, sizes.columns)
@@ -63,7 +63,7 @@ public struct OperationBenchmark: Sendable {
         }
     }
 
-    /// A copy that reads half of the floats and writes half of them.
+    /// Returns a copy that reads half of the floats and writes half of them.
     private func copy(_ backend: ProcessorBackend, _ memory: OperationMemory, floats: Double) -> () -> Void {
         let count = max(1, Int(floats / 2)), source = memory.matrix(1, count), target = memory.matrix(1, count)
         return { backend.copy(source, to: target) }

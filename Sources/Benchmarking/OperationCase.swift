@@ -1,48 +1,57 @@
 public import Kernels
 
-/// An operation of a backend with inputs made for it. Tests run each case on every backend and compare the results, and
-/// gradients with differences; `bench operations` measures how fast it is.
+/// An operation of a backend with its inputs. Tests run each case on every backend, compare the results, and compare gradients with
+/// finite differences; `bench operations` measures its speed.
 public struct OperationCase: Sendable {
+    /// The sizes of an operation's matrices.
     public struct Sizes: Sendable {
+        /// The numbers of rows and columns, and the inner dimension of products.
         public var rows, columns, depth: Int
 
+        /// Makes the sizes of an operation.
         public init(rows: Int, columns: Int, depth: Int) {
             (self.rows, self.columns, self.depth) = (rows, columns, depth)
         }
 
-        /// Multiplications and additions of [rows, depth] times [depth, columns].
+        /// The multiplications and additions of [rows, depth] times [depth, columns].
         var productOperations: Double { 2 * Double(rows) * Double(columns) * Double(depth) }
     }
 
-    /// An operation that is ready to run in its own memory, again and again.
+    /// An operation that is ready to run in its own memory, repeatedly.
     public struct Prepared {
-        /// Runs it on the backend of its memory, or on another that computes in the memory of the host.
+        /// Runs the operation on the backend of its memory, or on another one that computes in the memory of the host.
         public var run: (any Backend) -> Void
-        /// The matrices that it writes.
+        /// The matrices that the operation writes.
         public let results: [Matrix]
+        /// The scalars that the operation writes.
         public var scalars: [Scalars] = []
-        /// Its derivative, if it has one.
+        /// The derivative of the operation, if it has one.
         public var slope: Slope?
     }
 
-    /// The derivative of an operation. Its backward pass, which runs after the operation, turns `outputGradient` into the
-    /// gradients of `inputs`; each gradient has the shape of its input.
+    /// The derivative of an operation. Its backward pass, which runs after the operation, turns `outputGradient` into the gradients of
+    /// `inputs`; each gradient has the shape of its input.
     public struct Slope {
+        /// The inputs and their gradients.
         public let inputs, gradients: [Matrix]
-        /// The result that is differentiated times its gradient, or the loss alone if there is no gradient.
+        /// The differentiated result, which is multiplied by its gradient; `nil` if the loss alone is differentiated.
         public let output: Matrix?
+        /// The gradient of `output`; `nil` for the loss alone.
         public let outputGradient: Matrix?
+        /// Runs the backward pass.
         public let run: (any Backend) -> Void
     }
 
+    /// The name of the operation.
     public let name: String
-    /// True for a product, whose multiplications and additions are counted; otherwise the floats that are read and written count.
+    /// True for a product, whose work is counted in multiplications and additions; the work of others is counted in floats read and
+    /// written.
     public let isProduct: Bool
-    /// True if the matrices are stored as factors of products are, which a device may round.
+    /// True if the matrices are stored as factors of products, which a device may round.
     let storesFactors: Bool
     /// True if a product's factor is stored transposed.
     let isLeftTransposed, isRightTransposed: Bool
-    /// Multiplications and additions of a product, or floats that are read and written otherwise.
+    /// The multiplications and additions of a product, or the number of floats read and written otherwise.
     public let work: @Sendable (Sizes) -> Double
     let prepare: @Sendable (OperationMemory, Sizes) -> Prepared
 
@@ -64,12 +73,13 @@ public struct OperationCase: Sendable {
     }
 }
 
-/// The memory of one case on a backend: random numbers that are the same on every backend.
+/// The memory of one case on a backend, with random values that are the same on every backend.
 public final class OperationMemory {
     private let backend: any Backend
     private var buffers: [(memory: FloatBuffer, isShared: Bool)] = []
     private var random: Random
 
+    /// Makes an empty memory.
     public init(on backend: any Backend = ProcessorBackend(), seed: UInt64 = 1) {
         self.backend = backend
         random = Random(seed: seed, stream: "operations")
@@ -87,14 +97,14 @@ public final class OperationMemory {
         return buffer
     }
 
-    /// Returns a matrix of random numbers in ±`scale`.
+    /// Returns a matrix of random values in ±`scale`.
     public func matrix(_ rows: Int, _ columns: Int, scale: Double = 1) -> Matrix {
         let matrix = zeros(rows, columns)
         write((0..<rows * columns).map { _ in Float(random.uniform(in: -scale..<scale)) }, to: matrix)
         return matrix
     }
 
-    /// Returns a matrix of random numbers in ±`scale`, stored as the backend stores factors of products.
+    /// Returns a matrix of random values in ±`scale`, stored as the backend stores factors of products.
     func factor(_ rows: Int, _ columns: Int, scale: Double = 1) -> Matrix {
         let element = backend.factorElement, buffer = backend.allocate((rows * columns * element.size + 3) / 4)
         buffers.append((buffer, false))
@@ -103,10 +113,10 @@ public final class OperationMemory {
         return matrix
     }
 
-    /// The sums of a layer norm's gradients, where the backend wants them.
+    /// Returns the matrix for the sums of a layer norm's gradients, if the backend needs one.
     func normSums(_ columns: Int) -> Matrix? { backend.normSumRows == 0 ? nil : zeros(backend.normSumRows, 2 * columns) }
 
-    /// Room for a step's product in parts, if the backend makes it so.
+    /// Returns scratch memory for a step's product in parts, if the backend computes it so.
     func stepParts(rows: Int, depth: Int, columns: Int) -> Matrix? {
         let count = backend.stepParts(rows: rows, depth: depth, columns: columns)
         return count == 1 ? nil : zeros(count * rows, columns)
@@ -114,7 +124,7 @@ public final class OperationMemory {
 
     func write(_ values: [Float], to matrix: Matrix) { backend.write(values, to: matrix) }
 
-    /// The factors of a product of `sizes`, each as it is or stored transposed.
+    /// Returns the factors of a product of `sizes`, each as it is or stored transposed.
     func factors(
         _ sizes: OperationCase.Sizes, isLeftTransposed: Bool, isRightTransposed: Bool
     ) -> (left: Matrix, right: Matrix) {
@@ -137,13 +147,13 @@ public final class OperationMemory {
         return scalars
     }
 
-    /// The bits of all memory, to be restored.
+    /// The contents of all memory, bit by bit.
     public struct Snapshot {
         fileprivate var floats: [[Float]] = []
         fileprivate var numbers: [[Int32]] = []
     }
 
-    /// Returns the contents of all memory, to be restored.
+    /// Returns the contents of all memory, for `restore`.
     public func snapshot() -> Snapshot {
         backend.wait()
         var snapshot = Snapshot()
@@ -155,6 +165,7 @@ public final class OperationMemory {
         return snapshot
     }
 
+    /// Restores the contents of all memory.
     public func restore(_ snapshot: Snapshot) {
         backend.wait()
         for (index, (buffer, isShared)) in buffers.enumerated() {

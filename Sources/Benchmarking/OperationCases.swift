@@ -1,7 +1,7 @@
 internal import Kernels
 
 extension OperationCase {
-    /// An operation on [rows, columns] matrices that reads and writes so many of them.
+    /// Returns an operation on [rows, columns] matrices that reads and writes the given number of them.
     static func elementwise(
         _ name: String, matrices: Double, storesFactors: Bool = false,
         _ prepare: @escaping @Sendable (_ memory: OperationMemory, _ rows: Int, _ columns: Int) -> Prepared
@@ -11,7 +11,7 @@ extension OperationCase {
         }
     }
 
-    /// An elementwise operation that changes one matrix.
+    /// Returns an elementwise operation that changes one matrix.
     private static func inPlace(
         _ name: String, matrices: Double = 2, scale: Double = 1, _ run: @escaping @Sendable (any Backend, Matrix) -> Void
     ) -> OperationCase {
@@ -21,8 +21,8 @@ extension OperationCase {
         }
     }
 
-    /// An elementwise operation that reads one matrix and writes or changes another; `rowSource` and `rowTarget` say which of them
-    /// is [1, columns].
+    /// Returns an elementwise operation that reads one matrix and writes or changes another; `rowSource` and `rowTarget` tell whether
+    /// one of them is [1, columns].
     private static func pairwise(
         _ name: String, matrices: Double, rowSource: Bool = false, rowTarget: Bool = false,
         _ run: @escaping @Sendable (any Backend, _ source: Matrix, _ target: Matrix) -> Void
@@ -58,7 +58,7 @@ extension OperationCase {
         }
     }
 
-    /// Returns a function that packs a factor for a backend, and only once if it is called for the same backend again.
+    /// Returns a function that packs a factor for a backend, only once for each backend.
     static func packedOnce(_ factor: Operand) -> (any Backend) -> PackedFactor {
         var kept: (backend: any Backend, factor: PackedFactor)?
         return { backend in
@@ -98,7 +98,7 @@ extension OperationCase {
         }
     }
 
-    /// A softmax whose rows are positions, whose columns are classes, and whose depth is inputs.
+    /// Returns a softmax whose rows are positions, whose columns are classes, and whose depth is the number of inputs.
     private static func softmax(_ name: String, sampled: Bool) -> OperationCase {
         OperationCase(name, work: { 3 * Double($0.rows * $0.columns) }) { memory, sizes in
             let (rows, classes, inputs) = (sizes.rows, sizes.columns, sizes.depth)
@@ -129,7 +129,7 @@ extension OperationCase {
         }
     }
 
-    /// The norm; or its sum with its input, for whose backward pass the gradient goes both ways.
+    /// Returns a layer norm, or the sum of a layer norm and its input, whose backward pass sends the gradient along both paths.
     private static func layerNorm(_ name: String, isResidual: Bool) -> OperationCase {
         elementwise(name, matrices: isResidual ? 5 : 2) { memory, rows, columns in
             let (input, output, gradient) = (memory.matrix(rows, columns, scale: 2), memory.zeros(rows, columns), memory.matrix(rows, columns))
@@ -154,7 +154,7 @@ extension OperationCase {
         }
     }
 
-    /// A row, or zeros, at every other row of a matrix; what is written over passes no gradient on.
+    /// Returns an operation that writes a row, or zeros, to every other row of a matrix; values that are overwritten get no gradient.
     private static func broadcastAt(_ name: String, hasRow: Bool) -> OperationCase {
         elementwise(name, matrices: 1) { memory, rows, columns in
             let row = memory.matrix(1, columns), target = memory.matrix(rows, columns), gradient = memory.matrix(rows, columns)
@@ -175,7 +175,7 @@ extension OperationCase {
         }
     }
 
-    /// Sequences turned round, three side by side where there are rows enough; the backward pass turns the gradient round.
+    /// Returns the reversal of sequences, three side by side if there are enough rows; the backward pass reverses the gradient.
     private static func reversal(_ name: String, hasLengths: Bool, adding: Bool) -> OperationCase {
         elementwise(name, matrices: adding ? 3 : 2) { memory, rows, columns in
             let batch = rows % 3 == 0 ? 3 : 1, steps = rows / batch
@@ -210,6 +210,7 @@ extension OperationCase {
         }
     }
 
+    /// All cases.
     public static let all: [OperationCase] = [
         product("product"), product("product, left transposed", left: true), product("product, right transposed", right: true),
         product("product, adding", adding: true), product("product, with a bias", biased: true),
@@ -240,7 +241,7 @@ extension OperationCase {
         },
         elementwise("runs", matrices: 4) { memory, rows, columns in
             let table = memory.matrix(rows, columns), target = memory.matrix(rows, columns)
-            // Runs of no row, of one and of two.
+            // Runs of no row, of one row and of two rows.
             let places = memory.numbers(2 * rows, below: rows), ends = memory.numbers(rows, below: 1)
             for index in 0..<rows { ends[index] = (index > 0 ? ends[index - 1] : 0) + Int32(index + 1) % 3 }
             return Prepared(run: { $0.addRuns(places, ends: ends, of: table, times: 0.75, to: target) }, results: [target])
@@ -367,7 +368,7 @@ extension OperationCase {
             let values = memory.matrix(rows, columns), norm = memory.scalars(1)
             return Prepared(run: { norm[0] = $0.squaredNorm(values) }, results: [], scalars: [norm])
         },
-        // From the second run on, gradients are zero; moments that decay slowly stay normal numbers all the same.
+        // From the second run on, gradients are zero; with slowly decaying moments, the values nevertheless stay normal floats.
         optimizer("Adam", Adam(beta1: 0.9999, beta2: 0.9999)), optimizer("Adagrad", Adagrad()),
         optimizer("Adam, some rows", Adam(beta1: 0.9999, beta2: 0.9999), sparse: true),
         optimizer("Adagrad, some rows", Adagrad(), sparse: true),

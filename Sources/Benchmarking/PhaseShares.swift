@@ -2,11 +2,11 @@ public import Kernels
 internal import Model
 
 extension [(phase: Phase, share: Double)] {
-    /// The shares by the names of their phases, for results.
+    /// The fractions by the names of their phases, for results.
     public var byName: [String: Double] { Dictionary(uniqueKeysWithValues: map { ("\($0.phase)", $0.share) }) }
 }
 
-/// The phases of an encoder's time, added up while something is measured.
+/// The phases of an encoder's time, summed over measurements.
 struct PhaseTally {
     private let encoder: ContextualEncoder
     private var phaseSeconds = [Double](repeating: 0, count: Phase.allCases.count)
@@ -14,8 +14,8 @@ struct PhaseTally {
 
     init(_ encoder: ContextualEncoder) { self.encoder = encoder }
 
-    /// Runs `body` and adds the time that it takes.
-    /// - Parameter sideBySide: true if directions run at once, so that the seconds of their phases overlap.
+    /// Runs `body` and adds its time.
+    /// - `sideBySide`: true if directions run at once, so that the seconds of their phases overlap.
     mutating func measure<Result>(sideBySide: Bool, _ body: () throws -> Result) rethrows -> Result {
         let before = times, start = now()
         let result = try body()
@@ -24,13 +24,13 @@ struct PhaseTally {
         return result
     }
 
-    /// Seconds of each phase so far, of all directions together.
+    /// The seconds of each phase so far, summed over all directions.
     private var times: [Double] {
         Phase.allCases.map { phase in encoder.directions.reduce(0) { $0 + $1.backend.phaseTimes[phase] } }
     }
 
-    /// The shares of all phases that took time, together 1. `other` is what the named ones leave: gathering, and waiting for
-    /// another direction.
+    /// The fractions of all phases that took time, with a sum of 1. `other` is the time outside of the named phases: gathering, and
+    /// waiting for another direction.
     var shares: [(phase: Phase, share: Double)] {
         let named = Phase.allCases.filter { $0 != .other && phaseSeconds[$0.rawValue] > 0 }
             .map { (phase: $0, share: phaseSeconds[$0.rawValue] / seconds) }

@@ -1,23 +1,22 @@
 internal import Files
 internal import Glibc
 
-/// Runs tools joined by pipes.
+/// A runner of tools joined by pipes.
 struct PipelineRunner {
-    /// The folder of the tools: that of this program.
+    /// The folder of the tools, which is that of this program.
     private let directory: String
 
-    /// Throws `ToolError` with status `systemError` if the system does not say where this program is.
+    /// Finds the tools. Throws `ToolError` with status `systemError` if the system does not report the path of this program.
     init() throws {
         guard let path = linkTarget("/proc/self/exe") else { throw ToolError(.systemError, "/proc/self/exe: cannot be read") }
         directory = String(pathParts(path).folder.dropLast())
     }
 
-    /// Runs `commands`, each reading what the one before it writes, and waits for all. Throws `ToolError` if one cannot be
-    /// started or fails; its messages are on stderr.
-    /// - Parameters:
-    ///   - output: takes the standard output of the last; `nil`: it is thrown away.
-    ///   - errors: takes the standard error of all; `nil`: it is this process's.
-    ///   - processors: the number of processors on which all of them run together.
+    /// Runs `commands`, each reading the output of the one before it, and waits for all. Throws `ToolError` if one cannot be started
+    /// or fails; its messages are on stderr.
+    /// - `output`: receives the standard output of the last one; `nil` discards it.
+    /// - `errors`: receives the standard error of all; `nil` means this process's standard error.
+    /// - `processors`: the number of processors on which all of them run together.
     @discardableResult
     func run(
         _ commands: [ToolCommand], to output: ScratchFile? = nil, errors: ScratchFile? = nil, processors: Int
@@ -46,7 +45,7 @@ struct PipelineRunner {
             var ends: [CInt] = [-1, output]
             if !isLast {
                 guard pipe(&ends) == 0 else { throw ToolError(.systemError, "cannot make a pipe") }
-                // Or the reader would hold its own pipe open, and never see it end.
+                // Otherwise, the reader would hold its own pipe open, and never see its end.
                 for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
             }
             defer {
@@ -76,7 +75,7 @@ struct PipelineRunner {
     }
 }
 
-/// A tool of this project with its arguments, to be run as a process of its own.
+/// A tool of this project with its arguments, run as a separate process.
 struct ToolCommand {
     let tool: String
     let arguments: [String]
@@ -88,7 +87,7 @@ struct ToolCommand {
 
     init(_ tool: String, _ arguments: String...) { self.init(tool, arguments) }
 
-    /// Starts it with the given descriptors as standard input and output. Throws `ToolError`.
+    /// Starts the tool with the given descriptors as standard input and output. Throws `ToolError`.
     fileprivate func start(in directory: String, input: CInt, output: CInt, errors: CInt?) throws -> pid_t {
         let path = "\(directory)/\(tool)"
         guard path.withFileName({ access($0, X_OK) }) == 0 else {
@@ -101,10 +100,10 @@ struct ToolCommand {
     }
 }
 
-/// The time and memory that processes side by side took.
+/// The time and memory of processes that run side by side.
 struct PipelineUse {
-    /// Seconds on the clock from the start of the first process to the end of the last.
+    /// The wall-clock seconds from the start of the first process to the end of the last.
     var seconds = 0.0
-    /// The most memory that one of them held, in bytes.
+    /// The largest peak memory of one of them, in bytes.
     var peakMemory = 0
 }

@@ -5,30 +5,32 @@ public import Model
 internal import Shards
 public import WordVectors
 
-/// Encoding with weights of 8 bits beside encoding with floats: speed by turns, and how far the vectors are apart.
+/// A benchmark of encoding with 8-bit weights in turns with encoding with floats: the speeds, and the difference of the vectors.
 public struct QuantizationBenchmark {
-    /// Cosines of the tokens' vectors by bytes to those by floats.
+    /// The cosines between the tokens' vectors with 8-bit weights and those with floats.
     public struct Cosines: Sendable, Encodable {
+        /// The mean over all tokens.
         public internal(set) var mean = 0.0
+        /// The lowest cosine of a token.
         public internal(set) var lowest = 1.0
     }
 
+    /// The number of words in the text.
     public let words: Int
-    /// One model with weights of either kind.
+    /// Encoders of one model with each kind of weights.
     private let floats, bytes: SentenceEncoder
     private let layers: Int
     private let results: Results
     private let sentences: [[String]]
 
-    /// The vectors that an encoder gave last.
+    /// The vectors that an encoder returned last.
     private final class Results {
         var sentences: [SentenceVectors] = []
     }
 
-    /// - Parameters:
-    ///   - table: the table of a model that reads vectors.
-    ///   - read: reads the model, for the capacity given.
-    /// Throws what `read` throws, and `ToolError` like `SentenceEncoder`.
+    /// Reads the model twice. Throws what `read` throws, and what `SentenceEncoder` throws.
+    /// - `table`: the table of a model that reads vectors.
+    /// - `read`: reads the model, for the given capacity.
     public init(
         table: EmbeddingTable?, sentences: [[String]], _ read: (WindowCapacity) throws -> ContextualEncoder
     ) throws {
@@ -53,10 +55,9 @@ public struct QuantizationBenchmark {
         return results.sentences
     }
 
-    /// Measures words a second of bytes beside those of floats. Throws what encoding throws.
-    /// - Parameters:
-    ///   - shouldStop: returns true, after a round, if there are to be no more rounds.
-    ///   - onRound: called before each round with its number, from 1.
+    /// Measures the words per second with 8-bit weights beside those with floats. Throws what encoding throws.
+    /// - `shouldStop`: returns true, after a round, to end the measurement.
+    /// - `onRound`: called before each round with its number, from 1.
     public func run(rounds: Int, shouldStop: () -> Bool, onRound: (Int) -> Void) throws -> SpeedComparison {
         var speeds: [(own: Double, yardstick: Double)] = []
         while speeds.isEmpty || speeds.count < rounds && !shouldStop() {

@@ -1,7 +1,7 @@
 internal import Kernels
 
 extension OperationCase {
-    /// The operations of recurrent layers between and behind their products.
+    /// The operations of recurrent layers between and after their products.
     static let recurrent: [OperationCase] = [
         elementwise("end of a step", matrices: 3) { memory, rows, columns in
             let (values, output, gradient) = (memory.matrix(rows, columns, scale: 2), memory.zeros(rows, columns), memory.matrix(rows, columns))
@@ -30,7 +30,7 @@ extension OperationCase {
         },
         OperationCase("product and end of a step", isProduct: true, work: { Double(stepDepth) * $0.productOperations }) { memory, sizes in
             let depth = stepDepth * sizes.depth, rows = sizes.rows, columns = sizes.columns
-            // A product of values of about 1, so that clipping changes some of them.
+            // A product with values of about 1, so that clipping changes some of them.
             let left = memory.factor(rows, depth, scale: 3 / Double(depth).squareRoot()), right = memory.matrix(depth, columns)
             let values = memory.zeros(rows, columns), output = memory.zeros(rows, columns), packing = packedOnce(right.operand)
             let parts = memory.stepParts(rows: rows, depth: depth, columns: columns)
@@ -72,10 +72,11 @@ extension OperationCase {
         sru("SRU, all steps", hasHighway: true), sru("SRU without a highway", hasHighway: false),
     ]
 
-    /// Times as deep as other products: that of a step, which a device makes in parts.
+    /// The factor by which a step's product, which a device computes in parts, is deeper than other products.
     private static let stepDepth = 8
 
-    /// - Parameter storesFactors: whether gates and outputs are stored as factors of products are.
+    /// Returns the operation of an LSTM step.
+    /// - `storesFactors`: true if gates and outputs are stored as factors of products.
     private static func lstm(_ name: String, storesFactors: Bool) -> OperationCase {
         elementwise(name, matrices: 7, storesFactors: storesFactors) { memory, rows, size in
             func make(_ columns: Int, _ scale: Double = 1) -> Matrix {
@@ -99,7 +100,7 @@ extension OperationCase {
         }
     }
 
-    /// Sequences side by side in recurrences over all steps; the last step may have fewer.
+    /// Returns the number of sequences side by side in recurrences over all steps; the last step may have fewer.
     private static func sequences(_ rows: Int) -> Int { (rows + 19) / 20 }
 
     private static func qrnn(_ name: String, isGated: Bool, isZoned: Bool) -> OperationCase {

@@ -1,17 +1,18 @@
 public import Files
 internal import FoundationEssentials
 
-/// Results for programs: JSON Lines, one object a line with its keys in alphabetical order.
+/// Results for programs as JSON Lines: one object per line, with its keys in alphabetical order.
 public struct ResultLog {
     private let output: OutputFile
     private let encoder = JSONEncoder()
 
+    /// Makes a log that writes to `output`.
     public init(_ output: OutputFile) {
         self.output = output
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     }
 
-    /// Writes the values by their names; those that are `nil` are left out. Throws what `output` throws.
+    /// Writes the values by their names, without those that are `nil`. Throws what `output` throws.
     public func write(_ fields: ResultFields) throws { try writeLine(FieldsRecord(fields: fields)) }
 
     /// Writes an object as one line. Throws what `output` throws.
@@ -40,13 +41,15 @@ private struct FieldsRecord: Encodable {
     }
 }
 
-/// A table for a terminal: the first column to the left, the others to the right, as wide as they need to be.
+/// A table for a terminal. The first column is left-aligned, the others are right-aligned, and each is as wide as its content.
 public struct TextTable: Sendable {
     private var rows: [[String]]
 
+    /// Makes a table with the titles of its columns.
     public init(_ titles: [String]) { rows = [titles] }
 
-    /// - Parameter rows: at least one, each with as many cells.
+    /// Makes a table from rows.
+    /// - `rows`: at least one, all with the same number of cells.
     init(rows: [[String]]) { self.rows = rows }
 
     /// Appends a row with a cell for each title.
@@ -55,7 +58,7 @@ public struct TextTable: Sendable {
         rows.append(cells)
     }
 
-    /// One line a row, each with its end and without spaces before it.
+    /// The rows as lines, each with its line end and without leading spaces.
     public var text: String {
         let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in

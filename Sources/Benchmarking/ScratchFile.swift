@@ -3,19 +3,19 @@ internal import Glibc
 internal import Parallel
 internal import Shards
 
-/// A file between two tools: it has no name, so nothing is left behind however the benchmark ends, and other processes open
-/// it through this one's descriptor.
+/// A file between two tools. It has no name, so that nothing is left behind however the benchmark ends; other processes open it
+/// through this process's descriptor.
 typealias ScratchFile = TemporaryFile
 
 extension ScratchFile {
-    /// Makes a file of at least `bytes` bytes of synthetic text. Throws what making and writing it throws.
+    /// Makes a file of at least `bytes` bytes of synthetic text. Throws what creating and writing a file throws.
     convenience init(syntheticText bytes: Int) throws {
         try self.init()
         var text = SyntheticText()
         try write { try text.write(bytes: bytes, to: $0) }
     }
 
-    /// The name that tools open to read it from its start, as long as this object lives.
+    /// The name that tools open to read the file from its start, valid as long as this object lives.
     var path: String { "/proc/\(getpid())/fd/\(descriptor)" }
 
     /// Appends what `body` writes. Throws what `body` and writing throw.
@@ -25,7 +25,7 @@ extension ScratchFile {
         try output.commit()
     }
 
-    /// The last line that is not empty; `nil` if there is none. Throws what reading throws.
+    /// Returns the last line that is not empty, or `nil` if there is none. Throws what reading throws.
     func lastLine() throws -> String? {
         var last: String?
         let lines = LineReader(try source())

@@ -2,11 +2,13 @@ import Kernels
 import Shards
 import WordVectors
 
-/// Correlations of vectors with a set of word pairs, with and without generated vectors.
+/// The correlations of vectors with a set of word pairs, with and without generated vectors.
 public struct SimilarityResult: Sendable {
+    /// The name of the set.
     public let set: String
+    /// The number of pairs in the set.
     public let pairs: Int
-    /// The number of pairs of which both words are known.
+    /// The number of pairs whose two words are both known.
     public let known: Int
     /// Spearman's correlation over the known pairs alone.
     public let knownOnly: Double
@@ -14,22 +16,22 @@ public struct SimilarityResult: Sendable {
     public let all: [(name: String, spearman: Double)]
 }
 
-/// Compares vectors with people's judgement of pairs of words (Spearman's correlation), by the cosine of unit vectors less
-/// the known words' mean.
+/// A comparison of vectors with human judgements of word pairs (Spearman's correlation). Similarity is the cosine of unit vectors from
+/// which the mean of the known words is subtracted.
 struct SimilarityBenchmark {
     let table: WordTable
     let rows: RowMatrix
-    /// True for each word that the file of vectors has, and so has a true vector.
+    /// True for each word in the file of vectors, which thus has a true vector.
     let hasVector: [Bool]
-    /// The words that count as known: a table would have their vector.
+    /// The words that count as known, for which a table would have a vector.
     let known: [Int]
-    /// The methods that make vectors for words that are not known.
+    /// The methods that make vectors for unknown words.
     let methods: [SpellingEvaluation.Method]
 
     func run(_ set: WordSimilarity) -> SimilarityResult {
         let isKnown = Set(known), mean = DirectionStandard(rows.matrix, ids: known).mean
         let both = RowMatrix(count: 2, dimension: rows.dimension)
-        // `missing` is the similarity of a pair without both vectors; pairs without a similarity do not count.
+        // The similarity of a pair without both vectors is `missing`; pairs without a similarity do not count.
         func correlation(missing: Double?, _ make: (Int, Matrix) -> Bool) -> (spearman: Double, pairs: Int) {
             set.correlation { first, second in
                 guard let a = table.find(first), let b = table.find(second), make(a, both.row(0)), make(b, both.row(1)) else {

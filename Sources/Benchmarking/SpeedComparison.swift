@@ -1,13 +1,14 @@
 internal import Glibc
 
-/// The speeds of two computations that took turns, and their ratio round by round.
+/// The speeds of two computations that took turns, and their ratio in each round.
 public struct SpeedComparison: Sendable {
-    /// Units of work in a second.
+    /// The speeds in units of work per second.
     public let own, yardstick: Spread
-    /// The speed of the one in multiples of the yardstick's, within the rounds.
+    /// The ratio of the speed to the yardstick's, within the rounds.
     public let ratio: Spread
 
-    /// - Parameter rounds: the two speeds of each round, at least one.
+    /// Summarises rounds.
+    /// - `rounds`: the two speeds of each round, at least one.
     init(_ rounds: [(own: Double, yardstick: Double)]) {
         own = Spread(rounds.map(\.own))
         yardstick = Spread(rounds.map(\.yardstick))
@@ -15,19 +16,18 @@ public struct SpeedComparison: Sendable {
     }
 
     /// Measures both in at least three rounds.
-    /// - Parameters:
-    ///   - amount: units of work in one call of the own.
-    ///   - yardstickAmount: units of work in one call of the yardstick, or `nil` where it is as much.
-    ///   - seconds: the seconds to measure, about.
-    ///   - threads: the threads that the work has; one is timed by the processor's time, which other processes do not take.
-    ///   - pause: microseconds to wait before each round, so that threads which spin after their last call are out of the way.
+    /// - `amount`: the units of work in one call of the measured function.
+    /// - `yardstickAmount`: the units of work in one call of the yardstick; `nil` means the same amount.
+    /// - `seconds`: the approximate measuring time in seconds.
+    /// - `threads`: the number of threads. Work on one thread is timed by the processor's time, which other processes do not affect.
+    /// - `pause`: the pause before each round in microseconds, in which threads that spin after their last call go to sleep.
     init(
         amount: Double, yardstickAmount: Double? = nil, seconds: Double, threads: Int, pause: UInt32 = 0,
         own: () -> Void, yardstick: () -> Void
     ) {
         let clock = threads == 1 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC
         func time(_ calls: Int, _ body: () -> Void) -> Double {
-            // Threads and processors that slept wake up first.
+            // Sleeping threads and processors wake up first.
             for _ in 0..<(calls + 3) / 4 { body() }
             let start = Self.seconds(clock)
             for _ in 0..<calls { body() }
@@ -35,7 +35,7 @@ public struct SpeedComparison: Sendable {
         }
         own()
         yardstick()
-        // So many calls in a turn that clocks and waking threads do not count.
+        // A turn has enough calls that the time of reading clocks and waking threads does not matter.
         let calls = max(1, Int(0.02 / max(1e-7, time(1, own))))
         var rounds: [(own: Double, yardstick: Double)] = []
         let start = now()

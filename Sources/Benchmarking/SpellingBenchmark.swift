@@ -2,46 +2,62 @@ import Kernels
 import Shards
 public import WordVectors
 
-/// Measures how good vectors from spelling are: generators fitted to some of the known words, asked for the others.
+/// A benchmark of vectors from spelling: generators are fitted to some of the known words, and make vectors for the others.
 public struct SpellingBenchmark {
-    /// The most known words that are used, from the most frequent on.
+    /// The largest number of known words to use, the most frequent first.
     public var words = 100_000
-    /// The share of them that no generator sees.
+    /// The fraction of the known words that no generator sees.
     public var heldOut = 0.05
-    /// The number of held-out words that are asked for.
+    /// The number of held-out words for which vectors are made.
     public var asked = 2000
+    /// The settings of the character model.
     public var mimick = MimickConfiguration()
+    /// The settings of the n-grams.
     public var subwords = SubwordConfiguration()
-    /// False if only the n-grams are fitted, and no character model.
+    /// True if the character model is fitted, and not only the n-grams.
     public var fitsMimick = true
+    /// The number of threads.
     public var threads = 1
 
+    /// Makes a benchmark with the default settings.
     public init() {}
 
+    /// A fitted generator.
     public struct Generator {
+        /// The name in results.
         public let name: String
+        /// The generator.
         public let generator: any OutOfVocabularyGenerator
-        /// Seconds of the fit; 0 for a generator that came with the vectors.
+        /// The time of the fit in seconds; 0 for a generator that came with the vectors.
         public let seconds: Double
     }
 
+    /// The measurements of all generators.
     public struct Result {
+        /// The generators that were compared.
         public let generators: [Generator]
+        /// The evaluation on the held-out words.
         public let evaluation: SpellingEvaluation
+        /// The number of words to which the generators were fitted.
         public let fitted: Int
+        /// The scores by groups of words.
         public let groups: [Group]
+        /// The correlations with sets of word pairs.
         public let similarities: [SimilarityResult]
     }
 
-    /// The scores of some of the words asked for.
+    /// The scores of some of the held-out words.
     public struct Group {
+        /// The description of the words.
         public let name: String
+        /// The number of words.
         public let words: Int
+        /// The score of each method.
         public let scores: [SpellingEvaluation.Score]
     }
 
-    /// Fits and asks. `sets` are looked up with all words of the vocabulary and their own. Throws `ToolError`: what reading the
-    /// vectors throws; `dataError` if too few words have a vector.
+    /// Fits the generators and evaluates them. `sets` are looked up with all words of the vocabulary and their own. Throws
+    /// `ToolError`: what reading the vectors throws; `dataError` if too few words have a vector.
     public func run(
         _ vocabulary: VocabularyWords, _ vectors: any VectorFile, sets: [WordSimilarity],
         progress: @escaping (String) -> Void
@@ -96,7 +112,7 @@ public struct SpellingBenchmark {
             groups: groups(evaluation, table, counts), similarities: sets.map(similarity.run))
     }
 
-    /// Groups the words by how often they occur, and by their length.
+    /// Groups the words by frequency and by length.
     private func groups(_ evaluation: SpellingEvaluation, _ words: WordTable, _ counts: [UInt64]) -> [Group] {
         func group(_ name: String, _ isIncluded: (Int) -> Bool) -> Group {
             Group(

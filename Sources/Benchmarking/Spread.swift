@@ -1,13 +1,17 @@
 internal import Glibc
 
-/// Several measurements of one thing: their range, and the median, because disturbances (another process, a lower clock) only ever
-/// slow a measurement, and some rounds much.
+/// The range and the median of several measurements. The median is used because disturbances (another process, a lower clock) only
+/// ever slow a measurement, and slow some rounds much.
 public struct Spread: Sendable, Equatable, Codable {
+    /// The middle value.
     public let median: Double
+    /// The lowest value.
     public let lowest: Double
+    /// The highest value.
     public let highest: Double
 
-    /// - Parameter values: at least one.
+    /// Summarises values.
+    /// - `values`: at least one.
     public init(_ values: [Double]) {
         precondition(!values.isEmpty, "a spread of nothing")
         let sorted = values.sorted()
@@ -18,17 +22,20 @@ public struct Spread: Sendable, Equatable, Codable {
     }
 }
 
-/// The ratio of the times of two systems, from rounds in which both were measured: the machine's drift is in both sides of each
+/// The ratio of the times of two systems, from rounds in which both were measured. The machine's drift is in both sides of each
 /// round's ratio and cancels.
 public struct PairedRatio: Sendable {
+    /// The spread of the ratio over the rounds.
     public let ratio: Spread
-    /// Bounds of the ratio's true median with at least `confidence`, whatever its distribution: order statistics (the sign
-    /// test's interval); `nil` for fewer than six rounds.
+    /// The bounds of the ratio's true median with at least `confidence`, whatever its distribution, by order statistics (the interval
+    /// of the sign test); `nil` for fewer than six rounds.
     public let low, high: Double?
+    /// The number of rounds.
     public let rounds: Int
     static let confidence = 0.95
 
-    /// - Parameter rounds: the ratio of each round, at least one.
+    /// Summarises rounds.
+    /// - `rounds`: the ratio of each round, at least one.
     public init(_ rounds: [Double]) {
         ratio = Spread(rounds)
         self.rounds = rounds.count
@@ -37,18 +44,18 @@ public struct PairedRatio: Sendable {
         high = place.map { sorted[sorted.count - 1 - $0] }
     }
 
-    /// The interval's wider side as a share of the median; infinite without an interval.
+    /// The wider side of the interval as a fraction of the median; infinite without an interval.
     public var uncertainty: Double {
         guard let low, let high else { return .infinity }
         return max(high - ratio.median, ratio.median - low) / ratio.median
     }
 
-    /// The place, from either end, of the innermost pair of sorted values that holds the median with `confidence`: as many
-    /// values lie below the median as a fair coin falls on one side.
+    /// Returns the position, from either end, of the innermost pair of sorted values that encloses the median with `confidence`. The
+    /// number of values below the median is distributed like the number of heads of a fair coin.
     private static func place(_ count: Int) -> Int? {
         var outside = 0.0, place = -1
         while place + 1 < count / 2 {
-            // Both tails with one more value on each side.
+            // Both tails, with one more value on each side.
             let term = exp(lgamma(Double(count + 1)) - lgamma(Double(place + 2)) - lgamma(Double(count - place)))
             outside += 2 * term * exp2(-Double(count))
             guard outside <= 1 - confidence else { break }
@@ -58,15 +65,15 @@ public struct PairedRatio: Sendable {
     }
 }
 
-/// The rounds that ratios are made of: the faster half. Disturbances only ever slow a machine, and some systems more than others,
-/// so that disturbed rounds lean to one side.
+/// The choice of the rounds for ratios, which are the faster half. Disturbances only ever slow a machine, and slow some systems more
+/// than others, so that disturbed rounds are biased.
 public enum QuietRounds {
     /// The number of rounds up to which all are used.
     private static let fewest = 3
 
-    /// - Parameter times: the times of each system's rounds, the same number for all systems.
-    /// - Returns: the rounds in order: half of them, rounded down, at least three if there are so many, whose systems together,
-    ///   each in multiples of its median, took the least.
+    /// Returns the chosen rounds in order: half of them, rounded down, but at least three if there are so many. They are the rounds
+    /// with the least time of all systems together, each in multiples of its median.
+    /// - `times`: the times of each system's rounds, the same number for all systems.
     public static func choose(_ times: [[Double]]) -> [Int] {
         let count = times.first?.count ?? 0
         guard count > fewest else { return Array(0..<count) }

@@ -1,39 +1,43 @@
 internal import Files
 internal import Parallel
 
-/// The speed and memory of every stage but training, each a process that reads a file or a pipe, as a user runs it. Every round
-/// runs all of them once, so that a change of the machine meets all; a first round is not counted.
+/// A benchmark of the speed and memory of every stage but training, each a process that reads a file or a pipe, as a user runs it.
+/// Every round runs all of them once, so that a change of the machine affects all; a first round does not count.
 public struct StageBenchmark: Sendable {
-    /// A text file, or `nil` for synthetic text.
+    /// The path of a text file; `nil` means synthetic text.
     public var text: String?
     /// The size of the synthetic text in bytes.
     public var textBytes = 64_000_000
+    /// The number of rounds.
     public var rounds = 3
     let threads: Int
-    /// The number of the text's most frequent words that have a synthetic vector.
+    /// The number of the text's most frequent words with a synthetic vector.
     public var vectorWords = 50_000
 
+    /// Makes a benchmark.
     public init(threads: Int) { self.threads = threads }
 
     /// The measurements of one stage.
     public struct Stage: Sendable {
+        /// The name of the stage.
         public let name: String
-        /// The number of processors that it was given.
+        /// The number of processors of the stage.
         public let processors: Int
         /// The unit of its work: MB of text, tokens, vectors or words.
         public let unit: String
-        /// Its work in this unit.
+        /// The amount of work in this unit.
         public let amount: Double
+        /// The seconds of each round.
         public internal(set) var seconds: [Double] = []
-        /// The most bytes that one of its processes held.
+        /// The largest peak memory of one of its processes, in bytes.
         public internal(set) var peakMemory = 0
 
-        /// Units a second.
+        /// The speed in units per second.
         public var rate: Spread { Spread(seconds.map { amount / $0 }) }
     }
 
     /// Prepares the inputs and measures. Throws `ToolError`.
-    /// - Parameter onProgress: called with the name of each step.
+    /// - `onProgress`: called with the name of each step.
     public func run(onProgress: (String) -> Void = { _ in }) throws -> [Stage] {
         let runner = try PipelineRunner()
         onProgress("preparing")
@@ -80,7 +84,7 @@ public struct StageBenchmark: Sendable {
                         inputs.encodedText.path)),
             ]
         }
-        // Stage by stage, one processor beside several.
+        // The order is by stage, with one processor beside several.
         return plans[0].indices.flatMap { index in plans.map { $0[index] } }
     }
 }

@@ -37,7 +37,7 @@ struct StageInputs {
             encodedShard.path, to: model)
     }
 
-    /// The bytes of the text that are encoded, about.
+    /// The approximate size of the encoded text in bytes.
     private static let encodedBytes = 1_000_000
     /// The width of the synthetic vectors.
     private static let dimension = 300
@@ -52,7 +52,7 @@ struct StageInputs {
         while case let count = try source.read(into: buffer), count > 0 {
             if copying {
                 var piece = buffer[..<count]
-                // The first line that ends beyond the limit is the last.
+                // The first line that ends beyond the limit is the last one.
                 if textBytes + count > limit,
                     let end = piece[max(0, limit - textBytes)...].firstIndex(of: UInt8(ascii: "\n")) {
                     piece = piece[...end]

@@ -2,9 +2,9 @@ public import Files
 internal import Kernels
 internal import Glibc
 
-/// English-like text of any size, a sentence a line: words by the law of Zipf and Mandelbrot, frequent ones short, and capitals,
-/// marks, contractions, possessives, hyphens, numbers and abbreviations about as often as in news, so that it takes a
-/// tokenizer's and a counter's time as news does. The same seed gives the same text.
+/// English-like text of any size, one sentence per line. Words follow the law of Zipf and Mandelbrot, and frequent words are short.
+/// Capitals, punctuation, contractions, possessives, hyphens, numbers and abbreviations occur about as often as in news, so that the
+/// text costs a tokeniser and a counter as much time as news. The same seed gives the same text.
 public struct SyntheticText {
     /// The number of distinct words before capitals and suffixes.
     private static let wordCount = 400_000
@@ -25,6 +25,7 @@ public struct SyntheticText {
     private var random: Random
     private var line: [UInt8] = []
 
+    /// Makes a source of text.
     public init(seed: UInt64 = 1) {
         random = Random(seed: seed, stream: "synthetic text")
         for rank in 0..<Self.wordCount {
@@ -51,7 +52,7 @@ public struct SyntheticText {
         return min(Self.wordCount - 1, Int(Self.shift * (pow(1 - rarest * random.uniform(), -5) - 1)))
     }
 
-    /// Makes a word of syllables: one more for a word that is a hundred times rarer.
+    /// Makes a word of syllables, with one more syllable per factor of a hundred in rarity.
     private mutating func makeWord(_ rank: Int) -> [UInt8] {
         var word = ""
         let syllables = max(1, Int(0.55 * log10(Double(rank)) + random.uniform()))

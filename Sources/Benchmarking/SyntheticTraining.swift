@@ -4,12 +4,12 @@ internal import Layers
 internal import Model
 internal import Parallel
 
-/// Real training steps on random words: the same work as `Trainer` does for each window, without a corpus.
+/// Real training steps on random words: the same work as in a window of `Trainer`, without a corpus.
 final class SyntheticTraining {
     let encoder: ContextualEncoder
     private let shape: WindowShape
     private let memory: OperationMemory
-    /// The vectors of words, more than fit in a cache, as in a vocabulary.
+    /// The vectors of words, which exceed the cache, as those of a vocabulary do.
     private let table: Matrix
     private let tasks: [DirectionTask]
     private var random = Random(seed: 1, stream: "synthetic training")
@@ -20,7 +20,7 @@ final class SyntheticTraining {
         let inputs, targets: Matrix
         /// Rows of the table, [positions].
         let inputRows, targetRows: Numbers
-        /// Rows of the next step: first those of the inputs, then those of the targets.
+        /// Rows of the next step: those of the inputs, then those of the targets.
         var nextRows: [Int32]
         var loss = 0.0, norm = 0.0
 
@@ -30,7 +30,7 @@ final class SyntheticTraining {
             nextRows = (0..<2 * positions).map { _ in 0 }
         }
 
-        /// Makes the rows that were drawn those of the step that begins.
+        /// Makes the rows that were drawn last the rows of the step that begins.
         func begin() {
             for place in 0..<inputRows.count {
                 (inputRows[place], targetRows[place]) = (nextRows[place], nextRows[inputRows.count + place])
@@ -38,7 +38,8 @@ final class SyntheticTraining {
         }
     }
 
-    /// - Parameter backends: of a device, one for each direction; none: the processor trains.
+    /// Makes a network with random inputs.
+    /// - `backends`: one of a device for each direction; if there are none, the processor trains.
     init(
         _ configuration: EncoderConfiguration, batch: Int, window: Int, pool: ThreadPool, kernels: ProcessorKernels = .fastest,
         backends: [any Backend] = []
@@ -57,14 +58,14 @@ final class SyntheticTraining {
         drawRows()
     }
 
-    /// The number of words of a step; each counts once, whether one direction learns from it or both.
+    /// The number of words in a step; each counts once, whether one direction learns from it or both.
     var words: Int { shape.rows }
 
-    /// Makes a step: gather the vectors, forward, backward, clip, update. Throws `ToolError` if the result is not a number,
-    /// because its speed would mean nothing.
+    /// Makes a step: gather the vectors, forward pass, backward pass, clipping, update. Throws `ToolError` if the result is not a
+    /// finite number, because its speed would mean nothing.
     func step(sideBySide: Bool) throws {
         for task in tasks { task.begin() }
-        // A device works on both directions at once when both were started before anything is waited for.
+        // A device works on both directions at once if both are started before the host waits for anything.
         let isDevice = encoder.directions.contains { !$0.backend.computesInHostMemory }
         encoder.forEachDirection(sideBySide: sideBySide) { index in
             let (model, task) = (encoder.directions[index], tasks[index])
@@ -76,7 +77,7 @@ final class SyntheticTraining {
             if !isDevice { finish(index) }
         }
         if isDevice { for model in encoder.directions { model.beginNorm() } }
-        // Now, while a device is at work.
+        // The host draws the next rows now, while a device is at work.
         drawRows()
         if isDevice { encoder.directions.indices.forEach(finish) }
         steps += 1

@@ -3,36 +3,39 @@ public import Kernels
 public import Model
 internal import Parallel
 
-/// Training steps beside the machine's ceiling for matrix products, by turns in one run, so that a clock or a neighbour
-/// that changes meets both.
+/// A benchmark of training steps in turns with the machine's ceiling for matrix products, so that a change of the clock or a neighbour
+/// affects both.
 public struct TrainingBenchmark: Sendable {
     private let configuration: EncoderConfiguration
+    /// The number of streams of text.
     public var batch = 64
+    /// The number of steps in a window.
     public var window = 20
     private let threads: Int
-    /// The seconds to measure, about, in no fewer than three rounds.
+    /// The approximate measuring time in seconds; there are at least three rounds.
     public var seconds = 20.0
     /// The rows and columns of the matrices whose product is the ceiling.
     public var ceilingSize = 2048
 
-    /// The kernels that training and Contour's products of the ceiling are held to.
+    /// The kernels to which training and Contour's products of the ceiling are limited.
     public var kernels = ProcessorKernels.fastest
 
-    /// Returns true, after a round, if there are to be no more rounds.
+    /// Returns true, after a round, to end the measurement.
     public var shouldStop: @Sendable () -> Bool = { false }
 
+    /// Makes a benchmark of an encoder.
     public init(_ configuration: EncoderConfiguration, threads: Int) {
         self.configuration = configuration
         self.threads = threads
     }
 
-    /// The share of a round that is spent on each ceiling; the rest is training.
+    /// The fraction of a round for each of the two ceilings; the rest is training.
     private static let ceilingPart = 0.125
     private static let roundsInAll = 8.0
 
     /// Measures. Throws `ToolError`: `usage` if the sizes make no network, `configuration` if it does not fit in memory, and what
     /// `OpenBLAS` throws.
-    /// - Parameter onRound: called after every round.
+    /// - `onRound`: called after every round.
     public func run(onRound: (_ number: Int, Round) -> Void = { _, _ in }) throws -> Result {
         if let complaint = configuration.complaint { throw ToolError(.usage, complaint) }
         try checkMemory()
@@ -42,7 +45,7 @@ public struct TrainingBenchmark: Sendable {
         let parameters = training.encoder.parameterCount
         let part = seconds / Self.roundsInAll
         let trainingPart = part * (1 - 2 * Self.ceilingPart)
-        // Not counted: memory is touched for the first time.
+        // The first step does not count, because it touches memory for the first time.
         try training.step(sideBySide: true)
 
         var phases = PhaseTally(training.encoder)
@@ -61,7 +64,7 @@ public struct TrainingBenchmark: Sendable {
             peakMemory: Files.peakMemory())
     }
 
-    /// Trains for `duration` seconds, at least a step, and returns words a second.
+    /// Trains for `duration` seconds, at least one step, and returns the words per second.
     private func trainingRate(_ training: SyntheticTraining, _ way: Way, for duration: Double) throws -> Double {
         var steps = 0
         let start = now()
@@ -72,7 +75,8 @@ public struct TrainingBenchmark: Sendable {
         return Double(steps * training.words) / (now() - start)
     }
 
-    /// Refuses what cannot fit before anything is allocated: a machine that runs out of memory kills without a word.
+    /// Refuses a network that does not fit in memory, before anything is allocated: a machine that runs out of memory kills a process
+    /// without a message.
     private func checkMemory() throws {
         let needed = configuration.trainingBytes(batch: batch, window: window)
         guard let available = Machine.availableMemory, needed > Double(available) else { return }
@@ -86,45 +90,51 @@ public struct TrainingBenchmark: Sendable {
 extension TrainingBenchmark {
     /// A way in which the directions of an encoder share the threads.
     public enum Way: String, CaseIterable, Encodable, Sendable {
-        /// Both at once, each on whatever thread is free.
+        /// Both directions at once, each on any free thread.
         case sideBySide
-        /// One after the other, each on all threads.
+        /// One direction after the other, each on all threads.
         case inTurn
     }
 
     /// The measurements of one round.
     public struct Round: Sendable {
-        /// Words a second of training in the two ways.
+        /// The training speed in words per second in the two ways.
         public let sideBySide, inTurn: Double
-        /// GFLOP/s of training at a word a second: 6 x weights, a multiplication and an addition for each weight and
-        /// word in the forward pass, and twice that in the backward one.
+        /// The operations of a word in 1e9: 6 x weights, that is, a multiplication and an addition for each weight in the forward
+        /// pass, and twice as many in the backward pass.
         let wordCost: Double
         /// The machine's ceiling in this round.
         public let ceiling: MachineCeiling.Rates
 
+        /// Returns the training speed in words per second.
         public func wordsPerSecond(_ way: Way) -> Double { way == .sideBySide ? sideBySide : inTurn }
-        /// GFLOP/s.
+        /// Returns the training speed in GFLOP/s.
         public func trainingRate(_ way: Way) -> Double { wordCost * wordsPerSecond(way) }
+        /// Returns the training speed as a fraction of the ceiling.
         public func share(_ way: Way) -> Double { trainingRate(way) / ceiling.best }
     }
 
+    /// The measurements of training.
     public struct Result: Sendable {
+        /// The number of weights.
         public let parameters: Int
+        /// The measured rounds.
         public let rounds: [Round]
-        /// The shares of a step's time, with the directions in turn, so that phases do not overlap; together 1. Phases that
+        /// The fractions of a step's time, with the directions in turn, so that phases do not overlap; their sum is 1. Phases that
         /// this network does not have are left out.
         public let phases: [(phase: Phase, share: Double)]
-        /// The peak memory of the whole process in bytes; the ceiling's three matrices are in it.
+        /// The peak memory of the whole process in bytes, including the ceiling's three matrices.
         public let peakMemory: Int
 
+        /// Returns the spread of a value over the rounds.
         public func spread(_ value: (Round) -> Double) -> Spread { Spread(rounds.map(value)) }
 
-        /// The way whose median is the faster one.
+        /// The way with the faster median.
         public var fasterWay: Way {
             spread(\.sideBySide).median >= spread(\.inTurn).median ? .sideBySide : .inTurn
         }
 
-        /// The share of a step's time that is not for matrix products.
+        /// The fraction of a step's time outside of matrix products.
         public var withoutProducts: Double { phases.reduce(0) { $0 + ($1.phase.isProduct ? 0 : $1.share) } }
     }
 }

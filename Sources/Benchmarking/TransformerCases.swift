@@ -44,8 +44,9 @@ extension OperationCase {
         },
     ]
 
-    /// Three heads as large as the depth, and sequences of two steps for each column, within the measures of a Transformer: `bench
-    /// operations` runs it at the sizes of a layer's products. A sequence for eight rows, and about four times the rows in all at most.
+    /// Returns attention with three heads, each as large as the depth, and with sequences of two steps for each column, within the
+    /// limits of a Transformer, because `bench operations` runs it at the sizes of a layer's products. There is one sequence per eight
+    /// rows, and at most about four times as many rows in all.
     private static func attention(
         _ name: String, isCausal: Bool, hasLengths: Bool = false, dropout: Float? = nil, storesFactors: Bool = false
     ) -> OperationCase {
@@ -55,7 +56,7 @@ extension OperationCase {
         return OperationCase(
             name, isProduct: true, storesFactors: storesFactors,
             work: { sizes in
-                // Two products forward and five backward.
+                // The forward pass has two products and the backward pass five.
                 14 * Double(heads * batch(sizes) * size(sizes)) * Double(steps(sizes) * steps(sizes)) / (isCausal ? 2 : 1)
             }
         ) { memory, sizes in

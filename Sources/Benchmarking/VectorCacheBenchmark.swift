@@ -3,24 +3,31 @@ internal import Glibc
 @_spi(HostMemory) internal import Kernels
 public import Tasks
 
-/// The speed at which task networks get at vectors that are kept in a cache, beside that of the disk: the file is read in the order of
-/// training, batches of random sentences, and from its beginning to its end, each time after the system has forgotten it.
+/// A benchmark of the speed at which task networks read cached vectors, beside that of the disk. The file is read in the order of
+/// training, which is batches of random sentences, and from beginning to end, each time after the system has dropped it from its
+/// cache.
 public struct VectorCacheBenchmark {
-    /// The size of the file in bytes, and the form of its vectors.
+    /// The size of the file in bytes.
     public var bytes = 1 << 30
+    /// The form of the vectors in the file.
     public var form = VectorForm(layers: 3, width: 1024, wordWidth: 0)
-    /// The number of sentences of a batch.
+    /// The number of sentences in a batch.
     public var batch = 64
+    /// The number of rounds.
     public var rounds = 3
-    /// Returns true, after a round, if there are to be no more.
+    /// Returns true, after a round, to end the measurement.
     public var shouldStop: () -> Bool = { false }
 
-    /// Speeds in bytes a second, and of each round the speed of training's order by that of the disk.
+    /// The speeds in bytes per second.
     public struct Result {
+        /// The size of the file in bytes, and the numbers of its sentences and of rounds.
         public let bytes, sentences, rounds: Int
+        /// The speed in the order of training, of the disk, and in the order of training from the system's cache; and the ratio of the
+        /// first two in each round.
         public let training, disk, remembered, ratio: Spread
     }
 
+    /// Makes a benchmark with the default sizes.
     public init() {}
 
     /// Makes the file in a new folder within `folder`, measures, and removes both. Throws `ToolError`: `cannotCreate` and `ioError` if
@@ -32,7 +39,7 @@ public struct VectorCacheBenchmark {
             unlink(path)
             rmdir(place)
         }
-        // Sentences of 1 to 40 words, 20.5 in the mean.
+        // Sentences have 1 to 40 words, 20.5 on average.
         var random = Random(seed: 1, stream: "sentences of a vector cache"), lengths: [Int] = [], words = 0
         while words * form.columns * 4 < bytes {
             lengths.append(Int.random(in: 1...40, using: &random))
@@ -46,7 +53,7 @@ public struct VectorCacheBenchmark {
                 for length in lengths { try take(Matrix(numbers, rows: length, columns: form.columns)) }
             }
         }
-        /// Copies all vectors to where a network would read them.
+        /// Copies all vectors as a network would read them.
         func train(_ vectors: CachedVectors) {
             for first in stride(from: 0, to: order.count, by: batch) {
                 var row = 0
@@ -65,7 +72,7 @@ public struct VectorCacheBenchmark {
         let size = Double(words * form.columns * 4)
         var speeds: [(training: Double, remembered: Double, disk: Double)] = []
         while speeds.isEmpty || speeds.count < rounds && !shouldStop() {
-            // What is mapped would not be forgotten.
+            // The system would not drop a mapped file from its cache.
             try Self.forget(path)
             let (training, remembered) = try trainTwice()
             try Self.forget(path)
@@ -77,7 +84,7 @@ public struct VectorCacheBenchmark {
             ratio: Spread(speeds.map { $0.training / $0.disk }))
     }
 
-    /// Makes the system forget what it knows of a file: the next to read it waits for the disk. Throws `ToolError`, `ioError`.
+    /// Makes the system drop a file from its cache, so that the next reader waits for the disk. Throws `ToolError`, `ioError`.
     private static func forget(_ path: String) throws {
         let descriptor = open(path, O_RDONLY)
         defer { close(descriptor) }
@@ -86,7 +93,7 @@ public struct VectorCacheBenchmark {
         }
     }
 
-    /// Reads a file from its beginning to its end. Throws `ToolError`, `ioError`.
+    /// Reads a file from beginning to end. Throws `ToolError`, `ioError`.
     private static func read(_ path: String) throws {
         let descriptor = open(path, O_RDONLY), size = 1 << 20
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 4096)
