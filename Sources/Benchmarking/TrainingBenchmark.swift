@@ -100,8 +100,8 @@ extension TrainingBenchmark {
     public struct Round: Sendable {
         /// The training speed in words per second in the two ways.
         public let sideBySide, inTurn: Double
-        /// The operations of a word in 1e9: 6 x weights, that is, a multiplication and an addition for each weight in the forward
-        /// pass, and twice as many in the backward pass.
+        /// The training speed in GFLOP/s at one word per second: 6 x weights, that is, a multiplication and an addition for each
+        /// weight in the forward pass, and twice as many in the backward pass.
         let wordCost: Double
         /// The machine's ceiling in this round.
         public let ceiling: MachineCeiling.Rates

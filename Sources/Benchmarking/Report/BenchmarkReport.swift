@@ -1,14 +1,14 @@
 public import Files
 
-/// Results of benchmarks in tables and pictures.
+/// A report of benchmark results in tables and pictures.
 public struct BenchmarkReport {
     let runs: [ReportRun]
-    /// Speeds, then scores, then tasks, then evaluations, in the order of their numbers.
+    /// The sections in the order of their numbers: speeds, then scores, then tasks, then evaluations.
     let sections: [ReportSection]
 
-    /// - Parameters:
-    ///   - pairedTest: compares two systems of a task; `nil`: they are not compared.
-    ///   - reference: the system that the others are compared with; `nil`: the first of each task.
+    /// Makes a report of files.
+    /// - `pairedTest`: compares two systems of a task; `nil` means that they are not compared.
+    /// - `reference`: the system with which the others are compared; `nil` means the first one of each task.
     public init(_ files: [ReportFile], reference: String? = nil, pairedTest: TaskResults.PairedTest? = nil) {
         runs = files.flatMap(\.runs)
         let styles = SystemStyles(runs)
@@ -22,23 +22,21 @@ public struct BenchmarkReport {
         self.sections = sections
     }
 
-    /// The pictures that there are numbers for.
+    /// The pictures for which there are values.
     package var plots: [Plot] { sections.flatMap { $0.parts.flatMap(\.plots) } }
 
-    /// The tables as text, for a terminal; nothing is drawn.
+    /// The tables as text for a terminal, without pictures.
     public var text: String {
         let remarks = MachineRecord.remarks(runs).map { $0 + "\n" }.joined()
         return ([remarks] + sections.map(\.text)).filter { !$0.isEmpty }.joined(separator: "\n")
     }
 
-    /// Draws the pictures and writes them.
-    /// - Parameters:
-    ///   - page: takes the page in HTML, which needs no other file; commit it afterwards.
-    ///   - folder: takes the pictures as files.
-    ///   - title: the title of the page.
-    ///   - command: the command that makes the report, for those who repeat it.
-    ///   - progress: called with the name of each picture before it is drawn.
-    /// Throws `ToolError`: `software` if gnuplot fails; `cannotCreate` and `ioError`.
+    /// Draws the pictures and writes them. Throws `ToolError`: `software` if gnuplot fails; `cannotCreate` and `ioError`.
+    /// - `page`: receives the page in HTML, which needs no other file; the caller commits it.
+    /// - `folder`: receives the pictures as files.
+    /// - `title`: the title of the page.
+    /// - `command`: the command that makes the report, for readers who repeat it.
+    /// - `progress`: called with the name of each picture before it is drawn.
     public func write(
         page: OutputFile?, folder: PictureFolder?, title: String, command: String, gnuplot: Gnuplot,
         progress: (String) -> Void = { _ in }
@@ -68,21 +66,21 @@ public struct BenchmarkReport {
     }
 }
 
-/// A part of a report: the results of one run, or of runs that may be compared.
+/// A section of a report: the results of one run, or of runs that may be compared.
 struct ReportSection {
     enum Kind { case speeds, scores, task, evaluations }
 
-    /// The number from 1, through all sections of a report.
+    /// The number of the section in the report, from 1.
     let number: Int
     let kind: Kind
     let title: String
-    /// The runs that its numbers come from.
+    /// The runs from which the section's numbers come.
     let runs: [ReportRun]
     let parts: [ReportPart]
 
     private var isInterrupted: Bool { runs.contains(where: \.isInterrupted) }
 
-    /// The tables, below a line that says where the numbers come from.
+    /// The tables, below a line with the sources of the numbers.
     fileprivate var text: String {
         let machines = runs.compactMap(\.machine)
         let facts = MachineRecord.texts(runs) + distinct(machines.compactMap(\.textText)).map { "text \($0)" }
@@ -101,7 +99,7 @@ struct ReportSection {
     }
 }
 
-/// Tables and pictures of a section that stand together.
+/// The tables and pictures of a section that belong together.
 struct ReportPart {
     /// A line of a list.
     struct Item {
@@ -111,14 +109,14 @@ struct ReportPart {
         let line: String
     }
 
-    /// The line above all, in the page.
+    /// The line above the part, in the page.
     var heading: String?
-    /// A sentence where there is no table, in the page.
+    /// A sentence in place of a table, in the page.
     var remark: String?
     var tables: [ReportTable] = []
     var items: [Item] = []
     var plots: [Plot] = []
-    /// True if the pictures stand beside the tables, and not below them.
+    /// True if the pictures are beside the tables, and not below them.
     var isBeside = false
 
     fileprivate var texts: [String] {
@@ -134,18 +132,18 @@ struct ReportPart {
 }
 
 extension [Double] {
-    /// `nil` without values.
+    /// The spread of the values; `nil` without values.
     var spread: Spread? { isEmpty ? nil : Spread(self) }
     var mean: Double? { isEmpty ? nil : reduce(0, +) / Double(count) }
 }
 
-/// Returns every value once, in the order of the first.
+/// Returns the distinct values, in the order of their first occurrences.
 func distinct<Value: Hashable>(_ values: [Value]) -> [Value] {
     var seen: Set<Value> = []
     return values.filter { seen.insert($0).inserted }
 }
 
-/// `a`, `a and b`, `a, b and c`.
+/// Returns the names as a list in English: `a`, `a and b`, `a, b and c`.
 func listed(_ names: [String]) -> String {
     guard let last = names.last, names.count > 1 else { return names.first ?? "" }
     return "\(names.dropLast().joined(separator: ", ")) and \(last)"

@@ -1,11 +1,11 @@
 internal import Files
 internal import Glibc
 
-/// Draws pictures with the program gnuplot.
+/// The program gnuplot, which draws the pictures.
 public struct Gnuplot {
     private let path: String
 
-    /// Throws `ToolError` with status `unavailable` if gnuplot is not on the PATH.
+    /// Finds the program. Throws `ToolError` with status `unavailable` if gnuplot is not on the PATH.
     public init() throws {
         let folders = (getenv("PATH").map { String(fileName: $0) } ?? "/usr/bin:/bin").parts(separatedBy: ":")
         let paths = folders.map { "\($0)/gnuplot" }
@@ -19,20 +19,20 @@ public struct Gnuplot {
     func draw(_ plot: Plot) throws -> Picture {
         let script = try TemporaryFile(), output = try TemporaryFile(), messages = try TemporaryFile()
         try script.write { try $0.write(plot.script) }
-        // To its start again, where gnuplot begins to read.
+        // Returns to the start of the script, where gnuplot begins to read.
         _ = try script.source()
         let status = try run(input: script.descriptor, output: output.descriptor, errors: messages.descriptor)
         let text = try Self.text(output)
         guard status == 0, text.contains("</svg>") else {
             let lines = try Self.text(messages).split(whereSeparator: \.isNewline)
             let line = lines.last.map { $0.drop(while: \.isWhitespace) } ?? "status \(status >> 8)"
-            // 127: the system could not load the program.
+            // Status 127 means that the system could not load the program.
             throw ToolError(status >> 8 == 127 ? .systemError : .software, "\(path): \(plot.name): \(line)")
         }
         return Picture(plot: plot, svg: CleanSVG.cleaned(text, name: plot.name, title: plot.caption))
     }
 
-    /// Runs it with settings and an environment of its own, so that those of the user change nothing.
+    /// Runs the program with its own settings and environment, so that those of the user have no effect.
     private func run(input: CInt, output: CInt, errors: CInt) throws -> CInt {
         let (process, error) = startProgram(
             path, ["gnuplot", "--default-settings"], environment: ["LC_ALL=C.UTF-8", "PATH=/usr/bin:/bin"],
@@ -52,19 +52,18 @@ public struct Gnuplot {
     }
 }
 
-/// A picture that is drawn.
+/// A picture after it is drawn.
 struct Picture {
     let plot: Plot
-    /// An `svg` element.
+    /// The picture as an `svg` element.
     let svg: String
 }
 
-/// gnuplot's SVG made fit to stand in a page: one element, names that no other picture has, no empty groups.
+/// The clean-up of gnuplot's SVG for a page: one element, names that no other picture has, no empty groups.
 private enum CleanSVG {
-    /// The `svg` element of `text`.
-    /// - Parameters:
-    ///   - name: the beginning of its names.
-    ///   - title: a description for readers that see no pictures.
+    /// Returns the `svg` element of `text`.
+    /// - `name`: the prefix of the names in the element.
+    /// - `title`: a description for readers who do not see pictures.
     static func cleaned(_ text: String, name: String, title: String) -> String {
         var lines: [String] = []
         var hasTitle = false
@@ -84,7 +83,7 @@ private enum CleanSVG {
         return lines.joined(separator: "\n").replacing("<svg \n", with: "<svg role=\"img\"\n", maxReplacements: 1) + "\n"
     }
 
-    /// Removes the title of a plot's part, which browsers show beside the pointer: gnuplot has only numbers for it.
+    /// Removes the title of a plot's part, which browsers show beside the pointer, because gnuplot's titles are only numbers.
     private static func withoutTitle(_ line: String) -> String {
         guard line.begins(with: "\t<g id="), let start = line.utf8.firstRange(of: "<title>".utf8) else { return line }
         return String(Substring(line.utf8[..<start.lowerBound]))
@@ -99,12 +98,12 @@ private enum CleanSVG {
     }
 }
 
-/// The folder that pictures go to.
+/// The folder that receives pictures.
 public final class PictureFolder {
     private let path: String
     private var isNew: Bool
 
-    /// Makes the folder if there is none. Throws `ToolError` with status `cannotCreate` if files cannot be made in it.
+    /// Makes the folder if it does not exist. Throws `ToolError` with status `cannotCreate` if files cannot be created in it.
     public init(path: String) throws {
         self.path = path
         isNew = path.withFileName { mkdir($0, 0o777) } == 0
@@ -120,10 +119,10 @@ public final class PictureFolder {
         }
     }
 
-    /// A folder that was made for nothing goes again.
+    /// Removes a folder that was made but stayed empty.
     deinit { if isNew { _ = path.withFileName { rmdir($0) } } }
 
-    /// Writes each picture as NAME.svg, and what it draws as NAME.tsv; all of them, or none. Throws what `OutputFile` throws.
+    /// Writes each picture as NAME.svg, and its values as NAME.tsv; either all of them, or none. Throws what `OutputFile` throws.
     func write(_ pictures: [Picture]) throws {
         var files: [OutputFile] = []
         for picture in pictures {

@@ -1,9 +1,9 @@
-/// The lines of learning curves: one for each system; of several seeds it is their mean, and each seed has a thin one.
+/// The lines of learning curves, one for each system. With several seeds, the line is their mean, and each seed has a thin line.
 struct LearningCurves {
     struct Point {
         let system: String
         let seed: String?
-        /// What points of different seeds have in common where they may be averaged: words, or passes.
+        /// The value by which points of different seeds are matched for a mean: a number of words, or of passes.
         let place: Int?
         let x, y: Double
     }
@@ -12,13 +12,14 @@ struct LearningCurves {
     /// The rows of the picture's table: system, seed, x, y.
     private(set) var rows: [[String]] = []
 
-    /// - Parameter unit: how much of x is 1 in the picture.
+    /// Makes the lines of points.
+    /// - `unit`: the amount of x that is 1 in the picture.
     init(_ points: [Point], unit: Double = 1, _ styles: SystemStyles) {
         for system in distinct(points.map(\.system)) {
             let own = points.filter { $0.system == system }, style = styles[system]
             let seeds = distinct(own.map(\.seed)).map { seed in own.filter { $0.seed == seed }.sorted { $0.x < $1.x } }
             let mean = Self.mean(seeds, system)
-            // Seeds without a place in common have no mean: each is a line then.
+            // Seeds without a common place have no mean, so that each is a line of its own.
             let isAlone = seeds.count == 1 || mean.isEmpty
             for (number, seed) in (isAlone ? seeds : seeds + [mean]).enumerated() {
                 let isLine = isAlone || number == seeds.count
@@ -31,7 +32,7 @@ struct LearningCurves {
         }
     }
 
-    /// Returns the means at the places that all seeds have.
+    /// Returns the means at the places that all seeds have in common.
     private static func mean(_ seeds: [[Point]], _ system: String) -> [Point] {
         let places = distinct(seeds.flatMap { $0.compactMap(\.place) }).filter { place in
             seeds.allSatisfy { seed in seed.contains { $0.place == place } }

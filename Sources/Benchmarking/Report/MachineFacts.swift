@@ -1,9 +1,9 @@
 extension ReportRun {
-    /// A line of a section that says where its numbers come from.
+    /// A line of a section that tells where its numbers come from.
     struct Fact {
         let name, text: String
         var isCommand = false
-        /// True if it takes the whole width.
+        /// True if the line takes the whole width.
         let isWide: Bool
 
         init?(_ name: String, _ text: String?, isCommand: Bool = false) {
@@ -12,7 +12,7 @@ extension ReportRun {
         }
     }
 
-    /// Machine, date, command and file.
+    /// The machine, date, command and file.
     var facts: [Fact] {
         guard let machine else { return [Fact("file", file), Fact("machine", "not recorded")].compactMap { $0 } }
         return [
@@ -21,7 +21,7 @@ extension ReportRun {
         ].compactMap { $0 }
     }
 
-    /// The conditions that runs must share for their scores to stand side by side; `nil` if they are not known.
+    /// The conditions that runs must share for their scores to be in one table; `nil` if they are not known.
     var conditions: [String?]? {
         guard let machine else { return nil }
         let numbers = [machine.threads, machine.memory, machine.textWords, machine.distinctWords]
@@ -31,24 +31,26 @@ extension ReportRun {
 }
 
 extension DeviceRecord {
-    /// Name, precision and driver.
+    /// The name, precision and driver.
     fileprivate var text: String {
         [name, precision, driver.map { "CUDA \($0)" }].compactMap { $0 }.joined(separator: ", ")
     }
 }
 
 extension MachineRecord {
-    /// The machines that runs name, each once; one that says less than another, and nothing else, is that other.
+    /// Returns the distinct machines of the runs. A machine with less information than another one, and no contradiction, counts as
+    /// that one.
     static func texts(_ runs: [ReportRun]) -> [String] {
         let all = runs.compactMap(\.machine)
         let whole = all.filter { one in !all.contains { $0.covers(one) && !one.covers($0) } }
         return distinct(whole.compactMap(\.machineText))
     }
 
-    /// The remarks on machines that readers need before they compare speeds; none if all runs were on one, as far as records say.
+    /// Returns the remarks on machines that readers need before they compare speeds; none if all runs were on one machine, as far as
+    /// records tell.
     static func remarks(_ runs: [ReportRun]) -> [String] {
         let machines = runs.compactMap(\.machine)
-        // A record that lacks something, or names no machine at all, is no other machine.
+        // A record with missing information, or without a machine, does not count as a different machine.
         func differ(_ isOther: (MachineRecord, MachineRecord) -> Bool) -> Bool {
             machines.indices.contains { index in machines[..<index].contains { isOther(machines[index], $0) } }
         }
@@ -65,7 +67,7 @@ extension MachineRecord {
         return remarks
     }
 
-    /// Processor, kernels, threads and memory, behind the GPU that was measured, if one was.
+    /// The processor, kernels, threads and memory, after the measured GPU if there is one.
     fileprivate var machineText: String? {
         Self.list([
             device?.text, processor, kernels.map { "\($0) kernels" }, threads.map { $0 == 1 ? "1 thread" : "\($0) threads" },
@@ -73,7 +75,7 @@ extension MachineRecord {
         ])
     }
 
-    /// The text's name and sizes.
+    /// The name and the sizes of the text.
     var textText: String? {
         Self.list([
             text, textWords.map { "\(NumberText.grouped($0)) words" },
@@ -97,7 +99,7 @@ extension MachineRecord {
         Self.differ(threads, other.threads) || Self.differ(kernels, other.kernels) || device?.text != other.device?.text
     }
 
-    /// True if everything that the other says is said here, too.
+    /// Returns true if this record contains all information of the other.
     private func covers(_ other: MachineRecord) -> Bool {
         func says<Value: Equatable>(_ mine: Value?, _ theirs: Value?) -> Bool { theirs == nil || mine == theirs }
         let namesIt = other.processor.map { name in processor?.hasPrefix(name) ?? false } ?? true
@@ -110,9 +112,9 @@ extension MachineRecord {
         return one != other
     }
 
-    /// The bare number: older records say `bench (Contour) 0.1.0`.
+    /// The bare version number: older records have `bench (Contour) 0.1.0`.
     fileprivate var versionNumber: String? { version.map { String($0.split(separator: " ").last ?? "") } }
 
-    /// `Contour 0.1.0`
+    /// The version as `Contour 0.1.0`.
     var versionText: String? { versionNumber.map { "Contour \($0)" } }
 }

@@ -2,9 +2,12 @@ internal import Files
 import Model
 internal import Training
 
-// Records of what was measured.
+// Records of measurements.
 
 extension SystemRecord {
+    /// Makes the record of a measured system.
+    /// - `run`: the name of the benchmark.
+    /// - `memoryGiven`: the memory in bytes for which the largest batch was determined.
     public init(_ result: SystemResult, run: String, threads: Int, memoryGiven: Int) {
         let system = result.system, configuration = system.configuration
         self.init(
@@ -22,7 +25,7 @@ extension SystemRecord {
 }
 
 extension RatioRecord {
-    /// The ratio of the time that a system takes for a word to that of `other`.
+    /// Makes the record of the ratio between the time per word of a system and that of `other`.
     public init(_ result: SystemResult, to other: SystemResult, run: String) {
         let paired = result.ratio(to: other)
         self.init(
@@ -33,10 +36,10 @@ extension RatioRecord {
 }
 
 extension MeasuredSystem {
-    /// Cell and projection: `4096/512`.
+    /// The cell and the projection: `4096/512`.
     public var sizeText: String { "\(configuration.encoder.cell)/\(configuration.encoder.width)" }
 
-    /// The classes of the softmax, or the words of the table.
+    /// The number of the softmax's classes, or of the table's words.
     public var vocabularyText: String {
         let classes = configuration.output.hasVocabulary ? configuration.vocabularySize : vocabulary
         return NumberText.grouped(classes) + (configuration.input == .subwords ? " units" : "")
@@ -44,14 +47,15 @@ extension MeasuredSystem {
 }
 
 extension LeftOutRecord {
+    /// Makes the record of a system that was not measured.
     public init(_ system: MeasuredSystem, reason: String, run: String) {
         self.init(run: run, encoder: system.encoder, name: system.name, vocabulary: system.vocabulary, reason: reason)
     }
 }
 
 extension MachineRecord {
-    /// This machine, today.
-    /// - Parameter device: the GPU that is measured; `nil`: the processor is.
+    /// Makes the record of this machine and the current date.
+    /// - `device`: the measured GPU; `nil` means that the processor is measured.
     public init(
         command: String, version: String, text: String, textWords: Int, distinctWords: Int? = nil, threads: Int,
         device: MeasuredDevice? = nil
@@ -70,7 +74,7 @@ extension DeviceRecord {
 }
 
 extension EncoderConfiguration {
-    /// The other settings of a network by their names; only those that it has and uses.
+    /// The other settings of a network by their names, without those that it does not have or use.
     fileprivate var comparedSettings: [String: String] {
         var settings = encoder.family.settings
         settings["shared layers"] = sharesLayers ? "yes" : "no"

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Numbers as a report shows them.
+/// The text of numbers in a report.
 package enum NumberText {
     /// Returns a number with separators of thousands: 1,234,567.
     package static func grouped(_ number: Int) -> String {
@@ -13,7 +13,7 @@ package enum NumberText {
         return text
     }
 
-    /// Returns a number with `decimals` decimals, its whole part grouped.
+    /// Returns a number with `decimals` decimals, and separators of thousands in its integer part.
     package static func fixed(_ number: Double, _ decimals: Int) -> String {
         guard number.isFinite, number.magnitude < 1e15 else { return "\(number)" }
         let scale = pow(10, Double(decimals))
@@ -26,13 +26,13 @@ package enum NumberText {
         return "\(sign)\(whole).\(String(repeating: "0", count: max(0, decimals - part.count)))\(part)"
     }
 
-    /// Returns a number with three digits or more, as many as a noisy measurement deserves.
+    /// Returns a number with three digits or more, which is the precision that a noisy measurement deserves.
     package static func rounded(_ number: Double) -> String {
         let size = number.magnitude
         return fixed(number, size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 || size == 0 ? 2 : 3)
     }
 
-    /// Returns a number with at most six decimals, without zeros at its end, for tics of axes.
+    /// Returns a number with at most six decimals, without trailing zeros, for tics of axes.
     package static func short(_ number: Double) -> String {
         var text = fixed(number, 6)
         guard text.contains(".") else { return text }
@@ -50,7 +50,7 @@ package enum NumberText {
         return "\(number) B"
     }
 
-    /// Returns a share of 1 in percent.
+    /// Returns a fraction in percent.
     package static func percent(_ share: Double) -> String { fixed(100 * share, 1) + "%" }
 
     /// Returns a difference with its sign.
@@ -61,7 +61,7 @@ package enum NumberText {
 }
 
 extension String {
-    /// The string as one line that every format can hold: spaces for control characters, and no noncharacters.
+    /// The string as one line that every format can hold, with spaces for control characters, and without noncharacters.
     package var printable: String {
         String(
             String.UnicodeScalarView(
@@ -74,14 +74,15 @@ extension String {
                 }))
     }
 
-    /// Returns at most `count` characters: a longer string loses its middle, because names often differ at their ends.
+    /// Returns at most `count` characters. A longer string loses its middle, because names often differ at their ends.
     package func shortened(to count: Int) -> String {
         guard self.count > count else { return self }
         let end = count / 3
         return "\(prefix(count - 1 - end))…\(suffix(end))"
     }
 
-    /// The letters and digits of ASCII in lower case, and hyphens for all else between them: for names of files.
+    /// The string for names of files: the letters and digits of ASCII in lower case, with hyphens for all other characters between
+    /// them.
     package var slug: String {
         lowercased().unicodeScalars.split { !("a"..."z").contains($0) && !("0"..."9").contains($0) }
             .map { String($0) }.joined(separator: "-")

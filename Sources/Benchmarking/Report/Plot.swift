@@ -1,23 +1,23 @@
 import Files
 internal import Glibc
 
-/// A picture before it is drawn: a script for gnuplot, and a table of the numbers in it.
+/// A picture before it is drawn: a script for gnuplot, and a table of its values.
 package struct Plot {
-    /// The names of its files without their endings: letters, digits and hyphens.
+    /// The names of the picture's files without their extensions: letters, digits and hyphens.
     package let name: String
-    /// The sentence below it.
+    /// The sentence below the picture.
     let caption: String
     package let script: String
     /// The titles and rows of the table.
     package let columns: [String]
     package let rows: [[String]]
 
-    /// The width in pixels: narrow, so that letters can be read on a phone.
+    /// The width in pixels, which is small so that letters can be read on a phone.
     private static let width = 480
-    /// The height of a row of the legend, which has 22.4.
+    /// The height of a row of the legend in pixels; the actual height is 22.4.
     private static let legendRow = 23
 
-    /// A picture by a template of gnuplot's scripts.
+    /// Makes a picture by a template of gnuplot's scripts.
     init(
         _ template: String, name: String, caption: String, height: Int, columns: [String], rows: [[String]], _ values: [String: Any?]
     ) {
@@ -30,7 +30,7 @@ package struct Plot {
         ([columns] + rows).map { row in row.map(\.printable).joined(separator: "\t") + "\n" }.joined()
     }
 
-    /// Returns rows of numbers for a block of data.
+    /// Returns rows of values for a block of data.
     static func data(_ rows: [[Double]]) -> String {
         rows.map { row in row.map { "\($0)" }.joined(separator: " ") + "\n" }.joined()
     }
@@ -39,9 +39,9 @@ package struct Plot {
 /// A line of a picture.
 struct PlotLine {
     let style: SystemStyles.Style
-    /// The name in the legend; `nil` if it is not in it.
+    /// The name in the legend; `nil` if the line is not in it.
     let name: String?
-    /// x and y of each point; with `hasRange` also the lowest and highest y.
+    /// The values x and y of each point; with `hasRange` also the lowest and highest y.
     let points: [[Double]]
     var hasRange = false
     var isThin = false
@@ -50,7 +50,7 @@ struct PlotLine {
         Templates.present([
             "number": number, "name": name?.shortened(to: 52), "data": Plot.data(points), "hasRange": hasRange, "isThin": isThin,
             "form": isThin ? "lines" : hasRange ? "yerrorlines" : "linespoints",
-            // A thin line with a name of its own must still be seen.
+            // A thin line with a name of its own must remain visible.
             "width": isThin ? (name == nil ? 0.6 : 1.2) : 2,
             "dash": style.dash, "point": style.point, "colour": style.colour,
         ])
@@ -58,7 +58,7 @@ struct PlotLine {
 }
 
 extension Plot {
-    /// A picture of lines over two axes, with a legend below them that has a row for each name.
+    /// Makes a picture of lines over two axes, with a legend below them that has a row for each name.
     init(
         name: String, caption: String, title: String = "", x: Axis, y: Axis, _ lines: [PlotLine], columns: [String], rows: [[String]]
     ) {
@@ -74,7 +74,7 @@ extension Plot {
 
     /// A score in a picture.
     struct Score {
-        /// What was scored, which has a heading of its own, and whose score it is.
+        /// The subject of the score, which has a heading of its own, and the system that has the score.
         let group: String
         let system: BudgetedSystem
         let values: [Double]
@@ -82,8 +82,8 @@ extension Plot {
         let middle: Double
     }
 
-    /// A picture of scores: for each group a row for each system, with all values and the middle of them, and a bar from the lowest to
-    /// the highest; `nil` if there are none.
+    /// Makes a picture of scores. For each group it has a row for each system, with all values, their middle, and a bar from the
+    /// lowest to the highest. Returns `nil` if there are no scores.
     init?(
         name: String, caption: String, axis: String, middle: String, scores: [Score], styles: SystemStyles
     ) {
@@ -113,7 +113,7 @@ extension Plot {
                 "systems": systems.enumerated().map { number, system in
                     [
                         "number": number, "title": system.title.shortened(to: 52), "colour": styles[system.name].colour,
-                        // The shape says what the systems had as much of.
+                        // The shape tells which budget the systems share.
                         "point": system.budget == "time" ? 9 : 7, "all": Plot.data(all[number]), "middles": Plot.data(middles[number]),
                     ] as Templates.Values
                 },
@@ -121,7 +121,7 @@ extension Plot {
     }
 }
 
-/// One axis of a picture with round numbers.
+/// An axis of a picture with round numbers.
 package struct Axis {
     let label: String
     package let isLogarithmic: Bool
@@ -129,10 +129,9 @@ package struct Axis {
     package private(set) var high: Double
     package private(set) var tics: [(value: Double, text: String)]
 
-    /// An axis for `values`, which are finite, and above 0 if it is logarithmic.
-    /// - Parameters:
-    ///   - logarithmic: true for a logarithmic axis; `nil`: if the values span more than a decade.
-    ///   - fromZero: true if a linear axis begins at 0.
+    /// Makes an axis for `values`, which are finite, and above 0 if the axis is logarithmic.
+    /// - `logarithmic`: true for a logarithmic axis; `nil` means logarithmic if the values span more than a decade.
+    /// - `fromZero`: true if a linear axis begins at 0.
     package init(_ label: String, _ values: [Double], logarithmic: Bool? = nil, fromZero: Bool = true) {
         self.label = label
         let least = values.min() ?? 0, most = values.max() ?? 1
@@ -152,7 +151,7 @@ package struct Axis {
         }
     }
 
-    /// A logarithmic axis with numbers at `places` themselves, as far as they have room.
+    /// Makes a logarithmic axis with numbers at `places` themselves, as far as there is room.
     package init(_ label: String, places: [Double]) {
         self.label = label
         isLogarithmic = true
@@ -165,7 +164,7 @@ package struct Axis {
         }
     }
 
-    /// An axis of names at 1, 2, 3 ...
+    /// Makes an axis of names at 1, 2, 3 ...
     init(_ label: String, names: [String]) {
         self.label = label
         isLogarithmic = false
@@ -173,13 +172,13 @@ package struct Axis {
         tics = names.enumerated().map { (Double($0 + 1), $1) }
     }
 
-    /// The values of the template of axis `x` or `y`.
+    /// Returns the values of the template for axis `x` or `y`.
     fileprivate func values(_ axis: String) -> Templates.Values {
-        // gnuplot leaves out a tic at the very end of a logarithmic axis.
+        // gnuplot omits a tic at the very end of a logarithmic axis.
         let margin = isLogarithmic ? 1e-7 : 0
         return [
             "axis": axis, "label": label, "isLogarithmic": isLogarithmic, "low": low * (1 - margin), "high": high * (1 + margin),
-            // The names of tics are formats.
+            // gnuplot reads the texts of tics as formats.
             "tics": tics.map { ["value": $0.value, "text": $0.text.replacing("%", with: "%%")] as Templates.Values },
         ]
     }
@@ -199,7 +198,7 @@ package struct Axis {
         tics = places.filter { (low * (1 - 1e-9)...high * (1 + 1e-9)).contains($0) }.map { ($0, NumberText.short($0)) }
     }
 
-    /// Returns the least of 1, 2 and 5 times a power of ten that is no smaller.
+    /// Returns the least of 1, 2 and 5 times a power of ten that is not below `size`.
     private static func niceStep(_ size: Double) -> Double {
         guard size > 0 else { return 1 }
         let unit = pow(10, log10(size).rounded(.down))
@@ -207,8 +206,9 @@ package struct Axis {
     }
 }
 
-/// The colour of each system, the same in every picture and table of a report: those of Okabe and Ito that show on white, which
-/// people with any kind of colour vision tell apart, and after them the same with other dashes. The points' shapes differ, too.
+/// The colours of systems, the same in every picture and table of a report. They are the colours of Okabe and Ito that are visible on
+/// white, which people with any kind of colour vision can distinguish, and then the same colours with other dashes. The shapes of the
+/// points differ, too.
 package struct SystemStyles {
     /// The look of a system.
     package struct Style {
@@ -217,20 +217,21 @@ package struct SystemStyles {
         package let dash, point: Int
     }
 
-    /// The name of the vectors that the scores of models are compared with.
+    /// The name of the vectors with which the scores of models are compared.
     static let baseline = "word vectors"
 
-    /// The style of the unigram model and of constant vectors, which systems must beat: gray and dashed.
+    /// The style of the unigram model and of constant vectors, which systems must beat: grey and dashed.
     static let reference = Style(colour: "#777777", dash: 2, point: 7)
 
     private static let colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"]
     private static let points = [7, 5, 9, 13, 11]
     private let numbers: [String: Int]
 
-    /// - Parameter names: the names of systems, in the order of the colours.
+    /// Assigns styles to systems.
+    /// - `names`: the names of systems, in the order of the colours.
     package init(_ names: [String]) {
         var numbers: [String: Int] = [:]
-        // A pipeline writes it with a hyphen.
+        // A pipeline writes the name of the baseline with a hyphen.
         for name in names where name.replacing("-", with: " ") != Self.baseline && numbers[name] == nil { numbers[name] = numbers.count }
         self.numbers = numbers
     }

@@ -1,13 +1,14 @@
 internal import Training
 
-/// Scores of models on held-out text and of classifiers on their vectors, taken on one kind of machine and text, in any number of runs.
+/// The scores of models on held-out text and of classifiers on their vectors, from any number of runs on one kind of machine and text.
 struct QualityResults {
     let runs: [ReportRun]
     let qualities: [QualityRecord]
     let curves: [CurveRecord]
     let probes: [ProbeRecord]
 
-    /// Returns the results of runs, put together if they were taken under the same conditions; an unknown machine is one for each file.
+    /// Returns the results of runs. Runs under the same conditions are combined; an unknown machine counts as a machine of its own for
+    /// each file.
     static func all(_ runs: [ReportRun]) -> [QualityResults] {
         func conditions(_ run: ReportRun) -> [String?] { run.conditions ?? [run.file] }
         let scored = runs.filter(\.hasQuality)
@@ -36,13 +37,14 @@ struct QualityResults {
         }
     }
 
-    /// The scores on held-out text: a row for each system and budget, and below them the references that they must beat: the unigram
-    /// model, and for the continuous output's loss the best constant vector. `nil` without scores.
+    /// Returns the scores on held-out text: a row for each system and budget, and below them the references that they must beat. The
+    /// references are the unigram model and, for the loss of the continuous output, the best constant vector. Returns `nil` without
+    /// scores.
     private func scoreTable(_ styles: SystemStyles) -> ReportTable? {
         let groups = scoreGroups
         guard !groups.isEmpty else { return nil }
         let candidates = distinct(groups.compactMap { $0.count(\.candidates)?.median }).map { NumberText.fixed($0, 0) }
-        // Some system has a perplexity other than that among the candidates.
+        // Some systems have a perplexity that differs from the one among the candidates.
         let hasOwn = qualities.contains { $0.perplexity != $0.candidatePerplexity }
         let columns = [
             "seeds", "held-out positions", "words trained on", "seconds", "right word first", "among the first ten", "cosine loss",
@@ -99,7 +101,7 @@ struct QualityResults {
         return table
     }
 
-    /// What marks mean, and what is not known of the unigram model.
+    /// Returns the meanings of marks, and what is not known about the unigram model.
     private func footnotes(_ groups: [ScoreGroup]) -> [String] {
         let comparisons = groups.map(\.comparison), systems = comparisons.map(\.verdict)
         let verdicts = systems + comparisons.flatMap { [$0.top1, $0.top10, $0.perplexity] }
@@ -120,22 +122,22 @@ struct QualityResults {
         return notes
     }
 
-    /// The task that a classifier learns, and the measure of its score: only such scores are compared.
+    /// Returns the task that a classifier learns, and the measure of its score. Only scores with the same title are compared.
     private func title(_ probe: ProbeRecord) -> String { "\(probe.task), \(probe.measure)" }
 
     private func probes(of system: BudgetedSystem) -> [ProbeRecord] {
         probes.filter { BudgetedSystem($0.system, $0.budget) == system }
     }
 
-    /// Returns the fewest tokens that were tested with, and the number of pairs of a model's and a classifier's seed.
+    /// Returns the smallest number of test tokens, and the number of pairs of a model's seed and a classifier's seed.
     private func size(_ records: [ProbeRecord]) -> SampleSize {
         SampleSize(
             positions: records.compactMap(\.testTokens).min(),
             seeds: distinct(records.map { "\($0.seed ?? 0) \($0.probeSeed ?? 0)" }).count, unit: "test tokens")
     }
 
-    /// The scores of classifiers on vectors: a row for each system and budget, two columns for each task, the score and its change to
-    /// that of the word vectors. `nil` without scores.
+    /// Returns the scores of classifiers on vectors: a row for each system and budget, and two columns for each task, the score and
+    /// its difference from that of the word vectors. Returns `nil` without scores.
     private func probeTable(_ styles: SystemStyles) -> ReportTable? {
         guard !probes.isEmpty else { return nil }
         let tasks = distinct(probes.map(title)), systems = distinct(probes.map { BudgetedSystem($0.system, $0.budget) })
@@ -163,7 +165,8 @@ struct QualityResults {
         return table
     }
 
-    /// Returns the differences to the word vectors' score with the same seed of the probe, or else to the median of their scores.
+    /// Returns the differences from the word vectors' score with the same seed of the probe or, if there is none, from the median of
+    /// their scores.
     private func change(_ records: [ProbeRecord], _ task: String, _ system: BudgetedSystem) -> Spread? {
         let baseline = probes.filter { $0.system == SystemStyles.baseline && title($0) == task }
         guard system.name != SystemStyles.baseline, !baseline.isEmpty, !records.isEmpty else { return nil }
@@ -174,7 +177,8 @@ struct QualityResults {
             })
     }
 
-    /// For each task a row of points for each system, with the spread over the seeds; `nil` if there are no scores.
+    /// Returns a picture with a row of points for each task and system, with the spread over the seeds, or `nil` if there are no
+    /// scores.
     private func probePlot(_ number: Int, _ styles: SystemStyles) -> Plot? {
         let finite = probes.filter(\.value.isFinite), systems = distinct(finite.map { BudgetedSystem($0.system, $0.budget) })
         let scores = distinct(finite.map(title)).flatMap { task in
@@ -190,14 +194,14 @@ struct QualityResults {
             axis: "score", middle: "median", scores: scores, styles: styles)
     }
 
-    /// Learning curves against the time of training, with a dashed line for the reference that systems must beat.
+    /// Returns learning curves over the training time, with a dashed line for the reference that systems must beat.
     private func curvePlots(_ number: Int, _ styles: SystemStyles) -> [Plot] {
-        /// Returns a picture; `nil` if no point has the value.
+        /// Returns a picture, or `nil` if no point has the value.
         func plot(
             _ name: String, _ label: String, _ caption: String, isLogarithmic: Bool = false, reference: String,
             _ value: (CurveRecord) -> Double?, _ referenceValue: (CurveRecord) -> Double?
         ) -> Plot? {
-            // A perplexity is at least 1; gnuplot makes no axis for what is nearly 0.
+            // A perplexity is at least 1; gnuplot makes no axis for values near 0.
             func shown(_ value: Double?) -> Double? { value.flatMap { $0.isFinite && (!isLogarithmic || $0 > 1e-100) ? $0 : nil } }
             let drawn = curves.filter { $0.seconds.isFinite && shown(value($0)) != nil }
             let values = drawn.compactMap { shown(value($0)) }, end = drawn.map(\.seconds).max() ?? 0
@@ -208,7 +212,7 @@ struct QualityResults {
                     system: curve.system, seed: curve.seed.map { "\($0)" }, place: curve.words, x: curve.seconds, y: value)
             }
             let lines = LearningCurves(points, unit: unit, styles)
-            // One line, or one for each unigram model that systems were measured beside.
+            // There is one line, or one for each unigram model with which systems were measured.
             let references = ReferenceScores.distinct(
                 drawn.map { (BudgetedSystem($0.system, nil), ReferenceScores(loss: shown(referenceValue($0)))) }
             ).map { ($0.owners.map { "\(reference) \($0)" } ?? reference, $0.scores.loss ?? 0) }

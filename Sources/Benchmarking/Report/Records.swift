@@ -1,64 +1,66 @@
 internal import FoundationEssentials
 
-/// One line of results, as benchmarks write it and a report reads it; docs/report.md is the list. Keys that are absent were not
-/// measured.
+/// A line of results, as benchmarks write it and a report reads it; docs/report.md lists them. Absent keys were not measured.
 public protocol BenchmarkRecord: Codable, Sendable {
-    /// The value of its key `event`.
+    /// The value of the record's key `event`.
     static var event: String { get }
 }
 
-/// The machine, the text and the command of the records behind it.
+/// The machine, the text and the command of the records after it.
 public struct MachineRecord: BenchmarkRecord {
+    /// The event of this record.
     public static let event = "machine"
 
     let processor, kernels, date, version, command, text: String?
     let threads, textWords, distinctWords: Int?
     /// The memory that a process may have, in bytes.
     let memory: Int?
-    /// Absent: the processor.
+    /// The GPU; absent for the processor.
     let device: DeviceRecord?
 }
 
-/// The GPU on which something was measured: a part of other records.
+/// The GPU of a measurement, as a part of other records.
 struct DeviceRecord: Codable, Hashable {
     let name: String
     /// The precision of products.
     let precision: String?
     /// The version of CUDA that the driver supports.
     let driver: String?
-    /// Bytes of its memory that were free.
+    /// The free memory of the GPU in bytes.
     let memory: Int?
 }
 
-/// The time and memory that one system took.
+/// The time and memory of one system.
 public struct SystemRecord: BenchmarkRecord {
+    /// The event of this record.
     public static let event = "system"
 
     let name: String
-    /// The benchmark: output-layers, costs or compare.
+    /// The name of the benchmark: output-layers, costs or compare.
     let run: String?
     let options, encoder, input, output, optimizer: String?
     let cell, projection, directions, vocabulary, batch, window, threads, rounds, parameters: Int?
-    /// The words or units that a softmax chooses among.
+    /// The number of words or units among which a softmax chooses.
     let classes: Int?
     /// Other settings of the network by their names: `layers`, `dropout`, …
     let settings: [String: String]?
-    /// Absent: the processor.
+    /// The GPU; absent for the processor.
     let device: DeviceRecord?
-    /// Numbers of bytes; `peakMemory` and `memoryGiven` are of the device, if there is one.
+    /// Sizes in bytes; `peakMemory` and `memoryGiven` are those of the device, if there is one.
     let optimizerBytes, peakMemory, gradientBytes, memoryGiven: Int?
-    /// The most sequences that fit into `memoryGiven`.
+    /// The largest number of sequences that fit into `memoryGiven`.
     let largestBatch: Int?
     let wordsPerSecond: Spread?
-    /// Seconds for a million words.
+    /// The time for a million words in seconds.
     let millionWordsSeconds: Spread?
     let joulesPerMillionWords: Double?
-    /// Shares of a step's time.
+    /// The fractions of a step's time.
     let costs: [String: Double]?
 }
 
-/// The ratio, within the rounds, of what the system `of` takes of `quantity` to what the system `to` takes.
+/// The ratio of `quantity` between the system `of` and the system `to`, within the rounds.
 public struct RatioRecord: BenchmarkRecord {
+    /// The event of this record.
     public static let event = "ratio"
 
     let run, encoder: String?
@@ -71,8 +73,9 @@ public struct RatioRecord: BenchmarkRecord {
     let rounds: Int?
 }
 
-/// A system that was not measured, and why.
+/// A system that was not measured, with the reason.
 public struct LeftOutRecord: BenchmarkRecord {
+    /// The event of this record.
     public static let event = "left-out"
 
     let run, encoder: String?
@@ -81,13 +84,14 @@ public struct LeftOutRecord: BenchmarkRecord {
     let reason: String
 }
 
-/// The differences of the systems of a comparison, for other programs: a report finds them again.
+/// The differences between the systems of a comparison, for other programs; a report computes them again.
 public struct DifferencesRecord: BenchmarkRecord {
+    /// The event of this record.
     public static let event = "differences"
 
-    /// One setting in which the systems differ.
+    /// A setting in which the systems differ.
     struct Difference: Codable {
-        /// The setting's name: `cell`, `vocabulary`, …
+        /// The name of the setting: `cell`, `vocabulary`, …
         let what: String
         /// The different values, in the order of the systems.
         let values: [String]
@@ -97,30 +101,32 @@ public struct DifferencesRecord: BenchmarkRecord {
     let vocabulary: Int?
     let systems: [String]
     let differences: [Difference]
-    /// A sentence: `These systems differ in more than the output layer: cell 4096 against 512.`
+    /// The differences as a sentence: `These systems differ in more than the output layer: cell 4096 against 512.`
     public let text: String
 }
 
-/// Scores of one trained model on held-out text.
+/// The scores of one trained model on held-out text.
 public struct QualityRecord: BenchmarkRecord {
+    /// The event of this record.
     public static let event = "quality"
 
     let system: String
-    /// The budget that all systems share: `words`, `time`, or `vectors`, the time with that which making the word vectors took.
+    /// The budget that all systems share: `words`, `time`, or `vectors`, which is the time including that of making the word vectors.
     let budget: String?
     let seed: Int?
     let words, candidates, classes: Int?
-    /// The numbers of positions ranked, and of all in the held-out text.
+    /// The number of ranked positions, and of all positions in the held-out text.
     let positions, heldOutPositions: Int?
     let seconds, top1, top10, perplexity, candidatePerplexity, coverage, unknownShare: Double?
-    /// Scores of the continuous output: ranks by cosine alone, the loss, and that of the best constant vector.
+    /// The scores of the continuous output: ranks by cosine alone, the loss, and the loss of the best constant vector.
     let cosineTop1, cosineTop10, loss, constantLoss: Double?
-    /// Scores of the unigram model over the same positions and candidates.
+    /// The scores of the unigram model over the same positions and candidates.
     let unigramTop1, unigramTop10, unigramPerplexity: Double?
 }
 
-/// One point of a learning curve.
+/// A point of a learning curve.
 public struct CurveRecord: BenchmarkRecord {
+    /// The event of this record.
     public static let event = "curve"
 
     let system: String
@@ -131,6 +137,7 @@ public struct CurveRecord: BenchmarkRecord {
 
 /// The score of a classifier on a model's vectors.
 public struct ProbeRecord: BenchmarkRecord {
+    /// The event of this record.
     public static let event = "probe"
 
     let system: String
@@ -143,19 +150,20 @@ public struct ProbeRecord: BenchmarkRecord {
 
 /// The score of a network that learned a task on frozen vectors.
 public struct TaskRecord: BenchmarkRecord {
+    /// The event of this record.
     public static let event = "task"
 
     let system, task, measure: String
-    /// The labelled text that was scored, and whether it is the one of `--test` or of `--dev`.
+    /// The labelled text that was scored, and whether it was given by `--test` or by `--dev`.
     let text, part: String?
-    /// The score, and that on the development text: shares.
+    /// The score, and the score on the development text, as fractions.
     let value: Double
     let dev: Double?
     let details: [String: Double]?
     let taskSeed: UInt64?
-    /// The pass whose network was scored, and how many there were.
+    /// The number of the pass whose network was scored, and the number of passes.
     let epoch, epochs: Int?
-    /// Bytes of the network, with what training it takes.
+    /// The memory of the network in bytes, including that of training.
     let bytes: Int?
     let secondsOfEpoch, wordsPerSecond: Double?
     /// The score as a function of counts, and the counts of each sentence.
@@ -163,8 +171,9 @@ public struct TaskRecord: BenchmarkRecord {
     let units: [[Double]]?
 }
 
-/// A pass of such a network over its training text.
+/// A pass of a task network over its training text.
 public struct TaskPassRecord: BenchmarkRecord {
+    /// The event of this record.
     public static let event = "taskEpoch"
 
     let system, task: String
@@ -173,37 +182,43 @@ public struct TaskPassRecord: BenchmarkRecord {
     let dev, loss, secondsOfEpoch: Double?
 }
 
-/// The time that scoring held-out text took, beside its matrix products at the machine's ceiling.
+/// The time of scoring held-out text, beside that of its matrix products at the machine's ceiling.
 public struct EvaluationRecord: BenchmarkRecord {
+    /// The event of this record.
     public static let event = "evaluation"
 
     /// The number of positions scored.
     public let positions: Int
-    /// The number of words that they were ranked among.
+    /// The number of words among which the positions were ranked.
     public let candidates: Int?
+    /// The number of threads, and of evaluations.
     public let threads, rounds: Int?
-    /// Multiplications and additions of the products.
+    /// The multiplications and additions of the products.
     public let operations: Double?
-    /// Seconds of an evaluation, and of its products at the ceiling.
+    /// The time of an evaluation in seconds.
     public let seconds: Spread
+    /// The time of the evaluation's products at the ceiling in seconds.
     public let products: Spread?
-    /// GFLOP/s of large products.
+    /// The speed of large products in GFLOP/s.
     public let ceiling: Spread?
-    /// `seconds` as a multiple of `products`, within the runs.
+    /// The time `seconds` as a multiple of `products`, within the runs.
     public let ratio: Spread?
 }
 
-/// A mark that the benchmark of that name was stopped before it was done.
+/// A mark that the benchmark with the given name was stopped before its end.
 public struct InterruptedRecord: BenchmarkRecord {
+    /// The event of this record.
     public static let event = "interrupted"
 
     let run: String?
 
+    /// Makes a mark.
+    /// - `run`: the name of the benchmark.
     public init(run: String?) { self.run = run }
 }
 
 extension ResultLog {
-    /// Writes a record, the event beside its own keys. Throws what the output throws.
+    /// Writes a record, with the event beside the record's keys. Throws what the output throws.
     public func write(_ record: some BenchmarkRecord) throws { try writeLine(Line(record: record)) }
 
     private struct Line<Record: BenchmarkRecord>: Encodable {
@@ -226,20 +241,20 @@ private let shownKinds: [String: any BenchmarkRecord.Type] = Dictionary(
         ProbeRecord.self, TaskRecord.self, TaskPassRecord.self, EvaluationRecord.self, InterruptedRecord.self,
     ].map { (kind: any BenchmarkRecord.Type) in (kind.event, kind) })
 
-/// Reads one line of JSON; returns `nil` for events that a report does not show. Throws `DecodingError`.
+/// Reads one line of JSON. Returns `nil` for events that a report does not show. Throws `DecodingError`.
 func benchmarkRecord(_ line: Data, _ decoder: JSONDecoder) throws -> (any BenchmarkRecord)? {
     struct Head: Decodable { let event: String }
     func decode(_ kind: (some BenchmarkRecord).Type) throws -> any BenchmarkRecord { try decoder.decode(kind, from: line) }
     return try shownKinds[decoder.decode(Head.self, from: line).event].map { try decode($0) }
 }
 
-/// The range of whole numbers in results: counts, sizes and seeds, exact in every reader of JSON.
+/// The range of integers in results: counts, sizes and seeds, which are exact in every JSON reader.
 private let wholeNumbers = 0...1 << 53
 
-/// The largest magnitude of other numbers: times, speeds and scores for which a picture can have an axis.
+/// The largest absolute value of other numbers: times, speeds and scores for which a picture can have an axis.
 private let largestNumber = 1e100
 
-/// Says which number of a record is out of range, for a message; `nil` if none is.
+/// Returns a message about a number of a record that is out of range, or `nil` if there is none.
 func numberComplaint(_ value: Any, _ name: String = "") -> String? {
     if let number = value as? Int {
         return wholeNumbers.contains(number)

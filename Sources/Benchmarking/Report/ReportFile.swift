@@ -1,9 +1,9 @@
 public import Files
 internal import FoundationEssentials
 
-/// The results of one run of a benchmark: the records behind one machine record of a file, up to the next.
+/// The results of one run of a benchmark: the records after a machine record of a file, up to the next one.
 struct ReportRun {
-    /// The file as the user calls it.
+    /// The name of the file, as the user gave it.
     let file: String
     let machine: MachineRecord?
     let systems: [SystemRecord]
@@ -26,7 +26,7 @@ struct ReportRun {
         isInterrupted = isTorn || records.contains { $0 is InterruptedRecord }
     }
 
-    /// True if a report has anything of it to show.
+    /// True if a report can show any of the run's results.
     var hasResults: Bool {
         !systems.isEmpty || !ratios.isEmpty || !leftOut.isEmpty || !evaluations.isEmpty || hasQuality || !taskNames.isEmpty
     }
@@ -35,19 +35,20 @@ struct ReportRun {
     var taskNames: [String] { distinct(tasks.map(\.task) + passes.map(\.task)) }
 }
 
-/// A file of results in JSON Lines, plain or compressed: `--json` of the benchmarks writes them.
+/// A file of results in JSON Lines, plain or compressed, as `--json` of the benchmarks writes it.
 public struct ReportFile {
+    /// The name of the file, as the user gave it.
     public let name: String
     let runs: [ReportRun]
-    /// The number of the last line if it was torn off, and is passed over.
+    /// The number of the last line if it is incomplete and was ignored.
     public let tornLine: Int?
-    /// The systems that tasks were learned with.
+    /// The systems that learned tasks.
     public var taskSystems: Set<String> { Set(runs.flatMap { $0.tasks.map(\.system) }) }
-    /// The reason why a report has nothing of this file to show, with status `dataError`; `nil` if it has something.
+    /// The reason why a report can show nothing of this file, with status `dataError`; `nil` if it can show something.
     public let lack: ToolError?
 
-    /// Throws `ToolError`: `dataError` for a line that is no record, and what reading throws. A file without results says so in
-    /// `lack`.
+    /// Reads a file. Throws `ToolError`: `dataError` for a line that is not a record, and what reading throws. A file without results
+    /// does not throw, but has the reason in `lack`.
     public init(_ source: any ByteSource) throws {
         let lines = LineReader(source)
         let decoder = JSONDecoder()
@@ -64,7 +65,7 @@ public struct ReportFile {
                 if records.isEmpty || record is MachineRecord { records.append([]) }
                 records[records.count - 1].append(record)
             } catch let error as DecodingError {
-                // A run that was ended from outside leaves half a line.
+                // A run that was killed leaves an incomplete line.
                 if case .dataCorrupted = error, !lines.isEnded {
                     torn = lines.number
                 } else {

@@ -1,15 +1,15 @@
-/// A table of a report, of which the page (Templates/table.mustache) and the text are made: rows and columns with their heads.
-/// Columns without any value are left out, and a table that is much wider than long is turned, so that it fits a screen.
+/// A table of a report, from which the page (Templates/table.mustache) and the text are made, with heads of rows and columns. Columns
+/// without values are left out. A table that is much wider than long is transposed, so that it fits a screen.
 struct ReportTable {
     /// The contents of a cell: a value, and notes in small lines below it.
     struct Cell {
         let value: String?
         let notes: [String]
-        /// True if words stand in place of a number.
+        /// True if there are words in place of a number.
         var isRemark = false
-        /// The layout in HTML: a number stays on one line, and longer text may wrap; a card leaves out empty cells.
+        /// The layout in HTML: a number stays on one line, and longer text may wrap; a card omits empty cells.
         let layout: String?
-        /// The name of its column, which a card shows above it.
+        /// The name of the cell's column, which a card shows above the cell.
         fileprivate(set) var column = ""
 
         init(_ value: String?, _ notes: String?...) { self.init(value, notes) }
@@ -20,7 +20,7 @@ struct ReportTable {
             layout = value.map { $0.count > 18 ? "long" : nil } ?? "none"
         }
 
-        /// A median with its range and other notes.
+        /// Makes a cell with a median, its range and other notes.
         init(_ spread: Spread?, _ form: (Double) -> String, mark: String = "", notes: [String?] = []) {
             let range = spread.map { [form($0.lowest), form($0.highest)] } ?? []
             self.init(
@@ -38,7 +38,7 @@ struct ReportTable {
     struct Head {
         let text: String
         var details: String?
-        /// A system's colour in pictures.
+        /// The colour of a system in pictures.
         var colour: String?
 
         /// The head in one line.
@@ -50,11 +50,11 @@ struct ReportTable {
         var cells: [Cell]
     }
 
-    /// The line above all.
+    /// The line above the table and its caption.
     var title: String?
     /// The line above the table; `nil` if there is none.
     let caption: String?
-    /// The head of the column of heads.
+    /// The head of the column that contains the heads of rows.
     private(set) var corner: String
     private(set) var columns: [Head]
     private(set) var rows: [Row] = []
@@ -84,10 +84,10 @@ struct ReportTable {
         return table
     }
 
-    /// The numbers of columns, and of systems beside each other, that a screen of 1,200 points has room for.
+    /// The number of columns, and of systems side by side, for which a screen of 1,200 points has room.
     private static let mostColumns = 10, mostTurned = 6
 
-    /// The table as a page shows it: dense, and turned if it has many columns and few rows.
+    /// The table as a page shows it: without empty columns, and transposed if it has many columns and few rows.
     var arranged: ReportTable {
         var table = dense
         if table.columns.count > Self.mostColumns && table.rows.count <= Self.mostTurned {
@@ -103,7 +103,7 @@ struct ReportTable {
         return table
     }
 
-    /// Returns the table as text for a terminal: columns in blocks below each other, no wider than `width` if they can help it.
+    /// Returns the table as text for a terminal, with columns in blocks below each other, no wider than `width` if possible.
     func text(width: Int = 118) -> String {
         let table = dense
         let nameWidth = ([table.corner] + table.rows.map(\.head.name)).map(\.count).max() ?? 0
@@ -136,7 +136,7 @@ struct ReportTable {
             + texts.joined(separator: "\n") + footnotes.map { "\n" + paragraph($0) }.joined()
     }
 
-    /// Returns lines of whole words, no longer than `width` unless a word is.
+    /// Returns lines of whole words, no longer than `width` unless a word is longer.
     private static func wrapped(_ text: String, to width: Int) -> [String] {
         var lines: [String] = []
         for word in text.split(separator: " ") {

@@ -1,6 +1,6 @@
 internal import Training
 
-/// The records of one system and budget, a record for each seed.
+/// The records of one system and budget, one record for each seed.
 struct ScoreGroup {
     let system: BudgetedSystem
     let records: [QualityRecord]
@@ -13,7 +13,7 @@ struct ScoreGroup {
         SampleSize(positions: records.compactMap(\.positions).min(), seeds: distinct(records.map(\.seed)).count)
     }
 
-    /// The number of positions of the held-out text: as recorded, or by the share of them that were ranked.
+    /// The number of positions in the held-out text, as recorded, or computed from the fraction that was ranked.
     var heldOutPositions: Int? {
         records.compactMap { record in
             if let all = record.heldOutPositions { return all }
@@ -66,18 +66,18 @@ struct BudgetedSystem: Hashable {
     }
 }
 
-/// The sample behind a figure: the held-out positions it was counted over, and the seeds that it is a median of. Every table and
-/// picture of scores says both, and calls few of them small, by the bounds that stand here and nowhere else (docs/comparing.md).
+/// The sample behind a figure: the held-out positions over which it was counted, and the seeds of which it is the median. Every table
+/// and picture of scores states both, and calls small numbers small, by the bounds that are defined only here (docs/comparing.md).
 package struct SampleSize: Hashable, Sendable {
     /// The number of held-out positions below which a sample is small.
     package static let fewPositions = UnigramComparison.fewPositions
-    /// The number of seeds below which a sample is small: two say nothing of a range.
+    /// The number of seeds below which a sample is small, because two seeds tell nothing about a range.
     package static let fewSeeds = 3
 
     /// The number of positions; `nil` if it was not recorded.
     package let positions: Int?
     package let seeds: Int
-    /// The name of what is counted: `positions`, or `test tokens` of a probe.
+    /// The name of the counted things: `positions`, or `test tokens` of a probe.
     let unit: String
 
     package init(positions: Int?, seeds: Int, unit: String = "positions") {
@@ -87,7 +87,7 @@ package struct SampleSize: Hashable, Sendable {
     package var hasFewPositions: Bool { positions.map { $0 < Self.fewPositions } ?? false }
     package var hasFewSeeds: Bool { seeds < Self.fewSeeds }
 
-    /// `small: 1,200 positions, one seed`; `30,000 positions, 2 seeds (small)`; `30,000 positions, 3 seeds`.
+    /// The size as text: `small: 1,200 positions, one seed`; `30,000 positions, 2 seeds (small)`; `30,000 positions, 3 seeds`.
     package var text: String {
         let size = positions.map { "\(NumberText.grouped($0)) \($0 == 1 && unit.hasSuffix("s") ? String(unit.dropLast()) : unit)" }
             ?? "\(unit) not recorded"
@@ -96,23 +96,23 @@ package struct SampleSize: Hashable, Sendable {
         return "\(size)\(hasFewPositions ? " (small)" : ""), \(draws)\(hasFewSeeds ? " (small)" : "")"
     }
 
-    /// The cell of the number of seeds in a table.
+    /// The cell with the number of seeds in a table.
     var seedsCell: ReportTable.Cell { ReportTable.Cell("\(seeds)", hasFewSeeds ? "small" : nil) }
 
-    /// Returns the cell of the number of positions in a table.
-    /// - Parameter all: the number of positions that were not all counted.
+    /// Returns the cell with the number of positions in a table.
+    /// - `all`: the number of all positions, if not all of them were counted.
     func positionsCell(of all: Int? = nil) -> ReportTable.Cell {
         ReportTable.Cell(
             (positions.map(NumberText.grouped) ?? "not recorded") + (all.map { " of \(NumberText.grouped($0))" } ?? ""),
             hasFewPositions ? "small" : nil)
     }
 
-    /// Returns the different sizes in one sentence.
+    /// Returns the distinct sizes in one sentence.
     static func text(_ sizes: [SampleSize]) -> String { distinct(sizes.map(\.text)).joined(separator: "; or ") }
 }
 
 extension UnigramComparison.Verdict {
-    /// The mark behind a figure, and behind the name of a system.
+    /// The mark after a figure, and after the name of a system.
     var mark: String {
         switch self {
         case .better: ""
@@ -121,8 +121,8 @@ extension UnigramComparison.Verdict {
         }
     }
 
-    /// Returns the meaning of the mark; empty if there is none.
-    /// - Parameter ofSystems: true if systems have it, not figures alone.
+    /// Returns the meaning of the mark, or an empty string if there is none.
+    /// - `ofSystems`: true if the mark is on systems, and not only on figures.
     func footnote(ofSystems: Bool) -> String {
         switch self {
         case .better: ""
@@ -135,14 +135,14 @@ extension UnigramComparison.Verdict {
     }
 }
 
-/// The scores on held-out text of a model that has learned nothing but frequencies, or a constant.
+/// The scores on held-out text of a model that has learned nothing but frequencies, or of a constant.
 struct ReferenceScores {
     var top1, top10, perplexity, loss: Double?
     var positions: Int?
 
     private var values: [Double?] { [top1, top10, perplexity, loss] }
 
-    /// True if the two are the same to four digits: sums over the same positions may end in other bits.
+    /// Returns true if the two are equal to four digits, because sums over the same positions may differ in their last bits.
     private func agrees(with other: ReferenceScores) -> Bool {
         positions == other.positions && zip(values, other.values).allSatisfy { a, b in
             guard let a, let b else { return a == nil && b == nil }
@@ -150,8 +150,8 @@ struct ReferenceScores {
         }
     }
 
-    /// Returns the different references of a table's or picture's systems, those that are empty left out, each with the systems that
-    /// it belongs to: `of ELMo and ELMo-Sub`, or `nil` if there is one reference for all.
+    /// Returns the distinct references of the systems in a table or picture, without empty ones. Each has the names of its systems,
+    /// `of ELMo and ELMo-Sub`, or `nil` if all systems have the same reference.
     static func distinct(_ systems: [(system: BudgetedSystem, scores: ReferenceScores)]) -> [(scores: ReferenceScores, owners: String?)] {
         var found: [(scores: ReferenceScores, systems: [BudgetedSystem])] = []
         for (system, scores) in systems where scores.values.contains(where: { $0 != nil }) {
@@ -162,7 +162,7 @@ struct ReferenceScores {
             }
         }
         return found.map { scores, systems in
-            // A system that has another reference for each of its budgets is named with the budget.
+            // A system with a different reference for each of its budgets is named with the budget.
             let titles = systems.map { system in
                 found.count { $0.systems.contains { $0.name == system.name } } > 1 ? system.title : system.name
             }

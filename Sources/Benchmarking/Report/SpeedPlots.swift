@@ -1,10 +1,10 @@
 extension SpeedResults {
-    /// Pictures of time, memory and speed: against the size of the vocabulary, and against that of the encoder. Costs are bars of
-    /// their own.
+    /// Returns pictures of time, memory and speed, over the size of the vocabulary, and over that of the encoder. Costs are separate
+    /// bars.
     func plots(_ number: Int, _ styles: SystemStyles) -> [Plot] {
         if kind == "costs" { return [] }
-        /// Returns a picture with a line for each system; `nil` if there are no values.
-        /// - Parameter name: what tells this picture's files from others of its section.
+        /// Returns a picture with a line for each system, or `nil` if there are no values.
+        /// - `name`: the part of the files' names that differs between the pictures of a section.
         func plot(
             _ name: String..., title: String = "", x: ([Place]) -> Axis, _ label: String, column: String, caption: String, _ places: [Place?]
         ) -> Plot? {
@@ -56,12 +56,12 @@ extension SpeedResults {
         }
         let byEncoder = distinct(systems.map(\.vocabulary)).map { vocabulary in
             let own = systems.filter { $0.vocabulary == vocabulary && $0.cell != nil && $0.wordsPerSecond.map(Place.isFinite) ?? false }
-            // In the order of cells, then of projections, then of directions.
+            // The order is by cells, then by projections, then by directions.
             func size(_ system: SystemRecord) -> [Int] { [system.cell ?? 0, system.projection ?? 0, system.directions ?? 2] }
             let sizes = distinct(own.map(size)).sorted { $0.lexicographicallyPrecedes($1) }
             let texts = sizes.map { "\($0[0])" + ($0[1] > 0 ? "/\($0[1])" : "") + ($0[2] == 1 ? ", 1 dir." : "") }
             let words = vocabulary.map { "vocabulary of \(NumberText.grouped($0))" }
-            // One size makes no line.
+            // A single size makes no line.
             return sizes.count < 2 ? nil : plot(
                 "encoders", "\(vocabulary ?? 0)", title: words ?? "",
                 x: { _ in Axis("cell/projection of the encoder", names: texts) }, "words/s", column: "encoder",

@@ -1,14 +1,14 @@
-/// Systems that one benchmark measured by turns in one run: only they are compared with each other.
+/// Systems that one benchmark measured by turns in one run. Only such systems are compared with each other.
 struct SpeedResults {
-    /// The benchmark: output-layers, encoders, costs, compare, or what else a record says.
+    /// The name of the benchmark: output-layers, encoders, costs, compare, or another name in a record.
     let kind: String
     let systems: [SystemRecord]
     let ratios: [RatioRecord]
     let leftOut: [LeftOutRecord]
 
-    /// The systems of a table, and how they compare.
+    /// The systems of a table, and their comparison.
     struct Group {
-        /// Encoder and vocabulary; may be empty.
+        /// The encoder and the vocabulary; may be empty.
         let title: String
         let systems: [SystemRecord]
         let ratios: [RatioRecord]
@@ -41,17 +41,17 @@ struct SpeedResults {
         }
     }
 
-    /// The encoders in the order of their first record, by the name that records of one have in common.
+    /// The encoders in the order of their first records, by the names that the records of one encoder have in common.
     var encoders: [String] { distinct(systems.map(\.encoderName) + ratios.map { $0.encoder ?? "" }) }
 
-    /// Returns the name and the size of the encoder of that name.
+    /// Returns the name and the size of the encoder with a name.
     func encoderTitle(_ encoder: String) -> String {
         let sizes = distinct(systems.filter { $0.encoderName == encoder }.compactMap(\.sizeText))
         guard sizes.count == 1, let size = sizes.first, size != encoder else { return encoder.printable }
         return encoder.isEmpty ? size : "\(encoder.printable) (\(size))"
     }
 
-    /// Tables: one for each encoder and vocabulary; a comparison by the user's own options is one table.
+    /// The tables: one for each encoder and vocabulary; a comparison by the user's own options is one table.
     private var groups: [Group] {
         guard kind != "compare" && kind != "costs" else { return [Group(title: "", systems: systems, ratios: ratios)] }
         struct Key: Hashable {
@@ -84,7 +84,7 @@ struct SpeedResults {
                    isOnDevice ? "GPU memory" : "peak memory", "gradients", "largest batch", "joules for a million words"],
             title: group.title.prefix(1).uppercased() + group.title.dropFirst())
         let isMixed = distinct(group.systems.map(\.encoderName)).count > 1
-        // A run that was interrupted may have compared systems that it no longer summed up.
+        // An interrupted run may have compared systems that it did not summarise any more.
         let compared = distinct(group.ratios.map(\.of)).filter { name in !group.systems.contains { $0.name == name } }
         for (name, system) in group.systems.map({ ($0.name, $0 as SystemRecord?) }) + compared.map({ ($0, nil) }) {
             let ratios = references.map { reference in
@@ -119,14 +119,14 @@ struct SpeedResults {
         return table
     }
 
-    /// Returns the settings that the systems of a table share, or the different values of each.
+    /// Returns the settings that the systems of a table share, or the distinct values of each setting.
     private func conditions(_ group: Group) -> String {
         func values(_ name: String, _ value: (SystemRecord) -> Int?) -> String? {
             let values = distinct(group.systems.compactMap(value))
             return values.isEmpty ? nil : "\(name) \(values.map(NumberText.grouped).joined(separator: " or "))"
         }
         let isFew = group.systems.contains { $0.rounds.map { $0 < SystemsBenchmark.enoughRounds } ?? false }
-        // Ratios may be made of some rounds alone.
+        // Ratios may come from only some of the rounds.
         let paired = distinct(group.ratios.compactMap(\.rounds))
         let isOther = !paired.isEmpty && paired != distinct(group.systems.compactMap(\.rounds))
         return [
@@ -137,14 +137,14 @@ struct SpeedResults {
     }
 }
 
-/// `encoder small, vocabulary of 10,000`, as far as they are known.
+/// Returns `encoder small, vocabulary of 10,000`, as far as these are known.
 private func listOfPlaces(_ encoder: String?, _ vocabulary: Int?) -> String {
     [encoder.map { "encoder \($0)" }, vocabulary.map { "vocabulary of \(NumberText.grouped($0))" }].compactMap { $0 }
         .joined(separator: ", ")
 }
 
 extension ReportRun {
-    /// The benchmarks in it whose results are speeds and memory.
+    /// The benchmarks among the runs whose results are speeds and memory.
     var speeds: [SpeedResults] {
         distinct(systems.map { $0.run ?? "" } + ratios.map { $0.run ?? "" } + leftOut.map { $0.run ?? "" }).map { kind in
             SpeedResults(
@@ -153,7 +153,7 @@ extension ReportRun {
         }
     }
 
-    /// The time that evaluations took.
+    /// Returns the section on the time of evaluations.
     func evaluationSection(_ number: Int) -> ReportSection {
         var table = ReportTable(
             "seconds of scoring held-out text, and of its matrix products at the machine’s ceiling", "scored",
@@ -172,7 +172,7 @@ extension ReportRun {
 }
 
 extension ReportTable.Cell {
-    /// A ratio with the interval of its median, or else its range.
+    /// Makes a cell with a ratio and the interval of its median or, if there is none, its range.
     fileprivate init(_ record: RatioRecord?) {
         func text(_ number: Double) -> String { NumberText.fixed(number, number >= 100 ? 0 : 2) }
         guard let record else {
@@ -186,20 +186,20 @@ extension ReportTable.Cell {
 }
 
 extension LeftOutRecord {
-    /// The encoder and the vocabulary that it was to be measured with.
+    /// The encoder and the vocabulary with which the system would have been measured.
     fileprivate var place: String { listOfPlaces(encoder, vocabulary) }
 }
 
 extension SystemRecord {
-    /// The name that records of one encoder have in common, or else its size.
+    /// The name that the records of one encoder have in common or, if there is none, the encoder's size.
     var encoderName: String { encoder ?? sizeText ?? "" }
 
-    /// Cell and projection: `4096/512`, or `4096/512, 1 direction`; `nil` if the size is not given.
+    /// The cell and the projection: `4096/512`, or `4096/512, 1 direction`; `nil` if the size is not given.
     var sizeText: String? {
         cell.map { "\($0)\(projection.map { "/\($0)" } ?? "")\(directions == 1 ? ", 1 direction" : "")" }
     }
 
-    /// What goes in and out, and the options.
+    /// The input and output layers, and the options.
     fileprivate var details: String? {
         let parts = [
             input.map { "\($0) in" }, output.map { "\($0) out" }, optimizer, options == name ? nil : options,
@@ -208,16 +208,16 @@ extension SystemRecord {
     }
 }
 
-/// The shares of each system's time that parts of a step take, as stacked bars and in tables.
+/// The fractions of each system's time for the parts of a step, as stacked bars and in tables.
 private struct CostPart {
-    /// The groups that have costs.
+    /// The groups with costs.
     private let groups: [SpeedResults.Group]
     /// The names of the costs, in the order of bars and columns.
     private let names: [String]
 
-    /// The order of parts; others come before the last.
+    /// The order of the parts; others come before the last one.
     private static let order = ["input", "recurrence", "projection", "output", "optimiser", "data"]
-    /// Light colours of Tol, on which black letters stand, apart from those of systems.
+    /// Light colours of Tol, on which black letters are readable, different from those of systems.
     private static let colours = ["#77aadd", "#ee8866", "#eedd88", "#44bb99", "#ffaabb", "#bbcc33", "#99ddff", "#aaaa00"]
     private static let last = "other"
 
@@ -232,14 +232,14 @@ private struct CostPart {
         }.filter { !$0.systems.isEmpty }
     }
 
-    /// Returns the shares of a system's parts in their sum.
+    /// Returns the fractions of a system's parts in their sum.
     private static func shares(_ system: SystemRecord, _ names: [String]) -> [Double] {
         let costs = names.map { max(0, system.costs?[$0] ?? 0) }.map { $0.isFinite ? $0 : 0 }
         let sum = costs.reduce(0, +)
         return costs.map { sum > 0 ? $0 / sum : 0 }
     }
 
-    /// The picture and the tables; `nil` if no system has costs.
+    /// Returns the picture and the tables, or `nil` if no system has costs.
     func part(_ number: Int, _ styles: SystemStyles) -> ReportPart? {
         guard !groups.isEmpty else { return nil }
         let tables = groups.map { group in

@@ -1,10 +1,10 @@
 extension DifferencesRecord {
-    /// The setting that most comparisons are about.
+    /// The setting that most comparisons study.
     private static let outputLayer = "output layer"
-    /// The settings of a record that come first; others follow by their names.
+    /// The settings of a record that come first; others follow, sorted by name.
     private static let settings = ["layers", "vectors", "layer norm", "dropout", "residual connections", "shared layers", "loss"]
 
-    /// The differences of systems that stand beside each other; `nil` if they differ in nothing.
+    /// Finds the differences between systems in one comparison. Returns `nil` if they do not differ.
     public init?(_ systems: [SystemRecord]) {
         let named: [(String, (SystemRecord) -> String?)] = [
             (Self.outputLayer, { $0.output }), ("input layer", { $0.input }), ("cell", { $0.cell.map(String.init) }),
@@ -14,7 +14,7 @@ extension DifferencesRecord {
         ]
         let others = Set(systems.flatMap { ($0.settings ?? [:]).keys }).subtracting(Self.settings).sorted()
         let aspects = named + (Self.settings + others).map { name in (name, { $0.settings?[name] }) }
-        // A setting that a system does not have, or does not say, is no other value.
+        // A setting that a system lacks, or that its record lacks, does not count as a different value.
         let differences = aspects.compactMap { name, value in
             let values = distinct(systems.compactMap(value))
             return values.count > 1 ? Difference(what: name, values: values) : nil
@@ -40,7 +40,7 @@ extension DifferencesRecord {
 }
 
 extension SystemRecord {
-    /// The classes of the softmax, or the words of the table: `793,471`, of units `32,000 units`; `nil` if neither is known.
+    /// The number of the softmax's classes, or of the table's words: `793,471`, for units `32,000 units`; `nil` if neither is known.
     var vocabularyText: String? {
         guard let size = classes ?? vocabulary else { return nil }
         return NumberText.grouped(size) + (input == "subwords" ? " units" : "")

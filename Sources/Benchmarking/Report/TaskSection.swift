@@ -1,7 +1,7 @@
-/// The networks that learned one task on the vectors of several systems: what `bench task` measured.
+/// The networks that learned one task on the vectors of several systems, as measured by `bench task`.
 public struct TaskResults {
-    /// Compares two systems by the name of a statistic and the counts of each sentence, [seeds × sentences × counts]; returns the
-    /// difference of the first from the second and its p value, or `nil` if the counts do not fit each other.
+    /// A comparison of two systems, by the name of a statistic and the counts of each sentence, [seeds × sentences × counts]. It
+    /// returns the first system's score minus the second one's, with the p-value, or `nil` if the counts do not fit each other.
     public typealias PairedTest = (_ statistic: String, _ first: [[[Double]]], _ second: [[[Double]]]) -> (difference: Double, p: Double)?
 
     private let task: String
@@ -9,8 +9,8 @@ public struct TaskResults {
     private let networks: [TaskRecord]
     private let passes: [TaskPassRecord]
 
-    /// Returns the results of each task, those that were taken under the same conditions together. All whose conditions are not known
-    /// stand together, too: scores do not depend on the machine.
+    /// Returns the results of each task. Results under the same conditions are combined. All results with unknown conditions are
+    /// combined, too, because scores do not depend on the machine.
     static func all(_ runs: [ReportRun]) -> [TaskResults] {
         let learned = runs.filter { !$0.taskNames.isEmpty }
         return distinct(learned.map(\.conditions)).flatMap { conditions -> [TaskResults] in
@@ -24,7 +24,7 @@ public struct TaskResults {
         }
     }
 
-    /// What is scored, by what measure: only such scores stand in one table.
+    /// The subject and the measure of a score. Only scores with the same measure are in one table.
     private struct Measure: Hashable {
         let name: String
         let text, part: String?
@@ -46,11 +46,11 @@ public struct TaskResults {
         let name: String
         let networks: [TaskRecord]
 
-        /// Percentages.
+        /// The scores in percent.
         var values: [Double] { networks.map { 100 * $0.value } }
         var mean: Double { values.mean ?? 0 }
 
-        /// The standard deviation over the seeds; `nil` for one.
+        /// The standard deviation over the seeds; `nil` for one seed.
         var deviation: Double? {
             let mean = mean
             return values.count < 2 ? nil : (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count - 1)).squareRoot()
@@ -98,7 +98,7 @@ public struct TaskResults {
                 "\(measure.name) %", "deviation", "seeds", "less \(against.name.shortened(to: 40))", "p", "development %",
                 "passes", "seconds of a pass", "words/s", "memory",
             ])
-        // Nothing is said twice where the development text is the one that is scored.
+        // The development score is not repeated if the development text is the one that is scored.
         let isDevelopment = systems.allSatisfy { $0.networks.allSatisfy { $0.dev == nil || $0.dev == $0.value } }
         let comparisons = systems.map { $0.name == against.name ? nil : compare($0, against, pairedTest) }
         let isCompared = comparisons.contains { $0 != nil }
@@ -135,7 +135,7 @@ public struct TaskResults {
         return [table, details(systems, head)].compactMap { $0 }
     }
 
-    /// Returns the difference of two systems on as many seeds as both have; `nil` if their counts do not fit each other.
+    /// Returns the difference between two systems on as many seeds as both have, or `nil` if their counts do not fit each other.
     private func compare(_ system: System, _ other: System, _ pairedTest: PairedTest?) -> (difference: Double, p: Double)? {
         let seeds = min(system.networks.count, other.networks.count)
         let own = system.networks.prefix(seeds), others = other.networks.prefix(seeds)
@@ -146,7 +146,7 @@ public struct TaskResults {
         return pairedTest(statistic, first, second)
     }
 
-    /// The figures that a score is made of, such as precision; `nil` if there are none.
+    /// Returns the figures that make up a score, such as precision, or `nil` if there are none.
     private func details(_ systems: [System], _ head: (System) -> ReportTable.Head) -> ReportTable? {
         let names = distinct(systems.flatMap { $0.networks.flatMap { ($0.details ?? [:]).keys.sorted() } })
         guard !names.isEmpty else { return nil }
@@ -161,7 +161,7 @@ public struct TaskResults {
         return table
     }
 
-    /// The scores on the development text by the number of passes; `nil` without any.
+    /// Returns the scores on the development text over the number of passes, or `nil` without scores.
     private func curves(_ number: Int, _ styles: SystemStyles) -> Plot? {
         let points = passes.compactMap { pass in
             pass.dev.map {

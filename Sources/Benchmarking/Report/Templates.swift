@@ -1,24 +1,24 @@
 internal import Files
 internal import Mustache
 
-/// The templates in the folder `Templates`, which the program carries in itself: of the page in HTML, and of gnuplot's scripts. What a
-/// template puts in is escaped, unless it has three braces.
+/// The templates in the folder `Templates`, which are embedded in the program: those of the page in HTML, and of gnuplot's scripts. A
+/// template escapes the values that it inserts, unless they are in three braces.
 enum Templates {
-    /// Values by the names that templates have for them.
+    /// Values by their names in templates.
     typealias Values = [String: Any]
 
-    /// Returns the text of a template with values put in; those that are `nil` are absent.
+    /// Returns the text of a template with inserted values; those that are `nil` are absent.
     static func render(_ name: String, _ values: [String: Any?]) -> String {
         library.render(present(values), withTemplate: name) ?? ""
     }
 
-    /// Returns the values that there are: a template takes a `nil` within them for something.
+    /// Returns the values that are not `nil`, because a template would take a `nil` among them for a value.
     static func present(_ values: [String: Any?]) -> Values { values.compactMapValues { $0 } }
 
     static let styleSheet = text(PackageResources.style_css)
 
     private static let library: MustacheLibrary = {
-        // The library's own escaping goes by Characters, in which a combining mark hides the quotation mark before it.
+        // The library's own escaping works on Characters, in which a combining mark hides the quotation mark before it.
         MustacheContentTypes.register(Escape { $0.escapedForHTML }, named: "PAGE")
         MustacheContentTypes.register(Escape { $0.escapedForGnuplot }, named: "SCRIPT")
         let page = [
@@ -36,7 +36,7 @@ enum Templates {
         for (kind, templates) in [("PAGE", page), ("SCRIPT", scripts)] {
             for (name, bytes) in templates {
                 do {
-                    // What stands within a line has no end of its own.
+                    // A template for use within a line has no line end.
                     let body = text(bytes), isInline = ["cell", "head"].contains(name)
                     try library.register("{{% CONTENT_TYPE:\(kind)}}\n" + (isInline ? String(body.dropLast()) : body), named: name)
                 } catch {
@@ -63,9 +63,9 @@ extension String {
         return printable.unicodeScalars.map { entities[$0] ?? String($0) }.joined()
     }
 
-    /// The string as text for gnuplot, which neither runs nor replaces anything within single quotes. It comes from files of results,
-    /// so an apostrophe becomes the typographic one: no text can end its quotes. What ends a section of XML is cut in two, because
-    /// gnuplot does not escape it.
+    /// The string as text for gnuplot, which neither executes nor replaces anything within single quotes. The text comes from files of
+    /// results, so an apostrophe becomes the typographic one, and no text can end its quotes. The end mark of an XML section is split
+    /// in two, because gnuplot does not escape it.
     package var escapedForGnuplot: String {
         var safe = String.UnicodeScalarView()
         for scalar in printable.unicodeScalars { safe.append(scalar == "'" ? "\u{2019}" : scalar) }

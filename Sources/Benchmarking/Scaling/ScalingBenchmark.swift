@@ -5,36 +5,40 @@ internal import Model
 internal import Parallel
 internal import Training
 
-/// Real runs of `train` by so many ranks each, as a user starts them, by turns.
+/// A benchmark of real runs of `train` with different numbers of ranks, by turns, each started as a user starts it.
 ///
-/// The ranks are processes of this machine, be it in network namespaces: they read the inputs that this process has made.
+/// The ranks are processes of this machine, possibly in network namespaces: they read the inputs that this process has made.
 public struct ScalingBenchmark {
-    /// The numbers of ranks; 1 is what the others are compared with.
+    /// The numbers of ranks; the others are compared with 1.
     public var ranks = [1, 2]
-    /// Words that start ranks, before `-n`.
+    /// The words that start ranks, before `-n`.
     public var launcher = ["mpiexec"]
-    /// Steps that count, after those that touch memory for the first time.
+    /// The number of steps that count, after those that touch memory for the first time.
     public var steps = 3
+    /// The number of rounds.
     public var rounds = 1
-    /// Threads of a rank.
+    /// The number of threads of a rank.
     public var threads = 1
-    /// True if each rank is held to processors of its own, as many as it has threads, from the first on.
+    /// True if each rank is pinned to its own processors, as many as it has threads, starting from the first processor.
     public var isPinned = false
-    /// True to measure as many ranks at the same time that know nothing of each other, too.
+    /// True to measure the same number of independent processes at the same time, too.
     public var measuresApart = false
-    /// Options of `train` that all runs have.
+    /// The options of `train` that all runs have in common.
     public var trainOptions: [String] = []
+    /// The largest memory for the vectors of words in bytes.
     public var tableMemory = 256 << 20
-    /// The network's rate, in Gbit/s, as the user says.
+    /// The speed of the network in Gbit/s, as given by the user.
     public var gigabits: Double?
+    /// Returns true to end the measurement.
     public var shouldStop: () -> Bool = { false }
     private static let firstSteps = 1
 
     private let files: SystemFiles
     private let folder: String
 
-    /// Makes the text ready. Throws `ToolError`.
-    /// - Parameter text: the name of the text; `nil` for a synthetic one of so many megabytes.
+    /// Prepares the text. Throws `ToolError`.
+    /// - `text`: the name of the text; `nil` means a synthetic text.
+    /// - `megabytes`: the size of a synthetic text.
     public init(text: String?, megabytes: Int, threads: Int) throws {
         guard let path = linkTarget("/proc/self/exe") else { throw ToolError(.systemError, "/proc/self/exe: cannot be read") }
         folder = String(pathParts(path).folder.dropLast())
@@ -44,11 +48,11 @@ public struct ScalingBenchmark {
     /// The numbers of tokens and distinct words of the text.
     public var textSize: (tokens: Int, distinctWords: Int) { (files.tokenCount, files.distinctWords) }
 
-    /// Measures a system with each number of ranks. Throws `ToolError` if a run fails, with its last message.
+    /// Measures a system with each number of ranks. Throws `ToolError` with the last message of a run that fails.
     /// - Parameters:
-    ///   - system: its `batch` is that of a rank.
-    ///   - options: those of `train` that make the system.
-    ///   - onProgress: called with what is being measured.
+    ///   - system: its `batch` is that of one rank.
+    ///   - options: the options of `train` that make the system.
+    ///   - onProgress: called with the name of each measurement.
     public func run(_ system: MeasuredSystem, options: [String], onProgress: (String) -> Void) throws -> [ScalingResult] {
         let inputs = try self.inputs(of: system), gradient = GradientSize(system.configuration)
         var runs = ranks.flatMap { count in (measuresApart && count > 1 ? [false, true] : [false]).map { Run(ranks: count, isApart: $0) } }
@@ -56,16 +60,16 @@ public struct ScalingBenchmark {
             for index in runs.indices where !shouldStop() {
                 let (count, isApart) = (runs[index].ranks, runs[index].isApart)
                 onProgress("\(system.name), \(count) rank\(count == 1 ? "" : "s")\(isApart ? " apart" : ""), round \(round) of \(rounds)")
-                // A rank apart trains what one does.
+                // An independent process has the batch of a single rank.
                 let batch = system.batch * (isApart ? 1 : count)
                 let arguments = [
                     "--batch", "\(batch)", "--window", "\(system.window)", "--optimizer", system.optimizer.rawValue,
                     "--steps", "\(Self.firstSteps + steps)", "--held-out-every", "0", "--threads", "\(threads)", "--log", "-", "-o", "/dev/null",
                 ] + options + trainOptions + inputs
                 let logs = try isApart ? runApart(count, arguments) : [runTogether(count, arguments)]
-                // An interrupt from the terminal meets the ranks, too.
+                // An interrupt from the terminal reaches the ranks, too.
                 if shouldStop() { break }
-                // Of ranks apart the first is as good as any.
+                // All independent processes are equivalent, so the log of the first one is used.
                 try runs[index].add(logs[0], firstSteps: Self.firstSteps)
             }
         }
@@ -79,7 +83,7 @@ public struct ScalingBenchmark {
         }
     }
 
-    /// The steps of a number of ranks.
+    /// The measured steps for one number of ranks.
     private struct Run {
         let ranks: Int
         let isApart: Bool
@@ -88,7 +92,7 @@ public struct ScalingBenchmark {
 
         init(ranks: Int, isApart: Bool) { (self.ranks, self.isApart) = (ranks, isApart) }
 
-        /// Takes in the log of a run. Throws `ToolError` if it has too few steps.
+        /// Adds the log of a run. Throws `ToolError` if it has too few steps.
         mutating func add(_ log: [LogLine], firstSteps: Int) throws {
             guard log.count > firstSteps else { throw ToolError(.software, "train has logged \(log.count) steps, and is not as new as bench") }
             for (before, line) in zip(log, log.dropFirst()).dropFirst(firstSteps - 1) {
@@ -98,7 +102,7 @@ public struct ScalingBenchmark {
                 if let share = line.secondsWaitedForRanks { waited.append(share / time) }
                 if let count = line.bytesSent { bytes.append(Double(count)) }
             }
-            // The thread tells its time ten times a second, so that of short steps it is known of all of them together.
+            // The thread reports its time ten times per second, so that for short steps only the sum over all steps is known.
             let thread = log[firstSteps...].compactMap(\.secondsOfCommunicator)
             if !thread.isEmpty { threadShares.append(thread.reduce(0, +) / (log[log.count - 1].seconds - log[firstSteps - 1].seconds)) }
         }
@@ -113,7 +117,7 @@ public struct ScalingBenchmark {
         let bytesSent: Int?
     }
 
-    /// The options that name the inputs of a system, and its tokens, which are made first.
+    /// Returns the options that name the inputs of a system and its tokens, after making these files.
     private func inputs(of system: MeasuredSystem) throws -> [String] {
         let configuration = system.configuration
         if configuration.input == .subwords {
@@ -131,11 +135,11 @@ public struct ScalingBenchmark {
 
     // MARK: Processes
 
-    /// Runs `train` by ranks that the launcher starts; returns the first one's log.
+    /// Runs `train` with ranks that the launcher starts, and returns the log of the first one.
     private func runTogether(_ count: Int, _ arguments: [String]) throws -> [LogLine] {
         var command = ["\(folder)/train"] + arguments
         if isPinned {
-            // Both families of mpiexec tell a process its rank.
+            // Both families of mpiexec tell a process its rank in the environment.
             command = [
                 "/bin/sh", "-c",
                 "rank=${PMI_RANK:-${OMPI_COMM_WORLD_RANK:-0}}; exec taskset -c $((rank * \(threads)))-$((rank * \(threads) + \(threads - 1))) "
@@ -145,7 +149,7 @@ public struct ScalingBenchmark {
         return try wait(for: start(launcher + ["-n", "\(count)"] + command))
     }
 
-    /// Runs as many processes at once as there would be ranks; returns their logs.
+    /// Runs independent processes at the same time, as many as there would be ranks, and returns their logs.
     private func runApart(_ count: Int, _ arguments: [String]) throws -> [[LogLine]] {
         let started = try (0..<count).map { rank in
             let pin = isPinned ? ["taskset", "-c", "\(rank * threads)-\(rank * threads + threads - 1)"] : []
@@ -176,7 +180,7 @@ public struct ScalingBenchmark {
         guard status == 0 else {
             if shouldStop() { return [] }
             while try text.next({ errors.append(String(decoding: $0, as: UTF8.self)) }) {}
-            // The launcher has a word of its own behind the tool's.
+            // The launcher adds a message of its own after the tool's.
             let message = errors.last { $0.hasPrefix("train: ") } ?? errors.last { $0.contains(" ") && !$0.hasPrefix("-") } ?? ""
             throw ToolError(.software, "\(started.name) ended with status \(status >> 8): \(message)")
         }

@@ -1,69 +1,77 @@
-/// The time of a training step of R machines, each with as many words as one would have alone (weak scaling), by the bytes that
-/// `GradientExchange` sends and the network that they cross.
+/// The time of a training step on R machines, each with as many words as a single machine would have (weak scaling), computed from the
+/// bytes that `GradientExchange` sends and the network that they cross.
 ///
-/// S ranks share a direction's lanes: R, or R / 2 where directions are shared out. Of a gradient of g bytes a rank sends (S - 1) / S g
-/// while the backward pass goes on, its largest bucket, of l bytes, last; then as many bytes of weights while the next forward pass goes on,
-/// the largest bucket first; and between the two the rows of sparse parameters, r bytes, to each of the others. With C seconds for the step of one machine alone, B bytes a second of the
-/// network, a share e of which ranks get, and L seconds of latency,
+/// S ranks share the lanes of a direction: S is R, or R / 2 where the ranks divide the directions among them. Of a gradient of g
+/// bytes, a rank sends (S - 1) / S g during the backward pass, and its largest bucket, of l bytes, last. It sends as many bytes of
+/// weights during the next forward pass, the largest bucket first. Between the two, it sends the rows of sparse parameters, r bytes,
+/// to each of the others. With C seconds for the step of a single machine, a network speed of B bytes per second, a fraction e of it
+/// that ranks reach, and a latency of L seconds,
 ///
 ///     T(R) = C (1 + k) + (x + 4 L + n m) + c b
 ///     x    = (2 (S - 1) / S l + (S - 1) r) / (e B) + max(0, t - C h) + max(0, t - C h / 2),    t = (S - 1) / S (g - l) / (e B)
 ///
-/// where n is the number of messages of a rank, each of which takes m seconds, b the bytes that it sends, c the processor's seconds for a
-/// byte, k the share of a step for which ranks wait because one is late, and h the share of a step, a third, in which the gradients of all
-/// buckets but the last can travel: a network of two layers has the upper one's gradient when half of the backward pass is through, which is
-/// two thirds of a step. In the forward pass, the other third, the upper layer's weights have half of it. Latency counts for gradients, norms, weights, and the summary of a step. T(1) is C.
+/// where n is the number of messages of a rank, m the seconds of a message, b the bytes that a rank sends, c the processor's seconds
+/// for a byte, k the fraction of a step in which ranks wait because one is late, and h = 1/3 the fraction of a step in which the
+/// gradients of all buckets but the last can travel. A network of two layers has the upper layer's gradient at half of the backward
+/// pass, which is two thirds of a step. In the forward pass, the other third, the upper layer's weights have half of it. Latency
+/// counts for gradients, norms, weights, and the summary of a step. T(1) is C.
 ///
-/// e, k and c are fitted (`init(fitting:)`). L and m are given. What the model leaves out: a network that is not as fast between all
-/// machines at once; the update, of which each of S ranks makes a part alone, so that C falls with S; the time in which a rank adds up the
-/// rows of all others; and what a batch of R times the words is worth to learning.
+/// e, k and c are fitted (`init(fitting:)`); L and m are given. The model omits: a network that is slower when all machines use it at
+/// once; the update, of which each of S ranks makes only a part, so that C falls with S; the time in which a rank adds up the rows of
+/// all others; and the worth of a batch of R times the words for learning.
 public struct ScalingModel: Sendable {
-    /// The facts of a trained network that the model needs.
+    /// The properties of a trained network that the model needs.
     public struct System: Sendable {
+        /// The name of the system.
         public let name: String
-        /// Words of a step and machine.
+        /// The number of words per step and machine.
         public let words: Int
-        /// Seconds of a step of one machine alone.
+        /// The time of a step on a single machine in seconds.
         public let seconds: Double
+        /// The size of the gradient.
         public let gradient: GradientSize
-        /// Bytes of the rows that a rank's step touches.
+        /// The size in bytes of the rows that a rank's step touches.
         public let rows: Int
 
+        /// Makes a system.
         public init(name: String, words: Int, seconds: Double, gradient: GradientSize, rows: Int) {
             (self.name, self.words, self.seconds, self.gradient, self.rows) = (name, words, seconds, gradient, rows)
         }
     }
 
-    /// The link of each machine, used in both directions at once.
+    /// The link of each machine, which both directions use at once.
     public struct Network: Sendable {
+        /// The speed in Gbit/s, and the latency in seconds.
         public let gigabits, latency: Double
 
+        /// Makes a network.
         /// - Parameters:
-        ///   - gigabits: Gbit/s.
-        ///   - latency: seconds of a message of no bytes.
+        ///   - gigabits: the speed in Gbit/s.
+        ///   - latency: the seconds of a message of no bytes.
         public init(gigabits: Double, latency: Double = 25e-6) { (self.gigabits, self.latency) = (gigabits, latency) }
 
         var bytesPerSecond: Double { 1e9 / 8 * gigabits }
     }
 
-    /// e: the share of the nominal rate that ranks get.
+    /// The fraction of the nominal speed that ranks reach, e.
     public var efficiency = 1.0
-    /// k: the share of a step for which ranks wait because one is late.
+    /// The fraction of a step in which ranks wait because one is late, k.
     public var lateness = 0.0
-    /// c: the processor's seconds for a byte that is sent, and one that is received.
+    /// The processor's seconds for one sent and one received byte, c.
     public var secondsOfByte = 0.0
-    /// m: seconds of a message.
+    /// The seconds of a message, m.
     public var secondsOfMessage = 10e-6
-    /// h.
+    /// The fraction of a step in which gradients can travel, h.
     private static let hidden = 1.0 / 3
-    /// Exchanges of a step in which each waits for all others.
+    /// The number of exchanges per step in which each rank waits for all others.
     private static let phases = 4.0
 
+    /// Makes a model with the default parameters.
     public init() {}
 
     // MARK: The formula
 
-    /// The ranks that share the lanes of a direction.
+    /// Returns the number of ranks that share the lanes of a direction.
     private static func sharing(_ gradient: GradientSize, _ ranks: Int) -> Int { gradient.isSplit && ranks % 2 == 0 ? ranks / 2 : ranks }
 
     /// Returns the bytes that a rank sends in a step.
@@ -72,7 +80,7 @@ public struct ScalingModel: Sendable {
         return 2 * (sharing - 1) / sharing * half * Double(system.gradient.dense) + (sharing - 1) * half * Double(system.rows)
     }
 
-    /// Returns x, the seconds of a step for which nothing but the network is at work.
+    /// Returns x, the seconds of a step in which only the network is busy.
     func exposedSeconds(_ system: System, ranks: Int, _ network: Network) -> Double {
         let sharing = Double(Self.sharing(system.gradient, ranks)), part = (sharing - 1) / sharing
         let half = system.gradient.isSplit && ranks % 2 == 0 ? 0.5 : 1, rate = efficiency * network.bytesPerSecond
@@ -87,31 +95,32 @@ public struct ScalingModel: Sendable {
         guard ranks > 1 else { return system.seconds }
         let sharing = Self.sharing(system.gradient, ranks)
         let buckets = system.gradient.isSplit && ranks % 2 == 0 ? (system.gradient.buckets + 1) / 2 : system.gradient.buckets
-        // Gradients, squares and weights of each bucket, and counts, numbers and rows of sparse parameters; the summary goes to the first.
+        // The messages have gradients, squares and weights of each bucket, and counts, numbers and rows of sparse parameters; the
+        // summary goes to the first rank.
         let messages = Double((sharing - 1) * (3 * buckets + (system.gradient.hasRows ? 6 : 0)) + ranks - 1)
         return system.seconds * (1 + lateness) + exposedSeconds(system, ranks: ranks, network)
             + Self.phases * network.latency + messages * secondsOfMessage + secondsOfByte * Self.bytes(system, ranks: ranks)
     }
 
-    /// Returns the seconds of a step for which a rank waits for others.
+    /// Returns the seconds of a step in which a rank waits for others.
     public func secondsWaited(_ system: System, ranks: Int, _ network: Network) -> Double {
         ranks > 1 ? lateness * system.seconds + exposedSeconds(system, ranks: ranks, network) + Self.phases * network.latency : 0
     }
 
-    /// Returns the words that all ranks train on in a second.
+    /// Returns the speed of all ranks together in words per second.
     public func wordsPerSecond(_ system: System, ranks: Int, _ network: Network) -> Double {
         Double(ranks * system.words) / seconds(system, ranks: ranks, network)
     }
 
-    /// Returns the share of R times one machine's speed that is left.
+    /// Returns the speed of R machines as a fraction of R times that of a single machine.
     public func share(_ system: System, ranks: Int, _ network: Network) -> Double {
         system.seconds / seconds(system, ranks: ranks, network)
     }
 
     // MARK: Fitting
 
-    /// Fits e and k to the seconds that ranks waited, by least squares, and c to what the communicator's thread took of a processor. The
-    /// steps of ranks apart are left out; without a measurement on a network of known rate, e is 1 and k 0.
+    /// Fits e and k to the waiting times of ranks, by least squares, and c to the processor time of the communicator's thread.
+    /// Independent processes are left out. Without a measurement on a network of known speed, e is 1 and k is 0.
     public init(fitting results: [ScalingResult]) {
         let systems = Self.systems(results)
         let points = results.compactMap { result -> (exposed: Double, seconds: Double, waited: Double)? in
@@ -140,14 +149,14 @@ public struct ScalingModel: Sendable {
         if bytes > 0 { secondsOfByte = sending.reduce(0) { $0 + ($1.threadShare ?? 0) * $1.seconds.median } / bytes }
     }
 
-    /// Returns the systems that one rank was measured with, in their order; the bytes of rows are those that ranks sent beside their
+    /// Returns the systems that were measured with one rank, in their order. The bytes of rows are those that ranks sent beside their
     /// dense gradients.
-    /// - Parameter speed: the speed of the machines to come as a multiple of that which was measured.
+    /// - `speed`: the speed of future machines as a multiple of the measured one.
     public static func systems(_ results: [ScalingResult], speed: Double = 1) -> [System] {
         var systems: [System] = []
         for one in results where one.ranks == 1 && !systems.contains(where: { $0.name == one.system }) {
             let own = results.filter { $0.system == one.system }
-            // Of several runs the fastest: what disturbs a machine only ever slows it.
+            // Of several runs the fastest counts, because disturbances only ever slow a machine.
             let seconds = own.filter { $0.ranks == 1 }.map(\.seconds.median).min() ?? one.seconds.median
             var rows = 0
             if one.gradient.hasRows, let several = own.first(where: { $0.ranks > 1 && !$0.isApart }) {

@@ -5,33 +5,37 @@ internal import Layers
 import Model
 internal import Parallel
 
-/// The measurements of a system that some number of ranks train, each on a batch of the same size (weak scaling).
+/// The measurements of a system with some number of ranks, each with a batch of the same size (weak scaling).
 public struct ScalingResult: BenchmarkRecord {
+    /// The event of this record.
     public static let event = "scaling"
 
-    /// The name in results, and the options of `train` behind a preset.
+    /// The name in results, and the options of `train` after a preset.
     public let system, options: String
+    /// The number of ranks.
     public let ranks: Int
-    /// True of ranks that trained at the same time and knew nothing of each other: what the machine itself takes from them.
+    /// True for independent processes that trained at the same time; they show the slowdown by the machine itself.
     public let isApart: Bool
-    /// Threads of a rank.
+    /// The number of threads of a rank.
     public let threads: Int
-    /// Words of a step and rank, over both directions where a rank trains one of them on twice the batch.
+    /// The number of words per step and rank, summed over both directions where a rank trains one of them on twice the batch.
     public let words: Int
-    /// Seconds of a step, over all steps and rounds that count.
+    /// The seconds of a step, over all counted steps and rounds.
     public let seconds: Spread
-    /// The words of all ranks, a second.
+    /// The speed of all ranks together in words per second.
     public let wordsPerSecond: Spread
-    /// The share of a step in which the first rank waited for others.
+    /// The fraction of a step in which the first rank waited for others.
     public let waited: Spread?
-    /// Bytes that the first rank sent in a step.
+    /// The number of bytes that the first rank sent in a step.
     public let bytes: Int
-    /// The share of a processor that the first rank's communicator took.
+    /// The fraction of a processor that the first rank's communicator used.
     public let threadShare: Double?
+    /// The size of the gradient.
     public let gradient: GradientSize
-    /// The network's rate in each direction, in Gbit/s, as the user says.
+    /// The speed of the network in each direction in Gbit/s, as given by the user.
     public let gigabits: Double?
 
+    /// Makes a result.
     public init(
         system: String, options: String, ranks: Int, isApart: Bool = false, threads: Int = 1, words: Int, seconds: Spread, waited: Spread?,
         bytes: Int, threadShare: Double?, gradient: GradientSize, gigabits: Double?
@@ -43,7 +47,7 @@ public struct ScalingResult: BenchmarkRecord {
         wordsPerSecond = Spread([all / seconds.median, all / seconds.lowest, all / seconds.highest])
     }
 
-    /// Returns the results in a file of JSON Lines; other lines are passed over. Throws `ToolError` if it cannot be read, or has none.
+    /// Returns the results in a file of JSON Lines, ignoring other lines. Throws `ToolError` if it cannot be read, or has none.
     public static func read(_ path: String) throws -> [ScalingResult] {
         struct Line: Decodable { let event: String }
         var results: [ScalingResult] = []
@@ -60,7 +64,7 @@ public struct ScalingResult: BenchmarkRecord {
         return results
     }
 
-    /// False if numbers are none that a measurement gives.
+    /// True if all numbers are possible results of a measurement.
     private var isSound: Bool {
         let times = [seconds, wordsPerSecond].flatMap { [$0.median, $0.lowest, $0.highest] } + [gigabits ?? 1]
         let shares = [waited?.median ?? 0, threadShare ?? 0]
@@ -70,27 +74,28 @@ public struct ScalingResult: BenchmarkRecord {
             && shares.allSatisfy { $0 >= 0 && $0 < 1e6 }
     }
 
-    /// Returns the words a second of all ranks as a multiple of those of one.
+    /// Returns the speed of all ranks as a multiple of that of one rank.
     public func ratio(to one: ScalingResult) -> Double { wordsPerSecond.median / one.wordsPerSecond.median }
 }
 
 /// The size of a network's gradient, as ranks send it.
 public struct GradientSize: Codable, Sendable, Equatable {
-    /// Bytes of the parameters that are not sparse, those of both directions.
+    /// The bytes of the parameters of both directions that are not sparse.
     public var dense: Int
-    /// The parts in which these are sent, each when it is complete, and the bytes of the largest.
+    /// The number of parts in which these are sent, each as soon as it is complete, and the bytes of the largest part.
     public var buckets, largestBucket: Int
-    /// True if there are sparse parameters, whose rows go from every rank to every other.
+    /// True if there are sparse parameters, whose rows every rank sends to every other one.
     public var hasRows: Bool
-    /// True if an even number of ranks shares the directions out, which then exchange nothing.
+    /// True if an even number of ranks divides the directions, which then exchange nothing with each other.
     public var isSplit: Bool
 
+    /// Makes a size.
     public init(dense: Int, buckets: Int, largestBucket: Int, hasRows: Bool, isSplit: Bool) {
         (self.dense, self.buckets, self.largestBucket) = (dense, buckets, largestBucket)
         (self.hasRows, self.isSplit) = (hasRows, isSplit)
     }
 
-    /// Finds the size of a network by making it, untrained, for a moment.
+    /// Determines the size of a network by making it, untrained, for a moment.
     init(_ configuration: EncoderConfiguration) {
         let encoder = ContextualEncoder(
             configuration, capacity: WindowCapacity(WindowShape(steps: 1, batch: 1)), training: nil, pool: ThreadPool(threads: 1))

@@ -2,17 +2,17 @@ internal import Kernels
 public import Model
 public import Training
 
-/// The encoders of the table that says how much faster the continuous output is whatever the encoder (Li et al. 2019), from small to
+/// The encoders of the table that shows how much faster the continuous output is with any encoder (Li et al. 2019), from small to
 /// large, and those with elementwise recurrences.
 public enum TableEncoder: String, CaseIterable, Sendable {
-    /// Two layers without projection, and the same twice as wide.
+    /// Two layers without projection, and the same layers with twice the width.
     case lstm
     case lstmTwice = "lstm-x2"
-    /// The base model of Vaswani et al. 2017.
+    /// The base model of Vaswani et al. (2017).
     case base
     /// Two layers of 4,096 cells with a projection to 512.
     case elmo
-    /// The large model of Vaswani et al. 2017.
+    /// The large model of Vaswani et al. (2017).
     case large
     case gpt
     case qrnn, sru
@@ -31,7 +31,7 @@ public enum TableEncoder: String, CaseIterable, Sendable {
         }
     }
 
-    /// At its full size.
+    /// The encoder at its full size.
     private var shape: EncoderShape {
         let cells = 512
         return switch self {
@@ -46,7 +46,7 @@ public enum TableEncoder: String, CaseIterable, Sendable {
         }
     }
 
-    /// The encoder, its layers narrowed to one part in `narrowing` of their width.
+    /// Returns the encoder with its layers narrowed to 1 / `narrowing` of their width.
     func shape(narrowing: Int) -> EncoderShape {
         var shape = shape
         guard narrowing > 1 else { return shape }
@@ -55,9 +55,9 @@ public enum TableEncoder: String, CaseIterable, Sendable {
     }
 }
 
-/// The output layers of the table: what each encoder is measured with.
+/// The output layers of the table, with which each encoder is measured.
 public enum TableOutput: String, CaseIterable, Sendable {
-    /// The continuous output, with the loss of the paper and with the one that makes it a language model.
+    /// The continuous output, with the loss of the paper and with the loss that makes it a language model.
     case cosine, contrastive
     case sampled, adaptive, subword, softmax
 
@@ -73,10 +73,10 @@ public enum TableOutput: String, CaseIterable, Sendable {
         }
     }
 
-    /// True if the words that it can predict have weights of their own.
+    /// True if the words that the layer can predict have their own weights.
     public var isSoftmax: Bool { self != .cosine && self != .contrastive }
 
-    /// The output as options of `train`.
+    /// The options of `train` for the output.
     fileprivate var options: String {
         switch self {
         case .cosine: "--loss cosine"
@@ -91,19 +91,24 @@ public enum TableOutput: String, CaseIterable, Sendable {
 
 /// The sizes of the table's systems.
 public struct TableSizes: Sendable {
-    /// The words that there are vectors or classes for, marks counted, and the units of the subword softmax.
+    /// The number of words that have vectors or classes, including marks.
     public var vocabulary = 793_471
+    /// The number of units of the subword softmax.
     public var units = 32_000
-    /// Words that the sampled softmax draws.
+    /// The number of words that the sampled softmax draws.
     public var negatives = 8192
+    /// The width of the vectors.
     public var dimension = 300
-    /// Words of a step: windows of 20 of a recurrent encoder, of 128 of a Transformer.
+    /// The number of words in a step: windows of 20 words for a recurrent encoder, of 128 words for a Transformer.
     public var words = 2560
+    /// The directions in which the encoders read.
     public var reading = Reading.forward
-    /// The part of the full width that encoders have.
+    /// The factor by which encoders are narrower than at their full size.
     public var narrowing = 1
+    /// The optimiser.
     public var optimizer = OptimizerKind.adam
 
+    /// Makes the default sizes.
     public init() {}
 
     private static let window = 20

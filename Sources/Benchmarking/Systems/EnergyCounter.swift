@@ -1,12 +1,12 @@
 internal import Files
 internal import Glibc
 
-/// Joules that the processors have taken, by the counters of the kernel's powercap (Intel's and AMD's RAPL): of whole
-/// packages, whatever else runs on them.
+/// The energy of the processors in joules, by the counters of the kernel's powercap (RAPL of Intel and AMD), for whole packages and
+/// everything that runs on them.
 public struct EnergyCounter {
     private struct Package {
         let path: String
-        /// Microjoules at which the counter begins again.
+        /// The number of microjoules at which the counter wraps around.
         let range: UInt64
         var last: UInt64
     }
@@ -14,12 +14,13 @@ public struct EnergyCounter {
     private var packages: [Package]
     private var total = 0.0
 
-    /// `nil` where the machine has no such counters, or they cannot be read (since 2020 by root alone).
-    /// - Parameter directory: the folder in which the kernel shows them.
+    /// Opens the counters. Returns `nil` if the machine has none, or they cannot be read (since 2020, only root can read them).
+    /// - `directory`: the folder in which the kernel shows them.
     public init?(directory: String = "/sys/class/powercap") {
         var packages: [Package] = []
         for index in 0..<Self.mostPackages {
-            // intel-rapl:0 is a package, intel-rapl:0:0 its cores, which are counted in it; AMD's are named so, too.
+            // intel-rapl:0 is a package, and intel-rapl:0:0 its cores, whose energy is part of the package's; AMD's have the same
+            // names.
             let place = "\(directory)/intel-rapl:\(index)"
             guard let energy = Self.read("\(place)/energy_uj") else { continue }
             packages.append(
@@ -31,7 +32,8 @@ public struct EnergyCounter {
 
     private static let mostPackages = 64
 
-    /// Joules since this was made. Must be asked at least once in the minute or so that a counter takes to begin again.
+    /// Returns the joules since this value was made. Must be called at least once per minute or so, the time in which a counter wraps
+    /// around.
     public mutating func joules() -> Double {
         for index in packages.indices {
             guard let energy = Self.read(packages[index].path) else { continue }

@@ -3,21 +3,26 @@ internal import Kernels
 public import Model
 public import Training
 
-/// A network to be trained in a benchmark, and how.
+/// A network to train in a benchmark, with its batch, window and optimiser.
 public struct MeasuredSystem: Codable, Sendable {
     /// The name in results.
     public var name: String
-    /// The options that make it, or the preset.
+    /// The options that make the network, or the preset.
     public var options: String
-    /// The name of its encoder's sizes.
+    /// The name of the encoder's sizes.
     public var encoder: String
+    /// The configuration of the network.
     public var configuration: EncoderConfiguration
-    /// The number of words of the vocabulary that it is measured for, marks counted; units of words are fewer.
+    /// The number of words in the vocabulary of the measurement, including marks; there are fewer units of words.
     public var vocabulary: Int
+    /// The number of streams of text.
     public var batch: Int
+    /// The number of steps in a window.
     public var window: Int
+    /// The optimiser.
     public var optimizer: OptimizerKind
 
+    /// Makes a system.
     public init(
         name: String, options: String, encoder: String, configuration: EncoderConfiguration, vocabulary: Int, batch: Int,
         window: Int, optimizer: OptimizerKind
@@ -37,20 +42,20 @@ public struct MeasuredSystem: Codable, Sendable {
         options.batch = batch
         options.window = window
         options.optimizer = optimizer
-        // The steps are real, but nothing is to be learned: what is measured must not fall apart.
+        // The steps are real, but nothing needs to be learned, and the measured network must not diverge.
         options.peakRate = 1e-4
         return options
     }
 
-    /// Estimates the bytes that training it takes, before anything is allocated, and not too few.
-    /// - Parameter tableMemory: the most bytes that the vectors of words may take.
+    /// Estimates the memory of training in bytes before anything is allocated; the estimate is rather too high.
+    /// - `tableMemory`: the largest memory of the vectors of words in bytes.
     func bytes(tableMemory: Int) -> Double {
         let moments = optimizer.optimizer.momentNames.count
         return Self.margin * configuration.trainingBytes(batch: batch, window: window, moments: moments)
             + bytesOfInput(tableMemory: tableMemory)
     }
 
-    /// Estimates the bytes of words, vectors and program alone: what the host holds of a system that a device trains.
+    /// Estimates the bytes of words, vectors and program alone, which the host needs for a system that trains on a device.
     func bytesOfInput(tableMemory: Int) -> Double {
         let words = Double(vocabulary)
         let vectors = configuration.input == .embeddings || configuration.output == .continuous
@@ -59,9 +64,9 @@ public struct MeasuredSystem: Codable, Sendable {
         return table + Self.bytesOfWord * words + Self.bytesOfProgram
     }
 
-    /// The factor for what the estimate leaves out, at most a tenth: gathered rows of a sampled softmax, packed weights.
+    /// The factor for the memory that the estimate omits, at most a tenth: gathered rows of a sampled softmax, packed weights.
     private static let margin = 1.1
-    /// Bytes of a word's spelling, hash and numbers, and of the program with its text.
+    /// The bytes of a word's spelling, hash and numbers, and of the program with its text.
     private static let bytesOfWord = 100.0, bytesOfProgram = 6e7
 }
 
@@ -72,34 +77,38 @@ public enum PublishedSystem: String, CaseIterable, Sendable {
     case elmoA = "ELMo-A"
     case elmo = "ELMo"
 
-    /// The preset of `train` that is this system at its full size.
+    /// The preset of `train` for this system at its full size.
     public var preset: String { rawValue.lowercased() }
 
-    /// The sizes that are not the encoder's.
+    /// The sizes other than those of the encoder.
     public struct Sizes: Sendable {
-        /// The number of classes of the softmaxes, marks counted.
+        /// The number of classes of the softmaxes, including marks.
         public var vocabulary = 793_471
-        /// The number of units of ELMo-Sub, no more than the vocabulary.
+        /// The number of units of ELMo-Sub, at most the vocabulary.
         public var units = 32_000
-        /// The number of words that ELMo draws for a window, no more than half of the vocabulary.
+        /// The number of words that ELMo draws for a window, at most half of the vocabulary.
         public var negatives = 8192
         /// The width of the embedding table.
         public var dimension = 300
+        /// The number of streams of text.
         public var batch = 128
+        /// The number of steps in a window.
         public var window = 20
+        /// The optimiser.
         public var optimizer = OptimizerKind.adam
 
+        /// Makes the sizes of the publication.
         public init() {}
     }
 
-    /// The names of encoders to measure with, and the presets that have their sizes.
+    /// The names of encoders for measurements, and the presets with their sizes.
     public static let encoders = [("small", "small"), ("base", "base"), ("medium", "medium"), ("reference", "elmo-c")]
 
-    /// Returns the system with the encoder of a name in `encoders`; `nil` if there is none.
+    /// Returns the system with the encoder of a name in `encoders`, or `nil` if there is none.
     ///
-    /// ELMo's characters have filters in proportion to the encoder's output: all 2,048 with the reference encoder, a quarter of
-    /// each with one a quarter as wide. The clusters of ELMo-A begin at 40,000 and 200,000 of 400,000 words or more, else at a
-    /// twentieth and a quarter.
+    /// The number of ELMo's character filters is proportional to the width of the encoder's output: all 2,048 with the reference
+    /// encoder, a quarter of each with one a quarter as wide. The clusters of ELMo-A begin at 40,000 and 200,000 for 400,000 words or
+    /// more, otherwise at a twentieth and a quarter.
     public func system(encoder name: String, _ sizes: Sizes) -> MeasuredSystem? {
         guard let sizePreset = Self.encoders.first(where: { $0.0 == name })?.1,
             let size = EncoderConfiguration(preset: sizePreset, vectorSize: sizes.dimension),
@@ -125,13 +134,14 @@ public enum PublishedSystem: String, CaseIterable, Sendable {
     }
 }
 
-/// The name of a network in results, which tells what it is and how large: `ELMo-A full size 4096/512`,
-/// `ELMo-C small 512/128`, `softmax base 1024/256 --loss l2`.
+/// The name of a network in results, with its kind and its size: `ELMo-A full size 4096/512`, `ELMo-C small 512/128`, `softmax base
+/// 1024/256 --loss l2`.
 public struct SystemName {
-    /// One of the published systems, or else the names of output and input layer; and the name of its size, if it has one, with
-    /// cell and projection.
+    /// One of the published systems, or otherwise the names of the output and input layers; then the name of the size, if it has one,
+    /// with cell and projection.
     private let name: String
 
+    /// Names a configuration.
     public init(_ configuration: EncoderConfiguration) {
         let system = switch (configuration.input, configuration.output) {
         case (.embeddings, .continuous): configuration.isContrastive ? "contrastive" : "ELMo-C"
@@ -146,7 +156,7 @@ public struct SystemName {
             $0.shape.name == encoder.name && $0.shape.cell == encoder.cell && $0.shape.width == encoder.width
         }
         let isPublished = encoder.name == "lstm" && encoder.cell == Self.fullSize
-        // The published size goes by the names of four systems.
+        // The names of the four systems stand for the published size.
         let size = preset.map { (isPublished ? "full size" : $0.name) + " \(sizes)" }
             ?? (encoder.name == "lstm" ? sizes : "\(encoder.name) \(sizes)")
         name = "\(system) \(size)"
@@ -154,8 +164,8 @@ public struct SystemName {
 
     private static let fullSize = 4096
 
-    /// Returns the name, with those of the user's words that it does not say yet.
-    /// - Parameter words: a preset's name and options, as typed.
+    /// Returns the name, with those of the user's words that it does not contain yet.
+    /// - `words`: the name and options of a preset, as typed.
     public func text(_ words: [String]) -> String {
         var rest: [String] = [], index = words.first?.begins(with: "-") == false ? 1 : 0
         while index < words.count {
@@ -170,6 +180,6 @@ public struct SystemName {
         return ([name] + rest).joined(separator: " ")
     }
 
-    /// The options that the name says, or a column of every table.
+    /// The options that are part of the name, or a column of every table.
     private static let said: Set = ["--preset", "--input", "--output", "--cell", "--projection", "--vocabulary", "--units"]
 }

@@ -3,9 +3,9 @@ internal import Model
 internal import Parallel
 internal import Training
 
-/// The seconds that it takes to measure systems together.
+/// The time in seconds to measure systems together.
 struct MeasuringTime {
-    /// The seconds until they are ready: their start, and the steps that count for nothing.
+    /// The seconds until the systems are ready: their start, and the steps that do not count.
     var setUp = 0.0
     /// The seconds of one round.
     var round = 0.0
@@ -13,9 +13,10 @@ struct MeasuringTime {
     func seconds(rounds: Int) -> Double { setUp + Double(rounds) * round }
 }
 
-/// A budget in which not even the fewest rounds can be measured.
+/// An error for a budget that does not even suffice for the smallest number of rounds.
 public struct BudgetTooShort: Error {
-    /// Seconds that the fewest rounds of all groups take, and as many as ratios with an interval need; starts included.
+    /// The seconds for the smallest number of rounds of all groups, and for the number that ratios with an interval need, both
+    /// including starts.
     public let fewest, enough: Double
     /// The number of groups to measure.
     public let groups: Int
@@ -27,35 +28,35 @@ public struct BudgetTooShort: Error {
     }
 }
 
-/// The time has come at which a run must end.
+/// An error for the end of the time in which a run must finish.
 struct BudgetSpent: Error {}
 
-/// An estimate of the time that systems take, before they are measured: by the machine's speed at large products at first, and
-/// by the times of systems of the same name as soon as some are ready.
+/// An estimate of the time of systems before they are measured. It uses the machine's speed at large products at first, and the times
+/// of systems of the same name as soon as some are ready.
 struct TimeEstimate {
     private let turnSeconds, operationsPerSecond: Double
-    /// The systems that are ready by their names, with the seconds of a step, and of all steps that counted for nothing.
+    /// The ready systems by name, with the seconds of a step, and of all steps that did not count.
     private var known: [String: (system: MeasuredSystem, step: Double, settling: Double)] = [:]
-    /// The seconds that starting the last group took beside its steps, and the words of its vocabularies.
+    /// The seconds to start the last group, without its steps, and the words of its vocabularies.
     private var start = (seconds: 0.0, words: 1.0)
 
-    /// The share of the ceiling of large products that a step of training reaches, and the number of steps until it is known how
-    /// the directions run faster.
+    /// The fraction of the ceiling of large products that a step of training reaches, and the number of steps that determine the
+    /// faster way to run the directions.
     private static let usualShare = 0.5, settlingSteps = 7.0
 
-    /// Measures the processor's speed for a third of a second; that of a device is assumed.
+    /// Measures the processor's speed for a third of a second; the speed of a device is assumed.
     init(threads: Int, device: MeasuredDevice?, turnSeconds: Double) {
         self.turnSeconds = turnSeconds
         let ceiling = device?.assumedCeiling ?? 1e9 * ProductCeiling(pool: ThreadPool(threads: threads)).rate(seconds: 0.3)
         operationsPerSecond = Self.usualShare * ceiling
     }
 
-    /// Notes the seconds of a system's step, and of all steps until it was ready.
+    /// Records the seconds of a system's step, and of all steps until it was ready.
     mutating func learn(_ system: MeasuredSystem, step: Double, settling: Double) {
         known[system.name] = (system, step, settling)
     }
 
-    /// Notes the seconds that starting a group took, its steps left out.
+    /// Records the seconds to start a group, without its steps.
     mutating func learn(start seconds: Double, of systems: [MeasuredSystem]) { start = (seconds, Self.words(systems)) }
 
     func time(of systems: [MeasuredSystem]) -> MeasuringTime {
@@ -68,7 +69,7 @@ struct TimeEstimate {
         return time
     }
 
-    /// Returns the seconds of a turn: one step, or as many as fill it.
+    /// Returns the seconds of a turn, which is one step, or as many as fill it.
     private func turn(_ step: Double) -> Double { step > 0 ? step * max(1, (turnSeconds / step).rounded(.up)) : turnSeconds }
 
     private func steps(of system: MeasuredSystem) -> (step: Double, settling: Double) {

@@ -7,9 +7,9 @@ internal import Parallel
 internal import Shards
 internal import Training
 
-/// A system in a process of its own, from outside: `StepServer` is what runs there.
+/// A system in a separate process, seen from outside; `StepServer` runs inside.
 final class ServedSystem {
-    /// The sizes of a system, known as soon as it has read everything.
+    /// The sizes of a system, which are known as soon as it has read its inputs.
     struct Sizes: Codable {
         let parameters, optimizerBytes, largestBatch: Int
     }
@@ -18,11 +18,12 @@ final class ServedSystem {
     struct Turn: Codable {
         var words = 0
         var seconds = 0.0
-        /// Seconds by part, see `StepRunner.Step`; empty on a device, which the host does not wait for part by part.
+        /// The seconds by part, as in `StepRunner.Step`; empty on a device, because the host does not wait for single parts.
         var costs: [Double] = []
-        /// Bytes of the last step's gradient.
+        /// The size of the last step's gradient in bytes.
         var gradientBytes = 0
-        /// The most memory of the process in bytes, by the system's account; on a device, the device's memory, by its driver's.
+        /// The peak memory of the process in bytes, as the system reports it; on a device, the device's memory, as its driver reports
+        /// it.
         var peakMemory = 0
     }
 
@@ -31,12 +32,12 @@ final class ServedSystem {
     private var socket: CInt = -1
     private var received: [UInt8] = []
     private let workFile, errors: ScratchFile
-    /// True if it must be told when it may take memory of a device.
+    /// True if the process must be told when it may allocate memory on a device.
     private let opensDevice: Bool
     private let check: () throws -> Void
 
-    /// Starts the process; it begins to read at once. Throws `ToolError` if it cannot be started.
-    /// - Parameter check: called while an answer is waited for; what it throws ends the waiting.
+    /// Starts the process, which begins to read at once. Throws `ToolError` if it cannot be started.
+    /// - `check`: called while waiting for an answer; an error that it throws ends the waiting.
     init(_ work: ServedWork, check: @escaping () throws -> Void) throws {
         name = work.system.name
         self.check = check
@@ -61,27 +62,28 @@ final class ServedSystem {
 
     /// Waits until the system is ready and returns its sizes. Throws `ToolError` with the system's message if something is wrong.
     ///
-    /// On a device it takes memory only now, since what it takes is measured as what is free no more: nobody else may be at work.
+    /// A system allocates memory on a device only in this call, because its memory is measured as the decrease of the free memory: no
+    /// other process may use the device meanwhile.
     func ready() throws -> Sizes {
-        // One that has failed hears nothing any more, and has answered why.
+        // A process that has failed reads no commands, and has already answered with the reason.
         if opensDevice { _ = tell("open") }
         return try reply(\.sizes)
     }
 
-    /// Makes steps that count for nothing: memory is touched for the first time, and it is tried how directions run faster.
-    /// - Returns: the seconds of the fastest.
+    /// Makes steps that do not count, in which memory is touched for the first time, and the faster way to run the directions is
+    /// determined. Returns the seconds of the fastest step.
     func settle() throws -> Double {
         try ask("settle")
         return try reply(\.fastest)
     }
 
-    /// Trains for at least `seconds`, and at least a step.
+    /// Trains for at least `seconds`, and at least one step.
     func turn(seconds: Double) throws -> Turn {
         try ask("turn \(seconds)")
         return try reply(\.turn)
     }
 
-    /// Ends the process, wherever it is.
+    /// Ends the process in any state.
     func end() {
         guard process > 0 else { return }
         close(socket)
@@ -94,13 +96,13 @@ final class ServedSystem {
         guard tell(command) else { throw ended() }
     }
 
-    /// Returns false if the process does not listen.
+    /// Sends a command. Returns false if the process does not listen.
     private func tell(_ command: String) -> Bool {
         let bytes = Array((command + "\n").utf8)
         return send(socket, bytes, bytes.count, CInt(MSG_NOSIGNAL)) == bytes.count
     }
 
-    /// Waits for the next line of its answers and returns a part of it.
+    /// Waits for the next line of the answers and returns a part of it.
     private func reply<Part>(_ part: KeyPath<ServedReply, Part?>) throws -> Part {
         while true {
             if let end = received.firstIndex(of: UInt8(ascii: "\n")) {
@@ -125,7 +127,7 @@ final class ServedSystem {
         }
     }
 
-    /// Milliseconds from one `check` to the next.
+    /// The milliseconds from one `check` to the next.
     private static let patience: CInt = 200
 
     private func ended() -> ToolError {
@@ -133,7 +135,7 @@ final class ServedSystem {
         process = 0
         close(socket)
         let signal = status & 0x7F
-        // The backtrace of one that broke down would only be noise.
+        // The backtrace of a crashed process would only be noise.
         if signal == 0, let message = try? errors.lastLine() { return ToolError(.software, message) }
         return ToolError(
             .software,
@@ -144,14 +146,16 @@ final class ServedSystem {
     }
 }
 
-/// One system in a process of its own, so that its memory is accounted to it, and several can take turns. It reads lines from its
-/// input and answers each with a line of JSON: `turn SECONDS` trains for at least that long, and at least a step; `settle`
-/// trains until it is known how the directions run faster; `open`, the first where a device trains, opens it.
+/// A server of one system in a separate process, so that memory is attributed to this system, and several systems can take turns. It
+/// reads lines from its input and answers each with a line of JSON: `turn SECONDS` trains for at least that long, and at least one
+/// step; `settle` trains until the faster way to run the directions is known; `open`, the first command if a device trains, opens the
+/// device.
 public struct StepServer {
     private let input: LineReader
     private let work: ServedWork
 
-    /// - Parameter path: the file that says what to train. Throws `ToolError`.
+    /// Reads its work. Throws `ToolError`.
+    /// - `path`: the file that describes the training.
     public init(work path: String) throws {
         var work: ServedWork?
         _ = try LineReader(FileSource(path: path)).next { work = try? JSONDecoder().decode(ServedWork.self, from: Data($0)) }
@@ -162,9 +166,9 @@ public struct StepServer {
         input = LineReader(try FileSource(path: "-"))
     }
 
-    /// Serves until the input ends. Errors are answered, not thrown.
+    /// Serves until the input ends. Errors are sent as answers, and not thrown.
     public func run() {
-        // Whoever started this process decides when it ends: an interrupt from the terminal is theirs.
+        // The parent process decides when this one ends: an interrupt from the terminal is for the parent.
         for number in [SIGINT, SIGHUP] { signal(number, SIG_IGN) }
         do { try serve() } catch { answer(ServedReply(error: "\(error)")) }
     }
@@ -221,7 +225,7 @@ public struct StepServer {
             turn.costs = turn.costs.isEmpty ? step.costs : zip(turn.costs, step.costs).map { $0 + $1 }
             turn.gradientBytes = step.gradientBytes
         } while turn.seconds < seconds
-        // What is still queued on a device belongs to this turn.
+        // Work that is still queued on a device belongs to this turn.
         let start = now()
         runner.wait()
         turn.seconds += now() - start
@@ -229,12 +233,12 @@ public struct StepServer {
         return turn
     }
 
-    /// Returns the most streams of text whose training fits in the memory given, by the bill of `train --dry-run`.
+    /// Returns the largest number of streams of text whose training fits in the given memory, by the estimate of `train --dry-run`.
     private func largestBatch(_ input: TrainingInput, _ configuration: EncoderConfiguration, read: Int) throws -> Int {
         func fits(_ batch: Int) throws -> Bool {
             var options = work.system.training
             options.batch = batch
-            // Far more than the machine has cannot even be reserved, and is estimated.
+            // Memory far beyond that of the machine cannot even be reserved, and is estimated instead.
             let about = configuration.trainingBytes(
                 batch: batch, window: options.window, moments: options.optimizer.optimizer.momentNames.count)
             if about > 2 * Double(memoryLimit()) { return about <= Double(work.memoryGiven) }
@@ -249,10 +253,10 @@ public struct StepServer {
         return low
     }
 
-    /// The steps in which memory is touched for the first time; the second is the first that touches moments.
+    /// The number of steps in which memory is touched for the first time; the second step is the first that touches moments.
     private static let firstSteps = 2
 
-    /// The most that `train --batch` allows, alone and in its product with `--window`.
+    /// The largest number of streams that `train --batch` allows, alone and in its product with `--window`.
     private var mostStreams: Int { min(1 << 16, (1 << 24) / work.system.window) }
 
     private func nextCommand() throws -> (name: String, seconds: Double)? {
@@ -268,30 +272,30 @@ public struct StepServer {
     }
 }
 
-/// The user's wish for no more rounds.
+/// An error for the user's wish to end the rounds.
 struct Interruption: Error {}
 
-/// The order to a system's process what to train, as JSON.
+/// A description of the training for a system's process, as JSON.
 struct ServedWork: Codable {
     var system: MeasuredSystem
     var tokens: String
     var table, vocabulary: String?
-    /// A vocabulary whose words are all met, as they would be in the text that it comes from.
+    /// A vocabulary whose words all occur, as they would in the text from which it comes.
     var metWords: String?
     var tableMemory: Int
     var threads: Int
-    /// The memory that the largest batch is asked for.
+    /// The memory in bytes for which the largest batch is determined.
     var memoryGiven: Int
-    /// The GPU that trains; `nil`: the processor does.
+    /// The GPU that trains; `nil` means the processor.
     var device: MeasuredDevice?
 }
 
-/// An answer of a system's process, a line of JSON: one of these.
+/// An answer of a system's process as a line of JSON, with one of these parts.
 private struct ServedReply: Codable {
     var error: String?
     /// The answer to the start.
     var sizes: ServedSystem.Sizes?
-    /// The seconds of the fastest of the steps that count for nothing.
+    /// The seconds of the fastest of the steps that do not count.
     var fastest: Double?
     var turn: ServedSystem.Turn?
 }

@@ -3,13 +3,13 @@ internal import Model
 internal import Parallel
 internal import Shards
 
-/// The inputs of systems that are trained in a benchmark: a text as token shards of words and units, vocabularies of any size,
-/// and tables of random vectors, which take as long as others. The tools that lie beside this program make them.
+/// The inputs of systems that are trained in a benchmark: a text as token shards of words and units, vocabularies of any size, and
+/// tables of random vectors, which cost as much time as others. The tools in the folder of this program make them.
 final class SystemFiles {
-    /// The shard of the text's tokens, the number of tokens, and that of different words.
+    /// The shard of the text's tokens. The numbers of tokens and of distinct words follow.
     let tokens: String
     private(set) var tokenCount = 0, distinctWords = 0
-    /// The file of the tokens, unless the text is a shard.
+    /// The file of the tokens, unless the text is already a shard.
     private let tokenShard: ScratchFile?
     private let vocabulary: ScratchFile
     private let runner: PipelineRunner
@@ -18,9 +18,9 @@ final class SystemFiles {
     private var tables: [String: ScratchFile] = [:]
     private var units: [Int: (tokens: ScratchFile, vocabulary: ScratchFile)] = [:]
 
-    /// - Parameters:
-    ///   - text: a file, plain or compressed, or a token shard; `nil` makes one of `megabytes`.
-    /// Throws `ToolError`: `noInput` if the text is no file, and what reading it throws.
+    /// Prepares the text. Throws `ToolError`: `noInput` if the text is not a file, and what reading it throws.
+    /// - `text`: a file, plain or compressed, or a token shard; `nil` makes a synthetic text.
+    /// - `megabytes`: the size of a synthetic text.
     init(text: String?, megabytes: Int, threads: Int) throws {
         runner = try PipelineRunner()
         self.threads = threads
@@ -41,7 +41,7 @@ final class SystemFiles {
         (tokenCount, distinctWords) = try vocabulary.counted()
     }
 
-    /// Returns a vocabulary of `size` classes, marks counted: the text's most frequent words, and made-up ones if it has fewer.
+    /// Returns a vocabulary of `size` classes, including marks: the text's most frequent words, and artificial ones if it has fewer.
     func vocabulary(size: Int) throws -> ScratchFile {
         if let made = vocabularies[size] { return made }
         let file = try Self.resized(vocabulary, to: size)
@@ -59,8 +59,8 @@ final class SystemFiles {
         return file
     }
 
-    /// Returns the text cut into units, and a vocabulary of them of `size` classes. The merges are a few fewer than that, because
-    /// letters are units, too; made-up units fill the rest.
+    /// Returns the text split into units, and a vocabulary of them with `size` classes. There are slightly fewer merges, because
+    /// characters are units, too; artificial units fill the rest.
     func units(size: Int) throws -> (tokens: ScratchFile, vocabulary: ScratchFile) {
         if let made = units[size] { return made }
         let codes = try ScratchFile(), all = try ScratchFile(), cut = try ScratchFile()
@@ -87,8 +87,8 @@ final class SystemFiles {
         }
     }
 
-    /// Returns the first words of a vocabulary, or all of them and made-up ones that occur once, so that with the marks there are
-    /// `size` classes.
+    /// Returns the first words of a vocabulary, or all of them and artificial ones that occur once, so that there are `size` classes
+    /// including marks.
     private static func resized(_ vocabulary: ScratchFile, to size: Int) throws -> ScratchFile {
         let reader = try vocabulary.vocabulary()
         let file = try ScratchFile(), output = file.output()

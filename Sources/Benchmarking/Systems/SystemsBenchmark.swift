@@ -2,39 +2,39 @@ import Files
 internal import Glibc
 internal import Model
 
-/// Systems that take turns, step by step, in one run.
+/// A benchmark of systems that take turns, step by step, in one run.
 ///
-/// Each has a process of its own, so that its memory is accounted to it alone. In a round each has one turn, in the order given
-/// or, every second time, the other way round: what drifts (clock, neighbours, heat) meets all of them, and ratios are of
-/// turns of the same round only.
+/// Each system has its own process, so that its memory can be attributed to it. In a round each system has one turn, in the given
+/// order or, every second time, in reverse order. Drift (clock, neighbours, heat) therefore affects all of them, and ratios are of
+/// turns in the same round only.
 public struct SystemsBenchmark {
     private let threads: Int
-    /// The most memory for the vectors of words, in bytes.
+    /// The largest memory of the vectors of words, in bytes.
     public var tableMemory = 256 << 20
-    /// The GPU that trains the systems; `nil`: the processor does.
+    /// The GPU that trains the systems; `nil` means the processor.
     public var device: MeasuredDevice?
-    /// The memory, in bytes, that the largest batch is asked for.
+    /// The memory in bytes for which the largest batch is determined.
     public var memoryGiven = Files.memoryLimit()
-    /// A turn is one step, or as many as take this many seconds.
+    /// The seconds of a turn, which is one step, or as many as fill this time.
     public var turnSeconds = 0.25
-    /// The fewest rounds that are measured.
+    /// The smallest number of rounds.
     public static let fewestRounds = 3
-    /// The number of rounds below which there are few: an interval needs six quiet ones.
+    /// The number of rounds below which there are too few for an interval, which needs six quiet rounds.
     public static let enoughRounds = 12
     private static let mostRounds = 1001
-    /// The share of itself to which every ratio must be known for rounds to end early.
+    /// The relative uncertainty that every ratio must reach for rounds to end early.
     public var precision = 0.005
-    /// Returns true if measuring is to end.
+    /// Returns true to end the measurement.
     public var shouldStop: () -> Bool = { false }
     private let onProgress, onStage: (String) -> Void
     private let files: SystemFiles
     private var estimate: TimeEstimate?
 
-    /// Makes the text ready. Throws `ToolError`.
-    /// - Parameters:
-    ///   - text: the name of the text; `nil` for a synthetic one of so many megabytes.
-    ///   - onProgress: called with what is being done.
-    ///   - onStage: called with what has been done.
+    /// Prepares the text. Throws `ToolError`.
+    /// - `text`: the name of the text; `nil` means a synthetic text.
+    /// - `megabytes`: the size of a synthetic text.
+    /// - `onProgress`: called with the name of each step at its beginning.
+    /// - `onStage`: called with a description of each finished step.
     public init(
         text: String?, megabytes: Int, threads: Int, onProgress: @escaping (String) -> Void, onStage: @escaping (String) -> Void
     ) throws {
@@ -46,26 +46,26 @@ public struct SystemsBenchmark {
 
     /// The results of systems that were measured together.
     public struct Outcome {
+        /// The measurements of each system.
         public var results: [SystemResult] = []
-        /// The systems that could not be measured, and why.
+        /// The systems that could not be measured, with the reasons.
         public var leftOut: [(system: MeasuredSystem, reason: String)] = []
-        /// True if measuring ended because `shouldStop` asked for it.
+        /// True if the measurement ended because of `shouldStop`.
         public var isInterrupted = false
     }
 
     /// The numbers of tokens and distinct words of the text.
     public var textSize: (tokens: Int, distinctWords: Int) { (files.tokenCount, files.distinctWords) }
 
-    /// Measures systems together: their start and at least `fewestRounds`, and no longer than the budget.
+    /// Measures systems together: their start and at least `fewestRounds`, within the budget.
     ///
-    /// A system that does not fit in the memory there is, beside those before it, is left out before anything is allocated; so
-    /// is one whose process fails, and, in groups behind the first, what no time is left for.
-    /// - Parameters:
-    ///   - until: the time at which these systems should be done, if they have had the fewest rounds.
-    ///   - end: the time at which all must be done.
-    ///   - later: groups that are measured behind this one, and need their time.
-    /// Throws `BudgetTooShort` before the first round of the first group if the fewest rounds of all groups would last beyond
+    /// A system that does not fit in the available memory, beside those before it, is left out before anything is allocated. A system
+    /// whose process fails is left out, too, as are systems in groups after the first for which there is no time left. Throws
+    /// `BudgetTooShort` before the first round of the first group if the smallest number of rounds of all groups would last beyond
     /// `end`; `ToolError` if the files of a system cannot be made.
+    /// - `until`: the time at which these systems should be finished, if they have had the smallest number of rounds.
+    /// - `end`: the time at which everything must be finished.
+    /// - `later`: groups that are measured after this one, and need their time.
     public mutating func run(
         _ systems: [MeasuredSystem], until: Double, end: Double, later: [[MeasuredSystem]] = []
     ) throws -> Outcome {
@@ -78,7 +78,7 @@ public struct SystemsBenchmark {
         defer { self.estimate = estimate }
         let expected = later.map { admit($0).admitted }
         func times(_ time: MeasuringTime) -> [MeasuringTime] { [time] + expected.map { estimate.time(of: $0) } }
-        // A rough estimate refuses only what is far from possible.
+        // A rough estimate refuses only a budget that is far from sufficient.
         let rough = BudgetTooShort(times(estimate.time(of: admitted)))
         if isFirst && start + rough.fewest > end + Self.roughness * (end - start) { throw rough }
 
@@ -102,7 +102,7 @@ public struct SystemsBenchmark {
             }
         } catch is BudgetSpent {
             if isFirst {
-                // The start has taken more than was expected.
+                // The start has taken longer than expected.
                 var time = estimate.time(of: admitted)
                 time.setUp = max(time.setUp, now() - start)
                 throw BudgetTooShort(times(time))
@@ -123,7 +123,7 @@ public struct SystemsBenchmark {
                 return outcome
             }
         }
-        // Groups behind this one have their fewest rounds, too.
+        // Groups after this one must have their smallest number of rounds, too.
         let reserve = needed.fewest - time.seconds(rounds: Self.fewestRounds)
         measure(&served, round: time.round, until: min(until, end - reserve), end: end, &outcome)
         outcome.results = served.compactMap(\.result).filter { $0.rounds > 0 }
@@ -133,7 +133,7 @@ public struct SystemsBenchmark {
         return outcome
     }
 
-    /// The multiple of the budget by which an estimate that rests on no step may be beyond it.
+    /// The multiple of the budget by which an estimate without any measured step may exceed it.
     private static let roughness = 1.0
 
     private struct Served {
@@ -142,7 +142,7 @@ public struct SystemsBenchmark {
         var result: SystemResult?
     }
 
-    /// Returns the systems that make a network and fit in memory, one beside the other, and why the others are left out.
+    /// Returns the systems that make a network and fit in memory together, and the reasons why the others are left out.
     private func admit(_ systems: [MeasuredSystem]) -> (admitted: [MeasuredSystem], leftOut: [(MeasuredSystem, String)]) {
         var free = Double(min(memoryLimit(), Machine.availableMemory ?? .max)) * Self.usableShare
         var admitted: [MeasuredSystem] = [], leftOut: [(MeasuredSystem, String)] = []
@@ -151,7 +151,7 @@ public struct SystemsBenchmark {
                 leftOut.append((system, complaint))
                 continue
             }
-            // What fits on a device is known there, before anything is allocated.
+            // The process of a system with a device determines what fits there, before anything is allocated.
             let needed = device == nil ? system.bytes(tableMemory: tableMemory) : system.bytesOfInput(tableMemory: tableMemory)
             guard needed <= free else {
                 let (takes, left) = (Self.gigabytes(needed), Self.gigabytes(max(0, free)))
@@ -165,7 +165,7 @@ public struct SystemsBenchmark {
         return (admitted, leftOut)
     }
 
-    /// Starts them one after the other, since each reads its whole vocabulary. Throws `BudgetSpent`.
+    /// Starts the systems one after the other, because each reads its whole vocabulary. Throws `BudgetSpent`.
     private mutating func startAll(_ systems: [MeasuredSystem], end: Double, _ outcome: inout Outcome) throws -> [Served] {
         let shouldStop = shouldStop
         let check = {
@@ -182,7 +182,7 @@ public struct SystemsBenchmark {
         return served
     }
 
-    /// The share of the memory that systems may take; the rest is the operating system's, and this process's.
+    /// The fraction of the memory that systems may use; the rest is for the operating system and this process.
     private static let usableShare = 0.92
 
     private static func gigabytes(_ bytes: Double) -> String {
@@ -212,17 +212,16 @@ public struct SystemsBenchmark {
     }
 
     /// Measures rounds.
-    /// - Parameters:
-    ///   - expected: the seconds that a round takes, about.
-    ///   - until: the time beyond which no round lasts after the fewest, if it takes no more than those before; none lasts beyond
-    ///     `end`.
+    /// - `expected`: the approximate seconds of a round.
+    /// - `until`: the time beyond which no round lasts after the smallest number, if it takes no longer than those before.
+    /// - `end`: the time beyond which no round lasts at all.
     private func measure(
         _ served: inout [Served], round expected: Double, until: Double, end: Double, _ outcome: inout Outcome
     ) {
-        // The processor's counters say nothing of a device.
+        // The processor's counters tell nothing about a device.
         var energy = device == nil ? EnergyCounter() : nil
         var round = 0, longest = expected
-        // A round that would end late is not begun.
+        // A round that would end late does not begin.
         while round < Self.mostRounds, !outcome.isInterrupted, served.contains(where: { $0.result != nil }),
             now() + longest <= (round < Self.fewestRounds ? end : until),
             round < Self.fewestRounds || !isExact(served) {
@@ -243,7 +242,7 @@ public struct SystemsBenchmark {
                     if outcome.isInterrupted { return }
                 }
             }
-            // Whole rounds only: ratios are of turns that had their time together.
+            // Only complete rounds count, because ratios are of turns that were close in time.
             for (index, turn, joules) in turns { served[index].result?.add(turn, joules: joules) }
             let quiet = QuietRounds.choose(served.compactMap { $0.result?.secondsOfWord })
             for index in served.indices { served[index].result?.quietRounds = quiet }
@@ -268,7 +267,7 @@ public struct SystemsBenchmark {
         served[index].result = nil
     }
 
-    /// True if every ratio to the first system is known well enough; for one system alone, its speed.
+    /// Returns true if every ratio to the first system is precise enough; for a single system, its speed.
     private func isExact(_ served: [Served]) -> Bool {
         let results = served.compactMap(\.result).filter { $0.rounds > 0 }
         guard let first = results.first else { return false }
