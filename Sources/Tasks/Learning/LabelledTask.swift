@@ -13,13 +13,16 @@ public struct TaskOptions: Sendable {
 
 /// A task: its labelled texts, the network that learns it, and its score. A value of this type holds the labels of a training text.
 public protocol LabelledTask: Sendable {
+    /// The labelled text.
     associatedtype Text: Sendable
+    /// The network that learns the task.
     associatedtype Network: TaskNetwork
 
     /// The name in commands and results.
     static var name: String { get }
     /// The name of the task in the files of its networks. It differs from `name` if a task uses the networks of another one.
     static var learnedTask: String { get }
+    /// Returns the optimiser, batches and stopping rule for a task size.
     static func schedule(_ size: TaskSize) -> TaskSchedule
     /// Reads a labelled text. Throws `ToolError`.
     static func read(_ path: String) throws -> Text
@@ -31,6 +34,7 @@ public protocol LabelledTask: Sendable {
     /// Makes the task of a saved network. Returns `nil` if facts are missing.
     init?(_ facts: [String: [String]])
 
+    /// Declares the network in a plan. Returns it with the layer that reads its vectors.
     func network(_ form: VectorForm, size: TaskSize, in plan: inout Plan) -> (Network, VectorInput)
     /// The sentences whose vectors the examples need. An example refers to a sentence by its position here.
     func sentences(of text: Text, training: Bool) -> [[String]]

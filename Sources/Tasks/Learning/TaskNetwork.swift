@@ -7,6 +7,7 @@ public import Layers
 public protocol TaskNetwork: Sendable {
     /// The unit of a batch, such as a sentence with its labels, a pair of sentences or a document.
     associatedtype Example: Sendable
+    /// The output for one example, such as a class, or the labels of a sentence.
     associatedtype Prediction: Sendable
 
     /// Sets the weights with which training begins.
@@ -27,6 +28,7 @@ public protocol TaskNetwork: Sendable {
 
 /// The size of a task network: the size of the publications, or a smaller one for a machine with two cores.
 public enum TaskSize: String, Sendable, CaseIterable {
+    /// The size of the publications, and the smaller size.
     case paper, small
 }
 

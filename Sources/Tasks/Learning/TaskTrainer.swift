@@ -73,7 +73,7 @@ public final class TaskTrainer<Network: TaskNetwork> {
 
     /// Trains until the score no longer improves, and leaves the weights of the best pass in the network. Throws `ToolError` with
     /// status `dataError` if a loss or a gradient is not a finite number, and what `vectors` throw.
-    /// - `development`: returns the score of predictions for the development set.
+    /// - `development`: returns the score of the network on the development set.
     /// - `shouldStop`: called between batches; true ends training in the same way as the end of patience.
     public func train(
         _ examples: [Network.Example], _ vectors: some FrozenVectors, shouldStop: () -> Bool = { false },

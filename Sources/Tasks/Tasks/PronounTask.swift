@@ -8,7 +8,9 @@ public import Layers
 public struct PronounTask: LabelledTask {
     /// A text: documents for training and early stopping, or passages for a test.
     public enum Text: Sendable {
+        /// Documents with coreference, for training and early stopping.
         case documents(CoreferenceText)
+        /// Passages of GAP, for a test.
         case passages(PronounText)
     }
 

@@ -55,9 +55,12 @@ public struct PolarityTask: TreeTask {
 
 /// A task that assigns classes to trees.
 public protocol TreeTask: LabelledTask where Text == SentimentTrees, Network == SentimentNetwork {
+    /// The names of the classes.
     static var labels: [String] { get }
+    /// True if training also uses phrases inside sentences.
     var usesSubtrees: Bool { get }
 
+    /// Makes the task.
     init(usesSubtrees: Bool)
     /// Returns the class of a sentiment from 0 to 4; `nil` leaves the phrase out.
     static func label(_ sentiment: Int) -> Int?

@@ -16,6 +16,7 @@ public struct VectorForm: Sendable, Equatable {
 
 /// The vectors of the words of many sentences. Training does not change them.
 public protocol FrozenVectors: Sendable {
+    /// The form of the vectors.
     var form: VectorForm { get }
     /// Prepares the vectors of these sentences. Until the next call, `rows` may be called only for these. Throws `ToolError` as the
     /// source of the vectors does.
