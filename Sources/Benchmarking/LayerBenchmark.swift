@@ -9,10 +9,15 @@ internal import Parallel
 public struct LayerBenchmark: Sendable {
     /// A layer to measure.
     public enum Layer: String, CaseIterable, Sendable {
+        /// The continuous output, and the full softmax.
         case continuous, softmax
+        /// The sampled softmax.
         case sampledSoftmax = "sampled-softmax"
+        /// The adaptive softmax.
         case adaptiveSoftmax = "adaptive-softmax"
+        /// The character encoder.
         case characters
+        /// Layers with elementwise recurrences.
         case qrnn, sru
 
         /// True for layers that have no vocabulary, and are as wide as their inputs.

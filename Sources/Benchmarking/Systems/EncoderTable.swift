@@ -5,8 +5,9 @@ public import Training
 /// The encoders of the table that shows how much faster the continuous output is with any encoder (Li et al. 2019), from small to
 /// large, and those with elementwise recurrences.
 public enum TableEncoder: String, CaseIterable, Sendable {
-    /// Two layers without projection, and the same layers with twice the width.
+    /// Two LSTM layers without projection.
     case lstm
+    /// The layers of `lstm` with twice the width.
     case lstmTwice = "lstm-x2"
     /// The base model of Vaswani et al. (2017).
     case base
@@ -14,7 +15,9 @@ public enum TableEncoder: String, CaseIterable, Sendable {
     case elmo
     /// The large model of Vaswani et al. (2017).
     case large
+    /// A causal Transformer.
     case gpt
+    /// Layers with elementwise recurrences.
     case qrnn, sru
 
     /// The name in tables.
@@ -59,6 +62,7 @@ public enum TableEncoder: String, CaseIterable, Sendable {
 public enum TableOutput: String, CaseIterable, Sendable {
     /// The continuous output, with the loss of the paper and with the loss that makes it a language model.
     case cosine, contrastive
+    /// The sampled softmax, the adaptive softmax, the softmax over units of words, and the full softmax.
     case sampled, adaptive, subword, softmax
 
     /// The name in tables.

@@ -72,9 +72,13 @@ public struct MeasuredSystem: Codable, Sendable {
 
 /// The four systems of Li et al. 2019, table 1, at any size of encoder and vocabulary.
 public enum PublishedSystem: String, CaseIterable, Sendable {
+    /// The continuous output.
     case elmoC = "ELMo-C"
+    /// The softmax over units of words.
     case elmoSub = "ELMo-Sub"
+    /// The adaptive softmax.
     case elmoA = "ELMo-A"
+    /// The sampled softmax, with a character encoder as input.
     case elmo = "ELMo"
 
     /// The preset of `train` for this system at its full size.

@@ -6,8 +6,9 @@ internal import Shards
 /// The inputs of systems that are trained in a benchmark: a text as token shards of words and units, vocabularies of any size, and
 /// tables of random vectors, which cost as much time as others. The tools in the folder of this program make them.
 final class SystemFiles {
-    /// The shard of the text's tokens. The numbers of tokens and of distinct words follow.
+    /// The path of the shard with the text's tokens.
     let tokens: String
+    /// The numbers of tokens and of distinct words in the text.
     private(set) var tokenCount = 0, distinctWords = 0
     /// The file of the tokens, unless the text is already a shard.
     private let tokenShard: ScratchFile?
