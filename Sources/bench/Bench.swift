@@ -3,7 +3,7 @@ import ToolSupport
 
 @main
 struct Bench: ParsableCommand {
-    /// A new benchmark is a `BenchCommand` in a file of its own, and a word in `subcommands`.
+    /// A new benchmark is a `BenchCommand` in a file of its own, and an entry in `subcommands`.
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measure Contour on this machine: training beside the matrix ceiling, and every other stage.",
@@ -25,7 +25,7 @@ struct Bench: ParsableCommand {
     static func main() { runAsRoot() }
 }
 
-/// A subcommand, whose errors begin with `bench` and its name.
+/// A subcommand, whose error messages begin with `bench` and its name.
 protocol BenchCommand: Tool {}
 
 extension BenchCommand {

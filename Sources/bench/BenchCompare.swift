@@ -5,7 +5,7 @@ import Model
 import NetworkArguments
 import ToolSupport
 
-/// `bench compare`
+/// The command `bench compare`.
 struct BenchCompare: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "compare", abstract: "Any networks beside each other, step by step in one run.",
@@ -40,7 +40,7 @@ struct BenchCompare: BenchCommand {
     }
 }
 
-/// `bench costs`
+/// The command `bench costs`.
 struct BenchCosts: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "costs", abstract: "Where the time of a training step goes.",
@@ -54,7 +54,7 @@ struct BenchCosts: BenchCommand {
 
     @OptionGroup var networks: NamedSystems
     @OptionGroup var options: SystemOptions
-    /// Known only to be refused with the reason.
+    /// An option that is declared only so that it can be refused with the reason.
     @OptionGroup(visibility: .hidden) var device: DeviceOptions
 
     func validate() throws {
@@ -73,7 +73,7 @@ struct BenchCosts: BenchCommand {
     }
 }
 
-/// `bench serve-steps`: one system's process, which the other commands start.
+/// The command `bench serve-steps`: the process of one system, which the other commands start.
 struct BenchServeSteps: Tool {
     static let name = "bench"
     static let configuration = CommandConfiguration(
@@ -95,12 +95,12 @@ struct NamedSystems: ParsableArguments {
         guard Set(typed).count == typed.count else { throw ValidationError("the same network is given twice") }
     }
 
-    /// Returns the systems, each with a name of its own. Throws `ValidationError` if one is no system.
+    /// Returns the systems, each with a distinct name. Throws `ValidationError` for a text that does not describe a system.
     func parsed() throws -> [MeasuredSystem] { try Self.parsed(systems) }
 
     static func parsed(_ systems: [String]) throws -> [MeasuredSystem] {
         var systems = try systems.map(NamedSystem.parse(system:))
-        // Systems that differ only in what names leave out, such as the vocabulary, have all their options as names.
+        // Systems that differ only in options that names omit, such as the vocabulary, have all their options as names.
         let names = systems.map(\.name)
         for index in systems.indices where names.count(where: { $0 == names[index] }) > 1 {
             systems[index].name += " (\(systems[index].options))"
@@ -109,7 +109,7 @@ struct NamedSystems: ParsableArguments {
     }
 }
 
-/// A system as the user writes it: a preset's name, and options of `train` behind it.
+/// A system as the user writes it: the name of a preset, followed by options of `train`.
 private struct NamedSystem: ParsableArguments {
     @OptionGroup var network: NetworkOptions
 
@@ -125,7 +125,7 @@ private struct NamedSystem: ParsableArguments {
         }
     }
 
-    /// Throws `ValidationError` naming `text` if it is no system.
+    /// Parses a system. Throws `ValidationError` with `text` in the message if it does not describe one.
     static func parse(system text: String) throws -> MeasuredSystem {
         let words = text.words
         guard !words.isEmpty else { throw ValidationError("a network is a preset's name and options, and not nothing") }

@@ -7,7 +7,7 @@ import Model
 import NetworkArguments
 import ToolSupport
 
-/// `bench encode`
+/// The command `bench encode`.
 struct BenchEncode: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "encode",

@@ -9,7 +9,7 @@ import Training
 extension TableEncoder: ExpressibleByArgument {}
 extension TableOutput: ExpressibleByArgument {}
 
-/// `bench encoders`
+/// The command `bench encoders`.
 struct BenchEncoders: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "encoders", abstract: "Every encoder with every output layer: how much faster the continuous output is.",
@@ -87,7 +87,7 @@ struct BenchEncoders: BenchCommand {
         var run = try SystemsRun("encoders", options, device, budget: 3600)
         let groups = encoders.map { encoder in (encoder, outputs.map { sizes.system(encoder, $0) }) }
         let memory = run.memoryGiven
-        // A step of a large network takes longer, and its rounds more of the budget.
+        // A step of a large network takes longer, so its rounds need more of the budget.
         let weights = groups.map { $0.1.reduce(0) { $0 + $1.configuration.weightsOfWord } }
         var table = EncoderRatios(outputs)
         for (place, (encoder, systems)) in groups.enumerated() {
@@ -105,7 +105,7 @@ struct BenchEncoders: BenchCommand {
     }
 }
 
-/// The time for a million words of each encoder and output layer, in multiples of the first output layer's.
+/// The time for a million words of each encoder and output layer, in multiples of the first output layer's time.
 private struct EncoderRatios {
     private let outputs: [TableOutput]
     private var rows: [(encoder: TableEncoder, seconds: Double, ratios: [TableOutput: Double])] = []

@@ -6,7 +6,7 @@ import NetworkArguments
 import ToolSupport
 import Training
 
-/// `bench evaluation`
+/// The command `bench evaluation`.
 struct BenchEvaluation: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "evaluation", abstract: "The time of scoring held-out text, beside its matrix products at the ceiling.",

@@ -7,7 +7,7 @@ import NetworkArguments
 import Parallel
 import ToolSupport
 
-/// `bench gpu`
+/// The command `bench gpu`.
 struct BenchGPU: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "gpu", abstract: "A GPU's operations: whether they agree with the processor's, and how fast they are.",

@@ -10,7 +10,7 @@ import Tokenization
 import ToolSupport
 import WordVectors
 
-/// `bench int8`
+/// The command `bench int8`.
 struct BenchInt8: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "int8", abstract: "Encoding with weights of 8 bits beside floats: speed, and cosines of the vectors.",

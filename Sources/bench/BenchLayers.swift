@@ -8,7 +8,7 @@ import ToolSupport
 
 extension LayerBenchmark.Layer: ExpressibleByArgument {}
 
-/// `bench layers`
+/// The command `bench layers`.
 struct BenchLayers: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "layers", abstract: "Output layers over vocabularies of all sizes, ELMo's characters, and recurrent layers, each alone.",

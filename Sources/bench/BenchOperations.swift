@@ -4,7 +4,7 @@ import Files
 import Kernels
 import ToolSupport
 
-/// `bench operations`
+/// The command `bench operations`.
 struct BenchOperations: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "operations", abstract: "The operations that layers are made of, beside OpenBLAS and plain copies of memory.",
@@ -54,7 +54,7 @@ struct BenchOperations: BenchCommand {
     }
 }
 
-/// The sizes of the matrices that operations are measured with.
+/// The sizes of the matrices in measurements of operations.
 struct MatrixOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Rows of the matrices: positions of a window.", valueName: "n"))
     var rows = 1280

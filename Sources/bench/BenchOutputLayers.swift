@@ -8,7 +8,7 @@ import Training
 
 extension PublishedSystem: ExpressibleByArgument {}
 
-/// `bench output-layers`
+/// The command `bench output-layers`.
 struct BenchOutputLayers: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "output-layers", abstract: "ELMo, ELMo-A, ELMo-Sub and ELMo-C: time, memory and sizes of training each.",
@@ -71,7 +71,8 @@ struct BenchOutputLayers: BenchCommand {
             }
         }
         let memory = run.memoryGiven
-        // A step of a large network takes longer, and its rounds more of the budget; what one group spares, others have.
+        // A step of a large network takes longer, so its rounds need more of the budget; the time that one group saves goes to the
+        // others.
         let weights = groups.map { ($0.2.map(\.configuration.weightsOfWord).max() ?? 1).squareRoot() }
         for (place, (encoder, vocabulary, systems)) in groups.enumerated() {
             try run.measure(

@@ -11,7 +11,7 @@ import Subwords
 import ToolSupport
 import WordVectors
 
-/// `bench probe`
+/// The command `bench probe`.
 struct BenchProbe: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "probe", abstract: "The worth of frozen contextual vectors in a labelled task.",
@@ -142,8 +142,8 @@ struct BenchProbe: BenchCommand {
 
     private typealias Inputs = (table: (table: EmbeddingTable, name: String)?, merges: (table: Merges, name: String)?)
 
-    /// Opens table and merges, and refuses everything that can be refused before the first vector is made. Throws `ToolError`:
-    /// `usage` for a table or merges that are missing or of no use, and vectors too many for the memory, `configuration` for a
+    /// Opens the table and the merges, and refuses everything that can be refused before the first vector is made. Throws `ToolError`:
+    /// `usage` for a table or merges that are missing or not needed, and for more vectors than fit in memory, `configuration` for a
     /// table of other models, and what reading the files throws.
     private func openInputs(tokens: Int) throws -> Inputs {
         var inputs: Inputs = (nil, nil)
@@ -180,10 +180,10 @@ struct BenchProbe: BenchCommand {
 
 /// The results of `bench probe`: a record for each fit, and a table with a row for each system.
 private struct ProbeReport {
-    /// A fit of the classifier, and the seed that it began with.
+    /// A fit of the classifier, with the seed of its initial weights.
     typealias Fit = (seed: UInt64, result: Probe.Result)
 
-    /// The names of a record's own fields, which `--field` cannot take.
+    /// The names of the fields that a record defines itself, which `--field` cannot use.
     static let ownFields = [
         "event", "system", "task", "measure", "value", "precision", "recall", "layerWeights", "gamma", "probeSeed", "epoch",
         "trainTokens", "testTokens",
@@ -206,7 +206,7 @@ private struct ProbeReport {
                 + ["epoch", "layer weights"])
     }
 
-    /// Takes the fits of a system, at least one.
+    /// Adds the fits of a system, at least one.
     mutating func add(_ system: String, _ fits: [Fit]) throws {
         self.fits = fits.count
         for (seed, result) in fits {
@@ -244,7 +244,7 @@ private struct ProbeReport {
     }
 }
 
-/// `--field name=value`: a value that a pipeline adds to each record of its results.
+/// A value of `--field name=value`, which a pipeline adds to each record of its results.
 struct ResultField: ExpressibleByArgument {
     let name: String
     let value: String
@@ -255,7 +255,7 @@ struct ResultField: ExpressibleByArgument {
         value = String(argument[argument.index(after: sign)...])
     }
 
-    /// Throws `ValidationError` if two fields have one name, or one has that of a record's own.
+    /// Throws `ValidationError` if two fields have the same name, or one has the name of a field that the record defines itself.
     static func check(_ fields: [ResultField], own: [String]) throws {
         let given = fields.map(\.name)
         guard Set(given).count == given.count, !given.contains(where: own.contains) else {
@@ -263,7 +263,7 @@ struct ResultField: ExpressibleByArgument {
         }
     }
 
-    /// An integer if the value is written as one, else a string.
+    /// The value for JSON: an integer if it is written as one, otherwise a string.
     var json: any Encodable {
         if let number = Int(value), String(number) == value { number } else { value }
     }

@@ -5,7 +5,7 @@ import Kernels
 import Model
 import ToolSupport
 
-/// `bench products`
+/// The command `bench products`.
 struct BenchProducts: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "products", abstract: "The matrix products of a training step beside OpenBLAS's.",

@@ -4,7 +4,7 @@ import Files
 import Tasks
 import ToolSupport
 
-/// `bench report`
+/// The command `bench report`.
 struct BenchReport: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "report", abstract: "One page in HTML, and pictures, of what the benchmarks measured.",
@@ -74,8 +74,8 @@ struct BenchReport: BenchCommand {
         try page?.commit()
     }
 
-    /// The files with results. Throws `ToolError` with status `dataError` if none has any; warns of those that have none beside
-    /// others, and of torn lines.
+    /// Returns the files with results. Throws `ToolError` with status `dataError` if no file has any. Warns of files without results
+    /// among others with results, and of incomplete lines.
     private func read(_ inputs: [String], _ report: Report) throws -> [ReportFile] {
         let files = try inputs.map { try ReportFile(openInput($0)) }
         let usable = files.filter { $0.lack == nil }
@@ -90,7 +90,7 @@ struct BenchReport: BenchCommand {
         return usable
     }
 
-    /// The inputs, each file once.
+    /// Returns the distinct inputs, each file once.
     private func differentInputs(_ report: Report) -> [String] {
         var inputs: [String] = []
         for input in self.inputs {
@@ -103,7 +103,7 @@ struct BenchReport: BenchCommand {
         return inputs
     }
 
-    /// The command line that makes the same page.
+    /// The command line that makes the same page again.
     private var command: String {
         let titles = (title == "Contour: benchmarks" ? [] : ["--title", title]) + (against.map { ["--against", $0] } ?? [])
         let outputs = output.output == "-" ? [] : ["-o", output.output]

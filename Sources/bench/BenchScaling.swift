@@ -5,7 +5,7 @@ import Kernels
 import Model
 import ToolSupport
 
-/// `bench scaling`
+/// The command `bench scaling`.
 struct BenchScaling: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "scaling", abstract: "Training by several ranks of mpiexec beside one; and a model of many machines.",
@@ -125,12 +125,12 @@ struct BenchScaling: BenchCommand {
         try files.commit()
     }
 
-    /// The inputs are made by all processors, whatever a rank has.
+    /// The number of threads that make the inputs: those of all processors, whatever number a rank has.
     private var availableThreads: Int { max(common.threads, 2) }
 
     private func parsed() throws -> [MeasuredSystem] { systems.isEmpty ? [] : try NamedSystems.parsed(systems) }
 
-    /// The options of `train` that make a system: its words without those that are of its inputs, or that the run has.
+    /// Returns the options of `train` that make a system: its words without the options of its inputs, or of the run.
     private static func trainOptions(of system: MeasuredSystem) -> [String] {
         var words = system.options.words, options: [String] = []
         if let first = words.first, !first.hasPrefix("-") {
@@ -168,7 +168,7 @@ struct BenchScaling: BenchCommand {
         ]
     }
 
-    /// The tables of the model, and its lines in the log.
+    /// Returns the tables of the model, and writes its lines to the log.
     private func modelText(_ results: [ScalingResult], _ files: Results) throws -> String {
         let model = ScalingModel(fitting: results), systems = ScalingModel.systems(results, speed: speed)
         guard !systems.isEmpty else { throw ToolError(.dataError, "no network was measured with one rank, which the model begins with") }
@@ -219,11 +219,11 @@ struct BenchScaling: BenchCommand {
         return text
     }
 
-    /// A number as short as it can be written.
+    /// Returns a number in the shortest form.
     private func number(_ value: Double) -> String { value == value.rounded() ? grouped(Int(value)) : "\(value)" }
 }
 
-/// Numbers of ranks, as `1,2,4`.
+/// The numbers of ranks, as `1,2,4`.
 struct RankCounts: ExpressibleByArgument, CustomStringConvertible {
     let counts: [Int]
 

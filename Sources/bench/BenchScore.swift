@@ -6,7 +6,7 @@ import NetworkArguments
 import ToolSupport
 import Training
 
-/// `bench score`
+/// The command `bench score`.
 struct BenchScore: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "score", abstract: "A model as a language model: the probability of a text, and the likeliest next words.",
@@ -144,7 +144,7 @@ struct BenchScore: BenchCommand {
     }
 }
 
-/// A probability with three digits that say something.
+/// Returns a probability with three significant digits.
 private func significant(_ probability: Double) -> String {
     var decimals = 3, scale = probability
     while scale < 0.1 && scale > 0 && decimals < 12 { (scale, decimals) = (scale * 10, decimals + 1) }

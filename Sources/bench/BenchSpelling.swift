@@ -5,7 +5,7 @@ import Shards
 import ToolSupport
 import WordVectors
 
-/// `bench spelling`
+/// The command `bench spelling`.
 struct BenchSpelling: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "spelling", abstract: "The quality of vectors that are made from spelling.",

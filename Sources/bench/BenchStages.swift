@@ -3,7 +3,7 @@ import Benchmarking
 import Files
 import ToolSupport
 
-/// `bench stages`
+/// The command `bench stages`.
 struct BenchStages: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "stages", abstract: "Speed and memory of every stage but training.",
@@ -63,7 +63,7 @@ struct BenchStages: BenchCommand {
     }
 }
 
-/// `bench text`
+/// The command `bench text`.
 struct BenchText: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "text", abstract: "Write the synthetic text that the stages are measured on.",

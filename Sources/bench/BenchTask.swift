@@ -12,11 +12,11 @@ public import Tasks
 import ToolSupport
 import WordVectors
 
-/// The tasks by name.
+/// The names of the tasks.
 enum TaskName: String, ExpressibleByArgument, CaseIterable {
     case ner, sst, sst2, snli, srl, coref, gap
 
-    /// Calls `body` with the task's type.
+    /// Calls `body` with the type of the task.
     func open<Result>(_ body: (any LabelledTask.Type) throws -> Result) rethrows -> Result {
         switch self {
         case .ner: try body(EntityTask.self)
@@ -32,7 +32,7 @@ enum TaskName: String, ExpressibleByArgument, CaseIterable {
 
 extension TaskSize: ExpressibleByArgument {}
 
-/// `bench task`
+/// The command `bench task`.
 struct BenchTask: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "task", abstract: "The worth of frozen vectors in a task, by a network of the literature.",
@@ -315,8 +315,8 @@ struct BenchTask: BenchCommand {
         return VectorCache(folder: folder, limit: cacheSize.bytes)
     }
 
-    /// Opens model, table and merges. Throws `ToolError`: `usage` for a table or merges that are missing or not used, and what reading the
-    /// files throws.
+    /// Opens the model, the table and the merges. Throws `ToolError`: `usage` for a table or merges that are missing or not used, and
+    /// what reading the files throws.
     private func openSource(_ file: ImportedVectors?, _ pool: ThreadPool) throws -> VectorSource {
         let workers = common.workerPool()
         let words = try noWords ? nil : table.map { (table: try EmbeddingTable(FileSource(path: $0), pool: workers), name: $0) }

@@ -5,7 +5,7 @@ import FoundationEssentials
 import Tasks
 import ToolSupport
 
-/// `bench task-table`
+/// The command `bench task-table`.
 struct BenchTaskTable: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "task-table", abstract: "The results of bench task side by side, and which differences are more than chance.",
@@ -37,7 +37,7 @@ struct BenchTaskTable: BenchCommand {
         guard (1...10_000_000).contains(trials) else { throw ValidationError("--trials must be from 1 to 10000000") }
     }
 
-    /// A record of a network, as `bench task` writes it.
+    /// The record of a network, as `bench task` writes it.
     private struct Record: Decodable {
         let event: String
         let system, task, measure, statistic: String?
@@ -103,8 +103,8 @@ struct BenchTaskTable: BenchCommand {
         try files.commit()
     }
 
-    /// The difference of a system from the reference, and its p value; empty where there is nothing to compare. Throws `ToolError`,
-    /// `configuration`, for systems that were scored on different texts.
+    /// Returns the difference of a system from the reference, and its p-value; both are empty if there is nothing to compare. Throws
+    /// `ToolError`, `configuration`, for systems that were scored on different texts.
     private func compare(
         _ cell: Cell, _ reference: Cell?, _ isReference: Bool, _ statistic: PairedTest.Statistic, _ task: String, _ system: String
     ) throws -> (difference: String, p: String) {

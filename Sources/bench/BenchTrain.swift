@@ -7,7 +7,7 @@ import Model
 import NetworkArguments
 import ToolSupport
 
-/// `bench train`
+/// The command `bench train`.
 struct BenchTrain: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "train", abstract: "Training steps beside the machine's ceiling for matrix products.",

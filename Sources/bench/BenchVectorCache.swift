@@ -4,7 +4,7 @@ import Files
 import Tasks
 import ToolSupport
 
-/// `bench vector-cache`
+/// The command `bench vector-cache`.
 struct BenchVectorCache: BenchCommand {
     static let configuration = CommandConfiguration(
         commandName: "vector-cache", abstract: "The speed of reading kept vectors as a task does, beside that of the disk.",

@@ -3,7 +3,7 @@ import Kernels
 import Model
 import NetworkArguments
 
-/// The sizes of an encoder between vectors of words, and of its windows: options of the benchmarks that train or multiply.
+/// The sizes of an encoder between word vectors, and of its windows: options of the benchmarks that train or multiply.
 struct EncoderOptions: ParsableArguments {
     @OptionGroup var sizes: SizeOptions
 
@@ -18,9 +18,8 @@ struct EncoderOptions: ParsableArguments {
         _ = try encoder()
     }
 
-    /// - Parameter kind: the encoder in place of the preset's; `nil`: the preset's.
-    ///
-    /// Throws `ValidationError` for sizes that make no network.
+    /// Returns the encoder. Throws `ValidationError` for sizes that make no network.
+    /// - `kind`: the encoder in place of the preset's; `nil` means the preset's.
     func encoder(_ kind: EncoderChoice? = nil) throws -> EncoderConfiguration {
         try sizes.encoder(kind) { configuration in
             (configuration.input, configuration.output, configuration.sharesLayers) = (.embeddings, .continuous, false)
@@ -34,7 +33,7 @@ struct EncodedNetwork: ParsableArguments {
 
     func validate() throws { _ = try encoder() }
 
-    /// Throws `ValidationError` for sizes that make no network.
+    /// Returns the encoder. Throws `ValidationError` for sizes that make no network.
     func encoder() throws -> EncoderConfiguration {
         try sizes.encoder { configuration in
             (configuration.output, configuration.outputSize) = (.none, 0)
@@ -43,9 +42,9 @@ struct EncodedNetwork: ParsableArguments {
     }
 }
 
-/// The sizes of an encoder: a preset's, or others.
+/// The sizes of an encoder: those of a preset, or others.
 struct SizeOptions: ParsableArguments {
-    /// The presets that read words: units of words would need merges.
+    /// The presets that read words, because units of words would need merges.
     private static let presets = EncoderConfiguration.presets.map(\.name).filter {
         EncoderConfiguration(preset: $0, vectorSize: 1)?.input != .subwords
     }
@@ -69,8 +68,8 @@ struct SizeOptions: ParsableArguments {
         guard directions == 1 || directions == 2 else { throw ValidationError("--directions must be 1 or 2") }
     }
 
-    /// Returns the preset with these sizes and the outer layers that `setLayers` gives it. Throws `ValidationError` if there is no
-    /// such preset, or the sizes make no network.
+    /// Returns the preset with these sizes, and with the outer layers that `setLayers` gives it. Throws `ValidationError` if there is
+    /// no such preset, or the sizes make no network.
     func encoder(
         _ kind: EncoderChoice? = nil, _ setLayers: (inout EncoderConfiguration) -> Void
     ) throws -> EncoderConfiguration {
@@ -91,7 +90,7 @@ struct SizeOptions: ParsableArguments {
 }
 
 
-/// `--kernels`: the kernels that a benchmark is held to, to measure on one machine what others have.
+/// The option `--kernels`: the kernels to which a benchmark is limited, in order to measure on one machine the kernels of others.
 struct KernelOptions: ParsableArguments {
     @Option(help: ArgumentHelp(
         "Kernels to hold to, of those that the processor has: avx512, avx2, sse2; vector128 [the first].", valueName: "name"))

@@ -4,7 +4,7 @@ import Files
 import Kernels
 import ToolSupport
 
-/// The options of every benchmark that say where results go. The files are made before anything is measured.
+/// The options of every benchmark for the destinations of its results. The files are created before anything is measured.
 struct ResultOptions: ParsableArguments {
     @OptionGroup var output: OutputOption
 
@@ -31,7 +31,8 @@ struct ResultOptions: ParsableArguments {
             json: try json.map { try OutputFile(path: $0, binary: false) })
     }
 
-    /// Opens both files; from now on SIGINT and SIGTERM ask for the end of measuring, and `Results.commit` obeys them.
+    /// Opens both files. From now on SIGINT and SIGTERM request the end of the measurement, and `Results.commit` ends the process.
+    /// Throws `ToolError` with status `cannotCreate`.
     func openInterruptible() throws -> Results {
         let results = try open()
         StopRequest.listen()
@@ -50,7 +51,7 @@ struct Results {
 
     func log(_ fields: ResultFields) throws { if let json { try ResultLog(json).write(fields) } }
 
-    /// Gives the files their names. If a signal has ended measuring, the table says so, and the process ends by that signal.
+    /// Gives the files their names. If a signal has ended the measurement, the table says so, and the process ends by that signal.
     func commit() throws {
         if StopRequest.isMade { try print("interrupted: what stands here is what was measured\n") }
         try table?.commit()
@@ -59,35 +60,35 @@ struct Results {
     }
 }
 
-/// The command line that is measured, for the record of the machine.
+/// The measured command line, for the record of the machine.
 var measuredCommand: String { (["bench"] + commandLineArguments).map(shellQuoted).joined(separator: " ") }
 
 extension TextTable {
-    /// Appends a row of a median, the lowest and the highest value.
+    /// Appends a row with a median, the lowest and the highest value.
     mutating func append(_ name: String, _ spread: Spread, _ form: (Double) -> String = rounded) {
         append([name] + [spread.median, spread.lowest, spread.highest].map(form))
     }
 
-    /// Appends a row of cells, the medians of two speeds, and their ratio with its range.
+    /// Appends a row with cells, the medians of two speeds, and their ratio with its range.
     mutating func append(_ cells: [String], _ first: Spread, _ second: Spread, ratio: Spread) {
         append(
             cells + [rounded(first.median), rounded(second.median)]
                 + [ratio.median, ratio.lowest, ratio.highest].map { fixed($0, 2) })
     }
 
-    /// A table of the phases' shares of a time.
+    /// Makes a table of the fractions of a time that phases take.
     init(_ title: String, phases: [(phase: Phase, share: Double)]) {
         self.init([title, "share"])
         for (phase, share) in phases { append([phase.title, percent(share)]) }
     }
 }
 
-/// A number with three digits or more, as many as a noisy measurement deserves.
+/// Returns a number with three digits or more, which is the precision that a noisy measurement deserves.
 func rounded(_ number: Double) -> String {
     number >= 1000 ? grouped(Int(number)) : fixed(number, number >= 100 ? 0 : number >= 10 ? 1 : 2)
 }
 
-/// A number of bytes in megabytes.
+/// Returns a number of bytes in megabytes.
 func megabytes(_ bytes: Int) -> String {
     bytes < 10_000_000 ? fixed(1e-6 * Double(bytes), 2) + " MB" : grouped((bytes + 500_000) / 1_000_000) + " MB"
 }

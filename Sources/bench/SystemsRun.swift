@@ -7,8 +7,8 @@ import Parallel
 import ToolSupport
 public import Training
 
-/// Systems measured together, group by group, and their results as they come: what an interrupted run leaves is whole groups
-/// and the rounds of the last one.
+/// A run that measures systems together, group by group, and writes their results as they come. An interrupted run leaves complete
+/// groups and the rounds of the last group.
 struct SystemsRun {
     let name: String
     let options: SystemOptions
@@ -22,10 +22,9 @@ struct SystemsRun {
     private var reasons: [String] = []
     private(set) var isInterrupted = false
 
-    /// Opens the results, and the GPU if one is asked for, before anything is measured, and reads the text. Throws `ToolError`.
-    /// - Parameters:
-    ///   - device: where the systems are trained; `nil`: on the processor.
-    ///   - budget: the seconds of the whole run, if the options do not say otherwise.
+    /// Opens the results, and the GPU if the options ask for one, before anything is measured, and reads the text. Throws `ToolError`.
+    /// - `device`: the device on which the systems are trained; `nil` means the processor.
+    /// - `budget`: the seconds of the whole run, unless the options give another number.
     init(_ name: String, _ options: SystemOptions, _ device: DeviceOptions? = nil, budget: Double) throws {
         self.name = name
         self.options = options
@@ -38,7 +37,7 @@ struct SystemsRun {
         if let text = device?.announcement(gpu) { options.common.report.print("bench \(name): \(text)") }
         let measured = device.flatMap { device in gpu.map { MeasuredDevice($0, precision: device.precision) } }
         do { benchmark = try options.benchmark(on: measured, progress) } catch {
-            // An interrupt from the terminal meets the tools that make the text ready, too.
+            // An interrupt from the terminal also reaches the tools that prepare the text.
             StopRequest.endBySignal()
             throw error
         }
@@ -54,15 +53,15 @@ struct SystemsRun {
                 + "\(grouped(size.tokens)) tokens; \(Machine.date)\n")
     }
 
-    /// Prints text behind the results.
+    /// Prints text after the results.
     func print(_ text: String) throws { try files.print(text) }
 
-    /// The memory in bytes that the largest batch is told for.
+    /// The memory in bytes for which the largest batch is determined.
     var memoryGiven: Int { benchmark.memoryGiven }
 
-    /// Measures a group for `share` of what is left of the budget, and prints it: `title`, then what `table` makes of it, and
-    /// what the systems differ in. Throws `ToolError` with status `usage` if the budget does not suffice for this group and
-    /// those `later`.
+    /// Measures a group for `share` of the rest of the budget, and prints `title`, the table that `table` makes of the results, and
+    /// the differences between the systems. Throws `ToolError` with status `usage` if the budget does not suffice for this group and
+    /// those in `later`.
     mutating func measure(
         _ systems: [MeasuredSystem], share: Double = 1, later: [[MeasuredSystem]] = [], title: String,
         table: ([SystemResult]) -> String
@@ -116,9 +115,9 @@ struct SystemsRun {
                 + "\(spelt(seconds: error.enough.rounded(.up))); \(help)")
     }
 
-    /// Ends the run: results appear. Throws `ToolError` with status `configuration` if there are none.
+    /// Ends the run and commits the results. Throws `ToolError` with status `configuration` if there are none.
     func finish() throws {
-        // Results of an earlier run are not replaced by none.
+        // The results of an earlier run are not replaced by empty ones.
         if measured > 0 {
             try rows?.commit()
             try files.commit()
@@ -132,13 +131,13 @@ struct SystemsRun {
         }
     }
 
-    /// Returns what there is to tell of systems that were measured together: where the time goes only of the processor, which
-    /// would be that of queueing on a GPU.
+    /// Returns the tables of systems that were measured together. The costs are shown only for the processor; on a GPU they would be
+    /// those of queueing.
     static func tables(_ results: [SystemResult], memory: Int) -> String {
         table(results, memory: memory) + (results[0].device == nil ? "\n" + costs(results) : "")
     }
 
-    /// Returns speeds, ratios and sizes of systems that were measured together; ratios are to the first.
+    /// Returns the speeds, ratios and sizes of systems that were measured together; ratios are to the first system.
     private static func table(_ results: [SystemResult], memory: Int) -> String {
         var table = TextTable([
             "", "encoder", "vocabulary", "words/s", "lowest", "highest", "1 M words", "time, times", "95% interval",
@@ -163,7 +162,7 @@ struct SystemsRun {
                 ? ", which are few: ratios have no interval; a larger --budget measures more" : "") + "\n"
     }
 
-    /// Returns a table of the parts of the systems' steps, and a bar of letters for each.
+    /// Returns a table of the parts of the systems' steps, with a bar of letters for each system.
     static func costs(_ results: [SystemResult]) -> String {
         var table = TextTable(["part of a step's time"] + results.map(\.system.name))
         for (place, part) in SystemResult.parts.enumerated() {
@@ -188,7 +187,7 @@ struct SystemsRun {
         return text + "(" + names.joined(separator: ", ") + ")\n"
     }
 
-    /// Returns a letter for a part: output, optimiser and other begin alike.
+    /// Returns the letter of a part. The names of output, optimiser and other begin with the same letter.
     private static func letter(of part: String) -> String {
         ["output": "=", "optimiser": "o", "other": "."][part] ?? String(part.prefix(1))
     }
@@ -239,10 +238,10 @@ struct SystemOptions: ParsableArguments {
         }
     }
 
-    /// Returns the benchmark that the options ask for, its text read. Throws what `SystemsBenchmark` throws.
+    /// Returns the benchmark for the options, with its text read. Throws what `SystemsBenchmark` throws.
     /// - Parameters:
-    ///   - device: the GPU that trains; `nil`: the processor does.
-    ///   - progress: shows what is going on.
+    ///   - device: the GPU that trains; `nil` means the processor.
+    ///   - progress: shows the progress.
     func benchmark(on device: MeasuredDevice?, _ progress: RunProgress) throws -> SystemsBenchmark {
         var benchmark = try SystemsBenchmark(
             text: text, megabytes: megabytes, threads: common.threads, onProgress: progress.show, onStage: progress.finish)
@@ -257,7 +256,7 @@ struct SystemOptions: ParsableArguments {
 
 extension OptimizerKind: ExpressibleByArgument {}
 
-/// The sizes of systems, but for their encoders and vocabularies: options of `output-layers`, and of a network in quotes.
+/// The sizes of systems other than those of encoders and vocabularies: options of `output-layers`, and of a network in quotes.
 struct SystemSizes: ParsableArguments {
     @Option(help: ArgumentHelp("Units of a network that reads subwords; of a smaller vocabulary, all its words.", valueName: "n"))
     var units = PublishedSystem.Sizes().units
@@ -281,15 +280,16 @@ struct SystemSizes: ParsableArguments {
         try checkWindow(batch: batch, window: window)
     }
 
-    /// Streams and window of a network whose encoder is usually trained on so many words together; `nil`: as many as a recurrent one.
+    /// Returns the number of streams, and of steps in a window.
+    /// - `usualWindow`: the usual number of steps in a window of the encoder; `nil` means that of a recurrent encoder.
     func shape(usualWindow: Int?) -> (batch: Int, window: Int) {
         let usual = PublishedSystem.Sizes(), window = window ?? usualWindow ?? usual.window
         return (batch ?? (usualWindow == nil ? usual.batch : max(1, usual.batch * usual.window / window)), window)
     }
 }
 
-/// The messages of a long benchmark: on a terminal one line that is overwritten; elsewhere a line for each stage that is done, and
-/// every half a minute one of what is going on.
+/// The progress messages of a long benchmark. On a terminal there is one line, which is overwritten; elsewhere there is a line for
+/// each finished stage, and every half a minute a line about the current stage.
 final class RunProgress {
     private let name: String
     private let report: Report
@@ -297,16 +297,17 @@ final class RunProgress {
 
     private static let interval = 30.0
 
-    /// - Parameter name: the beginning of each line.
+    /// Makes the messages.
+    /// - `name`: the beginning of each line.
     init(_ name: String, _ report: Report) { (self.name, self.report) = (name, report) }
 
-    /// Shows what is being done.
+    /// Shows the current activity.
     func show(_ text: String) {
         guard !report.showsProgress else { return report.progress(text) }
         if monotonicSeconds() - last >= Self.interval { print(text) }
     }
 
-    /// Shows what has been done.
+    /// Shows a finished activity.
     func finish(_ text: String) {
         if !report.showsProgress { print(text) }
     }
@@ -318,8 +319,9 @@ final class RunProgress {
 }
 
 extension SystemResult {
-    /// The columns of a TSV file with their titles: unrounded numbers, in bytes and seconds; empty where there is none.
-    /// - Parameter reference: the first of the systems measured together.
+    /// Returns the columns of a TSV file with their titles. Numbers are unrounded, in bytes and seconds; a cell without a value is
+    /// empty.
+    /// - `reference`: the first one of the systems that were measured together.
     fileprivate func columns(run: String, reference: SystemResult) -> [(title: String, cell: String)] {
         let ratio = ratio(to: reference), configuration = system.configuration
         func text(_ number: Double?) -> String { number.map { "\($0)" } ?? "" }
@@ -340,7 +342,7 @@ extension SystemResult {
     }
 }
 
-/// Returns the line of a TSV file; tabs and line ends in cells become spaces.
+/// Returns a line of a TSV file, with spaces in place of tabs and line ends in cells.
 private func tabSeparated(_ cells: [String]) -> String {
     cells.map { String($0.map { $0 == "\t" || $0.isNewline ? " " : $0 }) }.joined(separator: "\t") + "\n"
 }

@@ -6,14 +6,14 @@ import ToolSupport
 
 /// The results of `bench task`: a record for each network and for each pass, and a table.
 struct TaskReport {
-    /// The names of a record's own fields, which `--field` cannot take.
+    /// The names of the fields that a record defines itself, which `--field` cannot use.
     static let ownFields = [
         "event", "system", "task", "measure", "value", "dev", "details", "taskSeed", "epoch", "epochs", "secondsOfEpoch", "wordsPerSecond",
         "bytes", "units", "loss", "statistic", "warning", "text", "part",
     ]
 
     private let task, system: String
-    /// The labelled text that is scored, and whether it is that of `--test` or of `--dev`.
+    /// The labelled text that is scored, and whether it is given by `--test` or by `--dev`.
     private let text, part: String
     private let fields: [ResultField]
     private let files: Results
@@ -56,7 +56,7 @@ struct TaskReport {
             (result.seed, score.value, result.development.value, score.details, result.outcome.bestEpoch, result.secondsOfEpoch))
     }
 
-    /// The score of a network that was trained before.
+    /// Adds the score of a network from an earlier training.
     mutating func add(_ score: TaskScore, to notes: Report) throws {
         try record(record(of: score))
         if let warning = score.warning { notes.print("bench: warning: \(task), \(system): \(warning)") }
