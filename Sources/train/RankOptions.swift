@@ -3,7 +3,7 @@ import Files
 import MessagePassing
 public import Training
 
-/// The options of training by several ranks, and of the lanes that they share.
+/// The options of training with several ranks, and of the lanes that they share.
 struct RankOptions: ParsableArguments {
     @Option(help: ArgumentHelp(
         """
@@ -29,14 +29,14 @@ struct RankOptions: ParsableArguments {
         guard (1...65536).contains(lanes ?? 1) else { throw ValidationError("--lanes must be from 1 to 65536") }
     }
 
-    /// The launcher that has started this process together with others; `nil` if this one is alone.
+    /// The launcher that started this process together with others; `nil` if this process is the only one.
     static var launcher: Launcher? { Launcher.current.flatMap { $0.size == 1 ? nil : $0 } }
 
-    /// Joins the ranks that `mpiexec` has started with this one; `nil` if it was started alone. Throws `ToolError`, `unavailable`, without
-    /// an MPI library.
+    /// Joins the ranks that `mpiexec` has started with this one. Returns `nil` if it was started alone. Throws `ToolError`,
+    /// `unavailable`, without an MPI library.
     func join() throws -> Ranks? {
         guard let launcher = Self.launcher else {
-            // One rank of mpiexec has nobody to talk to, and the same command line as several.
+            // A single rank of mpiexec has no other to talk to, and the same command line as several.
             guard mpiLibrary == nil || Launcher.current != nil else {
                 throw ToolError(.usage, "--mpi-library is not used: this process was not started by mpiexec")
             }

@@ -89,11 +89,12 @@ struct ScheduleOptions: ParsableArguments {
         guard (clip ?? 0) >= 0, (clip ?? 0).isFinite else { throw ValidationError("--clip must be a number, 0 or above") }
     }
 
-    /// - Parameter usual: the words of a stream that the encoder is usually trained on together; `nil`: as many as a recurrent one.
+    /// Returns the options of training.
+    /// - `usual`: the usual number of steps in a window of the encoder; `nil` means that of a recurrent encoder.
     func options(seed: UInt64, _ evaluation: EvaluationOptions, usualWindow usual: Int?) -> TrainingOptions {
         var options = recipe.options
         let usual = usual ?? Self.usualWindow, window = window ?? usual
-        // Recipes are for windows of recurrent encoders; a step is of as many words in others.
+        // Recipes are for windows of recurrent encoders; other encoders get the same number of words per step.
         if usual != Self.usualWindow { options.batch = max(1, options.batch * Self.usualWindow / usual) }
         if let batch {
             options.batch = batch
@@ -161,7 +162,7 @@ struct EvaluationOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Write metrics to this file, in JSON Lines.", valueName: "file"), completion: .file())
     var log: String?
 
-    /// Held-out tokens that are kept from training, whether or not all of them are scored.
+    /// The number of held-out tokens that training does not use, whether or not all of them are scored.
     static let defaultHeldOutTokens = 30_000
 
     func validate() throws {
@@ -209,8 +210,8 @@ struct CheckpointOptions: ParsableArguments {
         guard !resume || checkpoints != nil else { throw ValidationError("--resume needs --checkpoints") }
     }
 
-    /// Takes the directory. Throws `ToolError`: `inUse` if another run has it, `usage` if it holds checkpoints that are
-    /// not to be gone on from.
+    /// Locks the directory. Throws `ToolError`: `inUse` if another run uses it, `usage` if it contains checkpoints from which training
+    /// should not resume.
     func open() throws -> CheckpointDirectory? {
         guard let checkpoints else { return nil }
         let directory = try CheckpointDirectory(path: checkpoints, keep: keep, interval: checkpointEvery.seconds)

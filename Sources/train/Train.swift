@@ -121,7 +121,7 @@ struct Train: Tool {
         guard log != "-" || output.output != "-" else {
             throw ValidationError("log and model cannot both go to standard output")
         }
-        // The log is written in place, so it must be nothing that is read, nor the model.
+        // The log is written in place, so it must be neither an input file nor the model.
         for other in sources + [output.output] + [initialModel].compactMap({ $0 }) where isSameFile(log, other) {
             throw ValidationError("--log \(log) is another file of this run")
         }
@@ -146,11 +146,11 @@ struct Train: Tool {
 
     static var isFollower: Bool { RankOptions.launcher?.rank ?? 0 > 0 }
 
-    /// What is wrong with a command line, one rank says for all.
+    /// Reports a wrong command line, from only one rank for all.
     static func fail(_ error: ToolError) -> Never {
         let launcher = RankOptions.launcher
         if let launcher, let communicator = try? Communicator.join(launcher) { Ranks(communicator).fail(error) }
-        // Most launchers end the others when the first has ended.
+        // Most launchers end the other processes when the first one has ended.
         if isFollower { sleep(1) }
         writeToStandardError("\(name): \(launcher.map { "\($0.place): " } ?? "")\(printable(error.description))\n")
         Glibc.exit(error.status.rawValue)
@@ -163,7 +163,7 @@ struct Train: Tool {
             throw ToolError(.usage, "standard input goes to one rank alone: name files that all ranks can read")
         }
         try ranks?.compare(ways)
-        // Before the output, which may lie in its directory.
+        // The directory is opened before the output, which may be inside it.
         let checkpointDirectory = dryRun || !isFirst ? nil : try checkpoints.open()
         let file = try !isFirst ? nil : dryRun ? OutputFile(path: "-", binary: false) : output.open(binary: true)
         let input = try TrainingInput(
@@ -198,7 +198,7 @@ struct Train: Tool {
             let memory = DeviceMemory(configuration, options, input, backend: backend)
             try withExtendedLifetime(backends) { try file.write(gpuBill(memory.bill(), gpu)) }
             try file.commit()
-            // With the memory that the backends of all directions have.
+            // The check includes the memory that the backends of all directions have allocated.
             return try withExtendedLifetime(backends) { try memory.check(gpu.name) }
         }
         if let gpu, let backend = backends.dropFirst(plan.directions.lowerBound).first {
@@ -217,9 +217,9 @@ struct Train: Tool {
         if let initialModel, resumed == nil { reports.inherited(try trainer.begin(from: initialModel), from: initialModel) }
         if checkpoints.resume { reports.resumed(at: resumed, of: trainer) }
         if isFirst, let log = evaluation.log { trainer.log = try MetricsLog(path: log, resumingAt: trainer.step) }
-        // A third of a second, for which the shortest runs have no use.
+        // The measurement takes a third of a second, which is not worth it for the shortest runs.
         if gpu != nil || !isFirst {
-            // What the processor's speed says of the time is nothing.
+            // The processor's speed tells nothing about the training time.
         } else if evaluation.log != nil || report.showsProgress || schedule.time != nil
             || trainer.mayTakeMinutes(atGigaflops: 100, threads: common.threads) {
             trainer.measureCeiling = { ProductCeiling(pool: input.pool).rate(seconds: 0.3) }
@@ -239,7 +239,8 @@ struct Train: Tool {
         try file.commit()
     }
 
-    /// The lanes of a run: as asked for, or those of the checkpoint to go on from, or as many as ranks train a direction; `nil` for one.
+    /// Returns the lanes of a run: those of the options, or those of the checkpoint from which training resumes, or as many as there
+    /// are ranks for a direction; `nil` means one.
     private func lanes(
         _ input: TrainingInput, _ options: TrainingOptions, _ checkpoints: CheckpointDirectory?, _ ranks: Ranks?
     ) throws -> Int? {
@@ -254,7 +255,7 @@ struct Train: Tool {
         return plan.lanes == 1 ? nil : plan.lanes
     }
 
-    /// What must be the same in all ranks.
+    /// Returns the facts that must be the same in all ranks.
     private func facts(
         _ input: TrainingInput, _ configuration: EncoderConfiguration, _ options: TrainingOptions
     ) -> [(name: String, value: String)] {
@@ -268,7 +269,7 @@ struct Train: Tool {
             } + [("network", "\(configuration)")]
     }
 
-    /// What ranks do together, which all of them must know before they ask each other anything.
+    /// The settings of joint work, which all ranks must know before they communicate about anything else.
     private var ways: [(name: String, value: String)] {
         [
             ("version of train", contourVersion), ("--dry-run", "\(dryRun)"), ("--checkpoints", "\(checkpoints.checkpoints != nil)"),
@@ -287,7 +288,7 @@ struct Train: Tool {
             dimension: input.words.vectors?.dimension ?? 0, classes: input.words.vocabulary?.size ?? 0)
     }
 
-    /// The network, with a description of its text, table and vocabulary.
+    /// Returns the network, with a description of its text, table and vocabulary.
     private func configuration(_ input: TrainingInput, _ options: TrainingOptions) throws -> EncoderConfiguration {
         var configuration = try network(for: input)
         configuration.encoder.family.prepare(forWindow: options.window)

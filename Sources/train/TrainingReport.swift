@@ -10,7 +10,7 @@ struct TrainingReport {
     private let report: Report
     private let scores: ScoreTable
 
-    /// A run that takes longer than this, in seconds, is worth keeping.
+    /// The time in seconds beyond which a run is worth saving.
     private static let longRun = 180.0
 
     init(_ report: Report) {
@@ -20,7 +20,7 @@ struct TrainingReport {
 
     func attach(to trainer: Trainer) {
         trainer.onProgress = { [report] progress in
-            // The texts are allocated.
+            // The check is here because making the texts allocates memory.
             guard report.showsProgress else { return }
             let share = progress.ceilingShare.map { " (\(fixed(100 * $0, 0))% of the ceiling)" } ?? ""
             let state = progress.isEvaluating ? "evaluating"
@@ -33,7 +33,7 @@ struct TrainingReport {
         trainer.onWarning = { [report] in report.print("train: \($0)") }
     }
 
-    /// Says what a run without checkpoints may lose: at the start of a long one, and when a signal ends it.
+    /// Tells what a run without checkpoints may lose, at the start of a long run, and when a signal ends it.
     func attachWithoutCheckpoints(to trainer: Trainer) {
         let lost = Mutex<TrainingProgress?>(nil), start = Mutex(monotonicSeconds())
         let show = trainer.onProgress
@@ -76,7 +76,7 @@ struct TrainingReport {
                 + "\(options.accumulation > 1 ? "\(options.accumulation) x " : "")\(options.batch) x \(options.window) words")
     }
 
-    /// Lists what was taken from a finished model, and what was not.
+    /// Lists the parts that were taken from a finished model, and the parts that were not.
     func inherited(_ inheritance: ModelInheritance, from path: String) {
         let count = inheritance.taken.count + inheritance.rows.count + inheritance.left.count
         report.print("begins with \(path): \(inheritance.taken.count) of \(count) weights are taken whole")
@@ -116,18 +116,18 @@ struct TrainingReport {
         }
     }
 
-    /// The time of a run, split into training and evaluations.
+    /// Returns the time of a run, split into training and evaluations.
     private func split(_ trainer: Trainer) -> String {
         "\(spelt(seconds: trainer.seconds.training, tenths: true)) of training, "
             + "\(spelt(seconds: trainer.seconds.evaluation, tenths: true)) of evaluations"
     }
 }
 
-/// The scores of a run on its held-out text: a legend once, then a short row for each evaluation, beside the rows of the models
-/// that have learned nothing but frequencies.
+/// The scores of a run on its held-out text: a legend once, then a short row for each evaluation, beside the rows of the models that
+/// have learned nothing but frequencies.
 final class ScoreTable {
     private let report: Report
-    /// True once the legend has been printed.
+    /// True after the legend has been printed.
     private var hasLegend = false
 
     init(_ report: Report) { self.report = report }
@@ -155,13 +155,13 @@ final class ScoreTable {
         let lead = Self.lead(
             "\(evaluation.step)", short(evaluation.words), Self.clock(evaluation.secondsOfTraining),
             short(whole(Double(evaluation.words) / max(1e-9, evaluation.secondsOfTraining))))
-        // True for directions that have learned nothing beyond frequencies.
+        // A mark is true for directions that have learned nothing beyond frequencies.
         let marks = evaluation.results.map { [.within, .worse].contains($0.scores.verdict) }
         report.print(row(lead, figures, \.value, marks: marks))
         for result in evaluation.results { if let exact = result.exact { report.print(text(exact, result.direction)) } }
     }
 
-    /// The scores of a continuous output over all words.
+    /// Returns the scores of a continuous output over all words.
     private func text(_ exact: ExactScores, _ direction: Direction) -> String {
         var text = "\(direction.rawValue), over all \(grouped(exact.words)) words: perplexity "
         text += exact.perplexity.map { fixed($0, 1) } ?? "-"
@@ -171,30 +171,30 @@ final class ScoreTable {
         return text + "\(fixed(100 * open.top10, 1))% among the first ten of all words, median rank \(grouped(open.medianRank))"
     }
 
-    /// A figure of one direction, and that of the models that have learned nothing but frequencies.
+    /// A figure of one direction, and the same figure of the models that have learned nothing but frequencies.
     private struct Figure {
         let name, meaning: String
         var decimals = 1
         let value: Double?
         var constant, unigram: Double?
 
-        /// From here on a figure has no decimals, so that it fits its column.
+        /// The smallest value that is shown without decimals, so that it fits the column.
         var limit: Double { name.hasSuffix("%") ? 99.95 : 999.95 }
-        /// True if it has one column, which must be as wide as its name.
+        /// True if the figure has a single column, which must be as wide as the name.
         var isAlone = false
-        /// Characters of its column, with what separates it from the one before.
+        /// The width of the column in characters, including the space before it.
         var width: Int { max(name.hasSuffix("%") ? 5 : isMarked ? 8 : 7, isAlone ? name.utf8.count + (isMarked ? 2 : 1) : 0) }
-        /// True if the mark stands beside it.
+        /// True if the mark is beside this figure.
         var isMarked: Bool { name == "perplexity" }
 
-        /// A value with as many decimals as fit the column.
+        /// Returns a value with as many decimals as fit the column.
         func text(_ value: Double) -> String {
             let places = abs(value) >= limit ? 0 : abs(value) < 10 ? decimals : min(decimals, 1)
             let whole = fixed(value, places)
             return whole.utf8.count < width ? whole : abs(value) < 1e15 ? short(Int(value)) : "inf"
         }
 
-        /// A text in `count` columns of the figure, with room for the mark where there may be one.
+        /// Returns a text in `count` columns of the figure, with room for the mark where there may be one.
         func column(_ text: String, of count: Int = 1, mark: Bool = false) -> String {
             isMarked ? padded(text, width * count - 1) + (mark ? "*" : " ") : padded(text, width * count)
         }
@@ -258,8 +258,8 @@ final class ScoreTable {
         return Self.trimmed(Self.lead("") + names) + "\n" + Self.trimmed(Self.lead("step", "words", "time", "words/s") + columns)
     }
 
-    /// Returns a row of one value of every figure, direction by direction.
-    /// - Parameter marks: true for directions that are marked beside their perplexity.
+    /// Returns a row with one value of every figure, direction by direction.
+    /// - `marks`: true for directions that are marked beside their perplexity.
     private func row(_ lead: String, _ figures: [[Figure]], _ value: KeyPath<Figure, Double?>, marks: [Bool]? = nil) -> String {
         var row = lead
         for index in figures[0].indices {
@@ -282,7 +282,7 @@ final class ScoreTable {
         padded(step, 8) + padded(words, 7) + padded(time, 7) + padded(speed, 8)
     }
 
-    /// Hours, minutes and seconds: 2:03, 1:02:03.
+    /// Returns hours, minutes and seconds: 2:03, 1:02:03.
     private static func clock(_ seconds: Double) -> String {
         let total = Int(seconds.rounded()), (hours, minutes) = (total / 3600, total / 60 % 60)
         func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
