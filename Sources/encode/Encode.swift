@@ -114,7 +114,7 @@ struct Encode: Tool {
                 }
             }
         }
-        // What cannot be made is said before the model is read.
+        // Options that cannot be satisfied are reported before the model is read.
         let choice = try form.choice(), target = try form.form.open(output: output.output, tokens: form.tokens)
         let model = try source.load(common, pool)
         try encode(model, choice, target, pool)
@@ -133,7 +133,7 @@ struct Encode: Tool {
         let stage = try model.stage(choice, isStateful: stateful, to: writer)
         while let words = try sentences.next() {
             try stage.encode(words)
-            // By now nothing else is left to be refused but damage further down.
+            // At this point nothing can be refused any more except damage further down in the input.
             if let needed = room { report.print(needed) }
             room = nil
             if form.lineBuffered { try stage.flush() }
@@ -155,8 +155,8 @@ struct Encode: Tool {
                     + "\(grouped(counts.unknownTokens)) with none"))
     }
 
-    /// A line that says what the outputs will take; `nil` if they go to no disk, or if that is not known. Throws `ToolError` with
-    /// status `cannotCreate` if there is no room for them.
+    /// Returns a line with the size of the outputs, or `nil` if they do not go to a disk, or the size is not known. Throws `ToolError`
+    /// with status `cannotCreate` if there is no room for them.
     private func roomNeeded(
         _ model: LoadedModel, _ choice: LayerChoice, _ tokenizer: Tokenizer, _ pool: WorkerPool
     ) throws -> String? {

@@ -11,7 +11,7 @@ extension VectorForm.Format: ExpressibleByArgument {}
 extension PoolingWriter.Pooling: ExpressibleByArgument {}
 extension RowStorage: ExpressibleByArgument {}
 
-/// The options of the vectors and their form.
+/// The options of the vectors and of their form.
 struct FormOptions: ParsableArguments {
     @Option(help: "Which layers: all (the input layer is the first), the top one, their average, or one by its number from 0.")
     var layers = LayerChoice.all
@@ -54,15 +54,15 @@ struct FormOptions: ParsableArguments {
 
     var form: VectorForm { VectorForm(format, storage: storage, pooling: pool, isFlushed: lineBuffered) }
 
-    /// True if nothing was chosen.
+    /// True if no option was given.
     var isDefault: Bool { layers == .all && mix == nil && form == VectorForm() && tokens == nil }
 
-    /// Throws `ValidationError` for choices that exclude each other.
+    /// Throws `ValidationError` for options that exclude each other.
     func check(output: String) throws {
         if mix != nil && layers != .all { throw ValidationError("--mix adds all layers up: leave --layers out") }
         if let complaint = form.complaint(output: output, tokens: tokens) { throw ValidationError(complaint) }
     }
 
-    /// Throws `ToolError` if the mix cannot be read.
+    /// Returns the choice of layers. Throws `ToolError` if the mix cannot be read.
     func choice() throws -> LayerChoice { try mix.map { .mix(try LayerMix(path: $0)) } ?? layers }
 }

@@ -41,7 +41,7 @@ struct ModelOptions: ParsableArguments {
 
     @OptionGroup var device: DeviceOptions
 
-    /// Throws `ValidationError` if there is not one model.
+    /// Throws `ValidationError` if there is not exactly one model.
     func check() throws {
         guard (elmoOptions == nil) == (elmoWeights == nil) else {
             throw ValidationError("--elmo-options and --elmo-weights need each other")
@@ -57,7 +57,7 @@ struct ModelOptions: ParsableArguments {
         }
     }
 
-    /// True if the model is one that the processor alone computes.
+    /// True if only the processor can compute the model.
     private var isOfProcessor: Bool { isQuantized || elmoWeights != nil }
 
     /// Reads the model with its table or merges. Throws `ToolError` as `LoadedModel` does, and what reading the model throws.
