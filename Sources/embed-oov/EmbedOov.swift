@@ -86,7 +86,7 @@ struct EmbedOov: Tool {
         TableReport(report: report).describe(made, file)
     }
 
-    /// The generator alone, where it is asked for.
+    /// Saves the generator alone, if the options ask for it.
     private func save(_ table: TableBuilder.Table, _ fields: ShardFields, pool: WorkerPool) throws {
         guard let path = models.saveModel else { return }
         guard let generator = table.generator else {

@@ -4,7 +4,7 @@ public import WordVectors
 extension UnknownWords: ExpressibleByArgument {}
 extension MimickLoss: ExpressibleByArgument {}
 
-/// The ways in which words without a vector get one from their spelling.
+/// The options for making vectors from the spelling of words that have none.
 struct SpellingOptions: ParsableArguments {
     @Option(help: """
         How words without a vector get one: ngrams is the vectors' own n-grams, subwords, mimick \

@@ -2,7 +2,7 @@ public import ArgumentParser
 import Shards
 import WordVectors
 
-/// The source of the vectors.
+/// The options for the source of the vectors.
 struct VectorOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The pre-trained vectors.", valueName: "file"), completion: .file())
     var vectors: String?
@@ -19,10 +19,10 @@ struct VectorOptions: ParsableArguments {
         guard (1...65_536).contains(dimension ?? 1) else { throw ValidationError("--dimension must be from 1 to 65536") }
     }
 
-    /// True if the user has said where they come from.
+    /// True if the user has given a source.
     var isGiven: Bool { random || vectors != nil }
 
-    /// Throws `ToolError` as `openVectors` does.
+    /// Opens the vectors. Throws `ToolError` as `openVectors` does.
     func open(seed: UInt64) throws -> any VectorFile {
         random ? RandomVectors(dimension: dimension ?? 300, seed: seed) : try openVectors(vectors ?? "-")
     }
@@ -30,8 +30,8 @@ struct VectorOptions: ParsableArguments {
 
 extension RowStorage: ExpressibleByArgument {}
 
-/// The changes that are made to the vectors, and the form in which the table stores them. The defaults served training
-/// best, or did it no harm, with all vectors tried (pipelines/table-options.sh).
+/// The options for changes to the vectors, and for the form in which the table stores them. The defaults were the best for training,
+/// or harmless, with all vectors that were tried (pipelines/table-options.sh).
 struct TableOptions: ParsableArguments {
     @Option(help: """
         How vectors are stored: float16 takes half the room, and rounds to 11 binary digits. (default: float16)
@@ -78,7 +78,7 @@ struct TableOptions: ParsableArguments {
     }
 }
 
-/// Models that make vectors, as files of their own.
+/// The options for files of the models that make vectors.
 struct ModelOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(

@@ -3,7 +3,7 @@ import Shards
 import ToolSupport
 import WordVectors
 
-/// Tells the user what a table was made of.
+/// The messages about the contents of a table.
 struct TableReport {
     let report: Report
 
@@ -38,7 +38,7 @@ struct TableReport {
         }
     }
 
-    /// Says so if a share of the text that matters would have vectors in lower case.
+    /// Suggests lower-casing if a considerable fraction of the text would then have vectors.
     func suggestLowerCase(_ gain: TableSummary.Share, of tokens: Double) {
         guard tokens > 0, Double(gain.tokens) >= Self.leastGain * tokens else { return }
         report.print(
@@ -46,17 +46,17 @@ struct TableReport {
                 + "and have one in lower case: tokenize --lowercase")
     }
 
-    /// A share of the text that is worth another run.
+    /// The fraction of the text that is worth another run.
     private static let leastGain = 0.01
 
-    /// Says so if a model does not seem to be made for these vectors.
+    /// Warns if a model does not seem to fit these vectors.
     private func warn(_ fit: SpellingFit, _ evaluation: SpellingEvaluation) {
         guard fit.wasGiven, let cosine = evaluation.scores().first?.centredCosine, cosine < Self.leastCosine else { return }
         report.print(
             "warning: the model's vectors do not resemble those of the same words; it was fitted to others, it seems")
     }
 
-    /// Centred cosines below this are chance.
+    /// The centred cosine below which an agreement is chance.
     private static let leastCosine = 0.05
 
     private func origin(of fit: SpellingFit) -> String {
