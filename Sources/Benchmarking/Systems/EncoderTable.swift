@@ -15,7 +15,7 @@ public enum TableEncoder: String, CaseIterable, Sendable {
     case elmo
     /// The large model of Vaswani et al. (2017).
     case large
-    /// A causal Transformer.
+    /// The model of Radford et al. (2018).
     case gpt
     /// Layers with elementwise recurrences.
     case qrnn, sru
