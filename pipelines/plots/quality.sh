@@ -29,6 +29,6 @@ ours(name) = name eq "ELMo-C" || name eq "contrastive" || name eq "mapped" || na
 label(name) = name eq "ELMo-C" ? "cosine (the paper's)" : name eq "trained" ? "contrastive, trained targets" : name eq "contrastive" ? "contrastive" : name
 set label "Contour's losses" at graph 0.72,0.93 textcolor rgb "#1f6fb2"
 set label "softmaxes" at graph 0.72,0.86 textcolor rgb "#b2521f"
-plot "$points" using 1:2:(ours(strcol(3)) ? 0x1f6fb2 : 0xb2521f) with points pt 7 ps 1.1 lc rgb variable, \
-     "" using (strcol(3) eq "mapped" ? NaN : \$1):2:(label(strcol(3))):(ours(strcol(3)) ? 0x1f6fb2 : 0xb2521f) with labels offset 1.2,0.1 left textcolor rgb variable
+plot "$points" using 1:2:(ours(strcol(3)) ? 0x1f6fb2 : 0xb2521f) with points pt 7 ps 1.1 lc rgb variable title "systems", \
+     "" using (strcol(3) eq "mapped" ? NaN : \$1):2:(label(strcol(3))):(ours(strcol(3)) ? 0x1f6fb2 : 0xb2521f) with labels offset 1.2,0.1 left textcolor rgb variable title "names"
 PLOT
