@@ -14,9 +14,9 @@ public struct ConditionalRandomField: Sendable {
 
     /// The labels that may follow each other, and those with which a sentence may start and end.
     public struct Constraints: Sendable {
-        /// Whether each label may be followed by each other label, [labels x labels].
+        /// Permission of each label, a row, to be followed by each label, a column: [labels x labels].
         public let transitions: [Bool]
-        /// Whether a sentence may start, and end, with each label.
+        /// Permission of each label to start a sentence, and to end one: [labels].
         public let starts, ends: [Bool]
 
         /// Creates constraints.

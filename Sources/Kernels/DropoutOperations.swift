@@ -3,8 +3,8 @@ internal import Parallel
 
 /// The random decisions of dropout, computed where they are used rather than drawn one after another.
 ///
-/// Whether an element is kept depends only on the seed, the layer, the training step and the element's position: not on the number
-/// of threads, nor on what was computed before, so that a resumed run drops the same units.
+/// An element is kept or dropped by the seed, the layer, the training step and its position alone. Neither the number of threads nor what
+/// was computed before plays a part, so that a resumed run drops the same units.
 ///
 /// ```swift
 /// let draw = DropoutDraw(rate: 0.1, seed: 1, site: 0, step: 100)

@@ -34,7 +34,7 @@ public struct ProjectedLSTM: RecurrentLayer {
         public var cellClip = Float.infinity
         /// Bound of ±p; infinity means no clipping.
         public var projectionClip = Float.infinity
-        /// Whether p is normalised.
+        /// True if p is normalised.
         public var layerNorm = false
         /// Rate of the recurrent dropout.
         public var dropout: Float = 0

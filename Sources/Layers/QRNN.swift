@@ -26,7 +26,7 @@ public struct QRNN: RecurrentLayer {
         public var cell: Int
         /// Number of inputs that the gates of a step see: 1 or 2.
         public var window = 2
-        /// Whether there are output gates.
+        /// True if there are output gates.
         public var hasOutputGate = true
         /// Probability p that a unit keeps its value, in 0 ..< 1.
         public var zoneout: Float = 0

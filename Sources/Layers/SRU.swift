@@ -26,7 +26,7 @@ public struct SRU: RecurrentLayer {
         public var cell: Int
         /// Columns of P; `nil` means no projection.
         public var projection: Int?
-        /// Whether there is a highway connection, which requires as many inputs as units.
+        /// True if there is a highway connection, which requires as many inputs as units.
         public var hasHighway = true
         /// Initial value of b_r, the bias of the reset gate.
         public var highwayBias: Float = 0

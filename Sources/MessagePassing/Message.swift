@@ -5,13 +5,13 @@ internal import Files
 ///
 /// Two messages from one rank to another with the same tag arrive in the order in which they were posted.
 public final class Message: @unchecked Sendable {
-    /// Whether a message is sent or received.
+    /// The two directions in which a message travels.
     public enum Direction: Sendable {
         /// Sent to the other rank, or received from it.
         case to, from
     }
 
-    /// Whether the message is sent or received.
+    /// Direction in which the message travels.
     public let direction: Direction
     /// The other rank.
     public let peer: Int

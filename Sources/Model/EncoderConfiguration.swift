@@ -33,13 +33,13 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     public var dotScale = 0.1
     /// The kind of targets of the contrastive loss.
     public var targets = TargetKind.frozen
-    /// Whether targets are whitened, weighting words by frequency.
+    /// True if targets are whitened, weighting words by frequency.
     public var whitensTargets = false
     /// The share of a target that is a random vector of the word (Tokarchuk and Niculae 2024).
     public var randomShare = 0.0
     /// The source of negatives beyond those of the window.
     public var negativeSource = NegativeSource.unigram
-    /// Whether the norm of predictions is learned, one for all.
+    /// True if the norm of predictions is learned, one for all.
     public var learnsScale = false
     /// Number of sentences of the training text. With `otherCount` it gives the unigram frequencies of words that no table counts;
     /// 0 in a model that predicts no vectors.
@@ -67,14 +67,14 @@ public struct EncoderConfiguration: Codable, Sendable, Equatable {
     public var longestWord = 50
     /// Names of the marks between sentences, start and end, as the character input reads them.
     public var markNames = Array(Mark.names[..<2])
-    /// Whether the directions share input and output layers, as in ELMo. The mean of their losses is then minimised, and their
+    /// True if the directions share input and output layers, as in ELMo. The mean of their losses is then minimised, and their
     /// gradients are clipped together.
     public var sharesLayers = false
-    /// Whether the output layer uses the table of the input layer (Press and Wolf 2017).
+    /// True if the output layer uses the table of the input layer (Press and Wolf 2017).
     public var isTied = false
     /// Digest of the vocabulary; empty without one.
     public var vocabularyDigest = ""
-    /// Whether the table's mean is subtracted from the unit vectors, in inputs and targets.
+    /// True if the table's mean is subtracted from the unit vectors, in inputs and targets.
     public var centred = true
     /// Tokenisation of the training text, recorded so that `encode` can do the same.
     public var tokenizer = ""

@@ -140,13 +140,13 @@ public struct EncoderOverrides: Sendable {
     public var dropout: Float?
     /// The places of dropout in LSTM layers.
     public var dropoutKind: DropoutKind?
-    /// Whether there are layer norms and residual connections.
+    /// True if there are layer norms and residual connections.
     public var layerNorm, residual: Bool?
     /// Number of words that a convolution sees.
     public var convolution: Int?
     /// Rate of zoneout.
     public var zoneout: Float?
-    /// Whether there are output gates.
+    /// True if there are output gates.
     public var outputGate: Bool?
     /// Initial bias of the reset gate.
     public var highwayBias: Float?

@@ -6,9 +6,9 @@ public struct GRUShape: EncoderFamily {
     public var cell: Int
     /// Number of layers.
     public var layers = 2
-    /// Whether layers from the second on add their input to their output.
+    /// True if layers from the second on add their input to their output.
     public var residual = true
-    /// Whether the output of the input layer is normalised.
+    /// True if the output of the input layer is normalised.
     public var layerNorm = true
     /// Dropout rate of the input of each layer and the output of the last.
     public var dropout: Float = 0.1

@@ -8,9 +8,9 @@ public struct LSTMShape: EncoderFamily {
     public var projection: Int?
     /// Number of layers.
     public var layers = 2
-    /// Whether layers from the second on add their input to their output.
+    /// True if layers from the second on add their input to their output.
     public var residual = true
-    /// Whether the output of the input layer and the projected states are normalised.
+    /// True if the output of the input layer and the projected states are normalised.
     public var layerNorm = true
     /// Bound of the cells; `nil` means none.
     public var cellClip: Float? = 3

@@ -8,13 +8,13 @@ public struct QRNNShape: EncoderFamily {
     public var layers = 2
     /// Number of words that a layer's convolution sees: 1, or 2 to include the previous word.
     public var window = 2
-    /// Whether gates determine how much of a cell is output; otherwise the cells are the output.
+    /// True if gates determine how much of a cell is output; otherwise the cells are the output.
     public var outputGate = true
     /// Probability that a cell keeps its value in a training step.
     public var zoneout: Float = 0
-    /// Whether layers from the second on add their input to their output.
+    /// True if layers from the second on add their input to their output.
     public var residual = true
-    /// Whether the output of the input layer is normalised.
+    /// True if the output of the input layer is normalised.
     public var layerNorm = true
     /// Dropout rate of the input of each layer and the output of the last.
     public var dropout: Float = 0.1

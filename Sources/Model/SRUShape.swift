@@ -8,11 +8,11 @@ public struct SRUShape: EncoderFamily {
     public var projection: Int?
     /// Number of layers.
     public var layers = 2
-    /// Whether each layer has a highway connection from its input to its output.
+    /// True if each layer has a highway connection from its input to its output.
     public var residual = true
     /// Initial bias of the reset gate: the lower it is, the more of the input passes through.
     public var highwayBias: Float = 0
-    /// Whether the output of the input layer is normalised.
+    /// True if the output of the input layer is normalised.
     public var layerNorm = true
     /// Dropout rate of the input of each layer and the output of the last.
     public var dropout: Float = 0.1

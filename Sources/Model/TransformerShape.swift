@@ -18,7 +18,7 @@ public struct TransformerShape: EncoderFamily {
     /// Maximum number of steps of a sequence: longer texts are read in windows of this length. `nil` means the number of words
     /// trained together.
     public var longest: Int?
-    /// Whether the output of the input layer is normalised.
+    /// True if the output of the input layer is normalised.
     public var layerNorm = true
     /// Dropout rate of the input and of what each part adds.
     public var dropout: Float = 0.1

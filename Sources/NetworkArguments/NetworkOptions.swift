@@ -91,11 +91,11 @@ public struct NetworkOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Of characters: highway layers [2].", valueName: "n"))
     public var highways: Int?
 
-    /// Whether both directions share input and output layers.
+    /// True if both directions share input and output layers.
     @Flag(help: "One input and one output layer for both directions, as in ELMo.")
     public var shareLayers = false
 
-    /// Whether the output layer uses the input layer's table.
+    /// True if the output layer uses the input layer's table.
     @Flag(help: "Of subwords: one table for input and output.")
     public var tie = false
 
@@ -153,11 +153,11 @@ public struct NetworkOptions: ParsableArguments {
             """)
     public var dropoutKind: DropoutKind?
 
-    /// Whether layers lack layer norm.
+    /// True if layers lack layer norm.
     @Flag(help: "No layer normalisation.")
     public var noLayerNorm = false
 
-    /// Whether layers lack residual connections.
+    /// True if layers lack residual connections.
     @Flag(help: "No residual connection; of sru, no highway.")
     public var noResidual = false
 
@@ -169,7 +169,7 @@ public struct NetworkOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Of qrnn: probability that a cell keeps its value in a step of training [0].", valueName: "p"))
     public var zoneout: Float?
 
-    /// Whether a quasi-recurrent layer lacks output gates.
+    /// True if a quasi-recurrent layer lacks output gates.
     @Flag(help: "Of qrnn: no output gates, so that cells come out as they are.")
     public var noOutputGate = false
 
@@ -179,7 +179,7 @@ public struct NetworkOptions: ParsableArguments {
         "Of sru: what the bias of the highway's gate begins with; the lower, the more of the input comes through [0].", valueName: "x"))
     public var highwayBias: Float?
 
-    /// Whether targets are the vectors as they are, without centring.
+    /// True if targets are the vectors as they are, without centring.
     @Flag(help: "Use the vectors as they point, without taking away their mean.")
     public var rawTargets = false
 
@@ -197,7 +197,7 @@ public struct NetworkOptions: ParsableArguments {
             """)
     public var targets: TargetKind?
 
-    /// Whether targets are whitened.
+    /// True if targets are whitened.
     @Flag(help: "Of contrastive: whiten the targets, words counting as often as the text has them.")
     public var whitenTargets = false
 
@@ -212,7 +212,7 @@ public struct NetworkOptions: ParsableArguments {
             """)
     public var moreNegatives: NegativeSource?
 
-    /// Whether the norm of predictions is learned.
+    /// True if the norm of predictions is learned.
     @Flag(help: "Of contrastive: give all predictions one norm, which is learned.")
     public var learnScale = false
 

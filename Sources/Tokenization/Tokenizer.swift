@@ -28,7 +28,7 @@ public struct Tokenizer: Sendable {
     public var mode: Mode
     /// The rule for sentences.
     public var sentences: Sentences
-    /// Whether tokens are lowercased.
+    /// True if tokens are lowercased.
     public var lowercase: Bool
     /// Unicode normalisation of the text.
     public var normalization: Normalization

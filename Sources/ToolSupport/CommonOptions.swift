@@ -8,7 +8,7 @@ public struct CommonOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Threads to use; what is written is the same for any number.", valueName: "n"))
     public var threads: Int = availableProcessors()
 
-    /// Whether messages on stderr are suppressed.
+    /// True if messages on stderr are suppressed.
     @Flag(name: .shortAndLong, help: "Print nothing on stderr but errors.")
     public var quiet = false
 

@@ -5,11 +5,11 @@ import Shards
 
 /// The changes to make to the vectors of a table.
 public struct TransformConfiguration: Sendable, Equatable {
-    /// Whether to subtract the mean vector.
+    /// True if the mean vector is subtracted.
     public var centre = false
     /// Number of leading principal directions to remove after subtracting the mean vector.
     public var directions = 0
-    /// Whether to scale every vector to unit norm after the other changes.
+    /// True if every vector is scaled to unit norm after the other changes.
     public var normalise = false
 
     /// Creates a configuration that changes nothing.
