@@ -4,7 +4,7 @@ import Layers
 import Shards
 
 /// The weights that a new network has taken from a finished model, and those that it has not.
-public struct ModelInheritance: Sendable, Equatable {
+public struct ModelInheritance: Sendable {
     /// The digest of the model that the weights are from.
     public internal(set) var digest = ""
     /// True if the network reads vectors, and of another table than the model.
@@ -17,11 +17,6 @@ public struct ModelInheritance: Sendable, Equatable {
     public internal(set) var left: [(name: String, reason: String)] = []
     /// Tensors of the model that the new network has no use for.
     public internal(set) var unused: [String] = []
-
-    public static func == (first: Self, second: Self) -> Bool {
-        first.digest == second.digest && first.hasOtherTable == second.hasOtherTable && first.taken == second.taken && first.rows.elementsEqual(second.rows, by: ==)
-            && first.left.elementsEqual(second.left, by: ==) && first.unused == second.unused
-    }
 }
 
 extension ModelFile {
